@@ -1,0 +1,82 @@
+"""The error tree.
+
+    NewsletterError
+    ├── SettingsError          settings cannot be used; lists every fault
+    ├── ServiceError           a process of the service cannot start or go on
+    ├── InputError             what was handed in cannot be read; names it
+    │   ├── ReleaseUnreadable  a file is not a press release
+    │   └── AddressInvalid     not an address we can mail
+    ├── TokenError             a signed link is not usable
+    │   ├── TokenExpired       it was genuine once
+    │   └── TokenInvalid       damaged, forged, or made for something else
+    ├── NotFound               no such topic, release, issue, reader
+    ├── StateConflict          the thing is not in a state that allows this
+    └── TransportError         the relay cannot be talked to at all
+
+An error carries what a handler needs as attributes; messages are for people.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+class NewsletterError(Exception):
+    """Whatever this program raises on purpose."""
+
+
+class SettingsError(NewsletterError):
+    """Settings cannot be used; `faults` lists every one of them, a sentence each."""
+
+    def __init__(self, faults: Sequence[str]) -> None:
+        self.faults = tuple(faults)
+        super().__init__("The settings cannot be used:\n" + "\n".join(f"  - {fault}" for fault in self.faults))
+
+
+class ServiceError(NewsletterError):
+    """A process of the service cannot start or go on; the message says what to do."""
+
+
+class InputError(NewsletterError):
+    """What was handed in cannot be used."""
+
+
+class ReleaseUnreadable(InputError):
+    """A file is not a press release; `name` is the file as the caller named it."""
+
+    def __init__(self, name: str, reason: str) -> None:
+        self.name = name
+        self.reason = reason
+        super().__init__(f"{name}: {reason}")
+
+
+class AddressInvalid(InputError):
+    """Not an address that can be mailed; the message is fit for the person who typed it."""
+
+
+class TokenError(NewsletterError):
+    """A signed link that cannot be used."""
+
+
+class TokenExpired(TokenError):
+    """Genuine, but too old or outdated; `payload` says whom it was for."""
+
+    def __init__(self, message: str, payload: object = None) -> None:
+        self.payload = payload
+        super().__init__(message)
+
+
+class TokenInvalid(TokenError):
+    """Damaged, forged, or made for another purpose."""
+
+
+class NotFound(NewsletterError):
+    """Nothing by that name or id."""
+
+
+class StateConflict(NewsletterError):
+    """The thing is not in a state that allows what was asked."""
+
+
+class TransportError(NewsletterError):
+    """The relay cannot be talked to at all: refused, unreachable, TLS or sign-in failed."""
