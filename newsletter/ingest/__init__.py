@@ -1,0 +1,1 @@
+"""A source becomes releases: bytes are read, parsed, decided on and stored."""
