@@ -30,7 +30,8 @@ class SettingsError(NewsletterError):
 
     def __init__(self, faults: Sequence[str]) -> None:
         self.faults = tuple(faults)
-        super().__init__("The settings cannot be used:\n" + "\n".join(f"  - {fault}" for fault in self.faults))
+        lines = [f"  - {fault}" for fault in self.faults]
+        super().__init__("\n".join(["The settings cannot be used:", *lines]))
 
 
 class ServiceError(NewsletterError):

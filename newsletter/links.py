@@ -1,0 +1,48 @@
+"""Every public URL, built from the configured public URL and never from a request."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Links:
+    """URLs of one installation; `public_url` has no slash at its end."""
+
+    public_url: str
+
+    def home(self) -> str:
+        """The sign-up page."""
+        return f"{self.public_url}/"
+
+    def confirm(self, token: str) -> str:
+        """The page with the one button that confirms."""
+        return f"{self.public_url}/confirm/{token}"
+
+    def preferences(self, token: str) -> str:
+        """A reader's choices, without a password."""
+        return f"{self.public_url}/preferences/{token}"
+
+    def unsubscribe(self, token: str) -> str:
+        """GET shows a button, POST unsubscribes at once (RFC 8058)."""
+        return f"{self.public_url}/unsubscribe/{token}"
+
+    def view(self, token: str) -> str:
+        """One reader's issue in the browser."""
+        return f"{self.public_url}/issues/{token}"
+
+    def release(self, public_id: str) -> str:
+        """A release in the archive."""
+        return f"{self.public_url}/releases/{public_id}"
+
+    def topic(self, slug: str) -> str:
+        """The archive of one topic."""
+        return f"{self.public_url}/releases?topic={slug}"
+
+    def send_link(self) -> str:
+        """The page where a reader asks for a link to their choices."""
+        return f"{self.public_url}/link"
+
+    def privacy(self) -> str:
+        """What is stored, and why."""
+        return f"{self.public_url}/privacy"

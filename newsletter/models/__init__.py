@@ -1,0 +1,66 @@
+"""The tables. Importing this package registers every one of them with the metadata."""
+
+from __future__ import annotations
+
+from newsletter.models.account import AdminUser, AuditEntry
+from newsletter.models.base import Base, WebSession, db, insert_new, open_engine, tune
+from newsletter.models.bounce import Suppression, SuppressionReason
+from newsletter.models.consent import ConsentAct, ConsentEntry
+from newsletter.models.delivery import NOT_SENT, UNSETTLED, Delivery, DeliveryState, Lane
+from newsletter.models.issue import Fragment, Issue, IssueState, Rendition, RenditionRelease
+from newsletter.models.operation import Heartbeat, ThrottleBucket, spend
+from newsletter.models.release import (
+    Release,
+    ReleaseState,
+    ReleaseTopic,
+    SequenceCounter,
+    current_sequence,
+    take_sequences,
+)
+from newsletter.models.subscriber import SignupRequest, Subscriber
+from newsletter.models.subscription import EndedReason, Frequency, Subscription, SubscriptionState
+from newsletter.models.topic import RuleField, RuleMatch, Topic, TopicRule
+
+__all__ = [
+    "NOT_SENT",
+    "UNSETTLED",
+    "AdminUser",
+    "AuditEntry",
+    "Base",
+    "ConsentAct",
+    "ConsentEntry",
+    "Delivery",
+    "DeliveryState",
+    "EndedReason",
+    "Fragment",
+    "Frequency",
+    "Heartbeat",
+    "Issue",
+    "IssueState",
+    "Lane",
+    "Release",
+    "ReleaseState",
+    "ReleaseTopic",
+    "Rendition",
+    "RenditionRelease",
+    "RuleField",
+    "RuleMatch",
+    "SequenceCounter",
+    "SignupRequest",
+    "Subscriber",
+    "Subscription",
+    "SubscriptionState",
+    "Suppression",
+    "SuppressionReason",
+    "ThrottleBucket",
+    "Topic",
+    "TopicRule",
+    "WebSession",
+    "current_sequence",
+    "db",
+    "insert_new",
+    "open_engine",
+    "spend",
+    "take_sequences",
+    "tune",
+]

@@ -1,0 +1,139 @@
+"""The declarative base, the column types every table shares, and how a database is opened."""
+
+from __future__ import annotations
+
+import secrets
+import sqlite3
+from datetime import UTC, datetime
+from typing import Any
+
+from flask_sqlalchemy import SQLAlchemy
+from flask_sqlalchemy.session import Session as FlaskSession
+from sqlalchemy import BigInteger, DateTime, Dialect, Engine, Enum, Integer, MetaData, create_engine, event
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy.engine import Connection
+from sqlalchemy.orm import DeclarativeBase, Session
+from sqlalchemy.types import TypeDecorator
+
+# How long a writer waits for another one on SQLite, which has a single writer.
+BUSY_SECONDS = 30
+
+# Names that a later migration can drop by (SQLite cannot drop what has no name).
+NAMING_CONVENTION = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+class Base(DeclarativeBase):
+    """The plain base of every model."""
+
+    metadata = MetaData(naming_convention=NAMING_CONVENTION)
+
+
+class UTCDateTime(TypeDecorator[datetime]):
+    """An aware UTC datetime; refuses naive ones, which are always a mistake somewhere else."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"a naive datetime cannot be stored: {value!r}")
+        value = value.astimezone(UTC)
+        # SQLite keeps text and compares it as text, so every value has the same, offset-free form.
+        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+# SQLite gives its own row ids only to columns declared INTEGER.
+BigId = BigInteger().with_variant(Integer, "sqlite")
+
+
+def choice(enum: type[Any], name: str) -> Enum:
+    """Return a column type that stores a string enum by its values, checked by a constraint."""
+    return Enum(
+        enum,
+        name=name,
+        native_enum=False,
+        create_constraint=True,
+        length=24,
+        values_callable=lambda members: [member.value for member in members],
+    )
+
+
+def new_public_id() -> str:
+    """Return a fresh id that may be seen in a URL: 12 characters, 72 bits, not guessable."""
+    return secrets.token_urlsafe(9)
+
+
+class WebSession(FlaskSession):
+    """The session of a request: one that only reads takes no write lock and may not write."""
+
+    def get_bind(self, *args: Any, **kwargs: Any) -> Engine | Connection:
+        bind = super().get_bind(*args, **kwargs)
+        if isinstance(bind, Engine) and self.info.get("writes"):
+            return bind.execution_options(sqlite_begin="IMMEDIATE")
+        return bind
+
+
+def insert_new(session: Session, model: type[Base]) -> Any:
+    """Return an INSERT for `model` that leaves a row alone when it is there already.
+
+    The same words on both databases: ON CONFLICT DO NOTHING, whatever the unique constraint.
+    """
+    dialect = session.get_bind().dialect.name
+    make = sqlite_insert if dialect == "sqlite" else postgresql_insert
+    return make(model).on_conflict_do_nothing()
+
+
+db = SQLAlchemy(model_class=Base, disable_autonaming=True, session_options={"class_": WebSession})
+
+
+@event.listens_for(WebSession, "before_flush")
+def _refuse_writes_of_readers(session: Session, *_: object) -> None:
+    # Link scanners and prefetchers follow every GET: one that writes is our fault, found at once.
+    if not session.info.get("writes") and (session.new or session.dirty or session.deleted):
+        raise RuntimeError("a request that only reads tried to write")
+
+
+def open_engine(url: str) -> Engine:
+    """Return an engine for `url` whose transactions take SQLite's write lock at their beginning.
+
+    For workers and the command line, whose sessions nearly all write. A transaction that reads
+    first and writes later would fail at once when another writer came between (SQLITE_BUSY_SNAPSHOT).
+    """
+    return tune(create_engine(url)).execution_options(sqlite_begin="IMMEDIATE")
+
+
+def tune(engine: Engine) -> Engine:
+    """Make SQLite durable and patient; return the same engine. Other databases are left alone."""
+    if engine.dialect.name != "sqlite":
+        return engine
+
+    @event.listens_for(engine, "connect")
+    def configure(connection: sqlite3.Connection, _record: object) -> None:
+        connection.isolation_level = None  # the "begin" event below begins, not the driver
+        cursor = connection.cursor()
+        cursor.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}")
+        cursor.execute("PRAGMA journal_mode = WAL")
+        cursor.execute("PRAGMA synchronous = FULL")
+        cursor.execute("PRAGMA foreign_keys = ON")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        kind = connection.get_execution_options().get("sqlite_begin", "DEFERRED")
+        connection.exec_driver_sql(f"BEGIN {kind}")
+
+    return engine

@@ -1,0 +1,85 @@
+"""The outbox: one row for one message to one subscriber."""
+
+from __future__ import annotations
+
+import enum
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import JSON, ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from newsletter.models.base import Base, BigId, UTCDateTime, choice
+
+
+class DeliveryState(enum.StrEnum):
+    """QUEUED and DEFERRED wait, LEASED is with a worker, the rest is settled.
+
+    UNCERTAIN: the content went out and the answer never came (RFC 1047); sending again might
+    deliver twice, so it waits for a person, or for the setting that decides.
+    """
+
+    QUEUED = "queued"
+    LEASED = "leased"
+    ACCEPTED = "accepted"
+    DEFERRED = "deferred"
+    REJECTED = "rejected"
+    UNCERTAIN = "uncertain"
+    SKIPPED = "skipped"
+    CANCELLED = "cancelled"
+
+
+UNSETTLED = (DeliveryState.QUEUED, DeliveryState.LEASED, DeliveryState.DEFERRED)
+
+# A reader was not sent what a delivery in one of these states holds.
+NOT_SENT = (DeliveryState.CANCELLED, DeliveryState.SKIPPED, DeliveryState.REJECTED)
+
+
+class Lane(enum.StrEnum):
+    """Single mails (somebody is waiting for a confirmation) overtake bulk."""
+
+    SINGLE = "single"
+    BULK = "bulk"
+
+
+class Delivery(Base):
+    """A digest (`issue_id`, `rendition_id`) or a single mail (`template`, `context`).
+
+    A single mail stores a template's name and its context, never a token: the worker renders
+    it and makes the links. `recipient` is set only for mail to somebody who is not a
+    subscriber, such as the test of a digest.
+    """
+
+    __tablename__ = "delivery"
+    __table_args__ = (
+        UniqueConstraint("issue_id", "subscriber_id"),
+        UniqueConstraint("subscriber_id", "purpose_key"),
+        UniqueConstraint("recipient", "purpose_key"),
+        Index("ix_delivery_claim", "lane", "issue_id", "state", "due_at"),
+        Index("ix_delivery_leased_by", "leased_by"),
+        Index("ix_delivery_issue_id_state", "issue_id", "state"),
+        Index("ix_delivery_state_due_at", "state", "due_at"),
+    )
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    lane: Mapped[Lane] = mapped_column(choice(Lane, "lane"))
+    issue_id: Mapped[int | None] = mapped_column(ForeignKey("issue.id"))
+    rendition_id: Mapped[int | None] = mapped_column(ForeignKey("rendition.id"), index=True)
+    subscriber_id: Mapped[int | None] = mapped_column(ForeignKey("subscriber.id"))
+    recipient: Mapped[str | None] = mapped_column(String(320))
+    purpose_key: Mapped[str | None] = mapped_column(String(80))
+    template: Mapped[str | None] = mapped_column(String(40))
+    context: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    language: Mapped[str] = mapped_column(String(16), default="en")
+    state: Mapped[DeliveryState] = mapped_column(choice(DeliveryState, "delivery_state"))
+    due_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    leased_by: Mapped[str | None] = mapped_column(String(80))
+    leased_until: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    attempt: Mapped[int] = mapped_column(default=0)
+    reply_code: Mapped[int | None]
+    reply_text: Mapped[str | None] = mapped_column(Text)
+    status: Mapped[str | None] = mapped_column(String(12))
+    created_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    settled_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    bounced_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    complained_at: Mapped[datetime | None] = mapped_column(UTCDateTime)

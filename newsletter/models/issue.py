@@ -1,0 +1,90 @@
+"""Issues: one edition of the digest, its rendered fragments and its renditions."""
+
+from __future__ import annotations
+
+import enum
+from datetime import datetime
+
+from sqlalchemy import JSON, ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from newsletter.models.base import Base, BigId, UTCDateTime, choice, new_public_id
+
+
+class IssueState(enum.StrEnum):
+    """The life of an issue. HELD waits for a person, FINISHED has only final deliveries."""
+
+    DRAFT = "draft"
+    SCHEDULED = "scheduled"
+    PREPARING = "preparing"
+    SENDING = "sending"
+    PAUSED = "paused"
+    FINISHED = "finished"
+    CANCELLED = "cancelled"
+    HELD = "held"
+
+
+class Issue(Base):
+    """One edition, for one slot of the schedule or made by hand (`slot` is then null).
+
+    `to_sequence` is its upper end; the lower end is each subscription's own `covered_to`.
+    """
+
+    __tablename__ = "issue"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    public_id: Mapped[str] = mapped_column(String(16), unique=True, default=new_public_id)
+    slot: Mapped[datetime | None] = mapped_column(UTCDateTime, unique=True)
+    title: Mapped[str] = mapped_column(Text)
+    frequencies: Mapped[list[str]] = mapped_column(JSON)
+    state: Mapped[IssueState] = mapped_column(choice(IssueState, "issue_state"), index=True)
+    to_sequence: Mapped[int] = mapped_column(BigId)
+    # The last subscriber id whose chunk is prepared: where preparing goes on after a crash.
+    prepared_to: Mapped[int] = mapped_column(BigId, default=0)
+    created_by: Mapped[str] = mapped_column(String(320), default="")
+    note: Mapped[str] = mapped_column(Text, default="")
+    # Made to show a digest to one address; serves nobody and is left out of the list of issues.
+    is_test: Mapped[bool] = mapped_column(default=False)
+    created_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    started_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    finished_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+
+
+class Fragment(Base):
+    """A part of an issue in one language, rendered once; message bodies are joins of these.
+
+    `part` names it: "frame", "release:<id>", "topic:<id>", ... Static parts are stored as the
+    encoded lines that go into a message; the frame as text with its per-reader fields marked.
+    """
+
+    __tablename__ = "fragment"
+
+    issue_id: Mapped[int] = mapped_column(ForeignKey("issue.id", ondelete="CASCADE"), primary_key=True)
+    language: Mapped[str] = mapped_column(String(16), primary_key=True)
+    part: Mapped[str] = mapped_column(String(40), primary_key=True)
+    html: Mapped[bytes] = mapped_column(LargeBinary)
+    text: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class Rendition(Base):
+    """The ordered releases of one selection. `key` is "topic:release,release;topic:release"."""
+
+    __tablename__ = "rendition"
+    __table_args__ = (UniqueConstraint("issue_id", "key_hash"),)
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    issue_id: Mapped[int] = mapped_column(ForeignKey("issue.id", ondelete="CASCADE"))
+    key_hash: Mapped[str] = mapped_column(String(64))
+    key: Mapped[str] = mapped_column(Text)
+
+
+class RenditionRelease(Base):
+    """One release of a rendition, so that "who was sent this?" is a join."""
+
+    __tablename__ = "rendition_release"
+    __table_args__ = (Index("ix_rendition_release_release_id", "release_id"),)
+
+    rendition_id: Mapped[int] = mapped_column(
+        ForeignKey("rendition.id", ondelete="CASCADE"), primary_key=True
+    )
+    release_id: Mapped[int] = mapped_column(ForeignKey("release.id"), primary_key=True)

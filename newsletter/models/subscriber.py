@@ -1,0 +1,49 @@
+"""The people on the list, and the requests of those who want to be."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import JSON, Index, String, Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from newsletter.models.base import Base, BigId, UTCDateTime, new_public_id
+
+
+class Subscriber(Base):
+    """One person. Erasing empties `email` and `email_key`; the row stays for the ledger."""
+
+    __tablename__ = "subscriber"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    public_id: Mapped[str] = mapped_column(String(16), unique=True, default=new_public_id)
+    # As mailed, and as compared: see mail/addresses.py.
+    email: Mapped[str | None] = mapped_column(String(320))
+    email_key: Mapped[str | None] = mapped_column(String(320), unique=True)
+    language: Mapped[str] = mapped_column(String(16), default="en")
+    time_zone: Mapped[str] = mapped_column(String(64), default="UTC")
+    created_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    confirmed_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    erased_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+
+
+class SignupRequest(Base):
+    """What one POST of the sign-up form asked for: the only thing that POST writes.
+
+    A job resolves it, so the answer is equal and equally quick for every address.
+    """
+
+    __tablename__ = "signup_request"
+    __table_args__ = (Index("ix_signup_request_resolved_at_id", "resolved_at", "id"),)
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    kind: Mapped[str] = mapped_column(String(16), default="signup")
+    email: Mapped[str | None] = mapped_column(Text)
+    email_key: Mapped[str | None] = mapped_column(String(320))
+    choices: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    wording_version: Mapped[str] = mapped_column(String(32), default="")
+    wording_hash: Mapped[str] = mapped_column(String(64), default="")
+    ip_address: Mapped[str | None] = mapped_column(String(45))
+    created_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    resolved_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
