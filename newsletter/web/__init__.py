@@ -1,0 +1,1 @@
+"""The edge that speaks HTTP to people: parse, call one stage, commit, answer."""

@@ -1,0 +1,23 @@
+"""The Flask extensions, and how a request reaches the parts of this installation."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from flask import current_app
+from flask_babel import Babel
+from flask_login import LoginManager
+from flask_migrate import Migrate
+from flask_wtf import CSRFProtect
+
+from newsletter.runtime import Runtime
+
+babel = Babel()
+csrf = CSRFProtect()
+login = LoginManager()
+migrate = Migrate()
+
+
+def runtime() -> Runtime:
+    """Return the parts that create_app() was given."""
+    return cast(Runtime, current_app.extensions["newsletter"])
