@@ -1,0 +1,242 @@
+"""Sign messages with DKIM (RFC 6376, RFC 8463) and make the keys it needs. Pure, but for making keys."""
+
+from __future__ import annotations
+
+import base64
+import enum
+import functools
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ed25519, padding, rsa
+
+from newsletter.errors import InputError
+
+# Signed once more than they occur, so that a second one added on the way breaks the signature
+# (RFC 6376, section 8.15). RFC 8058, section 4 asks for both List-Unsubscribe headers.
+OVERSIGNED = (
+    b"from",
+    b"reply-to",
+    b"to",
+    b"cc",
+    b"subject",
+    b"date",
+    b"message-id",
+    b"mime-version",
+    b"content-type",
+    b"content-transfer-encoding",
+    b"list-id",
+    b"list-unsubscribe",
+    b"list-unsubscribe-post",
+)
+# Signed as often as they occur. Feedback loops read Feedback-ID only when it is signed.
+SIGNED = (
+    b"auto-submitted",
+    b"content-language",
+    b"feedback-id",
+    b"in-reply-to",
+    b"list-archive",
+    b"list-help",
+    b"list-subscribe",
+    b"precedence",
+    b"references",
+)
+
+RSA_BITS = 2048
+_SMALLEST_RSA_BITS = 1024  # RFC 8301, section 3.2: verifiers must not accept less
+_COLUMNS = 76
+_FOLD = b"\r\n "
+_WSP = re.compile(rb"[ \t\r\n]+")
+_LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9])?"
+_DNS_NAME = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(?:\.{_LABEL})*")
+
+
+class Algorithm(enum.StrEnum):
+    """The values of the a= tag that a verifier of today knows."""
+
+    RSA = "rsa-sha256"
+    ED25519 = "ed25519-sha256"
+
+
+@dataclass(frozen=True)
+class DKIMKey:
+    """One key and where its public half is published: `selector`._domainkey.`domain`."""
+
+    selector: str
+    domain: str
+    private_key: rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey = field(repr=False)
+
+    def __post_init__(self) -> None:
+        for name, value in (("selector", self.selector), ("domain", self.domain)):
+            if not _DNS_NAME.fullmatch(value):
+                raise InputError(f"the DKIM {name} {value!r} is not a name as DNS has them (in ASCII)")
+
+    @property
+    def algorithm(self) -> Algorithm:
+        """The a= tag of this key's signatures."""
+        return Algorithm.RSA if isinstance(self.private_key, rsa.RSAPrivateKey) else Algorithm.ED25519
+
+    @property
+    def dns_name(self) -> str:
+        """The name of the TXT record, without a final dot."""
+        return f"{self.selector}._domainkey.{self.domain}"
+
+    @property
+    def dns_text(self) -> str:
+        """The text of the TXT record (RFC 6376, section 3.6.1; RFC 8463, section 4)."""
+        return _dns_text(self.private_key)
+
+    def signature(self, data: bytes) -> bytes:
+        """Return the raw signature of `data`; RFC 8463, section 3 signs its hash, not the data itself."""
+        if isinstance(self.private_key, rsa.RSAPrivateKey):
+            return self.private_key.sign(data, padding.PKCS1v15(), hashes.SHA256())
+        return self.private_key.sign(hashlib.sha256(data).digest())
+
+
+def load_key(pem: bytes | str, *, selector: str, domain: str) -> DKIMKey:
+    """Return the key in `pem`, an unencrypted private key (PKCS #8, or PKCS #1 as OpenDKIM makes them).
+
+    Raises InputError when it is not a usable RSA or Ed25519 key, or a name is not one.
+    """
+    data = pem.encode() if isinstance(pem, str) else pem
+    try:
+        key = serialization.load_pem_private_key(data, password=None)
+    except (ValueError, TypeError) as error:  # TypeError: it is encrypted
+        raise InputError(
+            f"the DKIM key {selector!r} is not an unencrypted private key in PEM form"
+        ) from error
+    if not isinstance(key, rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey):
+        raise InputError(f"the DKIM key {selector!r} is neither RSA nor Ed25519")
+    if isinstance(key, rsa.RSAPrivateKey) and key.key_size < _SMALLEST_RSA_BITS:
+        raise InputError(f"the DKIM key {selector!r} has {key.key_size} bits; verifiers ask for 1024 or more")
+    return DKIMKey(selector, domain, key)
+
+
+def generate_key(kind: str = "rsa") -> tuple[str, str]:
+    """Make a key of `kind` "rsa" (2048 bits) or "ed25519"; return its PEM text and its TXT record's text."""
+    key: rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey
+    if kind == "rsa":
+        key = rsa.generate_private_key(public_exponent=65537, key_size=RSA_BITS)
+    elif kind == "ed25519":
+        key = ed25519.Ed25519PrivateKey.generate()
+    else:
+        raise InputError(f"a DKIM key is of kind rsa or ed25519, not {kind!r}")
+    pem = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    return pem.decode(), _dns_text(key)
+
+
+def zone_line(name: str, text: str) -> str:
+    """Return a TXT record as a zone file wants it: strings hold 255 octets, so longer text is cut up."""
+    pieces = " ".join(f'"{text[start : start + 255]}"' for start in range(0, len(text), 255))
+    return f"{name}. IN TXT ( {pieces} )"
+
+
+def sign(
+    headers: Sequence[tuple[bytes, bytes]], body: bytes, keys: Sequence[DKIMKey], now_timestamp: int
+) -> bytes:
+    """Return one DKIM-Signature header for each key, CRLF at the end of each line, to stand before the rest.
+
+    `headers` are all of the message, in order, as name and value. A value may be folded, but must be
+    made of the bytes that go out: c=relaxed forgives white space, nothing else. `body` has CRLF line
+    ends and is sent as it stands, but for its last line end (c=simple). Empty when there are no keys.
+    """
+    if not keys:
+        return b""
+    names, canonical = _canonical_headers(headers)
+    h_tag = _h_tag(names)
+    body_hash = base64.b64encode(_body_digest(body))
+    lines = []
+    for key in keys:
+        # No signature covers another, so a verifier that knows only one algorithm is served as well.
+        unsigned = _FOLD.join(
+            (
+                b"DKIM-Signature: v=1; a=%b; c=relaxed/simple;" % key.algorithm.encode(),
+                *_fold_names(key.domain, key.selector),
+                b"t=%d;" % now_timestamp,
+                h_tag,
+                b"bh=%b;" % body_hash,
+                b"b=",
+            )
+        )
+        name, _, value = unsigned.partition(b":")
+        data = canonical + name.lower() + b":" + _relaxed(value)
+        lines.append(unsigned + _wrap(base64.b64encode(key.signature(data))) + b"\r\n")
+    return b"".join(lines)
+
+
+def _canonical_headers(headers: Sequence[tuple[bytes, bytes]]) -> tuple[tuple[bytes, ...], bytes]:
+    """Return the names for the h= tag, in the order of signing, and their canonical lines.
+
+    Of several headers of one name the last is signed first (RFC 6376, section 5.4.2). A name
+    with no header left stands for none: it adds nothing to the signed bytes.
+    """
+    values: dict[bytes, list[bytes]] = {}
+    for name, value in headers:
+        values.setdefault(name.lower(), []).append(value)
+    if b"from" not in values:
+        raise InputError("a message without From cannot be signed (RFC 6376, section 5.4)")
+    names: list[bytes] = []
+    lines: list[bytes] = []
+    for name in OVERSIGNED + SIGNED:
+        for value in reversed(values.get(name, ())):
+            names.append(name)
+            lines.append(name + b":" + _relaxed(value) + b"\r\n")
+    return (*names, *OVERSIGNED), b"".join(lines)
+
+
+def _relaxed(value: bytes) -> bytes:
+    """Return a header's value in relaxed form (RFC 6376, section 3.4.2)."""
+    return _WSP.sub(b" ", value).strip(b" ")
+
+
+def _body_digest(body: bytes) -> bytes:
+    """Return the SHA-256 of `body` in simple form: exactly one CRLF at its end (RFC 6376, section 3.4.3)."""
+    end = len(body)
+    while body[end - 2 : end] == b"\r\n":
+        end -= 2
+    digest = hashlib.sha256(memoryview(body)[:end])
+    digest.update(b"\r\n")
+    return digest.digest()
+
+
+@functools.lru_cache(maxsize=64)
+def _h_tag(names: tuple[bytes, ...]) -> bytes:
+    """Return the h= tag, folded after colons; the names change only with the kind of message."""
+    lines = [b"h="]
+    for position, name in enumerate(names, start=1):
+        item = name + (b";" if position == len(names) else b":")
+        if len(lines[-1]) + len(item) + 1 > _COLUMNS:
+            lines.append(b"")
+        lines[-1] += item
+    return _FOLD.join(lines)
+
+
+def _fold_names(domain: str, selector: str) -> list[bytes]:
+    """Return the d= and s= tags on one line if they fit, else on two; a name is never cut."""
+    d_tag, s_tag = b"d=%b;" % domain.encode(), b"s=%b;" % selector.encode()
+    together = d_tag + b" " + s_tag
+    return [together] if len(together) < _COLUMNS else [d_tag, s_tag]
+
+
+def _wrap(signature: bytes) -> bytes:
+    """Return base64 text cut into lines; white space inside b= is not part of it."""
+    first = _COLUMNS - len(_FOLD) - 2  # it follows `b=`
+    pieces = [signature[:first]]
+    pieces += [
+        signature[start : start + _COLUMNS - 1] for start in range(first, len(signature), _COLUMNS - 1)
+    ]
+    return _FOLD.join(pieces)
+
+
+def _dns_text(key: rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey) -> str:
+    public = key.public_key()
+    if isinstance(public, rsa.RSAPublicKey):
+        raw = public.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+        return f"v=DKIM1; k=rsa; p={base64.b64encode(raw).decode()}"
+    raw = public.public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
+    return f"v=DKIM1; k=ed25519; p={base64.b64encode(raw).decode()}"
