@@ -20,4 +20,4 @@ migrate = Migrate()
 
 def runtime() -> Runtime:
     """Return the parts that create_app() was given."""
-    return cast(Runtime, current_app.extensions["newsletter"])
+    return cast("Runtime", current_app.extensions["newsletter"])

@@ -65,7 +65,7 @@ def init_problems(app: Flask) -> None:
         return problem(409, str(fault))
 
     @app.errorhandler(Exception)
-    def broken(_fault: Exception) -> Response:
+    def broken(fault: Exception) -> Response:
         db.session.rollback()
-        log.exception("request failed method=%s endpoint=%s", request.method, request.endpoint)
+        log.error("request failed method=%s endpoint=%s", request.method, request.endpoint, exc_info=fault)
         return problem(500)
