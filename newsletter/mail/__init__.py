@@ -1,0 +1,1 @@
+"""What a message is: addresses, headers, templates and bytes. Knows neither tables nor sockets."""

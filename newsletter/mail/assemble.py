@@ -1,0 +1,398 @@
+"""The bytes of a message: parts encoded once per issue, joined with each reader's fields. Pure.
+
+A *frame* is the digest's template rendered once per issue and language, with marks left in it: a
+*field* is a reader's own value, a *slot* a place for fragments. A *fragment* is text encoded as whole
+lines, so that fragments joined in any order are one valid encoding. What is done for each reader
+is one list copy, a few values put into it and one join.
+
+A quoted-printable piece ends in a line break, hard or soft. A base64 piece is a multiple of three
+bytes, so that no `=` stands inside; up to two spaces before its last line break make it that. Lines
+have at most 76 characters, end in CRLF, and never start with a dot or with "From ": there is nothing
+to dot-stuff (RFC 5321, section 4.5.2), and no CR or LF of a value stays bare.
+"""
+
+from __future__ import annotations
+
+import binascii
+import enum
+import html
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Self
+
+from markupsafe import Markup
+
+from newsletter.mail.headers import check_boundary
+
+# Private-use characters: nobody's text means anything by them, and `clean` takes them out of it.
+_FIELD, _SLOT, _END = "\ue000", "\ue001", "\ue002"
+MARK_CHARACTERS = _FIELD + _SLOT + _END
+_MARKS = re.compile(f"{_FIELD}([a-z_]+){_END}|[ \\t]*{_SLOT}([a-z_]+){_END}[ \\t]*\\n?")
+
+_LINE_BREAKS = re.compile("\r\n?|[\u2028\u2029]")
+_UNWANTED = re.compile(f"[\x00-\x08\x0b-\x1f\x7f-\x9f{MARK_CHARACTERS}]")
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+# RFC 2045, section 6.7 (5): 76 characters, the last of them for the = of a soft line break.
+_QP_ROOM = 75
+_QP_UNSAFE = re.compile(rb"[^\t -<>-~]")
+_QP_ESCAPE = {bytes([byte]): b"=%02X" % byte for byte in range(256)}
+_SOFT = b"=\r\n"
+# A value that reads the same in text, in HTML and in quoted-printable, such as a link.
+_PLAIN_VALUE = re.compile(r"(?!\.)[!#-%(-;?-~]+")
+
+
+class Encoding(enum.StrEnum):
+    """A Content-Transfer-Encoding (RFC 2045, section 6)."""
+
+    QUOTED_PRINTABLE = "quoted-printable"
+    BASE64 = "base64"
+
+
+# What the digest's templates know a reader's values and the places of fragments by.
+DIGEST_FIELDS = ("browser_url", "preferences_url", "unsubscribe_url")
+DIGEST_SLOTS = ("preheader", "contents", "releases", "reason")
+
+
+def field(name: str) -> Markup:
+    """Return the mark of a reader's own value, for a template's context. Not inside `trans` in text."""
+    return Markup(f"{_FIELD}{name}{_END}")  # noqa: S704
+
+
+def slot(name: str) -> Markup:
+    """Return the mark of a place for fragments; it takes a line of its own."""
+    return Markup(f"{_SLOT}{name}{_END}")  # noqa: S704
+
+
+def digest_marks() -> dict[str, Markup]:
+    """Return the marks of every field and slot of a digest, to merge into its frame's context."""
+    return {name: field(name) for name in DIGEST_FIELDS} | {name: slot(name) for name in DIGEST_SLOTS}
+
+
+def clean(text: str) -> str:
+    """Return `text` with LF line breaks and without control characters and marks."""
+    return _SURROGATE.sub("\ufffd", _UNWANTED.sub("", _LINE_BREAKS.sub("\n", text)))
+
+
+def choose_encoding(texts: Iterable[str]) -> Encoding:
+    """Return whichever encoding makes `texts` (all of one part, over an issue) shorter."""
+    quoted = encoded = 0
+    for text in texts:
+        data = clean(text).encode("utf-8")
+        bare = len(data) + 2 * len(_QP_UNSAFE.findall(data))
+        quoted += bare + data.count(b"\n") + bare * len(_SOFT) // (_QP_ROOM + 1)
+        encoded += -(-len(data) // 57) * 78
+    return Encoding.BASE64 if encoded < quoted else Encoding.QUOTED_PRINTABLE
+
+
+def encode_fragment(text: str, encoding: Encoding) -> bytes:
+    """Return `text` as whole encoded lines; a line break is added at its end when there is none."""
+    lines = clean(text)
+    if not lines:
+        return b""
+    if not lines.endswith("\n"):
+        lines += "\n"
+    return _quoted(lines) if encoding is Encoding.QUOTED_PRINTABLE else _base64(lines.encode("utf-8"))
+
+
+def numbered(fragments: Iterable[bytes], encoding: Encoding) -> bytes:
+    """Return fragments joined, each with its number before its first line: a list of contents."""
+    return b"".join([_number(at, encoding) + each for at, each in enumerate(fragments, start=1)])
+
+
+@lru_cache(maxsize=512)
+def _number(at: int, encoding: Encoding) -> bytes:
+    text = f"{at:>3}.  " if at < 1000 else f"{at}. "
+    if encoding is Encoding.QUOTED_PRINTABLE:
+        return _quoted(text)
+    return _base64_lines(text.encode("ascii").ljust(-(-len(text) // 3) * 3))
+
+
+def decode_fragments(encoded: bytes | Iterable[bytes], encoding: Encoding) -> str:
+    """Return the text of one fragment or of several joined ones, with LF line breaks."""
+    joined = encoded if isinstance(encoded, bytes) else b"".join(encoded)
+    if encoding is Encoding.BASE64:
+        return binascii.a2b_base64(joined).decode("utf-8")
+    return binascii.a2b_qp(joined).replace(b"\r\n", b"\n").decode("utf-8")
+
+
+@dataclass(frozen=True, slots=True)
+class _Lines:
+    """Lines with fields in them, which base64 encodes for each reader: literals and names in turn."""
+
+    literals: tuple[str, ...]
+    names: tuple[str, ...]
+
+
+# What a frame is cut into: encoded bytes, a field, a slot, or lines to encode.
+@dataclass(frozen=True, slots=True)
+class _Field:
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Slot:
+    name: str
+
+
+_Segment = bytes | _Field | _Slot | _Lines
+
+
+@dataclass(frozen=True, slots=True)
+class FramePart:
+    """One part of a frame, the text or the HTML: what the template gave, with its marks, and an encoding."""
+
+    text: str
+    encoding: Encoding
+
+    @classmethod
+    def load(cls, stored: bytes) -> Self:
+        """Return what `dump` stored."""
+        encoding, _, text = stored.decode("utf-8").partition("\n")
+        return cls(text, Encoding(encoding))
+
+    def dump(self) -> bytes:
+        """Return the part for storing: its encoding's name on the first line, then the text."""
+        return f"{self.encoding}\n{self.text}".encode()
+
+    def names(self) -> tuple[set[str], set[str]]:
+        """Return the names of its fields and of its slots."""
+        found = [match.groups() for match in _MARKS.finditer(self.text)]
+        return {name for name, _ in found if name}, {name for _, name in found if name}
+
+    def fill(self, fields: Mapping[str, str], slots: Mapping[str, str], *, is_html: bool) -> str:
+        """Return the text with its fields and slots filled in: the view in a browser, a preview."""
+
+        def value(match: re.Match[str]) -> str:
+            name, place = match.groups()
+            if name is None:
+                inserted = slots.get(place, "")
+                return inserted if not inserted or inserted.endswith("\n") else inserted + "\n"
+            return html.escape(fields[name]) if is_html else fields[name]
+
+        return _MARKS.sub(value, self.text)
+
+    def _segments(self) -> list[_Segment]:
+        """Return the part cut at its marks; the literals are encoded already."""
+        quoted = self.encoding is Encoding.QUOTED_PRINTABLE
+        segments: list[_Segment] = []
+        pieces = _MARKS.split(self.text)
+        run: list[str] = [clean(pieces[0])]
+        names: list[str] = []
+        for name, place, literal in zip(pieces[1::3], pieces[2::3], pieces[3::3], strict=True):
+            if name is not None:
+                names.append(name)
+                run.append(clean(literal))
+                continue
+            segments += _quoted_run(run, names) if quoted else _base64_run(run, names)
+            segments.append(_Slot(place))
+            run, names = [clean(literal)], []
+        segments += _quoted_run(run, names) if quoted else _base64_run(run, names)
+        return segments
+
+
+def _quoted_run(literals: list[str], names: list[str]) -> list[_Segment]:
+    """Cut between slots: literals and fields each on encoded lines of their own, by soft line breaks."""
+    if names or literals[0]:
+        _end_line(literals)
+    segments: list[_Segment] = [_quoted(literals[0])]
+    for name, literal in zip(names, literals[1:], strict=True):
+        segments += [_Field(name), _quoted(literal)]
+    return segments
+
+
+def _base64_run(literals: list[str], names: list[str]) -> list[_Segment]:
+    """Cut between slots: lines without fields are encoded once, neighbouring lines with fields together."""
+    if names or literals[0]:
+        _end_line(literals)
+    segments: list[_Segment] = []
+    open_literals, open_names = [""], list[str]()
+    for at, literal in enumerate(literals):
+        if at:
+            open_names.append(names[at - 1])
+            open_literals.append("")
+        if open_names:
+            # The rest of the line that a field is in still belongs to it.
+            tail, line_break, literal = literal.partition("\n")  # noqa: PLW2901
+            open_literals[-1] += tail + line_break
+            if not line_break:
+                continue
+        whole, line_break, begun = literal.rpartition("\n")
+        if whole + line_break:
+            if open_names:
+                segments.append(_Lines(tuple(open_literals), tuple(open_names)))
+                open_literals, open_names = [""], []
+            segments.append(encode_fragment(whole + line_break, Encoding.BASE64))
+        open_literals[-1] += begun
+    if open_names:
+        segments.append(_Lines(tuple(open_literals), tuple(open_names)))
+    return segments
+
+
+def _end_line(literals: list[str]) -> None:
+    if not literals[-1].endswith("\n"):
+        literals[-1] += "\n"
+
+
+class Frame:
+    """Both parts of an issue in one language, compiled: makes the body of any reader's message."""
+
+    def __init__(self, text: FramePart, html_part: FramePart, boundary: str) -> None:
+        self.text = text
+        self.html = html_part
+        self.boundary = check_boundary(boundary)
+        self._literals: list[bytes] = [b""]
+        self._fields: list[tuple[int, str, bool]] = []
+        self._slots: list[tuple[int, str, bool]] = []
+        self._lines: list[tuple[int, _Lines, bool]] = []
+        self._append(_part_head(boundary, "plain", text.encoding))
+        for segment in text._segments():
+            self._append(segment, is_html=False)
+        self._append(b"\r\n" + _part_head(boundary, "html", html_part.encoding))
+        for segment in html_part._segments():
+            self._append(segment, is_html=True)
+        self._append(b"\r\n--%s--\r\n" % boundary.encode("ascii"))
+        self._quoted_names = sorted({name for _, name, _ in self._fields})
+
+    def _append(self, segment: _Segment, *, is_html: bool = False) -> None:
+        at = len(self._literals)
+        if isinstance(segment, bytes):
+            self._literals[-1] += segment
+            return
+        if isinstance(segment, _Field):
+            self._fields.append((at, segment.name, is_html))
+        elif isinstance(segment, _Slot):
+            self._slots.append((at, segment.name, is_html))
+        else:
+            self._lines.append((at, segment, is_html))
+        # The hole, and the literal that goes on after it.
+        self._literals += (b"", b"")
+
+    def body(self, fields: Mapping[str, str], slots: Mapping[str, tuple[bytes, bytes]]) -> bytes:
+        """Return a message's body, from its first boundary on.
+
+        `fields` has a value for every field; HTML is escaped here. `slots` has the joined fragments
+        of a slot as (text, HTML), encoded as the parts are; a slot that is missing stays empty.
+        Raises KeyError for a field that is missing.
+        """
+        segments = self._literals.copy()
+        in_text: dict[str, bytes] = {}
+        in_html: dict[str, bytes] = {}
+        for name in self._quoted_names:
+            value = fields[name]
+            in_text[name] = encoded = _quoted_value(value)
+            # Most values are links, and need no escaping.
+            in_html[name] = encoded if _PLAIN_VALUE.fullmatch(value) else _quoted_value(html.escape(value))
+        for at, name, is_html in self._fields:
+            segments[at] = in_html[name] if is_html else in_text[name]
+        for at, lines, is_html in self._lines:
+            segments[at] = _encode_lines(lines, fields, is_html)
+        for at, name, is_html in self._slots:
+            if name in slots:
+                segments[at] = slots[name][is_html]
+        return b"".join(segments)
+
+
+def single_body(text: str, html_text: str, boundary: str) -> bytes:
+    """Return the body of a mail that is made once for one reader, such as a confirmation."""
+    parts = []
+    for subtype, content in (("plain", text), ("html", html_text)):
+        encoding = choose_encoding([content])
+        parts.append(_part_head(check_boundary(boundary), subtype, encoding))
+        parts.append(encode_fragment(content, encoding) + b"\r\n")
+    return b"".join([*parts, b"--%s--\r\n" % boundary.encode("ascii")])
+
+
+def build_message(headers: bytes, body: bytes) -> bytes:
+    """Return the message: `headers` (whole lines, as `join_fields` gives them), an empty line, `body`."""
+    return b"%s\r\n%s" % (headers, body)
+
+
+def _part_head(boundary: str, subtype: str, encoding: Encoding) -> bytes:
+    return (
+        f"--{boundary}\r\nContent-Type: text/{subtype}; charset=utf-8\r\n"
+        f"Content-Transfer-Encoding: {encoding}\r\n\r\n"
+    ).encode("ascii")
+
+
+def _encode_lines(lines: _Lines, fields: Mapping[str, str], is_html: bool) -> bytes:
+    filled = [lines.literals[0]]
+    for name, literal in zip(lines.names, lines.literals[1:], strict=True):
+        filled += (html.escape(fields[name]) if is_html else fields[name], literal)
+    return encode_fragment("".join(filled), Encoding.BASE64)
+
+
+def _base64(data: bytes) -> bytes:
+    """Encode whole lines; spaces before the last line break make them a multiple of three bytes."""
+    short = -len(data) % 3
+    return _base64_lines(data[:-1] + b" " * short + b"\n" if short else data)
+
+
+def _base64_lines(data: bytes) -> bytes:
+    encoded = binascii.b2a_base64(data, newline=False)
+    return b"".join([encoded[at : at + 76] + b"\r\n" for at in range(0, len(encoded), 76)])
+
+
+def _quoted_value(value: str) -> bytes:
+    """Encode a field's value; it ends in a soft line break."""
+    if _PLAIN_VALUE.fullmatch(value):
+        data = value.encode("ascii")
+        if len(data) <= _QP_ROOM:
+            return data + _SOFT
+        lines = _SOFT.join([data[at : at + _QP_ROOM] for at in range(0, len(data), _QP_ROOM)])
+        return (lines if b"\n." not in lines else _wrapped(data)) + _SOFT
+    return _quoted(clean(value))
+
+
+def _quoted(text: str) -> bytes:
+    """Encode clean text; a last line that has no line break ends in a soft one."""
+    *whole, rest = text.encode("utf-8").split(b"\n")
+    lines = [_quoted_line(line) + b"\r\n" for line in whole]
+    if rest:
+        lines.append(_wrapped(_QP_UNSAFE.sub(_escape, rest)) + _SOFT)
+    return b"".join(lines)
+
+
+def _quoted_line(line: bytes) -> bytes:
+    escaped = _QP_UNSAFE.sub(_escape, line)
+    # White space at the end of a line is lost on the way (RFC 2045, section 6.7 (3)).
+    if escaped.endswith((b" ", b"\t")):
+        escaped = escaped[:-1] + _QP_ESCAPE[escaped[-1:]]
+    return _wrapped(escaped)
+
+
+def _escape(match: re.Match[bytes]) -> bytes:
+    return _QP_ESCAPE[match[0]]
+
+
+def _wrapped(escaped: bytes) -> bytes:
+    """Break a line that is too long by soft line breaks, never inside =XX.
+
+    A dot at the start of a line would have to be doubled for SMTP, and "From " is changed by
+    programs that keep mail in mbox files; escaped, both arrive as they were signed.
+    """
+    if len(escaped) <= _QP_ROOM and not escaped.startswith((b".", b"From ")):
+        return escaped
+    lines = []
+    at = 0
+    while at < len(escaped):
+        start = b""
+        if escaped[at] == 0x2E or escaped.startswith(b"From ", at):
+            start = _QP_ESCAPE[escaped[at : at + 1]]
+            at += 1
+        end = at + _QP_ROOM - len(start)
+        if end < len(escaped):
+            if escaped[end - 1] == 0x3D:
+                end -= 1
+            elif escaped[end - 2] == 0x3D:
+                end -= 2
+        lines.append(start + escaped[at:end])
+        at = end
+    return _SOFT.join(lines)
+
+
+def join_fragments(fragments: Sequence[bytes]) -> bytes:
+    """Return fragments one after the other, as a slot takes them."""
+    return b"".join(fragments)

@@ -1,0 +1,27 @@
+"""CSS into style attributes, once per rendered template: mail programs heed little else. Pure."""
+
+from __future__ import annotations
+
+import css_inline
+
+# What can be inlined leaves the style element; media queries (dark, narrow) and :hover stay in it.
+_DOCUMENTS = css_inline.CSSInliner(
+    keep_style_tags=True,
+    remove_inlined_selectors=True,
+    minify_css=True,
+    load_remote_stylesheets=False,
+)
+_FRAGMENTS = css_inline.CSSInliner(minify_css=True, load_remote_stylesheets=False)
+
+
+def inline_document(html: str) -> str:
+    """Return a whole HTML document with the rules of its style elements in style attributes."""
+    return _DOCUMENTS.inline(html)
+
+
+def inline_fragment(html: str, css: str) -> str:
+    """Return a piece of a document's body with the rules of `css` in its style attributes.
+
+    Rows and cells of a table cannot stand alone in a piece: a parser drops them.
+    """
+    return _FRAGMENTS.inline_fragment(html, css) if "<" in html else html

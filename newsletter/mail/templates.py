@@ -1,0 +1,177 @@
+"""A template's name and its context become a subject, a text and an HTML document."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from babel import Locale, UnknownLocaleError
+from babel.dates import format_date, format_time
+from babel.lists import format_list
+from babel.support import NullTranslations, Translations
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context, select_autoescape
+from jinja2.runtime import Context
+from markupsafe import Markup
+
+from newsletter.mail.assemble import MARK_CHARACTERS
+from newsletter.mail.headers import one_line
+from newsletter.mail.inline import inline_document, inline_fragment
+from newsletter.mail.plaintext import wrap
+
+SOURCE_LANGUAGE = "en"
+TRANSLATION_DOMAIN = "mail"
+# The rules that pieces are inlined with, beside the templates.
+STYLE_SHEET = "style.css"
+
+_NO_MARKS = str.maketrans("", "", MARK_CHARACTERS)
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """One mail: its subject on one line, its text, its HTML document with the styles inlined."""
+
+    subject: str
+    text: str
+    html: str
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """One part of a mail's body, such as one release in a digest."""
+
+    text: str
+    html: str
+
+
+class TemplateSet:
+    """The mail templates of one folder: `<name>/{subject.txt,body.txt,body.html}`.
+
+    `translations` is a folder of gettext catalogues (`<language>/LC_MESSAGES/mail.mo`); without it,
+    or without the language, a mail is in English. Safe to share between threads once made.
+    """
+
+    def __init__(self, folder: Path, translations: Path | None = None) -> None:
+        self._folder = folder
+        self._translations = translations
+        self._loader = FileSystemLoader(folder)
+        self._environments: dict[str, Environment] = {}
+        self._style = (folder / STYLE_SHEET).read_text("utf-8")
+
+    def render(self, name: str, language: str, context: Mapping[str, Any]) -> Rendered:
+        """Return the mail `name` in `language` (a tag such as pt-BR).
+
+        Dates are shown in the context's `timezone` (an IANA name), in UTC without one. Raises
+        jinja2.UndefinedError when the context lacks something the templates use.
+        """
+        environment = self._environment(language)
+        values = dict(context)
+        return Rendered(
+            subject=one_line(environment.get_template(f"{name}/subject.txt").render(values)),
+            text=_tidy(environment.get_template(f"{name}/body.txt").render(values)),
+            html=inline_document(environment.get_template(f"{name}/body.html").render(values)),
+        )
+
+    def render_piece(self, name: str, language: str, context: Mapping[str, Any]) -> Piece:
+        """Return a piece of a mail, such as `digest/release`, from `<name>.txt` and `<name>.html`.
+
+        Both end in a line break. Raises as `render` does.
+        """
+        environment = self._environment(language)
+        values = dict(context)
+        text = environment.get_template(f"{name}.txt").render(values)
+        rendered = environment.get_template(f"{name}.html").render(values)
+        return Piece(text=_trimmed(text), html=inline_fragment(rendered, self._style).strip() + "\n")
+
+    def _environment(self, language: str) -> Environment:
+        if language not in self._environments:
+            self._environments[language] = self._make_environment(language)
+        return self._environments[language]
+
+    def _make_environment(self, language: str) -> Environment:
+        locale = parse_language(language)
+        environment = Environment(
+            loader=self._loader,
+            autoescape=select_autoescape(["html"]),
+            undefined=StrictUndefined,
+            extensions=["jinja2.ext.i18n"],
+            trim_blocks=True,
+            lstrip_blocks=True,
+            keep_trailing_newline=True,
+            auto_reload=False,
+            finalize=_without_marks,
+        )
+        catalogue = self._catalogue(locale)
+        environment.install_gettext_translations(catalogue, newstyle=True)  # type: ignore[attr-defined]
+        environment.filters |= {
+            "date": pass_context(partial(_format_date, locale)),
+            "time": pass_context(partial(_format_time, locale)),
+            "listing": partial(_listing, locale),
+            "wrap": wrap,
+            "paragraphs": paragraphs,
+        }
+        environment.globals |= {
+            "language": str(locale).replace("_", "-"),
+            "direction": locale.text_direction,
+        }
+        return environment
+
+    def _catalogue(self, locale: Locale) -> NullTranslations:
+        if self._translations is None:
+            return NullTranslations()
+        chain = [str(locale), locale.language]
+        return Translations.load(str(self._translations), chain, TRANSLATION_DOMAIN)
+
+
+def parse_language(tag: str) -> Locale:
+    """Return the locale of a language tag, or the source language's when it is not known."""
+    try:
+        return Locale.parse(tag.replace("-", "_"))
+    except (UnknownLocaleError, ValueError, TypeError):
+        return Locale.parse(SOURCE_LANGUAGE)
+
+
+def paragraphs(text: str) -> list[str]:
+    """Return the paragraphs of a plain text, which empty lines part; within one, line breaks are spaces."""
+    return [" ".join(part.split()) for part in re.split(r"\n\s*\n", text) if part.strip()]
+
+
+def _without_marks(value: Any) -> Any:
+    """Take marks out of plain strings: only the program itself may leave a place for a field."""
+    return value.translate(_NO_MARKS) if type(value) is str else value
+
+
+def _tidy(text: str) -> str:
+    """Return a whole text: no blanks at the ends of lines, no empty lines around it."""
+    return _trimmed(text).strip("\n") + "\n"
+
+
+def _trimmed(text: str) -> str:
+    """Return a piece's text without blanks at the ends of lines; its empty lines are the template's."""
+    trimmed = "\n".join([line.rstrip(" \t") for line in text.split("\n")])
+    return trimmed if not trimmed or trimmed.endswith("\n") else trimmed + "\n"
+
+
+def _local(context: Context, moment: date | datetime) -> date | datetime:
+    if not isinstance(moment, datetime):
+        return moment
+    zone = context.get("timezone")
+    return moment.astimezone(ZoneInfo(zone) if zone else UTC)
+
+
+def _format_date(locale: Locale, context: Context, moment: date | datetime, style: str = "long") -> str:
+    return format_date(_local(context, moment), style, locale=locale)
+
+
+def _format_time(locale: Locale, context: Context, moment: datetime, style: str = "short") -> str:
+    zone = context.get("timezone")
+    return format_time(moment, style, tzinfo=ZoneInfo(zone) if zone else UTC, locale=locale)
+
+
+def _listing(locale: Locale, names: list[str]) -> str | Markup:
+    return format_list(list(names), locale=locale)
