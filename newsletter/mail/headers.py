@@ -1,8 +1,7 @@
 """Header fields, folded and encoded, in the one form that DKIM's relaxed rule leaves alone. Pure.
 
 Every field is `Name: value`, its value without runs of white space or blanks at its ends, folded
-at a single space. So what is signed is the field with its name in lower case and its folds undone,
-and nobody has to parse what was just written. Human text (a subject, a name) is made one line:
+at a single space, so that what is signed is what is sent but for the folds. Human text (a subject, a name) is made one line:
 line breaks and control characters become spaces. Machine text (addresses, URLs, ids) is refused
 with ValueError when it holds any: there they can only be a mistake or an attack.
 """
@@ -23,7 +22,6 @@ _LINE = 76
 _LONGEST_LINE = 998
 _WORD_FRAME = len("=?utf-8?q??=")
 
-_NAME = re.compile(r"[A-Za-z0-9-]+")
 _BREAKING = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 _PRINTABLE = re.compile(r"[\x21-\x7e]+(?: [\x21-\x7e]+)*")
@@ -43,21 +41,15 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 
 
 class Field(NamedTuple):
-    """One header field: its name, and its line or lines with CRLF at the end."""
+    """One header field: its name, and its value as it goes out, folded, without the last CRLF."""
 
-    name: str
-    line: bytes
-
-    @property
-    def relaxed(self) -> bytes:
-        """The field as DKIM's relaxed canonicalization has it (RFC 6376, 3.4.2), with CRLF."""
-        name, _, value = self.line.partition(b": ")
-        return name.lower() + b":" + value[:-2].replace(b"\r\n ", b" ") + b"\r\n"
+    name: bytes
+    value: bytes
 
 
 def join_fields(fields: Iterable[Field]) -> bytes:
     """Return the fields as they stand in a message, each line ending in CRLF, no empty line after."""
-    return b"".join([field.line for field in fields])
+    return b"".join([b"%s: %s\r\n" % field for field in fields])
 
 
 def one_line(text: str) -> str:
@@ -97,7 +89,7 @@ def list_id_field(list_id: str, name: str = "") -> Field:
 
 def one_click_field() -> Field:
     """Return List-Unsubscribe-Post (RFC 8058): the https link of List-Unsubscribe takes a bare POST."""
-    return Field("List-Unsubscribe-Post", b"List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n")
+    return Field(b"List-Unsubscribe-Post", b"List-Unsubscribe=One-Click")
 
 
 def feedback_id_field(feedback_id: str) -> Field:
@@ -112,19 +104,19 @@ def feedback_id_field(feedback_id: str) -> Field:
 
 def bulk_field() -> Field:
     """Return Precedence: bulk, for digests: holiday notices are not sent in answer to it."""
-    return Field("Precedence", b"Precedence: bulk\r\n")
+    return Field(b"Precedence", b"bulk")
 
 
 def auto_submitted_field() -> Field:
     """Return Auto-Submitted (RFC 3834), for mails a program sends in answer to a form."""
-    return Field("Auto-Submitted", b"Auto-Submitted: auto-generated\r\n")
+    return Field(b"Auto-Submitted", b"auto-generated")
 
 
 def mime_fields(boundary: str) -> tuple[Field, Field]:
     """Return MIME-Version and the Content-Type of a text-and-HTML message (RFC 2046, 5.1.4)."""
     check_boundary(boundary)
-    kind = b'Content-Type: multipart/alternative;\r\n boundary="%s"\r\n' % boundary.encode("ascii")
-    return Field("MIME-Version", b"MIME-Version: 1.0\r\n"), Field("Content-Type", kind)
+    kind = b'multipart/alternative;\r\n boundary="%s"' % boundary.encode("ascii")
+    return Field(b"MIME-Version", b"1.0"), Field(b"Content-Type", kind)
 
 
 def make_boundary(seed: str) -> str:
@@ -146,15 +138,15 @@ def to_field(address: str) -> Field:
     """Return To; an address outside ASCII stays UTF-8, and the message then needs SMTPUTF8 (RFC 6532)."""
     if not _ADDRESS.fullmatch(address):
         raise ValueError("not an address for a header field")
-    return Field("To", b"To: %s\r\n" % _line_of(address, 4))
+    return Field(b"To", _line_of(address, len("To: ")))
 
 
 def date_field(moment: datetime) -> Field:
     """Return Date in UTC (RFC 5322, 3.3). `moment` is aware."""
     at = moment.astimezone(UTC)
     day, month = _DAYS[at.weekday()], _MONTHS[at.month - 1]
-    text = f"Date: {day}, {at.day} {month} {at.year:04} {at.hour:02}:{at.minute:02}:{at.second:02} +0000\r\n"
-    return Field("Date", text.encode("ascii"))
+    text = f"{day}, {at.day} {month} {at.year:04} {at.hour:02}:{at.minute:02}:{at.second:02} +0000"
+    return Field(b"Date", text.encode("ascii"))
 
 
 def message_id(delivery_id: str, domain: str) -> str:
@@ -167,15 +159,15 @@ def message_id(delivery_id: str, domain: str) -> str:
 
 def message_id_field(delivery_id: str, domain: str) -> Field:
     """Return Message-ID, a function of the delivery's id and the domain alone."""
-    return Field("Message-ID", b"Message-ID: %s\r\n" % message_id(delivery_id, domain).encode("ascii"))
+    return Field(b"Message-ID", message_id(delivery_id, domain).encode("ascii"))
 
 
 def list_unsubscribe_field(url: str, mailto: str | None = None) -> Field:
     """Return List-Unsubscribe (RFC 2369): the link, then the mailto: URL if there is one."""
-    line = b"List-Unsubscribe: <%s>" % _url(url)
+    value = b"<%s>" % _url(url)
     if mailto is not None:
-        line += b",\r\n <%s>" % _url(mailto)
-    return Field("List-Unsubscribe", line + b"\r\n")
+        value += b",\r\n <%s>" % _url(mailto)
+    return Field(b"List-Unsubscribe", value)
 
 
 def _url(url: str) -> bytes:
@@ -261,20 +253,18 @@ def _encoded_word(text: str, as_q: bool) -> str:
 
 def _folded(name: str, words: Iterable[str]) -> Field:
     """Return the field with its words joined by spaces, a fold instead where a line would be too long."""
-    if not _NAME.fullmatch(name):
-        raise ValueError("not a name of a header field")
-    line = f"{name}:"
     lines: list[str] = []
+    line, room = "", _LINE - len(name) - 1
     for word in words:
         # The first word stays beside the name: a line with a name only is an obsolete form.
-        if len(line) + 1 + len(word) > _LINE and not line.endswith(":"):
+        if line and len(line) + 1 + len(word) > room:
             lines.append(line)
-            line = ""
+            line, room = "", _LINE
         line += f" {word}"
     lines.append(line)
-    if any(len(each.encode("utf-8")) > _LONGEST_LINE for each in lines):
+    if any(len(each.encode("utf-8")) > _LONGEST_LINE - 20 for each in lines):
         raise ValueError(f"{name} is too long for a line of a message")
-    return Field(name, "\r\n".join(lines).encode("utf-8") + b"\r\n")
+    return Field(name.encode("ascii"), "\r\n".join(lines)[1:].encode("utf-8"))
 
 
 def _line_of(text: str, used: int) -> bytes:
