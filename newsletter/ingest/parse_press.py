@@ -1,0 +1,194 @@
+"""A press release as scraped text becomes its title, publisher, date, language and paragraphs. Pure."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import date
+
+from newsletter.errors import ReleaseUnreadable
+from newsletter.ingest.press_body import Body, read_body
+from newsletter.ingest.press_dateline import Dateline, read_dateline
+from newsletter.ingest.press_dates import FoundDate, find_dates
+from newsletter.ingest.press_furniture import kind_of
+from newsletter.ingest.press_head import Head, read_head
+from newsletter.ingest.press_labels import resolve, stands_alone
+from newsletter.ingest.press_language import detect_language
+from newsletter.ingest.press_names import is_wire, organisation_score
+from newsletter.ingest.press_rules import Kind
+from newsletter.ingest.press_shape import is_sentence
+from newsletter.ingest.press_text import clean_lines
+from newsletter.ingest.press_wrap import unwrap
+
+SUMMARY_LENGTH = 240
+_SENTENCE_END = re.compile(r"[.!?…][\"'”’»)\]]*(?=\s)|[。！？][」』）]*")
+_DATELINE, _IN_TITLE, _BELOW = 4, 5, 6
+_COPYRIGHT = re.compile(
+    r"(?:(?:copyright|©"
+    r"|\(c\))\s*)+(?P<year>\d{4})?(?:\s?[-–]\s?\d{4})?[\s,.]*(?:by\s+)?(?P<holder>[^."
+    r"|]{2,80}?)"
+    r"(?:[.,|]|\s+all rights|\s+visos teisės|\Z)",
+    re.IGNORECASE,
+)
+_SOURCE = re.compile(
+    r"(?:source|quelle|šaltinis|источник|джерело|来源|來源|出典)\s?[:：]?\s+(?P<who>.{2,80})\Z", re.IGNORECASE
+)
+_LEAD_COMPANY = re.compile(
+    r"(?P<who>(?:[A-Z0-9][\w&.'’-]*,? ){0,5}[A-Z0-9][\w&.'’-]*),? "
+    r"(?:\((?:NYSE|NASDAQ|Nasdaq|TSX|LSE|OTC|ASX|Euronext|AMEX|CSE|TSXV)|(?:today"
+    r"|on \w+day) |announced |announces |has "
+    r"|the \w+|an? \w+)",
+)
+
+
+@dataclass(frozen=True)
+class PressRelease:
+    """What a release says; `language` is a BCP 47 primary subtag, "und" when it cannot be told."""
+
+    title: str
+    publisher: str
+    published: date | None
+    language: str
+    paragraphs: tuple[str, ...]
+
+    @property
+    def body(self) -> str:
+        """The text: paragraphs with a blank line between, the items of a list a line each."""
+        return "\n\n".join(self.paragraphs)
+
+    @property
+    def summary(self) -> str:
+        """The first sentences, 240 characters at most; a longer first sentence is cut after a word."""
+        return summarise(self.paragraphs)
+
+
+def parse_press(text: str, name: str, today: date | None = None) -> PressRelease:
+    """Return the press release in `text`, scraped from a page with or without its furniture.
+
+    `name` is for messages. `today` gives dates without a year theirs. The dateline stays in the text.
+    Whatever follows an end mark ("###", "-30-", "ENDS") is left out, notes to editors included; an
+    "About us" above the mark, or without any, belongs to the text. Raises ReleaseUnreadable when
+    there is no title or no text.
+    """
+    lines = unwrap(clean_lines(text), stands_alone)
+    head = read_head(lines)
+    if not head.title:
+        reason = "no title was found; put the headline on the first line, by itself, and try again"
+        raise ReleaseUnreadable(name, reason)
+    body = read_body(lines[head.body_at :])
+    paragraphs = [lead for lead in head.leads if lead not in body.paragraphs] + body.paragraphs
+    paragraphs = _without_title(paragraphs, head.title)
+    if not paragraphs:
+        reason = "there is a title but no text below it; put the whole release into the file and try again"
+        raise ReleaseUnreadable(name, reason)
+    dateline = next(
+        (found for each in paragraphs[: len(head.leads) + 2] if (found := read_dateline(each))), None
+    )
+    title, site = _split_site(head.title)
+    return PressRelease(
+        title=title,
+        publisher=head.publisher or site or _other_publisher(paragraphs, body, dateline),
+        published=_published(head, body, dateline, paragraphs, today),
+        language=detect_language("\n".join([title, *paragraphs])),
+        paragraphs=tuple(paragraphs),
+    )
+
+
+def as_json(name: str, release: PressRelease | ReleaseUnreadable) -> dict[str, str | None]:
+    """Return one line of `newsletter release parse`; every key is always there, "error" only on failure."""
+    if isinstance(release, ReleaseUnreadable):
+        empty: dict[str, str | None] = dict.fromkeys(("title", "publisher", "body"), "")
+        return {
+            "file": name,
+            "title": empty["title"],
+            "publisher": empty["publisher"],
+            "published": None,
+            "language": "und",
+            "body": empty["body"],
+            "error": release.reason,
+        }
+    return {
+        "file": name,
+        "title": release.title,
+        "publisher": release.publisher,
+        "published": release.published.isoformat() if release.published else None,
+        "language": release.language,
+        "body": release.body,
+    }
+
+
+def summarise(paragraphs: tuple[str, ...], limit: int = SUMMARY_LENGTH) -> str:
+    """Return the first whole sentences of the text that fit into `limit` characters, or as many words."""
+    prose = next((each for each in paragraphs if is_sentence(each)), paragraphs[0] if paragraphs else "")
+    start = read_dateline(prose)
+    prose = " ".join((prose[start.end :].strip() if start else prose).split())
+    if len(prose) <= limit:
+        return prose
+    ends = [hit.end() for hit in _SENTENCE_END.finditer(prose[: limit + 1]) if 60 <= hit.end() <= limit]
+    if ends:
+        return prose[: ends[-1]]
+    cut = prose[: limit - 1]
+    word = cut.rfind(" ")
+    return (cut[:word] if word > limit // 2 else cut).rstrip(" ,;:–—-") + "…"
+
+
+def _without_title(paragraphs: list[str], title: str) -> list[str]:
+    return paragraphs[1:] if paragraphs and paragraphs[0].casefold() == title.casefold() else paragraphs
+
+
+def _split_site(title: str) -> tuple[str, str]:
+    """Return the headline and the name of the site that pages append to it ("" when none is)."""
+    for mark in (" | ", " :: ", " - ", " – ", " — "):
+        before, found, after = title.rpartition(mark)
+        if found and len(before) >= 15 and organisation_score(after) >= 4:
+            return before.strip(), after.strip()
+    return title, ""
+
+
+def _other_publisher(paragraphs: list[str], body: Body, dateline: Dateline | None) -> str:
+    """Return the publisher from wherever else it is named, the surest place first; "" when it is nowhere."""
+    for line in body.footer + paragraphs[-2:]:
+        hit = _SOURCE.match(line)
+        if hit and not hit["who"].startswith("http"):
+            return hit["who"].split(" Editor:")[0].strip(" .")
+    agency = dateline.agency if dateline else ""
+    if agency and not is_wire(agency):
+        return agency
+    for line in body.footer:
+        hit = _COPYRIGHT.search(line)
+        if hit and hit["holder"].strip():
+            return hit["holder"].strip()
+    for line in paragraphs + body.footer:
+        if line.startswith("About ") and len(line) <= 60 and kind_of(line) is Kind.TEXT:
+            return line.removeprefix("About ").strip(" :")
+    if dateline is not None:
+        hit = _LEAD_COMPANY.match(_first_with_dateline(paragraphs, dateline))
+        if hit:
+            return hit["who"].strip(" ,")
+    return agency
+
+
+def _first_with_dateline(paragraphs: list[str], dateline: Dateline) -> str:
+    text = next(each for each in paragraphs if read_dateline(each) == dateline)
+    return text[dateline.end :].strip()
+
+
+def _published(
+    head: Head, body: Body, dateline: Dateline | None, paragraphs: list[str], today: date | None
+) -> date | None:
+    dates: list[tuple[int, FoundDate]] = list(head.dates)
+    if dateline is not None and dateline.found is not None:
+        dates.append((_DATELINE, dateline.found))
+    dates.extend((_IN_TITLE, found) for found in find_dates(head.title)[:1])
+    dates.extend((_BELOW, found) for _, found in body.dates)
+    dates.extend((_BELOW, found) for line in body.footer for found in find_dates(line)[:1] if len(line) < 120)
+    year = next((found.year for _, found in dates if found.year), None) or _copyright_year(body)
+    return resolve(dates, year, today)
+
+
+def _copyright_year(body: Body) -> int | None:
+    for line in body.footer:
+        hit = _COPYRIGHT.search(line)
+        if hit and hit["year"]:
+            return int(hit["year"])
+    return None

@@ -1,0 +1,222 @@
+"""The lines above the text become a title, a publisher and a date, in whatever order they stand. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from newsletter.ingest.press_choice import LONGEST_TITLE, Entry, best_publisher, best_title, join_headlines
+from newsletter.ingest.press_contacts import contact_lines
+from newsletter.ingest.press_dateline import read_dateline
+from newsletter.ingest.press_dates import FoundDate, find_dates
+from newsletter.ingest.press_furniture import is_menu, is_share_bar, kind_of
+from newsletter.ingest.press_labels import (
+    BARE,
+    BYLINE,
+    DATE_WORD,
+    EMBARGOED,
+    LABELLED,
+    NAME,
+    SPLIT,
+    beside_dates,
+    date_line,
+    weigh,
+)
+from newsletter.ingest.press_names import is_agency, organisation_score
+from newsletter.ingest.press_rules import Kind
+from newsletter.ingest.press_shape import is_bullet, is_sentence, size
+from newsletter.ingest.press_text import Line
+
+_LONGEST_HEAD = 200
+
+
+@dataclass
+class Head:
+    """What stands above the text; `body_at` is the index of the first line of the text."""
+
+    title: str = ""
+    publisher: str = ""
+    dates: list[tuple[int, FoundDate]] = field(default_factory=list)
+    leads: list[str] = field(default_factory=list)
+    body_at: int = 0
+
+
+def read_head(lines: Sequence[Line]) -> Head:
+    """Return what the lines above the text say; `title` is "" when none of them can be a title."""
+    head = Head()
+    entries: list[Entry] = []
+    skipped = contact_lines(lines[:_LONGEST_HEAD])
+    meta_at = -1
+    for at, line in enumerate(lines[:_LONGEST_HEAD]):
+        head.body_at = at
+        if at in skipped:
+            continue
+        if _is_body(line.text, entries, lines, at):
+            break
+        made = _read_line(at, line, head)
+        if made is None:
+            meta_at = at
+            continue
+        entries.extend(entry for entry in made)
+        meta_at = at if any(entry.named or entry.by_date for entry in made) else meta_at
+    else:
+        head.body_at = min(len(lines), _LONGEST_HEAD)
+    _choose(head, entries, lines, meta_at)
+    return head
+
+
+def _is_body(text: str, entries: list[Entry], lines: Sequence[Line], at: int) -> bool:
+    if kind_of(text) is not Kind.TEXT or date_line(text) is not None:
+        return False
+    titled = any(not entry.named and not is_menu(entry.text.casefold()) for entry in entries)
+    if is_bullet(text):
+        return titled and size(text) >= 4
+    dateline = read_dateline(text)
+    prose = is_sentence(text) or (dateline is not None and len(text) > 60 and len(text) - dateline.end > 30)
+    if not prose and titled and text.endswith((":", "：")) and size(text) >= 6:
+        return True
+    if not prose or any(pattern.match(text) for kind, pattern in LABELLED if kind == "title"):
+        return False
+    if titled:
+        return True
+    # The first line of all may be a headline with a full stop; what follows it must then be more than it.
+    return len(text) > LONGEST_TITLE or at + 1 >= len(lines)
+
+
+def _read_line(at: int, line: Line, head: Head) -> list[Entry] | None:
+    """Return the possible titles and names in a line of the head, None for a line that is neither.
+
+    Dates are put into `head.dates` on the way.
+    """
+    text = line.text
+    if (dated := date_line(text)) is not None:
+        head.dates.append(dated)
+        return None
+    labelled = _read_label(at, line, head)
+    if labelled is not None:
+        return labelled
+    kind = kind_of(text)
+    if kind is not Kind.TEXT:
+        # "PRESS RELEASE | 12 November 2025" and an embargo carry a date.
+        head.dates.extend(weigh(text, [found]) for found in find_dates(text)[:1] if kind is Kind.WEAK)
+        return None
+    hit = BYLINE.match(text)
+    if hit and size(text) <= 14:
+        return _read_byline(at, line, hit["who"], head)
+    dates = find_dates(text)
+    if dates and size(text) <= 16 and not is_sentence(text):
+        return _read_mixed(at, line, dates, head)
+    return [Entry(at, text, line.gap)]
+
+
+def _is_name(text: str) -> bool:
+    return organisation_score(text) >= NAME
+
+
+def _read_label(at: int, line: Line, head: Head) -> list[Entry] | None:
+    for kind, pattern in LABELLED:
+        hit = pattern.match(line.text)
+        if not hit:
+            continue
+        value = line.text[hit.end() :].strip()
+        if kind == "title" and value:
+            head.title = head.title or value
+            return []
+        if kind == "publisher" and 0 < size(value) <= 12:
+            return _without_dates(at, line, value, head)
+        if kind == "author" and size(value) <= 10:
+            return []
+        if kind in DATE_WORD and (dates := find_dates(value)):
+            head.dates.append((DATE_WORD[kind], dates[0]))
+            # "KCNA Date: 23/10/2025 | Source: KCNA.kp" has more to say.
+            return _names_in(at, line, SPLIT.split(value))
+    return None
+
+
+def _without_dates(at: int, line: Line, value: str, head: Head) -> list[Entry]:
+    dates = find_dates(value)
+    head.dates.extend((BARE, found) for found in dates[:1])
+    rest = beside_dates(value, dates) if dates else value
+    first = SPLIT.split(rest)[0] if "|" in rest else rest
+    first = re.split(r"\s+(?:editor|author|by|date)\s?[:：]", first, maxsplit=1, flags=re.IGNORECASE)[
+        0
+    ].strip()
+    return [Entry(at, first, line.gap, named=True)] if first and not first.startswith("http") else []
+
+
+def _read_byline(at: int, line: Line, who: str, head: Head) -> list[Entry]:
+    dates = find_dates(who)
+    head.dates.extend((BARE, found) for found in dates[:1])
+    plain = who[: dates[0].start] if dates else who
+    if "," not in plain.strip(" ,"):
+        return _names_in(at, line, [*SPLIT.split(plain), plain])
+    return _names_in(at, line, [*reversed(plain.split(",")), *reversed(SPLIT.split(plain)), plain])
+
+
+def _names_in(at: int, line: Line, parts: Sequence[str]) -> list[Entry]:
+    for part in parts:
+        bare = part.strip(" ,|-–—")
+        label = next((hit.end() for _, pattern in LABELLED if (hit := pattern.match(bare))), 0)
+        if bare and not find_dates(bare) and (_is_name(bare[label:]) or is_agency(bare[label:])):
+            return [Entry(at, bare[label:].strip(), line.gap, named=True)]
+    return []
+
+
+def _read_mixed(at: int, line: Line, dates: list[FoundDate], head: Head) -> list[Entry]:
+    """Read a line with a date and more: "Ministry of X | 23 October 2025", "By X, October 23", a title."""
+    rest = beside_dates(line.text, dates)
+    edge = (
+        dates[0].start == 0
+        or not any(char.isalnum() for char in line.text[dates[-1].end :])
+        or "|" in line.text
+    )
+    parts = [part.strip(" ,") for part in SPLIT.split(rest) if part.strip(" ,")]
+    parts = [part for part in parts if kind_of(part) is Kind.TEXT and not is_share_bar(part.casefold())]
+    by = next((hit for part in parts if (hit := BYLINE.match(part))), None)
+    named = [part for part in parts if _is_name(part)]
+    if by or named or (edge and size(rest) <= 4) or not parts:
+        head.dates.append(weigh(line.text, dates))
+        if named and not by:
+            return [
+                Entry(at, named[0], line.gap, named=len(named) == 1 and size(named[0]) <= 9, by_date=True)
+            ]
+        if by:
+            return _read_byline(at, line, by["who"], head) or _names_in(at, line, named)
+        return [Entry(at, part, line.gap, by_date=True) for part in parts[:1] if "," not in part]
+    # A headline that names a day: the day of what it tells of, which says less than any other date.
+    head.dates.append((EMBARGOED, dates[0]))
+    return [Entry(at, line.text, line.gap)]
+
+
+def _choose(head: Head, entries: list[Entry], lines: Sequence[Line], meta_at: int) -> None:
+    """Choose the title and the publisher among `entries`; what else stands below the title leads the text."""
+    below = " ".join(line.text for line in lines[head.body_at : head.body_at + 12])[:4000].casefold()
+    entries = join_headlines(entries)
+    free = [entry for entry in entries if not entry.named and not entry.by_date]
+    title = None if head.title else best_title(free or [each for each in entries if not each.named], below)
+    if title is not None:
+        head.title = title.text
+    rest = [entry for entry in entries if entry is not title]
+    publisher = best_publisher(rest, below, title, head.title)
+    head.publisher = publisher.text if publisher else ""
+    start = title.at if title else -1
+    head.leads = [
+        entry.text
+        for entry in rest
+        if entry is not publisher
+        and not entry.named
+        and not entry.by_date
+        and entry.at > start
+        and _leads(entry, head, meta_at)
+    ]
+
+
+def _leads(entry: Entry, head: Head, meta_at: int) -> bool:
+    """Tell whether a line below the title belongs to the text: a subtitle, or a heading right above it."""
+    text = entry.text
+    if text.casefold() in head.title.casefold() or organisation_score(text) >= NAME:
+        return False
+    if entry.at < meta_at:
+        return size(text) >= 5
+    return size(text) >= 3 and not re.fullmatch(r"[^,]{2,30}, [^,.]{2,30}", text)

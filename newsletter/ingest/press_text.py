@@ -1,0 +1,109 @@
+"""Scraped text becomes clean lines, without entities, tags, invisible characters and table bars. Pure."""
+
+from __future__ import annotations
+
+import html
+import re
+from dataclasses import dataclass
+
+# Zero-width space and joiner, byte order mark, soft hyphen, marks of writing direction.
+_INVISIBLE = dict.fromkeys(
+    [0xFEFF, 0x00AD, 0x200B, 0x200E, 0x200F, 0x2060, *range(0x202A, 0x202F), *range(0x2066, 0x206A)]
+)
+_CONTROLS = dict.fromkeys([*range(9), *range(14, 32), *range(127, 133), *range(134, 160)])
+_BREAKS = {0x0B: "\n", 0x0C: "\n", 0x0D: "\n", 0x85: "\n", 0x2028: "\n", 0x2029: "\n"}
+_SPACES = dict.fromkeys([0x09, 0xA0, 0x1680, *range(0x2000, 0x200B), 0x202F, 0x205F, 0x3000], " ")
+_CLEAN = str.maketrans({**_INVISIBLE, **_CONTROLS, **_BREAKS})
+_SPACING = str.maketrans(_SPACES)
+
+# Persian and the scripts of India spell with these two; between other letters they are leftovers.
+_JOINERS = re.compile(
+    "(?<![\u0600-\u06ff\u0900-\u0dff\u2600-\u27bf\ufe0f\U0001f000-\U0001faff])[\u200c\u200d]"
+)
+_BLOCK_TAG = re.compile(
+    r"</?(?:p|div|br|hr|li|ul|ol|h[1-6]|tr|table|section|article|header|footer|nav|title|main|body|head|html)"
+    r"(?:\s[^<>]*)?/?>",
+    re.IGNORECASE,
+)
+_INLINE_TAG = re.compile(
+    r"</?(?:a|b|i|u|em|strong|span|font|small|sup|sub|img|td|th|tbody|thead|figure|figcaption|time|meta|link"
+    r"|center|blockquote|cite|abbr|label|button|svg|path|input|form|iframe|picture|source"
+    r"|o:p)(?:\s[^<>]*)?/?>",
+    re.IGNORECASE,
+)
+_ENTITY = re.compile(r"&(?:#\d{1,6}|#x[0-9a-f]{1,6}|[a-z][a-z0-9]{1,10});", re.IGNORECASE)
+_LINK = re.compile(r"!?\[([^\[\]\n]{0,200})\]\((?:https?:|/|mailto:|#)[^()\s]{0,400}\)")
+_BOLD = re.compile(r"(\*\*|__)(?=\S)([^*_\n]{1,300})(?<=\S)\1")
+_HEADING = re.compile(r"^#{1,6} +(?=[^\s#])")
+_BARS = "|¦│┃║ "
+_TABLE_EDGE = re.compile(r"[\s|:+=\-–—_]+")
+_HIDDEN = ("script", "style")
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of a release: its text, whether a blank line (or the beginning) is before it, its indent."""
+
+    text: str
+    gap: bool = False
+    indent: int = 0
+
+
+def clean_lines(text: str) -> list[Line]:
+    """Return the lines of `text` that say something, each with single spaces and without markup."""
+    lines: list[Line] = []
+    gap = True
+    for raw in _plain(text).split("\n"):
+        spaced = raw.translate(_SPACING)
+        shown = " ".join(strip_bars(_HEADING.sub("", spaced.strip())).split())
+        if not shown:
+            gap = True
+            continue
+        lines.append(Line(shown, gap, len(spaced) - len(spaced.lstrip())))
+        gap = False
+    return lines
+
+
+def _plain(text: str) -> str:
+    text = text.replace("\r\n", "\n").translate(_CLEAN)
+    if "<" in text:
+        text = _strip_tags(text)
+    for _ in range(2):  # a page escaped twice shows &amp;nbsp;
+        if "&" in text and _ENTITY.search(text):
+            text = html.unescape(text).translate(_CLEAN)
+    text = _JOINERS.sub("", text)
+    if "](" in text:
+        text = _LINK.sub(r"\1", text)
+    if "**" in text or "__" in text:
+        text = _BOLD.sub(r"\2", text)
+    # Half of a character pair cannot be written as UTF-8 again.
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def _strip_tags(text: str) -> str:
+    for tag in _HIDDEN:
+        text = _cut_between(text, f"<{tag}", f"</{tag}>")
+    text = _cut_between(text, "<!--", "-->")
+    return _INLINE_TAG.sub("", _BLOCK_TAG.sub("\n", text))
+
+
+def _cut_between(text: str, opening: str, closing: str) -> str:
+    """Return `text` without what is between the two marks; linear, where a lazy pattern would not be."""
+    kept: list[str] = []
+    low = text.lower() if len(text.lower()) == len(text) else text
+    at = 0
+    while (start := low.find(opening, at)) >= 0 and (end := low.find(closing, start)) >= 0:
+        kept.append(text[at:start])
+        at = end + len(closing)
+    kept.append(text[at:])
+    return "".join(kept)
+
+
+def strip_bars(text: str) -> str:
+    """Return the inside of a table row; nothing when the row is bars and rules only."""
+    if "|" not in text and not any(bar in text for bar in "¦│┃║"):
+        return text
+    if _TABLE_EDGE.fullmatch(text):
+        return ""
+    cells = [cell.strip() for cell in text.strip(_BARS).split("|")]
+    return " | ".join(cell for cell in cells if cell and not _TABLE_EDGE.fullmatch(cell))
