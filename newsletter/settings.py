@@ -240,6 +240,11 @@ class Settings:
         IPStorage.SHORT,
     )
     confirm_days: int = setting("How many days a confirmation link lives.", _count(1, 60), 7)
+    welcome_releases: int = setting(
+        "How many of a topic's newest releases a new reader still gets with the first issue.",
+        _count(0, 50),
+        0,
+    )
     resend_uncertain: bool = setting(
         "Send a digest again when its outcome is unknown (RFC 1047) instead of asking a person.", _yes, False
     )
