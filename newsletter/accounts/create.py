@@ -1,0 +1,93 @@
+"""Accounts are made, listed and given a new one-time password; their owners choose their own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from newsletter.audit import record
+from newsletter.errors import AddressInvalid, NotFound, StateConflict
+from newsletter.mail.addresses import LONGEST_ADDRESS, canonical
+from newsletter.models import AdminUser
+from newsletter.models.base import new_public_id
+
+
+def account_key(email: str) -> str:
+    """Return an account's name as it is stored and compared. Raises AddressInvalid.
+
+    Laxer than a reader's address: `admin@localhost` may run a list, nobody mails it.
+    """
+    email = email.strip()
+    local, at, domain = email.rpartition("@")
+    odd = not email.isprintable() or any(char.isspace() or char in "<>,;" for char in email)
+    if not (local and at and domain) or odd or len(email) > LONGEST_ADDRESS:
+        raise AddressInvalid("An account's name is an e-mail address, such as name@example.org.")
+    return canonical(email)
+
+
+def find_account(session: Session, email: str) -> AdminUser | None:
+    """Return the account by that address, case aside, or None."""
+    try:
+        key = account_key(email)
+    except AddressInvalid:
+        return None
+    return session.scalars(select(AdminUser).where(AdminUser.email == key)).one_or_none()
+
+
+def list_accounts(session: Session) -> Sequence[AdminUser]:
+    """Return every account, by address."""
+    return session.scalars(select(AdminUser).order_by(AdminUser.email)).all()
+
+
+def create_account(session: Session, email: str, password_hash: str, actor: str, now: datetime) -> AdminUser:
+    """Add an account whose owner must change this password at the first sign-in.
+
+    The hash is made by the caller, outside the transaction. Raises AddressInvalid, and
+    StateConflict when there is one already. Commits nothing.
+    """
+    key = account_key(email)
+    if find_account(session, key) is not None:
+        raise StateConflict(f"There is an account for {key} already.")
+    user = AdminUser(email=key, password_hash=password_hash, must_change=True, created_at=now)
+    session.add(user)
+    session.flush()
+    record(session, actor, "account.created", user.public_id, now)
+    return user
+
+
+def reset_password(session: Session, email: str, password_hash: str, actor: str, now: datetime) -> AdminUser:
+    """Give an account a new one-time password and end its sessions. Raises NotFound. Commits nothing."""
+    user = find_account(session, email)
+    if user is None:
+        raise NotFound(f"There is no account for {email}.")
+    user.password_hash = password_hash
+    user.must_change = True
+    user.session_key = new_public_id()
+    record(session, actor, "account.password_reset", user.public_id, now)
+    return user
+
+
+def change_password(session: Session, public_id: str, password_hash: str, now: datetime) -> AdminUser:
+    """Store the password that the owner chose, and end their other sessions. Raises NotFound.
+
+    The caller signs this session in anew. Commits nothing.
+    """
+    user = session.scalars(select(AdminUser).where(AdminUser.public_id == public_id)).one_or_none()
+    if user is None:
+        raise NotFound("There is no such account any more.")
+    user.password_hash = password_hash
+    user.must_change = False
+    user.session_key = new_public_id()
+    record(session, user.email, "account.password_changed", user.public_id, now)
+    return user
+
+
+def end_sessions(session: Session, public_id: str, now: datetime) -> None:
+    """Sign an account out everywhere: a cookie cannot be taken back, its key can. Commits nothing."""
+    user = session.scalars(select(AdminUser).where(AdminUser.public_id == public_id)).one_or_none()
+    if user is not None:
+        user.session_key = new_public_id()
+        record(session, user.email, "account.signed_out", user.public_id, now)

@@ -1,0 +1,32 @@
+"""A database of each test's own, and the moment every test happens at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from sqlalchemy.orm import Session
+
+from newsletter.models import Base, open_engine
+from newsletter.tokens import Tokens
+
+
+@pytest.fixture
+def session(tmp_path: Path) -> Iterator[Session]:
+    engine = open_engine(f"sqlite:///{tmp_path / 'accounts.sqlite3'}")
+    Base.metadata.create_all(engine)
+    with Session(engine) as opened:
+        yield opened
+    engine.dispose()
+
+
+@pytest.fixture
+def now() -> datetime:
+    return datetime(2025, 10, 23, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def tokens() -> Tokens:
+    return Tokens(["a key for tests that is long enough!"])

@@ -1,0 +1,193 @@
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import pytest
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from newsletter.accounts.create import create_account
+from newsletter.accounts.sign_in import (
+    ACCOUNT,
+    NETWORK,
+    PAIR,
+    Candidate,
+    TooMany,
+    begin_try,
+    device_mark,
+    finish_try,
+    knows_device,
+    network_of,
+)
+from newsletter.models import AdminUser, AuditEntry
+from newsletter.tokens import Tokens
+
+HOME = "192.0.2.7"
+
+
+@pytest.fixture
+def editor(session: Session, now: datetime) -> AdminUser:
+    user = create_account(session, "editor@example.org", "the hash", "command line", now)
+    session.flush()
+    return user
+
+
+def _fail(session: Session, tokens: Tokens, now: datetime, email: str = "editor@example.org", ip: str = HOME,
+          device: str | None = None) -> bool:  # fmt: skip
+    """Make one try that fails; return whether it was let through to be checked."""
+    candidate = begin_try(session, email, ip, device, tokens, now)
+    if isinstance(candidate, TooMany):
+        return False
+    assert finish_try(session, candidate, False, None, now) is None
+    return True
+
+
+def test_who_knows_the_password_is_signed_in(
+    session: Session, editor: AdminUser, tokens: Tokens, now: datetime
+) -> None:
+    candidate = begin_try(session, "Editor@Example.org ", HOME, None, tokens, now)
+    assert isinstance(candidate, Candidate)
+    assert candidate.password_hash == "the hash"
+
+    assert finish_try(session, candidate, True, None, now) is editor
+    assert editor.signed_in_at == now
+
+
+def test_an_outdated_hash_is_replaced_at_sign_in(
+    session: Session, editor: AdminUser, tokens: Tokens, now: datetime
+) -> None:
+    candidate = begin_try(session, editor.email, HOME, None, tokens, now)
+    assert isinstance(candidate, Candidate)
+
+    finish_try(session, candidate, True, "a better hash", now)
+
+    assert editor.password_hash == "a better hash"
+
+
+def test_a_password_that_was_changed_meanwhile_lets_nobody_in(
+    session: Session, editor: AdminUser, tokens: Tokens, now: datetime
+) -> None:
+    candidate = begin_try(session, editor.email, HOME, None, tokens, now)
+    assert isinstance(candidate, Candidate)
+    editor.password_hash = "changed on the command line"
+    session.flush()
+
+    assert finish_try(session, candidate, True, None, now) is None
+
+
+def test_five_tries_from_one_network_are_enough(
+    session: Session, editor: AdminUser, tokens: Tokens, now: datetime
+) -> None:
+    let_through = [_fail(session, tokens, now, ip=f"192.0.2.{n}") for n in range(1, 8)]
+
+    assert let_through == [True] * 5 + [False] * 2
+
+
+def test_unknown_addresses_meet_the_same_limit(session: Session, tokens: Tokens, now: datetime) -> None:
+    let_through = [_fail(session, tokens, now, email="nobody@example.org") for _ in range(7)]
+
+    assert let_through == [True] * 5 + [False] * 2
+
+
+def test_what_is_no_address_is_counted_too(session: Session, tokens: Tokens, now: datetime) -> None:
+    assert [_fail(session, tokens, now, email="no address") for _ in range(6)] == [True] * 5 + [False]
+
+
+def test_who_waits_is_let_in_again(
+    session: Session, editor: AdminUser, tokens: Tokens, now: datetime
+) -> None:
+    for _ in range(5):
+        _fail(session, tokens, now)
+    refused = begin_try(session, editor.email, HOME, None, tokens, now)
+    assert isinstance(refused, TooMany)
+    assert 0 < refused.wait_seconds <= PAIR.period_seconds / PAIR.burst
+
+    later = now + timedelta(seconds=refused.wait_seconds + 1)
+
+    assert isinstance(begin_try(session, editor.email, HOME, None, tokens, later), Candidate)
+
+
+def test_a_sign_in_gives_the_tries_back(
+    session: Session, editor: AdminUser, tokens: Tokens, now: datetime
+) -> None:
+    for _ in range(4):
+        _fail(session, tokens, now)
+    candidate = begin_try(session, editor.email, HOME, None, tokens, now)
+    assert isinstance(candidate, Candidate)
+    finish_try(session, candidate, True, None, now)
+    session.flush()
+
+    assert [_fail(session, tokens, now) for _ in range(6)] == [True] * 5 + [False]
+
+
+def test_one_network_cannot_try_one_password_on_many_accounts(
+    session: Session, tokens: Tokens, now: datetime
+) -> None:
+    let_through = [_fail(session, tokens, now, email=f"person{n}@example.org") for n in range(40)]
+
+    assert sum(let_through) == NETWORK.burst
+
+
+def test_a_stranger_elsewhere_does_not_lock_out_the_owner(
+    session: Session, editor: AdminUser, tokens: Tokens, now: datetime
+) -> None:
+    for _ in range(20):
+        _fail(session, tokens, now, ip="203.0.113.9")
+
+    assert isinstance(begin_try(session, editor.email, HOME, None, tokens, now), Candidate)
+
+
+def test_a_siege_from_everywhere_does_not_lock_out_a_browser_that_signed_in_before(
+    session: Session, editor: AdminUser, tokens: Tokens, now: datetime
+) -> None:
+    mark = device_mark(tokens, editor)
+    tries = [_fail(session, tokens, now, ip=f"198.51.{n}.1") for n in range(int(ACCOUNT.burst) + 20)]
+    assert sum(tries) == ACCOUNT.burst
+
+    assert isinstance(begin_try(session, editor.email, HOME, None, tokens, now), TooMany)
+    assert isinstance(begin_try(session, editor.email, HOME, mark, tokens, now), Candidate)
+
+
+def test_a_browser_that_signed_in_before_has_no_more_tries_than_another(
+    session: Session, editor: AdminUser, tokens: Tokens, now: datetime
+) -> None:
+    mark = device_mark(tokens, editor)
+
+    let_through = [_fail(session, tokens, now, ip=f"198.51.{n}.1", device=mark) for n in range(7)]
+
+    assert let_through == [True] * 5 + [False] * 2
+
+
+def test_a_mark_is_good_for_its_own_account_and_password_only(
+    session: Session, editor: AdminUser, tokens: Tokens, now: datetime
+) -> None:
+    other = create_account(session, "other@example.org", "their hash", "command line", now)
+    mark = device_mark(tokens, editor)
+
+    assert knows_device(tokens, editor, mark)
+    assert not knows_device(tokens, other, mark)
+    assert not knows_device(tokens, editor, mark + "0")
+    assert not knows_device(tokens, editor, "")
+    assert not knows_device(tokens, editor, "schön.é")
+    editor.password_hash = "a new one"
+    assert not knows_device(tokens, editor, mark)
+
+
+def test_tries_are_written_down_without_addresses(
+    session: Session, editor: AdminUser, tokens: Tokens, now: datetime
+) -> None:
+    _fail(session, tokens, now)
+    _fail(session, tokens, now, email="my secret password@example.org")
+    session.flush()
+
+    entries = session.scalars(select(AuditEntry).where(AuditEntry.action == "account.sign_in_failed")).all()
+    assert [(entry.actor, entry.subject, entry.detail) for entry in entries] == [
+        ("", editor.public_id, {}),
+        ("", "unknown", {}),
+    ]
+
+
+def test_one_household_is_one_network() -> None:
+    assert network_of("192.0.2.7") == network_of("::ffff:192.0.2.99") == "192.0.2.0/24"
+    assert network_of("2001:db8:1:2:3::4") == "2001:db8:1:2::/64"
+    assert network_of("no address") == "unknown"
