@@ -1,0 +1,165 @@
+"""One issue in one language, loaded: any selection of its releases becomes a body by joining fragments."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from newsletter.mail.assemble import Frame, FramePart, decode_fragments, numbered
+from newsletter.mail.headers import make_boundary
+from newsletter.models import Fragment, Frequency
+
+# Gmail cuts a message whose HTML is larger, and the unsubscribe link with it.
+HTML_BUDGET_BYTES = 102_400
+# What the frame's fields may add for one reader: three links and their encoding.
+FIELDS_BYTES = 4_096
+# A shorter digest is its own list of contents.
+CONTENTS_FROM = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """The releases that one reader gets under one topic, in order."""
+
+    topic_id: int
+    frequency: Frequency
+    release_ids: tuple[int, ...]
+
+
+Selection = tuple[Section, ...]
+
+
+def write_key(selection: Selection) -> str:
+    """Return a selection as the key of its rendition, such as `3w:12,15;5d:18`."""
+    return ";".join(
+        f"{part.topic_id}{part.frequency[0]}:{','.join(map(str, part.release_ids))}" for part in selection
+    )
+
+
+def read_key(key: str) -> Selection:
+    """Return the selection that `write_key` wrote."""
+    sections = []
+    for part in key.split(";"):
+        head, _, ids = part.partition(":")
+        sections.append(
+            Section(int(head[:-1]), _FREQUENCIES[head[-1]], tuple(int(each) for each in ids.split(",")))
+        )
+    return tuple(sections)
+
+
+_FREQUENCIES = {frequency[0]: frequency for frequency in Frequency}
+
+
+def release_ids(selection: Selection) -> list[int]:
+    """Return every release of a selection, once, in order."""
+    return [each for part in selection for each in part.release_ids]
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """A fragment's two forms, encoded as the frame's parts are."""
+
+    text: bytes
+    html: bytes
+
+
+class Edition:
+    """The fragments of one issue and language. Makes bodies; holds no database session."""
+
+    def __init__(self, issue_public_id: str, fragments: Mapping[str, Encoded]) -> None:
+        frame = fragments["frame"]
+        self.subject = fragments["subject"].text.decode("utf-8")
+        self.boundary = make_boundary(issue_public_id)
+        self._fragments = fragments
+        self._frame = Frame(FramePart.load(frame.text), FramePart.load(frame.html), self.boundary)
+        # Many readers share a selection; the few bytes of a rare one are not worth keeping.
+        self._slots = lru_cache(maxsize=64)(self._make_slots)
+
+    @classmethod
+    def load(cls, session: Session, issue_id: int, issue_public_id: str, language: str) -> Edition:
+        """Return the edition whose fragments were rendered when the issue was prepared."""
+        query = select(Fragment.part, Fragment.text, Fragment.html).where(
+            Fragment.issue_id == issue_id, Fragment.language == language
+        )
+        return cls(
+            issue_public_id, {part: Encoded(text, html) for part, text, html in session.execute(query)}
+        )
+
+    def body(self, key: str, fields: Mapping[str, str]) -> bytes:
+        """Return the body of the message to a reader with the selection `key` and these fields."""
+        return self._frame.body(fields, self._slots(key))
+
+    def html(self, key: str, fields: Mapping[str, str]) -> str:
+        """Return the HTML of that message as a browser shows it."""
+        slots = {
+            name: decode_fragments(encoded, self._frame.html.encoding)
+            for name, (_, encoded) in self._slots(key).items()
+        }
+        return self._frame.html.fill(fields, slots, is_html=True)
+
+    def text(self, key: str, fields: Mapping[str, str]) -> str:
+        """Return the plain text of that message."""
+        slots = {
+            name: decode_fragments(encoded, self._frame.text.encoding)
+            for name, (encoded, _) in self._slots(key).items()
+        }
+        return self._frame.text.fill(fields, slots, is_html=False)
+
+    def html_bytes(self, key: str) -> int:
+        """Return the size of the HTML part as it is sent, without the values of its fields."""
+        slots = self._slots(key)
+        return len(self._frame.html.text.encode()) + sum(len(encoded) for _, encoded in slots.values())
+
+    def _make_slots(self, key: str) -> dict[str, tuple[bytes, bytes]]:
+        """Return the joined fragments of each slot: as many releases as the budget holds."""
+        selection = read_key(key)
+        listed = release_ids(selection)
+        chosen = self._within_budget(selection, listed)
+        releases: list[Encoded] = []
+        for part in selection:
+            shown = [each for each in part.release_ids if each in chosen]
+            if shown:
+                releases.append(self._fragments[f"topic:{part.topic_id}"])
+                releases += [self._fragments[f"release:{each}"] for each in shown]
+        left_out = len(listed) - len(chosen)
+        if left_out:
+            releases.append(self._fragments[f"more:{left_out}"])
+        shown_ids = [each for each in listed if each in chosen]
+        reason = [self._fragments["reason"]]
+        reason += [self._fragments[f"reason:{part.topic_id}:{part.frequency}"] for part in selection]
+        slots = {
+            "preheader": _join([self._fragments[f"preheader:{each}"] for each in shown_ids[:3]]),
+            "releases": _join(releases),
+            "reason": _join(reason),
+        }
+        if len(shown_ids) >= CONTENTS_FROM:
+            slots["contents"] = self._contents(shown_ids)
+        return slots
+
+    def _contents(self, shown: list[int]) -> tuple[bytes, bytes]:
+        heading = self._fragments["contents"]
+        lines = [self._fragments[f"contents:{each}"] for each in shown]
+        text = numbered([line.text for line in lines], self._frame.text.encoding)
+        return heading.text + text, heading.html + b"".join([line.html for line in lines])
+
+    def _within_budget(self, selection: Selection, listed: list[int]) -> set[int]:
+        """Return the releases that fit; the first always does, a mail without any is never sent."""
+        left = HTML_BUDGET_BYTES - FIELDS_BYTES - len(self._frame.html.text.encode()) * 2
+        left -= sum(len(self._fragments[f"topic:{part.topic_id}"].html) for part in selection)
+        chosen: set[int] = set()
+        for each in listed:
+            left -= len(self._fragments[f"release:{each}"].html) + len(
+                self._fragments[f"contents:{each}"].html
+            )
+            if left < 0 and chosen:
+                break
+            chosen.add(each)
+        return chosen
+
+
+def _join(fragments: list[Encoded]) -> tuple[bytes, bytes]:
+    return b"".join([each.text for each in fragments]), b"".join([each.html for each in fragments])

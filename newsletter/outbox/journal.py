@@ -1,0 +1,158 @@
+"""What this process tried and heard, in a file that outlives it.
+
+The database marks outcomes batch by batch; between two marks a killed process leaves only its
+leases. Its journal tells them apart: no line means never offered, a start without a reply means
+nobody can know (RFC 1047), a reply means what it says. The file is held by flock, so that whoever
+gets the lock knows that the writer is dead.
+
+    boot <boot id>
+    start <delivery id>
+    reply <delivery id> <fate> <step or -> <code or -> <text>
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import socket
+import threading
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from newsletter.errors import ServiceError
+from newsletter.smtp.outcomes import Fate, Outcome, Step
+from newsletter.smtp.replies import Reply
+
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+LONGEST_TEXT = 400
+
+
+def boot_id() -> str:
+    """Return an id of this start of the machine; written data of an earlier one may be lost."""
+    try:
+        return BOOT_ID.read_text("ascii").strip()
+    except OSError:
+        return "unknown"
+
+
+def host_name() -> str:
+    """Return this host's name, as it stands in journals and leases."""
+    return re.sub(r"[^a-z0-9-]", "-", socket.gethostname().lower())[:30] or "host"
+
+
+class Journal:
+    """The journal of one process; its `name` is what the process leases by.
+
+    Raises ServiceError when it cannot be written: nothing may be sent that cannot be accounted for.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.name = f"{host_name()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
+        self.path = folder / f"{self.name}.journal"
+        # Two connections of a process write at the same time; a line is never torn.
+        self._lock = threading.Lock()
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+        except OSError as fault:
+            raise ServiceError(f"cannot write the journal {self.path}: {fault.strerror}") from fault
+        fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        self._write(f"boot {boot_id()}\n")
+
+    def start(self, delivery_id: int) -> None:
+        """Note that the content of a message is about to leave."""
+        self._write(f"start {delivery_id}\n")
+
+    def reply(self, delivery_id: int, outcome: Outcome) -> None:
+        """Note what became of it."""
+        code = outcome.reply.code if outcome.reply else "-"
+        text = outcome.reply.text if outcome.reply else outcome.reason
+        flat = " ".join(text.split())[:LONGEST_TEXT]
+        self._write(f"reply {delivery_id} {outcome.fate} {outcome.step or '-'} {code} {flat}\n")
+
+    def clear(self) -> None:
+        """Forget everything: the database has it."""
+        with self._lock:
+            os.ftruncate(self._file, 0)
+        self._write(f"boot {boot_id()}\n")
+
+    def close(self) -> None:
+        """Remove the journal of a process that holds no lease any more."""
+        self.path.unlink(missing_ok=True)
+        os.close(self._file)
+
+    def abandon(self) -> None:
+        """Let go of the file but leave it, as a killed process would: leases are still open."""
+        os.close(self._file)
+
+    def _write(self, line: str) -> None:
+        data = line.encode()
+        try:
+            with self._lock:
+                written = os.write(self._file, data)
+        except OSError as fault:
+            raise ServiceError(f"cannot write the journal {self.path}: {fault.strerror}") from fault
+        if written != len(data):
+            raise ServiceError(f"cannot write the journal {self.path}: the disk is full")
+
+
+@dataclass(frozen=True)
+class Record:
+    """What a dead process left: outcomes heard, ids started without an answer, and whether it is whole.
+
+    After a power loss the end of the file may be missing (`complete` is false), so an id
+    without a line may have been sent all the same.
+    """
+
+    name: str
+    outcomes: dict[int, Outcome]
+    unanswered: frozenset[int]
+    complete: bool
+
+
+def abandoned(folder: Path) -> Iterator[tuple[Record, Path]]:
+    """Yield what each dead process of this host left; its file is locked meanwhile, and stays.
+
+    The caller records it, commits, and removes the file.
+    """
+    for path in sorted(folder.glob(f"{host_name()}-*.journal")):
+        try:
+            file = os.open(path, os.O_RDWR)
+        except FileNotFoundError:
+            continue
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            yield read_record(path), path
+        except BlockingIOError:
+            continue  # its writer lives
+        finally:
+            os.close(file)
+
+
+def read_record(path: Path) -> Record:
+    """Read a journal. Lines that a crash cut short are as if they were never written."""
+    outcomes: dict[int, Outcome] = {}
+    started: set[int] = set()
+    boot = ""
+    for line in path.read_bytes().decode("utf-8", "replace").splitlines(keepends=True):
+        words = line.split(" ", 5)
+        if not line.endswith("\n"):
+            break
+        if words[0] == "boot":
+            boot = words[1].strip()
+        elif words[0] == "start":
+            started.add(int(words[1]))
+        elif words[0] == "reply":
+            outcomes[int(words[1])] = _outcome(words)
+    complete = boot == boot_id()
+    return Record(path.stem, outcomes, frozenset(started - set(outcomes)), complete)
+
+
+def _outcome(words: list[str]) -> Outcome:
+    _, _, fate, step, code, text = [*words, ""][:6]
+    text = text.strip()
+    reply = None if code == "-" else Reply(int(code), (text,))
+    return Outcome(Fate(fate), None if step == "-" else Step(step), reply, "" if reply else text)

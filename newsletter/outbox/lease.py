@@ -1,0 +1,155 @@
+"""Claiming due deliveries, and what is re-checked in that moment."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, and_, exists, or_, select, update
+from sqlalchemy.orm import Session
+
+from newsletter.models import (
+    Delivery,
+    DeliveryState,
+    Issue,
+    IssueState,
+    Lane,
+    Subscriber,
+    Subscription,
+    SubscriptionState,
+    Suppression,
+)
+
+LEASE = timedelta(minutes=10)
+
+WAITING = (DeliveryState.QUEUED, DeliveryState.DEFERRED)
+
+
+def issues_to_send(session: Session, now: datetime) -> list[int]:
+    """Return the ids of issues in `sending` that have a due delivery, the oldest first.
+
+    Asked before claiming, so that a paused issue with a million waiting rows costs nothing.
+    """
+    due = exists().where(
+        Delivery.lane == Lane.BULK,
+        Delivery.issue_id == Issue.id,
+        Delivery.state.in_(WAITING),
+        Delivery.due_at <= now,
+    )
+    chosen = select(Issue.id).where(Issue.state == IssueState.SENDING, due)
+    return list(session.scalars(chosen.order_by(Issue.id)))
+
+
+def claim(
+    session: Session, lane: Lane, issue_id: int | None, worker: str, limit: int, now: datetime
+) -> list[int]:
+    """Lease up to `limit` due deliveries of a lane (and issue) to `worker`; return their ids.
+
+    A lapsed lease is not due again: only the journal of the worker that held it can tell
+    what was sent (outbox/journal.py). Commits nothing: the caller owns the transaction.
+    """
+    due = select(Delivery.id).where(
+        Delivery.lane == lane, Delivery.state.in_(WAITING), Delivery.due_at <= now
+    )
+    if issue_id is not None:
+        due = due.where(Delivery.issue_id == issue_id)
+    chosen = due.order_by(Delivery.due_at, Delivery.id).limit(limit).with_for_update(skip_locked=True)
+    # One statement, so that two workers never read the same rows before either writes:
+    # SQLite has no row locks, and PostgreSQL skips the rows another worker holds.
+    take = (
+        update(Delivery)
+        .where(Delivery.id.in_(chosen))
+        .values(
+            state=DeliveryState.LEASED,
+            leased_by=worker,
+            leased_until=now + LEASE,
+            attempt=Delivery.attempt + 1,
+        )
+        .returning(Delivery.id)
+    )
+    return sorted(session.scalars(take.execution_options(synchronize_session=False)))
+
+
+def _unwanted(suppressed: Sequence[int]) -> ColumnElement[bool]:
+    """Whether the reader of a delivery has left, or is not to be mailed."""
+    theirs = Subscription.subscriber_id == Delivery.subscriber_id
+    subscribed = exists().where(theirs, Subscription.state == SubscriptionState.ACTIVE)
+    awaited = exists().where(theirs, Subscription.state == SubscriptionState.PENDING)
+    erased = exists().where(Subscriber.id == Delivery.subscriber_id, Subscriber.email.is_(None))
+    reader = Delivery.subscriber_id.is_not(None)
+    return or_(
+        Delivery.id.in_(suppressed),
+        erased,
+        and_(reader, Delivery.lane == Lane.BULK, ~subscribed),
+        and_(reader, Delivery.template == "confirm", ~awaited),
+    )
+
+
+def skip_unwanted(session: Session, claimed: Sequence[int], suppressed: Sequence[int], now: datetime) -> None:
+    """Mark those of `claimed` whose readers have left, or are `suppressed`, as skipped.
+
+    People leave between preparing and sending. Ids of deliveries in both. Commits nothing.
+    """
+    session.execute(
+        update(Delivery)
+        .where(Delivery.id.in_(claimed), _unwanted(suppressed))
+        .values(state=DeliveryState.SKIPPED, leased_by=None, leased_until=None, settled_at=now)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def held_by(session: Session, claimed: Sequence[int], worker: str) -> set[int]:
+    """Return those of `claimed` that `worker` holds."""
+    return set(
+        session.scalars(
+            select(Delivery.id).where(
+                Delivery.id.in_(claimed),
+                Delivery.state == DeliveryState.LEASED,
+                Delivery.leased_by == worker,
+            )
+        )
+    )
+
+
+def still_wanted(session: Session, claimed: Sequence[int], worker: str) -> set[int]:
+    """Return those of `claimed` that `worker` still holds and that may still be sent.
+
+    The last look before an envelope: not paused, not cancelled, the reader still there.
+    """
+    sending = exists().where(Issue.id == Delivery.issue_id, Issue.state == IssueState.SENDING)
+    return set(
+        session.scalars(
+            select(Delivery.id).where(
+                Delivery.id.in_(claimed),
+                Delivery.state == DeliveryState.LEASED,
+                Delivery.leased_by == worker,
+                or_(Delivery.lane == Lane.SINGLE, sending),
+                ~_unwanted(()),
+            )
+        )
+    )
+
+
+def suppressed_hashes(session: Session, hashes: Sequence[str]) -> set[str]:
+    """Return those of `hashes` (see mail/addresses.py) that are suppressed."""
+    return set(session.scalars(select(Suppression.address_hash).where(Suppression.address_hash.in_(hashes))))
+
+
+def give_back(session: Session, delivery_ids: Sequence[int], worker: str, due_at: datetime) -> None:
+    """Queue again what `worker` holds and has not offered to a relay; the attempt is not counted."""
+    session.execute(
+        update(Delivery)
+        .where(
+            Delivery.id.in_(delivery_ids),
+            Delivery.state == DeliveryState.LEASED,
+            Delivery.leased_by == worker,
+        )
+        .values(
+            state=DeliveryState.QUEUED,
+            leased_by=None,
+            leased_until=None,
+            due_at=due_at,
+            attempt=Delivery.attempt - 1,
+        )
+        .execution_options(synchronize_session=False)
+    )

@@ -1,0 +1,241 @@
+"""A claimed delivery becomes a message: its envelope, and its bytes when the relay is ready for them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property, partial
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from newsletter.errors import InputError
+from newsletter.links import Links
+from newsletter.mail import headers as fields
+from newsletter.mail.addresses import address_hash
+from newsletter.mail.assemble import build_message, single_body
+from newsletter.mail.dkim import DKIMKey, load_key, sign
+from newsletter.mail.headers import Field
+from newsletter.mail.templates import TemplateSet
+from newsletter.mail.verp import return_path
+from newsletter.models import Delivery, Issue, Rendition, Subscriber
+from newsletter.outbox.edition import Edition
+from newsletter.settings import Settings
+from newsletter.smtp.outcomes import Envelope, Outgoing
+from newsletter.tokens import Purpose, Tokens
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """What is needed of a claimed delivery to make its message; plain values, no session."""
+
+    id: int
+    issue_id: int | None
+    template: str | None
+    context: dict[str, Any] | None
+    language: str
+    attempt: int
+    created_at: datetime
+    address: str | None
+    email_key: str | None
+    reader_id: str | None
+    rendition_key: str | None
+    issue_public_id: str | None
+
+
+def load_claimed(session: Session, delivery_ids: Sequence[int]) -> list[Claimed]:
+    """Return the claimed deliveries in the order of their ids."""
+    query = (
+        select(
+            Delivery,
+            Subscriber.email,
+            Subscriber.email_key,
+            Subscriber.public_id,
+            Rendition.key,
+            Issue.public_id,
+        )
+        .outerjoin(Subscriber, Subscriber.id == Delivery.subscriber_id)
+        .outerjoin(Rendition, Rendition.id == Delivery.rendition_id)
+        .outerjoin(Issue, Issue.id == Delivery.issue_id)
+        .where(Delivery.id.in_(delivery_ids))
+        .order_by(Delivery.id)
+    )
+    return [
+        Claimed(
+            id=row.id,
+            issue_id=row.issue_id,
+            template=row.template,
+            context=row.context,
+            language=row.language,
+            attempt=row.attempt,
+            created_at=row.created_at,
+            address=email or row.recipient,
+            email_key=email_key,
+            reader_id=reader_id,
+            rendition_key=key,
+            issue_public_id=issue_public_id,
+        )
+        for row, email, email_key, reader_id, key, issue_public_id in session.execute(query)
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class SiteFacts:
+    """The newsletter as its mails name it."""
+
+    name: str
+    tagline: str
+    postal_address: str
+    public_url: str
+
+
+class MessageMaker:
+    """Makes messages of one installation. Keeps the editions it has loaded; share it within a process."""
+
+    def __init__(self, settings: Settings, tokens: Tokens, links: Links, templates: TemplateSet) -> None:
+        self.settings = settings
+        self.tokens = tokens
+        self.links = links
+        self.templates = templates
+        self.site = SiteFacts(
+            settings.site_name, settings.tagline, settings.postal_address, settings.public_url
+        )
+        self._editions: dict[tuple[int, str], Edition] = {}
+
+    def outgoing(self, session: Session, claimed: Claimed, now: datetime) -> Outgoing:
+        """Return the message of one delivery; its bytes are made when the transport asks for them.
+
+        Loads the edition of its issue once. `now` is the message's Date.
+        """
+        if claimed.rendition_key is not None:
+            edition = self._edition(session, claimed)
+            build: Callable[[], bytes] = partial(self._digest, claimed, edition, now)
+        else:
+            build = partial(self._single, claimed, now)
+        key = self.tokens.derived_key("return-path")
+        domain = self.settings.return_path_domain or self.settings.sender_domain
+        path = return_path(str(claimed.id), domain, key)
+        return Outgoing(claimed.id, Envelope(path, claimed.address or "", envelope_id=str(claimed.id)), build)
+
+    def suppression_hash(self, email_key: str) -> str:
+        """Return what a suppression keeps of an address."""
+        return address_hash(email_key, self.tokens.derived_key("suppression"))
+
+    def reader_fields(self, claimed: Claimed, now: datetime) -> dict[str, str]:
+        """Return the links of one reader's digest. A test to a stranger has links that lead nowhere."""
+        view = self.tokens.make(Purpose.VIEW, [claimed.reader_id or "", claimed.id], now)
+        unsubscribe = self.tokens.make(Purpose.UNSUBSCRIBE, [claimed.reader_id or "", claimed.id], now)
+        return {
+            "browser_url": self.links.view(view),
+            "preferences_url": self._preferences_url(claimed, now),
+            "unsubscribe_url": self.links.unsubscribe(unsubscribe),
+        }
+
+    def _preferences_url(self, claimed: Claimed, now: datetime) -> str:
+        if claimed.reader_id is None or claimed.email_key is None:
+            return self.links.send_link()
+        fingerprint = self.tokens.fingerprint(claimed.email_key)
+        return self.links.preferences(
+            self.tokens.make(Purpose.PREFERENCES, [claimed.reader_id, fingerprint], now)
+        )
+
+    def _edition(self, session: Session, claimed: Claimed) -> Edition:
+        if claimed.issue_id is None or claimed.issue_public_id is None:
+            raise InputError(f"delivery {claimed.id} has a rendition but no issue")
+        known = (claimed.issue_id, claimed.language)
+        if known not in self._editions:
+            # One issue is sent at a time; the ones before it need not stay in memory.
+            if len(self._editions) >= 8:
+                self._editions.clear()
+            self._editions[known] = Edition.load(
+                session, claimed.issue_id, claimed.issue_public_id, claimed.language
+            )
+        return self._editions[known]
+
+    def _digest(self, claimed: Claimed, edition: Edition, now: datetime) -> bytes:
+        values = self.reader_fields(claimed, now)
+        mailto = self.settings.unsubscribe_address
+        head = [
+            *self._sender,
+            *self._personal(claimed, now),
+            fields.subject_field(edition.subject),
+            self._list_id,
+            fields.list_unsubscribe_field(
+                values["unsubscribe_url"], f"mailto:{mailto}?subject=unsubscribe" if mailto else None
+            ),
+            fields.one_click_field(),
+            fields.feedback_id_field(f"{claimed.issue_public_id}:digest:{self._feedback_sender}"),
+            fields.bulk_field(),
+            *fields.mime_fields(edition.boundary),
+        ]
+        return self._signed(head, edition.body(claimed.rendition_key or "", values), now)
+
+    def _single(self, claimed: Claimed, now: datetime) -> bytes:
+        rendered = self.templates.render(
+            claimed.template or "", claimed.language, self._single_context(claimed, now)
+        )
+        boundary = fields.make_boundary(f"delivery {claimed.id}")
+        head = [
+            *self._sender,
+            *self._personal(claimed, now),
+            fields.subject_field(rendered.subject),
+            fields.auto_submitted_field(),
+            *fields.mime_fields(boundary),
+        ]
+        return self._signed(head, single_body(rendered.text, rendered.html, boundary), now)
+
+    def _single_context(self, claimed: Claimed, now: datetime) -> dict[str, Any]:
+        stored = dict(claimed.context or {})
+        context: dict[str, Any] = {"site": self.site, "timezone": self.settings.time_zone, **stored}
+        if claimed.template == "confirm":
+            payload = [claimed.reader_id, self.tokens.fingerprint(claimed.email_key or ""), stored["upto"]]
+            context["confirm_url"] = self.links.confirm(self.tokens.make(Purpose.CONFIRM, payload, now))
+            context["confirm_days"] = self.settings.confirm_days
+        else:
+            context["preferences_url"] = self._preferences_url(claimed, now)
+        return context
+
+    def _signed(self, head: list[Field], body: bytes, now: datetime) -> bytes:
+        lines = fields.join_fields(head)
+        if not self._keys:
+            return build_message(lines, body)
+        return build_message(sign(head, body, self._keys, int(now.timestamp())) + lines, body)
+
+    def _personal(self, claimed: Claimed, now: datetime) -> list[Field]:
+        # Every attempt has the same Message-ID, so that a repeat can be recognised as one.
+        unique = f"d{claimed.id}.{int(claimed.created_at.timestamp())}"
+        return [
+            fields.to_field(claimed.address or ""),
+            fields.date_field(now),
+            fields.message_id_field(unique, self.settings.sender_domain),
+        ]
+
+    @cached_property
+    def _sender(self) -> list[Field]:
+        settings = self.settings
+        sender = [fields.from_field(settings.from_address, settings.from_name or settings.site_name)]
+        if settings.reply_to:
+            sender.append(fields.reply_to_field(settings.reply_to))
+        return sender
+
+    @cached_property
+    def _list_id(self) -> Field:
+        host = self.settings.host
+        # RFC 2919 wants a name: an installation reached by number is named by its From domain.
+        named = "." in host and any(letter.isalpha() for letter in host)
+        usual = f"letter.{host if named else self.settings.sender_domain}"
+        return fields.list_id_field(self.settings.list_id or usual, self.settings.site_name)
+
+    @cached_property
+    def _feedback_sender(self) -> str:
+        letters = "".join(each for each in self.settings.sender_domain if each.isascii() and each.isalnum())
+        return (letters + "newsletter")[:15]
+
+    @cached_property
+    def _keys(self) -> tuple[DKIMKey, ...]:
+        file, selector = self.settings.dkim_key_file, self.settings.dkim_selector
+        if file is None or selector is None:
+            return ()
+        return (load_key(file.read_bytes(), selector=selector, domain=self.settings.sender_domain),)

@@ -1,0 +1,76 @@
+"""What follows an attempt. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from newsletter.models import DeliveryState
+from newsletter.smtp.outcomes import Fate, Outcome, Step
+
+
+@dataclass(frozen=True)
+class Backoff:
+    """How long a delivery waits between attempts: doubling, with jitter, up to `give_up` in all.
+
+    RFC 5321, section 4.5.4.1 suggests at least half an hour between attempts at a relay that
+    refused, and giving up after four to five days.
+    """
+
+    first: timedelta = timedelta(minutes=2)
+    longest: timedelta = timedelta(hours=4)
+    give_up: timedelta = timedelta(days=4)
+
+    def delay(self, attempt: int, jitter: float) -> timedelta:
+        """Return the wait after attempt number `attempt`; `jitter` from 0 to 1 spreads it by a quarter."""
+        doubled: timedelta = self.first * 2 ** min(attempt - 1, 16)
+        wait = min(doubled, self.longest)
+        return wait * (0.75 + 0.5 * jitter)
+
+
+@dataclass(frozen=True)
+class NextStep:
+    """The state that follows, when it is due again, and whether the address is dead."""
+
+    state: DeliveryState
+    due_at: datetime | None = None
+    hard_bounce: bool = False
+
+
+def next_step(
+    outcome: Outcome,
+    *,
+    attempt: int,
+    age: timedelta,
+    now: datetime,
+    resend_uncertain: bool,
+    jitter: float,
+    backoff: Backoff | None = None,
+) -> NextStep:
+    """Return what follows attempt number `attempt`, counted from 1, of a delivery made `age` ago.
+
+    No answer after the final dot may mean that the relay has the message (RFC 1047): sending
+    again might deliver twice, so that waits for a person unless `resend_uncertain`. A 5yz reply
+    to RCPT whose status is 5.1.x says that there is no such mailbox (RFC 3463, section 3.2).
+    """
+    backoff = backoff or Backoff()
+    again = NextStep(DeliveryState.DEFERRED, now + backoff.delay(attempt, jitter))
+    if outcome.accepted:
+        return NextStep(DeliveryState.ACCEPTED)
+    if outcome.fate is Fate.SKIPPED:
+        return NextStep(DeliveryState.QUEUED, now)
+    if outcome.fate is Fate.UNCERTAIN:
+        return again if resend_uncertain else NextStep(DeliveryState.UNCERTAIN)
+    permanent = outcome.reply is not None and outcome.reply.permanent
+    if permanent or age > backoff.give_up:
+        return NextStep(DeliveryState.REJECTED, hard_bounce=permanent and _no_such_mailbox(outcome))
+    return again
+
+
+def _no_such_mailbox(outcome: Outcome) -> bool:
+    return (
+        outcome.step is Step.RCPT
+        and outcome.reply is not None
+        and not outcome.reply.local
+        and outcome.reply.status in {"5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10"}
+    )
