@@ -12,6 +12,9 @@
     ├── NotFound               no such topic, release, issue, reader
     ├── StateConflict          the thing is not in a state that allows this
     └── TransportError         the relay cannot be talked to at all
+        ├── RelayRefused       the greeting, TLS or sign-in was refused; has the reply's code
+        ├── ProtocolError      what the relay says is not SMTP
+        └── ConnectionLost     the relay hung up or fell silent
 
 An error carries what a handler needs as attributes; messages are for people.
 """
@@ -81,3 +84,20 @@ class StateConflict(NewsletterError):
 
 class TransportError(NewsletterError):
     """The relay cannot be talked to at all: refused, unreachable, TLS or sign-in failed."""
+
+
+class RelayRefused(TransportError):
+    """The relay answered, and would not have us; `code` and `status` are those of its reply."""
+
+    def __init__(self, message: str, code: int, status: str) -> None:
+        self.code = code
+        self.status = status
+        super().__init__(message)
+
+
+class ProtocolError(TransportError):
+    """What the relay says is not SMTP, or answers a question that was not asked."""
+
+
+class ConnectionLost(TransportError):
+    """The relay hung up, or fell silent for longer than it may."""

@@ -1,0 +1,331 @@
+"""One conversation with a relay, pipelined and chained (RFC 2920).
+
+With content N goes envelope N+1, in one write, and message N+2 is built and signed while the relay
+works on both:
+
+    ours      MAIL RCPT DATA (1)      content 1 . MAIL RCPT DATA (2)      content 2 . MAIL ...
+    theirs                    250 250 354                        250 250 250 354
+    meanwhile                 build 2                            build 3
+
+A relay without PIPELINING gets the same, a command at a time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator
+
+from newsletter.errors import ConnectionLost, ProtocolError, TransportError
+from newsletter.smtp.commands import envelope_commands, stuff_dots
+from newsletter.smtp.endpoint import Endpoint
+from newsletter.smtp.greeting import Extensions, open_wire
+from newsletter.smtp.outcomes import Fate, Hooks, NoHooks, Outcome, Outgoing, Result, Step
+from newsletter.smtp.replies import Reply
+from newsletter.smtp.wire import Wire
+
+_DOT = b".\r\n"
+_RESCUE_SECONDS = 0.5
+
+
+class _Prepared:
+    """A built message with its commands, and the step whose reply it waits for.
+
+    The step beside RSET is None: it clears up after the message before.
+    """
+
+    __slots__ = ("commands", "content", "id", "step")
+
+    def __init__(self, message_id: int, content: bytes, commands: list[tuple[Step | None, bytes]]) -> None:
+        self.id = message_id
+        self.content = content
+        self.commands = commands
+        self.step: Step | None = None
+
+
+class Connection:
+    """A relay that is ready for envelopes. Not for several threads at a time.
+
+    A message goes through these places, of which each holds one at most:
+
+        _ready      built; nothing of it is written
+        _offered    its envelope is written, the replies to that are awaited
+        _accepted   the relay said 354; nothing of its content is written
+        _released   its content is being written, or its reply is awaited
+    """
+
+    def __init__(self, wire: Wire, endpoint: Endpoint, offered: Extensions) -> None:
+        self._wire = wire
+        self._times = endpoint.timeouts
+        self._extensions = offered
+        self._limit = min(endpoint.max_messages, offered.max_messages or endpoint.max_messages)
+        self._ready: _Prepared | None = None
+        self._offered: _Prepared | None = None
+        self._accepted: _Prepared | None = None
+        self._released: _Prepared | None = None
+        self._settled: deque[Result] = deque()
+        self._source: Iterator[Outgoing] | None = None
+        self._source_error: Exception | None = None
+        # MAIL was taken and no content followed: RSET comes before the next MAIL.
+        self._open_transaction = False
+        # The relay waits for the content of a message whose only recipient it refused.
+        self._owes_dot = False
+        self.messages = 0
+        self.closed = False
+        self.error: Exception | None = None
+        self.used_at = time.monotonic()
+
+    @classmethod
+    def open(cls, endpoint: Endpoint) -> Connection:
+        """Connect, greet, encrypt and sign in. Raises TransportError as `open_wire` does."""
+        wire, offered = open_wire(endpoint)
+        return cls(wire, endpoint, offered)
+
+    @property
+    def spent(self) -> bool:
+        """Whether no further message can go over it."""
+        return self.closed or self.messages >= self._limit
+
+    @property
+    def stale(self) -> bool:
+        """Whether the relay has ended an idle connection."""
+        return self.closed or self._wire.stale()
+
+    def send(self, messages: Iterable[Outgoing], hooks: Hooks | None = None) -> Iterator[Result]:
+        """Send `messages` as long as the connection lasts; yield one result for each that was taken.
+
+        Messages are taken one ahead. When the connection ends early, what was taken is yielded, what
+        was not stays in `messages`, `closed` is true and `error` says why: nothing is raised. What a hook
+        or `messages` itself raises is raised again once every message taken has its result. To leave
+        the iterator half-way closes the connection.
+        """
+        told: Hooks = hooks or NoHooks()
+        failure: Exception | None = None
+        self._source = iter(messages)
+        self._settled.clear()
+        try:
+            while self._source or self._under_way:
+                self._write_group(told)
+                self._prepare_next()
+                yield from self._drain()
+                self._hear(told)
+            yield from self._drain()
+        except Exception as error:
+            failure = self._abandon(error, told)
+            yield from self._drain()
+        except BaseException as error:
+            self._source = None
+            if self._under_way:
+                self._abandon(error, told)
+            raise
+        self.used_at = time.monotonic()
+        failure, self._source_error = failure or self._source_error, None
+        if failure is not None:
+            raise failure
+
+    def quit(self) -> None:
+        """Say QUIT, wait a moment for the answer, and close. Never fails."""
+        if not self.closed:
+            with contextlib.suppress(TransportError):
+                self._wire.write(b"QUIT\r\n", self._times.quit)
+                self._wire.reply(self._times.quit)
+        self.close()
+
+    def close(self) -> None:
+        """Close without a word. What the relay has not been given whole, it drops."""
+        self.closed = True
+        self._wire.close()
+
+    @property
+    def _under_way(self) -> bool:
+        messages = self._ready or self._offered or self._accepted or self._released
+        return messages is not None or self._owes_dot
+
+    def _drain(self) -> Iterator[Result]:
+        while self._settled:
+            yield self._settled.popleft()
+
+    def _settle(self, message_id: int, outcome: Outcome) -> None:
+        self._settled.append(Result(message_id, outcome))
+
+    def _prepare_next(self) -> None:
+        """Take a message, build it and write its commands; while the relay works, so this costs no time."""
+        if self._ready is not None or self._source is None:
+            return
+        if self.messages >= self._limit:
+            self._source = None
+            return
+        try:
+            message = next(self._source, None)
+        except Exception as error:
+            # Whoever hands us messages cannot; those on their way are to end well all the same.
+            self._source_error = error
+            message = None
+        if message is None:
+            self._source = None
+            return
+        try:
+            content = stuff_dots(message.build())
+            first, second = envelope_commands(message.envelope, content, self._extensions)
+        except Exception as error:
+            self._settle(message.id, Outcome(Fate.UNBUILT, reason=str(error), error=error))
+            return
+        if isinstance(second, Reply):
+            assert isinstance(first, Step)
+            self._settle(message.id, Outcome(Fate.REPLIED, first, second))
+            return
+        assert isinstance(first, bytes)
+        commands: list[tuple[Step | None, bytes]] = [
+            (Step.MAIL, first),
+            (Step.RCPT, second),
+            (Step.DATA, b"DATA\r\n"),
+        ]
+        self._ready = _Prepared(message.id, content, commands)
+
+    def _write_group(self, hooks: Hooks) -> None:
+        """Write what can be written now: an accepted content, and with it the next envelope."""
+        if not (self._ready or self._accepted or self._owes_dot):
+            return
+        self._wire.expect_silence()
+        if self._ready is not None and not hooks.before_envelope(self._ready.id):
+            self._settle(self._ready.id, Outcome(Fate.SKIPPED))
+            self._ready = None
+        parts: list[bytes] = []
+        if self._accepted is not None:
+            hooks.before_content(self._accepted.id)
+            self._released, self._accepted = self._accepted, None
+            self._open_transaction = False
+            parts += (self._released.content, _DOT)
+        elif self._owes_dot:
+            self._open_transaction = False
+            parts.append(_DOT)
+        before_envelope = sum(map(len, parts))
+        if self._ready is not None:
+            self._offered, self._ready = self._ready, None
+            self.messages += 1
+            if self._open_transaction:
+                self._offered.commands.insert(0, (None, b"RSET\r\n"))
+            if self._extensions.pipelining:
+                parts += (command for _, command in self._offered.commands)
+        if not parts:
+            return
+        try:
+            self._wire.write(b"".join(parts), self._times.block)
+        except ConnectionLost:
+            if self._released is not None:
+                self._rescue(self._released, hooks)
+            raise
+        finally:
+            if self._offered is not None and self._wire.left > before_envelope:
+                self._offered.step = Step.MAIL
+
+    def _rescue(self, released: _Prepared, hooks: Hooks) -> None:
+        """Look for a reply from a relay that hung up on the content: it often says why (too large)."""
+        try:
+            reply = self._wire.reply(_RESCUE_SECONDS)
+        except TransportError:
+            return
+        if reply.transient or reply.permanent or (reply.positive and self._dot_may_have_left(released)):
+            self._answer_content(released, reply, hooks)
+
+    def _hear(self, hooks: Hooks) -> None:
+        """Read the replies to what was written, in its order."""
+        if self._released is not None:
+            reply = self._wire.reply(self._times.content)
+            if not (reply.positive or reply.transient or reply.permanent):
+                raise ProtocolError(f"the relay answered a message with: {reply}")
+            self._answer_content(self._released, reply, hooks)
+            _mind_farewell(reply)
+        elif self._owes_dot:
+            _mind_farewell(self._wire.reply(self._times.content))
+            self._owes_dot = False
+        if self._offered is not None:
+            self._hear_envelope(self._offered)
+
+    def _answer_content(self, released: _Prepared, reply: Reply, hooks: Hooks) -> None:
+        outcome = Outcome(Fate.REPLIED, Step.CONTENT, reply)
+        self._released = None
+        self._settle(released.id, outcome)
+        hooks.after_content(released.id, outcome)
+
+    def _hear_envelope(self, offered: _Prepared) -> None:
+        """Read the replies to an envelope; without PIPELINING, write each command first."""
+        refused_at: Step | None = None
+        for step, command in offered.commands:
+            if not self._extensions.pipelining:
+                if refused_at is not None:
+                    break
+                self._wire.expect_silence()
+                offered.step = step or Step.MAIL
+                self._wire.write(command, self._times.block)
+            if refused_at is None:
+                offered.step = step or Step.MAIL
+            reply = self._wire.reply(self._seconds(step))
+            if step is None:
+                _mind_farewell(reply)
+                if not reply.positive:
+                    raise ProtocolError(f"the relay answered RSET with: {reply}")
+                self._open_transaction = False
+            elif reply.code == 354 and step is Step.DATA and refused_at is not None:
+                if refused_at is Step.MAIL:
+                    raise ProtocolError("the relay refused the sender and asks for the message")
+                self._owes_dot = True  # RFC 2920, section 3.1
+            elif refused_at is None and not _goes_on(step, reply):
+                refused_at = step
+                self._offered = None
+                self._settle(offered.id, Outcome(Fate.REPLIED, step, reply))
+                _mind_farewell(reply)
+            elif refused_at is None and step is Step.MAIL:
+                self._open_transaction = True
+            else:
+                _mind_farewell(reply)
+        if refused_at is None:
+            self._offered, self._accepted = None, offered
+
+    def _seconds(self, step: Step | None) -> float:
+        if step is Step.DATA:
+            return self._times.data
+        return self._times.rcpt if step is Step.RCPT else self._times.mail
+
+    def _dot_may_have_left(self, released: _Prepared) -> bool:
+        # Nothing else is written before the answer, so the last write is the one with its content.
+        return self._wire.left > len(released.content)
+
+    def _abandon(self, error: BaseException, hooks: Hooks) -> Exception | None:
+        """Close, and settle what was under way; return what is not the relay's fault, to be raised."""
+        self.close()
+        reason = str(error)
+        self.error = error if isinstance(error, Exception) else None
+        failure = None if isinstance(error, TransportError) else self.error
+        self._source = None
+        released, self._released = self._released, None
+        if released is not None:
+            fate = Fate.UNCERTAIN if self._dot_may_have_left(released) else Fate.UNSENT
+            outcome = Outcome(fate, Step.CONTENT, reason=reason)
+            self._settle(released.id, outcome)
+            try:
+                hooks.after_content(released.id, outcome)
+            except Exception as another:
+                failure = failure or another
+        for message in (self._accepted, self._offered, self._ready):
+            if message is not None:
+                self._settle(message.id, Outcome(Fate.UNSENT, message.step, reason=reason))
+        self._accepted = self._offered = self._ready = None
+        self._owes_dot = False
+        return failure
+
+
+def _goes_on(step: Step, reply: Reply) -> bool:
+    """Return whether `reply` lets the envelope go on; raise ProtocolError if it makes no sense there."""
+    if reply.transient or reply.permanent:
+        return False
+    if reply.code == 354 if step is Step.DATA else reply.positive:
+        return True
+    raise ProtocolError(f"the relay answered {step.upper()} with: {reply}")
+
+
+def _mind_farewell(reply: Reply) -> None:
+    """Raise ConnectionLost if the relay is about to close (RFC 5321, section 3.8)."""
+    if reply.code == 421:
+        raise ConnectionLost(f"the relay ends the conversation: {reply}")

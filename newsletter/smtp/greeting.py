@@ -1,0 +1,141 @@
+"""From the first byte to the first envelope: greeting, EHLO, STARTTLS, AUTH."""
+
+from __future__ import annotations
+
+import base64
+import ssl
+from dataclasses import dataclass
+
+from newsletter.errors import RelayRefused, TransportError
+from newsletter.settings import RelaySecurity
+from newsletter.smtp.endpoint import Endpoint
+from newsletter.smtp.replies import Reply
+from newsletter.smtp.wire import Wire
+
+_HELO_INSTEAD = frozenset({500, 501, 502, 504, 550, 554})
+
+
+@dataclass(frozen=True)
+class Extensions:
+    """What a relay offers in its answer to EHLO.
+
+    `size` is in bytes, None without a limit; `max_messages` is MAILMAX of RFC 9422.
+    """
+
+    pipelining: bool = False
+    eight_bit: bool = False
+    smtputf8: bool = False
+    dsn: bool = False
+    starttls: bool = False
+    size: int | None = None
+    auth: frozenset[str] = frozenset()
+    max_messages: int | None = None
+
+
+def parse_ehlo(reply: Reply) -> Extensions:
+    """Return what the answer to EHLO offers; its first line is the relay's name, the unknown is skipped."""
+    offered: dict[str, list[str]] = {}
+    for line in reply.lines[1:]:
+        words = line.upper().replace("AUTH=", "AUTH ").split()  # an old spelling that some relays still send
+        if words:
+            offered.setdefault(words[0], []).extend(words[1:])
+    limits = dict(word.partition("=")[::2] for word in offered.get("LIMITS", ()))
+    return Extensions(
+        pipelining="PIPELINING" in offered,
+        eight_bit="8BITMIME" in offered,
+        smtputf8="SMTPUTF8" in offered,
+        dsn="DSN" in offered,
+        starttls="STARTTLS" in offered,
+        size=_number(offered.get("SIZE", [""])[:1]),
+        auth=frozenset(offered.get("AUTH", ())),
+        max_messages=_number([limits.get("MAILMAX", "")]),
+    )
+
+
+def open_wire(endpoint: Endpoint) -> tuple[Wire, Extensions]:
+    """Return a connection to the relay, ready for an envelope, and what the relay offers.
+
+    Raises TransportError: RelayRefused if the relay would not have us, ProtocolError, ConnectionLost,
+    or the error itself if the relay cannot be reached or trusted.
+    """
+    relay, times = endpoint.relay, endpoint.timeouts
+    wire = Wire.connect(relay.host, relay.port, times.connect)
+    try:
+        if relay.security is RelaySecurity.TLS:
+            wire.start_tls(_context(endpoint), relay.host, times.sign_in)
+        _check("greeted with", wire.reply(times.greeting), 220)
+        offered = _say_hello(wire, endpoint)
+        if relay.security is RelaySecurity.STARTTLS:
+            if not offered.starttls:
+                raise TransportError(
+                    f"{endpoint.name} offers no STARTTLS; nothing is sent over it in the open"
+                )
+            _check("answered STARTTLS with", _ask(wire, b"STARTTLS", times.sign_in), 220)
+            wire.start_tls(_context(endpoint), relay.host, times.sign_in)
+            # What was offered in the open may have been another's words (RFC 3207, section 4.2).
+            offered = _say_hello(wire, endpoint)
+        if relay.username:
+            _sign_in(wire, endpoint, offered)
+    except BaseException:
+        wire.close()
+        raise
+    return wire, offered
+
+
+def _context(endpoint: Endpoint) -> ssl.SSLContext:
+    try:
+        return endpoint.tls_context()
+    except OSError as error:
+        raise TransportError(f"the certificates in {endpoint.ca_file} cannot be read: {error}") from error
+
+
+def _say_hello(wire: Wire, endpoint: Endpoint) -> Extensions:
+    """Say EHLO, or HELO to a relay that knows only that (RFC 5321, section 3.2)."""
+    seconds = endpoint.timeouts.sign_in
+    reply = _ask(wire, f"EHLO {endpoint.local_name}".encode(), seconds)
+    if reply.code in _HELO_INSTEAD:
+        _check("answered HELO with", _ask(wire, f"HELO {endpoint.local_name}".encode(), seconds), 250)
+        return Extensions()
+    _check("answered EHLO with", reply, 250)
+    return parse_ehlo(reply)
+
+
+def _sign_in(wire: Wire, endpoint: Endpoint, offered: Extensions) -> None:
+    """Sign in with AUTH PLAIN or LOGIN (RFC 4954); never where others could read along."""
+    username, password = endpoint.relay.username or "", endpoint.relay.password or ""
+    seconds = endpoint.timeouts.sign_in
+    if not wire.encrypted and not endpoint.loopback:
+        raise TransportError(f"the password is not sent to {endpoint.name} without TLS")
+    if "\0" in username + password:
+        raise TransportError("neither user name nor password can hold a NUL")
+    if "PLAIN" in offered.auth:
+        reply = _ask(wire, b"AUTH PLAIN " + _base64(f"\0{username}\0{password}"), seconds)
+    elif "LOGIN" in offered.auth:
+        reply = _ask(wire, b"AUTH LOGIN", seconds)
+        for word in (username, password):
+            _check("answered AUTH LOGIN with", reply, 334)
+            reply = _ask(wire, _base64(word), seconds)
+    else:
+        known = " ".join(sorted(offered.auth)) or "none"
+        raise TransportError(f"{endpoint.name} offers neither AUTH PLAIN nor LOGIN (it offers: {known})")
+    _check("answered the sign-in with", reply, 235)
+
+
+def _ask(wire: Wire, command: bytes, seconds: float) -> Reply:
+    wire.expect_silence()
+    wire.write(command + b"\r\n", seconds)
+    return wire.reply(seconds)
+
+
+def _check(did: str, reply: Reply, code: int) -> None:
+    if reply.code != code:
+        raise RelayRefused(f"the relay {did}: {reply}", reply.code, reply.status)
+
+
+def _base64(text: str) -> bytes:
+    return base64.b64encode(text.encode())
+
+
+def _number(words: list[str]) -> int | None:
+    """Return the number in `words`; none, no number and 0 mean there is no limit (RFC 1870, section 3)."""
+    return int(words[0]) or None if words and words[0].isascii() and words[0].isdigit() else None

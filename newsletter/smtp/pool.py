@@ -1,0 +1,327 @@
+"""The connections of one process to one relay, each served by a thread while there is something to send.
+
+Threads, because sockets and RSA signing let go of the interpreter lock. The caller's thread alone runs the
+iterator of messages and gets the results, so both may use its database session.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator
+
+from newsletter.errors import TransportError
+from newsletter.smtp.connection import Connection
+from newsletter.smtp.endpoint import Endpoint
+from newsletter.smtp.growth import Growth
+from newsletter.smtp.outcomes import Fate, Hooks, NoHooks, Outcome, Outgoing, Result, Step
+
+log = logging.getLogger(__name__)
+
+_AHEAD = 256  # messages taken before there is a connection for them: what is sent during a commit
+_RESULTS = 64  # results that wake the caller; waking it for each would cost as much as the sending
+_TICK_SECONDS = 0.05
+_OBSERVE_SECONDS = 0.25
+_OBSERVE_RESULTS = 8
+_FRUITLESS = 3  # connections in a row over which nothing was answered: the relay is out of order
+
+
+class Pool:
+    """Connections to one relay, kept between calls of `send`. Make it after a fork, not before."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self.endpoint = endpoint
+        self._growth = Growth(max(1, endpoint.max_connections))
+        self._idle: deque[Connection] = deque()
+
+    def send(self, messages: Iterable[Outgoing | None], hooks: Hooks | None = None) -> Iterator[Result]:
+        """Send `messages`; yield one result for each that was taken, in the order of the answers.
+
+        None among the messages says that there is nothing to send just now (the pace, say): they are
+        asked again after 50 ms. Messages are taken up to 256 ahead.
+
+        Raises TransportError when the relay cannot be reached, refuses us, or hangs up on three
+        connections in a row without an answer; the messages taken by then are yielded as unsent first. A
+        single lost connection is made again without a word. Errors of hooks and of `messages` are raised in
+        the same manner. One `send` at a time.
+        """
+        self.close_idle()
+        return _Sending(self, self._growth, hooks or NoHooks()).run(iter(messages))
+
+    def close_idle(self) -> None:
+        """Close the connections that have been idle for too long, or that the relay has closed."""
+        oldest = time.monotonic() - self.endpoint.idle_seconds
+        for connection in [self._idle.popleft() for _ in range(len(self._idle))]:
+            if connection.stale:
+                connection.close()
+            elif connection.used_at < oldest:
+                connection.quit()
+            else:
+                self._idle.append(connection)
+
+    def close(self) -> None:
+        """Say goodbye on every idle connection; the pool can be used again afterwards."""
+        while self._idle:
+            self._idle.pop().quit()
+
+    @property
+    def idle(self) -> int:
+        """How many connections are kept open."""
+        return len(self._idle)
+
+    def acquire(self) -> Connection:
+        """Return an idle connection that is still alive, or a new one. Raises TransportError."""
+        with contextlib.suppress(IndexError):
+            while True:
+                connection = self._idle.pop()  # the one used last: others get old and are closed
+                if not connection.stale:
+                    return connection
+                connection.close()
+        return Connection.open(self.endpoint)
+
+    def release(self, connection: Connection) -> None:
+        """Keep a connection for later, or say goodbye if it has served its time."""
+        if connection.spent:
+            connection.quit()
+        else:
+            self._idle.append(connection)
+
+
+class _Sending:
+    """One call of `Pool.send`: a queue of messages, a queue of results, and the threads between them."""
+
+    def __init__(self, pool: Pool, growth: Growth, hooks: Hooks) -> None:
+        self._pool = pool
+        self._growth = growth
+        self._hooks = hooks
+        # Both ends of a deque are safe to use from several threads.
+        self._queue: deque[Outgoing] = deque()
+        self._results: deque[Result] = deque()
+        self._wake = threading.Event()  # for the caller's thread
+        self._more = threading.Condition()  # for threads without a message; guards what follows
+        self._exhausted = False
+        self._stopping = False
+        self._threads: set[threading.Thread] = set()  # those at work
+        self._hired: list[threading.Thread] = []
+        self._connected = 0
+        self._fruitless = 0
+        self._again: set[int] = set()
+        self._error: Exception | None = None
+        # For Growth.
+        self._settling = True
+        self._answered = 0
+        self._observed_at = time.monotonic()
+        self._cpu_at = time.process_time()
+
+    def run(self, source: Iterator[Outgoing | None]) -> Iterator[Result]:
+        """Feed the threads, adapt their number, and yield what they find out, until all is said."""
+        try:
+            while True:
+                nothing_now = self._top_up(source)
+                self._hire()
+                for _ in range(len(self._results)):
+                    self._answered += 1
+                    yield self._results.popleft()
+                if self._finished():
+                    break
+                if not (nothing_now or self._exhausted or self._stopping) and self._low():
+                    continue  # what was yielded took its time, and the threads are running dry
+                self._wake.wait(_TICK_SECONDS)
+                self._wake.clear()
+                self._observe()
+        finally:
+            self._stop()
+        yield from self._leave()
+
+    def _top_up(self, source: Iterator[Outgoing | None]) -> bool:
+        """Take messages until enough are queued; return whether there are none just now."""
+        nothing_now = False
+        taken = 0
+        while not self._exhausted and not self._stopping and len(self._queue) < _AHEAD:
+            try:
+                message = next(source)
+            except StopIteration:
+                self._exhausted = True
+            except Exception as error:
+                # What was taken before is sent all the same; then the caller hears of it.
+                self._exhausted = True
+                self._error = self._error or error
+            else:
+                if message is None:
+                    nothing_now = True
+                    break
+                self._queue.append(message)
+                taken += 1
+        if taken or self._exhausted:
+            with self._more:
+                self._more.notify_all()
+        return nothing_now
+
+    def _hire(self) -> None:
+        """Start threads for what is queued, as many as the relay is worth."""
+        with self._more:
+            wanted = min(self._growth.connections, len(self._threads) + len(self._queue))
+            if self._stopping:
+                return
+            for _ in range(wanted - len(self._threads)):
+                # A daemon: a relay that answers after ten minutes must not hold up the process's end.
+                thread = threading.Thread(target=self._serve, name="smtp", daemon=True)
+                self._threads.add(thread)
+                self._hired.append(thread)
+                thread.start()
+
+    def _low(self) -> bool:
+        return len(self._queue) < _AHEAD // 2
+
+    def _finished(self) -> bool:
+        with self._more:
+            idle = not self._threads and not self._results
+            return idle and (self._stopping or (self._exhausted and not self._queue))
+
+    def _observe(self) -> None:
+        """Let the number of connections follow the rate, when there was enough to do to tell."""
+        with self._more:
+            waiting, connected = len(self._queue), self._connected
+        if self._settling and 4 * connected >= 3 * self._growth.connections:
+            self._settling = False
+            waiting = 0  # what was measured until now was measured with fewer connections
+        if not waiting:
+            self._start_observing()
+        seconds = time.monotonic() - self._observed_at
+        answered = self._answered + len(self._results)
+        if self._settling or seconds < _OBSERVE_SECONDS or answered < _OBSERVE_RESULTS:
+            return
+        busy = (time.process_time() - self._cpu_at) / seconds
+        with self._more:
+            before = self._growth.connections
+            self._settling = self._growth.observe(answered / seconds, busy, time.monotonic()) != before
+        self._start_observing()
+
+    def _start_observing(self) -> None:
+        self._answered = -len(self._results)
+        self._observed_at, self._cpu_at = time.monotonic(), time.process_time()
+
+    def _stop(self) -> None:
+        """End the threads: each finishes what the relay has been given, and takes no more."""
+        with self._more:
+            self._stopping = True
+            self._more.notify_all()
+        for thread in self._hired:
+            thread.join()
+
+    def _leave(self) -> Iterator[Result]:
+        yield from self._results
+        reason = str(self._error or "")
+        while self._queue:
+            yield Result(self._queue.popleft().id, Outcome(Fate.UNSENT, reason=reason))
+        if self._error is not None:
+            raise self._error
+
+    # What follows runs in a connection's thread.
+
+    def _serve(self) -> None:
+        try:
+            while self._has_work():
+                self._serve_one_connection()
+        except Exception as error:
+            self._give_up(error)
+        finally:
+            with self._more:
+                self._threads.discard(threading.current_thread())
+            self._wake.set()
+
+    def _has_work(self) -> bool:
+        """Wait for a message; return whether there is one, and this thread is wanted for it."""
+        me = threading.current_thread()
+        with self._more:
+            while not self._stopping and me in self._threads:
+                if self._surplus():
+                    self._threads.discard(me)  # now, so that no other leaves for the same reason
+                elif self._queue:
+                    return True
+                elif self._exhausted:
+                    break
+                else:
+                    self._wake.set()
+                    self._more.wait(1)
+            return False
+
+    def _surplus(self) -> bool:
+        return len(self._threads) > self._growth.connections
+
+    def _serve_one_connection(self) -> None:
+        try:
+            connection = self._pool.acquire()
+        except TransportError as error:
+            self._not_connected(error)
+            return
+        with self._more:
+            self._connected += 1
+        taken: dict[int, Outgoing] = {}
+        fruitful = False
+        try:
+            while not connection.spent and self._has_work():
+                for result in connection.send(self._take(taken), self._hooks):
+                    message = taken.pop(result.id)
+                    fruitful = fruitful or result.outcome.fate is Fate.REPLIED
+                    if not self._take_back(message, result.outcome):
+                        self._settle(result)
+        finally:
+            with self._more:
+                self._connected -= 1
+                self._fruitless = 0 if fruitful else self._fruitless + connection.closed
+            self._pool.release(connection)
+        if connection.closed and connection.error is not None:
+            log.info("connection_lost relay=%s reason=%s", self._pool.endpoint.name, connection.error)
+            if self._fruitless >= _FRUITLESS:
+                self._give_up(connection.error)
+
+    def _take(self, taken: dict[int, Outgoing]) -> Iterator[Outgoing]:
+        """Yield queued messages; end when there are none just now, so that the last one's reply is read."""
+        while not self._stopping and not self._surplus():
+            try:
+                message = self._queue.popleft()
+            except IndexError:
+                return
+            if self._low() and not self._exhausted:
+                self._wake.set()
+            taken[message.id] = message
+            yield message
+
+    def _take_back(self, message: Outgoing, outcome: Outcome) -> bool:
+        """Queue a message again that its connection's end caught by chance; return whether.
+
+        At once and without limit what was only built. Once what was offered and not answered with a
+        word: its envelope may be what the relay dies of.
+        """
+        if outcome.fate is not Fate.UNSENT or self._stopping:
+            return False
+        if outcome.step is not None:
+            if outcome.step is not Step.MAIL or message.id in self._again:
+                return False
+            self._again.add(message.id)
+        self._queue.appendleft(message)
+        return True
+
+    def _settle(self, result: Result) -> None:
+        self._results.append(result)
+        if len(self._results) >= _RESULTS:
+            self._wake.set()
+
+    def _not_connected(self, error: TransportError) -> None:
+        """Do with fewer connections if there are any, else give up."""
+        with self._more:
+            alone = self._connected == 0
+            self._growth.refuse(self._connected, time.monotonic())
+        log.info("not_connected relay=%s alone=%s reason=%s", self._pool.endpoint.name, alone, error)
+        if alone:
+            self._give_up(error)
+
+    def _give_up(self, error: Exception) -> None:
+        with self._more:
+            self._error = self._error or error
+            self._stopping = True
+            self._more.notify_all()

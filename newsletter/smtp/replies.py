@@ -1,0 +1,129 @@
+"""Replies of an SMTP server, parsed as they arrive (RFC 5321, section 4.2). Pure."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cached_property
+
+from newsletter.errors import ProtocolError
+
+MAX_LINE_BYTES = 4096
+MAX_LINES = 200
+
+_LINE = re.compile(rb"([2-5][0-9]{2})(?:([ -])(.*))?", re.DOTALL)
+_STATUS = re.compile(r"#?([245]\.[0-9]{1,3}\.[0-9]{1,3})(?![0-9.])")
+# Control characters, C1 included: replies end up in logs, tables and terminals.
+_CONTROLS = dict.fromkeys((*range(32), *range(127, 160)), " ")
+
+
+@dataclass(frozen=True)
+class Reply:
+    """One reply, with the text of each of its lines.
+
+    `local` marks one that never crossed the wire: it says in the relay's words why a message was
+    not offered to it (too large, say).
+    """
+
+    code: int
+    lines: tuple[str, ...] = ()
+    local: bool = False
+
+    @classmethod
+    def made_here(cls, code: int, text: str) -> Reply:
+        """Return a local reply of one line."""
+        return cls(code, (text,), local=True)
+
+    @property
+    def positive(self) -> bool:
+        """2yz: done."""
+        return 200 <= self.code < 300
+
+    @property
+    def transient(self) -> bool:
+        """4yz: not now."""
+        return 400 <= self.code < 500
+
+    @property
+    def permanent(self) -> bool:
+        """5yz: never like this."""
+        return 500 <= self.code < 600
+
+    @cached_property
+    def status(self) -> str:
+        """The enhanced status code such as "5.1.1" (RFC 3463), or "".
+
+        One whose class contradicts the reply's code is left out (RFC 2034, section 4).
+        """
+        for line in self.lines:
+            match = _STATUS.match(line)
+            if match and match[1][0] == str(self.code)[0]:
+                return match[1]
+        return ""
+
+    @property
+    def text(self) -> str:
+        """The lines' text in one, enhanced status included."""
+        return " ".join(line for line in self.lines if line)
+
+    def __str__(self) -> str:
+        return f"{self.code} {self.text}".rstrip()
+
+
+class ReplyReader:
+    """Takes bytes as they come, split anywhere, and gives whole replies one at a time.
+
+    One at a time, so that a good reply is not lost when what follows it in the same packet is garbage:
+    `take` raises only when it gets to that.
+    """
+
+    def __init__(self) -> None:
+        self._buffer = b""
+        self._start = 0
+        self._searched = 0
+        self._code = 0
+        self._lines: list[str] = []
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is held: no reply, no part of one."""
+        return not self._lines and self._start == len(self._buffer)
+
+    def feed(self, data: bytes) -> None:
+        """Add what was received."""
+        self._buffer = self._buffer[self._start :] + data
+        self._searched -= self._start
+        self._start = 0
+
+    def take(self) -> Reply | None:
+        """Return the next whole reply, or None when more bytes are needed for it.
+
+        Lines may end in a bare LF. Raises ProtocolError for what is no reply, for a line of more than
+        4096 bytes and a reply of more than 200 lines; after that the conversation has lost its place.
+        """
+        while (end := self._buffer.find(b"\n", self._searched)) >= 0:
+            line = self._buffer[self._start : end].removesuffix(b"\r")
+            self._start = self._searched = end + 1
+            if self._add(line):
+                reply = Reply(self._code, tuple(self._lines))
+                self._lines = []
+                return reply
+        self._searched = len(self._buffer)
+        if len(self._buffer) - self._start > MAX_LINE_BYTES:
+            raise ProtocolError(f"a reply line is longer than {MAX_LINE_BYTES} bytes")
+        return None
+
+    def _add(self, line: bytes) -> bool:
+        """Add a line to the reply at hand; return whether it is the last one."""
+        match = _LINE.fullmatch(line)
+        if match is None or len(line) > MAX_LINE_BYTES:
+            raise ProtocolError(f"this is not an SMTP reply: {line[:80]!r}")
+        code = int(match[1])
+        if self._lines and code != self._code:
+            raise ProtocolError(f"one reply has the codes {self._code} and {code}")
+        if len(self._lines) >= MAX_LINES:
+            raise ProtocolError(f"a reply has more than {MAX_LINES} lines")
+        self._code = code
+        text = (match[3] or b"").decode("utf-8", "replace")
+        self._lines.append(text.translate(_CONTROLS).strip())
+        return match[2] != b"-"
