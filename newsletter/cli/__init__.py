@@ -1,0 +1,97 @@
+"""The command line: one module per noun, imported when its command is used."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import NamedTuple
+
+import click
+
+from newsletter import __version__
+from newsletter.errors import NewsletterError
+
+
+class Place(NamedTuple):
+    """Where a command lies, and the line that `--help` has for it without importing it."""
+
+    target: str
+    line: str
+
+
+class Failure(click.ClickException):
+    """Something went wrong and the message says what: printed plainly, exit status 1."""
+
+    def show(self, file: object = None) -> None:
+        """Print the message to standard error."""
+        click.echo(f"newsletter: {self.format_message()}", err=True)
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when they are used, so that each starts quickly."""
+
+    def __init__(self, *, places: Mapping[str, Place] | None = None, **options: object) -> None:
+        super().__init__(**options)  # type: ignore[arg-type]
+        self._places = places or {}
+
+    def list_commands(self, _ctx: click.Context) -> list[str]:
+        """Return the names in the order of the table."""
+        return list(self._places)
+
+    def get_command(self, _ctx: click.Context, name: str) -> click.Command | None:
+        """Import and return the command, or None when there is none of that name."""
+        place = self._places.get(name)
+        if place is None:
+            return None
+        module, _, attribute = place.target.partition(":")
+        command: click.Command = getattr(import_module(module), attribute)
+        return command
+
+    def format_commands(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of commands from the table alone."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, place.line) for name, place in self._places.items()])
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the command. What this program raises on purpose becomes one message and status 1."""
+        try:
+            return super().invoke(ctx)
+        except NewsletterError as fault:
+            raise Failure(str(fault)) from fault
+
+
+COMMANDS: Mapping[str, Place] = {
+    "demo": Place("newsletter.cli.demo:demo", "Try it all: sample releases, and a mailbox for every mail."),
+    "run": Place("newsletter.cli.run:run", "Run the whole service: web, workers and beat."),
+    "web": Place("newsletter.cli.run:web", "Run the web server alone."),
+    "worker": Place("newsletter.cli.run:worker", "Run the workers alone, or send what is due and end."),
+    "beat": Place("newsletter.cli.run:beat", "Run the clock alone."),
+    "db": Place("newsletter.cli.db:db", "Make or upgrade the database."),
+    "settings": Place("newsletter.cli.settings:settings", "Describe every setting."),
+    "account": Place("newsletter.cli.account:account", "People who may sign in."),
+    "topic": Place("newsletter.cli.topic:topic", "What readers can choose."),
+    "release": Place("newsletter.cli.release:release", "Press releases: add, parse, list, hold."),
+    "subscriber": Place("newsletter.cli.subscriber:subscriber", "Readers."),
+    "digest": Place("newsletter.cli.digest:digest", "Issues: preview, send, watch, pause."),
+}
+
+
+@click.group(
+    cls=LazyGroup,
+    places=COMMANDS,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.version_option(__version__, prog_name="newsletter")
+@click.option(
+    "--env-file",
+    metavar="FILE",
+    default=None,
+    help="Settings beside the environment, which wins; .env in this folder if there is one.",
+)
+@click.pass_context
+def main(ctx: click.Context, env_file: str | None) -> None:
+    """Releases in, one well made digest for each reader out."""
+    from newsletter.cli.context import Invocation  # noqa: PLC0415 (keeps --help quick)
+
+    ctx.obj = Invocation(None if env_file is None else Path(env_file) if env_file else Path())

@@ -1,0 +1,95 @@
+"""What a command starts from: the settings, the environment of child processes, the parts."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from newsletter.errors import ServiceError, SettingsError
+from newsletter.settings import PREFIX, Settings, load_settings
+
+if TYPE_CHECKING:
+    from newsletter.runtime import Runtime
+
+DEFAULT_ENV_FILE = Path(".env")
+
+
+@dataclass(frozen=True)
+class Invocation:
+    """One call of the program. `env_file` is None for the usual place, and an empty path for none."""
+
+    env_file: Path | None = None
+
+    @cached_property
+    def environ(self) -> Mapping[str, str]:
+        """The environment with the settings of the file in it: all that a child process needs."""
+        from dotenv import dotenv_values  # noqa: PLC0415
+
+        path = DEFAULT_ENV_FILE if self.env_file is None else self.env_file
+        if self.env_file not in {None, Path()} and not path.is_file():
+            raise SettingsError([f"--env-file names {path}, which is not there"])
+        read = dotenv_values(path) if path.is_file() else {}
+        filed = {name: value or "" for name, value in read.items() if name.startswith(PREFIX)}
+        return {**filed, **os.environ}
+
+    @cached_property
+    def settings(self) -> Settings:
+        """The settings. Raises SettingsError with every fault."""
+        return load_settings(self.environ)
+
+
+def invocation() -> Invocation:
+    """Return the present call of the program."""
+    found = click.get_current_context().find_object(Invocation)
+    return found if found is not None else Invocation()
+
+
+def open_settings() -> Settings:
+    """Return the settings. Raises SettingsError with every fault."""
+    return invocation().settings
+
+
+def open_runtime() -> Runtime:
+    """Return the parts, for commands that use the database; its `wake` reaches the engine.
+
+    Raises SettingsError, and ServiceError when the database is not there or of another version.
+    """
+    from newsletter.runtime import Runtime  # noqa: PLC0415
+    from newsletter.service.database import require_current  # noqa: PLC0415
+
+    settings = open_settings()
+    runtime = Runtime(settings, wake=_wake_later(settings))
+    require_current(runtime.engine)
+    return runtime
+
+
+def _wake_later(settings: Settings) -> Callable[[str], None]:
+    """Return a wake that imports the engine when it is first needed: most commands never do."""
+
+    def wake(lane: str) -> None:
+        from newsletter.jobs.wake import Waker  # noqa: PLC0415
+
+        Waker(settings)(lane)
+
+    return wake
+
+
+def print_json(value: Any) -> None:
+    """Print one JSON value on one line."""
+    click.echo(json.dumps(value, ensure_ascii=False))
+
+
+def whole_command(*words: str) -> list[str]:
+    """Return the command that runs this program with `words`, its settings taken from the environment."""
+    import sys  # noqa: PLC0415
+
+    if not sys.executable:
+        raise ServiceError("Python does not know its own program; start it by its full path.")
+    return [sys.executable, "-m", "newsletter", "--env-file", "", *words]

@@ -1,0 +1,21 @@
+"""The web application with the engine to wake: what gunicorn serves."""
+
+from __future__ import annotations
+
+import os
+
+from flask import Flask
+
+from newsletter.app import create_app
+from newsletter.jobs.wake import Waker
+from newsletter.service.logs import configure_logging
+from newsletter.settings import load_settings
+
+
+def make_application() -> Flask:
+    """Return the application of the settings in the environment."""
+    configure_logging()
+    settings = load_settings(os.environ)
+    waker = Waker(settings)
+    waker.prepare()  # now, rather than in somebody's first request
+    return create_app(settings, wake=waker)

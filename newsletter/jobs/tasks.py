@@ -1,0 +1,167 @@
+"""What the engine does: ids in, nothing out, and every task can be run twice.
+
+There are two queues, one a lane. Whatever waits in the queue of single mails, a drain or a
+sweep, ends by serving everybody who waits there; so one message in that queue is enough.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Callable, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Protocol
+
+from sqlalchemy import delete, exists, select
+from sqlalchemy.orm import Session
+
+from newsletter.digest.issues import prepare_step
+from newsletter.models import Delivery, Issue, IssueState, Lane, SignupRequest, ThrottleBucket
+from newsletter.outbox.lease import WAITING, issues_to_send
+from newsletter.outbox.record import finish, recover
+from newsletter.outbox.worker import drain as empty_lane
+from newsletter.outbox.worker import journal_folder
+from newsletter.runtime import Runtime
+from newsletter.service.heartbeat import forget_stale
+from newsletter.service.relay import open_transport
+from newsletter.subscriptions.signup import resolve_signups
+
+DRAIN = "newsletter.drain"
+SWEEP = "newsletter.sweep"
+
+# RabbitMQ closes a consumer that is busy for half an hour, and Redis hands a task out twice after
+# its visibility time-out: a drain ends long before, and asks for another.
+DRAIN_SECONDS = 60
+# A bucket that was not touched for so long is full, whatever its limit.
+BUCKET_KEPT = timedelta(days=7)
+
+log = logging.getLogger(__name__)
+
+
+class Send(Protocol):
+    """Puts a task into a lane's queue unless `at_most` messages wait there; says whether it did."""
+
+    def __call__(self, lane: Lane, task: str, *arguments: int | str, at_most: int | None = None) -> bool: ...
+
+
+@dataclass(frozen=True)
+class Engine:
+    """What a task is given: the parts, a way to ask for further tasks, and when to leave off."""
+
+    runtime: Runtime
+    send: Send
+    stopping: Callable[[], bool]
+
+    @property
+    def processes(self) -> int:
+        """How many processes send digests here."""
+        return self.runtime.settings.send_workers or os.cpu_count() or 1
+
+
+def drain(engine: Engine, lane_name: str) -> None:
+    """Send what is due in a lane, for a minute at most; ask for another drain if some is left.
+
+    Draining bulk begins with the issues whose deliveries are not all written yet.
+    """
+    lane = Lane(lane_name)
+    _recover(engine)
+    if lane is Lane.SINGLE:
+        _serve_singles(engine)
+        return
+    _prepare_issues(engine)
+    _empty(engine, lane)
+    with engine.runtime.session() as session:
+        left = _issues_wait(session, engine)
+    if left and not engine.stopping():
+        engine.send(lane, DRAIN, lane.value, at_most=engine.processes)
+
+
+def sweep(engine: Engine) -> None:
+    """Find whatever is due and not being done: the broker may have lost any message."""
+    _recover(engine)
+    now = engine.runtime.now()
+    with engine.runtime.session() as session:
+        finish(session, now)
+        forget_stale(session, now)
+        session.execute(delete(ThrottleBucket).where(ThrottleBucket.updated_at < now - BUCKET_KEPT))
+        session.commit()
+        due = _issues_wait(session, engine)
+    if due:
+        _ask_for_drains(engine)
+    _serve_singles(engine)
+
+
+TASKS: Mapping[str, Callable[..., None]] = {DRAIN: drain, SWEEP: sweep}
+
+
+def _recover(engine: Engine) -> None:
+    """Decide what a dead process of this host had claimed, by its journal."""
+    runtime = engine.runtime
+    with runtime.session() as session:
+        recover(session, runtime.messages, journal_folder(runtime.settings), runtime.now())
+
+
+def _prepare_issues(engine: Engine) -> None:
+    """Write the deliveries of every issue that is being prepared, then have all processes send them.
+
+    Each chunk is a transaction of its own, and two processes at one issue take turns.
+    """
+    runtime = engine.runtime
+    until = time.monotonic() + DRAIN_SECONDS
+    with runtime.session() as session:
+        preparing = session.scalars(select(Issue.id).where(Issue.state == IssueState.PREPARING)).all()
+        session.rollback()
+        for issue_id in preparing:
+            more = True
+            while more and time.monotonic() < until and not engine.stopping():
+                more = prepare_step(session, runtime.press, issue_id, runtime.now())
+                session.commit()
+            log.info("event=issue_prepared issue=%d whole=%s", issue_id, not more)
+    if preparing:
+        _ask_for_drains(engine)
+
+
+def _issues_wait(session: Session, engine: Engine) -> bool:
+    preparing = exists().where(Issue.state == IssueState.PREPARING)
+    return bool(session.scalar(select(preparing)) or issues_to_send(session, engine.runtime.now()))
+
+
+def _serve_singles(engine: Engine) -> None:
+    """Resolve the sign-ups and send the single mails, theirs among them."""
+    runtime = engine.runtime
+    with runtime.session() as session:
+        resolved = resolve_signups(session, runtime.tokens, runtime.now())
+        session.commit()
+    if resolved:
+        log.info("event=signups_resolved count=%d", resolved)
+    _empty(engine, Lane.SINGLE)
+    with runtime.session() as session:
+        left = _somebody_waits(session, engine)
+    if left and not engine.stopping():
+        engine.send(Lane.SINGLE, DRAIN, Lane.SINGLE.value, at_most=1)
+
+
+def _somebody_waits(session: Session, engine: Engine) -> bool:
+    request = exists().where(SignupRequest.resolved_at.is_(None))
+    mail = exists().where(
+        Delivery.lane == Lane.SINGLE, Delivery.state.in_(WAITING), Delivery.due_at <= engine.runtime.now()
+    )
+    return bool(session.scalar(select(request | mail)))
+
+
+def _empty(engine: Engine, lane: Lane) -> None:
+    with closing(open_transport(engine.runtime.settings)) as transport:
+        handled = empty_lane(
+            engine.runtime, transport, lane=lane, seconds=DRAIN_SECONDS, stopping=engine.stopping
+        )
+    if handled:
+        log.info("event=drained lane=%s deliveries=%d", lane, handled)
+
+
+def _ask_for_drains(engine: Engine) -> None:
+    """Fill the queue with as many drains as there are processes; those under way are not counted."""
+    while engine.send(Lane.BULK, DRAIN, Lane.BULK.value, at_most=engine.processes):
+        pass

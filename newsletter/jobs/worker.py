@@ -1,0 +1,87 @@
+"""Runs Celery's worker and beat in this process."""
+
+from __future__ import annotations
+
+import logging
+import os
+import warnings
+from typing import Any
+
+from celery import Celery, signals
+
+from newsletter.clock import utcnow
+from newsletter.jobs import tasks
+from newsletter.jobs.app import make_celery
+from newsletter.jobs.queues import queue_of, send
+from newsletter.models import Lane
+from newsletter.runtime import Runtime
+from newsletter.service.heartbeat import Heart
+from newsletter.service.lifeline import end_with_parent
+from newsletter.service.logs import configure_logging
+from newsletter.service.stopping import ask_to_stop
+from newsletter.settings import Settings
+
+log = logging.getLogger(__name__)
+
+# Workers need not know of each other: the database tells who does what.
+QUIETLY = ("--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel", "WARNING")
+
+
+def run_worker(settings: Settings, lane_name: str) -> None:
+    """Serve one lane until SIGTERM; tasks under way are told to leave off, and waited for.
+
+    Single mails are few and quick: they are sent by this process. Digests are sent by a
+    process a core, as many as the settings say.
+    """
+    lane = Lane(lane_name)
+    configure_logging()
+    app = make_celery(settings)
+    heart = Heart(settings.database, f"worker {lane}", utcnow)
+    _connect(app, lane, heart)
+    pool = ["--pool", "solo"]
+    if lane is Lane.BULK:
+        pool = ["--pool", "prefork", "--concurrency", str(settings.send_workers or os.cpu_count() or 1)]
+    app.worker_main(
+        ["--quiet", "worker", "--queues", queue_of(lane), "--hostname", f"{lane}@%h", *pool, *QUIETLY]
+    )
+
+
+def run_beat(settings: Settings) -> None:
+    """Send a sweep now and then, until SIGTERM."""
+    configure_logging()
+    signals.setup_logging.connect(_keep_our_logging, weak=False)
+    make_celery(settings).start(["--quiet", "beat", "--loglevel", "WARNING"])
+
+
+def _keep_our_logging(**_: Any) -> None:
+    """Celery sets up logging of its own unless somebody listens here."""
+
+
+def _connect(app: Celery, lane: Lane, heart: Heart) -> None:
+    """Tie what this worker does to the moments of its life."""
+    # It says so at every start; a container has no other user.
+    warnings.filterwarnings("ignore", message=".*superuser privileges.*")
+
+    def ready(**_: Any) -> None:
+        log.info("event=worker_ready lane=%s", lane)
+        heart.start()
+        if lane is Lane.SINGLE:
+            # What became due while nothing ran is found now, not at the first beat.
+            send(app, lane, tasks.SWEEP)
+
+    def shutting_down(**_: Any) -> None:
+        ask_to_stop()
+
+    def forked(**_: Any) -> None:
+        end_with_parent()
+        # Nothing of the parent process is used: a connection to the database must not be shared.
+        app.runtime = Runtime(app.runtime.settings)
+
+    def ended(**_: Any) -> None:
+        heart.stop()
+
+    signals.setup_logging.connect(_keep_our_logging, weak=False)
+    signals.worker_ready.connect(ready, weak=False)
+    signals.worker_shutting_down.connect(shutting_down, weak=False)
+    signals.worker_process_init.connect(forked, weak=False)
+    signals.worker_shutdown.connect(ended, weak=False)

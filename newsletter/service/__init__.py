@@ -1,0 +1,1 @@
+"""Running the service on one machine: its processes, its life signs and its demo."""

@@ -1,0 +1,91 @@
+"""`newsletter worker --drain`: sends all that is due without the engine, a process a core, and ends."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+import time
+from contextlib import closing
+from types import FrameType
+
+from sqlalchemy import exists, select
+from sqlalchemy.orm import Session
+
+from newsletter.clock import utcnow
+from newsletter.models import Delivery, DeliveryState, Lane
+from newsletter.outbox.lease import WAITING, issues_to_send
+from newsletter.outbox.record import finish, recover
+from newsletter.outbox.worker import drain, journal_folder
+from newsletter.runtime import Runtime
+from newsletter.service.lifeline import end_with_parent
+from newsletter.service.relay import open_transport
+from newsletter.service.stopping import ask_to_stop, stopping
+from newsletter.settings import Settings
+
+# How often a process that finds nothing due looks whether the others still hold something.
+LOOK_SECONDS = 0.2
+
+log = logging.getLogger(__name__)
+
+
+def drain_everything(settings: Settings) -> bool:
+    """Send until nothing is due or leased; return whether every process ended well.
+
+    SIGTERM and Ctrl-C end it early, at a good moment.
+    """
+    count = settings.send_workers or os.cpu_count() or 1
+    sys.stdout.flush()
+    children = [_fork(settings) for _ in range(count)]
+    before = {number: signal.signal(number, _ask) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        codes = [os.waitpid(child, 0)[1] for child in children]
+        return not any(codes)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _ask(_signal: int, _frame: FrameType | None) -> None:
+    ask_to_stop()
+
+
+def _fork(settings: Settings) -> int:
+    child = os.fork()
+    if child:
+        return child
+    code = 1
+    try:
+        end_with_parent()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, _ask)
+        _drain_until_done(Runtime(settings))
+        code = 0
+    except Exception:
+        log.exception("event=drain_failed")
+    finally:
+        os._exit(code)
+
+
+def _drain_until_done(runtime: Runtime) -> None:
+    with closing(open_transport(runtime.settings)) as transport:
+        while not stopping():
+            with runtime.session() as session:
+                recover(session, runtime.messages, journal_folder(runtime.settings), runtime.now())
+            if drain(runtime, transport, lane=Lane.BULK, stopping=stopping):
+                continue
+            with runtime.session() as session:
+                finish(session, runtime.now())
+                session.commit()
+                if not _left(session):
+                    break
+            time.sleep(LOOK_SECONDS)
+
+
+def _left(session: Session) -> bool:
+    """Return whether something is due, or held by a process that may yet give it back."""
+    now = utcnow()
+    single = exists().where(Delivery.lane == Lane.SINGLE, Delivery.state.in_(WAITING), Delivery.due_at <= now)
+    leased = exists().where(Delivery.state == DeliveryState.LEASED)
+    return bool(session.scalar(select(single | leased))) or bool(issues_to_send(session, now))

@@ -1,0 +1,82 @@
+"""A row that says a process lives, written every few seconds and read by whoever watches."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import threading
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from sqlalchemy import Engine, delete, update
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
+
+from newsletter.models import Heartbeat, insert_new, open_engine
+
+BEAT_SECONDS = 10
+# Rows of processes that ended without a word are kept this long, so that a person can see it.
+KEEP = timedelta(hours=1)
+
+log = logging.getLogger(__name__)
+
+
+def beat(session: Session, name: str, kind: str, started_at: datetime, now: datetime) -> None:
+    """Say that the process `name` lives. Commits nothing."""
+    row = {"name": name, "kind": kind, "started_at": started_at, "seen_at": now}
+    session.execute(insert_new(session, Heartbeat).values(row))
+    session.execute(update(Heartbeat).where(Heartbeat.name == name).values(seen_at=now))
+
+
+def forget_stale(session: Session, now: datetime) -> None:
+    """Delete the rows of processes not seen for an hour. Commits nothing."""
+    session.execute(delete(Heartbeat).where(Heartbeat.seen_at < now - KEEP))
+
+
+class Heart:
+    """Beats in a thread of its own until stopped, then removes its row."""
+
+    def __init__(self, database: str, kind: str, now: Callable[[], datetime]) -> None:
+        self.name = f"{socket.gethostname()[:60]} {kind} {os.getpid()}"
+        self._database = database
+        self._kind = kind
+        self._now = now
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
+        # A process forked in the middle of a write would inherit SQLite's locks, held by nobody.
+        self._writing = threading.Lock()
+        os.register_at_fork(
+            before=self._writing.acquire,
+            after_in_parent=self._writing.release,
+            after_in_child=self._writing.release,
+        )
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End, and remove the row: this process left in good order."""
+        self._ended.set()
+        self._thread.join(timeout=5)
+
+    def _run(self) -> None:
+        engine = open_engine(self._database)
+        started_at = self._now()
+        while True:
+            self._write(engine, lambda session: beat(session, self.name, self._kind, started_at, self._now()))
+            if self._ended.wait(BEAT_SECONDS):
+                break
+        self._write(
+            engine, lambda session: session.execute(delete(Heartbeat).where(Heartbeat.name == self.name))
+        )
+        engine.dispose()
+
+    def _write(self, engine: Engine, change: Callable[[Session], object]) -> None:
+        with self._writing, Session(engine) as session:
+            try:
+                change(session)
+                session.commit()
+            except SQLAlchemyError as fault:  # a busy or absent database is no reason to stop living
+                log.warning("event=no_heartbeat fault=%s", type(fault).__name__)

@@ -1,0 +1,35 @@
+"""Log lines: one format for every process, key=value, with ids and never an address or a token."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+
+
+class KeyValueFormatter(logging.Formatter):
+    """`time=... level=info logger=newsletter.jobs` and then the message, itself key=value."""
+
+    converter = staticmethod(time.gmtime)
+    default_time_format = "%Y-%m-%dT%H:%M:%S"
+    default_msec_format = "%s.%03dZ"
+
+    def __init__(self) -> None:
+        super().__init__("time=%(asctime)s level=%(level)s logger=%(name)s %(message)s")
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line, with the level in small letters."""
+        record.level = record.levelname.lower()
+        return super().format(record)
+
+
+def configure_logging(level: int = logging.INFO) -> None:
+    """Send every log line of this process to standard error."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(KeyValueFormatter())
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level)
+    # They tell of every task and connection; what matters of it our own lines say.
+    for talkative in ("celery", "kombu", "amqp", "alembic", "gunicorn.access", "mail.log"):
+        logging.getLogger(talkative).setLevel(max(level, logging.WARNING))

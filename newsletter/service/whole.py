@@ -1,0 +1,72 @@
+"""The service as a whole: its programs, and what is checked before they start."""
+
+from __future__ import annotations
+
+import http.client
+from collections.abc import Callable, Mapping, Sequence
+
+import click
+
+from newsletter.models import Lane
+from newsletter.service.database import upgrade
+from newsletter.service.logs import configure_logging
+from newsletter.service.supervisor import Program, Supervisor, check_port, make_folder, only_one
+from newsletter.settings import Settings, variable
+
+# Makes the command of one of our own processes from the words that follow `newsletter`.
+Command = Callable[..., Sequence[str]]
+
+
+def worker_programs(environ: Mapping[str, str], command: Command) -> list[Program]:
+    """Return the workers: a lane each, so that no digest stands in a confirmation's way."""
+    return [Program(lane.value, command("worker", "--lane", lane.value), environ) for lane in Lane]
+
+
+def service_programs(environ: Mapping[str, str], command: Command) -> list[Program]:
+    """Return every program of the service."""
+    return [
+        Program("web", command("web"), environ),
+        *worker_programs(environ, command),
+        Program("beat", command("beat"), environ),
+    ]
+
+
+def run_service(settings: Settings, environ: Mapping[str, str], command: Command) -> None:
+    """Upgrade the database and run everything until told to stop.
+
+    Raises ServiceError when the port or the data folder is taken, or the database cannot be reached.
+    """
+    configure_logging()
+    with only_one(settings.data_dir):
+        host, port = settings.bind
+        check_port(host, port, f"Stop it, or choose another place with {variable('bind')}.")
+        upgrade(settings.database)
+        Supervisor(service_programs(plain(environ), command)).run(
+            lambda: answers(settings), lambda: click.echo(f"The service is ready at {settings.public_url}/")
+        )
+
+
+def run_workers(settings: Settings, environ: Mapping[str, str], command: Command) -> None:
+    """Run the workers until told to stop. The database is the web server's host's business."""
+    configure_logging()
+    make_folder(settings.data_dir)
+    Supervisor(worker_programs(plain(environ), command)).run()
+
+
+def plain(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment of a child: its lines come as they are written."""
+    return {**environ, "PYTHONUNBUFFERED": "1"}
+
+
+def answers(settings: Settings) -> bool:
+    """Return whether the web server and its database answer."""
+    host, port = settings.bind
+    reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 (read, not bound)
+    connection = http.client.HTTPConnection(reachable, port, timeout=2)
+    try:
+        connection.request("GET", "/health")
+        return connection.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()

@@ -1,0 +1,140 @@
+"""Reads the mails that the demo's catcher keeps. What is in them is hostile until proven otherwise."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from pathlib import Path
+from typing import cast
+
+# What a Maildir's file may be called, and nothing that leaves the folder.
+NAME = re.compile(r"[A-Za-z0-9._\-]{1,200}")
+SNIPPET_LENGTH = 120
+
+
+def mailbox_folder(data_dir: Path) -> Path:
+    """Return the Maildir that the catcher of this data folder keeps."""
+    return data_dir / "mailbox"
+
+
+@dataclass(frozen=True)
+class CaughtMail:
+    """One mail as a mail program shows it. Every text in it came from outside: escape it."""
+
+    id: str
+    received_at: datetime
+    raw: bytes
+    message: EmailMessage
+
+    @property
+    def subject(self) -> str:
+        """The subject, decoded; empty when there is none."""
+        return self._header("Subject")
+
+    @property
+    def from_(self) -> str:
+        """The From header, decoded."""
+        return self._header("From")
+
+    @property
+    def to(self) -> str:
+        """Whom the envelope named, or the To header."""
+        return self._header("X-Envelope-To") or self._header("To")
+
+    @property
+    def date(self) -> datetime:
+        """When the catcher took it."""
+        return self.received_at
+
+    @property
+    def snippet(self) -> str:
+        """The first words of the plain text."""
+        return _readable(self.text or "")[:SNIPPET_LENGTH]
+
+    @property
+    def headers(self) -> list[tuple[str, str]]:
+        """Every header, in order, decoded."""
+        return [(name, _readable(value)) for name, value in self.message.items()]
+
+    @property
+    def text(self) -> str | None:
+        """The plain text, None when there is none."""
+        return self._body("plain")
+
+    @property
+    def html(self) -> str | None:
+        """The HTML, None when there is none."""
+        return self._body("html")
+
+    @property
+    def has_html(self) -> bool:
+        """Whether there is an HTML part to show."""
+        return self.html is not None
+
+    @property
+    def source(self) -> str:
+        """The mail as it came, as far as it can be read as text."""
+        return self.raw.decode("utf-8", "replace")
+
+    @property
+    def size_bytes(self) -> int:
+        """Its size."""
+        return len(self.raw)
+
+    def _header(self, name: str) -> str:
+        return _readable(self.message.get(name, ""))
+
+    def _body(self, subtype: str) -> str | None:
+        try:
+            part = self.message.get_body(preferencelist=(subtype,))
+            return None if part is None else str(cast("EmailMessage", part).get_content())
+        except (LookupError, ValueError, KeyError, AttributeError):
+            # An unknown charset, a part that is not what it says: the source can still be read.
+            return None
+
+
+def list_caught(folder: Path, limit: int = 100) -> list[CaughtMail]:
+    """Return the newest mails, the newest first."""
+    found = (_read(path) for path in _newest(folder)[:limit])
+    return [mail for mail in found if mail is not None]
+
+
+def find_caught(folder: Path, mail_id: str) -> CaughtMail | None:
+    """Return the mail of that id, or None."""
+    if not NAME.fullmatch(mail_id) or mail_id.startswith("."):
+        return None
+    return _read(folder / "new" / mail_id)
+
+
+def forget_oldest(folder: Path, keep: int) -> None:
+    """Delete all but the newest `keep` mails."""
+    for path in _newest(folder)[keep:]:
+        path.unlink(missing_ok=True)
+
+
+def _newest(folder: Path) -> list[Path]:
+    """Return the files of the mails, the newest first. One that is deleted meanwhile is left out."""
+    times: list[tuple[int, str, Path]] = []
+    for path in (folder / "new").glob("*"):
+        try:
+            times.append((path.stat().st_mtime_ns, path.name, path))
+        except FileNotFoundError:
+            continue
+    return [path for _, _, path in sorted(times, reverse=True)]
+
+
+def _read(path: Path) -> CaughtMail | None:
+    try:
+        raw = path.read_bytes()
+        received_at = datetime.fromtimestamp(path.stat().st_mtime, UTC)
+    except (FileNotFoundError, IsADirectoryError):
+        return None
+    message = cast("EmailMessage", message_from_bytes(raw, policy=policy.default))
+    return CaughtMail(path.name, received_at, raw, message)
+
+
+def _readable(value: object) -> str:
+    return " ".join(str(value).split())
