@@ -1,0 +1,100 @@
+"""What people agreed to, word for word, and the ledger that proves it."""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from newsletter.models import ConsentAct, ConsentEntry
+from newsletter.settings import IPStorage
+
+
+@dataclass(frozen=True)
+class Wording:
+    """One version of the sentence beside the sign-up button, as the page shows it."""
+
+    version: str
+    text: str
+
+    @property
+    def hash(self) -> str:
+        """SHA-256 of the text, in hex: proof that a version was not reworded later."""
+        return hashlib.sha256(self.text.encode()).hexdigest()
+
+
+# Oldest first. A version that people have agreed to is never edited: add another one below it.
+WORDINGS = (
+    Wording(
+        "2026-11.en",
+        "I would like to receive the topics I chose by e-mail. I confirm this by the link in the first "
+        "mail, and I can leave at any time by the link in every mail.",
+    ),
+)
+
+
+def current_wording() -> Wording:
+    """Return the wording that pages show today."""
+    return WORDINGS[-1]
+
+
+def kept_address(ip_address: str, storage: IPStorage) -> str | None:
+    """Return what may be kept of an IP address: all of it, its network (/24, /48), or None."""
+    try:
+        ip = ipaddress.ip_address(ip_address)
+    except ValueError:
+        return None
+    if isinstance(ip, ipaddress.IPv6Address):
+        ip = ip.ipv4_mapped or ip
+    match storage:
+        case IPStorage.WHOLE:
+            return str(ip)
+        case IPStorage.SHORT:
+            bits = 24 if ip.version == 4 else 48
+            return str(ipaddress.ip_network((ip, bits), strict=False).network_address)
+        case IPStorage.NONE:
+            return None
+
+
+def note(
+    session: Session,
+    subscriber_id: int,
+    act: ConsentAct,
+    how: str,
+    now: datetime,
+    *,
+    wording: tuple[str, str] = ("", ""),
+    ip_address: str | None = None,
+    **detail: Any,
+) -> None:
+    """Add one line to the ledger. `wording` is version and hash; never an address in `detail`."""
+    version, digest = wording
+    session.add(
+        ConsentEntry(
+            subscriber_id=subscriber_id,
+            at=now,
+            act=act,
+            how=how,
+            wording_version=version,
+            wording_hash=digest,
+            ip_address=ip_address,
+            detail=detail,
+        )
+    )
+
+
+def wording_asked(session: Session, subscriber_id: int) -> tuple[str, str]:
+    """Return version and hash of the wording this person saw last when asking, or two empty strings."""
+    asked = (
+        select(ConsentEntry.wording_version, ConsentEntry.wording_hash)
+        .where(ConsentEntry.subscriber_id == subscriber_id, ConsentEntry.act == ConsentAct.ASKED)
+        .order_by(ConsentEntry.id.desc())
+        .limit(1)
+    )
+    found = session.execute(asked).first()
+    return (found.wording_version, found.wording_hash) if found else ("", "")

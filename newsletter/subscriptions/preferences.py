@@ -1,0 +1,175 @@
+"""A reader's choices, without a password: topics and how often, by a link of their own."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from newsletter.errors import TokenExpired, TokenInvalid
+from newsletter.models import (
+    ConsentAct,
+    EndedReason,
+    Frequency,
+    Subscriber,
+    Subscription,
+    SubscriptionState,
+    Topic,
+)
+from newsletter.subscriptions import rows
+from newsletter.subscriptions.bearer import LinkFault, find_bearer
+from newsletter.subscriptions.consent import note
+from newsletter.subscriptions.signup import add_pending, send_confirmation
+from newsletter.subscriptions.unsubscribe import Left, unsubscribe
+from newsletter.tokens import Purpose, Tokens
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One topic as a reader has it; `frequency` is None when they do not get it."""
+
+    slug: str
+    name: str
+    description: str
+    frequency: Frequency | None
+
+
+@dataclass(frozen=True)
+class Preferences:
+    """All topics, and what this reader has chosen of them."""
+
+    public_id: str
+    email: str
+    choices: tuple[Choice, ...]
+
+
+class Saved(enum.StrEnum):
+    """What came of saving. ASKED: somebody who had left chose again, and is mailed a confirmation."""
+
+    KEPT = "kept"
+    ASKED = "asked"
+
+
+def make_preferences_token(tokens: Tokens, public_id: str, email_key: str, now: datetime) -> str:
+    """Return the token of a reader's own link, which ends when the address changes."""
+    return tokens.make(Purpose.PREFERENCES, [public_id, tokens.fingerprint(email_key)], now)
+
+
+def read_preferences(session: Session, tokens: Tokens, token: str, now: datetime) -> Preferences | LinkFault:
+    """Return a reader's choices, or why the link cannot be used; changes nothing."""
+    subscriber = _open(session, tokens, token, now, lock=False)
+    if isinstance(subscriber, LinkFault):
+        return subscriber
+    active = rows.of_subscriber(session, subscriber.id, SubscriptionState.ACTIVE)
+    chosen = {row.topic_id: row.frequency for row in active}
+    choices = tuple(
+        Choice(topic.slug, topic.name, topic.description, chosen.get(topic.id)) for topic in _topics(session)
+    )
+    return Preferences(subscriber.public_id, subscriber.email or "", choices)
+
+
+def save_preferences(
+    session: Session,
+    tokens: Tokens,
+    token: str,
+    wanted: Mapping[str, Frequency],
+    now: datetime,
+    *,
+    welcome_releases: int = 0,
+    ip_address: str | None = None,
+) -> Saved | Left | LinkFault:
+    """Make a reader's choices what they say: all that is `wanted` (by slug), and nothing else.
+
+    A new topic is active at once, since the link proves the address; a new frequency goes on
+    where the old one was; wanting nothing is leaving. Somebody who had left everything is asked
+    to confirm again: an old mail in other hands must not bring them back.
+    """
+    subscriber = _open(session, tokens, token, now, lock=True)
+    if isinstance(subscriber, LinkFault):
+        return subscriber
+    topics = {topic.slug: topic for topic in _topics(session)}
+    chosen = {topics[slug].id: frequency for slug, frequency in wanted.items() if slug in topics}
+    if not chosen:
+        return unsubscribe(session, tokens, subscriber.public_id, None, now, "preferences", ip_address)
+    active = rows.of_subscriber(session, subscriber.id, SubscriptionState.ACTIVE)
+    if not active:
+        return _ask_again(session, subscriber, chosen, now, ip_address)
+    # These choices are the whole of what the reader wants: what else waits for a link is void.
+    waiting = rows.of_subscriber(session, subscriber.id, SubscriptionState.PENDING)
+    rows.end(session, waiting, EndedReason.CHANGED, now)
+    if _change(session, subscriber, active, chosen, welcome_releases, now):
+        note(
+            session, subscriber.id, ConsentAct.CHANGED, "preferences", now,
+            ip_address=ip_address,
+            topics={topic.slug: chosen[topic.id].value for topic in topics.values() if topic.id in chosen},
+        )  # fmt: skip
+    return Saved.KEPT
+
+
+def _open(
+    session: Session, tokens: Tokens, token: str, now: datetime, *, lock: bool
+) -> Subscriber | LinkFault:
+    try:
+        payload = tokens.read(Purpose.PREFERENCES, token, now)
+    except (TokenExpired, TokenInvalid):
+        return LinkFault.DAMAGED
+    match payload:
+        case [str(public_id), str(fingerprint)]:
+            return find_bearer(session, tokens, public_id, fingerprint, lock=lock)
+        case _:
+            return LinkFault.DAMAGED
+
+
+def _topics(session: Session) -> Sequence[Topic]:
+    return session.scalars(select(Topic).order_by(Topic.position, Topic.name)).all()
+
+
+def _change(
+    session: Session,
+    subscriber: Subscriber,
+    active: Sequence[Subscription],
+    chosen: Mapping[int, Frequency],
+    welcome_releases: int,
+    now: datetime,
+) -> bool:
+    """Bring the active rows in line with what is chosen; return whether anything changed."""
+    served = {row.topic_id: row for row in active}
+    dropped = [row for row in active if row.topic_id not in chosen]
+    retimed = [row for row in active if chosen.get(row.topic_id, row.frequency) is not row.frequency]
+    added = {topic_id: frequency for topic_id, frequency in chosen.items() if topic_id not in served}
+    rows.end(session, dropped, EndedReason.UNSUBSCRIBED, now)
+    rows.end(session, retimed, EndedReason.CHANGED, now)
+    for row in retimed:
+        rows.follow(session, row, chosen[row.topic_id], now)
+    for topic_id, frequency in added.items():
+        floor = rows.entry_floor(session, topic_id, welcome_releases)
+        rows.begin(session, subscriber.id, topic_id, frequency, floor, now)
+    session.flush()
+    return bool(dropped or retimed or added)
+
+
+def _ask_again(
+    session: Session,
+    subscriber: Subscriber,
+    chosen: Mapping[int, Frequency],
+    now: datetime,
+    ip_address: str | None,
+) -> Saved:
+    waiting = rows.of_subscriber(session, subscriber.id, SubscriptionState.PENDING)
+    rows.end(session, [row for row in waiting if row.topic_id not in chosen], EndedReason.CHANGED, now)
+    fresh = add_pending(session, subscriber.id, chosen, now)
+    pending = rows.of_subscriber(session, subscriber.id, SubscriptionState.PENDING)
+    upto = max(row.id for row in pending)
+    # One mail for one set of choices: saving the same twice asks once.
+    send_confirmation(session, subscriber, pending, f"return:{upto}", now)
+    if fresh:
+        note(
+            session, subscriber.id, ConsentAct.ASKED, "preferences", now,
+            ip_address=ip_address,
+            topics={row.topic.slug: row.frequency.value for row in pending},
+        )  # fmt: skip
+    return Saved.ASKED

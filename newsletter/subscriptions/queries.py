@@ -1,0 +1,320 @@
+"""Who is on the list: pages of readers, one reader whole, and counts."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Generic, TypeVar
+
+from sqlalchemy import ColumnElement, Row, case, exists, func, select
+from sqlalchemy.orm import Session, joinedload
+
+from newsletter.errors import NotFound
+from newsletter.mail.addresses import address_hash
+from newsletter.models import (
+    ConsentAct,
+    ConsentEntry,
+    Delivery,
+    DeliveryState,
+    Frequency,
+    Issue,
+    Subscriber,
+    Subscription,
+    SubscriptionState,
+    Suppression,
+    SuppressionReason,
+    Topic,
+)
+from newsletter.tokens import Tokens
+
+T = TypeVar("T")
+
+LATEST_DELIVERIES = 50
+
+
+@dataclass(frozen=True)
+class Page(Generic[T]):
+    """One page of a longer list, counted from 1, with what links to its neighbours need."""
+
+    items: tuple[T, ...]
+    page: int
+    per_page: int
+    total: int
+
+    @property
+    def pages(self) -> int:
+        """How many pages there are; an empty list has one, an empty one."""
+        return max(1, -(-self.total // self.per_page))
+
+    @property
+    def has_prev(self) -> bool:
+        """Whether there is a page before this one."""
+        return self.page > 1
+
+    @property
+    def prev_num(self) -> int:
+        """The number of the page before this one."""
+        return self.page - 1
+
+    @property
+    def has_next(self) -> bool:
+        """Whether there is a page after this one."""
+        return self.page < self.pages
+
+    @property
+    def next_num(self) -> int:
+        """The number of the page after this one."""
+        return self.page + 1
+
+
+class ReaderState(enum.StrEnum):
+    """What a person is to the list. PENDING has only asked; LEFT was here, or never confirmed."""
+
+    ACTIVE = "active"
+    PENDING = "pending"
+    LEFT = "left"
+    ERASED = "erased"
+
+
+@dataclass(frozen=True)
+class ReaderTopic:
+    """A topic that a reader gets, or has asked for."""
+
+    slug: str
+    name: str
+    frequency: Frequency
+    state: SubscriptionState
+
+
+@dataclass(frozen=True)
+class ReaderRow:
+    """One line in the list of readers; `email` is None once erased."""
+
+    public_id: str
+    email: str | None
+    state: ReaderState
+    language: str
+    created_at: datetime
+    confirmed_at: datetime | None
+    topics: tuple[ReaderTopic, ...]
+
+
+@dataclass(frozen=True)
+class PastSubscription:
+    """One row of a reader's history, ended or not."""
+
+    topic: str
+    frequency: Frequency
+    state: SubscriptionState
+    created_at: datetime
+    confirmed_at: datetime | None
+    ended_at: datetime | None
+    ended_reason: str | None
+
+
+@dataclass(frozen=True)
+class LedgerLine:
+    """One line of the ledger of consent."""
+
+    at: datetime
+    act: ConsentAct
+    how: str
+    wording_version: str
+    wording_hash: str
+    ip_address: str | None
+    detail: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class SentMail:
+    """One mail to this reader: a digest (`issue_public_id`) or a single mail (`template`)."""
+
+    id: int
+    title: str
+    issue_public_id: str | None
+    template: str | None
+    state: DeliveryState
+    created_at: datetime
+    settled_at: datetime | None
+    reply_text: str | None
+
+
+@dataclass(frozen=True)
+class ReaderDetail:
+    """Everything the admin sees of one reader, newest first where it has a time."""
+
+    reader: ReaderRow
+    suppressed: SuppressionReason | None
+    subscriptions: tuple[PastSubscription, ...]
+    ledger: tuple[LedgerLine, ...]
+    deliveries: tuple[SentMail, ...]
+
+
+def _has(state: SubscriptionState) -> ColumnElement[bool]:
+    return exists().where(Subscription.subscriber_id == Subscriber.id, Subscription.state == state)
+
+
+_reader_state: ColumnElement[str] = case(
+    (Subscriber.erased_at.is_not(None), ReaderState.ERASED.value),
+    (_has(SubscriptionState.ACTIVE), ReaderState.ACTIVE.value),
+    (_has(SubscriptionState.PENDING), ReaderState.PENDING.value),
+    else_=ReaderState.LEFT.value,
+)
+
+
+def list_readers(
+    session: Session, *, search: str = "", state: str = "", page: int = 1, per_page: int = 50
+) -> Page[ReaderRow]:
+    """Return readers, newest first, whose address contains `search` and who are in `state`.
+
+    An empty `search` or `state`, or a state that is none of ReaderState, leaves nobody out; a
+    page beyond the last is the last one.
+    """
+    wanted: list[ColumnElement[bool]] = []
+    # PostgreSQL stores no NUL, so nobody's address has one.
+    needle = search.strip().replace("\0", "").lower()
+    if needle:
+        wanted.append(Subscriber.email_key.contains(needle, autoescape=True))
+    if state in set(ReaderState):
+        wanted.append(_reader_state == state)
+    total = session.scalar(select(func.count()).select_from(Subscriber).where(*wanted)) or 0
+    found = Page[ReaderRow]((), 1, per_page, total)
+    page = min(max(page, 1), found.pages)
+    these = (
+        select(Subscriber, _reader_state)
+        .where(*wanted)
+        .order_by(Subscriber.id.desc())
+        .limit(per_page)
+        .offset((page - 1) * per_page)
+    )
+    return Page(_rows(session, session.execute(these).all()), page, per_page, total)
+
+
+def _rows(session: Session, found: Sequence[Row[Subscriber, str]]) -> tuple[ReaderRow, ...]:
+    topics: dict[int, list[ReaderTopic]] = {}
+    live = (
+        select(Subscription)
+        .join(Subscription.topic)
+        .options(joinedload(Subscription.topic))
+        .where(
+            Subscription.subscriber_id.in_([subscriber.id for subscriber, _ in found]),
+            Subscription.state != SubscriptionState.ENDED,
+        )
+        .order_by(Topic.position, Topic.name, Subscription.id)
+    )
+    for row in session.scalars(live):
+        topic = ReaderTopic(row.topic.slug, row.topic.name, row.frequency, row.state)
+        topics.setdefault(row.subscriber_id, []).append(topic)
+    return tuple(
+        ReaderRow(
+            subscriber.public_id,
+            subscriber.email,
+            ReaderState(state),
+            subscriber.language,
+            subscriber.created_at,
+            subscriber.confirmed_at,
+            tuple(topics.get(subscriber.id, ())),
+        )
+        for subscriber, state in found
+    )
+
+
+def count_readers(session: Session) -> dict[ReaderState, int]:
+    """Return how many people are in each state; every state is there."""
+    counted = session.execute(
+        select(_reader_state, func.count()).select_from(Subscriber).group_by(_reader_state)
+    )
+    return dict.fromkeys(ReaderState, 0) | {ReaderState(state): number for state, number in counted}
+
+
+def reader(session: Session, public_id: str, tokens: Tokens | None = None) -> ReaderDetail:
+    """Return one reader whole. Raises NotFound.
+
+    Suppressions are kept by keyed hash, so `suppressed` is known only when `tokens` are given.
+    """
+    if "\0" in public_id:
+        raise NotFound("no such reader")
+    found = session.execute(select(Subscriber, _reader_state).where(Subscriber.public_id == public_id)).all()
+    if not found:
+        raise NotFound("no such reader")
+    subscriber = found[0][0]
+    return ReaderDetail(
+        _rows(session, found)[0],
+        _suppressed(session, subscriber, tokens),
+        _history(session, subscriber.id),
+        _ledger(session, subscriber.id),
+        _deliveries(session, subscriber.id),
+    )
+
+
+def _suppressed(session: Session, subscriber: Subscriber, tokens: Tokens | None) -> SuppressionReason | None:
+    if tokens is None or subscriber.email_key is None:
+        return None
+    mark = address_hash(subscriber.email_key, tokens.derived_key("suppression"))
+    return session.scalar(select(Suppression.reason).where(Suppression.address_hash == mark))
+
+
+def _history(session: Session, subscriber_id: int) -> tuple[PastSubscription, ...]:
+    rows = (
+        select(Subscription)
+        .options(joinedload(Subscription.topic))
+        .where(Subscription.subscriber_id == subscriber_id)
+        .order_by(Subscription.id.desc())
+    )
+    return tuple(
+        PastSubscription(
+            row.topic.name,
+            row.frequency,
+            row.state,
+            row.created_at,
+            row.confirmed_at,
+            row.ended_at,
+            row.ended_reason.value if row.ended_reason else None,
+        )
+        for row in session.scalars(rows)
+    )
+
+
+def _ledger(session: Session, subscriber_id: int) -> tuple[LedgerLine, ...]:
+    entries = (
+        select(ConsentEntry)
+        .where(ConsentEntry.subscriber_id == subscriber_id)
+        .order_by(ConsentEntry.id.desc())
+    )
+    return tuple(
+        LedgerLine(
+            entry.at,
+            entry.act,
+            entry.how,
+            entry.wording_version,
+            entry.wording_hash,
+            entry.ip_address,
+            entry.detail,
+        )
+        for entry in session.scalars(entries)
+    )
+
+
+def _deliveries(session: Session, subscriber_id: int) -> tuple[SentMail, ...]:
+    mails = (
+        select(Delivery, Issue.title, Issue.public_id)
+        .outerjoin(Issue, Issue.id == Delivery.issue_id)
+        .where(Delivery.subscriber_id == subscriber_id)
+        .order_by(Delivery.id.desc())
+        .limit(LATEST_DELIVERIES)
+    )
+    return tuple(
+        SentMail(
+            mail.id,
+            title or "",
+            issue_public_id,
+            mail.template,
+            mail.state,
+            mail.created_at,
+            mail.settled_at,
+            mail.reply_text,
+        )
+        for mail, title, issue_public_id in session.execute(mails)
+    )

@@ -1,0 +1,294 @@
+"""Signing up: a POST leaves one row; a job makes readers, pending subscriptions and one mail of it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from newsletter.errors import AddressInvalid
+from newsletter.mail.addresses import Address, address_hash, parse_address
+from newsletter.models import (
+    ConsentAct,
+    EndedReason,
+    Frequency,
+    SignupRequest,
+    Subscriber,
+    Subscription,
+    SubscriptionState,
+    Suppression,
+    Topic,
+    insert_new,
+    spend,
+)
+from newsletter.outbox.enqueue import enqueue_single
+from newsletter.subscriptions import rows
+from newsletter.subscriptions.consent import Wording, note
+from newsletter.throttle import Limit
+from newsletter.tokens import Tokens
+
+log = logging.getLogger(__name__)
+
+# What one address may be sent because somebody typed it into a form. Asking again for the same
+# is answered after ten minutes; other choices are answered at once, but not without end.
+AGAIN = Limit(burst=1, period_seconds=600)
+CHANGED = Limit(burst=2, period_seconds=1200)
+DAILY = Limit(burst=5, period_seconds=86400)
+
+# A request that breaks something is tried again with the next sweeps, then given up.
+PATIENCE = timedelta(hours=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Signup:
+    """What one person asked for. `ip_address` is what may be kept of it (see consent.py)."""
+
+    address: Address
+    choices: Mapping[str, Frequency]
+    wording: Wording
+    ip_address: str | None = None
+    language: str = "en"
+    time_zone: str = "UTC"
+    how: str = "form"
+
+
+def request_signup(session: Session, signup: Signup, now: datetime) -> None:
+    """Write down what was asked, and look nothing up: every address costs the same."""
+    session.add(
+        SignupRequest(
+            kind="signup",
+            email=signup.address.text,
+            email_key=signup.address.canonical,
+            choices={
+                "topics": {slug: frequency.value for slug, frequency in signup.choices.items()},
+                "language": signup.language,
+                "time_zone": signup.time_zone,
+                "how": signup.how,
+            },
+            wording_version=signup.wording.version,
+            wording_hash=signup.wording.hash,
+            ip_address=signup.ip_address,
+            created_at=now,
+        )
+    )
+
+
+def request_link(session: Session, address: Address, now: datetime) -> None:
+    """Write down that somebody wants the link to their choices."""
+    _request(session, "link", address, now)
+
+
+def request_renewal(session: Session, address: Address, now: datetime) -> None:
+    """Write down that somebody wants another link in the place of one that ran out."""
+    _request(session, "renew", address, now)
+
+
+def _request(session: Session, kind: str, address: Address, now: datetime) -> None:
+    session.add(SignupRequest(kind=kind, email=address.text, email_key=address.canonical, created_at=now))
+
+
+def resolve_signups(session: Session, tokens: Tokens, now: datetime, limit: int = 200) -> int:
+    """Resolve up to `limit` waiting requests, oldest first; return how many.
+
+    Each is resolved in a savepoint of its own, and its `resolved_at` with what came of it, so a
+    crash repeats nothing and a broken request is passed over. The address leaves the request
+    with that. Two workers never hold the same request: on SQLite the caller's transaction holds
+    the write lock from its beginning, on PostgreSQL the rows are locked. Commits nothing.
+    """
+    resolved, last = 0, 0
+    while resolved < limit:
+        waiting = (
+            select(SignupRequest)
+            .where(SignupRequest.resolved_at.is_(None), SignupRequest.id > last)
+            .order_by(SignupRequest.id)
+            .limit(limit - resolved)
+            .with_for_update(skip_locked=True)
+        )
+        batch = list(session.scalars(waiting))
+        if not batch:
+            break
+        for request in batch:
+            last = request.id
+            resolved += _resolve_safely(session, tokens, request, now)
+    return resolved
+
+
+def _resolve_safely(session: Session, tokens: Tokens, request: SignupRequest, now: datetime) -> bool:
+    request_id, asked_at = request.id, request.created_at
+    try:
+        with session.begin_nested():
+            _resolve(session, tokens, request, now)
+            _settle(request, now)
+    except Exception:
+        # Whatever is wrong with this one, the others must not wait for it.
+        log.exception("signup request broke request_id=%s", request_id)
+        if now - asked_at < PATIENCE:
+            return False
+        with session.begin_nested():
+            _settle(request, now)
+    return True
+
+
+def _settle(request: SignupRequest, now: datetime) -> None:
+    request.resolved_at = now
+    request.email = request.email_key = request.ip_address = None
+
+
+def _resolve(session: Session, tokens: Tokens, request: SignupRequest, now: datetime) -> None:
+    try:
+        address = parse_address(request.email or "")
+    except AddressInvalid:
+        return
+    if is_suppressed(session, tokens, address):
+        return
+    if request.kind == "signup":
+        _resolve_signup(session, tokens, request, address, now)
+    else:
+        _resolve_link(session, tokens, request, address, now)
+
+
+def is_suppressed(session: Session, tokens: Tokens, address: Address) -> bool:
+    """Return whether this address must not be mailed."""
+    mark = address_hash(address.canonical, tokens.derived_key("suppression"))
+    return session.scalar(select(Suppression.id).where(Suppression.address_hash == mark)) is not None
+
+
+def _resolve_signup(
+    session: Session, tokens: Tokens, request: SignupRequest, address: Address, now: datetime
+) -> None:
+    wanted = _wanted(session, request)
+    if not wanted:
+        return
+    subscriber = _find_or_make(session, request, address, now)
+    fresh = add_pending(session, subscriber.id, wanted, now)
+    pending = rows.of_subscriber(session, subscriber.id, SubscriptionState.PENDING)
+    if not any(row.topic_id in wanted for row in pending):
+        # Everything asked for is there already: the mail brings them to their choices instead.
+        if _may_mail(session, tokens, address, AGAIN, now):
+            _send_link(session, subscriber, request.id, now)
+        return
+    mailed = _may_mail(session, tokens, address, CHANGED if fresh else AGAIN, now)
+    if mailed:
+        send_confirmation(session, subscriber, pending, f"signup:{request.id}", now)
+    if fresh or mailed:
+        note(
+            session,
+            subscriber.id,
+            ConsentAct.ASKED,
+            str(request.choices.get("how", "form")),
+            request.created_at,
+            wording=(request.wording_version, request.wording_hash),
+            ip_address=request.ip_address,
+            topics=request.choices["topics"],
+        )
+
+
+def _resolve_link(
+    session: Session, tokens: Tokens, request: SignupRequest, address: Address, now: datetime
+) -> None:
+    known = select(Subscriber).where(Subscriber.email_key == address.canonical).with_for_update()
+    subscriber = session.scalars(known).one_or_none()
+    if subscriber is None:
+        return
+    pending = rows.of_subscriber(session, subscriber.id, SubscriptionState.PENDING)
+    confirmed = subscriber.confirmed_at is not None
+    wants_confirmation = bool(pending) and (request.kind == "renew" or not confirmed)
+    if not (wants_confirmation or confirmed) or not _may_mail(session, tokens, address, AGAIN, now):
+        return
+    if wants_confirmation:
+        send_confirmation(session, subscriber, pending, f"signup:{request.id}", now)
+    else:
+        _send_link(session, subscriber, request.id, now)
+
+
+def _wanted(session: Session, request: SignupRequest) -> dict[int, Frequency]:
+    """Return the frequency asked for each topic that (still) exists, by topic id."""
+    asked = {str(slug): Frequency(value) for slug, value in request.choices.get("topics", {}).items()}
+    found = session.execute(select(Topic.slug, Topic.id).where(Topic.slug.in_(asked)))
+    return {topic_id: asked[slug] for slug, topic_id in found}
+
+
+def _find_or_make(session: Session, request: SignupRequest, address: Address, now: datetime) -> Subscriber:
+    # Two workers may meet over a new address; both then find the one row, and one waits for it.
+    session.execute(
+        insert_new(session, Subscriber).values(
+            email=address.text,
+            email_key=address.canonical,
+            language=str(request.choices.get("language", "en"))[:16],
+            time_zone=str(request.choices.get("time_zone", "UTC"))[:64],
+            created_at=now,
+        )
+    )
+    known = select(Subscriber).where(Subscriber.email_key == address.canonical).with_for_update()
+    return session.scalars(known).one()
+
+
+def add_pending(
+    session: Session, subscriber_id: int, wanted: Mapping[int, Frequency], now: datetime
+) -> list[Subscription]:
+    """Make pending rows for what is wanted and not there at that frequency; return the new ones.
+
+    What is pending at another frequency ends: it was asked for again, otherwise.
+    """
+    live = rows.of_subscriber(session, subscriber_id, SubscriptionState.ACTIVE, SubscriptionState.PENDING)
+    active = {row.topic_id: row for row in live if row.state is SubscriptionState.ACTIVE}
+    pending = {row.topic_id: row for row in live if row.state is SubscriptionState.PENDING}
+    fresh = []
+    for topic_id, frequency in wanted.items():
+        served = active.get(topic_id)
+        asked = pending.get(topic_id)
+        if asked is not None and asked.frequency is frequency:
+            continue
+        if asked is not None:
+            rows.end(session, [asked], EndedReason.CHANGED, now)
+        if served is None or served.frequency is not frequency:
+            fresh.append(rows.ask_for(session, subscriber_id, topic_id, frequency, now))
+    session.flush()
+    return fresh
+
+
+def send_confirmation(
+    session: Session,
+    subscriber: Subscriber,
+    pending: list[Subscription],
+    purpose_key: str,
+    now: datetime,
+) -> None:
+    """Enqueue the mail whose link confirms these pending rows, and names every one of them."""
+    enqueue_single(
+        session,
+        subscriber_id=subscriber.id,
+        template="confirm",
+        context={
+            "topics": [row.topic.name for row in pending],
+            "upto": max(row.id for row in pending),
+        },
+        purpose_key=purpose_key,
+        language=subscriber.language,
+        now=now,
+    )
+
+
+def _send_link(session: Session, subscriber: Subscriber, request_id: int, now: datetime) -> None:
+    enqueue_single(
+        session,
+        subscriber_id=subscriber.id,
+        template="link",
+        context={},
+        purpose_key=f"link:{request_id}",
+        language=subscriber.language,
+        now=now,
+    )
+
+
+def _may_mail(session: Session, tokens: Tokens, address: Address, limit: Limit, now: datetime) -> bool:
+    """Return whether this address may be sent one more mail that somebody's typing caused."""
+    mark = tokens.keyed_hash("throttle", address.canonical)[:32]
+    # The one for repeating is always spent: what was just mailed is not to be repeated at once.
+    again_wait = spend(session, f"again:{mark}", AGAIN, now)
+    wait = spend(session, f"changed:{mark}", CHANGED, now) if limit is CHANGED else again_wait
+    return wait == 0.0 and spend(session, f"daily:{mark}", DAILY, now) == 0.0
