@@ -35,6 +35,10 @@ class Links:
         """A release in the archive."""
         return f"{self.public_url}/releases/{public_id}"
 
+    def archive(self) -> str:
+        """All releases, the newest first."""
+        return f"{self.public_url}/releases"
+
     def topic(self, slug: str) -> str:
         """The archive of one topic."""
         return f"{self.public_url}/releases?topic={slug}"

@@ -12,6 +12,7 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from newsletter.clock import utcnow
+from newsletter.digest.render import Press
 from newsletter.links import Links
 from newsletter.mail.templates import TemplateSet
 from newsletter.models import open_engine
@@ -59,6 +60,11 @@ class Runtime:
     def messages(self) -> MessageMaker:
         """What turns deliveries into messages."""
         return MessageMaker(self.settings, self.tokens, self.links, self.templates)
+
+    @cached_property
+    def press(self) -> Press:
+        """What renders issues."""
+        return Press(self.templates, self.links, self.messages.site, self.settings.time_zone)
 
     @cached_property
     def engine(self) -> Engine:

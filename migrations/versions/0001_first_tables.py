@@ -72,6 +72,7 @@ def upgrade() -> None:
         sa.Column("to_sequence", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("prepared_to", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("created_by", sa.String(length=320), nullable=False),
+        sa.Column("request_key", sa.String(length=40), nullable=True),
         sa.Column("note", sa.Text(), nullable=False),
         sa.Column("is_test", sa.Boolean(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
@@ -79,6 +80,7 @@ def upgrade() -> None:
         sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_issue")),
         sa.UniqueConstraint("public_id", name=op.f("uq_issue_public_id")),
+        sa.UniqueConstraint("request_key", name=op.f("uq_issue_request_key")),
         sa.UniqueConstraint("slot", name=op.f("uq_issue_slot")),
     )
     with op.batch_alter_table("issue", schema=None) as batch_op:

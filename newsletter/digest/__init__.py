@@ -1,0 +1,1 @@
+"""Releases become an issue: who gets what, rendered once for everybody."""

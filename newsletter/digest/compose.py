@@ -1,0 +1,74 @@
+"""What one reader gets: each release once, under the first of their topics that holds it. Pure."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping, Sequence, Set
+from dataclasses import dataclass
+from datetime import datetime
+
+from newsletter.models import Frequency
+from newsletter.outbox.edition import Section, Selection
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A release under a topic, mailable since `sequence`."""
+
+    sequence: int
+    release_id: int
+    pinned: bool
+    published_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Interest:
+    """One subscription of a reader, served up to `covered_to`."""
+
+    topic_id: int
+    frequency: Frequency
+    covered_to: int
+
+
+class Catalogue:
+    """What an issue can hold: for each topic, in the order that topics are shown, its offers."""
+
+    def __init__(self, topic_order: Sequence[int], offers: Mapping[int, Iterable[Offer]]) -> None:
+        self._order = {topic_id: at for at, topic_id in enumerate(topic_order)}
+        self._offers = {
+            topic_id: sorted(each, key=lambda offer: offer.sequence) for topic_id, each in offers.items()
+        }
+        self._sequences = {
+            topic_id: [offer.sequence for offer in each] for topic_id, each in self._offers.items()
+        }
+
+    def release_ids(self) -> set[int]:
+        """Return every release that is offered."""
+        return {offer.release_id for each in self._offers.values() for offer in each}
+
+    def above(self, topic_id: int, covered_to: int) -> list[Offer]:
+        """Return the offers of a topic with a sequence above `covered_to`."""
+        start = bisect_right(self._sequences.get(topic_id, ()), covered_to)
+        return self._offers.get(topic_id, [])[start:]
+
+    def compose(self, interests: Iterable[Interest], sent: Set[int] = frozenset()) -> Selection:
+        """Return the selection for one reader; empty when there is nothing for them.
+
+        `sent` are releases that another delivery brought (or is bringing) to the same reader.
+        Pinned releases come first under their topic, then the newest.
+        """
+        taken = set(sent)
+        sections = []
+        for interest in sorted(interests, key=lambda each: self._order.get(each.topic_id, len(self._order))):
+            fresh = [
+                offer
+                for offer in self.above(interest.topic_id, interest.covered_to)
+                if offer.release_id not in taken
+            ]
+            if not fresh:
+                continue
+            fresh.sort(key=lambda offer: (offer.pinned, offer.published_at, offer.release_id), reverse=True)
+            ids = tuple(offer.release_id for offer in fresh)
+            taken.update(ids)
+            sections.append(Section(interest.topic_id, interest.frequency, ids))
+        return tuple(sections)

@@ -1,0 +1,160 @@
+"""What a digest would look like if it were made now. Reads only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from newsletter.digest.compose import Interest
+from newsletter.digest.render import LANGUAGES, Press, render_edition
+from newsletter.digest.select import audience, count_readers, interests_of, load_catalogue, sent_before
+from newsletter.errors import NotFound
+from newsletter.models import (
+    Frequency,
+    Issue,
+    Release,
+    ReleaseState,
+    ReleaseTopic,
+    Subscriber,
+    Subscription,
+    Topic,
+    current_sequence,
+)
+from newsletter.outbox.edition import Edition, Selection, release_ids, write_key
+
+# With nothing new to show, a preview shows this many of the newest releases.
+SAMPLE_RELEASES = 10
+
+
+@dataclass(frozen=True)
+class Preview:
+    """A digest as it would be now.
+
+    `html_bytes` is the size of the HTML part as it is sent. `readers` is how many people an
+    issue of these frequencies would reach; `is_sample` says that nothing is new for the reader
+    or the topics asked about, and that older releases stand in.
+    """
+
+    subject: str
+    html: str
+    text: str
+    html_bytes: int
+    releases: Sequence[Release]
+    selection: Selection
+    readers: int
+    is_sample: bool
+
+
+def preview(
+    session: Session,
+    press: Press,
+    *,
+    frequencies: Sequence[Frequency],
+    now: datetime,
+    topics: Sequence[str] = (),
+    reader: str | None = None,
+) -> Preview | None:
+    """Return the digest for a reader (the canonical form of an address) or for a choice of topics.
+
+    Without a reader it is what somebody gets who chose `topics` (slugs; all when empty) and was
+    served by the last issue of these frequencies. None when there is no release at all. Raises
+    NotFound for an unknown reader or topic.
+    """
+    to_sequence = current_sequence(session)
+    chosen, is_sample = _choose(session, frequencies, to_sequence, topics, reader)
+    if not chosen:
+        return None
+    releases = session.scalars(select(Release).where(Release.id.in_(release_ids(chosen)))).all()
+    shelf = session.scalars(select(Topic).order_by(Topic.position, Topic.id)).all()
+    number = session.scalar(select(func.count()).where(Issue.is_test.is_(False))) or 0
+    facts = press.issue_facts(f"No. {number + 1}", now)
+    edition = Edition("preview", render_edition(press, facts, LANGUAGES[0], shelf, releases))
+    key = write_key(chosen)
+    # Nobody's links: a preview is looked at, not clicked through.
+    home = press.links.home()
+    fields = dict.fromkeys(("browser_url", "preferences_url", "unsubscribe_url"), home)
+    order = {release_id: at for at, release_id in enumerate(release_ids(chosen))}
+    return Preview(
+        subject=edition.subject,
+        html=edition.html(key, fields),
+        text=edition.text(key, fields),
+        html_bytes=edition.html_bytes(key),
+        releases=sorted(releases, key=lambda each: order[each.id]),
+        selection=chosen,
+        readers=count_readers(session, frequencies, to_sequence),
+        is_sample=is_sample,
+    )
+
+
+def _choose(
+    session: Session,
+    frequencies: Sequence[Frequency],
+    to_sequence: int,
+    topics: Sequence[str],
+    reader: str | None,
+) -> tuple[Selection, bool]:
+    """Return what to show, and whether it is a sample of older releases."""
+    if reader is not None:
+        subscriber = session.scalar(select(Subscriber).where(Subscriber.email_key == reader))
+        if subscriber is None:
+            raise NotFound("Nobody with this address is on the list.")
+        theirs = audience(frequencies).where(Subscription.subscriber_id == subscriber.id)
+        interests = interests_of(session.scalars(theirs)).get(subscriber.id, [])
+        sent = sent_before(session, [subscriber.id]).get(subscriber.id, set())
+    else:
+        served = _last_served(session, frequencies)
+        frequency = frequencies[0] if frequencies else Frequency.WEEKLY
+        interests = [Interest(topic_id, frequency, served) for topic_id in _topic_ids(session, topics)]
+        sent = set()
+    above = min((each.covered_to for each in interests), default=to_sequence)
+    selection = load_catalogue(session, above, to_sequence).compose(interests, sent)
+    if selection:
+        return selection, False
+    return _sample(session, interests, to_sequence), True
+
+
+def _topic_ids(session: Session, slugs: Sequence[str]) -> list[int]:
+    known = {slug: topic_id for slug, topic_id in session.execute(select(Topic.slug, Topic.id)).tuples()}
+    missing = set(slugs) - set(known)
+    if missing:
+        raise NotFound(f"There is no topic {', '.join(sorted(missing))}.")
+    return [known[slug] for slug in slugs] if slugs else list(known.values())
+
+
+def _last_served(session: Session, frequencies: Sequence[Frequency]) -> int:
+    """Return the upper end of the last issue that had one of these frequencies."""
+    recent = session.execute(
+        select(Issue.frequencies, Issue.to_sequence)
+        .where(Issue.is_test.is_(False))
+        .order_by(Issue.id.desc())
+        .limit(100)
+    )
+    for served, to_sequence in recent:
+        if set(served) & set(frequencies):
+            return int(to_sequence)
+    return 0
+
+
+def _sample(session: Session, interests: Sequence[Interest], to_sequence: int) -> Selection:
+    """Return the newest releases of these topics, whoever has had them."""
+    newest = session.scalars(
+        select(ReleaseTopic.sequence)
+        .join(Release, Release.id == ReleaseTopic.release_id)
+        .where(
+            ReleaseTopic.topic_id.in_([each.topic_id for each in interests]),
+            ReleaseTopic.sequence.is_not(None),
+            Release.state == ReleaseState.READY,
+        )
+        .order_by(ReleaseTopic.sequence.desc())
+        .limit(SAMPLE_RELEASES)
+    ).all()
+    if not newest:
+        return ()
+    above = (newest[-1] or 0) - 1
+    return load_catalogue(session, above, to_sequence).compose(
+        [Interest(each.topic_id, each.frequency, above) for each in interests]
+    )

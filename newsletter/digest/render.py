@@ -1,0 +1,104 @@
+"""An issue's parts, each rendered and encoded once, however many readers get them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
+
+from newsletter.links import Links
+from newsletter.mail.assemble import FramePart, choose_encoding, digest_marks, encode_fragment
+from newsletter.mail.templates import Piece, TemplateSet
+from newsletter.models import Frequency, Release, Topic
+from newsletter.outbox.edition import Encoded
+from newsletter.outbox.messages import SiteFacts
+
+# The languages that mails are complete in; the first stands in for every other.
+LANGUAGES = ("en",)
+
+
+def mail_language(tag: str) -> str:
+    """Return the language that a reader who prefers `tag` is written to in."""
+    return tag if tag in LANGUAGES else LANGUAGES[0]
+
+
+@dataclass(frozen=True, slots=True)
+class IssueFacts:
+    """An issue as its template names it."""
+
+    title: str
+    date: date
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseFacts:
+    """A release as its templates name it."""
+
+    title: str
+    publisher: str
+    published_at: datetime
+    summary: str
+    url: str
+
+
+@dataclass(frozen=True)
+class Press:
+    """What rendering needs of an installation."""
+
+    templates: TemplateSet
+    links: Links
+    site: SiteFacts
+    time_zone: str
+
+    def issue_facts(self, title: str, moment: datetime) -> IssueFacts:
+        """Return how an issue made at `moment` is named and dated, in the newsletter's time zone."""
+        return IssueFacts(title, moment.astimezone(ZoneInfo(self.time_zone)).date())
+
+
+def render_edition(
+    press: Press,
+    issue: IssueFacts,
+    language: str,
+    topics: Iterable[Topic],
+    releases: Sequence[Release],
+) -> Mapping[str, Encoded]:
+    """Return every part of an issue in one language, by name; see models/issue.py, Fragment."""
+    context = {"site": press.site, "issue": issue, "timezone": press.time_zone}
+    pieces: dict[str, Piece] = {}
+
+    def render(part: str, template: str, **more: object) -> None:
+        pieces[part] = press.templates.render_piece(f"digest/{template}", language, context | more)
+
+    for topic in topics:
+        render(f"topic:{topic.id}", "heading", topic=topic)
+        for frequency in Frequency:
+            render(f"reason:{topic.id}:{frequency}", "reason_topic", topic=topic, frequency=frequency)
+    for at, release in enumerate(releases, start=1):
+        facts = _facts(press, release)
+        render(f"release:{release.id}", "release", release=facts)
+        render(f"contents:{release.id}", "contents", release=facts)
+        render(f"preheader:{release.id}", "preheader", release=facts)
+        render(f"more:{at}", "more", count=at, url=press.links.archive())
+    render("contents", "contents_heading")
+    render("reason", "reason")
+    frame = press.templates.render("digest", language, context | digest_marks())
+    texts = choose_encoding([frame.text, *(piece.text for piece in pieces.values())])
+    pages = choose_encoding([frame.html, *(piece.html for piece in pieces.values())])
+    parts = {
+        part: Encoded(encode_fragment(piece.text, texts), encode_fragment(piece.html, pages))
+        for part, piece in pieces.items()
+    }
+    parts["frame"] = Encoded(FramePart(frame.text, texts).dump(), FramePart(frame.html, pages).dump())
+    parts["subject"] = Encoded(frame.subject.encode(), b"")
+    return parts
+
+
+def _facts(press: Press, release: Release) -> ReleaseFacts:
+    return ReleaseFacts(
+        release.title,
+        release.publisher,
+        release.published_at,
+        release.summary,
+        press.links.release(release.public_id),
+    )

@@ -1,0 +1,88 @@
+"""A parsed release becomes a row, under the topics whose rules it matches."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session, selectinload
+
+from newsletter.errors import NotFound
+from newsletter.ingest.decide import Candidate, Rule, content_hash, matches, published_moment, to_html
+from newsletter.ingest.parse_press import PressRelease
+from newsletter.models import Release, ReleaseState, ReleaseTopic, Topic, take_sequences
+
+
+def add_release(
+    session: Session,
+    press: PressRelease,
+    *,
+    now: datetime,
+    topics: Collection[str] = (),
+    state: ReleaseState = ReleaseState.READY,
+) -> tuple[Release, bool]:
+    """Store a release; return it and whether it is new. The same text twice is one release.
+
+    It falls under the topics whose rules match and under those named by slug in `topics`
+    (NotFound for one that does not exist). The caller commits at once: the sequences are the
+    last write before the commit (models/release.py). Commits nothing.
+    """
+    digest = content_hash(press.title, press.publisher, press.body)
+    known = session.scalar(select(Release).where(Release.content_hash == digest))
+    if known is not None:
+        return known, False
+    release = Release(
+        title=press.title,
+        publisher=press.publisher[:300],
+        published_at=published_moment(press.published, now),
+        language=press.language,
+        body_html=to_html(press.paragraphs),
+        body_text=press.body,
+        summary=press.summary,
+        content_hash=digest,
+        state=state,
+        created_at=now,
+    )
+    candidate = Candidate(press.title, press.publisher, press.body)
+    release.topic_links = [ReleaseTopic(topic_id=each.id) for each in _topics_of(session, candidate, topics)]
+    session.add(release)
+    session.flush()
+    give_sequences(session, [release])
+    return release, True
+
+
+def give_sequences(session: Session, releases: Iterable[Release]) -> int:
+    """Give a sequence to each pair of these releases that has become mailable; return how many.
+
+    The last write before the commit: it locks the counter until then. Commits nothing.
+    """
+    session.flush()
+    pairs = [
+        link
+        for release in releases
+        if release.state is ReleaseState.READY
+        for link in release.topic_links
+        if link.sequence is None
+    ]
+    if pairs:
+        first = take_sequences(session, len(pairs))
+        for at, link in enumerate(pairs):
+            link.sequence = first + at
+        session.flush()
+    return len(pairs)
+
+
+def _topics_of(session: Session, candidate: Candidate, slugs: Collection[str]) -> list[Topic]:
+    known = session.scalars(
+        select(Topic).options(selectinload(Topic.rules)).order_by(Topic.position, Topic.id)
+    ).all()
+    missing = set(slugs) - {topic.slug for topic in known}
+    if missing:
+        raise NotFound(f"there is no topic {', '.join(sorted(missing))}")
+    return [
+        topic
+        for topic in known
+        if topic.slug in slugs
+        or matches(candidate, topic.rule_match, [Rule(each.field, each.pattern) for each in topic.rules])
+    ]
