@@ -7,6 +7,7 @@ import re
 
 from newsletter.errors import ReleaseUnreadable
 from newsletter.ingest.press_charsets import decode_legacy
+from newsletter.ingest.press_language import detect_language
 
 MAX_RELEASE_BYTES = 2 * 1024 * 1024
 
@@ -84,14 +85,17 @@ def _strict(data: bytes, codec: str) -> str | None:
 def guess_utf16(data: bytes) -> str | None:
     """Return the UTF-16 codec whose byte order explains the NULs in `data`, or None.
 
-    Text of any script has spaces and line ends, whose high byte is NUL, all on the same side.
+    Text of any script has spaces and line ends, whose high byte is NUL, all on the same side. Pairs of
+    bytes make ideographs by chance, so text that is few NULs and all ideographs must have their marks too.
     """
     even, odd = data[0::2].count(0), data[1::2].count(0)
-    if odd > 10 * even and odd * 50 > len(data):
-        return "utf-16-le"
-    if even > 10 * odd and even * 50 > len(data):
-        return "utf-16-be"
-    return None
+    codec = "utf-16-le" if odd > 10 * even else "utf-16-be" if even > 10 * odd else None
+    if codec is None or (even + odd) * 6 > len(data):
+        return codec
+    language = detect_language(data[: len(data) // 2 * 2].decode(codec, "replace"))
+    if language in ("ja", "zh", "ko"):
+        return codec if any(mark.encode(codec) in data for mark in ("。", "、", "，", "다.")) else None
+    return None if language == "und" else codec
 
 
 def patched_utf8(data: bytes) -> str | None:

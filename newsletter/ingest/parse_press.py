@@ -12,9 +12,10 @@ from newsletter.ingest.press_dateline import Dateline, read_dateline
 from newsletter.ingest.press_dates import FoundDate, find_dates
 from newsletter.ingest.press_furniture import kind_of
 from newsletter.ingest.press_head import Head, read_head
-from newsletter.ingest.press_labels import resolve, stands_alone
+from newsletter.ingest.press_labels import date_line, resolve, stands_alone
 from newsletter.ingest.press_language import detect_language
-from newsletter.ingest.press_names import is_wire, organisation_score
+from newsletter.ingest.press_names import organisation_score
+from newsletter.ingest.press_publisher import Evidence, copyright_year, find_publisher
 from newsletter.ingest.press_rules import Kind
 from newsletter.ingest.press_shape import is_sentence
 from newsletter.ingest.press_text import clean_lines
@@ -23,22 +24,6 @@ from newsletter.ingest.press_wrap import unwrap
 SUMMARY_LENGTH = 240
 _SENTENCE_END = re.compile(r"[.!?…][\"'”’»)\]]*(?=\s)|[。！？][」』）]*")
 _DATELINE, _IN_TITLE, _BELOW = 4, 5, 6
-_COPYRIGHT = re.compile(
-    r"(?:(?:copyright|©"
-    r"|\(c\))\s*)+(?P<year>\d{4})?(?:\s?[-–]\s?\d{4})?[\s,.]*(?:by\s+)?(?P<holder>[^."
-    r"|]{2,80}?)"
-    r"(?:[.,|]|\s+all rights|\s+visos teisės|\Z)",
-    re.IGNORECASE,
-)
-_SOURCE = re.compile(
-    r"(?:source|quelle|šaltinis|источник|джерело|来源|來源|出典)\s?[:：]?\s+(?P<who>.{2,80})\Z", re.IGNORECASE
-)
-_LEAD_COMPANY = re.compile(
-    r"(?P<who>(?:[A-Z0-9][\w&.'’-]*,? ){0,5}[A-Z0-9][\w&.'’-]*),? "
-    r"(?:\((?:NYSE|NASDAQ|Nasdaq|TSX|LSE|OTC|ASX|Euronext|AMEX|CSE|TSXV)|(?:today"
-    r"|on \w+day) |announced |announces |has "
-    r"|the \w+|an? \w+)",
-)
 
 
 @dataclass(frozen=True)
@@ -87,7 +72,7 @@ def parse_press(text: str, name: str, today: date | None = None) -> PressRelease
     title, site = _split_site(head.title)
     return PressRelease(
         title=title,
-        publisher=head.publisher or site or _other_publisher(paragraphs, body, dateline),
+        publisher=head.publisher or site or _publisher(head, paragraphs, body, dateline),
         published=_published(head, body, dateline, paragraphs, today),
         language=detect_language("\n".join([title, *paragraphs])),
         paragraphs=tuple(paragraphs),
@@ -145,32 +130,11 @@ def _split_site(title: str) -> tuple[str, str]:
     return title, ""
 
 
-def _other_publisher(paragraphs: list[str], body: Body, dateline: Dateline | None) -> str:
-    """Return the publisher from wherever else it is named, the surest place first; "" when it is nowhere."""
-    for line in body.footer + paragraphs[-2:]:
-        hit = _SOURCE.match(line)
-        if hit and not hit["who"].startswith("http"):
-            return hit["who"].split(" Editor:")[0].strip(" .")
-    agency = dateline.agency if dateline else ""
-    if agency and not is_wire(agency):
-        return agency
-    for line in body.footer:
-        hit = _COPYRIGHT.search(line)
-        if hit and hit["holder"].strip():
-            return hit["holder"].strip()
-    for line in paragraphs + body.footer:
-        if line.startswith("About ") and len(line) <= 60 and kind_of(line) is Kind.TEXT:
-            return line.removeprefix("About ").strip(" :")
-    if dateline is not None:
-        hit = _LEAD_COMPANY.match(_first_with_dateline(paragraphs, dateline))
-        if hit:
-            return hit["who"].strip(" ,")
-    return agency
-
-
-def _first_with_dateline(paragraphs: list[str], dateline: Dateline) -> str:
-    text = next(each for each in paragraphs if read_dateline(each) == dateline)
-    return text[dateline.end :].strip()
+def _publisher(head: Head, paragraphs: list[str], body: Body, dateline: Dateline | None) -> str:
+    opened = (each for each in paragraphs if dateline is not None and read_dateline(each) == dateline)
+    lead = next(opened, "")[dateline.end if dateline else 0 :].strip()
+    evidence = Evidence(paragraphs, body.footer, head.contacts + body.contacts, dateline, lead.strip())
+    return find_publisher(evidence)
 
 
 def _published(
@@ -181,14 +145,8 @@ def _published(
         dates.append((_DATELINE, dateline.found))
     dates.extend((_IN_TITLE, found) for found in find_dates(head.title)[:1])
     dates.extend((_BELOW, found) for _, found in body.dates)
-    dates.extend((_BELOW, found) for line in body.footer for found in find_dates(line)[:1] if len(line) < 120)
-    year = next((found.year for _, found in dates if found.year), None) or _copyright_year(body)
+    # The dates of other pages below the text say nothing; "Last updated" and "Source: X 2025-10-23" do.
+    telling = [line for line in body.footer if kind_of(line) is Kind.WEAK or date_line(line)]
+    dates.extend((_BELOW, found) for line in telling for found in find_dates(line)[:1])
+    year = next((found.year for _, found in dates if found.year), None) or copyright_year(body.footer)
     return resolve(dates, year, today)
-
-
-def _copyright_year(body: Body) -> int | None:
-    for line in body.footer:
-        hit = _COPYRIGHT.search(line)
-        if hit and hit["year"]:
-            return int(hit["year"])
-    return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from newsletter.ingest.press_contacts import contact_lines
 from newsletter.ingest.press_dates import FoundDate
@@ -15,6 +15,9 @@ from newsletter.ingest.press_shape import ends_sentence, even_bullet, is_bullet,
 from newsletter.ingest.press_text import Line
 
 _SOURCE = re.compile(r"SOURCE:? \S.{1,100}\Z")  # how the wires sign the release of a company
+_MARK_BEHIND = re.compile(
+    r"(?<=[.!?\"”’)])\s+(?P<mark>Enditem|Endit|ENDS|\(END\)|-END-|-30-|-ENDS-|###|\(E\))\Z"
+)
 _GOES = (Kind.FURNITURE, Kind.REACH)
 
 
@@ -24,19 +27,30 @@ class Body:
 
     paragraphs: list[str] = field(default_factory=list)
     footer: list[str] = field(default_factory=list)
+    contacts: list[str] = field(default_factory=list)
     dates: list[tuple[int, FoundDate]] = field(default_factory=list)
 
 
 def read_body(lines: Sequence[Line]) -> Body:
     """Return the text in `lines`, which begin where the head ends."""
     body = Body()
+    lines = [each for line in lines for each in _cut_mark(line)]
     kinds = [kind_of(line.text) for line in lines]
     end = _end_mark(lines, kinds)
     body.footer = [line.text for line in lines[end:]]
+    body.contacts = [lines[at].text for at in sorted(contact_lines(lines))]
     kept = _without_furniture(lines[:end], kinds[:end], body.footer)
     _trim_tail(kept, body)
     body.paragraphs = _paragraphs(kept)
     return body
+
+
+def _cut_mark(line: Line) -> list[Line]:
+    """Return `line`, or two lines when an end mark stands behind its last sentence."""
+    hit = _MARK_BEHIND.search(line.text[-20:])
+    if not hit:
+        return [line]
+    return [replace(line, text=line.text[: -len(hit[0])].rstrip()), Line(hit["mark"])]
 
 
 def _end_mark(lines: Sequence[Line], kinds: Sequence[Kind]) -> int:
@@ -95,15 +109,21 @@ def _trim_tail(kept: list[Line], body: Body) -> None:
 
 
 def _paragraphs(lines: Sequence[Line]) -> list[str]:
-    """Return `lines` as paragraphs, the items of one list together, a line each."""
+    """Return `lines` as paragraphs, the items of a list or the rows of a table together, a line each."""
     made: list[str] = []
-    in_list = False
+    before = None
     for line in lines:
-        bullet = is_bullet(line.text)
+        item = (
+            "bullet"
+            if is_bullet(line.text)
+            else "row"
+            if " | " in line.text and len(line.text) < 200
+            else None
+        )
         text = even_bullet(line.text)
-        if bullet and in_list:
+        if item and item == before:
             made[-1] += "\n" + text
         elif not made or made[-1] != text:  # scraped pages say some lines twice
             made.append(text)
-        in_list = bullet
+        before = item
     return made

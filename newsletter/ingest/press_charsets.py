@@ -27,12 +27,12 @@ _SCRIPTS: tuple[tuple[str, str, float], ...] = (
 )
 _BY_LANGUAGE = {
     **dict.fromkeys(("pl", "cs", "sk", "hu", "hr", "sl", "ro"), ("cp1250", "iso8859-2")),
-    **dict.fromkeys(("lt", "lv", "et"), ("cp1257", "iso8859-13")),
-    "tr": ("cp1254",),
+    **dict.fromkeys(("lt", "lv", "et"), ("cp1257", "cp1257")),
+    "tr": ("cp1254", "iso8859-9"),
 }
 _BEYOND_ASCII = re.compile(r"[^\x00-\x7f]")
-_ODD_INSIDE_WORD = re.compile(r"(?<=[a-z])[^\w\s'’\-.,;:!?()/\"”“»«&@%+…–—](?=[a-z])")
 _C1 = re.compile(r"[\x80-\x9f]")
+_C1_BYTES = re.compile(rb"[\x80-\x9f]")
 
 
 def decode_legacy(data: bytes) -> str:
@@ -43,8 +43,9 @@ def decode_legacy(data: bytes) -> str:
         if codec:
             return data.decode(codec, "replace")
     words = "".join(chr(byte) if byte < 0x80 else "\u00e6" for byte in data[:_SAMPLE_BYTES])
-    codecs = _BY_LANGUAGE.get(detect_language(words), ("cp1252",))
-    return min((_read(data, codec) for codec in codecs), key=_oddities)
+    windows, iso = _BY_LANGUAGE.get(detect_language(words), ("cp1252", "cp1252"))
+    # Where Windows has letters such as ś and ž, the ISO charsets have control characters nobody types.
+    return data.decode(windows if _C1_BYTES.search(data) else iso, "replace")
 
 
 def _by_script(data: bytes) -> str | None:
@@ -66,13 +67,3 @@ def _sample(data: bytes, codec: str) -> str | None:
         return data.decode(codec)[:_SAMPLE_BYTES]
     except UnicodeDecodeError:
         return None
-
-
-def _read(data: bytes, codec: str) -> str:
-    return data.decode(codec, "replace")
-
-
-def _oddities(text: str) -> int:
-    """Count the signs of a wrong reading: symbols inside words, control characters, undefined bytes."""
-    sample = text[:_SAMPLE_BYTES].casefold()
-    return len(_ODD_INSIDE_WORD.findall(sample)) + len(_C1.findall(sample)) + sample.count("\ufffd")

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from newsletter.ingest.press_dates import find_dates
 from newsletter.ingest.press_furniture import is_menu
 from newsletter.ingest.press_labels import NAME
 from newsletter.ingest.press_names import is_wire, organisation_score
@@ -41,10 +42,12 @@ def join_headlines(entries: Sequence[Entry]) -> list[Entry]:
 def _continues(first: Entry, second: Entry) -> bool:
     if first.named or second.named or first.by_date or second.by_date or len(first.text) > 200:
         return False
-    if size(first.text) < 3 or organisation_score(second.text) >= NAME:
+    if size(first.text) < 3 or organisation_score(second.text) >= NAME or find_dates(second.text):
+        return False
+    if organisation_score(first.text) >= NAME and size(first.text) <= 9:
         return False
     if is_capitals(first.text) and is_capitals(second.text):
-        return organisation_score(first.text) < NAME
+        return True
     cut = re.search(
         r"(?:[,\-–—]|\b(?:of|the|and|for|in|on|to|a|an|at|by|with|from|as|der|die|das|und|de|la"
         r"|le|et|y|in))\Z",
@@ -83,6 +86,7 @@ def best_publisher(rest: list[Entry], below: str, title: Entry | None, labelled:
         score -= 2 if is_wire(entry.text) else 0
         short = size(entry.text) <= 4 and title is not None and abs(entry.at - title.at) <= 2
         score += 1 if short and "," not in entry.text else 0
+        score += 1 if short and title is not None and entry.at == title.at + 1 and entry.text.istitle() else 0
         scored.append((score, -number, entry))
     best = max(scored, key=lambda each: each[:2], default=None)
     return best[2] if best and best[0] >= (NAME if not best[2].named else 1) else None

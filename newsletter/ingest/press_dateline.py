@@ -52,7 +52,7 @@ def read_dateline(paragraph: str) -> Dateline | None:
     opening = paragraph[:_REACH]
     for cut in _CUT.finditer(opening):
         head = opening[: cut.end()].rstrip(" -–—:")
-        if not head or size(head) > 14:
+        if not head or size(head) > 14 or "|" in head:
             return None
         dates = find_dates(head)
         agency = _agency(head)

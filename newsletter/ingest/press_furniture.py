@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from newsletter.ingest.press_dates import find_dates
 from newsletter.ingest.press_rules import RULES, Kind
 from newsletter.ingest.press_shape import is_bullet, size
 from newsletter.ingest.press_words import MENU, SHARE, SHARE_FILLERS
@@ -75,12 +76,14 @@ def is_menu(low: str) -> bool:
 
 def has_reach(text: str) -> bool:
     """Tell whether a mail address or a telephone number is in `text`."""
-    return bool(_MAIL.search(text.casefold()) or _PHONE.search(text))
+    return bool(_MAIL.search(text.casefold()) or _PHONE.search(text)) and not find_dates(text)
 
 
 def is_reach(low: str) -> bool:
     """Tell whether a line only says where to reach somebody: a label with a number, an address for mail."""
     if len(low) > 200 or (is_bullet(low) and size(low) > 8):
+        return False
+    if find_dates(low) and "@" not in low:
         return False
     mail, label = _MAIL.search(low), _REACH_LABEL.match(low)
     if label and (mail or _PHONE.search(low) or size(low) <= 4):

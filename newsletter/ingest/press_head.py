@@ -18,6 +18,7 @@ from newsletter.ingest.press_labels import (
     EMBARGOED,
     LABELLED,
     NAME,
+    PUBLISHER_LABEL,
     SPLIT,
     beside_dates,
     date_line,
@@ -29,6 +30,8 @@ from newsletter.ingest.press_shape import is_bullet, is_sentence, size
 from newsletter.ingest.press_text import Line
 
 _LONGEST_HEAD = 200
+_LEANS_ON_DATE = re.compile(r"\S\s(?:on|of|for|in|since|until|from|by|before|after|am|ab|le|el|vom|bis)\s\Z")
+_DOMAIN = re.compile(r"\S+\.[a-z]{2,8}(?:\s\(.{1,12}\))?")
 
 
 @dataclass
@@ -39,6 +42,7 @@ class Head:
     publisher: str = ""
     dates: list[tuple[int, FoundDate]] = field(default_factory=list)
     leads: list[str] = field(default_factory=list)
+    contacts: list[str] = field(default_factory=list)
     body_at: int = 0
 
 
@@ -51,8 +55,9 @@ def read_head(lines: Sequence[Line]) -> Head:
     for at, line in enumerate(lines[:_LONGEST_HEAD]):
         head.body_at = at
         if at in skipped:
+            head.contacts.append(line.text)
             continue
-        if _is_body(line.text, entries, lines, at):
+        if not _is_meta(line.text) and _is_body(line.text, entries, lines, at):
             break
         made = _read_line(at, line, head)
         if made is None:
@@ -66,9 +71,14 @@ def read_head(lines: Sequence[Line]) -> Head:
     return head
 
 
-def _is_body(text: str, entries: list[Entry], lines: Sequence[Line], at: int) -> bool:
+def _is_meta(text: str) -> bool:
+    """Tell whether a line is furniture or carries the date, and so cannot begin the text."""
     if kind_of(text) is not Kind.TEXT or date_line(text) is not None:
-        return False
+        return True
+    return "|" in text and len(text) < 200 and bool(find_dates(text))
+
+
+def _is_body(text: str, entries: list[Entry], lines: Sequence[Line], at: int) -> bool:
     titled = any(not entry.named and not is_menu(entry.text.casefold()) for entry in entries)
     if is_bullet(text):
         return titled and size(text) >= 4
@@ -139,10 +149,11 @@ def _without_dates(at: int, line: Line, value: str, head: Head) -> list[Entry]:
     head.dates.extend((BARE, found) for found in dates[:1])
     rest = beside_dates(value, dates) if dates else value
     first = SPLIT.split(rest)[0] if "|" in rest else rest
-    first = re.split(r"\s+(?:editor|author|by|date)\s?[:：]", first, maxsplit=1, flags=re.IGNORECASE)[
-        0
-    ].strip()
-    return [Entry(at, first, line.gap, named=True)] if first and not first.startswith("http") else []
+    # "Source: X Editor: Y", "来源：X 时间：Y", and the button beside it
+    first = re.split(r"\s+[^\s:：]{1,12}\s?[:：]", first, maxsplit=1)[0].removesuffix(" Follow").strip(" ,")
+    if not first or first.startswith("http") or _DOMAIN.fullmatch(first.casefold()):
+        return []
+    return [Entry(at, first, line.gap, named=True)]
 
 
 def _read_byline(at: int, line: Line, who: str, head: Head) -> list[Entry]:
@@ -172,9 +183,20 @@ def _read_mixed(at: int, line: Line, dates: list[FoundDate], head: Head) -> list
         or "|" in line.text
     )
     parts = [part.strip(" ,") for part in SPLIT.split(rest) if part.strip(" ,")]
+    for part in parts:
+        label = PUBLISHER_LABEL.match(part)
+        if label:
+            head.dates.append(weigh(line.text, dates))
+            return _without_dates(at, line, part[label.end() :], head)
     parts = [part for part in parts if kind_of(part) is Kind.TEXT and not is_share_bar(part.casefold())]
     by = next((hit for part in parts if (hit := BYLINE.match(part))), None)
     named = [part for part in parts if _is_name(part)]
+    # "What changes on 1 January" is a headline, "Ministry of Roads, 1 January 2025" a name with a date.
+    small = any(word.islower() for word in rest.split()) and all(each.year is None for each in dates)
+    headline = _LEANS_ON_DATE.search(line.text[: dates[0].start]) or small
+    if headline and not by and "|" not in line.text and size(rest) >= 2:
+        head.dates.append((EMBARGOED, dates[0]))
+        return [Entry(at, line.text, line.gap)]
     if by or named or (edge and size(rest) <= 4) or not parts:
         head.dates.append(weigh(line.text, dates))
         if named and not by:
@@ -219,4 +241,4 @@ def _leads(entry: Entry, head: Head, meta_at: int) -> bool:
         return False
     if entry.at < meta_at:
         return size(text) >= 5
-    return size(text) >= 3 and not re.fullmatch(r"[^,]{2,30}, [^,.]{2,30}", text)
+    return size(text) >= 3 and not (size(text) <= 5 and re.fullmatch(r"[^,]{2,30}, [^,.]{2,30}", text))

@@ -64,6 +64,7 @@ _LABELS: tuple[tuple[str, str], ...] = (
 LABELLED = tuple(
     (kind, re.compile(rf"{pattern}\s?(?:[:=：]|\s\|)\s?", re.IGNORECASE)) for kind, pattern in _LABELS
 )
+PUBLISHER_LABEL = next(pattern for kind, pattern in LABELLED if kind == "publisher")
 DATE_WORD = {"date": PUBLISHED, "updated": UPDATED}
 _LOOSE_LABEL = tuple(
     (kind, re.compile(rf"(?:{pattern})\s", re.IGNORECASE)) for kind, pattern in _LABELS if kind in DATE_WORD
@@ -93,6 +94,8 @@ _NOISE = re.compile(
     r"|eet|cet|cest|z)\b(?:[+-]\d{1,2})?"
     r"|\b(?:at|on|the|published|posted|released|issued|updated|last|modified|date|dated"
     r"|as of|noon|midnight|local time"
+    r"|(?:eastern|central|mountain|pacific|greenwich|moscow|standard|daylight|summer|mean) (?=.*time)"
+    r"|о|в|у|по"
     r"|hours?|eastern|den|am|le|el|vom|à|um|г|года|року|r|p|m|d|hrs|time|edition|edited"
     r"|online|first|new|created|ngày)\b\.?"
     r"|[\s,.;:|()\[\]/@·•–—-]",

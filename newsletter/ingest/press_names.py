@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from newsletter.ingest.press_shape import ends_sentence, size
-from newsletter.ingest.press_words import AGENCIES, ORGANISATIONS, words
+from newsletter.ingest.press_words import AGENCIES, ORGANISATIONS, VAGUE, words
 
 # Words that make a name an organisation's, as whole words.
 _ENDINGS = re.compile(
@@ -14,16 +14,22 @@ _ENDINGS = re.compile(
     r"|新华社|新華社|通讯社|通訊社|日报|日報|时报|時報|电视台|网|政府|内閣|官邸|市役所|集团"
     r"|公司|有限公司|株式会社|財団|銀行"
     r"|大使館|大使馆|부|청|처|원|위원회|공사|통신|뉴스|신문|정부|대사관|연구원|주식회사|그룹"
-    r"|ministerium|ministerija|ministerstvo|kommission|verwaltung|minister[iy]|behörde|werke)\Z",
+    r"|ministerium|ministerija|ministerstvo|kommission|verwaltung|minister[iy]|behörde|werke"
+    r"|styrelsen|verket|myndigheten|departementet|direktoratet|tilsynet|etaten|laitos|virasto|ministeriö|zentrale|amt)\Z",
     re.IGNORECASE,
 )
-_ASIAN = re.compile(
-    r"株式会社|有限公司|新华网|新華網|外務省|外交部|国防部|國防部|국방부|외교부|연합뉴스|조선중앙통신"
-)
+_ASIAN = re.compile(r"株式会社|有限公司|新华网|新華網|外務省|外交部|国防部|國防部|국방부|외교부|연합뉴스")
 _LEGAL = re.compile(r"\b(?:Inc|Ltd|LLC|PLC|plc|GmbH|AG|S\.A|SA|N\.V|Corp|Co|AB|Oy|ASA|S\.p\.A|UAB|A/S)\.?\Z")
 _SMALL = words(
-    """of the and for in on to a an at by & de la le les des du d et der die das und für von y e del della di do da
-    dos i w na z ir och og van voor het en из и по в на при та з у"""
+    """of the and for in on to a an at by & de la le les des du d et der die das und für von y e del
+    della di do da dos i w na z ir och og van voor het en из и по в на при та з у"""
+)
+# Desks inside an organisation, which say nothing about whose they are.
+_DESK = re.compile(
+    r"(?:press|media|news|public|communications?|information|investor)(?: \w+){0,2} "
+    r"(?:desk|office|relations|affairs|cent(?:er|re)|team|service|department|room|unit|section|secretary)"
+    r"|office of the (?:spokes\w+|press secretary)|(?:the )?spokes\w+|пресс-служба|прес-служба|press service",
+    re.IGNORECASE,
 )
 # First words of headlines and kinds of statement; what follows may well name a ministry.
 _HEADLINE_START = re.compile(
@@ -48,6 +54,7 @@ _VERBS = re.compile(
     r"|invests?|acquires?|rejects?"
     r"|vows?|denies|denied|confirms?|confirmed|leads|orders|ordered|returns?|reopens?"
     r"|strengthens?|sends|takes|makes"
+    r"|(?!united|limited|allied|associated|advanced|integrated|combined|federated|certified)\w{3,}(?:at|iz|is|nd|rt|in|en|er|ll|ck|iv)ed"
     r"|gives|shows?|finds?|found|helps?|keeps|sets|puts|brings|rises|falls|grows?|doubles|reaches|reached)\b",
     re.IGNORECASE,
 )
@@ -61,8 +68,12 @@ def organisation_score(text: str) -> int:
     words = [word.strip("().,'’\"“”;:-–") for word in text.split()]
     words = [word for word in words if word]
     known = any(word.casefold() in ORGANISATIONS for word in words)
-    score = 0
-    score += 3 if known or _ENDINGS.search(text) or _ASIAN.search(text) else 0
+    vague = any(word.casefold() in VAGUE for word in words)
+    ending = bool(_ENDINGS.search(text) or _ASIAN.search(text))
+    # "County" or "power" makes a name of a few words, but says little in a long line.
+    vague = size(text) <= 6 and any(word.casefold() in VAGUE for word in words)
+    score = 3 if known or ending or vague else 0
+    score -= 2 if _DESK.fullmatch(text) else 0
     score += 4 if is_agency(text) else 0
     score += 3 if _LEGAL.search(text) else 0
     score += 1 if size(text) <= 6 else 0

@@ -234,7 +234,9 @@ RULES: tuple[tuple[str, Kind, str], ...] = (
         "release number",
         Kind.WEAK,
         (
-            r"(?:press |news |media )?(?:release|statement|communiqué|communique)?\s?(?:no|nr|number|nº|n°"
+            r"[(\[](?:release|article|news|story|document) id\s?:?\s?\d+[)\]]"
+            r"|(?:press |news |media )?(?:release|statement|communiqué|communique)?\s?"
+            r"(?:no|nr|number|nº|n°"
             r"|№|ref|reference|id)\b[.:]?\s?:?\s?(?=[^ ]*\d)[\w./\-–]{1,30}(?: ?/ ?\d{2,4})?(?: en| fr)?"
             r"|(?:release|pr|ip|no pr|statement|mex|speech)[-/ ]{1,2}(?=[^ ]*\d)[\w./\-]{1,30}|(?:press"
             r"|news|media) release (?:no\.? |number |nr\.? |# ?)?(?=[^ ]*\d)[\w./\-–]{1,24}"

@@ -17,6 +17,7 @@ SHARE = words(
     udostępnij drukuj dela skriv シェア シェアする ツイート ツイートする 印刷 印刷する 共有 共有する
     分享 打印 列印 转发 轉發 공유 공유하기 인쇄 프린트 مشاركة شارك طباعة چاپ اشتراک‌گذاری paylaş yazdır
     bagikan cetak skriva tulosta jaa email e-mail pdf vk odnoklassniki
+    分享到 分享至 转发到 シェア： 공유: share:
     """
 )
 SHARE_FILLERS = words(
@@ -67,18 +68,29 @@ MENU = words(
     """,
     "|",
 )
+# Words that make a short name an organisation's, but stand in many headlines too.
+VAGUE = words(
+    """
+    city municipality region province county state republic kingdom federal national house centre
+    center trust alliance league port power energy grid railways airlines systems technologies
+    industries partners archive archives theatre theater opera orchestra zoo observatory guild club
+    lines shipping company times post herald journal daily press news court army navy forces police
+    guard services service media network group fund bank hospital museum government union society
+    board congress parliament senate cabinet television radio
+    """
+)
 ORGANISATIONS = words(
     """
     ministry department office agency bureau commission council committee authority administration
     secretariat directorate institute institution university college academy embassy consulate mission
-    delegation parliament senate congress government cabinet presidency chancellery court army navy
-    command forces guard police corps service services board bank fund foundation association federation
-    union society organization organisation company corporation corp inc ltd llc plc gmbh ag sa sas nv
-    bv ab oy asa spa srl kk co group holding holdings partners industries laboratories laboratory labs
-    systems technologies energy power grid railways airlines port airport hospital museum news newspaper
-    press tv television radio times post herald tribune gazette journal daily broadcasting media network
-    wire newswire city municipality region province county state republic kingdom federal national house
-    centre center trust alliance league ministère ministere agence préfecture gouvernement conseil
+    delegation presidency chancellery
+    command corps foundation association federation
+    organization organisation corporation corp inc ltd llc plc gmbh ag sa sas nv
+    bv ab oy asa spa srl kk co holding holdings laboratories laboratory labs
+    airport newspaper
+    tv tribune gazette broadcasting
+    wire newswire
+    ministère ministere agence préfecture gouvernement conseil
     commissariat institut université ambassade société ministerium bundesministerium auswärtiges amt
     behörde bundesamt bundesregierung senatsverwaltung stadt universität hochschule verband stiftung
     verein botschaft presseamt ministerio gobierno agencia secretaría consejo ayuntamiento universidad
