@@ -1,0 +1,97 @@
+"""Releases as an editor looks for them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, exists, func, select
+from sqlalchemy.orm import Session, selectinload
+
+from newsletter.errors import NotFound
+from newsletter.models import (
+    NOT_SENT,
+    Delivery,
+    Issue,
+    Release,
+    ReleaseState,
+    ReleaseTopic,
+    Rendition,
+    RenditionRelease,
+    Topic,
+)
+from newsletter.models.paging import Page, contains, paged
+
+# Longer than any title that somebody types to find it.
+LONGEST_SEARCH = 200
+
+
+def list_releases(
+    session: Session,
+    *,
+    search: str = "",
+    state: ReleaseState | None = None,
+    topic: str = "",
+    since: datetime | None = None,
+    page: int = 1,
+    per_page: int = 50,
+) -> Page[Release]:
+    """Return one page of releases with their topics, the newest first.
+
+    `search` is looked for in titles and publishers, case aside; `topic` is a slug, `since` the
+    earliest moment of publication.
+    """
+    query = select(Release).options(selectinload(Release.topic_links).selectinload(ReleaseTopic.topic))
+    search = search.strip()[:LONGEST_SEARCH]
+    if search:
+        query = query.where(contains(search, Release.title, Release.publisher))
+    if state is not None:
+        query = query.where(Release.state == state)
+    if topic:
+        query = query.where(Release.topic_links.any(ReleaseTopic.topic.has(Topic.slug == topic)))
+    if since is not None:
+        query = query.where(Release.published_at >= since)
+    return paged(session, query.order_by(Release.published_at.desc(), Release.id.desc()), page, per_page)
+
+
+def find_release(session: Session, public_id: str) -> Release:
+    """Return a release in whatever state, with its topics. Raises NotFound."""
+    query = select(Release).options(selectinload(Release.topic_links).selectinload(ReleaseTopic.topic))
+    release = session.scalars(query.where(Release.public_id == public_id)).one_or_none()
+    if release is None:
+        raise NotFound(f"There is no release {public_id}.")
+    return release
+
+
+def count_releases(session: Session) -> Mapping[ReleaseState, int]:
+    """Return how many releases there are in each state; every state is there."""
+    counted = session.execute(select(Release.state, func.count()).group_by(Release.state))
+    found = {state: int(count) for state, count in counted}
+    return {state: found.get(state, 0) for state in ReleaseState}
+
+
+def carried(session: Session, release_ids: Collection[int]) -> set[int]:
+    """Return those of `release_ids` that a digest has been made with (tests aside)."""
+    query = (
+        select(RenditionRelease.release_id)
+        .join(Rendition, Rendition.id == RenditionRelease.rendition_id)
+        .join(Issue, Issue.id == Rendition.issue_id)
+        .where(RenditionRelease.release_id.in_(release_ids), Issue.is_test.is_(False), _sent_to_somebody())
+        .distinct()
+    )
+    return set(session.scalars(query))
+
+
+def issues_with(session: Session, release_id: int) -> Sequence[Issue]:
+    """Return the issues that carried a release to somebody, the newest first."""
+    renditions = (
+        select(Rendition.issue_id)
+        .join(RenditionRelease, RenditionRelease.rendition_id == Rendition.id)
+        .where(RenditionRelease.release_id == release_id, _sent_to_somebody())
+    )
+    query = select(Issue).where(Issue.id.in_(renditions), Issue.is_test.is_(False))
+    return session.scalars(query.order_by(Issue.id.desc())).all()
+
+
+def _sent_to_somebody() -> ColumnElement[bool]:
+    return exists().where(Delivery.rendition_id == Rendition.id, Delivery.state.not_in(NOT_SENT))

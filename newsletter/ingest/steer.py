@@ -1,0 +1,61 @@
+"""Hold, exclude, free, pin: what an editor does to a release that is there."""
+
+from __future__ import annotations
+
+import enum
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from newsletter import audit
+from newsletter.errors import NotFound
+from newsletter.ingest.store import give_sequences
+from newsletter.models import Release, ReleaseState
+
+
+class ReleaseAction(enum.StrEnum):
+    """What can be done to a release; UNPIN and CALM undo PIN and URGENT."""
+
+    HOLD = "hold"
+    EXCLUDE = "exclude"
+    READY = "ready"
+    PIN = "pin"
+    UNPIN = "unpin"
+    URGENT = "urgent"
+    CALM = "calm"
+
+
+_STATES = {
+    ReleaseAction.HOLD: ReleaseState.HELD,
+    ReleaseAction.EXCLUDE: ReleaseState.EXCLUDED,
+    ReleaseAction.READY: ReleaseState.READY,
+}
+_PINNED = {ReleaseAction.PIN: True, ReleaseAction.UNPIN: False}
+_URGENT = {ReleaseAction.URGENT: True, ReleaseAction.CALM: False}
+
+
+def change_release(
+    session: Session, public_id: str, action: ReleaseAction, actor: str, now: datetime
+) -> Release:
+    """Do `action` to a release and write it down; doing it again changes nothing. Raises NotFound.
+
+    A release that becomes ready gets sequences for the topics that have none yet, as the last
+    write: commit at once. One that is held or excluded keeps those it has, so that nobody is sent
+    twice what went out before; and one that was ready gets none for topics that a changed rule
+    has given it since.
+    """
+    chosen = select(Release).where(Release.public_id == public_id).with_for_update()
+    release = session.scalars(chosen).one_or_none()
+    if release is None:
+        raise NotFound(f"There is no release {public_id}.")
+    before = was, _, _ = (release.state, release.pinned, release.urgent)
+    release.state = _STATES.get(action, release.state)
+    release.pinned = _PINNED.get(action, release.pinned)
+    release.urgent = _URGENT.get(action, release.urgent)
+    if (release.state, release.pinned, release.urgent) != before:
+        audit.record(session, actor, f"release.{action}", release.public_id, now)
+    session.flush()
+    if release.state is ReleaseState.READY and was is not ReleaseState.READY:
+        give_sequences(session, [release])
+    return release
