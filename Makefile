@@ -1,0 +1,86 @@
+# Everything happens in .venv, made from the lock files with whatever pip is set up to use.
+# `make` alone prints the targets.
+
+PYTHON ?=
+VENV := .venv
+BIN := $(VENV)/bin
+PY := $(BIN)/python
+# Every package is pinned by hash, so nothing is left for pip to resolve.
+PIP_INSTALL := $(PY) -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes
+# Extra arguments: `make demo ARGS="--port 8080"`, `make test ARGS="-k outbox"`.
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+.PHONY: help setup setup-dev link browser demo test lint format lock clean
+
+help: ## print the targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS='	' read -r name what; do \
+		printf '  make %-10s %s\n' "$$name" "$$what"; done
+
+setup: $(VENV)/.installed link ## make .venv with what the service needs
+	@echo "Ready: $(BIN)/newsletter --help"
+
+setup-dev: $(VENV)/.installed-dev link ## make .venv with the development tools too
+
+demo: $(VENV)/.installed link ## run the whole service with sample releases and a mailbox page (Ctrl-C ends it)
+	@exec $(BIN)/newsletter demo $(ARGS)
+
+test: setup-dev browser lint ## run all checks and all tests, as CI does
+	$(PY) -m pytest -n 2 --dist loadgroup --cov --cov-report=term --cov-report=html:test-output/coverage $(ARGS)
+
+lint: setup-dev ## check style, types, import layers and dependencies
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/deptry .
+
+format: setup-dev ## put the code into shape
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+browser: setup-dev
+	@PYTHONPATH=tests $(PY) -m servers.chromium
+
+lock: setup-dev ## pin the dependencies anew (UPGRADE=1 takes the newest versions)
+	$(BIN)/uv pip compile pyproject.toml --all-extras --group dev --generate-hashes --no-emit-index-url \
+		-o requirements-dev.txt --quiet $(if $(UPGRADE),--upgrade)
+	$(BIN)/uv pip compile pyproject.toml --generate-hashes --no-emit-index-url \
+		-c requirements-dev.txt -o requirements.txt --quiet $(if $(UPGRADE),--upgrade)
+
+clean: ## remove .venv, node_modules and whatever else was made here, but not the demo's data
+	rm -rf $(VENV) node_modules test-output dist build htmlcov .coverage .coverage.* \
+		.pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find newsletter tests migrations -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/.installed: requirements.txt | $(PY)
+	@echo "Installing the pinned packages into $(VENV) ..."
+	@$(PIP_INSTALL) -r requirements.txt
+	@touch $@
+
+$(VENV)/.installed-dev: requirements-dev.txt | $(PY)
+	@echo "Installing the pinned packages and the development tools into $(VENV) ..."
+	@$(PIP_INSTALL) -r requirements-dev.txt
+	@touch $@
+
+$(PY):
+	@found=; for name in "$(PYTHON)" python3 python3.14 python3.13 python3.12 python3.11; do \
+		if [ -n "$$name" ] && "$$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; \
+		then found=$$name; break; fi; \
+	done; \
+	if [ -z "$$found" ]; then \
+		echo "Python 3.11 or newer is needed (on Debian: apt install python3 python3-venv)," >&2; \
+		echo "or say where it is: make setup PYTHON=/path/to/python3" >&2; exit 1; fi; \
+	if ! "$$found" -c 'import venv, ensurepip' 2>/dev/null; then \
+		echo "$$found cannot make virtual environments (on Debian: apt install python3-venv)" >&2; exit 1; fi; \
+	"$$found" -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
+
+# The checkout itself is put on .venv's path, with a command beside: building it would take a build
+# tool that running it does not need. Written each time, so that a moved checkout finds itself again.
+link: | $(PY)
+	@$(PY) -c 'import os, sysconfig; \
+		open(os.path.join(sysconfig.get_path("purelib"), "newsletter-checkout.pth"), "w").write(os.getcwd() + "\n")'
+	@printf '#!/bin/sh\nexec "$$(dirname "$$0")/python" -m newsletter "$$@"\n' > $(BIN)/newsletter
+	@chmod +x $(BIN)/newsletter
