@@ -42,8 +42,6 @@ class Issue(Base):
     # The last subscriber id whose chunk is prepared: where preparing goes on after a crash.
     prepared_to: Mapped[int] = mapped_column(BigId, default=0)
     created_by: Mapped[str] = mapped_column(String(320), default="")
-    # The one-time key of the page it was sent from, so that a form posted twice sends once.
-    request_key: Mapped[str | None] = mapped_column(String(40), unique=True)
     note: Mapped[str] = mapped_column(Text, default="")
     # The one-time key of the form that opened it: a form sent twice opens one issue.
     request_key: Mapped[str | None] = mapped_column(String(40), unique=True)
