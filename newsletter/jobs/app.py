@@ -72,7 +72,7 @@ def _broker(settings: Settings) -> tuple[str, dict[str, Any], bool]:
     if url is None:
         queue_files.register()
         options = queue_files.open_folder(settings.data_dir / "queue")
-        return f"{queue_files.ALIAS}://", options | {"polling_interval": POLL_SECONDS}, False
+        return f"{queue_files.ALIAS}://localhost//", options | {"polling_interval": POLL_SECONDS}, False
     if url.startswith(("amqp", "pyamqp")):
         return url, {"confirm_publish": True}, True
     return url, {"visibility_timeout": VISIBILITY_SECONDS, "socket_connect_timeout": 2}, False

@@ -232,8 +232,10 @@ class Supervisor:
 
 
 @contextlib.contextmanager
-def only_one(data_dir: Path) -> Iterator[None]:
-    """Hold the data folder's lock for the block. Raises ServiceError when another service has it.
+def only_one(data_dir: Path, remedy: str) -> Iterator[None]:
+    """Hold the data folder's lock for the block.
+
+    Raises ServiceError, ending with `remedy`, when another service has it.
 
     The kernel frees it when its holder ends, however that happens.
     """
@@ -246,8 +248,7 @@ def only_one(data_dir: Path) -> Iterator[None]:
         except BlockingIOError:
             holder = os.pread(file, 32, 0).decode("ascii", "replace").strip() or "?"
             raise ServiceError(
-                f"A service is running already in {data_dir} (process {holder}). Stop it with Ctrl-C in its "
-                f"terminal or `kill {holder}`, or give this one a folder of its own with NEWSLETTER_DATA_DIR."
+                f"A service is running already in {data_dir} (process {holder}). {remedy}"
             ) from None
         os.ftruncate(file, 0)
         os.pwrite(file, f"{os.getpid()}\n".encode(), 0)

@@ -37,7 +37,9 @@ def run_service(settings: Settings, environ: Mapping[str, str], command: Command
     Raises ServiceError when the port or the data folder is taken, or the database cannot be reached.
     """
     configure_logging()
-    with only_one(settings.data_dir):
+    with only_one(
+        settings.data_dir, f"Stop it first, or give this one a folder of its own with {variable('data_dir')}."
+    ):
         host, port = settings.bind
         check_port(host, port, f"Stop it, or choose another place with {variable('bind')}.")
         upgrade(settings.database)

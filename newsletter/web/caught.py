@@ -42,7 +42,7 @@ class CaughtMail:
     @property
     def to(self) -> str:
         """Whom the envelope named, or the To header."""
-        return self._header("X-Envelope-To") or self._header("To")
+        return self._header("Delivered-To") or self._header("To")
 
     @property
     def date(self) -> datetime:

@@ -1,0 +1,35 @@
+"""`newsletter demo`: try everything on this machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from newsletter.cli.context import print_json, whole_command
+
+
+@click.command()
+@click.option(
+    "--data", "folder", type=click.Path(path_type=Path), default=Path("demo-data"), show_default=True
+)
+@click.option("--port", type=click.IntRange(1, 65535), default=8000, show_default=True)
+@click.option(
+    "--check", is_flag=True, help="Live the journey once in a folder of its own; print one JSON line."
+)
+@click.pass_context
+def demo(ctx: click.Context, folder: Path, port: int, check: bool) -> None:
+    """Run the whole service with sample releases and a mailbox page that catches every mail.
+
+    Its data stays in a folder, so a second call goes on where the first ended. Settings in the
+    environment or a .env file are not used.
+    """
+    if check:
+        from newsletter.service.check import check_journey  # noqa: PLC0415
+
+        result = check_journey(whole_command)
+        print_json(result.as_json())
+        ctx.exit(0 if result.ok else 1)
+    from newsletter.service.demo import run_demo  # noqa: PLC0415
+
+    run_demo(folder, port, whole_command, click.echo)
