@@ -1,0 +1,94 @@
+"""The migrations lead from nothing to exactly the models' tables, and back to nothing."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Engine, inspect, text
+
+from newsletter.models import Base, open_engine
+from newsletter.runtime import data_folder
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def engine(request, tmp_path):
+    if request.param == "sqlite":
+        url = f"sqlite:///{tmp_path / 'newsletter.sqlite3'}"
+    else:
+        url = request.getfixturevalue("postgresql_url")
+    opened = open_engine(url)
+    yield opened
+    opened.dispose()
+
+
+def alembic_config(engine: Engine | None = None) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(data_folder("migrations")).replace("%", "%%"))
+    config.attributes["engine"] = engine
+    return config
+
+
+def named_constraints(engine: Engine) -> dict[str, set[str]]:
+    """Check constraints per table, which `compare_metadata` does not look at, by name."""
+    look = inspect(engine)
+    return {
+        table: {str(check["name"]) for check in look.get_check_constraints(table)}
+        for table in look.get_table_names()
+        if table != "alembic_version"
+    }
+
+
+def test_an_upgrade_from_nothing_gives_the_tables_of_the_models(engine):
+    command.upgrade(alembic_config(engine), "head")
+
+    with engine.connect() as connection:
+        context = MigrationContext.configure(
+            connection, opts={"compare_type": True, "compare_server_default": True}
+        )
+        differences = compare_metadata(context, Base.metadata)
+    assert differences == []
+
+
+def test_an_upgrade_from_nothing_gives_the_checks_of_the_models(engine, tmp_path):
+    command.upgrade(alembic_config(engine), "head")
+    migrated = named_constraints(engine)
+    command.downgrade(alembic_config(engine), "base")
+    with engine.begin() as connection:
+        connection.execute(text("DROP TABLE IF EXISTS alembic_version"))
+    Base.metadata.create_all(engine)
+
+    assert migrated == named_constraints(engine)
+
+
+def test_a_downgrade_leaves_nothing(engine):
+    command.upgrade(alembic_config(engine), "head")
+    command.downgrade(alembic_config(engine), "base")
+
+    left = set(inspect(engine).get_table_names()) - {"alembic_version"}
+    if engine.dialect.name == "postgresql":
+        left |= set(inspect(engine).get_sequence_names())
+        left |= {enum["name"] for enum in inspect(engine).get_enums()}
+    assert left == set()
+
+
+def test_an_upgrade_can_be_repeated_and_gone_back_to(engine):
+    for _ in range(2):
+        command.upgrade(alembic_config(engine), "head")
+        command.upgrade(alembic_config(engine), "head")
+        command.downgrade(alembic_config(engine), "base")
+
+
+def test_migrations_are_numbered_one_after_the_other():
+    script = ScriptDirectory.from_config(alembic_config())
+    revisions = list(reversed(list(script.walk_revisions())))
+
+    assert len(script.get_heads()) == 1
+    assert [revision.revision for revision in revisions] == [f"{n:04d}" for n in range(1, len(revisions) + 1)]
+    assert all(re.fullmatch(r"\d{4}_[a-z0-9_]+\.py", Path(revision.path).name) for revision in revisions)
