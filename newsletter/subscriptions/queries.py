@@ -6,7 +6,7 @@ import enum
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 from sqlalchemy import ColumnElement, Row, case, exists, func, select
 from sqlalchemy.orm import Session, joinedload
@@ -27,54 +27,18 @@ from newsletter.models import (
     SuppressionReason,
     Topic,
 )
+from newsletter.models.paging import LAST_PAGE, Page
 from newsletter.tokens import Tokens
-
-T = TypeVar("T")
 
 LATEST_DELIVERIES = 50
 
 
-@dataclass(frozen=True)
-class Page(Generic[T]):
-    """One page of a longer list, counted from 1, with what links to its neighbours need."""
-
-    items: tuple[T, ...]
-    page: int
-    per_page: int
-    total: int
-
-    @property
-    def pages(self) -> int:
-        """How many pages there are; an empty list has one, an empty one."""
-        return max(1, -(-self.total // self.per_page))
-
-    @property
-    def has_prev(self) -> bool:
-        """Whether there is a page before this one."""
-        return self.page > 1
-
-    @property
-    def prev_num(self) -> int:
-        """The number of the page before this one."""
-        return self.page - 1
-
-    @property
-    def has_next(self) -> bool:
-        """Whether there is a page after this one."""
-        return self.page < self.pages
-
-    @property
-    def next_num(self) -> int:
-        """The number of the page after this one."""
-        return self.page + 1
-
-
 class ReaderState(enum.StrEnum):
-    """What a person is to the list. PENDING has only asked; LEFT was here, or never confirmed."""
+    """What a person is to the list. PENDING has only asked; ENDED has left, or never confirmed."""
 
     ACTIVE = "active"
     PENDING = "pending"
-    LEFT = "left"
+    ENDED = "ended"
     ERASED = "erased"
 
 
@@ -96,8 +60,10 @@ class ReaderRow:
     email: str | None
     state: ReaderState
     language: str
+    time_zone: str
     created_at: datetime
     confirmed_at: datetime | None
+    erased_at: datetime | None
     topics: tuple[ReaderTopic, ...]
 
 
@@ -136,9 +102,20 @@ class SentMail:
     issue_public_id: str | None
     template: str | None
     state: DeliveryState
+    attempt: int
     created_at: datetime
     settled_at: datetime | None
+    reply_code: int | None
+    status: str | None
     reply_text: str | None
+
+
+@dataclass(frozen=True)
+class Suppressed:
+    """Why and since when an address is not mailed."""
+
+    reason: SuppressionReason
+    since: datetime
 
 
 @dataclass(frozen=True)
@@ -146,7 +123,7 @@ class ReaderDetail:
     """Everything the admin sees of one reader, newest first where it has a time."""
 
     reader: ReaderRow
-    suppressed: SuppressionReason | None
+    suppressed: Suppressed | None
     subscriptions: tuple[PastSubscription, ...]
     ledger: tuple[LedgerLine, ...]
     deliveries: tuple[SentMail, ...]
@@ -160,7 +137,7 @@ _reader_state: ColumnElement[str] = case(
     (Subscriber.erased_at.is_not(None), ReaderState.ERASED.value),
     (_has(SubscriptionState.ACTIVE), ReaderState.ACTIVE.value),
     (_has(SubscriptionState.PENDING), ReaderState.PENDING.value),
-    else_=ReaderState.LEFT.value,
+    else_=ReaderState.ENDED.value,
 )
 
 
@@ -169,8 +146,7 @@ def list_readers(
 ) -> Page[ReaderRow]:
     """Return readers, newest first, whose address contains `search` and who are in `state`.
 
-    An empty `search` or `state`, or a state that is none of ReaderState, leaves nobody out; a
-    page beyond the last is the last one.
+    An empty `search` or `state`, or a state that is none of ReaderState, leaves nobody out.
     """
     wanted: list[ColumnElement[bool]] = []
     # PostgreSQL stores no NUL, so nobody's address has one.
@@ -180,8 +156,7 @@ def list_readers(
     if state in set(ReaderState):
         wanted.append(_reader_state == state)
     total = session.scalar(select(func.count()).select_from(Subscriber).where(*wanted)) or 0
-    found = Page[ReaderRow]((), 1, per_page, total)
-    page = min(max(page, 1), found.pages)
+    page = min(max(page, 1), LAST_PAGE)
     these = (
         select(Subscriber, _reader_state)
         .where(*wanted)
@@ -213,8 +188,10 @@ def _rows(session: Session, found: Sequence[Row[Subscriber, str]]) -> tuple[Read
             subscriber.email,
             ReaderState(state),
             subscriber.language,
+            subscriber.time_zone,
             subscriber.created_at,
             subscriber.confirmed_at,
+            subscriber.erased_at,
             tuple(topics.get(subscriber.id, ())),
         )
         for subscriber, state in found
@@ -249,11 +226,12 @@ def reader(session: Session, public_id: str, tokens: Tokens | None = None) -> Re
     )
 
 
-def _suppressed(session: Session, subscriber: Subscriber, tokens: Tokens | None) -> SuppressionReason | None:
+def _suppressed(session: Session, subscriber: Subscriber, tokens: Tokens | None) -> Suppressed | None:
     if tokens is None or subscriber.email_key is None:
         return None
     mark = address_hash(subscriber.email_key, tokens.derived_key("suppression"))
-    return session.scalar(select(Suppression.reason).where(Suppression.address_hash == mark))
+    found = session.scalars(select(Suppression).where(Suppression.address_hash == mark)).one_or_none()
+    return Suppressed(found.reason, found.since) if found else None
 
 
 def _history(session: Session, subscriber_id: int) -> tuple[PastSubscription, ...]:
@@ -312,8 +290,11 @@ def _deliveries(session: Session, subscriber_id: int) -> tuple[SentMail, ...]:
             issue_public_id,
             mail.template,
             mail.state,
+            mail.attempt,
             mail.created_at,
             mail.settled_at,
+            mail.reply_code,
+            mail.status,
             mail.reply_text,
         )
         for mail, title, issue_public_id in session.execute(mails)
