@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from newsletter.web.admin import entrance
+# Importing the views registers them with the blueprint.
+from newsletter.web.admin import entrance, issues, overview, preview, readers, releases
 from newsletter.web.admin.blueprint import admin
 
-__all__ = ["admin", "entrance"]
+__all__ = ["admin", "entrance", "issues", "overview", "preview", "readers", "releases"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask_babel import lazy_gettext as _
 from flask_wtf import FlaskForm
-from wtforms import PasswordField, StringField
+from wtforms import HiddenField, PasswordField, StringField
 from wtforms.validators import DataRequired, Length
 
 from newsletter.accounts.passwords import LONGEST, SHORTEST
@@ -32,3 +32,16 @@ class ChangePasswordForm(FlaskForm):  # type: ignore[misc]
         ],
     )
     again = PasswordField(_("New password, once more"), [DataRequired(_("Please type it once more."))])
+
+
+class TestForm(FlaskForm):  # type: ignore[misc]
+    """One address that a test goes to; the view reads it as an address."""
+
+    email = StringField(_("Address"), [DataRequired(_("Please enter an address."))])
+
+
+class SendForm(FlaskForm):  # type: ignore[misc]
+    """The number of readers, typed; `key` is what the page showed, sealed, and good for one issue."""
+
+    number = StringField(_("Number of readers"), [DataRequired(_("Please type the number of readers."))])
+    key = HiddenField()

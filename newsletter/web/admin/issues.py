@@ -1,0 +1,196 @@
+"""Issues: how far each is, who got it, and the buttons that stop it and let it go on."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from babel.dates import format_timedelta
+from flask import Response, abort, flash, make_response, redirect, render_template, request, url_for
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from newsletter.errors import NotFound
+from newsletter.models import UNSETTLED, Delivery, DeliveryState, Issue, IssueState, Subscriber, db
+from newsletter.models.paging import Page, paged
+from newsletter.outbox import steer
+from newsletter.outbox.progress import progress
+from newsletter.web.admin.blueprint import admin
+from newsletter.web.admin.query import choice_of, page_number
+from newsletter.web.admin.signed_in import actor
+from newsletter.web.extensions import runtime
+
+PER_PAGE = 50
+MOVING = frozenset({IssueState.PREPARING, IssueState.SENDING})
+CAN_END = frozenset({IssueState.PREPARING, IssueState.SENDING, IssueState.PAUSED})
+
+
+class IssueAction(enum.StrEnum):
+    """What an issue's buttons do."""
+
+    PAUSE = "pause"
+    RESUME = "resume"
+    CANCEL = "cancel"
+    RESEND_UNCERTAIN = "resend_uncertain"
+
+
+@admin.get("/issues")
+def issues() -> str:
+    """Show the issues, the newest first."""
+    session = db.session()
+    query = select(Issue).where(Issue.is_test.is_(False)).order_by(Issue.id.desc())
+    found = paged(session, query, page_number(), PER_PAGE)
+    counts = _counts(session, [issue.id for issue in found.items])
+    rows = [
+        {
+            "public_id": issue.public_id,
+            "title": issue.title,
+            "state": issue.state,
+            "frequencies": issue.frequencies,
+            "created_at": issue.created_at,
+            "total": sum(counts[issue.id].values()),
+            "done": sum(count for state, count in counts[issue.id].items() if state not in UNSETTLED),
+            "accepted": counts[issue.id].get(DeliveryState.ACCEPTED, 0),
+        }
+        for issue in found.items
+    ]
+    return render_template("admin/issues.html", issues=rows, pagination=found)
+
+
+@admin.get("/issues/<public_id>")
+def issue(public_id: str) -> str:
+    """Show one issue and its deliveries."""
+    session, now = db.session(), runtime().now()
+    found = _find(session, public_id)
+    state = choice_of(DeliveryState, request.args.get("state"))
+    shown = _progress(session, found, now)
+    rows, pages = _deliveries(session, found.id, state)
+    may = {
+        "pause": found.state is IssueState.SENDING,
+        "resume": found.state is IssueState.PAUSED,
+        "cancel": found.state in CAN_END,
+        "resend_uncertain": bool(shown["counts"].get("uncertain"))
+        and found.state is not IssueState.CANCELLED,
+    }
+    return render_template(
+        "admin/issue.html",
+        issue=found,
+        progress=shown,
+        may=may,
+        deliveries=rows,
+        state_filter=state.value if state else None,
+        pagination=pages,
+    )
+
+
+@admin.get("/issues/<public_id>/progress")
+def issue_progress(public_id: str) -> str:
+    """Show how far an issue is: the part of its page that asks for itself again."""
+    session = db.session()
+    found = _find(session, public_id)
+    state = choice_of(DeliveryState, request.args.get("state"))
+    return render_template(
+        "admin/_issue_progress.html",
+        issue=found,
+        progress=_progress(session, found, runtime().now()),
+        state_filter=state.value if state else None,
+    )
+
+
+@admin.post("/issues/<public_id>")
+def change_issue(public_id: str) -> Response:
+    """Pause an issue, let it go on, end it, or send again what may have been lost."""
+    action = choice_of(IssueAction, request.form.get("action"))
+    if action is None:
+        abort(400)
+    session, now = db.session(), runtime().now()
+    found = steer.find_issue(session, public_id)
+    if action is IssueAction.PAUSE:
+        steer.pause(session, found, actor(), now)
+        words = "Paused: nothing more is handed to the relay."
+    elif action is IssueAction.RESUME:
+        steer.resume(session, found, actor(), now)
+        words = "It goes on."
+    elif action is IssueAction.CANCEL:
+        count = steer.cancel(session, found, actor(), now)
+        words = f"Cancelled. {count} readers who had not been served get these releases with a later issue."
+    else:
+        count = steer.resend_uncertain(session, found, actor(), now)
+        words = f"Queued again: {count}."
+    session.commit()
+    if action in {IssueAction.RESUME, IssueAction.RESEND_UNCERTAIN}:
+        runtime().wake("bulk")
+    flash(words, "ok")
+    return make_response(redirect(url_for("admin.issue", public_id=public_id), code=303))
+
+
+def _find(session: Session, public_id: str) -> Issue:
+    found = session.scalars(select(Issue).where(Issue.public_id == public_id)).one_or_none()
+    if found is None:
+        raise NotFound(f"There is no issue {public_id}.")
+    return found
+
+
+def _counts(session: Session, issue_ids: list[int]) -> Mapping[int, dict[DeliveryState, int]]:
+    counts: dict[int, dict[DeliveryState, int]] = {issue_id: {} for issue_id in issue_ids}
+    query = select(Delivery.issue_id, Delivery.state, func.count()).where(Delivery.issue_id.in_(issue_ids))
+    for issue_id, state, count in session.execute(query.group_by(Delivery.issue_id, Delivery.state)):
+        if issue_id is not None:
+            counts[issue_id][state] = count
+    return counts
+
+
+def _progress(session: Session, issue: Issue, now: datetime) -> dict[str, Any]:
+    counted = progress(session, issue.id, now)
+    moving = issue.state in MOVING
+    return {
+        "total": counted.total,
+        "done": counted.settled,
+        "counts": {state.value: count for state, count in counted.by_state.items()},
+        "rate_text": _rate(counted.rate) if moving else "",
+        "eta_text": _eta(counted.eta_seconds) if moving else "",
+        "moving": moving,
+    }
+
+
+def _rate(rate: float) -> str:
+    if not rate:
+        return ""
+    return f"{rate:,.0f} a second" if rate >= 1 else f"{rate * 60:,.0f} a minute"
+
+
+def _eta(seconds: float | None) -> str:
+    if seconds is None:
+        return ""
+    return "about " + format_timedelta(timedelta(seconds=max(1, round(seconds))), locale="en", threshold=1.5)
+
+
+def _deliveries(
+    session: Session, issue_id: int, state: DeliveryState | None
+) -> tuple[list[dict[str, Any]], Page[Delivery]]:
+    query = select(Delivery).where(Delivery.issue_id == issue_id)
+    if state is not None:
+        query = query.where(Delivery.state == state)
+    found = paged(session, query.order_by(Delivery.id), page_number(), PER_PAGE)
+    ids = [delivery.subscriber_id for delivery in found.items if delivery.subscriber_id is not None]
+    people = {
+        reader.id: reader for reader in session.scalars(select(Subscriber).where(Subscriber.id.in_(ids)))
+    }
+    rows = []
+    for delivery in found.items:
+        reader = people.get(delivery.subscriber_id or 0)
+        rows.append(
+            {
+                "reader_public_id": reader.public_id if reader else None,
+                "email": (reader.email or "erased") if reader else delivery.recipient or "",
+                "state": delivery.state,
+                "attempt": delivery.attempt,
+                "at": delivery.settled_at or delivery.due_at,
+                "reply_code": delivery.reply_code,
+                "status": delivery.status,
+                "reply_text": delivery.reply_text,
+            }
+        )
+    return rows, found

@@ -1,0 +1,150 @@
+"""The first page: numbers, the last issue, the outbox, and who is at work."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from flask import render_template, url_for
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from newsletter.ingest.queries import count_releases
+from newsletter.models import (
+    DeliveryState,
+    EndedReason,
+    Heartbeat,
+    Issue,
+    IssueState,
+    Release,
+    ReleaseState,
+    ReleaseTopic,
+    SignupRequest,
+    Subscription,
+    SubscriptionState,
+    db,
+)
+from newsletter.outbox.progress import health, progress
+from newsletter.web.admin.blueprint import admin
+from newsletter.web.extensions import runtime
+
+# A process says that it lives every ten seconds.
+SILENT = timedelta(minutes=2)
+# A request is resolved within seconds while a worker runs.
+WAITS_LONG = timedelta(minutes=2)
+WEEK = timedelta(days=7)
+
+
+@admin.get("/")
+def overview() -> str:
+    """Show how things stand."""
+    session, now = db.session(), runtime().now()
+    workers = _workers(session, now)
+    outbox = _outbox(session, now)
+    return render_template(
+        "admin/overview.html",
+        numbers=_numbers(session, now),
+        waiting=_waiting(session),
+        last_issue=_last_issue(session, now),
+        outbox=outbox,
+        workers=workers,
+        warnings=_warnings(session, now, workers, outbox),
+    )
+
+
+def _numbers(session: Session, now: datetime) -> dict[str, int]:
+    releases = count_releases(session)
+    people = func.count(Subscription.subscriber_id.distinct())
+
+    def count(*conditions: Any) -> int:
+        return session.scalar(select(people).where(*conditions)) or 0
+
+    return {
+        "readers": count(Subscription.state == SubscriptionState.ACTIVE),
+        "pending": count(Subscription.state == SubscriptionState.PENDING),
+        "joined_7d": count(
+            Subscription.state == SubscriptionState.ACTIVE, Subscription.confirmed_at > now - WEEK
+        ),
+        "left_7d": count(
+            Subscription.ended_at > now - WEEK,
+            Subscription.ended_reason.in_((EndedReason.UNSUBSCRIBED, EndedReason.ERASED)),
+        ),
+        "ready": releases[ReleaseState.READY],
+        "held": releases[ReleaseState.HELD],
+    }
+
+
+def _waiting(session: Session) -> int:
+    """Return how many ready releases became mailable after the last issue was made."""
+    kept = select(func.coalesce(func.max(Issue.to_sequence), 0)).where(
+        Issue.is_test.is_(False), Issue.state != IssueState.CANCELLED
+    )
+    query = (
+        select(func.count(ReleaseTopic.release_id.distinct()))
+        .join(Release, Release.id == ReleaseTopic.release_id)
+        .where(Release.state == ReleaseState.READY, ReleaseTopic.sequence > kept.scalar_subquery())
+    )
+    return session.scalar(query) or 0
+
+
+def _last_issue(session: Session, now: datetime) -> dict[str, Any] | None:
+    query = select(Issue).where(Issue.is_test.is_(False)).order_by(Issue.id.desc()).limit(1)
+    issue = session.scalars(query).one_or_none()
+    if issue is None:
+        return None
+    counted = progress(session, issue.id, now)
+    return {
+        "public_id": issue.public_id,
+        "title": issue.title,
+        "state": issue.state,
+        "created_at": issue.created_at,
+        "total": counted.total,
+        "done": counted.settled,
+    }
+
+
+def _outbox(session: Session, now: datetime) -> dict[str, Any]:
+    found = health(session, now)
+    shown = (DeliveryState.QUEUED, DeliveryState.LEASED, DeliveryState.DEFERRED, DeliveryState.UNCERTAIN)
+    oldest = found.oldest_single_seconds
+    return {
+        **{state.value: found.by_state.get(state, 0) for state in shown},
+        "oldest_due_at": None if oldest is None else now - timedelta(seconds=oldest),
+    }
+
+
+def _workers(session: Session, now: datetime) -> list[dict[str, Any]]:
+    query = select(Heartbeat).where(Heartbeat.kind.startswith("worker")).order_by(Heartbeat.name)
+    return [
+        {"name": row.name, "seen_at": row.seen_at, "alive": row.seen_at > now - SILENT}
+        for row in session.scalars(query)
+    ]
+
+
+def _warnings(
+    session: Session, now: datetime, workers: list[dict[str, Any]], outbox: dict[str, Any]
+) -> list[dict[str, str]]:
+    warnings = []
+    if not any(worker["alive"] for worker in workers):
+        words = "No worker has been seen for two minutes: confirmations and digests wait until one runs."
+        warnings.append({"tone": "bad", "text": words})
+    unresolved = select(func.count()).where(
+        SignupRequest.resolved_at.is_(None), SignupRequest.created_at < now - WAITS_LONG
+    )
+    late = session.scalar(unresolved) or 0
+    if late:
+        words = "1 sign-up has" if late == 1 else f"{late} sign-ups have"
+        warnings.append({"tone": "warn", "text": f"{words} been waiting for more than two minutes."})
+    if outbox["uncertain"]:
+        count = outbox["uncertain"]
+        words = "1 mail" if count == 1 else f"{count} mails"
+        text = f"Nobody knows whether {words} arrived: the relay fell silent before it answered."
+        warnings.append(
+            {"tone": "warn", "text": text, "url": url_for("admin.issues"), "link": "See the issues"}
+        )
+    stopped = select(Issue).where(Issue.state == IssueState.HELD, Issue.is_test.is_(False))
+    for issue in session.scalars(stopped.order_by(Issue.id.desc()).limit(5)):
+        place = url_for("admin.issue", public_id=issue.public_id)
+        text = f"The issue “{issue.title}” waits for a person."
+        warnings.append({"tone": "warn", "text": text, "url": place, "link": "Look at it"})
+    return warnings

@@ -1,0 +1,240 @@
+"""The digest before it is sent: looked at, sent to one address, sent to everybody."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from typing import Any
+
+from flask import Response, abort, flash, make_response, redirect, render_template, request, url_for
+from sqlalchemy import func, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from newsletter.digest.issues import open_issue
+from newsletter.digest.issues import send_test as enqueue_test
+from newsletter.digest.preview import Preview
+from newsletter.digest.preview import preview as make_preview
+from newsletter.digest.select import count_readers
+from newsletter.errors import AddressInvalid, NotFound, TokenError
+from newsletter.mail.addresses import parse_address
+from newsletter.models import (
+    Frequency,
+    Issue,
+    Subscription,
+    SubscriptionState,
+    Topic,
+    current_sequence,
+    db,
+    spend,
+)
+from newsletter.throttle import Limit
+from newsletter.tokens import Purpose
+from newsletter.web.admin.blueprint import admin
+from newsletter.web.admin.forms import SendForm, TestForm
+from newsletter.web.admin.query import choice_of, choices_of, text_of
+from newsletter.web.admin.signed_in import actor
+from newsletter.web.extensions import runtime
+from newsletter.web.problems import problem
+from newsletter.web.security import mail_answer
+
+VIEWS = ("html", "text", "phone")
+LABELS = {
+    Frequency.IMMEDIATE: "At once",
+    Frequency.DAILY: "Daily",
+    Frequency.WEEKLY: "Weekly",
+    Frequency.MONTHLY: "Monthly",
+}
+# A form that sends to any address is worth a limit, even behind a sign-in.
+TESTS = Limit(20, 60 * 60)
+
+
+@dataclass(frozen=True)
+class Wish:
+    """Whose digest is asked for: a choice of topics and one frequency, or one reader's own."""
+
+    topics: tuple[str, ...]
+    frequency: Frequency
+    reader: str
+
+
+@admin.get("/preview")
+def preview() -> Response:
+    """Show the next digest, and the forms that send it."""
+    frequencies = choices_of(Frequency, request.args.getlist("send"))
+    return _page(frequencies, SendForm(formdata=None))
+
+
+@admin.get("/preview/body")
+def preview_body() -> Response:
+    """Show the HTML part itself, for the frame."""
+    try:
+        shown = _preview(db.session(), _wish())
+    except (NotFound, AddressInvalid):
+        shown = None
+    if shown is None:
+        abort(404)
+    return mail_answer(shown.html)
+
+
+@admin.post("/preview/test")
+def send_test() -> Response:
+    """Enqueue the digest that is shown for one address."""
+    form = TestForm()
+    if not form.validate():
+        return _page([], SendForm(formdata=None), test_form=form, status=422)
+    parts, session = runtime(), db.session()
+    try:
+        recipient = parse_address(form.email.data)
+    except AddressInvalid as fault:
+        form.email.errors = [str(fault)]
+        return _page([], SendForm(formdata=None), test_form=form, status=422)
+    wish = _wish()
+    shown = _preview(session, wish)
+    if shown is None:
+        abort(404)
+    if spend(session, f"test:{actor()}"[:160], TESTS, parts.now()):
+        return problem(429, "That was many tests. Please wait a few minutes.")
+    enqueue_test(
+        session, parts.press, shown.selection, recipient=recipient.text, actor=actor(), now=parts.now()
+    )
+    session.commit()
+    parts.wake("single")
+    flash(f"A test is on its way to {recipient.text}.", "ok")
+    return _see(url_for("admin.preview", **_args(wish)))
+
+
+@admin.post("/preview/send")
+def send_issue() -> Response:
+    """Open the issue, when the number that was typed is the number of readers, then and now."""
+    parts, session = runtime(), db.session()
+    form = SendForm()
+    try:
+        what, key, shown, *names = parts.tokens.read(Purpose.FORM, form.key.data or "", parts.now())
+    except TokenError:
+        return problem(409, "This page had been open for too long. Load it again and see how things stand.")
+    if what != "send":
+        abort(400)
+    opened = _opened_by(session, key)
+    if opened is not None:  # the second click, or the page sent once more after a time-out
+        return _see(url_for("admin.issue", public_id=opened.public_id))
+    frequencies = choices_of(Frequency, names)
+    now_readers = count_readers(session, frequencies, current_sequence(session))
+    if not form.validate() or form.number.data.strip() != str(shown):
+        form.number.errors = [f"Please type the number of readers, {now_readers}, to send."]
+        return _page(frequencies, form, status=422)
+    if now_readers != shown:
+        form.number.errors = [
+            f"Meanwhile it is no longer {shown} but {now_readers}. Look again, and type the new number."
+        ]
+        return _page(frequencies, form, status=409)
+    try:
+        issue = open_issue(session, frequencies, actor=actor(), now=parts.now(), request_key=key)
+        session.flush()
+    except IntegrityError:
+        # The same form came twice at the same moment, and the other one was first.
+        session.rollback()
+        first = _opened_by(session, key)
+        if first is None:
+            raise
+        return _see(url_for("admin.issue", public_id=first.public_id))
+    place = url_for("admin.issue", public_id=issue.public_id)
+    session.commit()
+    parts.wake("bulk")
+    flash("It is being sent.", "ok")
+    return _see(place)
+
+
+def _page(
+    frequencies: list[Frequency], form: SendForm, *, test_form: TestForm | None = None, status: int = 200
+) -> Response:
+    session = db.session()
+    wish = _wish()
+    trouble, shown = None, None
+    try:
+        shown = _preview(session, wish)
+    except (NotFound, AddressInvalid) as fault:
+        trouble = str(fault)
+    if shown is None and trouble is None:
+        trouble = "There is no release under these topics yet."
+    view = request.args.get("view")
+    page = render_template(
+        "admin/preview.html",
+        topics=session.scalars(select(Topic).order_by(Topic.position, Topic.id)).all(),
+        frequencies=[(frequency.value, LABELS[frequency]) for frequency in Frequency],
+        chosen={"topics": wish.topics, "frequency": wish.frequency.value, "reader": wish.reader},
+        view=view if view in VIEWS else "html",
+        problem=trouble,
+        facts=_facts(shown, wish) if shown else None,
+        text=shown.text if shown else "",
+        test_form=test_form or TestForm(formdata=None),
+        send=_send_context(session, frequencies, form),
+    )
+    return make_response(page, status)
+
+
+def _send_context(session: Session, frequencies: list[Frequency], form: SendForm) -> dict[str, Any]:
+    parts = runtime()
+    counted = session.execute(
+        select(Subscription.frequency, func.count(Subscription.subscriber_id.distinct()))
+        .where(Subscription.state == SubscriptionState.ACTIVE)
+        .group_by(Subscription.frequency)
+    )
+    chose = dict(counted.tuples().all())
+    readers = None
+    if frequencies:
+        readers = count_readers(session, frequencies, current_sequence(session))
+        # What was counted and shown travels in the form, sealed; its key opens one issue.
+        sealed = ["send", secrets.token_urlsafe(18), readers, *(each.value for each in frequencies)]
+        form.key.data = parts.tokens.make(Purpose.FORM, sealed, parts.now())
+        form.number.data = ""
+    return {
+        "options": [
+            {"value": each.value, "label": LABELS[each], "readers": chose.get(each, 0)} for each in Frequency
+        ],
+        "chosen": [each.value for each in frequencies],
+        "readers": readers,
+        "form": form,
+    }
+
+
+def _preview(session: Session, wish: Wish) -> Preview | None:
+    """Return the digest asked for. Raises NotFound and AddressInvalid, in words for the editor."""
+    parts = runtime()
+    if wish.reader:
+        # Whatever is due for that reader, however often each topic comes.
+        key = parse_address(wish.reader).canonical
+        return make_preview(session, parts.press, frequencies=list(Frequency), now=parts.now(), reader=key)
+    return make_preview(
+        session, parts.press, frequencies=[wish.frequency], now=parts.now(), topics=wish.topics
+    )
+
+
+def _facts(shown: Preview, wish: Wish) -> dict[str, Any]:
+    return {
+        "subject": shown.subject,
+        "html_bytes": shown.html_bytes,
+        "releases": len(shown.releases),
+        "readers": None if wish.reader else shown.readers,
+        "is_sample": shown.is_sample,
+    }
+
+
+def _wish() -> Wish:
+    topics = tuple(dict.fromkeys(slug[:64] for slug in request.args.getlist("topic")[:100] if slug))
+    frequency = choice_of(Frequency, request.args.get("frequency")) or Frequency.WEEKLY
+    return Wish(topics, frequency, text_of("reader") or "")
+
+
+def _args(wish: Wish) -> dict[str, Any]:
+    view = request.args.get("view")
+    args = {"topic": wish.topics, "frequency": wish.frequency.value, "reader": wish.reader or None}
+    return {**args, "view": view if view in VIEWS else None}
+
+
+def _opened_by(session: Session, key: str) -> Issue | None:
+    return session.scalars(select(Issue).where(Issue.request_key == key)).one_or_none()
+
+
+def _see(place: str) -> Response:
+    return make_response(redirect(place, code=303))

@@ -1,0 +1,106 @@
+"""Releases: found, looked at, held, excluded, freed, pinned."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, time
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from flask import Response, abort, flash, make_response, redirect, render_template, request, url_for
+from sqlalchemy import select
+
+from newsletter.ingest.queries import carried, find_release, issues_with, list_releases
+from newsletter.ingest.steer import ReleaseAction, change_release
+from newsletter.models import ReleaseState, Topic, db
+from newsletter.web.admin.blueprint import admin
+from newsletter.web.admin.query import choice_of, page_number, text_of
+from newsletter.web.admin.signed_in import actor
+from newsletter.web.extensions import runtime
+
+DONE = {
+    ReleaseAction.READY: "is ready: it goes out with the next digest",
+    ReleaseAction.HOLD: "is held until somebody makes it ready",
+    ReleaseAction.EXCLUDE: "is excluded from every digest",
+    ReleaseAction.PIN: "is pinned: it comes first",
+    ReleaseAction.UNPIN: "is no longer pinned",
+    ReleaseAction.URGENT: "is urgent",
+    ReleaseAction.CALM: "is no longer urgent",
+}
+
+
+@admin.get("/releases")
+def releases() -> str:
+    """Show the releases that fit the filters."""
+    session = db.session()
+    filters = _filters()
+    found = list_releases(
+        session,
+        search=filters["q"] or "",
+        state=choice_of(ReleaseState, filters["state"]),
+        topic=filters["topic"] or "",
+        since=_since(filters["since"]),
+        page=page_number(),
+    )
+    sent = carried(session, [release.id for release in found.items])
+    rows = [
+        {
+            "public_id": release.public_id,
+            "title": release.title,
+            "publisher": release.publisher,
+            "published_at": release.published_at,
+            "state": release.state,
+            "pinned": release.pinned,
+            "urgent": release.urgent,
+            "topics": [link.topic.name for link in release.topic_links],
+            "sent": release.id in sent,
+        }
+        for release in found.items
+    ]
+    topics = session.scalars(select(Topic).order_by(Topic.position, Topic.id)).all()
+    return render_template(
+        "admin/releases.html", releases=rows, topics=topics, filters=filters, pagination=found
+    )
+
+
+@admin.get("/releases/<public_id>")
+def release(public_id: str) -> str:
+    """Show one release."""
+    session = db.session()
+    found = find_release(session, public_id)
+    return render_template(
+        "admin/release.html",
+        release=found,
+        topics=[{"name": link.topic.name, "sequence": link.sequence} for link in found.topic_links],
+        issues=issues_with(session, found.id),
+    )
+
+
+@admin.post("/releases/<public_id>", endpoint="change_release")
+def change_release_(public_id: str) -> Response:
+    """Do what the pressed button says, and go back to where it was."""
+    action = choice_of(ReleaseAction, request.form.get("action"))
+    if action is None:
+        abort(400)
+    session = db.session()
+    title = change_release(session, public_id, action, actor(), runtime().now()).title
+    session.commit()  # at once: the sequences are taken as the last write
+    flash(f"“{title}” {DONE[action]}.", "ok")
+    if request.args.get("back") == "release":
+        place = url_for("admin.release", public_id=public_id)
+    else:
+        kept: dict[str, Any] = {name: value for name, value in _filters().items() if value}
+        place = url_for("admin.releases", **kept, page=page_number())
+    return make_response(redirect(place, code=303))
+
+
+def _filters() -> dict[str, str | None]:
+    return {name: text_of(name) for name in ("q", "state", "topic", "since")}
+
+
+def _since(day: str | None) -> datetime | None:
+    """Return the beginning of a day in the newsletter's own time zone; None for what is no day."""
+    try:
+        given = datetime.strptime(day or "", "%Y-%m-%d").date()  # noqa: DTZ007 (a day has no zone yet)
+        return datetime.combine(given, time(), ZoneInfo(runtime().settings.time_zone)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
