@@ -72,5 +72,9 @@ class Runtime:
         return open_engine(self.settings.database)
 
     def session(self) -> Session:
-        """Return a new session; the caller commits and closes it."""
+        """Return a new session that may write; the caller commits and closes it."""
         return Session(self.engine)
+
+    def reading(self) -> Session:
+        """Return a new session that only reads: on SQLite it stands in no writer's way."""
+        return Session(self.engine.execution_options(sqlite_begin="DEFERRED"))

@@ -118,7 +118,7 @@ def _choose(
 
 
 def _topic_ids(session: Session, slugs: Sequence[str]) -> list[int]:
-    known = {slug: topic_id for slug, topic_id in session.execute(select(Topic.slug, Topic.id)).tuples()}
+    known = {slug: int(topic_id) for slug, topic_id in session.execute(select(Topic.slug, Topic.id))}
     missing = set(slugs) - set(known)
     if missing:
         raise NotFound(f"There is no topic {', '.join(sorted(missing))}.")

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from newsletter import audit
 from newsletter.errors import NotFound
-from newsletter.ingest.store import give_sequences
+from newsletter.ingest.store import renew_sequences
 from newsletter.models import Release, ReleaseState
 
 
@@ -35,20 +35,26 @@ _PINNED = {ReleaseAction.PIN: True, ReleaseAction.UNPIN: False}
 _URGENT = {ReleaseAction.URGENT: True, ReleaseAction.CALM: False}
 
 
+def find_release(session: Session, public_id: str) -> Release:
+    """Return a release, locked for a change. Raises NotFound."""
+    chosen = select(Release).where(Release.public_id == public_id).with_for_update()
+    release = session.scalars(chosen).one_or_none()
+    if release is None:
+        raise NotFound(f"There is no release {public_id}.")
+    return release
+
+
 def change_release(
     session: Session, public_id: str, action: ReleaseAction, actor: str, now: datetime
 ) -> Release:
     """Do `action` to a release and write it down; doing it again changes nothing. Raises NotFound.
 
-    A release that becomes ready gets sequences for the topics that have none yet, as the last
-    write: commit at once. One that is held or excluded keeps those it has, so that nobody is sent
-    twice what went out before; and one that was ready gets none for topics that a changed rule
-    has given it since.
+    A release that becomes ready gets sequences, as the last write: commit at once. One that was
+    ready before gets fresh ones for the topics it had, because issues may have passed it by
+    meanwhile; whoever was sent it is left out by selection. It gets none for topics that a
+    changed rule has given it since.
     """
-    chosen = select(Release).where(Release.public_id == public_id).with_for_update()
-    release = session.scalars(chosen).one_or_none()
-    if release is None:
-        raise NotFound(f"There is no release {public_id}.")
+    release = find_release(session, public_id)
     before = was, _, _ = (release.state, release.pinned, release.urgent)
     release.state = _STATES.get(action, release.state)
     release.pinned = _PINNED.get(action, release.pinned)
@@ -57,5 +63,6 @@ def change_release(
         audit.record(session, actor, f"release.{action}", release.public_id, now)
     session.flush()
     if release.state is ReleaseState.READY and was is not ReleaseState.READY:
-        give_sequences(session, [release])
+        had = [link for link in release.topic_links if link.sequence is not None]
+        renew_sequences(session, had or release.topic_links)
     return release

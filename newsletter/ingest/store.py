@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session, selectinload
+from sqlalchemy.orm import Session
 
 from newsletter.errors import NotFound
 from newsletter.ingest.decide import Candidate, Rule, content_hash, matches, published_moment, to_html
 from newsletter.ingest.parse_press import PressRelease
+from newsletter.ingest.topics import list_topics
 from newsletter.models import Release, ReleaseState, ReleaseTopic, Topic, take_sequences
 
 
@@ -47,36 +48,27 @@ def add_release(
     candidate = Candidate(press.title, press.publisher, press.body)
     release.topic_links = [ReleaseTopic(topic_id=each.id) for each in _topics_of(session, candidate, topics)]
     session.add(release)
-    session.flush()
-    give_sequences(session, [release])
+    if state is ReleaseState.READY:
+        renew_sequences(session, release.topic_links)
     return release, True
 
 
-def give_sequences(session: Session, releases: Iterable[Release]) -> int:
-    """Give a sequence to each pair of these releases that has become mailable; return how many.
+def renew_sequences(session: Session, links: Sequence[ReleaseTopic]) -> None:
+    """Give each of these pairs the next sequence: from now on no issue has passed it by.
 
     The last write before the commit: it locks the counter until then. Commits nothing.
     """
+    if not links:
+        return
     session.flush()
-    pairs = [
-        link
-        for release in releases
-        if release.state is ReleaseState.READY
-        for link in release.topic_links
-        if link.sequence is None
-    ]
-    if pairs:
-        first = take_sequences(session, len(pairs))
-        for at, link in enumerate(pairs):
-            link.sequence = first + at
-        session.flush()
-    return len(pairs)
+    first = take_sequences(session, len(links))
+    for at, link in enumerate(links):
+        link.sequence = first + at
+    session.flush()
 
 
 def _topics_of(session: Session, candidate: Candidate, slugs: Collection[str]) -> list[Topic]:
-    known = session.scalars(
-        select(Topic).options(selectinload(Topic.rules)).order_by(Topic.position, Topic.id)
-    ).all()
+    known = list_topics(session)
     missing = set(slugs) - {topic.slug for topic in known}
     if missing:
         raise NotFound(f"there is no topic {', '.join(sorted(missing))}")

@@ -27,6 +27,7 @@ from newsletter.models import (
 from newsletter.outbox.journal import Record, abandoned
 from newsletter.outbox.messages import MessageMaker
 from newsletter.outbox.retry import NextStep, next_step
+from newsletter.outbox.steer import drop_unsent
 from newsletter.smtp.outcomes import Fate, Outcome
 
 log = logging.getLogger(__name__)
@@ -65,7 +66,7 @@ def record(
             age=now - created_at,
             now=now,
             # Somebody waits for a single mail: the same Message-ID twice is better than none.
-            resend_uncertain=lane == Lane.SINGLE or maker.settings.resend_uncertain,
+            resend_uncertain=lane is Lane.SINGLE or maker.settings.resend_uncertain,
             jitter=random.random(),  # noqa: S311
         )
         if step.hard_bounce and subscriber_id is not None:
@@ -93,7 +94,7 @@ def _row(delivery_id: int, attempt: int, outcome: Outcome, step: NextStep, now: 
         "reply_text": (outcome.reply.text if outcome.reply else outcome.reason)[:500] or None,
         "status": outcome.reply.status or None if outcome.reply else None,
     }
-    # The bulk UPDATE wants the same columns in every row; one that is settled keeps a time.
+    # The bulk UPDATE wants the same columns in every row, so a settled one has a time too.
     row["due_at"] = step.due_at or now
     return row
 
@@ -121,8 +122,12 @@ def suppress(
 def finish(session: Session, now: datetime) -> list[int]:
     """Finish every issue whose deliveries are all in a final state; return their ids.
 
-    An uncertain delivery is not final: it waits for a person. Commits nothing.
+    An uncertain delivery is not final: it waits for a person. What came back of a cancelled
+    issue is cancelled too. Commits nothing.
     """
+    waits = exists().where(Delivery.issue_id == Issue.id, Delivery.state.in_(WAITING_STATES))
+    for issue_id in session.scalars(select(Issue.id).where(Issue.state == IssueState.CANCELLED, waits)).all():
+        drop_unsent(session, issue_id, now)
     open_states = (*UNSETTLED, DeliveryState.UNCERTAIN)
     unsettled = exists().where(Delivery.issue_id == Issue.id, Delivery.state.in_(open_states))
     done = (

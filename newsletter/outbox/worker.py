@@ -14,7 +14,7 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from newsletter.errors import TransportError
-from newsletter.models import Issue, IssueState, Lane
+from newsletter.models import Lane
 from newsletter.outbox.journal import Journal
 from newsletter.outbox.lease import (
     claim,
@@ -27,7 +27,6 @@ from newsletter.outbox.lease import (
 )
 from newsletter.outbox.messages import Claimed, MessageMaker, load_claimed
 from newsletter.outbox.record import finish, record
-from newsletter.outbox.steer import drop_unsent
 from newsletter.settings import Settings
 from newsletter.smtp.outcomes import Outcome, Outgoing
 from newsletter.smtp.transport import Transport
@@ -161,12 +160,7 @@ def _outgoing(parts: Parts, claimed: Sequence[Claimed]) -> Iterator[Outgoing]:
 
 def _close_issue(session: Session, issue_id: int | None, now: datetime) -> None:
     """Finish the issue if this batch was its last; cancel what came back of a cancelled one."""
-    if issue_id is None:
-        return
-    state = session.get_one(Issue, issue_id).state
-    if state is IssueState.CANCELLED:
-        drop_unsent(session, issue_id, now)
-    elif state is IssueState.SENDING:
+    if issue_id is not None:
         finish(session, now)
 
 

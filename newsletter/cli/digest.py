@@ -1,0 +1,250 @@
+"""`newsletter digest`: look at the next issue, send it, watch it, steer it."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from newsletter.cli.context import open_runtime, print_json
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from newsletter.digest.preview import Preview
+    from newsletter.models import Issue
+    from newsletter.outbox.progress import Progress
+    from newsletter.runtime import Runtime
+
+ACTOR = "command line"
+FREQUENCIES = ("immediate", "daily", "weekly", "monthly")
+LOOK_SECONDS = 1.0
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, one object a line.")
+frequency_option = click.option(
+    "--frequency", "frequencies", multiple=True, type=click.Choice(FREQUENCIES), default=FREQUENCIES,
+    help="Whose readers get it; give it again for more. All when left out.",
+)  # fmt: skip
+id_argument = click.argument("public_id", metavar="ID")
+
+
+@click.group()
+def digest() -> None:
+    """Issues: preview, send, watch, pause."""
+
+
+@digest.command()
+@frequency_option
+@click.option(
+    "--topic", "topics", multiple=True, metavar="SLUG", help="As somebody with these topics gets it."
+)
+@click.option("--reader", metavar="ADDRESS", help="As this reader would get it now.")
+@click.option("--html", "as_html", is_flag=True, help="Print the HTML instead of the text.")
+@json_option
+def preview(
+    frequencies: tuple[str, ...], topics: tuple[str, ...], reader: str | None, as_html: bool, as_json: bool
+) -> None:
+    """Print what the next issue would be. Sends nothing and changes nothing."""
+    parts = open_runtime()
+    found = _preview(parts, frequencies, topics, reader)
+    if as_json:
+        print_json(
+            {
+                "subject": found.subject,
+                "readers": found.readers,
+                "releases": [each.public_id for each in found.releases],
+                "html_bytes": found.html_bytes,
+                "is_sample": found.is_sample,
+            }
+        )
+        return
+    if found.is_sample:
+        click.echo("Nothing is new; these are the newest releases that went out before.\n", err=True)
+    click.echo(found.html if as_html else f"Subject: {found.subject}\n\n{found.text}")
+
+
+@digest.command()
+@frequency_option
+@click.option("--dry-run", is_flag=True, help="Say what would be sent, and end.")
+@click.option("--test", "recipient", metavar="ADDRESS", help="Send it to this one address only.")
+@click.option("--yes", is_flag=True, help="Do not ask for the number of readers.")
+@json_option
+def send(
+    frequencies: tuple[str, ...], dry_run: bool, recipient: str | None, yes: bool, as_json: bool
+) -> None:
+    """Send what is new to every reader of these frequencies.
+
+    Asks for the number of readers first. The running service does the sending; see `digest status`.
+    """
+    from newsletter.digest.issues import open_issue  # noqa: PLC0415 (keeps --help quick)
+    from newsletter.digest.select import count_readers  # noqa: PLC0415
+    from newsletter.models import Frequency, current_sequence  # noqa: PLC0415
+
+    parts = open_runtime()
+    if recipient is not None:
+        _send_test(parts, frequencies, recipient)
+        return
+    chosen = [Frequency(each) for each in frequencies]
+    with parts.reading() as session:
+        readers = count_readers(session, chosen, current_sequence(session))
+    if dry_run:
+        print_json({"readers": readers, "frequencies": list(frequencies)})
+        return
+    if readers and not yes:
+        typed = click.prompt(f"{readers} readers would get it. Type that number to send", type=int)
+        if typed != readers:
+            raise click.ClickException("That is another number; nothing was sent.")
+    with parts.session() as session:
+        issue = open_issue(session, chosen, actor=ACTOR, now=parts.now())
+        public_id = issue.public_id
+        session.commit()
+    parts.wake("bulk")
+    if as_json:
+        print_json({"id": public_id, "readers": readers})
+    else:
+        click.echo(f"{public_id}  is being sent to {readers} readers; watch it with:")
+        click.echo(f"  newsletter digest status {public_id} --watch")
+
+
+@digest.command()
+@click.argument("public_id", metavar="[ID]", required=False)
+@click.option("--watch", is_flag=True, help="Show a progress bar until nothing waits.")
+@json_option
+def status(public_id: str | None, watch: bool, as_json: bool) -> None:
+    """Show how far an issue is, or the last ones without an ID."""
+    parts = open_runtime()
+    if public_id is None:
+        for issue in _last_issues(parts):
+            _print_status(parts, issue, as_json)
+        return
+    if watch and not as_json:
+        _watch(parts, public_id)
+    _print_status(parts, _load(parts, public_id), as_json)
+
+
+def _steering(name: str, act: str, help_line: str) -> click.Command:
+    @click.command(name, help=help_line)
+    @id_argument
+    def command(public_id: str) -> None:
+        from newsletter.outbox import steer  # noqa: PLC0415
+
+        parts = open_runtime()
+        do: Callable[..., int | None] = getattr(steer, act)
+        with parts.session() as session:
+            count = do(session, steer.find_issue(session, public_id), ACTOR, parts.now())
+            session.commit()
+        parts.wake("bulk")
+        click.echo(f"{public_id}  {name}" + ("" if count is None else f": {count} deliveries"))
+
+    return command
+
+
+for _name, _act, _line in (
+    ("pause", "pause", "Stop an issue; what is with the relay already goes out."),
+    ("resume", "resume", "Go on with a paused issue."),
+    ("cancel", "cancel", "End an issue; its readers get those releases with their next one."),
+    ("retry-rejected", "retry_rejected", "Send again what the relay refused."),
+    ("resend-uncertain", "resend_uncertain", "Send again what may or may not have arrived."),
+):
+    digest.add_command(_steering(_name, _act, _line))
+
+
+def _preview(
+    parts: Runtime, frequencies: tuple[str, ...], topics: tuple[str, ...] = (), reader: str | None = None
+) -> Preview:
+    from newsletter.digest import preview as previews  # noqa: PLC0415
+    from newsletter.errors import StateConflict  # noqa: PLC0415
+    from newsletter.mail.addresses import parse_address  # noqa: PLC0415
+    from newsletter.models import Frequency  # noqa: PLC0415
+
+    with parts.reading() as session:
+        found = previews.preview(
+            session,
+            parts.press,
+            frequencies=[Frequency(each) for each in frequencies],
+            now=parts.now(),
+            topics=topics,
+            reader=parse_address(reader).canonical if reader else None,
+        )
+    if found is None:
+        raise StateConflict("There is no release yet; add one with: newsletter release add FILE")
+    return found
+
+
+def _send_test(parts: Runtime, frequencies: tuple[str, ...], recipient: str) -> None:
+    from newsletter.digest.issues import send_test  # noqa: PLC0415
+    from newsletter.mail.addresses import parse_address  # noqa: PLC0415
+
+    address = parse_address(recipient)
+    selection = _preview(parts, frequencies).selection
+    with parts.session() as session:
+        send_test(session, parts.press, selection, recipient=address.text, actor=ACTOR, now=parts.now())
+        session.commit()
+    parts.wake("single")
+    click.echo("The test is on its way.")
+
+
+def _last_issues(parts: Runtime) -> list[Issue]:
+    from sqlalchemy import select  # noqa: PLC0415
+
+    from newsletter.models import Issue  # noqa: PLC0415
+
+    with parts.reading() as session:
+        last = select(Issue).where(Issue.is_test.is_(False)).order_by(Issue.id.desc()).limit(10)
+        return list(session.scalars(last))
+
+
+def _load(parts: Runtime, public_id: str) -> Issue:
+    from newsletter.outbox.steer import find_issue  # noqa: PLC0415
+
+    with parts.reading() as session:
+        return find_issue(session, public_id)
+
+
+def _progress(parts: Runtime, issue: Issue) -> Progress:
+    from newsletter.outbox.progress import progress  # noqa: PLC0415
+
+    with parts.reading() as session:
+        return progress(session, issue.id, parts.now())
+
+
+def _print_status(parts: Runtime, issue: Issue, as_json: bool) -> None:
+    found = _progress(parts, issue)
+    counts = {str(state): count for state, count in sorted(found.by_state.items())}
+    if as_json:
+        line: dict[str, Any] = {
+            "id": issue.public_id,
+            "title": issue.title,
+            "state": issue.state,
+            "frequencies": issue.frequencies,
+            "total": found.total,
+            "deliveries": counts,
+            "rate": round(found.rate, 1),
+            "eta_seconds": found.eta_seconds,
+        }
+        print_json(line)
+        return
+    states = ", ".join(f"{count} {state}" for state, count in counts.items()) or "nothing yet"
+    click.echo(f"{issue.public_id}  {issue.title}  {issue.state}: {states}")
+
+
+def _watch(parts: Runtime, public_id: str) -> None:
+    """Draw a bar until the outbox has nothing left to do for this issue."""
+    from newsletter.models import IssueState  # noqa: PLC0415
+
+    moving = {IssueState.PREPARING, IssueState.SENDING}
+    issue = _load(parts, public_id)
+    while issue.state is IssueState.PREPARING:
+        time.sleep(LOOK_SECONDS)
+        issue = _load(parts, public_id)
+    found = _progress(parts, issue)
+    with click.progressbar(length=found.total, label=issue.title, file=sys.stderr, show_pos=True) as bar:
+        bar.update(found.settled)
+        while issue.state in moving and found.waiting:
+            time.sleep(LOOK_SECONDS)
+            issue, before = _load(parts, public_id), found
+            found = _progress(parts, issue)
+            bar.label = f"{issue.title}  {found.rate:.0f}/s"
+            bar.update(found.settled - before.settled)

@@ -1,0 +1,171 @@
+"""`newsletter release`: press releases are added, looked at and steered."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from newsletter.cli.context import open_runtime, print_json
+
+if TYPE_CHECKING:
+    from newsletter.errors import ReleaseUnreadable
+    from newsletter.ingest.parse_press import PressRelease
+    from newsletter.models import Release
+
+ACTOR = "command line"
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, one object a line.")
+files_argument = click.argument("files", nargs=-1, required=True, metavar="FILE|-...")
+
+
+@click.group()
+def release() -> None:
+    """Press releases: add, parse, list, hold, exclude, pin."""
+
+
+@release.command()
+@files_argument
+def parse(files: tuple[str, ...]) -> None:
+    """Print what each FILE says, one JSON object a line, in the given order."""
+    from newsletter.errors import ReleaseUnreadable  # noqa: PLC0415 (keeps --help quick)
+    from newsletter.ingest.parse_press import as_json  # noqa: PLC0415
+
+    failed = False
+    for name, found in _read(files):
+        failed |= isinstance(found, ReleaseUnreadable)
+        print_json(as_json(name, found))
+    sys.exit(1 if failed else 0)
+
+
+@release.command()
+@files_argument
+@click.option(
+    "--topic", "topics", multiple=True, metavar="SLUG", help="A topic beside those whose rules match."
+)
+@click.option("--held", is_flag=True, help="Keep it back until somebody has looked at it.")
+@json_option
+def add(files: tuple[str, ...], topics: tuple[str, ...], held: bool, as_json: bool) -> None:
+    """Add the press release in each FILE (text; - reads standard input).
+
+    A file that cannot be read is an error; the others still go through, and the exit status is 1.
+    """
+    from newsletter.errors import ReleaseUnreadable  # noqa: PLC0415
+    from newsletter.ingest.store import add_release  # noqa: PLC0415
+    from newsletter.models import ReleaseState  # noqa: PLC0415
+
+    parts = open_runtime()
+    failed = False
+    for _, found in _read(files):
+        if isinstance(found, ReleaseUnreadable):
+            failed = True
+            click.echo(f"newsletter: {found}", err=True)
+            continue
+        with parts.session() as session:
+            state = ReleaseState.HELD if held else ReleaseState.READY
+            stored, is_new = add_release(session, found, now=parts.now(), topics=topics, state=state)
+            session.commit()
+            _print(stored, as_json, known=not is_new)
+    sys.exit(1 if failed else 0)
+
+
+@release.command("list")
+@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 10_000))
+@json_option
+def list_(limit: int, as_json: bool) -> None:
+    """List releases, the newest first."""
+    from sqlalchemy import select  # noqa: PLC0415
+
+    from newsletter.models import Release  # noqa: PLC0415
+
+    with open_runtime().reading() as session:
+        newest = select(Release).order_by(Release.published_at.desc(), Release.id.desc()).limit(limit)
+        for each in session.scalars(newest):
+            _print(each, as_json)
+
+
+@release.command()
+@click.argument("public_id", metavar="ID")
+def show(public_id: str) -> None:
+    """Print one release as text."""
+    from newsletter.ingest.steer import find_release  # noqa: PLC0415
+
+    with open_runtime().reading() as session:
+        found = find_release(session, public_id)
+        click.echo(f"{found.title}\n{found.publisher}\n{found.published_at:%Y-%m-%d}\n\n{found.body_text}")
+
+
+def _steering(action: str, help_line: str) -> click.Command:
+    @click.command(action, help=help_line)
+    @click.argument("public_ids", nargs=-1, required=True, metavar="ID...")
+    @json_option
+    def command(public_ids: tuple[str, ...], as_json: bool) -> None:
+        from newsletter.ingest.steer import ReleaseAction, change_release  # noqa: PLC0415
+
+        parts = open_runtime()
+        for public_id in public_ids:
+            with parts.session() as session:
+                changed = change_release(session, public_id, ReleaseAction(action), ACTOR, parts.now())
+                session.commit()
+                _print(changed, as_json)
+
+    return command
+
+
+for _action, _line in {
+    "hold": "Keep releases back until they are made ready.",
+    "exclude": "Never mail these releases.",
+    "ready": "Let releases be mailed.",
+    "pin": "Put releases first under their topics.",
+    "unpin": "Undo pin.",
+    "urgent": "Mark releases as urgent.",
+    "calm": "Undo urgent.",
+}.items():
+    release.add_command(_steering(_action, _line))
+
+
+def _read(files: tuple[str, ...]) -> Iterator[tuple[str, PressRelease | ReleaseUnreadable]]:
+    """Yield each file's name and release, or why it is none."""
+    from newsletter.errors import ReleaseUnreadable  # noqa: PLC0415
+    from newsletter.ingest.decode import MAX_RELEASE_BYTES, decode  # noqa: PLC0415
+    from newsletter.ingest.parse_press import parse_press  # noqa: PLC0415
+
+    for name in files:
+        try:
+            if name == "-":
+                data = sys.stdin.buffer.read(MAX_RELEASE_BYTES + 1)
+            else:
+                with Path(name).open("rb") as file:
+                    data = file.read(MAX_RELEASE_BYTES + 1)
+            yield name, parse_press(decode(data, name), name)
+        except OSError as fault:
+            yield name, ReleaseUnreadable(name, f"cannot be read: {fault.strerror}")
+        except ReleaseUnreadable as fault:
+            yield name, fault
+
+
+def _print(stored: Release, as_json: bool, *, known: bool = False) -> None:
+    topics = [link.topic.slug for link in stored.topic_links]
+    if as_json:
+        print_json(
+            {
+                "id": stored.public_id,
+                "title": stored.title,
+                "publisher": stored.publisher,
+                "published": stored.published_at.date().isoformat(),
+                "state": stored.state,
+                "pinned": stored.pinned,
+                "urgent": stored.urgent,
+                "topics": topics,
+                "known": known,
+            }
+        )
+        return
+    marks = [stored.state, *(["pinned"] if stored.pinned else []), *(["urgent"] if stored.urgent else [])]
+    where = ", ".join(topics) or "no topic: nobody gets it until a topic's rules or --topic name it"
+    note = " (known already)" if known else ""
+    click.echo(f"{stored.public_id}  {stored.published_at:%Y-%m-%d}  {stored.title}{note}")
+    click.echo(f"              {', '.join(marks)}; {where}")
