@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email import message_from_bytes, policy
@@ -12,12 +13,21 @@ from typing import cast
 
 # What a Maildir's file may be called, and nothing that leaves the folder.
 NAME = re.compile(r"[A-Za-z0-9._\-]{1,200}")
-SNIPPET_LENGTH = 120
+# A full stop or a bracket after an address is the sentence's, not the address's.
+URL = re.compile(r"https?://[^\s<>\"]*[^\s<>\".,;:!?)\]']")
 
 
 def mailbox_folder(data_dir: Path) -> Path:
     """Return the Maildir that the catcher of this data folder keeps."""
     return data_dir / "mailbox"
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A piece of plain text; `url` when it is a web address, and may be a link."""
+
+    text: str
+    url: str | None = None
 
 
 @dataclass(frozen=True)
@@ -31,28 +41,18 @@ class CaughtMail:
 
     @property
     def subject(self) -> str:
-        """The subject, decoded; empty when there is none."""
-        return self._header("Subject")
+        """The subject, decoded."""
+        return self._header("Subject") or "(no subject)"
 
     @property
-    def from_(self) -> str:
+    def sender(self) -> str:
         """The From header, decoded."""
         return self._header("From")
 
     @property
-    def to(self) -> str:
+    def recipient(self) -> str:
         """Whom the envelope named, or the To header."""
         return self._header("Delivered-To") or self._header("To")
-
-    @property
-    def date(self) -> datetime:
-        """When the catcher took it."""
-        return self.received_at
-
-    @property
-    def snippet(self) -> str:
-        """The first words of the plain text."""
-        return _readable(self.text or "")[:SNIPPET_LENGTH]
 
     @property
     def headers(self) -> list[tuple[str, str]]:
@@ -70,19 +70,14 @@ class CaughtMail:
         return self._body("html")
 
     @property
-    def has_html(self) -> bool:
-        """Whether there is an HTML part to show."""
-        return self.html is not None
+    def pieces(self) -> list[Piece]:
+        """The plain text with its web addresses apart."""
+        return list(_pieces(self.text or ""))
 
     @property
     def source(self) -> str:
         """The mail as it came, as far as it can be read as text."""
         return self.raw.decode("utf-8", "replace")
-
-    @property
-    def size_bytes(self) -> int:
-        """Its size."""
-        return len(self.raw)
 
     def _header(self, name: str) -> str:
         return _readable(self.message.get(name, ""))
@@ -138,3 +133,14 @@ def _read(path: Path) -> CaughtMail | None:
 
 def _readable(value: object) -> str:
     return " ".join(str(value).split())
+
+
+def _pieces(text: str) -> Iterator[Piece]:
+    end = 0
+    for found in URL.finditer(text):
+        if found.start() > end:
+            yield Piece(text[end : found.start()])
+        yield Piece(found.group(), found.group())
+        end = found.end()
+    if end < len(text):
+        yield Piece(text[end:])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, abort, render_template, request
+from flask import Blueprint, Response, abort, render_template
 from markupsafe import Markup
 
 from newsletter.web.caught import CaughtMail, find_caught, list_caught, mailbox_folder
@@ -11,8 +11,6 @@ from newsletter.web.security import mail_answer
 
 dev = Blueprint("dev", __name__, url_prefix="/dev")
 
-VIEWS = ("html", "text", "headers", "source")
-
 # The sandbox lets a link out as a new window and in no other way.
 NEW_WINDOWS = Markup('<base target="_blank">')
 
@@ -20,25 +18,32 @@ NEW_WINDOWS = Markup('<base target="_blank">')
 @dev.get("/mailbox")
 def mailbox() -> str:
     """List the newest mails; the page asks for it again and again."""
-    return render_template("dev/mailbox.html", messages=_list(), open_id=request.args.get("open"))
+    return render_template("dev/mailbox.html", mails=_list())
 
 
-@dev.get("/mailbox/<id>")
-def message(id: str) -> str:  # noqa: A002 (the template's word)
-    """Show one mail: HTML in a frame, plain text, headers or source."""
-    view = request.args.get("view", "html")
-    if view not in VIEWS:
-        abort(404)
-    return render_template("dev/message.html", messages=_list(), message=_find(id), view=view)
+@dev.get("/mailbox/<mail_id>")
+def message(mail_id: str) -> str:
+    """Show one mail: HTML in a frame, plain text, headers or source (?view=)."""
+    return render_template("dev/message.html", mails=_list(), mail=_find(mail_id))
 
 
-@dev.get("/mailbox/<id>/html")
-def message_html(id: str) -> Response:  # noqa: A002
+@dev.get("/mailbox/<mail_id>/html")
+def message_html(mail_id: str) -> Response:
     """Answer with the mail's HTML alone, for the frame: nothing in it may run or load."""
-    html = _find(id).html
+    html = _find(mail_id).html
     if html is None:
         abort(404)
     return mail_answer(NEW_WINDOWS + Markup(html))  # noqa: S704 (a mail is HTML; its policy disarms it)
+
+
+@dev.get("/mailbox/<mail_id>/source")
+def message_source(mail_id: str) -> Response:
+    """Answer with the mail as it came, as a file to keep."""
+    mail = _find(mail_id)
+    # Not as text/html or message/rfc822: no browser is to open it here.
+    answer = Response(mail.raw, mimetype="application/octet-stream")
+    answer.headers["Content-Disposition"] = f'attachment; filename="{mail.id}.eml"'
+    return answer
 
 
 def _list() -> list[CaughtMail]:
