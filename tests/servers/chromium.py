@@ -102,10 +102,21 @@ def _unpack(packed: Path, target: Path) -> None:
     for name in ("swiftshader", "al2023", "fonts"):
         content = brotli.decompress((packed / f"{name}.tar.br").read_bytes())
         with tarfile.open(fileobj=io.BytesIO(content)) as archive:
-            archive.extractall(target, filter="data")
+            _extract(archive, target)
     program = target / "chromium"
     program.write_bytes(brotli.decompress((packed / "chromium.br").read_bytes()))
     program.chmod(0o755)
+
+
+def _extract(archive: tarfile.TarFile, target: Path) -> None:
+    """Write the plain files of `archive`; by hand, for Debian's Python 3.11.2 has no extraction filter."""
+    for member in archive:
+        content = archive.extractfile(member) if member.isfile() else None
+        if content is not None:
+            path = (target / member.name).resolve()
+            assert path.is_relative_to(target), member.name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content.read())
 
 
 def _fontconfig(target: Path) -> str:
