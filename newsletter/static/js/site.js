@@ -27,6 +27,6 @@
   // Filters apply as they are chosen; without this file there is a button for it.
   document.addEventListener("change", (event) => {
     const form = event.target.closest("form[data-apply]");
-    if (form && event.target.matches("select, input[type=date]")) form.requestSubmit();
+    if (form && event.target.matches("select")) form.requestSubmit();
   });
 })();
