@@ -7,7 +7,7 @@ import sys
 
 from hypothesis import settings
 
-pytest_plugins = ["servers.fixtures"]
+pytest_plugins = ["servers.fixtures", "house"]
 
 # The same examples in each run: a failure seen once is a failure for everyone.
 settings.register_profile("house", derandomize=True, deadline=None, max_examples=60)

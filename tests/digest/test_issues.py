@@ -1,0 +1,222 @@
+"""What each reader gets: everything, once, whenever it came and however they chose."""
+
+from __future__ import annotations
+
+import pytest
+from house import House
+
+from newsletter.digest.issues import open_issue, prepare_step, send_test
+from newsletter.digest.preview import preview
+from newsletter.digest.select import count_readers
+from newsletter.errors import StateConflict
+from newsletter.ingest.steer import ReleaseAction, change_release
+from newsletter.models import (
+    Delivery,
+    Frequency,
+    Issue,
+    Release,
+    ReleaseState,
+    Subscription,
+    current_sequence,
+)
+
+
+def change(house: House, release_id: int, action: ReleaseAction) -> None:
+    with house.runtime.session() as session:
+        public_id = session.get_one(Release, release_id).public_id
+        change_release(session, public_id, action, "ed", house.clock())
+        session.commit()
+
+
+def test_each_reader_gets_their_topics_only_and_each_release_once(either_house: House):
+    house = either_house
+    energy, ports = house.topic("energy"), house.topic("ports")
+    both, one = house.reader(energy, ports), house.reader(ports)
+    cable = house.release("An energy cable")
+    quay = house.release("All ports get a quay")
+    shared = house.release("Energy for ports")
+
+    house.send()
+
+    assert sorted(house.releases_sent(both)) == [cable, quay, shared]
+    assert sorted(house.releases_sent(one)) == [quay, shared]
+
+
+def test_sending_again_at_once_sends_nothing(either_house: House):
+    house = either_house
+    house.reader(house.topic("energy"))
+    house.release("An energy cable")
+    house.send()
+
+    with pytest.raises(StateConflict):
+        house.open()
+
+    assert len(house.transport.sent) == 1
+
+
+def test_a_release_in_a_daily_and_in_a_weekly_topic_comes_once(house: House):
+    energy, ports = house.topic("energy"), house.topic("ports")
+    reader = house.reader(energy, frequency=Frequency.DAILY)
+    with house.runtime.session() as session:
+        session.add(house._subscription(reader, ports, Frequency.WEEKLY, current_sequence(session)))
+        session.commit()
+    shared = house.release("Energy for ports")
+    quay = house.release("All ports get a quay")
+
+    house.send(Frequency.DAILY)
+    house.send(Frequency.WEEKLY)
+
+    assert house.releases_sent(reader) == [shared, quay]
+
+
+def test_a_backdated_release_is_not_lost(house: House):
+    reader = house.reader(house.topic("energy"))
+    house.release("An energy cable")
+    house.send()
+    house.clock.pass_(days=-30)
+
+    late = house.release("Energy news of last month")
+    house.clock.pass_(days=31)
+    house.send()
+
+    assert house.releases_sent(reader)[1:] == [late]
+
+
+def test_a_release_held_while_issues_pass_comes_when_it_is_freed_and_only_once(either_house: House):
+    house = either_house
+    reader = house.reader(house.topic("energy"))
+    first, second = house.release("An energy cable"), house.release("Energy prices fall")
+    change(house, second, ReleaseAction.HOLD)
+    house.send()
+    change(house, first, ReleaseAction.HOLD)
+
+    change(house, first, ReleaseAction.READY)
+    change(house, second, ReleaseAction.READY)
+    house.send()
+
+    assert house.releases_sent(reader) == [first, second]
+
+
+def test_a_held_or_excluded_release_is_not_sent(house: House):
+    reader = house.reader(house.topic("energy"))
+    house.release("Energy secret", state=ReleaseState.HELD)
+    shown = house.release("An energy cable")
+
+    house.send()
+
+    assert house.releases_sent(reader) == [shown]
+
+
+def test_the_number_of_readers_is_the_number_of_deliveries(either_house: House):
+    house = either_house
+    energy, ports = house.topic("energy"), house.topic("ports")
+    for topics in ((energy,), (ports,), (energy, ports), ()):
+        house.reader(*topics)
+    house.release("An energy cable")
+    with house.runtime.session() as session:
+        foreseen = count_readers(session, [Frequency.WEEKLY], current_sequence(session))
+
+    issue_id = house.send()
+
+    assert foreseen == 2
+    assert len(house.states(issue_id)) == 2
+
+
+def test_preparing_that_was_cut_off_goes_on_where_it_stopped(either_house: House):
+    house = either_house
+    energy = house.topic("energy")
+    for _ in range(5):
+        house.reader(energy)
+    house.release("An energy cable")
+    with house.runtime.session() as session:
+        issue_id = open_issue(session, [Frequency.WEEKLY], actor="ed", now=house.clock()).id
+        session.commit()
+    with house.runtime.session() as session:
+        prepare_step(session, house.runtime.press, issue_id, house.clock())
+        session.rollback()  # the process died before its commit
+
+    house.prepare(issue_id)
+    house.prepare(issue_id)
+
+    assert len(house.states(issue_id)) == 5
+    assert len({each.subscriber_id for each in house.all(Delivery)}) == 5
+
+
+def test_a_form_sent_twice_opens_one_issue(house: House):
+    house.reader(house.topic("energy"))
+    house.release("An energy cable")
+    with house.runtime.session() as session:
+        key = {"actor": "ed", "now": house.clock(), "request_key": "once"}
+
+        first = open_issue(session, [Frequency.WEEKLY], **key)
+        again = open_issue(session, [Frequency.WEEKLY], **key)
+
+        assert first is again
+
+
+def test_a_test_serves_nobody(house: House):
+    reader = house.reader(house.topic("energy"))
+    release = house.release("An energy cable")
+    with house.runtime.session() as session:
+        shown = preview(session, house.runtime.press, frequencies=[Frequency.WEEKLY], now=house.clock())
+        send_test(
+            session, house.runtime.press, shown.selection,
+            recipient="boss@example.com", actor="ed", now=house.clock(),
+        )  # fmt: skip
+        session.commit()
+    house.drain("single")
+    assert house.recipients() == ["boss@example.com"]
+
+    house.send()
+
+    assert house.releases_sent(reader) == [release]
+    assert [each.title for each in house.all(Issue) if not each.is_test] == ["No. 1"]
+
+
+def test_a_preview_is_the_mail_that_is_sent_and_changes_nothing(house: House):
+    reader = house.reader(house.topic("energy"), name="ann")
+    house.release("An energy cable")
+    with house.runtime.session() as session:
+        shown = preview(
+            session, house.runtime.press,
+            frequencies=[Frequency.WEEKLY], now=house.clock(), reader="ann@example.org",
+        )  # fmt: skip
+        assert not session.dirty
+        assert not session.new
+
+    house.send()
+
+    content = house.transport.sent[0].content
+    assert shown.subject.encode() in content
+    assert not shown.is_sample
+    assert [each.id for each in shown.releases] == house.releases_sent(reader)
+    assert shown.readers == 1
+
+
+def test_with_nothing_new_a_preview_shows_older_releases_and_says_so(house: House):
+    house.reader(house.topic("energy"), name="ann")
+    house.release("An energy cable")
+    house.send()
+    with house.runtime.session() as session:
+        shown = preview(
+            session, house.runtime.press,
+            frequencies=[Frequency.WEEKLY], now=house.clock(), reader="ann@example.org",
+        )  # fmt: skip
+
+    assert shown.is_sample
+    assert shown.readers == 0
+    assert len(shown.releases) == 1
+
+
+def test_a_changed_frequency_loses_nothing_and_repeats_nothing(house: House):
+    reader = house.reader(house.topic("energy"), frequency=Frequency.WEEKLY)
+    first = house.release("An energy cable")
+    house.send(Frequency.WEEKLY)
+    second = house.release("Energy prices fall")
+    with house.runtime.session() as session:
+        session.query(Subscription).update({"frequency": Frequency.DAILY})
+        session.commit()
+
+    house.send(Frequency.DAILY)
+
+    assert house.releases_sent(reader) == [first, second]

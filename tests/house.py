@@ -1,0 +1,218 @@
+"""One installation for a test: its parts on a fresh database, a clock that stands still, and readers."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from newsletter.digest.issues import open_issue, prepare_step
+from newsletter.ingest.parse_press import PressRelease
+from newsletter.ingest.store import add_release
+from newsletter.ingest.topics import add_topic
+from newsletter.models import (
+    Base,
+    Delivery,
+    Frequency,
+    Issue,
+    Release,
+    ReleaseState,
+    RuleField,
+    Subscriber,
+    Subscription,
+    SubscriptionState,
+    Topic,
+    current_sequence,
+)
+from newsletter.outbox.edition import read_key, release_ids
+from newsletter.outbox.worker import drain
+from newsletter.runtime import Runtime
+from newsletter.settings import Settings, load_settings
+from newsletter.smtp.transport import MemoryTransport
+
+NOON = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)
+
+ENVIRON = {
+    "NEWSLETTER_PUBLIC_URL": "https://news.example.org",
+    "NEWSLETTER_SECRET_KEYS": "a-key-for-tests-that-is-long-enough-to-be-one",
+    "NEWSLETTER_FROM_ADDRESS": "letter@example.org",
+    "NEWSLETTER_POSTAL_ADDRESS": "Harbour Road 1, 1000 Town",
+    "NEWSLETTER_RELAY": "smtp://127.0.0.1:2525",
+}
+
+
+@dataclass
+class Clock:
+    """A clock that goes only when it is told to."""
+
+    moment: datetime = NOON
+
+    def __call__(self) -> datetime:
+        return self.moment
+
+    def pass_(self, **span: float) -> None:
+        """Let some time pass."""
+        self.moment += timedelta(**span)
+
+
+@dataclass
+class House:
+    """A runtime, its clock, a transport in memory, and short words for what tests arrange."""
+
+    runtime: Runtime
+    clock: Clock
+    transport: MemoryTransport = field(default_factory=MemoryTransport)
+    _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+
+    def topic(self, slug: str, *words: str) -> int:
+        with self.runtime.session() as session:
+            rules = [(RuleField.WORDS, each) for each in words or (slug,)]
+            made = add_topic(session, slug=slug, name=slug.title(), rules=rules, now=self.clock())
+            session.commit()
+            return made.id
+
+    def reader(self, *topics: int, frequency: Frequency = Frequency.WEEKLY, name: str = "") -> int:
+        """Add a confirmed reader who has been served everything so far; return the id."""
+        email = f"{name or f'reader{next(self._numbers)}'}@example.org"
+        with self.runtime.session() as session:
+            made = Subscriber(
+                email=email, email_key=email, created_at=self.clock(), confirmed_at=self.clock()
+            )
+            session.add(made)
+            session.flush()
+            for topic_id in topics:
+                session.add(self._subscription(made.id, topic_id, frequency, current_sequence(session)))
+            session.commit()
+            return made.id
+
+    def _subscription(self, reader: int, topic: int, frequency: Frequency, floor: int) -> Subscription:
+        return Subscription(
+            subscriber_id=reader,
+            topic_id=topic,
+            frequency=frequency,
+            state=SubscriptionState.ACTIVE,
+            started_sequence=floor,
+            covered_to=floor,
+            created_at=self.clock(),
+            confirmed_at=self.clock(),
+        )
+
+    def release(self, title: str, *, state: ReleaseState = ReleaseState.READY) -> int:
+        """Add a release; its title decides its topics. Return the id."""
+        press = PressRelease(
+            title, "Port of Halmstrand", NOON.date(), "en", (f"{title}. It opens on Monday.",)
+        )
+        with self.runtime.session() as session:
+            made, _ = add_release(session, press, now=self.clock(), state=state)
+            session.commit()
+            return made.id
+
+    def open(self, *frequencies: Frequency) -> int:
+        """Open an issue and prepare it to the end; return its id."""
+        with self.runtime.session() as session:
+            issue_id = open_issue(
+                session, frequencies or [Frequency.WEEKLY], actor="test", now=self.clock()
+            ).id
+            session.commit()
+        self.prepare(issue_id)
+        return issue_id
+
+    def prepare(self, issue_id: int) -> None:
+        more = True
+        while more:
+            with self.runtime.session() as session:
+                more = prepare_step(session, self.runtime.press, issue_id, self.clock())
+                session.commit()
+
+    def drain(self, lane: str = "bulk") -> int:
+        from newsletter.models import Lane
+
+        return drain(self.runtime, self.transport, lane=Lane(lane))
+
+    def send(self, *frequencies: Frequency) -> int:
+        """Open, prepare and send an issue; return its id."""
+        issue_id = self.open(*frequencies)
+        self.drain()
+        return issue_id
+
+    def recipients(self) -> list[str]:
+        """Return who was sent something, once for each message, sorted."""
+        return sorted(each.envelope.recipient for each in self.transport.sent)
+
+    def states(self, issue_id: int | None = None) -> list[str]:
+        """Return the states of all deliveries (of an issue), in the order of their ids."""
+        with self.runtime.session() as session:
+            rows = session.query(Delivery.state, Delivery.issue_id).order_by(Delivery.id).all()
+            return [str(state) for state, owner in rows if issue_id in {None, owner}]
+
+    def issue_state(self, issue_id: int) -> str:
+        with self.runtime.session() as session:
+            return str(session.get_one(Issue, issue_id).state)
+
+    def releases_sent(self, reader: int) -> list[int]:
+        """Return the ids of the releases in every delivery of a reader, in order of sending."""
+        from newsletter.models import Rendition
+
+        with self.runtime.session() as session:
+            rows = (
+                session.query(Rendition.key)
+                .join(Delivery, Delivery.rendition_id == Rendition.id)
+                .filter(Delivery.subscriber_id == reader)
+                .order_by(Delivery.id)
+            )
+            return [each for (key,) in rows for each in release_ids(read_key(key))]
+
+    def all(self, model: type[Base]) -> Sequence[Base]:
+        with self.runtime.session() as session:
+            return session.query(model).order_by(*model.__table__.primary_key.columns).all()
+
+
+def make_settings(folder: Path, **more: str) -> Settings:
+    """Return settings for tests, their data in `folder`; `more` are fields as text."""
+    given = {f"NEWSLETTER_{name.upper()}": value for name, value in more.items()}
+    return load_settings({**ENVIRON, "NEWSLETTER_DATA_DIR": str(folder), **given})
+
+
+def make_house(settings: Settings) -> House:
+    """Return a house on the settings' database, its tables made."""
+    clock = Clock()
+    runtime = Runtime(settings, now=clock)
+    Base.metadata.create_all(runtime.engine)
+    return House(runtime, clock)
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[House]:
+    """A house on SQLite."""
+    made = make_house(make_settings(tmp_path))
+    yield made
+    made.runtime.engine.dispose()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def either_house(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[House]:
+    """A house on each of the two databases."""
+    settings = make_settings(tmp_path)
+    if request.param == "postgresql":
+        settings = replace(settings, database_url=request.getfixturevalue("postgresql_url"))
+    made = make_house(settings)
+    yield made
+    made.runtime.engine.dispose()
+
+
+__all__ = [
+    "ENVIRON",
+    "NOON",
+    "Clock",
+    "House",
+    "Release",
+    "Topic",
+    "either_house",
+    "house",
+    "make_house",
+    "make_settings",
+]

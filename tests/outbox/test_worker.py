@@ -1,0 +1,329 @@
+"""Sending durably: each reader once, whatever happens on the way."""
+
+from __future__ import annotations
+
+import threading
+from email import message_from_bytes, policy
+
+from house import NOON, House
+
+from newsletter.errors import TransportError
+from newsletter.models import (
+    Delivery,
+    DeliveryState,
+    EndedReason,
+    Issue,
+    Lane,
+    Subscription,
+    SubscriptionState,
+    Suppression,
+    SuppressionReason,
+)
+from newsletter.outbox.enqueue import enqueue_single
+from newsletter.outbox.journal import Journal
+from newsletter.outbox.lease import claim
+from newsletter.outbox.record import finish, recover
+from newsletter.outbox.steer import cancel, find_issue, pause, resend_uncertain, resume
+from newsletter.outbox.worker import drain, journal_folder
+from newsletter.smtp.outcomes import Fate, Outcome, Step
+from newsletter.smtp.replies import Reply
+from newsletter.smtp.transport import MemoryTransport
+
+
+def three_readers(house: House) -> int:
+    """Arrange an issue for three readers; return its id."""
+    energy = house.topic("energy")
+    for name in ("ann", "ben", "cleo"):
+        house.reader(energy, name=name)
+    house.release("A new energy cable")
+    return house.open()
+
+
+def test_every_reader_gets_the_issue_once_and_then_it_is_finished(either_house: House):
+    issue_id = three_readers(either_house)
+
+    handled = either_house.drain()
+
+    assert handled == 3
+    assert either_house.recipients() == ["ann@example.org", "ben@example.org", "cleo@example.org"]
+    assert either_house.states() == ["accepted"] * 3
+    assert either_house.issue_state(issue_id) == "finished"
+    assert either_house.drain() == 0
+    assert len(either_house.transport.sent) == 3
+
+
+def test_a_leased_delivery_is_claimed_by_nobody_else(either_house: House):
+    issue_id = three_readers(either_house)
+    runtime = either_house.runtime
+
+    with runtime.session() as session:
+        first = claim(session, Lane.BULK, issue_id, "worker-1", 2, NOON)
+        session.commit()
+    with runtime.session() as session:
+        second = claim(session, Lane.BULK, issue_id, "worker-2", 10, NOON)
+        session.commit()
+
+    assert len(first) == 2
+    assert len(second) == 1
+    assert not set(first) & set(second)
+
+
+def test_two_drains_at_once_send_each_message_once(either_house: House):
+    energy = either_house.topic("energy")
+    for _ in range(60):
+        either_house.reader(energy)
+    either_house.release("A new energy cable")
+    either_house.open()
+    transports = [MemoryTransport(), MemoryTransport()]
+    threads = [
+        threading.Thread(target=drain, args=(either_house.runtime, each), kwargs={"lane": Lane.BULK})
+        for each in transports
+    ]
+
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    recipients = [sent.envelope.recipient for each in transports for sent in each.sent]
+    assert len(recipients) == 60
+    assert len(set(recipients)) == 60
+
+
+def test_a_refused_recipient_is_rejected_and_a_busy_relay_waits(house: House):
+    issue_id = three_readers(house)
+    house.transport.answer("ann@example.org", Reply(550, ("5.7.1 not here",)))
+    house.transport.answer("ben@example.org", Reply(451, ("4.7.1 try later",)))
+
+    house.drain()
+
+    assert house.states() == ["rejected", "deferred", "accepted"]
+    assert house.issue_state(issue_id) == "sending"
+    house.clock.pass_(hours=5)
+    house.drain()
+    assert house.states() == ["rejected", "accepted", "accepted"]
+    assert house.issue_state(issue_id) == "finished"
+
+
+def test_a_mailbox_that_does_not_exist_is_suppressed_at_once(house: House):
+    three_readers(house)
+    house.transport.answer("ann@example.org", Reply(550, ("5.1.1 no such user",)))
+
+    house.drain()
+
+    (suppression,) = house.all(Suppression)
+    assert suppression.reason is SuppressionReason.HARD_BOUNCE
+    house.release("More energy")
+    house.send()
+    assert house.recipients().count("ann@example.org") == 0
+    assert house.states()[3:] == ["skipped", "accepted", "accepted"]
+
+
+def test_somebody_who_leaves_after_preparing_is_skipped(house: House):
+    issue_id = three_readers(house)
+    with house.runtime.session() as session:
+        mine = session.query(Subscription).filter_by(subscriber_id=1).one()
+        mine.state, mine.ended_reason = SubscriptionState.ENDED, EndedReason.UNSUBSCRIBED
+        session.commit()
+
+    house.drain()
+
+    assert house.states() == ["skipped", "accepted", "accepted"]
+    assert house.issue_state(issue_id) == "finished"
+
+
+def test_without_an_answer_after_the_dot_a_digest_waits_for_a_person(house: House):
+    issue_id = three_readers(house)
+    house.transport.answer("ann@example.org", Outcome(Fate.UNCERTAIN, Step.CONTENT))
+
+    house.drain()
+
+    assert house.states()[0] == "uncertain"
+    assert house.issue_state(issue_id) == "sending"
+    with house.runtime.session() as session:
+        issue = session.get_one(Issue, issue_id)
+        assert resend_uncertain(session, find_issue(session, issue.public_id), "ed", NOON) == 1
+        session.commit()
+    house.drain()
+    assert house.recipients().count("ann@example.org") == 1
+    assert house.issue_state(issue_id) == "finished"
+
+
+def test_an_uncertain_single_mail_goes_again_with_the_same_message_id(house: House):
+    reader = house.reader(house.topic("energy"))
+    with house.runtime.session() as session:
+        enqueue_single(
+            session, subscriber_id=reader, template="link", context={}, purpose_key="link:1",
+            language="en", now=NOON,
+        )  # fmt: skip
+        session.commit()
+    ids = []
+
+    class Forgetful(MemoryTransport):
+        def _deliver(self, envelope, content):
+            ids.append(message_from_bytes(content)["Message-ID"])
+            return super()._deliver(envelope, content)
+
+    house.transport = Forgetful()
+    house.transport.answer("reader1@example.org", Outcome(Fate.UNCERTAIN, Step.CONTENT))
+    house.drain("single")
+    house.clock.pass_(minutes=10)
+    house.drain("single")
+
+    assert house.states() == ["accepted"]
+    assert len(ids) == 2
+    assert ids[0] == ids[1]
+
+
+def test_a_relay_that_cannot_be_reached_loses_nobody(house: House):
+    three_readers(house)
+
+    class Unreachable(MemoryTransport):
+        def send(self, messages, hooks=None):
+            raise TransportError("connection refused")
+            yield
+
+    drain(house.runtime, Unreachable(), lane=Lane.BULK)
+
+    assert house.states() == ["queued"] * 3
+    assert house.drain() == 0
+    house.clock.pass_(minutes=2)
+    house.drain()
+    assert house.states() == ["accepted"] * 3
+    assert {each.attempt for each in house.all(Delivery)} == {1}
+
+
+def test_a_paused_issue_stands_still_and_goes_on(house: House):
+    issue_id = three_readers(house)
+    with house.runtime.session() as session:
+        public_id = session.get_one(Issue, issue_id).public_id
+        pause(session, find_issue(session, public_id), "ed", NOON)
+        session.commit()
+
+    assert house.drain() == 0
+
+    with house.runtime.session() as session:
+        resume(session, find_issue(session, public_id), "ed", NOON)
+        session.commit()
+    assert house.drain() == 3
+
+
+def test_what_is_cancelled_comes_with_the_next_issue(either_house: House):
+    house = either_house
+    issue_id = three_readers(house)
+    with house.runtime.session() as session:
+        public_id = session.get_one(Issue, issue_id).public_id
+        assert cancel(session, find_issue(session, public_id), "ed", NOON) == 3
+        session.commit()
+    assert house.drain() == 0
+
+    second = house.send()
+
+    assert house.states(second) == ["accepted"] * 3
+    assert house.issue_state(issue_id) == "cancelled"
+
+
+def test_what_comes_back_of_a_cancelled_issue_is_cancelled_too(house: House):
+    issue_id = three_readers(house)
+    with house.runtime.session() as session:
+        claim(session, Lane.BULK, issue_id, "worker", 1, NOON)
+        public_id = session.get_one(Issue, issue_id).public_id
+        cancel(session, find_issue(session, public_id), "ed", NOON)
+        session.query(Delivery).filter_by(leased_by="worker").update(
+            {"state": DeliveryState.QUEUED, "leased_by": None}
+        )
+        session.commit()
+
+    with house.runtime.session() as session:
+        finish(session, NOON)
+        session.commit()
+
+    assert house.states() == ["cancelled"] * 3
+
+
+def die_after_claiming(house: House, issue_id: int) -> tuple[Journal, list[int]]:
+    """Claim all as a worker that will be killed does; return its journal and the claimed ids."""
+    journal = Journal(journal_folder(house.runtime.settings))
+    with house.runtime.session() as session:
+        ids = claim(session, Lane.BULK, issue_id, journal.name, 10, NOON)
+        session.commit()
+    return journal, ids
+
+
+def test_a_dead_worker_leaves_each_delivery_in_the_state_its_journal_proves(either_house: House):
+    house = either_house
+    issue_id = three_readers(house)
+    journal, (heard, unheard, untouched) = die_after_claiming(house, issue_id)
+    journal.start(heard)
+    journal.reply(heard, Outcome(Fate.REPLIED, Step.CONTENT, Reply(250, ("2.0.0 ok",))))
+    journal.start(unheard)
+    journal.abandon()
+
+    with house.runtime.session() as session:
+        decided = recover(session, house.runtime.messages, journal_folder(house.runtime.settings), NOON)
+
+    assert decided == 3
+    assert house.states() == ["accepted", "uncertain", "queued"]
+    assert not list(journal_folder(house.runtime.settings).iterdir())
+    house.drain()
+    assert len(house.transport.sent) == 1
+    assert house.all(Delivery)[untouched - 1].state is DeliveryState.ACCEPTED
+
+
+def test_a_living_workers_leases_are_left_alone(house: House):
+    issue_id = three_readers(house)
+    journal, _ = die_after_claiming(house, issue_id)
+
+    with house.runtime.session() as session:
+        decided = recover(session, house.runtime.messages, journal_folder(house.runtime.settings), NOON)
+
+    assert decided == 0
+    assert house.states() == ["leased"] * 3
+    journal.close()
+
+
+def test_after_a_power_loss_what_has_no_line_may_have_been_sent(house: House):
+    issue_id = three_readers(house)
+    journal, _ = die_after_claiming(house, issue_id)
+    journal.abandon()
+    journal.path.write_text("boot another-boot-of-this-machine\n")
+
+    with house.runtime.session() as session:
+        recover(session, house.runtime.messages, journal_folder(house.runtime.settings), NOON)
+
+    assert house.states() == ["uncertain"] * 3
+
+
+def test_single_mails_overtake_an_issue_that_is_being_sent(house: House):
+    reader = house.reader(house.topic("energy"), name="first")
+    house.release("A new energy cable")
+    house.open()
+    with house.runtime.session() as session:
+        enqueue_single(
+            session, subscriber_id=reader, template="link", context={}, purpose_key="link:1",
+            language="en", now=NOON,
+        )  # fmt: skip
+        session.commit()
+
+    house.drain()
+
+    subjects = [
+        message_from_bytes(each.content, policy=policy.default)["Subject"] for each in house.transport.sent
+    ]
+    assert [each.startswith("Your link") for each in subjects] == [True, False]
+
+
+def test_the_same_purpose_is_mailed_once(either_house: House):
+    reader = either_house.reader(either_house.topic("energy"))
+    with either_house.runtime.session() as session:
+        first, second = (
+            enqueue_single(
+                session, subscriber_id=reader, template="link", context={}, purpose_key="link:1",
+                language="en", now=NOON,
+            )
+            for _ in range(2)
+        )  # fmt: skip
+        session.commit()
+
+    assert (first, second) == (True, False)
+    assert either_house.drain("single") == 1
