@@ -7,6 +7,9 @@ BIN := $(VENV)/bin
 PY := $(BIN)/python
 # Every package is pinned by hash, so nothing is left for pip to resolve.
 PIP_INSTALL := $(PY) -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes
+# For every Python from the oldest on: Debian 12 has 3.11.2, which needs more than 3.11.3 does.
+COMPILE := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url $(if $(UPGRADE),--upgrade)
 # Extra arguments: `make demo ARGS="--port 8080"`, `make test ARGS="-k outbox"`.
 ARGS ?=
 
@@ -45,10 +48,8 @@ browser: setup-dev
 	@PYTHONPATH=tests $(PY) -m servers.chromium
 
 lock: setup-dev ## pin the dependencies anew (UPGRADE=1 takes the newest versions)
-	$(BIN)/uv pip compile pyproject.toml --all-extras --group dev --generate-hashes --no-emit-index-url \
-		-o requirements-dev.txt --quiet $(if $(UPGRADE),--upgrade)
-	$(BIN)/uv pip compile pyproject.toml --generate-hashes --no-emit-index-url \
-		-c requirements-dev.txt -o requirements.txt --quiet $(if $(UPGRADE),--upgrade)
+	$(COMPILE) --all-extras --group dev -o requirements-dev.txt
+	$(COMPILE) -c requirements-dev.txt -o requirements.txt
 
 clean: ## remove .venv, node_modules and whatever else was made here, but not the demo's data
 	rm -rf $(VENV) node_modules test-output dist build htmlcov .coverage .coverage.* \

@@ -115,10 +115,11 @@ def test_lock_files_name_no_registry(name):
 
 @pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt"])
 def test_every_pinned_package_has_its_hashes(name):
-    entries = re.findall(r"^([\w.\[\]-]+==\S+)( \\\n {4}--hash)?", (ROOT / name).read_text("utf-8"), re.M)
+    pin = r"^([\w.\[\]-]+==\S+)(?: ; [^\\\n]+)?( \\\n {4}--hash)?"
+    entries = re.findall(pin, (ROOT / name).read_text("utf-8"), re.M)
 
     assert len(entries) > 20
-    assert [pin for pin, hashed in entries if not hashed] == []
+    assert [package for package, hashed in entries if not hashed] == []
 
 
 def test_every_mail_has_a_subject_a_text_and_a_page():
