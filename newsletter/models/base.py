@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import sqlite3
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 from flask_sqlalchemy import SQLAlchemy
 from flask_sqlalchemy.session import Session as FlaskSession
@@ -82,9 +82,13 @@ class WebSession(FlaskSession):
 
     def get_bind(self, *args: Any, **kwargs: Any) -> Engine | Connection:
         bind = super().get_bind(*args, **kwargs)
-        if isinstance(bind, Engine) and self.info.get("writes"):
-            return bind.execution_options(sqlite_begin="IMMEDIATE")
-        return bind
+        if not isinstance(bind, Engine) or not self.info.get("writes"):
+            return bind
+        # One and the same object for each session: with a new one at every call, the second
+        # statement would open a second connection and wait for the lock of the first.
+        if "writer" not in self.info:
+            self.info["writer"] = bind.execution_options(sqlite_begin="IMMEDIATE")
+        return cast("Engine", self.info["writer"])
 
 
 def insert_new(session: Session, model: type[Base]) -> Any:
