@@ -82,10 +82,12 @@ def envelope_commands(
 
 
 def _is_path(address: str) -> bool:
-    # Lone surrogates have no bytes to be sent as.
-    return (
-        _PATH.fullmatch(address) is not None and len(address.encode("utf-8", "replace")) <= _MAX_PATH_BYTES
-    ) and not any("\ud800" <= character <= "\udfff" for character in address)
+    if _PATH.fullmatch(address) is None:
+        return False
+    try:
+        return len(address.encode()) <= _MAX_PATH_BYTES
+    except UnicodeEncodeError:  # half of a surrogate pair has no bytes to be sent as
+        return False
 
 
 def _xtext(text: str) -> str:
