@@ -1,0 +1,101 @@
+"""Settings: every fault in one message, and nothing that a typo can hide."""
+
+from __future__ import annotations
+
+from dataclasses import FrozenInstanceError
+from pathlib import Path
+
+import pytest
+from house import ENVIRON
+
+from newsletter.errors import SettingsError
+from newsletter.settings import RelaySecurity, load_settings
+
+
+def faults_of(**changes: str | None) -> str:
+    environ = {name: value for name, value in {**ENVIRON, **changes}.items() if value is not None}
+    with pytest.raises(SettingsError) as caught:
+        load_settings(environ)
+    return str(caught.value)
+
+
+def test_every_missing_setting_is_named_in_one_message():
+    with pytest.raises(SettingsError) as caught:
+        load_settings({})
+
+    missing = [fault.split()[0] for fault in caught.value.faults]
+    assert missing == [
+        "NEWSLETTER_PUBLIC_URL",
+        "NEWSLETTER_SECRET_KEYS",
+        "NEWSLETTER_FROM_ADDRESS",
+        "NEWSLETTER_POSTAL_ADDRESS",
+        "NEWSLETTER_RELAY",
+    ]
+
+
+def test_several_faults_come_together():
+    message = faults_of(
+        NEWSLETTER_PUBLIC_URL="news.example.org", NEWSLETTER_SECRET_KEYS="short", NEWSLETTER_BIND="8000"
+    )
+
+    assert "NEWSLETTER_PUBLIC_URL is not a URL" in message
+    assert "NEWSLETTER_SECRET_KEYS has a key of fewer than 32 characters" in message
+    assert "NEWSLETTER_BIND is not host:port" in message
+
+
+def test_a_misspelt_setting_is_told_with_what_was_meant():
+    assert "did you mean NEWSLETTER_SITE_NAME?" in faults_of(NEWSLETTER_SITENAME="The Letter")
+
+
+@pytest.mark.parametrize(
+    ("url", "security", "port"),
+    [
+        ("smtp://relay.example.org", RelaySecurity.STARTTLS, 587),
+        ("smtps://relay.example.org", RelaySecurity.TLS, 465),
+        ("smtp://relay.example.org:25?tls=none", RelaySecurity.NONE, 25),
+        ("smtp://127.0.0.1:1025", RelaySecurity.NONE, 1025),
+        ("smtp://localhost:1025?tls=starttls", RelaySecurity.STARTTLS, 1025),
+    ],
+)
+def test_a_relay_off_this_machine_is_protected_unless_told_otherwise(url, security, port):
+    relay = load_settings({**ENVIRON, "NEWSLETTER_RELAY": url}).relay
+
+    assert (relay.security, relay.port) == (security, port)
+
+
+def test_a_password_with_reserved_characters_arrives_whole_and_is_not_shown():
+    relay = load_settings({**ENVIRON, "NEWSLETTER_RELAY": "smtp://ann:p%40ss%2Fword@relay.example.org"}).relay
+
+    assert relay.password == "p@ss/word"
+    assert "p@ss" not in repr(relay)
+
+
+@pytest.mark.parametrize(
+    "url", ["relay.example.org:587", "http://x", "smtp://", "smtp://a@b?tls=maybe", "smtp://h:99999"]
+)
+def test_a_relay_that_is_no_url_is_a_fault(url):
+    assert "NEWSLETTER_RELAY" in faults_of(NEWSLETTER_RELAY=url)
+
+
+def test_the_environment_wins_over_the_file(tmp_path: Path):
+    file = tmp_path / ".env"
+    file.write_text('NEWSLETTER_SITE_NAME="From the file"\nNEWSLETTER_TAGLINE=A line\n')
+
+    settings = load_settings({**ENVIRON, "NEWSLETTER_SITE_NAME": "From outside"}, file)
+
+    assert (settings.site_name, settings.tagline) == ("From outside", "A line")
+
+
+def test_an_unknown_time_zone_is_a_fault():
+    assert "NEWSLETTER_TIME_ZONE" in faults_of(NEWSLETTER_TIME_ZONE="Mars/Olympus")
+
+
+def test_half_a_dkim_key_is_a_fault():
+    assert "go together" in faults_of(NEWSLETTER_DKIM_SELECTOR="s1")
+
+
+def test_settings_cannot_be_changed():
+    settings = load_settings(ENVIRON)
+
+    with pytest.raises(FrozenInstanceError):
+        settings.site_name = "Another"  # type: ignore[misc]

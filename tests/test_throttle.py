@@ -1,0 +1,62 @@
+"""Limits: a burst, then evenly, whatever the clock does."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from house import House
+from hypothesis import given
+from hypothesis import strategies as st
+
+from newsletter.models import spend
+from newsletter.throttle import Bucket, Limit, take
+
+NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
+FIVE_A_MINUTE = Limit(burst=5, period_seconds=60)
+
+
+def test_a_burst_is_let_through_and_the_next_waits():
+    bucket: Bucket | None = None
+    waits = []
+    for _ in range(6):
+        bucket, wait = take(bucket, FIVE_A_MINUTE, NOON)
+        waits.append(wait)
+
+    assert waits == [0, 0, 0, 0, 0, 12]
+
+
+def test_who_waits_as_told_is_let_in():
+    empty = Bucket(0.0, NOON)
+
+    _, wait = take(empty, FIVE_A_MINUTE, NOON)
+
+    assert take(empty, FIVE_A_MINUTE, NOON + timedelta(seconds=wait))[1] == 0.0
+
+
+def test_a_clock_set_back_neither_fills_nor_empties():
+    bucket, wait = take(Bucket(2.0, NOON), FIVE_A_MINUTE, NOON - timedelta(hours=1))
+
+    assert wait == 0.0
+    assert bucket.level == 1.0
+
+
+@given(st.lists(st.integers(min_value=0, max_value=30), max_size=80))
+def test_never_more_than_a_burst_and_the_rate(gaps: list[int]):
+    bucket: Bucket | None = None
+    now, let_in = NOON, 0
+    for gap in gaps:
+        now += timedelta(seconds=gap)
+        bucket, wait = take(bucket, FIVE_A_MINUTE, now)
+        let_in += wait == 0.0
+
+    assert let_in <= FIVE_A_MINUTE.burst + (now - NOON).total_seconds() * FIVE_A_MINUTE.rate + 1e-6
+
+
+def test_a_limit_in_the_database_outlives_the_process(either_house: House):
+    def ask() -> float:
+        with either_house.runtime.session() as session:
+            wait = spend(session, "signup:192.0.2.0/24", Limit(2, 60), NOON)
+            session.commit()
+            return wait
+
+    assert [ask(), ask(), ask()] == [0.0, 0.0, 30.0]
