@@ -33,6 +33,21 @@ from newsletter.tokens import Tokens
 LATEST_DELIVERIES = 50
 
 
+@dataclass(frozen=True)
+class OfferedTopic:
+    """A topic as the sign-up page offers it."""
+
+    slug: str
+    name: str
+    description: str
+
+
+def offered_topics(session: Session) -> tuple[OfferedTopic, ...]:
+    """Return every topic in the order of the list's owner."""
+    topics = select(Topic.slug, Topic.name, Topic.description).order_by(Topic.position, Topic.name)
+    return tuple(OfferedTopic(*row) for row in session.execute(topics))
+
+
 class ReaderState(enum.StrEnum):
     """What a person is to the list. PENDING has only asked; ENDED has left, or never confirmed."""
 
