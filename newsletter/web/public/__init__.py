@@ -1,0 +1,9 @@
+"""The doors that visitors and readers use: signing up, confirming, choosing, leaving."""
+
+from __future__ import annotations
+
+# Importing the views registers them with the blueprint.
+from newsletter.web.public import choices, joining, leaving
+from newsletter.web.public.blueprint import public
+
+__all__ = ["choices", "joining", "leaving", "public"]

@@ -1,0 +1,87 @@
+"""What several public pages answer alike, and who is asking."""
+
+from __future__ import annotations
+
+import math
+from datetime import timedelta
+
+from flask import Response, make_response, redirect, render_template, request
+from flask_babel import ngettext
+from werkzeug.wrappers import Response as AnyResponse
+
+from newsletter.models import db
+from newsletter.subscriptions.bearer import LinkFault, address_hint
+from newsletter.subscriptions.consent import kept_address
+from newsletter.subscriptions.limits import visitor_wait
+from newsletter.subscriptions.unsubscribe import Left, make_undo_token
+from newsletter.web.extensions import runtime
+from newsletter.web.forms import LinkForm
+from newsletter.web.problems import problem
+from newsletter.web.security import client_address, guard_tokens
+
+UNDO_FOR = timedelta(days=1)
+
+
+def left_page(left: Left) -> Response:
+    """Say that somebody is off the list, with a way back for a day."""
+    parts = runtime()
+    now = parts.now()
+    undo_token = None
+    if left.ended_at is not None and now - left.ended_at < UNDO_FOR:
+        undo_token = make_undo_token(parts.tokens, left.public_id, left.ended_at, now)
+    page = render_template(
+        "web/unsubscribed.html", undo_token=undo_token, address_hint=address_hint(left.email)
+    )
+    return guard_tokens(make_response(page))
+
+
+def link_problem(fault: LinkFault, form: LinkForm | None = None) -> Response:
+    """Say kindly why a link cannot be used, and offer a new one."""
+    if form is None:
+        # The answer to a POST to a spoiled link: what was posted there is not for this form.
+        form = LinkForm(formdata=None)
+        form.problem.data = fault.value
+    page = render_template("web/link_problem.html", problem=fault.value, form=form.ready())
+    status = 422 if form.errors else 404 if fault is LinkFault.DAMAGED else 410
+    return guard_tokens(make_response(page, status))
+
+
+def guarded_redirect(target: str) -> AnyResponse:
+    """Redirect to (or from) a page whose URL holds a token, without leaking either."""
+    answer = redirect(target, code=303)
+    answer.headers["Referrer-Policy"] = "no-referrer"
+    answer.headers["Cache-Control"] = "no-store"
+    return answer
+
+
+def refuse_too_many() -> Response | None:
+    """Count this form; return the page to answer with when it was one too many."""
+    parts = runtime()
+    asking = client_address(request, parts.settings.trusted_proxies)
+    wait_seconds = visitor_wait(db.session(), parts.tokens, asking, parts.now())
+    if not wait_seconds:
+        return None
+    db.session.rollback()
+    minutes = math.ceil(wait_seconds / 60)
+    answer = problem(
+        429,
+        ngettext(
+            "Many forms came from your network in a short time. Please try again in a minute.",
+            "Many forms came from your network in a short time. Please try again in %(num)d minutes.",
+            minutes,
+        ),
+    )
+    answer.headers["Retry-After"] = str(math.ceil(wait_seconds))
+    return answer
+
+
+def stop_writing() -> None:
+    """Let go of the database's only write lock before a page is drawn."""
+    db.session.rollback()
+    db.session().info["writes"] = False
+
+
+def address_to_keep() -> str | None:
+    """Return what may be kept of the address of whoever is asking."""
+    settings = runtime().settings
+    return kept_address(client_address(request, settings.trusted_proxies), settings.ip_storage)
