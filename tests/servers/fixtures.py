@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from servers import processes
-from servers.chromium import FLAGS, ROOT, find_chromium
+from servers.chromium import FLAGS, ROOT, find_chromium, packaged_node
 from servers.postgresql import PostgreSQL, run_postgresql
 from servers.redis import run_redis
 from servers.smtp import SMTPSink, run_smtp_sink
@@ -81,6 +81,8 @@ def browser() -> Iterator[Browser]:
     from playwright.sync_api import sync_playwright
 
     chromium = find_chromium()
+    # The driver that Playwright brings wants libatomic, which a bare Debian lacks; this one does not.
+    os.environ.setdefault("PLAYWRIGHT_NODEJS_PATH", str(packaged_node()))
     with sync_playwright() as playwright:
         launched = playwright.chromium.launch(
             executable_path=chromium.program,
