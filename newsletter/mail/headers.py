@@ -1,9 +1,9 @@
 """Header fields, folded and encoded, in the one form that DKIM's relaxed rule leaves alone. Pure.
 
 Every field is `Name: value`, its value without runs of white space or blanks at its ends, folded
-at a single space, so that what is signed is what is sent but for the folds. Human text (a subject, a name) is made one line:
-line breaks and control characters become spaces. Machine text (addresses, URLs, ids) is refused
-with ValueError when it holds any: there they can only be a mistake or an attack.
+at a single space, so that what is signed is what is sent but for the folds. Human text (a subject,
+a name) is made one line: line breaks and control characters become spaces. Machine text (addresses,
+URLs, ids) is refused with ValueError when it holds any: there they can only be a mistake or an attack.
 """
 
 from __future__ import annotations

@@ -115,9 +115,13 @@ class TemplateSet:
             "wrap": wrap,
             "paragraphs": paragraphs,
         }
+        # Old mail programs know left and right only, not start and end.
+        start, end = ("right", "left") if locale.text_direction == "rtl" else ("left", "right")
         environment.globals |= {
             "language": str(locale).replace("_", "-"),
             "direction": locale.text_direction,
+            "start": start,
+            "end": end,
         }
         return environment
 
