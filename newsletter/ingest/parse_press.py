@@ -22,6 +22,7 @@ from newsletter.ingest.press_text import clean_lines
 from newsletter.ingest.press_wrap import unwrap
 
 SUMMARY_LENGTH = 240
+MAX_LINES = 50_000
 _SENTENCE_END = re.compile(r"[.!?…][\"'”’»)\]]*(?=\s)|[。！？][」』）]*")
 _DATELINE, _IN_TITLE, _BELOW = 4, 5, 6
 
@@ -55,7 +56,13 @@ def parse_press(text: str, name: str, today: date | None = None) -> PressRelease
     "About us" above the mark, or without any, belongs to the text. Raises ReleaseUnreadable when
     there is no title or no text.
     """
-    lines = unwrap(clean_lines(text), stands_alone)
+    cleaned = clean_lines(text)
+    if len(cleaned) > MAX_LINES:
+        reason = (
+            f"it has more than {MAX_LINES:,} lines; a release is shorter, so save only its text and try again"
+        )
+        raise ReleaseUnreadable(name, reason)
+    lines = unwrap(cleaned, stands_alone)
     head = read_head(lines)
     if not head.title:
         reason = "no title was found; put the headline on the first line, by itself, and try again"

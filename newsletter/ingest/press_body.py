@@ -121,6 +121,8 @@ def _paragraphs(lines: Sequence[Line]) -> list[str]:
             else None
         )
         text = even_bullet(line.text)
+        # The numbered paragraphs of a ministry are paragraphs, the numbered items of a list are items.
+        item = None if len(text) >= 120 and text[:1] not in "-" else item
         if item and item == before:
             made[-1] += "\n" + text
         elif not made or made[-1] != text:  # scraped pages say some lines twice

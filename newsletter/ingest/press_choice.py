@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from newsletter.ingest.press_dates import find_dates
 from newsletter.ingest.press_furniture import is_menu
 from newsletter.ingest.press_labels import NAME
-from newsletter.ingest.press_names import is_wire, organisation_score
+from newsletter.ingest.press_names import is_wire, looks_like_name, organisation_score
 from newsletter.ingest.press_shape import is_bullet, is_capitals, size, starts_small
 
 LONGEST_TITLE = 300
@@ -67,6 +67,8 @@ def _title_score(entry: Entry, entries: list[Entry], below: str) -> float:
     score -= 1.5 * max(0, organisation_score(entry.text) - 1)
     score -= 2 if words <= 4 and len(entry.text) >= 4 and entry.text.casefold() in below else 0
     score += 1 if sum(other.text.casefold() == entry.text.casefold() for other in entries) > 1 else 0
+    score -= 1 if looks_like_name(entry.text) else 0
+    score -= 2 if entry.by_date else 0
     score -= 4 if is_menu(entry.text.casefold()) else 0
     score -= 3 if len(entry.text) > LONGEST_TITLE else 0
     score -= 1 if entry.text.endswith(":") else 0
@@ -86,7 +88,14 @@ def best_publisher(rest: list[Entry], below: str, title: Entry | None, labelled:
         score -= 2 if is_wire(entry.text) else 0
         short = size(entry.text) <= 4 and title is not None and abs(entry.at - title.at) <= 2
         score += 1 if short and "," not in entry.text else 0
-        score += 1 if short and title is not None and entry.at == title.at + 1 and entry.text.istitle() else 0
+        beside = title is not None and abs(entry.at - title.at) == 1
+        score += 1 if looks_like_name(entry.text) else 0
+        score += 1 if beside and looks_like_name(entry.text) and len(rest) == 1 else 0
         scored.append((score, -number, entry))
     best = max(scored, key=lambda each: each[:2], default=None)
     return best[2] if best and best[0] >= (NAME if not best[2].named else 1) else None
+
+
+def best_part(name: str) -> str:
+    """Return the part of "Ministry of Health | Caring for Merrin" that is the name."""
+    return max(name.split(" | "), key=organisation_score)

@@ -54,6 +54,8 @@ def read_dateline(paragraph: str) -> Dateline | None:
         head = opening[: cut.end()].rstrip(" -–—:")
         if not head or size(head) > 14 or "|" in head:
             return None
+        if opening[cut.end() : cut.end() + 1] in ("/", "("):
+            continue  # "MOSCOW, October 23. /TASS/."
         dates = find_dates(head)
         agency = _agency(head)
         if (dates or agency) and _is_place(head, dates):

@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import lru_cache
 
 from newsletter.ingest.press_months import from_jalali, jalali_month, month_number
 
@@ -160,6 +161,10 @@ PATTERNS: tuple[tuple[str, re.Pattern[str], Reader], ...] = tuple(
 )
 
 
+_ASCII_WORD = re.compile(r"[a-z]{3,}")
+_ASCII_NUMBERS = re.compile(r"\d\s?[-./]\s?\d{1,2}\s?[-./]\s?\d")
+
+
 def fold_digits(text: str) -> str:
     """Return `text` in lower case with ASCII digits, every character in its place."""
     if text.isascii():
@@ -176,15 +181,25 @@ def _fold_char(char: str) -> str:
 
 def find_dates(text: str) -> list[FoundDate]:
     """Return the dates in the first few words of `text`, in their order, none inside another."""
-    folded = fold_digits(text[:_LOOK_AT])
+    return list(_find_dates(text[:_LOOK_AT]))
+
+
+@lru_cache(maxsize=4096)  # the stages ask for the same line in turn
+def _find_dates(text: str) -> tuple[FoundDate, ...]:
+    folded = fold_digits(text)
     if not any(char.isdigit() for char in folded):
-        return []
+        return ()
     found: list[FoundDate] = []
+    # Most lines with a number have no date: in ASCII two quick looks tell which patterns can fit at all.
+    named = not folded.isascii() or any(month_number(word) for word in _ASCII_WORD.findall(folded))
+    numbers = not folded.isascii() or _ASCII_NUMBERS.search(folded) is not None
     for _, pattern, reader in PATTERNS:
+        if not (named if "(?P<m>(?:" in pattern.pattern else numbers):
+            continue
         for start, end, parts in _hits(pattern, reader, folded):
             if all(end <= other.start or start >= other.end for other in found):
                 found.append(FoundDate(start, end, *parts))
-    return sorted(found, key=lambda each: each.start)
+    return tuple(sorted(found, key=lambda each: each.start))
 
 
 def _hits(pattern: re.Pattern[str], reader: Reader, text: str) -> Iterator[tuple[int, int, Parts]]:

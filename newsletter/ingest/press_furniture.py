@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from newsletter.ingest.press_dates import find_dates
 from newsletter.ingest.press_rules import RULES, Kind
@@ -12,6 +13,8 @@ from newsletter.ingest.press_words import MENU, SHARE, SHARE_FILLERS
 _SHORT = 400
 
 
+# One pattern that fits whatever any rule fits: most lines are text, and this says so in one go.
+_ANY = re.compile("|".join(f"(?:{pattern})" for _, _, pattern in RULES))
 _COMPILED = tuple((name, kind, re.compile(pattern)) for name, kind, pattern in RULES)
 
 _SEPARATORS = re.compile(r"\s*(?:[|¦·•›»>/,–—]|\s-\s|\t)\s*")
@@ -32,14 +35,14 @@ def kind_of(text: str) -> Kind:
     return name_and_kind(text)[1]
 
 
+@lru_cache(maxsize=4096)  # the stages ask for the same line in turn
 def name_and_kind(text: str) -> tuple[str, Kind]:
     """Return the name of the rule that `text` fits with the kind it says; ("text", TEXT) when none does."""
     if len(text) > _SHORT:
         return "text", Kind.TEXT
     low = text.casefold().strip()
-    for name, kind, pattern in _COMPILED:
-        if pattern.fullmatch(low):
-            return name, kind
+    if _ANY.fullmatch(low):
+        return next((name, kind) for name, kind, pattern in _COMPILED if pattern.fullmatch(low))
     if is_share_bar(low):
         return "share bar", Kind.FURNITURE
     if is_menu(low):
@@ -67,7 +70,7 @@ def is_menu(low: str) -> bool:
     if bare in MENU:
         return True
     parts = [part for part in _SEPARATORS.split(bare) if part]
-    if len(parts) >= 2 and all(part.strip(" .:") in MENU for part in parts):
+    if len(parts) >= 2 and all(part.strip(" .:") in MENU or part.isdigit() for part in parts):
         return True
     bars = [part.strip() for part in bare.split("|")]
     known = sum(part in MENU for part in bars)

@@ -6,7 +6,14 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from newsletter.ingest.press_choice import LONGEST_TITLE, Entry, best_publisher, best_title, join_headlines
+from newsletter.ingest.press_choice import (
+    LONGEST_TITLE,
+    Entry,
+    best_part,
+    best_publisher,
+    best_title,
+    join_headlines,
+)
 from newsletter.ingest.press_contacts import contact_lines
 from newsletter.ingest.press_dateline import read_dateline
 from newsletter.ingest.press_dates import FoundDate, find_dates
@@ -22,6 +29,7 @@ from newsletter.ingest.press_labels import (
     SPLIT,
     beside_dates,
     date_line,
+    is_time,
     weigh,
 )
 from newsletter.ingest.press_names import is_agency, organisation_score
@@ -31,6 +39,13 @@ from newsletter.ingest.press_text import Line
 
 _LONGEST_HEAD = 200
 _LEANS_ON_DATE = re.compile(r"\S\s(?:on|of|for|in|since|until|from|by|before|after|am|ab|le|el|vom|bis)\s\Z")
+_PERSON = r"(?:[A-Z][\w.’'-]+ ){1,3}[A-Z][\w’'-]+"
+_PEOPLE = re.compile(rf"{_PERSON}(?:,? and |, )(?:{_PERSON}(?:,? and |, |$))+")
+_HEADING = re.compile(
+    r"(?:key (?:takeaways|points|facts|findings)|summary|overview|highlights|main points"
+    r"|in brief|abstract|introduction|background):?",
+    re.IGNORECASE,
+)
 _DOMAIN = re.compile(r"\S+\.[a-z]{2,8}(?:\s\(.{1,12}\))?")
 
 
@@ -73,7 +88,7 @@ def read_head(lines: Sequence[Line]) -> Head:
 
 def _is_meta(text: str) -> bool:
     """Tell whether a line is furniture or carries the date, and so cannot begin the text."""
-    if kind_of(text) is not Kind.TEXT or date_line(text) is not None:
+    if kind_of(text) is not Kind.TEXT or date_line(text) is not None or is_time(text):
         return True
     return "|" in text and len(text) < 200 and bool(find_dates(text))
 
@@ -106,6 +121,14 @@ def _read_line(at: int, line: Line, head: Head) -> list[Entry] | None:
     labelled = _read_label(at, line, head)
     if labelled is not None:
         return labelled
+    if is_time(text) or _PEOPLE.fullmatch(text):
+        return None
+    return _read_plain(at, line, head)
+
+
+def _read_plain(at: int, line: Line, head: Head) -> list[Entry] | None:
+    """Read a line that is no date by itself and has no label."""
+    text = line.text
     kind = kind_of(text)
     if kind is not Kind.TEXT:
         # "PRESS RELEASE | 12 November 2025" and an embargo carry a date.
@@ -184,7 +207,7 @@ def _read_mixed(at: int, line: Line, dates: list[FoundDate], head: Head) -> list
     )
     parts = [part.strip(" ,") for part in SPLIT.split(rest) if part.strip(" ,")]
     for part in parts:
-        label = PUBLISHER_LABEL.match(part)
+        label = PUBLISHER_LABEL.search(part)
         if label:
             head.dates.append(weigh(line.text, dates))
             return _without_dates(at, line, part[label.end() :], head)
@@ -197,7 +220,7 @@ def _read_mixed(at: int, line: Line, dates: list[FoundDate], head: Head) -> list
     if headline and not by and "|" not in line.text and size(rest) >= 2:
         head.dates.append((EMBARGOED, dates[0]))
         return [Entry(at, line.text, line.gap)]
-    if by or named or (edge and size(rest) <= 4) or not parts:
+    if by or named or (edge and size(rest) <= (4 if "|" in line.text else 3)) or not parts:
         head.dates.append(weigh(line.text, dates))
         if named and not by:
             return [
@@ -215,13 +238,13 @@ def _choose(head: Head, entries: list[Entry], lines: Sequence[Line], meta_at: in
     """Choose the title and the publisher among `entries`; what else stands below the title leads the text."""
     below = " ".join(line.text for line in lines[head.body_at : head.body_at + 12])[:4000].casefold()
     entries = join_headlines(entries)
-    free = [entry for entry in entries if not entry.named and not entry.by_date]
-    title = None if head.title else best_title(free or [each for each in entries if not each.named], below)
+    free = [entry for entry in entries if not entry.named]
+    title = None if head.title else best_title(free, below)
     if title is not None:
         head.title = title.text
     rest = [entry for entry in entries if entry is not title]
     publisher = best_publisher(rest, below, title, head.title)
-    head.publisher = publisher.text if publisher else ""
+    head.publisher = best_part(publisher.text) if publisher else ""
     start = title.at if title else -1
     head.leads = [
         entry.text
@@ -241,4 +264,6 @@ def _leads(entry: Entry, head: Head, meta_at: int) -> bool:
         return False
     if entry.at < meta_at:
         return size(text) >= 5
+    if _HEADING.fullmatch(text):
+        return True
     return size(text) >= 3 and not (size(text) <= 5 and re.fullmatch(r"[^,]{2,30}, [^,.]{2,30}", text))

@@ -40,7 +40,7 @@ _LABELS: tuple[tuple[str, str], ...] = (
             r"|time)|created|datum|fecha|data"
             r"|дата(?: публикации)?|опубликовано|опубліковано|paskelbta|opublikowano"
             r"|veröffentlicht(?: am)?|publié le|publicado(?: el)?"
-            r"|発表日|公開日|掲載日|日付|时间|時間|日期|发布时间|發布日期|등록일|작성일|게시일"
+            r"|発表日|公開日|掲載日|日付|时间|時間|日期|发布时间|發布日期|등록일|송고시간|입력|기사입력|승인|작성일|게시일"
             r"|تاريخ|تاریخ|kcna date|release time|time)"
         ),
     ),
@@ -64,7 +64,12 @@ _LABELS: tuple[tuple[str, str], ...] = (
 LABELLED = tuple(
     (kind, re.compile(rf"{pattern}\s?(?:[:=：]|\s\|)\s?", re.IGNORECASE)) for kind, pattern in _LABELS
 )
-PUBLISHER_LABEL = next(pattern for kind, pattern in LABELLED if kind == "publisher")
+# Not only where a line begins: "2025-10-23 09:30 Source: X".
+PUBLISHER_LABEL = next(
+    re.compile(rf"(?<!\S){pattern}\s?[:=：]\s?", re.IGNORECASE)
+    for kind, pattern in _LABELS
+    if kind == "publisher"
+)
 DATE_WORD = {"date": PUBLISHED, "updated": UPDATED}
 _LOOSE_LABEL = tuple(
     (kind, re.compile(rf"(?:{pattern})\s", re.IGNORECASE)) for kind, pattern in _LABELS if kind in DATE_WORD
@@ -92,7 +97,7 @@ _NOISE = re.compile(
     r"|\b\d{1,2}\s?[ap]\.?m\b\.?|t\d\d:\d\d(?::\d\d)?(?:\.\d+)?z?"
     r"|[+-]\d\d:?\d\d\b|\b(?:gmt|utc|e[sd]?t|c[esd]?[sd]?t|p[sd]?t|ist|jst|kst|msk|bst|eest"
     r"|eet|cet|cest|z)\b(?:[+-]\d{1,2})?"
-    r"|\b(?:at|on|the|published|posted|released|issued|updated|last|modified|date|dated"
+    r"|\b(?:at|on|the|published|posted|released|issued|updated?|last|modified|date|dated"
     r"|as of|noon|midnight|local time"
     r"|(?:eastern|central|mountain|pacific|greenwich|moscow|standard|daylight|summer|mean) (?=.*time)"
     r"|о|в|у|по"
@@ -112,8 +117,8 @@ def stands_alone(text: str) -> bool:
     if any(pattern.match(text) for _, pattern in LABELLED) and size(text) <= 8:
         return True
     return (
-        organisation_score(text) >= NAME
-        and size(text) <= 9
+        size(text) <= 9
+        and organisation_score(text) >= NAME
         and not ends_question(text)
         and text[-1] not in ",;-"
     )
@@ -121,12 +126,17 @@ def stands_alone(text: str) -> bool:
 
 def date_line(text: str) -> tuple[int, FoundDate] | None:
     """Return the date of a line that is nothing but a date with its labels, and how much it says."""
-    if len(text) > 160:
+    if len(text) > 160 or size(text) > 16:
         return None
     dates = find_dates(text)
     if not dates or beside_dates(text, dates):
         return None
     return weigh(text, dates)
+
+
+def is_time(text: str) -> bool:
+    """Tell whether a line is nothing but a time of day."""
+    return len(text) <= 40 and any(char.isdigit() for char in text) and not beside_dates(text, [])
 
 
 def weigh(text: str, dates: list[FoundDate]) -> tuple[int, FoundDate]:

@@ -134,7 +134,9 @@ _MONTHS = _table()
 
 def month_number(word: str) -> int | None:
     """Return 1 to 12 for the name of a month in any of our languages, else None."""
-    return _MONTHS.get(_fold(word)) if 2 <= len(word) <= 14 else None
+    if word.isascii():
+        return _MONTHS.get(word.lower())
+    return _MONTHS.get(_fold(word)) if len(word) <= 14 else None
 
 
 def jalali_month(word: str) -> int | None:

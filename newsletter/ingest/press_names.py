@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from newsletter.ingest.press_shape import ends_sentence, size
 from newsletter.ingest.press_words import AGENCIES, ORGANISATIONS, VAGUE, words
@@ -24,6 +25,7 @@ _SMALL = words(
     """of the and for in on to a an at by & de la le les des du d et der die das und für von y e del
     della di do da dos i w na z ir och og van voor het en из и по в на при та з у"""
 )
+_ACRONYM = re.compile(r"[A-Z]{2,6}")
 # Desks inside an organisation, which say nothing about whose they are.
 _DESK = re.compile(
     r"(?:press|media|news|public|communications?|information|investor)(?: \w+){0,2} "
@@ -39,6 +41,11 @@ _HEADLINE_START = re.compile(
     r"|comment|announcement|conference"
     r"|meeting|visit|call|opening|launch|report)s?\b"
     r"|(?:how|why|what|when|where|who|on|new|no|as|after|before|with|more|about)\b)",
+    re.IGNORECASE,
+)
+_HEADLINE_END = re.compile(
+    r"\b(?:assessment|update|report|briefing|review|bulletin|summary|statement|conference|forecast|outlook|results"
+    r"|remarks|interview|communiqué|speech|call|visit|meeting|talks|agreement|summit|ceremony|exercise)s?\Z",
     re.IGNORECASE,
 )
 _VERBS = re.compile(
@@ -60,6 +67,7 @@ _VERBS = re.compile(
 )
 
 
+@lru_cache(maxsize=4096)
 def organisation_score(text: str) -> int:
     """Return how much `text` looks like the name of a publisher: 3 and more is a name, below 0 is none."""
     text = text.strip(" -–—|,:")
@@ -75,6 +83,7 @@ def organisation_score(text: str) -> int:
     score = 3 if known or ending or vague else 0
     score -= 2 if _DESK.fullmatch(text) else 0
     score += 4 if is_agency(text) else 0
+    score += 2 if _ACRONYM.fullmatch(text) else 0
     score += 3 if _LEGAL.search(text) else 0
     score += 1 if size(text) <= 6 else 0
     score -= _headline_signs(text, words)
@@ -89,12 +98,27 @@ def _headline_signs(text: str, words: list[str]) -> int:
         # In English a name has capitals throughout; elsewhere "užsienio reikalų ministerija" is usual.
         signs += 2 if all(word.isascii() for word in words) else 1
     signs += 3 if _HEADLINE_START.match(text) else 0
+    signs += 3 if _HEADLINE_END.search(text) else 0
     signs += 3 if _VERBS.search(text) else 0
     signs += 3 if ends_sentence(text) and not _LEGAL.search(text) and not is_initials(text) else 0
     signs += 2 if any(mark in text for mark in ("“", "”", '"', "?", "!", ": ", "、", "「", "：", "…")) else 0
     signs += 1 if any(char.isdigit() for char in text) else 0
     signs += 3 if size(text) > 14 else 0
     return signs
+
+
+def looks_like_name(text: str) -> bool:
+    """Tell whether every word of a short line that carries meaning has a capital, as in names."""
+    words = [
+        word for word in re.split(r"[\s\-–/]+", text) if word[:1].isalpha() and word.casefold() not in _SMALL
+    ]
+    cased = [word for word in words if word.lower() != word.upper()]
+    return (
+        size(text) <= 7
+        and bool(cased)
+        and all(word[0].isupper() for word in cased)
+        and not _VERBS.search(text)
+    )
 
 
 def is_initials(text: str) -> bool:

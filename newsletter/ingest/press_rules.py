@@ -32,7 +32,8 @@ RULES: tuple[tuple[str, Kind, str], ...] = (
         "end number",
         Kind.END,
         (
-            r"[-–—*\s(]*(?:30|0)[-–—*\s)]+|[-–—]\s?(?:30|0)\s?[-–—]?|n{4}|enditem|\(e\)"
+            r"[-–—*\s(]*(?:30|0)[-–—*\s)]+|[-–—]\s?(?:30|0)\s?[-–—]?|n{4}|end(?:item|it)(?:/\w{1,6})?"
+            r"|end\s\d{1,2}:\d{2}.{0,16}|\(e\)"
             r"|/{2,}\s*end[s]?\s*/{2,}|[（(〔【]?(?:了|完|以上|끝)[)）〕】]?"
             r"|[-–—* ]*end of (?:the )?(?:release|text"
             r"|statement|document|message)[-–—*. ]*"
@@ -196,6 +197,16 @@ RULES: tuple[tuple[str, Kind, str], ...] = (
         ),
     ),
     (
+        "credits",
+        Kind.WEAK,
+        (
+            r"[(\[](?:by|reporting|writing|editing|edited|compiled|written"
+            r"|additional reporting)\b[^()]{1,160}[)\]]"
+            r"|(?:reporting|writing|editing|edited|compiled|translated) by .{1,120}"
+            r"|(?:editor|editors|author|reporter|редактор|责任编辑|编辑|責任編輯|記者|기자)\s?[:：].{1,60}"
+        ),
+    ),
+    (
         "embargo",
         Kind.WEAK,
         (
@@ -208,7 +219,8 @@ RULES: tuple[tuple[str, Kind, str], ...] = (
         "notice",
         Kind.WEAK,
         (
-            r"(?:the )?(?:views|opinions) expressed.{0,300}|(?:this|the) (?:page|article|story|text"
+            r"[^.!?]{0,60}\bwebsites? can (?:also )?be accessed\b.{0,80}|(?:the )?(?:views"
+            r"|opinions) expressed.{0,300}|(?:this|the) (?:page|article|story|text"
             r"|content|document|material|site|release) (?:was|is|has been|may be|may) (?:last |first "
             r"|also |not |machine |automatically |originally |only )*(?:updated|published|posted|available"
             r"|modified|reproduced|distributed|provided|translated|printed)\b.{0,200}|(?:reproduction"

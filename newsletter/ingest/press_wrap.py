@@ -28,6 +28,8 @@ def wrap_width(lines: Sequence[Line]) -> int | None:
     width = lengths[max(0, len(lengths) - 1 - len(lengths) // 20)]
     if not _NARROWEST <= width <= _WIDEST:
         return None
+    if sum(len(line.text) > width + 20 for line in lines) * 20 > len(lines):
+        return None
     long_enough = [pair for pair in inner if len(pair[0].text) > width * 0.55]
     full = sum(_is_full(line.text, after.text, width) for line, after in long_enough)
     open_ends = sum(not ends_sentence(line.text) for line, _ in long_enough)
