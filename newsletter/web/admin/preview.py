@@ -180,7 +180,7 @@ def _send_context(session: Session, frequencies: list[Frequency], form: SendForm
         .where(Subscription.state == SubscriptionState.ACTIVE)
         .group_by(Subscription.frequency)
     )
-    chose = dict(counted.tuples().all())
+    chose = {Frequency(frequency): int(count) for frequency, count in counted}
     readers = None
     if frequencies:
         readers = count_readers(session, frequencies, current_sequence(session))

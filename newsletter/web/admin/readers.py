@@ -45,7 +45,10 @@ def reader(public_id: str) -> str:
             "what": mail.title or mail.template or "",
             "issue_public_id": mail.issue_public_id,
             "state": mail.state,
+            "attempt": mail.attempt,
             "at": mail.settled_at or mail.created_at,
+            "reply_code": mail.reply_code,
+            "status": mail.status,
             "reply_text": mail.reply_text,
         }
         for mail in found.deliveries

@@ -1,0 +1,213 @@
+"""A whole application on a database of each test's own, an editor, readers and releases."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+from werkzeug.test import TestResponse
+
+from newsletter.accounts.create import create_account
+from newsletter.accounts.passwords import hash_password
+from newsletter.app import create_app
+from newsletter.models import (
+    AdminUser,
+    Base,
+    Frequency,
+    Release,
+    ReleaseState,
+    ReleaseTopic,
+    Subscriber,
+    Subscription,
+    SubscriptionState,
+    Topic,
+    open_engine,
+    take_sequences,
+)
+from newsletter.settings import Settings, load_settings
+
+EMAIL = "editor@example.org"
+PASSWORD = "three quiet harbours"
+NOON = datetime(2025, 10, 23, 12, tzinfo=UTC)
+
+
+@dataclass
+class Clock:
+    """The time, moved by hand."""
+
+    at: datetime = NOON
+
+    def __call__(self) -> datetime:
+        return self.at
+
+    def pass_(self, **passed: float) -> None:
+        self.at += timedelta(**passed)
+
+
+@dataclass
+class Woken:
+    """Notes which lanes somebody asked to be drained."""
+
+    lanes: list[str] = field(default_factory=list)
+
+    def __call__(self, lane: str) -> None:
+        self.lanes.append(lane)
+
+
+@dataclass
+class House:
+    """What a test of the admin pages works with."""
+
+    app: Flask
+    settings: Settings
+    clock: Clock
+    woken: Woken
+    make_session: Callable[[], Session]
+
+    def browser(self) -> Browser:
+        return Browser(self.app.test_client(), self)
+
+    def signed_in(self, email: str = EMAIL, password: str = PASSWORD) -> Browser:
+        browser = self.browser()
+        answer = browser.sign_in(email, password)
+        assert answer.status_code == 303, answer.text
+        return browser
+
+    def topic(self, slug: str = "harbours") -> None:
+        with self.make_session() as session:
+            session.add(Topic(slug=slug, name=slug.capitalize(), created_at=NOON))
+            session.commit()
+
+    def release(
+        self, title: str = "A new quay", state: ReleaseState = ReleaseState.READY, topic: str = "harbours"
+    ) -> str:
+        """Add a release and return its public id."""
+        with self.make_session() as session:
+            made = Release(
+                title=title,
+                publisher="Port Authority",
+                published_at=NOON - timedelta(days=1),
+                language="en",
+                body_html=f"<p>{title} is open.</p>",
+                body_text=f"{title} is open.",
+                summary=f"{title} is open.",
+                content_hash=title,
+                state=state,
+                created_at=NOON,
+            )
+            under = session.scalars(select(Topic).where(Topic.slug == topic)).one()
+            made.topic_links = [ReleaseTopic(topic_id=under.id)]
+            session.add(made)
+            session.flush()
+            if state is ReleaseState.READY:
+                made.topic_links[0].sequence = take_sequences(session, 1)
+            session.commit()
+            return made.public_id
+
+    def reader(
+        self,
+        email: str = "reader@example.org",
+        topic: str = "harbours",
+        frequency: Frequency = Frequency.DAILY,
+    ) -> str:
+        """Add a reader of one topic and return their public id."""
+        with self.make_session() as session:
+            reader = Subscriber(email=email, email_key=email, created_at=NOON, confirmed_at=NOON)
+            session.add(reader)
+            session.flush()
+            under = session.scalars(select(Topic).where(Topic.slug == topic)).one()
+            session.add(
+                Subscription(
+                    subscriber_id=reader.id,
+                    topic_id=under.id,
+                    frequency=frequency,
+                    state=SubscriptionState.ACTIVE,
+                    created_at=NOON,
+                    confirmed_at=NOON,
+                )
+            )
+            session.commit()
+            return reader.public_id
+
+    def all(self, query: Any) -> list[Any]:
+        """Return what `query` selects: one value for each row."""
+        with self.make_session() as session:
+            return list(session.scalars(query))
+
+
+class Browser:
+    """A test client that fills in a form as a person does: with the token of the page before."""
+
+    def __init__(self, client: FlaskClient, house: House) -> None:
+        self.client = client
+        self.house = house
+
+    def get(self, path: str, **more: object) -> TestResponse:
+        return self.client.get(path, **more)  # type: ignore[arg-type]
+
+    def post(
+        self, path: str, data: dict[str, object] | None = None, page: str | None = None, **more: object
+    ) -> TestResponse:
+        """Post a form that is on `page` (the path itself when it is left out)."""
+        token = self.hidden(page or path, "csrf_token")
+        return self.client.post(path, data={"csrf_token": token, **(data or {})}, **more)  # type: ignore[arg-type]
+
+    def hidden(self, page: str, name: str) -> str:
+        found = re.search(rf'name="{name}"[^>]*value="([^"]*)"', self.client.get(page).text)
+        assert found, f"{page} has no hidden field {name}"
+        return found.group(1)
+
+    def sign_in(self, email: str = EMAIL, password: str = PASSWORD, **more: object) -> TestResponse:
+        data: dict[str, object] = {"email": email, "password": password}
+        return self.post("/admin/sign-in", {**data, **more})
+
+
+@pytest.fixture(scope="session")
+def stored_password() -> str:
+    return hash_password(PASSWORD)
+
+
+@pytest.fixture
+def house(tmp_path: Path, stored_password: str) -> Iterator[House]:
+    settings = load_settings(
+        {
+            "NEWSLETTER_PUBLIC_URL": "http://news.example.org",
+            "NEWSLETTER_SECRET_KEYS": "a key for tests that is long enough!",
+            "NEWSLETTER_FROM_ADDRESS": "news@example.org",
+            "NEWSLETTER_POSTAL_ADDRESS": "Harbour Road 1",
+            "NEWSLETTER_RELAY": "smtp://127.0.0.1:9",
+            "NEWSLETTER_DATA_DIR": str(tmp_path),
+            "NEWSLETTER_TRUSTED_PROXIES": "127.0.0.1/32",
+        }
+    )
+    engine = open_engine(settings.database)
+    Base.metadata.create_all(engine)
+    clock, woken = Clock(), Woken()
+    app = create_app(settings, now=clock, wake=woken)
+    made = House(app, settings, clock, woken, lambda: Session(engine))
+    with made.make_session() as session:
+        create_account(session, EMAIL, stored_password, "command line", NOON).must_change = False
+        session.commit()
+    yield made
+    engine.dispose()
+
+
+@pytest.fixture
+def editor(house: House) -> Browser:
+    """A browser in which the editor is signed in; those who test the door go through it instead."""
+    browser = house.browser()
+    with house.make_session() as session:
+        user = session.scalars(select(AdminUser)).one()
+        cookie_id = f"{user.public_id}:{user.session_key}"
+    with browser.client.session_transaction() as cookie:
+        cookie["_user_id"], cookie["seen_at"] = cookie_id, int(house.clock.at.timestamp())
+    return browser

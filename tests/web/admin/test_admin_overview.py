@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+from sqlalchemy import select
+
+from newsletter.mail.addresses import address_hash
+from newsletter.models import (
+    Delivery,
+    DeliveryState,
+    Heartbeat,
+    Lane,
+    ReleaseState,
+    SignupRequest,
+    Subscriber,
+    Suppression,
+    SuppressionReason,
+)
+
+
+def _add(house, *rows):
+    with house.make_session() as session:
+        session.add_all(rows)
+        session.commit()
+
+
+def test_an_empty_house_has_an_overview(editor):
+    page = editor.get("/admin/")
+
+    assert page.status_code == 200
+    assert "No issue yet" in page.text
+    assert "No worker has been seen for two minutes" in page.text
+
+
+def test_the_overview_counts(house, editor):
+    house.topic()
+    house.release()
+    house.release("Held one", ReleaseState.HELD)
+    house.reader("one@example.org")
+    house.reader("two@example.org")
+
+    page = " ".join(editor.get("/admin/").text.split())
+
+    assert "<dt>readers</dt><dd>2</dd>" in page
+    assert "<dt>release for the next digest</dt><dd>1</dd>" in page
+    assert "<dt>joined in 7 days</dt><dd>2</dd>" in page
+    assert "held for a person</a></dt><dd>1</dd>" in page
+
+
+def test_a_worker_that_was_seen_a_moment_ago_is_no_worry(house, editor):
+    beat = house.clock.at - timedelta(seconds=20)
+    _add(house, Heartbeat(name="host worker 1", kind="worker single", started_at=beat, seen_at=beat))
+    assert "No worker has been seen" not in editor.get("/admin/").text
+
+    house.clock.pass_(minutes=3)
+
+    page = editor.get("/admin/").text
+    assert "No worker has been seen for two minutes" in page
+    assert "host worker 1" in page
+
+
+def test_sign_ups_that_wait_are_a_warning(house, editor):
+    _add(house, SignupRequest(email="new@example.org", created_at=house.clock.at))
+    assert "sign-up has been waiting" not in editor.get("/admin/").text
+
+    house.clock.pass_(minutes=3)
+
+    assert "1 sign-up has been waiting for more than two minutes" in editor.get("/admin/").text
+
+
+def test_the_outbox_is_counted_by_state(house, editor):
+    due = house.clock.at - timedelta(minutes=5)
+    for state in (DeliveryState.QUEUED, DeliveryState.QUEUED, DeliveryState.DEFERRED):
+        _add(house, Delivery(lane=Lane.SINGLE, state=state, due_at=due, created_at=due))
+
+    page = " ".join(editor.get("/admin/").text.split())
+
+    assert re.search(r"queued</span></dt><dd>2</dd>", page)
+    assert re.search(r"deferred</span></dt><dd>1</dd>", page)
+    assert "5 minutes ago" in page
+
+
+def test_readers_are_found_and_shown(house, editor):
+    house.topic()
+    public_id = house.reader("One@example.org".lower())
+    house.reader("two@example.org")
+
+    assert "two@example.org" not in editor.get("/admin/readers?q=ONE").text
+    assert "one@example.org" not in editor.get("/admin/readers?state=ended").text
+    page = editor.get(f"/admin/readers/{public_id}").text
+    assert "one@example.org" in page
+    assert "Harbours" in page
+
+
+def test_a_reader_who_is_not_mailed_is_marked(house, editor):
+    house.topic()
+    public_id = house.reader()
+    tokens = house.app.extensions["newsletter"].tokens
+    (reader,) = house.all(select(Subscriber))
+    mark = address_hash(reader.email_key, tokens.derived_key("suppression"))
+    _add(house, Suppression(address_hash=mark, reason=SuppressionReason.HARD_BOUNCE, since=house.clock.at))
+
+    page = editor.get(f"/admin/readers/{public_id}").text
+    assert "No mail goes to this address since" in page
+    assert "hard bounce" in page

@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import select
+
+from newsletter.models import AuditEntry, Release, ReleaseState, ReleaseTopic
+
+
+def test_releases_are_found_by_title_case_aside(house, editor):
+    house.topic()
+    house.release("Pajūrio sveikata")
+    house.release("A new quay")
+
+    page = editor.get("/admin/releases?q=PAJŪRIO").text
+
+    assert "Pajūrio sveikata" in page
+    assert "A new quay" not in page
+
+
+def test_wildcards_in_a_search_are_themselves(house, editor):
+    house.topic()
+    house.release("Ferries are 100% full")
+    house.release("Nothing of the kind")
+
+    assert "Nothing of the kind" not in editor.get("/admin/releases?q=%25").text
+    assert "Ferries" not in editor.get("/admin/releases?q=_").text
+
+
+def test_releases_are_filtered_by_state_topic_and_day(house, editor):
+    house.topic("harbours")
+    house.topic("trains")
+    house.release("Held one", ReleaseState.HELD)
+    house.release("Night train", topic="trains")
+
+    assert "Night train" not in editor.get("/admin/releases?state=held").text
+    assert "Held one" not in editor.get("/admin/releases?topic=trains").text
+    assert "Night train" in editor.get("/admin/releases?since=2025-10-22").text
+    assert "Night train" not in editor.get("/admin/releases?since=2025-10-23").text
+
+
+def test_a_long_list_has_pages_that_hold_each_release_once(house, editor):
+    house.topic()
+    for number in range(53):
+        house.release(f"Release no. {number:02}.")
+
+    pages = [editor.get(f"/admin/releases?page={page}").text for page in (1, 2)]
+
+    shown = [[f"Release no. {number:02}.</a>" in page for number in range(53)] for page in pages]
+    assert [sum(row) for row in shown] == [50, 3]
+    assert all(first != second for first, second in zip(*shown, strict=True))
+
+
+def test_a_release_is_shown_whole(house, editor):
+    house.topic()
+    public_id = house.release("A new quay")
+
+    page = editor.get(f"/admin/releases/{public_id}").text
+
+    assert "<p>A new quay is open.</p>" in page
+    assert "No issue yet" in page
+
+
+@pytest.mark.parametrize(
+    ("action", "expected"),
+    [
+        ("hold", (ReleaseState.HELD, False, False)),
+        ("exclude", (ReleaseState.EXCLUDED, False, False)),
+        ("pin", (ReleaseState.READY, True, False)),
+        ("urgent", (ReleaseState.READY, False, True)),
+    ],
+)
+def test_a_button_changes_a_release_and_leads_back_to_the_list_as_it_was(house, editor, action, expected):
+    house.topic()
+    public_id = house.release()
+
+    answer = editor.post(
+        f"/admin/releases/{public_id}?q=quay&page=1", {"action": action}, page="/admin/releases"
+    )
+
+    assert (answer.status_code, answer.location) == (303, "/admin/releases?q=quay&page=1")
+    (release,) = house.all(select(Release))
+    assert (release.state, release.pinned, release.urgent) == expected
+    (entry,) = house.all(select(AuditEntry).where(AuditEntry.action == f"release.{action}"))
+    assert (entry.actor, entry.subject) == ("editor@example.org", public_id)
+    assert "A new quay" in editor.get(answer.location).text
+
+
+def test_a_release_that_becomes_ready_becomes_mailable(house, editor):
+    house.topic()
+    public_id = house.release(state=ReleaseState.HELD)
+    assert house.all(select(ReleaseTopic.sequence)) == [None]
+
+    path = f"/admin/releases/{public_id}"
+    answer = editor.post(f"{path}?back=release", {"action": "ready"}, page=path)
+
+    assert answer.location == path
+    assert house.all(select(ReleaseTopic.sequence)) == [1]
+
+
+def test_a_button_that_is_not_there_changes_nothing(house, editor):
+    house.topic()
+    public_id = house.release()
+
+    assert editor.post(f"/admin/releases/{public_id}", {"action": "burn"}).status_code == 400
+    assert editor.post("/admin/releases/nothing", {"action": "hold"}, page="/admin/").status_code == 404
