@@ -83,7 +83,7 @@ def choose_encoding(texts: Iterable[str]) -> Encoding:
         data = clean(text).encode("utf-8")
         bare = len(data) + 2 * len(_QP_UNSAFE.findall(data))
         quoted += bare + data.count(b"\n") + bare * len(_SOFT) // (_QP_ROOM + 1)
-        encoded += -(-len(data) // 57) * 78
+        encoded += -(-(len(data) + data.count(b"\n")) // 57) * 78
     return Encoding.BASE64 if encoded < quoted else Encoding.QUOTED_PRINTABLE
 
 
@@ -94,7 +94,7 @@ def encode_fragment(text: str, encoding: Encoding) -> bytes:
         return b""
     if not lines.endswith("\n"):
         lines += "\n"
-    return _quoted(lines) if encoding is Encoding.QUOTED_PRINTABLE else _base64(lines.encode("utf-8"))
+    return _quoted(lines) if encoding is Encoding.QUOTED_PRINTABLE else _base64(lines)
 
 
 def numbered(fragments: Iterable[bytes], encoding: Encoding) -> bytes:
@@ -113,9 +113,8 @@ def _number(at: int, encoding: Encoding) -> bytes:
 def decode_fragments(encoded: bytes | Iterable[bytes], encoding: Encoding) -> str:
     """Return the text of one fragment or of several joined ones, with LF line breaks."""
     joined = encoded if isinstance(encoded, bytes) else b"".join(encoded)
-    if encoding is Encoding.BASE64:
-        return binascii.a2b_base64(joined).decode("utf-8")
-    return binascii.a2b_qp(joined).replace(b"\r\n", b"\n").decode("utf-8")
+    data = binascii.a2b_base64(joined) if encoding is Encoding.BASE64 else binascii.a2b_qp(joined)
+    return data.replace(b"\r\n", b"\n").decode("utf-8")
 
 
 @dataclass(frozen=True, slots=True)
@@ -324,10 +323,14 @@ def _encode_lines(lines: _Lines, fields: Mapping[str, str], is_html: bool) -> by
     return encode_fragment("".join(filled), Encoding.BASE64)
 
 
-def _base64(data: bytes) -> bytes:
-    """Encode whole lines; spaces before the last line break make them a multiple of three bytes."""
+def _base64(lines: str) -> bytes:
+    """Encode whole lines; spaces before the last line break make them a multiple of three bytes.
+
+    Line breaks are CRLF inside as well: that is text's canonical form (RFC 2045, section 6.8).
+    """
+    data = lines.replace("\n", "\r\n").encode("utf-8")
     short = -len(data) % 3
-    return _base64_lines(data[:-1] + b" " * short + b"\n" if short else data)
+    return _base64_lines(data[:-2] + b" " * short + b"\r\n" if short else data)
 
 
 def _base64_lines(data: bytes) -> bytes:

@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from newsletter.mail.verp import (
+    LONGEST_ID,
+    parse_return_path,
+    parse_unsubscribe_address,
+    return_path,
+    unsubscribe_address,
+)
+
+KEY = b"k" * 32
+OLD = b"o" * 32
+IDS = st.from_regex(rf"[a-z0-9]{{1,{LONGEST_ID}}}", fullmatch=True)
+
+
+@given(IDS, st.sampled_from([str.upper, str.lower, str.swapcase, str.title]))
+def test_a_return_path_names_its_delivery_whatever_became_of_its_case(delivery_id, fold) -> None:
+    address = return_path(delivery_id, "bounces.example.org", KEY)
+
+    assert parse_return_path(fold(address), [KEY]) == delivery_id
+    assert len(address.partition("@")[0]) <= 64
+    assert re.fullmatch(r"b-[a-z0-9-]+-[a-z2-7]{16}@bounces\.example\.org", address)
+
+
+def test_an_id_with_hyphens_keeps_them() -> None:
+    delivery_id = "123e4567-e89b-12d3-a456-426614174000"
+
+    assert parse_return_path(return_path(delivery_id, "example.org", KEY), [KEY]) == delivery_id
+
+
+def test_a_return_path_may_come_in_angle_brackets_and_by_another_domain() -> None:
+    address = return_path("42", "example.org", KEY).replace("@example.org", "@forward.example.net")
+
+    assert parse_return_path(f" <{address}>\r\n", [KEY]) == "42"
+
+
+def test_a_return_path_made_with_an_older_key_is_still_ours() -> None:
+    address = return_path("42", "example.org", OLD)
+
+    assert parse_return_path(address, [KEY, OLD]) == "42"
+    assert parse_return_path(address, [KEY]) is None
+    assert parse_return_path(address, []) is None
+
+
+@given(st.data())
+def test_a_forged_return_path_proves_nothing(data) -> None:
+    address = return_path("4711", "example.org", KEY)
+    at = data.draw(st.integers(0, address.index("@") - 1))
+    letter = data.draw(st.sampled_from("abcdefghijklmnopqrstuvwxyz234567-"))
+
+    forged = address[:at] + letter + address[at + 1 :]
+
+    assert (parse_return_path(forged, [KEY]) is None) == (forged != address)
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["", "@", "b-@example.org", "b-42@example.org", "reader@example.org", "b-42-aaaaaaaaaaaaaaaa@", "<>"],
+)
+def test_other_addresses_are_nobodys_return_path(address: str) -> None:
+    assert parse_return_path(address, [KEY]) is None
+
+
+@given(st.text())
+def test_any_text_can_be_asked_about(text: str) -> None:
+    assert parse_return_path(text, [KEY]) is None
+    assert parse_unsubscribe_address(text, [KEY]) is None
+
+
+def test_an_unsubscribe_address_cannot_be_made_from_a_return_path() -> None:
+    bounce, leave = return_path("42", "example.org", KEY), unsubscribe_address("42", "example.org", KEY)
+
+    assert parse_unsubscribe_address(leave, [KEY]) == "42"
+    assert parse_return_path(leave, [KEY]) is None
+    assert parse_unsubscribe_address("u" + bounce[1:], [KEY]) is None
+
+
+@pytest.mark.parametrize(
+    "delivery_id", ["", "AbC", "a b", "a\r\nb", "a@b", "-a", "a" * (LONGEST_ID + 1), "ä"]
+)
+def test_an_id_that_would_not_survive_the_way_is_refused(delivery_id: str) -> None:
+    with pytest.raises(ValueError, match="delivery id"):
+        return_path(delivery_id, "example.org", KEY)
+
+
+def test_an_empty_key_signs_nothing() -> None:
+    with pytest.raises(ValueError, match="key"):
+        return_path("42", "example.org", b"")
