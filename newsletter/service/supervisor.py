@@ -211,10 +211,10 @@ class Supervisor:
         for child in self._children:
             if child.process is not None and child.runs:
                 child.process.terminate()
+        log.info("event=stopping grace_seconds=%g", self._grace_seconds)
         deadline = time.monotonic() + self._grace_seconds
-        asked = self._asked
         while any(child.runs for child in self._children):
-            if time.monotonic() > deadline or self._asked > asked:
+            if time.monotonic() > deadline or self._asked > 1:
                 self._kill()
                 break
             self._listen(0.2)
