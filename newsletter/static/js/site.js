@@ -2,8 +2,14 @@
 (() => {
   "use strict";
 
-  // A second click on a slow connection must not post twice: the button rests until the page changes.
-  // A name and value on the button still travel, so it is disabled only after the form is read.
+  // aria-disabled, not disabled: the pressed button's name and value must still travel.
+  const rest = (form, sent) => {
+    if (sent) form.dataset.sent = "yes";
+    else delete form.dataset.sent;
+    form.querySelectorAll("button").forEach((button) => button.setAttribute("aria-disabled", String(sent)));
+  };
+
+  // A second click on a slow connection must not post twice: the buttons rest until the page changes.
   document.addEventListener("submit", (event) => {
     const form = event.target;
     if (form.method !== "post") return;
@@ -11,17 +17,14 @@
       event.preventDefault();
       return;
     }
-    form.dataset.sent = "yes";
-    setTimeout(() => form.querySelectorAll("button").forEach((button) => button.setAttribute("aria-disabled", "true")), 0);
+    rest(form, true);
+    setTimeout(() => rest(form, false), 10000); // the network gave up and the page is still here
   });
 
   // Coming back by the browser's Back button shows the old page as it was left: wake the buttons.
   addEventListener("pageshow", (event) => {
     if (!event.persisted) return;
-    document.querySelectorAll("form[data-sent]").forEach((form) => {
-      delete form.dataset.sent;
-      form.querySelectorAll("button").forEach((button) => button.removeAttribute("aria-disabled"));
-    });
+    document.querySelectorAll("form[data-sent]").forEach((form) => rest(form, false));
   });
 
   // Filters apply as they are chosen; without this file there is a button for it.
