@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from newsletter.digest.issues import open_issue, prepare_step
+from newsletter.digest.issues import Preparer, open_issue
 from newsletter.ingest.parse_press import PressRelease
 from newsletter.ingest.store import add_release
 from newsletter.ingest.topics import add_topic
@@ -122,10 +122,10 @@ class House:
         return issue_id
 
     def prepare(self, issue_id: int) -> None:
-        more = True
+        preparer, more = Preparer(self.runtime.press, issue_id), True
         while more:
             with self.runtime.session() as session:
-                more = prepare_step(session, self.runtime.press, issue_id, self.clock())
+                more = preparer.step(session, self.clock())
                 session.commit()
 
     def drain(self, lane: str = "bulk") -> int:

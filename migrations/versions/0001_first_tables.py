@@ -70,10 +70,11 @@ def upgrade() -> None:
             nullable=False,
         ),
         sa.Column("to_sequence", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("from_sequence", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("prepared_to", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("created_by", sa.String(length=320), nullable=False),
-        sa.Column("request_key", sa.String(length=40), nullable=True),
         sa.Column("note", sa.Text(), nullable=False),
+        sa.Column("request_key", sa.String(length=40), nullable=True),
         sa.Column("is_test", sa.Boolean(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("started_at", sa.DateTime(timezone=True), nullable=True),
@@ -255,6 +256,21 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("issue_id", "language", "part", name=op.f("pk_fragment")),
     )
     op.create_table(
+        "issue_release",
+        sa.Column("issue_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("release_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["issue_id"], ["issue.id"], name=op.f("fk_issue_release_issue_id_issue"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["release_id"], ["release.id"], name=op.f("fk_issue_release_release_id_release")
+        ),
+        sa.PrimaryKeyConstraint("issue_id", "release_id", name=op.f("pk_issue_release")),
+    )
+    with op.batch_alter_table("issue_release", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_issue_release_release_id"), ["release_id"], unique=False)
+
+    op.create_table(
         "release_topic",
         sa.Column("release_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("topic_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -278,7 +294,7 @@ def upgrade() -> None:
         "rendition",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("issue_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("key_hash", sa.String(length=64), nullable=False),
+        sa.Column("key_hash", sa.String(length=32), nullable=False),
         sa.Column("key", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(
             ["issue_id"], ["issue.id"], name=op.f("fk_rendition_issue_id_issue"), ondelete="CASCADE"
@@ -443,49 +459,56 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_delivery")),
         sa.UniqueConstraint("issue_id", "subscriber_id", name=op.f("uq_delivery_issue_id_subscriber_id")),
-        sa.UniqueConstraint("recipient", "purpose_key", name=op.f("uq_delivery_recipient_purpose_key")),
         sa.UniqueConstraint(
             "subscriber_id", "purpose_key", name=op.f("uq_delivery_subscriber_id_purpose_key")
         ),
     )
     with op.batch_alter_table("delivery", schema=None) as batch_op:
-        batch_op.create_index("ix_delivery_claim", ["lane", "issue_id", "state", "due_at"], unique=False)
-        batch_op.create_index("ix_delivery_issue_id_state", ["issue_id", "state"], unique=False)
-        batch_op.create_index("ix_delivery_leased_by", ["leased_by"], unique=False)
-        batch_op.create_index(batch_op.f("ix_delivery_rendition_id"), ["rendition_id"], unique=False)
-        batch_op.create_index("ix_delivery_state_due_at", ["state", "due_at"], unique=False)
-
-    op.create_table(
-        "rendition_release",
-        sa.Column("rendition_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("release_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["release_id"], ["release.id"], name=op.f("fk_rendition_release_release_id_release")
-        ),
-        sa.ForeignKeyConstraint(
-            ["rendition_id"],
-            ["rendition.id"],
-            name=op.f("fk_rendition_release_rendition_id_rendition"),
-            ondelete="CASCADE",
-        ),
-        sa.PrimaryKeyConstraint("rendition_id", "release_id", name=op.f("pk_rendition_release")),
-    )
-    with op.batch_alter_table("rendition_release", schema=None) as batch_op:
-        batch_op.create_index("ix_rendition_release_release_id", ["release_id"], unique=False)
+        batch_op.create_index(
+            "ix_delivery_issue_id_state_due_at", ["issue_id", "state", "due_at"], unique=False
+        )
+        batch_op.create_index(
+            "ix_delivery_leased_by",
+            ["leased_by"],
+            unique=False,
+            sqlite_where=sa.text("leased_by IS NOT NULL"),
+            postgresql_where=sa.text("leased_by IS NOT NULL"),
+        )
+        batch_op.create_index(
+            "ix_delivery_single",
+            ["state", "due_at"],
+            unique=False,
+            sqlite_where=sa.text("lane = 'single'"),
+            postgresql_where=sa.text("lane = 'single'"),
+        )
+        batch_op.create_index(
+            "uq_delivery_recipient",
+            ["recipient", "purpose_key"],
+            unique=True,
+            sqlite_where=sa.text("recipient IS NOT NULL"),
+            postgresql_where=sa.text("recipient IS NOT NULL"),
+        )
     op.execute("INSERT INTO sequence_counter (id, value) VALUES (1, 0)")
 
 
 def downgrade() -> None:
-    with op.batch_alter_table("rendition_release", schema=None) as batch_op:
-        batch_op.drop_index("ix_rendition_release_release_id")
-
-    op.drop_table("rendition_release")
     with op.batch_alter_table("delivery", schema=None) as batch_op:
-        batch_op.drop_index("ix_delivery_state_due_at")
-        batch_op.drop_index(batch_op.f("ix_delivery_rendition_id"))
-        batch_op.drop_index("ix_delivery_leased_by")
-        batch_op.drop_index("ix_delivery_issue_id_state")
-        batch_op.drop_index("ix_delivery_claim")
+        batch_op.drop_index(
+            "uq_delivery_recipient",
+            sqlite_where=sa.text("recipient IS NOT NULL"),
+            postgresql_where=sa.text("recipient IS NOT NULL"),
+        )
+        batch_op.drop_index(
+            "ix_delivery_single",
+            sqlite_where=sa.text("lane = 'single'"),
+            postgresql_where=sa.text("lane = 'single'"),
+        )
+        batch_op.drop_index(
+            "ix_delivery_leased_by",
+            sqlite_where=sa.text("leased_by IS NOT NULL"),
+            postgresql_where=sa.text("leased_by IS NOT NULL"),
+        )
+        batch_op.drop_index("ix_delivery_issue_id_state_due_at")
 
     op.drop_table("delivery")
     with op.batch_alter_table("topic_rule", schema=None) as batch_op:
@@ -513,6 +536,10 @@ def downgrade() -> None:
         batch_op.drop_index("ix_release_topic_topic_id_sequence")
 
     op.drop_table("release_topic")
+    with op.batch_alter_table("issue_release", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_issue_release_release_id"))
+
+    op.drop_table("issue_release")
     op.drop_table("fragment")
     with op.batch_alter_table("consent_entry", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_consent_entry_subscriber_id"))

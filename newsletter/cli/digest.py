@@ -88,7 +88,7 @@ def send(
         return
     chosen = [Frequency(each) for each in frequencies]
     with parts.reading() as session:
-        readers = count_readers(session, chosen, current_sequence(session))
+        readers = count_readers(session, chosen, current_sequence(session), parts.now())
     if dry_run:
         print_json({"readers": readers, "frequencies": list(frequencies)})
         return

@@ -4,37 +4,35 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from newsletter import audit
-from newsletter.digest.compose import Catalogue
-from newsletter.digest.render import LANGUAGES, Press, mail_language, render_edition
-from newsletter.digest.select import audience, count_readers, floor, interests_of, load_catalogue, sent_before
+from newsletter.digest.render import LANGUAGES, Press, render_edition
+from newsletter.digest.select import MOST_KEPT, Audience, Chunk, Selector
 from newsletter.errors import StateConflict
 from newsletter.models import (
     Delivery,
     Fragment,
     Frequency,
     Issue,
+    IssueRelease,
     IssueState,
     Release,
     Rendition,
-    RenditionRelease,
-    Subscriber,
     Subscription,
     Topic,
     current_sequence,
     insert_new,
 )
-from newsletter.outbox.edition import Selection, release_ids, write_key
-from newsletter.outbox.enqueue import Addressee, enqueue_issue, enqueue_test
+from newsletter.outbox.edition import Selection, read_key, release_ids, write_key
+from newsletter.outbox.enqueue import enqueue_issue, enqueue_test
 
 # Readers whose deliveries are written by one transaction.
-CHUNK = 1000
+CHUNK = 20_000
 
 
 def open_issue(
@@ -50,21 +48,23 @@ def open_issue(
 
     Raises StateConflict when there is nothing new for anybody: an issue without releases is
     never sent. The same `request_key` again returns the issue that it opened before, so a form
-    sent twice sends once. Preparing follows (`prepare_step`). Commits nothing.
+    sent twice sends once. Preparing follows (`Preparer`). Commits nothing.
     """
     if request_key is not None:
         known = session.scalar(select(Issue).where(Issue.request_key == request_key))
         if known is not None:
             return known
-    chosen = sorted(set(frequencies), key=list(Frequency).index)
+    audience = Audience(tuple(sorted(set(frequencies), key=list(Frequency).index)), now)
     to_sequence = current_sequence(session)
-    if not chosen or not count_readers(session, chosen, to_sequence):
+    first = next((each for each in _with_something(session, audience, to_sequence)), None)
+    if first is None:
         raise StateConflict("There is nothing new for any reader of these frequencies, so nothing is sent.")
     issue = Issue(
         title=title or f"No. {_next_number(session)}",
-        frequencies=[str(each) for each in chosen],
+        frequencies=[str(each) for each in audience.frequencies],
         state=IssueState.PREPARING,
         to_sequence=to_sequence,
+        from_sequence=audience.floor(session) or 0,
         request_key=request_key,
         created_by=actor,
         created_at=now,
@@ -75,90 +75,92 @@ def open_issue(
     return issue
 
 
-def prepare_step(session: Session, press: Press, issue_id: int, now: datetime) -> bool:
-    """Prepare one chunk of an issue's readers; return whether more follow. The caller commits each.
-
-    The first step also renders the fragments. Deliveries, renditions and `covered_to` change in
-    one transaction, and `prepared_to` says how far it got: run again after a crash, or by two
-    workers, it goes on where it stopped and nobody is enqueued twice.
-    """
-    issue = session.scalars(select(Issue).where(Issue.id == issue_id).with_for_update()).one()
-    if issue.state is not IssueState.PREPARING:
-        return False
-    frequencies = [Frequency(each) for each in issue.frequencies]
-    catalogue = load_catalogue(session, floor(session, frequencies) or 0, issue.to_sequence)
-    if issue.prepared_to == 0:
-        _render(session, press, issue, catalogue.release_ids())
-    readers = audience(frequencies).with_only_columns(Subscription.subscriber_id)
-    chunk = session.scalars(
-        readers.where(Subscription.subscriber_id > issue.prepared_to)
-        .distinct()
-        .order_by(Subscription.subscriber_id)
-        .limit(CHUNK)
-    ).all()
-    if not chunk:
-        _start(session, issue, now)
-        return False
-    _prepare_chunk(session, issue, catalogue, chunk, now)
-    issue.prepared_to = chunk[-1]
-    return True
+def _with_something(session: Session, audience: Audience, to_sequence: int) -> Iterator[Chunk]:
+    selector = Selector(session, audience, to_sequence)
+    return (chunk for chunk in selector.chunks(session, CHUNK) if chunk.selections)
 
 
-def _prepare_chunk(
-    session: Session, issue: Issue, catalogue: Catalogue, chunk: Sequence[int], now: datetime
-) -> None:
-    frequencies = [Frequency(each) for each in issue.frequencies]
-    theirs = audience(frequencies).where(Subscription.subscriber_id.between(chunk[0], chunk[-1]))
-    # Locked, so that a reader's change of mind comes before or after this, never in the middle.
-    interests = interests_of(session.scalars(theirs.with_for_update()))
-    sent = sent_before(session, chunk)
-    languages = session.execute(
-        select(Subscriber.id, Subscriber.language).where(Subscriber.id.in_(chunk))
-    ).all()
-    language_of = {reader: mail_language(tag) for reader, tag in languages}
-    selections = {
-        reader: selection
-        for reader in chunk
-        if (selection := catalogue.compose(interests[reader], sent.get(reader, frozenset())))
-    }
-    renditions = _renditions(session, issue.id, set(selections.values()))
-    addressees = [
-        Addressee(reader, renditions[selection], language_of[reader])
-        for reader, selection in selections.items()
-    ]
-    enqueue_issue(session, issue.id, addressees, now)
+class Preparer:
+    """Prepares one issue, a chunk of readers at a time; keeps what it has composed between chunks."""
+
+    def __init__(self, press: Press, issue_id: int) -> None:
+        self._press = press
+        self._issue_id = issue_id
+        self._selector: Selector | None = None
+        self._renditions: dict[str, int] = {}
+
+    def step(self, session: Session, now: datetime) -> bool:
+        """Prepare one chunk; return whether more follow. The caller commits each.
+
+        The first step also renders the fragments. Deliveries, renditions and `covered_to` change
+        in one transaction, and `prepared_to` says how far it got: run again after a crash, or by
+        two workers, it goes on where it stopped and nobody is enqueued twice.
+        """
+        issue = session.scalars(select(Issue).where(Issue.id == self._issue_id).with_for_update()).one()
+        if issue.state is not IssueState.PREPARING:
+            return False
+        audience = Audience(tuple(Frequency(each) for each in issue.frequencies), issue.created_at)
+        if self._selector is None:
+            self._selector = Selector(session, audience, issue.to_sequence)
+        if issue.prepared_to == 0:
+            _render(session, self._press, issue, self._selector.catalogue.release_ids())
+        chunk = self._selector.chunk(session, issue.prepared_to, CHUNK)
+        if chunk is None:
+            _start(session, issue, now)
+            return False
+        self._enqueue(session, issue.id, chunk, now)
+        _mark_served(session, audience, chunk, issue.to_sequence)
+        issue.prepared_to = chunk.last
+        return True
+
+    def _enqueue(self, session: Session, issue_id: int, chunk: Chunk, now: datetime) -> None:
+        keys = {key for _, key in chunk.selections}
+        if len(self._renditions) > MOST_KEPT:
+            self._renditions.clear()
+        fresh = sorted(keys - self._renditions.keys())
+        self._renditions |= make_renditions(session, issue_id, fresh)
+        pairs = [(reader, self._renditions[key]) for reader, key in chunk.selections]
+        enqueue_issue(session, issue_id, pairs, LANGUAGES, now)
+
+
+def _mark_served(session: Session, audience: Audience, chunk: Chunk, to_sequence: int) -> None:
     session.execute(
         update(Subscription)
         .where(
-            Subscription.id.in_(theirs.with_only_columns(Subscription.id)),
-            Subscription.covered_to < issue.to_sequence,
+            audience.condition(),
+            Subscription.subscriber_id > chunk.after,
+            Subscription.subscriber_id <= chunk.last,
+            Subscription.covered_to < to_sequence,
         )
-        .values(covered_to=issue.to_sequence)
+        .values(covered_to=to_sequence)
         .execution_options(synchronize_session=False)
     )
 
 
-def _renditions(session: Session, issue_id: int, selections: set[Selection]) -> Mapping[Selection, int]:
-    """Return the id of each selection's rendition, made if it is new."""
-    by_hash = {_hash(write_key(each)): each for each in selections}
-    for key_hash, selection in by_hash.items():
-        fresh = insert_new(session, Rendition).values(
-            issue_id=issue_id, key_hash=key_hash, key=write_key(selection)
+def make_renditions(session: Session, issue_id: int, keys: Sequence[str]) -> Mapping[str, int]:
+    """Return the id of each key's rendition, made if it is new. Commits nothing."""
+    if not keys:
+        return {}
+    rows = [{"issue_id": issue_id, "key_hash": _hash(key), "key": key} for key in keys]
+    made = insert_new(session, Rendition).returning(Rendition.key, Rendition.id)
+    found = {key: rendition_id for key, rendition_id in session.execute(made, rows)}
+    missing = [key for key in keys if key not in found]
+    for at in range(0, len(missing), 500):
+        part = [_hash(key) for key in missing[at : at + 500]]
+        rest = select(Rendition.key, Rendition.id).where(
+            Rendition.issue_id == issue_id, Rendition.key_hash.in_(part)
         )
-        rendition_id = session.scalar(fresh.returning(Rendition.id))
-        if rendition_id is not None:
-            rows = [{"rendition_id": rendition_id, "release_id": each} for each in release_ids(selection)]
-            session.execute(insert_new(session, RenditionRelease), rows)
-    found = session.execute(
-        select(Rendition.key_hash, Rendition.id).where(
-            Rendition.issue_id == issue_id, Rendition.key_hash.in_(by_hash)
-        )
+        found |= {key: rendition_id for key, rendition_id in session.execute(rest)}
+    brought = {each for key in keys for each in release_ids(read_key(key))}
+    session.execute(
+        insert_new(session, IssueRelease),
+        [{"issue_id": issue_id, "release_id": each} for each in sorted(brought)],
     )
-    return {by_hash[key_hash]: rendition_id for key_hash, rendition_id in found}
+    return found
 
 
 def _hash(key: str) -> str:
-    return hashlib.sha256(key.encode()).hexdigest()
+    return hashlib.blake2b(key.encode(), digest_size=16).hexdigest()
 
 
 def _render(session: Session, press: Press, issue: Issue, shown: Iterable[int]) -> None:
@@ -217,7 +219,8 @@ def send_test(
     session.flush()
     shown = release_ids(selection)
     _render(session, press, issue, shown)
-    rendition_id = _renditions(session, issue.id, {selection})[selection]
+    key = write_key(selection)
+    rendition_id = make_renditions(session, issue.id, [key])[key]
     enqueue_test(session, issue, rendition_id, recipient, f"test:{secrets.token_hex(8)}", now)
     audit.record(session, actor, "issue.test", issue.public_id, now, releases=len(shown))
     return issue

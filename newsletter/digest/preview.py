@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from newsletter.digest.compose import Interest
 from newsletter.digest.render import LANGUAGES, Press, render_edition
-from newsletter.digest.select import audience, count_readers, interests_of, load_catalogue, sent_before
+from newsletter.digest.select import Audience, count_readers, interests_of_reader, load_catalogue, sent_before
 from newsletter.errors import NotFound
 from newsletter.models import (
     Frequency,
@@ -20,7 +20,6 @@ from newsletter.models import (
     ReleaseState,
     ReleaseTopic,
     Subscriber,
-    Subscription,
     Topic,
     current_sequence,
 )
@@ -65,7 +64,7 @@ def preview(
     NotFound for an unknown reader or topic.
     """
     to_sequence = current_sequence(session)
-    chosen, is_sample = _choose(session, frequencies, to_sequence, topics, reader)
+    chosen, is_sample = _choose(session, frequencies, to_sequence, topics, reader, now)
     if not chosen:
         return None
     releases = session.scalars(select(Release).where(Release.id.in_(release_ids(chosen)))).all()
@@ -85,7 +84,7 @@ def preview(
         html_bytes=edition.html_bytes(key),
         releases=sorted(releases, key=lambda each: order[each.id]),
         selection=chosen,
-        readers=count_readers(session, frequencies, to_sequence),
+        readers=count_readers(session, frequencies, to_sequence, now),
         is_sample=is_sample,
     )
 
@@ -96,15 +95,15 @@ def _choose(
     to_sequence: int,
     topics: Sequence[str],
     reader: str | None,
+    now: datetime,
 ) -> tuple[Selection, bool]:
     """Return what to show, and whether it is a sample of older releases."""
     if reader is not None:
         subscriber = session.scalar(select(Subscriber).where(Subscriber.email_key == reader))
         if subscriber is None:
             raise NotFound("Nobody with this address is on the list.")
-        theirs = audience(frequencies).where(Subscription.subscriber_id == subscriber.id)
-        interests = interests_of(session.scalars(theirs)).get(subscriber.id, [])
-        sent = sent_before(session, [subscriber.id]).get(subscriber.id, set())
+        interests = interests_of_reader(session, Audience(tuple(frequencies), now), subscriber.id)
+        sent = sent_before(session, subscriber.id, subscriber.id).get(subscriber.id, set())
     else:
         served = _last_served(session, frequencies)
         frequency = frequencies[0] if frequencies else Frequency.WEEKLY

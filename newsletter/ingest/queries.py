@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, exists, func, select
+from sqlalchemy import ColumnElement, exists, func, or_, select
 from sqlalchemy.orm import Session, selectinload
 
 from newsletter.errors import NotFound
@@ -13,11 +13,11 @@ from newsletter.models import (
     NOT_SENT,
     Delivery,
     Issue,
+    IssueRelease,
+    IssueState,
     Release,
     ReleaseState,
     ReleaseTopic,
-    Rendition,
-    RenditionRelease,
     Topic,
 )
 from newsletter.models.paging import Page, contains, paged
@@ -73,10 +73,9 @@ def count_releases(session: Session) -> Mapping[ReleaseState, int]:
 def carried(session: Session, release_ids: Collection[int]) -> set[int]:
     """Return those of `release_ids` that a digest has been made with (tests aside)."""
     query = (
-        select(RenditionRelease.release_id)
-        .join(Rendition, Rendition.id == RenditionRelease.rendition_id)
-        .join(Issue, Issue.id == Rendition.issue_id)
-        .where(RenditionRelease.release_id.in_(release_ids), Issue.is_test.is_(False), _sent_to_somebody())
+        select(IssueRelease.release_id)
+        .join(Issue, Issue.id == IssueRelease.issue_id)
+        .where(IssueRelease.release_id.in_(release_ids), Issue.is_test.is_(False), _sent())
         .distinct()
     )
     return set(session.scalars(query))
@@ -84,14 +83,12 @@ def carried(session: Session, release_ids: Collection[int]) -> set[int]:
 
 def issues_with(session: Session, release_id: int) -> Sequence[Issue]:
     """Return the issues that carried a release to somebody, the newest first."""
-    renditions = (
-        select(Rendition.issue_id)
-        .join(RenditionRelease, RenditionRelease.rendition_id == Rendition.id)
-        .where(RenditionRelease.release_id == release_id, _sent_to_somebody())
-    )
-    query = select(Issue).where(Issue.id.in_(renditions), Issue.is_test.is_(False))
+    carrying = select(IssueRelease.issue_id).where(IssueRelease.release_id == release_id)
+    query = select(Issue).where(Issue.id.in_(carrying), Issue.is_test.is_(False), _sent())
     return session.scalars(query.order_by(Issue.id.desc())).all()
 
 
-def _sent_to_somebody() -> ColumnElement[bool]:
-    return exists().where(Delivery.rendition_id == Rendition.id, Delivery.state.not_in(NOT_SENT))
+def _sent() -> ColumnElement[bool]:
+    """Whether an issue went to somebody: a cancelled one did if it was stopped half-way."""
+    reached = exists().where(Delivery.issue_id == Issue.id, Delivery.state.not_in(NOT_SENT))
+    return or_(Issue.state != IssueState.CANCELLED, reached)

@@ -18,7 +18,7 @@ from typing import Protocol
 from sqlalchemy import delete, exists, select
 from sqlalchemy.orm import Session
 
-from newsletter.digest.issues import prepare_step
+from newsletter.digest.issues import Preparer
 from newsletter.models import Delivery, Issue, IssueState, Lane, SignupRequest, ThrottleBucket
 from newsletter.outbox.lease import WAITING, issues_to_send
 from newsletter.outbox.record import finish, recover
@@ -115,9 +115,9 @@ def _prepare_issues(engine: Engine) -> None:
         preparing = session.scalars(select(Issue.id).where(Issue.state == IssueState.PREPARING)).all()
         session.rollback()
         for issue_id in preparing:
-            more = True
+            preparer, more = Preparer(runtime.press, issue_id), True
             while more and time.monotonic() < until and not engine.stopping():
-                more = prepare_step(session, runtime.press, issue_id, runtime.now())
+                more = preparer.step(session, runtime.now())
                 session.commit()
             log.info("event=issue_prepared issue=%d whole=%s", issue_id, not more)
     if preparing:

@@ -6,8 +6,8 @@ from newsletter.models.account import AdminUser, AuditEntry
 from newsletter.models.base import Base, WebSession, db, insert_new, open_engine, tune
 from newsletter.models.bounce import Suppression, SuppressionReason
 from newsletter.models.consent import ConsentAct, ConsentEntry
-from newsletter.models.delivery import NOT_SENT, UNSETTLED, Delivery, DeliveryState, Lane
-from newsletter.models.issue import Fragment, Issue, IssueState, Rendition, RenditionRelease
+from newsletter.models.delivery import NOT_SENT, UNSETTLED, Delivery, DeliveryState, Lane, is_single
+from newsletter.models.issue import Fragment, Issue, IssueRelease, IssueState, Rendition
 from newsletter.models.operation import Heartbeat, ThrottleBucket, spend
 from newsletter.models.release import (
     Release,
@@ -36,13 +36,13 @@ __all__ = [
     "Frequency",
     "Heartbeat",
     "Issue",
+    "IssueRelease",
     "IssueState",
     "Lane",
     "Release",
     "ReleaseState",
     "ReleaseTopic",
     "Rendition",
-    "RenditionRelease",
     "RuleField",
     "RuleMatch",
     "SequenceCounter",
@@ -59,6 +59,7 @@ __all__ = [
     "current_sequence",
     "db",
     "insert_new",
+    "is_single",
     "open_engine",
     "spend",
     "take_sequences",

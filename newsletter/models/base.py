@@ -9,7 +9,18 @@ from typing import Any, cast
 
 from flask_sqlalchemy import SQLAlchemy
 from flask_sqlalchemy.session import Session as FlaskSession
-from sqlalchemy import BigInteger, DateTime, Dialect, Engine, Enum, Integer, MetaData, create_engine, event
+from sqlalchemy import (
+    BigInteger,
+    DateTime,
+    Dialect,
+    Engine,
+    Enum,
+    Integer,
+    MetaData,
+    Select,
+    create_engine,
+    event,
+)
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.engine import Connection
@@ -91,14 +102,19 @@ class WebSession(FlaskSession):
         return cast("Engine", self.info["writer"])
 
 
-def insert_new(session: Session, model: type[Base]) -> Any:
+def insert_new(
+    session: Session, model: type[Base], select_from: tuple[list[str], Select[Any]] | None = None
+) -> Any:
     """Return an INSERT for `model` that leaves a row alone when it is there already.
 
     The same words on both databases: ON CONFLICT DO NOTHING, whatever the unique constraint.
+    `select_from` are columns and the query that fills them.
     """
     dialect = session.get_bind().dialect.name
-    make = sqlite_insert if dialect == "sqlite" else postgresql_insert
-    return make(model).on_conflict_do_nothing()
+    statement = (sqlite_insert if dialect == "sqlite" else postgresql_insert)(model)
+    if select_from is not None:
+        statement = statement.from_select(*select_from)
+    return statement.on_conflict_do_nothing()
 
 
 db = SQLAlchemy(model_class=Base, disable_autonaming=True, session_options={"class_": WebSession})

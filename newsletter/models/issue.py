@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from datetime import datetime
 
-from sqlalchemy import JSON, ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint
+from sqlalchemy import JSON, ForeignKey, LargeBinary, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from newsletter.models.base import Base, BigId, UTCDateTime, choice, new_public_id
@@ -39,6 +39,8 @@ class Issue(Base):
     frequencies: Mapped[list[str]] = mapped_column(JSON)
     state: Mapped[IssueState] = mapped_column(choice(IssueState, "issue_state"), index=True)
     to_sequence: Mapped[int] = mapped_column(BigId)
+    # The lowest `covered_to` among its readers when it was opened: where cancelling goes back to.
+    from_sequence: Mapped[int] = mapped_column(BigId, default=0)
     # The last subscriber id whose chunk is prepared: where preparing goes on after a crash.
     prepared_to: Mapped[int] = mapped_column(BigId, default=0)
     created_by: Mapped[str] = mapped_column(String(320), default="")
@@ -69,24 +71,25 @@ class Fragment(Base):
 
 
 class Rendition(Base):
-    """The ordered releases of one selection. `key` is "topic:release,release;topic:release"."""
+    """The ordered releases of one selection; `key` is written by outbox/edition.py.
+
+    A message's body is a join of fragments, so a million different selections are a million
+    short rows and no more.
+    """
 
     __tablename__ = "rendition"
     __table_args__ = (UniqueConstraint("issue_id", "key_hash"),)
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     issue_id: Mapped[int] = mapped_column(ForeignKey("issue.id", ondelete="CASCADE"))
-    key_hash: Mapped[str] = mapped_column(String(64))
+    key_hash: Mapped[str] = mapped_column(String(32))
     key: Mapped[str] = mapped_column(Text)
 
 
-class RenditionRelease(Base):
-    """One release of a rendition, so that "who was sent this?" is a join."""
+class IssueRelease(Base):
+    """A release that an issue brought to at least one reader."""
 
-    __tablename__ = "rendition_release"
-    __table_args__ = (Index("ix_rendition_release_release_id", "release_id"),)
+    __tablename__ = "issue_release"
 
-    rendition_id: Mapped[int] = mapped_column(
-        ForeignKey("rendition.id", ondelete="CASCADE"), primary_key=True
-    )
-    release_id: Mapped[int] = mapped_column(ForeignKey("release.id"), primary_key=True)
+    issue_id: Mapped[int] = mapped_column(ForeignKey("issue.id", ondelete="CASCADE"), primary_key=True)
+    release_id: Mapped[int] = mapped_column(ForeignKey("release.id"), primary_key=True, index=True)

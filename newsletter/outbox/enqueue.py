@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import json
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
+from sqlalchemy import ARRAY, BigInteger, ColumnElement, Integer, case, cast, func, literal, select
 from sqlalchemy.orm import Session
 
-from newsletter.models import Delivery, DeliveryState, Issue, Lane, insert_new
+from newsletter.models import Delivery, DeliveryState, Issue, Lane, Subscriber, insert_new
 
 
 def enqueue_single(
@@ -60,33 +62,47 @@ def enqueue_test(
     )
 
 
-class Addressee(NamedTuple):
-    """Who gets which rendition, in which language."""
-
-    subscriber_id: int
-    rendition_id: int
-    language: str
-
-
-def enqueue_issue(session: Session, issue_id: int, addressees: Iterable[Addressee], now: datetime) -> int:
+def enqueue_issue(
+    session: Session,
+    issue_id: int,
+    pairs: Sequence[tuple[int, int]],
+    languages: Sequence[str],
+    now: datetime,
+) -> int:
     """Enqueue an issue for a chunk of readers; return how many deliveries are new.
 
-    An issue and subscriber have one delivery, whoever asks and however often. Commits nothing.
+    `pairs` are subscriber ids and rendition ids. A reader whose language is not among
+    `languages` is written to in the first of them. An issue and subscriber have one delivery,
+    whoever asks and however often. Commits nothing.
     """
-    rows = [
-        {
-            "lane": Lane.BULK,
-            "issue_id": issue_id,
-            "subscriber_id": each.subscriber_id,
-            "rendition_id": each.rendition_id,
-            "language": each.language,
-            "state": DeliveryState.QUEUED,
-            "due_at": now,
-            "attempt": 0,
-            "created_at": now,
-        }
-        for each in addressees
-    ]
-    if not rows:
+    if not pairs:
         return 0
-    return len(list(session.scalars(insert_new(session, Delivery).returning(Delivery.id), rows)))
+    readers, renditions = _rows_of(session, pairs)
+    language = case((Subscriber.language.in_(languages), Subscriber.language), else_=languages[0])
+    columns: dict[str, Any] = {
+        "lane": literal(Lane.BULK, Delivery.lane.type),
+        "issue_id": literal(issue_id),
+        "subscriber_id": Subscriber.id,
+        "rendition_id": renditions,
+        "language": language,
+        "state": literal(DeliveryState.QUEUED, Delivery.state.type),
+        "due_at": literal(now, Delivery.due_at.type),
+        "attempt": literal(0),
+        "created_at": literal(now, Delivery.created_at.type),
+    }
+    chosen = select(*columns.values()).where(Subscriber.id == readers, Subscriber.erased_at.is_(None))
+    fresh = insert_new(session, Delivery, select_from=(list(columns), chosen))
+    return session.connection().execute(fresh).rowcount
+
+
+def _rows_of(
+    session: Session, pairs: Sequence[tuple[int, int]]
+) -> tuple[ColumnElement[int], ColumnElement[int]]:
+    """Return `pairs` as the two columns of a table in the statement: one parameter for thousands of rows."""
+    if session.get_bind().dialect.name == "sqlite":
+        table = func.json_each(json.dumps(pairs)).table_valued("value", name="pairs")
+        first, second = (cast(func.json_extract(table.c.value, f"$[{at}]"), Integer) for at in (0, 1))
+        return first, second
+    columns = [literal([pair[at] for pair in pairs], ARRAY(BigInteger)) for at in (0, 1)]
+    rows = func.unnest(*columns).table_valued("subscriber_id", "rendition_id").render_derived(name="pairs")
+    return rows.c.subscriber_id, rows.c.rendition_id

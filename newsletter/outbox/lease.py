@@ -18,6 +18,7 @@ from newsletter.models import (
     Subscription,
     SubscriptionState,
     Suppression,
+    is_single,
 )
 
 LEASE = timedelta(minutes=10)
@@ -48,9 +49,8 @@ def claim(
     A lapsed lease is not due again: only the journal of the worker that held it can tell
     what was sent (outbox/journal.py). Commits nothing: the caller owns the transaction.
     """
-    due = select(Delivery.id).where(
-        Delivery.lane == lane, Delivery.state.in_(WAITING), Delivery.due_at <= now
-    )
+    mine = is_single() if lane is Lane.SINGLE else Delivery.lane == Lane.BULK
+    due = select(Delivery.id).where(mine, Delivery.state.in_(WAITING), Delivery.due_at <= now)
     if issue_id is not None:
         due = due.where(Delivery.issue_id == issue_id)
     chosen = due.order_by(Delivery.due_at, Delivery.id).limit(limit).with_for_update(skip_locked=True)

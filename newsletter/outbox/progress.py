@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from newsletter.models import UNSETTLED, Delivery, DeliveryState, Lane
+from newsletter.models import UNSETTLED, Delivery, DeliveryState, Issue, IssueState, Lane, is_single
 
 # The rate is measured over the last minute of sending.
 WINDOW = timedelta(seconds=60)
@@ -70,13 +70,17 @@ class Health:
 def health(session: Session, now: datetime) -> Health:
     """Return what waits in the outbox, and what waits for a person."""
     looked_at = (*UNSETTLED, DeliveryState.UNCERTAIN)
-    counted = session.execute(
-        select(Delivery.state, func.count()).where(Delivery.state.in_(looked_at)).group_by(Delivery.state)
-    )
-    by_state = {state: int(count) for state, count in counted}
-    oldest = session.scalar(
-        select(func.min(Delivery.due_at)).where(
-            Delivery.lane == Lane.SINGLE, Delivery.state == DeliveryState.QUEUED
+    active = select(Issue.id).where(Issue.state.not_in((IssueState.FINISHED, IssueState.CANCELLED)))
+    by_state: dict[DeliveryState, int] = {}
+    for mine in (is_single(), Delivery.issue_id.in_(active) & (Delivery.lane == Lane.BULK)):
+        counted = session.execute(
+            select(Delivery.state, func.count())
+            .where(mine, Delivery.state.in_(looked_at))
+            .group_by(Delivery.state)
         )
+        for state, count in counted:
+            by_state[state] = by_state.get(state, 0) + int(count)
+    oldest = session.scalar(
+        select(func.min(Delivery.due_at)).where(is_single(), Delivery.state == DeliveryState.QUEUED)
     )
     return Health(by_state, (now - oldest).total_seconds() if oldest else None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import func, select, update
+from sqlalchemy import case, select, update
 from sqlalchemy.orm import Session
 
 from newsletter import audit
@@ -14,8 +14,6 @@ from newsletter.models import (
     DeliveryState,
     Issue,
     IssueState,
-    ReleaseTopic,
-    RenditionRelease,
     Subscription,
     SubscriptionState,
 )
@@ -57,8 +55,8 @@ def cancel(session: Session, issue: Issue, actor: str, now: datetime) -> int:
 def drop_unsent(session: Session, issue_id: int, now: datetime) -> int:
     """Cancel what a cancelled issue has waiting; return how many. Commits nothing.
 
-    `covered_to` of those readers goes back to just below what they would have got, so their
-    next issue holds it; selection leaves out whatever another delivery brought them.
+    `covered_to` of those readers goes back to where the issue began, so their next one holds
+    what this would have; selection leaves out whatever another delivery brought them.
     """
     ended = session.scalars(
         update(Delivery)
@@ -77,25 +75,21 @@ def drop_unsent(session: Session, issue_id: int, now: datetime) -> int:
 
 
 def _set_covered_back(session: Session, issue_id: int) -> None:
-    below = (
-        select(func.min(ReleaseTopic.sequence) - 1)
-        .select_from(Delivery)
-        .join(RenditionRelease, RenditionRelease.rendition_id == Delivery.rendition_id)
-        .join(ReleaseTopic, ReleaseTopic.release_id == RenditionRelease.release_id)
-        .where(
-            Delivery.issue_id == issue_id,
-            Delivery.state == DeliveryState.CANCELLED,
-            Delivery.subscriber_id == Subscription.subscriber_id,
-            ReleaseTopic.topic_id == Subscription.topic_id,
-            ReleaseTopic.sequence > Subscription.started_sequence,
-        )
-        .correlate(Subscription)
-        .scalar_subquery()
+    """Let the next issue look again at all that this one could have brought to those readers."""
+    floor = select(Issue.from_sequence).where(Issue.id == issue_id).scalar_subquery()
+    cancelled = select(Delivery.subscriber_id).where(
+        Delivery.issue_id == issue_id, Delivery.state == DeliveryState.CANCELLED
     )
+    # But not below what a subscription began with: that was never theirs.
+    back = case((Subscription.started_sequence > floor, Subscription.started_sequence), else_=floor)
     session.execute(
         update(Subscription)
-        .where(Subscription.state == SubscriptionState.ACTIVE, Subscription.covered_to > below)
-        .values(covered_to=below)
+        .where(
+            Subscription.state == SubscriptionState.ACTIVE,
+            Subscription.subscriber_id.in_(cancelled),
+            Subscription.covered_to > back,
+        )
+        .values(covered_to=back)
         .execution_options(synchronize_session=False)
     )
 

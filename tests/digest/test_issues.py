@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from house import House
 
-from newsletter.digest.issues import open_issue, prepare_step, send_test
+from newsletter.digest.issues import Preparer, open_issue, send_test
 from newsletter.digest.preview import preview
 from newsletter.digest.select import count_readers
 from newsletter.errors import StateConflict
@@ -114,7 +114,7 @@ def test_the_number_of_readers_is_the_number_of_deliveries(either_house: House):
         house.reader(*topics)
     house.release("An energy cable")
     with house.runtime.session() as session:
-        foreseen = count_readers(session, [Frequency.WEEKLY], current_sequence(session))
+        foreseen = count_readers(session, [Frequency.WEEKLY], current_sequence(session), house.clock())
 
     issue_id = house.send()
 
@@ -132,7 +132,7 @@ def test_preparing_that_was_cut_off_goes_on_where_it_stopped(either_house: House
         issue_id = open_issue(session, [Frequency.WEEKLY], actor="ed", now=house.clock()).id
         session.commit()
     with house.runtime.session() as session:
-        prepare_step(session, house.runtime.press, issue_id, house.clock())
+        Preparer(house.runtime.press, issue_id).step(session, house.clock())
         session.rollback()  # the process died before its commit
 
     house.prepare(issue_id)

@@ -5,7 +5,7 @@ import threading
 import pytest
 from sqlalchemy import select
 
-from newsletter.digest.issues import prepare_step
+from newsletter.digest.issues import Preparer
 from newsletter.models import AuditEntry, Delivery, DeliveryState, Frequency, Issue, IssueState
 
 SEND = "/admin/preview?send=daily"
@@ -32,7 +32,8 @@ def _prepare(house):
     """Do what the worker does first: write the deliveries of every open issue."""
     with house.make_session() as session:
         for issue_id in session.scalars(select(Issue.id).where(Issue.state == IssueState.PREPARING)).all():
-            while prepare_step(session, house.app.extensions["newsletter"].press, issue_id, house.clock()):
+            preparer = Preparer(house.app.extensions["newsletter"].press, issue_id)
+            while preparer.step(session, house.clock()):
                 session.commit()
         session.commit()
 
@@ -92,11 +93,11 @@ def test_a_test_goes_to_one_address_through_the_outbox(house, list_of_two, edito
     )
 
     assert answer.status_code == 303
+    assert "A test is on its way to me@example.org." in editor.get(answer.location).text
     assert house.all(select(Delivery.recipient)) == ["me@example.org"]
     assert house.all(select(Delivery.state)) == [DeliveryState.QUEUED]
     assert house.woken.lanes == ["single"]
     assert "No issue yet" in editor.get("/admin/issues").text
-    assert "A test is on its way to me@example.org." in editor.get(answer.location).text
     (entry,) = house.all(select(AuditEntry).where(AuditEntry.action == "issue.test"))
     assert "me@example.org" not in str(entry.detail) + entry.subject
 
