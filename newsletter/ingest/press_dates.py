@@ -132,9 +132,8 @@ PATTERNS: tuple[tuple[str, re.Pattern[str], Reader], ...] = tuple(
         (
             "day month year",
             (
-                rf"{_D}(?:st|nd|rd|th|er|º|ª|-?[гое]о?)?\.?[\s-]*(?:(?:of|de|d['’]|do"
-                rf"|י)\s*)?(?:tháng\s+)?{_MONTH}\.?,?[\s-]*"
-                rf"(?:(?:de|del|of)\s+)?{_Y}"
+                rf"{_D}(?:st|nd|rd|th|er|º|ª|-?[гое]о?)?\.?[\s-]*(?:(?:of|de|do)\s+|d['’]|י)?(?:tháng\s+)?"
+                rf"{_MONTH}\.?,?[\s-]*(?:(?:de|del|of)\s+)?{_Y}"
             ),
             _named,
         ),

@@ -121,7 +121,8 @@ RULES: tuple[tuple[str, Kind, str], ...] = (
         "copyright",
         Kind.FURNITURE,
         (
-            r"(?:©|\(c\)|copyright\b|&copy;).{0,300}|.{0,160}\ball rights (?:are )?reserved\b.{0,120}"
+            r"(?:©|\(c\)|copyright\s*(?:©|\(c\)|\d{4}|by\b|[:,]|\Z)).{0,300}"
+            r"|.{0,160}\ball rights (?:are )?reserved\b.{0,120}"
             r"|.{0,80}(?:visos teisės saugomos|alle rechte vorbehalten|tous droits réservés"
             r"|todos los derechos reservados|tutti i diritti riservati|todos os direitos reservados"
             r"|все права защищены|усі права захищ\w+|wszelkie prawa zastrzeżone"
