@@ -1,0 +1,181 @@
+"""A whole service on a database of its own, with something behind every address."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+from werkzeug.routing import Rule
+from werkzeug.test import TestResponse
+
+from newsletter.accounts.create import change_password, find_account
+from newsletter.accounts.passwords import hash_password
+from newsletter.app import create_app
+from newsletter.clock import utcnow
+from newsletter.digest.issues import Preparer, open_issue
+from newsletter.mail.addresses import parse_address
+from newsletter.models import Delivery, Frequency, Release, Subscriber, Subscription, Topic
+from newsletter.runtime import Runtime
+from newsletter.service.demo import ADMIN, prepare_demo
+from newsletter.subscriptions.confirm import confirm
+from newsletter.subscriptions.consent import current_wording
+from newsletter.subscriptions.signup import Signup, request_signup, resolve_signups
+from newsletter.subscriptions.unsubscribe import make_undo_token, unsubscribe
+from newsletter.tokens import Purpose
+
+PUBLIC_URL = "https://news.example.org"
+PASSWORD = "three quiet harbours"
+MAIL = b"From: a@example.org\r\nSubject: Hello\r\nContent-Type: text/html\r\n\r\n<p>Hello</p>\r\n"
+
+
+# What a browser sends with a form; over https the CSRF protection asks for it.
+HEADERS = {"Referer": f"{PUBLIC_URL}/"}
+
+
+@dataclass(frozen=True)
+class Furnished:
+    """The application, and for each endpoint the values of its address that lead to something."""
+
+    app: Flask
+    runtime: Runtime
+    values: dict[str, dict[str, str]]
+
+    def rules(self, method: str) -> list[Rule]:
+        """Every route that takes `method`."""
+        return [rule for rule in self.app.url_map.iter_rules() if method in (rule.methods or ())]
+
+    def path(self, rule: Rule) -> str:
+        """Return an address that `rule` answers. A new page with an argument needs a value below."""
+        missing = rule.arguments - self.values.get(rule.endpoint, {}).keys() - (rule.defaults or {}).keys()
+        assert not missing, f"tests/guards/conftest.py lacks a value for {rule.endpoint}: {missing}"
+        chosen = {name: self.values[rule.endpoint][name] for name in rule.arguments}
+        adapter = self.app.url_map.bind("news.example.org")
+        return adapter.build(rule.endpoint, chosen)
+
+    def get(self, client: FlaskClient, path: str) -> TestResponse:
+        """Return the answer to a GET as it comes through a proxy that ends TLS."""
+        return client.get(path, base_url=PUBLIC_URL)
+
+    def post(self, client: FlaskClient, path: str, data: dict[str, str] | None = None) -> TestResponse:
+        """Return the answer to a form sent from a page of ours."""
+        return client.post(path, base_url=PUBLIC_URL, headers=HEADERS, data=data or {})
+
+    def csrf_token(self, client: FlaskClient) -> str:
+        """Return the token that forms carry for this browser."""
+        text = self.get(client, "/link").text
+        found = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', text)
+        assert found, "the page /link has no form"
+        return found.group(1)
+
+    def content(self) -> list[str]:
+        """Return the whole database as SQL, to be compared."""
+        with sqlite3.connect(self.runtime.engine.url.database or "") as connection:
+            return list(connection.iterdump())
+
+    def stranger(self) -> FlaskClient:
+        """Return a browser without cookies."""
+        return self.app.test_client()
+
+    def editor(self) -> FlaskClient:
+        """Return a browser that went through the door."""
+        client = self.stranger()
+        form = {"csrf_token": self.csrf_token(client), "email": ADMIN, "password": PASSWORD}
+        answer = self.post(client, "/admin/sign-in", form)
+        assert answer.status_code == 303, answer.text
+        return client
+
+
+@pytest.fixture(scope="session")
+def stored_password() -> str:
+    return hash_password(PASSWORD)
+
+
+@pytest.fixture(scope="module")
+def furnished(tmp_path_factory: pytest.TempPathFactory, stored_password: str) -> Iterator[Furnished]:
+    """The demo's content under a public https address, with readers, an issue and mail in the box."""
+    yield from _build(tmp_path_factory.mktemp("furnished"), stored_password)
+
+
+@pytest.fixture
+def own_furnished(tmp_path: Path, stored_password: str) -> Iterator[Furnished]:
+    """Such a house for a test that changes something."""
+    yield from _build(tmp_path, stored_password)
+
+
+def _build(folder: Path, stored_password: str) -> Iterator[Furnished]:
+    prepared = prepare_demo(folder, 8000, 2525)
+    runtime = Runtime(dataclasses.replace(prepared.settings, public_url=PUBLIC_URL))
+    box = folder / "mailbox" / "new"
+    box.mkdir(parents=True, exist_ok=True)
+    (box / "1.letter").write_bytes(MAIL)
+    with runtime.session() as session:
+        values = _furnish(session, runtime, stored_password)
+        session.commit()
+    yield Furnished(create_app(runtime.settings), runtime, values)
+    runtime.engine.dispose()
+
+
+def _furnish(session: Session, runtime: Runtime, stored_password: str) -> dict[str, dict[str, str]]:
+    now, tokens = utcnow() - timedelta(minutes=5), runtime.tokens
+    account = find_account(session, ADMIN)
+    assert account is not None
+    change_password(session, account.public_id, stored_password, now)
+    slugs = session.scalars(select(Topic.slug)).all()
+
+    def join(address: str) -> tuple[Subscriber, str]:
+        chosen = dict.fromkeys(slugs, Frequency.DAILY)
+        signup = Signup(address=parse_address(address), choices=chosen, wording=current_wording())
+        request_signup(session, signup, now)
+        resolve_signups(session, tokens, now)
+        reader = session.scalars(select(Subscriber).where(Subscriber.email == address)).one()
+        upto = session.scalar(
+            select(func.max(Subscription.id)).where(Subscription.subscriber_id == reader.id)
+        )
+        payload = [reader.public_id, tokens.fingerprint(reader.email_key or ""), upto]
+        return reader, tokens.make(Purpose.CONFIRM, payload, now)
+
+    _, waiting = join("waiting@example.org")
+    reader, confirmation = join("reader@example.org")
+    leaver, farewell = join("leaver@example.org")
+    for token in (confirmation, farewell):
+        confirm(session, tokens, token, now, welcome_releases=5)
+    issue = open_issue(session, [Frequency.DAILY], actor=ADMIN, now=now)
+    preparer = Preparer(runtime.press, issue.id)
+    while preparer.step(session, now):
+        pass
+    unsubscribe(session, tokens, leaver.public_id, None, now, "link")
+    mailed = select(Delivery.id).where(Delivery.subscriber_id == reader.id, Delivery.issue_id == issue.id)
+    delivery = session.scalars(mailed).one()
+    release = session.scalars(select(Release.public_id)).first() or ""
+    preferences = tokens.make(
+        Purpose.PREFERENCES, [reader.public_id, tokens.fingerprint(reader.email_key or "")], now
+    )
+    return {
+        "static": {"filename": "css/site.css"},
+        "public.confirm": {"token": waiting},
+        "public.confirmed": {"token": preferences},
+        "public.preferences": {"token": preferences},
+        "public.unsubscribe": {"token": tokens.make(Purpose.UNSUBSCRIBE, [reader.public_id, delivery], now)},
+        "public.undo_unsubscribe": {"token": make_undo_token(tokens, leaver.public_id, now, now)},
+        "archive.release": {"public_id": release},
+        "archive.issue": {"token": tokens.make(Purpose.VIEW, [reader.public_id, delivery], now)},
+        "admin.release": {"public_id": release},
+        "admin.change_release": {"public_id": release},
+        "admin.reader": {"public_id": reader.public_id},
+        "admin.issue": {"public_id": issue.public_id},
+        "admin.issue_progress": {"public_id": issue.public_id},
+        "admin.change_issue": {"public_id": issue.public_id},
+        "dev.message": {"mail_id": "1.letter"},
+        "dev.message_html": {"mail_id": "1.letter"},
+        "dev.message_source": {"mail_id": "1.letter"},
+    }

@@ -1,0 +1,260 @@
+"""What every page keeps to: who may see it, who may write, and what its answers carry."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from html.parser import HTMLParser
+
+from sqlalchemy import Engine, event
+
+from newsletter.app import create_app
+from newsletter.links import Links
+from newsletter.models import db
+
+# Mailbox providers post here for their users, without a cookie (RFC 8058).
+WITHOUT_CSRF_TOKEN = {"public.unsubscribe"}
+# Mails shown as they are: their styles are inline, and a sandbox is around them.
+MAIL_FRAMES = {"archive.issue", "admin.preview_body", "dev.message_html"}
+OPEN_ADMIN_PAGES = {"admin.sign_in"}
+WRITING = "INSERT|UPDATE|DELETE|REPLACE"
+WRITE = re.compile(rf"^\s*({WRITING}|CREATE|DROP|ALTER|WITH\b.*\b({WRITING}))", re.S)
+
+
+@contextmanager
+def statements(engine: Engine) -> Iterator[list[str]]:
+    """Everything that is sent to the database within the block."""
+    sent: list[str] = []
+
+    def note(_connection, _cursor, statement, *_rest):
+        sent.append(statement)
+
+    event.listen(engine, "before_cursor_execute", note)
+    try:
+        yield sent
+    finally:
+        event.remove(engine, "before_cursor_execute", note)
+
+
+def pages(furnished, client):
+    """Each GET route with its answer."""
+    for rule in furnished.rules("GET"):
+        yield rule, furnished.get(client, furnished.path(rule))
+
+
+def test_every_page_can_be_seen(furnished):
+    answers = {rule.endpoint: answer.status_code for rule, answer in pages(furnished, furnished.editor())}
+
+    unseen = {endpoint: status for endpoint, status in answers.items() if status != 200}
+    # The sign-in page sends those on who are signed in.
+    assert unseen == {"admin.sign_in": 303}
+
+
+def test_no_get_writes(furnished):
+    engine = engine_of(furnished)
+
+    for client in (furnished.editor(), furnished.stranger()):
+        before = furnished.content()
+        for rule in furnished.rules("GET"):
+            for method in ("GET", "HEAD", "OPTIONS"):
+                with statements(engine) as sent:
+                    client.open(furnished.path(rule), method=method, base_url="https://news.example.org")
+                assert [each for each in sent if WRITE.match(each)] == [], rule.endpoint
+                assert "BEGIN IMMEDIATE" not in sent, f"{method} {rule} takes the write lock"
+        assert furnished.content() == before
+
+
+def engine_of(furnished) -> Engine:
+    with furnished.app.app_context():
+        return db.engine
+
+
+def test_every_admin_page_asks_who_you_are(furnished):
+    asked = 0
+    for rule in furnished.app.url_map.iter_rules():
+        if not rule.rule.startswith("/admin") or rule.endpoint in OPEN_ADMIN_PAGES:
+            continue
+        stranger = furnished.stranger()
+        token = furnished.csrf_token(stranger)
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}:
+            send = furnished.get if method == "GET" else furnished.post
+            arguments = () if method == "GET" else ({"csrf_token": token},)
+            answer = send(stranger, furnished.path(rule), *arguments)
+            asked += 1
+            assert answer.status_code in {303, 401}, f"{method} {rule}"
+            if answer.status_code == 303:
+                assert answer.location.startswith("/admin/sign-in"), f"{method} {rule}"
+    assert asked > 10
+
+
+def test_every_post_without_a_token_is_refused_and_changes_nothing(furnished):
+    client = furnished.editor()
+    posts = [rule for rule in furnished.rules("POST") if rule.endpoint not in WITHOUT_CSRF_TOKEN]
+    before = furnished.content()
+
+    for rule in posts:
+        for form in (
+            {},
+            {"csrf_token": "forged"},
+            {"csrf_token": furnished.csrf_token(furnished.stranger())},
+        ):
+            assert furnished.post(client, furnished.path(rule), form).status_code == 400, rule.endpoint
+
+    assert len(posts) > 8
+    assert furnished.content() == before
+
+
+def test_no_other_method_is_taken(furnished):
+    known = {"GET", "HEAD", "OPTIONS", "POST"}
+
+    assert {
+        rule.rule: rule.methods for rule in furnished.app.url_map.iter_rules() if rule.methods - known
+    } == {}
+    assert furnished.stranger().put("/", base_url="https://news.example.org").status_code in {400, 405}
+
+
+def test_one_click_leaves_without_cookie_token_or_redirect(own_furnished):
+    path = f"/unsubscribe/{own_furnished.values['public.unsubscribe']['token']}"
+
+    answer = own_furnished.app.test_client(use_cookies=False).post(
+        path, base_url="https://news.example.org", data={"List-Unsubscribe": "One-Click"}
+    )
+
+    assert answer.status_code == 200
+    assert "Set-Cookie" not in answer.headers
+
+
+def test_every_answer_has_the_security_headers(furnished):
+    stranger = furnished.stranger()
+    answers = [(str(rule), answer) for rule, answer in pages(furnished, furnished.editor())]
+    answers += [(str(rule), answer) for rule, answer in pages(furnished, stranger)]
+    answers += [
+        (f"POST {rule}", furnished.post(stranger, furnished.path(rule))) for rule in furnished.rules("POST")
+    ]
+    answers += [
+        ("404", furnished.get(stranger, "/nothing/here")),
+        ("405", furnished.post(stranger, "/privacy")),
+        ("static 404", furnished.get(stranger, "/static/nothing.css")),
+        ("redirect to a slash", furnished.get(stranger, "/admin")),
+        ("large", furnished.post(stranger, "/", {"email": "a" * 100_000})),
+    ]
+
+    for name, answer in answers:
+        headers = answer.headers
+        assert "default-src 'none'" in headers.get("Content-Security-Policy", ""), name
+        assert headers.get("X-Content-Type-Options") == "nosniff", name
+        assert headers.get("Referrer-Policy") in {"no-referrer", "strict-origin-when-cross-origin"}, name
+        assert "max-age=" in headers.get("Strict-Transport-Security", ""), name
+        for cookie in headers.getlist("Set-Cookie"):
+            assert re.search("; secure", cookie, re.I), name
+            assert re.search("; httponly", cookie, re.I), name
+            assert re.search("; samesite=lax", cookie, re.I), name
+
+
+def test_the_policy_allows_no_inline_script_and_no_frame(furnished):
+    for rule, answer in pages(furnished, furnished.editor()):
+        policy = answer.headers["Content-Security-Policy"]
+        if rule.endpoint in MAIL_FRAMES:
+            assert "sandbox" in policy and "allow-scripts" not in policy, rule
+            assert "frame-ancestors 'self'" in policy, rule
+        else:
+            assert "unsafe" not in policy, rule
+            assert "frame-ancestors 'none'" in policy, rule
+        assert "*" not in policy and "http" not in policy, rule
+
+
+def test_a_nonce_is_good_for_one_answer(furnished):
+    stranger = furnished.stranger()
+
+    nonces = [
+        re.search(r"'nonce-([^']+)'", furnished.get(stranger, "/").headers["Content-Security-Policy"]).group(
+            1
+        )
+        for _ in range(3)
+    ]
+
+    assert len(set(nonces)) == 3
+
+
+def test_a_page_reached_by_a_token_is_not_kept_shared_or_indexed(furnished):
+    private = [
+        (rule, answer) for rule, answer in pages(furnished, furnished.stranger()) if "token" in rule.arguments
+    ]
+
+    assert len(private) >= 4
+    for rule, answer in private:
+        assert answer.headers["Referrer-Policy"] == "no-referrer", rule
+        assert answer.headers["Cache-Control"] == "no-store", rule
+        assert "noindex" in answer.headers["X-Robots-Tag"], rule
+
+
+class Faults(HTMLParser):
+    """Collects what a page must not hold: inline code and style, and parts from elsewhere."""
+
+    def __init__(self, nonce: str) -> None:
+        super().__init__()
+        self.nonce = nonce
+        self.found: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        values = {name: value or "" for name, value in attrs}
+        self.found += [f"{tag} {name}" for name in values if name == "style" or name.startswith("on")]
+        if tag == "style":
+            self.found.append("style element")
+        if tag == "script" and "src" not in values and values.get("nonce") != self.nonce:
+            self.found.append("script without src or nonce")
+        if tag in {"script", "link", "img", "iframe", "source", "form"}:
+            place = values.get("src") or values.get("href") or values.get("action") or ""
+            if re.match(r"(?:[a-z][a-z0-9+.-]*:|//)", place, re.I) and not place.startswith("data:image/"):
+                self.found.append(f"{tag} from {place}")
+        if values.get("href", "").lower().startswith("javascript:"):
+            self.found.append("javascript: link")
+
+
+def test_pages_hold_no_inline_code_and_load_nothing_from_elsewhere(furnished):
+    for client in (furnished.stranger(), furnished.editor()):
+        for rule, answer in pages(furnished, client):
+            if rule.endpoint in MAIL_FRAMES or answer.mimetype != "text/html":
+                continue
+            nonce = re.search(r"'nonce-([^']+)'", answer.headers["Content-Security-Policy"])
+            faults = Faults(nonce.group(1) if nonce else "")
+            faults.feed(answer.text)
+            assert faults.found == [], rule.endpoint
+
+
+def test_the_host_header_is_never_repeated(furnished):
+    for client in (furnished.stranger(), furnished.editor()):
+        for rule in furnished.rules("GET"):
+            answer = client.get(
+                furnished.path(rule),
+                base_url="https://news.example.org",
+                headers={"Host": "evil.example", "X-Forwarded-Host": "evil.example"},
+            )
+            assert "evil.example" not in answer.text, rule.endpoint
+            assert "evil.example" not in answer.headers.get("Location", ""), rule.endpoint
+
+
+def test_every_public_link_leads_to_a_page(furnished):
+    links = Links("https://news.example.org")
+    router = furnished.app.url_map.bind("news.example.org")
+    makers = [
+        (name, getattr(links, name))
+        for name, _ in inspect.getmembers(Links, inspect.isfunction)
+        if not name.startswith("_")
+    ]
+
+    assert len(makers) > 5
+    for name, make in makers:
+        url = make(*("value" for _ in inspect.signature(make).parameters))
+        path = url.removeprefix("https://news.example.org").partition("?")[0]
+        assert router.test(path, method="GET"), f"links.{name}() gives {url}, which no route answers"
+
+
+def test_the_mailbox_is_there_in_demo_mode_only(furnished):
+    served = create_app(dataclasses.replace(furnished.runtime.settings, demo=False))
+
+    assert [str(rule) for rule in served.url_map.iter_rules() if str(rule).startswith("/dev")] == []
+    assert served.test_client().get("/dev/mailbox", base_url="https://news.example.org").status_code == 404
