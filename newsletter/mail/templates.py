@@ -19,7 +19,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context,
 from jinja2.runtime import Context
 from markupsafe import Markup
 
-from newsletter.mail.assemble import MARK_CHARACTERS
+from newsletter.mail.assemble import MARK_CHARACTERS, Mark
 from newsletter.mail.headers import one_line
 from newsletter.mail.inline import inline_document, inline_fragment
 from newsletter.mail.plaintext import wrap
@@ -146,8 +146,10 @@ def paragraphs(text: str) -> list[str]:
 
 
 def _without_marks(value: Any) -> Any:
-    """Take marks out of plain strings: only the program itself may leave a place for a field."""
-    return value.translate(_NO_MARKS) if type(value) is str else value
+    """Take marks out of what a template puts in: only the program itself may leave a place for a field."""
+    if isinstance(value, str) and not isinstance(value, Mark):
+        return value.translate(_NO_MARKS)
+    return value
 
 
 def _tidy(text: str) -> str:

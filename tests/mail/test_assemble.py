@@ -41,7 +41,7 @@ BOTH = list(Encoding)
 
 # Letters that matter to an encoding, a line of SMTP or a parser come often.
 LETTERS = st.sampled_from(
-    list("aF. =\t\n\r\x00&<>\"'é漢😀\u2028\x85-_~") + ["From ", "\r\n.\r\n", "\n.", "--", "=_"]
+    [*"aF. =\t\n\r\x00&<>\"'é漢😀\u2028\x85-_~", "From ", "\r\n.\r\n", "\n.", "--", "=_"]
 )
 TEXTS = st.text(max_size=120) | st.lists(LETTERS, max_size=60).map("".join)
 
