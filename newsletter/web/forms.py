@@ -18,6 +18,7 @@ from wtforms import (
     StringField,
     ValidationError,
 )
+from wtforms.fields.choices import SelectChoice
 from wtforms.validators import AnyOf, InputRequired, Length
 
 from newsletter.errors import AddressInvalid, TokenError
@@ -41,8 +42,8 @@ FREQUENCY_WORDS: Mapping[Frequency, Any] = {
 }
 USUAL_FREQUENCY = Frequency.WEEKLY
 
-_FREQUENCIES = [(frequency.value, words) for frequency, words in FREQUENCY_WORDS.items()]
-_IS_FREQUENCY = AnyOf([value for value, _words in _FREQUENCIES], _("Please choose how often."))
+_FREQUENCIES = [SelectChoice(frequency.value, words) for frequency, words in FREQUENCY_WORDS.items()]
+_IS_FREQUENCY = AnyOf([frequency.value for frequency in Frequency], _("Please choose how often."))
 
 
 class ActForm(FlaskForm):  # type: ignore[misc]
@@ -110,7 +111,6 @@ class SignupForm(AddressForm):
     def __init__(self, offered: Sequence[OfferedTopic]) -> None:
         super().__init__()
         self._slugs = [topic.slug for topic in offered]
-        self.topics.choices = [(topic.slug, topic.name) for topic in offered]
         if len(offered) == 1 and not self.is_submitted():
             self.topics.data = self._slugs
 

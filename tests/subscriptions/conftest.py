@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from house import House, either_house, house
+from house import House
 from sqlalchemy import select
 
 from newsletter.mail.addresses import parse_address
@@ -32,8 +32,6 @@ from newsletter.subscriptions.signup import (
 )
 from newsletter.subscriptions.unsubscribe import unsubscribe
 from newsletter.tokens import Purpose
-
-__all__ = ["either_house", "house"]
 
 
 @dataclass

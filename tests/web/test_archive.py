@@ -1,0 +1,110 @@
+"""The open archive, and an issue in the browser."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from newsletter.models import Delivery, Release, ReleaseState
+from newsletter.tokens import Purpose
+
+
+def public_id(visitor, release_id):
+    with visitor.house.runtime.session() as session:
+        return session.get_one(Release, release_id).public_id
+
+
+def test_the_archive_lists_the_releases_by_day(visitor):
+    visitor.house.release("Energy from waves")
+    visitor.house.release("Sea and shore")
+
+    page = visitor.get("/releases")
+
+    assert page.status_code == 200
+    assert "Energy from waves" in page.text
+    assert "March 10, 2026" in page.text
+
+
+def test_an_empty_archive_says_so(visitor):
+    assert "Nothing here yet" in visitor.get("/releases").text
+
+
+def test_one_topic_is_listed_alone(visitor):
+    visitor.house.release("Energy from waves")
+    visitor.house.release("Sea and shore")
+
+    page = visitor.get("/releases?topic=sea").text
+
+    assert "Sea and shore" in page
+    assert "Energy from waves" not in page
+
+
+def test_pages_hold_every_release_once(visitor):
+    for number in range(23):
+        visitor.house.release(f"Energy number {number:02}")
+
+    pages = [visitor.get(f"/releases?page={number}").text for number in (1, 2)]
+
+    titles = [re.findall(r"Energy number \d\d(?=</a>)", page) for page in pages]
+    assert [len(each) for each in titles] == [20, 3]
+    assert len({*titles[0], *titles[1]}) == 23
+
+
+@pytest.mark.parametrize("query", ["topic=gone", "page=2", "page=0", "page=-1", f"page={'9' * 30}"])
+def test_what_is_not_there_is_not_found(visitor, query):
+    assert visitor.get(f"/releases?{query}").status_code == 404
+
+
+def test_a_page_that_is_no_number_is_the_first(visitor):
+    assert visitor.get("/releases?page=two").status_code == 200
+
+
+def test_a_release_is_shown_with_its_topics(visitor):
+    release = visitor.house.release("Energy from waves")
+
+    page = visitor.get(f"/releases/{public_id(visitor, release)}")
+
+    assert page.status_code == 200
+    assert "It opens on Monday" in page.text
+    assert "/releases?topic=energy" in page.text
+
+
+@pytest.mark.parametrize("state", [ReleaseState.HELD, ReleaseState.EXCLUDED])
+def test_what_is_held_or_excluded_is_not_there_for_visitors(visitor, state):
+    release = visitor.house.release("Energy in secret", state=state)
+
+    assert visitor.get(f"/releases/{public_id(visitor, release)}").status_code == 404
+    assert "in secret" not in visitor.get("/releases").text
+    assert "in secret" not in visitor.get("/").text
+
+
+@pytest.mark.parametrize("url", ["javascript:alert(1)", "data:text/html,x", "http://[bad", " "])
+def test_a_link_to_the_original_leads_only_to_the_web(visitor, url):
+    release = visitor.house.release("Energy from waves")
+    with visitor.house.runtime.session() as session:
+        session.get_one(Release, release).canonical_url = url
+        session.commit()
+
+    page = visitor.get(f"/releases/{public_id(visitor, release)}")
+
+    assert page.status_code == 200
+    assert "Read it where it was published" not in page.text
+
+
+def test_a_reader_sees_their_issue_in_the_browser_and_nobody_elses(visitor):
+    visitor.join(frequency="weekly")
+    visitor.house.release("Energy from waves")
+    visitor.house.send()
+    delivery = next(each for each in visitor.house.all(Delivery) if each.issue_id)
+    reader = visitor.person().public_id
+
+    mine = visitor.get(f"/issues/{visitor.token(Purpose.VIEW, reader, delivery.id)}")
+    others = visitor.get(f"/issues/{visitor.token(Purpose.VIEW, 'somebody', delivery.id)}")
+    gone = visitor.get(f"/issues/{visitor.token(Purpose.VIEW, reader, 999)}")
+
+    assert mine.status_code == 200
+    assert "Energy from waves" in mine.text
+    assert "script-src" not in mine.headers["Content-Security-Policy"]
+    assert mine.headers["Referrer-Policy"] == "no-referrer"
+    assert (others.status_code, gone.status_code) == (404, 404)
