@@ -54,7 +54,7 @@ def test_every_page_can_be_seen(furnished):
 
 
 def test_no_get_writes(furnished):
-    engine = engine_of(furnished)
+    engine, asked = engine_of(furnished), 0
 
     for client in (furnished.editor(), furnished.stranger()):
         before = furnished.content()
@@ -63,8 +63,10 @@ def test_no_get_writes(furnished):
                 with statements(engine) as sent:
                     client.open(furnished.path(rule), method=method, base_url="https://news.example.org")
                 assert [each for each in sent if WRITE.match(each)] == [], rule.endpoint
+                asked += len(sent)
                 assert "BEGIN IMMEDIATE" not in sent, f"{method} {rule} takes the write lock"
         assert furnished.content() == before
+    assert asked > 50
 
 
 def engine_of(furnished) -> Engine:
@@ -93,14 +95,11 @@ def test_every_admin_page_asks_who_you_are(furnished):
 def test_every_post_without_a_token_is_refused_and_changes_nothing(furnished):
     client = furnished.editor()
     posts = [rule for rule in furnished.rules("POST") if rule.endpoint not in WITHOUT_CSRF_TOKEN]
+    others = furnished.csrf_token(furnished.stranger())
     before = furnished.content()
 
     for rule in posts:
-        for form in (
-            {},
-            {"csrf_token": "forged"},
-            {"csrf_token": furnished.csrf_token(furnished.stranger())},
-        ):
+        for form in ({}, {"csrf_token": "forged"}, {"csrf_token": others}):
             assert furnished.post(client, furnished.path(rule), form).status_code == 400, rule.endpoint
 
     assert len(posts) > 8
