@@ -287,9 +287,11 @@ class Frame:
         in_html: dict[str, bytes] = {}
         for name in self._quoted_names:
             value = fields[name]
-            in_text[name] = encoded = _quoted_value(value)
-            # Most values are links, and need no escaping.
-            in_html[name] = encoded if _PLAIN_VALUE.fullmatch(value) else _quoted_value(html.escape(value))
+            if _PLAIN_VALUE.fullmatch(value):
+                in_text[name] = in_html[name] = _quoted_plain(value)
+            else:
+                in_text[name] = _quoted(clean(value))
+                in_html[name] = _quoted(clean(html.escape(value)))
         for at, name, is_html in self._fields:
             segments[at] = in_html[name] if is_html else in_text[name]
         for at, lines, is_html in self._lines:
@@ -325,8 +327,11 @@ def _part_head(boundary: str, subtype: str, encoding: Encoding) -> bytes:
 def _encode_lines(lines: _Lines, fields: Mapping[str, str], is_html: bool) -> bytes:
     filled = [lines.literals[0]]
     for name, literal in zip(lines.names, lines.literals[1:], strict=True):
-        filled += (html.escape(fields[name]) if is_html else fields[name], literal)
-    return encode_fragment("".join(filled), Encoding.BASE64)
+        value = fields[name]
+        if not _PLAIN_VALUE.fullmatch(value):
+            value = clean(html.escape(value) if is_html else value)
+        filled += (value, literal)
+    return _base64("".join(filled))
 
 
 def _base64(lines: str) -> bytes:
@@ -344,15 +349,13 @@ def _base64_lines(data: bytes) -> bytes:
     return b"".join([encoded[at : at + 76] + b"\r\n" for at in range(0, len(encoded), 76)])
 
 
-def _quoted_value(value: str) -> bytes:
-    """Encode a field's value; it ends in a soft line break."""
-    if _PLAIN_VALUE.fullmatch(value):
-        data = value.encode("ascii")
-        if len(data) <= _QP_ROOM:
-            return data + _SOFT
-        lines = _SOFT.join([data[at : at + _QP_ROOM] for at in range(0, len(data), _QP_ROOM)])
-        return (lines if b"\n." not in lines else _wrapped(data)) + _SOFT
-    return _quoted(clean(value))
+def _quoted_plain(value: str) -> bytes:
+    """Encode a value that needs no escaping; it ends in a soft line break."""
+    data = value.encode("ascii")
+    if len(data) <= _QP_ROOM:
+        return data + _SOFT
+    lines = _SOFT.join([data[at : at + _QP_ROOM] for at in range(0, len(data), _QP_ROOM)])
+    return (lines if b"\n." not in lines else _wrapped(data)) + _SOFT
 
 
 def _quoted(text: str) -> bytes:
