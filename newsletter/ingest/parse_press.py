@@ -23,6 +23,7 @@ from newsletter.ingest.press_wrap import unwrap
 
 SUMMARY_LENGTH = 240
 MAX_LINES = 50_000
+HEADLINE_LENGTH = 120
 _SENTENCE_END = re.compile(r"[.!?…][\"'”’»)\]]*(?=\s)|[。！？][」』）]*")
 _DATELINE, _IN_TITLE, _BELOW = 4, 5, 6
 
@@ -68,6 +69,10 @@ def parse_press(text: str, name: str, today: date | None = None) -> PressRelease
         reason = "no title was found; put the headline on the first line, by itself, and try again"
         raise ReleaseUnreadable(name, reason)
     body = read_body(lines[head.body_at :])
+    if (opening := read_dateline(head.title)) is not None and len(head.title) > 60:
+        # There is no headline: the first sentence speaks for it and stays in the text.
+        body.paragraphs.insert(0, head.title)
+        head.title = summarise((head.title[opening.end :].strip(),), HEADLINE_LENGTH).rstrip(" .")
     paragraphs = [lead for lead in head.leads if lead not in body.paragraphs] + body.paragraphs
     paragraphs = _without_title(paragraphs, head.title)
     if not paragraphs:

@@ -52,7 +52,8 @@ def read_dateline(paragraph: str) -> Dateline | None:
     opening = paragraph[:_REACH]
     for cut in _CUT.finditer(opening):
         head = opening[: cut.end()].rstrip(" -–—:")
-        if not head or size(head) > 14 or "|" in head:
+        # "(LEAD) Seoul" is no dateline; where no script has capitals the place is in the brackets too.
+        if not head or size(head) > 14 or "|" in head or (head[0] == "(" and head.isascii()):
             return None
         if opening[cut.end() : cut.end() + 1] in ("/", "("):
             continue  # "MOSCOW, October 23. /TASS/."

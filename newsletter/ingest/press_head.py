@@ -32,7 +32,7 @@ from newsletter.ingest.press_labels import (
     is_time,
     weigh,
 )
-from newsletter.ingest.press_names import is_agency, organisation_score
+from newsletter.ingest.press_names import is_agency, is_office, organisation_score
 from newsletter.ingest.press_rules import Kind
 from newsletter.ingest.press_shape import is_bullet, is_sentence, size
 from newsletter.ingest.press_text import Line
@@ -45,6 +45,9 @@ _HEADING = re.compile(
     r"(?:key (?:takeaways|points|facts|findings)|summary|overview|highlights|main points"
     r"|in brief|abstract|introduction|background):?",
     re.IGNORECASE,
+)
+_TRAILING = re.compile(
+    r"(?:,?\s+(?:posted|published|updated|released|issued|dated|on))?(?:\s+\d{1,2}[:.]\d\d)?\Z", re.IGNORECASE
 )
 _DOMAIN = re.compile(r"\S+\.[a-z]{2,8}(?:\s\(.{1,12}\))?")
 
@@ -140,6 +143,10 @@ def _read_plain(at: int, line: Line, head: Head) -> list[Entry] | None:
     dates = find_dates(text)
     if dates and size(text) <= 16 and not is_sentence(text):
         return _read_mixed(at, line, dates, head)
+    parts = SPLIT.split(text)
+    named = [part for part in parts if kind_of(part) is Kind.TEXT]
+    if len(named) == 1 and len(parts) > 1 and _is_name(named[0]):
+        return [Entry(at, named[0], line.gap, named=True)]  # "European Commission - Press release"
     return [Entry(at, text, line.gap)]
 
 
@@ -199,12 +206,8 @@ def _names_in(at: int, line: Line, parts: Sequence[str]) -> list[Entry]:
 
 def _read_mixed(at: int, line: Line, dates: list[FoundDate], head: Head) -> list[Entry]:
     """Read a line with a date and more: "Ministry of X | 23 October 2025", "By X, October 23", a title."""
-    rest = beside_dates(line.text, dates)
-    edge = (
-        dates[0].start == 0
-        or not any(char.isalnum() for char in line.text[dates[-1].end :])
-        or "|" in line.text
-    )
+    rest = _TRAILING.sub("", beside_dates(line.text, dates))
+    edge = dates[0].start == 0 or not beside_dates(line.text[dates[-1].end :], []) or "|" in line.text
     parts = [part.strip(" ,") for part in SPLIT.split(rest) if part.strip(" ,")]
     for part in parts:
         label = PUBLISHER_LABEL.search(part)
@@ -228,7 +231,9 @@ def _read_mixed(at: int, line: Line, dates: list[FoundDate], head: Head) -> list
             ]
         if by:
             return _read_byline(at, line, by["who"], head) or _names_in(at, line, named)
-        return [Entry(at, part, line.gap, by_date=True) for part in parts[:1] if "," not in part]
+        # A place stands by a date more often than a publisher does, unless a bar parts them.
+        telling = [part for part in parts[:1] if "|" in line.text or is_agency(part) or _is_name(part)]
+        return [Entry(at, part, line.gap, by_date=True) for part in telling if "," not in part]
     # A headline that names a day: the day of what it tells of, which says less than any other date.
     head.dates.append((EMBARGOED, dates[0]))
     return [Entry(at, line.text, line.gap)]
@@ -260,7 +265,7 @@ def _choose(head: Head, entries: list[Entry], lines: Sequence[Line], meta_at: in
 def _leads(entry: Entry, head: Head, meta_at: int) -> bool:
     """Tell whether a line below the title belongs to the text: a subtitle, or a heading right above it."""
     text = entry.text
-    if text.casefold() in head.title.casefold() or organisation_score(text) >= NAME:
+    if text.casefold() in head.title.casefold() or organisation_score(text) >= NAME or is_office(text):
         return False
     if entry.at < meta_at:
         return size(text) >= 5

@@ -26,6 +26,13 @@ _SMALL = words(
     della di do da dos i w na z ir och og van voor het en из и по в на при та з у"""
 )
 _ACRONYM = re.compile(r"[A-Z]{2,6}")
+# People, whose office names an organisation: "Dana Wharton, Secretary of State", "Times Staff Writers".
+_ROLE = re.compile(
+    r"\A(?:[A-Z][\w.'’-]+ ){1,3}[A-Z][\w'’-]+, (?:\w+ ){0,3}"
+    r"(?:Secretary|Minister|President|Spokes\w+|Director|Chair\w*|Ambassador|Commissioner|Governor|CEO|Chief|Head)\b"
+    r"|\b(?:staff writers?|writers?|correspondents?|reporters?)\Z",
+    re.IGNORECASE,
+)
 # Desks inside an organisation, which say nothing about whose they are.
 _DESK = re.compile(
     r"(?:press|media|news|public|communications?|information|investor)(?: \w+){0,2} "
@@ -81,6 +88,7 @@ def organisation_score(text: str) -> int:
     # "County" or "power" makes a name of a few words, but says little in a long line.
     vague = size(text) <= 6 and any(word.casefold() in VAGUE for word in words)
     score = 3 if known or ending or vague else 0
+    score -= 5 if _ROLE.search(text) else 0
     score -= 2 if _DESK.fullmatch(text) else 0
     score += 4 if is_agency(text) else 0
     score += 2 if _ACRONYM.fullmatch(text) else 0
@@ -119,6 +127,11 @@ def looks_like_name(text: str) -> bool:
         and all(word[0].isupper() for word in cased)
         and not _VERBS.search(text)
     )
+
+
+def is_office(text: str) -> bool:
+    """Tell whether `text` is a person with an office: "Dana Wharton, Secretary of State"."""
+    return size(text) <= 12 and not ends_sentence(text) and bool(_ROLE.search(text))
 
 
 def is_initials(text: str) -> bool:

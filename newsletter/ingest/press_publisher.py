@@ -23,7 +23,7 @@ _COPYRIGHT = re.compile(
 )
 _LEAD_NAME = re.compile(
     r"(?:The )?(?P<who>(?:[A-Z0-9][\w&.'’-]*,? (?:of (?:the )?)?){0,5}[A-Z0-9][\w&.'’-]*),? "
-    r"(?:\((?:NYSE|NASDAQ|Nasdaq|TSX|LSE|OTC|ASX|Euronext|AMEX|CSE|TSXV)|(?:today|on \w+day)[ ,]"
+    r"(?:\([A-Z][\w ]{1,30}: ?[\w.\-]{1,12}\)|(?:today|on \w+day)[ ,]"
     r"|announced |announces |has |(?:the|an?) \w+)",
 )
 
@@ -76,7 +76,7 @@ def from_contacts(evidence: Evidence) -> str:
 def _names(lines: Iterable[str]) -> Iterator[str]:
     for line in lines:
         for part in (*line.partition(":")[2].split(","), *line.split(","), line):
-            if organisation_score(part) >= NAME and size(part) <= 9 and kind_of(part) is Kind.TEXT:
+            if organisation_score(part) >= NAME and 2 <= size(part) <= 9 and kind_of(part) is Kind.TEXT:
                 yield part.strip()
 
 

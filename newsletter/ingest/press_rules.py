@@ -85,7 +85,7 @@ RULES: tuple[tuple[str, Kind, str], ...] = (
             r"|browsing)\b.{0,120}\bcookies?\b.{0,120}|(?:accept|reject|allow|decline|manage"
             r"|customi[sz]e)(?: all| necessary| optional| non-essential)*(?: cookies| preferences"
             r"| settings| choices)?|cookies? (?:settings|policy|preferences|notice|consent)|(?:diese"
-            r"|unsere) (?:web)?seite (?:verwendet|nutzt) cookies.{0,200}"
+            r"|unsere) (?:web)?(?:site|seite) (?:verwendet|nutzt) cookies.{0,200}"
             r"|ce site (?:web )?utilise des cookies.{0,200}|(?:este sitio|esta web).{0,20} (?:utiliza"
             r"|usa) cookies.{0,200}|ši svetainė naudoja slapukus.{0,200}|(?:этот "
             r"|наш )?сайт использует (?:файлы )?cookie.{0,200}|(?:当"
@@ -134,12 +134,13 @@ RULES: tuple[tuple[str, Kind, str], ...] = (
         "caption",
         Kind.FURNITURE,
         (
-            r"(?:photos?|file photo|image|picture|pic|illustration|video|graphic|infographic|foto|bild"
+            r"photo details.{0,40}|vcg|getty images|shutterstock|.{10,250}[.!?)] /[\w .]{2,30}\)?"
+            r"|(?:photos?|file photo|image|picture|pic|illustration|video|graphic|infographic|foto|bild"
             r"|abbildung|imagen|nuotr|nuotrauka|фото|зображення|写真|画像|图片?|圖片?|사진|عکس"
             r"|صورة)(?: (?:credits?"
             r"|courtesy|caption|source|by|autorius))?\s?[:/：=]\s?.{1,300}|photos? (?:by|courtesy"
             r"|credit)\b.{1,120}|(?:photo|image) (?:caption|credit)s?\b.{0,200}|(?:credit|caption"
-            r"|credits)\s?:.{1,300}|[(\[](?:photo|image|picture|file photo|logo|ap photo|afp photo|foto"
+            r"|credits)\s?:.{1,300}|[(\[](?:photo|image|picture|cover|file photo|logo|ap photo|afp photo|foto"
             r"|bild|video|写真)\b[^()\[\]]{0,160}[)\]]|(?:view original|download (?:image|photo|logo|pdf"
             r"|this|full|hi-?res|media|press).{0,40}|hi-?res(?:olution)?.{0,20}|virin\s?:.{0,40}"
             r"|enlarge.{0,20}|click to (?:enlarge|view).{0,40}|logo\s?[-–—:].{0,200})"
@@ -188,7 +189,8 @@ RULES: tuple[tuple[str, Kind, str], ...] = (
         "counters",
         Kind.FURNITURE,
         (
-            r"(?:views?|reads?|shares?|likes?|comments?|просмотр\w*"
+            r"\d{3,5}\*{1,2}\d{3,5}(?:\*{1,2}\d{1,5})?|\d{1,3} (?:of|/) \d{1,3}|visitor counter.{0,20}"
+            r"|(?:views?|reads?|shares?|likes?|comments?|просмотр\w*"
             r"|hits|閲覧数|阅读|浏览|조회수|visits|news id"
             r"|news code|story code|code|id|article id|print id|release id|short url|short link|shortlink"
             r"|permalink|url|source url|original url)\s?[:：]\s?\S{1,160}(?: \S{1,20})?|[\d.,]+k? (?:views?"
@@ -220,7 +222,8 @@ RULES: tuple[tuple[str, Kind, str], ...] = (
         "notice",
         Kind.WEAK,
         (
-            r"[^.!?]{0,60}\bwebsites? can (?:also )?be accessed\b.{0,80}|(?:the )?(?:views"
+            r"for information media\..{0,60}|not an official record.{0,20}|read this release in\s?:.{0,120}"
+            r"|[^.!?]{0,60}\bwebsites? can (?:also )?be accessed\b.{0,80}|(?:the )?(?:views"
             r"|opinions) expressed.{0,300}|(?:this|the) (?:page|article|story|text"
             r"|content|document|material|site|release) (?:was|is|has been|may be|may) (?:last |first "
             r"|also |not |machine |automatically |originally |only )*(?:updated|published|posted|available"
@@ -247,7 +250,8 @@ RULES: tuple[tuple[str, Kind, str], ...] = (
         "release number",
         Kind.WEAK,
         (
-            r"[(\[](?:release|article|news|story|document) id\s?:?\s?\d+[)\]]"
+            r"[a-z]{1,5}/\d{3,6}(?:/\d{1,4})?|[a-z]{2,4}/[a-z]{2,4}(?:/[a-z]{2,4})?"
+            r"|[(\[](?:release|article|news|story|document) id\s?:?\s?\d+[)\]]"
             r"|(?:press |news |media )?(?:release|statement|communiqué|communique)?\s?"
             r"(?:no|nr|number|nº|n°"
             r"|№|ref|reference|id)\b[.:]?\s?:?\s?(?=[^ ]*\d)[\w./\-–]{1,30}(?: ?/ ?\d{2,4})?(?: en| fr)?"
@@ -300,7 +304,10 @@ RULES: tuple[tuple[str, Kind, str], ...] = (
         "contact",
         Kind.CONTACT,
         (
-            r"(?:(?:for )?(?:media|press|public|investor|company|corporate|editorial|news)?\s?(?:relations"
+            r"(?:for (?:any |more |further |additional )?(?:\w+ )?"
+            r"(?:information|details|queries|questions|inquiries|enquiries)"
+            r"(?: or \w+)?,? (?:please )?(?:contact|call|reach|write to)(?: us)?\s?[:：])"
+            r"|(?:(?:for )?(?:media|press|public|investor|company|corporate|editorial|news)?\s?(?:relations"
             r"|affairs|office|desk)?\s?(?:contacts?|inquiries|enquiries|queries)(?: information| details"
             r"| person| persons| for (?:the )?(?:media|press|journalists))?|contacts? for .{1,40}"
             r"|contact us|(?:for )?(?:more|further|additional) (?:information"

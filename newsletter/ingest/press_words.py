@@ -72,7 +72,8 @@ MENU = words(
 VAGUE = words(
     """
     city municipality region province county state republic kingdom federal national house centre
-    center trust alliance league port power energy grid railways airlines systems technologies
+    center trust alliance league wing brigade division regiment battalion squadron fleet affairs
+     port power energy grid railways airlines systems technologies
     industries partners archive archives theatre theater opera orchestra zoo observatory guild club
     lines shipping company times post herald journal daily press news court army navy forces police
     guard services service media network group fund bank hospital museum government union society
@@ -81,7 +82,7 @@ VAGUE = words(
 )
 ORGANISATIONS = words(
     """
-    ministry department office agency bureau commission council committee authority administration
+    nations ministry department office agency bureau commission council committee authority administration
     secretariat directorate institute institution university college academy embassy consulate mission
     delegation presidency chancellery
     command corps foundation association federation
