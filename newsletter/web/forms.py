@@ -103,6 +103,8 @@ class SignupForm(AddressForm):
         default=USUAL_FREQUENCY.value,
         validate_choice=False,
     )
+    # Declared anew to come after the topics: faults are listed in the order of the page.
+    email = StringField(_("E-mail address"))
     # The address that a slip was suspected in: whoever sends it again means it.
     hinted = HiddenField()
     # People do not see this field; programs that fill in everything do.
