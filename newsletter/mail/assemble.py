@@ -86,10 +86,8 @@ def choose_encoding(texts: Iterable[str]) -> Encoding:
     """Return whichever encoding makes `texts` (all of one part, over an issue) shorter."""
     quoted = encoded = 0
     for text in texts:
-        data = clean(text).encode("utf-8")
-        bare = len(data) + 2 * len(_QP_UNSAFE.findall(data))
-        quoted += bare + data.count(b"\n") + bare * len(_SOFT) // (_QP_ROOM + 1)
-        encoded += -(-(len(data) + data.count(b"\n")) // 57) * 78
+        quoted += len(encode_fragment(text, Encoding.QUOTED_PRINTABLE))
+        encoded += len(encode_fragment(text, Encoding.BASE64))
     return Encoding.BASE64 if encoded < quoted else Encoding.QUOTED_PRINTABLE
 
 
