@@ -23,6 +23,8 @@ from kombu.utils.json import dumps, loads
 ALIAS = "newsletter-files"
 # What is older was not left by a process that is still at it.
 HALF_DONE_SECONDS = 60
+# How long a worker that is asked to stop may go on waiting for messages.
+LOOK_SECONDS = 0.3
 
 log = logging.getLogger(__name__)
 
@@ -74,6 +76,16 @@ class Transport(filesystem.Transport):
     """The transport of `newsletter-files://`."""
 
     Channel = Channel
+
+    def drain_events(  # type: ignore[override]
+        self, connection: Any, timeout: float | None = None
+    ) -> Any:
+        """Wait for a message, `LOOK_SECONDS` at most (then TimeoutError, as ever).
+
+        Celery looks only between two waits whether it has been asked to stop, and waits twice.
+        """
+        wait_seconds = LOOK_SECONDS if timeout is None else min(timeout, LOOK_SECONDS)
+        return super().drain_events(connection, wait_seconds)  # type: ignore[no-untyped-call]
 
 
 def register() -> None:
