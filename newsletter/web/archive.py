@@ -18,6 +18,7 @@ from newsletter.models.paging import LAST_PAGE
 from newsletter.subscriptions.queries import offered_topics
 from newsletter.tokens import Purpose
 from newsletter.web.extensions import runtime
+from newsletter.web.feed import atom_feed
 from newsletter.web.security import guard_tokens, mail_answer
 
 archive = Blueprint("archive", __name__)
@@ -47,6 +48,26 @@ def index() -> str:
 def _by_day(releases: Sequence[Release]) -> list[tuple[date, list[Release]]]:
     days = groupby(releases, key=lambda release: to_user_timezone(release.published_at).date())
     return [(day, list(those)) for day, those in days]
+
+
+@archive.get("/releases.atom")
+def feed() -> Response:
+    """Give the newest releases to feed readers, all or those of one topic."""
+    parts = runtime()
+    slug = request.args.get("topic", "")
+    topic = next((each for each in offered_topics(db.session()) if each.slug == slug), None)
+    if slug and topic is None:
+        raise NotFound("no such topic")
+    found = list_releases(db.session(), state=ReleaseState.READY, topic=slug, per_page=PER_PAGE)
+    name = parts.settings.site_name
+    body = atom_feed(
+        found.items,
+        title=f"{name}: {topic.name}" if topic else name,
+        page=parts.links.topic(slug) if topic else parts.links.releases(),
+        feed=parts.links.feed(slug),
+        links=parts.links,
+    )
+    return Response(body, mimetype="application/atom+xml")
 
 
 @archive.get("/releases/<public_id>")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from xml.etree import ElementTree
 
 import pytest
 
@@ -68,6 +69,26 @@ def test_a_release_is_shown_with_its_topics(visitor):
     assert page.status_code == 200
     assert "It opens on Monday" in page.text
     assert "/releases?topic=energy" in page.text
+
+
+def test_the_archive_is_a_feed_too(visitor):
+    release = visitor.house.release("Energy from waves & <wind>\x01")
+    visitor.house.release("Sea and shore")
+    visitor.house.release("Energy in secret", state=ReleaseState.HELD)
+
+    answer = visitor.get("/releases.atom?topic=energy")
+
+    atom = "{http://www.w3.org/2005/Atom}"
+    (entry,) = ElementTree.fromstring(answer.data).iter(f"{atom}entry")
+    assert answer.mimetype == "application/atom+xml"
+    assert entry.findtext(f"{atom}title") == "Energy from waves & <wind>"
+    assert entry.findtext(f"{atom}id") == f"https://news.example.org/releases/{public_id(visitor, release)}"
+    assert "/releases.atom?topic=energy" in visitor.get("/releases?topic=energy").text
+
+
+def test_a_feed_of_nothing_is_a_feed_and_of_no_topic_is_not_found(visitor):
+    assert ElementTree.fromstring(visitor.get("/releases.atom").data).tag.endswith("feed")
+    assert visitor.get("/releases.atom?topic=gone").status_code == 404
 
 
 @pytest.mark.parametrize("state", [ReleaseState.HELD, ReleaseState.EXCLUDED])
