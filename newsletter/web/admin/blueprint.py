@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, make_response, redirect, request, session, url_for
+from flask import Blueprint, Response, abort, make_response, redirect, request, session, url_for
 
 from newsletter.web.admin.signed_in import current_admin, stay_signed_in
 from newsletter.web.security import SAFE_METHODS
@@ -15,10 +15,15 @@ OPEN_TO_ALL = frozenset({"admin.sign_in"})
 # What somebody may do before they have chosen a password of their own.
 BEFORE_OWN_PASSWORD = frozenset({"admin.change_password", "admin.sign_out"})
 
+# A page left open asks for this by itself: nobody need be there.
+ASKS_BY_ITSELF = frozenset({"admin.issue_progress"})
+
 
 @admin.before_request
 def ask_who() -> Response | None:
     """Send strangers to the sign-in page, and newcomers to the page where they choose a password."""
+    if any("\0" in str(part) for part in (request.view_args or {}).values()):
+        abort(404)  # PostgreSQL will not even look for such an id
     if request.endpoint in OPEN_TO_ALL:
         return None
     user = current_admin()
@@ -26,7 +31,8 @@ def ask_who() -> Response | None:
         return _to_sign_in()
     if user.must_change and request.endpoint not in BEFORE_OWN_PASSWORD:
         return _go(url_for("admin.change_password"))
-    stay_signed_in(session)
+    if request.endpoint not in ASKS_BY_ITSELF:
+        stay_signed_in(session)
     return None
 
 

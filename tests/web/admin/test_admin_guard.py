@@ -63,6 +63,7 @@ def test_unknown_things_are_not_there(editor):
         "/admin/readers/nothing",
         "/admin/issues/nothing",
         "/admin/nothing",
+        "/admin/releases/%00",
     ):
         assert editor.get(path).status_code == 404, path
     assert editor.get("/admin/issues/nothing/progress").status_code == 404

@@ -6,7 +6,8 @@ import pytest
 from sqlalchemy import select
 
 from newsletter.digest.issues import Preparer
-from newsletter.models import AuditEntry, Delivery, DeliveryState, Frequency, Issue, IssueState
+from newsletter.models import AuditEntry, Delivery, DeliveryState, Frequency, Issue, IssueState, spend
+from newsletter.web.admin.preview import TESTS
 
 SEND = "/admin/preview?send=daily"
 
@@ -111,12 +112,18 @@ def test_a_test_to_no_address_is_refused(house, list_of_two, editor, address):
 
 
 def test_tests_are_limited(house, list_of_two, editor):
+    with house.make_session() as session:
+        for _ in range(19):
+            spend(session, "test:editor@example.org", TESTS, house.clock())
+        session.commit()
+
     statuses = [
-        editor.post("/admin/preview/test", {"email": "me@example.org"}, page="/admin/preview").status_code
-        for _ in range(21)
+        editor.post("/admin/preview/test", {"email": "me@example.org"}, page="/admin/").status_code
+        for _ in range(2)
     ]
 
-    assert statuses == [303] * 20 + [429]
+    assert statuses == [303, 429]
+    assert len(house.all(select(Delivery.id))) == 1
 
 
 def test_the_page_counts_the_readers_before_it_sends(list_of_two, editor):
@@ -242,11 +249,20 @@ def test_the_progress_asks_for_itself_only_while_something_moves(house, list_of_
     place = _send(house, editor)
 
     part = editor.get(f"{place}/progress").text
-    assert f'hx-get="{place}/progress"' in part
+    assert f'hx-get="{place}/progress?was=sending"' in part
     assert "<html" not in part
 
     editor.post(place, {"action": "pause"})
     assert "hx-get" not in editor.get(f"{place}/progress").text
+
+
+def test_a_page_that_asks_by_itself_keeps_nobody_signed_in(house, list_of_two, editor):
+    place = _send(house, editor)
+    for _ in range(3):
+        house.clock.pass_(hours=5)
+        last = editor.get(f"{place}/progress", headers={"HX-Request": "true"})
+
+    assert last.status_code == 401
 
 
 def test_an_issue_is_paused_resumed_and_cancelled(house, list_of_two, editor):
