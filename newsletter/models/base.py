@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 import sqlite3
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, cast
 
 from flask_sqlalchemy import SQLAlchemy
 from flask_sqlalchemy.session import Session as FlaskSession
 from sqlalchemy import (
+    ARRAY,
     BigInteger,
     DateTime,
     Dialect,
@@ -18,14 +21,19 @@ from sqlalchemy import (
     Integer,
     MetaData,
     Select,
+    Text,
     create_engine,
     event,
+    func,
+    literal,
+    select,
 )
+from sqlalchemy import cast as sql_cast
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.engine import Connection
 from sqlalchemy.orm import DeclarativeBase, Session
-from sqlalchemy.types import TypeDecorator
+from sqlalchemy.types import TypeDecorator, TypeEngine
 
 # How long a writer waits for another one on SQLite, which has a single writer.
 BUSY_SECONDS = 30
@@ -115,6 +123,27 @@ def insert_new(
     if select_from is not None:
         statement = statement.from_select(*select_from)
     return statement.on_conflict_do_nothing()
+
+
+def rows_as_table(
+    session: Session, types: Mapping[str, type[int] | type[str]], rows: Sequence[Sequence[int | str | None]]
+) -> Any:
+    """Return `rows` as a table in a statement: one parameter (a column, on PostgreSQL) for thousands of rows.
+
+    `types` name its columns and say what they hold.
+    """
+    kinds: dict[type, TypeEngine[Any]] = {int: BigInteger(), str: Text()}
+    if session.get_bind().dialect.name == "sqlite":
+        source = func.json_each(json.dumps(rows)).table_valued("value")
+        columns = [
+            sql_cast(func.json_extract(source.c.value, f"$[{at}]"), kinds[kind]).label(name)
+            for at, (name, kind) in enumerate(types.items())
+        ]
+        return select(*columns).subquery("rows_given")
+    arrays = [
+        literal([row[at] for row in rows], ARRAY(kinds[kind])) for at, kind in enumerate(types.values())
+    ]
+    return func.unnest(*arrays).table_valued(*types).render_derived(name="rows_given")
 
 
 db = SQLAlchemy(model_class=Base, disable_autonaming=True, session_options={"class_": WebSession})

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ARRAY, BigInteger, ColumnElement, Integer, case, cast, func, literal, select
+from sqlalchemy import case, literal, select
 from sqlalchemy.orm import Session
 
-from newsletter.models import Delivery, DeliveryState, Issue, Lane, Subscriber, insert_new
+from newsletter.models import Delivery, DeliveryState, Issue, Lane, Subscriber, insert_new, rows_as_table
 
 
 def enqueue_single(
@@ -77,32 +76,21 @@ def enqueue_issue(
     """
     if not pairs:
         return 0
-    readers, renditions = _rows_of(session, pairs)
+    given = rows_as_table(session, {"subscriber_id": int, "rendition_id": int}, pairs)
     language = case((Subscriber.language.in_(languages), Subscriber.language), else_=languages[0])
     columns: dict[str, Any] = {
         "lane": literal(Lane.BULK, Delivery.lane.type),
         "issue_id": literal(issue_id),
         "subscriber_id": Subscriber.id,
-        "rendition_id": renditions,
+        "rendition_id": given.c.rendition_id,
         "language": language,
         "state": literal(DeliveryState.QUEUED, Delivery.state.type),
         "due_at": literal(now, Delivery.due_at.type),
         "attempt": literal(0),
         "created_at": literal(now, Delivery.created_at.type),
     }
-    chosen = select(*columns.values()).where(Subscriber.id == readers, Subscriber.erased_at.is_(None))
+    chosen = select(*columns.values()).where(
+        Subscriber.id == given.c.subscriber_id, Subscriber.erased_at.is_(None)
+    )
     fresh = insert_new(session, Delivery, select_from=(list(columns), chosen))
     return session.connection().execute(fresh).rowcount
-
-
-def _rows_of(
-    session: Session, pairs: Sequence[tuple[int, int]]
-) -> tuple[ColumnElement[int], ColumnElement[int]]:
-    """Return `pairs` as the two columns of a table in the statement: one parameter for thousands of rows."""
-    if session.get_bind().dialect.name == "sqlite":
-        table = func.json_each(json.dumps(pairs)).table_valued("value", name="pairs")
-        first, second = (cast(func.json_extract(table.c.value, f"$[{at}]"), Integer) for at in (0, 1))
-        return first, second
-    columns = [literal([pair[at] for pair in pairs], ARRAY(BigInteger)) for at in (0, 1)]
-    rows = func.unnest(*columns).table_valued("subscriber_id", "rendition_id").render_derived(name="pairs")
-    return rows.c.subscriber_id, rows.c.rendition_id

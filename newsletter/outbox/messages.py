@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property, partial
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from newsletter.errors import InputError
@@ -20,19 +20,20 @@ from newsletter.mail.dkim import DKIMKey, load_key, sign
 from newsletter.mail.headers import Field
 from newsletter.mail.templates import TemplateSet
 from newsletter.mail.verp import return_path
-from newsletter.models import Delivery, Issue, Rendition, Subscriber
+from newsletter.models import Delivery, Issue, Lane, Rendition, Subscriber
 from newsletter.outbox.edition import Edition
 from newsletter.settings import Settings
 from newsletter.smtp.outcomes import Envelope, Outgoing
 from newsletter.tokens import Purpose, Tokens
 
 
-@dataclass(frozen=True, slots=True)
-class Claimed:
+class Claimed(NamedTuple):
     """What is needed of a claimed delivery to make its message; plain values, no session."""
 
     id: int
+    lane: Lane
     issue_id: int | None
+    subscriber_id: int | None
     template: str | None
     context: dict[str, Any] | None
     language: str
@@ -49,36 +50,18 @@ def load_claimed(session: Session, delivery_ids: Sequence[int]) -> list[Claimed]
     """Return the claimed deliveries in the order of their ids."""
     query = (
         select(
-            Delivery,
-            Subscriber.email,
-            Subscriber.email_key,
-            Subscriber.public_id,
-            Rendition.key,
-            Issue.public_id,
+            Delivery.id, Delivery.lane, Delivery.issue_id, Delivery.subscriber_id, Delivery.template,
+            Delivery.context, Delivery.language, Delivery.attempt, Delivery.created_at,
+            func.coalesce(Subscriber.email, Delivery.recipient), Subscriber.email_key, Subscriber.public_id,
+            Rendition.key, Issue.public_id,
         )
         .outerjoin(Subscriber, Subscriber.id == Delivery.subscriber_id)
         .outerjoin(Rendition, Rendition.id == Delivery.rendition_id)
         .outerjoin(Issue, Issue.id == Delivery.issue_id)
         .where(Delivery.id.in_(delivery_ids))
         .order_by(Delivery.id)
-    )
-    return [
-        Claimed(
-            id=row.id,
-            issue_id=row.issue_id,
-            template=row.template,
-            context=row.context,
-            language=row.language,
-            attempt=row.attempt,
-            created_at=row.created_at,
-            address=email or row.recipient,
-            email_key=email_key,
-            reader_id=reader_id,
-            rendition_key=key,
-            issue_public_id=issue_public_id,
-        )
-        for row, email, email_key, reader_id, key, issue_public_id in session.execute(query)
-    ]
+    )  # fmt: skip
+    return [Claimed._make(row) for row in session.execute(query)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ import random
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import exists, select, update
 from sqlalchemy.orm import Session
@@ -23,8 +23,10 @@ from newsletter.models import (
     Suppression,
     SuppressionReason,
     insert_new,
+    rows_as_table,
 )
 from newsletter.outbox.journal import Record, abandoned
+from newsletter.outbox.lease import WAITING
 from newsletter.outbox.messages import MessageMaker
 from newsletter.outbox.retry import NextStep, next_step
 from newsletter.outbox.steer import drop_unsent
@@ -32,71 +34,112 @@ from newsletter.smtp.outcomes import Fate, Outcome
 
 log = logging.getLogger(__name__)
 
-WAITING_STATES = (DeliveryState.QUEUED, DeliveryState.DEFERRED)
+# What a relay says is kept to help people, not to fill the disk.
+LONGEST_REPLY = 500
+
+
+class Attempt(NamedTuple):
+    """One attempt at a delivery, counted from 1, and what came of it."""
+
+    delivery_id: int
+    number: int
+    lane: Lane
+    created_at: datetime
+    subscriber_id: int | None
+    outcome: Outcome
 
 
 def record(
-    session: Session,
-    maker: MessageMaker,
-    worker: str,
-    results: Iterable[tuple[int, Outcome]],
-    now: datetime,
+    session: Session, maker: MessageMaker, worker: str, attempts: Iterable[Attempt], now: datetime
 ) -> int:
-    """Write the outcome of each delivery that `worker` holds; return how many were still its own.
+    """Write the outcome of each attempt; return how many deliveries were still `worker`'s own.
 
     Commits nothing. A delivery whose lease was taken away meanwhile is left as it is.
     """
-    outcomes = dict(results)
-    held = session.execute(
-        select(Delivery.id, Delivery.attempt, Delivery.created_at, Delivery.lane, Delivery.subscriber_id)
-        .where(
-            Delivery.id.in_(outcomes),
-            Delivery.state == DeliveryState.LEASED,
-            Delivery.leased_by == worker,
-        )
-        .with_for_update()
-    ).all()
-    changes = []
+    accepted: list[tuple[int, int | None, str, str]] = []
+    changed = 0
     dead_readers = []
-    for delivery_id, attempt, created_at, lane, subscriber_id in held:
-        outcome = outcomes[delivery_id]
+    for attempt in attempts:
+        outcome = attempt.outcome
         step = next_step(
             outcome,
-            attempt=attempt,
-            age=now - created_at,
+            attempt=attempt.number,
+            age=now - attempt.created_at,
             now=now,
             # Somebody waits for a single mail: the same Message-ID twice is better than none.
-            resend_uncertain=lane is Lane.SINGLE or maker.settings.resend_uncertain,
+            resend_uncertain=attempt.lane is Lane.SINGLE or maker.settings.resend_uncertain,
             jitter=random.random(),  # noqa: S311
         )
-        if step.hard_bounce and subscriber_id is not None:
-            dead_readers.append(subscriber_id)
-        changes.append(_row(delivery_id, attempt, outcome, step, now))
-        log.info("delivery=%d attempt=%d state=%s fate=%s", delivery_id, attempt, step.state, outcome.fate)
-    if changes:
-        session.execute(update(Delivery), changes)
+        log.debug("delivery=%d attempt=%d state=%s", attempt.delivery_id, attempt.number, step.state)
+        if step.state is DeliveryState.ACCEPTED and outcome.reply is not None:
+            reply = outcome.reply
+            accepted.append((attempt.delivery_id, reply.code, reply.text[:LONGEST_REPLY], reply.status))
+            continue
+        changed += _change(session, worker, attempt, step, now)
+        if step.hard_bounce and attempt.subscriber_id is not None:
+            dead_readers.append(attempt.subscriber_id)
+    if accepted:
+        changed += _accept(session, worker, accepted, now)
     if dead_readers:
         suppress(session, maker, dead_readers, SuppressionReason.HARD_BOUNCE, now)
-    return len(changes)
+    return changed
 
 
-def _row(delivery_id: int, attempt: int, outcome: Outcome, step: NextStep, now: datetime) -> dict[str, Any]:
-    waits = step.state in WAITING_STATES
-    row: dict[str, Any] = {
-        "id": delivery_id,
+def _accept(
+    session: Session, worker: str, rows: Sequence[tuple[int, int | None, str, str]], now: datetime
+) -> int:
+    """Settle what the relay took: nearly every row of an issue, so one statement for all of them."""
+    types: dict[str, type[int] | type[str]] = {"id": int, "code": int, "text": str, "status": str}
+    given = rows_as_table(session, types, rows)
+    done = (
+        update(Delivery)
+        .where(
+            Delivery.id == given.c.id, Delivery.state == DeliveryState.LEASED, Delivery.leased_by == worker
+        )
+        .values(
+            state=DeliveryState.ACCEPTED,
+            leased_by=None,
+            leased_until=None,
+            settled_at=now,
+            reply_code=given.c.code,
+            reply_text=given.c.text,
+            status=given.c.status,
+        )
+    )
+    return session.connection().execute(done).rowcount
+
+
+def _change(session: Session, worker: str, attempt: Attempt, step: NextStep, now: datetime) -> int:
+    """Write what became of one delivery that was not accepted."""
+    outcome = attempt.outcome
+    waits = step.state in WAITING
+    untried = outcome.fate is Fate.SKIPPED
+    values: dict[str, Any] = {
         "state": step.state,
         "leased_by": None,
         "leased_until": None,
-        "attempt": attempt - 1 if outcome.fate is Fate.SKIPPED else attempt,
+        "attempt": attempt.number - 1 if untried else attempt.number,
         "settled_at": None if waits else now,
-        "bounced_at": now if step.hard_bounce else None,
-        "reply_code": outcome.reply.code if outcome.reply else None,
-        "reply_text": (outcome.reply.text if outcome.reply else outcome.reason)[:500] or None,
-        "status": outcome.reply.status or None if outcome.reply else None,
+        "due_at": step.due_at or now,
     }
-    # The bulk UPDATE wants the same columns in every row, so a settled one has a time too.
-    row["due_at"] = step.due_at or now
-    return row
+    if not untried:
+        text = outcome.reply.text if outcome.reply else outcome.reason
+        values |= {
+            "reply_code": outcome.reply.code if outcome.reply else None,
+            "reply_text": text[:LONGEST_REPLY] or None,
+            "status": outcome.reply.status or None if outcome.reply else None,
+            "bounced_at": now if step.hard_bounce else None,
+        }
+    done = (
+        update(Delivery)
+        .where(
+            Delivery.id == attempt.delivery_id,
+            Delivery.state == DeliveryState.LEASED,
+            Delivery.leased_by == worker,
+        )
+        .values(**values)
+    )
+    return session.connection().execute(done).rowcount
 
 
 def suppress(
@@ -125,7 +168,7 @@ def finish(session: Session, now: datetime) -> list[int]:
     An uncertain delivery is not final: it waits for a person. What came back of a cancelled
     issue is cancelled too. Commits nothing.
     """
-    waits = exists().where(Delivery.issue_id == Issue.id, Delivery.state.in_(WAITING_STATES))
+    waits = exists().where(Delivery.issue_id == Issue.id, Delivery.state.in_(WAITING))
     for issue_id in session.scalars(select(Issue.id).where(Issue.state == IssueState.CANCELLED, waits)).all():
         drop_unsent(session, issue_id, now)
     open_states = (*UNSETTLED, DeliveryState.UNCERTAIN)
@@ -156,17 +199,18 @@ def recover(session: Session, maker: MessageMaker, folder: Path, now: datetime) 
 
 def replay(session: Session, maker: MessageMaker, left: Record, now: datetime) -> int:
     """Decide every delivery that a dead worker still held, by its journal. Commits nothing."""
-    held = session.scalars(
-        select(Delivery.id).where(Delivery.state == DeliveryState.LEASED, Delivery.leased_by == left.name)
+    held = session.execute(
+        select(
+            Delivery.id, Delivery.attempt, Delivery.lane, Delivery.created_at, Delivery.subscriber_id
+        ).where(Delivery.leased_by == left.name, Delivery.state == DeliveryState.LEASED)
     ).all()
     unknown = Outcome(Fate.UNCERTAIN, reason="the worker died before the relay's answer was written down")
     unoffered = Outcome(Fate.SKIPPED)
-    results = []
-    for delivery_id in held:
-        if delivery_id in left.outcomes:
-            results.append((delivery_id, left.outcomes[delivery_id]))
-        elif delivery_id in left.unanswered or not left.complete:
-            results.append((delivery_id, unknown))
-        else:
-            results.append((delivery_id, unoffered))
-    return record(session, maker, left.name, results, now)
+    attempts = []
+    for delivery_id, number, lane, created_at, subscriber_id in held:
+        outcome = left.outcomes.get(delivery_id)
+        if outcome is None:
+            lost = delivery_id in left.unanswered or not left.complete
+            outcome = unknown if lost else unoffered
+        attempts.append(Attempt(delivery_id, number, lane, created_at, subscriber_id, outcome))
+    return record(session, maker, left.name, attempts, now)

@@ -26,17 +26,17 @@ from newsletter.outbox.lease import (
     suppressed_hashes,
 )
 from newsletter.outbox.messages import Claimed, MessageMaker, load_claimed
-from newsletter.outbox.record import finish, record
+from newsletter.outbox.record import Attempt, finish, record
 from newsletter.settings import Settings
-from newsletter.smtp.outcomes import Outcome, Outgoing
+from newsletter.smtp.outcomes import Fate, Outcome, Outgoing, Result
 from newsletter.smtp.transport import Transport
 
 log = logging.getLogger(__name__)
 
-# A batch is claimed by one commit and recorded by another; see docs/architecture.md.
-BULK_BATCH = 500
-SINGLE_BATCH = 20
-# Pausing must be felt within two seconds.
+# Claimed by one commit and recorded by another; see docs/architecture.md.
+CLAIMED_AT_ONCE = {Lane.BULK: 500, Lane.SINGLE: 20}
+RECORDED_AT_ONCE = 500
+# Results wait no longer than this to be seen, and pausing must be felt within two seconds.
 LOOK_SECONDS = 1.0
 RELAY_DOWN = {Lane.SINGLE: timedelta(seconds=15), Lane.BULK: timedelta(seconds=60)}
 
@@ -75,116 +75,165 @@ def drain(
     is queued again, due a little later, and the TransportError is logged, not raised.
     """
     journal = Journal(journal_folder(parts.settings))
-    until = time.monotonic() + seconds
-    handled = 0
+    work = _Work(parts, journal, lane, time.monotonic() + seconds, stopping)
     try:
-        while time.monotonic() < until and not stopping():
-            count = _batch(parts, transport, journal, Lane.SINGLE, None)
-            if lane is Lane.BULK and count is not None:
-                with parts.session() as session:
-                    issues = issues_to_send(session, parts.now())
-                sent = _batch(parts, transport, journal, Lane.BULK, issues[0]) if issues else 0
-                count = None if sent is None else count + sent
-            if not count:
-                break
-            handled += count
+        while work.run(transport):
+            pass
     except BaseException:
         # Leases may be open: whoever finds the journal decides by it.
         journal.abandon()
         raise
     journal.close()
-    return handled
+    return work.handled
 
 
-def _batch(
-    parts: Parts, transport: Transport, journal: Journal, lane: Lane, issue_id: int | None
-) -> int | None:
-    """Handle one batch; return how many deliveries, or None when the relay cannot be reached."""
-    taken, claimed = _claim(parts, journal.name, lane, issue_id)
-    if not claimed:
-        return taken
-    results: list[tuple[int, Outcome]] = []
-    gate = _Gate(parts.engine, journal, [each.id for each in claimed])
-    unreachable = False
-    try:
-        for result in transport.send(_outgoing(parts, claimed), gate):
-            if result.outcome.error is not None:
-                log.error("delivery=%d cannot be made", result.id, exc_info=result.outcome.error)
-            results.append((result.id, result.outcome))
-    except TransportError as fault:
-        log.warning("relay unreachable: %s", fault)
-        unreachable = True
-    now = parts.now()
-    with parts.session() as session:
-        record(session, parts.messages, journal.name, results, now)
-        heard = {delivery_id for delivery_id, _ in results}
-        untouched = [each.id for each in claimed if each.id not in heard]
-        if untouched:
-            give_back(session, untouched, journal.name, now + RELAY_DOWN[lane])
-        _close_issue(session, issue_id, now)
-        session.commit()
-    journal.clear()
-    return None if unreachable else taken
+class _Work:
+    """One drain: feeds the transport, keeps the journal, and writes down what comes back.
 
+    It is the transport's hooks too. The source and the results are used by one thread, the
+    hooks by the transport's.
+    """
 
-def _claim(parts: Parts, worker: str, lane: Lane, issue_id: int | None) -> tuple[int, list[Claimed]]:
-    """Claim a batch and commit; return how many rows were taken, and those that are to be sent."""
-    now = parts.now()
-    with parts.session() as session:
-        limit = BULK_BATCH if lane is Lane.BULK else SINGLE_BATCH
-        ids = claim(session, lane, issue_id, worker, limit, now)
-        if not ids:
-            session.rollback()
-            return 0, []
-        claimed = load_claimed(session, ids)
-        skip_unwanted(session, ids, _suppressed(session, parts.messages, claimed), now)
-        held = held_by(session, ids, worker)
-        if not held:
-            _close_issue(session, issue_id, now)
-        session.commit()
-    return len(ids), [each for each in claimed if each.id in held]
+    def __init__(
+        self, parts: Parts, journal: Journal, lane: Lane, until: float, stopping: Callable[[], bool]
+    ) -> None:
+        self._parts = parts
+        self._journal = journal
+        self._lanes = (Lane.SINGLE, Lane.BULK) if lane is Lane.BULK else (Lane.SINGLE,)
+        self._until = until
+        self._stopping = stopping
+        self.handled = 0
+        # What this process holds: claimed, and no result written down yet.
+        self._held: dict[int, Claimed] = {}
+        self._answered: list[Attempt] = []
+        self._issues: set[int] = set()
+        self._recorded_at = time.monotonic()
+        self._lock = threading.Lock()
+        self._looked_at = time.monotonic()
+        self._unwanted: set[int] = set()
+
+    def run(self, transport: Transport) -> bool:
+        """Send until nothing is due; return whether it is worth looking again."""
+        before = self.handled
+        reached = True
+        try:
+            for result in transport.send(self._source(), self):
+                self._take(result)
+        except TransportError as fault:
+            log.warning("event=relay_unreachable fault=%s", fault)
+            reached = False
+        self._record()
+        self._give_back(reached)
+        return reached and self.handled > before and not self._ending()
+
+    def _ending(self) -> bool:
+        return time.monotonic() >= self._until or self._stopping()
+
+    def _source(self) -> Iterator[Outgoing]:
+        """Yield what is due, claiming batch after batch while the transport works on the last."""
+        while not self._ending():
+            batch = self._claim()
+            if batch is None:
+                return
+            # Loading an edition reads; the lock that writers take would stand in everybody's way.
+            with Session(self._reading()) as session:
+                for claimed in batch:
+                    if self._ending():
+                        return
+                    yield self._parts.messages.outgoing(session, claimed, self._parts.now())
+
+    def _claim(self) -> list[Claimed] | None:
+        """Claim the next batch and commit; return what of it is to be sent, or None when nothing is due."""
+        for lane in self._lanes:
+            now = self._parts.now()
+            issue_id = None
+            if lane is Lane.BULK:
+                with Session(self._reading()) as session:
+                    issue_id = next(iter(issues_to_send(session, now)), None)
+                if issue_id is None:
+                    continue
+                self._issues.add(issue_id)
+            with self._parts.session() as session:
+                ids = claim(session, lane, issue_id, self._journal.name, CLAIMED_AT_ONCE[lane], now)
+                if not ids:
+                    session.rollback()
+                    continue
+                claimed = load_claimed(session, ids)
+                skip_unwanted(session, ids, _suppressed(session, self._parts.messages, claimed), now)
+                mine = held_by(session, ids, self._journal.name)
+                session.commit()
+            self.handled += len(ids) - len(mine)
+            batch = [each for each in claimed if each.id in mine]
+            self._held |= {each.id: each for each in batch}
+            return batch
+        return None
+
+    def _take(self, result: Result) -> None:
+        if result.outcome.error is not None:
+            log.error("delivery=%d cannot be made", result.id, exc_info=result.outcome.error)
+        claimed = self._held[result.id]
+        self._answered.append(
+            Attempt(
+                result.id, claimed.attempt, claimed.lane, claimed.created_at, claimed.subscriber_id,
+                result.outcome,
+            )
+        )  # fmt: skip
+        waited = time.monotonic() - self._recorded_at
+        if len(self._answered) >= RECORDED_AT_ONCE or waited > LOOK_SECONDS:
+            self._record()
+
+    def _record(self) -> None:
+        """Write down what has come back, and commit."""
+        self._recorded_at = time.monotonic()
+        if not self._answered:
+            return
+        with self._parts.session() as session:
+            record(session, self._parts.messages, self._journal.name, self._answered, self._parts.now())
+            session.commit()
+        # What was not offered because somebody paused is no work done: it must not keep a drain going.
+        self.handled += sum(each.outcome.fate is not Fate.SKIPPED for each in self._answered)
+        for each in self._answered:
+            del self._held[each.delivery_id]
+        self._answered.clear()
+
+    def _give_back(self, reached: bool) -> None:
+        """Queue again what was claimed and never taken; finish the issues that are done."""
+        now = self._parts.now()
+        with self._parts.session() as session:
+            for lane in self._lanes:
+                left = [each.id for each in self._held.values() if each.lane is lane]
+                if left:
+                    due_at = now if reached else now + RELAY_DOWN[lane]
+                    give_back(session, left, self._journal.name, due_at)
+            if self._issues:
+                finish(session, now)
+            session.commit()
+        self._held.clear()
+        self._journal.clear()
+
+    def _reading(self) -> Engine:
+        return self._parts.engine.execution_options(sqlite_begin="DEFERRED")
+
+    def before_envelope(self, message_id: int) -> bool:
+        """Look again every second whether to go on: paused, cancelled, left, suppressed."""
+        with self._lock:
+            if time.monotonic() - self._looked_at > LOOK_SECONDS:
+                held = list(self._held)
+                with Session(self._reading()) as session:
+                    self._unwanted = set(held) - still_wanted(session, held, self._journal.name)
+                self._looked_at = time.monotonic()
+            return message_id not in self._unwanted
+
+    def before_content(self, message_id: int) -> None:
+        """Write down that a message is about to leave."""
+        self._journal.start(message_id)
+
+    def after_content(self, message_id: int, outcome: Outcome) -> None:
+        """Write down what became of it."""
+        self._journal.reply(message_id, outcome)
 
 
 def _suppressed(session: Session, maker: MessageMaker, claimed: Sequence[Claimed]) -> list[int]:
     hashes = {each.id: maker.suppression_hash(each.email_key) for each in claimed if each.email_key}
     found = suppressed_hashes(session, list(hashes.values()))
     return [delivery_id for delivery_id, value in hashes.items() if value in found]
-
-
-def _outgoing(parts: Parts, claimed: Sequence[Claimed]) -> Iterator[Outgoing]:
-    # Loading an edition reads; the lock that writers take would stand in everybody's way.
-    with Session(parts.engine.execution_options(sqlite_begin="DEFERRED")) as session:
-        for each in claimed:
-            yield parts.messages.outgoing(session, each, parts.now())
-
-
-def _close_issue(session: Session, issue_id: int | None, now: datetime) -> None:
-    """Finish the issue if this batch was its last; cancel what came back of a cancelled one."""
-    if issue_id is not None:
-        finish(session, now)
-
-
-class _Gate:
-    """The hooks of a batch: looks again every second whether to go on, and keeps the journal."""
-
-    def __init__(self, engine: Engine, journal: Journal, claimed: Sequence[int]) -> None:
-        self._engine = engine.execution_options(sqlite_begin="DEFERRED")
-        self._journal = journal
-        self._claimed = claimed
-        self._wanted = set(claimed)
-        self._looked_at = time.monotonic()
-        self._lock = threading.Lock()
-
-    def before_envelope(self, message_id: int) -> bool:
-        with self._lock:
-            if time.monotonic() - self._looked_at > LOOK_SECONDS:
-                with Session(self._engine) as session:
-                    self._wanted = still_wanted(session, self._claimed, self._journal.name)
-                self._looked_at = time.monotonic()
-            return message_id in self._wanted
-
-    def before_content(self, message_id: int) -> None:
-        self._journal.start(message_id)
-
-    def after_content(self, message_id: int, outcome: Outcome) -> None:
-        self._journal.reply(message_id, outcome)
