@@ -12,14 +12,14 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from sqlalchemy import delete, exists, select
 from sqlalchemy.orm import Session
 
 from newsletter.digest.issues import Preparer
-from newsletter.models import Delivery, Issue, IssueState, Lane, SignupRequest, ThrottleBucket
+from newsletter.models import Delivery, Issue, IssueState, Lane, ThrottleBucket
 from newsletter.outbox.lease import WAITING, issues_to_send
 from newsletter.outbox.record import finish, recover
 from newsletter.outbox.worker import drain as empty_lane
@@ -35,6 +35,7 @@ SWEEP = "newsletter.sweep"
 # RabbitMQ closes a consumer that is busy for half an hour, and Redis hands a task out twice after
 # its visibility time-out: a drain ends long before, and asks for another.
 DRAIN_SECONDS = 60
+SIGNUPS_AT_ONCE = 200
 # A bucket that was not touched for so long is full, whatever its limit.
 BUCKET_KEPT = timedelta(days=7)
 
@@ -73,7 +74,7 @@ def drain(engine: Engine, lane_name: str) -> None:
         return
     _prepare_issues(engine)
     _empty(engine, lane)
-    with engine.runtime.session() as session:
+    with engine.runtime.reading() as session:
         left = _issues_wait(session, engine)
     if left and not engine.stopping():
         engine.send(lane, DRAIN, lane.value, at_most=engine.processes)
@@ -88,6 +89,7 @@ def sweep(engine: Engine) -> None:
         forget_stale(session, now)
         session.execute(delete(ThrottleBucket).where(ThrottleBucket.updated_at < now - BUCKET_KEPT))
         session.commit()
+    with engine.runtime.reading() as session:
         due = _issues_wait(session, engine)
     if due:
         _ask_for_drains(engine)
@@ -133,23 +135,21 @@ def _serve_singles(engine: Engine) -> None:
     """Resolve the sign-ups and send the single mails, theirs among them."""
     runtime = engine.runtime
     with runtime.session() as session:
-        resolved = resolve_signups(session, runtime.tokens, runtime.now())
+        resolved = resolve_signups(session, runtime.tokens, runtime.now(), limit=SIGNUPS_AT_ONCE)
         session.commit()
     if resolved:
         log.info("event=signups_resolved count=%d", resolved)
     _empty(engine, Lane.SINGLE)
-    with runtime.session() as session:
-        left = _somebody_waits(session, engine)
+    with runtime.reading() as session:
+        # A request that cannot be resolved stays for the sweep: asking again at once would go on for ever.
+        left = resolved == SIGNUPS_AT_ONCE or _mail_waits(session, runtime.now())
     if left and not engine.stopping():
         engine.send(Lane.SINGLE, DRAIN, Lane.SINGLE.value, at_most=1)
 
 
-def _somebody_waits(session: Session, engine: Engine) -> bool:
-    request = exists().where(SignupRequest.resolved_at.is_(None))
-    mail = exists().where(
-        Delivery.lane == Lane.SINGLE, Delivery.state.in_(WAITING), Delivery.due_at <= engine.runtime.now()
-    )
-    return bool(session.scalar(select(request | mail)))
+def _mail_waits(session: Session, now: datetime) -> bool:
+    mail = exists().where(Delivery.lane == Lane.SINGLE, Delivery.state.in_(WAITING), Delivery.due_at <= now)
+    return bool(session.scalar(select(mail)))
 
 
 def _empty(engine: Engine, lane: Lane) -> None:

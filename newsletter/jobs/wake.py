@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 
 from celery import Celery
 
@@ -12,6 +13,11 @@ from newsletter.jobs.app import make_celery
 from newsletter.jobs.queues import send
 from newsletter.models import Lane
 from newsletter.settings import Settings
+
+# A broker that is away is not asked again by every request: the sweep finds the work meanwhile.
+REST_SECONDS = 10.0
+# One try, and no pause before an error: somebody waits for an answer to their request.
+AT_ONCE = {"max_retries": 0, "interval_start": 0}
 
 log = logging.getLogger(__name__)
 
@@ -23,14 +29,18 @@ class Waker:
         self._settings = settings
         self._app: Celery | None = None
         self._lock = threading.Lock()
+        self._rests_until = 0.0
 
     def __call__(self, lane: str) -> None:
         """Ask for a drain of "bulk"; any other word means the single mails, with the sign-ups before them."""
         chosen = Lane.BULK if lane == Lane.BULK else Lane.SINGLE
+        if time.monotonic() < self._rests_until:
+            return
         try:
             send(self.prepare(), chosen, tasks.DRAIN, chosen.value, at_most=1)
         except Exception as fault:
             # Whatever the broker's client raises: nobody's request may fail for this.
+            self._rests_until = time.monotonic() + REST_SECONDS
             log.warning("event=not_woken lane=%s fault=%s", chosen, type(fault).__name__)
 
     def prepare(self) -> Celery:
@@ -38,4 +48,5 @@ class Waker:
         with self._lock:
             if self._app is None:
                 self._app = make_celery(self._settings)
+                self._app.conf.broker_transport_options |= AT_ONCE
             return self._app

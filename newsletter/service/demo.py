@@ -21,7 +21,8 @@ from newsletter.clock import utcnow
 from newsletter.ingest.decode import decode
 from newsletter.ingest.parse_press import parse_press
 from newsletter.ingest.store import add_release
-from newsletter.models import Release, RuleField, Topic, TopicRule
+from newsletter.ingest.topics import add_topic
+from newsletter.models import Release, RuleField, Topic
 from newsletter.runtime import Runtime
 from newsletter.service.catcher import HOST
 from newsletter.service.database import upgrade
@@ -161,18 +162,16 @@ def add_topics(session: Session) -> None:
     """Add the topics of the demo unless there are topics. Commits nothing."""
     if session.scalar(select(Topic.id).limit(1)) is not None:
         return
-    for position, sample in enumerate(TOPICS):
-        rules = [TopicRule(field=RuleField.PUBLISHER, pattern=pattern) for pattern in sample.publishers]
-        rules += [TopicRule(field=RuleField.WORDS, pattern=pattern) for pattern in sample.words]
-        session.add(
-            Topic(
-                slug=sample.slug,
-                name=sample.name,
-                description=sample.description,
-                position=position,
-                rules=rules,
-                created_at=utcnow(),
-            )
+    for sample in TOPICS:
+        rules = [(RuleField.PUBLISHER, pattern) for pattern in sample.publishers]
+        rules += [(RuleField.WORDS, pattern) for pattern in sample.words]
+        add_topic(
+            session,
+            slug=sample.slug,
+            name=sample.name,
+            description=sample.description,
+            rules=rules,
+            now=utcnow(),
         )
 
 

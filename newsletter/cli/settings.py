@@ -1,0 +1,67 @@
+"""`newsletter settings`: every setting, described; docs/settings.md is what it prints."""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+from pathlib import Path
+from typing import Any
+
+import click
+
+from newsletter.settings import Settings, variable
+
+HEAD = """# Settings
+
+Every setting is an environment variable, or a line in a `.env` file in the folder where the service
+starts (`--env-file` names another); the environment wins. A missing or wrong setting ends the program
+with one message that lists every fault. This page is what `newsletter settings` prints.
+
+"""
+
+
+@click.command()
+def settings() -> None:
+    """Describe every setting: its variable, its default, what it is for."""
+    click.echo(describe(), nl=False)
+
+
+def describe() -> str:
+    """Return docs/settings.md: the settings that must be given, then those that may."""
+    fields = dataclasses.fields(Settings)
+    needed = [each for each in fields if each.default is dataclasses.MISSING]
+    optional = [each for each in fields if each.default is not dataclasses.MISSING]
+    return (
+        "".join(
+            [
+                HEAD,
+                "## To be given\n\n",
+                *(_entry(each) for each in needed),
+                "## With a default\n\n",
+                *(_entry(each) for each in optional),
+            ]
+        ).rstrip()
+        + "\n"
+    )
+
+
+def _entry(field: dataclasses.Field[Any]) -> str:
+    lines = [f"### `{variable(field.name)}`", "", str(field.metadata["help"]), ""]
+    if field.metadata["example"]:
+        lines += [f"Example: `{field.metadata['example']}`", ""]
+    if field.default is not dataclasses.MISSING:
+        lines += [f"Default: {_default(field.default)}", ""]
+    return "\n".join(lines) + "\n"
+
+
+def _default(value: object) -> str:
+    """Return a default as somebody would write it into the file."""
+    if value is None or value in {(), ""}:
+        return "empty"
+    if isinstance(value, bool):
+        return "`yes`" if value else "`no`"
+    if isinstance(value, Path):  # made absolute from where the program starts
+        return f"`{value.name}` in the folder where the program starts"
+    if isinstance(value, tuple):
+        return f"`{':'.join(str(part) for part in value)}`"
+    return f"`{value.value if isinstance(value, enum.Enum) else value}`"

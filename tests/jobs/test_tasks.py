@@ -1,0 +1,148 @@
+"""What the tasks do with what is due, told by the rows they find."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+
+import pytest
+from house import NOON, Clock, House, make_settings
+
+from newsletter.jobs.tasks import DRAIN, Engine, drain, sweep
+from newsletter.mail.addresses import parse_address
+from newsletter.models import Base, Heartbeat, IssueState, Lane, SignupRequest, ThrottleBucket
+from newsletter.runtime import Runtime
+from newsletter.service.heartbeat import beat
+from newsletter.smtp.transport import MemoryTransport
+from newsletter.subscriptions.signup import request_link
+
+
+@dataclass
+class Sent:
+    """The queues, as far as they matter here: what was asked for."""
+
+    tasks: list[tuple[Lane, str]] = field(default_factory=list)
+
+    def __call__(self, lane, task, *arguments, at_most=None):
+        if at_most is not None and sum(1 for each, _ in self.tasks if each is lane) >= at_most:
+            return False
+        self.tasks.append((lane, task))
+        return True
+
+
+@pytest.fixture
+def house(tmp_path, smtp_sink):
+    settings = make_settings(tmp_path, relay=smtp_sink.url, send_workers="2")
+    clock = Clock()
+    runtime = Runtime(settings, now=clock)
+    Base.metadata.create_all(runtime.engine)
+    yield House(runtime, clock, MemoryTransport())
+    runtime.engine.dispose()
+
+
+@pytest.fixture
+def sent():
+    return Sent()
+
+
+@pytest.fixture
+def engine(house, sent):
+    return Engine(house.runtime, sent, lambda: False)
+
+
+def prepared_issue(house):
+    house.reader(house.topic("ferry"), name="ann")
+    house.release("A ferry for every island")
+    return house.open()
+
+
+def test_a_drain_of_bulk_prepares_the_issue_and_sends_it(house, engine, sent, smtp_sink):
+    from newsletter.digest.issues import open_issue
+    from newsletter.models import Frequency
+
+    house.reader(house.topic("ferry"), name="ann")
+    house.release("A ferry for every island")
+    with house.runtime.session() as session:
+        issue_id = open_issue(session, [Frequency.WEEKLY], actor="test", now=house.clock()).id
+        session.commit()
+
+    drain(engine, "bulk")
+
+    assert [mail.rcpt_tos for mail in smtp_sink.wait_for(1)] == [("ann@example.org",)]
+    assert house.issue_state(issue_id) == IssueState.FINISHED
+    # One drain for each process was asked for as soon as there was something to send.
+    assert sent.tasks == [(Lane.BULK, DRAIN)] * 2
+
+
+def test_a_sweep_asks_for_a_drain_a_process_when_an_issue_has_mail_due(house, engine, sent):
+    prepared_issue(house)
+
+    sweep(engine)
+
+    assert sent.tasks == [(Lane.BULK, DRAIN)] * 2
+
+
+def test_a_sweep_asks_for_nothing_when_nothing_is_due(house, engine, sent, smtp_sink):
+    house.release("A ferry for every island")
+
+    sweep(engine)
+
+    assert (sent.tasks, smtp_sink.mails) == ([], [])
+
+
+def test_whatever_serves_the_singles_resolves_the_requests_first(house, engine):
+    with house.runtime.session() as session:
+        request_link(session, parse_address("nobody@example.org"), NOON)
+        session.commit()
+
+    drain(engine, "single")
+
+    (request,) = house.all(SignupRequest)
+    assert request.resolved_at == NOON
+
+
+def test_a_relay_that_is_away_does_not_make_drains_ask_for_each_other(house, sent, free_port):
+    prepared_issue(house)
+    away = replace(
+        house.runtime,
+        settings=make_settings(house.runtime.settings.data_dir, relay=f"smtp://127.0.0.1:{free_port}"),
+    )
+
+    drain(Engine(away, sent, lambda: False), "bulk")
+
+    assert sent.tasks == []
+    assert house.states() == ["deferred"]
+
+
+def test_a_worker_that_stops_leaves_the_rest_to_the_next(house, sent, smtp_sink):
+    prepared_issue(house)
+
+    drain(Engine(house.runtime, sent, lambda: True), "bulk")
+
+    assert (sent.tasks, smtp_sink.mails, house.states()) == ([], [], ["queued"])
+
+
+def test_a_sweep_forgets_processes_long_gone_and_limits_long_full(house, engine):
+    with house.runtime.session() as session:
+        beat(session, "gone", "worker", NOON, NOON)
+        session.add(ThrottleBucket(key="old", level=1.0, updated_at=NOON))
+        session.commit()
+        house.clock.pass_(days=8)
+        beat(session, "here", "worker", house.clock(), house.clock() - timedelta(minutes=5))
+        session.add(ThrottleBucket(key="new", level=1.0, updated_at=house.clock()))
+        session.commit()
+
+    sweep(engine)
+
+    assert [each.name for each in house.all(Heartbeat)] == ["here"]
+    assert [each.key for each in house.all(ThrottleBucket)] == ["new"]
+
+
+def test_a_beat_moves_the_time_and_keeps_the_start(house):
+    with house.runtime.session() as session:
+        beat(session, "host single 1", "worker single", NOON, NOON)
+        beat(session, "host single 1", "worker single", NOON, NOON + timedelta(seconds=10))
+        session.commit()
+
+    (row,) = house.all(Heartbeat)
+    assert (row.started_at, row.seen_at) == (NOON, NOON + timedelta(seconds=10))
