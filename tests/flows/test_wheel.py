@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -75,3 +76,14 @@ def test_templates_and_migrations_come_from_the_wheel(installed, tmp_path):
 
     data = installed / "newsletter" / "_data"
     assert shown.splitlines() == [str(data / "templates"), str(data / "migrations")]
+
+
+def test_the_installed_demo_lives_its_journey(installed, tmp_path):
+    shown = run(sys.executable, "-P", "-m", "newsletter", "demo", "--check", cwd=tmp_path, path=installed)
+
+    result = json.loads(shown.splitlines()[-1])
+    letter = Path(result["eml"])
+    letter_bytes = letter.read_bytes()
+    letter.unlink()
+    assert result["ok"], result
+    assert b"List-Unsubscribe-Post: List-Unsubscribe=One-Click" in letter_bytes
