@@ -13,6 +13,7 @@ from newsletter.ingest.queries import count_releases
 from newsletter.models import (
     DeliveryState,
     EndedReason,
+    Frequency,
     Heartbeat,
     Issue,
     IssueState,
@@ -33,6 +34,8 @@ SILENT = timedelta(minutes=2)
 # A request is resolved within seconds while a worker runs.
 WAITS_LONG = timedelta(minutes=2)
 WEEK = timedelta(days=7)
+# Every frequency has had an issue among so many.
+RECENT_ISSUES = 100
 
 
 @admin.get("/")
@@ -75,16 +78,34 @@ def _numbers(session: Session, now: datetime) -> dict[str, int]:
 
 
 def _waiting(session: Session) -> int:
-    """Return how many ready releases became mailable after the last issue was made."""
-    kept = select(func.coalesce(func.max(Issue.to_sequence), 0)).where(
-        Issue.is_test.is_(False), Issue.state != IssueState.CANCELLED
-    )
+    """Return how many ready releases somebody is still to get: those that some frequency has not had."""
     query = (
         select(func.count(ReleaseTopic.release_id.distinct()))
         .join(Release, Release.id == ReleaseTopic.release_id)
-        .where(Release.state == ReleaseState.READY, ReleaseTopic.sequence > kept.scalar_subquery())
+        .where(Release.state == ReleaseState.READY, ReleaseTopic.sequence > _served_to(session))
     )
     return session.scalar(query) or 0
+
+
+def _served_to(session: Session) -> int:
+    """Return the sequence up to which an issue has served every frequency that somebody chose."""
+    ends: dict[str, int] = {}
+    recent = select(Issue.frequencies, Issue.to_sequence).where(
+        Issue.is_test.is_(False), Issue.state != IssueState.CANCELLED
+    )
+    for frequencies, to_sequence in session.execute(recent.order_by(Issue.id.desc()).limit(RECENT_ISSUES)):
+        for frequency in frequencies:
+            ends.setdefault(frequency, to_sequence)
+    chosen = [
+        frequency
+        for frequency in Frequency
+        if session.scalar(
+            select(Subscription.id)
+            .where(Subscription.state == SubscriptionState.ACTIVE, Subscription.frequency == frequency)
+            .limit(1)
+        )
+    ]
+    return min((ends.get(frequency, 0) for frequency in chosen), default=max(ends.values(), default=0))
 
 
 def _last_issue(session: Session, now: datetime) -> dict[str, Any] | None:

@@ -175,12 +175,7 @@ def _page(
 
 def _send_context(session: Session, frequencies: list[Frequency], form: SendForm) -> dict[str, Any]:
     parts = runtime()
-    counted = session.execute(
-        select(Subscription.frequency, func.count(Subscription.subscriber_id.distinct()))
-        .where(Subscription.state == SubscriptionState.ACTIVE)
-        .group_by(Subscription.frequency)
-    )
-    chose = {Frequency(frequency): int(count) for frequency, count in counted}
+    chose = _choices(session)
     readers = None
     if frequencies:
         readers = count_readers(session, frequencies, current_sequence(session), parts.now())
@@ -222,8 +217,24 @@ def _facts(shown: Preview, wish: Wish) -> dict[str, Any]:
 
 def _wish() -> Wish:
     topics = tuple(dict.fromkeys(slug[:64] for slug in request.args.getlist("topic")[:100] if slug))
-    frequency = choice_of(Frequency, request.args.get("frequency")) or Frequency.WEEKLY
+    frequency = choice_of(Frequency, request.args.get("frequency")) or _usual_frequency(db.session())
     return Wish(topics, frequency, text_of("reader") or "")
+
+
+def _usual_frequency(session: Session) -> Frequency:
+    """Return what most readers chose; weekly while there are none."""
+    chose = _choices(session)
+    return max(chose, key=lambda each: chose[each]) if chose else Frequency.WEEKLY
+
+
+def _choices(session: Session) -> dict[Frequency, int]:
+    """Return how many readers chose each frequency; those that nobody chose are left out."""
+    counted = session.execute(
+        select(Subscription.frequency, func.count(Subscription.subscriber_id.distinct()))
+        .where(Subscription.state == SubscriptionState.ACTIVE)
+        .group_by(Subscription.frequency)
+    )
+    return {Frequency(frequency): int(count) for frequency, count in counted}
 
 
 def _args(wish: Wish) -> dict[str, Any]:

@@ -9,7 +9,10 @@ from newsletter.mail.addresses import address_hash
 from newsletter.models import (
     Delivery,
     DeliveryState,
+    Frequency,
     Heartbeat,
+    Issue,
+    IssueState,
     Lane,
     ReleaseState,
     SignupRequest,
@@ -46,6 +49,22 @@ def test_the_overview_counts(house, editor):
     assert "<dt>release for the next digest</dt><dd>1</dd>" in page
     assert "<dt>joined in 7 days</dt><dd>2</dd>" in page
     assert "held for a person</a></dt><dd>1</dd>" in page
+
+
+def test_releases_wait_until_an_issue_has_served_every_frequency_that_was_chosen(house, editor):
+    house.topic()
+    house.release()
+    house.reader("one@example.org", frequency=Frequency.DAILY)
+    house.reader("two@example.org", frequency=Frequency.WEEKLY)
+    waiting = []
+
+    for number, frequency in enumerate(("daily", "weekly")):
+        made = {"title": f"No. {number}", "state": IssueState.SENDING, "to_sequence": 1}
+        _add(house, Issue(frequencies=[frequency], created_at=house.clock.at, **made))
+        page = " ".join(editor.get("/admin/").text.split())
+        waiting += re.findall(r"for the next digest</dt><dd>(\d+)</dd>", page)
+
+    assert waiting == ["1", "0"]
 
 
 def test_a_worker_that_was_seen_a_moment_ago_is_no_worry(house, editor):

@@ -82,6 +82,14 @@ def test_a_preview_of_nobody_says_why(list_of_two, editor, query, words):
     assert editor.get(f"/admin/preview/body?{query}").status_code == 404
 
 
+def test_a_preview_begins_with_what_most_readers_chose(list_of_two, editor):
+    page = " ".join(editor.get("/admin/preview").text.split())
+
+    assert '<option value="daily" selected>' in page
+    assert 'name="send" value="daily" checked' in page
+    assert 'name="send" value="weekly" checked' not in page
+
+
 def test_an_empty_house_has_a_preview_that_says_so(editor):
     assert "There is no release" in editor.get("/admin/preview").text
 
