@@ -31,6 +31,7 @@ from newsletter.models import (
     Subscription,
     SubscriptionState,
     Topic,
+    db,
     open_engine,
     take_sequences,
 )
@@ -196,6 +197,22 @@ def first_database(tmp_path_factory: pytest.TempPathFactory, stored_password: st
 
 @pytest.fixture
 def house(tmp_path: Path, first_database: Path) -> Iterator[House]:
+    shutil.copy(first_database, tmp_path)
+    yield from _open_house(tmp_path, {})
+
+
+@pytest.fixture
+def house_on_postgresql(tmp_path: Path, postgresql_url: str, stored_password: str) -> Iterator[House]:
+    engine = open_engine(postgresql_url)
+    Base.metadata.create_all(engine)
+    with Session(engine) as session:
+        create_account(session, EMAIL, stored_password, "command line", NOON).must_change = False
+        session.commit()
+    engine.dispose()
+    yield from _open_house(tmp_path, {"NEWSLETTER_DATABASE_URL": postgresql_url})
+
+
+def _open_house(folder: Path, more: dict[str, str]) -> Iterator[House]:
     settings = load_settings(
         {
             "NEWSLETTER_PUBLIC_URL": "http://news.example.org",
@@ -203,17 +220,18 @@ def house(tmp_path: Path, first_database: Path) -> Iterator[House]:
             "NEWSLETTER_FROM_ADDRESS": "news@example.org",
             "NEWSLETTER_POSTAL_ADDRESS": "Harbour Road 1",
             "NEWSLETTER_RELAY": "smtp://127.0.0.1:9",
-            "NEWSLETTER_DATA_DIR": str(tmp_path),
+            "NEWSLETTER_DATA_DIR": str(folder),
             "NEWSLETTER_TRUSTED_PROXIES": "127.0.0.1/32",
+            **more,
         }
     )
-    shutil.copy(first_database, tmp_path)
     engine = open_engine(settings.database)
     clock, woken = Clock(), Woken()
     app = create_app(settings, now=clock, wake=woken)
-    made = House(app, settings, clock, woken, lambda: Session(engine))
-    yield made
+    yield House(app, settings, clock, woken, lambda: Session(engine))
     engine.dispose()
+    with app.app_context():
+        db.engine.dispose()
 
 
 @pytest.fixture
