@@ -11,10 +11,9 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
-from servers.processes import die_with_parent
+from servers.processes import die_with_parent, free_port
 
 READER = "ada.reader@example.org"
 PASSWORD = "three quiet harbours"
@@ -30,13 +29,14 @@ class Demo:
     password: str
 
 
-@pytest.fixture
-def demo(tmp_path: Path, free_port: int) -> Iterator[Demo]:
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     """The whole service as `make demo` runs it, on a folder and a port of its own."""
-    command = [sys.executable, "-m", "newsletter", "demo", "--port", str(free_port)]
+    port = free_port()
+    command = [sys.executable, "-m", "newsletter", "demo", "--port", str(port)]
     environ = {name: value for name, value in os.environ.items() if not name.startswith("NEWSLETTER_")}
     process = subprocess.Popen(
-        [*command, "--data", str(tmp_path / "data")],
+        [*command, "--data", str(tmp_path_factory.mktemp("demo"))],
         env={**environ, "PYTHONUNBUFFERED": "1"},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -60,7 +60,7 @@ def demo(tmp_path: Path, free_port: int) -> Iterator[Demo]:
         assert ready.wait(60), "".join(said)
         password = re.search(r"one-time password\s+(\S+)", "".join(said))
         assert password, "".join(said)
-        yield Demo(f"http://127.0.0.1:{free_port}", password.group(1))
+        yield Demo(f"http://127.0.0.1:{port}", password.group(1))
     finally:
         process.send_signal(signal.SIGINT)
         process.wait(timeout=30)
