@@ -94,7 +94,11 @@ def _accept(
     done = (
         update(Delivery)
         .where(
-            Delivery.id == given.c.id, Delivery.state == DeliveryState.LEASED, Delivery.leased_by == worker
+            Delivery.id == given.c.id,
+            Delivery.state == DeliveryState.LEASED,
+            # Joined to nothing, so that SQLite looks each row up by its id instead of reading the
+            # given rows anew for each that this worker holds.
+            Delivery.leased_by.concat("") == worker,
         )
         .values(
             state=DeliveryState.ACCEPTED,

@@ -164,7 +164,8 @@ class _Work:
                 session.commit()
             self.handled += len(ids) - len(mine)
             batch = [each for each in claimed if each.id in mine]
-            self._held |= {each.id: each for each in batch}
+            with self._lock:
+                self._held |= {each.id: each for each in batch}
             return batch
         return None
 
@@ -192,8 +193,9 @@ class _Work:
             session.commit()
         # What was not offered because somebody paused is no work done: it must not keep a drain going.
         self.handled += sum(each.outcome.fate is not Fate.SKIPPED for each in self._answered)
-        for each in self._answered:
-            del self._held[each.delivery_id]
+        with self._lock:
+            for each in self._answered:
+                del self._held[each.delivery_id]
         self._answered.clear()
 
     def _give_back(self, reached: bool) -> None:

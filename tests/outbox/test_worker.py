@@ -21,7 +21,7 @@ from newsletter.models import (
 )
 from newsletter.outbox.enqueue import enqueue_single
 from newsletter.outbox.journal import Journal
-from newsletter.outbox.lease import claim
+from newsletter.outbox.lease import claim, still_wanted
 from newsletter.outbox.record import finish, recover
 from newsletter.outbox.steer import cancel, find_issue, pause, resend_uncertain, resume
 from newsletter.outbox.worker import drain, journal_folder
@@ -190,6 +190,23 @@ def test_a_relay_that_cannot_be_reached_loses_nobody(house: House):
     house.clock.pass_(minutes=5)
     house.drain()
     assert house.states() == ["accepted"] * 3
+
+
+def test_the_last_look_lets_through_what_is_still_wanted(either_house: House):
+    house = either_house
+    issue_id = three_readers(house)
+    with house.runtime.session() as session:
+        ids = claim(session, Lane.BULK, issue_id, "worker", 10, NOON)
+        gone = session.query(Subscription).filter_by(subscriber_id=2).one()
+        gone.state = SubscriptionState.ENDED
+        session.flush()
+
+        assert still_wanted(session, ids, "worker") == {ids[0], ids[2]}
+        assert still_wanted(session, ids, "another") == set()
+        public_id = session.get_one(Issue, issue_id).public_id
+        pause(session, find_issue(session, public_id), "ed", NOON)
+        session.flush()
+        assert still_wanted(session, ids, "worker") == set()
 
 
 def test_a_paused_issue_stands_still_and_goes_on(house: House):
