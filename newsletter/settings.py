@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import difflib
 import enum
+import hashlib
 import ipaddress
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from dotenv import dotenv_values
 
@@ -43,13 +46,43 @@ class RelaySecurity(enum.StrEnum):
 
 @dataclass(frozen=True)
 class Relay:
-    """Where mail is handed over, from an URL such as smtp://user:password@host:587."""
+    """Where mail is handed over, from an URL such as smtp://user:password@host:587.
+
+    Its limits are those of the whole account; None is no limit. `max_connections` counts one host's.
+    """
 
     host: str
     port: int
     security: RelaySecurity
     username: str | None = None
     password: str | None = field(default=None, repr=False)
+    max_connections: int | None = None
+    per_second: float | None = None
+    per_hour: int | None = None
+    per_day: int | None = None
+
+    @property
+    def key(self) -> str:
+        """What its counters are kept by: two accounts at one relay have limits of their own."""
+        account = hashlib.sha256((self.username or "").encode()).hexdigest()[:8] if self.username else ""
+        return f"{self.host.lower()}:{self.port}" + (f"#{account}" if account else "")
+
+
+@dataclass(frozen=True)
+class Span:
+    """Hours of some weekdays (Monday is 0), in minutes after midnight; `closes` may be the next day's."""
+
+    weekdays: frozenset[int]
+    opens: int
+    closes: int
+
+
+@dataclass(frozen=True)
+class SendingWindow:
+    """When issues may go out. Without a zone of its own it is in the newsletter's."""
+
+    spans: tuple[Span, ...]
+    zone: ZoneInfo | None = None
 
 
 def _text(value: str) -> str:
@@ -87,24 +120,118 @@ def _relay(value: str) -> Relay:
     parts = urlsplit(value.strip())
     if parts.scheme not in {"smtp", "smtps"} or not parts.hostname:
         raise ValueError("is not a URL such as smtp://user:password@relay.example.org:587")
-    loopback = parts.hostname == "localhost" or _is_loopback(parts.hostname)
+    options = dict(parse_qsl(parts.query, keep_blank_values=True))
+    tls = options.pop("tls", "")
+    if tls not in {"", "none", "starttls"}:
+        raise ValueError("knows only tls=starttls and tls=none")
     if parts.scheme == "smtps":
         security = RelaySecurity.TLS
-    elif parts.query == "tls=none" or (loopback and not parts.query):
+    elif tls == "none" or (not tls and _is_loopback(parts.hostname)):
         security = RelaySecurity.NONE
-    elif parts.query in {"", "tls=starttls"}:
-        security = RelaySecurity.STARTTLS
     else:
-        raise ValueError("knows only ?tls=starttls and ?tls=none after the host")
+        security = RelaySecurity.STARTTLS
     username = unquote(parts.username) if parts.username else None
     password = unquote(parts.password) if parts.password else None
     if username and password is None:
         raise ValueError("has a user name but no password")
     default_port = 465 if security is RelaySecurity.TLS else 587
-    return Relay(parts.hostname, parts.port or default_port, security, username, password)
+    limits = _relay_limits(options)
+    return Relay(parts.hostname, parts.port or default_port, security, username, password, **limits)
+
+
+def _relay_limits(options: Mapping[str, str]) -> dict[str, Any]:
+    kinds: dict[str, Callable[[str], float]] = {
+        "max_connections": _count(1, 1000),
+        "per_second": _rate,
+        "per_hour": _count(1, 10**9),
+        "per_day": _count(1, 10**9),
+    }
+    limits: dict[str, Any] = {}
+    for name, value in options.items():
+        if name not in kinds:
+            raise ValueError(f"knows only tls, {', '.join(kinds)} after the question mark, not {name}")
+        try:
+            limits[name] = kinds[name](value)
+        except ValueError as fault:
+            raise ValueError(f"has a limit that cannot be read: {name} {fault}") from None
+    return limits
+
+
+def _relays(value: str) -> tuple[tuple[str, Relay], ...]:
+    chosen: dict[str, Relay] = {}
+    for part in _parts(value):
+        sender, equals, url = part.partition("=")
+        sender = sender.strip().lower()
+        if not equals or not sender or "/" in sender:
+            raise ValueError("is not a list such as example.org=smtp://relay.example.org")
+        if sender in chosen:
+            raise ValueError(f"names {sender} twice")
+        chosen[sender] = _relay(url)
+    return tuple(chosen.items())
+
+
+_SECONDS = {"s": 1, "m": 60, "h": 3600}
+
+
+def _domain_limits(value: str) -> tuple[tuple[str, float], ...]:
+    limits: dict[str, float] = {}
+    for part in _parts(value):
+        found = re.fullmatch(r"([^\s=/@]+)\s*=\s*([0-9.]+)\s*/\s*([smh])", part)
+        if found is None:
+            raise ValueError("is not a list such as gmail.com=20/s, *=300/m")
+        limits[found[1].lower().encode("idna").decode()] = _rate(found[2]) / _SECONDS[found[3]]
+    return tuple(limits.items())
+
+
+_WEEKDAYS = ("mo", "tu", "we", "th", "fr", "sa", "su")
+_SPAN = re.compile(r"(?:([a-z]{2})(?:-([a-z]{2}))?\s+)?(\d\d?):(\d\d)-(\d\d?):(\d\d)")
+
+
+def _sending_window(value: str) -> SendingWindow:
+    spans, _, last = value.strip().rpartition(" ")
+    zone = None
+    if not re.fullmatch(r"[0-9:-]+", last):
+        try:
+            zone = ZoneInfo(last)
+        except (ZoneInfoNotFoundError, ValueError):
+            raise ValueError(f"names {last}, which is not an IANA time zone such as Europe/Vilnius") from None
+        value = spans
+    return SendingWindow(tuple(_span(part) for part in _parts(value.lower())), zone)
+
+
+def _span(text: str) -> Span:
+    found = _SPAN.fullmatch(text)
+    if found is None or not {found[1] or "mo", found[2] or "mo"} <= set(_WEEKDAYS):
+        raise ValueError("is not a window such as Mo-Fr 08:00-18:00 Europe/Vilnius")
+    opens, closes = (int(found[at]) * 60 + int(found[at + 1]) for at in (3, 5))
+    if opens >= 24 * 60 or closes > 24 * 60 or int(found[4]) > 59 or int(found[6]) > 59:
+        raise ValueError(f"has a time that no clock shows: {text}")
+    if closes <= opens:
+        closes += 24 * 60  # over midnight; the days are those on which it opens
+    if found[1] is None:
+        return Span(frozenset(range(7)), opens, closes)
+    first = _WEEKDAYS.index(found[1])
+    length = (_WEEKDAYS.index(found[2] or found[1]) - first) % 7
+    return Span(frozenset((first + day) % 7 for day in range(length + 1)), opens, closes)
+
+
+def _parts(value: str) -> list[str]:
+    parts = [part.strip() for part in value.split(",") if part.strip()]
+    if not parts:
+        raise ValueError("is empty")
+    return parts
+
+
+def _rate(value: str) -> float:
+    rate = float(value) if re.fullmatch(r"\d{1,7}(\.\d{1,6})?", value.strip()) else 0.0
+    if rate <= 0:
+        raise ValueError("is not a number above 0")
+    return rate
 
 
 def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -156,6 +283,10 @@ def _optional(parse: Callable[[str], T]) -> Callable[[str], T | None]:
     return lambda value: parse(value) if value.strip() else None
 
 
+def _optional_or(parse: Callable[[str], T], empty: T) -> Callable[[str], T]:
+    return lambda value: parse(value) if value.strip() else empty
+
+
 def setting(help: str, parse: Callable[[str], Any], default: Any = MISSING, example: str = "") -> Any:  # noqa: A002
     """Declare one setting: its line in the documentation, its parser, its default or none."""
     return field(default=default, metadata={"help": help, "parse": parse, "example": example})
@@ -187,9 +318,32 @@ class Settings:
     )
     relay: Relay = setting(
         "The relay that takes our mail: smtp:// (STARTTLS, required off loopback), smtps:// (TLS from "
-        "the first byte); ?tls=none turns protection off.",
+        "the first byte); ?tls=none turns protection off. Its limits may follow: ?per_second=20"
+        "&per_hour=10000&per_day=50000 for the account, &max_connections=10 for this host.",
         _relay,
         example="smtp://user:password@relay.example.org:587",
+    )
+    relays: tuple[tuple[str, Relay], ...] = setting(
+        "Relays for certain From addresses or domains, separated by commas; the relay above takes the rest.",
+        _optional_or(_relays, ()),
+        (),
+        "example.com=smtps://user:password@relay.example.com, news@example.org=smtp://other.example.org",
+    )
+    relay_ca_file: Path | None = setting(
+        "Certificates to trust at relays instead of the system's, PEM.", _optional(_path), None
+    )
+    domain_limits: tuple[tuple[str, float], ...] = setting(
+        "How fast recipients of a domain may be written to, per s, m or h; * is every domain not named.",
+        _optional_or(_domain_limits, ()),
+        (),
+        "gmail.com=20/s, *=300/m",
+    )
+    sending_window: SendingWindow | None = setting(
+        "When issues go out; outside they wait and go on by themselves. Confirmations go at any hour. In the "
+        "newsletter's time zone unless another follows.",
+        _optional(_sending_window),
+        None,
+        "Mo-Fr 08:00-18:00, Sa 10:00-14:00 Europe/Vilnius",
     )
     site_name: str = setting("The newsletter's name, on pages and mails.", _text, "The Release Letter")
     tagline: str = setting(
@@ -279,6 +433,13 @@ class Settings:
         return self.from_address.rpartition("@")[2]
 
 
+def choose_relay(settings: Settings, from_address: str) -> Relay:
+    """Return the relay for mail from `from_address`: by the address, by its domain, or the usual one."""
+    relays = dict(settings.relays)
+    address = from_address.lower()
+    return relays.get(address) or relays.get(address.rpartition("@")[2]) or settings.relay
+
+
 def variable(name: str) -> str:
     """Return the environment variable of the field `name`."""
     return PREFIX + name.upper()
@@ -329,9 +490,10 @@ def _contradictions(values: Mapping[str, Any]) -> list[str]:
     key_file = values.get("dkim_key_file")
     if key_file is not None and not key_file.is_file():
         faults.append(f"{variable('dkim_key_file')} names {key_file}, which is not there")
+    ca_file = values.get("relay_ca_file")
+    if ca_file is not None and not ca_file.is_file():
+        faults.append(f"{variable('relay_ca_file')} names {ca_file}, which is not there")
     if values.get("time_zone") is not None:
-        from zoneinfo import ZoneInfo, ZoneInfoNotFoundError  # noqa: PLC0415
-
         try:
             ZoneInfo(values["time_zone"])
         except (ZoneInfoNotFoundError, ValueError):
