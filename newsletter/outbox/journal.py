@@ -54,12 +54,15 @@ class Journal:
         self.path = folder / f"{self.name}.journal"
         # Two connections of a process write at the same time; a line is never torn.
         self._lock = threading.Lock()
+        # Locked before it has its name: whoever looks for journals of the dead never finds it free.
+        unnamed = self.path.with_suffix(".new")
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+            self._file = os.open(unnamed, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            unnamed.rename(self.path)
         except OSError as fault:
             raise ServiceError(f"cannot write the journal {self.path}: {fault.strerror}") from fault
-        fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         self._write(f"boot {boot_id()}\n")
 
     def start(self, delivery_id: int) -> None:
