@@ -73,6 +73,8 @@ def _connect(app: Celery, lane: Lane, heart: Heart) -> None:
         ask_to_stop()
 
     def forked(**_: Any) -> None:
+        if lane is Lane.SINGLE:
+            return  # there is no pool; Celery tells its only process all the same
         end_with_parent()
         # Nothing of the parent process is used: a connection to the database must not be shared.
         app.runtime = Runtime(app.runtime.settings)
