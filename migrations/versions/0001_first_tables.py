@@ -88,6 +88,16 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_issue_state"), ["state"], unique=False)
 
     op.create_table(
+        "pace",
+        sa.Column("key", sa.String(length=320), nullable=False),
+        sa.Column("seen_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("state", sa.JSON(), nullable=False),
+        sa.PrimaryKeyConstraint("key", name=op.f("pk_pace")),
+    )
+    with op.batch_alter_table("pace", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_pace_seen_at"), ["seen_at"], unique=False)
+
+    op.create_table(
         "release",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("public_id", sa.String(length=16), nullable=False),
@@ -561,6 +571,10 @@ def downgrade() -> None:
         batch_op.drop_index("ix_release_published_at_id")
 
     op.drop_table("release")
+    with op.batch_alter_table("pace", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_pace_seen_at"))
+
+    op.drop_table("pace")
     with op.batch_alter_table("issue", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_issue_state"))
 

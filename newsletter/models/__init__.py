@@ -8,7 +8,7 @@ from newsletter.models.bounce import Suppression, SuppressionReason
 from newsletter.models.consent import ConsentAct, ConsentEntry
 from newsletter.models.delivery import NOT_SENT, UNSETTLED, Delivery, DeliveryState, Lane, is_single
 from newsletter.models.issue import Fragment, Issue, IssueRelease, IssueState, Rendition
-from newsletter.models.operation import Heartbeat, ThrottleBucket, spend
+from newsletter.models.operation import Heartbeat, Pace, ThrottleBucket, spend
 from newsletter.models.release import (
     Release,
     ReleaseState,
@@ -39,6 +39,7 @@ __all__ = [
     "IssueRelease",
     "IssueState",
     "Lane",
+    "Pace",
     "Release",
     "ReleaseState",
     "ReleaseTopic",

@@ -1,10 +1,11 @@
-"""What the running service keeps about itself: heartbeats, and the counters of limits."""
+"""What the running service keeps about itself: heartbeats, the counters of limits, the pace of sending."""
 
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import String, select
+from sqlalchemy import JSON, String, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from newsletter.models.base import Base, UTCDateTime, insert_new
@@ -30,6 +31,16 @@ class ThrottleBucket(Base):
     key: Mapped[str] = mapped_column(String(160), primary_key=True)
     level: Mapped[float]
     updated_at: Mapped[datetime] = mapped_column(UTCDateTime, index=True)
+
+
+class Pace(Base):
+    """What a relay, or a recipient's domain, was sent lately; `outbox/pace.py` decides what it means."""
+
+    __tablename__ = "pace"
+
+    key: Mapped[str] = mapped_column(String(320), primary_key=True)
+    seen_at: Mapped[datetime] = mapped_column(UTCDateTime, index=True)
+    state: Mapped[dict[str, Any]] = mapped_column(JSON)
 
 
 def spend(session: Session, key: str, limit: Limit, now: datetime) -> float:

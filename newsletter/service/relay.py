@@ -23,6 +23,6 @@ def make_endpoint(settings: Settings, from_address: str) -> Endpoint:
     if relay.max_connections is not None:
         # The processes that send digests, and the one that sends single mails.
         sharing = (settings.send_workers or os.cpu_count() or 1) + 1
-        most = min(most, max(1, relay.max_connections // sharing))
+        most = max(1, relay.max_connections // sharing)
     ca_file = str(settings.relay_ca_file) if settings.relay_ca_file else None
     return Endpoint(relay, local_name=usual.local_name, ca_file=ca_file, max_connections=most)
