@@ -6,6 +6,7 @@ import os
 
 from flask import Flask
 
+from newsletter.accounts.passwords import warm_up
 from newsletter.app import create_app
 from newsletter.jobs.wake import Waker
 from newsletter.service.logs import configure_logging
@@ -17,5 +18,7 @@ def make_application() -> Flask:
     configure_logging()
     settings = load_settings(os.environ)
     waker = Waker(settings)
-    waker.prepare()  # now, rather than in somebody's first request
+    # Now, rather than in somebody's first request, whose duration would tell that it is the first.
+    waker.prepare()
+    warm_up()
     return create_app(settings, wake=waker)
