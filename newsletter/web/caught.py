@@ -127,7 +127,7 @@ def _read(path: Path) -> CaughtMail | None:
         received_at = datetime.fromtimestamp(path.stat().st_mtime, UTC)
     except (FileNotFoundError, IsADirectoryError):
         return None
-    message = cast("EmailMessage", message_from_bytes(raw, policy=policy.default))
+    message = message_from_bytes(raw, policy=policy.default)
     return CaughtMail(path.name, received_at, raw, message)
 
 

@@ -56,6 +56,7 @@ def settings_of(environ):
         environ["NEWSLETTER_DATA_DIR"],
         relay=environ["NEWSLETTER_RELAY"],
         public_url=environ["NEWSLETTER_PUBLIC_URL"],
+        broker_url=environ.get("NEWSLETTER_BROKER_URL", ""),
     )
 
 
@@ -133,7 +134,12 @@ def test_missing_and_wrong_settings_are_one_message(start, environ):
         assert name in told
 
 
-def test_the_worker_for_single_mails_sends_within_a_moment_and_leaves_in_order(start, environ, smtp_sink):
+@pytest.mark.parametrize("broker", ["files", "redis"])
+def test_the_worker_for_single_mails_sends_within_a_moment_and_leaves_in_order(
+    start, environ, smtp_sink, broker, request
+):
+    if broker == "redis":
+        environ["NEWSLETTER_BROKER_URL"] = request.getfixturevalue("redis_url")
     settings = settings_of(environ)
     upgrade(settings.database)
     runtime = add_reader(settings)
