@@ -16,7 +16,7 @@ ARGS ?=
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help setup setup-dev link browser demo test lint format lock clean
+.PHONY: help setup setup-dev link browser demo test lint format lock bench clean
 
 help: ## print the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS='	' read -r name what; do \
@@ -32,6 +32,9 @@ demo: $(VENV)/.installed link ## run the whole service with sample releases and 
 
 test: setup-dev browser lint ## run all checks and all tests, as CI does
 	$(PY) -m pytest -n 2 --dist loadgroup --cov --cov-report=term --cov-report=html:test-output/coverage $(ARGS)
+
+bench: setup-dev ## measure the speed as docs/performance.md says (ROW=signed for one row)
+	@PYTHONPATH=tests $(PY) -m benchmarks.run $(ROW) $(ARGS)
 
 lint: setup-dev ## check style, types, import layers and dependencies
 	$(BIN)/ruff check .

@@ -8,7 +8,7 @@ import itertools
 import shutil
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -69,8 +69,8 @@ class PostgreSQL:
 
 
 @contextlib.contextmanager
-def run_postgresql() -> Iterator[PostgreSQL]:
-    """Run a new server with an empty cluster until the block ends."""
+def run_postgresql(settings: Mapping[str, str] = OPTIONS) -> Iterator[PostgreSQL]:
+    """Run a new server with an empty cluster and these settings until the block ends."""
     user = unprivileged_user()
     folder = short_folder("nl-pg-")
     try:
@@ -78,7 +78,7 @@ def run_postgresql() -> Iterator[PostgreSQL]:
         give_to(user, [folder])
         _initdb(binaries, folder, user)
         program: list[str | Path] = [binaries / "postgres", "-D", folder / "data", "-k", folder]
-        options = [f"--{name}={value}" for name, value in OPTIONS.items()]
+        options = [f"--{name}={value}" for name, value in settings.items()]
         with running_on_a_free_port(
             lambda port: [*program, "-p", str(port), *options],
             answers=_answers,

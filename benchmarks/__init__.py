@@ -1,0 +1,1 @@
+"""How fast, how large, how costly: `make bench` measures what docs/performance.md says."""

@@ -1,0 +1,155 @@
+"""Runs a program and says what it cost; runs a sink and says what it got.
+
+Standard library only: a child's peak memory begins with that of the process which started it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from servers.processes import LOOPBACK, free_port, running, unprivileged_user
+
+ROOT = Path(__file__).resolve().parent.parent
+TICKS = os.sysconf("SC_CLK_TCK")
+# After a sender has ended, its relay may still be writing down what it got.
+SETTLE_SECONDS = 10.0
+
+_COUNT = re.compile(rb"mesg=(\d+)(?: size=(\d+))?")
+
+
+class BenchmarkFailed(Exception):
+    """A run that does not count: something ended badly, or a message is missing or too many."""
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What a program took from start to end, with its children; the memory is that of the largest."""
+
+    seconds: float
+    cpu_seconds: float
+    peak_mib: float
+
+
+def run(command: Sequence[str | Path], environ: Mapping[str, str], folder: Path) -> Usage:
+    """Run `command` to its end. Raises BenchmarkFailed with its output when it fails."""
+    with tempfile.TemporaryFile() as output:
+        started = time.perf_counter()
+        process = subprocess.Popen(  # noqa: S603
+            [str(word) for word in command],
+            cwd=folder, env=dict(environ), stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+        # The rusage of wait4 is that of the process and of every child it has waited for itself.
+        _, status, used = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - started
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode:
+            output.seek(0)
+            text = output.read()[-4000:].decode("utf-8", "replace")
+            raise BenchmarkFailed(f"{command} ended with {process.returncode}:\n{text}")
+    return Usage(seconds, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)
+
+
+def cpu_seconds(pid: int) -> float:
+    """Return what a process that still runs has used so far, with those of its children."""
+    total = _cpu_of(pid)
+    for child in _children(pid):
+        total += cpu_seconds(child)
+    return total
+
+
+def _cpu_of(pid: int) -> float:
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0  # it has just ended, and its parent's line has it now
+    return sum(int(field) for field in fields[11:15]) / TICKS
+
+
+def _children(pid: int) -> list[int]:
+    found: list[int] = []
+    for tasks in Path(f"/proc/{pid}/task").glob("*/children"):
+        with contextlib.suppress(OSError):
+            found += [int(word) for word in tasks.read_text().split()]
+    return found
+
+
+@dataclass(frozen=True)
+class Sink:
+    """A relay under measurement, and its own counters."""
+
+    port: int
+    pid: int
+    log: Path
+
+    def counters(self) -> tuple[int, int]:
+        """Return how many messages it has counted so far, and their bytes (0 if it does not say)."""
+        with self.log.open("rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - 400))
+            found = _COUNT.findall(file.read())
+        return (int(found[-1][0]), int(found[-1][1] or 0)) if found else (0, 0)
+
+    def expect(self, messages: int) -> None:
+        """Raise BenchmarkFailed unless it has counted exactly `messages`, all told."""
+        until = time.monotonic() + SETTLE_SECONDS
+        while self.counters()[0] < messages and time.monotonic() < until:
+            time.sleep(0.02)
+        counted = self.counters()[0]
+        if counted != messages:
+            raise BenchmarkFailed(f"the sink counted {counted} messages, not {messages}")
+
+
+def tool(name: str) -> str:
+    """Return the path of one of Postfix's test programs. Raises BenchmarkFailed when it is not there."""
+    found = shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
+    if found is None:
+        raise BenchmarkFailed(
+            f"{name} is not installed: on Debian it is in the package postfix "
+            "(apt install postfix, 'No configuration'; the benchmark never starts Postfix itself)"
+        )
+    return found
+
+
+@contextlib.contextmanager
+def smtp_sink() -> Iterator[Sink]:
+    """Run Postfix's smtp-sink, whose one thread is the ceiling of what can be sent here."""
+    program = tool("smtp-sink")
+    with _sink(lambda port: [program, "-c", f"{LOOPBACK}:{port}", "1024"], unprivileged_user()) as sink:
+        yield sink
+
+
+@contextlib.contextmanager
+def fast_sink(delay_ms: float = 0, sample: Path | None = None) -> Iterator[Sink]:
+    """Run our own sink, which costs less than half of that and can answer late."""
+    more = ["--delay-ms", str(delay_ms)] + (["--sample", str(sample)] if sample else [])
+    script = str(Path(__file__).with_name("fast_sink.py"))
+    with _sink(lambda port: [sys.executable, script, str(port), *more], None) as sink:
+        yield sink
+
+
+@contextlib.contextmanager
+def _sink(command: Callable[[int], Sequence[str]], user: str | None) -> Iterator[Sink]:
+    port = free_port()
+    with (
+        tempfile.TemporaryDirectory(prefix="newsletter-sink-") as folder,
+        running(command(port), folder=Path(folder), ready=lambda: _listens(port), user=user) as process,
+    ):
+        yield Sink(port, process.pid, Path(folder) / "server.log")
+
+
+def _listens(port: int) -> bool:
+    try:
+        socket.create_connection((LOOPBACK, port), 1).close()
+    except OSError:
+        return False
+    return True

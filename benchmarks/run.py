@@ -1,0 +1,291 @@
+"""Measures the rows of docs/performance.md: `make bench`, `make bench ROW=signed`.
+
+Prints one JSON object a line: row, value, least, aim, better and the single runs. Progress goes to
+standard error. Exit status 1 when a run does not count or a value misses its least.
+
+Where two senders are compared they take turns, and a ratio is taken inside a round: a machine that
+others use moves both alike. The value is the median of the rounds. A rate is messages by the seconds of
+the whole process from its start to its end.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import statistics
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from benchmarks import installations, peers
+from benchmarks.installations import CACHE, LARGEST, SMALLEST, copy, drain, prepared, sample
+from benchmarks.measure import BenchmarkFailed, Sink, Usage, cpu_seconds, fast_sink, run, smtp_sink, tool
+
+LATE_MS = 20
+LATENCY_SECONDS = 30
+PEER_MESSAGES = 600
+# Of the sizes that a table of the documentation has; `--readers` makes all of them smaller to try things.
+READERS = 50_000
+GROWN, SMALL, MILLION = 100_000, 10_000, 1_000_000
+
+Run = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table: what it needs at least, what it aims at, and how it is measured."""
+
+    least: float
+    aim: float
+    better: str
+    measure: Callable[[Options], list[Run]]
+    # Which entry of a run is its value.
+    value: str = "ratio"
+
+    def good(self, value: float) -> bool:
+        """Return whether `value` is at least as good as it must be."""
+        return value >= self.least if self.better == "higher" else value <= self.least
+
+
+@dataclass(frozen=True)
+class Options:
+    """How much to measure: rounds, and the share of the readers of each row."""
+
+    rounds: int = 3
+    share: float = 1.0
+
+    def readers(self, count: int) -> int:
+        """Return how many readers stand for `count`."""
+        return max(200, round(count * self.share))
+
+
+@contextlib.contextmanager
+def _place(installation: Path) -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="newsletter-bench-", dir=CACHE) as folder:
+        yield copy(installation, Path(folder))
+
+
+def _figures(messages: int, used: Usage, sink: Sink) -> Run:
+    return {
+        "messages": messages,
+        "seconds": round(used.seconds, 3),
+        "rate": round(messages / used.seconds, 1),
+        "cpu_seconds_per_1000": round(used.cpu_seconds / messages * 1000, 4),
+        "peak_mib": round(used.peak_mib, 1),
+        "sink_cpu_seconds_per_1000": round(cpu_seconds(sink.pid) / messages * 1000, 4),
+    }
+
+
+def _ours(kind: str, readers: int, *, signed: bool = True, delay_ms: float | None = None) -> Run:
+    """Send the issue of a copy of an installation; into the fast sink when there is a delay."""
+    source = prepared(kind, readers)
+    with _place(source) as data_dir, smtp_sink() if delay_ms is None else fast_sink(delay_ms) as sink:
+        used = drain(data_dir, port=sink.port, signed=signed)
+        sink.expect(readers)
+        found = _figures(readers, used, sink)
+        size = sink.counters()[1] / readers
+    if delay_ms is not None and not SMALLEST <= size <= LARGEST:
+        raise BenchmarkFailed(f"a message has {size:.0f} bytes on the average")
+    _say(f"ours {kind} {readers} signed={signed} delay={delay_ms}: {found}")
+    return found
+
+
+def _smtp_source(kind: str, messages: int) -> Run:
+    """Send a message of ours as often, with Postfix's own generator."""
+    example = sample(kind)
+    with tempfile.TemporaryDirectory() as folder, smtp_sink() as sink:
+        # It wants line ends as files have them, and makes CRLF of each.
+        file = Path(folder) / "message"
+        file.write_bytes(example.file.read_bytes().replace(b"\r\n", b"\n"))
+        size = len(file.read_bytes()) + file.read_bytes().count(b"\n")
+        if not SMALLEST <= size <= LARGEST:
+            raise BenchmarkFailed(f"smtp-source would send {size} bytes")
+        words = ["-s", "4", "-d", "-m", str(messages), "-F", str(file)]
+        addresses = ["-f", "b-1@example.org", "-t", "reader@example.com"]
+        used = run(
+            [tool("smtp-source"), *words, *addresses, f"127.0.0.1:{sink.port}"], os.environ, Path(folder)
+        )
+        sink.expect(messages)
+        found = _figures(messages, used, sink)
+    _say(f"smtp-source {messages}: {found}")
+    return found
+
+
+def _against_source(kind: str, *, signed: bool) -> Callable[[Options], list[Run]]:
+    def measure(options: Options) -> list[Run]:
+        readers = options.readers(READERS)
+        return [
+            _round(_ours(kind, readers, signed=signed), _smtp_source(kind, readers)) for _ in _turns(options)
+        ]
+
+    # `signed`, `cpu` and `memory` read the same runs.
+    return lru_cache(measure)
+
+
+def _round(ours: Run, reference: Run, **more: object) -> Run:
+    return {"ratio": round(ours["rate"] / reference["rate"], 4), "ours": ours, "reference": reference, **more}
+
+
+signed_runs = _against_source("fifty", signed=True)
+
+
+def _postgresql(options: Options) -> list[Run]:
+    from benchmarks.postgresql import Server  # noqa: PLC0415 (the only row that needs psycopg)
+
+    readers = options.readers(READERS)
+    runs = []
+    with Server.start() as server:
+        template = server.installation("fifty", readers)
+        for _ in _turns(options):
+            with (
+                server.copy(template) as url,
+                tempfile.TemporaryDirectory(dir=CACHE) as folder,
+                smtp_sink() as sink,
+            ):
+                before = server.cpu_seconds()
+                used = drain(Path(folder), port=sink.port, database_url=url)
+                sink.expect(readers)
+                ours = _figures(readers, used, sink)
+                server_cpu = (server.cpu_seconds() - before) / readers * 1000
+            ours["postgresql_cpu_seconds_per_1000"] = round(server_cpu, 4)
+            _say(f"ours on PostgreSQL {readers}: {ours}")
+            runs.append(_round(ours, _smtp_source("fifty", readers)))
+    return runs
+
+
+def _against_peer(peer: peers.Peer) -> Callable[[Options], list[Run]]:
+    def measure(options: Options) -> list[Run]:
+        readers = options.readers(READERS)
+        message = sample("fifty")
+        runs = []
+        for _ in _turns(options):
+            ours = _ours("fifty", readers)
+            theirs = peers.measure(peer, PEER_MESSAGES, message)
+            _say(f"{peer.name}: {theirs}")
+            runs.append(_round(ours, theirs))
+        return runs
+
+    return measure
+
+
+def _cpu(options: Options) -> list[Run]:
+    return [{**each["ours"], "value": each["ours"]["cpu_seconds_per_1000"]} for each in signed_runs(options)]
+
+
+def _memory(options: Options) -> list[Run]:
+    return [{**each["ours"], "value": each["ours"]["peak_mib"]} for each in signed_runs(options)]
+
+
+def _memory_growth(options: Options) -> list[Run]:
+    """Send to a million and to ten thousand; once, as it takes ten minutes and hardly varies."""
+    large, small = (_ours("thousand", options.readers(count)) for count in (MILLION, SMALL))
+    return [{"value": round(large["peak_mib"] / small["peak_mib"], 4), "large": large, "small": small}]
+
+
+def _latency(options: Options) -> list[Run]:
+    readers = options.readers(GROWN)
+    runs = []
+    for _ in _turns(options):
+        prompt, late = (_ours("fifty", readers, delay_ms=delay) for delay in (0, LATE_MS))
+        long_enough = min(prompt["seconds"], late["seconds"]) >= LATENCY_SECONDS
+        if options.share == 1 and not long_enough:
+            raise BenchmarkFailed(f"took less than {LATENCY_SECONDS} s: more readers are needed")
+        runs.append(_round(late, prompt))
+    return runs
+
+
+def _prepare(options: Options) -> list[Run]:
+    source = installations.filled("thousand", options.readers(MILLION))
+    runs = []
+    for _ in _turns(options):
+        with _place(source) as data_dir:
+            used = installations.step("prepare", data_dir=data_dir)
+        found = {
+            "value": round(used.seconds, 2),
+            "cpu_seconds": round(used.cpu_seconds, 2),
+            "peak_mib": round(used.peak_mib, 1),
+        }
+        _say(f"prepare: {found}")
+        runs.append(found)
+    return runs
+
+
+def _growth(options: Options) -> list[Run]:
+    runs = []
+    for _ in _turns(options):
+        large, small = (_ours("fifty", options.readers(count)) for count in (GROWN, SMALL))
+        ratio = large["cpu_seconds_per_1000"] / small["cpu_seconds_per_1000"]
+        runs.append({"value": round(ratio, 4), "large": large, "small": small})
+    return runs
+
+
+ROWS = {
+    "signed": Row(0.50, 0.65, "higher", signed_runs),
+    "own-selection": Row(0.45, 0.60, "higher", _against_source("own", signed=True)),
+    "unsigned": Row(0.80, 1.20, "higher", _against_source("fifty", signed=False)),
+    "postgresql": Row(0.35, 0.55, "higher", _postgresql),
+    "django-newsletter": Row(15, 25, "higher", _against_peer(peers.DJANGO_NEWSLETTER)),
+    "mailman": Row(25, 40, "higher", _against_peer(peers.MAILMAN)),
+    "cpu": Row(0.75, 0.50, "lower", _cpu, "value"),
+    "memory": Row(130, 90, "lower", _memory, "value"),
+    "memory-growth": Row(1.1, 1.0, "lower", _memory_growth, "value"),
+    "latency": Row(0.50, 0.80, "higher", _latency),
+    "prepare": Row(60, 20, "lower", _prepare, "value"),
+    "growth": Row(1.1, 1.0, "lower", _growth, "value"),
+}
+# The table of the documentation has both of these in one line.
+TOGETHER = {"memory": ("memory", "memory-growth")}
+
+
+def _turns(options: Options) -> Iterator[int]:
+    for turn in range(options.rounds):
+        _say(f"round {turn + 1} of {options.rounds}")
+        yield turn
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(f"  {text}\n")
+    sys.stderr.flush()
+
+
+def main() -> int:
+    """Measure the rows asked for, all when none is; return the exit status."""
+    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
+    parser.add_argument("rows", nargs="*", metavar="ROW", help=", ".join(ROWS))
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument(
+        "--share", type=float, default=1.0, help="of the readers, to try the benchmark itself"
+    )
+    words = parser.parse_args()
+    unknown = [name for name in words.rows if name not in ROWS]
+    if unknown:
+        parser.error(f"no such row: {', '.join(unknown)}; there are {', '.join(ROWS)}")
+    names = [each for name in words.rows or ROWS for each in TOGETHER.get(name, (name,))]
+    options = Options(words.rounds, words.share)
+    CACHE.mkdir(exist_ok=True)
+    good = True
+    for name in dict.fromkeys(names):
+        row = ROWS[name]
+        _say(name)
+        try:
+            runs = row.measure(options)
+        except BenchmarkFailed as fault:
+            _say(f"{name}: {fault}")
+            good = False
+            continue
+        value = round(statistics.median(each[row.value] for each in runs), 4)
+        line = {"row": name, "value": value, "least": row.least, "aim": row.aim, "better": row.better}
+        sys.stdout.write(json.dumps({**line, "runs": runs}) + "\n")
+        sys.stdout.flush()
+        good = good and row.good(value)
+    return 0 if good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
