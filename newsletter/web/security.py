@@ -96,6 +96,9 @@ def init_security(app: Flask, *, secure: bool) -> None:
         MAX_FORM_MEMORY_SIZE=MAX_FORM_BYTES,
         MAX_FORM_PARTS=200,
         WTF_CSRF_TIME_LIMIT=24 * 3600,
+        # Our own pages withhold the Referer (below, and guard_tokens): a check of it behind a proxy
+        # that speaks https would refuse the very button that confirms.
+        WTF_CSRF_SSL_STRICT=False,
     )
     app.jinja_env.globals["csp_nonce"] = csp_nonce
 

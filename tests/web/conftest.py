@@ -47,8 +47,6 @@ class Visitor:
 
     def post(self, path: str, data: Any = None, **more: Any) -> TestResponse:
         more.setdefault("base_url", "https://news.example.org")
-        # Browsers say where a form came from, and on https the protection against forgery asks.
-        more.setdefault("headers", {"Referer": "https://news.example.org/"})
         return self.client.post(path, data=data, **more)
 
     def fill(self, path: str, *, seconds: float = 20, **data: Any) -> TestResponse:

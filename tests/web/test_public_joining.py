@@ -141,6 +141,19 @@ def test_a_form_without_the_token_against_forgery_is_refused(visitor):
     assert visitor.house.all(SignupRequest) == []
 
 
+def test_a_form_is_taken_over_https_without_a_referer_which_our_own_pages_withhold(visitor):
+    visitor.sign_up()
+    visitor.resolve()
+    path = visitor.confirm_path()
+
+    page = visitor.get(path)
+    answer = visitor.fill(path)
+
+    assert page.headers["Referrer-Policy"] == "no-referrer"
+    assert answer.status_code == 303
+    assert visitor.reads() == {"energy": "daily"}
+
+
 def test_too_many_forms_from_one_place_are_asked_to_wait(visitor):
     for number in range(int(VISITOR.burst)):
         assert visitor.sign_up(f"reader{number}@example.org", seconds=1).status_code == 303
@@ -160,7 +173,7 @@ def test_the_address_of_a_proxy_is_believed_only_when_it_is_ours(visitor):
         return visitor.post(
             "/",
             {**hidden, "email": ANN, "topics": ["energy"], "frequency": "daily"},
-            headers={"X-Forwarded-For": f"192.0.2.{number}", "Referer": "https://news.example.org/"},
+            headers={"X-Forwarded-For": f"192.0.2.{number}"},
         ).status_code
 
     assert 429 in [knock(number) for number in range(int(VISITOR.burst) + 2)]
