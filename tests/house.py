@@ -77,19 +77,24 @@ class House:
 
     def reader(self, *topics: int, frequency: Frequency = Frequency.WEEKLY, name: str = "") -> int:
         """Add a confirmed reader who has been served everything so far; return the id."""
-        email = f"{name or f'reader{next(self._numbers)}'}@example.org"
         with self.runtime.session() as session:
-            made = Subscriber(
-                email=email, email_key=email, created_at=self.clock(), confirmed_at=self.clock()
-            )
+            made = self.subscriber(name)
             session.add(made)
             session.flush()
             for topic_id in topics:
-                session.add(self._subscription(made.id, topic_id, frequency, current_sequence(session)))
+                session.add(self.subscription(made.id, topic_id, frequency, current_sequence(session)))
             session.commit()
             return made.id
 
-    def _subscription(self, reader: int, topic: int, frequency: Frequency, floor: int) -> Subscription:
+    def subscriber(self, name: str = "") -> Subscriber:
+        """Return a confirmed subscriber, not stored yet."""
+        email = f"{name or f'reader{next(self._numbers)}'}@example.org"
+        return Subscriber(email=email, email_key=email, created_at=self.clock(), confirmed_at=self.clock())
+
+    def subscription(
+        self, reader: int, topic: int, frequency: Frequency = Frequency.WEEKLY, floor: int = 0
+    ) -> Subscription:
+        """Return an active subscription, not stored yet."""
         return Subscription(
             subscriber_id=reader,
             topic_id=topic,

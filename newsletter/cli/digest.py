@@ -124,6 +124,30 @@ def status(public_id: str | None, watch: bool, as_json: bool) -> None:
     _print_status(parts, _load(parts, public_id), as_json)
 
 
+@digest.command()
+@id_argument
+@click.option("--state", help="Only those in this state, such as rejected.")
+@json_option
+def deliveries(public_id: str, state: str | None, as_json: bool) -> None:
+    """Print who got an issue, who did not, and why: CSV, or JSON."""
+    from newsletter.models import DeliveryState  # noqa: PLC0415
+    from newsletter.outbox.listing import as_csv, list_deliveries  # noqa: PLC0415
+
+    if state is not None and state not in set(DeliveryState):
+        raise click.BadParameter(f"is one of {', '.join(DeliveryState)}", param_hint="--state")
+    parts = open_runtime()
+    issue = _load(parts, public_id)
+    with parts.reading() as session:
+        lines = list_deliveries(session, issue.id, DeliveryState(state) if state else None)
+        if not as_json:
+            for text in as_csv(lines):
+                click.echo(text, nl=False)
+            return
+        for line in lines:
+            settled = line.settled_at.isoformat(timespec="seconds") if line.settled_at else None
+            print_json(line._asdict() | {"settled_at": settled})
+
+
 def _steering(name: str, act: str, help_line: str) -> click.Command:
     @click.command(name, help=help_line)
     @id_argument

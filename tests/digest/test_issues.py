@@ -58,7 +58,7 @@ def test_a_release_in_a_daily_and_in_a_weekly_topic_comes_once(house: House):
     energy, ports = house.topic("energy"), house.topic("ports")
     reader = house.reader(energy, frequency=Frequency.DAILY)
     with house.runtime.session() as session:
-        session.add(house._subscription(reader, ports, Frequency.WEEKLY, current_sequence(session)))
+        session.add(house.subscription(reader, ports, Frequency.WEEKLY, current_sequence(session)))
         session.commit()
     shared = house.release("Energy for ports")
     quay = house.release("All ports get a quay")

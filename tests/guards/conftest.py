@@ -174,6 +174,7 @@ def _furnish(session: Session, runtime: Runtime, stored_password: str) -> dict[s
         "admin.reader": {"public_id": reader.public_id},
         "admin.issue": {"public_id": issue.public_id},
         "admin.issue_progress": {"public_id": issue.public_id},
+        "admin.deliveries_csv": {"public_id": issue.public_id},
         "admin.change_issue": {"public_id": issue.public_id},
         "dev.message": {"mail_id": "1.letter"},
         "dev.message_html": {"mail_id": "1.letter"},

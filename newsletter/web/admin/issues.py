@@ -8,7 +8,17 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from babel.dates import format_timedelta
-from flask import Response, abort, flash, make_response, redirect, render_template, request, url_for
+from flask import (
+    Response,
+    abort,
+    flash,
+    make_response,
+    redirect,
+    render_template,
+    request,
+    stream_with_context,
+    url_for,
+)
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
@@ -16,6 +26,7 @@ from newsletter.errors import NotFound
 from newsletter.models import UNSETTLED, Delivery, DeliveryState, Issue, IssueState, Subscriber, db
 from newsletter.models.paging import Page, paged
 from newsletter.outbox import steer
+from newsletter.outbox.listing import as_csv, list_deliveries
 from newsletter.outbox.progress import progress
 from newsletter.web.admin.blueprint import admin
 from newsletter.web.admin.query import choice_of, page_number
@@ -34,6 +45,7 @@ class IssueAction(enum.StrEnum):
     RESUME = "resume"
     CANCEL = "cancel"
     RESEND_UNCERTAIN = "resend_uncertain"
+    RETRY_REJECTED = "retry_rejected"
 
 
 @admin.get("/issues")
@@ -73,6 +85,7 @@ def issue(public_id: str) -> str:
         "cancel": found.state in CAN_END,
         "resend_uncertain": bool(shown["counts"].get("uncertain"))
         and found.state is not IssueState.CANCELLED,
+        "retry_rejected": bool(shown["counts"].get("rejected")) and found.state is not IssueState.CANCELLED,
     }
     return render_template(
         "admin/issue.html",
@@ -99,6 +112,17 @@ def issue_progress(public_id: str) -> str:
     )
 
 
+@admin.get("/issues/<public_id>/deliveries.csv")
+def deliveries_csv(public_id: str) -> Response:
+    """Download who got it, who did not, and why: all, or those in one state."""
+    session = db.session()
+    found = _find(session, public_id)
+    lines = list_deliveries(session, found.id, choice_of(DeliveryState, request.args.get("state")))
+    answer = Response(stream_with_context(as_csv(lines)), mimetype="text/csv")
+    answer.headers["Content-Disposition"] = f'attachment; filename="deliveries-{found.public_id}.csv"'
+    return answer
+
+
 @admin.post("/issues/<public_id>")
 def change_issue(public_id: str) -> Response:
     """Pause an issue, let it go on, end it, or send again what may have been lost."""
@@ -117,10 +141,11 @@ def change_issue(public_id: str) -> Response:
         count = steer.cancel(session, found, actor(), now)
         words = f"Cancelled. {count} readers who had not been served get these releases with a later issue."
     else:
-        count = steer.resend_uncertain(session, found, actor(), now)
-        words = f"Queued again: {count}."
+        again = action is IssueAction.RESEND_UNCERTAIN
+        requeue = steer.resend_uncertain if again else steer.retry_rejected
+        words = f"Queued again: {requeue(session, found, actor(), now)}."
     session.commit()
-    if action in {IssueAction.RESUME, IssueAction.RESEND_UNCERTAIN}:
+    if action not in {IssueAction.PAUSE, IssueAction.CANCEL}:
         runtime().wake("bulk")
     flash(words, "ok")
     return make_response(redirect(url_for("admin.issue", public_id=public_id), code=303))
