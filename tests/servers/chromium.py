@@ -40,7 +40,7 @@ FLAGS = (
     "--font-render-hinting=none",
 )
 # The variable says where to look; "bundled" passes over a system browser, to try what a bare machine gets.
-CHOICE = "NEWSLETTER_TEST_CHROMIUM"
+CHOICE = "TEST_CHROMIUM"
 
 
 @dataclass(frozen=True)
