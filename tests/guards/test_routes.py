@@ -115,6 +115,13 @@ def test_no_other_method_is_taken(furnished):
     assert furnished.stranger().put("/", base_url="https://news.example.org").status_code in {400, 405}
 
 
+@pytest.mark.parametrize("path", ["/admin", "/admin/", "//admin", "/admin//releases", "/releases/", "//x/.."])
+def test_no_redirect_names_the_host_that_was_asked_for(furnished, path):
+    answer = furnished.stranger().get(path, base_url="https://elsewhere.example")
+
+    assert "elsewhere" not in answer.headers.get("Location", "") + answer.get_data(as_text=True)
+
+
 def test_one_click_leaves_without_cookie_token_or_redirect(own_furnished):
     path = f"/unsubscribe/{own_furnished.values['public.unsubscribe']['token']}"
 
@@ -137,7 +144,7 @@ def test_every_answer_has_the_security_headers(furnished):
         ("404", furnished.get(stranger, "/nothing/here")),
         ("405", furnished.post(stranger, "/privacy")),
         ("static 404", furnished.get(stranger, "/static/nothing.css")),
-        ("redirect to a slash", furnished.get(stranger, "/admin")),
+        ("redirect to the sign-in", furnished.get(stranger, "/admin")),
         ("large", furnished.post(stranger, "/", {"email": "a" * 100_000})),
     ]
 
