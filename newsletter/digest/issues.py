@@ -94,22 +94,25 @@ class Preparer:
 
         The first step also renders the fragments. Deliveries, renditions and `covered_to` change
         in one transaction, and `prepared_to` says how far it got: run again after a crash, or by
-        two workers, it goes on where it stopped and nobody is enqueued twice.
+        two workers, it goes on where it stopped and nobody is enqueued twice. An issue is left as
+        it is while an older one is being prepared: each must see what the one before brought.
         """
-        issue = session.scalars(select(Issue).where(Issue.id == self._issue_id).with_for_update()).one()
-        if issue.state is not IssueState.PREPARING:
+        # All of them are locked, so that two workers at two issues take turns as well.
+        preparing = select(Issue).where(Issue.state == IssueState.PREPARING).order_by(Issue.id)
+        issue = next(iter(session.scalars(preparing.with_for_update()).all()), None)
+        if issue is None or issue.id != self._issue_id:
             return False
         audience = Audience(tuple(Frequency(each) for each in issue.frequencies), issue.created_at)
         if self._selector is None:
             self._selector = Selector(session, audience, issue.to_sequence)
         if issue.prepared_to == 0:
             _render(session, self._press, issue, self._selector.catalogue.release_ids())
-        chunk = self._selector.chunk(session, issue.prepared_to, CHUNK)
+        chunk = self._selector.chunk(session, issue.prepared_to, CHUNK, lock=True)
         if chunk is None:
             _start(session, issue, now)
             return False
         self._enqueue(session, issue.id, chunk, now)
-        _mark_served(session, audience, chunk, issue.to_sequence)
+        _mark_served(session, self._selector, chunk, issue.to_sequence)
         issue.prepared_to = chunk.last
         return True
 
@@ -123,14 +126,16 @@ class Preparer:
         enqueue_issue(session, issue_id, pairs, LANGUAGES, now)
 
 
-def _mark_served(session: Session, audience: Audience, chunk: Chunk, to_sequence: int) -> None:
+def _mark_served(session: Session, selector: Selector, chunk: Chunk, to_sequence: int) -> None:
     session.execute(
         update(Subscription)
         .where(
-            audience.condition(),
+            selector.audience.condition(),
             Subscription.subscriber_id > chunk.after,
             Subscription.subscriber_id <= chunk.last,
             Subscription.covered_to < to_sequence,
+            # Set back by a cancelled issue to before this catalogue: the rest is for the next one.
+            Subscription.covered_to >= selector.floor,
         )
         .values(covered_to=to_sequence)
         .execution_options(synchronize_session=False)

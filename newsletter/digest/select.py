@@ -115,7 +115,9 @@ class Selector:
 
     def __init__(self, session: Session, audience: Audience, to_sequence: int) -> None:
         self.audience = audience
-        self.catalogue = load_catalogue(session, audience.floor(session) or 0, to_sequence)
+        # The catalogue begins above it: whoever is set back further meanwhile is not served in full.
+        self.floor = audience.floor(session) or 0
+        self.catalogue = load_catalogue(session, self.floor, to_sequence)
         # A release that is offered and went out before, in another frequency's issue for instance.
         self._overlapping = session.scalars(
             select(Issue.id)
@@ -125,7 +127,7 @@ class Selector:
                     select(IssueRelease.issue_id).where(
                         IssueRelease.release_id.in_(
                             select(ReleaseTopic.release_id).where(
-                                ReleaseTopic.sequence > (audience.floor(session) or 0),
+                                ReleaseTopic.sequence > self.floor,
                                 ReleaseTopic.sequence <= to_sequence,
                             )
                         )
@@ -143,20 +145,24 @@ class Selector:
             yield chunk
             after = chunk.last
 
-    def chunk(self, session: Session, after: int, size: int) -> Chunk | None:
-        """Return the next `size` readers with an id above `after`, or None when there are no more."""
+    def chunk(self, session: Session, after: int, size: int, *, lock: bool = False) -> Chunk | None:
+        """Return the next `size` readers with an id above `after`, or None when there are no more.
+
+        With `lock` nobody else changes their subscriptions until the transaction ends (PostgreSQL;
+        on SQLite it is the only one that writes): what is marked as served is what was read.
+        """
         mine = and_(self.audience.condition(), Subscription.subscriber_id > after)
         readers = select(Subscription.subscriber_id).where(mine).distinct()
         bounds = readers.order_by(Subscription.subscriber_id).limit(size).subquery()
         last = session.scalar(select(func.max(bounds.c.subscriber_id)))
         if last is None:
             return None
-        ordered = (
+        theirs = (
             select(Subscription.subscriber_id, _interest().label("interest"))
             .where(mine, Subscription.subscriber_id <= last)
             .order_by(Subscription.subscriber_id, Subscription.topic_id)
-            .subquery()
         )
+        ordered = (theirs.with_for_update(key_share=True) if lock else theirs).subquery()
         folded = select(ordered.c.subscriber_id, func.aggregate_strings(ordered.c.interest, ";")).group_by(
             ordered.c.subscriber_id
         )

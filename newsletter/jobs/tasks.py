@@ -114,7 +114,8 @@ def _prepare_issues(engine: Engine) -> None:
     runtime = engine.runtime
     until = time.monotonic() + DRAIN_SECONDS
     with runtime.session() as session:
-        preparing = session.scalars(select(Issue.id).where(Issue.state == IssueState.PREPARING)).all()
+        waiting = select(Issue.id).where(Issue.state == IssueState.PREPARING)
+        preparing = session.scalars(waiting.order_by(Issue.id)).all()  # they are prepared in this order
         session.rollback()
         for issue_id in preparing:
             preparer, more = Preparer(runtime.press, issue_id), True

@@ -1,0 +1,113 @@
+"""Several transactions at one list: PostgreSQL lets them, and still nobody gets a release twice or never."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from house import House, make_house, make_settings
+from sqlalchemy import text
+
+from newsletter.digest.issues import Preparer, open_issue
+from newsletter.models import Frequency, Issue
+from newsletter.outbox.steer import cancel
+
+
+@pytest.fixture
+def big_house(tmp_path: Path, postgresql_url: str) -> Iterator[House]:
+    """A house on PostgreSQL."""
+    made = make_house(replace(make_settings(tmp_path), database_url=postgresql_url))
+    yield made
+    made.runtime.engine.dispose()
+
+
+@contextmanager
+def meanwhile(house: House, act: Callable[[], object]) -> Iterator[None]:
+    """Begin `act` beside the test, go on once it waits for a lock, and see it end well."""
+    faults: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            act()
+        except BaseException as fault:
+            faults.append(fault)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    waiting = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+    until = time.monotonic() + 10
+    while thread.is_alive() and time.monotonic() < until:
+        with house.runtime.reading() as session:
+            if session.scalar(waiting):
+                break
+        time.sleep(0.01)
+    yield
+    thread.join(20)
+    assert not thread.is_alive()
+    assert faults == []
+
+
+def opened(house: House) -> int:
+    with house.runtime.session() as session:
+        issue_id = open_issue(session, [Frequency.WEEKLY], actor="test", now=house.clock()).id
+        session.commit()
+        return issue_id
+
+
+def prepare_a_chunk(house: House, issue_id: int) -> None:
+    with house.runtime.session() as session:
+        Preparer(house.runtime.press, issue_id).step(session, house.clock())
+        session.commit()
+
+
+def test_two_issues_opened_at_once_do_not_bring_a_reader_the_same_releases(big_house: House):
+    house = big_house
+    reader = house.reader(house.topic("energy"))
+    cable = house.release("An energy cable")
+    first, second = opened(house), opened(house)
+
+    with house.runtime.session() as session:
+        Preparer(house.runtime.press, first).step(session, house.clock())
+        with meanwhile(house, lambda: prepare_a_chunk(house, second)):
+            session.commit()
+    house.prepare(first)
+    house.prepare(second)
+
+    assert house.releases_sent(reader) == [cable]
+    assert (house.issue_state(first), house.issue_state(second)) == ("sending", "finished")
+
+
+@pytest.mark.parametrize("newcomer_reads_all", [False, True])
+def test_what_a_cancelled_issue_gives_back_is_not_lost_to_one_that_is_being_prepared(
+    big_house: House, newcomer_reads_all: bool
+):
+    house = big_house
+    energy = house.topic("energy")
+    reader = house.reader(energy)
+    cable = house.release("An energy cable")
+    cancelled = house.open()
+    house.clock.pass_(hours=1)
+    if newcomer_reads_all:  # then the catalogue of the next issue begins with the first release
+        newcomer = house.reader()
+        with house.runtime.session() as session:
+            session.add(house.subscription(newcomer, energy))
+            session.commit()
+    more = house.release("More energy")
+    next_one = opened(house)
+
+    with house.runtime.session() as session:
+        cancel(session, session.get_one(Issue, cancelled), "test", house.clock())
+        session.flush()
+        with meanwhile(house, lambda: prepare_a_chunk(house, next_one)):
+            session.commit()
+    house.prepare(next_one)
+    house.release("Energy again")
+    house.open()
+
+    assert house.releases_sent(reader)[0] == cable  # of the issue that was cancelled
+    assert sorted(house.releases_sent(reader)[1:]) == [cable, more, more + 1]
