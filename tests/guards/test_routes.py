@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from html.parser import HTMLParser
 
+import pytest
 from sqlalchemy import Engine, event
 
 from newsletter.app import create_app
