@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, and_, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from newsletter.models import (
@@ -18,7 +18,9 @@ from newsletter.models import (
     Subscription,
     SubscriptionState,
     Suppression,
+    is_one_of,
     is_single,
+    rows_as_table,
 )
 
 LEASE = timedelta(minutes=10)
@@ -89,15 +91,20 @@ def _claim_state(
     return list(session.scalars(take.execution_options(synchronize_session=False)))
 
 
-def _unwanted(suppressed: Sequence[int]) -> ColumnElement[bool]:
-    """Whether the reader of a delivery has left, or is not to be mailed."""
+def single_mail_is_due(session: Session, now: datetime) -> bool:
+    """Return whether somebody waits for a single mail; cheaper than claiming nothing."""
+    waiting = exists().where(is_single(), Delivery.state.in_(WAITING), Delivery.due_at <= now)
+    return bool(session.scalar(select(waiting)))
+
+
+def _unwanted() -> ColumnElement[bool]:
+    """Whether the reader of a delivery has left, or was erased."""
     theirs = Subscription.subscriber_id == Delivery.subscriber_id
-    subscribed = exists().where(theirs, Subscription.state == SubscriptionState.ACTIVE)
-    awaited = exists().where(theirs, Subscription.state == SubscriptionState.PENDING)
+    subscribed = exists().where(theirs, Subscription.state == literal_column("'active'"))
+    awaited = exists().where(theirs, Subscription.state == literal_column("'pending'"))
     erased = exists().where(Subscriber.id == Delivery.subscriber_id, Subscriber.email.is_(None))
     reader = Delivery.subscriber_id.is_not(None)
     return or_(
-        Delivery.id.in_(suppressed),
         erased,
         and_(reader, Delivery.lane == Lane.BULK, ~subscribed),
         # A digest has no template, and NULL would make neither this nor its opposite true.
@@ -105,30 +112,23 @@ def _unwanted(suppressed: Sequence[int]) -> ColumnElement[bool]:
     )
 
 
-def skip_unwanted(session: Session, claimed: Sequence[int], suppressed: Sequence[int], now: datetime) -> None:
-    """Mark those of `claimed` whose readers have left, or are `suppressed`, as skipped.
+def skip_unwanted(
+    session: Session, claimed: Sequence[int], suppressed: Sequence[int], now: datetime
+) -> set[int]:
+    """Mark those of `claimed` whose readers have left, or are `suppressed`, as skipped; return them.
 
-    People leave between preparing and sending. Ids of deliveries in both. Commits nothing.
+    People leave between preparing and sending. Ids of deliveries in all three. Commits nothing.
     """
-    session.execute(
+    unwanted = _unwanted()
+    if suppressed:
+        unwanted = or_(unwanted, is_one_of(session, Delivery.id, suppressed))
+    skipped = (
         update(Delivery)
-        .where(Delivery.id.in_(claimed), _unwanted(suppressed))
+        .where(is_one_of(session, Delivery.id, claimed), unwanted)
         .values(state=DeliveryState.SKIPPED, leased_by=None, leased_until=None, settled_at=now)
-        .execution_options(synchronize_session=False)
+        .returning(Delivery.id)
     )
-
-
-def held_by(session: Session, claimed: Sequence[int], worker: str) -> set[int]:
-    """Return those of `claimed` that `worker` holds."""
-    return set(
-        session.scalars(
-            select(Delivery.id).where(
-                Delivery.id.in_(claimed),
-                Delivery.state == DeliveryState.LEASED,
-                Delivery.leased_by == worker,
-            )
-        )
-    )
+    return set(session.scalars(skipped.execution_options(synchronize_session=False)))
 
 
 def still_wanted(session: Session, claimed: Sequence[int], worker: str) -> set[int]:
@@ -140,11 +140,11 @@ def still_wanted(session: Session, claimed: Sequence[int], worker: str) -> set[i
     return set(
         session.scalars(
             select(Delivery.id).where(
-                Delivery.id.in_(claimed),
+                is_one_of(session, Delivery.id, claimed),
                 Delivery.state == DeliveryState.LEASED,
-                Delivery.leased_by == worker,
+                Delivery.leased_by.concat("") == worker,
                 or_(Delivery.lane == Lane.SINGLE, sending),
-                ~_unwanted(()),
+                ~_unwanted(),
             )
         )
     )
@@ -152,7 +152,9 @@ def still_wanted(session: Session, claimed: Sequence[int], worker: str) -> set[i
 
 def suppressed_hashes(session: Session, hashes: Sequence[str]) -> set[str]:
     """Return those of `hashes` (see mail/addresses.py) that are suppressed."""
-    return set(session.scalars(select(Suppression.address_hash).where(Suppression.address_hash.in_(hashes))))
+    given = rows_as_table(session, {"address_hash": str}, [(each,) for each in hashes])
+    found = select(Suppression.address_hash).where(Suppression.address_hash.in_(select(given.c.address_hash)))
+    return set(session.scalars(found))
 
 
 def give_back(session: Session, delivery_ids: Sequence[int], worker: str, due_at: datetime) -> None:
@@ -160,7 +162,7 @@ def give_back(session: Session, delivery_ids: Sequence[int], worker: str, due_at
     session.execute(
         update(Delivery)
         .where(
-            Delivery.id.in_(delivery_ids),
+            is_one_of(session, Delivery.id, delivery_ids),
             Delivery.state == DeliveryState.LEASED,
             Delivery.leased_by == worker,
         )
@@ -173,3 +175,23 @@ def give_back(session: Session, delivery_ids: Sequence[int], worker: str, due_at
         )
         .execution_options(synchronize_session=False)
     )
+
+
+def postpone(session: Session, rows: Sequence[tuple[int, datetime]], worker: str) -> None:
+    """Queue again what `worker` holds and their domains have no turn for, each at a time of its own."""
+    again = (
+        update(Delivery)
+        .where(
+            Delivery.id == bindparam("row"),
+            Delivery.state == DeliveryState.LEASED,
+            Delivery.leased_by == worker,
+        )
+        .values(
+            state=DeliveryState.QUEUED,
+            leased_by=None,
+            leased_until=None,
+            due_at=bindparam("again_at"),
+            attempt=Delivery.attempt - 1,
+        )
+    )
+    session.connection().execute(again, [{"row": row, "again_at": due_at} for row, due_at in rows])

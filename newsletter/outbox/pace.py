@@ -180,19 +180,22 @@ def book(
     return _count(booked, limits, count, now), Turns(count, wait_seconds, 1 / pace, first)
 
 
-def give_back(standing: Standing, turns: Turns, unused: int, now: datetime) -> Standing:
-    """Return the standing after the last `unused` of `turns` were not needed.
+def give_back(
+    standing: Standing, turns: Turns, unused: int, now: datetime, gone: int | None = None
+) -> Standing:
+    """Return the standing after `unused` of `turns` were not needed.
 
-    Turns that others have booked behind them stay where they are.
+    The first `gone` of them (all others, when left out) stay on the timetable, and so does everything
+    when somebody has booked behind them.
     """
     standing, now = catch_up(standing, now)
     if unused <= 0 or turns.first_at is None:
         return standing
-    used_to = _later(turns.first_at, (turns.count - unused) * turns.interval_seconds)
+    gone = turns.count - unused if gone is None else gone
     if turns.interval_seconds and standing.next_at == _later(
         turns.first_at, turns.count * turns.interval_seconds
     ):
-        standing = replace(standing, next_at=used_to)
+        standing = replace(standing, next_at=_later(turns.first_at, gone * turns.interval_seconds))
     return replace(
         standing,
         hour=_uncount(standing.hour, HOUR, turns.first_at, unused),

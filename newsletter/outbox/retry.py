@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from newsletter.models import DeliveryState
 from newsletter.smtp.outcomes import Fate, Outcome, Step
+
+# The replies by which relays say that they are sent too much. 421 and 454 say it whatever their words.
+SLOW_DOWN_CODES = {421, 450, 451, 452, 454}
+# Mail system full, not accepting messages, congested (RFC 3463, sections 3.4 and 3.5).
+_BUSY = {"4.3.1", "4.3.2", "4.4.5"}
+_TOO_FAST = re.compile(
+    r"\brate\b|too (?:many|much|fast|quick)|throttl|slow(?:er| down)|\blimits?\b|exceed|\bbusy\b|overload"
+    r"|congest|insufficient system|\bload\b",
+    re.IGNORECASE,
+)
+_ONLY_THIS_ONE = re.compile(
+    r"gr[ae]y-? ?list|postgrey|mailbox|storage allocation|over ?quota|quota exceeded", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True)
@@ -65,6 +79,27 @@ def next_step(
     if permanent or age > backoff.give_up:
         return NextStep(DeliveryState.REJECTED, hard_bounce=permanent and _no_such_mailbox(outcome))
     return again
+
+
+def asks_to_slow_down(outcome: Outcome) -> bool:
+    """Return whether the relay asked for fewer messages, rather than for this one to come later.
+
+    421 and 454 always do. 450, 451 and 452 are also how a relay greylists, or speaks of one mailbox
+    (status 4.2.z): those wait with their own back-off, and say nothing about the pace.
+    """
+    reply = outcome.reply
+    if outcome.fate is not Fate.REPLIED or reply is None or reply.local or reply.code not in SLOW_DOWN_CODES:
+        return False
+    if reply.code in {421, 454}:
+        return True
+    if reply.status.startswith("4.2.") or _ONLY_THIS_ONE.search(reply.text):
+        return False
+    return reply.status in _BUSY or _TOO_FAST.search(reply.text) is not None
+
+
+def blames_the_sender(code: int | None, status: str | None) -> bool:
+    """Return whether a refusal is for good and not about one mailbox (5.1.z, 5.2.z)."""
+    return code is not None and 500 <= code < 600 and not (status or "").startswith(("5.1.", "5.2."))
 
 
 def _no_such_mailbox(outcome: Outcome) -> bool:

@@ -36,6 +36,7 @@ def pause(session: Session, issue: Issue, actor: str, now: datetime) -> None:
 def resume(session: Session, issue: Issue, actor: str, now: datetime) -> None:
     """Go on with a paused issue. Commits nothing."""
     _move(issue, {IssueState.PAUSED}, IssueState.SENDING)
+    issue.note = ""  # it said why it was paused
     audit.record(session, actor, "issue.resume", issue.public_id, now)
 
 

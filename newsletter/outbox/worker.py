@@ -15,18 +15,21 @@ from sqlalchemy.orm import Session
 
 from newsletter.errors import TransportError
 from newsletter.models import Lane
+from newsletter.outbox.allowance import Allowance
 from newsletter.outbox.journal import Journal
 from newsletter.outbox.lease import (
     claim,
     give_back,
     held_by,
     issues_to_send,
+    postpone,
     skip_unwanted,
     still_wanted,
     suppressed_hashes,
 )
 from newsletter.outbox.messages import Claimed, MessageMaker, load_claimed
 from newsletter.outbox.record import Attempt, finish, record
+from newsletter.outbox.trouble import Suspicion, pause_if_down, pause_if_refused
 from newsletter.settings import Settings
 from newsletter.smtp.outcomes import Fate, Outcome, Outgoing, Result
 from newsletter.smtp.transport import Transport
@@ -71,14 +74,16 @@ def drain(
     """Send what is due in `lane` until nothing is, or `seconds` have passed; return how many were handled.
 
     Draining bulk looks for single mails before each batch, so nobody waits for a confirmation
-    while a million digests go out. Ends early when the relay cannot be reached: what was claimed
-    is queued again, due a little later, and the TransportError is logged, not raised.
+    while a million digests go out. Ends early when the relay's limits or the hours for sending leave
+    nothing to do for now, and when the relay cannot be reached: what was claimed is queued again, due a
+    little later, and the TransportError is logged, not raised.
     """
     journal = Journal(journal_folder(parts.settings))
     work = _Work(parts, journal, lane, time.monotonic() + seconds, stopping)
     try:
         while work.run(transport):
             pass
+        work.allowance.close()
     except BaseException:
         # Leases may be open: whoever finds the journal decides by it.
         journal.abandon()
@@ -107,6 +112,8 @@ class _Work:
         self._held: dict[int, Claimed] = {}
         self._answered: list[Attempt] = []
         self._issues: set[int] = set()
+        self.allowance = Allowance(parts, lambda message_id: self._held[message_id].lane, self._ending)
+        self._suspicion = Suspicion()
         self._recorded_at = time.monotonic()
         self._lock = threading.Lock()
         self._looked_at = time.monotonic()
@@ -117,14 +124,27 @@ class _Work:
         before = self.handled
         reached = True
         try:
-            for result in transport.send(self._source(), self):
+            for result in transport.send(self.allowance.keep(self._source()), self):
                 self._take(result)
         except TransportError as fault:
             log.warning("event=relay_unreachable fault=%s", fault)
             reached = False
+            self._unreachable(fault)
         self._record()
         self._give_back(reached)
         return reached and self.handled > before and not self._ending()
+
+    def _unreachable(self, fault: TransportError) -> None:
+        down = self.allowance.unreachable(fault)
+        now = self._parts.now()
+        with self._parts.session() as session:
+            paused = pause_if_down(session, self._issues, self._relay, down, str(fault), now)
+            session.commit()
+        _report(paused, self._relay)
+
+    @property
+    def _relay(self) -> str:
+        return f"{self.allowance.relay.host}:{self.allowance.relay.port}"
 
     def _ending(self) -> bool:
         return time.monotonic() >= self._until or self._stopping()
@@ -143,9 +163,16 @@ class _Work:
                     yield self._parts.messages.outgoing(session, claimed, self._parts.now())
 
     def _claim(self) -> list[Claimed] | None:
-        """Claim the next batch and commit; return what of it is to be sent, or None when nothing is due."""
+        """Claim the next batch and commit; return what of it is to be sent.
+
+        None when nothing is due, or nothing that is may go before long.
+        """
+        self._postpone()
         for lane in self._lanes:
             now = self._parts.now()
+            limit = min(CLAIMED_AT_ONCE[lane], self.allowance.room(lane))
+            if limit <= 0:
+                continue
             issue_id = None
             if lane is Lane.BULK:
                 with Session(self._reading()) as session:
@@ -154,7 +181,7 @@ class _Work:
                     continue
                 self._issues.add(issue_id)
             with self._parts.session() as session:
-                ids = claim(session, lane, issue_id, self._journal.name, CLAIMED_AT_ONCE[lane], now)
+                ids = claim(session, lane, issue_id, self._journal.name, limit, now)
                 if not ids:
                     session.rollback()
                     continue
@@ -169,6 +196,18 @@ class _Work:
             return batch
         return None
 
+    def _postpone(self) -> None:
+        """Let go of what its recipients' domain has no turn for, so that memory and others are free of it."""
+        rows = self.allowance.take_postponed()
+        if not rows:
+            return
+        with self._parts.session() as session:
+            postpone(session, rows, self._journal.name)
+            session.commit()
+        with self._lock:
+            for delivery_id, _ in rows:
+                del self._held[delivery_id]
+
     def _take(self, result: Result) -> None:
         if result.outcome.error is not None:
             log.error("delivery=%d cannot be made", result.id, exc_info=result.outcome.error)
@@ -179,6 +218,9 @@ class _Work:
                 result.outcome,
             )
         )  # fmt: skip
+        self.allowance.heard(result.outcome)
+        if claimed.lane is Lane.BULK:
+            self._suspicion.heard(result.outcome)
         waited = time.monotonic() - self._recorded_at
         if len(self._answered) >= RECORDED_AT_ONCE or waited > LOOK_SECONDS:
             self._record()
@@ -189,8 +231,13 @@ class _Work:
         if not self._answered:
             return
         with self._parts.session() as session:
-            record(session, self._parts.messages, self._journal.name, self._answered, self._parts.now())
+            now = self._parts.now()
+            record(session, self._parts.messages, self._journal.name, self._answered, now)
+            paused = []
+            if self._suspicion.strong:
+                paused = pause_if_refused(session, self._issues, self._relay, now)
             session.commit()
+        _report(paused, self._relay)
         # What was not offered because somebody paused is no work done: it must not keep a drain going.
         self.handled += sum(each.outcome.fate is not Fate.SKIPPED for each in self._answered)
         with self._lock:
@@ -200,6 +247,7 @@ class _Work:
 
     def _give_back(self, reached: bool) -> None:
         """Queue again what was claimed and never taken; finish the issues that are done."""
+        self._postpone()
         now = self._parts.now()
         with self._parts.session() as session:
             for lane in self._lanes:
@@ -233,6 +281,11 @@ class _Work:
     def after_content(self, message_id: int, outcome: Outcome) -> None:
         """Write down what became of it."""
         self._journal.reply(message_id, outcome)
+
+
+def _report(paused: Sequence[int], relay: str) -> None:
+    for issue_id in paused:
+        log.error("event=issue_paused issue=%d relay=%s", issue_id, relay)
 
 
 def _suppressed(session: Session, maker: MessageMaker, claimed: Sequence[Claimed]) -> list[int]:
