@@ -19,7 +19,7 @@ from sqlalchemy import delete, exists, select
 from sqlalchemy.orm import Session
 
 from newsletter.digest.issues import Preparer
-from newsletter.models import Delivery, Issue, IssueState, Lane, ThrottleBucket
+from newsletter.models import Delivery, Issue, IssueState, Lane, Pace, ThrottleBucket
 from newsletter.outbox.lease import WAITING, issues_to_send
 from newsletter.outbox.record import finish, recover
 from newsletter.outbox.worker import drain as empty_lane
@@ -73,9 +73,11 @@ def drain(engine: Engine, lane_name: str) -> None:
         _serve_singles(engine)
         return
     _prepare_issues(engine)
-    _empty(engine, lane)
+    handled = _empty(engine, lane)
     with engine.runtime.reading() as session:
-        left = _issues_wait(session, engine)
+        # Without a turn, or outside the hours for sending, the sweep comes back: asking again at once
+        # would go on for hours.
+        left = _issues_wait(session, engine) if handled else _preparing(session)
     if left and not engine.stopping():
         engine.send(lane, DRAIN, lane.value, at_most=engine.processes)
 
@@ -88,6 +90,7 @@ def sweep(engine: Engine) -> None:
         finish(session, now)
         forget_stale(session, now)
         session.execute(delete(ThrottleBucket).where(ThrottleBucket.updated_at < now - BUCKET_KEPT))
+        session.execute(delete(Pace).where(Pace.seen_at < now - BUCKET_KEPT))
         session.commit()
     with engine.runtime.reading() as session:
         due = _issues_wait(session, engine)
@@ -128,8 +131,11 @@ def _prepare_issues(engine: Engine) -> None:
 
 
 def _issues_wait(session: Session, engine: Engine) -> bool:
-    preparing = exists().where(Issue.state == IssueState.PREPARING)
-    return bool(session.scalar(select(preparing)) or issues_to_send(session, engine.runtime.now()))
+    return _preparing(session) or bool(issues_to_send(session, engine.runtime.now()))
+
+
+def _preparing(session: Session) -> bool:
+    return bool(session.scalar(select(exists().where(Issue.state == IssueState.PREPARING))))
 
 
 def _serve_singles(engine: Engine) -> None:
@@ -140,10 +146,10 @@ def _serve_singles(engine: Engine) -> None:
         session.commit()
     if resolved:
         log.info("event=signups_resolved count=%d", resolved)
-    _empty(engine, Lane.SINGLE)
+    handled = _empty(engine, Lane.SINGLE)
     with runtime.reading() as session:
         # A request that cannot be resolved stays for the sweep: asking again at once would go on for ever.
-        left = resolved == SIGNUPS_AT_ONCE or _mail_waits(session, runtime.now())
+        left = resolved == SIGNUPS_AT_ONCE or (handled > 0 and _mail_waits(session, runtime.now()))
     if left and not engine.stopping():
         engine.send(Lane.SINGLE, DRAIN, Lane.SINGLE.value, at_most=1)
 
@@ -153,13 +159,14 @@ def _mail_waits(session: Session, now: datetime) -> bool:
     return bool(session.scalar(select(mail)))
 
 
-def _empty(engine: Engine, lane: Lane) -> None:
+def _empty(engine: Engine, lane: Lane) -> int:
     with closing(open_transport(engine.runtime.settings)) as transport:
         handled = empty_lane(
             engine.runtime, transport, lane=lane, seconds=DRAIN_SECONDS, stopping=engine.stopping
         )
     if handled:
         log.info("event=drained lane=%s deliveries=%d", lane, handled)
+    return handled
 
 
 def _ask_for_drains(engine: Engine) -> None:
