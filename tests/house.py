@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
 from newsletter.digest.issues import Preparer, open_issue
 from newsletter.ingest.parse_press import PressRelease
@@ -209,6 +213,40 @@ def either_house(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Hou
     made.runtime.engine.dispose()
 
 
+@pytest.fixture
+def big_house(tmp_path: Path, postgresql_url: str) -> Iterator[House]:
+    """A house on PostgreSQL."""
+    made = make_house(replace(make_settings(tmp_path), database_url=postgresql_url))
+    yield made
+    made.runtime.engine.dispose()
+
+
+@contextmanager
+def meanwhile(house: House, act: Callable[[], object]) -> Iterator[None]:
+    """Begin `act` beside the test, go on once it waits for a lock, and see it end well."""
+    faults: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            act()
+        except BaseException as fault:
+            faults.append(fault)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    waiting = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+    until = time.monotonic() + 10
+    while thread.is_alive() and time.monotonic() < until:
+        with house.runtime.reading() as session:
+            if session.scalar(waiting):
+                break
+        time.sleep(0.01)
+    yield
+    thread.join(20)
+    assert not thread.is_alive()
+    assert faults == []
+
+
 __all__ = [
     "ENVIRON",
     "NOON",
@@ -216,8 +254,10 @@ __all__ = [
     "House",
     "Release",
     "Topic",
+    "big_house",
     "either_house",
     "house",
     "make_house",
     "make_settings",
+    "meanwhile",
 ]

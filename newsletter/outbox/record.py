@@ -177,9 +177,13 @@ def finish(session: Session, now: datetime) -> list[int]:
         drop_unsent(session, issue_id, now)
     open_states = (*UNSETTLED, DeliveryState.UNCERTAIN)
     unsettled = exists().where(Delivery.issue_id == Issue.id, Delivery.state.in_(open_states))
+    # Locked first, and looked at by a second statement: somebody who holds an issue may be queueing its
+    # mails again, which this statement's own view of the database would not show.
+    sending = select(Issue.id).where(Issue.state == IssueState.SENDING, ~unsettled)
+    locked = session.scalars(sending.with_for_update(skip_locked=True)).all()
     done = (
         update(Issue)
-        .where(Issue.state == IssueState.SENDING, ~unsettled)
+        .where(Issue.id.in_(locked), ~unsettled)
         .values(state=IssueState.FINISHED, finished_at=now)
         .returning(Issue.id)
     )

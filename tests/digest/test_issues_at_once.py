@@ -2,54 +2,12 @@
 
 from __future__ import annotations
 
-import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import replace
-from pathlib import Path
-
 import pytest
-from house import House, make_house, make_settings
-from sqlalchemy import text
+from house import House, meanwhile
 
 from newsletter.digest.issues import Preparer, open_issue
 from newsletter.models import Frequency, Issue
 from newsletter.outbox.steer import cancel
-
-
-@pytest.fixture
-def big_house(tmp_path: Path, postgresql_url: str) -> Iterator[House]:
-    """A house on PostgreSQL."""
-    made = make_house(replace(make_settings(tmp_path), database_url=postgresql_url))
-    yield made
-    made.runtime.engine.dispose()
-
-
-@contextmanager
-def meanwhile(house: House, act: Callable[[], object]) -> Iterator[None]:
-    """Begin `act` beside the test, go on once it waits for a lock, and see it end well."""
-    faults: list[BaseException] = []
-
-    def run() -> None:
-        try:
-            act()
-        except BaseException as fault:
-            faults.append(fault)
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    waiting = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
-    until = time.monotonic() + 10
-    while thread.is_alive() and time.monotonic() < until:
-        with house.runtime.reading() as session:
-            if session.scalar(waiting):
-                break
-        time.sleep(0.01)
-    yield
-    thread.join(20)
-    assert not thread.is_alive()
-    assert faults == []
 
 
 def opened(house: House) -> int:
