@@ -402,9 +402,13 @@ class Settings:
     resend_uncertain: bool = setting(
         "Send a digest again when its outcome is unknown (RFC 1047) instead of asking a person.", _yes, False
     )
-    dkim_selector: str | None = setting("The DKIM selector; no signature when empty.", _optional(_text), None)
+    dkim_selector: str | None = setting(
+        "The DKIM selector, or one for each key in the file, separated by commas; no signature when empty.",
+        _optional(_text),
+        None,
+    )
     dkim_key_file: Path | None = setting(
-        "The DKIM private key, PEM. RSA-2048 or Ed25519; a second key may follow in the same file.",
+        "The DKIM private key, PEM: RSA-2048, and an Ed25519 one after it if wanted (`newsletter dkim new`).",
         _optional(_path),
         None,
     )

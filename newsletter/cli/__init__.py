@@ -69,6 +69,7 @@ COMMANDS: Mapping[str, Place] = {
     "beat": Place("newsletter.cli.run:beat", "Run the clock alone."),
     "db": Place("newsletter.cli.db:db", "Make or upgrade the database."),
     "settings": Place("newsletter.cli.settings:settings", "Describe every setting."),
+    "dkim": Place("newsletter.cli.dkim:dkim", "Keys that sign our mail."),
     "account": Place("newsletter.cli.account:account", "People who may sign in."),
     "topic": Place("newsletter.cli.topic:topic", "What readers can choose."),
     "release": Place("newsletter.cli.release:release", "Press releases: add, parse, list, hold."),

@@ -136,57 +136,67 @@ def zone_line(name: str, text: str) -> str:
     return f"{name}. IN TXT ( {pieces} )"
 
 
+class Presigner:
+    """Signs messages that share most of their headers, such as an issue's; what they share is done once.
+
+    `constant` are the shared headers, as name and value. A value may be folded, but must be made
+    of the bytes that go out: c=relaxed forgives white space, nothing else. `personal` names the
+    headers that each message brings itself. Raises InputError when none of them is From.
+    """
+
+    def __init__(
+        self, constant: Sequence[tuple[bytes, bytes]], personal: Sequence[bytes], keys: Sequence[DKIMKey]
+    ) -> None:
+        signed = {*OVERSIGNED, *SIGNED}
+        self._personal = tuple(name.lower() for name in personal if name.lower() in signed)
+        # Of several headers of one name the last is signed first (RFC 6376, section 5.4.2).
+        shared = [(name.lower(), value) for name, value in reversed(constant) if name.lower() in signed]
+        names = [*(name for name, _ in shared), *self._personal]
+        if b"from" not in names:
+            raise InputError("a message without From cannot be signed (RFC 6376, section 5.4)")
+        self._shared = b"".join([name + b":" + _relaxed(value) + b"\r\n" for name, value in shared])
+        # A name with no header left stands for none: it adds nothing to the signed bytes.
+        h_tag = _h_tag((*names, *OVERSIGNED))
+        self._keys = [(key, *_signature_head(key), h_tag, _relaxed(h_tag)) for key in keys]
+
+    def sign(self, personal: Sequence[tuple[bytes, bytes]], body: bytes, now_timestamp: int) -> bytes:
+        """Return one DKIM-Signature header for each key, CRLF at the end of each line.
+
+        It stands before the rest. `personal` are this message's own headers. `body` has CRLF line
+        ends and is sent as it stands, but for its last line end (c=simple). Empty without keys.
+        """
+        if not self._keys:
+            return b""
+        own: dict[bytes, bytes] = {name.lower(): value for name, value in personal}
+        canonical = self._shared + b"".join(
+            [name + b":" + _relaxed(own[name]) + b"\r\n" for name in self._personal]
+        )
+        body_hash = base64.b64encode(_body_digest(body))
+        lines = []
+        for key, head, relaxed_head, h_tag, relaxed_h_tag in self._keys:
+            # No signature covers another, so a verifier that knows only one algorithm is served too.
+            data = b"%bdkim-signature:%b t=%d; %b bh=%b; b=" % (
+                canonical, relaxed_head, now_timestamp, relaxed_h_tag, body_hash,
+            )  # fmt: skip
+            lines.append(
+                _FOLD.join((head, b"t=%d;" % now_timestamp, h_tag, b"bh=%b;" % body_hash, b"b="))
+                + _wrap(base64.b64encode(key.signature(data)))
+                + b"\r\n"
+            )
+        return b"".join(lines)
+
+
 def sign(
     headers: Sequence[tuple[bytes, bytes]], body: bytes, keys: Sequence[DKIMKey], now_timestamp: int
 ) -> bytes:
-    """Return one DKIM-Signature header for each key, CRLF at the end of each line, to stand before the rest.
-
-    `headers` are all of the message, in order, as name and value. A value may be folded, but must be
-    made of the bytes that go out: c=relaxed forgives white space, nothing else. `body` has CRLF line
-    ends and is sent as it stands, but for its last line end (c=simple). Empty when there are no keys.
-    """
-    if not keys:
-        return b""
-    names, canonical = _canonical_headers(headers)
-    h_tag = _h_tag(names)
-    body_hash = base64.b64encode(_body_digest(body))
-    lines = []
-    for key in keys:
-        # No signature covers another, so a verifier that knows only one algorithm is served as well.
-        unsigned = _FOLD.join(
-            (
-                b"DKIM-Signature: v=1; a=%b; c=relaxed/simple;" % key.algorithm.encode(),
-                *_fold_names(key.domain, key.selector),
-                b"t=%d;" % now_timestamp,
-                h_tag,
-                b"bh=%b;" % body_hash,
-                b"b=",
-            )
-        )
-        name, _, value = unsigned.partition(b":")
-        data = canonical + name.lower() + b":" + _relaxed(value)
-        lines.append(unsigned + _wrap(base64.b64encode(key.signature(data))) + b"\r\n")
-    return b"".join(lines)
+    """Return the signatures of one message by itself; see `Presigner`. Empty when there are no keys."""
+    return Presigner(headers, (), keys).sign((), body, now_timestamp) if keys else b""
 
 
-def _canonical_headers(headers: Sequence[tuple[bytes, bytes]]) -> tuple[tuple[bytes, ...], bytes]:
-    """Return the names for the h= tag, in the order of signing, and their canonical lines.
-
-    Of several headers of one name the last is signed first (RFC 6376, section 5.4.2). A name
-    with no header left stands for none: it adds nothing to the signed bytes.
-    """
-    values: dict[bytes, list[bytes]] = {}
-    for name, value in headers:
-        values.setdefault(name.lower(), []).append(value)
-    if b"from" not in values:
-        raise InputError("a message without From cannot be signed (RFC 6376, section 5.4)")
-    names: list[bytes] = []
-    lines: list[bytes] = []
-    for name in OVERSIGNED + SIGNED:
-        for value in reversed(values.get(name, ())):
-            names.append(name)
-            lines.append(name + b":" + _relaxed(value) + b"\r\n")
-    return (*names, *OVERSIGNED), b"".join(lines)
+def _signature_head(key: DKIMKey) -> tuple[bytes, bytes]:
+    """Return the beginning of a key's header as it is written, and its value in relaxed form."""
+    tags = (b"v=1; a=%b; c=relaxed/simple;" % key.algorithm.encode(), *_fold_names(key.domain, key.selector))
+    return b"DKIM-Signature: " + _FOLD.join(tags), b" ".join(tags)
 
 
 def _relaxed(value: bytes) -> bytes:

@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from newsletter.models.account import AdminUser, AuditEntry
-from newsletter.models.base import Base, WebSession, db, insert_new, open_engine, rows_as_table, tune
+from newsletter.models.base import (
+    Base,
+    WebSession,
+    db,
+    insert_new,
+    is_one_of,
+    open_engine,
+    rows_as_table,
+    tune,
+)
 from newsletter.models.bounce import Suppression, SuppressionReason
 from newsletter.models.consent import ConsentAct, ConsentEntry
 from newsletter.models.delivery import NOT_SENT, UNSETTLED, Delivery, DeliveryState, Lane, is_single
@@ -60,6 +69,7 @@ __all__ = [
     "current_sequence",
     "db",
     "insert_new",
+    "is_one_of",
     "is_single",
     "open_engine",
     "rows_as_table",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, cast
 
@@ -14,6 +14,7 @@ from flask_sqlalchemy.session import Session as FlaskSession
 from sqlalchemy import (
     ARRAY,
     BigInteger,
+    ColumnElement,
     DateTime,
     Dialect,
     Engine,
@@ -123,6 +124,12 @@ def insert_new(
     if select_from is not None:
         statement = statement.from_select(*select_from)
     return statement.on_conflict_do_nothing()
+
+
+def is_one_of(session: Session, column: Any, ids: Iterable[int]) -> ColumnElement[bool]:
+    """Return the condition that `column` is among `ids`: one parameter, and one statement, for any number."""
+    given = rows_as_table(session, {"id": int}, [(each,) for each in ids])
+    return cast("ColumnElement[bool]", column.in_(select(given.c.id)))
 
 
 def rows_as_table(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, and_, bindparam, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, exists, func, literal_column, or_, select, update
 from sqlalchemy.orm import Session
 
 from newsletter.models import (
@@ -16,7 +16,6 @@ from newsletter.models import (
     Lane,
     Subscriber,
     Subscription,
-    SubscriptionState,
     Suppression,
     is_one_of,
     is_single,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,14 +17,14 @@ from newsletter.links import Links
 from newsletter.mail import headers as fields
 from newsletter.mail.addresses import address_hash
 from newsletter.mail.assemble import build_message, single_body
-from newsletter.mail.dkim import DKIMKey, load_key, sign
+from newsletter.mail.dkim import DKIMKey, Presigner, load_key, sign
 from newsletter.mail.headers import Field
 from newsletter.mail.templates import TemplateSet
 from newsletter.mail.verp import return_path
-from newsletter.models import Delivery, Issue, Lane, Rendition, Subscriber
+from newsletter.models import Delivery, Issue, Lane, Rendition, Subscriber, is_one_of
 from newsletter.outbox.edition import Edition
 from newsletter.settings import Settings
-from newsletter.smtp.outcomes import Envelope, Outgoing
+from newsletter.smtp.outcomes import Envelope, Outgoing, WholeLines
 from newsletter.tokens import Purpose, Tokens
 
 
@@ -58,10 +59,13 @@ def load_claimed(session: Session, delivery_ids: Sequence[int]) -> list[Claimed]
         .outerjoin(Subscriber, Subscriber.id == Delivery.subscriber_id)
         .outerjoin(Rendition, Rendition.id == Delivery.rendition_id)
         .outerjoin(Issue, Issue.id == Delivery.issue_id)
-        .where(Delivery.id.in_(delivery_ids))
+        .where(is_one_of(session, Delivery.id, delivery_ids))
         .order_by(Delivery.id)
     )  # fmt: skip
     return [Claimed._make(row) for row in session.execute(query)]
+
+
+_PEM = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.+?-----END [A-Z ]*PRIVATE KEY-----", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +76,19 @@ class SiteFacts:
     tagline: str
     postal_address: str
     public_url: str
+
+
+# The headers that each digest brings itself, in their order; the others are an issue's own.
+_PERSONAL = (b"To", b"Date", b"Message-ID", b"List-Unsubscribe")
+
+
+@dataclass(frozen=True, slots=True)
+class _Digest:
+    """What all digests of one issue and language share: its edition, headers, and their signature's start."""
+
+    edition: Edition
+    head: bytes
+    signer: Presigner
 
 
 class MessageMaker:
@@ -85,7 +102,7 @@ class MessageMaker:
         self.site = SiteFacts(
             settings.site_name, settings.tagline, settings.postal_address, settings.public_url
         )
-        self._editions: dict[tuple[int, str], Edition] = {}
+        self._editions: dict[tuple[int, str], _Digest] = {}
 
     def outgoing(self, session: Session, claimed: Claimed, now: datetime) -> Outgoing:
         """Return the message of one delivery; its bytes are made when the transport asks for them.
@@ -93,8 +110,7 @@ class MessageMaker:
         Loads the edition of its issue once. `now` is the message's Date.
         """
         if claimed.rendition_key is not None:
-            edition = self._edition(session, claimed)
-            build: Callable[[], bytes] = partial(self._digest, claimed, edition, now)
+            build: Callable[[], bytes] = partial(self._digest, claimed, self._edition(session, claimed), now)
         else:
             build = partial(self._single, claimed, now)
         key = self.tokens.derived_key("return-path")
@@ -124,7 +140,7 @@ class MessageMaker:
             self.tokens.make(Purpose.PREFERENCES, [claimed.reader_id, fingerprint], now)
         )
 
-    def _edition(self, session: Session, claimed: Claimed) -> Edition:
+    def _edition(self, session: Session, claimed: Claimed) -> _Digest:
         if claimed.issue_id is None or claimed.issue_public_id is None:
             raise InputError(f"delivery {claimed.id} has a rendition but no issue")
         known = (claimed.issue_id, claimed.language)
@@ -132,28 +148,35 @@ class MessageMaker:
             # One issue is sent at a time; the ones before it need not stay in memory.
             if len(self._editions) >= 8:
                 self._editions.clear()
-            self._editions[known] = Edition.load(
-                session, claimed.issue_id, claimed.issue_public_id, claimed.language
-            )
+            edition = Edition.load(session, claimed.issue_id, claimed.issue_public_id, claimed.language)
+            head = [
+                *self._sender,
+                fields.subject_field(edition.subject),
+                self._list_id,
+                fields.one_click_field(),
+                fields.feedback_id_field(f"{claimed.issue_public_id}:digest:{self._feedback_sender}"),
+                fields.bulk_field(),
+                *fields.mime_fields(edition.boundary),
+            ]
+            signer = Presigner(head, _PERSONAL, self._keys)
+            self._editions[known] = _Digest(edition, fields.join_fields(head), signer)
         return self._editions[known]
 
-    def _digest(self, claimed: Claimed, edition: Edition, now: datetime) -> bytes:
+    def _digest(self, claimed: Claimed, digest: _Digest, now: datetime) -> bytes:
         values = self.reader_fields(claimed, now)
         mailto = self.settings.unsubscribe_address
-        head = [
-            *self._sender,
+        personal = [
             *self._personal(claimed, now),
-            fields.subject_field(edition.subject),
-            self._list_id,
             fields.list_unsubscribe_field(
                 values["unsubscribe_url"], f"mailto:{mailto}?subject=unsubscribe" if mailto else None
             ),
-            fields.one_click_field(),
-            fields.feedback_id_field(f"{claimed.issue_public_id}:digest:{self._feedback_sender}"),
-            fields.bulk_field(),
-            *fields.mime_fields(edition.boundary),
         ]
-        return self._signed(head, edition.body(claimed.rendition_key or "", values), now)
+        body = digest.edition.body(claimed.rendition_key or "", values)
+        signatures = digest.signer.sign(personal, body, int(now.timestamp()))
+        lines = signatures + digest.head + fields.join_fields(personal)
+        # Header fields and encoded parts hold no bare CR or LF, and no line of theirs starts with a
+        # dot (mail/headers.py, mail/assemble.py): 40 KB need not be searched again for each reader.
+        return WholeLines(build_message(lines, body))
 
     def _single(self, claimed: Claimed, now: datetime) -> bytes:
         rendered = self.templates.render(
@@ -218,7 +241,20 @@ class MessageMaker:
 
     @cached_property
     def _keys(self) -> tuple[DKIMKey, ...]:
-        file, selector = self.settings.dkim_key_file, self.settings.dkim_selector
-        if file is None or selector is None:
-            return ()
-        return (load_key(file.read_bytes(), selector=selector, domain=self.settings.sender_domain),)
+        return load_keys(self.settings)
+
+
+def load_keys(settings: Settings) -> tuple[DKIMKey, ...]:
+    """Return the DKIM keys of the settings' file, each with its selector; none when there is no file.
+
+    Raises InputError when there are not as many selectors as keys.
+    """
+    file, selectors = settings.dkim_key_file, settings.dkim_selector
+    if file is None or selectors is None:
+        return ()
+    pems = _PEM.findall(file.read_text("ascii", "replace"))
+    names = [each.strip() for each in selectors.split(",")]
+    if len(pems) != len(names):
+        raise InputError(f"{file} holds {len(pems)} private keys for {len(names)} DKIM selectors")
+    domain = settings.sender_domain
+    return tuple(load_key(pem, selector=name, domain=domain) for pem, name in zip(pems, names, strict=True))

@@ -20,9 +20,9 @@ from newsletter.outbox.journal import Journal
 from newsletter.outbox.lease import (
     claim,
     give_back,
-    held_by,
     issues_to_send,
     postpone,
+    single_mail_is_due,
     skip_unwanted,
     still_wanted,
     suppressed_hashes,
@@ -37,7 +37,7 @@ from newsletter.smtp.transport import Transport
 log = logging.getLogger(__name__)
 
 # Claimed by one commit and recorded by another; see docs/architecture.md.
-CLAIMED_AT_ONCE = {Lane.BULK: 500, Lane.SINGLE: 20}
+CLAIMED_AT_ONCE = {Lane.BULK: 1000, Lane.SINGLE: 20}
 RECORDED_AT_ONCE = 500
 # Results wait no longer than this to be seen, and pausing must be felt within two seconds.
 LOOK_SECONDS = 1.0
@@ -174,11 +174,13 @@ class _Work:
             if limit <= 0:
                 continue
             issue_id = None
-            if lane is Lane.BULK:
-                with Session(self._reading()) as session:
+            # Looking takes no lock; claiming does, whether or not there is anything.
+            with Session(self._reading()) as session:
+                if lane is Lane.BULK:
                     issue_id = next(iter(issues_to_send(session, now)), None)
-                if issue_id is None:
+                if issue_id is None and not (lane is Lane.SINGLE and single_mail_is_due(session, now)):
                     continue
+            if issue_id is not None:
                 self._issues.add(issue_id)
             with self._parts.session() as session:
                 ids = claim(session, lane, issue_id, self._journal.name, limit, now)
@@ -186,11 +188,11 @@ class _Work:
                     session.rollback()
                     continue
                 claimed = load_claimed(session, ids)
-                skip_unwanted(session, ids, _suppressed(session, self._parts.messages, claimed), now)
-                mine = held_by(session, ids, self._journal.name)
+                suppressed = _suppressed(session, self._parts.messages, claimed)
+                skipped = skip_unwanted(session, ids, suppressed, now)
                 session.commit()
-            self.handled += len(ids) - len(mine)
-            batch = [each for each in claimed if each.id in mine]
+            self.handled += len(skipped)
+            batch = [each for each in claimed if each.id not in skipped]
             with self._lock:
                 self._held |= {each.id: each for each in batch}
             return batch

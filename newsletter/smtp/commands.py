@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from newsletter.smtp.greeting import Extensions
-from newsletter.smtp.outcomes import Envelope, Step
+from newsletter.smtp.outcomes import Envelope, Step, WholeLines
 from newsletter.smtp.replies import Reply
 
 # No character that could end the path or the command: controls, white space and angle brackets are
@@ -29,6 +29,8 @@ def stuff_dots(message: bytes) -> bytes:
     Raises ValueError for a CR or LF on its own: relays differ over whether it ends a line, and with
     that over where the message ends (SMTP smuggling).
     """
+    if isinstance(message, WholeLines):
+        return message
     if _BARE_LF.search(message):
         raise ValueError("the message has a LF without a CR before it")
     if _BARE_CR_OR_DOT.search(message):

@@ -50,6 +50,13 @@ class Envelope:
     envelope_id: str = ""
 
 
+class WholeLines(bytes):
+    """A message whose lines are known to end in CRLF, with no CR or LF elsewhere and no dot at their start.
+
+    Known by how it was made, not by looking: there is nothing to look for or to stuff in it.
+    """
+
+
 class Outgoing(NamedTuple):
     """One message to be sent. `id` is the caller's.
 
