@@ -59,11 +59,19 @@ class Journal:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self._file = os.open(unnamed, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            unnamed.rename(self.path)
         except OSError as fault:
-            raise ServiceError(f"cannot write the journal {self.path}: {fault.strerror}") from fault
-        self._write(f"boot {boot_id()}\n")
+            raise self._unwritable(fault.strerror) from fault
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._write(f"boot {boot_id()}\n")
+            unnamed.rename(self.path)
+        except (OSError, ServiceError) as fault:
+            # On a full disk the engine tries again every few seconds: nothing may pile up.
+            os.close(self._file)
+            unnamed.unlink(missing_ok=True)
+            if isinstance(fault, ServiceError):
+                raise
+            raise self._unwritable(fault.strerror) from fault
 
     def start(self, delivery_id: int) -> None:
         """Note that the content of a message is about to leave."""
@@ -92,14 +100,20 @@ class Journal:
         os.close(self._file)
 
     def _write(self, line: str) -> None:
-        data = line.encode()
-        try:
-            with self._lock:
+        data = line.encode("utf-8", "replace")
+        with self._lock:
+            try:
                 written = os.write(self._file, data)
-        except OSError as fault:
-            raise ServiceError(f"cannot write the journal {self.path}: {fault.strerror}") from fault
+                if written != len(data):
+                    # Another connection may find room again: its line must not be glued to this half.
+                    os.ftruncate(self._file, os.fstat(self._file).st_size - written)
+            except OSError as fault:
+                raise self._unwritable(fault.strerror) from fault
         if written != len(data):
-            raise ServiceError(f"cannot write the journal {self.path}: the disk is full")
+            raise self._unwritable("the disk is full")
+
+    def _unwritable(self, why: str | None) -> ServiceError:
+        return ServiceError(f"cannot write the journal {self.path}: {why}")
 
 
 @dataclass(frozen=True)
@@ -128,34 +142,50 @@ def abandoned(folder: Path) -> Iterator[tuple[Record, Path]]:
             continue
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            yield read_record(path), path
-        except BlockingIOError:
-            continue  # its writer lives
+            record = read_record(path)
+        except (BlockingIOError, FileNotFoundError):
+            os.close(file)
+            continue  # its writer lives, or another has cleared up after it in this moment
+        try:
+            yield record, path
         finally:
             os.close(file)
 
 
 def read_record(path: Path) -> Record:
-    """Read a journal. Lines that a crash cut short are as if they were never written."""
+    """Read a journal. Never fails for what stands in it.
+
+    A last line that a crash cut short is as if it was never written. A damaged line before it could
+    have been any, so the record is not complete then.
+    """
     outcomes: dict[int, Outcome] = {}
-    started: set[int] = set()
+    unanswered: set[int] = set()
     boot = ""
-    for line in path.read_bytes().decode("utf-8", "replace").splitlines(keepends=True):
+    whole = True
+    *lines, _cut = path.read_bytes().decode("utf-8", "replace").split("\n")
+    for line in lines:
         words = line.split(" ", 5)
-        if not line.endswith("\n"):
-            break
-        if words[0] == "boot":
-            boot = words[1].strip()
-        elif words[0] == "start":
-            started.add(int(words[1]))
-        elif words[0] == "reply":
-            outcomes[int(words[1])] = _outcome(words)
-    complete = boot == boot_id()
-    return Record(path.stem, outcomes, frozenset(started - set(outcomes)), complete)
+        try:
+            if words[0] == "boot":
+                boot = words[1]
+            elif words[0] == "start":
+                # One worker may try a delivery twice: what it heard the first time says nothing now.
+                outcomes.pop(int(words[1]), None)
+                unanswered.add(int(words[1]))
+            elif words[0] == "reply":
+                outcomes[int(words[1])] = _outcome(words)
+                unanswered.discard(int(words[1]))
+            else:
+                whole = False
+        except (ValueError, IndexError):
+            whole = False
+    complete = whole and boot == boot_id()
+    return Record(path.stem, outcomes, frozenset(unanswered), complete)
 
 
 def _outcome(words: list[str]) -> Outcome:
-    _, _, fate, step, code, text = [*words, ""][:6]
+    """Raises ValueError or IndexError for what is no line of ours."""
+    _, _, fate, step, code, text = words
     text = text.strip()
     reply = None if code == "-" else Reply(int(code), (text,))
     return Outcome(Fate(fate), None if step == "-" else Step(step), reply, "" if reply else text)

@@ -1,0 +1,108 @@
+"""What follows an attempt, whatever came of it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from newsletter.models import DeliveryState
+from newsletter.outbox.retry import Backoff, next_step
+from newsletter.smtp.outcomes import Fate, Outcome, Step
+from newsletter.smtp.replies import Reply
+
+NOON = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)
+FINAL = {DeliveryState.ACCEPTED, DeliveryState.REJECTED, DeliveryState.UNCERTAIN}
+
+replies = st.builds(
+    Reply, st.integers(200, 599), st.lists(st.text(max_size=40), max_size=3).map(tuple), st.booleans()
+)
+outcomes = st.builds(
+    Outcome, st.sampled_from(Fate), st.none() | st.sampled_from(Step), st.none() | replies, st.text()
+)
+attempts = st.integers(1, 10**6)
+# A clock that was set back makes a delivery younger than nothing.
+ages = st.timedeltas(timedelta(hours=-30), timedelta(days=400))
+moments = st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))
+chances = st.floats(0, 1)
+seconds = st.floats(1, 86400).map(lambda value: timedelta(seconds=value))
+backoffs = st.builds(Backoff, seconds, seconds, st.timedeltas(timedelta(hours=1), timedelta(days=10)))
+
+
+@given(outcomes, attempts, ages, moments, st.booleans(), chances, backoffs)
+def test_every_outcome_has_exactly_one_sequel(outcome, attempt, age, now, resend, jitter, backoff):
+    step = next_step(
+        outcome, attempt=attempt, age=age, now=now, resend_uncertain=resend, jitter=jitter, backoff=backoff
+    )
+
+    # Waiting and due, or final and not.
+    assert (step.due_at is None) == (step.state in FINAL)
+    assert step.state in {*FINAL, DeliveryState.QUEUED, DeliveryState.DEFERRED}
+    assert step.due_at is None or step.due_at >= now
+    # Nobody counts as mailed but by the relay's word for the whole message.
+    positive = outcome.reply is not None and 200 <= outcome.reply.code < 300
+    taken = outcome.fate is Fate.REPLIED and outcome.step is Step.CONTENT and positive
+    assert (step.state is DeliveryState.ACCEPTED) == taken
+    # Nobody is queued as if never tried who was tried.
+    assert (step.state is DeliveryState.QUEUED) == (outcome.fate is Fate.SKIPPED)
+    # Nobody is sent again unasked who may have the message.
+    unknown = outcome.fate is Fate.UNCERTAIN
+    assert (step.state is DeliveryState.UNCERTAIN) == (unknown and not (resend and age <= backoff.give_up))
+    assert not step.hard_bounce or step.state is DeliveryState.REJECTED
+
+
+@given(
+    outcomes, attempts, moments, chances, backoffs, st.booleans(),
+    st.timedeltas(timedelta(seconds=1), timedelta(days=9)),
+)  # fmt: skip
+def test_nobody_is_tried_for_longer_than_the_limit(outcome, attempt, now, jitter, backoff, resend, over):
+    step = next_step(
+        outcome, attempt=attempt, age=backoff.give_up + over, now=now, resend_uncertain=resend,
+        jitter=jitter, backoff=backoff,
+    )  # fmt: skip
+
+    assert step.state is not DeliveryState.DEFERRED
+
+
+@given(attempts, chances, backoffs)
+def test_the_wait_doubles_up_to_its_longest_within_a_quarter(attempt, jitter, backoff):
+    wait = backoff.delay(attempt, jitter)
+
+    middle = min(backoff.first * 2 ** min(attempt - 1, 16), backoff.longest)
+    assert timedelta(0) < wait
+    assert middle * 0.75 - timedelta(milliseconds=1) <= wait <= middle * 1.25 + timedelta(milliseconds=1)
+    assert backoff.delay(attempt, 0.0) <= wait <= backoff.delay(attempt, 1.0)
+
+
+@given(st.lists(chances, min_size=200, max_size=200))
+def test_a_relay_that_always_defers_ends_in_a_rejection_within_five_days(jitters):
+    outcome = Outcome(Fate.REPLIED, Step.RCPT, Reply(451, ("4.7.1 later",)))
+    now, attempt = NOON, 0
+
+    while True:
+        attempt += 1
+        step = next_step(
+            outcome, attempt=attempt, age=now - NOON, now=now, resend_uncertain=False,
+            jitter=jitters[attempt],
+        )  # fmt: skip
+        if step.due_at is None:
+            break
+        assert step.due_at > now
+        now = step.due_at
+
+    assert step.state is DeliveryState.REJECTED
+    # RFC 5321, section 4.5.4.1: four to five days.
+    assert timedelta(days=4) < now - NOON < timedelta(days=5)
+
+
+@given(
+    st.integers(500, 599), attempts, st.sampled_from(Step), st.sampled_from(["5.1.1", "5.7.1", "4.1.1", ""])
+)
+def test_only_a_mailbox_that_does_not_exist_is_a_hard_bounce(code, attempt, at, status):
+    outcome = Outcome(Fate.REPLIED, at, Reply(code, (f"{status} no",)))
+
+    step = next_step(outcome, attempt=attempt, age=timedelta(0), now=NOON, resend_uncertain=False, jitter=0.5)
+
+    assert step.state is DeliveryState.REJECTED
+    assert step.hard_bounce == (status == "5.1.1" and at is Step.RCPT)
