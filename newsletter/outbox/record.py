@@ -28,7 +28,7 @@ from newsletter.models import (
 from newsletter.outbox.journal import Record, abandoned
 from newsletter.outbox.lease import WAITING
 from newsletter.outbox.messages import MessageMaker
-from newsletter.outbox.retry import NextStep, next_step
+from newsletter.outbox.retry import Backoff, NextStep, next_step
 from newsletter.outbox.steer import drop_unsent
 from newsletter.smtp.outcomes import Fate, Outcome
 
@@ -59,15 +59,18 @@ def record(
     accepted: list[tuple[int, int | None, str, str]] = []
     changed = 0
     dead_readers = []
+    backoff = Backoff()
     for attempt in attempts:
         outcome = attempt.outcome
+        age = backoff.tried_for(attempt.number, now - attempt.created_at)
+        # Somebody waits for a single mail: the same Message-ID twice is better than none.
+        resend = attempt.lane is Lane.SINGLE or maker.settings.resend_uncertain
         step = next_step(
             outcome,
             attempt=attempt.number,
-            age=now - attempt.created_at,
+            age=age,
             now=now,
-            # Somebody waits for a single mail: the same Message-ID twice is better than none.
-            resend_uncertain=attempt.lane is Lane.SINGLE or maker.settings.resend_uncertain,
+            resend_uncertain=resend and age <= backoff.give_up,
             jitter=random.random(),  # noqa: S311
         )
         log.debug("delivery=%d attempt=%d state=%s", attempt.delivery_id, attempt.number, step.state)

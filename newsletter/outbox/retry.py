@@ -41,6 +41,14 @@ class Backoff:
         wait = min(doubled, self.longest)
         return wait * (0.75 + 0.5 * jitter)
 
+    def tried_for(self, attempt: int, age: timedelta) -> timedelta:
+        """Return how long a delivery made `age` ago has been tried by attempt number `attempt`.
+
+        Not longer than the waits between the attempts can have taken: days in a paused issue, or in
+        the queue of a relay with a daily limit, were nobody's refusal.
+        """
+        return min(age, sum((self.delay(each, 1.0) for each in range(1, attempt)), timedelta()))
+
 
 @dataclass(frozen=True)
 class NextStep:
@@ -61,7 +69,7 @@ def next_step(
     jitter: float,
     backoff: Backoff | None = None,
 ) -> NextStep:
-    """Return what follows attempt number `attempt`, counted from 1, of a delivery made `age` ago.
+    """Return what follows attempt number `attempt`, counted from 1, of a delivery tried for `age`.
 
     No answer after the final dot may mean that the relay has the message (RFC 1047): sending
     again might deliver twice, so that waits for a person unless `resend_uncertain`. A 5yz reply
@@ -74,7 +82,8 @@ def next_step(
     if outcome.fate is Fate.SKIPPED:
         return NextStep(DeliveryState.QUEUED, now)
     if outcome.fate is Fate.UNCERTAIN:
-        return again if resend_uncertain else NextStep(DeliveryState.UNCERTAIN)
+        goes_again = resend_uncertain and age <= backoff.give_up
+        return again if goes_again else NextStep(DeliveryState.UNCERTAIN)
     permanent = outcome.reply is not None and outcome.reply.permanent
     if permanent or age > backoff.give_up:
         return NextStep(DeliveryState.REJECTED, hard_bounce=permanent and _no_such_mailbox(outcome))

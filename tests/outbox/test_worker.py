@@ -343,3 +343,30 @@ def test_the_same_purpose_is_mailed_once(either_house: House):
 
     assert (first, second) == (True, False)
     assert either_house.drain("single") == 1
+
+
+def test_days_of_waiting_for_ones_turn_are_no_refusals(house: House):
+    three_readers(house)
+    house.transport.answer("ann@example.org", Reply(451, ("4.7.1 later",)))
+    house.clock.pass_(days=9)
+
+    house.drain()
+
+    assert house.states() == ["deferred", "accepted", "accepted"]
+
+
+def test_a_single_mail_of_unknown_fate_is_not_sent_again_for_ever(house: House):
+    reader = house.reader(house.topic("energy"), name="ann")
+    with house.runtime.session() as session:
+        enqueue_single(
+            session, subscriber_id=reader, template="link", context={}, purpose_key="link:1",
+            language="en", now=house.clock(),
+        )  # fmt: skip
+        session.commit()
+    house.transport.answer("ann@example.org", *[Outcome(Fate.UNCERTAIN, Step.CONTENT)] * 100)
+
+    for _ in range(60):
+        house.drain("single")
+        house.clock.pass_(hours=5)
+
+    assert house.states() == ["uncertain"]
