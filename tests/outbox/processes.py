@@ -1,0 +1,178 @@
+"""An issue for many readers, and real processes that send it: what the tests of crashes share."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from house import ENVIRON, Clock, House
+from servers.processes import die_with_parent
+from sqlalchemy import func, insert, select
+
+from newsletter.clock import utcnow
+from newsletter.models import (
+    Base,
+    Delivery,
+    Frequency,
+    Issue,
+    Subscriber,
+    Subscription,
+    SubscriptionState,
+)
+from newsletter.outbox.steer import find_issue, resend_uncertain
+from newsletter.runtime import Runtime
+from newsletter.service.database import upgrade
+from newsletter.settings import Settings
+
+
+def open_house(settings: Settings) -> House:
+    """Return a house whose clock shows the time of day, as that of the processes does."""
+    upgrade(settings.database)
+    clock = Clock(utcnow())
+    return House(Runtime(settings, now=clock), clock)
+
+
+def address(number: int) -> str:
+    return f"reader{number:05}@example.org"
+
+
+def issue_for(house: House, readers: int) -> int:
+    """Open a small issue for `readers` readers, numbered from 1; return its id."""
+    topic, now = house.topic("energy"), house.clock()
+    numbers = range(1, readers + 1)
+    people = [
+        {
+            "id": number, "public_id": f"r{number:010}", "email": address(number),
+            "email_key": address(number), "created_at": now, "confirmed_at": now,
+        }
+        for number in numbers
+    ]  # fmt: skip
+    interests = [
+        {
+            "subscriber_id": number, "topic_id": topic, "frequency": Frequency.WEEKLY,
+            "state": SubscriptionState.ACTIVE, "created_at": now, "confirmed_at": now,
+        }
+        for number in numbers
+    ]  # fmt: skip
+    with house.runtime.session() as session:
+        rows: tuple[tuple[type[Base], list[dict[str, object]]], ...]
+        rows = ((Subscriber, people), (Subscription, interests))
+        for model, values in rows:
+            session.execute(insert(model), values)
+        session.commit()
+    house.release("A new energy cable")
+    return house.open()
+
+
+def count_states(house: House) -> dict[str, int]:
+    """Return how many deliveries are in each state."""
+    with house.runtime.reading() as session:
+        rows = session.execute(select(Delivery.state, func.count()).group_by(Delivery.state))
+        return {str(state): count for state, count in rows}
+
+
+def recipients_in(house: House, state: str) -> set[str]:
+    """Return the addresses whose delivery is in `state`."""
+    with house.runtime.reading() as session:
+        query = select(Subscriber.email).join(Delivery, Delivery.subscriber_id == Subscriber.id)
+        return set(session.scalars(query.where(Delivery.state == state)))
+
+
+def resend(house: House, issue_id: int) -> int:
+    """Choose as the editor may: what is uncertain goes again. Return how many."""
+    with house.runtime.session() as session:
+        public_id = session.get_one(Issue, issue_id).public_id
+        count = resend_uncertain(session, find_issue(session, public_id), "ed", utcnow())
+        session.commit()
+        return count
+
+
+def environ_of(house: House, **more: str) -> dict[str, str]:
+    """Return the environment in which a process is one of this house."""
+    settings = house.runtime.settings
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("NEWSLETTER_")}
+    own = {
+        "NEWSLETTER_DATA_DIR": str(settings.data_dir),
+        "NEWSLETTER_RELAY": f"smtp://{settings.relay.host}:{settings.relay.port}",
+        "NEWSLETTER_DATABASE_URL": settings.database_url or "",
+        "NEWSLETTER_SEND_WORKERS": "2",
+    }
+    return {**kept, **ENVIRON, **own, **more}
+
+
+@dataclass
+class Fleet:
+    """Processes of one house; what still runs at the end of the block is ended."""
+
+    environ: dict[str, str]
+    log: Path
+    running: list[subprocess.Popen[bytes]] = field(default_factory=list)
+
+    def __enter__(self) -> Fleet:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for process in self.running:
+            with suppress(ProcessLookupError):
+                process.send_signal(signal.SIGTERM)
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(30)
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+
+    def start(self, *words: str, before: Callable[[], None] | None = None) -> subprocess.Popen[bytes]:
+        """Start `newsletter` with `words`; `before` is called in the new process first."""
+        tie = die_with_parent(signal.SIGTERM)
+
+        def prepare() -> None:
+            tie()
+            if before is not None:
+                before()
+
+        with self.log.open("ab") as output:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "newsletter", "--env-file", "", *words],
+                env=self.environ,
+                stdout=output,
+                stderr=output,
+                preexec_fn=prepare,  # noqa: PLW1509 (system calls only)
+            )
+        self.running.append(process)
+        return process
+
+    def drain(self) -> subprocess.Popen[bytes]:
+        return self.start("worker", "--drain")
+
+
+def below(pid: int) -> list[int]:
+    """Return the processes below `pid`, parents before their children."""
+    found: list[int] = []
+    with suppress(FileNotFoundError, ProcessLookupError):
+        for thread in Path(f"/proc/{pid}/task").iterdir():
+            for child in (thread / "children").read_text().split():
+                found += [int(child), *below(int(child))]
+    return found
+
+
+def gone(pid: int) -> bool:
+    """Return whether a process has ended, buried or not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in "ZX"
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+
+
+def until(true: Callable[[], object], seconds: float = 60.0) -> None:
+    """Wait until `true` is; fail after so many seconds."""
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline, f"not true after {seconds} s"
+        time.sleep(0.01)

@@ -1,0 +1,145 @@
+"""Processes are killed at any instant, twenty times in one issue: nobody is lost, nobody is mailed twice."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import signal
+import subprocess
+from contextlib import suppress
+from pathlib import Path
+
+from house import House, make_settings
+from outbox.ledger import Ledger, keep_ledger
+from outbox.processes import (
+    Fleet,
+    address,
+    below,
+    count_states,
+    environ_of,
+    gone,
+    issue_for,
+    open_house,
+    recipients_in,
+    resend,
+    until,
+)
+
+READERS = 20_000
+KILLS = 20
+
+
+def kill(*pids: int) -> None:
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
+def draining_under_fire(fleet: Fleet, ledger: Ledger, chance: random.Random, instants: list[int]) -> None:
+    """Send everything; when the ledger has grown to each of `instants`, kill a process, or all of them."""
+    drain: subprocess.Popen[bytes] = fleet.drain()
+    for instant in instants:
+        while len(ledger.taken) < instant:
+            if drain.poll() is not None:  # all that drained were killed
+                drain = fleet.drain()
+            with suppress(subprocess.TimeoutExpired):
+                drain.wait(0.002)
+        # Wherever it is by then: in the middle of a message, of a commit, of a claim.
+        with suppress(subprocess.TimeoutExpired):
+            drain.wait(chance.uniform(0, 0.1))
+        children = below(drain.pid)
+        if chance.random() < 0.4 or not children:
+            kill(drain.pid)  # its children end with it, at an instant of their own
+            drain.wait()
+            until(lambda children=children: all(map(gone, children)))
+        else:
+            kill(chance.choice(children))
+    while drain.wait(60):
+        drain = fleet.drain()
+    assert fleet.drain().wait(60) == 0
+
+
+def check_before_and_after_resending(house: House, ledger: Ledger, issue_id: int, readers: int) -> str:
+    """Check the ledger against what the program says; resend what is uncertain, and check again."""
+    everybody = {address(number) for number in range(1, readers + 1)}
+    uncertain = recipients_in(house, "uncertain")
+    once, missing = ledger.counts, everybody - set(ledger.taken)
+    figures = (
+        f"cut={ledger.cut} uncertain={len(uncertain)} of these taken={len(uncertain & set(once))}"
+        f" duplicates={len(ledger.taken) - len(once)} missing={len(missing)}"
+    )
+    assert len(ledger.taken) == len(once), figures
+    assert missing <= uncertain, figures
+    assert len(uncertain) <= ledger.cut, figures
+    assert count_states(house) == {
+        state: count
+        for state, count in (("accepted", readers - len(uncertain)), ("uncertain", len(uncertain)))
+        if count
+    }
+
+    assert resend(house, issue_id) == len(uncertain)
+    with Fleet(environ_of(house), house.runtime.settings.data_dir / "log") as fleet:
+        assert fleet.drain().wait(60) == 0
+
+    twice = {recipient for recipient, count in ledger.counts.items() if count > 1}
+    assert set(ledger.taken) == everybody
+    assert twice == uncertain - missing
+    assert max(ledger.counts.values()) <= 2
+    assert count_states(house) == {"accepted": readers}
+    assert house.issue_state(issue_id) == "finished"
+    return figures
+
+
+def test_twenty_kills_in_one_issue_lose_nobody_and_repeat_nobody(tmp_path: Path, record_property):
+    chance = random.Random(20)
+    with keep_ledger() as ledger:
+        house = open_house(make_settings(tmp_path, relay=ledger.url))
+        issue_id = issue_for(house, READERS)
+        instants = sorted(chance.randrange(READERS - 1500) for _ in range(KILLS))
+
+        with Fleet(environ_of(house), tmp_path / "log") as fleet:
+            draining_under_fire(fleet, ledger, chance, instants)
+
+        figures = check_before_and_after_resending(house, ledger, issue_id, READERS)
+        house.runtime.engine.dispose()
+    record_property("figures", f"killed={KILLS} {figures}")
+    print(f"killed={KILLS} {figures}")
+
+
+def test_on_postgresql_kills_lose_nobody_and_repeat_nobody(tmp_path: Path, postgresql_url: str):
+    readers, chance = 4000, random.Random(4)
+    with keep_ledger() as ledger:
+        house = open_house(make_settings(tmp_path, relay=ledger.url, database_url=postgresql_url))
+        issue_id = issue_for(house, readers)
+
+        with Fleet(environ_of(house), tmp_path / "log") as fleet:
+            draining_under_fire(fleet, ledger, chance, [300, 1200, 2000, 2800])
+
+        print(check_before_and_after_resending(house, ledger, issue_id, readers))
+        house.runtime.engine.dispose()
+
+
+def test_the_whole_service_is_killed_and_its_queue_lost(tmp_path: Path, free_port: int):
+    readers, chance = 6000, random.Random(6)
+    with keep_ledger() as ledger:
+        house = open_house(make_settings(tmp_path, relay=ledger.url))
+        issue_id = issue_for(house, readers)
+        environ = environ_of(house, NEWSLETTER_BIND=f"127.0.0.1:{free_port}", NEWSLETTER_WEB_WORKERS="1")
+
+        with Fleet(environ, tmp_path / "log") as fleet:
+            for instant in (500, 2500):
+                service = fleet.start("run")
+                until(lambda instant=instant: len(ledger.taken) >= instant)
+                with suppress(subprocess.TimeoutExpired):
+                    service.wait(chance.uniform(0, 0.05))
+                family = [service.pid, *below(service.pid)]
+                kill(*family)
+                service.wait()
+                until(lambda family=family: all(map(gone, family)))
+                shutil.rmtree(tmp_path / "queue")
+            service = fleet.start("run")
+            until(lambda: not {"queued", "leased"} & set(count_states(house)))
+
+        print(check_before_and_after_resending(house, ledger, issue_id, readers))
+        house.runtime.engine.dispose()
