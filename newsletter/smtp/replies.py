@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from newsletter.errors import ProtocolError
 
@@ -61,7 +61,7 @@ class Reply:
                 return match[1]
         return ""
 
-    @property
+    @cached_property
     def text(self) -> str:
         """The lines' text in one, enhanced status included."""
         return " ".join(line for line in self.lines if line)
@@ -104,6 +104,8 @@ class ReplyReader:
         while (end := self._buffer.find(b"\n", self._searched)) >= 0:
             line = self._buffer[self._start : end].removesuffix(b"\r")
             self._start = self._searched = end + 1
+            if not self._lines and (whole := _whole_reply(line)) is not None:
+                return whole
             if self._add(line):
                 reply = Reply(self._code, tuple(self._lines))
                 self._lines = []
@@ -115,15 +117,30 @@ class ReplyReader:
 
     def _add(self, line: bytes) -> bool:
         """Add a line to the reply at hand; return whether it is the last one."""
-        match = _LINE.fullmatch(line)
-        if match is None or len(line) > MAX_LINE_BYTES:
-            raise ProtocolError(f"this is not an SMTP reply: {line[:80]!r}")
-        code = int(match[1])
+        code, text, is_last = _parse_line(line)
         if self._lines and code != self._code:
             raise ProtocolError(f"one reply has the codes {self._code} and {code}")
         if len(self._lines) >= MAX_LINES:
             raise ProtocolError(f"a reply has more than {MAX_LINES} lines")
         self._code = code
-        text = (match[3] or b"").decode("utf-8", "replace")
-        self._lines.append(text.translate(_CONTROLS).strip())
-        return match[2] != b"-"
+        self._lines.append(text)
+        return is_last
+
+
+def _parse_line(line: bytes) -> tuple[int, str, bool]:
+    """Return the code and the text of one line of a reply, and whether it is the last."""
+    match = _LINE.fullmatch(line)
+    if match is None or len(line) > MAX_LINE_BYTES:
+        raise ProtocolError(f"this is not an SMTP reply: {line[:80]!r}")
+    text = (match[3] or b"").decode("utf-8", "replace")
+    return int(match[1]), text.translate(_CONTROLS).strip(), match[2] != b"-"
+
+
+@lru_cache(maxsize=256)
+def _whole_reply(line: bytes) -> Reply | None:
+    """Return the reply of one line that `line` is, or None when it is the first of several.
+
+    A relay says the same few words to every message; one object for them has its status looked up once.
+    """
+    code, text, is_last = _parse_line(line)
+    return Reply(code, (text,)) if is_last else None
