@@ -20,11 +20,11 @@ def waiting(app, lane):
         return app.amqp.queues[queue_of(lane)].bind(producer.channel).queue_declare().message_count
 
 
-@pytest.fixture(params=["files", "redis"])
+@pytest.fixture(params=["files", "redis", pytest.param("rabbitmq", marks=pytest.mark.rabbitmq)])
 def settings(request, tmp_path):
     if request.param == "files":
         return make_settings(tmp_path)
-    return make_settings(tmp_path, broker_url=request.getfixturevalue("redis_url"))
+    return make_settings(tmp_path, broker_url=request.getfixturevalue(f"{request.param}_url"))
 
 
 @pytest.mark.parametrize(

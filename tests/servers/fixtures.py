@@ -13,6 +13,7 @@ import pytest
 from servers import processes
 from servers.chromium import FLAGS, ROOT, find_chromium, packaged_node
 from servers.postgresql import PostgreSQL, run_postgresql
+from servers.rabbitmq import run_rabbitmq
 from servers.redis import run_redis
 from servers.smtp import SMTPSink, run_smtp_sink
 
@@ -60,6 +61,13 @@ def redis_url(redis_server: str) -> str:
     with redis.Redis.from_url(redis_server) as client:
         client.flushall()
     return redis_server
+
+
+@pytest.fixture
+def rabbitmq_url() -> Iterator[str]:
+    """The URL of a RabbitMQ of this test's own; for tests marked `rabbitmq`."""
+    with run_rabbitmq() as url:
+        yield url
 
 
 @pytest.fixture

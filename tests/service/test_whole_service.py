@@ -134,12 +134,12 @@ def test_missing_and_wrong_settings_are_one_message(start, environ):
         assert name in told
 
 
-@pytest.mark.parametrize("broker", ["files", "redis"])
+@pytest.mark.parametrize("broker", ["files", "redis", pytest.param("rabbitmq", marks=pytest.mark.rabbitmq)])
 def test_the_worker_for_single_mails_sends_within_a_moment_and_leaves_in_order(
     start, environ, smtp_sink, broker, request
 ):
-    if broker == "redis":
-        environ["NEWSLETTER_BROKER_URL"] = request.getfixturevalue("redis_url")
+    if broker != "files":
+        environ["NEWSLETTER_BROKER_URL"] = request.getfixturevalue(f"{broker}_url")
     settings = settings_of(environ)
     upgrade(settings.database)
     runtime = add_reader(settings)
