@@ -57,6 +57,8 @@ LOOK_SECONDS = 1.0
 GROUP = 100
 MOST_HELD = 1000
 RATE_SECONDS = 10.0
+# Fewer replies do not tell a rate.
+ENOUGH_REPLIES = 20
 
 
 class Parts(Protocol):
@@ -289,7 +291,7 @@ class Allowance:
         recent = [at for at in self._replies if now - at < timedelta(seconds=RATE_SECONDS)]
         span = max(1.0, (now - recent[0]).total_seconds()) if recent else 1.0
         # Every process of this host does what this one does, more or less.
-        rate = len(recent) / span * self._processes
+        rate = len(recent) / span * self._processes if len(recent) >= ENOUGH_REPLIES else None
         self.close()
         self._change(lambda standing, wall: slow_down(standing, self._limits, rate, wall))
 

@@ -26,8 +26,8 @@ BULK_SHARE = 0.95
 # Multiplicative decrease, at most once in the time that replies to what is under way may take.
 ROUND_TRIP = timedelta(seconds=10)
 SLOWEST = 0.5
-# Few replies tell no rate: a relay without a limit is taken to have been at this one at least.
-LEAST_GUESS = 10.0
+# Few replies tell no rate: a relay without a limit is taken to have been at this one.
+GUESS = 10.0
 # Additive increase: so much of the pace at which the trouble began, for each quiet interval.
 QUIET = timedelta(seconds=15)
 RAISE = 0.1
@@ -216,18 +216,19 @@ def spread(
     return replace(standing, spread_to=_later(first, count / per_second)), due
 
 
-def slow_down(standing: Standing, limits: Limits, rate: float, now: datetime) -> Standing:
-    """Return the standing after a reply that asked to send slower; `rate` is how fast we were, a second.
+def slow_down(standing: Standing, limits: Limits, rate: float | None, now: datetime) -> Standing:
+    """Return the standing after a reply that asked to send slower.
 
-    Halves the pace, not below `SLOWEST`, and once only for all replies of one round trip.
+    `rate` is how fast we were, in messages a second, where enough is known to tell. Halves the pace,
+    not below `SLOWEST`, and once only for all replies of one round trip.
     """
     standing, now = catch_up(standing, now)
     learnt = standing.learnt
     if learnt is not None and now - learnt.at < ROUND_TRIP:
         return standing
     allowed = pace_of(standing, limits, now)
-    current = max(rate, LEAST_GUESS)
-    current = current if allowed is None else min(current, allowed)
+    known = [pace for pace in (rate, allowed) if pace is not None]
+    current = max(min(known, default=GUESS), min(SLOWEST, allowed or SLOWEST))
     going_on = learnt is not None and learnt.pace(now) is not None
     began_with = learnt.began_with if learnt is not None and going_on else current
     halved = max(current / 2, min(SLOWEST, current))

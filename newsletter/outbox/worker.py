@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Protocol
@@ -13,7 +14,7 @@ from typing import Protocol
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from newsletter.errors import TransportError
+from newsletter.errors import ServiceError, TransportError
 from newsletter.models import Lane
 from newsletter.outbox.allowance import Allowance
 from newsletter.outbox.journal import Journal
@@ -124,12 +125,19 @@ class _Work:
         before = self.handled
         reached = True
         try:
-            for result in transport.send(self.allowance.keep(self._source()), self):
-                self._take(result)
+            # Closed at once, whatever keeps the error: the source has a database session open.
+            with closing(self._source()) as source:
+                for result in transport.send(self.allowance.keep(source), self):
+                    self._take(result)
         except TransportError as fault:
             log.warning("event=relay_unreachable fault=%s", fault)
             reached = False
             self._unreachable(fault)
+        except ServiceError:
+            # The journal has no room: what the relay answered is known here, and perhaps nowhere else.
+            self._answered = [each for each in self._answered if each.outcome.fate is Fate.REPLIED]
+            self._record()
+            raise
         self._record()
         self._give_back(reached)
         return reached and self.handled > before and not self._ending()
@@ -149,7 +157,7 @@ class _Work:
     def _ending(self) -> bool:
         return time.monotonic() >= self._until or self._stopping()
 
-    def _source(self) -> Iterator[Outgoing]:
+    def _source(self) -> Generator[Outgoing, None, None]:
         """Yield what is due, claiming batch after batch while the transport works on the last."""
         while not self._ending():
             batch = self._claim()

@@ -208,7 +208,7 @@ def test_a_slow_down_halves_the_pace_once_a_round_trip():
 def test_a_pace_never_falls_below_the_floor():
     limits, standing, now = Limits(per_second=20), FRESH, NOON
     for _ in range(30):
-        standing = slow_down(standing, limits, 0, now)
+        standing = slow_down(standing, limits, None, now)
         now += ROUND_TRIP
 
     assert pace_of(standing, limits, now) == SLOWEST
