@@ -37,6 +37,9 @@ def create_app(
     finds the work.
     """
     app = Flask("newsletter", template_folder=str(data_folder("templates")))
+    # Werkzeug would redirect to the right number of slashes by way of whatever Host was asked for.
+    app.url_map.strict_slashes = False
+    app.url_map.merge_slashes = False
     parts = Runtime(settings, now, wake)
     app.extensions["newsletter"] = parts
     newest, *older = reversed(settings.secret_keys)

@@ -116,7 +116,7 @@ def test_no_other_method_is_taken(furnished):
     assert furnished.stranger().put("/", base_url="https://news.example.org").status_code in {400, 405}
 
 
-@pytest.mark.parametrize("path", ["/admin", "/admin/", "//admin", "/admin//releases", "/releases/", "//x/.."])
+@pytest.mark.parametrize("path", ["/admin", "/admin/", "/admin//releases", "/releases/"])
 def test_no_redirect_names_the_host_that_was_asked_for(furnished, path):
     answer = furnished.stranger().get(path, base_url="https://elsewhere.example")
 
