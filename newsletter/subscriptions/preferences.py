@@ -23,7 +23,7 @@ from newsletter.models import (
 from newsletter.subscriptions import rows
 from newsletter.subscriptions.bearer import LinkFault, find_bearer
 from newsletter.subscriptions.consent import note
-from newsletter.subscriptions.signup import add_pending, send_confirmation
+from newsletter.subscriptions.signup import AGAIN, CHANGED, add_pending, may_mail, send_confirmation
 from newsletter.subscriptions.unsubscribe import Left, unsubscribe
 from newsletter.tokens import Purpose, Tokens
 
@@ -97,7 +97,7 @@ def save_preferences(
         return unsubscribe(session, tokens, subscriber.public_id, None, now, "preferences", ip_address)
     active = rows.of_subscriber(session, subscriber.id, SubscriptionState.ACTIVE)
     if not active:
-        return _ask_again(session, subscriber, chosen, now, ip_address)
+        return _ask_again(session, tokens, subscriber, chosen, now, ip_address)
     # These choices are the whole of what the reader wants: what else waits for a link is void.
     waiting = rows.of_subscriber(session, subscriber.id, SubscriptionState.PENDING)
     rows.end(session, waiting, EndedReason.CHANGED, now)
@@ -154,6 +154,7 @@ def _change(
 
 def _ask_again(
     session: Session,
+    tokens: Tokens,
     subscriber: Subscriber,
     chosen: Mapping[int, Frequency],
     now: datetime,
@@ -164,8 +165,10 @@ def _ask_again(
     fresh = add_pending(session, subscriber.id, chosen, now)
     pending = rows.of_subscriber(session, subscriber.id, SubscriptionState.PENDING)
     upto = max(row.id for row in pending)
-    # One mail for one set of choices: saving the same twice asks once.
-    send_confirmation(session, subscriber, pending, f"return:{upto}", now)
+    # One mail for one set of choices: saving the same twice asks once. And no more than signing up
+    # brings: the link may be in other hands.
+    if may_mail(session, tokens, subscriber.email_key or "", CHANGED if fresh else AGAIN, now):
+        send_confirmation(session, subscriber, pending, f"return:{upto}", now)
     if fresh:
         note(
             session, subscriber.id, ConsentAct.ASKED, "preferences", now,

@@ -168,10 +168,10 @@ def _resolve_signup(
     pending = rows.of_subscriber(session, subscriber.id, SubscriptionState.PENDING)
     if not any(row.topic_id in wanted for row in pending):
         # Everything asked for is there already: the mail brings them to their choices instead.
-        if _may_mail(session, tokens, address, AGAIN, now):
+        if may_mail(session, tokens, address.canonical, AGAIN, now):
             _send_link(session, subscriber, request.id, now)
         return
-    mailed = _may_mail(session, tokens, address, CHANGED if fresh else AGAIN, now)
+    mailed = may_mail(session, tokens, address.canonical, CHANGED if fresh else AGAIN, now)
     if mailed:
         send_confirmation(session, subscriber, pending, f"signup:{request.id}", now)
     if fresh or mailed:
@@ -197,7 +197,7 @@ def _resolve_link(
     pending = rows.of_subscriber(session, subscriber.id, SubscriptionState.PENDING)
     confirmed = subscriber.confirmed_at is not None
     wants_confirmation = bool(pending) and (request.kind == "renew" or not confirmed)
-    if not (wants_confirmation or confirmed) or not _may_mail(session, tokens, address, AGAIN, now):
+    if not (wants_confirmation or confirmed) or not may_mail(session, tokens, address.canonical, AGAIN, now):
         return
     if wants_confirmation:
         send_confirmation(session, subscriber, pending, f"signup:{request.id}", now)
@@ -285,9 +285,9 @@ def _send_link(session: Session, subscriber: Subscriber, request_id: int, now: d
     )
 
 
-def _may_mail(session: Session, tokens: Tokens, address: Address, limit: Limit, now: datetime) -> bool:
+def may_mail(session: Session, tokens: Tokens, email_key: str, limit: Limit, now: datetime) -> bool:
     """Return whether this address may be sent one more mail that somebody's typing caused."""
-    mark = tokens.keyed_hash("throttle", address.canonical)[:32]
+    mark = tokens.keyed_hash("throttle", email_key)[:32]
     # The one for repeating is always spent: what was just mailed is not to be repeated at once.
     again_wait = spend(session, f"again:{mark}", AGAIN, now)
     wait = spend(session, f"changed:{mark}", CHANGED, now) if limit is CHANGED else again_wait

@@ -106,6 +106,18 @@ def test_somebody_who_had_left_is_asked_again_and_once(people):
     assert people.reads(ANN) == {energy: DAILY}
 
 
+def test_an_old_link_in_other_hands_cannot_flood_somebody_who_had_left(people):
+    people.house.topic("energy")
+    people.join(ANN, {"energy": WEEKLY})
+    people.leave(ANN)
+
+    for _ in range(10):
+        people.choose(ANN, {"energy": DAILY})
+        people.choose(ANN, {"energy": MONTHLY})
+
+    assert len(people.mails(ANN)) <= 3
+
+
 def test_a_link_ends_when_the_address_changes(people):
     people.house.topic("energy")
     people.join(ANN, {"energy": WEEKLY})
