@@ -33,11 +33,14 @@ from sqlalchemy import cast as sql_cast
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.engine import Connection
-from sqlalchemy.orm import DeclarativeBase, Session
+from sqlalchemy.orm import DeclarativeBase, ORMExecuteState, Session
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 # How long a writer waits for another one on SQLite, which has a single writer.
 BUSY_SECONDS = 30
+
+# An error would quote what was being stored, an address for instance, and end up in a log.
+ENGINE_OPTIONS = {"hide_parameters": True}
 
 # Names that a later migration can drop by (SQLite cannot drop what has no name).
 NAMING_CONVENTION = {
@@ -153,7 +156,12 @@ def rows_as_table(
     return func.unnest(*arrays).table_valued(*types).render_derived(name="rows_given")
 
 
-db = SQLAlchemy(model_class=Base, disable_autonaming=True, session_options={"class_": WebSession})
+db = SQLAlchemy(
+    model_class=Base,
+    disable_autonaming=True,
+    session_options={"class_": WebSession},
+    engine_options=ENGINE_OPTIONS,
+)
 
 
 @event.listens_for(WebSession, "before_flush")
@@ -163,13 +171,19 @@ def _refuse_writes_of_readers(session: Session, *_: object) -> None:
         raise RuntimeError("a request that only reads tried to write")
 
 
+@event.listens_for(WebSession, "do_orm_execute")
+def _refuse_statements_of_readers(state: ORMExecuteState) -> None:
+    if not state.session.info.get("writes") and (state.is_insert or state.is_update or state.is_delete):
+        raise RuntimeError("a request that only reads tried to write")
+
+
 def open_engine(url: str) -> Engine:
     """Return an engine for `url` whose transactions take SQLite's write lock at their beginning.
 
     For workers and the command line, whose sessions nearly all write. A transaction that reads
     first and writes later would fail at once when another writer came between (SQLITE_BUSY_SNAPSHOT).
     """
-    return tune(create_engine(url)).execution_options(sqlite_begin="IMMEDIATE")
+    return tune(create_engine(url, **ENGINE_OPTIONS)).execution_options(sqlite_begin="IMMEDIATE")
 
 
 def tune(engine: Engine) -> Engine:

@@ -7,9 +7,11 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from house import House
+from sqlalchemy import delete, insert, update
 from sqlalchemy.exc import StatementError
 
-from newsletter.models import Heartbeat, Topic, current_sequence, take_sequences
+from newsletter.app import create_app
+from newsletter.models import Heartbeat, Topic, current_sequence, db, take_sequences
 
 
 def test_a_naive_time_cannot_be_stored(house: House):
@@ -31,6 +33,36 @@ def test_a_time_comes_back_as_the_same_moment_in_utc(either_house: House):
 
     assert kept == moment
     assert kept.tzinfo is UTC
+
+
+def test_an_error_of_the_database_quotes_no_address(house: House):
+    house.reader(name="ann")
+    errors = []
+    with pytest.raises(StatementError) as fault:
+        house.reader(name="ann")
+    errors.append(str(fault.value))
+    app = create_app(house.runtime.settings)
+    with app.app_context():
+        db.session.info["writes"] = True
+        db.session.add(house.subscriber("ann"))
+        with pytest.raises(StatementError) as fault:
+            db.session.flush()
+        errors.append(str(fault.value))
+        db.session.rollback()
+
+    assert [each for each in errors if "ann@" in each] == []
+
+
+@pytest.mark.parametrize(
+    "statement", [update(Topic).values(name="B"), delete(Topic), insert(Topic).values(slug="b", name="B")]
+)
+def test_a_request_that_only_reads_cannot_write_by_a_statement_either(house: House, statement: object):
+    app = create_app(house.runtime.settings)
+    with app.app_context():
+        db.session.info["writes"] = False
+
+        with pytest.raises(RuntimeError, match="only reads"):
+            db.session.execute(statement)
 
 
 def test_sequences_are_given_in_the_order_of_commits(either_house: House):
