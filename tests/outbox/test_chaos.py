@@ -1,0 +1,259 @@
+"""A relay that does everything wrong, by a seed: every delivery ends as it should, once."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+from house import House
+from outbox.processes import count_states, issue_for, recipients_in, resend
+from smtp.certificates import Authority
+from smtp.relay_script import QUICK, Drop, ScriptedRelay, Session, scripted_relay
+
+from newsletter.models import Issue
+from newsletter.outbox.steer import find_issue, resume
+from newsletter.settings import RelaySecurity
+from newsletter.smtp.transport import SMTPTransport
+
+IMPATIENT = replace(
+    QUICK, greeting=0.2, sign_in=0.5, mail=0.2, rcpt=0.2, data=0.2, block=0.5, content=0.2, quit=0.1
+)
+OK = "250 2.0.0 ok"
+
+
+@dataclass
+class Chaos:
+    """What the relay does about each command, and the ledger of whom it took.
+
+    Most is well; a fault is drawn for each step of each attempt. `taken` counts a message when the
+    relay has decided to keep it, whether or not it manages to say so.
+    """
+
+    seed: int
+    often: float = 0.06
+    greylist: bool = False
+    taken: Counter[str] = field(default_factory=Counter)
+    refused: set[str] = field(default_factory=set)
+    unanswered: set[str] = field(default_factory=set)
+    # Hung up on between 354 and the dot: all of a small message has left by then, so nobody can tell.
+    cut: set[str] = field(default_factory=set)
+    tried: Counter[str] = field(default_factory=Counter)
+    happened: Counter[str] = field(default_factory=Counter)
+    connections: int = 0
+    calm: bool = False
+
+    def answers(self) -> dict[str, object]:
+        return {
+            "greeting": self.greeting,
+            "STARTTLS": self.starttls,
+            "MAIL": self.mail,
+            "RCPT": self.rcpt,
+            "DATA": self.data,
+            ".": self.dot,
+        }
+
+    def draw(self, about: str, *faults: str) -> str:
+        """Return a fault or "": the same for the same try of the same thing, in whatever order."""
+        self.tried[about] += 1
+        chance = random.Random(f"{self.seed} {about} {self.tried[about]}")
+        fault = chance.choice(faults) if not self.calm and chance.random() < self.often else ""
+        self.happened[f"{about.split(maxsplit=1)[0]} {fault}"] += bool(fault)
+        return fault
+
+    def greeting(self, _: Session) -> object:
+        fault = self.draw("greeting", "drop", "stall", "garbage", "421 4.3.2 closing", "554 5.3.2 no")
+        return {"": "220 chaos.test", "garbage": b"HTTP/1.1 400 Bad Request\r\n\r\n"}.get(fault, fault)
+
+    def starttls(self, _: Session) -> object:
+        fault = self.draw("starttls", "drop", "454 4.7.0 no TLS now", "no TLS", "plain text")
+        if fault == "plain text":
+            return b"220 2.0.0 ready\r\n250 injected\r\n"
+        if fault == "no TLS":
+            return no_handshake
+        return fault or "220 2.0.0 ready"
+
+    def mail(self, session: Session) -> object:
+        about = f"mail {session.heard.commands[-1]}"
+        fault = self.draw(about, "drop", "reset", "stall", "451 4.3.0 later", "421 4.3.2 bye", "garbage")
+        return b"%%%\r\n" if fault == "garbage" else fault or OK
+
+    def rcpt(self, session: Session) -> object:
+        who = recipient(session)
+        if self.greylist and self.tried[f"rcpt {who}"] == 0:
+            self.tried[f"rcpt {who}"] += 1
+            return "450 4.2.0 greylisted, come again"
+        fault = self.draw(
+            f"rcpt {who}", "half", "drop", "stall", "452 4.2.2 full", "550 5.7.1 no", "250-ok\r\n251 no"
+        )
+        if fault == "half":
+            session.socket.sendall(b"250 2.1")
+            raise Drop
+        if fault.startswith("550"):
+            self.refused.add(who)
+        return fault or OK
+
+    def data(self, session: Session) -> object:
+        who = recipient(session)
+        fault = self.draw(f"data {who}", "drop", "stall", "451 4.3.0 later", "354 then drop", "in content")
+        if fault in {"354 then drop", "in content"}:
+            self.cut.add(who)
+            session.socket.sendall(b"354 go on\r\n")
+            if fault == "in content":
+                session.line(raw=True)
+            session.reset()
+        return fault or "354 go on"
+
+    def dot(self, session: Session) -> object:
+        if not session.heard.contents[-1]:
+            return "554 5.5.1 nobody to give this to"  # its only recipient was refused
+        who = recipient_of(session.heard.contents[-1])
+        fault = self.draw(
+            f"dot {who}", "drop", "kept, drop", "kept, half", "kept, stall", "garbage", "451 4.3.0 later",
+            "554 5.6.0 no",
+        )  # fmt: skip
+        if fault.startswith("kept") or not fault:
+            self.taken[who] += 1
+        if fault.startswith("554"):
+            self.refused.add(who)
+        if fault in {"drop", "kept, drop", "kept, half", "kept, stall", "garbage"}:
+            self.unanswered.add(who)
+        if fault == "kept, half":
+            session.socket.sendall(b"250 2.0.0 ke")
+            raise Drop
+        if fault == "garbage":
+            return b"\x00\xff oh\r\n"
+        return fault.removeprefix("kept, ") or OK
+
+
+def no_handshake(session: Session) -> object:
+    """Agree to TLS, and then speak something else."""
+    session.socket.sendall(b"220 2.0.0 ready\r\n")
+    session.line(raw=True) if b"\r\n" in session.buffer else session.socket.recv(4096)
+    session.socket.sendall(b"this is no handshake\r\n")
+    raise Drop
+
+
+def recipient(session: Session) -> str:
+    line = next(each for each in reversed(session.heard.commands) if each.upper().startswith("RCPT"))
+    return line.partition("<")[2].rpartition(">")[0]
+
+
+def recipient_of(content: bytes) -> str:
+    """Return whom a message is for: its envelope is past when the dot comes."""
+    field_ = content.partition(b"\r\nTo: ")[2].partition(b"\r\n")[0]
+    return field_.decode().strip("<> ")
+
+
+def send_to_the_end(house: House, relay: ScriptedRelay, issue_id: int, **endpoint: object) -> int:
+    """Send in rounds, hours apart, until nobody waits; return how many it took.
+
+    An issue that was paused because the relay failed wholesale is resumed, as an editor would.
+    """
+    for round_ in range(1, 90):
+        transport = SMTPTransport(
+            relay.endpoint(timeouts=IMPATIENT, max_connections=3, **endpoint)  # type: ignore[arg-type]
+        )
+        house.transport = transport  # type: ignore[assignment]
+        house.drain()
+        transport.close()
+        assert not count_states(house).get("leased")
+        if house.issue_state(issue_id) == "paused":
+            with house.runtime.session() as session:
+                public_id = session.get_one(Issue, issue_id).public_id
+                resume(session, find_issue(session, public_id), "ed", house.clock())
+                session.commit()
+        elif not {"queued", "deferred"} & set(count_states(house)):
+            return round_
+        house.clock.pass_(minutes=30)
+    raise AssertionError(f"still waiting: {count_states(house)}")
+
+
+def check(
+    house: House, relay: ScriptedRelay, chaos: Chaos, issue_id: int, readers: int, **how: object
+) -> None:
+    """Send through `chaos` to the end, then calmly what is uncertain; check every state by the ledger."""
+    send_to_the_end(house, relay, issue_id, **how)
+
+    accepted, rejected, uncertain = (
+        recipients_in(house, state) for state in ("accepted", "rejected", "uncertain")
+    )
+    assert len(accepted) + len(rejected) + len(uncertain) == readers
+    assert max(chaos.taken.values()) == 1  # nobody twice
+    assert accepted <= set(chaos.taken)  # nobody said to have it who has not
+    assert set(chaos.taken) <= accepted | uncertain  # nobody who has it said to be without
+    assert rejected == chaos.refused
+    assert chaos.unanswered <= uncertain <= chaos.unanswered | chaos.cut
+
+    chaos.calm = True
+    assert resend(house, issue_id) == len(uncertain)
+    send_to_the_end(house, relay, issue_id, **how)
+
+    assert recipients_in(house, "accepted") == accepted | uncertain == set(chaos.taken)
+    assert {who for who, count in chaos.taken.items() if count > 1} <= uncertain
+    assert house.issue_state(issue_id) == "finished"
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_whatever_the_relay_does_each_delivery_ends_in_its_state(house: House, seed: int):
+    readers = 150
+    issue_id = issue_for(house, readers)
+    chaos = Chaos(seed)
+    with scripted_relay(answers=chaos.answers()) as relay:
+        check(house, relay, chaos, issue_id, readers)
+    assert len([what for what, count in chaos.happened.items() if count]) > 15
+
+
+def test_without_pipelining_it_is_the_same(house: House):
+    issue_id = issue_for(house, 100)
+    chaos = Chaos(7)
+    with scripted_relay(answers=chaos.answers(), ehlo=("chaos.test", "8BITMIME")) as relay:
+        check(house, relay, chaos, issue_id, 100)
+
+
+def test_greylisting_costs_a_round_and_nobody(house: House):
+    issue_id = issue_for(house, 100)
+    chaos = Chaos(0, often=0, greylist=True)
+    with scripted_relay(answers=chaos.answers()) as relay:
+        check(house, relay, chaos, issue_id, 100)
+    assert set(chaos.taken.values()) == {1}
+    assert len(chaos.taken) == 100
+
+
+def test_tls_that_fails_now_and_then_loses_nobody(house: House, tmp_path: Path):
+    authority = Authority(tmp_path)
+    issue_id = issue_for(house, 60)
+    chaos = Chaos(5, often=0.15)
+    with scripted_relay(
+        answers=chaos.answers(),
+        context=authority.server("127.0.0.1"),
+        ehlo=("chaos.test", "PIPELINING", "STARTTLS"),
+    ) as relay:
+        how = {"security": RelaySecurity.STARTTLS, "ca_file": authority.ca_file, "max_messages": 5}
+        check(house, relay, chaos, issue_id, 60, **how)
+
+
+def test_a_relay_that_throttles_after_a_hundred_gets_the_rest_later(house: House):
+    """454 after 100 messages, until half an hour has passed: everybody is served, once."""
+    issue_id = issue_for(house, 350)
+    chaos = Chaos(0, often=0)
+    began = [house.clock()]
+
+    def mail(session: Session) -> object:
+        if (house.clock() - began[0]).total_seconds() >= 1800:
+            began[0], chaos.calm = house.clock(), False
+            limit[0] = sum(chaos.taken.values()) + 100
+        if sum(chaos.taken.values()) >= limit[0]:
+            return "454 4.7.0 too many messages, slow down"
+        return chaos.mail(session)
+
+    limit = [100]
+    with scripted_relay(answers={**chaos.answers(), "MAIL": mail}) as relay:
+        rounds = send_to_the_end(house, relay, issue_id)
+
+    assert set(chaos.taken.values()) == {1}
+    assert count_states(house) == {"accepted": 350}
+    assert house.issue_state(issue_id) == "finished"
+    assert rounds >= 4

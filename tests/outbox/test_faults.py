@@ -1,0 +1,196 @@
+"""Two drains at once, a slow worker, a clock set back, a full disk: nothing lost, nothing twice."""
+
+from __future__ import annotations
+
+import resource
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from house import NOON, House, make_settings
+from outbox.ledger import Ledger, keep_ledger
+from outbox.processes import (
+    Fleet,
+    address,
+    count_states,
+    environ_of,
+    issue_for,
+    open_house,
+    recipients_in,
+)
+from sqlalchemy import event
+from sqlalchemy.exc import DatabaseError
+
+from newsletter.models import Lane
+from newsletter.outbox.record import recover
+from newsletter.outbox.worker import drain, journal_folder
+from newsletter.service.relay import open_transport
+from newsletter.smtp.outcomes import Envelope, Outcome
+from newsletter.smtp.replies import Reply
+from newsletter.smtp.transport import MemoryTransport
+
+
+@pytest.fixture
+def ledger() -> Iterator[Ledger]:
+    """A relay that enters everybody it takes."""
+    with keep_ledger() as kept:
+        yield kept
+
+
+class Interrupted(MemoryTransport):
+    """Calls `meanwhile` once, in the middle of message number `at`."""
+
+    def __init__(self, at: int, meanwhile: Callable[[], object]) -> None:
+        super().__init__()
+        self._count, self._at, self._meanwhile = 0, at, meanwhile
+
+    def _deliver(self, envelope: Envelope, content: bytes) -> Outcome:
+        self._count += 1
+        if self._count == self._at:
+            self._meanwhile()
+        outcome = super()._deliver(envelope, content)
+        # As wordy as some relays are: what they say needs room.
+        reply = Reply(250, ("2.0.0 " + 9 * "kept in the queue of this relay until it is passed on. ",))
+        return replace(outcome, reply=reply)
+
+
+def recover_all(house: House) -> int:
+    with house.runtime.session() as session:
+        return recover(session, house.runtime.messages, journal_folder(house.runtime.settings), house.clock())
+
+
+def twelve_readers(house: House) -> int:
+    energy = house.topic("energy")
+    for _ in range(12):
+        house.reader(energy)
+    house.release("A new energy cable")
+    return house.open()
+
+
+@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
+def test_two_drains_at_once_take_each_reader_once(
+    tmp_path: Path, ledger: Ledger, database: str, request: pytest.FixtureRequest
+):
+    readers = 2500
+    url = request.getfixturevalue("postgresql_url") if database == "postgresql" else ""
+    house = open_house(make_settings(tmp_path, relay=ledger.url, database_url=url))
+    issue_id = issue_for(house, readers)
+
+    with Fleet(environ_of(house), tmp_path / "log") as fleet:
+        drains = [fleet.drain(), fleet.drain()]
+        ends = [each.wait(60) for each in drains]
+
+    assert ends == [0, 0]
+    assert sorted(ledger.taken) == [address(number) for number in range(1, readers + 1)]
+    assert count_states(house) == {"accepted": readers}
+    assert house.issue_state(issue_id) == "finished"
+    house.runtime.engine.dispose()
+
+
+def test_a_lease_that_runs_out_under_a_slow_worker_is_nobody_elses(either_house: House):
+    house = either_house
+    issue_id = twelve_readers(house)
+    found = []
+
+    def others_look() -> None:
+        house.clock.pass_(hours=2)
+        found.append(recover_all(house))
+        found.append(house.drain())
+
+    slow = Interrupted(5, others_look)
+    drain(house.runtime, slow, lane=Lane.BULK)
+
+    assert found == [0, 0]
+    assert house.transport.sent == []
+    assert len({each.envelope.recipient for each in slow.sent}) == len(slow.sent) == 12
+    assert house.states() == ["accepted"] * 12
+    assert house.issue_state(issue_id) == "finished"
+
+
+def test_a_clock_set_back_an_hour_loses_and_repeats_nothing(either_house: House):
+    house = either_house
+    issue_id = twelve_readers(house)
+
+    def set_back() -> None:
+        house.clock.pass_(hours=-1)
+        assert recover_all(house) == 0
+
+    house.transport = Interrupted(5, set_back)
+    house.drain()
+    house.clock.pass_(hours=1)
+    house.drain()
+
+    assert len(set(house.recipients())) == len(house.recipients()) == 12
+    assert house.states() == ["accepted"] * 12
+    assert house.issue_state(issue_id) == "finished"
+
+
+def test_a_delivery_waiting_when_the_clock_is_set_back_goes_in_its_time(house: House):
+    twelve_readers(house)
+    house.clock.pass_(hours=-1)
+
+    assert house.drain() == 0
+
+    house.clock.moment = NOON
+    assert house.drain() == 12
+
+
+def test_a_full_disk_under_the_journal_stops_and_goes_on(tmp_path: Path, ledger: Ledger, postgresql_url: str):
+    """A limit on the size of files is the disk: the database is a server, so the journal alone meets it."""
+    readers, log = 3000, tmp_path / "log"
+    house = open_house(make_settings(tmp_path, relay=ledger.url, database_url=postgresql_url))
+    issue_id = issue_for(house, readers)
+
+    def little_room() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (16 * 1024, resource.RLIM_INFINITY))
+
+    with Fleet(environ_of(house, NEWSLETTER_SEND_WORKERS="1"), log) as fleet:
+        fleet.start("worker", "--drain", before=little_room).wait(60)
+        sent_before = len(ledger.taken)
+        assert 0 < sent_before < readers
+        assert "cannot write the journal" in log.read_text()
+
+        assert fleet.drain().wait(60) == 0
+
+    # What a relay answered is known in the process, though the journal has no room for it.
+    assert recipients_in(house, "uncertain") == set()
+    assert set(count_states(house)) <= {"accepted", "deferred"}
+    house.clock.pass_(hours=1)
+    with closing(open_transport(house.runtime.settings)) as transport:
+        drain(house.runtime, transport, lane=Lane.BULK)
+    assert sorted(ledger.taken) == [address(number) for number in range(1, readers + 1)]
+    assert house.issue_state(issue_id) == "finished"
+    house.runtime.engine.dispose()
+
+
+def test_a_full_disk_under_the_database_stops_and_goes_on(house: House):
+    readers = 1200
+    issue_id = issue_for(house, readers)
+    full = False
+
+    @event.listens_for(house.runtime.engine, "checkout")
+    def limit(connection: sqlite3.Connection, *_: object) -> None:
+        pages = connection.execute("PRAGMA page_count").fetchone()[0] if full else 2**31 - 2
+        connection.execute(f"PRAGMA max_page_count = {pages}")
+
+    def fill() -> None:
+        nonlocal full
+        full = True
+
+    first = Interrupted(100, fill)
+    with pytest.raises(DatabaseError, match="full"):
+        while drain(house.runtime, first, lane=Lane.BULK):
+            pass
+    assert 100 <= len(first.sent) < readers
+
+    full = False
+    recover_all(house)
+    house.drain()
+
+    recipients = [each.envelope.recipient for each in (*first.sent, *house.transport.sent)]
+    assert sorted(recipients) == [address(number) for number in range(1, readers + 1)]
+    assert count_states(house) == {"accepted": readers}
+    assert house.issue_state(issue_id) == "finished"
