@@ -1,0 +1,36 @@
+"""What holds up the issues that are being sent, in words for people. Pure."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from newsletter.outbox.pace import BULK_SHARE, Limits, Standing, book, catch_up, is_open, opens_at
+from newsletter.settings import Settings, choose_relay
+
+
+def reasons_to_wait(standing: Standing, settings: Settings, now: datetime) -> list[str]:
+    """Return why sending stands still or goes slower than the settings allow, a sentence each; or nothing.
+
+    Times are in the newsletter's time zone.
+    """
+    zone = ZoneInfo(settings.time_zone)
+    relay = choose_relay(settings, settings.from_address)
+    limits = Limits.of(relay)
+    reasons = []
+    window = settings.sending_window
+    if window is not None and not is_open(window, zone, now):
+        opens = opens_at(window, zone, now).astimezone(zone)
+        reasons.append(f"Outside the hours for sending; goes on at {opens:%Y-%m-%d %H:%M} ({zone.key}).")
+    if standing.down_since is not None:
+        since = standing.down_since.astimezone(zone)
+        reasons.append(f"The relay could not be used since {since:%H:%M}; it is tried again each minute.")
+    _, turns = book(standing, limits, 1, now, ahead_seconds=60, share=BULK_SHARE)
+    if not turns.count and (limits.per_hour or limits.per_day):
+        minutes = max(1, round(turns.wait_seconds / 60))
+        reasons.append(f"The relay's limit is used up; there is room again in {minutes} min.")
+    standing, now = catch_up(standing, now)
+    learnt = standing.learnt.pace(now) if standing.learnt else None
+    if learnt is not None and learnt < (limits.per_second or learnt + 1):
+        reasons.append(f"The relay asked for less: {learnt:.3g} messages a second just now, rising.")
+    return reasons
