@@ -305,7 +305,7 @@ class Settings:
         "Keys that sign links and cookies, separated by commas, the newest last. Add, never remove: "
         "unsubscribe links never expire, and the first key also hashes suppressed addresses.",
         _keys,
-        example="(32 characters or more)",
+        example="32 random characters or more",
     )
     from_address: str = setting(
         "The address that issues and confirmations come from.", _address, example="news@example.org"

@@ -35,7 +35,12 @@ class Invocation:
         path = DEFAULT_ENV_FILE if self.env_file is None else self.env_file
         if self.env_file not in {None, Path()} and not path.is_file():
             raise SettingsError([f"--env-file names {path}, which is not there"])
-        read = dotenv_values(path) if path.is_file() else {}
+        try:
+            read = dotenv_values(path) if path.is_file() else {}
+        except OSError as fault:
+            raise SettingsError([f"{path} cannot be read: {fault.strerror}"]) from fault
+        except UnicodeDecodeError as fault:
+            raise SettingsError([f"{path} is not text in UTF-8"]) from fault
         filed = {name: value or "" for name, value in read.items() if name.startswith(PREFIX)}
         return {**filed, **os.environ}
 

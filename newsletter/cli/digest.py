@@ -90,10 +90,13 @@ def send(
     with parts.reading() as session:
         readers = count_readers(session, chosen, current_sequence(session), parts.now())
     if dry_run:
-        print_json({"readers": readers, "frequencies": list(frequencies)})
+        if as_json:
+            print_json({"readers": readers, "frequencies": list(frequencies)})
+        else:
+            click.echo(f"{_readers(readers)} would get it ({', '.join(frequencies)}).")
         return
     if readers and not yes:
-        typed = click.prompt(f"{readers} readers would get it. Type that number to send", type=int)
+        typed = click.prompt(f"{_readers(readers)} would get it. Type that number to send", type=int)
         if typed != readers:
             raise click.ClickException("That is another number; nothing was sent.")
     with parts.session() as session:
@@ -104,21 +107,31 @@ def send(
     if as_json:
         print_json({"id": public_id, "readers": readers})
     else:
-        click.echo(f"{public_id}  is being sent to {readers} readers; watch it with:")
+        click.echo(f"{public_id}  is being sent to {_readers(readers)}; watch it with:")
         click.echo(f"  newsletter digest status {public_id} --watch")
 
 
 @digest.command()
 @click.argument("public_id", metavar="[ID]", required=False)
-@click.option("--watch", is_flag=True, help="Show a progress bar until nothing waits.")
+@click.option(
+    "--watch",
+    is_flag=True,
+    help="Show a progress bar until nothing waits; without an ID, of the newest issue.",
+)
 @json_option
 def status(public_id: str | None, watch: bool, as_json: bool) -> None:
     """Show how far an issue is, or the last ones without an ID."""
     parts = open_runtime()
     if public_id is None:
-        for issue in _last_issues(parts):
-            _print_status(parts, issue, as_json)
-        return
+        last = _last_issues(parts)
+        if watch and last:
+            public_id = last[0].public_id
+        else:
+            if not last and not as_json:
+                click.echo("There is no issue yet.", err=True)
+            for issue in last:
+                _print_status(parts, issue, as_json)
+            return
     if watch and not as_json:
         _watch(parts, public_id)
     _print_status(parts, _load(parts, public_id), as_json)
@@ -173,6 +186,10 @@ for _name, _act, _line in (
     ("resend-uncertain", "resend_uncertain", "Send again what may or may not have arrived."),
 ):
     digest.add_command(_steering(_name, _act, _line))
+
+
+def _readers(count: int) -> str:
+    return "1 reader" if count == 1 else f"{count:,} readers"
 
 
 def _preview(

@@ -26,12 +26,14 @@ def add_release(
     """Store a release; return it and whether it is new. The same text twice is one release.
 
     It falls under the topics whose rules match and under those named by slug in `topics`
-    (NotFound for one that does not exist). The caller commits at once: the sequences are the
+    (NotFound for one that does not exist); one that is known already falls under the named ones
+    from now on. The caller commits at once: the sequences are the
     last write before the commit (models/release.py). Commits nothing.
     """
     digest = content_hash(press.title, press.publisher, press.body)
     known = session.scalar(select(Release).where(Release.content_hash == digest))
     if known is not None:
+        _name_topics(session, known, topics)
         return known, False
     release = Release(
         title=press.title,
@@ -67,11 +69,29 @@ def renew_sequences(session: Session, links: Sequence[ReleaseTopic]) -> None:
     session.flush()
 
 
-def _topics_of(session: Session, candidate: Candidate, slugs: Collection[str]) -> list[Topic]:
+def _name_topics(session: Session, release: Release, slugs: Collection[str]) -> None:
+    """Put a stored release under further topics, whose readers then get it if they have not had it."""
+    had = {link.topic_id for link in release.topic_links}
+    # Once mailable, always in the order of sequences: holding it back is its state's business, and
+    # freeing it renews only the pairs that have one.
+    mailable = release.state is ReleaseState.READY or any(link.sequence for link in release.topic_links)
+    chosen = [topic for topic in _known_topics(session, slugs) if topic.slug in slugs]
+    added = [ReleaseTopic(topic_id=topic.id) for topic in chosen if topic.id not in had]
+    release.topic_links.extend(added)
+    if mailable:
+        renew_sequences(session, added)
+
+
+def _known_topics(session: Session, slugs: Collection[str]) -> Sequence[Topic]:
     known = list_topics(session)
     missing = set(slugs) - {topic.slug for topic in known}
     if missing:
         raise NotFound(f"there is no topic {', '.join(sorted(missing))}")
+    return known
+
+
+def _topics_of(session: Session, candidate: Candidate, slugs: Collection[str]) -> list[Topic]:
+    known = _known_topics(session, slugs)
     return [
         topic
         for topic in known

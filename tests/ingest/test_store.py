@@ -41,6 +41,40 @@ def test_a_topic_that_does_not_exist_is_an_error(house: House):
         add_release(session, PRESS, now=NOON, topics=["sports"])
 
 
+def test_a_known_release_falls_under_the_topics_named_later(either_house: House):
+    energy, ports = either_house.topic("energy"), either_house.topic("ports")
+    with either_house.runtime.session() as session:
+        add_release(session, PRESS, now=NOON)
+        session.commit()
+    with either_house.runtime.session() as session:
+        for _ in range(2):
+            release, is_new = add_release(session, PRESS, now=NOON, topics=["ports"])
+            session.commit()
+
+        assert not is_new
+        assert {link.topic_id: link.sequence for link in release.topic_links} == {energy: 1, ports: 2}
+
+
+def test_a_topic_named_while_a_release_is_held_back_counts_when_it_is_freed(house: House):
+    house.topic("energy")
+    ports = house.topic("ports")
+    with house.runtime.session() as session:
+        release, _ = add_release(session, PRESS, now=NOON)
+        session.commit()
+        change_release(session, release.public_id, ReleaseAction.HOLD, "ed", NOON)
+        add_release(session, PRESS, now=NOON, topics=["ports"])
+        change_release(session, release.public_id, ReleaseAction.READY, "ed", NOON)
+        session.commit()
+
+    assert {link.topic_id for link in house.all(ReleaseTopic) if link.sequence} >= {ports}
+
+
+def test_a_topic_that_does_not_exist_is_an_error_for_a_known_release_too(house: House):
+    with house.runtime.session() as session, pytest.raises(NotFound, match="no topic sports"):
+        add_release(session, PRESS, now=NOON)
+        add_release(session, PRESS, now=NOON, topics=["sports"])
+
+
 def test_a_held_release_gets_its_sequence_when_it_is_freed(house: House):
     house.topic("energy")
     held = house.release("Energy secret", state=ReleaseState.HELD)

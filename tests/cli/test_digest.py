@@ -1,0 +1,59 @@
+"""The digest's commands say what is there, and in which shape they were asked for it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from newsletter.cli import main
+from newsletter.service.database import upgrade
+
+
+@pytest.fixture
+def env_file(tmp_path: Path) -> Path:
+    """An env file that names a data folder with an empty database."""
+    path = tmp_path / "settings.env"
+    path.write_text(
+        "NEWSLETTER_PUBLIC_URL=https://news.example.org\n"
+        "NEWSLETTER_SECRET_KEYS=a key for tests that is long enough!\n"
+        "NEWSLETTER_FROM_ADDRESS=news@example.org\n"
+        "NEWSLETTER_POSTAL_ADDRESS=Harbour Road 1\n"
+        "NEWSLETTER_RELAY=smtp://127.0.0.1:9\n"
+        f"NEWSLETTER_DATA_DIR={tmp_path}\n"
+    )
+    upgrade(f"sqlite:///{tmp_path / 'newsletter.sqlite3'}")
+    return path
+
+
+def _run(env_file: Path, *words: str) -> Result:
+    return CliRunner().invoke(main, ["--env-file", str(env_file), "digest", *words])
+
+
+@pytest.mark.parametrize("words", [("status",), ("status", "--watch")])
+def test_the_status_of_nothing_says_so(env_file: Path, words: tuple[str, ...]) -> None:
+    told = _run(env_file, *words)
+
+    assert told.exit_code == 0, told.output
+    assert told.stdout == ""
+    assert "no issue yet" in told.stderr
+
+
+def test_a_dry_run_is_a_sentence_and_json_only_when_asked_for(env_file: Path) -> None:
+    assert _run(env_file, "send", "--dry-run", "--frequency", "daily").output == (
+        "0 readers would get it (daily).\n"
+    )
+    asked = _run(env_file, "send", "--dry-run", "--json", "--frequency", "daily")
+    assert json.loads(asked.output) == {"readers": 0, "frequencies": ["daily"]}
+
+
+def test_a_settings_file_that_is_no_text_is_a_message(tmp_path: Path) -> None:
+    broken = tmp_path / "broken.env"
+    broken.write_bytes(b"\xd8\xff\x00\xfe")
+
+    told = _run(broken, "status")
+
+    assert told.exit_code == 1
+    assert "broken.env is not text in UTF-8" in told.stderr
