@@ -27,6 +27,9 @@ MINIMUM_KEY_LENGTH = 32
 
 T = TypeVar("T")
 
+# A host name as DNS and mail headers have it, localhost included.
+_NAME = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)(?:\.(?!-)[A-Za-z0-9-]{1,63}(?<!-))*")
+
 
 class IPStorage(enum.StrEnum):
     """How the ledger of consent keeps an IP address."""
@@ -92,15 +95,37 @@ def _text(value: str) -> str:
 def _address(value: str) -> str:
     value = value.strip()
     local, at, domain = value.rpartition("@")
-    if not (local and at and domain) or any(c.isspace() or c in "<>,;" for c in value):
-        raise ValueError("is not an address such as news@example.org")
+    if not (local and at) or any(c.isspace() or c in '<>,;"' for c in value) or not _NAME.fullmatch(domain):
+        raise ValueError("is not an address such as news@example.org (a domain beyond ASCII as xn--...)")
+    if not local.isascii():
+        raise ValueError("has letters before the @ that many relays do not take; use ASCII ones")
     return value
+
+
+def _domain(value: str) -> str:
+    if not _NAME.fullmatch(value.strip()):
+        raise ValueError("is not a domain such as example.org (beyond ASCII as xn--...)")
+    return value.strip().lower()
+
+
+def _list_id(value: str) -> str:
+    if not _NAME.fullmatch(value.strip()) or "." not in value:
+        raise ValueError("is not two names or more joined by dots, such as letter.news.example.org")
+    return value.strip()
+
+
+def _database_url(value: str) -> str:
+    if not value.strip().startswith(("sqlite:///", "postgresql+psycopg://")):
+        raise ValueError("is not a URL such as postgresql+psycopg://newsletter@db/newsletter")
+    return value.strip()
 
 
 def _public_url(value: str) -> str:
     parts = urlsplit(value.strip())
     if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
         raise ValueError("is not a URL such as https://news.example.org")
+    if parts.path.strip("/"):
+        raise ValueError("has a path; the service needs a host name of its own, such as news.example.org")
     return value.strip().rstrip("/")
 
 
@@ -358,11 +383,11 @@ class Settings:
     )
     return_path_domain: str | None = setting(
         "The domain of the envelope sender, whose returned mail reaches us; the From domain when empty.",
-        _optional(_text),
+        _optional(_domain),
         None,
     )
     list_id: str | None = setting(
-        "The List-Id (RFC 2919); made from the public URL's host when empty.", _optional(_text), None
+        "The List-Id (RFC 2919); made from the public URL's host when empty.", _optional(_list_id), None
     )
     time_zone: str = setting("The newsletter's own time zone (IANA name).", _text, "UTC", "Europe/Vilnius")
     data_dir: Path = setting(
@@ -373,7 +398,7 @@ class Settings:
     )
     database_url: str | None = setting(
         "The database; SQLite in the data folder when empty.",
-        _optional(_text),
+        _optional(_database_url),
         None,
         "postgresql+psycopg://newsletter@db/newsletter",
     )

@@ -77,6 +77,23 @@ def test_a_relay_that_is_no_url_is_a_fault(url):
     assert "NEWSLETTER_RELAY" in faults_of(NEWSLETTER_RELAY=url)
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("FROM_ADDRESS", "news@exämple.org"),
+        ("FROM_ADDRESS", "nëws@example.org"),
+        ("FROM_ADDRESS", "news@bad domain"),
+        ("LIST_ID", "foo"),
+        ("RETURN_PATH_DOMAIN", "bad domain"),
+        ("DATABASE_URL", "nonsense"),
+        ("DATABASE_URL", "postgresql://db/newsletter"),
+        ("PUBLIC_URL", "https://example.org/news"),
+    ],
+)
+def test_what_would_spoil_every_mail_or_page_is_a_fault(name, value):
+    assert f"NEWSLETTER_{name}" in faults_of(**{f"NEWSLETTER_{name}": value})
+
+
 def test_the_environment_wins_over_the_file(tmp_path: Path):
     file = tmp_path / ".env"
     file.write_text('NEWSLETTER_SITE_NAME="From the file"\nNEWSLETTER_TAGLINE=A line\n')

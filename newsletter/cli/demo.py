@@ -17,8 +17,12 @@ from newsletter.cli.context import print_json, whole_command
 @click.option(
     "--check", is_flag=True, help="Live the journey once in a folder of its own; print one JSON line."
 )
+@click.option("--database", metavar="URL", help="A PostgreSQL database instead of SQLite; empty, of its own.")
+@click.option("--broker", metavar="URL", help="Redis or RabbitMQ instead of a folder.")
 @click.pass_context
-def demo(ctx: click.Context, folder: Path, port: int, check: bool) -> None:
+def demo(
+    ctx: click.Context, folder: Path, port: int, check: bool, database: str | None, broker: str | None
+) -> None:
     """Run the whole service with sample releases and a mailbox page that catches every mail.
 
     Its data stays in a folder, so a second call goes on where the first ended. Settings in the
@@ -27,9 +31,11 @@ def demo(ctx: click.Context, folder: Path, port: int, check: bool) -> None:
     if check:
         from newsletter.service.check import check_journey  # noqa: PLC0415
 
-        result = check_journey(whole_command)
+        options = [("--database", database), ("--broker", broker)]
+        result = check_journey(whole_command, [each for pair in options if pair[1] for each in pair if each])
         print_json(result.as_json())
         ctx.exit(0 if result.ok else 1)
     from newsletter.service.demo import run_demo  # noqa: PLC0415
 
-    run_demo(folder, port, whole_command, click.echo)
+    more = {"NEWSLETTER_DATABASE_URL": database, "NEWSLETTER_BROKER_URL": broker}
+    run_demo(folder, port, whole_command, click.echo, {name: url for name, url in more.items() if url})

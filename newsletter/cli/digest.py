@@ -241,7 +241,7 @@ def _load(parts: Runtime, public_id: str) -> Issue:
     from newsletter.outbox.steer import find_issue  # noqa: PLC0415
 
     with parts.reading() as session:
-        return find_issue(session, public_id)
+        return find_issue(session, public_id, lock=False)
 
 
 def _progress(parts: Runtime, issue: Issue) -> Progress:
@@ -254,8 +254,9 @@ def _progress(parts: Runtime, issue: Issue) -> Progress:
 def _print_status(parts: Runtime, issue: Issue, as_json: bool) -> None:
     found = _progress(parts, issue)
     counts = {str(state): count for state, count in sorted(found.by_state.items())}
+    waits = _waits(parts, issue)
     if as_json:
-        line: dict[str, Any] = {
+        answer: dict[str, Any] = {
             "id": issue.public_id,
             "title": issue.title,
             "state": issue.state,
@@ -264,11 +265,29 @@ def _print_status(parts: Runtime, issue: Issue, as_json: bool) -> None:
             "deliveries": counts,
             "rate": round(found.rate, 1),
             "eta_seconds": found.eta_seconds,
+            "note": issue.note,
+            "waits": waits,
         }
-        print_json(line)
+        print_json(answer)
         return
     states = ", ".join(f"{count} {state}" for state, count in counts.items()) or "nothing yet"
     click.echo(f"{issue.public_id}  {issue.title}  {issue.state}: {states}")
+    for line in [issue.note, *waits]:
+        if line:
+            click.echo(f"  {line}")
+
+
+def _waits(parts: Runtime, issue: Issue) -> list[str]:
+    """Return what holds up an issue that is being sent."""
+    from newsletter.models import IssueState  # noqa: PLC0415
+    from newsletter.outbox.allowance import read_standing  # noqa: PLC0415
+    from newsletter.outbox.waiting import reasons_to_wait  # noqa: PLC0415
+
+    if issue.state is not IssueState.SENDING:
+        return []
+    with parts.reading() as session:
+        standing = read_standing(session, parts.settings, parts.now())
+    return reasons_to_wait(standing, parts.settings, parts.now())
 
 
 def _watch(parts: Runtime, public_id: str) -> None:

@@ -91,7 +91,7 @@ def list_(limit: int, as_json: bool) -> None:
 @click.argument("public_id", metavar="ID")
 def show(public_id: str) -> None:
     """Print one release as text."""
-    from newsletter.ingest.steer import find_release  # noqa: PLC0415
+    from newsletter.ingest.queries import find_release  # noqa: PLC0415
 
     with open_runtime().reading() as session:
         found = find_release(session, public_id)

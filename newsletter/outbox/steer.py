@@ -19,9 +19,10 @@ from newsletter.models import (
 )
 
 
-def find_issue(session: Session, public_id: str) -> Issue:
-    """Return the issue, locked for a change. Raises NotFound."""
-    issue = session.scalar(select(Issue).where(Issue.public_id == public_id).with_for_update())
+def find_issue(session: Session, public_id: str, *, lock: bool = True) -> Issue:
+    """Return the issue, locked for a change unless it is only looked at. Raises NotFound."""
+    chosen = select(Issue).where(Issue.public_id == public_id)
+    issue = session.scalar(chosen.with_for_update() if lock else chosen)
     if issue is None:
         raise NotFound(f"there is no issue {public_id}")
     return issue

@@ -72,8 +72,10 @@ class Journey:
             self.seconds[name] = round(time.monotonic() - began, 3)
 
 
-def check_journey(command: Command) -> Journey:
+def check_journey(command: Command, options: Sequence[str] = ()) -> Journey:
     """Start the demo in a temporary folder on free ports, live the journey, end the demo.
+
+    `options` go to the demo: another database or queue.
 
     The digest's file is kept, in the system's temporary folder; the demo's data is not.
     """
@@ -82,7 +84,7 @@ def check_journey(command: Command) -> Journey:
     data, port = folder / "data", free_port()
     try:
         log = folder / "log"
-        with _demo_runs(command("demo", "--data", str(data), "--port", str(port)), log) as process:
+        with _demo_runs(command("demo", "--data", str(data), "--port", str(port), *options), log) as process:
             began = time.monotonic()
             _live(journey, command, process, data, f"http://{HOST}:{port}")
             journey.seconds["whole"] = round(time.monotonic() - began, 3)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
+from types import MappingProxyType
 
 from dotenv import dotenv_values
 from sqlalchemy import select
@@ -90,25 +91,30 @@ class Demo:
     password: str | None
 
 
-def run_demo(folder: Path, port: int, command: Command, say: Callable[[str], None]) -> None:
+def run_demo(
+    folder: Path, port: int, command: Command, say: Callable[[str], None], more: Mapping[str, str]
+) -> None:
     """Prepare what is missing in `folder`, run everything until told to stop.
 
-    Raises ServiceError when the port or the folder is taken.
+    `more` are settings beside the demo's own, as variables: another database or queue. Raises
+    ServiceError when the port or the folder is taken.
     """
     configure_logging()
     with only_one(folder, "Stop it with Ctrl-C in its terminal, or give this one --data and another folder."):
         check_port(HOST, port, "Stop it, or choose another one with --port.")
-        demo = prepare_demo(folder, port, free_port())
+        demo = prepare_demo(folder, port, free_port(), more)
         catcher = [sys.executable, "-m", "newsletter.service.catcher", str(folder), str(demo.catcher_port)]
         programs = [Program("mailbox", catcher, demo.environ), *service_programs(demo.environ, command)]
         Supervisor(programs).run(lambda: answers(demo.settings), lambda: say(banner(demo)))
         say("The demo has ended. Its data is kept; the same command goes on with it.")
 
 
-def prepare_demo(folder: Path, port: int, catcher_port: int) -> Demo:
+def prepare_demo(
+    folder: Path, port: int, catcher_port: int, more: Mapping[str, str] = MappingProxyType({})
+) -> Demo:
     """Write the settings, upgrade the database, and add the topics, releases and account it lacks."""
     folder = folder.absolute()
-    values = write_settings(folder, port, catcher_port)
+    values = write_settings(folder, port, catcher_port, more)
     settings = load_settings(values)
     upgrade(settings.database)
     runtime = Runtime(settings)
@@ -123,7 +129,9 @@ def prepare_demo(folder: Path, port: int, catcher_port: int) -> Demo:
     return Demo(folder, settings, plain({**others, **values}), catcher_port, password)
 
 
-def write_settings(folder: Path, port: int, catcher_port: int) -> dict[str, str]:
+def write_settings(
+    folder: Path, port: int, catcher_port: int, more: Mapping[str, str] = MappingProxyType({})
+) -> dict[str, str]:
     """Write the demo's settings file, for its owner alone; return the settings as variables.
 
     The keys stay what they were. The other commands use the file by `--env-file`.
@@ -142,6 +150,7 @@ def write_settings(folder: Path, port: int, catcher_port: int) -> dict[str, str]
         # Somebody who tries it joins after the samples came, and would get none of them.
         variable("welcome_releases"): "3",
         variable("demo"): "yes",
+        **more,
     }
     quoted = (f"{name}='{_escape(value)}'\n" for name, value in values.items())
     fresh = path.with_suffix(".new")

@@ -9,6 +9,8 @@ import sys
 from email import message_from_bytes, policy
 from pathlib import Path
 
+import pytest
+
 from newsletter.service.check import Browser
 
 DEMO = (sys.executable, "-m", "newsletter", "demo")
@@ -19,9 +21,17 @@ def environ(folder, **more):
     return os.environ | {"TMPDIR": str(folder), "NEWSLETTER_RELAY": "smtp://relay.example.org", **more}
 
 
-def test_the_journey_from_the_form_to_the_digest_and_out_again(tmp_path):
+@pytest.mark.parametrize("size", ["embedded", "scaled"])
+def test_the_journey_from_the_form_to_the_digest_and_out_again(tmp_path, request, size):
+    urls = {"--database": "postgresql_url", "--broker": "redis_url"} if size == "scaled" else {}
+    options = [word for name, url in urls.items() for word in (name, request.getfixturevalue(url))]
     done = subprocess.run(
-        [*DEMO, "--check"], env=environ(tmp_path), capture_output=True, text=True, timeout=180, check=False
+        [*DEMO, "--check", *options],
+        env=environ(tmp_path),
+        capture_output=True,
+        text=True,
+        timeout=180,
+        check=False,
     )
 
     assert done.returncode == 0, done.stdout + done.stderr

@@ -111,7 +111,7 @@ def send_issue() -> Response:
     form = SendForm()
     try:
         what, key, shown, *names = parts.tokens.read(Purpose.FORM, form.key.data or "", parts.now())
-    except TokenError:
+    except (TokenError, ValueError):  # the token of a visitor's form says less
         return problem(409, "This page had been open for too long. Load it again and see how things stand.")
     if what != "send":
         abort(400)
