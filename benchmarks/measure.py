@@ -9,6 +9,7 @@ import contextlib
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -18,7 +19,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from servers.processes import LOOPBACK, free_port, running, unprivileged_user
+from servers.processes import LOOPBACK, die_with_parent, free_port, running, unprivileged_user
 
 ROOT = Path(__file__).resolve().parent.parent
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -45,9 +46,11 @@ def run(command: Sequence[str | Path], environ: Mapping[str, str], folder: Path)
     """Run `command` to its end. Raises BenchmarkFailed with its output when it fails."""
     with tempfile.TemporaryFile() as output:
         started = time.perf_counter()
-        process = subprocess.Popen(  # noqa: S603
+        process = subprocess.Popen(  # noqa: S603, PLW1509 (three system calls, no lock)
             [str(word) for word in command],
             cwd=folder, env=dict(environ), stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
+            # A benchmark that is killed leaves no sender behind.
+            preexec_fn=die_with_parent(signal.SIGTERM),
         )  # fmt: skip
         # The rusage of wait4 is that of the process and of every child it has waited for itself.
         _, status, used = os.wait4(process.pid, 0)
