@@ -46,11 +46,11 @@ def run(command: Sequence[str | Path], environ: Mapping[str, str], folder: Path)
     """Run `command` to its end. Raises BenchmarkFailed with its output when it fails."""
     with tempfile.TemporaryFile() as output:
         started = time.perf_counter()
-        process = subprocess.Popen(  # noqa: S603, PLW1509 (three system calls, no lock)
+        process = subprocess.Popen(  # noqa: S603
             [str(word) for word in command],
             cwd=folder, env=dict(environ), stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
             # A benchmark that is killed leaves no sender behind.
-            preexec_fn=die_with_parent(signal.SIGTERM),
+            preexec_fn=die_with_parent(signal.SIGTERM),  # noqa: PLW1509 (three system calls, no lock)
         )  # fmt: skip
         # The rusage of wait4 is that of the process and of every child it has waited for itself.
         _, status, used = os.wait4(process.pid, 0)
