@@ -115,7 +115,6 @@ class Allowance:
         self._limits = Limits.of(self.relay)
         self._domains = dict(settings.domain_limits)
         self._any_domain = self._domains.pop("*", None)
-        self._zone = ZoneInfo(settings.time_zone)
         self._processes = settings.send_workers or os.cpu_count() or 1
         self._blocks: dict[Lane, _Block] = {}
         self._ready: deque[Outgoing] = deque()
@@ -131,17 +130,9 @@ class Allowance:
 
     def room(self, lane: Lane) -> int:
         """Return how many messages of `lane` may be sent before long; ask before claiming. Books nothing."""
-        now = self._parts.now()
-        if not self._is_open(lane, now):
-            return 0
-        with Session(self._parts.engine.execution_options(sqlite_begin="DEFERRED")) as session:
-            standing = _read(session, self._key, now)
+        standing, count = _room(self._parts, lane)
         self._down = standing.down_at is not None
-        ahead_seconds = HOLD_SECONDS[lane]
-        _, turns = book(
-            standing, self._limits, 1_000_000, now, ahead_seconds=ahead_seconds, share=_share(lane)
-        )
-        return turns.count
+        return count
 
     def keep(self, messages: Iterable[Outgoing | None]) -> Iterator[Outgoing | None]:
         """Yield `messages` as their turns come, and None while none may go.
@@ -225,9 +216,6 @@ class Allowance:
         self._latest = now
         return now + self._set_back
 
-    def _is_open(self, lane: Lane, now: datetime) -> bool:
-        return lane is Lane.SINGLE or is_open(self._parts.settings.sending_window, self._zone, now)
-
     def _take_turn(self, lane: Lane) -> float:
         """Take the lane's next turn and return 0.0; or return the seconds until there is one."""
         now = self._now()
@@ -255,7 +243,7 @@ class Allowance:
         What was not used of the block `before` it is given back.
         """
         wall = self._parts.now()
-        if not self._is_open(lane, wall):
+        if not _is_open(self._parts.settings, lane, wall):
             return _Block(Turns(0, math.inf), now, now + timedelta(hours=1))
         if self._limits == Limits():
             with Session(self._parts.engine.execution_options(sqlite_begin="DEFERRED")) as session:
@@ -389,6 +377,28 @@ def relay_key(settings: Settings) -> str:
 def read_standing(session: Session, settings: Settings, now: datetime) -> Standing:
     """Return how it stands with the relay of our From address."""
     return _read(session, relay_key(settings), now)
+
+
+def may_send(parts: Parts, lane: Lane) -> bool:
+    """Return whether a mail of `lane` may be sent now or before long."""
+    return _room(parts, lane)[1] > 0
+
+
+def _room(parts: Parts, lane: Lane) -> tuple[Standing, int]:
+    """Return how it stands with the relay, and how many of `lane` it may get before long."""
+    settings, now = parts.settings, parts.now()
+    with Session(parts.engine.execution_options(sqlite_begin="DEFERRED")) as session:
+        standing = read_standing(session, settings, now)
+    if not _is_open(settings, lane, now):
+        return standing, 0
+    limits = Limits.of(choose_relay(settings, settings.from_address))
+    _, turns = book(standing, limits, 1_000_000, now, ahead_seconds=HOLD_SECONDS[lane], share=_share(lane))
+    return standing, turns.count
+
+
+def _is_open(settings: Settings, lane: Lane, now: datetime) -> bool:
+    zone = ZoneInfo(settings.time_zone)
+    return lane is Lane.SINGLE or is_open(settings.sending_window, zone, now)
 
 
 def _share(lane: Lane) -> float:

@@ -13,8 +13,8 @@ from types import FrameType
 from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
-from newsletter.clock import utcnow
-from newsletter.models import Delivery, DeliveryState, Lane
+from newsletter.models import Delivery, Lane
+from newsletter.outbox.allowance import may_send
 from newsletter.outbox.lease import WAITING, issues_to_send
 from newsletter.outbox.record import finish, recover
 from newsletter.outbox.worker import drain, journal_folder
@@ -78,14 +78,20 @@ def _drain_until_done(runtime: Runtime) -> None:
             with runtime.session() as session:
                 finish(session, runtime.now())
                 session.commit()
-                if not _left(session):
+                if not _left(runtime, session):
                     break
             time.sleep(LOOK_SECONDS)
 
 
-def _left(session: Session) -> bool:
-    """Return whether something is due, or held by a process that may yet give it back."""
-    now = utcnow()
+def _left(runtime: Runtime, session: Session) -> bool:
+    """Return whether something may be sent now, or is held by a process that may yet give it back.
+
+    What the relay's limits or the hours for sending keep back for long is left to whoever runs next.
+    """
+    now = runtime.now()
+    if session.scalar(select(exists().where(Delivery.leased_by.is_not(None)))):
+        return True
     single = exists().where(Delivery.lane == Lane.SINGLE, Delivery.state.in_(WAITING), Delivery.due_at <= now)
-    leased = exists().where(Delivery.state == DeliveryState.LEASED)
-    return bool(session.scalar(select(single | leased))) or bool(issues_to_send(session, now))
+    if session.scalar(select(single)):
+        return may_send(runtime, Lane.SINGLE)
+    return bool(issues_to_send(session, now)) and may_send(runtime, Lane.BULK)

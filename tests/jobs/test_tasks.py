@@ -10,9 +10,10 @@ from house import NOON, Clock, House, make_settings
 
 from newsletter.jobs.tasks import DRAIN, Engine, drain, sweep
 from newsletter.mail.addresses import parse_address
-from newsletter.models import Base, Heartbeat, IssueState, Lane, SignupRequest, ThrottleBucket
+from newsletter.models import Base, Heartbeat, IssueState, Lane, Pace, SignupRequest, ThrottleBucket
 from newsletter.runtime import Runtime
 from newsletter.service.heartbeat import beat
+from newsletter.settings import SendingWindow, Span
 from newsletter.smtp.transport import MemoryTransport
 from newsletter.subscriptions.signup import request_link
 
@@ -146,3 +147,36 @@ def test_a_beat_moves_the_time_and_keeps_the_start(house):
 
     (row,) = house.all(Heartbeat)
     assert (row.started_at, row.seen_at) == (NOON, NOON + timedelta(seconds=10))
+
+
+def test_outside_the_hours_for_sending_a_drain_asks_for_no_other_and_the_sweep_goes_on(
+    house, engine, sent, smtp_sink
+):
+    settings = replace(
+        house.runtime.settings, sending_window=SendingWindow((Span(frozenset({1}), 780, 840),))
+    )
+    house.runtime = replace(house.runtime, settings=settings)
+    engine = replace(engine, runtime=house.runtime)
+    prepared_issue(house)
+
+    drain(engine, "bulk")
+    assert sent.tasks == []
+    assert house.states() == ["queued"]
+
+    house.clock.pass_(hours=1)
+    sweep(engine)
+    assert (Lane.BULK, DRAIN) in sent.tasks
+    drain(engine, "bulk")
+    assert house.states() == ["accepted"]
+
+
+def test_the_pace_of_a_relay_that_is_used_no_more_is_forgotten(house, engine):
+    with house.runtime.session() as session:
+        session.add(Pace(key="relay:old.example.org:25", seen_at=NOON - timedelta(days=8), state={}))
+        session.add(Pace(key="relay:new.example.org:25", seen_at=NOON, state={}))
+        session.commit()
+
+    sweep(engine)
+
+    assert "relay:old.example.org:25" not in {each.key for each in house.all(Pace)}
+    assert "relay:new.example.org:25" in {each.key for each in house.all(Pace)}

@@ -12,7 +12,7 @@ from house import NOON, House
 
 from newsletter.errors import RelayRefused, TransportError
 from newsletter.models import AuditEntry, Delivery, Issue, Lane
-from newsletter.outbox.allowance import Allowance, read_standing
+from newsletter.outbox.allowance import Allowance, may_send, read_standing
 from newsletter.outbox.enqueue import enqueue_single
 from newsletter.outbox.pace import Limits, pace_of
 from newsletter.outbox.steer import find_issue, resume, retry_rejected
@@ -139,6 +139,8 @@ def test_an_hour_that_is_used_up_ends_the_drain_and_the_next_hour_goes_on(either
 
     house.drain()
     assert len(transport.sent) == 19  # one in twenty is kept for single mails
+    assert not may_send(house.runtime, Lane.BULK)
+    assert may_send(house.runtime, Lane.SINGLE)
     assert house.drain() == 0
     assert house.states().count("queued") == 11
     single(house, 1, "link:1")

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from newsletter.models import DeliveryState
-from newsletter.outbox.retry import Backoff, next_step
+from newsletter.outbox.retry import Backoff, asks_to_slow_down, blames_the_sender, next_step
 from newsletter.smtp.outcomes import Fate, Outcome, Step
 from newsletter.smtp.replies import Reply
 
@@ -106,3 +107,63 @@ def test_only_a_mailbox_that_does_not_exist_is_a_hard_bounce(code, attempt, at, 
 
     assert step.state is DeliveryState.REJECTED
     assert step.hard_bounce == (status == "5.1.1" and at is Step.RCPT)
+
+
+def refusal(code: int, text: str, step: Step = Step.RCPT, *, local: bool = False) -> Outcome:
+    return Outcome(Fate.REPLIED, step, Reply(code, (text,), local))
+
+
+@pytest.mark.parametrize(
+    ("code", "text"),
+    [
+        (421, "4.7.28 Our system has detected an unusual rate of mail"),
+        (421, "closing"),
+        (454, "Throttling failure: Maximum sending rate exceeded."),
+        (450, "4.7.1 Error: too much mail from 192.0.2.1"),
+        (451, "4.7.500 Server busy. Please try again later"),
+        (451, "4.3.2 not accepting network messages"),
+        (452, "4.3.1 Insufficient system storage"),
+        (452, "Too many messages in this hour"),
+    ],
+)
+def test_a_relay_that_has_too_much_asks_to_slow_down(code, text):
+    assert asks_to_slow_down(refusal(code, text, Step.CONTENT))
+
+
+@pytest.mark.parametrize(
+    ("code", "text"),
+    [
+        (450, "4.2.0 Greylisted, try again in 5 minutes"),
+        (451, "4.7.1 Greylisting in action, please come back later"),
+        (450, "4.2.1 The user you are trying to contact is receiving mail too quickly"),
+        (452, "4.2.2 mailbox over quota"),
+        (452, "Requested mail action aborted: exceeded storage allocation"),
+        (450, "mailbox busy"),
+        (451, "4.3.0 temporary lookup failure"),
+        (550, "5.7.1 rate limit exceeded"),
+        (250, "2.0.0 ok, rate limit far"),
+    ],
+)
+def test_what_is_about_one_message_says_nothing_about_the_pace(code, text):
+    assert not asks_to_slow_down(refusal(code, text))
+
+
+def test_our_own_replies_and_lost_connections_say_nothing_about_the_pace():
+    assert not asks_to_slow_down(refusal(452, "4.3.1 the disk is full", local=True))
+    assert not asks_to_slow_down(Outcome(Fate.UNSENT, Step.MAIL, reason="421 too many connections"))
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "blamed"),
+    [
+        (550, "5.7.1", True),
+        (554, "", True),
+        (530, "5.7.0", True),
+        (550, "5.1.1", False),
+        (552, "5.2.2", False),
+        (450, "4.7.1", False),
+        (None, None, False),
+    ],
+)
+def test_a_refusal_for_good_that_is_not_about_a_mailbox_blames_the_sender(code, status, blamed):
+    assert blames_the_sender(code, status) is blamed
