@@ -170,7 +170,7 @@ def gone(pid: int) -> bool:
         return True
 
 
-def until(true: Callable[[], object], seconds: float = 60.0) -> None:
+def until(true: Callable[[], object], seconds: float = 180.0) -> None:
     """Wait until `true` is; fail after so many seconds."""
     deadline = time.monotonic() + seconds
     while not true():

@@ -55,9 +55,9 @@ def draining_under_fire(fleet: Fleet, ledger: Ledger, chance: random.Random, ins
             until(lambda children=children: all(map(gone, children)))
         else:
             kill(chance.choice(children))
-    while drain.wait(60):
+    while drain.wait(180):
         drain = fleet.drain()
-    assert fleet.drain().wait(60) == 0
+    assert fleet.drain().wait(180) == 0
 
 
 def check_before_and_after_resending(house: House, ledger: Ledger, issue_id: int, readers: int) -> str:
@@ -80,7 +80,7 @@ def check_before_and_after_resending(house: House, ledger: Ledger, issue_id: int
 
     assert resend(house, issue_id) == len(uncertain)
     with Fleet(environ_of(house), house.runtime.settings.data_dir / "log") as fleet:
-        assert fleet.drain().wait(60) == 0
+        assert fleet.drain().wait(180) == 0
 
     twice = {recipient for recipient, count in ledger.counts.items() if count > 1}
     assert set(ledger.taken) == everybody

@@ -81,7 +81,7 @@ def test_two_drains_at_once_take_each_reader_once(
 
     with Fleet(environ_of(house), tmp_path / "log") as fleet:
         drains = [fleet.drain(), fleet.drain()]
-        ends = [each.wait(60) for each in drains]
+        ends = [each.wait(180) for each in drains]
 
     assert ends == [0, 0]
     assert sorted(ledger.taken) == [address(number) for number in range(1, readers + 1)]
@@ -148,12 +148,12 @@ def test_a_full_disk_under_the_journal_stops_and_goes_on(tmp_path: Path, ledger:
         resource.setrlimit(resource.RLIMIT_FSIZE, (16 * 1024, resource.RLIM_INFINITY))
 
     with Fleet(environ_of(house, NEWSLETTER_SEND_WORKERS="1"), log) as fleet:
-        fleet.start("worker", "--drain", before=little_room).wait(60)
+        fleet.start("worker", "--drain", before=little_room).wait(180)
         sent_before = len(ledger.taken)
         assert 0 < sent_before < readers
         assert "cannot write the journal" in log.read_text()
 
-        assert fleet.drain().wait(60) == 0
+        assert fleet.drain().wait(180) == 0
 
     # What a relay answered is known in the process, though the journal has no room for it.
     assert recipients_in(house, "uncertain") == set()
