@@ -26,8 +26,10 @@ from newsletter.errors import NotFound
 from newsletter.models import UNSETTLED, Delivery, DeliveryState, Issue, IssueState, Subscriber, db
 from newsletter.models.paging import Page, paged
 from newsletter.outbox import steer
+from newsletter.outbox.allowance import read_standing
 from newsletter.outbox.listing import as_csv, list_deliveries
 from newsletter.outbox.progress import progress
+from newsletter.outbox.waiting import reasons_to_wait
 from newsletter.web.admin.blueprint import admin
 from newsletter.web.admin.query import choice_of, page_number
 from newsletter.web.admin.signed_in import actor
@@ -177,7 +179,13 @@ def _progress(session: Session, issue: Issue, now: datetime) -> dict[str, Any]:
         "rate_text": _rate(counted.rate) if moving else "",
         "eta_text": _eta(counted.eta_seconds) if moving else "",
         "moving": moving,
+        "waits": _waits(session, now) if issue.state is IssueState.SENDING else [],
     }
+
+
+def _waits(session: Session, now: datetime) -> list[str]:
+    settings = runtime().settings
+    return reasons_to_wait(read_standing(session, settings, now), settings, now)
 
 
 def _rate(rate: float) -> str:
