@@ -64,11 +64,12 @@ class Furnished:
 
     def get(self, client: FlaskClient, path: str) -> TestResponse:
         """Return the answer to a GET as it comes through a proxy that ends TLS."""
-        return client.get(path, base_url=PUBLIC_URL)
+        # Buffered, for a streamed answer that nobody reads to its end keeps its request's `g` alive.
+        return client.get(path, base_url=PUBLIC_URL, buffered=True)
 
     def post(self, client: FlaskClient, path: str, data: dict[str, str] | None = None) -> TestResponse:
         """Return the answer to a form sent from a page of ours."""
-        return client.post(path, base_url=PUBLIC_URL, headers=HEADERS, data=data or {})
+        return client.post(path, base_url=PUBLIC_URL, headers=HEADERS, data=data or {}, buffered=True)
 
     def csrf_token(self, client: FlaskClient) -> str:
         """Return the token that forms carry for this browser."""

@@ -62,7 +62,8 @@ def test_no_get_writes(furnished):
         for rule in furnished.rules("GET"):
             for method in ("GET", "HEAD", "OPTIONS"):
                 with statements(engine) as sent:
-                    client.open(furnished.path(rule), method=method, base_url="https://news.example.org")
+                    path = furnished.path(rule)
+                    client.open(path, method=method, base_url="https://news.example.org", buffered=True)
                 assert [each for each in sent if WRITE.match(each)] == [], rule.endpoint
                 asked += len(sent)
                 assert "BEGIN IMMEDIATE" not in sent, f"{method} {rule} takes the write lock"
