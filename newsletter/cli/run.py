@@ -7,6 +7,7 @@ import os
 import click
 
 from newsletter.cli.context import invocation, whole_command
+from newsletter.errors import ServiceError
 
 APPLICATION = "newsletter.cli.wsgi:make_application()"
 
@@ -45,7 +46,8 @@ def worker(lane: str | None, drain: bool) -> None:
     if drain:
         from newsletter.service.draining import drain_everything  # noqa: PLC0415
 
-        drain_everything(call.settings)
+        if not drain_everything(call.settings):
+            raise ServiceError("A process failed; what it held is queued again or shown as uncertain.")
     elif lane is None:
         from newsletter.service.whole import run_workers  # noqa: PLC0415
 
