@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -84,6 +85,12 @@ def _wake_later(settings: Settings) -> Callable[[str], None]:
         Waker(settings)(lane)
 
     return wake
+
+
+def program() -> str:
+    """Return how this program was called, settings file included: for commands that people copy."""
+    file = invocation().env_file
+    return "newsletter" if file in {None, Path()} else f"newsletter --env-file {shlex.quote(str(file))}"
 
 
 def print_json(value: Any) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from newsletter.cli.context import open_runtime, print_json
+from newsletter.cli.context import open_runtime, print_json, program
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -108,7 +108,7 @@ def send(
         print_json({"id": public_id, "readers": readers})
     else:
         click.echo(f"{public_id}  is being sent to {_readers(readers)}; watch it with:")
-        click.echo(f"  newsletter digest status {public_id} --watch")
+        click.echo(f"  {program()} digest status {public_id} --watch")
 
 
 @digest.command()
