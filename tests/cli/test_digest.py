@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from sqlalchemy.orm import Session
 
 from newsletter.cli import main
+from newsletter.models import Issue, IssueState, open_engine
 from newsletter.service.database import upgrade
 
 
@@ -47,6 +50,30 @@ def test_a_dry_run_is_a_sentence_and_json_only_when_asked_for(env_file: Path) ->
     )
     asked = _run(env_file, "send", "--dry-run", "--json", "--frequency", "daily")
     assert json.loads(asked.output) == {"readers": 0, "frequencies": ["daily"]}
+
+
+def test_the_status_of_an_issue_says_why_it_was_paused(env_file: Path, tmp_path: Path) -> None:
+    engine = open_engine(f"sqlite:///{tmp_path / 'newsletter.sqlite3'}")
+    with Session(engine) as session:
+        session.add(
+            Issue(
+                public_id="abc",
+                title="Letter",
+                frequencies=["daily"],
+                state=IssueState.PAUSED,
+                to_sequence=0,
+                note="Paused by itself: the relay is down.",
+                created_at=datetime(2026, 3, 10, tzinfo=UTC),
+            )
+        )
+        session.commit()
+    engine.dispose()
+
+    told = _run(env_file, "status", "abc")
+    asked = json.loads(_run(env_file, "status", "abc", "--json").output)
+
+    assert told.output == "abc  Letter  paused: nothing yet\n  Paused by itself: the relay is down.\n"
+    assert (asked["note"], asked["waits"]) == ("Paused by itself: the relay is down.", [])
 
 
 def test_a_settings_file_that_is_no_text_is_a_message(tmp_path: Path) -> None:

@@ -1,12 +1,16 @@
 from __future__ import annotations
 
 import threading
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import select
 
 from newsletter.digest.issues import Preparer
-from newsletter.models import AuditEntry, Delivery, DeliveryState, Frequency, Issue, IssueState, spend
+from newsletter.models import AuditEntry, Delivery, DeliveryState, Frequency, Issue, IssueState, Pace, spend
+from newsletter.outbox.allowance import relay_key
+from newsletter.outbox.pace import Standing, fail, to_state
+from newsletter.outbox.trouble import pause_if_down
 from newsletter.web.admin.preview import TESTS
 
 SEND = "/admin/preview?send=daily"
@@ -287,6 +291,26 @@ def test_an_issue_is_paused_resumed_and_cancelled(house, list_of_two, editor):
     actions = house.all(select(AuditEntry.action).where(AuditEntry.action.startswith("issue.")))
     assert actions == ["issue.open", "issue.pause", "issue.resume", "issue.cancel"]
     assert "readers get a mail now" in editor.get(SEND).text
+
+
+def test_what_holds_up_an_issue_and_why_it_was_paused_is_on_its_page(house, list_of_two, editor):
+    page = _send(house, editor)
+    _prepare(house)
+    with house.make_session() as session:
+        now = house.clock()
+        relay = relay_key(house.settings)
+        standing, _ = fail(Standing(now), now)
+        session.add(Pace(key=relay, seen_at=now, state=to_state(standing)))
+        session.commit()
+    assert "The relay could not be used since 12:00" in editor.get(page).text
+
+    with house.make_session() as session:
+        issue = session.scalars(select(Issue)).one()
+        pause_if_down(session, [issue.id], "relay:25", timedelta(minutes=15), "no <route>", house.clock())
+        session.commit()
+    shown = editor.get(page).text
+    assert "the relay relay:25 could not be used for 15 minutes: no &lt;route&gt;." in shown
+    assert "since 12:00" not in shown
 
 
 def test_a_step_that_no_longer_fits_is_a_conflict(house, list_of_two, editor):
