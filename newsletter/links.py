@@ -39,10 +39,6 @@ class Links:
         """All releases, the newest first."""
         return f"{self.public_url}/releases"
 
-    def releases(self) -> str:
-        """The archive."""
-        return f"{self.public_url}/releases"
-
     def feed(self, slug: str = "") -> str:
         """The archive, or one topic of it, as an Atom feed."""
         return f"{self.public_url}/releases.atom" + (f"?topic={slug}" if slug else "")

@@ -28,12 +28,10 @@ from newsletter.models import (
     Subscription,
     Topic,
 )
-from newsletter.outbox.edition import read_key, release_ids, write_key
+from newsletter.outbox.edition import BY_LETTER, read_key, release_ids, write_key
 
 # Compositions kept for readers to come; a list where each differs does not need them.
 MOST_KEPT = 100_000
-
-_BY_LETTER = {frequency[0]: frequency for frequency in Frequency}
 
 
 @dataclass(frozen=True)
@@ -196,8 +194,8 @@ def _interest() -> ColumnElement[str]:
 
 def _read_interests(text: str) -> Iterable[Interest]:
     for part in text.split(";"):
-        at = next(index for index, letter in enumerate(part) if letter in _BY_LETTER)
-        yield Interest(int(part[:at]), _BY_LETTER[part[at]], int(part[at + 1 :]))
+        at = next(index for index, letter in enumerate(part) if letter in BY_LETTER)
+        yield Interest(int(part[:at]), BY_LETTER[part[at]], int(part[at + 1 :]))
 
 
 def interests_of_reader(session: Session, audience: Audience, subscriber_id: int) -> list[Interest]:

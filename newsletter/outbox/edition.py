@@ -46,12 +46,13 @@ def read_key(key: str) -> Selection:
     for part in key.split(";"):
         head, _, ids = part.partition(":")
         sections.append(
-            Section(int(head[:-1]), _FREQUENCIES[head[-1]], tuple(int(each) for each in ids.split(",")))
+            Section(int(head[:-1]), BY_LETTER[head[-1]], tuple(int(each) for each in ids.split(",")))
         )
     return tuple(sections)
 
 
-_FREQUENCIES = {frequency[0]: frequency for frequency in Frequency}
+# Frequencies by the letter that stands for them in a key.
+BY_LETTER = {frequency[0]: frequency for frequency in Frequency}
 
 
 def release_ids(selection: Selection) -> list[int]:

@@ -63,7 +63,7 @@ def feed() -> Response:
     body = atom_feed(
         found.items,
         title=f"{name}: {topic.name}" if topic else name,
-        page=parts.links.topic(slug) if topic else parts.links.releases(),
+        page=parts.links.topic(slug) if topic else parts.links.archive(),
         feed=parts.links.feed(slug),
         links=parts.links,
     )
