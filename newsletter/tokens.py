@@ -29,6 +29,9 @@ class Purpose(enum.StrEnum):
     UNDO = "undo"
     VIEW = "view"
     FORM = "form"
+    CHANGE_ADDRESS = "change-address"
+    DISOWN = "disown"
+    CHALLENGE = "challenge"
 
 
 class Tokens:
@@ -40,6 +43,8 @@ class Tokens:
             Purpose.CONFIRM: timedelta(days=confirm_days),
             Purpose.UNDO: timedelta(days=1),
             Purpose.FORM: timedelta(days=1),
+            Purpose.CHANGE_ADDRESS: timedelta(days=confirm_days),
+            Purpose.CHALLENGE: timedelta(hours=1),
         }
         # Keys are derived once for each purpose: three tokens are made for every digest.
         self._signers = {

@@ -157,6 +157,15 @@ def upgrade() -> None:
         batch_op.create_index("ix_signup_request_resolved_at_id", ["resolved_at", "id"], unique=False)
 
     op.create_table(
+        "spent_challenge",
+        sa.Column("digest", sa.String(length=64), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("digest", name=op.f("pk_spent_challenge")),
+    )
+    with op.batch_alter_table("spent_challenge", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_spent_challenge_expires_at"), ["expires_at"], unique=False)
+
+    op.create_table(
         "subscriber",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("public_id", sa.String(length=16), nullable=False),
@@ -164,6 +173,8 @@ def upgrade() -> None:
         sa.Column("email_key", sa.String(length=320), nullable=True),
         sa.Column("language", sa.String(length=16), nullable=False),
         sa.Column("time_zone", sa.String(length=64), nullable=False),
+        sa.Column("preferred_hour", sa.Integer(), nullable=True),
+        sa.Column("snoozed_until", sa.DateTime(timezone=True), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("confirmed_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("erased_at", sa.DateTime(timezone=True), nullable=True),
@@ -220,6 +231,23 @@ def upgrade() -> None:
         sa.UniqueConstraint("slug", name=op.f("uq_topic_slug")),
     )
     op.create_table(
+        "address_change",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("subscriber_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("email", sa.String(length=320), nullable=True),
+        sa.Column("email_key", sa.String(length=320), nullable=True),
+        sa.Column("ip_address", sa.String(length=45), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("settled_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["subscriber_id"], ["subscriber.id"], name=op.f("fk_address_change_subscriber_id_subscriber")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_address_change")),
+    )
+    with op.batch_alter_table("address_change", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_address_change_subscriber_id"), ["subscriber_id"], unique=False)
+
+    op.create_table(
         "consent_entry",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("subscriber_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -232,6 +260,12 @@ def upgrade() -> None:
                 "changed",
                 "left",
                 "returned",
+                "disowned",
+                "expired",
+                "moved",
+                "snoozed",
+                "resumed",
+                "reasoned",
                 "erased",
                 name="consent_act",
                 native_enum=False,
@@ -358,6 +392,8 @@ def upgrade() -> None:
                 "suppressed",
                 "erased",
                 "removed",
+                "disowned",
+                "moved",
                 name="ended_reason",
                 native_enum=False,
                 create_constraint=True,
@@ -555,6 +591,10 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_consent_entry_subscriber_id"))
 
     op.drop_table("consent_entry")
+    with op.batch_alter_table("address_change", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_address_change_subscriber_id"))
+
+    op.drop_table("address_change")
     op.drop_table("topic")
     with op.batch_alter_table("throttle_bucket", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_throttle_bucket_updated_at"))
@@ -562,6 +602,10 @@ def downgrade() -> None:
     op.drop_table("throttle_bucket")
     op.drop_table("suppression")
     op.drop_table("subscriber")
+    with op.batch_alter_table("spent_challenge", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_spent_challenge_expires_at"))
+
+    op.drop_table("spent_challenge")
     with op.batch_alter_table("signup_request", schema=None) as batch_op:
         batch_op.drop_index("ix_signup_request_resolved_at_id")
 

@@ -17,7 +17,7 @@ from newsletter.models.bounce import Suppression, SuppressionReason
 from newsletter.models.consent import ConsentAct, ConsentEntry
 from newsletter.models.delivery import NOT_SENT, UNSETTLED, Delivery, DeliveryState, Lane, is_single
 from newsletter.models.issue import Fragment, Issue, IssueRelease, IssueState, Rendition
-from newsletter.models.operation import Heartbeat, Pace, ThrottleBucket, spend
+from newsletter.models.operation import Heartbeat, Pace, SpentChallenge, ThrottleBucket, spend
 from newsletter.models.release import (
     Release,
     ReleaseState,
@@ -26,13 +26,14 @@ from newsletter.models.release import (
     current_sequence,
     take_sequences,
 )
-from newsletter.models.subscriber import SignupRequest, Subscriber
+from newsletter.models.subscriber import AddressChange, SignupRequest, Subscriber
 from newsletter.models.subscription import EndedReason, Frequency, Subscription, SubscriptionState
 from newsletter.models.topic import RuleField, RuleMatch, Topic, TopicRule
 
 __all__ = [
     "NOT_SENT",
     "UNSETTLED",
+    "AddressChange",
     "AdminUser",
     "AuditEntry",
     "Base",
@@ -57,6 +58,7 @@ __all__ = [
     "RuleMatch",
     "SequenceCounter",
     "SignupRequest",
+    "SpentChallenge",
     "Subscriber",
     "Subscription",
     "SubscriptionState",

@@ -13,13 +13,23 @@ from newsletter.models.base import Base, BigId, UTCDateTime, choice
 
 
 class ConsentAct(enum.StrEnum):
-    """What a person did."""
+    """What a person did, or what became of what they asked for.
+
+    DISOWNED: whoever reads the mail did not ask for it. EXPIRED: nobody confirmed in time.
+    MOVED: to another address. REASONED: said why they left, afterwards.
+    """
 
     ASKED = "asked"
     CONFIRMED = "confirmed"
     CHANGED = "changed"
     LEFT = "left"
     RETURNED = "returned"
+    DISOWNED = "disowned"
+    EXPIRED = "expired"
+    MOVED = "moved"
+    SNOOZED = "snoozed"
+    RESUMED = "resumed"
+    REASONED = "reasoned"
     ERASED = "erased"
 
 

@@ -33,6 +33,15 @@ class ThrottleBucket(Base):
     updated_at: Mapped[datetime] = mapped_column(UTCDateTime, index=True)
 
 
+class SpentChallenge(Base):
+    """A proof of work that was handed in: it counts once. Kept until it would be too old anyway."""
+
+    __tablename__ = "spent_challenge"
+
+    digest: Mapped[str] = mapped_column(String(64), primary_key=True)
+    expires_at: Mapped[datetime] = mapped_column(UTCDateTime, index=True)
+
+
 class Pace(Base):
     """What a relay, or a recipient's domain, was sent lately; `outbox/pace.py` decides what it means."""
 

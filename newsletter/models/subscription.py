@@ -39,6 +39,8 @@ class EndedReason(enum.StrEnum):
     SUPPRESSED = "suppressed"
     ERASED = "erased"
     REMOVED = "removed"
+    DISOWNED = "disowned"
+    MOVED = "moved"
 
 
 class Subscription(Base):
