@@ -43,6 +43,36 @@ def enqueue_single(
     return session.scalar(fresh.returning(Delivery.id)) is not None
 
 
+def enqueue_notice(
+    session: Session,
+    *,
+    recipient: str,
+    template: str,
+    context: Mapping[str, Any],
+    purpose_key: str,
+    language: str,
+    now: datetime,
+) -> bool:
+    """Enqueue one mail to an address that need not be a subscriber's, such as the owner's.
+
+    Return False when this address has a delivery of that `purpose_key` already. `context` holds
+    what the template needs but its links, as with `enqueue_single`. Commits nothing.
+    """
+    fresh = insert_new(session, Delivery).values(
+        lane=Lane.SINGLE,
+        recipient=recipient,
+        template=template,
+        context=dict(context),
+        purpose_key=purpose_key,
+        language=language,
+        state=DeliveryState.QUEUED,
+        due_at=now,
+        attempt=0,
+        created_at=now,
+    )
+    return session.scalar(fresh.returning(Delivery.id)) is not None
+
+
 def enqueue_test(
     session: Session, issue: Issue, rendition_id: int, recipient: str, purpose_key: str, now: datetime
 ) -> None:
