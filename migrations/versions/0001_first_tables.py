@@ -149,12 +149,17 @@ def upgrade() -> None:
         sa.Column("wording_version", sa.String(length=32), nullable=False),
         sa.Column("wording_hash", sa.String(length=64), nullable=False),
         sa.Column("ip_address", sa.String(length=45), nullable=True),
+        sa.Column("trust", sa.Integer(), nullable=False),
+        sa.Column("nth", sa.Integer(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("held_until", sa.DateTime(timezone=True), nullable=True),
         sa.Column("resolved_at", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_signup_request")),
     )
     with op.batch_alter_table("signup_request", schema=None) as batch_op:
-        batch_op.create_index("ix_signup_request_resolved_at_id", ["resolved_at", "id"], unique=False)
+        batch_op.create_index(
+            "ix_signup_request_resolved_at_held_until_id", ["resolved_at", "held_until", "id"], unique=False
+        )
 
     op.create_table(
         "spent_challenge",
@@ -607,7 +612,7 @@ def downgrade() -> None:
 
     op.drop_table("spent_challenge")
     with op.batch_alter_table("signup_request", schema=None) as batch_op:
-        batch_op.drop_index("ix_signup_request_resolved_at_id")
+        batch_op.drop_index("ix_signup_request_resolved_at_held_until_id")
 
     op.drop_table("signup_request")
     op.drop_table("sequence_counter")

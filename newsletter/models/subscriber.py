@@ -34,11 +34,15 @@ class Subscriber(Base):
 class SignupRequest(Base):
     """What one POST of the sign-up form asked for: the only thing that POST writes.
 
-    A job resolves it, so the answer is equal and equally quick for every address.
+    A job resolves it, so the answer is equal and equally quick for every address. What the
+    defences hold back (subscriptions/brake.py) is looked at again from `held_until` on: requests
+    of more `trust` first, then those whose network had sent fewer before them (`nth`).
     """
 
     __tablename__ = "signup_request"
-    __table_args__ = (Index("ix_signup_request_resolved_at_id", "resolved_at", "id"),)
+    __table_args__ = (
+        Index("ix_signup_request_resolved_at_held_until_id", "resolved_at", "held_until", "id"),
+    )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     kind: Mapped[str] = mapped_column(String(16), default="signup")
@@ -48,7 +52,10 @@ class SignupRequest(Base):
     wording_version: Mapped[str] = mapped_column(String(32), default="")
     wording_hash: Mapped[str] = mapped_column(String(64), default="")
     ip_address: Mapped[str | None] = mapped_column(String(45))
+    trust: Mapped[int] = mapped_column(default=0)
+    nth: Mapped[int] = mapped_column(default=0)
     created_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    held_until: Mapped[datetime | None] = mapped_column(UTCDateTime)
     resolved_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
 
 
