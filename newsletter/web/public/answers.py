@@ -62,17 +62,23 @@ def refuse_too_many() -> Response | None:
     if not wait_seconds:
         return None
     db.session.rollback()
-    minutes = math.ceil(wait_seconds / 60)
-    answer = problem(
-        429,
-        ngettext(
-            "Many forms came from your network in a short time. Please try again in a minute.",
-            "Many forms came from your network in a short time. Please try again in %(num)d minutes.",
-            minutes,
-        ),
-    )
+    return too_many(wait_seconds)
+
+
+def too_many(wait_seconds: float) -> Response:
+    """Ask a visitor to come again later."""
+    answer = problem(429, in_a_while(wait_seconds))
     answer.headers["Retry-After"] = str(math.ceil(wait_seconds))
     return answer
+
+
+def in_a_while(wait_seconds: float) -> str:
+    """Return the sentence that says when the next form will be taken."""
+    return ngettext(
+        "Many forms came from your network in a short time. Please try again in a minute.",
+        "Many forms came from your network in a short time. Please try again in %(num)d minutes.",
+        math.ceil(wait_seconds / 60),
+    )
 
 
 def stop_writing() -> None:

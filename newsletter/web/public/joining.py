@@ -14,10 +14,10 @@ from newsletter.subscriptions.signup import request_link, request_renewal
 from newsletter.web.extensions import runtime
 from newsletter.web.forms import LinkForm, SignupForm
 from newsletter.web.public.answers import (
-    address_to_keep,
     link_problem,
     refuse_too_many,
     stop_writing,
+    too_many,
 )
 from newsletter.web.public.blueprint import public
 from newsletter.web.public.intake import Outcome, take_signup
