@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from house import House
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from newsletter.models import spend
+from newsletter.models import spend, spend_all
 from newsletter.throttle import Bucket, Limit, take
 
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
@@ -60,3 +61,34 @@ def test_a_limit_in_the_database_outlives_the_process(either_house: House):
             return wait
 
     assert [ask(), ask(), ask()] == [0.0, 0.0, 30.0]
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25)
+@given(
+    gaps=st.lists(st.integers(min_value=-40, max_value=60), min_size=1, max_size=25),
+    floor=st.sampled_from([0.0, 1.0, 2.5]),
+)
+def test_the_database_counts_as_the_pure_function_does(either_house: House, gaps: list[int], floor: float):
+    key, now, bucket = f"compare:{gaps}{floor}"[:160], NOON, None
+    with either_house.runtime.session() as session:
+        for gap in gaps:
+            now += timedelta(seconds=gap)
+            expected_bucket, expected = take(bucket, FIVE_A_MINUTE, now, floor)
+            found = spend(session, key, FIVE_A_MINUTE, now, floor)
+            # A refusal writes nothing, and so does not move the time from which the bucket fills.
+            bucket = expected_bucket if not expected else bucket
+
+            assert found == pytest.approx(expected, abs=0.01)
+        session.rollback()
+
+
+def test_a_refused_bucket_among_several_is_told_apart(either_house: House):
+    limits = {"a": Limit(3, 60), "b": Limit(1, 60)}
+
+    with either_house.runtime.session() as session:
+        first = spend_all(session, limits, NOON)
+        second = spend_all(session, limits, NOON + timedelta(seconds=6))
+
+    assert (first.wait_seconds, dict(first.left)) == (0.0, {"a": 2.0, "b": 0.0})
+    assert second.wait_seconds == pytest.approx(54)
+    assert list(second.left) == ["a"]

@@ -17,7 +17,15 @@ from newsletter.models.bounce import Suppression, SuppressionReason
 from newsletter.models.consent import ConsentAct, ConsentEntry
 from newsletter.models.delivery import NOT_SENT, UNSETTLED, Delivery, DeliveryState, Lane, is_single
 from newsletter.models.issue import Fragment, Issue, IssueRelease, IssueState, Rendition
-from newsletter.models.operation import Heartbeat, Pace, SpentChallenge, ThrottleBucket, spend
+from newsletter.models.operation import (
+    Heartbeat,
+    Pace,
+    Spent,
+    SpentChallenge,
+    ThrottleBucket,
+    spend,
+    spend_all,
+)
 from newsletter.models.release import (
     Release,
     ReleaseState,
@@ -58,6 +66,7 @@ __all__ = [
     "RuleMatch",
     "SequenceCounter",
     "SignupRequest",
+    "Spent",
     "SpentChallenge",
     "Subscriber",
     "Subscription",
@@ -76,6 +85,7 @@ __all__ = [
     "open_engine",
     "rows_as_table",
     "spend",
+    "spend_all",
     "take_sequences",
     "tune",
 ]

@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import JSON, String, select
+from sqlalchemy import JSON, String, TextClause, bindparam, select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from newsletter.models.base import Base, UTCDateTime, insert_new
+from newsletter.models.base import Base, UTCDateTime
 from newsletter.throttle import Bucket, Limit, take
+
+# SQLite reckons with days, to some ten microseconds: who waited as told is let in.
+_ROUNDING = 1e-4
+
+
+@dataclass(frozen=True)
+class Spent:
+    """The seconds to wait (0.0: every bucket gave one), and what is left in those that gave, by key."""
+
+    wait_seconds: float
+    left: Mapping[str, float]
 
 
 class Heartbeat(Base):
@@ -52,15 +66,56 @@ class Pace(Base):
     state: Mapped[dict[str, Any]] = mapped_column(JSON)
 
 
-def spend(session: Session, key: str, limit: Limit, now: datetime) -> float:
+def spend(session: Session, key: str, limit: Limit, now: datetime, floor: float = 0.0) -> float:
     """Take one from the bucket `key`; return 0.0, or the seconds to wait when it is empty.
 
     Counters live in the database so that every process counts the same, and a restart
-    forgets nothing. Commits nothing.
+    forgets nothing. What is below `floor` is kept for others. Commits nothing.
     """
-    fresh = insert_new(session, ThrottleBucket).values(key=key, level=limit.burst, updated_at=now)
-    session.execute(fresh)  # two who come first at the same moment then share one row
-    row = session.scalars(select(ThrottleBucket).where(ThrottleBucket.key == key).with_for_update()).one()
-    after, wait_seconds = take(Bucket(row.level, row.updated_at), limit, now)
-    row.level, row.updated_at = after.level, after.updated_at
-    return wait_seconds
+    return spend_all(session, {key: limit}, now, floor).wait_seconds
+
+
+def spend_all(session: Session, limits: Mapping[str, Limit], now: datetime, floor: float = 0.0) -> Spent:
+    """Take one from each bucket of `limits`, by key. Commits nothing.
+
+    The caller rolls back after a refusal, so that what the others gave is given back. One statement
+    unless something is refused: a visitor waits for it, and others wait for its lock. It says in
+    SQL what `take` says, and a test compares the two.
+    """
+    given: dict[str, Any] = {"now": now, "needed": 1.0 + floor - _ROUNDING}
+    for at, (key, limit) in enumerate(limits.items()):
+        given |= {f"key{at}": key, f"left{at}": limit.burst - 1.0, f"rate{at}": limit.rate}
+    statement = _taking(session.get_bind().dialect.name, len(limits))
+    left = {key: level for key, level in session.execute(statement, given)}
+    if len(left) == len(limits):
+        return Spent(0.0, left)
+    rows = session.scalars(select(ThrottleBucket).where(ThrottleBucket.key.in_(limits)))
+    waits = [
+        take(Bucket(row.level, row.updated_at), limits[row.key], now, floor)[1]
+        for row in rows.all()
+        if row.key not in left
+    ]
+    # A bucket that was filled between the two statements is no reason to be let in without counting.
+    return Spent(max([_ROUNDING, *waits]), left)
+
+
+@lru_cache
+def _taking(dialect: str, count: int) -> TextClause:
+    """Return the statement that takes one from each of `count` buckets and returns those that had one."""
+    if dialect == "sqlite":
+        least, most = "min", "max"
+        passed = "(julianday(:now) - julianday(bucket.updated_at)) * 86400.0"
+    else:
+        least, most = "least", "greatest"
+        passed = (
+            "CAST(EXTRACT(EPOCH FROM (CAST(:now AS timestamptz) - bucket.updated_at)) AS double precision)"
+        )
+    rows = ", ".join(f"(:key{at}, :left{at}, :now)" for at in range(count))
+    rates = " ".join(f"WHEN :key{at} THEN :rate{at}" for at in range(count))
+    burst = "(excluded.level + 1.0)"  # what a new bucket would have, before its first is taken
+    level = f"{least}({burst}, bucket.level + {most}(0.0, {passed}) * CASE excluded.key {rates} END)"
+    return text(
+        f"INSERT INTO throttle_bucket AS bucket (key, level, updated_at) VALUES {rows} "  # noqa: S608
+        f"ON CONFLICT (key) DO UPDATE SET level = {level} - 1.0, updated_at = :now "
+        f"WHERE {level} >= :needed RETURNING key, level"
+    ).bindparams(bindparam("now", type_=UTCDateTime))

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import ipaddress
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from newsletter.models import spend
+from newsletter.models import spend_all
 from newsletter.throttle import Limit
 from newsletter.tokens import Tokens
 
 # A family or a small office gets through; a script does not get far.
 VISITOR = Limit(burst=10, period_seconds=600)
 NETWORK = Limit(burst=60, period_seconds=600)
+SITE = Limit(burst=300, period_seconds=600)
 
 
 def network_of(ip_address: str) -> tuple[str, str] | None:
@@ -30,15 +32,35 @@ def network_of(ip_address: str) -> tuple[str, str] | None:
     return str(plain), str(ipaddress.ip_network((int(plain), bits), strict=False))
 
 
-def visitor_wait(session: Session, tokens: Tokens, ip_address: str, now: datetime) -> float:
-    """Count one form of this visitor; return 0.0, or the seconds to wait when it was one too many.
+@dataclass(frozen=True)
+class Visit:
+    """The seconds to wait (0.0: let in), and how many forms the visitor's network had sent shortly before."""
+
+    wait_seconds: float
+    nth: int = 0
+
+
+def count_visit(session: Session, tokens: Tokens, ip_address: str, now: datetime) -> Visit:
+    """Count one form of this visitor, of their network, and of the wider one around an IPv6 network.
 
     The counters are kept under keyed hashes, so they hold no addresses. After a refusal the
     caller rolls back, so that what one limit took before the other refused is given back.
     """
     known = network_of(ip_address)
     if known is None:
-        return 0.0
+        return Visit(0.0)
     visitor, network = (tokens.keyed_hash("throttle", part)[:32] for part in known)
-    wait_seconds = spend(session, f"visitor:{visitor}", VISITOR, now)
-    return wait_seconds or spend(session, f"network:{network}", NETWORK, now)
+    limits = {f"visitor:{visitor}": VISITOR, f"network:{network}": NETWORK}
+    if ":" in known[0]:
+        # Whoever has one /64 has sixty-five thousand of them: what is given out is a /48 or a /56.
+        site = str(ipaddress.ip_network((known[0], 48), strict=False))
+        limits[f"site:{tokens.keyed_hash('throttle', site)[:32]}"] = SITE
+    spent = spend_all(session, limits, now)
+    if spent.wait_seconds:
+        return Visit(spent.wait_seconds)
+    return Visit(0.0, round(NETWORK.burst - 1 - spent.left[f"network:{network}"]))
+
+
+def visitor_wait(session: Session, tokens: Tokens, ip_address: str, now: datetime) -> float:
+    """Count one form of this visitor as `count_visit` does; return the seconds to wait, or 0.0."""
+    return count_visit(session, tokens, ip_address, now).wait_seconds
