@@ -76,6 +76,7 @@ def upgrade() -> None:
         sa.Column("note", sa.Text(), nullable=False),
         sa.Column("request_key", sa.String(length=40), nullable=True),
         sa.Column("is_test", sa.Boolean(), nullable=False),
+        sa.Column("own_hour", sa.Boolean(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("started_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
@@ -180,13 +181,34 @@ def upgrade() -> None:
         sa.Column("time_zone", sa.String(length=64), nullable=False),
         sa.Column("preferred_hour", sa.Integer(), nullable=True),
         sa.Column("snoozed_until", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("address_since", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("moved_to", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("confirmed_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("erased_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["moved_to"], ["subscriber.id"], name=op.f("fk_subscriber_moved_to_subscriber")
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_subscriber")),
         sa.UniqueConstraint("email_key", name=op.f("uq_subscriber_email_key")),
         sa.UniqueConstraint("public_id", name=op.f("uq_subscriber_public_id")),
     )
+    with op.batch_alter_table("subscriber", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_subscriber_moved_to",
+            ["moved_to"],
+            unique=False,
+            sqlite_where=sa.text("moved_to IS NOT NULL"),
+            postgresql_where=sa.text("moved_to IS NOT NULL"),
+        )
+        batch_op.create_index(
+            "ix_subscriber_snoozed_until",
+            ["snoozed_until"],
+            unique=False,
+            sqlite_where=sa.text("snoozed_until IS NOT NULL"),
+            postgresql_where=sa.text("snoozed_until IS NOT NULL"),
+        )
+
     op.create_table(
         "suppression",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -242,6 +264,7 @@ def upgrade() -> None:
         sa.Column("email", sa.String(length=320), nullable=True),
         sa.Column("email_key", sa.String(length=320), nullable=True),
         sa.Column("ip_address", sa.String(length=45), nullable=True),
+        sa.Column("is_undo", sa.Boolean(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("settled_at", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(
@@ -284,6 +307,7 @@ def upgrade() -> None:
         sa.Column("wording_hash", sa.String(length=64), nullable=False),
         sa.Column("ip_address", sa.String(length=45), nullable=True),
         sa.Column("detail", sa.JSON(), nullable=False),
+        sa.Column("digest", sa.String(length=64), nullable=False),
         sa.ForeignKeyConstraint(
             ["subscriber_id"], ["subscriber.id"], name=op.f("fk_consent_entry_subscriber_id_subscriber")
         ),
@@ -606,6 +630,18 @@ def downgrade() -> None:
 
     op.drop_table("throttle_bucket")
     op.drop_table("suppression")
+    with op.batch_alter_table("subscriber", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_subscriber_snoozed_until",
+            sqlite_where=sa.text("snoozed_until IS NOT NULL"),
+            postgresql_where=sa.text("snoozed_until IS NOT NULL"),
+        )
+        batch_op.drop_index(
+            "ix_subscriber_moved_to",
+            sqlite_where=sa.text("moved_to IS NOT NULL"),
+            postgresql_where=sa.text("moved_to IS NOT NULL"),
+        )
+
     op.drop_table("subscriber")
     with op.batch_alter_table("spent_challenge", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_spent_challenge_expires_at"))

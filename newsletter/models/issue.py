@@ -49,6 +49,8 @@ class Issue(Base):
     request_key: Mapped[str | None] = mapped_column(String(40), unique=True)
     # Made to show a digest to one address; serves nobody and is left out of the list of issues.
     is_test: Mapped[bool] = mapped_column(default=False)
+    # Readers who named an hour of their day get it then; the others at once.
+    own_hour: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[datetime] = mapped_column(UTCDateTime)
     started_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     finished_at: Mapped[datetime | None] = mapped_column(UTCDateTime)

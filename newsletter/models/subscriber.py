@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Index, String, Text
+from sqlalchemy import JSON, ForeignKey, Index, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from newsletter.models.base import Base, BigId, UTCDateTime, new_public_id
@@ -15,6 +15,17 @@ class Subscriber(Base):
     """One person. Erasing empties `email` and `email_key`; the row stays for the ledger."""
 
     __tablename__ = "subscriber"
+    # Both are set for few, and looked for among a million.
+    __table_args__ = (
+        Index(
+            "ix_subscriber_snoozed_until", "snoozed_until",
+            sqlite_where=text("snoozed_until IS NOT NULL"), postgresql_where=text("snoozed_until IS NOT NULL"),
+        ),
+        Index(
+            "ix_subscriber_moved_to", "moved_to",
+            sqlite_where=text("moved_to IS NOT NULL"), postgresql_where=text("moved_to IS NOT NULL"),
+        ),
+    )  # fmt: skip
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     public_id: Mapped[str] = mapped_column(String(16), unique=True, default=new_public_id)
@@ -26,6 +37,10 @@ class Subscriber(Base):
     # The hour of their day, 0 to 23, at which a reader wants their issues; None is when they go out.
     preferred_hour: Mapped[int | None]
     snoozed_until: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    # When the address was last changed: a mail from before may lie in somebody else's mailbox by now.
+    address_since: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    # Whose row took this one's address and topics, when a change of address joined two rows of one person.
+    moved_to: Mapped[int | None] = mapped_column(ForeignKey("subscriber.id"))
     created_at: Mapped[datetime] = mapped_column(UTCDateTime)
     confirmed_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     erased_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
@@ -62,7 +77,8 @@ class SignupRequest(Base):
 class AddressChange(Base):
     """A reader's wish to be mailed at another address; it counts when the new address confirms it.
 
-    Settling it (confirmed, replaced or too old) empties the address.
+    Settling it (confirmed, replaced or too old) empties the address. `is_undo`: made when the address
+    changed, so that whoever reads the old one can take it back.
     """
 
     __tablename__ = "address_change"
@@ -72,5 +88,6 @@ class AddressChange(Base):
     email: Mapped[str | None] = mapped_column(String(320))
     email_key: Mapped[str | None] = mapped_column(String(320))
     ip_address: Mapped[str | None] = mapped_column(String(45))
+    is_undo: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[datetime] = mapped_column(UTCDateTime)
     settled_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
