@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import JSON, String, Text
+from sqlalchemy import JSON, String, Table, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from newsletter.models.append_only import keep_append_only
 from newsletter.models.base import Base, BigId, UTCDateTime, new_public_id
 
 
@@ -27,7 +28,7 @@ class AdminUser(Base):
 
 
 class AuditEntry(Base):
-    """One change by somebody with rights; rows are added, never changed."""
+    """One change by somebody with rights; rows are added, never changed: the database refuses it."""
 
     __tablename__ = "audit_entry"
 
@@ -37,3 +38,6 @@ class AuditEntry(Base):
     action: Mapped[str] = mapped_column(String(64))
     subject: Mapped[str] = mapped_column(String(120), default="")
     detail: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+
+
+keep_append_only(cast("Table", AuditEntry.__table__))

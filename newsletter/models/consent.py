@@ -1,14 +1,15 @@
-"""The ledger of consent: rows are added, never changed."""
+"""The ledger of consent: rows are added, never changed; the database refuses anything else."""
 
 from __future__ import annotations
 
 import enum
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import JSON, ForeignKey, String
+from sqlalchemy import JSON, ForeignKey, String, Table
 from sqlalchemy.orm import Mapped, mapped_column
 
+from newsletter.models.append_only import keep_append_only
 from newsletter.models.base import Base, BigId, UTCDateTime, choice
 
 
@@ -34,7 +35,11 @@ class ConsentAct(enum.StrEnum):
 
 
 class ConsentEntry(Base):
-    """Who did what, when and how, and the exact wording they saw (by version and hash)."""
+    """Who did what, when and how, and the exact wording they saw (by version and hash).
+
+    `digest` is SHA-256 over this entry and the digest of the same person's entry before it
+    (subscriptions/ledger.py), the IP address left out: that one may go, the rest stays.
+    """
 
     __tablename__ = "consent_entry"
 
@@ -47,3 +52,29 @@ class ConsentEntry(Base):
     wording_hash: Mapped[str] = mapped_column(String(64), default="")
     ip_address: Mapped[str | None] = mapped_column(String(45))
     detail: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    digest: Mapped[str] = mapped_column(String(64), default="")
+
+
+# What may become of an entry: its IP address goes (erasure, or the time it is kept is over), and of
+# somebody who was erased the details go too. Nothing may come in their place.
+_FIXED = ("id", "subscriber_id", "at", "act", "how", "wording_version", "wording_hash", "digest")
+_ERASED = "EXISTS (SELECT 1 FROM subscriber WHERE id = OLD.subscriber_id AND erased_at IS NOT NULL)"
+
+
+def _allowed(same: str, cast_text: str) -> str:
+    return " AND ".join(
+        (
+            *(f"NEW.{column} {same} OLD.{column}" for column in _FIXED),
+            f"(NEW.ip_address IS NULL OR NEW.ip_address {same} OLD.ip_address)",
+            (
+                f"(NEW.detail{cast_text} {same} OLD.detail{cast_text} "
+                f"OR (NEW.detail{cast_text} = '{{}}' AND {_ERASED}))"
+            ),
+        )
+    )
+
+
+keep_append_only(
+    cast("Table", ConsentEntry.__table__),
+    {"sqlite": _allowed("IS", ""), "postgresql": _allowed("IS NOT DISTINCT FROM", "::text")},
+)

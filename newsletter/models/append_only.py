@@ -1,0 +1,67 @@
+"""Triggers that keep a table append-only in the database itself, whatever a program or a person tries.
+
+Tables made from the models get them as they are made; an installed database by a migration, which
+carries its own copy. A guard test compares the two.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Connection, Table, event
+
+# On SQLite a REPLACE deletes without asking the delete trigger, so inserting over a row is refused too.
+_SQLITE = (
+    (
+        "CREATE TRIGGER {table}_keeps_rows BEFORE DELETE ON {table} "
+        "BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
+    ),
+    (
+        "CREATE TRIGGER {table}_keeps_places BEFORE INSERT ON {table} "
+        "WHEN EXISTS (SELECT 1 FROM {table} WHERE id = NEW.id) "
+        "BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
+    ),
+    (
+        "CREATE TRIGGER {table}_keeps_words BEFORE UPDATE ON {table} "
+        "WHEN NOT ({allowed}) BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
+    ),
+)
+
+_POSTGRESQL = (
+    (
+        "CREATE OR REPLACE FUNCTION {table}_refuses() RETURNS trigger LANGUAGE plpgsql AS $$ "
+        "BEGIN RAISE EXCEPTION '{table} is append-only' USING ERRCODE = 'restrict_violation'; END $$"
+    ),
+    (
+        "CREATE OR REPLACE FUNCTION {table}_keeps() RETURNS trigger LANGUAGE plpgsql AS $$ "
+        "BEGIN IF {allowed} THEN RETURN NEW; END IF; "
+        "RAISE EXCEPTION '{table} is append-only' USING ERRCODE = 'restrict_violation'; END $$"
+    ),
+    (
+        "CREATE TRIGGER {table}_keeps_rows BEFORE DELETE ON {table} "
+        "FOR EACH ROW EXECUTE FUNCTION {table}_refuses()"
+    ),
+    (
+        "CREATE TRIGGER {table}_keeps_all BEFORE TRUNCATE ON {table} "
+        "FOR EACH STATEMENT EXECUTE FUNCTION {table}_refuses()"
+    ),
+    (
+        "CREATE TRIGGER {table}_keeps_words BEFORE UPDATE ON {table} "
+        "FOR EACH ROW EXECUTE FUNCTION {table}_keeps()"
+    ),
+)
+
+
+def keep_append_only(table: Table, allowed: dict[str, str] | None = None) -> None:
+    """Give `table` its triggers as soon as it is made.
+
+    `allowed` is the SQL condition, by dialect, under which a row may change; never by default.
+    """
+    conditions = allowed or {"sqlite": "0", "postgresql": "FALSE"}
+
+    @event.listens_for(table, "after_create")
+    def protect(_table: Table, connection: Connection, **_more: Any) -> None:
+        dialect = connection.dialect.name
+        for statement in _SQLITE if dialect == "sqlite" else _POSTGRESQL:
+            text = statement.format(table=table.name, allowed=conditions[dialect])
+            connection.exec_driver_sql(text)
