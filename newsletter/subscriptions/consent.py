@@ -11,8 +11,9 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from newsletter.models import ConsentAct, ConsentEntry
+from newsletter.models import ConsentAct, ConsentEntry, Subscriber
 from newsletter.settings import IPStorage
+from newsletter.subscriptions.ledger import entry_digest
 
 
 @dataclass(frozen=True)
@@ -72,8 +73,20 @@ def note(
     ip_address: str | None = None,
     **detail: Any,
 ) -> None:
-    """Add one line to the ledger. `wording` is version and hash; never an address in `detail`."""
-    version, digest = wording
+    """Add one line to the ledger. `wording` is version and hash; never an address in `detail`.
+
+    The caller holds this person's row, so that two lines never follow the same one.
+    """
+    version, text_hash = wording
+    last = (
+        select(ConsentEntry.digest)
+        .where(ConsentEntry.subscriber_id == Subscriber.id)
+        .order_by(ConsentEntry.id.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    person = select(Subscriber.public_id, last).where(Subscriber.id == subscriber_id)
+    public_id, previous = session.execute(person).one()
     session.add(
         ConsentEntry(
             subscriber_id=subscriber_id,
@@ -81,9 +94,10 @@ def note(
             act=act,
             how=how,
             wording_version=version,
-            wording_hash=digest,
+            wording_hash=text_hash,
             ip_address=ip_address,
             detail=detail,
+            digest=entry_digest(previous or "", public_id, now, act.value, how, version, text_hash, detail),
         )
     )
 
