@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
-from flask import Flask, request
+from flask import Flask
 
 from newsletter.clock import utcnow
 from newsletter.models import db, tune
@@ -15,14 +15,12 @@ from newsletter.web.admin import admin
 from newsletter.web.archive import archive
 from newsletter.web.dev import dev
 from newsletter.web.display import init_display
-from newsletter.web.extensions import babel, csrf, login, migrate
+from newsletter.web.extensions import csrf, login, migrate
 from newsletter.web.health import health
+from newsletter.web.language import init_language
 from newsletter.web.problems import init_problems
 from newsletter.web.public import public
 from newsletter.web.security import init_security
-
-# The languages that pages are complete in; the first is the source language.
-LANGUAGES = ("en",)
 
 
 def create_app(
@@ -48,15 +46,14 @@ def create_app(
         SECRET_KEY_FALLBACKS=older,
         SQLALCHEMY_DATABASE_URI=settings.database,
         SEND_FILE_MAX_AGE_DEFAULT=31536000,  # every static URL carries its content's hash
-        BABEL_DEFAULT_TIMEZONE=settings.time_zone,
     )
     init_security(app, secure=settings.secure)
     db.init_app(app)
     with app.app_context():
         tune(db.engine)
     migrate.init_app(app, db, directory=str(data_folder("migrations")), render_as_batch=True)
-    babel.init_app(app, locale_selector=lambda: request.accept_languages.best_match(LANGUAGES, LANGUAGES[0]))
     csrf.init_app(app)
+    init_language(app)
     login.init_app(app)
     init_display(app, parts)
     init_problems(app)

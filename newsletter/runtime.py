@@ -64,7 +64,8 @@ class Runtime:
     @cached_property
     def press(self) -> Press:
         """What renders issues."""
-        return Press(self.templates, self.links, self.messages.site, self.settings.time_zone)
+        settings = self.settings
+        return Press(self.templates, self.links, self.messages.site, settings.time_zone, settings.languages)
 
     @cached_property
     def engine(self) -> Engine:

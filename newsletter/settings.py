@@ -21,9 +21,12 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from dotenv import dotenv_values
 
 from newsletter.errors import SettingsError
+from newsletter.languages import LANGUAGES
 
 PREFIX = "NEWSLETTER_"
 MINIMUM_KEY_LENGTH = 32
+# A local part has 64 octets (RFC 5321), of which a signed address to leave by (mail/verp.py) takes 41.
+LONGEST_LEAVE_MAILBOX = 23
 
 T = TypeVar("T")
 
@@ -72,6 +75,15 @@ class Relay:
 
 
 @dataclass(frozen=True)
+class Listener:
+    """Where mail to our own addresses is taken: `protocol` is smtp or lmtp (RFC 2033)."""
+
+    protocol: str
+    host: str
+    port: int
+
+
+@dataclass(frozen=True)
 class Span:
     """Hours of some weekdays (Monday is 0), in minutes after midnight; `closes` may be the next day's."""
 
@@ -100,6 +112,23 @@ def _address(value: str) -> str:
     if not local.isascii():
         raise ValueError("has letters before the @ that many relays do not take; use ASCII ones")
     return value
+
+
+def _leave_mailbox(value: str) -> str:
+    address = _address(value)
+    if len(address.rpartition("@")[0]) > LONGEST_LEAVE_MAILBOX:
+        raise ValueError(f"has more than {LONGEST_LEAVE_MAILBOX} letters before the @; a token is to follow")
+    return address
+
+
+def _listeners(value: str) -> tuple[Listener, ...]:
+    found = []
+    for part in _parts(value):
+        protocol, colon, place = part.partition("://")
+        if not colon or protocol.lower() not in {"smtp", "lmtp"}:
+            raise ValueError("is not smtp://host:port or lmtp://host:port, such as lmtp://127.0.0.1:8024")
+        found.append(Listener(protocol.lower(), *_bind(place)))
+    return tuple(found)
 
 
 def _domain(value: str) -> str:
@@ -287,6 +316,14 @@ def _count(low: int, high: int) -> Callable[[str], int]:
     return parse
 
 
+def _languages(value: str) -> tuple[str, ...]:
+    chosen = tuple(dict.fromkeys(_parts(value)))
+    unknown = [each for each in chosen if each not in LANGUAGES]
+    if unknown:
+        raise ValueError(f"names {', '.join(unknown)}; there are {', '.join(LANGUAGES)}")
+    return chosen
+
+
 def _yes(value: str) -> bool:
     word = value.strip().lower()
     if word not in {"1", "0", "true", "false", "yes", "no", "on", "off"}:
@@ -377,9 +414,18 @@ class Settings:
     from_name: str = setting("The name beside the From address; the site's name when empty.", _text, "")
     reply_to: str | None = setting("Where answers to an issue go.", _optional(_address), None)
     unsubscribe_address: str | None = setting(
-        "An address for List-Unsubscribe by mail; left out of the header when empty.",
-        _optional(_address),
+        "An address whose mail reaches us (docs/running.md says how), also with +anything before the @. Each "
+        "digest then carries one for its reader in List-Unsubscribe; left out of the header when empty.",
+        _optional(_leave_mailbox),
         None,
+        "leave@news.example.org",
+    )
+    intake_listen: tuple[Listener, ...] = setting(
+        "Where the service takes such mail itself, by SMTP or LMTP; several separated by commas, none by "
+        "default. Only mail to our own addresses is taken.",
+        _optional_or(_listeners, ()),
+        (),
+        "lmtp://127.0.0.1:8024",
     )
     return_path_domain: str | None = setting(
         "The domain of the envelope sender, whose returned mail reaches us; the From domain when empty.",
@@ -390,6 +436,13 @@ class Settings:
         "The List-Id (RFC 2919); made from the public URL's host when empty.", _optional(_list_id), None
     )
     time_zone: str = setting("The newsletter's own time zone (IANA name).", _text, "UTC", "Europe/Vilnius")
+    languages: tuple[str, ...] = setting(
+        "The languages that pages and mails are offered in, separated by commas; whoever speaks none of "
+        "them gets the first.",
+        _languages,
+        LANGUAGES,
+        "lt, en",
+    )
     data_dir: Path = setting(
         "Where the embedded database, the queue and the journals live.",
         _path,
@@ -436,6 +489,41 @@ class Settings:
         "The DKIM private key, PEM: RSA-2048, and an Ed25519 one after it if wanted (`newsletter dkim new`).",
         _optional(_path),
         None,
+    )
+    brake_burst: int = setting(
+        "How many mails may go at once to people who never confirmed (confirmations of new addresses). Beyond "
+        "that, sign-ups wait for their turn, and the owner is told once.",
+        _count(5, 10**6),
+        100,
+    )
+    brake_per_hour: int = setting("How many more such mails may go each hour.", _count(1, 10**6), 60)
+    brake_domain_per_hour: int = setting(
+        "How many such mails may go each hour to one domain; twenty times as many to the big providers.",
+        _count(1, 10**6),
+        30,
+    )
+    brake_hold_hours: int = setting(
+        "How long a sign-up may wait for its turn before it is dropped.", _count(1, 24 * 7), 24
+    )
+    owner_address: str | None = setting(
+        "Who is told when sign-ups come in a burst; every admin account when empty.", _optional(_address), None
+    )
+    altcha: bool = setting(
+        "Have visitors' browsers do a little work (ALTCHA) before they sign up. Without JavaScript a sign-up is "
+        "still taken, and waits sooner when many come.",
+        _yes,
+        False,
+    )
+    refuse_disposable: bool = setting(
+        "Refuse addresses at known providers of throw-away mailboxes.", _yes, False
+    )
+    disposable_domains_file: Path | None = setting(
+        "More domains to refuse as throw-away ones, one a line; read at start. Works without the setting above.",
+        _optional(_path),
+        None,
+    )
+    refuse_role: bool = setting(
+        "Refuse addresses of functions (RFC 2142), such as postmaster@, abuse@ or sales@.", _yes, False
     )
     demo: bool = setting(
         "Demo settings: a mailbox page that shows every mail. Never on a real host.", _yes, False
@@ -516,6 +604,8 @@ def _contradictions(values: Mapping[str, Any]) -> list[str]:
     faults = []
     if (values.get("dkim_selector") is None) != (values.get("dkim_key_file") is None):
         faults.append(f"{variable('dkim_selector')} and {variable('dkim_key_file')} go together")
+    if values.get("intake_listen") and values.get("unsubscribe_address") is None:
+        faults.append(f"{variable('intake_listen')} takes mail for {variable('unsubscribe_address')}, which is empty")
     key_file = values.get("dkim_key_file")
     if key_file is not None and not key_file.is_file():
         faults.append(f"{variable('dkim_key_file')} names {key_file}, which is not there")

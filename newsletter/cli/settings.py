@@ -63,5 +63,6 @@ def _default(value: object) -> str:
     if isinstance(value, Path):  # made absolute from where the program starts
         return f"`{value.name}` in the folder where the program starts"
     if isinstance(value, tuple):
-        return f"`{':'.join(str(part) for part in value)}`"
+        joint = ":" if isinstance(value[-1], int) else ", "
+        return f"`{joint.join(str(part) for part in value)}`"
     return f"`{value.value if isinstance(value, enum.Enum) else value}`"

@@ -11,9 +11,11 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from newsletter import audit
-from newsletter.digest.render import LANGUAGES, Press, render_edition
+from newsletter.digest.own_hour import by_moment, own_hours
+from newsletter.digest.render import Press, render_edition
 from newsletter.digest.select import MOST_KEPT, Audience, Chunk, Selector
 from newsletter.errors import StateConflict
+from newsletter.languages import choose_language
 from newsletter.models import (
     Delivery,
     Fragment,
@@ -23,6 +25,7 @@ from newsletter.models import (
     IssueState,
     Release,
     Rendition,
+    Subscriber,
     Subscription,
     Topic,
     current_sequence,
@@ -43,12 +46,15 @@ def open_issue(
     now: datetime,
     request_key: str | None = None,
     title: str = "",
+    own_hour: bool = False,
 ) -> Issue:
     """Open an issue by hand for every reader of these frequencies who has something new; return it.
 
     Raises StateConflict when there is nothing new for anybody: an issue without releases is
     never sent. The same `request_key` again returns the issue that it opened before, so a form
-    sent twice sends once. Preparing follows (`Preparer`). Commits nothing.
+    sent twice sends once. With `own_hour`, readers who chose an hour of their day get it then, a
+    day later at the latest; what somebody wants as it happens comes at once all the same. Preparing
+    follows (`Preparer`). Commits nothing.
     """
     if request_key is not None:
         known = session.scalar(select(Issue).where(Issue.request_key == request_key))
@@ -66,6 +72,7 @@ def open_issue(
         to_sequence=to_sequence,
         from_sequence=audience.floor(session) or 0,
         request_key=request_key,
+        own_hour=own_hour,
         created_by=actor,
         created_at=now,
     )
@@ -88,14 +95,17 @@ class Preparer:
         self._issue_id = issue_id
         self._selector: Selector | None = None
         self._renditions: dict[str, int] = {}
+        # Whom each language tag of a reader is written to in.
+        self._languages: dict[str, str] = {}
 
     def step(self, session: Session, now: datetime) -> bool:
         """Prepare one chunk; return whether more follow. The caller commits each.
 
-        The first step also renders the fragments. Deliveries, renditions and `covered_to` change
-        in one transaction, and `prepared_to` says how far it got: run again after a crash, or by
-        two workers, it goes on where it stopped and nobody is enqueued twice. An issue is left as
-        it is while an older one is being prepared: each must see what the one before brought.
+        Fragments are rendered with the first chunk that has a reader of their language. They,
+        deliveries, renditions and `covered_to` change in one transaction, and `prepared_to` says
+        how far it got: run again after a crash, or by two workers, it goes on where it stopped and
+        nobody is enqueued twice. An issue is left as it is while an older one is being prepared:
+        each must see what the one before brought.
         """
         # All of them are locked, so that two workers at two issues take turns as well.
         preparing = select(Issue).where(Issue.state == IssueState.PREPARING).order_by(Issue.id)
@@ -105,25 +115,42 @@ class Preparer:
         audience = Audience(tuple(Frequency(each) for each in issue.frequencies), issue.created_at)
         if self._selector is None:
             self._selector = Selector(session, audience, issue.to_sequence)
-        if issue.prepared_to == 0:
-            _render(session, self._press, issue, self._selector.catalogue.release_ids())
         chunk = self._selector.chunk(session, issue.prepared_to, CHUNK, lock=True)
         if chunk is None:
             _start(session, issue, now)
             return False
-        self._enqueue(session, issue.id, chunk, now)
+        self._enqueue(session, issue, chunk, now)
         _mark_served(session, self._selector, chunk, issue.to_sequence)
         issue.prepared_to = chunk.last
         return True
 
-    def _enqueue(self, session: Session, issue_id: int, chunk: Chunk, now: datetime) -> None:
+    def _enqueue(self, session: Session, issue: Issue, chunk: Chunk, now: datetime) -> None:
+        self._render_for(session, issue, chunk)
         keys = {key for _, key in chunk.selections}
         if len(self._renditions) > MOST_KEPT:
             self._renditions.clear()
         fresh = sorted(keys - self._renditions.keys())
-        self._renditions |= make_renditions(session, issue_id, fresh)
+        self._renditions |= make_renditions(session, issue.id, fresh)
+        due = own_hours(session, chunk, now) if issue.own_hour else {}
         pairs = [(reader, self._renditions[key]) for reader, key in chunk.selections]
-        enqueue_issue(session, issue_id, pairs, LANGUAGES, now)
+        usual = self._press.languages[0]
+        # The hours of all zones are some dozens of moments, however many readers there are.
+        for due_at, theirs in by_moment(pairs, due, now).items():
+            enqueue_issue(session, issue.id, theirs, self._languages, usual, now, due_at)
+
+    def _render_for(self, session: Session, issue: Issue, chunk: Chunk) -> None:
+        """Render the fragments of each language that somebody of this chunk reads."""
+        if not chunk.selections:
+            return
+        readers = select(Subscriber.language).where(Subscriber.id > chunk.after, Subscriber.id <= chunk.last)
+        offered = self._press.languages
+        read = {tag: choose_language(tag, offered) for tag in session.scalars(readers.distinct())}
+        # The first stands in for a language that somebody chooses while the chunk is written.
+        needed = {offered[0], *read.values()} - _rendered(session, issue.id)
+        if needed and self._selector is not None:
+            shown = self._selector.catalogue.release_ids()
+            _render(session, self._press, issue, shown, [each for each in offered if each in needed])
+        self._languages |= {tag: language for tag, language in read.items() if language != offered[0]}
 
 
 def _mark_served(session: Session, selector: Selector, chunk: Chunk, to_sequence: int) -> None:
@@ -168,12 +195,20 @@ def _hash(key: str) -> str:
     return hashlib.blake2b(key.encode(), digest_size=16).hexdigest()
 
 
-def _render(session: Session, press: Press, issue: Issue, shown: Iterable[int]) -> None:
-    """Render and store the fragments of every language, once."""
+def _rendered(session: Session, issue_id: int) -> set[str]:
+    """Return the languages that an issue has been rendered in."""
+    frames = select(Fragment.language).where(Fragment.issue_id == issue_id, Fragment.part == "frame")
+    return set(session.scalars(frames))
+
+
+def _render(
+    session: Session, press: Press, issue: Issue, shown: Iterable[int], languages: Iterable[str]
+) -> None:
+    """Render and store the fragments of these languages, once."""
     releases = session.scalars(select(Release).where(Release.id.in_(list(shown))).order_by(Release.id)).all()
     topics = session.scalars(select(Topic).order_by(Topic.position, Topic.id)).all()
     facts = press.issue_facts(issue.title, issue.created_at)
-    for language in LANGUAGES:
+    for language in languages:
         parts = render_edition(press, facts, language, topics, releases)
         rows = [
             {"issue_id": issue.id, "language": language, "part": part, "html": each.html, "text": each.text}
@@ -223,9 +258,10 @@ def send_test(
     session.add(issue)
     session.flush()
     shown = release_ids(selection)
-    _render(session, press, issue, shown)
+    language = press.languages[0]
+    _render(session, press, issue, shown, [language])
     key = write_key(selection)
     rendition_id = make_renditions(session, issue.id, [key])[key]
-    enqueue_test(session, issue, rendition_id, recipient, f"test:{secrets.token_hex(8)}", now)
+    enqueue_test(session, issue, rendition_id, recipient, f"test:{secrets.token_hex(8)}", language, now)
     audit.record(session, actor, "issue.test", issue.public_id, now, releases=len(shown))
     return issue

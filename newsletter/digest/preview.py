@@ -10,9 +10,10 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from newsletter.digest.compose import Interest
-from newsletter.digest.render import LANGUAGES, Press, render_edition
+from newsletter.digest.render import Press, render_edition
 from newsletter.digest.select import Audience, count_readers, interests_of_reader, load_catalogue, sent_before
 from newsletter.errors import NotFound
+from newsletter.languages import choose_language
 from newsletter.models import (
     Frequency,
     Issue,
@@ -71,7 +72,8 @@ def preview(
     shelf = session.scalars(select(Topic).order_by(Topic.position, Topic.id)).all()
     number = session.scalar(select(func.count()).where(Issue.is_test.is_(False))) or 0
     facts = press.issue_facts(f"No. {number + 1}", now)
-    edition = Edition("preview", render_edition(press, facts, LANGUAGES[0], shelf, releases))
+    language = choose_language(_language_of(session, reader), press.languages)
+    edition = Edition("preview", render_edition(press, facts, language, shelf, releases))
     key = write_key(chosen)
     # Nobody's links: a preview is looked at, not clicked through.
     home = press.links.home()
@@ -87,6 +89,12 @@ def preview(
         readers=count_readers(session, frequencies, to_sequence, now),
         is_sample=is_sample,
     )
+
+
+def _language_of(session: Session, reader: str | None) -> str:
+    if reader is None:
+        return ""
+    return session.scalar(select(Subscriber.language).where(Subscriber.email_key == reader)) or ""
 
 
 def _choose(

@@ -14,14 +14,6 @@ from newsletter.models import Frequency, Release, Topic
 from newsletter.outbox.edition import Encoded
 from newsletter.outbox.messages import SiteFacts
 
-# The languages that mails are complete in; the first stands in for every other.
-LANGUAGES = ("en",)
-
-
-def mail_language(tag: str) -> str:
-    """Return the language that a reader who prefers `tag` is written to in."""
-    return tag if tag in LANGUAGES else LANGUAGES[0]
-
 
 @dataclass(frozen=True, slots=True)
 class IssueFacts:
@@ -50,6 +42,8 @@ class Press:
     links: Links
     site: SiteFacts
     time_zone: str
+    # What mails are written in; the first stands in for every other language.
+    languages: Sequence[str]
 
     def issue_facts(self, title: str, moment: datetime) -> IssueFacts:
         """Return how an issue made at `moment` is named and dated, in the newsletter's time zone."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from email_validator import EmailNotValidError, EmailSyntaxError, validate_email
 
 from newsletter.errors import AddressInvalid
+from newsletter.languages import translatable
 
 # RFC 5321, section 4.5.3.1: 64 octets before the @, 256 for the path with its angle brackets.
 LONGEST_ADDRESS = 254
@@ -67,7 +68,7 @@ def parse_address(text: str) -> Address:
     """
     # Before any other work: the form is open to everyone.
     if len(text) > 4 * LONGEST_ADDRESS:
-        raise AddressInvalid("This is too long for an e-mail address.")
+        raise AddressInvalid(translatable("This is too long for an e-mail address."))
     typed = _TRIM.sub("", text)
     _refuse_the_obvious(typed)
     try:
@@ -83,29 +84,46 @@ def parse_address(text: str) -> Address:
             test_environment=False,
         )
     except EmailSyntaxError as fault:
-        raise AddressInvalid(str(fault)) from fault
+        raise AddressInvalid(_slip(typed)) from fault
     except EmailNotValidError as fault:
-        raise AddressInvalid("No mail can be sent to this domain.") from fault
+        raise AddressInvalid(translatable("No mail can be sent to this domain.")) from fault
     local = unicodedata.normalize("NFC", found.local_part)
     address = f"{local}@{found.ascii_domain.lower()}"
     if len(local.encode()) > LONGEST_LOCAL_PART or len(address.encode()) > LONGEST_ADDRESS:
-        raise AddressInvalid("This is too long for an e-mail address.")
+        raise AddressInvalid(translatable("This is too long for an e-mail address."))
     return Address(address, canonical(address))
 
 
 def _refuse_the_obvious(typed: str) -> None:
     if not typed:
-        raise AddressInvalid("Please enter an e-mail address.")
+        raise AddressInvalid(translatable("Please enter an e-mail address."))
     # A line break here would end a line of an SMTP conversation or of a header; a mark that turns
     # the direction of writing shows a reader another address than the one that is mailed.
     if any(unicodedata.category(char) in _INVISIBLE and char not in _JOINERS for char in typed):
-        raise AddressInvalid("An e-mail address has no invisible characters; please type it anew.")
+        raise AddressInvalid(
+            translatable("An e-mail address has no invisible characters; please type it anew.")
+        )
     if "@" not in typed:
-        raise AddressInvalid("An e-mail address has an @ in it, as in name@example.org.")
+        raise AddressInvalid(translatable("An e-mail address has an @ in it, as in name@example.org."))
     if any(char.isspace() for char in typed):
-        raise AddressInvalid("An e-mail address has no spaces in it.")
+        raise AddressInvalid(translatable("An e-mail address has no spaces in it."))
     if "," in typed or ";" in typed:
-        raise AddressInvalid("Please enter one e-mail address.")
+        raise AddressInvalid(translatable("Please enter one e-mail address."))
+
+
+def _slip(typed: str) -> str:
+    """Return what is wrong with an address that does not follow the syntax, in our own words.
+
+    The library's say more, but in English only, and of things that nobody but a programmer knows.
+    """
+    local, _, domain = typed.rpartition("@")
+    if not local:
+        return translatable("Something is missing before the @.")
+    if "@" in local:
+        return translatable("An e-mail address has one @ only.")
+    if "." not in domain.strip("."):
+        return translatable("After the @ comes a domain with a dot in it, such as example.org.")
+    return translatable("This is not written as e-mail addresses are; please look for a slip.")
 
 
 def canonical(text: str) -> str:

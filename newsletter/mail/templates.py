@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import partial
@@ -11,21 +11,20 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from babel import Locale, UnknownLocaleError
+from babel import Locale
 from babel.dates import format_date, format_time
 from babel.lists import format_list
-from babel.support import NullTranslations, Translations
+from babel.support import NullTranslations
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context, select_autoescape
 from jinja2.runtime import Context
 from markupsafe import Markup
 
+from newsletter.languages import parse_language, translations
 from newsletter.mail.assemble import MARK_CHARACTERS, Mark
 from newsletter.mail.headers import one_line
 from newsletter.mail.inline import inline_document, inline_fragment
 from newsletter.mail.plaintext import wrap
 
-SOURCE_LANGUAGE = "en"
-TRANSLATION_DOMAIN = "mail"
 # The rules that pieces are inlined with, beside the templates.
 STYLE_SHEET = "style.css"
 
@@ -52,13 +51,12 @@ class Piece:
 class TemplateSet:
     """The mail templates of one folder: `<name>/{subject.txt,body.txt,body.html}`.
 
-    `translations` is a folder of gettext catalogues (`<language>/LC_MESSAGES/mail.mo`); without it,
-    or without the language, a mail is in English. Safe to share between threads once made.
+    `catalogue` gives the translations for a language tag. Safe to share between threads once made.
     """
 
-    def __init__(self, folder: Path, translations: Path | None = None) -> None:
+    def __init__(self, folder: Path, catalogue: Callable[[str], NullTranslations] = translations) -> None:
         self._folder = folder
-        self._translations = translations
+        self._catalogue = catalogue
         self._loader = FileSystemLoader(folder)
         self._environments: dict[str, Environment] = {}
         self._style = (folder / STYLE_SHEET).read_text("utf-8")
@@ -106,7 +104,7 @@ class TemplateSet:
             auto_reload=False,
             finalize=_without_marks,
         )
-        catalogue = self._catalogue(locale)
+        catalogue = self._catalogue(language)
         environment.install_gettext_translations(catalogue, newstyle=True)  # type: ignore[attr-defined]
         environment.filters |= {
             "date": pass_context(partial(_format_date, locale)),
@@ -124,20 +122,6 @@ class TemplateSet:
             "end": end,
         }
         return environment
-
-    def _catalogue(self, locale: Locale) -> NullTranslations:
-        if self._translations is None:
-            return NullTranslations()
-        chain = [str(locale), locale.language]
-        return Translations.load(str(self._translations), chain, TRANSLATION_DOMAIN)
-
-
-def parse_language(tag: str) -> Locale:
-    """Return the locale of a language tag, or the source language's when it is not known."""
-    try:
-        return Locale.parse(tag.replace("-", "_"))
-    except (UnknownLocaleError, ValueError, TypeError):
-        return Locale.parse(SOURCE_LANGUAGE)
 
 
 def paragraphs(text: str) -> list[str]:

@@ -74,7 +74,13 @@ def enqueue_notice(
 
 
 def enqueue_test(
-    session: Session, issue: Issue, rendition_id: int, recipient: str, purpose_key: str, now: datetime
+    session: Session,
+    issue: Issue,
+    rendition_id: int,
+    recipient: str,
+    purpose_key: str,
+    language: str,
+    now: datetime,
 ) -> None:
     """Enqueue a digest to somebody who need not be a subscriber. Commits nothing."""
     session.add(
@@ -84,6 +90,7 @@ def enqueue_test(
             rendition_id=rendition_id,
             recipient=recipient,
             purpose_key=purpose_key,
+            language=language,
             state=DeliveryState.QUEUED,
             due_at=now,
             created_at=now,
@@ -95,19 +102,22 @@ def enqueue_issue(
     session: Session,
     issue_id: int,
     pairs: Sequence[tuple[int, int]],
-    languages: Sequence[str],
+    languages: Mapping[str, str],
+    usual: str,
     now: datetime,
+    due_at: datetime | None = None,
 ) -> int:
     """Enqueue an issue for a chunk of readers; return how many deliveries are new.
 
-    `pairs` are subscriber ids and rendition ids. A reader whose language is not among
-    `languages` is written to in the first of them. An issue and subscriber have one delivery,
-    whoever asks and however often. Commits nothing.
+    `pairs` are subscriber ids and rendition ids. `languages` says for the language tags of readers
+    which one they are written to in; it is `usual` for every other. All are due now, or at
+    `due_at`. An issue and subscriber have one delivery, whoever asks and however often. Commits
+    nothing.
     """
     if not pairs:
         return 0
     given = rows_as_table(session, {"subscriber_id": int, "rendition_id": int}, pairs)
-    language = case((Subscriber.language.in_(languages), Subscriber.language), else_=languages[0])
+    language = case(dict(languages), value=Subscriber.language, else_=usual) if languages else literal(usual)
     columns: dict[str, Any] = {
         "lane": literal(Lane.BULK, Delivery.lane.type),
         "issue_id": literal(issue_id),
@@ -115,7 +125,7 @@ def enqueue_issue(
         "rendition_id": given.c.rendition_id,
         "language": language,
         "state": literal(DeliveryState.QUEUED, Delivery.state.type),
-        "due_at": literal(now, Delivery.due_at.type),
+        "due_at": literal(due_at or now, Delivery.due_at.type),
         "attempt": literal(0),
         "created_at": literal(now, Delivery.created_at.type),
     }

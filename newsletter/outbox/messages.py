@@ -13,6 +13,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from newsletter.errors import InputError
+from newsletter.languages import choose_language
 from newsletter.links import Links
 from newsletter.mail import headers as fields
 from newsletter.mail.addresses import address_hash
@@ -20,7 +21,7 @@ from newsletter.mail.assemble import build_message, single_body
 from newsletter.mail.dkim import DKIMKey, Presigner, load_key, sign
 from newsletter.mail.headers import Field
 from newsletter.mail.templates import TemplateSet
-from newsletter.mail.verp import return_path
+from newsletter.mail.verp import LEAVE_KEY, leave_address, return_path
 from newsletter.models import Delivery, Issue, Lane, Rendition, Subscriber, is_one_of
 from newsletter.outbox.edition import Edition
 from newsletter.settings import Settings
@@ -164,12 +165,9 @@ class MessageMaker:
 
     def _digest(self, claimed: Claimed, digest: _Digest, now: datetime) -> bytes:
         values = self.reader_fields(claimed, now)
-        mailto = self.settings.unsubscribe_address
         personal = [
             *self._personal(claimed, now),
-            fields.list_unsubscribe_field(
-                values["unsubscribe_url"], f"mailto:{mailto}?subject=unsubscribe" if mailto else None
-            ),
+            fields.list_unsubscribe_field(values["unsubscribe_url"], self._leave_mailto(claimed)),
         ]
         body = digest.edition.body(claimed.rendition_key or "", values)
         signatures = digest.signer.sign(personal, body, int(now.timestamp()))
@@ -178,10 +176,17 @@ class MessageMaker:
         # dot (mail/headers.py, mail/assemble.py): 40 KB need not be searched again for each reader.
         return WholeLines(build_message(lines, body))
 
+    def _leave_mailto(self, claimed: Claimed) -> str | None:
+        """Return the mailto: of List-Unsubscribe; a test to a stranger names nobody who could leave."""
+        mailbox = self.settings.unsubscribe_address
+        if mailbox is None:
+            return None
+        signed = leave_address(mailbox, claimed.reader_id or "", claimed.id, self._leave_key)
+        return f"mailto:{signed or mailbox}?subject=unsubscribe"
+
     def _single(self, claimed: Claimed, now: datetime) -> bytes:
-        rendered = self.templates.render(
-            claimed.template or "", claimed.language, self._single_context(claimed, now)
-        )
+        language = choose_language(claimed.language, self.settings.languages)
+        rendered = self.templates.render(claimed.template or "", language, self._single_context(claimed, now))
         boundary = fields.make_boundary(f"delivery {claimed.id}")
         head = [
             *self._sender,
@@ -217,6 +222,10 @@ class MessageMaker:
             fields.date_field(now),
             fields.message_id_field(unique, self.settings.sender_domain),
         ]
+
+    @cached_property
+    def _leave_key(self) -> bytes:
+        return self.tokens.derived_key(LEAVE_KEY)
 
     @cached_property
     def _sender(self) -> list[Field]:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 from babel.dates import format_timedelta
 from flask import Flask, url_for
@@ -50,10 +49,6 @@ def init_display(app: Flask, parts: Runtime) -> None:
         links=parts.links,
     )
     app.jinja_env.filters.update(date=_date, datetime=_datetime, timeago=_timeago, number=_number)
-
-    @app.context_processor
-    def language() -> dict[str, Any]:
-        return {"lang": str(get_locale() or "en").replace("_", "-")}
 
 
 def _date(value: date | datetime | None, style: str = "long") -> str:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
+from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 from flask_wtf import FlaskForm
 from wtforms import (
@@ -63,7 +64,7 @@ class AddressForm(FlaskForm):  # type: ignore[misc]
         try:
             self.address = parse_address(field.data or "")
         except AddressInvalid as fault:
-            raise ValidationError(str(fault)) from fault
+            raise ValidationError(gettext(str(fault))) from fault
 
     def validate_opened(self, field: HiddenField) -> None:
         """Refuse a form that was sent in no time, or was made elsewhere or the day before."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 
 from flask import Flask, Response, make_response, render_template, request
+from flask_babel import gettext
+from flask_babel import lazy_gettext as _
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
 
@@ -14,16 +16,19 @@ from newsletter.models import db
 log = logging.getLogger(__name__)
 
 WORDS = {
-    400: ("That did not work", "The request could not be understood. Go back and try once more."),
-    403: ("Not allowed", "You are not allowed to see or do this."),
-    404: ("Nothing here", "There is no page at this address. It may have moved, or the link was cut short."),
-    405: ("That did not work", "This page cannot be used that way."),
-    409: ("Something changed meanwhile", "Load the page again and see how things stand now."),
-    413: ("Too much at once", "What was sent is larger than anything this page accepts."),
-    422: ("Please check the form", "Something in the form cannot be used."),
-    429: ("One moment, please", "That was more often than we can answer. Wait a little and try again."),
-    500: ("Our fault", "Something broke on our side. It has been noted; please try again later."),
-    503: ("Not ready yet", "The service is starting or busy. Please try again in a minute."),
+    400: (_("That did not work"), _("The request could not be understood. Go back and try once more.")),
+    403: (_("Not allowed"), _("You are not allowed to see or do this.")),
+    404: (
+        _("Nothing here"),
+        _("There is no page at this address. It may have moved, or the link was cut short."),
+    ),
+    405: (_("That did not work"), _("This page cannot be used that way.")),
+    409: (_("Something changed meanwhile"), _("Load the page again and see how things stand now.")),
+    413: (_("Too much at once"), _("What was sent is larger than anything this page accepts.")),
+    422: (_("Please check the form"), _("Something in the form cannot be used.")),
+    429: (_("One moment, please"), _("That was more often than we can answer. Wait a little and try again.")),
+    500: (_("Our fault"), _("Something broke on our side. It has been noted; please try again later.")),
+    503: (_("Not ready yet"), _("The service is starting or busy. Please try again in a minute.")),
 }
 
 
@@ -40,12 +45,14 @@ def init_problems(app: Flask) -> None:
     """Answer every error with a page."""
 
     @app.errorhandler(CSRFError)
-    def expired_form(_fault: CSRFError) -> Response:
+    def expired_form(fault: CSRFError) -> Response:
         return problem(
             400,
-            "This form had been open for too long, or your browser does not keep cookies for this site. "
-            "Load the page again and send the form once more.",
-            "The form has expired",
+            gettext(
+                "This form had been open for too long, or your browser does not keep cookies for this site. "
+                "Load the page again and send the form once more."
+            ),
+            gettext("The form has expired"),
         )
 
     @app.errorhandler(HTTPException)
@@ -56,7 +63,7 @@ def init_problems(app: Flask) -> None:
         return answer
 
     @app.errorhandler(NotFound)
-    def not_found(_fault: NotFound) -> Response:
+    def not_found(fault: NotFound) -> Response:
         return problem(404)
 
     @app.errorhandler(StateConflict)

@@ -8,11 +8,13 @@ from types import SimpleNamespace
 
 import pytest
 from babel.messages.catalog import Catalog
-from babel.messages.mofile import write_mo
+from babel.messages.pofile import write_po
+from babel.support import NullTranslations
 from jinja2 import UndefinedError
 
+from newsletter.languages import parse_language, read_translations
 from newsletter.mail.assemble import DIGEST_FIELDS, DIGEST_SLOTS, Encoding, FramePart, digest_marks, field
-from newsletter.mail.templates import TemplateSet, paragraphs, parse_language
+from newsletter.mail.templates import TemplateSet, paragraphs
 
 FOLDER = Path(__file__).parents[2] / "templates" / "email"
 SITE = SimpleNamespace(
@@ -203,11 +205,12 @@ def test_a_catalogue_translates_and_what_it_lacks_stays_english(tmp_path: Path) 
     catalogue = Catalog(locale="lt")
     catalogue.add("Read on", "Skaityti toliau")
     catalogue.add("Your link to %(name)s", "Jūsų nuoroda: %(name)s")
-    path = tmp_path / "lt" / "LC_MESSAGES" / "mail.mo"
+    path = tmp_path / "lt" / "LC_MESSAGES" / "messages.po"
     path.parent.mkdir(parents=True)
     with path.open("wb") as file:
-        write_mo(file, catalogue)
-    translated = TemplateSet(FOLDER, tmp_path)
+        write_po(file, catalogue)
+    catalogues = {"lt": read_translations(path)}
+    translated = TemplateSet(FOLDER, lambda tag: catalogues.get(tag[:2], NullTranslations()))
 
     piece = translated.render_piece("digest/release", "lt-LT", {"release": RELEASE})
     mail = translated.render("link", "lt", CONTEXTS["link"])
