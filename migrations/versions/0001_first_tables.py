@@ -80,6 +80,8 @@ def upgrade() -> None:
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("started_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("emptied_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("replies_emptied_at", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_issue")),
         sa.UniqueConstraint("public_id", name=op.f("uq_issue_public_id")),
         sa.UniqueConstraint("request_key", name=op.f("uq_issue_request_key")),
@@ -274,6 +276,29 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("address_change", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_address_change_subscriber_id"), ["subscriber_id"], unique=False)
+
+    op.create_table(
+        "address_mark",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("address_hash", sa.String(length=64), nullable=False),
+        sa.Column(
+            "kind",
+            sa.Enum(
+                "disowned", "left", name="mark_kind", native_enum=False, create_constraint=True, length=24
+            ),
+            nullable=False,
+        ),
+        sa.Column("subscriber_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("since", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("mailed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["subscriber_id"], ["subscriber.id"], name=op.f("fk_address_mark_subscriber_id_subscriber")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_address_mark")),
+        sa.UniqueConstraint("address_hash", "kind", name=op.f("uq_address_mark_address_hash_kind")),
+    )
+    with op.batch_alter_table("address_mark", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_address_mark_subscriber_id"), ["subscriber_id"], unique=False)
 
     op.create_table(
         "consent_entry",
@@ -620,6 +645,10 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_consent_entry_subscriber_id"))
 
     op.drop_table("consent_entry")
+    with op.batch_alter_table("address_mark", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_address_mark_subscriber_id"))
+
+    op.drop_table("address_mark")
     with op.batch_alter_table("address_change", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_address_change_subscriber_id"))
 

@@ -13,7 +13,7 @@ from newsletter.models.base import (
     rows_as_table,
     tune,
 )
-from newsletter.models.bounce import Suppression, SuppressionReason
+from newsletter.models.bounce import AddressMark, MarkKind, Suppression, SuppressionReason
 from newsletter.models.consent import ConsentAct, ConsentEntry
 from newsletter.models.delivery import NOT_SENT, UNSETTLED, Delivery, DeliveryState, Lane, is_single
 from newsletter.models.issue import Fragment, Issue, IssueRelease, IssueState, Rendition
@@ -42,6 +42,7 @@ __all__ = [
     "NOT_SENT",
     "UNSETTLED",
     "AddressChange",
+    "AddressMark",
     "AdminUser",
     "AuditEntry",
     "Base",
@@ -57,6 +58,7 @@ __all__ = [
     "IssueRelease",
     "IssueState",
     "Lane",
+    "MarkKind",
     "Pace",
     "Release",
     "ReleaseState",

@@ -54,6 +54,9 @@ class Issue(Base):
     created_at: Mapped[datetime] = mapped_column(UTCDateTime)
     started_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     finished_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    # When its fragments, and the relays' answers to its deliveries, were deleted for their age.
+    emptied_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    replies_emptied_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
 
 
 class Fragment(Base):
