@@ -414,8 +414,8 @@ class Settings:
     from_name: str = setting("The name beside the From address; the site's name when empty.", _text, "")
     reply_to: str | None = setting("Where answers to an issue go.", _optional(_address), None)
     unsubscribe_address: str | None = setting(
-        "An address whose mail reaches us (docs/running.md says how), also with +anything before the @. Each "
-        "digest then carries one for its reader in List-Unsubscribe; left out of the header when empty.",
+        "An address whose mail reaches us, also with +anything before the @ (docs/running.md says how). Each "
+        "digest then has one for its reader in List-Unsubscribe; left out of the header when empty.",
         _optional(_leave_mailbox),
         None,
         "leave@news.example.org",
@@ -491,8 +491,8 @@ class Settings:
         None,
     )
     brake_burst: int = setting(
-        "How many mails may go at once to people who never confirmed (confirmations of new addresses). Beyond "
-        "that, sign-ups wait for their turn, and the owner is told once.",
+        "How many mails may go at once to people who never confirmed. Beyond that, sign-ups wait for their "
+        "turn, and the owner is told once.",
         _count(5, 10**6),
         100,
     )
@@ -506,11 +506,13 @@ class Settings:
         "How long a sign-up may wait for its turn before it is dropped.", _count(1, 24 * 7), 24
     )
     owner_address: str | None = setting(
-        "Who is told when sign-ups come in a burst; every admin account when empty.", _optional(_address), None
+        "Who is told when sign-ups come in a burst; every admin account when empty.",
+        _optional(_address),
+        None,
     )
     altcha: bool = setting(
-        "Have visitors' browsers do a little work (ALTCHA) before they sign up. Without JavaScript a sign-up is "
-        "still taken, and waits sooner when many come.",
+        "Have visitors' browsers do a little work (ALTCHA) before they sign up. Without JavaScript a sign-up "
+        "is still taken, and waits sooner when many come.",
         _yes,
         False,
     )
@@ -518,7 +520,7 @@ class Settings:
         "Refuse addresses at known providers of throw-away mailboxes.", _yes, False
     )
     disposable_domains_file: Path | None = setting(
-        "More domains to refuse as throw-away ones, one a line; read at start. Works without the setting above.",
+        "Domains to refuse, one a line, with or without the setting above; read at start.",
         _optional(_path),
         None,
     )
@@ -605,7 +607,7 @@ def _contradictions(values: Mapping[str, Any]) -> list[str]:
     if (values.get("dkim_selector") is None) != (values.get("dkim_key_file") is None):
         faults.append(f"{variable('dkim_selector')} and {variable('dkim_key_file')} go together")
     if values.get("intake_listen") and values.get("unsubscribe_address") is None:
-        faults.append(f"{variable('intake_listen')} takes mail for {variable('unsubscribe_address')}, which is empty")
+        faults.append(f"{variable('intake_listen')} needs {variable('unsubscribe_address')}, which is empty")
     key_file = values.get("dkim_key_file")
     if key_file is not None and not key_file.is_file():
         faults.append(f"{variable('dkim_key_file')} names {key_file}, which is not there")

@@ -27,6 +27,7 @@ from newsletter.outbox.worker import journal_folder
 from newsletter.runtime import Runtime
 from newsletter.service.heartbeat import forget_stale
 from newsletter.service.relay import open_transport
+from newsletter.subscriptions.defences import Brake
 from newsletter.subscriptions.signup import resolve_signups
 
 DRAIN = "newsletter.drain"
@@ -142,7 +143,14 @@ def _serve_singles(engine: Engine) -> None:
     """Resolve the sign-ups and send the single mails, theirs among them."""
     runtime = engine.runtime
     with runtime.session() as session:
-        resolved = resolve_signups(session, runtime.tokens, runtime.now(), limit=SIGNUPS_AT_ONCE)
+        resolved = resolve_signups(
+            session,
+            runtime.tokens,
+            runtime.now(),
+            limit=SIGNUPS_AT_ONCE,
+            brake=Brake.of(runtime.settings),
+            owner=runtime.settings.owner_address,
+        )
         session.commit()
     if resolved:
         log.info("event=signups_resolved count=%d", resolved)

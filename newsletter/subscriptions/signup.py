@@ -27,7 +27,10 @@ from newsletter.models import (
 )
 from newsletter.outbox.enqueue import enqueue_single
 from newsletter.subscriptions import rows
+from newsletter.subscriptions.brake import HELD, Gate, Held, drop_stale, tell_owner
 from newsletter.subscriptions.consent import Wording, note
+from newsletter.subscriptions.defences import Brake, Trust
+from newsletter.subscriptions.marks import answers_form, note_mailed
 from newsletter.throttle import Limit
 from newsletter.tokens import Tokens
 
@@ -54,6 +57,9 @@ class Signup:
     language: str = "en"
     time_zone: str = "UTC"
     how: str = "form"
+    # What speaks for it, and how many forms came from its network before (see defences.py).
+    trust: Trust = Trust.NONE
+    nth: int = 0
 
 
 def request_signup(session: Session, signup: Signup, now: datetime) -> None:
@@ -72,6 +78,8 @@ def request_signup(session: Session, signup: Signup, now: datetime) -> None:
             wording_version=signup.wording.version,
             wording_hash=signup.wording.hash,
             ip_address=signup.ip_address,
+            trust=int(signup.trust),
+            nth=signup.nth,
             created_at=now,
         )
     )
@@ -91,21 +99,36 @@ def _request(session: Session, kind: str, address: Address, now: datetime) -> No
     session.add(SignupRequest(kind=kind, email=address.text, email_key=address.canonical, created_at=now))
 
 
-def resolve_signups(session: Session, tokens: Tokens, now: datetime, limit: int = 200) -> int:
-    """Resolve up to `limit` waiting requests, oldest first; return how many.
+def resolve_signups(
+    session: Session,
+    tokens: Tokens,
+    now: datetime,
+    limit: int = 200,
+    *,
+    brake: Brake | None = None,
+    owner: str | None = None,
+) -> int:
+    """Resolve up to `limit` waiting requests, oldest first; return how many were dealt with.
 
     Each is resolved in a savepoint of its own, and its `resolved_at` with what came of it, so a
     crash repeats nothing and a broken request is passed over. The address leaves the request
     with that. Two workers never hold the same request: on SQLite the caller's transaction holds
-    the write lock from its beginning, on PostgreSQL the rows are locked. Commits nothing.
+    the write lock from its beginning, on PostgreSQL the rows are locked. What the brake holds back
+    stays, and is looked at before what is new; `owner` (see brake.py) is told. Commits nothing.
     """
-    resolved, last = 0, 0
-    while resolved < limit:
+    gate = Gate(brake or Brake(), now)
+    dealt = _resolve_held(session, tokens, gate, limit)
+    last = 0
+    while dealt < limit:
         waiting = (
             select(SignupRequest)
-            .where(SignupRequest.resolved_at.is_(None), SignupRequest.id > last)
+            .where(
+                SignupRequest.resolved_at.is_(None),
+                SignupRequest.held_until.is_(None),
+                SignupRequest.id > last,
+            )
             .order_by(SignupRequest.id)
-            .limit(limit - resolved)
+            .limit(limit - dealt)
             .with_for_update(skip_locked=True)
         )
         batch = list(session.scalars(waiting))
@@ -113,16 +136,45 @@ def resolve_signups(session: Session, tokens: Tokens, now: datetime, limit: int 
             break
         for request in batch:
             last = request.id
-            resolved += _resolve_safely(session, tokens, request, now)
+            dealt += _resolve_safely(session, tokens, request, gate)
+    if gate.braked:
+        tell_owner(session, gate, owner)
+    return dealt
+
+
+def _resolve_held(session: Session, tokens: Tokens, gate: Gate, limit: int) -> int:
+    """Resolve requests whose turn has come; return how many."""
+    due = select(SignupRequest).where(*HELD, SignupRequest.held_until <= gate.now)
+    # Who is most likely a person goes first, and a crowd behind one network last.
+    order = (SignupRequest.trust.desc(), SignupRequest.nth, SignupRequest.id)
+    batch = list(session.scalars(due.order_by(*order).limit(limit).with_for_update(skip_locked=True)))
+    if not batch:
+        return 0
+    dropped = drop_stale(session, gate.brake, gate.now)
+    if dropped:
+        log.warning("event=signups_dropped count=%d", dropped)
+        session.expire_all()
+    resolved = 0
+    for request in batch:
+        if request.resolved_at is not None:
+            continue
+        braked = gate.braked
+        _resolve_safely(session, tokens, request, gate)
+        if gate.braked > braked:
+            break  # whoever comes after has no better claim
+        resolved += request.resolved_at is not None
     return resolved
 
 
-def _resolve_safely(session: Session, tokens: Tokens, request: SignupRequest, now: datetime) -> bool:
-    request_id, asked_at = request.id, request.created_at
+def _resolve_safely(session: Session, tokens: Tokens, request: SignupRequest, gate: Gate) -> bool:
+    """Resolve one request, or let it wait; return False when it broke and is to be tried again."""
+    request_id, asked_at, now = request.id, request.created_at, gate.now
     try:
         with session.begin_nested():
-            _resolve(session, tokens, request, now)
+            _resolve(session, tokens, request, gate)
             _settle(request, now)
+    except Held as held:
+        gate.hold(request, held)
     except Exception:
         # Whatever is wrong with this one, the others must not wait for it.
         log.exception("signup request broke request_id=%s", request_id)
@@ -138,7 +190,7 @@ def _settle(request: SignupRequest, now: datetime) -> None:
     request.email = request.email_key = request.ip_address = None
 
 
-def _resolve(session: Session, tokens: Tokens, request: SignupRequest, now: datetime) -> None:
+def _resolve(session: Session, tokens: Tokens, request: SignupRequest, gate: Gate) -> None:
     try:
         address = parse_address(request.email or "")
     except AddressInvalid:
@@ -146,9 +198,9 @@ def _resolve(session: Session, tokens: Tokens, request: SignupRequest, now: date
     if is_suppressed(session, tokens, address):
         return
     if request.kind == "signup":
-        _resolve_signup(session, tokens, request, address, now)
+        _resolve_signup(session, tokens, request, address, gate)
     else:
-        _resolve_link(session, tokens, request, address, now)
+        _resolve_link(session, tokens, request, address, gate)
 
 
 def is_suppressed(session: Session, tokens: Tokens, address: Address) -> bool:
@@ -158,12 +210,16 @@ def is_suppressed(session: Session, tokens: Tokens, address: Address) -> bool:
 
 
 def _resolve_signup(
-    session: Session, tokens: Tokens, request: SignupRequest, address: Address, now: datetime
+    session: Session, tokens: Tokens, request: SignupRequest, address: Address, gate: Gate
 ) -> None:
+    now = gate.now
     wanted = _wanted(session, request)
-    if not wanted:
+    if not wanted or not answers_form(session, tokens, address.canonical, now):
         return
     subscriber = _find_or_make(session, request, address, now)
+    stranger = subscriber.confirmed_at is None
+    if stranger:
+        gate.look(request, address)
     fresh = add_pending(session, subscriber.id, wanted, now)
     pending = rows.of_subscriber(session, subscriber.id, SubscriptionState.PENDING)
     if not any(row.topic_id in wanted for row in pending):
@@ -173,7 +229,10 @@ def _resolve_signup(
         return
     mailed = may_mail(session, tokens, address.canonical, CHANGED if fresh else AGAIN, now)
     if mailed:
+        if stranger:
+            gate.pass_(session, tokens, request, address)
         send_confirmation(session, subscriber, pending, f"signup:{request.id}", now)
+        note_mailed(session, tokens, address.canonical, now)
     if fresh or mailed:
         note(
             session,
@@ -188,8 +247,9 @@ def _resolve_signup(
 
 
 def _resolve_link(
-    session: Session, tokens: Tokens, request: SignupRequest, address: Address, now: datetime
+    session: Session, tokens: Tokens, request: SignupRequest, address: Address, gate: Gate
 ) -> None:
+    now = gate.now
     known = select(Subscriber).where(Subscriber.email_key == address.canonical).with_for_update()
     subscriber = session.scalars(known).one_or_none()
     if subscriber is None:
@@ -197,10 +257,14 @@ def _resolve_link(
     pending = rows.of_subscriber(session, subscriber.id, SubscriptionState.PENDING)
     confirmed = subscriber.confirmed_at is not None
     wants_confirmation = bool(pending) and (request.kind == "renew" or not confirmed)
+    wants_confirmation &= answers_form(session, tokens, address.canonical, now)
     if not (wants_confirmation or confirmed) or not may_mail(session, tokens, address.canonical, AGAIN, now):
         return
     if wants_confirmation:
+        if not confirmed:
+            gate.pass_(session, tokens, request, address)
         send_confirmation(session, subscriber, pending, f"signup:{request.id}", now)
+        note_mailed(session, tokens, address.canonical, now)
     else:
         _send_link(session, subscriber, request.id, now)
 
@@ -224,7 +288,12 @@ def _find_or_make(session: Session, request: SignupRequest, address: Address, no
         )
     )
     known = select(Subscriber).where(Subscriber.email_key == address.canonical).with_for_update()
-    return session.scalars(known).one()
+    subscriber = session.scalars(known).one()
+    if subscriber.confirmed_at is None and request.choices.get("language"):
+        # Who asked first may have been somebody else: until it is confirmed, the last word counts.
+        subscriber.language = str(request.choices["language"])[:16]
+        subscriber.time_zone = str(request.choices.get("time_zone", "UTC"))[:64]
+    return subscriber
 
 
 def add_pending(
