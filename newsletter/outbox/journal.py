@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from newsletter.errors import ServiceError
+from newsletter.mail.redact import without_addresses
 from newsletter.smtp.outcomes import Fate, Outcome, Step
 from newsletter.smtp.replies import Reply
 
@@ -81,7 +82,7 @@ class Journal:
         """Note what became of it."""
         code = outcome.reply.code if outcome.reply else "-"
         text = outcome.reply.text if outcome.reply else outcome.reason
-        flat = " ".join(text.split())[:LONGEST_TEXT]
+        flat = " ".join(without_addresses(text).split())[:LONGEST_TEXT]
         self._write(f"reply {delivery_id} {outcome.fate} {outcome.step or '-'} {code} {flat}\n")
 
     def clear(self) -> None:

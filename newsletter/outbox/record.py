@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import exists, select, update
 from sqlalchemy.orm import Session
 
+from newsletter.mail.redact import without_addresses
 from newsletter.models import (
     UNSETTLED,
     Delivery,
@@ -76,7 +77,7 @@ def record(
         log.debug("delivery=%d attempt=%d state=%s", attempt.delivery_id, attempt.number, step.state)
         if step.state is DeliveryState.ACCEPTED and outcome.reply is not None:
             reply = outcome.reply
-            accepted.append((attempt.delivery_id, reply.code, reply.text[:LONGEST_REPLY], reply.status))
+            accepted.append((attempt.delivery_id, reply.code, _kept(reply.text), reply.status))
             continue
         changed += _change(session, worker, attempt, step, now)
         if step.hard_bounce and attempt.subscriber_id is not None:
@@ -86,6 +87,11 @@ def record(
     if dead_readers:
         suppress(session, maker, dead_readers, SuppressionReason.HARD_BOUNCE, now)
     return changed
+
+
+def _kept(text: str) -> str:
+    # A row outlives the reader whom the relay names in it.
+    return without_addresses(text)[:LONGEST_REPLY]
 
 
 def _accept(
@@ -133,7 +139,7 @@ def _change(session: Session, worker: str, attempt: Attempt, step: NextStep, now
         text = outcome.reply.text if outcome.reply else outcome.reason
         values |= {
             "reply_code": outcome.reply.code if outcome.reply else None,
-            "reply_text": text[:LONGEST_REPLY] or None,
+            "reply_text": _kept(text) or None,
             "status": outcome.reply.status or None if outcome.reply else None,
             "bounced_at": now if step.hard_bounce else None,
         }

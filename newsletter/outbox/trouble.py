@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import deque
 from collections.abc import Iterable
 from datetime import datetime, timedelta
@@ -11,6 +10,7 @@ from sqlalchemy import func, not_, or_, select
 from sqlalchemy.orm import Session
 
 from newsletter import audit
+from newsletter.mail.redact import without_addresses
 from newsletter.models import Delivery, DeliveryState, Issue, IssueState
 from newsletter.outbox.retry import blames_the_sender
 from newsletter.smtp.outcomes import Fate, Outcome
@@ -57,7 +57,7 @@ def pause_if_refused(session: Session, issue_ids: Iterable[int], relay: str, now
             continue
         note = (
             f"Paused by itself: the relay {relay} refused {refused} of the last {heard} messages for good, "
-            f"and not for their addresses. It last said: {_without_addresses(said)}. When that is mended, "
+            f"and not for their addresses. It last said: {_quoted(said)}. When that is mended, "
             "go on, and have the rejected ones sent again."
         )
         _pause(session, issue, note, now, heard=heard, refused=refused)
@@ -79,7 +79,7 @@ def pause_if_down(
         minutes = int(down.total_seconds() // 60)
         note = (
             f"Paused by itself: the relay {relay} could not be used for {minutes} minutes: "
-            f"{_without_addresses(fault)}. Nobody was left out: when that is mended, go on."
+            f"{_quoted(fault)}. Nobody was left out: when that is mended, go on."
         )
         _pause(session, issue, note, now, minutes=minutes)
         paused.append(issue_id)
@@ -126,6 +126,6 @@ def _pause(session: Session, issue: Issue, note: str, now: datetime, **detail: i
     audit.record(session, ACTOR, "issue.pause", issue.public_id, now, **detail)
 
 
-def _without_addresses(text: str) -> str:
+def _quoted(text: str) -> str:
     # A note outlives the readers it might name.
-    return re.sub(r"\S+@\S+", "(an address)", text).strip().rstrip(".")[:300]
+    return without_addresses(text).strip().rstrip(".")[:300]

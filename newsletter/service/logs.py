@@ -6,6 +6,8 @@ import logging
 import sys
 import time
 
+from newsletter.mail.redact import without_addresses
+
 
 class KeyValueFormatter(logging.Formatter):
     """`time=... level=info logger=newsletter.jobs` and then the message, itself key=value."""
@@ -18,9 +20,13 @@ class KeyValueFormatter(logging.Formatter):
         super().__init__("time=%(asctime)s level=%(level)s logger=%(name)s %(message)s")
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the line, with the level in small letters."""
+        """Return the line, with the level in small letters.
+
+        A traceback may quote what a database was asked to store (`Key (email_key)=(…) already exists`),
+        so the last word on addresses is here, whatever wrote the line.
+        """
         record.level = record.levelname.lower()
-        return super().format(record)
+        return without_addresses(super().format(record))
 
 
 def configure_logging(level: int = logging.INFO) -> None:
