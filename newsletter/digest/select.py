@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, String, and_, cast, func, literal_column, select
 from sqlalchemy.orm import Session
@@ -25,6 +25,7 @@ from newsletter.models import (
     ReleaseState,
     ReleaseTopic,
     Rendition,
+    Subscriber,
     Subscription,
     Topic,
 )
@@ -32,6 +33,8 @@ from newsletter.outbox.edition import BY_LETTER, read_key, release_ids, write_ke
 
 # Compositions kept for readers to come; a list where each differs does not need them.
 MOST_KEPT = 100_000
+# When a pause is over, the sweep has this long to limit what is caught up on; then it is over anyway.
+RESUMING = timedelta(minutes=2)
 
 
 @dataclass(frozen=True)
@@ -39,7 +42,7 @@ class Audience:
     """The subscriptions that an issue serves: of these frequencies, and made by `until`.
 
     Whoever joins or changes their mind while an issue is being prepared is served by the next,
-    so what is read and what is marked as served are the same rows.
+    so what is read and what is marked as served are the same rows. Who pauses is left out.
     """
 
     frequencies: tuple[Frequency, ...]
@@ -47,12 +50,15 @@ class Audience:
 
     def condition(self) -> ColumnElement[bool]:
         """Return the condition on subscriptions."""
+        # There are few, and PostgreSQL and SQLite look each of them up in what this finds once.
+        pausing = select(Subscriber.id).where(Subscriber.snoozed_until > self.until - RESUMING)
         return and_(
             # Written out, so that the partial index of active subscriptions serves it.
             Subscription.state == literal_column("'active'"),
             Subscription.frequency.in_(self.frequencies),
             Subscription.created_at <= self.until,
             Subscription.confirmed_at <= self.until,
+            Subscription.subscriber_id.not_in(pausing),
         )
 
     def floor(self, session: Session) -> int | None:
@@ -85,17 +91,25 @@ def sent_before(
 
     Sent or still to be. Only those of `issues`, when given.
     """
-    query = (
+    sent = (
         select(Delivery.subscriber_id, Rendition.key)
         .join(Rendition, Rendition.id == Delivery.rendition_id)
         .where(Delivery.subscriber_id.between(first, last), Delivery.state.not_in(NOT_SENT))
     )
-    if issues is not None:
-        query = query.where(Delivery.issue_id.in_(issues))
+    # What somebody got at the address that became theirs by joining two rows of one person.
+    joined = (
+        select(Subscriber.moved_to, Rendition.key)
+        .join(Delivery, Delivery.subscriber_id == Subscriber.id)
+        .join(Rendition, Rendition.id == Delivery.rendition_id)
+        .where(Subscriber.moved_to.between(first, last), Delivery.state.not_in(NOT_SENT))
+    )
     held: dict[int, set[int]] = defaultdict(set)
-    for subscriber_id, key in session.execute(query):
-        if subscriber_id is not None:
-            held[subscriber_id].update(release_ids(read_key(key)))
+    for query in (sent, joined):
+        for subscriber_id, key in session.execute(
+            query if issues is None else query.where(Delivery.issue_id.in_(issues))
+        ):
+            if subscriber_id is not None:
+                held[subscriber_id].update(release_ids(read_key(key)))
     return held
 
 

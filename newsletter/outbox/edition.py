@@ -55,6 +55,11 @@ def read_key(key: str) -> Selection:
 BY_LETTER = {frequency[0]: frequency for frequency in Frequency}
 
 
+def has_frequency(key: str, frequency: Frequency) -> bool:
+    """Return whether a part of the selection `key` comes at this frequency."""
+    return f"{frequency[0]}:" in key
+
+
 def release_ids(selection: Selection) -> list[int]:
     """Return every release of a selection, once, in order."""
     return [each for part in selection for each in part.release_ids]
