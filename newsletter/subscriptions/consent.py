@@ -1,10 +1,8 @@
-"""What people agreed to, word for word, and the ledger that proves it."""
+"""The ledger that proves what people agreed to."""
 
 from __future__ import annotations
 
-import hashlib
 import ipaddress
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -14,34 +12,7 @@ from sqlalchemy.orm import Session
 from newsletter.models import ConsentAct, ConsentEntry, Subscriber
 from newsletter.settings import IPStorage
 from newsletter.subscriptions.ledger import entry_digest
-
-
-@dataclass(frozen=True)
-class Wording:
-    """One version of the sentence beside the sign-up button, as the page shows it."""
-
-    version: str
-    text: str
-
-    @property
-    def hash(self) -> str:
-        """SHA-256 of the text, in hex: proof that a version was not reworded later."""
-        return hashlib.sha256(self.text.encode()).hexdigest()
-
-
-# Oldest first. A version that people have agreed to is never edited: add another one below it.
-WORDINGS = (
-    Wording(
-        "2026-11.en",
-        "I would like to receive the topics I chose by e-mail. I confirm this by the link in the first "
-        "mail, and I can leave at any time by the link in every mail.",
-    ),
-)
-
-
-def current_wording() -> Wording:
-    """Return the wording that pages show today."""
-    return WORDINGS[-1]
+from newsletter.subscriptions.wordings import WORDINGS, Wording, current_wording  # noqa: F401 (moved)
 
 
 def kept_address(ip_address: str, storage: IPStorage) -> str | None:

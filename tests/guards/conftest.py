@@ -28,7 +28,7 @@ from newsletter.models import Delivery, Frequency, Release, Subscriber, Subscrip
 from newsletter.runtime import Runtime
 from newsletter.service.demo import ADMIN, prepare_demo
 from newsletter.subscriptions.confirm import confirm
-from newsletter.subscriptions.consent import current_wording
+from newsletter.subscriptions.wordings import current_wording
 from newsletter.subscriptions.signup import Signup, request_signup, resolve_signups
 from newsletter.subscriptions.unsubscribe import make_undo_token, unsubscribe
 from newsletter.tokens import Purpose

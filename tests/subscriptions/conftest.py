@@ -21,7 +21,7 @@ from newsletter.models import (
     SubscriptionState,
 )
 from newsletter.subscriptions.confirm import Confirmed, confirm
-from newsletter.subscriptions.consent import current_wording
+from newsletter.subscriptions.wordings import current_wording
 from newsletter.subscriptions.preferences import make_preferences_token, save_preferences
 from newsletter.subscriptions.signup import (
     Signup,

@@ -7,7 +7,7 @@ import pytest
 from newsletter.models import Frequency, SubscriptionState, current_sequence
 from newsletter.subscriptions.bearer import LinkFault
 from newsletter.subscriptions.confirm import Confirmation, Confirmed, read_confirmation
-from newsletter.subscriptions.consent import current_wording
+from newsletter.subscriptions.wordings import current_wording
 from newsletter.tokens import Purpose
 
 ANN = "ann@example.org"

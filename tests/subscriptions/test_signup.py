@@ -16,7 +16,7 @@ from newsletter.models import (
     SuppressionReason,
 )
 from newsletter.outbox.messages import load_claimed
-from newsletter.subscriptions.consent import current_wording
+from newsletter.subscriptions.wordings import current_wording
 from newsletter.subscriptions.signup import resolve_signups
 
 ANN = "ann@example.org"

@@ -8,7 +8,7 @@ import pytest
 
 from newsletter.mail.addresses import address_hash
 from newsletter.models import ConsentEntry, SignupRequest, Suppression, SuppressionReason
-from newsletter.subscriptions.consent import current_wording
+from newsletter.subscriptions.wordings import current_wording
 from newsletter.subscriptions.limits import VISITOR
 
 ANN = "ann@example.org"

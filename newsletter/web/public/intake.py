@@ -9,7 +9,7 @@ from flask import request
 from flask_babel import get_locale
 
 from newsletter.models import db
-from newsletter.subscriptions.consent import current_wording
+from newsletter.subscriptions.wordings import current_wording
 from newsletter.subscriptions.limits import visitor_wait
 from newsletter.subscriptions.signup import Signup, request_signup
 from newsletter.web.extensions import runtime

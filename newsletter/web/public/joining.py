@@ -8,7 +8,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from newsletter.ingest.queries import list_releases
 from newsletter.models import ReleaseState, db
 from newsletter.subscriptions.bearer import LinkFault
-from newsletter.subscriptions.consent import current_wording
+from newsletter.subscriptions.wordings import current_wording
 from newsletter.subscriptions.queries import offered_topics
 from newsletter.subscriptions.signup import request_link, request_renewal
 from newsletter.web.extensions import runtime
