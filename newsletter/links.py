@@ -19,6 +19,10 @@ class Links:
         """The page with the one button that confirms."""
         return f"{self.public_url}/confirm/{token}"
 
+    def disown(self, token: str) -> str:
+        """The page for whoever did not ask for a confirmation."""
+        return f"{self.public_url}/not-me/{token}"
+
     def preferences(self, token: str) -> str:
         """A reader's choices, without a password."""
         return f"{self.public_url}/preferences/{token}"
@@ -26,6 +30,14 @@ class Links:
     def unsubscribe(self, token: str) -> str:
         """GET shows a button, POST unsubscribes at once (RFC 8058)."""
         return f"{self.public_url}/unsubscribe/{token}"
+
+    def undo(self, token: str) -> str:
+        """The page with the one button that undoes leaving."""
+        return f"{self.public_url}/undo/{token}"
+
+    def move(self, token: str) -> str:
+        """The page with the one button that changes a reader's address."""
+        return f"{self.public_url}/move/{token}"
 
     def view(self, token: str) -> str:
         """One reader's issue in the browser."""

@@ -472,6 +472,43 @@ class Settings:
         IPStorage.SHORT,
     )
     confirm_days: int = setting("How many days a confirmation link lives.", _count(1, 60), 7)
+    pending_days: int = setting(
+        "How many days somebody who has not confirmed stays pending, and no fewer than a confirmation "
+        "link lives; then the request ends and the address goes.",
+        _count(1, 365),
+        14,
+    )
+    reminder_hours: int = setting(
+        "Hours after which somebody who has not confirmed is reminded, once; 0 for never.", _count(0, 1440), 0
+    )
+    welcome_mail: bool = setting(
+        "Send whoever confirms for the first time a welcome with the newest releases on their topics.",
+        _yes,
+        False,
+    )
+    keep_mail_days: int = setting(
+        "Days after which a sent mail loses its contents and the relay's answer, and an answered form goes; "
+        "that it was sent is kept. 0 keeps them.",
+        _count(0, 36500),
+        30,
+    )
+    keep_issue_days: int = setting(
+        "Days after which an issue can no longer be viewed in the browser as it was sent; which releases it "
+        "brought to whom is kept. 0 keeps it.",
+        _count(0, 36500),
+        365,
+    )
+    keep_ip_days: int = setting(
+        "Days that the ledger of consent keeps IP addresses (as `ip_storage` has them). 0 keeps them.",
+        _count(0, 36500),
+        365,
+    )
+    keep_left_days: int = setting(
+        "Days after which the address of somebody who has left everything is emptied; a keyed hash stays, so "
+        "that no import revives them. 0 keeps it.",
+        _count(0, 36500),
+        365,
+    )
     welcome_releases: int = setting(
         "How many of a topic's newest releases a new reader still gets with the first issue.",
         _count(0, 50),
@@ -608,6 +645,11 @@ def _contradictions(values: Mapping[str, Any]) -> list[str]:
         faults.append(f"{variable('dkim_selector')} and {variable('dkim_key_file')} go together")
     if values.get("intake_listen") and values.get("unsubscribe_address") is None:
         faults.append(f"{variable('intake_listen')} needs {variable('unsubscribe_address')}, which is empty")
+    if (
+        values.get("reminder_hours", 0)
+        >= max(values.get("pending_days", 14), values.get("confirm_days", 7)) * 24
+    ):
+        faults.append(f"{variable('reminder_hours')} is after the end of {variable('pending_days')}")
     key_file = values.get("dkim_key_file")
     if key_file is not None and not key_file.is_file():
         faults.append(f"{variable('dkim_key_file')} names {key_file}, which is not there")

@@ -107,7 +107,8 @@ def _unwanted() -> ColumnElement[bool]:
         erased,
         and_(reader, Delivery.lane == Lane.BULK, ~subscribed),
         # A digest has no template, and NULL would make neither this nor its opposite true.
-        and_(reader, func.coalesce(Delivery.template, "") == "confirm", ~awaited),
+        and_(reader, func.coalesce(Delivery.template, "").in_(("confirm", "reminder")), ~awaited),
+        and_(reader, func.coalesce(Delivery.template, "") == "welcome", ~subscribed),
     )
 
 

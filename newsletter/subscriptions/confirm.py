@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
 from newsletter.errors import TokenExpired, TokenInvalid
@@ -13,14 +14,21 @@ from newsletter.models import (
     ConsentAct,
     EndedReason,
     Frequency,
+    Release,
+    ReleaseState,
+    ReleaseTopic,
     Subscriber,
     Subscription,
     SubscriptionState,
 )
+from newsletter.outbox.enqueue import enqueue_single
 from newsletter.subscriptions import rows
 from newsletter.subscriptions.bearer import LinkFault, find_bearer
 from newsletter.subscriptions.consent import note, wording_asked
 from newsletter.tokens import Purpose, Tokens
+
+# Releases that a welcome names: something to read until the first issue, not an issue.
+WELCOME_SHOWS = 5
 
 
 @dataclass(frozen=True)
@@ -70,12 +78,13 @@ def confirm(
     now: datetime,
     *,
     welcome_releases: int = 0,
+    welcome_mail: bool = False,
     ip_address: str | None = None,
     how: str = "link",
 ) -> Confirmed | LinkFault:
     """Start the pending subscriptions a link stands for. Doing it twice changes nothing more.
 
-    Only rows that were pending when the mail was written are covered: what somebody else asked
+    With `welcome_mail` a person who confirms for the first time is mailed what was new lately. Only rows that were pending when the mail was written are covered: what somebody else asked
     for in this person's name since then is not. A new frequency for a topic that is served
     already goes on where the old one was.
     """
@@ -101,7 +110,47 @@ def confirm(
         ip_address=ip_address,
         topics={row.topic.slug: row.frequency.value for row in covered},
     )
+    if welcome_mail:
+        _welcome(session, subscriber, covered, now)
     return Confirmed(subscriber.public_id, subscriber.email_key or "", len(covered))
+
+
+def _welcome(
+    session: Session, subscriber: Subscriber, covered: Sequence[Subscription], now: datetime
+) -> None:
+    """Enqueue the one welcome of a person's life, with the newest releases on what they chose."""
+    newest = (
+        select(Release)
+        .where(
+            Release.state == ReleaseState.READY,
+            Release.id.in_(
+                select(ReleaseTopic.release_id).where(
+                    ReleaseTopic.topic_id.in_([row.topic_id for row in covered]),
+                    ReleaseTopic.sequence.is_not(None),
+                )
+            ),
+        )
+        .order_by(Release.published_at.desc(), Release.id.desc())
+        .limit(WELCOME_SHOWS)
+    )
+    releases = [
+        {
+            "id": each.public_id,
+            "title": each.title,
+            "publisher": each.publisher,
+            "date": each.published_at.date().isoformat(),
+        }
+        for each in session.scalars(newest)
+    ]
+    enqueue_single(
+        session,
+        subscriber_id=subscriber.id,
+        template="welcome",
+        context={"topics": [row.topic.name for row in covered], "releases": releases},
+        purpose_key="welcome",
+        language=subscriber.language,
+        now=now,
+    )
 
 
 def _open(
@@ -119,15 +168,25 @@ def _open(
         case _:
             return LinkFault.DAMAGED
     if isinstance(subscriber, LinkFault):
-        return subscriber
+        return LinkFault.EXPIRED if _was_emptied(session, public_id) else subscriber
     pending = rows.of_subscriber(session, subscriber.id, SubscriptionState.PENDING)
     return subscriber, [row for row in pending if row.id <= upto]
 
 
 def _spent(session: Session, subscriber: Subscriber) -> LinkFault:
     """Tell a link that did its work from one whose topics were asked for anew since."""
-    newer = rows.of_subscriber(session, subscriber.id, SubscriptionState.PENDING)
-    return LinkFault.REPLACED if newer else LinkFault.USED
+    if rows.of_subscriber(session, subscriber.id, SubscriptionState.PENDING):
+        return LinkFault.REPLACED
+    ended = rows.of_subscriber(session, subscriber.id, SubscriptionState.ENDED)
+    last = max(ended, key=lambda row: row.id, default=None)
+    given_up = last is not None and last.ended_reason in {EndedReason.EXPIRED, EndedReason.DISOWNED}
+    return LinkFault.EXPIRED if given_up else LinkFault.USED
+
+
+def _was_emptied(session: Session, public_id: str) -> bool:
+    """Return whether this person never confirmed, and their address was let go: too late, that is all."""
+    never = exists().where(Subscriber.public_id == public_id, Subscriber.confirmed_at.is_(None))
+    return bool(session.scalar(select(never.where(Subscriber.email_key.is_(None)))))
 
 
 def _start(
