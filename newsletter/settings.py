@@ -114,6 +114,34 @@ def _address(value: str) -> str:
     return value
 
 
+def _web_origin(value: str) -> str:
+    """Return scheme, host and port as a browser writes them into Origin (RFC 6454, section 6.2)."""
+    parts = urlsplit(value)
+    host = (parts.hostname or "").encode("idna").decode()
+    loopback = parts.scheme == "http" and _is_loopback(host)
+    if not (_NAME.fullmatch(host) or loopback) or not (parts.scheme == "https" or loopback) or "@" in parts.netloc:
+        raise ValueError(f"has {value}, which is not an origin such as https://www.example.org")
+    port = f":{parts.port}" if parts.port and parts.port != {"https": 443, "http": 80}[parts.scheme] else ""
+    return f"{parts.scheme}://{f'[{host}]' if ':' in host else host}{port}"
+
+
+def _origins(value: str) -> tuple[str, ...]:
+    found = []
+    for part in _parts(value):
+        if urlsplit(part).path.strip("/") or "?" in part or "#" in part:
+            raise ValueError(f"has {part}, which is a page; an origin is only https:// and a host name")
+        found.append(_web_origin(part))
+    return tuple(dict.fromkeys(found))
+
+
+def _pages(value: str) -> tuple[str, ...]:
+    for part in _parts(value):
+        _web_origin(part)
+        if not part.isascii() or any(char.isspace() or char in "\\<>\"';" for char in part):
+            raise ValueError(f"has {part}, which is not a URL as browsers write it (beyond ASCII as xn--, %..)")
+    return tuple(_parts(value))
+
+
 def _leave_mailbox(value: str) -> str:
     address = _address(value)
     if len(address.rpartition("@")[0]) > LONGEST_LEAVE_MAILBOX:
@@ -443,6 +471,19 @@ class Settings:
         LANGUAGES,
         "lt, en",
     )
+    embed_origins: tuple[str, ...] = setting(
+        "Other sites whose pages may hold the sign-up form (docs/readers.md), as origins separated by commas.",
+        _optional_or(_origins, ()),
+        (),
+        "https://www.example.org, https://shop.example.org",
+    )
+    thanks_urls: tuple[str, ...] = setting(
+        "Pages a sign-up form may lead on to instead of ours that says to look in the inbox; whole URLs, "
+        "separated by commas. Others are never followed.",
+        _optional_or(_pages, ()),
+        (),
+        "https://www.example.org/thank-you",
+    )
     data_dir: Path = setting(
         "Where the embedded database, the queue and the journals live.",
         _path,
@@ -513,6 +554,17 @@ class Settings:
         "How many of a topic's newest releases a new reader still gets with the first issue.",
         _count(0, 50),
         0,
+    )
+    snooze_catch_up: int = setting(
+        "How many of a topic's newest releases a reader still gets after a pause; older ones are left out.",
+        _count(0, 200),
+        10,
+    )
+    leaving_notice: bool = setting(
+        "Tell a reader by one mail, with a way back, when somebody left for them by a link in a mail: it may "
+        "have been whoever they forwarded it to.",
+        _yes,
+        True,
     )
     resend_uncertain: bool = setting(
         "Send a digest again when its outcome is unknown (RFC 1047) instead of asking a person.", _yes, False

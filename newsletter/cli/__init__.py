@@ -74,6 +74,8 @@ COMMANDS: Mapping[str, Place] = {
     "topic": Place("newsletter.cli.topic:topic", "What readers can choose."),
     "release": Place("newsletter.cli.release:release", "Press releases: add, parse, list, hold."),
     "subscriber": Place("newsletter.cli.subscriber:subscriber", "Readers."),
+    "language": Place("newsletter.cli.language:language", "Languages of pages and mails: list, add, update."),
+    "bounce": Place("newsletter.cli.bounce:bounce", "Mail that comes to us: readers who leave by mail."),
     "digest": Place("newsletter.cli.digest:digest", "Issues: preview, send, watch, pause."),
 }
 

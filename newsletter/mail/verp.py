@@ -1,4 +1,4 @@
-"""Return paths that name their delivery and cannot be forged (VERP, signed). Pure."""
+"""Addresses that name their delivery and cannot be forged: return paths (VERP) and where to leave. Pure."""
 
 from __future__ import annotations
 
@@ -13,10 +13,19 @@ _MAC_LETTERS = 16
 _ID = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 # RFC 5321, section 4.5.3.1.1: a local part has at most 64 octets; two go for "b-", one for "-".
 LONGEST_ID = 64 - 3 - _MAC_LETTERS
-_ADDRESS = re.compile(rf"([bu])-([a-z0-9-]{{1,{LONGEST_ID}}})-([a-z2-7]{{{_MAC_LETTERS}}})@[^@\s<>]+")
+_ADDRESS = re.compile(rf"b-([a-z0-9-]{{1,{LONGEST_ID}}})-([a-z2-7]{{{_MAC_LETTERS}}})@[^@\s<>]+")
 
-_BOUNCES = "b"
-_LEAVES = "u"
+# What the key of leave addresses is derived for (tokens.py).
+LEAVE_KEY = "leave-by-mail"
+# 25 bytes are 40 letters of base32, without padding: a reader's public id, a delivery's, the signature.
+_READER_BYTES = 9
+_DELIVERY_BYTES = 6
+_TOKEN_LETTERS = 40
+_READER = re.compile(r"[A-Za-z0-9_-]{12}")
+_LEAVE = re.compile(rf"[^@\s<>]+[-+=._]([a-z2-7]{{{_TOKEN_LETTERS}}})@[^@\s<>]+")
+_LONGEST_ADDRESS = 320
+# What is left of a local part for the mailbox before the plus sign.
+LONGEST_LEAVE_MAILBOX = 64 - 1 - _TOKEN_LETTERS
 
 
 def return_path(delivery_id: str, mailbox_domain: str, key: bytes) -> str:
@@ -25,7 +34,9 @@ def return_path(delivery_id: str, mailbox_domain: str, key: bytes) -> str:
     `delivery_id` is of lower-case letters, digits and hyphens (case would be lost on the way)
     and at most 45 characters long. Raises ValueError for any other.
     """
-    return _signed(_BOUNCES, delivery_id, mailbox_domain, key)
+    if len(delivery_id) > LONGEST_ID or not _ID.fullmatch(delivery_id):
+        raise ValueError("a delivery id in an address is lower-case letters, digits and hyphens")
+    return f"b-{delivery_id}-{_mac(delivery_id, key)}@{mailbox_domain}"
 
 
 def parse_return_path(address: str, keys: Iterable[bytes]) -> str | None:
@@ -33,39 +44,61 @@ def parse_return_path(address: str, keys: Iterable[bytes]) -> str | None:
 
     Any case and any domain will do: relays and forwarders change both, the signature covers the id.
     """
-    return _read(_BOUNCES, address, keys)
-
-
-def unsubscribe_address(delivery_id: str, mailbox_domain: str, key: bytes) -> str:
-    """Return the address in the mailto: of List-Unsubscribe: `u-<id>-<mac>@domain` (RFC 2369).
-
-    Its signature is of another kind than a return path's, which strangers see in bounces.
-    """
-    return _signed(_LEAVES, delivery_id, mailbox_domain, key)
-
-
-def parse_unsubscribe_address(address: str, keys: Iterable[bytes]) -> str | None:
-    """Return the delivery id whose reader asks to leave by mail, or None if it is not ours."""
-    return _read(_LEAVES, address, keys)
-
-
-def _signed(kind: str, delivery_id: str, domain: str, key: bytes) -> str:
-    if len(delivery_id) > LONGEST_ID or not _ID.fullmatch(delivery_id):
-        raise ValueError("a delivery id in an address is lower-case letters, digits and hyphens")
-    return f"{kind}-{delivery_id}-{_mac(kind, delivery_id, key)}@{domain}"
-
-
-def _read(kind: str, address: str, keys: Iterable[bytes]) -> str | None:
-    found = _ADDRESS.fullmatch(address.strip().removeprefix("<").removesuffix(">").lower())
-    if found is None or found[1] != kind:
+    found = _ADDRESS.fullmatch(_plain(address))
+    if found is None:
         return None
-    delivery_id, mac = found[2], found[3]
-    genuine = any(hmac.compare_digest(mac, _mac(kind, delivery_id, key)) for key in keys)
+    delivery_id, mac = found[1], found[2]
+    genuine = any(hmac.compare_digest(mac, _mac(delivery_id, key)) for key in keys)
     return delivery_id if genuine else None
 
 
-def _mac(kind: str, delivery_id: str, key: bytes) -> str:
+def leave_address(mailbox: str, reader_id: str, delivery_id: int, key: bytes) -> str | None:
+    """Return where a mail makes this reader leave: `leave+<token>@domain`, for `mailbox` leave@domain.
+
+    The token names the reader as well as the delivery, and so outlives the delivery's row; it is
+    of another kind than a return path's, which strangers see in bounces. None when an id is not of
+    the usual size, or `mailbox` leaves no room for the token (RFC 5321, section 4.5.3.1.1).
+    """
+    local, _, domain = mailbox.rpartition("@")
+    fits = len(local) <= LONGEST_LEAVE_MAILBOX and 0 <= delivery_id < 1 << 8 * _DELIVERY_BYTES
+    if not fits or not _READER.fullmatch(reader_id):
+        return None
+    told = base64.urlsafe_b64decode(reader_id) + delivery_id.to_bytes(_DELIVERY_BYTES, "big")
+    token = base64.b32encode(told + _leave_mac(told, key)).decode("ascii").lower()
+    return f"{local}+{token}@{domain}"
+
+
+def parse_leave_address(address: str, key: bytes) -> tuple[str, int] | None:
+    """Return the reader's public id and the delivery's id, or None when it is not an address of ours.
+
+    Any case, domain and mailbox will do, and other marks than the plus sign: relays and aliases
+    change them, the signature covers the ids.
+    """
+    if len(address) > _LONGEST_ADDRESS:
+        return None
+    found = _LEAVE.fullmatch(_plain(address))
+    if found is None:
+        return None
+    raw = base64.b32decode(found[1].upper())
+    told, mac = raw[:-_MAC_BYTES], raw[-_MAC_BYTES:]
+    if not hmac.compare_digest(mac, _leave_mac(told, key)):
+        return None
+    reader_id = base64.urlsafe_b64encode(told[:_READER_BYTES]).decode("ascii")
+    return reader_id, int.from_bytes(told[_READER_BYTES:], "big")
+
+
+def _plain(address: str) -> str:
+    return address.strip().removeprefix("<").removesuffix(">").lower()
+
+
+def _leave_mac(told: bytes, key: bytes) -> bytes:
+    if not key:
+        raise ValueError("an address to leave by needs a key")
+    return hmac.digest(key, b"leave-" + told, "sha256")[:_MAC_BYTES]
+
+
+def _mac(delivery_id: str, key: bytes) -> str:
     if not key:
         raise ValueError("a return path needs a key")
-    digest = hmac.digest(key, f"{kind}-{delivery_id}".encode("ascii"), "sha256")
+    digest = hmac.digest(key, f"b-{delivery_id}".encode("ascii"), "sha256")
     return base64.b32encode(digest[:_MAC_BYTES]).decode("ascii").lower()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from functools import cached_property, partial
 from typing import Any, NamedTuple
 
@@ -16,7 +16,7 @@ from newsletter.errors import InputError
 from newsletter.languages import choose_language
 from newsletter.links import Links
 from newsletter.mail import headers as fields
-from newsletter.mail.addresses import address_hash
+from newsletter.mail.addresses import address_hash, canonical
 from newsletter.mail.assemble import build_message, single_body
 from newsletter.mail.dkim import DKIMKey, Presigner, load_key, sign
 from newsletter.mail.headers import Field
@@ -126,11 +126,10 @@ class MessageMaker:
     def reader_fields(self, claimed: Claimed, now: datetime) -> dict[str, str]:
         """Return the links of one reader's digest. A test to a stranger has links that lead nowhere."""
         view = self.tokens.make(Purpose.VIEW, [claimed.reader_id or "", claimed.id], now)
-        unsubscribe = self.tokens.make(Purpose.UNSUBSCRIBE, [claimed.reader_id or "", claimed.id], now)
         return {
             "browser_url": self.links.view(view),
             "preferences_url": self._preferences_url(claimed, now),
-            "unsubscribe_url": self.links.unsubscribe(unsubscribe),
+            "unsubscribe_url": self._unsubscribe_url(claimed, now),
         }
 
     def _preferences_url(self, claimed: Claimed, now: datetime) -> str:
@@ -193,6 +192,7 @@ class MessageMaker:
             *self._personal(claimed, now),
             fields.subject_field(rendered.subject),
             fields.auto_submitted_field(),
+            *(self._list_fields(claimed, now) if claimed.template == "welcome" else ()),
             *fields.mime_fields(boundary),
         ]
         return self._signed(head, single_body(rendered.text, rendered.html, boundary), now)
@@ -200,13 +200,45 @@ class MessageMaker:
     def _single_context(self, claimed: Claimed, now: datetime) -> dict[str, Any]:
         stored = dict(claimed.context or {})
         context: dict[str, Any] = {"site": self.site, "timezone": self.settings.time_zone, **stored}
-        if claimed.template == "confirm":
+        if claimed.template in {"confirm", "reminder"}:
             payload = [claimed.reader_id, self.tokens.fingerprint(claimed.email_key or ""), stored["upto"]]
             context["confirm_url"] = self.links.confirm(self.tokens.make(Purpose.CONFIRM, payload, now))
+            context["disown_url"] = self.links.disown(self.tokens.make(Purpose.DISOWN, payload, now))
             context["confirm_days"] = self.settings.confirm_days
         else:
             context["preferences_url"] = self._preferences_url(claimed, now)
+        if claimed.template == "welcome":
+            context["unsubscribe_url"] = self._unsubscribe_url(claimed, now)
+            context["archive_url"] = self.links.archive()
+            context["releases"] = [
+                {**each, "url": self.links.release(each["id"]), "date": date.fromisoformat(each["date"])}
+                for each in stored["releases"]
+            ]
+        elif claimed.template == "left":
+            proof = self.tokens.fingerprint(claimed.email_key or "")
+            undo = self.tokens.make(Purpose.UNDO, [claimed.reader_id, stored["left_at"], proof], now)
+            context["undo_url"] = self.links.undo(undo)
+        elif claimed.template in {"change_address", "address_changed"} and stored["change"] is not None:
+            # To an address that is not the reader's (yet, or any more): only what it itself may confirm.
+            proof = self.tokens.fingerprint(canonical(claimed.address or ""))
+            wish = [stored["reader"], stored["change"], proof]
+            context["change_url"] = self.links.move(self.tokens.make(Purpose.CHANGE_ADDRESS, wish, now))
+            context["change_days"] = self.settings.confirm_days
         return context
+
+    def _list_fields(self, claimed: Claimed, now: datetime) -> list[Field]:
+        """Return the headers by which a mailbox program knows a list, and offers to leave it."""
+        url = self._unsubscribe_url(claimed, now)
+        return [
+            self._list_id,
+            fields.list_unsubscribe_field(url, self._leave_mailto(claimed)),
+            fields.one_click_field(),
+            fields.feedback_id_field(f"welcome:single:{self._feedback_sender}"),
+        ]
+
+    def _unsubscribe_url(self, claimed: Claimed, now: datetime) -> str:
+        token = self.tokens.make(Purpose.UNSUBSCRIBE, [claimed.reader_id or "", claimed.id], now)
+        return self.links.unsubscribe(token)
 
     def _signed(self, head: list[Field], body: bytes, now: datetime) -> bytes:
         lines = fields.join_fields(head)

@@ -104,7 +104,8 @@ def run_demo(
         check_port(HOST, port, "Stop it, or choose another one with --port.")
         demo = prepare_demo(folder, port, free_port(), more)
         catcher = [sys.executable, "-m", "newsletter.service.catcher", str(folder), str(demo.catcher_port)]
-        programs = [Program("mailbox", catcher, demo.environ), *service_programs(demo.environ, command)]
+        services = service_programs(demo.environ, command, takes_mail=True)
+        programs = [Program("mailbox", catcher, demo.environ), *services]
         Supervisor(programs).run(lambda: answers(demo.settings), lambda: say(banner(demo)))
         say("The demo has ended. Its data is kept; the same command goes on with it.")
 
@@ -145,6 +146,8 @@ def write_settings(
         variable("bind"): f"{HOST}:{port}",
         variable("relay"): f"smtp://{HOST}:{catcher_port}",
         variable("from_address"): "letter@demo.example",
+        variable("unsubscribe_address"): "leave@demo.example",
+        variable("intake_listen"): f"smtp://{HOST}:{free_port()}",
         variable("postal_address"): "The Release Letter, Harbour Road 1, Halmstrand",
         variable("data_dir"): str(folder),
         # Somebody who tries it joins after the samples came, and would get none of them.

@@ -22,12 +22,16 @@ def worker_programs(environ: Mapping[str, str], command: Command) -> list[Progra
     return [Program(lane.value, command("worker", "--lane", lane.value), environ) for lane in Lane]
 
 
-def service_programs(environ: Mapping[str, str], command: Command) -> list[Program]:
-    """Return every program of the service."""
+def service_programs(
+    environ: Mapping[str, str], command: Command, *, takes_mail: bool = False
+) -> list[Program]:
+    """Return every program of the service; `takes_mail` adds the one that listens for mail to us."""
+    intake = [Program("intake", command("bounce", "serve"), environ)] if takes_mail else []
     return [
         Program("web", command("web"), environ),
         *worker_programs(environ, command),
         Program("beat", command("beat"), environ),
+        *intake,
     ]
 
 
@@ -42,8 +46,13 @@ def run_service(settings: Settings, environ: Mapping[str, str], command: Command
     ):
         host, port = settings.bind
         check_port(host, port, f"Stop it, or choose another place with {variable('bind')}.")
+        for each in settings.intake_listen:
+            check_port(
+                each.host, each.port, f"Stop it, or choose another place with {variable('intake_listen')}."
+            )
         upgrade(settings.database)
-        Supervisor(service_programs(plain(environ), command)).run(
+        programs = service_programs(plain(environ), command, takes_mail=bool(settings.intake_listen))
+        Supervisor(programs).run(
             lambda: answers(settings), lambda: click.echo(f"The service is ready at {settings.public_url}/")
         )
 

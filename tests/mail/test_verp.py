@@ -8,10 +8,11 @@ from hypothesis import strategies as st
 
 from newsletter.mail.verp import (
     LONGEST_ID,
+    LONGEST_LEAVE_MAILBOX,
+    leave_address,
+    parse_leave_address,
     parse_return_path,
-    parse_unsubscribe_address,
     return_path,
-    unsubscribe_address,
 )
 
 KEY = b"k" * 32
@@ -70,15 +71,69 @@ def test_other_addresses_are_nobodys_return_path(address: str) -> None:
 @given(st.text())
 def test_any_text_can_be_asked_about(text: str) -> None:
     assert parse_return_path(text, [KEY]) is None
-    assert parse_unsubscribe_address(text, [KEY]) is None
+    assert parse_leave_address(text, KEY) is None
 
 
-def test_an_unsubscribe_address_cannot_be_made_from_a_return_path() -> None:
-    bounce, leave = return_path("42", "example.org", KEY), unsubscribe_address("42", "example.org", KEY)
+READERS = st.from_regex(r"[A-Za-z0-9_-]{12}", fullmatch=True)
 
-    assert parse_unsubscribe_address(leave, [KEY]) == "42"
+
+@given(READERS, st.integers(0, 2**48 - 1), st.sampled_from([str.upper, str.lower, str.swapcase, str.title]))
+def test_an_address_to_leave_by_names_reader_and_delivery_whatever_became_of_its_case(
+    reader, delivery, fold
+) -> None:
+    address = leave_address("Leave@News.example.org", reader, delivery, KEY)
+
+    assert address is not None
+    assert parse_leave_address(fold(address), KEY) == (reader, delivery)
+    assert re.fullmatch(r"Leave\+[a-z2-7]{40}@News\.example\.org", address)
+
+
+def test_an_address_to_leave_by_survives_aliases_and_other_marks_than_a_plus() -> None:
+    address = leave_address("leave@example.org", "abcDEF-_0123", 42, KEY) or ""
+    token = address.partition("+")[2].partition("@")[0]
+
+    for other in (
+        f"list-leave-{token}@mx.example.net",
+        f"leave={token}@a",
+        f" <LEAVE+{token.upper()}@B>\r\n",
+    ):
+        assert parse_leave_address(other, KEY) == ("abcDEF-_0123", 42)
+
+
+@given(st.data())
+def test_a_forged_address_to_leave_by_proves_nothing(data) -> None:
+    address = leave_address("leave@example.org", "abcDEF-_0123", 42, KEY) or ""
+    at = data.draw(st.integers(address.index("+") + 1, address.index("@") - 1))
+    letter = data.draw(st.sampled_from("abcdefghijklmnopqrstuvwxyz234567"))
+
+    forged = address[:at] + letter + address[at + 1 :]
+
+    assert (parse_leave_address(forged, KEY) is None) == (forged != address)
+    assert parse_leave_address(address, OLD) is None
+
+
+def test_an_address_to_leave_by_fits_into_64_octets() -> None:
+    longest = "l" * LONGEST_LEAVE_MAILBOX
+
+    address = leave_address(f"{longest}@example.org", "abcDEF-_0123", 2**48 - 1, KEY) or ""
+
+    assert len(address.partition("@")[0]) == 64
+    assert leave_address(f"{longest}l@example.org", "abcDEF-_0123", 1, KEY) is None
+
+
+@pytest.mark.parametrize(
+    ("reader", "delivery"), [("", 1), ("short", 1), ("abcDEF-_0123", 2**48), ("a" * 12, -1)]
+)
+def test_ids_of_another_size_get_no_address_to_leave_by(reader: str, delivery: int) -> None:
+    assert leave_address("leave@example.org", reader, delivery, KEY) is None
+
+
+def test_a_return_path_makes_nobody_leave() -> None:
+    bounce = return_path("42", "example.org", KEY)
+    leave = leave_address("leave@example.org", "abcDEF-_0123", 42, KEY) or ""
+
     assert parse_return_path(leave, [KEY]) is None
-    assert parse_unsubscribe_address("u" + bounce[1:], [KEY]) is None
+    assert parse_leave_address(bounce, KEY) is None
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,66 @@
+"""What comes in by mail is done: one transaction for each message, whichever door it came by."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+
+from sqlalchemy.orm import Session
+
+from newsletter.bounces.intake import AskByMail, Intake, LeaveByMail, NothingToDo, OwnAddresses, read_mail
+from newsletter.mail.verp import LEAVE_KEY
+from newsletter.models import spend
+from newsletter.runtime import Runtime
+from newsletter.subscriptions.bearer import LinkFault
+from newsletter.subscriptions.signup import request_link
+from newsletter.subscriptions.unsubscribe import unsubscribe
+from newsletter.throttle import Limit
+
+# A mail is read into memory; what anybody has to tell us is far smaller.
+LARGEST_MAIL_BYTES = 10 * 1024 * 1024
+# Each address is mailed its link seldom enough (subscriptions/signup.py); this bounds the rows that
+# a flood of mails with invented senders can make.
+ASKED_BY_MAIL = Limit(burst=60, period_seconds=600)
+
+log = logging.getLogger(__name__)
+
+
+def own_addresses(runtime: Runtime) -> OwnAddresses:
+    """Return the addresses whose mail is for us."""
+    return OwnAddresses(runtime.settings.unsubscribe_address, runtime.tokens.derived_key(LEAVE_KEY))
+
+
+def take_in(
+    runtime: Runtime, raw: bytes, recipients: Sequence[str] = (), sender: str | None = None
+) -> list[str]:
+    """Do what a message is for, and commit; return a word for each thing: left, gone, asked, or why nothing.
+
+    `recipients` and `sender` are of the envelope, if known. Doing it twice changes nothing more.
+    Raises only what the database raises; then nothing was done.
+    """
+    with runtime.session() as session:
+        done = [
+            _do(session, runtime, intake)
+            for intake in read_mail(raw, own_addresses(runtime), recipients, sender)
+        ]
+        session.commit()
+    log.info("event=mail_taken_in done=%s bytes=%d", ",".join(done), len(raw))
+    if "left" in done or "asked" in done:
+        runtime.wake("single")
+    return done
+
+
+def _do(session: Session, runtime: Runtime, intake: Intake) -> str:
+    now = runtime.now()
+    match intake:
+        case LeaveByMail(public_id, delivery_id):
+            left = unsubscribe(session, runtime.tokens, public_id, delivery_id, now, "mail")
+            # Somebody erased, or not of this database any more, gets no mail either.
+            return "left" if not isinstance(left, LinkFault) and left.ended else "gone"
+        case AskByMail(address):
+            if spend(session, "intake:asked", ASKED_BY_MAIL, now):
+                return "too-many"
+            request_link(session, address, now)
+            return "asked"
+        case NothingToDo(reason):
+            return reason
