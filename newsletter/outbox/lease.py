@@ -97,7 +97,7 @@ def single_mail_is_due(session: Session, now: datetime) -> bool:
 
 
 def _unwanted() -> ColumnElement[bool]:
-    """Whether the reader of a delivery has left, or was erased."""
+    """Whether the reader of a delivery has left, or nobody is left whom it could go to: they were erased."""
     theirs = Subscription.subscriber_id == Delivery.subscriber_id
     subscribed = exists().where(theirs, Subscription.state == literal_column("'active'"))
     awaited = exists().where(theirs, Subscription.state == literal_column("'pending'"))
@@ -105,6 +105,7 @@ def _unwanted() -> ColumnElement[bool]:
     reader = Delivery.subscriber_id.is_not(None)
     return or_(
         erased,
+        and_(Delivery.subscriber_id.is_(None), Delivery.recipient.is_(None)),
         and_(reader, Delivery.lane == Lane.BULK, ~subscribed),
         # A digest has no template, and NULL would make neither this nor its opposite true.
         and_(reader, func.coalesce(Delivery.template, "").in_(("confirm", "reminder")), ~awaited),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email import message_from_bytes, policy
@@ -108,6 +108,23 @@ def forget_oldest(folder: Path, keep: int) -> None:
     """Delete all but the newest `keep` mails."""
     for path in _newest(folder)[keep:]:
         path.unlink(missing_ok=True)
+
+
+def forget_recipient(folder: Path, addresses: Collection[str]) -> int:
+    """Delete the mails that name one of `addresses` as they stand in text; return how many."""
+    names = [address.lower() for address in addresses]
+    found = [path for path in _newest(folder) if _holds(path, names)]
+    for path in found:
+        path.unlink(missing_ok=True)
+    return len(found)
+
+
+def _holds(path: Path, names: Collection[str]) -> bool:
+    try:
+        text = path.read_bytes().decode("utf-8", "replace").lower()
+    except FileNotFoundError:
+        return False
+    return any(name in text for name in names)
 
 
 def _newest(folder: Path) -> list[Path]:

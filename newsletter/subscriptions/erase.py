@@ -1,0 +1,176 @@
+"""Erasing: a person's data goes at once, everywhere; the ledger stays without them.
+
+A keyed hash of the address stays too, so that no import or form revives the person.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy import delete, func, or_, select, update
+from sqlalchemy.orm import Session
+
+from newsletter import audit
+from newsletter.errors import NotFound, StateConflict
+from newsletter.models import (
+    AddressChange,
+    AddressMark,
+    ConsentAct,
+    ConsentEntry,
+    Delivery,
+    DeliveryState,
+    EndedReason,
+    SignupRequest,
+    Subscriber,
+    SubscriptionState,
+    SuppressionReason,
+    ThrottleBucket,
+)
+from newsletter.subscriptions import rows
+from newsletter.subscriptions.consent import note
+from newsletter.subscriptions.suppressions import suppress, suppression_hash
+from newsletter.tokens import Tokens
+
+WAITING = (DeliveryState.QUEUED, DeliveryState.DEFERRED)
+_QUIETLY = {"synchronize_session": False}
+
+
+@dataclass(frozen=True)
+class Erased:
+    """What was erased: `addresses` is for deleting files that name them, and for nothing else."""
+
+    public_id: str
+    skipped: int
+    addresses: frozenset[str] = field(repr=False)
+
+
+def erase(
+    session: Session, tokens: Tokens, public_id: str, how: str, now: datetime, actor: str | None = None
+) -> Erased:
+    """Remove a person's data from every table. Doing it twice raises NotFound. Commits nothing.
+
+    `how` is for the ledger: "page", "admin", "command line"; `actor` for the audit log, when it
+    was not the person. A message that a relay is just being given goes out; whatever else waits
+    is skipped. Raises StateConflict when the address changed in this very moment.
+    """
+    key = session.scalar(select(Subscriber.email_key).where(Subscriber.public_id == public_id))
+    if key is None:
+        raise NotFound("no such reader, or erased already")
+    # Before the reader's row, as the job locks them that resolves requests.
+    session.execute(delete(SignupRequest).where(SignupRequest.email_key == key).execution_options(**_QUIETLY))
+    subscriber = session.scalars(
+        select(Subscriber)
+        .where(Subscriber.public_id == public_id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    ).one()
+    if subscriber.email_key != key:
+        raise StateConflict("The address changed in this moment. Look again, and decide anew.")
+    everyone = _with_joined(session, subscriber)
+    addresses = _addresses(session, everyone)
+    suppress(session, tokens, key, SuppressionReason.ERASED, now)
+    for person in everyone:
+        _end_everything(session, person, how, now)
+    _empty_ledger(session, [person.id for person in everyone])
+    skipped = _empty_outbox(session, [person.id for person in everyone], addresses, now)
+    _empty_the_rest(session, tokens, [person.id for person in everyone], addresses, now)
+    if actor is not None:
+        audit.record(session, actor, "reader.erase", public_id, now)
+    return Erased(public_id, skipped, frozenset(addresses))
+
+
+def _with_joined(session: Session, subscriber: Subscriber) -> list[Subscriber]:
+    """Return the reader and the rows of theirs that a change of address joined with this one."""
+    found, fresh = [subscriber], [subscriber.id]
+    while fresh:
+        earlier = session.scalars(
+            select(Subscriber).where(Subscriber.moved_to.in_(fresh)).with_for_update()
+        ).all()
+        known = {person.id for person in found}
+        fresh = [person.id for person in earlier if person.id not in known]
+        found += [person for person in earlier if person.id in fresh]
+    return found
+
+
+def _addresses(session: Session, people: Sequence[Subscriber]) -> set[str]:
+    """Return every spelling under which these people are kept: of today, wished for, and given up lately."""
+    found = {text for person in people for text in (person.email, person.email_key)}
+    wishes = select(AddressChange.email, AddressChange.email_key).where(
+        AddressChange.subscriber_id.in_([person.id for person in people])
+    )
+    found |= {text for wish in session.execute(wishes) for text in wish}
+    return {text for text in found if text}
+
+
+def _end_everything(session: Session, person: Subscriber, how: str, now: datetime) -> None:
+    live = rows.of_subscriber(session, person.id, SubscriptionState.ACTIVE, SubscriptionState.PENDING)
+    rows.end(session, live, EndedReason.ERASED, now)
+    if person.erased_at is None:
+        note(session, person.id, ConsentAct.ERASED, how, now)
+    person.email = person.email_key = None
+    person.language, person.time_zone = "en", "UTC"
+    person.preferred_hour = person.snoozed_until = person.address_since = None
+    person.erased_at = person.erased_at or now
+    session.flush()  # the database lets details go only of somebody who is erased
+
+
+def _empty_ledger(session: Session, people: Sequence[int]) -> None:
+    theirs = ConsentEntry.subscriber_id.in_(people)
+    session.execute(
+        update(ConsentEntry).where(theirs).values(ip_address=None, detail={}).execution_options(**_QUIETLY)
+    )
+
+
+def _empty_outbox(session: Session, people: Sequence[int], addresses: set[str], now: datetime) -> int:
+    """Skip what waits, and empty what names them in the rest; return how many were skipped."""
+    keys = {address.lower() for address in addresses} | addresses
+    named = func.lower(Delivery.recipient).in_(keys) | Delivery.recipient.in_(keys)
+    skipped = 0
+    # One after the other, so that each has its index. The second are tests, and mails about a change of
+    # address: few rows have a recipient.
+    for theirs in (Delivery.subscriber_id.in_(people), Delivery.recipient.is_not(None) & named):
+        waits = update(Delivery).where(theirs, Delivery.state.in_(WAITING))
+        settled = waits.values(state=DeliveryState.SKIPPED, settled_at=now)
+        skipped += session.connection().execute(settled).rowcount
+        # A worker that holds one has read it, and looks again before each envelope (outbox/lease.py).
+        emptied = update(Delivery).where(theirs).values(recipient=None, context=None, reply_text=None)
+        session.execute(emptied.execution_options(**_QUIETLY))
+    return skipped
+
+
+def _empty_the_rest(
+    session: Session, tokens: Tokens, people: Sequence[int], addresses: set[str], now: datetime
+) -> None:
+    # What others wished for: nobody moves to an address whose owner was erased.
+    wishes = or_(
+        AddressChange.subscriber_id.in_(people),
+        AddressChange.email.in_(addresses),
+        AddressChange.email_key.in_(addresses),
+    )
+    session.execute(
+        update(AddressChange)
+        .where(wishes)
+        .values(
+            email=None,
+            email_key=None,
+            ip_address=None,
+            settled_at=func.coalesce(AddressChange.settled_at, now),
+        )
+        .execution_options(**_QUIETLY)
+    )
+    hashes = [suppression_hash(tokens, address) for address in addresses]
+    session.execute(
+        delete(AddressMark)
+        .where(or_(AddressMark.subscriber_id.in_(people), AddressMark.address_hash.in_(hashes)))
+        .execution_options(**_QUIETLY)
+    )
+    # Counters of what this address was sent lately: nothing more will be.
+    for address in addresses:
+        mark = tokens.keyed_hash("throttle", address)[:32]
+        session.execute(
+            delete(ThrottleBucket)
+            .where(ThrottleBucket.key.endswith(mark, autoescape=True))
+            .execution_options(**_QUIETLY)
+        )
