@@ -16,7 +16,7 @@ ARGS ?=
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help setup setup-dev link browser demo test lint format lock bench clean
+.PHONY: help setup setup-dev link browser demo test lint format messages language lock bench clean
 
 help: ## print the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS='	' read -r name what; do \
@@ -49,6 +49,12 @@ format: setup-dev ## put the code into shape
 
 browser: setup-dev
 	@PYTHONPATH=tests $(PY) -m servers.chromium
+
+messages: $(VENV)/.installed link ## take new texts into every language's catalogue, and say what is left to translate
+	@$(BIN)/newsletter language update
+
+language: $(VENV)/.installed link ## begin a language (CODE=pl), and say what to translate
+	@$(BIN)/newsletter language add $(CODE)
 
 lock: setup-dev ## pin the dependencies anew (UPGRADE=1 takes the newest versions)
 	$(COMPILE) --all-extras --group dev -o requirements-dev.txt

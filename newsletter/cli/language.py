@@ -1,0 +1,64 @@
+"""`newsletter language`: which languages there are, and how one is added."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+from babel.messages import Message
+
+from newsletter.languages import LANGUAGES, language_name
+from newsletter.service import catalogues
+
+
+@click.group()
+def language() -> None:
+    """Languages of pages and mails."""
+
+
+@language.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, one object a language.")
+def list_languages(as_json: bool) -> None:
+    """List the languages that pages and mails are in."""
+    for each in LANGUAGES:
+        if as_json:
+            click.echo(json.dumps({"language": each, "name": language_name(each)}, ensure_ascii=False))
+        else:
+            click.echo(f"{each:8}{language_name(each)}")
+
+
+@language.command()
+@click.argument("code")
+def add(code: str) -> None:
+    """Begin the language CODE (such as pl or pt-BR) and say what is to be translated."""
+    file, left = catalogues.add(code)
+    click.echo(f"Translate the {len(left)} texts in {_shown(file)}.")
+    click.echo("Placeholders such as %(name)s and tags stay; plural forms follow the file's header.")
+    click.echo("The language is on offer from then on: NEWSLETTER_LANGUAGES can leave it out meanwhile.")
+    click.echo("Then add its consent wording in newsletter/subscriptions, and run `make test`.")
+
+
+@language.command()
+def update() -> None:
+    """Take new texts into every catalogue, take out those no longer used, and say what is left."""
+    missing = 0
+    for each in catalogues.languages_to_translate():
+        left = catalogues.update(each)
+        missing += len(left)
+        click.echo(f"{each:8}{'complete' if not left else f'{len(left)} to translate'}")
+        _print(left)
+    if missing:
+        raise SystemExit(1)
+
+
+def _print(left: Sequence[Message]) -> None:
+    for message in left:
+        text = message.id if isinstance(message.id, str) else message.id[0]
+        click.echo(f"        {text}")
+
+
+def _shown(file: Path) -> Path:
+    here = Path.cwd()
+    return file.relative_to(here) if file.is_relative_to(here) else file

@@ -1,0 +1,121 @@
+"""What is to be translated, gathered from pages, mails and messages; and each language's catalogue of it."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from babel import Locale, UnknownLocaleError
+from babel.messages import Catalog, Message
+from babel.messages.extract import DEFAULT_KEYWORDS, extract_from_file
+from babel.messages.pofile import read_po, write_po
+
+from newsletter.errors import InputError, StateConflict
+from newsletter.languages import LANGUAGES, SOURCE_LANGUAGE, catalogue_file
+from newsletter.runtime import data_folder
+
+# The owner's pages and commands are in English.
+ENGLISH_ONLY = ("web/admin", "web/dev.py", "cli", "service")
+# templates/admin and templates/dev are the owner's too.
+TRANSLATED_TEMPLATES = ("web", "email")
+
+_CALLS = {**DEFAULT_KEYWORDS, "lazy_gettext": None, "lazy_ngettext": (1, 2), "translatable": None}
+# As the environments of pages and mails are set up, so that the texts come out as they look them up.
+_TEMPLATE_OPTIONS = {"newstyle_gettext": "true", "silent": "false"}
+# Who did it and when is for the history of changes to say; these lines only make merges hard.
+_IDLE_HEADERS = re.compile(
+    r'^"(POT-Creation-Date|PO-Revision-Date|Last-Translator|Language-Team|Report-Msgid-Bugs-To|'
+    r"Generated-By|Project-Id-Version):.*\n",
+    re.M,
+)
+
+
+def gather() -> Catalog:
+    """Return every text of pages, mails and messages that a reader may see, with the files it is from."""
+    found = Catalog(charset="utf-8")
+    package, templates = Path(__file__).parents[1], data_folder("templates")
+    for path in _sources(package):
+        _extract(found, "python", path, f"newsletter/{path.relative_to(package).as_posix()}")
+    for path in _templates(templates):
+        trimmed = {"trim_blocks": "true", "lstrip_blocks": "true"} if "email" in path.parts else {}
+        name = f"templates/{path.relative_to(templates).as_posix()}"
+        _extract(found, "jinja2.ext:babel_extract", path, name, _TEMPLATE_OPTIONS | trimmed)
+    return found
+
+
+def _sources(package: Path) -> Iterator[Path]:
+    for path in sorted(package.rglob("*.py")):
+        inside = path.relative_to(package)
+        if not any(inside.is_relative_to(each) for each in ENGLISH_ONLY):
+            yield path
+
+
+def _templates(folder: Path) -> Iterator[Path]:
+    for name in TRANSLATED_TEMPLATES:
+        yield from sorted(path for path in (folder / name).rglob("*") if path.suffix in {".html", ".txt"})
+
+
+def _extract(
+    found: Catalog, method: str, path: Path, name: str, options: dict[str, str] | None = None
+) -> None:
+    for _line, text, _comments, context in extract_from_file(
+        method, path, keywords=_CALLS, options=options or {}
+    ):
+        # Without line numbers: they change with every edit, and the text can be searched for.
+        found.add(text, locations=[(name, 0)], context=context)
+
+
+def update(language: str) -> list[Message]:
+    """Bring a language's catalogue up to date; return what is left to be translated.
+
+    Texts that are no longer used go, new ones come empty; nothing is guessed from similar texts.
+    """
+    file = catalogue_file(language)
+    with file.open("rb") as source:
+        catalogue = read_po(source, locale=language.replace("-", "_"))
+    catalogue.update(gather(), no_fuzzy_matching=True)
+    _write(catalogue, file)
+    return untranslated(catalogue)
+
+
+def add(code: str) -> tuple[Path, list[Message]]:
+    """Begin a language; return its catalogue's file and what is to be translated.
+
+    Raises InputError for a code that CLDR does not know, StateConflict when the language is there.
+    """
+    try:
+        locale = Locale.parse(code.replace("_", "-"), sep="-")
+    except (UnknownLocaleError, ValueError) as fault:
+        raise InputError(f"{code} is not a language tag such as pl or pt-BR") from fault
+    language = str(locale).replace("_", "-")
+    if language in LANGUAGES:
+        raise StateConflict(f"{language} is there already; `newsletter language update` takes in new texts.")
+    catalogue = Catalog(locale=locale, charset="utf-8")
+    catalogue.update(gather(), no_fuzzy_matching=True)
+    file = catalogue_file(language)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    _write(catalogue, file)
+    return file, untranslated(catalogue)
+
+
+def _write(catalogue: Catalog, file: Path) -> None:
+    catalogue.header_comment, catalogue.fuzzy = "", False
+    buffer = io.BytesIO()
+    write_po(buffer, catalogue, width=100, include_lineno=False, ignore_obsolete=True)
+    file.write_text(_IDLE_HEADERS.sub("", buffer.getvalue().decode("utf-8")), "utf-8")
+
+
+def untranslated(catalogue: Catalog) -> list[Message]:
+    """Return the texts that have no translation, or one that nobody has looked at since (fuzzy)."""
+    return [message for message in catalogue if message.id and (message.fuzzy or not _is_whole(message))]
+
+
+def _is_whole(message: Message) -> bool:
+    return all(message.string) if isinstance(message.string, (list, tuple)) else bool(message.string)
+
+
+def languages_to_translate() -> tuple[str, ...]:
+    """Return every language that has a catalogue."""
+    return tuple(each for each in LANGUAGES if each != SOURCE_LANGUAGE)
