@@ -119,7 +119,11 @@ def _web_origin(value: str) -> str:
     parts = urlsplit(value)
     host = (parts.hostname or "").encode("idna").decode()
     loopback = parts.scheme == "http" and _is_loopback(host)
-    if not (_NAME.fullmatch(host) or loopback) or not (parts.scheme == "https" or loopback) or "@" in parts.netloc:
+    if (
+        not (_NAME.fullmatch(host) or loopback)
+        or not (parts.scheme == "https" or loopback)
+        or "@" in parts.netloc
+    ):
         raise ValueError(f"has {value}, which is not an origin such as https://www.example.org")
     port = f":{parts.port}" if parts.port and parts.port != {"https": 443, "http": 80}[parts.scheme] else ""
     return f"{parts.scheme}://{f'[{host}]' if ':' in host else host}{port}"
@@ -138,7 +142,9 @@ def _pages(value: str) -> tuple[str, ...]:
     for part in _parts(value):
         _web_origin(part)
         if not part.isascii() or any(char.isspace() or char in "\\<>\"';" for char in part):
-            raise ValueError(f"has {part}, which is not a URL as browsers write it (beyond ASCII as xn--, %..)")
+            raise ValueError(
+                f"has {part}, which is not a URL as browsers write it (beyond ASCII as xn--, %..)"
+            )
     return tuple(_parts(value))
 
 

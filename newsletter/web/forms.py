@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
-from flask_babel import gettext
+from flask import request
+from flask_babel import get_locale, gettext
 from flask_babel import lazy_gettext as _
 from flask_wtf import FlaskForm
 from wtforms import (
@@ -20,15 +21,22 @@ from wtforms import (
     ValidationError,
 )
 from wtforms.fields.choices import SelectChoice
-from wtforms.validators import AnyOf, InputRequired, Length
+from wtforms.validators import AnyOf, InputRequired
 
 from newsletter.errors import AddressInvalid, TokenError
+from newsletter.languages import choose_language, language_name
 from newsletter.mail.addresses import Address, parse_address
 from newsletter.models import Frequency
+from newsletter.subscriptions.defences import disposable_domains, is_disposable, is_role
+from newsletter.subscriptions.limits import network_of
 from newsletter.subscriptions.queries import OfferedTopic
 from newsletter.subscriptions.typos import suggest_domain
+from newsletter.subscriptions.wordings import Wording, current_wording, find_wording
 from newsletter.tokens import Purpose
+from newsletter.web.destinations import allowed_page
 from newsletter.web.extensions import runtime
+from newsletter.web.security import client_address
+from newsletter.web.zones import known_zones
 
 MOST_TOPICS = 50
 
@@ -94,7 +102,7 @@ class LinkForm(AddressForm):
 
 
 class SignupForm(AddressForm):
-    """Topics, how often, and an address."""
+    """Topics, how often, an address; and the language and time zone that were noticed, to be changed."""
 
     topics = SelectMultipleField(_("Topics"), validate_choice=False)
     frequency = RadioField(
@@ -104,18 +112,50 @@ class SignupForm(AddressForm):
         default=USUAL_FREQUENCY.value,
         validate_choice=False,
     )
+    language = SelectField(_("Language"), validate_choice=False)
+    time_zone = StringField(_("Time zone"))
     # Declared anew to come after the topics: faults are listed in the order of the page.
     email = StringField(_("E-mail address"))
     # The address that a slip was suspected in: whoever sends it again means it.
     hinted = HiddenField()
+    # The button below the suspicion: this address instead.
+    use = StringField()
+    # The version of the wording that this page showed.
+    wording = HiddenField()
+    next = HiddenField()
     # People do not see this field; programs that fill in everything do.
-    website = StringField(validators=[Length(max=0, message=_("Please leave the hidden field empty."))])
+    website = StringField()
+    # The proof of work that a browser did, by setting.
+    altcha = StringField()
+
+    # What the address was most likely meant to be, once a slip is suspected.
+    suggestion: str | None = None
 
     def __init__(self, offered: Sequence[OfferedTopic]) -> None:
         super().__init__()
         self._slugs = [topic.slug for topic in offered]
-        if len(offered) == 1 and not self.is_submitted():
+        settings = runtime().settings
+        self.language.choices = [(each, language_name(each)) for each in settings.languages]
+        if not self.is_submitted():
+            self._take_from_link()
+        self.often = {slug: request.form.get(f"often-{slug}", "") for slug in self._slugs}
+        # What was noticed is only a guess: a wrong one must keep nobody out.
+        if self.language.data not in settings.languages:
+            self.language.data = choose_language(str(get_locale() or ""), settings.languages)
+        if self.time_zone.data not in known_zones():
+            self.time_zone.data = settings.time_zone
+        if find_wording(self.wording.data or "") is None:
+            self.wording.data = current_wording(str(get_locale() or "")).version
+
+    def _take_from_link(self) -> None:
+        """Choose what the link to this page named; never an address, which would stay in logs."""
+        asked = request.args
+        self.topics.data = [slug for slug in self._slugs if slug in asked.getlist("topic")]
+        if len(self._slugs) == 1:
             self.topics.data = self._slugs
+        if asked.get("frequency") in set(Frequency):
+            self.frequency.data = asked["frequency"]
+        self.next.data = asked.get("next", "")
 
     def validate_topics(self, field: SelectMultipleField) -> None:
         """Ask for a topic at least, and for those there are."""
@@ -128,28 +168,101 @@ class SignupForm(AddressForm):
             field.data = [slug for slug in chosen if slug in self._slugs]
             raise ValidationError(_("One of the topics is not there any more. Please choose again."))
 
+    def validate_website(self, field: StringField) -> None:
+        """Refuse what fills in everything."""
+        if field.data:
+            raise ValidationError(_("Please leave the hidden field empty."))
+
+    def validate_frequency(self, _field: RadioField) -> None:
+        """Refuse a frequency of one topic that there is not."""
+        if not set(self.often.values()) <= {"", *Frequency}:
+            raise ValidationError(_("Please choose how often."))
+
     def validate_email(self, field: StringField) -> None:
-        """Keep the address; ask once when its domain looks like a slip."""
+        """Keep the address, unless it is of a kind that the settings refuse; ask once about a likely slip."""
         super().validate_email(field)
+        settings = runtime().settings
+        throw_away = disposable_domains(settings.refuse_disposable, settings.disposable_domains_file)
+        if throw_away and is_disposable(self.address.domain, throw_away):
+            raise ValidationError(_("Please give an address that you will keep."))
+        if settings.refuse_role and is_role(self.address.local_part):
+            raise ValidationError(_("Please give a person's own address: this one is a function's."))
         meant = suggest_domain(self.address.domain)
-        if meant and self.hinted.data != self.address.text:
-            self.hinted.data = self.address.text
-            raise ValidationError(
-                _(
-                    "Did you mean %(meant)s? If the address is right as it is, send the form once more.",
-                    meant=f"{self.address.local_part}@{meant}",
-                )
+        if not meant:
+            return
+        suggestion = f"{self.address.local_part}@{meant}"
+        if self.hinted.data == self.address.text:
+            if self.use.data == suggestion:
+                field.data = suggestion
+                super().validate_email(field)
+            return
+        self.hinted.data, self.suggestion = self.address.text, suggestion
+        raise ValidationError(
+            _(
+                "Did you mean %(meant)s? If the address is right as it is, send the form once more.",
+                meant=suggestion,
             )
+        )
 
     def ready(self) -> SignupForm:
         """Return the form itself, ready to be shown."""
         super().ready()
         self.website.data = ""  # a browser that filled it in must not do so for ever
+        self.next.data = allowed_page(self.next.data)
         return self
 
     def choices(self) -> dict[str, Frequency]:
-        """Return the frequency for each topic chosen."""
-        return {slug: Frequency(self.frequency.data) for slug in self.topics.data}
+        """Return the frequency for each topic chosen: its own, or the one for all."""
+        return {slug: Frequency(self.often.get(slug) or self.frequency.data) for slug in self.topics.data}
+
+    def agreed(self) -> Wording:
+        """Return the wording that the page showed."""
+        return find_wording(self.wording.data) or current_wording()
+
+    @property
+    def timed(self) -> bool:
+        """Whether we know when it was opened."""
+        return bool(self.opened.data)
+
+
+class EmbeddedSignupForm(SignupForm):
+    """The form as other sites hold it: without a cookie, and timed only if its script asked for that."""
+
+    class Meta:
+        """There is no session that a token could belong to."""
+
+        csrf = False
+
+    def validate_opened(self, field: HiddenField) -> None:
+        """Refuse what was sent in no time, if that is known."""
+        if field.data:
+            super().validate_opened(field)
+
+    def pressed_here(self) -> bool:
+        """Return whether the button was pressed on a page that we gave to this very visitor.
+
+        Its token names their network, so another site can neither make one nor have one made.
+        """
+        parts = runtime()
+        try:
+            payload = parts.tokens.read(Purpose.FORM, self.opened.data or "", parts.now())
+        except TokenError:
+            return False
+        return payload == [self._visitor()]
+
+    def ready(self) -> EmbeddedSignupForm:
+        """Return the form itself, ready to be shown on a page of ours."""
+        if not self.pressed_here():
+            now = runtime().now()
+            self.opened.data = runtime().tokens.make(Purpose.FORM, [self._visitor()], now)
+        super().ready()
+        return self
+
+    def _visitor(self) -> str:
+        parts = runtime()
+        asking = client_address(request, parts.settings.trusted_proxies)
+        network = (network_of(asking) or ("", ""))[1]
+        return parts.tokens.keyed_hash("visitor", network)[:16]
 
 
 class TopicForm(Form):  # type: ignore[misc]
@@ -162,3 +275,13 @@ class TopicForm(Form):  # type: ignore[misc]
         choices=_FREQUENCIES,
         validate_choice=False,
     )
+
+
+class MoveForm(AddressForm):
+    """Where a reader wants to be mailed from now on."""
+
+    email = StringField(_("New e-mail address"))
+
+    def __init__(self, **more: Any) -> None:
+        # A page of several forms: the names of this one's fields are its own.
+        super().__init__(prefix="move-", **more)

@@ -23,7 +23,7 @@ POLICY = (
     "font-src 'self'",
     "connect-src 'self'",
     "frame-src 'self'",
-    "form-action 'self'",
+    "form-action 'self'{form_targets}",
     "base-uri 'none'",
     "frame-ancestors 'none'",
 )
@@ -40,6 +40,11 @@ def csp_nonce() -> str:
     if "csp_nonce" not in g:
         g.csp_nonce = secrets.token_urlsafe(16)
     return str(g.csp_nonce)
+
+
+def allow_form_target(origin: str) -> None:
+    """Let a form on this answer's page end at `origin`, one from the settings."""
+    g.form_targets = f" {origin}"
 
 
 def mail_answer(html: str) -> Response:
@@ -61,28 +66,33 @@ def client_address(asked: Request, trusted: Sequence[ipaddress.IPv4Network | ipa
     """Return the address of the person: the nearest one that is not a trusted proxy's.
 
     X-Forwarded-For is read from the right, and only as far as the proxies that wrote it are
-    trusted; everything left of that anyone can invent.
+    trusted; everything left of that anyone can invent. Several such headers are one list. What is
+    no address ends the reading: the proxy before it is all that is known.
     """
     chain = [part.strip() for part in asked.headers.get("X-Forwarded-For", "").split(",") if part.strip()]
-    nearest = asked.remote_addr or ""
-    while chain and _is_in(nearest, trusted):
-        candidate = chain.pop()
-        if not _is_address(candidate):
+    nearest = _read_address(asked.remote_addr or "")
+    if nearest is None:
+        return asked.remote_addr or ""
+    while chain and any(nearest in network for network in trusted):
+        candidate = _read_address(chain.pop())
+        if candidate is None:
             break
         nearest = candidate
-    return nearest
+    return str(nearest)
 
 
-def _is_address(text: str) -> bool:
+def _read_address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """Return the address in what a server or a proxy wrote: perhaps in brackets, or with a port behind."""
+    if text.startswith("["):
+        text = text[1:].partition("]")[0]
+    elif text.count(":") == 1:
+        text = text.partition(":")[0]
     try:
-        ipaddress.ip_address(text)
+        found = ipaddress.ip_address(text)
     except ValueError:
-        return False
-    return True
-
-
-def _is_in(text: str, networks: Sequence[ipaddress.IPv4Network | ipaddress.IPv6Network]) -> bool:
-    return _is_address(text) and any(ipaddress.ip_address(text) in network for network in networks)
+        return None
+    # A socket for both families names IPv4 visitors so; their proxy is trusted by its IPv4 network.
+    return getattr(found, "ipv4_mapped", None) or found
 
 
 def init_security(app: Flask, *, secure: bool) -> None:
@@ -110,7 +120,8 @@ def init_security(app: Flask, *, secure: bool) -> None:
     def add_headers(answer: Response) -> Response:
         nonce = g.get("csp_nonce") or secrets.token_urlsafe(16)
         headers = answer.headers
-        headers.setdefault("Content-Security-Policy", "; ".join(POLICY).format(nonce=nonce))
+        policy = "; ".join(POLICY).format(nonce=nonce, form_targets=g.get("form_targets", ""))
+        headers.setdefault("Content-Security-Policy", policy)
         headers.setdefault("X-Content-Type-Options", "nosniff")
         headers.setdefault("Referrer-Policy", "strict-origin-when-cross-origin")
         headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")

@@ -49,9 +49,9 @@ def zone_in_words(zone: str, language: str) -> str:
 
 @lru_cache(maxsize=64)
 def zone_options(language: str) -> Markup:
-    """Return the options of a select field; drawing four hundred for every page would take longer than the rest.
+    """Return the options of a select field, none of them selected: that one the caller puts before these.
 
-    None is selected: the caller puts the one that is before these.
+    Kept, because to draw four hundred for every page would take longer than all the rest of it.
     """
     option = Markup('<option value="{}">{}</option>')
     return Markup("").join(option.format(zone, words) for zone, words in zones_in_words(language).items())

@@ -6,24 +6,33 @@ import enum
 from dataclasses import dataclass
 
 from flask import request
-from flask_babel import get_locale
 
 from newsletter.models import db
-from newsletter.subscriptions.wordings import current_wording
-from newsletter.subscriptions.limits import visitor_wait
+from newsletter.subscriptions.defences import Trust
+from newsletter.subscriptions.limits import count_visit
+from newsletter.subscriptions.proof import check_proof
 from newsletter.subscriptions.signup import Signup, request_signup
 from newsletter.web.extensions import runtime
 from newsletter.web.forms import SignupForm
 from newsletter.web.public.answers import address_to_keep, stop_writing
 from newsletter.web.security import client_address
 
+# A form on another site tells nothing about how long it was open. It is taken all the same while
+# its visitor's network has sent no more than these shortly before; then the button is on our page.
+UNTIMED = 5
+
 
 class Outcome(enum.StrEnum):
-    """ASKED is the same for every address; FAULTY is said by the form's errors; WAIT came too often."""
+    """What became of a form.
+
+    ASKED is the same for every address; FAULTY is said by the form's errors; WAIT came too often;
+    PRESS is to be sent once more, from a page of ours.
+    """
 
     ASKED = "asked"
     FAULTY = "faulty"
     WAIT = "wait"
+    PRESS = "press"
 
 
 @dataclass(frozen=True)
@@ -48,20 +57,29 @@ def take_signup(form: SignupForm, how: str) -> Taken:
     now = parts.now()
     session = db.session()
     asking = client_address(request, parts.settings.trusted_proxies)
-    wait_seconds = visitor_wait(session, parts.tokens, asking, now)
-    if wait_seconds:
+    visit = count_visit(session, parts.tokens, asking, now)
+    if visit.wait_seconds or (visit.nth > UNTIMED and not form.timed):
         stop_writing()
-        return Taken(Outcome.WAIT, wait_seconds)
+        return Taken(Outcome.WAIT if visit.wait_seconds else Outcome.PRESS, visit.wait_seconds)
     signup = Signup(
         address=form.address,
         choices=form.choices(),
-        wording=current_wording(),
+        wording=form.agreed(),
         ip_address=address_to_keep(),
-        language=str(get_locale() or "en"),
-        time_zone=parts.settings.time_zone,
+        language=form.language.data,
+        time_zone=form.time_zone.data,
         how=how,
+        trust=_trust(form),
+        nth=visit.nth,
     )
     request_signup(session, signup, now)
     session.commit()
     parts.wake("signups")
     return Taken(Outcome.ASKED)
+
+
+def _trust(form: SignupForm) -> Trust:
+    parts = runtime()
+    if parts.settings.altcha and check_proof(db.session(), parts.tokens, form.altcha.data or "", parts.now()):
+        return Trust.PROVEN
+    return Trust.NONE
