@@ -151,6 +151,11 @@ def still_wanted(session: Session, claimed: Sequence[int], worker: str) -> set[i
     )
 
 
+def anybody_suppressed(session: Session) -> bool:
+    """Return whether there is any suppression, which spares a young list a hash for each reader."""
+    return bool(session.scalar(select(exists().where(Suppression.id.is_not(None)))))
+
+
 def suppressed_hashes(session: Session, hashes: Sequence[str]) -> set[str]:
     """Return those of `hashes` (see mail/addresses.py) that are suppressed."""
     given = rows_as_table(session, {"address_hash": str}, [(each,) for each in hashes])

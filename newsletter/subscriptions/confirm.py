@@ -84,9 +84,10 @@ def confirm(
 ) -> Confirmed | LinkFault:
     """Start the pending subscriptions a link stands for. Doing it twice changes nothing more.
 
-    With `welcome_mail` a person who confirms for the first time is mailed what was new lately. Only rows that were pending when the mail was written are covered: what somebody else asked
+    Only rows that were pending when the mail was written are covered: what somebody else asked
     for in this person's name since then is not. A new frequency for a topic that is served
-    already goes on where the old one was.
+    already goes on where the old one was. With `welcome_mail` whoever confirms for the first time
+    is mailed what was new lately. Commits nothing.
     """
     found = _open(session, tokens, token, now, lock=True)
     if isinstance(found, LinkFault):

@@ -45,7 +45,7 @@ def unmark_address(session: Session, tokens: Tokens, email_key: str, kind: MarkK
 
 
 def answers_form(session: Session, tokens: Tokens, email_key: str, now: datetime) -> bool:
-    """Return whether what was typed into a form for this address may bring a confirmation; changes nothing."""
+    """Return whether a form sent for this address may bring a confirmation; changes nothing."""
     mark = _find(session, _hash(tokens, email_key), MarkKind.DISOWNED)
     if mark is None or now - mark.since >= DISOWNED_FOR:
         return True

@@ -158,6 +158,7 @@ def _furnish(session: Session, runtime: Runtime, stored_password: str) -> dict[s
     mailed = select(Delivery.id).where(Delivery.subscriber_id == reader.id, Delivery.issue_id == issue.id)
     delivery = session.scalars(mailed).one()
     release = session.scalars(select(Release.public_id)).first() or ""
+    not_me = tokens.make(Purpose.DISOWN, tokens.read(Purpose.CONFIRM, waiting, now), now)
     preferences = tokens.make(
         Purpose.PREFERENCES, [reader.public_id, tokens.fingerprint(reader.email_key or "")], now
     )
@@ -165,6 +166,8 @@ def _furnish(session: Session, runtime: Runtime, stored_password: str) -> dict[s
         "static": {"filename": "css/site.css"},
         "public.confirm": {"token": waiting},
         "public.confirmed": {"token": preferences},
+        "public.welcome_back": {"token": preferences},
+        "public.not_me": {"token": not_me},
         "public.preferences": {"token": preferences},
         "public.unsubscribe": {"token": tokens.make(Purpose.UNSUBSCRIBE, [reader.public_id, delivery], now)},
         "public.undo_unsubscribe": {"token": make_undo_token(tokens, leaver.public_id, now, now)},

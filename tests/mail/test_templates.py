@@ -35,7 +35,23 @@ CONTEXTS = {
         "site": SITE,
         "topics": ["Foreign affairs", "Trade & economy"],
         "confirm_url": "https://news.example.org/confirm/to.ken",
+        "disown_url": "https://news.example.org/not-me/to.ken",
         "confirm_days": 7,
+    },
+    "reminder": {
+        "site": SITE,
+        "topics": ["Foreign affairs", "Trade & economy"],
+        "confirm_url": "https://news.example.org/confirm/to.ken",
+        "disown_url": "https://news.example.org/not-me/to.ken",
+        "confirm_days": 7,
+    },
+    "welcome": {
+        "site": SITE,
+        "topics": ["Foreign affairs", "Trade & economy"],
+        "releases": [],
+        "archive_url": "https://news.example.org/releases",
+        "preferences_url": "https://news.example.org/preferences/to.ken",
+        "unsubscribe_url": "https://news.example.org/unsubscribe/to.ken",
     },
     "link": {"site": SITE, "preferences_url": "https://news.example.org/preferences/to.ken"},
     "digest": {
@@ -74,7 +90,7 @@ def test_a_mail_has_one_subject_line_a_text_and_a_page(templates: TemplateSet, n
 
     assert mail.subject.strip() == mail.subject != ""
     assert "\n" not in mail.subject
-    assert mail.subject.startswith(("Harbour & Sons", "Please confirm", "Your link"))
+    assert mail.subject.startswith(("Harbour & Sons", "Please confirm", "Still waiting", "Welcome", "Your link"))
     assert mail.text.endswith("\n")
     assert not re.search(r"[ \t]\n|\n{4}", mail.text)
     assert all(len(line) <= 72 or line.startswith("https://") for line in mail.text.splitlines())
@@ -83,6 +99,16 @@ def test_a_mail_has_one_subject_line_a_text_and_a_page(templates: TemplateSet, n
     assert mail.html.startswith("<!DOCTYPE html>")
     assert "Harbour &amp; Sons &lt;Letter&gt;" in mail.html
     assert SITE.postal_address in mail.html
+
+
+def test_a_welcome_names_what_was_new_lately(templates: TemplateSet) -> None:
+    release = {"title": RELEASE.title, "publisher": "Ministry", "date": date(2025, 10, 23), "url": RELEASE.url}
+
+    mail = templates.render("welcome", "en", CONTEXTS["welcome"] | {"releases": [release]})
+
+    assert "Ministry, October 23, 2025\nhttps://news.example.org/releases/abc" in mail.text
+    assert "Ministers meet &amp; talk: &lt;b&gt;not bold&lt;/b&gt;" in mail.html
+    assert [tag for tag, _ in Outline(mail.html).tags if tag in {"h1", "h2", "h3"}] == ["h1", "h2", "h3"]
 
 
 @pytest.mark.parametrize("name", MAILS)

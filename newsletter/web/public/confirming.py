@@ -12,6 +12,8 @@ from newsletter.models import Frequency, db
 from newsletter.subscriptions.bearer import LinkFault
 from newsletter.subscriptions.confirm import confirm as confirm_subscription
 from newsletter.subscriptions.confirm import read_confirmation
+from newsletter.subscriptions.disown import Disowning, disown, own, read_disowning
+from newsletter.subscriptions.marks import DISOWNED_FOR
 from newsletter.subscriptions.preferences import make_preferences_token
 from newsletter.tokens import Purpose
 from newsletter.web.extensions import runtime
@@ -49,11 +51,14 @@ def _confirm_now(token: str) -> AnyResponse:
         token,
         now,
         welcome_releases=parts.settings.welcome_releases,
+        welcome_mail=parts.settings.welcome_mail,
         ip_address=address_to_keep(),
     )
     db.session.commit()
     if isinstance(done, LinkFault):
         return link_problem(done)
+    if parts.settings.welcome_mail and done.started:
+        parts.wake("single")
     choices = make_preferences_token(parts.tokens, done.public_id, done.email_key, now)
     return guarded_redirect(url_for(".confirmed", token=choices))
 
@@ -62,13 +67,59 @@ def _confirm_now(token: str) -> AnyResponse:
 @public.get("/confirmed/<token>")
 def confirmed(token: str = "") -> Response:
     """Say that somebody is on the list; with the link to their choices when it came along."""
+    return _on_the_list(token, back=False)
+
+
+@public.get("/welcome-back")
+@public.get("/welcome-back/<token>")
+def welcome_back(token: str = "") -> Response:
+    """Say that somebody is on the list again, after they undid their leaving."""
+    return _on_the_list(token, back=True)
+
+
+def _on_the_list(token: str, *, back: bool) -> Response:
     parts = runtime()
     try:
         parts.tokens.read(Purpose.PREFERENCES, token, parts.now())
         preferences_url = url_for(".preferences", token=token)
     except TokenError:
         preferences_url = None
-    return guard_tokens(make_response(render_template("web/confirmed.html", preferences_url=preferences_url)))
+    page = render_template("web/confirmed.html", preferences_url=preferences_url, back=back)
+    return guard_tokens(make_response(page))
+
+
+@public.route("/not-me/<token>", methods=["GET", "POST"])
+def not_me(token: str) -> AnyResponse:
+    """Show one button to whoever did not ask for a confirmation; a POST ends what waits for it.
+
+    After that the page offers to take it back.
+    """
+    parts = runtime()
+    now = parts.now()
+    found: Disowning | LinkFault
+    if request.method == "GET":
+        found = read_disowning(db.session(), parts.tokens, token, now)
+    elif request.form.get("act") == "own":
+        found = own(db.session(), parts.tokens, token, now)
+        db.session.commit()
+    else:
+        found = disown(db.session(), parts.tokens, token, now, ip_address=address_to_keep())
+        db.session.commit()
+    if isinstance(found, LinkFault):
+        return link_problem(found)
+    if request.method == "POST":
+        # Where a reload changes nothing.
+        taken_back = request.form.get("act") == "own"
+        return guarded_redirect(url_for(".not_me", token=token, owned="yes" if taken_back else None))
+    page = render_template(
+        "web/not_me.html",
+        token=token,
+        form=ActForm(),
+        state=found,
+        owned=request.args.get("owned") == "yes" and not found.done,
+        days=DISOWNED_FOR.days,
+    )
+    return guard_tokens(make_response(page))
 
 
 def _in_words(frequencies: Sequence[Frequency]) -> str:
