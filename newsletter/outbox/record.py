@@ -63,6 +63,11 @@ def record(
     backoff = Backoff()
     for attempt in attempts:
         outcome = attempt.outcome
+        if outcome.accepted and outcome.reply is not None:
+            # Nearly every one: nothing has to be decided.
+            reply = outcome.reply
+            accepted.append((attempt.delivery_id, reply.code, _kept(reply.text), reply.status))
+            continue
         age = backoff.tried_for(attempt.number, now - attempt.created_at)
         # Somebody waits for a single mail: the same Message-ID twice is better than none.
         resend = attempt.lane is Lane.SINGLE or maker.settings.resend_uncertain
@@ -75,10 +80,6 @@ def record(
             jitter=random.random(),  # noqa: S311
         )
         log.debug("delivery=%d attempt=%d state=%s", attempt.delivery_id, attempt.number, step.state)
-        if step.state is DeliveryState.ACCEPTED and outcome.reply is not None:
-            reply = outcome.reply
-            accepted.append((attempt.delivery_id, reply.code, _kept(reply.text), reply.status))
-            continue
         changed += _change(session, worker, attempt, step, now)
         if step.hard_bounce and attempt.subscriber_id is not None:
             dead_readers.append(attempt.subscriber_id)

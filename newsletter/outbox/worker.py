@@ -19,6 +19,7 @@ from newsletter.models import Lane
 from newsletter.outbox.allowance import Allowance
 from newsletter.outbox.journal import Journal
 from newsletter.outbox.lease import (
+    anybody_suppressed,
     claim,
     give_back,
     issues_to_send,
@@ -39,7 +40,7 @@ log = logging.getLogger(__name__)
 
 # Claimed by one commit and recorded by another; see docs/architecture.md.
 CLAIMED_AT_ONCE = {Lane.BULK: 1000, Lane.SINGLE: 20}
-RECORDED_AT_ONCE = 500
+RECORDED_AT_ONCE = 1000
 # Results wait no longer than this to be seen, and pausing must be felt within two seconds.
 LOOK_SECONDS = 1.0
 RELAY_DOWN = {Lane.SINGLE: timedelta(seconds=15), Lane.BULK: timedelta(seconds=60)}
@@ -299,6 +300,8 @@ def _report(paused: Sequence[int], relay: str) -> None:
 
 
 def _suppressed(session: Session, maker: MessageMaker, claimed: Sequence[Claimed]) -> list[int]:
+    if not anybody_suppressed(session):
+        return []
     hashes = {each.id: maker.suppression_hash(each.email_key) for each in claimed if each.email_key}
     found = suppressed_hashes(session, list(hashes.values()))
     return [delivery_id for delivery_id, value in hashes.items() if value in found]

@@ -31,8 +31,12 @@ def test_the_limit_is_the_limit():
     assert max(live(Growth(limit=6), relay(0.5, 2400))) == 6
 
 
-def test_a_quick_relay_keeps_one_connection():
-    assert live(Growth(limit=50), lambda connections: 2400)[-1] == 1
+def test_a_quick_relay_keeps_the_two_connections_that_it_began_with():
+    assert live(Growth(limit=50), lambda connections: 2400)[-1] == 2
+
+
+def test_a_limit_of_one_connection_is_kept_from_the_start():
+    assert Growth(limit=1).connections == 1
 
 
 def test_a_relay_at_its_end_is_not_pressed_but_asked_again():

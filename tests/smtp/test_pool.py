@@ -151,7 +151,9 @@ def test_an_uncertain_message_is_never_tried_again():
 
 def test_a_relay_that_always_hangs_up_is_given_up_and_nothing_is_lost():
     with scripted_relay(answers={"MAIL": "drop"}) as script:
-        outcomes, error = collect(Pool(script.endpoint()), [outgoing(n) for n in range(1000)])
+        outcomes, error = collect(
+            Pool(script.endpoint(max_connections=1)), [outgoing(n) for n in range(1000)]
+        )
 
     assert isinstance(error, ConnectionLost)
     assert {outcome.fate for outcome in outcomes.values()} == {Fate.UNSENT}
@@ -245,7 +247,9 @@ def test_a_hook_that_fails_stops_all_and_each_message_has_its_result():
                 raise OSError(28, "No space left on device")
 
     with scripted_relay() as script:
-        outcomes, error = collect(Pool(script.endpoint()), [outgoing(n) for n in range(10)], DiskFull())
+        outcomes, error = collect(
+            Pool(script.endpoint(max_connections=1)), [outgoing(n) for n in range(10)], DiskFull()
+        )
 
     assert isinstance(error, OSError)
     assert sorted(outcomes) == list(range(10))

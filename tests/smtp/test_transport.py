@@ -42,7 +42,8 @@ def sink():
 
 @pytest.fixture
 def smtp(sink) -> SMTPTransport:
-    return SMTPTransport(Endpoint(Relay(sink.host, sink.port, RelaySecurity.NONE)))
+    # One connection, so that the order of things is known.
+    return SMTPTransport(Endpoint(Relay(sink.host, sink.port, RelaySecurity.NONE), max_connections=1))
 
 
 def test_a_real_server_gets_each_message_as_it_was_built(sink, smtp):
