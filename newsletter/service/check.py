@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import signal
+import smtplib
 import subprocess
 import tempfile
 import time
@@ -15,6 +16,7 @@ import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from email.message import EmailMessage
 from html.parser import HTMLParser
 from http.cookiejar import CookieJar
 from pathlib import Path
@@ -25,7 +27,7 @@ from newsletter.service.catcher import HOST
 from newsletter.service.demo import SETTINGS_FILE, TOPICS, free_port
 from newsletter.service.lifeline import tied_to_parent
 from newsletter.service.whole import Command
-from newsletter.settings import PREFIX
+from newsletter.settings import PREFIX, load_settings
 from newsletter.web.caught import CaughtMail, list_caught, mailbox_folder
 
 READER = "ada.reader@demo.example"
@@ -127,6 +129,10 @@ def _live(
         _require(journey.html_bytes > 0 and bool(digest.text), "the digest lacks its HTML or its text")
     with journey.step("send_again"):
         _require(_has_nothing_new(command, data), "a second digest would repeat what was served")
+    with journey.step("leave_by_mail"):
+        _leave_by_mail(digest, data)
+    with journey.step("undo"):
+        _undo(browser, digest)
     with journey.step("unsubscribe"):
         _unsubscribe(digest)
 
@@ -158,10 +164,38 @@ def _unsubscribe(digest: CaughtMail) -> None:
         digest.message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click",
         "the digest lacks List-Unsubscribe-Post",
     )
-    header = str(digest.message["List-Unsubscribe"])
-    target = next(part.strip(" <>") for part in header.split(",") if part.strip().startswith("<http"))
+    target = _leave_target(digest, "http")
     answer = Browser().post(target, {"List-Unsubscribe": "One-Click"})
     _require(answer.url == target, "the one-click unsubscribe was redirected")
+
+
+def _leave_target(digest: CaughtMail, beginning: str) -> str:
+    """Return the URL in List-Unsubscribe that begins so (RFC 2369)."""
+    header = "".join(str(digest.message["List-Unsubscribe"]).split())
+    for part in header.split(","):
+        if part.startswith(f"<{beginning}"):
+            return part.strip("<>")
+    raise StepFailed(f"the digest has no {beginning} in List-Unsubscribe")
+
+
+def _leave_by_mail(digest: CaughtMail, data: Path) -> None:
+    """Send what a mail program sends for the mailto: of List-Unsubscribe, and see the reader gone."""
+    target = urllib.parse.urlsplit(_leave_target(digest, "mailto:"))
+    wish = EmailMessage()
+    wish["From"] = READER
+    wish["To"] = urllib.parse.unquote(target.path)
+    wish["Subject"] = urllib.parse.parse_qs(target.query)["subject"][0]
+    intake = load_settings({}, data / SETTINGS_FILE).intake_listen[0]
+    try:
+        with smtplib.SMTP(intake.host, intake.port, timeout=30) as talk:
+            talk.send_message(wish)
+    except smtplib.SMTPException as fault:
+        raise StepFailed(f"the mail was not taken: {fault}") from fault
+
+
+def _undo(browser: Browser, digest: CaughtMail) -> None:
+    """The reader has left, or there would be nothing to undo; once undone, there is something to leave."""
+    browser.submit(browser.open(_leave_target(digest, "http")).form_to("/undo/"), {})
 
 
 @dataclass(frozen=True)
@@ -186,8 +220,17 @@ class Page:
         reader.feed(self.text)
         found = [form for form in reader.forms if form_id in {None, form.id}]
         if len(found) != 1:
-            raise StepFailed(f"{self.url} has {len(found)} forms where one was expected")
+            raise StepFailed(f"{_without_token(self.url)} has {len(found)} forms where one was expected")
         return found[0]
+
+    def form_to(self, part: str) -> Form:
+        """Return the form that posts to a place with `part` in it. Raises StepFailed without one."""
+        reader = _FormReader(self.url)
+        reader.feed(self.text)
+        for form in reader.forms:
+            if part in form.action:
+                return form
+        raise StepFailed(f"{_without_token(self.url)} has no form to {part}")
 
 
 class _FormReader(HTMLParser):

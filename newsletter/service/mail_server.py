@@ -23,7 +23,7 @@ from newsletter.bounces.intake import OwnAddresses
 from newsletter.errors import ServiceError
 from newsletter.runtime import Runtime
 from newsletter.service.mail_in import LARGEST_MAIL_BYTES, own_addresses, take_in
-from newsletter.settings import Listener
+from newsletter.settings import Listener, variable
 
 MOST_CONNECTIONS = 64
 # One mail server in front of us is one peer: Postfix opens 20 connections to a destination.
@@ -205,17 +205,15 @@ def make_protocol(listener: Listener, doorkeeper: Doorkeeper, room: Room, host_n
     return protocol
 
 
-async def serve(runtime: Runtime, listening: Callable[[], None] = lambda: None) -> None:
-    """Take mail at every listener of the settings until SIGTERM or Ctrl-C; what is under way is finished.
+async def serve(runtime: Runtime, stop: asyncio.Event, listening: Callable[[], None] = lambda: None) -> None:
+    """Take mail at every listener of the settings until `stop`; what is being written then is finished.
 
     `listening` is called once all are open. Raises ServiceError when one cannot be.
     """
     doorkeeper = Doorkeeper(own_addresses(runtime), functools.partial(take_in, runtime))
-    room = Room()
-    loop, stop = asyncio.get_running_loop(), asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+    room, loop = Room(), asyncio.get_running_loop()
     async with AsyncExitStack() as servers:
+        servers.callback(doorkeeper.close)
         for listener in runtime.settings.intake_listen:
             make = functools.partial(make_protocol, listener, doorkeeper, room, runtime.settings.host)
             try:
@@ -229,14 +227,22 @@ async def serve(runtime: Runtime, listening: Callable[[], None] = lambda: None) 
             log.info("event=intake_listening protocol=%s port=%d", listener.protocol, listener.port)
         listening()
         await stop.wait()
-    doorkeeper.close()
+
+
+async def _until_told(runtime: Runtime) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    await serve(runtime, stop)
 
 
 def run_mail_server(runtime: Runtime) -> None:
-    """Serve in this process until it is told to stop. Raises ServiceError without a listener."""
+    """Serve in this process until SIGTERM or Ctrl-C. Raises ServiceError without a listener."""
     if not runtime.settings.intake_listen:
-        raise ServiceError("Say where to listen in NEWSLETTER_INTAKE_LISTEN, such as lmtp://127.0.0.1:8024.")
+        raise ServiceError(
+            f"Say where to listen in {variable('intake_listen')}, such as lmtp://127.0.0.1:8024."
+        )
     # aiosmtpd tells every command at its usual level, addresses included.
     logging.getLogger("mail.log").setLevel(logging.CRITICAL)
-    asyncio.run(serve(runtime))
+    asyncio.run(_until_told(runtime))
     runtime.engine.dispose()
