@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, exists, func, or_, select
-from sqlalchemy.orm import Session, selectinload
+from sqlalchemy.orm import Session, defer, selectinload
 
 from newsletter.errors import NotFound
 from newsletter.models import (
@@ -52,6 +52,27 @@ def list_releases(
     if since is not None:
         query = query.where(Release.published_at >= since)
     return paged(session, query.order_by(Release.published_at.desc(), Release.id.desc()), page, per_page)
+
+
+def newest_by_topic(session: Session) -> dict[str, Release]:
+    """Return the release that each topic got last, by slug; a topic without any is left out."""
+    newest = (
+        select(ReleaseTopic.release_id)
+        .join(ReleaseTopic.release)
+        .where(
+            ReleaseTopic.topic_id == Topic.id,
+            ReleaseTopic.sequence.is_not(None),
+            Release.state == ReleaseState.READY,
+        )
+        .order_by(ReleaseTopic.sequence.desc())
+        .limit(1)
+        .correlate(Topic)
+        .scalar_subquery()
+    )
+    # The bodies are long, and only the heads are shown.
+    query = select(Topic.slug, Release).join(Release, Release.id == newest)
+    found = session.execute(query.options(defer(Release.body_html), defer(Release.body_text)))
+    return {slug: release for slug, release in found}
 
 
 def find_release(session: Session, public_id: str) -> Release:

@@ -123,8 +123,10 @@ class SignupForm(AddressForm):
     # The version of the wording that this page showed.
     wording = HiddenField()
     next = HiddenField()
-    # People do not see this field; programs that fill in everything do.
+    # People do not see this field; programs that fill in everything do (see public/intake.py).
     website = StringField()
+    # Filled in by static/js/site.js when somebody moves or types; empty without JavaScript, which is fine.
+    seen = HiddenField()
     # The proof of work that a browser did, by setting.
     altcha = StringField()
 
@@ -167,11 +169,6 @@ class SignupForm(AddressForm):
         if not set(chosen) <= set(self._slugs):
             field.data = [slug for slug in chosen if slug in self._slugs]
             raise ValidationError(_("One of the topics is not there any more. Please choose again."))
-
-    def validate_website(self, field: StringField) -> None:
-        """Refuse what fills in everything."""
-        if field.data:
-            raise ValidationError(_("Please leave the hidden field empty."))
 
     def validate_frequency(self, _field: RadioField) -> None:
         """Refuse a frequency of one topic that there is not."""

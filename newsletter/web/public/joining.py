@@ -5,12 +5,11 @@ from __future__ import annotations
 from flask import make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
-from newsletter.ingest.queries import list_releases
-from newsletter.models import ReleaseState, db
+from newsletter.models import db
 from newsletter.subscriptions.bearer import LinkFault
-from newsletter.subscriptions.wordings import current_wording
 from newsletter.subscriptions.queries import offered_topics
 from newsletter.subscriptions.signup import request_link, request_renewal
+from newsletter.web.destinations import after_asking
 from newsletter.web.extensions import runtime
 from newsletter.web.forms import LinkForm, SignupForm
 from newsletter.web.public.answers import (
@@ -21,8 +20,7 @@ from newsletter.web.public.answers import (
 )
 from newsletter.web.public.blueprint import public
 from newsletter.web.public.intake import Outcome, take_signup
-
-LATEST = 6
+from newsletter.web.public.signup_page import signup_page
 
 
 @public.route("/", methods=["GET", "POST"])
@@ -33,24 +31,17 @@ def subscribe() -> AnyResponse:
     if request.method == "POST":
         taken = take_signup(form, "form")
         if taken.outcome is Outcome.ASKED:
-            return redirect(url_for(".check_inbox"), code=303)
+            return redirect(after_asking(form.next.data), code=303)
         if taken.outcome is Outcome.WAIT:
             return too_many(taken.wait_seconds)
     stop_writing()
-    page = render_template(
-        "web/subscribe.html",
-        form=form.ready(),
-        topics=offered,
-        consent_wording=current_wording().text,
-        latest=list_releases(db.session(), state=ReleaseState.READY, per_page=LATEST).items,
-    )
-    return make_response(page, 422 if form.errors else 200)
+    return signup_page(form, offered)
 
 
 @public.get("/check-inbox")
 def check_inbox() -> str:
     """Say that a mail is on its way; the same to everyone."""
-    return render_template("web/check_inbox.html")
+    return render_template("web/check_inbox.html", sender=runtime().settings.from_address)
 
 
 @public.get("/privacy")
