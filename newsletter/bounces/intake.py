@@ -111,8 +111,8 @@ def is_automatic(header: Header, sender: str | None) -> bool:
     paths: Iterable[str] = header.get("return-path", ()) if sender is None else (sender,)
     return (
         is_answer(header)
-        or any(path.strip() in {"", "<>"} for path in paths)
-        or any(path.lower().strip("<> ").startswith("mailer-daemon@") for path in paths)
+        # A mail server that cannot say "<>" to a program says MAILER-DAEMON.
+        or any(_folded(path).partition("@")[0] in {"", "mailer-daemon"} for path in paths)
         or first_word(header, "auto-submitted") not in {"", "no"}
         or first_word(header, "precedence") in {"bulk", "list", "junk"}
         or "list-id" in header

@@ -116,7 +116,7 @@ def test_automatic_mail_to_the_plain_address_is_never_answered(line: str) -> Non
     assert read_mail(mail(line), OWN) == [NothingToDo("automatic")]
 
 
-@pytest.mark.parametrize("sender", ["", "<>", "mailer-daemon@mx.example.net"])
+@pytest.mark.parametrize("sender", ["", "<>", "MAILER-DAEMON", "mailer-daemon@mx.example.net"])
 def test_a_bounce_is_known_by_its_envelope(sender: str) -> None:
     assert is_automatic({}, sender)
     assert not is_automatic({}, "ada@example.net")
