@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import random
+import threading
+import time
 from collections import Counter
 from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from house import House
+from house import NOON, House, make_settings
 from outbox.processes import count_states, issue_for, recipients_in, resend
 from smtp.certificates import Authority
 from smtp.relay_script import QUICK, Drop, ScriptedRelay, Session, scripted_relay
 
 from newsletter.models import Issue
+from newsletter.outbox.allowance import read_standing
+from newsletter.outbox.pace import Limits, pace_of
 from newsletter.outbox.steer import find_issue, resume
+from newsletter.runtime import Runtime
+from newsletter.service.database import upgrade
 from newsletter.settings import RelaySecurity
 from newsletter.smtp.transport import SMTPTransport
 
@@ -257,3 +264,80 @@ def test_a_relay_that_throttles_after_a_hundred_gets_the_rest_later(house: House
     assert count_states(house) == {"accepted": 350}
     assert house.issue_state(issue_id) == "finished"
     assert rounds >= 4
+
+
+@dataclass
+class Running:
+    """A clock that goes by itself, so many times as fast as the real one."""
+
+    began_at: datetime
+    speed: float
+    _zero: float = field(default_factory=time.monotonic)
+
+    def __call__(self) -> datetime:
+        return self.began_at + timedelta(seconds=(time.monotonic() - self._zero) * self.speed)
+
+
+@dataclass
+class Throttle:
+    """A relay's own limit: a bucket of 100 messages, refilled by so many a second; 454 once it is empty."""
+
+    clock: Running
+    per_second: float
+    level: float = 100.0
+    refilled_at: datetime | None = None
+    refused: list[datetime] = field(default_factory=list)
+    taken: list[datetime] = field(default_factory=list)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def mail(self, session: Session) -> object:
+        with self.lock:
+            now = self.clock()
+            passed = (now - (self.refilled_at or now)).total_seconds()
+            self.level, self.refilled_at = min(100.0, self.level + passed * self.per_second), now
+            if self.level < 1:
+                self.refused.append(now)
+                return "454 4.7.0 too many messages, slow down"
+            self.level -= 1
+            self.taken.append(now)
+            return OK
+
+
+def test_the_pace_goes_down_under_a_throttling_relay_and_comes_back_when_it_relents(tmp_path: Path):
+    """454 after 100 messages, then so many a second: everybody is served once, at the relay's own pace."""
+    readers, clock = 700, Running(NOON, speed=40.0)
+    settings = make_settings(tmp_path)
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    upgrade(settings.database)
+    house = House(Runtime(settings, now=clock), clock)  # type: ignore[arg-type]
+    issue_id = issue_for(house, readers)
+    chaos, throttle = Chaos(0, often=0), Throttle(clock, per_second=2.0)
+    paces: list[float | None] = []
+
+    def pace_now() -> float | None:
+        with house.runtime.reading() as session:
+            standing = read_standing(session, settings, clock())
+        return pace_of(standing, Limits(), clock())
+
+    with scripted_relay(answers={**chaos.answers(), "MAIL": throttle.mail}) as relay:
+        transport = SMTPTransport(relay.endpoint(timeouts=IMPATIENT, max_connections=2))
+        house.transport = transport  # type: ignore[assignment]
+        deadline = time.monotonic() + 60
+        while {"queued", "deferred", "leased"} & set(count_states(house)):
+            assert time.monotonic() < deadline, count_states(house)
+            house.drain()
+            paces.append(pace_now())
+            if len(throttle.taken) > readers * 0.8:
+                throttle.per_second = 10_000.0  # it relents
+            time.sleep(0.02)
+        while pace_now() is not None:
+            assert time.monotonic() < deadline, paces
+            time.sleep(0.05)
+        transport.close()
+
+    assert chaos.taken == Counter(dict.fromkeys(recipients_in(house, "accepted"), 1))
+    assert len(chaos.taken) == readers
+    known = [pace for pace in paces if pace is not None]
+    assert min(known) < 10 * 2.0  # from hundreds a second to the order of what the relay allows
+    assert max(known) > 1.5 * min(known)  # and up again, step by step, in between
+    house.runtime.engine.dispose()
