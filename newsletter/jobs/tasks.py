@@ -19,7 +19,7 @@ from sqlalchemy import delete, exists, select
 from sqlalchemy.orm import Session
 
 from newsletter.digest.issues import Preparer
-from newsletter.models import Delivery, Issue, IssueState, Lane, Pace, ThrottleBucket
+from newsletter.models import Delivery, Issue, IssueState, Lane, Pace, SpentChallenge, ThrottleBucket
 from newsletter.outbox.lease import WAITING, issues_to_send
 from newsletter.outbox.record import finish, recover
 from newsletter.outbox.worker import drain as empty_lane
@@ -27,8 +27,10 @@ from newsletter.outbox.worker import journal_folder
 from newsletter.runtime import Runtime
 from newsletter.service.heartbeat import forget_stale
 from newsletter.service.relay import open_transport
+from newsletter.subscriptions.change_address import forget_old_wishes
 from newsletter.subscriptions.defences import Brake
 from newsletter.subscriptions.signup import resolve_signups
+from newsletter.subscriptions.snooze import end_pauses
 
 DRAIN = "newsletter.drain"
 SWEEP = "newsletter.sweep"
@@ -91,8 +93,10 @@ def sweep(engine: Engine) -> None:
         finish(session, now)
         forget_stale(session, now)
         session.execute(delete(ThrottleBucket).where(ThrottleBucket.updated_at < now - BUCKET_KEPT))
+        session.execute(delete(SpentChallenge).where(SpentChallenge.expires_at < now))
         session.execute(delete(Pace).where(Pace.seen_at < now - BUCKET_KEPT))
         session.commit()
+    _look_after_readers(engine.runtime)
     with engine.runtime.reading() as session:
         due = _issues_wait(session, engine)
     if due:
@@ -101,6 +105,18 @@ def sweep(engine: Engine) -> None:
 
 
 TASKS: Mapping[str, Callable[..., None]] = {DRAIN: drain, SWEEP: sweep}
+
+
+def _look_after_readers(runtime: Runtime) -> None:
+    """End pauses that are over, and forget wishes to move that nobody confirmed."""
+    now, settings = runtime.now(), runtime.settings
+    more = True
+    while more:
+        with runtime.session() as session:
+            more = end_pauses(session, settings.snooze_catch_up, now) > 0
+            if not more:
+                forget_old_wishes(session, now, settings.confirm_days)
+            session.commit()
 
 
 def _recover(engine: Engine) -> None:

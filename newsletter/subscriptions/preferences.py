@@ -10,7 +10,6 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from newsletter.errors import TokenExpired, TokenInvalid
 from newsletter.models import (
     ConsentAct,
     EndedReason,
@@ -20,8 +19,8 @@ from newsletter.models import (
     SubscriptionState,
     Topic,
 )
-from newsletter.subscriptions import rows
-from newsletter.subscriptions.bearer import LinkFault, find_bearer
+from newsletter.subscriptions import rows, snooze
+from newsletter.subscriptions.bearer import LinkFault, read_bearer
 from newsletter.subscriptions.consent import note
 from newsletter.subscriptions.signup import AGAIN, CHANGED, add_pending, may_mail, send_confirmation
 from newsletter.subscriptions.unsubscribe import Left, unsubscribe
@@ -39,12 +38,28 @@ class Choice:
 
 
 @dataclass(frozen=True)
+class Habits:
+    """A reader's language, IANA time zone, and the hour (0 to 23) they want issues at, if any."""
+
+    language: str
+    time_zone: str
+    preferred_hour: int | None
+
+
+@dataclass(frozen=True)
 class Preferences:
-    """All topics, and what this reader has chosen of them."""
+    """All topics, and what this reader has chosen of them; how, when and whether they are written to."""
 
     public_id: str
     email: str
     choices: tuple[Choice, ...]
+    habits: Habits
+    snoozed_until: datetime | None
+
+    @property
+    def on_the_list(self) -> bool:
+        """Whether this reader gets anything."""
+        return any(each.frequency for each in self.choices)
 
 
 class Saved(enum.StrEnum):
@@ -61,7 +76,7 @@ def make_preferences_token(tokens: Tokens, public_id: str, email_key: str, now: 
 
 def read_preferences(session: Session, tokens: Tokens, token: str, now: datetime) -> Preferences | LinkFault:
     """Return a reader's choices, or why the link cannot be used; changes nothing."""
-    subscriber = _open(session, tokens, token, now, lock=False)
+    subscriber = read_bearer(session, tokens, token, now)
     if isinstance(subscriber, LinkFault):
         return subscriber
     active = rows.of_subscriber(session, subscriber.id, SubscriptionState.ACTIVE)
@@ -69,7 +84,13 @@ def read_preferences(session: Session, tokens: Tokens, token: str, now: datetime
     choices = tuple(
         Choice(topic.slug, topic.name, topic.description, chosen.get(topic.id)) for topic in _topics(session)
     )
-    return Preferences(subscriber.public_id, subscriber.email or "", choices)
+    return Preferences(
+        subscriber.public_id,
+        subscriber.email or "",
+        choices,
+        Habits(subscriber.language, subscriber.time_zone, subscriber.preferred_hour),
+        subscriber.snoozed_until if snooze.is_snoozed(subscriber, now) else None,
+    )
 
 
 def save_preferences(
@@ -79,23 +100,31 @@ def save_preferences(
     wanted: Mapping[str, Frequency],
     now: datetime,
     *,
+    habits: Habits | None = None,
     welcome_releases: int = 0,
     ip_address: str | None = None,
+    notice: bool = False,
 ) -> Saved | Left | LinkFault:
     """Make a reader's choices what they say: all that is `wanted` (by slug), and nothing else.
 
     A new topic is active at once, since the link proves the address; a new frequency goes on
     where the old one was; wanting nothing is leaving. Somebody who had left everything is asked
-    to confirm again: an old mail in other hands must not bring them back.
+    to confirm again: an old mail in other hands must not bring them back. `habits` are kept with
+    it; `notice` is for leaving (see unsubscribe.py).
     """
-    subscriber = _open(session, tokens, token, now, lock=True)
+    subscriber = read_bearer(session, tokens, token, now, lock=True)
     if isinstance(subscriber, LinkFault):
         return subscriber
+    if habits is not None:
+        subscriber.language, subscriber.time_zone = habits.language, habits.time_zone
+        subscriber.preferred_hour = habits.preferred_hour
     topics = {topic.slug: topic for topic in _topics(session)}
     chosen = {topics[slug].id: frequency for slug, frequency in wanted.items() if slug in topics}
     if not chosen:
-        return unsubscribe(session, tokens, subscriber.public_id, None, now, "preferences", ip_address)
-    active = rows.of_subscriber(session, subscriber.id, SubscriptionState.ACTIVE)
+        return unsubscribe(
+            session, tokens, subscriber.public_id, None, now, "preferences", ip_address, notice=notice
+        )
+    active = rows.of_subscriber(session, subscriber.id, SubscriptionState.ACTIVE, lock=True)
     if not active:
         return _ask_again(session, tokens, subscriber, chosen, now, ip_address)
     # These choices are the whole of what the reader wants: what else waits for a link is void.
@@ -110,18 +139,24 @@ def save_preferences(
     return Saved.KEPT
 
 
-def _open(
-    session: Session, tokens: Tokens, token: str, now: datetime, *, lock: bool
-) -> Subscriber | LinkFault:
-    try:
-        payload = tokens.read(Purpose.PREFERENCES, token, now)
-    except (TokenExpired, TokenInvalid):
-        return LinkFault.DAMAGED
-    match payload:
-        case [str(public_id), str(fingerprint)]:
-            return find_bearer(session, tokens, public_id, fingerprint, lock=lock)
-        case _:
-            return LinkFault.DAMAGED
+def pause(
+    session: Session, tokens: Tokens, token: str, weeks: int, now: datetime, ip_address: str | None = None
+) -> bool | LinkFault:
+    """Pause a reader for some weeks; return whether there was anything to pause. Commits nothing."""
+    subscriber = read_bearer(session, tokens, token, now, lock=True)
+    if isinstance(subscriber, LinkFault):
+        return subscriber
+    return snooze.snooze(session, subscriber, weeks, now, "preferences", ip_address)
+
+
+def go_on(
+    session: Session, tokens: Tokens, token: str, catch_up: int, now: datetime, ip_address: str | None = None
+) -> bool | LinkFault:
+    """End a reader's pause; return whether there was one. Commits nothing."""
+    subscriber = read_bearer(session, tokens, token, now, lock=True)
+    if isinstance(subscriber, LinkFault):
+        return subscriber
+    return snooze.resume(session, subscriber, catch_up, now, "preferences", ip_address)
 
 
 def _topics(session: Session) -> Sequence[Topic]:

@@ -21,8 +21,13 @@ from newsletter.models import (
 )
 
 
-def of_subscriber(session: Session, subscriber_id: int, *states: SubscriptionState) -> list[Subscription]:
-    """Return a reader's subscriptions in these states, in the order of the topics."""
+def of_subscriber(
+    session: Session, subscriber_id: int, *states: SubscriptionState, lock: bool = False
+) -> list[Subscription]:
+    """Return a reader's subscriptions in these states, in the order of the topics.
+
+    With `lock` an issue that is being prepared for them is waited for, and they are as it left them.
+    """
     wanted = (
         select(Subscription)
         .join(Subscription.topic)
@@ -30,6 +35,8 @@ def of_subscriber(session: Session, subscriber_id: int, *states: SubscriptionSta
         .where(Subscription.subscriber_id == subscriber_id, Subscription.state.in_(states))
         .order_by(Topic.position, Topic.name, Subscription.id)
     )
+    if lock:
+        wanted = wanted.with_for_update(of=Subscription).execution_options(populate_existing=True)
     return list(session.scalars(wanted))
 
 

@@ -68,7 +68,7 @@ def test_reading_an_unsubscribe_link_changes_nothing_and_works_years_later(peopl
     with people.house.runtime.session() as session:
         leaver = read_unsubscription(session, tokens, token, people.house.clock())
 
-    assert (leaver.topics, leaver.delivery_id) == (("Energy",), 3)
+    assert ([topic.name for topic in leaver.topics], leaver.delivery_id) == (["Energy"], 3)
     assert len(people.reads(ANN)) == 1
 
 
@@ -121,12 +121,12 @@ def test_undoing_does_not_confirm_what_was_only_asked_for(people):
     assert people.reads(ANN) == {energy: DAILY}
 
 
-def test_undoing_works_for_a_day(people):
+def test_undoing_works_for_a_week(people):
     people.house.topic("energy")
     people.join(ANN, {"energy": DAILY})
     token = undo_token(people, people.leave(ANN))
 
-    people.house.clock.pass_(hours=25)
+    people.house.clock.pass_(days=7, seconds=1)
 
     assert take_back(people, token) is LinkFault.EXPIRED
     assert people.reads(ANN) == {}

@@ -38,7 +38,7 @@ def test_the_button_unsubscribes_at_once_and_offers_to_undo(reader):
 
     page = reader.fill(path)
     gone = reader.reads()
-    (undo,) = re.findall(r'action="(/undo/[^"]+)"', page.text)
+    (undo,) = re.findall(r'action="(/undo/[^"/]+)"', page.text)
     back = reader.post(undo, hidden_fields(page.text))
 
     assert page.status_code == 200
@@ -104,8 +104,8 @@ def test_who_has_left_sees_so_on_coming_back(reader):
 
 def test_undo_runs_out_and_says_so(reader):
     page = reader.fill(reader.unsubscribe_path())
-    (undo,) = re.findall(r'action="(/undo/[^"]+)"', page.text)
-    reader.house.clock.pass_(hours=25)
+    (undo,) = re.findall(r'action="(/undo/[^"/]+)"', page.text)
+    reader.house.clock.pass_(days=8)
     fresh = hidden_fields(reader.get("/link").text)
 
     answer = reader.post(undo, fresh)
@@ -126,7 +126,7 @@ def test_a_reader_changes_topics_and_frequency(reader):
         },
     )
 
-    assert (answer.status_code, answer.location) == (303, f"{path}?saved=yes")
+    assert (answer.status_code, answer.location) == (303, f"{path}?news=saved")
     assert reader.reads() == {"energy": Frequency.MONTHLY}
     assert "Saved" in reader.get(answer.location).text
 

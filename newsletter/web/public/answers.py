@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from datetime import timedelta
+from typing import Any
 
-from flask import Response, make_response, redirect, render_template, request
+from flask import Response, make_response, redirect, render_template, request, url_for
+from flask_babel import lazy_gettext as _
 from flask_babel import ngettext
 from werkzeug.wrappers import Response as AnyResponse
 
@@ -13,24 +16,47 @@ from newsletter.models import db
 from newsletter.subscriptions.bearer import LinkFault, address_hint
 from newsletter.subscriptions.consent import kept_address
 from newsletter.subscriptions.limits import visitor_wait
+from newsletter.subscriptions.preferences import make_preferences_token
+from newsletter.subscriptions.reasons import Reason
 from newsletter.subscriptions.unsubscribe import Left, make_undo_token
 from newsletter.web.extensions import runtime
 from newsletter.web.forms import LinkForm
 from newsletter.web.problems import problem
 from newsletter.web.security import client_address, guard_tokens
 
+REASON_WORDS: Mapping[Reason, Any] = {
+    Reason.TOO_MANY: _("Too many mails"),
+    Reason.NOT_RELEVANT: _("Not what I expected, or not for me"),
+    Reason.NO_TIME: _("No time to read them"),
+    Reason.ELSEWHERE: _("I read the releases elsewhere"),
+    Reason.NEVER_ASKED: _("I never asked for them"),
+    Reason.OTHER: _("Something else"),
+}
+
+# Whoever comes back to an old link sees the way back for a day; the mail that tells of it has it for longer.
 UNDO_FOR = timedelta(days=1)
 
 
-def left_page(left: Left) -> Response:
-    """Say that somebody is off the list, with a way back for a day."""
+def left_page(left: Left, *, thanked: bool = False) -> Response:
+    """Say that somebody has left, with a way back for a day, and ask why. `thanked`: they have said it."""
     parts = runtime()
     now = parts.now()
     undo_token = None
     if left.ended_at is not None and now - left.ended_at < UNDO_FOR:
-        undo_token = make_undo_token(parts.tokens, left.public_id, left.ended_at, now)
+        proof = left.email_key if left.trusted else None
+        undo_token = make_undo_token(parts.tokens, left.public_id, left.ended_at, now, proof)
+    preferences_url = None
+    if left.trusted and left.remaining:
+        choices = make_preferences_token(parts.tokens, left.public_id, left.email_key, now)
+        preferences_url = url_for("public.preferences", token=choices)
     page = render_template(
-        "web/unsubscribed.html", undo_token=undo_token, address_hint=address_hint(left.email)
+        "web/unsubscribed.html",
+        undo_token=undo_token,
+        address_hint=address_hint(left.email) if left.trusted else None,
+        topics=left.topics if left.remaining else (),
+        preferences_url=preferences_url,
+        reasons=REASON_WORDS.items(),
+        thanked=thanked,
     )
     return guard_tokens(make_response(page))
 

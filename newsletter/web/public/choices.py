@@ -1,20 +1,30 @@
-"""A reader's own page: topics, and how often."""
+"""A reader's own page: topics and how often, language and hour, and pausing."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from flask import make_response, render_template, request, url_for
+from flask import Response, abort, current_app, make_response, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from newsletter.models import Frequency, db
 from newsletter.subscriptions.bearer import LinkFault, address_hint
-from newsletter.subscriptions.preferences import Choice, Saved, read_preferences, save_preferences
+from newsletter.subscriptions.preferences import (
+    Choice,
+    Preferences,
+    Saved,
+    go_on,
+    pause,
+    read_preferences,
+    save_preferences,
+)
+from newsletter.subscriptions.snooze import WEEKS
 from newsletter.subscriptions.unsubscribe import Left
 from newsletter.tokens import Purpose
 from newsletter.web.extensions import runtime
-from newsletter.web.forms import USUAL_FREQUENCY, ActForm, TopicForm
+from newsletter.web.forms import USUAL_FREQUENCY, ActForm, MoveForm, TopicForm
+from newsletter.web.habits import HabitsForm
 from newsletter.web.public.answers import (
     address_to_keep,
     guarded_redirect,
@@ -24,6 +34,11 @@ from newsletter.web.public.answers import (
 )
 from newsletter.web.public.blueprint import public
 from newsletter.web.security import guard_tokens
+
+# What the page can say at its top, by what was done.
+NEWS = ("saved", "paused", "resumed", "asked")
+# Pages that other modules may add, each reached by the same token.
+RIGHTS = ("my_mails", "my_data", "erase")
 
 
 @dataclass(frozen=True)
@@ -48,39 +63,64 @@ class Row:
 def preferences(token: str) -> AnyResponse:
     """Show a reader's choices, and keep them."""
     parts = runtime()
-    now = parts.now()
-    found = read_preferences(db.session(), parts.tokens, token, now)
+    found = read_preferences(db.session(), parts.tokens, token, parts.now())
     if isinstance(found, LinkFault):
         return link_problem(found)
-    rows = _rows(found.choices)
-    status = 200
-    if request.method == "POST":
-        faulty = [row for row in rows if not row.form.validate()]
-        if not faulty:
-            return _save(token, rows)
-        stop_writing()
-        status = 422
-    leave = parts.tokens.make(Purpose.UNSUBSCRIBE, [found.public_id, None], now)
+    posted = request.form if request.method == "POST" else None
+    rows = _rows(found.choices, posted is not None)
+    habits = HabitsForm(posted, found.habits, parts.settings.languages)
+    if posted is None:
+        return preferences_page(token, found, rows=rows, habits=habits)
+    # All of them, so that everything that is wrong is pointed out at once.
+    sound = [form.validate() for form in (habits, *(row.form for row in rows))]
+    if all(sound):
+        return _save(token, rows, habits)
+    return preferences_page(token, found, rows=rows, habits=habits, status=422)
+
+
+def preferences_page(
+    token: str,
+    found: Preferences,
+    *,
+    rows: Sequence[Row] | None = None,
+    habits: HabitsForm | None = None,
+    move_form: MoveForm | None = None,
+    status: int = 200,
+) -> Response:
+    """Draw the page, with the forms that were just filled in where there are any."""
+    parts = runtime()
+    stop_writing()
+    leave = parts.tokens.make(Purpose.UNSUBSCRIBE, [found.public_id, None], parts.now())
+    news = request.args.get("news", "")
     page = render_template(
         "web/preferences.html",
         token=token,
         address_hint=address_hint(found.email),
-        form=ActForm(),
-        rows=rows,
-        saved=request.method == "GET" and request.args.get("saved") == "yes",
+        form=ActForm(formdata=None),
+        rows=rows if rows is not None else _rows(found.choices, posted=False),
+        habits=habits or HabitsForm(None, found.habits, parts.settings.languages),
+        move_form=(move_form or MoveForm(formdata=None)).ready(),
+        news=news if request.method == "GET" and news in NEWS else "",
+        on_the_list=found.on_the_list,
+        snoozed_until=found.snoozed_until,
+        pauses=WEEKS,
+        rights={
+            name: url_for(f".{name}", token=token)
+            for name in RIGHTS
+            if f"public.{name}" in current_app.view_functions
+        },
         leave_url=url_for(".unsubscribe", token=leave),
     )
     return guard_tokens(make_response(page, status))
 
 
-def _rows(choices: Sequence[Choice]) -> list[Row]:
+def _rows(choices: Sequence[Choice], posted: bool) -> list[Row]:
     usual = next((each.frequency for each in choices if each.frequency), USUAL_FREQUENCY)
-    posted = request.form if request.method == "POST" else None
     return [
         Row(
             each,
             TopicForm(
-                posted,
+                request.form if posted else None,
                 prefix=f"topic-{each.slug}-",
                 data={"wanted": each.frequency is not None, "frequency": (each.frequency or usual).value},
             ),
@@ -89,7 +129,7 @@ def _rows(choices: Sequence[Choice]) -> list[Row]:
     ]
 
 
-def _save(token: str, rows: Sequence[Row]) -> AnyResponse:
+def _save(token: str, rows: Sequence[Row], habits: HabitsForm) -> AnyResponse:
     parts = runtime()
     done = save_preferences(
         db.session(),
@@ -97,15 +137,49 @@ def _save(token: str, rows: Sequence[Row]) -> AnyResponse:
         token,
         {row.topic.slug: Frequency(row.form.frequency.data) for row in rows if row.form.wanted.data},
         parts.now(),
+        habits=habits.habits(),
         welcome_releases=parts.settings.welcome_releases,
         ip_address=address_to_keep(),
+        notice=parts.settings.leaving_notice,
     )
     db.session.commit()
     if isinstance(done, LinkFault):
         return link_problem(done)
     if isinstance(done, Left):
+        parts.wake("single")
         return left_page(done)
     if done is Saved.ASKED:
         parts.wake("single")
         return guarded_redirect(url_for(".check_inbox"))
-    return guarded_redirect(url_for(".preferences", token=token, saved="yes"))
+    return guarded_redirect(url_for(".preferences", token=token, news="saved"))
+
+
+@public.post("/preferences/<token>/pause")
+def pause_preferences(token: str) -> AnyResponse:
+    """Pause for some weeks."""
+    parts = runtime()
+    done = pause(db.session(), parts.tokens, token, weeks_asked(), parts.now(), address_to_keep())
+    db.session.commit()
+    if isinstance(done, LinkFault):
+        return link_problem(done)
+    return guarded_redirect(url_for(".preferences", token=token, news="paused" if done else None))
+
+
+@public.post("/preferences/<token>/resume")
+def resume_preferences(token: str) -> AnyResponse:
+    """Go on after a pause, at once."""
+    parts = runtime()
+    catch_up = parts.settings.snooze_catch_up
+    done = go_on(db.session(), parts.tokens, token, catch_up, parts.now(), address_to_keep())
+    db.session.commit()
+    if isinstance(done, LinkFault):
+        return link_problem(done)
+    return guarded_redirect(url_for(".preferences", token=token, news="resumed" if done else None))
+
+
+def weeks_asked() -> int:
+    """Return for how many weeks a form asks to pause; anything that is not offered ends the request."""
+    weeks = request.form.get("weeks", type=int)
+    if weeks not in WEEKS:
+        abort(400)
+    return weeks

@@ -1,18 +1,30 @@
-"""Unsubscribing by a button or by one click of a mailbox program, and undoing it."""
+"""Unsubscribing by a button or by one click of a mailbox program, pausing instead, and undoing it."""
 
 from __future__ import annotations
 
-from flask import Response, make_response, render_template, request, url_for
+from flask import Response, abort, make_response, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from newsletter.models import db
 from newsletter.subscriptions.bearer import LinkFault, address_hint
 from newsletter.subscriptions.preferences import make_preferences_token
-from newsletter.subscriptions.unsubscribe import Left, left_at, read_unsubscription, undo
+from newsletter.subscriptions.reasons import Reason, give_reason
+from newsletter.subscriptions.snooze import WEEKS
+from newsletter.subscriptions.unsubscribe import (
+    Leaver,
+    Left,
+    left_at,
+    pause_instead,
+    read_undo,
+    read_unsubscription,
+    undo,
+)
 from newsletter.subscriptions.unsubscribe import unsubscribe as end_subscriptions
 from newsletter.web.extensions import csrf, runtime
+from newsletter.web.forms import ActForm
 from newsletter.web.public.answers import address_to_keep, guarded_redirect, left_page, link_problem
 from newsletter.web.public.blueprint import public
+from newsletter.web.public.choices import weeks_asked
 from newsletter.web.security import guard_tokens
 
 
@@ -28,24 +40,35 @@ def unsubscribe(token: str) -> Response:
     if request.method == "POST":
         return _unsubscribe_now(token)
     parts = runtime()
-    now = parts.now()
-    leaver = read_unsubscription(db.session(), parts.tokens, token, now)
+    leaver = read_unsubscription(db.session(), parts.tokens, token, parts.now())
     if isinstance(leaver, LinkFault):
         return link_problem(leaver)
     ended_at = left_at(db.session(), leaver.public_id)
     if ended_at is not None:
-        return left_page(Left(leaver.public_id, leaver.email, ended_at, 0))
-    # This link outlives a change of address. Should addresses become changeable, a link older
-    # than the change must not lead on to the choices.
-    choices = make_preferences_token(parts.tokens, leaver.public_id, leaver.email_key, now)
+        gone = Left(leaver.public_id, leaver.email, leaver.email_key, ended_at, 0, trusted=leaver.trusted)
+        return left_page(gone)
     page = render_template(
         "web/unsubscribe.html",
         token=token,
-        topics=[{"name": name} for name in leaver.topics],
-        address_hint=address_hint(leaver.email),
-        preferences_url=url_for(".preferences", token=choices),
+        form=ActForm(),
+        topics=leaver.topics,
+        # Of many topics only those of the mail at hand: this page is for leaving, not for choosing.
+        offered=[each for each in leaver.topics if each.carried] or leaver.topics,
+        address_hint=address_hint(leaver.email) if leaver.trusted else None,
+        preferences_url=_choices_of(leaver),
+        pauses=() if leaver.snoozed_until else WEEKS,
+        snoozed_until=leaver.snoozed_until,
     )
     return guard_tokens(make_response(page))
+
+
+def _choices_of(leaver: Leaver) -> str | None:
+    """Return the way to a reader's choices, unless the link went to an earlier address of theirs."""
+    if not leaver.trusted:
+        return None
+    parts = runtime()
+    choices = make_preferences_token(parts.tokens, leaver.public_id, leaver.email_key, parts.now())
+    return url_for(".preferences", token=choices)
 
 
 def _unsubscribe_now(token: str) -> Response:
@@ -56,6 +79,7 @@ def _unsubscribe_now(token: str) -> Response:
     if isinstance(leaver, LinkFault):
         done = leaver
     else:
+        topic = request.form.get("topic") if person else None
         done = end_subscriptions(
             db.session(),
             parts.tokens,
@@ -64,8 +88,12 @@ def _unsubscribe_now(token: str) -> Response:
             parts.now(),
             "button" if person else "one-click",
             address_to_keep(),
+            only=[topic] if topic else None,
+            notice=parts.settings.leaving_notice,
+            trusted=leaver.trusted,
         )
         db.session.commit()
+        parts.wake("single")
     if person:
         return link_problem(done) if isinstance(done, LinkFault) else left_page(done)
     if done is LinkFault.DAMAGED:
@@ -74,14 +102,55 @@ def _unsubscribe_now(token: str) -> Response:
     return guard_tokens(Response("Unsubscribed.\n", mimetype="text/plain"))
 
 
-@public.post("/undo/<token>")
-def undo_unsubscribe(token: str) -> AnyResponse:
-    """Bring back what one leaving ended."""
+@public.post("/unsubscribe/<token>/pause")
+def pause_unsubscribe(token: str) -> AnyResponse:
+    """Pause instead of leaving."""
     parts = runtime()
     now = parts.now()
+    done = pause_instead(db.session(), parts.tokens, token, weeks_asked(), now, address_to_keep())
+    db.session.commit()
+    if isinstance(done, LinkFault):
+        return link_problem(done)
+    if done.until is None:  # left meanwhile: this page says so
+        return guarded_redirect(url_for(".unsubscribe", token=token))
+    preferences_url = None
+    if done.trusted:
+        choices = make_preferences_token(parts.tokens, done.public_id, done.email_key, now)
+        preferences_url = url_for(".preferences", token=choices)
+    page = render_template("web/paused.html", until=done.until, preferences_url=preferences_url)
+    return guard_tokens(make_response(page))
+
+
+@public.route("/undo/<token>", methods=["GET", "POST"])
+def undo_unsubscribe(token: str) -> AnyResponse:
+    """Show one button, for whoever comes from the mail; a POST brings back what one leaving ended."""
+    parts = runtime()
+    now = parts.now()
+    if request.method == "GET":
+        found = read_undo(db.session(), parts.tokens, token, now)
+        if isinstance(found, LinkFault):
+            return link_problem(found)
+        return guard_tokens(make_response(render_template("web/undo.html", token=token, form=ActForm())))
     done = undo(db.session(), parts.tokens, token, now, ip_address=address_to_keep())
     db.session.commit()
     if isinstance(done, LinkFault):
         return link_problem(done)
+    if not done.trusted:
+        return guarded_redirect(url_for(".welcome_back"))
     choices = make_preferences_token(parts.tokens, done.public_id, done.email_key, now)
-    return guarded_redirect(url_for(".confirmed", token=choices))
+    return guarded_redirect(url_for(".welcome_back", token=choices))
+
+
+@public.post("/undo/<token>/reason")
+def give_leaving_reason(token: str) -> AnyResponse:
+    """Keep why somebody left, if they like to say it."""
+    parts = runtime()
+    now = parts.now()
+    said = request.form.get("reason")
+    if said not in set(Reason):
+        abort(400)
+    done = give_reason(db.session(), parts.tokens, token, Reason(said), now, address_to_keep())
+    db.session.commit()
+    if isinstance(done, LinkFault):
+        return link_problem(done)
+    return left_page(done, thanked=True)

@@ -1,0 +1,267 @@
+"""Moving to another address: asked for by a reader's own link, confirmed at the new address."""
+
+from __future__ import annotations
+
+import hmac
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from newsletter.errors import TokenExpired, TokenInvalid
+from newsletter.mail.addresses import Address
+from newsletter.models import AddressChange, ConsentAct, Subscriber, spend
+from newsletter.outbox.enqueue import enqueue_notice
+from newsletter.subscriptions.bearer import LinkFault, read_bearer
+from newsletter.subscriptions.consent import note
+from newsletter.subscriptions.join import join_readers
+from newsletter.subscriptions.signup import AGAIN, is_suppressed, may_mail
+from newsletter.throttle import Limit
+from newsletter.tokens import Purpose, Tokens
+
+# How often one reader may ask: each time somebody is mailed who may know nothing of it.
+PER_READER = Limit(burst=3, period_seconds=86400)
+# A wish that nobody confirmed is forgotten; its links ran out before.
+FORGET_AFTER = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What came of asking: nothing is wrong, it is the reader's address already, or it is too often."""
+
+    same: bool = False
+    wait_seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Move:
+    """What pressing the button would do: mail goes to `new` instead of `old`. `is_undo`: back again."""
+
+    old: str
+    new: str
+    is_undo: bool
+
+
+@dataclass(frozen=True)
+class Moved:
+    """A reader at another address; `joined` when that one had topics, `changed` by this very press."""
+
+    public_id: str
+    email_key: str
+    joined: bool
+    changed: bool
+
+
+def ask_to_move(
+    session: Session,
+    tokens: Tokens,
+    token: str,
+    address: Address,
+    now: datetime,
+    ip_address: str | None = None,
+) -> Asked | LinkFault:
+    """Mail a confirmation to the address that the reader behind a preferences link wants to be mailed at.
+
+    The answer is the same whether that address is known, unknown or suppressed, and it changes
+    nothing yet. A later wish takes the place of an earlier one. Commits nothing.
+    """
+    subscriber = read_bearer(session, tokens, token, now, lock=True)
+    if isinstance(subscriber, LinkFault):
+        return subscriber
+    if address.canonical == subscriber.email_key and address.text == subscriber.email:
+        return Asked(same=True)
+    wait_seconds = spend(session, f"move:{subscriber.public_id}", PER_READER, now)
+    if wait_seconds:
+        return Asked(wait_seconds=wait_seconds)
+    _settle(session, subscriber.id, now, everything=False)
+    wish = _wish(session, subscriber, address, now, ip_address=ip_address)
+    # Both are asked whatever the other says: what is counted does not tell who is suppressed.
+    wanted = not is_suppressed(session, tokens, address)
+    if may_mail(session, tokens, address.canonical, AGAIN, now) and wanted:
+        _mail(session, "change_address", subscriber, address, wish, f"move:{wish.id}", now)
+    return Asked()
+
+
+def read_move(session: Session, tokens: Tokens, token: str, now: datetime) -> Move | LinkFault:
+    """Return what a link would change, or why it cannot; changes nothing."""
+    found = _open(session, tokens, token, now, lock=False)
+    if isinstance(found, _Done):
+        return LinkFault.USED
+    if isinstance(found, LinkFault):
+        return found
+    subscriber, change = found
+    return Move(subscriber.email or "", change.email or "", change.is_undo)
+
+
+def move(
+    session: Session,
+    tokens: Tokens,
+    token: str,
+    now: datetime,
+    *,
+    ip_address: str | None = None,
+) -> Moved | LinkFault:
+    """Mail the reader at the new address from now on. Doing it twice changes nothing more.
+
+    Links that carry the old address end; those for unsubscribing go on working. What is in the
+    outbox goes to the new address. If that one is a reader's already, both are one person, and
+    become one (see join.py). The old address is told, and can take it back for some days; who is
+    put back in that way is not asked again. Commits nothing.
+    """
+    found = _open(session, tokens, token, now, lock=True)
+    if isinstance(found, _Done):
+        return Moved(found.public_id, found.email_key, joined=False, changed=False)
+    if isinstance(found, LinkFault):
+        return found
+    subscriber, change = found
+    address = Address(change.email or "", change.email_key or "")
+    if is_suppressed(session, tokens, address):
+        return LinkFault.OUTDATED
+    old = Address(subscriber.email or "", subscriber.email_key or "")
+    joined = _take_address(session, subscriber, address, now)
+    is_undo = change.is_undo
+    _settle(session, subscriber.id, now, everything=is_undo)
+    note(
+        session, subscriber.id, ConsentAct.MOVED, "undo" if is_undo else "link", now,
+        ip_address=ip_address, joined=joined,
+    )  # fmt: skip
+    if old.canonical != address.canonical and not is_suppressed(session, tokens, old):
+        # Who takes it back is not asked again by the address it was taken from.
+        wish = None if is_undo else _wish(session, subscriber, old, now, is_undo=True)
+        _mail(session, "address_changed", subscriber, old, wish, f"moved:{change.id}", now)
+    return Moved(subscriber.public_id, address.canonical, joined, changed=True)
+
+
+def _take_address(session: Session, subscriber: Subscriber, address: Address, now: datetime) -> bool:
+    """Give a reader an address; return whether whoever had it brought topics along."""
+    for last in (False, True):
+        try:
+            with session.begin_nested():
+                held = select(Subscriber).where(
+                    Subscriber.email_key == address.canonical, Subscriber.id != subscriber.id
+                )
+                other = session.scalars(held.with_for_update()).one_or_none()
+                joined = other is not None and join_readers(session, other, subscriber, now)
+                subscriber.email, subscriber.email_key = address.text, address.canonical
+                subscriber.address_since = now
+                session.flush()
+                return joined
+        except IntegrityError:
+            # Somebody signed up with it, or moved to it, in this very moment: now they can be seen.
+            if last:
+                raise
+    raise AssertionError("two attempts ended without an end")
+
+
+def forget_old_wishes(session: Session, now: datetime, link_days: int) -> int:
+    """Empty the wishes whose links ran out; return how many. Commits nothing."""
+    too_old = now - timedelta(days=link_days) - FORGET_AFTER
+    emptied = session.scalars(
+        update(AddressChange)
+        .where(AddressChange.settled_at.is_(None), AddressChange.created_at < too_old)
+        .values(email=None, email_key=None, ip_address=None, settled_at=now)
+        .returning(AddressChange.id)
+        .execution_options(synchronize_session=False)
+    )
+    return len(list(emptied))
+
+
+@dataclass(frozen=True)
+class _Done:
+    """A link that did what it was for, and whose doing still holds."""
+
+    public_id: str
+    email_key: str
+
+
+def _open(
+    session: Session, tokens: Tokens, token: str, now: datetime, *, lock: bool
+) -> tuple[Subscriber, AddressChange] | _Done | LinkFault:
+    try:
+        payload = tokens.read(Purpose.CHANGE_ADDRESS, token, now)
+    except TokenExpired:
+        return LinkFault.EXPIRED
+    except TokenInvalid:
+        return LinkFault.DAMAGED
+    match payload:
+        case [str(public_id), int(change_id), str(fingerprint)]:
+            wanted = select(Subscriber).where(Subscriber.public_id == public_id)
+        case _:
+            return LinkFault.DAMAGED
+    subscriber = session.scalars(wanted.with_for_update() if lock else wanted).one_or_none()
+    change = session.get(AddressChange, change_id)
+    if subscriber is None or change is None or change.subscriber_id != subscriber.id:
+        return LinkFault.DAMAGED
+    return _still_good(tokens, subscriber, change, fingerprint)
+
+
+def _still_good(
+    tokens: Tokens, subscriber: Subscriber, change: AddressChange, fingerprint: str
+) -> tuple[Subscriber, AddressChange] | _Done | LinkFault:
+    def is_of(email_key: str | None) -> bool:
+        return hmac.compare_digest(tokens.fingerprint(email_key or "").encode(), fingerprint.encode())
+
+    if subscriber.email_key is None:
+        return LinkFault.OUTDATED
+    if change.settled_at is None:
+        return (subscriber, change) if is_of(change.email_key) else LinkFault.DAMAGED
+    if is_of(subscriber.email_key):
+        return _Done(subscriber.public_id, subscriber.email_key)
+    return LinkFault.REPLACED
+
+
+def _wish(
+    session: Session,
+    subscriber: Subscriber,
+    address: Address,
+    now: datetime,
+    *,
+    ip_address: str | None = None,
+    is_undo: bool = False,
+) -> AddressChange:
+    wish = AddressChange(
+        subscriber_id=subscriber.id,
+        email=address.text,
+        email_key=address.canonical,
+        ip_address=ip_address,
+        is_undo=is_undo,
+        created_at=now,
+    )
+    session.add(wish)
+    session.flush()
+    return wish
+
+
+def _settle(session: Session, subscriber_id: int, now: datetime, *, everything: bool) -> None:
+    """Void a reader's wishes to move, and with `everything` also the ways back that old addresses have."""
+    open_wishes = select(AddressChange).where(
+        AddressChange.subscriber_id == subscriber_id, AddressChange.settled_at.is_(None)
+    )
+    for wish in session.scalars(open_wishes):
+        if everything or not wish.is_undo:
+            wish.email = wish.email_key = wish.ip_address = None
+            wish.settled_at = now
+    session.flush()
+
+
+def _mail(
+    session: Session,
+    template: str,
+    subscriber: Subscriber,
+    to: Address,
+    wish: AddressChange | None,
+    purpose_key: str,
+    now: datetime,
+) -> None:
+    """Write to an address that is not the reader's (yet, or any more). Nothing typed is in the mail."""
+    enqueue_notice(
+        session,
+        recipient=to.text,
+        template=template,
+        context={"reader": subscriber.public_id, "change": wish.id if wish else None},
+        purpose_key=purpose_key,
+        language=subscriber.language,
+        now=now,
+    )
