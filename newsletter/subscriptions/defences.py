@@ -6,6 +6,7 @@ import enum
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import lru_cache
 from pathlib import Path
 
 from newsletter.settings import Settings
@@ -124,6 +125,20 @@ def is_disposable(domain: str, known: Collection[str]) -> bool:
     """Return whether a domain, or one above it, is among the `known` providers of throw-away mailboxes."""
     labels = domain.split(".")
     return any(".".join(labels[at:]) in known for at in range(len(labels) - 1))
+
+
+@lru_cache
+def disposable_domains(known: bool, file: Path | None) -> frozenset[str]:
+    """Return the domains to refuse: the `known` ones of the package disposable-email-domains, and a file's.
+
+    Read once for each process. Raises OSError when the file cannot be read.
+    """
+    domains = read_domains(file) if file is not None else frozenset()
+    if known:
+        from disposable_email_domains import blocklist  # noqa: PLC0415 (eight thousand names)
+
+        domains |= blocklist
+    return domains
 
 
 def read_domains(path: Path) -> frozenset[str]:

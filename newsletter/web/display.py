@@ -47,6 +47,7 @@ def init_display(app: Flask, parts: Runtime) -> None:
             settings.site_name, settings.tagline, settings.postal_address, settings.public_url, settings.demo
         ),
         links=parts.links,
+        proof_wanted=settings.altcha,
     )
     app.jinja_env.filters.update(date=_date, datetime=_datetime, timeago=_timeago, number=_number)
 

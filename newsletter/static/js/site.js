@@ -27,6 +27,15 @@
     document.querySelectorAll("form[data-sent]").forEach((form) => rest(form, false));
   });
 
+  // Says that somebody is here: when very many sign up at once, forms that say so go first.
+  const seen = document.querySelector('input[name="seen"]');
+  if (seen) {
+    const note = (event) => {
+      if (event.isTrusted) seen.value = "yes";
+    };
+    ["keydown", "pointerdown"].forEach((kind) => addEventListener(kind, note, { capture: true }));
+  }
+
   // Filters apply as they are chosen; without this file there is a button for it.
   document.addEventListener("change", (event) => {
     const form = event.target.closest("form[data-apply]");

@@ -61,6 +61,10 @@ def take_signup(form: SignupForm, how: str) -> Taken:
     if visit.wait_seconds or (visit.nth > UNTIMED and not form.timed):
         stop_writing()
         return Taken(Outcome.WAIT if visit.wait_seconds else Outcome.PRESS, visit.wait_seconds)
+    if form.website.data:
+        # A program filled in what nobody sees. It is told what everybody is told, and was counted.
+        session.commit()
+        return Taken(Outcome.ASKED)
     signup = Signup(
         address=form.address,
         choices=form.choices(),
@@ -82,4 +86,4 @@ def _trust(form: SignupForm) -> Trust:
     parts = runtime()
     if parts.settings.altcha and check_proof(db.session(), parts.tokens, form.altcha.data or "", parts.now()):
         return Trust.PROVEN
-    return Trust.NONE
+    return Trust.SEEN if form.seen.data == "yes" else Trust.NONE
