@@ -119,6 +119,10 @@ class Fleet:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """End what still runs."""
         for process in self.running:
             with suppress(ProcessLookupError):
                 process.send_signal(signal.SIGTERM)

@@ -310,7 +310,7 @@ def test_the_pace_goes_down_under_a_throttling_relay_and_comes_back_when_it_rele
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     upgrade(settings.database)
     house = House(Runtime(settings, now=clock), clock)  # type: ignore[arg-type]
-    issue_id = issue_for(house, readers)
+    issue_for(house, readers)
     chaos, throttle = Chaos(0, often=0), Throttle(clock, per_second=2.0)
     paces: list[float | None] = []
 

@@ -25,6 +25,8 @@ from outbox.processes import (
     resend,
     until,
 )
+from servers.processes import free_port as unused_port
+from servers.redis import redis_on
 
 READERS = 20_000
 KILLS = 20
@@ -140,6 +142,60 @@ def test_the_whole_service_is_killed_and_its_queue_lost(tmp_path: Path, free_por
                 shutil.rmtree(tmp_path / "queue")
             service = fleet.start("run")
             until(lambda: not {"queued", "leased"} & set(count_states(house)))
+
+        print(check_before_and_after_resending(house, ledger, issue_id, readers))
+        house.runtime.engine.dispose()
+
+
+def test_the_supervisor_alone_is_killed_and_nothing_goes_on_without_it(tmp_path: Path, free_port: int):
+    readers, chance = 6000, random.Random(8)
+    with keep_ledger() as ledger:
+        house = open_house(make_settings(tmp_path, relay=ledger.url))
+        issue_id = issue_for(house, readers)
+        environ = environ_of(house, NEWSLETTER_BIND=f"127.0.0.1:{free_port}", NEWSLETTER_WEB_WORKERS="1")
+
+        with Fleet(environ, tmp_path / "log") as fleet:
+            for instant in (500, 2500):
+                service = fleet.start("run")
+                until(lambda instant=instant: len(ledger.taken) >= instant)
+                with suppress(subprocess.TimeoutExpired):
+                    service.wait(chance.uniform(0, 0.05))
+                children = below(service.pid)
+                assert children
+                kill(service.pid)  # it alone: the kernel tells the others
+                service.wait()
+                until(lambda children=children: all(map(gone, children)), seconds=30)
+            fleet.start("run")
+            until(lambda: not {"queued", "leased"} & set(count_states(house)))
+
+        print(check_before_and_after_resending(house, ledger, issue_id, readers))
+        house.runtime.engine.dispose()
+
+
+def test_the_broker_alone_is_killed_and_the_database_brings_the_work_back(tmp_path: Path, free_port: int):
+    readers = 6000
+    broker_port = unused_port()
+    with keep_ledger() as ledger:
+        house = open_house(make_settings(tmp_path, relay=ledger.url))
+        issue_id = issue_for(house, readers)
+        environ = environ_of(
+            house,
+            NEWSLETTER_BIND=f"127.0.0.1:{free_port}",
+            NEWSLETTER_WEB_WORKERS="1",
+            NEWSLETTER_BROKER_URL=f"redis://127.0.0.1:{broker_port}/0",
+        )
+
+        with Fleet(environ, tmp_path / "log") as fleet:
+            for instant in (500, 2500):
+                with redis_on(broker_port) as broker:
+                    if instant == 500:
+                        fleet.start("run")
+                    until(lambda instant=instant: len(ledger.taken) >= instant)
+                    broker.kill()  # and with it every message it held
+                    broker.wait()
+            with redis_on(broker_port):
+                until(lambda: not {"queued", "leased"} & set(count_states(house)))
+                fleet.stop()
 
         print(check_before_and_after_resending(house, ledger, issue_id, readers))
         house.runtime.engine.dispose()

@@ -6,28 +6,40 @@ import contextlib
 import importlib.util
 import shutil
 import socket
+import subprocess
 import tempfile
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
-from servers.processes import LOOPBACK, ServerFailed, running_on_a_free_port
+from servers.processes import LOOPBACK, ServerFailed, running, running_on_a_free_port
 
 
 @contextlib.contextmanager
 def run_redis() -> Iterator[str]:
     """Run a new, empty, memory-only server until the block ends; give its URL."""
-    binary = _binary()
     folder = Path(tempfile.mkdtemp(prefix="nl-redis-"))
     try:
-        options = ["--dir", str(folder), "--save", "", "--appendonly", "no"]
-        with running_on_a_free_port(
-            lambda port: [binary, "--bind", LOOPBACK, "--port", str(port), *options],
-            answers=_answers,
-            folder=folder,
-        ) as port:
+        with running_on_a_free_port(partial(_command, folder), answers=_answers, folder=folder) as port:
             yield f"redis://{LOOPBACK}:{port}/0"
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def redis_on(port: int) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a new, empty, memory-only server on `port` until the block ends; give its process."""
+    folder = Path(tempfile.mkdtemp(prefix="nl-redis-"))
+    try:
+        with running(_command(folder, port), ready=partial(_answers, port), folder=folder) as process:
+            yield process
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _command(folder: Path, port: int) -> list[str | Path]:
+    options = ["--dir", str(folder), "--save", "", "--appendonly", "no"]
+    return [_binary(), "--bind", LOOPBACK, "--port", str(port), *options]
 
 
 def _binary() -> Path:
