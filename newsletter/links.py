@@ -63,6 +63,18 @@ class Links:
         """The page where a reader asks for a link to their choices."""
         return f"{self.public_url}/link"
 
+    def embed(self) -> str:
+        """Where forms on other sites are sent."""
+        return f"{self.public_url}/subscribe/embed"
+
+    def embed_script(self) -> str:
+        """The script that answers such a form in place."""
+        return f"{self.public_url}/embed/1.js"
+
     def privacy(self) -> str:
         """What is stored, and why."""
         return f"{self.public_url}/privacy"
+
+    def consent_key(self) -> str:
+        """The key that checks records of consent, PEM."""
+        return f"{self.public_url}/.well-known/newsletter-consent-key.pem"

@@ -30,6 +30,7 @@ from newsletter.models import (
 )
 from newsletter.subscriptions import rows
 from newsletter.subscriptions.consent import note
+from newsletter.subscriptions.records import own_rows
 from newsletter.subscriptions.suppressions import suppress, suppression_hash
 from newsletter.tokens import Tokens
 
@@ -82,16 +83,11 @@ def erase(
 
 
 def _with_joined(session: Session, subscriber: Subscriber) -> list[Subscriber]:
-    """Return the reader and the rows of theirs that a change of address joined with this one."""
-    found, fresh = [subscriber], [subscriber.id]
-    while fresh:
-        earlier = session.scalars(
-            select(Subscriber).where(Subscriber.moved_to.in_(fresh)).with_for_update()
-        ).all()
-        known = {person.id for person in found}
-        fresh = [person.id for person in earlier if person.id not in known]
-        found += [person for person in earlier if person.id in fresh]
-    return found
+    people = own_rows(session, subscriber)
+    session.execute(
+        select(Subscriber.id).where(Subscriber.id.in_([person.id for person in people])).with_for_update()
+    )
+    return people
 
 
 def _addresses(session: Session, people: Sequence[Subscriber]) -> set[str]:

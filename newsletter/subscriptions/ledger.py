@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -35,7 +35,11 @@ def entry_digest(
 
     The IP address is left out, so that it can go while the rest still proves itself.
     """
-    fields = [previous, person, utc_text(at), act, how, wording_version, wording_hash, detail]
+    return digest_of([previous, person, utc_text(at), act, how, wording_version, wording_hash, detail])
+
+
+def digest_of(fields: Sequence[Any]) -> str:
+    """Return SHA-256, in hex, over these JSON values, in this order (see `entry_digest`)."""
     return hashlib.sha256(canonical_json(fields)).hexdigest()
 
 

@@ -1,0 +1,28 @@
+"""Erasing a person to the last file: rows, SQLite's log, and the mails that the demo keeps."""
+
+from __future__ import annotations
+
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
+
+from newsletter.models.scrub import empty_log
+from newsletter.runtime import Runtime
+from newsletter.subscriptions.erase import Erased, erase
+from newsletter.web.caught import forget_recipient, mailbox_folder
+
+
+def erase_everywhere(
+    parts: Runtime, session: Session, public_id: str, how: str, actor: str | None = None
+) -> Erased:
+    """Erase somebody and commit; then clean the files. Raises NotFound and StateConflict.
+
+    `how` and `actor` as in subscriptions/erase.py.
+    """
+    done = erase(session, parts.tokens, public_id, how, parts.now(), actor)
+    session.commit()
+    bind = session.get_bind()
+    session.close()
+    empty_log(bind if isinstance(bind, Engine) else bind.engine)
+    if parts.settings.demo:
+        forget_recipient(mailbox_folder(parts.settings.data_dir), done.addresses)
+    return done

@@ -1,0 +1,148 @@
+"""What a reader may ask of us: what they were sent, all that is kept of them, and to be erased."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from flask import Response, make_response, render_template, request, url_for
+from flask_babel import lazy_gettext as _
+from flask_wtf import FlaskForm
+from wtforms import BooleanField
+from wtforms.validators import InputRequired
+
+from newsletter.errors import NotFound
+from newsletter.models import DeliveryState, Subscriber, db
+from newsletter.models.paging import LAST_PAGE
+from newsletter.subscriptions.bearer import LinkFault, address_hint, read_bearer
+from newsletter.subscriptions.records import MyMail, Publisher, personal_data
+from newsletter.subscriptions.records import my_mails as read_my_mails
+from newsletter.subscriptions.signed_record import public_key_pem
+from newsletter.tokens import Purpose
+from newsletter.web.erasing import erase_everywhere
+from newsletter.web.extensions import runtime
+from newsletter.web.public.answers import link_problem, stop_writing
+from newsletter.web.public.blueprint import public
+from newsletter.web.security import guard_tokens
+
+# What single mails are about, by their templates.
+MAIL_WORDS: Mapping[str, Any] = {
+    "confirm": _("The link to confirm your subscription"),
+    "reminder": _("A reminder to confirm your subscription"),
+    "link": _("The link to your choices"),
+    "left": _("A note that you left, with a way back"),
+    "welcome": _("A welcome, with the latest issue"),
+    "change_address": _("The link to confirm a new address"),
+    "address_changed": _("A note that your address changed"),
+}
+
+STATE_WORDS: Mapping[DeliveryState, Any] = {
+    DeliveryState.QUEUED: _("Waiting to be sent"),
+    DeliveryState.LEASED: _("Being sent"),
+    DeliveryState.ACCEPTED: _("Sent"),
+    DeliveryState.DEFERRED: _("Delayed: your provider asked us to come back later"),
+    DeliveryState.REJECTED: _("Refused by your provider"),
+    DeliveryState.UNCERTAIN: _("Perhaps sent: your provider did not answer"),
+    DeliveryState.SKIPPED: _("Not sent"),
+    DeliveryState.CANCELLED: _("Not sent"),
+}
+
+
+class EraseForm(FlaskForm):  # type: ignore[misc]
+    """One box that says yes."""
+
+    sure = BooleanField(
+        _("Yes, erase everything about me"), [InputRequired(_("Please tick the box if you are sure."))]
+    )
+
+
+def publisher() -> Publisher:
+    """Return who keeps the records, as they name themselves."""
+    settings = runtime().settings
+    return Publisher(settings.site_name, settings.public_url, settings.postal_address)
+
+
+@public.get("/preferences/<token>/mails")
+def my_mails(token: str) -> Response:
+    """Show what a reader was sent, the newest first."""
+    parts = runtime()
+    found = read_bearer(db.session(), parts.tokens, token, parts.now())
+    if isinstance(found, LinkFault):
+        return link_problem(found)
+    page = request.args.get("page", 1, type=int)
+    if not 1 <= page <= LAST_PAGE:
+        raise NotFound("no such page")
+    mails = read_my_mails(db.session(), found, page)
+    if page > max(1, mails.pages):
+        raise NotFound("no such page")
+    shown = render_template(
+        "web/my_mails.html",
+        token=token,
+        address_hint=address_hint(found.email or ""),
+        mails=[_shown(mail) for mail in mails.items],
+        pagination=mails,
+    )
+    return guard_tokens(make_response(shown))
+
+
+def _shown(mail: MyMail) -> dict[str, Any]:
+    parts = runtime()
+    view_url = None
+    if mail.viewable:
+        view = parts.tokens.make(Purpose.VIEW, [mail.reader_id, mail.delivery_id], parts.now())
+        view_url = url_for("archive.issue", token=view)
+    return {
+        "title": mail.title or MAIL_WORDS.get(mail.template, _("A message about your subscription")),
+        "at": mail.at,
+        "state": mail.state,
+        "words": _("Came back: the mailbox could not take it") if mail.came_back else STATE_WORDS[mail.state],
+        "view_url": view_url,
+    }
+
+
+@public.get("/preferences/<token>/data.json")
+def my_data(token: str) -> Response:
+    """Hand over all that is kept of a reader, as a file."""
+    parts = runtime()
+    found = read_bearer(db.session(), parts.tokens, token, parts.now())
+    if isinstance(found, LinkFault):
+        return link_problem(found)
+    data = personal_data(db.session(), parts.tokens, found, publisher(), parts.now())
+    answer = Response(json.dumps(data, ensure_ascii=False, indent=2), mimetype="application/json")
+    answer.headers["Content-Disposition"] = 'attachment; filename="my-newsletter-data.json"'
+    return guard_tokens(answer)
+
+
+@public.route("/preferences/<token>/erase", methods=["GET", "POST"])
+def erase(token: str) -> Response:
+    """Explain what erasing does, and do it."""
+    parts = runtime()
+    found = read_bearer(db.session(), parts.tokens, token, parts.now())
+    if isinstance(found, LinkFault):
+        return link_problem(found)
+    form = EraseForm()
+    if form.validate_on_submit():
+        return _erase_now(found)
+    status = 200
+    if form.is_submitted():
+        stop_writing()
+        status = 422
+    page = render_template(
+        "web/erase.html", token=token, form=form, address_hint=address_hint(found.email or "")
+    )
+    return guard_tokens(make_response(page, status))
+
+
+def _erase_now(found: Subscriber) -> Response:
+    try:
+        erase_everywhere(runtime(), db.session(), found.public_id, "page")
+    except NotFound:  # a second press, in the same moment
+        return link_problem(LinkFault.OUTDATED)
+    return guard_tokens(make_response(render_template("web/erased.html")))
+
+
+@public.get("/.well-known/newsletter-consent-key.pem")
+def consent_key() -> Response:
+    """Publish the key that checks records of consent."""
+    return Response(public_key_pem(runtime().tokens), mimetype="text/plain")
