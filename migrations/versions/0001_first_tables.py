@@ -339,6 +339,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_consent_entry")),
     )
     with op.batch_alter_table("consent_entry", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_consent_entry_reasoned",
+            ["at"],
+            unique=False,
+            sqlite_where=sa.text("act = 'reasoned'"),
+            postgresql_where=sa.text("act = 'reasoned'"),
+        )
         batch_op.create_index(batch_op.f("ix_consent_entry_subscriber_id"), ["subscriber_id"], unique=False)
 
     op.create_table(
@@ -643,6 +650,11 @@ def downgrade() -> None:
     op.drop_table("fragment")
     with op.batch_alter_table("consent_entry", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_consent_entry_subscriber_id"))
+        batch_op.drop_index(
+            "ix_consent_entry_reasoned",
+            sqlite_where=sa.text("act = 'reasoned'"),
+            postgresql_where=sa.text("act = 'reasoned'"),
+        )
 
     op.drop_table("consent_entry")
     with op.batch_alter_table("address_mark", schema=None) as batch_op:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from newsletter.errors import NotFound
-from newsletter.models import Delivery, DeliveryState
+from newsletter.models import Delivery, DeliveryState, Issue, Subscriber
 from newsletter.outbox.edition import Edition
 from newsletter.outbox.messages import MessageMaker, load_claimed
+
+# A mail may still go to the address that its worker read this long before.
+ON_ITS_WAY = timedelta(minutes=10)
 
 
 def read_issue(session: Session, maker: MessageMaker, reader_id: str, delivery_id: int, now: datetime) -> str:
@@ -24,6 +27,9 @@ def read_issue(session: Session, maker: MessageMaker, reader_id: str, delivery_i
     if not found or state is DeliveryState.CANCELLED:
         raise NotFound("this issue is gone")
     (claimed,) = found
+    if _went_elsewhere(session, delivery_id):
+        # This mail lies where its reader is not any more, and must not open their choices.
+        claimed = claimed._replace(email_key=None)
     if (
         (claimed.reader_id or "") != reader_id
         or claimed.rendition_key is None
@@ -31,5 +37,20 @@ def read_issue(session: Session, maker: MessageMaker, reader_id: str, delivery_i
         or claimed.issue_public_id is None
     ):
         raise NotFound("this issue is gone")
+    if session.scalar(select(Issue.emptied_at).where(Issue.id == claimed.issue_id)) is not None:
+        raise NotFound("this issue is too old to be shown as it was sent")
     edition = Edition.load(session, claimed.issue_id, claimed.issue_public_id, claimed.language)
     return edition.html(claimed.rendition_key, maker.reader_fields(claimed, now))
+
+
+def _went_elsewhere(session: Session, delivery_id: int) -> bool:
+    """Return whether a delivery was made before its reader moved to the address of today."""
+    times = (
+        select(Delivery.created_at, Subscriber.address_since)
+        .join(Subscriber, Subscriber.id == Delivery.subscriber_id)
+        .where(Delivery.id == delivery_id)
+    )
+    found = session.execute(times).first()
+    if found is None or found.address_since is None:
+        return False
+    return bool(found.created_at < found.address_since + ON_ITS_WAY)

@@ -198,6 +198,8 @@ def _start(
     now: datetime,
 ) -> None:
     active = rows.of_subscriber(session, subscriber.id, SubscriptionState.ACTIVE)
+    if not active:
+        subscriber.snoozed_until = None  # a pause from before they left
     served = {row.topic_id: row for row in active}
     for row in covered:
         earlier = served.get(row.topic_id)

@@ -151,7 +151,8 @@ def _save(token: str, rows: Sequence[Row], habits: HabitsForm) -> AnyResponse:
     if done is Saved.ASKED:
         parts.wake("single")
         return guarded_redirect(url_for(".check_inbox"))
-    return guarded_redirect(url_for(".preferences", token=token, news="saved"))
+    # In the language that was just chosen, whatever the page was looked at in.
+    return guarded_redirect(url_for(".preferences", token=token, news="saved", lang=None))
 
 
 @public.post("/preferences/<token>/pause")
