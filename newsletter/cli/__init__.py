@@ -59,6 +59,13 @@ class LazyGroup(click.Group):
             return super().invoke(ctx)
         except NewsletterError as fault:
             raise Failure(str(fault)) from fault
+        except Exception as fault:
+            # By its name: a command that needs no database does not wait for SQLAlchemy to be imported.
+            if not any(each.__name__ == "DBAPIError" for each in type(fault).__mro__):
+                raise
+            from newsletter.service.database import database_fault  # noqa: PLC0415
+
+            raise Failure(str(database_fault(fault))) from fault  # type: ignore[arg-type]
 
 
 COMMANDS: Mapping[str, Place] = {
@@ -67,7 +74,7 @@ COMMANDS: Mapping[str, Place] = {
     "web": Place("newsletter.cli.run:web", "Run the web server alone."),
     "worker": Place("newsletter.cli.run:worker", "Run the workers alone, or send what is due and end."),
     "beat": Place("newsletter.cli.run:beat", "Run the clock alone."),
-    "db": Place("newsletter.cli.db:db", "Make or upgrade the database."),
+    "db": Place("newsletter.cli.db:db", "Make, upgrade or clean up the database."),
     "settings": Place("newsletter.cli.settings:settings", "Describe every setting."),
     "dkim": Place("newsletter.cli.dkim:dkim", "Keys that sign our mail."),
     "account": Place("newsletter.cli.account:account", "People who may sign in."),

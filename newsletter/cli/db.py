@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import click
 
-from newsletter.cli.context import open_settings
+from newsletter.cli.context import open_runtime, open_settings, print_json
 
 
 @click.group()
 def db() -> None:
-    """Make or upgrade the database."""
+    """Make, upgrade or clean up the database."""
 
 
 @db.command()
@@ -22,3 +22,33 @@ def upgrade() -> None:
         click.echo(f"The database is up to date ({after}).")
     else:
         click.echo(f"The database went from {before or 'empty'} to {after}.")
+
+
+@db.command()
+@click.option("--dry-run", is_flag=True, help="Count only; delete nothing.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, one object a line.")
+def purge(dry_run: bool, as_json: bool) -> None:
+    """Delete what has been kept long enough, as the settings say; the service does so every hour.
+
+    Safe while it runs. A dry run does not foresee what one step leaves for another.
+    """
+    import time  # noqa: PLC0415 (keeps --help quick)
+
+    from newsletter.retention.policy import Policy  # noqa: PLC0415
+    from newsletter.retention.run import Purger  # noqa: PLC0415
+
+    runtime = open_runtime()
+    policy = Policy.of(runtime.settings, runtime.now())
+    purger = Purger(runtime.session, runtime.reading, runtime.tokens, policy)
+    for purged in purger.count() if dry_run else purger.run(time.sleep):
+        step = purged.step
+        if as_json:
+            print_json({
+                "step": step.name,
+                "count": purged.count,
+                "setting": step.variable or None,
+                "dry_run": dry_run,
+            })  # fmt: skip
+        else:
+            by = f"  ({step.variable})" if step.variable else ""
+            click.echo(f"{purged.count:>9}  {step.what}{by}")

@@ -7,7 +7,7 @@ from typing import Any
 
 from celery import Celery
 
-from newsletter.jobs import queue_files, tasks
+from newsletter.jobs import queue_files, tasks, tidying
 from newsletter.jobs.queues import declare_queues, queue_of, send
 from newsletter.models import Lane
 from newsletter.runtime import Runtime
@@ -50,18 +50,23 @@ def make_celery(settings: Settings) -> Celery:
         worker_enable_remote_control=False,
         worker_hijack_root_logger=False,
         worker_redirect_stdouts=False,
-        # In memory: there is one entry, and a file could be damaged by a crash.
+        # In memory: there are few entries, and a file could be damaged by a crash.
         beat_scheduler="celery.beat:Scheduler",
         beat_schedule={
             "sweep": {
                 "task": tasks.SWEEP,
                 "schedule": SWEEP_SECONDS,
                 "options": {"queue": queue_of(Lane.SINGLE), "expires": SWEEP_EXPIRES_SECONDS},
-            }
+            },
+            "tidy": {
+                "task": tidying.TIDY,
+                "schedule": tidying.TIDY_SECONDS,
+                "options": {"queue": queue_of(Lane.BULK), "expires": tidying.TIDY_SECONDS},
+            },
         },
     )
     app.runtime = Runtime(settings)
-    for name, body in tasks.TASKS.items():
+    for name, body in {**tasks.TASKS, **tidying.TASKS}.items():
         _add_task(app, name, body)
     return app
 

@@ -116,6 +116,8 @@ def retry_rejected(session: Session, issue: Issue, actor: str, now: datetime) ->
 def _requeue(session: Session, issue: Issue, state: DeliveryState, now: datetime) -> int:
     if issue.state not in {IssueState.SENDING, IssueState.PAUSED, IssueState.FINISHED}:
         raise StateConflict(f"issue {issue.public_id} is {issue.state}, so nothing of it is sent again")
+    if issue.emptied_at is not None:
+        raise StateConflict(f"the texts of issue {issue.public_id} were deleted for their age")
     queued = session.scalars(
         update(Delivery)
         .where(Delivery.issue_id == issue.id, Delivery.state == state, Delivery.bounced_at.is_(None))

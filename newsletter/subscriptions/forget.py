@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import update
+from sqlalchemy import null, update
 from sqlalchemy.orm import Session
 
 from newsletter.models import (
@@ -52,8 +52,8 @@ def forget_address(session: Session, tokens: Tokens, subscriber: Subscriber, now
     )
     session.execute(
         update(Delivery)
-        .where(theirs, Delivery.lane == Lane.SINGLE, Delivery.state.not_in((DeliveryState.LEASED,)))
-        .values(context=None, recipient=None)
+        .where(theirs, Delivery.lane == Lane.SINGLE, Delivery.state != DeliveryState.LEASED)
+        .values(context=null(), recipient=None)
         .execution_options(**quietly)
     )
     session.execute(
