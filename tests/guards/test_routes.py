@@ -16,8 +16,9 @@ from newsletter.app import create_app
 from newsletter.links import Links
 from newsletter.models import db
 
-# Mailbox providers post here for their users, without a cookie (RFC 8058).
-WITHOUT_CSRF_TOKEN = {"public.unsubscribe"}
+# Mailbox providers post here for their users, without a cookie (RFC 8058), and forms on other sites do, which
+# are told by their Origin (tests/web/test_embed.py).
+WITHOUT_CSRF_TOKEN = {"public.unsubscribe", "public.subscribe_embedded"}
 # Mails shown as they are: their styles are inline, and a sandbox is around them.
 MAIL_FRAMES = {"archive.issue", "admin.preview_body", "dev.message_html"}
 OPEN_ADMIN_PAGES = {"admin.sign_in"}

@@ -20,7 +20,8 @@
 
     let opened; // when our server saw the form opened, and its word for that
     const open = () => {
-      opened ??= { at: Date.now(), word: ask(`${form.action.replace(/[?#].*/, "")}/opened`).then((it) => it.opened) };
+      const word = () => ask(`${form.action.replace(/[?#].*/, "")}/opened`).then((it) => it.opened);
+      opened ??= { at: Date.now(), word: word().catch(() => "") };
       return opened;
     };
     form.addEventListener("focusin", open, { once: true });
@@ -54,6 +55,7 @@
 
   const send = async (form, opened, button) => {
     const word = await opened.word;
+    if (!word) throw new Error("we may not ask from here");
     const early = opened.at + SOONEST - Date.now();
     if (early > 0) await new Promise((later) => setTimeout(later, early));
     const fields = new URLSearchParams(new FormData(form));

@@ -19,7 +19,7 @@ from newsletter.subscriptions.queries import offered_topics
 from newsletter.tokens import Purpose
 from newsletter.web.destinations import after_asking, allowed_page
 from newsletter.web.extensions import csrf, runtime
-from newsletter.web.forms import EmbeddedSignupForm
+from newsletter.web.forms import EmbeddedSignupForm, SignupForm
 from newsletter.web.public.answers import in_a_while, stop_writing, too_many
 from newsletter.web.public.blueprint import public
 from newsletter.web.public.intake import Outcome, Taken, take_signup
@@ -30,11 +30,14 @@ SCRIPT_SECONDS = 3600
 _STATUS = {Outcome.ASKED: 200, Outcome.FAULTY: 422, Outcome.WAIT: 429, Outcome.PRESS: 403}
 
 
-@public.post("/subscribe/embed")
+@public.route("/subscribe/embed", methods=["GET", "POST"])
 @csrf.exempt  # type: ignore[untyped-decorator]
 def subscribe_embedded() -> AnyResponse:
     """Take a form from another site; the answer is a page, or JSON for the script."""
     offered = offered_topics(db.session())
+    if request.method == "GET":
+        # Somebody loaded the answer again.
+        return signup_page(SignupForm(offered), offered)
     form = EmbeddedSignupForm(offered)
     by_script = request.accept_mimetypes.best == "application/json"
     if _is_ours(_origin()) or form.pressed_here():
@@ -95,9 +98,10 @@ def _to_script(form: EmbeddedSignupForm, taken: Taken) -> Response:
     match taken.outcome:
         case Outcome.ASKED:
             words["title"] = gettext("Now look in your inbox")
+            # The sentence of our own page, so that it is translated once.
             words["message"] = gettext(
-                "We have sent a mail with a link to the address you gave. Open it and confirm, and you are on "
-                "the list."
+                "We have sent a mail with a link to the address you gave. "
+                "Open it and confirm, and you are on the list."
             )
             words["next"] = allowed_page(form.next.data)
         case Outcome.FAULTY:

@@ -1,0 +1,61 @@
+"""The sign-up form for other sites, as HTML to copy."""
+
+from __future__ import annotations
+
+from flask import render_template, request
+from flask_babel import force_locale
+
+from newsletter.languages import choose_language, language_name
+from newsletter.models import Frequency, db
+from newsletter.subscriptions.queries import offered_topics
+from newsletter.subscriptions.wordings import current_wording
+from newsletter.web.admin.blueprint import admin
+from newsletter.web.admin.query import choice_of
+from newsletter.web.destinations import allowed_page
+from newsletter.web.extensions import runtime
+from newsletter.web.forms import FREQUENCY_WORDS, USUAL_FREQUENCY
+
+
+@admin.get("/embed")
+def embed() -> str:
+    """Show the form's HTML for the topics, frequency and language that the query chose."""
+    parts = runtime()
+    settings = parts.settings
+    offered = offered_topics(db.session())
+    asked = request.args
+    chosen = [topic for topic in offered if topic.slug in asked.getlist("topic")] or list(offered)
+    language = choose_language(asked.get("language", ""), settings.languages)
+    frequency = choice_of(Frequency, asked.get("frequency"))
+    thanks = allowed_page(asked.get("next"))
+    fixed = asked.get("fixed") == "yes"
+    with force_locale(language):
+        html = render_template(
+            "admin/_embed_form.html",
+            action=f"{parts.links.embed()}?lang={language}",
+            language=language,
+            topics=chosen,
+            fixed=fixed,
+            frequency=frequency,
+            usual=USUAL_FREQUENCY,
+            frequencies=list(FREQUENCY_WORDS.items()),
+            thanks=thanks,
+            wording=current_wording(language),
+            privacy=f"{parts.links.privacy()}?lang={language}",
+        )
+    return render_template(
+        "admin/embed.html",
+        html=html.strip(),
+        script=f'<script src="{parts.links.embed_script()}" async></script>',
+        topics=offered,
+        frequencies=[(each.value, words) for each, words in FREQUENCY_WORDS.items()],
+        languages=[(each, language_name(each)) for each in settings.languages],
+        thanks_urls=settings.thanks_urls,
+        origins=settings.embed_origins,
+        chosen={
+            "topics": [topic.slug for topic in chosen],
+            "fixed": fixed,
+            "frequency": frequency.value if frequency else "",
+            "language": language,
+            "next": thanks,
+        },
+    )
