@@ -21,7 +21,7 @@ def empty_log(engine: Engine) -> bool:
     connection = sqlite3.connect(engine.url.database or "", timeout=PATIENCE_SECONDS, isolation_level=None)
     try:
         busy, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-        return busy == 0
+        return bool(busy == 0)
     except sqlite3.OperationalError:
         return False
     finally:

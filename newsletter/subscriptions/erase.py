@@ -30,7 +30,7 @@ from newsletter.models import (
 )
 from newsletter.subscriptions import rows
 from newsletter.subscriptions.consent import note
-from newsletter.subscriptions.records import own_rows
+from newsletter.subscriptions.consent_record import own_rows
 from newsletter.subscriptions.suppressions import suppress, suppression_hash
 from newsletter.tokens import Tokens
 

@@ -16,7 +16,8 @@ from newsletter.errors import NotFound
 from newsletter.models import DeliveryState, Subscriber, db
 from newsletter.models.paging import LAST_PAGE
 from newsletter.subscriptions.bearer import LinkFault, address_hint, read_bearer
-from newsletter.subscriptions.records import MyMail, Publisher, personal_data
+from newsletter.subscriptions.consent_record import Publisher
+from newsletter.subscriptions.records import MyMail, personal_data
 from newsletter.subscriptions.records import my_mails as read_my_mails
 from newsletter.subscriptions.signed_record import public_key_pem
 from newsletter.tokens import Purpose
