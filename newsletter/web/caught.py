@@ -10,11 +10,13 @@ from email import message_from_bytes, policy
 from email.message import EmailMessage
 from pathlib import Path
 from typing import cast
+from urllib.parse import unquote
 
 # What a Maildir's file may be called, and nothing that leaves the folder.
 NAME = re.compile(r"[A-Za-z0-9._\-]{1,200}")
 # A full stop or a bracket after an address is the sentence's, not the address's.
 URL = re.compile(r"https?://[^\s<>\"]*[^\s<>\".,;:!?)\]']")
+LEAVE = re.compile(r"<mailto:([^<>?,\s]{1,320})(?:\?[^<>]*)?>", re.IGNORECASE)
 
 
 def mailbox_folder(data_dir: Path) -> Path:
@@ -53,6 +55,12 @@ class CaughtMail:
     def recipient(self) -> str:
         """Whom the envelope named, or the To header."""
         return self._header("Delivered-To") or self._header("To")
+
+    @property
+    def leave_address(self) -> str | None:
+        """The address in List-Unsubscribe (RFC 2369), None when there is none."""
+        found = LEAVE.search("".join(self._header("List-Unsubscribe").split()))
+        return None if found is None else unquote(found[1])
 
     @property
     def headers(self) -> list[tuple[str, str]]:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, abort, render_template
+import smtplib
+from email.message import EmailMessage
+
+from flask import Blueprint, Response, abort, redirect, render_template, url_for
 from markupsafe import Markup
+from werkzeug.wrappers import Response as AnyResponse
 
 from newsletter.web.caught import CaughtMail, find_caught, list_caught, mailbox_folder
 from newsletter.web.extensions import runtime
+from newsletter.web.forms import ActForm
 from newsletter.web.security import mail_answer
 
 dev = Blueprint("dev", __name__, url_prefix="/dev")
@@ -24,7 +29,26 @@ def mailbox() -> str:
 @dev.get("/mailbox/<mail_id>")
 def message(mail_id: str) -> str:
     """Show one mail: HTML in a frame, plain text, headers or source (?view=)."""
-    return render_template("dev/message.html", mails=_list(), mail=_find(mail_id))
+    return render_template("dev/message.html", mails=_list(), mail=_find(mail_id), form=ActForm())
+
+
+@dev.post("/mailbox/<mail_id>/leave")
+def leave(mail_id: str) -> AnyResponse:
+    """Send what a mail program sends that unsubscribes by mail; the service takes it like any other."""
+    mail = _find(mail_id)
+    if mail.leave_address is None:
+        abort(404)
+    intake = runtime().settings.intake_listen
+    wish = EmailMessage()
+    try:
+        wish["From"], wish["To"], wish["Subject"] = mail.recipient, mail.leave_address, "unsubscribe"
+        with smtplib.SMTP(intake[0].host, intake[0].port, timeout=10) as talk:
+            talk.send_message(wish)
+        taken = "yes"
+    except (smtplib.SMTPException, OSError, ValueError, IndexError):
+        # A mail in this folder may name any address, and our own listener takes its own only.
+        taken = "no"
+    return redirect(url_for(".message", mail_id=mail_id, left=taken), code=303)
 
 
 @dev.get("/mailbox/<mail_id>/html")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from house import make_house, make_settings
 
@@ -70,3 +72,35 @@ def test_the_source_is_a_file_to_keep_and_no_page(client, mail_id):
 @pytest.mark.parametrize("path", ["missing", "missing/html", "missing/source", "..%2Fsecret"])
 def test_a_mail_that_is_not_there_is_not_found(client, path):
     assert client.get(f"/dev/mailbox/{path}").status_code == 404
+
+
+LEAVES = b"List-Unsubscribe: <https://example.org/u>,\r\n <mailto:leave%2Bx@example.org?subject=out>\r\n\r\n."
+
+
+def test_a_mail_that_can_be_left_by_mail_has_a_button_for_it_and_others_have_none(client, tmp_path, mail_id):
+    leaving = keep(mailbox_folder(tmp_path), "", "ann@example.org", LEAVES)
+
+    assert f"/dev/mailbox/{leaving}/leave" in client.get(f"/dev/mailbox/{leaving}").text
+    assert "/leave" not in client.get(f"/dev/mailbox/{mail_id}").text
+
+
+def test_the_button_sends_a_mail_to_that_address_from_the_reader(tmp_path, smtp_sink):
+    settings = make_settings(
+        tmp_path, demo="yes", public_url="http://127.0.0.1:8000",
+        unsubscribe_address="leave@example.org", intake_listen=smtp_sink.url,
+    )  # fmt: skip
+    make_house(settings).runtime.engine.dispose()
+    client = create_app(settings).test_client()
+    place = f"/dev/mailbox/{keep(mailbox_folder(tmp_path), '', 'ann@example.org', LEAVES)}"
+    token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', client.get(place).text)[1]
+
+    answer = client.post(f"{place}/leave", data={"csrf_token": token})
+    (mail,) = smtp_sink.mails
+    told = client.get(answer.location).text
+    smtp_sink.refuse["leave+x@example.org"] = "550 5.1.1 no"
+    refused = client.post(f"{place}/leave", data={"csrf_token": token})
+
+    assert (answer.status_code, answer.location) == (303, f"{place}?left=yes")
+    assert (mail.mail_from, mail.rcpt_tos) == ("ann@example.org", ("leave+x@example.org",))
+    assert "this reader has left" in told
+    assert "was not taken" in client.get(refused.location).text
