@@ -5,10 +5,13 @@ from __future__ import annotations
 import sys
 import time
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 import click
 
+from newsletter import audit
 from newsletter.cli.context import open_runtime, print_json, program
+from newsletter.errors import StateConflict
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -70,9 +73,15 @@ def preview(
 @click.option("--dry-run", is_flag=True, help="Say what would be sent, and end.")
 @click.option("--test", "recipient", metavar="ADDRESS", help="Send it to this one address only.")
 @click.option("--yes", is_flag=True, help="Do not ask for the number of readers.")
+@click.option("--own-hour", is_flag=True, help="Readers who chose an hour of their day get it then.")
 @json_option
 def send(
-    frequencies: tuple[str, ...], dry_run: bool, recipient: str | None, yes: bool, as_json: bool
+    frequencies: tuple[str, ...],
+    dry_run: bool,
+    recipient: str | None,
+    yes: bool,
+    own_hour: bool,
+    as_json: bool,
 ) -> None:
     """Send what is new to every reader of these frequencies.
 
@@ -100,7 +109,7 @@ def send(
         if typed != readers:
             raise click.ClickException("That is another number; nothing was sent.")
     with parts.session() as session:
-        issue = open_issue(session, chosen, actor=ACTOR, now=parts.now())
+        issue = open_issue(session, chosen, actor=ACTOR, now=parts.now(), own_hour=own_hour)
         public_id = issue.public_id
         session.commit()
     parts.wake("bulk")
@@ -188,6 +197,33 @@ for _name, _act, _line in (
     digest.add_command(_steering(_name, _act, _line))
 
 
+@digest.command("lost-host")
+@click.argument("host")
+@json_option
+def lost_host(host: str, as_json: bool) -> None:
+    """Let go of what the workers of HOST held, when it is lost for good.
+
+    Digests become uncertain, since nobody can know what was sent; single mails go again. A host that
+    is alive clears up after itself: do not name one of those.
+    """
+    from newsletter.outbox.journal import host_name  # noqa: PLC0415
+    from newsletter.outbox.record import give_up_host  # noqa: PLC0415
+    from newsletter.service.heartbeat import alive_hosts  # noqa: PLC0415
+
+    parts = open_runtime()
+    now = parts.now()
+    with parts.session() as session:
+        if host == host_name() or host in alive_hosts(session, now):
+            raise StateConflict(f"the host {host} is alive: its own workers clear up after each other")
+        count = give_up_host(session, parts.messages, host, now)
+        audit.record(session, ACTOR, "host.lost", host, now, deliveries=count)
+        session.commit()
+    if as_json:
+        print_json({"host": host, "deliveries": count})
+    else:
+        click.echo(f"{count} deliveries were let go of. `newsletter digest status` shows what is uncertain.")
+
+
 def _readers(count: int) -> str:
     return "1 reader" if count == 1 else f"{count:,} readers"
 
@@ -254,7 +290,7 @@ def _progress(parts: Runtime, issue: Issue) -> Progress:
 def _print_status(parts: Runtime, issue: Issue, as_json: bool) -> None:
     found = _progress(parts, issue)
     counts = {str(state): count for state, count in sorted(found.by_state.items())}
-    waits = _waits(parts, issue)
+    waits = _waits(parts, issue, found)
     if as_json:
         answer: dict[str, Any] = {
             "id": issue.public_id,
@@ -277,21 +313,22 @@ def _print_status(parts: Runtime, issue: Issue, as_json: bool) -> None:
             click.echo(f"  {line}")
 
 
-def _waits(parts: Runtime, issue: Issue) -> list[str]:
+def _waits(parts: Runtime, issue: Issue, found: Progress) -> list[str]:
     """Return what holds up an issue that is being sent."""
     from newsletter.models import IssueState  # noqa: PLC0415
     from newsletter.outbox.allowance import read_standing  # noqa: PLC0415
-    from newsletter.outbox.waiting import reasons_to_wait  # noqa: PLC0415
+    from newsletter.outbox.waiting import own_hours_in_words, reasons_to_wait  # noqa: PLC0415
 
     if issue.state is not IssueState.SENDING:
         return []
     with parts.reading() as session:
         standing = read_standing(session, parts.settings, parts.now())
-    return reasons_to_wait(standing, parts.settings, parts.now())
+    hours = own_hours_in_words(found.later, found.last_hour_at, ZoneInfo(parts.settings.time_zone))
+    return reasons_to_wait(standing, parts.settings, parts.now()) + hours
 
 
 def _watch(parts: Runtime, public_id: str) -> None:
-    """Draw a bar until the outbox has nothing left to do for this issue."""
+    """Draw a bar until the outbox has nothing left to do for this issue but wait for readers' own hours."""
     from newsletter.models import IssueState  # noqa: PLC0415
 
     moving = {IssueState.PREPARING, IssueState.SENDING}
@@ -302,7 +339,7 @@ def _watch(parts: Runtime, public_id: str) -> None:
     found = _progress(parts, issue)
     with click.progressbar(length=found.total, label=issue.title, file=sys.stderr, show_pos=True) as bar:
         bar.update(found.settled)
-        while issue.state in moving and found.waiting:
+        while issue.state in moving and found.waiting > found.later:
             time.sleep(LOOK_SECONDS)
             issue, before = _load(parts, public_id), found
             found = _progress(parts, issue)

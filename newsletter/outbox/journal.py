@@ -41,7 +41,17 @@ def boot_id() -> str:
 
 def host_name() -> str:
     """Return this host's name, as it stands in journals and leases."""
-    return re.sub(r"[^a-z0-9-]", "-", socket.gethostname().lower())[:30] or "host"
+    return host_label(socket.gethostname())
+
+
+def host_label(name: str) -> str:
+    """Return a host's name as it stands in journals and leases."""
+    return re.sub(r"[^a-z0-9-]", "-", name.lower())[:30] or "host"
+
+
+def worker_host(worker: str) -> str:
+    """Return the host in a worker's name, which is `<host>-<process id>-<random>`."""
+    return worker.rsplit("-", 2)[0]
 
 
 class Journal:

@@ -156,6 +156,11 @@ def anybody_suppressed(session: Session) -> bool:
     return bool(session.scalar(select(exists().where(Suppression.id.is_not(None)))))
 
 
+def suppressed_since(session: Session, since: datetime) -> set[str]:
+    """Return the hashes of what was suppressed since then: few, whatever the length of the list."""
+    return set(session.scalars(select(Suppression.address_hash).where(Suppression.since >= since)))
+
+
 def suppressed_hashes(session: Session, hashes: Sequence[str]) -> set[str]:
     """Return those of `hashes` (see mail/addresses.py) that are suppressed."""
     given = rows_as_table(session, {"address_hash": str}, [(each,) for each in hashes])

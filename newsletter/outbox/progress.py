@@ -10,6 +10,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from newsletter.models import UNSETTLED, Delivery, DeliveryState, Issue, IssueState, Lane, is_single
+from newsletter.outbox.journal import worker_host
 
 # The rate is measured over the last minute of sending.
 WINDOW = timedelta(seconds=60)
@@ -17,10 +18,16 @@ WINDOW = timedelta(seconds=60)
 
 @dataclass(frozen=True)
 class Progress:
-    """Deliveries of one issue by state; `rate` is settled ones a second, `eta_seconds` what is left."""
+    """Deliveries of one issue by state; `rate` is settled ones a second, `eta_seconds` what is left.
+
+    `later` of those that wait do so for their reader's own hour, the last until `last_hour_at`.
+    """
 
     by_state: Mapping[DeliveryState, int]
     rate: float
+    later: int = 0
+    last_hour_at: datetime | None = None
+    hours_last_seconds: float = 0.0
 
     @property
     def total(self) -> int:
@@ -39,8 +46,11 @@ class Progress:
 
     @property
     def eta_seconds(self) -> float | None:
-        """Seconds until nothing waits, at the present rate; None while nothing moves."""
-        return self.waiting / self.rate if self.rate and self.waiting else None
+        """Seconds until nothing waits, at the present rate; None while nothing moves that could."""
+        now_due = self.waiting - self.later
+        if not self.waiting or (now_due and not self.rate):
+            return None
+        return max(now_due / self.rate if now_due else 0.0, self.hours_last_seconds)
 
 
 def progress(session: Session, issue_id: int, now: datetime) -> Progress:
@@ -54,9 +64,22 @@ def progress(session: Session, issue_id: int, now: datetime) -> Progress:
             Delivery.issue_id == issue_id, Delivery.settled_at > now - WINDOW
         )
     ).one()
+    later, last = _own_hours(session, issue_id, now)
     count, earliest = recent
     seconds = max((now - earliest).total_seconds(), 1.0) if earliest else 1.0
-    return Progress(by_state, count / seconds if count else 0.0)
+    left = (last - now).total_seconds() if last else 0.0
+    return Progress(by_state, count / seconds if count else 0.0, later, last, left)
+
+
+def _own_hours(session: Session, issue_id: int, now: datetime) -> tuple[int, datetime | None]:
+    """Return how many readers of an issue wait for an hour of their own, and the last of these hours."""
+    if not session.scalar(select(Issue.own_hour).where(Issue.id == issue_id)):
+        return 0, None
+    waiting = select(func.count(), func.max(Delivery.due_at)).where(
+        Delivery.issue_id == issue_id, Delivery.state == DeliveryState.QUEUED, Delivery.due_at > now
+    )
+    count, last = session.execute(waiting).one()
+    return int(count), last
 
 
 @dataclass(frozen=True)
@@ -65,6 +88,8 @@ class Health:
 
     by_state: Mapping[DeliveryState, int]
     oldest_single_seconds: float | None
+    # Deliveries by the host whose workers have held them for longer than a lease.
+    overdue: Mapping[str, int]
 
 
 def health(session: Session, now: datetime) -> Health:
@@ -83,4 +108,22 @@ def health(session: Session, now: datetime) -> Health:
     oldest = session.scalar(
         select(func.min(Delivery.due_at)).where(is_single(), Delivery.state == DeliveryState.QUEUED)
     )
-    return Health(by_state, (now - oldest).total_seconds() if oldest else None)
+    return Health(by_state, (now - oldest).total_seconds() if oldest else None, overdue_leases(session, now))
+
+
+def overdue_leases(session: Session, now: datetime) -> dict[str, int]:
+    """Return how many deliveries each host has held for longer than a lease.
+
+    Each host clears up after its own workers within seconds, so such a host is cut off, very slow, or
+    lost; a person decides that (`newsletter digest lost-host`).
+    """
+    held = (
+        select(Delivery.leased_by, func.count())
+        .where(Delivery.leased_by.is_not(None), Delivery.leased_until < now)
+        .group_by(Delivery.leased_by)
+    )
+    found: dict[str, int] = {}
+    for worker, count in session.execute(held):
+        host = worker_host(worker)
+        found[host] = found.get(host, 0) + int(count)
+    return found

@@ -26,7 +26,7 @@ from newsletter.models import (
     insert_new,
     rows_as_table,
 )
-from newsletter.outbox.journal import Record, abandoned
+from newsletter.outbox.journal import Record, abandoned, worker_host
 from newsletter.outbox.lease import WAITING
 from newsletter.outbox.messages import MessageMaker
 from newsletter.outbox.retry import Backoff, NextStep, next_step
@@ -213,6 +213,19 @@ def recover(session: Session, maker: MessageMaker, folder: Path, now: datetime) 
         path.unlink(missing_ok=True)
         log.warning("recovered worker=%s uncertain=%d", left.name, len(left.unanswered))
     return decided
+
+
+def give_up_host(session: Session, maker: MessageMaker, host: str, now: datetime) -> int:
+    """Decide what the workers of a host that is lost for good still held; return how many deliveries.
+
+    Its journals went with it, so nobody can know what was sent: digests become uncertain, single
+    mails go again. By a person's command only: a host that is merely cut off goes on sending.
+    Commits nothing.
+    """
+    held = select(Delivery.leased_by).where(Delivery.leased_by.startswith(f"{host}-", autoescape=True))
+    workers = [name for name in session.scalars(held.distinct()) if name and worker_host(name) == host]
+    lost = (Record(name, {}, frozenset(), complete=False) for name in workers)
+    return sum(replay(session, maker, each, now) for each in lost)
 
 
 def replay(session: Session, maker: MessageMaker, left: Record, now: datetime) -> int:

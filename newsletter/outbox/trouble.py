@@ -18,7 +18,9 @@ from newsletter.smtp.outcomes import Fate, Outcome
 ACTOR = "outbox"
 
 # So many outcomes of the last minutes, and of them such a part refused for good, not for their addresses.
+# A small issue has fewer readers than that; below a handful, chance looks like a rule.
 WHOLESALE = 50
+HANDFUL = 5
 PART = 0.9
 RECENT = timedelta(minutes=10)
 # A relay that restarts is back before that.
@@ -42,7 +44,7 @@ class Suspicion:
     @property
     def strong(self) -> bool:
         """Whether nearly all of what was heard lately blames the sender."""
-        return len(self._recent) >= 5 and sum(self._recent) >= PART * len(self._recent)
+        return len(self._recent) >= HANDFUL and sum(self._recent) >= PART * len(self._recent)
 
 
 def pause_if_refused(session: Session, issue_ids: Iterable[int], relay: str, now: datetime) -> list[int]:
@@ -52,8 +54,9 @@ def pause_if_refused(session: Session, issue_ids: Iterable[int], relay: str, now
         issue = _sending(session, issue_id)
         if issue is None:
             continue
-        heard, refused, said = _counts(session, issue_id, now)
-        if heard < WHOLESALE or refused < PART * heard:
+        enough = _enough(session, issue_id)
+        heard, refused, said = _counts(session, issue_id, enough, now)
+        if heard < enough or refused < PART * heard:
             continue
         note = (
             f"Paused by itself: the relay {relay} refused {refused} of the last {heard} messages for good, "
@@ -92,7 +95,13 @@ def _sending(session: Session, issue_id: int) -> Issue | None:
     return issue if issue is not None and issue.state is IssueState.SENDING else None
 
 
-def _counts(session: Session, issue_id: int, now: datetime) -> tuple[int, int, str]:
+def _enough(session: Session, issue_id: int) -> int:
+    """Return how many outcomes tell enough about an issue: `WHOLESALE`, or all of a small one's."""
+    some = select(Delivery.id).where(Delivery.issue_id == issue_id).limit(WHOLESALE).subquery()
+    return max(HANDFUL, session.scalar(select(func.count()).select_from(some)) or 0)
+
+
+def _counts(session: Session, issue_id: int, enough: int, now: datetime) -> tuple[int, int, str]:
     """Return how many messages of an issue the relay lately decided on, those it refused, its words."""
     recent = (Delivery.issue_id == issue_id, Delivery.settled_at > now - RECENT)
     blamed = (
@@ -106,7 +115,7 @@ def _counts(session: Session, issue_id: int, now: datetime) -> tuple[int, int, s
         ),
     )
     refused = session.scalar(select(func.count()).where(*recent, *blamed)) or 0
-    if refused < PART * WHOLESALE:
+    if refused < PART * enough:
         return 0, refused, ""
     answered = Delivery.state.in_((DeliveryState.ACCEPTED, DeliveryState.REJECTED))
     heard = session.scalar(select(func.count()).where(*recent, answered)) or 0

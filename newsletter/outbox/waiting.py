@@ -34,3 +34,12 @@ def reasons_to_wait(standing: Standing, settings: Settings, now: datetime) -> li
     if learnt is not None and learnt < (limits.per_second or learnt + 1):
         reasons.append(f"The relay asked for less: {learnt:.3g} messages a second just now, rising.")
     return reasons
+
+
+def own_hours_in_words(later: int, last_at: datetime | None, zone: ZoneInfo) -> list[str]:
+    """Return how many readers wait for an hour of their own, as a sentence; or nothing."""
+    if not later or last_at is None:
+        return []
+    who = "1 reader waits" if later == 1 else f"{later:,} readers wait"
+    last = last_at.astimezone(zone)
+    return [f"{who} for an hour of their own; the last is at {last:%Y-%m-%d %H:%M} ({zone.key})."]

@@ -19,6 +19,7 @@ from newsletter.models import Lane
 from newsletter.outbox.allowance import Allowance
 from newsletter.outbox.journal import Journal
 from newsletter.outbox.lease import (
+    LEASE,
     anybody_suppressed,
     claim,
     give_back,
@@ -28,6 +29,7 @@ from newsletter.outbox.lease import (
     skip_unwanted,
     still_wanted,
     suppressed_hashes,
+    suppressed_since,
 )
 from newsletter.outbox.messages import Claimed, MessageMaker, load_claimed
 from newsletter.outbox.record import Attempt, finish, record
@@ -282,8 +284,21 @@ class _Work:
                 held = list(self._held)
                 with Session(self._reading()) as session:
                     self._unwanted = set(held) - still_wanted(session, held, self._journal.name)
+                    self._unwanted |= self._suppressed_meanwhile(session)
                 self._looked_at = time.monotonic()
             return message_id not in self._unwanted
+
+    def _suppressed_meanwhile(self, session: Session) -> set[int]:
+        """Return what is held for addresses suppressed since they were claimed; leases last ten minutes."""
+        fresh = suppressed_since(session, self._parts.now() - 2 * LEASE)
+        if not fresh:
+            return set()
+        maker = self._parts.messages
+        return {
+            each.id
+            for each in self._held.values()
+            if each.email_key and maker.suppression_hash(each.email_key) in fresh
+        }
 
     def before_content(self, message_id: int) -> None:
         """Write down that a message is about to leave."""

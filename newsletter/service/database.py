@@ -6,9 +6,10 @@ from pathlib import Path
 
 from sqlalchemy import Engine, inspect, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 from newsletter.errors import ServiceError
+from newsletter.mail.redact import without_addresses
 from newsletter.models import open_engine
 from newsletter.runtime import data_folder
 
@@ -71,3 +72,19 @@ def _reach(engine: Engine) -> str | None:
     except OperationalError as fault:
         place = engine.url.render_as_string(hide_password=True)
         raise ServiceError(f"The database {place} cannot be reached: {fault.orig}") from fault
+
+
+def database_fault(fault: DBAPIError) -> ServiceError:
+    """Return what went wrong in the database, as a sentence that says what to do. Names no value."""
+    words = str(fault.orig).strip().splitlines()[0] if str(fault.orig).strip() else type(fault).__name__
+    if "disk is full" in words or "No space left" in words or "disk I/O error" in words:
+        advice = "make room on the disk that holds the database, then start again"
+    elif "locked" in words:
+        advice = "another process has been writing for half a minute; try again"
+    elif "no such table" in words or "UndefinedTable" in type(fault.orig).__name__:
+        advice = "run: newsletter db upgrade"
+    else:
+        advice = "look at the database, then start again"
+    return ServiceError(
+        f"the database could not do this: {without_addresses(words)}. Nothing is lost: {advice}."
+    )

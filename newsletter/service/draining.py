@@ -11,14 +11,17 @@ from contextlib import closing
 from types import FrameType
 
 from sqlalchemy import exists, select
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
+from newsletter.errors import ServiceError
 from newsletter.models import Delivery, Lane
 from newsletter.outbox.allowance import may_send
 from newsletter.outbox.lease import WAITING, issues_to_send
 from newsletter.outbox.record import finish, recover
 from newsletter.outbox.worker import drain, journal_folder
 from newsletter.runtime import Runtime
+from newsletter.service.database import database_fault
 from newsletter.service.lifeline import end_with_parent
 from newsletter.service.relay import open_transport
 from newsletter.service.stopping import ask_to_stop, stopping
@@ -62,6 +65,10 @@ def _fork(settings: Settings) -> int:
             signal.signal(number, _ask)
         _drain_until_done(Runtime(settings))
         code = 0
+    except ServiceError as fault:
+        log.error("event=drain_failed fault=%s", fault)
+    except DBAPIError as fault:
+        log.error("event=drain_failed fault=%s", database_fault(fault))
     except Exception:
         log.exception("event=drain_failed")
     finally:

@@ -9,15 +9,17 @@ import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from sqlalchemy import Engine, delete, update
+from sqlalchemy import Engine, delete, select, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from newsletter.models import Heartbeat, insert_new, open_engine
+from newsletter.outbox.journal import host_label
 
 BEAT_SECONDS = 10
 # Rows of processes that ended without a word are kept this long, so that a person can see it.
 KEEP = timedelta(hours=1)
+SILENT = timedelta(minutes=1)
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +34,12 @@ def beat(session: Session, name: str, kind: str, started_at: datetime, now: date
 def forget_stale(session: Session, now: datetime) -> None:
     """Delete the rows of processes not seen for an hour. Commits nothing."""
     session.execute(delete(Heartbeat).where(Heartbeat.seen_at < now - KEEP))
+
+
+def alive_hosts(session: Session, now: datetime) -> set[str]:
+    """Return the hosts, as leases name them, that a process was seen on within a minute."""
+    seen = session.scalars(select(Heartbeat.name).where(Heartbeat.seen_at > now - SILENT)).all()
+    return {host_label(name.split(" ", 1)[0]) for name in seen}
 
 
 class Heart:

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from newsletter.cli import main
 from newsletter.models import Issue, IssueState, open_engine
+from newsletter.outbox.journal import host_name
 from newsletter.service.database import upgrade
 
 
@@ -84,3 +85,22 @@ def test_a_settings_file_that_is_no_text_is_a_message(tmp_path: Path) -> None:
 
     assert told.exit_code == 1
     assert "broken.env is not text in UTF-8" in told.stderr
+
+
+def test_a_host_that_is_alive_is_not_given_up(env_file: Path) -> None:
+    told = _run(env_file, "lost-host", host_name())
+
+    assert told.exit_code == 1
+    assert "is alive" in told.output
+    assert _run(env_file, "lost-host", "mars").output.startswith("0 deliveries were let go of.")
+
+
+def test_a_database_that_fails_is_one_sentence_with_advice(env_file: Path, tmp_path: Path) -> None:
+    (tmp_path / "newsletter.sqlite3").unlink()
+
+    told = _run(env_file, "status")
+
+    assert told.exit_code == 1
+    assert "no such table" in told.output
+    assert "newsletter db upgrade" in told.output
+    assert "Traceback" not in told.output

@@ -352,6 +352,17 @@ def test_a_relay_that_refuses_wholesale_pauses_the_issue_and_says_why(either_hou
     assert issue_note(house, issue_id) == ""
 
 
+def test_a_small_issue_that_is_refused_wholesale_is_paused_too(house: House):
+    transport = paced(house)
+    transport.everyone = REFUSED
+    issue_id = readers(house, 8)
+
+    house.drain()
+
+    assert house.issue_state(issue_id) == "paused"
+    assert "refused 8 of the last 8" in issue_note(house, issue_id)
+
+
 def test_dead_mailboxes_alone_pause_nothing(house: House):
     transport = paced(house)
     transport.everyone = Reply(550, ("5.1.1 no such user",))

@@ -194,3 +194,37 @@ def test_a_full_disk_under_the_database_stops_and_goes_on(house: House):
     assert sorted(recipients) == [address(number) for number in range(1, readers + 1)]
     assert count_states(house) == {"accepted": readers}
     assert house.issue_state(issue_id) == "finished"
+
+
+def test_a_drain_leaves_what_the_relays_limits_keep_back_to_whoever_runs_next(tmp_path: Path, ledger: Ledger):
+    house = open_house(make_settings(tmp_path, relay=ledger.url))
+    issue_id = issue_for(house, 80)
+    limited = {"NEWSLETTER_RELAY": f"{ledger.url}?per_hour=40"}
+
+    with Fleet(environ_of(house, **limited), tmp_path / "log") as fleet:
+        assert fleet.drain().wait(60) == 0
+
+    assert len(set(ledger.taken)) == len(ledger.taken) == 38  # a twentieth is kept for single mails
+    assert count_states(house) == {"accepted": 38, "queued": 42}
+    assert house.issue_state(issue_id) == "sending"
+    house.runtime.engine.dispose()
+
+
+def test_a_full_disk_under_a_drain_is_told_in_a_sentence(tmp_path: Path, ledger: Ledger):
+    house = open_house(make_settings(tmp_path, relay=ledger.url))
+    issue_for(house, 3000)
+    log, size = tmp_path / "log", (tmp_path / "newsletter.sqlite3").stat().st_size
+    house.runtime.engine.dispose()
+
+    def little_room() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+
+    with Fleet(environ_of(house, NEWSLETTER_SEND_WORKERS="1"), log) as fleet:
+        assert fleet.start("worker", "--drain", before=little_room).wait(60) == 1
+        told = log.read_text()
+        assert "make room on the disk" in told
+        assert "Traceback" not in told
+
+        assert fleet.drain().wait(120) == 0
+    assert set(count_states(house)) <= {"accepted", "deferred"}
+    house.runtime.engine.dispose()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+import time
+from datetime import timedelta
 from email import message_from_bytes, policy
 
 from house import NOON, House
@@ -22,9 +24,10 @@ from newsletter.models import (
 from newsletter.outbox.enqueue import enqueue_single
 from newsletter.outbox.journal import Journal
 from newsletter.outbox.lease import claim, still_wanted
-from newsletter.outbox.record import finish, recover
+from newsletter.outbox.progress import overdue_leases
+from newsletter.outbox.record import finish, give_up_host, recover, suppress
 from newsletter.outbox.steer import cancel, find_issue, pause, resend_uncertain, resume
-from newsletter.outbox.worker import drain, journal_folder
+from newsletter.outbox.worker import LOOK_SECONDS, drain, journal_folder
 from newsletter.smtp.outcomes import Fate, Outcome, Result, Step
 from newsletter.smtp.replies import Reply
 from newsletter.smtp.transport import MemoryTransport
@@ -370,3 +373,50 @@ def test_a_single_mail_of_unknown_fate_is_not_sent_again_for_ever(house: House):
         house.clock.pass_(hours=5)
 
     assert house.states() == ["uncertain"]
+
+
+def test_who_is_suppressed_after_the_claim_is_not_written_to(house: House):
+    """As when a complaint comes in while a batch is on its way."""
+    three_readers(house)
+
+    class Suppressing(MemoryTransport):
+        def send(self, messages, hooks=None):
+            taken = list(messages)
+            with house.runtime.session() as session:
+                suppress(session, house.runtime.messages, [2], SuppressionReason.COMPLAINT, house.clock())
+                session.commit()
+            time.sleep(LOOK_SECONDS + 0.1)
+            yield from super().send(taken, hooks)
+
+    transport = Suppressing()
+    drain(house.runtime, transport, lane=Lane.BULK)
+
+    assert [each.envelope.recipient for each in transport.sent] == ["ann@example.org", "cleo@example.org"]
+
+
+def test_what_a_lost_host_held_is_uncertain_and_its_single_mails_go_again(either_house: House):
+    house = either_house
+    issue_id = three_readers(house)
+    with house.runtime.session() as session:
+        claim(session, Lane.BULK, issue_id, "mars-12-abcdef01", 2, NOON)
+        claim(session, Lane.BULK, issue_id, "mars-two-7-abcdef02", 1, NOON)
+        enqueue_single(
+            session,
+            subscriber_id=1,
+            template="link",
+            context={},
+            purpose_key="link:1",
+            language="en",
+            now=NOON,
+        )
+        claim(session, Lane.SINGLE, None, "mars-12-abcdef01", 5, NOON)
+        session.commit()
+    with house.runtime.reading() as session:
+        assert overdue_leases(session, NOON) == {}
+        assert overdue_leases(session, NOON + timedelta(hours=1)) == {"mars": 3, "mars-two": 1}
+
+    with house.runtime.session() as session:
+        assert give_up_host(session, house.runtime.messages, "mars", house.clock()) == 3
+        session.commit()
+
+    assert house.states() == ["uncertain", "uncertain", "leased", "deferred"]

@@ -130,6 +130,7 @@ def _outbox(session: Session, now: datetime) -> dict[str, Any]:
     oldest = found.oldest_single_seconds
     return {
         **{state.value: found.by_state.get(state, 0) for state in shown},
+        "overdue": found.overdue,
         "oldest_due_at": None if oldest is None else now - timedelta(seconds=oldest),
     }
 
@@ -163,6 +164,13 @@ def _warnings(
         warnings.append(
             {"tone": "warn", "text": text, "url": url_for("admin.issues"), "link": "See the issues"}
         )
+    for host, count in sorted(outbox["overdue"].items()):
+        words = "1 mail has" if count == 1 else f"{count} mails have"
+        text = (
+            f"{words} been held by the host {host} for more than ten minutes. It may be slow or cut off. "
+            f"If it is lost for good, run: newsletter digest lost-host {host}"
+        )
+        warnings.append({"tone": "bad", "text": text})
     stopped = select(Issue).where(Issue.state == IssueState.HELD, Issue.is_test.is_(False))
     for issue in session.scalars(stopped.order_by(Issue.id.desc()).limit(5)):
         place = url_for("admin.issue", public_id=issue.public_id)
