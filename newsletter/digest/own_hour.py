@@ -40,7 +40,7 @@ def own_hours(session: Session, chunk: Chunk, now: datetime) -> Mapping[int, dat
 def by_moment(
     pairs: Sequence[tuple[int, int]], due: Mapping[int, datetime], now: datetime
 ) -> Mapping[datetime, Sequence[tuple[int, int]]]:
-    """Return pairs of readers and renditions by when they are due: `now` unless `due` says otherwise. Pure."""
+    """Return pairs of readers and renditions by when they are due: `now`, unless `due` says more. Pure."""
     if not due:
         return {now: pairs}
     parted: dict[datetime, list[tuple[int, int]]] = defaultdict(list)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask_babel import lazy_gettext as _
 from flask_wtf import FlaskForm
-from wtforms import HiddenField, PasswordField, StringField
+from wtforms import BooleanField, HiddenField, PasswordField, StringField
 from wtforms.validators import DataRequired, Length
 
 from newsletter.accounts.passwords import LONGEST, SHORTEST
@@ -44,4 +44,5 @@ class SendForm(FlaskForm):  # type: ignore[misc]
     """The number of readers, typed; `key` is what the page showed, sealed, and good for one issue."""
 
     number = StringField(_("Number of readers"), [DataRequired(_("Please type the number of readers."))])
+    own_hour = BooleanField(_("At each reader's own hour"))
     key = HiddenField()

@@ -129,7 +129,14 @@ def send_issue() -> Response:
         ]
         return _page(frequencies, form, status=409)
     try:
-        issue = open_issue(session, frequencies, actor=actor(), now=parts.now(), request_key=key)
+        issue = open_issue(
+            session,
+            frequencies,
+            actor=actor(),
+            now=parts.now(),
+            request_key=key,
+            own_hour=form.own_hour.data,
+        )
         session.flush()
     except IntegrityError:
         # The same form came twice at the same moment, and the other one was first.

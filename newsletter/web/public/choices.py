@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from flask import Response, abort, current_app, make_response, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
+from wtforms import Form
 
 from newsletter.models import Frequency, db
 from newsletter.subscriptions.bearer import LinkFault, address_hint
@@ -72,7 +73,8 @@ def preferences(token: str) -> AnyResponse:
     if posted is None:
         return preferences_page(token, found, rows=rows, habits=habits)
     # All of them, so that everything that is wrong is pointed out at once.
-    sound = [form.validate() for form in (habits, *(row.form for row in rows))]
+    forms: list[Form] = [habits, *(row.form for row in rows)]
+    sound = [form.validate() for form in forms]
     if all(sound):
         return _save(token, rows, habits)
     return preferences_page(token, found, rows=rows, habits=habits, status=422)
