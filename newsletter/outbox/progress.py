@@ -124,6 +124,6 @@ def overdue_leases(session: Session, now: datetime) -> dict[str, int]:
     )
     found: dict[str, int] = {}
     for worker, count in session.execute(held):
-        host = worker_host(worker)
+        host = worker_host(worker or "")
         found[host] = found.get(host, 0) + int(count)
     return found

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from newsletter.cli import main
@@ -96,7 +97,10 @@ def test_a_host_that_is_alive_is_not_given_up(env_file: Path) -> None:
 
 
 def test_a_database_that_fails_is_one_sentence_with_advice(env_file: Path, tmp_path: Path) -> None:
-    (tmp_path / "newsletter.sqlite3").unlink()
+    engine = open_engine(f"sqlite:///{tmp_path / 'newsletter.sqlite3'}")
+    with engine.begin() as connection:
+        connection.execute(text("DROP TABLE issue"))
+    engine.dispose()
 
     told = _run(env_file, "status")
 
