@@ -40,9 +40,7 @@ def remind(
     return enqueued
 
 
-def _due(
-    asked_before: datetime, asked_after: datetime, reminded_after: datetime
-) -> Select[tuple[Subscriber]]:
+def _due(asked_before: datetime, asked_after: datetime, reminded_after: datetime) -> Select[Subscriber]:
     theirs = Subscription.subscriber_id == Subscriber.id
     # Written out, so that the partial indexes serve it.
     pending = (theirs, Subscription.state == literal_column("'pending'"))

@@ -161,7 +161,9 @@ def test_a_mail_loses_its_contents_and_is_still_known(cleaner_everywhere):
     cleaner = cleaner_everywhere
     people = cleaner.people
     people.house.topic("energy")
-    people.join(ANN, {"energy": DAILY}, welcome_mail=True)
+    people.sign_up(ANN, {"energy": DAILY})
+    send_singles(people)
+    people.confirm(people.confirmation(ANN), welcome_mail=True)
     send_singles(people)
     people.house.clock.pass_(days=31)
 
@@ -319,11 +321,11 @@ def test_counting_changes_nothing(cleaner):
     assert people.person(ANN).email == ANN
 
 
-def test_a_thousand_rows_go_in_small_transactions(cleaner):
+def test_many_rows_go_in_small_transactions(cleaner):
     people = cleaner.people
     people.house.topic("energy")
-    for number in range(120):
-        people.ask(f"reader{number}@example.org", {"energy": DAILY})
+    for number in range(70):
+        people.ask(f"reader@place{number}.example", {"energy": DAILY})
     people.resolve()
     people.house.clock.pass_(days=15)
     rests: list[float] = []
@@ -336,8 +338,8 @@ def test_a_thousand_rows_go_in_small_transactions(cleaner):
         session.execute(update(Delivery).values(state=DeliveryState.REJECTED, settled_at=Delivery.due_at))
         session.commit()
     gone = {each.step.name: each.count for each in cleaner.purger().run(rests.append)}
-    assert gone["unconfirmed"] == 120
-    assert len(rests) >= 3
+    assert gone["unconfirmed"] == 70
+    assert len(rests) >= 2
 
 
 def test_cleaning_stops_when_it_is_told_to(cleaner):
@@ -357,7 +359,8 @@ def finish(house, issue_id):
     from newsletter.outbox.record import finish as finish_issues
 
     with house.runtime.session() as session:
-        assert finish_issues(session, house.clock()) == [issue_id]
+        finish_issues(session, house.clock())
         session.commit()
+    assert house.issue_state(issue_id) == "finished"
     with house.runtime.reading() as session:
         assert session.scalar(select(Delivery.reply_text).where(Delivery.issue_id == issue_id)) is not None

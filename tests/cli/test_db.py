@@ -1,0 +1,67 @@
+"""Cleaning up by command."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from sqlalchemy.orm import Session
+
+from newsletter.cli import main
+from newsletter.models import Subscriber, open_engine
+from newsletter.service.database import upgrade
+
+
+@pytest.fixture
+def env_file(tmp_path: Path) -> Path:
+    """An env file that names a data folder with a database in which a stranger is left over."""
+    path = tmp_path / "settings.env"
+    path.write_text(
+        "NEWSLETTER_PUBLIC_URL=https://news.example.org\n"
+        "NEWSLETTER_SECRET_KEYS=a key for tests that is long enough!\n"
+        "NEWSLETTER_FROM_ADDRESS=news@example.org\n"
+        "NEWSLETTER_POSTAL_ADDRESS=Harbour Road 1\n"
+        "NEWSLETTER_RELAY=smtp://127.0.0.1:9\n"
+        f"NEWSLETTER_DATA_DIR={tmp_path}\n"
+    )
+    url = f"sqlite:///{tmp_path / 'newsletter.sqlite3'}"
+    upgrade(url)
+    engine = open_engine(url)
+    with Session(engine) as session:
+        long_ago = datetime(2020, 1, 1, tzinfo=UTC)
+        session.add(Subscriber(email="ann@example.org", email_key="ann@example.org", created_at=long_ago))
+        session.commit()
+    engine.dispose()
+    return path
+
+
+def _purge(env_file: Path, *words: str) -> Result:
+    told = CliRunner().invoke(main, ["--env-file", str(env_file), "db", "purge", *words])
+    assert told.exit_code == 0, told.output
+    return told
+
+
+def _strangers(env_file: Path, *words: str) -> int:
+    lines = [json.loads(line) for line in _purge(env_file, "--json", *words).output.splitlines()]
+    assert {line["dry_run"] for line in lines} == {"--dry-run" in words}
+    (found,) = [line for line in lines if line["step"] == "strangers"]
+    assert found["setting"] == "NEWSLETTER_PENDING_DAYS"
+    return int(found["count"])
+
+
+def test_a_dry_run_counts_and_a_real_one_deletes(env_file: Path) -> None:
+    assert _strangers(env_file, "--dry-run") == 1
+    assert _strangers(env_file, "--dry-run") == 1
+    assert _strangers(env_file) == 1
+    assert _strangers(env_file) == 0
+
+
+def test_the_words_name_what_goes_and_the_setting_that_decides(env_file: Path) -> None:
+    told = _purge(env_file, "--dry-run").output
+
+    assert "        1  addresses of people who never confirmed" in told
+    assert "NEWSLETTER_KEEP_MAIL_DAYS" in told
+    assert "ann@example.org" not in told

@@ -1,0 +1,88 @@
+"""What is done now and then, and that it takes its turn."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from house import make_settings
+
+from newsletter.jobs.app import make_celery
+from newsletter.jobs.tasks import DRAIN, Engine
+from newsletter.jobs.tidying import TIDY, tidy
+from newsletter.mail.addresses import parse_address
+from newsletter.models import Frequency, Lane, Subscriber
+from newsletter.subscriptions.signup import Signup, request_signup, resolve_signups
+from newsletter.subscriptions.wordings import current_wording
+
+
+@pytest.fixture
+def asked(house):
+    """Somebody asked, was mailed, and did not confirm."""
+    house.topic("energy")
+    runtime = house.runtime
+    with runtime.session() as session:
+        signup = Signup(
+            address=parse_address("ann@example.org"),
+            choices={"energy": Frequency.DAILY},
+            wording=current_wording(),
+        )
+        request_signup(session, signup, house.clock())
+        resolve_signups(session, runtime.tokens, house.clock())
+        session.commit()
+    house.drain("single")
+    return house
+
+
+def emails(house):
+    return [each.email for each in house.all(Subscriber)]
+
+
+def run(house, stopping=False, **more):
+    sent = []
+    runtime = replace(house.runtime, settings=replace(house.runtime.settings, **more))
+    tidy(Engine(runtime, lambda *words, at_most=None: sent.append(words) or True, lambda: stopping))
+    return sent
+
+
+def test_cleaning_comes_once_an_hour_however_often_it_is_asked_for(asked):
+    asked.clock.pass_(days=13, hours=23, minutes=50)
+    run(asked)
+    asked.clock.pass_(minutes=20)
+    run(asked)
+    assert emails(asked) == ["ann@example.org"]
+
+    asked.clock.pass_(minutes=41)
+    run(asked)
+
+    assert emails(asked) == [None]
+
+
+def test_what_was_left_undone_is_done_the_next_time(asked):
+    asked.clock.pass_(days=15)
+    run(asked, stopping=True)
+    assert emails(asked) == ["ann@example.org"]
+
+    run(asked)
+
+    assert emails(asked) == [None]
+
+
+def test_a_reminder_is_enqueued_and_a_drain_asked_for_when_the_settings_say_so(asked):
+    asked.clock.pass_(hours=30)
+    assert run(asked) == []
+
+    assert run(asked, reminder_hours=24) == [(Lane.SINGLE, DRAIN, "single")]
+    assert run(asked, reminder_hours=24) == []
+    asked.drain("single")
+    assert asked.recipients() == ["ann@example.org"] * 2
+
+
+def test_the_clock_knows_the_task(tmp_path):
+    app = make_celery(make_settings(tmp_path))
+
+    entry = app.conf.beat_schedule["tidy"]
+
+    assert entry["task"] == TIDY
+    assert TIDY in app.tasks
+    app.runtime.engine.dispose()
