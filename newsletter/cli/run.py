@@ -6,7 +6,7 @@ import os
 
 import click
 
-from newsletter.cli.context import invocation, whole_command
+from newsletter.cli.context import invocation, program, whole_command
 from newsletter.errors import ServiceError
 
 APPLICATION = "newsletter.cli.wsgi:make_application()"
@@ -21,7 +21,7 @@ def run() -> None:
     from newsletter.service.whole import run_service  # noqa: PLC0415
 
     call = invocation()
-    run_service(call.settings, call.environ, whole_command)
+    run_service(call.settings, call.environ, whole_command, program())
 
 
 @click.command()

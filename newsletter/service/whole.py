@@ -6,8 +6,10 @@ import http.client
 from collections.abc import Callable, Mapping, Sequence
 
 import click
+from sqlalchemy import select
+from sqlalchemy.orm import Session
 
-from newsletter.models import Lane
+from newsletter.models import AdminUser, Lane, Topic, open_engine
 from newsletter.service.database import upgrade
 from newsletter.service.logs import configure_logging
 from newsletter.service.supervisor import Program, Supervisor, check_port, make_folder, only_one
@@ -35,10 +37,13 @@ def service_programs(
     ]
 
 
-def run_service(settings: Settings, environ: Mapping[str, str], command: Command) -> None:
+def run_service(
+    settings: Settings, environ: Mapping[str, str], command: Command, program: str = "newsletter"
+) -> None:
     """Upgrade the database and run everything until told to stop.
 
-    Raises ServiceError when the port or the data folder is taken, or the database cannot be reached.
+    `program` is how people call this one, for the commands that are still to be given. Raises
+    ServiceError when the port or the data folder is taken, or the database cannot be reached.
     """
     configure_logging()
     with only_one(
@@ -52,9 +57,25 @@ def run_service(settings: Settings, environ: Mapping[str, str], command: Command
             )
         upgrade(settings.database)
         programs = service_programs(plain(environ), command, takes_mail=bool(settings.intake_listen))
-        Supervisor(programs).run(
-            lambda: answers(settings), lambda: click.echo(f"The service is ready at {settings.public_url}/")
+        lines = [f"The service is ready at {settings.public_url}/", *first_steps(settings.database, program)]
+        Supervisor(programs).run(lambda: answers(settings), lambda: click.echo("\n".join(lines)))
+
+
+def first_steps(database: str, program: str) -> list[str]:
+    """Return a line for each thing without which nobody can use the service; none once all is there."""
+    engine = open_engine(database)
+    with Session(engine.execution_options(sqlite_begin="DEFERRED")) as session:
+        nobody = session.scalar(select(AdminUser.id).limit(1)) is None
+        nothing = session.scalar(select(Topic.id).limit(1)) is None
+    engine.dispose()
+    steps = []
+    if nobody:
+        steps.append(f"Nobody can sign in yet: {program} account add you@example.org")
+    if nothing:
+        steps.append(
+            f'There is nothing to subscribe to yet: {program} topic add energy "Energy" --words energy'
         )
+    return steps
 
 
 def run_workers(settings: Settings, environ: Mapping[str, str], command: Command) -> None:

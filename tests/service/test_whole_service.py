@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import smtplib
 import socket
 import threading
 import urllib.request
@@ -11,12 +12,14 @@ import urllib.request
 import pytest
 from house import ENVIRON, make_settings
 
+from newsletter.accounts.create import create_account
 from newsletter.jobs.wake import Waker
 from newsletter.mail.addresses import parse_address
 from newsletter.models import Heartbeat, Subscriber, Subscription, SubscriptionState, Topic
 from newsletter.models.subscription import Frequency
 from newsletter.runtime import Runtime
 from newsletter.service.database import upgrade
+from newsletter.service.whole import first_steps
 from newsletter.subscriptions.signup import request_link
 
 ANN = "ann@example.org"
@@ -100,6 +103,43 @@ def test_the_whole_service_runs_once_a_folder_and_leaves_nobody_when_killed(
     service.kill()
     service.wait()
     eventually(lambda: not any(alive(pid) for pid in below), seconds=40)
+
+
+def test_a_service_that_nobody_can_use_yet_names_the_commands_for_that(tmp_path):
+    settings = make_settings(tmp_path)
+    upgrade(settings.database)
+    runtime = Runtime(settings)
+
+    before = first_steps(settings.database, "newsletter --env-file x")
+    with runtime.session() as session:
+        create_account(session, "ed@example.org", "hash", "test", runtime.now())
+        session.add(Topic(slug="transport", name="Transport", created_at=runtime.now()))
+        session.commit()
+    runtime.engine.dispose()
+
+    assert "newsletter --env-file x account add" in before[0]
+    assert "newsletter --env-file x topic add" in before[1]
+    assert first_steps(settings.database, "newsletter") == []
+
+
+def test_a_service_that_takes_mail_does_so_from_its_start(start, environ, tmp_path, eventually):
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    more = {
+        "NEWSLETTER_UNSUBSCRIBE_ADDRESS": "leave@news.example.org",
+        "NEWSLETTER_INTAKE_LISTEN": f"lmtp://127.0.0.1:{port}",
+    }
+
+    service = start(*RUN, "run", env={**environ, **more})
+    told = said(service, "intake_listening")
+    with smtplib.LMTP("127.0.0.1", port) as talk:
+        talk.sendmail("ann@example.org", ["leave@news.example.org"], "From: ann@example.org\r\n\r\n.")
+
+    assert "intake  |" in told
+    assert "done=asked" in said(service, "mail_taken_in")
+    service.terminate()
+    assert service.wait(timeout=40) == 0
 
 
 def test_a_taken_port_ends_the_service_before_it_begins(start, environ):
