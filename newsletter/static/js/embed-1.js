@@ -16,7 +16,9 @@
     const answer = document.createElement("div");
     answer.className = "newsletter-answer";
     answer.setAttribute("role", "status");
-    form.append(answer);
+    const button = form.querySelector("button, [type=submit]");
+    if (button) (button.closest("p") || button).after(answer);
+    else form.append(answer);
 
     let opened; // when our server saw the form opened, and its word for that
     const open = () => {
