@@ -14,15 +14,13 @@ from flask import Response, current_app, jsonify, redirect, request, send_from_d
 from flask_babel import gettext
 from werkzeug.wrappers import Response as AnyResponse
 
-from newsletter.models import db
-from newsletter.subscriptions.queries import offered_topics
 from newsletter.tokens import Purpose
 from newsletter.web.destinations import after_asking, allowed_page
 from newsletter.web.extensions import csrf, runtime
 from newsletter.web.forms import EmbeddedSignupForm, SignupForm
 from newsletter.web.public.answers import in_a_while, stop_writing, too_many
 from newsletter.web.public.blueprint import public
-from newsletter.web.public.intake import Outcome, Taken, take_signup
+from newsletter.web.public.intake import Outcome, Taken, take_signup, topics_to_offer
 from newsletter.web.public.signup_page import signup_page
 
 # Sites keep the script's address for years: its content may change, its number only with its ways.
@@ -34,7 +32,7 @@ _STATUS = {Outcome.ASKED: 200, Outcome.FAULTY: 422, Outcome.WAIT: 429, Outcome.P
 @csrf.exempt  # type: ignore[untyped-decorator]
 def subscribe_embedded() -> AnyResponse:
     """Take a form from another site; the answer is a page, or JSON for the script."""
-    offered = offered_topics(db.session())
+    offered = topics_to_offer()
     if request.method == "GET":
         # Somebody loaded the answer again.
         return signup_page(SignupForm(offered), offered)
