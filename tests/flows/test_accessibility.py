@@ -1,0 +1,286 @@
+"""Every public page, in all its states: nobody is kept out, whatever they look, read and type with."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from public_site import PublicSite, run_public_site
+from servers.chromium import axe_script
+from servers.fixtures import OUTPUT
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+ROOT = Path(__file__).resolve().parents[2]
+WIDTHS = {375: 740, 1280: 900}
+# What these answer is read by programs, or is a redirect to a page that is looked at.
+NOT_PAGES = {
+    "archive.feed", "public.challenge", "public.embed_script", "public.embed_opened",
+    "public.pause_preferences", "public.resume_preferences",
+}  # fmt: skip
+# Parts of pages.
+NOT_WHOLE = re.compile(r"base\.html|_\w+\.html")
+
+# Set to keep a picture of every state: TEST_PICTURES=1 make test ARGS="-k accessibility".
+PICTURES = bool(os.environ.get("TEST_PICTURES"))
+AXE = axe_script()
+WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+RUN_AXE = """
+async (tags) => {
+  const options = {resultTypes: ['violations'], ...(tags ? {runOnly: tags} : {})};
+  const found = await axe.run(document, options);
+  return found.violations.map((each) =>
+    `${each.id}: ${each.help} (${each.nodes.slice(0, 3).map((node) => node.target.join(' ')).join('; ')})`);
+}
+"""
+
+# Sends the form of this page until it was too often, in the time that a person needs for one.
+SEND_MANY = """
+async () => {
+  const form = document.querySelector('main form');
+  form.email.value = 'many@example.org';
+  for (let sent = 0, status = 0; status !== 429 && sent < 200; sent++) {
+    await new Promise((done) => setTimeout(done, sent ? 0 : 1100));
+    const body = new FormData(form);
+    status = (await fetch(form.action, {method: 'post', body, redirect: 'manual'})).status;
+  }
+}
+"""
+# Elements that are wider than the window, or that hide a part of their own words.
+CUT = """
+() => {
+  const faults = [];
+  const wide = document.documentElement.scrollWidth - innerWidth;
+  if (wide > 0) faults.push(`the page is ${wide} px wider than the window`);
+  for (const each of document.body.querySelectorAll('*')) {
+    const style = getComputedStyle(each), box = each.getBoundingClientRect();
+    if (!box.width || style.visibility === 'hidden' || each.closest('svg, option')) continue;
+    if (each.closest('.elsewhere, .hidden-visually, .skip')) continue;
+    const name = each.tagName.toLowerCase() + (each.className ? '.' + each.className : '');
+    if (box.right > innerWidth + 1 || box.left < -1) faults.push(`${name} goes beyond the window`);
+    const clips = ['hidden', 'clip'].includes(style.overflowX);
+    if (clips && (each.scrollWidth > each.clientWidth + 1 || each.scrollHeight > each.clientHeight + 1))
+      faults.push(`${name} hides a part of itself`);
+  }
+  return [...new Set(faults)].slice(0, 5);
+}
+"""
+
+
+@dataclass
+class Tour:
+    """Somebody who goes through every page and looks closely; what is wrong is noted and found later."""
+
+    page: Page
+    site: PublicSite
+    states: list[str] = field(default_factory=list)
+    violations: list[str] = field(default_factory=list)
+    cuts: list[str] = field(default_factory=list)
+    languages: list[str] = field(default_factory=list)
+
+    def go(self, address: str) -> None:
+        self.page.goto(address if address.startswith("http") else f"{self.site.url}{address}")
+
+    def press(self, name: str) -> None:
+        """Press a button, after the time that a person needs to read."""
+        self.site.pass_(minutes=20)
+        self.page.locator("main").get_by_role("button", name=name).first.click()
+
+    def look(self, state: str, *, mail: bool = False) -> None:
+        """Look at what is shown: in two widths, light and dark, and with letters twice as large."""
+        self.states.append(state)
+        page = self.page
+        page.evaluate(AXE)
+        for width, height in WIDTHS.items():
+            page.set_viewport_size({"width": width, "height": height})
+            for scheme in ("light", "dark"):
+                page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+                for fault in page.evaluate(RUN_AXE, WCAG if mail else None):
+                    self.violations.append(f"{state}, {width} px, {scheme}: {fault}")
+                self._picture(f"{state} {width} {scheme}")
+            page.emulate_media(color_scheme="light", reduced_motion="reduce")
+            if not mail:
+                page.evaluate("document.documentElement.style.fontSize = '200%'")
+            self.cuts += [f"{state}, {width} px: {fault}" for fault in page.evaluate(CUT)]
+            self._picture(f"{state} {width} large")
+            page.evaluate("document.documentElement.style.fontSize = ''")
+
+    def _picture(self, name: str) -> None:
+        if PICTURES:
+            target = OUTPUT / "screens" / "accessibility" / f"{re.sub(r'[^a-z0-9]+', '-', name.lower())}.png"
+            self.page.screenshot(path=target, full_page=True)
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PublicSite]:
+    with run_public_site(tmp_path_factory.mktemp("site")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def tour(browser: Browser, site: PublicSite) -> Iterator[Tour]:
+    """The whole tour, made once; the tests below read what was found."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, locale="en-GB", timezone_id="UTC")
+    context.set_default_timeout(10_000)
+    made = Tour(context.new_page(), site)
+    for part in (joining, confirming, own_page, moving, leaving, reading, trouble):
+        part(made)
+    yield made
+    context.close()
+
+
+def joining(tour: Tour) -> None:
+    tour.go("/")
+    for each in tour.page.locator("details").all():
+        each.evaluate("each => each.open = true")
+    tour.look("sign-up")
+    tour.press("Subscribe")
+    tour.look("sign-up with errors")
+    sign_up(tour, "somebody@gmial.com")
+    tour.look("sign-up with a slip")
+    tour.go("/")
+    sign_up(tour, "ada@example.org")
+    tour.look("check the inbox")
+
+
+def sign_up(tour: Tour, address: str) -> None:
+    for box in tour.page.locator('input[name="topics"]').all():
+        box.check()
+    tour.page.locator('input[name="email"]').fill(address)
+    tour.press("Subscribe")
+
+
+def confirming(tour: Tour) -> None:
+    link = tour.site.link("ada@example.org", "confirm")
+    tour.go(tour.site.link("ada@example.org", "not-me"))
+    tour.look("not me")
+    tour.go(link)
+    tour.look("confirm")
+    tour.press("Yes, subscribe me")
+    tour.look("confirmed")
+    tour.go(link)
+    tour.look("confirmed before")
+    tour.press("Send a new link")
+    tour.look("link problem with errors")
+    tour.go("/confirm/cut.short")
+    tour.look("damaged link")
+    tour.go("/")
+    sign_up(tour, "bob@example.org")
+    stray = tour.site.link("bob@example.org", "not-me")
+    tour.go(stray)
+    tour.press("I did not ask for this")
+    tour.look("not me, done")
+    tour.press("Take it back")
+    tour.look("not me, taken back")
+    tour.go(stray)
+    tour.look("not me, nothing waits")
+
+
+def own_page(tour: Tour) -> None:
+    reader = tour.site.reader("cleo")
+    tour.site.send_issue()
+    tour.go("/link")
+    tour.look("link")
+    tour.press("Send it")
+    tour.look("link with errors")
+    tour.page.get_by_label("E-mail address").fill(reader)
+    tour.press("Send it")
+    tour.look("link sent")
+    tour.go(tour.site.link(reader, "preferences"))
+    tour.look("preferences")
+    tour.press("Save your choices")
+    tour.look("preferences saved")
+    tour.press("4 weeks")
+    tour.look("preferences paused")
+    tour.press("Go on now")
+    tour.look("preferences resumed")
+
+
+def moving(tour: Tour) -> None:
+    reader = tour.site.reader("dora")
+    tour.go(tour.site.preferences(reader))
+    tour.press("Send the link")
+    tour.look("preferences with errors")
+    tour.page.get_by_label("New e-mail address").fill("dora.moved@example.org")
+    tour.press("Send the link")
+    tour.look("move asked")
+    tour.go(tour.site.link("dora.moved@example.org", "move"))
+    tour.look("move")
+    tour.press("Yes, change the address")
+    tour.look("moved")
+
+
+def leaving(tour: Tour) -> None:
+    reader = tour.site.reader("emil")
+    tour.go(tour.site.preferences(reader))
+    tour.page.get_by_role("link", name="Leave everything").click()
+    leave = tour.page.url
+    tour.look("unsubscribe")
+    tour.press("1 week")
+    tour.look("paused instead")
+    tour.go(leave)
+    tour.look("unsubscribe while pausing")
+    tour.page.locator('button[name="topic"]').first.click()
+    tour.look("left one topic")
+    tour.go(leave)
+    tour.press("Unsubscribe from everything")
+    tour.look("left")
+    tour.page.get_by_label("Something else").check()
+    tour.press("Send")
+    tour.look("left, and said why")
+    tour.press("Undo: keep me subscribed")
+    tour.look("back again")
+    tour.go(tour.site.undo(reader))
+    tour.look("undo")
+
+
+def reading(tour: Tour) -> None:
+    tour.go("/releases")
+    tour.look("releases")
+    tour.page.locator(".pill").nth(1).click()
+    tour.look("releases of a topic")
+    tour.page.locator(".headline a").first.click()
+    tour.look("release")
+    tour.go("/privacy")
+    tour.look("privacy")
+    tour.go(tour.site.view("cleo@example.org"))
+    tour.look("issue in the browser", mail=True)
+
+
+def trouble(tour: Tour) -> None:
+    tour.go("/nothing/here")
+    tour.look("not found")
+    tour.go("/link")
+    tour.page.evaluate(SEND_MANY)
+    tour.page.get_by_label("E-mail address").fill("one.more@example.org")
+    tour.page.get_by_role("button", name="Send it").click()
+    tour.look("too many")
+    tour.site.pass_(hours=2)
+    form = f'<form method="post" action="{tour.site.url}/subscribe/embed"><button>Go</button></form>'
+    tour.page.goto("about:blank")
+    tour.page.set_content(form)
+    tour.page.get_by_role("button", name="Go").click()
+    tour.look("a form from another site")
+
+
+def test_no_rule_of_axe_is_broken(tour):
+    assert tour.violations == []
+
+
+def test_letters_twice_as_large_fit(tour):
+    assert tour.cuts == []
+
+
+def test_every_public_page_was_looked_at(tour):
+    ours = {each for each in tour.site.rules if each.partition(".")[0] in {"public", "archive"}}
+    templates = {path.name for path in (ROOT / "templates" / "web").glob("*.html")}
+    seen = {name.removeprefix("web/") for name in tour.site.templates}
+
+    assert sorted(ours - tour.site.endpoints - NOT_PAGES) == [], "add a state to the tour, or to NOT_PAGES"
+    assert sorted(each for each in templates - seen if not NOT_WHOLE.fullmatch(each)) == []
