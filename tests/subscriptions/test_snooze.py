@@ -6,7 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from newsletter.models import Delivery, DeliveryState, Frequency, Subscriber
+from newsletter.models import Delivery, DeliveryState, Frequency, Issue, Subscriber
+from newsletter.outbox import steer
 from newsletter.subscriptions.preferences import go_on, pause
 from newsletter.subscriptions.snooze import end_pauses
 
@@ -114,9 +115,6 @@ def test_what_was_left_out_stays_out_when_an_issue_is_cancelled(people):
 
 
 def cancel(people, issue_id):
-    from newsletter.models import Issue
-    from newsletter.outbox import steer
-
     with people.house.runtime.session() as session:
         steer.cancel(session, session.get_one(Issue, issue_id), "test", people.house.clock())
         session.commit()
