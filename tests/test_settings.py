@@ -94,6 +94,56 @@ def test_what_would_spoil_every_mail_or_page_is_a_fault(name, value):
     assert f"NEWSLETTER_{name}" in faults_of(**{f"NEWSLETTER_{name}": value})
 
 
+@pytest.mark.parametrize(
+    ("given", "origins"),
+    [
+        ("https://www.example.org", ("https://www.example.org",)),
+        ("https://WWW.Example.org/, https://www.example.org:443", ("https://www.example.org",)),
+        ("https://shop.example.org:8443", ("https://shop.example.org:8443",)),
+        ("https://bücher.example", ("https://xn--bcher-kva.example",)),
+        ("http://127.0.0.1:8080, http://localhost", ("http://127.0.0.1:8080", "http://localhost")),
+        ("http://[::1]:8080", ("http://[::1]:8080",)),
+        ("", ()),
+    ],
+)
+def test_origins_are_written_as_browsers_write_them(given, origins):
+    assert load_settings({**ENVIRON, "NEWSLETTER_EMBED_ORIGINS": given}).embed_origins == origins
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "http://www.example.org",
+        "www.example.org",
+        "https://",
+        "https://www.example.org/page",
+        "https://www.example.org?a",
+        "https://ann@example.org",
+        "https://*.example.org",
+        "https://a;b.example.org",
+        "https://www.example.org:port",
+        "null",
+        "*",
+    ],
+)
+def test_what_is_no_origin_is_a_fault(given):
+    assert "NEWSLETTER_EMBED_ORIGINS" in faults_of(NEWSLETTER_EMBED_ORIGINS=given)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "http://www.example.org/thanks",
+        "/thanks",
+        "https://example.org/a b",
+        "https://example.org/;x",
+        "https://e'.org/",
+    ],
+)
+def test_a_page_of_thanks_is_a_whole_url(given):
+    assert "NEWSLETTER_THANKS_URLS" in faults_of(NEWSLETTER_THANKS_URLS=given)
+
+
 def test_the_environment_wins_over_the_file(tmp_path: Path):
     file = tmp_path / ".env"
     file.write_text('NEWSLETTER_SITE_NAME="From the file"\nNEWSLETTER_TAGLINE=A line\n')
