@@ -6,6 +6,7 @@ import enum
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from babel.dates import format_timedelta
 from flask import (
@@ -28,8 +29,8 @@ from newsletter.models.paging import Page, paged
 from newsletter.outbox import steer
 from newsletter.outbox.allowance import read_standing
 from newsletter.outbox.listing import as_csv, list_deliveries
-from newsletter.outbox.progress import progress
-from newsletter.outbox.waiting import reasons_to_wait
+from newsletter.outbox.progress import Progress, progress
+from newsletter.outbox.waiting import own_hours_in_words, reasons_to_wait
 from newsletter.web.admin.blueprint import admin
 from newsletter.web.admin.query import choice_of, page_number
 from newsletter.web.admin.signed_in import actor
@@ -179,13 +180,14 @@ def _progress(session: Session, issue: Issue, now: datetime) -> dict[str, Any]:
         "rate_text": _rate(counted.rate) if moving else "",
         "eta_text": _eta(counted.eta_seconds) if moving else "",
         "moving": moving,
-        "waits": _waits(session, now) if issue.state is IssueState.SENDING else [],
+        "waits": _waits(session, counted, now) if issue.state is IssueState.SENDING else [],
     }
 
 
-def _waits(session: Session, now: datetime) -> list[str]:
+def _waits(session: Session, counted: Progress, now: datetime) -> list[str]:
     settings = runtime().settings
-    return reasons_to_wait(read_standing(session, settings, now), settings, now)
+    hours = own_hours_in_words(counted.later, counted.last_hour_at, ZoneInfo(settings.time_zone))
+    return reasons_to_wait(read_standing(session, settings, now), settings, now) + hours
 
 
 def _rate(rate: float) -> str:
