@@ -1,10 +1,22 @@
-"""`newsletter subscriber`: who is on the list."""
+"""`newsletter subscriber`: who is on the list, what they agreed to, and letting go of them."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from newsletter.cli.context import open_runtime, print_json
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+    from newsletter.models import Subscriber
+    from newsletter.runtime import Runtime
+
+ACTOR = "command line"
+
+as_json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
 @click.group()
@@ -29,3 +41,178 @@ def list_(search: str, as_json: bool) -> None:
                 else:
                     click.echo(f"{each.public_id}  {each.email or '(erased)'}  {each.state}")
             number, pages = number + 1, page.pages
+
+
+@subscriber.command()
+@click.argument("address")
+@as_json_option
+def show(address: str, as_json: bool) -> None:
+    """Show what is kept of ADDRESS (or of a reader's id), suppression included."""
+    from newsletter.subscriptions.records import personal_data  # noqa: PLC0415
+    from newsletter.subscriptions.suppressions import find_suppression  # noqa: PLC0415
+
+    parts = open_runtime()
+    with parts.reading() as session:
+        person = _find(session, address)
+        if person is None:
+            # Somebody who was erased is known by their hash alone.
+            found = find_suppression(session, parts.tokens, _key(address))
+            blocked = {"reason": found.reason.value, "since": found.since.isoformat()} if found else None
+            if as_json:
+                print_json({"profile": None, "not_mailed": blocked})
+            else:
+                click.echo(f"{address}: no reader")
+                click.echo(_suppressed_line(blocked))
+            return
+        data = personal_data(session, parts.tokens, person, _publisher(parts), parts.now())
+    if as_json:
+        print_json(data)
+        return
+    profile = data["profile"]
+    click.echo(f"{profile['id']}  {profile['address'] or '(erased)'}")
+    for name in ("language", "time_zone", "first_seen_at", "confirmed_at", "snoozed_until", "erased_at"):
+        if profile[name]:
+            click.echo(f"  {name.replace('_', ' ')}: {profile[name]}")
+    click.echo(f"  {_suppressed_line(data['not_mailed'])}")
+    for row in data["subscriptions"]:
+        reason = f", {row['ended_reason']} {row['ended_at']}" if row["ended_at"] else ""
+        click.echo(f"  {row['topic']}: {row['frequency']}, {row['state']}{reason}")
+    click.echo(f"  {len(data['consent'])} entries of consent, {len(data['mails'])} mails")
+
+
+@subscriber.command()
+@click.argument("address")
+@click.option("--json", "as_json", is_flag=True, help="Print the record as signed JSON.")
+def consent(address: str, as_json: bool) -> None:
+    """Show what ADDRESS (or a reader's id) agreed to, when and how.
+
+    `newsletter consent verify` checks the signed record.
+    """
+    from newsletter.subscriptions.consent_record import consent_record  # noqa: PLC0415
+    from newsletter.subscriptions.signed_record import sign_record  # noqa: PLC0415
+
+    parts = open_runtime()
+    with parts.reading() as session:
+        person = _find_or_fail(session, address)
+        record = consent_record(session, person.public_id, _publisher(parts), parts.now())
+    if as_json:
+        import json  # noqa: PLC0415
+
+        signed = sign_record(parts.tokens, record, parts.links.consent_key())
+        click.echo(json.dumps(signed, ensure_ascii=False, indent=2))
+    else:
+        print_record(record)
+
+
+def print_record(record: dict[str, Any]) -> None:
+    """Print a record of consent for people."""
+    from newsletter.subscriptions.consent_words import (  # noqa: PLC0415
+        act_in_words,
+        detail_in_words,
+        how_in_words,
+    )
+
+    person = record["person"]
+    click.echo(f"Record of consent: {person['address'] or '(erased)'}, {record['newsletter']['name']}")
+    for entry in record["entries"]:
+        at = entry["at"][:19].replace("T", " ")
+        click.echo(f"{at} UTC  {act_in_words(entry['act'])} {how_in_words(entry['how'])}")
+        for line in (
+            detail_in_words(entry["detail"]),
+            entry["ip_address"] and f"from {entry['ip_address']}",
+            entry["wording"] and f"wording {entry['wording']}",
+        ):
+            if line:
+                click.echo(f"    {line}")
+    for wording in record["wordings"]:
+        click.echo(f"Wording {wording['version']} (SHA-256 {wording['sha256']}):")
+        click.echo(f"    {wording['text'] or 'not part of this program any more'}")
+    if record["entries_whole"] is False:
+        click.echo("The entries are not as they were written: somebody changed the database by hand.")
+
+
+@subscriber.command()
+@click.argument("address")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def erase(address: str, yes: bool) -> None:
+    """Erase the reader ADDRESS everywhere, and suppress the address by a keyed hash.
+
+    The ledger of consent stays, without the address. This cannot be undone.
+    """
+    from newsletter.web.erasing import erase_everywhere  # noqa: PLC0415 (keeps --help quick)
+
+    parts = open_runtime()
+    with parts.session() as session:
+        person = _find_or_fail(session, address)
+        session.rollback()  # nobody waits for a lock while a person thinks
+        if not yes:
+            click.confirm(f"Erase {address} for good?", abort=True)
+        done = erase_everywhere(parts, session, person.public_id, "command line", ACTOR)
+    click.echo(f"{done.public_id} is erased; {done.skipped} waiting mails are not sent.")
+
+
+@subscriber.command()
+@click.argument("address")
+def suppress(address: str) -> None:
+    """Stop all mail to ADDRESS, whether or not it is a reader's."""
+    from newsletter.subscriptions.suppressions import suppress_by_hand  # noqa: PLC0415
+
+    parts = open_runtime()
+    key = _key(address)
+    with parts.session() as session:
+        new = suppress_by_hand(session, parts.tokens, key, ACTOR, parts.now())
+        session.commit()
+    click.echo(f"{address} gets no mail any more." if new else f"{address} was suppressed already.")
+
+
+@subscriber.command()
+@click.argument("address")
+def unsuppress(address: str) -> None:
+    """Let ADDRESS be mailed again; it brings no subscription back."""
+    from newsletter.subscriptions.suppressions import lift  # noqa: PLC0415
+
+    parts = open_runtime()
+    key = _key(address)
+    with parts.session() as session:
+        lifted = lift(session, parts.tokens, key, ACTOR, parts.now())
+        session.commit()
+    click.echo(f"{address} may be mailed again." if lifted else f"{address} was not suppressed.")
+
+
+def _key(address: str) -> str:
+    from newsletter.mail.addresses import parse_address  # noqa: PLC0415
+
+    return parse_address(address).canonical
+
+
+def _find(session: Session, address: str) -> Subscriber | None:
+    """Return a reader by address, or by the id that `list` prints."""
+    from sqlalchemy import select  # noqa: PLC0415
+
+    from newsletter.models import Subscriber  # noqa: PLC0415
+
+    if "@" in address:
+        wanted = select(Subscriber).where(Subscriber.email_key == _key(address))
+    else:
+        wanted = select(Subscriber).where(Subscriber.public_id == address)
+    return session.scalars(wanted).one_or_none()
+
+
+def _find_or_fail(session: Session, address: str) -> Subscriber:
+    from newsletter.errors import NotFound  # noqa: PLC0415
+
+    found = _find(session, address)
+    if found is None:
+        raise NotFound(f"{address} is no reader; `newsletter subscriber suppress` stops mail to any address")
+    return found
+
+
+def _publisher(parts: Runtime) -> Any:
+    from newsletter.subscriptions.consent_record import Publisher  # noqa: PLC0415
+
+    settings = parts.settings
+    return Publisher(settings.site_name, settings.public_url, settings.postal_address)
+
+
+def _suppressed_line(blocked: dict[str, Any] | None) -> str:
+    return f"not mailed: {blocked['reason']}, since {blocked['since']}" if blocked else "may be mailed"

@@ -56,6 +56,31 @@ def test_an_upgrade_from_nothing_gives_the_tables_of_the_models(engine):
     assert differences == []
 
 
+def triggers(engine: Engine) -> dict[str, str]:
+    """Triggers, and the functions they call, by name: with the text the database keeps of them."""
+    if engine.dialect.name == "sqlite":
+        query = "SELECT name, sql FROM sqlite_master WHERE type = 'trigger'"
+    else:
+        query = (
+            "SELECT tgname || ' on ' || tgrelid::regclass, pg_get_triggerdef(oid) "
+            "FROM pg_trigger WHERE NOT tgisinternal "
+            "UNION ALL SELECT proname, prosrc FROM pg_proc WHERE pronamespace = 'public'::regnamespace"
+        )
+    with engine.connect() as connection:
+        return {name: body for name, body in connection.execute(text(query))}
+
+
+def test_an_upgrade_from_nothing_gives_the_triggers_of_the_models(engine):
+    command.upgrade(alembic_config(engine), "head")
+    migrated = triggers(engine)
+    command.downgrade(alembic_config(engine), "base")
+    assert triggers(engine) == {}
+    Base.metadata.create_all(engine)
+
+    assert len(migrated) >= 6
+    assert migrated == triggers(engine)
+
+
 def test_an_upgrade_from_nothing_gives_the_checks_of_the_models(engine, tmp_path):
     command.upgrade(alembic_config(engine), "head")
     migrated = named_constraints(engine)

@@ -1,0 +1,141 @@
+"""`newsletter subscriber` and `newsletter consent` in use."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from house import House, make_house, make_settings
+from sqlalchemy import select
+
+from newsletter.cli import main
+from newsletter.mail.addresses import parse_address
+from newsletter.models import AuditEntry, Frequency, Subscriber, Subscription, Suppression
+from newsletter.service.database import upgrade
+from newsletter.subscriptions.confirm import confirm
+from newsletter.subscriptions.signup import Signup, request_signup, resolve_signups
+from newsletter.subscriptions.wordings import current_wording
+from newsletter.tokens import Purpose
+
+ANN = "ann@example.org"
+ENV = (
+    "NEWSLETTER_PUBLIC_URL=https://news.example.org\n"
+    "NEWSLETTER_SECRET_KEYS=a-key-for-tests-that-is-long-enough-to-be-one\n"
+    "NEWSLETTER_FROM_ADDRESS=letter@example.org\n"
+    'NEWSLETTER_POSTAL_ADDRESS="Harbour Road 1, 1000 Town"\n'
+    "NEWSLETTER_RELAY=smtp://127.0.0.1:9\n"
+)
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> House:
+    """An installation as a migration makes it, with one reader."""
+    upgrade(f"sqlite:///{tmp_path / 'newsletter.sqlite3'}")
+    (tmp_path / "settings.env").write_text(f"{ENV}NEWSLETTER_DATA_DIR={tmp_path}\n")
+    house = make_house(make_settings(tmp_path))
+    house.topic("energy")
+    tokens, now = house.runtime.tokens, house.clock()
+    with house.runtime.session() as session:
+        asked = Signup(
+            address=parse_address(ANN),
+            choices={"energy": Frequency.DAILY},
+            wording=current_wording(),
+            ip_address="192.0.2.0",
+        )
+        request_signup(session, asked, now)
+        resolve_signups(session, tokens, now)
+        reader = session.scalars(select(Subscriber)).one()
+        row = session.scalars(select(Subscription)).one()
+        payload = [reader.public_id, tokens.fingerprint(ANN), row.id]
+        confirm(session, tokens, tokens.make(Purpose.CONFIRM, payload, now), now, ip_address="192.0.2.0")
+        session.commit()
+    yield house
+    house.runtime.engine.dispose()
+
+
+def run(house: House, *words: str, answer: str | None = None) -> Result:
+    env_file = house.runtime.settings.data_dir / "settings.env"
+    return CliRunner().invoke(main, ["--env-file", str(env_file), *words], input=answer)
+
+
+def test_a_reader_is_shown_by_address_and_by_id(place):
+    shown = run(place, "subscriber", "show", "Ann@Example.org")
+    (reader,) = place.all(Subscriber)
+
+    assert "energy: daily, active" in shown.output
+    assert "may be mailed" in shown.output
+    assert run(place, "subscriber", "show", reader.public_id).output == shown.output
+    data = json.loads(run(place, "subscriber", "show", ANN, "--json").output)
+    assert data["profile"]["address"] == ANN
+
+
+def test_consent_is_shown_for_people(place):
+    shown = run(place, "subscriber", "consent", ANN).output
+
+    assert "2026-03-10 12:00:00 UTC  Asked to receive the newsletter on the sign-up page" in shown
+    assert "Confirmed by the button behind the link in a mail to them" in shown
+    assert "I can leave at any time" in shown
+
+
+def test_a_signed_record_is_checked_here_and_elsewhere(place, tmp_path):
+    signed = tmp_path / "ann.json"
+    signed.write_text(run(place, "subscriber", "consent", ANN, "--json").output)
+    key = tmp_path / "key.pem"
+    key.write_text(run(place, "consent", "key").output)
+
+    here = run(place, "consent", "verify", str(signed))
+    without_settings = ["--env-file", "", "consent", "verify", "--key", str(key), str(signed)]
+    elsewhere = CliRunner().invoke(main, without_settings)
+
+    assert (here.exit_code, elsewhere.exit_code) == (0, 0)
+    assert here.output == elsewhere.output
+    assert here.output.endswith("The signature is good.\n")
+
+
+def test_a_record_that_was_changed_is_refused(place, tmp_path):
+    signed = tmp_path / "ann.json"
+    record = run(place, "subscriber", "consent", ANN, "--json").output
+    signed.write_text(record.replace('"act": "asked"', '"act": "left"'))
+
+    refused = run(place, "consent", "verify", str(signed))
+
+    assert refused.exit_code == 1
+    assert "the record was changed" in refused.output
+
+
+def test_erasing_asks_first(place):
+    refused = run(place, "subscriber", "erase", ANN, answer="n\n")
+
+    assert refused.exit_code == 1
+    assert [each.email for each in place.all(Subscriber)] == [ANN]
+
+
+def test_erasing_leaves_a_hash_that_show_knows_and_the_log_says_who(place):
+    done = run(place, "subscriber", "erase", ANN, "--yes")
+
+    assert done.exit_code == 0, done.output
+    assert [each.email for each in place.all(Subscriber)] == [None]
+    assert "not mailed: erased" in run(place, "subscriber", "show", ANN).output
+    entry = place.all(AuditEntry)[-1]
+    assert (entry.actor, entry.action) == ("command line", "reader.erase")
+    again = run(place, "subscriber", "erase", ANN, "--yes")
+    assert again.exit_code == 1
+    assert "is no reader" in again.output
+
+
+def test_an_address_is_suppressed_and_let_go(place):
+    assert "gets no mail any more" in run(place, "subscriber", "suppress", "other@example.org").output
+    assert "already" in run(place, "subscriber", "suppress", "OTHER@example.org").output
+    assert len(place.all(Suppression)) == 1
+    assert "may be mailed again" in run(place, "subscriber", "unsuppress", "other@example.org").output
+    assert "was not suppressed" in run(place, "subscriber", "unsuppress", "other@example.org").output
+    assert place.all(Suppression) == []
+
+
+def test_what_is_no_address_is_refused_in_words(place):
+    for command in ("suppress", "unsuppress"):
+        refused = run(place, "subscriber", command, "nonsense")
+        assert refused.exit_code == 1
+        assert "has an @ in it" in refused.output
