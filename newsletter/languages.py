@@ -36,6 +36,7 @@ def _languages() -> tuple[str, ...]:
 LANGUAGES = _languages()
 
 
+@lru_cache
 def language_name(language: str) -> str:
     """Return what the speakers of a language call it, such as Deutsch."""
     name = parse_language(language).get_display_name() or language

@@ -8,7 +8,7 @@ from flask import Flask
 
 from newsletter.accounts.passwords import warm_up
 from newsletter.app import create_app
-from newsletter.jobs.wake import Waker
+from newsletter.jobs.wake import BackgroundWaker
 from newsletter.service.logs import configure_logging
 from newsletter.settings import load_settings
 
@@ -17,7 +17,7 @@ def make_application() -> Flask:
     """Return the application of the settings in the environment."""
     configure_logging()
     settings = load_settings(os.environ)
-    waker = Waker(settings)
+    waker = BackgroundWaker(settings)
     # Now, rather than in somebody's first request, whose duration would tell that it is the first.
     waker.prepare()
     warm_up()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
 import time
 
@@ -20,6 +21,10 @@ REST_SECONDS = 10.0
 AT_ONCE = {"max_retries": 0, "interval_start": 0}
 
 log = logging.getLogger(__name__)
+
+
+# A web server at work asks the broker no oftener than this, a thousand sign-ups a second or not.
+PAUSE_SECONDS = 0.02
 
 
 class Waker:
@@ -50,3 +55,37 @@ class Waker:
                 self._app = make_celery(self._settings)
                 self._app.conf.broker_transport_options |= AT_ONCE
             return self._app
+
+
+class BackgroundWaker(Waker):
+    """Wakes from a thread of its own: no visitor waits for the broker, and many calls are one.
+
+    Every call is followed by a look of that thread at the queue, so none is forgotten.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings)
+        self._asked: set[str] = set()
+        self._called = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._process = 0
+
+    def __call__(self, lane: str) -> None:
+        """Have a drain asked for, within milliseconds."""
+        self._asked.add(lane)
+        self._called.set()
+        # A web server forks its processes from one that has the application already.
+        if self._thread is None or self._process != os.getpid():
+            with self._lock:
+                if self._thread is None or self._process != os.getpid():
+                    self._process = os.getpid()
+                    self._thread = threading.Thread(target=self._work, name="waker", daemon=True)
+                    self._thread.start()
+
+    def _work(self) -> None:
+        while True:
+            self._called.wait()
+            self._called.clear()
+            while self._asked:
+                super().__call__(self._asked.pop())
+            time.sleep(PAUSE_SECONDS)

@@ -109,6 +109,8 @@ def init_security(app: Flask, *, secure: bool) -> None:
         # Our own pages withhold the Referer (below, and guard_tokens): a check of it behind a proxy
         # that speaks https would refuse the very button that confirms.
         WTF_CSRF_SSL_STRICT=False,
+        # Our forms bring their own words; WTForms' catalogue would be read from disk for each request.
+        WTF_I18N_ENABLED=False,
     )
     app.jinja_env.globals["csp_nonce"] = csp_nonce
 

@@ -80,7 +80,6 @@ def test_a_page_without_topics_says_so_kindly(visitor_with):
         ({"topics": ["energy"] * 51}, "Please choose fewer topics."),
         ({"frequency": "hourly"}, "Please choose how often."),
         ({"frequency": ""}, "Please choose how often."),
-        ({"website": "https://spam.example"}, "leave the hidden field empty"),
         ({"opened": "made up"}, "send it once more"),
         ({"email": "ann@gmial.com"}, "Did you mean ann@gmail.com?"),
     ],

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import enum
+import time
 from dataclasses import dataclass
 
-from flask import request
+from flask import current_app, request
 
 from newsletter.models import db
 from newsletter.subscriptions.defences import Trust
 from newsletter.subscriptions.limits import count_visit
 from newsletter.subscriptions.proof import check_proof
+from newsletter.subscriptions.queries import OfferedTopic, offered_topics
 from newsletter.subscriptions.signup import Signup, request_signup
 from newsletter.web.extensions import runtime
 from newsletter.web.forms import SignupForm
@@ -20,6 +22,29 @@ from newsletter.web.security import client_address
 # A form on another site tells nothing about how long it was open. It is taken all the same while
 # its visitor's network has sent no more than these shortly before; then the button is on our page.
 UNTIMED = 5
+
+
+# How long a process may go on taking forms for the topics it has seen.
+TOPICS_KNOWN_SECONDS = 60.0
+TOPICS = "newsletter.topics"
+
+
+def topics_to_offer() -> tuple[OfferedTopic, ...]:
+    """Return the topics to choose from.
+
+    A form that asks for topics this process knows is not made to wait for another look at them,
+    and checking it holds up no writer. A topic deleted meanwhile is left out later.
+    """
+    if request.method == "POST":
+        seen_at, known = current_app.extensions.get(TOPICS, (0.0, ()))
+        slugs = {topic.slug for topic in known}
+        if time.monotonic() - seen_at < TOPICS_KNOWN_SECONDS and slugs.issuperset(
+            request.form.getlist("topics")
+        ):
+            return tuple(known)
+    offered = offered_topics(db.session())
+    current_app.extensions[TOPICS] = (time.monotonic(), offered)
+    return offered
 
 
 class Outcome(enum.StrEnum):

@@ -7,7 +7,6 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from newsletter.models import db
 from newsletter.subscriptions.bearer import LinkFault
-from newsletter.subscriptions.queries import offered_topics
 from newsletter.subscriptions.signup import request_link, request_renewal
 from newsletter.web.destinations import after_asking
 from newsletter.web.extensions import runtime
@@ -19,14 +18,14 @@ from newsletter.web.public.answers import (
     too_many,
 )
 from newsletter.web.public.blueprint import public
-from newsletter.web.public.intake import Outcome, take_signup
+from newsletter.web.public.intake import Outcome, take_signup, topics_to_offer
 from newsletter.web.public.signup_page import signup_page
 
 
 @public.route("/", methods=["GET", "POST"])
 def subscribe() -> AnyResponse:
     """Show the sign-up form, and take it. The answer is the same for every address."""
-    offered = offered_topics(db.session())
+    offered = topics_to_offer()
     form = SignupForm(offered)
     if request.method == "POST":
         taken = take_signup(form, "form")
