@@ -189,7 +189,9 @@ class Doorkeeper:
         self._writers.shutdown()
 
 
-def make_protocol(listener: Listener, doorkeeper: Doorkeeper, room: Room, host_name: str) -> asyncio.Protocol:
+def make_protocol(
+    listener: Listener, doorkeeper: Doorkeeper, room: Room, host_name: str, patience_seconds: float
+) -> asyncio.Protocol:
     """Return the protocol of one connection."""
     kind = GuardedLMTP if listener.protocol == "lmtp" else GuardedSMTP
     protocol: asyncio.Protocol = kind(
@@ -199,13 +201,18 @@ def make_protocol(listener: Listener, doorkeeper: Doorkeeper, room: Room, host_n
         enable_SMTPUTF8=True,
         hostname=host_name,
         ident="newsletter",
-        timeout=PATIENCE_SECONDS,
+        timeout=patience_seconds,
         command_call_limit=MOST_COMMANDS,
     )
     return protocol
 
 
-async def serve(runtime: Runtime, stop: asyncio.Event, listening: Callable[[], None] = lambda: None) -> None:
+async def serve(
+    runtime: Runtime,
+    stop: asyncio.Event,
+    listening: Callable[[], None] = lambda: None,
+    patience_seconds: float = PATIENCE_SECONDS,
+) -> None:
     """Take mail at every listener of the settings until `stop`; what is being written then is finished.
 
     `listening` is called once all are open. Raises ServiceError when one cannot be.
@@ -215,7 +222,9 @@ async def serve(runtime: Runtime, stop: asyncio.Event, listening: Callable[[], N
     async with AsyncExitStack() as servers:
         servers.callback(doorkeeper.close)
         for listener in runtime.settings.intake_listen:
-            make = functools.partial(make_protocol, listener, doorkeeper, room, runtime.settings.host)
+            make = functools.partial(
+                make_protocol, listener, doorkeeper, room, runtime.settings.host, patience_seconds
+            )
             try:
                 server = await loop.create_server(make, listener.host, listener.port)
             except OSError as fault:

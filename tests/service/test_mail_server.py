@@ -37,13 +37,13 @@ def doors(tmp_path):
 
 
 @contextmanager
-def listening(runtime):
+def listening(runtime, patience_seconds=mail_server.PATIENCE_SECONDS):
     """Serve in a thread until the block ends."""
     ready, told = threading.Event(), {}
 
     async def run():
         told["loop"], told["stop"] = asyncio.get_running_loop(), asyncio.Event()
-        await serve(runtime, told["stop"], ready.set)
+        await serve(runtime, told["stop"], ready.set, patience_seconds)
 
     thread = threading.Thread(target=asyncio.run, args=(run(),))
     thread.start()
@@ -201,6 +201,31 @@ def test_a_client_that_only_talks_is_sent_away(doors):
 
     assert codes[-1] == 421
     assert set(codes[:-1]) == {250}
+
+
+def test_whoever_falls_silent_or_drips_is_sent_away(tmp_path):
+    port = any_free_port()
+    listen = f"smtp://127.0.0.1:{port}"
+    house = make_house(make_settings(tmp_path, unsubscribe_address=MAILBOX, intake_listen=listen))
+
+    with listening(house.runtime, patience_seconds=0.3):
+        with socket.create_connection(("127.0.0.1", port), timeout=20) as silent:
+            told = silent.makefile("rb").read()
+        dripping = smtplib.SMTP("127.0.0.1", port)
+        dripping.ehlo()
+        dripping.mail("ada@example.org")
+        dripping.rcpt(MAILBOX)
+        dripping.docmd("DATA")
+        deadline = time.monotonic() + 20
+        with pytest.raises(OSError, match=r"reset|Broken pipe|[Cc]onnection"):
+            while time.monotonic() < deadline:
+                dripping.sock.sendall(b"x\r\n")
+                time.sleep(0.02)
+        dripping.close()
+    house.runtime.engine.dispose()
+
+    assert told.startswith(b"220")
+    assert told.count(b"\r\n") == 1
 
 
 def test_one_peer_cannot_take_every_place_and_a_place_is_given_back(doors):
