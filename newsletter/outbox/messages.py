@@ -205,6 +205,7 @@ class MessageMaker:
             context["confirm_url"] = self.links.confirm(self.tokens.make(Purpose.CONFIRM, payload, now))
             context["disown_url"] = self.links.disown(self.tokens.make(Purpose.DISOWN, payload, now))
             context["confirm_days"] = self.settings.confirm_days
+            context["reminds"] = self.settings.reminder_hours > 0
         else:
             context["preferences_url"] = self._preferences_url(claimed, now)
         if claimed.template == "welcome":

@@ -33,6 +33,7 @@ def forget_address(session: Session, tokens: Tokens, subscriber: Subscriber, now
     if subscriber.email_key is not None and subscriber.confirmed_at is not None:
         mark_address(session, tokens, subscriber.email_key, MarkKind.LEFT, subscriber.id, now)
     subscriber.email = subscriber.email_key = None
+    subscriber.preferred_hour = subscriber.snoozed_until = subscriber.address_since = None
     subscriber.erased_at = now
     session.flush()  # the database lets details of the ledger go only for those who are erased
     theirs = Delivery.subscriber_id == subscriber.id

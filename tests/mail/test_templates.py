@@ -37,6 +37,7 @@ CONTEXTS = {
         "confirm_url": "https://news.example.org/confirm/to.ken",
         "disown_url": "https://news.example.org/not-me/to.ken",
         "confirm_days": 7,
+        "reminds": False,
     },
     "reminder": {
         "site": SITE,
@@ -44,6 +45,7 @@ CONTEXTS = {
         "confirm_url": "https://news.example.org/confirm/to.ken",
         "disown_url": "https://news.example.org/not-me/to.ken",
         "confirm_days": 7,
+        "reminds": False,
     },
     "welcome": {
         "site": SITE,

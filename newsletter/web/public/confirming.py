@@ -38,6 +38,9 @@ def confirm(token: str) -> AnyResponse:
         form=ActForm(),
         topics=found.topics,
         frequency=_in_words([topic.frequency for topic in found.topics]),
+        disown_token=parts.tokens.make(
+            Purpose.DISOWN, parts.tokens.read(Purpose.CONFIRM, token, parts.now()), parts.now()
+        ),
     )
     return guard_tokens(make_response(page))
 
@@ -97,7 +100,7 @@ def not_me(token: str) -> AnyResponse:
     parts = runtime()
     now = parts.now()
     found: Disowning | LinkFault
-    if request.method == "GET":
+    if request.method != "POST":  # HEAD too
         found = read_disowning(db.session(), parts.tokens, token, now)
     elif request.form.get("act") == "own":
         found = own(db.session(), parts.tokens, token, now)

@@ -126,7 +126,7 @@ def undo_unsubscribe(token: str) -> AnyResponse:
     """Show one button, for whoever comes from the mail; a POST brings back what one leaving ended."""
     parts = runtime()
     now = parts.now()
-    if request.method == "GET":
+    if request.method != "POST":  # HEAD too
         found = read_undo(db.session(), parts.tokens, token, now)
         if isinstance(found, LinkFault):
             return link_problem(found)
