@@ -33,7 +33,7 @@ _STATUS = {Outcome.ASKED: 200, Outcome.FAULTY: 422, Outcome.WAIT: 429, Outcome.P
 def subscribe_embedded() -> AnyResponse:
     """Take a form from another site; the answer is a page, or JSON for the script."""
     offered = topics_to_offer()
-    if request.method == "GET":
+    if request.method != "POST":
         # Somebody loaded the answer again.
         return signup_page(SignupForm(offered), offered)
     form = EmbeddedSignupForm(offered)
