@@ -31,9 +31,11 @@ def catalogue(language: str) -> Catalog:
 
 
 def entries(language: str) -> Iterator[tuple[Message, list[str], list[str]]]:
-    """Each message of a catalogue with its sources and its translations, one for each plural form."""
-    for message in catalogue(language):
-        if message.id:
+    """Each translated message of a catalogue with its sources and its texts, one for each plural form."""
+    found = catalogue(language)
+    missing = {message.id for message in untranslated(found)}
+    for message in found:
+        if message.id and message.id not in missing:
             plural = isinstance(message.id, (list, tuple))
             yield (
                 message,
