@@ -165,3 +165,11 @@ def test_nothing_the_visitor_typed_is_in_the_mail(visitor):
     assert [line for line in head.split(b"\r\n") if typed.encode() in line] == [
         f"To: ann.{typed}@example.org".encode()
     ]
+
+
+def test_privacy_says_for_how_long(visitor_with):
+    page = visitor_with(confirm_days="20", keep_ip_days="0", keep_left_days="90").get("/privacy").text
+
+    assert "your address goes after 20 days" in page
+    assert "your address goes after 90 days" in page
+    assert "Network addresses go" not in page

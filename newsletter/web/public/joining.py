@@ -45,8 +45,8 @@ def check_inbox() -> str:
 
 @public.get("/privacy")
 def privacy() -> str:
-    """Say what is stored, and why."""
-    return render_template("web/privacy.html")
+    """Say what is stored, why, and for how long."""
+    return render_template("web/privacy.html", keeps=runtime().settings)
 
 
 @public.route("/link", methods=["GET", "POST"])
