@@ -24,13 +24,13 @@ from newsletter.app import create_app
 from newsletter.clock import utcnow
 from newsletter.digest.issues import Preparer, open_issue
 from newsletter.mail.addresses import parse_address
-from newsletter.models import Delivery, Frequency, Release, Subscriber, Subscription, Topic
+from newsletter.models import AddressChange, Delivery, Frequency, Release, Subscriber, Subscription, Topic
 from newsletter.runtime import Runtime
 from newsletter.service.demo import ADMIN, prepare_demo
 from newsletter.subscriptions.confirm import confirm
-from newsletter.subscriptions.wordings import current_wording
 from newsletter.subscriptions.signup import Signup, request_signup, resolve_signups
 from newsletter.subscriptions.unsubscribe import make_undo_token, unsubscribe
+from newsletter.subscriptions.wordings import current_wording
 from newsletter.tokens import Purpose
 
 PUBLIC_URL = "https://news.example.org"
@@ -162,6 +162,16 @@ def _furnish(session: Session, runtime: Runtime, stored_password: str) -> dict[s
     preferences = tokens.make(
         Purpose.PREFERENCES, [reader.public_id, tokens.fingerprint(reader.email_key or "")], now
     )
+    wish = AddressChange(
+        subscriber_id=reader.id, email="new@example.org", email_key="new@example.org", created_at=now
+    )
+    session.add(wish)
+    session.flush()
+    moving = tokens.make(
+        Purpose.CHANGE_ADDRESS, [reader.public_id, wish.id, tokens.fingerprint("new@example.org")], now
+    )
+    farewell_undo = make_undo_token(tokens, leaver.public_id, now, now)
+    leaving = tokens.make(Purpose.UNSUBSCRIBE, [reader.public_id, delivery], now)
     return {
         "static": {"filename": "css/site.css"},
         "public.confirm": {"token": waiting},
@@ -172,8 +182,14 @@ def _furnish(session: Session, runtime: Runtime, stored_password: str) -> dict[s
         "public.my_mails": {"token": preferences},
         "public.my_data": {"token": preferences},
         "public.erase": {"token": preferences},
-        "public.unsubscribe": {"token": tokens.make(Purpose.UNSUBSCRIBE, [reader.public_id, delivery], now)},
-        "public.undo_unsubscribe": {"token": make_undo_token(tokens, leaver.public_id, now, now)},
+        "public.unsubscribe": {"token": leaving},
+        "public.undo_unsubscribe": {"token": farewell_undo},
+        "public.give_leaving_reason": {"token": farewell_undo},
+        "public.pause_unsubscribe": {"token": leaving},
+        "public.pause_preferences": {"token": preferences},
+        "public.resume_preferences": {"token": preferences},
+        "public.change_address": {"token": preferences},
+        "public.move_address": {"token": moving},
         "archive.release": {"public_id": release},
         "archive.issue": {"token": tokens.make(Purpose.VIEW, [reader.public_id, delivery], now)},
         "admin.release": {"public_id": release},

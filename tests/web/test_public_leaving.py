@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 
 import pytest
 
 from newsletter.models import Frequency, Subscription
+from newsletter.subscriptions.reasons import Reason, count_reasons
 from newsletter.tokens import Purpose
 
 ANN = "ann@example.org"
 
 
 def hidden_fields(page):
-    return dict(re.findall(r'name="(\w+)" (?:type="hidden" )?value="([^"]*)"', page))
+    return dict(re.findall(r'name="([\w-]+)" (?:type="hidden" )?value="([^"]*)"', page))
 
 
 @pytest.fixture
@@ -185,3 +187,211 @@ def test_the_unsubscribe_page_leads_to_the_choices_and_they_lead_back(reader):
     (leave,) = re.findall(r'href="(/unsubscribe/[^"]+)"', reader.get(choices).text)
 
     assert reader.get(leave).status_code == 200
+
+
+def test_leaving_one_topic_keeps_the_others_and_can_be_undone(reader):
+    page = reader.fill(reader.unsubscribe_path(), topic="energy")
+    left = reader.reads()
+    (undo,) = re.findall(r'action="(/undo/[^"/]+)"', page.text)
+    reader.post(undo, hidden_fields(page.text))
+
+    assert "You no longer get: Energy." in page.text
+    assert left == {"sea": Frequency.DAILY}
+    assert len(reader.reads()) == 2
+
+
+def test_one_click_of_a_mailbox_program_leaves_everything_whatever_else_it_says(reader):
+    reader.client.post(reader.unsubscribe_path(), data={"List-Unsubscribe": "One-Click", "topic": "energy"})
+
+    assert reader.reads() == {}
+
+
+def test_leaving_by_a_link_is_told_once_and_one_click_back_works_for_a_week(reader):
+    reader.fill(reader.unsubscribe_path())
+    told = [mail for mail in reader.mails() if mail.template == "left"]
+    runtime = reader.house.runtime
+    reader.house.drain("single")
+    message = reader.house.transport.sent[-1].content.decode()
+    (path,) = set(re.findall(r"https://news\.example\.org(/undo/[\w.=-]+)", message.replace("=\r\n", "")))
+    reader.house.clock.pass_(days=5)
+
+    page = reader.get(path)
+    back = reader.fill(path)
+
+    assert len(told) == 1
+    assert "Auto-Submitted: auto-generated" in message
+    assert (page.status_code, back.status_code) == (200, 303)
+    assert runtime.tokens.read(Purpose.PREFERENCES, back.location.rpartition("/")[2], reader.house.clock())
+    assert len(reader.reads()) == 2
+
+
+def test_who_left_by_their_mailbox_program_is_not_written_to(reader):
+    reader.client.post(reader.unsubscribe_path(), data={"List-Unsubscribe": "One-Click"})
+
+    assert "left" not in [mail.template for mail in reader.mails()]
+
+
+def test_the_notice_can_be_switched_off(visitor_with, house):
+    house.topic("energy")
+    quiet = visitor_with(leaving_notice="no")
+    quiet.join(ANN, topics=["energy"])
+
+    quiet.fill(quiet.unsubscribe_path())
+
+    assert "left" not in [mail.template for mail in quiet.mails()]
+
+
+def test_leaving_over_and_over_is_told_once_a_day(reader):
+    for _ in range(3):
+        page = reader.fill(reader.unsubscribe_path())
+        (undo,) = re.findall(r'action="(/undo/[^"/]+)"', page.text)
+        reader.post(undo, hidden_fields(page.text))
+
+    assert [mail.template for mail in reader.mails()].count("left") == 1
+
+
+def test_why_somebody_left_is_asked_afterwards_and_kept_once(reader):
+    page = reader.fill(reader.unsubscribe_path())
+    (why,) = re.findall(r'action="(/undo/[^"]+/reason)"', page.text)
+
+    thanks = reader.post(why, {**hidden_fields(page.text), "reason": "too-many"})
+    reader.post(why, {**hidden_fields(page.text), "reason": "other"})
+    odd = reader.post(why, {**hidden_fields(page.text), "reason": "<script>"})
+
+    with reader.house.runtime.session() as session:
+        counted = count_reasons(session, reader.house.clock() - timedelta(days=1))
+    assert "Thank you for saying why." in thanks.text
+    assert "/undo/" in thanks.text
+    assert odd.status_code == 400
+    assert counted == {Reason.TOO_MANY: 1}
+
+
+def test_pausing_is_offered_instead_of_leaving(reader):
+    path = reader.unsubscribe_path()
+    opened = hidden_fields(reader.get(path).text)
+
+    answer = reader.post(f"{path}/pause", {**opened, "weeks": "4"})
+
+    assert "No issues until" in answer.text
+    assert reader.person().snoozed_until == reader.house.clock() + timedelta(weeks=4)
+    assert len(reader.reads()) == 2
+    assert "You are pausing until" in reader.get(path).text
+
+
+def test_a_reader_pauses_and_goes_on(reader):
+    path = reader.preferences_path()
+    fields = hidden_fields(reader.get(path).text)
+
+    paused = reader.post(f"{path}/pause", {**fields, "weeks": "4"})
+    shown = reader.get(paused.location).text
+    resumed = reader.post(f"{path}/resume", fields)
+
+    assert (paused.status_code, resumed.status_code) == (303, 303)
+    assert "You are pausing" in shown
+    assert "April 7, 2026" in shown
+    assert "Go on now" in shown
+    assert "Pause for a while" not in shown
+    assert "Welcome back" in reader.get(resumed.location).text
+    assert reader.post(f"{path}/pause", {**fields, "weeks": "3"}).status_code == 400
+
+
+def test_language_time_zone_and_hour_are_kept_and_the_page_speaks_that_language(reader):
+    path = reader.preferences_path()
+
+    answer = reader.fill(
+        path,
+        **{
+            "topic-energy-wanted": "y",
+            "topic-energy-frequency": "daily",
+            "topic-sea-frequency": "daily",
+            "language": "de",
+            "time_zone": "Europe/Vilnius",
+            "preferred_hour": "7",
+        },
+    )
+
+    person = reader.person()
+    assert (person.language, person.time_zone, person.preferred_hour) == ("de", "Europe/Vilnius", 7)
+    assert '<html lang="de"' in reader.get(answer.location).text
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"language": "tlh"}, {"time_zone": "Atlantis/Capital"}, {"preferred_hour": "24"}]
+)
+def test_what_is_not_on_offer_is_pointed_out_and_nothing_is_changed(reader, wrong):
+    answer = reader.fill(
+        reader.preferences_path(),
+        **{"topic-energy-wanted": "y", "topic-energy-frequency": "monthly", "topic-sea-frequency": "daily"},
+        **wrong,
+    )
+
+    assert answer.status_code == 422
+    assert len(reader.reads()) == 2
+
+
+def test_who_has_left_is_not_asked_to_leave_or_to_pause(reader):
+    path = reader.preferences_path()
+    reader.fill(reader.unsubscribe_path())
+
+    page = reader.get(path).text
+
+    assert "Leave everything" not in page
+    assert "Pause for a while" not in page
+    assert "You get nothing from us at the moment." in page
+
+
+def test_a_reader_moves_to_another_address_by_its_own_link(reader):
+    path = reader.preferences_path()
+    opened = hidden_fields(reader.get(path).text)
+    reader.house.clock.pass_(hours=1)
+
+    answer = reader.post(f"{path}/address", {**opened, "move-email": "new@example.org"})
+    reader.house.drain("single")
+    message = next(
+        each for each in reader.house.transport.sent if each.envelope.recipient == "new@example.org"
+    )
+    text = message.content.decode().replace("=\r\n", "")
+    (link,) = set(re.findall(r"https://news\.example\.org(/move/[\w.=-]+)", text))
+    looked = reader.get(link)
+    before = reader.person().email
+    moved = reader.fill(link)
+
+    assert (answer.status_code, answer.location) == (303, f"{path}?news=asked")
+    assert "n…@example.org" in looked.text
+    assert before == ANN
+    assert "Your address is changed" in moved.text
+    assert reader.get(path).status_code == 410
+    assert len(reader.reads("new@example.org")) == 2
+
+
+def test_a_slip_in_the_new_address_is_pointed_out(reader):
+    path = reader.preferences_path()
+    opened = hidden_fields(reader.get(path).text)
+    reader.house.clock.pass_(seconds=20)
+
+    odd = reader.post(f"{path}/address", {**opened, "move-email": "new example"})
+    own = reader.post(f"{path}/address", {**opened, "move-email": ANN})
+
+    assert (odd.status_code, own.status_code) == (422, 422)
+    assert "This is your address already." in own.text
+
+
+def test_an_old_unsubscribe_link_tells_and_opens_nothing_after_a_move(reader):
+    old = reader.unsubscribe_path(delivery_id=5)
+    with reader.house.runtime.session() as session:
+        person = session.merge(reader.person())
+        person.email = person.email_key = "secret@new.example.org"
+        person.address_since = reader.house.clock()
+        session.commit()
+    reader.house.clock.pass_(hours=2)
+
+    page = reader.get(old).text
+    left = reader.fill(old)
+    (undo,) = re.findall(r'action="(/undo/[^"/]+)"', left.text)
+    back = reader.post(undo, hidden_fields(left.text))
+
+    for text in (page, left.text):
+        assert "new.example.org" not in text
+        assert "/preferences/" not in text
+    assert (back.status_code, back.location) == (303, "/welcome-back")
+    assert len(reader.reads("secret@new.example.org")) == 2
