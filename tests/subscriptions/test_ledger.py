@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from house import NOON, House
@@ -231,6 +232,16 @@ def test_a_good_signature_over_entries_that_do_not_follow_each_other_is_refused(
 
     with pytest.raises(InputError, match="entry 1"):
         check_record(json.dumps(forged), public_key_pem(kept.runtime.tokens))
+
+
+def test_the_example_in_the_documentation_is_good():
+    examples = Path(__file__).parents[2] / "docs" / "examples"
+
+    record = check_record(
+        (examples / "consent-export.json").read_text("utf-8"), (examples / "consent-key.pem").read_text()
+    )
+
+    assert [entry["act"] for entry in record["entries"]] == ["asked", "confirmed", "changed"]
 
 
 def test_every_host_of_an_installation_signs_with_one_key_even_after_a_new_secret():
