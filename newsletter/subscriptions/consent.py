@@ -12,7 +12,6 @@ from sqlalchemy.orm import Session
 from newsletter.models import ConsentAct, ConsentEntry, Subscriber
 from newsletter.settings import IPStorage
 from newsletter.subscriptions.ledger import entry_digest
-from newsletter.subscriptions.wordings import WORDINGS, Wording, current_wording  # noqa: F401 (moved)
 
 
 def kept_address(ip_address: str, storage: IPStorage) -> str | None:

@@ -28,9 +28,10 @@ from newsletter.models import (
 from newsletter.outbox.enqueue import enqueue_single
 from newsletter.subscriptions import rows
 from newsletter.subscriptions.brake import HELD, Gate, Held, drop_stale, tell_owner
-from newsletter.subscriptions.consent import Wording, note
+from newsletter.subscriptions.consent import note
 from newsletter.subscriptions.defences import Brake, Trust
 from newsletter.subscriptions.marks import answers_form, note_mailed
+from newsletter.subscriptions.wordings import Wording
 from newsletter.throttle import Limit
 from newsletter.tokens import Tokens
 

@@ -10,9 +10,9 @@ from sqlalchemy import select
 from newsletter.mail.addresses import parse_address
 from newsletter.models import AuditEntry, Delivery, Frequency, SignupRequest
 from newsletter.subscriptions.brake import braking, drop_held, release_held
-from newsletter.subscriptions.consent import current_wording
 from newsletter.subscriptions.defences import Brake, Trust, limited_domain
 from newsletter.subscriptions.signup import Signup, request_signup, resolve_signups
+from newsletter.subscriptions.wordings import current_wording
 
 ANN = "ann@example.org"
 OWNER = "owner@example.com"

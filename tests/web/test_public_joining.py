@@ -8,8 +8,8 @@ import pytest
 
 from newsletter.mail.addresses import address_hash
 from newsletter.models import ConsentEntry, SignupRequest, Suppression, SuppressionReason
-from newsletter.subscriptions.wordings import current_wording
 from newsletter.subscriptions.limits import VISITOR
+from newsletter.subscriptions.wordings import current_wording
 
 ANN = "ann@example.org"
 

@@ -100,11 +100,12 @@ def too_many(wait_seconds: float) -> Response:
 
 def in_a_while(wait_seconds: float) -> str:
     """Return the sentence that says when the next form will be taken."""
-    return ngettext(
+    words = ngettext(
         "Many forms came from your network in a short time. Please try again in a minute.",
         "Many forms came from your network in a short time. Please try again in %(num)d minutes.",
         math.ceil(wait_seconds / 60),
     )
+    return str(words)
 
 
 def stop_writing() -> None:
