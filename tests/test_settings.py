@@ -9,7 +9,8 @@ import pytest
 from house import ENVIRON
 
 from newsletter.errors import SettingsError
-from newsletter.settings import RelaySecurity, load_settings
+from newsletter.mail import verp
+from newsletter.settings import LONGEST_LEAVE_MAILBOX, Listener, RelaySecurity, load_settings
 
 
 def faults_of(**changes: str | None) -> str:
@@ -166,3 +167,29 @@ def test_settings_cannot_be_changed():
 
     with pytest.raises(FrozenInstanceError):
         settings.site_name = "Another"  # type: ignore[misc]
+
+
+def test_the_address_to_leave_by_leaves_room_for_a_token():
+    too_long = "l" * (LONGEST_LEAVE_MAILBOX + 1) + "@example.org"
+
+    # mail/verp.py makes the addresses, and settings may not ask it.
+    assert LONGEST_LEAVE_MAILBOX == verp.LONGEST_LEAVE_MAILBOX
+    assert "has more than 23 letters before the @" in faults_of(NEWSLETTER_UNSUBSCRIBE_ADDRESS=too_long)
+
+
+@pytest.mark.parametrize(
+    "place", ["127.0.0.1:25", "http://127.0.0.1:25", "smtp://127.0.0.1", "lmtp://:0", ","]
+)
+def test_a_place_to_take_mail_is_an_url_of_two_kinds(place: str):
+    message = faults_of(NEWSLETTER_INTAKE_LISTEN=place, NEWSLETTER_UNSUBSCRIBE_ADDRESS="leave@example.org")
+
+    assert message.count("NEWSLETTER_INTAKE_LISTEN") == 1
+
+
+def test_mail_may_be_taken_at_several_places_if_there_is_an_address_for_it():
+    listen = {"NEWSLETTER_INTAKE_LISTEN": "SMTP://[::1]:8025, lmtp://127.0.0.1:8024"}
+
+    found = load_settings({**ENVIRON, **listen, "NEWSLETTER_UNSUBSCRIBE_ADDRESS": "leave@example.org"})
+
+    assert found.intake_listen == (Listener("smtp", "::1", 8025), Listener("lmtp", "127.0.0.1", 8024))
+    assert "NEWSLETTER_INTAKE_LISTEN needs NEWSLETTER_UNSUBSCRIBE_ADDRESS" in faults_of(**listen)
