@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -16,12 +16,23 @@ from newsletter.models import Subscriber, db
 from newsletter.subscriptions import queries, suppressions
 from newsletter.subscriptions.consent_record import Publisher, consent_record, find_person
 from newsletter.subscriptions.consent_words import act_in_words, detail_in_words, how_in_words
+from newsletter.subscriptions.reasons import Reason, count_reasons
 from newsletter.subscriptions.signed_record import sign_record
 from newsletter.web.admin.blueprint import admin
 from newsletter.web.admin.query import page_number, text_of
 from newsletter.web.admin.signed_in import actor
 from newsletter.web.erasing import erase_everywhere
 from newsletter.web.extensions import runtime
+
+REASONS_OF = timedelta(days=90)
+IN_WORDS = {
+    Reason.TOO_MANY: "Too many mails",
+    Reason.NOT_RELEVANT: "Not what they expected",
+    Reason.NO_TIME: "No time",
+    Reason.ELSEWHERE: "Read elsewhere",
+    Reason.NEVER_ASKED: "Never asked for it",
+    Reason.OTHER: "Something else",
+}
 
 
 @admin.get("/readers")
@@ -46,7 +57,14 @@ def readers() -> str:
         readers=rows,
         filters=filters,
         pagination=found,
+        reasons=_reasons(),
     )
+
+
+def _reasons() -> list[tuple[str, int]]:
+    """Return what people said who left lately, in words, the most frequent first."""
+    counted = count_reasons(db.session(), runtime().now() - REASONS_OF)
+    return [(IN_WORDS[reason], count) for reason, count in sorted(counted.items(), key=lambda each: -each[1])]
 
 
 @admin.get("/readers/<public_id>")
