@@ -47,6 +47,18 @@ class Erased:
     addresses: frozenset[str] = field(repr=False)
 
 
+def stop_first(session: Session, tokens: Tokens, public_id: str, now: datetime) -> None:
+    """Suppress the address of somebody who is about to be erased; the caller commits before `erase`.
+
+    A sign-up that comes in between then finds the suppression; one that was being resolved before is
+    waited for by `erase`. Raises NotFound.
+    """
+    key = session.scalar(select(Subscriber.email_key).where(Subscriber.public_id == public_id))
+    if key is None:
+        raise NotFound("no such reader, or erased already")
+    suppress(session, tokens, key, SuppressionReason.ERASED, now)
+
+
 def erase(
     session: Session, tokens: Tokens, public_id: str, how: str, now: datetime, actor: str | None = None
 ) -> Erased:

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from newsletter.models.scrub import empty_log
 from newsletter.runtime import Runtime
-from newsletter.subscriptions.erase import Erased, erase
+from newsletter.subscriptions.erase import Erased, erase, stop_first
 from newsletter.web.caught import forget_recipient, mailbox_folder
 
 
@@ -18,6 +18,8 @@ def erase_everywhere(
 
     `how` and `actor` as in subscriptions/erase.py.
     """
+    stop_first(session, parts.tokens, public_id, parts.now())
+    session.commit()
     done = erase(session, parts.tokens, public_id, how, parts.now(), actor)
     session.commit()
     bind = session.get_bind()

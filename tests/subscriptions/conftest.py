@@ -21,7 +21,6 @@ from newsletter.models import (
     SubscriptionState,
 )
 from newsletter.subscriptions.confirm import Confirmed, confirm
-from newsletter.subscriptions.wordings import current_wording
 from newsletter.subscriptions.preferences import make_preferences_token, save_preferences
 from newsletter.subscriptions.signup import (
     Signup,
@@ -31,6 +30,7 @@ from newsletter.subscriptions.signup import (
     resolve_signups,
 )
 from newsletter.subscriptions.unsubscribe import unsubscribe
+from newsletter.subscriptions.wordings import current_wording
 from newsletter.tokens import Purpose
 
 
@@ -169,3 +169,9 @@ def people(house: House) -> People:
 def everywhere(either_house: House) -> People:
     """People around a house on each of the two databases."""
     return People(either_house)
+
+
+@pytest.fixture
+def at_scale(big_house: House) -> People:
+    """People around a house on PostgreSQL, where two may act in the same moment."""
+    return People(big_house)

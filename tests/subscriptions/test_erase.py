@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from house import House
+from house import House, meanwhile
 from sqlalchemy import inspect, select, text
 
-from newsletter.errors import NotFound
+from newsletter.errors import NotFound, StateConflict
 from newsletter.mail.addresses import parse_address
 from newsletter.models import (
     AddressChange,
@@ -33,7 +33,7 @@ from newsletter.smtp.replies import Reply
 from newsletter.subscriptions import suppressions
 from newsletter.subscriptions.bearer import LinkFault, read_bearer
 from newsletter.subscriptions.erase import Erased, erase
-from newsletter.subscriptions.signup import is_suppressed
+from newsletter.subscriptions.signup import is_suppressed, resolve_signups
 
 ANN = "ann.lindqvist@example.org"
 NEW = "ann.new@example.net"
@@ -288,3 +288,44 @@ def test_rows_that_were_joined_with_the_person_are_emptied_too(everywhere, ann):
     erase_person(house, ann)
 
     assert tables_with(house, "192.0.2.78") == set()
+
+
+def test_a_sign_up_that_is_being_resolved_is_waited_for_and_brings_nobody_back(at_scale):
+    people, house = at_scale, at_scale.house
+    house.topic("energy")
+    house.topic("sea")
+    people.join(ANN, {"energy": Frequency.DAILY})
+    public_id = people.person(ANN).public_id
+    house.clock.pass_(hours=1)
+    people.ask(ANN, {"sea": Frequency.DAILY})
+
+    with house.runtime.session() as job:
+        assert resolve_signups(job, house.runtime.tokens, house.clock()) == 1
+        with meanwhile(house, lambda: erase_person(house, public_id)):
+            job.commit()
+
+    assert [each.email for each in house.all(Subscriber)] == [None]
+    assert {each.ended_reason for each in house.all(Subscription)} == {EndedReason.ERASED}
+    assert tables_with(house, ANN) == set()
+
+
+def test_two_who_erase_the_same_person_at_once_do_it_once(at_scale):
+    people, house = at_scale, at_scale.house
+    house.topic("energy")
+    people.join(ANN, {"energy": Frequency.DAILY})
+    public_id = people.person(ANN).public_id
+
+    def again() -> None:
+        with pytest.raises((NotFound, StateConflict)):
+            erase_person(house, public_id)
+
+    with house.runtime.session() as first:
+        erase(first, house.runtime.tokens, public_id, "page", house.clock())
+        with meanwhile(house, again):
+            first.commit()
+
+    assert people_erased(house) == 1
+
+
+def people_erased(house: House) -> int:
+    return sum(each.act is ConsentAct.ERASED for each in house.all(ConsentEntry))
