@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import enum
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from flask import current_app, request
+from sqlalchemy.orm import Session
 
 from newsletter.models import db
 from newsletter.subscriptions.defences import Trust
@@ -43,8 +47,12 @@ def topics_to_offer() -> tuple[OfferedTopic, ...]:
         ):
             return tuple(known)
     offered = offered_topics(db.session())
+    db.session.rollback()  # it had begun to write, and the turn for that comes later
     current_app.extensions[TOPICS] = (time.monotonic(), offered)
     return offered
+
+
+_TURN = threading.Lock()
 
 
 class Outcome(enum.StrEnum):
@@ -78,9 +86,31 @@ def take_signup(form: SignupForm, how: str) -> Taken:
     if not form.validate():
         stop_writing()
         return Taken(Outcome.FAULTY)
+    session = db.session()
+    with _turn(session):
+        taken = _write(session, form, how)
+    if taken.outcome is Outcome.ASKED:
+        runtime().wake("signups")
+    return taken
+
+
+@contextmanager
+def _turn(session: Session) -> Iterator[None]:
+    """Let one thread of this process write at a time, where only one can.
+
+    Threads that wait here go on in turn; those that wait in SQLite sleep, look again, and may
+    be overtaken for long when many come at once.
+    """
+    if session.get_bind().dialect.name != "sqlite":
+        yield
+        return
+    with _TURN:
+        yield
+
+
+def _write(session: Session, form: SignupForm, how: str) -> Taken:
     parts = runtime()
     now = parts.now()
-    session = db.session()
     asking = client_address(request, parts.settings.trusted_proxies)
     visit = count_visit(session, parts.tokens, asking, now)
     if visit.wait_seconds or (visit.nth > UNTIMED and not form.timed):
@@ -103,7 +133,6 @@ def take_signup(form: SignupForm, how: str) -> Taken:
     )
     request_signup(session, signup, now)
     session.commit()
-    parts.wake("signups")
     return Taken(Outcome.ASKED)
 
 
