@@ -37,6 +37,7 @@ LANGUAGES = _languages()
 
 
 @lru_cache
+@lru_cache(maxsize=256)
 def language_name(language: str) -> str:
     """Return what the speakers of a language call it, such as Deutsch."""
     name = parse_language(language).get_display_name() or language

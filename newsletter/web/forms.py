@@ -137,7 +137,6 @@ class SignupForm(AddressForm):
         super().__init__()
         self._slugs = [topic.slug for topic in offered]
         settings = runtime().settings
-        self.language.choices = [(each, language_name(each)) for each in settings.languages]
         if not self.is_submitted():
             self._take_from_link()
         self.often = {slug: request.form.get(f"often-{slug}", "") for slug in self._slugs}
@@ -204,6 +203,7 @@ class SignupForm(AddressForm):
     def ready(self) -> SignupForm:
         """Return the form itself, ready to be shown."""
         super().ready()
+        self.language.choices = [(each, language_name(each)) for each in runtime().settings.languages]
         self.website.data = ""  # a browser that filled it in must not do so for ever
         self.next.data = allowed_page(self.next.data)
         return self
