@@ -23,7 +23,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from benchmarks import installations, peers
+from benchmarks import installations, peers, signup, timing
 from benchmarks.installations import CACHE, LARGEST, SMALLEST, copy, drain, prepared, sample
 from benchmarks.measure import BenchmarkFailed, Sink, Usage, cpu_seconds, fast_sink, run, smtp_sink, tool
 
@@ -33,6 +33,8 @@ PEER_MESSAGES = 600
 # Of the sizes that a table of the documentation has; `--readers` makes all of them smaller to try things.
 READERS = 50_000
 GROWN, SMALL, MILLION = 100_000, 10_000, 1_000_000
+# Who sign up at once.
+PEOPLE = 10_000
 
 Run = dict[str, Any]
 
@@ -237,6 +239,11 @@ ROWS = {
     "memory-growth": Row(1.1, 1.0, "lower", _memory_growth, "value"),
     "latency": Row(0.50, 0.80, "higher", _latency),
     "prepare": Row(60, 20, "lower", _prepare, "value"),
+    "signup": Row(0.70, 0.90, "higher", lambda options: signup.measure(options.rounds)),
+    "signups-at-once": Row(
+        PEOPLE, PEOPLE, "higher", lambda options: signup.at_once(options.readers(PEOPLE)), "value"
+    ),
+    "timing": Row(0.05, 0.5, "higher", lambda _options: timing.measure(), "value"),
     "growth": Row(1.1, 1.0, "lower", _growth, "value"),
 }
 # The table of the documentation has both of these in one line.

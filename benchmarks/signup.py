@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import sqlite3
 import sys
 import time
+from contextlib import closing
+from itertools import chain, islice
 from typing import Any
 
+from benchmarks.installations import environ
 from benchmarks.load import Load, drive
-from benchmarks.measure import BenchmarkFailed
+from benchmarks.measure import BenchmarkFailed, run
 from benchmarks.web import serve_bare, serve_ours
 
 CONNECTIONS = 64
@@ -45,6 +49,54 @@ def measure(rounds: int, seconds: float = SECONDS) -> list[Run]:
             )
             sys.stderr.write(f"  {runs[-1]}\n")
     return runs
+
+
+def at_once(people: int) -> list[Run]:
+    """Have so many people sign up over 64 connections, resolve their forms, and count what became of each.
+
+    Raises BenchmarkFailed unless each has exactly one confirmation in the outbox.
+    """
+    limits = {"brake_burst": "1000000", "brake_domain_per_hour": "1000000"}
+    with serve_ours(**limits) as server:
+        forms = server.forms(OUR_FIELDS, "person")
+        first = next(forms)  # opens the page: a form sent within a second of that is refused
+        time.sleep(1.5)
+        load = drive(server.port, chain([first], islice(forms, people - 1)), connections=CONNECTIONS)
+        _insist(load, server.count("signup_request"))
+        used = run(
+            [sys.executable, "-c", _RESOLVE],
+            environ(server.database.parent)
+            | {f"NEWSLETTER_{name.upper()}": each for name, each in limits.items()},
+            server.database.parent,
+        )
+        with closing(sqlite3.connect(server.database)) as connection:
+            found = connection.execute(_MAILS).fetchall()
+    if found != [(1, people)]:
+        raise BenchmarkFailed(f"confirmations by address, and how many addresses: {found}")
+    figures = {**_figures(load), "resolved_a_second": round(people / used.seconds, 1)}
+    sys.stderr.write(f"  {figures}\n")
+    return [{"value": people, **figures}]
+
+
+# What the engine does with waiting forms, without the rest of it.
+_RESOLVE = """
+import os
+from newsletter.runtime import Runtime
+from newsletter.settings import load_settings
+from newsletter.subscriptions.defences import Brake
+from newsletter.subscriptions.signup import resolve_signups
+parts, more = Runtime(load_settings(os.environ)), 1
+while more:
+    with parts.session() as session:
+        more = resolve_signups(session, parts.tokens, parts.now(), brake=Brake.of(parts.settings))
+        session.commit()
+"""
+_MAILS = """
+SELECT mails, count(*) FROM (
+  SELECT count(delivery.id) AS mails FROM subscriber LEFT JOIN delivery
+  ON delivery.subscriber_id = subscriber.id AND delivery.template = 'confirm' GROUP BY subscriber.id
+) GROUP BY mails
+"""
 
 
 def _insist(load: Load, rows: int) -> None:
