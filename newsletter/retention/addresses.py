@@ -19,39 +19,40 @@ from newsletter.models import (
 from newsletter.retention.policy import Policy
 from newsletter.subscriptions import rows
 from newsletter.subscriptions.consent import note
-from newsletter.subscriptions.forget import forget_address
+from newsletter.subscriptions.forget import forget_addresses
 from newsletter.tokens import Tokens
 
 
-def unconfirmed(policy: Policy) -> Select[Any]:
-    """Return the ids of people with a request that is too old, and no link at hand that still works."""
-    return (
-        select(Subscription.subscriber_id)
-        .where(
-            # Written out, so that the partial index of pending subscriptions serves it.
-            Subscription.state == literal_column("'pending'"),
-            Subscription.created_at < policy.asked_before,
-            ~_link_works(policy, Subscription.subscriber_id),
-        )
-        .distinct()
-        .order_by(Subscription.subscriber_id)
+def unconfirmed(policy: Policy, among: Sequence[int] | None = None) -> Select[Any]:
+    """Return the ids of people with a request that is too old, and no link at hand that still works.
+
+    Only those `among` some ids, when given.
+    """
+    due = select(Subscription.subscriber_id).where(
+        # Written out, so that the partial index of pending subscriptions serves it.
+        Subscription.state == literal_column("'pending'"),
+        Subscription.created_at < policy.asked_before,
+        ~_link_works(policy, Subscription.subscriber_id),
     )
+    if among is not None:
+        due = due.where(Subscription.subscriber_id.in_(among))
+    return due.distinct().order_by(Subscription.subscriber_id)
 
 
 def expire(session: Session, tokens: Tokens, policy: Policy, ids: Sequence[int]) -> int:
     """End the requests of these people; whoever never confirmed anything is forgotten. Commits nothing."""
-    ended = 0
-    for subscriber in _locked(session, ids, unconfirmed(policy)):
+    people = _locked(session, ids, unconfirmed(policy, ids))
+    strange = []
+    for subscriber in people:
         pending = rows.of_subscriber(session, subscriber.id, SubscriptionState.PENDING)
         old = [row for row in pending if row.created_at < policy.asked_before]
         topics = {row.topic.slug: row.frequency.value for row in old}
         rows.end(session, old, EndedReason.EXPIRED, policy.now)
         note(session, subscriber.id, ConsentAct.EXPIRED, "time", policy.now, topics=topics)
-        session.flush()
         if subscriber.confirmed_at is None and len(old) == len(pending):
-            forget_address(session, tokens, subscriber, policy.now)
-        ended += 1
-    return ended
+            strange.append(subscriber)
+    forget_addresses(session, tokens, strange, policy.now)
+    return len(people)
 
 
 def strangers(policy: Policy) -> Select[Any]:
@@ -89,12 +90,11 @@ def left(policy: Policy) -> Select[Any] | None:
 
 def forget(session: Session, tokens: Tokens, policy: Policy, ids: Sequence[int]) -> int:
     """Empty the addresses of these people, if that is still due; return how many. Commits nothing."""
-    people = _locked(session, ids, strangers(policy))
+    people = _locked(session, ids, strangers(policy).where(Subscriber.id.in_(ids)))
     leavers = left(policy)
     if leavers is not None:
-        people += _locked(session, ids, leavers)
-    for subscriber in people:
-        forget_address(session, tokens, subscriber, policy.now)
+        people += _locked(session, ids, leavers.where(Subscriber.id.in_(ids)))
+    forget_addresses(session, tokens, people, policy.now)
     return len(people)
 
 
@@ -104,7 +104,7 @@ def _locked(session: Session, ids: Sequence[int], due: Select[Any]) -> list[Subs
         select(Subscriber).where(Subscriber.id.in_(ids)).order_by(Subscriber.id).with_for_update()
     ).all()
     # A statement of its own, after the lock: it sees what the one before had to wait for.
-    still = set(session.scalars(select(Subscriber.id).where(Subscriber.id.in_(ids), Subscriber.id.in_(due))))
+    still = set(session.scalars(due))
     return [person for person in people if person.id in still]
 
 

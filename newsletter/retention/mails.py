@@ -18,7 +18,7 @@ from newsletter.tokens import Tokens
 
 _QUIETLY = {"synchronize_session": False}
 # Answers emptied by one transaction: a big issue has a million.
-REPLIES = 2_000
+REPLIES = 1_000
 
 
 def old_singles(policy: Policy) -> Select[Any] | None:

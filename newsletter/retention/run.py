@@ -13,7 +13,7 @@ from newsletter.retention.steps import STEPS, Step
 from newsletter.tokens import Tokens
 
 # SQLite has one writer: between two transactions the others get their turn.
-REST_SECONDS = 0.02
+REST_SECONDS = 0.05
 
 
 @dataclass(frozen=True)

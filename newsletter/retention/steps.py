@@ -30,7 +30,7 @@ class Step:
     setting: str
     due: Callable[[Policy], Select[Any] | None]
     act: Act
-    chunk: int = 500
+    chunk: int = 250
     counted: Callable[[Policy], Select[Any] | None] | None = None
 
     @property
@@ -47,7 +47,7 @@ STEPS = (
         "pending_days",
         addresses.unconfirmed,
         addresses.expire,
-        chunk=50,
+        chunk=20,
     ),
     Step(
         "strangers",
@@ -55,10 +55,10 @@ STEPS = (
         "pending_days",
         addresses.strangers,
         addresses.forget,
-        chunk=50,
+        chunk=20,
     ),
     Step(
-        "left", "addresses of people who left", "keep_left_days", addresses.left, addresses.forget, chunk=50
+        "left", "addresses of people who left", "keep_left_days", addresses.left, addresses.forget, chunk=20
     ),
     Step("disowned", "notes that an address was disowned", "", events.old_marks, events.delete_marks),
     Step("mails", "contents of mails sent long ago", "keep_mail_days", mails.old_singles, mails.empty),

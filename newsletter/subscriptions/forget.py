@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import null, update
@@ -30,42 +31,30 @@ def forget_address(session: Session, tokens: Tokens, subscriber: Subscriber, now
     Whoever was a reader once leaves a keyed hash behind, by which an import knows not to revive
     them; they may join again themselves. Nothing is kept of somebody who never confirmed.
     """
-    if subscriber.email_key is not None and subscriber.confirmed_at is not None:
-        mark_address(session, tokens, subscriber.email_key, MarkKind.LEFT, subscriber.id, now)
-    subscriber.email = subscriber.email_key = None
-    subscriber.preferred_hour = subscriber.snoozed_until = subscriber.address_since = None
-    subscriber.erased_at = now
-    session.flush()  # the database lets details of the ledger go only for those who are erased
-    theirs = Delivery.subscriber_id == subscriber.id
-    quietly = {"synchronize_session": False}
-    session.execute(
-        update(Delivery)
-        .where(theirs, Delivery.state.in_(_UNSENT))
-        .values(state=DeliveryState.SKIPPED, settled_at=now)
-        .execution_options(**quietly)
-    )
-    # What a relay answers often repeats the address.
-    session.execute(
-        update(Delivery)
-        .where(theirs, Delivery.state != DeliveryState.LEASED)
-        .values(reply_text=None)
-        .execution_options(**quietly)
-    )
-    session.execute(
-        update(Delivery)
-        .where(theirs, Delivery.lane == Lane.SINGLE, Delivery.state != DeliveryState.LEASED)
-        .values(context=null(), recipient=None)
-        .execution_options(**quietly)
-    )
-    session.execute(
-        update(ConsentEntry)
-        .where(ConsentEntry.subscriber_id == subscriber.id, ConsentEntry.ip_address.is_not(None))
-        .values(ip_address=None)
-        .execution_options(**quietly)
-    )
-    session.execute(
-        update(AddressChange)
-        .where(AddressChange.subscriber_id == subscriber.id)
-        .values(email=None, email_key=None, ip_address=None)
-        .execution_options(**quietly)
-    )
+    forget_addresses(session, tokens, [subscriber], now)
+
+
+def forget_addresses(session: Session, tokens: Tokens, people: Sequence[Subscriber], now: datetime) -> None:
+    """Empty the addresses of several such people."""
+    for person in people:
+        if person.email_key is not None and person.confirmed_at is not None:
+            mark_address(session, tokens, person.email_key, MarkKind.LEFT, person.id, now)
+        person.email = person.email_key = None
+        person.preferred_hour = person.snoozed_until = person.address_since = None
+        person.erased_at = now
+    session.flush()
+    ids = [person.id for person in people]
+    connection = session.connection()
+    theirs = Delivery.subscriber_id.in_(ids)
+    skipped = update(Delivery).where(theirs, Delivery.state.in_(_UNSENT))
+    connection.execute(skipped.values(state=DeliveryState.SKIPPED, settled_at=now))
+    # What a relay answers often repeats the address. A worker that holds a mail looks again before it
+    # sends it (outbox/lease.py), and writes down what came of it.
+    single = Delivery.lane == Lane.SINGLE
+    emptied = update(Delivery).where(theirs, Delivery.state != DeliveryState.LEASED)
+    connection.execute(emptied.where(Delivery.reply_text.is_not(None)).values(reply_text=None))
+    connection.execute(emptied.where(single).values(context=null(), recipient=None))
+    entries = update(ConsentEntry).where(ConsentEntry.subscriber_id.in_(ids))
+    connection.execute(entries.where(ConsentEntry.ip_address.is_not(None)).values(ip_address=None))
+    wishes = update(AddressChange).where(AddressChange.subscriber_id.in_(ids))
+    connection.execute(wishes.values(email=None, email_key=None, ip_address=None))
