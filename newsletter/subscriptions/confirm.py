@@ -14,6 +14,7 @@ from newsletter.models import (
     ConsentAct,
     EndedReason,
     Frequency,
+    MarkKind,
     Release,
     ReleaseState,
     ReleaseTopic,
@@ -25,6 +26,7 @@ from newsletter.outbox.enqueue import enqueue_single
 from newsletter.subscriptions import rows
 from newsletter.subscriptions.bearer import LinkFault, find_bearer
 from newsletter.subscriptions.consent import note, wording_asked
+from newsletter.subscriptions.marks import unmark_address
 from newsletter.tokens import Purpose, Tokens
 
 # Releases that a welcome names: something to read until the first issue, not an issue.
@@ -101,6 +103,8 @@ def confirm(
         return fault
     _start(session, subscriber, covered, welcome_releases, now)
     subscriber.confirmed_at = subscriber.confirmed_at or now
+    for kind in MarkKind:  # whatever was remembered of the address, its owner has just spoken
+        unmark_address(session, tokens, subscriber.email_key or "", kind)
     note(
         session,
         subscriber.id,

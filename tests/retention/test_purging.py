@@ -128,6 +128,7 @@ def test_who_left_long_ago_is_emptied_and_no_import_revives_them(cleaner_everywh
     assert people.house.all(Suppression) == []
     people.join(ANN, {"energy": WEEKLY})  # they themselves may
     assert people.reads(ANN) == {energy: WEEKLY}
+    assert people.house.all(AddressMark) == []
 
 
 def test_whoever_comes_back_in_time_is_kept(cleaner):
