@@ -16,12 +16,14 @@ from newsletter.models import (
     Fragment,
     Frequency,
     Issue,
+    Lane,
     MarkKind,
     Rendition,
     SignupRequest,
     Subscriber,
     Suppression,
 )
+from newsletter.outbox.lease import claim, still_wanted
 from newsletter.outbox.steer import retry_rejected
 from newsletter.subscriptions.bearer import LinkFault
 from newsletter.subscriptions.marks import is_marked, mark_address
@@ -354,6 +356,26 @@ def test_cleaning_stops_when_it_is_told_to(cleaner):
 
     assert not any(each.whole for each in done if each.step.name == "unconfirmed")
     assert people.person(ANN).email == ANN
+
+
+def test_a_mail_that_a_worker_holds_is_its_own_and_is_not_sent_to_who_is_gone(cleaner_everywhere):
+    cleaner = cleaner_everywhere
+    people = cleaner.people
+    people.house.topic("energy")
+    people.join(ANN, {"energy": DAILY}, welcome_mail=True)
+    people.leave(ANN)
+    people.house.clock.pass_(days=366)
+    with people.house.runtime.session() as session:
+        held = claim(session, Lane.SINGLE, None, "worker", 9, people.house.clock())
+        session.commit()
+
+    assert cleaner.clean()["left"] == 1
+
+    mails = people.house.all(Delivery)
+    assert {each.state for each in mails} == {DeliveryState.LEASED}
+    assert all(each.context for each in mails)
+    with people.house.runtime.reading() as session:
+        assert still_wanted(session, held, "worker") == set()
 
 
 def finish(house, issue_id):
