@@ -99,6 +99,15 @@ def test_a_form_from_anywhere_else_signs_nobody_up_but_can_be_sent_from_our_page
     assert request.choices["topics"] == {"energy": "monthly", "sea": "monthly"}
 
 
+def test_our_page_notices_the_time_zone_when_the_form_did_not(visitor):
+    plain = send(visitor, None)
+    told = send(visitor, None, time_zone="Asia/Tokyo")
+
+    assert " data-notice" in plain.text
+    assert " data-notice" not in told.text
+    assert '<option value="Asia/Tokyo" selected>Japan</option>' in told.text
+
+
 def test_no_other_visitor_can_use_the_page_that_one_was_given(visitor):
     """Whoever has our page's token made for themselves cannot have others send it."""
     form = page_form(send(visitor, "https://evil.example"))
