@@ -103,8 +103,8 @@ def test_our_page_notices_the_time_zone_when_the_form_did_not(visitor):
     plain = send(visitor, None)
     told = send(visitor, None, time_zone="Asia/Tokyo")
 
-    assert " data-notice" in plain.text
-    assert " data-notice" not in told.text
+    assert " data-notice>" in plain.text
+    assert " data-notice>" not in told.text
     assert '<option value="Asia/Tokyo" selected>Japan</option>' in told.text
 
 
