@@ -216,3 +216,37 @@ def _publisher(parts: Runtime) -> Any:
 
 def _suppressed_line(blocked: dict[str, Any] | None) -> str:
     return f"not mailed: {blocked['reason']}, since {blocked['since']}" if blocked else "may be mailed"
+
+
+@subscriber.command()
+@click.option("--release", is_flag=True, help="Answer everybody who waits, whatever the brake says.")
+@click.option("--drop", is_flag=True, help="Drop everybody who waits, with their addresses.")
+@as_json_option
+def held(release: bool, drop: bool, as_json: bool) -> None:
+    """Show how many sign-ups wait because many came at once; let them go, or drop them."""
+    from newsletter.subscriptions.brake import braking, drop_held, release_held  # noqa: PLC0415
+    from newsletter.subscriptions.defences import Brake  # noqa: PLC0415
+
+    if release and drop:
+        raise click.UsageError("Choose one of --release and --drop.")
+    parts = open_runtime()
+    if release or drop:
+        with parts.session() as session:
+            count = (release_held if release else drop_held)(session, ACTOR, parts.now())
+            session.commit()
+        parts.wake("signups")
+        if as_json:
+            print_json({"released" if release else "dropped": count})
+        else:
+            click.echo(f"{count} {'are let go' if release else 'dropped'}.")
+        return
+    with parts.reading() as session:
+        state = braking(session, Brake.of(parts.settings), parts.now())
+    if as_json:
+        since = state.since.isoformat() if state.since else None
+        print_json({"held": state.held, "since": since, "free": state.free})
+    else:
+        waiting = f"{state.held} sign-ups wait" + (
+            f" since {state.since:%Y-%m-%d %H:%M} UTC" if state.since else ""
+        )
+        click.echo(f"{waiting}; {state.free} mails to new addresses may go at once.")

@@ -26,6 +26,7 @@ from newsletter.models import (
     db,
 )
 from newsletter.outbox.progress import health, progress
+from newsletter.subscriptions.brake import count_held
 from newsletter.web.admin.blueprint import admin
 from newsletter.web.extensions import runtime
 
@@ -151,12 +152,22 @@ def _warnings(
         words = "No worker has been seen for two minutes: confirmations and digests wait until one runs."
         warnings.append({"tone": "bad", "text": words})
     unresolved = select(func.count()).where(
-        SignupRequest.resolved_at.is_(None), SignupRequest.created_at < now - WAITS_LONG
+        SignupRequest.resolved_at.is_(None),
+        SignupRequest.held_until.is_(None),
+        SignupRequest.created_at < now - WAITS_LONG,
     )
     late = session.scalar(unresolved) or 0
     if late:
         words = "1 sign-up has" if late == 1 else f"{late} sign-ups have"
         warnings.append({"tone": "warn", "text": f"{words} been waiting for more than two minutes."})
+    held = count_held(session)
+    if held:
+        words = "1 sign-up waits" if held == 1 else f"{held} sign-ups wait"
+        text = (
+            f"{words} because new addresses come faster than the settings allow. Let them go, or drop them, "
+            "by the command “newsletter subscriber held”."
+        )
+        warnings.append({"tone": "warn", "text": text})
     if outbox["uncertain"]:
         count = outbox["uncertain"]
         words = "1 mail" if count == 1 else f"{count} mails"
