@@ -82,6 +82,14 @@ class Edition:
         self.boundary = make_boundary(issue_public_id)
         self._fragments = fragments
         self._frame = Frame(FramePart.load(frame.text), FramePart.load(frame.html), self.boundary)
+        self._frame_bytes = len(self._frame.html.text.encode())
+        # What each release takes of the budget: added up for every reader with a selection of their own.
+        self._bytes_by_release = {
+            int(part.removeprefix("release:")): len(fragment.html)
+            + len(fragments[f"contents:{part[8:]}"].html)
+            for part, fragment in fragments.items()
+            if part.startswith("release:")
+        }
         # Many readers share a selection; the few bytes of a rare one are not worth keeping.
         self._slots = lru_cache(maxsize=64)(self._make_slots)
 
@@ -118,7 +126,7 @@ class Edition:
     def html_bytes(self, key: str) -> int:
         """Return the size of the HTML part as it is sent, without the values of its fields."""
         slots = self._slots(key)
-        return len(self._frame.html.text.encode()) + sum(len(encoded) for _, encoded in slots.values())
+        return self._frame_bytes + sum(len(encoded) for _, encoded in slots.values())
 
     def _make_slots(self, key: str) -> dict[str, tuple[bytes, bytes]]:
         """Return the joined fragments of each slot: as many releases as the budget holds."""
@@ -126,15 +134,15 @@ class Edition:
         listed = release_ids(selection)
         chosen = self._within_budget(selection, listed)
         releases: list[Encoded] = []
+        left_out = len(listed) - len(chosen)
         for part in selection:
-            shown = [each for each in part.release_ids if each in chosen]
+            shown = [each for each in part.release_ids if each in chosen] if left_out else part.release_ids
             if shown:
                 releases.append(self._fragments[f"topic:{part.topic_id}"])
                 releases += [self._fragments[f"release:{each}"] for each in shown]
-        left_out = len(listed) - len(chosen)
         if left_out:
             releases.append(self._fragments[f"more:{left_out}"])
-        shown_ids = [each for each in listed if each in chosen]
+        shown_ids = [each for each in listed if each in chosen] if left_out else listed
         reason = [self._fragments["reason"]]
         reason += [self._fragments[f"reason:{part.topic_id}:{part.frequency}"] for part in selection]
         slots = {
@@ -154,13 +162,14 @@ class Edition:
 
     def _within_budget(self, selection: Selection, listed: list[int]) -> set[int]:
         """Return the releases that fit; the first always does, a mail without any is never sent."""
-        left = HTML_BUDGET_BYTES - FIELDS_BYTES - len(self._frame.html.text.encode()) * 2
+        left = HTML_BUDGET_BYTES - FIELDS_BYTES - self._frame_bytes * 2
         left -= sum(len(self._fragments[f"topic:{part.topic_id}"].html) for part in selection)
+        sizes = self._bytes_by_release
+        if sum([sizes[each] for each in listed]) <= left:  # nearly always
+            return set(listed)
         chosen: set[int] = set()
         for each in listed:
-            left -= len(self._fragments[f"release:{each}"].html) + len(
-                self._fragments[f"contents:{each}"].html
-            )
+            left -= sizes[each]
             if left < 0 and chosen:
                 break
             chosen.add(each)
