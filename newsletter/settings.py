@@ -478,7 +478,7 @@ class Settings:
         "lt, en",
     )
     embed_origins: tuple[str, ...] = setting(
-        "Other sites whose pages may hold the sign-up form (docs/readers.md), as origins separated by commas.",
+        "Other sites whose pages may hold the sign-up form (docs/readers.md): origins separated by commas.",
         _optional_or(_origins, ()),
         (),
         "https://www.example.org, https://shop.example.org",

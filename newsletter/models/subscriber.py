@@ -19,7 +19,8 @@ class Subscriber(Base):
     __table_args__ = (
         Index(
             "ix_subscriber_snoozed_until", "snoozed_until",
-            sqlite_where=text("snoozed_until IS NOT NULL"), postgresql_where=text("snoozed_until IS NOT NULL"),
+            sqlite_where=text("snoozed_until IS NOT NULL"),
+            postgresql_where=text("snoozed_until IS NOT NULL"),
         ),
         Index(
             "ix_subscriber_moved_to", "moved_to",

@@ -92,7 +92,8 @@ def test_a_mail_has_one_subject_line_a_text_and_a_page(templates: TemplateSet, n
 
     assert mail.subject.strip() == mail.subject != ""
     assert "\n" not in mail.subject
-    assert mail.subject.startswith(("Harbour & Sons", "Please confirm", "Still waiting", "Welcome", "Your link"))
+    openings = ("Harbour & Sons", "Please confirm", "Still waiting", "Welcome", "Your link")
+    assert mail.subject.startswith(openings)
     assert mail.text.endswith("\n")
     assert not re.search(r"[ \t]\n|\n{4}", mail.text)
     assert all(len(line) <= 72 or line.startswith("https://") for line in mail.text.splitlines())
@@ -104,7 +105,8 @@ def test_a_mail_has_one_subject_line_a_text_and_a_page(templates: TemplateSet, n
 
 
 def test_a_welcome_names_what_was_new_lately(templates: TemplateSet) -> None:
-    release = {"title": RELEASE.title, "publisher": "Ministry", "date": date(2025, 10, 23), "url": RELEASE.url}
+    day = date(2025, 10, 23)
+    release = {"title": RELEASE.title, "publisher": "Ministry", "date": day, "url": RELEASE.url}
 
     mail = templates.render("welcome", "en", CONTEXTS["welcome"] | {"releases": [release]})
 

@@ -204,7 +204,8 @@ def test_what_waited_too_long_is_dropped_with_its_address(town):
 
     assert len(confirmations(town)) == 8
     with town.house.runtime.session() as session:
-        assert session.scalars(select(SignupRequest.email).where(SignupRequest.email.is_not(None))).all() == []
+        held = select(SignupRequest.email).where(SignupRequest.email.is_not(None))
+        assert session.scalars(held).all() == []
 
 
 def test_one_small_domain_is_written_to_slowly_and_nobody_else_waits_for_it(town):

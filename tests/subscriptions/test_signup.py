@@ -16,8 +16,8 @@ from newsletter.models import (
     SuppressionReason,
 )
 from newsletter.outbox.messages import load_claimed
-from newsletter.subscriptions.wordings import current_wording
 from newsletter.subscriptions.signup import resolve_signups
+from newsletter.subscriptions.wordings import current_wording
 
 ANN = "ann@example.org"
 DAILY, WEEKLY = Frequency.DAILY, Frequency.WEEKLY
