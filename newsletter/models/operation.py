@@ -8,7 +8,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import JSON, String, TextClause, bindparam, select, text
+from sqlalchemy import JSON, String, TextClause, bindparam, select, text, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from newsletter.models.base import Base, UTCDateTime
@@ -78,9 +78,9 @@ def spend(session: Session, key: str, limit: Limit, now: datetime, floor: float 
 def spend_all(session: Session, limits: Mapping[str, Limit], now: datetime, floor: float = 0.0) -> Spent:
     """Take one from each bucket of `limits`, by key. Commits nothing.
 
-    The caller rolls back after a refusal, so that what the others gave is given back. One statement
-    unless something is refused: a visitor waits for it, and others wait for its lock. It says in
-    SQL what `take` says, and a test compares the two.
+    When one of them refuses, what the others gave is given back. One statement unless something is
+    refused: a visitor waits for it, and others wait for its lock. It says in SQL what `take` says,
+    and a test compares the two.
     """
     given: dict[str, Any] = {"now": now, "needed": 1.0 + floor - _ROUNDING}
     for at, (key, limit) in enumerate(limits.items()):
@@ -91,6 +91,9 @@ def spend_all(session: Session, limits: Mapping[str, Limit], now: datetime, floo
     left = {key: level for key, level in connection.execute(statement, given)}
     if len(left) == len(limits):
         return Spent(0.0, left)
+    if left:
+        given_back = update(ThrottleBucket).where(ThrottleBucket.key.in_(left))
+        connection.execute(given_back.values(level=ThrottleBucket.level + 1.0))
     columns = select(ThrottleBucket.key, ThrottleBucket.level, ThrottleBucket.updated_at)
     waits = [
         take(Bucket(level, updated_at), limits[key], now, floor)[1]

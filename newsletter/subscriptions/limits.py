@@ -43,8 +43,8 @@ class Visit:
 def count_visit(session: Session, tokens: Tokens, ip_address: str, now: datetime) -> Visit:
     """Count one form of this visitor, of their network, and of the wider one around an IPv6 network.
 
-    The counters are kept under keyed hashes, so they hold no addresses. After a refusal the
-    caller rolls back, so that what one limit took before the other refused is given back.
+    The counters are kept under keyed hashes, so they hold no addresses. A form that is refused
+    counts nowhere.
     """
     known = network_of(ip_address)
     if known is None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any, cast
 
-from sqlalchemy import insert, select
+from sqlalchemy import Table, insert, select
 from sqlalchemy.orm import Session
 
 from newsletter.errors import AddressInvalid
@@ -63,9 +64,16 @@ class Signup:
     nth: int = 0
 
 
-def request_signup(session: Session, signup: Signup, now: datetime) -> None:
+def request_signups(session: Session, signups: Sequence[Signup], now: datetime) -> None:
     """Write down what was asked, and look nothing up: every address costs the same."""
-    row = {
+    if signups:
+        # Past the session's bookkeeping: this is the statement that many visitors may wait for at once.
+        table = cast("Table", SignupRequest.__table__)
+        session.connection().execute(insert(table), [_row(signup, now) for signup in signups])
+
+
+def _row(signup: Signup, now: datetime) -> dict[str, Any]:
+    return {
         "kind": "signup",
         "email": signup.address.text,
         "email_key": signup.address.canonical,
@@ -82,8 +90,6 @@ def request_signup(session: Session, signup: Signup, now: datetime) -> None:
         "nth": signup.nth,
         "created_at": now,
     }
-    # Past the session's bookkeeping: this is the statement that many visitors may wait for at once.
-    session.connection().execute(insert(SignupRequest.__table__), row)  # type: ignore[arg-type]
 
 
 def request_link(session: Session, address: Address, now: datetime) -> None:

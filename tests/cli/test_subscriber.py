@@ -15,7 +15,7 @@ from newsletter.mail.addresses import parse_address
 from newsletter.models import AuditEntry, Frequency, Subscriber, Subscription, Suppression
 from newsletter.service.database import upgrade
 from newsletter.subscriptions.confirm import confirm
-from newsletter.subscriptions.signup import Signup, request_signup, resolve_signups
+from newsletter.subscriptions.signup import Signup, request_signups, resolve_signups
 from newsletter.subscriptions.wordings import current_wording
 from newsletter.tokens import Purpose
 
@@ -44,7 +44,7 @@ def place(tmp_path: Path) -> House:
             wording=current_wording(),
             ip_address="192.0.2.0",
         )
-        request_signup(session, asked, now)
+        request_signups(session, [asked], now)
         resolve_signups(session, tokens, now)
         reader = session.scalars(select(Subscriber)).one()
         row = session.scalars(select(Subscription)).one()

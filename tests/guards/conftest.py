@@ -28,7 +28,7 @@ from newsletter.models import AddressChange, Delivery, Frequency, Release, Subsc
 from newsletter.runtime import Runtime
 from newsletter.service.demo import ADMIN, prepare_demo
 from newsletter.subscriptions.confirm import confirm
-from newsletter.subscriptions.signup import Signup, request_signup, resolve_signups
+from newsletter.subscriptions.signup import Signup, request_signups, resolve_signups
 from newsletter.subscriptions.unsubscribe import make_undo_token, unsubscribe
 from newsletter.subscriptions.wordings import current_wording
 from newsletter.tokens import Purpose
@@ -136,7 +136,7 @@ def _furnish(session: Session, runtime: Runtime, stored_password: str) -> dict[s
     def join(address: str) -> tuple[Subscriber, str]:
         chosen = dict.fromkeys(slugs, Frequency.DAILY)
         signup = Signup(address=parse_address(address), choices=chosen, wording=current_wording())
-        request_signup(session, signup, now)
+        request_signups(session, [signup], now)
         resolve_signups(session, tokens, now)
         reader = session.scalars(select(Subscriber).where(Subscriber.email == address)).one()
         upto = session.scalar(

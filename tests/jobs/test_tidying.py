@@ -12,7 +12,7 @@ from newsletter.jobs.tasks import DRAIN, Engine
 from newsletter.jobs.tidying import TIDY, tidy
 from newsletter.mail.addresses import parse_address
 from newsletter.models import Frequency, Lane, Subscriber
-from newsletter.subscriptions.signup import Signup, request_signup, resolve_signups
+from newsletter.subscriptions.signup import Signup, request_signups, resolve_signups
 from newsletter.subscriptions.wordings import current_wording
 
 
@@ -27,7 +27,7 @@ def asked(house):
             choices={"energy": Frequency.DAILY},
             wording=current_wording(),
         )
-        request_signup(session, signup, house.clock())
+        request_signups(session, [signup], house.clock())
         resolve_signups(session, runtime.tokens, house.clock())
         session.commit()
     house.drain("single")

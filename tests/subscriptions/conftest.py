@@ -26,7 +26,7 @@ from newsletter.subscriptions.signup import (
     Signup,
     request_link,
     request_renewal,
-    request_signup,
+    request_signups,
     resolve_signups,
 )
 from newsletter.subscriptions.unsubscribe import unsubscribe
@@ -48,7 +48,7 @@ class People:
                 wording=current_wording(),
                 ip_address=ip_address,
             )
-            request_signup(session, signup, self.house.clock())
+            request_signups(session, [signup], self.house.clock())
             session.commit()
 
     def ask_for_link(self, email: str, *, renew: bool = False) -> None:

@@ -11,7 +11,7 @@ from newsletter.mail.addresses import parse_address
 from newsletter.models import AuditEntry, Delivery, Frequency, SignupRequest
 from newsletter.subscriptions.brake import braking, drop_held, release_held
 from newsletter.subscriptions.defences import Brake, Trust, limited_domain
-from newsletter.subscriptions.signup import Signup, request_signup, resolve_signups
+from newsletter.subscriptions.signup import Signup, request_signups, resolve_signups
 from newsletter.subscriptions.wordings import current_wording
 
 ANN = "ann@example.org"
@@ -25,7 +25,7 @@ def ask(people, email, *, trust=Trust.NONE, nth=0):
         signup = Signup(
             address=parse_address(email), choices=DAILY, wording=current_wording(), trust=trust, nth=nth
         )
-        request_signup(session, signup, people.house.clock())
+        request_signups(session, [signup], people.house.clock())
         session.commit()
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import enum
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import cast
 
 from flask import current_app, request
 from sqlalchemy.orm import Session
@@ -17,11 +17,12 @@ from newsletter.subscriptions.defences import Trust
 from newsletter.subscriptions.limits import count_visit
 from newsletter.subscriptions.proof import check_proof
 from newsletter.subscriptions.queries import OfferedTopic, offered_topics
-from newsletter.subscriptions.signup import Signup, request_signup
+from newsletter.subscriptions.signup import Signup, request_signups
 from newsletter.web.extensions import runtime
 from newsletter.web.forms import SignupForm
 from newsletter.web.public.answers import address_to_keep, stop_writing
 from newsletter.web.security import client_address
+from newsletter.web.together import Together
 
 # A form on another site tells nothing about how long it was open. It is taken all the same while
 # its visitor's network has sent no more than these shortly before; then the button is on our page.
@@ -31,6 +32,7 @@ UNTIMED = 5
 # How long a process may go on taking forms for the topics it has seen.
 TOPICS_KNOWN_SECONDS = 60.0
 TOPICS = "newsletter.topics"
+WRITER = "newsletter.writer"
 
 
 def topics_to_offer() -> tuple[OfferedTopic, ...]:
@@ -50,9 +52,6 @@ def topics_to_offer() -> tuple[OfferedTopic, ...]:
     db.session.rollback()  # it had begun to write, and the turn for that comes later
     current_app.extensions[TOPICS] = (time.monotonic(), offered)
     return offered
-
-
-_TURN = threading.Lock()
 
 
 class Outcome(enum.StrEnum):
@@ -76,6 +75,17 @@ class Taken:
     wait_seconds: float = 0.0
 
 
+@dataclass(frozen=True)
+class _Posted:
+    """What of a request is needed to write it down, whichever thread does that."""
+
+    visitor: str
+    timed: bool
+    trapped: bool
+    altcha: str | None
+    signup: Signup
+
+
 def take_signup(form: SignupForm, how: str) -> Taken:
     """Check a posted form, count it, and write down what was asked; commits.
 
@@ -86,58 +96,69 @@ def take_signup(form: SignupForm, how: str) -> Taken:
     if not form.validate():
         stop_writing()
         return Taken(Outcome.FAULTY)
-    session = db.session()
-    with _turn(session):
-        taken = _write(session, form, how)
+    taken = _writer()(_read_posted(form, how))
     if taken.outcome is Outcome.ASKED:
         runtime().wake("signups")
+    else:
+        stop_writing()
     return taken
 
 
-@contextmanager
-def _turn(session: Session) -> Iterator[None]:
-    """Let one thread of this process write at a time, where only one can.
-
-    Threads that wait here go on in turn; those that wait in SQLite sleep, look again, and may
-    be overtaken for long when many come at once.
-    """
-    if session.get_bind().dialect.name != "sqlite":
-        yield
-        return
-    with _TURN:
-        yield
-
-
-def _write(session: Session, form: SignupForm, how: str) -> Taken:
-    parts = runtime()
-    now = parts.now()
-    asking = client_address(request, parts.settings.trusted_proxies)
-    visit = count_visit(session, parts.tokens, asking, now)
-    if visit.wait_seconds or (visit.nth > UNTIMED and not form.timed):
-        stop_writing()
-        return Taken(Outcome.WAIT if visit.wait_seconds else Outcome.PRESS, visit.wait_seconds)
-    if form.website.data:
-        # A program filled in what nobody sees. It is told what everybody is told, and was counted.
-        session.commit()
-        return Taken(Outcome.ASKED)
-    signup = Signup(
-        address=form.address,
-        choices=form.choices(),
-        wording=form.agreed(),
-        ip_address=address_to_keep(),
-        language=form.language.data,
-        time_zone=form.time_zone.data,
-        how=how,
-        trust=_trust(form),
-        nth=visit.nth,
+def _read_posted(form: SignupForm, how: str) -> _Posted:
+    settings = runtime().settings
+    return _Posted(
+        visitor=client_address(request, settings.trusted_proxies),
+        timed=form.timed,
+        trapped=bool(form.website.data),
+        altcha=(form.altcha.data or "") if settings.altcha else None,
+        signup=Signup(
+            address=form.address,
+            choices=form.choices(),
+            wording=form.agreed(),
+            ip_address=address_to_keep(),
+            language=form.language.data,
+            time_zone=form.time_zone.data,
+            how=how,
+            trust=Trust.SEEN if form.seen.data == "yes" else Trust.NONE,
+        ),
     )
-    request_signup(session, signup, now)
-    session.commit()
-    return Taken(Outcome.ASKED)
 
 
-def _trust(form: SignupForm) -> Trust:
+def _writer() -> Callable[[_Posted], Taken]:
+    """Return what writes a form down: with others where there is one writer, else by itself."""
+    if db.engine.dialect.name != "sqlite":
+        return lambda posted: _write([posted])[0]
+    return cast("Together[_Posted, Taken]", current_app.extensions.setdefault(WRITER, Together(_write)))
+
+
+def _write(all_posted: Sequence[_Posted]) -> list[Taken]:
+    session, now = db.session(), runtime().now()
+    try:
+        taken, signups = [], []
+        for posted in all_posted:
+            outcome, signup = _judge(session, posted, now)
+            taken.append(outcome)
+            signups += [signup] if signup is not None else []
+        request_signups(session, signups, now)
+        session.commit()
+    except BaseException:
+        session.rollback()
+        raise
+    return taken
+
+
+def _judge(session: Session, posted: _Posted, now: datetime) -> tuple[Taken, Signup | None]:
+    """Count one form; return its answer, and what to write down for it."""
     parts = runtime()
-    if parts.settings.altcha and check_proof(db.session(), parts.tokens, form.altcha.data or "", parts.now()):
-        return Trust.PROVEN
-    return Trust.SEEN if form.seen.data == "yes" else Trust.NONE
+    visit = count_visit(session, parts.tokens, posted.visitor, now)
+    if visit.wait_seconds:
+        return Taken(Outcome.WAIT, visit.wait_seconds), None
+    if visit.nth > UNTIMED and not posted.timed:
+        return Taken(Outcome.PRESS), None
+    if posted.trapped:
+        # A program filled in what nobody sees. It is told what everybody is told, and was counted.
+        return Taken(Outcome.ASKED), None
+    trust = posted.signup.trust
+    if posted.altcha is not None and check_proof(session, parts.tokens, posted.altcha, now):
+        trust = Trust.PROVEN
+    return Taken(Outcome.ASKED), replace(posted.signup, trust=trust, nth=visit.nth)
