@@ -88,7 +88,10 @@ def test_a_refused_bucket_among_several_is_told_apart(either_house: House):
     with either_house.runtime.session() as session:
         first = spend_all(session, limits, NOON)
         second = spend_all(session, limits, NOON + timedelta(seconds=6))
+        third = spend_all(session, {"a": limits["a"]}, NOON + timedelta(seconds=6))
 
     assert (first.wait_seconds, dict(first.left)) == (0.0, {"a": 2.0, "b": 0.0})
     assert second.wait_seconds == pytest.approx(54)
     assert list(second.left) == ["a"]
+    # What "a" gave for nothing it was given back.
+    assert third.left["a"] == pytest.approx(second.left["a"])

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
+import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Generic, TypeVar
 
 from sqlalchemy.exc import OperationalError
@@ -78,3 +82,39 @@ class Together(Generic[Item, Result]):
         else:
             for each, result in zip(wishes, results, strict=True):
                 each.result = result
+
+
+class Turn:
+    """The turn to write, handed from process to process of one machine by a lock on the file `path`.
+
+    Processes that wait in SQLite sleep and look again, for longer each time, while others that came
+    later get in between; those that wait here are woken. Without the file (a disk that is full, a file
+    system without locks) they wait in SQLite as ever.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file: int | None = None
+
+    @contextlib.contextmanager
+    def __call__(self) -> Iterator[None]:
+        """Hold the turn within the block. One thread of a process at a time, as `Together` sees to."""
+        held = self._take()
+        try:
+            yield
+        finally:
+            if held is not None:
+                fcntl.flock(held, fcntl.LOCK_UN)
+
+    def _take(self) -> int | None:
+        try:
+            if self._file is None:
+                self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            fcntl.flock(self._file, fcntl.LOCK_EX)
+        except OSError:
+            return None
+        return self._file
+
+    def __del__(self) -> None:
+        if self._file is not None:
+            os.close(self._file)

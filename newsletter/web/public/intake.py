@@ -22,7 +22,7 @@ from newsletter.web.extensions import runtime
 from newsletter.web.forms import SignupForm
 from newsletter.web.public.answers import address_to_keep, stop_writing
 from newsletter.web.security import client_address
-from newsletter.web.together import Together
+from newsletter.web.together import Together, Turn
 
 # A form on another site tells nothing about how long it was open. It is taken all the same while
 # its visitor's network has sent no more than these shortly before; then the button is on our page.
@@ -33,6 +33,7 @@ UNTIMED = 5
 TOPICS_KNOWN_SECONDS = 60.0
 TOPICS = "newsletter.topics"
 WRITER = "newsletter.writer"
+TURN_FILE = "signups.turn"
 
 
 def topics_to_offer() -> tuple[OfferedTopic, ...]:
@@ -128,7 +129,17 @@ def _writer() -> Callable[[_Posted], Taken]:
     """Return what writes a form down: with others where there is one writer, else by itself."""
     if db.engine.dialect.name != "sqlite":
         return lambda posted: _write([posted])[0]
-    return cast("Together[_Posted, Taken]", current_app.extensions.setdefault(WRITER, Together(_write)))
+    writer = current_app.extensions.get(WRITER)
+    if writer is None:
+        turn = Turn(runtime().settings.data_dir / TURN_FILE)
+
+        def write(all_posted: Sequence[_Posted]) -> list[Taken]:
+            with turn():
+                return _write(all_posted)
+
+        # Of several threads that came first, all get the one that was made first.
+        writer = current_app.extensions.setdefault(WRITER, Together(write))
+    return cast("Together[_Posted, Taken]", writer)
 
 
 def _write(all_posted: Sequence[_Posted]) -> list[Taken]:
