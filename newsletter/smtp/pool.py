@@ -185,9 +185,10 @@ class _Sending:
         """Let the number of connections follow the rate, when there was enough to do to tell."""
         with self._more:
             waiting, connected = len(self._queue), self._connected
-        if self._settling and 4 * connected >= 3 * self._growth.connections:
+        wanted = self._growth.connections
+        if self._settling and 3 * wanted <= 4 * connected <= 4 * wanted:
             self._settling = False
-            waiting = 0  # what was measured until now was measured with fewer connections
+            waiting = 0  # what was measured until now was measured with another number of connections
         if not waiting:
             self._start_observing()
         seconds = time.monotonic() - self._observed_at

@@ -47,6 +47,28 @@ def test_a_relay_at_its_end_is_not_pressed_but_asked_again():
     assert max(seen) == 8
 
 
+def test_connections_that_a_lucky_moment_brought_are_given_up_again():
+    lucky = iter([2000, 2400, 2900, 2900])
+
+    seen = live(Growth(limit=50), lambda connections: next(lucky, 2400), seconds=60, busy_of=lambda rate: 0.5)
+
+    assert max(seen[:4]) == 16
+    assert seen[-1] == 2
+
+
+def test_connections_that_are_needed_are_doubted_ever_less_often():
+    seen = live(Growth(limit=64), relay(0.100, 10_000), seconds=600)
+
+    assert seen.count(32) <= 10
+    assert seen.count(64) > 0.99 * len(seen[10:]) - 10
+
+
+def test_many_connections_are_given_up_even_when_we_are_busy():
+    growth = Growth(limit=50, connections=32)
+
+    assert live(growth, lambda connections: 2400, busy_of=lambda rate: 0.95)[-1] == 2
+
+
 def test_a_refused_connection_is_not_asked_for_at_once_again():
     growth = Growth(limit=50, connections=8)
 
