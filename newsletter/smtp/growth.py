@@ -9,6 +9,8 @@ GAIN = 0.1  # of what twice the connections would bring if nothing else were in 
 PATIENCE_SECONDS = 10.0
 LONGEST_PATIENCE_SECONDS = 320.0
 FEWEST = 2
+CLEAR_GAIN = 0.5  # of the same: nobody needs to look twice
+LOOKS = 4
 
 
 @dataclass
@@ -18,19 +20,24 @@ class Growth:
     Two to begin with: while the answer to one message is on its way, the other connection has work. A
     relay that answers after 20 ms takes 50 messages a second on one connection, and twice that on
     two. Once twice the connections bring less than a tenth more, the relay (or this machine) is at
-    its end: half of them do as well, and it is asked again after a while, as relays have better hours.
+    its end: half of them do as well, and it is asked again after a while, as relays have better hours;
+    less and less often while it stays so.
 
-    A rate is a noisy thing, and now and then more connections look better without being so. So after a
-    while half of them are tried as well, by the same measure; less and less often where they are needed.
+    A rate is a noisy thing: a gain that is small is looked at several times before it counts. And since
+    more connections look better now and then without being so, half of them are tried as well after
+    a while, by the same measure; less and less often where they are needed.
     """
 
     limit: int
     connections: int = FEWEST
     _before: int = 0
     _rate_before: float = 0.0
+    _rate: float = 0.0  # the mean of what was seen with this number of connections
+    _looks: int = 0
     _more_at: float = 0.0
     _fewer_at: float = 0.0
-    _patience: float = PATIENCE_SECONDS
+    _before_more: float = PATIENCE_SECONDS
+    _before_fewer: float = PATIENCE_SECONDS
 
     def __post_init__(self) -> None:
         self.connections = min(self.connections, self.limit)
@@ -41,40 +48,55 @@ class Growth:
         `rate` is messages answered per second since the last call, `busy` the share of one core that
         this process used meanwhile, `now` any clock in seconds.
         """
-        if self._before and not self._judge(rate, now):
-            return self.connections  # what was measured was measured with another number
+        self._looks += 1
+        self._rate += (rate - self._rate) / min(self._looks, 2 * LOOKS)
+        if self._before and not self._judge(now):
+            return self.connections
         if now >= self._more_at and busy < BUSY and self.connections < self.limit:
-            self._try(min(2 * self.connections, self.limit), rate)
+            self._try(min(2 * self.connections, self.limit))
         elif now >= self._fewer_at and self.connections > FEWEST:
-            self._try(max(FEWEST, self.connections // 2), rate)
+            self._try(max(FEWEST, self.connections // 2))
         return self.connections
 
-    def _try(self, connections: int, rate: float) -> None:
-        self._before, self._rate_before = self.connections, rate
-        self.connections = connections
+    def _try(self, connections: int) -> None:
+        self._before, self._rate_before = self.connections, self._rate
+        self._keep(connections)
 
-    def _judge(self, rate: float, now: float) -> bool:
+    def _keep(self, connections: int) -> None:
+        if connections != self.connections:
+            self.connections = connections
+            self._looks = 0
+
+    def _judge(self, now: float) -> bool:
         """Choose between the number on trial and the one before it; return whether it is the one on trial."""
-        before, tried = self._before, self.connections
+        tried, growing = self.connections, self.connections > self._before
+        few, many = sorted((tried, self._before))
+        rate_of_few, rate_of_many = (
+            (self._rate_before, self._rate) if growing else (self._rate, self._rate_before)
+        )
+        gain, ideal = rate_of_many - rate_of_few, (many / few - 1) * rate_of_few
+        if 0 < gain < CLEAR_GAIN * ideal and self._looks < LOOKS:
+            return False
         self._before = 0
-        growing = tried > before
-        few, many = sorted((tried, before))
-        rate_of_few, rate_of_many = (self._rate_before, rate) if growing else (rate, self._rate_before)
-        pays = rate_of_many >= (1 + GAIN * (many / few - 1)) * rate_of_few
-        self.connections = many if pays else few
-        if not pays:
-            self._more_at = now + PATIENCE_SECONDS
-            self._patience = PATIENCE_SECONDS
+        pays = gain >= GAIN * ideal
+        self._keep(many if pays else few)
+        if pays and growing:
+            self._before_more = PATIENCE_SECONDS
+            self._fewer_at = now + self._before_fewer
+        elif pays:
+            self._before_fewer = min(2 * self._before_fewer, LONGEST_PATIENCE_SECONDS)
+            self._fewer_at = now + self._before_fewer
         elif growing:
-            self._fewer_at = now + self._patience
+            self._more_at = now + self._before_more
+            self._before_more = min(2 * self._before_more, LONGEST_PATIENCE_SECONDS)
         else:
-            self._patience = min(2 * self._patience, LONGEST_PATIENCE_SECONDS)
-            self._fewer_at = now + self._patience
+            self._before_fewer = PATIENCE_SECONDS
+            self._more_at = now + self._before_more
         return self.connections == tried
 
     def refuse(self, open_connections: int, now: float) -> int:
         """Note that the relay would not take one more beside `open_connections`; return how many to keep."""
-        self.connections = max(1, min(self.connections, open_connections))
+        self._keep(max(1, min(self.connections, open_connections)))
         self._before = 0
         self._more_at = self._fewer_at = now + PATIENCE_SECONDS
         return self.connections
