@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import lru_cache
 from pathlib import Path
 
 from babel.dates import format_timedelta
+from babel.lists import format_list
 from flask import Flask, url_for
 from flask_babel import format_date, format_datetime, format_decimal, get_locale
 
@@ -49,7 +51,14 @@ def init_display(app: Flask, parts: Runtime) -> None:
         links=parts.links,
         proof_wanted=settings.altcha,
     )
-    app.jinja_env.filters.update(date=_date, datetime=_datetime, timeago=_timeago, number=_number)
+    app.jinja_env.filters.update(
+        date=_date, datetime=_datetime, timeago=_timeago, number=_number, listing=listing
+    )
+
+
+def listing(words: Iterable[object]) -> str:
+    """Return these in a row as the page's language writes it: A, B and C."""
+    return format_list([str(word) for word in words], locale=get_locale() or "en")
 
 
 def _date(value: date | datetime | None, style: str = "long") -> str:

@@ -16,6 +16,7 @@ from newsletter.subscriptions.disown import Disowning, disown, own, read_disowni
 from newsletter.subscriptions.marks import DISOWNED_FOR
 from newsletter.subscriptions.preferences import make_preferences_token
 from newsletter.tokens import Purpose
+from newsletter.web.display import listing
 from newsletter.web.extensions import runtime
 from newsletter.web.forms import FREQUENCY_WORDS, ActForm
 from newsletter.web.public.answers import address_to_keep, guarded_redirect, link_problem
@@ -126,4 +127,4 @@ def not_me(token: str) -> AnyResponse:
 
 
 def _in_words(frequencies: Sequence[Frequency]) -> str:
-    return ", ".join(str(FREQUENCY_WORDS[each]) for each in dict.fromkeys(frequencies))
+    return listing(FREQUENCY_WORDS[each] for each in dict.fromkeys(frequencies))
