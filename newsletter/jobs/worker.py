@@ -15,7 +15,6 @@ from newsletter.jobs.app import make_celery
 from newsletter.jobs.queues import queue_of, send
 from newsletter.models import Lane
 from newsletter.runtime import Runtime
-from newsletter.service.garbage import look_less_often
 from newsletter.service.heartbeat import Heart
 from newsletter.service.lifeline import end_with_parent
 from newsletter.service.logs import configure_logging
@@ -79,7 +78,6 @@ def _connect(app: Celery, lane: Lane, heart: Heart) -> None:
         end_with_parent()
         # Nothing of the parent process is used: a connection to the database must not be shared.
         app.runtime = Runtime(app.runtime.settings)
-        look_less_often()
 
     def ended(**_: Any) -> None:
         heart.stop()

@@ -22,7 +22,6 @@ from newsletter.outbox.record import finish, recover
 from newsletter.outbox.worker import drain, journal_folder
 from newsletter.runtime import Runtime
 from newsletter.service.database import database_fault
-from newsletter.service.garbage import look_less_often
 from newsletter.service.lifeline import end_with_parent
 from newsletter.service.relay import open_transport
 from newsletter.service.stopping import ask_to_stop, stopping
@@ -41,7 +40,6 @@ def drain_everything(settings: Settings) -> bool:
     """
     count = settings.send_workers or os.cpu_count() or 1
     sys.stdout.flush()
-    look_less_often()
     children = [_fork(settings) for _ in range(count)]
     before = {number: signal.signal(number, _ask) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
