@@ -1,13 +1,23 @@
 from __future__ import annotations
 
 import threading
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import select
 
 from newsletter.digest.issues import Preparer
-from newsletter.models import AuditEntry, Delivery, DeliveryState, Frequency, Issue, IssueState, Pace, spend
+from newsletter.models import (
+    AuditEntry,
+    Delivery,
+    DeliveryState,
+    Frequency,
+    Issue,
+    IssueState,
+    Pace,
+    Subscriber,
+    spend,
+)
 from newsletter.outbox.allowance import relay_key
 from newsletter.outbox.pace import Standing, fail, to_state
 from newsletter.outbox.trouble import pause_if_down
@@ -156,6 +166,80 @@ def test_the_number_of_readers_sends(house, list_of_two, editor):
     (entry,) = house.all(select(AuditEntry).where(AuditEntry.action == "issue.open"))
     assert entry.actor == "editor@example.org"
     assert "It is being sent." in editor.get(answer.location).text
+
+
+def test_a_box_lets_readers_who_chose_an_hour_wait_for_it(house, list_of_two, editor):
+    with house.make_session() as session:
+        one = session.scalars(select(Subscriber).where(Subscriber.email == "one@example.org")).one()
+        one.preferred_hour, one.time_zone = 18, "Europe/Vilnius"
+        session.commit()
+
+    place = editor.client.post("/admin/preview/send", data={**_form(editor, "2"), "own_hour": "y"}).location
+    _prepare(house)
+
+    due = _due(house)
+    assert due["two@example.org"] <= house.clock()
+    # Six in the evening in Vilnius, where it is summer time; the clock here says noon in UTC.
+    assert due["one@example.org"] == datetime(2025, 10, 23, 15, tzinfo=UTC)
+    assert "1 reader" in editor.get(place).text
+
+
+def test_without_that_box_nobody_waits(house, list_of_two, editor):
+    with house.make_session() as session:
+        for reader in session.scalars(select(Subscriber)):
+            reader.preferred_hour, reader.time_zone = 18, "Europe/Vilnius"
+        session.commit()
+
+    editor.client.post("/admin/preview/send", data=_form(editor, "2"))
+    _prepare(house)
+
+    due = _due(house)
+    assert len(due) == 2
+    assert max(due.values()) <= house.clock()
+
+
+def _due(house):
+    """Return when each reader's mail of the issue may go out, by address."""
+    with house.make_session() as session:
+        pairs = select(Subscriber.email, Delivery.due_at).join(
+            Delivery, Delivery.subscriber_id == Subscriber.id
+        )
+        return dict(session.execute(pairs).tuples().all())
+
+
+def test_a_box_lets_readers_who_chose_an_hour_wait_for_it(house, list_of_two, editor):
+    with house.make_session() as session:
+        one = session.scalars(select(Subscriber).where(Subscriber.email == "one@example.org")).one()
+        one.preferred_hour, one.time_zone = 18, "Europe/Vilnius"
+        session.commit()
+
+    place = editor.client.post("/admin/preview/send", data={**_form(editor, "2"), "own_hour": "y"}).location
+    _prepare(house)
+
+    due = _due(house)
+    assert due["two@example.org"] <= house.clock()
+    # Six in the evening in Vilnius, where it is summer time; the clock here says noon in UTC.
+    assert due["one@example.org"] == datetime(2025, 10, 23, 15, tzinfo=UTC)
+    assert "1 reader" in editor.get(place).text
+
+
+def test_without_the_box_everybody_gets_it_at_once(house, list_of_two, editor):
+    with house.make_session() as session:
+        for reader in session.scalars(select(Subscriber)):
+            reader.preferred_hour = 18
+        session.commit()
+
+    _send(house, editor)
+
+    assert [due <= house.clock() for due in _due(house).values()] == [True, True]
+
+
+def _due(house):
+    """Return when each delivery is due, by address."""
+    with house.make_session() as session:
+        query = select(Subscriber.email, Delivery.due_at)
+        query = query.join(Delivery, Delivery.subscriber_id == Subscriber.id)
+        return {email: due_at for email, due_at in session.execute(query)}
 
 
 @pytest.mark.parametrize("number", ["", "1", "3", "02", "two", "2.0", "2 readers"])
