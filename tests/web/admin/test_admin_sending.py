@@ -204,7 +204,7 @@ def _due(house):
         pairs = select(Subscriber.email, Delivery.due_at).join(
             Delivery, Delivery.subscriber_id == Subscriber.id
         )
-        return dict(session.execute(pairs).tuples().all())
+        return dict(session.execute(pairs).all())
 
 
 def test_a_box_lets_readers_who_chose_an_hour_wait_for_it(house, list_of_two, editor):
