@@ -152,6 +152,20 @@ def test_a_strangers_form_changes_neither_language_nor_zone_nor_topics_of_a_read
     assert visitor.reads() == {"energy": DAILY}
 
 
+def test_the_page_says_how_often_for_each_topic_where_that_differs(visitor):
+    visitor.sign_up("ann@example.org", topics=["energy", "sea"], frequency="daily")
+    visitor.resolve()
+    alike = visitor.get(visitor.confirm_path("ann@example.org")).text
+    visitor.sign_up("ben@example.org", topics=["energy", "sea"], frequency="daily", **{"often-sea": "weekly"})
+    visitor.resolve()
+    apart = visitor.get(visitor.confirm_path("ben@example.org")).text
+
+    assert "<dd>Every day</dd>" in alike
+    assert "How often" not in apart
+    assert '<p>Energy <span class="muted">· Every day</span></p>' in apart
+    assert '<p>Sea <span class="muted">· Every week</span></p>' in apart
+
+
 def test_nothing_the_visitor_typed_is_in_the_mail(visitor):
     typed = "buy-cheap-pills.example"
     visitor.sign_up(f"ann.{typed}@example.org", name=typed, language=typed, time_zone=typed)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from flask import Response, make_response, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from newsletter.errors import TokenError
-from newsletter.models import Frequency, db
+from newsletter.models import db
 from newsletter.subscriptions.bearer import LinkFault
 from newsletter.subscriptions.confirm import confirm as confirm_subscription
 from newsletter.subscriptions.confirm import read_confirmation
@@ -16,7 +14,6 @@ from newsletter.subscriptions.disown import Disowning, disown, own, read_disowni
 from newsletter.subscriptions.marks import DISOWNED_FOR
 from newsletter.subscriptions.preferences import make_preferences_token
 from newsletter.tokens import Purpose
-from newsletter.web.display import listing
 from newsletter.web.extensions import runtime
 from newsletter.web.forms import FREQUENCY_WORDS, ActForm
 from newsletter.web.public.answers import address_to_keep, guarded_redirect, link_problem
@@ -33,12 +30,13 @@ def confirm(token: str) -> AnyResponse:
     found = read_confirmation(db.session(), parts.tokens, token, parts.now())
     if isinstance(found, LinkFault):
         return link_problem(found)
+    often = {topic.frequency for topic in found.topics}
     page = render_template(
         "web/confirm.html",
         token=token,
         form=ActForm(),
-        topics=found.topics,
-        frequency=_in_words([topic.frequency for topic in found.topics]),
+        topics=[(topic.name, FREQUENCY_WORDS[topic.frequency]) for topic in found.topics],
+        frequency=FREQUENCY_WORDS[often.pop()] if len(often) == 1 else None,
         disown_token=parts.tokens.make(
             Purpose.DISOWN, parts.tokens.read(Purpose.CONFIRM, token, parts.now()), parts.now()
         ),
@@ -124,7 +122,3 @@ def not_me(token: str) -> AnyResponse:
         days=DISOWNED_FOR.days,
     )
     return guard_tokens(make_response(page))
-
-
-def _in_words(frequencies: Sequence[Frequency]) -> str:
-    return listing(FREQUENCY_WORDS[each] for each in dict.fromkeys(frequencies))
