@@ -22,9 +22,9 @@ SOURCE_LANGUAGE = "en"
 FOLDER = Path(__file__).parent / "translations"
 
 
-def catalogue_file(language: str) -> Path:
+def catalogue_file(language: str, folder: Path = FOLDER) -> Path:
     """Return where the catalogue of a language lies, or would."""
-    return FOLDER / language.replace("-", "_") / "LC_MESSAGES" / "messages.po"
+    return folder / language.replace("-", "_") / "LC_MESSAGES" / "messages.po"
 
 
 def _languages() -> tuple[str, ...]:

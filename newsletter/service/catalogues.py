@@ -13,7 +13,7 @@ from babel.messages.extract import DEFAULT_KEYWORDS, extract_from_file
 from babel.messages.pofile import read_po, write_po
 
 from newsletter.errors import InputError, StateConflict
-from newsletter.languages import LANGUAGES, SOURCE_LANGUAGE, catalogue_file
+from newsletter.languages import FOLDER, LANGUAGES, SOURCE_LANGUAGE, catalogue_file
 from newsletter.runtime import data_folder
 
 # The owner's pages and commands are in English.
@@ -80,8 +80,8 @@ def update(language: str) -> list[Message]:
     return untranslated(catalogue)
 
 
-def add(code: str) -> tuple[Path, list[Message]]:
-    """Begin a language; return its catalogue's file and what is to be translated.
+def add(code: str, folder: Path = FOLDER) -> tuple[Path, list[Message]]:
+    """Begin a language in `folder`; return its catalogue's file and what is to be translated.
 
     Raises InputError for a code that CLDR does not know, StateConflict when the language is there.
     """
@@ -94,7 +94,7 @@ def add(code: str) -> tuple[Path, list[Message]]:
         raise StateConflict(f"{language} is there already; `newsletter language update` takes in new texts.")
     catalogue = Catalog(locale=locale, charset="utf-8")
     catalogue.update(gather(), no_fuzzy_matching=True)
-    file = catalogue_file(language)
+    file = catalogue_file(language, folder)
     file.parent.mkdir(parents=True, exist_ok=True)
     _write(catalogue, file)
     return file, untranslated(catalogue)
