@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from newsletter.models import Frequency
 from newsletter.subscriptions.bearer import LinkFault
-from newsletter.subscriptions.preferences import Saved, read_preferences
+from newsletter.subscriptions.preferences import Saved, read_preferences, save_preferences
 from newsletter.subscriptions.unsubscribe import Left
 
 ANN = "ann@example.org"
@@ -131,6 +131,22 @@ def test_a_link_ends_when_the_address_changes(people):
         found = read_preferences(session, people.house.runtime.tokens, token, people.house.clock())
 
     assert found is LinkFault.OUTDATED
+
+
+def test_a_link_lives_as_long_as_the_subscription(people):
+    energy = people.house.topic("energy")
+    people.join(ANN, {"energy": WEEKLY})
+    token = people.preferences_token(ANN)
+    people.house.clock.pass_(days=365 * 20)
+
+    with people.house.runtime.session() as session:
+        done = save_preferences(
+            session, people.house.runtime.tokens, token, {"energy": DAILY}, people.house.clock()
+        )
+        session.commit()
+
+    assert done is Saved.KEPT
+    assert people.reads(ANN) == {energy: DAILY}
 
 
 def test_a_topic_added_by_a_reader_may_come_with_a_welcome(people):

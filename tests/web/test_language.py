@@ -8,6 +8,7 @@ import pytest
 
 from newsletter.languages import LANGUAGES, choose_language
 from newsletter.models import Subscriber
+from newsletter.web.display import listing
 
 
 def reads(visitor, language: str, email: str = "ann@example.org") -> None:
@@ -79,6 +80,15 @@ def test_the_settings_narrow_the_choice_and_name_the_first(visitor_with):
 
     assert '<html lang="lt"' in visitor.get("/link", headers={"Accept-Language": "en"}).text
     assert visitor.get("/link").text.count("hreflang=") == 2
+
+
+@pytest.mark.parametrize(
+    ("language", "row"),
+    [("en", "Sea, Energy, and Night"), ("de", "Sea, Energy und Night"), ("ja", "Sea、Energy、Night")],
+)
+def test_a_row_of_words_is_joined_as_its_language_does(visitor, language, row):
+    with visitor.app.test_request_context(f"/?lang={language}"):
+        assert listing(["Sea", "Energy", "Night"]) == row
 
 
 def test_the_owners_pages_are_in_english(visitor):

@@ -269,5 +269,9 @@ def test_the_host_header_is_never_used(visitor, path):
     assert b"evil.example" not in answer.data
 
 
-def test_privacy_is_explained(visitor):
-    assert visitor.get("/privacy").status_code == 200
+def test_privacy_is_explained_with_the_way_to_see_copy_and_erase_what_is_kept(visitor):
+    answer = visitor.get("/privacy")
+
+    assert answer.status_code == 200
+    assert "shows what was sent to you, gives you a copy" in answer.text
+    assert '<a href="/link">send me my link</a>' in answer.text

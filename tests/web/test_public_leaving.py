@@ -299,7 +299,7 @@ def test_language_time_zone_and_hour_are_kept_and_the_page_speaks_that_language(
     path = reader.preferences_path()
 
     answer = reader.fill(
-        path,
+        f"{path}?lang=fr",
         **{
             "topic-energy-wanted": "y",
             "topic-energy-frequency": "daily",

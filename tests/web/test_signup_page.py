@@ -9,7 +9,7 @@ from zoneinfo import available_timezones
 import pytest
 
 from newsletter.languages import LANGUAGES
-from newsletter.models import ConsentEntry, ReleaseState, SignupRequest
+from newsletter.models import ConsentEntry, ReleaseState, SignupRequest, Topic
 from newsletter.subscriptions.wordings import current_wording
 from newsletter.web.zones import zone_in_words, zones_in_words
 
@@ -40,6 +40,16 @@ def test_each_topic_shows_a_recent_release_without_script(visitor):
     assert "New energy pact" in sample
     assert re.search(r'href="/releases/[\w-]+"', sample)
     assert "Port of Halmstrand" in sample
+
+
+def test_each_topic_says_what_it_is_about(visitor):
+    with visitor.house.runtime.session() as session:
+        session.query(Topic).filter_by(slug="sea").one().description = "Harbours, ferries & what swims"
+        session.commit()
+
+    page = visitor.get("/").text
+
+    assert '<span class="choice-note">Harbours, ferries &amp; what swims</span>' in page
 
 
 def test_one_choice_holds_for_all_topics_and_a_choice_for_a_topic_wins(visitor):
