@@ -106,27 +106,6 @@ def test_an_erased_address_is_let_in_again_by_typing_it(house, reader):
     assert house.all(select(Suppression)) == []
 
 
-def test_why_people_left_lately_is_counted_below_the_readers(house, reader):
-    browser = house.signed_in()
-    before = browser.get("/admin/readers").text
-    with house.make_session() as session:
-        person = session.scalars(select(Subscriber)).one()
-        said = [("no-time", 100), ("no-time", 1), ("too-many", 3), ("too-many", 2), ("never-asked", 89)]
-        for number, (reason, days) in enumerate(said):
-            note(
-                session, person.id, ConsentAct.REASONED, "page", house.clock() - timedelta(days=days),
-                reason=reason, left_at=str(number),
-            )  # fmt: skip
-        session.commit()
-
-    page = browser.get("/admin/readers").text
-    tally = re.findall(r"<li>([^<]+) <strong>(\d+)</strong></li>", page)
-
-    assert "Why people left" not in before
-    assert tally[0] == ("Too many mails", "2")
-    assert sorted(tally[1:]) == [("Never asked for it", "1"), ("No time", "1")]
-
-
 def test_an_act_that_there_is_not_is_refused(house, reader):
     assert act(house, house.signed_in(), reader, action="sell").status_code == 400
 

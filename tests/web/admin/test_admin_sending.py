@@ -207,41 +207,6 @@ def _due(house):
         return dict(session.execute(pairs).all())
 
 
-def test_a_box_lets_readers_who_chose_an_hour_wait_for_it(house, list_of_two, editor):
-    with house.make_session() as session:
-        one = session.scalars(select(Subscriber).where(Subscriber.email == "one@example.org")).one()
-        one.preferred_hour, one.time_zone = 18, "Europe/Vilnius"
-        session.commit()
-
-    place = editor.client.post("/admin/preview/send", data={**_form(editor, "2"), "own_hour": "y"}).location
-    _prepare(house)
-
-    due = _due(house)
-    assert due["two@example.org"] <= house.clock()
-    # Six in the evening in Vilnius, where it is summer time; the clock here says noon in UTC.
-    assert due["one@example.org"] == datetime(2025, 10, 23, 15, tzinfo=UTC)
-    assert "1 reader" in editor.get(place).text
-
-
-def test_without_the_box_everybody_gets_it_at_once(house, list_of_two, editor):
-    with house.make_session() as session:
-        for reader in session.scalars(select(Subscriber)):
-            reader.preferred_hour = 18
-        session.commit()
-
-    _send(house, editor)
-
-    assert [due <= house.clock() for due in _due(house).values()] == [True, True]
-
-
-def _due(house):
-    """Return when each delivery is due, by address."""
-    with house.make_session() as session:
-        query = select(Subscriber.email, Delivery.due_at)
-        query = query.join(Delivery, Delivery.subscriber_id == Subscriber.id)
-        return {email: due_at for email, due_at in session.execute(query)}
-
-
 @pytest.mark.parametrize("number", ["", "1", "3", "02", "two", "2.0", "2 readers"])
 def test_another_number_sends_nothing(house, list_of_two, editor, number):
     answer = editor.client.post("/admin/preview/send", data=_form(editor, number))
