@@ -24,6 +24,7 @@ ACT_WORDS: Mapping[ConsentAct, str] = {
 HOW_WORDS: Mapping[str, str] = {
     "form": "on the sign-up page",
     "embed": "on a form embedded elsewhere",
+    "embed script": "on a form embedded elsewhere, by its script",
     "api": "through the API",
     "import": "by an import",
     "link": "by the button behind the link in a mail to them",

@@ -54,6 +54,15 @@ def test_a_page_behind_a_link_speaks_its_readers_language(visitor):
     assert '<html lang="ja"' in page
 
 
+def test_times_on_a_page_behind_a_link_are_by_its_readers_clock(visitor):
+    visitor.join(time_zone="Asia/Tokyo")
+
+    page = visitor.get(f"{visitor.preferences_path()}/mails").text
+
+    # The clock here says noon in UTC.
+    assert "Mar 10, 2026, 9:00:" in page
+
+
 def test_whom_a_link_was_for_decides_even_when_it_has_run_out(visitor):
     visitor.sign_up()
     visitor.resolve()
