@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from newsletter.errors import TokenExpired, TokenInvalid
 from newsletter.models import (
     ConsentAct,
+    ConsentEntry,
     EndedReason,
     Frequency,
     MarkKind,
@@ -25,7 +26,7 @@ from newsletter.models import (
 from newsletter.outbox.enqueue import enqueue_single
 from newsletter.subscriptions import rows
 from newsletter.subscriptions.bearer import LinkFault, find_bearer
-from newsletter.subscriptions.consent import note, wording_asked
+from newsletter.subscriptions.consent import last_asked, note
 from newsletter.subscriptions.marks import unmark_address
 from newsletter.tokens import Purpose, Tokens
 
@@ -101,7 +102,8 @@ def confirm(
         if fault is LinkFault.USED and served:  # a second press of the same button
             return Confirmed(subscriber.public_id, subscriber.email_key or "", 0)
         return fault
-    _start(session, subscriber, covered, welcome_releases, now)
+    asked = last_asked(session, subscriber.id)
+    _start(session, subscriber, covered, asked, welcome_releases, now)
     subscriber.confirmed_at = subscriber.confirmed_at or now
     for kind in MarkKind:  # whatever was remembered of the address, its owner has just spoken
         unmark_address(session, tokens, subscriber.email_key or "", kind)
@@ -111,7 +113,7 @@ def confirm(
         ConsentAct.CONFIRMED,
         how,
         now,
-        wording=wording_asked(session, subscriber.id),
+        wording=(asked.wording_version, asked.wording_hash) if asked else ("", ""),
         ip_address=ip_address,
         topics={row.topic.slug: row.frequency.value for row in covered},
     )
@@ -198,12 +200,16 @@ def _start(
     session: Session,
     subscriber: Subscriber,
     covered: Sequence[Subscription],
+    asked: ConsentEntry | None,
     welcome_releases: int,
     now: datetime,
 ) -> None:
     active = rows.of_subscriber(session, subscriber.id, SubscriptionState.ACTIVE)
     if not active:
         subscriber.snoozed_until = None  # a pause from before they left
+        # Who comes back is written to as the form said, like somebody new.
+        if asked is not None and "language" in asked.detail:
+            subscriber.language, subscriber.time_zone = asked.detail["language"], asked.detail["time_zone"]
     served = {row.topic_id: row for row in active}
     for row in covered:
         earlier = served.get(row.topic_id)

@@ -75,13 +75,12 @@ def note(
     )
 
 
-def wording_asked(session: Session, subscriber_id: int) -> tuple[str, str]:
-    """Return version and hash of the wording this person saw last when asking, or two empty strings."""
+def last_asked(session: Session, subscriber_id: int) -> ConsentEntry | None:
+    """Return the entry of this person's last asking: the wording they saw, and what they chose."""
     asked = (
-        select(ConsentEntry.wording_version, ConsentEntry.wording_hash)
+        select(ConsentEntry)
         .where(ConsentEntry.subscriber_id == subscriber_id, ConsentEntry.act == ConsentAct.ASKED)
         .order_by(ConsentEntry.id.desc())
         .limit(1)
     )
-    found = session.execute(asked).first()
-    return (found.wording_version, found.wording_hash) if found else ("", "")
+    return session.scalars(asked).first()

@@ -250,6 +250,7 @@ def _resolve_signup(
             wording=(request.wording_version, request.wording_hash),
             ip_address=request.ip_address,
             topics=request.choices["topics"],
+            **_habits_of_return(session, request, subscriber),
         )
 
 
@@ -301,6 +302,21 @@ def _find_or_make(session: Session, request: SignupRequest, address: Address, no
         subscriber.language = str(request.choices["language"])[:16]
         subscriber.time_zone = str(request.choices.get("time_zone", "UTC"))[:64]
     return subscriber
+
+
+def _habits_of_return(session: Session, request: SignupRequest, subscriber: Subscriber) -> dict[str, str]:
+    """Return the language and time zone that somebody who had left gets with confirming (confirm.py).
+
+    A reader's own are theirs to change, on their page: a form in their name leaves them alone.
+    """
+    if subscriber.confirmed_at is None or not request.choices.get("language"):
+        return {}
+    if rows.of_subscriber(session, subscriber.id, SubscriptionState.ACTIVE):
+        return {}
+    return {
+        "language": str(request.choices["language"])[:16],
+        "time_zone": str(request.choices.get("time_zone", "UTC"))[:64],
+    }
 
 
 def add_pending(

@@ -152,6 +152,21 @@ def test_a_strangers_form_changes_neither_language_nor_zone_nor_topics_of_a_read
     assert visitor.reads() == {"energy": DAILY}
 
 
+def test_whoever_comes_back_gets_the_language_and_zone_they_asked_for_and_not_before_confirming(visitor):
+    visitor.join()
+    visitor.post(visitor.unsubscribe_path())
+    visitor.house.clock.pass_(hours=1)
+
+    visitor.sign_up(language="de", time_zone="Europe/Berlin")
+    visitor.resolve()
+    asked = visitor.person()
+    visitor.fill(visitor.confirm_path())
+    confirmed = visitor.person()
+
+    assert (asked.language, asked.time_zone) == ("en", "UTC")
+    assert (confirmed.language, confirmed.time_zone) == ("de", "Europe/Berlin")
+
+
 def test_the_page_says_how_often_for_each_topic_where_that_differs(visitor):
     visitor.sign_up("ann@example.org", topics=["energy", "sea"], frequency="daily")
     visitor.resolve()
