@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from newsletter.models import ThrottleBucket
-from newsletter.subscriptions.limits import NETWORK, VISITOR, network_of, visitor_wait
+from newsletter.subscriptions.limits import NETWORK, SITE, VISITOR, network_of, visitor_wait
 
 
 def send(people, ip_address):
@@ -46,6 +46,14 @@ def test_a_network_of_many_addresses_waits_as_one(people):
 
     assert not any(waits[:-1])
     assert waits[-1] > 0
+
+
+def test_the_many_networks_of_one_ipv6_customer_wait_as_one(people):
+    waits = [send(people, f"2001:db8:7:{number:x}::1") for number in range(int(SITE.burst) + 1)]
+
+    assert not any(waits[:-1])
+    assert waits[-1] > 0
+    assert send(people, "2001:db8:8::1") == 0.0
 
 
 def test_the_counters_hold_no_addresses(people):

@@ -184,6 +184,20 @@ def test_the_ledger_keeps_what_the_setting_allows_of_the_address(visitor):
     assert {entry.ip_address for entry in visitor.house.all(ConsentEntry)} == {"127.0.0.0"}
 
 
+@pytest.mark.parametrize(
+    ("proxies", "kept"), [("127.0.0.1/32", "192.0.2.7"), ("10.0.0.0/8", "127.0.0.1"), ("", "127.0.0.1")]
+)
+def test_the_ledger_believes_only_proxies_of_ours(visitor_with, proxies, kept):
+    visitor = visitor_with(trusted_proxies=proxies, ip_storage="whole")
+    visitor.house.topic("energy")
+    # The left one is what a visitor made up, the right one what the proxy saw.
+    visitor.client.environ_base["HTTP_X_FORWARDED_FOR"] = "203.0.113.66, 192.0.2.7"
+
+    visitor.join(ANN)
+
+    assert {entry.ip_address for entry in visitor.house.all(ConsentEntry)} == {kept}
+
+
 def test_a_used_link_says_so_and_offers_another(visitor):
     visitor.sign_up(ANN)
     visitor.resolve()
