@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import delete, func, or_, select, update
+from sqlalchemy import ColumnElement, delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from newsletter import audit
@@ -82,16 +82,17 @@ def erase(
     if subscriber.email_key != key:
         raise StateConflict("The address changed in this moment. Look again, and decide anew.")
     everyone = _with_joined(session, subscriber)
-    addresses = _addresses(session, everyone)
+    own = {text for person in everyone for text in (person.email, person.email_key) if text}
+    others = _named_elsewhere(session, everyone)
     suppress(session, tokens, key, SuppressionReason.ERASED, now)
     for person in everyone:
         _end_everything(session, person, how, now)
     _empty_ledger(session, [person.id for person in everyone])
-    skipped = _empty_outbox(session, [person.id for person in everyone], addresses, now)
-    _empty_the_rest(session, tokens, [person.id for person in everyone], addresses, now)
+    skipped = _empty_outbox(session, everyone, own, now)
+    _empty_the_rest(session, tokens, [person.id for person in everyone], own, now)
     if actor is not None:
         audit.record(session, actor, "reader.erase", public_id, now)
-    return Erased(public_id, skipped, frozenset(addresses))
+    return Erased(public_id, skipped, frozenset(own | others))
 
 
 def _with_joined(session: Session, subscriber: Subscriber) -> list[Subscriber]:
@@ -102,14 +103,23 @@ def _with_joined(session: Session, subscriber: Subscriber) -> list[Subscriber]:
     return people
 
 
-def _addresses(session: Session, people: Sequence[Subscriber]) -> set[str]:
-    """Return every spelling under which these people are kept: of today, wished for, and given up lately."""
-    found = {text for person in people for text in (person.email, person.email_key)}
+def _named_elsewhere(session: Session, people: Sequence[Subscriber]) -> set[str]:
+    """Return the addresses that these people gave up or wished for, as far as they are still kept.
+
+    Not theirs to speak for: a wish names whatever was typed, and what was given up may be another's now.
+    """
     wishes = select(AddressChange.email, AddressChange.email_key).where(
         AddressChange.subscriber_id.in_([person.id for person in people])
     )
-    found |= {text for wish in session.execute(wishes) for text in wish}
+    found = {text for wish in session.execute(wishes) for text in wish}
+    found |= set(session.scalars(select(Delivery.recipient).where(_is_notice_about(people))))
     return {text for text in found if text}
+
+
+def _is_notice_about(people: Sequence[Subscriber]) -> ColumnElement[bool]:
+    """Whether a mail told some other address of a change of theirs. Few rows have a recipient."""
+    about = Delivery.context["reader"].as_string().in_([person.public_id for person in people])
+    return Delivery.recipient.is_not(None) & about
 
 
 def _end_everything(session: Session, person: Subscriber, how: str, now: datetime) -> None:
@@ -131,14 +141,15 @@ def _empty_ledger(session: Session, people: Sequence[int]) -> None:
     )
 
 
-def _empty_outbox(session: Session, people: Sequence[int], addresses: set[str], now: datetime) -> int:
+def _empty_outbox(session: Session, people: Sequence[Subscriber], own: set[str], now: datetime) -> int:
     """Skip what waits, and empty what names them in the rest; return how many were skipped."""
-    keys = {address.lower() for address in addresses} | addresses
+    mine = Delivery.subscriber_id.in_([person.id for person in people])
+    keys = {address.lower() for address in own} | own
     named = func.lower(Delivery.recipient).in_(keys) | Delivery.recipient.in_(keys)
     skipped = 0
-    # One after the other, so that each has its index. The second are tests, and mails about a change of
-    # address: few rows have a recipient.
-    for theirs in (Delivery.subscriber_id.in_(people), Delivery.recipient.is_not(None) & named):
+    # One after the other, so that each has its index. The second are tests and other people's wishes to
+    # have this address, the third mails about their own changes.
+    for theirs in (mine, Delivery.recipient.is_not(None) & named, _is_notice_about(people)):
         waits = update(Delivery).where(theirs, Delivery.state.in_(WAITING))
         settled = waits.values(state=DeliveryState.SKIPPED, settled_at=now)
         skipped += session.connection().execute(settled).rowcount
@@ -149,13 +160,13 @@ def _empty_outbox(session: Session, people: Sequence[int], addresses: set[str], 
 
 
 def _empty_the_rest(
-    session: Session, tokens: Tokens, people: Sequence[int], addresses: set[str], now: datetime
+    session: Session, tokens: Tokens, people: Sequence[int], own: set[str], now: datetime
 ) -> None:
     # What others wished for: nobody moves to an address whose owner was erased.
     wishes = or_(
         AddressChange.subscriber_id.in_(people),
-        AddressChange.email.in_(addresses),
-        AddressChange.email_key.in_(addresses),
+        AddressChange.email.in_(own),
+        AddressChange.email_key.in_(own),
     )
     session.execute(
         update(AddressChange)
@@ -168,14 +179,14 @@ def _empty_the_rest(
         )
         .execution_options(**_QUIETLY)
     )
-    hashes = [suppression_hash(tokens, address) for address in addresses]
+    hashes = [suppression_hash(tokens, address) for address in own]
     session.execute(
         delete(AddressMark)
         .where(or_(AddressMark.subscriber_id.in_(people), AddressMark.address_hash.in_(hashes)))
         .execution_options(**_QUIETLY)
     )
     # Counters of what this address was sent lately: nothing more will be.
-    for address in addresses:
+    for address in own:
         mark = tokens.keyed_hash("throttle", address)[:32]
         session.execute(
             delete(ThrottleBucket)

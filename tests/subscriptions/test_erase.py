@@ -19,6 +19,7 @@ from newsletter.models import (
     DeliveryState,
     EndedReason,
     Frequency,
+    MarkKind,
     SignupRequest,
     Subscriber,
     Subscription,
@@ -32,8 +33,11 @@ from newsletter.outbox.lease import still_wanted
 from newsletter.smtp.replies import Reply
 from newsletter.subscriptions import suppressions
 from newsletter.subscriptions.bearer import LinkFault, read_bearer
+from newsletter.subscriptions.change_address import Moved, ask_to_move, forget_old_wishes, move
 from newsletter.subscriptions.erase import Erased, erase
-from newsletter.subscriptions.signup import is_suppressed, resolve_signups
+from newsletter.subscriptions.marks import is_marked, mark_address
+from newsletter.subscriptions.signup import AGAIN, is_suppressed, may_mail, resolve_signups
+from newsletter.tokens import Purpose
 
 ANN = "ann.lindqvist@example.org"
 NEW = "ann.new@example.net"
@@ -288,6 +292,69 @@ def test_rows_that_were_joined_with_the_person_are_emptied_too(everywhere, ann):
     erase_person(house, ann)
 
     assert tables_with(house, "192.0.2.78") == set()
+
+
+def test_an_address_they_gave_up_is_emptied_when_nothing_but_a_mail_names_it(everywhere):
+    people, house = everywhere, everywhere.house
+    house.topic("energy")
+    people.join(ANN, {"energy": Frequency.DAILY})
+    with house.runtime.session() as session:
+        ask_to_move(
+            session, house.runtime.tokens, people.preferences_token(ANN), parse_address(NEW), house.clock()
+        )
+        session.commit()
+    (asked,) = (each for each in house.all(Delivery) if each.template == "change_address")
+    payload = [asked.context["reader"], asked.context["change"], house.runtime.tokens.fingerprint(NEW)]
+    with house.runtime.session() as session:
+        token = house.runtime.tokens.make(Purpose.CHANGE_ADDRESS, payload, house.clock())
+        assert isinstance(move(session, house.runtime.tokens, token, house.clock()), Moved)
+        session.commit()
+    house.drain("single")
+    house.clock.pass_(days=9)
+    with house.runtime.session() as session:
+        forget_old_wishes(session, house.clock(), link_days=7)
+        session.commit()
+    assert tables_with(house, ANN) == {"delivery.recipient"}
+
+    done = erase_person(house, asked.context["reader"])
+
+    assert tables_with(house, ANN) == set()
+    assert done.addresses == {ANN, NEW}
+
+
+def test_who_wished_for_an_address_takes_nothing_from_its_owner_when_erased(everywhere, ann):
+    house = everywhere.house
+    bo = "bo@example.org"
+    with house.runtime.session() as session:
+        tokens, now = house.runtime.tokens, house.clock()
+        person = session.scalars(select(Subscriber).where(Subscriber.public_id == ann)).one()
+        moved = Subscriber(email="taken@evil.example", email_key="taken@evil.example", created_at=now)
+        session.add(moved)
+        session.flush()
+        for wisher, is_undo in ((person.id, False), (moved.id, True)):
+            wish = AddressChange(
+                subscriber_id=wisher, email=bo, email_key=bo, is_undo=is_undo, created_at=now
+            )
+            session.add(wish)
+        way_back = {"reader": moved.public_id, "change": 1}
+        enqueue_notice(
+            session, recipient=bo, template="address_changed", context=way_back, purpose_key="moved:1",
+            language="en", now=now,
+        )  # fmt: skip
+        mark_address(session, tokens, bo, MarkKind.DISOWNED, moved.id, now)
+        may_mail(session, tokens, bo, AGAIN, now)
+        session.commit()
+
+    erase_person(house, ann)
+
+    with house.runtime.session() as session:
+        assert [each.email for each in session.scalars(select(AddressChange).order_by(AddressChange.id))] == [
+            None, None, bo,
+        ]  # fmt: skip
+        notice = session.scalars(select(Delivery).where(Delivery.recipient == bo)).one()
+        assert (notice.state, notice.context) == (DeliveryState.QUEUED, way_back)
+        assert is_marked(session, house.runtime.tokens, bo, MarkKind.DISOWNED)
+        assert not may_mail(session, house.runtime.tokens, bo, AGAIN, house.clock())
 
 
 def test_a_sign_up_that_is_being_resolved_is_waited_for_and_brings_nobody_back(at_scale):
