@@ -1,7 +1,8 @@
-"""Triggers that keep a table append-only in the database itself, whatever a program or a person tries.
+"""Keeps a table append-only: by triggers in the database itself, whatever a program or a person tries.
 
-Tables made from the models get them as they are made; an installed database by a migration, which
-carries its own copy. A guard test compares the two.
+Sessions refuse to change or delete an entry before the database has to. Tables made from the models
+get their triggers as they are made; an installed database by a migration, which carries its own copy.
+A guard test compares the two.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ from __future__ import annotations
 from typing import Any
 
 from sqlalchemy import Connection, Table, event
+from sqlalchemy.exc import InvalidRequestError
+from sqlalchemy.orm import DeclarativeBase, Session
 
 # On SQLite a REPLACE deletes without asking the delete trigger, so inserting over a row is refused too.
 _SQLITE = (
@@ -52,16 +55,24 @@ _POSTGRESQL = (
 )
 
 
-def keep_append_only(table: Table, allowed: dict[str, str] | None = None) -> None:
-    """Give `table` its triggers as soon as it is made.
+def keep_append_only(model: type[DeclarativeBase], allowed: dict[str, str] | None = None) -> None:
+    """Give the table of `model` its triggers as soon as it is made, and have sessions refuse changes.
 
-    `allowed` is the SQL condition, by dialect, under which a row may change; never by default.
+    `allowed` is the SQL condition, by dialect, under which a row may change; never by default. What is
+    allowed is done by statements (`update`): an entry in a session is only read.
     """
     conditions = allowed or {"sqlite": "0", "postgresql": "FALSE"}
 
-    @event.listens_for(table, "after_create")
-    def protect(_table: Table, connection: Connection, **_more: Any) -> None:
+    @event.listens_for(model.__table__, "after_create")
+    def protect(table: Table, connection: Connection, **_more: Any) -> None:
         dialect = connection.dialect.name
         for statement in _SQLITE if dialect == "sqlite" else _POSTGRESQL:
             text = statement.format(table=table.name, allowed=conditions[dialect])
             connection.exec_driver_sql(text)
+
+    @event.listens_for(model, "before_update")
+    @event.listens_for(model, "before_delete")
+    def refuse(_mapper: Any, _connection: Connection, entry: Any) -> None:
+        session = Session.object_session(entry)
+        if session is None or entry in session.deleted or session.is_modified(entry):
+            raise InvalidRequestError(f"{model.__tablename__} is append-only")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import enum
 from datetime import datetime
-from typing import Any, cast
+from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Index, String, Table, text
+from sqlalchemy import JSON, ForeignKey, Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from newsletter.models.append_only import keep_append_only
@@ -82,6 +82,6 @@ def _allowed(same: str, cast_text: str) -> str:
 
 
 keep_append_only(
-    cast("Table", ConsentEntry.__table__),
+    ConsentEntry,
     {"sqlite": _allowed("IS", ""), "postgresql": _allowed("IS NOT DISTINCT FROM", "::text")},
 )

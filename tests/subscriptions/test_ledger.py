@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from house import NOON, House
 from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, InvalidRequestError
 
 from newsletter import audit
 from newsletter.errors import InputError, NotFound
-from newsletter.models import ConsentAct, ConsentEntry, Frequency, Subscriber
+from newsletter.models import AuditEntry, ConsentAct, ConsentEntry, Frequency, Subscriber
 from newsletter.subscriptions.consent_record import Publisher, consent_record
 from newsletter.subscriptions.consent_words import ACT_WORDS, detail_in_words
 from newsletter.subscriptions.ledger import canonical_json, chain_is_whole, entry_digest
@@ -85,6 +85,22 @@ def test_the_database_refuses_to_change_or_delete_an_entry(kept):
         for statement in FORBIDDEN:
             assert refused(kept, statement.format(table=table), table), statement
         assert rows(kept, table) == before
+
+
+@pytest.mark.parametrize("model", [ConsentEntry, AuditEntry])
+def test_a_session_refuses_before_the_database_has_to(kept, model):
+    before = rows(kept, model.__tablename__)
+
+    with kept.runtime.session() as session:
+        session.query(model).first().at = NOON + timedelta(days=1)
+        with pytest.raises(InvalidRequestError, match="append-only"):
+            session.flush()
+    with kept.runtime.session() as session:
+        session.delete(session.query(model).first())
+        with pytest.raises(InvalidRequestError, match="append-only"):
+            session.flush()
+
+    assert rows(kept, model.__tablename__) == before
 
 
 def test_no_field_of_a_consent_entry_can_be_reworded(kept):
