@@ -56,7 +56,8 @@ def check_proof(session: Session, tokens: Tokens, proof: str, now: datetime) -> 
     if found is None:
         return False
     parameters, signature, counter = found
-    if not hmac.compare_digest(_sign(tokens, parameters).encode(), signature.encode()):
+    # JSON can spell half of a character, which has no UTF-8.
+    if not hmac.compare_digest(_sign(tokens, parameters).encode(), signature.encode("utf-8", "replace")):
         return False
     # Signed by us, so it has everything that a challenge has.
     expires_at = datetime.fromtimestamp(parameters["expiresAt"], UTC)

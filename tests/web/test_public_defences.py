@@ -118,6 +118,7 @@ def changed(challenge, **parameters):
         lambda challenge: pack(challenge, True),
         lambda challenge: pack(challenge, "1"),
         lambda challenge: pack({**challenge, "signature": "é"}, 1),
+        lambda challenge: pack({**challenge, "signature": "\ud800"}, 1),
         lambda challenge: pack({**challenge, "signature": None}, 1),
         lambda challenge: solve(changed(challenge, keyPrefix="")),
         lambda challenge: solve(changed(challenge, cost=1)),
