@@ -118,7 +118,9 @@ def _named_elsewhere(session: Session, people: Sequence[Subscriber]) -> set[str]
 
 def _is_notice_about(people: Sequence[Subscriber]) -> ColumnElement[bool]:
     """Whether a mail told some other address of a change of theirs. Few rows have a recipient."""
-    about = Delivery.context["reader"].as_string().in_([person.public_id for person in people])
+    about: ColumnElement[bool] = (
+        Delivery.context["reader"].as_string().in_([person.public_id for person in people])
+    )
     return Delivery.recipient.is_not(None) & about
 
 

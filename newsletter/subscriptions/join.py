@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import update
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from newsletter.models import (
@@ -30,10 +30,12 @@ def join_readers(session: Session, other: Subscriber, survivor: Subscriber, now:
     its address and points to the survivor, so that unsubscribe links of its mails still work.
     Commits nothing.
     """
-    # What is written for that row is not sent any more: it is owed to the survivor.
-    snooze.take_back(session, other.id, now)
+    _wait_for_issues(session, other, survivor)
     states = (SubscriptionState.ACTIVE, SubscriptionState.PENDING)
     theirs = rows.of_subscriber(session, other.id, *states, lock=True)
+    # What is written for that row is not sent any more: it is owed to the survivor.
+    snooze.take_back(session, other.id, now)
+    snooze.look_again_at_held(session, other.id)
     mine = {
         row.topic_id: row
         for row in rows.of_subscriber(session, survivor.id, SubscriptionState.ACTIVE, lock=True)
@@ -51,8 +53,22 @@ def join_readers(session: Session, other: Subscriber, survivor: Subscriber, now:
     other.snoozed_until = None
     other.moved_to = survivor.id
     session.flush()
+    # Those who were joined with the other one before: selection looks one step back, not two.
+    session.execute(
+        update(Subscriber)
+        .where(Subscriber.moved_to == other.id)
+        .values(moved_to=survivor.id)
+        .execution_options(synchronize_session="fetch")
+    )
     note(session, other.id, ConsentAct.MOVED, "joined", now, to=survivor.public_id)
     return bool(brought)
+
+
+def _wait_for_issues(session: Session, other: Subscriber, survivor: Subscriber) -> None:
+    """Wait for an issue that is being prepared for either; it locks in this order too (digest/select.py)."""
+    both = Subscription.subscriber_id.in_((other.id, survivor.id))
+    active = select(Subscription.id).where(both, Subscription.state == SubscriptionState.ACTIVE)
+    session.execute(active.order_by(Subscription.subscriber_id, Subscription.topic_id).with_for_update())
 
 
 def _go_on_from_the_lower(session: Session, own: Subscription, brought: Subscription, now: datetime) -> None:

@@ -123,12 +123,30 @@ def take_back(session: Session, subscriber_id: int, now: datetime) -> int:
     return len(_skip(session, mine, now))
 
 
+def look_again_at_held(session: Session, subscriber_id: int) -> None:
+    """Let the next issue look again at the digests a worker holds, which may come back unsent.
+
+    Whatever is sent after all is left out of that issue. Commits nothing.
+    """
+    held = session.scalars(
+        select(Delivery.issue_id).where(
+            Delivery.subscriber_id == subscriber_id,
+            Delivery.state == DeliveryState.LEASED,
+            Delivery.issue_id.is_not(None),
+        )
+    ).all()
+    _set_back(session, subscriber_id, [each for each in held if each is not None])
+
+
 def return_skipped(session: Session, subscriber_id: int, since: datetime) -> None:
-    """Let the next issue look again at what was skipped since a moment, because the reader was away."""
+    """Let the next issue look again at what came to nothing since a moment, because the reader was away.
+
+    Skipped, or cancelled with the whole issue, which was given back to those who were there.
+    """
     skipped = session.scalars(
         select(Delivery.issue_id).where(
             Delivery.subscriber_id == subscriber_id,
-            Delivery.state == DeliveryState.SKIPPED,
+            Delivery.state.in_((DeliveryState.SKIPPED, DeliveryState.CANCELLED)),
             Delivery.settled_at >= since,
             Delivery.issue_id.is_not(None),
         )

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from house import meanwhile
+
 from newsletter.digest.archive import read_issue
+from newsletter.digest.issues import Preparer, open_issue
 from newsletter.mail.addresses import address_hash, parse_address
 from newsletter.models import (
     AddressChange,
     ConsentEntry,
     Delivery,
+    DeliveryState,
     EndedReason,
     Frequency,
     Lane,
@@ -391,6 +395,97 @@ def test_mail_that_waited_for_the_other_row_is_owed_to_the_one_that_is_left(ever
     assert people.house.releases_sent(people.person(BEN).id) == [sea]
     bulk = [each for each in people.house.all(Delivery) if each.lane is Lane.BULK]
     assert [each.state for each in bulk] == ["skipped", "accepted"]
+
+
+def test_mail_that_a_worker_held_for_the_other_row_and_did_not_send_is_owed_too(everywhere):
+    people = everywhere
+    people.house.topic("energy")
+    people.house.topic("sea")
+    people.join(ANN, {"energy": WEEKLY})
+    people.join(BEN, {"sea": DAILY})
+    sea = people.house.release("Sea first")
+    people.house.clock.pass_(seconds=1)
+    people.house.open(DAILY)
+    becomes(people, DeliveryState.LEASED)
+
+    moves(people, BEN)
+    becomes(people, DeliveryState.DEFERRED)  # its worker looked once more before the envelope
+    people.house.drain()
+    people.house.clock.pass_(hours=1)
+    people.house.send(DAILY)
+
+    assert people.house.releases_sent(people.person(BEN).id) == [sea]
+    bulk = [each for each in people.house.all(Delivery) if each.lane is Lane.BULK]
+    assert [each.state for each in bulk] == ["skipped", "accepted"]
+
+
+def test_mail_that_a_worker_held_for_the_other_row_and_sent_is_not_repeated(everywhere):
+    people = everywhere
+    people.house.topic("energy")
+    people.house.topic("sea")
+    people.join(ANN, {"energy": WEEKLY})
+    people.join(BEN, {"sea": DAILY})
+    people.house.release("Sea first")
+    people.house.clock.pass_(seconds=1)
+    people.house.open(DAILY)
+    becomes(people, DeliveryState.LEASED)
+
+    moves(people, BEN)
+    becomes(people, DeliveryState.ACCEPTED)
+    second = people.house.release("Sea second")
+    people.house.clock.pass_(hours=1)
+    people.house.send(DAILY)
+
+    assert people.house.releases_sent(people.person(BEN).id) == [second]
+
+
+def becomes(people, state):
+    with people.house.runtime.session() as session:
+        session.query(Delivery).filter(Delivery.issue_id.is_not(None)).update({"state": state})
+        session.commit()
+
+
+def test_an_issue_that_is_being_prepared_for_the_other_row_is_waited_for_and_owed(at_scale):
+    people = at_scale
+    people.house.topic("energy")
+    people.house.topic("sea")
+    people.join(BEN, {"sea": DAILY})
+    people.join(ANN, {"energy": DAILY})
+    sea = people.house.release("Sea first")
+    people.house.clock.pass_(seconds=1)
+    with people.house.runtime.session() as session:
+        issue_id = open_issue(session, [DAILY], actor="test", now=people.house.clock()).id
+        session.commit()
+    people.house.clock.pass_(hours=1)
+    asks(people, BEN)
+    token = link(people, notices(people, "change_address")[-1])
+
+    with people.house.runtime.session() as session:
+        assert Preparer(people.house.runtime.press, issue_id).step(session, people.house.clock())
+        with meanwhile(people.house, lambda: presses(people, token)):
+            session.commit()
+    people.house.prepare(issue_id)
+    people.house.drain()
+    people.house.clock.pass_(hours=1)
+    people.house.send(DAILY)
+
+    assert people.house.releases_sent(people.person(BEN).id) == [sea]
+    bulk = [each for each in people.house.all(Delivery) if each.lane is Lane.BULK]
+    assert [each.state for each in bulk] == ["skipped", "accepted"]
+
+
+def test_rows_that_were_joined_one_after_the_other_are_all_remembered(people):
+    third = "cid@example.org"
+    people.house.topic("energy")
+    for email in (ANN, BEN, third):
+        people.join(email, {"energy": WEEKLY})
+
+    moves(people, BEN)
+    people.house.clock.pass_(days=1)
+    moves(people, email=third, to=BEN)
+
+    survivor = people.person(BEN).id
+    assert [each.moved_to for each in people.house.all(Subscriber)] == [survivor, survivor, None]
 
 
 def test_rows_that_were_joined_say_so(people):

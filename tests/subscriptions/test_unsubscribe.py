@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from newsletter.models import EndedReason, Frequency, Subscription, SubscriptionState
+from newsletter.models import EndedReason, Frequency, Issue, Subscription, SubscriptionState
+from newsletter.outbox import steer
 from newsletter.subscriptions.bearer import LinkFault
 from newsletter.subscriptions.unsubscribe import (
     Returned,
@@ -95,6 +96,26 @@ def test_undoing_brings_back_each_subscription_where_it_was(everywhere):
     assert people.reads(ANN) == {energy: WEEKLY}
     assert people.house.releases_sent(people.person(ANN).id) == [first, second]
     assert people.acts(ANN)[-1] == "returned"
+
+
+def test_what_was_cancelled_while_a_reader_was_away_is_owed_to_them_as_to_the_others(everywhere):
+    people = everywhere
+    people.house.topic("energy")
+    people.join(ANN, {"energy": WEEKLY})
+    release = people.house.release("Energy first")
+    people.house.clock.pass_(seconds=1)
+    issue_id = people.house.open(WEEKLY)
+    left = people.leave(ANN)
+    with people.house.runtime.session() as session:
+        steer.cancel(session, session.get_one(Issue, issue_id), "test", people.house.clock())
+        session.commit()
+
+    take_back(people, undo_token(people, left))
+    people.house.clock.pass_(seconds=1)
+    people.house.send(WEEKLY)
+
+    assert people.house.releases_sent(people.person(ANN).id) == [release, release]  # the first was cancelled
+    assert people.house.recipients() == [ANN]
 
 
 def test_undoing_twice_brings_back_once(people):
