@@ -53,7 +53,9 @@ def test_the_addresses_of_isemail(taken_as):
     for typed, diagnosis in read("isemail.json"):
         # Of what is valid by the letter of RFC 5322 and by nobody's habit we take nothing (quoted names,
         # comments, literals): a slip is likelier. White space around an address came with copying it.
-        expected = typed.strip(WHITE_SPACE) if diagnosis == "VALID" or _only_surrounded(typed) else None
+        # What DNS knows of a domain is not asked: the confirmation tells whether mail arrives.
+        valid = diagnosis == "VALID" or diagnosis.startswith("DNSWARN_")
+        expected = typed.strip(WHITE_SPACE) if valid or _only_surrounded(typed) else None
         found = taken_as(typed)
         if found != expected:
             wrong[typed] = (diagnosis, expected, found)
