@@ -21,7 +21,8 @@ def kept_address(ip_address: str, storage: IPStorage) -> str | None:
     except ValueError:
         return None
     if isinstance(ip, ipaddress.IPv6Address):
-        ip = ip.ipv4_mapped or ip
+        # A zone ("fe80::1%eth0") belongs to this machine, and may be of any length.
+        ip = ip.ipv4_mapped or ipaddress.IPv6Address(int(ip))
     match storage:
         case IPStorage.WHOLE:
             return str(ip)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -22,7 +22,7 @@ from newsletter.models import (
 from newsletter.subscriptions import rows, snooze
 from newsletter.subscriptions.bearer import LinkFault, read_bearer
 from newsletter.subscriptions.consent import note
-from newsletter.subscriptions.signup import AGAIN, CHANGED, add_pending, may_mail, send_confirmation
+from newsletter.subscriptions.signup import AGAIN, CHANGED, add_pending, is_news, may_mail, send_confirmation
 from newsletter.subscriptions.unsubscribe import Left, unsubscribe
 from newsletter.tokens import Purpose, Tokens
 
@@ -195,15 +195,17 @@ def _ask_again(
     now: datetime,
     ip_address: str | None,
 ) -> Saved:
+    fresh = is_news(session, subscriber.id, chosen)
+    # No more mails than signing up brings: the link may be in other hands. What none can tell of changes
+    # nothing, so that the link of the last one keeps its worth.
+    if not may_mail(session, tokens, subscriber.email_key or "", CHANGED if fresh else AGAIN, now):
+        return Saved.ASKED
     waiting = rows.of_subscriber(session, subscriber.id, SubscriptionState.PENDING)
     rows.end(session, [row for row in waiting if row.topic_id not in chosen], EndedReason.CHANGED, now)
-    fresh = add_pending(session, subscriber.id, chosen, now)
+    add_pending(session, subscriber.id, chosen, now)
     pending = rows.of_subscriber(session, subscriber.id, SubscriptionState.PENDING)
     upto = max(row.id for row in pending)
-    # One mail for one set of choices: saving the same twice asks once. And no more than signing up
-    # brings: the link may be in other hands.
-    if may_mail(session, tokens, subscriber.email_key or "", CHANGED if fresh else AGAIN, now):
-        send_confirmation(session, subscriber, pending, f"return:{upto}", now)
+    send_confirmation(session, subscriber, pending, f"return:{upto}:{now.astimezone(UTC):%Y%m%dT%H%M}", now)
     if fresh:
         note(
             session, subscriber.id, ConsentAct.ASKED, "preferences", now,

@@ -227,31 +227,31 @@ def _resolve_signup(
     stranger = subscriber.confirmed_at is None
     if stranger:
         gate.look(request, address)
-    fresh = add_pending(session, subscriber.id, wanted, now)
+    fresh = is_news(session, subscriber.id, wanted)
+    # What no mail can tell of is not noted down either: else whoever types a stranger's address in
+    # could go on voiding the link that the stranger was sent.
+    if not may_mail(session, tokens, address.canonical, CHANGED if fresh else AGAIN, now):
+        return
+    add_pending(session, subscriber.id, wanted, now)
     pending = rows.of_subscriber(session, subscriber.id, SubscriptionState.PENDING)
     if not any(row.topic_id in wanted for row in pending):
         # Everything asked for is there already: the mail brings them to their choices instead.
-        if may_mail(session, tokens, address.canonical, AGAIN, now):
-            _send_link(session, subscriber, request.id, now)
+        _send_link(session, subscriber, request.id, now)
         return
-    mailed = may_mail(session, tokens, address.canonical, CHANGED if fresh else AGAIN, now)
-    if mailed:
-        if stranger:
-            gate.pass_(session, tokens, request, address)
-        send_confirmation(session, subscriber, pending, f"signup:{request.id}", now)
-        note_mailed(session, tokens, address.canonical, now)
-    if fresh or mailed:
-        note(
-            session,
-            subscriber.id,
-            ConsentAct.ASKED,
-            str(request.choices.get("how", "form")),
-            request.created_at,
-            wording=(request.wording_version, request.wording_hash),
-            ip_address=request.ip_address,
-            topics=request.choices["topics"],
-            **_habits_of_return(session, request, subscriber),
-        )
+    if stranger:
+        gate.pass_(session, tokens, request, address)
+    send_confirmation(session, subscriber, pending, f"signup:{request.id}", now)
+    note_mailed(session, tokens, address.canonical, now)
+    note(
+        session,
+        subscriber.id,
+        ConsentAct.ASKED,
+        str(request.choices.get("how", "form")),
+        request.created_at,
+        wording=(request.wording_version, request.wording_hash),
+        ip_address=request.ip_address,
+        topics=request.choices["topics"],
+    )
 
 
 def _resolve_link(
@@ -319,17 +319,20 @@ def _habits_of_return(session: Session, request: SignupRequest, subscriber: Subs
     }
 
 
-def add_pending(
-    session: Session, subscriber_id: int, wanted: Mapping[int, Frequency], now: datetime
-) -> list[Subscription]:
-    """Make pending rows for what is wanted and not there at that frequency; return the new ones.
+def is_news(session: Session, subscriber_id: int, wanted: Mapping[int, Frequency]) -> bool:
+    """Return whether something is wanted that is neither active nor pending at that frequency."""
+    live = rows.of_subscriber(session, subscriber_id, SubscriptionState.ACTIVE, SubscriptionState.PENDING)
+    return not wanted.items() <= {(row.topic_id, row.frequency) for row in live}
+
+
+def add_pending(session: Session, subscriber_id: int, wanted: Mapping[int, Frequency], now: datetime) -> None:
+    """Make pending rows for what is wanted and not there at that frequency.
 
     What is pending at another frequency ends: it was asked for again, otherwise.
     """
     live = rows.of_subscriber(session, subscriber_id, SubscriptionState.ACTIVE, SubscriptionState.PENDING)
     active = {row.topic_id: row for row in live if row.state is SubscriptionState.ACTIVE}
     pending = {row.topic_id: row for row in live if row.state is SubscriptionState.PENDING}
-    fresh = []
     for topic_id, frequency in wanted.items():
         served = active.get(topic_id)
         asked = pending.get(topic_id)
@@ -338,9 +341,8 @@ def add_pending(
         if asked is not None:
             rows.end(session, [asked], EndedReason.CHANGED, now)
         if served is None or served.frequency is not frequency:
-            fresh.append(rows.ask_for(session, subscriber_id, topic_id, frequency, now))
+            rows.ask_for(session, subscriber_id, topic_id, frequency, now)
     session.flush()
-    return fresh
 
 
 def send_confirmation(

@@ -62,6 +62,7 @@ def test_no_version_is_given_twice_and_each_fits_its_column():
         ("unix socket", IPStorage.WHOLE, None),
         ("", IPStorage.SHORT, None),
         ("fe80::1%eth0", IPStorage.SHORT, "fe80::"),
+        ("fe80::1%a-zone-that-goes-on", IPStorage.WHOLE, "fe80::1"),
     ],
 )
 def test_an_address_is_kept_as_the_setting_says(given, storage, kept):

@@ -106,6 +106,35 @@ def test_somebody_who_had_left_is_asked_again_and_once(people):
     assert people.reads(ANN) == {energy: DAILY}
 
 
+def test_somebody_who_had_left_and_lost_the_mail_is_sent_another_by_saving_again(people):
+    energy = people.house.topic("energy")
+    people.join(ANN, {"energy": WEEKLY})
+    people.leave(ANN)
+    people.choose(ANN, {"energy": DAILY})
+    people.house.clock.pass_(days=8)  # its link ran out too
+
+    people.choose(ANN, {"energy": DAILY})
+
+    assert people.templates(ANN) == ["confirm"] * 3
+    assert people.acts(ANN).count("asked") == 2
+    people.confirm(people.confirmation(ANN))
+    assert people.reads(ANN) == {energy: DAILY}
+
+
+def test_saving_on_and_on_does_not_void_the_link_that_was_mailed_last(people):
+    energy = people.house.topic("energy")
+    people.join(ANN, {"energy": WEEKLY})
+    people.leave(ANN)
+
+    for frequency in (DAILY, MONTHLY, WEEKLY, DAILY):
+        people.choose(ANN, {"energy": frequency})
+
+    last = len(people.mails(ANN))
+    people.confirm(people.confirmation(ANN))
+    assert (last, len(people.reads(ANN))) == (2, 1)
+    assert people.reads(ANN) == {energy: DAILY}
+
+
 def test_an_old_link_in_other_hands_cannot_flood_somebody_who_had_left(people):
     people.house.topic("energy")
     people.join(ANN, {"energy": WEEKLY})

@@ -20,7 +20,7 @@ from newsletter.subscriptions.signup import resolve_signups
 from newsletter.subscriptions.wordings import current_wording
 
 ANN = "ann@example.org"
-DAILY, WEEKLY = Frequency.DAILY, Frequency.WEEKLY
+DAILY, WEEKLY, MONTHLY = Frequency.DAILY, Frequency.WEEKLY, Frequency.MONTHLY
 
 
 def suppress(people, email):
@@ -169,6 +169,19 @@ def test_a_stranger_who_types_an_address_over_and_over_causes_few_mails(people):
         people.sign_up(ANN, {slug: WEEKLY})
 
     assert len(people.mails(ANN)) <= 3
+
+
+def test_a_stranger_who_goes_on_typing_does_not_void_the_link_that_was_mailed(everywhere):
+    people = everywhere
+    energy = people.house.topic("energy")
+
+    for frequency in (DAILY, WEEKLY, MONTHLY, DAILY, MONTHLY):
+        people.sign_up(ANN, {"energy": frequency})
+
+    assert people.templates(ANN) == ["confirm", "confirm"]
+    assert people.acts(ANN) == ["asked", "asked"]
+    assert people.confirm(people.confirmation(ANN)).started == 1
+    assert people.reads(ANN) == {energy: WEEKLY}
 
 
 def test_a_day_of_typing_an_address_causes_a_handful_of_mails(people):
