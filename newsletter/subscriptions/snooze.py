@@ -19,6 +19,7 @@ from newsletter.models import (
     Subscriber,
     Subscription,
     SubscriptionState,
+    is_one_of,
 )
 from newsletter.subscriptions import rows
 from newsletter.subscriptions.consent import note
@@ -165,8 +166,19 @@ def _take_back_stragglers(session: Session, now: datetime) -> None:
     open_issues = select(Issue.id).where(
         Issue.state.in_((IssueState.PREPARING, IssueState.SENDING, IssueState.PAUSED))
     )
-    pausing = select(Subscriber.id).where(Subscriber.snoozed_until > now)
-    _skip(session, Delivery.issue_id.in_(open_issues) & Delivery.subscriber_id.in_(pausing), now)
+    pausing = session.scalars(select(Subscriber.id).where(Subscriber.snoozed_until > now)).all()
+    if not pausing:
+        return
+    # Each is looked up by issue and reader. Found by their states, which an update would do, all that
+    # waits of a big issue would be read once a minute, while nobody else may write.
+    held = select(Delivery.id).where(
+        Delivery.issue_id.in_(open_issues),
+        is_one_of(session, Delivery.subscriber_id, pausing),
+        Delivery.state.concat("").in_([each.value for each in UNSENT]),
+    )
+    stragglers = session.scalars(held).all()
+    if stragglers:
+        _skip(session, is_one_of(session, Delivery.id, stragglers), now)
 
 
 def _skip(session: Session, whose: ColumnElement[bool], now: datetime) -> list[tuple[int, int]]:
