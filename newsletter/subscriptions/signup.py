@@ -251,6 +251,7 @@ def _resolve_signup(
         wording=(request.wording_version, request.wording_hash),
         ip_address=request.ip_address,
         topics=request.choices["topics"],
+        **_habits_of_return(session, request, subscriber),
     )
 
 
