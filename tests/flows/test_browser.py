@@ -29,6 +29,10 @@ class Demo:
     password: str
 
 
+# One demo, in one of pytest's processes.
+pytestmark = pytest.mark.xdist_group("demo")
+
+
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     """The whole service as `make demo` runs it, on a folder and a port of its own."""
