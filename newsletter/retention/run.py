@@ -14,6 +14,8 @@ from newsletter.tokens import Tokens
 
 # SQLite has one writer: between two transactions the others get their turn.
 REST_SECONDS = 0.05
+# To find what is due may take seconds where there are a million rows: it is not done for each transaction.
+CHUNKS_AT_ONCE = 50
 
 
 @dataclass(frozen=True)
@@ -66,19 +68,21 @@ class Purger:
         self, step: Step, sleep: Callable[[float], None], stopping: Callable[[], bool]
     ) -> tuple[int, bool]:
         due = step.due(self.policy)
-        count, before = 0, None
+        count = 0
         while due is not None:
-            if stopping():
-                return count, False
             with self.reading() as session:
-                ids = list(session.scalars(due.limit(step.chunk)))
+                ids = list(session.scalars(due.limit(CHUNKS_AT_ONCE * step.chunk)))
             if not ids:
                 break
-            with self.session() as session:
-                done = step.act(session, self.tokens, self.policy, ids)
-                session.commit()
-            if not done and ids == before:
+            done = 0
+            for start in range(0, len(ids), step.chunk):
+                if stopping():
+                    return count + done, False
+                with self.session() as session:
+                    done += step.act(session, self.tokens, self.policy, ids[start : start + step.chunk])
+                    session.commit()
+                sleep(REST_SECONDS)
+            if not done:
                 return count, False  # somebody else has them in hand
-            count, before = count + done, ids
-            sleep(REST_SECONDS)
+            count += done
         return count, True

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from sqlalchemy import select, update
 
@@ -340,9 +342,17 @@ def test_many_rows_go_in_small_transactions(cleaner):
     with people.house.runtime.session() as session:
         session.execute(update(Delivery).values(state=DeliveryState.REJECTED, settled_at=Delivery.due_at))
         session.commit()
-    gone = {each.step.name: each.count for each in cleaner.purger().run(rests.append)}
+    purger, looks = cleaner.purger(), []
+
+    def reading():
+        looks.append("looked")
+        return people.house.runtime.reading()
+
+    gone = {each.step.name: each.count for each in replace(purger, reading=reading).run(rests.append)}
     assert gone["unconfirmed"] == 70
     assert len(rests) >= 2
+    # What is due is looked for once for many transactions, and once more at the end of each step.
+    assert len(looks) <= len(gone) + sum(count > 0 for count in gone.values())
 
 
 def test_cleaning_stops_when_it_is_told_to(cleaner):
