@@ -29,7 +29,7 @@ from benchmarks.measure import BenchmarkFailed, Sink, Usage, cpu_seconds, fast_s
 
 LATE_MS = 20
 LATENCY_SECONDS = 30
-PEER_MESSAGES = 600
+PEER_MESSAGES = 3_000
 # Of the sizes that a table of the documentation has; `--readers` makes all of them smaller to try things.
 READERS = 50_000
 GROWN, SMALL, MILLION = 100_000, 10_000, 1_000_000
