@@ -104,11 +104,14 @@ class Journal:
     def close(self) -> None:
         """Remove the journal of a process that holds no lease any more."""
         self.path.unlink(missing_ok=True)
-        os.close(self._file)
+        self.abandon()
 
     def abandon(self) -> None:
         """Let go of the file but leave it, as a killed process would: leases are still open."""
-        os.close(self._file)
+        # A thread that comes late finds no file, instead of whichever has been given the number since.
+        with self._lock:
+            file, self._file = self._file, -1
+        os.close(file)
 
     def _write(self, line: str) -> None:
         data = line.encode("utf-8", "replace")

@@ -176,3 +176,16 @@ def test_a_folder_that_cannot_be_written_is_said_so(tmp_path):
 
     with pytest.raises(ServiceError, match="cannot write the journal"):
         Journal(tmp_path / "journal")
+
+
+def test_who_writes_late_writes_into_no_other_file(tmp_path):
+    """As a connection's thread may, while its process ends: file numbers are given out again at once."""
+    journal = Journal(tmp_path)
+    journal.abandon()
+
+    with (tmp_path / "another").open("w+b") as another:
+        with pytest.raises(ServiceError, match="cannot write the journal"):
+            journal.reply(1, OK)
+
+        assert another.seek(0, 2) == 0
+    assert read_record(journal.path).outcomes == {}
