@@ -62,16 +62,18 @@ def envelope_commands(
             text = f"5.3.4 the message has {len(content)} bytes, and the relay takes {offered.size}"
             return Step.MAIL, Reply.made_here(552, text)
         mail.append(f" SIZE={len(content)}")
+    international = not (envelope.recipient.isascii() and envelope.return_path.isascii())
+    # Before 8BITMIME: such an address makes its message 8-bit too, by To, and is the reason to be told.
+    if international and not offered.smtputf8:
+        text = "5.6.7 the address is not in ASCII, and the relay takes no such addresses"
+        return Step.RCPT, Reply.made_here(553, text)
     if not content.isascii():
         if not offered.eight_bit:
             return Step.MAIL, Reply.made_here(
                 554, "5.6.3 the message has 8-bit text, and the relay takes none"
             )
         mail.append(" BODY=8BITMIME")
-    if not (envelope.recipient.isascii() and envelope.return_path.isascii()):
-        if not offered.smtputf8:
-            text = "5.6.7 the address is not in ASCII, and the relay takes no such addresses"
-            return Step.RCPT, Reply.made_here(553, text)
+    if international:
         mail.append(" SMTPUTF8")
     if offered.dsn and envelope.notify:
         if not _NOTIFY.fullmatch(envelope.notify):

@@ -84,6 +84,7 @@ def test_the_null_sender_can_be_written():
     [
         ("r@them.test", b"x" * 10_001, Step.MAIL, 552, "5.3.4"),
         ("käthe@them.test", CONTENT, Step.RCPT, 553, "5.6.7"),
+        ("käthe@them.test", "To: käthe@them.test\r\n".encode(), Step.RCPT, 553, "5.6.7"),
         ("r@them.test", b"\xc3\xa9\r\n", Step.MAIL, 554, "5.6.3"),
         ("r@them.test>", CONTENT, Step.RCPT, 553, "5.1.3"),
     ],
