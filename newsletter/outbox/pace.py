@@ -272,7 +272,7 @@ def opens_at(window: SendingWindow, zone: ZoneInfo, now: datetime) -> datetime:
     here = window.zone or zone
     today = now.astimezone(here).date()
     days = [today + timedelta(days=ahead) for ahead in range(-1, 9)]
-    openings = [_opening(span, day, here) for day in days for span in window.spans]
+    openings = [_opening(span, day, here, fold) for day in days for span in window.spans for fold in (0, 1)]
     for candidate in sorted(moment for moment in openings if moment > now):
         if is_open(window, zone, candidate):
             # An opening in the hour that summer time leaves out: the wall shows the later one earlier.
@@ -313,10 +313,11 @@ def from_state(state: Mapping[str, Any], seen_at: datetime) -> Standing:
     )
 
 
-def _opening(span: Span, day: date, zone: ZoneInfo) -> datetime:
+def _opening(span: Span, day: date, zone: ZoneInfo, fold: int) -> datetime:
     if day.weekday() not in span.weekdays:
         return datetime.min.replace(tzinfo=UTC)
-    return datetime.combine(day, time(span.opens // 60, span.opens % 60), zone).astimezone(UTC)
+    # In the hour that comes twice, a window opens twice; at any other time both folds are one.
+    return datetime.combine(day, time(span.opens // 60, span.opens % 60, fold=fold), zone).astimezone(UTC)
 
 
 def _later(moment: datetime, seconds: float) -> datetime:

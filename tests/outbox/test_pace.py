@@ -316,6 +316,7 @@ def test_without_a_window_every_hour_is_open():
         ("03:30-05:00 Europe/Vilnius", "2026-03-29 00:30", "2026-03-29 01:00"),
         # 03:30 comes twice: open, closed when the hour begins again, open again.
         ("03:30-05:00 Europe/Vilnius", "2026-10-25 00:00", "2026-10-25 00:30"),
+        ("03:30-05:00 Europe/Vilnius", "2026-10-25 01:10", "2026-10-25 01:30"),
         ("Mo 08:00-08:01 UTC", "2026-03-10 12:00", "2026-03-16 08:00"),
     ],
 )
