@@ -106,9 +106,13 @@ def asks_to_slow_down(outcome: Outcome) -> bool:
     return reply.status in _BUSY or _TOO_FAST.search(reply.text) is not None
 
 
+# What begins the statuses about one mailbox: its address (5.1.z), its state (5.2.z), its letters (5.6.7).
+ABOUT_A_MAILBOX = ("5.1.", "5.2.", "5.6.7")
+
+
 def blames_the_sender(code: int | None, status: str | None) -> bool:
-    """Return whether a refusal is for good and not about one mailbox (5.1.z, 5.2.z)."""
-    return code is not None and 500 <= code < 600 and not (status or "").startswith(("5.1.", "5.2."))
+    """Return whether a refusal is for good and not about one mailbox (RFC 3463, RFC 6531)."""
+    return code is not None and 500 <= code < 600 and not (status or "").startswith(ABOUT_A_MAILBOX)
 
 
 def _no_such_mailbox(outcome: Outcome) -> bool:

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from newsletter import audit
 from newsletter.mail.redact import without_addresses
 from newsletter.models import Delivery, DeliveryState, Issue, IssueState
-from newsletter.outbox.retry import blames_the_sender
+from newsletter.outbox.retry import ABOUT_A_MAILBOX, blames_the_sender
 from newsletter.smtp.outcomes import Fate, Outcome
 
 ACTOR = "outbox"
@@ -107,12 +107,7 @@ def _counts(session: Session, issue_id: int, enough: int, now: datetime) -> tupl
     blamed = (
         Delivery.state == DeliveryState.REJECTED,
         Delivery.reply_code >= 500,
-        not_(
-            or_(
-                func.coalesce(Delivery.status, "").startswith("5.1."),
-                func.coalesce(Delivery.status, "").startswith("5.2."),
-            )
-        ),
+        not_(or_(*(func.coalesce(Delivery.status, "").startswith(each) for each in ABOUT_A_MAILBOX))),
     )
     refused = session.scalar(select(func.count()).where(*recent, *blamed)) or 0
     if refused < PART * enough:

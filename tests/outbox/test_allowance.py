@@ -363,9 +363,10 @@ def test_a_small_issue_that_is_refused_wholesale_is_paused_too(house: House):
     assert "refused 8 of the last 8" in issue_note(house, issue_id)
 
 
-def test_dead_mailboxes_alone_pause_nothing(house: House):
+@pytest.mark.parametrize("reply", ["5.1.1 no such user", "5.2.1 closed", "5.6.7 no such letters here"])
+def test_dead_mailboxes_alone_pause_nothing(house: House, reply: str):
     transport = paced(house)
-    transport.everyone = Reply(550, ("5.1.1 no such user",))
+    transport.everyone = Reply(550, (reply,))
     issue_id = readers(house, 60)
 
     house.drain()

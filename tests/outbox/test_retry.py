@@ -162,6 +162,7 @@ def test_our_own_replies_and_lost_connections_say_nothing_about_the_pace():
         (550, "5.1.1", False),
         (552, "5.2.2", False),
         (450, "4.7.1", False),
+        (553, "5.6.7", False),
         (None, None, False),
     ],
 )
