@@ -19,6 +19,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from dotenv import dotenv_values
+from email_validator import EmailNotValidError, validate_email
 
 from newsletter.errors import SettingsError
 from newsletter.languages import LANGUAGES
@@ -267,8 +268,19 @@ def _domain_limits(value: str) -> tuple[tuple[str, float], ...]:
         found = re.fullmatch(r"([^\s=/@]+)\s*=\s*([0-9.]+)\s*/\s*([smh])", part)
         if found is None:
             raise ValueError("is not a list such as gmail.com=20/s, *=300/m")
-        limits[found[1].lower().encode("idna").decode()] = _rate(found[2]) / _SECONDS[found[3]]
+        limits[_mail_domain(found[1])] = _rate(found[2]) / _SECONDS[found[3]]
     return tuple(limits.items())
+
+
+def _mail_domain(name: str) -> str:
+    """Return a recipients' domain as addresses are kept with it: IDNA 2008, which Python's own codec is not."""
+    if name == "*":
+        return name
+    try:
+        found = validate_email(f"anybody@{name}", check_deliverability=False, test_environment=True)
+    except EmailNotValidError:
+        raise ValueError(f"names {name}, which is no domain that mail goes to") from None
+    return found.ascii_domain.lower()
 
 
 _WEEKDAYS = ("mo", "tu", "we", "th", "fr", "sa", "su")

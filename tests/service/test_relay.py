@@ -8,6 +8,7 @@ import pytest
 from house import make_settings
 
 from newsletter.errors import SettingsError
+from newsletter.mail.addresses import parse_address
 from newsletter.service.relay import make_endpoint
 from newsletter.settings import choose_relay
 from newsletter.smtp.endpoint import Endpoint
@@ -92,6 +93,16 @@ def test_two_accounts_at_one_relay_are_counted_apart(tmp_path: Path):
 def test_domain_limits_that_cannot_be_read_are_a_fault(tmp_path: Path, limits):
     with pytest.raises(SettingsError, match="NEWSLETTER_DOMAIN_LIMITS"):
         make_settings(tmp_path, domain_limits=limits)
+
+
+@pytest.mark.parametrize(
+    "domain", ["straße.example", "STRAßE.example", "βόλος.example", "bücher.example", "例え.jp"]
+)
+def test_a_domain_with_a_limit_is_the_one_that_addresses_are_kept_with(tmp_path: Path, domain: str):
+    """IDNA 2003, which Python itself knows, makes strasse of the first."""
+    settings = make_settings(tmp_path, domain_limits=f"{domain}=1/s")
+
+    assert dict(settings.domain_limits) == {parse_address(f"ann@{domain}").domain: 1}
 
 
 def test_domain_limits_are_a_second_a_minute_or_an_hour(tmp_path: Path):
