@@ -273,7 +273,7 @@ def _domain_limits(value: str) -> tuple[tuple[str, float], ...]:
 
 
 def _mail_domain(name: str) -> str:
-    """Return a recipients' domain as addresses are kept with it: IDNA 2008, which Python's own codec is not."""
+    """Return a domain as addresses are kept with it: by IDNA 2008, which is not what Python's codec does."""
     if name == "*":
         return name
     try:
