@@ -102,6 +102,9 @@ def init_security(app: Flask, *, secure: bool) -> None:
         SESSION_COOKIE_SECURE=secure,
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
+        # Flask-Login reads a second cookie, which we never set, and breaks on some of what may be in it:
+        # no cookie can be called that.
+        REMEMBER_COOKIE_NAME=";",
         MAX_CONTENT_LENGTH=MAX_FORM_BYTES,
         MAX_FORM_MEMORY_SIZE=MAX_FORM_BYTES,
         MAX_FORM_PARTS=200,

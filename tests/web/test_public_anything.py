@@ -100,6 +100,14 @@ def test_no_payload_of_a_genuine_token_is_a_fault_of_ours(visitor, payload):
         assert visitor.post(f"{door}{token}").status_code < 500
 
 
+@pytest.mark.parametrize("name", ["session", "__Host-session", "device", "remember_token", "lang", ""])
+def test_no_cookie_is_a_fault_of_ours(visitor, name):
+    for value in ["x|\u00e9", "\u00e9.\u00e9.\u00e9", "\udcff", "|", ".", "a" * 5000, '"\\377"']:
+        for path in ["/", "/confirm/x", "/admin/sign-in", "/health"]:
+            headers = {"Cookie": f"{name}={value}".encode("utf-8", "surrogateescape").decode("latin1")}
+            assert visitor.get(path, headers=headers).status_code < 500
+
+
 def test_a_body_that_is_too_large_is_refused(visitor):
     assert visitor.post("/", {"email": "a" * 70_000}).status_code == 413
 
