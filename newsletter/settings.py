@@ -14,7 +14,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import parse_qsl, unquote, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -23,6 +23,9 @@ from email_validator import EmailNotValidError, validate_email
 
 from newsletter.errors import SettingsError
 from newsletter.languages import LANGUAGES
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import URL
 
 PREFIX = "NEWSLETTER_"
 MINIMUM_KEY_LENGTH = 32
@@ -523,7 +526,7 @@ class Settings:
     web_workers: int = setting("Web server processes.", _count(1, 64), 2)
     send_workers: int = setting("Sending processes; 0 means one a core.", _count(0, 256), 0)
     trusted_proxies: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...] = setting(
-        "Networks whose X-Forwarded-For and X-Forwarded-Proto are believed.", _networks, (), "127.0.0.1/32"
+        "Networks of proxies whose X-Forwarded-For is believed.", _networks, (), "127.0.0.1/32"
     )
     ip_storage: IPStorage = setting(
         "How consent keeps IP addresses: whole, short (/24, /48) or none.",
@@ -639,9 +642,15 @@ class Settings:
     )
 
     @property
-    def database(self) -> str:
+    def database(self) -> URL:
         """The database's URL, the embedded one by default."""
-        return self.database_url or f"sqlite:///{self.data_dir / 'newsletter.sqlite3'}"
+        # Imported here: most commands that only read settings never open the database.
+        from sqlalchemy.engine import URL, make_url  # noqa: PLC0415
+
+        if self.database_url:
+            return make_url(self.database_url)
+        # By its parts: in a text, `?` and `%` in the folder's name would mean something else.
+        return URL.create("sqlite", database=str(self.data_dir / "newsletter.sqlite3"))
 
     @property
     def secure(self) -> bool:

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 import click
 
 from newsletter import audit
+from newsletter.cli.arguments import IdCommand
 from newsletter.cli.context import open_runtime, print_json, program
 from newsletter.errors import StateConflict
 
@@ -120,7 +121,7 @@ def send(
         click.echo(f"  {program()} digest status {public_id} --watch")
 
 
-@digest.command()
+@digest.command(cls=IdCommand)
 @click.argument("public_id", metavar="[ID]", required=False)
 @click.option(
     "--watch",
@@ -146,7 +147,7 @@ def status(public_id: str | None, watch: bool, as_json: bool) -> None:
     _print_status(parts, _load(parts, public_id), as_json)
 
 
-@digest.command()
+@digest.command(cls=IdCommand)
 @id_argument
 @click.option("--state", help="Only those in this state, such as rejected.")
 @json_option
@@ -171,7 +172,7 @@ def deliveries(public_id: str, state: str | None, as_json: bool) -> None:
 
 
 def _steering(name: str, act: str, help_line: str) -> click.Command:
-    @click.command(name, help=help_line)
+    @click.command(name, help=help_line, cls=IdCommand)
     @id_argument
     def command(public_id: str) -> None:
         from newsletter.outbox import steer  # noqa: PLC0415

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from newsletter.cli.arguments import IdCommand
 from newsletter.cli.context import open_runtime, print_json
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ def list_(limit: int, as_json: bool) -> None:
             _print(each, as_json)
 
 
-@release.command()
+@release.command(cls=IdCommand)
 @click.argument("public_id", metavar="ID")
 def show(public_id: str) -> None:
     """Print one release as text."""
@@ -99,7 +100,7 @@ def show(public_id: str) -> None:
 
 
 def _steering(action: str, help_line: str) -> click.Command:
-    @click.command(action, help=help_line)
+    @click.command(action, help=help_line, cls=IdCommand)
     @click.argument("public_ids", nargs=-1, required=True, metavar="ID...")
     @json_option
     def command(public_ids: tuple[str, ...], as_json: bool) -> None:
@@ -121,8 +122,6 @@ for _action, _line in {
     "ready": "Let releases be mailed.",
     "pin": "Put releases first under their topics.",
     "unpin": "Undo pin.",
-    "urgent": "Mark releases as urgent.",
-    "calm": "Undo urgent.",
 }.items():
     release.add_command(_steering(_action, _line))
 
@@ -158,13 +157,12 @@ def _print(stored: Release, as_json: bool, *, known: bool = False) -> None:
                 "published": stored.published_at.date().isoformat(),
                 "state": stored.state,
                 "pinned": stored.pinned,
-                "urgent": stored.urgent,
                 "topics": topics,
                 "known": known,
             }
         )
         return
-    marks = [stored.state, *(["pinned"] if stored.pinned else []), *(["urgent"] if stored.urgent else [])]
+    marks = [stored.state, *(["pinned"] if stored.pinned else [])]
     where = ", ".join(topics) or "no topic: nobody gets it until a topic's rules or --topic name it"
     note = " (known already)" if known else ""
     click.echo(f"{stored.public_id}  {stored.published_at:%Y-%m-%d}  {stored.title}{note}")

@@ -15,15 +15,13 @@ from newsletter.models import Release, ReleaseState
 
 
 class ReleaseAction(enum.StrEnum):
-    """What can be done to a release; UNPIN and CALM undo PIN and URGENT."""
+    """What can be done to a release; UNPIN undoes PIN."""
 
     HOLD = "hold"
     EXCLUDE = "exclude"
     READY = "ready"
     PIN = "pin"
     UNPIN = "unpin"
-    URGENT = "urgent"
-    CALM = "calm"
 
 
 _STATES = {
@@ -32,7 +30,6 @@ _STATES = {
     ReleaseAction.READY: ReleaseState.READY,
 }
 _PINNED = {ReleaseAction.PIN: True, ReleaseAction.UNPIN: False}
-_URGENT = {ReleaseAction.URGENT: True, ReleaseAction.CALM: False}
 
 
 def find_release(session: Session, public_id: str) -> Release:
@@ -55,11 +52,10 @@ def change_release(
     changed rule has given it since.
     """
     release = find_release(session, public_id)
-    before = was, _, _ = (release.state, release.pinned, release.urgent)
+    before = was, _ = (release.state, release.pinned)
     release.state = _STATES.get(action, release.state)
     release.pinned = _PINNED.get(action, release.pinned)
-    release.urgent = _URGENT.get(action, release.urgent)
-    if (release.state, release.pinned, release.urgent) != before:
+    if (release.state, release.pinned) != before:
         audit.record(session, actor, f"release.{action}", release.public_id, now)
     session.flush()
     if release.state is ReleaseState.READY and was is not ReleaseState.READY:

@@ -32,7 +32,7 @@ from sqlalchemy import (
 from sqlalchemy import cast as sql_cast
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
-from sqlalchemy.engine import Connection
+from sqlalchemy.engine import URL, Connection
 from sqlalchemy.orm import DeclarativeBase, ORMExecuteState, Session
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
@@ -96,8 +96,13 @@ def choice(enum: type[Any], name: str) -> Enum:
 
 
 def new_public_id() -> str:
-    """Return a fresh id that may be seen in a URL: 12 characters, 72 bits, not guessable."""
-    return secrets.token_urlsafe(9)
+    """Return a fresh id that may be seen in a URL: 12 characters, 72 bits, not guessable.
+
+    It never begins with a hyphen: a command would take such an id for an option.
+    """
+    while (made := secrets.token_urlsafe(9)).startswith("-"):
+        pass
+    return made
 
 
 class WebSession(FlaskSession):
@@ -177,7 +182,7 @@ def _refuse_statements_of_readers(state: ORMExecuteState) -> None:
         raise RuntimeError("a request that only reads tried to write")
 
 
-def open_engine(url: str) -> Engine:
+def open_engine(url: str | URL) -> Engine:
     """Return an engine for `url` whose transactions take SQLite's write lock at their beginning.
 
     For workers and the command line, whose sessions nearly all write. A transaction that reads

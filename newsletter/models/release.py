@@ -41,6 +41,7 @@ class Release(Base):
         choice(ReleaseState, "release_state"), default=ReleaseState.READY
     )
     pinned: Mapped[bool] = mapped_column(default=False)
+    # Nothing reads or sets it yet.
     urgent: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[datetime] = mapped_column(UTCDateTime)
 

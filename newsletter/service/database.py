@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from sqlalchemy import Engine, inspect, text
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from newsletter.errors import ServiceError
@@ -45,7 +45,7 @@ def require_current(engine: Engine) -> None:
         raise ServiceError("The database is of a newer version than this program: upgrade the program.")
 
 
-def upgrade(url: str) -> tuple[str | None, str]:
+def upgrade(url: str | URL) -> tuple[str | None, str]:
     """Bring the database at `url` up to date; return the versions before and after.
 
     Raises ServiceError when it cannot be reached.

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from sqlalchemy import Engine, delete, select, update
+from sqlalchemy.engine import URL
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
@@ -45,7 +46,7 @@ def alive_hosts(session: Session, now: datetime) -> set[str]:
 class Heart:
     """Beats in a thread of its own until stopped, then removes its row."""
 
-    def __init__(self, database: str, kind: str, now: Callable[[], datetime]) -> None:
+    def __init__(self, database: str | URL, kind: str, now: Callable[[], datetime]) -> None:
         self.name = f"{socket.gethostname()[:60]} {kind} {os.getpid()}"
         self._database = database
         self._kind = kind

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import click
 from sqlalchemy import select
+from sqlalchemy.engine import URL
 from sqlalchemy.orm import Session
 
 from newsletter.models import AdminUser, Lane, Topic, open_engine
@@ -61,7 +62,7 @@ def run_service(
         Supervisor(programs).run(lambda: answers(settings), lambda: click.echo("\n".join(lines)))
 
 
-def first_steps(database: str, program: str) -> list[str]:
+def first_steps(database: str | URL, program: str) -> list[str]:
     """Return a line for each thing without which nobody can use the service; none once all is there."""
     engine = open_engine(database)
     with Session(engine.execution_options(sqlite_begin="DEFERRED")) as session:

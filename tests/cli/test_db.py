@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from house import ENVIRON, make_settings
 from sqlalchemy.orm import Session
 
+from newsletter.app import create_app
 from newsletter.cli import main
 from newsletter.models import Subscriber, open_engine
 from newsletter.service.database import upgrade
@@ -65,3 +67,19 @@ def test_the_words_name_what_goes_and_the_setting_that_decides(env_file: Path) -
     assert "        1  addresses of people who never confirmed" in told
     assert "NEWSLETTER_KEEP_MAIL_DAYS" in told
     assert "ann@example.org" not in told
+
+
+@pytest.mark.parametrize("name", ["q?mark", "a%20b", "half#way", "two words", "a%2Fb", "x&y=z", "ñandú"])
+def test_the_database_lies_in_the_data_folder_whatever_the_folder_is_called(
+    tmp_path: Path, name: str
+) -> None:
+    settings = make_settings(tmp_path / name)
+    environ = {**ENVIRON, "NEWSLETTER_DATA_DIR": str(tmp_path / name)}
+
+    made = CliRunner().invoke(main, ["db", "upgrade"], env=environ)
+    read = CliRunner().invoke(main, ["topic", "list"], env=environ)
+    page = create_app(settings).test_client().get("/health")
+
+    assert (made.exit_code, read.exit_code, page.status_code) == (0, 0, 200), made.output + read.output
+    assert (tmp_path / name / "newsletter.sqlite3").stat().st_size > 0
+    assert [each.name for each in tmp_path.iterdir()] == [name]

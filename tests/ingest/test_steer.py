@@ -90,22 +90,15 @@ def test_a_ready_release_gets_no_sequence_for_a_topic_it_fell_under_later(sessio
 
 
 @pytest.mark.parametrize(
-    ("action", "pinned", "urgent"),
-    [
-        (ReleaseAction.PIN, True, False),
-        (ReleaseAction.UNPIN, False, False),
-        (ReleaseAction.URGENT, False, True),
-        (ReleaseAction.CALM, False, False),
-    ],
+    ("action", "pinned"),
+    [(ReleaseAction.PIN, True), (ReleaseAction.UNPIN, False)],
 )
-def test_pins_and_urgency_leave_the_state_alone(
-    session: Session, action: ReleaseAction, pinned: bool, urgent: bool
-) -> None:
+def test_pins_leave_the_state_alone(session: Session, action: ReleaseAction, pinned: bool) -> None:
     release = _release(session)
 
     change_release(session, release.public_id, action, "editor", NOON)
 
-    assert (release.state, release.pinned, release.urgent) == (ReleaseState.HELD, pinned, urgent)
+    assert (release.state, release.pinned) == (ReleaseState.HELD, pinned)
 
 
 def test_what_changes_nothing_is_not_written_down(session: Session) -> None:

@@ -12,6 +12,7 @@ from sqlalchemy.exc import StatementError
 
 from newsletter.app import create_app
 from newsletter.models import Heartbeat, Topic, current_sequence, db, take_sequences
+from newsletter.models.base import new_public_id
 
 
 def test_a_naive_time_cannot_be_stored(house: House):
@@ -106,3 +107,11 @@ def test_a_write_lock_held_by_another_is_waited_for(house: House):
         first.commit()
         assert done.wait(10)
         writer.join()
+
+
+def test_no_public_id_looks_like_an_option_of_a_command():
+    made = {new_public_id() for _ in range(5_000)}
+
+    assert len(made) == 5_000
+    assert not [each for each in made if each.startswith("-")]
+    assert {len(each) for each in made} == {12}

@@ -23,8 +23,6 @@ DONE = {
     ReleaseAction.EXCLUDE: "is excluded from every digest",
     ReleaseAction.PIN: "is pinned: it comes first",
     ReleaseAction.UNPIN: "is no longer pinned",
-    ReleaseAction.URGENT: "is urgent",
-    ReleaseAction.CALM: "is no longer urgent",
 }
 
 
@@ -50,7 +48,6 @@ def releases() -> str:
             "published_at": release.published_at,
             "state": release.state,
             "pinned": release.pinned,
-            "urgent": release.urgent,
             "topics": [link.topic.name for link in release.topic_links],
             "sent": release.id in sent,
         }

@@ -63,10 +63,9 @@ def test_a_release_is_shown_whole(house, editor):
 @pytest.mark.parametrize(
     ("action", "expected"),
     [
-        ("hold", (ReleaseState.HELD, False, False)),
-        ("exclude", (ReleaseState.EXCLUDED, False, False)),
-        ("pin", (ReleaseState.READY, True, False)),
-        ("urgent", (ReleaseState.READY, False, True)),
+        ("hold", (ReleaseState.HELD, False)),
+        ("exclude", (ReleaseState.EXCLUDED, False)),
+        ("pin", (ReleaseState.READY, True)),
     ],
 )
 def test_a_button_changes_a_release_and_leads_back_to_the_list_as_it_was(house, editor, action, expected):
@@ -79,7 +78,7 @@ def test_a_button_changes_a_release_and_leads_back_to_the_list_as_it_was(house, 
 
     assert (answer.status_code, answer.location) == (303, "/admin/releases?q=quay&page=1")
     (release,) = house.all(select(Release))
-    assert (release.state, release.pinned, release.urgent) == expected
+    assert (release.state, release.pinned) == expected
     (entry,) = house.all(select(AuditEntry).where(AuditEntry.action == f"release.{action}"))
     assert (entry.actor, entry.subject) == ("editor@example.org", public_id)
     assert "A new quay" in editor.get(answer.location).text

@@ -1,0 +1,66 @@
+"""Releases by command."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from house import ENVIRON, House, make_house, make_settings
+
+from newsletter.cli import main
+from newsletter.models import Issue, IssueState, Release
+from newsletter.service.database import upgrade
+
+OLD_IDS = ("-h3Xk9_aQwZr", "--json3aQwZr", "-Y__________")
+
+
+@pytest.fixture
+def owner(tmp_path: Path) -> House:
+    """A house with a database of its own, which `run` uses."""
+    settings = make_settings(tmp_path / "data")
+    upgrade(settings.database)
+    return make_house(settings)
+
+
+def run(owner: House, *words: str) -> Result:
+    environ = {**ENVIRON, "NEWSLETTER_DATA_DIR": str(owner.runtime.settings.data_dir)}
+    return CliRunner().invoke(main, words, env=environ)
+
+
+@pytest.mark.parametrize("public_id", OLD_IDS)
+def test_an_old_id_that_begins_with_a_hyphen_is_taken_for_an_id(owner: House, public_id: str):
+    release = owner.release("A new quay")
+    with owner.runtime.session() as session:
+        session.get_one(Release, release).public_id = public_id
+        session.add(
+            Issue(
+                public_id=public_id,
+                title="Old",
+                state=IssueState.FINISHED,
+                frequencies=["daily"],
+                created_at=owner.clock(),
+                to_sequence=1,
+            )
+        )
+        session.commit()
+
+    shown = run(owner, "release", "show", public_id)
+    pinned = run(owner, "release", "pin", public_id, "--json")
+    guarded = run(owner, "release", "unpin", "--json", "--", public_id)
+    status = run(owner, "digest", "status", public_id, "--json")
+
+    assert shown.output.startswith("A new quay"), shown.output
+    assert (json.loads(pinned.output)["id"], json.loads(pinned.output)["pinned"]) == (public_id, True)
+    assert json.loads(guarded.output)["pinned"] is False
+    assert json.loads(status.output)["id"] == public_id
+
+
+def test_no_command_and_no_page_offers_to_make_a_release_urgent(owner: House):
+    owner.release("A new quay")
+
+    told = run(owner, "release", "--help").output + run(owner, "release", "list", "--json").output
+
+    assert "urgent" not in told
+    assert "calm" not in told
