@@ -33,8 +33,9 @@ demo: $(VENV)/.installed link ## run the whole service with sample releases and 
 test: setup-dev browser lint ## run all checks and all tests, as CI does
 	$(PY) -m pytest -n 2 --dist loadgroup --cov --cov-report=term --cov-report=html:test-output/coverage $(ARGS)
 
-bench: setup-dev ## measure the speed as docs/performance.md says (ROW=signed for one row)
-	@PYTHONPATH=tests $(PY) -m benchmarks.run $(ROW) $(ARGS)
+bench: setup-dev ## measure the speed (ROW=signed for one row); AGAINST=<commit> compares two versions
+	@PYTHONPATH=tests $(PY) -m benchmarks.run $(ROW) $(if $(AGAINST),--against $(AGAINST)) \
+		$(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SIZE),--size $(SIZE)) $(ARGS)
 
 lint: setup-dev ## check style, types, import layers and dependencies
 	$(BIN)/ruff check .

@@ -8,14 +8,13 @@ import os
 import shutil
 import sqlite3
 import subprocess
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.measure import ROOT, BenchmarkFailed, Usage, fast_sink, run
+from benchmarks.measure import BenchmarkFailed, Usage, fast_sink, run, say
+from benchmarks.versions import CACHE, THIS, Version, python_path
 
-CACHE = Path(__file__).with_name(".cache")
 DATABASE = "newsletter.sqlite3"
 SAMPLES = 200
 # 40 KB, give or take 5 %: all messages of an installation lie between these.
@@ -24,8 +23,8 @@ SMALLEST, LARGEST = 38_000, 42_000
 # What decides how a filled database looks, and a prepared one; when that changes it is made anew.
 _FILLED_BY = ("benchmarks/corpus.py", "newsletter/models", "migrations/versions")
 _PREPARED_BY = (
-    *_FILLED_BY, "newsletter/digest", "newsletter/mail", "newsletter/outbox/edition.py",
-    "newsletter/outbox/enqueue.py", "templates/email",
+    *_FILLED_BY, "newsletter/coverage.py", "newsletter/digest", "newsletter/mail",
+    "newsletter/outbox/edition.py", "newsletter/outbox/enqueue.py", "templates/email",
 )  # fmt: skip
 
 
@@ -37,8 +36,18 @@ class Sample:
     mean_bytes: float
 
 
-def environ(data_dir: Path, *, port: int = 25, signed: bool = True, database_url: str = "") -> dict[str, str]:
-    """Return the environment of one of our processes: nothing of the caller's own settings."""
+def environ(
+    data_dir: Path,
+    *,
+    port: int = 25,
+    signed: bool = True,
+    database_url: str = "",
+    version: Version = THIS,
+) -> dict[str, str]:
+    """Return the environment of a process of `version`: nothing of the caller's own settings.
+
+    Older versions refuse a setting that they do not know, so name only settings that all of them have.
+    """
     plain = {name: value for name, value in os.environ.items() if not name.startswith("NEWSLETTER_")}
     settings = {
         "PUBLIC_URL": "https://news.example.org",
@@ -52,24 +61,24 @@ def environ(data_dir: Path, *, port: int = 25, signed: bool = True, database_url
     }
     if signed:
         settings |= {"DKIM_SELECTOR": "bench", "DKIM_KEY_FILE": str(_dkim_key())}
-    path = os.pathsep.join([str(ROOT), str(ROOT / "tests")])
-    return plain | {"PYTHONPATH": path} | {f"NEWSLETTER_{name}": value for name, value in settings.items()}
+    ours = {f"NEWSLETTER_{name}": value for name, value in settings.items()}
+    return plain | {"PYTHONPATH": python_path(version)} | ours
 
 
-def drain(data_dir: Path, **settings: object) -> Usage:
-    """Run `newsletter worker --drain` on an installation, to its end."""
-    command = [sys.executable, "-m", "newsletter", "worker", "--drain"]
-    return run(command, environ(data_dir, **settings), data_dir)  # type: ignore[arg-type]
+def drain(data_dir: Path, *, version: Version = THIS, **settings: object) -> Usage:
+    """Run `newsletter worker --drain` of `version` on an installation, to its end."""
+    command = [version.python, "-m", "newsletter", "worker", "--drain"]
+    return run(command, environ(data_dir, version=version, **settings), data_dir)  # type: ignore[arg-type]
 
 
-def filled(kind: str, readers: int) -> Path:
-    """Return the folder of an installation whose next issue is not prepared yet."""
-    return _made(f"{kind}-{readers}-filled", kind, readers, prepared=False)
+def filled(kind: str, readers: int, version: Version = THIS) -> Path:
+    """Return the folder of an installation of `version` whose next issue is not prepared yet."""
+    return _made(version, f"{kind}-{readers}-filled", kind, readers, prepared=False)
 
 
-def prepared(kind: str, readers: int) -> Path:
-    """Return the folder of an installation whose issue is ready to be sent."""
-    return _made(f"{kind}-{readers}", kind, readers, prepared=True)
+def prepared(kind: str, readers: int, version: Version = THIS) -> Path:
+    """Return the folder of an installation of `version` whose issue is ready to be sent."""
+    return _made(version, f"{kind}-{readers}", kind, readers, prepared=True)
 
 
 def copy(installation: Path, to: Path) -> Path:
@@ -82,10 +91,10 @@ def copy(installation: Path, to: Path) -> Path:
     return to
 
 
-def step(name: str, *words: str, data_dir: Path, database_url: str = "") -> Usage:
-    """Run a step of corpus.py on an installation."""
-    command = [sys.executable, "-m", "benchmarks.corpus", name, *words]
-    return run(command, environ(data_dir, database_url=database_url), data_dir)
+def step(name: str, *words: str, data_dir: Path, database_url: str = "", version: Version = THIS) -> Usage:
+    """Run a step of corpus.py on an installation: of the corpus.py that belongs to the version's models."""
+    command = [version.python, "-m", "benchmarks.corpus", name, *words]
+    return run(command, environ(data_dir, database_url=database_url, version=version), data_dir)
 
 
 def sample(kind: str) -> Sample:
@@ -107,21 +116,21 @@ def sample(kind: str) -> Sample:
     return found
 
 
-def _made(name: str, kind: str, readers: int, *, prepared: bool) -> Path:
-    folder = CACHE / f"{name}-{_fingerprint(_PREPARED_BY if prepared else _FILLED_BY)}"
+def _made(version: Version, name: str, kind: str, readers: int, *, prepared: bool) -> Path:
+    folder = version.cache / f"{name}-{_fingerprint(version, _PREPARED_BY if prepared else _FILLED_BY)}"
     if not (folder / DATABASE).exists():
-        _log(f"making the installation {name}")
-        work = CACHE / f"{name}.new"
+        say(f"making the installation {name} of the version {version.name!r}")
+        work = version.cache / f"{name}.new"
         shutil.rmtree(work, ignore_errors=True)
         work.mkdir(parents=True)
         if prepared and readers >= 200_000:
-            copy(filled(kind, readers), work)
+            copy(filled(kind, readers, version), work)
         else:
-            step("fill", kind, str(readers), data_dir=work)
+            step("fill", kind, str(readers), data_dir=work, version=version)
         if prepared:
-            step("prepare", data_dir=work)
+            step("prepare", data_dir=work, version=version)
         _settle(work / DATABASE)
-        for old in CACHE.glob(f"{name}-????????"):
+        for old in version.cache.glob(f"{name}-????????"):
             shutil.rmtree(old)
         work.rename(folder)
     return folder
@@ -134,10 +143,10 @@ def _settle(database: Path) -> None:
     connection.close()
 
 
-def _fingerprint(sources: Sequence[str]) -> str:
+def _fingerprint(version: Version, sources: Sequence[str]) -> str:
     digest = hashlib.sha256()
     for name in sources:
-        place = ROOT / name
+        place = version.root / name
         for path in sorted(place.rglob("*")) if place.is_dir() else [place]:
             if path.is_file() and "__pycache__" not in path.parts:
                 digest.update(path.read_bytes())
@@ -149,11 +158,7 @@ def _dkim_key() -> Path:
     if not path.exists():
         CACHE.mkdir(exist_ok=True)
         made = "from newsletter.mail.dkim import generate_key; print(generate_key()[0])"
-        pem = subprocess.run([sys.executable, "-c", made], cwd=ROOT, capture_output=True, check=True).stdout  # noqa: S603
+        command = [THIS.python, "-c", made]
+        pem = subprocess.run(command, cwd=THIS.root, capture_output=True, check=True).stdout  # noqa: S603
         path.write_bytes(pem)
     return path
-
-
-def _log(text: str) -> None:
-    sys.stderr.write(text + "\n")
-    sys.stderr.flush()

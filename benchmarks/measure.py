@@ -33,6 +33,12 @@ class BenchmarkFailed(Exception):
     """A run that does not count: something ended badly, or a message is missing or too many."""
 
 
+def say(text: str) -> None:
+    """Print progress to standard error."""
+    sys.stderr.write(f"  {text}\n")
+    sys.stderr.flush()
+
+
 @dataclass(frozen=True)
 class Usage:
     """What a program took from start to end, with its children; the memory is that of the largest."""

@@ -11,8 +11,9 @@ from pathlib import Path
 import psycopg
 from servers import postgresql as servers
 
-from benchmarks.installations import CACHE, step
+from benchmarks.installations import step
 from benchmarks.measure import cpu_seconds
+from benchmarks.versions import CACHE, THIS, Version
 
 # As installed, but for the memory that any handbook gives it. Nothing here makes a commit less durable.
 OPTIONS = {
@@ -42,13 +43,13 @@ class Server:
             backend = asked.info.backend_pid
             yield cls(server, _parent(backend))
 
-    def installation(self, kind: str, readers: int) -> str:
-        """Return the database of an installation whose issue is ready to be sent."""
+    def installation(self, kind: str, readers: int, version: Version = THIS) -> str:
+        """Return the database of an installation of `version` whose issue is ready to be sent."""
         name = self.server.create_database()
         CACHE.mkdir(exist_ok=True)
         with tempfile.TemporaryDirectory(dir=CACHE) as folder:
             for words in (("fill", kind, str(readers)), ("prepare",)):
-                step(*words, data_dir=Path(folder), database_url=self.server.url(name))
+                step(*words, data_dir=Path(folder), database_url=self.server.url(name), version=version)
         self._run(name, "VACUUM ANALYZE")
         return name
 

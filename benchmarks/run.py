@@ -6,6 +6,8 @@ standard error. Exit status 1 when a run does not count or a value misses its le
 Where two senders are compared they take turns, and a ratio is taken inside a round: a machine that
 others use moves both alike. The value is the median of the rounds. A rate is messages by the seconds of
 the whole process from its start to its end.
+
+`make bench AGAINST=<commit>` compares two versions of this repository instead: see against.py.
 """
 
 from __future__ import annotations
@@ -17,16 +19,18 @@ import os
 import statistics
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from benchmarks import installations, peers, signup, timing
-from benchmarks.installations import CACHE, LARGEST, SMALLEST, copy, drain, prepared, sample
-from benchmarks.measure import BenchmarkFailed, Sink, Usage, cpu_seconds, fast_sink, run, smtp_sink, tool
+from benchmarks import against, installations, peers, signup, timing
+from benchmarks.installations import LARGEST, SMALLEST, copy, drain, prepared, sample
+from benchmarks.measure import BenchmarkFailed, Sink, Usage, cpu_seconds, fast_sink, run, say, smtp_sink, tool
+from benchmarks.versions import CACHE
 
+ROUNDS, ROUNDS_AGAINST = 3, 9
 LATE_MS = 20
 LATENCY_SECONDS = 30
 PEER_MESSAGES = 3_000
@@ -59,7 +63,7 @@ class Row:
 class Options:
     """How much to measure: rounds, and the share of the readers of each row."""
 
-    rounds: int = 3
+    rounds: int = ROUNDS
     share: float = 1.0
 
     def readers(self, count: int) -> int:
@@ -94,7 +98,7 @@ def _ours(kind: str, readers: int, *, signed: bool = True, delay_ms: float | Non
         size = sink.counters()[1] / readers
     if delay_ms is not None and not SMALLEST <= size <= LARGEST:
         raise BenchmarkFailed(f"a message has {size:.0f} bytes on the average")
-    _say(f"ours {kind} {readers} signed={signed} delay={delay_ms}: {found}")
+    say(f"ours {kind} {readers} signed={signed} delay={delay_ms}: {found}")
     return found
 
 
@@ -115,7 +119,7 @@ def _smtp_source(kind: str, messages: int) -> Run:
         )
         sink.expect(messages)
         found = _figures(messages, used, sink)
-    _say(f"smtp-source {messages}: {found}")
+    say(f"smtp-source {messages}: {found}")
     return found
 
 
@@ -156,7 +160,7 @@ def _postgresql(options: Options) -> list[Run]:
                 ours = _figures(readers, used, sink)
                 server_cpu = (server.cpu_seconds() - before) / readers * 1000
             ours["postgresql_cpu_seconds_per_1000"] = round(server_cpu, 4)
-            _say(f"ours on PostgreSQL {readers}: {ours}")
+            say(f"ours on PostgreSQL {readers}: {ours}")
             runs.append(_round(ours, _smtp_source("fifty", readers)))
     return runs
 
@@ -169,7 +173,7 @@ def _against_peer(peer: peers.Peer) -> Callable[[Options], list[Run]]:
         for _ in _turns(options):
             ours = _ours("fifty", readers)
             theirs = peers.measure(peer, PEER_MESSAGES, message)
-            _say(f"{peer.name}: {theirs}")
+            say(f"{peer.name}: {theirs}")
             runs.append(_round(ours, theirs))
         return runs
 
@@ -213,7 +217,7 @@ def _prepare(options: Options) -> list[Run]:
             "cpu_seconds": round(used.cpu_seconds, 2),
             "peak_mib": round(used.peak_mib, 1),
         }
-        _say(f"prepare: {found}")
+        say(f"prepare: {found}")
         runs.append(found)
     return runs
 
@@ -252,38 +256,27 @@ TOGETHER = {"memory": ("memory", "memory-growth")}
 
 def _turns(options: Options) -> Iterator[int]:
     for turn in range(options.rounds):
-        _say(f"round {turn + 1} of {options.rounds}")
+        say(f"round {turn + 1} of {options.rounds}")
         yield turn
-
-
-def _say(text: str) -> None:
-    sys.stderr.write(f"  {text}\n")
-    sys.stderr.flush()
 
 
 def main() -> int:
     """Measure the rows asked for, all when none is; return the exit status."""
-    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
-    parser.add_argument("rows", nargs="*", metavar="ROW", help=", ".join(ROWS))
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument(
-        "--share", type=float, default=1.0, help="of the readers, to try the benchmark itself"
-    )
-    words = parser.parse_args()
-    unknown = [name for name in words.rows if name not in ROWS]
-    if unknown:
-        parser.error(f"no such row: {', '.join(unknown)}; there are {', '.join(ROWS)}")
-    names = [each for name in words.rows or ROWS for each in TOGETHER.get(name, (name,))]
-    options = Options(words.rounds, words.share)
+    words = _read_words()
     CACHE.mkdir(exist_ok=True)
+    if words.against:
+        rounds = words.rounds or ROUNDS_AGAINST
+        return 0 if against.compare(words.against, words.rows, rounds, words.size) else 1
+    names = [each for name in words.rows or ROWS for each in TOGETHER.get(name, (name,))]
+    options = Options(words.rounds or ROUNDS, words.share)
     good = True
     for name in dict.fromkeys(names):
         row = ROWS[name]
-        _say(name)
+        say(name)
         try:
             runs = row.measure(options)
         except BenchmarkFailed as fault:
-            _say(f"{name}: {fault}")
+            say(f"{name}: {fault}")
             good = False
             continue
         value = round(statistics.median(each[row.value] for each in runs), 4)
@@ -292,6 +285,27 @@ def main() -> int:
         sys.stdout.flush()
         good = good and row.good(value)
     return 0 if good else 1
+
+
+def _read_words() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
+    parser.add_argument("rows", nargs="*", metavar="ROW", help=", ".join(ROWS))
+    parser.add_argument("--rounds", type=int, help=f"{ROUNDS}, or {ROUNDS_AGAINST} with --against")
+    parser.add_argument(
+        "--share", type=float, default=1.0, help="of the readers, to try the benchmark itself"
+    )
+    parser.add_argument("--against", metavar="COMMIT", help="compare with this commit, in turn")
+    parser.add_argument("--size", type=int, help="with --against: messages, readers or sign-ups of a run")
+    words = parser.parse_args()
+    there: Collection[str] = against.ROWS if words.against else ROWS
+    unknown = [name for name in words.rows if name not in there]
+    if unknown:
+        parser.error(f"no such row: {', '.join(unknown)}; there are {', '.join(there)}")
+    if words.size is not None and not words.against:
+        parser.error("--size is for --against; there is --share")
+    if min(words.rounds or 1, words.size or 1) < 1:
+        parser.error("--rounds and --size are 1 or more")
+    return words
 
 
 if __name__ == "__main__":

@@ -38,7 +38,7 @@ def measure(rounds: int, seconds: float = SECONDS) -> list[Run]:
             for server, source in sources.items():
                 before = server.count(tables[server])
                 load = drive(server.port, source, connections=CONNECTIONS, seconds=seconds)
-                _insist(load, server.count(tables[server]) - before)
+                insist(load, server.count(tables[server]) - before)
                 found[server] = load
             runs.append(
                 {
@@ -62,7 +62,7 @@ def at_once(people: int) -> list[Run]:
         first = next(forms)  # opens the page: a form sent within a second of that is refused
         time.sleep(1.5)
         load = drive(server.port, chain([first], islice(forms, people - 1)), connections=CONNECTIONS)
-        _insist(load, server.count("signup_request"))
+        insist(load, server.count("signup_request"))
         used = run(
             [sys.executable, "-c", _RESOLVE],
             environ(server.database.parent)
@@ -99,7 +99,8 @@ SELECT mails, count(*) FROM (
 """
 
 
-def _insist(load: Load, rows: int) -> None:
+def insist(load: Load, rows: int) -> None:
+    """Raise BenchmarkFailed unless every form was taken and has its row."""
     if set(load.statuses) != {303}:
         raise BenchmarkFailed(f"not every form was taken: {dict(load.statuses)}")
     if rows != load.count:

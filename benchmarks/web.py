@@ -11,15 +11,15 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlencode
 
 from servers.processes import LOOPBACK, free_port, running
 
-from benchmarks.installations import CACHE, DATABASE, environ
-from benchmarks.measure import ROOT
+from benchmarks.installations import DATABASE, environ
+from benchmarks.versions import CACHE, THIS, Version
 
 WORKERS = 2
 THREADS = 8
@@ -29,9 +29,10 @@ PER_NETWORK = 40
 
 @dataclass(frozen=True)
 class Server:
-    """A web server that runs, and the file of its database."""
+    """A web server that runs, its first process, and the file of its database."""
 
     port: int
+    pid: int
     database: Path
 
     def page(self, path: str = "/") -> tuple[dict[str, str], str]:
@@ -73,30 +74,30 @@ class Server:
         return head.encode() + body
 
 
-def command(port: int, application: str) -> list[str]:
-    """Return how gunicorn is run for both: as `newsletter run` does it."""
-    return [
-        sys.executable, "-m", "gunicorn", "--config", "python:newsletter.service.web_server",
-        "--bind", f"{LOOPBACK}:{port}", "--workers", str(WORKERS), "--worker-class", "gthread",
-        "--threads", str(THREADS), "--log-level", "warning", "--no-control-socket", application,
-    ]  # fmt: skip
-
-
 @contextlib.contextmanager
-def serve_ours(**settings: str) -> Iterator[Server]:
-    """Run our web server on a new installation with three topics."""
+def serve_ours(version: Version = THIS, **settings: str) -> Iterator[Server]:
+    """Run the web server of `version` on a new installation with three topics."""
     port = free_port()
     with tempfile.TemporaryDirectory(prefix="newsletter-bench-", dir=CACHE) as name:
         folder = Path(name)
-        given = {"public_url": f"http://{LOOPBACK}:{port}", "trusted_proxies": f"{LOOPBACK}/32", **settings}
-        env = environ(folder) | {f"NEWSLETTER_{key.upper()}": value for key, value in given.items()}
-        ours = [sys.executable, "-m", "newsletter"]
+        given = {
+            "public_url": f"http://{LOOPBACK}:{port}",
+            "trusted_proxies": f"{LOOPBACK}/32",
+            "bind": f"{LOOPBACK}:{port}",
+            "web_workers": str(WORKERS),
+            **settings,
+        }
+        env = environ(folder, version=version) | {
+            f"NEWSLETTER_{key.upper()}": value for key, value in given.items()
+        }
+        ours = [version.python, "-m", "newsletter", "--env-file", ""]
         made = [["db", "upgrade"]]
         made += [["topic", "add", each, each.title(), "--words", each] for each in TOPICS]
         for words in made:
-            subprocess.run([*ours, *words], env=env, cwd=ROOT, check=True, capture_output=True)  # noqa: S603
-        with _running(port, "newsletter.cli.wsgi:make_application()", env, folder):
-            yield Server(port, folder / DATABASE)
+            subprocess.run([*ours, *words], env=env, cwd=folder, check=True, capture_output=True)  # noqa: S603
+        # The command of the service, so that a version may change which server it runs.
+        with _running(port, [*ours, "web"], env, folder) as pid:
+            yield Server(port, pid, folder / DATABASE)
 
 
 TOPICS = ("energy", "harbour", "health")
@@ -109,12 +110,18 @@ def serve_bare() -> Iterator[Server]:
     with tempfile.TemporaryDirectory(prefix="newsletter-bench-", dir=CACHE) as name:
         folder = Path(name)
         env = environ(folder) | {"BARE_DATABASE": str(folder / DATABASE)}
-        with _running(port, "benchmarks.peers.bare_signup:make_application()", env, folder):
-            yield Server(port, folder / DATABASE)
+        command = [
+            sys.executable, "-m", "gunicorn", "--config", "python:newsletter.service.web_server",
+            "--bind", f"{LOOPBACK}:{port}", "--workers", str(WORKERS), "--worker-class", "gthread",
+            "--threads", str(THREADS), "--log-level", "warning", "--no-control-socket",
+            "benchmarks.peers.bare_signup:make_application()",
+        ]  # fmt: skip
+        with _running(port, command, env, folder) as pid:
+            yield Server(port, pid, folder / DATABASE)
 
 
 @contextlib.contextmanager
-def _running(port: int, application: str, env: Mapping[str, str], folder: Path) -> Iterator[None]:
+def _running(port: int, command: Sequence[str], env: Mapping[str, str], folder: Path) -> Iterator[int]:
     def ready() -> bool:
         try:
             urllib.request.urlopen(f"http://{LOOPBACK}:{port}/", timeout=5).close()
@@ -122,9 +129,9 @@ def _running(port: int, application: str, env: Mapping[str, str], folder: Path) 
             return False
         return True
 
-    with running(command(port, application), folder=folder, ready=ready, env=env, timeout_seconds=90):
+    with running(command, folder=folder, ready=ready, env=env, timeout_seconds=90) as process:
         # Every process is to have answered once before anything is timed.
         until = time.monotonic() + 1.0
         while time.monotonic() < until:
             ready()
-        yield
+        yield process.pid
