@@ -29,6 +29,8 @@ _ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+\-/=?^_`{|}~]+(?: [A-Za-z0-9!#$%&'*+\-/=
 _ADDRESS = re.compile(r"[^\s\x00-\x20\x7f-\x9f<>(),:;\"\\\[\]@]+@[A-Za-z0-9.-]+")
 _URL = re.compile(r"(?:https?://|mailto:)[!#-;=?-\[\]_a-z~%]+")
 _ID = re.compile(r"[A-Za-z0-9!#$%&'*+\-/=?^_`{|}~.]+@[A-Za-z0-9.-]+")
+_HEADER_NAME = re.compile(r"[A-Za-z0-9-]{1,70}")
+_TOKEN = re.compile(r"[A-Za-z0-9._-]{1,250}")
 _LIST_ID = re.compile(r"[A-Za-z0-9!#$%&'*+\-/=?^_`{|}~]+(?:\.[A-Za-z0-9!#$%&'*+\-/=?^_`{|}~]+)+")
 _FEEDBACK = re.compile(r"[A-Za-z0-9._-]*(?::[A-Za-z0-9._-]*){0,2}:[A-Za-z0-9._-]{5,15}")
 _BOUNDARY = re.compile(r"=_[A-Za-z0-9_]{1,60}")
@@ -160,6 +162,13 @@ def message_id(delivery_id: str, domain: str) -> str:
 def message_id_field(delivery_id: str, domain: str) -> Field:
     """Return Message-ID, a function of the delivery's id and the domain alone."""
     return Field(b"Message-ID", message_id(delivery_id, domain).encode("ascii"))
+
+
+def token_field(name: str, token: str) -> Field:
+    """Return the header of ours, called `name`, that tells the delivery of a returned email."""
+    if not _HEADER_NAME.fullmatch(name) or not _TOKEN.fullmatch(token):
+        raise ValueError("not a name and a token for a header field")
+    return Field(name.encode("ascii"), token.encode("ascii"))
 
 
 def list_unsubscribe_field(url: str, mailto: str | None = None) -> Field:

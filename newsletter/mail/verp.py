@@ -13,7 +13,10 @@ _MAC_LETTERS = 16
 _ID = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 # RFC 5321, section 4.5.3.1.1: a local part has at most 64 octets; two go for "b-", one for "-".
 LONGEST_ID = 64 - 3 - _MAC_LETTERS
-_ADDRESS = re.compile(rf"b-([a-z0-9-]{{1,{LONGEST_ID}}})-([a-z2-7]{{{_MAC_LETTERS}}})@[^@\s<>]+")
+_TOKEN = rf"b-([a-z0-9-]{{1,{LONGEST_ID}}})-([a-z2-7]{{{_MAC_LETTERS}}})"
+_ADDRESS = re.compile(rf"{_TOKEN}@[^@\s<>]+")
+# A header of ours holds the token alone; a Message-ID has more behind it.
+_MARK = re.compile(rf"{_TOKEN}(?:\.[0-9]{{1,12}})?(?:@[^@\s<>]+)?")
 
 # What the key of leave addresses is derived for (tokens.py).
 LEAVE_KEY = "leave-by-mail"
@@ -28,15 +31,20 @@ _LONGEST_ADDRESS = 320
 LONGEST_LEAVE_MAILBOX = 64 - 1 - _TOKEN_LETTERS
 
 
-def return_path(delivery_id: str, mailbox_domain: str, key: bytes) -> str:
-    """Return the envelope sender of a delivery: `b-<id>-<mac>@domain`.
+def delivery_token(delivery_id: str, key: bytes) -> str:
+    """Return the signed token of a delivery, `b-<id>-<mac>`: in its return path, Message-ID and header.
 
     `delivery_id` is of lower-case letters, digits and hyphens (case would be lost on the way)
     and at most 45 characters long. Raises ValueError for any other.
     """
     if len(delivery_id) > LONGEST_ID or not _ID.fullmatch(delivery_id):
         raise ValueError("a delivery id in an address is lower-case letters, digits and hyphens")
-    return f"b-{delivery_id}-{_mac(delivery_id, key)}@{mailbox_domain}"
+    return f"b-{delivery_id}-{_mac(delivery_id, key)}"
+
+
+def return_path(delivery_id: str, mailbox_domain: str, key: bytes) -> str:
+    """Return the envelope sender of a delivery: its token at `mailbox_domain`."""
+    return f"{delivery_token(delivery_id, key)}@{mailbox_domain}"
 
 
 def parse_return_path(address: str, keys: Iterable[bytes]) -> str | None:
@@ -44,12 +52,12 @@ def parse_return_path(address: str, keys: Iterable[bytes]) -> str | None:
 
     Any case and any domain will do: relays and forwarders change both, the signature covers the id.
     """
-    found = _ADDRESS.fullmatch(_plain(address))
-    if found is None:
-        return None
-    delivery_id, mac = found[1], found[2]
-    genuine = any(hmac.compare_digest(mac, _mac(delivery_id, key)) for key in keys)
-    return delivery_id if genuine else None
+    return _genuine(_ADDRESS.fullmatch(_plain(address)), keys)
+
+
+def parse_delivery_token(value: str, keys: Iterable[bytes]) -> str | None:
+    """Return the delivery id if `value`, a Message-ID or our header in returned mail, has its token."""
+    return _genuine(_MARK.fullmatch(_plain(value[:_LONGEST_ADDRESS])), keys)
 
 
 def leave_address(mailbox: str, reader_id: str, delivery_id: int, key: bytes) -> str | None:
@@ -85,6 +93,14 @@ def parse_leave_address(address: str, key: bytes) -> tuple[str, int] | None:
         return None
     reader_id = base64.urlsafe_b64encode(told[:_READER_BYTES]).decode("ascii")
     return reader_id, int.from_bytes(told[_READER_BYTES:], "big")
+
+
+def _genuine(found: re.Match[str] | None, keys: Iterable[bytes]) -> str | None:
+    if found is None:
+        return None
+    delivery_id, mac = found[1], found[2]
+    genuine = any(hmac.compare_digest(mac, _mac(delivery_id, key)) for key in keys)
+    return delivery_id if genuine else None
 
 
 def _plain(address: str) -> str:

@@ -21,10 +21,10 @@ from newsletter.mail.assemble import build_message, single_body
 from newsletter.mail.dkim import DKIMKey, Presigner, load_key, sign
 from newsletter.mail.headers import Field
 from newsletter.mail.templates import TemplateSet
-from newsletter.mail.verp import LEAVE_KEY, leave_address, return_path
+from newsletter.mail.verp import LEAVE_KEY, delivery_token, leave_address, return_path
 from newsletter.models import Delivery, Issue, Lane, Rendition, Subscriber, is_one_of
 from newsletter.outbox.edition import Edition
-from newsletter.settings import Settings
+from newsletter.settings import Relay, Settings, choose_relay, plain_return_path
 from newsletter.smtp.outcomes import Envelope, Outgoing, WholeLines
 from newsletter.tokens import Purpose, Tokens
 
@@ -114,9 +114,10 @@ class MessageMaker:
             build: Callable[[], bytes] = partial(self._digest, claimed, self._edition(session, claimed), now)
         else:
             build = partial(self._single, claimed, now)
-        key = self.tokens.derived_key("return-path")
-        domain = self.settings.return_path_domain or self.settings.sender_domain
-        path = return_path(str(claimed.id), domain, key)
+        path = self._plain_path
+        if path is None:
+            domain = self.settings.return_path_domain or self.settings.sender_domain
+            path = return_path(str(claimed.id), domain, self._return_key)
         return Outgoing(claimed.id, Envelope(path, claimed.address or "", envelope_id=str(claimed.id)), build)
 
     def suppression_hash(self, email_key: str) -> str:
@@ -248,13 +249,28 @@ class MessageMaker:
         return build_message(sign(head, body, self._keys, int(now.timestamp())) + lines, body)
 
     def _personal(self, claimed: Claimed, now: datetime) -> list[Field]:
-        # Every attempt has the same Message-ID, so that a repeat can be recognised as one.
-        unique = f"d{claimed.id}.{int(claimed.created_at.timestamp())}"
+        # Every attempt has the same Message-ID, so that a repeat can be recognised as one. The time keeps
+        # it apart from that of a delivery with the same number in a database made anew.
+        token = delivery_token(str(claimed.id), self._return_key)
+        unique = f"{token}.{int(claimed.created_at.timestamp())}"
         return [
             fields.to_field(claimed.address or ""),
             fields.date_field(now),
             fields.message_id_field(unique, self.settings.sender_domain),
+            fields.token_field(self._relay.token_header, token),
         ]
+
+    @cached_property
+    def _relay(self) -> Relay:
+        return choose_relay(self.settings, self.settings.from_address)
+
+    @cached_property
+    def _plain_path(self) -> str | None:
+        return plain_return_path(self.settings, self._relay)
+
+    @cached_property
+    def _return_key(self) -> bytes:
+        return self.tokens.derived_key("return-path")
 
     @cached_property
     def _leave_key(self) -> bytes:
@@ -272,7 +288,7 @@ class MessageMaker:
     def _list_id(self) -> Field:
         host = self.settings.host
         # RFC 2919 wants a name: an installation reached by number is named by its From domain.
-        named = "." in host and any(letter.isalpha() for letter in host)
+        named = "." in host and ":" not in host and not host.rpartition(".")[2].isdigit()
         usual = f"letter.{host if named else self.settings.sender_domain}"
         return fields.list_id_field(self.settings.list_id or usual, self.settings.site_name)
 

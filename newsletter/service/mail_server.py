@@ -223,7 +223,7 @@ async def serve(
         servers.callback(doorkeeper.close)
         for listener in runtime.settings.intake_listen:
             make = functools.partial(
-                make_protocol, listener, doorkeeper, room, runtime.settings.host, patience_seconds
+                make_protocol, listener, doorkeeper, room, runtime.settings.local_name, patience_seconds
             )
             try:
                 server = await loop.create_server(make, listener.host, listener.port)

@@ -18,7 +18,7 @@ def make_endpoint(settings: Settings, from_address: str) -> Endpoint:
     """Return the relay for mail from `from_address`, and how one process of this host treats it."""
     relay = choose_relay(settings, from_address)
     # A relay may check that the name resolves, and the public URL's is the one we know to.
-    usual = Endpoint(relay, local_name=settings.host or "localhost")
+    usual = Endpoint(relay, local_name=settings.local_name)
     most = usual.max_connections
     if relay.max_connections is not None:
         # The processes that send digests, and the one that sends single mails.

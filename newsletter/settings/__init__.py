@@ -8,21 +8,34 @@ from __future__ import annotations
 
 import difflib
 import enum
-import hashlib
 import ipaddress
 import re
+import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from dotenv import dotenv_values
-from email_validator import EmailNotValidError, validate_email
 
 from newsletter.errors import SettingsError
 from newsletter.languages import LANGUAGES
+from newsletter.settings.names import ehlo_name as _ehlo_name
+from newsletter.settings.names import name_for_ehlo
+from newsletter.settings.names import public_url as _public_url
+from newsletter.settings.parsing import NAME as _NAME
+from newsletter.settings.parsing import address as _address
+from newsletter.settings.parsing import count as _count
+from newsletter.settings.parsing import domain_in_ascii
+from newsletter.settings.parsing import is_loopback as _is_loopback
+from newsletter.settings.parsing import list_of as _parts
+from newsletter.settings.parsing import rate as _rate
+from newsletter.settings.relays import Relay as Relay
+from newsletter.settings.relays import RelaySecurity as RelaySecurity
+from newsletter.settings.relays import relay as _relay
+from newsletter.settings.relays import relays as _relays
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import URL
@@ -34,9 +47,6 @@ LONGEST_LEAVE_MAILBOX = 23
 
 T = TypeVar("T")
 
-# A host name as DNS and mail headers have it, localhost included.
-_NAME = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)(?:\.(?!-)[A-Za-z0-9-]{1,63}(?<!-))*")
-
 
 class IPStorage(enum.StrEnum):
     """How the ledger of consent keeps an IP address."""
@@ -44,38 +54,6 @@ class IPStorage(enum.StrEnum):
     WHOLE = "whole"
     SHORT = "short"
     NONE = "none"
-
-
-class RelaySecurity(enum.StrEnum):
-    """How the conversation with the relay is protected."""
-
-    STARTTLS = "starttls"
-    TLS = "tls"
-    NONE = "none"
-
-
-@dataclass(frozen=True)
-class Relay:
-    """Where mail is handed over, from an URL such as smtp://user:password@host:587.
-
-    Its limits are those of the whole account; None is no limit. `max_connections` counts one host's.
-    """
-
-    host: str
-    port: int
-    security: RelaySecurity
-    username: str | None = None
-    password: str | None = field(default=None, repr=False)
-    max_connections: int | None = None
-    per_second: float | None = None
-    per_hour: int | None = None
-    per_day: int | None = None
-
-    @property
-    def key(self) -> str:
-        """What its counters are kept by: two accounts at one relay have limits of their own."""
-        account = hashlib.sha256((self.username or "").encode()).hexdigest()[:8] if self.username else ""
-        return f"{self.host.lower()}:{self.port}" + (f"#{account}" if account else "")
 
 
 @dataclass(frozen=True)
@@ -106,16 +84,6 @@ class SendingWindow:
 
 def _text(value: str) -> str:
     return value.strip()
-
-
-def _address(value: str) -> str:
-    value = value.strip()
-    local, at, domain = value.rpartition("@")
-    if not (local and at) or any(c.isspace() or c in '<>,;"' for c in value) or not _NAME.fullmatch(domain):
-        raise ValueError("is not an address such as news@example.org (a domain beyond ASCII as xn--...)")
-    if not local.isascii():
-        raise ValueError("has letters before the @ that many relays do not take; use ASCII ones")
-    return value
 
 
 def _web_origin(value: str) -> str:
@@ -187,15 +155,6 @@ def _database_url(value: str) -> str:
     return value.strip()
 
 
-def _public_url(value: str) -> str:
-    parts = urlsplit(value.strip())
-    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
-        raise ValueError("is not a URL such as https://news.example.org")
-    if parts.path.strip("/"):
-        raise ValueError("has a path; the service needs a host name of its own, such as news.example.org")
-    return value.strip().rstrip("/")
-
-
 def _keys(value: str) -> tuple[str, ...]:
     keys = tuple(key.strip() for key in value.split(",") if key.strip())
     if not keys:
@@ -206,60 +165,6 @@ def _keys(value: str) -> tuple[str, ...]:
             "make one with: python3 -c 'import secrets; print(secrets.token_urlsafe(32))'"
         )
     return keys
-
-
-def _relay(value: str) -> Relay:
-    parts = urlsplit(value.strip())
-    if parts.scheme not in {"smtp", "smtps"} or not parts.hostname:
-        raise ValueError("is not a URL such as smtp://user:password@relay.example.org:587")
-    options = dict(parse_qsl(parts.query, keep_blank_values=True))
-    tls = options.pop("tls", "")
-    if tls not in {"", "none", "starttls"}:
-        raise ValueError("knows only tls=starttls and tls=none")
-    if parts.scheme == "smtps":
-        security = RelaySecurity.TLS
-    elif tls == "none" or (not tls and _is_loopback(parts.hostname)):
-        security = RelaySecurity.NONE
-    else:
-        security = RelaySecurity.STARTTLS
-    username = unquote(parts.username) if parts.username else None
-    password = unquote(parts.password) if parts.password else None
-    if username and password is None:
-        raise ValueError("has a user name but no password")
-    default_port = 465 if security is RelaySecurity.TLS else 587
-    limits = _relay_limits(options)
-    return Relay(parts.hostname, parts.port or default_port, security, username, password, **limits)
-
-
-def _relay_limits(options: Mapping[str, str]) -> dict[str, Any]:
-    kinds: dict[str, Callable[[str], float]] = {
-        "max_connections": _count(1, 1000),
-        "per_second": _rate,
-        "per_hour": _count(1, 10**9),
-        "per_day": _count(1, 10**9),
-    }
-    limits: dict[str, Any] = {}
-    for name, value in options.items():
-        if name not in kinds:
-            raise ValueError(f"knows only tls, {', '.join(kinds)} after the question mark, not {name}")
-        try:
-            limits[name] = kinds[name](value)
-        except ValueError as fault:
-            raise ValueError(f"has a limit that cannot be read: {name} {fault}") from None
-    return limits
-
-
-def _relays(value: str) -> tuple[tuple[str, Relay], ...]:
-    chosen: dict[str, Relay] = {}
-    for part in _parts(value):
-        sender, equals, url = part.partition("=")
-        sender = sender.strip().lower()
-        if not equals or not sender or "/" in sender:
-            raise ValueError("is not a list such as example.org=smtp://relay.example.org")
-        if sender in chosen:
-            raise ValueError(f"names {sender} twice")
-        chosen[sender] = _relay(url)
-    return tuple(chosen.items())
 
 
 _SECONDS = {"s": 1, "m": 60, "h": 3600}
@@ -276,14 +181,11 @@ def _domain_limits(value: str) -> tuple[tuple[str, float], ...]:
 
 
 def _mail_domain(name: str) -> str:
-    """Return a domain as addresses are kept with it: by IDNA 2008, which is not what Python's codec does."""
-    if name == "*":
-        return name
-    try:
-        found = validate_email(f"anybody@{name}", check_deliverability=False, test_environment=True)
-    except EmailNotValidError:
-        raise ValueError(f"names {name}, which is no domain that mail goes to") from None
-    return found.ascii_domain.lower()
+    """Return a domain as addresses are kept with it."""
+    found = name if name == "*" else domain_in_ascii(name)
+    if found is None:
+        raise ValueError(f"names {name}, which is no domain that mail goes to")
+    return found
 
 
 _WEEKDAYS = ("mo", "tu", "we", "th", "fr", "sa", "su")
@@ -318,29 +220,6 @@ def _span(text: str) -> Span:
     return Span(frozenset((first + day) % 7 for day in range(length + 1)), opens, closes)
 
 
-def _parts(value: str) -> list[str]:
-    parts = [part.strip() for part in value.split(",") if part.strip()]
-    if not parts:
-        raise ValueError("is empty")
-    return parts
-
-
-def _rate(value: str) -> float:
-    rate = float(value) if re.fullmatch(r"\d{1,7}(\.\d{1,6})?", value.strip()) else 0.0
-    if rate <= 0:
-        raise ValueError("is not a number above 0")
-    return rate
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
 def _bind(value: str) -> tuple[str, int]:
     host, colon, port = value.strip().rpartition(":")
     if not colon or not port.isdigit() or not 0 < int(port) < 65536:
@@ -352,17 +231,18 @@ def _networks(value: str) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network
     return tuple(ipaddress.ip_network(part.strip()) for part in value.split(",") if part.strip())
 
 
+def _command(value: str) -> str:
+    try:
+        words = shlex.split(value)
+    except ValueError:
+        raise ValueError("has a quotation mark without its other one") from None
+    if not words:
+        raise ValueError("is not a command")
+    return value.strip()
+
+
 def _path(value: str) -> Path:
     return Path(value.strip()).expanduser().absolute()
-
-
-def _count(low: int, high: int) -> Callable[[str], int]:
-    def parse(value: str) -> int:
-        if not value.strip().isdigit() or not low <= int(value) <= high:
-            raise ValueError(f"is not a whole number from {low} to {high}")
-        return int(value)
-
-    return parse
 
 
 def _languages(value: str) -> tuple[str, ...]:
@@ -430,7 +310,11 @@ class Settings:
     relay: Relay = setting(
         "The relay that takes our mail: smtp:// (STARTTLS, required off loopback), smtps:// (TLS from "
         "the first byte); ?tls=none turns protection off. Its limits may follow: ?per_second=20"
-        "&per_hour=10000&per_day=50000 for the account, &max_connections=10 for this host.",
+        "&per_hour=10000&per_day=50000 for the account, &max_connections=10 for this host. So may "
+        "&return_path=letter@example.org (as `NEWSLETTER_RETURN_PATH`, for this relay) and "
+        "&token_header=X-Name, the header that names a returned email's delivery (X-Newsletter-Token by "
+        "default). Characters such as # / ? [ @ : % and the comma in the user name or password are "
+        "percent-encoded.",
         _relay,
         example="smtp://user:password@relay.example.org:587",
     )
@@ -439,6 +323,21 @@ class Settings:
         _optional_or(_relays, ()),
         (),
         "example.com=smtps://user:password@relay.example.com, news@example.org=smtp://other.example.org",
+    )
+    relay_token_command: str | None = setting(
+        "A command that prints an access token (OAuth 2) for the relay's user, for relays that take no "
+        "passwords: the token alone, or JSON with access_token and expires_in. Run without a shell. Used "
+        "when the relay's URL has a user name and no password (docs/sending.md).",
+        _optional(_command),
+        None,
+        "/usr/local/bin/relay-token --account letter@example.org",
+    )
+    ehlo_name: str | None = setting(
+        "The name that we give to the relay in EHLO: a domain, or an IP address in brackets. The public "
+        "URL's host when empty.",
+        _optional(_ehlo_name),
+        None,
+        "mail.example.org",
     )
     relay_ca_file: Path | None = setting(
         "Certificates to trust at relays instead of the system's, PEM.", _optional(_path), None
@@ -475,6 +374,14 @@ class Settings:
         _optional_or(_listeners, ()),
         (),
         "lmtp://127.0.0.1:8024",
+    )
+    return_path: str | None = setting(
+        "The envelope sender (MAIL FROM) of every email, for relays that let an account send as itself only: "
+        "the account's address. When empty, each delivery has a signed address of its own at "
+        "`NEWSLETTER_RETURN_PATH_DOMAIN`.",
+        _optional(_address),
+        None,
+        "letter@example.org",
     )
     return_path_domain: str | None = setting(
         "The domain of the envelope sender, whose returned mail reaches us; the From domain when empty.",
@@ -663,6 +570,11 @@ class Settings:
         return urlsplit(self.public_url).hostname or ""
 
     @property
+    def local_name(self) -> str:
+        """Our name for other mail servers, in EHLO and in the greeting of our own."""
+        return self.ehlo_name or name_for_ehlo(self.host)
+
+    @property
     def sender_domain(self) -> str:
         """The domain of the From address."""
         return self.from_address.rpartition("@")[2]
@@ -673,6 +585,11 @@ def choose_relay(settings: Settings, from_address: str) -> Relay:
     relays = dict(settings.relays)
     address = from_address.lower()
     return relays.get(address) or relays.get(address.rpartition("@")[2]) or settings.relay
+
+
+def plain_return_path(settings: Settings, relay: Relay) -> str | None:
+    """Return the envelope sender of every email over `relay`; None when each delivery has its own."""
+    return relay.return_path or settings.return_path
 
 
 def variable(name: str) -> str:
@@ -718,8 +635,30 @@ def _unknown(name: str, known: Mapping[str, object]) -> str:
     return f"{name} is not a setting" + (f"; did you mean {near[0]}?" if near else "")
 
 
-def _contradictions(values: Mapping[str, Any]) -> list[str]:
+def _relay_faults(values: Mapping[str, Any]) -> list[str]:
+    """Return what contradicts itself in how relays are used."""
     faults = []
+    domain, path = variable("return_path_domain"), variable("return_path")
+    named = [(variable("relay"), values.get("relay"))]
+    named += [(f"{variable('relays')} for {sender}", relay) for sender, relay in values.get("relays", ())]
+    known = [(name, relay) for name, relay in named if relay is not None]
+    if values.get("return_path_domain") is not None:
+        if values.get("return_path") is not None:
+            faults.append(f"{path} and {domain} exclude each other: one plain address, or signed ones")
+        elif known and all(relay.return_path for _, relay in known):
+            faults.append(f"{domain} has no effect: each relay has a return_path of its own")
+    if values.get("relay_token_command") is None:
+        remedy = f"for a sign-in with tokens set {variable('relay_token_command')}"
+        faults += [
+            f"{name} has a user name but no password; {remedy}"
+            for name, relay in known
+            if relay.username and relay.password is None
+        ]
+    return faults
+
+
+def _contradictions(values: Mapping[str, Any]) -> list[str]:
+    faults = _relay_faults(values)
     if (values.get("dkim_selector") is None) != (values.get("dkim_key_file") is None):
         faults.append(f"{variable('dkim_selector')} and {variable('dkim_key_file')} go together")
     if values.get("intake_listen") and values.get("unsubscribe_address") is None:

@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 from newsletter.mail.verp import (
     LONGEST_ID,
     LONGEST_LEAVE_MAILBOX,
+    delivery_token,
     leave_address,
+    parse_delivery_token,
     parse_leave_address,
     parse_return_path,
     return_path,
@@ -147,3 +149,19 @@ def test_an_id_that_would_not_survive_the_way_is_refused(delivery_id: str) -> No
 def test_an_empty_key_signs_nothing() -> None:
     with pytest.raises(ValueError, match="key"):
         return_path("42", "example.org", b"")
+
+
+@pytest.mark.parametrize(
+    "shape", ["{}", "<{}.1773144000@example.org>", "{}@example.org", " <{}.1@x.example> "]
+)
+def test_a_message_id_or_a_header_of_ours_names_its_delivery(shape: str) -> None:
+    token = delivery_token("4711", KEY)
+
+    assert parse_delivery_token(shape.format(token), [OLD, KEY]) == "4711"
+    assert parse_delivery_token(shape.format(token.upper()), [KEY]) == "4711"
+    assert parse_delivery_token(shape.format(delivery_token("4711", OLD)), [KEY]) is None
+
+
+@pytest.mark.parametrize("value", ["", "b-1", "<d1.17@example.org>", "b-1-" + 16 * "a" + ".x", "b" * 10_000])
+def test_what_is_no_token_of_ours_names_nothing(value: str) -> None:
+    assert parse_delivery_token(value, [KEY]) is None
