@@ -21,6 +21,7 @@ from sqlalchemy.orm import Session
 from newsletter.digest.issues import Preparer
 from newsletter.models import Delivery, Issue, IssueState, Lane, Pace, SpentChallenge, ThrottleBucket
 from newsletter.outbox.lease import WAITING, issues_to_send
+from newsletter.outbox.owner_email import email_notices
 from newsletter.outbox.record import finish, recover
 from newsletter.outbox.worker import drain as empty_lane
 from newsletter.outbox.worker import journal_folder
@@ -165,8 +166,8 @@ def _serve_singles(engine: Engine) -> None:
             runtime.now(),
             limit=SIGNUPS_AT_ONCE,
             brake=Brake.of(runtime.settings),
-            owner=runtime.settings.owner_address,
         )
+        email_notices(session, runtime.settings.owner_address, runtime.now())
         session.commit()
     if resolved:
         log.info("event=signups_resolved count=%d", resolved)

@@ -17,6 +17,7 @@ from newsletter.models.bounce import AddressMark, MarkKind, Suppression, Suppres
 from newsletter.models.consent import ConsentAct, ConsentEntry
 from newsletter.models.delivery import NOT_SENT, UNSETTLED, Delivery, DeliveryState, Lane, is_single
 from newsletter.models.issue import Fragment, Issue, IssueRelease, IssueState, Rendition
+from newsletter.models.notice import Notice
 from newsletter.models.operation import (
     Heartbeat,
     Pace,
@@ -59,6 +60,7 @@ __all__ = [
     "IssueState",
     "Lane",
     "MarkKind",
+    "Notice",
     "Pace",
     "Release",
     "ReleaseState",

@@ -13,11 +13,11 @@ from datetime import datetime, timedelta
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
+from newsletter import notices
 from newsletter.audit import record
-from newsletter.errors import AddressInvalid
-from newsletter.mail.addresses import Address, parse_address
-from newsletter.models import AdminUser, SignupRequest, ThrottleBucket, insert_new, spend
-from newsletter.outbox.enqueue import enqueue_notice
+from newsletter.mail.addresses import Address
+from newsletter.models import SignupRequest, ThrottleBucket, spend
+from newsletter.notices import NoticeKind, settle_quiet
 from newsletter.subscriptions.defences import Brake, Trust, limited_domain
 from newsletter.throttle import Bucket, take
 from newsletter.tokens import Tokens
@@ -100,54 +100,19 @@ def drop_stale(session: Session, brake: Brake, now: datetime) -> int:
     return _drop(session, now, SignupRequest.created_at < now - brake.hold)
 
 
-def tell_owner(session: Session, gate: Gate, owner: str | None) -> None:
-    """Tell who runs the list that a burst began: once, by mail, and in the audit log. Commits nothing.
-
-    `owner` is the address to tell; every account's, when there is none.
-    """
+def tell_owner(session: Session, gate: Gate) -> None:
+    """Tell the owner once that a burst of sign-ups began; note it in the audit log. Commits nothing."""
     now, brake = gate.now, gate.brake
-    if not _is_new_burst(session, now):
+    settle_quiet(session, NoticeKind.SIGNUPS_HELD, now - QUIET, now)
+    if not gate.braked:
         return
     held = count_held(session)
-    record(session, "brake", "signup.held", "", now, held=held, burst=brake.burst, per_hour=brake.per_hour)
+    facts = {"held": held, "burst": brake.burst, "per_hour": brake.per_hour}
+    hold_hours = round(brake.hold.total_seconds() / 3600)
+    if not notices.tell_owner(session, NoticeKind.SIGNUPS_HELD, "", now, hold_hours=hold_hours, **facts):
+        return
+    record(session, "brake", "signup.held", "", now, **facts)
     log.warning("event=signups_held held=%d burst=%d per_hour=%d", held, brake.burst, brake.per_hour)
-    for recipient in [owner] if owner else _mailable(session):
-        enqueue_notice(
-            session,
-            recipient=recipient,
-            template="brake",
-            context={
-                "held": held,
-                "burst": brake.burst,
-                "per_hour": brake.per_hour,
-                "hold_hours": round(brake.hold.total_seconds() / 3600),
-            },
-            purpose_key=f"brake:{now:%Y-%m-%dT%H}",
-            language="en",
-            now=now,
-        )
-
-
-def _is_new_burst(session: Session, now: datetime) -> bool:
-    """Note that somebody was refused now; return whether nobody had been for long."""
-    key = f"{BUCKET}:refused"
-    fresh = insert_new(session, ThrottleBucket).values(key=key, level=0.0, updated_at=now)
-    if session.scalar(fresh.returning(ThrottleBucket.key)) is not None:
-        return True
-    row = session.scalars(select(ThrottleBucket).where(ThrottleBucket.key == key).with_for_update()).one()
-    quiet = now - row.updated_at
-    row.updated_at = now
-    return quiet > QUIET
-
-
-def _mailable(session: Session) -> list[str]:
-    found = []
-    for email in session.scalars(select(AdminUser.email).order_by(AdminUser.email)):
-        try:
-            found.append(parse_address(email).text)
-        except AddressInvalid:
-            continue  # an account may be named admin@localhost
-    return found
 
 
 @dataclass(frozen=True)

@@ -113,7 +113,6 @@ def resolve_signups(
     limit: int = 200,
     *,
     brake: Brake | None = None,
-    owner: str | None = None,
 ) -> int:
     """Resolve up to `limit` waiting requests, oldest first; return how many were dealt with.
 
@@ -121,7 +120,7 @@ def resolve_signups(
     crash repeats nothing and a broken request is passed over. The address leaves the request
     with that. Two workers never hold the same request: on SQLite the caller's transaction holds
     the write lock from its beginning, on PostgreSQL the rows are locked. What the brake holds back
-    stays, and is looked at before what is new; `owner` (see brake.py) is told. Commits nothing.
+    stays, and is looked at before what is new; the owner is told (brake.py). Commits nothing.
     """
     gate = Gate(brake or Brake(), now)
     dealt = _resolve_held(session, tokens, gate, limit)
@@ -144,8 +143,7 @@ def resolve_signups(
         for request in batch:
             last = request.id
             dealt += _resolve_safely(session, tokens, request, gate)
-    if gate.braked:
-        tell_owner(session, gate, owner)
+    tell_owner(session, gate)
     return dealt
 
 

@@ -14,6 +14,7 @@ import pytest
 from house import House, make_house, make_settings
 
 from newsletter.app import create_app
+from newsletter.outbox.owner_email import email_notices
 from newsletter.runtime import Runtime
 from newsletter.subscriptions.brake import braking
 from newsletter.subscriptions.defences import Brake
@@ -59,8 +60,8 @@ class Site:
                     runtime.tokens,
                     self.house.clock(),
                     brake=Brake.of(runtime.settings),
-                    owner=runtime.settings.owner_address,
                 )
+                email_notices(session, runtime.settings.owner_address, self.house.clock())
                 session.commit()
             done += more
             if not more:

@@ -72,7 +72,12 @@ CONTEXTS = {
         "change_days": 7,
         "change": True,
     },
-    "brake": {"site": SITE, "held": 1, "burst": 300, "per_hour": 60, "hold_hours": 24},
+    "notice": {
+        "site": SITE,
+        "title": "Many sign-ups at once",
+        "sentence": "It happened.",
+        "remedy": "Do this.",
+    },
     "link": {"site": SITE, "preferences_url": "https://news.example.org/preferences/to.ken"},
     "digest": {
         "site": SITE,
@@ -116,10 +121,10 @@ def test_a_mail_has_one_subject_line_a_text_and_a_page(templates: TemplateSet, n
     assert all(len(line) <= 72 or line.startswith("https://") for line in mail.text.splitlines())
     assert "Harbour & Sons <Letter>" in mail.text
     # The owner knows where the house is; readers have a right to know.
-    assert (SITE.postal_address in mail.text) == (name != "brake")
+    assert (SITE.postal_address in mail.text) == (name != "notice")
     assert mail.html.startswith("<!DOCTYPE html>")
     assert "Harbour &amp; Sons &lt;Letter&gt;" in mail.html
-    assert (SITE.postal_address in mail.html) == (name != "brake")
+    assert (SITE.postal_address in mail.html) == (name != "notice")
 
 
 def test_a_welcome_names_what_was_new_lately(templates: TemplateSet) -> None:

@@ -9,6 +9,7 @@ from sqlalchemy import select
 
 from newsletter.mail.addresses import parse_address
 from newsletter.models import AuditEntry, Delivery, Frequency, SignupRequest
+from newsletter.outbox.owner_email import email_notices
 from newsletter.subscriptions.brake import braking, drop_held, release_held
 from newsletter.subscriptions.defences import Brake, Trust, limited_domain
 from newsletter.subscriptions.signup import Signup, request_signups, resolve_signups
@@ -34,10 +35,11 @@ def flood(people, count, *, start=0, **how):
         ask(people, f"victim{number}@example{number}.net", **how)
 
 
-def resolve(people, brake=TIGHT, limit=200, owner=OWNER):
+def resolve(people, brake=TIGHT, limit=200):
     with people.house.runtime.session() as session:
         now = people.house.clock()
-        done = resolve_signups(session, people.house.runtime.tokens, now, limit, brake=brake, owner=owner)
+        done = resolve_signups(session, people.house.runtime.tokens, now, limit, brake=brake)
+        email_notices(session, OWNER, now)
         session.commit()
         return done
 
@@ -50,7 +52,7 @@ def confirmations(people):
 
 def notices(people):
     with people.house.runtime.session() as session:
-        return list(session.scalars(select(Delivery).where(Delivery.template == "brake")))
+        return list(session.scalars(select(Delivery).where(Delivery.template == "notice")))
 
 
 def state(people, brake=TIGHT):
@@ -182,7 +184,7 @@ def test_the_owners_mail_can_be_made_and_names_nobody(town):
 
     (mail,) = [each for each in town.house.transport.sent if each.envelope.recipient == OWNER]
     assert b"Many sign-ups at once" in mail.content
-    assert b"32 sign-ups" in mail.content
+    assert b"Sign-ups that wait: 32." in mail.content.replace(b"=\r\n", b"").replace(b"\r\n", b" ")
     assert b"victim" not in mail.content
 
 

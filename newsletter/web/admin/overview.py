@@ -17,6 +17,7 @@ from newsletter.models import (
     Heartbeat,
     Issue,
     IssueState,
+    Notice,
     Release,
     ReleaseState,
     ReleaseTopic,
@@ -25,6 +26,7 @@ from newsletter.models import (
     SubscriptionState,
     db,
 )
+from newsletter.notices import NoticeKind, find_open, open_notices, words
 from newsletter.outbox.progress import health, progress
 from newsletter.subscriptions.brake import count_held
 from newsletter.web.admin.blueprint import admin
@@ -144,10 +146,16 @@ def _workers(session: Session, now: datetime) -> list[dict[str, Any]]:
     ]
 
 
+def _told(notice: Notice) -> dict[str, str]:
+    said = words(notice)
+    text = f"{said.title}. {said.sentence} {said.remedy}".strip()
+    return {"tone": "bad" if said.urgent else "warn", "text": text}
+
+
 def _warnings(
     session: Session, now: datetime, workers: list[dict[str, Any]], outbox: dict[str, Any]
 ) -> list[dict[str, str]]:
-    warnings = []
+    warnings = [_told(notice) for notice in open_notices(session)]
     if not any(worker["alive"] for worker in workers):
         words = "No worker has been seen for two minutes: confirmations and digests wait until one runs."
         warnings.append({"tone": "bad", "text": words})
@@ -161,7 +169,8 @@ def _warnings(
         words = "1 sign-up has" if late == 1 else f"{late} sign-ups have"
         warnings.append({"tone": "warn", "text": f"{words} been waiting for more than two minutes."})
     held = count_held(session)
-    if held:
+    # A domain's own limit holds sign-ups too, and opens no notice.
+    if held and find_open(session, NoticeKind.SIGNUPS_HELD, "") is None:
         words = "1 sign-up waits" if held == 1 else f"{held} sign-ups wait"
         text = (
             f"{words} because new addresses come faster than the settings allow. Let them go, or drop them, "

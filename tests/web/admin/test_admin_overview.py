@@ -20,6 +20,7 @@ from newsletter.models import (
     Suppression,
     SuppressionReason,
 )
+from newsletter.notices import NoticeKind, settle, tell_owner
 
 
 def _add(house, *rows):
@@ -123,3 +124,20 @@ def test_a_reader_who_is_not_mailed_is_marked(house, editor):
     page = editor.get(f"/admin/readers/{public_id}").text
     assert "No mail goes to this address since" in page
     assert "hard bounce" in page
+
+
+def test_the_overview_shows_what_the_owner_is_told(house, editor):
+    with house.make_session() as session:
+        tell_owner(
+            session, NoticeKind.SIGNUPS_HELD, "", house.clock(), held=7, burst=10, per_hour=60, hold_hours=24
+        )
+        session.commit()
+    before = editor.get("/admin/").text
+    with house.make_session() as session:
+        settle(session, NoticeKind.SIGNUPS_HELD, "", house.clock())
+        session.commit()
+
+    assert "Many sign-ups at once. New addresses come faster" in before
+    assert "Sign-ups that wait: 7." in before
+    assert "newsletter subscriber held" in before
+    assert "Many sign-ups at once" not in editor.get("/admin/").text
