@@ -57,7 +57,7 @@ def parse_press(text: str, name: str, today: date | None = None) -> PressRelease
     "About us" above the mark, or without any, belongs to the text. Raises ReleaseUnreadable when
     there is no title or no text.
     """
-    cleaned = clean_lines(text)
+    cleaned = clean_lines(text, MAX_LINES)
     if len(cleaned) > MAX_LINES:
         reason = (
             f"it has more than {MAX_LINES:,} lines; a release is shorter, so save only its text and try again"

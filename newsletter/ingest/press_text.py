@@ -20,17 +20,17 @@ _SPACING = str.maketrans(_SPACES)
 _JOINERS = re.compile(
     "(?<![\u0600-\u06ff\u0900-\u0dff\u2600-\u27bf\ufe0f\U0001f000-\U0001faff])[\u200c\u200d]"
 )
-_BLOCK_TAG = re.compile(
-    r"</?(?:p|div|br|hr|li|ul|ol|h[1-6]|tr|table|section|article|header|footer|nav|title|main|body|head|html)"
-    r"(?:\s[^<>]*)?/?>",
-    re.IGNORECASE,
+_BLOCK_TAGS = frozenset(
+    {"p", "div", "br", "hr", "li", "ul", "ol", "h1", "h2", "h3", "h4", "h5", "h6", "tr", "table", "section"}
+    | {"article", "header", "footer", "nav", "title", "main", "body", "head", "html"}
 )
-_INLINE_TAG = re.compile(
-    r"</?(?:a|b|i|u|em|strong|span|font|small|sup|sub|img|td|th|tbody|thead|figure|figcaption|time|meta|link"
-    r"|center|blockquote|cite|abbr|label|button|svg|path|input|form|iframe|picture|source"
-    r"|o:p)(?:\s[^<>]*)?/?>",
-    re.IGNORECASE,
+_INLINE_TAGS = frozenset(
+    {"a", "b", "i", "u", "em", "strong", "span", "font", "small", "sup", "sub", "img", "td", "th", "tbody"}
+    | {"thead", "figure", "figcaption", "time", "meta", "link", "center", "blockquote", "cite", "abbr"}
+    | {"label", "button", "svg", "path", "input", "form", "iframe", "picture", "source", "o:p"}
 )
+# Any tag: trying 60 names in turn at each of a million "<" would take seconds.
+_TAG = re.compile(r"</?([a-zA-Z][a-zA-Z1-6:]{0,9})(?:\s[^<>]*)?/?>")
 _ENTITY = re.compile(r"&(?:#\d{1,6}|#x[0-9a-f]{1,6}|[a-z][a-z0-9]{1,10});", re.IGNORECASE)
 _LINK = re.compile(r"!?\[([^\[\]\n]{0,200})\]\((?:https?:|/|mailto:|#)[^()\s]{0,400}\)")
 _BOLD = re.compile(r"(\*\*|__)(?=\S)([^*_\n]{1,300})(?<=\S)\1")
@@ -49,8 +49,11 @@ class Line:
     indent: int = 0
 
 
-def clean_lines(text: str) -> list[Line]:
-    """Return the lines of `text` that say something, each with single spaces and without markup."""
+def clean_lines(text: str, most: int | None = None) -> list[Line]:
+    """Return the lines of `text` that say something, each with single spaces and without markup.
+
+    With more than `most` lines, the first `most` + 1.
+    """
     lines: list[Line] = []
     gap = True
     for raw in _plain(text).split("\n"):
@@ -60,6 +63,8 @@ def clean_lines(text: str) -> list[Line]:
             gap = True
             continue
         lines.append(Line(shown, gap, len(spaced) - len(spaced.lstrip())))
+        if len(lines) - 1 == most:
+            break
         gap = False
     return lines
 
@@ -84,7 +89,8 @@ def _strip_tags(text: str) -> str:
     for tag in _HIDDEN:
         text = _cut_between(text, f"<{tag}", f"</{tag}>")
     text = _cut_between(text, "<!--", "-->")
-    return _INLINE_TAG.sub("", _BLOCK_TAG.sub("\n", text))
+    text = _TAG.sub(lambda tag: "\n" if tag[1].lower() in _BLOCK_TAGS else tag[0], text)
+    return _TAG.sub(lambda tag: "" if tag[1].lower() in _INLINE_TAGS else tag[0], text)
 
 
 def _cut_between(text: str, opening: str, closing: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from itertools import pairwise
 
 from newsletter.ingest.press_shape import ends_sentence, is_bullet, is_capitals, starts_small
@@ -62,7 +61,10 @@ def unwrap(lines: Sequence[Line], stands_alone: Callable[[str], bool]) -> list[L
             joined.append([line.text])
             heads.append(line)
         before = line
-    return [replace(head, text=_join(parts)) for head, parts in zip(heads, joined, strict=True)]
+    return [
+        head if len(parts) == 1 else Line(_join(parts), head.gap, head.indent)
+        for head, parts in zip(heads, joined, strict=True)
+    ]
 
 
 def _goes_on(before: Line, line: Line, width: int | None, stands_alone: Callable[[str], bool]) -> bool:

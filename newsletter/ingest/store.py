@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from newsletter.errors import NotFound
-from newsletter.ingest.decide import Candidate, Rule, content_hash, matches, published_moment, to_html
+from newsletter.ingest.decide import Candidate, Rule, matches, published_moment, to_html
 from newsletter.ingest.parse_press import PressRelease
 from newsletter.ingest.topics import list_topics
 from newsletter.models import Release, ReleaseState, ReleaseTopic, Topic, take_sequences
@@ -30,8 +30,8 @@ def add_release(
     from now on. The caller commits at once: the sequences are the
     last write before the commit (models/release.py). Commits nothing.
     """
-    digest = content_hash(press.title, press.publisher, press.body)
-    known = session.scalar(select(Release).where(Release.content_hash == digest))
+    candidate = Candidate(press.title, press.publisher, press.body)
+    known = session.scalar(select(Release).where(Release.content_hash == candidate.content_hash))
     if known is not None:
         _name_topics(session, known, topics)
         return known, False
@@ -43,11 +43,10 @@ def add_release(
         body_html=to_html(press.paragraphs),
         body_text=press.body,
         summary=press.summary,
-        content_hash=digest,
+        content_hash=candidate.content_hash,
         state=state,
         created_at=now,
     )
-    candidate = Candidate(press.title, press.publisher, press.body)
     release.topic_links = [ReleaseTopic(topic_id=each.id) for each in _topics_of(session, candidate, topics)]
     session.add(release)
     if state is ReleaseState.READY:

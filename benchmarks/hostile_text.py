@@ -1,0 +1,58 @@
+"""How long a hostile text takes from its bytes to a stored release, by kind, in seconds a MB of text.
+
+`PYTHONPATH=tests python -m benchmarks.hostile_text [BYTES]` prints one JSON line for each kind. The
+limit is one second of CPU a MB for texts of 1 MB and more.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Iterator
+from datetime import date
+
+from hostile_texts import KINDS, text_of
+
+from newsletter.errors import ReleaseUnreadable
+from newsletter.ingest.decide import Candidate, Rule, matches, to_html
+from newsletter.ingest.decode import MAX_RELEASE_BYTES, decode
+from newsletter.ingest.parse_press import parse_press
+from newsletter.models import RuleField, RuleMatch
+
+MOST_SECONDS_A_MB = 1.0
+
+
+def take_in(raw: bytes) -> None:
+    """Do with a text what `newsletter release add` does, but for the database."""
+    press = parse_press(decode(raw, "x"), "x", date(2026, 3, 3))
+    candidate = Candidate(press.title, press.publisher, press.body)
+    _ = candidate.content_hash
+    to_html(press.paragraphs)
+    _ = press.summary
+    matches(candidate, RuleMatch.ALL, [Rule(RuleField.WORDS, "harbour"), Rule(RuleField.WORDS, "zzz zzz")])
+
+
+def measure(size_bytes: int) -> Iterator[dict[str, str | float]]:
+    """Yield the seconds a MB that each kind took, and what became of it."""
+    for kind in KINDS:
+        raw = text_of(kind, size_bytes).encode()
+        started, outcome = time.process_time(), "taken"
+        try:
+            take_in(raw)
+        except ReleaseUnreadable as fault:
+            outcome = fault.reason
+        seconds = time.process_time() - started
+        yield {
+            "kind": kind,
+            "bytes": len(raw),
+            "seconds_a_mb": round(seconds / (len(raw) / 2**20), 3),
+            "outcome": outcome,
+        }
+
+
+if __name__ == "__main__":
+    size = int(sys.argv[1]) if len(sys.argv) > 1 else MAX_RELEASE_BYTES
+    for found in measure(size):
+        sys.stdout.write(json.dumps(found) + "\n")
+        sys.stdout.flush()

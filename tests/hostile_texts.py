@@ -1,0 +1,80 @@
+"""Releases that ask too much of whatever reads them: kinds by name, of any size. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+HEAD = "Harbour opens new quay\n\nHAMBURG, 3 March 2026 - The port opened a quay today, its owner said.\n\n"
+
+
+def _lines(line: str) -> Callable[[int], str]:
+    return lambda size: (line + "\n") * (size // (len(line.encode()) + 1))
+
+
+def _run(piece: str) -> Callable[[int], str]:
+    return lambda size: piece * (size // len(piece.encode()))
+
+
+def _few_long_lines(piece: str) -> Callable[[int], str]:
+    def make(size: int) -> str:
+        line = piece * (40_000 // len(piece.encode()))
+        return "\n\n".join([line] * max(1, size // 40_000))
+
+    return make
+
+
+# What each kind repeats below an ordinary headline.
+KINDS: dict[str, Callable[[int], str]] = {
+    "ampersands": _run("&"),
+    "less-than": _run("<"),
+    "entities": _run("&amp;"),
+    "open-tags": _run("<b>"),
+    "tags-cut-short": _run("<b "),
+    "other-tags": _run("<x>"),
+    "comments": _run("<!--"),
+    "quotes": _run('"'),
+    "spaces": _run(" "),
+    "spaces-and-dots": _run(" ."),
+    "no-break-spaces": _run("\u00a0"),
+    "dashes": _run("-"),
+    "bullets": _lines("- x"),
+    "empty-bullets": _lines("-"),
+    "one-word": _run("a"),
+    "words": _run("word "),
+    "capitals": _run("A"),
+    "capital-words": _run("Aa "),
+    "digits": _run("1"),
+    "dates": _run("3 March 2026 "),
+    "numbers-and-dots": _run("1.1."),
+    "commas": _run(","),
+    "addresses": _run("a@b.c "),
+    "at-signs": _run("@"),
+    "urls": _run("http://a.b/c "),
+    "slashes": _run("/"),
+    "colons": _lines("Contact:"),
+    "end-marks": _lines("# # #"),
+    "about": _lines("About us"),
+    "copyright": _lines("(c) 2026 Port"),
+    "brackets": _run("("),
+    "line-ends": lambda size: "\n" * min(size, 40_000) + "x" * max(0, size - 40_000),
+    "tabs": _run("\t"),
+    "combining": _run("e\u0301"),
+    "ligatures": _run("\ufdfa"),
+    "squared-words": _run("\u3316"),
+    "marks-out-of-order": _run("\u0301\u0323"),
+    "marks-in-one-character": _run("\u0f73"),
+    "syllables": _run("\u1100\u1161\u11a8"),
+    "ideographs": _run("\u6c34"),
+    "mojibake": _run("\u00c3\u00a4"),
+    "replacement": _run("\ufffd"),
+    "dateline": _few_long_lines("HAMBURG, March 3 - "),
+    "sentences": _few_long_lines("It is. "),
+    "long-lines-of-ampersands": _few_long_lines("&"),
+    "tickers": _few_long_lines("(NYSE: ABC) "),
+    "limited": _few_long_lines("Port Ltd. "),
+}
+
+
+def text_of(kind: str, size_bytes: int) -> str:
+    """Return a release of one hostile kind of about `size_bytes` bytes, never more."""
+    return HEAD + KINDS[kind](size_bytes - len(HEAD.encode()))

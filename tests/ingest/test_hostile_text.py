@@ -1,0 +1,93 @@
+"""No text within the documented size takes more than its share of time. Ratios are compared, not seconds."""
+
+from __future__ import annotations
+
+import time
+import unicodedata
+from datetime import date
+
+import nh3
+import pytest
+from hostile_texts import KINDS, text_of
+from hypothesis import given
+from hypothesis import strategies as st
+
+from newsletter.ingest.decide import Candidate, Rule, matches, to_html
+from newsletter.ingest.decode import decode
+from newsletter.ingest.fold import fold
+from newsletter.ingest.parse_press import parse_press
+from newsletter.models import RuleField, RuleMatch
+
+TAGS = {"p", "ul", "li", "br"}
+
+
+def take_in(raw: bytes) -> str:
+    press = parse_press(decode(raw, "x"), "x", date(2026, 3, 3))
+    candidate = Candidate(press.title, press.publisher, press.body)
+    matches(candidate, RuleMatch.ALL, [Rule(RuleField.WORDS, "harbour")])
+    return candidate.content_hash + to_html(press.paragraphs)
+
+
+def least_seconds(work, given) -> float:
+    found = []
+    for _ in range(2):
+        started = time.process_time()
+        work(given)
+        found.append(time.process_time() - started)
+    return max(0.002, min(found))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_text_of_four_times_the_size_takes_no_more_than_about_four_times_as_long(kind):
+    small, large = text_of(kind, 20_000).encode(), text_of(kind, 80_000).encode()
+
+    # What grows with the square of the size takes sixteen times as long.
+    assert least_seconds(take_in, large) < 8 * least_seconds(take_in, small)
+
+
+@pytest.mark.parametrize("char", ["&", "<", ">", '"', "\u00a0"])
+def test_html_of_a_text_of_four_times_the_size_takes_no_more_than_about_four_times_as_long(char):
+    small, large = [char * 100_000], [char * 400_000]
+
+    assert least_seconds(to_html, large) < 8 * least_seconds(to_html, small)
+
+
+@pytest.mark.parametrize("kind", ["ampersands", "less-than", "quotes", "ideographs", "marks-out-of-order"])
+def test_a_hostile_text_of_a_megabyte_is_neither_cut_nor_refused(kind):
+    text = text_of(kind, 1_000_000)
+
+    press = parse_press(decode(text.encode(), "x"), "x", date(2026, 3, 3))
+
+    piece = KINDS[kind](100)
+    assert press.body.count(piece[0]) >= text.count(piece[0]) - 1
+
+
+def test_a_text_of_as_many_lines_as_are_taken_is_taken_whole():
+    lines = [f"- item {number}" for number in range(49_000)]
+
+    press = parse_press("Harbour opens new quay\n\nIt opens.\n\n" + "\n".join(lines), "x")
+
+    assert press.body.count("item") == 49_000
+
+
+texts = st.text(st.characters(exclude_categories=["Cc", "Cs"], include_characters="\n<>&\"'-* "), max_size=60)
+
+
+@given(st.lists(texts, max_size=4))
+def test_a_sanitiser_has_nothing_to_change(paragraphs):
+    made = to_html(paragraphs)
+
+    assert nh3.clean(made, tags=TAGS).replace("&nbsp;", "\u00a0") == made
+
+
+marks = st.text(
+    st.sampled_from("aA\u0301\u0323\u0f73\u0344\u1100\u1161\u11a8\u3316\ufdfa\u0345\u1e9b\u00e9"),
+    max_size=200,
+)
+
+
+@given(marks)
+def test_folding_long_runs_of_marks_gives_what_nfkc_gives(text):
+    text = text + "\u00e9" * 70 + text
+
+    assert fold(text) == unicodedata.normalize("NFKC", text).casefold()
