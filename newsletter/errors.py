@@ -87,11 +87,15 @@ class TransportError(NewsletterError):
 
 
 class RelayRefused(TransportError):
-    """The relay answered, and would not have us; `code` and `status` are those of its reply."""
+    """The relay answered, and would not have us; `code` and `status` are those of its reply.
 
-    def __init__(self, message: str, code: int, status: str) -> None:
+    `step` is what it refused: greeting, hello, starttls or sign-in.
+    """
+
+    def __init__(self, message: str, code: int, status: str, step: str = "") -> None:
         self.code = code
         self.status = status
+        self.step = step
         super().__init__(message)
 
 

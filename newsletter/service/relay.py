@@ -25,4 +25,10 @@ def make_endpoint(settings: Settings, from_address: str) -> Endpoint:
         sharing = (settings.send_workers or os.cpu_count() or 1) + 1
         most = max(1, relay.max_connections // sharing)
     ca_file = str(settings.relay_ca_file) if settings.relay_ca_file else None
-    return Endpoint(relay, local_name=usual.local_name, ca_file=ca_file, max_connections=most)
+    return Endpoint(
+        relay,
+        local_name=usual.local_name,
+        ca_file=ca_file,
+        token_command=settings.relay_token_command,
+        max_connections=most,
+    )

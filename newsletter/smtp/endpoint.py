@@ -37,6 +37,7 @@ class Endpoint:
     """A relay of the settings, and how to behave towards it.
 
     `local_name` is ours in EHLO. `ca_file` holds the certificates to trust instead of the system's.
+    `token_command` prints an access token, for a relay that has a user name and no password.
     `max_connections` is for one process; a connection is retired after `max_messages` messages and
     closed when nothing was sent over it for `idle_seconds`.
     """
@@ -44,6 +45,7 @@ class Endpoint:
     relay: Relay
     local_name: str = "localhost"
     ca_file: str | None = None
+    token_command: str | None = None
     timeouts: Timeouts = field(default_factory=Timeouts)
     max_connections: int = 20
     max_messages: int = 1000

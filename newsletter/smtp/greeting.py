@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import ssl
 from dataclasses import dataclass
 
@@ -10,6 +9,7 @@ from newsletter.errors import RelayRefused, TransportError
 from newsletter.settings import RelaySecurity
 from newsletter.smtp.endpoint import Endpoint
 from newsletter.smtp.replies import Reply
+from newsletter.smtp.sign_in import sign_in
 from newsletter.smtp.wire import Wire
 
 _HELO_INSTEAD = frozenset({500, 501, 502, 504, 550, 554})
@@ -63,14 +63,14 @@ def open_wire(endpoint: Endpoint) -> tuple[Wire, Extensions]:
     try:
         if relay.security is RelaySecurity.TLS:
             wire.start_tls(_context(endpoint), relay.host, times.sign_in)
-        _check("greeted with", wire.reply(times.greeting), 220)
+        _check("greeting", "greeted with", wire.reply(times.greeting), 220)
         offered = _say_hello(wire, endpoint)
         if relay.security is RelaySecurity.STARTTLS:
             if not offered.starttls:
                 raise TransportError(
                     f"{endpoint.name} offers no STARTTLS; nothing is sent over it in the open"
                 )
-            _check("answered STARTTLS with", _ask(wire, b"STARTTLS", times.sign_in), 220)
+            _check("starttls", "answered STARTTLS with", _ask(wire, b"STARTTLS", times.sign_in), 220)
             wire.start_tls(_context(endpoint), relay.host, times.sign_in)
             # What was offered in the open may have been another's words (RFC 3207, section 4.2).
             offered = _say_hello(wire, endpoint)
@@ -94,31 +94,18 @@ def _say_hello(wire: Wire, endpoint: Endpoint) -> Extensions:
     seconds = endpoint.timeouts.sign_in
     reply = _ask(wire, f"EHLO {endpoint.local_name}".encode(), seconds)
     if reply.code in _HELO_INSTEAD:
-        _check("answered HELO with", _ask(wire, f"HELO {endpoint.local_name}".encode(), seconds), 250)
+        helo = _ask(wire, f"HELO {endpoint.local_name}".encode(), seconds)
+        _check("hello", "answered HELO with", helo, 250)
         return Extensions()
-    _check("answered EHLO with", reply, 250)
+    _check("hello", "answered EHLO with", reply, 250)
     return parse_ehlo(reply)
 
 
 def _sign_in(wire: Wire, endpoint: Endpoint, offered: Extensions) -> None:
-    """Sign in with AUTH PLAIN or LOGIN (RFC 4954); never where others could read along."""
-    username, password = endpoint.relay.username or "", endpoint.relay.password or ""
-    seconds = endpoint.timeouts.sign_in
+    """Sign in; never where others could read along."""
     if not wire.encrypted and not endpoint.loopback:
         raise TransportError(f"the password is not sent to {endpoint.name} without TLS")
-    if "\0" in username + password:
-        raise TransportError("neither user name nor password can hold a NUL")
-    if "PLAIN" in offered.auth:
-        reply = _ask(wire, b"AUTH PLAIN " + _base64(f"\0{username}\0{password}"), seconds)
-    elif "LOGIN" in offered.auth:
-        reply = _ask(wire, b"AUTH LOGIN", seconds)
-        for word in (username, password):
-            _check("answered AUTH LOGIN with", reply, 334)
-            reply = _ask(wire, _base64(word), seconds)
-    else:
-        known = " ".join(sorted(offered.auth)) or "none"
-        raise TransportError(f"{endpoint.name} offers neither AUTH PLAIN nor LOGIN (it offers: {known})")
-    _check("answered the sign-in with", reply, 235)
+    sign_in(lambda line: _ask(wire, line, endpoint.timeouts.sign_in), endpoint, offered.auth)
 
 
 def _ask(wire: Wire, command: bytes, seconds: float) -> Reply:
@@ -127,13 +114,9 @@ def _ask(wire: Wire, command: bytes, seconds: float) -> Reply:
     return wire.reply(seconds)
 
 
-def _check(did: str, reply: Reply, code: int) -> None:
+def _check(step: str, did: str, reply: Reply, code: int) -> None:
     if reply.code != code:
-        raise RelayRefused(f"the relay {did}: {reply}", reply.code, reply.status)
-
-
-def _base64(text: str) -> bytes:
-    return base64.b64encode(text.encode())
+        raise RelayRefused(f"the relay {did}: {reply}", reply.code, reply.status, step)
 
 
 def _number(words: list[str]) -> int | None:

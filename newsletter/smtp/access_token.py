@@ -1,0 +1,140 @@
+"""Access tokens (OAuth 2) from the owner's command, kept in memory until they expire."""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import re
+import shlex
+import subprocess
+import threading
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from newsletter.errors import TransportError
+from newsletter.smtp.endpoint import Endpoint
+
+COMMAND_SECONDS = 30
+# A token is not used in its last minute, and one that tells no end is asked for again after so long.
+MARGIN_SECONDS = 60
+UNTOLD_SECONDS = 300
+# RFC 6750, section 2.1. Nothing in it can end the line or the field it is sent in.
+_TOKEN = re.compile(r"[A-Za-z0-9._~+/-]{1,8192}=*")
+
+
+class TokenCommand:
+    """The command of one account, and the token it gave last. Shared by the threads of a process."""
+
+    def __init__(self, command: str, host: str, username: str) -> None:
+        self._command = command
+        self._about = {"RELAY_HOST": host, "RELAY_USER": username}
+        self._lock = threading.Lock()
+        self._token: str | None = None
+        self._until = 0.0
+
+    @classmethod
+    def of(cls, endpoint: Endpoint) -> TokenCommand:
+        """Return the process's command for the account of `endpoint`. Raises TransportError without one."""
+        relay = endpoint.relay
+        if endpoint.token_command is None:
+            raise TransportError(f"there is neither a password nor a command for a token for {endpoint.name}")
+        return _shared(endpoint.token_command, relay.host, relay.username or "")
+
+    @property
+    def kept(self) -> str | None:
+        """The token that is kept, if it can still be used."""
+        return self._token if time.time() < self._until else None
+
+    def token(self) -> str:
+        """Return the token that is kept, or a new one. Raises TransportError when the command gives none."""
+        with self._lock:
+            kept = self.kept
+            if kept is None:
+                kept, seconds = parse_answer(self._run(), time.time())
+                self._token, self._until = kept, time.time() + seconds
+            return kept
+
+    def forget(self, token: str) -> None:
+        """Do not use `token` again: a relay refused it."""
+        with self._lock:
+            if self._token == token:
+                self._token = None
+                self._until = 0.0
+
+    def _run(self) -> str:
+        # Our own settings hold keys that are none of its business.
+        ours = {name: value for name, value in os.environ.items() if not name.startswith("NEWSLETTER_")}
+        words = shlex.split(self._command)
+        try:
+            done = subprocess.run(  # noqa: S603 (the owner's own command)
+                words,
+                env={**ours, **self._about},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                timeout=COMMAND_SECONDS,
+                check=False,
+            )
+        except OSError as error:
+            raise TransportError(
+                f"the command for the relay's token cannot be run: {error.strerror}"
+            ) from error
+        except subprocess.TimeoutExpired as error:
+            raise TransportError(
+                f"the command for the relay's token took over {COMMAND_SECONDS} s"
+            ) from error
+        if done.returncode:
+            raise TransportError(f"the command for the relay's token ended with status {done.returncode}")
+        return done.stdout.decode("utf-8", "replace")
+
+
+@functools.lru_cache(maxsize=16)
+def _shared(command: str, host: str, username: str) -> TokenCommand:
+    return TokenCommand(command, host, username)
+
+
+def parse_answer(printed: str, now: float) -> tuple[str, float]:
+    """Return the token that a command printed, and for how many seconds it is kept. Pure.
+
+    Either the token alone, or the JSON of a token endpoint (RFC 6749, section 5.1) or of a cloud
+    provider's tool: access_token or accessToken; expires_in in seconds, or expires_on or expires_at in
+    seconds since 1970. Raises TransportError, which shows nothing of it.
+    """
+    text = printed.strip()
+    seconds = float(UNTOLD_SECONDS)
+    if text.startswith("{"):
+        try:
+            answer = json.loads(text)
+        except ValueError:
+            raise TransportError(
+                "the command for the relay's token printed JSON that cannot be read"
+            ) from None
+        text = str(answer.get("access_token") or answer.get("accessToken") or "")
+        seconds = _seconds_left(answer, now)
+    if not _TOKEN.fullmatch(text):
+        raise TransportError("the command for the relay's token printed no token")
+    return text, seconds
+
+
+def _seconds_left(answer: Mapping[str, Any], now: float) -> float:
+    left = _number(answer.get("expires_in"))
+    if left is None:
+        end = _number(answer.get("expires_on")) or _number(answer.get("expires_at"))
+        left = None if end is None else end - now
+    if left is None:
+        return UNTOLD_SECONDS
+    # A token that lives for less than two minutes is used for half of that.
+    return max(0.0, left - min(MARGIN_SECONDS, left / 2))
+
+
+def _number(value: object) -> float | None:
+    """Return a number, also one written as text; None for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        found = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return found if abs(found) < 1e12 else None  # NaN is not less than anything
