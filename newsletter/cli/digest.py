@@ -202,27 +202,45 @@ for _name, _act, _line in (
 @click.argument("host")
 @json_option
 def lost_host(host: str, as_json: bool) -> None:
-    """Let go of what the workers of HOST held, when it is lost for good.
+    """Decide what the workers of HOST held, when it is lost for good.
 
-    Digests become uncertain, since nobody can know what was sent; single mails go again. A host that
-    is alive clears up after itself: do not name one of those.
+    The journals of HOST that lie in the data folder say what was sent. Where there is none, digests become
+    uncertain, since nobody can know what was sent; single emails go again. A host that is alive
+    clears up after itself: do not name one of those. Of this host's own name, only leases without a journal
+    that have run out are decided.
     """
     from newsletter.outbox.journal import host_name  # noqa: PLC0415
     from newsletter.outbox.record import give_up_host  # noqa: PLC0415
+    from newsletter.outbox.worker import journal_folder  # noqa: PLC0415
     from newsletter.service.heartbeat import alive_hosts  # noqa: PLC0415
 
     parts = open_runtime()
     now = parts.now()
+    own = host == host_name()
     with parts.session() as session:
-        if host == host_name() or host in alive_hosts(session, now):
+        if not own and host in alive_hosts(session, now):
             raise StateConflict(f"the host {host} is alive: its own workers clear up after each other")
-        count = give_up_host(session, parts.messages, host, now)
-        audit.record(session, ACTOR, "host.lost", host, now, deliveries=count)
+        folder = journal_folder(parts.settings)
+        found = give_up_host(session, parts.messages, folder, host, now, lapsed_only=own)
+        audit.record(
+            session, ACTOR, "host.lost", host, now, deliveries=found.decided, by_journal=found.by_journal
+        )
         session.commit()
     if as_json:
-        print_json({"host": host, "deliveries": count})
-    else:
-        click.echo(f"{count} deliveries were let go of. `newsletter digest status` shows what is uncertain.")
+        print_json(
+            {
+                "host": host,
+                "deliveries": found.decided,
+                "by_journal": found.by_journal,
+                "workers_alive": found.alive,
+            }
+        )
+        return
+    click.echo(f"{found.decided} deliveries were decided, {found.by_journal} of them by a journal.")
+    if found.alive:
+        words = "1 worker" if found.alive == 1 else f"{found.alive} workers"
+        click.echo(f"{words} of that name run here; what they hold was left to them.")
+    click.echo("`newsletter digest status` shows what is uncertain.")
 
 
 def _readers(count: int) -> str:

@@ -8,6 +8,7 @@ import click
 
 from newsletter.cli.context import invocation, program, whole_command
 from newsletter.errors import ServiceError
+from newsletter.settings import Settings
 
 APPLICATION = "newsletter.cli.wsgi:make_application()"
 
@@ -36,7 +37,7 @@ def web() -> None:
 
 @click.command()
 @click.option("--lane", type=click.Choice(["single", "bulk"]), help="Serve one lane only, in this process.")
-@click.option("--drain", is_flag=True, help="Without Celery: send all that is due, then end.")
+@click.option("--drain", is_flag=True, help="Without Celery: prepare and send all that is due, then end.")
 def worker(lane: str | None, drain: bool) -> None:
     """Run the workers alone, in the foreground: one for single mails, and one for digests.
 
@@ -44,10 +45,7 @@ def worker(lane: str | None, drain: bool) -> None:
     """
     call = invocation()
     if drain:
-        from newsletter.service.draining import drain_everything  # noqa: PLC0415
-
-        if not drain_everything(call.settings):
-            raise ServiceError("A process failed; what it held is queued again or shown as uncertain.")
+        _drain(call.settings)
     elif lane is None:
         from newsletter.service.whole import run_workers  # noqa: PLC0415
 
@@ -56,6 +54,24 @@ def worker(lane: str | None, drain: bool) -> None:
         from newsletter.jobs.worker import run_worker  # noqa: PLC0415
 
         run_worker(call.settings, lane)
+
+
+def _drain(settings: Settings) -> None:
+    """Send all that is due here. Raises ServiceError if a process failed or another host holds deliveries."""
+    from newsletter.service.draining import drain_everything  # noqa: PLC0415
+
+    drained = drain_everything(settings)
+    faults = []
+    if not drained.well:
+        faults.append("A process failed; what it held is queued again or shown as uncertain.")
+    for host, count in sorted(drained.elsewhere.items()):
+        held = "1 delivery is" if count == 1 else f"{count:,} deliveries are"
+        faults.append(
+            f"{held} held by the host {host}, whose journals are not in this data folder. It gives them back "
+            f"by itself if it runs. If it is lost for good, run: newsletter digest lost-host {host}"
+        )
+    if faults:
+        raise ServiceError("\n".join(faults))
 
 
 @click.command()

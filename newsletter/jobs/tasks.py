@@ -18,8 +18,7 @@ from typing import Protocol
 from sqlalchemy import delete, exists, select
 from sqlalchemy.orm import Session
 
-from newsletter.digest.issues import Preparer
-from newsletter.models import Delivery, Issue, IssueState, Lane, Pace, SpentChallenge, ThrottleBucket
+from newsletter.models import Delivery, Lane, Pace, SpentChallenge, ThrottleBucket
 from newsletter.outbox.lease import WAITING, issues_to_send
 from newsletter.outbox.owner_email import email_notices
 from newsletter.outbox.record import finish, recover
@@ -27,6 +26,7 @@ from newsletter.outbox.worker import drain as empty_lane
 from newsletter.outbox.worker import journal_folder
 from newsletter.runtime import Runtime
 from newsletter.service.heartbeat import forget_stale
+from newsletter.service.preparing import any_to_prepare, prepare_issues
 from newsletter.service.relay import open_transport
 from newsletter.subscriptions.change_address import forget_old_wishes
 from newsletter.subscriptions.defences import Brake
@@ -81,7 +81,7 @@ def drain(engine: Engine, lane_name: str) -> None:
     with engine.runtime.reading() as session:
         # Without a turn, or outside the hours for sending, the sweep comes back: asking again at once
         # would go on for hours.
-        left = _issues_wait(session, engine) if handled else _preparing(session)
+        left = _issues_wait(session, engine) if handled else any_to_prepare(session)
     if left and not engine.stopping():
         engine.send(lane, DRAIN, lane.value, at_most=engine.processes)
 
@@ -121,39 +121,21 @@ def _look_after_readers(runtime: Runtime) -> None:
 
 
 def _recover(engine: Engine) -> None:
-    """Decide what a dead process of this host had claimed, by its journal."""
+    """Decide what dead processes had claimed, by the journals in our folder."""
     runtime = engine.runtime
     with runtime.session() as session:
         recover(session, runtime.messages, journal_folder(runtime.settings), runtime.now())
 
 
 def _prepare_issues(engine: Engine) -> None:
-    """Write the deliveries of every issue that is being prepared, then have all processes send them.
-
-    Each chunk is a transaction of its own, and two processes at one issue take turns.
-    """
-    runtime = engine.runtime
+    """Write the deliveries of every issue that is being prepared, then have all processes send them."""
     until = time.monotonic() + DRAIN_SECONDS
-    with runtime.session() as session:
-        waiting = select(Issue.id).where(Issue.state == IssueState.PREPARING)
-        preparing = session.scalars(waiting.order_by(Issue.id)).all()  # they are prepared in this order
-        session.rollback()
-        for issue_id in preparing:
-            preparer, more = Preparer(runtime.press, issue_id), True
-            while more and time.monotonic() < until and not engine.stopping():
-                more = preparer.step(session, runtime.now())
-                session.commit()
-            log.info("event=issue_prepared issue=%d whole=%s", issue_id, not more)
-    if preparing:
+    if prepare_issues(engine.runtime, lambda: time.monotonic() >= until or engine.stopping()):
         _ask_for_drains(engine)
 
 
 def _issues_wait(session: Session, engine: Engine) -> bool:
-    return _preparing(session) or bool(issues_to_send(session, engine.runtime.now()))
-
-
-def _preparing(session: Session) -> bool:
-    return bool(session.scalar(select(exists().where(Issue.state == IssueState.PREPARING))))
+    return any_to_prepare(session) or bool(issues_to_send(session, engine.runtime.now()))
 
 
 def _serve_singles(engine: Engine) -> None:

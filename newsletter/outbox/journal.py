@@ -3,7 +3,8 @@
 The database marks outcomes batch by batch; between two marks a killed process leaves only its
 leases. Its journal tells them apart: no line means never offered, a start without a reply means
 nobody can know (RFC 1047), a reply means what it says. The file is held by flock, so that whoever
-gets the lock knows that the writer is dead.
+gets the lock knows that the writer is dead: under whatever host name it wrote, since a container made
+anew and a machine that was renamed have another name than before.
 
     boot <boot id>
     start <delivery id>
@@ -13,6 +14,7 @@ gets the lock knows that the writer is dead.
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
 import re
 import socket
@@ -20,15 +22,22 @@ import threading
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from newsletter.errors import ServiceError
 from newsletter.mail.redact import without_addresses
+from newsletter.outbox.file_systems import network_file_system
 from newsletter.smtp.outcomes import Fate, Outcome, Step
 from newsletter.smtp.replies import Reply
 
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+SUFFIX = ".journal"
 LONGEST_TEXT = 400
+# What Linux allows for a host name; a longer one of another system is cut.
+LONGEST_HOST = 63
+
+log = logging.getLogger(__name__)
 
 
 def boot_id() -> str:
@@ -46,7 +55,7 @@ def host_name() -> str:
 
 def host_label(name: str) -> str:
     """Return a host's name as it stands in journals and leases."""
-    return re.sub(r"[^a-z0-9-]", "-", name.lower())[:30] or "host"
+    return re.sub(r"[^a-z0-9-]", "-", name.lower())[:LONGEST_HOST] or "host"
 
 
 def worker_host(worker: str) -> str:
@@ -60,9 +69,9 @@ class Journal:
     Raises ServiceError when it cannot be written: nothing may be sent that cannot be accounted for.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.name = f"{host_name()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
-        self.path = folder / f"{self.name}.journal"
+    def __init__(self, folder: Path, host: str | None = None) -> None:
+        self.name = f"{host or host_name()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
+        self.path = folder / f"{self.name}{SUFFIX}"
         # Two connections of a process write at the same time; a line is never torn.
         self._lock = threading.Lock()
         # Locked before it has its name: whoever looks for journals of the dead never finds it free.
@@ -144,12 +153,52 @@ class Record:
     complete: bool
 
 
-def abandoned(folder: Path) -> Iterator[tuple[Record, Path]]:
-    """Yield what each dead process of this host left; its file is locked meanwhile, and stays.
+def judged_here(folder: Path, host: str | None = None, network: str | None = None) -> list[Path]:
+    """Return the journals in `folder` of which this host can tell whether their writers live.
 
-    The caller records it, commits, and removes the file.
+    On a local file system these are all; on a network file system only those of `host`, which is this
+    host by default. `network` is the type of a network file system, by default what the system says.
     """
-    for path in sorted(folder.glob(f"{host_name()}-*.journal")):
+    network = network or network_file_system(folder)
+    if network is None:
+        return _journals(folder)
+    _warn_of_network(folder, network)
+    return written_on(folder, host or host_name())
+
+
+def written_on(folder: Path, host: str) -> list[Path]:
+    """Return the journals in `folder` whose writers ran on `host`."""
+    return [path for path in _journals(folder) if worker_host(path.stem) == host]
+
+
+def _journals(folder: Path) -> list[Path]:
+    return sorted(folder.glob(f"*{SUFFIX}"))
+
+
+@lru_cache
+def _warn_of_network(folder: Path, network: str) -> None:
+    """Log once a process that journals of other host names are left alone."""
+    log.warning(
+        "event=journals_on_network_file_system type=%s folder=%s: journals of other hosts, and of this host "
+        "under an earlier name, are read by `newsletter digest lost-host` only",
+        network,
+        folder,
+    )
+
+
+def abandoned(
+    folder: Path, host: str | None = None, network: str | None = None
+) -> Iterator[tuple[Record, Path]]:
+    """Yield what each dead process left whose journal is judged here (see `judged_here`).
+
+    The file is locked meanwhile, and stays. The caller records it, commits, and removes the file.
+    """
+    yield from left_in(judged_here(folder, host, network))
+
+
+def left_in(paths: list[Path]) -> Iterator[tuple[Record, Path]]:
+    """Yield what stands in each of these journals whose writer is dead, as `abandoned` does."""
+    for path in paths:
         try:
             file = os.open(path, os.O_RDWR)
         except FileNotFoundError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import random
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -26,7 +27,7 @@ from newsletter.models import (
     insert_new,
     rows_as_table,
 )
-from newsletter.outbox.journal import Record, abandoned, worker_host
+from newsletter.outbox.journal import Record, abandoned, left_in, worker_host, written_on
 from newsletter.outbox.lease import WAITING
 from newsletter.outbox.messages import MessageMaker
 from newsletter.outbox.retry import Backoff, NextStep, next_step
@@ -201,31 +202,64 @@ def finish(session: Session, now: datetime) -> list[int]:
 
 
 def recover(session: Session, maker: MessageMaker, folder: Path, now: datetime) -> int:
-    """Clear up after every dead worker of this host; return how many deliveries were decided.
+    """Clear up after every dead worker whose journal is judged here; return how many deliveries were decided.
 
     A lapsed lease alone says nothing; the dead worker's journal says what it tried and heard.
     Commits after each journal, which is removed then: run twice, it does no harm.
     """
+    return _replay_all(session, maker, abandoned(folder), now)
+
+
+@dataclass(frozen=True)
+class GivenUp:
+    """How many deliveries of a host that is lost were decided, and how many of these by a journal.
+
+    `alive` of its workers hold a journal in this folder at this moment; theirs are left alone.
+    """
+
+    decided: int
+    by_journal: int
+    alive: int
+
+
+def give_up_host(
+    session: Session,
+    maker: MessageMaker,
+    folder: Path,
+    host: str,
+    now: datetime,
+    *,
+    lapsed_only: bool = False,
+) -> GivenUp:
+    """Decide what the workers of a host that is lost for good still held.
+
+    A journal of that host in `folder` says what was sent. Of a lease without one nobody can know it: digests
+    become uncertain, single mails go again; with `lapsed_only` only of one that has run out. By a
+    person's command only: a host that is merely cut off goes on sending. Commits after each journal, and
+    not the rest.
+    """
+    by_journal = _replay_all(session, maker, left_in(written_on(folder, host)), now)
+    held = select(Delivery.leased_by).where(Delivery.leased_by.startswith(f"{host}-", autoescape=True))
+    if lapsed_only:
+        held = held.where(Delivery.leased_until < now)
+    workers = [name for name in session.scalars(held.distinct()) if name and worker_host(name) == host]
+    # Looked for after the leases: a worker has its journal before its first lease, and until after its last.
+    living = {path.stem for path in written_on(folder, host)}
+    lost = (Record(name, {}, frozenset(), complete=False) for name in workers if name not in living)
+    decided = by_journal + sum(replay(session, maker, each, now) for each in lost)
+    return GivenUp(decided, by_journal, len(living))
+
+
+def _replay_all(
+    session: Session, maker: MessageMaker, journals: Iterable[tuple[Record, Path]], now: datetime
+) -> int:
     decided = 0
-    for left, path in abandoned(folder):
+    for left, path in journals:
         decided += replay(session, maker, left, now)
         session.commit()
         path.unlink(missing_ok=True)
         log.warning("recovered worker=%s uncertain=%d", left.name, len(left.unanswered))
     return decided
-
-
-def give_up_host(session: Session, maker: MessageMaker, host: str, now: datetime) -> int:
-    """Decide what the workers of a host that is lost for good still held; return how many deliveries.
-
-    Its journals went with it, so nobody can know what was sent: digests become uncertain, single
-    mails go again. By a person's command only: a host that is merely cut off goes on sending.
-    Commits nothing.
-    """
-    held = select(Delivery.leased_by).where(Delivery.leased_by.startswith(f"{host}-", autoescape=True))
-    workers = [name for name in session.scalars(held.distinct()) if name and worker_host(name) == host]
-    lost = (Record(name, {}, frozenset(), complete=False) for name in workers)
-    return sum(replay(session, maker, each, now) for each in lost)
 
 
 def replay(session: Session, maker: MessageMaker, left: Record, now: datetime) -> int:

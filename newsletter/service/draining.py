@@ -7,22 +7,25 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Mapping
 from contextlib import closing
+from dataclasses import dataclass
 from types import FrameType
 
 from sqlalchemy import exists, select
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.orm import Session
 
 from newsletter.errors import ServiceError
 from newsletter.models import Delivery, Lane
 from newsletter.outbox.allowance import may_send
+from newsletter.outbox.holders import lease_holders
 from newsletter.outbox.lease import WAITING, issues_to_send
 from newsletter.outbox.record import finish, recover
 from newsletter.outbox.worker import drain, journal_folder
 from newsletter.runtime import Runtime
 from newsletter.service.database import database_fault
 from newsletter.service.lifeline import end_with_parent
+from newsletter.service.preparing import any_to_prepare, prepare_issues
 from newsletter.service.relay import open_transport
 from newsletter.service.stopping import ask_to_stop, stopping
 from newsletter.settings import Settings
@@ -33,10 +36,22 @@ LOOK_SECONDS = 0.2
 log = logging.getLogger(__name__)
 
 
-def drain_everything(settings: Settings) -> bool:
-    """Send until nothing is due or leased; return whether every process ended well.
+@dataclass(frozen=True)
+class Drained:
+    """How a drain ended: whether every process ended well, and what other hosts held at the end.
 
-    SIGTERM and Ctrl-C end it early, at a good moment.
+    `elsewhere` counts the deliveries by host. Only that host, or a person, can say what became of them.
+    """
+
+    well: bool
+    elsewhere: Mapping[str, int]
+
+
+def drain_everything(settings: Settings) -> Drained:
+    """Prepare the open issues, and send until nothing is due here; then look at what others hold.
+
+    Waits for workers whose journals lie in our folder, and for nobody else. SIGTERM and Ctrl-C end it
+    early, at a good moment.
     """
     count = settings.send_workers or os.cpu_count() or 1
     sys.stdout.flush()
@@ -44,10 +59,14 @@ def drain_everything(settings: Settings) -> bool:
     before = {number: signal.signal(number, _ask) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         codes = [os.waitpid(child, 0)[1] for child in children]
-        return not any(codes)
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+    # Opened after the fork: no connection of ours is a child's too.
+    runtime = Runtime(settings)
+    elsewhere = lease_holders(runtime.reading, journal_folder(settings)).elsewhere
+    runtime.engine.dispose()
+    return Drained(not any(codes), elsewhere)
 
 
 def _ask(_signal: int, _frame: FrameType | None) -> None:
@@ -80,25 +99,32 @@ def _drain_until_done(runtime: Runtime) -> None:
         while not stopping():
             with runtime.session() as session:
                 recover(session, runtime.messages, journal_folder(runtime.settings), runtime.now())
+            prepare_issues(runtime, stopping)
             if drain(runtime, transport, lane=Lane.BULK, stopping=stopping):
                 continue
             with runtime.session() as session:
                 finish(session, runtime.now())
                 session.commit()
-                if not _left(runtime, session):
-                    break
+            if not _left(runtime):
+                break
             time.sleep(LOOK_SECONDS)
 
 
-def _left(runtime: Runtime, session: Session) -> bool:
-    """Return whether something may be sent now, or is held by a process that may yet give it back.
+def _left(runtime: Runtime) -> bool:
+    """Return whether something may be sent now, or is held by a process of this folder that may give it back.
 
     What the relay's limits or the hours for sending keep back for long is left to whoever runs next.
     """
-    now = runtime.now()
-    if session.scalar(select(exists().where(Delivery.leased_by.is_not(None)))):
+    # Asked first: what a worker gives back after that is seen below.
+    if lease_holders(runtime.reading, journal_folder(runtime.settings)).here:
         return True
-    single = exists().where(Delivery.lane == Lane.SINGLE, Delivery.state.in_(WAITING), Delivery.due_at <= now)
-    if session.scalar(select(single)):
-        return may_send(runtime, Lane.SINGLE)
-    return bool(issues_to_send(session, now)) and may_send(runtime, Lane.BULK)
+    now = runtime.now()
+    with runtime.reading() as session:
+        if any_to_prepare(session):
+            return True
+        single = exists().where(
+            Delivery.lane == Lane.SINGLE, Delivery.state.in_(WAITING), Delivery.due_at <= now
+        )
+        if session.scalar(select(single)):
+            return may_send(runtime, Lane.SINGLE)
+        return bool(issues_to_send(session, now)) and may_send(runtime, Lane.BULK)

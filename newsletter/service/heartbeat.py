@@ -15,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from newsletter.models import Heartbeat, insert_new, open_engine
-from newsletter.outbox.journal import host_label
+from newsletter.outbox.journal import LONGEST_HOST, host_label
 
 BEAT_SECONDS = 10
 # Rows of processes that ended without a word are kept this long, so that a person can see it.
@@ -47,7 +47,7 @@ class Heart:
     """Beats in a thread of its own until stopped, then removes its row."""
 
     def __init__(self, database: str | URL, kind: str, now: Callable[[], datetime]) -> None:
-        self.name = f"{socket.gethostname()[:60]} {kind} {os.getpid()}"
+        self.name = f"{socket.gethostname()[:LONGEST_HOST]} {kind} {os.getpid()}"
         self._database = database
         self._kind = kind
         self._now = now

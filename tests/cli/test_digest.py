@@ -12,9 +12,11 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from newsletter.cli import main
+from newsletter.clock import utcnow
 from newsletter.models import Issue, IssueState, open_engine
 from newsletter.outbox.journal import host_name
 from newsletter.service.database import upgrade
+from newsletter.service.heartbeat import beat
 
 
 @pytest.fixture
@@ -88,12 +90,20 @@ def test_a_settings_file_that_is_no_text_is_a_message(tmp_path: Path) -> None:
     assert "broken.env is not text in UTF-8" in told.stderr
 
 
-def test_a_host_that_is_alive_is_not_given_up(env_file: Path) -> None:
-    told = _run(env_file, "lost-host", host_name())
+def test_a_host_that_is_alive_is_not_given_up(env_file: Path, tmp_path: Path) -> None:
+    engine = open_engine(f"sqlite:///{tmp_path / 'newsletter.sqlite3'}")
+    with Session(engine) as session:
+        beat(session, "Venus.example worker 7", "worker", utcnow(), utcnow())
+        session.commit()
+    engine.dispose()
+
+    told = _run(env_file, "lost-host", "venus-example")
 
     assert told.exit_code == 1
     assert "is alive" in told.output
-    assert _run(env_file, "lost-host", "mars").output.startswith("0 deliveries were let go of.")
+    for host in ("mars", host_name()):
+        done = _run(env_file, "lost-host", host)
+        assert done.output.startswith("0 deliveries were decided, 0 of them by a journal.")
 
 
 def test_a_database_that_fails_is_one_sentence_with_advice(env_file: Path, tmp_path: Path) -> None:

@@ -416,7 +416,8 @@ def test_what_a_lost_host_held_is_uncertain_and_its_single_mails_go_again(either
         assert overdue_leases(session, NOON + timedelta(hours=1)) == {"mars": 3, "mars-two": 1}
 
     with house.runtime.session() as session:
-        assert give_up_host(session, house.runtime.messages, "mars", house.clock()) == 3
+        folder = journal_folder(house.runtime.settings)
+        assert give_up_host(session, house.runtime.messages, folder, "mars", house.clock()).decided == 3
         session.commit()
 
     assert house.states() == ["uncertain", "uncertain", "leased", "deferred"]

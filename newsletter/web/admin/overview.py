@@ -27,7 +27,9 @@ from newsletter.models import (
     db,
 )
 from newsletter.notices import NoticeKind, find_open, open_notices, words
+from newsletter.outbox.file_systems import network_file_system
 from newsletter.outbox.progress import health, progress
+from newsletter.outbox.worker import journal_folder
 from newsletter.subscriptions.brake import count_held
 from newsletter.web.admin.blueprint import admin
 from newsletter.web.extensions import runtime
@@ -152,6 +154,18 @@ def _told(notice: Notice) -> dict[str, str]:
     return {"tone": "bad" if said.urgent else "warn", "text": text}
 
 
+def _journal_warnings() -> list[dict[str, str]]:
+    """Warn when the journals lie where other machines may write too."""
+    kind = network_file_system(journal_folder(runtime().settings))
+    if kind is None:
+        return []
+    text = (
+        f"The data folder is on a network file system ({kind}), so each host clears up after its own workers "
+        "only. When a host is renamed or gone for good, run: newsletter digest lost-host ITS-OLD-NAME"
+    )
+    return [{"tone": "warn", "text": text}]
+
+
 def _warnings(
     session: Session, now: datetime, workers: list[dict[str, Any]], outbox: dict[str, Any]
 ) -> list[dict[str, str]]:
@@ -184,6 +198,7 @@ def _warnings(
         warnings.append(
             {"tone": "warn", "text": text, "url": url_for("admin.issues"), "link": "See the issues"}
         )
+    warnings += _journal_warnings()
     for host, count in sorted(outbox["overdue"].items()):
         words = "1 mail has" if count == 1 else f"{count} mails have"
         text = (
