@@ -1,5 +1,8 @@
-"""The application for any WSGI server: `gunicorn wsgi:application`."""
+"""The application for any WSGI server: `gunicorn wsgi:application`.
 
-from newsletter.cli.wsgi import make_application
+The settings are read from the environment and from `.env` in the folder where the server starts.
+"""
 
-application = make_application()
+from newsletter.cli.wsgi import make_tried_application
+
+application = make_tried_application()

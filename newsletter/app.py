@@ -16,7 +16,7 @@ from newsletter.web.archive import archive
 from newsletter.web.dev import dev
 from newsletter.web.display import init_display
 from newsletter.web.extensions import csrf, login, migrate
-from newsletter.web.health import health
+from newsletter.web.health import init_health
 from newsletter.web.language import init_language
 from newsletter.web.problems import init_problems
 from newsletter.web.public import public
@@ -57,8 +57,9 @@ def create_app(
     login.init_app(app)
     init_display(app, parts)
     init_problems(app)
-    for blueprint in (public, archive, admin, health):
+    for blueprint in (public, archive, admin):
         app.register_blueprint(blueprint)
+    init_health(app)
     if settings.demo:
         app.register_blueprint(dev)
     return app

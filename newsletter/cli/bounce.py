@@ -88,8 +88,10 @@ def serve() -> None:
 
     `newsletter run` does this too when that is set.
     """
+    from newsletter.service.database import await_database  # noqa: PLC0415
     from newsletter.service.logs import configure_logging  # noqa: PLC0415
     from newsletter.service.mail_server import run_mail_server  # noqa: PLC0415
 
     configure_logging()
+    await_database(invocation().tried_settings().database)
     run_mail_server(open_runtime())

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from newsletter.env_file import EnvFile, read_env_file
 from newsletter.errors import ServiceError, SettingsError
 from newsletter.settings import PREFIX, Settings, load_settings
 
@@ -29,26 +30,40 @@ class Invocation:
     env_file: Path | None = None
 
     @cached_property
-    def environ(self) -> Mapping[str, str]:
-        """The environment with the settings of the file in it: all that a child process needs."""
-        from dotenv import dotenv_values  # noqa: PLC0415
-
+    def file(self) -> EnvFile:
+        """What the file of settings says; nothing when there is none. Raises SettingsError."""
         path = DEFAULT_ENV_FILE if self.env_file is None else self.env_file
         if self.env_file not in {None, Path()} and not path.is_file():
             raise SettingsError([f"--env-file names {path}, which is not there"])
         try:
-            read = dotenv_values(path) if path.is_file() else {}
+            return read_env_file(path, os.environ, PREFIX) if path.is_file() else EnvFile({})
         except OSError as fault:
             raise SettingsError([f"{path} cannot be read: {fault.strerror}"]) from fault
         except UnicodeDecodeError as fault:
             raise SettingsError([f"{path} is not text in UTF-8"]) from fault
-        filed = {name: value or "" for name, value in read.items() if name.startswith(PREFIX)}
+
+    @cached_property
+    def environ(self) -> Mapping[str, str]:
+        """The environment with the settings of the file in it: all that a child process needs."""
+        filed = {name: value for name, value in self.file.values.items() if name.startswith(PREFIX)}
         return {**filed, **os.environ}
 
     @cached_property
     def settings(self) -> Settings:
         """The settings. Raises SettingsError with every fault."""
-        return load_settings(self.environ)
+        return load_settings(self.environ, known_faults=self.file.faults)
+
+    def tried_settings(self) -> Settings:
+        """Return the settings for a process that is to serve, after trying every file and URL they name.
+
+        Says on standard error which values of the file are not what somebody may have meant. Raises
+        SettingsError with every fault.
+        """
+        from newsletter.service.trial import tried_settings  # noqa: PLC0415
+
+        for note in self.file.notes:
+            click.echo(f"newsletter: {note}", err=True)
+        return tried_settings(self.environ, self.file.faults)
 
 
 def invocation() -> Invocation:

@@ -22,16 +22,21 @@ def run() -> None:
     from newsletter.service.whole import run_service  # noqa: PLC0415
 
     call = invocation()
-    run_service(call.settings, call.environ, whole_command, program())
+    run_service(call.tried_settings(), call.environ, whole_command, program())
 
 
 @click.command()
 def web() -> None:
     """Run the web server alone, in the foreground."""
+    from newsletter.service.database import await_database  # noqa: PLC0415
+    from newsletter.service.logs import configure_logging  # noqa: PLC0415
     from newsletter.service.web_server import web_command  # noqa: PLC0415
 
     call = invocation()
-    command = web_command(call.settings, APPLICATION)
+    configure_logging()
+    settings = call.tried_settings()
+    await_database(settings.database)
+    command = web_command(settings, APPLICATION)
     os.execve(command[0], command, dict(call.environ))  # noqa: S606
 
 
@@ -44,22 +49,29 @@ def worker(lane: str | None, drain: bool) -> None:
     The first is never busy with a digest, so that nobody waits for a confirmation meanwhile.
     """
     call = invocation()
+    settings = call.tried_settings()
     if drain:
-        _drain(call.settings)
+        _drain(settings)
     elif lane is None:
+        from newsletter.jobs.broker import await_broker  # noqa: PLC0415
+        from newsletter.service.logs import configure_logging  # noqa: PLC0415
         from newsletter.service.whole import run_workers  # noqa: PLC0415
 
-        run_workers(call.settings, call.environ, whole_command)
+        configure_logging()
+        await_broker(settings)
+        run_workers(settings, call.environ, whole_command)
     else:
         from newsletter.jobs.worker import run_worker  # noqa: PLC0415
 
-        run_worker(call.settings, lane)
+        run_worker(settings, lane)
 
 
 def _drain(settings: Settings) -> None:
     """Send all that is due here. Raises ServiceError if a process failed or another host holds deliveries."""
+    from newsletter.service.database import await_database  # noqa: PLC0415
     from newsletter.service.draining import drain_everything  # noqa: PLC0415
 
+    await_database(settings.database)
     drained = drain_everything(settings)
     faults = []
     if not drained.well:
@@ -79,4 +91,4 @@ def beat() -> None:
     """Run the clock alone, in the foreground: every 15 seconds it asks for what is due."""
     from newsletter.jobs.worker import run_beat  # noqa: PLC0415
 
-    run_beat(invocation().settings)
+    run_beat(invocation().tried_settings())

@@ -17,6 +17,12 @@ Every setting is an environment variable, or a line in a `.env` file in the fold
 starts (`--env-file` names another); the environment wins. A missing or wrong setting ends the program
 with one message that lists every fault. This page is what `newsletter settings` prints.
 
+In a `.env` file, write a value in single quotes if it holds ` #`, `${` or a quote, as in
+`NAME='500 Main Street #210'`. Without quotes, a ` #` begins a comment. Without single quotes, `${NAME}`
+stands for an earlier line or another variable, and for nothing if there is none. Inside single quotes,
+write `\\'` for a quote and `\\\\` for a backslash. `newsletter run`, `web`, `worker` and `beat` say at start
+which setting was cut or changed in that way, and in which line.
+
 """
 
 

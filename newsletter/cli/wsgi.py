@@ -1,24 +1,45 @@
-"""The web application with the engine to wake: what gunicorn serves."""
+"""The web application with the engine to wake: what a WSGI server serves."""
 
 from __future__ import annotations
 
 import os
+import threading
 
 from flask import Flask
 
 from newsletter.accounts.passwords import warm_up
 from newsletter.app import create_app
+from newsletter.cli.context import Invocation
+from newsletter.jobs.broker import warn_without_broker
 from newsletter.jobs.wake import BackgroundWaker
+from newsletter.service.database import await_database
 from newsletter.service.logs import configure_logging
-from newsletter.settings import load_settings
+from newsletter.settings import Settings, load_settings
 
 
 def make_application() -> Flask:
-    """Return the application of the settings in the environment."""
+    """Return the application of the settings in the environment, which `newsletter web` has tried."""
     configure_logging()
-    settings = load_settings(os.environ)
+    return _assemble(load_settings(os.environ))
+
+
+def make_tried_application() -> Flask:
+    """Return the application of the environment and of `.env` in this folder, for any WSGI server.
+
+    Raises SettingsError when something that the settings name is of no use, and ServiceError when
+    the database stays away.
+    """
+    configure_logging()
+    settings = Invocation().tried_settings()
+    await_database(settings.database)
+    return _assemble(settings)
+
+
+def _assemble(settings: Settings) -> Flask:
     waker = BackgroundWaker(settings)
     # Now, rather than in somebody's first request, whose duration would tell that it is the first.
     waker.prepare()
     warm_up()
+    # Sign-up needs no broker, so a broker that is away is only told.
+    threading.Thread(target=warn_without_broker, args=(settings,), name="broker", daemon=True).start()
     return create_app(settings, wake=waker)

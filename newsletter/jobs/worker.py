@@ -12,9 +12,11 @@ from celery import Celery, signals
 from newsletter.clock import utcnow
 from newsletter.jobs import tasks
 from newsletter.jobs.app import make_celery
+from newsletter.jobs.broker import await_broker
 from newsletter.jobs.queues import queue_of, send
 from newsletter.models import Lane
 from newsletter.runtime import Runtime
+from newsletter.service.database import await_database
 from newsletter.service.heartbeat import Heart
 from newsletter.service.lifeline import end_with_parent
 from newsletter.service.logs import configure_logging
@@ -31,10 +33,13 @@ def run_worker(settings: Settings, lane_name: str) -> None:
     """Serve one lane until SIGTERM; tasks under way are told to leave off, and waited for.
 
     Single mails are few and quick: they are sent by this process. Digests are sent by a
-    process a core, as many as the settings say.
+    process a core, as many as the settings say. Raises ServiceError when the database or the broker
+    cannot be reached for half a minute.
     """
     lane = Lane(lane_name)
     configure_logging()
+    await_database(settings.database)
+    await_broker(settings)
     app = make_celery(settings)
     heart = Heart(settings.database, f"worker {lane}", utcnow)
     _connect(app, lane, heart)
@@ -47,10 +52,20 @@ def run_worker(settings: Settings, lane_name: str) -> None:
 
 
 def run_beat(settings: Settings) -> None:
-    """Send a sweep now and then, until SIGTERM."""
+    """Send a sweep now and then, until SIGTERM.
+
+    Raises ServiceError when the database or the broker cannot be reached for half a minute.
+    """
     configure_logging()
+    await_database(settings.database)
+    await_broker(settings)
     signals.setup_logging.connect(_keep_our_logging, weak=False)
-    make_celery(settings).start(["--quiet", "beat", "--loglevel", "WARNING"])
+    heart = Heart(settings.database, "beat", utcnow)
+    heart.start()
+    try:
+        make_celery(settings).start(["--quiet", "beat", "--loglevel", "WARNING"])
+    finally:
+        heart.stop()
 
 
 def _keep_our_logging(**_: Any) -> None:

@@ -19,11 +19,14 @@ from newsletter.models.delivery import NOT_SENT, UNSETTLED, Delivery, DeliverySt
 from newsletter.models.issue import Fragment, Issue, IssueRelease, IssueState, Rendition
 from newsletter.models.notice import Notice
 from newsletter.models.operation import (
+    SERVING_KINDS,
+    SILENT,
     Heartbeat,
     Pace,
     Spent,
     SpentChallenge,
     ThrottleBucket,
+    seen_lately,
     spend,
     spend_all,
 )
@@ -35,12 +38,15 @@ from newsletter.models.release import (
     current_sequence,
     take_sequences,
 )
+from newsletter.models.schema import applied_version, newest_version
 from newsletter.models.subscriber import AddressChange, SignupRequest, Subscriber
 from newsletter.models.subscription import EndedReason, Frequency, Subscription, SubscriptionState
 from newsletter.models.topic import RuleField, RuleMatch, Topic, TopicRule
 
 __all__ = [
     "NOT_SENT",
+    "SERVING_KINDS",
+    "SILENT",
     "UNSETTLED",
     "AddressChange",
     "AddressMark",
@@ -81,13 +87,16 @@ __all__ = [
     "Topic",
     "TopicRule",
     "WebSession",
+    "applied_version",
     "current_sequence",
     "db",
     "insert_new",
     "is_one_of",
     "is_single",
+    "newest_version",
     "open_engine",
     "rows_as_table",
+    "seen_lately",
     "spend",
     "spend_all",
     "take_sequences",

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import JSON, String, TextClause, bindparam, select, text, update
@@ -26,6 +27,18 @@ class Spent:
     left: Mapping[str, float]
 
 
+# A process that was not seen for so long is taken for gone; it says that it lives every ten seconds.
+SILENT = timedelta(minutes=2)
+# The kinds of process without which the service does not work, as people call them.
+SERVING_KINDS = MappingProxyType(
+    {
+        "worker single": "the worker for single emails",
+        "worker bulk": "the worker for digests",
+        "beat": "the clock",
+    }
+)
+
+
 class Heartbeat(Base):
     """A process that says it lives, every few seconds. `name` is host, kind and process id."""
 
@@ -35,6 +48,11 @@ class Heartbeat(Base):
     kind: Mapped[str] = mapped_column(String(24))
     started_at: Mapped[datetime] = mapped_column(UTCDateTime)
     seen_at: Mapped[datetime] = mapped_column(UTCDateTime)
+
+
+def seen_lately(session: Session, now: datetime) -> set[str]:
+    """Return the kinds of process that were seen within two minutes."""
+    return set(session.scalars(select(Heartbeat.kind).where(Heartbeat.seen_at > now - SILENT).distinct()))
 
 
 class ThrottleBucket(Base):

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cached_property, partial
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from sqlalchemy import func, select
@@ -119,6 +120,16 @@ class MessageMaker:
             domain = self.settings.return_path_domain or self.settings.sender_domain
             path = return_path(str(claimed.id), domain, self._return_key)
         return Outgoing(claimed.id, Envelope(path, claimed.address or "", envelope_id=str(claimed.id)), build)
+
+    def build_sample(self, language: str, now: datetime) -> bytes:
+        """Return a confirmation to nobody. Raises what stands in the way of every email of this process."""
+        nobody = f"nobody@{self.settings.sender_domain}"
+        claimed = Claimed(
+            id=0, lane=Lane.SINGLE, issue_id=None, subscriber_id=None, template="confirm",
+            context={"topics": ["-"], "upto": 0}, language=language, attempt=1, created_at=now,
+            address=nobody, email_key=nobody, reader_id="", rendition_key=None, issue_public_id=None,
+        )  # fmt: skip
+        return self._single(claimed, now)
 
     def suppression_hash(self, email_key: str) -> str:
         """Return what a suppression keeps of an address."""
@@ -305,14 +316,27 @@ class MessageMaker:
 def load_keys(settings: Settings) -> tuple[DKIMKey, ...]:
     """Return the DKIM keys of the settings' file, each with its selector; none when there is no file.
 
-    Raises InputError when there are not as many selectors as keys.
+    Raises InputError as `read_keys` does.
     """
     file, selectors = settings.dkim_key_file, settings.dkim_selector
     if file is None or selectors is None:
         return ()
-    pems = _PEM.findall(file.read_text("ascii", "replace"))
+    return read_keys(file, selectors, settings.sender_domain)
+
+
+def read_keys(file: Path, selectors: str, domain: str) -> tuple[DKIMKey, ...]:
+    """Return the private keys in `file`, each with one of the `selectors` (separated by commas).
+
+    Raises InputError when the file cannot be read, a key is of no use, or there are not as many
+    selectors as keys.
+    """
+    try:
+        pems = _PEM.findall(file.read_text("ascii", "replace"))
+    except OSError as fault:
+        raise InputError(f"{file} cannot be read: {fault.strerror}") from fault
     names = [each.strip() for each in selectors.split(",")]
+    if not pems:
+        raise InputError(f"{file} holds no private key in PEM form; `newsletter dkim new` makes one")
     if len(pems) != len(names):
         raise InputError(f"{file} holds {len(pems)} private keys for {len(names)} DKIM selectors")
-    domain = settings.sender_domain
     return tuple(load_key(pem, selector=name, domain=domain) for pem, name in zip(pems, names, strict=True))

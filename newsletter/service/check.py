@@ -372,7 +372,7 @@ def _environ() -> dict[str, str]:
 def _is_up(process: subprocess.Popen[bytes], home: str) -> bool:
     _require(process.poll() is None, "the demo ended at once")
     try:
-        return bool(Browser().open(f"{home}/health").text)
+        return bool(Browser().open(f"{home}/readyz").text)
     except (OSError, StepFailed):
         return False
 

@@ -2,36 +2,47 @@
 
 from __future__ import annotations
 
+import logging
+import time
+from collections.abc import Callable
 from pathlib import Path
 
-from sqlalchemy import Engine, inspect, text
+from sqlalchemy import Engine
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError
 
 from newsletter.errors import ServiceError
 from newsletter.mail.redact import without_addresses
-from newsletter.models import open_engine
+from newsletter.models import applied_version, newest_version, open_engine
 from newsletter.runtime import data_folder
 
+# How long a process that starts waits for a database or a broker that may start beside it.
+AWAIT_SECONDS = 30.0
 
-def newest_version() -> str:
-    """Return the number of the newest migration; they are numbered and have one head."""
-    return max(
-        path.name.partition("_")[0] for path in (data_folder("migrations") / "versions").glob("[0-9]*.py")
-    )
+log = logging.getLogger(__name__)
+
+
+def newest() -> str:
+    """Return the number of the newest migration of this program."""
+    return newest_version(data_folder("migrations"))
 
 
 def version(engine: Engine) -> str | None:
     """Return the number of the last migration that was applied, None for an empty database."""
     with engine.connect() as connection:
-        if not inspect(connection).has_table("alembic_version"):
-            return None
-        found = connection.scalar(text("SELECT version_num FROM alembic_version"))
-        return None if found is None else str(found)
+        return applied_version(connection)
 
 
 def require_current(engine: Engine) -> None:
     """Raise ServiceError when the database is not there, or not of this program's version."""
+    _refuse_newer(require_served(engine))
+
+
+def require_served(engine: Engine) -> str:
+    """Return the database's version; a newer one serves, as hosts are upgraded one after the other.
+
+    Raises ServiceError when it is not there, or lacks a migration that this program needs.
+    """
     url = engine.url
     if url.get_backend_name() == "sqlite" and not Path(url.database or "").is_file():
         # Asking would make an empty file.
@@ -39,10 +50,52 @@ def require_current(engine: Engine) -> None:
     found = _reach(engine)
     if found is None:
         raise ServiceError("The database is empty: run `newsletter db upgrade`.")
-    if found < newest_version():
+    if found < newest():
         raise ServiceError("The database is of an older version: run `newsletter db upgrade`.")
-    if found > newest_version():
+    return found
+
+
+def _refuse_newer(found: str | None) -> None:
+    if found is not None and found > newest():
         raise ServiceError("The database is of a newer version than this program: upgrade the program.")
+
+
+def require_reachable(engine: Engine) -> None:
+    """Raise ServiceError when a database server cannot be reached. A file of SQLite is not looked for."""
+    if engine.url.get_backend_name() != "sqlite":
+        _reach(engine)
+
+
+def await_database(
+    url: str | URL, require: Callable[[Engine], object] = require_served, seconds: float = AWAIT_SECONDS
+) -> None:
+    """Wait until `require` is content with the database, `seconds` at most.
+
+    Raises what `require` raises when the time is over.
+    """
+    engine = open_engine(url)
+    try:
+        patiently(lambda: require(engine), "database", seconds)
+    finally:
+        engine.dispose()
+
+
+def patiently(attempt: Callable[[], object], what: str, seconds: float) -> None:
+    """Call `attempt` once a second until it raises no ServiceError; after `seconds`, let that through."""
+    deadline = time.monotonic() + seconds
+    waits = False
+    while True:
+        try:
+            attempt()
+        except ServiceError as fault:
+            if time.monotonic() >= deadline:
+                raise
+            if not waits:
+                log.warning("event=waiting for=%s seconds=%g fault=%s", what, seconds, fault)
+            waits = True
+            time.sleep(max(0.0, min(1.0, deadline - time.monotonic())))
+        else:
+            return
 
 
 def upgrade(url: str | URL) -> tuple[str | None, str]:
@@ -57,21 +110,25 @@ def upgrade(url: str | URL) -> tuple[str | None, str]:
         Path(make_url(url).database or "").parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     engine = open_engine(url)
     before = _reach(engine)
-    if before != newest_version():
+    _refuse_newer(before)
+    if before != newest():
         config = Config()
         config.set_main_option("script_location", str(data_folder("migrations")).replace("%", "%%"))
         config.attributes["engine"] = engine
         command.upgrade(config, "head")
     engine.dispose()
-    return before, newest_version()
+    return before, newest()
 
 
 def _reach(engine: Engine) -> str | None:
     try:
         return version(engine)
-    except OperationalError as fault:
-        place = engine.url.render_as_string(hide_password=True)
-        raise ServiceError(f"The database {place} cannot be reached: {fault.orig}") from fault
+    except DBAPIError as fault:
+        url = engine.url
+        place = URL.create(url.drivername, host=url.host, port=url.port, database=url.database)
+        # PostgreSQL's client writes several lines, and never the password.
+        words = " ".join(str(fault.orig).split())
+        raise ServiceError(f"The database {place} cannot be reached: {words}") from fault
 
 
 def database_fault(fault: DBAPIError) -> ServiceError:

@@ -11,7 +11,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.orm import Session
 
 from newsletter.models import AdminUser, Lane, Topic, open_engine
-from newsletter.service.database import upgrade
+from newsletter.service.database import await_database, require_reachable, upgrade
 from newsletter.service.logs import configure_logging
 from newsletter.service.supervisor import Program, Supervisor, check_port, make_folder, only_one
 from newsletter.settings import Settings, variable
@@ -56,6 +56,7 @@ def run_service(
             check_port(
                 each.host, each.port, f"Stop it, or choose another place with {variable('intake_listen')}."
             )
+        await_database(settings.database, require_reachable)
         upgrade(settings.database)
         programs = service_programs(plain(environ), command, takes_mail=bool(settings.intake_listen))
         lines = [f"The service is ready at {settings.public_url}/", *first_steps(settings.database, program)]
@@ -80,8 +81,9 @@ def first_steps(database: str | URL, program: str) -> list[str]:
 
 
 def run_workers(settings: Settings, environ: Mapping[str, str], command: Command) -> None:
-    """Run the workers until told to stop. The database is the web server's host's business."""
+    """Run the workers until told to stop. Raises ServiceError when the database stays away."""
     configure_logging()
+    await_database(settings.database)
     make_folder(settings.data_dir)
     Supervisor(worker_programs(plain(environ), command)).run()
 
@@ -97,7 +99,7 @@ def answers(settings: Settings) -> bool:
     reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 (read, not bound)
     connection = http.client.HTTPConnection(reachable, port, timeout=2)
     try:
-        connection.request("GET", "/health")
+        connection.request("GET", "/readyz")
         return connection.getresponse().status == 200
     except (OSError, http.client.HTTPException):
         return False

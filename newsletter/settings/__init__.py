@@ -11,15 +11,14 @@ import enum
 import ipaddress
 import re
 import shlex
-from collections.abc import Callable, Mapping
-from dataclasses import MISSING, dataclass, field, fields
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import MISSING, Field, dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from dotenv import dotenv_values
-
+from newsletter.env_file import read_env_file
 from newsletter.errors import SettingsError
 from newsletter.languages import LANGUAGES
 from newsletter.settings.names import ehlo_name as _ehlo_name
@@ -42,6 +41,7 @@ if TYPE_CHECKING:
 
 PREFIX = "NEWSLETTER_"
 MINIMUM_KEY_LENGTH = 32
+CONNECT_SECONDS = 10
 # A local part has 64 octets (RFC 5321), of which a signed address to leave by (mail/verp.py) takes 41.
 LONGEST_LEAVE_MAILBOX = 23
 
@@ -152,6 +152,22 @@ def _list_id(value: str) -> str:
 def _database_url(value: str) -> str:
     if not value.strip().startswith(("sqlite:///", "postgresql+psycopg://")):
         raise ValueError("is not a URL such as postgresql+psycopg://newsletter@db/newsletter")
+    return value.strip()
+
+
+BROKER_SCHEMES = ("amqp", "amqps", "redis", "rediss", "redis+socket", "sentinel")
+
+
+def _broker_url(value: str) -> str:
+    scheme, separator, rest = value.strip().partition("://")
+    if not separator or scheme not in BROKER_SCHEMES or not rest or any(map(str.isspace, rest)):
+        raise ValueError("is not a URL such as redis://queue:6379/0 or amqp://user:password@queue//")
+    try:
+        _ = urlsplit(value.strip()).port
+    except ValueError:
+        raise ValueError(
+            "has a port that is not a number; percent-encode :, /, ?, # and @ in a password"
+        ) from None
     return value.strip()
 
 
@@ -425,7 +441,11 @@ class Settings:
         "postgresql+psycopg://newsletter@db/newsletter",
     )
     broker_url: str | None = setting(
-        "The queue; files in the data folder when empty.", _optional(_text), None, "redis://queue:6379/0"
+        "The queue: redis:// (install newsletter[redis] for it) or amqp:// (RabbitMQ); files in the data "
+        "folder when empty.",
+        _optional(_broker_url),
+        None,
+        "redis://queue:6379/0",
     )
     bind: tuple[str, int] = setting(
         "Where the web server listens.", _bind, ("127.0.0.1", 8000), "127.0.0.1:8000"
@@ -555,7 +575,11 @@ class Settings:
         from sqlalchemy.engine import URL, make_url  # noqa: PLC0415
 
         if self.database_url:
-            return make_url(self.database_url)
+            url = make_url(self.database_url)
+            if url.get_backend_name() == "postgresql" and "connect_timeout" not in url.query:
+                # Without one, a host that drops packets holds a request for minutes.
+                url = url.update_query_dict({"connect_timeout": str(CONNECT_SECONDS)})
+            return url
         # By its parts: in a text, `?` and `%` in the folder's name would mean something else.
         return URL.create("sqlite", database=str(self.data_dir / "newsletter.sqlite3"))
 
@@ -597,17 +621,28 @@ def variable(name: str) -> str:
     return PREFIX + name.upper()
 
 
-def load_settings(environ: Mapping[str, str], env_file: Path | None = None) -> Settings:
+def load_settings(
+    environ: Mapping[str, str],
+    env_file: Path | None = None,
+    *,
+    trial: Callable[[Mapping[str, Any]], Sequence[str]] = lambda _values: (),
+    known_faults: Sequence[str] = (),
+) -> Settings:
     """Read settings from `env_file` and `environ`, which wins.
 
-    Raises SettingsError with every fault at once: missing, unreadable and unknown settings.
+    `trial` gets the values that could be read, by field, and returns what is wrong with what they name.
+    Raises SettingsError with every fault at once: missing, unreadable and unknown settings, what
+    `trial` found, and `known_faults`.
     """
     given: dict[str, str] = {}
+    faults = list(known_faults)
     if env_file is not None and env_file.is_file():
-        given |= {name: value or "" for name, value in dotenv_values(env_file).items()}
+        file = read_env_file(env_file, environ, PREFIX)
+        given |= file.values
+        faults += file.faults
     given |= environ
     known = {variable(item.name): item for item in fields(Settings)}
-    faults = [
+    faults += [
         _unknown(name, known) for name in sorted(given) if name.startswith(PREFIX) and name not in known
     ]
     values: dict[str, Any] = {}
@@ -619,15 +654,30 @@ def load_settings(environ: Mapping[str, str], env_file: Path | None = None) -> S
                 )
             continue
         try:
+            if not _is_text(given[name]) and not _may_be_bytes(item):
+                raise ValueError("is not valid text in the encoding of this locale")
             values[item.name] = item.metadata["parse"](given[name])
             if values[item.name] == "":
                 raise ValueError("is empty")
         except ValueError as fault:
-            faults.append(f"{name} {fault}")
+            # Python's own words begin with a capital letter, ours with a verb.
+            told = str(fault)
+            faults.append(f"{name} {'cannot be read: ' if told[:1].isupper() else ''}{told}")
     faults += _contradictions(values)
+    defaults = {item.name: item.default for item in fields(Settings) if item.default is not MISSING}
+    faults += trial({**defaults, **values})
     if faults:
         raise SettingsError(faults)
     return Settings(**values)
+
+
+def _is_text(value: str) -> bool:
+    """Return whether a value could be decoded: the bytes that could not are surrogates (PEP 383)."""
+    return not any("\ud800" <= char <= "\udfff" for char in value)
+
+
+def _may_be_bytes(item: Field[Any]) -> bool:
+    return "Path" in str(item.type)  # a file's name may be any bytes
 
 
 def _unknown(name: str, known: Mapping[str, object]) -> str:
@@ -668,12 +718,6 @@ def _contradictions(values: Mapping[str, Any]) -> list[str]:
         >= max(values.get("pending_days", 14), values.get("confirm_days", 7)) * 24
     ):
         faults.append(f"{variable('reminder_hours')} is after the end of {variable('pending_days')}")
-    key_file = values.get("dkim_key_file")
-    if key_file is not None and not key_file.is_file():
-        faults.append(f"{variable('dkim_key_file')} names {key_file}, which is not there")
-    ca_file = values.get("relay_ca_file")
-    if ca_file is not None and not ca_file.is_file():
-        faults.append(f"{variable('relay_ca_file')} names {ca_file}, which is not there")
     if values.get("time_zone") is not None:
         try:
             ZoneInfo(values["time_zone"])

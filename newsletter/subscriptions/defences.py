@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import enum
+import re
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import lru_cache
 from pathlib import Path
 
+from newsletter.errors import InputError
 from newsletter.settings import Settings
 from newsletter.throttle import Limit
 
@@ -49,6 +51,9 @@ ROLES = frozenset({
 
 # Names below which anybody can register one: the limit is for what was registered.
 _SECOND_LEVEL = frozenset({"ac", "co", "com", "edu", "go", "gob", "gouv", "gov", "ne", "net", "or", "org"})
+
+
+_DOMAIN = re.compile(r"(?=.{1,253}\Z)[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*\.?")
 
 
 class Trust(enum.IntEnum):
@@ -144,10 +149,21 @@ def disposable_domains(known: bool, file: Path | None) -> frozenset[str]:
 def read_domains(path: Path) -> frozenset[str]:
     """Return the domains of a file: one a line, # begins a comment, and letters beyond ASCII are welcome.
 
-    Raises OSError when it cannot be read.
+    Raises OSError when it cannot be read, and InputError when it is not text or a line is no domain.
     """
-    lines = [line.partition("#")[0].strip().lower() for line in path.read_text("utf-8").splitlines()]
-    return frozenset(_ascii(line) for line in lines if line)
+    try:
+        text = path.read_text("utf-8")
+    except UnicodeDecodeError as fault:
+        raise InputError(f"{path} is not text in UTF-8") from fault
+    found = set()
+    for number, line in enumerate(text.splitlines(), start=1):
+        written = line.partition("#")[0].strip().lower()
+        domain = _ascii(written)
+        if written and not _DOMAIN.fullmatch(domain):
+            raise InputError(f"{path}, line {number}, is not a domain such as example.org")
+        if written:
+            found.add(domain)
+    return frozenset(found)
 
 
 def _ascii(domain: str) -> str:

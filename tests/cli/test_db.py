@@ -78,7 +78,7 @@ def test_the_database_lies_in_the_data_folder_whatever_the_folder_is_called(
 
     made = CliRunner().invoke(main, ["db", "upgrade"], env=environ)
     read = CliRunner().invoke(main, ["topic", "list"], env=environ)
-    page = create_app(settings).test_client().get("/health")
+    page = create_app(settings).test_client().get("/readyz")
 
     assert (made.exit_code, read.exit_code, page.status_code) == (0, 0, 200), made.output + read.output
     assert (tmp_path / name / "newsletter.sqlite3").stat().st_size > 0

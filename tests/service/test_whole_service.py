@@ -7,6 +7,7 @@ import signal
 import smtplib
 import socket
 import threading
+import urllib.error
 import urllib.request
 
 import pytest
@@ -54,6 +55,15 @@ def said(process, wanted):
     raise AssertionError("".join(lines))
 
 
+def page(environ, path):
+    """Return what a page of the running service says, with whatever status."""
+    try:
+        with urllib.request.urlopen(environ["NEWSLETTER_PUBLIC_URL"] + path) as answer:
+            return answer.read().decode()
+    except urllib.error.HTTPError as answer:
+        return answer.read().decode()
+
+
 def settings_of(environ):
     return make_settings(
         environ["NEWSLETTER_DATA_DIR"],
@@ -91,8 +101,7 @@ def test_the_whole_service_runs_once_a_folder_and_leaves_nobody_when_killed(
 ):
     service = start(*RUN, "run", env=environ)
     said(service, "The service is ready at")
-    with urllib.request.urlopen(f"{environ['NEWSLETTER_PUBLIC_URL']}/health") as answer:
-        assert answer.read() == b"ok\n"
+    assert eventually(lambda: page(environ, "/health") == "ok\n", seconds=60)
     # gunicorn with two workers, a worker for single mails, one for digests with its pool, beat.
     below = eventually(lambda: (found := descendants(service.pid)) and len(found) == 7 and found)
 

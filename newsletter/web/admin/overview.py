@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from newsletter.ingest.queries import count_releases
 from newsletter.models import (
+    SILENT,
     DeliveryState,
     EndedReason,
     Frequency,
@@ -34,8 +35,6 @@ from newsletter.subscriptions.brake import count_held
 from newsletter.web.admin.blueprint import admin
 from newsletter.web.extensions import runtime
 
-# A process says that it lives every ten seconds.
-SILENT = timedelta(minutes=2)
 # A request is resolved within seconds while a worker runs.
 WAITS_LONG = timedelta(minutes=2)
 WEEK = timedelta(days=7)

@@ -1,0 +1,43 @@
+"""Whether the broker can be reached: workers and the clock wait for it, the web server only warns."""
+
+from __future__ import annotations
+
+import logging
+from functools import partial
+
+from newsletter.errors import ServiceError
+from newsletter.jobs.app import make_celery
+from newsletter.service.database import AWAIT_SECONDS, patiently
+from newsletter.settings import Settings
+
+log = logging.getLogger(__name__)
+
+
+def await_broker(settings: Settings, seconds: float = AWAIT_SECONDS) -> None:
+    """Wait until the broker answers, `seconds` at most; then raise ServiceError. A folder needs no wait."""
+    if settings.broker_url is not None:
+        patiently(partial(_reach, settings), "broker", seconds)
+
+
+def warn_without_broker(settings: Settings) -> None:
+    """Log a warning when the broker does not answer."""
+    if settings.broker_url is None:
+        return
+    try:
+        _reach(settings)
+    except ServiceError as fault:
+        log.warning("event=no_broker fault=%s effect=%s", fault, "what is due waits for a worker's sweep")
+
+
+def _reach(settings: Settings) -> None:
+    with make_celery(settings).connection_for_write() as connection:
+        try:
+            connection.ensure_connection(
+                max_retries=1, interval_start=0, interval_step=0, reraise_as_library_errors=False
+            )
+        except Exception as fault:
+            # Each broker's client raises errors of its own.
+            port = f":{connection.port}" if connection.port else ""
+            place = f"{connection.transport_cls}://{connection.hostname}{port}"
+            words = str(fault).strip() or type(fault).__name__
+            raise ServiceError(f"The broker {place} cannot be reached: {words}") from fault

@@ -1,0 +1,169 @@
+"""A service that starts works: wrong set-ups end every process with one message and status 1."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+import urllib.error
+import urllib.request
+
+import pytest
+from house import ENVIRON, make_settings
+
+from newsletter.errors import ServiceError
+from newsletter.jobs.broker import await_broker
+from newsletter.service.database import await_database, require_reachable, upgrade
+
+RUN = ("-m", "newsletter", "--env-file", "")
+SERVING = [("run",), ("web",), ("worker",), ("worker", "--drain"), ("beat",), ("bounce", "serve")]
+
+
+@pytest.fixture
+def environ(tmp_path, free_port):
+    return {
+        **{name: value for name, value in os.environ.items() if not name.startswith("NEWSLETTER_")},
+        **ENVIRON,
+        "NEWSLETTER_PUBLIC_URL": f"http://127.0.0.1:{free_port}",
+        "NEWSLETTER_BIND": f"127.0.0.1:{free_port}",
+        "NEWSLETTER_DATA_DIR": str(tmp_path / "data"),
+        "NEWSLETTER_WEB_WORKERS": "1",
+        "NEWSLETTER_SEND_WORKERS": "1",
+    }
+
+
+def page(environ, path):
+    """Return the status of a page, None while nobody answers."""
+    try:
+        with urllib.request.urlopen(environ["NEWSLETTER_PUBLIC_URL"] + path, timeout=10) as answer:
+            return answer.status
+    except urllib.error.HTTPError as answer:
+        return answer.code
+    except OSError:
+        return None
+
+
+@pytest.fixture
+def closed_port():
+    """A port that refuses connections for as long as the test runs: bound, and not listening."""
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        yield held.getsockname()[1]
+
+
+def test_every_fault_of_files_formats_and_packages_is_in_one_message_of_every_process(
+    start, environ, tmp_path
+):
+    garbage = tmp_path / "garbage"
+    garbage.write_text("neither a key, nor a certificate @ all")
+    broken = {
+        **environ,
+        "NEWSLETTER_RELAY": "relay",
+        "NEWSLETTER_DKIM_KEY_FILE": str(garbage),
+        "NEWSLETTER_DKIM_SELECTOR": "one",
+        "NEWSLETTER_RELAY_CA_FILE": str(garbage),
+        "NEWSLETTER_DISPOSABLE_DOMAINS_FILE": str(tmp_path / "missing"),
+        "NEWSLETTER_BROKER_URL": "queue:6379",
+        "NEWSLETTER_DATA_DIR": str(garbage),
+    }
+
+    processes = [start(*RUN, *words, env=broken) for words in SERVING]
+    ends = [process.wait(timeout=120) for process in processes]
+    told = [process.stdout.read() for process in processes]
+
+    assert ends == [1] * len(SERVING)
+    for text in told:
+        assert text.count("The settings cannot be used") == 1
+        assert "Traceback" not in text
+        for name in ("RELAY", "DKIM_KEY_FILE", "RELAY_CA_FILE", "DISPOSABLE_DOMAINS_FILE", "BROKER_URL"):
+            assert f"  - NEWSLETTER_{name} " in text
+        assert "  - NEWSLETTER_DATA_DIR " in text
+
+
+def test_a_database_that_stays_away_ends_every_process_after_half_a_minute(start, environ, closed_port):
+    url = f"postgresql+psycopg://me:sekret@127.0.0.1:{closed_port}/newsletter"
+    began = time.monotonic()
+
+    processes = [
+        start(*RUN, *words, env={**environ, "NEWSLETTER_DATABASE_URL": url}) for words in SERVING[:5]
+    ]
+    ends = [process.wait(timeout=150) for process in processes]
+    told = [process.stdout.read() for process in processes]
+
+    assert ends == [1] * 5
+    assert time.monotonic() - began >= 30
+    for text in told:
+        assert "event=waiting for=database seconds=30" in text
+        assert "newsletter: The database postgresql+psycopg://127.0.0.1" in text
+        assert "sekret" not in text
+        assert "Traceback" not in text
+
+
+def test_without_a_broker_workers_and_clock_end_and_the_web_server_serves_and_warns(
+    start, environ, closed_port, eventually
+):
+    environ["NEWSLETTER_BROKER_URL"] = f"redis://:sekret@127.0.0.1:{closed_port}/0"
+    upgrade(make_settings(environ["NEWSLETTER_DATA_DIR"]).database)
+
+    web = start(*RUN, "web", env=environ)
+    others = [
+        start(*RUN, *words, env=environ)
+        for words in (("worker",), ("worker", "--lane", "single"), ("worker", "--lane", "bulk"), ("beat",))
+    ]
+    eventually(lambda: page(environ, "/livez") == 200, seconds=60)
+    ends = [process.wait(timeout=150) for process in others]
+    told = [process.stdout.read() for process in others]
+    pages = {path: page(environ, path) for path in ("/", "/livez", "/readyz", "/health")}
+    web.terminate()
+    web.wait(timeout=30)
+    warned = web.stdout.read()
+
+    assert ends == [1] * 4
+    assert pages == {"/": 200, "/livez": 200, "/readyz": 200, "/health": 503}
+    assert "event=no_broker" in warned
+    for text in [*told, warned]:
+        assert f"redis://127.0.0.1:{closed_port} cannot be reached" in text
+        assert "sekret" not in text
+        assert "Traceback" not in text
+
+
+def test_a_relay_that_is_away_stops_no_start(start, environ, closed_port, eventually):
+    environ["NEWSLETTER_RELAY"] = f"smtp://127.0.0.1:{closed_port}"
+
+    service = start(*RUN, "run", env=environ)
+
+    eventually(lambda: page(environ, "/health") == 200, seconds=90)
+    service.terminate()
+    assert service.wait(timeout=60) == 0
+
+
+def test_a_database_that_comes_up_beside_us_is_waited_for(tmp_path, eventually):
+    settings = make_settings(tmp_path)
+    calls = []
+
+    def look(engine):
+        calls.append(engine)
+        if len(calls) == 2:
+            upgrade(settings.database)
+        require_reachable(engine)
+        if len(calls) < 3:
+            raise ServiceError("not yet")
+
+    await_database(settings.database, look, seconds=20)
+
+    assert len(calls) == 3
+
+
+def test_a_broker_that_answers_is_not_waited_for(tmp_path, redis_url):
+    await_broker(make_settings(tmp_path, broker_url=redis_url), seconds=0)
+    await_broker(make_settings(tmp_path), seconds=0)
+
+
+@pytest.mark.parametrize("scheme", ["redis", "amqp"])
+def test_a_broker_that_is_away_is_named_without_its_password(tmp_path, closed_port, scheme):
+    url = f"{scheme}://me:sekret@127.0.0.1:{closed_port}/0"
+
+    with pytest.raises(ServiceError, match=f"{scheme}://127.0.0.1:{closed_port} cannot be reached") as fault:
+        await_broker(make_settings(tmp_path, broker_url=url), seconds=0)
+
+    assert "sekret" not in str(fault.value)
