@@ -43,7 +43,6 @@ class Tokens:
         self._oldest = keys[0].encode()
         self._limits = {
             Purpose.CONFIRM: timedelta(days=confirm_days),
-            Purpose.UNDO: timedelta(days=7),
             Purpose.FORM: timedelta(days=1),
             Purpose.CHANGE_ADDRESS: timedelta(days=confirm_days),
             Purpose.CHALLENGE: timedelta(hours=1),

@@ -32,7 +32,7 @@ from newsletter.models import (
     Topic,
     current_sequence,
 )
-from newsletter.outbox.edition import read_key, release_ids
+from newsletter.models.rendition_key import read_key, release_ids
 from newsletter.outbox.worker import drain
 from newsletter.runtime import Runtime
 from newsletter.settings import Settings, load_settings

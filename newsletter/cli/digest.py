@@ -98,7 +98,7 @@ def send(
         return
     chosen = [Frequency(each) for each in frequencies]
     with parts.reading() as session:
-        readers = count_readers(session, chosen, current_sequence(session), parts.now())
+        readers = count_readers(session, chosen, current_sequence(session))
     if dry_run:
         if as_json:
             print_json({"readers": readers, "frequencies": list(frequencies)})
@@ -178,12 +178,13 @@ def _steering(name: str, act: str, help_line: str) -> click.Command:
         from newsletter.outbox import steer  # noqa: PLC0415
 
         parts = open_runtime()
-        do: Callable[..., int | None] = getattr(steer, act)
+        do: Callable[..., int | steer.SentAgain | None] = getattr(steer, act)
         with parts.session() as session:
-            count = do(session, steer.find_issue(session, public_id), ACTOR, parts.now())
+            done = do(session, steer.find_issue(session, public_id), ACTOR, parts.now())
             session.commit()
         parts.wake("bulk")
-        click.echo(f"{public_id}  {name}" + ("" if count is None else f": {count} deliveries"))
+        said = done.in_words() if isinstance(done, steer.SentAgain) else done
+        click.echo(f"{public_id}  {name}" + ("" if said is None else f": {said}"))
 
     return command
 

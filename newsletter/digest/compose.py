@@ -8,14 +8,15 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from newsletter.models import Frequency
-from newsletter.outbox.edition import Section, Selection
+from newsletter.models.rendition_key import Section, Selection
 
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """A release under a topic, mailable since `sequence`."""
+    """A release under a topic, mailable since `sequence`, and before that once since `first_sequence`."""
 
     sequence: int
+    first_sequence: int
     release_id: int
     pinned: bool
     published_at: datetime
@@ -23,11 +24,15 @@ class Offer:
 
 @dataclass(frozen=True, slots=True)
 class Interest:
-    """One subscription of a reader, served up to `covered_to`."""
+    """One subscription: it has been served up to `covered_to`, and gets nothing first mailable before.
+
+    `started_sequence` is that floor.
+    """
 
     topic_id: int
     frequency: Frequency
     covered_to: int
+    started_sequence: int = 0
 
 
 class Catalogue:
@@ -46,10 +51,23 @@ class Catalogue:
         """Return every release that is offered."""
         return {offer.release_id for each in self._offers.values() for offer in each}
 
-    def above(self, topic_id: int, covered_to: int) -> list[Offer]:
-        """Return the offers of a topic with a sequence above `covered_to`."""
-        start = bisect_right(self._sequences.get(topic_id, ()), covered_to)
-        return self._offers.get(topic_id, [])[start:]
+    def waiting(self, interest: Interest) -> list[Offer]:
+        """Return the offers that wait for one subscription (newsletter/coverage.py says when one does)."""
+        start = bisect_right(self._sequences.get(interest.topic_id, ()), interest.covered_to)
+        return [
+            offer
+            for offer in self._offers.get(interest.topic_id, [])[start:]
+            if offer.first_sequence > interest.started_sequence
+        ]
+
+    def renewed(self) -> list[int]:
+        """Return the first sequences of the offers that became mailable again since, in order."""
+        return sorted(
+            offer.first_sequence
+            for each in self._offers.values()
+            for offer in each
+            if offer.first_sequence != offer.sequence
+        )
 
     def compose(self, interests: Iterable[Interest], sent: Set[int] = frozenset()) -> Selection:
         """Return the selection for one reader; empty when there is nothing for them.
@@ -60,11 +78,7 @@ class Catalogue:
         taken = set(sent)
         sections = []
         for interest in sorted(interests, key=lambda each: self._order.get(each.topic_id, len(self._order))):
-            fresh = [
-                offer
-                for offer in self.above(interest.topic_id, interest.covered_to)
-                if offer.release_id not in taken
-            ]
+            fresh = [offer for offer in self.waiting(interest) if offer.release_id not in taken]
             if not fresh:
                 continue
             fresh.sort(key=lambda offer: (offer.pinned, offer.published_at, offer.release_id), reverse=True)

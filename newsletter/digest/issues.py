@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 import secrets
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from newsletter import audit
+from newsletter import audit, coverage
 from newsletter.digest.own_hour import by_moment, own_hours
-from newsletter.digest.render import Press, render_edition
+from newsletter.digest.render import Press, render_edition, render_more
 from newsletter.digest.select import MOST_KEPT, Audience, Chunk, Selector
 from newsletter.errors import StateConflict
 from newsletter.languages import choose_language
@@ -24,15 +24,15 @@ from newsletter.models import (
     IssueRelease,
     IssueState,
     Release,
-    Rendition,
     Subscriber,
-    Subscription,
     Topic,
     current_sequence,
     insert_new,
 )
-from newsletter.outbox.edition import Selection, read_key, release_ids, write_key
+from newsletter.models.rendition_key import Selection, read_key, release_ids, write_key
+from newsletter.outbox.edition import Encoded
 from newsletter.outbox.enqueue import enqueue_issue, enqueue_test
+from newsletter.outbox.renditions import make_renditions
 
 # Readers whose deliveries are written by one transaction.
 CHUNK = 20_000
@@ -60,7 +60,7 @@ def open_issue(
         known = session.scalar(select(Issue).where(Issue.request_key == request_key))
         if known is not None:
             return known
-    audience = Audience(tuple(sorted(set(frequencies), key=list(Frequency).index)), now)
+    audience = Audience(tuple(sorted(set(frequencies), key=list(Frequency).index)))
     to_sequence = current_sequence(session)
     first = next((each for each in _with_something(session, audience, to_sequence)), None)
     if first is None:
@@ -70,7 +70,6 @@ def open_issue(
         frequencies=[str(each) for each in audience.frequencies],
         state=IssueState.PREPARING,
         to_sequence=to_sequence,
-        from_sequence=audience.floor(session) or 0,
         request_key=request_key,
         own_hour=own_hour,
         created_by=actor,
@@ -90,46 +89,50 @@ def _with_something(session: Session, audience: Audience, to_sequence: int) -> I
 class Preparer:
     """Prepares one issue, a chunk of readers at a time; keeps what it has composed between chunks."""
 
-    def __init__(self, press: Press, issue_id: int) -> None:
+    def __init__(self, press: Press, issue_id: int, chunk: int = CHUNK) -> None:
         self._press = press
         self._issue_id = issue_id
+        self._chunk = chunk
         self._selector: Selector | None = None
         self._renditions: dict[str, int] = {}
         # Whom each language tag of a reader is written to in.
         self._languages: dict[str, str] = {}
+        # The releases that have fragments, by language, and all that renditions of the issue name.
+        self._rendered: dict[str, set[int]] | None = None
+        self._named: set[int] = set()
 
     def step(self, session: Session, now: datetime) -> bool:
         """Prepare one chunk; return whether more follow. The caller commits each.
 
-        Fragments are rendered with the first chunk that has a reader of their language. They,
-        deliveries, renditions and `covered_to` change in one transaction, and `prepared_to` says
-        how far it got: run again after a crash, or by two workers, it goes on where it stopped and
-        nobody is enqueued twice. An issue is left as it is while an older one is being prepared:
-        each must see what the one before brought.
+        Fragments are rendered with the first chunk that needs them. They, deliveries, renditions and
+        marks change in one transaction, and `prepared_to` says how far it got: run again after a crash,
+        or by two workers, it goes on where it stopped and nobody is enqueued twice. An issue is left as
+        it is while an older one is being prepared: each must see what the one before brought. After a
+        transaction that failed, make another Preparer: this one counts on what it wrote.
         """
         # All of them are locked, so that two workers at two issues take turns as well.
         preparing = select(Issue).where(Issue.state == IssueState.PREPARING).order_by(Issue.id)
         issue = next(iter(session.scalars(preparing.with_for_update()).all()), None)
         if issue is None or issue.id != self._issue_id:
             return False
-        audience = Audience(tuple(Frequency(each) for each in issue.frequencies), issue.created_at)
+        audience = Audience(tuple(Frequency(each) for each in issue.frequencies))
         if self._selector is None:
             self._selector = Selector(session, audience, issue.to_sequence)
-        chunk = self._selector.chunk(session, issue.prepared_to, CHUNK, lock=True)
+        chunk = self._selector.chunk(session, issue.prepared_to, self._chunk, lock=True)
         if chunk is None:
             _start(session, issue, now)
             return False
         self._enqueue(session, issue, chunk, now)
-        _mark_served(session, self._selector, chunk, issue.to_sequence)
+        coverage.serve(session, chunk.subscription_ids, issue.to_sequence)
         issue.prepared_to = chunk.last
         return True
 
     def _enqueue(self, session: Session, issue: Issue, chunk: Chunk, now: datetime) -> None:
-        self._render_for(session, issue, chunk)
         keys = {key for _, key in chunk.selections}
         if len(self._renditions) > MOST_KEPT:
             self._renditions.clear()
         fresh = sorted(keys - self._renditions.keys())
+        self._render_for(session, issue, chunk, fresh)
         self._renditions |= make_renditions(session, issue.id, fresh)
         due = own_hours(session, chunk, now) if issue.own_hour else {}
         pairs = [(reader, self._renditions[key]) for reader, key in chunk.selections]
@@ -138,83 +141,65 @@ class Preparer:
         for due_at, theirs in by_moment(pairs, due, now).items():
             enqueue_issue(session, issue.id, theirs, self._languages, usual, now, due_at)
 
-    def _render_for(self, session: Session, issue: Issue, chunk: Chunk) -> None:
-        """Render the fragments of each language that somebody of this chunk reads."""
-        if not chunk.selections:
+    def _render_for(self, session: Session, issue: Issue, chunk: Chunk, fresh: Sequence[str]) -> None:
+        """Render what this chunk's renditions name and nothing has rendered before, by language.
+
+        A language begins with all that the issue offers; what was put back since comes later.
+        """
+        if not chunk.selections or self._selector is None:
             return
+        if self._rendered is None:
+            self._rendered = _rendered(session, issue.id)
+            self._named = _named(session, issue.id)
+        self._named |= {each for key in fresh for each in release_ids(read_key(key))}
         readers = select(Subscriber.language).where(Subscriber.id > chunk.after, Subscriber.id <= chunk.last)
         offered = self._press.languages
         read = {tag: choose_language(tag, offered) for tag in session.scalars(readers.distinct())}
         # The first stands in for a language that somebody chooses while the chunk is written.
-        needed = {offered[0], *read.values()} - _rendered(session, issue.id)
-        if needed and self._selector is not None:
-            shown = self._selector.catalogue.release_ids()
-            _render(session, self._press, issue, shown, [each for each in offered if each in needed])
+        needed = {offered[0], *read.values()}
+        for language in [each for each in offered if each in needed]:
+            known = self._rendered.get(language, set())
+            shown = self._named | self._selector.catalogue.release_ids() if not known else self._named - known
+            if shown:
+                _render(session, self._press, issue, shown, language, before=len(known))
+                self._rendered[language] = shown | known
         self._languages |= {tag: language for tag, language in read.items() if language != offered[0]}
 
 
-def _mark_served(session: Session, selector: Selector, chunk: Chunk, to_sequence: int) -> None:
-    session.execute(
-        update(Subscription)
-        .where(
-            selector.audience.condition(),
-            Subscription.subscriber_id > chunk.after,
-            Subscription.subscriber_id <= chunk.last,
-            Subscription.covered_to < to_sequence,
-            # Set back by a cancelled issue to before this catalogue: the rest is for the next one.
-            Subscription.covered_to >= selector.floor,
-        )
-        .values(covered_to=to_sequence)
-        .execution_options(synchronize_session=False)
+def _rendered(session: Session, issue_id: int) -> dict[str, set[int]]:
+    """Return the releases that have fragments in an issue, by language."""
+    found: dict[str, set[int]] = defaultdict(set)
+    parts = select(Fragment.language, Fragment.part).where(
+        Fragment.issue_id == issue_id, Fragment.part.startswith("release:")
     )
-
-
-def make_renditions(session: Session, issue_id: int, keys: Sequence[str]) -> Mapping[str, int]:
-    """Return the id of each key's rendition, made if it is new. Commits nothing."""
-    if not keys:
-        return {}
-    rows = [{"issue_id": issue_id, "key_hash": _hash(key), "key": key} for key in keys]
-    made = insert_new(session, Rendition).returning(Rendition.key, Rendition.id)
-    found = {key: rendition_id for key, rendition_id in session.execute(made, rows)}
-    missing = [key for key in keys if key not in found]
-    for at in range(0, len(missing), 500):
-        part = [_hash(key) for key in missing[at : at + 500]]
-        rest = select(Rendition.key, Rendition.id).where(
-            Rendition.issue_id == issue_id, Rendition.key_hash.in_(part)
-        )
-        found |= {key: rendition_id for key, rendition_id in session.execute(rest)}
-    brought = {each for key in keys for each in release_ids(read_key(key))}
-    session.execute(
-        insert_new(session, IssueRelease),
-        [{"issue_id": issue_id, "release_id": each} for each in sorted(brought)],
-    )
+    for language, part in session.execute(parts):
+        found[language].add(int(part.removeprefix("release:")))
     return found
 
 
-def _hash(key: str) -> str:
-    return hashlib.blake2b(key.encode(), digest_size=16).hexdigest()
-
-
-def _rendered(session: Session, issue_id: int) -> set[str]:
-    """Return the languages that an issue has been rendered in."""
-    frames = select(Fragment.language).where(Fragment.issue_id == issue_id, Fragment.part == "frame")
-    return set(session.scalars(frames))
+def _named(session: Session, issue_id: int) -> set[int]:
+    """Return the releases that the renditions of an issue name."""
+    return set(session.scalars(select(IssueRelease.release_id).where(IssueRelease.issue_id == issue_id)))
 
 
 def _render(
-    session: Session, press: Press, issue: Issue, shown: Iterable[int], languages: Iterable[str]
+    session: Session, press: Press, issue: Issue, shown: Iterable[int], language: str, before: int = 0
 ) -> None:
-    """Render and store the fragments of these languages, once."""
+    """Render and store the fragments of these releases, beside those of `before` others."""
     releases = session.scalars(select(Release).where(Release.id.in_(list(shown))).order_by(Release.id)).all()
-    topics = session.scalars(select(Topic).order_by(Topic.position, Topic.id)).all()
     facts = press.issue_facts(issue.title, issue.created_at)
-    for language in languages:
+    if before:
+        frame = session.get_one(Fragment, (issue.id, language, "frame"))
+        encoded = Encoded(frame.text, frame.html)
+        parts = render_more(press, facts, language, releases, encoded, before)
+    else:
+        topics = session.scalars(select(Topic).order_by(Topic.position, Topic.id)).all()
         parts = render_edition(press, facts, language, topics, releases)
-        rows = [
-            {"issue_id": issue.id, "language": language, "part": part, "html": each.html, "text": each.text}
-            for part, each in parts.items()
-        ]
-        session.execute(insert_new(session, Fragment), rows)
+    rows = [
+        {"issue_id": issue.id, "language": language, "part": part, "html": each.html, "text": each.text}
+        for part, each in parts.items()
+    ]
+    session.execute(insert_new(session, Fragment), rows)
 
 
 def _start(session: Session, issue: Issue, now: datetime) -> None:
@@ -259,7 +244,7 @@ def send_test(
     session.flush()
     shown = release_ids(selection)
     language = press.languages[0]
-    _render(session, press, issue, shown, [language])
+    _render(session, press, issue, shown, language)
     key = write_key(selection)
     rendition_id = make_renditions(session, issue.id, [key])[key]
     enqueue_test(session, issue, rendition_id, recipient, f"test:{secrets.token_hex(8)}", language, now)

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from newsletter.digest.select import Chunk
 from newsletter.models import Frequency, Subscriber
-from newsletter.outbox.edition import has_frequency
+from newsletter.models.rendition_key import has_frequency
 
 
 def own_hours(session: Session, chunk: Chunk, now: datetime) -> Mapping[int, datetime]:

@@ -9,9 +9,10 @@ from datetime import datetime
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from newsletter import coverage
 from newsletter.digest.compose import Interest
 from newsletter.digest.render import Press, render_edition
-from newsletter.digest.select import Audience, count_readers, interests_of_reader, load_catalogue, sent_before
+from newsletter.digest.select import Audience, count_readers, interests_of_reader, load_catalogue
 from newsletter.errors import NotFound
 from newsletter.languages import choose_language
 from newsletter.models import (
@@ -24,7 +25,8 @@ from newsletter.models import (
     Topic,
     current_sequence,
 )
-from newsletter.outbox.edition import Edition, Selection, release_ids, write_key
+from newsletter.models.rendition_key import Selection, release_ids, write_key
+from newsletter.outbox.edition import Edition
 
 # With nothing new to show, a preview shows this many of the newest releases.
 SAMPLE_RELEASES = 10
@@ -86,7 +88,7 @@ def preview(
         html_bytes=edition.html_bytes(key),
         releases=sorted(releases, key=lambda each: order[each.id]),
         selection=chosen,
-        readers=count_readers(session, frequencies, to_sequence, now),
+        readers=count_readers(session, frequencies, to_sequence),
         is_sample=is_sample,
     )
 
@@ -110,8 +112,9 @@ def _choose(
         subscriber = session.scalar(select(Subscriber).where(Subscriber.email_key == reader))
         if subscriber is None:
             raise NotFound("Nobody with this address is on the list.")
-        interests = interests_of_reader(session, Audience(tuple(frequencies), now), subscriber.id)
-        sent = sent_before(session, subscriber.id, subscriber.id).get(subscriber.id, set())
+        interests = interests_of_reader(session, Audience(tuple(frequencies)), subscriber.id)
+        held = coverage.held_releases(session, lambda column: column == subscriber.id)
+        sent = held.get(subscriber.id, set())
     else:
         served = _last_served(session, frequencies)
         frequency = frequencies[0] if frequencies else Frequency.WEEKLY

@@ -8,7 +8,7 @@ from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 from newsletter.links import Links
-from newsletter.mail.assemble import FramePart, choose_encoding, digest_marks, encode_fragment
+from newsletter.mail.assemble import Encoding, FramePart, choose_encoding, digest_marks, encode_fragment
 from newsletter.mail.templates import Piece, TemplateSet
 from newsletter.models import Frequency, Release, Topic
 from newsletter.outbox.edition import Encoded
@@ -58,7 +58,7 @@ def render_edition(
     releases: Sequence[Release],
 ) -> Mapping[str, Encoded]:
     """Return every part of an issue in one language, by name; see models/issue.py, Fragment."""
-    context = {"site": press.site, "issue": issue, "timezone": press.time_zone}
+    context = _context(press, issue)
     pieces: dict[str, Piece] = {}
 
     def render(part: str, template: str, **more: object) -> None:
@@ -68,24 +68,50 @@ def render_edition(
         render(f"topic:{topic.id}", "heading", topic=topic)
         for frequency in Frequency:
             render(f"reason:{topic.id}:{frequency}", "reason_topic", topic=topic, frequency=frequency)
-    for at, release in enumerate(releases, start=1):
-        facts = _facts(press, release)
-        render(f"release:{release.id}", "release", release=facts)
-        render(f"contents:{release.id}", "contents", release=facts)
-        render(f"preheader:{release.id}", "preheader", release=facts)
-        render(f"more:{at}", "more", count=at, url=press.links.archive())
+    pieces |= _release_pieces(press, issue, language, releases)
     render("contents", "contents_heading")
     render("reason", "reason")
     frame = press.templates.render("digest", language, context | digest_marks())
     texts = choose_encoding([frame.text, *(piece.text for piece in pieces.values())])
     pages = choose_encoding([frame.html, *(piece.html for piece in pieces.values())])
-    parts = {
-        part: Encoded(encode_fragment(piece.text, texts), encode_fragment(piece.html, pages))
-        for part, piece in pieces.items()
-    }
+    parts = _encoded(pieces, texts, pages)
     parts["frame"] = Encoded(FramePart(frame.text, texts).dump(), FramePart(frame.html, pages).dump())
     parts["subject"] = Encoded(frame.subject.encode(), b"")
     return parts
+
+
+def render_more(
+    press: Press, issue: IssueFacts, language: str, releases: Sequence[Release], frame: Encoded, before: int
+) -> Mapping[str, Encoded]:
+    """Return the parts of further releases for an issue whose `frame` and `before` releases are rendered."""
+    pieces = _release_pieces(press, issue, language, releases, before)
+    return _encoded(pieces, FramePart.load(frame.text).encoding, FramePart.load(frame.html).encoding)
+
+
+def _context(press: Press, issue: IssueFacts) -> dict[str, object]:
+    return {"site": press.site, "issue": issue, "timezone": press.time_zone}
+
+
+def _release_pieces(
+    press: Press, issue: IssueFacts, language: str, releases: Sequence[Release], before: int = 0
+) -> dict[str, Piece]:
+    """Return the pieces of each release, and of "N more" for as many as may be left out."""
+    context = _context(press, issue)
+    pieces = {}
+    for at, release in enumerate(releases, start=before + 1):
+        shown = context | {"release": _facts(press, release)}
+        for name in ("release", "contents", "preheader"):
+            pieces[f"{name}:{release.id}"] = press.templates.render_piece(f"digest/{name}", language, shown)
+        left_out = context | {"count": at, "url": press.links.archive()}
+        pieces[f"more:{at}"] = press.templates.render_piece("digest/more", language, left_out)
+    return pieces
+
+
+def _encoded(pieces: Mapping[str, Piece], texts: Encoding, pages: Encoding) -> dict[str, Encoded]:
+    return {
+        part: Encoded(encode_fragment(piece.text, texts), encode_fragment(piece.html, pages))
+        for part, piece in pieces.items()
+    }
 
 
 def _facts(press: Press, release: Release) -> ReleaseFacts:

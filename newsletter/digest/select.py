@@ -6,70 +6,71 @@ text get the same: a selection is composed once for all of them.
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import ColumnElement, String, and_, cast, func, literal_column, select
+from sqlalchemy import ColumnElement, String, and_, cast, func, literal, literal_column, select
 from sqlalchemy.orm import Session
 
+from newsletter import coverage
 from newsletter.digest.compose import Catalogue, Interest, Offer
 from newsletter.models import (
-    NOT_SENT,
-    Delivery,
     Frequency,
     Issue,
     IssueRelease,
     Release,
     ReleaseState,
     ReleaseTopic,
-    Rendition,
     Subscriber,
     Subscription,
     Topic,
+    is_one_of,
 )
-from newsletter.outbox.edition import BY_LETTER, read_key, release_ids, write_key
+from newsletter.models.rendition_key import BY_LETTER, write_key
 
 # Compositions kept for readers to come; a list where each differs does not need them.
 MOST_KEPT = 100_000
-# When a pause is over, the sweep has this long to limit what is caught up on; then it is over anyway.
-RESUMING = timedelta(minutes=2)
 
 
 @dataclass(frozen=True)
 class Audience:
-    """The subscriptions that an issue serves: of these frequencies, and made by `until`.
+    """The subscriptions that an issue serves: the active ones of these frequencies.
 
-    Whoever joins or changes their mind while an issue is being prepared is served by the next,
-    so what is read and what is marked as served are the same rows. Who pauses is left out.
+    Whoever pauses is left out until the pause was ended, and their marks stay.
     """
 
     frequencies: tuple[Frequency, ...]
-    until: datetime
 
     def condition(self) -> ColumnElement[bool]:
         """Return the condition on subscriptions."""
         # There are few, and PostgreSQL and SQLite look each of them up in what this finds once.
-        pausing = select(Subscriber.id).where(Subscriber.snoozed_until > self.until - RESUMING)
+        pausing = select(Subscriber.id).where(Subscriber.snoozed_until.is_not(None))
         return and_(
             # Written out, so that the partial index of active subscriptions serves it.
             Subscription.state == literal_column("'active'"),
             Subscription.frequency.in_(self.frequencies),
-            Subscription.created_at <= self.until,
-            Subscription.confirmed_at <= self.until,
             Subscription.subscriber_id.not_in(pausing),
         )
 
     def floor(self, session: Session) -> int | None:
-        """Return the lowest `covered_to`, or None when there is nobody."""
-        return session.scalar(select(func.min(Subscription.covered_to)).where(self.condition()))
+        """Return the sequence above which everything is that waits for somebody; None without anybody."""
+        return session.scalar(select(func.min(_served_to(session))).where(self.condition()))
 
 
 def load_catalogue(session: Session, above: int, to_sequence: int) -> Catalogue:
     """Return what is mailable with a sequence above `above` and up to `to_sequence`."""
     rows = session.execute(
-        select(ReleaseTopic.topic_id, ReleaseTopic.sequence, Release.id, Release.pinned, Release.published_at)
+        select(
+            ReleaseTopic.topic_id,
+            ReleaseTopic.sequence,
+            ReleaseTopic.first_sequence,
+            Release.id,
+            Release.pinned,
+            Release.published_at,
+        )
         .join(Release, Release.id == ReleaseTopic.release_id)
         .where(
             ReleaseTopic.sequence > above,
@@ -78,117 +79,117 @@ def load_catalogue(session: Session, above: int, to_sequence: int) -> Catalogue:
         )
     )
     offers: dict[int, list[Offer]] = defaultdict(list)
-    for topic_id, sequence, release_id, pinned, published_at in rows:
+    for topic_id, sequence, first, release_id, pinned, published_at in rows:
         if sequence is not None:
-            offers[topic_id].append(Offer(sequence, release_id, pinned, published_at))
+            offers[topic_id].append(Offer(sequence, first or sequence, release_id, pinned, published_at))
     return Catalogue(list(session.scalars(select(Topic.id).order_by(Topic.position, Topic.id))), offers)
-
-
-def sent_before(
-    session: Session, first: int, last: int, issues: Sequence[int] | None = None
-) -> Mapping[int, set[int]]:
-    """Return the releases that other deliveries hold for the readers from id `first` to `last`.
-
-    Sent or still to be. Only those of `issues`, when given.
-    """
-    sent = (
-        select(Delivery.subscriber_id, Rendition.key)
-        .join(Rendition, Rendition.id == Delivery.rendition_id)
-        .where(Delivery.subscriber_id.between(first, last), Delivery.state.not_in(NOT_SENT))
-    )
-    # What somebody got at the address that became theirs by joining two rows of one person.
-    joined = (
-        select(Subscriber.moved_to, Rendition.key)
-        .join(Delivery, Delivery.subscriber_id == Subscriber.id)
-        .join(Rendition, Rendition.id == Delivery.rendition_id)
-        .where(Subscriber.moved_to.between(first, last), Delivery.state.not_in(NOT_SENT))
-    )
-    held: dict[int, set[int]] = defaultdict(set)
-    for query in (sent, joined):
-        for subscriber_id, key in session.execute(
-            query if issues is None else query.where(Delivery.issue_id.in_(issues))
-        ):
-            if subscriber_id is not None:
-                held[subscriber_id].update(release_ids(read_key(key)))
-    return held
 
 
 @dataclass(frozen=True)
 class Chunk:
-    """Some readers: those with an id above `after` and up to `last`, and the key of each one's selection."""
+    """Some subscribers: those with an id above `after` and up to `last`, and what each one gets.
+
+    `selections` are subscriber ids and rendition keys. `subscription_ids` are all rows that were read to
+    compose them, also of those who get nothing: exactly these may be marked as served.
+    """
 
     after: int
     last: int
     selections: Sequence[tuple[int, str]]
+    subscription_ids: Sequence[int]
 
 
 class Selector:
-    """Finds what each reader of an audience gets, chunk by chunk. Reads only."""
+    """Finds what each subscriber of an audience gets, chunk by chunk. Reads only."""
 
     def __init__(self, session: Session, audience: Audience, to_sequence: int) -> None:
         self.audience = audience
-        # The catalogue begins above it: whoever is set back further meanwhile is not served in full.
-        self.floor = audience.floor(session) or 0
-        self.catalogue = load_catalogue(session, self.floor, to_sequence)
-        # A release that is offered and went out before, in another frequency's issue for instance.
-        self._overlapping = session.scalars(
-            select(Issue.id)
-            .where(
-                Issue.is_test.is_(False),
-                Issue.id.in_(
-                    select(IssueRelease.issue_id).where(
-                        IssueRelease.release_id.in_(
-                            select(ReleaseTopic.release_id).where(
-                                ReleaseTopic.sequence > self.floor,
-                                ReleaseTopic.sequence <= to_sequence,
-                            )
-                        )
-                    )
-                ),
-            )
-            .order_by(Issue.id)
-        ).all()
+        self._to_sequence = to_sequence
+        floor = audience.floor(session)
+        self._load(session, to_sequence if floor is None else floor)
+
+    def _load(self, session: Session, floor: int) -> None:
+        self._floor = floor
+        self.catalogue = load_catalogue(session, floor, self._to_sequence)
+        self._renewed = self.catalogue.renewed()
         self._composed: dict[str, str] = {}
 
     def chunks(self, session: Session, size: int) -> Iterator[Chunk]:
-        """Yield the whole audience, `size` readers at a time."""
+        """Yield the whole audience, `size` subscribers at a time."""
         after = 0
         while (chunk := self.chunk(session, after, size)) is not None:
             yield chunk
             after = chunk.last
 
     def chunk(self, session: Session, after: int, size: int, *, lock: bool = False) -> Chunk | None:
-        """Return the next `size` readers with an id above `after`, or None when there are no more.
+        """Return the next `size` subscribers with an id above `after`, or None when there are no more.
 
-        With `lock` nobody else changes their subscriptions until the transaction ends (PostgreSQL;
-        on SQLite it is the only one that writes): what is marked as served is what was read.
+        With `lock` they are locked before anything is read that decides what they get, so that nothing of
+        it changes until the transaction ends.
         """
         mine = and_(self.audience.condition(), Subscription.subscriber_id > after)
-        readers = select(Subscription.subscriber_id).where(mine).distinct()
-        bounds = readers.order_by(Subscription.subscriber_id).limit(size).subquery()
-        last = session.scalar(select(func.max(bounds.c.subscriber_id)))
-        if last is None:
+        chosen = select(Subscription.subscriber_id).where(mine).distinct()
+        ids = session.scalars(chosen.order_by(Subscription.subscriber_id).limit(size)).all()
+        if not ids:
             return None
-        theirs = (
-            select(Subscription.subscriber_id, _interest().label("interest"))
-            .where(mine, Subscription.subscriber_id <= last)
-            .order_by(Subscription.subscriber_id, Subscription.topic_id)
-        )
-        ordered = (theirs.with_for_update(key_share=True) if lock else theirs).subquery()
-        folded = select(ordered.c.subscriber_id, func.aggregate_strings(ordered.c.interest, ";")).group_by(
-            ordered.c.subscriber_id
-        )
-        rows = session.execute(folded.order_by(ordered.c.subscriber_id))
-        sent = sent_before(session, after + 1, last, self._overlapping) if self._overlapping else {}
+        if lock:
+            coverage.lock(session, ids)
+        last = ids[-1]
+        theirs = and_(self.audience.condition(), is_one_of(session, Subscription.subscriber_id, ids))
+        rows = self._read(session, theirs)
+        lowest = min((served_to for *_, served_to in rows), default=self._to_sequence)
+        if lowest < self._floor:
+            # Put back by another transaction since the catalogue was loaded.
+            self._load(session, lowest)
+            rows = self._read(session, theirs)
+        held = self._held(session, after + 1, last)
         selections = [
-            (reader, key) for reader, interests in rows if (key := self._compose(interests, sent.get(reader)))
+            (subscriber_id, key)
+            for subscriber_id, interests, _, _ in rows
+            if (key := self._compose(interests, held.get(subscriber_id)))
         ]
-        return Chunk(after, last, selections)
+        read = ",".join(row_ids for _, _, row_ids, _ in rows)
+        return Chunk(after, last, selections, json.loads(f"[{read}]"))
 
-    def _compose(self, interests: str, sent: set[int] | None) -> str:
+    def _read(self, session: Session, theirs: ColumnElement[bool]) -> Sequence[tuple[int, str, str, int]]:
+        """Return each subscriber's interests as one text, the ids of these rows, and the lowest mark."""
+        ordered = (
+            select(
+                Subscription.subscriber_id,
+                _interest(session, self._renewed).label("interest"),
+                cast(Subscription.id, String).label("row_id"),
+                _served_to(session).label("served_to"),
+            )
+            .where(theirs)
+            .order_by(Subscription.subscriber_id, Subscription.topic_id)
+            .subquery()
+        )
+        folded = (
+            select(
+                ordered.c.subscriber_id,
+                func.aggregate_strings(ordered.c.interest, ";"),
+                func.aggregate_strings(ordered.c.row_id, ","),
+                func.min(ordered.c.served_to),
+            )
+            .group_by(ordered.c.subscriber_id)
+            .order_by(ordered.c.subscriber_id)
+        )
+        return [tuple(row) for row in session.execute(folded)]
+
+    def _held(self, session: Session, first: int, last: int) -> Mapping[int, set[int]]:
+        """Return which offered releases other deliveries hold for the subscribers `first` to `last`."""
+        offered = is_one_of(session, IssueRelease.release_id, self.catalogue.release_ids())
+        carrying = select(IssueRelease.issue_id).where(offered)
+        real = select(Issue.id).where(Issue.is_test.is_(False), Issue.id.in_(carrying))
+        issues = session.scalars(real).all()
+        if not issues:
+            return {}
+        return coverage.held_releases(session, lambda column: column.between(first, last), issues=issues)
+
+    def _compose(self, interests: str, held: set[int] | None) -> str:
         """Return the key of the selection for these interests, "" for none."""
-        if sent:
-            return write_key(self.catalogue.compose(_read_interests(interests), sent))
+        if held:
+            return write_key(self.catalogue.compose(_read_interests(interests), held))
         key = self._composed.get(interests)
         if key is None:
             key = write_key(self.catalogue.compose(_read_interests(interests)))
@@ -197,34 +198,58 @@ class Selector:
         return key
 
 
-def _interest() -> ColumnElement[str]:
-    """Return a subscription as text: its topic, its frequency's first letter, what it has been served."""
-    return (
+def _interest(session: Session, renewed: Sequence[int]) -> ColumnElement[str]:
+    """Return a subscription as text: topic, frequency's first letter, mark, and where it matters its floor.
+
+    The floor matters only for releases that became mailable again. Above the last of their first
+    sequences, and below the first of them, it is the same for all, so that subscribers who get the same
+    have the same text.
+    """
+    text = (
         cast(Subscription.topic_id, String)
         + func.substr(cast(Subscription.frequency, String), 1, 1)
-        + cast(Subscription.covered_to, String)
+        + cast(_served_to(session), String)
     )
+    if not renewed:
+        return text
+    at_least = _greater(session, Subscription.started_sequence, literal(renewed[0] - 1))
+    return text + "/" + cast(_lesser(session, at_least, literal(renewed[-1])), String)
+
+
+def _served_to(session: Session) -> ColumnElement[int]:
+    """Return the mark of a subscription, or its floor if that is higher: nothing below either waits."""
+    return _greater(session, Subscription.covered_to, Subscription.started_sequence)
+
+
+def _greater(session: Session, *of: Any) -> ColumnElement[int]:
+    return (func.max if session.get_bind().dialect.name == "sqlite" else func.greatest)(*of)
+
+
+def _lesser(session: Session, *of: Any) -> ColumnElement[int]:
+    return (func.min if session.get_bind().dialect.name == "sqlite" else func.least)(*of)
 
 
 def _read_interests(text: str) -> Iterable[Interest]:
     for part in text.split(";"):
         at = next(index for index, letter in enumerate(part) if letter in BY_LETTER)
-        yield Interest(int(part[:at]), BY_LETTER[part[at]], int(part[at + 1 :]))
+        served_to, _, started = part[at + 1 :].partition("/")
+        yield Interest(int(part[:at]), BY_LETTER[part[at]], int(served_to), int(started or 0))
 
 
 def interests_of_reader(session: Session, audience: Audience, subscriber_id: int) -> list[Interest]:
     """Return what one reader is interested in."""
     rows = session.execute(
-        select(Subscription.topic_id, Subscription.frequency, Subscription.covered_to).where(
-            audience.condition(), Subscription.subscriber_id == subscriber_id
-        )
+        select(
+            Subscription.topic_id,
+            Subscription.frequency,
+            Subscription.covered_to,
+            Subscription.started_sequence,
+        ).where(audience.condition(), Subscription.subscriber_id == subscriber_id)
     )
     return [Interest(*row) for row in rows]
 
 
-def count_readers(
-    session: Session, frequencies: Iterable[Frequency], to_sequence: int, until: datetime
-) -> int:
+def count_readers(session: Session, frequencies: Iterable[Frequency], to_sequence: int) -> int:
     """Return how many readers an issue of these frequencies would reach: the deliveries it would have."""
-    selector = Selector(session, Audience(tuple(frequencies), until), to_sequence)
+    selector = Selector(session, Audience(tuple(frequencies)), to_sequence)
     return sum(len(chunk.selections) for chunk in selector.chunks(session, 50_000))

@@ -8,9 +8,9 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, exists, func, or_, select
 from sqlalchemy.orm import Session, defer, selectinload
 
+from newsletter.coverage import HOLDING
 from newsletter.errors import NotFound
 from newsletter.models import (
-    NOT_SENT,
     Delivery,
     Issue,
     IssueRelease,
@@ -111,5 +111,5 @@ def issues_with(session: Session, release_id: int) -> Sequence[Issue]:
 
 def _sent() -> ColumnElement[bool]:
     """Whether an issue went to somebody: a cancelled one did if it was stopped half-way."""
-    reached = exists().where(Delivery.issue_id == Issue.id, Delivery.state.not_in(NOT_SENT))
+    reached = exists().where(Delivery.issue_id == Issue.id, Delivery.state.in_(HOLDING))
     return or_(Issue.state != IssueState.CANCELLED, reached)

@@ -65,6 +65,7 @@ def renew_sequences(session: Session, links: Sequence[ReleaseTopic]) -> None:
     first = take_sequences(session, len(links))
     for at, link in enumerate(links):
         link.sequence = first + at
+        link.first_sequence = link.first_sequence or link.sequence
     session.flush()
 
 

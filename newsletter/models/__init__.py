@@ -15,7 +15,7 @@ from newsletter.models.base import (
 )
 from newsletter.models.bounce import AddressMark, MarkKind, Suppression, SuppressionReason
 from newsletter.models.consent import ConsentAct, ConsentEntry
-from newsletter.models.delivery import NOT_SENT, UNSETTLED, Delivery, DeliveryState, Lane, is_single
+from newsletter.models.delivery import UNSETTLED, Delivery, DeliveryState, Lane, is_single
 from newsletter.models.issue import Fragment, Issue, IssueRelease, IssueState, Rendition
 from newsletter.models.notice import Notice
 from newsletter.models.operation import (
@@ -44,7 +44,6 @@ from newsletter.models.subscription import EndedReason, Frequency, Subscription,
 from newsletter.models.topic import RuleField, RuleMatch, Topic, TopicRule
 
 __all__ = [
-    "NOT_SENT",
     "SERVING_KINDS",
     "SILENT",
     "UNSETTLED",

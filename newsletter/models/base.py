@@ -136,8 +136,11 @@ def insert_new(
 
 def is_one_of(session: Session, column: Any, ids: Iterable[int]) -> ColumnElement[bool]:
     """Return the condition that `column` is among `ids`: one parameter, and one statement, for any number."""
-    given = rows_as_table(session, {"id": int}, [(each,) for each in ids])
-    return cast("ColumnElement[bool]", column.in_(select(given.c.id)))
+    if session.get_bind().dialect.name == "sqlite":
+        given = func.json_each(json.dumps(list(ids))).table_valued("value")
+        return cast("ColumnElement[bool]", column.in_(select(given.c.value)))
+    array = func.unnest(literal(list(ids), ARRAY(BigInteger()))).column_valued("id")
+    return cast("ColumnElement[bool]", column.in_(select(array)))
 
 
 def rows_as_table(

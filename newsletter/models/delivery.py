@@ -41,9 +41,6 @@ class DeliveryState(enum.StrEnum):
 
 UNSETTLED = (DeliveryState.QUEUED, DeliveryState.LEASED, DeliveryState.DEFERRED)
 
-# A reader was not sent what a delivery in one of these states holds.
-NOT_SENT = (DeliveryState.CANCELLED, DeliveryState.SKIPPED, DeliveryState.REJECTED)
-
 
 class Lane(enum.StrEnum):
     """Single mails (somebody is waiting for a confirmation) overtake bulk."""
@@ -76,6 +73,11 @@ class Delivery(Base):
             sqlite_where=text("lane = 'single'"), postgresql_where=text("lane = 'single'"),
         ),
         Index(
+            "ix_delivery_build_failed_at", "build_failed_at",
+            sqlite_where=text("build_failed_at IS NOT NULL"),
+            postgresql_where=text("build_failed_at IS NOT NULL"),
+        ),
+        Index(
             "ix_delivery_leased_by", "leased_by",
             sqlite_where=text("leased_by IS NOT NULL"), postgresql_where=text("leased_by IS NOT NULL"),
         ),
@@ -101,6 +103,8 @@ class Delivery(Base):
     status: Mapped[str | None] = mapped_column(String(12))
     created_at: Mapped[datetime] = mapped_column(UTCDateTime)
     settled_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    # When its message could last not be made; None once one was. It says nothing about the recipient.
+    build_failed_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     bounced_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     complained_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
 

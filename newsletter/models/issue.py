@@ -39,8 +39,6 @@ class Issue(Base):
     frequencies: Mapped[list[str]] = mapped_column(JSON)
     state: Mapped[IssueState] = mapped_column(choice(IssueState, "issue_state"), index=True)
     to_sequence: Mapped[int] = mapped_column(BigId)
-    # The lowest `covered_to` among its readers when it was opened: where cancelling goes back to.
-    from_sequence: Mapped[int] = mapped_column(BigId, default=0)
     # The last subscriber id whose chunk is prepared: where preparing goes on after a crash.
     prepared_to: Mapped[int] = mapped_column(BigId, default=0)
     created_by: Mapped[str] = mapped_column(String(320), default="")

@@ -59,6 +59,8 @@ class ReleaseTopic(Base):
     release_id: Mapped[int] = mapped_column(ForeignKey("release.id", ondelete="CASCADE"), primary_key=True)
     topic_id: Mapped[int] = mapped_column(ForeignKey("topic.id", ondelete="CASCADE"), primary_key=True)
     sequence: Mapped[int | None] = mapped_column(BigId, unique=True)
+    # The first sequence this pair was given; it decides for whom the release is new at all.
+    first_sequence: Mapped[int | None] = mapped_column(BigId)
 
     release: Mapped[Release] = relationship(back_populates="topic_links")
     topic: Mapped[Topic] = relationship()

@@ -11,7 +11,8 @@ from sqlalchemy.orm import Session
 
 from newsletter.mail.assemble import Frame, FramePart, decode_fragments, numbered
 from newsletter.mail.headers import make_boundary
-from newsletter.models import Fragment, Frequency
+from newsletter.models import Fragment
+from newsletter.models.rendition_key import Selection, read_key, release_ids
 
 # Gmail cuts a message whose HTML is larger, and the unsubscribe link with it.
 HTML_BUDGET_BYTES = 102_400
@@ -19,50 +20,6 @@ HTML_BUDGET_BYTES = 102_400
 FIELDS_BYTES = 4_096
 # A shorter digest is its own list of contents.
 CONTENTS_FROM = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Section:
-    """The releases that one reader gets under one topic, in order."""
-
-    topic_id: int
-    frequency: Frequency
-    release_ids: tuple[int, ...]
-
-
-Selection = tuple[Section, ...]
-
-
-def write_key(selection: Selection) -> str:
-    """Return a selection as the key of its rendition, such as `3w:12,15;5d:18`."""
-    return ";".join(
-        f"{part.topic_id}{part.frequency[0]}:{','.join(map(str, part.release_ids))}" for part in selection
-    )
-
-
-def read_key(key: str) -> Selection:
-    """Return the selection that `write_key` wrote."""
-    sections = []
-    for part in key.split(";"):
-        head, _, ids = part.partition(":")
-        sections.append(
-            Section(int(head[:-1]), BY_LETTER[head[-1]], tuple(int(each) for each in ids.split(",")))
-        )
-    return tuple(sections)
-
-
-# Frequencies by the letter that stands for them in a key.
-BY_LETTER = {frequency[0]: frequency for frequency in Frequency}
-
-
-def has_frequency(key: str, frequency: Frequency) -> bool:
-    """Return whether a part of the selection `key` comes at this frequency."""
-    return f"{frequency[0]}:" in key
-
-
-def release_ids(selection: Selection) -> list[int]:
-    """Return every release of a selection, once, in order."""
-    return [each for part in selection for each in part.release_ids]
 
 
 @dataclass(frozen=True, slots=True)

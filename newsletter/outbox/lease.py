@@ -21,6 +21,7 @@ from newsletter.models import (
     is_single,
     rows_as_table,
 )
+from newsletter.outbox.recompose import find_outdated
 
 LEASE = timedelta(minutes=10)
 
@@ -97,7 +98,10 @@ def single_mail_is_due(session: Session, now: datetime) -> bool:
 
 
 def _unwanted() -> ColumnElement[bool]:
-    """Whether the reader of a delivery has left, or nobody is left whom it could go to: they were erased."""
+    """Whether nobody wants a single email any more, or nobody is left whom it could go to.
+
+    Digests are looked at by outbox/recompose.py.
+    """
     theirs = Subscription.subscriber_id == Delivery.subscriber_id
     subscribed = exists().where(theirs, Subscription.state == literal_column("'active'"))
     awaited = exists().where(theirs, Subscription.state == literal_column("'pending'"))
@@ -106,7 +110,6 @@ def _unwanted() -> ColumnElement[bool]:
     return or_(
         erased,
         and_(Delivery.subscriber_id.is_(None), Delivery.recipient.is_(None)),
-        and_(reader, Delivery.lane == Lane.BULK, ~subscribed),
         # A digest has no template, and NULL would make neither this nor its opposite true.
         and_(reader, func.coalesce(Delivery.template, "").in_(("confirm", "reminder")), ~awaited),
         and_(reader, func.coalesce(Delivery.template, "") == "welcome", ~subscribed),
@@ -116,16 +119,16 @@ def _unwanted() -> ColumnElement[bool]:
 def skip_unwanted(
     session: Session, claimed: Sequence[int], suppressed: Sequence[int], now: datetime
 ) -> set[int]:
-    """Mark those of `claimed` whose readers have left, or are `suppressed`, as skipped; return them.
+    """Skip the single emails of `claimed` that nobody wants or that are `suppressed`; return their ids.
 
-    People leave between preparing and sending. Ids of deliveries in all three. Commits nothing.
+    People leave between asking and sending. Ids of deliveries in all three. Commits nothing.
     """
     unwanted = _unwanted()
     if suppressed:
         unwanted = or_(unwanted, is_one_of(session, Delivery.id, suppressed))
     skipped = (
         update(Delivery)
-        .where(is_one_of(session, Delivery.id, claimed), unwanted)
+        .where(is_one_of(session, Delivery.id, claimed), Delivery.lane == Lane.SINGLE, unwanted)
         .values(state=DeliveryState.SKIPPED, leased_by=None, leased_until=None, settled_at=now)
         .returning(Delivery.id)
     )
@@ -133,22 +136,22 @@ def skip_unwanted(
 
 
 def still_wanted(session: Session, claimed: Sequence[int], worker: str) -> set[int]:
-    """Return those of `claimed` that `worker` still holds and that may still be sent.
+    """Return those of `claimed` that `worker` still holds and that may still be sent as they are.
 
-    The last look before an envelope: not paused, not cancelled, the reader still there.
+    The last look before an envelope: not paused, not cancelled, the subscriber still there, the topics
+    kept and the releases ready.
     """
     sending = exists().where(Issue.id == Delivery.issue_id, Issue.state == IssueState.SENDING)
-    return set(
-        session.scalars(
-            select(Delivery.id).where(
-                is_one_of(session, Delivery.id, claimed),
-                Delivery.state == DeliveryState.LEASED,
-                Delivery.leased_by.concat("") == worker,
-                or_(Delivery.lane == Lane.SINGLE, sending),
-                ~_unwanted(),
-            )
+    wanted = session.scalars(
+        select(Delivery.id).where(
+            is_one_of(session, Delivery.id, claimed),
+            Delivery.state == DeliveryState.LEASED,
+            Delivery.leased_by.concat("") == worker,
+            or_(Delivery.lane == Lane.SINGLE, sending),
+            ~_unwanted(),
         )
     )
+    return set(wanted) - find_outdated(session, claimed)
 
 
 def anybody_suppressed(session: Session) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cached_property, partial
@@ -130,6 +130,10 @@ class MessageMaker:
             address=nobody, email_key=nobody, reader_id="", rendition_key=None, issue_public_id=None,
         )  # fmt: skip
         return self._single(claimed, now)
+    def forget(self, editions: Iterable[tuple[int, str]]) -> None:
+        """Load these issues and languages again when they are next needed: something was missing in them."""
+        for known in editions:
+            self._editions.pop(known, None)
 
     def suppression_hash(self, email_key: str) -> str:
         """Return what a suppression keeps of an address."""

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import exists, select, update
 from sqlalchemy.orm import Session
 
+from newsletter import coverage
 from newsletter.mail.redact import without_addresses
 from newsletter.models import (
     UNSETTLED,
@@ -21,17 +22,19 @@ from newsletter.models import (
     Issue,
     IssueState,
     Lane,
+    Rendition,
     Subscriber,
     Suppression,
     SuppressionReason,
     insert_new,
+    is_one_of,
     rows_as_table,
 )
 from newsletter.outbox.journal import Record, abandoned, left_in, worker_host, written_on
 from newsletter.outbox.lease import WAITING
 from newsletter.outbox.messages import MessageMaker
 from newsletter.outbox.retry import Backoff, NextStep, next_step
-from newsletter.outbox.steer import drop_unsent
+from newsletter.outbox.steer import cancel_unsent
 from newsletter.smtp.outcomes import Fate, Outcome
 
 log = logging.getLogger(__name__)
@@ -59,6 +62,7 @@ def record(
     Commits nothing. A delivery whose lease was taken away meanwhile is left as it is.
     """
     accepted: list[tuple[int, int | None, str, str]] = []
+    rejected: list[tuple[Attempt, NextStep]] = []
     changed = 0
     dead_readers = []
     backoff = Backoff()
@@ -81,11 +85,16 @@ def record(
             jitter=random.random(),  # noqa: S311
         )
         log.debug("delivery=%d attempt=%d state=%s", attempt.delivery_id, attempt.number, step.state)
-        changed += _change(session, worker, attempt, step, now)
+        if step.state is DeliveryState.REJECTED:
+            rejected.append((attempt, step))
+        else:
+            changed += _change(session, worker, attempt, step, now)
         if step.hard_bounce and attempt.subscriber_id is not None:
             dead_readers.append(attempt.subscriber_id)
     if accepted:
         changed += _accept(session, worker, accepted, now)
+    if rejected:
+        changed += _reject(session, worker, rejected, now)
     if dead_readers:
         suppress(session, maker, dead_readers, SuppressionReason.HARD_BOUNCE, now)
     return changed
@@ -119,6 +128,7 @@ def _accept(
             reply_code=given.c.code,
             reply_text=given.c.text,
             status=given.c.status,
+            build_failed_at=None,
         )
     )
     return session.connection().execute(done).rowcount
@@ -138,6 +148,7 @@ def _change(session: Session, worker: str, attempt: Attempt, step: NextStep, now
         "due_at": step.due_at or now,
     }
     if not untried:
+        values["build_failed_at"] = now if outcome.fate is Fate.UNBUILT else None
         text = outcome.reply.text if outcome.reply else outcome.reason
         values |= {
             "reply_code": outcome.reply.code if outcome.reply else None,
@@ -155,6 +166,36 @@ def _change(session: Session, worker: str, attempt: Attempt, step: NextStep, now
         .values(**values)
     )
     return session.connection().execute(done).rowcount
+
+
+def _reject(
+    session: Session, worker: str, rejected: Sequence[tuple[Attempt, NextStep]], now: datetime
+) -> int:
+    """Write rejections; what a delivery of an issue held that was cancelled meanwhile is put back.
+
+    The issues are locked first: cancelling puts back what was rejected before, and this what comes later.
+    """
+    ids = [attempt.delivery_id for attempt, _ in rejected]
+    theirs = select(Delivery.issue_id).where(is_one_of(session, Delivery.id, ids))
+    issues = select(Issue.id, Issue.state).where(Issue.id.in_(theirs)).order_by(Issue.id)
+    locked = session.execute(issues.with_for_update(key_share=True)).all()
+    cancelled = [issue_id for issue_id, state in locked if state is IssueState.CANCELLED]
+    held = select(Delivery.subscriber_id, Rendition.key).join(
+        Rendition, Rendition.id == Delivery.rendition_id
+    )
+    late = session.execute(
+        held.where(
+            is_one_of(session, Delivery.id, ids),
+            Delivery.issue_id.in_(cancelled),
+            Delivery.state == DeliveryState.LEASED,
+            Delivery.leased_by.concat("") == worker,
+        )
+    ).all()
+    put_back = [(subscriber_id, key) for subscriber_id, key in late if subscriber_id is not None]
+    coverage.lock(session, [subscriber_id for subscriber_id, _ in put_back])
+    changed = sum(_change(session, worker, attempt, step, now) for attempt, step in rejected)
+    coverage.put_back(session, put_back)
+    return changed
 
 
 def suppress(
@@ -185,7 +226,7 @@ def finish(session: Session, now: datetime) -> list[int]:
     """
     waits = exists().where(Delivery.issue_id == Issue.id, Delivery.state.in_(WAITING))
     for issue_id in session.scalars(select(Issue.id).where(Issue.state == IssueState.CANCELLED, waits)).all():
-        drop_unsent(session, issue_id, now)
+        cancel_unsent(session, issue_id, now)
     open_states = (*UNSETTLED, DeliveryState.UNCERTAIN)
     unsettled = exists().where(Delivery.issue_id == Issue.id, Delivery.state.in_(open_states))
     # Locked first, and looked at by a second statement: somebody who holds an issue may be queueing its

@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 
-from sqlalchemy import case, select, update
+from sqlalchemy import select, true, update
 from sqlalchemy.orm import Session
 
-from newsletter import audit
+from newsletter import audit, coverage
 from newsletter.errors import NotFound, StateConflict
 from newsletter.models import (
     Delivery,
     DeliveryState,
     Issue,
     IssueState,
-    Subscription,
-    SubscriptionState,
+    Rendition,
+    Subscriber,
+    is_one_of,
 )
+from newsletter.models.rendition_key import read_key, write_key
+from newsletter.outbox.renditions import store_renditions
+from newsletter.outbox.unbuildable import retry_unbuildable
+
+WAITING = (DeliveryState.QUEUED, DeliveryState.DEFERRED)
+# Deliveries that are looked at by one statement.
+AT_ONCE = 5_000
 
 
 def find_issue(session: Session, public_id: str, *, lock: bool = True) -> Issue:
@@ -38,97 +48,235 @@ def resume(session: Session, issue: Issue, actor: str, now: datetime) -> None:
     """Go on with a paused issue. Commits nothing."""
     _move(issue, {IssueState.PAUSED}, IssueState.SENDING)
     issue.note = ""  # it said why it was paused
+    retry_unbuildable(session, issue.id, now)
     audit.record(session, actor, "issue.resume", issue.public_id, now)
 
 
 def cancel(session: Session, issue: Issue, actor: str, now: datetime) -> int:
     """End an issue; return how many deliveries were cancelled at once. Commits nothing.
 
-    What a worker holds at this moment is cancelled when it comes back unsent.
+    What they held waits for the next issue, and so does what the relay rejected. What a worker holds at
+    this moment is cancelled when it comes back unsent.
     """
     _move(issue, {IssueState.PREPARING, IssueState.SENDING, IssueState.PAUSED}, IssueState.CANCELLED)
     issue.finished_at = now
     session.flush()
-    count = drop_unsent(session, issue.id, now)
+    count = cancel_unsent(session, issue.id, now)
+    _put_back_rejected(session, issue.id)
     audit.record(session, actor, "issue.cancel", issue.public_id, now, cancelled=count)
     return count
 
 
-def drop_unsent(session: Session, issue_id: int, now: datetime) -> int:
-    """Cancel what a cancelled issue has waiting; return how many. Commits nothing.
+def cancel_unsent(session: Session, issue_id: int, now: datetime) -> int:
+    """Cancel what a cancelled issue has waiting, and put back what it held; return how many deliveries.
 
-    `covered_to` of those readers goes back to where the issue began, so their next one holds
-    what this would have; selection leaves out whatever another delivery brought them.
+    Commits nothing.
     """
-    ended = session.scalars(
-        update(Delivery)
-        .where(
-            Delivery.issue_id == issue_id,
-            Delivery.state.in_((DeliveryState.QUEUED, DeliveryState.DEFERRED)),
+    count = 0
+    for part in _parts(session, issue_id, WAITING):
+        coverage.lock(session, [subscriber_id for _, subscriber_id, _ in part])
+        # A worker may have taken some of them in between: those are cancelled when they come back.
+        cancelled = session.scalars(
+            update(Delivery)
+            .where(is_one_of(session, Delivery.id, [each for each, _, _ in part]))
+            .where(Delivery.state.in_(WAITING))
+            .values(state=DeliveryState.CANCELLED, settled_at=now)
+            .returning(Delivery.id)
+            .execution_options(synchronize_session=False)
         )
-        .values(state=DeliveryState.CANCELLED, settled_at=now)
-        .returning(Delivery.id)
-        .execution_options(synchronize_session=False)
-    )
-    count = len(list(ended))
-    if count:
-        _set_covered_back(session, issue_id)
+        done = set(cancelled)
+        coverage.put_back(session, [(whom, key) for each, whom, key in part if each in done])
+        count += len(done)
     return count
 
 
-def _set_covered_back(session: Session, issue_id: int) -> None:
-    """Let the next issue look again at all that this one could have brought to those readers."""
-    floor = select(Issue.from_sequence).where(Issue.id == issue_id).scalar_subquery()
-    cancelled = select(Delivery.subscriber_id).where(
-        Delivery.issue_id == issue_id, Delivery.state == DeliveryState.CANCELLED
-    )
-    # But not below what a subscription began with: that was never theirs.
-    back = case((Subscription.started_sequence > floor, Subscription.started_sequence), else_=floor)
-    session.execute(
-        update(Subscription)
-        .where(
-            Subscription.state == SubscriptionState.ACTIVE,
-            Subscription.subscriber_id.in_(cancelled),
-            Subscription.covered_to > back,
-        )
-        .values(covered_to=back)
-        .execution_options(synchronize_session=False)
-    )
+def _put_back_rejected(session: Session, issue_id: int) -> None:
+    """Put back what the rejected deliveries of a cancelled issue held; later ones: outbox/record.py."""
+    for part in _parts(session, issue_id, (DeliveryState.REJECTED,)):
+        coverage.lock(session, [subscriber_id for _, subscriber_id, _ in part])
+        coverage.put_back(session, [(subscriber_id, key) for _, subscriber_id, key in part])
 
 
-def resend_uncertain(session: Session, issue: Issue, actor: str, now: datetime) -> int:
-    """Queue again what may or may not have arrived; return how many. Commits nothing.
+@dataclass(frozen=True)
+class SentAgain:
+    """What came of sending an issue's deliveries again.
 
-    The same Message-ID goes out again, so a mail program may show such a repeat once.
+    `queued` are sent again. `pausing` belong to people who pause or are suppressed, and are not. For
+    `served` other deliveries hold all that these held, so they are skipped. `given_back` belong to a
+    cancelled issue: their releases wait for the next one.
     """
-    count = _requeue(session, issue, DeliveryState.UNCERTAIN, now)
-    audit.record(session, actor, "issue.resend_uncertain", issue.public_id, now, requeued=count)
-    return count
+
+    queued: int = 0
+    pausing: int = 0
+    served: int = 0
+    given_back: int = 0
+
+    def in_words(self) -> str:
+        """Return this as sentences for the owner."""
+        said = [f"Queued again: {self.queued}."]
+        if self.pausing:
+            said.append(f"Not sent, because these people pause or are suppressed: {self.pausing}.")
+        if self.served:
+            said.append(f"Skipped, because another email brings them everything: {self.served}.")
+        if self.given_back:
+            said.append(f"Their releases come with the next issue: {self.given_back}.")
+        return " ".join(said)
+
+    def __add__(self, other: SentAgain) -> SentAgain:
+        return SentAgain(
+            self.queued + other.queued,
+            self.pausing + other.pausing,
+            self.served + other.served,
+            self.given_back + other.given_back,
+        )
 
 
-def retry_rejected(session: Session, issue: Issue, actor: str, now: datetime) -> int:
-    """Queue again what the relay refused, but for addresses known to be dead; return how many."""
-    count = _requeue(session, issue, DeliveryState.REJECTED, now)
-    audit.record(session, actor, "issue.retry_rejected", issue.public_id, now, requeued=count)
-    return count
+def resend_uncertain(session: Session, issue: Issue, actor: str, now: datetime) -> SentAgain:
+    """Queue again what may or may not have arrived. Commits nothing.
+
+    The same Message-ID goes out again, so an email program may show such a repeat once. Deliveries of a
+    cancelled issue are cancelled instead, and their releases come with the next issue.
+    """
+    if issue.state is IssueState.CANCELLED:
+        done = _give_back_uncertain(session, issue.id, now)
+    else:
+        done = _send_again(session, issue, DeliveryState.UNCERTAIN, now)
+    audit.record(session, actor, "issue.resend_uncertain", issue.public_id, now, **asdict(done))
+    return done
 
 
-def _requeue(session: Session, issue: Issue, state: DeliveryState, now: datetime) -> int:
+def retry_rejected(session: Session, issue: Issue, actor: str, now: datetime) -> SentAgain:
+    """Queue again what the relay refused, but for addresses known to be dead. Commits nothing."""
+    done = _send_again(session, issue, DeliveryState.REJECTED, now)
+    audit.record(session, actor, "issue.retry_rejected", issue.public_id, now, **asdict(done))
+    return done
+
+
+def _send_again(session: Session, issue: Issue, state: DeliveryState, now: datetime) -> SentAgain:
+    """Queue again the deliveries in `state`, each without what another delivery of that person holds."""
     if issue.state not in {IssueState.SENDING, IssueState.PAUSED, IssueState.FINISHED}:
         raise StateConflict(f"issue {issue.public_id} is {issue.state}, so nothing of it is sent again")
     if issue.emptied_at is not None:
         raise StateConflict(f"the texts of issue {issue.public_id} were deleted for their age")
-    queued = session.scalars(
+    done = SentAgain()
+    for part in _parts(session, issue.id, (state,), but_dead=True):
+        done += _send_part_again(session, issue, part, state, now)
+    if done.queued and issue.state is IssueState.FINISHED:
+        issue.state, issue.finished_at = IssueState.SENDING, None
+    return done
+
+
+def _send_part_again(
+    session: Session, issue: Issue, part: Sequence[Held], state: DeliveryState, now: datetime
+) -> SentAgain:
+    people = [subscriber_id for _, subscriber_id, _ in part]
+    coverage.lock(session, people)
+    away = _away(session, people)
+    taken = coverage.held_releases(
+        session, lambda column: is_one_of(session, column, people), but_issue=issue.id
+    )
+    queued: dict[int, str] = {}
+    served: list[Held] = []
+    pausing: list[Held] = []
+    for each in part:
+        delivery_id, subscriber_id, key = each
+        if subscriber_id in away:
+            pausing.append(each)
+        elif left := _without(key, taken.get(subscriber_id, set())):
+            queued[delivery_id] = left
+        else:
+            served.append(each)
+    _queue(session, issue.id, queued, {each: key for each, _, key in part}, now)
+    # An uncertain one of somebody who pauses stays: it may have arrived.
+    ended = served + (pausing if state is DeliveryState.REJECTED else [])
+    _settle(session, [each for each, _, _ in ended], DeliveryState.SKIPPED, now)
+    coverage.put_back(session, [(subscriber_id, key) for _, subscriber_id, key in ended])
+    return SentAgain(len(queued), len(pausing), len(served))
+
+
+def _give_back_uncertain(session: Session, issue_id: int, now: datetime) -> SentAgain:
+    """Cancel the uncertain deliveries of a cancelled issue, and put back what they held."""
+    done = SentAgain()
+    for part in _parts(session, issue_id, (DeliveryState.UNCERTAIN,)):
+        coverage.lock(session, [subscriber_id for _, subscriber_id, _ in part])
+        _settle(session, [each for each, _, _ in part], DeliveryState.CANCELLED, now)
+        coverage.put_back(session, [(subscriber_id, key) for _, subscriber_id, key in part])
+        done += SentAgain(given_back=len(part))
+    return done
+
+
+# A delivery's id, its subscriber's, and the key of its rendition.
+Held = tuple[int, int, str]
+
+
+def _parts(
+    session: Session, issue_id: int, states: Collection[DeliveryState], *, but_dead: bool = False
+) -> Iterator[list[Held]]:
+    """Yield the deliveries of an issue in these states, some thousands at a time, by subscriber.
+
+    With `but_dead` those to addresses that bounced are left out.
+    """
+    after = 0
+    alive = Delivery.bounced_at.is_(None) if but_dead else true()
+    while True:
+        query = (
+            select(Delivery.id, Delivery.subscriber_id, Rendition.key)
+            .join(Rendition, Rendition.id == Delivery.rendition_id)
+            .where(
+                Delivery.issue_id == issue_id,
+                Delivery.subscriber_id > after,
+                # Joined to nothing, so that the index on issue and subscriber gives them in order.
+                Delivery.state.concat("").in_([each.value for each in states]),
+                alive,
+            )
+            .order_by(Delivery.subscriber_id)
+            .limit(AT_ONCE)
+        )
+        part = [(row, whom, key) for row, whom, key in session.execute(query) if whom is not None]
+        if not part:
+            return
+        yield part
+        after = part[-1][1]
+
+
+def _away(session: Session, subscriber_ids: Sequence[int]) -> set[int]:
+    """Return who of these people pauses."""
+    theirs = is_one_of(session, Subscriber.id, subscriber_ids)
+    return set(session.scalars(select(Subscriber.id).where(theirs, Subscriber.snoozed_until.is_not(None))))
+
+
+def _without(key: str, taken: Collection[int]) -> str:
+    """Return a rendition's key without the releases in `taken`; "" when nothing is left."""
+    if not taken:
+        return key
+    parts = [
+        replace(part, release_ids=tuple(each for each in part.release_ids if each not in taken))
+        for part in read_key(key)
+    ]
+    return write_key(tuple(part for part in parts if part.release_ids))
+
+
+def _queue(
+    session: Session, issue_id: int, keys: Mapping[int, str], before: Mapping[int, str], now: datetime
+) -> None:
+    """Queue deliveries again; those with another key than before get that rendition."""
+    session.execute(
         update(Delivery)
-        .where(Delivery.issue_id == issue.id, Delivery.state == state, Delivery.bounced_at.is_(None))
+        .where(is_one_of(session, Delivery.id, keys))
         .values(state=DeliveryState.QUEUED, due_at=now, settled_at=None)
-        .returning(Delivery.id)
         .execution_options(synchronize_session=False)
     )
-    count = len(list(queued))
-    if count and issue.state is IssueState.FINISHED:
-        issue.state, issue.finished_at = IssueState.SENDING, None
-    return count
+    changed = {each: key for each, key in keys.items() if key != before[each]}
+    store_renditions(session, issue_id, changed)
+
+
+def _settle(session: Session, delivery_ids: Collection[int], state: DeliveryState, now: datetime) -> None:
+    session.execute(
+        update(Delivery)
+        .where(is_one_of(session, Delivery.id, delivery_ids))
+        .values(state=state, settled_at=now)
+        .execution_options(synchronize_session=False)
+    )
 
 
 def _move(issue: Issue, allowed: set[IssueState], to: IssueState) -> None:

@@ -15,6 +15,7 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from newsletter.errors import ServiceError, TransportError
+from newsletter.mail.redact import without_addresses
 from newsletter.models import Lane
 from newsletter.outbox.allowance import Allowance
 from newsletter.outbox.journal import Journal
@@ -32,8 +33,10 @@ from newsletter.outbox.lease import (
     suppressed_since,
 )
 from newsletter.outbox.messages import Claimed, MessageMaker, load_claimed
+from newsletter.outbox.recompose import find_outdated, recompose
 from newsletter.outbox.record import Attempt, finish, record
 from newsletter.outbox.trouble import Suspicion, pause_if_down, pause_if_refused
+from newsletter.outbox.unbuildable import pause_if_unbuildable
 from newsletter.settings import Settings
 from newsletter.smtp.outcomes import Fate, Outcome, Outgoing, Result
 from newsletter.smtp.transport import Transport
@@ -43,6 +46,7 @@ log = logging.getLogger(__name__)
 # Claimed by one commit and recorded by another; see docs/architecture.md.
 CLAIMED_AT_ONCE = {Lane.BULK: 1000, Lane.SINGLE: 20}
 RECORDED_AT_ONCE = 1000
+LONGEST_FAULT = 200
 # Results wait no longer than this to be seen, and pausing must be felt within two seconds.
 LOOK_SECONDS = 1.0
 RELAY_DOWN = {Lane.SINGLE: timedelta(seconds=15), Lane.BULK: timedelta(seconds=60)}
@@ -122,6 +126,8 @@ class _Work:
         self._lock = threading.Lock()
         self._looked_at = time.monotonic()
         self._unwanted: set[int] = set()
+        # What went wrong with messages that could not be made, by issue and language.
+        self._unbuilt: dict[tuple[int, str], str] = {}
 
     def run(self, transport: Transport) -> bool:
         """Send until nothing is due; return whether it is worth looking again."""
@@ -171,7 +177,13 @@ class _Work:
                 for claimed in batch:
                     if self._ending():
                         return
-                    yield self._parts.messages.outgoing(session, claimed, self._parts.now())
+                    try:
+                        message = self._parts.messages.outgoing(session, claimed, self._parts.now())
+                    except Exception as fault:
+                        # It concerns this message, or this issue and language; others go on.
+                        self._take(Result(claimed.id, Outcome(Fate.UNBUILT, error=fault)))
+                    else:
+                        yield message
 
     def _claim(self) -> list[Claimed] | None:
         """Claim the next batch and commit; return what of it is to be sent.
@@ -202,12 +214,32 @@ class _Work:
                 suppressed = _suppressed(session, self._parts.messages, claimed)
                 skipped = skip_unwanted(session, ids, suppressed, now)
                 session.commit()
+            if lane is Lane.BULK:
+                claimed, away = self._recompose(claimed, set(suppressed), now)
+                skipped |= away
             self.handled += len(skipped)
             batch = [each for each in claimed if each.id not in skipped]
             with self._lock:
                 self._held |= {each.id: each for each in batch}
             return batch
         return None
+
+    def _recompose(
+        self, claimed: list[Claimed], suppressed: set[int], now: datetime
+    ) -> tuple[list[Claimed], set[int]]:
+        """Bring claimed digests up to date that may not go out as they are; return all, and those skipped.
+
+        A transaction of its own: it locks people before their deliveries, and claiming locks deliveries.
+        """
+        with Session(self._reading()) as session:
+            outdated = find_outdated(session, [each.id for each in claimed]) | suppressed
+        if not outdated:
+            return claimed, set()
+        with self._parts.session() as session:
+            skipped = recompose(session, outdated, suppressed, self._journal.name, now)
+            fresh = {each.id: each for each in load_claimed(session, sorted(outdated - skipped))}
+            session.commit()
+        return [fresh.get(each.id, each) for each in claimed], skipped
 
     def _postpone(self) -> None:
         """Let go of what its recipients' domain has no turn for, so that memory and others are free of it."""
@@ -225,6 +257,8 @@ class _Work:
         if result.outcome.error is not None:
             log.error("delivery=%d cannot be made", result.id, exc_info=result.outcome.error)
         claimed = self._held[result.id]
+        if result.outcome.fate is Fate.UNBUILT and claimed.issue_id is not None:
+            self._unbuilt[claimed.issue_id, claimed.language] = _words(result.outcome)
         self._answered.append(
             Attempt(
                 result.id, claimed.attempt, claimed.lane, claimed.created_at, claimed.subscriber_id,
@@ -249,7 +283,11 @@ class _Work:
             paused = []
             if self._suspicion.strong:
                 paused = pause_if_refused(session, self._issues, self._relay, now)
+            if self._unbuilt:
+                paused += pause_if_unbuildable(session, self._unbuilt, now)
             session.commit()
+        self._parts.messages.forget(self._unbuilt)
+        self._unbuilt.clear()
         _report(paused, self._relay)
         # What was not offered because somebody paused is no work done: it must not keep a drain going.
         self.handled += sum(each.outcome.fate is not Fate.SKIPPED for each in self._answered)
@@ -312,6 +350,13 @@ class _Work:
 def _report(paused: Sequence[int], relay: str) -> None:
     for issue_id in paused:
         log.error("event=issue_paused issue=%d relay=%s", issue_id, relay)
+
+
+def _words(outcome: Outcome) -> str:
+    """Return what went wrong with a message that could not be made, without anybody's address."""
+    fault = outcome.error
+    said = f"{type(fault).__name__}: {fault}" if fault is not None else outcome.reason
+    return without_addresses(said)[:LONGEST_FAULT]
 
 
 def _suppressed(session: Session, maker: MessageMaker, claimed: Sequence[Claimed]) -> list[int]:

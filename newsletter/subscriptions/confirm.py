@@ -9,6 +9,7 @@ from datetime import datetime
 from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
+from newsletter import coverage
 from newsletter.errors import TokenExpired, TokenInvalid
 from newsletter.models import (
     ConsentAct,
@@ -81,6 +82,7 @@ def confirm(
     now: datetime,
     *,
     welcome_releases: int = 0,
+    catch_up: int = 0,
     welcome_mail: bool = False,
     ip_address: str | None = None,
     how: str = "link",
@@ -89,7 +91,8 @@ def confirm(
 
     Only rows that were pending when the mail was written are covered: what somebody else asked
     for in this person's name since then is not. A new frequency for a topic that is served
-    already goes on where the old one was. With `welcome_mail` whoever confirms for the first time
+    already goes on where the old one was. If somebody returns who had paused, the newest `catch_up`
+    releases of each topic are still to come. With `welcome_mail` whoever confirms for the first time
     is mailed what was new lately. Commits nothing.
     """
     found = _open(session, tokens, token, now, lock=True)
@@ -103,7 +106,7 @@ def confirm(
             return Confirmed(subscriber.public_id, subscriber.email_key or "", 0)
         return fault
     asked = last_asked(session, subscriber.id)
-    _start(session, subscriber, covered, asked, welcome_releases, now)
+    _start(session, subscriber, covered, asked, welcome_releases, catch_up, now)
     subscriber.confirmed_at = subscriber.confirmed_at or now
     for kind in MarkKind:  # whatever was remembered of the address, its owner has just spoken
         unmark_address(session, tokens, subscriber.email_key or "", kind)
@@ -202,21 +205,22 @@ def _start(
     covered: Sequence[Subscription],
     asked: ConsentEntry | None,
     welcome_releases: int,
+    catch_up: int,
     now: datetime,
 ) -> None:
-    active = rows.of_subscriber(session, subscriber.id, SubscriptionState.ACTIVE)
+    active = rows.of_subscriber(session, subscriber.id, SubscriptionState.ACTIVE, lock=True)
+    ends_pause = not active and subscriber.snoozed_until is not None
     if not active:
-        subscriber.snoozed_until = None  # a pause from before they left
+        subscriber.snoozed_until = None  # a pause from before they unsubscribed
         # Who comes back is written to as the form said, like somebody new.
         if asked is not None and "language" in asked.detail:
             subscriber.language, subscriber.time_zone = asked.detail["language"], asked.detail["time_zone"]
     served = {row.topic_id: row for row in active}
     for row in covered:
         earlier = served.get(row.topic_id)
-        if earlier is None:
-            rows.activate(row, rows.entry_floor(session, row.topic_id, welcome_releases), now)
-            continue
-        rows.end(session, [earlier], EndedReason.CHANGED, now)
-        rows.activate(row, earlier.covered_to, now)
-        row.started_sequence = earlier.started_sequence
+        if earlier is not None:
+            rows.end(session, [earlier], EndedReason.CHANGED, now)
+        rows.activate(session, row, now, welcome_releases, earlier)
     session.flush()
+    if ends_pause:
+        coverage.skip_ahead(session, subscriber.id, catch_up)

@@ -7,10 +7,14 @@ from datetime import datetime
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from newsletter import coverage
 from newsletter.models import (
     AddressChange,
     ConsentAct,
+    Delivery,
+    DeliveryState,
     EndedReason,
+    Rendition,
     Subscriber,
     Subscription,
     SubscriptionState,
@@ -32,10 +36,9 @@ def join_readers(session: Session, other: Subscriber, survivor: Subscriber, now:
     """
     _wait_for_issues(session, other, survivor)
     states = (SubscriptionState.ACTIVE, SubscriptionState.PENDING)
-    theirs = rows.of_subscriber(session, other.id, *states, lock=True)
-    # What is written for that row is not sent any more: it is owed to the survivor.
     snooze.take_back(session, other.id, now)
-    snooze.look_again_at_held(session, other.id)
+    _put_back_leased(session, other.id)
+    theirs = rows.of_subscriber(session, other.id, *states, lock=True)
     mine = {
         row.topic_id: row
         for row in rows.of_subscriber(session, survivor.id, SubscriptionState.ACTIVE, lock=True)
@@ -62,6 +65,16 @@ def join_readers(session: Session, other: Subscriber, survivor: Subscriber, now:
     )
     note(session, other.id, ConsentAct.MOVED, "joined", now, to=survivor.public_id)
     return bool(brought)
+
+
+def _put_back_leased(session: Session, subscriber_id: int) -> None:
+    """Put back what a worker holds for somebody: it comes back unsent if the address is gone by then."""
+    held = (
+        select(Rendition.key)
+        .join(Delivery, Delivery.rendition_id == Rendition.id)
+        .where(Delivery.subscriber_id == subscriber_id, Delivery.state == DeliveryState.LEASED)
+    )
+    coverage.put_back(session, [(subscriber_id, key) for key in session.scalars(held)])
 
 
 def _wait_for_issues(session: Session, other: Subscriber, survivor: Subscriber) -> None:

@@ -181,8 +181,7 @@ def _change(
     for row in retimed:
         rows.follow(session, row, chosen[row.topic_id], now)
     for topic_id, frequency in added.items():
-        floor = rows.entry_floor(session, topic_id, welcome_releases)
-        rows.begin(session, subscriber.id, topic_id, frequency, floor, now)
+        rows.take_up(session, subscriber.id, topic_id, frequency, now, welcome_releases)
     session.flush()
     return bool(dropped or retimed or added)
 

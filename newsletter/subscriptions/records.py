@@ -23,7 +23,7 @@ from newsletter.models import (
     is_one_of,
 )
 from newsletter.models.paging import LAST_PAGE, Page
-from newsletter.outbox.edition import read_key, release_ids
+from newsletter.models.rendition_key import read_key, release_ids
 from newsletter.subscriptions.consent_record import (
     Publisher,
     entries_part,

@@ -8,16 +8,13 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
 
+from newsletter import coverage
 from newsletter.models import (
     EndedReason,
     Frequency,
-    Release,
-    ReleaseState,
-    ReleaseTopic,
     Subscription,
     SubscriptionState,
     Topic,
-    current_sequence,
 )
 
 
@@ -26,8 +23,11 @@ def of_subscriber(
 ) -> list[Subscription]:
     """Return a reader's subscriptions in these states, in the order of the topics.
 
-    With `lock` an issue that is being prepared for them is waited for, and they are as it left them.
+    With `lock` the person is locked first, so an issue that is being prepared for them is waited for, and
+    the subscriptions are as it left them.
     """
+    if lock:
+        coverage.lock(session, [subscriber_id])
     wanted = (
         select(Subscription)
         .join(Subscription.topic)
@@ -36,7 +36,7 @@ def of_subscriber(
         .order_by(Topic.position, Topic.name, Subscription.id)
     )
     if lock:
-        wanted = wanted.with_for_update(of=Subscription).execution_options(populate_existing=True)
+        wanted = wanted.execution_options(populate_existing=True)
     return list(session.scalars(wanted))
 
 
@@ -55,20 +55,62 @@ def ask_for(
     return row
 
 
-def begin(
-    session: Session, subscriber_id: int, topic_id: int, frequency: Frequency, floor: int, now: datetime
+def take_up(
+    session: Session,
+    subscriber_id: int,
+    topic_id: int,
+    frequency: Frequency,
+    now: datetime,
+    welcome_releases: int = 0,
 ) -> Subscription:
-    """Add an active subscription that is served what comes above `floor`."""
+    """Add an active subscription to a topic that this person does not get now."""
     row = ask_for(session, subscriber_id, topic_id, frequency, now)
-    activate(row, floor, now)
+    activate(session, row, now, welcome_releases)
     return row
 
 
-def activate(row: Subscription, floor: int, now: datetime) -> None:
-    """Turn a pending subscription into one that is served what comes above `floor`."""
+def activate(
+    session: Session,
+    row: Subscription,
+    now: datetime,
+    welcome_releases: int = 0,
+    earlier: Subscription | None = None,
+) -> None:
+    """Turn a pending subscription into an active one.
+
+    It goes on where `earlier` was, or the one of this topic that the person ended lately enough to undo
+    it; otherwise it begins.
+    """
+    earlier = earlier or _ended_lately(session, row, now)
+    if earlier is None:
+        coverage.begin(session, row, welcome_releases)
+    else:
+        coverage.carry_over(earlier, row)
     row.state = SubscriptionState.ACTIVE
-    row.started_sequence = row.covered_to = floor
     row.confirmed_at = now
+
+
+def _ended_lately(session: Session, row: Subscription, now: datetime) -> Subscription | None:
+    """Return the subscription to the same topic that this person ended, if that can still be undone."""
+    last = session.scalars(
+        select(Subscription)
+        .where(
+            Subscription.subscriber_id == row.subscriber_id,
+            Subscription.topic_id == row.topic_id,
+            Subscription.state == SubscriptionState.ENDED,
+            Subscription.confirmed_at.is_not(None),
+        )
+        .order_by(Subscription.id.desc())
+        .limit(1)
+        .execution_options(populate_existing=True)
+    ).one_or_none()
+    undoable = (
+        last is not None
+        and last.ended_reason is EndedReason.UNSUBSCRIBED
+        and last.ended_at is not None
+        and last.ended_at > now - coverage.UNDO_FOR
+    )
+    return last if undoable else None
 
 
 def follow(session: Session, earlier: Subscription, frequency: Frequency, now: datetime) -> Subscription:
@@ -78,11 +120,10 @@ def follow(session: Session, earlier: Subscription, frequency: Frequency, now: d
         topic_id=earlier.topic_id,
         frequency=frequency,
         state=SubscriptionState.ACTIVE,
-        started_sequence=earlier.started_sequence,
-        covered_to=earlier.covered_to,
         created_at=now,
         confirmed_at=earlier.confirmed_at,
     )
+    coverage.carry_over(earlier, row)
     session.add(row)
     return row
 
@@ -105,27 +146,3 @@ def end(
         row.ended_reason = reason
         row.ended_delivery_id = delivery_id
     session.flush()
-
-
-def entry_floor(session: Session, topic_id: int, welcome_releases: int) -> int:
-    """Return where a new reader of a topic begins: the sequence above which releases are served.
-
-    That is the counter of today, or low enough that the topic's newest `welcome_releases`
-    mailable releases are above it, so that a first issue is not empty.
-    """
-    today = current_sequence(session)
-    if welcome_releases < 1:
-        return today
-    newest = (
-        select(ReleaseTopic.sequence)
-        .join(ReleaseTopic.release)
-        .where(
-            ReleaseTopic.topic_id == topic_id,
-            ReleaseTopic.sequence.is_not(None),
-            Release.state == ReleaseState.READY,
-        )
-        .order_by(ReleaseTopic.sequence.desc())
-        .limit(welcome_releases)
-    )
-    above = [sequence for sequence in session.scalars(newest) if sequence is not None]
-    return min([today, *(sequence - 1 for sequence in above)])

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, func, select, update
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from newsletter import coverage
 from newsletter.models import (
     ConsentAct,
     Delivery,
     DeliveryState,
-    EndedReason,
-    Issue,
-    IssueState,
     Lane,
+    Rendition,
     Subscriber,
-    Subscription,
     SubscriptionState,
     is_one_of,
 )
@@ -51,9 +48,6 @@ def snooze(
     if not active:
         return False
     subscriber.snoozed_until = now + timedelta(weeks=weeks)
-    # New rows, so that an issue that is just being prepared leaves them alone altogether, whatever it
-    # has read of this reader so far (see digest/select.py, Audience).
-    _renew(session, active, now)
     take_back(session, subscriber.id, now)
     note(
         session, subscriber.id, ConsentAct.SNOOZED, how, now,
@@ -86,21 +80,13 @@ def resume(
     active = rows.of_subscriber(session, subscriber.id, SubscriptionState.ACTIVE, lock=True)
     if not active:  # left meanwhile: nothing goes on
         return False
-    for row in _renew(session, active, now):
-        floor = rows.entry_floor(session, row.topic_id, catch_up)
-        if floor > row.covered_to:
-            # The floor of all that is to come: cancelling an issue must not bring back what is left out.
-            row.started_sequence = row.covered_to = floor
-    session.flush()
+    coverage.skip_ahead(session, subscriber.id, catch_up)
     note(session, subscriber.id, ConsentAct.RESUMED, how, now, ip_address=ip_address)
     return True
 
 
 def end_pauses(session: Session, catch_up: int, now: datetime, limit: int = AT_ONCE) -> int:
-    """End the pauses that are over; return how many, at most `limit`. Commits nothing.
-
-    Also takes back what came back unsent from a worker for readers who pause.
-    """
+    """End the pauses that are over; return how many, at most `limit`. Commits nothing."""
     over = (
         select(Subscriber)
         .where(Subscriber.snoozed_until <= now)
@@ -111,100 +97,25 @@ def end_pauses(session: Session, catch_up: int, now: datetime, limit: int = AT_O
     ended = list(session.scalars(over))
     for subscriber in ended:
         resume(session, subscriber, catch_up, now, "time")
-    _take_back_stragglers(session, now)
     return len(ended)
 
 
 def take_back(session: Session, subscriber_id: int, now: datetime) -> int:
-    """Take back the digests of one reader that no worker has yet; return how many. Commits nothing.
+    """Skip the digests of one (locked) person that no worker has yet; return how many. Commits nothing.
 
-    They are skipped, and the reader's next issue looks again at all that they could have held.
+    What they held waits for a later issue. A digest that a worker holds is looked at again before it is
+    sent (outbox/recompose.py).
     """
-    mine = Delivery.subscriber_id == subscriber_id
-    return len(_skip(session, mine, now))
-
-
-def look_again_at_held(session: Session, subscriber_id: int) -> None:
-    """Let the next issue look again at the digests a worker holds, which may come back unsent.
-
-    Whatever is sent after all is left out of that issue. Commits nothing.
-    """
-    held = session.scalars(
-        select(Delivery.issue_id).where(
-            Delivery.subscriber_id == subscriber_id,
-            Delivery.state == DeliveryState.LEASED,
-            Delivery.issue_id.is_not(None),
-        )
+    mine = (Delivery.subscriber_id == subscriber_id, Delivery.lane == Lane.BULK, Delivery.state.in_(UNSENT))
+    found = session.execute(
+        select(Delivery.id, Rendition.key).join(Rendition, Rendition.id == Delivery.rendition_id).where(*mine)
     ).all()
-    _set_back(session, subscriber_id, [each for each in held if each is not None])
-
-
-def return_skipped(session: Session, subscriber_id: int, since: datetime) -> None:
-    """Let the next issue look again at what came to nothing since a moment, because the reader was away.
-
-    Skipped, or cancelled with the whole issue, which was given back to those who were there.
-    """
     skipped = session.scalars(
-        select(Delivery.issue_id).where(
-            Delivery.subscriber_id == subscriber_id,
-            Delivery.state.in_((DeliveryState.SKIPPED, DeliveryState.CANCELLED)),
-            Delivery.settled_at >= since,
-            Delivery.issue_id.is_not(None),
-        )
-    ).all()
-    _set_back(session, subscriber_id, [each for each in skipped if each is not None])
-
-
-def _renew(session: Session, active: Sequence[Subscription], now: datetime) -> list[Subscription]:
-    rows.end(session, active, EndedReason.CHANGED, now)
-    renewed = [rows.follow(session, row, row.frequency, now) for row in active]
-    session.flush()
-    return renewed
-
-
-def _take_back_stragglers(session: Session, now: datetime) -> None:
-    open_issues = select(Issue.id).where(
-        Issue.state.in_((IssueState.PREPARING, IssueState.SENDING, IssueState.PAUSED))
-    )
-    pausing = session.scalars(select(Subscriber.id).where(Subscriber.snoozed_until > now)).all()
-    if not pausing:
-        return
-    # Each is looked up by issue and reader. Found by their states, which an update would do, all that
-    # waits of a big issue would be read once a minute, while nobody else may write.
-    held = select(Delivery.id).where(
-        Delivery.issue_id.in_(open_issues),
-        is_one_of(session, Delivery.subscriber_id, pausing),
-        Delivery.state.concat("").in_([each.value for each in UNSENT]),
-    )
-    stragglers = session.scalars(held).all()
-    if stragglers:
-        _skip(session, is_one_of(session, Delivery.id, stragglers), now)
-
-
-def _skip(session: Session, whose: ColumnElement[bool], now: datetime) -> list[tuple[int, int]]:
-    """Skip what waits of `whose` digests; return the readers and issues, covered_to put back."""
-    skipped = session.execute(
         update(Delivery)
-        .where(whose, Delivery.lane == Lane.BULK, Delivery.state.in_(UNSENT))
+        .where(*mine, is_one_of(session, Delivery.id, [each for each, _ in found]))
         .values(state=DeliveryState.SKIPPED, settled_at=now)
-        .returning(Delivery.subscriber_id, Delivery.issue_id)
+        .returning(Delivery.id)
         .execution_options(synchronize_session=False)
-    )
-    found = [(reader, issue) for reader, issue in skipped if reader is not None and issue is not None]
-    issues: dict[int, list[int]] = {}
-    for reader, issue in found:
-        issues.setdefault(reader, []).append(issue)
-    for reader, theirs in issues.items():
-        _set_back(session, reader, theirs)
-    return found
-
-
-def _set_back(session: Session, subscriber_id: int, issue_ids: Sequence[int]) -> None:
-    """Put `covered_to` back to where these issues began; selection leaves out what was sent after all."""
-    if not issue_ids:
-        return
-    lowest = session.scalar(select(func.min(Issue.from_sequence)).where(Issue.id.in_(issue_ids)))
-    for row in rows.of_subscriber(session, subscriber_id, SubscriptionState.ACTIVE):
-        # But not below what a subscription began with: that was never theirs.
-        row.covered_to = min(row.covered_to, max(row.started_sequence, lowest or 0))
-    session.flush()
+    ).all()
+    coverage.put_back(session, [(subscriber_id, key) for each, key in found if each in set(skipped)])
+    return len(skipped)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from newsletter.coverage import UNDO_FOR
 from newsletter.errors import TokenExpired, TokenInvalid
 from newsletter.models import (
     ConsentAct,
@@ -19,15 +20,13 @@ from newsletter.models import (
     Subscription,
     SubscriptionState,
 )
-from newsletter.outbox.edition import read_key
+from newsletter.models.rendition_key import read_key
 from newsletter.outbox.enqueue import enqueue_single
 from newsletter.subscriptions import rows, snooze
 from newsletter.subscriptions.bearer import LinkFault, find_bearer, reaches_today
 from newsletter.subscriptions.consent import note
 from newsletter.tokens import Purpose, Tokens
 
-# How long leaving can be undone: as long as somebody may take to read the mail that tells of it.
-UNDO_FOR = timedelta(days=7)
 # Acts that whoever has a forwarded mail in hand can do as well: the reader is told of them.
 FORWARDABLE = frozenset({"button", "preferences"})
 
@@ -285,9 +284,7 @@ def read_undo(
     """Return which leaving a link would undo, or why it cannot be used; changes nothing."""
     try:
         payload = tokens.read(Purpose.UNDO, token, now)
-    except TokenExpired:
-        return LinkFault.EXPIRED
-    except TokenInvalid:
+    except (TokenExpired, TokenInvalid):
         return LinkFault.DAMAGED
     match payload:
         case [str(public_id), str(moment), *proof]:
@@ -296,6 +293,8 @@ def read_undo(
             return LinkFault.DAMAGED
     if isinstance(subscriber, LinkFault):
         return subscriber
+    if now - datetime.fromisoformat(moment) > UNDO_FOR:
+        return LinkFault.EXPIRED
     trusted = proof == [tokens.fingerprint(subscriber.email_key or "")]
     return Undoable(subscriber, datetime.fromisoformat(moment), trusted)
 
@@ -346,18 +345,17 @@ def undo(
             ip_address=ip_address,
             topics={row.topic.slug: row.frequency.value for row in brought_back},
         )  # fmt: skip
-        # Digests that were on their way are skipped for whoever has left: they are owed again.
-        snooze.return_skipped(session, subscriber.id, ended_at)
     return Returned(subscriber.public_id, subscriber.email_key or "", len(brought_back), found.trusted)
 
 
 def _bring_back(
     session: Session, subscriber: Subscriber, ended_at: datetime, now: datetime
 ) -> list[Subscription]:
-    served = {row.topic_id for row in rows.of_subscriber(session, subscriber.id, SubscriptionState.ACTIVE)}
+    active = rows.of_subscriber(session, subscriber.id, SubscriptionState.ACTIVE, lock=True)
+    served = {row.topic_id for row in active}
     ended = [
         row
-        for row in rows.of_subscriber(session, subscriber.id, SubscriptionState.ENDED)
+        for row in rows.of_subscriber(session, subscriber.id, SubscriptionState.ENDED, lock=True)
         if row.ended_at == ended_at
         and row.ended_reason is EndedReason.UNSUBSCRIBED
         and row.confirmed_at is not None

@@ -114,7 +114,7 @@ def test_the_number_of_readers_is_the_number_of_deliveries(either_house: House):
         house.reader(*topics)
     house.release("An energy cable")
     with house.runtime.session() as session:
-        foreseen = count_readers(session, [Frequency.WEEKLY], current_sequence(session), house.clock())
+        foreseen = count_readers(session, [Frequency.WEEKLY], current_sequence(session))
 
     issue_id = house.send()
 

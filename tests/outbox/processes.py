@@ -89,7 +89,7 @@ def resend(house: House, issue_id: int) -> int:
     """Choose as the editor may: what is uncertain goes again. Return how many."""
     with house.runtime.session() as session:
         public_id = session.get_one(Issue, issue_id).public_id
-        count = resend_uncertain(session, find_issue(session, public_id), "ed", house.clock())
+        count = resend_uncertain(session, find_issue(session, public_id), "ed", house.clock()).queued
         session.commit()
         return count
 

@@ -145,7 +145,7 @@ def test_without_an_answer_after_the_dot_a_digest_waits_for_a_person(house: Hous
     assert house.issue_state(issue_id) == "sending"
     with house.runtime.session() as session:
         issue = session.get_one(Issue, issue_id)
-        assert resend_uncertain(session, find_issue(session, issue.public_id), "ed", NOON) == 1
+        assert resend_uncertain(session, find_issue(session, issue.public_id), "ed", NOON).queued == 1
         session.commit()
     house.drain()
     assert house.recipients().count("ann@example.org") == 1

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from newsletter.errors import StateConflict
 from newsletter.mail.addresses import parse_address
 from newsletter.models import Delivery, DeliveryState, Frequency, Rendition, Subscriber
-from newsletter.outbox.edition import read_key, release_ids
+from newsletter.models.rendition_key import read_key, release_ids
 from newsletter.subscriptions.change_address import ask_to_move, move
 from newsletter.subscriptions.preferences import go_on, make_preferences_token, pause, save_preferences
 from newsletter.subscriptions.snooze import end_pauses

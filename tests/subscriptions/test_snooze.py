@@ -66,13 +66,16 @@ def test_nothing_comes_during_a_pause_and_all_of_it_after(everywhere):
     assert people.acts(ANN)[-2:] == ["snoozed", "resumed"]
 
 
-def test_a_pause_ends_by_itself_even_when_nothing_sweeps(people):
+def test_a_pause_lasts_until_it_was_ended_whatever_the_clock_of_the_preparing_host_says(people):
     people.house.topic("energy")
     people.join(ANN, {"energy": WEEKLY})
     release = people.house.release("Energy")
     pauses(people, weeks=1)
-
     people.house.clock.pass_(days=7, minutes=5)
+    with pytest.raises(StateConflict):
+        people.house.send(WEEKLY)
+
+    sweep(people)
     people.house.send(WEEKLY)
 
     assert sent(people) == [release]
@@ -160,7 +163,7 @@ def test_what_waits_in_the_outbox_is_taken_back_and_comes_later(everywhere):
     assert sent(people) == [release, release]  # the one that was taken back, and the one that came
 
 
-def test_what_comes_back_from_a_worker_during_a_pause_is_taken_back_by_the_sweep(people):
+def test_what_comes_back_from_a_worker_during_a_pause_is_skipped_when_it_is_claimed(people):
     people.house.topic("energy")
     people.join(ANN, {"energy": WEEKLY})
     people.house.release("Energy")
@@ -170,7 +173,7 @@ def test_what_comes_back_from_a_worker_during_a_pause_is_taken_back_by_the_sweep
     pauses(people)
     change(people, DeliveryState.DEFERRED)
 
-    sweep(people)
+    people.house.drain()
     people.house.clock.pass_(days=8)
     sweep(people)
     people.house.clock.pass_(seconds=1)

@@ -145,8 +145,8 @@ def change_issue(public_id: str) -> Response:
         words = f"Cancelled. {count} readers who had not been served get these releases with a later issue."
     else:
         again = action is IssueAction.RESEND_UNCERTAIN
-        requeue = steer.resend_uncertain if again else steer.retry_rejected
-        words = f"Queued again: {requeue(session, found, actor(), now)}."
+        send_again = steer.resend_uncertain if again else steer.retry_rejected
+        words = send_again(session, found, actor(), now).in_words()
     session.commit()
     if action not in {IssueAction.PAUSE, IssueAction.CANCEL}:
         runtime().wake("bulk")

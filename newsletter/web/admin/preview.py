@@ -119,7 +119,7 @@ def send_issue() -> Response:
     if opened is not None:  # the second click, or the page sent once more after a time-out
         return _see(url_for("admin.issue", public_id=opened.public_id))
     frequencies = choices_of(Frequency, names)
-    now_readers = count_readers(session, frequencies, current_sequence(session), parts.now())
+    now_readers = count_readers(session, frequencies, current_sequence(session))
     if not form.validate() or form.number.data.strip() != str(shown):
         form.number.errors = [f"Please type the number of readers, {now_readers}, to send."]
         return _page(frequencies, form, status=422)
@@ -185,7 +185,7 @@ def _send_context(session: Session, frequencies: list[Frequency], form: SendForm
     chose = _choices(session)
     readers = None
     if frequencies:
-        readers = count_readers(session, frequencies, current_sequence(session), parts.now())
+        readers = count_readers(session, frequencies, current_sequence(session))
         # What was counted and shown travels in the form, sealed; its key opens one issue.
         sealed = ["send", secrets.token_urlsafe(18), readers, *(each.value for each in frequencies)]
         form.key.data = parts.tokens.make(Purpose.FORM, sealed, parts.now())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from datetime import timedelta
 from typing import Any
 
 from flask import Response, make_response, redirect, render_template, request, url_for
@@ -12,6 +11,7 @@ from flask_babel import lazy_gettext as _
 from flask_babel import ngettext
 from werkzeug.wrappers import Response as AnyResponse
 
+from newsletter.coverage import UNDO_FOR
 from newsletter.models import db
 from newsletter.subscriptions.bearer import LinkFault, address_hint
 from newsletter.subscriptions.consent import kept_address
@@ -33,12 +33,9 @@ REASON_WORDS: Mapping[Reason, Any] = {
     Reason.OTHER: _("Something else"),
 }
 
-# Whoever comes back to an old link sees the way back for a day; the mail that tells of it has it for longer.
-UNDO_FOR = timedelta(days=1)
-
 
 def left_page(left: Left, *, thanked: bool = False) -> Response:
-    """Say that somebody has left, with a way back for a day, and ask why. `thanked`: they have said it."""
+    """Say that somebody has left, with a way back while that works, and ask why. `thanked`: they said it."""
     parts = runtime()
     now = parts.now()
     undo_token = None

@@ -53,6 +53,7 @@ def _confirm_now(token: str) -> AnyResponse:
         token,
         now,
         welcome_releases=parts.settings.welcome_releases,
+        catch_up=parts.settings.snooze_catch_up,
         welcome_mail=parts.settings.welcome_mail,
         ip_address=address_to_keep(),
     )

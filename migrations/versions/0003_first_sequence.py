@@ -1,0 +1,37 @@
+"""A pair keeps its first sequence; an issue's lower end goes; what could not be built is marked."""
+
+import sqlalchemy as sa
+from alembic import op
+
+
+revision = "0003"
+down_revision = "0002"
+
+BIG = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+WAITS = "build_failed_at IS NOT NULL"
+
+
+def upgrade() -> None:
+    op.add_column("release_topic", sa.Column("first_sequence", BIG, nullable=True))
+    # What came before is not known: those who had joined by then get what they would have got so far.
+    op.execute("UPDATE release_topic SET first_sequence = sequence")
+    with op.batch_alter_table("issue", schema=None) as batch_op:
+        batch_op.drop_column("from_sequence")
+    op.add_column("delivery", sa.Column("build_failed_at", sa.DateTime(timezone=True), nullable=True))
+    op.create_index(
+        "ix_delivery_build_failed_at",
+        "delivery",
+        ["build_failed_at"],
+        sqlite_where=sa.text(WAITS),
+        postgresql_where=sa.text(WAITS),
+    )
+
+
+def downgrade() -> None:
+    op.drop_index("ix_delivery_build_failed_at", table_name="delivery")
+    with op.batch_alter_table("delivery", schema=None) as batch_op:
+        batch_op.drop_column("build_failed_at")
+    with op.batch_alter_table("issue", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("from_sequence", BIG, nullable=False, server_default="0"))
+    with op.batch_alter_table("release_topic", schema=None) as batch_op:
+        batch_op.drop_column("first_sequence")

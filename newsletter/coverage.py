@@ -1,0 +1,256 @@
+"""What each subscription has been served: the only module that moves a subscription's two marks.
+
+`started_sequence` is the floor of everything a subscription gets. `covered_to` is the highest sequence it
+has been served. Five operations move them: begin, carry over, serve, put back, skip ahead.
+
+A release *matches* a subscription if its pair with the topic has a sequence, the release is ready, and the
+pair's first sequence is above `started_sequence`. The invariant, at every commit, for each active
+subscription of a person and each release that matches it:
+
+(a) the pair's latest sequence is above `covered_to`, so that the release still waits, or a delivery of
+    that person holds the release and counts;
+(b) at most one delivery of that person that holds it may still be sent or may have arrived.
+
+A delivery *holds* the releases of its rendition. Five states *may still be sent or may have arrived*:
+queued, leased, deferred, accepted, uncertain (`HOLDING`). These count, and so does a rejected delivery of an
+issue that is not cancelled. Skipped and cancelled deliveries never count, nor does a rejected one of a
+cancelled issue: the transaction that makes a delivery so puts back what it held. A delivery counts for the
+row it was made for, and for rows that were joined into that row in the past.
+
+Exceptions to (a): what `skip_ahead` left out, and what the earlier address was served before somebody moved
+to an address that was subscribed already (the new row begins with the old marks). A person who was erased
+and joins again starts anew.
+
+Whoever calls serve or put back, or reads what deliveries hold to decide what another one may hold, locks
+these people first (`lock`). No comparison of two hosts' clocks decides whether a release was served.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, func, or_, select, update
+from sqlalchemy.orm import InstrumentedAttribute, Session
+
+from newsletter.models import (
+    Delivery,
+    DeliveryState,
+    EndedReason,
+    Release,
+    ReleaseState,
+    ReleaseTopic,
+    Rendition,
+    Subscriber,
+    Subscription,
+    SubscriptionState,
+    current_sequence,
+    is_one_of,
+    rows_as_table,
+)
+from newsletter.models.rendition_key import read_key, release_ids
+
+# How long unsubscribing can be undone. Every way back within this time carries both marks over.
+UNDO_FOR = timedelta(days=7)
+
+# A delivery in one of these states may still be sent or may have arrived: nothing else may hold its releases.
+HOLDING = (
+    DeliveryState.QUEUED,
+    DeliveryState.LEASED,
+    DeliveryState.DEFERRED,
+    DeliveryState.ACCEPTED,
+    DeliveryState.UNCERTAIN,
+)
+
+# Rows that ended for one of these reasons can come back with the marks they have.
+CAN_COME_BACK = (EndedReason.UNSUBSCRIBED, EndedReason.MOVED)
+
+
+def lock(session: Session, subscriber_ids: Iterable[int]) -> None:
+    """Lock these people, in the order of their ids, until the transaction ends.
+
+    The row of the subscriber stands for all of their subscriptions, those that begin meanwhile too. On
+    SQLite the transaction is the only one that writes, so there is nothing to do.
+    """
+    if session.get_bind().dialect.name == "sqlite":
+        return
+    chosen = select(Subscriber.id).where(is_one_of(session, Subscriber.id, subscriber_ids))
+    ordered = chosen.order_by(Subscriber.id).with_for_update(key_share=True)
+    session.execute(select(func.count()).select_from(ordered.subquery()))
+
+
+def begin(session: Session, row: Subscription, welcome_releases: int = 0) -> None:
+    """Set the marks of a subscription that begins: it gets what becomes mailable from now on.
+
+    With `welcome_releases` the newest releases of the topic are still to come as well, so that a first
+    issue is not empty.
+    """
+    row.started_sequence = row.covered_to = _floor_below_newest(session, row.topic_id, welcome_releases)
+
+
+def carry_over(earlier: Subscription, later: Subscription) -> None:
+    """Let `later` go on where `earlier` was: nothing is missed, and nothing comes twice."""
+    later.started_sequence, later.covered_to = earlier.started_sequence, earlier.covered_to
+
+
+def serve(session: Session, subscription_ids: Sequence[int], to_sequence: int) -> None:
+    """Mark exactly these subscriptions as served up to `to_sequence`.
+
+    They are the rows that were read to decide what their deliveries hold, and their people are locked.
+    """
+    session.execute(
+        update(Subscription)
+        .where(is_one_of(session, Subscription.id, subscription_ids), Subscription.covered_to < to_sequence)
+        .values(covered_to=to_sequence)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def put_back(session: Session, held: Iterable[tuple[int, str]]) -> None:
+    """Let the releases wait again that deliveries held which never arrive. Commits nothing.
+
+    `held` are subscriber ids and rendition keys. For all subscriptions of each person, and for those that
+    ended and can come back, `covered_to` falls to just below the lowest latest sequence of these releases
+    under any topic. The caller has locked these people.
+    """
+    pairs = [(subscriber_id, key) for subscriber_id, key in held if key]
+    if not pairs:
+        return
+    floors = _floors(session, {key for _, key in pairs})
+    lowest: dict[int, int] = {}
+    for subscriber_id, key in pairs:
+        if key in floors:
+            lowest[subscriber_id] = min(floors[key], lowest.get(subscriber_id, floors[key]))
+    if not lowest:
+        return
+    session.flush()
+    given = rows_as_table(session, {"subscriber_id": int, "floor": int}, list(lowest.items()))
+    session.execute(
+        update(Subscription)
+        .where(
+            Subscription.subscriber_id == given.c.subscriber_id,
+            Subscription.covered_to > given.c.floor,
+            or_(
+                Subscription.state == SubscriptionState.ACTIVE,
+                Subscription.ended_reason.in_(CAN_COME_BACK),
+            ),
+        )
+        .values(covered_to=given.c.floor)
+        .execution_options(synchronize_session=False)
+    )
+    _forget_loaded_marks(session)
+
+
+def skip_ahead(session: Session, subscriber_id: int, newest: int) -> None:
+    """Leave out what waits for one person but the `newest` releases of each topic. Commits nothing.
+
+    For the end of a pause and the lifting of a suppression. Releases are counted by their first
+    sequence; both marks move to that of the newest one left out.
+    """
+    lock(session, [subscriber_id])
+    held = held_releases(session, lambda column: column == subscriber_id).get(subscriber_id, set())
+    active = select(Subscription).where(
+        Subscription.subscriber_id == subscriber_id, Subscription.state == SubscriptionState.ACTIVE
+    )
+    for row in session.scalars(active.execution_options(populate_existing=True)).all():
+        waiting = [first for release_id, first in _waiting(session, row) if release_id not in held]
+        if len(waiting) > newest:
+            left_out = waiting[newest]
+            row.started_sequence = max(row.started_sequence, left_out)
+            row.covered_to = max(row.covered_to, left_out)
+    session.flush()
+
+
+def held_releases(
+    session: Session,
+    whose: Callable[[InstrumentedAttribute[Any]], ColumnElement[bool]],
+    *,
+    issues: Sequence[int] | None = None,
+    but_issue: int | None = None,
+) -> Mapping[int, set[int]]:
+    """Return the releases that deliveries hold which may still be sent or may have arrived, by person.
+
+    `whose` makes the condition from a column of subscriber ids. With `issues` only deliveries of these
+    are looked at; those of `but_issue` are left out. What a row got that was joined into another one in
+    the past counts for that other one.
+    """
+    found: dict[int, set[int]] = defaultdict(set)
+    own = select(Delivery.subscriber_id, Rendition.key).where(whose(Delivery.subscriber_id))
+    joined = (
+        select(Subscriber.moved_to, Rendition.key)
+        .join(Delivery, Delivery.subscriber_id == Subscriber.id)
+        .where(whose(Subscriber.moved_to))
+    )
+    for query in (own, joined):
+        chosen = query.join(Rendition, Rendition.id == Delivery.rendition_id).where(
+            Delivery.state.in_(HOLDING)
+        )
+        if issues is not None:
+            chosen = chosen.where(is_one_of(session, Delivery.issue_id, issues))
+        if but_issue is not None:
+            chosen = chosen.where(Delivery.issue_id != but_issue)
+        for subscriber_id, key in session.execute(chosen):
+            if subscriber_id is not None:
+                found[subscriber_id].update(release_ids(read_key(key)))
+    return found
+
+
+def _floor_below_newest(session: Session, topic_id: int, newest: int) -> int:
+    """Return the sequence above which only the `newest` ready releases of a topic are, by first sequence."""
+    today = current_sequence(session)
+    if newest < 1:
+        return today
+    chosen = (
+        select(ReleaseTopic.first_sequence)
+        .join(ReleaseTopic.release)
+        .where(
+            ReleaseTopic.topic_id == topic_id,
+            ReleaseTopic.first_sequence.is_not(None),
+            Release.state == ReleaseState.READY,
+        )
+        .order_by(ReleaseTopic.first_sequence.desc())
+        .limit(newest)
+    )
+    return min([today, *(first - 1 for first in session.scalars(chosen) if first is not None)])
+
+
+def _waiting(session: Session, row: Subscription) -> list[tuple[int, int]]:
+    """Return the releases that wait for one subscription with their first sequences, the newest first."""
+    chosen = (
+        select(ReleaseTopic.release_id, ReleaseTopic.first_sequence)
+        .join(ReleaseTopic.release)
+        .where(
+            ReleaseTopic.topic_id == row.topic_id,
+            ReleaseTopic.sequence > row.covered_to,
+            ReleaseTopic.first_sequence > row.started_sequence,
+            Release.state == ReleaseState.READY,
+        )
+        .order_by(ReleaseTopic.first_sequence.desc())
+    )
+    return [(release_id, first) for release_id, first in session.execute(chosen) if first is not None]
+
+
+def _floors(session: Session, keys: Iterable[str]) -> dict[str, int]:
+    """Return, for each rendition key, the sequence just below the lowest latest one of its releases."""
+    releases = {key: release_ids(read_key(key)) for key in keys}
+    wanted = {each for ids in releases.values() for each in ids}
+    latest = (
+        select(ReleaseTopic.release_id, func.min(ReleaseTopic.sequence))
+        .where(is_one_of(session, ReleaseTopic.release_id, wanted), ReleaseTopic.sequence.is_not(None))
+        .group_by(ReleaseTopic.release_id)
+    )
+    lowest = {release_id: sequence or 0 for release_id, sequence in session.execute(latest)}
+    return {
+        key: min(lowest[each] for each in ids if each in lowest) - 1
+        for key, ids in releases.items()
+        if any(each in lowest for each in ids)
+    }
+
+
+def _forget_loaded_marks(session: Session) -> None:
+    """Have subscriptions that this session has loaded read their marks again."""
+    for loaded in list(session.identity_map.values()):
+        if isinstance(loaded, Subscription):
+            session.expire(loaded, ["covered_to", "started_sequence"])

@@ -1,0 +1,52 @@
+"""The key of a rendition: which releases one delivery holds, under which topic, as a short text. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from newsletter.models.subscription import Frequency
+
+# Frequencies by the letter that stands for them in a key.
+BY_LETTER = {frequency[0]: frequency for frequency in Frequency}
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """The releases that one subscriber gets under one topic, in order."""
+
+    topic_id: int
+    frequency: Frequency
+    release_ids: tuple[int, ...]
+
+
+Selection = tuple[Section, ...]
+
+
+def write_key(selection: Selection) -> str:
+    """Return a selection as the key of its rendition, such as `3w:12,15;5d:18`; "" for an empty one."""
+    return ";".join(
+        f"{part.topic_id}{part.frequency[0]}:{','.join(map(str, part.release_ids))}" for part in selection
+    )
+
+
+def read_key(key: str) -> Selection:
+    """Return the selection that `write_key` wrote."""
+    if not key:
+        return ()
+    sections = []
+    for part in key.split(";"):
+        head, _, ids = part.partition(":")
+        sections.append(
+            Section(int(head[:-1]), BY_LETTER[head[-1]], tuple(int(each) for each in ids.split(",")))
+        )
+    return tuple(sections)
+
+
+def has_frequency(key: str, frequency: Frequency) -> bool:
+    """Return whether a part of the selection `key` comes at this frequency."""
+    return f"{frequency[0]}:" in key
+
+
+def release_ids(selection: Selection) -> list[int]:
+    """Return every release of a selection, once, in order."""
+    return [each for part in selection for each in part.release_ids]

@@ -1,0 +1,113 @@
+"""Messages that cannot be made: they wait, and their issue with them, until they can or the owner skips them.
+
+That a message cannot be made says nothing about its recipient, so it is never rejected, however old it gets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, and_, exists, func, or_, select, update
+from sqlalchemy.orm import Session
+
+from newsletter import audit, coverage
+from newsletter.languages import SOURCE_LANGUAGE, parse_language
+from newsletter.models import Delivery, DeliveryState, Issue, IssueState, Rendition, is_one_of
+
+ACTOR = "outbox"
+# So many failures, and no message that could be made, tell that no message of this issue can be.
+ENOUGH = 20
+# What waits, leased or not.
+_OPEN = (DeliveryState.QUEUED, DeliveryState.DEFERRED, DeliveryState.LEASED)
+
+
+def waits_to_be_built() -> ColumnElement[bool]:
+    """Return the condition for deliveries whose message could not be made and that still wait."""
+    return and_(Delivery.build_failed_at.is_not(None), Delivery.state.in_(_OPEN))
+
+
+def count_unbuildable(session: Session) -> int:
+    """Return how many messages wait that cannot be made."""
+    return session.scalar(select(func.count()).where(waits_to_be_built())) or 0
+
+
+def pause_if_unbuildable(session: Session, faults: Mapping[tuple[int, str], str], now: datetime) -> list[int]:
+    """Pause the issues of which no message can be made in a language; return their ids. Commits nothing.
+
+    `faults` are what went wrong by issue and language. If other messages of that issue and language were
+    made, only those wait that could not be.
+    """
+    paused = []
+    for (issue_id, language), fault in sorted(faults.items()):
+        issue = session.get(Issue, issue_id, with_for_update=True, populate_existing=True)
+        if issue is None or issue.state is not IssueState.SENDING:
+            continue
+        if not _none_can_be_built(session, issue_id, language):
+            continue
+        issue.state = IssueState.PAUSED
+        name = parse_language(language).get_display_name(SOURCE_LANGUAGE) or language
+        issue.note = (
+            f"Paused by itself: no message of this issue can be made in {name}: {fault}. "
+            "Nobody was left out. Mend the fault and resume, or skip these messages."
+        )
+        session.flush()
+        audit.record(session, ACTOR, "issue.pause", issue.public_id, now, unbuildable=language)
+        paused.append(issue_id)
+    return paused
+
+
+def _none_can_be_built(session: Session, issue_id: int, language: str) -> bool:
+    mine = and_(Delivery.issue_id == issue_id, Delivery.language == language)
+    final = (DeliveryState.ACCEPTED, DeliveryState.REJECTED, DeliveryState.UNCERTAIN)
+    tried = and_(Delivery.state == DeliveryState.DEFERRED, Delivery.build_failed_at.is_(None))
+    if session.scalar(select(exists().where(mine, or_(Delivery.state.in_(final), tried)))):
+        return False
+    some = select(Delivery.id).where(mine, waits_to_be_built()).limit(ENOUGH).subquery()
+    if (session.scalar(select(func.count()).select_from(some)) or 0) >= ENOUGH:
+        return True
+    untried = exists().where(mine, Delivery.state.in_(_OPEN), Delivery.build_failed_at.is_(None))
+    return not session.scalar(select(untried))
+
+
+def retry_unbuildable(session: Session, issue_id: int, now: datetime) -> None:
+    """Have the messages of a resumed issue that could not be made tried at once."""
+    session.execute(
+        update(Delivery)
+        .where(
+            Delivery.issue_id == issue_id,
+            Delivery.state == DeliveryState.DEFERRED,
+            Delivery.build_failed_at.is_not(None),
+        )
+        .values(due_at=now)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def skip_unbuildable(session: Session, issue: Issue, actor: str, now: datetime) -> int:
+    """Skip the messages of an issue that cannot be made; return how many. Commits nothing.
+
+    Their releases wait for the next issue of each subscriber.
+    """
+    waiting = (DeliveryState.QUEUED, DeliveryState.DEFERRED)
+    mine = (
+        Delivery.issue_id == issue.id,
+        Delivery.build_failed_at.is_not(None),
+        Delivery.state.in_(waiting),
+    )
+    whose = session.scalars(select(Delivery.subscriber_id).where(*mine)).all()
+    coverage.lock(session, [each for each in whose if each is not None])
+    found = session.execute(
+        select(Delivery.id, Delivery.subscriber_id, Rendition.key)
+        .join(Rendition, Rendition.id == Delivery.rendition_id)
+        .where(*mine)
+    ).all()
+    session.execute(
+        update(Delivery)
+        .where(is_one_of(session, Delivery.id, [each for each, _, _ in found]), Delivery.state.in_(waiting))
+        .values(state=DeliveryState.SKIPPED, settled_at=now)
+        .execution_options(synchronize_session=False)
+    )
+    coverage.put_back(session, [(whom, key) for _, whom, key in found if whom is not None])
+    audit.record(session, actor, "issue.skip_unbuildable", issue.public_id, now, skipped=len(found))
+    return len(found)
