@@ -175,10 +175,11 @@ def _steering(name: str, act: str, help_line: str) -> click.Command:
     @click.command(name, help=help_line, cls=IdCommand)
     @id_argument
     def command(public_id: str) -> None:
-        from newsletter.outbox import steer  # noqa: PLC0415
+        from newsletter.outbox import steer, unbuildable  # noqa: PLC0415
 
         parts = open_runtime()
-        do: Callable[..., int | steer.SentAgain | None] = getattr(steer, act)
+        module = unbuildable if act == "skip_unbuildable" else steer
+        do: Callable[..., int | steer.SentAgain | None] = getattr(module, act)
         with parts.session() as session:
             done = do(session, steer.find_issue(session, public_id), ACTOR, parts.now())
             session.commit()
@@ -195,6 +196,7 @@ for _name, _act, _line in (
     ("cancel", "cancel", "End an issue; its readers get those releases with their next one."),
     ("retry-rejected", "retry_rejected", "Send again what the relay refused."),
     ("resend-uncertain", "resend_uncertain", "Send again what may or may not have arrived."),
+    ("skip-unbuildable", "skip_unbuildable", "Skip messages that cannot be made; their releases come later."),
 ):
     digest.add_command(_steering(_name, _act, _line))
 

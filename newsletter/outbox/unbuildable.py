@@ -27,9 +27,12 @@ def waits_to_be_built() -> ColumnElement[bool]:
     return and_(Delivery.build_failed_at.is_not(None), Delivery.state.in_(_OPEN))
 
 
-def count_unbuildable(session: Session) -> int:
-    """Return how many messages wait that cannot be made."""
-    return session.scalar(select(func.count()).where(waits_to_be_built())) or 0
+def count_unbuildable(session: Session, issue_id: int | None = None) -> int:
+    """Return how many messages (of an issue) wait that cannot be made."""
+    query = select(func.count()).where(waits_to_be_built())
+    if issue_id is not None:
+        query = query.where(Delivery.issue_id == issue_id)
+    return session.scalar(query) or 0
 
 
 def pause_if_unbuildable(session: Session, faults: Mapping[tuple[int, str], str], now: datetime) -> list[int]:

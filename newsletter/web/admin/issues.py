@@ -30,6 +30,7 @@ from newsletter.outbox import steer
 from newsletter.outbox.allowance import read_standing
 from newsletter.outbox.listing import as_csv, list_deliveries
 from newsletter.outbox.progress import Progress, progress
+from newsletter.outbox.unbuildable import count_unbuildable, skip_unbuildable
 from newsletter.outbox.waiting import own_hours_in_words, reasons_to_wait
 from newsletter.web.admin.blueprint import admin
 from newsletter.web.admin.query import choice_of, page_number
@@ -49,6 +50,7 @@ class IssueAction(enum.StrEnum):
     CANCEL = "cancel"
     RESEND_UNCERTAIN = "resend_uncertain"
     RETRY_REJECTED = "retry_rejected"
+    SKIP_UNBUILDABLE = "skip_unbuildable"
 
 
 @admin.get("/issues")
@@ -86,8 +88,8 @@ def issue(public_id: str) -> str:
         "pause": found.state is IssueState.SENDING,
         "resume": found.state is IssueState.PAUSED,
         "cancel": found.state in CAN_END,
-        "resend_uncertain": bool(shown["counts"].get("uncertain"))
-        and found.state is not IssueState.CANCELLED,
+        "resend_uncertain": bool(shown["counts"].get("uncertain")),
+        "skip_unbuildable": bool(count_unbuildable(session, found.id)),
         "retry_rejected": bool(shown["counts"].get("rejected")) and found.state is not IssueState.CANCELLED,
     }
     return render_template(
@@ -143,6 +145,8 @@ def change_issue(public_id: str) -> Response:
     elif action is IssueAction.CANCEL:
         count = steer.cancel(session, found, actor(), now)
         words = f"Cancelled. {count} readers who had not been served get these releases with a later issue."
+    elif action is IssueAction.SKIP_UNBUILDABLE:
+        words = f"Skipped: {skip_unbuildable(session, found, actor(), now)}. Their releases wait for the next issue."
     else:
         again = action is IssueAction.RESEND_UNCERTAIN
         send_again = steer.resend_uncertain if again else steer.retry_rejected

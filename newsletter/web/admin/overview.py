@@ -31,6 +31,7 @@ from newsletter.notices import NoticeKind, find_open, open_notices, words
 from newsletter.outbox.file_systems import network_file_system
 from newsletter.outbox.progress import health, progress
 from newsletter.outbox.worker import journal_folder
+from newsletter.outbox.unbuildable import count_unbuildable
 from newsletter.subscriptions.brake import count_held
 from newsletter.web.admin.blueprint import admin
 from newsletter.web.extensions import runtime
@@ -198,6 +199,16 @@ def _warnings(
             {"tone": "warn", "text": text, "url": url_for("admin.issues"), "link": "See the issues"}
         )
     warnings += _journal_warnings()
+    unbuildable = count_unbuildable(session)
+    if unbuildable:
+        words = "1 email cannot" if unbuildable == 1 else f"{unbuildable} emails cannot"
+        text = (
+            f"{words} be made and wait. The log of the worker names the fault. They are sent once it is mended; "
+            "the page of an issue has a button that skips its own."
+        )
+        warnings.append(
+            {"tone": "bad", "text": text, "url": url_for("admin.issues"), "link": "See the issues"}
+        )
     for host, count in sorted(outbox["overdue"].items()):
         words = "1 mail has" if count == 1 else f"{count} mails have"
         text = (

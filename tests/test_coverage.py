@@ -1,0 +1,473 @@
+"""What a subscription has been served: each counterexample of the rule, told as a story."""
+
+from __future__ import annotations
+
+from house import House, meanwhile
+from sqlalchemy import select
+
+from newsletter import coverage
+from newsletter.digest.issues import Preparer, open_issue
+from newsletter.ingest.parse_press import PressRelease
+from newsletter.ingest.steer import ReleaseAction, change_release
+from newsletter.ingest.store import add_release
+from newsletter.models import (
+    Delivery,
+    EndedReason,
+    Frequency,
+    Issue,
+    Release,
+    Subscriber,
+    Subscription,
+    SubscriptionState,
+    current_sequence,
+)
+from newsletter.outbox import steer
+from newsletter.smtp.outcomes import Fate, Outcome, Step
+from newsletter.smtp.replies import Reply
+from newsletter.smtp.transport import MemoryTransport
+from newsletter.subscriptions import rows, snooze
+
+REFUSED = Reply(554, ("5.7.1 not today",))
+DAILY, WEEKLY = Frequency.DAILY, Frequency.WEEKLY
+
+
+class CancelsFirst(MemoryTransport):
+    """A relay that refuses everything, right after the owner has cancelled the issue."""
+
+    def __init__(self, house: House, issue_id: int) -> None:
+        super().__init__()
+        self._house, self._issue_id = house, issue_id
+
+    def _refusal(self, envelope):
+        if self._issue_id:
+            act(self._house, steer.cancel, self._issue_id)
+            self._issue_id = 0
+        return Outcome(Fate.REPLIED, Step.RCPT, REFUSED)
+
+
+def act(house: House, do, issue_id: int):
+    """Do something to an issue as the owner does, and commit; return what came of it."""
+    with house.runtime.session() as session:
+        public_id = session.get_one(Issue, issue_id).public_id
+        done = do(session, steer.find_issue(session, public_id), "test", house.clock())
+        session.commit()
+        return done
+
+
+def sent_to(house: House, reader: int) -> list[int]:
+    """Return the releases in what the relay accepted for somebody, in order."""
+    from newsletter.models import Rendition
+    from newsletter.models.rendition_key import read_key, release_ids
+
+    with house.runtime.session() as session:
+        keys = session.scalars(
+            select(Rendition.key)
+            .join(Delivery, Delivery.rendition_id == Rendition.id)
+            .where(Delivery.subscriber_id == reader, Delivery.state == "accepted")
+            .order_by(Delivery.settled_at, Delivery.id)
+        )
+        return [each for key in keys for each in release_ids(read_key(key))]
+
+
+def choose(house: House, reader: int, topic: int, frequency: Frequency) -> None:
+    """Add a topic to what somebody gets, or change how often it comes."""
+    with house.runtime.session() as session:
+        active = rows.of_subscriber(session, reader, SubscriptionState.ACTIVE, lock=True)
+        same = [row for row in active if row.topic_id == topic]
+        rows.end(session, same, EndedReason.CHANGED, house.clock())
+        if same:
+            rows.follow(session, same[0], frequency, house.clock())
+        else:
+            rows.take_up(session, reader, topic, frequency, house.clock())
+        session.commit()
+
+
+def drop(house: House, reader: int, topic: int) -> None:
+    with house.runtime.session() as session:
+        active = rows.of_subscriber(session, reader, SubscriptionState.ACTIVE, lock=True)
+        leaving = [row for row in active if row.topic_id == topic]
+        rows.end(session, leaving, EndedReason.UNSUBSCRIBED, house.clock())
+        session.commit()
+
+
+def steer_release(house: House, release: int, action: ReleaseAction) -> None:
+    with house.runtime.session() as session:
+        public_id = session.get_one(Release, release).public_id
+        change_release(session, public_id, action, "test", house.clock())
+        session.commit()
+
+
+def name_topic(house: House, release: int, slug: str) -> None:
+    """Put a release that is there under a further topic."""
+    with house.runtime.session() as session:
+        there = session.get_one(Release, release)
+        text = PressRelease(
+            there.title,
+            there.publisher,
+            there.published_at.date(),
+            "en",
+            (f"{there.title}. It opens on Monday.",),
+        )
+        same, new = add_release(session, text, now=house.clock(), topics=[slug])
+        assert (same.id, new) == (release, False)
+        session.commit()
+
+
+def pause_person(house: House, reader: int) -> None:
+    with house.runtime.session() as session:
+        person = session.get_one(Subscriber, reader)
+        assert snooze.snooze(session, person, 1, house.clock(), "test")
+        session.commit()
+
+
+def end_pause(house: House, reader: int, newest: int = 100) -> None:
+    with house.runtime.session() as session:
+        snooze.resume(session, session.get_one(Subscriber, reader), newest, house.clock(), "test")
+        session.commit()
+
+
+def test_what_was_rejected_in_a_cancelled_issue_comes_with_the_next(either_house: House):
+    house = either_house
+    ann = house.reader(house.topic("energy"), name="ann")
+    cable = house.release("A new energy cable")
+    house.transport.answer("ann@example.org", REFUSED)
+    refused = house.send()
+    reopen(house, refused)
+    act(house, steer.cancel, refused)
+    house.transport = MemoryTransport()
+
+    house.send()
+
+    assert sent_to(house, ann) == [cable]
+
+
+def reopen(house: House, issue_id: int) -> None:
+    """Go back to the moment before an issue was found to be finished."""
+    from newsletter.models import IssueState
+
+    with house.runtime.session() as session:
+        session.get_one(Issue, issue_id).state = IssueState.SENDING
+        session.commit()
+
+
+def test_a_rejection_that_comes_after_the_cancel_is_put_back_too(either_house: House):
+    house = either_house
+    ann = house.reader(house.topic("energy"), name="ann")
+    cable = house.release("A new energy cable")
+    house.transport.answer("ann@example.org", REFUSED)
+    issue_id = house.open()
+    house.transport = CancelsFirst(house, issue_id)
+
+    house.drain()
+
+    house.transport = MemoryTransport()
+    assert house.states(issue_id) == ["rejected"]
+    house.transport = MemoryTransport()
+    house.send()
+    assert sent_to(house, ann) == [cable]
+
+
+def test_a_retry_does_not_send_what_another_issue_brought(either_house: House):
+    house = either_house
+    energy, sea = house.topic("energy"), house.topic("sea")
+    ann = house.reader(energy, frequency=DAILY, name="ann")
+    choose(house, ann, sea, WEEKLY)
+    cable = house.release("An energy cable under the sea")
+    house.transport.answer("ann@example.org", REFUSED)
+    daily = house.send(DAILY)
+    house.transport = MemoryTransport()
+    house.send(WEEKLY)
+
+    done = act(house, steer.retry_rejected, daily)
+    house.drain()
+
+    assert (done.queued, done.served) == (0, 1)
+    assert house.states(daily) == ["skipped"]
+    assert sent_to(house, ann) == [cable]
+
+
+def test_a_retry_sends_only_the_rest_and_stores_that_as_sent(either_house: House):
+    house = either_house
+    energy, sea = house.topic("energy"), house.topic("sea")
+    ann = house.reader(energy, frequency=DAILY, name="ann")
+    choose(house, ann, sea, WEEKLY)
+    both = house.release("An energy cable under the sea")
+    plant = house.release("An energy plant")
+    house.transport.answer("ann@example.org", REFUSED)
+    daily = house.send(DAILY)
+    house.transport = MemoryTransport()
+    house.send(WEEKLY)
+
+    act(house, steer.retry_rejected, daily)
+    house.drain()
+
+    assert sorted(sent_to(house, ann)) == [both, plant]
+
+
+def test_the_mark_falls_below_all_that_a_cancelled_delivery_held_whatever_opened_when(either_house: House):
+    house = either_house
+    energy = house.topic("energy")
+    ann = house.reader(energy, frequency=DAILY, name="ann")
+    cable = house.release("A new energy cable")
+    first = open_unprepared(house, DAILY)
+    house.prepare(first)
+    plant = house.release("An energy plant")
+    second = open_unprepared(house, DAILY)
+    act(house, steer.cancel, first)
+    house.prepare(second)
+    act(house, steer.cancel, second)
+
+    house.send(DAILY)
+
+    assert sorted(sent_to(house, ann)) == [cable, plant]
+
+
+def test_a_cancelled_release_waits_again_under_every_topic(either_house: House):
+    house = either_house
+    weekly, daily = house.topic("energy"), house.topic("sea")
+    ann = house.reader(weekly, frequency=WEEKLY, name="ann")
+    choose(house, ann, daily, DAILY)
+    cable = house.release("A new energy cable")
+    plant = house.release("An energy plant")
+    name_topic(house, cable, "sea")
+    issue_id = house.open(DAILY)
+    house.open(WEEKLY)  # leaves the cable to the daily one, and moves the weekly mark beyond it
+    drop(house, ann, daily)
+    act(house, steer.cancel, issue_id)
+
+    house.drain()
+    house.send(WEEKLY)
+
+    assert sorted(sent_to(house, ann)) == [cable, plant]
+
+
+def open_unprepared(house: House, *frequencies: Frequency) -> int:
+    with house.runtime.session() as session:
+        issue_id = open_issue(session, frequencies, actor="test", now=house.clock()).id
+        session.commit()
+        return issue_id
+
+
+def test_an_issue_renders_what_was_put_back_while_it_was_being_prepared(either_house: House):
+    house = either_house
+    energy = house.topic("energy")
+    ann, ben = (house.reader(energy, name=name) for name in ("ann", "ben"))
+    cable = house.release("A new energy cable")
+    older = house.open()
+    plant = house.release("An energy plant")
+    issue_id = open_unprepared(house, WEEKLY)
+    preparer = Preparer(house.runtime.press, issue_id, chunk=1)
+    step(house, preparer)
+    act(house, steer.cancel, older)
+    while step(house, preparer):
+        pass
+    house.drain()
+    house.send()
+
+    assert sorted(sent_to(house, ann)) == sorted(sent_to(house, ben)) == [cable, plant]
+    assert "rejected" not in house.states()
+
+
+def step(house: House, preparer: Preparer) -> bool:
+    with house.runtime.session() as session:
+        more = preparer.step(session, house.clock())
+        session.commit()
+        return more
+
+
+def test_nobody_who_pauses_is_sent_a_retry_and_it_waits_for_them(either_house: House):
+    house = either_house
+    ann = house.reader(house.topic("energy"), name="ann")
+    cable = house.release("A new energy cable")
+    house.transport.answer("ann@example.org", REFUSED)
+    issue_id = house.send()
+    house.transport = MemoryTransport()
+    pause_person(house, ann)
+
+    done = act(house, steer.retry_rejected, issue_id)
+    house.drain()
+
+    assert (done.queued, done.pausing) == (0, 1)
+    assert house.states(issue_id) == ["skipped"]
+    end_pause(house, ann)
+    house.send()
+    assert sent_to(house, ann) == [cable]
+
+
+def test_a_topic_that_is_left_and_taken_up_again_goes_on_where_it_was(either_house: House):
+    house = either_house
+    energy = house.topic("energy")
+    ann = house.reader(energy, house.topic("sea"), name="ann")
+    cable = house.release("A new energy cable")
+
+    drop(house, ann, energy)
+    house.clock.pass_(days=6)
+    choose(house, ann, energy, DAILY)
+    house.send(DAILY)
+
+    assert sent_to(house, ann) == [cable]
+
+
+def test_a_topic_that_was_left_long_ago_begins_anew(house: House):
+    energy = house.topic("energy")
+    ann = house.reader(energy, house.topic("sea"), name="ann")
+    house.release("A new energy cable")
+
+    drop(house, ann, energy)
+    house.clock.pass_(days=8)
+    choose(house, ann, energy, DAILY)
+
+    with house.runtime.session() as session:
+        row = rows.of_subscriber(session, ann, SubscriptionState.ACTIVE)[0]
+        assert row.covered_to == current_sequence(session)
+
+
+def test_what_is_cancelled_after_somebody_unsubscribed_comes_when_they_return(either_house: House):
+    house = either_house
+    energy = house.topic("energy")
+    ann = house.reader(energy, name="ann")
+    cable = house.release("A new energy cable")
+    issue_id = house.open()
+    drop(house, ann, energy)
+    act(house, steer.cancel, issue_id)
+
+    choose(house, ann, energy, WEEKLY)
+    house.send()
+
+    assert sent_to(house, ann) == [cable]
+
+
+def test_after_a_pause_the_newest_releases_come_by_the_order_in_which_they_first_came(house: House):
+    energy = house.topic("energy")
+    ann = house.reader(energy, name="ann")
+    old, middle, new = (house.release(f"Energy cable {name}") for name in ("one", "two", "three"))
+    pause_person(house, ann)
+    steer_release(house, old, ReleaseAction.HOLD)
+    steer_release(house, old, ReleaseAction.READY)
+
+    end_pause(house, ann, newest=2)
+    house.send()
+
+    assert sorted(sent_to(house, ann)) == [middle, new]
+
+
+def test_a_pause_does_not_lower_what_others_issues_render(house: House):
+    energy = house.topic("energy")
+    ann = house.reader(energy, name="ann")
+    ben = house.reader(energy, name="ben")
+    for number in range(5):
+        house.release(f"Energy cable {number}")
+    pause_person(house, ann)
+    house.send()
+    house.release("The newest energy cable")
+
+    issue_id = house.open()
+
+    from newsletter.models import Fragment
+
+    parts = [each.part for each in house.all(Fragment) if each.issue_id == issue_id]
+    assert len([part for part in parts if part.startswith("release:")]) == 1
+    house.drain()
+    assert len(sent_to(house, ben)) == 6
+
+
+def test_a_change_of_frequency_beside_a_chunk_is_neither_served_nor_lost(big_house: House):
+    """Somebody moves from weekly to daily while the weekly issue is being prepared for them."""
+    house = big_house
+    energy = house.topic("energy")
+    ann = house.reader(energy, frequency=WEEKLY, name="ann")
+    cable = house.release("A new energy cable")
+    issue_id = open_unprepared(house, WEEKLY)
+    preparer = Preparer(house.runtime.press, issue_id)
+
+    with house.runtime.session() as session:
+        preparer.step(session, house.clock())
+        with meanwhile(house, lambda: choose(house, ann, energy, DAILY)):
+            session.commit()
+    house.prepare(issue_id)
+    house.drain()
+    if not sent_to(house, ann):
+        house.send(DAILY)
+
+    assert sent_to(house, ann) == [cable]
+
+
+def test_a_retry_waits_for_an_issue_that_is_being_prepared(big_house: House):
+    house = big_house
+    energy, sea = house.topic("energy"), house.topic("sea")
+    ann = house.reader(energy, frequency=DAILY, name="ann")
+    choose(house, ann, sea, WEEKLY)
+    cable = house.release("An energy cable under the sea")
+    house.transport.answer("ann@example.org", REFUSED)
+    daily = house.send(DAILY)
+    house.transport = MemoryTransport()
+    weekly = open_unprepared(house, WEEKLY)
+    preparer = Preparer(house.runtime.press, weekly)
+
+    with house.runtime.session() as session:
+        preparer.step(session, house.clock())
+        with meanwhile(house, lambda: act(house, steer.retry_rejected, daily)):
+            session.commit()
+    house.prepare(weekly)
+    house.drain()
+
+    assert sent_to(house, ann) == [cable]
+
+
+def test_a_host_whose_clock_is_ahead_hides_nobody_from_an_issue(house: House):
+    energy = house.topic("energy")
+    house.clock.pass_(seconds=30)
+    ann = house.reader(energy, name="ann")
+    house.clock.pass_(seconds=-30)
+    cable = house.release("A new energy cable")
+
+    house.send()
+
+    assert sent_to(house, ann) == [cable]
+
+
+def test_resending_the_uncertain_of_a_cancelled_issue_gives_their_releases_to_the_next(either_house: House):
+    house = either_house
+    ann = house.reader(house.topic("energy"), name="ann")
+    cable = house.release("A new energy cable")
+    issue_id = house.open()
+    make_uncertain(house, issue_id)
+    act(house, steer.cancel, issue_id)
+    house.release("An energy plant")
+    house.send()
+    assert cable not in sent_to(house, ann)
+
+    done = act(house, steer.resend_uncertain, issue_id)
+    house.send()
+
+    assert done.given_back == 1
+    assert house.states(issue_id) == ["cancelled"]
+    assert cable in sent_to(house, ann)
+
+
+def make_uncertain(house: House, issue_id: int) -> None:
+    from newsletter.models import DeliveryState
+
+    with house.runtime.session() as session:
+        for each in session.scalars(select(Delivery).where(Delivery.issue_id == issue_id)):
+            each.state = DeliveryState.UNCERTAIN
+        session.commit()
+
+
+def test_put_back_reaches_no_row_that_was_replaced(house: House):
+    energy = house.topic("energy")
+    ann = house.reader(energy, name="ann")
+    cable = house.release("A new energy cable")
+    house.send()
+    choose(house, ann, energy, DAILY)
+
+    with house.runtime.session() as session:
+        coverage.put_back(session, [(ann, f"{energy}w:{cable}")])
+        session.commit()
+        marks = {
+            row.ended_reason: row.covered_to
+            for row in session.scalars(select(Subscription).where(Subscription.subscriber_id == ann))
+        }
+
+    assert marks[None] == 0
+    assert marks[EndedReason.CHANGED] == 1
