@@ -146,7 +146,8 @@ def change_issue(public_id: str) -> Response:
         count = steer.cancel(session, found, actor(), now)
         words = f"Cancelled. {count} readers who had not been served get these releases with a later issue."
     elif action is IssueAction.SKIP_UNBUILDABLE:
-        words = f"Skipped: {skip_unbuildable(session, found, actor(), now)}. Their releases wait for the next issue."
+        count = skip_unbuildable(session, found, actor(), now)
+        words = f"Skipped: {count}. Their releases wait for the next issue."
     else:
         again = action is IssueAction.RESEND_UNCERTAIN
         send_again = steer.resend_uncertain if again else steer.retry_rejected

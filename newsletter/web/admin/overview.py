@@ -203,8 +203,8 @@ def _warnings(
     if unbuildable:
         words = "1 email cannot" if unbuildable == 1 else f"{unbuildable} emails cannot"
         text = (
-            f"{words} be made and wait. The log of the worker names the fault. They are sent once it is mended; "
-            "the page of an issue has a button that skips its own."
+            f"{words} be made and wait. The log of the worker names the fault. They are sent once it is "
+            "mended. The page of an issue has a button that skips its own."
         )
         warnings.append(
             {"tone": "bad", "text": text, "url": url_for("admin.issues"), "link": "See the issues"}
