@@ -9,6 +9,7 @@ from functools import lru_cache
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from newsletter.errors import InputError
 from newsletter.mail.assemble import Frame, FramePart, decode_fragments, numbered
 from newsletter.mail.headers import make_boundary
 from newsletter.models import Fragment
@@ -56,9 +57,10 @@ class Edition:
         query = select(Fragment.part, Fragment.text, Fragment.html).where(
             Fragment.issue_id == issue_id, Fragment.language == language
         )
-        return cls(
-            issue_public_id, {part: Encoded(text, html) for part, text, html in session.execute(query)}
-        )
+        fragments = {part: Encoded(text, html) for part, text, html in session.execute(query)}
+        if "frame" not in fragments:
+            raise InputError("the fragment frame is missing")
+        return cls(issue_public_id, fragments)
 
     def body(self, key: str, fields: Mapping[str, str]) -> bytes:
         """Return the body of the message to a reader with the selection `key` and these fields."""
@@ -89,6 +91,9 @@ class Edition:
         """Return the joined fragments of each slot: as many releases as the budget holds."""
         selection = read_key(key)
         listed = release_ids(selection)
+        missing = [each for each in listed if each not in self._bytes_by_release]
+        if missing:
+            raise InputError(f"the fragment release:{missing[0]} is missing")
         chosen = self._within_budget(selection, listed)
         releases: list[Encoded] = []
         left_out = len(listed) - len(chosen)

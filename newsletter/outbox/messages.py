@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cached_property, partial
@@ -47,6 +47,7 @@ class Claimed(NamedTuple):
     reader_id: str | None
     rendition_key: str | None
     issue_public_id: str | None
+    failed_before: bool
 
 
 def load_claimed(session: Session, delivery_ids: Sequence[int]) -> list[Claimed]:
@@ -56,7 +57,7 @@ def load_claimed(session: Session, delivery_ids: Sequence[int]) -> list[Claimed]
             Delivery.id, Delivery.lane, Delivery.issue_id, Delivery.subscriber_id, Delivery.template,
             Delivery.context, Delivery.language, Delivery.attempt, Delivery.created_at,
             func.coalesce(Subscriber.email, Delivery.recipient), Subscriber.email_key, Subscriber.public_id,
-            Rendition.key, Issue.public_id,
+            Rendition.key, Issue.public_id, Delivery.build_failed_at.is_not(None),
         )
         .outerjoin(Subscriber, Subscriber.id == Delivery.subscriber_id)
         .outerjoin(Rendition, Rendition.id == Delivery.rendition_id)
@@ -128,12 +129,9 @@ class MessageMaker:
             id=0, lane=Lane.SINGLE, issue_id=None, subscriber_id=None, template="confirm",
             context={"topics": ["-"], "upto": 0}, language=language, attempt=1, created_at=now,
             address=nobody, email_key=nobody, reader_id="", rendition_key=None, issue_public_id=None,
+            failed_before=False,
         )  # fmt: skip
         return self._single(claimed, now)
-    def forget(self, editions: Iterable[tuple[int, str]]) -> None:
-        """Load these issues and languages again when they are next needed: something was missing in them."""
-        for known in editions:
-            self._editions.pop(known, None)
 
     def suppression_hash(self, email_key: str) -> str:
         """Return what a suppression keeps of an address."""
@@ -160,7 +158,8 @@ class MessageMaker:
         if claimed.issue_id is None or claimed.issue_public_id is None:
             raise InputError(f"delivery {claimed.id} has a rendition but no issue")
         known = (claimed.issue_id, claimed.language)
-        if known not in self._editions:
+        # What could not be made may have been mended since the edition was loaded.
+        if known not in self._editions or claimed.failed_before:
             # One issue is sent at a time; the ones before it need not stay in memory.
             if len(self._editions) >= 8:
                 self._editions.clear()

@@ -286,7 +286,6 @@ class _Work:
             if self._unbuilt:
                 paused += pause_if_unbuildable(session, self._unbuilt, now)
             session.commit()
-        self._parts.messages.forget(self._unbuilt)
         self._unbuilt.clear()
         _report(paused, self._relay)
         # What was not offered because somebody paused is no work done: it must not keep a drain going.
