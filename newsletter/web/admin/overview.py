@@ -30,8 +30,8 @@ from newsletter.models import (
 from newsletter.notices import NoticeKind, find_open, open_notices, words
 from newsletter.outbox.file_systems import network_file_system
 from newsletter.outbox.progress import health, progress
-from newsletter.outbox.worker import journal_folder
 from newsletter.outbox.unbuildable import count_unbuildable
+from newsletter.outbox.worker import journal_folder
 from newsletter.subscriptions.brake import count_held
 from newsletter.web.admin.blueprint import admin
 from newsletter.web.extensions import runtime
