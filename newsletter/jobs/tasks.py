@@ -26,12 +26,11 @@ from newsletter.outbox.worker import drain as empty_lane
 from newsletter.outbox.worker import journal_folder
 from newsletter.runtime import Runtime
 from newsletter.service.heartbeat import forget_stale
-from newsletter.service.preparing import any_to_prepare, prepare_issues
+from newsletter.service.preparing import any_to_prepare, end_all_pauses, prepare_issues
 from newsletter.service.relay import open_transport
 from newsletter.subscriptions.change_address import forget_old_wishes
 from newsletter.subscriptions.defences import Brake
 from newsletter.subscriptions.signup import resolve_signups
-from newsletter.subscriptions.snooze import end_pauses
 
 DRAIN = "newsletter.drain"
 SWEEP = "newsletter.sweep"
@@ -110,14 +109,10 @@ TASKS: Mapping[str, Callable[..., None]] = {DRAIN: drain, SWEEP: sweep}
 
 def _look_after_readers(runtime: Runtime) -> None:
     """End pauses that are over, and forget wishes to move that nobody confirmed."""
-    now, settings = runtime.now(), runtime.settings
-    more = True
-    while more:
-        with runtime.session() as session:
-            more = end_pauses(session, settings.snooze_catch_up, now) > 0
-            if not more:
-                forget_old_wishes(session, now, settings.confirm_days)
-            session.commit()
+    end_all_pauses(runtime)
+    with runtime.session() as session:
+        forget_old_wishes(session, runtime.now(), runtime.settings.confirm_days)
+        session.commit()
 
 
 def _recover(engine: Engine) -> None:

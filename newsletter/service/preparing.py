@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from newsletter.digest.issues import Preparer
 from newsletter.models import Issue, IssueState
 from newsletter.runtime import Runtime
+from newsletter.subscriptions.snooze import end_pauses
 
 log = logging.getLogger(__name__)
 
@@ -18,7 +19,8 @@ log = logging.getLogger(__name__)
 def prepare_issues(runtime: Runtime, ending: Callable[[], bool]) -> bool:
     """Prepare the open issues until all are prepared or `ending`; return whether there were any.
 
-    Each chunk is a transaction of its own, and two processes at one issue take turns.
+    Pauses that are over end first, so that these people are served. Each chunk is a transaction of its own,
+    and two processes at one issue take turns.
     """
     waiting = select(Issue.id).where(Issue.state == IssueState.PREPARING)
     # Looking takes no lock: a drain that waits for another process looks five times a second.
@@ -26,6 +28,7 @@ def prepare_issues(runtime: Runtime, ending: Callable[[], bool]) -> bool:
         preparing = session.scalars(waiting.order_by(Issue.id)).all()  # they are prepared in this order
     if not preparing:
         return False
+    end_all_pauses(runtime)
     with runtime.session() as session:
         for issue_id in preparing:
             preparer, more = Preparer(runtime.press, issue_id), True
@@ -34,6 +37,15 @@ def prepare_issues(runtime: Runtime, ending: Callable[[], bool]) -> bool:
                 session.commit()
             log.info("event=issue_prepared issue=%d whole=%s", issue_id, not more)
     return True
+
+
+def end_all_pauses(runtime: Runtime) -> None:
+    """End the pauses that are over, some hundreds in a transaction."""
+    more = True
+    while more:
+        with runtime.session() as session:
+            more = end_pauses(session, runtime.settings.snooze_catch_up, runtime.now()) > 0
+            session.commit()
 
 
 def any_to_prepare(session: Session) -> bool:

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from newsletter.errors import StateConflict
 from newsletter.models import Delivery, DeliveryState, Frequency, Issue, Subscriber
 from newsletter.outbox import steer
 from newsletter.subscriptions.preferences import go_on, pause
