@@ -351,6 +351,36 @@ def test_after_a_pause_the_newest_releases_come_by_the_order_in_which_they_first
     assert sorted(sent_to(house, ann)) == [middle, new]
 
 
+def test_a_release_that_was_held_and_freed_hides_no_older_one(either_house: House):
+    house = either_house
+    energy = house.topic("energy")
+    ann = house.reader(energy, name="ann")
+    cable = house.release("A new energy cable")
+    plant = house.release("An energy plant")
+    steer_release(house, plant, ReleaseAction.HOLD)
+    steer_release(house, plant, ReleaseAction.READY)
+
+    house.send()
+
+    assert sorted(sent_to(house, ann)) == [cable, plant]
+
+
+def test_a_release_that_was_held_and_freed_is_not_new_for_whoever_came_between(either_house: House):
+    house = either_house
+    energy = house.topic("energy")
+    ann = house.reader(energy, name="ann")
+    plant = house.release("An energy plant")
+    ben = house.reader(energy, name="ben")
+    steer_release(house, plant, ReleaseAction.HOLD)
+    steer_release(house, plant, ReleaseAction.READY)
+    cable = house.release("A new energy cable")
+
+    house.send()
+
+    assert sorted(sent_to(house, ann)) == [plant, cable]
+    assert sent_to(house, ben) == [cable]
+
+
 def test_a_pause_does_not_lower_what_others_issues_render(house: House):
     energy = house.topic("energy")
     ann = house.reader(energy, name="ann")

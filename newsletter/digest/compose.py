@@ -24,9 +24,9 @@ class Offer:
 
 @dataclass(frozen=True, slots=True)
 class Interest:
-    """One subscription: it has been served up to `covered_to`, and gets nothing first mailable before.
+    """One subscription: it has been served up to `covered_to`, which is never below its floor here.
 
-    `started_sequence` is that floor.
+    `started_sequence` is the floor for what became mailable again; select.py may have rounded it.
     """
 
     topic_id: int
@@ -57,7 +57,8 @@ class Catalogue:
         return [
             offer
             for offer in self._offers.get(interest.topic_id, [])[start:]
-            if offer.first_sequence > interest.started_sequence
+            # The floor is exact for offers that became mailable again only; `covered_to` is above it.
+            if offer.first_sequence == offer.sequence or offer.first_sequence > interest.started_sequence
         ]
 
     def renewed(self) -> list[int]:

@@ -242,7 +242,7 @@ def interests_of_reader(session: Session, audience: Audience, subscriber_id: int
         select(
             Subscription.topic_id,
             Subscription.frequency,
-            Subscription.covered_to,
+            _served_to(session),
             Subscription.started_sequence,
         ).where(audience.condition(), Subscription.subscriber_id == subscriber_id)
     )
