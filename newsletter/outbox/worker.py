@@ -268,8 +268,14 @@ class _Work:
         self.allowance.heard(result.outcome)
         if claimed.lane is Lane.BULK:
             self._suspicion.heard(result.outcome)
-        waited = time.monotonic() - self._recorded_at
-        if len(self._answered) >= RECORDED_AT_ONCE or waited > LOOK_SECONDS:
+        if len(self._answered) >= RECORDED_AT_ONCE:
+            self._record()
+        else:
+            self.meanwhile()
+
+    def meanwhile(self) -> None:
+        """Write down what came back a second ago, though one slow message may keep all others waiting."""
+        if time.monotonic() - self._recorded_at > LOOK_SECONDS:
             self._record()
 
     def _record(self) -> None:

@@ -109,8 +109,12 @@ class Connection:
                 self._write_group(told)
                 self._prepare_next()
                 yield from self._drain()
-                self._hear(told)
-            yield from self._drain()
+                # What is known is told before the next reply, for which a slow recipient may have us wait.
+                self._hear_content(told)
+                yield from self._drain()
+                if self._offered is not None:
+                    self._hear_envelope(self._offered)
+                yield from self._drain()
         except Exception as error:
             failure = self._abandon(error, told)
             yield from self._drain()
@@ -229,8 +233,8 @@ class Connection:
         if reply.transient or reply.permanent or (reply.positive and self._dot_may_have_left(released)):
             self._answer_content(released, reply, hooks)
 
-    def _hear(self, hooks: Hooks) -> None:
-        """Read the replies to what was written, in its order."""
+    def _hear_content(self, hooks: Hooks) -> None:
+        """Read the reply to a content, which was written before the envelope of the next message."""
         if self._released is not None:
             reply = self._wire.reply(self._times.content)
             if not (reply.positive or reply.transient or reply.permanent):
@@ -240,8 +244,6 @@ class Connection:
         elif self._owes_dot:
             _mind_farewell(self._wire.reply(self._times.content))
             self._owes_dot = False
-        if self._offered is not None:
-            self._hear_envelope(self._offered)
 
     def _answer_content(self, released: _Prepared, reply: Reply, hooks: Hooks) -> None:
         outcome = Outcome(Fate.REPLIED, Step.CONTENT, reply)

@@ -118,6 +118,12 @@ class Hooks(Protocol):
     def after_content(self, message_id: int, outcome: Outcome) -> None:
         """Note what became of a message that `before_content` was called for. Exactly once."""
 
+    def meanwhile(self) -> None:
+        """Do what cannot wait for the next result. Called many times a second while none comes.
+
+        In the thread that takes the results, unlike the others.
+        """
+
 
 class NoHooks:
     """Hooks of a caller that wants none."""
@@ -130,4 +136,7 @@ class NoHooks:
         """Nothing."""
 
     def after_content(self, message_id: int, outcome: Outcome) -> None:
+        """Nothing."""
+
+    def meanwhile(self) -> None:
         """Nothing."""

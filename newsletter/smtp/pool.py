@@ -131,6 +131,7 @@ class _Sending:
                     continue  # what was yielded took its time, and the threads are running dry
                 self._wake.wait(_TICK_SECONDS)
                 self._wake.clear()
+                self._hooks.meanwhile()
                 self._observe()
         finally:
             self._stop()

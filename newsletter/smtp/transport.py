@@ -65,6 +65,7 @@ class _OneByOne:
         for message in messages:
             if message is None:
                 time.sleep(_NOTHING_NOW_SECONDS)
+                told.meanwhile()
                 continue
             try:
                 content = message.build()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import errno
 import threading
@@ -50,6 +51,9 @@ class SMTPSink:
     port: int = 0
     refuse: dict[str, str | list[str]] = field(default_factory=dict)
     refuse_data: list[str] = field(default_factory=list)
+    # The RCPT command, or the message, of these recipients is not answered while they are in here.
+    slow_rcpt: set[str] = field(default_factory=set)
+    slow_data: set[str] = field(default_factory=set)
     _mails: list[ReceivedMail] = field(default_factory=list)
     _news: threading.Condition = field(default_factory=threading.Condition)
 
@@ -87,6 +91,8 @@ class SMTPSink:
         self, server: Any, session: Any, envelope: Any, address: str, rcpt_options: list[str]
     ) -> str:
         """Answer one RCPT TO."""
+        while address in self.slow_rcpt:
+            await asyncio.sleep(0.01)
         reply = self.refuse.get(address)
         if isinstance(reply, list):
             reply = reply.pop(0) if reply else None
@@ -98,6 +104,8 @@ class SMTPSink:
 
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
         """Keep one message, or refuse it."""
+        while not self.slow_data.isdisjoint(envelope.rcpt_tos):
+            await asyncio.sleep(0.01)
         if self.refuse_data:
             return self.refuse_data.pop(0)
         mail = ReceivedMail(

@@ -9,7 +9,7 @@ from smtp.relay_script import EHLO, QUICK, Session, scripted_relay
 
 from newsletter.errors import ConnectionLost, ProtocolError
 from newsletter.smtp.connection import Connection
-from newsletter.smtp.outcomes import Envelope, Fate, Outcome, Outgoing, Step
+from newsletter.smtp.outcomes import Envelope, Fate, NoHooks, Outcome, Outgoing, Step
 
 STEPWISE = tuple(word for word in EHLO if word != "PIPELINING")
 BOTH = pytest.mark.parametrize("ehlo", [EHLO, STEPWISE], ids=["pipelined", "stepwise"])
@@ -27,7 +27,7 @@ def outgoing(number: int, content: bytes | None = None, recipient: str | None = 
     return Outgoing(number, envelope, lambda: content_of(number) if content is None else content)
 
 
-class Recorder:
+class Recorder(NoHooks):
     """Hooks that write down what they are told."""
 
     def __init__(self, skip: tuple[int, ...] = ()) -> None:
@@ -439,12 +439,16 @@ def test_a_good_reply_counts_though_garbage_follows_it():
 # What is ours
 
 
-def test_a_message_that_cannot_be_built_harms_no_other():
+def unbuildable(number: int) -> Outgoing:
     def fail() -> bytes:
         raise LookupError("no fragment")
 
+    return outgoing(number)._replace(build=fail)
+
+
+def test_a_message_that_cannot_be_built_harms_no_other():
     with scripted_relay() as script:
-        outcomes = send(script, [outgoing(1), outgoing(2)._replace(build=fail), outgoing(3)])
+        outcomes = send(script, [outgoing(1), unbuildable(2), outgoing(3)])
 
     assert [fate for fate, _ in fates(outcomes)] == [Fate.REPLIED, Fate.UNBUILT, Fate.REPLIED]
     assert isinstance(outcomes[2].error, LookupError)
@@ -543,10 +547,12 @@ def test_leaving_half_way_closes_the_connection_and_says_what_is_uncertain():
     hooks = Recorder()
     with scripted_relay(answers={".": ["250 ok", "stall"]}) as script:
         connection = Connection.open(script.endpoint())
-        with closing(connection.send([outgoing(n) for n in (1, 2, 3)], hooks)) as results:
-            first = next(results)
+        # The fourth cannot be built, which is told while the second waits for its answer.
+        messages = [*(outgoing(n) for n in (1, 2, 3)), unbuildable(4)]
+        with closing(connection.send(messages, hooks)) as results:
+            told = [next(results).id, next(results).id]
 
-    assert first.id == 1
+    assert told == [1, 4]
     assert connection.closed
     assert hooks.events[-1] == ("after", 2, Fate.UNCERTAIN)
 

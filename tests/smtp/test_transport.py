@@ -8,7 +8,7 @@ from servers.smtp import run_smtp_sink
 
 from newsletter.settings import Relay, RelaySecurity
 from newsletter.smtp.endpoint import Endpoint
-from newsletter.smtp.outcomes import Envelope, Fate, Outcome, Outgoing, Step
+from newsletter.smtp.outcomes import Envelope, Fate, NoHooks, Outcome, Outgoing, Step
 from newsletter.smtp.replies import Reply
 from newsletter.smtp.transport import MaildirTransport, MemoryTransport, SMTPTransport, Transport
 
@@ -19,7 +19,7 @@ def outgoing(number: int, recipient: str = "reader@them.test", content: bytes = 
     return Outgoing(number, Envelope(f"b{number}@us.test", recipient), lambda: content)
 
 
-class Recorder:
+class Recorder(NoHooks):
     def __init__(self, skip: tuple[int, ...] = ()) -> None:
         self.events: list[tuple[object, ...]] = []
         self.skip = skip
