@@ -1,12 +1,17 @@
-"""`newsletter consent`: check a signed record of consent, with or without an installation."""
+"""`newsletter consent`: check signed records of consent, and the whole ledger against its signed head."""
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from newsletter.cli.context import open_settings
+from newsletter.cli.context import open_runtime, open_settings, print_json
+
+if TYPE_CHECKING:
+    from newsletter.subscriptions.consent_head import Report
 
 
 @click.group()
@@ -14,20 +19,45 @@ def consent() -> None:
     """Signed records of consent."""
 
 
+READABLE = click.Path(path_type=Path, dir_okay=False, exists=True)
+
+
 @consent.command()
-@click.argument("file", type=click.Path(path_type=Path, dir_okay=False, exists=True))
+@click.argument("file", type=READABLE, required=False)
 @click.option(
     "--key",
     "key_file",
-    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    type=READABLE,
     help="The key that the newsletter publishes, PEM; this installation's own when left out.",
 )
-def verify(file: Path, key_file: Path | None) -> None:
+@click.option("--all", "everybody", is_flag=True, help="Check the ledger of everybody in the database.")
+@click.option(
+    "--head",
+    "head_file",
+    type=READABLE,
+    help="With --all: the signed head; the one in the data folder when left out.",
+)
+@click.option("--json", "as_json", is_flag=True, help="With --all: print JSON.")
+def verify(
+    file: Path | None, key_file: Path | None, everybody: bool, head_file: Path | None, as_json: bool
+) -> None:
     """Check that FILE is as it was made by whoever holds the key, and show it.
 
     A good signature proves who made the record and that nobody changed it since. It does not prove
     that what was entered is true, nor when. With --key neither settings nor a database are needed.
+
+    With --all instead of FILE: check the entries of everybody, and compare them with the signed head,
+    which shows entries and people that are missing since the head was made.
     """
+    if everybody == (file is not None):
+        raise click.UsageError("Give a FILE, or --all.")
+    if everybody and key_file is not None:
+        raise click.UsageError("--key is for a FILE.")
+    if file is None:
+        _verify_all(head_file, as_json)
+        return
+    if head_file is not None or as_json:
+        raise click.UsageError("--head and --json need --all.")
     from newsletter.cli.subscriber import print_record  # noqa: PLC0415 (keeps --help quick)
     from newsletter.subscriptions.signed_record import check_record  # noqa: PLC0415
 
@@ -35,6 +65,72 @@ def verify(file: Path, key_file: Path | None) -> None:
     record = check_record(file.read_text("utf-8", "replace"), pem)
     print_record(record)
     click.echo("The signature is good.")
+
+
+def _verify_all(head_file: Path | None, as_json: bool) -> None:
+    from newsletter.subscriptions.consent_head import FILE_NAME, verify_all  # noqa: PLC0415
+
+    parts = open_runtime()
+    path = head_file or parts.settings.data_dir / FILE_NAME
+    if path.is_file():
+        with path.open("rb") as head:
+            report = verify_all(parts.reading, parts.tokens, head)
+    else:
+        report = verify_all(parts.reading, parts.tokens, None)
+    if as_json:
+        print_json(_as_json(report))
+    else:
+        _print_report(report)
+    if report.fault_count or report.head_made_at is None:
+        raise SystemExit(1)
+
+
+def _as_json(report: Report) -> dict[str, Any]:
+    return {
+        "head_made_at": report.head_made_at,
+        "people": report.people,
+        "entries": report.entries,
+        "partly": report.partly,
+        "newer": report.newer,
+        "fault_count": report.fault_count,
+        "faults": [{"person": each.public_id, "what": each.what} for each in report.faults],
+    }
+
+
+def _print_report(report: Report) -> None:
+    for each in report.faults:
+        click.echo(f"{each.public_id}: {each.what}")
+    click.echo(f"{report.entries} entries of {report.people} people were checked.")
+    if report.partly:
+        click.echo(
+            f"{report.partly} erased people have older entries whose details are gone; "
+            "the digests of these entries cannot be computed again."
+        )
+    if report.head_made_at is None:
+        click.echo(
+            "There is no signed head, so missing people and missing newest entries cannot be noticed. "
+            "`newsletter consent head` makes one.",
+            err=True,
+        )
+    else:
+        click.echo(f"Compared with the signed head of {report.head_made_at[:19].replace('T', ' ')} UTC.")
+    click.echo(f"{report.fault_count} faults." if report.fault_count else "Nothing is wrong.")
+
+
+@consent.command()
+def head() -> None:
+    """Print the signed head of the ledger as it is now: keep it where the database is not.
+
+    It has, for each person, the count of entries and the last digest. It holds no address.
+    `newsletter consent verify --all --head FILE` compares the ledger with it.
+    """
+    from newsletter.subscriptions.consent_head import write_head  # noqa: PLC0415
+
+    parts = open_runtime()
+    report = write_head(parts.reading, parts.tokens, sys.stdout.buffer, parts.now())
+    if report.fault_count:
+        click.echo(f"{report.fault_count} faults: see `newsletter consent verify --all`.", err=True)
+        raise SystemExit(1)
 
 
 @consent.command()

@@ -39,7 +39,7 @@ def list_(search: str, as_json: bool) -> None:
                 if as_json:
                     print_json({"id": each.public_id, "email": each.email, "state": each.state})
                 else:
-                    click.echo(f"{each.public_id}  {each.email or '(erased)'}  {each.state}")
+                    click.echo(f"{each.public_id}  {each.email or f'({each.label})'}  {each.state}")
             number, pages = number + 1, page.pages
 
 
@@ -69,8 +69,10 @@ def show(address: str, as_json: bool) -> None:
         print_json(data)
         return
     profile = data["profile"]
-    click.echo(f"{profile['id']}  {profile['address'] or '(erased)'}")
-    for name in ("language", "time_zone", "first_seen_at", "confirmed_at", "snoozed_until", "erased_at"):
+    click.echo(f"{profile['id']}  {_address_of(profile)}")
+    for name in (
+        "language", "time_zone", "first_seen_at", "confirmed_at", "snoozed_until", "erased_at", "emptied_at",
+    ):  # fmt: skip
         if profile[name]:
             click.echo(f"  {name.replace('_', ' ')}: {profile[name]}")
     click.echo(f"  {_suppressed_line(data['not_mailed'])}")
@@ -104,6 +106,14 @@ def consent(address: str, as_json: bool) -> None:
         print_record(record)
 
 
+def _address_of(person: dict[str, Any]) -> str:
+    """Return the address in a record, or why it has none; records of version 1 have no `emptied_at`."""
+    from newsletter.models.subscriber import why_no_address  # noqa: PLC0415
+
+    why = why_no_address(erased=bool(person["erased_at"]), emptied=bool(person.get("emptied_at")))
+    return str(person["address"] or f"({why})")
+
+
 def print_record(record: dict[str, Any]) -> None:
     """Print a record of consent for people."""
     from newsletter.subscriptions.consent_words import (  # noqa: PLC0415
@@ -113,7 +123,7 @@ def print_record(record: dict[str, Any]) -> None:
     )
 
     person = record["person"]
-    click.echo(f"Record of consent: {person['address'] or '(erased)'}, {record['newsletter']['name']}")
+    click.echo(f"Record of consent: {_address_of(person)}, {record['newsletter']['name']}")
     for entry in record["entries"]:
         at = entry["at"][:19].replace("T", " ")
         click.echo(f"{at} UTC  {act_in_words(entry['act'])} {how_in_words(entry['how'])}")

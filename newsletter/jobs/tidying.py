@@ -8,10 +8,13 @@ from collections.abc import Callable, Mapping
 
 from sqlalchemy import delete
 
+from newsletter.errors import InputError
 from newsletter.jobs.tasks import DRAIN, Engine
 from newsletter.models import Lane, ThrottleBucket, spend
 from newsletter.retention.policy import Policy
 from newsletter.retention.run import Purger
+from newsletter.runtime import Runtime
+from newsletter.subscriptions.consent_head import FILE_NAME, Stopped, renew_head
 from newsletter.subscriptions.reminders import remind
 from newsletter.throttle import Limit
 
@@ -20,6 +23,9 @@ TIDY_SECONDS = 600
 # Once an hour, however many clocks and hosts there are, and however often they start anew.
 TURN = "job:retention"
 HOURLY = Limit(burst=1, period_seconds=3600)
+# The head of the consent ledger is made anew once a day.
+HEAD_TURN = "job:consent-head"
+DAILY = Limit(burst=1, period_seconds=86400)
 # The mails of its queue wait meanwhile. What is left then follows ten minutes later.
 PURGE_SECONDS = 30
 
@@ -27,19 +33,46 @@ log = logging.getLogger(__name__)
 
 
 def tidy(engine: Engine) -> None:
-    """Remind those who have not confirmed, if the settings say so; once an hour, clean up."""
+    """Remind those who have not confirmed, if the settings say so. Hourly: clean up. Daily: the head."""
     _remind(engine)
     runtime = engine.runtime
-    with runtime.session() as session:
-        mine = not spend(session, TURN, HOURLY, runtime.now())
-        session.commit()
-    if mine and not _purge(engine):
-        with runtime.session() as session:
-            session.execute(delete(ThrottleBucket).where(ThrottleBucket.key == TURN))
-            session.commit()
+    if _take_turn(runtime, TURN, HOURLY) and not _purge(engine):
+        _give_turn_back(runtime, TURN)
+    if _take_turn(runtime, HEAD_TURN, DAILY):
+        _renew_head(engine)
 
 
 TASKS: Mapping[str, Callable[..., None]] = {TIDY: tidy}
+
+
+def _take_turn(runtime: Runtime, turn: str, limit: Limit) -> bool:
+    with runtime.session() as session:
+        mine = not spend(session, turn, limit, runtime.now())
+        session.commit()
+    return mine
+
+
+def _give_turn_back(runtime: Runtime, turn: str) -> None:
+    with runtime.session() as session:
+        session.execute(delete(ThrottleBucket).where(ThrottleBucket.key == turn))
+        session.commit()
+
+
+def _renew_head(engine: Engine) -> None:
+    """Compare the consent ledger with its signed head, and make a new head if nothing is wrong."""
+    runtime = engine.runtime
+    path = runtime.settings.data_dir / FILE_NAME
+    try:
+        report = renew_head(runtime.reading, runtime.tokens, path, runtime.now(), engine.stopping)
+    except Stopped:
+        _give_turn_back(runtime, HEAD_TURN)
+    except InputError as fault:
+        log.error("event=consent_head_refused fault=%r", str(fault))
+    else:
+        if report.fault_count:
+            log.error("event=consent_ledger_changed faults=%d", report.fault_count)
+        else:
+            log.info("event=consent_head people=%d entries=%d", report.people, report.entries)
 
 
 def _remind(engine: Engine) -> None:

@@ -38,7 +38,9 @@ class ConsentEntry(Base):
     """Who did what, when and how, and the exact wording they saw (by version and hash).
 
     `digest` is SHA-256 over this entry and the digest of the same person's entry before it
-    (subscriptions/ledger.py), the IP address left out: that one may go, the rest stays.
+    (subscriptions/ledger.py), the IP address left out: that one may go, the rest stays. It covers
+    `detail_digest` in the place of `detail`. Older entries have none, and their
+    `digest` covers `detail` itself.
     """
 
     __tablename__ = "consent_entry"
@@ -60,11 +62,14 @@ class ConsentEntry(Base):
     ip_address: Mapped[str | None] = mapped_column(String(45))
     detail: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     digest: Mapped[str] = mapped_column(String(64), default="")
+    detail_digest: Mapped[str | None] = mapped_column(String(64))
 
 
 # What may become of an entry: its IP address goes (erasure, or the time it is kept is over), and of
 # somebody who was erased the details go too. Nothing may come in their place.
-_FIXED = ("id", "subscriber_id", "at", "act", "how", "wording_version", "wording_hash", "digest")
+_FIXED = (
+    "id", "subscriber_id", "at", "act", "how", "wording_version", "wording_hash", "digest", "detail_digest",
+)  # fmt: skip
 _ERASED = "EXISTS (SELECT 1 FROM subscriber WHERE id = OLD.subscriber_id AND erased_at IS NOT NULL)"
 
 

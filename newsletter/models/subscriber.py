@@ -12,7 +12,11 @@ from newsletter.models.base import Base, BigId, UTCDateTime, new_public_id
 
 
 class Subscriber(Base):
-    """One person. Erasing empties `email` and `email_key`; the row stays for the ledger."""
+    """One person. The row stays for the ledger when `email` and `email_key` are emptied.
+
+    `erased_at`: the person was erased, and the details of their ledger went too. `emptied_at`: the
+    address went because of its age, or because it was never confirmed; the ledger is complete.
+    """
 
     __tablename__ = "subscriber"
     # Both are set for few, and looked for among a million.
@@ -45,6 +49,22 @@ class Subscriber(Base):
     created_at: Mapped[datetime] = mapped_column(UTCDateTime)
     confirmed_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     erased_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    emptied_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+
+    @property
+    def label(self) -> str:
+        """The address, or why there is none: for lists and pages of the owner."""
+        return self.email or why_no_address(erased=bool(self.erased_at), emptied=bool(self.emptied_at))
+
+
+def why_no_address(*, erased: bool, emptied: bool) -> str:
+    """Return in words why a person has no address.
+
+    Rows that an earlier version joined with another one are neither erased nor emptied.
+    """
+    if erased:
+        return "erased"
+    return "address deleted" if emptied else "moved to another address"
 
 
 class SignupRequest(Base):

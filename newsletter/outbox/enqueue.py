@@ -130,7 +130,7 @@ def enqueue_issue(
         "created_at": literal(now, Delivery.created_at.type),
     }
     chosen = select(*columns.values()).where(
-        Subscriber.id == given.c.subscriber_id, Subscriber.erased_at.is_(None)
+        Subscriber.id == given.c.subscriber_id, Subscriber.email_key.is_not(None)
     )
     fresh = insert_new(session, Delivery, select_from=(list(columns), chosen))
     return session.connection().execute(fresh).rowcount

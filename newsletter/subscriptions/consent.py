@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from newsletter.models import ConsentAct, ConsentEntry, Subscriber
 from newsletter.settings import IPStorage
-from newsletter.subscriptions.ledger import entry_digest
+from newsletter.subscriptions.ledger import Link, digest_of, utc_text
 
 
 def kept_address(ip_address: str, storage: IPStorage) -> str | None:
@@ -61,6 +61,8 @@ def note(
     """
     version, text_hash = wording
     public_id, previous = session.execute(_BEFORE, {"person": subscriber_id}).one()
+    detail_digest = digest_of(detail)
+    link = Link(utc_text(now), act.value, how, version, text_hash, detail, detail_digest, "")
     session.add(
         ConsentEntry(
             subscriber_id=subscriber_id,
@@ -71,7 +73,8 @@ def note(
             wording_hash=text_hash,
             ip_address=ip_address,
             detail=detail,
-            digest=entry_digest(previous or "", public_id, now, act.value, how, version, text_hash, detail),
+            digest=link.expected_digest(previous or "", public_id),
+            detail_digest=detail_digest,
         )
     )
 

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session, joinedload
 
 from newsletter.errors import NotFound
 from newsletter.models import ConsentEntry, Subscriber, Subscription
-from newsletter.subscriptions.ledger import chain_is_whole, utc_text
+from newsletter.subscriptions.ledger import Proof, proof_of, utc_text
 from newsletter.subscriptions.wordings import find_wording
 
 
@@ -32,19 +32,33 @@ def consent_record(session: Session, public_id: str, publisher: Publisher, now: 
     """Return the record of one person. Raises NotFound."""
     subscriber = find_person(session, public_id)
     people = own_rows(session, subscriber)
-    whole = all(chain_is_whole(each.public_id, ledger_of(session, each)) for each in people)
     return {
         "kind": "newsletter consent record",
-        "version": 1,
+        # 2: entries may have `detail_sha256`, and their digests cover that in the place of `detail`.
+        "version": 2,
         "made_at": utc_text(now),
         "newsletter": publisher_part(publisher),
         "person": profile_part(subscriber),
         "entries": entries_part(session, people),
-        # The details of somebody erased are gone, and with them what the digests were made of.
-        "entries_whole": None if subscriber.erased_at else whole,
+        "entries_whole": _entries_whole(session, people),
         "wordings": wordings_part(session, people),
         "subscriptions": subscriptions_part(session, people),
     }
+
+
+def _entries_whole(session: Session, people: Sequence[Subscriber]) -> bool | None:
+    """Return whether the digests of all these rows match.
+
+    None when they match as far as can be known: the person was erased, and entries of the older
+    form lost the details that their digests cover.
+    """
+    proofs = {
+        proof_of(each.public_id, ledger_of(session, each), erased=each.erased_at is not None)
+        for each in people
+    }
+    if Proof.BROKEN in proofs:
+        return False
+    return None if Proof.PARTLY in proofs else True
 
 
 def find_person(session: Session, public_id: str) -> Subscriber:
@@ -89,6 +103,7 @@ def profile_part(subscriber: Subscriber) -> dict[str, Any]:
         "confirmed_at": time_text(subscriber.confirmed_at),
         "address_since": time_text(subscriber.address_since),
         "erased_at": time_text(subscriber.erased_at),
+        "emptied_at": time_text(subscriber.emptied_at),
     }
 
 
@@ -110,6 +125,7 @@ def entries_part(session: Session, people: Sequence[Subscriber]) -> list[dict[st
             "wording_sha256": entry.wording_hash,
             "ip_address": entry.ip_address,
             "detail": entry.detail,
+            "detail_sha256": entry.detail_digest,
             "digest": entry.digest,
         }
         for person in people

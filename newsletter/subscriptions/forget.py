@@ -41,7 +41,7 @@ def forget_addresses(session: Session, tokens: Tokens, people: Sequence[Subscrib
             mark_address(session, tokens, person.email_key, MarkKind.LEFT, person.id, now)
         person.email = person.email_key = None
         person.preferred_hour = person.snoozed_until = person.address_since = None
-        person.erased_at = now
+        person.emptied_at = now
     session.flush()
     ids = [person.id for person in people]
     connection = session.connection()

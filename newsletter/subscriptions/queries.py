@@ -49,7 +49,10 @@ def offered_topics(session: Session) -> tuple[OfferedTopic, ...]:
 
 
 class ReaderState(enum.StrEnum):
-    """What a person is to the list. PENDING has only asked; ENDED has left, or never confirmed."""
+    """What a person is to the list. PENDING has only asked; ENDED has left, or never confirmed.
+
+    ERASED is who was erased. A person whose address was emptied for its age is ENDED.
+    """
 
     ACTIVE = "active"
     PENDING = "pending"
@@ -69,7 +72,11 @@ class ReaderTopic:
 
 @dataclass(frozen=True)
 class ReaderRow:
-    """One line in the list of readers; `email` is None once erased."""
+    """One line in the list of readers.
+
+    `email` is None when the person was erased, when the address was emptied for its age, and when
+    an earlier version of this program joined the row with another one.
+    """
 
     public_id: str
     email: str | None
@@ -79,6 +86,8 @@ class ReaderRow:
     created_at: datetime
     confirmed_at: datetime | None
     erased_at: datetime | None
+    emptied_at: datetime | None
+    label: str
     topics: tuple[ReaderTopic, ...]
 
 
@@ -207,6 +216,8 @@ def _rows(session: Session, found: Sequence[Row[Subscriber, str]]) -> tuple[Read
             subscriber.created_at,
             subscriber.confirmed_at,
             subscriber.erased_at,
+            subscriber.emptied_at,
+            subscriber.label,
             tuple(topics.get(subscriber.id, ())),
         )
         for subscriber, state in found

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
 
 from newsletter.errors import InputError
-from newsletter.subscriptions.ledger import canonical_json, digest_of
+from newsletter.subscriptions.ledger import Link, canonical_json, check_chain
 from newsletter.tokens import Tokens
 
 # Written into each record: people meet the file without this program.
@@ -39,10 +39,26 @@ def sign_record(tokens: Tokens, record: dict[str, Any], key_url: str) -> dict[st
             "algorithm": "Ed25519",
             "public_key": base64.b64encode(_raw(key.public_key())).decode(),
             "key_url": key_url,
-            "value": base64.b64encode(key.sign(canonical_json(record))).decode(),
+            "value": sign_value(tokens, record),
             "meaning": MEANING,
         },
     }
+
+
+def sign_value(tokens: Tokens, value: dict[str, Any]) -> str:
+    """Return an Ed25519 signature over a JSON value, in base64."""
+    return base64.b64encode(_private_key(tokens).sign(canonical_json(value))).decode()
+
+
+def value_is_signed(tokens: Tokens, value: dict[str, Any], signature: str) -> bool:
+    """Return whether `sign_value` of this installation made `signature` over `value`."""
+    try:
+        _private_key(tokens).public_key().verify(
+            base64.b64decode(signature, validate=True), canonical_json(value)
+        )
+    except (InvalidSignature, ValueError):
+        return False
+    return True
 
 
 def public_key_pem(tokens: Tokens) -> str:
@@ -80,23 +96,30 @@ def check_record(text: str, key_pem: str) -> dict[str, Any]:
 
 
 def _check_chain(record: dict[str, Any]) -> None:
-    # The details of somebody who was erased are gone, so their digests cannot be made again.
-    if record.get("person", {}).get("erased_at"):
-        return
-    last: dict[str, str] = {}
+    erased = bool(record.get("person", {}).get("erased_at"))
+    chains: dict[str, list[tuple[int, Link]]] = {}
     for number, entry in enumerate(record.get("entries", []), 1):
-        person = entry["person"]
-        expected = digest_of(
-            [
-                last.get(person, ""), person, entry["at"], entry["act"], entry["how"],
-                entry["wording"], entry["wording_sha256"], entry["detail"],
-            ]
-        )  # fmt: skip
-        if entry["digest"] != expected:
+        chains.setdefault(entry["person"], []).append((number, _link_of(entry)))
+    for person, numbered in chains.items():
+        chain = check_chain(person, [link for _, link in numbered], erased=erased)
+        if chain.broken_at is not None:
+            number = numbered[chain.broken_at - 1][0]
             raise InputError(
                 f"The signature is good, but entry {number} is not as it was written, or follows another."
             )
-        last[person] = entry["digest"]
+
+
+def _link_of(entry: dict[str, Any]) -> Link:
+    return Link(
+        entry["at"],
+        entry["act"],
+        entry["how"],
+        entry["wording"],
+        entry["wording_sha256"],
+        entry["detail"],
+        entry.get("detail_sha256"),  # records of version 1 have none
+        entry["digest"],
+    )
 
 
 def _private_key(tokens: Tokens) -> Ed25519PrivateKey:

@@ -16,7 +16,9 @@ from newsletter.errors import InputError, NotFound
 from newsletter.models import AuditEntry, ConsentAct, ConsentEntry, Frequency, Subscriber
 from newsletter.subscriptions.consent_record import Publisher, consent_record
 from newsletter.subscriptions.consent_words import ACT_WORDS, detail_in_words
-from newsletter.subscriptions.ledger import canonical_json, chain_is_whole, entry_digest
+from newsletter.subscriptions.erase import erase
+from newsletter.subscriptions.forget import forget_address
+from newsletter.subscriptions.ledger import Link, Proof, canonical_json, digest_of, proof_of, utc_text
 from newsletter.subscriptions.signed_record import check_record, public_key_pem, sign_record
 from newsletter.tokens import Tokens
 
@@ -63,6 +65,8 @@ CHANGES = (
     "wording_version = '2030-01.en'",
     "wording_hash = ''",
     "digest = ''",
+    "detail_digest = NULL",
+    "detail_digest = ''",
     "subscriber_id = 99",
     "ip_address = '198.51.100.1'",
     "ip_address = NULL, how = 'import'",
@@ -153,14 +157,67 @@ def test_details_go_of_somebody_erased_and_of_nobody_else(kept):
         run(kept, "UPDATE consent_entry SET detail = '{\"topics\": 1}'")
 
 
+def test_details_do_not_go_of_somebody_whose_address_was_emptied_for_its_age(kept):
+    run(kept, f"UPDATE subscriber SET emptied_at = '{NOON:%Y-%m-%d %H:%M:%S}'")
+
+    assert refused(kept, "UPDATE consent_entry SET detail = '{}'", "consent_entry")
+
+
 def test_entries_follow_each_other_by_digest(kept):
     asked, confirmed = kept.all(ConsentEntry)
     (person,) = kept.all(Subscriber)
 
-    assert chain_is_whole(person.public_id, [asked, confirmed])
-    assert not chain_is_whole(person.public_id, [confirmed])
-    assert not chain_is_whole(person.public_id, [confirmed, asked])
-    assert not chain_is_whole("somebody-else", [asked, confirmed])
+    assert proof_of(person.public_id, [asked, confirmed]) is Proof.WHOLE
+    assert proof_of(person.public_id, [confirmed]) is Proof.BROKEN
+    assert proof_of(person.public_id, [confirmed, asked]) is Proof.BROKEN
+    assert proof_of("somebody-else", [asked, confirmed]) is Proof.BROKEN
+
+
+def erase_details(entries):
+    for entry in entries:
+        entry.detail = {}
+    return entries
+
+
+def test_the_chain_of_an_erased_person_still_verifies(kept):
+    (person,) = kept.all(Subscriber)
+
+    assert proof_of(person.public_id, erase_details(kept.all(ConsentEntry)), erased=True) is Proof.WHOLE
+    assert proof_of(person.public_id, erase_details(kept.all(ConsentEntry))) is Proof.BROKEN
+    asked, confirmed = erase_details(kept.all(ConsentEntry))
+    asked.act = ConsentAct.LEFT
+    assert proof_of(person.public_id, [asked, confirmed], erased=True) is Proof.BROKEN
+
+
+def make_older(person, entries):
+    """Give entries the form that they had before they had a digest of their details."""
+    previous = ""
+    for entry in entries:
+        fields = [
+            previous, person, utc_text(entry.at), entry.act.value, entry.how,
+            entry.wording_version, entry.wording_hash, entry.detail,
+        ]  # fmt: skip
+        entry.detail_digest, entry.digest = None, digest_of(fields)
+        previous = entry.digest
+    return entries
+
+
+def test_entries_of_the_older_form_still_verify_until_their_details_are_erased(kept):
+    (person,) = kept.all(Subscriber)
+    older = make_older(person.public_id, kept.all(ConsentEntry))
+
+    assert proof_of(person.public_id, older) is Proof.WHOLE
+    assert proof_of(person.public_id, older, erased=True) is Proof.WHOLE
+    assert proof_of(person.public_id, erase_details(older), erased=True) is Proof.PARTLY
+    assert proof_of(person.public_id, older) is Proof.BROKEN
+
+
+def test_an_entry_of_the_newer_form_cannot_be_passed_off_as_an_older_one_that_lost_its_details(kept):
+    (person,) = kept.all(Subscriber)
+    asked, confirmed = erase_details(kept.all(ConsentEntry))
+    confirmed.act, confirmed.detail_digest = ConsentAct.LEFT, None
+
+    assert proof_of(person.public_id, [asked, confirmed], erased=True) is Proof.BROKEN
 
 
 def test_a_change_that_no_trigger_saw_is_found(kept):
@@ -174,17 +231,21 @@ def test_a_change_that_no_trigger_saw_is_found(kept):
         ("wording_hash", "0" * 64),
         ("detail", {"topics": {"sea": "daily"}}),
         ("digest", ""),
+        ("detail_digest", None),
+        ("detail_digest", digest_of({})),
     ):
         asked, confirmed = kept.all(ConsentEntry)
         setattr(asked, field, value)
-        assert not chain_is_whole(person.public_id, [asked, confirmed]), field
+        assert proof_of(person.public_id, [asked, confirmed]) is Proof.BROKEN, field
 
 
 def test_a_digest_does_not_depend_on_the_ip_address_or_the_order_of_details():
-    one = entry_digest("", "ann", NOON, "asked", "form", "v", "h", {"a": 1, "b": "ä"})
-    two = entry_digest("", "ann", NOON, "asked", "form", "v", "h", {"b": "ä", "a": 1})
+    at = utc_text(NOON)
+    for detail_digest in (None, digest_of({"a": 1, "b": "ä"})):
+        one = Link(at, "asked", "form", "v", "h", {"a": 1, "b": "ä"}, detail_digest, "")
+        two = Link(at, "asked", "form", "v", "h", {"b": "ä", "a": 1}, detail_digest, "")
 
-    assert one == two
+        assert one.expected_digest("", "ann") == two.expected_digest("", "ann")
     assert canonical_json({"b": "ä", "a": [1, True, None]}) == '{"a":[1,true,null],"b":"ä"}'.encode()
 
 
@@ -205,6 +266,42 @@ def test_a_record_holds_both_steps_and_the_wording_word_for_word(kept):
     assert wording["version"] == asked["wording"] == confirmed["wording"]
     assert "I can leave at any time by the link in every mail." in wording["text"]
     assert record["entries_whole"] is True
+
+
+def forget(house: House) -> None:
+    with house.runtime.session() as session:
+        forget_address(session, house.runtime.tokens, session.query(Subscriber).one(), house.clock())
+        session.commit()
+
+
+def test_the_consent_of_somebody_emptied_for_their_age_is_still_checked(kept):
+    forget(kept)
+
+    made = signed(kept)["record"]
+    assert (made["person"]["erased_at"], made["person"]["emptied_at"]) == (
+        None,
+        "2026-03-10T12:00:00.000000Z",
+    )
+    assert made["entries_whole"] is True
+    made["entries"][0]["how"] = "import"
+    forged = json.dumps(sign_record(kept.runtime.tokens, made, KEY_URL))
+    with pytest.raises(InputError, match="entry 1"):
+        check_record(forged, public_key_pem(kept.runtime.tokens))
+
+
+def test_the_record_of_an_erased_person_is_checked_too(kept):
+    (person,) = kept.all(Subscriber)
+    with kept.runtime.session() as session:
+        erase(session, kept.runtime.tokens, person.public_id, "page", NOON)
+        session.commit()
+
+    made = signed(kept)["record"]
+    assert (made["entries_whole"], [each["detail"] for each in made["entries"]]) == (True, [{}, {}, {}])
+    check_record(json.dumps(signed(kept)), public_key_pem(kept.runtime.tokens))
+    made["entries"][0]["how"] = "import"
+    forged = json.dumps(sign_record(kept.runtime.tokens, made, KEY_URL))
+    with pytest.raises(InputError, match="entry 1"):
+        check_record(forged, public_key_pem(kept.runtime.tokens))
 
 
 def test_a_signed_record_proves_itself_by_the_published_key(kept):

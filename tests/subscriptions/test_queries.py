@@ -8,6 +8,8 @@ from newsletter.errors import NotFound
 from newsletter.mail.addresses import address_hash
 from newsletter.models import Frequency, Suppression, SuppressionReason
 from newsletter.subscriptions import queries
+from newsletter.subscriptions.erase import erase
+from newsletter.subscriptions.forget import forget_address
 from newsletter.subscriptions.queries import ReaderState
 
 DAILY = Frequency.DAILY
@@ -15,7 +17,7 @@ DAILY = Frequency.DAILY
 
 @pytest.fixture
 def crowd(people):
-    """Ann reads, Bob has only asked, Carl has left, Dora was erased."""
+    """Ann reads, Bob has only asked, Carl has left, Dora was erased, Emil's address was emptied."""
     people.house.topic("energy")
     people.join("ann@example.org", {"energy": DAILY})
     people.sign_up("bob@example.org", {"energy": DAILY})
@@ -23,10 +25,13 @@ def crowd(people):
     people.leave("carl_50%@example.org")
     people.join("dora@example.org", {"energy": DAILY})
     people.leave("dora@example.org")
-    with people.house.runtime.session() as session:
-        dora = session.merge(people.person("dora@example.org"))
-        dora.email = dora.email_key = None
-        dora.erased_at = people.house.clock()
+    people.join("emil@example.org", {"energy": DAILY})
+    people.leave("emil@example.org")
+    runtime, now = people.house.runtime, people.house.clock()
+    dora, emil = people.person("dora@example.org"), people.person("emil@example.org")
+    with runtime.session() as session:
+        erase(session, runtime.tokens, dora.public_id, "page", now)
+        forget_address(session, runtime.tokens, session.merge(emil), now)
         session.commit()
     return people
 
@@ -40,12 +45,20 @@ def test_readers_are_listed_newest_first_with_their_states_and_topics(crowd):
     page = listed(crowd)
 
     assert [(row.email, row.state) for row in page.items] == [
+        (None, ReaderState.ENDED),
         (None, ReaderState.ERASED),
         ("carl_50%@example.org", ReaderState.ENDED),
         ("bob@example.org", ReaderState.PENDING),
         ("ann@example.org", ReaderState.ACTIVE),
     ]
     assert [topic.name for topic in page.items[-1].topics] == ["Energy"]
+
+
+def test_who_left_long_ago_is_not_shown_as_erased(crowd):
+    emil, dora = listed(crowd).items[:2]
+
+    assert (emil.label, emil.emptied_at, emil.erased_at) == ("address deleted", crowd.house.clock(), None)
+    assert (dora.label, dora.emptied_at, dora.erased_at) == ("erased", None, crowd.house.clock())
 
 
 @pytest.mark.parametrize(
@@ -64,14 +77,14 @@ def test_a_search_finds_parts_of_addresses_literally(crowd, search, found):
 
 def test_a_state_narrows_the_list_and_nonsense_does_not(crowd):
     assert [row.email for row in listed(crowd, state="pending").items] == ["bob@example.org"]
-    assert listed(crowd, state="nonsense").total == 4
+    assert listed(crowd, state="nonsense").total == 5
 
 
 def test_pages_hold_everybody_once(crowd):
     pages = [listed(crowd, page=number, per_page=3) for number in (1, 2)]
 
-    assert [len(page.items) for page in pages] == [3, 1]
-    assert len({row.public_id for page in pages for row in page.items}) == 4
+    assert [len(page.items) for page in pages] == [3, 2]
+    assert len({row.public_id for page in pages for row in page.items}) == 5
     assert (pages[0].has_next, pages[1].has_next, pages[1].has_prev) == (True, False, True)
 
 
@@ -79,7 +92,7 @@ def test_readers_are_counted_by_state(crowd):
     with crowd.house.runtime.session() as session:
         counted = queries.count_readers(session)
 
-    assert counted == dict.fromkeys(ReaderState, 1)
+    assert counted == dict.fromkeys(ReaderState, 1) | {ReaderState.ENDED: 2}
 
 
 def test_one_reader_is_shown_whole(crowd):

@@ -224,7 +224,7 @@ def _deliveries(
         rows.append(
             {
                 "reader_public_id": reader.public_id if reader else None,
-                "email": (reader.email or "erased") if reader else delivery.recipient or "",
+                "email": reader.label if reader else delivery.recipient or "",
                 "state": delivery.state,
                 "attempt": delivery.attempt,
                 "at": delivery.settled_at or delivery.due_at,

@@ -45,7 +45,7 @@ def readers() -> str:
     rows = [
         {
             "public_id": reader.public_id,
-            "email": reader.email,
+            "label": reader.label,
             "state": reader.state,
             "topics": [topic.name for topic in reader.topics],
             "created_at": reader.created_at,
@@ -153,6 +153,7 @@ def reader_consent(public_id: str) -> str:
     return render_template(
         "admin/reader_consent.html",
         record=record,
+        label=find_person(db.session(), public_id).label,
         public_id=public_id,
         made_at=datetime.fromisoformat(record["made_at"]),
         entries=[_shown(entry, record["person"]["time_zone"]) for entry in record["entries"]],

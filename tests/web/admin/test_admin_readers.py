@@ -91,8 +91,8 @@ def test_a_reader_is_erased_by_typing_their_address_and_the_log_says_who_did_it(
     assert house.all(select(Subscriber.email)) == [None]
     last = house.all(select(AuditEntry).order_by(AuditEntry.id))[-1]
     assert (last.actor, last.action, last.subject) == ("editor@example.org", "reader.erase", reader)
-    assert "Erased reader" in browser.get(f"/admin/readers/{reader}").text
-    assert "an erased reader" in browser.get(f"/admin/readers/{reader}/consent").text
+    assert "Subscriber: erased" in browser.get(f"/admin/readers/{reader}").text
+    assert "Consent of Subscriber: erased" in browser.get(f"/admin/readers/{reader}/consent").text
 
 
 def test_an_erased_address_is_let_in_again_by_typing_it(house, reader):

@@ -1,0 +1,57 @@
+"""Erased at their wish, or emptied for its age: two facts, and no part of the program mixes them up."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+# Where the program may look at `erased_at`, and how often. Whoever adds a place says here what it does
+# with a person whose address was only emptied for its age (`emptied_at`).
+READERS = {
+    # The two columns, and the words for lists.
+    "newsletter/models/subscriber.py": 3,
+    # The trigger: details of an entry may go when the person was erased, and only then.
+    "newsletter/models/consent.py": 1,
+    # Sets it, and notes the erasing once.
+    "newsletter/subscriptions/erase.py": 3,
+    # ReaderState.ERASED; who was emptied is ENDED. The admin page shows both times.
+    "newsletter/subscriptions/queries.py": 3,
+    # `entries_whole` and the profile, which has both times.
+    "newsletter/subscriptions/consent_record.py": 3,
+    # Details may be empty in the record of somebody erased; the entries of others are checked fully.
+    "newsletter/subscriptions/signed_record.py": 1,
+    "newsletter/subscriptions/consent_head.py": 3,
+    # Both times and the words for either.
+    "newsletter/cli/subscriber.py": 2,
+    "templates/admin/reader.html": 4,
+    "templates/admin/reader_consent.html": 2,
+}
+
+
+def mentions(name: str) -> dict[str, int]:
+    found = {}
+    for folder, pattern in (("newsletter", "**/*.py"), ("templates", "**/*")):
+        for path in (ROOT / folder).glob(pattern):
+            if path.is_file():
+                count = len(re.findall(rf"\b{name}\b", path.read_text("utf-8")))
+                if count:
+                    found[str(path.relative_to(ROOT))] = count
+    return found
+
+
+def test_every_place_that_looks_at_erased_at_was_looked_at_for_emptied_people():
+    assert mentions("erased_at") == READERS
+
+
+def test_whether_somebody_can_be_mailed_is_asked_of_the_address_and_of_neither_time():
+    for folder in ("outbox", "digest", "retention", "bounces", "jobs"):
+        for path in (ROOT / "newsletter" / folder).glob("**/*.py"):
+            assert not re.search(r"\b(erased|emptied)_at\b(?!.*Issue)", _about_people(path)), path
+
+
+def _about_people(path: Path) -> str:
+    """Return the lines of a module without those about an issue's `emptied_at`, another table's column."""
+    lines = path.read_text("utf-8").splitlines()
+    return "\n".join(line for line in lines if "Subscriber" in line or "person." in line)
