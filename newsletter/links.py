@@ -39,6 +39,18 @@ class Links:
         """The page with the one button that changes a reader's address."""
         return f"{self.public_url}/move/{token}"
 
+    def new_address(self, token: str) -> str:
+        """The page where a subscriber types another address; its link works for an hour."""
+        return f"{self.public_url}/new-address/{token}"
+
+    def export(self, token: str) -> str:
+        """The page with the one button that downloads all of a subscriber's data; for an hour."""
+        return f"{self.public_url}/export/{token}"
+
+    def erase(self, token: str) -> str:
+        """The page with the one button that erases a subscriber; for an hour."""
+        return f"{self.public_url}/erase/{token}"
+
     def view(self, token: str) -> str:
         """One reader's issue in the browser."""
         return f"{self.public_url}/issues/{token}"

@@ -32,6 +32,9 @@ class Purpose(enum.StrEnum):
     VIEW = "view"
     FORM = "form"
     CHANGE_ADDRESS = "change-address"
+    NEW_ADDRESS = "new-address"
+    EXPORT = "export"
+    ERASE = "erase"
     DISOWN = "disown"
     CHALLENGE = "challenge"
 
@@ -45,6 +48,9 @@ class Tokens:
             Purpose.CONFIRM: timedelta(days=confirm_days),
             Purpose.FORM: timedelta(days=1),
             Purpose.CHANGE_ADDRESS: timedelta(days=confirm_days),
+            Purpose.NEW_ADDRESS: timedelta(hours=1),
+            Purpose.EXPORT: timedelta(hours=1),
+            Purpose.ERASE: timedelta(hours=1),
             Purpose.CHALLENGE: timedelta(hours=1),
         }
         # Keys are derived once for each purpose: three tokens are made for every digest.

@@ -24,6 +24,7 @@ from newsletter.models import Delivery, Frequency, Subscriber, Topic
 from newsletter.runtime import Runtime
 from newsletter.service.demo import prepare_demo
 from newsletter.subscriptions.preferences import make_preferences_token
+from newsletter.subscriptions.rights import Right, make_right_token
 from newsletter.subscriptions.signup import resolve_signups
 from newsletter.subscriptions.unsubscribe import Left, make_undo_token, unsubscribe
 from newsletter.tokens import Purpose
@@ -98,6 +99,15 @@ class PublicSite:
             runtime.tokens, person.public_id, person.email_key or "", self.house.clock()
         )
         return f"{self.url}/preferences/{token}"
+
+    def right(self, email: str, path: str) -> str:
+        """Return the address of a page that works for an hour: export, erase or new-address."""
+        person, runtime = self.person(email), self.house.runtime
+        right = Right.ADDRESS if path == "new-address" else Right(path)
+        token = make_right_token(
+            runtime.tokens, right, person.public_id, person.email_key or "", self.house.clock()
+        )
+        return f"{self.url}/{path}/{token}"
 
     def send_issue(self) -> None:
         """Send whatever is new to everybody who reads daily."""

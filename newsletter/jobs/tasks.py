@@ -19,6 +19,7 @@ from sqlalchemy import delete, exists, select
 from sqlalchemy.orm import Session
 
 from newsletter.models import Delivery, Lane, Pace, SpentChallenge, ThrottleBucket
+from newsletter.outbox.last_emails import forget_recipients
 from newsletter.outbox.lease import WAITING, issues_to_send
 from newsletter.outbox.owner_email import email_notices
 from newsletter.outbox.record import finish, recover
@@ -91,6 +92,7 @@ def sweep(engine: Engine) -> None:
     now = engine.runtime.now()
     with engine.runtime.session() as session:
         finish(session, now)
+        forget_recipients(session)
         forget_stale(session, now)
         session.execute(delete(ThrottleBucket).where(ThrottleBucket.updated_at < now - BUCKET_KEPT))
         session.execute(delete(SpentChallenge).where(SpentChallenge.expires_at < now))

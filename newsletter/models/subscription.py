@@ -46,6 +46,8 @@ class EndedReason(enum.StrEnum):
 class Subscription(Base):
     """Rows end and are followed by new ones; only `covered_to` moves while one is active.
 
+    `moved_from_id` is the row of another person that a move to this address ended (handover.py).
+
     `started_sequence` is the floor of every selection (the counter at confirmation), and
     `covered_to` the highest sequence this subscription has been served. A change of frequency
     ends the row and carries both over, so nothing is missed or sent twice.
@@ -60,6 +62,11 @@ class Subscription(Base):
         Index(
             "uq_subscription_pending", "subscriber_id", "topic_id", unique=True,
             sqlite_where=text("state = 'pending'"), postgresql_where=text("state = 'pending'"),
+        ),
+        Index(
+            "ix_subscription_moved_from_id", "moved_from_id",
+            sqlite_where=text("moved_from_id IS NOT NULL"),
+            postgresql_where=text("moved_from_id IS NOT NULL"),
         ),
         Index("ix_subscription_state_frequency_subscriber_id", "state", "frequency", "subscriber_id"),
     )  # fmt: skip
@@ -76,6 +83,7 @@ class Subscription(Base):
     ended_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     ended_reason: Mapped[EndedReason | None] = mapped_column(choice(EndedReason, "ended_reason"))
     ended_delivery_id: Mapped[int | None] = mapped_column(BigId)
+    moved_from_id: Mapped[int | None] = mapped_column(BigId)
 
     subscriber: Mapped[Subscriber] = relationship()
     topic: Mapped[Topic] = relationship()

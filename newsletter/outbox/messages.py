@@ -230,6 +230,8 @@ class MessageMaker:
                 {**each, "url": self.links.release(each["id"]), "date": date.fromisoformat(each["date"])}
                 for each in stored["releases"]
             ]
+        elif claimed.template == "own_link":
+            context["link_url"] = self._own_link(claimed, stored["right"], now)
         elif claimed.template == "left":
             proof = self.tokens.fingerprint(claimed.email_key or "")
             undo = self.tokens.make(Purpose.UNDO, [claimed.reader_id, stored["left_at"], proof], now)
@@ -241,6 +243,16 @@ class MessageMaker:
             context["change_url"] = self.links.move(self.tokens.make(Purpose.CHANGE_ADDRESS, wish, now))
             context["change_days"] = self.settings.confirm_days
         return context
+
+    def _own_link(self, claimed: Claimed, right: str, now: datetime) -> str:
+        """Return the link for an hour that somebody asked for (subscriptions/rights.py)."""
+        payload = [claimed.reader_id, self.tokens.fingerprint(claimed.email_key or "")]
+        purpose, link = {
+            "export": (Purpose.EXPORT, self.links.export),
+            "erase": (Purpose.ERASE, self.links.erase),
+            "address": (Purpose.NEW_ADDRESS, self.links.new_address),
+        }[right]
+        return link(self.tokens.make(purpose, payload, now))
 
     def _list_fields(self, claimed: Claimed, now: datetime) -> list[Field]:
         """Return the headers by which a mailbox program knows a list, and offers to leave it."""

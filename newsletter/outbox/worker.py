@@ -19,6 +19,7 @@ from newsletter.mail.redact import without_addresses
 from newsletter.models import Lane
 from newsletter.outbox.allowance import Allowance
 from newsletter.outbox.journal import Journal
+from newsletter.outbox.last_emails import LAST_EMAIL, forget_recipients
 from newsletter.outbox.lease import (
     LEASE,
     anybody_suppressed,
@@ -286,6 +287,8 @@ class _Work:
         with self._parts.session() as session:
             now = self._parts.now()
             record(session, self._parts.messages, self._journal.name, self._answered, now)
+            if any(self._held[each.delivery_id].template == LAST_EMAIL for each in self._answered):
+                forget_recipients(session)
             paused = []
             if self._suspicion.strong:
                 paused = pause_if_refused(session, self._issues, self._relay, now)

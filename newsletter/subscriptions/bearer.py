@@ -20,9 +20,13 @@ MOST_MOVES = 10
 
 
 class LinkFault(enum.StrEnum):
-    """Why a link cannot be used; each has a page that says so and offers a new one."""
+    """Why a link cannot be used; each has a page that says so and offers a new one.
+
+    LATE: it worked for an hour (rights.py).
+    """
 
     EXPIRED = "expired"
+    LATE = "late"
     USED = "used"
     REPLACED = "replaced"
     DAMAGED = "damaged"

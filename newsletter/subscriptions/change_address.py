@@ -1,4 +1,4 @@
-"""Moving to another address: asked for by a reader's own link, confirmed at the new address."""
+"""Moving to another address: asked for by a link mailed to the old one, confirmed at the new one."""
 
 from __future__ import annotations
 
@@ -6,17 +6,27 @@ import hmac
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import select, update
+from sqlalchemy import exists, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from newsletter.errors import TokenExpired, TokenInvalid
+from newsletter.errors import StateConflict, TokenExpired, TokenInvalid
 from newsletter.mail.addresses import Address
-from newsletter.models import AddressChange, ConsentAct, Subscriber, spend
+from newsletter.models import (
+    AddressChange,
+    ConsentAct,
+    EndedReason,
+    Subscriber,
+    Subscription,
+    SubscriptionState,
+    spend,
+)
 from newsletter.outbox.enqueue import enqueue_notice
-from newsletter.subscriptions.bearer import LinkFault, read_bearer
+from newsletter.subscriptions import rows
+from newsletter.subscriptions.bearer import LinkFault
 from newsletter.subscriptions.consent import note
-from newsletter.subscriptions.join import join_readers
+from newsletter.subscriptions.handover import find_restorable, hand_over, lock_people, restore
+from newsletter.subscriptions.rights import Right, read_right
 from newsletter.subscriptions.signup import AGAIN, is_suppressed, may_mail
 from newsletter.throttle import Limit
 from newsletter.tokens import Purpose, Tokens
@@ -46,7 +56,7 @@ class Move:
 
 @dataclass(frozen=True)
 class Moved:
-    """A reader at another address; `joined` when that one had topics, `changed` by this very press."""
+    """Who is mailed now: `joined` when the address was known before, `changed` by this very press."""
 
     public_id: str
     email_key: str
@@ -62,12 +72,14 @@ def ask_to_move(
     now: datetime,
     ip_address: str | None = None,
 ) -> Asked | LinkFault:
-    """Mail a confirmation to the address that the reader behind a preferences link wants to be mailed at.
+    """Mail a confirmation to the address that the subscriber behind `token` wants to be mailed at.
+
+    `token` was mailed to the old address within the last hour (rights.py).
 
     The answer is the same whether that address is known, unknown or suppressed, and it changes
     nothing yet. A later wish takes the place of an earlier one. Commits nothing.
     """
-    subscriber = read_bearer(session, tokens, token, now, lock=True)
+    subscriber = read_right(session, tokens, Right.ADDRESS, token, now, lock=True)
     if isinstance(subscriber, LinkFault):
         return subscriber
     if address.canonical == subscriber.email_key and address.text == subscriber.email:
@@ -86,7 +98,7 @@ def ask_to_move(
 
 def read_move(session: Session, tokens: Tokens, token: str, now: datetime) -> Move | LinkFault:
     """Return what a link would change, or why it cannot; changes nothing."""
-    found = _open(session, tokens, token, now, lock=False)
+    found = _open(session, tokens, token, now)
     if isinstance(found, _Done):
         return LinkFault.USED
     if isinstance(found, LinkFault):
@@ -103,14 +115,36 @@ def move(
     *,
     ip_address: str | None = None,
 ) -> Moved | LinkFault:
-    """Mail the reader at the new address from now on. Doing it twice changes nothing more.
+    """Mail the subscriber at the new address from now on. Doing it twice changes nothing more.
 
     Links that carry the old address end; those for unsubscribing go on working. What is in the
-    outbox goes to the new address. If that one is a reader's already, both are one person, and
-    become one (see join.py). The old address is told, and can take it back for some days; who is
-    put back in that way is not asked again. Commits nothing.
+    outbox goes to the new address. If that one is subscribed already, no rows are merged: its topics
+    stay, and those that it lacks begin there (handover.py). The old address is told, and can take it
+    back for some days; who is put back in that way is not asked again. Raises StateConflict when
+    another move came in between. Commits nothing.
     """
-    found = _open(session, tokens, token, now, lock=True)
+    for last in (False, True):
+        try:
+            with session.begin_nested():
+                return _move(session, tokens, token, now, ip_address)
+        except IntegrityError:
+            # Somebody signed up with it, or moved to it, in this very moment: now they can be seen.
+            if last:
+                raise
+    raise AssertionError("two attempts ended without an end")
+
+
+def _move(
+    session: Session, tokens: Tokens, token: str, now: datetime, ip_address: str | None
+) -> Moved | LinkFault:
+    found = _open(session, tokens, token, now)
+    if isinstance(found, tuple):
+        lock_people(session, _involved(session, *found))
+        locked = set(_involved(session, *found))
+        # What was read before the lock may have changed while waiting for it.
+        found = _open(session, tokens, token, now)
+        if isinstance(found, tuple) and not set(_involved(session, *found)) <= locked:
+            raise StateConflict("The address changed in this moment. Look again, and decide anew.")
     if isinstance(found, _Done):
         return Moved(found.public_id, found.email_key, joined=False, changed=False)
     if isinstance(found, LinkFault):
@@ -119,40 +153,83 @@ def move(
     address = Address(change.email or "", change.email_key or "")
     if is_suppressed(session, tokens, address):
         return LinkFault.OUTDATED
+    return _move_to(session, tokens, subscriber, change, address, now, ip_address)
+
+
+def _move_to(
+    session: Session,
+    tokens: Tokens,
+    subscriber: Subscriber,
+    change: AddressChange,
+    address: Address,
+    now: datetime,
+    ip_address: str | None,
+) -> Moved:
     old = Address(subscriber.email or "", subscriber.email_key or "")
-    joined = _take_address(session, subscriber, address, now)
     is_undo = change.is_undo
+    told = _take_back(session, subscriber, change, now, ip_address) if is_undo else []
+    there = _who_has(session, address, but=subscriber)
+    how = "undo" if is_undo else "link"
+    if there is None:
+        _take_address(session, subscriber, address, how, now, ip_address)
+        now_at = subscriber
+    else:
+        hand_over(session, subscriber, there, how, now, ip_address)
+        now_at = there
     _settle(session, subscriber.id, now, everything=is_undo)
-    note(
-        session, subscriber.id, ConsentAct.MOVED, "undo" if is_undo else "link", now,
-        ip_address=ip_address, joined=joined,
-    )  # fmt: skip
     if old.canonical != address.canonical and not is_suppressed(session, tokens, old):
         # Who takes it back is not asked again by the address it was taken from.
         wish = None if is_undo else _wish(session, subscriber, old, now, is_undo=True)
         _mail(session, "address_changed", subscriber, old, wish, f"moved:{change.id}", now)
-    return Moved(subscriber.public_id, address.canonical, joined, changed=True)
+    for each in told:
+        _mail(session, "address_changed", subscriber, each, None, f"moved:{change.id}", now)
+    return Moved(now_at.public_id, address.canonical, joined=there is not None, changed=True)
 
 
-def _take_address(session: Session, subscriber: Subscriber, address: Address, now: datetime) -> bool:
-    """Give a reader an address; return whether whoever had it brought topics along."""
-    for last in (False, True):
-        try:
-            with session.begin_nested():
-                held = select(Subscriber).where(
-                    Subscriber.email_key == address.canonical, Subscriber.id != subscriber.id
-                )
-                other = session.scalars(held.with_for_update()).one_or_none()
-                joined = other is not None and join_readers(session, other, subscriber, now)
-                subscriber.email, subscriber.email_key = address.text, address.canonical
-                subscriber.address_since = now
-                session.flush()
-                return joined
-        except IntegrityError:
-            # Somebody signed up with it, or moved to it, in this very moment: now they can be seen.
-            if last:
-                raise
-    raise AssertionError("two attempts ended without an end")
+def _take_address(
+    session: Session,
+    subscriber: Subscriber,
+    address: Address,
+    how: str,
+    now: datetime,
+    ip_address: str | None,
+) -> None:
+    if (subscriber.email_key, subscriber.email) == (address.canonical, address.text):
+        return  # the topics were moved and came back; the address never went anywhere
+    subscriber.email, subscriber.email_key = address.text, address.canonical
+    subscriber.address_since = now
+    session.flush()
+    note(session, subscriber.id, ConsentAct.MOVED, how, now, ip_address=ip_address, joined=False)
+
+
+def _take_back(
+    session: Session, subscriber: Subscriber, change: AddressChange, now: datetime, ip_address: str | None
+) -> list[Address]:
+    """Bring back what moves since `change` ended; return the addresses to which nothing comes any more."""
+    found = find_restorable(session, subscriber, change.created_at)
+    left = []
+    for person in restore(session, subscriber, found, now, ip_address):
+        still = rows.of_subscriber(session, person.id, SubscriptionState.ACTIVE)
+        if person.email and person.email_key and not still:
+            left.append(Address(person.email, person.email_key))
+    return left
+
+
+def _who_has(session: Session, address: Address, but: Subscriber) -> Subscriber | None:
+    held = select(Subscriber).where(Subscriber.email_key == address.canonical, Subscriber.id != but.id)
+    return session.scalars(held.execution_options(populate_existing=True)).one_or_none()
+
+
+def _involved(session: Session, subscriber: Subscriber, change: AddressChange) -> list[int]:
+    """Return the rows of everybody whose topics this move may change."""
+    ids = [subscriber.id]
+    there = _who_has(session, Address(change.email or "", change.email_key or ""), but=subscriber)
+    if there is not None:
+        ids.append(there.id)
+    if change.is_undo:
+        found = find_restorable(session, subscriber, change.created_at)
+        ids += [each.latest.subscriber_id for each in found if each.latest is not None]
+    return ids
 
 
 def forget_old_wishes(session: Session, now: datetime, link_days: int) -> int:
@@ -177,7 +254,7 @@ class _Done:
 
 
 def _open(
-    session: Session, tokens: Tokens, token: str, now: datetime, *, lock: bool
+    session: Session, tokens: Tokens, token: str, now: datetime
 ) -> tuple[Subscriber, AddressChange] | _Done | LinkFault:
     try:
         payload = tokens.read(Purpose.CHANGE_ADDRESS, token, now)
@@ -190,11 +267,24 @@ def _open(
             wanted = select(Subscriber).where(Subscriber.public_id == public_id)
         case _:
             return LinkFault.DAMAGED
-    subscriber = session.scalars(wanted.with_for_update() if lock else wanted).one_or_none()
-    change = session.get(AddressChange, change_id)
+    subscriber = session.scalars(wanted.execution_options(populate_existing=True)).one_or_none()
+    change = session.get(AddressChange, change_id, populate_existing=True)
     if subscriber is None or change is None or change.subscriber_id != subscriber.id:
         return LinkFault.DAMAGED
-    return _still_good(tokens, subscriber, change, fingerprint)
+    found = _still_good(tokens, subscriber, change, fingerprint)
+    if found is LinkFault.REPLACED and _handed_over(session, change):
+        return LinkFault.USED
+    return found
+
+
+def _handed_over(session: Session, change: AddressChange) -> bool:
+    """Return whether this very wish moved topics to another person's row."""
+    ended = exists().where(
+        Subscription.subscriber_id == change.subscriber_id,
+        Subscription.ended_reason == EndedReason.MOVED,
+        Subscription.ended_at == change.settled_at,
+    )
+    return bool(session.scalar(select(ended)))
 
 
 def _still_good(

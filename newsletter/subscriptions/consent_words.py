@@ -35,6 +35,7 @@ HOW_WORDS: Mapping[str, str] = {
     "page": "on a page of their own",
     "undo": "by the way back",
     "joined": "two rows of theirs became one",
+    "move": "by moving here from another address",
     "time": "time ran out",
     "admin": "by somebody in charge, in the admin pages",
     "command line": "by somebody in charge, by command",

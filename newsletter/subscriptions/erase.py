@@ -28,10 +28,12 @@ from newsletter.models import (
     SuppressionReason,
     ThrottleBucket,
 )
+from newsletter.outbox.enqueue import enqueue_notice
+from newsletter.outbox.last_emails import LAST_EMAIL
 from newsletter.subscriptions import rows
 from newsletter.subscriptions.consent import note
 from newsletter.subscriptions.consent_record import own_rows
-from newsletter.subscriptions.suppressions import suppress, suppression_hash
+from newsletter.subscriptions.suppressions import find_suppression, suppress, suppression_hash
 from newsletter.tokens import Tokens
 
 WAITING = (DeliveryState.QUEUED, DeliveryState.DEFERRED)
@@ -47,26 +49,38 @@ class Erased:
     addresses: frozenset[str] = field(repr=False)
 
 
-def stop_first(session: Session, tokens: Tokens, public_id: str, now: datetime) -> None:
+def stop_first(session: Session, tokens: Tokens, public_id: str, now: datetime) -> bool:
     """Suppress the address of somebody who is about to be erased; the caller commits before `erase`.
 
     A sign-up that comes in between then finds the suppression; one that was being resolved before is
-    waited for by `erase`. Raises NotFound.
+    waited for by `erase`. Returns whether the address may be told of it: nothing is sent to one that
+    was suppressed before, for another reason. Raises NotFound.
     """
     key = session.scalar(select(Subscriber.email_key).where(Subscriber.public_id == public_id))
     if key is None:
         raise NotFound("no such reader, or erased already")
+    before = find_suppression(session, tokens, key)
+    may_tell = before is None or before.reason is SuppressionReason.ERASED
     suppress(session, tokens, key, SuppressionReason.ERASED, now)
+    return may_tell
 
 
 def erase(
-    session: Session, tokens: Tokens, public_id: str, how: str, now: datetime, actor: str | None = None
+    session: Session,
+    tokens: Tokens,
+    public_id: str,
+    how: str,
+    now: datetime,
+    actor: str | None = None,
+    *,
+    may_tell: bool = True,
 ) -> Erased:
     """Remove a person's data from every table. Doing it twice raises NotFound. Commits nothing.
 
     `how` is for the ledger: "page", "admin", "command line"; `actor` for the audit log, when it
     was not the person. A message that a relay is just being given goes out; whatever else waits
-    is skipped. Raises StateConflict when the address changed in this very moment.
+    is skipped. If `may_tell`, one last email tells the person, unless they never confirmed. Raises
+    StateConflict when the address changed in this very moment.
     """
     key = session.scalar(select(Subscriber.email_key).where(Subscriber.public_id == public_id))
     if key is None:
@@ -85,14 +99,38 @@ def erase(
     own = {text for person in everyone for text in (person.email, person.email_key) if text}
     others = _named_elsewhere(session, everyone)
     suppress(session, tokens, key, SuppressionReason.ERASED, now)
+    last_email = _LastEmail(subscriber.email or "", subscriber.language)
+    may_tell &= subscriber.confirmed_at is not None
     for person in everyone:
         _end_everything(session, person, how, now)
     _empty_ledger(session, [person.id for person in everyone])
     skipped = _empty_outbox(session, everyone, own, now)
     _empty_the_rest(session, tokens, [person.id for person in everyone], own, now)
+    if may_tell:
+        _tell(session, subscriber, last_email, now)
     if actor is not None:
         audit.record(session, actor, "reader.erase", public_id, now)
     return Erased(public_id, skipped, frozenset(own | others))
+
+
+@dataclass(frozen=True)
+class _LastEmail:
+    address: str
+    language: str
+
+
+def _tell(session: Session, subscriber: Subscriber, last: _LastEmail, now: datetime) -> None:
+    # It names nobody: the address is all that it keeps, and goes when the email is settled
+    # (outbox/last_emails.py).
+    enqueue_notice(
+        session,
+        recipient=last.address,
+        template=LAST_EMAIL,
+        context={},
+        purpose_key=f"{LAST_EMAIL}:{subscriber.public_id}",
+        language=last.language,
+        now=now,
+    )
 
 
 def _with_joined(session: Session, subscriber: Subscriber) -> list[Subscriber]:

@@ -122,6 +122,7 @@ def follow(session: Session, earlier: Subscription, frequency: Frequency, now: d
         state=SubscriptionState.ACTIVE,
         created_at=now,
         confirmed_at=earlier.confirmed_at,
+        moved_from_id=earlier.moved_from_id,
     )
     coverage.carry_over(earlier, row)
     session.add(row)

@@ -18,9 +18,9 @@ def erase_everywhere(
 
     `how` and `actor` as in subscriptions/erase.py.
     """
-    stop_first(session, parts.tokens, public_id, parts.now())
+    may_tell = stop_first(session, parts.tokens, public_id, parts.now())
     session.commit()
-    done = erase(session, parts.tokens, public_id, how, parts.now(), actor)
+    done = erase(session, parts.tokens, public_id, how, parts.now(), actor, may_tell=may_tell)
     session.commit()
     bind = session.get_bind()
     session.close()

@@ -212,8 +212,12 @@ def own_page(tour: Tour) -> None:
 def moving(tour: Tour) -> None:
     reader = tour.site.reader("dora")
     tour.go(tour.site.preferences(reader))
+    tour.press("Change your address")
+    tour.look("link mailed")
+    tour.go(tour.site.link(reader, "new-address"))
+    tour.look("new address")
     tour.press("Send the link")
-    tour.look("preferences with errors")
+    tour.look("new address with errors")
     tour.page.get_by_label("New e-mail address").fill("dora.moved@example.org")
     tour.press("Send the link")
     tour.look("move asked")
@@ -256,7 +260,12 @@ def rights(tour: Tour) -> None:
     tour.page.get_by_role("link", name="What was sent to you").click()
     tour.look("my mails")
     tour.go(tour.site.preferences(reader))
-    tour.page.get_by_role("link", name="Erase everything about you").click()
+    tour.press("Download your data")
+    tour.go(tour.site.link(reader, "export"))
+    tour.look("export")
+    tour.go(tour.site.preferences(reader))
+    tour.press("Erase everything about you")
+    tour.go(tour.site.link(reader, "erase"))
     tour.look("erase")
     tour.press("Erase me")
     tour.look("erase with errors")
@@ -423,8 +432,10 @@ def test_the_whole_journey_works_without_scripts(browser, site):
     press("Save your choices", "Your choices")
     press("1 week", "Your choices")
     press("Go on now", "Your choices")
+    press("Change your address", "Your choices")
+    page.goto(site.link(reader, "new-address"))
     page.get_by_label("New e-mail address").fill("plain.new@example.org")
-    press("Send the link", "Your choices")
+    press("Send the link", "Change your address")
     page.goto(site.link("plain.new@example.org", "move"))
     press("Yes, change the address", "Your address is changed")
     site.pass_(minutes=20)
@@ -433,9 +444,10 @@ def test_the_whole_journey_works_without_scripts(browser, site):
     press("Unsubscribe from everything", "You are off the list")
     press("Undo", re.compile("Welcome back|You are on the list"))
     page.get_by_role("link", name="Change your choices").click()
-    page.get_by_role("link", name="Erase everything").click()
+    press("Erase everything about you", "Your choices")
+    page.goto(site.link("plain.new@example.org", "erase"))
     page.get_by_label("Yes, erase everything").check()
-    press("Erase me", "Nothing of you is left here")
+    press("Erase me", "Your data has been deleted")
     context.close()
 
 
@@ -447,7 +459,9 @@ def test_every_language_fits_a_phone(page, site, language):
     page.goto(own)
     paths = [
         own,
-        f"{own}/erase",
+        site.right(reader, "erase"),
+        site.right(reader, "export"),
+        site.right(reader, "new-address"),
         f"{own}/mails",
         page.locator("main a[href*='/unsubscribe/']").get_attribute("href"),
     ]

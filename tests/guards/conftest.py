@@ -159,9 +159,8 @@ def _furnish(session: Session, runtime: Runtime, stored_password: str) -> dict[s
     delivery = session.scalars(mailed).one()
     release = session.scalars(select(Release.public_id)).first() or ""
     not_me = tokens.make(Purpose.DISOWN, tokens.read(Purpose.CONFIRM, waiting, now), now)
-    preferences = tokens.make(
-        Purpose.PREFERENCES, [reader.public_id, tokens.fingerprint(reader.email_key or "")], now
-    )
+    own = [reader.public_id, tokens.fingerprint(reader.email_key or "")]
+    preferences = tokens.make(Purpose.PREFERENCES, own, now)
     wish = AddressChange(
         subscriber_id=reader.id, email="new@example.org", email_key="new@example.org", created_at=now
     )
@@ -180,15 +179,16 @@ def _furnish(session: Session, runtime: Runtime, stored_password: str) -> dict[s
         "public.not_me": {"token": not_me},
         "public.preferences": {"token": preferences},
         "public.my_mails": {"token": preferences},
-        "public.my_data": {"token": preferences},
-        "public.erase": {"token": preferences},
+        "public.ask_for_own_link": {"token": preferences, "right": "export"},
+        "public.export": {"token": tokens.make(Purpose.EXPORT, own, now)},
+        "public.erase": {"token": tokens.make(Purpose.ERASE, own, now)},
+        "public.new_address": {"token": tokens.make(Purpose.NEW_ADDRESS, own, now)},
         "public.unsubscribe": {"token": leaving},
         "public.undo_unsubscribe": {"token": farewell_undo},
         "public.give_leaving_reason": {"token": farewell_undo},
         "public.pause_unsubscribe": {"token": leaving},
         "public.pause_preferences": {"token": preferences},
         "public.resume_preferences": {"token": preferences},
-        "public.change_address": {"token": preferences},
         "public.move_address": {"token": moving},
         "archive.release": {"public_id": release},
         "archive.issue": {"token": tokens.make(Purpose.VIEW, [reader.public_id, delivery], now)},

@@ -117,3 +117,33 @@ def test_migrations_are_numbered_one_after_the_other():
     assert len(script.get_heads()) == 1
     assert [revision.revision for revision in revisions] == [f"{n:04d}" for n in range(1, len(revisions) + 1)]
     assert all(re.fullmatch(r"\d{4}_[a-z0-9_]+\.py", Path(revision.path).name) for revision in revisions)
+
+
+def test_who_was_erased_is_told_from_who_was_emptied_by_the_ledger(engine):
+    command.upgrade(alembic_config(engine), "0004")
+    with engine.begin() as connection:
+        for number, (act, erased) in enumerate([("erased", True), ("left", True), ("left", False)], 1):
+            at = "'2026-03-10 12:00:00+00:00'" if erased else "NULL"
+            connection.execute(
+                text(
+                    "INSERT INTO subscriber (id, public_id, language, time_zone, created_at, erased_at) "
+                    f"VALUES ({number}, 'person{number}', 'en', 'UTC', '2026-03-01 12:00:00+00:00', {at})"
+                )
+            )
+            connection.execute(
+                text(
+                    "INSERT INTO consent_entry (id, subscriber_id, at, act, how, wording_version, "
+                    f"wording_hash, detail, digest) VALUES ({number}, {number}, '2026-03-10 12:00:00+00:00', "
+                    f"'{act}', 'link', '', '', '{{}}', '')"
+                )
+            )
+
+    facts = "SELECT erased_at IS NOT NULL, emptied_at IS NOT NULL FROM subscriber ORDER BY id"
+    command.upgrade(alembic_config(engine), "0005")
+    with engine.connect() as connection:
+        assert [tuple(row) for row in connection.execute(text(facts))] == [(1, 0), (0, 1), (0, 0)]
+        assert connection.scalar(text("SELECT count(*) FROM consent_entry WHERE detail_digest IS NULL")) == 3
+    command.downgrade(alembic_config(engine), "0004")
+    with engine.connect() as connection:
+        gone = connection.scalar(text("SELECT count(*) FROM subscriber WHERE erased_at IS NOT NULL"))
+    assert gone == 2

@@ -22,6 +22,7 @@ from newsletter.models import (
 )
 from newsletter.subscriptions.confirm import Confirmed, confirm
 from newsletter.subscriptions.preferences import make_preferences_token, save_preferences
+from newsletter.subscriptions.rights import Right, make_right_token
 from newsletter.subscriptions.signup import (
     Signup,
     request_link,
@@ -107,6 +108,12 @@ class People:
     def preferences_token(self, email: str) -> str:
         return make_preferences_token(
             self.house.runtime.tokens, self.person(email).public_id, email, self.house.clock()
+        )
+
+    def right_token(self, right: Right, email: str) -> str:
+        """Return the token of a link for an hour, as if it had just been mailed."""
+        return make_right_token(
+            self.house.runtime.tokens, right, self.person(email).public_id, email, self.house.clock()
         )
 
     def choose(self, email: str, wanted: Mapping[str, Frequency], **more: Any) -> Any:

@@ -1,7 +1,11 @@
-"""Moving to another address, and two rows of one person that become one."""
+"""Moving to another address, free or subscribed already, and taking it back."""
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
 from house import meanwhile
 
 from newsletter.digest.archive import read_issue
@@ -11,12 +15,12 @@ from newsletter.models import (
     AddressChange,
     ConsentEntry,
     Delivery,
-    DeliveryState,
     EndedReason,
     Frequency,
     Lane,
     Subscriber,
     Subscription,
+    SubscriptionState,
     Suppression,
     SuppressionReason,
 )
@@ -29,7 +33,9 @@ from newsletter.subscriptions.change_address import (
     move,
     read_move,
 )
+from newsletter.subscriptions.erase import erase
 from newsletter.subscriptions.preferences import read_preferences
+from newsletter.subscriptions.rights import Right
 from newsletter.subscriptions.unsubscribe import read_unsubscription, unsubscribe
 from newsletter.tokens import Purpose
 
@@ -40,7 +46,7 @@ DAILY, WEEKLY, MONTHLY = Frequency.DAILY, Frequency.WEEKLY, Frequency.MONTHLY
 
 
 def asks(people, to, email=ANN):
-    token = people.preferences_token(email)
+    token = people.right_token(Right.ADDRESS, email)
     with people.house.runtime.session() as session:
         done = ask_to_move(
             session, people.house.runtime.tokens, token, parse_address(to), people.house.clock()
@@ -313,144 +319,263 @@ def test_a_wish_that_nobody_confirmed_is_forgotten(people):
     assert (wish.email, wish.email_key) == (None, None)
 
 
-def test_two_rows_of_one_person_become_one_and_nothing_is_lost_or_repeated(everywhere):
+def marks(people, email):
+    """Both marks of what somebody gets, by topic."""
+    return {
+        row.topic_id: (row.started_sequence, row.covered_to)
+        for row in people.subscriptions(email, SubscriptionState.ACTIVE)
+    }
+
+
+def undoes(people):
+    """Press the link that the old address was sent, some hours later."""
+    people.house.clock.pass_(hours=2)
+    return presses(people, link(people, notices(people, "address_changed")[-1]))
+
+
+@pytest.fixture
+def two(everywhere):
+    """Ann gets energy and night, Ben energy and sea; each was sent an issue."""
     people = everywhere
     for slug in ("energy", "sea", "night"):
         people.house.topic(slug)
-    people.join(ANN, {"energy": MONTHLY, "night": MONTHLY})
-    first = people.house.release("Energy first")
+    people.join(ANN, {"energy": MONTHLY, "night": WEEKLY})
+    people.house.release("Energy first")
     people.join(BEN, {"energy": WEEKLY, "sea": WEEKLY})
-    second, third = people.house.release("Energy second"), people.house.release("Sea first")
+    people.house.release("Night first")
     people.house.clock.pass_(seconds=1)
     people.house.send(WEEKLY)
-
-    done = moves(people, BEN)
-    people.house.clock.pass_(hours=1)
-    people.house.send(WEEKLY, MONTHLY)
-    fourth = people.house.release("Energy fourth")
-    people.house.clock.pass_(seconds=1)
-    people.house.send(WEEKLY, MONTHLY)
-
-    survivor = people.person(BEN)
-    (ben,) = (each for each in people.house.all(Subscriber) if each.moved_to)
-    assert (done.joined, done.public_id) == (True, survivor.public_id)
-    assert (ben.email, ben.email_key, ben.moved_to) == (None, None, survivor.id)
-    assert sorted(people.house.releases_sent(ben.id)) == sorted([second, third])
-    assert people.house.releases_sent(survivor.id) == [first, fourth]
-    assert sorted(frequency.value for frequency in people.reads(BEN).values()) == [
-        "monthly",
-        "monthly",
-        "weekly",
-    ]
+    return people
 
 
-def test_an_unsubscribe_link_of_the_other_row_ends_what_became_of_it(people):
-    people.house.topic("energy")
-    people.join(ANN, {"energy": MONTHLY})
-    people.join(BEN, {"energy": WEEKLY})
-    ben = people.person(BEN)
-    tokens = people.house.runtime.tokens
-    bens = people.preferences_token(BEN)
-    moves(people, BEN)
+def test_a_move_to_a_subscribed_address_merges_no_rows(two):
+    ann, ben = two.person(ANN), two.person(BEN)
+    old, own = marks(two, ANN), marks(two, BEN)
+    night = next(topic for topic in old if topic not in own)
 
-    opened = looks(people, bens)
-    with people.house.runtime.session() as session:
-        done = unsubscribe(session, tokens, ben.public_id, None, people.house.clock(), "one-click")
+    done = moves(two, BEN)
+
+    assert done == Moved(ben.public_id, BEN, joined=True, changed=True)
+    assert (two.person(ANN).id, two.person(BEN).id) == (ann.id, ben.id)
+    assert [each.moved_to for each in two.house.all(Subscriber)] == [None, None]
+    assert two.reads(ANN) == {}
+    assert two.endings(ANN) == [EndedReason.MOVED, EndedReason.MOVED]
+    assert marks(two, BEN) == own | {night: old[night]}
+    assert two.reads(BEN)[night] == WEEKLY
+
+
+def test_the_links_of_the_subscribed_address_go_on_working(two):
+    ben = two.person(BEN)
+    own = two.preferences_token(BEN)
+
+    moves(two, BEN)
+
+    assert looks(two, own).public_id == ben.public_id
+    assert looks(two, two.preferences_token(ANN)).public_id == two.person(ANN).public_id
+    with two.house.runtime.session() as session:
+        done = unsubscribe(
+            session, two.house.runtime.tokens, ben.public_id, None, two.house.clock(), "one-click"
+        )
+    assert done.ended == 3
+
+
+def test_a_press_at_somebody_elses_address_gives_the_old_one_nothing_of_theirs(two):
+    before = marks(two, BEN)
+    moves(two, BEN)
+
+    done = undoes(two)
+
+    assert (done.public_id, done.email_key) == (two.person(ANN).public_id, ANN)
+    assert marks(two, BEN) == before
+    assert two.person(BEN).email == BEN
+    assert sorted(two.reads(ANN).values()) == [MONTHLY, WEEKLY]
+
+
+def test_taking_back_restores_the_old_rows_with_the_marks_they_had(two):
+    old = marks(two, ANN)
+    moves(two, BEN)
+    second = two.house.release("Night second")
+    two.house.clock.pass_(hours=1)
+    two.house.send(WEEKLY)
+
+    undoes(two)
+    restored = marks(two, ANN)
+    two.house.clock.pass_(hours=1)
+    two.house.send(WEEKLY)
+
+    assert restored == old
+    assert two.house.releases_sent(two.person(ANN).id)[-1] == second
+    assert two.house.releases_sent(two.person(BEN).id).count(second) == 1
+
+
+def test_taking_back_twice_changes_nothing_more(two):
+    moves(two, BEN)
+    undoes(two)
+    before = (marks(two, ANN), marks(two, BEN), len(two.house.all(ConsentEntry)))
+
+    again = presses(two, link(two, notices(two, "address_changed")[0]))
+
+    assert again.changed is False
+    assert (marks(two, ANN), marks(two, BEN), len(two.house.all(ConsentEntry))) == before
+
+
+def test_unsubscribing_at_the_new_address_stays_when_the_move_is_taken_back(two):
+    moves(two, BEN)
+    two.house.clock.pass_(hours=1)
+    two.leave(BEN)
+
+    undoes(two)
+
+    assert two.reads(BEN) == {}
+    # Energy was Ben's own before; night came from Ann and was unsubscribed from there.
+    assert list(two.reads(ANN).values()) == [MONTHLY]
+
+
+def test_an_erasure_at_the_new_address_stays_when_the_move_is_taken_back(two):
+    moves(two, BEN)
+    parts, ben = two.house.runtime, two.person(BEN)
+    with parts.session() as session:
+        erase(session, parts.tokens, ben.public_id, "page", two.house.clock())
         session.commit()
 
-    assert opened.public_id == people.person(BEN).public_id  # the same mailbox, so the same hands
-    assert (done.ended, people.reads(BEN)) == (1, {})
+    undoes(two)
+
+    (erased,) = (each for each in two.house.all(Subscriber) if each.id == ben.id)
+    assert erased.email is None
+    assert [
+        row for row in two.house.all(Subscription) if row.subscriber_id == ben.id and row.ended_at is None
+    ] == []
+    assert list(two.reads(ANN).values()) == [MONTHLY]
 
 
-def test_what_the_other_row_had_only_asked_for_is_not_started(people):
-    energy = people.house.topic("energy")
+def test_a_suppression_of_the_old_address_stays_too(two):
+    moves(two, BEN)
+    suppress(two, ANN)
+
+    assert undoes(two) is LinkFault.OUTDATED
+    assert two.reads(ANN) == {}
+
+
+def test_what_was_taken_up_again_at_the_old_address_is_left_as_it_is(two):
+    moves(two, BEN)
+    two.house.clock.pass_(hours=1)
+    two.join(ANN, {"night": DAILY})
+
+    undoes(two)
+
+    assert sorted(two.reads(ANN).values()) == [DAILY, MONTHLY]
+
+
+def test_unsent_digests_of_the_old_row_are_skipped_and_their_releases_come_at_the_new_one(everywhere):
+    people = everywhere
+    people.house.topic("energy")
     people.house.topic("sea")
+    people.join(ANN, {"sea": DAILY})
+    people.join(BEN, {"energy": WEEKLY})
+    sea = people.house.release("Sea first")
+    people.house.clock.pass_(seconds=1)
+    people.house.open(DAILY)
+
+    moves(people, BEN)
+    people.house.drain()
+    people.house.clock.pass_(hours=1)
+    people.house.send(DAILY)
+
+    bulk = [each for each in people.house.all(Delivery) if each.lane is Lane.BULK]
+    assert [each.state for each in bulk] == ["skipped", "accepted"]
+    assert people.house.releases_sent(people.person(BEN).id) == [sea]
+
+
+def test_an_address_that_only_asked_is_confirmed_by_the_press_and_keeps_what_waits(everywhere):
+    people = everywhere
+    energy, sea = people.house.topic("energy"), people.house.topic("sea")
     people.join(ANN, {"energy": WEEKLY})
     people.sign_up(BEN, {"sea": DAILY})
-    strangers = people.confirmation(BEN)
+    waiting = people.confirmation(BEN)
 
-    done = moves(people, BEN)
+    moves(people, BEN)
 
-    assert not done.joined
     assert people.reads(BEN) == {energy: WEEKLY}
-    people.confirm(strangers)
-    assert people.reads(BEN) == {energy: WEEKLY}
+    assert people.person(BEN).confirmed_at is not None
+    people.confirm(waiting)
+    assert people.reads(BEN) == {energy: WEEKLY, sea: DAILY}
 
 
-def test_mail_that_waited_for_the_other_row_is_owed_to_the_one_that_is_left(everywhere):
+def test_both_ledgers_say_what_moved(two):
+    moves(two, BEN)
+
+    ann, ben = two.ledger(ANN)[-1], two.ledger(BEN)[-1]
+    assert (ann.act, ann.how, ann.detail["to"]) == ("moved", "link", two.person(BEN).public_id)
+    assert (ben.act, ben.how, ben.detail) == ("confirmed", "move", {"topics": {"night": "weekly"}})
+
+
+def test_a_link_that_moved_topics_says_that_it_was_used(two):
+    two.house.clock.pass_(hours=1)
+    asks(two, BEN)
+    token = link(two, notices(two, "change_address")[-1])
+    presses(two, token)
+
+    assert presses(two, token) is LinkFault.USED
+
+
+def test_topics_that_were_moved_on_come_back_from_wherever_they_are(two):
+    third = "cid@example.org"
+    two.join(third, {"sea": WEEKLY})
+    moves(two, BEN)
+    moves(two, third, email=BEN)
+    two.house.clock.pass_(hours=1)
+
+    presses(two, link(two, notices(two, "address_changed")[0]))
+
+    assert sorted(two.reads(ANN).values()) == [MONTHLY, WEEKLY]
+    assert (len(two.reads(BEN)), len(two.reads(third))) == (0, 2)  # Ben's own energy stays moved
+
+
+def test_taking_back_to_an_address_that_joined_again_goes_to_its_new_row(everywhere):
     people = everywhere
     people.house.topic("energy")
     people.house.topic("sea")
     people.join(ANN, {"energy": WEEKLY})
-    people.join(BEN, {"sea": DAILY})
-    sea = people.house.release("Sea first")
-    people.house.clock.pass_(seconds=1)
-    people.house.open(DAILY)
+    moves(people)
+    people.join(ANN, {"sea": DAILY})
+    again = people.person(ANN).id
 
-    moves(people, BEN)
-    people.house.drain()
-    people.house.clock.pass_(hours=1)
-    people.house.send(DAILY)
+    undoes(people)
 
-    assert people.house.releases_sent(people.person(BEN).id) == [sea]
-    bulk = [each for each in people.house.all(Delivery) if each.lane is Lane.BULK]
-    assert [each.state for each in bulk] == ["skipped", "accepted"]
+    assert people.person(ANN).id == again
+    assert sorted(people.reads(ANN).values()) == [DAILY, WEEKLY]
+    assert people.reads(NEW) == {}
 
 
-def test_mail_that_a_worker_held_for_the_other_row_and_did_not_send_is_owed_too(everywhere):
-    people = everywhere
-    people.house.topic("energy")
-    people.house.topic("sea")
+def test_two_people_who_move_to_each_others_addresses_at_once_do_not_wait_for_ever(at_scale):
+    people = at_scale
+    energy, sea = people.house.topic("energy"), people.house.topic("sea")
     people.join(ANN, {"energy": WEEKLY})
-    people.join(BEN, {"sea": DAILY})
-    sea = people.house.release("Sea first")
-    people.house.clock.pass_(seconds=1)
-    people.house.open(DAILY)
-    becomes(people, DeliveryState.LEASED)
-
-    moves(people, BEN)
-    becomes(people, DeliveryState.DEFERRED)  # its worker looked once more before the envelope
-    people.house.drain()
+    people.join(BEN, {"sea": WEEKLY})
     people.house.clock.pass_(hours=1)
-    people.house.send(DAILY)
+    asks(people, BEN, ANN)
+    asks(people, ANN, BEN)
+    tokens = [link(people, mail) for mail in notices(people, "change_address")]
+    gate = threading.Barrier(2)
 
-    assert people.house.releases_sent(people.person(BEN).id) == [sea]
-    bulk = [each for each in people.house.all(Delivery) if each.lane is Lane.BULK]
-    assert [each.state for each in bulk] == ["skipped", "accepted"]
+    def press(token):
+        gate.wait(30)
+        return presses(people, token)
 
+    with ThreadPoolExecutor(2) as both:
+        done = list(both.map(press, tokens))
 
-def test_mail_that_a_worker_held_for_the_other_row_and_sent_is_not_repeated(everywhere):
-    people = everywhere
-    people.house.topic("energy")
-    people.house.topic("sea")
-    people.join(ANN, {"energy": WEEKLY})
-    people.join(BEN, {"sea": DAILY})
-    people.house.release("Sea first")
-    people.house.clock.pass_(seconds=1)
-    people.house.open(DAILY)
-    becomes(people, DeliveryState.LEASED)
-
-    moves(people, BEN)
-    becomes(people, DeliveryState.ACCEPTED)
-    second = people.house.release("Sea second")
-    people.house.clock.pass_(hours=1)
-    people.house.send(DAILY)
-
-    assert people.house.releases_sent(people.person(BEN).id) == [second]
+    assert all(isinstance(each, Moved) and each.changed for each in done)
+    got = [people.reads(ANN), people.reads(BEN)]
+    assert sorted(got, key=len) == [{}, {energy: WEEKLY, sea: WEEKLY}]
 
 
-def becomes(people, state):
-    with people.house.runtime.session() as session:
-        session.query(Delivery).filter(Delivery.issue_id.is_not(None)).update({"state": state})
-        session.commit()
-
-
-def test_an_issue_that_is_being_prepared_for_the_other_row_is_waited_for_and_owed(at_scale):
+def test_a_move_that_waits_for_an_issue_being_prepared_loses_nothing(at_scale):
     people = at_scale
     people.house.topic("energy")
     people.house.topic("sea")
-    people.join(BEN, {"sea": DAILY})
-    people.join(ANN, {"energy": DAILY})
+    people.join(BEN, {"energy": WEEKLY})
+    people.join(ANN, {"sea": DAILY})
     sea = people.house.release("Sea first")
     people.house.clock.pass_(seconds=1)
     with people.house.runtime.session() as session:
@@ -469,34 +594,6 @@ def test_an_issue_that_is_being_prepared_for_the_other_row_is_waited_for_and_owe
     people.house.clock.pass_(hours=1)
     people.house.send(DAILY)
 
-    assert people.house.releases_sent(people.person(BEN).id) == [sea]
     bulk = [each for each in people.house.all(Delivery) if each.lane is Lane.BULK]
+    assert people.house.releases_sent(people.person(BEN).id) == [sea]
     assert [each.state for each in bulk] == ["skipped", "accepted"]
-
-
-def test_rows_that_were_joined_one_after_the_other_are_all_remembered(people):
-    third = "cid@example.org"
-    people.house.topic("energy")
-    for email in (ANN, BEN, third):
-        people.join(email, {"energy": WEEKLY})
-
-    moves(people, BEN)
-    people.house.clock.pass_(days=1)
-    moves(people, email=third, to=BEN)
-
-    survivor = people.person(BEN).id
-    assert [each.moved_to for each in people.house.all(Subscriber)] == [survivor, survivor, None]
-
-
-def test_rows_that_were_joined_say_so(people):
-    people.house.topic("energy")
-    people.join(ANN, {"energy": WEEKLY})
-    people.join(BEN, {"energy": WEEKLY})
-    ben = people.person(BEN).id
-    moves(people, BEN)
-
-    reasons = {each.ended_reason for each in people.house.all(Subscription) if each.subscriber_id == ben}
-    last = [each for each in people.house.all(ConsentEntry) if each.subscriber_id == ben][-1]
-
-    assert reasons == {EndedReason.MOVED}
-    assert (last.act, last.detail) == ("moved", {"to": people.person(BEN).public_id})

@@ -36,6 +36,7 @@ from newsletter.subscriptions.bearer import LinkFault, read_bearer
 from newsletter.subscriptions.change_address import Moved, ask_to_move, forget_old_wishes, move
 from newsletter.subscriptions.erase import Erased, erase
 from newsletter.subscriptions.marks import is_marked, mark_address
+from newsletter.subscriptions.rights import Right
 from newsletter.subscriptions.signup import AGAIN, is_suppressed, may_mail, resolve_signups
 from newsletter.tokens import Purpose
 
@@ -300,7 +301,11 @@ def test_an_address_they_gave_up_is_emptied_when_nothing_but_a_mail_names_it(eve
     people.join(ANN, {"energy": Frequency.DAILY})
     with house.runtime.session() as session:
         ask_to_move(
-            session, house.runtime.tokens, people.preferences_token(ANN), parse_address(NEW), house.clock()
+            session,
+            house.runtime.tokens,
+            people.right_token(Right.ADDRESS, ANN),
+            parse_address(NEW),
+            house.clock(),
         )
         session.commit()
     (asked,) = (each for each in house.all(Delivery) if each.template == "change_address")

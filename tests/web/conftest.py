@@ -19,6 +19,7 @@ from newsletter.app import create_app
 from newsletter.models import Delivery, Frequency, Subscriber, Subscription, SubscriptionState
 from newsletter.settings import Settings
 from newsletter.subscriptions.preferences import make_preferences_token
+from newsletter.subscriptions.rights import Right, make_right_token
 from newsletter.subscriptions.signup import resolve_signups
 from newsletter.tokens import Purpose
 
@@ -92,6 +93,23 @@ class Visitor:
         tokens = self.house.runtime.tokens
         token = make_preferences_token(tokens, person.public_id, person.email_key or "", self.house.clock())
         return f"/preferences/{token}"
+
+    def ask_for(self, right: str, email: str = "ann@example.org") -> TestResponse:
+        """Press one of the buttons on the page of choices that mail a link."""
+        path = self.preferences_path(email)
+        return self.post(f"{path}/ask/{right}", fields_of(self.get(path).text))
+
+    def own_path(self, right: str, email: str = "ann@example.org") -> str:
+        """Return the path of a link for an hour, as if it had just been mailed."""
+        person = self.person(email)
+        token = make_right_token(
+            self.house.runtime.tokens,
+            Right(right),
+            person.public_id,
+            person.email_key or "",
+            self.house.clock(),
+        )
+        return f"/{'new-address' if right == 'address' else right}/{token}"
 
     def join(self, email: str = "ann@example.org", **data: Any) -> None:
         """Sign up and confirm."""

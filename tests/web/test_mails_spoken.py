@@ -12,19 +12,24 @@ from newsletter.languages import LANGUAGES, translations
 from newsletter.service.catalogues import gather
 from newsletter.subscriptions.reminders import remind
 
-SUBJECTS = {
-    "confirm": "Please confirm: %(name)s",
-    "reminder": "Still waiting for your word: %(name)s",
-    "welcome": "Welcome to %(name)s",
-    "link": "Your link to %(name)s",
-    "left": "You have left %(name)s",
-    "change_address": "Your new address for %(name)s",
-    "address_changed": "%(name)s goes to another address now",
-}
+# Template and subject of each email, in the order in which they come.
+SUBJECTS = (
+    ("confirm", "Please confirm: %(name)s"),
+    ("reminder", "Still waiting for your word: %(name)s"),
+    ("welcome", "Welcome to %(name)s"),
+    ("link", "Your link to %(name)s"),
+    ("left", "You have left %(name)s"),
+    ("own_link", "Download your data from %(name)s"),
+    ("own_link", "Change your address at %(name)s"),
+    ("change_address", "Your new address for %(name)s"),
+    ("address_changed", "%(name)s goes to another address now"),
+    ("own_link", "Erase your data at %(name)s"),
+    ("erased", "Your data at %(name)s has been deleted"),
+)
 
 
 def lives(visitor, language: str) -> None:
-    """Ask, be reminded, confirm, ask for the link, leave and come back, and move."""
+    """Ask, be reminded, confirm, ask for the link, leave and come back, move, and be erased."""
     house = visitor.house
     house.release("Energy from the sea")
     visitor.sign_up(language=language)
@@ -44,13 +49,17 @@ def lives(visitor, language: str) -> None:
     house.drain("single")
     visitor.fill(linked(visitor, "undo"))
     house.clock.pass_(hours=1)
-    own = visitor.preferences_path()
-    fields = hidden(visitor.get(own).text)
-    house.clock.pass_(seconds=20)
-    answer = visitor.post(f"{own}/address", {**fields, "move-email": "ann@elsewhere.example.org"})
+    assert visitor.ask_for("export").status_code == 303
+    assert visitor.ask_for("address").status_code == 303
+    house.drain("single")
+    answer = visitor.fill(linked(visitor, "new-address"), **{"move-email": "ann@elsewhere.example.org"})
     assert answer.status_code == 303
     house.drain("single")
     visitor.fill(linked(visitor, "move"))
+    house.drain("single")
+    assert visitor.ask_for("erase", "ann@elsewhere.example.org").status_code == 303
+    house.drain("single")
+    visitor.fill(linked(visitor, "erase"), sure="y")
     house.drain("single")
 
 
@@ -84,11 +93,11 @@ def test_each_mail_is_in_its_readers_language(visitor_with, language):
 
     catalogue = translations(language)
     name = visitor.house.runtime.settings.site_name
-    assert [mail.template for mail in visitor.mails()] == list(SUBJECTS)
+    assert [mail.template for mail in visitor.mails()] == [template for template, _ in SUBJECTS]
     assert [subject for subject, _, _ in letters(visitor)] == [
         # A subject has plain spaces only, where a French text has one that does not break.
         " ".join((catalogue.gettext(subject) % {"name": name}).split())
-        for subject in SUBJECTS.values()
+        for _, subject in SUBJECTS
     ]
     if language != "en":
         english = {str(each.id) for each in gather() if isinstance(each.id, str) and len(each.id) > 12}

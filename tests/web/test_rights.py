@@ -7,9 +7,21 @@ import re
 
 import pytest
 
-from newsletter.models import ConsentAct, ConsentEntry, Delivery, Frequency, Subscriber, Suppression
+from newsletter.models import (
+    ConsentAct,
+    ConsentEntry,
+    Delivery,
+    DeliveryState,
+    Frequency,
+    Subscriber,
+    Suppression,
+)
+from newsletter.models.scrub import empty_log
 from newsletter.service.catcher import keep
+from newsletter.smtp.replies import Reply
+from newsletter.subscriptions.suppressions import suppress_by_hand
 from newsletter.web.caught import list_caught, mailbox_folder
+from newsletter.web.erasing import erase_everywhere
 
 ANN = "ann@example.org"
 
@@ -27,8 +39,132 @@ def ann(visitor) -> str:
 def test_the_choices_lead_to_what_a_reader_may_ask(visitor, ann):
     page = visitor.get(ann).text
 
-    for name in ("mails", "data.json", "erase"):
+    for name in ("mails", "ask/address", "ask/export", "ask/erase"):
         assert f"{ann}/{name}" in page
+
+
+def mailed_link(visitor, path: str) -> str:
+    """Send what waits; return the path of the link in the newest email."""
+    visitor.house.drain("single")
+    text = visitor.house.transport.sent[-1].content.decode().replace("=\r\n", "").replace("=3D", "=")
+    found = re.search(rf"https://news\.example\.org(/{path}/[\w.-]+)", text)
+    assert found, text
+    return found[1]
+
+
+@pytest.mark.parametrize(
+    ("right", "path"), [("export", "export"), ("erase", "erase"), ("address", "new-address")]
+)
+def test_the_link_is_mailed_to_the_address_at_that_moment_and_works_for_an_hour(visitor, ann, right, path):
+    answer = visitor.ask_for(right)
+    link = mailed_link(visitor, path)
+
+    assert (answer.status_code, answer.location) == (303, f"{ann}?news=mailed")
+    assert "We have sent a link to your address." in visitor.get(answer.location).text
+    assert visitor.house.transport.sent[-1].envelope.recipient == ANN
+    visitor.house.clock.pass_(minutes=59)
+    assert visitor.get(link).status_code == 200
+    visitor.house.clock.pass_(minutes=2)
+    late = visitor.get(link)
+    assert late.status_code == 410
+    assert "This link worked for one hour" in late.text
+
+
+def test_the_link_of_a_forwarded_digest_opens_neither_of_the_three(visitor, ann):
+    token = ann.removeprefix("/preferences/")
+
+    for path in ("export", "erase", "new-address"):
+        assert visitor.get(f"/{path}/{token}").status_code == 404
+        assert visitor.fill(f"/{path}/{token}", sure="y").status_code == 404
+    for path in ("data.json", "erase", "address"):
+        assert visitor.get(f"{ann}/{path}").status_code == 404
+    assert visitor.reads() == {"energy": Frequency.DAILY}
+
+
+def test_a_link_for_one_thing_opens_no_other(visitor, ann):
+    export = visitor.own_path("export").removeprefix("/export/")
+
+    for path in ("erase", "new-address", "preferences"):
+        assert visitor.get(f"/{path}/{export}").status_code == 404
+
+
+def test_an_address_is_sent_four_links_a_day_whoever_asks(visitor, ann):
+    before = len(visitor.mails())
+
+    answers = []
+    for right in ("export", "erase", "address") * 2:
+        visitor.house.clock.pass_(seconds=1)
+        answers.append(visitor.ask_for(right).status_code)
+
+    assert answers == [303] * 4 + [429] * 2
+    assert len(visitor.mails()) == before + 4
+
+
+def test_a_suppressed_address_gets_the_same_answer_and_no_link(visitor, ann):
+    parts = visitor.house.runtime
+    with parts.session() as session:
+        suppress_by_hand(session, parts.tokens, ANN, "owner", visitor.house.clock())
+        session.commit()
+    before = len(visitor.mails())
+
+    answer = visitor.ask_for("export")
+
+    assert (answer.status_code, answer.location) == (303, f"{ann}?news=mailed")
+    assert len(visitor.mails()) == before
+
+
+def test_nothing_else_can_be_asked_for(visitor, ann):
+    assert visitor.ask_for("everything").status_code == 404
+
+
+def test_a_link_ends_with_the_address_it_was_mailed_to(visitor, ann):
+    link = visitor.own_path("erase")
+    with visitor.house.runtime.session() as session:
+        person = session.merge(visitor.person())
+        person.email = person.email_key = "new@example.org"
+        session.commit()
+
+    assert visitor.get(link).status_code == 410
+
+
+def test_the_pages_say_what_to_do_when_no_link_can_arrive(visitor, ann):
+    for path in (ann, visitor.own_path("address"), "/privacy"):
+        page = visitor.get(path).text
+        assert "You can no longer read email at your old address? Subscribe again with the new one." in page
+        assert "Then please write to letter@example.org." in page
+
+
+def test_the_last_email_tells_of_the_erasure_and_keeps_its_address_until_it_is_settled(visitor, ann):
+    visitor.house.transport.answer(ANN, Reply(450, ("4.2.0 later",)), Reply(250, (f"2.0.0 <{ANN}> ok",)))
+    visitor.fill(visitor.own_path("erase"), sure="y")
+    last = visitor.mails()[-1]
+    assert (last.template, last.recipient, last.subscriber_id, last.context) == ("erased", ANN, None, {})
+
+    visitor.house.drain("single")
+    assert (visitor.mails()[-1].state, visitor.mails()[-1].recipient) == (DeliveryState.DEFERRED, ANN)
+    visitor.house.clock.pass_(hours=2)
+    visitor.house.drain("single")
+
+    settled = visitor.mails()[-1]
+    assert (settled.state, settled.recipient) == (DeliveryState.ACCEPTED, None)
+    assert ANN not in (settled.reply_text or "")
+    message = visitor.house.transport.sent[-1]
+    assert message.envelope.recipient == ANN
+    assert b"everything we kept about you has been deleted" in message.content.replace(b"=\r\n", b"")
+
+
+def test_nobody_is_told_of_their_erasure_who_was_suppressed_before_or_never_confirmed(visitor, ann):
+    parts = visitor.house.runtime
+    visitor.sign_up("bo@example.org")
+    visitor.resolve()
+    with parts.session() as session:
+        suppress_by_hand(session, parts.tokens, ANN, "owner", visitor.house.clock())
+        session.commit()
+    for address in (ANN, "bo@example.org"):
+        with parts.session() as session:
+            erase_everywhere(parts, session, visitor.person(address).public_id, "admin", "owner")
+
+    assert [mail for mail in visitor.mails() if mail.template == "erased"] == []
 
 
 def test_a_reader_sees_what_was_sent_and_opens_an_issue(visitor, ann):
@@ -81,8 +217,12 @@ def test_long_lists_have_pages(visitor, ann):
 def test_the_data_of_a_reader_are_a_file_with_all_that_is_kept(visitor, ann):
     visitor.post(ann, {})  # refused, for it has no CSRF token: nothing of it is kept
 
-    answer = visitor.get(f"{ann}/data.json")
+    path = visitor.own_path("export")
+    page = visitor.get(path)
+    answer = visitor.fill(path)
 
+    assert "Content-Disposition" not in page.headers
+    assert ANN not in page.text
     assert answer.headers["Content-Disposition"].startswith("attachment")
     data = json.loads(answer.text)
     assert data["profile"]["address"] == ANN
@@ -96,7 +236,7 @@ def test_the_data_of_a_reader_are_a_file_with_all_that_is_kept(visitor, ann):
 def test_the_data_name_what_is_still_waiting(visitor, ann):
     visitor.sign_up(ANN, topics=["sea"])
 
-    data = json.loads(visitor.get(f"{ann}/data.json").text)
+    data = json.loads(visitor.fill(visitor.own_path("export")).text)
 
     (request,) = data["pending"]["sign_ups"]
     assert request["address"] == ANN
@@ -104,8 +244,8 @@ def test_the_data_name_what_is_still_waiting(visitor, ann):
 
 
 def test_erasing_is_explained_and_needs_a_tick(visitor, ann):
-    page = visitor.get(f"{ann}/erase")
-    answer = visitor.fill(f"{ann}/erase")
+    page = visitor.get(visitor.own_path("erase"))
+    answer = visitor.fill(visitor.own_path("erase"))
 
     assert "cannot be undone" in page.text
     assert ANN not in page.text
@@ -115,35 +255,40 @@ def test_erasing_is_explained_and_needs_a_tick(visitor, ann):
 
 
 def test_erasing_takes_everything_and_ends_the_link(visitor, ann):
-    answer = visitor.fill(f"{ann}/erase", sure="y")
+    paths = [ann, f"{ann}/mails", *(visitor.own_path(right) for right in ("export", "erase", "address"))]
+    answer = visitor.fill(visitor.own_path("erase"), sure="y")
+    visitor.house.drain("single")
 
     assert answer.status_code == 200
-    assert "Nothing of you is left here" in answer.text
+    assert "Your data has been deleted" in answer.text
     (reader,) = visitor.house.all(Subscriber)
     assert (reader.email, reader.email_key) == (None, None)
     assert len(visitor.house.all(Suppression)) == 1
     assert visitor.house.all(ConsentEntry)[-1].act is ConsentAct.ERASED
-    for path in (ann, f"{ann}/mails", f"{ann}/data.json", f"{ann}/erase"):
+    empty_log(visitor.house.runtime.engine)
+    for path in paths:
         assert visitor.get(path).status_code == 410
     folder = visitor.house.runtime.settings.data_dir
     assert [path for path in folder.rglob("*") if path.is_file() and ANN.encode() in path.read_bytes()] == []
 
 
 def test_pressing_the_button_twice_does_no_harm(visitor, ann):
-    visitor.fill(f"{ann}/erase", sure="y")
+    path = visitor.own_path("erase")
+    visitor.fill(path, sure="y")
 
-    assert visitor.post(f"{ann}/erase", {"sure": "y"}).status_code in {400, 410}
+    assert visitor.post(path, {"sure": "y"}).status_code in {400, 410}
     assert len(visitor.house.all(Suppression)) == 1
 
 
 def test_a_get_erases_nobody(visitor, ann):
-    visitor.get(f"{ann}/erase?sure=y")
+    visitor.get(f"{visitor.own_path('erase')}?sure=y")
 
     assert visitor.reads() == {"energy": Frequency.DAILY}
 
 
 def test_an_erased_person_who_signs_up_gets_the_usual_answer_and_no_mail(visitor, ann):
-    visitor.fill(f"{ann}/erase", sure="y")
+    visitor.fill(visitor.own_path("erase"), sure="y")
+    visitor.house.drain("single")
     before = len(visitor.mails())
 
     answer = visitor.sign_up(ANN)
@@ -162,13 +307,13 @@ def test_the_demos_mailbox_forgets_an_erased_person(visitor_with, house):
     keep(box, "bounce@example.org", ANN, b"To: ann@example.org\r\n\r\nHello Ann\r\n")
     keep(box, "bounce@example.org", "bo@example.org", b"To: bo@example.org\r\n\r\nHello Bo\r\n")
 
-    visitor.fill(f"{visitor.preferences_path(ANN)}/erase", sure="y")
+    visitor.fill(visitor.own_path("erase"), sure="y")
 
     assert [mail.recipient for mail in list_caught(box)] == ["bo@example.org"]
 
 
 def test_the_links_of_somebody_else_and_spoiled_ones_open_nothing(visitor, ann):
-    for path in ("/preferences/nonsense/mails", "/preferences/nonsense/data.json", f"{ann}x/erase"):
+    for path in ("/preferences/nonsense/mails", "/export/nonsense", f"{visitor.own_path('erase')}x"):
         assert visitor.get(path).status_code == 404
 
 

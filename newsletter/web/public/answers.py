@@ -111,6 +111,12 @@ def stop_writing() -> None:
     db.session().info["writes"] = False
 
 
+def contact() -> str:
+    """Return the address at which the owner is asked for what no link can do."""
+    settings = runtime().settings
+    return settings.reply_to or settings.from_address
+
+
 def address_to_keep() -> str | None:
     """Return what may be kept of the address of whoever is asking."""
     settings = runtime().settings

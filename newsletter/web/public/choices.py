@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from flask import Response, abort, current_app, make_response, render_template, request, url_for
+from flask import Response, abort, make_response, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 from wtforms import Form
 
@@ -24,10 +24,11 @@ from newsletter.subscriptions.snooze import WEEKS
 from newsletter.subscriptions.unsubscribe import Left
 from newsletter.tokens import Purpose
 from newsletter.web.extensions import runtime
-from newsletter.web.forms import USUAL_FREQUENCY, ActForm, MoveForm, TopicForm
+from newsletter.web.forms import USUAL_FREQUENCY, ActForm, TopicForm
 from newsletter.web.habits import HabitsForm
 from newsletter.web.public.answers import (
     address_to_keep,
+    contact,
     guarded_redirect,
     left_page,
     link_problem,
@@ -37,9 +38,7 @@ from newsletter.web.public.blueprint import public
 from newsletter.web.security import guard_tokens
 
 # What the page can say at its top, by what was done.
-NEWS = ("saved", "paused", "resumed", "asked")
-# Pages that other modules may add, each reached by the same token.
-RIGHTS = ("my_mails", "my_data", "erase")
+NEWS = ("saved", "paused", "resumed", "mailed")
 
 
 @dataclass(frozen=True)
@@ -86,7 +85,6 @@ def preferences_page(
     *,
     rows: Sequence[Row] | None = None,
     habits: HabitsForm | None = None,
-    move_form: MoveForm | None = None,
     status: int = 200,
 ) -> Response:
     """Draw the page, with the forms that were just filled in where there are any."""
@@ -101,16 +99,11 @@ def preferences_page(
         form=ActForm(formdata=None),
         rows=rows if rows is not None else _rows(found.choices, posted=False),
         habits=habits or HabitsForm(None, found.habits, parts.settings.languages),
-        move_form=(move_form or MoveForm(formdata=None)).ready(),
         news=news if request.method == "GET" and news in NEWS else "",
         on_the_list=found.on_the_list,
         snoozed_until=found.snoozed_until,
         pauses=WEEKS,
-        rights={
-            name: url_for(f".{name}", token=token)
-            for name in RIGHTS
-            if f"public.{name}" in current_app.view_functions
-        },
+        contact=contact(),
         leave_url=url_for(".unsubscribe", token=leave),
     )
     return guard_tokens(make_response(page, status))

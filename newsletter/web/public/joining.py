@@ -12,6 +12,7 @@ from newsletter.web.destinations import after_asking
 from newsletter.web.extensions import runtime
 from newsletter.web.forms import LinkForm, SignupForm
 from newsletter.web.public.answers import (
+    contact,
     link_problem,
     refuse_too_many,
     stop_writing,
@@ -46,7 +47,7 @@ def check_inbox() -> str:
 @public.get("/privacy")
 def privacy() -> str:
     """Say what is stored, why, and for how long."""
-    return render_template("web/privacy.html", keeps=runtime().settings)
+    return render_template("web/privacy.html", keeps=runtime().settings, contact=contact())
 
 
 @public.route("/link", methods=["GET", "POST"])

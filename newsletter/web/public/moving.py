@@ -1,4 +1,4 @@
-"""Moving to another address: asked for on a reader's own page, confirmed by a button at the new address."""
+"""Moving to another address: by a link mailed to the old address, and a button at the new one."""
 
 from __future__ import annotations
 
@@ -9,48 +9,66 @@ from werkzeug.wrappers import Response as AnyResponse
 from newsletter.models import db
 from newsletter.subscriptions.bearer import LinkFault, address_hint
 from newsletter.subscriptions.change_address import ask_to_move, move, read_move
-from newsletter.subscriptions.preferences import Preferences, make_preferences_token, read_preferences
+from newsletter.subscriptions.preferences import make_preferences_token
+from newsletter.subscriptions.rights import Right, read_right
 from newsletter.web.extensions import runtime
 from newsletter.web.forms import ActForm, MoveForm
 from newsletter.web.public.answers import (
     address_to_keep,
+    contact,
     guarded_redirect,
     link_problem,
     refuse_too_many,
+    stop_writing,
     too_many,
 )
 from newsletter.web.public.blueprint import public
-from newsletter.web.public.choices import preferences_page
 from newsletter.web.security import guard_tokens
 
 
-@public.post("/preferences/<token>/address")
-def change_address(token: str) -> AnyResponse:
-    """Mail a confirmation to another address. The answer is the same for every address."""
+@public.route("/new-address/<token>", methods=["GET", "POST"])
+def new_address(token: str) -> AnyResponse:
+    """Ask for another address, and mail a confirmation there. The answer is the same for every address."""
     parts = runtime()
-    found = read_preferences(db.session(), parts.tokens, token, parts.now())
+    found = read_right(db.session(), parts.tokens, Right.ADDRESS, token, parts.now())
     if isinstance(found, LinkFault):
         return link_problem(found)
+    hint = address_hint(found.email or "")
+    if request.method == "GET":
+        return _new_address_page(token, hint, MoveForm(formdata=None))
     form = MoveForm()
     if not form.validate():
-        return preferences_page(token, found, move_form=form, status=422)
-    return refuse_too_many() or _ask(token, found, form)
+        return _new_address_page(token, hint, form, status=422)
+    return refuse_too_many() or _ask(token, hint, form)
 
 
-def _ask(token: str, found: Preferences, form: MoveForm) -> AnyResponse:
+def _new_address_page(token: str, hint: str, form: MoveForm, status: int = 200) -> Response:
+    stop_writing()
+    page = render_template(
+        "web/new_address.html",
+        token=token,
+        form=form.ready(),
+        address_hint=hint,
+        asked=request.method == "GET" and request.args.get("news") == "asked",
+        contact=contact(),
+    )
+    return guard_tokens(make_response(page, status))
+
+
+def _ask(token: str, hint: str, form: MoveForm) -> AnyResponse:
     parts = runtime()
     done = ask_to_move(db.session(), parts.tokens, token, form.address, parts.now(), address_to_keep())
     if isinstance(done, LinkFault):
         return link_problem(done)
     if done.same:
         form.email.errors = [gettext("This is your address already.")]
-        return preferences_page(token, found, move_form=form, status=422)
+        return _new_address_page(token, hint, form, status=422)
     if done.wait_seconds:
         db.session.rollback()
         return too_many(done.wait_seconds)
     db.session.commit()
     parts.wake("single")
-    return guarded_redirect(url_for(".preferences", token=token, news="asked"))
+    return guarded_redirect(url_for(".new_address", token=token, news="asked"))
 
 
 @public.route("/move/<token>", methods=["GET", "POST"])

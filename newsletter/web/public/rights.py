@@ -9,6 +9,7 @@ from typing import Any
 from flask import Response, make_response, render_template, request, url_for
 from flask_babel import lazy_gettext as _
 from flask_wtf import FlaskForm
+from werkzeug.wrappers import Response as AnyResponse
 from wtforms import BooleanField
 from wtforms.validators import InputRequired
 
@@ -17,13 +18,23 @@ from newsletter.models import DeliveryState, Subscriber, db
 from newsletter.models.paging import LAST_PAGE
 from newsletter.subscriptions.bearer import LinkFault, address_hint, read_bearer
 from newsletter.subscriptions.consent_record import Publisher
+from newsletter.subscriptions.preferences import make_preferences_token
 from newsletter.subscriptions.records import MyMail, personal_data
 from newsletter.subscriptions.records import my_mails as read_my_mails
+from newsletter.subscriptions.rights import Right, ask_for_link, read_right
 from newsletter.subscriptions.signed_record import public_key_pem
 from newsletter.tokens import Purpose
 from newsletter.web.erasing import erase_everywhere
 from newsletter.web.extensions import runtime
-from newsletter.web.public.answers import link_problem, stop_writing
+from newsletter.web.forms import ActForm
+from newsletter.web.public.answers import (
+    contact,
+    guarded_redirect,
+    link_problem,
+    refuse_too_many,
+    stop_writing,
+    too_many,
+)
 from newsletter.web.public.blueprint import public
 from newsletter.web.security import guard_tokens
 
@@ -34,6 +45,7 @@ MAIL_WORDS: Mapping[str, Any] = {
     "link": _("The link to your choices"),
     "left": _("A note that you left, with a way back"),
     "welcome": _("A welcome, with the latest issue"),
+    "own_link": _("A link that works for one hour"),
     "change_address": _("The link to confirm a new address"),
     "address_changed": _("A note that your address changed"),
 }
@@ -102,24 +114,49 @@ def _shown(mail: MyMail) -> dict[str, Any]:
     }
 
 
-@public.get("/preferences/<token>/data.json")
-def my_data(token: str) -> Response:
-    """Hand over all that is kept of a reader, as a file."""
+@public.post("/preferences/<token>/ask/<right>")
+def ask_for_own_link(token: str, right: str) -> AnyResponse:
+    """Mail the link for an export, an erasure or a new address to the subscriber's own address."""
+    if right not in set(Right):
+        raise NotFound("there is no such link")
     parts = runtime()
-    found = read_bearer(db.session(), parts.tokens, token, parts.now())
+    refused = refuse_too_many()
+    if refused is not None:
+        return refused
+    done = ask_for_link(db.session(), parts.tokens, token, Right(right), parts.now())
+    if isinstance(done, LinkFault):
+        return link_problem(done)
+    if done.wait_seconds:
+        db.session.rollback()
+        return too_many(done.wait_seconds)
+    db.session.commit()
+    parts.wake("single")
+    return guarded_redirect(url_for(".preferences", token=token, news="mailed"))
+
+
+@public.route("/export/<token>", methods=["GET", "POST"])
+def export(token: str) -> Response:
+    """Show one button; a POST hands over all that is kept of a subscriber, as a file."""
+    parts = runtime()
+    found = read_right(db.session(), parts.tokens, Right.EXPORT, token, parts.now())
     if isinstance(found, LinkFault):
         return link_problem(found)
+    if request.method == "GET":
+        page = render_template(
+            "web/export.html", token=token, form=ActForm(), address_hint=address_hint(found.email or "")
+        )
+        return guard_tokens(make_response(page))
     data = personal_data(db.session(), parts.tokens, found, publisher(), parts.now())
     answer = Response(json.dumps(data, ensure_ascii=False, indent=2), mimetype="application/json")
     answer.headers["Content-Disposition"] = 'attachment; filename="my-newsletter-data.json"'
     return guard_tokens(answer)
 
 
-@public.route("/preferences/<token>/erase", methods=["GET", "POST"])
+@public.route("/erase/<token>", methods=["GET", "POST"])
 def erase(token: str) -> Response:
     """Explain what erasing does, and do it."""
     parts = runtime()
-    found = read_bearer(db.session(), parts.tokens, token, parts.now())
+    found = read_right(db.session(), parts.tokens, Right.ERASE, token, parts.now())
     if isinstance(found, LinkFault):
         return link_problem(found)
     form = EraseForm()
@@ -129,8 +166,14 @@ def erase(token: str) -> Response:
     if form.is_submitted():
         stop_writing()
         status = 422
+    choices = make_preferences_token(parts.tokens, found.public_id, found.email_key or "", parts.now())
     page = render_template(
-        "web/erase.html", token=token, form=form, address_hint=address_hint(found.email or "")
+        "web/erase.html",
+        token=token,
+        form=form,
+        address_hint=address_hint(found.email or ""),
+        preferences_url=url_for(".preferences", token=choices),
+        contact=contact(),
     )
     return guard_tokens(make_response(page, status))
 
@@ -140,6 +183,7 @@ def _erase_now(found: Subscriber) -> Response:
         erase_everywhere(runtime(), db.session(), found.public_id, "page")
     except NotFound:  # a second press, in the same moment
         return link_problem(LinkFault.OUTDATED)
+    runtime().wake("single")
     return guard_tokens(make_response(render_template("web/erased.html")))
 
 
