@@ -82,14 +82,14 @@ class Row:
     ready: Callable[[Sequence[Version], int, ExitStack], Measure]
 
 
-def _drain_of(kind: str) -> Callable[[Sequence[Version], int, ExitStack], Measure]:
+def _drain_of(kind: str, *, signed: bool = True) -> Callable[[Sequence[Version], int, ExitStack], Measure]:
     def ready(versions: Sequence[Version], size: int, _stack: ExitStack) -> Measure:
         for version in versions:
             installations.prepared(kind, size, version)
 
         def measure(version: Version) -> Run:
             with _copy(installations.prepared(kind, size, version)) as folder:
-                return _drained(version, folder, size)
+                return _drained(version, folder, size, signed=signed)
 
         return measure
 
@@ -150,6 +150,7 @@ def _signup(versions: Sequence[Version], size: int, stack: ExitStack) -> Measure
 ROWS = {
     "signed": Row(20_000, 0.95, _drain_of("fifty")),
     "own-selection": Row(20_000, 0.95, _drain_of("own")),
+    "unsigned": Row(30_000, 0.95, _drain_of("fifty", signed=False)),
     "postgresql": Row(15_000, 0.95, _drain_on_postgresql),
     "prepare": Row(300_000, 0.88, _prepare),
     "signup": Row(6_000, 0.95, _signup),
