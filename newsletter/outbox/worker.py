@@ -79,16 +79,18 @@ def drain(
     lane: Lane,
     seconds: float = 60.0,
     stopping: Callable[[], bool] = lambda: False,
+    elapsed: Callable[[], float] = time.monotonic,
 ) -> int:
     """Send what is due in `lane` until nothing is, or `seconds` have passed; return how many were handled.
 
     Draining bulk looks for single mails before each batch, so nobody waits for a confirmation
     while a million digests go out. Ends early when the relay's limits or the hours for sending leave
     nothing to do for now, and when the relay cannot be reached: what was claimed is queued again, due a
-    little later, and the TransportError is logged, not raised.
+    little later, and the TransportError is logged, not raised. `elapsed` are the seconds by which it looks
+    again and ends.
     """
     journal = Journal(journal_folder(parts.settings))
-    work = _Work(parts, journal, lane, time.monotonic() + seconds, stopping)
+    work = _Work(parts, journal, lane, elapsed() + seconds, stopping, elapsed)
     try:
         while work.run(transport):
             pass
@@ -109,8 +111,15 @@ class _Work:
     """
 
     def __init__(
-        self, parts: Parts, journal: Journal, lane: Lane, until: float, stopping: Callable[[], bool]
+        self,
+        parts: Parts,
+        journal: Journal,
+        lane: Lane,
+        until: float,
+        stopping: Callable[[], bool],
+        elapsed: Callable[[], float],
     ) -> None:
+        self._elapsed = elapsed
         self._parts = parts
         self._journal = journal
         self._lanes = (Lane.SINGLE, Lane.BULK) if lane is Lane.BULK else (Lane.SINGLE,)
@@ -123,9 +132,9 @@ class _Work:
         self._issues: set[int] = set()
         self.allowance = Allowance(parts, lambda message_id: self._held[message_id].lane, self._ending)
         self._suspicion = Suspicion()
-        self._recorded_at = time.monotonic()
+        self._recorded_at = self._elapsed()
         self._lock = threading.Lock()
-        self._looked_at = time.monotonic()
+        self._looked_at = self._elapsed()
         self._unwanted: set[int] = set()
         # What went wrong with messages that could not be made, by issue and language.
         self._unbuilt: dict[tuple[int, str], str] = {}
@@ -165,7 +174,7 @@ class _Work:
         return f"{self.allowance.relay.host}:{self.allowance.relay.port}"
 
     def _ending(self) -> bool:
-        return time.monotonic() >= self._until or self._stopping()
+        return self._elapsed() >= self._until or self._stopping()
 
     def _source(self) -> Generator[Outgoing, None, None]:
         """Yield what is due, claiming batch after batch while the transport works on the last."""
@@ -276,12 +285,12 @@ class _Work:
 
     def meanwhile(self) -> None:
         """Write down what came back a second ago, though one slow message may keep all others waiting."""
-        if time.monotonic() - self._recorded_at > LOOK_SECONDS:
+        if self._elapsed() - self._recorded_at > LOOK_SECONDS:
             self._record()
 
     def _record(self) -> None:
         """Write down what has come back, and commit."""
-        self._recorded_at = time.monotonic()
+        self._recorded_at = self._elapsed()
         if not self._answered:
             return
         with self._parts.session() as session:
@@ -326,12 +335,12 @@ class _Work:
     def before_envelope(self, message_id: int) -> bool:
         """Look again every second whether to go on: paused, cancelled, left, suppressed."""
         with self._lock:
-            if time.monotonic() - self._looked_at > LOOK_SECONDS:
+            if self._elapsed() - self._looked_at > LOOK_SECONDS:
                 held = list(self._held)
                 with Session(self._reading()) as session:
                     self._unwanted = set(held) - still_wanted(session, held, self._journal.name)
                     self._unwanted |= self._suppressed_meanwhile(session)
-                self._looked_at = time.monotonic()
+                self._looked_at = self._elapsed()
             return message_id not in self._unwanted
 
     def _suppressed_meanwhile(self, session: Session) -> set[int]:
