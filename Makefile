@@ -16,7 +16,7 @@ ARGS ?=
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help setup setup-dev link browser demo test lint format messages language lock bench clean
+.PHONY: help setup setup-dev link browser demo test lint format messages language lock bench lives lives-faults clean
 
 help: ## print the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS='	' read -r name what; do \
@@ -36,6 +36,12 @@ test: setup-dev browser lint ## run all checks and all tests, as CI does
 bench: setup-dev ## measure the speed (ROW=signed for one row); AGAINST=<commit> compares two versions
 	@PYTHONPATH=tests $(PY) -m benchmarks.run $(ROW) $(if $(AGAINST),--against $(AGAINST)) \
 		$(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SIZE),--size $(SIZE)) $(ARGS)
+
+lives: setup-dev ## live 20,000 random lives of an installation on SQLite and 5,000 on PostgreSQL (hours)
+	@PYTHONPATH=tests $(PY) -m lives.run $(ARGS)
+
+lives-faults: setup-dev ## put each known fault back in turn, and see that random lives find it (FAULT=3 for one)
+	@PYTHONPATH=tests $(PY) -m lives.run --faults $(FAULT) $(ARGS)
 
 lint: setup-dev ## check style, types, import layers and dependencies
 	$(BIN)/ruff check .

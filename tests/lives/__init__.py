@@ -1,0 +1,1 @@
+"""Lives of an installation: whatever happens, nobody is skipped or emailed twice."""

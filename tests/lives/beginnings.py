@@ -1,0 +1,68 @@
+"""What every life begins with: three topics, and three people who confirmed what they chose."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from house import NOON
+from servers.postgresql import PostgreSQL
+
+from lives.databases import Database, PostgreSQLDatabase, SQLiteDatabase
+from lives.machine import shared_memory
+from lives.world import TOPICS, World
+from newsletter.ingest.topics import add_topic
+from newsletter.models import Base
+
+PEOPLE = (
+    {"alpha": "daily", "beta": "weekly"},
+    {"alpha": "weekly", "beta": "weekly", "gamma": "daily"},
+    {"alpha": "daily"},
+)
+
+
+@contextlib.contextmanager
+def sqlite_database() -> Iterator[SQLiteDatabase]:
+    """Give a database on SQLite, in memory if this machine has a folder there."""
+    with tempfile.TemporaryDirectory(prefix="lives-", dir=shared_memory()) as folder:
+        database = SQLiteDatabase(Path(folder) / "life.sqlite3", Path(folder) / "template.sqlite3")
+        database.template.touch()
+        database.begin()
+        _begin(database, Path(folder))
+        database.run("PRAGMA wal_checkpoint(TRUNCATE)")
+        database.template.write_bytes(database.file.read_bytes())
+        yield database
+
+
+@contextlib.contextmanager
+def postgresql_database(server: PostgreSQL) -> Iterator[PostgreSQLDatabase]:
+    """Give a database on a PostgreSQL server."""
+    name = server.create_database()
+    with emptied(server.url(name)) as database:
+        yield database
+    server.drop_database(name)
+
+
+@contextlib.contextmanager
+def emptied(url: str) -> Iterator[PostgreSQLDatabase]:
+    """Give the empty database at `url`, filled with the beginning of a life."""
+    with tempfile.TemporaryDirectory(prefix="lives-", dir=shared_memory()) as folder:
+        database = PostgreSQLDatabase(url)
+        _begin(database, Path(folder))
+        database.keep_as_template()
+        yield database
+
+
+def _begin(database: Database, folder: Path) -> None:
+    Base.metadata.create_all(database.engines[0])
+    world = World(database, folder, (0, 0))
+    with world.hosts[0].session() as session:
+        for slug in TOPICS:
+            # Rules that match nothing: releases are put under topics by name.
+            add_topic(session, slug=slug, name=slug.title(), now=NOON)
+        session.commit()
+    for name, wanted in enumerate(PEOPLE):
+        world.join(0, name, wanted)
+    world.send(0, [])

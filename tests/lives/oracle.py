@@ -1,0 +1,388 @@
+"""What must hold of the deliveries and marks after every commit, and of everybody's mailbox at the end.
+
+The oracle has its own log: what the program was asked to do, and what the relay took. It reads rows with
+plain SQL and uses no code of the program. The rules are design.md's section on coverage:
+
+(a) for each active subscription and each ready release that is new to it, the release still waits, or a
+    delivery that counts holds it;
+(b) at most one delivery of that person that may still be sent or may have arrived holds it;
+(twice) the relay took no release twice for one person, unless somebody chose to send it again;
+(unwanted) no email that was claimed after a hold, an exclusion, a pause or the end of a topic was committed
+    holds such a release;
+(mark) a subscription begins at the counter, goes on where it was when somebody comes back within the time
+    for undo, and skips only what the end of a pause may skip;
+(never) at the end, with nothing open, everybody has each release;
+(stuck) at the end, nothing waits.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
+
+# Runs one SELECT without parameters and returns its rows.
+Query = Callable[[str], Sequence[Sequence[Any]]]
+
+# May still be sent or may have arrived.
+LIVE = {"queued", "leased", "deferred", "accepted", "uncertain"}
+# How long somebody can come back to a topic, and how unsure the oracle is of it: hosts' clocks differ.
+UNDO = timedelta(days=7)
+UNSURE = timedelta(hours=3)
+_NUMBER = re.compile(r"Bulletin (\d+) ")
+
+
+class Subscription(NamedTuple):
+    """A row of `subscription`."""
+
+    id: int
+    person: int
+    topic: int
+    frequency: str
+    state: str
+    started: int
+    covered_to: int
+    ended_reason: str | None
+
+
+class Delivery(NamedTuple):
+    """A digest's row of `delivery`, with the state of its issue; `releases` are those of its rendition."""
+
+    id: int
+    person: int
+    issue: int
+    state: str
+    attempt: int
+    leased_by: str | None
+    bounced: bool
+    issue_state: str
+    dropped: bool
+    releases: frozenset[int]
+
+    @property
+    def counts(self) -> bool:
+        """Whether the releases it holds need not wait any more."""
+        if self.state == "rejected":
+            return self.issue_state != "cancelled"
+        return self.state in LIVE or (self.state == "cancelled" and self.dropped)
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The rows that the rules are about, as one commit left them."""
+
+    subscriptions: Mapping[int, Subscription]
+    deliveries: Mapping[int, Delivery]
+    # The latest sequence of each release under each topic; None before it has one.
+    pairs: Mapping[tuple[int, int], int | None]
+    ready: frozenset[int]
+    issues: Mapping[int, str]
+    # The number in each release's title, by which messages name it.
+    numbers: Mapping[int, int]
+    paused_until: Mapping[int, datetime]
+    # Rows of one person that were joined in the past, and the row that took their place.
+    joined: Mapping[int, int]
+    counter: int
+
+    def active(self) -> list[Subscription]:
+        return [each for each in self.subscriptions.values() if each.state == "active"]
+
+    def of_person(self, person: int) -> list[Delivery]:
+        return [
+            each for each in self.deliveries.values()
+            if each.person == person or self.joined.get(each.person) == person
+        ]  # fmt: skip
+
+    def topics(self, person: int) -> set[int]:
+        return {each.topic for each in self.active() if each.person == person}
+
+
+def read(query: Query, dropped: str) -> Snapshot:
+    """Read a snapshot; `dropped` is the SQL condition that an issue was cancelled with "drop"."""
+    renditions = {key: _releases(text) for key, text in query("SELECT id, key FROM rendition")}
+    deliveries = query(
+        "SELECT d.id, d.subscriber_id, d.issue_id, d.state, d.attempt, d.leased_by, d.bounced_at IS NOT NULL,"
+        f" i.state, CASE WHEN {dropped} THEN 1 ELSE 0 END, d.rendition_id"
+        " FROM delivery d JOIN issue i ON i.id = d.issue_id WHERE d.subscriber_id IS NOT NULL"
+    )
+    pairs = query("SELECT release_id, topic_id, sequence FROM release_topic")
+    people = query("SELECT id, snoozed_until, moved_to FROM subscriber")
+    releases = query("SELECT id, state, title FROM release")
+    subscriptions = query(
+        "SELECT id, subscriber_id, topic_id, frequency, state, started_sequence, covered_to, ended_reason"
+        " FROM subscription ORDER BY id"
+    )
+    return Snapshot(
+        {row[0]: Subscription(*row) for row in subscriptions},
+        {
+            row[0]: Delivery(*row[:6], bool(row[6]), row[7], bool(row[8]), renditions[row[9]])
+            for row in deliveries
+        },
+        {(row[0], row[1]): row[2] for row in pairs},
+        frozenset(row[0] for row in releases if row[1] == "ready"),
+        dict(query("SELECT id, state FROM issue")),
+        {row[0]: int(_NUMBER.findall(row[2])[0]) for row in releases},
+        {row[0]: _moment(row[1]) for row in people if row[1] is not None},
+        {row[0]: row[2] for row in people if row[2] is not None},
+        query("SELECT value FROM sequence_counter")[0][0],
+    )  # fmt: skip
+
+
+def _releases(key: str) -> frozenset[int]:
+    """Return the releases in the key of a rendition, which is written as `3w:12,15;5d:18`."""
+    return frozenset(
+        int(each) for part in key.split(";") if part for each in part.partition(":")[2].split(",")
+    )
+
+
+def _moment(value: datetime | str) -> datetime:
+    moment = datetime.fromisoformat(value) if isinstance(value, str) else value
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+@dataclass
+class Asked:
+    """What the program is asked to do in one transaction, as far as it changes what the oracle expects.
+
+    `skips_ahead` are the people whose pause or suppression ends, `moves` says that an address changes.
+    """
+
+    skips_ahead: frozenset[int] = frozenset()
+    moves: bool = False
+
+
+@dataclass
+class Oracle:
+    """Checks each commit; `fault` is the first rule that was broken, in words."""
+
+    query: Query
+    dropped: str
+    catch_up: int
+    now: Callable[[], datetime]
+    latest_clock: Callable[[], datetime]
+    # Whether one transaction ends before the next begins. Else what another one changed meanwhile excuses
+    # a skip that went a little further.
+    strict: bool = True
+    fault: str | None = None
+    history: list[Snapshot] = field(default_factory=list)
+    chosen_again: set[tuple[int, int]] = field(default_factory=set)
+    suppressed: set[int] = field(default_factory=set)
+    _first: dict[tuple[int, int], int] = field(default_factory=dict)
+    _start: dict[tuple[int, int], int] = field(default_factory=dict)
+    _left_at: dict[tuple[int, int], datetime] = field(default_factory=dict)
+    _before_move: dict[tuple[int, int], int] = field(default_factory=dict)
+    _unwanted: dict[int, Mapping[int, str]] = field(default_factory=dict)
+    emails: int = 0
+    _taken: Counter[tuple[int, int]] = field(default_factory=Counter)
+    _unbuilt: dict[int, str] = field(default_factory=dict)
+
+    def begin(self) -> None:
+        """Take the rows as they are as the beginning of the story."""
+        first = read(self.query, self.dropped)
+        self.history = [first]
+        self._see_sequences(first)
+        for each in first.active():
+            self._start[each.person, each.topic] = each.started
+
+    @property
+    def commits(self) -> int:
+        """How many snapshots there are: a transaction notes it when it begins."""
+        return len(self.history)
+
+    def committed(self, since: int, asked: Asked) -> None:
+        """Check what a commit left; `since` is `commits` of when its transaction began."""
+        before, after = self.history[-1], read(self.query, self.dropped)
+        self.history.append(after)
+        self._see_sequences(after)
+        self._see_beginnings(before, after, asked)
+        self._see_claims(before, after, self.history[since - 1 :])
+        self._see_rejections(before, after)
+        self._check_rows(after)
+
+    def chose_again(self, issue: int) -> None:
+        """Note that somebody has the uncertain deliveries of an issue sent again: they may arrive twice."""
+        self.chosen_again |= {
+            (each.person, release)
+            for each in self.history[-1].deliveries.values()
+            if each.issue == issue and each.state == "uncertain"
+            for release in each.releases
+        }
+
+    def took(self, delivery: int, numbers: frozenset[int]) -> None:
+        """Note what the relay took."""
+        now = self.history[-1]
+        row = now.deliveries[delivery]
+        self.emails += 1
+        by_number = {number: release for release, number in now.numbers.items()}
+        sent = {by_number[each] for each in numbers}
+        if sent != row.releases:
+            self.broken(f"(content) delivery {delivery} says {sorted(row.releases)}, sent {sorted(sent)}")
+        for release in sorted(sent):
+            if reason := self._unwanted.get(delivery, {}).get(release):
+                self.broken(f"(unwanted) delivery {delivery} sent release {release}: {reason}")
+            self._taken[row.person, release] += 1
+            if self._taken[row.person, release] > 1 and (row.person, release) not in self.chosen_again:
+                self.broken(f"(twice) person {row.person} was sent release {release} twice")
+
+    def could_not_build(self, delivery: int, reason: str) -> None:
+        """Note that a message could not be made: that says nothing about its recipient."""
+        self._unbuilt[delivery] = reason
+
+    def broken(self, words: str) -> None:
+        """Keep the first rule that was broken."""
+        self.fault = self.fault or words
+
+    # What each commit tells.
+
+    def _see_sequences(self, after: Snapshot) -> None:
+        for pair, sequence in after.pairs.items():
+            if sequence is not None:
+                self._first.setdefault(pair, sequence)
+
+    def _see_beginnings(self, before: Snapshot, after: Snapshot, asked: Asked) -> None:
+        """Follow where each person's subscription to a topic begins: the least that it may skip."""
+        had = {(each.person, each.topic) for each in before.active()}
+        has = {(each.person, each.topic): each for each in after.active()}
+        for key in had - has.keys():
+            last = [each for each in after.subscriptions.values() if (each.person, each.topic) == key][-1]
+            self._left_at.pop(key, None)
+            if last.ended_reason in {"unsubscribed", "moved"}:
+                self._left_at[key] = self.now()
+            else:
+                self._start.pop(key, None)
+        for key, row in has.items():
+            if key not in had:
+                self._begin(key, row, after, asked)
+            elif key[0] in asked.skips_ahead:
+                skipped = self._skipped(row, before)
+                self._start[key] = max(self._start[key], skipped if self.strict else row.started)
+            if row.started > self._start[key]:
+                self.broken(
+                    f"(mark) person {key[0]}, topic {key[1]}: begins at {row.started}, not {self._start[key]}"
+                )
+
+    def _begin(self, key: tuple[int, int], row: Subscription, after: Snapshot, asked: Asked) -> None:
+        away = self.now() - self._left_at[key] if key in self._left_at else None
+        if away is not None and key in self._start and away < UNDO - UNSURE:
+            return  # carried over
+        self._before_move.pop(key, None)
+        if asked.moves:
+            self._start[key], self._before_move[key] = row.started, row.covered_to
+        elif away is not None and away < UNDO + UNSURE:
+            self._start[key] = row.started
+        else:
+            self._start[key] = after.counter
+
+    def _skipped(self, row: Subscription, before: Snapshot) -> int:
+        """Return the first sequence of the newest release that the end of a pause may leave out."""
+        held = {
+            release for each in before.of_person(row.person)
+            if each.state in LIVE or (each.state == "cancelled" and each.dropped) for release in each.releases
+        }  # fmt: skip
+        was = next(
+            (
+                each for each in before.active()
+                if (each.person, each.topic) == (row.person, row.topic)
+            ),
+            row,
+        )  # fmt: skip
+        waiting = sorted(
+            self._first[release, topic]
+            for (release, topic), sequence in before.pairs.items()
+            if topic == row.topic and release in before.ready and release not in held
+            and sequence is not None and sequence > was.covered_to
+            and self._first[release, topic] > was.started
+        )  # fmt: skip
+        return waiting[-self.catch_up - 1] if len(waiting) > self.catch_up else 0
+
+    def _see_claims(self, before: Snapshot, after: Snapshot, span: Sequence[Snapshot]) -> None:
+        """Note what a claim should have left out: what was so from before it began until it was committed."""
+        for each in after.deliveries.values():
+            was = before.deliveries.get(each.id)
+            if each.state != "leased" or (
+                was and (was.leased_by, was.attempt) == (each.leased_by, each.attempt)
+            ):
+                continue
+            reasons = {}
+            for release in each.releases:
+                if not any(release in one.ready for one in span):
+                    reasons[release] = "it was held or excluded"
+                elif not any(_topics_of(release, one) & one.topics(each.person) for one in span):
+                    reasons[release] = "they had left its topics"
+                elif all(one.paused_until.get(each.person, self.now()) > self.latest_clock() for one in span):
+                    reasons[release] = "they had paused"
+            self._unwanted[each.id] = reasons
+
+    def _see_rejections(self, before: Snapshot, after: Snapshot) -> None:
+        for each in after.deliveries.values():
+            was = before.deliveries.get(each.id)
+            if was is None or was.state == each.state:
+                continue
+            if each.state == "rejected" and each.id in self._unbuilt:
+                self.broken(f"(stuck) delivery {each.id} was rejected: {self._unbuilt[each.id]}")
+            if was.state == "leased":
+                self._unbuilt.pop(each.id, None)
+
+    # What must hold.
+
+    def _check_rows(self, now: Snapshot) -> None:
+        holders = _holders(now)
+        for row in now.active():
+            for release, latest in self._new_to(row, now):
+                held_by = holders.get((row.person, release), [])
+                who = f"person {row.person}, topic {row.topic}, release {release}"
+                if latest <= row.covered_to and not any(each.counts for each in held_by):
+                    self.broken(
+                        f"(a) {who}: served up to {row.covered_to}, but no delivery that counts holds it"
+                    )
+                live = [each.id for each in held_by if each.state in LIVE and each.person == row.person]
+                if len(live) > 1:
+                    self.broken(f"(b) {who}: held by {live}")
+
+    def _new_to(self, row: Subscription, now: Snapshot) -> Iterable[tuple[int, int]]:
+        """Return the ready releases that a subscription is to bring, with their latest sequences."""
+        key = (row.person, row.topic)
+        for (release, topic), latest in now.pairs.items():
+            if topic != row.topic or release not in now.ready or latest is None:
+                continue
+            if self._first[release, topic] > row.started and latest > self._before_move.get(key, 0):
+                yield release, latest
+
+    def check_end(self) -> None:
+        """Check that everybody has everything, with nothing open."""
+        now = self.history[-1]
+        waiting = [each for each in now.deliveries.values() if each.state in {"queued", "deferred", "leased"}]
+        if waiting:
+            self.broken(f"(stuck) at the end delivery {waiting[0].id} is {waiting[0].state}")
+        holders = _holders(now)
+        for row in now.active():
+            if row.person in self.suppressed:
+                continue
+            for release, _ in self._new_to(row, now):
+                if self._taken[row.person, release] or any(
+                    each.state == "uncertain" or each.bounced or each.dropped
+                    for each in holders.get((row.person, release), [])
+                ):
+                    continue
+                if any(self._taken[old, release] for old, new in now.joined.items() if new == row.person):
+                    continue
+                self.broken(f"(never) person {row.person}, topic {row.topic}, release {release}")
+
+
+def _topics_of(release: int, now: Snapshot) -> set[int]:
+    return {
+        topic for (each, topic), sequence in now.pairs.items() if each == release and sequence is not None
+    }
+
+
+def _holders(now: Snapshot) -> Mapping[tuple[int, int], list[Delivery]]:
+    """Return the deliveries of each person that hold a release."""
+    found: dict[tuple[int, int], list[Delivery]] = {}
+    for each in now.deliveries.values():
+        for person in {each.person, now.joined.get(each.person, each.person)}:
+            for release in each.releases:
+                found.setdefault((person, release), []).append(each)
+    return found

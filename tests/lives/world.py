@@ -1,0 +1,613 @@
+"""The one place that knows the program's functions: each method asks of it what an edge would ask.
+
+A world is one installation with two hosts, whose clocks differ, and the oracle that watches each commit.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import NamedTuple
+
+from house import NOON, make_settings
+from sqlalchemy import Engine, event
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
+
+from lives.databases import Database
+from lives.oracle import Asked, Oracle
+from lives.relay import ScriptedRelay
+from lives.turns import SimulatedCrash, Strand, current, interleave, stop_here
+from newsletter.digest.issues import Preparer, open_issue
+from newsletter.errors import NotFound, StateConflict
+from newsletter.ingest.parse_press import PressRelease
+from newsletter.ingest.steer import ReleaseAction, change_release
+from newsletter.ingest.store import add_release
+from newsletter.mail.addresses import parse_address
+from newsletter.mail.templates import TemplateSet
+from newsletter.models import Frequency, Issue, Lane, ReleaseState
+from newsletter.outbox import steer
+from newsletter.outbox.record import finish, recover
+from newsletter.outbox.worker import drain, journal_folder
+from newsletter.runtime import Runtime, data_folder
+from newsletter.subscriptions import preferences
+from newsletter.subscriptions.change_address import ask_to_move, move
+from newsletter.subscriptions.confirm import confirm
+from newsletter.subscriptions.erase import erase, stop_first
+from newsletter.subscriptions.signup import Signup, request_signups, resolve_signups
+from newsletter.subscriptions.snooze import end_pauses
+from newsletter.subscriptions.suppressions import lift, suppress_by_hand
+from newsletter.subscriptions.unsubscribe import Left, make_undo_token, undo, unsubscribe
+from newsletter.subscriptions.wordings import current_wording
+from newsletter.tokens import Purpose
+
+TOPICS = ("alpha", "beta", "gamma")
+CATCH_UP = 2
+CHUNK = 1
+WEEKS = (1, 4)
+# What is deferred is due again after hours; whoever is refused may be tried once more.
+MOST_DAYS = 6
+# The condition that an issue was cancelled with "drop", in SQL, on a row `i` of `issue`.
+DROPPED = "1 = 0"
+TEMPLATES = TemplateSet(data_folder("templates") / "email")
+
+
+class Person(NamedTuple):
+    """Somebody who has an address."""
+
+    id: int
+    public_id: str
+    email_key: str
+
+
+class WatchedSession(Session):
+    """A session whose commits are stops, may be where the process dies, and are checked by the oracle."""
+
+    def commit(self) -> None:
+        world: World = self.info["world"]
+        world.before_commit()
+        super().commit()
+        since = self.info.pop("since", world.oracle.commits)
+        world.oracle.committed(since, self.info.get("asked", Asked()))
+        world.after_commit()
+
+
+@event.listens_for(WatchedSession, "after_begin")
+def _note_beginning(session: Session, *_: object) -> None:
+    session.info.setdefault("since", session.info["world"].oracle.commits)
+
+
+@event.listens_for(WatchedSession, "after_rollback")
+def _forget_beginning(session: Session) -> None:
+    session.info.pop("since", None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Host(Runtime):
+    """The parts of one host. Engines and templates outlive a world, because making them is slow."""
+
+    opened: Engine
+    world: World
+
+    @property
+    def engine(self) -> Engine:  # type: ignore[override]
+        return self.opened
+
+    @property
+    def templates(self) -> TemplateSet:  # type: ignore[override]
+        return TEMPLATES
+
+    def session(self) -> Session:
+        return WatchedSession(self.opened, info={"world": self.world})
+
+
+@dataclass
+class World:
+    """One life. `skews` are how many seconds each host's clock is ahead of the true time."""
+
+    database: Database
+    folder: Path
+    skews: tuple[int, int]
+    strict: bool = True
+    moment: datetime = NOON
+    story: list[str] = field(default_factory=list)
+    deadlocks: int = 0
+    # The seconds that workers count by: with them they decide when to look again.
+    elapsed: float = 0.0
+    _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+
+    def __post_init__(self) -> None:
+        self.oracle = Oracle(
+            self.database.query,
+            DROPPED,
+            CATCH_UP,
+            now=lambda: self.moment,
+            latest_clock=lambda: self.moment + timedelta(seconds=max(0, *self.skews)),
+            strict=self.strict,
+        )
+        self.hosts = [self._host(at) for at in (0, 1)]
+        self.relays = [ScriptedRelay(self._is_digest, self._took, self._not_built) for _ in self.hosts]
+        self.drains: list[Strand | None] = [None, None]
+        self.preparers: dict[tuple[int, int], Preparer] = {}
+        self.left: dict[int, Left] = {}
+        self.moved: set[int] = set()
+        self.dies_in: list[int | None] = [None, None]
+        self.oracle.begin()
+
+    def _host(self, at: int) -> Host:
+        folder = self.folder / f"host{at}"
+        settings = make_settings(folder, database_url=self.database.url, snooze_catch_up=str(CATCH_UP))
+
+        def now() -> datetime:
+            return self.moment + timedelta(seconds=self.skews[at])
+
+        return Host(settings=settings, now=now, opened=self.database.engines[at], world=self)
+
+    # What the sessions and the relays tell.
+
+    def before_commit(self) -> None:
+        stop_here("commit")
+        self._die_if_it_is_time()
+
+    def after_commit(self) -> None:
+        self._die_if_it_is_time()
+
+    def _die_if_it_is_time(self) -> None:
+        """Let a drain die at the commit that its story says."""
+        here = current()
+        for at, strand in enumerate(self.drains):
+            left = self.dies_in[at]
+            if strand is here is not None and left is not None:
+                self.dies_in[at] = left - 1
+                if left == 0:
+                    self.dies_in[at] = None
+                    raise SimulatedCrash
+
+    def _is_digest(self, delivery: int) -> bool:
+        return self.database.query(f"SELECT lane FROM delivery WHERE id = {int(delivery)}")[0][0] == "bulk"
+
+    def _took(self, delivery: int, recipient: str, numbers: frozenset[int]) -> None:
+        self.story.append(f"    the relay takes delivery {delivery} to {recipient}: {sorted(numbers)}")
+        self.oracle.took(delivery, numbers)
+
+    def _not_built(self, delivery: int, error: Exception) -> None:
+        self.story.append(f"    delivery {delivery} cannot be built: {error!r}")
+        self.oracle.could_not_build(delivery, repr(error))
+
+    # How an edge asks.
+
+    def ask(self, host: int, act: Callable[[Host, Session], object], asked: Asked | None = None) -> object:
+        """Ask one thing in a transaction of its own; return what came of it, None when it is refused."""
+        parts = self.hosts[host]
+        self.moment += timedelta(milliseconds=1)
+        try:
+            with parts.session() as session:
+                session.info["asked"] = asked or Asked()
+                result = act(parts, session)
+                session.commit()
+                return result
+        except (StateConflict, NotFound):
+            return None
+        except OperationalError as fault:
+            if "deadlock" not in str(fault):
+                raise
+            self.deadlocks += 1
+            self.story.append("    deadlock")
+            return None
+
+    # Whom and what an act can be about.
+
+    def people(self) -> Sequence[Person]:
+        """Return everybody who has an address."""
+        rows = self.database.query(
+            "SELECT id, public_id, email_key FROM subscriber WHERE email_key IS NOT NULL ORDER BY id"
+        )
+        return [Person(*row) for row in rows]
+
+    def possible(self) -> set[str]:
+        """Return the acts that can change something as things stand."""
+        now = self.oracle.history[-1]
+        least = min((each.covered_to for each in now.active()), default=now.counter)
+        due = any(each.state in {"queued", "deferred"} for each in now.deliveries.values())
+        return {
+            *("join", "add", "pass_time"),
+            *(name for name, found in self._candidates().items() if found),
+            *(("open",) if least < now.counter else ()),
+            *(("start_drain", "send") if due else ()),
+            *(("go_on",) if any(self.drains) else ()),
+        }
+
+    def _candidates(self) -> Mapping[str, Collection[int]]:
+        """Return, for each act that picks something, the ids that it can pick from."""
+        now = self.oracle.history[-1]
+        states = {
+            state: {each.issue for each in now.deliveries.values() if each.state == state}
+            for state in ("rejected", "uncertain", "leased")
+        }
+        active = {each.person for each in now.active()}
+        ended = {
+            each.person for each in now.subscriptions.values()
+            if each.ended_reason == "unsubscribed" and each.person in self.left
+        }  # fmt: skip
+        issues = {
+            state: {issue for issue, each in now.issues.items() if each == state}
+            for state in set(now.issues.values())
+        }
+
+        def among(*names: str) -> set[int]:
+            return set().union(*(issues.get(each, set()) for each in names))
+
+        return {
+            "choose": active | ended,
+            "unsubscribe": active,
+            "undo": ended,
+            "pause": active - now.paused_until.keys(),
+            "resume": now.paused_until.keys(),
+            "move": active,
+            "take_back": self.moved,
+            "erase": active,
+            "suppress": active - self.oracle.suppressed,
+            "lift": self.oracle.suppressed & {each.id for each in self.people()},
+            "name_topic": now.numbers.keys(),
+            "hold": now.ready,
+            "free": now.numbers.keys() - now.ready,
+            "prepare": among("preparing"),
+            "cancel": among("preparing", "sending", "paused"),
+            "pause_issue": among("sending"),
+            "resume_issue": among("paused"),
+            "retry": states["rejected"],
+            "resend": states["uncertain"],
+            "recover": states["leased"],
+        }
+
+    def pick(self, act: str, number: int) -> int:
+        """Return the id that an act is about, counted from the newest; 0 if there is none."""
+        found = sorted(self._candidates()[act], reverse=True)
+        return found[number % len(found)] if found else 0
+
+    def person(self, act: str, number: int) -> Person:
+        chosen = self.pick(act, number)
+        return next((each for each in self.people() if each.id == chosen), Person(0, "", ""))
+
+    def _preferences_token(self, host: int, person: Person) -> str:
+        tokens, now = self.hosts[host].tokens, self.hosts[host].now()
+        return tokens.make(Purpose.PREFERENCES, [person.public_id, tokens.fingerprint(person.email_key)], now)
+
+    def _forget_limits(self) -> None:
+        """Nobody is asked to wait: how often somebody may ask is not what these lives are about."""
+        self.database.run("DELETE FROM throttle_bucket")
+
+    # People.
+
+    def join(self, host: int, name: int, wanted: Mapping[str, str]) -> None:
+        """Sign up and press the button in the email."""
+        self._forget_limits()
+        address = parse_address(f"person{name}@example.org")
+        choices = {slug: Frequency(each) for slug, each in wanted.items()}
+        signup = Signup(address=address, choices=choices, wording=current_wording())
+        self.ask(host, lambda parts, session: request_signups(session, [signup], parts.now()))
+        self.ask(host, lambda parts, session: resolve_signups(session, parts.tokens, parts.now()))
+        found = [each for each in self.people() if each.email_key == address.canonical]
+        pending = self.database.query(
+            "SELECT max(id), subscriber_id FROM subscription WHERE state = 'pending' GROUP BY subscriber_id"
+        )
+        upto = {row[1]: row[0] for row in pending}
+        if not found or found[0].id not in upto:
+            return
+        parts = self.hosts[host]
+        payload = [found[0].public_id, parts.tokens.fingerprint(found[0].email_key), upto[found[0].id]]
+        token = parts.tokens.make(Purpose.CONFIRM, payload, parts.now())
+        self.ask(host, lambda parts, session: confirm(session, parts.tokens, token, parts.now()))
+
+    def choose(self, host: int, pick: int, wanted: Mapping[str, str]) -> None:
+        """Save the page of choices."""
+        self._forget_limits()
+        token = self._preferences_token(host, self.person("choose", pick))
+        choices = {slug: Frequency(each) for slug, each in wanted.items()}
+        self.ask(
+            host,
+            lambda parts, session: preferences.save_preferences(
+                session, parts.tokens, token, choices, parts.now()
+            ),
+        )
+
+    def unsubscribe(self, host: int, pick: int, only: str | None) -> None:
+        person = self.person("unsubscribe", pick)
+        left = self.ask(
+            host,
+            lambda parts, session: unsubscribe(
+                session, parts.tokens, person.public_id, None, parts.now(), "one-click",
+                only={only} if only else None,
+            ),
+        )  # fmt: skip
+        if isinstance(left, Left) and left.ended:
+            self.left[person.id] = left
+
+    def undo(self, host: int, pick: int) -> None:
+        """Press the undo link of the last leaving."""
+        person = self.person("undo", pick)
+        left, parts = self.left.get(person.id), self.hosts[host]
+        if left is None or left.ended_at is None:
+            return
+        token = make_undo_token(
+            parts.tokens, person.public_id, left.ended_at, left.ended_at, person.email_key
+        )
+        self.ask(host, lambda parts, session: undo(session, parts.tokens, token, parts.now()))
+
+    def pause(self, host: int, pick: int, weeks: int) -> None:
+        token = self._preferences_token(host, self.person("pause", pick))
+        self.ask(
+            host, lambda parts, session: preferences.pause(session, parts.tokens, token, weeks, parts.now())
+        )
+
+    def resume(self, host: int, pick: int) -> None:
+        person = self.person("resume", pick)
+        token = self._preferences_token(host, person)
+        self.ask(
+            host,
+            lambda parts, session: preferences.go_on(session, parts.tokens, token, CATCH_UP, parts.now()),
+            Asked(skips_ahead=frozenset({person.id})),
+        )
+
+    def move(self, host: int, pick: int, name: int) -> None:
+        """Ask to be emailed at another address, and press the button in the email that went there."""
+        self._forget_limits()
+        person = self.person("move", pick)
+        token = self._preferences_token(host, person)
+        address = parse_address(f"person{name}@example.org")
+        self.ask(host, lambda parts, session: ask_to_move(session, parts.tokens, token, address, parts.now()))
+        self._press_move(host, person, is_undo=False)
+        self.moved.add(person.id)
+
+    def take_back(self, host: int, pick: int) -> None:
+        """Press the link that the old address was sent."""
+        self._press_move(host, self.person("take_back", pick), is_undo=True)
+
+    def _press_move(self, host: int, person: Person, *, is_undo: bool) -> None:
+        wishes = self.database.query(
+            "SELECT id, email_key FROM address_change WHERE settled_at IS NULL"
+            f" AND subscriber_id = {person.id} AND {'' if is_undo else 'NOT'} is_undo ORDER BY id"
+        )
+        if not wishes:
+            return
+        parts = self.hosts[host]
+        payload = [person.public_id, wishes[-1][0], parts.tokens.fingerprint(wishes[-1][1])]
+        token = parts.tokens.make(Purpose.CHANGE_ADDRESS, payload, parts.now())
+        self.ask(
+            host, lambda parts, session: move(session, parts.tokens, token, parts.now()), Asked(moves=True)
+        )
+
+    def erase(self, host: int, pick: int) -> None:
+        person = self.person("erase", pick)
+        self.ask(
+            host, lambda parts, session: stop_first(session, parts.tokens, person.public_id, parts.now())
+        )
+        self.ask(
+            host, lambda parts, session: erase(session, parts.tokens, person.public_id, "page", parts.now())
+        )
+
+    def suppress(self, host: int, pick: int) -> None:
+        person = self.person("suppress", pick)
+        self.oracle.suppressed.add(person.id)
+        self.ask(
+            host,
+            lambda parts, session: suppress_by_hand(
+                session, parts.tokens, person.email_key, "editor", parts.now()
+            ),
+        )
+
+    def lift(self, host: int, pick: int) -> None:
+        person = self.person("lift", pick)
+        self.ask(
+            host,
+            lambda parts, session: lift(session, parts.tokens, person.email_key, "editor", parts.now()),
+            Asked(skips_ahead=frozenset({person.id})),
+        )
+        self.oracle.suppressed.discard(person.id)
+
+    # Releases.
+
+    def add(self, host: int, topics: Sequence[str], held: bool, days_ago: int) -> None:
+        number = next(self._numbers)
+        self._store(host, number, topics, held=held, days_ago=days_ago)
+
+    def name_topic(self, host: int, pick: int, topic: str) -> None:
+        """Put a release under one more topic."""
+        release = self.pick("name_topic", pick)
+        if release:
+            number = self.oracle.history[-1].numbers[release]
+            self._store(host, number, [topic], held=False, days_ago=0)
+
+    def _store(self, host: int, number: int, topics: Sequence[str], *, held: bool, days_ago: int) -> None:
+        day = (NOON - timedelta(days=days_ago)).date()
+        press = PressRelease(f"Bulletin {number} is out", "Port", day, "en", (f"Text {number}.",))
+        state = ReleaseState.HELD if held else ReleaseState.READY
+        self.ask(
+            host,
+            lambda parts, session: add_release(session, press, now=parts.now(), topics=topics, state=state),
+        )
+
+    def hold(self, host: int, pick: int, action: str) -> None:
+        """Hold or exclude a release."""
+        self._edit(host, self.pick("hold", pick), ReleaseAction(action))
+
+    def free(self, host: int, pick: int) -> None:
+        """Free a release, or take back that it is excluded."""
+        self._edit(host, self.pick("free", pick), ReleaseAction.READY)
+
+    def _edit(self, host: int, release: int, action: ReleaseAction) -> None:
+        rows = self.database.query(f"SELECT public_id FROM release WHERE id = {release}")
+        if rows:
+            self.ask(
+                host,
+                lambda parts, session: change_release(session, rows[0][0], action, "editor", parts.now()),
+            )
+
+    # Issues.
+
+    def open(self, host: int, frequencies: Sequence[str], chunks: int) -> None:
+        """Open an issue and prepare some chunks of it."""
+        chosen = [Frequency(each) for each in frequencies]
+
+        def act(parts: Host, session: Session) -> int:
+            issue = open_issue(session, chosen, actor="editor", now=parts.now())
+            session.flush()
+            return issue.id
+
+        opened = self.ask(host, act)
+        if isinstance(opened, int):
+            self._prepare(host, opened, chunks)
+
+    def prepare(self, host: int, pick: int, chunks: int) -> None:
+        issue = self.pick("prepare", pick)
+        if issue:
+            self._prepare(host, issue, chunks)
+
+    def _prepare(self, host: int, issue: int, chunks: int) -> None:
+        preparer = self.preparers.get((host, issue))
+        if preparer is None:
+            preparer = self.preparers[host, issue] = Preparer(self.hosts[host].press, issue, CHUNK)
+        for _ in range(chunks):
+            if not self.ask(host, lambda parts, session: preparer.step(session, parts.now())):
+                return
+
+    def cancel(self, host: int, pick: int) -> None:
+        self._steer(host, self.pick("cancel", pick), steer.cancel)
+
+    def pause_issue(self, host: int, pick: int) -> None:
+        self._steer(host, self.pick("pause_issue", pick), steer.pause)
+
+    def resume_issue(self, host: int, pick: int) -> None:
+        self._steer(host, self.pick("resume_issue", pick), steer.resume)
+
+    def retry(self, host: int, pick: int) -> None:
+        self._steer(host, self.pick("retry", pick), steer.retry_rejected)
+
+    def resend(self, host: int, pick: int) -> None:
+        issue = self.pick("resend", pick)
+        if issue:
+            self.oracle.chose_again(issue)
+            self._steer(host, issue, steer.resend_uncertain)
+
+    def _steer(self, host: int, issue: int, act: Callable[[Session, Issue, str, datetime], object]) -> None:
+        if issue:
+            public_id = self.database.query(f"SELECT public_id FROM issue WHERE id = {issue}")[0][0]
+            self.ask(
+                host,
+                lambda parts, session: act(
+                    session, steer.find_issue(session, public_id), "editor", parts.now()
+                ),
+            )
+
+    # The outbox.
+
+    def start_drain(self, host: int, dies_in: int | None = None) -> None:
+        """Begin to send on a host: up to the first message. With `dies_in` it dies at that commit."""
+        if self.drains[host] is None:
+            self.relays[host].answers.clear()
+            self.drains[host] = Strand(lambda: self._drain(host), {"relay"})
+            self.dies_in[host] = dies_in
+            self._step_drain(host)
+
+    def _drain(self, host: int) -> None:
+        parts, relay = self.hosts[host], self.relays[host]
+        drain(parts, relay, lane=Lane.BULK, seconds=1e9, elapsed=lambda: self.elapsed)
+
+    def go_on(self, host: int, answer: str, seconds: int = 0) -> None:
+        """Let a drain go on by one step, some seconds later; `answer` is what the relay says next."""
+        self.elapsed += seconds
+        if self.drains[host] is not None:
+            self.relays[host].answers[:] = [answer]
+            self._step_drain(host)
+
+    def send(self, host: int, answers: Sequence[str], dies_in: int | None = None) -> None:
+        """Send all that is due on a host, or what is left of its drain."""
+        self.start_drain(host, dies_in)
+        strand = self.drains[host]
+        if strand is not None:
+            self.relays[host].answers[:] = answers
+            strand.finish()
+            self._see_drain(host)
+
+    def _step_drain(self, host: int) -> None:
+        strand = self.drains[host]
+        if strand is not None:
+            strand.step()
+            self._see_drain(host)
+
+    def _see_drain(self, host: int) -> None:
+        strand = self.drains[host]
+        if strand is not None and strand.ended:
+            self.drains[host] = None
+            self.dies_in[host] = None
+            if strand.error is not None:
+                raise strand.error
+
+    def recover(self, host: int) -> None:
+        """Read the journals of this host's dead processes."""
+        parts = self.hosts[host]
+        with parts.session() as session:
+            recover(session, parts.messages, journal_folder(parts.settings), parts.now())
+
+    def pass_time(self, host: int, hours: int) -> None:
+        """Let some time pass, and the sweep of a host come."""
+        self.moment += timedelta(hours=hours)
+        over = frozenset(self.oracle.history[-1].paused_until)
+        self.ask(
+            host, lambda parts, session: end_pauses(session, CATCH_UP, parts.now()), Asked(skips_ahead=over)
+        )
+        self.ask(host, lambda parts, session: finish(session, parts.now()))
+
+    # Several at once (PostgreSQL).
+
+    def race(self, acts: Sequence[Callable[[], None]], picks: Sequence[bool]) -> None:
+        """Run two acts at once; `picks` say whose next statement or commit is next."""
+        strands = [Strand(act, {"statement", "commit"}) for act in acts]
+        interleave(strands, picks, self.database.is_blocked, until=lambda each: each.ended)
+        for each in strands:
+            if each.error is not None:
+                raise each.error
+
+    # The end.
+
+    def close(self) -> None:
+        """End what is left of the drains."""
+        for at, strand in enumerate(self.drains):
+            if strand is not None:
+                strand.crash()
+                self.drains[at] = None
+
+    def live_to_the_end(self) -> None:
+        """Let everything go out: pauses end, suppressions are lifted, and every relay accepts."""
+        self.close()
+        for act in ("resume", "lift"):
+            for number in range(len(self._candidates()[act])):
+                getattr(self, act)(0, -1 - number)
+        for _ in range(MOST_DAYS):
+            if not self._one_more_day() or self.oracle.fault:
+                break
+        self.oracle.check_end()
+
+    def _one_more_day(self) -> bool:
+        """Send what there is, and what was refused once more; return whether there was anything."""
+        for host in (0, 1):
+            if self._candidates()["recover"]:
+                self.recover(host)
+        for issue in self._candidates()["resume_issue"]:
+            self._steer(0, issue, steer.resume)
+        rejected = self._candidates()["retry"]
+        for issue in rejected:
+            self._steer(0, issue, steer.retry_rejected)
+        if "open" in self.possible():
+            self.open(0, ["daily", "weekly"], 0)
+        preparing = sorted(self._candidates()["prepare"])
+        for issue in preparing:
+            self._prepare(0, issue, 100)
+        waits = "send" in self.possible()
+        if waits:
+            self.send(0, [])
+        self.moment += timedelta(days=1)
+        return bool(preparing or rejected or waits)
