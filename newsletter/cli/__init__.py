@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import click
 
 from newsletter import __version__
+from newsletter.cli.arguments import only_text, print_anything
 from newsletter.errors import NewsletterError
 
 
@@ -45,8 +46,12 @@ class LazyGroup(click.Group):
         if place is None:
             return None
         module, _, attribute = place.target.partition(":")
-        command: click.Command = getattr(import_module(module), attribute)
-        return command
+        return only_text(getattr(import_module(module), attribute))
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        """Run the program as `click.Group.main` does, with streams that print anything."""
+        print_anything()
+        return super().main(*args, **kwargs)
 
     def format_commands(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the list of commands from the table alone."""
@@ -59,6 +64,10 @@ class LazyGroup(click.Group):
             return super().invoke(ctx)
         except NewsletterError as fault:
             raise Failure(str(fault)) from fault
+        except UnicodeEncodeError as fault:
+            raise Failure(
+                f"something given is not valid text in the encoding of this locale: {fault}"
+            ) from fault
         except Exception as fault:
             # By its name: a command that needs no database does not wait for SQLAlchemy to be imported.
             if not any(each.__name__ == "DBAPIError" for each in type(fault).__mro__):

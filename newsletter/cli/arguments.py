@@ -1,10 +1,14 @@
-"""How commands read what stands behind their names."""
+"""How commands read what stands behind their names, and how they print whatever there is to print."""
 
 from __future__ import annotations
 
+import io
 import re
+import sys
+from typing import Any
 
 import click
+from click.types import StringParamType
 
 # Ids made before they were kept from beginning with a hyphen look like this.
 _OLD_ID = re.compile(r"-[A-Za-z0-9_-]{11}")
@@ -20,3 +24,45 @@ class IdCommand(click.Command):
         if ids and "--" not in args:
             args = [*(each for each in args if each not in ids), "--", *ids]
         return super().parse_args(ctx, args)
+
+
+class Text(StringParamType):
+    """Text that could be decoded. What could not is refused before the command does anything."""
+
+    name = "text"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the text; fail with a usage error when it holds bytes that are no text."""
+        from newsletter.settings import is_text  # noqa: PLC0415 (keeps --help quick)
+
+        if isinstance(value, str) and not is_text(value):
+            self.fail(f"is not valid text in the encoding of this locale: {value}", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+class AnyText(StringParamType):
+    """Text from another program, which may hold bytes that are no text: each becomes a question mark."""
+
+    name = "text"
+
+    def convert(self, value: Any, _param: click.Parameter | None, _ctx: click.Context | None) -> Any:
+        """Return the text."""
+        return str(value).encode("utf-8", "replace").decode()
+
+
+def only_text(command: click.Command) -> click.Command:
+    """Make every argument and option of `command` that takes text refuse what is none; return it."""
+    for param in command.params:
+        if param.type is click.STRING:
+            param.type = Text()
+    if isinstance(command, click.Group):
+        for each in command.commands.values():
+            only_text(each)
+    return command
+
+
+def print_anything() -> None:
+    """Let no command fail because of what it prints: what an encoding lacks is written as an escape."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")

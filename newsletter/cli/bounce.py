@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from newsletter.cli.arguments import AnyText
 from newsletter.cli.context import invocation, open_runtime, print_json
 from newsletter.errors import NewsletterError
 
@@ -28,11 +29,18 @@ def bounce() -> None:
 
 
 @bounce.command()
-@click.argument("files", nargs=-1, required=True, metavar="FILE|DIR|-...")
+@click.argument("files", nargs=-1, required=True, metavar="FILE|DIR|-...", type=click.Path(allow_dash=True))
 @click.option(
-    "--recipient", "recipients", multiple=True, metavar="ADDRESS", help="Whom the envelope named, if known."
+    "--recipient",
+    "recipients",
+    multiple=True,
+    type=AnyText(),
+    metavar="ADDRESS",
+    help="Whom the envelope named, if known.",
 )
-@click.option("--sender", metavar="ADDRESS", help="The envelope's sender, if known; empty for a bounce.")
+@click.option(
+    "--sender", type=AnyText(), metavar="ADDRESS", help="The envelope's sender, if known; empty for a bounce."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, one object a mail.")
 def ingest(files: tuple[str, ...], recipients: tuple[str, ...], sender: str | None, as_json: bool) -> None:
     """Read mails and do what they ask for.

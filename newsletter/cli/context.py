@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -109,14 +110,17 @@ def program() -> str:
 
 
 def print_json(value: Any) -> None:
-    """Print one JSON value on one line."""
-    click.echo(json.dumps(value, ensure_ascii=False))
+    """Print one JSON value on one line: letters as they are where the encoding has them all."""
+    text = json.dumps(value, ensure_ascii=False)
+    try:
+        text.encode(getattr(sys.stdout, "encoding", None) or "ascii")
+    except UnicodeEncodeError:
+        text = json.dumps(value)
+    click.echo(text)
 
 
 def whole_command(*words: str) -> list[str]:
     """Return the command that runs this program with `words`, its settings taken from the environment."""
-    import sys  # noqa: PLC0415
-
     if not sys.executable:
         raise ServiceError("Python does not know its own program; start it by its full path.")
     return [sys.executable, "-m", "newsletter", "--env-file", "", *words]

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 ACTOR = "command line"
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, one object a line.")
-files_argument = click.argument("files", nargs=-1, required=True, metavar="FILE|-...")
+files_argument = click.argument(
+    "files", nargs=-1, required=True, metavar="FILE|-...", type=click.Path(allow_dash=True)
+)
 
 
 @click.group()
@@ -52,7 +54,8 @@ def parse(files: tuple[str, ...]) -> None:
 def add(files: tuple[str, ...], topics: tuple[str, ...], held: bool, as_json: bool) -> None:
     """Add the press release in each FILE (text; - reads standard input).
 
-    A file that cannot be read is an error; the others still go through, and the exit status is 1.
+    All files are read before the first is stored. One that cannot be read is an error; the others still
+    go through, and the exit status is 1.
     """
     from newsletter.errors import ReleaseUnreadable  # noqa: PLC0415
     from newsletter.ingest.store import add_release  # noqa: PLC0415
@@ -60,7 +63,7 @@ def add(files: tuple[str, ...], topics: tuple[str, ...], held: bool, as_json: bo
 
     parts = open_runtime()
     failed = False
-    for _, found in _read(files):
+    for _, found in list(_read(files)):
         if isinstance(found, ReleaseUnreadable):
             failed = True
             click.echo(f"newsletter: {found}", err=True)

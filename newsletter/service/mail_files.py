@@ -38,7 +38,8 @@ def mails_of(name: str, environ: Mapping[str, str]) -> Iterator[MailFile]:
     Raises InputError when there is no such file, or a folder is no Maildir.
     """
     if name == "-":
-        told = (environ.get(each, "") for each in _RECIPIENTS)
+        # Bytes that are no text become question marks: no address of ours holds any.
+        told = (environ.get(each, "").encode("utf-8", "replace").decode() for each in _RECIPIENTS)
         yield MailFile(name, _read(sys.stdin.buffer), tuple(each for each in told if each))
         return
     path = Path(name)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import enum
 import ipaddress
+import os
 import re
 import shlex
 from collections.abc import Callable, Mapping, Sequence
@@ -258,7 +259,13 @@ def _command(value: str) -> str:
 
 
 def _path(value: str) -> Path:
-    return Path(value.strip()).expanduser().absolute()
+    value = value.strip()
+    try:
+        os.fsencode(value)
+    except UnicodeEncodeError:
+        # The locale has no such letters. The file's name has: as UTF-8, which the settings' file is in.
+        value = os.fsdecode(value.encode("utf-8", "surrogateescape"))
+    return Path(value).expanduser().absolute()
 
 
 def _languages(value: str) -> tuple[str, ...]:
@@ -654,7 +661,7 @@ def load_settings(
                 )
             continue
         try:
-            if not _is_text(given[name]) and not _may_be_bytes(item):
+            if not is_text(given[name]) and not _may_be_bytes(item):
                 raise ValueError("is not valid text in the encoding of this locale")
             values[item.name] = item.metadata["parse"](given[name])
             if values[item.name] == "":
@@ -671,7 +678,7 @@ def load_settings(
     return Settings(**values)
 
 
-def _is_text(value: str) -> bool:
+def is_text(value: str) -> bool:
     """Return whether a value could be decoded: the bytes that could not are surrogates (PEP 383)."""
     return not any("\ud800" <= char <= "\udfff" for char in value)
 
