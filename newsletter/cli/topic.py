@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from newsletter.cli.context import open_runtime, print_json
+
+if TYPE_CHECKING:
+    from newsletter.ingest.topics import RuleEffect
+
+WORDS = "Releases that hold these whole words fall under it; gas* stands for every word that begins so."
+# How many of the releases that a rule gains or loses are named.
+SHOWN = 5
 
 
 @click.group()
@@ -16,7 +25,7 @@ def topic() -> None:
 @click.argument("slug")
 @click.argument("name")
 @click.option("--description", default="", help="A sentence for the sign-up page.")
-@click.option("--words", multiple=True, help="Releases that hold these words fall under it.")
+@click.option("--words", multiple=True, help=WORDS)
 @click.option("--publisher", multiple=True, help="Releases of publishers named like this fall under it.")
 @click.option("--all", "match_all", is_flag=True, help="All rules must hold; without it, one is enough.")
 def add(
@@ -50,19 +59,47 @@ def add(
 
 @topic.command()
 @click.argument("slug")
-@click.option("--words", multiple=True, help="Releases that hold these words fall under it.")
+@click.option("--words", multiple=True, help=WORDS)
 @click.option("--publisher", multiple=True, help="Releases of publishers named like this fall under it.")
 @click.option("--clear", is_flag=True, help="Take the present rules away first.")
-def rule(slug: str, words: tuple[str, ...], publisher: tuple[str, ...], clear: bool) -> None:
-    """Add rules to a topic; they sort the releases that come from now on."""
-    from newsletter.ingest.topics import change_rules  # noqa: PLC0415
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, one object a line.")
+def rule(slug: str, words: tuple[str, ...], publisher: tuple[str, ...], clear: bool, as_json: bool) -> None:
+    """Add rules to a topic; they sort the releases that come from now on.
+
+    Prints what each rule gains and loses among the newest 5,000 releases; without options it only prints.
+    A rule that was there is compared with how it matched before rules had a *.
+    """
+    from newsletter.ingest.topics import change_rules, compare_rules, find_topic, rules_of  # noqa: PLC0415
     from newsletter.models import RuleField  # noqa: PLC0415
 
     rules = [(RuleField.WORDS, each) for each in words]
     rules += [(RuleField.PUBLISHER, each) for each in publisher]
-    with open_runtime().session() as session:
-        change_rules(session, slug, rules, clear=clear)
-        session.commit()
+    parts = open_runtime()
+    with parts.session() as session:
+        before = rules_of(find_topic(session, slug))
+        after = before
+        if rules or clear:
+            after = rules_of(change_rules(session, slug, rules, clear=clear))
+            session.commit()
+    with parts.reading() as session:
+        effects = compare_rules(session, before, after)
+    for each in effects:
+        _print_effect(each, as_json, is_new=each.rule not in before, is_gone=each.rule not in after)
+
+
+def _print_effect(effect: RuleEffect, as_json: bool, *, is_new: bool, is_gone: bool) -> None:
+    name = f"{effect.rule.field}:{effect.rule.pattern}"
+    state = "new" if is_new else "taken away" if is_gone else "kept"
+    gained, lost = ([public_id for public_id, _ in each] for each in (effect.gained, effect.lost))
+    if as_json:
+        print_json({"rule": name, "state": state, "matches": effect.matched, "gains": gained, "loses": lost})
+        return
+    click.echo(f"{name}  ({state}; matches {effect.matched}, gains {len(gained)}, loses {len(lost)})")
+    for sign, releases in (("+", effect.gained), ("-", effect.lost)):
+        for public_id, title in releases[:SHOWN]:
+            click.echo(f"  {sign} {public_id}  {title}")
+        if len(releases) > SHOWN:
+            click.echo(f"  {sign} and {len(releases) - SHOWN} more")
 
 
 @topic.command("list")

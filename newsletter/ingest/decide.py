@@ -8,9 +8,10 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
-from functools import cached_property, lru_cache
+from functools import cached_property
 
 from newsletter.ingest.fold import fold
+from newsletter.ingest.words import find
 from newsletter.models import RuleField, RuleMatch
 
 # A date without a time: at noon in UTC it is the same day almost everywhere.
@@ -21,7 +22,7 @@ _BULLET = re.compile(r"^[-*•]\s+")
 
 @dataclass(frozen=True)
 class Rule:
-    """One rule of a topic: `field` contains `pattern` as whole words, case aside."""
+    """One rule of a topic: `field` contains the words of `pattern` (words.py says how they match)."""
 
     field: RuleField
     pattern: str
@@ -60,16 +61,8 @@ def matches(candidate: Candidate, match: RuleMatch, rules: Sequence[Rule]) -> bo
     """Return whether a release falls under a topic. A topic without rules is filled by hand."""
     if not rules:
         return False
-    found = (bool(_pattern(rule.pattern).search(candidate.value(rule.field))) for rule in rules)
+    found = (find(rule.pattern, candidate.value(rule.field)) for rule in rules)
     return any(found) if match is RuleMatch.ANY else all(found)
-
-
-@lru_cache(maxsize=1024)
-def _pattern(words: str) -> re.Pattern[str]:
-    parts = [re.escape(part) for part in fold(words).split()]
-    text = r"\s+".join(parts)
-    # Chinese, Japanese and Thai have no spaces between words: there, any occurrence is one.
-    return re.compile(rf"(?<!\w){text}(?!\w)") if text.isascii() else re.compile(text)
 
 
 def content_hash(title: str, publisher: str, body: str) -> str:

@@ -42,7 +42,7 @@ class Topic(Base):
 
 
 class TopicRule(Base):
-    """One rule: the release's `field` contains `pattern` (whole words, case aside)."""
+    """One rule: the release's `field` contains the words of `pattern` (ingest/words.py)."""
 
     __tablename__ = "topic_rule"
 

@@ -147,3 +147,33 @@ def test_who_was_erased_is_told_from_who_was_emptied_by_the_ledger(engine):
     with engine.connect() as connection:
         gone = connection.scalar(text("SELECT count(*) FROM subscriber WHERE erased_at IS NOT NULL"))
     assert gone == 2
+
+
+def test_rules_beyond_ascii_become_beginnings_of_words_and_others_stay(engine):
+    config = alembic_config(engine)
+    patterns = ["port", "газ", "énergie solaire", "風力", "ｐｏｒｔ", "газ*", "é" * 200, "straße"]
+    revisions = ScriptDirectory.from_config(config).walk_revisions()
+    before = next(each.down_revision for each in revisions if "words_in_every_script" in each.path)
+    command.upgrade(config, before)
+    with engine.begin() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO topic (id, slug, name, description, position, rule_match, created_at) "
+                "VALUES (1, 'energy', 'Energy', '', 0, 'any', '2026-03-10 12:00:00')"
+            )
+        )
+        insert = text(
+            "INSERT INTO topic_rule (id, topic_id, field, pattern) VALUES (:id, 1, 'words', :pattern)"
+        )
+        rows = [{"id": at, "pattern": pattern} for at, pattern in enumerate(patterns, start=1)]
+        connection.execute(insert, rows)
+
+    command.upgrade(config, "head")
+    with engine.connect() as connection:
+        written = list(connection.scalars(text("SELECT pattern FROM topic_rule ORDER BY id")))
+    command.downgrade(config, before)
+    with engine.connect() as connection:
+        back = list(connection.scalars(text("SELECT pattern FROM topic_rule ORDER BY id")))
+
+    assert written == ["port", "газ*", "énergie solaire*", "風力*", "ｐｏｒｔ", "газ*", "é" * 200, "straße"]
+    assert back == ["port", "газ", "énergie solaire", "風力", "ｐｏｒｔ", "газ", "é" * 200, "straße"]
