@@ -9,6 +9,7 @@ from flask import render_template, url_for
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from newsletter.digest.overdue import INTERVALS, find_overdue, served_to
 from newsletter.ingest.queries import count_releases
 from newsletter.models import (
     SILENT,
@@ -39,8 +40,6 @@ from newsletter.web.extensions import runtime
 # A request is resolved within seconds while a worker runs.
 WAITS_LONG = timedelta(minutes=2)
 WEEK = timedelta(days=7)
-# Every frequency has had an issue among so many.
-RECENT_ISSUES = 100
 
 
 @admin.get("/")
@@ -94,13 +93,6 @@ def _waiting(session: Session) -> int:
 
 def _served_to(session: Session) -> int:
     """Return the sequence up to which an issue has served every frequency that somebody chose."""
-    ends: dict[str, int] = {}
-    recent = select(Issue.frequencies, Issue.to_sequence).where(
-        Issue.is_test.is_(False), Issue.state != IssueState.CANCELLED
-    )
-    for frequencies, to_sequence in session.execute(recent.order_by(Issue.id.desc()).limit(RECENT_ISSUES)):
-        for frequency in frequencies:
-            ends.setdefault(frequency, to_sequence)
     chosen = [
         frequency
         for frequency in Frequency
@@ -110,7 +102,12 @@ def _served_to(session: Session) -> int:
             .limit(1)
         )
     ]
-    return min((ends.get(frequency, 0) for frequency in chosen), default=max(ends.values(), default=0))
+    if not chosen:
+        sent = select(func.max(Issue.to_sequence)).where(
+            Issue.is_test.is_(False), Issue.state != IssueState.CANCELLED
+        )
+        return session.scalar(sent) or 0
+    return min(served_to(session, chosen).values())
 
 
 def _last_issue(session: Session, now: datetime) -> dict[str, Any] | None:
@@ -152,6 +149,24 @@ def _told(notice: Notice) -> dict[str, str]:
     said = words(notice)
     text = f"{said.title}. {said.sentence} {said.remedy}".strip()
     return {"tone": "bad" if said.urgent else "warn", "text": text}
+
+
+def _overdue_warnings(session: Session, now: datetime) -> list[dict[str, str]]:
+    """Warn of each frequency whose subscribers wait longer than it promises."""
+    warnings = []
+    for each in find_overdue(session, now):
+        count = "1 release has" if each.releases == 1 else f"{each.releases:,} releases have"
+        days = INTERVALS[each.frequency].days
+        name = "as it happens" if each.frequency is Frequency.IMMEDIATE else each.frequency.value
+        text = (
+            f"{count} waited longer than {days} {'day' if days == 1 else 'days'} and 12 hours for people who "
+            f"chose “{name}”. No issue is sent by itself: send one here, or have a cron job run "
+            f"“newsletter digest send --frequency {each.frequency} --yes”."
+        )
+        warnings.append(
+            {"tone": "warn", "text": text, "url": url_for("admin.preview"), "link": "Preview and send"}
+        )
+    return warnings
 
 
 def _journal_warnings() -> list[dict[str, str]]:
@@ -199,6 +214,7 @@ def _warnings(
             {"tone": "warn", "text": text, "url": url_for("admin.issues"), "link": "See the issues"}
         )
     warnings += _journal_warnings()
+    warnings += _overdue_warnings(session, now)
     unbuildable = count_unbuildable(session)
     if unbuildable:
         words = "1 email cannot" if unbuildable == 1 else f"{unbuildable} emails cannot"

@@ -3,8 +3,10 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 
+import pytest
 from sqlalchemy import select
 
+from newsletter.audit import record
 from newsletter.mail.addresses import address_hash
 from newsletter.models import (
     Delivery,
@@ -14,6 +16,7 @@ from newsletter.models import (
     Issue,
     IssueState,
     Lane,
+    Release,
     ReleaseState,
     SignupRequest,
     Subscriber,
@@ -78,6 +81,57 @@ def test_a_worker_that_was_seen_a_moment_ago_is_no_worry(house, editor):
     page = editor.get("/admin/").text
     assert "No worker has been seen for two minutes" in page
     assert "host worker 1" in page
+
+
+@pytest.mark.parametrize(
+    ("frequency", "days"),
+    [(Frequency.IMMEDIATE, 1), (Frequency.DAILY, 1), (Frequency.WEEKLY, 7), (Frequency.MONTHLY, 31)],
+)
+def test_a_release_that_waits_longer_than_its_frequency_promises_is_a_warning(house, frequency, days):
+    house.topic()
+    house.reader("one@example.org", frequency=frequency)
+    house.release()
+    words = f"1 release has waited longer than {days} {'day' if days == 1 else 'days'} and 12 hours"
+
+    house.clock.pass_(days=days, hours=11)
+    before = house.signed_in().get("/admin/").text
+    house.clock.pass_(hours=2)
+    after = house.signed_in().get("/admin/").text
+    made = {"title": "No. 1", "state": IssueState.SENDING, "to_sequence": 1, "created_at": house.clock.at}
+    _add(house, Issue(frequencies=[frequency.value], **made))
+    served = house.signed_in().get("/admin/").text
+    with house.make_session() as session:
+        session.query(Issue).update({"state": IssueState.CANCELLED})
+        session.commit()
+
+    assert "waited longer" not in before
+    assert words in after
+    assert f"digest send --frequency {frequency.value} --yes" in after
+    assert "waited longer" not in served
+    assert words in house.signed_in().get("/admin/").text
+
+
+def test_a_release_that_nobody_waits_for_is_no_warning(house):
+    house.topic()
+    house.topic("ferries")
+    house.release()
+    house.release("Made ready late")
+    house.release("Held", ReleaseState.HELD)
+    public_id = house.reader("paused@example.org")
+    house.reader("later@example.org", topic="ferries")
+    house.clock.pass_(days=40)
+    with house.make_session() as session:
+        paused = session.scalars(select(Subscriber).where(Subscriber.public_id == public_id)).one()
+        paused.snoozed_until = house.clock.at + timedelta(days=1)
+        session.commit()
+
+    assert "waited longer" not in house.signed_in().get("/admin/").text
+    house.clock.pass_(days=2)
+    with house.make_session() as session:
+        late = session.scalars(select(Release).where(Release.title == "Made ready late")).one()
+        record(session, "editor", "release.ready", late.public_id, house.clock.at)
+        session.commit()
+    assert "1 release has waited longer than 1 day" in house.signed_in().get("/admin/").text
 
 
 def test_sign_ups_that_wait_are_a_warning(house, editor):
