@@ -35,6 +35,37 @@ class NoticeKind(enum.Enum):
         ),
     )
 
+    SENDER_REFUSED = (
+        "sender_refused",
+        "The relay refuses our sender address",
+        (
+            "The relay {subject} refuses the address that emails come from. It said: {said}. Nothing is "
+            "rejected: confirmations and issues wait, and now and then one email is tried."
+        ),
+        "{mend} To check it: newsletter relay check",
+        True,
+    )
+    HELLO_REFUSED = (
+        "hello_refused",
+        "The relay refuses our name",
+        (
+            "The relay {subject} refuses the name that we give in EHLO. It said: {said}. Nothing is "
+            "rejected: confirmations and issues wait, and now and then one email is tried."
+        ),
+        "{mend} To check it: newsletter relay check",
+        True,
+    )
+    ACCOUNT_REFUSED = (
+        "account_refused",
+        "The relay refuses our account",
+        (
+            "The relay {subject} does not let our account send. It said: {said}. Nothing is "
+            "rejected: confirmations and issues wait, and now and then one email is tried."
+        ),
+        "{mend} To check it: newsletter relay check",
+        True,
+    )
+
     def __init__(self, key: str, title: str, sentence: str, remedy: str, urgent: bool = False) -> None:
         self.key = key
         self.title = title

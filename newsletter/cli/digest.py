@@ -338,7 +338,7 @@ def _print_status(parts: Runtime, issue: Issue, as_json: bool) -> None:
 def _waits(parts: Runtime, issue: Issue, found: Progress) -> list[str]:
     """Return what holds up an issue that is being sent."""
     from newsletter.models import IssueState  # noqa: PLC0415
-    from newsletter.outbox.allowance import read_standing  # noqa: PLC0415
+    from newsletter.outbox.standings import read_standing  # noqa: PLC0415
     from newsletter.outbox.waiting import own_hours_in_words, reasons_to_wait  # noqa: PLC0415
 
     if issue.state is not IssueState.SENDING:

@@ -14,18 +14,21 @@ from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from newsletter.errors import RelayRefused, TransportError
-from newsletter.models import Lane, Pace, insert_new
+from newsletter.models import Lane
+from newsletter.outbox import standings
 from newsletter.outbox.pace import (
     BULK_SHARE,
     ROUND_TRIP,
     Limits,
+    Refusals,
     Standing,
     Turns,
     book,
@@ -38,10 +41,15 @@ from newsletter.outbox.pace import (
     slow_down,
     spread,
     to_state,
+    try_next,
+    trying,
 )
 from newsletter.outbox.retry import SLOW_DOWN_CODES, asks_to_slow_down
+from newsletter.outbox.setup_wait import end_wait, settings_mark, waiting
+from newsletter.outbox.standings import domain_key, read_standing, relay_key
 from newsletter.settings import Settings, choose_relay
 from newsletter.smtp.outcomes import Fate, Outcome, Outgoing
+from newsletter.smtp.refusals import setup_fault
 
 log = logging.getLogger(__name__)
 
@@ -127,11 +135,12 @@ class Allowance:
         self._slowed_at: datetime | None = None
         # Whether the relay's row says so: it is written to only when that changes.
         self._down = False
+        self._refused = False
 
     def room(self, lane: Lane) -> int:
         """Return how many messages of `lane` may be sent before long; ask before claiming. Books nothing."""
         standing, count = _room(self._parts, lane)
-        self._down = standing.down_at is not None
+        self._note(standing)
         return count
 
     def keep(self, messages: Iterable[Outgoing | None]) -> Iterator[Outgoing | None]:
@@ -175,6 +184,8 @@ class Allowance:
         self._replies.append(self._now())
         if self._down:
             self._change(lambda standing, _: recovered(standing))
+        if self._refused and setup_fault(outcome) is None:
+            self._hear_otherwise(outcome)
         if asks_to_slow_down(outcome):
             log.warning("event=slow_down relay=%s reply=%s", self.relay.key, outcome.reply.code)
             self._slow_down()
@@ -194,6 +205,11 @@ class Allowance:
         self._down = True
         return down
 
+    def refused(self) -> None:
+        """Note that the relay's row tells of refusals now (outbox/setup_wait.py)."""
+        self._refused = True
+        self._blocks.clear()
+
     def close(self) -> None:
         """Give back the turns that were booked and not needed."""
         blocks = [block for block in self._blocks.values() if block.used < block.turns.count]
@@ -207,6 +223,32 @@ class Allowance:
 
         if blocks:
             self._change(change)
+
+    def _hear_otherwise(self, outcome: Outcome) -> None:
+        """End a wait for our settings when the relay accepted a message; else let another be tried."""
+        if not outcome.accepted:
+            self._change(try_next)
+            return
+        now = self._parts.now()
+        with self._parts.session() as session:
+            end_wait(session, self._parts.settings, now)
+            session.commit()
+        log.warning("event=relay_takes_us_again relay=%s", self.relay.key)
+        self._refused = False
+
+    def _note(self, standing: Standing) -> None:
+        """Learn from the relay's row. Refusals of settings that were changed since are over."""
+        self._down = standing.down_at is not None
+        self._refused = standing.refusals is not None
+        if standing.refusals is not None and standing.refusals.settings != self._mark:
+            with self._parts.session() as session:
+                end_wait(session, self._parts.settings, self._parts.now())
+                session.commit()
+            self._refused = False
+
+    @cached_property
+    def _mark(self) -> str:
+        return settings_mark(self._parts.settings)
 
     def _now(self) -> datetime:
         """Return the time by a clock that is never set back, for what this process holds."""
@@ -247,9 +289,9 @@ class Allowance:
             return _Block(Turns(0, math.inf), now, now + timedelta(hours=1))
         if self._limits == Limits():
             with Session(self._parts.engine.execution_options(sqlite_begin="DEFERRED")) as session:
-                standing = _read(session, self._key, wall)
-            self._down = standing.down_at is not None
-            if pace_of(standing, self._limits, wall) is None:
+                standing = standings.read(session, self._key, wall)
+            self._note(standing)
+            if not self._refused and pace_of(standing, self._limits, wall) is None:
                 return _Block(Turns(0, 0.0), now, now + timedelta(seconds=LOOK_SECONDS), free=True)
         turns = Turns(0, 0.0)
 
@@ -257,6 +299,10 @@ class Allowance:
             nonlocal turns
             if before is not None and before.used < before.turns.count:
                 standing = before.return_to(standing, wall)
+            refusals = waiting(standing, self._parts.settings)
+            if refusals is not None:
+                standing, turns = self._book_try(standing, refusals, lane, wall)
+                return standing
             pace = pace_of(standing, self._limits, wall)
             count = LARGEST_BLOCK if pace is None else min(LARGEST_BLOCK, math.ceil(pace * BLOCK_SECONDS))
             standing, turns = book(
@@ -270,6 +316,18 @@ class Allowance:
             return _Block(turns, first, first)
         lasts = timedelta(seconds=turns.count * turns.interval_seconds + LOOK_SECONDS)
         return _Block(turns, first, first + lasts)
+
+    def _book_try(
+        self, standing: Standing, refusals: Refusals, lane: Lane, wall: datetime
+    ) -> tuple[Standing, Turns]:
+        """Book the one message that may be tried while the relay refuses our settings."""
+        assert refusals.try_at is not None
+        if wall < refusals.try_at:
+            return standing, Turns(0, (refusals.try_at - wall).total_seconds())
+        standing, turns = book(
+            standing, self._limits, 1, wall, ahead_seconds=HOLD_SECONDS[lane], share=_share(lane)
+        )
+        return (trying(standing, wall) if turns.count else standing), turns
 
     def _slow_down(self) -> None:
         now = self._now()
@@ -285,11 +343,8 @@ class Allowance:
 
     def _change(self, change: Callable[[Standing, datetime], Standing]) -> None:
         """Change the relay's row and commit."""
-        now = self._parts.now()
         with self._parts.session() as session:
-            (row,) = _lock(session, [self._key], now)
-            standing = change(from_state(row.state, row.seen_at), now)
-            row.state, row.seen_at = to_state(standing), standing.seen_at
+            _, standing = standings.change(session, self._key, change, self._parts.now())
             session.commit()
         self._down = standing.down_at is not None
 
@@ -335,10 +390,10 @@ class Allowance:
     def _book_domains(self, limited: dict[str, list[Outgoing]]) -> None:
         wall, now = self._parts.now(), self._now()
         with self._parts.session() as session:
-            rows = _lock(session, [_domain_key(domain) for domain in limited], wall)
+            rows = standings.lock(session, [domain_key(domain) for domain in limited], wall)
             by_key = {row.key: row for row in rows}
             for domain, messages in limited.items():
-                row = by_key[_domain_key(domain)]
+                row = by_key[domain_key(domain)]
                 standing = self._book_domain(domain, messages, from_state(row.state, row.seen_at), wall, now)
                 row.state, row.seen_at = to_state(standing), standing.seen_at
             session.commit()
@@ -369,16 +424,6 @@ class Allowance:
         return standing
 
 
-def relay_key(settings: Settings) -> str:
-    """Return what the standing of our From address's relay is kept by."""
-    return f"relay:{choose_relay(settings, settings.from_address).key}"[:320]
-
-
-def read_standing(session: Session, settings: Settings, now: datetime) -> Standing:
-    """Return how it stands with the relay of our From address."""
-    return _read(session, relay_key(settings), now)
-
-
 def may_send(parts: Parts, lane: Lane) -> bool:
     """Return whether a mail of `lane` may be sent now or before long."""
     return _room(parts, lane)[1] > 0
@@ -391,6 +436,9 @@ def _room(parts: Parts, lane: Lane) -> tuple[Standing, int]:
         standing = read_standing(session, settings, now)
     if not _is_open(settings, lane, now):
         return standing, 0
+    refusals = waiting(standing, settings)
+    if refusals is not None and refusals.try_at is not None:
+        return standing, int(now >= refusals.try_at)
     limits = Limits.of(choose_relay(settings, settings.from_address))
     _, turns = book(standing, limits, 1_000_000, now, ahead_seconds=HOLD_SECONDS[lane], share=_share(lane))
     return standing, turns.count
@@ -403,21 +451,3 @@ def _is_open(settings: Settings, lane: Lane, now: datetime) -> bool:
 
 def _share(lane: Lane) -> float:
     return BULK_SHARE if lane is Lane.BULK else 1.0
-
-
-def _domain_key(domain: str) -> str:
-    return f"domain:{domain}"[:320]
-
-
-def _read(session: Session, key: str, now: datetime) -> Standing:
-    row = session.get(Pace, key)
-    return Standing(now) if row is None else from_state(row.state, row.seen_at)
-
-
-def _lock(session: Session, keys: Sequence[str], now: datetime) -> Sequence[Pace]:
-    """Return the rows of `keys`, made if they are new, locked until the commit."""
-    fresh = [{"key": key, "seen_at": now, "state": {}} for key in sorted(keys)]
-    session.execute(insert_new(session, Pace), fresh)
-    # In one order, so that two processes never wait for each other.
-    chosen = select(Pace).where(Pace.key.in_(keys)).order_by(Pace.key).with_for_update()
-    return session.scalars(chosen).all()

@@ -37,6 +37,14 @@ FORGOTTEN = 2.0
 # Failures further apart than this are two troubles.
 ONE_OUTAGE = timedelta(minutes=10)
 
+# So many refusals of our settings in a row are no chance.
+IN_A_ROW = 3
+# When one message is tried while the relay refuses our settings: doubling.
+FIRST_TRY = timedelta(minutes=1)
+LONGEST_TRY = timedelta(minutes=15)
+# Whoever tries has so long; a process that died meanwhile is not waited for any longer.
+TRYING = timedelta(minutes=2)
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -87,12 +95,30 @@ class Learnt:
 
 
 @dataclass(frozen=True)
+class Refusals:
+    """The relay refused what our settings make, `count` times in a row (outbox/setup_wait.py).
+
+    `settings` marks the settings that it refused. When `try_at` is set, both lanes wait, and one message
+    is tried then. `rounds` counts the tries, `round_at` is when the last one was refused.
+    """
+
+    fault: str
+    said: str
+    settings: str
+    count: int
+    since: datetime
+    round_at: datetime
+    rounds: int = 0
+    try_at: datetime | None = None
+
+
+@dataclass(frozen=True)
 class Standing:
     """What was sent lately, as of `seen_at`.
 
     `next_at` is the first turn nobody has. `spread_to` is where rows that must wait for a domain
     have been spread to. `hour` and `day` are counts by slot. `down_since` and `down_at` are the first
-    and the last failure of an outage.
+    and the last failure of an outage. `told_at` is when the owner was last told of refusals.
     """
 
     seen_at: datetime
@@ -103,6 +129,8 @@ class Standing:
     learnt: Learnt | None = None
     down_since: datetime | None = None
     down_at: datetime | None = None
+    refusals: Refusals | None = None
+    told_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -129,7 +157,7 @@ def catch_up(standing: Standing, now: datetime) -> tuple[Standing, datetime]:
     def back(moment: datetime | None) -> datetime | None:
         return None if moment is None else moment - behind
 
-    learnt = standing.learnt
+    learnt, refusals = standing.learnt, standing.refusals
     return Standing(
         seen_at=now,
         next_at=back(standing.next_at),
@@ -139,6 +167,14 @@ def catch_up(standing: Standing, now: datetime) -> tuple[Standing, datetime]:
         learnt=learnt and replace(learnt, at=learnt.at - behind),
         down_since=back(standing.down_since),
         down_at=back(standing.down_at),
+        refusals=refusals
+        and replace(
+            refusals,
+            since=refusals.since - behind,
+            round_at=refusals.round_at - behind,
+            try_at=back(refusals.try_at),
+        ),
+        told_at=back(standing.told_at),
     ), now
 
 
@@ -249,6 +285,51 @@ def recovered(standing: Standing) -> Standing:
     return replace(standing, down_since=None, down_at=None)
 
 
+def refused(
+    standing: Standing, fault: str, said: str, settings: str, now: datetime, *, doubtful: bool
+) -> Standing:
+    """Return the standing after the relay refused what the settings of that mark make.
+
+    `doubtful` says that it accepted others lately: then it takes `IN_A_ROW` of them to begin a wait.
+    """
+    standing, now = catch_up(standing, now)
+    found = standing.refusals
+    if found is None or found.settings != settings:
+        found = Refusals(fault, said, settings, 0, now, now)
+    found = replace(found, fault=fault, said=said, count=found.count + 1)
+    if found.try_at is None:
+        if doubtful and found.count < IN_A_ROW:
+            return replace(standing, refusals=found)
+        standing = replace(standing, told_at=now)
+    elif now - found.round_at < ROUND_TRIP:
+        return replace(standing, refusals=found)  # what was under way beside the one that counted
+    wait = min(FIRST_TRY * 2 ** min(found.rounds, 10), LONGEST_TRY)
+    found = replace(found, rounds=found.rounds + 1, round_at=now, try_at=now + wait)
+    return replace(standing, refusals=found)
+
+
+def trying(standing: Standing, now: datetime) -> Standing:
+    """Return the standing while one message is tried; a refusal of it is a round of its own."""
+    found = standing.refusals
+    if found is None:
+        return standing
+    return replace(standing, refusals=replace(found, try_at=now + TRYING, round_at=now - ROUND_TRIP))
+
+
+def try_next(standing: Standing, now: datetime) -> Standing:
+    """Return the standing after the message that was tried told nothing: another may be tried at once."""
+    found = standing.refusals
+    if found is None or found.try_at is None:
+        return standing
+    standing, now = catch_up(standing, now)
+    return replace(standing, refusals=replace(found, try_at=now, round_at=now - ROUND_TRIP))
+
+
+def unrefused(standing: Standing, _now: datetime) -> Standing:
+    """Return the standing after the relay accepted a message, or the settings were changed."""
+    return replace(standing, refusals=None)
+
+
 def is_open(window: SendingWindow | None, zone: ZoneInfo, now: datetime) -> bool:
     """Return whether issues may go out now. `zone` is for a window without one of its own.
 
@@ -283,13 +364,21 @@ def opens_at(window: SendingWindow, zone: ZoneInfo, now: datetime) -> datetime:
     return now + timedelta(days=1)  # a span that no weekday has cannot be written
 
 
+_MOMENTS = ("next_at", "spread_to", "down_since", "down_at", "told_at")
+
+
 def to_state(standing: Standing) -> dict[str, Any]:
     """Return what is to be stored, in JSON's types; times in microseconds."""
     state: dict[str, Any] = {"hour": standing.hour, "day": standing.day}
-    for name in ("next_at", "spread_to", "down_since", "down_at"):
+    for name in _MOMENTS:
         moment = getattr(standing, name)
         if moment is not None:
             state[name] = _micros(moment)
+    if standing.refusals is not None:
+        state["refusals"] = {
+            name: _micros(value) if isinstance(value, datetime) else value
+            for name, value in vars(standing.refusals).items()
+        }
     if standing.learnt is not None:
         learnt = standing.learnt
         state["learnt"] = [learnt.per_second, learnt.began_with, _micros(learnt.at)]
@@ -299,18 +388,21 @@ def to_state(standing: Standing) -> dict[str, Any]:
 def from_state(state: Mapping[str, Any], seen_at: datetime) -> Standing:
     """Return what `to_state` stored."""
     learnt = state.get("learnt")
-    moments = {
-        name: _moment(state[name])
-        for name in ("next_at", "spread_to", "down_since", "down_at")
-        if name in state
-    }
+    moments = {name: _moment(state[name]) for name in _MOMENTS if name in state}
     return Standing(
         seen_at=seen_at,
         hour=tuple((slot, count) for slot, count in state.get("hour", ())),
         day=tuple((slot, count) for slot, count in state.get("day", ())),
         learnt=Learnt(learnt[0], learnt[1], _moment(learnt[2])) if learnt else None,
+        refusals=_refusals(state["refusals"]) if state.get("refusals") else None,
         **moments,
     )
+
+
+def _refusals(state: Mapping[str, Any]) -> Refusals:
+    moments = {name: _moment(state[name]) for name in ("since", "round_at")}
+    try_at = None if state["try_at"] is None else _moment(state["try_at"])
+    return Refusals(**{**state, **moments, "try_at": try_at})
 
 
 def _opening(span: Span, day: date, zone: ZoneInfo, fold: int) -> datetime:

@@ -34,6 +34,7 @@ from newsletter.outbox.journal import Record, abandoned, left_in, worker_host, w
 from newsletter.outbox.lease import WAITING
 from newsletter.outbox.messages import MessageMaker
 from newsletter.outbox.retry import Backoff, NextStep, next_step
+from newsletter.outbox.setup_wait import accepted_near
 from newsletter.outbox.steer import cancel_unsent
 from newsletter.smtp.outcomes import Fate, Outcome
 
@@ -76,6 +77,11 @@ def record(
         age = backoff.tried_for(attempt.number, now - attempt.created_at)
         # Somebody waits for a single mail: the same Message-ID twice is better than none.
         resend = attempt.lane is Lane.SINGLE or maker.settings.resend_uncertain
+        made_ago = now - attempt.created_at
+        # Asked for what is that old alone.
+        others_accepted = made_ago > backoff.give_up and accepted_near(
+            session, attempt.delivery_id, now - backoff.give_up
+        )
         step = next_step(
             outcome,
             attempt=attempt.number,
@@ -83,6 +89,8 @@ def record(
             now=now,
             resend_uncertain=resend and age <= backoff.give_up,
             jitter=random.random(),  # noqa: S311
+            made_ago=made_ago,
+            others_accepted=others_accepted,
         )
         log.debug("delivery=%d attempt=%d state=%s", attempt.delivery_id, attempt.number, step.state)
         if step.state is DeliveryState.REJECTED:
@@ -143,7 +151,7 @@ def _change(session: Session, worker: str, attempt: Attempt, step: NextStep, now
         "state": step.state,
         "leased_by": None,
         "leased_until": None,
-        "attempt": attempt.number - 1 if untried else attempt.number,
+        "attempt": attempt.number if step.counted and not untried else attempt.number - 1,
         "settled_at": None if waits else now,
         "due_at": step.due_at or now,
     }

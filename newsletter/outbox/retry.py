@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from newsletter.models import DeliveryState
 from newsletter.smtp.outcomes import Fate, Outcome, Step
+from newsletter.smtp.refusals import setup_fault
 
 # The replies by which relays say that they are sent too much. 421 and 454 say it whatever their words.
 SLOW_DOWN_CODES = {421, 450, 451, 452, 454}
@@ -21,6 +22,12 @@ _TOO_FAST = re.compile(
 _ONLY_THIS_ONE = re.compile(
     r"gr[ae]y-? ?list|postgrey|mailbox|storage allocation|over ?quota|quota exceeded", re.IGNORECASE
 )
+
+
+# While the relay refuses our settings, a refused delivery waits no longer than this.
+SETUP_LONGEST = timedelta(minutes=20)
+# When a message is due again that was claimed while the relay could not be talked to.
+UNOFFERED = timedelta(seconds=30)
 
 
 @dataclass(frozen=True)
@@ -52,11 +59,15 @@ class Backoff:
 
 @dataclass(frozen=True)
 class NextStep:
-    """The state that follows, when it is due again, and whether the address is dead."""
+    """The state that follows, when it is due again, and whether the address is dead.
+
+    An attempt that is not `counted` was no attempt at this recipient.
+    """
 
     state: DeliveryState
     due_at: datetime | None = None
     hard_bounce: bool = False
+    counted: bool = True
 
 
 def next_step(
@@ -68,8 +79,14 @@ def next_step(
     resend_uncertain: bool,
     jitter: float,
     backoff: Backoff | None = None,
+    made_ago: timedelta = timedelta(),
+    others_accepted: bool = False,
 ) -> NextStep:
     """Return what follows attempt number `attempt`, counted from 1, of a delivery tried for `age`.
+
+    A relay that refuses our sender, EHLO name or account (smtp/refusals.py) says nothing about this
+    recipient, so the delivery is not rejected for that. The exception is `others_accepted`: the relay
+    takes our emails after all, and a delivery made longer than `give_up` ago ends by its own reply.
 
     No answer after the final dot may mean that the relay has the message (RFC 1047): sending
     again might deliver twice, so that waits for a person unless `resend_uncertain`. A 5yz reply
@@ -79,8 +96,15 @@ def next_step(
     again = NextStep(DeliveryState.DEFERRED, now + backoff.delay(attempt, jitter))
     if outcome.accepted:
         return NextStep(DeliveryState.ACCEPTED)
-    if outcome.fate is Fate.SKIPPED:
-        return NextStep(DeliveryState.QUEUED, now)
+    contradicted = others_accepted and made_ago > backoff.give_up
+    if setup_fault(outcome) is not None and not contradicted:
+        # Later than the next try of the whole relay, so that the try is made with another delivery.
+        wait = min(max(made_ago, backoff.first), SETUP_LONGEST)
+        return NextStep(DeliveryState.DEFERRED, now + wait * (0.75 + 0.5 * jitter), counted=False)
+    if outcome.fate is Fate.SKIPPED or (outcome.fate is Fate.UNSENT and outcome.step is None):
+        # The relay never heard of this message. If it cannot be talked to at all, that may last for days.
+        wait = UNOFFERED * (0.75 + 0.5 * jitter) if outcome.fate is Fate.UNSENT else timedelta()
+        return NextStep(DeliveryState.QUEUED, now + wait, counted=False)
     if outcome.fate is Fate.UNCERTAIN:
         goes_again = resend_uncertain and age <= backoff.give_up
         return again if goes_again else NextStep(DeliveryState.UNCERTAIN)

@@ -6,7 +6,9 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from newsletter.outbox.pace import BULK_SHARE, Limits, Standing, book, catch_up, is_open, opens_at
+from newsletter.outbox.setup_wait import remedy, waiting, what_is_refused
 from newsletter.settings import Settings, choose_relay
+from newsletter.smtp.refusals import SetupFault
 
 
 def reasons_to_wait(standing: Standing, settings: Settings, now: datetime) -> list[str]:
@@ -22,6 +24,14 @@ def reasons_to_wait(standing: Standing, settings: Settings, now: datetime) -> li
     if window is not None and not is_open(window, zone, now):
         opens = opens_at(window, zone, now).astimezone(zone)
         reasons.append(f"Outside the hours for sending; goes on at {opens:%Y-%m-%d %H:%M} ({zone.key}).")
+    refusals = waiting(standing, settings)
+    if refusals is not None and refusals.try_at is not None:
+        fault = SetupFault(refusals.fault)
+        since, again = (at.astimezone(zone) for at in (refusals.since, refusals.try_at))
+        reasons.append(
+            f"The relay refuses {what_is_refused(fault)} since {since:%Y-%m-%d %H:%M}, so all emails wait: "
+            f"{refusals.said.rstrip('.')}. {remedy(fault, settings)} One email is tried at {again:%H:%M}."
+        )
     if standing.down_since is not None:
         since = standing.down_since.astimezone(zone)
         reasons.append(f"The relay could not be used since {since:%H:%M}; it is tried again each minute.")

@@ -14,7 +14,7 @@ from typing import Protocol
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from newsletter.errors import ServiceError, TransportError
+from newsletter.errors import RelayRefused, ServiceError, TransportError
 from newsletter.mail.redact import without_addresses
 from newsletter.models import Lane
 from newsletter.outbox.allowance import Allowance
@@ -36,10 +36,12 @@ from newsletter.outbox.lease import (
 from newsletter.outbox.messages import Claimed, MessageMaker, load_claimed
 from newsletter.outbox.recompose import find_outdated, recompose
 from newsletter.outbox.record import Attempt, finish, record
+from newsletter.outbox.setup_wait import note_refusal
 from newsletter.outbox.trouble import Suspicion, pause_if_down, pause_if_refused
 from newsletter.outbox.unbuildable import pause_if_unbuildable
 from newsletter.settings import Settings
 from newsletter.smtp.outcomes import Fate, Outcome, Outgoing, Result
+from newsletter.smtp.refusals import SetupFault, connect_fault, setup_fault
 from newsletter.smtp.transport import Transport
 
 log = logging.getLogger(__name__)
@@ -138,11 +140,15 @@ class _Work:
         self._unwanted: set[int] = set()
         # What went wrong with messages that could not be made, by issue and language.
         self._unbuilt: dict[tuple[int, str], str] = {}
+        # The last refusal of our settings that is not written down yet. While `_halted`, nothing is offered.
+        self._setup_refusal: tuple[int, SetupFault, str] | None = None
+        self._halted = False
 
     def run(self, transport: Transport) -> bool:
         """Send until nothing is due; return whether it is worth looking again."""
         before = self.handled
         reached = True
+        self._halted = False
         try:
             # Closed at once, whatever keeps the error: the source has a database session open.
             with closing(self._source()) as source:
@@ -162,8 +168,14 @@ class _Work:
         return reached and self.handled > before and not self._ending()
 
     def _unreachable(self, fault: TransportError) -> None:
-        down = self.allowance.unreachable(fault)
         now = self._parts.now()
+        refused = connect_fault(fault) if isinstance(fault, RelayRefused) else None
+        if refused is not None:
+            with self._parts.session() as session:
+                self._note_refusal(session, refused, str(fault), None)
+                session.commit()
+            return
+        down = self.allowance.unreachable(fault)
         with self._parts.session() as session:
             paused = pause_if_down(session, self._issues, self._relay, down, str(fault), now)
             session.commit()
@@ -276,9 +288,13 @@ class _Work:
             )
         )  # fmt: skip
         self.allowance.heard(result.outcome)
-        if claimed.lane is Lane.BULK:
+        fault = setup_fault(result.outcome)
+        if fault is not None and result.outcome.reply is not None:
+            self._setup_refusal = (result.id, fault, str(result.outcome.reply))
+            self._halted = True
+        elif claimed.lane is Lane.BULK:
             self._suspicion.heard(result.outcome)
-        if len(self._answered) >= RECORDED_AT_ONCE:
+        if fault is not None or len(self._answered) >= RECORDED_AT_ONCE:
             self._record()
         else:
             self.meanwhile()
@@ -298,6 +314,10 @@ class _Work:
             record(session, self._parts.messages, self._journal.name, self._answered, now)
             if any(self._held[each.delivery_id].template == LAST_EMAIL for each in self._answered):
                 forget_recipients(session)
+            if self._setup_refusal is not None:
+                delivery_id, fault, said = self._setup_refusal
+                self._setup_refusal = None
+                self._halted = self._note_refusal(session, fault, said, delivery_id)
             paused = []
             if self._suspicion.strong:
                 paused = pause_if_refused(session, self._issues, self._relay, now)
@@ -312,6 +332,11 @@ class _Work:
             for each in self._answered:
                 del self._held[each.delivery_id]
         self._answered.clear()
+
+    def _note_refusal(self, session: Session, fault: SetupFault, said: str, delivery_id: int | None) -> bool:
+        """Note that the relay refuses our settings; return whether both lanes wait for that."""
+        self.allowance.refused()
+        return note_refusal(session, self._parts.settings, fault, said, self._parts.now(), delivery_id)
 
     def _give_back(self, reached: bool) -> None:
         """Queue again what was claimed and never taken; finish the issues that are done."""
@@ -335,6 +360,8 @@ class _Work:
     def before_envelope(self, message_id: int) -> bool:
         """Look again every second whether to go on: paused, cancelled, left, suppressed."""
         with self._lock:
+            if self._halted:
+                return False
             if self._elapsed() - self._looked_at > LOOK_SECONDS:
                 held = list(self._held)
                 with Session(self._reading()) as session:

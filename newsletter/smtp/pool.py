@@ -310,7 +310,8 @@ class _Sending:
 
     def _settle(self, result: Result) -> None:
         self._results.append(result)
-        if len(self._results) >= _RESULTS:
+        # A refusal may be a reason to offer nothing more.
+        if len(self._results) >= _RESULTS or not result.outcome.accepted:
             self._wake.set()
 
     def _not_connected(self, error: TransportError) -> None:

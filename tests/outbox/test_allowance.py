@@ -12,9 +12,10 @@ from house import NOON, House
 
 from newsletter.errors import RelayRefused, TransportError
 from newsletter.models import AuditEntry, Delivery, Issue, Lane
-from newsletter.outbox.allowance import Allowance, may_send, read_standing
+from newsletter.outbox.allowance import Allowance, may_send
 from newsletter.outbox.enqueue import enqueue_single
 from newsletter.outbox.pace import Limits, pace_of
+from newsletter.outbox.standings import read_standing
 from newsletter.outbox.steer import find_issue, resume, retry_rejected
 from newsletter.outbox.worker import drain
 from newsletter.runtime import Runtime

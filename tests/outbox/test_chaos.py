@@ -17,8 +17,8 @@ from smtp.certificates import Authority
 from smtp.relay_script import QUICK, Drop, ScriptedRelay, Session, scripted_relay
 
 from newsletter.models import Issue
-from newsletter.outbox.allowance import read_standing
 from newsletter.outbox.pace import Limits, pace_of
+from newsletter.outbox.standings import read_standing
 from newsletter.outbox.steer import find_issue, resume
 from newsletter.runtime import Runtime
 from newsletter.service.database import upgrade

@@ -22,9 +22,9 @@ def a_digest_and_a_single_email(house: House) -> None:
         enqueue_notice(
             session,
             recipient="owner@example.org",
-            template="brake",
-            context={"held": 1, "burst": 1, "per_hour": 1, "hold_hours": 1},
-            purpose_key="brake:now",
+            template="notice",
+            context={"title": "Hello", "sentence": "Something happened.", "remedy": "Mend it."},
+            purpose_key="notice:1",
             language="en",
             now=house.clock(),
         )

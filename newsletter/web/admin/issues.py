@@ -27,9 +27,9 @@ from newsletter.errors import NotFound
 from newsletter.models import UNSETTLED, Delivery, DeliveryState, Issue, IssueState, Subscriber, db
 from newsletter.models.paging import Page, paged
 from newsletter.outbox import steer
-from newsletter.outbox.allowance import read_standing
 from newsletter.outbox.listing import as_csv, list_deliveries
 from newsletter.outbox.progress import Progress, progress
+from newsletter.outbox.standings import read_standing
 from newsletter.outbox.unbuildable import count_unbuildable, skip_unbuildable
 from newsletter.outbox.waiting import own_hours_in_words, reasons_to_wait
 from newsletter.web.admin.blueprint import admin

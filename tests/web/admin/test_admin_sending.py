@@ -18,8 +18,8 @@ from newsletter.models import (
     Subscriber,
     spend,
 )
-from newsletter.outbox.allowance import relay_key
 from newsletter.outbox.pace import Standing, fail, to_state
+from newsletter.outbox.standings import relay_key
 from newsletter.outbox.trouble import pause_if_down
 from newsletter.web.admin.preview import TESTS
 

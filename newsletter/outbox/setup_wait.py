@@ -1,0 +1,177 @@
+"""Both lanes wait while the relay refuses our sender, our EHLO name or our account.
+
+A relay that does so refuses every message alike, so no delivery is rejected for it: the refused ones are
+deferred, and nothing else is offered but one message now and then. The wait ends when the relay accepts one,
+and at once when the settings in question are changed.
+
+One refusal among acceptances proves nothing: the relay may pass on the words of one recipient's server. So a
+wait begins with three refusals in a row, or with one when no delivery near it was accepted lately.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from datetime import datetime, timedelta
+
+from sqlalchemy import exists, select, update
+from sqlalchemy.orm import Session
+
+from newsletter.mail.redact import without_addresses
+from newsletter.models import Delivery, DeliveryState, Issue, IssueState, Lane, is_single
+from newsletter.notices import NoticeKind, find_open, settle, tell_owner
+from newsletter.outbox import standings
+from newsletter.outbox.pace import Refusals, Standing, refused, try_next, unrefused
+from newsletter.settings import Settings, choose_relay, plain_return_path, variable
+from newsletter.smtp.refusals import SetupFault
+from newsletter.tokens import Tokens
+
+log = logging.getLogger(__name__)
+
+LATELY = timedelta(minutes=15)
+# Deliveries with numbers near each other are sent at about the same time.
+NEAR = 1000
+# A wait that begins again so soon is the same matter: the owner was emailed about it.
+TOLD = timedelta(hours=1)
+LONGEST_QUOTE = 300
+
+KINDS = {
+    SetupFault.SENDER: NoticeKind.SENDER_REFUSED,
+    SetupFault.HELLO: NoticeKind.HELLO_REFUSED,
+    SetupFault.ACCOUNT: NoticeKind.ACCOUNT_REFUSED,
+}
+
+
+def settings_mark(settings: Settings) -> str:
+    """Return a keyed digest of the settings by which a relay may refuse us: changed ones end a wait."""
+    relay = choose_relay(settings, settings.from_address)
+    known = [
+        settings.from_address,
+        plain_return_path(settings, relay) or settings.return_path_domain,
+        settings.local_name,
+        settings.relay_token_command,
+        [relay.host, relay.port, relay.security, relay.username, relay.password],
+    ]
+    return Tokens(settings.secret_keys).keyed_hash("relay-settings", json.dumps(known))[:32]
+
+
+def waiting(standing: Standing, settings: Settings) -> Refusals | None:
+    """Return for what both lanes wait, or None when they do not, or do so for settings of the past."""
+    found = standing.refusals
+    if found is None or found.try_at is None or found.settings != settings_mark(settings):
+        return None
+    return found
+
+
+def note_refusal(
+    session: Session, settings: Settings, fault: SetupFault, said: str, now: datetime, delivery_id: int | None
+) -> bool:
+    """Note that the relay refused us, for a delivery or before any; return whether both lanes wait now.
+
+    Commits nothing.
+    """
+    mark, key = settings_mark(settings), standings.relay_key(settings)
+    doubtful = delivery_id is not None and accepted_near(session, delivery_id, now - LATELY)
+    quoted = without_addresses(said).strip()[:LONGEST_QUOTE]
+
+    def note(standing: Standing, now: datetime) -> Standing:
+        return refused(standing, fault.value, quoted, mark, now, doubtful=doubtful)
+
+    before, after = standings.change(session, key, note, now)
+    if after.refusals is None or after.refusals.try_at is None:
+        return False
+    if waiting(before, settings) is None:
+        log.error("event=setup_refused fault=%s relay=%s", fault, _subject(settings))
+        _tell(session, settings, fault, quoted, before, now)
+    return True
+
+
+def end_wait(session: Session, settings: Settings, now: datetime) -> None:
+    """Go on: the relay accepted a message, or the settings are others. Commits nothing.
+
+    What was deferred for the refusals is due at once, and the owner's notice is closed.
+    """
+    before, _ = standings.change(session, standings.relay_key(settings), unrefused, now)
+    if before.refusals is None:
+        return
+    for kind in KINDS.values():
+        settle(session, kind, _subject(settings), now)
+    _release(session, now)
+
+
+def _release(session: Session, now: datetime) -> None:
+    """Make due what was deferred for a refusal: no other deferred delivery has a reply for good."""
+    deferred = (Delivery.state == DeliveryState.DEFERRED, Delivery.reply_code >= 500, Delivery.due_at > now)
+    sending = select(Issue.id).where(Issue.state == IssueState.SENDING)
+    for mine in (is_single(), Delivery.issue_id.in_(sending) & (Delivery.lane == Lane.BULK)):
+        again = update(Delivery).where(mine, *deferred).values(due_at=now)
+        session.execute(again.execution_options(synchronize_session=False))
+
+
+def try_now(session: Session, settings: Settings, now: datetime) -> None:
+    """Let one message be tried at once: a check found that the relay takes us. Commits nothing."""
+
+    def sooner(standing: Standing, now: datetime) -> Standing:
+        return try_next(standing, now) if waiting(standing, settings) else standing
+
+    standings.change(session, standings.relay_key(settings), sooner, now)
+    _release(session, now)
+
+
+def accepted_near(session: Session, delivery_id: int, since: datetime) -> bool:
+    """Return whether a delivery with a number near this one was accepted since then."""
+    near = exists().where(
+        Delivery.id.between(delivery_id - NEAR, delivery_id + NEAR),
+        Delivery.state == DeliveryState.ACCEPTED,
+        Delivery.settled_at > since,
+    )
+    return bool(session.scalar(select(near)))
+
+
+def remedy(fault: SetupFault, settings: Settings) -> str:
+    """Return, as a sentence, which setting mends a fault."""
+    relay = choose_relay(settings, settings.from_address)
+    if fault is SetupFault.HELLO:
+        return (
+            f"Set {variable('ehlo_name')} to a name that the relay takes, such as one that DNS knows for "
+            f"this host; now it is {settings.local_name}."
+        )
+    if fault is SetupFault.ACCOUNT:
+        return (
+            f"Check user name, password and protection in {variable('relay')} (or {variable('relays')}), or "
+            f"what {variable('relay_token_command')} prints."
+        )
+    if plain_return_path(settings, relay) is None:
+        return (
+            f"Set {variable('return_path')} to the address of your account at the relay, and check that the "
+            f"account may send as {variable('from_address')}."
+        )
+    return (
+        f"Set {variable('return_path')} and {variable('from_address')} to addresses that your account at the "
+        "relay may send as."
+    )
+
+
+def what_is_refused(fault: SetupFault) -> str:
+    """Return what the relay refuses, in words that follow "the relay refuses"."""
+    return {
+        SetupFault.SENDER: "our sender address",
+        SetupFault.HELLO: "our name in EHLO",
+        SetupFault.ACCOUNT: "our account",
+    }[fault]
+
+
+def _subject(settings: Settings) -> str:
+    relay = choose_relay(settings, settings.from_address)
+    return f"{relay.host}:{relay.port}"
+
+
+def _tell(
+    session: Session, settings: Settings, fault: SetupFault, said: str, before: Standing, now: datetime
+) -> None:
+    kind, subject = KINDS[fault], _subject(settings)
+    is_new = tell_owner(session, kind, subject, now, said=said, mend=remedy(fault, settings))
+    if is_new and before.told_at is not None and now - before.told_at < TOLD:
+        notice = find_open(session, kind, subject)
+        if notice is not None:
+            notice.emailed_at = now
