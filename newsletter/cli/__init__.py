@@ -85,6 +85,7 @@ COMMANDS: Mapping[str, Place] = {
     "beat": Place("newsletter.cli.run:beat", "Run the clock alone."),
     "db": Place("newsletter.cli.db:db", "Make, upgrade or clean up the database."),
     "settings": Place("newsletter.cli.settings:settings", "Describe every setting."),
+    "relay": Place("newsletter.cli.relay:relay", "Check that the relay takes our mail."),
     "dkim": Place("newsletter.cli.dkim:dkim", "Keys that sign our mail."),
     "account": Place("newsletter.cli.account:account", "People who may sign in."),
     "topic": Place("newsletter.cli.topic:topic", "What readers can choose."),

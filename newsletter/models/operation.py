@@ -84,6 +84,18 @@ class Pace(Base):
     state: Mapped[dict[str, Any]] = mapped_column(JSON)
 
 
+class RelayCheck(Base):
+    """What the last `newsletter relay check` found; `settings` marks those that it was made with."""
+
+    __tablename__ = "relay_check"
+
+    key: Mapped[str] = mapped_column(String(320), primary_key=True)
+    checked_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    settings: Mapped[str] = mapped_column(String(64))
+    verdict: Mapped[str] = mapped_column(String(16))
+    report: Mapped[dict[str, Any]] = mapped_column(JSON)
+
+
 def spend(session: Session, key: str, limit: Limit, now: datetime, floor: float = 0.0) -> float:
     """Take one from the bucket `key`; return 0.0, or the seconds to wait when it is empty.
 

@@ -10,6 +10,7 @@ import contextlib
 import errno
 import fcntl
 import logging
+import math
 import os
 import selectors
 import signal
@@ -40,11 +41,15 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Program:
-    """What to run: a name for its lines of output, its command and its whole environment."""
+    """What to run: a name for its lines of output, its command and its whole environment.
+
+    With `once` it is not started again when it has ended.
+    """
 
     name: str
     command: Sequence[str]
     environ: Mapping[str, str]
+    once: bool = False
 
 
 @dataclass
@@ -182,6 +187,9 @@ class Supervisor:
             if child.process is None or child.runs:
                 continue
             code = self._bury(child)
+            if child.program.once:
+                child.start_again = math.inf
+                continue
             lived = time.monotonic() - child.started
             child.ends_in_a_row = 1 if lived > SETTLED_SECONDS else child.ends_in_a_row + 1
             pause = pause_before_restart(child.ends_in_a_row)

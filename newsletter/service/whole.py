@@ -59,6 +59,8 @@ def run_service(
         await_database(settings.database, require_reachable)
         upgrade(settings.database)
         programs = service_programs(plain(environ), command, takes_mail=bool(settings.intake_listen))
+        # Beside the others: a relay that is slow or away never stops the start.
+        programs.append(Program("relay", command("relay", "check"), plain(environ), once=True))
         lines = [f"The service is ready at {settings.public_url}/", *first_steps(settings.database, program)]
         Supervisor(programs).run(lambda: answers(settings), lambda: click.echo("\n".join(lines)))
 

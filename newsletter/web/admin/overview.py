@@ -31,6 +31,7 @@ from newsletter.models import (
 from newsletter.notices import NoticeKind, find_open, open_notices, words
 from newsletter.outbox.file_systems import network_file_system
 from newsletter.outbox.progress import health, progress
+from newsletter.outbox.relay_checks import FAILED, failures_of, last_check
 from newsletter.outbox.unbuildable import count_unbuildable
 from newsletter.outbox.worker import journal_folder
 from newsletter.subscriptions.brake import count_held
@@ -55,6 +56,7 @@ def overview() -> str:
         last_issue=_last_issue(session, now),
         outbox=outbox,
         workers=workers,
+        relay_check=last_check(session, runtime().settings),
         warnings=_warnings(session, now, workers, outbox),
     )
 
@@ -169,6 +171,15 @@ def _overdue_warnings(session: Session, now: datetime) -> list[dict[str, str]]:
     return warnings
 
 
+def _relay_warnings(session: Session) -> list[dict[str, str]]:
+    """Say what would fail at the relay, if the last check found something."""
+    check = last_check(session, runtime().settings)
+    if check is None or check.verdict != FAILED:
+        return []
+    text = f"A check of the relay {check.report['relay']} failed. {' '.join(failures_of(check))}"
+    return [{"tone": "bad", "text": f"{text} To check it again, run: newsletter relay check"}]
+
+
 def _journal_warnings() -> list[dict[str, str]]:
     """Warn when the journals lie where other machines may write too."""
     kind = network_file_system(journal_folder(runtime().settings))
@@ -184,7 +195,7 @@ def _journal_warnings() -> list[dict[str, str]]:
 def _warnings(
     session: Session, now: datetime, workers: list[dict[str, Any]], outbox: dict[str, Any]
 ) -> list[dict[str, str]]:
-    warnings = [_told(notice) for notice in open_notices(session)]
+    warnings = [_told(notice) for notice in open_notices(session)] + _relay_warnings(session)
     if not any(worker["alive"] for worker in workers):
         words = "No worker has been seen for two minutes: confirmations and digests wait until one runs."
         warnings.append({"tone": "bad", "text": words})

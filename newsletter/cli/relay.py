@@ -1,0 +1,58 @@
+"""`newsletter relay`: whether the relay takes what we would send."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from newsletter.cli.context import open_runtime, open_settings, print_json
+from newsletter.errors import ServiceError
+
+if TYPE_CHECKING:
+    from newsletter.runtime import Runtime
+
+
+@click.group()
+def relay() -> None:
+    """The relay that takes our emails."""
+
+
+@relay.command()
+@click.option("--send", is_flag=True, help="Send one real message to the owner as well.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, one object.")
+def check(send: bool, as_json: bool) -> None:
+    """Talk to the relay as sending would, and say what would fail.
+
+    It greets, signs in, offers the sender and the owner's address, and takes it back: without --send, no
+    message is sent. Ends with 1 if something would fail. The admin overview shows the last result.
+    """
+    from newsletter.clock import utcnow  # noqa: PLC0415 (keeps --help quick)
+    from newsletter.outbox.relay_checks import keep_check  # noqa: PLC0415
+    from newsletter.service.relay_check import Verdict, check_relay, lines_of, owner_of  # noqa: PLC0415
+
+    settings, runtime = open_settings(), _runtime()
+    owner = owner_of(settings, None)
+    if runtime is not None:
+        with runtime.reading() as session:
+            owner = owner_of(settings, session)
+    report = check_relay(settings, owner, utcnow(), send=send)
+    if runtime is not None:
+        with runtime.session() as session:
+            keep_check(session, settings, report.as_json(), runtime.now())
+            session.commit()
+    if as_json:
+        print_json(report.as_json())
+    else:
+        click.echo("\n".join(lines_of(report)))
+    sys.exit(1 if report.verdict is Verdict.FAILED else 0)
+
+
+def _runtime() -> Runtime | None:
+    """Return the parts, or None without a database: the relay can be checked before there is one."""
+    try:
+        return open_runtime()
+    except ServiceError as fault:
+        click.echo(f"The result is not kept for the overview: {fault}", err=True)
+        return None

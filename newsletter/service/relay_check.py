@@ -1,0 +1,297 @@
+"""`newsletter relay check`: talks to the relay as sending would, and says in plain words what would fail."""
+
+from __future__ import annotations
+
+import enum
+import secrets
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from newsletter.errors import AddressInvalid, RelayRefused, TransportError
+from newsletter.mail import headers as fields
+from newsletter.mail.addresses import parse_address
+from newsletter.mail.assemble import build_message
+from newsletter.mail.dkim import sign
+from newsletter.mail.redact import without_addresses
+from newsletter.mail.verp import return_path
+from newsletter.models import AdminUser
+from newsletter.outbox import relay_checks
+from newsletter.outbox.messages import load_keys
+from newsletter.outbox.setup_wait import remedy
+from newsletter.service.relay import make_endpoint
+from newsletter.settings import Relay, RelaySecurity, Settings, plain_return_path, variable
+from newsletter.smtp.commands import envelope_commands
+from newsletter.smtp.connection import Connection
+from newsletter.smtp.endpoint import Endpoint, Timeouts
+from newsletter.smtp.greeting import Extensions, open_wire
+from newsletter.smtp.outcomes import Envelope, Outgoing, Step
+from newsletter.smtp.refusals import connect_fault, reply_fault, setup_fault
+from newsletter.smtp.replies import Reply
+from newsletter.smtp.wire import Wire
+from newsletter.tokens import Tokens
+
+# A person waits for it; a relay that takes longer is told of as one that does not answer.
+PATIENCE = Timeouts(
+    connect=10, greeting=40, sign_in=30, mail=30, rcpt=30, data=30, block=30, content=120, quit=2
+)
+# No delivery has this number: what is returned to the check's sender is nobody's bounce.
+NO_DELIVERY = "0"
+
+TEST_TEXT = (
+    "This is the test that you asked for with: newsletter relay check --send\r\n\r\n"
+    "Your relay accepted it, so confirmations and digests can leave this way.\r\n"
+)
+
+
+class Verdict(enum.StrEnum):
+    """What became of one step. UNKNOWN is what the check could not learn."""
+
+    PASSED = relay_checks.PASSED
+    FAILED = relay_checks.FAILED
+    UNKNOWN = relay_checks.UNKNOWN
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One step of the check, in words for people. It names no address and no secret."""
+
+    step: str
+    verdict: Verdict
+    words: str
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a check found, in the order of the conversation."""
+
+    relay: str
+    findings: tuple[Finding, ...]
+    sent: bool = False
+
+    @property
+    def verdict(self) -> Verdict:
+        """FAILED if a step failed, UNKNOWN if it is not known whether the relay takes us, else PASSED."""
+        found = {each.verdict for each in self.findings if each.step != "message" or self.sent}
+        if Verdict.FAILED in found:
+            return Verdict.FAILED
+        return Verdict.UNKNOWN if Verdict.UNKNOWN in found else Verdict.PASSED
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the report as plain values."""
+        found = [{"step": e.step, "verdict": e.verdict, "words": e.words} for e in self.findings]
+        return {"relay": self.relay, "verdict": self.verdict, "sent": self.sent, "findings": found}
+
+
+def check_relay(settings: Settings, owner: str, now: datetime, *, send: bool = False) -> Report:
+    """Greet, sign in, offer the sender and the owner's address, and take it back (RSET).
+
+    With `send`, hand over one real message to the owner. Never raises for what the relay does.
+    """
+    endpoint = replace(make_endpoint(settings, settings.from_address), timeouts=PATIENCE)
+    check = _Check(settings, endpoint, owner, now, send)
+    findings = tuple(check.run())
+    return Report(endpoint.name, findings, sent=check.accepted)
+
+
+def owner_of(settings: Settings, session: Session | None) -> str:
+    """Return the address that a check offers: the owner's, an account's, or the From address."""
+    if settings.owner_address:
+        return settings.owner_address
+    emails = session.scalars(select(AdminUser.email).order_by(AdminUser.email)) if session else ()
+    for email in emails:
+        try:
+            return parse_address(email).text
+        except AddressInvalid:
+            continue  # an account may be named admin@localhost
+    return settings.from_address
+
+
+class _Check:
+    """One conversation. `accepted` says whether the relay took a real message."""
+
+    def __init__(self, settings: Settings, endpoint: Endpoint, owner: str, now: datetime, send: bool) -> None:
+        self._settings = settings
+        self._endpoint = endpoint
+        self._now = now
+        self._send = send
+        self._envelope = Envelope(_sender(settings, endpoint.relay), owner)
+        self.accepted = False
+
+    def run(self) -> Iterator[Finding]:
+        """Yield what each step tells, up to the first that fails."""
+        try:
+            wire, offered = open_wire(self._endpoint)
+        except TransportError as error:
+            yield self._not_connected(error)
+            return
+        with closing(wire):
+            yield from self._connected()
+            try:
+                taken = yield from self._offer(wire, offered)
+                if self._send and taken:
+                    yield self._deliver(wire, offered)
+                elif taken:
+                    yield Finding("message", Verdict.UNKNOWN, _WITHOUT_A_MESSAGE)
+            except TransportError as error:
+                yield Finding("conversation", Verdict.FAILED, f"The relay did not go on: {_said(error)}.")
+
+    def _not_connected(self, error: TransportError) -> Finding:
+        fault = connect_fault(error) if isinstance(error, RelayRefused) else None
+        words = f"{_said(error)}."
+        if fault is not None:
+            return Finding(fault.value, Verdict.FAILED, f"{words} {remedy(fault, self._settings)}")
+        if isinstance(error, RelayRefused) and error.code < 500:
+            return Finding(
+                "connect", Verdict.UNKNOWN, f"{words} It may take us later; emails wait until then."
+            )
+        return Finding("connect", Verdict.FAILED, f"{words} {_advice(error, self._endpoint)}".strip())
+
+    def _connected(self) -> Iterator[Finding]:
+        relay = self._endpoint.relay
+        how = {
+            RelaySecurity.TLS: "over TLS, and its certificate is trusted",
+            RelaySecurity.STARTTLS: "with STARTTLS, and its certificate is trusted",
+            RelaySecurity.NONE: "without protection",
+        }[relay.security]
+        yield Finding("connect", Verdict.PASSED, f"The relay {self._endpoint.name} answers {how}.")
+        hello = f"It takes {self._endpoint.local_name} as our name."
+        yield Finding("hello", Verdict.PASSED, hello)
+        signed_in = "The sign-in was accepted." if relay.username else "No sign-in: the URL has no user name."
+        yield Finding("account", Verdict.PASSED, signed_in)
+
+    def _offer(self, wire: Wire, offered: Extensions) -> Generator[Finding, None, bool]:
+        """Offer sender and recipient; return whether both were taken."""
+        commands = envelope_commands(self._envelope, self._message(), offered)
+        if not isinstance(commands[0], bytes) or not isinstance(commands[1], bytes):
+            yield Finding(
+                "recipient", Verdict.FAILED, f"The owner's address cannot be offered: {commands[1]}."
+            )
+            return False
+        times = self._endpoint.timeouts
+        taken = True
+        for step, command, seconds in (
+            (Step.MAIL, commands[0], times.mail),
+            (Step.RCPT, commands[1], times.rcpt),
+        ):
+            reply = _ask(wire, command, seconds)
+            yield self._answer(step, reply)
+            if not reply.positive:
+                taken = False
+                break
+        _ask(wire, b"RSET\r\n", times.mail)
+        return taken
+
+    def _answer(self, step: Step, reply: Reply) -> Finding:
+        name, what = {
+            Step.MAIL: ("sender", f"the sender address ({_which(self._settings, self._endpoint.relay)})"),
+            Step.RCPT: ("recipient", "the owner's address as a recipient"),
+        }[step]
+        if reply.positive:
+            return Finding(name, Verdict.PASSED, f"The relay takes {what}.")
+        fault = reply_fault(step, reply)
+        said = without_addresses(str(reply)).rstrip(".")
+        if fault is not None:
+            words = f"All emails would wait, because the relay refuses our {_WHAT[fault.value]}: {said}."
+            return Finding(fault.value, Verdict.FAILED, f"{words} {remedy(fault, self._settings)}")
+        if reply.transient:
+            words = (
+                f"The relay asks to come back later: {said}. That is usual (greylisting, limits), and emails "
+                "are tried again by themselves. What comes after this step could not be learnt."
+            )
+            return Finding(name, Verdict.UNKNOWN, words)
+        return Finding(name, Verdict.FAILED, f"The relay refuses {what}: {said}.")
+
+    def _deliver(self, wire: Wire, offered: Extensions) -> Finding:
+        connection = Connection(wire, self._endpoint, offered)
+        outgoing = Outgoing(0, self._envelope, self._message)
+        (result,) = connection.send([outgoing])
+        connection.quit()
+        outcome = result.outcome
+        said = without_addresses(str(outcome.reply or outcome.reason)).rstrip(".")
+        if outcome.accepted:
+            self.accepted = True
+            return Finding("message", Verdict.PASSED, f"The relay took a message to the owner: {said}.")
+        fault = setup_fault(outcome)
+        if fault is not None:
+            words = f"The relay refuses our {_WHAT[fault.value]} after the message: {said}."
+            return Finding(fault.value, Verdict.FAILED, f"{words} {remedy(fault, self._settings)}")
+        if outcome.reply is not None and outcome.reply.permanent:
+            return Finding("message", Verdict.FAILED, f"The relay refuses the message: {said}.")
+        return Finding("message", Verdict.UNKNOWN, f"The relay did not take the message now: {said}.")
+
+    def _message(self) -> bytes:
+        settings = self._settings
+        head = [
+            fields.from_field(settings.from_address, settings.from_name or settings.site_name),
+            fields.to_field(self._envelope.recipient),
+            fields.date_field(self._now),
+            fields.message_id_field(f"check.{secrets.token_hex(8)}", settings.sender_domain),
+            fields.subject_field("Test of your relay"),
+            fields.auto_submitted_field(),
+            fields.Field(b"MIME-Version", b"1.0"),
+            fields.Field(b"Content-Type", b"text/plain; charset=us-ascii"),
+        ]
+        lines, body = fields.join_fields(head), TEST_TEXT.encode("ascii")
+        keys = load_keys(settings)
+        signature = sign(head, body, keys, int(self._now.timestamp())) if keys else b""
+        return build_message(signature + lines, body)
+
+
+_WHAT = {"sender": "sender address", "hello": "name in EHLO", "account": "account"}
+_WITHOUT_A_MESSAGE = (
+    "Whether the relay takes a message itself is not known: some compare the sender with the account only "
+    "then. To learn it, run: newsletter relay check --send"
+)
+
+
+def lines_of(report: Report) -> Sequence[str]:
+    """Return the report for a terminal or a log, a line a step."""
+    marks = {Verdict.PASSED: "ok", Verdict.FAILED: "FAILED", Verdict.UNKNOWN: "unknown"}
+    return [f"{marks[each.verdict]:<8} {each.words}" for each in report.findings]
+
+
+def _sender(settings: Settings, relay: Relay) -> str:
+    plain = plain_return_path(settings, relay)
+    if plain is not None:
+        return plain
+    key = Tokens(settings.secret_keys).derived_key("return-path")
+    return return_path(NO_DELIVERY, settings.return_path_domain or settings.sender_domain, key)
+
+
+def _which(settings: Settings, relay: Relay) -> str:
+    if plain_return_path(settings, relay) is None:
+        return "signed, one for each delivery"
+    return f"the plain one of {variable('return_path')}"
+
+
+def _ask(wire: Wire, command: bytes, seconds: float) -> Reply:
+    wire.expect_silence()
+    wire.write(command, seconds)
+    return wire.reply(seconds)
+
+
+def _said(error: TransportError) -> str:
+    said = without_addresses(str(error)).strip().rstrip(".")
+    return said[:1].upper() + said[1:]
+
+
+def _advice(error: TransportError, endpoint: Endpoint) -> str:
+    words = str(error)
+    if "certificate" in words:
+        other = f"trust another authority by {variable('relay_ca_file')}"
+        return f"Write the name that is in the certificate into the URL, or {other}."
+    if "STARTTLS" in words:
+        return (
+            "If the relay is to be used unprotected, write ?tls=none behind its URL; smtps:// is TLS at once."
+        )
+    if "sign-in" in words:
+        return "Leave the user name out of the URL if the relay wants none."
+    if "reached" in words:
+        return f"Check host and port in {variable('relay')}, and whether a firewall is in the way."
+    return ""
