@@ -28,25 +28,23 @@ from newsletter.outbox.pace import (
     BULK_SHARE,
     ROUND_TRIP,
     Limits,
-    Refusals,
     Standing,
     Turns,
     book,
     fail,
     from_state,
     give_back,
-    is_open,
     pace_of,
     recovered,
     slow_down,
     spread,
     to_state,
-    try_next,
-    trying,
 )
+from newsletter.outbox.refusals import Refusals
 from newsletter.outbox.retry import SLOW_DOWN_CODES, asks_to_slow_down
-from newsletter.outbox.setup_wait import end_wait, settings_mark, waiting
+from newsletter.outbox.setup_wait import end_wait, settings_mark, try_next, trying, waiting
 from newsletter.outbox.standings import domain_key, read_standing, relay_key
+from newsletter.outbox.window import is_open
 from newsletter.settings import Settings, choose_relay
 from newsletter.smtp.outcomes import Fate, Outcome, Outgoing
 from newsletter.smtp.refusals import setup_fault

@@ -13,11 +13,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
-from newsletter.settings import Relay, SendingWindow, Span
+from newsletter.outbox.refusals import Refusals
+from newsletter.settings import Relay
 
 SKEW = timedelta(seconds=30)
 # A twentieth of an hour's or a day's messages is kept for those that somebody is waiting for.
@@ -36,14 +36,6 @@ FORGOTTEN = 2.0
 
 # Failures further apart than this are two troubles.
 ONE_OUTAGE = timedelta(minutes=10)
-
-# So many refusals of our settings in a row are no chance.
-IN_A_ROW = 3
-# When one message is tried while the relay refuses our settings: doubling.
-FIRST_TRY = timedelta(minutes=1)
-LONGEST_TRY = timedelta(minutes=15)
-# Whoever tries has so long; a process that died meanwhile is not waited for any longer.
-TRYING = timedelta(minutes=2)
 
 
 @dataclass(frozen=True)
@@ -95,24 +87,6 @@ class Learnt:
 
 
 @dataclass(frozen=True)
-class Refusals:
-    """The relay refused what our settings make, `count` times in a row (outbox/setup_wait.py).
-
-    `settings` marks the settings that it refused. When `try_at` is set, both lanes wait, and one message
-    is tried then. `rounds` counts the tries, `round_at` is when the last one was refused.
-    """
-
-    fault: str
-    said: str
-    settings: str
-    count: int
-    since: datetime
-    round_at: datetime
-    rounds: int = 0
-    try_at: datetime | None = None
-
-
-@dataclass(frozen=True)
 class Standing:
     """What was sent lately, as of `seen_at`.
 
@@ -157,7 +131,7 @@ def catch_up(standing: Standing, now: datetime) -> tuple[Standing, datetime]:
     def back(moment: datetime | None) -> datetime | None:
         return None if moment is None else moment - behind
 
-    learnt, refusals = standing.learnt, standing.refusals
+    learnt = standing.learnt
     return Standing(
         seen_at=now,
         next_at=back(standing.next_at),
@@ -167,13 +141,7 @@ def catch_up(standing: Standing, now: datetime) -> tuple[Standing, datetime]:
         learnt=learnt and replace(learnt, at=learnt.at - behind),
         down_since=back(standing.down_since),
         down_at=back(standing.down_at),
-        refusals=refusals
-        and replace(
-            refusals,
-            since=refusals.since - behind,
-            round_at=refusals.round_at - behind,
-            try_at=back(refusals.try_at),
-        ),
+        refusals=standing.refusals and standing.refusals.moved_back(behind),
         told_at=back(standing.told_at),
     ), now
 
@@ -285,85 +253,6 @@ def recovered(standing: Standing) -> Standing:
     return replace(standing, down_since=None, down_at=None)
 
 
-def refused(
-    standing: Standing, fault: str, said: str, settings: str, now: datetime, *, doubtful: bool
-) -> Standing:
-    """Return the standing after the relay refused what the settings of that mark make.
-
-    `doubtful` says that it accepted others lately: then it takes `IN_A_ROW` of them to begin a wait.
-    """
-    standing, now = catch_up(standing, now)
-    found = standing.refusals
-    if found is None or found.settings != settings:
-        found = Refusals(fault, said, settings, 0, now, now)
-    found = replace(found, fault=fault, said=said, count=found.count + 1)
-    if found.try_at is None:
-        if doubtful and found.count < IN_A_ROW:
-            return replace(standing, refusals=found)
-        standing = replace(standing, told_at=now)
-    elif now - found.round_at < ROUND_TRIP:
-        return replace(standing, refusals=found)  # what was under way beside the one that counted
-    wait = min(FIRST_TRY * 2 ** min(found.rounds, 10), LONGEST_TRY)
-    found = replace(found, rounds=found.rounds + 1, round_at=now, try_at=now + wait)
-    return replace(standing, refusals=found)
-
-
-def trying(standing: Standing, now: datetime) -> Standing:
-    """Return the standing while one message is tried; a refusal of it is a round of its own."""
-    found = standing.refusals
-    if found is None:
-        return standing
-    return replace(standing, refusals=replace(found, try_at=now + TRYING, round_at=now - ROUND_TRIP))
-
-
-def try_next(standing: Standing, now: datetime) -> Standing:
-    """Return the standing after the message that was tried told nothing: another may be tried at once."""
-    found = standing.refusals
-    if found is None or found.try_at is None:
-        return standing
-    standing, now = catch_up(standing, now)
-    return replace(standing, refusals=replace(found, try_at=now, round_at=now - ROUND_TRIP))
-
-
-def unrefused(standing: Standing, _now: datetime) -> Standing:
-    """Return the standing after the relay accepted a message, or the settings were changed."""
-    return replace(standing, refusals=None)
-
-
-def is_open(window: SendingWindow | None, zone: ZoneInfo, now: datetime) -> bool:
-    """Return whether issues may go out now. `zone` is for a window without one of its own.
-
-    The hours are those that a clock on the wall there shows: an hour that comes twice is open twice.
-    """
-    if window is None:
-        return True
-    here = now.astimezone(window.zone or zone)
-    minute = here.hour * 60 + here.minute
-    return any(
-        (here.weekday() in span.weekdays and span.opens <= minute < span.closes)
-        or ((here.weekday() - 1) % 7 in span.weekdays and minute < span.closes - 24 * 60)
-        for span in window.spans
-    )
-
-
-def opens_at(window: SendingWindow, zone: ZoneInfo, now: datetime) -> datetime:
-    """Return the minute at which a closed window opens next, in UTC; `now` when it is open."""
-    if is_open(window, zone, now):
-        return now
-    here = window.zone or zone
-    today = now.astimezone(here).date()
-    days = [today + timedelta(days=ahead) for ahead in range(-1, 9)]
-    openings = [_opening(span, day, here, fold) for day in days for span in window.spans for fold in (0, 1)]
-    for candidate in sorted(moment for moment in openings if moment > now):
-        if is_open(window, zone, candidate):
-            # An opening in the hour that summer time leaves out: the wall shows the later one earlier.
-            earlier = candidate
-            while is_open(window, zone, earlier - timedelta(minutes=1)):
-                earlier -= timedelta(minutes=1)
-            return max(earlier, now)
-    return now + timedelta(days=1)  # a span that no weekday has cannot be written
-
-
 _MOMENTS = ("next_at", "spread_to", "down_since", "down_at", "told_at")
 
 
@@ -375,10 +264,7 @@ def to_state(standing: Standing) -> dict[str, Any]:
         if moment is not None:
             state[name] = _micros(moment)
     if standing.refusals is not None:
-        state["refusals"] = {
-            name: _micros(value) if isinstance(value, datetime) else value
-            for name, value in vars(standing.refusals).items()
-        }
+        state["refusals"] = standing.refusals.to_state()
     if standing.learnt is not None:
         learnt = standing.learnt
         state["learnt"] = [learnt.per_second, learnt.began_with, _micros(learnt.at)]
@@ -394,22 +280,9 @@ def from_state(state: Mapping[str, Any], seen_at: datetime) -> Standing:
         hour=tuple((slot, count) for slot, count in state.get("hour", ())),
         day=tuple((slot, count) for slot, count in state.get("day", ())),
         learnt=Learnt(learnt[0], learnt[1], _moment(learnt[2])) if learnt else None,
-        refusals=_refusals(state["refusals"]) if state.get("refusals") else None,
+        refusals=Refusals.from_state(state["refusals"]) if state.get("refusals") else None,
         **moments,
     )
-
-
-def _refusals(state: Mapping[str, Any]) -> Refusals:
-    moments = {name: _moment(state[name]) for name in ("since", "round_at")}
-    try_at = None if state["try_at"] is None else _moment(state["try_at"])
-    return Refusals(**{**state, **moments, "try_at": try_at})
-
-
-def _opening(span: Span, day: date, zone: ZoneInfo, fold: int) -> datetime:
-    if day.weekday() not in span.weekdays:
-        return datetime.min.replace(tzinfo=UTC)
-    # In the hour that comes twice, a window opens twice; at any other time both folds are one.
-    return datetime.combine(day, time(span.opens // 60, span.opens % 60, fold=fold), zone).astimezone(UTC)
 
 
 def _later(moment: datetime, seconds: float) -> datetime:

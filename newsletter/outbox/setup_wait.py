@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import logging
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import exists, select, update
@@ -21,7 +22,8 @@ from newsletter.mail.redact import without_addresses
 from newsletter.models import Delivery, DeliveryState, Issue, IssueState, Lane, is_single
 from newsletter.notices import NoticeKind, find_open, settle, tell_owner
 from newsletter.outbox import standings
-from newsletter.outbox.pace import Refusals, Standing, refused, try_next, unrefused
+from newsletter.outbox.pace import Standing, catch_up
+from newsletter.outbox.refusals import Refusals, one_more
 from newsletter.settings import Settings, choose_relay, plain_return_path, variable
 from newsletter.smtp.refusals import SetupFault
 from newsletter.tokens import Tokens
@@ -75,7 +77,11 @@ def note_refusal(
     quoted = without_addresses(said).strip()[:LONGEST_QUOTE]
 
     def note(standing: Standing, now: datetime) -> Standing:
-        return refused(standing, fault.value, quoted, mark, now, doubtful=doubtful)
+        standing, now = catch_up(standing, now)
+        waits = waiting(standing, settings) is not None
+        found = one_more(standing.refusals, fault.value, quoted, mark, now, doubtful=doubtful)
+        begins = found.try_at is not None and not waits
+        return replace(standing, refusals=found, told_at=now if begins else standing.told_at)
 
     before, after = standings.change(session, key, note, now)
     if after.refusals is None or after.refusals.try_at is None:
@@ -91,7 +97,11 @@ def end_wait(session: Session, settings: Settings, now: datetime) -> None:
 
     What was deferred for the refusals is due at once, and the owner's notice is closed.
     """
-    before, _ = standings.change(session, standings.relay_key(settings), unrefused, now)
+
+    def forget(standing: Standing, _now: datetime) -> Standing:
+        return replace(standing, refusals=None)
+
+    before, _ = standings.change(session, standings.relay_key(settings), forget, now)
     if before.refusals is None:
         return
     for kind in KINDS.values():
@@ -112,10 +122,23 @@ def try_now(session: Session, settings: Settings, now: datetime) -> None:
     """Let one message be tried at once: a check found that the relay takes us. Commits nothing."""
 
     def sooner(standing: Standing, now: datetime) -> Standing:
-        return try_next(standing, now) if waiting(standing, settings) else standing
+        standing, now = catch_up(standing, now)
+        return try_next(standing, now)
 
     standings.change(session, standings.relay_key(settings), sooner, now)
     _release(session, now)
+
+
+def try_next(standing: Standing, now: datetime) -> Standing:
+    """Return the standing after a message that was tried told nothing: another may be tried at once."""
+    found = standing.refusals
+    return standing if found is None else replace(standing, refusals=found.try_next(now))
+
+
+def trying(standing: Standing, now: datetime) -> Standing:
+    """Return the standing while one message is tried."""
+    found = standing.refusals
+    return standing if found is None else replace(standing, refusals=found.trying(now))
 
 
 def accepted_near(session: Session, delivery_id: int, since: datetime) -> bool:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from newsletter.outbox.pace import BULK_SHARE, Limits, Standing, book, catch_up, is_open, opens_at
+from newsletter.outbox.pace import BULK_SHARE, Limits, Standing, book, catch_up
 from newsletter.outbox.setup_wait import remedy, waiting, what_is_refused
+from newsletter.outbox.window import is_open, opens_at
 from newsletter.settings import Settings, choose_relay
 from newsletter.smtp.refusals import SetupFault
 

@@ -24,14 +24,13 @@ from newsletter.outbox.pace import (
     fail,
     from_state,
     give_back,
-    is_open,
-    opens_at,
     pace_of,
     recovered,
     slow_down,
     spread,
     to_state,
 )
+from newsletter.outbox.window import is_open, opens_at
 from newsletter.settings import SendingWindow, load_settings
 
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)

@@ -18,8 +18,8 @@ from newsletter.models import DeliveryState, Lane
 from newsletter.notices import open_notices, words
 from newsletter.outbox.enqueue import enqueue_notice
 from newsletter.outbox.journal import Journal, read_record
-from newsletter.outbox.pace import LONGEST_TRY
 from newsletter.outbox.record import recover
+from newsletter.outbox.refusals import LONGEST_TRY
 from newsletter.outbox.retry import next_step
 from newsletter.outbox.setup_wait import try_now
 from newsletter.outbox.standings import read_standing

@@ -182,3 +182,16 @@ def test_a_data_folder_that_cannot_be_made_is_named(tmp_path):
 
     with pytest.raises(ServiceError, match=r"data folder .*file/data cannot be used"):
         make_folder(tmp_path / "file" / "data")
+
+
+def test_a_program_that_runs_once_is_not_started_again(start):
+    script = SCRIPT.replace("code], {})", 'code], {}, once=code.startswith("print"))')
+
+    supervisor = start("-c", script, "5", "print('I ran once')", "import sys; sys.exit('I end')")
+    lines = lines_until(supervisor, "child1  | I end")
+    while sum("child1  | I end" in line for line in lines) < 3:
+        lines += lines_until(supervisor, "child1  | I end")
+    supervisor.send_signal(signal.SIGTERM)
+
+    assert supervisor.wait(timeout=15) == 0
+    assert sum("I ran once" in line for line in lines) == 1

@@ -24,6 +24,7 @@ from newsletter.models import (
     SuppressionReason,
 )
 from newsletter.notices import NoticeKind, settle, tell_owner
+from newsletter.outbox.relay_checks import keep_check
 
 
 def _add(house, *rows):
@@ -195,3 +196,24 @@ def test_the_overview_shows_what_the_owner_is_told(house, editor):
     assert "Sign-ups that wait: 7." in before
     assert "newsletter subscriber held" in before
     assert "Many sign-ups at once" not in editor.get("/admin/").text
+
+
+def test_the_last_check_of_the_relay_is_shown(house, editor):
+    settings = house.settings
+    assert "not checked yet" in editor.get("/admin/").text
+    report = {"relay": "relay.example.org:587", "sent": False, "findings": []}
+    found = {"step": "sender", "verdict": "failed", "words": "The relay refuses our sender address: 553 no."}
+
+    with house.make_session() as session:
+        keep_check(session, settings, {**report, "verdict": "failed", "findings": [found]}, house.clock())
+        session.commit()
+    failed = editor.get("/admin/").text
+    with house.make_session() as session:
+        keep_check(session, settings, {**report, "verdict": "passed"}, house.clock())
+        session.commit()
+    passed = editor.get("/admin/").text
+
+    assert "A check of the relay relay.example.org:587 failed. The relay refuses our sender" in failed
+    assert "check failed" in failed
+    assert "check passed" in passed
+    assert "A check of the relay" not in passed
