@@ -108,10 +108,10 @@ def next_step(
     if outcome.fate is Fate.UNCERTAIN:
         goes_again = resend_uncertain and age <= backoff.give_up
         return again if goes_again else NextStep(DeliveryState.UNCERTAIN)
-    if outcome.fate is Fate.UNBUILT:
-        return again  # it says nothing about the recipient, however old it gets
     permanent = outcome.reply is not None and outcome.reply.permanent
-    if permanent or age > backoff.give_up:
+    # A message that cannot be built says nothing about the recipient, however old it gets.
+    too_old = age > backoff.give_up and outcome.fate is not Fate.UNBUILT
+    if permanent or too_old:
         return NextStep(DeliveryState.REJECTED, hard_bounce=permanent and _no_such_mailbox(outcome))
     return again
 
