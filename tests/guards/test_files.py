@@ -16,6 +16,7 @@ LONGEST = 400
 # Longer files, each with the reason why it is better whole.
 LONG_FILES = {
     "newsletter/outbox/allowance.py": "how turns are booked, kept to and given back is one bookkeeping",
+    "newsletter/outbox/worker.py": "what one drain holds, offers, hears and writes down is one bookkeeping",
     "newsletter/settings/__init__.py": "a table: one entry a setting",
     "newsletter/mail/assemble.py": "one walk from a template to signed bytes, and the tables it needs",
 }

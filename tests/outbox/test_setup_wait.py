@@ -222,6 +222,7 @@ def test_one_recipients_refusal_among_acceptances_holds_up_nobody_else(tmp_path:
         assert told(house) == []
         house.clock.pass_(days=5)
         single_email(house, "later")
+        send(house, "single")
         send(house)
         assert house.states(issue_id)[2] == "rejected"
         assert house.issue_state(issue_id) == "finished"
