@@ -358,12 +358,14 @@ class Oracle:
         if waiting:
             self.broken(f"(stuck) at the end delivery {waiting[0].id} is {waiting[0].state}")
         holders = _holders(now)
+        # Whose address was refused as dead may be emailed no more.
+        refused = {each.person for each in now.deliveries.values() if each.bounced}
         for row in now.active():
-            if row.person in self.suppressed:
+            if row.person in self.suppressed | refused:
                 continue
             for release, _ in self._new_to(row, now):
                 if self._taken[row.person, release] or any(
-                    each.state == "uncertain" or each.bounced or each.dropped
+                    each.state == "uncertain" or each.dropped
                     for each in holders.get((row.person, release), [])
                 ):
                     continue
