@@ -48,15 +48,15 @@ def list_(search: str, as_json: bool) -> None:
 @as_json_option
 def show(address: str, as_json: bool) -> None:
     """Show what is kept of ADDRESS (or of a reader's id), suppression included."""
+    from newsletter import suppression  # noqa: PLC0415
     from newsletter.subscriptions.records import personal_data  # noqa: PLC0415
-    from newsletter.subscriptions.suppressions import find_suppression  # noqa: PLC0415
 
     parts = open_runtime()
     with parts.reading() as session:
         person = _find(session, address)
         if person is None:
             # Somebody who was erased is known by their hash alone.
-            found = find_suppression(session, parts.tokens, _key(address))
+            found = suppression.find(session, parts.tokens, _key(address))
             blocked = {"reason": found.reason.value, "since": found.since.isoformat()} if found else None
             if as_json:
                 print_json({"profile": None, "not_mailed": blocked})
@@ -165,12 +165,12 @@ def erase(address: str, yes: bool) -> None:
 @click.argument("address")
 def suppress(address: str) -> None:
     """Stop all mail to ADDRESS, whether or not it is a reader's."""
-    from newsletter.subscriptions.suppressions import suppress_by_hand  # noqa: PLC0415
+    from newsletter.suppression import add_by_hand  # noqa: PLC0415
 
     parts = open_runtime()
     key = _key(address)
     with parts.session() as session:
-        new = suppress_by_hand(session, parts.tokens, key, ACTOR, parts.now())
+        new = add_by_hand(session, parts.tokens, key, ACTOR, parts.now())
         session.commit()
     click.echo(f"{address} gets no mail any more." if new else f"{address} was suppressed already.")
 
@@ -179,12 +179,12 @@ def suppress(address: str) -> None:
 @click.argument("address")
 def unsuppress(address: str) -> None:
     """Let ADDRESS be mailed again; it brings no subscription back."""
-    from newsletter.subscriptions.suppressions import lift  # noqa: PLC0415
+    from newsletter.suppression import lift  # noqa: PLC0415
 
     parts = open_runtime()
     key = _key(address)
     with parts.session() as session:
-        lifted = lift(session, parts.tokens, key, ACTOR, parts.now())
+        lifted = lift(session, parts.tokens, key, ACTOR, parts.now(), parts.settings.snooze_catch_up)
         session.commit()
     click.echo(f"{address} may be mailed again." if lifted else f"{address} was not suppressed.")
 

@@ -16,10 +16,8 @@ from newsletter.models import (
     Lane,
     Subscriber,
     Subscription,
-    Suppression,
     is_one_of,
     is_single,
-    rows_as_table,
 )
 from newsletter.outbox.recompose import find_outdated
 
@@ -152,23 +150,6 @@ def still_wanted(session: Session, claimed: Sequence[int], worker: str) -> set[i
         )
     )
     return set(wanted) - find_outdated(session, claimed)
-
-
-def anybody_suppressed(session: Session) -> bool:
-    """Return whether there is any suppression, which spares a young list a hash for each reader."""
-    return bool(session.scalar(select(exists().where(Suppression.id.is_not(None)))))
-
-
-def suppressed_since(session: Session, since: datetime) -> set[str]:
-    """Return the hashes of what was suppressed since then: few, whatever the length of the list."""
-    return set(session.scalars(select(Suppression.address_hash).where(Suppression.since >= since)))
-
-
-def suppressed_hashes(session: Session, hashes: Sequence[str]) -> set[str]:
-    """Return those of `hashes` (see mail/addresses.py) that are suppressed."""
-    given = rows_as_table(session, {"address_hash": str}, [(each,) for each in hashes])
-    found = select(Suppression.address_hash).where(Suppression.address_hash.in_(select(given.c.address_hash)))
-    return set(session.scalars(found))
 
 
 def give_back(session: Session, delivery_ids: Sequence[int], worker: str, due_at: datetime) -> None:

@@ -17,7 +17,7 @@ from newsletter.errors import InputError
 from newsletter.languages import choose_language
 from newsletter.links import Links
 from newsletter.mail import headers as fields
-from newsletter.mail.addresses import address_hash, canonical
+from newsletter.mail.addresses import canonical
 from newsletter.mail.assemble import build_message, single_body
 from newsletter.mail.dkim import DKIMKey, Presigner, load_key, sign
 from newsletter.mail.headers import Field
@@ -132,10 +132,6 @@ class MessageMaker:
             failed_before=False,
         )  # fmt: skip
         return self._single(claimed, now)
-
-    def suppression_hash(self, email_key: str) -> str:
-        """Return what a suppression keeps of an address."""
-        return address_hash(email_key, self.tokens.derived_key("suppression"))
 
     def reader_fields(self, claimed: Claimed, now: datetime) -> dict[str, str]:
         """Return the links of one reader's digest. A test to a stranger has links that lead nowhere."""

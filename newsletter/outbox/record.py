@@ -23,10 +23,7 @@ from newsletter.models import (
     IssueState,
     Lane,
     Rendition,
-    Subscriber,
-    Suppression,
     SuppressionReason,
-    insert_new,
     is_one_of,
     rows_as_table,
 )
@@ -37,6 +34,7 @@ from newsletter.outbox.retry import Backoff, NextStep, next_step
 from newsletter.outbox.setup_wait import accepted_near
 from newsletter.outbox.steer import cancel_unsent
 from newsletter.smtp.outcomes import Fate, Outcome
+from newsletter.suppression import add_subscribers
 
 log = logging.getLogger(__name__)
 
@@ -104,7 +102,7 @@ def record(
     if rejected:
         changed += _reject(session, worker, rejected, now)
     if dead_readers:
-        suppress(session, maker, dead_readers, SuppressionReason.HARD_BOUNCE, now)
+        add_subscribers(session, maker.tokens, dead_readers, SuppressionReason.HARD_BOUNCE, now)
     return changed
 
 
@@ -204,26 +202,6 @@ def _reject(
     changed = sum(_change(session, worker, attempt, step, now) for attempt, step in rejected)
     coverage.put_back(session, put_back)
     return changed
-
-
-def suppress(
-    session: Session,
-    maker: MessageMaker,
-    subscriber_ids: Sequence[int],
-    reason: SuppressionReason,
-    now: datetime,
-) -> None:
-    """Suppress the addresses of these subscribers: read again by the next claim. Commits nothing."""
-    keys = session.scalars(
-        select(Subscriber.email_key).where(
-            Subscriber.id.in_(subscriber_ids), Subscriber.email_key.is_not(None)
-        )
-    )
-    rows = [
-        {"address_hash": maker.suppression_hash(key or ""), "reason": reason, "since": now} for key in keys
-    ]
-    if rows:
-        session.execute(insert_new(session, Suppression), rows)
 
 
 def finish(session: Session, now: datetime) -> list[int]:

@@ -22,7 +22,6 @@ from newsletter.outbox.journal import Journal
 from newsletter.outbox.last_emails import LAST_EMAIL, forget_recipients
 from newsletter.outbox.lease import (
     LEASE,
-    anybody_suppressed,
     claim,
     give_back,
     issues_to_send,
@@ -30,8 +29,6 @@ from newsletter.outbox.lease import (
     single_mail_is_due,
     skip_unwanted,
     still_wanted,
-    suppressed_hashes,
-    suppressed_since,
 )
 from newsletter.outbox.messages import Claimed, MessageMaker, load_claimed
 from newsletter.outbox.recompose import find_outdated, recompose
@@ -43,6 +40,7 @@ from newsletter.settings import Settings
 from newsletter.smtp.outcomes import Fate, Outcome, Outgoing, Result
 from newsletter.smtp.refusals import SetupFault, connect_fault, setup_fault
 from newsletter.smtp.transport import Transport
+from newsletter.suppression import anybody_suppressed, suppressed_among, suppressed_since, suppression_hash
 
 log = logging.getLogger(__name__)
 
@@ -379,7 +377,7 @@ class _Work:
         return {
             each.id
             for each in self._held.values()
-            if each.email_key and maker.suppression_hash(each.email_key) in fresh
+            if each.email_key and suppression_hash(maker.tokens, each.email_key) in fresh
         }
 
     def before_content(self, message_id: int) -> None:
@@ -406,6 +404,6 @@ def _words(outcome: Outcome) -> str:
 def _suppressed(session: Session, maker: MessageMaker, claimed: Sequence[Claimed]) -> list[int]:
     if not anybody_suppressed(session):
         return []
-    hashes = {each.id: maker.suppression_hash(each.email_key) for each in claimed if each.email_key}
-    found = suppressed_hashes(session, list(hashes.values()))
+    hashes = {each.id: suppression_hash(maker.tokens, each.email_key) for each in claimed if each.email_key}
+    found = suppressed_among(session, list(hashes.values()))
     return [delivery_id for delivery_id, value in hashes.items() if value in found]

@@ -12,7 +12,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from newsletter import audit
+from newsletter import audit, suppression
 from newsletter.errors import NotFound, StateConflict
 from newsletter.models import (
     AddressChange,
@@ -33,7 +33,6 @@ from newsletter.outbox.last_emails import LAST_EMAIL
 from newsletter.subscriptions import rows
 from newsletter.subscriptions.consent import note
 from newsletter.subscriptions.consent_record import own_rows
-from newsletter.subscriptions.suppressions import find_suppression, suppress, suppression_hash
 from newsletter.tokens import Tokens
 
 WAITING = (DeliveryState.QUEUED, DeliveryState.DEFERRED)
@@ -59,9 +58,9 @@ def stop_first(session: Session, tokens: Tokens, public_id: str, now: datetime) 
     key = session.scalar(select(Subscriber.email_key).where(Subscriber.public_id == public_id))
     if key is None:
         raise NotFound("no such reader, or erased already")
-    before = find_suppression(session, tokens, key)
+    before = suppression.find(session, tokens, key)
     may_tell = before is None or before.reason is SuppressionReason.ERASED
-    suppress(session, tokens, key, SuppressionReason.ERASED, now)
+    suppression.add(session, suppression.suppression_hash(tokens, key), SuppressionReason.ERASED, now)
     return may_tell
 
 
@@ -98,7 +97,7 @@ def erase(
     everyone = _with_joined(session, subscriber)
     own = {text for person in everyone for text in (person.email, person.email_key) if text}
     others = _named_elsewhere(session, everyone)
-    suppress(session, tokens, key, SuppressionReason.ERASED, now)
+    suppression.add(session, suppression.suppression_hash(tokens, key), SuppressionReason.ERASED, now)
     last_email = _LastEmail(subscriber.email or "", subscriber.language)
     may_tell &= subscriber.confirmed_at is not None
     for person in everyone:
@@ -219,7 +218,7 @@ def _empty_the_rest(
         )
         .execution_options(**_QUIETLY)
     )
-    hashes = [suppression_hash(tokens, address) for address in own]
+    hashes = [suppression.suppression_hash(tokens, address) for address in own]
     session.execute(
         delete(AddressMark)
         .where(or_(AddressMark.subscriber_id.in_(people), AddressMark.address_hash.in_(hashes)))

@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from newsletter.mail.addresses import address_hash
 from newsletter.models import AddressMark, MarkKind, insert_new
+from newsletter.suppression import suppression_hash
 from newsletter.tokens import Tokens
 
 # How long a disowned address is spared, and the mark is kept.
@@ -65,4 +65,4 @@ def _find(session: Session, digest: str, kind: MarkKind) -> AddressMark | None:
 
 
 def _hash(tokens: Tokens, email_key: str) -> str:
-    return address_hash(email_key, tokens.derived_key("suppression"))
+    return suppression_hash(tokens, email_key)

@@ -11,8 +11,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, case, exists, func, select
 from sqlalchemy.orm import Session, joinedload
 
+from newsletter import suppression
 from newsletter.errors import NotFound
-from newsletter.mail.addresses import address_hash
 from newsletter.models import (
     ConsentAct,
     ConsentEntry,
@@ -23,7 +23,6 @@ from newsletter.models import (
     Subscriber,
     Subscription,
     SubscriptionState,
-    Suppression,
     SuppressionReason,
     Topic,
 )
@@ -255,8 +254,7 @@ def reader(session: Session, public_id: str, tokens: Tokens | None = None) -> Re
 def _suppressed(session: Session, subscriber: Subscriber, tokens: Tokens | None) -> Suppressed | None:
     if tokens is None or subscriber.email_key is None:
         return None
-    mark = address_hash(subscriber.email_key, tokens.derived_key("suppression"))
-    found = session.scalars(select(Suppression).where(Suppression.address_hash == mark)).one_or_none()
+    found = suppression.find(session, tokens, subscriber.email_key)
     return Suppressed(found.reason, found.since) if found else None
 
 

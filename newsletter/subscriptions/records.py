@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from newsletter import suppression
 from newsletter.models import (
     AddressChange,
     AddressMark,
@@ -35,7 +36,6 @@ from newsletter.subscriptions.consent_record import (
     wordings_part,
 )
 from newsletter.subscriptions.ledger import utc_text
-from newsletter.subscriptions.suppressions import find_suppression
 from newsletter.tokens import Tokens
 
 # A digest in one of these states was offered to the reader's provider, so they may want to look at it.
@@ -91,7 +91,7 @@ def personal_data(
 ) -> dict[str, Any]:
     """Return all that is kept of a reader, as JSON values; times are UTC (ISO 8601)."""
     people = own_rows(session, subscriber)
-    suppression = find_suppression(session, tokens, subscriber.email_key or "")
+    blocked = suppression.find(session, tokens, subscriber.email_key or "")
     return {
         "kind": "newsletter personal data",
         "version": 1,
@@ -103,8 +103,7 @@ def personal_data(
         "wordings": wordings_part(session, people),
         "mails": _mails(session, people),
         "pending": {"sign_ups": _requests(session, subscriber), "address_changes": _changes(session, people)},
-        "not_mailed": suppression
-        and {"reason": suppression.reason.value, "since": utc_text(suppression.since)},
+        "not_mailed": blocked and {"reason": blocked.reason.value, "since": utc_text(blocked.since)},
         "marks": _marks(session, people),
     }
 

@@ -7,11 +7,11 @@ from datetime import datetime, timedelta
 from sqlalchemy import Select, exists, func, literal_column, select
 from sqlalchemy.orm import Session
 
+from newsletter import suppression
 from newsletter.models import Delivery, DeliveryState, Subscriber, Subscription, SubscriptionState
 from newsletter.outbox.enqueue import enqueue_single
 from newsletter.subscriptions import rows
 from newsletter.subscriptions.marks import answers_form
-from newsletter.subscriptions.suppressions import find_suppression
 from newsletter.tokens import Tokens
 
 # Whoever asks for one thing after another is reminded of the last, and not again for a while.
@@ -66,7 +66,7 @@ def _due(asked_before: datetime, asked_after: datetime, reminded_after: datetime
 
 def _remind(session: Session, tokens: Tokens, subscriber: Subscriber, now: datetime) -> bool:
     key = subscriber.email_key or ""
-    if find_suppression(session, tokens, key) is not None or not answers_form(session, tokens, key, now):
+    if suppression.is_suppressed(session, tokens, key) or not answers_form(session, tokens, key, now):
         return False
     pending = rows.of_subscriber(session, subscriber.id, SubscriptionState.PENDING)
     if not pending:

@@ -11,8 +11,9 @@ from typing import Any, cast
 from sqlalchemy import Table, insert, select
 from sqlalchemy.orm import Session
 
+from newsletter import suppression
 from newsletter.errors import AddressInvalid
-from newsletter.mail.addresses import Address, address_hash, parse_address
+from newsletter.mail.addresses import Address, parse_address
 from newsletter.models import (
     ConsentAct,
     EndedReason,
@@ -21,7 +22,6 @@ from newsletter.models import (
     Subscriber,
     Subscription,
     SubscriptionState,
-    Suppression,
     Topic,
     insert_new,
     spend,
@@ -210,8 +210,7 @@ def _resolve(session: Session, tokens: Tokens, request: SignupRequest, gate: Gat
 
 def is_suppressed(session: Session, tokens: Tokens, address: Address) -> bool:
     """Return whether this address must not be mailed."""
-    mark = address_hash(address.canonical, tokens.derived_key("suppression"))
-    return session.scalar(select(Suppression.id).where(Suppression.address_hash == mark)) is not None
+    return suppression.is_suppressed(session, tokens, address.canonical)
 
 
 def _resolve_signup(

@@ -25,12 +25,13 @@ from newsletter.outbox.enqueue import enqueue_single
 from newsletter.outbox.journal import Journal
 from newsletter.outbox.lease import claim, still_wanted
 from newsletter.outbox.progress import overdue_leases
-from newsletter.outbox.record import finish, give_up_host, recover, suppress
+from newsletter.outbox.record import finish, give_up_host, recover
 from newsletter.outbox.steer import cancel, find_issue, pause, resend_uncertain, resume
 from newsletter.outbox.worker import LOOK_SECONDS, drain, journal_folder
 from newsletter.smtp.outcomes import Fate, Outcome, Result, Step
 from newsletter.smtp.replies import Reply
 from newsletter.smtp.transport import MemoryTransport
+from newsletter.suppression import add_subscribers
 
 
 def three_readers(house: House) -> int:
@@ -383,7 +384,9 @@ def test_who_is_suppressed_after_the_claim_is_not_written_to(house: House):
         def send(self, messages, hooks=None):
             taken = list(messages)
             with house.runtime.session() as session:
-                suppress(session, house.runtime.messages, [2], SuppressionReason.COMPLAINT, house.clock())
+                add_subscribers(
+                    session, house.runtime.tokens, [2], SuppressionReason.COMPLAINT, house.clock()
+                )
                 session.commit()
             time.sleep(LOOK_SECONDS + 0.1)
             yield from super().send(taken, hooks)

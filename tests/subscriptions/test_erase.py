@@ -8,6 +8,7 @@ import pytest
 from house import House, meanwhile
 from sqlalchemy import inspect, select, text
 
+from newsletter import suppression
 from newsletter.errors import NotFound, StateConflict
 from newsletter.mail.addresses import parse_address
 from newsletter.models import (
@@ -31,7 +32,6 @@ from newsletter.models.scrub import empty_log
 from newsletter.outbox.enqueue import enqueue_notice
 from newsletter.outbox.lease import still_wanted
 from newsletter.smtp.replies import Reply
-from newsletter.subscriptions import suppressions
 from newsletter.subscriptions.bearer import LinkFault, read_bearer
 from newsletter.subscriptions.change_address import Moved, ask_to_move, forget_old_wishes, move
 from newsletter.subscriptions.erase import Erased, erase
@@ -225,7 +225,7 @@ def test_somebody_with_the_right_lets_an_erased_person_come_back(everywhere, ann
     erase_person(house, ann)
 
     with house.runtime.session() as session:
-        assert suppressions.lift(session, house.runtime.tokens, ANN, "editor@example.org", house.clock())
+        assert suppression.lift(session, house.runtime.tokens, ANN, "editor@example.org", house.clock(), 5)
         session.commit()
     house.clock.pass_(hours=1)
     everywhere.join(ANN, {"energy": Frequency.DAILY})
@@ -239,15 +239,14 @@ def test_somebody_with_the_right_lets_an_erased_person_come_back(everywhere, ann
 def test_erasing_outranks_a_bounce_that_might_be_forgiven(everywhere, ann):
     house = everywhere.house
     with house.runtime.session() as session:
-        suppressions.suppress(
-            session, house.runtime.tokens, ANN, SuppressionReason.HARD_BOUNCE, house.clock()
-        )
+        mark = suppression.suppression_hash(house.runtime.tokens, ANN)
+        suppression.add(session, mark, SuppressionReason.HARD_BOUNCE, house.clock())
         session.commit()
 
     erase_person(house, ann)
 
-    (suppression,) = house.all(Suppression)
-    assert suppression.reason is SuppressionReason.ERASED
+    (kept,) = house.all(Suppression)
+    assert kept.reason is SuppressionReason.ERASED
 
 
 def test_erasing_twice_finds_nobody(everywhere, ann):

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import update
 
-from newsletter.models import Delivery, Frequency, Subscription, SuppressionReason
+from newsletter.models import Delivery, Frequency, Subscription
 from newsletter.subscriptions.confirm import Confirmed
 from newsletter.subscriptions.disown import disown
 from newsletter.subscriptions.reminders import remind
-from newsletter.subscriptions.suppressions import suppress
+from newsletter.suppression import add_by_hand
 from newsletter.tokens import Purpose
 
 ANN = "ann@example.org"
@@ -119,7 +119,7 @@ def test_a_suppressed_address_is_not_reminded_and_keeps_nobody_waiting(waiting):
     asks(people, "bob@example.org")
     people.house.clock.pass_(hours=49)
     with people.house.runtime.session() as session:
-        suppress(session, people.house.runtime.tokens, ANN, SuppressionReason.MANUAL, people.house.clock())
+        add_by_hand(session, people.house.runtime.tokens, ANN, "test", people.house.clock())
         session.commit()
 
     assert run(people, limit=1) == 1

@@ -19,7 +19,7 @@ from newsletter.models import (
 from newsletter.models.scrub import empty_log
 from newsletter.service.catcher import keep
 from newsletter.smtp.replies import Reply
-from newsletter.subscriptions.suppressions import suppress_by_hand
+from newsletter.suppression import add_by_hand
 from newsletter.web.caught import list_caught, mailbox_folder
 from newsletter.web.erasing import erase_everywhere
 
@@ -103,7 +103,7 @@ def test_an_address_is_sent_four_links_a_day_whoever_asks(visitor, ann):
 def test_a_suppressed_address_gets_the_same_answer_and_no_link(visitor, ann):
     parts = visitor.house.runtime
     with parts.session() as session:
-        suppress_by_hand(session, parts.tokens, ANN, "owner", visitor.house.clock())
+        add_by_hand(session, parts.tokens, ANN, "owner", visitor.house.clock())
         session.commit()
     before = len(visitor.mails())
 
@@ -158,7 +158,7 @@ def test_nobody_is_told_of_their_erasure_who_was_suppressed_before_or_never_conf
     visitor.sign_up("bo@example.org")
     visitor.resolve()
     with parts.session() as session:
-        suppress_by_hand(session, parts.tokens, ANN, "owner", visitor.house.clock())
+        add_by_hand(session, parts.tokens, ANN, "owner", visitor.house.clock())
         session.commit()
     for address in (ANN, "bo@example.org"):
         with parts.session() as session:

@@ -10,10 +10,11 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from flask import Response, abort, flash, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
+from newsletter import suppression
 from newsletter.errors import AddressInvalid
 from newsletter.mail.addresses import parse_address
 from newsletter.models import Subscriber, db
-from newsletter.subscriptions import queries, suppressions
+from newsletter.subscriptions import queries
 from newsletter.subscriptions.consent_record import Publisher, consent_record, find_person
 from newsletter.subscriptions.consent_words import act_in_words, detail_in_words, how_in_words
 from newsletter.subscriptions.reasons import Reason, count_reasons
@@ -113,7 +114,7 @@ def change_reader(public_id: str) -> AnyResponse:
 
 def _suppress(email_key: str) -> None:
     parts = runtime()
-    suppressions.suppress_by_hand(db.session(), parts.tokens, email_key, actor(), parts.now())
+    suppression.add_by_hand(db.session(), parts.tokens, email_key, actor(), parts.now())
     db.session.commit()
     flash("No mail goes to this address any more.", "ok")
 
@@ -124,7 +125,9 @@ def _lift(person: Subscriber) -> None:
     key = person.email_key or _typed_key()
     if key is None:
         flash("Please type the address that was erased.", "warn")
-    elif suppressions.lift(db.session(), parts.tokens, key, actor(), parts.now()):
+    elif suppression.lift(
+        db.session(), parts.tokens, key, actor(), parts.now(), parts.settings.snooze_catch_up
+    ):
         db.session.commit()
         flash("This address may be mailed again. That subscribes nobody: they sign up and confirm.", "ok")
     else:

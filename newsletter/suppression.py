@@ -1,0 +1,132 @@
+"""Addresses that are never emailed: the only module that hashes, finds, adds and lifts them.
+
+A suppression is a keyed hash of an address, so it outlives the address. No import, form or API call lifts
+one; a person with the right does, and the audit log says so. Hard bounces are added by `outbox/judge.py`
+alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from sqlalchemy import delete, exists, select, update
+from sqlalchemy.orm import Session
+
+from newsletter import audit
+from newsletter.mail.addresses import address_hash
+from newsletter.models import (
+    Delivery,
+    Subscriber,
+    Suppression,
+    SuppressionReason,
+    insert_new,
+    is_one_of,
+    rows_as_table,
+)
+from newsletter.tokens import Tokens
+
+# The use of the secret that hashes addresses.
+KEY = "suppression"
+
+
+def suppression_hash(tokens: Tokens, email_key: str) -> str:
+    """Return what a suppression keeps of an address."""
+    return address_hash(email_key, tokens.derived_key(KEY))
+
+
+def find(session: Session, tokens: Tokens, email_key: str) -> Suppression | None:
+    """Return why and since when an address is not emailed, or None."""
+    wanted = select(Suppression).where(Suppression.address_hash == suppression_hash(tokens, email_key))
+    return session.scalars(wanted).one_or_none()
+
+
+def is_suppressed(session: Session, tokens: Tokens, email_key: str) -> bool:
+    """Return whether an address is not emailed."""
+    mark = suppression_hash(tokens, email_key)
+    return session.scalar(select(Suppression.id).where(Suppression.address_hash == mark)) is not None
+
+
+def anybody_suppressed(session: Session) -> bool:
+    """Return whether there is any suppression, which spares a young list a hash for each subscriber."""
+    return bool(session.scalar(select(exists().where(Suppression.id.is_not(None)))))
+
+
+def suppressed_since(session: Session, since: datetime) -> set[str]:
+    """Return the hashes of what was suppressed since then: few, whatever the length of the list."""
+    return set(session.scalars(select(Suppression.address_hash).where(Suppression.since >= since)))
+
+
+def suppressed_among(session: Session, hashes: Sequence[str]) -> set[str]:
+    """Return those of `hashes` that are suppressed."""
+    given = rows_as_table(session, {"address_hash": str}, [(each,) for each in hashes])
+    found = select(Suppression.address_hash).where(Suppression.address_hash.in_(select(given.c.address_hash)))
+    return set(session.scalars(found))
+
+
+def add(session: Session, address_hash: str, reason: SuppressionReason, now: datetime) -> bool:
+    """Stop all email to an address; return whether that is new. Commits nothing.
+
+    An address that is suppressed already keeps its reason, unless it is erased now: that reason says
+    more than the others, and no policy about bounces may ever lift it.
+    """
+    fresh = insert_new(session, Suppression).values(address_hash=address_hash, reason=reason, since=now)
+    new = session.scalar(fresh.returning(Suppression.id)) is not None
+    if not new and reason is SuppressionReason.ERASED:
+        there = update(Suppression).where(Suppression.address_hash == address_hash)
+        session.execute(there.values(reason=reason))
+    return new
+
+
+def add_subscribers(
+    session: Session, tokens: Tokens, subscriber_ids: Iterable[int], reason: SuppressionReason, now: datetime
+) -> int:
+    """Stop all email to the addresses of these subscribers; return how many are new. Commits nothing."""
+    keys = session.scalars(
+        select(Subscriber.email_key).where(
+            is_one_of(session, Subscriber.id, subscriber_ids), Subscriber.email_key.is_not(None)
+        )
+    )
+    return sum(add(session, suppression_hash(tokens, key or ""), reason, now) for key in keys.all())
+
+
+def add_by_hand(session: Session, tokens: Tokens, email_key: str, actor: str, now: datetime) -> bool:
+    """Stop all email to an address because `actor` says so; return whether that is new. Commits nothing."""
+    mark = suppression_hash(tokens, email_key)
+    new = add(session, mark, SuppressionReason.MANUAL, now)
+    if new:
+        # The hash's beginning tells two entries of one address apart from others, and names nobody.
+        audit.record(session, actor, "address.suppress", mark[:16], now)
+    return new
+
+
+def lift(session: Session, tokens: Tokens, email_key: str, actor: str, now: datetime, newest: int) -> bool:
+    """Let an address be emailed again; return whether it was suppressed. Commits nothing.
+
+    It works like the end of a pause: of what came meanwhile, the `newest` releases of each topic are still
+    to come. It brings no subscription back: a person who was erased signs up and confirms anew.
+    """
+    found = find(session, tokens, email_key)
+    if found is None:
+        return False
+    _remove(session, found, actor, now)
+    known = session.scalar(select(Subscriber.id).where(Subscriber.email_key == email_key))
+    if known is not None:
+        _welcome_back(session, known, newest)
+    return True
+
+
+def _remove(session: Session, found: Suppression, actor: str, now: datetime) -> None:
+    mark, reason = found.address_hash[:16], found.reason.value
+    session.execute(delete(Suppression).where(Suppression.id == found.id))
+    audit.record(session, actor, "address.unsuppress", mark, now, reason=reason)
+
+
+def _welcome_back(session: Session, subscriber_id: int, newest: int) -> None:
+    """Forget that this person's emails bounced, and bound what is still to come."""
+    session.execute(
+        update(Delivery)
+        .where(Delivery.subscriber_id == subscriber_id, Delivery.bounced_at.is_not(None))
+        .values(bounced_at=None)
+        .execution_options(synchronize_session=False)
+    )
