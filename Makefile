@@ -16,7 +16,7 @@ ARGS ?=
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help setup setup-dev link browser demo test lint format messages language lock bench lives lives-faults clean
+.PHONY: help setup setup-dev link browser demo test lint format messages language lock bench lives lives-faults relay-faults clean
 
 help: ## print the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS='	' read -r name what; do \
@@ -42,6 +42,9 @@ lives: setup-dev ## live 20,000 random lives of an installation on SQLite and 5,
 
 lives-faults: setup-dev ## put each known fault back in turn, and see that random lives find it (FAULT=3 for one)
 	@PYTHONPATH=tests $(PY) -m lives.run --faults $(FAULT) $(ARGS)
+
+relay-faults: setup-dev ## play relays that go wrong, and print who was suppressed (SIZES="60 5000")
+	@PYTHONPATH=tests $(PY) tests/outbox/relay_faults.py $(or $(SIZES),1 3 9 60 5000 500000)
 
 lint: setup-dev ## check style, types, import layers and dependencies
 	$(BIN)/ruff check .

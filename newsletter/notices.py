@@ -34,6 +34,45 @@ class NoticeKind(enum.Enum):
             "else drop them: newsletter subscriber held"
         ),
     )
+    RELAY_REFUSES = (
+        "relay_refuses",
+        "The relay refuses addresses that exist",
+        (
+            "The relay {subject} said of {refused} addresses that they do not exist. That is too many to be "
+            "believed, so its issues are paused. Nobody was taken off the list."
+        ),
+        (
+            "Ask the relay's operator. If the relay was wrong and is mended, send these emails again. If "
+            "these addresses are really gone, say so, and they get no more email. Both buttons are on the "
+            "page “Refused addresses”, both commands under: newsletter bounce held"
+        ),
+        True,
+    )
+    DOMAIN_REFUSES = (
+        "domain_refuses",
+        "A domain refuses addresses that exist",
+        (
+            "The domain {subject} said of {refused} addresses that they do not exist. That is too many to be "
+            "believed, so emails to this domain wait. Nobody was taken off the list."
+        ),
+        (
+            "Find out whether the domain still takes email. Then say on the page “Refused addresses” whether "
+            "these addresses are really gone or are to be sent to again, or use: newsletter bounce held"
+        ),
+        True,
+    )
+    CONFIRMATIONS_REFUSED = (
+        "confirmations_refused",
+        "Confirmations are refused",
+        (
+            "The relay said of the last {refused} addresses that signed up that they do not exist, and "
+            "accepted no confirmation in between. Nobody was suppressed, and nothing else waits."
+        ),
+        (
+            "If these were invented addresses, you need not do anything. If people tell you that they get no "
+            "confirmation, ask the relay's operator."
+        ),
+    )
 
     SENDER_REFUSED = (
         "sender_refused",

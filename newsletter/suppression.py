@@ -8,12 +8,13 @@ alone.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import delete, exists, select, update
 from sqlalchemy.orm import Session
 
-from newsletter import audit
+from newsletter import audit, coverage
 from newsletter.mail.addresses import address_hash
 from newsletter.models import (
     Delivery,
@@ -116,6 +117,52 @@ def lift(session: Session, tokens: Tokens, email_key: str, actor: str, now: date
     return True
 
 
+@dataclass(frozen=True)
+class Wanted:
+    """Which hard bounces to lift: of one issue's subscribers, added within a time, or all."""
+
+    issue_id: int | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+def lift_many(
+    session: Session, tokens: Tokens, wanted: Wanted, actor: str, now: datetime, newest: int, *, dry_run: bool
+) -> int:
+    """Lift the hard bounces that are wanted; return how many. Commits nothing.
+
+    Only hard bounces: those who complained, were erased or were suppressed by hand stay so. `dry_run`
+    counts and changes nothing. Addresses are kept as hashes, so only those of subscribers are found.
+    """
+    there = select(Suppression).where(Suppression.reason == SuppressionReason.HARD_BOUNCE)
+    if wanted.since is not None:
+        there = there.where(Suppression.since >= wanted.since)
+    if wanted.until is not None:
+        there = there.where(Suppression.since < wanted.until)
+    rows = {row.address_hash: row for row in session.scalars(there)}
+    lifted = 0
+    for subscriber_id, email_key in _people(session, wanted.issue_id) if rows else ():
+        found = rows.pop(suppression_hash(tokens, email_key), None)
+        if found is None:
+            continue
+        lifted += 1
+        if not dry_run:
+            _remove(session, found, actor, now)
+            _welcome_back(session, subscriber_id, newest)
+    return lifted
+
+
+def _people(session: Session, issue_id: int | None) -> list[tuple[int, str]]:
+    """Return the subscribers with an address whose emails bounced (in one issue): few of them."""
+    bounced = exists().where(Delivery.subscriber_id == Subscriber.id, Delivery.bounced_at.is_not(None))
+    if issue_id is not None:
+        bounced = bounced.where(Delivery.issue_id == issue_id)
+    query = select(Subscriber.id, Subscriber.email_key).where(Subscriber.email_key.is_not(None), bounced)
+    return [
+        (subscriber_id, key) for subscriber_id, key in session.execute(query.order_by(Subscriber.id)) if key
+    ]
+
+
 def _remove(session: Session, found: Suppression, actor: str, now: datetime) -> None:
     mark, reason = found.address_hash[:16], found.reason.value
     session.execute(delete(Suppression).where(Suppression.id == found.id))
@@ -124,9 +171,10 @@ def _remove(session: Session, found: Suppression, actor: str, now: datetime) -> 
 
 def _welcome_back(session: Session, subscriber_id: int, newest: int) -> None:
     """Forget that this person's emails bounced, and bound what is still to come."""
+    coverage.skip_ahead(session, subscriber_id, newest)
     session.execute(
         update(Delivery)
         .where(Delivery.subscriber_id == subscriber_id, Delivery.bounced_at.is_not(None))
-        .values(bounced_at=None)
+        .values(bounced_at=None, verdict=None)
         .execution_options(synchronize_session=False)
     )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from newsletter.cli.arguments import AnyText
-from newsletter.cli.context import invocation, open_runtime, print_json
+from newsletter.cli.context import invocation, open_runtime, print_json, program
 from newsletter.errors import NewsletterError
 
 if TYPE_CHECKING:
@@ -19,13 +19,14 @@ if TYPE_CHECKING:
 # sysexits.h: a mail server that runs this keeps the message and tries again. With any other
 # status but 0 it would send it back.
 EX_TEMPFAIL = 75
+ACTOR = "command line"
 
 log = logging.getLogger(__name__)
 
 
 @click.group()
 def bounce() -> None:
-    """Mail that comes to us: readers who leave by mail."""
+    """Mail that comes to us, and addresses that a relay refused."""
 
 
 @bounce.command()
@@ -103,3 +104,64 @@ def serve() -> None:
     configure_logging()
     await_database(invocation().tried_settings().database)
     run_mail_server(open_runtime())
+
+
+@bounce.command()
+@click.argument("number", type=int, required=False, metavar="[ID]")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, one object a line.")
+def held(number: int | None, as_json: bool) -> None:
+    """List refused addresses that wait for your answer, or with an ID those of one question."""
+    from newsletter.notices import as_record  # noqa: PLC0415 (keeps --help quick)
+    from newsletter.outbox.answers import find_question, list_refusals, questions  # noqa: PLC0415
+
+    with open_runtime().reading() as session:
+        if number is not None:
+            for each in list_refusals(session, find_question(session, number), limit=1_000_000):
+                if as_json:
+                    print_json({"address": each.address, "issue": each.issue, "reply": each.reply})
+                else:
+                    click.echo(f"{each.address}  {each.issue}  {each.reply}")
+            return
+        found = questions(session)
+        for question in found:
+            record = as_record(question.notice)
+            if as_json:
+                shown = ("id", "kind", "subject", "sentence")
+                print_json({name: record[name] for name in shown} | {"refused": question.number})
+                continue
+            click.echo(f"{question.notice.id}  {record['sentence']}")
+            which = f"{question.notice.id} --count {question.number}"
+            click.echo(f"  really gone: {program()} bounce gone {which}")
+            click.echo(f"  send again:  {program()} bounce again {which}")
+        if not found and not as_json:
+            click.echo("No refused address waits for an answer.")
+
+
+@bounce.command()
+@click.argument("number", type=int, metavar="ID")
+@click.option("--count", type=int, required=True, help="How many refused addresses you were shown.")
+def gone(number: int, count: int) -> None:
+    """Say that the refused addresses of question ID are really gone: they get no more email."""
+    from newsletter.outbox.answers import really_gone  # noqa: PLC0415
+
+    parts = open_runtime()
+    with parts.session() as session:
+        new = really_gone(session, parts.tokens, number, count, ACTOR, parts.now())
+        session.commit()
+    parts.wake("bulk")
+    click.echo(f"{new} addresses get no more email.")
+
+
+@bounce.command()
+@click.argument("number", type=int, metavar="ID")
+@click.option("--count", type=int, required=True, help="How many refused addresses you were shown.")
+def again(number: int, count: int) -> None:
+    """Send to the refused addresses of question ID again, and go on with what was paused for them."""
+    from newsletter.outbox.answers import send_again  # noqa: PLC0415
+
+    parts = open_runtime()
+    with parts.session() as session:
+        queued = send_again(session, number, count, ACTOR, parts.now())
+        session.commit()
+    parts.wake("bulk")
+    click.echo(f"{queued} emails are sent again.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -176,17 +177,78 @@ def suppress(address: str) -> None:
 
 
 @subscriber.command()
-@click.argument("address")
-def unsuppress(address: str) -> None:
-    """Let ADDRESS be mailed again; it brings no subscription back."""
-    from newsletter.suppression import lift  # noqa: PLC0415
+@click.argument("address", required=False)
+@click.option("--issue", "issue_id", metavar="ID", help="Everybody who bounced in this issue.")
+@click.option("--since", type=click.DateTime(), help="Suppressed at or after this time, UTC.")
+@click.option("--until", type=click.DateTime(), help="Suppressed before this time, UTC.")
+@click.option(
+    "--reason",
+    type=click.Choice(["hard_bounce"]),
+    help="Why they are suppressed: in bulk, hard bounces only.",
+)
+@click.option("--dry-run", is_flag=True, help="Say how many it would be, and change nothing.")
+@as_json_option
+def unsuppress(
+    address: str | None,
+    issue_id: str | None,
+    since: datetime | None,
+    until: datetime | None,
+    reason: str | None,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Let ADDRESS be emailed again, or everybody that the options name; it brings no subscription back.
+
+    The options lift hard bounces only. People who complained, were erased or were suppressed by hand stay
+    suppressed: lift those one by one. Of what came meanwhile, the newest releases of each topic still come.
+    """
+    in_bulk = bool(issue_id or since or until or reason)
+    if in_bulk == (address is not None):
+        raise click.UsageError("Name one address, or choose by --issue, --since, --until or --reason.")
+    if address is None:
+        count = _unsuppress_many(issue_id, since, until, dry_run=dry_run)
+        if as_json:
+            print_json({"lifted": 0 if dry_run else count, "found": count})
+        else:
+            click.echo(f"{count} addresses {'would be' if dry_run else 'may be'} emailed again.")
+        return
+    lifted = _unsuppress_one(address, dry_run=dry_run)
+    if as_json:
+        print_json({"lifted": int(lifted and not dry_run), "found": int(lifted)})
+    elif not lifted:
+        click.echo(f"{address} was not suppressed.")
+    else:
+        click.echo(f"{address} {'would be mailed' if dry_run else 'may be mailed'} again.")
+
+
+def _unsuppress_one(address: str, *, dry_run: bool) -> bool:
+    from newsletter.suppression import find, lift  # noqa: PLC0415
 
     parts = open_runtime()
     key = _key(address)
     with parts.session() as session:
+        if dry_run:
+            return find(session, parts.tokens, key) is not None
         lifted = lift(session, parts.tokens, key, ACTOR, parts.now(), parts.settings.snooze_catch_up)
         session.commit()
-    click.echo(f"{address} may be mailed again." if lifted else f"{address} was not suppressed.")
+    return lifted
+
+
+def _unsuppress_many(
+    public_id: str | None, since: datetime | None, until: datetime | None, *, dry_run: bool
+) -> int:
+    from newsletter.outbox.steer import find_issue  # noqa: PLC0415
+    from newsletter.suppression import Wanted, lift_many  # noqa: PLC0415
+
+    parts = open_runtime()
+    newest = parts.settings.snooze_catch_up
+    with parts.session() as session:
+        issue = find_issue(session, public_id, lock=False).id if public_id else None
+        wanted = Wanted(issue, since and since.replace(tzinfo=UTC), until and until.replace(tzinfo=UTC))
+        count = lift_many(session, parts.tokens, wanted, ACTOR, parts.now(), newest, dry_run=dry_run)
+        if not dry_run:
+            session.commit()
+    return count
 
 
 def _key(address: str) -> str:

@@ -19,6 +19,7 @@ from sqlalchemy import delete, exists, select
 from sqlalchemy.orm import Session
 
 from newsletter.models import Delivery, Lane, Pace, SpentChallenge, ThrottleBucket
+from newsletter.outbox.judge import judge_bounces
 from newsletter.outbox.last_emails import forget_recipients
 from newsletter.outbox.lease import WAITING, issues_to_send
 from newsletter.outbox.owner_email import email_notices
@@ -90,6 +91,9 @@ def sweep(engine: Engine) -> None:
     """Find whatever is due and not being done: the broker may have lost any message."""
     _recover(engine)
     now = engine.runtime.now()
+    with engine.runtime.session() as session:
+        judge_bounces(session, engine.runtime.messages, now)
+        session.commit()
     with engine.runtime.session() as session:
         finish(session, now)
         forget_recipients(session)

@@ -15,7 +15,15 @@ from newsletter.models.base import (
 )
 from newsletter.models.bounce import AddressMark, MarkKind, Suppression, SuppressionReason
 from newsletter.models.consent import ConsentAct, ConsentEntry
-from newsletter.models.delivery import UNSETTLED, Delivery, DeliveryState, Lane, is_single
+from newsletter.models.delivery import (
+    UNSETTLED,
+    BounceVerdict,
+    Delivery,
+    DeliveryState,
+    Lane,
+    is_gone,
+    is_single,
+)
 from newsletter.models.issue import Fragment, Issue, IssueRelease, IssueState, Rendition
 from newsletter.models.notice import Notice
 from newsletter.models.operation import (
@@ -53,6 +61,7 @@ __all__ = [
     "AdminUser",
     "AuditEntry",
     "Base",
+    "BounceVerdict",
     "ConsentAct",
     "ConsentEntry",
     "Delivery",
@@ -92,6 +101,7 @@ __all__ = [
     "current_sequence",
     "db",
     "insert_new",
+    "is_gone",
     "is_one_of",
     "is_single",
     "newest_version",

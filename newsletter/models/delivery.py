@@ -8,12 +8,15 @@ from typing import Any
 
 from sqlalchemy import (
     JSON,
+    BigInteger,
     ColumnElement,
+    Enum,
     ForeignKey,
     Index,
     String,
     Text,
     UniqueConstraint,
+    and_,
     literal_column,
     text,
 )
@@ -40,6 +43,20 @@ class DeliveryState(enum.StrEnum):
 
 
 UNSETTLED = (DeliveryState.QUEUED, DeliveryState.LEASED, DeliveryState.DEFERRED)
+
+
+class BounceVerdict(enum.StrEnum):
+    """What is known of a digest that was refused because there is no such mailbox.
+
+    UNJUDGED: not decided yet. GONE: believed, the address is suppressed. WAIT: not believed, the address is
+    emailed as before. RELAY, DOMAIN: so many were refused that the owner is asked.
+    """
+
+    UNJUDGED = "unjudged"
+    GONE = "gone"
+    WAIT = "wait"
+    RELAY = "relay"
+    DOMAIN = "domain"
 
 
 class Lane(enum.StrEnum):
@@ -81,6 +98,19 @@ class Delivery(Base):
             "ix_delivery_leased_by", "leased_by",
             sqlite_where=text("leased_by IS NOT NULL"), postgresql_where=text("leased_by IS NOT NULL"),
         ),
+        # The order in which a relay answered, and a domain: outbox/judge.py reads some hundred rows of it.
+        Index(
+            "ix_delivery_relay_key", "relay_key", "answered_microseconds",
+            sqlite_where=text("relay_key IS NOT NULL"), postgresql_where=text("relay_key IS NOT NULL"),
+        ),
+        Index(
+            "ix_delivery_domain_key", "domain_key", "answered_microseconds",
+            sqlite_where=text("domain_key IS NOT NULL"), postgresql_where=text("domain_key IS NOT NULL"),
+        ),
+        Index(
+            "ix_delivery_verdict", "verdict", "relay_key", "answered_microseconds",
+            sqlite_where=text("verdict IS NOT NULL"), postgresql_where=text("verdict IS NOT NULL"),
+        ),
     )  # fmt: skip
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
@@ -107,6 +137,22 @@ class Delivery(Base):
     build_failed_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     bounced_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     complained_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    # What a relay decided about a digest: which relay, the recipient's domain (both by their hash), and when
+    # its reply was heard, in microseconds since 1970: a batch is written down at once, in any order.
+    relay_key: Mapped[int | None] = mapped_column(BigInteger)
+    domain_key: Mapped[int | None] = mapped_column(BigInteger)
+    answered_microseconds: Mapped[int | None] = mapped_column(BigInteger)
+    verdict: Mapped[BounceVerdict | None] = mapped_column(
+        Enum(
+            BounceVerdict, name="bounce_verdict", native_enum=False, create_constraint=False, length=12,
+            values_callable=lambda members: [member.value for member in members],
+        )
+    )  # fmt: skip
+
+
+def is_gone() -> ColumnElement[bool]:
+    """Return the condition that a delivery's address is known to be dead: it is not sent again."""
+    return and_(Delivery.verdict.is_not(None), Delivery.verdict == literal_column("'gone'"))
 
 
 def is_single() -> ColumnElement[bool]:

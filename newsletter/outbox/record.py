@@ -10,36 +10,42 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from sqlalchemy import exists, select, update
+from sqlalchemy import exists, or_, select, update
 from sqlalchemy.orm import Session
 
 from newsletter import coverage
 from newsletter.mail.redact import without_addresses
 from newsletter.models import (
     UNSETTLED,
+    BounceVerdict,
     Delivery,
     DeliveryState,
     Issue,
     IssueState,
     Lane,
     Rendition,
-    SuppressionReason,
+    Subscriber,
     is_one_of,
     rows_as_table,
 )
 from newsletter.outbox.journal import Record, abandoned, left_in, worker_host, written_on
+from newsletter.outbox.judge import is_unjudged
 from newsletter.outbox.lease import WAITING
 from newsletter.outbox.messages import MessageMaker
+from newsletter.outbox.outcome_keys import domain_number, microseconds, relay_name, relay_number
 from newsletter.outbox.retry import Backoff, NextStep, next_step
 from newsletter.outbox.setup_wait import accepted_near
 from newsletter.outbox.steer import cancel_unsent
 from newsletter.smtp.outcomes import Fate, Outcome
-from newsletter.suppression import add_subscribers
 
 log = logging.getLogger(__name__)
 
 # What a relay says is kept to help people, not to fill the disk.
 LONGEST_REPLY = 500
+
+
+# Id, code, text, status, relay, domain, and when it was heard.
+_AcceptedRow = tuple[int, int | None, str, str, int | None, int | None, int | None]
 
 
 class Attempt(NamedTuple):
@@ -51,6 +57,9 @@ class Attempt(NamedTuple):
     created_at: datetime
     subscriber_id: int | None
     outcome: Outcome
+    email_key: str | None = None
+    # When the reply was heard; None is the time of recording.
+    answered_at: datetime | None = None
 
 
 def record(
@@ -58,19 +67,21 @@ def record(
 ) -> int:
     """Write the outcome of each attempt; return how many deliveries were still `worker`'s own.
 
-    Commits nothing. A delivery whose lease was taken away meanwhile is left as it is.
+    Commits nothing. A delivery whose lease was taken away meanwhile is left as it is. A refused address
+    is left unjudged: outbox/judge.py alone suppresses.
     """
-    accepted: list[tuple[int, int | None, str, str]] = []
+    accepted: list[_AcceptedRow] = []
     rejected: list[tuple[Attempt, NextStep]] = []
+    relay = relay_number(relay_name(maker.settings))
     changed = 0
-    dead_readers = []
     backoff = Backoff()
     for attempt in attempts:
         outcome = attempt.outcome
         if outcome.accepted and outcome.reply is not None:
             # Nearly every one: nothing has to be decided.
             reply = outcome.reply
-            accepted.append((attempt.delivery_id, reply.code, _kept(reply.text), reply.status))
+            heard = (relay, *_heard(maker, attempt, now)) if attempt.lane is Lane.BULK else (None, None, None)
+            accepted.append((attempt.delivery_id, reply.code, _kept(reply.text), reply.status, *heard))
             continue
         age = backoff.tried_for(attempt.number, now - attempt.created_at)
         # Somebody waits for a single mail: the same Message-ID twice is better than none.
@@ -94,15 +105,11 @@ def record(
         if step.state is DeliveryState.REJECTED:
             rejected.append((attempt, step))
         else:
-            changed += _change(session, worker, attempt, step, now)
-        if step.hard_bounce and attempt.subscriber_id is not None:
-            dead_readers.append(attempt.subscriber_id)
+            changed += _change(session, maker, worker, attempt, step, now)
     if accepted:
         changed += _accept(session, worker, accepted, now)
     if rejected:
-        changed += _reject(session, worker, rejected, now)
-    if dead_readers:
-        add_subscribers(session, maker.tokens, dead_readers, SuppressionReason.HARD_BOUNCE, now)
+        changed += _reject(session, maker, worker, rejected, now)
     return changed
 
 
@@ -111,11 +118,28 @@ def _kept(text: str) -> str:
     return without_addresses(text)[:LONGEST_REPLY]
 
 
-def _accept(
-    session: Session, worker: str, rows: Sequence[tuple[int, int | None, str, str]], now: datetime
-) -> int:
+def _heard(maker: MessageMaker, attempt: Attempt, now: datetime) -> tuple[int | None, int]:
+    """Return by what the judging finds an outcome: the recipient's domain, and when the reply was heard."""
+    return domain_number(maker.tokens, attempt.email_key), microseconds(attempt.answered_at or now)
+
+
+def _to_be_judged(maker: MessageMaker, attempt: Attempt, step: NextStep, now: datetime) -> dict[str, Any]:
+    """Return what is written of a digest that was rejected, for the judging."""
+    if attempt.lane is not Lane.BULK or step.state is not DeliveryState.REJECTED:
+        return {"verdict": None}
+    relay = relay_number(relay_name(maker.settings))
+    domain, answered = _heard(maker, attempt, now)
+    verdict = BounceVerdict.UNJUDGED if step.hard_bounce else None
+    return {
+        "relay_key": relay, "domain_key": domain, "answered_microseconds": answered, "verdict": verdict,
+    }  # fmt: skip
+
+
+def _accept(session: Session, worker: str, rows: Sequence[_AcceptedRow], now: datetime) -> int:
     """Settle what the relay took: nearly every row of an issue, so one statement for all of them."""
-    types: dict[str, type[int] | type[str]] = {"id": int, "code": int, "text": str, "status": str}
+    types: dict[str, type[int] | type[str]] = {
+        "id": int, "code": int, "text": str, "status": str, "relay": int, "domain": int, "answered": int,
+    }  # fmt: skip
     given = rows_as_table(session, types, rows)
     done = (
         update(Delivery)
@@ -135,12 +159,20 @@ def _accept(
             reply_text=given.c.text,
             status=given.c.status,
             build_failed_at=None,
+            relay_key=given.c.relay,
+            domain_key=given.c.domain,
+            answered_microseconds=given.c.answered,
+            # Of an earlier attempt, which was refused.
+            bounced_at=None,
+            verdict=None,
         )
     )
     return session.connection().execute(done).rowcount
 
 
-def _change(session: Session, worker: str, attempt: Attempt, step: NextStep, now: datetime) -> int:
+def _change(
+    session: Session, maker: MessageMaker, worker: str, attempt: Attempt, step: NextStep, now: datetime
+) -> int:
     """Write what became of one delivery that was not accepted."""
     outcome = attempt.outcome
     waits = step.state in WAITING
@@ -161,6 +193,7 @@ def _change(session: Session, worker: str, attempt: Attempt, step: NextStep, now
             "reply_text": _kept(text) or None,
             "status": outcome.reply.status or None if outcome.reply else None,
             "bounced_at": now if step.hard_bounce else None,
+            **_to_be_judged(maker, attempt, step, now),
         }
     done = (
         update(Delivery)
@@ -175,7 +208,11 @@ def _change(session: Session, worker: str, attempt: Attempt, step: NextStep, now
 
 
 def _reject(
-    session: Session, worker: str, rejected: Sequence[tuple[Attempt, NextStep]], now: datetime
+    session: Session,
+    maker: MessageMaker,
+    worker: str,
+    rejected: Sequence[tuple[Attempt, NextStep]],
+    now: datetime,
 ) -> int:
     """Write rejections; what a delivery of an issue held that was cancelled meanwhile is put back.
 
@@ -199,7 +236,7 @@ def _reject(
     ).all()
     put_back = [(subscriber_id, key) for subscriber_id, key in late if subscriber_id is not None]
     coverage.lock(session, [subscriber_id for subscriber_id, _ in put_back])
-    changed = sum(_change(session, worker, attempt, step, now) for attempt, step in rejected)
+    changed = sum(_change(session, maker, worker, attempt, step, now) for attempt, step in rejected)
     coverage.put_back(session, put_back)
     return changed
 
@@ -207,14 +244,19 @@ def _reject(
 def finish(session: Session, now: datetime) -> list[int]:
     """Finish every issue whose deliveries are all in a final state; return their ids.
 
-    An uncertain delivery is not final: it waits for a person. What came back of a cancelled
+    An uncertain delivery is not final: it waits for a person. Nor is a refused address that is not judged:
+    call judge_bounces before. What came back of a cancelled
     issue is cancelled too. Commits nothing.
     """
     waits = exists().where(Delivery.issue_id == Issue.id, Delivery.state.in_(WAITING))
     for issue_id in session.scalars(select(Issue.id).where(Issue.state == IssueState.CANCELLED, waits)).all():
         cancel_unsent(session, issue_id, now)
     open_states = (*UNSETTLED, DeliveryState.UNCERTAIN)
-    unsettled = exists().where(Delivery.issue_id == Issue.id, Delivery.state.in_(open_states))
+    unsettled = or_(
+        exists().where(Delivery.issue_id == Issue.id, Delivery.state.in_(open_states)),
+        # A refusal may show that the relay is wrong, and then its issue is paused.
+        exists().where(Delivery.issue_id == Issue.id, is_unjudged()),
+    )
     # Locked first, and looked at by a second statement: somebody who holds an issue may be queueing its
     # mails again, which this statement's own view of the database would not show.
     sending = select(Issue.id).where(Issue.state == IssueState.SENDING, ~unsettled)
@@ -293,16 +335,23 @@ def replay(session: Session, maker: MessageMaker, left: Record, now: datetime) -
     """Decide every delivery that a dead worker still held, by its journal. Commits nothing."""
     held = session.execute(
         select(
-            Delivery.id, Delivery.attempt, Delivery.lane, Delivery.created_at, Delivery.subscriber_id
-        ).where(Delivery.leased_by == left.name, Delivery.state == DeliveryState.LEASED)
+            Delivery.id,
+            Delivery.attempt,
+            Delivery.lane,
+            Delivery.created_at,
+            Delivery.subscriber_id,
+            Subscriber.email_key,
+        )
+        .outerjoin(Subscriber, Subscriber.id == Delivery.subscriber_id)
+        .where(Delivery.leased_by == left.name, Delivery.state == DeliveryState.LEASED)
     ).all()
     unknown = Outcome(Fate.UNCERTAIN, reason="the worker died before the relay's answer was written down")
     unoffered = Outcome(Fate.SKIPPED)
     attempts = []
-    for delivery_id, number, lane, created_at, subscriber_id in held:
+    for delivery_id, number, lane, created_at, subscriber_id, email_key in held:
         outcome = left.outcomes.get(delivery_id)
         if outcome is None:
             lost = delivery_id in left.unanswered or not left.complete
             outcome = unknown if lost else unoffered
-        attempts.append(Attempt(delivery_id, number, lane, created_at, subscriber_id, outcome))
+        attempts.append(Attempt(delivery_id, number, lane, created_at, subscriber_id, outcome, email_key))
     return record(session, maker, left.name, attempts, now)

@@ -59,7 +59,7 @@ class Backoff:
 
 @dataclass(frozen=True)
 class NextStep:
-    """The state that follows, when it is due again, and whether the address is dead.
+    """The state that follows, when it is due again, and whether the reply calls the address dead.
 
     An attempt that is not `counted` was no attempt at this recipient.
     """
@@ -112,7 +112,7 @@ def next_step(
     # A message that cannot be built says nothing about the recipient, however old it gets.
     too_old = age > backoff.give_up and outcome.fate is not Fate.UNBUILT
     if permanent or too_old:
-        return NextStep(DeliveryState.REJECTED, hard_bounce=permanent and _no_such_mailbox(outcome))
+        return NextStep(DeliveryState.REJECTED, hard_bounce=permanent and says_no_such_mailbox(outcome))
     return again
 
 
@@ -141,7 +141,8 @@ def blames_the_sender(code: int | None, status: str | None) -> bool:
     return code is not None and 500 <= code < 600 and not (status or "").startswith(ABOUT_A_MAILBOX)
 
 
-def _no_such_mailbox(outcome: Outcome) -> bool:
+def says_no_such_mailbox(outcome: Outcome) -> bool:
+    """Return whether a refusal says that there is no such mailbox or domain (RFC 3463, section 3.2)."""
     return (
         outcome.step is Step.RCPT
         and outcome.reply is not None

@@ -18,6 +18,7 @@ from newsletter.models import (
     IssueState,
     Rendition,
     Subscriber,
+    is_gone,
     is_one_of,
 )
 from newsletter.models.rendition_key import read_key, write_key
@@ -145,21 +146,33 @@ def resend_uncertain(session: Session, issue: Issue, actor: str, now: datetime) 
     return done
 
 
-def retry_rejected(session: Session, issue: Issue, actor: str, now: datetime) -> SentAgain:
-    """Queue again what the relay refused, but for addresses known to be dead. Commits nothing."""
-    done = _send_again(session, issue, DeliveryState.REJECTED, now)
+def retry_rejected(
+    session: Session, issue: Issue, actor: str, now: datetime, only: Collection[int] | None = None
+) -> SentAgain:
+    """Queue again what the relay refused, but for addresses known to be dead. Commits nothing.
+
+    `only` names the deliveries by their ids; None means all of the issue.
+    """
+    done = _send_again(session, issue, DeliveryState.REJECTED, now, only)
     audit.record(session, actor, "issue.retry_rejected", issue.public_id, now, **asdict(done))
     return done
 
 
-def _send_again(session: Session, issue: Issue, state: DeliveryState, now: datetime) -> SentAgain:
+def _send_again(
+    session: Session,
+    issue: Issue,
+    state: DeliveryState,
+    now: datetime,
+    only: Collection[int] | None = None,
+) -> SentAgain:
     """Queue again the deliveries in `state`, each without what another delivery of that person holds."""
     if issue.state not in {IssueState.SENDING, IssueState.PAUSED, IssueState.FINISHED}:
         raise StateConflict(f"issue {issue.public_id} is {issue.state}, so nothing of it is sent again")
     if issue.emptied_at is not None:
         raise StateConflict(f"the texts of issue {issue.public_id} were deleted for their age")
     done = SentAgain()
-    for part in _parts(session, issue.id, (state,), but_dead=True):
+    for whole in _parts(session, issue.id, (state,), but_dead=True):
+        part = [each for each in whole if only is None or each[0] in only]
         done += _send_part_again(session, issue, part, state, now)
     if done.queued and issue.state is IssueState.FINISHED:
         issue.state, issue.finished_at = IssueState.SENDING, None
@@ -214,10 +227,10 @@ def _parts(
 ) -> Iterator[list[Held]]:
     """Yield the deliveries of an issue in these states, some thousands at a time, by subscriber.
 
-    With `but_dead` those to addresses that bounced are left out.
+    With `but_dead` those to addresses that are gone are left out.
     """
     after = 0
-    alive = Delivery.bounced_at.is_(None) if but_dead else true()
+    alive = ~is_gone() if but_dead else true()
     while True:
         query = (
             select(Delivery.id, Delivery.subscriber_id, Rendition.key)

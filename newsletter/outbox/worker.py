@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from datetime import datetime, timedelta
@@ -19,6 +20,7 @@ from newsletter.mail.redact import without_addresses
 from newsletter.models import Lane
 from newsletter.outbox.allowance import Allowance
 from newsletter.outbox.journal import Journal
+from newsletter.outbox.judge import judge_bounces, pause_if_wrong
 from newsletter.outbox.last_emails import LAST_EMAIL, forget_recipients
 from newsletter.outbox.lease import (
     LEASE,
@@ -33,9 +35,12 @@ from newsletter.outbox.lease import (
 from newsletter.outbox.messages import Claimed, MessageMaker, load_claimed
 from newsletter.outbox.recompose import find_outdated, recompose
 from newsletter.outbox.record import Attempt, finish, record
+from newsletter.outbox.refusal_notices import hold_domains
+from newsletter.outbox.retry import says_no_such_mailbox
 from newsletter.outbox.setup_wait import note_refusal
 from newsletter.outbox.trouble import Suspicion, pause_if_down, pause_if_refused
 from newsletter.outbox.unbuildable import pause_if_unbuildable
+from newsletter.outbox.verdict import IN_A_ROW, STRETCH
 from newsletter.settings import Settings
 from newsletter.smtp.outcomes import Fate, Outcome, Outgoing, Result
 from newsletter.smtp.refusals import SetupFault, connect_fault, setup_fault
@@ -132,6 +137,7 @@ class _Work:
         self._issues: set[int] = set()
         self.allowance = Allowance(parts, lambda message_id: self._held[message_id].lane, self._ending)
         self._suspicion = Suspicion()
+        self._refusals: deque[bool] = deque(maxlen=STRETCH)
         self._recorded_at = self._elapsed()
         self._lock = threading.Lock()
         self._looked_at = self._elapsed()
@@ -233,12 +239,13 @@ class _Work:
                 claimed = load_claimed(session, ids)
                 suppressed = _suppressed(session, self._parts.messages, claimed)
                 skipped = skip_unwanted(session, ids, suppressed, now)
+                waiting = hold_domains(session, claimed, self._journal.name, now)
                 session.commit()
             if lane is Lane.BULK:
                 claimed, away = self._recompose(claimed, set(suppressed), now)
                 skipped |= away
             self.handled += len(skipped)
-            batch = [each for each in claimed if each.id not in skipped]
+            batch = [each for each in claimed if each.id not in skipped | waiting]
             with self._lock:
                 self._held |= {each.id: each for each in batch}
             return batch
@@ -282,7 +289,7 @@ class _Work:
         self._answered.append(
             Attempt(
                 result.id, claimed.attempt, claimed.lane, claimed.created_at, claimed.subscriber_id,
-                result.outcome,
+                result.outcome, claimed.email_key, self._parts.now(),
             )
         )  # fmt: skip
         self.allowance.heard(result.outcome)
@@ -292,6 +299,7 @@ class _Work:
             self._halted = True
         elif claimed.lane is Lane.BULK:
             self._suspicion.heard(result.outcome)
+            self._refusals.append(says_no_such_mailbox(result.outcome))
         if fault is not None or len(self._answered) >= RECORDED_AT_ONCE:
             self._record()
         else:
@@ -324,6 +332,12 @@ class _Work:
             session.commit()
         self._unbuilt.clear()
         _report(paused, self._relay)
+        if sum(self._refusals) >= IN_A_ROW:
+            self._refusals.clear()
+            # In a transaction of its own: what was recorded is seen by all who count it.
+            with self._parts.session() as session:
+                pause_if_wrong(session, self._parts.messages, now)
+                session.commit()
         # What was not offered because somebody paused is no work done: it must not keep a drain going.
         self.handled += sum(each.outcome.fate is not Fate.SKIPPED for each in self._answered)
         with self._lock:
@@ -340,6 +354,10 @@ class _Work:
         """Queue again what was claimed and never taken; finish the issues that are done."""
         self._postpone()
         now = self._parts.now()
+        if self._issues:
+            with self._parts.session() as session:
+                judge_bounces(session, self._parts.messages, now)
+                session.commit()
         with self._parts.session() as session:
             for lane in self._lanes:
                 left = [each.id for each in self._held.values() if each.lane is lane]

@@ -202,6 +202,7 @@ def _furnish(session: Session, runtime: Runtime, stored_password: str) -> dict[s
         "admin.issue_progress": {"public_id": issue.public_id},
         "admin.deliveries_csv": {"public_id": issue.public_id},
         "admin.change_issue": {"public_id": issue.public_id},
+        "admin.answer_refused": {"notice_id": "1"},
         "dev.leave": {"mail_id": "1.letter"},
         "dev.message": {"mail_id": "1.letter"},
         "dev.message_html": {"mail_id": "1.letter"},

@@ -39,9 +39,9 @@ from newsletter.subscriptions.confirm import confirm
 from newsletter.subscriptions.erase import erase, stop_first
 from newsletter.subscriptions.signup import Signup, request_signups, resolve_signups
 from newsletter.subscriptions.snooze import end_pauses
-from newsletter.subscriptions.suppressions import lift, suppress_by_hand
 from newsletter.subscriptions.unsubscribe import Left, make_undo_token, undo, unsubscribe
 from newsletter.subscriptions.wordings import current_wording
+from newsletter.suppression import add_by_hand, lift
 from newsletter.tokens import Purpose
 
 TOPICS = ("alpha", "beta", "gamma")
@@ -394,7 +394,7 @@ class World:
         self.oracle.suppressed.add(person.id)
         self.ask(
             host,
-            lambda parts, session: suppress_by_hand(
+            lambda parts, session: add_by_hand(
                 session, parts.tokens, person.email_key, "editor", parts.now()
             ),
         )
@@ -403,7 +403,9 @@ class World:
         person = self.person("lift", pick)
         self.ask(
             host,
-            lambda parts, session: lift(session, parts.tokens, person.email_key, "editor", parts.now()),
+            lambda parts, session: lift(
+                session, parts.tokens, person.email_key, "editor", parts.now(), parts.settings.snooze_catch_up
+            ),
             Asked(skips_ahead=frozenset({person.id})),
         )
         self.oracle.suppressed.discard(person.id)

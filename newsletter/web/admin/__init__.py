@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 # Importing the views registers them with the blueprint.
-from newsletter.web.admin import embed, entrance, issues, overview, preview, readers, releases
+from newsletter.web.admin import embed, entrance, issues, overview, preview, readers, refused, releases
 from newsletter.web.admin.blueprint import admin
 
-__all__ = ["admin", "embed", "entrance", "issues", "overview", "preview", "readers", "releases"]
+__all__ = ["admin", "embed", "entrance", "issues", "overview", "preview", "readers", "refused", "releases"]

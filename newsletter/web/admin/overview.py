@@ -29,6 +29,7 @@ from newsletter.models import (
     db,
 )
 from newsletter.notices import NoticeKind, find_open, open_notices, words
+from newsletter.outbox import answers
 from newsletter.outbox.file_systems import network_file_system
 from newsletter.outbox.progress import health, progress
 from newsletter.outbox.relay_checks import FAILED, failures_of, last_check
@@ -150,7 +151,10 @@ def _workers(session: Session, now: datetime) -> list[dict[str, Any]]:
 def _told(notice: Notice) -> dict[str, str]:
     said = words(notice)
     text = f"{said.title}. {said.sentence} {said.remedy}".strip()
-    return {"tone": "bad" if said.urgent else "warn", "text": text}
+    warning = {"tone": "bad" if said.urgent else "warn", "text": text}
+    if notice.kind in {kind.key for kind in answers.KINDS}:
+        warning |= {"url": url_for("admin.refused"), "link": "See the refused addresses"}
+    return warning
 
 
 def _overdue_warnings(session: Session, now: datetime) -> list[dict[str, str]]:
