@@ -9,8 +9,10 @@ from typing import Any
 from newsletter.service.lifeline import end_with_parent
 from newsletter.settings import Settings
 
-# Pages are short and wait for the database: a few threads a process, and no event loop.
+# Pages are short and wait for the database: a few threads a process.
 THREADS = 8
+# It reads requests whole before a thread has them.
+WORKER_CLASS = "newsletter.service.web_worker.WebWorker"
 
 
 def web_command(settings: Settings, application: str) -> list[str]:
@@ -19,7 +21,7 @@ def web_command(settings: Settings, application: str) -> list[str]:
     return [
         sys.executable, "-m", "gunicorn", "--config", f"python:{__name__}",
         "--bind", f"[{host}]:{port}" if ":" in host else f"{host}:{port}",
-        "--workers", str(settings.web_workers), "--worker-class", "gthread", "--threads", str(THREADS),
+        "--workers", str(settings.web_workers), "--worker-class", WORKER_CLASS, "--threads", str(THREADS),
         "--timeout", "60", "--graceful-timeout", "10", "--log-level", "warning", "--no-control-socket",
         application,
     ]  # fmt: skip

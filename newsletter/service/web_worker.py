@@ -1,0 +1,204 @@
+"""The web worker: gunicorn keeps the processes, and waitress reads each request whole before a thread has it.
+
+A thread never waits for a client. Half-sent requests and half-read answers stay in one loop, which closes
+those that take too long (docs/decisions/0004).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import resource
+import time
+from types import FrameType
+from typing import Any
+
+from gunicorn.workers.base import Worker
+from waitress import wasyncore
+from waitress.adjustments import Adjustments
+from waitress.channel import HTTPChannel
+from waitress.server import TcpWSGIServer
+from waitress.task import ThreadedTaskDispatcher
+
+# Our own limit for a form is half of this, and answers with a page.
+MOST_BODY_BYTES = 128 * 1024
+MOST_HEAD_BYTES = 32 * 1024
+# Of one process. When there are as many, the longest half-sent request makes room for the next connection.
+MOST_CONNECTIONS = 1000
+# Listening sockets, the database, files of answers.
+OTHER_FILES = 200
+
+HEAD_SECONDS = 15.0
+BODY_SECONDS = 30.0
+# A client that reads nothing of its answer.
+STALLED_SECONDS = 30.0
+IDLE_SECONDS = 60.0
+# How long a process that ends waits for a request that a client may be sending on a kept connection.
+LINGER_SECONDS = 1.0
+
+
+def sends_too_long(seconds: float, *, head_read: bool) -> bool:
+    """Return whether a request that began so long ago is given up; a byte now and then prolongs nothing."""
+    return seconds > (BODY_SECONDS if head_read else HEAD_SECONDS)
+
+
+def waits_too_long(seconds: float, *, stalled: bool) -> bool:
+    """Return whether a connection is closed on which nothing has moved for so long.
+
+    It is `stalled` when the client has not read its answer.
+    """
+    return seconds > (STALLED_SECONDS if stalled else IDLE_SECONDS)
+
+
+class Channel(HTTPChannel):  # type: ignore[misc]
+    """One connection, which knows since when it has been sending its request."""
+
+    began_at: float | None = None
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.active_at = time.monotonic()
+
+    def received(self, data: bytes) -> bool:
+        """Take in what came; waitress hands the request to a thread once it is complete."""
+        before = self.request
+        taken = bool(super().received(data))
+        self.active_at = time.monotonic()
+        if self.request is None:
+            self.began_at = None
+        elif self.request is not before:
+            self.began_at = self.active_at
+        return taken
+
+    def handle_write(self) -> None:
+        """Send what can be sent."""
+        before = self.total_outbufs_len
+        super().handle_write()
+        if self.total_outbufs_len < before:
+            self.active_at = time.monotonic()
+
+    @property
+    def works(self) -> bool:
+        """Whether a thread has, or will have, a request of this connection."""
+        return bool(self.requests)
+
+    def is_overdue(self, now: float) -> bool:
+        """Return whether the client has taken too long, whatever it was about."""
+        if self.works:
+            return False
+        if self.request is None or self.began_at is None:
+            return waits_too_long(now - self.active_at, stalled=bool(self.total_outbufs_len))
+        return sends_too_long(now - self.began_at, head_read=self.request.headers_finished)
+
+
+class Server(TcpWSGIServer):  # type: ignore[misc]
+    """One listening socket and its connections."""
+
+    channel_class = Channel
+
+    def __init__(self, *arguments: Any, most_connections: int, **options: Any) -> None:
+        self._most_connections = most_connections
+        super().__init__(*arguments, **options)
+
+    def maintenance(self, _now: float) -> None:
+        """Close the connections that are overdue. waitress calls this about once a second."""
+        now = time.monotonic()
+        for channel in list(self.active_channels.values()):
+            if channel.is_overdue(now):
+                channel.handle_close()
+
+    def handle_accept(self) -> None:
+        """Accept a connection; when there are too many, close one that no thread works for."""
+        if len(self.active_channels) >= self._most_connections:
+            self._make_room()
+        super().handle_accept()
+
+    def _make_room(self) -> None:
+        waiting = [each for each in self.active_channels.values() if not each.works]
+        if waiting:
+            # Half-sent requests first, then kept connections; the longest waiting of them.
+            oldest = min(waiting, key=lambda each: (each.request is None, each.began_at or each.active_at))
+            oldest.handle_close()
+
+    def stop_listening(self) -> None:
+        """Accept no more; what is connected goes on."""
+        self.del_channel()
+        self.socket.close()
+
+
+class WebWorker(Worker):  # type: ignore[misc]
+    """A process of gunicorn's whose connections are waitress's."""
+
+    def run(self) -> None:
+        """Serve until told to stop, then until what was begun is answered."""
+        self._map: dict[int, Any] = {}
+        most = _room_for_connections()
+        adjustments = Adjustments(
+            threads=self.cfg.threads,
+            ident="",
+            clear_untrusted_proxy_headers=False,  # web/security.py reads them, as far as proxies are trusted
+            connection_limit=most * 2,  # never reached: the server makes room
+            cleanup_interval=1,
+            max_request_header_size=MOST_HEAD_BYTES,
+            max_request_body_size=MOST_BODY_BYTES,
+            inbuf_overflow=MOST_BODY_BYTES * 2,  # forms stay in memory, not in files of the system's
+            log_socket_errors=False,
+        )
+        dispatcher = ThreadedTaskDispatcher()
+        dispatcher.set_thread_count(self.cfg.threads)
+        dispatcher.queue_logger.setLevel("ERROR")  # a queue is what threads have; it says so for each request
+        self._servers = [
+            Server(
+                self.wsgi,
+                self._map,
+                True,
+                listener.sock,
+                most_connections=most,
+                dispatcher=dispatcher,
+                adj=adjustments,
+                sockinfo=(listener.sock.family, listener.sock.type, listener.sock.proto, None),
+                bind_socket=False,
+            )
+            for listener in self.sockets
+        ]
+        while self.alive and self.ppid == os.getppid():
+            self._turn()
+        self._finish()
+        dispatcher.shutdown(timeout=0)
+
+    def _turn(self) -> None:
+        self.notify()
+        wasyncore.loop(timeout=1.0, use_poll=True, map=self._map, count=1)
+
+    def _finish(self) -> None:
+        for server in self._servers:
+            server.stop_listening()
+        now = time.monotonic()
+        linger, deadline = now + LINGER_SECONDS, now + float(self.cfg.graceful_timeout)
+        while (now := time.monotonic()) < deadline:
+            channels = [each for server in self._servers for each in server.active_channels.values()]
+            busy = any(each.works or each.total_outbufs_len for each in channels)
+            if not busy and (not channels or now > linger):
+                break
+            self.notify()
+            wasyncore.loop(timeout=0.1, use_poll=True, map=self._map, count=1)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Begin to end, at once: the loop may be waiting."""
+        super().handle_exit(sig, frame)
+        for server in getattr(self, "_servers", ()):
+            server.pull_trigger()
+
+
+def _room_for_connections() -> int:
+    """Return how many connections this process can have, after asking for as many files as that takes."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST_CONNECTIONS * 2 + OTHER_FILES
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        with contextlib.suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+        soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    if soft == resource.RLIM_INFINITY:
+        return MOST_CONNECTIONS
+    return max(50, min(MOST_CONNECTIONS, soft - OTHER_FILES))
