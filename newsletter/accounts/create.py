@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -13,6 +13,14 @@ from newsletter.errors import AddressInvalid, NotFound, StateConflict
 from newsletter.mail.addresses import LONGEST_ADDRESS, canonical
 from newsletter.models import AdminUser
 from newsletter.models.base import new_public_id
+
+# A one-time password lies in a terminal, an email or on paper until it is used.
+ONE_TIME = timedelta(hours=72)
+
+
+def one_time_is_over(user: AdminUser, now: datetime) -> bool:
+    """Return whether the account's password is a one-time one that was not used in time."""
+    return user.must_change and user.one_time_until is not None and now >= user.one_time_until
 
 
 def account_key(email: str) -> str:
@@ -51,7 +59,13 @@ def create_account(session: Session, email: str, password_hash: str, actor: str,
     key = account_key(email)
     if find_account(session, key) is not None:
         raise StateConflict(f"There is an account for {key} already.")
-    user = AdminUser(email=key, password_hash=password_hash, must_change=True, created_at=now)
+    user = AdminUser(
+        email=key,
+        password_hash=password_hash,
+        must_change=True,
+        one_time_until=now + ONE_TIME,
+        created_at=now,
+    )
     session.add(user)
     session.flush()
     record(session, actor, "account.created", user.public_id, now)
@@ -65,6 +79,7 @@ def reset_password(session: Session, email: str, password_hash: str, actor: str,
         raise NotFound(f"There is no account for {email}.")
     user.password_hash = password_hash
     user.must_change = True
+    user.one_time_until = now + ONE_TIME
     user.session_key = new_public_id()
     record(session, actor, "account.password_reset", user.public_id, now)
     return user
@@ -80,6 +95,7 @@ def change_password(session: Session, public_id: str, password_hash: str, now: d
         raise NotFound("There is no such account any more.")
     user.password_hash = password_hash
     user.must_change = False
+    user.one_time_until = None
     user.session_key = new_public_id()
     record(session, user.email, "account.password_changed", user.public_id, now)
     return user

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 import threading
+from collections.abc import Iterator
 from functools import cache
 
 from pwdlib import PasswordHash
@@ -17,11 +19,44 @@ LONGEST = 200
 # RFC 9106, section 4, the second recommended choice: 64 MiB, three passes, four lanes.
 _HASHER = PasswordHash((Argon2Hasher(time_cost=3, memory_cost=65536, parallelism=4),))
 
-# Each hash takes 64 MiB while it is made: a burst of tries waits instead of filling the memory.
-_ROOM = threading.BoundedSemaphore(2)
+# Each hash takes 64 MiB while it is made, so this many are made at once in a process.
+RUNNING = 2
+# Of requests that want one, this many more wait; whoever comes then is asked to come again. Together they
+# take up at most six of the eight threads of a process (service/web_server.py), so pages are always served.
+WAITING = 2
+# Places for browsers that signed in before: a burst of tries does not keep the owner out.
+KEPT = 2
+RETRY_SECONDS = 5
+
+_ROOM = threading.BoundedSemaphore(RUNNING)
 
 # Without the letters and digits that are mistaken for one another when read off a terminal.
 _ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
+
+
+class Places:
+    """The requests of a process that hash a password or wait to: so many and no more."""
+
+    def __init__(self, places: int = RUNNING + WAITING, kept: int = KEPT) -> None:
+        self._places = places
+        self._kept = kept
+        self._taken = 0
+        self._lock = threading.Lock()
+
+    @contextlib.contextmanager
+    def place(self, *, known: bool) -> Iterator[bool]:
+        """Hold a place for the block; give False when there is none. `known` browsers have some more."""
+        with self._lock:
+            admitted = self._taken < self._places + (self._kept if known else 0)
+            self._taken += admitted
+        try:
+            yield admitted
+        finally:
+            with self._lock:
+                self._taken -= admitted
+
+
+places = Places()
 
 
 def hash_password(password: str) -> str:

@@ -6,8 +6,7 @@ outside any transaction, `finish_try` writes what came of it.
 
 from __future__ import annotations
 
-import hashlib
-import ipaddress
+import enum
 import secrets
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,10 +14,11 @@ from datetime import datetime
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from newsletter.accounts.create import account_key
+from newsletter.accounts.create import account_key, find_account, one_time_is_over
 from newsletter.audit import record
 from newsletter.errors import AddressInvalid
-from newsletter.models import AdminUser, ThrottleBucket, spend
+from newsletter.limits import limit_key, network_of
+from newsletter.models import AdminUser, ThrottleBucket, spend_all
 from newsletter.throttle import Limit
 from newsletter.tokens import Tokens
 
@@ -49,21 +49,24 @@ class TooMany:
     wait_seconds: float
 
 
-def network_of(ip_address: str) -> str:
-    """Return the network that one person is taken to own: /24 of IPv4, /64 of IPv6."""
-    try:
-        address = ipaddress.ip_address(ip_address)
-    except ValueError:
-        return "unknown"
-    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
-        address = address.ipv4_mapped
-    return str(ipaddress.ip_network((address, 24 if address.version == 4 else 64), strict=False))
+class Refused(enum.Enum):
+    """Why a try that was counted lets nobody in."""
+
+    WRONG = "wrong"
+    # The password was right, and one-time, and too old.
+    EXPIRED = "expired"
+
+
+def is_known_browser(session: Session, email: str, device: str | None, tokens: Tokens) -> bool:
+    """Return whether this browser has signed in to this account before. Reads only."""
+    user = find_account(session, email) if device is not None else None
+    return user is not None and device is not None and knows_device(tokens, user, device)
 
 
 def begin_try(
     session: Session, email: str, ip_address: str, device: str | None, tokens: Tokens, now: datetime
 ) -> Candidate | TooMany:
-    """Count one try and return whom it is for, or TooMany. The caller commits either way.
+    """Count one try and return whom it is for, or TooMany, which counts nowhere. The caller commits.
 
     `device` is what `device_mark` gave this browser when it signed in before. The same limits
     hold for accounts that are not there.
@@ -73,19 +76,20 @@ def begin_try(
     except AddressInvalid:
         key = ""
     user = session.scalars(select(AdminUser).where(AdminUser.email == key)).one_or_none()
-    network = network_of(ip_address)
-    name = hashlib.sha256(key.encode()).hexdigest()[:32]
     if device is not None and user is not None and knows_device(tokens, user, device):
-        name = hashlib.sha256(device.encode()).hexdigest()[:32]
-        limits = {f"signin:device:{name}": PAIR}
-        pair_key = f"signin:device:{name}"
+        pair_key = limit_key(tokens, "signin:device", device)
+        limits = {pair_key: PAIR}
     else:
-        pair_key = f"signin:pair:{name}:{network}"
-        limits = {pair_key: PAIR, f"signin:network:{network}": NETWORK, f"signin:account:{name}": ACCOUNT}
-    for bucket, limit in limits.items():
-        wait_seconds = spend(session, bucket, limit, now)
-        if wait_seconds:
-            return TooMany(wait_seconds)
+        network = network_of(ip_address) or "unknown"
+        pair_key = limit_key(tokens, "signin:pair", key, network)
+        limits = {
+            pair_key: PAIR,
+            limit_key(tokens, "signin:network", network): NETWORK,
+            limit_key(tokens, "signin:account", key): ACCOUNT,
+        }
+    wait_seconds = spend_all(session, limits, now).wait_seconds
+    if wait_seconds:
+        return TooMany(wait_seconds)
     if user is None:
         return Candidate(key, None, None, pair_key)
     return Candidate(key, user.public_id, user.password_hash, pair_key)
@@ -99,8 +103,8 @@ def finish_try(
     now: datetime,
     *,
     signing_in: bool = True,
-) -> AdminUser | None:
-    """Write down what came of a try; return the account when the password fitted. Commits nothing.
+) -> AdminUser | Refused:
+    """Write down what came of a try; return the account when the password let them in. Commits nothing.
 
     `signing_in` is false for somebody who is signed in and proves once more who they are.
     A password changed between the two transactions is honoured: the old one no longer fits.
@@ -112,7 +116,10 @@ def finish_try(
     if user is None or not fits or user.password_hash != candidate.password_hash:
         # No address: whoever mistypes may have typed something that is nobody's business.
         record(session, "", "account.sign_in_failed", candidate.public_id or "unknown", now)
-        return None
+        return Refused.WRONG
+    if one_time_is_over(user, now):
+        record(session, "", "account.one_time_expired", user.public_id, now)
+        return Refused.EXPIRED
     if renewed_hash is not None:
         user.password_hash = renewed_hash
     session.execute(delete(ThrottleBucket).where(ThrottleBucket.key == candidate.pair_key))

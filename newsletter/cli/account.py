@@ -80,4 +80,4 @@ def _give_password(store: Callable[..., object], address: str, as_json: bool) ->
         click.echo()
         click.echo(f"    {password}")
         click.echo()
-        click.echo("It is shown only now, and must be changed at the first sign-in.")
+        click.echo("It is shown only now, and must be changed at the first sign-in, within 72 hours.")

@@ -22,6 +22,8 @@ class AdminUser(Base):
     email: Mapped[str] = mapped_column(String(320), unique=True)
     password_hash: Mapped[str] = mapped_column(Text)
     must_change: Mapped[bool] = mapped_column(default=False)
+    # Until when a password that must be changed lets anybody in.
+    one_time_until: Mapped[datetime | None] = mapped_column(UTCDateTime)
     session_key: Mapped[str] = mapped_column(String(32), default=new_public_id)
     created_at: Mapped[datetime] = mapped_column(UTCDateTime)
     signed_in_at: Mapped[datetime | None] = mapped_column(UTCDateTime)

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from newsletter import notices
 from newsletter.audit import record
+from newsletter.limits import limit_key
 from newsletter.mail.addresses import Address
 from newsletter.models import SignupRequest, ThrottleBucket, spend
 from newsletter.notices import NoticeKind, settle_quiet
@@ -70,8 +71,7 @@ class Gate:
             raise Held(self.now, braked=True)
         domain = limited_domain(address.domain)
         limit = self.brake.domain_limit(domain)
-        mark = tokens.keyed_hash("throttle", domain)[:32]
-        wait_seconds = spend(session, f"domain:{mark}", limit, self.now)
+        wait_seconds = spend(session, limit_key(tokens, "domain", domain), limit, self.now)
         if wait_seconds:
             self._domains[domain] = (wait_seconds, 0)
             raise self._held_by(domain)

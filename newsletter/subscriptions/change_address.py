@@ -11,6 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from newsletter.errors import StateConflict, TokenExpired, TokenInvalid
+from newsletter.limits import limit_key
 from newsletter.mail.addresses import Address
 from newsletter.models import (
     AddressChange,
@@ -84,7 +85,7 @@ def ask_to_move(
         return subscriber
     if address.canonical == subscriber.email_key and address.text == subscriber.email:
         return Asked(same=True)
-    wait_seconds = spend(session, f"move:{subscriber.public_id}", PER_READER, now)
+    wait_seconds = spend(session, limit_key(tokens, "move", subscriber.public_id), PER_READER, now)
     if wait_seconds:
         return Asked(wait_seconds=wait_seconds)
     _settle(session, subscriber.id, now, everything=False)

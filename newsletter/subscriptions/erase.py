@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from newsletter import audit, suppression
 from newsletter.errors import NotFound, StateConflict
+from newsletter.limits import mailbox_of, mark_of
 from newsletter.models import (
     AddressChange,
     AddressMark,
@@ -226,7 +227,7 @@ def _empty_the_rest(
     )
     # Counters of what this address was sent lately: nothing more will be.
     for address in own:
-        mark = tokens.keyed_hash("throttle", address)[:32]
+        mark = mark_of(tokens, mailbox_of(address))
         session.execute(
             delete(ThrottleBucket)
             .where(ThrottleBucket.key.endswith(mark, autoescape=True))

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from newsletter import suppression
 from newsletter.errors import AddressInvalid
+from newsletter.limits import limit_key, mailbox_of
 from newsletter.mail.addresses import Address, parse_address
 from newsletter.models import (
     ConsentAct,
@@ -25,6 +26,7 @@ from newsletter.models import (
     Topic,
     insert_new,
     spend,
+    spend_all,
 )
 from newsletter.outbox.enqueue import enqueue_single
 from newsletter.subscriptions import rows
@@ -378,9 +380,17 @@ def _send_link(session: Session, subscriber: Subscriber, request_id: int, now: d
 
 
 def may_mail(session: Session, tokens: Tokens, email_key: str, limit: Limit, now: datetime) -> bool:
-    """Return whether this address may be sent one more mail that somebody's typing caused."""
-    mark = tokens.keyed_hash("throttle", email_key)[:32]
-    # The one for repeating is always spent: what was just mailed is not to be repeated at once.
-    again_wait = spend(session, f"again:{mark}", AGAIN, now)
-    wait = spend(session, f"changed:{mark}", CHANGED, now) if limit is CHANGED else again_wait
-    return wait == 0.0 and spend(session, f"daily:{mark}", DAILY, now) == 0.0
+    """Return whether this mailbox may be sent one more email that somebody's typing caused.
+
+    A refusal counts nowhere.
+    """
+    mailbox = mailbox_of(email_key)
+    again, daily = limit_key(tokens, "again", mailbox), limit_key(tokens, "daily", mailbox)
+    if limit is not CHANGED:
+        return not spend_all(session, {again: AGAIN, daily: DAILY}, now).wait_seconds
+    changed = limit_key(tokens, "changed", mailbox)
+    if spend_all(session, {changed: CHANGED, daily: DAILY}, now).wait_seconds:
+        return False
+    # The one for repeating is spent as well, if there is any: what was just sent is not repeated at once.
+    spend(session, again, AGAIN, now)
+    return True

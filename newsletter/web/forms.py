@@ -25,10 +25,10 @@ from wtforms.validators import AnyOf, InputRequired
 
 from newsletter.errors import AddressInvalid, TokenError
 from newsletter.languages import choose_language, language_name
+from newsletter.limits import network_of
 from newsletter.mail.addresses import Address, parse_address
 from newsletter.models import Frequency
 from newsletter.subscriptions.defences import disposable_domains, is_disposable, is_role
-from newsletter.subscriptions.limits import network_of
 from newsletter.subscriptions.queries import OfferedTopic
 from newsletter.subscriptions.typos import suggest_domain
 from newsletter.subscriptions.wordings import Wording, current_wording, find_wording
@@ -258,7 +258,7 @@ class EmbeddedSignupForm(SignupForm):
     def _visitor(self) -> str:
         parts = runtime()
         asking = client_address(request, parts.settings.trusted_proxies)
-        network = (network_of(asking) or ("", ""))[1]
+        network = network_of(asking) or ""
         return parts.tokens.keyed_hash("visitor", network)[:16]
 
 

@@ -1,17 +1,23 @@
 from __future__ import annotations
 
 import time
+from contextlib import ExitStack
 
 import pytest
 from argon2 import PasswordHasher
 
 from newsletter.accounts.passwords import (
+    KEPT,
+    RUNNING,
+    WAITING,
+    Places,
     check_password,
     hash_password,
     one_time_password,
     password_fault,
     warm_up,
 )
+from newsletter.service.web_server import THREADS
 
 GOOD = "three quiet harbours"
 
@@ -90,3 +96,20 @@ def test_one_time_passwords_are_long_and_never_the_same() -> None:
     assert len(made) == 200
     assert all(password_fault(password, "editor@example.org") is None for password in made)
     assert not any(set(password) & set("il01o") for password in made)
+
+
+def test_places_that_are_taken_are_refused_and_some_are_kept_for_known_browsers() -> None:
+    places = Places(places=3, kept=2)
+
+    with ExitStack() as held:
+        strangers = [held.enter_context(places.place(known=False)) for _ in range(5)]
+        known = [held.enter_context(places.place(known=True)) for _ in range(3)]
+
+    assert strangers == [True] * 3 + [False] * 2
+    assert known == [True] * 2 + [False]
+    with places.place(known=False) as admitted:
+        assert admitted
+
+
+def test_places_and_hashes_leave_threads_for_pages() -> None:
+    assert RUNNING + WAITING + KEPT < THREADS

@@ -1,25 +1,26 @@
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta
 
 import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from newsletter.accounts.create import create_account
+from newsletter.accounts.create import change_password, create_account
 from newsletter.accounts.sign_in import (
     ACCOUNT,
     NETWORK,
     PAIR,
     Candidate,
+    Refused,
     TooMany,
     begin_try,
     device_mark,
     finish_try,
     knows_device,
-    network_of,
 )
-from newsletter.models import AdminUser, AuditEntry
+from newsletter.models import AdminUser, AuditEntry, ThrottleBucket
 from newsletter.tokens import Tokens
 
 HOME = "192.0.2.7"
@@ -38,7 +39,7 @@ def _fail(session: Session, tokens: Tokens, now: datetime, email: str = "editor@
     candidate = begin_try(session, email, ip, device, tokens, now)
     if isinstance(candidate, TooMany):
         return False
-    assert finish_try(session, candidate, False, None, now) is None
+    assert finish_try(session, candidate, False, None, now) is Refused.WRONG
     return True
 
 
@@ -72,7 +73,7 @@ def test_a_password_that_was_changed_meanwhile_lets_nobody_in(
     editor.password_hash = "changed on the command line"
     session.flush()
 
-    assert finish_try(session, candidate, True, None, now) is None
+    assert finish_try(session, candidate, True, None, now) is Refused.WRONG
 
 
 def test_five_tries_from_one_network_are_enough(
@@ -187,7 +188,54 @@ def test_tries_are_written_down_without_addresses(
     ]
 
 
-def test_one_household_is_one_network() -> None:
-    assert network_of("192.0.2.7") == network_of("::ffff:192.0.2.99") == "192.0.2.0/24"
-    assert network_of("2001:db8:1:2:3::4") == "2001:db8:1:2::/64"
-    assert network_of("no address") == "unknown"
+def test_a_try_that_one_limit_refuses_is_counted_by_no_other(
+    session: Session, editor: AdminUser, tokens: Tokens, now: datetime
+) -> None:
+    for _ in range(5):
+        _fail(session, tokens, now)
+    before = _levels(session)
+
+    assert not _fail(session, tokens, now)
+
+    assert _levels(session) == before
+
+
+def test_the_networks_of_one_ipv6_customer_are_counted_as_one(
+    session: Session, editor: AdminUser, tokens: Tokens, now: datetime
+) -> None:
+    tries = [
+        _fail(session, tokens, now, email=f"user{n}@example.org", ip=f"2001:db8:1:{n:x}::1")
+        for n in range(60)
+    ]
+
+    assert tries.count(True) == NETWORK.burst
+
+
+def test_keys_of_limits_hold_neither_addresses_nor_networks(
+    session: Session, editor: AdminUser, tokens: Tokens, now: datetime
+) -> None:
+    _fail(session, tokens, now)
+    _fail(session, tokens, now, ip="2001:db8::1")
+    _fail(session, tokens, now, device=device_mark(tokens, editor))
+
+    assert _levels(session)
+    assert all(re.fullmatch(r"[a-z:]+:[0-9a-f]{32}", key) for key in _levels(session))
+
+
+def test_a_one_time_password_lets_nobody_in_after_72_hours(
+    session: Session, editor: AdminUser, tokens: Tokens, now: datetime
+) -> None:
+    def outcome(at: datetime) -> object:
+        candidate = begin_try(session, editor.email, HOME, None, tokens, at)
+        assert isinstance(candidate, Candidate)
+        return finish_try(session, candidate, True, None, at)
+
+    assert outcome(now + timedelta(hours=71, minutes=59)) is editor
+    assert outcome(now + timedelta(hours=72)) is Refused.EXPIRED
+    change_password(session, editor.public_id, "the hash", now)
+    assert outcome(now + timedelta(days=400)) is editor
+
+
+def _levels(session: Session) -> dict[str, float]:
+    session.expire_all()
+    return {bucket.key: bucket.level for bucket in session.scalars(select(ThrottleBucket))}

@@ -7,8 +7,8 @@ import re
 
 import pytest
 
+from newsletter.limits import VISITOR
 from newsletter.models import ConsentEntry, SignupRequest
-from newsletter.subscriptions.limits import VISITOR
 from newsletter.subscriptions.wordings import current_wording
 from newsletter.web.public.intake import UNTIMED
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from newsletter.subscriptions.limits import VISITOR
+from newsletter.limits import VISITOR
 from newsletter.tokens import Purpose
 
 TOKEN_DOORS = [

@@ -12,8 +12,8 @@ import pytest
 from werkzeug.test import EnvironBuilder
 from werkzeug.wrappers import Request
 
+from newsletter.limits import VISITOR
 from newsletter.models import SignupRequest, SpentChallenge
-from newsletter.subscriptions.limits import VISITOR
 from newsletter.web.security import client_address
 
 ANN = "ann@example.org"

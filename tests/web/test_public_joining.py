@@ -6,9 +6,9 @@ import re
 
 import pytest
 
+from newsletter.limits import VISITOR
 from newsletter.mail.addresses import address_hash
 from newsletter.models import ConsentEntry, SignupRequest, Suppression, SuppressionReason
-from newsletter.subscriptions.limits import VISITOR
 from newsletter.subscriptions.wordings import current_wording
 
 ANN = "ann@example.org"

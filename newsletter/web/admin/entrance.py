@@ -3,15 +3,31 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 from flask import Response, flash, make_response, redirect, render_template, request, session, url_for
 from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _lazy
 from flask_login import logout_user
 
 from newsletter.accounts.create import change_password as store_password
 from newsletter.accounts.create import end_sessions
-from newsletter.accounts.passwords import check_password, hash_password, password_fault
-from newsletter.accounts.sign_in import Candidate, TooMany, begin_try, device_mark, finish_try
+from newsletter.accounts.passwords import (
+    RETRY_SECONDS,
+    check_password,
+    hash_password,
+    password_fault,
+    places,
+)
+from newsletter.accounts.sign_in import (
+    Candidate,
+    Refused,
+    TooMany,
+    begin_try,
+    device_mark,
+    finish_try,
+    is_known_browser,
+)
 from newsletter.models import db
 from newsletter.web.admin.blueprint import admin
 from newsletter.web.admin.forms import ChangePasswordForm, SignInForm
@@ -21,6 +37,18 @@ from newsletter.web.problems import problem
 from newsletter.web.security import client_address
 
 DEVICE_DAYS = 180
+
+REFUSALS = {
+    Refused.WRONG: _lazy("Wrong email address or password."),
+    Refused.EXPIRED: _lazy(
+        "This one-time password has expired. Make a new one with: newsletter account reset"
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Busy:
+    """As many passwords are being checked as this process checks at a time."""
 
 
 @admin.route("/sign-in", methods=["GET", "POST"])
@@ -35,10 +63,10 @@ def sign_in() -> Response:
     if not form.validate():
         return _page(form, target, status=422)
     tried = _try(form.email.data, form.password.data)
-    if isinstance(tried, TooMany):
-        return _too_many(tried)
-    if tried is None:
-        form.form_errors.append(_("Address and password do not fit together."))
+    if isinstance(tried, Busy | TooMany):
+        return _come_again(tried)
+    if isinstance(tried, Refused):
+        form.form_errors.append(REFUSALS[tried])
         return _page(form, target, status=422)
     user, mark = tried
     start_session(user)
@@ -76,9 +104,9 @@ def change_password() -> Response:
     fine = form.validate()
     if fine and not user.must_change:
         tried = _try(user.email, form.current.data or "", signing_in=False)
-        if isinstance(tried, TooMany):
-            return _too_many(tried)
-        if tried is None:
+        if isinstance(tried, Busy | TooMany):
+            return _come_again(tried)
+        if isinstance(tried, Refused):
             form.current.errors = [*form.current.errors, _("This is not your password until now.")]
             fine = False
     if fine:
@@ -91,7 +119,10 @@ def change_password() -> Response:
             fine = False
     if not fine:
         return _password_page(form, user, target, status=422)
-    stored = hash_password(form.password.data)
+    with places.place(known=True) as admitted:
+        if not admitted:
+            return _come_again(Busy())
+        stored = hash_password(form.password.data)
     changed = store_password(db.session(), user.public_id, stored, runtime().now())
     db.session.flush()
     fresh, mark = signed_in(changed), device_mark(runtime().tokens, changed)
@@ -103,11 +134,24 @@ def change_password() -> Response:
     return answer
 
 
-def _try(email: str, password: str, *, signing_in: bool = True) -> tuple[SignedIn, str] | TooMany | None:
-    """Try one password, with no transaction open while it is hashed. None when it does not fit."""
+def _try(
+    email: str, password: str, *, signing_in: bool = True
+) -> tuple[SignedIn, str] | Busy | TooMany | Refused:
+    """Try one password, with no transaction open while it is hashed."""
+    parts = runtime()
+    device = request.cookies.get(_device_cookie())
+    known = not signing_in or is_known_browser(db.session(), email, device, parts.tokens)
+    db.session.rollback()
+    # First of all: a try that finds no place is not counted.
+    with places.place(known=known) as admitted:
+        return _try_counted(email, password, device, signing_in) if admitted else Busy()
+
+
+def _try_counted(
+    email: str, password: str, device: str | None, signing_in: bool
+) -> tuple[SignedIn, str] | TooMany | Refused:
     parts = runtime()
     asker = client_address(request, parts.settings.trusted_proxies)
-    device = request.cookies.get(_device_cookie())
     candidate = begin_try(db.session(), email, asker, device, parts.tokens, parts.now())
     db.session.commit()
     if not isinstance(candidate, Candidate):
@@ -115,7 +159,7 @@ def _try(email: str, password: str, *, signing_in: bool = True) -> tuple[SignedI
     fits, renewed_hash = check_password(password, candidate.password_hash)
     user = finish_try(db.session(), candidate, fits, renewed_hash, parts.now(), signing_in=signing_in)
     db.session.flush()
-    answer = (signed_in(user), device_mark(parts.tokens, user)) if user else None
+    answer = user if isinstance(user, Refused) else (signed_in(user), device_mark(parts.tokens, user))
     db.session.commit()
     return answer
 
@@ -135,12 +179,15 @@ def _mark_device(answer: Response, mark: str) -> None:
     )
 
 
-def _too_many(refused: TooMany) -> Response:
-    seconds = math.ceil(refused.wait_seconds)
-    minutes = math.ceil(seconds / 60)
-    answer = problem(
-        429, _("Too many tries. Please wait %(minutes)s minutes and try again.", minutes=minutes)
-    )
+def _come_again(refused: Busy | TooMany) -> Response:
+    if isinstance(refused, Busy):
+        answer = problem(503, _("Many people are signing in. Please try again in a few seconds."))
+        seconds = RETRY_SECONDS
+    else:
+        seconds = math.ceil(refused.wait_seconds)
+        minutes = math.ceil(seconds / 60)
+        words = _("Too many tries. Please wait %(minutes)s minutes and try again.", minutes=minutes)
+        answer = problem(429, words)
     answer.headers["Retry-After"] = str(seconds)
     return answer
 

@@ -17,6 +17,7 @@ from newsletter.digest.preview import Preview
 from newsletter.digest.preview import preview as make_preview
 from newsletter.digest.select import count_readers
 from newsletter.errors import AddressInvalid, NotFound, TokenError
+from newsletter.limits import limit_key
 from newsletter.mail.addresses import parse_address
 from newsletter.models import (
     Frequency,
@@ -93,7 +94,7 @@ def send_test() -> Response:
     shown = _preview(session, wish)
     if shown is None:
         abort(404)
-    if spend(session, f"test:{actor()}"[:160], TESTS, parts.now()):
+    if spend(session, limit_key(parts.tokens, "test", actor()), TESTS, parts.now()):
         return problem(429, "That was many tests. Please wait a few minutes.")
     enqueue_test(
         session, parts.press, shown.selection, recipient=recipient.text, actor=actor(), now=parts.now()

@@ -13,11 +13,14 @@ from flask.sessions import SessionMixin
 from flask_login import current_user, login_user
 from sqlalchemy import select
 
+from newsletter.accounts.create import one_time_is_over
 from newsletter.models import AdminUser, db
 from newsletter.web.extensions import login, runtime
 
 # Whoever does nothing for this long signs in again.
 IDLE = timedelta(hours=12)
+# And everybody does after this long, so that a copied cookie is not good for ever.
+LONGEST = timedelta(days=7)
 # A cookie is written anew at most this often.
 REFRESH = timedelta(minutes=1)
 
@@ -52,15 +55,18 @@ def signed_in(user: AdminUser) -> SignedIn:
 @login.user_loader  # type: ignore[untyped-decorator]
 def load(cookie_id: str) -> SignedIn | None:
     """Return whom the cookie names, or None when it is outdated or they were away for too long."""
-    seen_at = session.get("seen_at")
     now = runtime().now()
-    if not isinstance(seen_at, int) or now - datetime.fromtimestamp(seen_at, UTC) > IDLE:
+    if not (_within(IDLE, session.get("seen_at"), now) and _within(LONGEST, session.get("began_at"), now)):
         return None
     public_id, _, session_key = cookie_id.partition(":")
     user = db.session.scalars(select(AdminUser).where(AdminUser.public_id == public_id)).one_or_none()
-    if user is None or user.session_key != session_key:
+    if user is None or user.session_key != session_key or one_time_is_over(user, now):
         return None
     return signed_in(user)
+
+
+def _within(longest: timedelta, since: object, now: datetime) -> bool:
+    return isinstance(since, int) and now - datetime.fromtimestamp(since, UTC) <= longest
 
 
 def current_admin() -> SignedIn | None:
@@ -80,7 +86,7 @@ def start_session(user: SignedIn) -> None:
     """Begin a session for `user` with nothing of the one before: not even its CSRF token."""
     session.clear()
     login_user(user)
-    session["seen_at"] = int(runtime().now().timestamp())
+    session["seen_at"] = session["began_at"] = int(runtime().now().timestamp())
 
 
 def stay_signed_in(cookie: SessionMixin) -> None:

@@ -12,10 +12,10 @@ from flask_babel import ngettext
 from werkzeug.wrappers import Response as AnyResponse
 
 from newsletter.coverage import UNDO_FOR
+from newsletter.limits import visitor_wait
 from newsletter.models import db
 from newsletter.subscriptions.bearer import LinkFault, address_hint
 from newsletter.subscriptions.consent import kept_address
-from newsletter.subscriptions.limits import visitor_wait
 from newsletter.subscriptions.preferences import make_preferences_token
 from newsletter.subscriptions.reasons import Reason
 from newsletter.subscriptions.unsubscribe import Left, make_undo_token

@@ -12,9 +12,9 @@ from typing import cast
 from flask import current_app, request
 from sqlalchemy.orm import Session
 
+from newsletter.limits import count_visit
 from newsletter.models import db
 from newsletter.subscriptions.defences import Trust
-from newsletter.subscriptions.limits import count_visit
 from newsletter.subscriptions.proof import check_proof
 from newsletter.subscriptions.queries import OfferedTopic, offered_topics
 from newsletter.subscriptions.signup import Signup, request_signups

@@ -242,5 +242,6 @@ def editor(house: House) -> Browser:
         user = session.scalars(select(AdminUser)).one()
         cookie_id = f"{user.public_id}:{user.session_key}"
     with browser.client.session_transaction() as cookie:
-        cookie["_user_id"], cookie["seen_at"] = cookie_id, int(house.clock.at.timestamp())
+        cookie["_user_id"] = cookie_id
+        cookie["seen_at"] = cookie["began_at"] = int(house.clock.at.timestamp())
     return browser

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+from contextlib import ExitStack
+from datetime import timedelta
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from sqlalchemy import select
 
 from newsletter.accounts.create import create_account, reset_password
+from newsletter.accounts.passwords import RUNNING, WAITING, places
 from newsletter.models import AdminUser, AuditEntry
 from newsletter.web.admin.signed_in import IDLE, safe_path
 
@@ -32,7 +35,7 @@ def test_a_wrong_address_and_a_wrong_password_look_alike(house, email, password)
     answer = browser.sign_in(email, password)
 
     assert answer.status_code == 422
-    assert "Address and password do not fit together." in answer.text
+    assert "Wrong email address or password." in answer.text
     assert PASSWORD not in answer.text
     assert browser.get("/admin/").status_code == 303
 
@@ -286,3 +289,60 @@ def test_cookies_are_kept_from_scripts_and_other_sites(house):
     cookies = answer.headers.getlist("Set-Cookie")
     assert len(cookies) == 2
     assert all("HttpOnly" in cookie and "SameSite=Lax" in cookie for cookie in cookies)
+
+
+def test_a_burst_of_tries_is_asked_to_come_again_and_a_known_browser_gets_in(house):
+    known, stranger = house.browser(), house.browser()
+    known.sign_in()
+    known.post("/admin/sign-out")
+
+    with ExitStack() as held:
+        for _ in range(RUNNING + WAITING):
+            assert held.enter_context(places.place(known=False))
+        refused = stranger.sign_in()
+        admitted = known.sign_in()
+
+    assert refused.status_code == 503
+    assert int(refused.headers["Retry-After"]) > 0
+    assert admitted.status_code == 303
+    assert stranger.sign_in().status_code == 303
+
+
+def test_a_try_that_finds_no_place_is_not_counted(house):
+    browser = house.browser()
+
+    with ExitStack() as held:
+        for _ in range(RUNNING + WAITING):
+            held.enter_context(places.place(known=False))
+        for _ in range(10):
+            assert browser.sign_in().status_code == 503
+
+    assert browser.sign_in().status_code == 303
+
+
+def test_a_session_ends_after_seven_days_however_busy(house):
+    browser = house.browser()
+    browser.sign_in()
+
+    for _ in range(7 * 4):
+        house.clock.pass_(hours=6)
+        assert browser.get("/admin/").status_code == 200
+    house.clock.pass_(minutes=1)
+
+    assert browser.get("/admin/").status_code == 303
+
+
+def test_a_one_time_password_that_was_used_in_time_must_be_changed_in_time(house):
+    with house.make_session() as session:
+        user = session.scalars(select(AdminUser)).one()
+        user.must_change, user.one_time_until = True, house.clock() + timedelta(hours=1)
+        session.commit()
+    browser = house.browser()
+    assert browser.sign_in().status_code == 303
+
+    house.clock.pass_(hours=1)
+
+    assert browser.get("/admin/password").status_code == 303
+    again = browser.sign_in()
+    assert again.status_code == 422
+    assert "has expired" in again.text

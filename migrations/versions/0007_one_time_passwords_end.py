@@ -1,0 +1,32 @@
+"""One-time passwords end after 72 hours, and keys of limits hold no addresses."""
+
+from datetime import UTC, datetime, timedelta
+
+import sqlalchemy as sa
+from alembic import op
+
+
+revision = "0007"
+down_revision = "0006"
+
+
+def upgrade() -> None:
+    with op.batch_alter_table("admin_user") as table:
+        table.add_column(sa.Column("one_time_until", sa.DateTime(timezone=True), nullable=True))
+    # When the waiting ones were given out is not known.
+    users = sa.table(
+        "admin_user",
+        sa.column("one_time_until", sa.DateTime(timezone=True)),
+        sa.column("must_change", sa.Boolean()),
+    )
+    until = datetime.now(UTC) + timedelta(hours=72)
+    if op.get_bind().dialect.name == "sqlite":
+        until = until.replace(tzinfo=None)
+    op.execute(users.update().where(users.c.must_change).values(one_time_until=until))
+    # Networks and the addresses of accounts stood in these.
+    op.execute("DELETE FROM throttle_bucket WHERE key LIKE 'signin:%' OR key LIKE 'test:%'")
+
+
+def downgrade() -> None:
+    with op.batch_alter_table("admin_user") as table:
+        table.drop_column("one_time_until")
