@@ -9,6 +9,7 @@
     ├── TokenError             a signed link is not usable
     │   ├── TokenExpired       it was genuine once
     │   └── TokenInvalid       damaged, forged, or made for something else
+    ├── LimitReached           more came than a limit allows; says when to come again
     ├── NotFound               no such topic, release, issue, reader
     ├── StateConflict          the thing is not in a state that allows this
     └── TransportError         the relay cannot be talked to at all
@@ -72,6 +73,14 @@ class TokenExpired(TokenError):
 
 class TokenInvalid(TokenError):
     """Damaged, forged, or made for another purpose."""
+
+
+class LimitReached(NewsletterError):
+    """More came than a limit allows; `wait_seconds` later it can be done."""
+
+    def __init__(self, message: str, wait_seconds: float) -> None:
+        self.wait_seconds = wait_seconds
+        super().__init__(message)
 
 
 class NotFound(NewsletterError):

@@ -31,21 +31,32 @@ class AskByMail:
 
 
 @dataclass(frozen=True)
+class ForOwner:
+    """Somebody wrote to postmaster@ or abuse@ of the domain that our email comes from (RFC 2142)."""
+
+    role: str
+
+
+@dataclass(frozen=True)
 class NothingToDo:
     """Not for us, or nothing that a program should answer; `reason` is a word for the log."""
 
     reason: str
 
 
-Intake = LeaveByMail | AskByMail | NothingToDo
+Intake = LeaveByMail | AskByMail | ForOwner | NothingToDo
+
+# RFC 5321, section 4.5.1, and RFC 2142 want these to be read.
+OWNERS_ROLES = ("postmaster", "abuse")
 
 
 @dataclass(frozen=True)
 class OwnAddresses:
-    """The addresses that are ours: one mailbox, and the signed forms of it."""
+    """The addresses that are ours: one mailbox, its signed forms, and two roles of the return-path domain."""
 
     mailbox: str | None
     key: bytes
+    return_path_domain: str | None = None
 
     def leaver(self, address: str) -> LeaveByMail | None:
         """Return who leaves by a mail to `address`, or None when it is not a signed address of ours."""
@@ -58,7 +69,14 @@ class OwnAddresses:
 
     def takes(self, address: str) -> bool:
         """Return whether mail to `address` is for us; a forged token is an address that does not exist."""
-        return self.is_mailbox(address) or self.leaver(address) is not None
+        ours = self.is_mailbox(address) or self.role_of(address) is not None
+        return ours or self.leaver(address) is not None
+
+    def role_of(self, address: str) -> str | None:
+        """Return the role that `address` names, whatever its case: postmaster, abuse, or None."""
+        local, _, domain = _folded(address).rpartition("@")
+        known = self.return_path_domain is not None and domain == self.return_path_domain.lower()
+        return local if known and local in OWNERS_ROLES else None
 
 
 def read_mail(
@@ -78,9 +96,12 @@ def read_mail(
     leavers = dict.fromkeys(leaver for leaver in map(own.leaver, named) if leaver is not None)
     if leavers:
         return list(leavers)
-    if not any(map(own.is_mailbox, named)):
+    if any(map(own.is_mailbox, named)):
+        return [_asked(header, sender)]
+    role = next((found for each in named if (found := own.role_of(each)) is not None), None)
+    if role is None:
         return [NothingToDo("not-ours")]
-    return [_asked(header, sender)]
+    return [NothingToDo("automatic") if is_automatic(header, sender) else ForOwner(role)]
 
 
 def _asked(header: Header, sender: str | None) -> Intake:

@@ -10,7 +10,7 @@ import click
 
 from newsletter.cli.arguments import AnyText
 from newsletter.cli.context import invocation, open_runtime, print_json, program
-from newsletter.errors import NewsletterError
+from newsletter.errors import LimitReached, NewsletterError
 
 if TYPE_CHECKING:
     from newsletter.runtime import Runtime
@@ -79,6 +79,9 @@ def _take(
 
     try:
         done = take_in(parts, mail.raw, recipients or mail.recipients, sender)
+    except LimitReached as fault:
+        click.echo(f"newsletter: {mail.name}: {fault}", err=True)
+        return False
     except SQLAlchemyError as fault:
         click.echo(f"newsletter: {mail.name}: the database: {type(fault).__name__}", err=True)
         return False

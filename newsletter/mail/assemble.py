@@ -13,6 +13,7 @@ to dot-stuff (RFC 5321, section 4.5.2), and no CR or LF of a value stays bare.
 
 from __future__ import annotations
 
+import base64
 import binascii
 import enum
 import html
@@ -308,6 +309,23 @@ def single_body(text: str, html_text: str, boundary: str) -> bytes:
         parts.append(_part_head(check_boundary(boundary), subtype, encoding))
         parts.append(encode_fragment(content, encoding) + b"\r\n")
     return b"".join([*parts, b"--%s--\r\n" % boundary.encode("ascii")])
+
+
+def with_attachment(body: bytes, boundary: str, outer: str, name: str, data: bytes) -> bytes:
+    """Return the body of a multipart/mixed message: `body`, whose parts `boundary` divides, and a file.
+
+    The file is opaque to mail programs, whatever is in it: they offer to store it and show nothing.
+    """
+    mark = b"--" + check_boundary(outer).encode("ascii")
+    head = b'Content-Type: multipart/alternative;\r\n boundary="%s"\r\n\r\n' % boundary.encode("ascii")
+    named = name.encode("ascii")
+    file_head = (
+        b'Content-Type: application/octet-stream;\r\n name="%s"\r\n'
+        b'Content-Disposition: attachment;\r\n filename="%s"\r\n'
+        b"Content-Transfer-Encoding: base64\r\n\r\n" % (named, named)
+    )
+    encoded = base64.encodebytes(data).replace(b"\n", b"\r\n")
+    return b"".join([mark, b"\r\n", head, body, mark, b"\r\n", file_head, encoded, mark, b"--\r\n"])
 
 
 def build_message(headers: bytes, body: bytes) -> bytes:

@@ -114,10 +114,10 @@ def auto_submitted_field() -> Field:
     return Field(b"Auto-Submitted", b"auto-generated")
 
 
-def mime_fields(boundary: str) -> tuple[Field, Field]:
-    """Return MIME-Version and the Content-Type of a text-and-HTML message (RFC 2046, 5.1.4)."""
+def mime_fields(boundary: str, subtype: str = "alternative") -> tuple[Field, Field]:
+    """Return MIME-Version and the Content-Type of a message in parts: text and HTML, or `mixed`."""
     check_boundary(boundary)
-    kind = b'multipart/alternative;\r\n boundary="%s"' % boundary.encode("ascii")
+    kind = b'multipart/%s;\r\n boundary="%s"' % (subtype.encode("ascii"), boundary.encode("ascii"))
     return Field(b"MIME-Version", b"1.0"), Field(b"Content-Type", kind)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from newsletter.languages import choose_language
 from newsletter.links import Links
 from newsletter.mail import headers as fields
 from newsletter.mail.addresses import canonical
-from newsletter.mail.assemble import build_message, single_body
+from newsletter.mail.assemble import build_message, single_body, with_attachment
 from newsletter.mail.dkim import DKIMKey, Presigner, load_key, sign
 from newsletter.mail.headers import Field
 from newsletter.mail.templates import TemplateSet
@@ -204,9 +205,14 @@ class MessageMaker:
             fields.subject_field(rendered.subject),
             fields.auto_submitted_field(),
             *(self._list_fields(claimed, now) if claimed.template == "welcome" else ()),
-            *fields.mime_fields(boundary),
         ]
-        return self._signed(head, single_body(rendered.text, rendered.html, boundary), now)
+        body = single_body(rendered.text, rendered.html, boundary)
+        attached = (claimed.context or {}).get("attached")
+        if attached is None:
+            return self._signed([*head, *fields.mime_fields(boundary)], body, now)
+        outer = fields.make_boundary(f"delivery {claimed.id} with an attachment")
+        body = with_attachment(body, boundary, outer, "message.eml", base64.b64decode(attached))
+        return self._signed([*head, *fields.mime_fields(outer, "mixed")], body, now)
 
     def _single_context(self, claimed: Claimed, now: datetime) -> dict[str, Any]:
         stored = dict(claimed.context or {})

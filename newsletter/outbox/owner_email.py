@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from datetime import datetime
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from newsletter.errors import AddressInvalid
+from newsletter.errors import AddressInvalid, ServiceError
 from newsletter.mail.addresses import parse_address
 from newsletter.models import AdminUser, Notice
 from newsletter.notices import words
@@ -15,6 +17,8 @@ from newsletter.outbox.enqueue import enqueue_notice
 
 # Faults that open hundreds of notices at once must not become hundreds of emails in one minute.
 AT_ONCE = 20
+# Of a message that is attached. Reports of abuse have a few kilobytes.
+MOST_ATTACHED_BYTES = 256 * 1024
 
 
 def email_notices(session: Session, owner: str | None, now: datetime) -> int:
@@ -48,6 +52,39 @@ def email_notices(session: Session, owner: str | None, now: datetime) -> int:
         notice.emailed_at = now
     session.flush()
     return len(notices)
+
+
+def forward_to_owner(session: Session, owner: str | None, role: str, raw: bytes, now: datetime) -> bool:
+    """Enqueue an email to the owner, or to every account, with what somebody wrote to `role`@.
+
+    Return whether the message is new. Commits nothing. Raises ServiceError when nobody can be sent it.
+    """
+    recipients = [owner] if owner else _accounts(session)
+    if not recipients:
+        raise ServiceError("There is no owner's address and no account to send this email to.")
+    context = {
+        "title": f"Somebody wrote to {role}@",
+        "sentence": (
+            f"An email to {role}@ of your return-path domain is attached as it came, up to its first "
+            f"{MOST_ATTACHED_BYTES // 1024} KB. Open it with care: anybody can write to this address."
+        ),
+        "remedy": "Answer it yourself if it asks for an answer. Complaints and faults are reported this way.",
+        "attached": base64.b64encode(raw[:MOST_ATTACHED_BYTES]).decode("ascii"),
+    }
+    digest = hashlib.sha256(raw).hexdigest()[:32]
+    new = [
+        enqueue_notice(
+            session,
+            recipient=recipient,
+            template="notice",
+            context=context,
+            purpose_key=f"owner:{digest}",
+            language="en",
+            now=now,
+        )
+        for recipient in recipients
+    ]
+    return any(new)
 
 
 def _accounts(session: Session) -> list[str]:

@@ -20,7 +20,7 @@ from aiosmtpd.lmtp import LMTP
 from aiosmtpd.smtp import SMTP, Envelope
 
 from newsletter.bounces.intake import OwnAddresses
-from newsletter.errors import ServiceError
+from newsletter.errors import LimitReached, ServiceError
 from newsletter.runtime import Runtime
 from newsletter.service.mail_in import LARGEST_MAIL_BYTES, own_addresses, take_in
 from newsletter.settings import Listener, variable
@@ -35,6 +35,9 @@ PATIENCE_SECONDS = 60.0
 MOST_COMMANDS = {"*": 20, "MAIL": 1000, "RCPT": 2000, "DATA": 1000, "RSET": 1000, "NOOP": 50}
 # Lines beyond the standard's 998 come from careless programs, and the line does not matter here.
 LONGEST_LINE_BYTES = 64 * 1024
+# Of a message, the beginning is kept: its header, and what the owner may be sent of it.
+KEPT_BYTES = 512 * 1024
+END_OF_MESSAGE = b"\r\n.\r\n"
 # What one message may take on the wire, envelope and stuffed dots included.
 MOST_BYTES = LARGEST_MAIL_BYTES + 1024 * 1024
 # SQLite has one writer, and a pool of connections a few places.
@@ -75,6 +78,8 @@ class _Guarded:
     """
 
     transport: Any
+    envelope: Any
+    _reader: Any
     line_length_limit = LONGEST_LINE_BYTES
 
     def __init__(self, room: Room, *arguments: Any, **options: Any) -> None:
@@ -125,6 +130,47 @@ class _Guarded:
         self._taken_bytes = 0
         super()._set_post_data_state()  # type: ignore[misc]
 
+    async def smtp_DATA(self, arg: str) -> None:  # noqa: N802
+        """Take in a message, of which little is kept: aiosmtpd keeps an object for each of its lines."""
+        if await self.check_helo_needed() or await self.check_auth_needed("DATA"):  # type: ignore[attr-defined]
+            return
+        if not self.envelope.rcpt_tos:
+            await self._say("503 Error: need RCPT command")
+        elif arg:
+            await self._say("501 Syntax: DATA")
+        else:
+            await self._say("354 End data with <CR><LF>.<CR><LF>")
+            self.envelope.original_content = await self._read_message()
+            if self.envelope.original_content is None:
+                status = "552 Error: Too much mail data"
+            else:
+                status = await self._call_handler_hook("DATA")  # type: ignore[attr-defined]
+            self._set_post_data_state()
+            await self._say(status)
+
+    async def _say(self, status: Any) -> None:
+        await self.push(status)  # type: ignore[attr-defined]
+
+    async def _read_message(self) -> bytes | None:
+        """Return the beginning of a message without its stuffed dots; None when the whole is too large."""
+        reader = self._reader
+        # The line break before a message is that of the command: with it, a first line "." is an end, too.
+        reader._buffer[:0] = b"\r\n"
+        kept, size, ended = bytearray(), 0, False
+        while not ended:
+            try:
+                part = await reader.readuntil(END_OF_MESSAGE)
+                ended = True
+            except asyncio.LimitOverrunError as more:
+                part = await reader.read(more.consumed)
+            size += len(part)
+            kept += part[: KEPT_BYTES - len(kept)]
+        if size - len(END_OF_MESSAGE) > LARGEST_MAIL_BYTES:
+            return None
+        if size <= KEPT_BYTES:
+            del kept[-3:]  # the final dot and its line break
+        return bytes(kept).replace(b"\r\n..", b"\r\n.")[2:]
+
 
 class GuardedSMTP(_Guarded, SMTP):
     """SMTP within bounds."""
@@ -173,6 +219,10 @@ class Doorkeeper:
         raw, to, sender = envelope.original_content or b"", list(envelope.rcpt_tos), envelope.mail_from or ""
         try:
             await asyncio.get_running_loop().run_in_executor(self._writers, self._take, raw, to, sender)
+        except LimitReached:
+            # To everybody alike, so that nobody learns who is known here; their servers try again.
+            log.warning("event=intake_limited")
+            return "451 4.7.1 Too many messages, try again later"
         except Exception:
             # Whatever it is, the mail must not be lost: its server keeps it and tries again.
             log.exception("event=mail_not_taken_in bytes=%d", len(raw))

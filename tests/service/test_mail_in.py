@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import email
+import email.policy
 import re
 from dataclasses import replace
 
@@ -9,10 +11,13 @@ import pytest
 from house import make_house, make_settings
 from sqlalchemy import select
 
+from newsletter.accounts.create import create_account
+from newsletter.errors import LimitReached, ServiceError
 from newsletter.mail.verp import LEAVE_KEY, leave_address
 from newsletter.models import (
     ConsentAct,
     ConsentEntry,
+    Delivery,
     EndedReason,
     SignupRequest,
     Subscriber,
@@ -156,13 +161,86 @@ def test_a_stranger_at_the_plain_address_is_sent_nothing(house):
 
 def test_a_flood_at_the_plain_address_leaves_a_bounded_number_of_rows(house):
     burst = int(ASKED_BY_MAIL.burst)
-    done = [
-        take_in(house.runtime, mail(author=f"r{number}@example.org"), [MAILBOX])
-        for number in range(burst + 5)
-    ]
 
-    assert done == [["asked"]] * burst + [["too-many"]] * 5
+    def ask(number: int) -> object:
+        try:
+            return take_in(house.runtime, mail(author=f"r{number}@example.org"), [MAILBOX])
+        except LimitReached:
+            return "later"
+
+    done = [ask(number) for number in range(burst + 5)]
+
+    assert done == [["asked"]] * burst + ["later"] * 5
     assert len(house.all(SignupRequest)) == burst
+    house.clock.pass_(minutes=10)
+    assert ask(burst) == ["asked"]
+
+
+def owner_mails(house) -> list[Delivery]:
+    return [each for each in house.all(Delivery) if each.template == "notice"]
+
+
+def write_to(house, role: str, *lines: str, sender: str = "ada@example.org") -> object:
+    address = f"{role}@{house.runtime.settings.sender_domain}"
+    try:
+        return take_in(house.runtime, mail(address, "ada@example.org", *lines), [address], sender)
+    except LimitReached:
+        return "later"
+
+
+@pytest.mark.parametrize("role", ["postmaster", "Abuse"])
+def test_an_email_to_a_role_of_the_return_path_domain_is_sent_to_the_owner_as_a_file(house, role):
+    give_an_owner(house)
+
+    assert write_to(house, role, "Subject: Your newsletter") == ["owner"]
+    assert write_to(house, role, "Subject: Your newsletter") == ["owner"]  # brought twice
+    house.drain("single")
+
+    (sent,) = house.transport.sent
+    message = email.message_from_bytes(sent.content, policy=email.policy.default)
+    (attached,) = message.iter_attachments()
+    assert message.get_content_type() == "multipart/mixed"
+    assert f"Somebody wrote to {role.lower()}@" in message["Subject"]
+    assert attached.get_filename() == "message.eml"
+    assert b"Subject: Your newsletter" in attached.get_content()
+    assert message.get_body(("plain",)) is not None
+
+
+def test_the_owner_is_sent_20_such_emails_a_day_and_the_others_are_to_come_again(house):
+    give_an_owner(house)
+
+    done = [write_to(house, "abuse", f"Subject: {number}") for number in range(25)]
+
+    assert done == [["owner"]] * 20 + ["later"] * 5
+    assert len(owner_mails(house)) == 20
+    house.clock.pass_(hours=24)
+    assert write_to(house, "abuse", "Subject: 24") == ["owner"]
+
+
+@pytest.mark.parametrize(
+    ("line", "sender"),
+    [
+        ("Auto-Submitted: auto-generated", "x@example.org"),
+        ("Precedence: bulk", "x@example.org"),
+        ("X: y", ""),
+    ],
+)
+def test_automatic_email_to_a_role_is_sent_to_nobody(house, line, sender):
+    give_an_owner(house)
+
+    assert write_to(house, "postmaster", line, sender=sender) == ["automatic"]
+    assert owner_mails(house) == []
+
+
+def test_an_email_that_nobody_can_be_sent_is_not_taken(house):
+    with pytest.raises(ServiceError):
+        write_to(house, "postmaster")
+
+
+def give_an_owner(house) -> None:
+    with house.runtime.session() as session:
+        create_account(session, "owner@example.org", "a hash", "command line", house.clock())
+        session.commit()
 
 
 def test_a_reader_who_was_erased_is_simply_gone(house):

@@ -16,6 +16,7 @@ from servers.processes import free_port as any_free_port
 from newsletter.mail.verp import LEAVE_KEY, leave_address
 from newsletter.models import Base, Subscriber, Subscription, SubscriptionState
 from newsletter.service import mail_server
+from newsletter.service.mail_in import ASKED_BY_MAIL
 from newsletter.service.mail_server import Room, serve
 
 MAILBOX = "leave@news.example.org"
@@ -190,6 +191,41 @@ def test_a_lone_dot_between_bare_line_feeds_ends_no_message(doors):
         assert talk.noop()[0] == 250
 
     assert is_active(house)
+
+
+def test_over_a_limit_every_sender_is_asked_to_come_again(doors):
+    _, _, port, lmtp_port = doors
+    codes = []
+
+    with smtplib.SMTP("127.0.0.1", port) as talk:
+        for number in range(int(ASKED_BY_MAIL.burst) + 2):
+            talk.ehlo_or_helo_if_needed()
+            sender = "ada@example.org" if number > ASKED_BY_MAIL.burst else f"r{number}@example.org"
+            talk.mail(sender)
+            talk.rcpt(MAILBOX)
+            codes.append(talk.data(f"From: {sender}\r\n\r\n.\r\n".encode())[0])
+    with smtplib.LMTP("127.0.0.1", lmtp_port) as talk, pytest.raises(smtplib.SMTPDataError) as refused:
+        talk.sendmail("bob@example.org", [MAILBOX], b"From: bob@example.org\r\n\r\n.\r\n")
+
+    assert codes == [250] * int(ASKED_BY_MAIL.burst) + [451, 451]
+    assert refused.value.smtp_code == 451
+
+
+def test_messages_of_any_shape_end_where_their_dot_is(doors):
+    house, address, port, _ = doors
+    messages = [b"", b"\r\n", b".\r\n..\r\n", b"x" * 70_000 + b"\r\n.x\r\n", b"\r\n" * 40_000]
+
+    with smtplib.SMTP("127.0.0.1", port) as talk:
+        codes = []
+        for each in messages:
+            talk.ehlo_or_helo_if_needed()
+            talk.mail("ada@example.org")
+            talk.rcpt(MAILBOX)
+            codes.append(talk.data(each)[0])
+        talk.sendmail("ada@example.org", [address], MAIL)
+
+    assert codes == [250] * len(messages)
+    assert not is_active(house)
 
 
 def test_a_client_that_only_talks_is_sent_away(doors):
