@@ -15,6 +15,7 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from newsletter.errors import TokenExpired, TokenInvalid
+from newsletter.limits import limit_key, mailbox_of
 from newsletter.mail.addresses import Address
 from newsletter.models import Subscriber, spend
 from newsletter.outbox.enqueue import enqueue_single
@@ -61,8 +62,8 @@ def ask_for_link(
     if isinstance(subscriber, LinkFault):
         return subscriber
     address = Address(subscriber.email or "", subscriber.email_key or "")
-    mark = tokens.keyed_hash("throttle", address.canonical)[:32]
-    wait_seconds = spend(session, f"rights:{mark}", PER_ADDRESS, now)
+    key = limit_key(tokens, "rights", mailbox_of(address.canonical))
+    wait_seconds = spend(session, key, PER_ADDRESS, now)
     if wait_seconds:
         return LinkAsked(wait_seconds)
     if not is_suppressed(session, tokens, address):

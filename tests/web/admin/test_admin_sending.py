@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import select
 
 from newsletter.digest.issues import Preparer
+from newsletter.limits import limit_key
 from newsletter.models import (
     AuditEntry,
     Delivery,
@@ -21,6 +22,7 @@ from newsletter.models import (
 from newsletter.outbox.pace import Standing, fail, to_state
 from newsletter.outbox.standings import relay_key
 from newsletter.outbox.trouble import pause_if_down
+from newsletter.tokens import Tokens
 from newsletter.web.admin.preview import TESTS
 
 SEND = "/admin/preview?send=daily"
@@ -136,7 +138,12 @@ def test_a_test_to_no_address_is_refused(house, list_of_two, editor, address):
 def test_tests_are_limited(house, list_of_two, editor):
     with house.make_session() as session:
         for _ in range(19):
-            spend(session, "test:editor@example.org", TESTS, house.clock())
+            spend(
+                session,
+                limit_key(Tokens(house.settings.secret_keys, 7), "test", "editor@example.org"),
+                TESTS,
+                house.clock(),
+            )
         session.commit()
 
     statuses = [
