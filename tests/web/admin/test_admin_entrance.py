@@ -294,7 +294,7 @@ def test_cookies_are_kept_from_scripts_and_other_sites(house):
 def test_a_burst_of_tries_is_asked_to_come_again_and_a_known_browser_gets_in(house):
     known, stranger = house.browser(), house.browser()
     known.sign_in()
-    known.post("/admin/sign-out")
+    known.post("/admin/sign-out", page="/admin/")
 
     with ExitStack() as held:
         for _ in range(RUNNING + WAITING):
