@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
@@ -115,4 +116,6 @@ def main(ctx: click.Context, env_file: str | None) -> None:
     """Releases in, one well made digest for each reader out."""
     from newsletter.cli.context import Invocation  # noqa: PLC0415 (keeps --help quick)
 
+    # Files hold addresses and keys. Child processes inherit it.
+    os.umask(0o077)
     ctx.obj = Invocation(None if env_file is None else Path(env_file) if env_file else Path())

@@ -37,6 +37,12 @@ class Invocation:
         if self.env_file not in {None, Path()} and not path.is_file():
             raise SettingsError([f"--env-file names {path}, which is not there"])
         try:
+            if path.is_file() and path.stat().st_mode & 0o004:
+                click.echo(
+                    f"newsletter: warning: every user of this machine can read {path.resolve()}, which may "
+                    "hold keys and passwords. Take that right away: chmod o-rwx",
+                    err=True,
+                )
             return read_env_file(path, os.environ, PREFIX) if path.is_file() else EnvFile({})
         except OSError as fault:
             raise SettingsError([f"{path} cannot be read: {fault.strerror}"]) from fault

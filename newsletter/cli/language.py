@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from newsletter.service import catalogues
 @click.group()
 def language() -> None:
     """Languages of pages and mails."""
+    # Catalogues belong to the program, which every user of the machine may read, not to the data.
+    os.umask(0o022)
 
 
 @language.command("list")

@@ -36,6 +36,7 @@ def make_tried_application() -> Flask:
 
 
 def _assemble(settings: Settings) -> Flask:
+    os.umask(0o077)  # files hold addresses and keys
     waker = BackgroundWaker(settings)
     # Now, rather than in somebody's first request, whose duration would tell that it is the first.
     waker.prepare()

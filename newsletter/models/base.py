@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import secrets
 import sqlite3
+import stat
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, cast
 
 from flask_sqlalchemy import SQLAlchemy
@@ -194,6 +197,19 @@ def open_engine(url: str | URL) -> Engine:
     return tune(create_engine(url, **ENGINE_OPTIONS)).execution_options(sqlite_begin="IMMEDIATE")
 
 
+def _keep_private(database: str | None) -> None:
+    """Take the rights of everybody else from SQLite's files, whoever made them and under whatever umask.
+
+    SQLite gives the files beside the database the database's own mode.
+    """
+    for suffix in ("", "-wal", "-shm", "-journal"):
+        with contextlib.suppress(OSError):  # it is not there, or somebody else's
+            path = Path(f"{database}{suffix}")
+            mode = stat.S_IMODE(path.stat().st_mode)
+            if mode & 0o077:
+                path.chmod(mode & 0o700)
+
+
 def tune(engine: Engine) -> Engine:
     """Make SQLite durable and patient; return the same engine. Other databases are left alone."""
     if engine.dialect.name != "sqlite":
@@ -210,6 +226,7 @@ def tune(engine: Engine) -> Engine:
         # What is erased is overwritten. Debian's SQLite does so anyway; others do not.
         cursor.execute("PRAGMA secure_delete = ON")
         cursor.close()
+        _keep_private(engine.url.database)
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
