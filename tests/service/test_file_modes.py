@@ -44,7 +44,7 @@ def environ(tmp_path, free_port):
         **ENVIRON,
         "NEWSLETTER_PUBLIC_URL": f"http://127.0.0.1:{free_port}",
         "NEWSLETTER_BIND": f"127.0.0.1:{free_port}",
-        "NEWSLETTER_RELAY": f"maildir:{tmp_path / 'data' / 'sent'}",
+        "NEWSLETTER_RELAY": "smtp://127.0.0.1:9",
         "NEWSLETTER_DATA_DIR": str(data),
         "NEWSLETTER_WEB_WORKERS": "1",
         "NEWSLETTER_SEND_WORKERS": "1",
@@ -73,7 +73,7 @@ def test_every_command_leaves_files_for_their_owner_alone(environ, tmp_path):
 
     for words in COMMANDS:
         given = [str(tmp_path / "release.txt") if each == "RELEASE" else each for each in words]
-        subprocess.run(widely(*RUN, *given), env=environ, capture_output=True, check=False, cwd=tmp_path)
+        subprocess.run(widely(*RUN, *given), env=environ, capture_output=True, check=False)
         assert too_open(data) == {}, words
 
     assert (data / "newsletter.sqlite3").is_file()
