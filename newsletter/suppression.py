@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import delete, exists, select, update
+from sqlalchemy import Select, delete, exists, select, update
 from sqlalchemy.orm import Session
 
 from newsletter import audit, coverage
@@ -65,17 +65,50 @@ def suppressed_among(session: Session, hashes: Sequence[str]) -> set[str]:
     return set(session.scalars(found))
 
 
-def add(session: Session, address_hash: str, reason: SuppressionReason, now: datetime) -> bool:
+def suppressed_subscribers() -> Select[int | None]:
+    """Return the query for the ids of subscribers whose address is known to be suppressed.
+
+    Selection leaves them out. The check at the claim goes by the address and finds the others too.
+    """
+    return select(Suppression.subscriber_id).where(Suppression.subscriber_id.is_not(None))
+
+
+def name_subscribers(session: Session, found: Iterable[tuple[str, int]]) -> None:
+    """Note whose addresses these hashes are, so that selection leaves them out. Commits nothing."""
+    for mark, subscriber_id in found:
+        session.execute(
+            update(Suppression)
+            .where(Suppression.address_hash == mark, Suppression.reason != SuppressionReason.ERASED)
+            .values(subscriber_id=subscriber_id)
+        )
+
+
+def forget_subscriber(session: Session, subscriber_id: int) -> None:
+    """Keep no link from a suppressed address to a person who has another address now, or was erased."""
+    theirs = update(Suppression).where(Suppression.subscriber_id == subscriber_id)
+    session.execute(theirs.values(subscriber_id=None))
+
+
+def add(
+    session: Session,
+    address_hash: str,
+    reason: SuppressionReason,
+    now: datetime,
+    subscriber_id: int | None = None,
+) -> bool:
     """Stop all email to an address; return whether that is new. Commits nothing.
 
-    An address that is suppressed already keeps its reason, unless it is erased now: that reason says
-    more than the others, and no policy about bounces may ever lift it.
+    `subscriber_id` is whose address it is, if that is known. An address that is suppressed already keeps
+    its reason, unless it is erased now: that reason says more than the others, and no policy about bounces
+    may ever lift it.
     """
-    fresh = insert_new(session, Suppression).values(address_hash=address_hash, reason=reason, since=now)
+    fresh = insert_new(session, Suppression).values(
+        address_hash=address_hash, reason=reason, since=now, subscriber_id=subscriber_id
+    )
     new = session.scalar(fresh.returning(Suppression.id)) is not None
     if not new and reason is SuppressionReason.ERASED:
         there = update(Suppression).where(Suppression.address_hash == address_hash)
-        session.execute(there.values(reason=reason))
+        session.execute(there.values(reason=reason, subscriber_id=None))
     return new
 
 
@@ -83,18 +116,22 @@ def add_subscribers(
     session: Session, tokens: Tokens, subscriber_ids: Iterable[int], reason: SuppressionReason, now: datetime
 ) -> int:
     """Stop all email to the addresses of these subscribers; return how many are new. Commits nothing."""
-    keys = session.scalars(
-        select(Subscriber.email_key).where(
+    people = session.execute(
+        select(Subscriber.id, Subscriber.email_key).where(
             is_one_of(session, Subscriber.id, subscriber_ids), Subscriber.email_key.is_not(None)
         )
+    ).all()
+    return sum(
+        add(session, suppression_hash(tokens, key or ""), reason, now, subscriber_id)
+        for subscriber_id, key in people
     )
-    return sum(add(session, suppression_hash(tokens, key or ""), reason, now) for key in keys.all())
 
 
 def add_by_hand(session: Session, tokens: Tokens, email_key: str, actor: str, now: datetime) -> bool:
     """Stop all email to an address because `actor` says so; return whether that is new. Commits nothing."""
     mark = suppression_hash(tokens, email_key)
-    new = add(session, mark, SuppressionReason.MANUAL, now)
+    whose = session.scalar(select(Subscriber.id).where(Subscriber.email_key == email_key))
+    new = add(session, mark, SuppressionReason.MANUAL, now, whose)
     if new:
         # The hash's beginning tells two entries of one address apart from others, and names nobody.
         audit.record(session, actor, "address.suppress", mark[:16], now)

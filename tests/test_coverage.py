@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from house import House, meanwhile
-from sqlalchemy import select
+from sqlalchemy import select, update
 
-from newsletter import coverage
+from newsletter import coverage, suppression
 from newsletter.digest.issues import Preparer, open_issue
 from newsletter.ingest.parse_press import PressRelease
 from newsletter.ingest.steer import ReleaseAction, change_release
@@ -13,12 +13,14 @@ from newsletter.ingest.store import add_release
 from newsletter.models import (
     Delivery,
     EndedReason,
+    Fragment,
     Frequency,
     Issue,
     Release,
     Subscriber,
     Subscription,
     SubscriptionState,
+    Suppression,
     current_sequence,
 )
 from newsletter.outbox import steer
@@ -381,6 +383,80 @@ def test_a_release_that_was_held_and_freed_is_not_new_for_whoever_came_between(e
     assert sent_to(house, ben) == [cable]
 
 
+def suppress(house: House, email: str) -> None:
+    with house.runtime.session() as session:
+        assert suppression.add_by_hand(session, house.runtime.tokens, email, "test", house.clock())
+        session.commit()
+
+
+def lift(house: House, email: str, newest: int) -> None:
+    with house.runtime.session() as session:
+        assert suppression.lift(session, house.runtime.tokens, email, "test", house.clock(), newest)
+        session.commit()
+
+
+def fragments_of(house: House, issue_id: int) -> list[str]:
+    """Return which releases an issue has rendered."""
+    parts = [each.part for each in house.all(Fragment) if each.issue_id == issue_id]
+    return [part for part in parts if part.startswith("release:")]
+
+
+def test_a_suppressed_subscriber_is_left_out_and_their_mark_stays(either_house: House):
+    house = either_house
+    energy = house.topic("energy")
+    ann = house.reader(energy, name="ann")
+    ben = house.reader(energy, name="ben")
+    suppress(house, "ann@example.org")
+    old = [house.release(f"Energy cable {number}") for number in range(4)]
+    house.send()
+    new = house.release("The newest energy cable")
+    issue_id = house.send()
+
+    assert house.states(issue_id) == ["accepted"]
+    assert fragments_of(house, issue_id) == [f"release:{new}"]
+    lift(house, "ann@example.org", newest=2)
+    house.send()
+    assert sorted(sent_to(house, ann)) == [old[-1], new]
+    assert len(sent_to(house, ben)) == 5
+
+
+def test_a_suppression_that_names_nobody_is_found_at_the_claim_and_named_then(either_house: House):
+    house = either_house
+    energy = house.topic("energy")
+    ann = house.reader(energy, name="ann")
+    house.reader(energy, name="ben")
+    suppress(house, "ann@example.org")
+    with house.runtime.session() as session:
+        session.execute(update(Suppression).values(subscriber_id=None))
+        session.commit()
+    cable = house.release("A new energy cable")
+    first = house.send()
+    house.release("The newest energy cable")
+    second = house.send()
+
+    assert house.states(first) == ["skipped", "accepted"]
+    assert house.states(second) == ["accepted"]
+    lift(house, "ann@example.org", newest=10)
+    house.send()
+    assert cable in sent_to(house, ann)
+
+
+def test_a_retry_leaves_the_suppressed_out(either_house: House):
+    house = either_house
+    ann = house.reader(house.topic("energy"), name="ann")
+    cable = house.release("A new energy cable")
+    house.transport.answer("ann@example.org", REFUSED)
+    issue_id = house.send()
+    suppress(house, "ann@example.org")
+
+    done = act(house, steer.retry_rejected, issue_id)
+
+    assert (done.queued, done.pausing) == (0, 1)
+    lift(house, "ann@example.org", newest=10)
+    house.send()
+    assert sent_to(house, ann) == [cable]
+
+
 def test_a_pause_does_not_lower_what_others_issues_render(house: House):
     energy = house.topic("energy")
     ann = house.reader(energy, name="ann")
@@ -393,10 +469,7 @@ def test_a_pause_does_not_lower_what_others_issues_render(house: House):
 
     issue_id = house.open()
 
-    from newsletter.models import Fragment
-
-    parts = [each.part for each in house.all(Fragment) if each.issue_id == issue_id]
-    assert len([part for part in parts if part.startswith("release:")]) == 1
+    assert len(fragments_of(house, issue_id)) == 1
     house.drain()
     assert len(sent_to(house, ben)) == 6
 

@@ -30,6 +30,7 @@ from newsletter.models import (
     is_one_of,
 )
 from newsletter.models.rendition_key import BY_LETTER, write_key
+from newsletter.suppression import suppressed_subscribers
 
 # Compositions kept for readers to come; a list where each differs does not need them.
 MOST_KEPT = 100_000
@@ -39,7 +40,8 @@ MOST_KEPT = 100_000
 class Audience:
     """The subscriptions that an issue serves: the active ones of these frequencies.
 
-    Whoever pauses is left out until the pause was ended, and their marks stay.
+    Whoever pauses is left out until the pause was ended, and whoever is suppressed until that is lifted.
+    Their marks stay.
     """
 
     frequencies: tuple[Frequency, ...]
@@ -53,6 +55,7 @@ class Audience:
             Subscription.state == literal_column("'active'"),
             Subscription.frequency.in_(self.frequencies),
             Subscription.subscriber_id.not_in(pausing),
+            Subscription.subscriber_id.not_in(suppressed_subscribers()),
         )
 
     def floor(self, session: Session) -> int | None:

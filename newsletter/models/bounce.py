@@ -29,6 +29,8 @@ class Suppression(Base):
     address_hash: Mapped[str] = mapped_column(String(64), unique=True)
     reason: Mapped[SuppressionReason] = mapped_column(choice(SuppressionReason, "suppression_reason"))
     since: Mapped[datetime] = mapped_column(UTCDateTime)
+    # Whose address it is, where that is known and the person was not erased: selection leaves them out.
+    subscriber_id: Mapped[int | None] = mapped_column(ForeignKey("subscriber.id"), index=True)
 
 
 class MarkKind(enum.StrEnum):

@@ -24,6 +24,7 @@ from newsletter.models import (
 from newsletter.models.rendition_key import read_key, write_key
 from newsletter.outbox.renditions import store_renditions
 from newsletter.outbox.unbuildable import retry_unbuildable
+from newsletter.suppression import suppressed_subscribers
 
 WAITING = (DeliveryState.QUEUED, DeliveryState.DEFERRED)
 # Deliveries that are looked at by one statement.
@@ -253,9 +254,10 @@ def _parts(
 
 
 def _away(session: Session, subscriber_ids: Sequence[int]) -> set[int]:
-    """Return who of these people pauses."""
+    """Return who of these people pauses or is suppressed."""
     theirs = is_one_of(session, Subscriber.id, subscriber_ids)
-    return set(session.scalars(select(Subscriber.id).where(theirs, Subscriber.snoozed_until.is_not(None))))
+    away = Subscriber.snoozed_until.is_not(None) | Subscriber.id.in_(suppressed_subscribers())
+    return set(session.scalars(select(Subscriber.id).where(theirs, away)))
 
 
 def _without(key: str, taken: Collection[int]) -> str:

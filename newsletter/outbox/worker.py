@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Collection, Generator, Sequence
 from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -45,7 +45,13 @@ from newsletter.settings import Settings
 from newsletter.smtp.outcomes import Fate, Outcome, Outgoing, Result
 from newsletter.smtp.refusals import SetupFault, connect_fault, setup_fault
 from newsletter.smtp.transport import Transport
-from newsletter.suppression import anybody_suppressed, suppressed_among, suppressed_since, suppression_hash
+from newsletter.suppression import (
+    anybody_suppressed,
+    name_subscribers,
+    suppressed_among,
+    suppressed_since,
+    suppression_hash,
+)
 
 log = logging.getLogger(__name__)
 
@@ -264,6 +270,7 @@ class _Work:
             return claimed, set()
         with self._parts.session() as session:
             skipped = recompose(session, outdated, suppressed, self._journal.name, now)
+            name_subscribers(session, _hashes(self._parts.messages, claimed, suppressed))
             fresh = {each.id: each for each in load_claimed(session, sorted(outdated - skipped))}
             session.commit()
         return [fresh.get(each.id, each) for each in claimed], skipped
@@ -417,6 +424,17 @@ def _words(outcome: Outcome) -> str:
     fault = outcome.error
     said = f"{type(fault).__name__}: {fault}" if fault is not None else outcome.reason
     return without_addresses(said)[:LONGEST_FAULT]
+
+
+def _hashes(
+    maker: MessageMaker, claimed: Sequence[Claimed], suppressed: Collection[int]
+) -> list[tuple[str, int]]:
+    """Return the address hashes of the deliveries in `suppressed`, each with its subscriber's id."""
+    return [
+        (suppression_hash(maker.tokens, each.email_key), each.subscriber_id)
+        for each in claimed
+        if each.id in suppressed and each.email_key and each.subscriber_id is not None
+    ]
 
 
 def _suppressed(session: Session, maker: MessageMaker, claimed: Sequence[Claimed]) -> list[int]:

@@ -29,6 +29,7 @@ from newsletter.subscriptions.consent import note
 from newsletter.subscriptions.handover import find_restorable, hand_over, lock_people, restore
 from newsletter.subscriptions.rights import Right, read_right
 from newsletter.subscriptions.signup import AGAIN, is_suppressed, may_mail
+from newsletter.suppression import forget_subscriber
 from newsletter.throttle import Limit
 from newsletter.tokens import Purpose, Tokens
 
@@ -197,6 +198,8 @@ def _take_address(
 ) -> None:
     if (subscriber.email_key, subscriber.email) == (address.canonical, address.text):
         return  # the topics were moved and came back; the address never went anywhere
+    if subscriber.email_key != address.canonical:
+        forget_subscriber(session, subscriber.id)
     subscriber.email, subscriber.email_key = address.text, address.canonical
     subscriber.address_since = now
     session.flush()

@@ -167,6 +167,7 @@ def _end_everything(session: Session, person: Subscriber, how: str, now: datetim
     rows.end(session, live, EndedReason.ERASED, now)
     if person.erased_at is None:
         note(session, person.id, ConsentAct.ERASED, how, now)
+    suppression.forget_subscriber(session, person.id)
     person.email = person.email_key = None
     person.language, person.time_zone = "en", "UTC"
     person.preferred_hour = person.snoozed_until = person.address_since = None

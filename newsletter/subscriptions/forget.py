@@ -8,6 +8,7 @@ from datetime import datetime
 from sqlalchemy import null, update
 from sqlalchemy.orm import Session
 
+from newsletter import suppression
 from newsletter.models import (
     AddressChange,
     ConsentEntry,
@@ -39,6 +40,7 @@ def forget_addresses(session: Session, tokens: Tokens, people: Sequence[Subscrib
     for person in people:
         if person.email_key is not None and person.confirmed_at is not None:
             mark_address(session, tokens, person.email_key, MarkKind.LEFT, person.id, now)
+        suppression.forget_subscriber(session, person.id)
         person.email = person.email_key = None
         person.preferred_hour = person.snoozed_until = person.address_since = None
         person.emptied_at = now
