@@ -96,6 +96,7 @@ def test_a_post_that_says_nothing_still_unsubscribes(reader):
 def test_who_has_left_sees_so_on_coming_back(reader):
     reader.fill(reader.unsubscribe_path())
 
+    reader.house.clock.pass_(days=6)
     soon = reader.get(reader.unsubscribe_path())
     reader.house.clock.pass_(days=2)
     later = reader.get(reader.unsubscribe_path())
