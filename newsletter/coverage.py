@@ -21,8 +21,9 @@ Exceptions to (a): what `skip_ahead` left out, and what the earlier address was 
 to an address that was subscribed already (the new row begins with the old marks). A person who was erased
 and joins again starts anew.
 
-Whoever calls serve or put back, or reads what deliveries hold to decide what another one may hold, locks
-these people first (`lock`). No comparison of two hosts' clocks decides whether a release was served.
+Lock these people (`lock`) before serve, before put back, and before reading what deliveries hold in order to
+decide what another delivery may hold. No comparison of two hosts' clocks decides whether a release was
+served.
 """
 
 from __future__ import annotations
@@ -109,7 +110,7 @@ def serve(session: Session, subscription_ids: Sequence[int], to_sequence: int) -
 
 
 def put_back(session: Session, held: Iterable[tuple[int, str]]) -> None:
-    """Let the releases wait again that deliveries held which never arrive. Commits nothing.
+    """Make releases wait again whose delivery will never arrive. Commits nothing.
 
     `held` are subscriber ids and rendition keys. For all subscriptions of each person, and for those that
     ended and can come back, `covered_to` falls to just below the lowest latest sequence of these releases
@@ -173,8 +174,8 @@ def held_releases(
     """Return the releases that deliveries hold which may still be sent or may have arrived, by person.
 
     `whose` makes the condition from a column of subscriber ids. With `issues` only deliveries of these
-    are looked at; those of `but_issue` are left out. What a row got that was joined into another one in
-    the past counts for that other one.
+    are looked at; those of `but_issue` are left out, also those of joined rows. What a row got that was
+    joined into another one in the past counts for that other one.
     """
     found: dict[int, set[int]] = defaultdict(set)
     own = select(Delivery.subscriber_id, Rendition.key).where(whose(Delivery.subscriber_id))

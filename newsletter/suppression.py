@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Select, delete, exists, select, update
+from sqlalchemy import ColumnElement, Select, delete, exists, select, update
 from sqlalchemy.orm import Session
 
 from newsletter import audit, coverage
@@ -75,11 +75,9 @@ def suppressed_subscribers() -> Select[int | None]:
 
 def name_subscribers(session: Session, found: Iterable[tuple[str, int]]) -> None:
     """Note whose addresses these hashes are, so that selection leaves them out. Commits nothing."""
-    for mark, subscriber_id in found:
+    for mark, subscriber_id in sorted(found):
         session.execute(
-            update(Suppression)
-            .where(Suppression.address_hash == mark, Suppression.reason != SuppressionReason.ERASED)
-            .values(subscriber_id=subscriber_id)
+            update(Suppression).where(Suppression.address_hash == mark).values(subscriber_id=subscriber_id)
         )
 
 
@@ -144,11 +142,14 @@ def lift(session: Session, tokens: Tokens, email_key: str, actor: str, now: date
     It works like the end of a pause: of what came meanwhile, the `newest` releases of each topic are still
     to come. It brings no subscription back: a person who was erased signs up and confirms anew.
     """
+    known = session.scalar(select(Subscriber.id).where(Subscriber.email_key == email_key))
+    if known is not None:
+        # The person before the suppression, in the order in which a worker locks them.
+        coverage.lock(session, [known])
     found = find(session, tokens, email_key)
     if found is None:
         return False
     _remove(session, found, actor, now)
-    known = session.scalar(select(Subscriber.id).where(Subscriber.email_key == email_key))
     if known is not None:
         _welcome_back(session, known, newest)
     return True
@@ -184,6 +185,7 @@ def lift_many(
             continue
         lifted += 1
         if not dry_run:
+            coverage.lock(session, [subscriber_id])
             _remove(session, found, actor, now)
             _welcome_back(session, subscriber_id, newest)
     return lifted
@@ -191,9 +193,20 @@ def lift_many(
 
 def _people(session: Session, issue_id: int | None) -> list[tuple[int, str]]:
     """Return the subscribers with an address whose emails bounced (in one issue): few of them."""
-    bounced = exists().where(Delivery.subscriber_id == Subscriber.id, Delivery.bounced_at.is_not(None))
+    bounced: ColumnElement[bool] = exists().where(
+        Delivery.subscriber_id == Subscriber.id, Delivery.bounced_at.is_not(None)
+    )
+    hard = Suppression.reason == SuppressionReason.HARD_BOUNCE
+    unnamed = exists().where(hard, Suppression.subscriber_id.is_(None))
     if issue_id is not None:
-        bounced = bounced.where(Delivery.issue_id == issue_id)
+        bounced = exists().where(
+            Delivery.issue_id == issue_id,
+            Delivery.subscriber_id == Subscriber.id,
+            Delivery.bounced_at.is_not(None),
+        )
+    elif not session.scalar(select(unnamed)):
+        # The usual case: each suppression says whose address it is, and no delivery has to be read.
+        bounced = Subscriber.id.in_(select(Suppression.subscriber_id).where(hard))
     query = select(Subscriber.id, Subscriber.email_key).where(Subscriber.email_key.is_not(None), bounced)
     return [
         (subscriber_id, key) for subscriber_id, key in session.execute(query.order_by(Subscriber.id)) if key

@@ -181,7 +181,10 @@ def _steering(name: str, act: str, help_line: str) -> click.Command:
         module = unbuildable if act == "skip_unbuildable" else steer
         do: Callable[..., int | steer.SentAgain | None] = getattr(module, act)
         with parts.session() as session:
-            done = do(session, steer.find_issue(session, public_id), ACTOR, parts.now())
+            issue = steer.find_issue(session, public_id)
+            # Cancelling commits between some thousands, so that nobody waits for all of them.
+            more = (session.commit,) if act == "cancel" else ()
+            done = do(session, issue, ACTOR, parts.now(), *more)
             session.commit()
         parts.wake("bulk")
         said = done.in_words() if isinstance(done, steer.SentAgain) else done

@@ -100,6 +100,8 @@ class Preparer:
         # The releases that have fragments, by language, and all that renditions of the issue name.
         self._rendered: dict[str, set[int]] | None = None
         self._named: set[int] = set()
+        # How far this preparer got: another one may have gone on from there.
+        self._prepared_to: int | None = None
 
     def step(self, session: Session, now: datetime) -> bool:
         """Prepare one chunk; return whether more follow. The caller commits each.
@@ -112,19 +114,21 @@ class Preparer:
         """
         # All of them are locked, so that two workers at two issues take turns as well.
         preparing = select(Issue).where(Issue.state == IssueState.PREPARING).order_by(Issue.id)
-        issue = next(iter(session.scalars(preparing.with_for_update()).all()), None)
+        issue = next(iter(session.scalars(preparing.with_for_update(key_share=True)).all()), None)
         if issue is None or issue.id != self._issue_id:
             return False
         audience = Audience(tuple(Frequency(each) for each in issue.frequencies))
         if self._selector is None:
             self._selector = Selector(session, audience, issue.to_sequence)
+        if issue.prepared_to != self._prepared_to:
+            self._rendered = None  # another preparer has rendered since
         chunk = self._selector.chunk(session, issue.prepared_to, self._chunk, lock=True)
         if chunk is None:
             _start(session, issue, now)
             return False
         self._enqueue(session, issue, chunk, now)
         coverage.serve(session, chunk.subscription_ids, issue.to_sequence)
-        issue.prepared_to = chunk.last
+        issue.prepared_to = self._prepared_to = chunk.last
         return True
 
     def _enqueue(self, session: Session, issue: Issue, chunk: Chunk, now: datetime) -> None:

@@ -40,8 +40,8 @@ MOST_KEPT = 100_000
 class Audience:
     """The subscriptions that an issue serves: the active ones of these frequencies.
 
-    Whoever pauses is left out until the pause was ended, and whoever is suppressed until that is lifted.
-    Their marks stay.
+    Paused subscribers are left out until the pause is ended, suppressed ones until that is lifted. Their
+    marks stay.
     """
 
     frequencies: tuple[Frequency, ...]
@@ -59,7 +59,7 @@ class Audience:
         )
 
     def floor(self, session: Session) -> int | None:
-        """Return the sequence above which everything is that waits for somebody; None without anybody."""
+        """Return the lowest mark of the audience: nothing at or below it waits for anybody."""
         return session.scalar(select(func.min(_served_to(session))).where(self.condition()))
 
 

@@ -74,7 +74,7 @@ class Fragment(Base):
 
 
 class Rendition(Base):
-    """The ordered releases of one selection; `key` is written by outbox/edition.py.
+    """The ordered releases of one selection; `key` is written by models/rendition_key.py.
 
     A message's body is a join of fragments, so a million different selections are a million
     short rows and no more.

@@ -44,7 +44,7 @@ class EndedReason(enum.StrEnum):
 
 
 class Subscription(Base):
-    """Rows end and are followed by new ones; only `covered_to` moves while one is active.
+    """Rows end and are followed by new ones; only coverage.py moves the two marks of an active one.
 
     `moved_from_id` is the row of another person that a move to this address ended (handover.py).
 

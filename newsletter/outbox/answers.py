@@ -121,7 +121,7 @@ def send_again(session: Session, notice_id: int, number: int, actor: str, now: d
 def _send_issue_again(
     session: Session, issue_id: int, ids: Collection[int], actor: str, now: datetime
 ) -> int:
-    issue = session.get(Issue, issue_id, with_for_update=True, populate_existing=True)
+    issue = session.get(Issue, issue_id, with_for_update={"key_share": True}, populate_existing=True)
     open_to_it = {IssueState.SENDING, IssueState.PAUSED, IssueState.FINISHED}
     if issue is None or issue.state not in open_to_it or issue.emptied_at is not None:
         return 0
@@ -143,7 +143,9 @@ def _close(session: Session, question: Question, action: str, actor: str, now: d
     """Close a question, and let go on what was paused because of it."""
     notice = question.notice
     for public_id in notice.detail.get("issues", []):
-        issue = session.scalar(select(Issue).where(Issue.public_id == public_id).with_for_update())
+        issue = session.scalar(
+            select(Issue).where(Issue.public_id == public_id).with_for_update(key_share=True)
+        )
         if issue is not None and issue.state is IssueState.PAUSED:
             steer.resume(session, issue, actor, now)
     audit.record(session, actor, action, notice.subject, now, count=question.number)

@@ -18,6 +18,7 @@ from newsletter import coverage
 from newsletter.models import (
     Delivery,
     DeliveryState,
+    Fragment,
     Frequency,
     Issue,
     IssueRelease,
@@ -153,6 +154,14 @@ class _Places:
         issues = select(Issue.id, Issue.frequencies).where(
             is_one_of(session, Issue.id, {each.issue_id for each in digests})
         )
+        # A topic that was made after the issue was rendered has no heading in it.
+        headings = select(Fragment.issue_id, Fragment.part).where(
+            is_one_of(session, Fragment.issue_id, {each.issue_id for each in digests}),
+            Fragment.part.startswith("topic:"),
+        )
+        self._headings = {
+            (issue, int(part.removeprefix("topic:"))) for issue, part in session.execute(headings)
+        }
         self._serves = {issue_id: set(frequencies) for issue_id, frequencies in session.execute(issues)}
 
     def kept(self, subscriber_id: int) -> Mapping[int, Frequency]:
@@ -163,7 +172,8 @@ class _Places:
         """Yield the subscriber's topics that the issue serves and that the release is new under."""
         firsts = self._pairs[release_id]
         for topic, (frequency, started) in self._active[digest.subscriber_id].items():
-            if frequency in self._serves[digest.issue_id] and firsts.get(topic, 0) > started:
+            served = frequency in self._serves[digest.issue_id] and firsts.get(topic, 0) > started
+            if served and (digest.issue_id, topic) in self._headings:
                 yield topic
 
 

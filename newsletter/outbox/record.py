@@ -249,7 +249,9 @@ def finish(session: Session, now: datetime) -> list[int]:
     issue is cancelled too. Commits nothing.
     """
     waits = exists().where(Delivery.issue_id == Issue.id, Delivery.state.in_(WAITING))
-    for issue_id in session.scalars(select(Issue.id).where(Issue.state == IssueState.CANCELLED, waits)).all():
+    # One at a time: people are locked in the order of their ids, once in a transaction.
+    cancelled = select(Issue.id).where(Issue.state == IssueState.CANCELLED, waits).order_by(Issue.id).limit(1)
+    for issue_id in session.scalars(cancelled).all():
         cancel_unsent(session, issue_id, now)
     open_states = (*UNSETTLED, DeliveryState.UNCERTAIN)
     unsettled = or_(
@@ -260,7 +262,7 @@ def finish(session: Session, now: datetime) -> list[int]:
     # Locked first, and looked at by a second statement: somebody who holds an issue may be queueing its
     # mails again, which this statement's own view of the database would not show.
     sending = select(Issue.id).where(Issue.state == IssueState.SENDING, ~unsettled)
-    locked = session.scalars(sending.with_for_update(skip_locked=True)).all()
+    locked = session.scalars(sending.with_for_update(skip_locked=True, key_share=True)).all()
     done = (
         update(Issue)
         .where(Issue.id.in_(locked), ~unsettled)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 
-from sqlalchemy import select, true, update
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from newsletter import audit, coverage
@@ -15,8 +15,8 @@ from newsletter.models import (
     Delivery,
     DeliveryState,
     Issue,
+    IssueRelease,
     IssueState,
-    Rendition,
     Subscriber,
     is_gone,
     is_one_of,
@@ -24,17 +24,14 @@ from newsletter.models import (
 from newsletter.models.rendition_key import read_key, write_key
 from newsletter.outbox.renditions import store_renditions
 from newsletter.outbox.unbuildable import retry_unbuildable
+from newsletter.outbox.unsent import WAITING, Held, end_unsent, parts_of
 from newsletter.suppression import suppressed_subscribers
-
-WAITING = (DeliveryState.QUEUED, DeliveryState.DEFERRED)
-# Deliveries that are looked at by one statement.
-AT_ONCE = 5_000
 
 
 def find_issue(session: Session, public_id: str, *, lock: bool = True) -> Issue:
     """Return the issue, locked for a change unless it is only looked at. Raises NotFound."""
     chosen = select(Issue).where(Issue.public_id == public_id)
-    issue = session.scalar(chosen.with_for_update() if lock else chosen)
+    issue = session.scalar(chosen.with_for_update(key_share=True) if lock else chosen)
     if issue is None:
         raise NotFound(f"there is no issue {public_id}")
     return issue
@@ -54,49 +51,42 @@ def resume(session: Session, issue: Issue, actor: str, now: datetime) -> None:
     audit.record(session, actor, "issue.resume", issue.public_id, now)
 
 
-def cancel(session: Session, issue: Issue, actor: str, now: datetime) -> int:
-    """End an issue; return how many deliveries were cancelled at once. Commits nothing.
+def cancel(
+    session: Session,
+    issue: Issue,
+    actor: str,
+    now: datetime,
+    commit: Callable[[], None] = lambda: None,
+) -> int:
+    """End an issue; return how many deliveries were cancelled at once.
 
     What they held waits for the next issue, and so does what the relay rejected. What a worker holds at
-    this moment is cancelled when it comes back unsent.
+    this moment is cancelled when it comes back unsent. `commit` is called between some thousands, so that
+    nobody else waits for all of them; without it nothing is committed. If the program ends in between, the
+    sweep goes on (outbox/record.py, finish).
     """
     _move(issue, {IssueState.PREPARING, IssueState.SENDING, IssueState.PAUSED}, IssueState.CANCELLED)
+    issue_id = issue.id
     issue.finished_at = now
+    audit.record(session, actor, "issue.cancel", issue.public_id, now)
     session.flush()
-    count = cancel_unsent(session, issue.id, now)
-    _put_back_rejected(session, issue.id)
-    audit.record(session, actor, "issue.cancel", issue.public_id, now, cancelled=count)
-    return count
-
-
-def cancel_unsent(session: Session, issue_id: int, now: datetime) -> int:
-    """Cancel what a cancelled issue has waiting, and put back what it held; return how many deliveries.
-
-    Commits nothing.
-    """
-    count = 0
-    for part in _parts(session, issue_id, WAITING):
-        coverage.lock(session, [subscriber_id for _, subscriber_id, _ in part])
-        # A worker may have taken some of them in between: those are cancelled when they come back.
-        cancelled = session.scalars(
-            update(Delivery)
-            .where(is_one_of(session, Delivery.id, [each for each, _, _ in part]))
-            .where(Delivery.state.in_(WAITING))
-            .values(state=DeliveryState.CANCELLED, settled_at=now)
-            .returning(Delivery.id)
-            .execution_options(synchronize_session=False)
-        )
-        done = set(cancelled)
-        coverage.put_back(session, [(whom, key) for each, whom, key in part if each in done])
-        count += len(done)
-    return count
-
-
-def _put_back_rejected(session: Session, issue_id: int) -> None:
-    """Put back what the rejected deliveries of a cancelled issue held; later ones: outbox/record.py."""
-    for part in _parts(session, issue_id, (DeliveryState.REJECTED,)):
+    # With the change of state: what is rejected after it is put back when it is recorded.
+    for part in parts_of(session, issue_id, (DeliveryState.REJECTED,)):
         coverage.lock(session, [subscriber_id for _, subscriber_id, _ in part])
         coverage.put_back(session, [(subscriber_id, key) for _, subscriber_id, key in part])
+    commit()
+    return cancel_unsent(session, issue_id, now, commit)
+
+
+def cancel_unsent(
+    session: Session, issue_id: int, now: datetime, commit: Callable[[], None] = lambda: None
+) -> int:
+    """Cancel what a cancelled issue has waiting, and put back what it held; return how many deliveries."""
+    count = 0
+    for part in parts_of(session, issue_id, WAITING):
+        count += end_unsent(session, part, DeliveryState.CANCELLED, now)
+        commit()
+    return count
 
 
 @dataclass(frozen=True)
@@ -136,8 +126,10 @@ class SentAgain:
 def resend_uncertain(session: Session, issue: Issue, actor: str, now: datetime) -> SentAgain:
     """Queue again what may or may not have arrived. Commits nothing.
 
-    The same Message-ID goes out again, so an email program may show such a repeat once. Deliveries of a
-    cancelled issue are cancelled instead, and their releases come with the next issue.
+    The same Message-ID goes out again, so an email program may show such a repeat once. What another
+    delivery of that person holds is left out. Deliveries of people who pause or are suppressed stay
+    uncertain. Deliveries of a cancelled issue are cancelled instead, and their releases come with the next
+    issue.
     """
     if issue.state is IssueState.CANCELLED:
         done = _give_back_uncertain(session, issue.id, now)
@@ -172,7 +164,7 @@ def _send_again(
     if issue.emptied_at is not None:
         raise StateConflict(f"the texts of issue {issue.public_id} were deleted for their age")
     done = SentAgain()
-    for whole in _parts(session, issue.id, (state,), but_dead=True):
+    for whole in parts_of(session, issue.id, (state,), ~is_gone()):
         part = [each for each in whole if only is None or each[0] in only]
         done += _send_part_again(session, issue, part, state, now)
     if done.queued and issue.state is IssueState.FINISHED:
@@ -187,7 +179,10 @@ def _send_part_again(
     coverage.lock(session, people)
     away = _away(session, people)
     taken = coverage.held_releases(
-        session, lambda column: is_one_of(session, column, people), but_issue=issue.id
+        session,
+        lambda column: is_one_of(session, column, people),
+        issues=_sharing_releases(session, issue.id),
+        but_issue=issue.id,
     )
     queued: dict[int, str] = {}
     served: list[Held] = []
@@ -211,7 +206,7 @@ def _send_part_again(
 def _give_back_uncertain(session: Session, issue_id: int, now: datetime) -> SentAgain:
     """Cancel the uncertain deliveries of a cancelled issue, and put back what they held."""
     done = SentAgain()
-    for part in _parts(session, issue_id, (DeliveryState.UNCERTAIN,)):
+    for part in parts_of(session, issue_id, (DeliveryState.UNCERTAIN,)):
         coverage.lock(session, [subscriber_id for _, subscriber_id, _ in part])
         _settle(session, [each for each, _, _ in part], DeliveryState.CANCELLED, now)
         coverage.put_back(session, [(subscriber_id, key) for _, subscriber_id, key in part])
@@ -219,38 +214,11 @@ def _give_back_uncertain(session: Session, issue_id: int, now: datetime) -> Sent
     return done
 
 
-# A delivery's id, its subscriber's, and the key of its rendition.
-Held = tuple[int, int, str]
-
-
-def _parts(
-    session: Session, issue_id: int, states: Collection[DeliveryState], *, but_dead: bool = False
-) -> Iterator[list[Held]]:
-    """Yield the deliveries of an issue in these states, some thousands at a time, by subscriber.
-
-    With `but_dead` those to addresses that are gone are left out.
-    """
-    after = 0
-    alive = ~is_gone() if but_dead else true()
-    while True:
-        query = (
-            select(Delivery.id, Delivery.subscriber_id, Rendition.key)
-            .join(Rendition, Rendition.id == Delivery.rendition_id)
-            .where(
-                Delivery.issue_id == issue_id,
-                Delivery.subscriber_id > after,
-                # Joined to nothing, so that the index on issue and subscriber gives them in order.
-                Delivery.state.concat("").in_([each.value for each in states]),
-                alive,
-            )
-            .order_by(Delivery.subscriber_id)
-            .limit(AT_ONCE)
-        )
-        part = [(row, whom, key) for row, whom, key in session.execute(query) if whom is not None]
-        if not part:
-            return
-        yield part
-        after = part[-1][1]
+def _sharing_releases(session: Session, issue_id: int) -> Sequence[int]:
+    """Return the issues that brought a release which this one brought too."""
+    own = select(IssueRelease.release_id).where(IssueRelease.issue_id == issue_id)
+    sharing = select(IssueRelease.issue_id).where(IssueRelease.release_id.in_(own)).distinct()
+    return session.scalars(sharing.where(IssueRelease.issue_id != issue_id)).all()
 
 
 def _away(session: Session, subscriber_ids: Sequence[int]) -> set[int]:

@@ -91,7 +91,7 @@ def pause_if_down(
 
 def _sending(session: Session, issue_id: int) -> Issue | None:
     # Locked, so that of two processes the second counts what the first has written.
-    issue = session.get(Issue, issue_id, with_for_update=True, populate_existing=True)
+    issue = session.get(Issue, issue_id, with_for_update={"key_share": True}, populate_existing=True)
     return issue if issue is not None and issue.state is IssueState.SENDING else None
 
 

@@ -11,9 +11,10 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, and_, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from newsletter import audit, coverage
+from newsletter import audit
 from newsletter.languages import SOURCE_LANGUAGE, parse_language
-from newsletter.models import Delivery, DeliveryState, Issue, IssueState, Rendition, is_one_of
+from newsletter.models import Delivery, DeliveryState, Issue, IssueState
+from newsletter.outbox.unsent import WAITING, end_unsent, parts_of
 
 ACTOR = "outbox"
 # So many failures, and no message that could be made, tell that no message of this issue can be.
@@ -43,7 +44,7 @@ def pause_if_unbuildable(session: Session, faults: Mapping[tuple[int, str], str]
     """
     paused = []
     for (issue_id, language), fault in sorted(faults.items()):
-        issue = session.get(Issue, issue_id, with_for_update=True, populate_existing=True)
+        issue = session.get(Issue, issue_id, with_for_update={"key_share": True}, populate_existing=True)
         if issue is None or issue.state is not IssueState.SENDING:
             continue
         if not _none_can_be_built(session, issue_id, language):
@@ -92,25 +93,10 @@ def skip_unbuildable(session: Session, issue: Issue, actor: str, now: datetime) 
 
     Their releases wait for the next issue of each subscriber.
     """
-    waiting = (DeliveryState.QUEUED, DeliveryState.DEFERRED)
-    mine = (
-        Delivery.issue_id == issue.id,
-        Delivery.build_failed_at.is_not(None),
-        Delivery.state.in_(waiting),
+    failed = Delivery.build_failed_at.is_not(None)
+    count = sum(
+        end_unsent(session, part, DeliveryState.SKIPPED, now)
+        for part in parts_of(session, issue.id, WAITING, failed)
     )
-    whose = session.scalars(select(Delivery.subscriber_id).where(*mine)).all()
-    coverage.lock(session, [each for each in whose if each is not None])
-    found = session.execute(
-        select(Delivery.id, Delivery.subscriber_id, Rendition.key)
-        .join(Rendition, Rendition.id == Delivery.rendition_id)
-        .where(*mine)
-    ).all()
-    session.execute(
-        update(Delivery)
-        .where(is_one_of(session, Delivery.id, [each for each, _, _ in found]), Delivery.state.in_(waiting))
-        .values(state=DeliveryState.SKIPPED, settled_at=now)
-        .execution_options(synchronize_session=False)
-    )
-    coverage.put_back(session, [(whom, key) for _, whom, key in found if whom is not None])
-    audit.record(session, actor, "issue.skip_unbuildable", issue.public_id, now, skipped=len(found))
-    return len(found)
+    audit.record(session, actor, "issue.skip_unbuildable", issue.public_id, now, skipped=count)
+    return count

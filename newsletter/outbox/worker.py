@@ -331,14 +331,8 @@ class _Work:
                 delivery_id, fault, said = self._setup_refusal
                 self._setup_refusal = None
                 self._halted = self._note_refusal(session, fault, said, delivery_id)
-            paused = []
-            if self._suspicion.strong:
-                paused = pause_if_refused(session, self._issues, self._relay, now)
-            if self._unbuilt:
-                paused += pause_if_unbuildable(session, self._unbuilt, now)
             session.commit()
-        self._unbuilt.clear()
-        _report(paused, self._relay)
+        self._pause_if_needed()
         if sum(self._refusals) >= IN_A_ROW:
             self._refusals.clear()
             # In a transaction of its own: what was recorded is seen by all who count it.
@@ -356,6 +350,24 @@ class _Work:
         """Note that the relay refuses our settings; return whether both lanes wait for that."""
         self.allowance.refused()
         return note_refusal(session, self._parts.settings, fault, said, self._parts.now(), delivery_id)
+
+    def _pause_if_needed(self) -> None:
+        """Pause issues that the relay refuses, or that cannot be built.
+
+        Each in a transaction of its own: recording locks issues in the order of their ids, and so does this.
+        """
+        now = self._parts.now()
+        paused = []
+        if self._suspicion.strong:
+            with self._parts.session() as session:
+                paused = pause_if_refused(session, self._issues, self._relay, now)
+                session.commit()
+        if self._unbuilt:
+            with self._parts.session() as session:
+                paused += pause_if_unbuildable(session, self._unbuilt, now)
+                session.commit()
+            self._unbuilt.clear()
+        _report(paused, self._relay)
 
     def _give_back(self, reached: bool) -> None:
         """Queue again what was claimed and never taken; finish the issues that are done."""

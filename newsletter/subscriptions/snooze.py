@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from newsletter import coverage
@@ -16,15 +16,13 @@ from newsletter.models import (
     Rendition,
     Subscriber,
     SubscriptionState,
-    is_one_of,
 )
+from newsletter.outbox.unsent import WAITING, end_unsent
 from newsletter.subscriptions import rows
 from newsletter.subscriptions.consent import note
 
 # How long somebody may pause, in weeks.
 WEEKS = (1, 4, 12)
-# What is written but not with a worker.
-UNSENT = (DeliveryState.QUEUED, DeliveryState.DEFERRED)
 # Pauses ended by one transaction of the sweep.
 AT_ONCE = 500
 
@@ -106,16 +104,11 @@ def take_back(session: Session, subscriber_id: int, now: datetime) -> int:
     What they held waits for a later issue. A digest that a worker holds is looked at again before it is
     sent (outbox/recompose.py).
     """
-    mine = (Delivery.subscriber_id == subscriber_id, Delivery.lane == Lane.BULK, Delivery.state.in_(UNSENT))
     found = session.execute(
-        select(Delivery.id, Rendition.key).join(Rendition, Rendition.id == Delivery.rendition_id).where(*mine)
-    ).all()
-    skipped = session.scalars(
-        update(Delivery)
-        .where(*mine, is_one_of(session, Delivery.id, [each for each, _ in found]))
-        .values(state=DeliveryState.SKIPPED, settled_at=now)
-        .returning(Delivery.id)
-        .execution_options(synchronize_session=False)
-    ).all()
-    coverage.put_back(session, [(subscriber_id, key) for each, key in found if each in set(skipped)])
-    return len(skipped)
+        select(Delivery.id, Rendition.key)
+        .join(Rendition, Rendition.id == Delivery.rendition_id)
+        .where(Delivery.subscriber_id == subscriber_id, Delivery.lane == Lane.BULK)
+        .where(Delivery.state.in_(WAITING))
+    )
+    part = [(each, subscriber_id, key) for each, key in found]
+    return end_unsent(session, part, DeliveryState.SKIPPED, now)

@@ -143,7 +143,7 @@ def change_issue(public_id: str) -> Response:
         steer.resume(session, found, actor(), now)
         words = "It goes on."
     elif action is IssueAction.CANCEL:
-        count = steer.cancel(session, found, actor(), now)
+        count = steer.cancel(session, found, actor(), now, session.commit)
         words = f"Cancelled. {count} readers who had not been served get these releases with a later issue."
     elif action is IssueAction.SKIP_UNBUILDABLE:
         count = skip_unbuildable(session, found, actor(), now)

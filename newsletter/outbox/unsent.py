@@ -1,0 +1,71 @@
+"""Deliveries that end without being sent: what they held is put back in the same transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, select, true, update
+from sqlalchemy.orm import Session
+
+from newsletter import coverage
+from newsletter.models import Delivery, DeliveryState, Rendition, is_one_of
+
+# What no worker holds.
+WAITING = (DeliveryState.QUEUED, DeliveryState.DEFERRED)
+# Deliveries that are read by one statement.
+AT_ONCE = 5_000
+
+# A delivery's id, its subscriber's, and the key of its rendition.
+Held = tuple[int, int, str]
+
+
+def parts_of(
+    session: Session,
+    issue_id: int,
+    states: Collection[DeliveryState],
+    also: ColumnElement[bool] | None = None,
+) -> Iterator[list[Held]]:
+    """Yield the deliveries of an issue in these states, some thousands at a time, by subscriber.
+
+    They come in the order in which people are locked. `also` is a further condition.
+    """
+    after = 0
+    while True:
+        query = (
+            select(Delivery.id, Delivery.subscriber_id, Rendition.key)
+            .join(Rendition, Rendition.id == Delivery.rendition_id)
+            .where(
+                Delivery.issue_id == issue_id,
+                Delivery.subscriber_id > after,
+                # Joined to nothing, so that the index on issue and subscriber gives them in order.
+                Delivery.state.concat("").in_([each.value for each in states]),
+                true() if also is None else also,
+            )
+            .order_by(Delivery.subscriber_id)
+            .limit(AT_ONCE)
+        )
+        part = [(row, whom, key) for row, whom, key in session.execute(query) if whom is not None]
+        if not part:
+            return
+        yield part
+        after = part[-1][1]
+
+
+def end_unsent(session: Session, part: Sequence[Held], state: DeliveryState, now: datetime) -> int:
+    """Give what still waits of these deliveries a final state, and put back what it held; return how many.
+
+    A worker may have claimed some of them since they were read: those stay as they are. Commits nothing.
+    """
+    coverage.lock(session, [subscriber_id for _, subscriber_id, _ in part])
+    ended = session.scalars(
+        update(Delivery)
+        .where(is_one_of(session, Delivery.id, [each for each, _, _ in part]))
+        .where(Delivery.state.in_(WAITING))
+        .values(state=state, settled_at=now)
+        .returning(Delivery.id)
+        .execution_options(synchronize_session=False)
+    )
+    done = set(ended)
+    coverage.put_back(session, [(whom, key) for each, whom, key in part if each in done])
+    return len(done)
