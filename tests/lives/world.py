@@ -598,6 +598,8 @@ class World:
         for host in (0, 1):
             if self._candidates()["recover"]:
                 self.recover(host)
+        # The sweep cancels what came back unsent of a cancelled issue.
+        self.ask(0, lambda parts, session: finish(session, parts.now()))
         for issue in self._candidates()["resume_issue"]:
             self._steer(0, issue, steer.resume)
         rejected = self._candidates()["retry"]
