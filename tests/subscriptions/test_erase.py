@@ -48,6 +48,7 @@ def erase_person(house: House, public_id: str, how: str = "page", actor: str | N
     with house.runtime.session() as session:
         done = erase(session, house.runtime.tokens, public_id, how, house.clock(), actor)
         session.commit()
+    house.drain("single")  # the last email keeps the address until it is settled
     empty_log(house.runtime.engine)
     return done
 
