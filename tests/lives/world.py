@@ -477,7 +477,11 @@ class World:
                 return
 
     def cancel(self, host: int, pick: int) -> None:
-        self._steer(host, self.pick("cancel", pick), steer.cancel)
+        self._steer(
+            host,
+            self.pick("cancel", pick),
+            lambda session, issue, actor, now: steer.cancel(session, issue, actor, now, session.commit),
+        )
 
     def pause_issue(self, host: int, pick: int) -> None:
         self._steer(host, self.pick("pause_issue", pick), steer.pause)
