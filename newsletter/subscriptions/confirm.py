@@ -82,7 +82,7 @@ def confirm(
     now: datetime,
     *,
     welcome_releases: int = 0,
-    catch_up: int = 0,
+    catch_up: int | None = None,
     welcome_mail: bool = False,
     ip_address: str | None = None,
     how: str = "link",
@@ -92,7 +92,7 @@ def confirm(
     Only rows that were pending when the mail was written are covered: what somebody else asked
     for in this person's name since then is not. A new frequency for a topic that is served
     already goes on where the old one was. If somebody returns who had paused, the newest `catch_up`
-    releases of each topic are still to come. With `welcome_mail` whoever confirms for the first time
+    releases of each topic are still to come, or all without that number. With `welcome_mail` whoever confirms for the first time
     is mailed what was new lately. Commits nothing.
     """
     found = _open(session, tokens, token, now, lock=True)
@@ -205,7 +205,7 @@ def _start(
     covered: Sequence[Subscription],
     asked: ConsentEntry | None,
     welcome_releases: int,
-    catch_up: int,
+    catch_up: int | None,
     now: datetime,
 ) -> None:
     active = rows.of_subscriber(session, subscriber.id, SubscriptionState.ACTIVE, lock=True)
@@ -222,5 +222,5 @@ def _start(
             rows.end(session, [earlier], EndedReason.CHANGED, now)
         rows.activate(session, row, now, welcome_releases, earlier)
     session.flush()
-    if ends_pause:
+    if ends_pause and catch_up is not None:
         coverage.skip_ahead(session, subscriber.id, catch_up)

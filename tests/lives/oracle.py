@@ -256,6 +256,8 @@ class Oracle:
         for key, row in has.items():
             if key not in had:
                 self._begin(key, row, after, asked)
+                if key[0] in asked.skips_ahead:
+                    self._start[key] = max(self._start[key], row.started)
             elif key[0] in asked.skips_ahead:
                 skipped = self._skipped(row, before)
                 self._start[key] = max(self._start[key], skipped if self.strict else row.started)

@@ -300,7 +300,14 @@ class World:
         parts = self.hosts[host]
         payload = [found[0].public_id, parts.tokens.fingerprint(found[0].email_key), upto[found[0].id]]
         token = parts.tokens.make(Purpose.CONFIRM, payload, parts.now())
-        self.ask(host, lambda parts, session: confirm(session, parts.tokens, token, parts.now()))
+        person = found[0]
+        (until,) = self.database.query(f"SELECT snoozed_until FROM subscriber WHERE id = {person.id}")[0]
+        self.ask(
+            host,
+            lambda parts, session: confirm(session, parts.tokens, token, parts.now(), catch_up=CATCH_UP),
+            # Whoever comes back after unsubscribing from everything has ended their pause.
+            Asked(skips_ahead=frozenset({person.id} if until else ())),
+        )
 
     def choose(self, host: int, pick: int, wanted: Mapping[str, str]) -> None:
         """Save the page of choices."""
