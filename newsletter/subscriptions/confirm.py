@@ -92,8 +92,8 @@ def confirm(
     Only rows that were pending when the mail was written are covered: what somebody else asked
     for in this person's name since then is not. A new frequency for a topic that is served
     already goes on where the old one was. If somebody returns who had paused, the newest `catch_up`
-    releases of each topic are still to come, or all without that number. With `welcome_mail` whoever confirms for the first time
-    is mailed what was new lately. Commits nothing.
+    releases of each topic are still to come, or all without that number. With `welcome_mail` whoever
+    confirms for the first time is mailed what was new lately. Commits nothing.
     """
     found = _open(session, tokens, token, now, lock=True)
     if isinstance(found, LinkFault):
