@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 from servers.postgresql import PostgreSQL
@@ -13,6 +14,8 @@ STEPS = 40
 QUIET = [HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large]
 
 
+# Measuring what lines are run makes a life three times as long.
+@pytest.mark.no_cover
 def test_nobody_is_skipped_or_emailed_twice_in_150_lives():
     with sqlite_database() as database:
         Lives.database = database
@@ -21,6 +24,7 @@ def test_nobody_is_skipped_or_emailed_twice_in_150_lives():
         )
 
 
+@pytest.mark.no_cover
 def test_nobody_is_skipped_or_emailed_twice_when_two_sessions_take_turns(postgresql: PostgreSQL):
     with postgresql_database(postgresql) as database:
         LivesAtOnce.database = database
