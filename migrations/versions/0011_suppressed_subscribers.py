@@ -9,7 +9,7 @@ down_revision = "0010"
 
 
 def upgrade() -> None:
-    # Whose addresses the present ones are is found by the key of the hash, at the next claim.
+    # Existing rows get their subscriber at the next claim, by the hash.
     with op.batch_alter_table("suppression", schema=None) as batch_op:
         batch_op.add_column(
             sa.Column("subscriber_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True)

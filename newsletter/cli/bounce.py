@@ -10,7 +10,7 @@ import click
 
 from newsletter.cli.arguments import AnyText
 from newsletter.cli.context import invocation, open_runtime, print_json, program
-from newsletter.errors import LimitReached, NewsletterError
+from newsletter.errors import NewsletterError
 
 if TYPE_CHECKING:
     from newsletter.runtime import Runtime
@@ -79,7 +79,8 @@ def _take(
 
     try:
         done = take_in(parts, mail.raw, recipients or mail.recipients, sender)
-    except LimitReached as fault:
+    except NewsletterError as fault:
+        # One that cannot be taken now does not keep those behind it waiting.
         click.echo(f"newsletter: {mail.name}: {fault}", err=True)
         return False
     except SQLAlchemyError as fault:

@@ -16,6 +16,8 @@ from newsletter.service.database import await_database
 from newsletter.service.logs import configure_logging
 from newsletter.settings import Settings, load_settings
 
+WSGI_AWAIT_SECONDS = 15.0
+
 
 def make_application() -> Flask:
     """Return the application of the settings in the environment, which `newsletter web` has tried."""
@@ -31,7 +33,8 @@ def make_tried_application() -> Flask:
     """
     configure_logging()
     settings = Invocation().tried_settings()
-    await_database(settings.database)
+    # Shorter than the 30 seconds after which gunicorn ends a worker that is still loading.
+    await_database(settings.database, seconds=WSGI_AWAIT_SECONDS)
     return _assemble(settings)
 
 

@@ -69,13 +69,17 @@ def clean_lines(text: str, most: int | None = None) -> list[Line]:
     return lines
 
 
+# No character has such a number, and Python does not read a number of thousands of digits.
+_ENDLESS_NUMBER = re.compile(r"&#[0-9]{8,};?")
+
+
 def _plain(text: str) -> str:
     text = text.replace("\r\n", "\n").translate(_CLEAN)
     if "<" in text:
         text = _strip_tags(text)
     for _ in range(2):  # a page escaped twice shows &amp;nbsp;
         if "&" in text and _ENTITY.search(text):
-            text = html.unescape(text).translate(_CLEAN)
+            text = html.unescape(_ENDLESS_NUMBER.sub("\ufffd", text)).translate(_CLEAN)
     text = _JOINERS.sub("", text)
     if "](" in text:
         text = _LINK.sub(r"\1", text)

@@ -57,8 +57,9 @@ _ANY = tuple(Step)
 _FOR_GOOD = range(500, 600)
 # A relay whose look-up of our domain failed may say 4yz to all, for ever.
 _ALL = (*range(430, 500), *range(500, 600))
-# At MAIL a relay knows the sender, and the size and kind of the message, which have statuses of their own.
-_WITHOUT_OTHER_REASON = r"^(?!5\.[2-6]\.)"
+# At MAIL a relay knows the sender, and the size and kind of the message, which have statuses of their own. So
+# have the recipient's address and domain, which a careless relay may blame here as well.
+_WITHOUT_OTHER_REASON = r"^(?!5\.(?:[2-6]\.|1\.(?:[1-6]|10)(?!\d)))"
 _S, _H, _A = SetupFault.SENDER, SetupFault.HELLO, SetupFault.ACCOUNT
 
 SIGNS: tuple[Sign, ...] = (

@@ -24,7 +24,8 @@ from newsletter.subscriptions.signup import is_suppressed
 from newsletter.throttle import Limit
 from newsletter.tokens import Purpose, Tokens
 
-# How many such links one address is sent, whoever asks and for whatever: four a day.
+# How many links for one right an address is sent, whoever asks: four a day. A stranger with a forwarded digest
+# can use them up, but the links go to the subscriber, who can use them.
 PER_ADDRESS = Limit(burst=4, period_seconds=86400)
 
 
@@ -62,7 +63,7 @@ def ask_for_link(
     if isinstance(subscriber, LinkFault):
         return subscriber
     address = Address(subscriber.email or "", subscriber.email_key or "")
-    key = limit_key(tokens, "rights", mailbox_of(address.canonical))
+    key = limit_key(tokens, f"rights:{right}", mailbox_of(address.canonical))
     wait_seconds = spend(session, key, PER_ADDRESS, now)
     if wait_seconds:
         return LinkAsked(wait_seconds)

@@ -144,6 +144,20 @@ def test_the_new_mails_of_a_maildir_are_done_and_moved(runtime, tmp_path):
     assert active(runtime) == ["cy"]
 
 
+def test_a_mail_that_cannot_be_handed_to_the_owner_keeps_nobody_waiting(runtime, tmp_path):
+    folder = tmp_path / "Maildir"
+    for part in ("new", "cur", "tmp"):
+        (folder / part).mkdir(parents=True)
+    (folder / "new" / "1").write_bytes(mail("postmaster@example.org"))
+    (folder / "new" / "2").write_bytes(mail(address_of(runtime, "ben@example.org")))
+
+    done = bounce(runtime, "ingest", str(folder))
+
+    assert done.returncode == 75
+    assert [each.name for each in (folder / "new").iterdir()] == ["1"]
+    assert "ben" not in active(runtime)
+
+
 def test_a_file_stays_where_it_is_and_one_that_is_not_there_is_told(runtime, tmp_path):
     file = tmp_path / "wish.eml"
     file.write_bytes(mail(address_of(runtime, "cy@example.org")))

@@ -91,3 +91,12 @@ def test_folding_long_runs_of_marks_gives_what_nfkc_gives(text):
     text = text + "\u00e9" * 70 + text
 
     assert fold(text) == unicodedata.normalize("NFKC", text).casefold()
+
+
+def test_a_number_of_thousands_of_digits_is_no_character_and_no_fault():
+    raw = f"A new &amp; better cable\n\nThe port opened &#{'7' * 5000}; a line on Monday.\n".encode()
+
+    press = parse_press(decode(raw, "x"), "x", date(2026, 3, 3))
+
+    assert press.title == "A new & better cable"
+    assert "777" not in press.body

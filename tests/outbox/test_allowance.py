@@ -48,7 +48,7 @@ class Patient(MemoryTransport):
 
     def _refusal(self, envelope: Envelope) -> Outcome | None:
         if self.everyone is not None:
-            return Outcome(Fate.REPLIED, Step.MAIL, self.everyone)
+            return Outcome(Fate.REPLIED, Step.RCPT, self.everyone)
         return super()._refusal(envelope)
 
     def _deliver(self, envelope: Envelope, content: bytes) -> Outcome:
@@ -364,7 +364,7 @@ def test_a_small_issue_that_is_refused_wholesale_is_paused_too(house: House):
     assert "refused 8 of the last 8" in issue_note(house, issue_id)
 
 
-@pytest.mark.parametrize("reply", ["5.1.1 no such user", "5.2.1 closed", "5.6.7 no such letters here"])
+@pytest.mark.parametrize("reply", ["5.2.1 closed", "5.6.7 no such letters here"])
 def test_dead_mailboxes_alone_pause_nothing(house: House, reply: str):
     transport = paced(house)
     transport.everyone = Reply(550, (reply,))

@@ -82,6 +82,8 @@ ABOUT_THE_MESSAGE = [
     (Step.CONTENT, "550 5.7.26 This mail has been blocked because the sender is unauthenticated (DMARC)"),
     (Step.CONTENT, "552 5.3.4 message size exceeds limit"),
     (Step.MAIL, "552 5.3.4 message size exceeds fixed limit"),
+    (Step.MAIL, "550 5.1.1 no such user"),
+    (Step.MAIL, "550 5.1.10 recipient not found"),
     (Step.MAIL, "554 5.6.3 no 8-bit text"),
     (Step.MAIL, "553 5.6.7 address is not ASCII"),
     (Step.MAIL, "421 4.7.0 too many connections"),

@@ -287,5 +287,6 @@ def test_privacy_is_explained_with_the_way_to_see_copy_and_erase_what_is_kept(vi
     answer = visitor.get("/privacy")
 
     assert answer.status_code == 200
-    assert "shows what was sent to you, gives you a copy" in answer.text
+    assert "shows what was sent to you" in answer.text
+    assert "to download everything we keep about you, to have it erased" in answer.text
     assert '<a href="/link">send me my link</a>' in answer.text

@@ -1,4 +1,4 @@
-"""What several public pages answer alike, and who is asking."""
+"""Responses and helpers shared by the public views."""
 
 from __future__ import annotations
 
