@@ -24,8 +24,8 @@ from newsletter.subscriptions.signup import is_suppressed
 from newsletter.throttle import Limit
 from newsletter.tokens import Purpose, Tokens
 
-# How many links for one right an address is sent, whoever asks: four a day. A stranger with a forwarded digest
-# can use them up, but the links go to the subscriber, who can use them.
+# How many links for one right an address is sent, whoever asks: four a day. A stranger with a forwarded
+# digest can use them up, but the links go to the subscriber, who can use them.
 PER_ADDRESS = Limit(burst=4, period_seconds=86400)
 
 
