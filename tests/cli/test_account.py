@@ -17,6 +17,7 @@ from newsletter.service.database import upgrade
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A data folder with an upgraded database, and an env file that names it."""
+    (tmp_path / "settings.env").touch(0o600)  # else each command warns
     (tmp_path / "settings.env").write_text(
         "NEWSLETTER_PUBLIC_URL=https://news.example.org\n"
         "NEWSLETTER_SECRET_KEYS=a key for tests that is long enough!\n"

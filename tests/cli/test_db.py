@@ -21,6 +21,7 @@ from newsletter.service.database import upgrade
 def env_file(tmp_path: Path) -> Path:
     """An env file that names a data folder with a database in which a stranger is left over."""
     path = tmp_path / "settings.env"
+    path.touch(0o600)  # else each command warns
     path.write_text(
         "NEWSLETTER_PUBLIC_URL=https://news.example.org\n"
         "NEWSLETTER_SECRET_KEYS=a key for tests that is long enough!\n"

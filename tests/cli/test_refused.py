@@ -29,6 +29,7 @@ ENV = (
 def place(tmp_path: Path) -> House:
     """An installation whose relay refused all three subscribers."""
     upgrade(f"sqlite:///{tmp_path / 'newsletter.sqlite3'}")
+    (tmp_path / "settings.env").touch(0o600)  # else each command warns
     (tmp_path / "settings.env").write_text(f"{ENV}NEWSLETTER_DATA_DIR={tmp_path}\n")
     house = make_house(make_settings(tmp_path))
     topic = house.topic("energy")

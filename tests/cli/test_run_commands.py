@@ -96,6 +96,7 @@ def test_a_database_that_cannot_be_reached_is_named_without_its_password(free_po
 
 def test_the_environment_wins_over_the_file_and_other_variables_stay_out(tmp_path, monkeypatch):
     path = tmp_path / "settings.env"
+    path.touch(0o600)  # else each command warns
     path.write_text("NEWSLETTER_SITE_NAME='From the file'\nNEWSLETTER_TAGLINE='Also'\nPATH=/nowhere\n")
     for name, value in {**ENVIRON, "NEWSLETTER_SITE_NAME": "From outside"}.items():
         monkeypatch.setenv(name, value)

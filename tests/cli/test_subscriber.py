@@ -33,6 +33,7 @@ ENV = (
 def place(tmp_path: Path) -> House:
     """An installation as a migration makes it, with one reader."""
     upgrade(f"sqlite:///{tmp_path / 'newsletter.sqlite3'}")
+    (tmp_path / "settings.env").touch(0o600)  # else each command warns
     (tmp_path / "settings.env").write_text(f"{ENV}NEWSLETTER_DATA_DIR={tmp_path}\n")
     (tmp_path / "settings.env").chmod(0o600)
     house = make_house(make_settings(tmp_path))
