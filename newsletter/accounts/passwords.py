@@ -19,11 +19,11 @@ LONGEST = 200
 # RFC 9106, section 4, the second recommended choice: 64 MiB, three passes, four lanes.
 _HASHER = PasswordHash((Argon2Hasher(time_cost=3, memory_cost=65536, parallelism=4),))
 
-# Each hash takes 64 MiB while it is made, so this many are made at once in a process.
-RUNNING = 2
+# Each hash takes 64 MiB and four threads while it is made, so a process makes one at a time.
+RUNNING = 1
 # Of requests that want one, this many more wait; whoever comes then is asked to come again. Together they
 # take up at most six of the eight threads of a process (service/web_server.py), so pages are always served.
-WAITING = 2
+WAITING = 3
 # Places for browsers that signed in before: a burst of tries does not keep the owner out.
 KEPT = 2
 RETRY_SECONDS = 5
