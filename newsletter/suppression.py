@@ -82,9 +82,13 @@ def name_subscribers(session: Session, found: Iterable[tuple[str, int]]) -> None
 
 
 def forget_subscriber(session: Session, subscriber_id: int) -> None:
-    """Keep no link from a suppressed address to a person who has another address now, or was erased."""
+    """Keep no link from an address to a person who has another address now, or was erased.
+
+    What was refused at the former address says nothing about the new one, so nothing of it is judged.
+    """
     theirs = update(Suppression).where(Suppression.subscriber_id == subscriber_id)
     session.execute(theirs.values(subscriber_id=None))
+    _forget_bounces(session, subscriber_id)
 
 
 def add(
@@ -222,6 +226,10 @@ def _remove(session: Session, found: Suppression, actor: str, now: datetime) -> 
 def _welcome_back(session: Session, subscriber_id: int, newest: int) -> None:
     """Forget that this person's emails bounced, and bound what is still to come."""
     coverage.skip_ahead(session, subscriber_id, newest)
+    _forget_bounces(session, subscriber_id)
+
+
+def _forget_bounces(session: Session, subscriber_id: int) -> None:
     session.execute(
         update(Delivery)
         .where(Delivery.subscriber_id == subscriber_id, Delivery.bounced_at.is_not(None))

@@ -14,6 +14,7 @@ from newsletter.suppression import (
     add_by_hand,
     add_subscribers,
     find,
+    forget_subscriber,
     is_suppressed,
     lift,
     lift_many,
@@ -88,6 +89,19 @@ def test_lifting_clears_the_bounce_and_is_written_down(crowd: House):
     crowd.release("More energy")
     crowd.send()
     assert crowd.recipients().count(ANN) == 2
+
+
+def test_what_was_refused_at_a_former_address_is_not_judged_at_the_new_one(crowd: House):
+    with crowd.runtime.session() as session:
+        ann = session.query(Subscriber).filter_by(email_key=ANN).one()
+        refused = session.query(Delivery).filter_by(subscriber_id=ann.id).one()
+        refused.bounced_at, refused.verdict = crowd.clock(), BounceVerdict.UNJUDGED
+        session.flush()
+
+        forget_subscriber(session, ann.id)
+        session.commit()
+
+        assert (refused.bounced_at, refused.verdict) == (None, None)
 
 
 def test_a_dry_run_counts_and_changes_nothing(crowd: House):

@@ -161,10 +161,15 @@ class _Judge:
             self._decide(ids, BounceVerdict.WAIT)
 
     def _pause_if_none_accepted(self) -> bool:
-        """Ask about issues that are at their end, and of which nobody was accepted."""
+        """Ask about issues that are at their end, and of which nobody was accepted.
+
+        An issue that was cancelled after its first refusal tells nothing.
+        """
+        whole = select(Issue.id).where(Issue.state != IssueState.CANCELLED)
         ended = (
             select(Delivery.issue_id)
             .where(is_unjudged(), Delivery.relay_key == self._relay, ~_has_unsettled(Delivery.issue_id))
+            .where(Delivery.issue_id.in_(whole))
             .distinct()
         )
         for issue_id in self._session.scalars(ended).all():
