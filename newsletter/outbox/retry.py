@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from newsletter.models import DeliveryState
-from newsletter.smtp.outcomes import Fate, Outcome, Step
+from newsletter.smtp.outcomes import Fate, Outcome
 from newsletter.smtp.refusals import setup_fault
 
 # The replies by which relays say that they are sent too much. 421 and 454 say it whatever their words.
@@ -133,7 +133,11 @@ def asks_to_slow_down(outcome: Outcome) -> bool:
 
 
 # What begins the statuses about one mailbox: its address (5.1.z), its state (5.2.z), its letters (5.6.7).
-ABOUT_A_MAILBOX = ("5.1.", "5.2.", "5.6.7")
+# 5.1.7 and 5.1.8 are about the sender's address.
+ABOUT_A_MAILBOX = (
+    *("5.1.0", "5.1.1", "5.1.2", "5.1.3", "5.1.4", "5.1.5", "5.1.6", "5.1.9"),
+    *("5.2.", "5.6.7"),
+)
 
 
 def blames_the_sender(code: int | None, status: str | None) -> bool:
@@ -142,10 +146,14 @@ def blames_the_sender(code: int | None, status: str | None) -> bool:
 
 
 def says_no_such_mailbox(outcome: Outcome) -> bool:
-    """Return whether a refusal says that there is no such mailbox or domain (RFC 3463, section 3.2)."""
+    """Return whether a refusal says that there is no such mailbox or domain (RFC 3463, section 3.2).
+
+    At any step: some relays look at the recipient only when they have the message.
+    """
+    reply = outcome.reply
     return (
-        outcome.step is Step.RCPT
-        and outcome.reply is not None
-        and not outcome.reply.local
-        and outcome.reply.status in {"5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10"}
+        reply is not None
+        and not reply.local
+        and reply.status.startswith("5.1.")
+        and reply.status.startswith(ABOUT_A_MAILBOX)
     )
