@@ -161,10 +161,7 @@ class _Judge:
             self._decide(ids, BounceVerdict.WAIT)
 
     def _pause_if_none_accepted(self) -> bool:
-        """Ask about issues that are at their end, and of which nobody was accepted.
-
-        An issue that was cancelled after its first refusal tells nothing.
-        """
+        """Ask about issues that ran to their end, and of which nobody was accepted."""
         whole = select(Issue.id).where(Issue.state != IssueState.CANCELLED)
         ended = (
             select(Delivery.issue_id)
