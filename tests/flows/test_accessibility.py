@@ -25,6 +25,7 @@ WIDTHS = {375: 740, 1280: 900}
 NOT_PAGES = {
     "archive.feed", "public.challenge", "public.embed_script", "public.embed_opened",
     "public.pause_preferences", "public.resume_preferences", "public.my_data", "public.consent_key",
+    "public.ask_for_own_link",
 }  # fmt: skip
 # Parts of pages.
 NOT_WHOLE = re.compile(r"base\.html|_\w+\.html")
