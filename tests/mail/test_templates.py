@@ -84,6 +84,8 @@ CONTEXTS = {
         "issue": SimpleNamespace(title="No. 7", date=date(2025, 10, 24)),
         **digest_marks(),
     },
+    "own_link": {"site": SITE, "right": "export", "link_url": "https://news.example.org/export/to.ken"},
+    "erased": {"site": SITE},
 }
 MAILS = [*CONTEXTS]
 
