@@ -15,6 +15,7 @@ QUIET = [HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too
 
 
 # Measuring what lines are run makes a life three times as long.
+@pytest.mark.lives
 @pytest.mark.no_cover
 def test_nobody_is_skipped_or_emailed_twice_in_150_lives():
     with sqlite_database() as database:
@@ -24,6 +25,7 @@ def test_nobody_is_skipped_or_emailed_twice_in_150_lives():
         )
 
 
+@pytest.mark.lives
 @pytest.mark.no_cover
 def test_nobody_is_skipped_or_emailed_twice_when_two_sessions_take_turns(postgresql: PostgreSQL):
     with postgresql_database(postgresql) as database:
