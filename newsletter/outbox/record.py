@@ -34,9 +34,10 @@ from newsletter.outbox.lease import WAITING
 from newsletter.outbox.messages import MessageMaker
 from newsletter.outbox.outcome_keys import domain_number, microseconds, relay_name, relay_number
 from newsletter.outbox.retry import Backoff, NextStep, next_step
-from newsletter.outbox.setup_wait import accepted_near
+from newsletter.outbox.setup_wait import is_contradicted
 from newsletter.outbox.steer import cancel_unsent
 from newsletter.smtp.outcomes import Fate, Outcome
+from newsletter.smtp.refusals import setup_fault
 
 log = logging.getLogger(__name__)
 
@@ -87,9 +88,11 @@ def record(
         # Somebody waits for a single mail: the same Message-ID twice is better than none.
         resend = attempt.lane is Lane.SINGLE or maker.settings.resend_uncertain
         made_ago = now - attempt.created_at
-        # Asked for what is that old alone.
-        others_accepted = made_ago > backoff.give_up and accepted_near(
-            session, attempt.delivery_id, now - backoff.give_up
+        # Asked for old deliveries only.
+        others_accepted = (
+            made_ago > backoff.give_up
+            and setup_fault(outcome) is not None
+            and is_contradicted(session, maker.settings, attempt.delivery_id, now)
         )
         step = next_step(
             outcome,

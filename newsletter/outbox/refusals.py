@@ -26,7 +26,8 @@ class Refusals:
     """The relay refused what our settings make, `count` times in a row (outbox/setup_wait.py).
 
     `settings` marks the settings that it refused. When `try_at` is set, both lanes wait, and one message
-    is tried then. `rounds` counts the tries, `round_at` is when the last one was refused.
+    is tried then. `rounds` counts the tries, `round_at` is when the last one was refused. `doubted` are the
+    ids of the deliveries whose refusal may have been about their recipient alone.
     """
 
     fault: str
@@ -37,6 +38,7 @@ class Refusals:
     round_at: datetime
     rounds: int = 0
     try_at: datetime | None = None
+    doubted: tuple[int, ...] = ()
 
     def trying(self, now: datetime) -> Refusals:
         """Return them while one message is tried; a refusal of it is a round of its own."""
@@ -66,21 +68,25 @@ class Refusals:
             name: None if micros is None else _EPOCH + timedelta(microseconds=micros)
             for name, micros in stored.items()
         }
-        return cls(**{**state, **moments})
+        return cls(**{**state, **moments, "doubted": tuple(state.get("doubted", ()))})
 
 
 def one_more(
-    found: Refusals | None, fault: str, said: str, settings: str, now: datetime, *, doubtful: bool
+    found: Refusals | None, fault: str, said: str, settings: str, now: datetime, *, doubted: int | None
 ) -> Refusals:
     """Return the refusals after another one, of the settings of that mark.
 
-    `doubtful` says that the relay accepted others lately: then it takes `IN_A_ROW` of them to begin a wait.
+    `doubted` is the id of a delivery whose refusal may be about its recipient alone. It takes `IN_A_ROW`
+    different deliveries of that kind to begin a wait: one that is tried again and again is no new evidence.
     """
     if found is None or found.settings != settings:
         found = Refusals(fault, said, settings, 0, now, now)
     found = replace(found, fault=fault, said=said, count=found.count + 1)
-    if found.try_at is None and doubtful and found.count < IN_A_ROW:
-        return found
+    if found.try_at is None and doubted is not None:
+        if doubted not in found.doubted:
+            found = replace(found, doubted=(*found.doubted, doubted))
+        if len(found.doubted) < IN_A_ROW:
+            return found
     if found.try_at is not None and now - found.round_at < TOGETHER:
         return found
     wait = min(FIRST_TRY * 2 ** min(found.rounds, 10), LONGEST_TRY)

@@ -1,17 +1,19 @@
 """Both lanes wait while the relay refuses our sender, our EHLO name or our account.
 
-A relay that does so refuses every message alike, so no delivery is rejected for it: the refused ones are
-deferred, and nothing else is offered but one message now and then. The wait ends when the relay accepts one,
-and at once when the settings in question are changed.
+Such a relay refuses every message alike, so no delivery is rejected for it. The refused deliveries are
+deferred, and one message is tried now and then. The wait ends when the relay accepts one, and at once when
+the settings in question are changed.
 
-One refusal among acceptances proves nothing: the relay may pass on the words of one recipient's server. So a
-wait begins with three refusals in a row, or with one when no delivery near it was accepted lately.
+One refusal among acceptances proves nothing: the relay may pass on the words of one recipient's server. So
+one refusal begins a wait only if the relay accepted nothing since that delivery was made. Otherwise it takes
+three different deliveries that are refused in a row.
 """
 
 from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -22,6 +24,7 @@ from newsletter.mail.redact import without_addresses
 from newsletter.models import Delivery, DeliveryState, Issue, IssueState, Lane, is_single
 from newsletter.notices import NoticeKind, find_open, settle, tell_owner
 from newsletter.outbox import standings
+from newsletter.outbox.outcome_keys import microseconds, relay_name, relay_number
 from newsletter.outbox.pace import Standing, catch_up
 from newsletter.outbox.refusals import Refusals, one_more
 from newsletter.settings import Settings, choose_relay, plain_return_path, variable
@@ -30,9 +33,8 @@ from newsletter.tokens import Tokens
 
 log = logging.getLogger(__name__)
 
-LATELY = timedelta(minutes=15)
-# Deliveries with numbers near each other are sent at about the same time.
-NEAR = 1000
+# Longer than a refused delivery is deferred, so an acceptance between two tries of it is found.
+LATELY = timedelta(minutes=30)
 # A wait that begins again so soon is the same matter: the owner was emailed about it.
 TOLD = timedelta(hours=1)
 LONGEST_QUOTE = 300
@@ -58,7 +60,10 @@ def settings_mark(settings: Settings) -> str:
 
 
 def waiting(standing: Standing, settings: Settings) -> Refusals | None:
-    """Return for what both lanes wait, or None when they do not, or do so for settings of the past."""
+    """Return the refusals that both lanes wait for.
+
+    None if they do not wait, or if the settings have changed since.
+    """
     found = standing.refusals
     if found is None or found.try_at is None or found.settings != settings_mark(settings):
         return None
@@ -68,18 +73,18 @@ def waiting(standing: Standing, settings: Settings) -> Refusals | None:
 def note_refusal(
     session: Session, settings: Settings, fault: SetupFault, said: str, now: datetime, delivery_id: int | None
 ) -> bool:
-    """Note that the relay refused us, for a delivery or before any; return whether both lanes wait now.
+    """Note that the relay refused us; return whether both lanes wait now. Commits nothing.
 
-    Commits nothing.
+    `delivery_id` is the delivery that it refused, or None if it refused the connection.
     """
     mark, key = settings_mark(settings), standings.relay_key(settings)
-    doubtful = delivery_id is not None and accepted_near(session, delivery_id, now - LATELY)
+    doubted = delivery_id if _accepted_since_made(session, settings, delivery_id) else None
     quoted = without_addresses(said).strip()[:LONGEST_QUOTE]
 
     def note(standing: Standing, now: datetime) -> Standing:
         standing, now = catch_up(standing, now)
         waits = waiting(standing, settings) is not None
-        found = one_more(standing.refusals, fault.value, quoted, mark, now, doubtful=doubtful)
+        found = one_more(standing.refusals, fault.value, quoted, mark, now, doubted=doubted)
         begins = found.try_at is not None and not waits
         return replace(standing, refusals=found, told_at=now if begins else standing.told_at)
 
@@ -93,9 +98,9 @@ def note_refusal(
 
 
 def end_wait(session: Session, settings: Settings, now: datetime) -> None:
-    """Go on: the relay accepted a message, or the settings are others. Commits nothing.
+    """End the wait: the relay accepted a message, or the settings have changed. Commits nothing.
 
-    What was deferred for the refusals is due at once, and the owner's notice is closed.
+    Deliveries that were deferred in a wait become due now, and the owner's notice is closed.
     """
 
     def forget(standing: Standing, _now: datetime) -> Standing:
@@ -106,12 +111,22 @@ def end_wait(session: Session, settings: Settings, now: datetime) -> None:
         return
     for kind in KINDS.values():
         settle(session, kind, _subject(settings), now)
-    _release(session, now)
+    if before.refusals.try_at is not None:
+        _release(session, now, before.refusals.doubted)
 
 
-def _release(session: Session, now: datetime) -> None:
-    """Make due what was deferred for a refusal: no other deferred delivery has a reply for good."""
-    deferred = (Delivery.state == DeliveryState.DEFERRED, Delivery.reply_code >= 500, Delivery.due_at > now)
+def _release(session: Session, now: datetime, doubted: Sequence[int] = ()) -> None:
+    """Make due the deliveries that were deferred for a refused setting. They alone have a permanent reply.
+
+    `doubted` keep their time. If the refusals were about their recipients, they would be claimed first,
+    refused again, and begin the next wait.
+    """
+    deferred = (
+        Delivery.state == DeliveryState.DEFERRED,
+        Delivery.reply_code >= 500,
+        Delivery.due_at > now,
+        Delivery.id.not_in(doubted),
+    )
     sending = select(Issue.id).where(Issue.state == IssueState.SENDING)
     for mine in (is_single(), Delivery.issue_id.in_(sending) & (Delivery.lane == Lane.BULK)):
         again = update(Delivery).where(mine, *deferred).values(due_at=now)
@@ -130,7 +145,7 @@ def try_now(session: Session, settings: Settings, now: datetime) -> None:
 
 
 def try_next(standing: Standing, now: datetime) -> Standing:
-    """Return the standing after a message that was tried told nothing: another may be tried at once."""
+    """Return the standing after a tried message proved nothing, so another may be tried at once."""
     found = standing.refusals
     return standing if found is None else replace(standing, refusals=found.try_next(now))
 
@@ -141,14 +156,32 @@ def trying(standing: Standing, now: datetime) -> Standing:
     return standing if found is None else replace(standing, refusals=found.trying(now))
 
 
-def accepted_near(session: Session, delivery_id: int, since: datetime) -> bool:
-    """Return whether a delivery with a number near this one was accepted since then."""
-    near = exists().where(
-        Delivery.id.between(delivery_id - NEAR, delivery_id + NEAR),
-        Delivery.state == DeliveryState.ACCEPTED,
-        Delivery.settled_at > since,
+def is_contradicted(session: Session, settings: Settings, delivery_id: int, now: datetime) -> bool:
+    """Return whether the relay refused a delivery before, and accepted others lately.
+
+    Then the refusal is about its recipient. A first refusal is never contradicted: the relay may have
+    begun to refuse everybody just now.
+    """
+    refused = exists().where(Delivery.id == delivery_id, Delivery.reply_code >= 500)
+    return bool(session.scalar(select(refused))) and accepted_since(session, settings, now - LATELY)
+
+
+def accepted_since(session: Session, settings: Settings, since: datetime) -> bool:
+    """Return whether the relay has accepted an email since then."""
+    accepted = Delivery.state == DeliveryState.ACCEPTED
+    digest = exists().where(
+        Delivery.relay_key == relay_number(relay_name(settings)),
+        Delivery.answered_microseconds >= microseconds(since),
+        accepted,
     )
-    return bool(session.scalar(select(near)))
+    # By due_at, which is in the index: what is due since then was also accepted since then.
+    single = exists().where(is_single(), accepted, Delivery.due_at >= since)
+    return any(session.scalar(select(each)) for each in (single, digest))
+
+
+def _accepted_since_made(session: Session, settings: Settings, delivery_id: int | None) -> bool:
+    made_at = session.scalar(select(Delivery.created_at).where(Delivery.id == delivery_id))
+    return made_at is not None and accepted_since(session, settings, made_at)
 
 
 def remedy(fault: SetupFault, settings: Settings) -> str:

@@ -13,8 +13,9 @@ from house import NOON, House, make_house, make_settings
 from hypothesis import given
 from hypothesis import strategies as st
 from smtp.relay_script import EHLO, ScriptedRelay, scripted_relay
+from sqlalchemy import update
 
-from newsletter.models import DeliveryState, Lane
+from newsletter.models import Delivery, DeliveryState, Lane
 from newsletter.notices import open_notices, words
 from newsletter.outbox.enqueue import enqueue_notice
 from newsletter.outbox.journal import Journal, read_record
@@ -226,6 +227,70 @@ def test_one_recipients_refusal_among_acceptances_holds_up_nobody_else(tmp_path:
         send(house)
         assert house.states(issue_id)[2] == "rejected"
         assert house.issue_state(issue_id) == "finished"
+
+
+def offenders_far_from_others(house: House, count: int) -> int:
+    """Open an issue whose first `count` readers are always refused; their ids are far from the others'."""
+    energy = house.topic("energy")
+    for number in range(30):
+        house.reader(energy, name=f"p{number}")
+    house.release("A new energy cable")
+    issue_id = house.open()
+    for number in range(count):
+        house.transport.answer(f"p{number}@example.org", *[Reply(553, (NOT_OWNED[4:],))] * 50)
+    with house.runtime.session() as session:
+        session.execute(update(Delivery).where(Delivery.id > count).values(id=Delivery.id + 5000))
+        session.commit()
+    return issue_id
+
+
+def test_one_recipients_refusal_on_a_long_list_begins_no_second_wait(either_house: House):
+    house = either_house
+    issue_id = offenders_far_from_others(house, 1)
+    house.drain()
+    house.clock.pass_(minutes=1)
+    house.drain()
+    assert house.states(issue_id).count("accepted") == 29
+
+    for _ in range(4):
+        house.clock.pass_(minutes=25)
+        house.drain()
+        assert told(house) == []
+
+    house.clock.pass_(days=5)
+    single_email(house)
+    house.drain("single")
+    house.drain()
+    assert house.states(issue_id)[0] == "rejected"
+
+
+def test_three_recipients_refusals_delay_the_others_once(house: House):
+    issue_id = offenders_far_from_others(house, 3)
+    single_email(house)
+    house.drain("single")
+    house.drain()
+    assert len(told(house)) == 1
+
+    house.clock.pass_(minutes=1)
+    house.drain()
+
+    assert house.states(issue_id) == ["deferred"] * 3 + ["accepted"] * 27
+    assert told(house) == []
+
+
+def test_the_first_refusal_of_an_old_email_rejects_nobody(house: House):
+    """The relay may have begun to refuse our sender just now."""
+    house.clock.pass_(days=-5)
+    issue_id = digest_for(house, 5)
+    house.clock.pass_(days=5)
+    single_email(house)
+    house.drain("single")
+    for number in range(1, 6):
+        house.transport.answer(f"reader{number}@example.org", Reply(553, (NOT_OWNED[4:],)))
+
+    house.drain()
+
+    assert set(house.states(issue_id)) <= {"deferred", "queued"}
 
 
 def test_a_dead_workers_journal_decides_a_refused_sender_alike(house: House):
