@@ -390,7 +390,8 @@ def test_a_refused_sign_in_waits_and_does_not_pause_the_issue(tmp_path: Path, an
 
         assert set(house.states()) == {"queued"}
         assert house.issue_state(issue_id) == "sending"
-        assert len([each for each in relay.commands if each.startswith("AUTH")]) <= 6
+        # Six rounds; two connections may sign in at once.
+        assert len([each for each in relay.commands if each.startswith("AUTH")]) <= 12
         (notice,) = told(house)
         assert "our account" in notice
         assert "secret" not in notice
