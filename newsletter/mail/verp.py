@@ -42,9 +42,9 @@ def delivery_token(delivery_id: str, key: bytes) -> str:
     return f"b-{delivery_id}-{_mac(delivery_id, key)}"
 
 
-def return_path(delivery_id: str, mailbox_domain: str, key: bytes) -> str:
-    """Return the envelope sender of a delivery: its token at `mailbox_domain`."""
-    return f"{delivery_token(delivery_id, key)}@{mailbox_domain}"
+def return_path(token: str, mailbox_domain: str) -> str:
+    """Return the envelope sender of the delivery with this token (see delivery_token)."""
+    return f"{token}@{mailbox_domain}"
 
 
 def parse_return_path(address: str, keys: Iterable[bytes]) -> str | None:

@@ -113,14 +113,15 @@ class MessageMaker:
 
         Loads the edition of its issue once. `now` is the message's Date.
         """
+        token = delivery_token(str(claimed.id), self._return_key)
         if claimed.rendition_key is not None:
-            build: Callable[[], bytes] = partial(self._digest, claimed, self._edition(session, claimed), now)
+            edition = self._edition(session, claimed)
+            build: Callable[[], bytes] = partial(self._digest, claimed, edition, token, now)
         else:
-            build = partial(self._single, claimed, now)
+            build = partial(self._single, claimed, token, now)
         path = self._plain_path
         if path is None:
-            domain = self.settings.return_path_domain or self.settings.sender_domain
-            path = return_path(str(claimed.id), domain, self._return_key)
+            path = return_path(token, self.settings.return_path_domain or self.settings.sender_domain)
         return Outgoing(claimed.id, Envelope(path, claimed.address or "", envelope_id=str(claimed.id)), build)
 
     def build_sample(self, language: str, now: datetime) -> bytes:
@@ -132,7 +133,7 @@ class MessageMaker:
             address=nobody, email_key=nobody, reader_id="", rendition_key=None, issue_public_id=None,
             failed_before=False,
         )  # fmt: skip
-        return self._single(claimed, now)
+        return self._single(claimed, delivery_token(str(claimed.id), self._return_key), now)
 
     def reader_fields(self, claimed: Claimed, now: datetime) -> dict[str, str]:
         """Return the links of one reader's digest. A test to a stranger has links that lead nowhere."""
@@ -174,10 +175,10 @@ class MessageMaker:
             self._editions[known] = _Digest(edition, fields.join_fields(head), signer)
         return self._editions[known]
 
-    def _digest(self, claimed: Claimed, digest: _Digest, now: datetime) -> bytes:
+    def _digest(self, claimed: Claimed, digest: _Digest, token: str, now: datetime) -> bytes:
         values = self.reader_fields(claimed, now)
         personal = [
-            *self._personal(claimed, now),
+            *self._personal(claimed, token, now),
             fields.list_unsubscribe_field(values["unsubscribe_url"], self._leave_mailto(claimed)),
         ]
         body = digest.edition.body(claimed.rendition_key or "", values)
@@ -195,13 +196,13 @@ class MessageMaker:
         signed = leave_address(mailbox, claimed.reader_id or "", claimed.id, self._leave_key)
         return f"mailto:{signed or mailbox}?subject=unsubscribe"
 
-    def _single(self, claimed: Claimed, now: datetime) -> bytes:
+    def _single(self, claimed: Claimed, token: str, now: datetime) -> bytes:
         language = choose_language(claimed.language, self.settings.languages)
         rendered = self.templates.render(claimed.template or "", language, self._single_context(claimed, now))
         boundary = fields.make_boundary(f"delivery {claimed.id}")
         head = [
             *self._sender,
-            *self._personal(claimed, now),
+            *self._personal(claimed, token, now),
             fields.subject_field(rendered.subject),
             fields.auto_submitted_field(),
             *(self._list_fields(claimed, now) if claimed.template == "welcome" else ()),
@@ -276,10 +277,9 @@ class MessageMaker:
             return build_message(lines, body)
         return build_message(sign(head, body, self._keys, int(now.timestamp())) + lines, body)
 
-    def _personal(self, claimed: Claimed, now: datetime) -> list[Field]:
+    def _personal(self, claimed: Claimed, token: str, now: datetime) -> list[Field]:
         # Every attempt has the same Message-ID, so that a repeat can be recognised as one. The time keeps
         # it apart from that of a delivery with the same number in a database made anew.
-        token = delivery_token(str(claimed.id), self._return_key)
         unique = f"{token}.{int(claimed.created_at.timestamp())}"
         return [
             fields.to_field(claimed.address or ""),

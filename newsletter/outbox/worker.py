@@ -61,6 +61,8 @@ RECORDED_AT_ONCE = 1000
 LONGEST_FAULT = 200
 # Results wait no longer than this to be seen, and pausing must be felt within two seconds.
 LOOK_SECONDS = 1.0
+# Deliveries that one look before an envelope reads: about as many as leave before the next look.
+LOOKED_AT_ONCE = 250
 RELAY_DOWN = {Lane.SINGLE: timedelta(seconds=15), Lane.BULK: timedelta(seconds=60)}
 
 
@@ -146,7 +148,9 @@ class _Work:
         self._refusals: deque[bool] = deque(maxlen=STRETCH)
         self._recorded_at = self._elapsed()
         self._lock = threading.Lock()
+        # What was looked at since `_looked_at`, and what of that may not go out.
         self._looked_at = self._elapsed()
+        self._looked: set[int] = set()
         self._unwanted: set[int] = set()
         # What went wrong with messages that could not be made, by issue and language.
         self._unbuilt: dict[tuple[int, str], str] = {}
@@ -254,6 +258,7 @@ class _Work:
             batch = [each for each in claimed if each.id not in skipped | waiting]
             with self._lock:
                 self._held |= {each.id: each for each in batch}
+                self._looked.update(each.id for each in batch)
             return batch
         return None
 
@@ -393,29 +398,39 @@ class _Work:
         return self._parts.engine.execution_options(sqlite_begin="DEFERRED")
 
     def before_envelope(self, message_id: int) -> bool:
-        """Look again every second whether to go on: paused, cancelled, left, suppressed."""
+        """Return whether a message may still go out: not paused, cancelled, unsubscribed or suppressed.
+
+        What this knows is at most a second old.
+        """
         with self._lock:
             if self._halted:
                 return False
             if self._elapsed() - self._looked_at > LOOK_SECONDS:
-                held = list(self._held)
-                with Session(self._reading()) as session:
-                    self._unwanted = set(held) - still_wanted(session, held, self._journal.name)
-                    self._unwanted |= self._suppressed_meanwhile(session)
+                self._looked.clear()
+                self._unwanted.clear()
                 self._looked_at = self._elapsed()
+            if message_id not in self._looked:
+                self._look_again(message_id)
             return message_id not in self._unwanted
 
-    def _suppressed_meanwhile(self, session: Session) -> set[int]:
-        """Return what is held for addresses suppressed since they were claimed; leases last ten minutes."""
+    def _look_again(self, message_id: int) -> None:
+        """Look at this message and the next that this process holds, in the order of their claiming."""
+        held = list(self._held)
+        first = held.index(message_id)
+        near = [each for each in held[first : first + LOOKED_AT_ONCE] if each not in self._looked]
+        with Session(self._reading()) as session:
+            self._unwanted.update(set(near) - still_wanted(session, near, self._journal.name))
+            self._unwanted |= self._suppressed_meanwhile(session, near)
+        self._looked.update(near)
+
+    def _suppressed_meanwhile(self, session: Session, delivery_ids: Sequence[int]) -> set[int]:
+        """Return what goes to addresses suppressed since it was claimed; leases last ten minutes."""
         fresh = suppressed_since(session, self._parts.now() - 2 * LEASE)
         if not fresh:
             return set()
         maker = self._parts.messages
-        return {
-            each.id
-            for each in self._held.values()
-            if each.email_key and suppression_hash(maker.tokens, each.email_key) in fresh
-        }
+        keys = {each: self._held[each].email_key for each in delivery_ids}
+        return {each for each, key in keys.items() if key and suppression_hash(maker.tokens, key) in fresh}
 
     def before_content(self, message_id: int) -> None:
         """Write down that a message is about to leave."""

@@ -19,7 +19,7 @@ from newsletter.mail.addresses import parse_address
 from newsletter.mail.assemble import build_message
 from newsletter.mail.dkim import sign
 from newsletter.mail.redact import without_addresses
-from newsletter.mail.verp import return_path
+from newsletter.mail.verp import delivery_token, return_path
 from newsletter.models import AdminUser
 from newsletter.outbox import relay_checks
 from newsletter.outbox.messages import load_keys
@@ -261,7 +261,8 @@ def _sender(settings: Settings, relay: Relay) -> str:
     if plain is not None:
         return plain
     key = Tokens(settings.secret_keys).derived_key("return-path")
-    return return_path(NO_DELIVERY, settings.return_path_domain or settings.sender_domain, key)
+    token = delivery_token(NO_DELIVERY, key)
+    return return_path(token, settings.return_path_domain or settings.sender_domain)
 
 
 def _which(settings: Settings, relay: Relay) -> str:

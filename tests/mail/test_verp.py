@@ -24,7 +24,7 @@ IDS = st.from_regex(rf"[a-z0-9]{{1,{LONGEST_ID}}}", fullmatch=True)
 
 @given(IDS, st.sampled_from([str.upper, str.lower, str.swapcase, str.title]))
 def test_a_return_path_names_its_delivery_whatever_became_of_its_case(delivery_id, fold) -> None:
-    address = return_path(delivery_id, "bounces.example.org", KEY)
+    address = return_path(delivery_token(delivery_id, KEY), "bounces.example.org")
 
     assert parse_return_path(fold(address), [KEY]) == delivery_id
     assert len(address.partition("@")[0]) <= 64
@@ -34,17 +34,21 @@ def test_a_return_path_names_its_delivery_whatever_became_of_its_case(delivery_i
 def test_an_id_with_hyphens_keeps_them() -> None:
     delivery_id = "123e4567-e89b-12d3-a456-426614174000"
 
-    assert parse_return_path(return_path(delivery_id, "example.org", KEY), [KEY]) == delivery_id
+    assert (
+        parse_return_path(return_path(delivery_token(delivery_id, KEY), "example.org"), [KEY]) == delivery_id
+    )
 
 
 def test_a_return_path_may_come_in_angle_brackets_and_by_another_domain() -> None:
-    address = return_path("42", "example.org", KEY).replace("@example.org", "@forward.example.net")
+    address = return_path(delivery_token("42", KEY), "example.org").replace(
+        "@example.org", "@forward.example.net"
+    )
 
     assert parse_return_path(f" <{address}>\r\n", [KEY]) == "42"
 
 
 def test_a_return_path_made_with_an_older_key_is_still_ours() -> None:
-    address = return_path("42", "example.org", OLD)
+    address = return_path(delivery_token("42", OLD), "example.org")
 
     assert parse_return_path(address, [KEY, OLD]) == "42"
     assert parse_return_path(address, [KEY]) is None
@@ -53,7 +57,7 @@ def test_a_return_path_made_with_an_older_key_is_still_ours() -> None:
 
 @given(st.data())
 def test_a_forged_return_path_proves_nothing(data) -> None:
-    address = return_path("4711", "example.org", KEY)
+    address = return_path(delivery_token("4711", KEY), "example.org")
     at = data.draw(st.integers(0, address.index("@") - 1))
     letter = data.draw(st.sampled_from("abcdefghijklmnopqrstuvwxyz234567-"))
 
@@ -131,7 +135,7 @@ def test_ids_of_another_size_get_no_address_to_leave_by(reader: str, delivery: i
 
 
 def test_a_return_path_makes_nobody_leave() -> None:
-    bounce = return_path("42", "example.org", KEY)
+    bounce = return_path(delivery_token("42", KEY), "example.org")
     leave = leave_address("leave@example.org", "abcDEF-_0123", 42, KEY) or ""
 
     assert parse_return_path(leave, [KEY]) is None
@@ -143,12 +147,12 @@ def test_a_return_path_makes_nobody_leave() -> None:
 )
 def test_an_id_that_would_not_survive_the_way_is_refused(delivery_id: str) -> None:
     with pytest.raises(ValueError, match="delivery id"):
-        return_path(delivery_id, "example.org", KEY)
+        return_path(delivery_token(delivery_id, KEY), "example.org")
 
 
 def test_an_empty_key_signs_nothing() -> None:
     with pytest.raises(ValueError, match="key"):
-        return_path("42", "example.org", b"")
+        return_path(delivery_token("42", b""), "example.org")
 
 
 @pytest.mark.parametrize(
