@@ -10,7 +10,7 @@ import shlex
 import subprocess
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from newsletter.errors import TransportError
@@ -20,19 +20,29 @@ COMMAND_SECONDS = 30
 # A token is not used in its last minute, and one that tells no end is asked for again after so long.
 MARGIN_SECONDS = 60
 UNTOLD_SECONDS = 300
+# After a failure the command is not run again for so long: all connections would wait for it in turn.
+FAILED_SECONDS = 15
 # RFC 6750, section 2.1. Nothing in it can end the line or the field it is sent in.
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/-]{1,8192}=*")
 
 
 class TokenCommand:
-    """The command of one account, and the token it gave last. Shared by the threads of a process."""
+    """The command of one account, and what it gave last. Shared by the threads of a process.
 
-    def __init__(self, command: str, host: str, username: str) -> None:
+    One thread runs the command; those that wait meanwhile get the same token, or the same failure.
+    """
+
+    def __init__(
+        self, command: str, host: str, username: str, clock: Callable[[], float] = time.time
+    ) -> None:
         self._command = command
+        self._clock = clock
         self._about = {"RELAY_HOST": host, "RELAY_USER": username}
         self._lock = threading.Lock()
         self._token: str | None = None
         self._until = 0.0
+        self._failure = ""
+        self._failed_at: float | None = None
 
     @classmethod
     def of(cls, endpoint: Endpoint) -> TokenCommand:
@@ -45,16 +55,31 @@ class TokenCommand:
     @property
     def kept(self) -> str | None:
         """The token that is kept, if it can still be used."""
-        return self._token if time.time() < self._until else None
+        return self._token if self._clock() < self._until else None
 
     def token(self) -> str:
-        """Return the token that is kept, or a new one. Raises TransportError when the command gives none."""
+        """Return the token that is kept, or a new one.
+
+        Raises TransportError when the command gives none, or gave none in the last seconds.
+        """
         with self._lock:
             kept = self.kept
-            if kept is None:
-                kept, seconds = parse_answer(self._run(), time.time())
-                self._token, self._until = kept, time.time() + seconds
+            if kept is not None:
+                return kept
+            if self._has_just_failed():
+                raise TransportError(self._failure)
+            try:
+                kept, seconds = parse_answer(self._run(), self._clock())
+            except TransportError as error:
+                self._failure, self._failed_at = str(error), self._clock()
+                raise
+            self._token, self._until = kept, self._clock() + seconds
+            self._failed_at = None
             return kept
+
+    def _has_just_failed(self) -> bool:
+        # A clock that was put back does not keep a failure for longer.
+        return self._failed_at is not None and 0 <= self._clock() - self._failed_at < FAILED_SECONDS
 
     def forget(self, token: str) -> None:
         """Do not use `token` again: a relay refused it."""

@@ -8,6 +8,7 @@ import json
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 from smtp.relay_script import EHLO, ScriptedRelay, Session, scripted_relay
 
 from newsletter.errors import ProtocolError, RelayRefused, TransportError
-from newsletter.smtp.access_token import _shared, parse_answer
+from newsletter.smtp.access_token import FAILED_SECONDS, TokenCommand, _shared, parse_answer
 from newsletter.smtp.connection import Connection
 
 WELCOME = "235 2.7.0 welcome"
@@ -227,6 +228,27 @@ def test_a_command_that_gives_no_token_is_an_error_that_shows_nothing_of_it(tmp_
     assert "the command for the relay's token" in str(caught.value)
     assert "words" not in str(caught.value)
     assert not any(line.startswith("AUTH") for line in relay.commands)
+
+
+def test_a_command_that_failed_is_run_again_after_some_seconds_only_however_many_wait(tmp_path: Path):
+    command = Command(tmp_path, "fail", '{"access_token": "good"}')
+    moment = NOW
+    tokens = TokenCommand(command.line, "relay.example.org", "ann", lambda: moment)
+
+    def fails(_number: int) -> bool:
+        with pytest.raises(TransportError, match="ended with status 3"):
+            tokens.token()
+        return True
+
+    with ThreadPoolExecutor(5) as threads:
+        assert all(threads.map(fails, range(5)))
+    moment += FAILED_SECONDS - 1
+    fails(6)
+    runs = command.runs
+    moment += 1
+
+    assert tokens.token() == "good"
+    assert (runs, command.runs) == (1, 2)
 
 
 def test_a_command_that_is_not_there_is_an_error(tmp_path: Path):
