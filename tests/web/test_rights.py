@@ -91,13 +91,17 @@ def test_a_link_for_one_thing_opens_no_other(visitor, ann):
 def test_an_address_is_sent_four_links_of_a_kind_a_day_whoever_asks(visitor, ann):
     before = len(visitor.mails())
 
-    answers = []
+    answers, pages = [], []
     for right in ["export"] * 6 + ["erase"]:
         visitor.house.clock.pass_(seconds=1)
-        answers.append(visitor.ask_for(right).status_code)
+        answer = visitor.ask_for(right)
+        answers.append(answer.status_code)
+        pages.append(answer.text)
 
     # A stranger with a forwarded digest uses up one kind, and keeps nobody from another.
     assert answers == [303] * 4 + [429] * 2 + [303]
+    assert "Please use the newest one, or try again in 6 hours." in pages[4]
+    assert "your network" not in pages[4]
     assert len(visitor.mails()) == before + 5
 
 

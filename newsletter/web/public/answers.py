@@ -88,9 +88,9 @@ def refuse_too_many() -> Response | None:
     return too_many(wait_seconds)
 
 
-def too_many(wait_seconds: float) -> Response:
-    """Ask a visitor to come again later."""
-    answer = problem(429, in_a_while(wait_seconds))
+def too_many(wait_seconds: float, words: str | None = None) -> Response:
+    """Ask a visitor to come again later; `words` say why, if it is not the number of forms."""
+    answer = problem(429, words or in_a_while(wait_seconds))
     answer.headers["Retry-After"] = str(math.ceil(wait_seconds))
     return answer
 
@@ -103,6 +103,17 @@ def in_a_while(wait_seconds: float) -> str:
         math.ceil(wait_seconds / 60),
     )
     return str(words)
+
+
+def too_many_links(wait_seconds: float) -> Response:
+    """Say that a link was mailed as often as it is in a day: that counts the subscriber, not the network."""
+    words = ngettext(
+        "This link was asked for several times in a day. Please use the newest one, or try again in an hour.",
+        "This link was asked for several times in a day. Please use the newest one, or try again in "
+        "%(num)d hours.",
+        math.ceil(wait_seconds / 3600),
+    )
+    return too_many(wait_seconds, str(words))
 
 
 def stop_writing() -> None:

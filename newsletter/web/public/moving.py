@@ -20,7 +20,7 @@ from newsletter.web.public.answers import (
     link_problem,
     refuse_too_many,
     stop_writing,
-    too_many,
+    too_many_links,
 )
 from newsletter.web.public.blueprint import public
 from newsletter.web.security import guard_tokens
@@ -65,7 +65,7 @@ def _ask(token: str, hint: str, form: MoveForm) -> AnyResponse:
         return _new_address_page(token, hint, form, status=422)
     if done.wait_seconds:
         db.session.rollback()
-        return too_many(done.wait_seconds)
+        return too_many_links(done.wait_seconds)
     db.session.commit()
     parts.wake("single")
     return guarded_redirect(url_for(".new_address", token=token, news="asked"))
@@ -94,7 +94,14 @@ def move_address(token: str) -> AnyResponse:
 def _move_now(token: str) -> Response:
     parts = runtime()
     now = parts.now()
-    done = move(db.session(), parts.tokens, token, now, ip_address=address_to_keep())
+    done = move(
+        db.session(),
+        parts.tokens,
+        token,
+        now,
+        ip_address=address_to_keep(),
+        catch_up=parts.settings.snooze_catch_up,
+    )
     db.session.commit()
     if isinstance(done, LinkFault):
         return link_problem(done)

@@ -33,7 +33,7 @@ from newsletter.web.public.answers import (
     link_problem,
     refuse_too_many,
     stop_writing,
-    too_many,
+    too_many_links,
 )
 from newsletter.web.public.blueprint import public
 from newsletter.web.security import guard_tokens
@@ -128,7 +128,7 @@ def ask_for_own_link(token: str, right: str) -> AnyResponse:
         return link_problem(done)
     if done.wait_seconds:
         db.session.rollback()
-        return too_many(done.wait_seconds)
+        return too_many_links(done.wait_seconds)
     db.session.commit()
     parts.wake("single")
     return guarded_redirect(url_for(".preferences", token=token, news="mailed"))
