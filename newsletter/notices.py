@@ -104,6 +104,18 @@ class NoticeKind(enum.Enum):
         "{mend} To check it: newsletter relay check",
         True,
     )
+    CONSENT_LEDGER = (
+        "consent_ledger",
+        "The ledger of consent does not fit its signed head",
+        (
+            "Once a day the ledger is compared with its signed head, the file consent-head.jsonl in the data "
+            "folder. This time they differ: {what} The head stays as it is, because it is the proof."
+        ),
+        (
+            "To see each fault: newsletter consent verify --all. If nobody has worked on the database, keep "
+            "a copy of it and of the head, and restore a backup. This notice goes when they fit again."
+        ),
+    )
 
     def __init__(self, key: str, title: str, sentence: str, remedy: str, urgent: bool = False) -> None:
         self.key = key

@@ -11,6 +11,7 @@ from sqlalchemy import delete
 from newsletter.errors import InputError
 from newsletter.jobs.tasks import DRAIN, Engine
 from newsletter.models import Lane, ThrottleBucket, spend
+from newsletter.notices import NoticeKind, settle, tell_owner
 from newsletter.retention.policy import Policy
 from newsletter.retention.run import Purger
 from newsletter.runtime import Runtime
@@ -68,11 +69,24 @@ def _renew_head(engine: Engine) -> None:
         _give_turn_back(runtime, HEAD_TURN)
     except InputError as fault:
         log.error("event=consent_head_refused fault=%r", str(fault))
+        _tell_of_ledger(runtime, str(fault))
     else:
         if report.fault_count:
             log.error("event=consent_ledger_changed faults=%d", report.fault_count)
+            _tell_of_ledger(runtime, f"The check found faults: {report.fault_count}.")
         else:
             log.info("event=consent_head people=%d entries=%d", report.people, report.entries)
+            _tell_of_ledger(runtime, None)
+
+
+def _tell_of_ledger(runtime: Runtime, what: str | None) -> None:
+    """Tell the owner what is wrong with the consent ledger; None settles the notice."""
+    with runtime.session() as session:
+        if what is None:
+            settle(session, NoticeKind.CONSENT_LEDGER, "", runtime.now())
+        else:
+            tell_owner(session, NoticeKind.CONSENT_LEDGER, "", runtime.now(), what=what)
+        session.commit()
 
 
 def _remind(engine: Engine) -> None:

@@ -6,12 +6,15 @@ from dataclasses import replace
 
 import pytest
 from house import make_settings
+from sqlalchemy import update
 
 from newsletter.jobs.app import make_celery
 from newsletter.jobs.tasks import DRAIN, Engine
 from newsletter.jobs.tidying import TIDY, tidy
 from newsletter.mail.addresses import parse_address
 from newsletter.models import Frequency, Lane, Subscriber
+from newsletter.notices import NoticeKind, as_record, open_notices
+from newsletter.subscriptions.consent_head import FILE_NAME
 from newsletter.subscriptions.signup import Signup, request_signups, resolve_signups
 from newsletter.subscriptions.wordings import current_wording
 
@@ -76,6 +79,40 @@ def test_a_reminder_is_enqueued_and_a_drain_asked_for_when_the_settings_say_so(a
     assert run(asked, reminder_hours=24) == []
     asked.drain("single")
     assert asked.recipients() == ["ann@example.org"] * 2
+
+
+@pytest.mark.parametrize("harm", ["the database", "the head"])
+def test_a_ledger_that_does_not_fit_its_head_is_told_to_the_owner_until_it_fits_again(asked, harm):
+    head = asked.runtime.settings.data_dir / FILE_NAME
+    run(asked)
+    good = head.read_bytes()
+
+    asked.clock.pass_(days=1)
+    if harm == "the database":
+        mark_as_erased(asked, asked.clock())
+    else:
+        head.write_bytes(good + good)
+    run(asked)
+    (told,) = open_matters(asked)
+    asked.clock.pass_(days=1)
+    mark_as_erased(asked, None)
+    head.write_bytes(good)
+    run(asked)
+
+    assert told["kind"] == NoticeKind.CONSENT_LEDGER.key
+    assert "newsletter consent verify --all" in told["remedy"]
+    assert open_matters(asked) == []
+
+
+def mark_as_erased(house, at):
+    with house.runtime.session() as session:
+        session.execute(update(Subscriber).values(erased_at=at))
+        session.commit()
+
+
+def open_matters(house):
+    with house.runtime.session() as session:
+        return [as_record(each) for each in open_notices(session)]
 
 
 def test_the_clock_knows_the_task(tmp_path):
