@@ -177,3 +177,37 @@ def test_rules_beyond_ascii_become_beginnings_of_words_and_others_stay(engine):
 
     assert written == ["port", "газ*", "énergie solaire*", "風力*", "ｐｏｒｔ", "газ*", "é" * 200, "straße"]
     assert back == ["port", "газ", "énergie solaire", "風力", "ｐｏｒｔ", "газ", "é" * 200, "straße"]
+
+
+def test_emails_of_the_former_template_brake_are_cancelled_and_no_others(engine):
+    command.upgrade(alembic_config(engine), "0011")
+    rows = [
+        ("brake", "queued"),
+        ("brake", "deferred"),
+        ("brake", "leased"),
+        ("brake", "accepted"),
+        ("confirm", "queued"),
+        ("confirm", "leased"),
+    ]
+    insert = text(
+        "INSERT INTO delivery (id, lane, recipient, template, context, language, state, due_at, leased_by, "
+        "attempt, created_at) VALUES (:id, 'single', :recipient, :template, '{}', 'en', :state, "
+        "'2026-03-10 12:00:00', :worker, 0, '2026-03-10 12:00:00')"
+    )
+    with engine.begin() as connection:
+        for number, (template, state) in enumerate(rows, start=1):
+            worker = "worker-1" if state == "leased" else None
+            given = {"id": number, "recipient": f"owner{number}@example.org", "worker": worker}
+            connection.execute(insert, {**given, "template": template, "state": state})
+
+    command.upgrade(alembic_config(engine), "head")
+
+    found = "SELECT state, settled_at IS NOT NULL, leased_by FROM delivery ORDER BY id"
+    with engine.connect() as connection:
+        left = [tuple(row) for row in connection.execute(text(found))]
+    assert left == [
+        *[("cancelled", 1, None)] * 3,
+        ("accepted", 0, None),
+        ("queued", 0, None),
+        ("leased", 0, "worker-1"),
+    ]
