@@ -18,8 +18,9 @@ cancelled issue: the transaction that makes a delivery so puts back what it held
 row it was made for, and for rows that were joined into that row in the past.
 
 Exceptions to (a): what `skip_ahead` left out, and what the earlier address was served before somebody moved
-to an address that was subscribed already (the new row begins with the old marks). A person who was erased
-and joins again starts anew.
+to an address that was subscribed already (the new row begins with the old marks). If a delivery to the
+earlier address then never arrives, put back reaches the new row too. A person who was erased and joins again
+starts anew.
 
 Lock these people (`lock`) before serve, before put back, and before reading what deliveries hold in order to
 decide what another delivery may hold. No comparison of two hosts' clocks decides whether a release was
@@ -31,10 +32,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, func, or_, select, update
-from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from newsletter.models import (
     Delivery,
@@ -69,14 +70,18 @@ HOLDING = (
 CAN_COME_BACK = (EndedReason.UNSUBSCRIBED, EndedReason.MOVED)
 
 
-def lock(session: Session, subscriber_ids: Iterable[int]) -> None:
+def lock(session: Session, subscriber_ids: Iterable[int], *, moved: bool = False) -> None:
     """Lock these people, in the order of their ids, until the transaction ends.
 
-    The row of the subscriber stands for all of their subscriptions, those that begin meanwhile too. On
-    SQLite the transaction is the only one that writes, so there is nothing to do.
+    The row of the subscriber stands for all of their subscriptions, those that begin meanwhile too. With
+    `moved` also the people at the addresses to which these people moved topics are locked: put back reaches
+    them. On SQLite the transaction is the only one that writes, so there is nothing to do.
     """
     if session.get_bind().dialect.name == "sqlite":
         return
+    if moved:
+        subscriber_ids = set(subscriber_ids)
+        subscriber_ids |= {each.subscriber_id for each in _moved_rows(session, subscriber_ids)}
     chosen = select(Subscriber.id).where(is_one_of(session, Subscriber.id, subscriber_ids))
     ordered = chosen.order_by(Subscriber.id).with_for_update(key_share=True)
     session.execute(select(func.count()).select_from(ordered.subquery()))
@@ -114,7 +119,9 @@ def put_back(session: Session, held: Iterable[tuple[int, str]]) -> None:
 
     `held` are subscriber ids and rendition keys. For all subscriptions of each person, and for those that
     ended and can come back, `covered_to` falls to just below the lowest latest sequence of these releases
-    under any topic. The caller has locked these people.
+    under any topic. If a person has moved a topic to another row since, that row falls too, by the releases
+    of its own topic only: other deliveries to the earlier address do not count for it. The caller has locked
+    these people (with `moved`, if there are several).
     """
     pairs = [(subscriber_id, key) for subscriber_id, key in held if key]
     if not pairs:
@@ -127,20 +134,12 @@ def put_back(session: Session, held: Iterable[tuple[int, str]]) -> None:
     if not lowest:
         return
     session.flush()
-    given = rows_as_table(session, {"subscriber_id": int, "floor": int}, list(lowest.items()))
-    session.execute(
-        update(Subscription)
-        .where(
-            Subscription.subscriber_id == given.c.subscriber_id,
-            Subscription.covered_to > given.c.floor,
-            or_(
-                Subscription.state == SubscriptionState.ACTIVE,
-                Subscription.ended_reason.in_(CAN_COME_BACK),
-            ),
-        )
-        .values(covered_to=given.c.floor)
-        .execution_options(synchronize_session=False)
-    )
+    _lower(session, Subscription.subscriber_id, lowest)
+    moved = _moved_rows(session, lowest)
+    if moved:
+        # Somebody may have moved after the caller locked the others.
+        lock(session, {each.subscriber_id for each in moved})
+        _lower(session, Subscription.id, _floors_of_moved(session, moved, pairs))
     _forget_loaded_marks(session)
 
 
@@ -148,15 +147,15 @@ def skip_ahead(session: Session, subscriber_id: int, newest: int) -> None:
     """Leave out what waits for one person but the `newest` releases of each topic. Commits nothing.
 
     For the end of a pause and the lifting of a suppression. Releases are counted by their first
-    sequence; both marks move to that of the newest one left out.
+    sequence; both marks move to that of the newest one left out. So do the marks of subscriptions that ended
+    and can come back: whoever undoes an unsubscription after the pause gets no more than the others.
     """
     lock(session, [subscriber_id])
     held = held_releases(session, lambda column: column == subscriber_id).get(subscriber_id, set())
-    active = select(Subscription).where(
-        Subscription.subscriber_id == subscriber_id, Subscription.state == SubscriptionState.ACTIVE
-    )
-    for row in session.scalars(active.execution_options(populate_existing=True)).all():
-        waiting = [first for release_id, first in _waiting(session, row) if release_id not in held]
+    theirs = select(Subscription).where(Subscription.subscriber_id == subscriber_id, _is_or_can_come_back())
+    for row in session.scalars(theirs.execution_options(populate_existing=True)).all():
+        found = _waiting(session, row, most=newest + len(held) + 1)
+        waiting = [first for release_id, first in found if release_id not in held]
         if len(waiting) > newest:
             left_out = waiting[newest]
             row.started_sequence = max(row.started_sequence, left_out)
@@ -217,8 +216,15 @@ def _floor_below_newest(session: Session, topic_id: int, newest: int) -> int:
     return min([today, *(first - 1 for first in session.scalars(chosen) if first is not None)])
 
 
-def _waiting(session: Session, row: Subscription) -> list[tuple[int, int]]:
-    """Return the releases that wait for one subscription with their first sequences, the newest first."""
+def _is_or_can_come_back() -> ColumnElement[bool]:
+    return or_(Subscription.state == SubscriptionState.ACTIVE, Subscription.ended_reason.in_(CAN_COME_BACK))
+
+
+def _waiting(session: Session, row: Subscription, most: int) -> list[tuple[int, int]]:
+    """Return the newest releases that wait for one subscription, at most `most`, with their first sequences.
+
+    The newest is first.
+    """
     chosen = (
         select(ReleaseTopic.release_id, ReleaseTopic.first_sequence)
         .join(ReleaseTopic.release)
@@ -229,6 +235,7 @@ def _waiting(session: Session, row: Subscription) -> list[tuple[int, int]]:
             Release.state == ReleaseState.READY,
         )
         .order_by(ReleaseTopic.first_sequence.desc())
+        .limit(most)
     )
     return [(release_id, first) for release_id, first in session.execute(chosen) if first is not None]
 
@@ -248,6 +255,66 @@ def _floors(session: Session, keys: Iterable[str]) -> dict[str, int]:
         for key, ids in releases.items()
         if any(each in lowest for each in ids)
     }
+
+
+class _Moved(NamedTuple):
+    """A subscription that a move began, and a person from whose row it came, directly or by further moves."""
+
+    id: int
+    subscriber_id: int
+    topic_id: int
+    earlier_id: int
+
+
+def _moved_rows(session: Session, subscriber_ids: Iterable[int]) -> list[_Moved]:
+    """Return the subscriptions that began when these people moved to a subscribed address: few."""
+    earlier, later = aliased(Subscription), aliased(Subscription)
+    moved = (
+        select(
+            Subscription.id, Subscription.subscriber_id, Subscription.topic_id,
+            earlier.subscriber_id.label("earlier_id"),
+        )
+        .join(earlier, earlier.id == Subscription.moved_from_id)
+        .where(Subscription.moved_from_id.is_not(None))
+        .where(is_one_of(session, earlier.subscriber_id, subscriber_ids))
+        .cte("moved", recursive=True)
+    )  # fmt: skip
+    moved_on = select(later.id, later.subscriber_id, later.topic_id, moved.c.earlier_id).join(
+        moved, later.moved_from_id == moved.c.id
+    )
+    return [_Moved._make(row) for row in session.execute(select(moved.union(moved_on)))]
+
+
+def _floors_of_moved(
+    session: Session, moved: Iterable[_Moved], held: Iterable[tuple[int, str]]
+) -> dict[int, int]:
+    """Return, by the ids of these rows, the sequence below the releases of their topic that are put back."""
+    releases: dict[int, set[int]] = defaultdict(set)
+    for subscriber_id, key in held:
+        releases[subscriber_id].update(release_ids(read_key(key)))
+    wanted = {one for each in moved for one in releases[each.earlier_id]}
+    pairs = select(ReleaseTopic.release_id, ReleaseTopic.topic_id, ReleaseTopic.sequence).where(
+        is_one_of(session, ReleaseTopic.release_id, wanted), ReleaseTopic.sequence.is_not(None)
+    )
+    latest = {(release, topic): sequence or 0 for release, topic, sequence in session.execute(pairs)}
+    floors: dict[int, int] = {}
+    for row in moved:
+        pairs_held = ((each, row.topic_id) for each in releases[row.earlier_id])
+        below = [latest[pair] - 1 for pair in pairs_held if pair in latest]
+        if below:
+            floors[row.id] = min([*below, floors.get(row.id, below[0])])
+    return floors
+
+
+def _lower(session: Session, column: InstrumentedAttribute[int], floors: Mapping[int, int]) -> None:
+    """Lower `covered_to` to the floor given for the value of `column`, where it is higher."""
+    given = rows_as_table(session, {"id": int, "floor": int}, list(floors.items()))
+    session.execute(
+        update(Subscription)
+        .where(column == given.c.id, Subscription.covered_to > given.c.floor, _is_or_can_come_back())
+        .values(covered_to=given.c.floor)
+        .execution_options(synchronize_session=False)
+    )
 
 
 def _forget_loaded_marks(session: Session) -> None:

@@ -64,7 +64,7 @@ def recompose(
     others get a rendition without what they may not hold. What is left out is put back. Commits nothing.
     """
     before = _load(session, delivery_ids)
-    coverage.lock(session, {each.subscriber_id for each in before})
+    coverage.lock(session, {each.subscriber_id for each in before}, moved=True)
     digests = _load(session, delivery_ids, worker)
     unready = _unready(session, {each.issue_id for each in digests})
     left_out: list[tuple[int, str]] = []

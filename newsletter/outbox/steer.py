@@ -72,7 +72,7 @@ def cancel(
     session.flush()
     # With the change of state: what is rejected after it is put back when it is recorded.
     for part in parts_of(session, issue_id, (DeliveryState.REJECTED,)):
-        coverage.lock(session, [subscriber_id for _, subscriber_id, _ in part])
+        coverage.lock(session, [subscriber_id for _, subscriber_id, _ in part], moved=True)
         coverage.put_back(session, [(subscriber_id, key) for _, subscriber_id, key in part])
     commit()
     return cancel_unsent(session, issue_id, now, commit)
@@ -176,7 +176,7 @@ def _send_part_again(
     session: Session, issue: Issue, part: Sequence[Held], state: DeliveryState, now: datetime
 ) -> SentAgain:
     people = [subscriber_id for _, subscriber_id, _ in part]
-    coverage.lock(session, people)
+    coverage.lock(session, people, moved=True)
     away = _away(session, people)
     taken = coverage.held_releases(
         session,
@@ -207,7 +207,7 @@ def _give_back_uncertain(session: Session, issue_id: int, now: datetime) -> Sent
     """Cancel the uncertain deliveries of a cancelled issue, and put back what they held."""
     done = SentAgain()
     for part in parts_of(session, issue_id, (DeliveryState.UNCERTAIN,)):
-        coverage.lock(session, [subscriber_id for _, subscriber_id, _ in part])
+        coverage.lock(session, [subscriber_id for _, subscriber_id, _ in part], moved=True)
         _settle(session, [each for each, _, _ in part], DeliveryState.CANCELLED, now)
         coverage.put_back(session, [(subscriber_id, key) for _, subscriber_id, key in part])
         done += SentAgain(given_back=len(part))

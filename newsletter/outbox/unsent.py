@@ -57,7 +57,7 @@ def end_unsent(session: Session, part: Sequence[Held], state: DeliveryState, now
 
     A worker may have claimed some of them since they were read: those stay as they are. Commits nothing.
     """
-    coverage.lock(session, [subscriber_id for _, subscriber_id, _ in part])
+    coverage.lock(session, [subscriber_id for _, subscriber_id, _ in part], moved=True)
     ended = session.scalars(
         update(Delivery)
         .where(is_one_of(session, Delivery.id, [each for each, _, _ in part]))

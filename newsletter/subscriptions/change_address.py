@@ -116,19 +116,21 @@ def move(
     now: datetime,
     *,
     ip_address: str | None = None,
+    catch_up: int | None = None,
 ) -> Moved | LinkFault:
     """Mail the subscriber at the new address from now on. Doing it twice changes nothing more.
 
     Links that carry the old address end; those for unsubscribing go on working. What is in the
     outbox goes to the new address. If that one is subscribed already, no rows are merged: its topics
-    stay, and those that it lacks begin there (handover.py). The old address is told, and can take it
-    back for some days; who is put back in that way is not asked again. Raises StateConflict when
-    another move came in between. Commits nothing.
+    stay, and those that it lacks begin there (handover.py). If that ends a pause, the newest `catch_up`
+    releases of each topic are still to come, or all without that number. The old address is told, and can
+    take it back for some days; it is not asked again then. Raises StateConflict when another move came in
+    between. Commits nothing.
     """
     for last in (False, True):
         try:
             with session.begin_nested():
-                return _move(session, tokens, token, now, ip_address)
+                return _move(session, tokens, token, now, ip_address, catch_up)
         except IntegrityError:
             # Somebody signed up with it, or moved to it, in this very moment: now they can be seen.
             if last:
@@ -137,7 +139,12 @@ def move(
 
 
 def _move(
-    session: Session, tokens: Tokens, token: str, now: datetime, ip_address: str | None
+    session: Session,
+    tokens: Tokens,
+    token: str,
+    now: datetime,
+    ip_address: str | None,
+    catch_up: int | None,
 ) -> Moved | LinkFault:
     found = _open(session, tokens, token, now)
     if isinstance(found, tuple):
@@ -155,7 +162,7 @@ def _move(
     address = Address(change.email or "", change.email_key or "")
     if is_suppressed(session, tokens, address):
         return LinkFault.OUTDATED
-    return _move_to(session, tokens, subscriber, change, address, now, ip_address)
+    return _move_to(session, tokens, subscriber, change, address, now, ip_address, catch_up)
 
 
 def _move_to(
@@ -166,6 +173,7 @@ def _move_to(
     address: Address,
     now: datetime,
     ip_address: str | None,
+    catch_up: int | None,
 ) -> Moved:
     old = Address(subscriber.email or "", subscriber.email_key or "")
     is_undo = change.is_undo
@@ -176,7 +184,7 @@ def _move_to(
         _take_address(session, subscriber, address, how, now, ip_address)
         now_at = subscriber
     else:
-        hand_over(session, subscriber, there, how, now, ip_address)
+        hand_over(session, subscriber, there, how, now, ip_address, catch_up)
         now_at = there
     _settle(session, subscriber.id, now, everything=is_undo)
     if old.canonical != address.canonical and not is_suppressed(session, tokens, old):

@@ -13,6 +13,7 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
 
+from newsletter import coverage
 from newsletter.models import (
     ConsentAct,
     EndedReason,
@@ -43,18 +44,24 @@ def hand_over(
     how: str,
     now: datetime,
     ip_address: str | None = None,
+    catch_up: int | None = None,
 ) -> list[Subscription]:
     """End what `mover` gets as *moved*; topics that `there` lacks begin there with the old marks.
 
     Both are locked. Digests of the mover that no worker has yet are skipped, and what they held is put
-    back before the marks are copied. What `there` gets or waits for stays as it is. Returns the new
-    subscriptions. Commits nothing.
+    back before the marks are copied. What `there` gets or waits for stays as it is. If a pause does not go
+    on, the newest `catch_up` releases of each topic are still to come, or all without that number. Returns
+    the new subscriptions. Commits nothing.
     """
     snooze.take_back(session, mover.id, now)
     session.flush()
     old = rows.of_subscriber(session, mover.id, SubscriptionState.ACTIVE, lock=True)
     present = rows.of_subscriber(session, there.id, SubscriptionState.ACTIVE, lock=True)
     taken = {row.topic_id for row in present}
+    # The mover's pause ends if something comes at the new address, else it takes the place of theirs.
+    ending = mover if present else there
+    if ending.snoozed_until is not None and catch_up is not None:
+        coverage.skip_ahead(session, ending.id, catch_up)
     rows.end(session, old, EndedReason.MOVED, now)
     begun = [_begin_there(session, row, there, now) for row in old if row.topic_id not in taken]
     _welcome(mover, there, has_topics=bool(present), now=now)

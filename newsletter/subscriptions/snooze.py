@@ -70,15 +70,16 @@ def resume(
     """End the pause of a (locked) reader; return whether there was one. Commits nothing.
 
     The newest `catch_up` releases of each topic that they have not had are still to come; what
-    is older is left out for good.
+    is older is left out for good. That holds too for topics that they unsubscribed from meanwhile, if they
+    undo that later.
     """
     if subscriber.snoozed_until is None:
         return False
     subscriber.snoozed_until = None
     active = rows.of_subscriber(session, subscriber.id, SubscriptionState.ACTIVE, lock=True)
+    coverage.skip_ahead(session, subscriber.id, catch_up)
     if not active:  # left meanwhile: nothing goes on
         return False
-    coverage.skip_ahead(session, subscriber.id, catch_up)
     note(session, subscriber.id, ConsentAct.RESUMED, how, now, ip_address=ip_address)
     return True
 

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
@@ -265,6 +265,16 @@ class Oracle:
                 self.broken(
                     f"(mark) person {key[0]}, topic {key[1]}: begins at {row.started}, not {self._start[key]}"
                 )
+        self._see_skips_of_ended(before, has.keys(), asked)
+
+    def _see_skips_of_ended(
+        self, before: Snapshot, active: Collection[tuple[int, int]], asked: Asked
+    ) -> None:
+        """Follow what the end of a pause skips of topics that a person can still come back to."""
+        for key in self._start.keys() - active:
+            theirs = [each for each in before.subscriptions.values() if (each.person, each.topic) == key]
+            if key[0] in asked.skips_ahead and theirs:
+                self._start[key] = max(self._start[key], self._skipped(theirs[-1], before))
 
     def _begin(self, key: tuple[int, int], row: Subscription, after: Snapshot, asked: Asked) -> None:
         away = self.now() - self._left_at[key] if key in self._left_at else None

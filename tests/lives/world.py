@@ -384,7 +384,10 @@ class World:
         payload = [person.public_id, wishes[-1][0], parts.tokens.fingerprint(wishes[-1][1])]
         token = parts.tokens.make(Purpose.CHANGE_ADDRESS, payload, parts.now())
         self.ask(
-            host, lambda parts, session: move(session, parts.tokens, token, parts.now()), Asked(moves=True)
+            host,
+            lambda parts, session: move(session, parts.tokens, token, parts.now(), catch_up=CATCH_UP),
+            # A pause ends if it does not go on at the new address.
+            Asked(skips_ahead=frozenset(self.oracle.history[-1].paused_until), moves=True),
         )
 
     def erase(self, host: int, pick: int) -> None:

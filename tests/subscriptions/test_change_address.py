@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from house import meanwhile
+from sqlalchemy import func, select, update
 
 from newsletter.digest.archive import read_issue
 from newsletter.digest.issues import Preparer, open_issue
@@ -15,8 +16,10 @@ from newsletter.models import (
     AddressChange,
     ConsentEntry,
     Delivery,
+    DeliveryState,
     EndedReason,
     Frequency,
+    Issue,
     Lane,
     Subscriber,
     Subscription,
@@ -24,6 +27,9 @@ from newsletter.models import (
     Suppression,
     SuppressionReason,
 )
+from newsletter.outbox import steer
+from newsletter.outbox.record import finish
+from newsletter.subscriptions import snooze
 from newsletter.subscriptions.bearer import LinkFault
 from newsletter.subscriptions.change_address import (
     Asked,
@@ -42,6 +48,7 @@ from newsletter.tokens import Purpose
 ANN = "ann@example.org"
 NEW = "ann@elsewhere.example.org"
 BEN = "ben@example.org"
+CAT = "cat@example.org"
 DAILY, WEEKLY, MONTHLY = Frequency.DAILY, Frequency.WEEKLY, Frequency.MONTHLY
 
 
@@ -67,18 +74,18 @@ def link(people, mail):
     return tokens.make(Purpose.CHANGE_ADDRESS, payload, people.house.clock())
 
 
-def presses(people, token):
+def presses(people, token, catch_up=None):
     with people.house.runtime.session() as session:
-        done = move(session, people.house.runtime.tokens, token, people.house.clock())
+        done = move(session, people.house.runtime.tokens, token, people.house.clock(), catch_up=catch_up)
         session.commit()
         return done
 
 
-def moves(people, to=NEW, email=ANN):
+def moves(people, to=NEW, email=ANN, catch_up=None):
     """Ask and confirm, an hour after whatever was before."""
     people.house.clock.pass_(hours=1)
     asks(people, to, email)
-    return presses(people, link(people, notices(people, "change_address")[-1]))
+    return presses(people, link(people, notices(people, "change_address")[-1]), catch_up)
 
 
 def looks(people, token):
@@ -484,6 +491,97 @@ def test_unsent_digests_of_the_old_row_are_skipped_and_their_releases_come_at_th
     bulk = [each for each in people.house.all(Delivery) if each.lane is Lane.BULK]
     assert [each.state for each in bulk] == ["skipped", "accepted"]
     assert people.house.releases_sent(people.person(BEN).id) == [sea]
+
+
+def set_digest(people, state):
+    """Give the last digest the state that a worker gave it."""
+    with people.house.runtime.session() as session:
+        last = select(func.max(Delivery.id)).where(Delivery.lane == Lane.BULK).scalar_subquery()
+        session.execute(update(Delivery).where(Delivery.id == last).values(state=state))
+        session.commit()
+
+
+def cancels(people):
+    with people.house.runtime.session() as session:
+        newest = select(Issue).order_by(Issue.id.desc()).limit(1)
+        steer.cancel(session, session.scalars(newest).one(), "test", people.house.clock())
+        session.commit()
+    return BEN
+
+
+def moves_on(people):
+    assert moves(people, CAT, BEN).joined
+    return CAT
+
+
+@pytest.mark.parametrize("meanwhile_at", [moves_on, cancels, lambda _people: BEN])
+def test_a_digest_that_a_worker_held_and_did_not_send_comes_at_the_new_row(everywhere, meanwhile_at):
+    people = everywhere
+    for slug in ("energy", "sea", "wind"):
+        people.house.topic(slug)
+    people.join(ANN, {"sea": DAILY, "wind": DAILY})
+    people.join(BEN, {"energy": WEEKLY})
+    people.join(CAT, {"energy": WEEKLY})
+    people.house.release("Wind that came before")
+    people.house.send(DAILY)
+    sea = people.house.release("Sea first")
+    people.house.open(DAILY)
+    set_digest(people, DeliveryState.LEASED)
+    moves(people, BEN)
+
+    reached = meanwhile_at(people)
+    set_digest(people, DeliveryState.DEFERRED)
+    people.house.drain()
+    with people.house.runtime.session() as session:
+        finish(session, people.house.clock())
+        session.commit()
+    people.house.clock.pass_(hours=1)
+    people.house.send(DAILY)
+
+    assert people.house.releases_sent(people.person(reached).id) == [sea]
+
+
+def test_a_paused_subscriber_who_moves_to_an_address_without_a_pause_gets_the_newest_releases_only(
+    everywhere,
+):
+    people = everywhere
+    people.house.topic("energy")
+    people.house.topic("sea")
+    people.join(ANN, {"sea": DAILY})
+    people.join(BEN, {"energy": WEEKLY})
+    pause_person(people, ANN)
+    people.house.release("Sea older")
+    newest = people.house.release("Sea newest")
+
+    moves(people, BEN, catch_up=1)
+    people.house.send(DAILY)
+
+    assert people.house.releases_sent(people.person(BEN).id) == [newest]
+
+
+def test_a_pause_that_a_move_replaces_leaves_no_backlog_for_the_topics_that_come_back(everywhere):
+    people = everywhere
+    energy, sea = people.house.topic("energy"), people.house.topic("sea")
+    people.join(ANN, {"sea": DAILY})
+    people.join(BEN, {"energy": DAILY})
+    pause_person(people, BEN)
+    people.house.release("Energy older")
+    newest = people.house.release("Energy newest")
+    people.leave(BEN)
+
+    moves(people, BEN, catch_up=1)
+    people.join(BEN, {"energy": DAILY})
+    people.house.send(DAILY)
+
+    assert people.reads(BEN) == {energy: DAILY, sea: DAILY}
+    assert people.house.releases_sent(people.person(BEN).id) == [newest]
+
+
+def pause_person(people, email):
+    with people.house.runtime.session() as session:
+        person = session.get_one(Subscriber, people.person(email).id)
+        assert snooze.snooze(session, person, 4, people.house.clock(), "test")
+        session.commit()
 
 
 def test_an_address_that_only_asked_is_confirmed_by_the_press_and_keeps_what_waits(everywhere):

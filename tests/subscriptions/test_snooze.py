@@ -11,6 +11,7 @@ from newsletter.models import Delivery, DeliveryState, Frequency, Issue, Subscri
 from newsletter.outbox import steer
 from newsletter.subscriptions.preferences import go_on, pause
 from newsletter.subscriptions.snooze import end_pauses
+from newsletter.subscriptions.unsubscribe import make_undo_token, undo
 
 ANN = "ann@example.org"
 BEN = "ben@example.org"
@@ -240,6 +241,60 @@ def test_a_pause_that_ends_after_leaving_is_no_going_on(people):
 
     assert people.acts(ANN)[-2:] == ["snoozed", "left"]
     assert people.person(ANN).snoozed_until is None
+
+
+def undoes(people, left):
+    tokens = people.house.runtime.tokens
+    link = make_undo_token(tokens, left.public_id, left.ended_at, left.ended_at, left.email_key)
+    with people.house.runtime.session() as session:
+        done = undo(session, tokens, link, people.house.clock())
+        session.commit()
+        return done
+
+
+def leaves_one_topic_and_chooses_it_again(people):
+    people.choose(ANN, {"sea": WEEKLY})
+    the_pause_ends(people)
+    people.choose(ANN, {"energy": WEEKLY, "sea": WEEKLY})
+
+
+def unsubscribes_and_undoes(people):
+    left = people.leave(ANN)
+    the_pause_ends(people)
+    assert undoes(people, left).restored == 2
+
+
+def unsubscribes_and_confirms_again(people):
+    people.leave(ANN)
+    the_pause_ends(people)
+    people.join(ANN, {"energy": WEEKLY, "sea": WEEKLY})
+
+
+def the_pause_ends(people):
+    people.house.clock.pass_(days=5)
+    sweep(people, catch_up=1)
+    assert people.person(ANN).snoozed_until is None
+
+
+@pytest.mark.parametrize(
+    "comes_back",
+    [leaves_one_topic_and_chooses_it_again, unsubscribes_and_undoes, unsubscribes_and_confirms_again],
+)
+def test_who_comes_back_to_a_topic_after_the_pause_gets_its_newest_releases_only(everywhere, comes_back):
+    people = everywhere
+    people.house.topic("energy")
+    people.house.topic("sea")
+    people.join(ANN, {"energy": WEEKLY, "sea": WEEKLY})
+    pauses(people)
+    people.house.release("Energy older")
+    newest = people.house.release("Energy newest")
+    people.house.clock.pass_(days=3)
+
+    comes_back(people)
+    people.house.clock.pass_(seconds=1)
+    people.house.send(WEEKLY)
+
+    assert sent(people) == [newest]
 
 
 def test_who_gets_nothing_cannot_pause_and_no_other_span_is_offered(people):
