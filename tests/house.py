@@ -16,11 +16,13 @@ from sqlalchemy import text
 
 from newsletter.digest.issues import Preparer, open_issue
 from newsletter.ingest.parse_press import PressRelease
+from newsletter.ingest.steer import ReleaseAction, change_release
 from newsletter.ingest.store import add_release
 from newsletter.ingest.topics import add_topic
 from newsletter.models import (
     Base,
     Delivery,
+    EndedReason,
     Frequency,
     Issue,
     Release,
@@ -37,6 +39,7 @@ from newsletter.outbox.worker import drain
 from newsletter.runtime import Runtime
 from newsletter.settings import Settings, load_settings
 from newsletter.smtp.transport import MemoryTransport
+from newsletter.subscriptions import rows
 
 NOON = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)
 
@@ -178,6 +181,23 @@ class House:
     def all(self, model: type[Base]) -> Sequence[Base]:
         with self.runtime.session() as session:
             return session.query(model).order_by(*model.__table__.primary_key.columns).all()
+
+
+def leave_topic(house: House, reader: int, topic: int) -> None:
+    """Unsubscribe somebody from one topic."""
+    with house.runtime.session() as session:
+        active = rows.of_subscriber(session, reader, SubscriptionState.ACTIVE, lock=True)
+        leaving = [row for row in active if row.topic_id == topic]
+        rows.end(session, leaving, EndedReason.UNSUBSCRIBED, house.clock())
+        session.commit()
+
+
+def steer_release(house: House, release: int, action: ReleaseAction) -> None:
+    """Hold, free, pin or exclude a release as an editor does."""
+    with house.runtime.session() as session:
+        public_id = session.get_one(Release, release).public_id
+        change_release(session, public_id, action, "test", house.clock())
+        session.commit()
 
 
 def make_settings(folder: Path, **more: str) -> Settings:

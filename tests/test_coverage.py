@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from house import House, meanwhile
+from house import House, leave_topic, meanwhile, steer_release
 from sqlalchemy import select, update
 
 from newsletter import coverage, suppression
 from newsletter.digest.issues import Preparer, open_issue
 from newsletter.ingest.parse_press import PressRelease
-from newsletter.ingest.steer import ReleaseAction, change_release
+from newsletter.ingest.steer import ReleaseAction
 from newsletter.ingest.store import add_release
 from newsletter.models import (
     Delivery,
@@ -81,21 +81,6 @@ def choose(house: House, reader: int, topic: int, frequency: Frequency) -> None:
             rows.follow(session, same[0], frequency, house.clock())
         else:
             rows.take_up(session, reader, topic, frequency, house.clock())
-        session.commit()
-
-
-def drop(house: House, reader: int, topic: int) -> None:
-    with house.runtime.session() as session:
-        active = rows.of_subscriber(session, reader, SubscriptionState.ACTIVE, lock=True)
-        leaving = [row for row in active if row.topic_id == topic]
-        rows.end(session, leaving, EndedReason.UNSUBSCRIBED, house.clock())
-        session.commit()
-
-
-def steer_release(house: House, release: int, action: ReleaseAction) -> None:
-    with house.runtime.session() as session:
-        public_id = session.get_one(Release, release).public_id
-        change_release(session, public_id, action, "test", house.clock())
         session.commit()
 
 
@@ -234,7 +219,7 @@ def test_a_cancelled_release_waits_again_under_every_topic(either_house: House):
     name_topic(house, cable, "sea")
     issue_id = house.open(DAILY)
     house.open(WEEKLY)  # leaves the cable to the daily one, and moves the weekly mark beyond it
-    drop(house, ann, daily)
+    leave_topic(house, ann, daily)
     act(house, steer.cancel, issue_id)
 
     house.drain()
@@ -302,7 +287,7 @@ def test_a_topic_that_is_left_and_taken_up_again_goes_on_where_it_was(either_hou
     ann = house.reader(energy, house.topic("sea"), name="ann")
     cable = house.release("A new energy cable")
 
-    drop(house, ann, energy)
+    leave_topic(house, ann, energy)
     house.clock.pass_(days=6)
     choose(house, ann, energy, DAILY)
     house.send(DAILY)
@@ -315,7 +300,7 @@ def test_a_topic_that_was_left_long_ago_begins_anew(house: House):
     ann = house.reader(energy, house.topic("sea"), name="ann")
     house.release("A new energy cable")
 
-    drop(house, ann, energy)
+    leave_topic(house, ann, energy)
     house.clock.pass_(days=8)
     choose(house, ann, energy, DAILY)
 
@@ -330,7 +315,7 @@ def test_what_is_cancelled_after_somebody_unsubscribed_comes_when_they_return(ei
     ann = house.reader(energy, name="ann")
     cable = house.release("A new energy cable")
     issue_id = house.open()
-    drop(house, ann, energy)
+    leave_topic(house, ann, energy)
     act(house, steer.cancel, issue_id)
 
     choose(house, ann, energy, WEEKLY)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from house import House
+from house import House, leave_topic, steer_release
 
-from newsletter.ingest.steer import ReleaseAction, change_release
-from newsletter.models import EndedReason, Frequency, Release, Subscriber, Subscription, SubscriptionState
+from newsletter.ingest.steer import ReleaseAction
+from newsletter.models import Frequency, Subscriber, Subscription
 from newsletter.models.rendition_key import Section
 from newsletter.outbox.recompose import narrow
 from newsletter.subscriptions import rows, snooze
@@ -17,21 +17,6 @@ def arrange(house: House) -> tuple[int, int, int]:
     """Arrange topics energy and sea, and somebody who gets both; return the three ids."""
     energy, sea = house.topic("energy"), house.topic("sea")
     return energy, sea, house.reader(energy, sea, name="ann")
-
-
-def leave(house: House, reader: int, topic: int) -> None:
-    with house.runtime.session() as session:
-        active = rows.of_subscriber(session, reader, SubscriptionState.ACTIVE, lock=True)
-        leaving = [row for row in active if row.topic_id == topic]
-        rows.end(session, leaving, EndedReason.UNSUBSCRIBED, house.clock())
-        session.commit()
-
-
-def change(house: House, release: int, action: ReleaseAction) -> None:
-    with house.runtime.session() as session:
-        public_id = session.get_one(Release, release).public_id
-        change_release(session, public_id, action, "test", house.clock())
-        session.commit()
 
 
 def bodies(house: House) -> list[str]:
@@ -47,7 +32,7 @@ def test_a_topic_that_was_left_after_preparing_is_not_mailed(either_house: House
     house.release("A new energy cable")
     wave = house.release("A sea wave")
     house.open()
-    leave(house, ann, energy)
+    leave_topic(house, ann, energy)
 
     house.drain()
 
@@ -62,7 +47,7 @@ def test_a_release_moves_to_another_topic_that_is_kept_and_that_the_issue_serves
     energy, _sea, ann = arrange(house)
     both = house.release("An energy cable under the sea")
     house.open()
-    leave(house, ann, energy)
+    leave_topic(house, ann, energy)
 
     house.drain()
 
@@ -80,7 +65,7 @@ def test_what_was_left_out_comes_with_the_next_issue_of_another_topic(either_hou
         session.commit()
     both = house.release("An energy cable under the sea")
     house.open(WEEKLY)
-    leave(house, ann, energy)
+    leave_topic(house, ann, energy)
 
     house.drain()
 
@@ -96,10 +81,10 @@ def test_a_release_that_is_held_after_preparing_is_not_mailed_and_comes_when_it_
     cable = house.release("A new energy cable")
     wave = house.release("A sea wave")
     house.open()
-    change(house, cable, ReleaseAction.HOLD)
+    steer_release(house, cable, ReleaseAction.HOLD)
 
     house.drain()
-    change(house, cable, ReleaseAction.READY)
+    steer_release(house, cable, ReleaseAction.READY)
     house.send()
 
     assert house.releases_sent(ann) == [wave, cable]
@@ -111,7 +96,7 @@ def test_an_issue_of_excluded_releases_only_is_skipped_and_finishes(either_house
     arrange(house)
     cable = house.release("A new energy cable")
     issue_id = house.open()
-    change(house, cable, ReleaseAction.EXCLUDE)
+    steer_release(house, cable, ReleaseAction.EXCLUDE)
 
     house.drain()
 
@@ -144,8 +129,8 @@ def test_what_is_skipped_for_somebody_who_unsubscribed_waits_for_their_return(ei
     energy, sea, ann = arrange(house)
     house.release("A new energy cable")
     house.open()
-    leave(house, ann, energy)
-    leave(house, ann, sea)
+    leave_topic(house, ann, energy)
+    leave_topic(house, ann, sea)
 
     house.drain()
 

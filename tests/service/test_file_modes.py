@@ -4,33 +4,98 @@ from __future__ import annotations
 
 import os
 import shlex
+import sqlite3
 import stat
 import subprocess
 import sys
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
+import click
 import pytest
-from house import ENVIRON
+from click.testing import CliRunner
+from house import ENVIRON, NOON
+from sqlalchemy import select
+from sqlalchemy.orm import Session
 
-from newsletter.models import open_engine
+from newsletter.cli import main
+from newsletter.models import (
+    Frequency,
+    Subscriber,
+    Subscription,
+    SubscriptionState,
+    Topic,
+    open_engine,
+)
 
 RUN = ("-m", "newsletter", "--env-file", "")
 RELEASE = "Harbour opens new quay\n\nHAMBURG, 3 March 2026 - The port opened a quay today, its owner said.\n"
-COMMANDS = [
-    ["db", "upgrade"],
-    ["topic", "add", "energy", "Energy", "--words", "energy"],
-    ["account", "add", "owner@example.org"],
-    ["release", "add", "RELEASE", "--topic", "energy"],
-    ["digest", "preview", "--frequency", "weekly"],
-    ["digest", "send", "--frequency", "weekly", "--yes"],
-    ["subscriber", "list"],
-    ["subscriber", "held"],
-    ["bounce", "ingest", "RELEASE"],
-    ["db", "purge"],
-    ["worker", "--drain"],
-]
+MAIL = "From: ann@example.org\nTo: letter@example.org\nSubject: hello\n\nHello.\n"
+READER = "ann@example.org"
+# What each command is given, in this order: each has something to work on. IN is a folder beside the data
+# folder, DATA is that folder, RELEASE and ISSUE are public ids of what is there by then.
+COMMANDS: dict[str, list[str]] = {
+    "db upgrade": [],
+    "settings": [],
+    "topic add": ["energy", "Energy", "--words", "energy"],
+    "topic rule": ["energy", "--words", "power"],
+    "topic list": [],
+    "account add": ["owner@example.org"],
+    "account reset": ["owner@example.org"],
+    "account list": [],
+    "dkim new": ["DATA/dkim.json", "--domain", "example.org", "--selector", "s2026"],
+    "relay check": [],
+    "release parse": ["IN/release.txt"],
+    "release add": ["IN/release.txt", "--topic", "energy"],
+    "release list": [],
+    "release show": ["RELEASE"],
+    "release hold": ["RELEASE"],
+    "release ready": ["RELEASE"],
+    "release pin": ["RELEASE"],
+    "release unpin": ["RELEASE"],
+    "digest preview": ["--frequency", "weekly"],
+    "digest send": ["--frequency", "weekly", "--yes"],
+    "digest status": [],
+    "digest pause": ["ISSUE"],
+    "digest resume": ["ISSUE"],
+    "worker": ["--drain"],
+    "digest deliveries": ["ISSUE"],
+    "digest retry-rejected": ["ISSUE"],
+    "digest resend-uncertain": ["ISSUE"],
+    "digest skip-unbuildable": ["ISSUE"],
+    "digest cancel": ["ISSUE"],
+    "digest lost-host": ["elsewhere"],
+    "release exclude": ["RELEASE"],
+    "subscriber list": [],
+    "subscriber show": [READER],
+    "subscriber consent": [READER],
+    "subscriber suppress": [READER],
+    "subscriber unsuppress": [READER],
+    "subscriber erase": [READER, "--yes"],
+    "subscriber held": [],
+    "consent head": [],
+    "consent key": [],
+    "consent verify": ["--all"],
+    "language list": [],
+    "bounce ingest": ["IN/mail.eml"],
+    "bounce held": [],
+    "bounce again": ["1", "--count", "1"],
+    "bounce gone": ["1", "--count", "1"],
+    "db purge": [],
+}
+# For these there is nothing to do here, or no relay answers.
+CAN_FAIL = {
+    "relay check", "digest pause", "digest resume", "consent verify", "bounce again", "bounce gone",
+}  # fmt: skip
+WRONG_USAGE = 2
+# These are looked at while they run.
+PROCESSES = ["run", "web", "worker", "beat", "wsgi"]
+# `language` writes into the catalogues of a work tree, which hold no secrets. `demo` runs `run` in a folder
+# of its own. `bounce serve` takes mail as `bounce ingest` does, and runs until it is stopped.
+NOT_RUN = {"demo", "language add", "language update", "bounce serve"}
 
 
 @pytest.fixture
@@ -67,19 +132,84 @@ def too_open(folder: Path) -> dict[str, str]:
     return found
 
 
-def test_every_command_leaves_files_for_their_owner_alone(environ, tmp_path):
+def commands(group: click.Group, ctx: click.Context) -> Iterator[str]:
+    """Yield every command of the program, as it is typed."""
+    for name in group.list_commands(ctx):
+        command = group.get_command(ctx, name)
+        if isinstance(command, click.Group):
+            yield from (f"{name} {each}" for each in commands(command, ctx))
+        else:
+            yield name
+
+
+def test_every_command_of_the_program_is_looked_at_here():
+    known = {*COMMANDS, *NOT_RUN, *PROCESSES} - {"wsgi"}
+
+    assert set(commands(main, click.Context(main))) == known
+
+
+def test_every_command_leaves_files_for_their_owner_alone(environ, tmp_path, with_umask_of_nothing):
     (tmp_path / "release.txt").write_text(RELEASE)
+    (tmp_path / "mail.eml").write_text(MAIL)
     data = Path(environ["NEWSLETTER_DATA_DIR"])
 
-    for words in COMMANDS:
-        given = [str(tmp_path / "release.txt") if each == "RELEASE" else each for each in words]
-        subprocess.run(widely(*RUN, *given), env=environ, capture_output=True, check=False)
+    ended = {}
+    for words, arguments in COMMANDS.items():
+        given = [fill_in(each, tmp_path, data) for each in arguments]
+        with_umask_of_nothing()
+        done = CliRunner().invoke(main, ["--env-file", "", *words.split(), *given], env=environ)
+        assert done.exit_code != WRONG_USAGE, (words, done.output)
         assert too_open(data) == {}, words
+        ended[words] = done.exit_code
+        if words == "topic add":
+            add_reader(data)
 
+    assert {words for words, status in ended.items() if status} <= CAN_FAIL
     assert (data / "newsletter.sqlite3").is_file()
+    assert (data / "dkim.json").is_file()
 
 
-@pytest.mark.parametrize("program", ["run", "web", "worker", "beat", "wsgi"])
+@pytest.fixture
+def with_umask_of_nothing():
+    """Return what takes the umask away that a command has set; the test's own comes back at the end."""
+    before = os.umask(0)
+    yield lambda: os.umask(0)
+    os.umask(before)
+
+
+def fill_in(argument: str, folder: Path, data: Path) -> str:
+    for name, path in (("IN/", folder), ("DATA/", data)):
+        if argument.startswith(name):
+            return str(path / argument.removeprefix(name))
+    if argument not in {"RELEASE", "ISSUE"}:
+        return argument
+    with closing(sqlite3.connect(data / "newsletter.sqlite3")) as connection:
+        (public_id,) = connection.execute(f"SELECT public_id FROM {argument.lower()}").fetchone()
+    return public_id
+
+
+def add_reader(data: Path) -> None:
+    """Add a subscriber who gets the topic, so that there is something to send."""
+    engine = open_engine(f"sqlite:///{data / 'newsletter.sqlite3'}")
+    with Session(engine) as session:
+        person = Subscriber(email=READER, email_key=READER, created_at=NOON, confirmed_at=NOON)
+        session.add(person)
+        session.flush()
+        session.add(
+            Subscription(
+                subscriber_id=person.id,
+                topic_id=session.scalars(select(Topic.id)).one(),
+                frequency=Frequency.WEEKLY,
+                state=SubscriptionState.ACTIVE,
+                created_at=NOON,
+                confirmed_at=NOON,
+            )
+        )
+        session.commit()
+    engine.dispose()
+
+
+@pytest.mark.parametrize("program", PROCESSES)
 def test_every_process_leaves_files_for_their_owner_alone(environ, tmp_path, eventually, free_port, program):
     data = Path(environ["NEWSLETTER_DATA_DIR"])
     subprocess.run(widely(*RUN, "db", "upgrade"), env=environ, check=True)
