@@ -61,6 +61,20 @@ class NoticeKind(enum.Enum):
         ),
         True,
     )
+    ISSUE_REFUSED = (
+        "issue_refused",
+        "An issue reached nobody",
+        (
+            "The relay refused {refused} emails of the issue {title} and accepted none. It last said: "
+            "{said}. The issue is paused. Nobody was taken off the list."
+        ),
+        (
+            "Find out why they were refused. Then say on the page “Refused addresses” whether to send these "
+            "emails again, or that the refusals are final. Final ends the issue, and addresses that do not "
+            "exist get no more email. Both commands are under: newsletter bounce held"
+        ),
+        True,
+    )
     CONFIRMATIONS_REFUSED = (
         "confirmations_refused",
         "Confirmations are refused",

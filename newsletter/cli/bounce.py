@@ -145,7 +145,7 @@ def held(number: int | None, as_json: bool) -> None:
 @click.argument("number", type=int, metavar="ID")
 @click.option("--count", type=int, required=True, help="How many refused addresses you were shown.")
 def gone(number: int, count: int) -> None:
-    """Say that the refused addresses of question ID are really gone: they get no more email."""
+    """Say that the refusals of question ID are final: addresses that do not exist get no more email."""
     from newsletter.outbox.answers import really_gone  # noqa: PLC0415
 
     parts = open_runtime()

@@ -19,7 +19,7 @@ from sqlalchemy import delete, exists, select
 from sqlalchemy.orm import Session
 
 from newsletter.models import Delivery, Lane, Pace, SpentChallenge, ThrottleBucket
-from newsletter.outbox.judge import judge_bounces
+from newsletter.outbox.judge import judge_all
 from newsletter.outbox.last_emails import forget_recipients
 from newsletter.outbox.lease import WAITING, issues_to_send
 from newsletter.outbox.owner_email import email_notices
@@ -92,8 +92,7 @@ def sweep(engine: Engine) -> None:
     _recover(engine)
     now = engine.runtime.now()
     with engine.runtime.session() as session:
-        judge_bounces(session, engine.runtime.messages, now)
-        session.commit()
+        judge_all(session, engine.runtime.messages, now)
     with engine.runtime.session() as session:
         finish(session, now)
         forget_recipients(session)

@@ -46,10 +46,11 @@ UNSETTLED = (DeliveryState.QUEUED, DeliveryState.LEASED, DeliveryState.DEFERRED)
 
 
 class BounceVerdict(enum.StrEnum):
-    """What is known of a digest that was refused because there is no such mailbox.
+    """What is known of a digest that was refused, mostly because there is no such mailbox.
 
     UNJUDGED: not decided yet. GONE: believed, the address is suppressed. WAIT: not believed, the address is
-    emailed as before. RELAY, DOMAIN: so many were refused that the owner is asked.
+    emailed as before. RELAY, DOMAIN: so many were refused that the owner is asked. ISSUE: nobody of the issue
+    was accepted, so the owner is asked. FINAL: the owner answered that it is final, and nobody is suppressed.
     """
 
     UNJUDGED = "unjudged"
@@ -57,6 +58,8 @@ class BounceVerdict(enum.StrEnum):
     WAIT = "wait"
     RELAY = "relay"
     DOMAIN = "domain"
+    ISSUE = "issue"
+    FINAL = "final"
 
 
 class Lane(enum.StrEnum):

@@ -1,4 +1,7 @@
-"""What the owner decides about refusals that were too many to be believed: really gone, or send again."""
+"""What the owner answers about refusals that may be wrong: they are final, or send again.
+
+An answer locks issues first, then deliveries, then the notice, as outbox/ask_owner.py does.
+"""
 
 from __future__ import annotations
 
@@ -24,10 +27,11 @@ from newsletter.models import (
 )
 from newsletter.notices import NoticeKind
 from newsletter.outbox import steer
+from newsletter.outbox.ask_owner import lock_issues
+from newsletter.outbox.held_domains import release_domain
+from newsletter.outbox.refusal_notices import QUESTIONS
 from newsletter.suppression import add_subscribers
 from newsletter.tokens import Tokens
-
-KINDS = (NoticeKind.RELAY_REFUSES, NoticeKind.DOMAIN_REFUSES)
 
 
 @dataclass(frozen=True)
@@ -43,15 +47,15 @@ class Refusal:
 
 @dataclass(frozen=True)
 class Question:
-    """What the owner is asked: a notice, and how many refusals it is about now."""
+    """What the owner is asked: a notice, and the number of refusals that it is about now."""
 
     notice: Notice
     number: int
 
 
 def questions(session: Session) -> list[Question]:
-    """Return what waits for the owner's answer, the newest first."""
-    found = [each for kind in KINDS for each in notices.open_notices(session, kind)]
+    """Return the questions that wait for the owner's answer, the newest first."""
+    found = [each for kind in QUESTIONS for each in notices.open_notices(session, kind)]
     found.sort(key=lambda each: each.id, reverse=True)
     return [Question(notice, _count(session, notice)) for notice in found]
 
@@ -86,34 +90,40 @@ def list_refusals(session: Session, question: Question, limit: int = 100) -> lis
 def really_gone(
     session: Session, tokens: Tokens, notice_id: int, number: int, actor: str, now: datetime
 ) -> int:
-    """Suppress the addresses of a question; return how many suppressions are new. Commits nothing.
+    """Take the refusals of a question as final; return how many suppressions are new. Commits nothing.
 
-    `number` is how many the owner was shown. Raises StateConflict if there are others by now.
+    An address is suppressed if the relay said that it does not exist. Other refusals, such as a full
+    mailbox, suppress nobody. `number` is how many refusals the owner was shown. Raises StateConflict if
+    there are others by now.
     """
     question = _answer(session, notice_id, number)
+    bounced = (_about(question.notice), Delivery.bounced_at.is_not(None))
     people = session.scalars(
-        select(Delivery.subscriber_id).where(_about(question.notice), Delivery.subscriber_id.is_not(None))
+        select(Delivery.subscriber_id).where(*bounced, Delivery.subscriber_id.is_not(None))
     ).all()
     reason = SuppressionReason.HARD_BOUNCE
     new = add_subscribers(session, tokens, {each for each in people if each is not None}, reason, now)
-    _decide(session, _about(question.notice), BounceVerdict.GONE)
+    _decide(session, and_(*bounced), verdict=BounceVerdict.GONE)
+    _decide(session, _about(question.notice), verdict=BounceVerdict.FINAL)
     _close(session, question, "bounces.gone", actor, now)
     return new
 
 
 def send_again(session: Session, notice_id: int, number: int, actor: str, now: datetime) -> int:
-    """Send what a question is about again, by the rule of `retry-rejected`; return how many are queued.
+    """Send the emails of a question again, by the rule of `retry-rejected`; return how many are queued.
 
-    What an issue no longer sends stays rejected, and its addresses are emailed as before. Raises
-    StateConflict as `really_gone` does. Commits nothing.
+    The owner says that these refusals were wrong, so they never count against an address. That is so too
+    if their issue was cancelled and sends nothing any more. Raises StateConflict as `really_gone` does.
+    Commits nothing.
     """
     question = _answer(session, notice_id, number)
     shown = session.execute(select(Delivery.id, Delivery.issue_id).where(_about(question.notice))).all()
-    _decide(session, _about(question.notice), BounceVerdict.WAIT)
     queued = 0
     for issue_id in sorted({issue_id for _, issue_id in shown if issue_id is not None}):
         ids = {delivery_id for delivery_id, theirs in shown if theirs == issue_id}
         queued += _send_issue_again(session, issue_id, ids, actor, now)
+    every = is_one_of(session, Delivery.id, [delivery_id for delivery_id, _ in shown])
+    _decide(session, every, verdict=None, bounced_at=None)
     _close(session, question, "bounces.send_again", actor, now)
     return queued
 
@@ -129,8 +139,12 @@ def _send_issue_again(
 
 
 def _answer(session: Session, notice_id: int, number: int) -> Question:
-    """Return the question that is answered; two answers at once wait for each other."""
-    session.execute(select(Notice.id).where(Notice.id == notice_id).with_for_update())
+    """Return the question that is answered. It is locked with its issues, so two answers wait in line."""
+    question = find_question(session, notice_id)
+    refused = select(Delivery.issue_id).where(_about(question.notice), Delivery.issue_id.is_not(None))
+    lock_issues(session, Issue.id.in_(refused) | Issue.public_id.in_(_paused(question)))
+    notice = select(Notice).where(Notice.id == notice_id).with_for_update()
+    session.scalars(notice.execution_options(populate_existing=True)).one()
     question = find_question(session, notice_id)
     if question.number != number:
         raise StateConflict(
@@ -139,28 +153,28 @@ def _answer(session: Session, notice_id: int, number: int) -> Question:
     return question
 
 
+def _paused(question: Question) -> list[str]:
+    """Return the public ids of the issues that are paused for a question."""
+    return list(question.notice.detail.get("issues", []))
+
+
 def _close(session: Session, question: Question, action: str, actor: str, now: datetime) -> None:
-    """Close a question, and let go on what was paused because of it."""
+    """Close a question, resume the issues that are paused for it, and release the emails that it held."""
     notice = question.notice
-    for public_id in notice.detail.get("issues", []):
-        issue = session.scalar(
-            select(Issue).where(Issue.public_id == public_id).with_for_update(key_share=True)
-        )
+    for public_id in _paused(question):
+        issue = session.scalar(select(Issue).where(Issue.public_id == public_id))
         if issue is not None and issue.state is IssueState.PAUSED:
             steer.resume(session, issue, actor, now)
     audit.record(session, actor, action, notice.subject, now, count=question.number)
     notice.settled_at = now
     session.flush()
+    if notice.kind == NoticeKind.DOMAIN_REFUSES.key:
+        release_domain(session, notice.detail.get("domain", 0), now)
 
 
-def _decide(session: Session, which: ColumnElement[bool], verdict: BounceVerdict) -> None:
-    ids = session.scalars(select(Delivery.id).where(which)).all()
-    session.execute(
-        update(Delivery)
-        .where(is_one_of(session, Delivery.id, ids))
-        .values(verdict=verdict)
-        .execution_options(synchronize_session=False)
-    )
+def _decide(session: Session, which: ColumnElement[bool], **values: BounceVerdict | None) -> None:
+    changed = update(Delivery).where(which).values(**values)
+    session.execute(changed.execution_options(synchronize_session=False))
 
 
 def _count(session: Session, notice: Notice) -> int:
@@ -173,6 +187,8 @@ def _about(notice: Notice) -> ColumnElement[bool]:
         verdict, mine = BounceVerdict.RELAY, Delivery.relay_key == notice.detail.get("relay")
     elif notice.kind == NoticeKind.DOMAIN_REFUSES.key:
         verdict, mine = BounceVerdict.DOMAIN, Delivery.domain_key == notice.detail.get("domain")
+    elif notice.kind == NoticeKind.ISSUE_REFUSED.key:
+        verdict, mine = BounceVerdict.ISSUE, Delivery.issue_id == notice.detail.get("issue")
     else:
         return false()
     return and_(Delivery.verdict == verdict, mine, Delivery.state == DeliveryState.REJECTED)

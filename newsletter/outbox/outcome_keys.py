@@ -1,4 +1,4 @@
-"""By what an outcome is found again: the relay and the domain by their hash, and when the reply was heard."""
+"""The keys by which the judge finds an outcome: hashes of its relay and domain, and the time of the reply."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def microseconds(moment: datetime) -> int:
-    """Return a moment as a delivery keeps it when a relay answered."""
+    """Return a moment as microseconds since 1970, as `Delivery.answered_microseconds` keeps it."""
     return (moment - _EPOCH) // timedelta(microseconds=1)
 
 
 def relay_number(name: str) -> int:
-    """Return what a delivery keeps of a relay's key."""
+    """Return the hash of a relay's key, as `Delivery.relay_key` keeps it."""
     return int.from_bytes(blake2b(name.encode(), digest_size=8).digest(), "big", signed=True)
 
 
@@ -28,7 +28,7 @@ def relay_name(settings: Settings) -> str:
 
 
 def domain_number(tokens: Tokens, email_key: str | None) -> int | None:
-    """Return what a delivery keeps of its recipient's domain: a keyed hash."""
+    """Return the keyed hash of an address's domain, as `Delivery.domain_key` keeps it."""
     if not email_key:
         return None
     return _domain_number(tokens.derived_key("domain"), email_key.rpartition("@")[2])

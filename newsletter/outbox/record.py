@@ -1,4 +1,4 @@
-"""What became of a batch is written down, and what a dead worker left is cleared up."""
+"""Records the outcomes of a batch, finishes issues, and decides what dead workers held."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ from newsletter.models import (
     rows_as_table,
 )
 from newsletter.outbox.journal import Record, abandoned, left_in, worker_host, written_on
-from newsletter.outbox.judge import is_unjudged
 from newsletter.outbox.lease import WAITING
 from newsletter.outbox.messages import MessageMaker
 from newsletter.outbox.outcome_keys import domain_number, microseconds, relay_name, relay_number
+from newsletter.outbox.outcome_rows import is_unjudged, reached_nobody
 from newsletter.outbox.retry import Backoff, NextStep, next_step
 from newsletter.outbox.setup_wait import is_contradicted
 from newsletter.outbox.steer import cancel_unsent
@@ -41,7 +41,7 @@ from newsletter.smtp.refusals import setup_fault
 
 log = logging.getLogger(__name__)
 
-# What a relay says is kept to help people, not to fill the disk.
+# Long enough to understand a reply; some relays send pages.
 LONGEST_REPLY = 500
 
 
@@ -59,7 +59,7 @@ class Attempt(NamedTuple):
     subscriber_id: int | None
     outcome: Outcome
     email_key: str | None = None
-    # When the reply was heard; None is the time of recording.
+    # When the reply was heard. None means: when it is recorded.
     answered_at: datetime | None = None
 
 
@@ -68,8 +68,8 @@ def record(
 ) -> int:
     """Write the outcome of each attempt; return how many deliveries were still `worker`'s own.
 
-    Commits nothing. A delivery whose lease was taken away meanwhile is left as it is. A refused address
-    is left unjudged: outbox/judge.py alone suppresses.
+    If another process has taken a lease away, its delivery is left as it is. A refused address stays
+    unjudged, because only outbox/judge.py suppresses. Commits nothing.
     """
     accepted: list[_AcceptedRow] = []
     rejected: list[tuple[Attempt, NextStep]] = []
@@ -79,13 +79,13 @@ def record(
     for attempt in attempts:
         outcome = attempt.outcome
         if outcome.accepted and outcome.reply is not None:
-            # Nearly every one: nothing has to be decided.
+            # The usual case, kept short: there is nothing to decide.
             reply = outcome.reply
             heard = (relay, *_heard(maker, attempt, now)) if attempt.lane is Lane.BULK else (None, None, None)
             accepted.append((attempt.delivery_id, reply.code, _kept(reply.text), reply.status, *heard))
             continue
         age = backoff.tried_for(attempt.number, now - attempt.created_at)
-        # Somebody waits for a single mail: the same Message-ID twice is better than none.
+        # Somebody waits for a single email, so the same Message-ID twice is better than none.
         resend = attempt.lane is Lane.SINGLE or maker.settings.resend_uncertain
         made_ago = now - attempt.created_at
         # Asked for old deliveries only.
@@ -117,17 +117,17 @@ def record(
 
 
 def _kept(text: str) -> str:
-    # A row outlives the reader whom the relay names in it.
+    # The row is kept longer than the subscriber's address, which the relay may quote.
     return without_addresses(text)[:LONGEST_REPLY]
 
 
 def _heard(maker: MessageMaker, attempt: Attempt, now: datetime) -> tuple[int | None, int]:
-    """Return by what the judging finds an outcome: the recipient's domain, and when the reply was heard."""
+    """Return the hash of the recipient's domain and when the reply was heard. The judge needs both."""
     return domain_number(maker.tokens, attempt.email_key), microseconds(attempt.answered_at or now)
 
 
 def _to_be_judged(maker: MessageMaker, attempt: Attempt, step: NextStep, now: datetime) -> dict[str, Any]:
-    """Return what is written of a digest that was rejected, for the judging."""
+    """Return the values that the judge needs of a rejected digest."""
     if attempt.lane is not Lane.BULK or step.state is not DeliveryState.REJECTED:
         return {"verdict": None}
     relay = relay_number(relay_name(maker.settings))
@@ -139,7 +139,7 @@ def _to_be_judged(maker: MessageMaker, attempt: Attempt, step: NextStep, now: da
 
 
 def _accept(session: Session, worker: str, rows: Sequence[_AcceptedRow], now: datetime) -> int:
-    """Settle what the relay took: nearly every row of an issue, so one statement for all of them."""
+    """Record accepted deliveries. Nearly every row of an issue is one, so one statement writes them all."""
     types: dict[str, type[int] | type[str]] = {
         "id": int, "code": int, "text": str, "status": str, "relay": int, "domain": int, "answered": int,
     }  # fmt: skip
@@ -149,8 +149,7 @@ def _accept(session: Session, worker: str, rows: Sequence[_AcceptedRow], now: da
         .where(
             Delivery.id == given.c.id,
             Delivery.state == DeliveryState.LEASED,
-            # Joined to nothing, so that SQLite looks each row up by its id instead of reading the
-            # given rows anew for each that this worker holds.
+            # Adding "" keeps SQLite from using the index of leases: it then looks each row up by its id.
             Delivery.leased_by.concat("") == worker,
         )
         .values(
@@ -165,7 +164,7 @@ def _accept(session: Session, worker: str, rows: Sequence[_AcceptedRow], now: da
             relay_key=given.c.relay,
             domain_key=given.c.domain,
             answered_microseconds=given.c.answered,
-            # Of an earlier attempt, which was refused.
+            # An earlier attempt may have been refused.
             bounced_at=None,
             verdict=None,
         )
@@ -176,7 +175,7 @@ def _accept(session: Session, worker: str, rows: Sequence[_AcceptedRow], now: da
 def _change(
     session: Session, maker: MessageMaker, worker: str, attempt: Attempt, step: NextStep, now: datetime
 ) -> int:
-    """Write what became of one delivery that was not accepted."""
+    """Record the outcome of one delivery that was not accepted."""
     outcome = attempt.outcome
     waits = step.state in WAITING
     untried = outcome.fate is Fate.SKIPPED
@@ -217,9 +216,10 @@ def _reject(
     rejected: Sequence[tuple[Attempt, NextStep]],
     now: datetime,
 ) -> int:
-    """Write rejections; what a delivery of an issue held that was cancelled meanwhile is put back.
+    """Record rejections. If the issue was cancelled meanwhile, put back what its deliveries held.
 
-    The issues are locked first: cancelling puts back what was rejected before, and this what comes later.
+    The issues are locked first. Cancelling puts back what was rejected before it, and this function what
+    is rejected after it.
     """
     ids = [attempt.delivery_id for attempt, _ in rejected]
     theirs = select(Delivery.issue_id).where(is_one_of(session, Delivery.id, ids))
@@ -245,11 +245,11 @@ def _reject(
 
 
 def finish(session: Session, now: datetime) -> list[int]:
-    """Finish every issue whose deliveries are all in a final state; return their ids.
+    """Finish every issue whose deliveries are all in a final state; return their ids. Commits nothing.
 
-    An uncertain delivery is not final: it waits for a person. Nor is a refused address that is not judged:
-    call judge_bounces before. What came back of a cancelled
-    issue is cancelled too. Commits nothing.
+    An uncertain delivery is not final: it waits for a person. Neither is an unjudged refusal, so call
+    judge_bounces first. An issue that reached nobody does not finish until the owner was asked. Deliveries
+    that came back after their issue was cancelled are cancelled too.
     """
     waits = exists().where(Delivery.issue_id == Issue.id, Delivery.state.in_(WAITING))
     # One at a time: people are locked in the order of their ids, once in a transaction.
@@ -261,9 +261,10 @@ def finish(session: Session, now: datetime) -> list[int]:
         exists().where(Delivery.issue_id == Issue.id, Delivery.state.in_(open_states)),
         # A refusal may show that the relay is wrong, and then its issue is paused.
         exists().where(Delivery.issue_id == Issue.id, is_unjudged()),
+        reached_nobody(Issue.id),
     )
-    # Locked first, and looked at by a second statement: somebody who holds an issue may be queueing its
-    # mails again, which this statement's own view of the database would not show.
+    # Two statements: whoever holds the lock of an issue may be queueing its emails again, and only a
+    # statement that begins after the lock was taken sees that.
     sending = select(Issue.id).where(Issue.state == IssueState.SENDING, ~unsettled)
     locked = session.scalars(sending.with_for_update(skip_locked=True, key_share=True)).all()
     done = (
@@ -276,19 +277,19 @@ def finish(session: Session, now: datetime) -> list[int]:
 
 
 def recover(session: Session, maker: MessageMaker, folder: Path, now: datetime) -> int:
-    """Clear up after every dead worker whose journal is judged here; return how many deliveries were decided.
+    """Decide what dead workers of this folder held, by their journals; return how many deliveries.
 
-    A lapsed lease alone says nothing; the dead worker's journal says what it tried and heard.
-    Commits after each journal, which is removed then: run twice, it does no harm.
+    A lapsed lease alone proves nothing. The journal says what the worker tried and heard. Commits after
+    each journal and then removes it, so a second run does no harm.
     """
     return _replay_all(session, maker, abandoned(folder), now)
 
 
 @dataclass(frozen=True)
 class GivenUp:
-    """How many deliveries of a host that is lost were decided, and how many of these by a journal.
+    """How many deliveries of a lost host were decided, and how many of these by a journal.
 
-    `alive` of its workers hold a journal in this folder at this moment; theirs are left alone.
+    `alive` workers of that host hold a journal in this folder now. Their deliveries are left alone.
     """
 
     decided: int
@@ -307,17 +308,17 @@ def give_up_host(
 ) -> GivenUp:
     """Decide what the workers of a host that is lost for good still held.
 
-    A journal of that host in `folder` says what was sent. Of a lease without one nobody can know it: digests
-    become uncertain, single mails go again; with `lapsed_only` only of one that has run out. By a
-    person's command only: a host that is merely cut off goes on sending. Commits after each journal, and
-    not the rest.
+    A journal of that host in `folder` says what was sent. Without a journal nobody can know: digests become
+    uncertain, single emails are sent again. `lapsed_only` leaves leases alone that have not run out. Only a
+    person may ask for this, because a host that is merely cut off goes on sending. Commits after each
+    journal; the caller commits the rest.
     """
     by_journal = _replay_all(session, maker, left_in(written_on(folder, host)), now)
     held = select(Delivery.leased_by).where(Delivery.leased_by.startswith(f"{host}-", autoescape=True))
     if lapsed_only:
         held = held.where(Delivery.leased_until < now)
     workers = [name for name in session.scalars(held.distinct()) if name and worker_host(name) == host]
-    # Looked for after the leases: a worker has its journal before its first lease, and until after its last.
+    # Read after the leases: a worker makes its journal before its first lease and keeps it after its last.
     living = {path.stem for path in written_on(folder, host)}
     lost = (Record(name, {}, frozenset(), complete=False) for name in workers if name not in living)
     decided = by_journal + sum(replay(session, maker, each, now) for each in lost)
@@ -337,7 +338,7 @@ def _replay_all(
 
 
 def replay(session: Session, maker: MessageMaker, left: Record, now: datetime) -> int:
-    """Decide every delivery that a dead worker still held, by its journal. Commits nothing."""
+    """Decide every delivery that a dead worker still held, as its journal says. Commits nothing."""
     held = session.execute(
         select(
             Delivery.id,

@@ -1,72 +1,57 @@
-"""What the owner is told about refused addresses, and which domains wait for the answer."""
+"""What the owner is told about refused addresses."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from sqlalchemy import exists, func, select
+from sqlalchemy import ColumnElement, exists, func, select
 from sqlalchemy.orm import Session
 
 from newsletter import notices
-from newsletter.models import BounceVerdict, Delivery, DeliveryState, Lane, is_single
+from newsletter.models import BounceVerdict, Delivery, DeliveryState, Issue, Notice, is_single
 from newsletter.notices import NoticeKind
-from newsletter.outbox.lease import postpone
-from newsletter.outbox.messages import Claimed
 
-# So many confirmations refused in a row, with none accepted, are told to the owner.
+# If so many confirmations in a row are refused and none is accepted, the owner is told.
 CONFIRMATIONS = 10
-# How soon digests to a domain that waits for the owner's answer are looked at again.
-HELD_AGAIN = timedelta(minutes=10)
-
-
-def held_domains(session: Session) -> set[str]:
-    """Return the domains whose emails wait for the owner's answer."""
-    return {each.subject for each in notices.open_notices(session, NoticeKind.DOMAIN_REFUSES)}
-
-
-def hold_domains(session: Session, claimed: Sequence[Claimed], worker: str, now: datetime) -> set[int]:
-    """Queue claimed digests again whose domains wait for the owner's answer; return their ids."""
-    held = held_domains(session)
-    waiting = {
-        each.id
-        for each in claimed
-        if held and each.lane is Lane.BULK and (each.email_key or "").rpartition("@")[2] in held
-    }
-    if waiting:
-        postpone(session, [(each, now + HELD_AGAIN) for each in sorted(waiting)], worker)
-    return waiting
+# The notices that the owner answers. Their detail lists the issues that are paused for them.
+QUESTIONS = (NoticeKind.RELAY_REFUSES, NoticeKind.DOMAIN_REFUSES, NoticeKind.ISSUE_REFUSED)
 
 
 def tell_about_relay(session: Session, name: str, relay: int, paused: Sequence[str], now: datetime) -> None:
-    """Tell the owner that a relay is wrong, with the number of refusals and the issues that it paused."""
+    """Tell the owner that a relay is wrong, how many refusals there are, and which issues are paused."""
     there = notices.find_open(session, NoticeKind.RELAY_REFUSES, name)
     before = list(there.detail.get("issues", [])) if there else []
-    refused = session.scalar(
-        select(func.count()).where(
-            Delivery.verdict == BounceVerdict.RELAY,
-            Delivery.state == DeliveryState.REJECTED,
-            Delivery.relay_key == relay,
-        )
-    )
+    refused = _count(session, BounceVerdict.RELAY, Delivery.relay_key == relay)
     issues = [*before, *(each for each in paused if each not in before)]
     notices.tell_owner(
-        session, NoticeKind.RELAY_REFUSES, name, now, refused=refused or 0, issues=issues, relay=relay
+        session, NoticeKind.RELAY_REFUSES, name, now, refused=refused, issues=issues, relay=relay
     )
 
 
 def tell_about_domain(session: Session, domain: str, number: int, now: datetime) -> None:
-    """Tell the owner that a domain is wrong, with the number of refusals."""
-    refused = session.scalar(
-        select(func.count()).where(
-            Delivery.verdict == BounceVerdict.DOMAIN,
-            Delivery.state == DeliveryState.REJECTED,
-            Delivery.domain_key == number,
-        )
-    )
+    """Tell the owner that a domain is wrong, and how many refusals there are."""
+    refused = _count(session, BounceVerdict.DOMAIN, Delivery.domain_key == number)
     notices.tell_owner(
-        session, NoticeKind.DOMAIN_REFUSES, domain, now, refused=refused or 0, domain=number, issues=[]
+        session, NoticeKind.DOMAIN_REFUSES, domain, now, refused=refused, domain=number, issues=[]
     )
+
+
+def tell_about_issue(session: Session, issue: Issue, said: str, now: datetime) -> None:
+    """Tell the owner that an issue reached nobody, and what the relay last said."""
+    refused = _count(session, BounceVerdict.ISSUE, Delivery.issue_id == issue.id)
+    detail = {"title": issue.title, "issue": issue.id, "issues": [issue.public_id], "said": said}
+    notices.tell_owner(session, NoticeKind.ISSUE_REFUSED, issue.public_id, now, refused=refused, **detail)
+
+
+def forget_pause(session: Session, public_id: str) -> None:
+    """Take a resumed issue off the open questions: if it is paused again, that has another reason."""
+    kinds = [each.key for each in QUESTIONS]
+    found = select(Notice).where(Notice.settled_at.is_(None), Notice.kind.in_(kinds)).order_by(Notice.id)
+    for notice in session.scalars(found.with_for_update().execution_options(populate_existing=True)):
+        issues = notice.detail.get("issues", [])
+        if public_id in issues:
+            notice.detail = {**notice.detail, "issues": [each for each in issues if each != public_id]}
 
 
 def look_at_confirmations(session: Session, now: datetime) -> None:
@@ -88,3 +73,9 @@ def look_at_confirmations(session: Session, now: datetime) -> None:
             notices.settle(session, NoticeKind.CONFIRMATIONS_REFUSED, "", now)
     elif open_one is None and refused[0].settled_at is not None:
         notices.tell_owner(session, NoticeKind.CONFIRMATIONS_REFUSED, "", now, refused=CONFIRMATIONS)
+
+
+def _count(session: Session, verdict: BounceVerdict, which: ColumnElement[bool]) -> int:
+    """Return how many refusals wait for the owner's answer."""
+    waiting = (Delivery.verdict == verdict, Delivery.state == DeliveryState.REJECTED)
+    return session.scalar(select(func.count()).where(*waiting, which)) or 0

@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 
 # Longer than a refused delivery is deferred, so an acceptance between two tries of it is found.
 LATELY = timedelta(minutes=30)
-# A wait that begins again so soon is the same matter: the owner was emailed about it.
+# If a wait begins again within this time, the owner gets no second email about it.
 TOLD = timedelta(hours=1)
 LONGEST_QUOTE = 300
 
@@ -47,7 +47,7 @@ KINDS = {
 
 
 def settings_mark(settings: Settings) -> str:
-    """Return a keyed digest of the settings by which a relay may refuse us: changed ones end a wait."""
+    """Return a keyed hash of the settings that a relay may refuse. If it changes, a wait ends."""
     relay = choose_relay(settings, settings.from_address)
     known = [
         settings.from_address,
@@ -134,7 +134,7 @@ def _release(session: Session, now: datetime, doubted: Sequence[int] = ()) -> No
 
 
 def try_now(session: Session, settings: Settings, now: datetime) -> None:
-    """Let one message be tried at once: a check found that the relay takes us. Commits nothing."""
+    """Let one message be tried at once, after a check that the relay passed. Commits nothing."""
 
     def sooner(standing: Standing, now: datetime) -> Standing:
         standing, now = catch_up(standing, now)
@@ -185,7 +185,7 @@ def _accepted_since_made(session: Session, settings: Settings, delivery_id: int 
 
 
 def remedy(fault: SetupFault, settings: Settings) -> str:
-    """Return, as a sentence, which setting mends a fault."""
+    """Return a sentence that names the setting which mends a fault."""
     relay = choose_relay(settings, settings.from_address)
     if fault is SetupFault.HELLO:
         return (

@@ -22,6 +22,7 @@ from newsletter.models import (
     is_one_of,
 )
 from newsletter.models.rendition_key import read_key, write_key
+from newsletter.outbox.refusal_notices import forget_pause
 from newsletter.outbox.renditions import store_renditions
 from newsletter.outbox.unbuildable import retry_unbuildable
 from newsletter.outbox.unsent import WAITING, Held, end_unsent, parts_of
@@ -44,10 +45,11 @@ def pause(session: Session, issue: Issue, actor: str, now: datetime) -> None:
 
 
 def resume(session: Session, issue: Issue, actor: str, now: datetime) -> None:
-    """Go on with a paused issue. Commits nothing."""
+    """Go on with a paused issue. An open question about refusals no longer resumes it. Commits nothing."""
     _move(issue, {IssueState.PAUSED}, IssueState.SENDING)
     issue.note = ""  # it said why it was paused
     retry_unbuildable(session, issue.id, now)
+    forget_pause(session, issue.public_id)
     audit.record(session, actor, "issue.resume", issue.public_id, now)
 
 

@@ -1,15 +1,15 @@
-"""What refused addresses mean: dead mailboxes, or a relay that is wrong. Pure.
+"""Decides whether a refused address is gone, or whether its relay or domain is wrong. Pure.
 
 A relay, or the server of one domain, sometimes answers "no such mailbox" to everybody. So one refusal
 proves nothing. The rule looks at what the relay and the recipient's domain said to others just before and
-just after. Addresses that accepted an email in the past are the best witnesses: they do exist.
+just after. Addresses that accepted an email in the past are the best witnesses, because they exist.
 
 - *Wrong*: the relay refuses too many. Its issues pause and the owner decides.
 - *Gone*: the refusal is a rare exception among acceptances, for the relay and for the domain.
 - *Wait*: everything else. The address is emailed as before, and its next refusal is judged by the same
   rule. Three refusals over a week with no acceptance between are believed.
 
-docs/decisions/0004-refused-addresses-are-judged-by-their-neighbours.md tells why.
+docs/decisions/0004-refused-addresses-are-judged-by-their-neighbours.md has the reasons.
 """
 
 from __future__ import annotations
@@ -19,28 +19,28 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import NamedTuple
 
-# Outcomes that are looked at on each side of a refusal.
+# How many outcomes the rule looks at on each side of a refusal.
 AROUND = 100
-# On each side, so many nearest outcomes must mostly be acceptances.
+# Of this many nearest outcomes on each side, most must be acceptances.
 NEAREST = 20
-# Fewer witnesses do not tell anything.
+# Fewer witnesses prove nothing.
 WITNESSES = 20
-# Above this part of the witnesses refused, nothing is believed.
+# If more than this part of the witnesses is refused, no refusal is believed.
 BELIEVED_PART = 0.05
-# So many witnesses refused, and more than that part of them, are wrong whatever else there is.
+# If at least this many witnesses are refused, and more than that part of them, the relay is wrong.
 WRONG_WITNESSES = 5
-# In any stretch of this length, so many refusals without a majority of acceptances are wrong.
+# If this many outcomes in a row have this many refusals and no majority of acceptances, the relay is wrong.
 STRETCH = 40
 WRONG_IN_STRETCH = 10
-# So many refusals in a row are no exception.
+# This many refusals in a row are no rare exception.
 IN_A_ROW = 3
-# In one domain, so many acceptances speak against each other refusal.
+# For each other refusal in the domain there must be this many acceptances.
 ACCEPTANCES_PER_REFUSAL = 4
 # A domain with fewer outcomes is too small for the rule about relays.
 DOMAIN_OUTCOMES = 20
-# What stands so far apart in one domain says nothing about each other.
+# Outcomes of one domain that are further apart than this are not compared.
 DOMAIN_TIME = timedelta(days=1)
-# An address that was refused so often, over this time and with no acceptance between, is gone.
+# An address is gone if it was refused this often, over this time, with no acceptance between.
 REFUSALS = 3
 REFUSED_FOR = timedelta(days=7)
 
@@ -54,11 +54,11 @@ class Verdict(enum.Enum):
 
 
 class Heard(NamedTuple):
-    """One outcome: what became of one digest, in the order in which replies came.
+    """The outcome of one digest.
 
-    `refused` is a reply that there is no such mailbox. Neither `accepted` nor `refused` is any other
-    rejection. `witness`: the address had accepted an email before. `told`: the owner has been asked about
-    this refusal, or it was decided.
+    `refused` means that there is no such mailbox; after any other rejection neither `accepted` nor `refused`
+    is set. `witness` means that the address accepted an email before. `told` means that the owner was asked
+    about this refusal, or that it was decided.
     """
 
     delivery_id: int
@@ -70,9 +70,9 @@ class Heard(NamedTuple):
 
 
 def is_wrong(heard: Sequence[Heard]) -> bool:
-    """Return whether a relay or a domain is wrong by these consecutive outcomes.
+    """Return whether these consecutive outcomes show that a relay or a domain is wrong.
 
-    Refusals that the owner was asked about, or that were decided, say nothing new and are left out.
+    Refusals that the owner was asked about, or that were decided, are no new evidence and are left out.
     """
     fresh = [each for each in heard if not (each.refused and each.told)]
     witnesses = [each for each in fresh if each.witness]
@@ -105,10 +105,10 @@ def judge(
 
 
 def is_alive(before: Sequence[Heard], after: Sequence[Heard]) -> bool:
-    """Return whether a domain accepted other people's emails at that time, and after it mostly.
+    """Return whether a domain accepted other people's emails before and after a refusal.
 
-    An acceptance after the refusal is needed: a domain that begins to refuse everybody is seen by nothing
-    else at its first refusals. So an address that is alone in its domain is never gone at once.
+    At least one acceptance must come after the refusal. Nothing else shows, at its first refusals, that a
+    domain has begun to refuse everybody. So an address that is alone in its domain is never gone at once.
     """
     accepted_after = sum(each.accepted for each in after)
     everything = [*before, *after]
@@ -134,7 +134,7 @@ def _is_exception(before: Sequence[Heard], refusal: Heard, after: Sequence[Heard
     if len(witnesses) < WITNESSES:
         return False
     sides = [[each for each in side if each.witness] for side in (before, after)]
-    # A side with few witnesses would count one refusal for more than it is.
+    # On a side with few witnesses one refusal is already a large part.
     judged = [witnesses, *(side for side in sides if len(side) >= WITNESSES)]
     return all(sum(each.refused for each in part) <= BELIEVED_PART * len(part) for part in judged)
 

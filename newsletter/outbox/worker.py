@@ -19,8 +19,9 @@ from newsletter.errors import RelayRefused, ServiceError, TransportError
 from newsletter.mail.redact import without_addresses
 from newsletter.models import Lane
 from newsletter.outbox.allowance import Allowance
+from newsletter.outbox.held_domains import hold_domains
 from newsletter.outbox.journal import Journal
-from newsletter.outbox.judge import judge_bounces, pause_if_wrong
+from newsletter.outbox.judge import judge_all, pause_if_wrong
 from newsletter.outbox.last_emails import LAST_EMAIL, forget_recipients
 from newsletter.outbox.lease import (
     LEASE,
@@ -35,7 +36,6 @@ from newsletter.outbox.lease import (
 from newsletter.outbox.messages import Claimed, MessageMaker, load_claimed
 from newsletter.outbox.recompose import find_outdated, recompose
 from newsletter.outbox.record import Attempt, finish, record
-from newsletter.outbox.refusal_notices import hold_domains
 from newsletter.outbox.retry import says_no_such_mailbox
 from newsletter.outbox.setup_wait import note_refusal
 from newsletter.outbox.trouble import Suspicion, pause_if_down, pause_if_refused
@@ -380,8 +380,7 @@ class _Work:
         now = self._parts.now()
         if self._issues:
             with self._parts.session() as session:
-                judge_bounces(session, self._parts.messages, now)
-                session.commit()
+                judge_all(session, self._parts.messages, now)
         with self._parts.session() as session:
             for lane in self._lanes:
                 left = [each.id for each in self._held.values() if each.lane is lane]

@@ -19,7 +19,7 @@ from newsletter.errors import ServiceError
 from newsletter.models import Delivery, Lane
 from newsletter.outbox.allowance import may_send
 from newsletter.outbox.holders import lease_holders
-from newsletter.outbox.judge import judge_bounces
+from newsletter.outbox.judge import judge_all
 from newsletter.outbox.lease import WAITING, issues_to_send
 from newsletter.outbox.record import finish, recover
 from newsletter.outbox.worker import drain, journal_folder
@@ -104,8 +104,7 @@ def _drain_until_done(runtime: Runtime) -> None:
             if drain(runtime, transport, lane=Lane.BULK, stopping=stopping):
                 continue
             with runtime.session() as session:
-                judge_bounces(session, runtime.messages, runtime.now())
-                session.commit()
+                judge_all(session, runtime.messages, runtime.now())
             with runtime.session() as session:
                 finish(session, runtime.now())
                 session.commit()

@@ -32,12 +32,12 @@ from newsletter.models import (
     Suppression,
 )
 from newsletter.outbox.answers import questions, really_gone, send_again
-from newsletter.outbox.judge import judge_bounces, pause_if_wrong
+from newsletter.outbox.held_domains import hold_domains
+from newsletter.outbox.judge import judge_all, pause_if_wrong
 from newsletter.outbox.lease import claim, give_back
 from newsletter.outbox.messages import Claimed, load_claimed
 from newsletter.outbox.recompose import recompose
 from newsletter.outbox.record import Attempt, finish, record
-from newsletter.outbox.refusal_notices import hold_domains
 from newsletter.outbox.verdict import IN_A_ROW, STRETCH
 from newsletter.outbox.worker import _suppressed
 from newsletter.smtp.outcomes import Fate, Outcome, Step
@@ -204,8 +204,7 @@ class Town:
 
     def _sweep(self) -> None:
         with self.house.runtime.session() as session:
-            judge_bounces(session, self.house.runtime.messages, self.house.clock())
-            session.commit()
+            judge_all(session, self.house.runtime.messages, self.house.clock())
         with self.house.runtime.session() as session:
             finish(session, self.house.clock())
             session.commit()

@@ -19,10 +19,9 @@ from newsletter.notices import NoticeKind, find_open, open_notices, words
 from newsletter.outbox.answers import list_refusals, questions, really_gone, send_again
 from newsletter.outbox.enqueue import enqueue_single
 from newsletter.outbox.journal import Journal
-from newsletter.outbox.judge import judge_bounces
+from newsletter.outbox.judge import judge_all
 from newsletter.outbox.lease import claim
 from newsletter.outbox.record import finish, recover
-from newsletter.outbox.refusal_notices import HELD_AGAIN
 from newsletter.outbox.worker import journal_folder
 from newsletter.smtp.replies import Reply
 from newsletter.smtp.transport import MemoryTransport
@@ -53,7 +52,7 @@ def verdicts(house: House) -> list[BounceVerdict]:
 
 def sweep(house: House) -> None:
     with house.runtime.session() as session:
-        judge_bounces(session, house.runtime.messages, house.clock())
+        judge_all(session, house.runtime.messages, house.clock())
         finish(session, house.clock())
         session.commit()
 
@@ -220,7 +219,6 @@ def test_a_domain_that_refuses_everybody_waits_and_nobody_else_does(house: House
     assert kinds
     assert town.wrongly() == set()
     town.answer()
-    house.clock.moment += HELD_AGAIN
     town.send(issue_id, lambda *_: False)
     assert town.accepted(issue_id) == 400
 

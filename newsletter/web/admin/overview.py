@@ -29,9 +29,9 @@ from newsletter.models import (
     db,
 )
 from newsletter.notices import NoticeKind, find_open, open_notices, words
-from newsletter.outbox import answers
 from newsletter.outbox.file_systems import network_file_system
 from newsletter.outbox.progress import health, progress
+from newsletter.outbox.refusal_notices import QUESTIONS
 from newsletter.outbox.relay_checks import FAILED, failures_of, last_check
 from newsletter.outbox.unbuildable import count_unbuildable
 from newsletter.outbox.worker import journal_folder
@@ -152,7 +152,7 @@ def _told(notice: Notice) -> dict[str, str]:
     said = words(notice)
     text = f"{said.title}. {said.sentence} {said.remedy}".strip()
     warning = {"tone": "bad" if said.urgent else "warn", "text": text}
-    if notice.kind in {kind.key for kind in answers.KINDS}:
+    if notice.kind in {kind.key for kind in QUESTIONS}:
         warning |= {"url": url_for("admin.refused"), "link": "See the refused addresses"}
     return warning
 
