@@ -365,14 +365,16 @@ def test_a_small_issue_that_is_refused_wholesale_is_paused_too(house: House):
 
 
 @pytest.mark.parametrize("reply", ["5.2.1 closed", "5.6.7 no such letters here"])
-def test_dead_mailboxes_alone_pause_nothing(house: House, reply: str):
+def test_dead_mailboxes_alone_stop_no_issue_before_its_end(house: House, reply: str):
     transport = paced(house)
     transport.everyone = Reply(550, (reply,))
     issue_id = readers(house, 60)
 
     house.drain()
 
-    assert house.issue_state(issue_id) == "finished"
+    # Nothing stopped it on the way: it was sent to everybody, and the owner is asked at its end.
+    assert set(house.states(issue_id)) == {"rejected"}
+    assert "every email that the relay decided on" in issue_note(house, issue_id)
 
 
 def test_some_refusals_among_many_pause_nothing(house: House):
