@@ -44,7 +44,7 @@ lives-faults: setup-dev ## put each known fault back in turn, and see that rando
 	@PYTHONPATH=tests $(PY) -m lives.run --faults $(FAULT) $(ARGS)
 
 relay-faults: setup-dev ## play relays that go wrong, and print who was suppressed (SIZES="60 5000")
-	@PYTHONPATH=tests $(PY) tests/outbox/relay_faults.py $(or $(SIZES),1 3 9 60 5000 500000)
+	@PYTHONPATH=tests $(PY) tests/outbox/refused/relay_faults.py $(or $(SIZES),1 3 9 60 5000 500000)
 
 lint: setup-dev ## check style, types, import layers and dependencies
 	$(BIN)/ruff check .

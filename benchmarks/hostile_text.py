@@ -15,10 +15,10 @@ from datetime import date
 from hostile_texts import KINDS, text_of
 
 from newsletter.errors import ReleaseUnreadable
-from newsletter.ingest.decide import Candidate, Rule, matches, to_html
-from newsletter.ingest.decode import MAX_RELEASE_BYTES, decode
-from newsletter.ingest.parse_press import parse_press
+from newsletter.ingest.press.parse import parse_press
+from newsletter.ingest.text.decode import MAX_RELEASE_BYTES, decode
 from newsletter.models import RuleField, RuleMatch
+from newsletter.releases.decide import Candidate, Rule, matches, to_html
 
 MOST_SECONDS_A_MB = 1.0
 

@@ -83,8 +83,12 @@ _RESOLVE = """
 import os
 from newsletter.runtime import Runtime
 from newsletter.settings import load_settings
-from newsletter.subscriptions.defences import Brake
-from newsletter.subscriptions.signup import resolve_signups
+try:
+    from newsletter.subscribers.signup.confirmation_limits import Brake
+    from newsletter.subscribers.signup.resolve import resolve_signups
+except ModuleNotFoundError:  # a version from before the moves
+    from newsletter.subscriptions.defences import Brake
+    from newsletter.subscriptions.signup import resolve_signups
 parts, more = Runtime(load_settings(os.environ)), 1
 while more:
     with parts.session() as session:

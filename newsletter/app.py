@@ -12,15 +12,15 @@ from newsletter.models import db, tune
 from newsletter.runtime import Runtime, data_folder, nobody_to_wake
 from newsletter.settings import Settings
 from newsletter.web.admin import admin
-from newsletter.web.archive import archive
-from newsletter.web.dev import dev
-from newsletter.web.display import init_display
-from newsletter.web.extensions import csrf, login, migrate
-from newsletter.web.health import init_health
-from newsletter.web.language import init_language
-from newsletter.web.problems import init_problems
+from newsletter.web.archive.pages import archive
+from newsletter.web.http.display import init_display
+from newsletter.web.http.errors import init_problems
+from newsletter.web.http.extensions import csrf, login, migrate
+from newsletter.web.http.health import init_health
+from newsletter.web.http.language import init_language
+from newsletter.web.http.security import init_security
+from newsletter.web.mailbox.pages import dev
 from newsletter.web.public import public
-from newsletter.web.security import init_security
 
 
 def create_app(

@@ -15,8 +15,8 @@ from newsletter.clock import utcnow
 from newsletter.digest.render import Press
 from newsletter.links import Links
 from newsletter.mail.templates import TemplateSet
+from newsletter.messages.build import MessageMaker
 from newsletter.models import open_engine
-from newsletter.outbox.messages import MessageMaker
 from newsletter.settings import Settings
 from newsletter.tokens import Tokens
 

@@ -1,8 +1,8 @@
 """Addresses that are never emailed: the only module that hashes, finds, adds and lifts them.
 
 A suppression is a keyed hash of an address, so it outlives the address. No import, form or API call lifts
-one; a person with the right does, and the audit log says so. Hard bounces are added by `outbox/judge.py`
-alone.
+one; a person with the right does, and the audit log says so. Hard bounces are added by
+`outbox/refused/judge.py` alone.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ import sys
 
 from hypothesis import settings
 
-pytest_plugins = ["servers.fixtures", "house"]
+pytest_plugins = ["servers.fixtures", "servers.running", "house"]
 
 # Nobody's own settings reach the tests.
 for _name in [name for name in os.environ if name.startswith("NEWSLETTER_")]:

@@ -15,10 +15,7 @@ import pytest
 from sqlalchemy import text
 
 from newsletter.digest.issues import Preparer, open_issue
-from newsletter.ingest.parse_press import PressRelease
-from newsletter.ingest.steer import ReleaseAction, change_release
-from newsletter.ingest.store import add_release
-from newsletter.ingest.topics import add_topic
+from newsletter.ingest.press.parse import PressRelease
 from newsletter.models import (
     Base,
     Delivery,
@@ -36,10 +33,13 @@ from newsletter.models import (
 )
 from newsletter.models.rendition_key import read_key, release_ids
 from newsletter.outbox.worker import drain
+from newsletter.releases.edit import ReleaseAction, change_release
+from newsletter.releases.store import add_release
+from newsletter.releases.topics import add_topic
 from newsletter.runtime import Runtime
 from newsletter.settings import Settings, load_settings
 from newsletter.smtp.transport import MemoryTransport
-from newsletter.subscriptions import rows
+from newsletter.subscribers import subscription_rows
 
 NOON = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)
 
@@ -186,9 +186,9 @@ class House:
 def leave_topic(house: House, reader: int, topic: int) -> None:
     """Unsubscribe somebody from one topic."""
     with house.runtime.session() as session:
-        active = rows.of_subscriber(session, reader, SubscriptionState.ACTIVE, lock=True)
+        active = subscription_rows.of_subscriber(session, reader, SubscriptionState.ACTIVE, lock=True)
         leaving = [row for row in active if row.topic_id == topic]
-        rows.end(session, leaving, EndedReason.UNSUBSCRIBED, house.clock())
+        subscription_rows.end(session, leaving, EndedReason.UNSUBSCRIBED, house.clock())
         session.commit()
 
 

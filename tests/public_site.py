@@ -20,13 +20,13 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 
 from newsletter.app import create_app
 from newsletter.clock import utcnow
+from newsletter.demo.run import prepare_demo
 from newsletter.models import Delivery, Frequency, Subscriber, Topic
 from newsletter.runtime import Runtime
-from newsletter.service.demo import prepare_demo
-from newsletter.subscriptions.preferences import make_preferences_token
-from newsletter.subscriptions.rights import Right, make_right_token
-from newsletter.subscriptions.signup import resolve_signups
-from newsletter.subscriptions.unsubscribe import Left, make_undo_token, unsubscribe
+from newsletter.subscribers.choices.preferences import make_preferences_token
+from newsletter.subscribers.leaving.unsubscribe import Left, make_undo_token, unsubscribe
+from newsletter.subscribers.privacy.emailed_links import Right, make_right_token
+from newsletter.subscribers.signup.resolve import resolve_signups
 from newsletter.tokens import Purpose
 
 

@@ -7,9 +7,7 @@ from sqlalchemy import select, update
 
 from newsletter import coverage, suppression
 from newsletter.digest.issues import Preparer, open_issue
-from newsletter.ingest.parse_press import PressRelease
-from newsletter.ingest.steer import ReleaseAction
-from newsletter.ingest.store import add_release
+from newsletter.ingest.press.parse import PressRelease
 from newsletter.models import (
     Delivery,
     EndedReason,
@@ -23,11 +21,14 @@ from newsletter.models import (
     Suppression,
     current_sequence,
 )
-from newsletter.outbox import steer
+from newsletter.outbox import control
+from newsletter.releases.edit import ReleaseAction
+from newsletter.releases.store import add_release
 from newsletter.smtp.outcomes import Fate, Outcome, Step
 from newsletter.smtp.replies import Reply
 from newsletter.smtp.transport import MemoryTransport
-from newsletter.subscriptions import rows, snooze
+from newsletter.subscribers import subscription_rows
+from newsletter.subscribers.choices import pauses
 
 REFUSED = Reply(554, ("5.7.1 not today",))
 DAILY, WEEKLY = Frequency.DAILY, Frequency.WEEKLY
@@ -42,7 +43,7 @@ class CancelsFirst(MemoryTransport):
 
     def _refusal(self, envelope):
         if self._issue_id:
-            act(self._house, steer.cancel, self._issue_id)
+            act(self._house, control.cancel, self._issue_id)
             self._issue_id = 0
         return Outcome(Fate.REPLIED, Step.RCPT, REFUSED)
 
@@ -51,7 +52,7 @@ def act(house: House, do, issue_id: int):
     """Do something to an issue as the owner does, and commit; return what came of it."""
     with house.runtime.session() as session:
         public_id = session.get_one(Issue, issue_id).public_id
-        done = do(session, steer.find_issue(session, public_id), "test", house.clock())
+        done = do(session, control.find_issue(session, public_id), "test", house.clock())
         session.commit()
         return done
 
@@ -74,13 +75,13 @@ def sent_to(house: House, reader: int) -> list[int]:
 def choose(house: House, reader: int, topic: int, frequency: Frequency) -> None:
     """Add a topic to what somebody gets, or change how often it comes."""
     with house.runtime.session() as session:
-        active = rows.of_subscriber(session, reader, SubscriptionState.ACTIVE, lock=True)
+        active = subscription_rows.of_subscriber(session, reader, SubscriptionState.ACTIVE, lock=True)
         same = [row for row in active if row.topic_id == topic]
-        rows.end(session, same, EndedReason.CHANGED, house.clock())
+        subscription_rows.end(session, same, EndedReason.CHANGED, house.clock())
         if same:
-            rows.follow(session, same[0], frequency, house.clock())
+            subscription_rows.follow(session, same[0], frequency, house.clock())
         else:
-            rows.take_up(session, reader, topic, frequency, house.clock())
+            subscription_rows.take_up(session, reader, topic, frequency, house.clock())
         session.commit()
 
 
@@ -103,13 +104,13 @@ def name_topic(house: House, release: int, slug: str) -> None:
 def pause_person(house: House, reader: int) -> None:
     with house.runtime.session() as session:
         person = session.get_one(Subscriber, reader)
-        assert snooze.snooze(session, person, 1, house.clock(), "test")
+        assert pauses.snooze(session, person, 1, house.clock(), "test")
         session.commit()
 
 
 def end_pause(house: House, reader: int, newest: int = 100) -> None:
     with house.runtime.session() as session:
-        snooze.resume(session, session.get_one(Subscriber, reader), newest, house.clock(), "test")
+        pauses.resume(session, session.get_one(Subscriber, reader), newest, house.clock(), "test")
         session.commit()
 
 
@@ -120,7 +121,7 @@ def test_what_was_rejected_in_a_cancelled_issue_comes_with_the_next(either_house
     house.transport.answer("ann@example.org", REFUSED)
     refused = house.send()
     reopen(house, refused)
-    act(house, steer.cancel, refused)
+    act(house, control.cancel, refused)
     house.transport = MemoryTransport()
 
     house.send()
@@ -165,7 +166,7 @@ def test_a_retry_does_not_send_what_another_issue_brought(either_house: House):
     house.transport = MemoryTransport()
     house.send(WEEKLY)
 
-    done = act(house, steer.retry_rejected, daily)
+    done = act(house, control.retry_rejected, daily)
     house.drain()
 
     assert (done.queued, done.served) == (0, 1)
@@ -185,7 +186,7 @@ def test_a_retry_sends_only_the_rest_and_stores_that_as_sent(either_house: House
     house.transport = MemoryTransport()
     house.send(WEEKLY)
 
-    act(house, steer.retry_rejected, daily)
+    act(house, control.retry_rejected, daily)
     house.drain()
 
     assert sorted(sent_to(house, ann)) == [both, plant]
@@ -200,9 +201,9 @@ def test_the_mark_falls_below_all_that_a_cancelled_delivery_held_whatever_opened
     house.prepare(first)
     plant = house.release("An energy plant")
     second = open_unprepared(house, DAILY)
-    act(house, steer.cancel, first)
+    act(house, control.cancel, first)
     house.prepare(second)
-    act(house, steer.cancel, second)
+    act(house, control.cancel, second)
 
     house.send(DAILY)
 
@@ -220,7 +221,7 @@ def test_a_cancelled_release_waits_again_under_every_topic(either_house: House):
     issue_id = house.open(DAILY)
     house.open(WEEKLY)  # leaves the cable to the daily one, and moves the weekly mark beyond it
     leave_topic(house, ann, daily)
-    act(house, steer.cancel, issue_id)
+    act(house, control.cancel, issue_id)
 
     house.drain()
     house.send(WEEKLY)
@@ -245,7 +246,7 @@ def test_an_issue_renders_what_was_put_back_while_it_was_being_prepared(either_h
     issue_id = open_unprepared(house, WEEKLY)
     preparer = Preparer(house.runtime.press, issue_id, chunk=1)
     step(house, preparer)
-    act(house, steer.cancel, older)
+    act(house, control.cancel, older)
     while step(house, preparer):
         pass
     house.drain()
@@ -271,7 +272,7 @@ def test_nobody_who_pauses_is_sent_a_retry_and_it_waits_for_them(either_house: H
     house.transport = MemoryTransport()
     pause_person(house, ann)
 
-    done = act(house, steer.retry_rejected, issue_id)
+    done = act(house, control.retry_rejected, issue_id)
     house.drain()
 
     assert (done.queued, done.pausing) == (0, 1)
@@ -305,7 +306,7 @@ def test_a_topic_that_was_left_long_ago_begins_anew(house: House):
     choose(house, ann, energy, DAILY)
 
     with house.runtime.session() as session:
-        row = rows.of_subscriber(session, ann, SubscriptionState.ACTIVE)[0]
+        row = subscription_rows.of_subscriber(session, ann, SubscriptionState.ACTIVE)[0]
         assert row.covered_to == current_sequence(session)
 
 
@@ -316,7 +317,7 @@ def test_what_is_cancelled_after_somebody_unsubscribed_comes_when_they_return(ei
     cable = house.release("A new energy cable")
     issue_id = house.open()
     leave_topic(house, ann, energy)
-    act(house, steer.cancel, issue_id)
+    act(house, control.cancel, issue_id)
 
     choose(house, ann, energy, WEEKLY)
     house.send()
@@ -434,7 +435,7 @@ def test_a_retry_leaves_the_suppressed_out(either_house: House):
     issue_id = house.send()
     suppress(house, "ann@example.org")
 
-    done = act(house, steer.retry_rejected, issue_id)
+    done = act(house, control.retry_rejected, issue_id)
 
     assert (done.queued, done.pausing) == (0, 1)
     lift(house, "ann@example.org", newest=10)
@@ -494,7 +495,7 @@ def test_a_retry_waits_for_an_issue_that_is_being_prepared(big_house: House):
 
     with house.runtime.session() as session:
         preparer.step(session, house.clock())
-        with meanwhile(house, lambda: act(house, steer.retry_rejected, daily)):
+        with meanwhile(house, lambda: act(house, control.retry_rejected, daily)):
             session.commit()
     house.prepare(weekly)
     house.drain()
@@ -520,12 +521,12 @@ def test_resending_the_uncertain_of_a_cancelled_issue_gives_their_releases_to_th
     cable = house.release("A new energy cable")
     issue_id = house.open()
     make_uncertain(house, issue_id)
-    act(house, steer.cancel, issue_id)
+    act(house, control.cancel, issue_id)
     house.release("An energy plant")
     house.send()
     assert cable not in sent_to(house, ann)
 
-    done = act(house, steer.resend_uncertain, issue_id)
+    done = act(house, control.resend_uncertain, issue_id)
     house.send()
 
     assert done.given_back == 1

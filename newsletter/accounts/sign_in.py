@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from newsletter.accounts.create import account_key, find_account, one_time_is_over
 from newsletter.audit import record
 from newsletter.errors import AddressInvalid
-from newsletter.limits import limit_key, network_of
+from newsletter.limits.keys import limit_key, network_of
 from newsletter.models import AdminUser, ThrottleBucket, spend_all
 from newsletter.throttle import Limit
 from newsletter.tokens import Tokens

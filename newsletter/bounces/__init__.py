@@ -1,1 +1,1 @@
-"""Mail that comes back to us becomes something to do: today, readers who leave by mail."""
+"""Mail that comes back to us: what each message means."""

@@ -14,7 +14,7 @@ from newsletter.errors import NewsletterError
 
 if TYPE_CHECKING:
     from newsletter.runtime import Runtime
-    from newsletter.service.mail_files import MailFile
+    from newsletter.service.incoming.files import MailFile
 
 # sysexits.h: a mail server that runs this keeps the message and tries again. With any other
 # status but 0 it would send it back.
@@ -50,8 +50,8 @@ def ingest(files: tuple[str, ...], recipients: tuple[str, ...], sender: str | No
     when they are done. If something is in the way, such as the database, the exit status is 75
     (EX_TEMPFAIL): a mail server that runs this tries again later.
     """
+    from newsletter.service.incoming.files import mails_of  # noqa: PLC0415
     from newsletter.service.logs import configure_logging  # noqa: PLC0415
-    from newsletter.service.mail_files import mails_of  # noqa: PLC0415
 
     configure_logging(logging.WARNING)
     whole = True
@@ -75,7 +75,7 @@ def _take(
     """Do one mail, and say what came of it; return whether it need not be tried again."""
     from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415
 
-    from newsletter.service.mail_in import take_in  # noqa: PLC0415
+    from newsletter.service.incoming.apply import take_in  # noqa: PLC0415
 
     try:
         done = take_in(parts, mail.raw, recipients or mail.recipients, sender)
@@ -102,8 +102,8 @@ def serve() -> None:
     `newsletter run` does this too when that is set.
     """
     from newsletter.service.database import await_database  # noqa: PLC0415
+    from newsletter.service.incoming.server import run_mail_server  # noqa: PLC0415
     from newsletter.service.logs import configure_logging  # noqa: PLC0415
-    from newsletter.service.mail_server import run_mail_server  # noqa: PLC0415
 
     configure_logging()
     await_database(invocation().tried_settings().database)
@@ -116,7 +116,7 @@ def serve() -> None:
 def held(number: int | None, as_json: bool) -> None:
     """List refused addresses that wait for your answer, or with an ID those of one question."""
     from newsletter.notices import as_record  # noqa: PLC0415 (keeps --help quick)
-    from newsletter.outbox.answers import find_question, list_refusals, questions  # noqa: PLC0415
+    from newsletter.outbox.refused.owner_decisions import find_question, list_refusals, questions  # noqa: PLC0415
 
     with open_runtime().reading() as session:
         if number is not None:
@@ -146,7 +146,7 @@ def held(number: int | None, as_json: bool) -> None:
 @click.option("--count", type=int, required=True, help="How many refused addresses you were shown.")
 def gone(number: int, count: int) -> None:
     """Say that the refusals of question ID are final: addresses that do not exist get no more email."""
-    from newsletter.outbox.answers import really_gone  # noqa: PLC0415
+    from newsletter.outbox.refused.owner_decisions import really_gone  # noqa: PLC0415
 
     parts = open_runtime()
     with parts.session() as session:
@@ -161,7 +161,7 @@ def gone(number: int, count: int) -> None:
 @click.option("--count", type=int, required=True, help="How many refused addresses you were shown.")
 def again(number: int, count: int) -> None:
     """Send to the refused addresses of question ID again, and go on with what was paused for them."""
-    from newsletter.outbox.answers import send_again  # noqa: PLC0415
+    from newsletter.outbox.refused.owner_decisions import send_again  # noqa: PLC0415
 
     parts = open_runtime()
     with parts.session() as session:

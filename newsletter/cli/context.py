@@ -66,7 +66,7 @@ class Invocation:
         Says on standard error which values of the file are not what somebody may have meant. Raises
         SettingsError with every fault.
         """
-        from newsletter.service.trial import tried_settings  # noqa: PLC0415
+        from newsletter.service.settings_check import tried_settings  # noqa: PLC0415
 
         for note in self.file.notes:
             click.echo(f"newsletter: {note}", err=True)

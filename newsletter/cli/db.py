@@ -34,8 +34,8 @@ def purge(dry_run: bool, as_json: bool) -> None:
     """
     import time  # noqa: PLC0415 (keeps --help quick)
 
-    from newsletter.retention.policy import Policy  # noqa: PLC0415
-    from newsletter.retention.run import Purger  # noqa: PLC0415
+    from newsletter.subscribers.privacy.retention.policy import Policy  # noqa: PLC0415
+    from newsletter.subscribers.privacy.retention.run import Purger  # noqa: PLC0415
 
     runtime = open_runtime()
     policy = Policy.of(runtime.settings, runtime.now())

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from newsletter.digest.preview import Preview
     from newsletter.models import Issue
-    from newsletter.outbox.progress import Progress
+    from newsletter.outbox.reports.progress import Progress
     from newsletter.runtime import Runtime
 
 ACTOR = "command line"
@@ -154,7 +154,7 @@ def status(public_id: str | None, watch: bool, as_json: bool) -> None:
 def deliveries(public_id: str, state: str | None, as_json: bool) -> None:
     """Print who got an issue, who did not, and why: CSV, or JSON."""
     from newsletter.models import DeliveryState  # noqa: PLC0415
-    from newsletter.outbox.listing import as_csv, list_deliveries  # noqa: PLC0415
+    from newsletter.outbox.reports.delivery_list import as_csv, list_deliveries  # noqa: PLC0415
 
     if state is not None and state not in set(DeliveryState):
         raise click.BadParameter(f"is one of {', '.join(DeliveryState)}", param_hint="--state")
@@ -175,19 +175,19 @@ def _steering(name: str, act: str, help_line: str) -> click.Command:
     @click.command(name, help=help_line, cls=IdCommand)
     @id_argument
     def command(public_id: str) -> None:
-        from newsletter.outbox import steer, unbuildable  # noqa: PLC0415
+        from newsletter.outbox import control, unbuildable  # noqa: PLC0415
 
         parts = open_runtime()
-        module = unbuildable if act == "skip_unbuildable" else steer
-        do: Callable[..., int | steer.SentAgain | None] = getattr(module, act)
+        module = unbuildable if act == "skip_unbuildable" else control
+        do: Callable[..., int | control.SentAgain | None] = getattr(module, act)
         with parts.session() as session:
-            issue = steer.find_issue(session, public_id)
+            issue = control.find_issue(session, public_id)
             # Cancelling commits between some thousands, so that nobody waits for all of them.
             more = (session.commit,) if act == "cancel" else ()
             done = do(session, issue, ACTOR, parts.now(), *more)
             session.commit()
         parts.wake("bulk")
-        said = done.in_words() if isinstance(done, steer.SentAgain) else done
+        said = done.in_words() if isinstance(done, control.SentAgain) else done
         click.echo(f"{public_id}  {name}" + ("" if said is None else f": {said}"))
 
     return command
@@ -299,14 +299,14 @@ def _last_issues(parts: Runtime) -> list[Issue]:
 
 
 def _load(parts: Runtime, public_id: str) -> Issue:
-    from newsletter.outbox.steer import find_issue  # noqa: PLC0415
+    from newsletter.outbox.control import find_issue  # noqa: PLC0415
 
     with parts.reading() as session:
         return find_issue(session, public_id, lock=False)
 
 
 def _progress(parts: Runtime, issue: Issue) -> Progress:
-    from newsletter.outbox.progress import progress  # noqa: PLC0415
+    from newsletter.outbox.reports.progress import progress  # noqa: PLC0415
 
     with parts.reading() as session:
         return progress(session, issue.id, parts.now())
@@ -341,8 +341,8 @@ def _print_status(parts: Runtime, issue: Issue, as_json: bool) -> None:
 def _waits(parts: Runtime, issue: Issue, found: Progress) -> list[str]:
     """Return what holds up an issue that is being sent."""
     from newsletter.models import IssueState  # noqa: PLC0415
-    from newsletter.outbox.standings import read_standing  # noqa: PLC0415
-    from newsletter.outbox.waiting import own_hours_in_words, reasons_to_wait  # noqa: PLC0415
+    from newsletter.outbox.pacing.standings import read_standing  # noqa: PLC0415
+    from newsletter.outbox.pacing.waiting_reasons import own_hours_in_words, reasons_to_wait  # noqa: PLC0415
 
     if issue.state is not IssueState.SENDING:
         return []

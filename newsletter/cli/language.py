@@ -40,7 +40,7 @@ def add(code: str) -> None:
     click.echo(f"Translate the {len(left)} texts in {_shown(file)}.")
     click.echo("Placeholders such as %(name)s and tags stay; plural forms follow the file's header.")
     click.echo("The language is on offer from then on: NEWSLETTER_LANGUAGES can leave it out meanwhile.")
-    click.echo("Then add its consent wording in newsletter/subscriptions, and run `make test`.")
+    click.echo("Then add its consent wording in newsletter/subscribers, and run `make test`.")
 
 
 @language.command()

@@ -29,7 +29,7 @@ def check(send: bool, as_json: bool) -> None:
     message is sent. Ends with 1 if something would fail. The admin overview shows the last result.
     """
     from newsletter.clock import utcnow  # noqa: PLC0415 (keeps --help quick)
-    from newsletter.outbox.relay_checks import keep_check  # noqa: PLC0415
+    from newsletter.outbox.pacing.relay_checks import keep_check  # noqa: PLC0415
     from newsletter.service.relay_check import Verdict, check_relay, lines_of, owner_of  # noqa: PLC0415
 
     settings, runtime = open_settings(), _runtime()

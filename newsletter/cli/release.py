@@ -14,7 +14,7 @@ from newsletter.cli.context import open_runtime, print_json
 
 if TYPE_CHECKING:
     from newsletter.errors import ReleaseUnreadable
-    from newsletter.ingest.parse_press import PressRelease
+    from newsletter.ingest.press.parse import PressRelease
     from newsletter.models import Release
 
 ACTOR = "command line"
@@ -35,7 +35,7 @@ def release() -> None:
 def parse(files: tuple[str, ...]) -> None:
     """Print what each FILE says, one JSON object a line, in the given order."""
     from newsletter.errors import ReleaseUnreadable  # noqa: PLC0415 (keeps --help quick)
-    from newsletter.ingest.parse_press import as_json  # noqa: PLC0415
+    from newsletter.ingest.press.parse import as_json  # noqa: PLC0415
 
     failed = False
     for name, found in _read(files):
@@ -58,8 +58,8 @@ def add(files: tuple[str, ...], topics: tuple[str, ...], held: bool, as_json: bo
     go through, and the exit status is 1.
     """
     from newsletter.errors import ReleaseUnreadable  # noqa: PLC0415
-    from newsletter.ingest.store import add_release  # noqa: PLC0415
     from newsletter.models import ReleaseState  # noqa: PLC0415
+    from newsletter.releases.store import add_release  # noqa: PLC0415
 
     parts = open_runtime()
     failed = False
@@ -95,7 +95,7 @@ def list_(limit: int, as_json: bool) -> None:
 @click.argument("public_id", metavar="ID")
 def show(public_id: str) -> None:
     """Print one release as text."""
-    from newsletter.ingest.queries import find_release  # noqa: PLC0415
+    from newsletter.releases.queries import find_release  # noqa: PLC0415
 
     with open_runtime().reading() as session:
         found = find_release(session, public_id)
@@ -107,7 +107,7 @@ def _steering(action: str, help_line: str) -> click.Command:
     @click.argument("public_ids", nargs=-1, required=True, metavar="ID...")
     @json_option
     def command(public_ids: tuple[str, ...], as_json: bool) -> None:
-        from newsletter.ingest.steer import ReleaseAction, change_release  # noqa: PLC0415
+        from newsletter.releases.edit import ReleaseAction, change_release  # noqa: PLC0415
 
         parts = open_runtime()
         for public_id in public_ids:
@@ -132,8 +132,8 @@ for _action, _line in {
 def _read(files: tuple[str, ...]) -> Iterator[tuple[str, PressRelease | ReleaseUnreadable]]:
     """Yield each file's name and release, or why it is none."""
     from newsletter.errors import ReleaseUnreadable  # noqa: PLC0415
-    from newsletter.ingest.decode import MAX_RELEASE_BYTES, decode  # noqa: PLC0415
-    from newsletter.ingest.parse_press import parse_press  # noqa: PLC0415
+    from newsletter.ingest.press.parse import parse_press  # noqa: PLC0415
+    from newsletter.ingest.text.decode import MAX_RELEASE_BYTES, decode  # noqa: PLC0415
 
     for name in files:
         try:

@@ -19,7 +19,7 @@ def run() -> None:
 
     Upgrades the database first. Each line of output begins with the name of its process.
     """
-    from newsletter.service.whole import run_service  # noqa: PLC0415
+    from newsletter.service.processes.programs import run_service  # noqa: PLC0415
 
     call = invocation()
     run_service(call.tried_settings(), call.environ, whole_command, program())
@@ -55,7 +55,7 @@ def worker(lane: str | None, drain: bool) -> None:
     elif lane is None:
         from newsletter.jobs.broker import await_broker  # noqa: PLC0415
         from newsletter.service.logs import configure_logging  # noqa: PLC0415
-        from newsletter.service.whole import run_workers  # noqa: PLC0415
+        from newsletter.service.processes.programs import run_workers  # noqa: PLC0415
 
         configure_logging()
         await_broker(settings)
@@ -69,7 +69,7 @@ def worker(lane: str | None, drain: bool) -> None:
 def _drain(settings: Settings) -> None:
     """Send all that is due here. Raises ServiceError if a process failed or another host holds deliveries."""
     from newsletter.service.database import await_database  # noqa: PLC0415
-    from newsletter.service.draining import drain_everything  # noqa: PLC0415
+    from newsletter.service.drain import drain_everything  # noqa: PLC0415
 
     await_database(settings.database)
     drained = drain_everything(settings)

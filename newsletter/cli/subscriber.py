@@ -30,7 +30,7 @@ def subscriber() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, one object a line.")
 def list_(search: str, as_json: bool) -> None:
     """List readers, the newest first."""
-    from newsletter.subscriptions.queries import list_readers  # noqa: PLC0415 (keeps --help quick)
+    from newsletter.subscribers.queries import list_readers  # noqa: PLC0415 (keeps --help quick)
 
     with open_runtime().reading() as session:
         number, pages = 1, 1
@@ -50,7 +50,7 @@ def list_(search: str, as_json: bool) -> None:
 def show(address: str, as_json: bool) -> None:
     """Show what is kept of ADDRESS (or of a reader's id), suppression included."""
     from newsletter import suppression  # noqa: PLC0415
-    from newsletter.subscriptions.records import personal_data  # noqa: PLC0415
+    from newsletter.subscribers.privacy.export import personal_data  # noqa: PLC0415
 
     parts = open_runtime()
     with parts.reading() as session:
@@ -91,8 +91,8 @@ def consent(address: str, as_json: bool) -> None:
 
     `newsletter consent verify` checks the signed record.
     """
-    from newsletter.subscriptions.consent_record import consent_record  # noqa: PLC0415
-    from newsletter.subscriptions.signed_record import sign_record  # noqa: PLC0415
+    from newsletter.subscribers.consent.record import consent_record  # noqa: PLC0415
+    from newsletter.subscribers.consent.signature import sign_record  # noqa: PLC0415
 
     parts = open_runtime()
     with parts.reading() as session:
@@ -109,7 +109,7 @@ def consent(address: str, as_json: bool) -> None:
 
 def _address_of(person: dict[str, Any]) -> str:
     """Return the address in a record, or why it has none; records of version 1 have no `emptied_at`."""
-    from newsletter.models.subscriber import why_no_address  # noqa: PLC0415
+    from newsletter.models.tables.subscriber import why_no_address  # noqa: PLC0415
 
     why = why_no_address(erased=bool(person["erased_at"]), emptied=bool(person.get("emptied_at")))
     return str(person["address"] or f"({why})")
@@ -117,11 +117,7 @@ def _address_of(person: dict[str, Any]) -> str:
 
 def print_record(record: dict[str, Any]) -> None:
     """Print a record of consent for people."""
-    from newsletter.subscriptions.consent_words import (  # noqa: PLC0415
-        act_in_words,
-        detail_in_words,
-        how_in_words,
-    )
+    from newsletter.subscribers.consent.descriptions import act_in_words, detail_in_words, how_in_words  # noqa: PLC0415
 
     person = record["person"]
     click.echo(f"Record of consent: {_address_of(person)}, {record['newsletter']['name']}")
@@ -150,7 +146,7 @@ def erase(address: str, yes: bool) -> None:
 
     The ledger of consent stays, without the address. This cannot be undone.
     """
-    from newsletter.web.erasing import erase_everywhere  # noqa: PLC0415 (keeps --help quick)
+    from newsletter.web.erase_everywhere import erase_everywhere  # noqa: PLC0415 (keeps --help quick)
 
     parts = open_runtime()
     with parts.session() as session:
@@ -237,7 +233,7 @@ def _unsuppress_one(address: str, *, dry_run: bool) -> bool:
 def _unsuppress_many(
     public_id: str | None, since: datetime | None, until: datetime | None, *, dry_run: bool
 ) -> int:
-    from newsletter.outbox.steer import find_issue  # noqa: PLC0415
+    from newsletter.outbox.control import find_issue  # noqa: PLC0415
     from newsletter.suppression import Wanted, lift_many  # noqa: PLC0415
 
     parts = open_runtime()
@@ -280,7 +276,7 @@ def _find_or_fail(session: Session, address: str) -> Subscriber:
 
 
 def _publisher(parts: Runtime) -> Any:
-    from newsletter.subscriptions.consent_record import Publisher  # noqa: PLC0415
+    from newsletter.subscribers.consent.record import Publisher  # noqa: PLC0415
 
     settings = parts.settings
     return Publisher(settings.site_name, settings.public_url, settings.postal_address)
@@ -296,8 +292,8 @@ def _suppressed_line(blocked: dict[str, Any] | None) -> str:
 @as_json_option
 def held(release: bool, drop: bool, as_json: bool) -> None:
     """Show how many sign-ups wait because many came at once; let them go, or drop them."""
-    from newsletter.subscriptions.brake import braking, drop_held, release_held  # noqa: PLC0415
-    from newsletter.subscriptions.defences import Brake  # noqa: PLC0415
+    from newsletter.subscribers.signup.confirmation_limits import Brake  # noqa: PLC0415
+    from newsletter.subscribers.signup.hold import braking, drop_held, release_held  # noqa: PLC0415
 
     if release and drop:
         raise click.UsageError("Choose one of --release and --drop.")

@@ -9,7 +9,7 @@ import click
 from newsletter.cli.context import open_runtime, print_json
 
 if TYPE_CHECKING:
-    from newsletter.ingest.topics import RuleEffect
+    from newsletter.releases.topics import RuleEffect
 
 WORDS = "Releases that hold these whole words fall under it; gas* stands for every word that begins so."
 # How many of the releases that a rule gains or loses are named.
@@ -37,8 +37,8 @@ def add(
     match_all: bool,
 ) -> None:
     """Add a topic. SLUG is its short name in addresses, NAME is what people read."""
-    from newsletter.ingest.topics import add_topic  # noqa: PLC0415 (keeps --help quick)
     from newsletter.models import RuleField, RuleMatch  # noqa: PLC0415
+    from newsletter.releases.topics import add_topic  # noqa: PLC0415 (keeps --help quick)
 
     rules = [(RuleField.WORDS, each) for each in words]
     rules += [(RuleField.PUBLISHER, each) for each in publisher]
@@ -69,8 +69,8 @@ def rule(slug: str, words: tuple[str, ...], publisher: tuple[str, ...], clear: b
     Prints what each rule gains and loses among the newest 5,000 releases; without options it only prints.
     A rule that was there is compared with how it matched before rules had a *.
     """
-    from newsletter.ingest.topics import change_rules, compare_rules, find_topic, rules_of  # noqa: PLC0415
     from newsletter.models import RuleField  # noqa: PLC0415
+    from newsletter.releases.topics import change_rules, compare_rules, find_topic, rules_of  # noqa: PLC0415
 
     rules = [(RuleField.WORDS, each) for each in words]
     rules += [(RuleField.PUBLISHER, each) for each in publisher]
@@ -106,7 +106,7 @@ def _print_effect(effect: RuleEffect, as_json: bool, *, is_new: bool, is_gone: b
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, one object a line.")
 def list_(as_json: bool) -> None:
     """List the topics in the order of the sign-up page."""
-    from newsletter.ingest.topics import list_topics  # noqa: PLC0415
+    from newsletter.releases.topics import list_topics  # noqa: PLC0415
 
     with open_runtime().reading() as session:
         for each in list_topics(session):

@@ -8,9 +8,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from newsletter.errors import NotFound
+from newsletter.messages.build import MessageMaker, load_claimed
+from newsletter.messages.edition import Edition
 from newsletter.models import Delivery, DeliveryState, Issue, Subscriber
-from newsletter.outbox.edition import Edition
-from newsletter.outbox.messages import MessageMaker, load_claimed
 
 # A mail may still go to the address that its worker read this long before.
 ON_ITS_WAY = timedelta(minutes=10)

@@ -16,6 +16,8 @@ from newsletter.digest.render import Press, render_edition, render_more
 from newsletter.digest.select import MOST_KEPT, Audience, Chunk, Selector
 from newsletter.errors import StateConflict
 from newsletter.languages import choose_language
+from newsletter.messages.edition import Encoded
+from newsletter.messages.renditions import make_renditions
 from newsletter.models import (
     Delivery,
     Fragment,
@@ -30,9 +32,7 @@ from newsletter.models import (
     insert_new,
 )
 from newsletter.models.rendition_key import Selection, read_key, release_ids, write_key
-from newsletter.outbox.edition import Encoded
 from newsletter.outbox.enqueue import enqueue_issue, enqueue_test
-from newsletter.outbox.renditions import make_renditions
 
 # Readers whose deliveries are written by one transaction.
 CHUNK = 20_000

@@ -15,6 +15,7 @@ from newsletter.digest.render import Press, render_edition
 from newsletter.digest.select import Audience, count_readers, interests_of_reader, load_catalogue
 from newsletter.errors import NotFound
 from newsletter.languages import choose_language
+from newsletter.messages.edition import Edition
 from newsletter.models import (
     Frequency,
     Issue,
@@ -26,7 +27,6 @@ from newsletter.models import (
     current_sequence,
 )
 from newsletter.models.rendition_key import Selection, release_ids, write_key
-from newsletter.outbox.edition import Edition
 
 # With nothing new to show, a preview shows this many of the newest releases.
 SAMPLE_RELEASES = 10

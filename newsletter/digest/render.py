@@ -10,9 +10,9 @@ from zoneinfo import ZoneInfo
 from newsletter.links import Links
 from newsletter.mail.assemble import Encoding, FramePart, choose_encoding, digest_marks, encode_fragment
 from newsletter.mail.templates import Piece, TemplateSet
+from newsletter.messages.build import SiteFacts
+from newsletter.messages.edition import Encoded
 from newsletter.models import Frequency, Release, Topic
-from newsletter.outbox.edition import Encoded
-from newsletter.outbox.messages import SiteFacts
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ def render_edition(
     topics: Iterable[Topic],
     releases: Sequence[Release],
 ) -> Mapping[str, Encoded]:
-    """Return every part of an issue in one language, by name; see models/issue.py, Fragment."""
+    """Return every part of an issue in one language, by name; see models/tables/issue.py, Fragment."""
     context = _context(press, issue)
     pieces: dict[str, Piece] = {}
 

@@ -1,1 +1,1 @@
-"""A source becomes releases: bytes are read, parsed, decided on and stored."""
+"""Reading sources: bytes become text, and text becomes a press release."""

@@ -1,1 +1,1 @@
-"""The engine: Celery carries ids to whoever does the work; the database holds what there is to do."""
+"""The jobs: the Celery app, its queues, its tasks, and the beat table."""

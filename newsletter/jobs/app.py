@@ -7,11 +7,11 @@ from typing import Any
 
 from celery import Celery
 
-from newsletter.jobs import queue_files, tasks, tidying
+from newsletter.jobs import cleanup, queue_files, tasks
 from newsletter.jobs.queues import declare_queues, queue_of, send
 from newsletter.models import Lane
 from newsletter.runtime import Runtime
-from newsletter.service.stopping import stopping
+from newsletter.service.processes.stop_flag import stopping
 from newsletter.settings import Settings
 
 SWEEP_SECONDS = 15
@@ -59,14 +59,14 @@ def make_celery(settings: Settings) -> Celery:
                 "options": {"queue": queue_of(Lane.SINGLE), "expires": SWEEP_EXPIRES_SECONDS},
             },
             "tidy": {
-                "task": tidying.TIDY,
-                "schedule": tidying.TIDY_SECONDS,
-                "options": {"queue": queue_of(Lane.BULK), "expires": tidying.TIDY_SECONDS},
+                "task": cleanup.TIDY,
+                "schedule": cleanup.TIDY_SECONDS,
+                "options": {"queue": queue_of(Lane.BULK), "expires": cleanup.TIDY_SECONDS},
             },
         },
     )
     app.runtime = Runtime(settings)
-    for name, body in {**tasks.TASKS, **tidying.TASKS}.items():
+    for name, body in {**tasks.TASKS, **cleanup.TASKS}.items():
         _add_task(app, name, body)
     return app
 

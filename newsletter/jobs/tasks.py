@@ -1,4 +1,4 @@
-"""What the engine does: ids in, nothing out, and every task can be run twice.
+"""The Celery tasks: ids in, nothing out, and every task can run twice.
 
 There are two queues, one a lane. Whatever waits in the queue of single mails, a drain or a
 sweep, ends by serving everybody who waits there; so one message in that queue is enough.
@@ -19,20 +19,20 @@ from sqlalchemy import delete, exists, select
 from sqlalchemy.orm import Session
 
 from newsletter.models import Delivery, Lane, Pace, SpentChallenge, ThrottleBucket
-from newsletter.outbox.judge import judge_all
-from newsletter.outbox.last_emails import forget_recipients
+from newsletter.outbox.erasure_emails import forget_recipients
 from newsletter.outbox.lease import WAITING, issues_to_send
 from newsletter.outbox.owner_email import email_notices
 from newsletter.outbox.record import finish, recover
+from newsletter.outbox.refused.judge import judge_all
 from newsletter.outbox.worker import drain as empty_lane
 from newsletter.outbox.worker import journal_folder
 from newsletter.runtime import Runtime
 from newsletter.service.heartbeat import forget_stale
-from newsletter.service.preparing import any_to_prepare, end_all_pauses, prepare_issues
-from newsletter.service.relay import open_transport
-from newsletter.subscriptions.change_address import forget_old_wishes
-from newsletter.subscriptions.defences import Brake
-from newsletter.subscriptions.signup import resolve_signups
+from newsletter.service.prepare_issues import any_to_prepare, end_all_pauses, prepare_issues
+from newsletter.service.relay_transport import open_transport
+from newsletter.subscribers.choices.change_address import forget_old_wishes
+from newsletter.subscribers.signup.confirmation_limits import Brake
+from newsletter.subscribers.signup.resolve import resolve_signups
 
 DRAIN = "newsletter.drain"
 SWEEP = "newsletter.sweep"

@@ -18,9 +18,9 @@ from newsletter.models import Lane
 from newsletter.runtime import Runtime
 from newsletter.service.database import await_database
 from newsletter.service.heartbeat import Heart
-from newsletter.service.lifeline import end_with_parent
 from newsletter.service.logs import configure_logging
-from newsletter.service.stopping import ask_to_stop
+from newsletter.service.processes.end_with_parent import end_with_parent
+from newsletter.service.processes.stop_flag import ask_to_stop
 from newsletter.settings import Settings
 
 log = logging.getLogger(__name__)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from newsletter.models.account import AdminUser, AuditEntry
 from newsletter.models.base import (
     Base,
     WebSession,
@@ -13,9 +12,11 @@ from newsletter.models.base import (
     rows_as_table,
     tune,
 )
-from newsletter.models.bounce import AddressMark, MarkKind, Suppression, SuppressionReason
-from newsletter.models.consent import ConsentAct, ConsentEntry
-from newsletter.models.delivery import (
+from newsletter.models.schema import applied_version, newest_version
+from newsletter.models.tables.account import AdminUser, AuditEntry
+from newsletter.models.tables.bounce import AddressMark, MarkKind, Suppression, SuppressionReason
+from newsletter.models.tables.consent import ConsentAct, ConsentEntry
+from newsletter.models.tables.delivery import (
     UNSETTLED,
     BounceVerdict,
     Delivery,
@@ -24,9 +25,9 @@ from newsletter.models.delivery import (
     is_gone,
     is_single,
 )
-from newsletter.models.issue import Fragment, Issue, IssueRelease, IssueState, Rendition
-from newsletter.models.notice import Notice
-from newsletter.models.operation import (
+from newsletter.models.tables.issue import Fragment, Issue, IssueRelease, IssueState, Rendition
+from newsletter.models.tables.notice import Notice
+from newsletter.models.tables.operation import (
     SERVING_KINDS,
     SILENT,
     Heartbeat,
@@ -39,7 +40,7 @@ from newsletter.models.operation import (
     spend,
     spend_all,
 )
-from newsletter.models.release import (
+from newsletter.models.tables.release import (
     Release,
     ReleaseState,
     ReleaseTopic,
@@ -47,10 +48,9 @@ from newsletter.models.release import (
     current_sequence,
     take_sequences,
 )
-from newsletter.models.schema import applied_version, newest_version
-from newsletter.models.subscriber import AddressChange, SignupRequest, Subscriber
-from newsletter.models.subscription import EndedReason, Frequency, Subscription, SubscriptionState
-from newsletter.models.topic import RuleField, RuleMatch, Topic, TopicRule
+from newsletter.models.tables.subscriber import AddressChange, SignupRequest, Subscriber
+from newsletter.models.tables.subscription import EndedReason, Frequency, Subscription, SubscriptionState
+from newsletter.models.tables.topic import RuleField, RuleMatch, Topic, TopicRule
 
 __all__ = [
     "SERVING_KINDS",

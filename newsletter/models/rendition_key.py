@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from newsletter.models.subscription import Frequency
+from newsletter.models.tables.subscription import Frequency
 
 # Frequencies by the letter that stands for them in a key.
 BY_LETTER = {frequency[0]: frequency for frequency in Frequency}

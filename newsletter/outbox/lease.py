@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, and_, bindparam, exists, func, literal_column, or_, select, update
 from sqlalchemy.orm import Session
 
+from newsletter.messages.recompose import find_outdated
 from newsletter.models import (
     Delivery,
     DeliveryState,
@@ -19,7 +20,6 @@ from newsletter.models import (
     is_one_of,
     is_single,
 )
-from newsletter.outbox.recompose import find_outdated
 
 LEASE = timedelta(minutes=10)
 
@@ -98,7 +98,7 @@ def single_mail_is_due(session: Session, now: datetime) -> bool:
 def _unwanted() -> ColumnElement[bool]:
     """Whether nobody wants a single email any more, or nobody is left whom it could go to.
 
-    Digests are looked at by outbox/recompose.py.
+    Digests are looked at by messages/recompose.py.
     """
     theirs = Subscription.subscriber_id == Delivery.subscriber_id
     subscribed = exists().where(theirs, Subscription.state == literal_column("'active'"))

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from newsletter import coverage
 from newsletter.mail.redact import without_addresses
+from newsletter.messages.build import MessageMaker
 from newsletter.models import (
     UNSETTLED,
     BounceVerdict,
@@ -28,14 +29,13 @@ from newsletter.models import (
     is_one_of,
     rows_as_table,
 )
+from newsletter.outbox.control import cancel_unsent
 from newsletter.outbox.journal import Record, abandoned, left_in, worker_host, written_on
 from newsletter.outbox.lease import WAITING
-from newsletter.outbox.messages import MessageMaker
-from newsletter.outbox.outcome_keys import domain_number, microseconds, relay_name, relay_number
-from newsletter.outbox.outcome_rows import is_unjudged, reached_nobody
+from newsletter.outbox.pacing.setup_wait import is_contradicted
+from newsletter.outbox.refused.outcome_keys import domain_number, microseconds, relay_name, relay_number
+from newsletter.outbox.refused.outcome_rows import is_unjudged, reached_nobody
 from newsletter.outbox.retry import Backoff, NextStep, next_step
-from newsletter.outbox.setup_wait import is_contradicted
-from newsletter.outbox.steer import cancel_unsent
 from newsletter.smtp.outcomes import Fate, Outcome
 from newsletter.smtp.refusals import setup_fault
 
@@ -69,7 +69,7 @@ def record(
     """Write the outcome of each attempt; return how many deliveries were still `worker`'s own.
 
     If another process has taken a lease away, its delivery is left as it is. A refused address stays
-    unjudged, because only outbox/judge.py suppresses. Commits nothing.
+    unjudged, because only outbox/refused/judge.py suppresses. Commits nothing.
     """
     accepted: list[_AcceptedRow] = []
     rejected: list[tuple[Attempt, NextStep]] = []

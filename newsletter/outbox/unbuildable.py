@@ -1,4 +1,4 @@
-"""Messages that cannot be made: they wait, and their issue with them, until they can or the owner skips them.
+"""Deliveries whose message cannot be built: they wait until it can be, or the owner skips them.
 
 That a message cannot be made says nothing about its recipient, so it is never rejected, however old it gets.
 """

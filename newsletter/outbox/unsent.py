@@ -1,4 +1,4 @@
-"""Deliveries that end without being sent: what they held is put back in the same transaction."""
+"""End deliveries that were not sent, and put back what they held in the same transaction."""
 
 from __future__ import annotations
 

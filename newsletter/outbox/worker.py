@@ -17,12 +17,11 @@ from sqlalchemy.orm import Session
 
 from newsletter.errors import RelayRefused, ServiceError, TransportError
 from newsletter.mail.redact import without_addresses
+from newsletter.messages.build import Claimed, MessageMaker, load_claimed
+from newsletter.messages.recompose import find_outdated, recompose
 from newsletter.models import Lane
-from newsletter.outbox.allowance import Allowance
-from newsletter.outbox.held_domains import hold_domains
+from newsletter.outbox.erasure_emails import LAST_EMAIL, forget_recipients
 from newsletter.outbox.journal import Journal
-from newsletter.outbox.judge import judge_all, pause_if_wrong
-from newsletter.outbox.last_emails import LAST_EMAIL, forget_recipients
 from newsletter.outbox.lease import (
     LEASE,
     claim,
@@ -33,14 +32,15 @@ from newsletter.outbox.lease import (
     skip_unwanted,
     still_wanted,
 )
-from newsletter.outbox.messages import Claimed, MessageMaker, load_claimed
-from newsletter.outbox.recompose import find_outdated, recompose
+from newsletter.outbox.pacing.allowance import Allowance
+from newsletter.outbox.pacing.relay_failures import Suspicion, pause_if_down, pause_if_refused
+from newsletter.outbox.pacing.setup_wait import note_refusal
 from newsletter.outbox.record import Attempt, finish, record
+from newsletter.outbox.refused.held_domains import hold_domains
+from newsletter.outbox.refused.judge import judge_all, pause_if_wrong
+from newsletter.outbox.refused.verdict import IN_A_ROW, STRETCH
 from newsletter.outbox.retry import says_no_such_mailbox
-from newsletter.outbox.setup_wait import note_refusal
-from newsletter.outbox.trouble import Suspicion, pause_if_down, pause_if_refused
 from newsletter.outbox.unbuildable import pause_if_unbuildable
-from newsletter.outbox.verdict import IN_A_ROW, STRETCH
 from newsletter.settings import Settings
 from newsletter.smtp.outcomes import Fate, Outcome, Outgoing, Result
 from newsletter.smtp.refusals import SetupFault, connect_fault, setup_fault

@@ -1,1 +1,1 @@
-"""Running the service on one machine: its processes, its life signs and its demo."""
+"""Running the service on one machine: processes, incoming mail, database, health and checks."""

@@ -17,7 +17,7 @@ from newsletter.languages import FOLDER, LANGUAGES, SOURCE_LANGUAGE, catalogue_f
 from newsletter.runtime import data_folder
 
 # The owner's pages and commands are in English.
-ENGLISH_ONLY = ("web/admin", "web/dev.py", "cli", "service")
+ENGLISH_ONLY = ("web/admin", "web/mailbox", "cli", "demo", "service")
 # templates/admin and templates/dev are the owner's too.
 TRANSLATED_TEMPLATES = ("web", "email")
 

@@ -1,4 +1,4 @@
-"""A row that says a process lives, written every few seconds and read by whoever watches."""
+"""Heartbeats: a row that a process updates every few seconds while it lives."""
 
 from __future__ import annotations
 

@@ -20,11 +20,11 @@ from newsletter.mail.assemble import build_message
 from newsletter.mail.dkim import sign
 from newsletter.mail.redact import without_addresses
 from newsletter.mail.verp import delivery_token, return_path
+from newsletter.messages.build import load_keys
 from newsletter.models import AdminUser
-from newsletter.outbox import relay_checks
-from newsletter.outbox.messages import load_keys
-from newsletter.outbox.setup_wait import remedy
-from newsletter.service.relay import make_endpoint
+from newsletter.outbox.pacing import relay_checks
+from newsletter.outbox.pacing.setup_wait import remedy
+from newsletter.service.relay_transport import make_endpoint
 from newsletter.settings import Relay, RelaySecurity, Settings, plain_return_path, variable
 from newsletter.smtp.commands import envelope_commands
 from newsletter.smtp.connection import Connection

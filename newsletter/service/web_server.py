@@ -6,7 +6,7 @@ import gc
 import sys
 from typing import Any
 
-from newsletter.service.lifeline import end_with_parent
+from newsletter.service.processes.end_with_parent import end_with_parent
 from newsletter.settings import Settings
 
 # Pages are short and wait for the database: a few threads a process.

@@ -136,7 +136,7 @@ class WebWorker(Worker):  # type: ignore[misc]
         adjustments = Adjustments(
             threads=self.cfg.threads,
             ident="",
-            clear_untrusted_proxy_headers=False,  # web/security.py reads them, as far as proxies are trusted
+            clear_untrusted_proxy_headers=False,  # web/http/security.py reads those of trusted proxies
             connection_limit=most * 2,  # never reached: the server makes room
             cleanup_interval=1,
             max_request_header_size=MOST_HEAD_BYTES,

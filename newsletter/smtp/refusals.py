@@ -1,7 +1,7 @@
 """Replies that refuse what our settings make, and say nothing about the recipient: a table. Pure.
 
 A relay that refuses our sender, our EHLO name or our account refuses every message alike. So nothing is
-rejected for it: sending waits until the settings are mended (outbox/setup_wait.py).
+rejected for it: sending waits until the settings are mended (outbox/pacing/setup_wait.py).
 
 The table goes by the words, because the codes are shared: 550 5.7.1 is also what a spam filter says. Each
 row has the words of one kind of relay as its example, and `tests/smtp/test_refusals.py` has a test for each.

@@ -14,9 +14,10 @@ from newsletter.cli import main
 from newsletter.mail.addresses import parse_address
 from newsletter.models import AuditEntry, Frequency, Subscriber, Subscription, Suppression
 from newsletter.service.database import upgrade
-from newsletter.subscriptions.confirm import confirm
-from newsletter.subscriptions.signup import Signup, request_signups, resolve_signups
-from newsletter.subscriptions.wordings import current_wording
+from newsletter.subscribers.consent.wording import current_wording
+from newsletter.subscribers.signup.confirm import confirm
+from newsletter.subscribers.signup.request import Signup, request_signups
+from newsletter.subscribers.signup.resolve import resolve_signups
 from newsletter.tokens import Purpose
 
 ANN = "ann@example.org"

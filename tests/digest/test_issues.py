@@ -9,7 +9,6 @@ from newsletter.digest.issues import Preparer, open_issue, send_test
 from newsletter.digest.preview import preview
 from newsletter.digest.select import count_readers
 from newsletter.errors import StateConflict
-from newsletter.ingest.steer import ReleaseAction, change_release
 from newsletter.models import (
     Delivery,
     Frequency,
@@ -19,6 +18,7 @@ from newsletter.models import (
     Subscription,
     current_sequence,
 )
+from newsletter.releases.edit import ReleaseAction, change_release
 
 
 def change(house: House, release_id: int, action: ReleaseAction) -> None:

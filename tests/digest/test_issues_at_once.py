@@ -7,7 +7,7 @@ from house import House, meanwhile
 
 from newsletter.digest.issues import Preparer, open_issue
 from newsletter.models import Frequency, Issue
-from newsletter.outbox.steer import cancel
+from newsletter.outbox.control import cancel
 
 
 def opened(house: House) -> int:

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from newsletter.digest.issues import open_issue
 from newsletter.digest.own_hour import next_hour
 from newsletter.models import Delivery, Frequency, Issue, Subscriber
-from newsletter.outbox.progress import progress
 from newsletter.outbox.record import finish
+from newsletter.outbox.reports.progress import progress
 
 WEEKLY, IMMEDIATE = Frequency.WEEKLY, Frequency.IMMEDIATE
 ZONES = sorted(zone for zone in available_timezones() if "/" in zone)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from newsletter.service.check import Browser
+from newsletter.demo.check import Browser
 
 DEMO = (sys.executable, "-m", "newsletter", "demo")
 

@@ -20,7 +20,7 @@ from newsletter.accounts.passwords import hash_password
 from newsletter.app import create_app
 from newsletter.clock import utcnow
 from newsletter.runtime import Runtime
-from newsletter.subscriptions.signup import resolve_signups
+from newsletter.subscribers.signup.resolve import resolve_signups
 
 READER = "ada.reader@example.org"
 EDITOR = "editor@example.org"

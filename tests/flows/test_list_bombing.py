@@ -16,9 +16,9 @@ from house import House, make_house, make_settings
 from newsletter.app import create_app
 from newsletter.outbox.owner_email import email_notices
 from newsletter.runtime import Runtime
-from newsletter.subscriptions.brake import braking
-from newsletter.subscriptions.defences import Brake
-from newsletter.subscriptions.signup import resolve_signups
+from newsletter.subscribers.signup.confirmation_limits import Brake
+from newsletter.subscribers.signup.hold import braking
+from newsletter.subscribers.signup.resolve import resolve_signups
 
 VICTIMS, NETWORKS = 5_000, 500
 CLIENTS, PEOPLE = 64, 1_500

@@ -22,15 +22,17 @@ from newsletter.accounts.create import change_password, find_account
 from newsletter.accounts.passwords import hash_password
 from newsletter.app import create_app
 from newsletter.clock import utcnow
+from newsletter.demo.data import ADMIN
+from newsletter.demo.run import prepare_demo
 from newsletter.digest.issues import Preparer, open_issue
 from newsletter.mail.addresses import parse_address
 from newsletter.models import AddressChange, Delivery, Frequency, Release, Subscriber, Subscription, Topic
 from newsletter.runtime import Runtime
-from newsletter.service.demo import ADMIN, prepare_demo
-from newsletter.subscriptions.confirm import confirm
-from newsletter.subscriptions.signup import Signup, request_signups, resolve_signups
-from newsletter.subscriptions.unsubscribe import make_undo_token, unsubscribe
-from newsletter.subscriptions.wordings import current_wording
+from newsletter.subscribers.consent.wording import current_wording
+from newsletter.subscribers.leaving.unsubscribe import make_undo_token, unsubscribe
+from newsletter.subscribers.signup.confirm import confirm
+from newsletter.subscribers.signup.request import Signup, request_signups
+from newsletter.subscribers.signup.resolve import resolve_signups
 from newsletter.tokens import Purpose
 
 PUBLIC_URL = "https://news.example.org"

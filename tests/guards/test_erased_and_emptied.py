@@ -11,18 +11,18 @@ ROOT = Path(__file__).parents[2]
 # with a person whose address was only emptied for its age (`emptied_at`).
 READERS = {
     # The two columns, and the words for lists.
-    "newsletter/models/subscriber.py": 3,
+    "newsletter/models/tables/subscriber.py": 3,
     # The trigger: details of an entry may go when the person was erased, and only then.
-    "newsletter/models/consent.py": 1,
+    "newsletter/models/tables/consent.py": 1,
     # Sets it, and notes the erasing once.
-    "newsletter/subscriptions/erase.py": 3,
+    "newsletter/subscribers/privacy/erase.py": 3,
     # ReaderState.ERASED; who was emptied is ENDED. The admin page shows both times.
-    "newsletter/subscriptions/queries.py": 3,
+    "newsletter/subscribers/queries.py": 3,
     # `entries_whole` and the profile, which has both times.
-    "newsletter/subscriptions/consent_record.py": 3,
+    "newsletter/subscribers/consent/record.py": 3,
     # Details may be empty in the record of somebody erased; the entries of others are checked fully.
-    "newsletter/subscriptions/signed_record.py": 1,
-    "newsletter/subscriptions/consent_head.py": 3,
+    "newsletter/subscribers/consent/signature.py": 1,
+    "newsletter/subscribers/consent/head.py": 3,
     # Both times and the words for either.
     "newsletter/cli/subscriber.py": 2,
     "templates/admin/reader.html": 4,
@@ -46,7 +46,7 @@ def test_every_place_that_looks_at_erased_at_was_looked_at_for_emptied_people():
 
 
 def test_whether_somebody_can_be_mailed_is_asked_of_the_address_and_of_neither_time():
-    for folder in ("outbox", "digest", "retention", "bounces", "jobs"):
+    for folder in ("outbox", "messages", "digest", "subscribers/privacy/retention", "bounces", "jobs"):
         for path in (ROOT / "newsletter" / folder).glob("**/*.py"):
             assert not re.search(r"\b(erased|emptied)_at\b(?!.*Issue)", _about_people(path)), path
 

@@ -6,7 +6,7 @@ import ast
 from pathlib import Path
 
 LIVES = Path(__file__).resolve().parents[1] / "lives"
-JUDGED = ("newsletter.coverage", "newsletter.digest", "newsletter.outbox")
+JUDGED = ("newsletter.coverage", "newsletter.digest", "newsletter.messages", "newsletter.outbox")
 
 
 def imported(path: Path) -> set[str]:
@@ -26,7 +26,7 @@ def test_the_oracle_imports_nothing_of_the_program():
     } == set()
 
 
-def test_only_the_module_that_asks_the_program_knows_coverage_digest_and_outbox():
+def test_only_the_module_that_asks_the_program_knows_coverage_digest_messages_and_outbox():
     knowing = {
         path.name for path in LIVES.glob("*.py") if any(each.startswith(JUDGED) for each in imported(path))
     }

@@ -17,7 +17,7 @@ from newsletter.links import Links
 from newsletter.models import db
 
 # Mailbox providers post here for their users, without a cookie (RFC 8058), and forms on other sites do, which
-# are told by their Origin (tests/web/test_embed.py).
+# are told by their Origin (tests/web/public/signup/test_embed.py).
 WITHOUT_CSRF_TOKEN = {"public.unsubscribe", "public.subscribe_embedded"}
 # Mails shown as they are: their styles are inline, and a sandbox is around them.
 MAIL_FRAMES = {"archive.issue", "admin.preview_body", "dev.message_html"}

@@ -10,12 +10,12 @@ import pytest
 from house import ENVIRON
 
 from newsletter.errors import SettingsError
-from newsletter.service.trial import TRIALS, tried_settings
+from newsletter.service.settings_check import TRIALS, tried_settings
 from newsletter.settings import Settings, variable
 
 # Values that start nothing, by setting; {folder} is a folder that exists, {garbage} a file of no use,
 # {key} a key file with one RSA key. A new setting that names something outside needs a line here, and a
-# trial in newsletter/service/trial.py when reading its value cannot tell that it is wrong.
+# trial in newsletter/service/settings_check.py when reading its value cannot tell that it is wrong.
 WRONG: dict[str, tuple[str, ...]] = {
     "public_url": ("news.example.org", "ftp://news.example.org", "https://news.example.org/letters"),
     "secret_keys": ("short", " , "),

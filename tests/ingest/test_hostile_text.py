@@ -12,11 +12,11 @@ from hostile_texts import KINDS, text_of
 from hypothesis import given
 from hypothesis import strategies as st
 
-from newsletter.ingest.decide import Candidate, Rule, matches, to_html
-from newsletter.ingest.decode import decode
-from newsletter.ingest.fold import fold
-from newsletter.ingest.parse_press import parse_press
+from newsletter.ingest.press.parse import parse_press
+from newsletter.ingest.text.decode import decode
 from newsletter.models import RuleField, RuleMatch
+from newsletter.releases.decide import Candidate, Rule, matches, to_html
+from newsletter.releases.fold import fold
 
 TAGS = {"p", "ul", "li", "br"}
 

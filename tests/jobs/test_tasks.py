@@ -15,7 +15,7 @@ from newsletter.runtime import Runtime
 from newsletter.service.heartbeat import beat
 from newsletter.settings import SendingWindow, Span
 from newsletter.smtp.transport import MemoryTransport
-from newsletter.subscriptions.signup import request_link
+from newsletter.subscribers.signup.request import request_link
 
 
 @dataclass

@@ -9,9 +9,9 @@ import pytest
 from house import make_settings
 
 from newsletter.jobs.app import make_celery
+from newsletter.jobs.cleanup import TIDY
 from newsletter.jobs.queues import queue_of, send
 from newsletter.jobs.tasks import DRAIN, SWEEP
-from newsletter.jobs.tidying import TIDY
 from newsletter.jobs.wake import BackgroundWaker, Waker
 from newsletter.models import Lane
 

@@ -13,8 +13,8 @@ from servers.postgresql import PostgreSQL
 from lives.databases import Database, PostgreSQLDatabase, SQLiteDatabase
 from lives.machine import shared_memory
 from lives.world import TOPICS, World
-from newsletter.ingest.topics import add_topic
 from newsletter.models import Base
+from newsletter.releases.topics import add_topic
 
 PEOPLE = (
     {"alpha": "daily", "beta": "weekly"},

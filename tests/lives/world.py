@@ -23,24 +23,25 @@ from lives.relay import ScriptedRelay
 from lives.turns import SimulatedCrash, Strand, current, interleave, stop_here
 from newsletter.digest.issues import Preparer, open_issue
 from newsletter.errors import NotFound, StateConflict
-from newsletter.ingest.parse_press import PressRelease
-from newsletter.ingest.steer import ReleaseAction, change_release
-from newsletter.ingest.store import add_release
+from newsletter.ingest.press.parse import PressRelease
 from newsletter.mail.addresses import parse_address
 from newsletter.mail.templates import TemplateSet
 from newsletter.models import Frequency, Issue, Lane, ReleaseState
-from newsletter.outbox import steer
+from newsletter.outbox import control
 from newsletter.outbox.record import finish, recover
 from newsletter.outbox.worker import drain, journal_folder
+from newsletter.releases.edit import ReleaseAction, change_release
+from newsletter.releases.store import add_release
 from newsletter.runtime import Runtime, data_folder
-from newsletter.subscriptions import preferences
-from newsletter.subscriptions.change_address import ask_to_move, move
-from newsletter.subscriptions.confirm import confirm
-from newsletter.subscriptions.erase import erase, stop_first
-from newsletter.subscriptions.signup import Signup, request_signups, resolve_signups
-from newsletter.subscriptions.snooze import end_pauses
-from newsletter.subscriptions.unsubscribe import Left, make_undo_token, undo, unsubscribe
-from newsletter.subscriptions.wordings import current_wording
+from newsletter.subscribers.choices import preferences
+from newsletter.subscribers.choices.change_address import ask_to_move, move
+from newsletter.subscribers.choices.pauses import end_pauses
+from newsletter.subscribers.consent.wording import current_wording
+from newsletter.subscribers.leaving.unsubscribe import Left, make_undo_token, undo, unsubscribe
+from newsletter.subscribers.privacy.erase import erase, stop_first
+from newsletter.subscribers.signup.confirm import confirm
+from newsletter.subscribers.signup.request import Signup, request_signups
+from newsletter.subscribers.signup.resolve import resolve_signups
 from newsletter.suppression import add_by_hand, lift
 from newsletter.tokens import Purpose
 
@@ -490,23 +491,23 @@ class World:
         self._steer(
             host,
             self.pick("cancel", pick),
-            lambda session, issue, actor, now: steer.cancel(session, issue, actor, now, session.commit),
+            lambda session, issue, actor, now: control.cancel(session, issue, actor, now, session.commit),
         )
 
     def pause_issue(self, host: int, pick: int) -> None:
-        self._steer(host, self.pick("pause_issue", pick), steer.pause)
+        self._steer(host, self.pick("pause_issue", pick), control.pause)
 
     def resume_issue(self, host: int, pick: int) -> None:
-        self._steer(host, self.pick("resume_issue", pick), steer.resume)
+        self._steer(host, self.pick("resume_issue", pick), control.resume)
 
     def retry(self, host: int, pick: int) -> None:
-        self._steer(host, self.pick("retry", pick), steer.retry_rejected)
+        self._steer(host, self.pick("retry", pick), control.retry_rejected)
 
     def resend(self, host: int, pick: int) -> None:
         issue = self.pick("resend", pick)
         if issue:
             self.oracle.chose_again(issue)
-            self._steer(host, issue, steer.resend_uncertain)
+            self._steer(host, issue, control.resend_uncertain)
 
     def _steer(self, host: int, issue: int, act: Callable[[Session, Issue, str, datetime], object]) -> None:
         if issue:
@@ -514,7 +515,7 @@ class World:
             self.ask(
                 host,
                 lambda parts, session: act(
-                    session, steer.find_issue(session, public_id), "editor", parts.now()
+                    session, control.find_issue(session, public_id), "editor", parts.now()
                 ),
             )
 
@@ -615,10 +616,10 @@ class World:
         # The sweep cancels what came back unsent of a cancelled issue.
         self.ask(0, lambda parts, session: finish(session, parts.now()))
         for issue in self._candidates()["resume_issue"]:
-            self._steer(0, issue, steer.resume)
+            self._steer(0, issue, control.resume)
         rejected = self._candidates()["retry"]
         for issue in rejected:
-            self._steer(0, issue, steer.retry_rejected)
+            self._steer(0, issue, control.retry_rejected)
         if "open" in self.possible():
             self.open(0, ["daily", "weekly"], 0)
         preparing = sorted(self._candidates()["prepare"])

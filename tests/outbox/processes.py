@@ -26,7 +26,7 @@ from newsletter.models import (
     Subscription,
     SubscriptionState,
 )
-from newsletter.outbox.steer import find_issue, resend_uncertain
+from newsletter.outbox.control import find_issue, resend_uncertain
 from newsletter.runtime import Runtime
 from newsletter.service.database import upgrade
 from newsletter.settings import Settings

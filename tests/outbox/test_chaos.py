@@ -17,9 +17,9 @@ from smtp.certificates import Authority
 from smtp.relay_script import QUICK, Drop, ScriptedRelay, Session, scripted_relay
 
 from newsletter.models import Issue
-from newsletter.outbox.pace import Limits, pace_of
-from newsletter.outbox.standings import read_standing
-from newsletter.outbox.steer import find_issue, resume
+from newsletter.outbox.control import find_issue, resume
+from newsletter.outbox.pacing.pace import Limits, pace_of
+from newsletter.outbox.pacing.standings import read_standing
 from newsletter.runtime import Runtime
 from newsletter.service.database import upgrade
 from newsletter.settings import RelaySecurity

@@ -27,7 +27,7 @@ from sqlalchemy.exc import DatabaseError
 from newsletter.models import Lane
 from newsletter.outbox.record import recover
 from newsletter.outbox.worker import drain, journal_folder
-from newsletter.service.relay import open_transport
+from newsletter.service.relay_transport import open_transport
 from newsletter.smtp.outcomes import Envelope, Outcome
 from newsletter.smtp.replies import Reply
 from newsletter.smtp.transport import MemoryTransport

@@ -20,8 +20,8 @@ from newsletter.models import Delivery, Frequency, Lane
 from newsletter.outbox.holders import lease_holders
 from newsletter.outbox.journal import LONGEST_HOST, Journal, abandoned, host_label, host_name, worker_host
 from newsletter.outbox.lease import claim, give_back
-from newsletter.outbox.progress import overdue_leases
 from newsletter.outbox.record import GivenUp, give_up_host, recover
+from newsletter.outbox.reports.progress import overdue_leases
 from newsletter.outbox.worker import journal_folder
 from newsletter.smtp.outcomes import Fate, Outcome, Step
 from newsletter.smtp.replies import Reply

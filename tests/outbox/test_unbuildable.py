@@ -6,7 +6,7 @@ from house import House
 from sqlalchemy import delete, select
 
 from newsletter.models import Delivery, Fragment, Issue, Subscriber
-from newsletter.outbox import steer
+from newsletter.outbox import control
 from newsletter.outbox.unbuildable import count_unbuildable, skip_unbuildable
 
 
@@ -26,7 +26,7 @@ def note_of(house: House, issue_id: int) -> str:
 
 
 def find(session, house: House, issue_id: int) -> Issue:
-    return steer.find_issue(session, session.get_one(Issue, issue_id).public_id)
+    return control.find_issue(session, session.get_one(Issue, issue_id).public_id)
 
 
 def test_one_message_that_cannot_be_made_waits_alone_however_long(either_house: House):
@@ -96,7 +96,7 @@ def test_the_owner_skips_them_and_their_releases_come_with_the_next_issue(either
     with house.runtime.session() as session:
         issue = find(session, house, issue_id)
         assert skip_unbuildable(session, issue, "test", house.clock()) == 1
-        steer.resume(session, issue, "test", house.clock())
+        control.resume(session, issue, "test", house.clock())
         session.commit()
     house.drain()
     house.send()

@@ -21,12 +21,12 @@ from newsletter.models import (
     Suppression,
     SuppressionReason,
 )
+from newsletter.outbox.control import cancel, find_issue, pause, resend_uncertain, resume
 from newsletter.outbox.enqueue import enqueue_single
 from newsletter.outbox.journal import Journal
 from newsletter.outbox.lease import claim, still_wanted
-from newsletter.outbox.progress import overdue_leases
 from newsletter.outbox.record import finish, give_up_host, recover
-from newsletter.outbox.steer import cancel, find_issue, pause, resend_uncertain, resume
+from newsletter.outbox.reports.progress import overdue_leases
 from newsletter.outbox.worker import LOOK_SECONDS, drain, journal_folder
 from newsletter.smtp.outcomes import Fate, Outcome, Result, Step
 from newsletter.smtp.replies import Reply

@@ -16,9 +16,9 @@ from smtp.relay_script import EHLO, LOOPBACK, ScriptedRelay, scripted_relay
 
 from newsletter.cli import main
 from newsletter.mail.verp import parse_return_path
-from newsletter.outbox.relay_checks import keep_check, last_check
-from newsletter.outbox.setup_wait import note_refusal
-from newsletter.outbox.standings import read_standing
+from newsletter.outbox.pacing.relay_checks import keep_check, last_check
+from newsletter.outbox.pacing.setup_wait import note_refusal
+from newsletter.outbox.pacing.standings import read_standing
 from newsletter.service.relay_check import Report, Verdict, check_relay, lines_of
 from newsletter.settings import Settings
 from newsletter.smtp.refusals import SetupFault

@@ -18,9 +18,9 @@ from werkzeug.test import TestResponse
 from newsletter.app import create_app
 from newsletter.models import Delivery, Frequency, Subscriber, Subscription, SubscriptionState
 from newsletter.settings import Settings
-from newsletter.subscriptions.preferences import make_preferences_token
-from newsletter.subscriptions.rights import Right, make_right_token
-from newsletter.subscriptions.signup import resolve_signups
+from newsletter.subscribers.choices.preferences import make_preferences_token
+from newsletter.subscribers.privacy.emailed_links import Right, make_right_token
+from newsletter.subscribers.signup.resolve import resolve_signups
 from newsletter.tokens import Purpose
 
 

@@ -1,9 +1,28 @@
-"""The editor's pages: behind a sign-in, each of them, unless it says otherwise."""
+"""The admin pages. Each needs a sign-in, unless it says otherwise."""
 
 from __future__ import annotations
 
 # Importing the views registers them with the blueprint.
-from newsletter.web.admin import embed, entrance, issues, overview, preview, readers, refused, releases
+from newsletter.web.admin import (
+    embed,
+    issues,
+    overview,
+    preview,
+    refused_addresses,
+    releases,
+    sign_in,
+    subscribers,
+)
 from newsletter.web.admin.blueprint import admin
 
-__all__ = ["admin", "embed", "entrance", "issues", "overview", "preview", "readers", "refused", "releases"]
+__all__ = [
+    "admin",
+    "embed",
+    "issues",
+    "overview",
+    "preview",
+    "refused_addresses",
+    "releases",
+    "sign_in",
+    "subscribers",
+]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, abort, make_response, redirect, request, session, url_for
 
-from newsletter.web.admin.signed_in import current_admin, stay_signed_in
-from newsletter.web.security import SAFE_METHODS
+from newsletter.web.admin.session import current_admin, stay_signed_in
+from newsletter.web.http.security import SAFE_METHODS
 
 admin = Blueprint("admin", __name__, url_prefix="/admin")
 

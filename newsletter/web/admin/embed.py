@@ -7,13 +7,13 @@ from flask_babel import force_locale
 
 from newsletter.languages import choose_language, language_name
 from newsletter.models import Frequency, db
-from newsletter.subscriptions.queries import offered_topics
-from newsletter.subscriptions.wordings import current_wording
+from newsletter.subscribers.consent.wording import current_wording
+from newsletter.subscribers.queries import offered_topics
 from newsletter.web.admin.blueprint import admin
-from newsletter.web.admin.query import choice_of
-from newsletter.web.destinations import allowed_page
-from newsletter.web.extensions import runtime
-from newsletter.web.forms import FREQUENCY_WORDS, USUAL_FREQUENCY
+from newsletter.web.admin.query_string import choice_of
+from newsletter.web.http.extensions import runtime
+from newsletter.web.public.forms import FREQUENCY_WORDS, USUAL_FREQUENCY
+from newsletter.web.public.thanks_pages import allowed_page
 
 
 @admin.get("/embed")

@@ -26,16 +26,16 @@ from sqlalchemy.orm import Session
 from newsletter.errors import NotFound
 from newsletter.models import UNSETTLED, Delivery, DeliveryState, Issue, IssueState, Subscriber, db
 from newsletter.models.paging import Page, paged
-from newsletter.outbox import steer
-from newsletter.outbox.listing import as_csv, list_deliveries
-from newsletter.outbox.progress import Progress, progress
-from newsletter.outbox.standings import read_standing
+from newsletter.outbox import control
+from newsletter.outbox.pacing.standings import read_standing
+from newsletter.outbox.pacing.waiting_reasons import own_hours_in_words, reasons_to_wait
+from newsletter.outbox.reports.delivery_list import as_csv, list_deliveries
+from newsletter.outbox.reports.progress import Progress, progress
 from newsletter.outbox.unbuildable import count_unbuildable, skip_unbuildable
-from newsletter.outbox.waiting import own_hours_in_words, reasons_to_wait
 from newsletter.web.admin.blueprint import admin
-from newsletter.web.admin.query import choice_of, page_number
-from newsletter.web.admin.signed_in import actor
-from newsletter.web.extensions import runtime
+from newsletter.web.admin.query_string import choice_of, page_number
+from newsletter.web.admin.session import actor
+from newsletter.web.http.extensions import runtime
 
 PER_PAGE = 50
 MOVING = frozenset({IssueState.PREPARING, IssueState.SENDING})
@@ -135,22 +135,22 @@ def change_issue(public_id: str) -> Response:
     if action is None:
         abort(400)
     session, now = db.session(), runtime().now()
-    found = steer.find_issue(session, public_id)
+    found = control.find_issue(session, public_id)
     if action is IssueAction.PAUSE:
-        steer.pause(session, found, actor(), now)
+        control.pause(session, found, actor(), now)
         words = "Paused: nothing more is handed to the relay."
     elif action is IssueAction.RESUME:
-        steer.resume(session, found, actor(), now)
+        control.resume(session, found, actor(), now)
         words = "It goes on."
     elif action is IssueAction.CANCEL:
-        count = steer.cancel(session, found, actor(), now, session.commit)
+        count = control.cancel(session, found, actor(), now, session.commit)
         words = f"Cancelled. {count} readers who had not been served get these releases with a later issue."
     elif action is IssueAction.SKIP_UNBUILDABLE:
         count = skip_unbuildable(session, found, actor(), now)
         words = f"Skipped: {count}. Their releases wait for the next issue."
     else:
         again = action is IssueAction.RESEND_UNCERTAIN
-        send_again = steer.resend_uncertain if again else steer.retry_rejected
+        send_again = control.resend_uncertain if again else control.retry_rejected
         words = send_again(session, found, actor(), now).in_words()
     session.commit()
     if action not in {IssueAction.PAUSE, IssueAction.CANCEL}:

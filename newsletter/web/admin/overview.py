@@ -1,4 +1,4 @@
-"""The first page: numbers, the last issue, the outbox, and who is at work."""
+"""The overview page: counts, the last issue, the outbox, and the running processes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from newsletter.digest.overdue import INTERVALS, find_overdue, served_to
-from newsletter.ingest.queries import count_releases
 from newsletter.models import (
     SILENT,
     DeliveryState,
@@ -30,14 +29,15 @@ from newsletter.models import (
 )
 from newsletter.notices import NoticeKind, find_open, open_notices, words
 from newsletter.outbox.file_systems import network_file_system
-from newsletter.outbox.progress import health, progress
-from newsletter.outbox.refusal_notices import QUESTIONS
-from newsletter.outbox.relay_checks import FAILED, failures_of, last_check
+from newsletter.outbox.pacing.relay_checks import FAILED, failures_of, last_check
+from newsletter.outbox.refused.notices import QUESTIONS
+from newsletter.outbox.reports.progress import health, progress
 from newsletter.outbox.unbuildable import count_unbuildable
 from newsletter.outbox.worker import journal_folder
-from newsletter.subscriptions.brake import count_held
+from newsletter.releases.queries import count_releases
+from newsletter.subscribers.signup.hold import count_held
 from newsletter.web.admin.blueprint import admin
-from newsletter.web.extensions import runtime
+from newsletter.web.http.extensions import runtime
 
 # A request is resolved within seconds while a worker runs.
 WAITS_LONG = timedelta(minutes=2)

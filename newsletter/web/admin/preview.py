@@ -17,7 +17,7 @@ from newsletter.digest.preview import Preview
 from newsletter.digest.preview import preview as make_preview
 from newsletter.digest.select import count_readers
 from newsletter.errors import AddressInvalid, NotFound, TokenError
-from newsletter.limits import limit_key
+from newsletter.limits.keys import limit_key
 from newsletter.mail.addresses import parse_address
 from newsletter.models import (
     Frequency,
@@ -33,11 +33,11 @@ from newsletter.throttle import Limit
 from newsletter.tokens import Purpose
 from newsletter.web.admin.blueprint import admin
 from newsletter.web.admin.forms import SendForm, TestForm
-from newsletter.web.admin.query import choice_of, choices_of, text_of
-from newsletter.web.admin.signed_in import actor
-from newsletter.web.extensions import runtime
-from newsletter.web.problems import problem
-from newsletter.web.security import mail_answer
+from newsletter.web.admin.query_string import choice_of, choices_of, text_of
+from newsletter.web.admin.session import actor
+from newsletter.web.http.errors import problem
+from newsletter.web.http.extensions import runtime
+from newsletter.web.http.security import mail_answer
 
 VIEWS = ("html", "text", "phone")
 LABELS = {

@@ -9,13 +9,13 @@ from zoneinfo import ZoneInfo
 from flask import Response, abort, flash, make_response, redirect, render_template, request, url_for
 from sqlalchemy import select
 
-from newsletter.ingest.queries import carried, find_release, issues_with, list_releases
-from newsletter.ingest.steer import ReleaseAction, change_release
 from newsletter.models import ReleaseState, Topic, db
+from newsletter.releases.edit import ReleaseAction, change_release
+from newsletter.releases.queries import carried, find_release, issues_with, list_releases
 from newsletter.web.admin.blueprint import admin
-from newsletter.web.admin.query import choice_of, page_number, text_of
-from newsletter.web.admin.signed_in import actor
-from newsletter.web.extensions import runtime
+from newsletter.web.admin.query_string import choice_of, page_number, text_of
+from newsletter.web.admin.session import actor
+from newsletter.web.http.extensions import runtime
 
 DONE = {
     ReleaseAction.READY: "is ready: it goes out with the next digest",

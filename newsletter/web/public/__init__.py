@@ -1,9 +1,21 @@
-"""The doors that visitors and readers use: signing up, confirming, choosing, leaving."""
+"""The public pages: sign-up, confirmation, preferences, unsubscribing, privacy."""
 
 from __future__ import annotations
 
-# Importing the views registers them with the blueprint.
-from newsletter.web.public import challenge, choices, confirming, embed, joining, leaving, moving, rights
+from newsletter.web.public import change_address, confirm, preferences, privacy, unsubscribe
 from newsletter.web.public.blueprint import public
 
-__all__ = ["challenge", "choices", "confirming", "embed", "joining", "leaving", "moving", "public", "rights"]
+# Importing the views registers them with the blueprint.
+from newsletter.web.public.signup import challenge, embed, subscribe
+
+__all__ = [
+    "challenge",
+    "change_address",
+    "confirm",
+    "embed",
+    "preferences",
+    "privacy",
+    "public",
+    "subscribe",
+    "unsubscribe",
+]

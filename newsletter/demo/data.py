@@ -1,0 +1,101 @@
+"""The demo's sample data: topics, releases and an administrator."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import resources
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from newsletter.accounts.create import create_account, find_account
+from newsletter.accounts.passwords import hash_password, one_time_password
+from newsletter.clock import utcnow
+from newsletter.ingest.press.parse import parse_press
+from newsletter.ingest.text.decode import decode
+from newsletter.models import Release, RuleField, Topic
+from newsletter.releases.store import add_release
+from newsletter.releases.topics import add_topic
+
+ADMIN = "admin@localhost"
+ACTOR = "demo"
+
+
+@dataclass(frozen=True)
+class SampleTopic:
+    """A topic of the demo and the rules that fill it: any of them is enough."""
+
+    slug: str
+    name: str
+    description: str
+    publishers: tuple[str, ...]
+    words: tuple[str, ...]
+
+
+TOPICS = (
+    SampleTopic(
+        "foreign-affairs",
+        "Foreign affairs",
+        "Visits, agreements, borders, and help for people abroad.",
+        ("Foreign Affairs", "Foreign Office", "Council of the Amber Straits"),
+        ("treaty", "embassy", "consulate"),
+    ),
+    SampleTopic(
+        "energy-and-climate",
+        "Energy and climate",
+        "Cables, wind, heat, and what they do to bills and emissions.",
+        ("Northern Grid",),
+        ("shore power", "heat pump", "heat pumps", "wind farm", "風力発電"),
+    ),
+    SampleTopic(
+        "transport",
+        "Transport",
+        "Trains, ferries and harbours: what runs, what stops, what opens.",
+        ("Ministry of Transport", "Port of Halmstrand", "Skerry Lines"),
+        ("timetable", "night train", "metro"),
+    ),
+    SampleTopic(
+        "science-and-health",
+        "Science and health",
+        "Findings from institutes, and advice from health agencies.",
+        ("Institute", "institutas", "Health Agency"),
+        ("vaccination", "clinical trial"),
+    ),
+)
+
+
+def add_topics(session: Session) -> None:
+    """Add the topics of the demo unless there are topics. Commits nothing."""
+    if session.scalar(select(Topic.id).limit(1)) is not None:
+        return
+    for sample in TOPICS:
+        rules = [(RuleField.PUBLISHER, pattern) for pattern in sample.publishers]
+        rules += [(RuleField.WORDS, pattern) for pattern in sample.words]
+        add_topic(
+            session,
+            slug=sample.slug,
+            name=sample.name,
+            description=sample.description,
+            rules=rules,
+            now=utcnow(),
+        )
+
+
+def add_samples(session: Session) -> None:
+    """Add the sample releases unless there are releases, the oldest first. Commits nothing."""
+    if session.scalar(select(Release.id).limit(1)) is not None:
+        return
+    folder = resources.files("newsletter.demo") / "samples"
+    texts = {each.name: decode(each.read_bytes(), each.name) for each in folder.iterdir()}
+    parsed = [parse_press(text, name) for name, text in sorted(texts.items())]
+    for press in sorted(parsed, key=lambda each: (str(each.published), each.title)):
+        add_release(session, press, now=utcnow())
+
+
+def add_admin(session: Session) -> str | None:
+    """Add the admin's account; return its one-time password, None when there is one already."""
+    if find_account(session, ADMIN) is not None:
+        return None
+    password = one_time_password()
+    create_account(session, ADMIN, hash_password(password), ACTOR, utcnow())
+    return password

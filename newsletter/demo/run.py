@@ -1,0 +1,157 @@
+"""`newsletter demo`: run the whole service with sample data and a mailbox page."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+
+from dotenv import dotenv_values
+
+from newsletter.demo.catcher import HOST
+from newsletter.demo.data import ADMIN, add_admin, add_samples, add_topics
+from newsletter.runtime import Runtime
+from newsletter.service.database import upgrade
+from newsletter.service.logs import configure_logging
+from newsletter.service.processes.programs import Command, answers, plain, service_programs
+from newsletter.service.processes.supervisor import Program, Supervisor, check_port, only_one
+from newsletter.settings import PREFIX, Settings, load_settings, variable
+
+SETTINGS_FILE = "settings.env"
+
+
+@dataclass(frozen=True)
+class Demo:
+    """A demo that is ready to run. `password` is the admin's, None when it was printed before."""
+
+    folder: Path
+    settings: Settings
+    environ: Mapping[str, str]
+    catcher_port: int
+    password: str | None
+
+
+def run_demo(
+    folder: Path, port: int, command: Command, say: Callable[[str], None], more: Mapping[str, str]
+) -> None:
+    """Prepare what is missing in `folder`, run everything until told to stop.
+
+    `more` are settings beside the demo's own, as variables: another database or queue. Raises
+    ServiceError when the port or the folder is taken.
+    """
+    configure_logging()
+    with only_one(folder, "Stop it with Ctrl-C in its terminal, or give this one --data and another folder."):
+        check_port(HOST, port, "Stop it, or choose another one with --port.")
+        demo = prepare_demo(folder, port, free_port(), more)
+        catcher = [sys.executable, "-m", "newsletter.demo.catcher", str(folder), str(demo.catcher_port)]
+        services = service_programs(demo.environ, command, takes_mail=True)
+        programs = [Program("mailbox", catcher, demo.environ), *services]
+        Supervisor(programs).run(lambda: answers(demo.settings), lambda: say(banner(demo)))
+        say("The demo has ended. Its data is kept; the same command goes on with it.")
+
+
+def prepare_demo(
+    folder: Path, port: int, catcher_port: int, more: Mapping[str, str] = MappingProxyType({})
+) -> Demo:
+    """Write the settings, upgrade the database, and add the topics, releases and account it lacks."""
+    folder = folder.absolute()
+    values = write_settings(folder, port, catcher_port, more)
+    settings = load_settings(values)
+    upgrade(settings.database)
+    runtime = Runtime(settings)
+    with runtime.session() as session:
+        add_topics(session)
+        session.commit()
+        add_samples(session)
+        password = add_admin(session)
+        session.commit()
+    runtime.engine.dispose()
+    others = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
+    return Demo(folder, settings, plain({**others, **values}), catcher_port, password)
+
+
+def write_settings(
+    folder: Path, port: int, catcher_port: int, more: Mapping[str, str] = MappingProxyType({})
+) -> dict[str, str]:
+    """Write the demo's settings file, for its owner alone; return the settings as variables.
+
+    The keys stay what they were. The other commands use the file by `--env-file`.
+    """
+    path = folder / SETTINGS_FILE
+    keys_variable = variable("secret_keys")
+    kept = dotenv_values(path).get(keys_variable) if path.is_file() else None
+    values = {
+        keys_variable: kept or secrets.token_urlsafe(48),
+        variable("public_url"): f"http://{HOST}:{port}",
+        variable("bind"): f"{HOST}:{port}",
+        variable("relay"): f"smtp://{HOST}:{catcher_port}",
+        variable("from_address"): "letter@demo.example",
+        variable("unsubscribe_address"): "leave@demo.example",
+        variable("intake_listen"): f"smtp://{HOST}:{free_port()}",
+        variable("postal_address"): "The Release Letter, Harbour Road 1, Halmstrand",
+        variable("data_dir"): str(folder),
+        # Somebody who tries it joins after the samples came, and would get none of them.
+        variable("welcome_releases"): "3",
+        variable("demo"): "yes",
+        **more,
+    }
+    quoted = (f"{name}='{_escape(value)}'\n" for name, value in values.items())
+    fresh = path.with_suffix(".new")
+    fresh.unlink(missing_ok=True)
+    with os.fdopen(
+        os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8"
+    ) as file:
+        file.writelines(["# Written by `newsletter demo` at each start.\n", *quoted])
+    fresh.rename(path)
+    return values
+
+
+def _escape(value: str) -> str:
+    return value.replace("\\", "\\\\").replace("'", "\\'")
+
+
+def banner(demo: Demo) -> str:
+    """Return what the newcomer reads once the service answers."""
+    url = demo.settings.public_url
+    program = _short(Path(sys.executable).with_name("newsletter"))
+    call = f"{program} --env-file {_short(demo.folder / SETTINGS_FILE)}"
+    if demo.password is None:
+        signed = f"the password you have; for a new one: {call} account reset {ADMIN}"
+    else:
+        signed = f"one-time password  {demo.password}"
+    return "\n".join(
+        [
+            "",
+            f"  {demo.settings.site_name} is ready. Nothing leaves this machine.",
+            "",
+            f"  1. Subscribe       {url}/             any address will do",
+            f"  2. Read your mail  {url}/dev/mailbox  and confirm there",
+            f"  3. Send the digest {url}/admin        as {ADMIN}",
+            f"                     {signed}",
+            f"     or by command   {call} digest send",
+            "",
+            "  Ctrl-C ends everything.",
+            "",
+        ]
+    )
+
+
+def _short(path: Path) -> str:
+    """Return the path as somebody here would type it; a program that is not there is on the PATH."""
+    if not path.exists():
+        return path.name
+    here = Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on at this moment."""
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        port: int = probe.getsockname()[1]
+        return port

@@ -1,0 +1,1 @@
+"""Parsing press releases: title, publisher, date and paragraphs from scraped text."""

@@ -1,0 +1,1 @@
+"""Dates and datelines in press releases, in many languages and calendars."""

@@ -1,0 +1,219 @@
+"""Dates as releases write them, in many orders and languages, found in a short text. Pure."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import date, timedelta
+from functools import lru_cache
+
+from newsletter.ingest.press.dates.calendars import from_jalali, jalali_month, month_number
+
+_LOOK_AT = 240
+_FIRST_YEAR, _LAST_YEAR = 1900, 2100
+
+
+@dataclass(frozen=True)
+class FoundDate:
+    """A date in a text: where it stands, and its parts; `year` is None when the text leaves it out."""
+
+    start: int
+    end: int
+    year: int | None
+    month: int
+    day: int
+
+    def on(self, year: int | None) -> date | None:
+        """Return the date, in `year` where the text names none; None when there is no such day."""
+        chosen = self.year or year
+        return _day(chosen, self.month, self.day) if chosen else None
+
+
+def _day(year: int, month: int, day: int) -> date | None:
+    try:
+        return date(year, month, day)
+    except ValueError:
+        return None
+
+
+Parts = tuple[int | None, int, int]
+Reader = Callable[["re.Match[str]"], "Parts | None"]
+
+# The vowels of Thai and Devanagari are marks, not letters; two Arabic months of the Levant are two words.
+_LETTER = r"(?:[^\W\d_]|[\u0900-\u094f\u0e31-\u0e4e])"
+_MONTH = rf"(?P<m>(?:تشرين|كانون) (?:الأول|الثاني)|[^\W\d_]{_LETTER}{{1,13}})"
+_D = r"(?<!\d)(?P<d>\d{1,2})"
+_Y = r"(?P<y>\d{4})(?!\d)"
+
+
+def _year(text: str) -> int | None:
+    year = int(text)
+    if 2450 <= year <= 2650:  # the Buddhist era of Thai dates
+        year -= 543
+    return year if _FIRST_YEAR <= year <= _LAST_YEAR else None
+
+
+def _numbers(hit: re.Match[str]) -> Parts | None:
+    year, month, day = int(hit["y"]), int(hit["m"]), int(hit["d"])
+    if 1300 <= year <= 1500:
+        persian = from_jalali(year, month, day)
+        return (persian.year, persian.month, persian.day) if persian else None
+    known = _year(hit["y"])
+    return (known, month, day) if known and _day(known, month, day) else None
+
+
+def _two_orders(hit: re.Match[str]) -> Parts | None:
+    """Read 23/10/2025 and 10/23/2025; 3/10/2025 is in October unless a clock of twelve hours follows."""
+    year = int(hit["y"])
+    if len(hit["y"]) == 2:
+        year += 2000
+    first, second = int(hit["a"]), int(hit["b"])
+    american = second > 12 or (
+        first <= 12 and re.match(r",?\s*\d{1,2}[:.]\d\d\s*[ap]\.?m", hit.string[hit.end() :])
+    )
+    month, day = (first, second) if american else (second, first)
+    return (year, month, day) if _FIRST_YEAR <= year <= _LAST_YEAR and _day(year, month, day) else None
+
+
+def _named(hit: re.Match[str]) -> Parts | None:
+    day = int(hit["d"])
+    text = hit.groupdict().get("y")
+    if (persian := jalali_month(hit["m"])) is not None:
+        found = from_jalali(int(text), persian, day) if text else None
+        return (found.year, found.month, found.day) if found else None
+    month = month_number(hit["m"])
+    year = _year(text) if text else None
+    if month is None or (text and year is None) or _day(year or 2000, month, day) is None:
+        return None
+    return year, month, day
+
+
+def _era(first: int) -> Reader:
+    def read(hit: re.Match[str]) -> Parts | None:
+        year = first - 1 + (1 if hit["y"] == "元" else int(hit["y"]))
+        return (year, int(hit["m"]), int(hit["d"])) if _day(year, int(hit["m"]), int(hit["d"])) else None
+
+    return read
+
+
+def _without_year(hit: re.Match[str]) -> Parts | None:
+    return (None, int(hit["m"]), int(hit["d"])) if _day(2000, int(hit["m"]), int(hit["d"])) else None
+
+
+# Named, tried from the top; a reader answers None for what only looks like a date. All are run on
+# folded text: digits of any script are ASCII, and letters are in lower case.
+PATTERNS: tuple[tuple[str, re.Pattern[str], Reader], ...] = tuple(
+    (name, re.compile(pattern), reader)
+    for name, pattern, reader in (
+        ("juche", rf"{_MONTH}\.?\s+(?P<d>\d{{1,2}}),?\s+juche\s*\d{{2,3}}\s*\(\s*{_Y}\s*\)", _named),
+        (
+            "east asian",
+            r"(?<!\d)(?P<y>\d{4})\s*[年년]\s*(?P<m>\d{1,2})\s*[月월]\s*(?P<d>\d{1,2})\s*[日일号號]?",
+            _numbers,
+        ),
+        ("reiwa", r"令和\s*(?P<y>\d{1,2}|元)\s*年\s*(?P<m>\d{1,2})\s*月\s*(?P<d>\d{1,2})\s*日", _era(2019)),
+        (
+            "minguo",
+            r"(?:中華)?民國\s*(?P<y>\d{2,3})\s*年\s*(?P<m>\d{1,2})\s*月\s*(?P<d>\d{1,2})\s*日",
+            _era(1912),
+        ),
+        (
+            "iso",
+            r"(?<![\d./-])(?P<y>\d{4})\s?(?P<s>[-/.])\s?(?P<m>\d{1,2})\s?(?P=s)\s?(?P<d>\d{1,2})(?![\d/-])",
+            _numbers,
+        ),
+        (
+            "numbers",
+            r"(?<![\d./-])(?P<a>\d{1,2})(?P<s>[./-])\s?(?P<b>\d{1,2})(?P=s)\s?(?P<y>\d{4}|\d{2})(?![\d/-])",
+            _two_orders,
+        ),
+        (
+            "day month year",
+            (
+                rf"{_D}(?:st|nd|rd|th|er|º|ª|-?[гое]о?)?\.?[\s-]*(?:(?:of|de|do)\s+|d['’]|י)?(?:tháng\s+)?"
+                rf"{_MONTH}\.?,?[\s-]*(?:(?:de|del|of)\s+)?{_Y}"
+            ),
+            _named,
+        ),
+        ("vietnamese", rf"{_D}\s+tháng\s+(?P<m>\d{{1,2}})[,\s]+(?:năm\s+)?{_Y}", _numbers),
+        ("month day year", rf"{_MONTH}\.?,?[\s-]+(?P<d>\d{{1,2}})(?:st|nd|rd|th)?,?[\s-]+{_Y}", _named),
+        (
+            "year month day",
+            (
+                rf"(?<!\d)(?P<y>\d{{4}})\.?\s*(?:m\.?|metų"
+                rf"|gada)?\s*(?:gada\s+)?{_MONTH}\s+(?P<d>\d{{1,2}})\.?(?:\s*d\.)?"
+            ),
+            _named,
+        ),
+        ("latvian", rf"(?<!\d)(?P<y>\d{{4}})\.\s*gada\s+(?P<d>\d{{1,2}})\.\s*{_MONTH}", _named),
+        ("year day month", rf"(?<!\d)(?P<y>\d{{4}}),?\s+(?P<d>\d{{1,2}})\.?\s+{_MONTH}(?![^\W\d_])", _named),
+        (
+            "east asian, no year",
+            r"(?<![\d年년])(?P<m>\d{1,2})\s*[月월]\s*(?P<d>\d{1,2})\s*[日일]",
+            _without_year,
+        ),
+        ("month day", rf"(?<![^\W\d_]){_MONTH}\.?\s*(?P<d>\d{{1,2}})(?!\d)(?:st|nd|rd|th)?", _named),
+        ("day month", rf"{_D}(?:st|nd|rd|th|\.)?\s+(?:de\s+|of\s+)?{_MONTH}(?![^\W\d_])", _named),
+    )
+)
+
+
+_ASCII_WORD = re.compile(r"[a-z]{3,}")
+_ASCII_NUMBERS = re.compile(r"\d\s?[-./]\s?\d{1,2}\s?[-./]\s?\d")
+
+
+def fold_digits(text: str) -> str:
+    """Return `text` in lower case with ASCII digits, every character in its place."""
+    if text.isascii():
+        return text.lower()
+    return "".join(_fold_char(char) for char in text)
+
+
+def _fold_char(char: str) -> str:
+    if char.isdecimal():
+        return str(unicodedata.decimal(char))
+    low = char.lower()
+    return low if len(low) == 1 else char
+
+
+def find_dates(text: str) -> list[FoundDate]:
+    """Return the dates in the first few words of `text`, in their order, none inside another."""
+    return list(_find_dates(text[:_LOOK_AT]))
+
+
+@lru_cache(maxsize=4096)  # the stages ask for the same line in turn
+def _find_dates(text: str) -> tuple[FoundDate, ...]:
+    folded = fold_digits(text)
+    if not any(char.isdigit() for char in folded):
+        return ()
+    found: list[FoundDate] = []
+    # Most lines with a number have no date: in ASCII two quick looks tell which patterns can fit at all.
+    named = not folded.isascii() or any(month_number(word) for word in _ASCII_WORD.findall(folded))
+    numbers = not folded.isascii() or _ASCII_NUMBERS.search(folded) is not None
+    for _, pattern, reader in PATTERNS:
+        if not (named if "(?P<m>(?:" in pattern.pattern else numbers):
+            continue
+        for start, end, parts in _hits(pattern, reader, folded):
+            if all(end <= other.start or start >= other.end for other in found):
+                found.append(FoundDate(start, end, *parts))
+    return tuple(sorted(found, key=lambda each: each.start))
+
+
+def _hits(pattern: re.Pattern[str], reader: Reader, text: str) -> Iterator[tuple[int, int, Parts]]:
+    """Yield what `reader` accepts; after a refusal look again from the next character on."""
+    at = 0
+    while hit := pattern.search(text, at):
+        parts = reader(hit)
+        at = hit.end() if parts else hit.start() + 1
+        if parts:
+            yield hit.start(), hit.end(), parts
+
+
+def latest_year(found: FoundDate, today: date) -> int:
+    """Return the year that puts a date without one on or just before `today` (a day ahead for time zones)."""
+    this_year = found.on(today.year)
+    if this_year is not None and this_year <= today + timedelta(days=1):
+        return today.year
+    return today.year - 1

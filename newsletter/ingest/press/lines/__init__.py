@@ -1,0 +1,1 @@
+"""What a single line of a press release is: furniture, label, contact, organisation."""

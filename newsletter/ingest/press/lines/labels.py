@@ -1,0 +1,175 @@
+"""Labels, and dates that have a line to themselves: "Updated 2025-10-23", "Source: X". Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import date
+
+from newsletter.ingest.press.dates.find import FoundDate, find_dates, latest_year
+from newsletter.ingest.press.lines.furniture import kind_of
+from newsletter.ingest.press.lines.furniture_patterns import Kind
+from newsletter.ingest.press.lines.organisations import organisation_score
+from newsletter.ingest.press.lines.shape import ends_question, size
+
+NAME = 3  # the organisation score from which a line is taken for a name without other evidence
+
+# How much a date says about the day of publication, by the word before it; the lowest counts.
+PUBLISHED, BARE, UPDATED, EMBARGOED = 0, 1, 2, 3
+_LABELS: tuple[tuple[str, str], ...] = (
+    (
+        "title",
+        r"(?:title|headline|subject|heading|titel|titre|título|antraštė|заголовок|件名|標題|标题|제목)",
+    ),
+    (
+        "publisher",
+        (
+            r"(?:(?:data |news )?source|publisher|published by|issued by|released by|from|agency"
+            r"|news agency|organi[sz]ation"
+            r"|issuer|company|provided by|news provided by|herausgeber|quelle|šaltinis|источник"
+            r"|джерело|źródło|fuente|発表者"
+            r"|来源|來源|出典|출처|المصدر|منبع|ministry|department|distributed by)"
+        ),
+    ),
+    (
+        "date",
+        (
+            r"(?:(?:publication |release |issue |publishing |news )?date(?: of (?:publication|issue"
+            r"|release))?|published(?: on| at)?"
+            r"|posted(?: on| at)?|issued(?: on)?|released(?: on)?|pub ?date|publish(?:ed)? (?:date"
+            r"|time)|created|datum|fecha|data"
+            r"|дата(?: публикации)?|опубликовано|опубліковано|paskelbta|opublikowano"
+            r"|veröffentlicht(?: am)?|publié le|publicado(?: el)?"
+            r"|発表日|公開日|掲載日|日付|时间|時間|日期|发布时间|發布日期|등록일|송고시간|입력|기사입력|승인|작성일|게시일"
+            r"|تاريخ|تاریخ|kcna date|release time|time)"
+        ),
+    ),
+    (
+        "updated",
+        (
+            r"(?:(?:last |page )?(?:updated?|modified|changed|edited|reviewed)(?: on| at)?"
+            r"|aktualisiert(?: am)?|mis à jour(?: le)?"
+            r"|actualizado(?: el)?|atnaujinta|обновлено|оновлено|更新日?|更新時間|更新时间|수정일)"
+        ),
+    ),
+    (
+        "author",
+        (
+            r"(?:by|author|authors|byline|reporter|editor|edited by|written by|autor|автор|autorius"
+            r"|place|location|city|dateline|type|number|voiced at|internet|language|section|rubric"
+            r"|category|ref|reference)"
+        ),
+    ),
+)
+LABELLED = tuple(
+    (kind, re.compile(rf"{pattern}\s?(?:[:=：]|\s\|)\s?", re.IGNORECASE)) for kind, pattern in _LABELS
+)
+# Not only where a line begins: "2025-10-23 09:30 Source: X".
+PUBLISHER_LABEL = next(
+    re.compile(rf"(?<!\S){pattern}\s?[:=：]\s?", re.IGNORECASE)
+    for kind, pattern in _LABELS
+    if kind == "publisher"
+)
+DATE_WORD = {"date": PUBLISHED, "updated": UPDATED}
+_LOOSE_LABEL = tuple(
+    (kind, re.compile(rf"(?:{pattern})\s", re.IGNORECASE)) for kind, pattern in _LABELS if kind in DATE_WORD
+)
+BYLINE = re.compile(
+    r"(?:written |reported |posted |published |story )?(?:by|von|par|por|di"
+    r"|door)\s+(?=[A-Z\u00c0-\u024f])(?P<who>.{2,100})\Z",
+    re.IGNORECASE,
+)
+_EMBARGO = re.compile(r".{0,20}(?:embargo|hold for|sperrfrist|not (?:for|before))", re.IGNORECASE)
+SPLIT = re.compile(r"\s+[|¦·•]\s+|\s*[|¦•]\s*|\s+[–—/]\s+|\s+-\s+|\t")
+_NOISE = re.compile(
+    r"\b(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?\b\.?"
+    r"|\b(?:montag|dienstag|mittwoch|donnerstag|freitag|samstag|sonnabend|sonntag|lundi"
+    r"|mardi|mercredi|jeudi|vendredi|samedi"
+    r"|dimanche|lunes|martes|miércoles|jueves|viernes|sábado|domingo|lunedì|martedì"
+    r"|mercoledì|giovedì|venerdì|sabato"
+    r"|domenica|понедельник|вторник|среда|четверг|пятница|суббота|воскресенье|понеділок"
+    r"|вівторок|середа|четвер"
+    r"|п'ятниця|субота|неділя|pirmadienis|antradienis|trečiadienis|ketvirtadienis"
+    r"|penktadienis|šeštadienis|sekmadienis"
+    r"|poniedziałek|wtorek|środa|czwartek|piątek|sobota|niedziela)\b"
+    r"|[(（]?(?:[月火水木金土日]曜?日?|[월화수목금토일]요?일?|星期[一二三四五六日]|周[一二三四五六日])[)）]"
+    r"|\b\d{1,2}\s?[:h.]\s?\d{2}(?::\d{2})?(?:\.\d+)?\s*(?:[ap]\.?m\b\.?|uhr|hrs?)?"
+    r"|\b\d{1,2}\s?[ap]\.?m\b\.?|t\d\d:\d\d(?::\d\d)?(?:\.\d+)?z?"
+    r"|[+-]\d\d:?\d\d\b|\b(?:gmt|utc|e[sd]?t|c[esd]?[sd]?t|p[sd]?t|ist|jst|kst|msk|bst|eest"
+    r"|eet|cet|cest|z)\b(?:[+-]\d{1,2})?"
+    r"|\b(?:at|on|the|published|posted|released|issued|updated?|last|modified|date|dated"
+    r"|as of|noon|midnight|local time"
+    r"|(?:eastern|central|mountain|pacific|greenwich|moscow|standard|daylight|summer|mean) (?=.*time)"
+    r"|о|в|у|по"
+    r"|hours?|eastern|den|am|le|el|vom|à|um|г|года|року|r|p|m|d|hrs|time|edition|edited"
+    r"|online|first|new|created|ngày)\b\.?"
+    r"|[\s,.;:|()\[\]/@·•–—-]",
+    re.IGNORECASE,
+)
+
+
+def stands_alone(text: str) -> bool:
+    """Tell whether a line is never part of a wrapped paragraph: a name, a date, furniture, a label."""
+    if len(text) > 140:
+        return False
+    if kind_of(text) is not Kind.TEXT or date_line(text) is not None:
+        return True
+    if any(pattern.match(text) for _, pattern in LABELLED) and size(text) <= 8:
+        return True
+    return (
+        size(text) <= 9
+        and organisation_score(text) >= NAME
+        and not ends_question(text)
+        and text[-1] not in ",;-"
+    )
+
+
+def date_line(text: str) -> tuple[int, FoundDate] | None:
+    """Return the date of a line that is nothing but a date with its labels, and how much it says."""
+    if len(text) > 160 or size(text) > 16:
+        return None
+    dates = find_dates(text)
+    if not dates or beside_dates(text, dates):
+        return None
+    return weigh(text, dates)
+
+
+def is_time(text: str) -> bool:
+    """Tell whether a line is nothing but a time of day."""
+    return len(text) <= 40 and any(char.isdigit() for char in text) and not beside_dates(text, [])
+
+
+def weigh(text: str, dates: list[FoundDate]) -> tuple[int, FoundDate]:
+    if _EMBARGO.match(text):
+        return EMBARGOED, dates[0]
+    for kind, pattern in (*LABELLED, *_LOOSE_LABEL):
+        if kind in DATE_WORD and pattern.match(text):
+            return DATE_WORD[kind], dates[0]
+    return BARE, dates[0]
+
+
+def beside_dates(text: str, dates: list[FoundDate]) -> str:
+    """Return what a line says beside its dates, times and labels."""
+    for found in reversed(dates):
+        text = text[: found.start] + " " + text[found.end :]
+    for _, pattern in LABELLED:
+        hit = pattern.match(text)
+        if hit:
+            text = text[hit.end() :]
+            break
+    for kind, pattern in _LOOSE_LABEL:
+        hit = pattern.match(text)
+        if kind in DATE_WORD and hit:
+            text = text[hit.end() :]
+    bare = " ".join(_NOISE.sub(" ", text).split())
+    return text.strip(" ,.;:|()[]/–—-·•") if any(char.isalnum() for char in bare) else ""
+
+
+def resolve(dates: Sequence[tuple[int, FoundDate]], year: int | None, today: date | None) -> date | None:
+    """Return the day of publication: the date that says most, in `year` or last seen before `today`."""
+    for _, found in sorted(dates, key=lambda each: (each[0], each[1].year is None)):
+        known = year if year is not None else latest_year(found, today) if today else None
+        day = found.on(known)
+        if day is not None:
+            return day
+    return None

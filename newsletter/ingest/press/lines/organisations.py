@@ -1,0 +1,160 @@
+"""Does a line name an organisation that publishes, rather than a headline, a person or a place? Pure."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+from newsletter.ingest.press.lines.shape import ends_sentence, size
+from newsletter.ingest.press.lines.vocabulary import AGENCIES, ORGANISATIONS, VAGUE, words
+
+# Words that make a name an organisation's, as whole words.
+_ENDINGS = re.compile(
+    r"(?:省|庁|厅|廳|部|局|院|府|委员会|委員会|委員會|会社|機構|机构|协会|協会|協會|大学"
+    r"|大學|研究所|通信社?|新聞社?"
+    r"|新华社|新華社|通讯社|通訊社|日报|日報|时报|時報|电视台|网|政府|内閣|官邸|市役所|集团"
+    r"|公司|有限公司|株式会社|財団|銀行"
+    r"|大使館|大使馆|부|청|처|원|위원회|공사|통신|뉴스|신문|정부|대사관|연구원|주식회사|그룹"
+    r"|ministerium|ministerija|ministerstvo|kommission|verwaltung|minister[iy]|behörde|werke"
+    r"|styrelsen|verket|myndigheten|departementet|direktoratet|tilsynet|etaten|laitos|virasto|ministeriö|zentrale|amt)\Z",
+    re.IGNORECASE,
+)
+_ASIAN = re.compile(r"株式会社|有限公司|新华网|新華網|外務省|外交部|国防部|國防部|국방부|외교부|연합뉴스")
+_LEGAL = re.compile(r"\b(?:Inc|Ltd|LLC|PLC|plc|GmbH|AG|S\.A|SA|N\.V|Corp|Co|AB|Oy|ASA|S\.p\.A|UAB|A/S)\.?\Z")
+_SMALL = words(
+    """of the and for in on to a an at by & de la le les des du d et der die das und für von y e del
+    della di do da dos i w na z ir och og van voor het en из и по в на при та з у"""
+)
+_ACRONYM = re.compile(r"[A-Z]{2,6}")
+# People, whose office names an organisation: "Dana Wharton, Secretary of State", "Times Staff Writers".
+_ROLE = re.compile(
+    r"\A(?:[A-Z][\w.'’-]+ ){1,3}[A-Z][\w'’-]+, (?:\w+ ){0,3}"
+    r"(?:Secretary|Minister|President|Spokes\w+|Director|Chair\w*|Ambassador|Commissioner|Governor|CEO|Chief|Head)\b"
+    r"|\b(?:staff writers?|writers?|correspondents?|reporters?)\Z",
+    re.IGNORECASE,
+)
+# Desks inside an organisation, which say nothing about whose they are.
+_DESK = re.compile(
+    r"(?:press|media|news|public|communications?|information|investor)(?: \w+){0,2} "
+    r"(?:desk|office|relations|affairs|cent(?:er|re)|team|service|department|room|unit|section|secretary)"
+    r"|office of the (?:spokes\w+|press secretary)|(?:the )?spokes\w+|пресс-служба|прес-служба|press service",
+    re.IGNORECASE,
+)
+# First words of headlines and kinds of statement; what follows may well name a ministry.
+_HEADLINE_START = re.compile(
+    r"(?:(?:joint |press |official |media |the )?(?:statement|remarks|readout|communiqu[ée]"
+    r"|declaration|declarations"
+    r"|speech|address|briefing|transcript|interview|response|message|letter|answers?"
+    r"|comment|announcement|conference"
+    r"|meeting|visit|call|opening|launch|report)s?\b"
+    r"|(?:how|why|what|when|where|who|on|new|no|as|after|before|with|more|about)\b)",
+    re.IGNORECASE,
+)
+_HEADLINE_END = re.compile(
+    r"\b(?:assessment|update|report|briefing|review|bulletin|summary|statement|conference|forecast|outlook|results"
+    r"|remarks|interview|communiqué|speech|call|visit|meeting|talks|agreement|summit|ceremony|exercise)s?\Z",
+    re.IGNORECASE,
+)
+_VERBS = re.compile(
+    r"\b(?:says?|said|tells?|told|announces?|announced|opens?|opened|launch(?:es|ed)?"
+    r"|signs?|signed|meets?|met|calls?"
+    r"|urges?|warns?|wins?|won|gets?|will|to|is|are|was|were|has|have|holds?|held|visits?"
+    r"|visited|receives?|received"
+    r"|appoints?|names|named|reports|reported|publishes|published|condemns?|welcomes?"
+    r"|approves?|approved|adopts?"
+    r"|adopted|begins?|starts?|started|ends|ended|expands?|joins?|joined|completes?"
+    r"|completed|unveils?|delivers?|seeks?"
+    r"|backs|agrees?|agreed|hosts?|hosted|arrives?|discuss(?:es|ed)?|raises|cuts|plans"
+    r"|invests?|acquires?|rejects?"
+    r"|vows?|denies|denied|confirms?|confirmed|leads|orders|ordered|returns?|reopens?"
+    r"|strengthens?|sends|takes|makes"
+    r"|(?!united|limited|allied|associated|advanced|integrated|combined|federated|certified)\w{3,}(?:at|iz|is|nd|rt|in|en|er|ll|ck|iv)ed"
+    r"|gives|shows?|finds?|found|helps?|keeps|sets|puts|brings|rises|falls|grows?|doubles|reaches|reached)\b",
+    re.IGNORECASE,
+)
+
+
+@lru_cache(maxsize=4096)
+def organisation_score(text: str) -> int:
+    """Return how much `text` looks like the name of a publisher: 3 and more is a name, below 0 is none."""
+    text = text.strip(" -–—|,:")
+    if not text or len(text) > 140 or not any(char.isalpha() for char in text):
+        return -9
+    words = [word.strip("().,'’\"“”;:-–") for word in text.split()]
+    words = [word for word in words if word]
+    known = any(word.casefold() in ORGANISATIONS for word in words)
+    vague = any(word.casefold() in VAGUE for word in words)
+    ending = bool(_ENDINGS.search(text) or _ASIAN.search(text))
+    # "County" or "power" makes a name of a few words, but says little in a long line.
+    vague = size(text) <= 6 and any(word.casefold() in VAGUE for word in words)
+    score = 3 if known or ending or vague else 0
+    score -= 5 if _ROLE.search(text) else 0
+    score -= 2 if _DESK.fullmatch(text) else 0
+    score += 4 if is_agency(text) else 0
+    score += 2 if _ACRONYM.fullmatch(text) else 0
+    score += 3 if _LEGAL.search(text) else 0
+    score += 1 if size(text) <= 6 else 0
+    score -= _headline_signs(text, words)
+    return score
+
+
+def _headline_signs(text: str, words: list[str]) -> int:
+    signs = 0
+    cased = [word for word in words if word[:1].isalpha() and word[:1].lower() != word[:1].upper()]
+    small = [word for word in cased if word[:1].islower() and word.casefold() not in _SMALL]
+    if small and words[0] in cased and any(word.isascii() for word in small):
+        # In English a name has capitals throughout; elsewhere "užsienio reikalų ministerija" is usual.
+        signs += 2 if all(word.isascii() for word in words) else 1
+    signs += 3 if _HEADLINE_START.match(text) else 0
+    signs += 3 if _HEADLINE_END.search(text) else 0
+    signs += 3 if _VERBS.search(text) else 0
+    signs += 3 if ends_sentence(text) and not _LEGAL.search(text) and not is_initials(text) else 0
+    signs += 2 if any(mark in text for mark in ("“", "”", '"', "?", "!", ": ", "、", "「", "：", "…")) else 0
+    signs += 1 if any(char.isdigit() for char in text) else 0
+    signs += 3 if size(text) > 14 else 0
+    return signs
+
+
+def looks_like_name(text: str) -> bool:
+    """Tell whether every word of a short line that carries meaning has a capital, as in names."""
+    words = [
+        word for word in re.split(r"[\s\-–/]+", text) if word[:1].isalpha() and word.casefold() not in _SMALL
+    ]
+    cased = [word for word in words if word.lower() != word.upper()]
+    return (
+        size(text) <= 7
+        and bool(cased)
+        and all(word[0].isupper() for word in cased)
+        and not _VERBS.search(text)
+    )
+
+
+def is_office(text: str) -> bool:
+    """Tell whether `text` is a person with an office: "Dana Wharton, Secretary of State"."""
+    return size(text) <= 12 and not ends_sentence(text) and bool(_ROLE.search(text))
+
+
+def is_initials(text: str) -> bool:
+    """Tell whether `text` ends in initials such as "U.S." whose full stop ends no sentence."""
+    return bool(re.search(r"(?:^|[\s(])(?:[A-Z]\.){2,}\Z", text))
+
+
+def is_agency(text: str) -> bool:
+    """Tell whether `text` is, or begins or ends with, the short name of a news agency or a known body."""
+    words = [word.strip("().,:;[]").casefold() for word in text.split()]
+    if not words or len(words) > 5:
+        return False
+    return any(word in AGENCIES for word in (words[0], words[-1])) or words[0].startswith("rfe/rl")
+
+
+_WIRE = re.compile(
+    r"(?:news|press|business|globe|access|north|pr|market|send|media)\s?-?(?:news)?wire"
+    r"|newswire|\bwire\b|marketwired"
+    r"|prnewsfoto|\bots\b|\bcnw\b|presseportal|ein presswire|newsfile|\bdgap\b|\beqs\b",
+    re.IGNORECASE,
+)
+
+
+def is_wire(text: str) -> bool:
+    """Tell whether `text` names a service that only carries the releases of others."""
+    return bool(_WIRE.search(text))

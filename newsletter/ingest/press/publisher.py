@@ -1,0 +1,114 @@
+"""The publisher of a release whose head does not name it: signatures, datelines, footers, contacts. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from newsletter.ingest.press.dates.dateline import Dateline
+from newsletter.ingest.press.lines.furniture import kind_of
+from newsletter.ingest.press.lines.furniture_patterns import Kind
+from newsletter.ingest.press.lines.labels import NAME
+from newsletter.ingest.press.lines.organisations import is_wire, organisation_score
+from newsletter.ingest.press.lines.shape import size
+
+_SOURCE = re.compile(
+    r"(?:source|quelle|šaltinis|источник|джерело|来源|來源|出典)\s?[:：]?\s+(?P<who>.{2,80})\Z", re.IGNORECASE
+)
+_COPYRIGHT = re.compile(
+    r"(?:(?:copyright|©|\(c\))\s*)+(?P<year>\d{4})?(?:\s?[-–]\s?\d{4})?[\s,.]*(?:by\s+)?(?P<holder>[^.|]{2,80}?)"
+    r"(?:[.,|]|\s+all rights|\s+visos teisės|\Z)",
+    re.IGNORECASE,
+)
+_LEAD_NAME = re.compile(
+    r"(?:The )?(?P<who>(?:[A-Z0-9][\w&.'’-]*,? (?:of (?:the )?)?){0,5}[A-Z0-9][\w&.'’-]*),? "
+    r"(?:\([A-Z][\w ]{1,30}: ?[\w.\-]{1,12}\)|(?:today|on \w+day)[ ,]"
+    r"|announced |announces |has |(?:the|an?) \w+)",
+)
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Where a publisher may be named: the text and what stands around it; `lead` follows the dateline."""
+
+    paragraphs: Sequence[str]
+    footer: Sequence[str]
+    contacts: Sequence[str]
+    dateline: Dateline | None
+    lead: str
+
+
+def from_signature(evidence: Evidence) -> str:
+    """Return who signs with "SOURCE Halden Robotics" or "Source: Xinhua" below the text."""
+    for line in (*evidence.footer, *evidence.paragraphs[-2:]):
+        hit = _SOURCE.match(line)
+        if hit and not hit["who"].startswith("http"):
+            return hit["who"].split(" Editor:")[0].strip(" .")
+    return ""
+
+
+def from_agency(evidence: Evidence) -> str:
+    """Return the agency in the dateline, unless it only carries the releases of others."""
+    agency = evidence.dateline.agency if evidence.dateline else ""
+    return "" if is_wire(agency) else agency
+
+
+def from_copyright(evidence: Evidence) -> str:
+    """Return who holds the copyright below the text."""
+    hits = (_COPYRIGHT.search(line) for line in evidence.footer)
+    return next((hit["holder"].strip() for hit in hits if hit and hit["holder"].strip()), "")
+
+
+def from_about(evidence: Evidence) -> str:
+    """Return whom the heading "About Blue Fjord Lines" is about."""
+    for line in (*evidence.paragraphs, *evidence.footer):
+        if line.startswith("About ") and len(line) <= 60 and kind_of(line) is Kind.TEXT:
+            return line.removeprefix("About ").removeprefix("the ").strip(" :")
+    return ""
+
+
+def from_contacts(evidence: Evidence) -> str:
+    """Return the organisation that the people to ask belong to."""
+    return next(_names(evidence.contacts), "") or next(_names(evidence.footer), "")
+
+
+def _names(lines: Iterable[str]) -> Iterator[str]:
+    for line in lines:
+        for part in (*line.partition(":")[2].split(","), *line.split(","), line):
+            if organisation_score(part) >= NAME and 2 <= size(part) <= 9 and kind_of(part) is Kind.TEXT:
+                yield part.strip()
+
+
+def from_lead(evidence: Evidence) -> str:
+    """Return the name that the first sentence begins with: "Corvane Systems (NYSE: CRVX), a supplier"."""
+    hit = _LEAD_NAME.match(evidence.lead) if evidence.dateline else None
+    return hit["who"].strip(" ,") if hit else ""
+
+
+def from_wire(evidence: Evidence) -> str:
+    """Return the service that carried the release, when nothing says whose it is."""
+    return evidence.dateline.agency if evidence.dateline else ""
+
+
+# The surest first.
+FINDERS: tuple[Callable[[Evidence], str], ...] = (
+    from_signature,
+    from_agency,
+    from_copyright,
+    from_about,
+    from_contacts,
+    from_lead,
+    from_wire,
+)
+
+
+def find_publisher(evidence: Evidence) -> str:
+    """Return the publisher from the surest place that names one, "" when none does."""
+    return next((name for find in FINDERS if (name := find(evidence))), "")
+
+
+def copyright_year(footer: Sequence[str]) -> int | None:
+    """Return the year in the copyright line, which dates without a year can take."""
+    hits = (_COPYRIGHT.search(line) for line in footer)
+    return next((int(hit["year"]) for hit in hits if hit and hit["year"]), None)

@@ -1,0 +1,1 @@
+"""Text of unknown origin: its encoding and its language."""

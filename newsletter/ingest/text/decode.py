@@ -1,0 +1,137 @@
+"""Bytes become text: byte order marks, UTF-8, UTF-16, older charsets; refuses what is no text. Pure."""
+
+from __future__ import annotations
+
+import codecs
+import re
+
+from newsletter.errors import ReleaseUnreadable
+from newsletter.ingest.text.charsets import decode_legacy
+from newsletter.ingest.text.language import detect_language
+
+MAX_RELEASE_BYTES = 2 * 1024 * 1024
+
+_MARKS = (
+    # UTF-32 first: its little-endian mark begins with the one of UTF-16.
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+_MAGIC = (
+    (b"%PDF", "a PDF"),
+    (b"PK\x03\x04", "a zipped document (Word, LibreOffice or an archive)"),
+    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old Office document"),
+    (b"{\\rtf", "an RTF document"),
+    (b"\x89PNG", "a picture"),
+    (b"\xff\xd8\xff", "a picture"),
+    (b"GIF8", "a picture"),
+    (b"\x1f\x8b", "a compressed file"),
+)
+_CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
+_ESCAPED = re.compile(r"[\udc80-\udcff]")
+_BEYOND_ASCII = re.compile(r"[^\x00-\x7f]")
+# What the common UTF-8 sequences look like when somebody read them as Windows-1252.
+_MOJIBAKE = re.compile(
+    r"[\u00c3-\u00c5][\u0080-\u00bf\u0152-\u0178\u2013-\u2122]|\u00e2\u20ac|\u00c2[\u00a0-\u00bf]"
+)
+
+
+def decode(data: bytes, name: str) -> str:
+    """Return the text in `data` with line ends as \\n and no byte order mark; `name` is for messages.
+
+    Raises ReleaseUnreadable with a sentence that says what to do when `data` is empty, longer than
+    MAX_RELEASE_BYTES, or not text.
+    """
+    if len(data) > MAX_RELEASE_BYTES:
+        limit = MAX_RELEASE_BYTES // (1024 * 1024)
+        reason = (
+            f"the file is larger than {limit} MiB; a release is text, so save only its text and try again"
+        )
+        raise ReleaseUnreadable(name, reason)
+    if not data.strip():
+        raise ReleaseUnreadable(name, "the file is empty; save the text of the release into it and try again")
+    for magic, what in _MAGIC:
+        if data.startswith(magic):
+            raise ReleaseUnreadable(name, f"this is {what}, not text; save it as plain text and try again")
+    text = _to_text(data)
+    if text is None or _looks_binary(text):
+        reason = "this is not text that can be read; save the release as plain text in UTF-8 and try again"
+        raise ReleaseUnreadable(name, reason)
+    text = repair_mojibake(text).replace("\r\n", "\n").replace("\r", "\n").removeprefix("\ufeff")
+    if not text.replace("\ufeff", "").strip():
+        raise ReleaseUnreadable(name, "the file has only blank lines; save the text of the release into it")
+    return text
+
+
+def _to_text(data: bytes) -> str | None:
+    for mark, codec in _MARKS:
+        if data.startswith(mark):
+            return _strict(data, codec) or (_strict(data[:-1], codec) if codec == "utf-16" else None)
+    if b"\x00" in data:
+        order = guess_utf16(data)
+        return _strict(data[: len(data) // 2 * 2], order) if order else None
+    return _strict(data, "utf-8") or patched_utf8(data) or decode_legacy(data)
+
+
+def _strict(data: bytes, codec: str) -> str | None:
+    try:
+        return data.decode(codec)
+    except UnicodeDecodeError:
+        return None
+
+
+def guess_utf16(data: bytes) -> str | None:
+    """Return the UTF-16 codec whose byte order explains the NULs in `data`, or None.
+
+    Text of any script has spaces and line ends, whose high byte is NUL, all on the same side. Pairs of
+    bytes make ideographs by chance, so text that is few NULs and all ideographs must have their marks too.
+    """
+    even, odd = data[0::2].count(0), data[1::2].count(0)
+    codec = "utf-16-le" if odd > 10 * even else "utf-16-be" if even > 10 * odd else None
+    if codec is None or (even + odd) * 6 > len(data):
+        return codec
+    language = detect_language(data[: len(data) // 2 * 2].decode(codec, "replace"))
+    if language in ("ja", "zh", "ko"):
+        return codec if any(mark.encode(codec) in data for mark in ("。", "、", "，", "다.")) else None
+    return None if language == "und" else codec
+
+
+def patched_utf8(data: bytes) -> str | None:
+    """Return `data` as UTF-8 with its few stray bytes read as Windows-1252, or None if most are stray.
+
+    One pasted quote or a file cut inside a character must not turn a whole text into garbage.
+    """
+    text = data.decode("utf-8", "surrogateescape")
+    stray = len(_ESCAPED.findall(text))
+    sound = len(_BEYOND_ASCII.findall(text)) - stray
+    if sound < 4 * stray:
+        return None
+    return _ESCAPED.sub(lambda hit: bytes([ord(hit[0]) - 0xDC00]).decode("cp1252", "replace"), text)
+
+
+def repair_mojibake(text: str) -> str:
+    """Return `text` as it was before UTF-8 was read as Windows-1252 somewhere upstream, if it was.
+
+    Only a text that turns back as a whole is changed: real prose in Windows-1252 never is valid UTF-8.
+    """
+    if not _MOJIBAKE.search(text):
+        return text
+    try:
+        raw = b"".join(_to_byte(char) for char in text)
+        return raw.decode("utf-8")
+    except (UnicodeEncodeError, UnicodeDecodeError):
+        return text
+
+
+def _to_byte(char: str) -> bytes:
+    try:
+        return char.encode("cp1252")
+    except UnicodeEncodeError:
+        # The five bytes that Windows-1252 leaves undefined come through as themselves.
+        return char.encode("latin-1")
+
+
+def _looks_binary(text: str) -> bool:
+    return "\x00" in text or len(_CONTROLS.findall(text)) * 200 > len(text)

@@ -1,0 +1,1 @@
+"""Named rate limits: their keys, and how visitors spend them."""

@@ -1,0 +1,252 @@
+"""Recompose a claimed digest, so that it holds only topics that are kept and releases that are ready.
+
+People unsubscribe, pause and change topics between preparing and sending, and editors hold releases. What
+a digest may not hold any more is left out and put back (newsletter/coverage.py).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Set
+from datetime import datetime
+from functools import lru_cache
+from typing import NamedTuple
+
+from sqlalchemy import String, cast, func, literal_column, select, update
+from sqlalchemy.orm import Session
+
+from newsletter import coverage
+from newsletter.messages.renditions import store_renditions
+from newsletter.models import (
+    Delivery,
+    DeliveryState,
+    Fragment,
+    Frequency,
+    Issue,
+    IssueRelease,
+    Lane,
+    Release,
+    ReleaseState,
+    ReleaseTopic,
+    Rendition,
+    Subscriber,
+    Subscription,
+    Topic,
+    is_one_of,
+)
+from newsletter.models.rendition_key import Section, Selection, read_key, release_ids, write_key
+
+
+class Digest(NamedTuple):
+    """A claimed digest beside what its subscriber has now: the ids of the active topics, as text."""
+
+    delivery_id: int
+    subscriber_id: int
+    issue_id: int
+    key: str
+    is_away: bool
+    topics: str | None
+
+
+def find_outdated(session: Session, delivery_ids: Sequence[int]) -> set[int]:
+    """Return the digests among these that may not go out as they are. Single emails never are outdated."""
+    found = _load(session, delivery_ids)
+    unready = _unready(session, {each.issue_id for each in found})
+    return {each.delivery_id for each in found if not _fits(each, unready.get(each.issue_id, frozenset()))}
+
+
+def recompose(
+    session: Session, delivery_ids: Collection[int], suppressed: Collection[int], worker: str, now: datetime
+) -> set[int]:
+    """Bring these digests, leased by `worker`, up to date; return those that are skipped.
+
+    Deliveries in `suppressed`, and those whose subscriber pauses or has nothing left, are skipped. The
+    others get a rendition without what they may not hold. What is left out is put back. Commits nothing.
+    """
+    before = _load(session, delivery_ids)
+    coverage.lock(session, {each.subscriber_id for each in before}, moved=True)
+    digests = _load(session, delivery_ids, worker)
+    unready = _unready(session, {each.issue_id for each in digests})
+    left_out: list[tuple[int, str]] = []
+    skipped, keys = set(), {}
+    places = _Places(session, digests)
+    for each in digests:
+        keep: Selection = ()
+        if not each.is_away and each.delivery_id not in suppressed:
+            keep, gone = narrow(
+                read_key(each.key),
+                places.kept(each.subscriber_id),
+                unready.get(each.issue_id, frozenset()),
+                lambda release_id, each=each: places.others(each, release_id),  # type: ignore[misc]
+            )
+            left_out.append((each.subscriber_id, write_key(gone)))
+        if keep:
+            keys[each] = write_key(keep)
+        else:
+            skipped.add(each.delivery_id)
+            left_out.append((each.subscriber_id, each.key))
+    _skip(session, skipped, now)
+    _store(session, keys)
+    coverage.put_back(session, left_out)
+    return skipped
+
+
+def narrow(
+    selection: Selection,
+    kept: Mapping[int, Frequency],
+    unready: Set[int],
+    others: Callable[[int], Iterable[int]],
+) -> tuple[Selection, Selection]:
+    """Return what remains of a selection, and what is left out of it. Pure.
+
+    `kept` are the subscriber's topics and how often each comes. A release whose topic is not among them
+    moves to the first of `others(release_id)`, which the issue serves too, or is left out. So is one in
+    `unready`.
+    """
+    remains: dict[int, list[int]] = {}
+    frequencies: dict[int, Frequency] = {}
+    gone: list[Section] = []
+    for part in selection:
+        for release_id in part.release_ids:
+            topic_id: int | None = part.topic_id
+            if release_id in unready:
+                topic_id = None
+            elif topic_id not in kept:
+                topic_id = next(iter(others(release_id)), None)
+            if topic_id is None:
+                gone.append(Section(part.topic_id, part.frequency, (release_id,)))
+                continue
+            remains.setdefault(topic_id, []).append(release_id)
+            same = topic_id == part.topic_id
+            frequencies.setdefault(topic_id, part.frequency if same else kept[topic_id])
+    keep = tuple(Section(topic, frequencies[topic], tuple(ids)) for topic, ids in remains.items())
+    return keep, tuple(gone)
+
+
+class _Places:
+    """Where releases may stand in some subscribers' digests: read once for all of them."""
+
+    def __init__(self, session: Session, digests: Sequence[Digest]) -> None:
+        subscribers = {each.subscriber_id for each in digests}
+        active = (
+            select(
+                Subscription.subscriber_id,
+                Subscription.topic_id,
+                Subscription.frequency,
+                Subscription.started_sequence,
+            )
+            .join(Topic, Topic.id == Subscription.topic_id)
+            .where(
+                is_one_of(session, Subscription.subscriber_id, subscribers),
+                Subscription.state == literal_column("'active'"),
+            )
+            .order_by(Topic.position, Topic.id)
+        )
+        self._active: dict[int, dict[int, tuple[Frequency, int]]] = defaultdict(dict)
+        for subscriber_id, topic_id, frequency, started in session.execute(active):
+            self._active[subscriber_id][topic_id] = (frequency, started)
+        releases = {one for each in digests for one in release_ids(read_key(each.key))}
+        pairs = select(ReleaseTopic.release_id, ReleaseTopic.topic_id, ReleaseTopic.first_sequence).where(
+            is_one_of(session, ReleaseTopic.release_id, releases), ReleaseTopic.first_sequence.is_not(None)
+        )
+        self._pairs: dict[int, dict[int, int]] = defaultdict(dict)
+        for release_id, topic_id, first in session.execute(pairs):
+            self._pairs[release_id][topic_id] = first or 0
+        issues = select(Issue.id, Issue.frequencies).where(
+            is_one_of(session, Issue.id, {each.issue_id for each in digests})
+        )
+        # A topic that was made after the issue was rendered has no heading in it.
+        headings = select(Fragment.issue_id, Fragment.part).where(
+            is_one_of(session, Fragment.issue_id, {each.issue_id for each in digests}),
+            Fragment.part.startswith("topic:"),
+        )
+        self._headings = {
+            (issue, int(part.removeprefix("topic:"))) for issue, part in session.execute(headings)
+        }
+        self._serves = {issue_id: set(frequencies) for issue_id, frequencies in session.execute(issues)}
+
+    def kept(self, subscriber_id: int) -> Mapping[int, Frequency]:
+        """Return a subscriber's active topics, in the order of the pages, and how often each comes."""
+        return {topic: frequency for topic, (frequency, _) in self._active[subscriber_id].items()}
+
+    def others(self, digest: Digest, release_id: int) -> Iterable[int]:
+        """Yield the subscriber's topics that the issue serves and that the release is new under."""
+        firsts = self._pairs[release_id]
+        for topic, (frequency, started) in self._active[digest.subscriber_id].items():
+            served = frequency in self._serves[digest.issue_id] and firsts.get(topic, 0) > started
+            if served and (digest.issue_id, topic) in self._headings:
+                yield topic
+
+
+def _load(session: Session, delivery_ids: Collection[int], worker: str | None = None) -> list[Digest]:
+    """Return the digests among these deliveries; with `worker` those that it holds."""
+    topics = (
+        select(func.aggregate_strings(cast(Subscription.topic_id, String), ","))
+        .where(
+            Subscription.subscriber_id == Delivery.subscriber_id,
+            Subscription.state == literal_column("'active'"),
+        )
+        .correlate(Delivery)
+        .scalar_subquery()
+    )
+    is_away = Subscriber.snoozed_until.is_not(None) | Subscriber.email.is_(None)
+    query = (
+        select(Delivery.id, Delivery.subscriber_id, Delivery.issue_id, Rendition.key, is_away, topics)
+        .join(Rendition, Rendition.id == Delivery.rendition_id)
+        .join(Subscriber, Subscriber.id == Delivery.subscriber_id)
+        .where(is_one_of(session, Delivery.id, delivery_ids), Delivery.lane == Lane.BULK)
+    )
+    if worker is not None:
+        query = query.where(Delivery.state == DeliveryState.LEASED, Delivery.leased_by.concat("") == worker)
+    return [Digest._make(row) for row in session.execute(query)]
+
+
+def _unready(session: Session, issue_ids: Collection[int]) -> Mapping[int, Set[int]]:
+    """Return the releases of each issue that may not be mailed now: few, and mostly none."""
+    found: dict[int, set[int]] = defaultdict(set)
+    held = (
+        select(IssueRelease.issue_id, IssueRelease.release_id)
+        .join(Release, Release.id == IssueRelease.release_id)
+        .where(IssueRelease.issue_id.in_(issue_ids), Release.state != ReleaseState.READY)
+    )
+    for issue_id, release_id in session.execute(held):
+        found[issue_id].add(release_id)
+    return found
+
+
+def _fits(digest: Digest, unready: Set[int]) -> bool:
+    if digest.is_away or not digest.topics:
+        return False
+    if not _topics_in(digest.key) <= _split(digest.topics):
+        return False
+    return not unready or unready.isdisjoint(release_ids(read_key(digest.key)))
+
+
+# Many subscribers share a selection, and each digest is looked at more than once.
+@lru_cache(maxsize=4096)
+def _topics_in(key: str) -> frozenset[str]:
+    return frozenset(str(part.topic_id) for part in read_key(key))
+
+
+@lru_cache(maxsize=4096)
+def _split(topics: str) -> frozenset[str]:
+    return frozenset(topics.split(","))
+
+
+def _skip(session: Session, delivery_ids: Collection[int], now: datetime) -> None:
+    session.execute(
+        update(Delivery)
+        .where(is_one_of(session, Delivery.id, delivery_ids))
+        .values(state=DeliveryState.SKIPPED, leased_by=None, leased_until=None, settled_at=now)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def _store(session: Session, keys: Mapping[Digest, str]) -> None:
+    """Store the renditions that are really sent."""
+    changed: dict[int, dict[int, str]] = defaultdict(dict)
+    for digest, key in keys.items():
+        if key != digest.key:
+            changed[digest.issue_id][digest.delivery_id] = key
+    for issue_id, by_delivery in changed.items():
+        store_renditions(session, issue_id, by_delivery)

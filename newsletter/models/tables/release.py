@@ -1,0 +1,101 @@
+"""Releases, the topics they fell under, and the counter that orders them."""
+
+from __future__ import annotations
+
+import enum
+from datetime import datetime
+
+from sqlalchemy import DDL, ForeignKey, Index, String, Text, event, select, update
+from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
+
+from newsletter.models.base import Base, BigId, UTCDateTime, choice, new_public_id
+from newsletter.models.tables.topic import Topic
+
+
+class ReleaseState(enum.StrEnum):
+    """HELD waits for a person, READY may be mailed, EXCLUDED never is."""
+
+    HELD = "held"
+    READY = "ready"
+    EXCLUDED = "excluded"
+
+
+class Release(Base):
+    """One press release as readers see it: sanitised HTML, plain text and a summary."""
+
+    __tablename__ = "release"
+    __table_args__ = (Index("ix_release_published_at_id", "published_at", "id"),)
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    public_id: Mapped[str] = mapped_column(String(16), unique=True, default=new_public_id)
+    title: Mapped[str] = mapped_column(Text)
+    publisher: Mapped[str] = mapped_column(String(300), default="")
+    published_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    language: Mapped[str] = mapped_column(String(16), default="und")
+    body_html: Mapped[str] = mapped_column(Text)
+    body_text: Mapped[str] = mapped_column(Text)
+    summary: Mapped[str] = mapped_column(Text, default="")
+    canonical_url: Mapped[str | None] = mapped_column(Text)
+    content_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    state: Mapped[ReleaseState] = mapped_column(
+        choice(ReleaseState, "release_state"), default=ReleaseState.READY
+    )
+    pinned: Mapped[bool] = mapped_column(default=False)
+    # Nothing reads or sets it yet.
+    urgent: Mapped[bool] = mapped_column(default=False)
+    created_at: Mapped[datetime] = mapped_column(UTCDateTime)
+
+    topic_links: Mapped[list[ReleaseTopic]] = relationship(
+        cascade="all, delete-orphan", order_by="ReleaseTopic.topic_id", back_populates="release"
+    )
+
+
+class ReleaseTopic(Base):
+    """A release under a topic; `sequence` is set at the moment the pair becomes mailable."""
+
+    __tablename__ = "release_topic"
+    __table_args__ = (Index("ix_release_topic_topic_id_sequence", "topic_id", "sequence"),)
+
+    release_id: Mapped[int] = mapped_column(ForeignKey("release.id", ondelete="CASCADE"), primary_key=True)
+    topic_id: Mapped[int] = mapped_column(ForeignKey("topic.id", ondelete="CASCADE"), primary_key=True)
+    sequence: Mapped[int | None] = mapped_column(BigId, unique=True)
+    # The first sequence this pair was given; it decides for whom the release is new at all.
+    first_sequence: Mapped[int | None] = mapped_column(BigId)
+
+    release: Mapped[Release] = relationship(back_populates="topic_links")
+    topic: Mapped[Topic] = relationship()
+
+
+class SequenceCounter(Base):
+    """The one row whose value is the highest sequence given so far."""
+
+    __tablename__ = "sequence_counter"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    value: Mapped[int] = mapped_column(BigId)
+
+
+# The row is made with the table (the migration does the same), so nobody races to make it.
+_FIRST_ROW = DDL("INSERT INTO sequence_counter (id, value) VALUES (1, 0)")  # type: ignore[no-untyped-call]
+event.listen(SequenceCounter.__table__, "after_create", _FIRST_ROW)
+
+
+def current_sequence(session: Session) -> int:
+    """Return the highest sequence that has been given to a pair, 0 before the first."""
+    return session.scalars(select(SequenceCounter.value).where(SequenceCounter.id == 1)).one()
+
+
+def take_sequences(session: Session, count: int) -> int:
+    """Reserve `count` sequences; return the first. Call it as the last write before a commit.
+
+    The row stays locked until the commit, so the order of sequences is the order of commits
+    and no reader of the counter can see a sequence whose pair is not there yet. (A PostgreSQL
+    SEQUENCE hands out numbers that may become visible out of order.)
+    """
+    grown = (
+        update(SequenceCounter)
+        .where(SequenceCounter.id == 1)
+        .values(value=SequenceCounter.value + count)
+        .returning(SequenceCounter.value)
+    )
+    return session.scalars(grown).one() - count + 1

@@ -1,0 +1,52 @@
+"""Topics, and the rules that fill them with releases."""
+
+from __future__ import annotations
+
+import enum
+from datetime import datetime
+
+from sqlalchemy import ForeignKey, String, Text
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from newsletter.models.base import Base, BigId, UTCDateTime, choice
+
+
+class RuleMatch(enum.StrEnum):
+    """Whether one rule of a topic is enough, or all must hold."""
+
+    ANY = "any"
+    ALL = "all"
+
+
+class RuleField(enum.StrEnum):
+    """What a rule looks at."""
+
+    PUBLISHER = "publisher"
+    WORDS = "words"
+
+
+class Topic(Base):
+    """What readers choose: a name, a description and the rules that match releases to it."""
+
+    __tablename__ = "topic"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    slug: Mapped[str] = mapped_column(String(64), unique=True)
+    name: Mapped[str] = mapped_column(String(120))
+    description: Mapped[str] = mapped_column(Text, default="")
+    position: Mapped[int] = mapped_column(default=0)
+    rule_match: Mapped[RuleMatch] = mapped_column(choice(RuleMatch, "rule_match"), default=RuleMatch.ANY)
+    created_at: Mapped[datetime] = mapped_column(UTCDateTime)
+
+    rules: Mapped[list[TopicRule]] = relationship(cascade="all, delete-orphan", order_by="TopicRule.id")
+
+
+class TopicRule(Base):
+    """One rule: the release's `field` contains the words of `pattern` (releases/match_words.py)."""
+
+    __tablename__ = "topic_rule"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    topic_id: Mapped[int] = mapped_column(ForeignKey("topic.id", ondelete="CASCADE"), index=True)
+    field: Mapped[RuleField] = mapped_column(choice(RuleField, "rule_field"))
+    pattern: Mapped[str] = mapped_column(String(200))

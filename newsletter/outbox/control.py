@@ -1,0 +1,270 @@
+"""Pause, resume and cancel an issue, and send its uncertain or rejected deliveries again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from newsletter import audit, coverage
+from newsletter.errors import NotFound, StateConflict
+from newsletter.messages.renditions import store_renditions
+from newsletter.models import (
+    Delivery,
+    DeliveryState,
+    Issue,
+    IssueRelease,
+    IssueState,
+    Subscriber,
+    is_gone,
+    is_one_of,
+)
+from newsletter.models.rendition_key import read_key, write_key
+from newsletter.outbox.refused.notices import forget_pause
+from newsletter.outbox.unbuildable import retry_unbuildable
+from newsletter.outbox.unsent import WAITING, Held, end_unsent, parts_of
+from newsletter.suppression import suppressed_subscribers
+
+
+def find_issue(session: Session, public_id: str, *, lock: bool = True) -> Issue:
+    """Return the issue, locked for a change unless it is only looked at. Raises NotFound."""
+    chosen = select(Issue).where(Issue.public_id == public_id)
+    issue = session.scalar(chosen.with_for_update(key_share=True) if lock else chosen)
+    if issue is None:
+        raise NotFound(f"there is no issue {public_id}")
+    return issue
+
+
+def pause(session: Session, issue: Issue, actor: str, now: datetime) -> None:
+    """Stop offering an issue's messages to the relay; workers look every second. Commits nothing."""
+    _move(issue, {IssueState.SENDING}, IssueState.PAUSED)
+    audit.record(session, actor, "issue.pause", issue.public_id, now)
+
+
+def resume(session: Session, issue: Issue, actor: str, now: datetime) -> None:
+    """Go on with a paused issue. An open question about refusals no longer resumes it. Commits nothing."""
+    _move(issue, {IssueState.PAUSED}, IssueState.SENDING)
+    issue.note = ""  # it said why it was paused
+    retry_unbuildable(session, issue.id, now)
+    forget_pause(session, issue.public_id)
+    audit.record(session, actor, "issue.resume", issue.public_id, now)
+
+
+def cancel(
+    session: Session,
+    issue: Issue,
+    actor: str,
+    now: datetime,
+    commit: Callable[[], None] = lambda: None,
+) -> int:
+    """End an issue; return how many deliveries were cancelled at once.
+
+    What they held waits for the next issue, and so does what the relay rejected. What a worker holds at
+    this moment is cancelled when it comes back unsent. `commit` is called between some thousands, so that
+    nobody else waits for all of them; without it nothing is committed. If the program ends in between, the
+    sweep goes on (outbox/record.py, finish).
+    """
+    _move(issue, {IssueState.PREPARING, IssueState.SENDING, IssueState.PAUSED}, IssueState.CANCELLED)
+    issue_id = issue.id
+    issue.finished_at = now
+    audit.record(session, actor, "issue.cancel", issue.public_id, now)
+    session.flush()
+    # With the change of state: what is rejected after it is put back when it is recorded.
+    for part in parts_of(session, issue_id, (DeliveryState.REJECTED,)):
+        coverage.lock(session, [subscriber_id for _, subscriber_id, _ in part], moved=True)
+        coverage.put_back(session, [(subscriber_id, key) for _, subscriber_id, key in part])
+    commit()
+    return cancel_unsent(session, issue_id, now, commit)
+
+
+def cancel_unsent(
+    session: Session, issue_id: int, now: datetime, commit: Callable[[], None] = lambda: None
+) -> int:
+    """Cancel what a cancelled issue has waiting, and put back what it held; return how many deliveries."""
+    count = 0
+    for part in parts_of(session, issue_id, WAITING):
+        count += end_unsent(session, part, DeliveryState.CANCELLED, now)
+        commit()
+    return count
+
+
+@dataclass(frozen=True)
+class SentAgain:
+    """What came of sending an issue's deliveries again.
+
+    `queued` are sent again. `pausing` belong to people who pause or are suppressed, and are not. For
+    `served` other deliveries hold all that these held, so they are skipped. `given_back` belong to a
+    cancelled issue: their releases wait for the next one.
+    """
+
+    queued: int = 0
+    pausing: int = 0
+    served: int = 0
+    given_back: int = 0
+
+    def in_words(self) -> str:
+        """Return this as sentences for the owner."""
+        said = [f"Queued again: {self.queued}."]
+        if self.pausing:
+            said.append(f"Not sent, because these people pause or are suppressed: {self.pausing}.")
+        if self.served:
+            said.append(f"Skipped, because another email brings them everything: {self.served}.")
+        if self.given_back:
+            said.append(f"Their releases come with the next issue: {self.given_back}.")
+        return " ".join(said)
+
+    def __add__(self, other: SentAgain) -> SentAgain:
+        return SentAgain(
+            self.queued + other.queued,
+            self.pausing + other.pausing,
+            self.served + other.served,
+            self.given_back + other.given_back,
+        )
+
+
+def resend_uncertain(session: Session, issue: Issue, actor: str, now: datetime) -> SentAgain:
+    """Queue again what may or may not have arrived. Commits nothing.
+
+    The same Message-ID goes out again, so an email program may show such a repeat once. What another
+    delivery of that person holds is left out. Deliveries of people who pause or are suppressed stay
+    uncertain. Deliveries of a cancelled issue are cancelled instead, and their releases come with the next
+    issue.
+    """
+    if issue.state is IssueState.CANCELLED:
+        done = _give_back_uncertain(session, issue.id, now)
+    else:
+        done = _send_again(session, issue, DeliveryState.UNCERTAIN, now)
+    audit.record(session, actor, "issue.resend_uncertain", issue.public_id, now, **asdict(done))
+    return done
+
+
+def retry_rejected(
+    session: Session, issue: Issue, actor: str, now: datetime, only: Collection[int] | None = None
+) -> SentAgain:
+    """Queue again what the relay refused, but for addresses known to be dead. Commits nothing.
+
+    `only` names the deliveries by their ids; None means all of the issue.
+    """
+    done = _send_again(session, issue, DeliveryState.REJECTED, now, only)
+    audit.record(session, actor, "issue.retry_rejected", issue.public_id, now, **asdict(done))
+    return done
+
+
+def _send_again(
+    session: Session,
+    issue: Issue,
+    state: DeliveryState,
+    now: datetime,
+    only: Collection[int] | None = None,
+) -> SentAgain:
+    """Queue again the deliveries in `state`, each without what another delivery of that person holds."""
+    if issue.state not in {IssueState.SENDING, IssueState.PAUSED, IssueState.FINISHED}:
+        raise StateConflict(f"issue {issue.public_id} is {issue.state}, so nothing of it is sent again")
+    if issue.emptied_at is not None:
+        raise StateConflict(f"the texts of issue {issue.public_id} were deleted for their age")
+    done = SentAgain()
+    for whole in parts_of(session, issue.id, (state,), ~is_gone()):
+        part = [each for each in whole if only is None or each[0] in only]
+        done += _send_part_again(session, issue, part, state, now)
+    if done.queued and issue.state is IssueState.FINISHED:
+        issue.state, issue.finished_at = IssueState.SENDING, None
+    return done
+
+
+def _send_part_again(
+    session: Session, issue: Issue, part: Sequence[Held], state: DeliveryState, now: datetime
+) -> SentAgain:
+    people = [subscriber_id for _, subscriber_id, _ in part]
+    coverage.lock(session, people, moved=True)
+    away = _away(session, people)
+    taken = coverage.held_releases(
+        session,
+        lambda column: is_one_of(session, column, people),
+        issues=_sharing_releases(session, issue.id),
+        but_issue=issue.id,
+    )
+    queued: dict[int, str] = {}
+    served: list[Held] = []
+    pausing: list[Held] = []
+    for each in part:
+        delivery_id, subscriber_id, key = each
+        if subscriber_id in away:
+            pausing.append(each)
+        elif left := _without(key, taken.get(subscriber_id, set())):
+            queued[delivery_id] = left
+        else:
+            served.append(each)
+    _queue(session, issue.id, queued, {each: key for each, _, key in part}, now)
+    # An uncertain one of somebody who pauses stays: it may have arrived.
+    ended = served + (pausing if state is DeliveryState.REJECTED else [])
+    _settle(session, [each for each, _, _ in ended], DeliveryState.SKIPPED, now)
+    coverage.put_back(session, [(subscriber_id, key) for _, subscriber_id, key in ended])
+    return SentAgain(len(queued), len(pausing), len(served))
+
+
+def _give_back_uncertain(session: Session, issue_id: int, now: datetime) -> SentAgain:
+    """Cancel the uncertain deliveries of a cancelled issue, and put back what they held."""
+    done = SentAgain()
+    for part in parts_of(session, issue_id, (DeliveryState.UNCERTAIN,)):
+        coverage.lock(session, [subscriber_id for _, subscriber_id, _ in part], moved=True)
+        _settle(session, [each for each, _, _ in part], DeliveryState.CANCELLED, now)
+        coverage.put_back(session, [(subscriber_id, key) for _, subscriber_id, key in part])
+        done += SentAgain(given_back=len(part))
+    return done
+
+
+def _sharing_releases(session: Session, issue_id: int) -> Sequence[int]:
+    """Return the issues that brought a release which this one brought too."""
+    own = select(IssueRelease.release_id).where(IssueRelease.issue_id == issue_id)
+    sharing = select(IssueRelease.issue_id).where(IssueRelease.release_id.in_(own)).distinct()
+    return session.scalars(sharing.where(IssueRelease.issue_id != issue_id)).all()
+
+
+def _away(session: Session, subscriber_ids: Sequence[int]) -> set[int]:
+    """Return who of these people pauses or is suppressed."""
+    theirs = is_one_of(session, Subscriber.id, subscriber_ids)
+    away = Subscriber.snoozed_until.is_not(None) | Subscriber.id.in_(suppressed_subscribers())
+    return set(session.scalars(select(Subscriber.id).where(theirs, away)))
+
+
+def _without(key: str, taken: Collection[int]) -> str:
+    """Return a rendition's key without the releases in `taken`; "" when nothing is left."""
+    if not taken:
+        return key
+    parts = [
+        replace(part, release_ids=tuple(each for each in part.release_ids if each not in taken))
+        for part in read_key(key)
+    ]
+    return write_key(tuple(part for part in parts if part.release_ids))
+
+
+def _queue(
+    session: Session, issue_id: int, keys: Mapping[int, str], before: Mapping[int, str], now: datetime
+) -> None:
+    """Queue deliveries again; those with another key than before get that rendition."""
+    session.execute(
+        update(Delivery)
+        .where(is_one_of(session, Delivery.id, keys))
+        .values(state=DeliveryState.QUEUED, due_at=now, settled_at=None)
+        .execution_options(synchronize_session=False)
+    )
+    changed = {each: key for each, key in keys.items() if key != before[each]}
+    store_renditions(session, issue_id, changed)
+
+
+def _settle(session: Session, delivery_ids: Collection[int], state: DeliveryState, now: datetime) -> None:
+    session.execute(
+        update(Delivery)
+        .where(is_one_of(session, Delivery.id, delivery_ids))
+        .values(state=state, settled_at=now)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def _move(issue: Issue, allowed: set[IssueState], to: IssueState) -> None:
+    if issue.state not in allowed:
+        raise StateConflict(f"issue {issue.public_id} is {issue.state} and cannot become {to}")
+    issue.state = to

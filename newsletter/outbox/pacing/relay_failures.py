@@ -1,0 +1,135 @@
+"""Pause an issue when its relay fails for nearly every message."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from sqlalchemy import func, not_, or_, select
+from sqlalchemy.orm import Session
+
+from newsletter import audit
+from newsletter.mail.redact import without_addresses
+from newsletter.models import Delivery, DeliveryState, Issue, IssueState
+from newsletter.outbox.retry import ABOUT_A_MAILBOX, blames_the_sender
+from newsletter.smtp.outcomes import Fate, Outcome
+
+ACTOR = "outbox"
+
+# So many outcomes of the last minutes, and of them such a part refused for good, not for their addresses.
+# A small issue has fewer readers than that; below a handful, chance looks like a rule.
+WHOLESALE = 50
+HANDFUL = 5
+PART = 0.9
+RECENT = timedelta(minutes=10)
+# A relay that restarts is back before that.
+OUTAGE = timedelta(minutes=15)
+
+
+class Suspicion:
+    """Whether what one process hears is bad enough to count what all of them heard."""
+
+    def __init__(self) -> None:
+        self._recent: deque[bool] = deque(maxlen=WHOLESALE)
+
+    def heard(self, outcome: Outcome) -> None:
+        """Learn from what became of a digest."""
+        reply = outcome.reply
+        if outcome.fate is not Fate.REPLIED or reply is None:
+            return
+        if outcome.accepted or reply.permanent:
+            self._recent.append(blames_the_sender(reply.code, reply.status))
+
+    @property
+    def strong(self) -> bool:
+        """Whether nearly all of what was heard lately blames the sender."""
+        return len(self._recent) >= HANDFUL and sum(self._recent) >= PART * len(self._recent)
+
+
+def pause_if_refused(session: Session, issue_ids: Iterable[int], relay: str, now: datetime) -> list[int]:
+    """Pause those issues that the relay refuses wholesale; return their ids. Commits nothing."""
+    paused = []
+    for issue_id in sorted(issue_ids):
+        issue = _sending(session, issue_id)
+        if issue is None:
+            continue
+        enough = _enough(session, issue_id)
+        heard, refused, said = _counts(session, issue_id, enough, now)
+        if heard < enough or refused < PART * heard:
+            continue
+        note = (
+            f"Paused by itself: the relay {relay} refused {refused} of the last {heard} messages for good, "
+            f"and not for their addresses. It last said: {_quoted(said)}. When that is mended, "
+            "go on, and have the rejected ones sent again."
+        )
+        _pause(session, issue, note, now, heard=heard, refused=refused)
+        paused.append(issue_id)
+    return paused
+
+
+def pause_if_down(
+    session: Session, issue_ids: Iterable[int], relay: str, down: timedelta, fault: str, now: datetime
+) -> list[int]:
+    """Pause those issues when the relay could not be talked to for too long; return their ids."""
+    if down < OUTAGE:
+        return []
+    paused = []
+    for issue_id in sorted(issue_ids):
+        issue = _sending(session, issue_id)
+        if issue is None:
+            continue
+        minutes = int(down.total_seconds() // 60)
+        note = (
+            f"Paused by itself: the relay {relay} could not be used for {minutes} minutes: "
+            f"{_quoted(fault)}. Nobody was left out: when that is mended, go on."
+        )
+        _pause(session, issue, note, now, minutes=minutes)
+        paused.append(issue_id)
+    return paused
+
+
+def _sending(session: Session, issue_id: int) -> Issue | None:
+    # Locked, so that of two processes the second counts what the first has written.
+    issue = session.get(Issue, issue_id, with_for_update={"key_share": True}, populate_existing=True)
+    return issue if issue is not None and issue.state is IssueState.SENDING else None
+
+
+def _enough(session: Session, issue_id: int) -> int:
+    """Return how many outcomes tell enough about an issue: `WHOLESALE`, or all of a small one's."""
+    some = select(Delivery.id).where(Delivery.issue_id == issue_id).limit(WHOLESALE).subquery()
+    return max(HANDFUL, session.scalar(select(func.count()).select_from(some)) or 0)
+
+
+def _counts(session: Session, issue_id: int, enough: int, now: datetime) -> tuple[int, int, str]:
+    """Return how many messages of an issue the relay lately decided on, those it refused, its words."""
+    recent = (Delivery.issue_id == issue_id, Delivery.settled_at > now - RECENT)
+    blamed = (
+        Delivery.state == DeliveryState.REJECTED,
+        Delivery.reply_code >= 500,
+        not_(or_(*(func.coalesce(Delivery.status, "").startswith(each) for each in ABOUT_A_MAILBOX))),
+    )
+    refused = session.scalar(select(func.count()).where(*recent, *blamed)) or 0
+    if refused < PART * enough:
+        return 0, refused, ""
+    answered = Delivery.state.in_((DeliveryState.ACCEPTED, DeliveryState.REJECTED))
+    heard = session.scalar(select(func.count()).where(*recent, answered)) or 0
+    last = session.execute(
+        select(Delivery.reply_code, Delivery.reply_text)
+        .where(*recent, *blamed)
+        .order_by(Delivery.settled_at.desc(), Delivery.id.desc())
+        .limit(1)
+    ).one()
+    return heard, refused, f"{last[0]} {last[1] or ''}".strip()
+
+
+def _pause(session: Session, issue: Issue, note: str, now: datetime, **detail: int) -> None:
+    issue.state = IssueState.PAUSED
+    issue.note = note
+    session.flush()
+    audit.record(session, ACTOR, "issue.pause", issue.public_id, now, **detail)
+
+
+def _quoted(text: str) -> str:
+    # A note outlives the readers it might name.
+    return without_addresses(text).strip().rstrip(".")[:300]

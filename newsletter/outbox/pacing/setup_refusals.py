@@ -1,0 +1,93 @@
+"""Count refusals of our own settings by the relay, and time the next attempt. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+# So many refusals of our settings in a row are no chance.
+IN_A_ROW = 3
+# When one message is tried while the relay refuses our settings: doubling.
+FIRST_TRY = timedelta(minutes=1)
+LONGEST_TRY = timedelta(minutes=15)
+# Whoever tries has so long; a process that died meanwhile is not waited for any longer.
+TRYING = timedelta(minutes=2)
+# Refusals of what was under way beside the message that counted.
+TOGETHER = timedelta(seconds=10)
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MOMENTS = ("since", "round_at", "try_at")
+
+
+@dataclass(frozen=True)
+class Refusals:
+    """The relay refused what our settings make, `count` times in a row (outbox/pacing/setup_wait.py).
+
+    `settings` marks the settings that it refused. When `try_at` is set, both lanes wait, and one message
+    is tried then. `rounds` counts the tries, `round_at` is when the last one was refused. `doubted` are the
+    ids of the deliveries whose refusal may have been about their recipient alone.
+    """
+
+    fault: str
+    said: str
+    settings: str
+    count: int
+    since: datetime
+    round_at: datetime
+    rounds: int = 0
+    try_at: datetime | None = None
+    doubted: tuple[int, ...] = ()
+
+    def trying(self, now: datetime) -> Refusals:
+        """Return them while one message is tried; a refusal of it is a round of its own."""
+        return replace(self, try_at=now + TRYING, round_at=now - TOGETHER)
+
+    def try_next(self, now: datetime) -> Refusals:
+        """Return them after the message that was tried told nothing: another may be tried at once."""
+        return self if self.try_at is None else replace(self, try_at=now, round_at=now - TOGETHER)
+
+    def moved_back(self, behind: timedelta) -> Refusals:
+        """Return them as if no time had passed when the clock was set back by `behind`."""
+        try_at = None if self.try_at is None else self.try_at - behind
+        return replace(self, since=self.since - behind, round_at=self.round_at - behind, try_at=try_at)
+
+    def to_state(self) -> dict[str, Any]:
+        """Return what is to be stored, in JSON's types; times in microseconds."""
+        return {
+            name: (value - _EPOCH) // timedelta(microseconds=1) if isinstance(value, datetime) else value
+            for name, value in vars(self).items()
+        }
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any]) -> Refusals:
+        """Return what `to_state` stored."""
+        stored = {name: state[name] for name in _MOMENTS}
+        moments = {
+            name: None if micros is None else _EPOCH + timedelta(microseconds=micros)
+            for name, micros in stored.items()
+        }
+        return cls(**{**state, **moments, "doubted": tuple(state.get("doubted", ()))})
+
+
+def one_more(
+    found: Refusals | None, fault: str, said: str, settings: str, now: datetime, *, doubted: int | None
+) -> Refusals:
+    """Return the refusals after another one, of the settings of that mark.
+
+    `doubted` is the id of a delivery whose refusal may be about its recipient alone. It takes `IN_A_ROW`
+    different deliveries of that kind to begin a wait: one that is tried again and again is no new evidence.
+    """
+    if found is None or found.settings != settings:
+        found = Refusals(fault, said, settings, 0, now, now)
+    found = replace(found, fault=fault, said=said, count=found.count + 1)
+    if found.try_at is None and doubted is not None:
+        if doubted not in found.doubted:
+            found = replace(found, doubted=(*found.doubted, doubted))
+        if len(found.doubted) < IN_A_ROW:
+            return found
+    if found.try_at is not None and now - found.round_at < TOGETHER:
+        return found
+    wait = min(FIRST_TRY * 2 ** min(found.rounds, 10), LONGEST_TRY)
+    return replace(found, rounds=found.rounds + 1, round_at=now, try_at=now + wait)

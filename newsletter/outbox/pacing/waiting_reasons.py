@@ -1,0 +1,56 @@
+"""Why the issues that are being sent have to wait, in words for people. Pure."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from newsletter.outbox.pacing.pace import BULK_SHARE, Limits, Standing, book, catch_up
+from newsletter.outbox.pacing.sending_window import is_open, opens_at
+from newsletter.outbox.pacing.setup_wait import remedy, waiting, what_is_refused
+from newsletter.settings import Settings, choose_relay
+from newsletter.smtp.refusals import SetupFault
+
+
+def reasons_to_wait(standing: Standing, settings: Settings, now: datetime) -> list[str]:
+    """Return why sending stands still or goes slower than the settings allow, a sentence each; or nothing.
+
+    Times are in the newsletter's time zone.
+    """
+    zone = ZoneInfo(settings.time_zone)
+    relay = choose_relay(settings, settings.from_address)
+    limits = Limits.of(relay)
+    reasons = []
+    window = settings.sending_window
+    if window is not None and not is_open(window, zone, now):
+        opens = opens_at(window, zone, now).astimezone(zone)
+        reasons.append(f"Outside the hours for sending; goes on at {opens:%Y-%m-%d %H:%M} ({zone.key}).")
+    refusals = waiting(standing, settings)
+    if refusals is not None and refusals.try_at is not None:
+        fault = SetupFault(refusals.fault)
+        since, again = (at.astimezone(zone) for at in (refusals.since, refusals.try_at))
+        reasons.append(
+            f"The relay refuses {what_is_refused(fault)} since {since:%Y-%m-%d %H:%M}, so all emails wait: "
+            f"{refusals.said.rstrip('.')}. {remedy(fault, settings)} One email is tried at {again:%H:%M}."
+        )
+    if standing.down_since is not None:
+        since = standing.down_since.astimezone(zone)
+        reasons.append(f"The relay could not be used since {since:%H:%M}; it is tried again each minute.")
+    _, turns = book(standing, limits, 1, now, ahead_seconds=60, share=BULK_SHARE)
+    if not turns.count and (limits.per_hour or limits.per_day):
+        minutes = max(1, round(turns.wait_seconds / 60))
+        reasons.append(f"The relay's limit is used up; there is room again in {minutes} min.")
+    standing, now = catch_up(standing, now)
+    learnt = standing.learnt.pace(now) if standing.learnt else None
+    if learnt is not None and learnt < (limits.per_second or learnt + 1):
+        reasons.append(f"The relay asked for less: {learnt:.3g} messages a second just now, rising.")
+    return reasons
+
+
+def own_hours_in_words(later: int, last_at: datetime | None, zone: ZoneInfo) -> list[str]:
+    """Return how many readers wait for an hour of their own, as a sentence; or nothing."""
+    if not later or last_at is None:
+        return []
+    who = "1 reader waits" if later == 1 else f"{later:,} readers wait"
+    last = last_at.astimezone(zone)
+    return [f"{who} for an hour of their own; the last is at {last:%Y-%m-%d %H:%M} ({zone.key})."]

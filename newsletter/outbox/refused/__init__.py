@@ -1,0 +1,1 @@
+"""Refused addresses: judged by their neighbours, and put to the owner when in doubt."""

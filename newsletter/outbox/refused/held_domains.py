@@ -1,0 +1,94 @@
+"""Holds back digests to domains that wait for the owner's answer, and releases them afterwards.
+
+A held delivery is queued for a day later. It keeps the hash of its domain and no time of an answer, so the
+index of domains finds it.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import bindparam, select, update
+from sqlalchemy.orm import Session
+
+from newsletter import notices
+from newsletter.messages.build import Claimed
+from newsletter.models import Delivery, DeliveryState, Lane, Notice
+from newsletter.notices import NoticeKind
+
+# How long a delivery is held, give or take half of that, so that they are not all due again together.
+HELD_FOR = timedelta(days=1)
+# Held deliveries of a domain that are released at once. The sweep releases the rest.
+RELEASED = 20_000
+
+
+def hold_domains(session: Session, claimed: Sequence[Claimed], worker: str, now: datetime) -> set[int]:
+    """Queue claimed digests again whose domains wait for the owner's answer; return their ids."""
+    held = held_domains(session)
+    if not held:
+        return set()
+    waiting = {
+        each.id: held[domain]
+        for each in claimed
+        if each.lane is Lane.BULK and (domain := (each.email_key or "").rpartition("@")[2]) in held
+    }
+    again = (
+        update(Delivery)
+        .where(
+            Delivery.id == bindparam("row"),
+            Delivery.state == DeliveryState.LEASED,
+            Delivery.leased_by == worker,
+        )
+        .values(
+            state=DeliveryState.QUEUED,
+            leased_by=None,
+            leased_until=None,
+            due_at=bindparam("again_at"),
+            attempt=Delivery.attempt - 1,
+            domain_key=bindparam("domain"),
+            answered_microseconds=None,
+        )
+    )
+    rows = [
+        {"row": row, "domain": domain, "again_at": now + HELD_FOR * (0.5 + random.random())}  # noqa: S311
+        for row, domain in sorted(waiting.items())
+    ]
+    if rows:
+        session.connection().execute(again, rows)
+    return set(waiting)
+
+
+def held_domains(session: Session) -> dict[str, int]:
+    """Return the domains that wait for the owner's answer: their names, and the hashes in deliveries."""
+    found = notices.open_notices(session, NoticeKind.DOMAIN_REFUSES)
+    return {each.subject: each.detail.get("domain", 0) for each in found}
+
+
+def release_domain(session: Session, domain: int, now: datetime) -> int:
+    """Make up to `RELEASED` held deliveries of a domain due now; return how many. Commits nothing."""
+    held = (
+        select(Delivery.id)
+        .where(
+            Delivery.domain_key == domain,
+            Delivery.answered_microseconds.is_(None),
+            # Adding "" keeps the database from using an index of states.
+            Delivery.state.concat("") == DeliveryState.QUEUED.value,
+        )
+        .limit(RELEASED)
+        .with_for_update(skip_locked=True)
+    )
+    # Without the hash it is not found again.
+    due = update(Delivery).where(Delivery.id.in_(held)).values(due_at=now, domain_key=None)
+    return session.connection().execute(due).rowcount
+
+
+def release_domains(session: Session, now: datetime) -> int:
+    """Release what is left of the domains for which the owner has answered; return how many."""
+    answered = select(Notice).where(
+        Notice.kind == NoticeKind.DOMAIN_REFUSES.key, Notice.settled_at >= now - 2 * HELD_FOR
+    )
+    held = set(held_domains(session).values())
+    domains = {each.detail.get("domain", 0) for each in session.scalars(answered)} - held
+    return sum(release_domain(session, each, now) for each in sorted(domains))

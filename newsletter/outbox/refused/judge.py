@@ -1,0 +1,319 @@
+"""Judge refused addresses by the outcomes that their relay and domain gave around them.
+
+Recording an outcome suppresses nobody. If a relay says that there is no such mailbox, the delivery is
+rejected, bounced and *unjudged*. Only `judge_bounces` adds suppressions for hard bounces. The sweep calls it,
+and each worker when it has sent all it can. A replayed journal only records; the next sweep judges.
+`outbox/refused/verdict.py` holds the rule.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import exists, func, select, update
+from sqlalchemy.orm import Session, aliased
+
+from newsletter.messages.build import MessageMaker
+from newsletter.models import (
+    BounceVerdict,
+    Delivery,
+    DeliveryState,
+    Issue,
+    Lane,
+    SuppressionReason,
+    is_one_of,
+)
+from newsletter.outbox.refused.ask_owner import ask_about_domain, ask_about_relay, ask_about_unreached
+from newsletter.outbox.refused.held_domains import release_domains
+from newsletter.outbox.refused.notices import look_at_confirmations
+from newsletter.outbox.refused.outcome_keys import microseconds, relay_name, relay_number
+from newsletter.outbox.refused.outcome_rows import (
+    Row,
+    after,
+    before,
+    has_unsettled,
+    is_unjudged,
+    of_relay,
+    read,
+)
+from newsletter.outbox.refused.verdict import (
+    AROUND,
+    DOMAIN_OUTCOMES,
+    DOMAIN_TIME,
+    REFUSALS,
+    REFUSED_FOR,
+    Heard,
+    Verdict,
+    is_wrong,
+    judge,
+)
+from newsletter.suppression import add_subscribers
+
+# By then every process has recorded what it heard before.
+SETTLED = timedelta(minutes=2)
+# The most refusals that one call judges. The database's locks are held for that long.
+AT_ONCE = 1000
+# The outcomes that are read together, and how often one call reads.
+READ_AT_ONCE = 2000
+READINGS = 25
+
+
+@dataclass
+class Judged:
+    """What one call did: how many refusals it believed, did not believe, and asked the owner about.
+
+    `more` says that another call, after a commit, will find more to do.
+    """
+
+    gone: int = 0
+    wait: int = 0
+    asked: int = 0
+    more: bool = False
+
+    @property
+    def decided(self) -> int:
+        """How many refusals were decided."""
+        return self.gone + self.wait
+
+
+def judge_all(session: Session, maker: MessageMaker, now: datetime) -> None:
+    """Judge every refusal that can be judged. Commits after each part, so nobody waits long."""
+    more = True
+    while more:
+        more = judge_bounces(session, maker, now).more
+        session.commit()
+
+
+def judge_bounces(session: Session, maker: MessageMaker, now: datetime) -> Judged:
+    """Judge up to `AT_ONCE` refusals, or ask the owner one question. Commits nothing.
+
+    One call never does both: a question locks issues before their deliveries, and a decision has locked
+    deliveries already (outbox/refused/ask_owner.py).
+    """
+    judged = Judged()
+    relays = select(Delivery.relay_key).where(is_unjudged(), Delivery.relay_key.is_not(None)).distinct()
+    judges = [
+        _Judge(session, maker, relay, now, judged)
+        for relay in sorted(each for each in session.scalars(relays) if each is not None)
+    ]
+    for each in judges:
+        each.begin()
+    if not judged.more:
+        judged.asked += ask_about_unreached(session, maker, now)
+        judged.more = judged.asked > 0
+    for each in judges:
+        if not judged.more:
+            each.run()
+    look_at_confirmations(session, now)
+    release_domains(session, now)
+    return judged
+
+
+def pause_if_wrong(session: Session, maker: MessageMaker, now: datetime) -> bool:
+    """Look at the newest outcomes of our relay; pause its issues if it is wrong. Commits nothing.
+
+    A worker calls this after several refusals, because the sweep comes too seldom to stop a fast relay. If
+    another process is judging now, this returns False at once: a worker that waits records nothing.
+    """
+    relay = relay_number(relay_name(maker.settings))
+    on_postgresql = session.get_bind().dialect.name == "postgresql"
+    if on_postgresql and not session.scalar(select(func.pg_try_advisory_xact_lock(relay))):
+        return False
+    judged = Judged()
+    _Judge(session, maker, relay, now, judged).pause_if_wrong()
+    return judged.asked > 0
+
+
+class _Judge:
+    """Judges the refusals of one relay."""
+
+    def __init__(
+        self, session: Session, maker: MessageMaker, relay: int, now: datetime, judged: Judged
+    ) -> None:
+        self._session = session
+        self._maker = maker
+        self._relay = relay
+        self._now = now
+        self._judged = judged
+
+    def begin(self) -> None:
+        """Let no other process judge this relay until the commit, and look whether the relay is wrong."""
+        if self._judged.more:
+            return
+        if self._session.get_bind().dialect.name == "postgresql":
+            self._session.execute(select(func.pg_advisory_xact_lock(self._relay)))
+        self._forget_alive()
+        if not self._judged.more:
+            self.pause_if_wrong()
+
+    def run(self) -> None:
+        """Judge refusals in their order, until the bounds of one call are reached."""
+        place: tuple[int, int] | None = None
+        for _ in range(READINGS):
+            ready = self._next_ready(place)
+            if ready is None:
+                return
+            place = self._judge_stretch(ready)
+            if self._judged.more:
+                return
+        self._judged.more = self._judged.decided > 0
+
+    def pause_if_wrong(self) -> None:
+        """Ask about the relay if its newest outcomes are wrong, whether or not they can be judged yet."""
+        newest = read(self._session, of_relay(self._relay), newest_first=True, limit=2 * AROUND)
+        if is_wrong([each.heard for each in newest]):
+            self._ask_about_relay()
+
+    def _forget_alive(self) -> None:
+        """Do not believe a refusal if the same subscriber accepted a later email."""
+        later = aliased(Delivery)
+        accepted = exists().where(
+            later.subscriber_id == Delivery.subscriber_id,
+            later.id > Delivery.id,
+            later.state == DeliveryState.ACCEPTED,
+        )
+        alive = select(Delivery.id).where(is_unjudged(), Delivery.relay_key == self._relay, accepted)
+        ids = self._session.scalars(alive.limit(AT_ONCE)).all()
+        if ids:
+            self._decide(ids, BounceVerdict.WAIT)
+            self._judged.wait += len(ids)
+            self._judged.more = True
+
+    def _next_ready(self, place: tuple[int, int] | None) -> Row | None:
+        """Return the first refusal after `place` that can be judged: an old one, or one of an ended issue."""
+        query = of_relay(self._relay).where(is_unjudged())
+        old = Delivery.answered_microseconds <= microseconds(self._now - SETTLED)
+        for can_be in (old, ~has_unsettled(Delivery.issue_id)):
+            found = read(self._session, query.where(can_be, *after(place)), newest_first=False, limit=1)
+            if found:
+                return found[0]
+        return None
+
+    def _judge_stretch(self, first: Row) -> tuple[int, int]:
+        """Judge the refusals among one reading of outcomes from `first` on; return the last place looked at.
+
+        A refusal without enough outcomes after it in this reading is left to the next reading. `more` is
+        set if this call has to end here.
+        """
+        outcomes = of_relay(self._relay)
+        earlier = outcomes.where(*before(first.place))
+        rows_before = read(self._session, earlier, newest_first=True, limit=AROUND)
+        from_here = outcomes.where(*after(first.place, itself=True))
+        read_now = read(self._session, from_here, newest_first=False, limit=READ_AT_ONCE)
+        is_last_reading = len(read_now) < READ_AT_ONCE
+        rows = rows_before + read_now
+        heard = [each.heard for each in rows]
+        ended = self._ended({each.issue_id for each in rows if each.verdict is BounceVerdict.UNJUDGED})
+        settled = microseconds(self._now - SETTLED)
+        for at in range(len(rows_before), len(rows)):
+            row = rows[at]
+            later = heard[at + 1 : at + 1 + AROUND]
+            if len(later) < AROUND and not is_last_reading:
+                return rows[at - 1].place
+            if row.verdict is not BounceVerdict.UNJUDGED:
+                continue
+            if row.issue_id not in ended and (len(later) < AROUND or row.answered > settled):
+                continue
+            self._judge_one(row, heard[max(0, at - AROUND) : at], later)
+            if self._judged.decided >= AT_ONCE:
+                self._judged.more = True
+            if self._judged.more:
+                return row.place
+        return rows[-1].place
+
+    def _judge_one(self, row: Row, earlier: Sequence[Heard], later: Sequence[Heard]) -> None:
+        """Decide one refusal, or ask the owner."""
+        mates_before, mates_after, wrong = self._mates(row)
+        if wrong and not is_wrong([*earlier, row.heard, *later]):
+            self._ask_about_domain(row)
+            return
+        verdict = judge(earlier, row.heard, later, mates_before, mates_after)
+        if verdict is Verdict.WRONG:
+            self._ask_about_relay()
+        elif verdict is Verdict.GONE or self._is_gone_for_long(row):
+            self._decide([row.heard.delivery_id], BounceVerdict.GONE)
+            self._judged.gone += 1
+            reason = SuppressionReason.HARD_BOUNCE
+            add_subscribers(self._session, self._maker.tokens, [row.heard.person], reason, self._now)
+        else:
+            self._wait(row)
+
+    def _wait(self, row: Row) -> None:
+        self._decide([row.heard.delivery_id], BounceVerdict.WAIT)
+        self._judged.wait += 1
+
+    def _mates(self, row: Row) -> tuple[list[Heard], list[Heard], bool]:
+        """Return what this domain answered to others before and after, and whether the domain is wrong."""
+        if row.domain is None:
+            return [], [], False
+        theirs = of_relay(self._relay, by_domain=True).where(Delivery.domain_key == row.domain)
+        sides = (
+            read(self._session, theirs.where(*before(row.place)), newest_first=True, limit=AROUND),
+            read(self._session, theirs.where(*after(row.place)), newest_first=False, limit=AROUND),
+        )
+        everything = [each.heard for each in (*sides[0], row, *sides[1])]
+        wrong = len(everything) >= DOMAIN_OUTCOMES and is_wrong(everything)
+        day = DOMAIN_TIME // timedelta(microseconds=1)
+        mates = [
+            [each.heard for each in side if each.heard.person != row.heard.person
+             and abs(each.answered - row.answered) <= day]
+            for side in sides
+        ]  # fmt: skip
+        return mates[0], mates[1], wrong
+
+    def _is_gone_for_long(self, row: Row) -> bool:
+        """Return whether an address was refused several times, over a week, with no acceptance between.
+
+        Only refusals count that are unjudged or were not believed. Any other outcome ends the count.
+        """
+        query = (
+            select(Delivery.verdict, Delivery.answered_microseconds)
+            .where(
+                Delivery.subscriber_id == row.heard.person,
+                Delivery.lane == Lane.BULK,
+                Delivery.state.in_((DeliveryState.ACCEPTED, DeliveryState.REJECTED)),
+                Delivery.answered_microseconds <= row.answered,
+            )
+            .order_by(Delivery.answered_microseconds.desc(), Delivery.id.desc())
+            .limit(AROUND)
+        )
+        refused: list[int] = []
+        for verdict, answered in self._session.execute(query):
+            if verdict not in (BounceVerdict.UNJUDGED, BounceVerdict.WAIT):
+                break
+            refused.append(answered or 0)
+        span = refused[0] - refused[-1] if refused else 0
+        return len(refused) >= REFUSALS and span >= REFUSED_FOR // timedelta(microseconds=1)
+
+    def _ask_about_relay(self) -> None:
+        """Ask, unless this call has decided something: then the next call asks first."""
+        if not self._judged.decided:
+            self._judged.asked += ask_about_relay(self._session, self._maker, self._relay, self._now)
+        self._judged.more = self._judged.asked + self._judged.decided > 0
+
+    def _ask_about_domain(self, row: Row) -> None:
+        """Ask, unless this call has decided something: then the next call asks first."""
+        if not self._judged.decided:
+            domain = row.domain or 0
+            asked = ask_about_domain(self._session, self._maker, self._relay, domain, self._now)
+            if not asked:
+                self._wait(row)
+                return
+            self._judged.asked += asked
+        self._judged.more = True
+
+    def _ended(self, issue_ids: Iterable[int | None]) -> set[int | None]:
+        """Return which of these issues have nothing left to send."""
+        wanted = [each for each in issue_ids if each is not None]
+        ended = select(Issue.id).where(Issue.id.in_(wanted), ~has_unsettled(Issue.id))
+        return set(self._session.scalars(ended))
+
+    def _decide(self, delivery_ids: Sequence[int], verdict: BounceVerdict) -> None:
+        self._session.execute(
+            update(Delivery)
+            .where(is_one_of(self._session, Delivery.id, delivery_ids))
+            .values(verdict=verdict)
+            .execution_options(synchronize_session=False)
+        )

@@ -1,0 +1,121 @@
+"""Reads what a relay answered to digests, in the order in which it answered."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import ColumnElement, exists, literal_column, select
+from sqlalchemy.orm import Session, aliased
+
+from newsletter.models import UNSETTLED, BounceVerdict, Delivery, DeliveryState
+from newsletter.outbox.refused.verdict import Heard
+
+# The owner was asked about these refusals, or they were decided.
+_TOLD = (
+    BounceVerdict.GONE, BounceVerdict.RELAY, BounceVerdict.DOMAIN, BounceVerdict.ISSUE, BounceVerdict.FINAL,
+)  # fmt: skip
+
+
+class Row:
+    """One outcome, and what the judge needs beside it."""
+
+    __slots__ = ("answered", "domain", "heard", "issue_id", "verdict")
+
+    def __init__(self, row: Any) -> None:
+        verdict = row.verdict
+        self.heard = Heard(
+            row.id,
+            row.subscriber_id or 0,
+            row.state is DeliveryState.ACCEPTED,
+            verdict is not None and row.bounced_at is not None,
+            bool(row.witness),
+            verdict in _TOLD,
+        )
+        self.answered: int = row.answered_microseconds
+        self.domain: int | None = row.domain_key
+        self.issue_id: int | None = row.issue_id
+        self.verdict: BounceVerdict | None = verdict
+
+    @property
+    def place(self) -> tuple[int, int]:
+        """Where it stands in the order of its relay."""
+        return self.answered, self.heard.delivery_id
+
+
+def of_relay(relay: int, *, by_domain: bool = False) -> Any:
+    """Return the query for the outcomes of a relay.
+
+    `by_domain` is for queries that name a domain: the database then uses the index of domains.
+    """
+    # Adding 0 keeps the database from using the index of relays.
+    key: ColumnElement[Any] = Delivery.relay_key + 0 if by_domain else Delivery.relay_key.expression
+    earlier = aliased(Delivery)
+    witness = exists().where(
+        earlier.subscriber_id == Delivery.subscriber_id,
+        earlier.id < Delivery.id,
+        earlier.state == DeliveryState.ACCEPTED,
+    )
+    return select(
+        Delivery.id, Delivery.subscriber_id, Delivery.state, Delivery.verdict, Delivery.bounced_at,
+        Delivery.domain_key, Delivery.issue_id, Delivery.answered_microseconds, witness.label("witness"),
+    ).where(
+        key == relay,
+        # Adding "" keeps the database from using an index of states.
+        Delivery.state.concat("").in_([DeliveryState.ACCEPTED.value, DeliveryState.REJECTED.value]),
+    )  # fmt: skip
+
+
+def read(session: Session, query: Any, *, newest_first: bool, limit: int) -> list[Row]:
+    """Return up to `limit` outcomes, always the oldest first.
+
+    `newest_first` takes the newest ones of the query; otherwise the oldest.
+    """
+    order: tuple[Any, ...] = (Delivery.answered_microseconds, Delivery.id)
+    if newest_first:
+        order = tuple(column.desc() for column in order)
+    rows = [Row(row) for row in session.execute(query.order_by(*order).limit(limit))]
+    return rows[::-1] if newest_first else rows
+
+
+def before(place: tuple[int, int]) -> tuple[ColumnElement[bool], ...]:
+    """Return the conditions for the outcomes before a place."""
+    answered, delivery_id = place
+    return (
+        Delivery.answered_microseconds <= answered,
+        (Delivery.answered_microseconds < answered) | (Delivery.id < delivery_id),
+    )
+
+
+def after(place: tuple[int, int] | None, *, itself: bool = False) -> tuple[ColumnElement[bool], ...]:
+    """Return the conditions for the outcomes after a place, with the one at that place if `itself`."""
+    if place is None:
+        return ()
+    answered, delivery_id = place
+    return (
+        Delivery.answered_microseconds >= answered,
+        (Delivery.answered_microseconds > answered) | (Delivery.id > delivery_id - itself),
+    )
+
+
+def is_unjudged() -> ColumnElement[bool]:
+    """Return the condition for an unjudged refusal, in the words of its partial index."""
+    return (Delivery.verdict == literal_column("'unjudged'")) & (Delivery.state == DeliveryState.REJECTED)
+
+
+def has_unsettled(issue_id: Any) -> ColumnElement[bool]:
+    """Return the condition that an issue still has deliveries to send."""
+    other = aliased(Delivery)
+    return exists().where(other.issue_id == issue_id, other.state.in_(UNSETTLED))
+
+
+def reached_nobody(issue_id: Any) -> ColumnElement[bool]:
+    """Return the condition that nobody of an issue was accepted, and the owner does not know of a refusal."""
+    refused, other = aliased(Delivery), aliased(Delivery)
+    unknown = (BounceVerdict.UNJUDGED, BounceVerdict.WAIT)
+    rejected = exists().where(
+        refused.issue_id == issue_id,
+        refused.state == DeliveryState.REJECTED,
+        refused.verdict.is_(None) | refused.verdict.in_(unknown),
+    )
+    accepted = exists().where(other.issue_id == issue_id, other.state == DeliveryState.ACCEPTED)
+    return rejected & ~accepted

@@ -1,0 +1,1 @@
+"""Releases: storing them, their topics and rules, editing and finding them."""

@@ -1,0 +1,141 @@
+"""Make topics, change their rules, and list them."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session, selectinload
+
+from newsletter.errors import InputError, NotFound, StateConflict
+from newsletter.models import Release, RuleField, RuleMatch, Topic, TopicRule
+from newsletter.releases.decide import Candidate, Rule
+from newsletter.releases.match_words import find, find_formerly
+
+# A changed rule is compared with the one before on so many of the newest releases.
+COMPARED_RELEASES = 5_000
+_SLUG = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
+
+
+def add_topic(
+    session: Session,
+    *,
+    slug: str,
+    name: str,
+    description: str = "",
+    match: RuleMatch = RuleMatch.ANY,
+    rules: Iterable[tuple[RuleField, str]] = (),
+    now: datetime,
+) -> Topic:
+    """Add a topic after the others; return it. Commits nothing.
+
+    Raises InputError for a slug that is not lower-case words joined by hyphens, and StateConflict
+    for one that is taken.
+    """
+    if not _SLUG.fullmatch(slug) or len(slug) > 64:
+        raise InputError(f"{slug!r} is not a slug: lower-case letters and digits, joined by hyphens")
+    if not name.strip() or len(name) > 120:
+        raise InputError("a topic needs a name of at most 120 characters")
+    if session.scalar(select(Topic.id).where(Topic.slug == slug)) is not None:
+        raise StateConflict(f"there is a topic {slug} already")
+    last = session.scalar(select(func.max(Topic.position)))
+    topic = Topic(
+        slug=slug,
+        name=name.strip(),
+        description=description.strip(),
+        position=0 if last is None else last + 1,
+        rule_match=match,
+        created_at=now,
+        rules=_rules(rules),
+    )
+    session.add(topic)
+    session.flush()
+    return topic
+
+
+def change_rules(
+    session: Session, slug: str, rules: Iterable[tuple[RuleField, str]], *, clear: bool = False
+) -> Topic:
+    """Add rules to a topic, after taking the present ones away if asked. Commits nothing.
+
+    They sort the releases that come from now on; the ones that are there stay as they are.
+    """
+    topic = find_topic(session, slug)
+    kept = [] if clear else list(topic.rules)
+    topic.rules = kept + _rules(rules)
+    session.flush()
+    return topic
+
+
+@dataclass(frozen=True)
+class RuleEffect:
+    """How many stored releases a rule matches, and which ones more or fewer than it did before."""
+
+    rule: Rule
+    matched: int
+    gained: tuple[tuple[str, str], ...]  # public id and title
+    lost: tuple[tuple[str, str], ...]
+
+
+def compare_rules(session: Session, before: Sequence[Rule], after: Sequence[Rule]) -> list[RuleEffect]:
+    """Return what each rule gains and loses among the newest releases, the rules of `before` first.
+
+    A rule that stays is compared with how it matched before there was `*` (match_words.py, find_formerly).
+    """
+    rules = list(dict.fromkeys([*before, *after]))
+    kept, there = set(before), set(after)
+    matched: Counter[Rule] = Counter()
+    gained: dict[Rule, list[tuple[str, str]]] = {rule: [] for rule in rules}
+    lost: dict[Rule, list[tuple[str, str]]] = {rule: [] for rule in rules}
+    columns = select(Release.public_id, Release.title, Release.publisher, Release.body_text)
+    newest = columns.order_by(Release.id.desc()).limit(COMPARED_RELEASES).execution_options(yield_per=100)
+    for public_id, title, publisher, body in session.execute(newest):
+        candidate = Candidate(title, publisher, body)
+        for rule in rules:
+            text = candidate.value(rule.field)
+            had = rule in kept and find_formerly(rule.pattern, text)
+            has = rule in there and find(rule.pattern, text)
+            matched[rule] += has
+            if has and not had:
+                gained[rule].append((public_id, title))
+            elif had and not has:
+                lost[rule].append((public_id, title))
+    return [RuleEffect(each, matched[each], tuple(gained[each]), tuple(lost[each])) for each in rules]
+
+
+def rules_of(topic: Topic) -> list[Rule]:
+    """Return a topic's rules as values."""
+    return [Rule(each.field, each.pattern) for each in topic.rules]
+
+
+def find_topic(session: Session, slug: str) -> Topic:
+    """Return a topic. Raises NotFound."""
+    topic = session.scalar(select(Topic).where(Topic.slug == slug))
+    if topic is None:
+        raise NotFound(f"there is no topic {slug}")
+    return topic
+
+
+def list_topics(session: Session) -> Sequence[Topic]:
+    """Return every topic with its rules, in the order that readers see."""
+    return session.scalars(
+        select(Topic).options(selectinload(Topic.rules)).order_by(Topic.position, Topic.id)
+    ).all()
+
+
+def _rules(rules: Iterable[tuple[RuleField, str]]) -> list[TopicRule]:
+    made = []
+    for field, pattern in rules:
+        words = " ".join(pattern.split())
+        if not words or len(words) > 200:
+            raise InputError("a rule is a word or some words, at most 200 characters")
+        if any("*" in part.rstrip("*") or not part.strip("*") for part in words.split()):
+            raise InputError(
+                f"{words!r} has a * that ends no word; write it behind a beginning, such as gas*"
+            )
+        made.append(TopicRule(field=field, pattern=words))
+    return made

@@ -1,1 +1,0 @@
-"""What is kept for how long, and how the rest goes: mails, events and addresses past their time."""

@@ -1,0 +1,133 @@
+"""`newsletter worker --drain`: send everything that is due without Celery, one process a core, and end."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+import time
+from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from types import FrameType
+
+from sqlalchemy import exists, select
+from sqlalchemy.exc import DBAPIError
+
+from newsletter.errors import ServiceError
+from newsletter.models import Delivery, Lane
+from newsletter.outbox.holders import lease_holders
+from newsletter.outbox.lease import WAITING, issues_to_send
+from newsletter.outbox.pacing.allowance import may_send
+from newsletter.outbox.record import finish, recover
+from newsletter.outbox.refused.judge import judge_all
+from newsletter.outbox.worker import drain, journal_folder
+from newsletter.runtime import Runtime
+from newsletter.service.database import database_fault
+from newsletter.service.prepare_issues import any_to_prepare, prepare_issues
+from newsletter.service.processes.end_with_parent import end_with_parent
+from newsletter.service.processes.stop_flag import ask_to_stop, stopping
+from newsletter.service.relay_transport import open_transport
+from newsletter.settings import Settings
+
+# How often a process that finds nothing due looks whether the others still hold something.
+LOOK_SECONDS = 0.2
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Drained:
+    """How a drain ended: whether every process ended well, and what other hosts held at the end.
+
+    `elsewhere` counts the deliveries by host. Only that host, or a person, can say what became of them.
+    """
+
+    well: bool
+    elsewhere: Mapping[str, int]
+
+
+def drain_everything(settings: Settings) -> Drained:
+    """Prepare the open issues, and send until nothing is due here; then look at what others hold.
+
+    Waits for workers whose journals lie in our folder, and for nobody else. SIGTERM and Ctrl-C end it
+    early, at a good moment.
+    """
+    count = settings.send_workers or os.cpu_count() or 1
+    sys.stdout.flush()
+    children = [_fork(settings) for _ in range(count)]
+    before = {number: signal.signal(number, _ask) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        codes = [os.waitpid(child, 0)[1] for child in children]
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    # Opened after the fork: no connection of ours is a child's too.
+    runtime = Runtime(settings)
+    elsewhere = lease_holders(runtime.reading, journal_folder(settings)).elsewhere
+    runtime.engine.dispose()
+    return Drained(not any(codes), elsewhere)
+
+
+def _ask(_signal: int, _frame: FrameType | None) -> None:
+    ask_to_stop()
+
+
+def _fork(settings: Settings) -> int:
+    child = os.fork()
+    if child:
+        return child
+    code = 1
+    try:
+        end_with_parent()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, _ask)
+        _drain_until_done(Runtime(settings))
+        code = 0
+    except ServiceError as fault:
+        log.error("event=drain_failed fault=%s", fault)
+    except DBAPIError as fault:
+        log.error("event=drain_failed fault=%s", database_fault(fault))
+    except Exception:
+        log.exception("event=drain_failed")
+    finally:
+        os._exit(code)
+
+
+def _drain_until_done(runtime: Runtime) -> None:
+    with closing(open_transport(runtime.settings)) as transport:
+        while not stopping():
+            with runtime.session() as session:
+                recover(session, runtime.messages, journal_folder(runtime.settings), runtime.now())
+            prepare_issues(runtime, stopping)
+            if drain(runtime, transport, lane=Lane.BULK, stopping=stopping):
+                continue
+            with runtime.session() as session:
+                judge_all(session, runtime.messages, runtime.now())
+            with runtime.session() as session:
+                finish(session, runtime.now())
+                session.commit()
+            if not _left(runtime):
+                break
+            time.sleep(LOOK_SECONDS)
+
+
+def _left(runtime: Runtime) -> bool:
+    """Return whether something may be sent now, or is held by a process of this folder that may give it back.
+
+    What the relay's limits or the hours for sending keep back for long is left to whoever runs next.
+    """
+    # Asked first: what a worker gives back after that is seen below.
+    if lease_holders(runtime.reading, journal_folder(runtime.settings)).here:
+        return True
+    now = runtime.now()
+    with runtime.reading() as session:
+        if any_to_prepare(session):
+            return True
+        single = exists().where(
+            Delivery.lane == Lane.SINGLE, Delivery.state.in_(WAITING), Delivery.due_at <= now
+        )
+        if session.scalar(select(single)):
+            return may_send(runtime, Lane.SINGLE)
+        return bool(issues_to_send(session, now)) and may_send(runtime, Lane.BULK)

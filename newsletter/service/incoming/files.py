@@ -1,0 +1,76 @@
+"""Incoming messages as files: standard input, single files, and new ones of a Maildir."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from newsletter.errors import InputError
+from newsletter.service.incoming.apply import LARGEST_MAIL_BYTES
+
+# What Postfix's local(8) and Exim's pipe transport tell a program of the envelope.
+_RECIPIENTS = ("ORIGINAL_RECIPIENT", "RECIPIENT")
+
+
+@dataclass(frozen=True)
+class MailFile:
+    """One mail: how people call it, its bytes, whom the envelope named, and its file in a Maildir."""
+
+    name: str
+    raw: bytes
+    recipients: tuple[str, ...] = ()
+    new_in: Path | None = None
+
+    def settle(self) -> None:
+        """Move a Maildir's new mail to those that were seen; other files stay as they are."""
+        if self.new_in is not None:
+            seen = self.new_in.parent.parent / "cur"
+            seen.mkdir(mode=0o700, exist_ok=True)
+            self.new_in.rename(seen / f"{self.new_in.name.partition(':')[0]}:2,S")
+
+
+def mails_of(name: str, environ: Mapping[str, str]) -> Iterator[MailFile]:
+    """Yield the mails that a FILE, DIR or - of the command line holds.
+
+    Raises InputError when there is no such file, or a folder is no Maildir.
+    """
+    if name == "-":
+        # Bytes that are no text become question marks: no address of ours holds any.
+        told = (environ.get(each, "").encode("utf-8", "replace").decode() for each in _RECIPIENTS)
+        yield MailFile(name, _read(sys.stdin.buffer), tuple(each for each in told if each))
+        return
+    path = Path(name)
+    if path.is_dir():
+        yield from _new_of(path)
+        return
+    try:
+        with path.open("rb") as file:
+            yield MailFile(name, _read(file))
+    except OSError as fault:
+        raise InputError(f"{name}: {fault.strerror}") from fault
+
+
+def _new_of(folder: Path) -> Iterator[MailFile]:
+    new = folder / "new"
+    if not new.is_dir():
+        raise InputError(f"{folder} is no Maildir: it has no folder named new")
+    for path in sorted(new.iterdir()):
+        if path.name.startswith("."):
+            continue
+        try:
+            with path.open("rb") as file:
+                mail = MailFile(str(path), _read(file), new_in=path)
+        except (FileNotFoundError, IsADirectoryError):
+            continue  # another one has taken it
+        yield mail
+
+
+def _read(file: BinaryIO) -> bytes:
+    """Return the beginning of a mail, and read the rest: who writes into a pipe wants it read to its end."""
+    raw = file.read(LARGEST_MAIL_BYTES)
+    while file.read(1 << 16):
+        pass
+    return raw

@@ -1,0 +1,307 @@
+"""The SMTP (RFC 5321) and LMTP (RFC 2033) server for mail to our own addresses.
+
+A message is answered 250 once what it asks for is committed, and 451 when that cannot be done now:
+until then it stays with the server that brought it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import logging
+import signal
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack
+from typing import Any
+
+from aiosmtpd.lmtp import LMTP
+from aiosmtpd.smtp import SMTP, Envelope
+
+from newsletter.bounces.classify import OwnAddresses
+from newsletter.errors import LimitReached, ServiceError
+from newsletter.runtime import Runtime
+from newsletter.service.incoming.apply import LARGEST_MAIL_BYTES, own_addresses, take_in
+from newsletter.settings import Listener, variable
+
+MOST_CONNECTIONS = 64
+# One mail server in front of us is one peer: Postfix opens 20 connections to a destination.
+MOST_CONNECTIONS_OF_A_PEER = 24
+MOST_RECIPIENTS = 50
+# From command to command, and for the whole of one message.
+PATIENCE_SECONDS = 60.0
+# Commands of one connection, by kind; a server that has more to bring comes again.
+MOST_COMMANDS = {"*": 20, "MAIL": 1000, "RCPT": 2000, "DATA": 1000, "RSET": 1000, "NOOP": 50}
+# Lines beyond the standard's 998 come from careless programs, and the line does not matter here.
+LONGEST_LINE_BYTES = 64 * 1024
+# Of a message, the beginning is kept: its header, and what the owner may be sent of it.
+KEPT_BYTES = 512 * 1024
+END_OF_MESSAGE = b"\r\n.\r\n"
+# What one message may take on the wire, envelope and stuffed dots included.
+MOST_BYTES = LARGEST_MAIL_BYTES + 1024 * 1024
+# SQLite has one writer, and a pool of connections a few places.
+WRITERS = 4
+
+TOO_BUSY = b"421 4.3.2 Too many connections, come again later\r\n"
+
+log = logging.getLogger(__name__)
+
+
+class Room:
+    """Counts who is connected."""
+
+    def __init__(
+        self, places: int = MOST_CONNECTIONS, places_of_a_peer: int = MOST_CONNECTIONS_OF_A_PEER
+    ) -> None:
+        self._places = places
+        self._places_of_a_peer = places_of_a_peer
+        self._peers: Counter[str] = Counter()
+
+    def enter(self, peer: str) -> bool:
+        """Take a place for `peer` if there is one, and say so."""
+        if self._peers.total() >= self._places or self._peers[peer] >= self._places_of_a_peer:
+            return False
+        self._peers[peer] += 1
+        return True
+
+    def leave(self, peer: str) -> None:
+        """Give the place back."""
+        self._peers[peer] -= 1
+        self._peers += Counter()  # forgets those without a place
+
+
+class _Guarded:
+    """Keeps one connection within bounds that aiosmtpd does not set: places, and bytes of a message.
+
+    aiosmtpd keeps a line without an end in memory for as long as it grows.
+    """
+
+    transport: Any
+    envelope: Any
+    _reader: Any
+    line_length_limit = LONGEST_LINE_BYTES
+
+    def __init__(self, room: Room, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._room = room
+        self._peer: str | None = None
+        self._taken_bytes = 0
+
+    def connection_made(self, transport: Any) -> None:
+        place = transport.get_extra_info("peername")
+        peer = str(place[0]) if isinstance(place, tuple) else "local"
+        if not self._room.enter(peer):
+            log.warning("event=intake_full")
+            transport.write(TOO_BUSY)
+            transport.close()
+            return
+        self._peer = peer
+        super().connection_made(transport)  # type: ignore[misc]
+
+    def data_received(self, data: bytes) -> None:
+        if self._peer is None:
+            return
+        self._taken_bytes += len(data)
+        if self._taken_bytes > MOST_BYTES:
+            log.warning("event=intake_message_endless")
+            self.transport.abort()
+            return
+        super().data_received(data)  # type: ignore[misc]
+
+    def eof_received(self) -> bool | None:
+        return None if self._peer is None else super().eof_received()  # type: ignore[misc]
+
+    def connection_lost(self, fault: Exception | None) -> None:
+        if self._peer is not None:
+            self._room.leave(self._peer)
+            super().connection_lost(fault)  # type: ignore[misc]
+
+    def pause_writing(self) -> None:
+        if self._peer is not None:
+            super().pause_writing()  # type: ignore[misc]
+
+    def resume_writing(self) -> None:
+        if self._peer is not None:
+            super().resume_writing()  # type: ignore[misc]
+
+    def _set_post_data_state(self) -> None:
+        # The next message begins.
+        self._taken_bytes = 0
+        super()._set_post_data_state()  # type: ignore[misc]
+
+    async def smtp_DATA(self, arg: str) -> None:  # noqa: N802
+        """Take in a message, of which little is kept: aiosmtpd keeps an object for each of its lines."""
+        if await self.check_helo_needed() or await self.check_auth_needed("DATA"):  # type: ignore[attr-defined]
+            return
+        if not self.envelope.rcpt_tos:
+            await self._say("503 Error: need RCPT command")
+        elif arg:
+            await self._say("501 Syntax: DATA")
+        else:
+            await self._say("354 End data with <CR><LF>.<CR><LF>")
+            self.envelope.original_content = await self._read_message()
+            if self.envelope.original_content is None:
+                status = "552 Error: Too much mail data"
+            else:
+                status = await self._call_handler_hook("DATA")  # type: ignore[attr-defined]
+            self._set_post_data_state()
+            await self._say(status)
+
+    async def _say(self, status: Any) -> None:
+        await self.push(status)  # type: ignore[attr-defined]
+
+    async def _read_message(self) -> bytes | None:
+        """Return the beginning of a message without its stuffed dots; None when the whole is too large."""
+        reader = self._reader
+        # The line break before a message is that of the command: with it, a first line "." is an end, too.
+        reader._buffer[:0] = b"\r\n"
+        kept, size, ended = bytearray(), 0, False
+        while not ended:
+            try:
+                part = await reader.readuntil(END_OF_MESSAGE)
+                ended = True
+            except asyncio.LimitOverrunError as more:
+                part = await reader.read(more.consumed)
+            size += len(part)
+            kept += part[: KEPT_BYTES - len(kept)]
+        if size - len(END_OF_MESSAGE) > LARGEST_MAIL_BYTES:
+            return None
+        if size <= KEPT_BYTES:
+            del kept[-3:]  # the final dot and its line break
+        return bytes(kept).replace(b"\r\n..", b"\r\n.")[2:]
+
+
+class GuardedSMTP(_Guarded, SMTP):
+    """SMTP within bounds."""
+
+
+class GuardedLMTP(_Guarded, LMTP):
+    """LMTP within bounds: a message is answered once for each of its recipients (RFC 2033, 4.2)."""
+
+    _owed = 0
+
+    async def smtp_DATA(self, arg: str) -> None:  # noqa: N802
+        self._owed = len(self.envelope.rcpt_tos) if self.envelope is not None else 0
+        try:
+            await super().smtp_DATA(arg)
+        finally:
+            self._owed = 0
+
+    async def push(self, status: Any) -> None:
+        # 354 asks for the message, and 501 and 503 refuse the command: those come once.
+        times = 1 if self._owed == 0 or str(status)[:3] in {"354", "501", "503"} else self._owed
+        for _ in range(times):
+            await super().push(status)
+
+
+class Doorkeeper:
+    """What aiosmtpd asks at each step."""
+
+    def __init__(self, own: OwnAddresses, take: Callable[[bytes, list[str], str], object]) -> None:
+        self._own = own
+        self._take = take
+        self._writers = ThreadPoolExecutor(WRITERS, "intake")
+
+    async def handle_RCPT(  # noqa: N802
+        self, _server: SMTP, _session: Any, envelope: Envelope, address: str, _options: list[str]
+    ) -> str:
+        """Take our own addresses only: mail for others is never passed on."""
+        if not self._own.takes(address):
+            return "550 5.1.1 No such address here"
+        if len(envelope.rcpt_tos) >= MOST_RECIPIENTS:
+            return "452 4.5.3 Too many recipients"
+        envelope.rcpt_tos.append(address)
+        return "250 2.1.5 OK"
+
+    async def handle_DATA(self, _server: SMTP, _session: Any, envelope: Envelope) -> str:  # noqa: N802
+        """Do what the message is for; answer when that is committed, for all recipients or none."""
+        raw, to, sender = envelope.original_content or b"", list(envelope.rcpt_tos), envelope.mail_from or ""
+        try:
+            await asyncio.get_running_loop().run_in_executor(self._writers, self._take, raw, to, sender)
+        except LimitReached:
+            # To everybody alike, so that nobody learns who is known here; their servers try again.
+            log.warning("event=intake_limited")
+            return "451 4.7.1 Too many messages, try again later"
+        except Exception:
+            # Whatever it is, the mail must not be lost: its server keeps it and tries again.
+            log.exception("event=mail_not_taken_in bytes=%d", len(raw))
+            return "451 4.3.0 Cannot do this now, try again later"
+        return "250 2.0.0 Done"
+
+    async def handle_exception(self, fault: Exception) -> str:
+        """Answer a command that aiosmtpd stumbled over, without saying how."""
+        log.warning("event=intake_stumbled fault=%s", type(fault).__name__)
+        return "451 4.3.0 Cannot read this"
+
+    def close(self) -> None:
+        """Wait for what is being done."""
+        self._writers.shutdown()
+
+
+def make_protocol(
+    listener: Listener, doorkeeper: Doorkeeper, room: Room, host_name: str, patience_seconds: float
+) -> asyncio.Protocol:
+    """Return the protocol of one connection."""
+    kind = GuardedLMTP if listener.protocol == "lmtp" else GuardedSMTP
+    protocol: asyncio.Protocol = kind(
+        room,
+        doorkeeper,
+        data_size_limit=LARGEST_MAIL_BYTES,
+        enable_SMTPUTF8=True,
+        hostname=host_name,
+        ident="newsletter",
+        timeout=patience_seconds,
+        command_call_limit=MOST_COMMANDS,
+    )
+    return protocol
+
+
+async def serve(
+    runtime: Runtime,
+    stop: asyncio.Event,
+    listening: Callable[[], None] = lambda: None,
+    patience_seconds: float = PATIENCE_SECONDS,
+) -> None:
+    """Take mail at every listener of the settings until `stop`; what is being written then is finished.
+
+    `listening` is called once all are open. Raises ServiceError when one cannot be.
+    """
+    doorkeeper = Doorkeeper(own_addresses(runtime), functools.partial(take_in, runtime))
+    room, loop = Room(), asyncio.get_running_loop()
+    async with AsyncExitStack() as servers:
+        servers.callback(doorkeeper.close)
+        for listener in runtime.settings.intake_listen:
+            make = functools.partial(
+                make_protocol, listener, doorkeeper, room, runtime.settings.local_name, patience_seconds
+            )
+            try:
+                server = await loop.create_server(make, listener.host, listener.port)
+            except OSError as fault:
+                place = f"{listener.host}:{listener.port}"
+                raise ServiceError(
+                    f"Nobody can listen on {place} here ({fault.strerror or fault})."
+                ) from fault
+            servers.callback(server.close)
+            log.info("event=intake_listening protocol=%s port=%d", listener.protocol, listener.port)
+        listening()
+        await stop.wait()
+
+
+async def _until_told(runtime: Runtime) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    await serve(runtime, stop)
+
+
+def run_mail_server(runtime: Runtime) -> None:
+    """Serve in this process until SIGTERM or Ctrl-C. Raises ServiceError without a listener."""
+    if not runtime.settings.intake_listen:
+        raise ServiceError(
+            f"Say where to listen in {variable('intake_listen')}, such as lmtp://127.0.0.1:8024."
+        )
+    # aiosmtpd tells every command at its usual level, addresses included.
+    logging.getLogger("mail.log").setLevel(logging.CRITICAL)
+    asyncio.run(_until_told(runtime))
+    runtime.engine.dispose()

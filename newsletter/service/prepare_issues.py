@@ -1,0 +1,53 @@
+"""Write the deliveries of every issue that is being prepared."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from sqlalchemy import exists, select
+from sqlalchemy.orm import Session
+
+from newsletter.digest.issues import Preparer
+from newsletter.models import Issue, IssueState
+from newsletter.runtime import Runtime
+from newsletter.subscribers.choices.pauses import end_pauses
+
+log = logging.getLogger(__name__)
+
+
+def prepare_issues(runtime: Runtime, ending: Callable[[], bool]) -> bool:
+    """Prepare the open issues until all are prepared or `ending`; return whether there were any.
+
+    Pauses that are over end first, so that these people are served. Each chunk is a transaction of its own,
+    and two processes at one issue take turns.
+    """
+    waiting = select(Issue.id).where(Issue.state == IssueState.PREPARING)
+    # Looking takes no lock: a drain that waits for another process looks five times a second.
+    with runtime.reading() as session:
+        preparing = session.scalars(waiting.order_by(Issue.id)).all()  # they are prepared in this order
+    if not preparing:
+        return False
+    end_all_pauses(runtime)
+    with runtime.session() as session:
+        for issue_id in preparing:
+            preparer, more = Preparer(runtime.press, issue_id), True
+            while more and not ending():
+                more = preparer.step(session, runtime.now())
+                session.commit()
+            log.info("event=issue_prepared issue=%d whole=%s", issue_id, not more)
+    return True
+
+
+def end_all_pauses(runtime: Runtime) -> None:
+    """End the pauses that are over, some hundreds in a transaction."""
+    more = True
+    while more:
+        with runtime.session() as session:
+            more = end_pauses(session, runtime.settings.snooze_catch_up, runtime.now()) > 0
+            session.commit()
+
+
+def any_to_prepare(session: Session) -> bool:
+    """Return whether an issue is still being prepared."""
+    return bool(session.scalar(select(exists().where(Issue.state == IssueState.PREPARING))))

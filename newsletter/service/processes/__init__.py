@@ -1,0 +1,1 @@
+"""The processes of the service: starting, watching and stopping them."""

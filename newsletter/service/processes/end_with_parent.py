@@ -1,0 +1,54 @@
+"""End a child process when its parent ends, however it ended.
+
+Linux can send a process a signal at its parent's death (prctl(2), PR_SET_PDEATHSIG). The kernel
+clears the wish at fork, so every process that forks has to ask for its own children again.
+Elsewhere nothing happens here, and an orphan ends when it next looks for its parent.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+from collections.abc import Callable
+from types import FrameType
+
+_PR_SET_PDEATHSIG = 1
+# Looked up once and before any fork: a child between fork and exec must not import or allocate much.
+_prctl = getattr(ctypes.CDLL(None), "prctl", None)
+
+
+def _ask_for_signal(wanted: signal.Signals) -> None:
+    if _prctl is not None:
+        _prctl(_PR_SET_PDEATHSIG, int(wanted), 0, 0, 0)
+
+
+def tied_to_parent(wanted: signal.Signals = signal.SIGTERM) -> Callable[[], None]:
+    """Return a `preexec_fn` for a child that is sent `wanted` when this process ends.
+
+    The kernel watches the thread that forks, not the process: start children from the main thread.
+    """
+    parent = os.getpid()
+
+    def arm() -> None:
+        _ask_for_signal(wanted)
+        if os.getppid() != parent:  # it ended before the line above
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    return arm
+
+
+def end_with_parent() -> None:
+    """Make this process, just forked, end at once when its parent process does.
+
+    For pool processes, which may be forked by a thread: when only that thread ends, the signal
+    comes although the parent lives, and is ignored. Call it in the main thread.
+    """
+    parent = os.getppid()
+
+    def look(_signal: int, _frame: FrameType | None) -> None:
+        if os.getppid() != parent:
+            os._exit(1)
+
+    signal.signal(signal.SIGHUP, look)
+    _ask_for_signal(signal.SIGHUP)

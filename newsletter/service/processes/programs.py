@@ -1,0 +1,109 @@
+"""The programs of the service, and the checks before they start."""
+
+from __future__ import annotations
+
+import http.client
+from collections.abc import Callable, Mapping, Sequence
+
+import click
+from sqlalchemy import select
+from sqlalchemy.engine import URL
+from sqlalchemy.orm import Session
+
+from newsletter.models import AdminUser, Lane, Topic, open_engine
+from newsletter.service.database import await_database, require_reachable, upgrade
+from newsletter.service.logs import configure_logging
+from newsletter.service.processes.supervisor import Program, Supervisor, check_port, make_folder, only_one
+from newsletter.settings import Settings, variable
+
+# Makes the command of one of our own processes from the words that follow `newsletter`.
+Command = Callable[..., Sequence[str]]
+
+
+def worker_programs(environ: Mapping[str, str], command: Command) -> list[Program]:
+    """Return the workers: a lane each, so that no digest stands in a confirmation's way."""
+    return [Program(lane.value, command("worker", "--lane", lane.value), environ) for lane in Lane]
+
+
+def service_programs(
+    environ: Mapping[str, str], command: Command, *, takes_mail: bool = False
+) -> list[Program]:
+    """Return every program of the service; `takes_mail` adds the one that listens for mail to us."""
+    intake = [Program("intake", command("bounce", "serve"), environ)] if takes_mail else []
+    return [
+        Program("web", command("web"), environ),
+        *worker_programs(environ, command),
+        Program("beat", command("beat"), environ),
+        *intake,
+    ]
+
+
+def run_service(
+    settings: Settings, environ: Mapping[str, str], command: Command, program: str = "newsletter"
+) -> None:
+    """Upgrade the database and run everything until told to stop.
+
+    `program` is how people call this one, for the commands that are still to be given. Raises
+    ServiceError when the port or the data folder is taken, or the database cannot be reached.
+    """
+    configure_logging()
+    with only_one(
+        settings.data_dir, f"Stop it first, or give this one a folder of its own with {variable('data_dir')}."
+    ):
+        host, port = settings.bind
+        check_port(host, port, f"Stop it, or choose another place with {variable('bind')}.")
+        for each in settings.intake_listen:
+            check_port(
+                each.host, each.port, f"Stop it, or choose another place with {variable('intake_listen')}."
+            )
+        await_database(settings.database, require_reachable)
+        upgrade(settings.database)
+        programs = service_programs(plain(environ), command, takes_mail=bool(settings.intake_listen))
+        # Beside the others: a relay that is slow or away never stops the start.
+        programs.append(Program("relay", command("relay", "check"), plain(environ), once=True))
+        lines = [f"The service is ready at {settings.public_url}/", *first_steps(settings.database, program)]
+        Supervisor(programs).run(lambda: answers(settings), lambda: click.echo("\n".join(lines)))
+
+
+def first_steps(database: str | URL, program: str) -> list[str]:
+    """Return a line for each thing without which nobody can use the service; none once all is there."""
+    engine = open_engine(database)
+    with Session(engine.execution_options(sqlite_begin="DEFERRED")) as session:
+        nobody = session.scalar(select(AdminUser.id).limit(1)) is None
+        nothing = session.scalar(select(Topic.id).limit(1)) is None
+    engine.dispose()
+    steps = []
+    if nobody:
+        steps.append(f"Nobody can sign in yet: {program} account add you@example.org")
+    if nothing:
+        steps.append(
+            f'There is nothing to subscribe to yet: {program} topic add energy "Energy" --words energy'
+        )
+    return steps
+
+
+def run_workers(settings: Settings, environ: Mapping[str, str], command: Command) -> None:
+    """Run the workers until told to stop. Raises ServiceError when the database stays away."""
+    configure_logging()
+    await_database(settings.database)
+    make_folder(settings.data_dir)
+    Supervisor(worker_programs(plain(environ), command)).run()
+
+
+def plain(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment of a child: its lines come as they are written."""
+    return {**environ, "PYTHONUNBUFFERED": "1"}
+
+
+def answers(settings: Settings) -> bool:
+    """Return whether the web server and its database answer."""
+    host, port = settings.bind
+    reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 (read, not bound)
+    connection = http.client.HTTPConnection(reachable, port, timeout=2)
+    try:
+        connection.request("GET", "/readyz")
+        return connection.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()

@@ -1,0 +1,306 @@
+"""Keeps the processes of the service running, and ends them together.
+
+Everything happens in one thread: children are to be ended when the thread that forked them
+ends (service/processes/end_with_parent.py), and a fork beside other threads could inherit their locks.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import logging
+import math
+import os
+import selectors
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+
+from newsletter.errors import ServiceError
+from newsletter.service.processes.end_with_parent import tied_to_parent
+
+GRACE_SECONDS = 20
+FIRST_PAUSE_SECONDS = 0.5
+LONGEST_PAUSE_SECONDS = 30.0
+# A child that ran this long was well: its next end is not part of a series.
+SETTLED_SECONDS = 60.0
+# Lines are passed on whole; one longer than this is not a line.
+LONGEST_LINE_BYTES = 64 * 1024
+NAME_WIDTH = 7
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Program:
+    """What to run: a name for its lines of output, its command and its whole environment.
+
+    With `once` it is not started again when it has ended.
+    """
+
+    name: str
+    command: Sequence[str]
+    environ: Mapping[str, str]
+    once: bool = False
+
+
+@dataclass
+class _Child:
+    program: Program
+    process: subprocess.Popen[bytes] | None = None
+    started: float = 0.0
+    start_again: float = 0.0
+    ends_in_a_row: int = 0
+    pending: bytes = field(default=b"", repr=False)
+
+    @property
+    def runs(self) -> bool:
+        return self.process is not None and self.process.poll() is None
+
+
+def pause_before_restart(ends_in_a_row: int) -> float:
+    """Return the seconds to wait before a child that ended so often in a row is started again."""
+    return float(min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2 ** (ends_in_a_row - 1)))
+
+
+class Supervisor:
+    """Runs programs until it is told to stop by SIGTERM, SIGINT (Ctrl-C) or SIGHUP."""
+
+    def __init__(self, programs: Sequence[Program], grace_seconds: float = GRACE_SECONDS) -> None:
+        self._children = [_Child(program) for program in programs]
+        self._grace_seconds = grace_seconds
+        self._selector = selectors.DefaultSelector()
+        self._asked = 0
+
+    def run(
+        self, is_ready: Callable[[], bool] | None = None, when_ready: Callable[[], None] = lambda: None
+    ) -> None:
+        """Start everything, keep it running, and return when all has ended after being asked to stop.
+
+        `is_ready` is asked a few times a second until it is true; then `when_ready` is called once.
+        """
+        with self._signals():
+            while not self._asked:
+                self._start_due()
+                self._listen(self._patience(0.2 if is_ready else 1.0))
+                self._notice_ends()
+                if is_ready and is_ready():
+                    is_ready = None
+                    when_ready()
+            self._stop()
+
+    @contextlib.contextmanager
+    def _signals(self) -> Iterator[None]:
+        """Count the wishes to stop, and let every signal end the wait in `_listen`."""
+
+        def ask(_signal: int, _frame: FrameType | None) -> None:
+            self._asked += 1
+
+        def wake(_signal: int, _frame: FrameType | None) -> None:
+            """A child ended: the loop has a look."""
+
+        reader, writer = socket.socketpair()
+        reader.setblocking(False)
+        writer.setblocking(False)
+        self._selector.register(reader, selectors.EVENT_READ)
+        before = {number: signal.signal(number, ask) for number in STOP_SIGNALS}
+        before[signal.SIGCHLD] = signal.signal(signal.SIGCHLD, wake)
+        wakeup = signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
+        try:
+            yield
+        finally:
+            signal.set_wakeup_fd(wakeup)
+            for number, handler in before.items():
+                signal.signal(number, handler)
+            self._selector.unregister(reader)
+            reader.close()
+            writer.close()
+
+    def _start_due(self) -> None:
+        for child in self._children:
+            if child.process is None and time.monotonic() >= child.start_again:
+                self._start(child)
+
+    def _start(self, child: _Child) -> None:
+        child.process = subprocess.Popen(  # noqa: S603 (our own programs)
+            list(child.program.command),
+            env=dict(child.program.environ),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            # A group of its own, so that Ctrl-C in the terminal reaches the supervisor alone.
+            start_new_session=True,
+            preexec_fn=tied_to_parent(),  # noqa: PLW1509 (there is one thread)
+        )
+        child.started = time.monotonic()
+        output = child.process.stdout
+        assert output is not None
+        os.set_blocking(output.fileno(), False)
+        self._selector.register(output, selectors.EVENT_READ, child)
+
+    def _patience(self, seconds: float) -> float:
+        """Return how long to wait, `seconds` at most: less when a child is to be started sooner."""
+        waits = [child.start_again - time.monotonic() for child in self._children if child.process is None]
+        return max(0.0, min([seconds, *waits]))
+
+    def _listen(self, seconds: float) -> None:
+        """Pass on what the children write, for `seconds` at most or until a signal comes."""
+        for key, _ in self._selector.select(seconds):
+            if isinstance(key.data, _Child):
+                self._read(key.data)
+            else:
+                with contextlib.suppress(BlockingIOError):
+                    while key.fileobj.recv(512):  # type: ignore[union-attr]
+                        pass
+
+    def _read(self, child: _Child) -> None:
+        assert child.process is not None
+        assert child.process.stdout is not None
+        with contextlib.suppress(BlockingIOError):
+            data = os.read(child.process.stdout.fileno(), LONGEST_LINE_BYTES)
+            if not data:
+                self._selector.unregister(child.process.stdout)
+                return
+            *lines, child.pending = (child.pending + data).split(b"\n")
+            if len(child.pending) > LONGEST_LINE_BYTES:
+                lines.append(child.pending)
+                child.pending = b""
+            for line in lines:
+                self._say(child, line)
+
+    def _say(self, child: _Child, line: bytes) -> None:
+        # Whoever read our output may have left (`newsletter run | head`): that stops no mail.
+        with contextlib.suppress(OSError):
+            sys.stdout.buffer.write(f"{child.program.name:<{NAME_WIDTH}} | ".encode() + line + b"\n")
+            sys.stdout.buffer.flush()
+
+    def _notice_ends(self) -> None:
+        for child in self._children:
+            if child.process is None or child.runs:
+                continue
+            code = self._bury(child)
+            if child.program.once:
+                child.start_again = math.inf
+                continue
+            lived = time.monotonic() - child.started
+            child.ends_in_a_row = 1 if lived > SETTLED_SECONDS else child.ends_in_a_row + 1
+            pause = pause_before_restart(child.ends_in_a_row)
+            child.start_again = time.monotonic() + pause
+            log.warning(
+                "event=child_ended name=%s code=%s restart_seconds=%.1f", child.program.name, code, pause
+            )
+
+    def _bury(self, child: _Child) -> int:
+        """Read the last words of a child that has ended; return its exit code."""
+        process = child.process
+        assert process is not None
+        assert process.stdout is not None
+        if process.stdout in {key.fileobj for key in self._selector.get_map().values()}:
+            self._read(child)
+            with contextlib.suppress(KeyError):
+                self._selector.unregister(process.stdout)
+        if child.pending:
+            self._say(child, child.pending)
+        child.pending = b""
+        process.stdout.close()
+        child.process = None
+        return process.wait()
+
+    def _stop(self) -> None:
+        """Ask every child to end; end those that have not when the grace is over or we are asked again."""
+        for child in self._children:
+            if child.process is not None and child.runs:
+                child.process.terminate()
+        log.info("event=stopping grace_seconds=%g", self._grace_seconds)
+        deadline = time.monotonic() + self._grace_seconds
+        while any(child.runs for child in self._children):
+            if time.monotonic() > deadline or self._asked > 1:
+                self._kill()
+                break
+            self._listen(0.2)
+        for child in self._children:
+            if child.process is not None:
+                self._bury(child)
+
+    def _kill(self) -> None:
+        for child in self._children:
+            if child.process is not None and child.runs:
+                log.warning("event=child_killed name=%s", child.program.name)
+                with contextlib.suppress(ProcessLookupError):
+                    # The child leads a group of its own: this reaches what it started, and nobody else.
+                    os.killpg(child.process.pid, signal.SIGKILL)
+
+
+@contextlib.contextmanager
+def only_one(data_dir: Path, remedy: str) -> Iterator[None]:
+    """Hold the data folder's lock for the block.
+
+    Raises ServiceError, ending with `remedy`, when another service has it.
+
+    The kernel frees it when its holder ends, however that happens.
+    """
+    make_folder(data_dir)
+    path = data_dir / "run.lock"
+    file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = os.pread(file, 32, 0).decode("ascii", "replace").strip() or "?"
+            raise ServiceError(
+                f"A service is running already in {data_dir} (process {holder}). {remedy}"
+            ) from None
+        os.ftruncate(file, 0)
+        os.pwrite(file, f"{os.getpid()}\n".encode(), 0)
+        yield
+    finally:
+        os.close(file)
+
+
+def make_folder(folder: Path) -> None:
+    """Make the data folder, for its owner alone. Raises ServiceError when that cannot be done."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    except OSError as fault:
+        raise ServiceError(
+            f"The data folder {folder} cannot be used: {fault.strerror}. "
+            "Choose another with NEWSLETTER_DATA_DIR."
+        ) from fault
+
+
+def check_port(host: str, port: int, remedy: str, patience_seconds: float = 1.0) -> None:
+    """Raise ServiceError, ending with `remedy`, when nobody could listen on `host`:`port`.
+
+    Waits a moment: the web server of a service that was just ended may still be leaving.
+    """
+    deadline = time.monotonic() + patience_seconds
+    while True:
+        try:
+            family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+            with socket.socket(family, socket.SOCK_STREAM) as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                probe.bind(address)
+        except OSError as fault:
+            if fault.errno == errno.EADDRINUSE and time.monotonic() < deadline:
+                time.sleep(0.1)
+                continue
+            raise ServiceError(f"{_port_problem(fault, host, port)} {remedy}") from fault
+        return
+
+
+def _port_problem(fault: OSError, host: str, port: int) -> str:
+    if fault.errno == errno.EADDRINUSE:
+        return f"Port {port} on {host} is taken by another program."
+    if fault.errno == errno.EACCES:
+        return f"Port {port} is below 1024, which this user may not listen on."
+    return f"Nobody can listen on {host}:{port} here ({fault.strerror or fault})."

@@ -1,0 +1,179 @@
+"""Check at start every file, URL and key that the settings name on this host.
+
+The relay is not tried here: a relay that is away must not stop the start (`newsletter relay check`).
+The database and the broker may come up a little later than we do: they are waited for elsewhere.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import shlex
+import shutil
+import ssl
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
+from newsletter.errors import InputError
+from newsletter.messages.build import read_keys
+from newsletter.settings import Settings, load_settings, variable
+from newsletter.subscribers.signup.refused_addresses import read_domains
+
+# The package that each kind of broker needs, and the extra that installs it with us.
+BROKER_PACKAGES = MappingProxyType(
+    {"redis": ("redis", "redis"), "rediss": ("redis", "redis"), "sentinel": ("redis", "redis")}
+)
+# What SQLite's driver and SQLAlchemy know after the question mark of a database's URL.
+SQLITE_OPTIONS = frozenset({"cached_statements", "check_same_thread", "isolation_level", "timeout"})
+
+Trial = Callable[[Mapping[str, Any]], str | None]
+
+
+def tried_settings(environ: Mapping[str, str], known_faults: Sequence[str] = ()) -> Settings:
+    """Return the settings in `environ` after trying what they name.
+
+    Raises SettingsError with every fault: those of the settings, of what they name, and `known_faults`.
+    """
+    return load_settings(environ, trial=faults_of, known_faults=known_faults)
+
+
+def faults_of(values: Mapping[str, Any]) -> list[str]:
+    """Return a sentence for each setting of `values` (by field) that names something unusable here."""
+    faults = []
+    for name, trial in TRIALS.items():
+        fault = trial(values) if values.get(name) is not None else None
+        if fault:
+            faults.append(f"{variable(name)} {fault}")
+    return faults
+
+
+def _unreadable(path: Path) -> str | None:
+    """Return what stands in the way of reading a file, None when nothing does."""
+    try:
+        if not path.exists():
+            return f"names {path}, which is not there"
+        if not path.is_file():
+            return f"names {path}, which is not a file"
+        with path.open("rb") as file:
+            file.read(1)
+    except OSError as fault:
+        return f"names {path}, which cannot be read: {fault.strerror}"
+    return None
+
+
+def _dkim_key(values: Mapping[str, Any]) -> str | None:
+    path, selectors = values["dkim_key_file"], values.get("dkim_selector")
+    fault = _unreadable(path)
+    if fault or selectors is None:  # without a selector the settings have a fault already
+        return fault
+    sender = values.get("from_address", "news@example.org")
+    try:
+        read_keys(path, selectors, sender.rpartition("@")[2])
+    except InputError as found:
+        return f"cannot be used: {found}"
+    return None
+
+
+def _certificates(values: Mapping[str, Any]) -> str | None:
+    path = values["relay_ca_file"]
+    fault = _unreadable(path)
+    if fault:
+        return fault
+    try:
+        ssl.create_default_context(cafile=str(path))
+    except (OSError, ValueError):  # ssl.SSLError is an OSError
+        return f"names {path}, which holds no certificates in PEM form"
+    return None
+
+
+def _token_command(values: Mapping[str, Any]) -> str | None:
+    program = shlex.split(values["relay_token_command"])[0]
+    if shutil.which(program) is None:
+        return f"names the program {program}, which is not there or may not be run"
+    return None
+
+
+def _domains(values: Mapping[str, Any]) -> str | None:
+    path = values["disposable_domains_file"]
+    fault = _unreadable(path)
+    if fault:
+        return fault
+    try:
+        read_domains(path)
+    except InputError as found:
+        return f"cannot be used: {found}"
+    return None
+
+
+def _listed_domains(values: Mapping[str, Any]) -> str | None:
+    if not values["refuse_disposable"]:
+        return None
+    return _missing_package("disposable_email_domains", "disposable-email-domains")
+
+
+def _folder(values: Mapping[str, Any]) -> str | None:
+    path = values["data_dir"]
+    try:
+        there = next(each for each in (path, *path.parents) if each.exists())
+        if not there.is_dir():
+            return f"names {path}, but {there} is not a folder"
+        if not os.access(there, os.W_OK | os.X_OK):
+            return f"names {path}, but this user may not write in {there}"
+    except OSError as fault:
+        return f"names {path}, which cannot be used: {fault.strerror}"
+    return None
+
+
+def _database(values: Mapping[str, Any]) -> str | None:
+    try:
+        url = make_url(values["database_url"])
+        url.get_dialect().import_dbapi()
+    except (ArgumentError, ValueError):
+        return "is not a URL that can be read; percent-encode what stands in its password"
+    except ImportError as fault:
+        return f"needs a package that cannot be imported: {fault}"
+    if url.get_backend_name() != "sqlite":
+        return None
+    options = values["database_url"].partition("?")[2].split("&")
+    unknown = [each for each in options if each and each.partition("=")[0] not in SQLITE_OPTIONS]
+    if unknown:
+        return f"has {unknown[0]} after its question mark; write ? in a file's name as %3F"
+    path = Path(url.database or "")
+    if not url.database or path.is_dir():
+        return "names no file; write it as sqlite:////folder/file"
+    return _folder({"data_dir": path.absolute().parent})
+
+
+def _broker(values: Mapping[str, Any]) -> str | None:
+    scheme = values["broker_url"].partition(":")[0].partition("+")[0]
+    needed = BROKER_PACKAGES.get(scheme)
+    return _missing_package(*needed) if needed else None
+
+
+def _missing_package(module: str, extra: str) -> str | None:
+    try:
+        importlib.import_module(module)
+    except ImportError:
+        remedy = f"newsletter[{extra}]" if extra == module else extra
+        return f"needs the package {module}, which is not installed: pip install '{remedy}'"
+    return None
+
+
+# By the field of the setting. What is not here is tried whole when it is read (settings.py).
+TRIALS: Mapping[str, Trial] = MappingProxyType(
+    {
+        "relay_ca_file": _certificates,
+        "relay_token_command": _token_command,
+        "dkim_key_file": _dkim_key,
+        "refuse_disposable": _listed_domains,
+        "disposable_domains_file": _domains,
+        "data_dir": _folder,
+        "database_url": _database,
+        "broker_url": _broker,
+    }
+)

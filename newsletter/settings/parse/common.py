@@ -1,0 +1,83 @@
+"""Parsers and checks that several settings share. Pure."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Callable
+
+from email_validator import EmailNotValidError, validate_email
+
+# A host name as DNS and mail headers have it, localhost included.
+NAME = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)(?:\.(?!-)[A-Za-z0-9-]{1,63}(?<!-))*")
+LONGEST_NAME = 253
+
+
+def parse_address(value: str) -> str:
+    """Return an address that can stand in a header and an envelope."""
+    value = value.strip()
+    local, at, domain = value.rpartition("@")
+    if not (local and at) or any(c.isspace() or c in '<>,;"' for c in value) or not NAME.fullmatch(domain):
+        raise ValueError("is not an address such as news@example.org (a domain beyond ASCII as xn--...)")
+    if not local.isascii():
+        raise ValueError("has letters before the @ that many relays do not take; use ASCII ones")
+    return value
+
+
+def split_list(value: str) -> list[str]:
+    """Return what stands between commas; at least one."""
+    parts = [part.strip() for part in value.split(",") if part.strip()]
+    if not parts:
+        raise ValueError("is empty")
+    return parts
+
+
+def parse_rate(value: str) -> float:
+    """Return a number above 0."""
+    found = float(value) if re.fullmatch(r"\d{1,7}(\.\d{1,6})?", value.strip()) else 0.0
+    if found <= 0:
+        raise ValueError("is not a number above 0")
+    return found
+
+
+def whole_number(low: int, high: int) -> Callable[[str], int]:
+    """Return a parser of whole numbers from `low` to `high`."""
+
+    def parse(value: str) -> int:
+        if not value.strip().isdigit() or not low <= int(value) <= high:
+            raise ValueError(f"is not a whole number from {low} to {high}")
+        return int(value)
+
+    return parse
+
+
+def is_loopback(host: str) -> bool:
+    """Whether `host` is this machine."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def ip_of(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """Return `host` as an IP address, or None when it is a name."""
+    try:
+        return ipaddress.ip_address(host)
+    except ValueError:
+        return None
+
+
+def domain_in_ascii(name: str) -> str | None:
+    """Return a domain in small ASCII letters by IDNA 2008, or None when it is none.
+
+    Python's own codec knows IDNA 2003 alone, which makes another domain of straße.example.
+    """
+    try:
+        found = validate_email(
+            f"anybody@{name}", check_deliverability=False, test_environment=True, globally_deliverable=False
+        )
+    except EmailNotValidError:
+        return None
+    return found.ascii_domain.lower()

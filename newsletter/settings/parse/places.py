@@ -1,0 +1,90 @@
+"""Parsers for where things are: origins, pages, listeners, networks, database, broker. Pure."""
+
+from __future__ import annotations
+
+import ipaddress
+from urllib.parse import urlsplit
+
+from newsletter.settings.parse.common import (
+    NAME,
+    is_loopback,
+    split_list,
+)
+from newsletter.settings.values import Listener
+
+
+def parse_origin(value: str) -> str:
+    """Return scheme, host and port as a browser writes them into Origin (RFC 6454, section 6.2)."""
+    parts = urlsplit(value)
+    host = (parts.hostname or "").encode("idna").decode()
+    loopback = parts.scheme == "http" and is_loopback(host)
+    if (
+        not (NAME.fullmatch(host) or loopback)
+        or not (parts.scheme == "https" or loopback)
+        or "@" in parts.netloc
+    ):
+        raise ValueError(f"has {value}, which is not an origin such as https://www.example.org")
+    port = f":{parts.port}" if parts.port and parts.port != {"https": 443, "http": 80}[parts.scheme] else ""
+    return f"{parts.scheme}://{f'[{host}]' if ':' in host else host}{port}"
+
+
+def parse_origins(value: str) -> tuple[str, ...]:
+    found = []
+    for part in split_list(value):
+        if urlsplit(part).path.strip("/") or "?" in part or "#" in part:
+            raise ValueError(f"has {part}, which is a page; an origin is only https:// and a host name")
+        found.append(parse_origin(part))
+    return tuple(dict.fromkeys(found))
+
+
+def parse_pages(value: str) -> tuple[str, ...]:
+    for part in split_list(value):
+        parse_origin(part)
+        if not part.isascii() or any(char.isspace() or char in "\\<>\"';" for char in part):
+            raise ValueError(
+                f"has {part}, which is not a URL as browsers write it (beyond ASCII as xn--, %..)"
+            )
+    return tuple(split_list(value))
+
+
+def parse_listeners(value: str) -> tuple[Listener, ...]:
+    found = []
+    for part in split_list(value):
+        protocol, colon, place = part.partition("://")
+        if not colon or protocol.lower() not in {"smtp", "lmtp"}:
+            raise ValueError("is not smtp://host:port or lmtp://host:port, such as lmtp://127.0.0.1:8024")
+        found.append(Listener(protocol.lower(), *parse_bind(place)))
+    return tuple(found)
+
+
+def parse_database_url(value: str) -> str:
+    if not value.strip().startswith(("sqlite:///", "postgresql+psycopg://")):
+        raise ValueError("is not a URL such as postgresql+psycopg://newsletter@db/newsletter")
+    return value.strip()
+
+
+BROKER_SCHEMES = ("amqp", "amqps", "redis", "rediss", "redis+socket", "sentinel")
+
+
+def parse_broker_url(value: str) -> str:
+    scheme, separator, rest = value.strip().partition("://")
+    if not separator or scheme not in BROKER_SCHEMES or not rest or any(map(str.isspace, rest)):
+        raise ValueError("is not a URL such as redis://queue:6379/0 or amqp://user:password@queue//")
+    try:
+        _ = urlsplit(value.strip()).port
+    except ValueError:
+        raise ValueError(
+            "has a port that is not a number; percent-encode :, /, ?, # and @ in a password"
+        ) from None
+    return value.strip()
+
+
+def parse_bind(value: str) -> tuple[str, int]:
+    host, colon, port = value.strip().rpartition(":")
+    if not colon or not port.isdigit() or not 0 < int(port) < 65536:
+        raise ValueError("is not host:port, such as 127.0.0.1:8000")
+    return host.strip("[]"), int(port)
+
+
+def parse_networks(value: str) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
+    return tuple(ipaddress.ip_network(part.strip()) for part in value.split(",") if part.strip())

@@ -1,0 +1,147 @@
+"""Parse the URL of a relay. No message shows a part of the URL. Pure."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import unquote
+
+from newsletter.settings.parse.common import (
+    domain_in_ascii,
+    is_loopback,
+    parse_address,
+    parse_rate,
+    split_list,
+    whole_number,
+)
+from newsletter.settings.values import Relay, RelaySecurity
+
+_EXAMPLE = "smtp://user:password@relay.example.org:587"
+PERCENT_ENCODE = (
+    "has a character in its user name or password that a URL cannot hold as it is. Percent-encode these: "
+    "# as %23, / as %2F, ? as %3F, [ as %5B, ] as %5D, @ as %40, : as %3A, % as %25, a comma as %2C"
+)
+_HOST = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,251}[A-Za-z0-9_])?|\[[0-9A-Fa-f:.]{2,45}\]")
+_PLACE = re.compile(r"(\[[^\]]*\]|[^:\[\]]*)(?::([0-9]{1,5})?)?")
+# A header of ours must not pass for one that says something else.
+_HEADER_NAME = re.compile(r"[Xx]-[A-Za-z0-9-]{1,60}")
+
+
+def parse_relay(value: str) -> Relay:
+    """Return the relay of a URL."""
+    scheme, separator, rest = value.strip().partition("://")
+    scheme = scheme.lower()
+    if not separator or scheme not in {"smtp", "smtps"}:
+        raise ValueError(f"is not a URL such as {_EXAMPLE}")
+    authority, query = _take_apart(rest)
+    userinfo, at, place = authority.rpartition("@")
+    username, colon, password = userinfo.partition(":")
+    host, port = _host_and_port(place)
+    options = _options(query)
+    tls = options.pop("tls", "")
+    if scheme == "smtps":
+        security = RelaySecurity.TLS
+    elif tls == "none" or (not tls and is_loopback(host)):
+        security = RelaySecurity.NONE
+    else:
+        security = RelaySecurity.STARTTLS
+    if at and not username:
+        raise ValueError("has a password but no user name")
+    return Relay(
+        host,
+        port or (465 if security is RelaySecurity.TLS else 587),
+        security,
+        unquote(username) if username else None,
+        unquote(password) if colon and password else None,
+        **options,
+    )
+
+
+def parse_relays(value: str) -> tuple[tuple[str, Relay], ...]:
+    """Return the relays of a list such as example.org=smtp://relay.example.org, by address or domain."""
+    chosen: dict[str, Relay] = {}
+    for part in split_list(value):
+        sender, equals, url = part.partition("=")
+        sender = sender.strip().lower()
+        if not equals or not sender or "/" in sender:
+            raise ValueError(
+                "is not a list such as example.org=smtp://relay.example.org; "
+                "a comma in a password is written as %2C"
+            )
+        if sender in chosen:
+            raise ValueError("names one sender twice")
+        chosen[sender] = parse_relay(url)
+    return tuple(chosen.items())
+
+
+def _take_apart(rest: str) -> tuple[str, str]:
+    """Return user, password, host and port in one, and the options.
+
+    A `#`, `/` or `?` in a password ends that part early: an @ is then left where none belongs, or the
+    text before it has no host.
+    """
+    found = re.match(r"[^/?#]*", rest)
+    authority = found[0] if found else ""
+    path, question, query = rest[len(authority) :].partition("?")
+    options = [part for part in query.split("&") if not part.startswith("return_path=")]
+    early_end = "#" in rest or "@" in path or any("@" in part for part in options)
+    unreadable = any(not char.isprintable() for char in rest)
+    brackets = any(char in "[]" for char in authority.rpartition("@")[0])
+    if early_end or unreadable or brackets:
+        raise ValueError(PERCENT_ENCODE)
+    if not authority:
+        raise ValueError(f"is not a URL such as {_EXAMPLE}")
+    if path.strip("/"):
+        raise ValueError("has a path, which a relay does not have. If it is a part of the password: / is %2F")
+    return authority, query if question else ""
+
+
+def _host_and_port(place: str) -> tuple[str, int | None]:
+    found = _PLACE.fullmatch(place)
+    host = found and (found[1] if found[1].isascii() else domain_in_ascii(found[1]))
+    if not found or not host or not _HOST.fullmatch(host):
+        raise ValueError(f"has no host and port that can be read, such as {_EXAMPLE}")
+    port = int(found[2]) if found[2] else None
+    if port is not None and not 0 < port < 65536:
+        raise ValueError("has a port that is not a number from 1 to 65535")
+    return host.strip("[]"), port
+
+
+def _tls(value: str) -> str:
+    if value not in {"", "none", "starttls"}:
+        raise ValueError("is neither starttls nor none")
+    return value
+
+
+def _token_header(value: str) -> str:
+    if not _HEADER_NAME.fullmatch(value):
+        raise ValueError("is not a name that begins with X-, such as X-Newsletter-Token")
+    return value
+
+
+_OPTIONS: Mapping[str, Callable[[str], Any]] = {
+    "tls": _tls,
+    "max_connections": whole_number(1, 1000),
+    "per_second": parse_rate,
+    "per_hour": whole_number(1, 10**9),
+    "per_day": whole_number(1, 10**9),
+    "return_path": parse_address,
+    "token_header": _token_header,
+}
+
+
+def _options(query: str) -> dict[str, Any]:
+    options: dict[str, Any] = {}
+    for part in query.split("&") if query else ():
+        name, _, value = part.partition("=")
+        if name not in _OPTIONS:
+            meant = difflib.get_close_matches(name, _OPTIONS, n=1)
+            hint = f"did you mean {meant[0]}?" if meant else "a ? in a password is written as %3F"
+            raise ValueError(f"has an option that is none of {', '.join(_OPTIONS)}; {hint}")
+        try:
+            options[name] = _OPTIONS[name](unquote(value))
+        except ValueError as fault:
+            raise ValueError(f"has an option that cannot be read: {name} {fault}") from None
+    return options

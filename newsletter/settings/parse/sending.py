@@ -1,0 +1,90 @@
+"""Parsers for how emails are sent: domain limits, sending window, list addresses. Pure."""
+
+from __future__ import annotations
+
+import re
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from newsletter.settings.parse.common import (
+    NAME,
+    domain_in_ascii,
+    parse_address,
+    parse_rate,
+    split_list,
+)
+from newsletter.settings.values import SendingWindow, Span
+
+# A local part has 64 octets (RFC 5321), of which a signed address to leave by (mail/verp.py) takes 41.
+LONGEST_LEAVE_MAILBOX = 23
+
+
+def parse_leave_mailbox(value: str) -> str:
+    address = parse_address(value)
+    if len(address.rpartition("@")[0]) > LONGEST_LEAVE_MAILBOX:
+        raise ValueError(f"has more than {LONGEST_LEAVE_MAILBOX} letters before the @; a token is to follow")
+    return address
+
+
+def parse_domain(value: str) -> str:
+    if not NAME.fullmatch(value.strip()):
+        raise ValueError("is not a domain such as example.org (beyond ASCII as xn--...)")
+    return value.strip().lower()
+
+
+def parse_list_id(value: str) -> str:
+    if not NAME.fullmatch(value.strip()) or "." not in value:
+        raise ValueError("is not two names or more joined by dots, such as letter.news.example.org")
+    return value.strip()
+
+
+_SECONDS = {"s": 1, "m": 60, "h": 3600}
+
+
+def parse_domain_limits(value: str) -> tuple[tuple[str, float], ...]:
+    limits: dict[str, float] = {}
+    for part in split_list(value):
+        found = re.fullmatch(r"([^\s=/@]+)\s*=\s*([0-9.]+)\s*/\s*([smh])", part)
+        if found is None:
+            raise ValueError("is not a list such as gmail.com=20/s, *=300/m")
+        limits[_mail_domain(found[1])] = parse_rate(found[2]) / _SECONDS[found[3]]
+    return tuple(limits.items())
+
+
+def _mail_domain(name: str) -> str:
+    """Return a domain as addresses are kept with it."""
+    found = name if name == "*" else domain_in_ascii(name)
+    if found is None:
+        raise ValueError(f"names {name}, which is no domain that mail goes to")
+    return found
+
+
+_WEEKDAYS = ("mo", "tu", "we", "th", "fr", "sa", "su")
+_SPAN = re.compile(r"(?:([a-z]{2})(?:-([a-z]{2}))?\s+)?(\d\d?):(\d\d)-(\d\d?):(\d\d)")
+
+
+def parse_sending_window(value: str) -> SendingWindow:
+    spans, _, last = value.strip().rpartition(" ")
+    zone = None
+    if not re.fullmatch(r"[0-9:-]+", last):
+        try:
+            zone = ZoneInfo(last)
+        except (ZoneInfoNotFoundError, ValueError):
+            raise ValueError(f"names {last}, which is not an IANA time zone such as Europe/Vilnius") from None
+        value = spans
+    return SendingWindow(tuple(_span(part) for part in split_list(value.lower())), zone)
+
+
+def _span(text: str) -> Span:
+    found = _SPAN.fullmatch(text)
+    if found is None or not {found[1] or "mo", found[2] or "mo"} <= set(_WEEKDAYS):
+        raise ValueError("is not a window such as Mo-Fr 08:00-18:00 Europe/Vilnius")
+    opens, closes = (int(found[at]) * 60 + int(found[at + 1]) for at in (3, 5))
+    if opens >= 24 * 60 or closes > 24 * 60 or int(found[4]) > 59 or int(found[6]) > 59:
+        raise ValueError(f"has a time that no clock shows: {text}")
+    if closes <= opens:
+        closes += 24 * 60  # over midnight; the days are those on which it opens
+    if found[1] is None:
+        return Span(frozenset(range(7)), opens, closes)
+    first = _WEEKDAYS.index(found[1])
+    length = (_WEEKDAYS.index(found[2] or found[1]) - first) % 7
+    return Span(frozenset((first + day) % 7 for day in range(length + 1)), opens, closes)

@@ -1,0 +1,79 @@
+"""Values of settings that have parts: relays, listeners, the sending window, IP storage."""
+
+from __future__ import annotations
+
+import enum
+import hashlib
+from dataclasses import dataclass, field
+from zoneinfo import ZoneInfo
+
+
+class IPStorage(enum.StrEnum):
+    """How the ledger of consent keeps an IP address."""
+
+    WHOLE = "whole"
+    SHORT = "short"
+    NONE = "none"
+
+
+@dataclass(frozen=True)
+class Listener:
+    """Where mail to our own addresses is taken: `protocol` is smtp or lmtp (RFC 2033)."""
+
+    protocol: str
+    host: str
+    port: int
+
+
+@dataclass(frozen=True)
+class Span:
+    """Hours of some weekdays (Monday is 0), in minutes after midnight; `closes` may be the next day's."""
+
+    weekdays: frozenset[int]
+    opens: int
+    closes: int
+
+
+@dataclass(frozen=True)
+class SendingWindow:
+    """When issues may go out. Without a zone of its own it is in the newsletter's."""
+
+    spans: tuple[Span, ...]
+    zone: ZoneInfo | None = None
+
+
+class RelaySecurity(enum.StrEnum):
+    """How the conversation with the relay is protected."""
+
+    STARTTLS = "starttls"
+    TLS = "tls"
+    NONE = "none"
+
+
+@dataclass(frozen=True)
+class Relay:
+    """Where mail is handed over, from an URL such as smtp://user:password@host:587.
+
+    Its limits are those of the whole account; None is no limit. `max_connections` counts one host's.
+    With a user name and no password, it is signed in to with a token (`relay_token_command`).
+    `return_path` is the sender of every envelope; None is a signed address for each delivery.
+    `token_header` names the header that carries a delivery's signed token.
+    """
+
+    host: str
+    port: int
+    security: RelaySecurity
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+    max_connections: int | None = None
+    per_second: float | None = None
+    per_hour: int | None = None
+    per_day: int | None = None
+    return_path: str | None = None
+    token_header: str = "X-Newsletter-Token"  # noqa: S105 (a header)
+
+    @property
+    def key(self) -> str:
+        """What its counters are kept by: two accounts at one relay have limits of their own."""
+        account = hashlib.sha256((self.username or "").encode()).hexdigest()[:8] if self.username else ""
+        return f"{self.host.lower()}:{self.port}" + (f"#{account}" if account else "")

@@ -1,0 +1,1 @@
+"""What subscribers change themselves: topics, frequency, language, pauses and address."""

@@ -1,0 +1,370 @@
+"""Moving to another address: asked for by a link mailed to the old one, confirmed at the new one."""
+
+from __future__ import annotations
+
+import hmac
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import exists, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from newsletter.errors import StateConflict, TokenExpired, TokenInvalid
+from newsletter.limits.keys import limit_key
+from newsletter.mail.addresses import Address
+from newsletter.models import (
+    AddressChange,
+    ConsentAct,
+    EndedReason,
+    Subscriber,
+    Subscription,
+    SubscriptionState,
+    spend,
+)
+from newsletter.outbox.enqueue import enqueue_notice
+from newsletter.subscribers import subscription_rows
+from newsletter.subscribers.choices.merge import find_restorable, hand_over, lock_people, restore
+from newsletter.subscribers.consent.ledger import note
+from newsletter.subscribers.link import LinkFault
+from newsletter.subscribers.privacy.emailed_links import Right, read_right
+from newsletter.subscribers.signup.email_limits import AGAIN, may_mail
+from newsletter.subscribers.signup.resolve import is_suppressed
+from newsletter.suppression import forget_subscriber
+from newsletter.throttle import Limit
+from newsletter.tokens import Purpose, Tokens
+
+# How often one reader may ask: each time somebody is mailed who may know nothing of it.
+PER_READER = Limit(burst=3, period_seconds=86400)
+# A wish that nobody confirmed is forgotten; its links ran out before.
+FORGET_AFTER = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What came of asking: nothing is wrong, it is the reader's address already, or it is too often."""
+
+    same: bool = False
+    wait_seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Move:
+    """What pressing the button would do: mail goes to `new` instead of `old`. `is_undo`: back again."""
+
+    old: str
+    new: str
+    is_undo: bool
+
+
+@dataclass(frozen=True)
+class Moved:
+    """Who is mailed now: `joined` when the address was known before, `changed` by this very press."""
+
+    public_id: str
+    email_key: str
+    joined: bool
+    changed: bool
+
+
+def ask_to_move(
+    session: Session,
+    tokens: Tokens,
+    token: str,
+    address: Address,
+    now: datetime,
+    ip_address: str | None = None,
+) -> Asked | LinkFault:
+    """Mail a confirmation to the address that the subscriber behind `token` wants to be mailed at.
+
+    `token` was mailed to the old address within the last hour (subscribers/privacy/emailed_links.py).
+
+    The answer is the same whether that address is known, unknown or suppressed, and it changes
+    nothing yet. A later wish takes the place of an earlier one. Commits nothing.
+    """
+    subscriber = read_right(session, tokens, Right.ADDRESS, token, now, lock=True)
+    if isinstance(subscriber, LinkFault):
+        return subscriber
+    if address.canonical == subscriber.email_key and address.text == subscriber.email:
+        return Asked(same=True)
+    wait_seconds = spend(session, limit_key(tokens, "move", subscriber.public_id), PER_READER, now)
+    if wait_seconds:
+        return Asked(wait_seconds=wait_seconds)
+    _settle(session, subscriber.id, now, everything=False)
+    wish = _wish(session, subscriber, address, now, ip_address=ip_address)
+    # Both are asked whatever the other says: what is counted does not tell who is suppressed.
+    wanted = not is_suppressed(session, tokens, address)
+    if may_mail(session, tokens, address.canonical, AGAIN, now) and wanted:
+        _mail(session, "change_address", subscriber, address, wish, f"move:{wish.id}", now)
+    return Asked()
+
+
+def read_move(session: Session, tokens: Tokens, token: str, now: datetime) -> Move | LinkFault:
+    """Return what a link would change, or why it cannot; changes nothing."""
+    found = _open(session, tokens, token, now)
+    if isinstance(found, _Done):
+        return LinkFault.USED
+    if isinstance(found, LinkFault):
+        return found
+    subscriber, change = found
+    return Move(subscriber.email or "", change.email or "", change.is_undo)
+
+
+def move(
+    session: Session,
+    tokens: Tokens,
+    token: str,
+    now: datetime,
+    *,
+    ip_address: str | None = None,
+    catch_up: int | None = None,
+) -> Moved | LinkFault:
+    """Mail the subscriber at the new address from now on. Doing it twice changes nothing more.
+
+    Links that carry the old address end; those for unsubscribing go on working. What is in the
+    outbox goes to the new address. If that one is subscribed already, no rows are merged: its topics
+    stay, and those that it lacks begin there (merge.py). If that ends a pause, the newest `catch_up`
+    releases of each topic are still to come, or all without that number. The old address is told, and can
+    take it back for some days; it is not asked again then. Raises StateConflict when another move came in
+    between. Commits nothing.
+    """
+    for last in (False, True):
+        try:
+            with session.begin_nested():
+                return _move(session, tokens, token, now, ip_address, catch_up)
+        except IntegrityError:
+            # Somebody signed up with it, or moved to it, in this very moment: now they can be seen.
+            if last:
+                raise
+    raise AssertionError("two attempts ended without an end")
+
+
+def _move(
+    session: Session,
+    tokens: Tokens,
+    token: str,
+    now: datetime,
+    ip_address: str | None,
+    catch_up: int | None,
+) -> Moved | LinkFault:
+    found = _open(session, tokens, token, now)
+    if isinstance(found, tuple):
+        lock_people(session, _involved(session, *found))
+        locked = set(_involved(session, *found))
+        # What was read before the lock may have changed while waiting for it.
+        found = _open(session, tokens, token, now)
+        if isinstance(found, tuple) and not set(_involved(session, *found)) <= locked:
+            raise StateConflict("The address changed in this moment. Look again, and decide anew.")
+    if isinstance(found, _Done):
+        return Moved(found.public_id, found.email_key, joined=False, changed=False)
+    if isinstance(found, LinkFault):
+        return found
+    subscriber, change = found
+    address = Address(change.email or "", change.email_key or "")
+    if is_suppressed(session, tokens, address):
+        return LinkFault.OUTDATED
+    return _move_to(session, tokens, subscriber, change, address, now, ip_address, catch_up)
+
+
+def _move_to(
+    session: Session,
+    tokens: Tokens,
+    subscriber: Subscriber,
+    change: AddressChange,
+    address: Address,
+    now: datetime,
+    ip_address: str | None,
+    catch_up: int | None,
+) -> Moved:
+    old = Address(subscriber.email or "", subscriber.email_key or "")
+    is_undo = change.is_undo
+    told = _take_back(session, subscriber, change, now, ip_address) if is_undo else []
+    there = _who_has(session, address, but=subscriber)
+    how = "undo" if is_undo else "link"
+    if there is None:
+        _take_address(session, subscriber, address, how, now, ip_address)
+        now_at = subscriber
+    else:
+        hand_over(session, subscriber, there, how, now, ip_address, catch_up)
+        now_at = there
+    _settle(session, subscriber.id, now, everything=is_undo)
+    if old.canonical != address.canonical and not is_suppressed(session, tokens, old):
+        # Who takes it back is not asked again by the address it was taken from.
+        wish = None if is_undo else _wish(session, subscriber, old, now, is_undo=True)
+        _mail(session, "address_changed", subscriber, old, wish, f"moved:{change.id}", now)
+    for each in told:
+        _mail(session, "address_changed", subscriber, each, None, f"moved:{change.id}", now)
+    return Moved(now_at.public_id, address.canonical, joined=there is not None, changed=True)
+
+
+def _take_address(
+    session: Session,
+    subscriber: Subscriber,
+    address: Address,
+    how: str,
+    now: datetime,
+    ip_address: str | None,
+) -> None:
+    if (subscriber.email_key, subscriber.email) == (address.canonical, address.text):
+        return  # the topics were moved and came back; the address never went anywhere
+    if subscriber.email_key != address.canonical:
+        forget_subscriber(session, subscriber.id)
+    subscriber.email, subscriber.email_key = address.text, address.canonical
+    subscriber.address_since = now
+    session.flush()
+    note(session, subscriber.id, ConsentAct.MOVED, how, now, ip_address=ip_address, joined=False)
+
+
+def _take_back(
+    session: Session, subscriber: Subscriber, change: AddressChange, now: datetime, ip_address: str | None
+) -> list[Address]:
+    """Bring back what moves since `change` ended; return the addresses to which nothing comes any more."""
+    found = find_restorable(session, subscriber, change.created_at)
+    left = []
+    for person in restore(session, subscriber, found, now, ip_address):
+        still = subscription_rows.of_subscriber(session, person.id, SubscriptionState.ACTIVE)
+        if person.email and person.email_key and not still:
+            left.append(Address(person.email, person.email_key))
+    return left
+
+
+def _who_has(session: Session, address: Address, but: Subscriber) -> Subscriber | None:
+    held = select(Subscriber).where(Subscriber.email_key == address.canonical, Subscriber.id != but.id)
+    return session.scalars(held.execution_options(populate_existing=True)).one_or_none()
+
+
+def _involved(session: Session, subscriber: Subscriber, change: AddressChange) -> list[int]:
+    """Return the rows of everybody whose topics this move may change."""
+    ids = [subscriber.id]
+    there = _who_has(session, Address(change.email or "", change.email_key or ""), but=subscriber)
+    if there is not None:
+        ids.append(there.id)
+    if change.is_undo:
+        found = find_restorable(session, subscriber, change.created_at)
+        ids += [each.latest.subscriber_id for each in found if each.latest is not None]
+    return ids
+
+
+def forget_old_wishes(session: Session, now: datetime, link_days: int) -> int:
+    """Empty the wishes whose links ran out; return how many. Commits nothing."""
+    too_old = now - timedelta(days=link_days) - FORGET_AFTER
+    emptied = session.scalars(
+        update(AddressChange)
+        .where(AddressChange.settled_at.is_(None), AddressChange.created_at < too_old)
+        .values(email=None, email_key=None, ip_address=None, settled_at=now)
+        .returning(AddressChange.id)
+        .execution_options(synchronize_session=False)
+    )
+    return len(list(emptied))
+
+
+@dataclass(frozen=True)
+class _Done:
+    """A link that did what it was for, and whose doing still holds."""
+
+    public_id: str
+    email_key: str
+
+
+def _open(
+    session: Session, tokens: Tokens, token: str, now: datetime
+) -> tuple[Subscriber, AddressChange] | _Done | LinkFault:
+    try:
+        payload = tokens.read(Purpose.CHANGE_ADDRESS, token, now)
+    except TokenExpired:
+        return LinkFault.EXPIRED
+    except TokenInvalid:
+        return LinkFault.DAMAGED
+    match payload:
+        case [str(public_id), int(change_id), str(fingerprint)]:
+            wanted = select(Subscriber).where(Subscriber.public_id == public_id)
+        case _:
+            return LinkFault.DAMAGED
+    subscriber = session.scalars(wanted.execution_options(populate_existing=True)).one_or_none()
+    change = session.get(AddressChange, change_id, populate_existing=True)
+    if subscriber is None or change is None or change.subscriber_id != subscriber.id:
+        return LinkFault.DAMAGED
+    found = _still_good(tokens, subscriber, change, fingerprint)
+    if found is LinkFault.REPLACED and _handed_over(session, change):
+        return LinkFault.USED
+    return found
+
+
+def _handed_over(session: Session, change: AddressChange) -> bool:
+    """Return whether this very wish moved topics to another person's row."""
+    ended = exists().where(
+        Subscription.subscriber_id == change.subscriber_id,
+        Subscription.ended_reason == EndedReason.MOVED,
+        Subscription.ended_at == change.settled_at,
+    )
+    return bool(session.scalar(select(ended)))
+
+
+def _still_good(
+    tokens: Tokens, subscriber: Subscriber, change: AddressChange, fingerprint: str
+) -> tuple[Subscriber, AddressChange] | _Done | LinkFault:
+    def is_of(email_key: str | None) -> bool:
+        return hmac.compare_digest(tokens.fingerprint(email_key or "").encode(), fingerprint.encode())
+
+    if subscriber.email_key is None:
+        return LinkFault.OUTDATED
+    if change.settled_at is None:
+        return (subscriber, change) if is_of(change.email_key) else LinkFault.DAMAGED
+    if is_of(subscriber.email_key):
+        return _Done(subscriber.public_id, subscriber.email_key)
+    return LinkFault.REPLACED
+
+
+def _wish(
+    session: Session,
+    subscriber: Subscriber,
+    address: Address,
+    now: datetime,
+    *,
+    ip_address: str | None = None,
+    is_undo: bool = False,
+) -> AddressChange:
+    wish = AddressChange(
+        subscriber_id=subscriber.id,
+        email=address.text,
+        email_key=address.canonical,
+        ip_address=ip_address,
+        is_undo=is_undo,
+        created_at=now,
+    )
+    session.add(wish)
+    session.flush()
+    return wish
+
+
+def _settle(session: Session, subscriber_id: int, now: datetime, *, everything: bool) -> None:
+    """Void a reader's wishes to move, and with `everything` also the ways back that old addresses have."""
+    open_wishes = select(AddressChange).where(
+        AddressChange.subscriber_id == subscriber_id, AddressChange.settled_at.is_(None)
+    )
+    for wish in session.scalars(open_wishes):
+        if everything or not wish.is_undo:
+            wish.email = wish.email_key = wish.ip_address = None
+            wish.settled_at = now
+    session.flush()
+
+
+def _mail(
+    session: Session,
+    template: str,
+    subscriber: Subscriber,
+    to: Address,
+    wish: AddressChange | None,
+    purpose_key: str,
+    now: datetime,
+) -> None:
+    """Write to an address that is not the reader's (yet, or any more). Nothing typed is in the mail."""
+    enqueue_notice(
+        session,
+        recipient=to.text,
+        template=template,
+        context={"reader": subscriber.public_id, "change": wish.id if wish else None},
+        purpose_key=purpose_key,
+        language=subscriber.language,
+        now=now,
+    )

@@ -1,0 +1,191 @@
+"""Merge two subscribers: hand topics over to an address that is subscribed already.
+
+Whoever asks for the move and whoever presses the button at the new address may be two people. So the
+row at the new address keeps its links, its ledger and its emails, and the move can be taken back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session, joinedload
+
+from newsletter import coverage
+from newsletter.models import (
+    ConsentAct,
+    EndedReason,
+    Subscriber,
+    Subscription,
+    SubscriptionState,
+)
+from newsletter.subscribers import subscription_rows
+from newsletter.subscribers.choices import pauses
+from newsletter.subscribers.consent.ledger import note
+
+# Topics that were moved may be moved on: to the next address, and from there to another one.
+MOST_MOVES = 10
+
+
+def lock_people(session: Session, ids: Iterable[int]) -> None:
+    """Lock these people in the order of their ids, so that two moves at once never wait for each other.
+
+    What the session knows of them is read again.
+    """
+    chosen = select(Subscriber).where(Subscriber.id.in_(set(ids))).order_by(Subscriber.id)
+    session.execute(chosen.with_for_update().execution_options(populate_existing=True)).all()
+
+
+def hand_over(
+    session: Session,
+    mover: Subscriber,
+    there: Subscriber,
+    how: str,
+    now: datetime,
+    ip_address: str | None = None,
+    catch_up: int | None = None,
+) -> list[Subscription]:
+    """End what `mover` gets as *moved*; topics that `there` lacks begin there with the old marks.
+
+    Both are locked. Digests of the mover that no worker has yet are skipped, and what they held is put
+    back before the marks are copied. What `there` gets or waits for stays as it is. If a pause does not go
+    on, the newest `catch_up` releases of each topic are still to come, or all without that number. Returns
+    the new subscriptions. Commits nothing.
+    """
+    pauses.take_back(session, mover.id, now)
+    session.flush()
+    old = subscription_rows.of_subscriber(session, mover.id, SubscriptionState.ACTIVE, lock=True)
+    present = subscription_rows.of_subscriber(session, there.id, SubscriptionState.ACTIVE, lock=True)
+    taken = {row.topic_id for row in present}
+    # The mover's pause ends if something comes at the new address, else it takes the place of theirs.
+    ending = mover if present else there
+    if ending.snoozed_until is not None and catch_up is not None:
+        coverage.skip_ahead(session, ending.id, catch_up)
+    subscription_rows.end(session, old, EndedReason.MOVED, now)
+    begun = [_begin_there(session, row, there, now) for row in old if row.topic_id not in taken]
+    _welcome(mover, there, has_topics=bool(present), now=now)
+    session.flush()
+    note(
+        session, mover.id, ConsentAct.MOVED, how, now,
+        ip_address=ip_address, topics=_topics(old), to=there.public_id,
+    )  # fmt: skip
+    if begun:
+        came = _topics(row for row in old if row.topic_id not in taken)
+        note(session, there.id, ConsentAct.CONFIRMED, "move", now, ip_address=ip_address, topics=came)
+    return begun
+
+
+def _begin_there(session: Session, old: Subscription, there: Subscriber, now: datetime) -> Subscription:
+    row = subscription_rows.follow(session, old, old.frequency, now)
+    row.subscriber_id, row.moved_from_id, row.confirmed_at = there.id, old.id, now
+    return row
+
+
+def _welcome(mover: Subscriber, there: Subscriber, *, has_topics: bool, now: datetime) -> None:
+    """Let a pause go on where nothing else comes, and settings be kept of somebody who never had any."""
+    if not has_topics:
+        there.snoozed_until = mover.snoozed_until
+    if there.confirmed_at is None:
+        there.confirmed_at = now
+        there.language, there.time_zone = mover.language, mover.time_zone
+        there.preferred_hour = mover.preferred_hour
+
+
+def _topics(those: Iterable[Subscription]) -> dict[str, str]:
+    return {row.topic.slug: row.frequency.value for row in those}
+
+
+@dataclass(frozen=True)
+class Restorable:
+    """A subscription that a move ended, and the row that it led to (None: its topic was there before)."""
+
+    old: Subscription
+    latest: Subscription | None
+
+    @property
+    def was_ended_meanwhile(self) -> bool:
+        """Whether somebody unsubscribed from it at the new address, or was erased there: that stays."""
+        latest = self.latest
+        return (
+            latest is not None
+            and latest.state is SubscriptionState.ENDED
+            and latest.ended_reason is not EndedReason.MOVED
+        )
+
+
+def find_restorable(session: Session, mover: Subscriber, since: datetime) -> list[Restorable]:
+    """Return what a move at `since` or later ended, as far as nothing took its place. Changes nothing."""
+    newest: dict[int, Subscription] = {}
+    active: set[int] = set()
+    theirs = (
+        select(Subscription)
+        .options(joinedload(Subscription.topic))
+        .where(Subscription.subscriber_id == mover.id, Subscription.state != SubscriptionState.PENDING)
+        .order_by(Subscription.id)
+        .execution_options(populate_existing=True)
+    )
+    for row in session.scalars(theirs):
+        newest[row.topic_id] = row
+        if row.state is SubscriptionState.ACTIVE:
+            active.add(row.topic_id)
+    return [
+        Restorable(row, _latest_of(session, row))
+        for row in newest.values()
+        if row.ended_reason is EndedReason.MOVED
+        # A request that waited longer may have been confirmed since: its row is older.
+        and row.topic_id not in active
+        and row.confirmed_at is not None
+        and row.ended_at is not None
+        and row.ended_at >= since
+    ]
+
+
+def _latest_of(session: Session, old: Subscription) -> Subscription | None:
+    """Return the newest row that the moved one led to, wherever it was moved on to."""
+    found, fresh = None, [old.id]
+    for _ in range(MOST_MOVES):
+        led_to = session.scalars(
+            select(Subscription)
+            .where(Subscription.moved_from_id.in_(fresh))
+            .order_by(Subscription.id)
+            .execution_options(populate_existing=True)
+        ).all()
+        if not led_to:
+            break
+        found, fresh = led_to[-1], [row.id for row in led_to]
+    return found
+
+
+def restore(
+    session: Session,
+    mover: Subscriber,
+    found: Sequence[Restorable],
+    now: datetime,
+    ip_address: str | None = None,
+) -> list[Subscriber]:
+    """Bring back what moves ended, with the marks it had; return the people whose topics that ends.
+
+    The mover and the people at the other addresses are locked. What somebody unsubscribed from at
+    another address meanwhile stays ended, and whatever began there by itself stays. Commits nothing.
+    """
+    chosen = [each for each in found if not each.was_ended_meanwhile]
+    elsewhere = [
+        each.latest
+        for each in chosen
+        if each.latest is not None and each.latest.state is SubscriptionState.ACTIVE
+    ]
+    subscription_rows.end(session, elsewhere, EndedReason.MOVED, now)
+    back = [subscription_rows.follow(session, each.old, each.old.frequency, now) for each in chosen]
+    session.flush()
+    people = []
+    for person_id in sorted({row.subscriber_id for row in elsewhere}):
+        person = session.get_one(Subscriber, person_id)
+        gone = _topics(row for row in elsewhere if row.subscriber_id == person_id)
+        note(session, person_id, ConsentAct.MOVED, "undo", now, topics=gone, to=mover.public_id)
+        people.append(person)
+    if back:
+        restored = _topics(each.old for each in chosen)
+        note(session, mover.id, ConsentAct.MOVED, "undo", now, ip_address=ip_address, topics=restored)
+    return people

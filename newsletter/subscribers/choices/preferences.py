@@ -1,0 +1,218 @@
+"""Read and save a subscriber's topics, frequencies, language, time zone and hour."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from newsletter.models import (
+    ConsentAct,
+    EndedReason,
+    Frequency,
+    Subscriber,
+    Subscription,
+    SubscriptionState,
+    Topic,
+)
+from newsletter.subscribers import subscription_rows
+from newsletter.subscribers.choices import pauses
+from newsletter.subscribers.consent.ledger import note
+from newsletter.subscribers.leaving.unsubscribe import Left, unsubscribe
+from newsletter.subscribers.link import LinkFault, read_bearer
+from newsletter.subscribers.signup.email_limits import AGAIN, CHANGED, may_mail
+from newsletter.subscribers.signup.pending import add_pending, is_news, send_confirmation
+from newsletter.tokens import Purpose, Tokens
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One topic as a reader has it; `frequency` is None when they do not get it."""
+
+    slug: str
+    name: str
+    description: str
+    frequency: Frequency | None
+
+
+@dataclass(frozen=True)
+class Habits:
+    """A reader's language, IANA time zone, and the hour (0 to 23) they want issues at, if any."""
+
+    language: str
+    time_zone: str
+    preferred_hour: int | None
+
+
+@dataclass(frozen=True)
+class Preferences:
+    """All topics, and what this reader has chosen of them; how, when and whether they are written to."""
+
+    public_id: str
+    email: str
+    choices: tuple[Choice, ...]
+    habits: Habits
+    snoozed_until: datetime | None
+
+    @property
+    def on_the_list(self) -> bool:
+        """Whether this reader gets anything."""
+        return any(each.frequency for each in self.choices)
+
+
+class Saved(enum.StrEnum):
+    """What came of saving. ASKED: somebody who had left chose again, and is mailed a confirmation."""
+
+    KEPT = "kept"
+    ASKED = "asked"
+
+
+def make_preferences_token(tokens: Tokens, public_id: str, email_key: str, now: datetime) -> str:
+    """Return the token of a reader's own link, which ends when the address changes."""
+    return tokens.make(Purpose.PREFERENCES, [public_id, tokens.fingerprint(email_key)], now)
+
+
+def read_preferences(session: Session, tokens: Tokens, token: str, now: datetime) -> Preferences | LinkFault:
+    """Return a reader's choices, or why the link cannot be used; changes nothing."""
+    subscriber = read_bearer(session, tokens, token, now)
+    if isinstance(subscriber, LinkFault):
+        return subscriber
+    active = subscription_rows.of_subscriber(session, subscriber.id, SubscriptionState.ACTIVE)
+    chosen = {row.topic_id: row.frequency for row in active}
+    choices = tuple(
+        Choice(topic.slug, topic.name, topic.description, chosen.get(topic.id)) for topic in _topics(session)
+    )
+    return Preferences(
+        subscriber.public_id,
+        subscriber.email or "",
+        choices,
+        Habits(subscriber.language, subscriber.time_zone, subscriber.preferred_hour),
+        subscriber.snoozed_until if pauses.is_snoozed(subscriber, now) else None,
+    )
+
+
+def save_preferences(
+    session: Session,
+    tokens: Tokens,
+    token: str,
+    wanted: Mapping[str, Frequency],
+    now: datetime,
+    *,
+    habits: Habits | None = None,
+    welcome_releases: int = 0,
+    ip_address: str | None = None,
+    notice: bool = False,
+) -> Saved | Left | LinkFault:
+    """Make a reader's choices what they say: all that is `wanted` (by slug), and nothing else.
+
+    A new topic is active at once, since the link proves the address; a new frequency goes on
+    where the old one was; wanting nothing is leaving. Somebody who had left everything is asked
+    to confirm again: an old mail in other hands must not bring them back. `habits` are kept with
+    it; `notice` is for leaving (see subscribers/leaving/unsubscribe.py).
+    """
+    subscriber = read_bearer(session, tokens, token, now, lock=True)
+    if isinstance(subscriber, LinkFault):
+        return subscriber
+    if habits is not None:
+        subscriber.language, subscriber.time_zone = habits.language, habits.time_zone
+        subscriber.preferred_hour = habits.preferred_hour
+    topics = {topic.slug: topic for topic in _topics(session)}
+    chosen = {topics[slug].id: frequency for slug, frequency in wanted.items() if slug in topics}
+    if not chosen:
+        return unsubscribe(
+            session, tokens, subscriber.public_id, None, now, "preferences", ip_address, notice=notice
+        )
+    active = subscription_rows.of_subscriber(session, subscriber.id, SubscriptionState.ACTIVE, lock=True)
+    if not active:
+        return _ask_again(session, tokens, subscriber, chosen, now, ip_address)
+    # These choices are the whole of what the reader wants: what else waits for a link is void.
+    waiting = subscription_rows.of_subscriber(session, subscriber.id, SubscriptionState.PENDING)
+    subscription_rows.end(session, waiting, EndedReason.CHANGED, now)
+    if _change(session, subscriber, active, chosen, welcome_releases, now):
+        note(
+            session, subscriber.id, ConsentAct.CHANGED, "preferences", now,
+            ip_address=ip_address,
+            topics={topic.slug: chosen[topic.id].value for topic in topics.values() if topic.id in chosen},
+        )  # fmt: skip
+    return Saved.KEPT
+
+
+def pause(
+    session: Session, tokens: Tokens, token: str, weeks: int, now: datetime, ip_address: str | None = None
+) -> bool | LinkFault:
+    """Pause a reader for some weeks; return whether there was anything to pause. Commits nothing."""
+    subscriber = read_bearer(session, tokens, token, now, lock=True)
+    if isinstance(subscriber, LinkFault):
+        return subscriber
+    return pauses.snooze(session, subscriber, weeks, now, "preferences", ip_address)
+
+
+def go_on(
+    session: Session, tokens: Tokens, token: str, catch_up: int, now: datetime, ip_address: str | None = None
+) -> bool | LinkFault:
+    """End a reader's pause; return whether there was one. Commits nothing."""
+    subscriber = read_bearer(session, tokens, token, now, lock=True)
+    if isinstance(subscriber, LinkFault):
+        return subscriber
+    return pauses.resume(session, subscriber, catch_up, now, "preferences", ip_address)
+
+
+def _topics(session: Session) -> Sequence[Topic]:
+    return session.scalars(select(Topic).order_by(Topic.position, Topic.name)).all()
+
+
+def _change(
+    session: Session,
+    subscriber: Subscriber,
+    active: Sequence[Subscription],
+    chosen: Mapping[int, Frequency],
+    welcome_releases: int,
+    now: datetime,
+) -> bool:
+    """Bring the active rows in line with what is chosen; return whether anything changed."""
+    served = {row.topic_id: row for row in active}
+    dropped = [row for row in active if row.topic_id not in chosen]
+    retimed = [row for row in active if chosen.get(row.topic_id, row.frequency) is not row.frequency]
+    added = {topic_id: frequency for topic_id, frequency in chosen.items() if topic_id not in served}
+    subscription_rows.end(session, dropped, EndedReason.UNSUBSCRIBED, now)
+    subscription_rows.end(session, retimed, EndedReason.CHANGED, now)
+    for row in retimed:
+        subscription_rows.follow(session, row, chosen[row.topic_id], now)
+    for topic_id, frequency in added.items():
+        subscription_rows.take_up(session, subscriber.id, topic_id, frequency, now, welcome_releases)
+    session.flush()
+    return bool(dropped or retimed or added)
+
+
+def _ask_again(
+    session: Session,
+    tokens: Tokens,
+    subscriber: Subscriber,
+    chosen: Mapping[int, Frequency],
+    now: datetime,
+    ip_address: str | None,
+) -> Saved:
+    fresh = is_news(session, subscriber.id, chosen)
+    # No more mails than signing up brings: the link may be in other hands. What none can tell of changes
+    # nothing, so that the link of the last one keeps its worth.
+    if not may_mail(session, tokens, subscriber.email_key or "", CHANGED if fresh else AGAIN, now):
+        return Saved.ASKED
+    waiting = subscription_rows.of_subscriber(session, subscriber.id, SubscriptionState.PENDING)
+    subscription_rows.end(
+        session, [row for row in waiting if row.topic_id not in chosen], EndedReason.CHANGED, now
+    )
+    add_pending(session, subscriber.id, chosen, now)
+    pending = subscription_rows.of_subscriber(session, subscriber.id, SubscriptionState.PENDING)
+    upto = max(row.id for row in pending)
+    send_confirmation(session, subscriber, pending, f"return:{upto}:{now.astimezone(UTC):%Y%m%dT%H%M}", now)
+    if fresh:
+        note(
+            session, subscriber.id, ConsentAct.ASKED, "preferences", now,
+            ip_address=ip_address,
+            topics={row.topic.slug: row.frequency.value for row in pending},
+        )  # fmt: skip
+    return Saved.ASKED

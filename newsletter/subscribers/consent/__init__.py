@@ -1,0 +1,1 @@
+"""The consent ledger: its entries, hash chain, signed head, records and wordings."""

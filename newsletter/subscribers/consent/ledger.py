@@ -1,0 +1,90 @@
+"""Write entries to the consent ledger, and find the last request in it."""
+
+from __future__ import annotations
+
+import ipaddress
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import bindparam, select
+from sqlalchemy.orm import Session
+
+from newsletter.models import ConsentAct, ConsentEntry, Subscriber
+from newsletter.settings import IPStorage
+from newsletter.subscribers.consent.chain import Link, digest_of, utc_text
+
+
+def kept_address(ip_address: str, storage: IPStorage) -> str | None:
+    """Return what may be kept of an IP address: all of it, its network (/24, /48), or None."""
+    try:
+        ip = ipaddress.ip_address(ip_address)
+    except ValueError:
+        return None
+    if isinstance(ip, ipaddress.IPv6Address):
+        # A zone ("fe80::1%eth0") belongs to this machine, and may be of any length.
+        ip = ip.ipv4_mapped or ipaddress.IPv6Address(int(ip))
+    match storage:
+        case IPStorage.WHOLE:
+            return str(ip)
+        case IPStorage.SHORT:
+            bits = 24 if ip.version == 4 else 48
+            return str(ipaddress.ip_network((ip, bits), strict=False).network_address)
+        case IPStorage.NONE:
+            return None
+
+
+# Who it is, and the digest of their last entry; made once, for building it costs more than running it.
+_BEFORE = select(
+    Subscriber.public_id,
+    select(ConsentEntry.digest)
+    .where(ConsentEntry.subscriber_id == Subscriber.id)
+    .order_by(ConsentEntry.id.desc())
+    .limit(1)
+    .scalar_subquery(),
+).where(Subscriber.id == bindparam("person"))
+
+
+def note(
+    session: Session,
+    subscriber_id: int,
+    act: ConsentAct,
+    how: str,
+    now: datetime,
+    *,
+    wording: tuple[str, str] = ("", ""),
+    ip_address: str | None = None,
+    **detail: Any,
+) -> None:
+    """Add one line to the ledger. `wording` is version and hash; never an address in `detail`.
+
+    The caller holds this person's row, so that two lines never follow the same one.
+    """
+    version, text_hash = wording
+    public_id, previous = session.execute(_BEFORE, {"person": subscriber_id}).one()
+    detail_digest = digest_of(detail)
+    link = Link(utc_text(now), act.value, how, version, text_hash, detail, detail_digest, "")
+    session.add(
+        ConsentEntry(
+            subscriber_id=subscriber_id,
+            at=now,
+            act=act,
+            how=how,
+            wording_version=version,
+            wording_hash=text_hash,
+            ip_address=ip_address,
+            detail=detail,
+            digest=link.expected_digest(previous or "", public_id),
+            detail_digest=detail_digest,
+        )
+    )
+
+
+def last_asked(session: Session, subscriber_id: int) -> ConsentEntry | None:
+    """Return the entry of this person's last asking: the wording they saw, and what they chose."""
+    asked = (
+        select(ConsentEntry)
+        .where(ConsentEntry.subscriber_id == subscriber_id, ConsentEntry.act == ConsentAct.ASKED)
+        .order_by(ConsentEntry.id.desc())
+        .limit(1)
+    )
+    return session.scalars(asked).first()

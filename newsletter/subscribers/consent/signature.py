@@ -1,0 +1,130 @@
+"""Sign records of consent and verify them: JSON with an Ed25519 signature. Pure.
+
+The key is derived from the installation's oldest secret key, so every host of it has the same one
+and no file can be lost. What the signature proves: whoever holds that key made this very record.
+It does not prove that an entry was true when it was written, nor when the record was made: both are
+the owner's word. The digests that chain a person's entries make a later change visible to whoever
+kept an earlier record, the reader with a download of their own data, for instance.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from typing import Any
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
+
+from newsletter.errors import InputError
+from newsletter.subscribers.consent.chain import Link, canonical_json, check_chain
+from newsletter.tokens import Tokens
+
+# Written into each record: people meet the file without this program.
+MEANING = (
+    "The signature covers the value of `record` as JSON with keys in order, no spaces and UTF-8 "
+    "(RFC 8785). It proves that whoever holds the key at key_url made this record and that nobody "
+    "changed it since; it does not prove that what was entered is true, nor when."
+)
+
+
+def sign_record(tokens: Tokens, record: dict[str, Any], key_url: str) -> dict[str, Any]:
+    """Return `record` in an envelope with its signature and where the key is published."""
+    key = _private_key(tokens)
+    return {
+        "record": record,
+        "signature": {
+            "algorithm": "Ed25519",
+            "public_key": base64.b64encode(_raw(key.public_key())).decode(),
+            "key_url": key_url,
+            "value": sign_value(tokens, record),
+            "meaning": MEANING,
+        },
+    }
+
+
+def sign_value(tokens: Tokens, value: dict[str, Any]) -> str:
+    """Return an Ed25519 signature over a JSON value, in base64."""
+    return base64.b64encode(_private_key(tokens).sign(canonical_json(value))).decode()
+
+
+def value_is_signed(tokens: Tokens, value: dict[str, Any], signature: str) -> bool:
+    """Return whether `sign_value` of this installation made `signature` over `value`."""
+    try:
+        _private_key(tokens).public_key().verify(
+            base64.b64decode(signature, validate=True), canonical_json(value)
+        )
+    except (InvalidSignature, ValueError):
+        return False
+    return True
+
+
+def public_key_pem(tokens: Tokens) -> str:
+    """Return the key that checks this installation's records, PEM."""
+    key = _private_key(tokens).public_key()
+    return key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+
+
+def check_record(text: str, key_pem: str) -> dict[str, Any]:
+    """Return the record of a signed file, which is as it was made by the holder of that key.
+
+    Raises InputError that says what is wrong: no such file, another key, changed since, or entries
+    that do not follow each other.
+    """
+    try:
+        signed = json.loads(text)
+        record, signature = signed["record"], signed["signature"]
+        value = base64.b64decode(signature["value"], validate=True)
+    except (ValueError, KeyError, TypeError, binascii.Error, RecursionError) as fault:
+        raise InputError("This is not a signed record.") from fault
+    if not isinstance(record, dict) or signature.get("algorithm") != "Ed25519":
+        raise InputError("This is not a signed record.")
+    try:
+        key = load_pem_public_key(key_pem.encode())
+    except ValueError as fault:
+        raise InputError("The key is not a public key in PEM.") from fault
+    if not isinstance(key, Ed25519PublicKey):
+        raise InputError("The key is not an Ed25519 key.")
+    try:
+        key.verify(value, canonical_json(record))
+    except InvalidSignature as fault:
+        raise InputError("The signature is not of this key, or the record was changed.") from fault
+    _check_chain(record)
+    return record
+
+
+def _check_chain(record: dict[str, Any]) -> None:
+    erased = bool(record.get("person", {}).get("erased_at"))
+    chains: dict[str, list[tuple[int, Link]]] = {}
+    for number, entry in enumerate(record.get("entries", []), 1):
+        chains.setdefault(entry["person"], []).append((number, _link_of(entry)))
+    for person, numbered in chains.items():
+        chain = check_chain(person, [link for _, link in numbered], erased=erased)
+        if chain.broken_at is not None:
+            number = numbered[chain.broken_at - 1][0]
+            raise InputError(
+                f"The signature is good, but entry {number} is not as it was written, or follows another."
+            )
+
+
+def _link_of(entry: dict[str, Any]) -> Link:
+    return Link(
+        entry["at"],
+        entry["act"],
+        entry["how"],
+        entry["wording"],
+        entry["wording_sha256"],
+        entry["detail"],
+        entry.get("detail_sha256"),  # records of version 1 have none
+        entry["digest"],
+    )
+
+
+def _private_key(tokens: Tokens) -> Ed25519PrivateKey:
+    return Ed25519PrivateKey.from_private_bytes(tokens.derived_key("consent-record"))
+
+
+def _raw(key: Ed25519PublicKey) -> bytes:
+    return key.public_bytes(Encoding.Raw, PublicFormat.Raw)

@@ -1,0 +1,1 @@
+"""Unsubscribing, undoing it, and the reasons that people give."""

@@ -1,0 +1,371 @@
+"""Leaving: by the button, by a mailbox program's one click (RFC 8058) or by mail; and undoing it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from newsletter.coverage import UNDO_FOR
+from newsletter.errors import TokenExpired, TokenInvalid
+from newsletter.models import (
+    ConsentAct,
+    Delivery,
+    EndedReason,
+    Rendition,
+    Subscriber,
+    Subscription,
+    SubscriptionState,
+)
+from newsletter.models.rendition_key import read_key
+from newsletter.outbox.enqueue import enqueue_single
+from newsletter.subscribers import subscription_rows
+from newsletter.subscribers.choices import pauses
+from newsletter.subscribers.consent.ledger import note
+from newsletter.subscribers.link import LinkFault, find_bearer, reaches_today
+from newsletter.tokens import Purpose, Tokens
+
+# Acts that whoever has a forwarded mail in hand can do as well: the reader is told of them.
+FORWARDABLE = frozenset({"button", "preferences"})
+
+
+@dataclass(frozen=True)
+class LeaverTopic:
+    """A topic that somebody gets or has asked for; `carried` when the mail at hand brought some of it."""
+
+    slug: str
+    name: str
+    carried: bool
+
+
+@dataclass(frozen=True)
+class Leaver:
+    """Who an unsubscribe link was made for, and the delivery that carried it.
+
+    `trusted` when the link came to the address of today: only then may it lead on to anything.
+    """
+
+    public_id: str
+    email: str
+    email_key: str
+    delivery_id: int | None
+    topics: tuple[LeaverTopic, ...]
+    trusted: bool = True
+    snoozed_until: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Left:
+    """Somebody who left at `ended_at`; `ended` counts what this very act ended, `remaining` what is left.
+
+    `topics` are the names of what it ended.
+    """
+
+    public_id: str
+    email: str
+    email_key: str
+    ended_at: datetime | None
+    ended: int
+    remaining: int = 0
+    topics: tuple[str, ...] = ()
+    trusted: bool = True
+
+
+@dataclass(frozen=True)
+class Returned:
+    """Somebody who undid their leaving; `restored` counts what this very act brought back.
+
+    `trusted` when the link came to the address of today.
+    """
+
+    public_id: str
+    email_key: str
+    restored: int
+    trusted: bool = True
+
+
+def read_unsubscription(session: Session, tokens: Tokens, token: str, now: datetime) -> Leaver | LinkFault:
+    """Return who would leave which topics, or why the link cannot be used; changes nothing."""
+    payload = read_unsubscribe_token(tokens, token, now)
+    if isinstance(payload, LinkFault):
+        return payload
+    public_id, delivery_id = payload
+    subscriber = find_bearer(session, tokens, public_id, None)
+    if isinstance(subscriber, LinkFault):
+        return subscriber
+    live = subscription_rows.of_subscriber(
+        session, subscriber.id, SubscriptionState.ACTIVE, SubscriptionState.PENDING
+    )
+    carried = _topics_carried(session, delivery_id)
+    made_at = tokens.made_at(Purpose.UNSUBSCRIBE, token, now)
+    return Leaver(
+        subscriber.public_id,
+        subscriber.email or "",
+        subscriber.email_key or "",
+        delivery_id,
+        tuple(
+            {
+                row.topic_id: LeaverTopic(row.topic.slug, row.topic.name, row.topic_id in carried)
+                for row in live
+            }.values()
+        ),
+        reaches_today(session, subscriber, made_at, delivery_id),
+        subscriber.snoozed_until if subscriber.snoozed_until and subscriber.snoozed_until > now else None,
+    )
+
+
+def _topics_carried(session: Session, delivery_id: int | None) -> set[int]:
+    """Return the topics that a digest had something of."""
+    if delivery_id is None:
+        return set()
+    key = session.scalar(
+        select(Rendition.key)
+        .join(Delivery, Delivery.rendition_id == Rendition.id)
+        .where(Delivery.id == delivery_id)
+    )
+    return {part.topic_id for part in read_key(key)} if key else set()
+
+
+def read_unsubscribe_token(tokens: Tokens, token: str, now: datetime) -> tuple[str, int | None] | LinkFault:
+    """Return the reader's public id and the delivery that carried the link. Such links never expire."""
+    try:
+        payload = tokens.read(Purpose.UNSUBSCRIBE, token, now)
+    except (TokenExpired, TokenInvalid):
+        return LinkFault.DAMAGED
+    match payload:
+        case [str(public_id), int() | None as delivery_id]:
+            return public_id, delivery_id
+        case _:
+            return LinkFault.DAMAGED
+
+
+def unsubscribe(
+    session: Session,
+    tokens: Tokens,
+    public_id: str,
+    delivery_id: int | None,
+    now: datetime,
+    how: str,
+    ip_address: str | None = None,
+    *,
+    only: Collection[str] | None = None,
+    notice: bool = False,
+    trusted: bool = True,
+) -> Left | LinkFault:
+    """End everything a reader gets or has asked for, or `only` some topics (slugs).
+
+    Doing it twice changes nothing more. `how` is for the ledger: "button", "one-click", "mail",
+    "preferences". With `notice` the reader is told by mail, at most once a day, and only of what
+    somebody could have done whom they forwarded a mail to: whoever used their mailbox program's
+    own button, or wrote a mail, would not thank us for an answer. Commits nothing.
+    """
+    subscriber = find_bearer(session, tokens, public_id, None, lock=True)
+    if isinstance(subscriber, LinkFault):
+        return subscriber
+    live = subscription_rows.of_subscriber(
+        session, subscriber.id, SubscriptionState.ACTIVE, SubscriptionState.PENDING, lock=True
+    )
+    leaving = [row for row in live if only is None or row.topic.slug in only]
+    names = tuple(dict.fromkeys(row.topic.name for row in leaving))
+    was_served = any(row.state is SubscriptionState.ACTIVE for row in leaving)
+    if leaving:
+        topics = {row.topic.slug: row.frequency.value for row in leaving}
+        subscription_rows.end(session, leaving, EndedReason.UNSUBSCRIBED, now, delivery_id)
+        note(session, subscriber.id, ConsentAct.LEFT, how, now, ip_address=ip_address, topics=topics)
+    if was_served and notice and how in FORWARDABLE:
+        enqueue_single(
+            session,
+            subscriber_id=subscriber.id,
+            template="left",
+            context={"topics": list(names), "left_at": _moment(now), "everything": len(leaving) == len(live)},
+            purpose_key=f"left:{now.astimezone(UTC).date()}",
+            language=subscriber.language,
+            now=now,
+        )
+    ended_at = now if leaving else _left_at(session, subscriber)
+    return Left(
+        subscriber.public_id,
+        subscriber.email or "",
+        subscriber.email_key or "",
+        ended_at,
+        len(leaving),
+        len(live) - len(leaving),
+        names,
+        trusted,
+    )
+
+
+@dataclass(frozen=True)
+class Paused:
+    """Somebody who gets nothing until a day; `trusted` when the link came to the address of today."""
+
+    email: str
+    email_key: str
+    public_id: str
+    until: datetime | None
+    trusted: bool
+
+
+def pause_instead(
+    session: Session,
+    tokens: Tokens,
+    token: str,
+    weeks: int,
+    now: datetime,
+    ip_address: str | None = None,
+) -> Paused | LinkFault:
+    """Pause the reader behind an unsubscribe link; `until` is None when there is nothing to pause.
+
+    Commits nothing.
+    """
+    payload = read_unsubscribe_token(tokens, token, now)
+    if isinstance(payload, LinkFault):
+        return payload
+    public_id, delivery_id = payload
+    subscriber = find_bearer(session, tokens, public_id, None, lock=True)
+    if isinstance(subscriber, LinkFault):
+        return subscriber
+    done = pauses.snooze(session, subscriber, weeks, now, "unsubscribe", ip_address)
+    made_at = tokens.made_at(Purpose.UNSUBSCRIBE, token, now)
+    return Paused(
+        subscriber.email or "",
+        subscriber.email_key or "",
+        subscriber.public_id,
+        subscriber.snoozed_until if done else None,
+        reaches_today(session, subscriber, made_at, delivery_id),
+    )
+
+
+def left_at(session: Session, public_id: str) -> datetime | None:
+    """Return when this reader left everything, or None while something is active or pending."""
+    subscriber = session.scalars(select(Subscriber).where(Subscriber.public_id == public_id)).one_or_none()
+    if subscriber is None or subscription_rows.of_subscriber(
+        session, subscriber.id, SubscriptionState.ACTIVE, SubscriptionState.PENDING
+    ):
+        return None
+    return _left_at(session, subscriber)
+
+
+def _left_at(session: Session, subscriber: Subscriber) -> datetime | None:
+    last = select(func.max(Subscription.ended_at)).where(
+        Subscription.subscriber_id == subscriber.id,
+        Subscription.ended_reason == EndedReason.UNSUBSCRIBED,
+    )
+    return session.scalar(last)
+
+
+def make_undo_token(
+    tokens: Tokens, public_id: str, ended_at: datetime, now: datetime, email_key: str | None = None
+) -> str:
+    """Return the token that brings back what ended at that very moment; it works for a week.
+
+    With `email_key`, the address it is given to, it also leads on to that reader's choices.
+    """
+    proof = [tokens.fingerprint(email_key)] if email_key else []
+    return tokens.make(Purpose.UNDO, [public_id, _moment(ended_at), *proof], now)
+
+
+def _moment(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat()
+
+
+@dataclass(frozen=True)
+class Undoable:
+    """One leaving as its undo link names it; `trusted` when the link came to the address of today."""
+
+    subscriber: Subscriber
+    ended_at: datetime
+    trusted: bool
+
+
+def read_undo(
+    session: Session, tokens: Tokens, token: str, now: datetime, *, lock: bool = False
+) -> Undoable | LinkFault:
+    """Return which leaving a link would undo, or why it cannot be used; changes nothing."""
+    try:
+        payload = tokens.read(Purpose.UNDO, token, now)
+    except (TokenExpired, TokenInvalid):
+        return LinkFault.DAMAGED
+    match payload:
+        case [str(public_id), str(moment), *proof]:
+            subscriber = find_bearer(session, tokens, public_id, None, lock=lock)
+        case _:
+            return LinkFault.DAMAGED
+    if isinstance(subscriber, LinkFault):
+        return subscriber
+    if now - datetime.fromisoformat(moment) > UNDO_FOR:
+        return LinkFault.EXPIRED
+    trusted = proof == [tokens.fingerprint(subscriber.email_key or "")]
+    return Undoable(subscriber, datetime.fromisoformat(moment), trusted)
+
+
+def describe_leaving(session: Session, found: Undoable) -> Left:
+    """Return the leaving that an undo link names, as its own page tells of it."""
+    subscriber = found.subscriber
+    live = subscription_rows.of_subscriber(
+        session, subscriber.id, SubscriptionState.ACTIVE, SubscriptionState.PENDING
+    )
+    ended = [
+        row.topic.name
+        for row in subscription_rows.of_subscriber(session, subscriber.id, SubscriptionState.ENDED)
+        if row.ended_at == found.ended_at and row.ended_reason is EndedReason.UNSUBSCRIBED
+    ]
+    return Left(
+        subscriber.public_id,
+        subscriber.email or "",
+        subscriber.email_key or "",
+        found.ended_at,
+        0,
+        len(live),
+        tuple(dict.fromkeys(ended)),
+        found.trusted,
+    )
+
+
+def undo(
+    session: Session,
+    tokens: Tokens,
+    token: str,
+    now: datetime,
+    *,
+    ip_address: str | None = None,
+    how: str = "button",
+) -> Returned | LinkFault:
+    """Bring back the confirmed subscriptions that one leaving ended, each where it was.
+
+    What was pending stays ended: its confirmation was never given. Doing it twice changes
+    nothing more, and topics taken up again meanwhile are left as they are.
+    """
+    found = read_undo(session, tokens, token, now, lock=True)
+    if isinstance(found, LinkFault):
+        return found
+    subscriber, ended_at = found.subscriber, found.ended_at
+    brought_back = _bring_back(session, subscriber, ended_at, now)
+    if brought_back:
+        note(
+            session, subscriber.id, ConsentAct.RETURNED, how, now,
+            ip_address=ip_address,
+            topics={row.topic.slug: row.frequency.value for row in brought_back},
+        )  # fmt: skip
+    return Returned(subscriber.public_id, subscriber.email_key or "", len(brought_back), found.trusted)
+
+
+def _bring_back(
+    session: Session, subscriber: Subscriber, ended_at: datetime, now: datetime
+) -> list[Subscription]:
+    active = subscription_rows.of_subscriber(session, subscriber.id, SubscriptionState.ACTIVE, lock=True)
+    served = {row.topic_id for row in active}
+    ended = [
+        row
+        for row in subscription_rows.of_subscriber(session, subscriber.id, SubscriptionState.ENDED, lock=True)
+        if row.ended_at == ended_at
+        and row.ended_reason is EndedReason.UNSUBSCRIBED
+        and row.confirmed_at is not None
+        and row.topic_id not in served
+    ]
+    back = [subscription_rows.follow(session, row, row.frequency, now) for row in ended]
+    session.flush()
+    return back

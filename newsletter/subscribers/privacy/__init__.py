@@ -1,0 +1,1 @@
+"""Privacy: data export, erasure, emptied addresses and retention."""

@@ -1,0 +1,102 @@
+"""Links that are emailed on request and work for an hour: export, erasure, new address.
+
+A digest is forwarded, and its links with it. They unsubscribe, pause and change choices. Whatever
+takes over, copies or destroys a subscription needs a link of this kind, which goes to the address of
+the subscription and to nobody else.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from newsletter.errors import TokenExpired, TokenInvalid
+from newsletter.limits.keys import limit_key, mailbox_of
+from newsletter.mail.addresses import Address
+from newsletter.models import Subscriber, spend
+from newsletter.outbox.enqueue import enqueue_single
+from newsletter.subscribers.link import LinkFault, find_bearer, read_bearer
+from newsletter.subscribers.signup.resolve import is_suppressed
+from newsletter.throttle import Limit
+from newsletter.tokens import Purpose, Tokens
+
+# How many links for one right an address is sent, whoever asks: four a day. A stranger with a forwarded
+# digest can use them up, but the links go to the subscriber, who can use them.
+PER_ADDRESS = Limit(burst=4, period_seconds=86400)
+
+
+class Right(enum.StrEnum):
+    """What a link is asked for."""
+
+    EXPORT = "export"
+    ERASE = "erase"
+    ADDRESS = "address"
+
+
+PURPOSES: Mapping[Right, Purpose] = {
+    Right.EXPORT: Purpose.EXPORT,
+    Right.ERASE: Purpose.ERASE,
+    Right.ADDRESS: Purpose.NEW_ADDRESS,
+}
+
+
+@dataclass(frozen=True)
+class LinkAsked:
+    """What came of asking: `wait_seconds` is 0.0 unless this address was sent too many links."""
+
+    wait_seconds: float = 0.0
+
+
+def ask_for_link(
+    session: Session, tokens: Tokens, token: str, right: Right, now: datetime
+) -> LinkAsked | LinkFault:
+    """Mail a link for `right` to the subscriber behind a preferences link. Commits nothing.
+
+    A suppressed address is sent nothing, and the answer is the same: whoever holds a forwarded
+    digest learns nothing by asking.
+    """
+    subscriber = read_bearer(session, tokens, token, now, lock=True)
+    if isinstance(subscriber, LinkFault):
+        return subscriber
+    address = Address(subscriber.email or "", subscriber.email_key or "")
+    key = limit_key(tokens, f"rights:{right}", mailbox_of(address.canonical))
+    wait_seconds = spend(session, key, PER_ADDRESS, now)
+    if wait_seconds:
+        return LinkAsked(wait_seconds)
+    if not is_suppressed(session, tokens, address):
+        enqueue_single(
+            session,
+            subscriber_id=subscriber.id,
+            template="own_link",
+            context={"right": right.value},
+            purpose_key=f"{right}:{now.isoformat()}",
+            language=subscriber.language,
+            now=now,
+        )
+    return LinkAsked()
+
+
+def make_right_token(tokens: Tokens, right: Right, public_id: str, email_key: str, now: datetime) -> str:
+    """Return the token of a link for `right`: it works for an hour, and ends with the address."""
+    return tokens.make(PURPOSES[right], [public_id, tokens.fingerprint(email_key)], now)
+
+
+def read_right(
+    session: Session, tokens: Tokens, right: Right, token: str, now: datetime, *, lock: bool = False
+) -> Subscriber | LinkFault:
+    """Return whose link for `right` this is, or why it cannot be used."""
+    try:
+        payload = tokens.read(PURPOSES[right], token, now)
+    except TokenExpired:
+        return LinkFault.LATE
+    except TokenInvalid:
+        return LinkFault.DAMAGED
+    match payload:
+        case [str(public_id), str(fingerprint)]:
+            return find_bearer(session, tokens, public_id, fingerprint, lock=lock)
+        case _:
+            return LinkFault.DAMAGED

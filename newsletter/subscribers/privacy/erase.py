@@ -1,0 +1,238 @@
+"""Erase a person: personal data goes from every table at once, and the ledger stays without it.
+
+A keyed hash of the address stays too, so that no import or form revives the person.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, delete, func, or_, select, update
+from sqlalchemy.orm import Session
+
+from newsletter import audit, suppression
+from newsletter.errors import NotFound, StateConflict
+from newsletter.limits.keys import mailbox_of, mark_of
+from newsletter.models import (
+    AddressChange,
+    AddressMark,
+    ConsentAct,
+    ConsentEntry,
+    Delivery,
+    DeliveryState,
+    EndedReason,
+    SignupRequest,
+    Subscriber,
+    SubscriptionState,
+    SuppressionReason,
+    ThrottleBucket,
+)
+from newsletter.outbox.enqueue import enqueue_notice
+from newsletter.outbox.erasure_emails import LAST_EMAIL
+from newsletter.subscribers import subscription_rows
+from newsletter.subscribers.consent.ledger import note
+from newsletter.subscribers.consent.record import own_rows
+from newsletter.tokens import Tokens
+
+WAITING = (DeliveryState.QUEUED, DeliveryState.DEFERRED)
+_QUIETLY = {"synchronize_session": False}
+
+
+@dataclass(frozen=True)
+class Erased:
+    """What was erased: `addresses` is for deleting files that name them, and for nothing else."""
+
+    public_id: str
+    skipped: int
+    addresses: frozenset[str] = field(repr=False)
+
+
+def stop_first(session: Session, tokens: Tokens, public_id: str, now: datetime) -> bool:
+    """Suppress the address of somebody who is about to be erased; the caller commits before `erase`.
+
+    A sign-up that comes in between then finds the suppression; one that was being resolved before is
+    waited for by `erase`. Returns whether the address may be told of it: nothing is sent to one that
+    was suppressed before, for another reason. Raises NotFound.
+    """
+    key = session.scalar(select(Subscriber.email_key).where(Subscriber.public_id == public_id))
+    if key is None:
+        raise NotFound("no such reader, or erased already")
+    before = suppression.find(session, tokens, key)
+    may_tell = before is None or before.reason is SuppressionReason.ERASED
+    suppression.add(session, suppression.suppression_hash(tokens, key), SuppressionReason.ERASED, now)
+    return may_tell
+
+
+def erase(
+    session: Session,
+    tokens: Tokens,
+    public_id: str,
+    how: str,
+    now: datetime,
+    actor: str | None = None,
+    *,
+    may_tell: bool = True,
+) -> Erased:
+    """Remove a person's data from every table. Doing it twice raises NotFound. Commits nothing.
+
+    `how` is for the ledger: "page", "admin", "command line"; `actor` for the audit log, when it
+    was not the person. A message that a relay is just being given goes out; whatever else waits
+    is skipped. If `may_tell`, one last email tells the person, unless they never confirmed. Raises
+    StateConflict when the address changed in this very moment.
+    """
+    key = session.scalar(select(Subscriber.email_key).where(Subscriber.public_id == public_id))
+    if key is None:
+        raise NotFound("no such reader, or erased already")
+    # Before the reader's row, as the job locks them that resolves requests.
+    session.execute(delete(SignupRequest).where(SignupRequest.email_key == key).execution_options(**_QUIETLY))
+    subscriber = session.scalars(
+        select(Subscriber)
+        .where(Subscriber.public_id == public_id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    ).one()
+    if subscriber.email_key != key:
+        raise StateConflict("The address changed in this moment. Look again, and decide anew.")
+    everyone = _with_joined(session, subscriber)
+    own = {text for person in everyone for text in (person.email, person.email_key) if text}
+    others = _named_elsewhere(session, everyone)
+    suppression.add(session, suppression.suppression_hash(tokens, key), SuppressionReason.ERASED, now)
+    last_email = _LastEmail(subscriber.email or "", subscriber.language)
+    may_tell &= subscriber.confirmed_at is not None
+    for person in everyone:
+        _end_everything(session, person, how, now)
+    _empty_ledger(session, [person.id for person in everyone])
+    skipped = _empty_outbox(session, everyone, own, now)
+    _empty_the_rest(session, tokens, [person.id for person in everyone], own, now)
+    if may_tell:
+        _tell(session, subscriber, last_email, now)
+    if actor is not None:
+        audit.record(session, actor, "reader.erase", public_id, now)
+    return Erased(public_id, skipped, frozenset(own | others))
+
+
+@dataclass(frozen=True)
+class _LastEmail:
+    address: str
+    language: str
+
+
+def _tell(session: Session, subscriber: Subscriber, last: _LastEmail, now: datetime) -> None:
+    # It names nobody: the address is all that it keeps, and goes when the email is settled
+    # (outbox/erasure_emails.py).
+    enqueue_notice(
+        session,
+        recipient=last.address,
+        template=LAST_EMAIL,
+        context={},
+        purpose_key=f"{LAST_EMAIL}:{subscriber.public_id}",
+        language=last.language,
+        now=now,
+    )
+
+
+def _with_joined(session: Session, subscriber: Subscriber) -> list[Subscriber]:
+    people = own_rows(session, subscriber)
+    session.execute(
+        select(Subscriber.id).where(Subscriber.id.in_([person.id for person in people])).with_for_update()
+    )
+    return people
+
+
+def _named_elsewhere(session: Session, people: Sequence[Subscriber]) -> set[str]:
+    """Return the addresses that these people gave up or wished for, as far as they are still kept.
+
+    Not theirs to speak for: a wish names whatever was typed, and what was given up may be another's now.
+    """
+    wishes = select(AddressChange.email, AddressChange.email_key).where(
+        AddressChange.subscriber_id.in_([person.id for person in people])
+    )
+    found = {text for wish in session.execute(wishes) for text in wish}
+    found |= set(session.scalars(select(Delivery.recipient).where(_is_notice_about(people))))
+    return {text for text in found if text}
+
+
+def _is_notice_about(people: Sequence[Subscriber]) -> ColumnElement[bool]:
+    """Whether a mail told some other address of a change of theirs. Few rows have a recipient."""
+    about: ColumnElement[bool] = (
+        Delivery.context["reader"].as_string().in_([person.public_id for person in people])
+    )
+    return Delivery.recipient.is_not(None) & about
+
+
+def _end_everything(session: Session, person: Subscriber, how: str, now: datetime) -> None:
+    live = subscription_rows.of_subscriber(
+        session, person.id, SubscriptionState.ACTIVE, SubscriptionState.PENDING
+    )
+    subscription_rows.end(session, live, EndedReason.ERASED, now)
+    if person.erased_at is None:
+        note(session, person.id, ConsentAct.ERASED, how, now)
+    suppression.forget_subscriber(session, person.id)
+    person.email = person.email_key = None
+    person.language, person.time_zone = "en", "UTC"
+    person.preferred_hour = person.snoozed_until = person.address_since = None
+    person.erased_at = person.erased_at or now
+    session.flush()  # the database lets details go only of somebody who is erased
+
+
+def _empty_ledger(session: Session, people: Sequence[int]) -> None:
+    theirs = ConsentEntry.subscriber_id.in_(people)
+    session.execute(
+        update(ConsentEntry).where(theirs).values(ip_address=None, detail={}).execution_options(**_QUIETLY)
+    )
+
+
+def _empty_outbox(session: Session, people: Sequence[Subscriber], own: set[str], now: datetime) -> int:
+    """Skip what waits, and empty what names them in the rest; return how many were skipped."""
+    mine = Delivery.subscriber_id.in_([person.id for person in people])
+    keys = {address.lower() for address in own} | own
+    named = func.lower(Delivery.recipient).in_(keys) | Delivery.recipient.in_(keys)
+    skipped = 0
+    # One after the other, so that each has its index. The second are tests and other people's wishes to
+    # have this address, the third mails about their own changes.
+    for theirs in (mine, Delivery.recipient.is_not(None) & named, _is_notice_about(people)):
+        waits = update(Delivery).where(theirs, Delivery.state.in_(WAITING))
+        settled = waits.values(state=DeliveryState.SKIPPED, settled_at=now)
+        skipped += session.connection().execute(settled).rowcount
+        # A worker that holds one has read it, and looks again before each envelope (outbox/lease.py).
+        emptied = update(Delivery).where(theirs).values(recipient=None, context=None, reply_text=None)
+        session.execute(emptied.execution_options(**_QUIETLY))
+    return skipped
+
+
+def _empty_the_rest(
+    session: Session, tokens: Tokens, people: Sequence[int], own: set[str], now: datetime
+) -> None:
+    # What others wished for: nobody moves to an address whose owner was erased.
+    wishes = or_(
+        AddressChange.subscriber_id.in_(people),
+        AddressChange.email.in_(own),
+        AddressChange.email_key.in_(own),
+    )
+    session.execute(
+        update(AddressChange)
+        .where(wishes)
+        .values(
+            email=None,
+            email_key=None,
+            ip_address=None,
+            settled_at=func.coalesce(AddressChange.settled_at, now),
+        )
+        .execution_options(**_QUIETLY)
+    )
+    hashes = [suppression.suppression_hash(tokens, address) for address in own]
+    session.execute(
+        delete(AddressMark)
+        .where(or_(AddressMark.subscriber_id.in_(people), AddressMark.address_hash.in_(hashes)))
+        .execution_options(**_QUIETLY)
+    )
+    # Counters of what this address was sent lately: nothing more will be.
+    for address in own:
+        mark = mark_of(tokens, mailbox_of(address))
+        session.execute(
+            delete(ThrottleBucket)
+            .where(ThrottleBucket.key.endswith(mark, autoescape=True))
+            .execution_options(**_QUIETLY)
+        )

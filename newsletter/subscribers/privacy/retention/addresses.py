@@ -1,0 +1,122 @@
+"""Requests that nobody confirmed end, and addresses that nobody needs are let go."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, exists, func, literal_column, select
+from sqlalchemy.orm import Session
+
+from newsletter.models import (
+    ConsentAct,
+    Delivery,
+    EndedReason,
+    Subscriber,
+    Subscription,
+    SubscriptionState,
+)
+from newsletter.subscribers import subscription_rows
+from newsletter.subscribers.consent.ledger import note
+from newsletter.subscribers.privacy.empty_address import forget_addresses
+from newsletter.subscribers.privacy.retention.policy import Policy
+from newsletter.tokens import Tokens
+
+
+def unconfirmed(policy: Policy, among: Sequence[int] | None = None) -> Select[Any]:
+    """Return the ids of people with a request that is too old, and no link at hand that still works.
+
+    Only those `among` some ids, when given.
+    """
+    due = select(Subscription.subscriber_id).where(
+        # Written out, so that the partial index of pending subscriptions serves it.
+        Subscription.state == literal_column("'pending'"),
+        Subscription.created_at < policy.asked_before,
+        ~_link_works(policy, Subscription.subscriber_id),
+    )
+    if among is not None:
+        due = due.where(Subscription.subscriber_id.in_(among))
+    return due.distinct().order_by(Subscription.subscriber_id)
+
+
+def expire(session: Session, tokens: Tokens, policy: Policy, ids: Sequence[int]) -> int:
+    """End the requests of these people; whoever never confirmed anything is forgotten. Commits nothing."""
+    people = _locked(session, ids, unconfirmed(policy, ids))
+    strange = []
+    for subscriber in people:
+        pending = subscription_rows.of_subscriber(session, subscriber.id, SubscriptionState.PENDING)
+        old = [row for row in pending if row.created_at < policy.asked_before]
+        topics = {row.topic.slug: row.frequency.value for row in old}
+        subscription_rows.end(session, old, EndedReason.EXPIRED, policy.now)
+        note(session, subscriber.id, ConsentAct.EXPIRED, "time", policy.now, topics=topics)
+        if subscriber.confirmed_at is None and len(old) == len(pending):
+            strange.append(subscriber)
+    forget_addresses(session, tokens, strange, policy.now)
+    return len(people)
+
+
+def strangers(policy: Policy) -> Select[Any]:
+    """Return the ids of people who never confirmed and have nothing left that they could."""
+    return (
+        select(Subscriber.id)
+        .where(
+            Subscriber.email_key.is_not(None),
+            Subscriber.confirmed_at.is_(None),
+            Subscriber.created_at < policy.asked_before,
+            ~_is_live(),
+            ~_link_works(policy, Subscriber.id),
+        )
+        .order_by(Subscriber.id)
+    )
+
+
+def left(policy: Policy) -> Select[Any] | None:
+    """Return the ids of people who left everything long ago, or None when they are kept."""
+    if policy.left_before is None:
+        return None
+    theirs = Subscription.subscriber_id == Subscriber.id
+    return (
+        select(Subscriber.id)
+        .where(
+            Subscriber.email_key.is_not(None),
+            Subscriber.confirmed_at < policy.left_before,
+            ~_is_live(),
+            exists().where(theirs),
+            ~exists().where(theirs, Subscription.ended_at >= policy.left_before),
+        )
+        .order_by(Subscriber.id)
+    )
+
+
+def forget(session: Session, tokens: Tokens, policy: Policy, ids: Sequence[int]) -> int:
+    """Empty the addresses of these people, if that is still due; return how many. Commits nothing."""
+    people = _locked(session, ids, strangers(policy).where(Subscriber.id.in_(ids)))
+    leavers = left(policy)
+    if leavers is not None:
+        people += _locked(session, ids, leavers.where(Subscriber.id.in_(ids)))
+    forget_addresses(session, tokens, people, policy.now)
+    return len(people)
+
+
+def _locked(session: Session, ids: Sequence[int], due: Select[Any]) -> list[Subscriber]:
+    """Return those of these people who are still due, locked: somebody may just have come back."""
+    people = session.scalars(
+        select(Subscriber).where(Subscriber.id.in_(ids)).order_by(Subscriber.id).with_for_update()
+    ).all()
+    # A statement of its own, after the lock: it sees what the one before had to wait for.
+    still = set(session.scalars(due))
+    return [person for person in people if person.id in still]
+
+
+def _is_live() -> ColumnElement[bool]:
+    live = (SubscriptionState.ACTIVE, SubscriptionState.PENDING)
+    return exists().where(Subscription.subscriber_id == Subscriber.id, Subscription.state.in_(live))
+
+
+def _link_works(policy: Policy, subscriber_id: Any) -> ColumnElement[bool]:
+    """Whether a mail whose link still works is with them, or on its way."""
+    return exists().where(
+        Delivery.subscriber_id == subscriber_id,
+        Delivery.template.in_(("confirm", "reminder")),
+        func.coalesce(Delivery.settled_at, policy.now) > policy.link_lives_since,
+    )

@@ -1,0 +1,85 @@
+"""The steps of cleaning up: what each finds, and what it does with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Select
+
+from newsletter.settings import variable
+from newsletter.subscribers.privacy.retention import addresses, emails, events
+from newsletter.subscribers.privacy.retention.policy import Policy
+from newsletter.tokens import Tokens
+
+Act = Callable[[Any, Tokens, Policy, Sequence[Any]], int]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One kind of thing that goes when its time is over.
+
+    `due` selects the ids that are due, none while it returns None; `act` deals with some of them in
+    one transaction and returns how many things went, `chunk` ids at a time. `counted` selects the
+    things themselves where they are not the ids.
+    """
+
+    name: str
+    what: str
+    setting: str
+    due: Callable[[Policy], Select[Any] | None]
+    act: Act
+    chunk: int = 250
+    counted: Callable[[Policy], Select[Any] | None] | None = None
+
+    @property
+    def variable(self) -> str:
+        """The environment variable that decides, "" when none does."""
+        return variable(self.setting) if self.setting else ""
+
+
+# People first: what they leave behind is found by the steps after them.
+STEPS = (
+    Step(
+        "unconfirmed",
+        "requests that nobody confirmed, with their addresses",
+        "pending_days",
+        addresses.unconfirmed,
+        addresses.expire,
+        chunk=20,
+    ),
+    Step(
+        "strangers",
+        "addresses of people who never confirmed, with nothing pending",
+        "pending_days",
+        addresses.strangers,
+        addresses.forget,
+        chunk=20,
+    ),
+    Step(
+        "left", "addresses of people who left", "keep_left_days", addresses.left, addresses.forget, chunk=20
+    ),
+    Step("disowned", "notes that an address was disowned", "", events.old_marks, events.delete_marks),
+    Step("mails", "contents of mails sent long ago", "keep_mail_days", emails.old_singles, emails.empty),
+    Step(
+        "replies",
+        "relays' answers to issues sent long ago",
+        "keep_mail_days",
+        emails.issues_with_replies,
+        emails.empty_replies,
+        chunk=1,
+        counted=emails.old_replies,
+    ),
+    Step(
+        "issues",
+        "issues as they can be viewed in the browser",
+        "keep_issue_days",
+        emails.old_issues,
+        emails.empty_issues,
+        chunk=5,
+    ),
+    Step("forms", "answered forms", "keep_mail_days", events.old_requests, events.delete_requests),
+    Step("moves", "settled changes of address", "keep_mail_days", events.old_moves, events.delete_moves),
+    Step("ips", "IP addresses in the ledger", "keep_ip_days", events.old_ips, events.empty_ips),
+)

@@ -1,0 +1,1 @@
+"""Signing up: the request, its limits, the confirmation email, and what confirming does."""

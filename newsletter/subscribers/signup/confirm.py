@@ -1,0 +1,226 @@
+"""Confirming: what a link would confirm, and doing it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import exists, select
+from sqlalchemy.orm import Session
+
+from newsletter import coverage
+from newsletter.errors import TokenExpired, TokenInvalid
+from newsletter.models import (
+    ConsentAct,
+    ConsentEntry,
+    EndedReason,
+    Frequency,
+    MarkKind,
+    Release,
+    ReleaseState,
+    ReleaseTopic,
+    Subscriber,
+    Subscription,
+    SubscriptionState,
+)
+from newsletter.outbox.enqueue import enqueue_single
+from newsletter.subscribers import subscription_rows
+from newsletter.subscribers.address_marks import unmark_address
+from newsletter.subscribers.consent.ledger import last_asked, note
+from newsletter.subscribers.link import LinkFault, find_bearer
+from newsletter.tokens import Purpose, Tokens
+
+# Releases that a welcome names: something to read until the first issue, not an issue.
+WELCOME_SHOWS = 5
+
+
+@dataclass(frozen=True)
+class AskedTopic:
+    """One topic that a confirmation link stands for."""
+
+    name: str
+    description: str
+    frequency: Frequency
+
+
+@dataclass(frozen=True)
+class Confirmation:
+    """What pressing the button would start."""
+
+    topics: tuple[AskedTopic, ...]
+
+
+@dataclass(frozen=True)
+class Confirmed:
+    """A reader who is on the list; `started` counts what this very press began."""
+
+    public_id: str
+    email_key: str
+    started: int
+
+
+def read_confirmation(
+    session: Session, tokens: Tokens, token: str, now: datetime
+) -> Confirmation | LinkFault:
+    """Return what the link would confirm, or why it cannot; changes nothing."""
+    found = _open(session, tokens, token, now, lock=False)
+    if isinstance(found, LinkFault):
+        return found
+    subscriber, covered = found
+    if not covered:
+        return _spent(session, subscriber)
+    return Confirmation(
+        tuple(AskedTopic(row.topic.name, row.topic.description, row.frequency) for row in covered)
+    )
+
+
+def confirm(
+    session: Session,
+    tokens: Tokens,
+    token: str,
+    now: datetime,
+    *,
+    welcome_releases: int = 0,
+    catch_up: int | None = None,
+    welcome_mail: bool = False,
+    ip_address: str | None = None,
+    how: str = "link",
+) -> Confirmed | LinkFault:
+    """Start the pending subscriptions a link stands for. Doing it twice changes nothing more.
+
+    Only rows that were pending when the mail was written are covered: what somebody else asked
+    for in this person's name since then is not. A new frequency for a topic that is served
+    already goes on where the old one was. If somebody returns who had paused, the newest `catch_up`
+    releases of each topic are still to come, or all without that number. With `welcome_mail` whoever
+    confirms for the first time is mailed what was new lately. Commits nothing.
+    """
+    found = _open(session, tokens, token, now, lock=True)
+    if isinstance(found, LinkFault):
+        return found
+    subscriber, covered = found
+    if not covered:
+        fault = _spent(session, subscriber)
+        served = subscription_rows.of_subscriber(session, subscriber.id, SubscriptionState.ACTIVE)
+        if fault is LinkFault.USED and served:  # a second press of the same button
+            return Confirmed(subscriber.public_id, subscriber.email_key or "", 0)
+        return fault
+    asked = last_asked(session, subscriber.id)
+    _start(session, subscriber, covered, asked, welcome_releases, catch_up, now)
+    subscriber.confirmed_at = subscriber.confirmed_at or now
+    for kind in MarkKind:  # whatever was remembered of the address, its owner has just spoken
+        unmark_address(session, tokens, subscriber.email_key or "", kind)
+    note(
+        session,
+        subscriber.id,
+        ConsentAct.CONFIRMED,
+        how,
+        now,
+        wording=(asked.wording_version, asked.wording_hash) if asked else ("", ""),
+        ip_address=ip_address,
+        topics={row.topic.slug: row.frequency.value for row in covered},
+    )
+    if welcome_mail:
+        _welcome(session, subscriber, covered, now)
+    return Confirmed(subscriber.public_id, subscriber.email_key or "", len(covered))
+
+
+def _welcome(
+    session: Session, subscriber: Subscriber, covered: Sequence[Subscription], now: datetime
+) -> None:
+    """Enqueue the one welcome of a person's life, with the newest releases on what they chose."""
+    newest = (
+        select(Release)
+        .where(
+            Release.state == ReleaseState.READY,
+            Release.id.in_(
+                select(ReleaseTopic.release_id).where(
+                    ReleaseTopic.topic_id.in_([row.topic_id for row in covered]),
+                    ReleaseTopic.sequence.is_not(None),
+                )
+            ),
+        )
+        .order_by(Release.published_at.desc(), Release.id.desc())
+        .limit(WELCOME_SHOWS)
+    )
+    releases = [
+        {
+            "id": each.public_id,
+            "title": each.title,
+            "publisher": each.publisher,
+            "date": each.published_at.date().isoformat(),
+        }
+        for each in session.scalars(newest)
+    ]
+    enqueue_single(
+        session,
+        subscriber_id=subscriber.id,
+        template="welcome",
+        context={"topics": [row.topic.name for row in covered], "releases": releases},
+        purpose_key="welcome",
+        language=subscriber.language,
+        now=now,
+    )
+
+
+def _open(
+    session: Session, tokens: Tokens, token: str, now: datetime, *, lock: bool
+) -> tuple[Subscriber, list[Subscription]] | LinkFault:
+    try:
+        payload = tokens.read(Purpose.CONFIRM, token, now)
+    except TokenExpired:
+        return LinkFault.EXPIRED
+    except TokenInvalid:
+        return LinkFault.DAMAGED
+    match payload:
+        case [str(public_id), str(fingerprint), int(upto)]:
+            subscriber = find_bearer(session, tokens, public_id, fingerprint, lock=lock)
+        case _:
+            return LinkFault.DAMAGED
+    if isinstance(subscriber, LinkFault):
+        return LinkFault.EXPIRED if _was_emptied(session, public_id) else subscriber
+    pending = subscription_rows.of_subscriber(session, subscriber.id, SubscriptionState.PENDING)
+    return subscriber, [row for row in pending if row.id <= upto]
+
+
+def _spent(session: Session, subscriber: Subscriber) -> LinkFault:
+    """Tell a link that did its work from one whose topics were asked for anew since."""
+    if subscription_rows.of_subscriber(session, subscriber.id, SubscriptionState.PENDING):
+        return LinkFault.REPLACED
+    ended = subscription_rows.of_subscriber(session, subscriber.id, SubscriptionState.ENDED)
+    last = max(ended, key=lambda row: row.id, default=None)
+    given_up = last is not None and last.ended_reason in {EndedReason.EXPIRED, EndedReason.DISOWNED}
+    return LinkFault.EXPIRED if given_up else LinkFault.USED
+
+
+def _was_emptied(session: Session, public_id: str) -> bool:
+    """Return whether this person never confirmed, and their address was let go: too late, that is all."""
+    never = exists().where(Subscriber.public_id == public_id, Subscriber.confirmed_at.is_(None))
+    return bool(session.scalar(select(never.where(Subscriber.email_key.is_(None)))))
+
+
+def _start(
+    session: Session,
+    subscriber: Subscriber,
+    covered: Sequence[Subscription],
+    asked: ConsentEntry | None,
+    welcome_releases: int,
+    catch_up: int | None,
+    now: datetime,
+) -> None:
+    active = subscription_rows.of_subscriber(session, subscriber.id, SubscriptionState.ACTIVE, lock=True)
+    ends_pause = not active and subscriber.snoozed_until is not None
+    if not active:
+        subscriber.snoozed_until = None  # a pause from before they unsubscribed
+        # Who comes back is written to as the form said, like somebody new.
+        if asked is not None and "language" in asked.detail:
+            subscriber.language, subscriber.time_zone = asked.detail["language"], asked.detail["time_zone"]
+    served = {row.topic_id: row for row in active}
+    for row in covered:
+        earlier = served.get(row.topic_id)
+        if earlier is not None:
+            subscription_rows.end(session, [earlier], EndedReason.CHANGED, now)
+        subscription_rows.activate(session, row, now, welcome_releases, earlier)
+    session.flush()
+    if ends_pause and catch_up is not None:
+        coverage.skip_ahead(session, subscriber.id, catch_up)

@@ -1,0 +1,103 @@
+"""Limits for emails to unconfirmed addresses: in total, by domain, and by how trusted a request is. Pure."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from datetime import timedelta
+
+from newsletter.settings import Settings
+from newsletter.throttle import Limit
+
+# Shares of the brake's burst that are kept for those who are more likely to be people. A script that
+# floods the form with what it reads in the page gets neither, however many addresses it has.
+KEPT_FOR_SEEN = 0.2
+KEPT_FROM_CROWDS = 0.4
+# With proof of work on, whoever brings none waits sooner: there is a way to the front.
+KEPT_FOR_PROVEN = 0.5
+KEPT_FROM_UNPROVEN_CROWDS = 0.8
+
+# Half of all people have their mailbox at one of a few: a limit for them is a limit for everybody.
+BIG_FACTOR = 20
+BIG_PROVIDERS = frozenset({
+    "126.com", "163.com", "aol.com", "bk.ru", "bluewin.ch", "btinternet.com", "comcast.net", "daum.net",
+    "docomo.ne.jp", "ezweb.ne.jp", "fastmail.com", "foxmail.com", "free.fr", "freenet.de", "gmail.com",
+    "gmx.at", "gmx.ch", "gmx.com", "gmx.de", "gmx.net", "googlemail.com", "hanmail.net", "hotmail.co.uk",
+    "hotmail.com", "hotmail.de", "hotmail.es", "hotmail.fr", "hotmail.it", "icloud.com", "inbox.lt",
+    "interia.pl", "laposte.net", "libero.it", "list.ru", "live.com", "live.fr", "mac.com", "mail.ru",
+    "me.com", "msn.com", "naver.com", "o2.pl", "onet.pl", "orange.fr", "outlook.com", "outlook.de",
+    "outlook.es", "outlook.fr", "pm.me", "posteo.de", "proton.me", "protonmail.com", "qq.com", "rambler.ru",
+    "rediffmail.com", "seznam.cz", "sfr.fr", "sina.com", "softbank.ne.jp", "t-online.de", "telia.com",
+    "uol.com.br", "verizon.net", "virgilio.it", "wanadoo.fr", "web.de", "wp.pl", "ya.ru", "yahoo.ca",
+    "yahoo.co.jp", "yahoo.co.uk", "yahoo.com", "yahoo.com.br", "yahoo.de", "yahoo.es", "yahoo.fr",
+    "yahoo.it", "yandex.com", "yandex.ru", "ymail.com", "zoho.com",
+})  # fmt: skip
+
+
+# Names below which anybody can register one: the limit is for what was registered.
+_SECOND_LEVEL = frozenset({"ac", "co", "com", "edu", "go", "gob", "gouv", "gov", "ne", "net", "or", "org"})
+
+
+class Trust(enum.IntEnum):
+    """What speaks for a request: nothing, a hand at the page, a proof of work, or the owner's word."""
+
+    NONE = 0
+    SEEN = 1
+    PROVEN = 2
+    VOUCHED = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Brake:
+    """How many mails to people who never confirmed may go out, and for how long a request waits for its turn.
+
+    `proof` says whether visitors are asked for a proof of work.
+    """
+
+    burst: int = 100
+    per_hour: int = 60
+    domain_per_hour: int = 30
+    hold: timedelta = timedelta(hours=24)
+    proof: bool = False
+
+    @classmethod
+    def of(cls, settings: Settings) -> Brake:
+        """Return the brake of an installation."""
+        return cls(
+            burst=settings.brake_burst,
+            per_hour=settings.brake_per_hour,
+            domain_per_hour=settings.brake_domain_per_hour,
+            hold=timedelta(hours=settings.brake_hold_hours),
+            proof=settings.altcha,
+        )
+
+    @property
+    def limit(self) -> Limit:
+        """The one limit for all mails to strangers together."""
+        return Limit(self.burst, self.burst / self.per_hour * 3600)
+
+    def floor(self, trust: Trust, nth: int) -> float:
+        """Return how much must stay in the bucket for others.
+
+        `nth` is how many forms the visitor's network had sent shortly before: a crowd behind one
+        network goes to the end of the line, somebody alone in theirs goes before it.
+        """
+        if trust >= (Trust.PROVEN if self.proof else Trust.SEEN):
+            return 0.0
+        if self.proof:
+            return self.burst * (KEPT_FROM_UNPROVEN_CROWDS if nth else KEPT_FOR_PROVEN)
+        return self.burst * (KEPT_FROM_CROWDS if nth else KEPT_FOR_SEEN)
+
+    def domain_limit(self, domain: str) -> Limit:
+        """Return the limit of one recipient domain (see `limited_domain`)."""
+        return Limit(self.domain_per_hour * (BIG_FACTOR if domain in BIG_PROVIDERS else 1), 3600)
+
+
+def limited_domain(domain: str) -> str:
+    """Return the domain whose limit counts: the registered one, as far as its names tell.
+
+    A guess without the public suffix list: whoever has a domain has all names below it.
+    """
+    labels = domain.split(".")
+    wide = len(labels) > 2 and len(labels[-1]) == 2 and labels[-2] in _SECOND_LEVEL
+    return ".".join(labels[-3 if wide else -2 :])

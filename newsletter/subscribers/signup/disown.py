@@ -1,0 +1,132 @@
+"""Disown a confirmation email: the person did not ask for it and gets no more."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from newsletter.errors import TokenExpired, TokenInvalid
+from newsletter.models import (
+    AddressMark,
+    ConsentAct,
+    EndedReason,
+    MarkKind,
+    Subscriber,
+    SubscriptionState,
+)
+from newsletter.subscribers import subscription_rows
+from newsletter.subscribers.address_marks import mark_address
+from newsletter.subscribers.consent.ledger import note
+from newsletter.subscribers.link import LinkFault, find_bearer
+from newsletter.subscribers.privacy.empty_address import forget_address
+from newsletter.tokens import Purpose, Tokens
+
+
+@dataclass(frozen=True)
+class Disowning:
+    """What the page behind the link shows.
+
+    `pending` says whether something waits for a confirmation, `done` whether the button was pressed
+    before and still counts, `reader` whether this person gets issues, which pressing leaves alone.
+    """
+
+    pending: bool
+    done: bool
+    reader: bool
+
+
+def read_disowning(session: Session, tokens: Tokens, token: str, now: datetime) -> Disowning | LinkFault:
+    """Return what pressing the button would mean, or why the link cannot be used; changes nothing."""
+    found = _open(session, tokens, token, now, lock=False)
+    return found if isinstance(found, LinkFault) else _describe(session, found)
+
+
+def disown(
+    session: Session,
+    tokens: Tokens,
+    token: str,
+    now: datetime,
+    *,
+    ip_address: str | None = None,
+    how: str = "link",
+) -> Disowning | LinkFault:
+    """End what waits for a confirmation, and let forms mail this address next to never for a while.
+
+    What is confirmed stays as it is. The address of somebody who never was a reader is emptied at
+    once: a keyed hash of it is all that is kept. Doing it twice changes nothing more. Commits nothing.
+    """
+    subscriber = _open(session, tokens, token, now, lock=True)
+    if isinstance(subscriber, LinkFault):
+        return subscriber
+    if subscriber.email_key is None:
+        return _describe(session, subscriber)
+    pending = subscription_rows.of_subscriber(session, subscriber.id, SubscriptionState.PENDING)
+    if not pending and _mark(session, subscriber) is not None:
+        return _describe(session, subscriber)
+    subscription_rows.end(session, pending, EndedReason.DISOWNED, now)
+    topics = {row.topic.slug: row.frequency.value for row in pending}
+    note(session, subscriber.id, ConsentAct.DISOWNED, how, now, ip_address=ip_address, topics=topics)
+    mark_address(session, tokens, subscriber.email_key, MarkKind.DISOWNED, subscriber.id, now)
+    session.flush()
+    if subscriber.confirmed_at is None:
+        forget_address(session, tokens, subscriber, now)
+    return _describe(session, subscriber)
+
+
+def own(session: Session, tokens: Tokens, token: str, now: datetime) -> Disowning | LinkFault:
+    """Take the button back: forms mail this address again as they do any other. Commits nothing.
+
+    The link came to the address, so whoever has it may. What was ended is to be asked for anew.
+    """
+    subscriber = _open(session, tokens, token, now, lock=True)
+    if isinstance(subscriber, LinkFault):
+        return subscriber
+    session.execute(
+        delete(AddressMark)
+        .where(AddressMark.subscriber_id == subscriber.id, AddressMark.kind == MarkKind.DISOWNED)
+        .execution_options(synchronize_session=False)
+    )
+    return _describe(session, subscriber)
+
+
+def _open(
+    session: Session, tokens: Tokens, token: str, now: datetime, *, lock: bool
+) -> Subscriber | LinkFault:
+    try:
+        payload = tokens.read(Purpose.DISOWN, token, now)
+    except (TokenExpired, TokenInvalid):
+        return LinkFault.DAMAGED
+    match payload:
+        case [str(public_id), str(fingerprint), int()]:
+            pass
+        case _:
+            return LinkFault.DAMAGED
+    found = find_bearer(session, tokens, public_id, fingerprint, lock=lock)
+    if not isinstance(found, LinkFault):
+        return found
+    # The address is gone, by this very button perhaps: there is a page for that too.
+    wanted = select(Subscriber).where(Subscriber.public_id == public_id, Subscriber.email_key.is_(None))
+    gone = session.scalars(wanted.with_for_update() if lock else wanted).one_or_none()
+    return found if gone is None else gone
+
+
+def _describe(session: Session, subscriber: Subscriber) -> Disowning:
+    live = subscription_rows.of_subscriber(
+        session, subscriber.id, SubscriptionState.ACTIVE, SubscriptionState.PENDING
+    )
+    states = {row.state for row in live}
+    return Disowning(
+        pending=SubscriptionState.PENDING in states,
+        done=_mark(session, subscriber) is not None,
+        reader=SubscriptionState.ACTIVE in states,
+    )
+
+
+def _mark(session: Session, subscriber: Subscriber) -> AddressMark | None:
+    wanted = select(AddressMark).where(
+        AddressMark.subscriber_id == subscriber.id, AddressMark.kind == MarkKind.DISOWNED
+    )
+    return session.scalars(wanted).first()

@@ -1,0 +1,170 @@
+"""Hold sign-up requests when too many emails would go to unconfirmed addresses; release or drop them.
+
+Somebody who types thousands of strangers' addresses into the form would have us mail every one of
+them. So requests beyond the brake's number wait, unanswered, for their turn; the owner is told.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
+
+from newsletter import notices
+from newsletter.audit import record
+from newsletter.limits.keys import limit_key
+from newsletter.mail.addresses import Address
+from newsletter.models import SignupRequest, ThrottleBucket, spend
+from newsletter.notices import NoticeKind, settle_quiet
+from newsletter.subscribers.signup.confirmation_limits import Brake, Trust, limited_domain
+from newsletter.throttle import Bucket, take
+from newsletter.tokens import Tokens
+
+BUCKET = "brake"
+# A flood that ebbs and comes again before this is one burst, and the owner has been told of it.
+QUIET = timedelta(hours=6)
+HELD = (SignupRequest.resolved_at.is_(None), SignupRequest.held_until.is_not(None))
+
+log = logging.getLogger(__name__)
+
+
+class Held(Exception):
+    """This request must wait until `until`; `braked` when all strangers' do, not only those of a domain."""
+
+    def __init__(self, until: datetime, *, braked: bool) -> None:
+        super().__init__(f"held until {until}")
+        self.until = until
+        self.braked = braked
+
+
+@dataclass
+class Gate:
+    """One pass over waiting requests. Remembers who was refused, so that a flood is looked at briefly."""
+
+    brake: Brake
+    now: datetime
+    braked: int = 0
+    # The least floor that was refused: everybody with that much or more above them is refused too.
+    _refused: float | None = None
+    _domains: dict[str, tuple[float, int]] = field(default_factory=dict)
+
+    def look(self, request: SignupRequest, address: Address) -> None:
+        """Raise Held when a mail to this stranger is sure to be refused; takes nothing."""
+        if request.trust >= Trust.VOUCHED:
+            return
+        if self._is_shut(request):
+            raise Held(self.now, braked=True)
+        domain = limited_domain(address.domain)
+        if domain in self._domains:
+            raise self._held_by(domain)
+
+    def pass_(self, session: Session, tokens: Tokens, request: SignupRequest, address: Address) -> None:
+        """Count one mail to a stranger. Raises Held when it is one too many; the caller rolls back."""
+        if request.trust >= Trust.VOUCHED:
+            return
+        floor = self._floor(request)
+        if spend(session, BUCKET, self.brake.limit, self.now, floor):
+            self._refused = floor if self._refused is None else min(self._refused, floor)
+            raise Held(self.now, braked=True)
+        domain = limited_domain(address.domain)
+        limit = self.brake.domain_limit(domain)
+        wait_seconds = spend(session, limit_key(tokens, "domain", domain), limit, self.now)
+        if wait_seconds:
+            self._domains[domain] = (wait_seconds, 0)
+            raise self._held_by(domain)
+
+    def hold(self, request: SignupRequest, held: Held) -> None:
+        """Let a request wait."""
+        self.braked += held.braked
+        request.held_until = held.until
+
+    def _held_by(self, domain: str) -> Held:
+        # Each gets a time of its own, so that they do not come again all at once.
+        wait_seconds, waiting = self._domains[domain]
+        self._domains[domain] = (wait_seconds, waiting + 1)
+        spread = waiting / self.brake.domain_limit(domain).rate
+        return Held(self.now + timedelta(seconds=wait_seconds + spread), braked=False)
+
+    def _floor(self, request: SignupRequest) -> float:
+        return self.brake.floor(Trust(request.trust), request.nth)
+
+    def _is_shut(self, request: SignupRequest) -> bool:
+        return self._refused is not None and self._floor(request) >= self._refused
+
+
+def drop_stale(session: Session, brake: Brake, now: datetime) -> int:
+    """Give up the requests that waited too long; return how many. Their addresses go. Commits nothing."""
+    return _drop(session, now, SignupRequest.created_at < now - brake.hold)
+
+
+def tell_owner(session: Session, gate: Gate) -> None:
+    """Tell the owner once that a burst of sign-ups began; note it in the audit log. Commits nothing."""
+    now, brake = gate.now, gate.brake
+    settle_quiet(session, NoticeKind.SIGNUPS_HELD, now - QUIET, now)
+    if not gate.braked:
+        return
+    held = count_held(session)
+    facts = {"held": held, "burst": brake.burst, "per_hour": brake.per_hour}
+    hold_hours = round(brake.hold.total_seconds() / 3600)
+    if not notices.tell_owner(session, NoticeKind.SIGNUPS_HELD, "", now, hold_hours=hold_hours, **facts):
+        return
+    record(session, "brake", "signup.held", "", now, **facts)
+    log.warning("event=signups_held held=%d burst=%d per_hour=%d", held, brake.burst, brake.per_hour)
+
+
+@dataclass(frozen=True)
+class Braking:
+    """How many requests wait, since when, and how many mails to strangers could go out at once."""
+
+    held: int
+    since: datetime | None
+    free: int
+
+
+def braking(session: Session, brake: Brake, now: datetime) -> Braking:
+    """Return the state of the brake."""
+    query = select(func.count(), func.min(SignupRequest.created_at)).where(*HELD)
+    held, since = session.execute(query).one()
+    row = session.get(ThrottleBucket, BUCKET)
+    level = float(brake.burst)
+    if row is not None:
+        level = take(Bucket(row.level, row.updated_at), brake.limit, now, floor=brake.burst)[0].level
+    return Braking(held, since, int(level))
+
+
+def count_held(session: Session) -> int:
+    """Return how many requests wait for their turn."""
+    return session.scalar(select(func.count()).select_from(SignupRequest).where(*HELD)) or 0
+
+
+def release_held(session: Session, actor: str, now: datetime) -> int:
+    """Answer every request that waits, whatever the brake says: the owner knows where they come from.
+
+    Return how many. Commits nothing.
+    """
+    vouch = update(SignupRequest).where(*HELD).values(trust=int(Trust.VOUCHED), held_until=now)
+    released = session.connection().execute(vouch).rowcount
+    record(session, actor, "signup.released", "", now, count=released)
+    return released
+
+
+def drop_held(session: Session, actor: str, now: datetime) -> int:
+    """Drop every request that waits, with its address: they were not asked for by who owns them.
+
+    Return how many. Commits nothing.
+    """
+    dropped = _drop(session, now)
+    record(session, actor, "signup.dropped", "", now, count=dropped)
+    return dropped
+
+
+def _drop(session: Session, now: datetime, *which: object) -> int:
+    settle = (
+        update(SignupRequest)
+        .where(*HELD, *which)  # type: ignore[arg-type]
+        .values(resolved_at=now, email=None, email_key=None, ip_address=None)
+    )
+    return session.connection().execute(settle).rowcount

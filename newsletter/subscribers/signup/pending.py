@@ -1,0 +1,70 @@
+"""Pending subscriptions, and the confirmation email that names them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from newsletter.models import (
+    EndedReason,
+    Frequency,
+    Subscriber,
+    Subscription,
+    SubscriptionState,
+)
+from newsletter.outbox.enqueue import enqueue_single
+from newsletter.subscribers import subscription_rows
+
+
+def is_news(session: Session, subscriber_id: int, wanted: Mapping[int, Frequency]) -> bool:
+    """Return whether something is wanted that is neither active nor pending at that frequency."""
+    live = subscription_rows.of_subscriber(
+        session, subscriber_id, SubscriptionState.ACTIVE, SubscriptionState.PENDING
+    )
+    return not wanted.items() <= {(row.topic_id, row.frequency) for row in live}
+
+
+def add_pending(session: Session, subscriber_id: int, wanted: Mapping[int, Frequency], now: datetime) -> None:
+    """Make pending rows for what is wanted and not there at that frequency.
+
+    What is pending at another frequency ends: it was asked for again, otherwise.
+    """
+    live = subscription_rows.of_subscriber(
+        session, subscriber_id, SubscriptionState.ACTIVE, SubscriptionState.PENDING
+    )
+    active = {row.topic_id: row for row in live if row.state is SubscriptionState.ACTIVE}
+    pending = {row.topic_id: row for row in live if row.state is SubscriptionState.PENDING}
+    for topic_id, frequency in wanted.items():
+        served = active.get(topic_id)
+        asked = pending.get(topic_id)
+        if asked is not None and asked.frequency is frequency:
+            continue
+        if asked is not None:
+            subscription_rows.end(session, [asked], EndedReason.CHANGED, now)
+        if served is None or served.frequency is not frequency:
+            subscription_rows.ask_for(session, subscriber_id, topic_id, frequency, now)
+    session.flush()
+
+
+def send_confirmation(
+    session: Session,
+    subscriber: Subscriber,
+    pending: list[Subscription],
+    purpose_key: str,
+    now: datetime,
+) -> None:
+    """Enqueue the mail whose link confirms these pending rows, and names every one of them."""
+    enqueue_single(
+        session,
+        subscriber_id=subscriber.id,
+        template="confirm",
+        context={
+            "topics": [row.topic.name for row in pending],
+            "upto": max(row.id for row in pending),
+        },
+        purpose_key=purpose_key,
+        language=subscriber.language,
+        now=now,
+    )

@@ -1,0 +1,83 @@
+"""One reminder to those who asked and have not confirmed, for installations that want it."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import Select, exists, func, literal_column, select
+from sqlalchemy.orm import Session
+
+from newsletter import suppression
+from newsletter.models import Delivery, DeliveryState, Subscriber, Subscription, SubscriptionState
+from newsletter.outbox.enqueue import enqueue_single
+from newsletter.subscribers import subscription_rows
+from newsletter.subscribers.address_marks import answers_form
+from newsletter.tokens import Tokens
+
+# Whoever asks for one thing after another is reminded of the last, and not again for a while.
+BETWEEN = timedelta(days=30)
+
+
+def remind(
+    session: Session, tokens: Tokens, hours: int, pending_days: int, now: datetime, limit: int = 200
+) -> int:
+    """Enqueue a reminder for up to `limit` people; return for how many. Commits nothing.
+
+    Each request brings one at most, `hours` after the last mail about it was taken by the relay.
+    Nobody is reminded who is a reader already (a stranger may have typed their address), whose
+    address is suppressed or was disowned, or whose request is over.
+    """
+    enqueued, last = 0, 0
+    while enqueued < limit:
+        due = _due(now - timedelta(hours=hours), now - timedelta(days=pending_days), now - BETWEEN)
+        batch = due.where(Subscriber.id > last).order_by(Subscriber.id).limit(limit)
+        found = session.scalars(batch.with_for_update(of=Subscriber, skip_locked=True)).all()
+        if not found:
+            break
+        for subscriber in found:
+            last = subscriber.id
+            enqueued += _remind(session, tokens, subscriber, now)
+    return enqueued
+
+
+def _due(asked_before: datetime, asked_after: datetime, reminded_after: datetime) -> Select[Subscriber]:
+    theirs = Subscription.subscriber_id == Subscriber.id
+    # Written out, so that the partial indexes serve it.
+    pending = (theirs, Subscription.state == literal_column("'pending'"))
+    mail = Delivery.subscriber_id == Subscriber.id
+    sent_at = func.coalesce(Delivery.settled_at, Delivery.created_at)
+    return select(Subscriber).where(
+        Subscriber.email_key.is_not(None),
+        Subscriber.id.in_(
+            select(Subscription.subscriber_id).where(
+                Subscription.state == literal_column("'pending'"),
+                Subscription.created_at <= asked_before,
+                Subscription.created_at > asked_after,
+            )
+        ),
+        ~exists().where(*pending, Subscription.created_at > asked_before),
+        ~exists().where(theirs, Subscription.state == literal_column("'active'")),
+        exists().where(mail, Delivery.template == "confirm", Delivery.state == DeliveryState.ACCEPTED),
+        ~exists().where(mail, Delivery.template == "confirm", sent_at > asked_before),
+        ~exists().where(mail, Delivery.bounced_at.is_not(None)),
+        ~exists().where(mail, Delivery.template == "reminder", Delivery.created_at > reminded_after),
+    )
+
+
+def _remind(session: Session, tokens: Tokens, subscriber: Subscriber, now: datetime) -> bool:
+    key = subscriber.email_key or ""
+    if suppression.is_suppressed(session, tokens, key) or not answers_form(session, tokens, key, now):
+        return False
+    pending = subscription_rows.of_subscriber(session, subscriber.id, SubscriptionState.PENDING)
+    if not pending:
+        return False
+    upto = max(row.id for row in pending)
+    return enqueue_single(
+        session,
+        subscriber_id=subscriber.id,
+        template="reminder",
+        context={"topics": [row.topic.name for row in pending], "upto": upto},
+        purpose_key=f"reminder:{upto}",
+        language=subscriber.language,
+        now=now,
+    )

@@ -1,0 +1,260 @@
+"""Resolve sign-up requests: make subscribers and pending subscriptions, and send the confirmation email."""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from newsletter import suppression
+from newsletter.errors import AddressInvalid
+from newsletter.mail.addresses import Address, parse_address
+from newsletter.models import (
+    ConsentAct,
+    Frequency,
+    SignupRequest,
+    Subscriber,
+    SubscriptionState,
+    Topic,
+    insert_new,
+)
+from newsletter.outbox.enqueue import enqueue_single
+from newsletter.subscribers import subscription_rows
+from newsletter.subscribers.address_marks import answers_form, note_mailed
+from newsletter.subscribers.consent.ledger import note
+from newsletter.subscribers.signup.confirmation_limits import Brake
+from newsletter.subscribers.signup.email_limits import AGAIN, CHANGED, may_mail
+from newsletter.subscribers.signup.hold import HELD, Gate, Held, drop_stale, tell_owner
+from newsletter.subscribers.signup.pending import add_pending, is_news, send_confirmation
+from newsletter.tokens import Tokens
+
+log = logging.getLogger(__name__)
+
+
+# A request that breaks something is tried again with the next sweeps, then given up.
+PATIENCE = timedelta(hours=1)
+
+
+def resolve_signups(
+    session: Session,
+    tokens: Tokens,
+    now: datetime,
+    limit: int = 200,
+    *,
+    brake: Brake | None = None,
+) -> int:
+    """Resolve up to `limit` waiting requests, oldest first; return how many were dealt with.
+
+    Each is resolved in a savepoint of its own, and its `resolved_at` with what came of it, so a
+    crash repeats nothing and a broken request is passed over. The address leaves the request
+    with that. Two workers never hold the same request: on SQLite the caller's transaction holds
+    the write lock from its beginning, on PostgreSQL the rows are locked. What the brake holds back
+    stays, and is looked at before what is new; the owner is told (hold.py). Commits nothing.
+    """
+    gate = Gate(brake or Brake(), now)
+    dealt = _resolve_held(session, tokens, gate, limit)
+    last = 0
+    while dealt < limit:
+        waiting = (
+            select(SignupRequest)
+            .where(
+                SignupRequest.resolved_at.is_(None),
+                SignupRequest.held_until.is_(None),
+                SignupRequest.id > last,
+            )
+            .order_by(SignupRequest.id)
+            .limit(limit - dealt)
+            .with_for_update(skip_locked=True)
+        )
+        batch = list(session.scalars(waiting))
+        if not batch:
+            break
+        for request in batch:
+            last = request.id
+            dealt += _resolve_safely(session, tokens, request, gate)
+    tell_owner(session, gate)
+    return dealt
+
+
+def _resolve_held(session: Session, tokens: Tokens, gate: Gate, limit: int) -> int:
+    """Resolve requests whose turn has come; return how many."""
+    due = select(SignupRequest).where(*HELD, SignupRequest.held_until <= gate.now)
+    # Who is most likely a person goes first, and a crowd behind one network last.
+    order = (SignupRequest.trust.desc(), SignupRequest.nth, SignupRequest.id)
+    batch = list(session.scalars(due.order_by(*order).limit(limit).with_for_update(skip_locked=True)))
+    if not batch:
+        return 0
+    dropped = drop_stale(session, gate.brake, gate.now)
+    if dropped:
+        log.warning("event=signups_dropped count=%d", dropped)
+        session.expire_all()
+    resolved = 0
+    for request in batch:
+        if request.resolved_at is not None:
+            continue
+        braked = gate.braked
+        _resolve_safely(session, tokens, request, gate)
+        if gate.braked > braked:
+            break  # whoever comes after has no better claim
+        resolved += request.resolved_at is not None
+    return resolved
+
+
+def _resolve_safely(session: Session, tokens: Tokens, request: SignupRequest, gate: Gate) -> bool:
+    """Resolve one request, or let it wait; return False when it broke and is to be tried again."""
+    request_id, asked_at, now = request.id, request.created_at, gate.now
+    try:
+        with session.begin_nested():
+            _resolve(session, tokens, request, gate)
+            _settle(request, now)
+    except Held as held:
+        gate.hold(request, held)
+    except Exception:
+        # Whatever is wrong with this one, the others must not wait for it.
+        log.exception("signup request broke request_id=%s", request_id)
+        if now - asked_at < PATIENCE:
+            return False
+        with session.begin_nested():
+            _settle(request, now)
+    return True
+
+
+def _settle(request: SignupRequest, now: datetime) -> None:
+    request.resolved_at = now
+    request.email = request.email_key = request.ip_address = None
+
+
+def _resolve(session: Session, tokens: Tokens, request: SignupRequest, gate: Gate) -> None:
+    try:
+        address = parse_address(request.email or "")
+    except AddressInvalid:
+        return
+    if is_suppressed(session, tokens, address):
+        return
+    if request.kind == "signup":
+        _resolve_signup(session, tokens, request, address, gate)
+    else:
+        _resolve_link(session, tokens, request, address, gate)
+
+
+def is_suppressed(session: Session, tokens: Tokens, address: Address) -> bool:
+    """Return whether this address must not be mailed."""
+    return suppression.is_suppressed(session, tokens, address.canonical)
+
+
+def _resolve_signup(
+    session: Session, tokens: Tokens, request: SignupRequest, address: Address, gate: Gate
+) -> None:
+    now = gate.now
+    wanted = _wanted(session, request)
+    if not wanted or not answers_form(session, tokens, address.canonical, now):
+        return
+    subscriber = _find_or_make(session, request, address, now)
+    stranger = subscriber.confirmed_at is None
+    if stranger:
+        gate.look(request, address)
+    fresh = is_news(session, subscriber.id, wanted)
+    # What no mail can tell of is not noted down either: else whoever types a stranger's address in
+    # could go on voiding the link that the stranger was sent.
+    if not may_mail(session, tokens, address.canonical, CHANGED if fresh else AGAIN, now):
+        return
+    add_pending(session, subscriber.id, wanted, now)
+    pending = subscription_rows.of_subscriber(session, subscriber.id, SubscriptionState.PENDING)
+    if not any(row.topic_id in wanted for row in pending):
+        # Everything asked for is there already: the mail brings them to their choices instead.
+        _send_link(session, subscriber, request.id, now)
+        return
+    if stranger:
+        gate.pass_(session, tokens, request, address)
+    send_confirmation(session, subscriber, pending, f"signup:{request.id}", now)
+    note_mailed(session, tokens, address.canonical, now)
+    note(
+        session,
+        subscriber.id,
+        ConsentAct.ASKED,
+        str(request.choices.get("how", "form")),
+        request.created_at,
+        wording=(request.wording_version, request.wording_hash),
+        ip_address=request.ip_address,
+        topics=request.choices["topics"],
+        **_habits_of_return(session, request, subscriber),
+    )
+
+
+def _resolve_link(
+    session: Session, tokens: Tokens, request: SignupRequest, address: Address, gate: Gate
+) -> None:
+    now = gate.now
+    known = select(Subscriber).where(Subscriber.email_key == address.canonical).with_for_update()
+    subscriber = session.scalars(known).one_or_none()
+    if subscriber is None:
+        return
+    pending = subscription_rows.of_subscriber(session, subscriber.id, SubscriptionState.PENDING)
+    confirmed = subscriber.confirmed_at is not None
+    wants_confirmation = bool(pending) and (request.kind == "renew" or not confirmed)
+    wants_confirmation &= answers_form(session, tokens, address.canonical, now)
+    if not (wants_confirmation or confirmed) or not may_mail(session, tokens, address.canonical, AGAIN, now):
+        return
+    if wants_confirmation:
+        if not confirmed:
+            gate.pass_(session, tokens, request, address)
+        send_confirmation(session, subscriber, pending, f"signup:{request.id}", now)
+        note_mailed(session, tokens, address.canonical, now)
+    else:
+        _send_link(session, subscriber, request.id, now)
+
+
+def _wanted(session: Session, request: SignupRequest) -> dict[int, Frequency]:
+    """Return the frequency asked for each topic that (still) exists, by topic id."""
+    asked = {str(slug): Frequency(value) for slug, value in request.choices.get("topics", {}).items()}
+    found = session.execute(select(Topic.slug, Topic.id).where(Topic.slug.in_(asked)))
+    return {topic_id: asked[slug] for slug, topic_id in found}
+
+
+def _find_or_make(session: Session, request: SignupRequest, address: Address, now: datetime) -> Subscriber:
+    # Two workers may meet over a new address; both then find the one row, and one waits for it.
+    session.execute(
+        insert_new(session, Subscriber).values(
+            email=address.text,
+            email_key=address.canonical,
+            language=str(request.choices.get("language", "en"))[:16],
+            time_zone=str(request.choices.get("time_zone", "UTC"))[:64],
+            created_at=now,
+        )
+    )
+    known = select(Subscriber).where(Subscriber.email_key == address.canonical).with_for_update()
+    subscriber = session.scalars(known).one()
+    if subscriber.confirmed_at is None and request.choices.get("language"):
+        # Who asked first may have been somebody else: until it is confirmed, the last word counts.
+        subscriber.language = str(request.choices["language"])[:16]
+        subscriber.time_zone = str(request.choices.get("time_zone", "UTC"))[:64]
+    return subscriber
+
+
+def _habits_of_return(session: Session, request: SignupRequest, subscriber: Subscriber) -> dict[str, str]:
+    """Return the language and time zone that somebody who had left gets with confirming (confirm.py).
+
+    A reader's own are theirs to change, on their page: a form in their name leaves them alone.
+    """
+    if subscriber.confirmed_at is None or not request.choices.get("language"):
+        return {}
+    if subscription_rows.of_subscriber(session, subscriber.id, SubscriptionState.ACTIVE):
+        return {}
+    return {
+        "language": str(request.choices["language"])[:16],
+        "time_zone": str(request.choices.get("time_zone", "UTC"))[:64],
+    }
+
+
+def _send_link(session: Session, subscriber: Subscriber, request_id: int, now: datetime) -> None:
+    enqueue_single(
+        session,
+        subscriber_id=subscriber.id,
+        template="link",
+        context={},
+        purpose_key=f"link:{request_id}",
+        language=subscriber.language,
+        now=now,
+    )

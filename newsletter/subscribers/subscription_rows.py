@@ -1,0 +1,149 @@
+"""Begin, end and continue subscriptions: rows end and are never overwritten."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session, joinedload
+
+from newsletter import coverage
+from newsletter.models import (
+    EndedReason,
+    Frequency,
+    Subscription,
+    SubscriptionState,
+    Topic,
+)
+
+
+def of_subscriber(
+    session: Session, subscriber_id: int, *states: SubscriptionState, lock: bool = False
+) -> list[Subscription]:
+    """Return a reader's subscriptions in these states, in the order of the topics.
+
+    With `lock` the person is locked first, so an issue that is being prepared for them is waited for, and
+    the subscriptions are as it left them.
+    """
+    if lock:
+        coverage.lock(session, [subscriber_id])
+    wanted = (
+        select(Subscription)
+        .join(Subscription.topic)
+        .options(joinedload(Subscription.topic))
+        .where(Subscription.subscriber_id == subscriber_id, Subscription.state.in_(states))
+        .order_by(Topic.position, Topic.name, Subscription.id)
+    )
+    if lock:
+        wanted = wanted.execution_options(populate_existing=True)
+    return list(session.scalars(wanted))
+
+
+def ask_for(
+    session: Session, subscriber_id: int, topic_id: int, frequency: Frequency, now: datetime
+) -> Subscription:
+    """Add a subscription that waits for its confirmation."""
+    row = Subscription(
+        subscriber_id=subscriber_id,
+        topic_id=topic_id,
+        frequency=frequency,
+        state=SubscriptionState.PENDING,
+        created_at=now,
+    )
+    session.add(row)
+    return row
+
+
+def take_up(
+    session: Session,
+    subscriber_id: int,
+    topic_id: int,
+    frequency: Frequency,
+    now: datetime,
+    welcome_releases: int = 0,
+) -> Subscription:
+    """Add an active subscription to a topic that this person does not get now."""
+    row = ask_for(session, subscriber_id, topic_id, frequency, now)
+    activate(session, row, now, welcome_releases)
+    return row
+
+
+def activate(
+    session: Session,
+    row: Subscription,
+    now: datetime,
+    welcome_releases: int = 0,
+    earlier: Subscription | None = None,
+) -> None:
+    """Turn a pending subscription into an active one.
+
+    It goes on where `earlier` was, or the one of this topic that the person ended lately enough to undo
+    it; otherwise it begins.
+    """
+    earlier = earlier or _ended_lately(session, row, now)
+    if earlier is None:
+        coverage.begin(session, row, welcome_releases)
+    else:
+        coverage.carry_over(earlier, row)
+    row.state = SubscriptionState.ACTIVE
+    row.confirmed_at = now
+
+
+def _ended_lately(session: Session, row: Subscription, now: datetime) -> Subscription | None:
+    """Return the subscription to the same topic that this person ended, if that can still be undone."""
+    last = session.scalars(
+        select(Subscription)
+        .where(
+            Subscription.subscriber_id == row.subscriber_id,
+            Subscription.topic_id == row.topic_id,
+            Subscription.state == SubscriptionState.ENDED,
+            Subscription.confirmed_at.is_not(None),
+        )
+        .order_by(Subscription.id.desc())
+        .limit(1)
+        .execution_options(populate_existing=True)
+    ).one_or_none()
+    undoable = (
+        last is not None
+        and last.ended_reason is EndedReason.UNSUBSCRIBED
+        and last.ended_at is not None
+        and last.ended_at > now - coverage.UNDO_FOR
+    )
+    return last if undoable else None
+
+
+def follow(session: Session, earlier: Subscription, frequency: Frequency, now: datetime) -> Subscription:
+    """Add the active row that follows an ended one and goes on where that one was."""
+    row = Subscription(
+        subscriber_id=earlier.subscriber_id,
+        topic_id=earlier.topic_id,
+        frequency=frequency,
+        state=SubscriptionState.ACTIVE,
+        created_at=now,
+        confirmed_at=earlier.confirmed_at,
+        moved_from_id=earlier.moved_from_id,
+    )
+    coverage.carry_over(earlier, row)
+    session.add(row)
+    return row
+
+
+def end(
+    session: Session,
+    ending: Iterable[Subscription],
+    reason: EndedReason,
+    now: datetime,
+    delivery_id: int | None = None,
+) -> None:
+    """End subscriptions, and tell the database at once.
+
+    A row that follows would otherwise be inserted before this one is updated, against the
+    index that allows a single active and a single pending row for each topic.
+    """
+    for row in ending:
+        row.state = SubscriptionState.ENDED
+        row.ended_at = now
+        row.ended_reason = reason
+        row.ended_delivery_id = delivery_id
+    session.flush()

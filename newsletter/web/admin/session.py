@@ -1,0 +1,115 @@
+"""The session of a signed-in administrator: cookie, lifetime, and where a sign-in leads."""
+
+from __future__ import annotations
+
+import unicodedata
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
+from urllib.parse import urlsplit
+
+from flask import session
+from flask.sessions import SessionMixin
+from flask_login import current_user, login_user
+from sqlalchemy import select
+
+from newsletter.accounts.create import one_time_is_over
+from newsletter.models import AdminUser, db
+from newsletter.web.http.extensions import login, runtime
+
+# Whoever does nothing for this long signs in again.
+IDLE = timedelta(hours=12)
+# And everybody does after this long, so that a copied cookie is not good for ever.
+LONGEST = timedelta(days=7)
+# A cookie is written anew at most this often.
+REFRESH = timedelta(minutes=1)
+
+# What browsers drop from an address before they read it, or what no address of ours holds.
+_INVISIBLE = {"Cc", "Cf", "Cs", "Zl", "Zp"}
+
+
+@dataclass(frozen=True)
+class SignedIn:
+    """The person behind a request: plain values, good beyond the transaction that read them."""
+
+    id: int
+    public_id: str
+    email: str
+    must_change: bool
+    session_key: str
+
+    is_authenticated = True
+    is_active = True
+    is_anonymous = False
+
+    def get_id(self) -> str:
+        """Return what the cookie holds: a new `session_key` makes every older cookie worthless."""
+        return f"{self.public_id}:{self.session_key}"
+
+
+def signed_in(user: AdminUser) -> SignedIn:
+    """Return `user` as a request knows them."""
+    return SignedIn(user.id, user.public_id, user.email, user.must_change, user.session_key)
+
+
+@login.user_loader  # type: ignore[untyped-decorator]
+def load(cookie_id: str) -> SignedIn | None:
+    """Return whom the cookie names, or None when it is outdated or they were away for too long."""
+    now = runtime().now()
+    if not (_within(IDLE, session.get("seen_at"), now) and _within(LONGEST, session.get("began_at"), now)):
+        return None
+    public_id, _, session_key = cookie_id.partition(":")
+    user = db.session.scalars(select(AdminUser).where(AdminUser.public_id == public_id)).one_or_none()
+    if user is None or user.session_key != session_key or one_time_is_over(user, now):
+        return None
+    return signed_in(user)
+
+
+def _within(longest: timedelta, since: object, now: datetime) -> bool:
+    return isinstance(since, int) and now - datetime.fromtimestamp(since, UTC) <= longest
+
+
+def current_admin() -> SignedIn | None:
+    """Return who is signed in, or None."""
+    if not current_user.is_authenticated:
+        return None
+    return cast("SignedIn", current_user._get_current_object())
+
+
+def actor() -> str:
+    """Return who is signed in, as the audit log names them."""
+    user = current_admin()
+    return user.email if user else ""
+
+
+def start_session(user: SignedIn) -> None:
+    """Begin a session for `user` with nothing of the one before: not even its CSRF token."""
+    session.clear()
+    login_user(user)
+    session["seen_at"] = session["began_at"] = int(runtime().now().timestamp())
+
+
+def stay_signed_in(cookie: SessionMixin) -> None:
+    """Note that somebody is at work, so that their session goes on."""
+    now = int(runtime().now().timestamp())
+    if now - cookie.get("seen_at", 0) >= REFRESH.total_seconds():
+        cookie["seen_at"] = now
+
+
+def safe_path(target: Any) -> str | None:
+    """Return `target` when it is an address within the admin pages, else None. Pure.
+
+    Browsers read `//host`, `/\\host` and addresses with a tab or a line break in them as other
+    hosts, so only what plainly begins with our own path is followed.
+    """
+    if not isinstance(target, str) or len(target) > 500 or target != target.strip():
+        return None
+    if any(char == "\\" or unicodedata.category(char) in _INVISIBLE for char in target):
+        return None
+    try:
+        scheme, host, path, _query, fragment = urlsplit(target)
+    except ValueError:
+        return None
+    ours = path == "/admin" or path.startswith("/admin/")
+    astray = scheme or host or fragment or "//" in path or ".." in path
+    return target if ours and not astray else None

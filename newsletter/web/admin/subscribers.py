@@ -1,0 +1,197 @@
+"""The subscriber pages: find, show, suppress and erase a person, and show their consent."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from flask import Response, abort, flash, make_response, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response as AnyResponse
+
+from newsletter import suppression
+from newsletter.errors import AddressInvalid
+from newsletter.mail.addresses import parse_address
+from newsletter.models import Subscriber, db
+from newsletter.subscribers import queries
+from newsletter.subscribers.consent.descriptions import act_in_words, detail_in_words, how_in_words
+from newsletter.subscribers.consent.record import Publisher, consent_record, find_person
+from newsletter.subscribers.consent.signature import sign_record
+from newsletter.subscribers.leaving.reasons import Reason, count_reasons
+from newsletter.web.admin.blueprint import admin
+from newsletter.web.admin.query_string import page_number, text_of
+from newsletter.web.admin.session import actor
+from newsletter.web.erase_everywhere import erase_everywhere
+from newsletter.web.http.extensions import runtime
+
+REASONS_OF = timedelta(days=90)
+IN_WORDS = {
+    Reason.TOO_MANY: "Too many mails",
+    Reason.NOT_RELEVANT: "Not what they expected",
+    Reason.NO_TIME: "No time",
+    Reason.ELSEWHERE: "Read elsewhere",
+    Reason.NEVER_ASKED: "Never asked for it",
+    Reason.OTHER: "Something else",
+}
+
+
+@admin.get("/readers")
+def readers() -> str:
+    """Show the readers who fit the filters."""
+    filters = {"q": text_of("q"), "state": request.args.get("state") or None}
+    found = queries.list_readers(
+        db.session(), search=filters["q"] or "", state=filters["state"] or "", page=page_number()
+    )
+    rows = [
+        {
+            "public_id": reader.public_id,
+            "label": reader.label,
+            "state": reader.state,
+            "topics": [topic.name for topic in reader.topics],
+            "created_at": reader.created_at,
+        }
+        for reader in found.items
+    ]
+    return render_template(
+        "admin/readers.html",
+        readers=rows,
+        filters=filters,
+        pagination=found,
+        reasons=_reasons(),
+    )
+
+
+def _reasons() -> list[tuple[str, int]]:
+    """Return what people said who left lately, in words, the most frequent first."""
+    counted = count_reasons(db.session(), runtime().now() - REASONS_OF)
+    return [(IN_WORDS[reason], count) for reason, count in sorted(counted.items(), key=lambda each: -each[1])]
+
+
+@admin.get("/readers/<public_id>")
+def reader(public_id: str) -> str:
+    """Show one reader: subscriptions, consent and mails."""
+    found = queries.reader(db.session(), public_id, runtime().tokens)
+    deliveries = [
+        {
+            "what": mail.title or mail.template or "",
+            "issue_public_id": mail.issue_public_id,
+            "state": mail.state,
+            "attempt": mail.attempt,
+            "at": mail.settled_at or mail.created_at,
+            "reply_code": mail.reply_code,
+            "status": mail.status,
+            "reply_text": mail.reply_text,
+        }
+        for mail in found.deliveries
+    ]
+    return render_template(
+        "admin/reader.html",
+        reader=found.reader,
+        state=found.reader.state,
+        suppressed=found.suppressed,
+        subscriptions=found.subscriptions,
+        consent=found.ledger,
+        deliveries=deliveries,
+    )
+
+
+@admin.post("/readers/<public_id>")
+def change_reader(public_id: str) -> AnyResponse:
+    """Suppress, let be mailed again, or erase, as the pressed button says."""
+    person = find_person(db.session(), public_id)
+    match request.form.get("action"):
+        case "suppress" if person.email_key:
+            _suppress(person.email_key)
+        case "unsuppress":
+            _lift(person)
+        case "erase" if person.email_key:
+            _erase(person)
+        case _:
+            abort(400)
+    return make_response(redirect(url_for("admin.reader", public_id=public_id), code=303))
+
+
+def _suppress(email_key: str) -> None:
+    parts = runtime()
+    suppression.add_by_hand(db.session(), parts.tokens, email_key, actor(), parts.now())
+    db.session.commit()
+    flash("No mail goes to this address any more.", "ok")
+
+
+def _lift(person: Subscriber) -> None:
+    """Lift the suppression of a reader, or of the address that was typed for somebody erased."""
+    parts = runtime()
+    key = person.email_key or _typed_key()
+    if key is None:
+        flash("Please type the address that was erased.", "warn")
+    elif suppression.lift(
+        db.session(), parts.tokens, key, actor(), parts.now(), parts.settings.snooze_catch_up
+    ):
+        db.session.commit()
+        flash("This address may be mailed again. That subscribes nobody: they sign up and confirm.", "ok")
+    else:
+        flash("This address is not suppressed.", "warn")
+
+
+def _erase(person: Subscriber) -> None:
+    if _typed_key() != person.email_key:
+        flash("Nobody was erased: what was typed is not this reader's address.", "warn")
+        return
+    erase_everywhere(runtime(), db.session(), person.public_id, "admin", actor())
+    flash("The reader is erased. The address is suppressed, so that nothing brings it back.", "ok")
+
+
+def _typed_key() -> str | None:
+    try:
+        return parse_address(request.form.get("address", "")).canonical
+    except AddressInvalid:
+        return None
+
+
+@admin.get("/readers/<public_id>/consent")
+def reader_consent(public_id: str) -> str:
+    """Show the record of one person's consent, to be printed."""
+    record = _record(public_id)
+    return render_template(
+        "admin/reader_consent.html",
+        record=record,
+        label=find_person(db.session(), public_id).label,
+        public_id=public_id,
+        made_at=datetime.fromisoformat(record["made_at"]),
+        entries=[_shown(entry, record["person"]["time_zone"]) for entry in record["entries"]],
+    )
+
+
+@admin.get("/readers/<public_id>/consent.json")
+def reader_consent_json(public_id: str) -> Response:
+    """Hand over the same record as signed JSON."""
+    parts = runtime()
+    signed = sign_record(parts.tokens, _record(public_id), parts.links.consent_key())
+    answer = Response(json.dumps(signed, ensure_ascii=False, indent=2), mimetype="application/json")
+    answer.headers["Content-Disposition"] = f'attachment; filename="consent-{public_id}.json"'
+    return answer
+
+
+def _record(public_id: str) -> dict[str, Any]:
+    parts = runtime()
+    settings = parts.settings
+    publisher = Publisher(settings.site_name, settings.public_url, settings.postal_address)
+    return consent_record(db.session(), public_id, publisher, parts.now())
+
+
+def _shown(entry: dict[str, Any], time_zone: str) -> dict[str, Any]:
+    """Return an entry in words, its time in UTC and as the reader's clock showed it."""
+    at = datetime.fromisoformat(entry["at"])
+    try:
+        local = at.astimezone(ZoneInfo(time_zone))
+    except (ZoneInfoNotFoundError, ValueError):
+        local = at
+    return entry | {
+        "at": at,
+        "utc": f"{at:%Y-%m-%d %H:%M:%S}",
+        "local": f"{local:%Y-%m-%d %H:%M:%S %Z}" if time_zone != "UTC" else None,
+        "act": act_in_words(entry["act"]),
+        "how": how_in_words(entry["how"]),
+        "detail": detail_in_words(entry["detail"]),
+    }

@@ -1,0 +1,1 @@
+"""The public archive: releases, their Atom feed, and issues in the browser."""

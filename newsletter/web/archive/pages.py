@@ -1,0 +1,117 @@
+"""The archive pages: releases for everyone, and one subscriber's issue in the browser."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from itertools import groupby
+from urllib.parse import urlsplit
+
+from flask import Blueprint, Response, render_template, request
+from flask_babel import to_user_timezone
+
+from newsletter.digest.archive import read_issue
+from newsletter.errors import NotFound, TokenError
+from newsletter.models import Release, ReleaseState, db
+from newsletter.models.paging import LAST_PAGE
+from newsletter.releases.queries import find_release, list_releases
+from newsletter.subscribers.queries import offered_topics
+from newsletter.tokens import Purpose
+from newsletter.web.archive.feed import atom_feed
+from newsletter.web.http.extensions import runtime
+from newsletter.web.http.security import guard_tokens, mail_answer
+
+archive = Blueprint("archive", __name__)
+
+PER_PAGE = 20
+
+
+@archive.get("/releases")
+def index() -> str:
+    """Show the releases, the newest first, all or those of one topic."""
+    topics = offered_topics(db.session())
+    slug = request.args.get("topic", "")
+    topic = next((each for each in topics if each.slug == slug), None)
+    if slug and topic is None:
+        raise NotFound("no such topic")
+    page = request.args.get("page", 1, type=int)
+    if not 1 <= page <= LAST_PAGE:
+        raise NotFound("no such page")
+    found = list_releases(db.session(), state=ReleaseState.READY, topic=slug, page=page, per_page=PER_PAGE)
+    if page > max(1, found.pages):
+        raise NotFound("no such page")
+    return render_template(
+        "web/releases.html", groups=_by_day(found.items), topics=topics, topic=topic, pagination=found
+    )
+
+
+def _by_day(releases: Sequence[Release]) -> list[tuple[date, list[Release]]]:
+    days = groupby(releases, key=lambda release: to_user_timezone(release.published_at).date())
+    return [(day, list(those)) for day, those in days]
+
+
+@archive.get("/releases.atom")
+def feed() -> Response:
+    """Give the newest releases to feed readers, all or those of one topic."""
+    parts = runtime()
+    slug = request.args.get("topic", "")
+    topic = next((each for each in offered_topics(db.session()) if each.slug == slug), None)
+    if slug and topic is None:
+        raise NotFound("no such topic")
+    found = list_releases(db.session(), state=ReleaseState.READY, topic=slug, per_page=PER_PAGE)
+    name = parts.settings.site_name
+    body = atom_feed(
+        found.items,
+        title=f"{name}: {topic.name}" if topic else name,
+        page=parts.links.topic(slug) if topic else parts.links.archive(),
+        feed=parts.links.feed(slug),
+        links=parts.links,
+    )
+    return Response(body, mimetype="application/atom+xml")
+
+
+@archive.get("/releases/<public_id>")
+def release(public_id: str) -> str:
+    """Show one release. What is held or excluded is not there for visitors."""
+    if "\0" in public_id:  # PostgreSQL cannot even be asked for that
+        raise NotFound("no such release")
+    found = find_release(db.session(), public_id)
+    if found.state is not ReleaseState.READY:
+        raise NotFound("no such release")
+    shown = {
+        "public_id": found.public_id,
+        "title": found.title,
+        "publisher": found.publisher,
+        "published_at": found.published_at,
+        "language": found.language,
+        "body_html": found.body_html,
+        "summary": found.summary,
+        "canonical_url": _web_address(found.canonical_url),
+    }
+    return render_template(
+        "web/release.html", release=shown, topics=[link.topic for link in found.topic_links]
+    )
+
+
+def _web_address(url: str | None) -> str | None:
+    """Return `url` when a link may lead there; javascript: and its kin lead nowhere."""
+    try:
+        return url if url and urlsplit(url).scheme in {"http", "https"} else None
+    except ValueError:
+        return None
+
+
+@archive.get("/issues/<token>")
+def issue(token: str) -> Response:
+    """Show one reader's issue as the mail had it."""
+    parts = runtime()
+    try:
+        payload = parts.tokens.read(Purpose.VIEW, token, parts.now())
+    except TokenError as fault:
+        raise NotFound("no such issue") from fault
+    match payload:
+        case [str(reader_id), int(delivery_id)]:
+            html = read_issue(db.session(), parts.messages, reader_id, delivery_id, parts.now())
+        case _:
+            raise NotFound("no such issue")
+    return guard_tokens(mail_answer(html))

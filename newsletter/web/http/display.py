@@ -1,0 +1,80 @@
+"""What every template can use: the site's name, asset URLs, dates and numbers as people read them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime
+from functools import lru_cache
+from pathlib import Path
+
+from babel.dates import format_timedelta
+from babel.lists import format_list
+from flask import Flask, url_for
+from flask_babel import format_date, format_datetime, format_decimal, get_locale
+
+from newsletter.runtime import Runtime
+from newsletter.web.http.extensions import runtime
+
+
+@dataclass(frozen=True)
+class Site:
+    """The newsletter as its pages name it."""
+
+    name: str
+    tagline: str
+    postal_address: str
+    public_url: str
+    demo: bool
+
+
+@lru_cache(maxsize=256)
+def _version(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+
+
+def init_display(app: Flask, parts: Runtime) -> None:
+    """Give the templates their globals and filters."""
+    settings = parts.settings
+    static = Path(app.static_folder or "")
+
+    def asset(name: str) -> str:
+        # The content's hash is in the URL, so browsers may keep it for good.
+        return url_for("static", filename=name, v=_version(static / name))
+
+    app.jinja_env.globals.update(
+        asset=asset,
+        site=Site(
+            settings.site_name, settings.tagline, settings.postal_address, settings.public_url, settings.demo
+        ),
+        links=parts.links,
+        proof_wanted=settings.altcha,
+    )
+    app.jinja_env.filters.update(
+        date=_date, datetime=_datetime, timeago=_timeago, number=_number, listing=listing
+    )
+
+
+def listing(words: Iterable[object]) -> str:
+    """Return these in a row as the page's language writes it: A, B and C."""
+    return format_list([str(word) for word in words], locale=get_locale() or "en")
+
+
+def _date(value: date | datetime | None, style: str = "long") -> str:
+    return format_date(value, style) if value else ""
+
+
+def _datetime(value: datetime | None, style: str = "medium") -> str:
+    return format_datetime(value, style) if value else ""
+
+
+def _timeago(value: datetime | None) -> str:
+    if value is None:
+        return ""
+    passed = value - runtime().now()
+    return format_timedelta(passed, add_direction=True, locale=get_locale() or "en")
+
+
+def _number(value: float | None) -> str:
+    return format_decimal(value) if value is not None else ""

@@ -1,0 +1,116 @@
+"""Pages for machines: whether this process lives, may be sent visitors, and whether all of it works."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from datetime import datetime
+from typing import cast
+
+from flask import Blueprint, Flask, Response, current_app
+from sqlalchemy.exc import SQLAlchemyError
+
+from newsletter.models import SERVING_KINDS, applied_version, db, newest_version, seen_lately
+from newsletter.runtime import Runtime, data_folder
+from newsletter.web.http.extensions import runtime
+
+# Anybody may ask for /health. Building an email takes a tenth of a second of work, so few do.
+BUILT_FOR_SECONDS = 60
+
+log = logging.getLogger(__name__)
+
+health = Blueprint("health", __name__)
+
+
+@health.get("/livez")
+def livez() -> Response:
+    """Answer 200: this process answers. Asks nothing else."""
+    return _answer([])
+
+
+@health.get("/readyz")
+def readyz() -> Response:
+    """Answer 200 when the database answers and has every migration that this code needs, else 503."""
+    return _answer(_database_faults())
+
+
+@health.get("/health")
+def whole() -> Response:
+    """Answer 200 when everything works, else 503 with a line for each fault.
+
+    Beyond /readyz: each worker and the clock were seen within two minutes, and an email can be built.
+    """
+    faults = _database_faults()
+    if not faults:
+        faults += _silent_processes(runtime().now())
+    return _answer(faults + _email_trial().faults(runtime()))
+
+
+def _email_trial() -> _EmailTrial:
+    return cast("_EmailTrial", current_app.extensions["newsletter.email_trial"])
+
+
+def _answer(faults: list[str]) -> Response:
+    text = "".join(f"{each}\n" for each in faults) or "ok\n"
+    answer = Response(text, 503 if faults else 200, mimetype="text/plain")
+    answer.headers["Cache-Control"] = "no-store"
+    return answer
+
+
+def _database_faults() -> list[str]:
+    try:
+        found = applied_version(db.session.connection())
+    except SQLAlchemyError:
+        db.session.rollback()
+        return ["database: does not answer"]
+    if found is None:
+        return ["database: empty; run newsletter db upgrade"]
+    # A newer database serves older code while hosts are upgraded one after the other.
+    if found < newest_version(data_folder("migrations")):
+        return ["database: older than this program; run newsletter db upgrade"]
+    return []
+
+
+def _silent_processes(now: datetime) -> list[str]:
+    try:
+        seen = seen_lately(db.session(), now)
+    except SQLAlchemyError:
+        db.session.rollback()
+        return ["database: does not answer"]
+    return [f"{name}: not seen for two minutes" for kind, name in SERVING_KINDS.items() if kind not in seen]
+
+
+class _EmailTrial:
+    """Builds an email now and then, as a process that starts now would, and keeps what came of it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._kept_until = 0.0
+        self._faults: list[str] = []
+
+    def faults(self, parts: Runtime) -> list[str]:
+        """Return why no email can be built; empty when one can."""
+        with self._lock:
+            if time.monotonic() >= self._kept_until:
+                self._faults = self._build(parts)
+                self._kept_until = time.monotonic() + BUILT_FOR_SECONDS
+            return list(self._faults)
+
+    def _build(self, parts: Runtime) -> list[str]:
+        # Parts of its own: files that are damaged now do not show in what was read long ago.
+        fresh = Runtime(parts.settings, parts.now)
+        try:
+            for language in parts.settings.languages:
+                fresh.messages.build_sample(language, parts.now())
+        except Exception as fault:
+            # Whatever it is, the emails of the workers would meet it too. Its text could hold a path.
+            log.error("event=no_email_can_be_built fault=%s", fault)
+            return ["email: none can be built; the log says why"]
+        return []
+
+
+def init_health(app: Flask) -> None:
+    """Serve these pages; what was built lately is kept for each application."""
+    app.extensions["newsletter.email_trial"] = _EmailTrial()
+    app.register_blueprint(health)

@@ -1,0 +1,143 @@
+"""Which language and time zone a page speaks, and the links that change it."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+from urllib.parse import quote, urlencode
+
+from babel import Locale
+from babel.dates import get_timezone
+from babel.support import NullTranslations
+from flask import Flask, Response, g, request, url_for
+from flask_babel import Domain, get_locale
+
+from newsletter.languages import (
+    SOURCE_LANGUAGE,
+    choose_language,
+    language_name,
+    parse_language,
+    translations,
+)
+from newsletter.models import db
+from newsletter.subscribers.choices.locale import ReaderLocale, read_locale
+from newsletter.web.http.extensions import babel, runtime
+from newsletter.web.http.security import SAFE_METHODS
+
+# These pages are the owner's own, in English.
+ENGLISH_ONLY = frozenset({"admin", "dev"})
+# The links on these pages keep a language that was chosen by a link.
+_SPEAKING = frozenset({"public", "archive"})
+
+
+class _Catalogues(Domain):  # type: ignore[misc]
+    """The catalogues of languages.py, which mails use as well."""
+
+    def get_translations(self) -> NullTranslations:
+        locale = get_locale()
+        return translations(_tag(locale) if locale else SOURCE_LANGUAGE)
+
+
+def init_language(app: Flask) -> None:
+    """Let every page speak its reader's language. Comes after the protection against forgery."""
+    babel.init_app(app, locale_selector=_choose_locale, timezone_selector=_choose_time_zone)
+    babel.domain_instance = _Catalogues()
+
+    @app.before_request
+    def look_up_reader() -> None:
+        # A POST takes the database's write lock with its first statement: this one joins the view's
+        # transaction now rather than begin another when the answer is drawn.
+        if request.method not in SAFE_METHODS:
+            _reader()
+
+    @app.url_defaults
+    def keep_language(endpoint: str, values: dict[str, Any]) -> None:
+        if endpoint.partition(".")[0] in _SPEAKING and (chosen := _asked_for()):
+            values.setdefault("lang", chosen)
+
+    @app.context_processor
+    def language() -> dict[str, Any]:
+        locale = get_locale() or parse_language(SOURCE_LANGUAGE)
+        g.language = _tag(locale)
+        return {"lang": g.language, "direction": locale.text_direction, "languages": _switch}
+
+    @app.after_request
+    def name_language(answer: Response) -> Response:
+        if "language" in g:
+            answer.content_language.add(g.language)
+            answer.vary.add("Accept-Language")
+        return answer
+
+
+def _choose_locale() -> Locale:
+    return parse_language(_choose_language())
+
+
+def _choose_language() -> str:
+    """Return the language of this answer: asked for in the URL, the reader's own, the browser's."""
+    if request.blueprint in ENGLISH_ONLY:
+        return SOURCE_LANGUAGE
+    offered = runtime().settings.languages
+    asked = _asked_for()
+    if asked:
+        return asked
+    reader = _reader()
+    if reader is not None:
+        return choose_language(reader.language, offered)
+    return request.accept_languages.best_match(offered) or offered[0]
+
+
+def _asked_for() -> str | None:
+    """Return the language that a link of the switch chose, if it is one of ours."""
+    asked = request.args.get("lang", "")
+    return asked if asked in runtime().settings.languages else None
+
+
+def _choose_time_zone() -> str:
+    reader = None if request.blueprint in ENGLISH_ONLY else _reader()
+    usual = runtime().settings.time_zone
+    if reader is None:
+        return usual
+    try:
+        get_timezone(reader.time_zone)
+    except LookupError:
+        return usual
+    return reader.time_zone
+
+
+def _reader() -> ReaderLocale | None:
+    """Return the choices of the reader whose link this is, looked up once."""
+    token = (request.view_args or {}).get("token")
+    if not isinstance(token, str):
+        return None
+    if "reader_locale" not in g:
+        parts = runtime()
+        g.reader_locale = read_locale(db.session(), parts.tokens, token, parts.now())
+    return cast("ReaderLocale | None", g.reader_locale)
+
+
+def _tag(locale: Locale) -> str:
+    return str(locale).replace("_", "-")
+
+
+def _switch() -> list[dict[str, Any]]:
+    """Return a link to this page in each language on offer; none when there is no choice."""
+    offered = runtime().settings.languages
+    if len(offered) < 2:
+        return []
+    return [
+        {
+            "tag": each,
+            "name": language_name(each),
+            "url": _this_page_in(each),
+            "current": each == g.get("language"),
+        }
+        for each in offered
+    ]
+
+
+def _this_page_in(language: str) -> str:
+    # A page that only takes forms, or no page at all, cannot be asked for again.
+    if request.url_rule is None or "GET" not in (request.url_rule.methods or ()):
+        return url_for("public.subscribe", lang=language)
+    others = [(name, value) for name, value in request.args.items(multi=True) if name != "lang"]
+    return f"{quote(request.path)}?{urlencode([*others, ('lang', language)])}"

@@ -1,0 +1,136 @@
+"""Security headers, the client's address, and the rule that safe requests do not write."""
+
+from __future__ import annotations
+
+import ipaddress
+import secrets
+from collections.abc import Sequence
+
+from flask import Flask, Request, Response, g, request
+
+from newsletter.models import db
+
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+# A form of ours is small; a body larger than this is not one.
+MAX_FORM_BYTES = 64 * 1024
+
+POLICY = (
+    "default-src 'none'",
+    "script-src 'self' 'nonce-{nonce}'",
+    "style-src 'self'",
+    "img-src 'self' data:",
+    "font-src 'self'",
+    "connect-src 'self'",
+    "frame-src 'self'",
+    "form-action 'self'{form_targets}",
+    "base-uri 'none'",
+    "frame-ancestors 'none'",
+)
+
+# A mail shown in a frame of ours: its styles are inline, and nothing in it may run or load.
+MAIL_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'self'; sandbox allow-popups allow-popups-to-escape-sandbox"
+)
+
+
+def csp_nonce() -> str:
+    """Return this answer's nonce: the same for every script of one page."""
+    if "csp_nonce" not in g:
+        g.csp_nonce = secrets.token_urlsafe(16)
+    return str(g.csp_nonce)
+
+
+def allow_form_target(origin: str) -> None:
+    """Let a form on this answer's page end at `origin`, one from the settings."""
+    g.form_targets = f" {origin}"
+
+
+def mail_answer(html: str) -> Response:
+    """Answer with the HTML of a mail, to be framed by a page of ours."""
+    answer = Response(html, mimetype="text/html")
+    answer.headers["Content-Security-Policy"] = MAIL_POLICY
+    return answer
+
+
+def guard_tokens(answer: Response) -> Response:
+    """Keep a page whose URL holds a token out of caches, indexes and Referer headers."""
+    answer.headers["Referrer-Policy"] = "no-referrer"
+    answer.headers["Cache-Control"] = "no-store"
+    answer.headers["X-Robots-Tag"] = "noindex"
+    return answer
+
+
+def client_address(asked: Request, trusted: Sequence[ipaddress.IPv4Network | ipaddress.IPv6Network]) -> str:
+    """Return the address of the person: the nearest one that is not a trusted proxy's.
+
+    X-Forwarded-For is read from the right, and only as far as the proxies that wrote it are
+    trusted; everything left of that anyone can invent. Several such headers are one list. What is
+    no address ends the reading: the proxy before it is all that is known.
+    """
+    chain = [part.strip() for part in asked.headers.get("X-Forwarded-For", "").split(",") if part.strip()]
+    nearest = _read_address(asked.remote_addr or "")
+    if nearest is None:
+        return asked.remote_addr or ""
+    while chain and any(nearest in network for network in trusted):
+        candidate = _read_address(chain.pop())
+        if candidate is None:
+            break
+        nearest = candidate
+    return str(nearest)
+
+
+def _read_address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """Return the address in what a server or a proxy wrote: perhaps in brackets, or with a port behind."""
+    if text.startswith("["):
+        text = text[1:].partition("]")[0]
+    elif text.count(":") == 1:
+        text = text.partition(":")[0]
+    try:
+        found = ipaddress.ip_address(text)
+    except ValueError:
+        return None
+    # A socket for both families names IPv4 visitors so; their proxy is trusted by its IPv4 network.
+    return getattr(found, "ipv4_mapped", None) or found
+
+
+def init_security(app: Flask, *, secure: bool) -> None:
+    """Set cookies, limits and headers of every answer, and let only unsafe methods write."""
+    app.config.update(
+        SESSION_COOKIE_NAME="__Host-session" if secure else "session",
+        SESSION_COOKIE_SECURE=secure,
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        # Flask-Login reads a second cookie, which we never set, and breaks on some of what may be in it:
+        # no cookie can be called that.
+        REMEMBER_COOKIE_NAME=";",
+        MAX_CONTENT_LENGTH=MAX_FORM_BYTES,
+        MAX_FORM_MEMORY_SIZE=MAX_FORM_BYTES,
+        MAX_FORM_PARTS=200,
+        WTF_CSRF_TIME_LIMIT=24 * 3600,
+        # Our own pages withhold the Referer (below, and guard_tokens): a check of it behind a proxy
+        # that speaks https would refuse the very button that confirms.
+        WTF_CSRF_SSL_STRICT=False,
+        # Our forms bring their own words; WTForms' catalogue would be read from disk for each request.
+        WTF_I18N_ENABLED=False,
+    )
+    app.jinja_env.globals["csp_nonce"] = csp_nonce
+
+    @app.before_request
+    def choose_session() -> None:
+        db.session.info["writes"] = request.method not in SAFE_METHODS
+
+    @app.after_request
+    def add_headers(answer: Response) -> Response:
+        nonce = g.get("csp_nonce") or secrets.token_urlsafe(16)
+        headers = answer.headers
+        policy = "; ".join(POLICY).format(nonce=nonce, form_targets=g.get("form_targets", ""))
+        headers.setdefault("Content-Security-Policy", policy)
+        headers.setdefault("X-Content-Type-Options", "nosniff")
+        headers.setdefault("Referrer-Policy", "strict-origin-when-cross-origin")
+        headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
+        headers.setdefault("Permissions-Policy", "camera=(), geolocation=(), microphone=()")
+        if secure:
+            headers.setdefault("Strict-Transport-Security", "max-age=31536000")
+        return answer

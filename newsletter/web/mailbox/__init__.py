@@ -1,0 +1,1 @@
+"""The demo's mailbox: pages that show every email that was sent."""

@@ -1,0 +1,81 @@
+"""The demo's mailbox: every mail that was sent, as a mail program would show it. Only in demo mode."""
+
+from __future__ import annotations
+
+import smtplib
+from email.message import EmailMessage
+
+from flask import Blueprint, Response, abort, redirect, render_template, url_for
+from markupsafe import Markup
+from werkzeug.wrappers import Response as AnyResponse
+
+from newsletter.web.http.extensions import runtime
+from newsletter.web.http.security import mail_answer
+from newsletter.web.mailbox.stored_emails import CaughtMail, find_caught, list_caught, mailbox_folder
+from newsletter.web.public.forms import ActForm
+
+dev = Blueprint("dev", __name__, url_prefix="/dev")
+
+# The sandbox lets a link out as a new window and in no other way.
+NEW_WINDOWS = Markup('<base target="_blank">')
+
+
+@dev.get("/mailbox")
+def mailbox() -> str:
+    """List the newest mails; the page asks for it again and again."""
+    return render_template("dev/mailbox.html", mails=_list())
+
+
+@dev.get("/mailbox/<mail_id>")
+def message(mail_id: str) -> str:
+    """Show one mail: HTML in a frame, plain text, headers or source (?view=)."""
+    return render_template("dev/message.html", mails=_list(), mail=_find(mail_id), form=ActForm())
+
+
+@dev.post("/mailbox/<mail_id>/leave")
+def leave(mail_id: str) -> AnyResponse:
+    """Send what a mail program sends that unsubscribes by mail; the service takes it like any other."""
+    mail = _find(mail_id)
+    if mail.leave_address is None:
+        abort(404)
+    intake = runtime().settings.intake_listen
+    wish = EmailMessage()
+    try:
+        wish["From"], wish["To"], wish["Subject"] = mail.recipient, mail.leave_address, "unsubscribe"
+        with smtplib.SMTP(intake[0].host, intake[0].port, timeout=10) as talk:
+            talk.send_message(wish)
+        taken = "yes"
+    except (smtplib.SMTPException, OSError, ValueError, IndexError):
+        # A mail in this folder may name any address, and our own listener takes its own only.
+        taken = "no"
+    return redirect(url_for(".message", mail_id=mail_id, left=taken), code=303)
+
+
+@dev.get("/mailbox/<mail_id>/html")
+def message_html(mail_id: str) -> Response:
+    """Answer with the mail's HTML alone, for the frame: nothing in it may run or load."""
+    html = _find(mail_id).html
+    if html is None:
+        abort(404)
+    return mail_answer(NEW_WINDOWS + Markup(html))  # noqa: S704 (a mail is HTML; its policy disarms it)
+
+
+@dev.get("/mailbox/<mail_id>/source")
+def message_source(mail_id: str) -> Response:
+    """Answer with the mail as it came, as a file to keep."""
+    mail = _find(mail_id)
+    # Not as text/html or message/rfc822: no browser is to open it here.
+    answer = Response(mail.raw, mimetype="application/octet-stream")
+    answer.headers["Content-Disposition"] = f'attachment; filename="{mail.id}.eml"'
+    return answer
+
+
+def _list() -> list[CaughtMail]:
+    return list_caught(mailbox_folder(runtime().settings.data_dir))
+
+
+def _find(mail_id: str) -> CaughtMail:
+    mail = find_caught(mailbox_folder(runtime().settings.data_dir), mail_id)
+    if mail is None:
+        abort(404)
+    return mail

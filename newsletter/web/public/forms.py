@@ -1,0 +1,284 @@
+"""The forms of the public pages, and how they tell people from programs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+from flask import request
+from flask_babel import get_locale, gettext
+from flask_babel import lazy_gettext as _
+from flask_wtf import FlaskForm
+from wtforms import (
+    BooleanField,
+    Form,
+    HiddenField,
+    RadioField,
+    SelectField,
+    SelectMultipleField,
+    StringField,
+    ValidationError,
+)
+from wtforms.fields.choices import SelectChoice
+from wtforms.validators import AnyOf, InputRequired
+
+from newsletter.errors import AddressInvalid, TokenError
+from newsletter.languages import choose_language, language_name
+from newsletter.limits.keys import network_of
+from newsletter.mail.addresses import Address, parse_address
+from newsletter.models import Frequency
+from newsletter.subscribers.consent.wording import Wording, current_wording, find_wording
+from newsletter.subscribers.queries import OfferedTopic
+from newsletter.subscribers.signup.refused_addresses import disposable_domains, is_disposable, is_role
+from newsletter.subscribers.signup.typos import suggest_domain
+from newsletter.tokens import Purpose
+from newsletter.web.http.extensions import runtime
+from newsletter.web.http.security import client_address
+from newsletter.web.http.time_zones import known_zones
+from newsletter.web.public.thanks_pages import allowed_page
+
+MOST_TOPICS = 50
+
+# Nobody reads a page, types an address and sends the form in less.
+SOONEST = timedelta(seconds=1)
+
+FREQUENCY_WORDS: Mapping[Frequency, Any] = {
+    Frequency.IMMEDIATE: _("As it happens"),
+    Frequency.DAILY: _("Every day"),
+    Frequency.WEEKLY: _("Every week"),
+    Frequency.MONTHLY: _("Every month"),
+}
+USUAL_FREQUENCY = Frequency.WEEKLY
+
+_FREQUENCIES = [SelectChoice(frequency.value, words) for frequency, words in FREQUENCY_WORDS.items()]
+_IS_FREQUENCY = AnyOf([frequency.value for frequency in Frequency], _("Please choose how often."))
+
+
+class ActForm(FlaskForm):  # type: ignore[misc]
+    """A form of one button: nothing but the protection against forgery."""
+
+
+class AddressForm(FlaskForm):  # type: ignore[misc]
+    """An address, and the moment at which the form was opened."""
+
+    email = StringField(_("E-mail address"))
+    opened = HiddenField()
+
+    address: Address
+
+    def validate_email(self, field: StringField) -> None:
+        """Keep the address, or say kindly what is wrong with it."""
+        try:
+            self.address = parse_address(field.data or "")
+        except AddressInvalid as fault:
+            raise ValidationError(gettext(str(fault))) from fault
+
+    def validate_opened(self, field: HiddenField) -> None:
+        """Refuse a form that was sent in no time, or was made elsewhere or the day before."""
+        parts = runtime()
+        now = parts.now()
+        try:
+            made_at = parts.tokens.made_at(Purpose.FORM, field.data or "", now)
+        except TokenError as fault:
+            field.data = None
+            raise ValidationError(
+                _("This page had been open for long. Everything is still here: please send it once more.")
+            ) from fault
+        if now - made_at < SOONEST:
+            raise ValidationError(_("That was faster than we expected. Please send it once more."))
+
+    def ready(self) -> AddressForm:
+        """Return the form itself, ready to be shown."""
+        if not self.opened.data:
+            self.opened.data = runtime().tokens.make(Purpose.FORM, [], runtime().now())
+        return self
+
+
+class LinkForm(AddressForm):
+    """Where to send a reader's own link, or another link in the place of one that cannot be used."""
+
+    problem = HiddenField()
+
+
+class SignupForm(AddressForm):
+    """Topics, how often, an address; and the language and time zone that were noticed, to be changed."""
+
+    topics = SelectMultipleField(_("Topics"), validate_choice=False)
+    frequency = RadioField(
+        _("How often"),
+        [_IS_FREQUENCY],
+        choices=_FREQUENCIES,
+        default=USUAL_FREQUENCY.value,
+        validate_choice=False,
+    )
+    language = SelectField(_("Language"), validate_choice=False)
+    time_zone = StringField(_("Time zone"))
+    # Declared anew to come after the topics: faults are listed in the order of the page.
+    email = StringField(_("E-mail address"))
+    # The address that a slip was suspected in: whoever sends it again means it.
+    hinted = HiddenField()
+    # The button below the suspicion: this address instead.
+    use = StringField()
+    # The version of the wording that this page showed.
+    wording = HiddenField()
+    next = HiddenField()
+    # People do not see this field; programs that fill in everything do (see web/public/signup/receive.py).
+    website = StringField()
+    # Filled in by static/js/site.js when somebody moves or types; empty without JavaScript, which is fine.
+    seen = HiddenField()
+    # The proof of work that a browser did, by setting.
+    altcha = StringField()
+
+    # What the address was most likely meant to be, once a slip is suspected.
+    suggestion: str | None = None
+
+    def __init__(self, offered: Sequence[OfferedTopic]) -> None:
+        super().__init__()
+        self._slugs = [topic.slug for topic in offered]
+        settings = runtime().settings
+        if not self.is_submitted():
+            self._take_from_link()
+        self.often = {slug: request.form.get(f"often-{slug}", "") for slug in self._slugs}
+        # What was noticed is only a guess: a wrong one must keep nobody out.
+        if self.language.data not in settings.languages:
+            self.language.data = choose_language(str(get_locale() or ""), settings.languages)
+        if self.time_zone.data not in known_zones():
+            self.time_zone.data = settings.time_zone
+        if find_wording(self.wording.data or "") is None:
+            self.wording.data = current_wording(str(get_locale() or "")).version
+
+    def _take_from_link(self) -> None:
+        """Choose what the link to this page named; never an address, which would stay in logs."""
+        asked = request.args
+        self.topics.data = [slug for slug in self._slugs if slug in asked.getlist("topic")]
+        if len(self._slugs) == 1:
+            self.topics.data = self._slugs
+        if asked.get("frequency") in set(Frequency):
+            self.frequency.data = asked["frequency"]
+        self.next.data = asked.get("next", "")
+
+    def validate_topics(self, field: SelectMultipleField) -> None:
+        """Ask for a topic at least, and for those there are."""
+        chosen = field.data or []
+        if not chosen:
+            raise ValidationError(_("Please choose at least one topic."))
+        if len(chosen) > MOST_TOPICS:
+            raise ValidationError(_("Please choose fewer topics."))
+        if not set(chosen) <= set(self._slugs):
+            field.data = [slug for slug in chosen if slug in self._slugs]
+            raise ValidationError(_("One of the topics is not there any more. Please choose again."))
+
+    def validate_frequency(self, _field: RadioField) -> None:
+        """Refuse a frequency of one topic that there is not."""
+        if not set(self.often.values()) <= {"", *Frequency}:
+            raise ValidationError(_("Please choose how often."))
+
+    def validate_email(self, field: StringField) -> None:
+        """Keep the address, unless it is of a kind that the settings refuse; ask once about a likely slip."""
+        super().validate_email(field)
+        settings = runtime().settings
+        throw_away = disposable_domains(settings.refuse_disposable, settings.disposable_domains_file)
+        if throw_away and is_disposable(self.address.domain, throw_away):
+            raise ValidationError(_("Please give an address that you will keep."))
+        if settings.refuse_role and is_role(self.address.local_part):
+            raise ValidationError(_("Please give a person's own address: this one is a function's."))
+        meant = suggest_domain(self.address.domain)
+        if not meant:
+            return
+        suggestion = f"{self.address.local_part}@{meant}"
+        if self.hinted.data == self.address.text:
+            if self.use.data == suggestion:
+                field.data = suggestion
+                super().validate_email(field)
+            return
+        self.hinted.data, self.suggestion = self.address.text, suggestion
+        raise ValidationError(
+            _(
+                "Did you mean %(meant)s? If the address is right as it is, send the form once more.",
+                meant=suggestion,
+            )
+        )
+
+    def ready(self) -> SignupForm:
+        """Return the form itself, ready to be shown."""
+        super().ready()
+        self.language.choices = [(each, language_name(each)) for each in runtime().settings.languages]
+        self.website.data = ""  # a browser that filled it in must not do so for ever
+        self.next.data = allowed_page(self.next.data)
+        return self
+
+    def choices(self) -> dict[str, Frequency]:
+        """Return the frequency for each topic chosen: its own, or the one for all."""
+        return {slug: Frequency(self.often.get(slug) or self.frequency.data) for slug in self.topics.data}
+
+    def agreed(self) -> Wording:
+        """Return the wording that the page showed."""
+        return find_wording(self.wording.data) or current_wording()
+
+    @property
+    def timed(self) -> bool:
+        """Whether we know when it was opened."""
+        return bool(self.opened.data)
+
+
+class EmbeddedSignupForm(SignupForm):
+    """The form as other sites hold it: without a cookie, and timed only if its script asked for that."""
+
+    class Meta:
+        """There is no session that a token could belong to."""
+
+        csrf = False
+
+    def validate_opened(self, field: HiddenField) -> None:
+        """Refuse what was sent in no time, if that is known."""
+        if field.data:
+            super().validate_opened(field)
+
+    def pressed_here(self) -> bool:
+        """Return whether the button was pressed on a page that we gave to this very visitor.
+
+        Its token names their network, so another site can neither make one nor have one made.
+        """
+        parts = runtime()
+        try:
+            payload = parts.tokens.read(Purpose.FORM, self.opened.data or "", parts.now())
+        except TokenError:
+            return False
+        return payload == [self._visitor()]
+
+    def ready(self) -> EmbeddedSignupForm:
+        """Return the form itself, ready to be shown on a page of ours."""
+        if not self.pressed_here():
+            now = runtime().now()
+            self.opened.data = runtime().tokens.make(Purpose.FORM, [self._visitor()], now)
+        super().ready()
+        return self
+
+    def _visitor(self) -> str:
+        parts = runtime()
+        asking = client_address(request, parts.settings.trusted_proxies)
+        network = network_of(asking) or ""
+        return parts.tokens.keyed_hash("visitor", network)[:16]
+
+
+class TopicForm(Form):  # type: ignore[misc]
+    """One topic on the page of a reader's choices."""
+
+    wanted = BooleanField()
+    frequency = SelectField(
+        _("How often"),
+        [InputRequired(_("Please choose how often.")), _IS_FREQUENCY],
+        choices=_FREQUENCIES,
+        validate_choice=False,
+    )
+
+
+class MoveForm(AddressForm):
+    """Where a reader wants to be mailed from now on."""
+
+    email = StringField(_("New e-mail address"))
+
+    def __init__(self, **more: Any) -> None:
+        # A page of several forms: the names of this one's fields are its own.
+        super().__init__(prefix="move-", **more)

@@ -1,0 +1,65 @@
+"""The form for a subscriber's language, time zone and hour."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import time
+from typing import Any
+
+from babel.dates import format_time
+from flask_babel import get_locale
+from flask_babel import lazy_gettext as _
+from markupsafe import Markup
+from wtforms import Form, SelectField, StringField, ValidationError
+
+from newsletter.languages import choose_language, language_name
+from newsletter.subscribers.choices.preferences import Habits
+from newsletter.web.http.time_zones import known_zones, zone_in_words, zone_options
+
+ANY_HOUR = ""
+
+
+class HabitsForm(Form):  # type: ignore[misc]
+    """In which language a reader is written to, where they live, and at which hour they read."""
+
+    language = SelectField(_("Language"))
+    time_zone = StringField(_("Time zone"))
+    preferred_hour = SelectField(_("Time of day"))
+
+    def __init__(self, posted: Any, habits: Habits, offered: Sequence[str]) -> None:
+        hour = habits.preferred_hour
+        super().__init__(
+            posted,
+            data={
+                "language": choose_language(habits.language, offered),
+                "time_zone": habits.time_zone,
+                "preferred_hour": ANY_HOUR if hour is None else str(hour),
+            },
+        )
+        self._usual_zone = habits.time_zone
+        self.language.choices = [(each, language_name(each)) for each in offered]
+        locale = get_locale() or "en"
+        hours = [(str(hour), format_time(time(hour), "short", locale=locale)) for hour in range(24)]
+        self.preferred_hour.choices = [(ANY_HOUR, _("Whenever an issue goes out")), *hours]
+
+    def validate_time_zone(self, field: StringField) -> None:
+        """Take the zones there are; also one that was theirs before and has gone since."""
+        if field.data not in known_zones() and field.data != self._usual_zone:
+            field.data = self._usual_zone
+            raise ValidationError(_("Please choose a time zone from the list."))
+
+    @property
+    def zone(self) -> tuple[str, str]:
+        """The zone that is chosen, and what it is called."""
+        name = self.time_zone.data or self._usual_zone
+        return name, zone_in_words(name, str(get_locale() or "en"))
+
+    @property
+    def zones(self) -> Markup:
+        """The options there are."""
+        return zone_options(str(get_locale() or "en"))
+
+    def habits(self) -> Habits:
+        """Return what was chosen."""
+        hour = self.preferred_hour.data
+        return Habits(self.language.data, self.time_zone.data, int(hour) if hour else None)

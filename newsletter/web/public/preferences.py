@@ -1,0 +1,181 @@
+"""The preferences page: topics, frequency, language, hour and pause."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from flask import Response, abort, make_response, render_template, request, url_for
+from werkzeug.wrappers import Response as AnyResponse
+from wtforms import Form
+
+from newsletter.models import Frequency, db
+from newsletter.subscribers.choices.pauses import WEEKS
+from newsletter.subscribers.choices.preferences import (
+    Choice,
+    Preferences,
+    Saved,
+    go_on,
+    pause,
+    read_preferences,
+    save_preferences,
+)
+from newsletter.subscribers.leaving.unsubscribe import Left
+from newsletter.subscribers.link import LinkFault, address_hint
+from newsletter.tokens import Purpose
+from newsletter.web.http.extensions import runtime
+from newsletter.web.http.security import guard_tokens
+from newsletter.web.public.blueprint import public
+from newsletter.web.public.forms import USUAL_FREQUENCY, ActForm, TopicForm
+from newsletter.web.public.personal_settings import HabitsForm
+from newsletter.web.public.responses import (
+    address_to_keep,
+    contact,
+    guarded_redirect,
+    left_page,
+    link_problem,
+    stop_writing,
+)
+
+# What the page can say at its top, by what was done.
+NEWS = ("saved", "paused", "resumed", "mailed")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One topic on the page of choices, with its two fields."""
+
+    topic: Choice
+    form: TopicForm
+
+    @property
+    def wanted(self) -> object:
+        """The box to tick."""
+        return self.form.wanted
+
+    @property
+    def frequency(self) -> object:
+        """How often."""
+        return self.form.frequency
+
+
+@public.route("/preferences/<token>", methods=["GET", "POST"])
+def preferences(token: str) -> AnyResponse:
+    """Show a reader's choices, and keep them."""
+    parts = runtime()
+    found = read_preferences(db.session(), parts.tokens, token, parts.now())
+    if isinstance(found, LinkFault):
+        return link_problem(found)
+    posted = request.form if request.method == "POST" else None
+    rows = _rows(found.choices, posted is not None)
+    habits = HabitsForm(posted, found.habits, parts.settings.languages)
+    if posted is None:
+        return preferences_page(token, found, rows=rows, habits=habits)
+    # All of them, so that everything that is wrong is pointed out at once.
+    forms: list[Form] = [habits, *(row.form for row in rows)]
+    sound = [form.validate() for form in forms]
+    if all(sound):
+        return _save(token, rows, habits)
+    return preferences_page(token, found, rows=rows, habits=habits, status=422)
+
+
+def preferences_page(
+    token: str,
+    found: Preferences,
+    *,
+    rows: Sequence[Row] | None = None,
+    habits: HabitsForm | None = None,
+    status: int = 200,
+) -> Response:
+    """Draw the page, with the forms that were just filled in where there are any."""
+    parts = runtime()
+    stop_writing()
+    leave = parts.tokens.make(Purpose.UNSUBSCRIBE, [found.public_id, None], parts.now())
+    news = request.args.get("news", "")
+    page = render_template(
+        "web/preferences.html",
+        token=token,
+        address_hint=address_hint(found.email),
+        form=ActForm(formdata=None),
+        rows=rows if rows is not None else _rows(found.choices, posted=False),
+        habits=habits or HabitsForm(None, found.habits, parts.settings.languages),
+        news=news if request.method == "GET" and news in NEWS else "",
+        on_the_list=found.on_the_list,
+        snoozed_until=found.snoozed_until,
+        pauses=WEEKS,
+        contact=contact(),
+        leave_url=url_for(".unsubscribe", token=leave),
+    )
+    return guard_tokens(make_response(page, status))
+
+
+def _rows(choices: Sequence[Choice], posted: bool) -> list[Row]:
+    usual = next((each.frequency for each in choices if each.frequency), USUAL_FREQUENCY)
+    return [
+        Row(
+            each,
+            TopicForm(
+                request.form if posted else None,
+                prefix=f"topic-{each.slug}-",
+                data={"wanted": each.frequency is not None, "frequency": (each.frequency or usual).value},
+            ),
+        )
+        for each in choices
+    ]
+
+
+def _save(token: str, rows: Sequence[Row], habits: HabitsForm) -> AnyResponse:
+    parts = runtime()
+    done = save_preferences(
+        db.session(),
+        parts.tokens,
+        token,
+        {row.topic.slug: Frequency(row.form.frequency.data) for row in rows if row.form.wanted.data},
+        parts.now(),
+        habits=habits.habits(),
+        welcome_releases=parts.settings.welcome_releases,
+        ip_address=address_to_keep(),
+        notice=parts.settings.leaving_notice,
+    )
+    db.session.commit()
+    if isinstance(done, LinkFault):
+        return link_problem(done)
+    if isinstance(done, Left):
+        parts.wake("single")
+        return left_page(done)
+    if done is Saved.ASKED:
+        parts.wake("single")
+        return guarded_redirect(url_for(".check_inbox"))
+    # In the language that was just chosen, whatever the page was looked at in.
+    return guarded_redirect(url_for(".preferences", token=token, news="saved", lang=None))
+
+
+@public.post("/preferences/<token>/pause")
+def pause_preferences(token: str) -> AnyResponse:
+    """Pause for some weeks."""
+    parts = runtime()
+    done = pause(db.session(), parts.tokens, token, weeks_asked(), parts.now(), address_to_keep())
+    db.session.commit()
+    if isinstance(done, LinkFault):
+        return link_problem(done)
+    return guarded_redirect(url_for(".preferences", token=token, news="paused" if done else None))
+
+
+@public.post("/preferences/<token>/resume")
+def resume_preferences(token: str) -> AnyResponse:
+    """Go on after a pause, at once."""
+    parts = runtime()
+    catch_up = parts.settings.snooze_catch_up
+    done = go_on(db.session(), parts.tokens, token, catch_up, parts.now(), address_to_keep())
+    db.session.commit()
+    if isinstance(done, LinkFault):
+        return link_problem(done)
+    return guarded_redirect(url_for(".preferences", token=token, news="resumed" if done else None))
+
+
+def weeks_asked() -> int:
+    """Return for how many weeks a form asks to pause; anything that is not offered ends the request."""
+    weeks = request.form.get("weeks", type=int)
+    if weeks not in WEEKS:
+        abort(400)
+    return weeks

@@ -1,0 +1,134 @@
+"""Responses and helpers shared by the public views."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from flask import Response, make_response, redirect, render_template, request, url_for
+from flask_babel import lazy_gettext as _
+from flask_babel import ngettext
+from werkzeug.wrappers import Response as AnyResponse
+
+from newsletter.coverage import UNDO_FOR
+from newsletter.limits.visits import visitor_wait
+from newsletter.models import db
+from newsletter.subscribers.choices.preferences import make_preferences_token
+from newsletter.subscribers.consent.ledger import kept_address
+from newsletter.subscribers.leaving.reasons import Reason
+from newsletter.subscribers.leaving.unsubscribe import Left, make_undo_token
+from newsletter.subscribers.link import LinkFault, address_hint
+from newsletter.web.http.errors import problem
+from newsletter.web.http.extensions import runtime
+from newsletter.web.http.security import client_address, guard_tokens
+from newsletter.web.public.forms import LinkForm
+
+REASON_WORDS: Mapping[Reason, Any] = {
+    Reason.TOO_MANY: _("Too many mails"),
+    Reason.NOT_RELEVANT: _("Not what I expected, or not for me"),
+    Reason.NO_TIME: _("No time to read them"),
+    Reason.ELSEWHERE: _("I read the releases elsewhere"),
+    Reason.NEVER_ASKED: _("I never asked for them"),
+    Reason.OTHER: _("Something else"),
+}
+
+
+def left_page(left: Left, *, thanked: bool = False) -> Response:
+    """Say that somebody has left, with a way back while that works, and ask why. `thanked`: they said it."""
+    parts = runtime()
+    now = parts.now()
+    undo_token = None
+    if left.ended_at is not None and now - left.ended_at < UNDO_FOR:
+        proof = left.email_key if left.trusted else None
+        undo_token = make_undo_token(parts.tokens, left.public_id, left.ended_at, now, proof)
+    preferences_url = None
+    if left.trusted and left.remaining:
+        choices = make_preferences_token(parts.tokens, left.public_id, left.email_key, now)
+        preferences_url = url_for("public.preferences", token=choices)
+    page = render_template(
+        "web/unsubscribed.html",
+        undo_token=undo_token,
+        address_hint=address_hint(left.email) if left.trusted else None,
+        topics=left.topics if left.remaining else (),
+        preferences_url=preferences_url,
+        reasons=REASON_WORDS.items(),
+        thanked=thanked,
+    )
+    return guard_tokens(make_response(page))
+
+
+def link_problem(fault: LinkFault, form: LinkForm | None = None) -> Response:
+    """Say kindly why a link cannot be used, and offer a new one."""
+    if form is None:
+        # The answer to a POST to a spoiled link: what was posted there is not for this form.
+        form = LinkForm(formdata=None)
+        form.problem.data = fault.value
+    page = render_template("web/link_problem.html", problem=fault.value, form=form.ready())
+    status = 422 if form.errors else 404 if fault is LinkFault.DAMAGED else 410
+    return guard_tokens(make_response(page, status))
+
+
+def guarded_redirect(target: str) -> AnyResponse:
+    """Redirect to (or from) a page whose URL holds a token, without leaking either."""
+    answer = redirect(target, code=303)
+    answer.headers["Referrer-Policy"] = "no-referrer"
+    answer.headers["Cache-Control"] = "no-store"
+    return answer
+
+
+def refuse_too_many() -> Response | None:
+    """Count this form; return the page to answer with when it was one too many."""
+    parts = runtime()
+    asking = client_address(request, parts.settings.trusted_proxies)
+    wait_seconds = visitor_wait(db.session(), parts.tokens, asking, parts.now())
+    if not wait_seconds:
+        return None
+    db.session.rollback()
+    return too_many(wait_seconds)
+
+
+def too_many(wait_seconds: float, words: str | None = None) -> Response:
+    """Ask a visitor to come again later; `words` say why, if it is not the number of forms."""
+    answer = problem(429, words or in_a_while(wait_seconds))
+    answer.headers["Retry-After"] = str(math.ceil(wait_seconds))
+    return answer
+
+
+def in_a_while(wait_seconds: float) -> str:
+    """Return the sentence that says when the next form will be taken."""
+    words = ngettext(
+        "Many forms came from your network in a short time. Please try again in a minute.",
+        "Many forms came from your network in a short time. Please try again in %(num)d minutes.",
+        math.ceil(wait_seconds / 60),
+    )
+    return str(words)
+
+
+def too_many_links(wait_seconds: float) -> Response:
+    """Say that a link was mailed as often as it is in a day: that counts the subscriber, not the network."""
+    words = ngettext(
+        "This link was asked for several times in a day. Please use the newest one, or try again in an hour.",
+        "This link was asked for several times in a day. Please use the newest one, or try again in "
+        "%(num)d hours.",
+        math.ceil(wait_seconds / 3600),
+    )
+    return too_many(wait_seconds, str(words))
+
+
+def stop_writing() -> None:
+    """Let go of the database's only write lock before a page is drawn."""
+    db.session.rollback()
+    db.session().info["writes"] = False
+
+
+def contact() -> str:
+    """Return the address at which the owner is asked for what no link can do."""
+    settings = runtime().settings
+    return settings.reply_to or settings.from_address
+
+
+def address_to_keep() -> str | None:
+    """Return what may be kept of the address of whoever is asking."""
+    settings = runtime().settings
+    return kept_address(client_address(request, settings.trusted_proxies), settings.ip_storage)

@@ -1,0 +1,123 @@
+"""The sign-up form on other sites: taken without cookie, token or script; with a small script, in place.
+
+A browser says in Origin whose page sent a form, and no page can make it say something else. So a
+form from a site in the settings counts; any other is answered with our own page, filled in alike,
+and counts once its button is pressed there.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from flask import Response, current_app, jsonify, redirect, request, send_from_directory
+from flask_babel import gettext
+from werkzeug.wrappers import Response as AnyResponse
+
+from newsletter.tokens import Purpose
+from newsletter.web.http.extensions import csrf, runtime
+from newsletter.web.public.blueprint import public
+from newsletter.web.public.forms import EmbeddedSignupForm, SignupForm
+from newsletter.web.public.responses import in_a_while, stop_writing, too_many
+from newsletter.web.public.signup.page import signup_page
+from newsletter.web.public.signup.receive import Outcome, Taken, take_signup, topics_to_offer
+from newsletter.web.public.thanks_pages import after_asking, allowed_page
+
+# Sites keep the script's address for years: its content may change, its number only with its ways.
+SCRIPT_SECONDS = 3600
+_STATUS = {Outcome.ASKED: 200, Outcome.FAULTY: 422, Outcome.WAIT: 429, Outcome.PRESS: 403}
+
+
+@public.route("/subscribe/embed", methods=["GET", "POST"])
+@csrf.exempt  # type: ignore[untyped-decorator]
+def subscribe_embedded() -> AnyResponse:
+    """Take a form from another site; the answer is a page, or JSON for the script."""
+    offered = topics_to_offer()
+    if request.method != "POST":
+        # Somebody loaded the answer again.
+        return signup_page(SignupForm(offered), offered)
+    form = EmbeddedSignupForm(offered)
+    by_script = request.accept_mimetypes.best == "application/json"
+    if _is_ours(_origin()) or form.pressed_here():
+        taken = take_signup(form, "embed script" if by_script else "embed")
+    else:
+        taken = Taken(Outcome.PRESS)
+    stop_writing()
+    if by_script:
+        return _to_script(form, taken)
+    if taken.outcome is Outcome.ASKED:
+        return redirect(after_asking(form.next.data), code=303)
+    if taken.outcome is Outcome.WAIT:
+        return too_many(taken.wait_seconds)
+    return signup_page(form, offered, press=taken.outcome is Outcome.PRESS)
+
+
+@public.get("/subscribe/embed/opened")
+def embed_opened() -> Response:
+    """Tell the script the moment at which a form was opened, signed."""
+    parts = runtime()
+    answer = jsonify(opened=parts.tokens.make(Purpose.FORM, [], parts.now()))
+    answer.headers["Cache-Control"] = "no-store"
+    return _let_read(answer)
+
+
+@public.get("/embed/1.js")
+def embed_script() -> Response:
+    """Give the script that answers in place."""
+    answer = send_from_directory(
+        current_app.static_folder or "", "js/embed-1.js", max_age=SCRIPT_SECONDS, mimetype="text/javascript"
+    )
+    answer.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
+    return answer
+
+
+def _origin() -> str:
+    return request.headers.get("Origin", "")
+
+
+def _is_ours(origin: str) -> bool:
+    """Return whether pages of this origin may hold the form: a site of the settings, or this one."""
+    settings = runtime().settings
+    here = urlsplit(settings.public_url)
+    return origin in settings.embed_origins or origin == f"{here.scheme}://{here.netloc}".lower()
+
+
+def _let_read(answer: Response) -> Response:
+    """Let a script on a site of the settings read this answer (no cookie comes along)."""
+    answer.vary.add("Origin")
+    if _origin() in runtime().settings.embed_origins:
+        answer.headers["Access-Control-Allow-Origin"] = _origin()
+    return answer
+
+
+def _to_script(form: EmbeddedSignupForm, taken: Taken) -> Response:
+    """Say in JSON what became of a form; `next` leads on, when that is allowed."""
+    words: dict[str, Any] = {"outcome": taken.outcome.value}
+    match taken.outcome:
+        case Outcome.ASKED:
+            words["title"] = gettext("Now look in your inbox")
+            # The sentence of our own page, so that it is translated once.
+            words["message"] = gettext(
+                "We have sent a mail with a link to the address you gave. "
+                "Open it and confirm, and you are on the list."
+            )
+            words["next"] = allowed_page(form.next.data)
+        case Outcome.FAULTY:
+            words["title"] = gettext("Please look at this again")
+            words["faults"] = [
+                {"field": name, "message": str(message)}
+                for name, messages in form.errors.items()
+                for message in messages
+            ]
+            words["hinted"] = form.hinted.data or ""
+            if form.suggestion:
+                words["use"] = form.suggestion
+                words["use_words"] = gettext("Use %(address)s", address=form.suggestion)
+        case Outcome.WAIT:
+            words["message"] = in_a_while(taken.wait_seconds)
+        case Outcome.PRESS:
+            words["message"] = gettext("One more step")
+    answer = jsonify(words)
+    answer.status_code = _STATUS[taken.outcome]
+    answer.headers["Cache-Control"] = "no-store"
+    return _let_read(answer)

@@ -1,0 +1,48 @@
+"""Render the page with the sign-up form."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from flask import Response, make_response, render_template, request, url_for
+from flask_babel import get_locale
+
+from newsletter.models import ReleaseState, db
+from newsletter.releases.queries import list_releases, newest_by_topic
+from newsletter.subscribers.queries import OfferedTopic
+from newsletter.web.http.time_zones import zone_in_words, zone_options
+from newsletter.web.public.forms import FREQUENCY_WORDS, EmbeddedSignupForm, SignupForm
+from newsletter.web.public.thanks_pages import let_form_lead_to
+
+LATEST = 6
+
+
+def signup_page(form: SignupForm, topics: Sequence[OfferedTopic], *, press: bool = False) -> Response:
+    """Return the page with `form`; its status says whether something in it must be looked at again.
+
+    `press`: the form came from another site, and wants its button pressed here.
+    """
+    form.ready()
+    let_form_lead_to(form.next.data)
+    language = str(get_locale() or "en")
+    session = db.session()
+    page = render_template(
+        "web/subscribe.html",
+        form=form,
+        # A form without a session stays one: it goes back to where it came from.
+        action=url_for(
+            "public.subscribe_embedded" if isinstance(form, EmbeddedSignupForm) else "public.subscribe"
+        ),
+        press=press,
+        topics=topics,
+        samples=newest_by_topic(session),
+        frequencies=[(frequency.value, words) for frequency, words in FREQUENCY_WORDS.items()],
+        zone=(form.time_zone.data, zone_in_words(form.time_zone.data, language)),
+        zones=zone_options(language),
+        consent=form.agreed(),
+        latest=list_releases(session, state=ReleaseState.READY, per_page=LATEST).items,
+    )
+    answer = make_response(page, 422 if form.errors else 200)
+    if request.method == "POST":
+        answer.headers["Cache-Control"] = "no-store"
+    return answer

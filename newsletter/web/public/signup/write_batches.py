@@ -1,0 +1,120 @@
+"""Batch what several requests of a process write at the same moment into one transaction."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Generic, TypeVar
+
+from sqlalchemy.exc import OperationalError
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+@dataclass(eq=False)
+class _Wish(Generic[Item, Result]):
+    """What one thread wants written, and what came of it."""
+
+    item: Item
+    result: Result | None = None
+    error: BaseException | None = None
+    done: bool = False
+
+
+class Together(Generic[Item, Result]):
+    """Writes what one thread asks for together with what others ask for meanwhile.
+
+    A database with one writer makes each commit wait for the disk, one after the other. So whoever
+    comes first writes at once, and those who come while it does are written by one of them, all
+    with the next commit. Nobody waits for others to come, and nobody is answered before their own
+    commit is on the disk. `write` is given the items, begins, commits, and returns a result for each.
+    """
+
+    def __init__(self, write: Callable[[Sequence[Item]], Sequence[Result]]) -> None:
+        self._write = write
+        self._changed = threading.Condition()
+        self._waiting: list[_Wish[Item, Result]] = []
+        self._busy = False
+
+    def __call__(self, item: Item) -> Result:
+        """Return what `write` returned for this item, once it is committed; raise what it raised for it."""
+        wish = _Wish[Item, Result](item)
+        with self._changed:
+            self._waiting.append(wish)
+            while self._busy and not wish.done:
+                self._changed.wait()
+            if not wish.done:
+                taken, self._waiting, self._busy = self._waiting, [], True
+        if not wish.done:
+            try:
+                self._write_all(taken)
+            finally:
+                with self._changed:
+                    self._busy = False
+                    for each in taken:
+                        each.done = True
+                    self._changed.notify_all()
+        if wish.error is not None:
+            raise wish.error
+        return wish.result  # type: ignore[return-value]  # there is one, since there is no error
+
+    def _write_all(self, wishes: Sequence[_Wish[Item, Result]]) -> None:
+        try:
+            results = self._write([each.item for each in wishes])
+        except Exception as error:
+            # What ails the database ails everybody; what ails one item must not harm the others.
+            if len(wishes) == 1 or isinstance(error, OperationalError):
+                for each in wishes:
+                    each.error = error
+                return
+            for each in wishes:
+                self._write_all([each])
+        except BaseException as error:
+            for each in wishes:
+                each.error = error
+            raise
+        else:
+            for each, result in zip(wishes, results, strict=True):
+                each.result = result
+
+
+class Turn:
+    """The turn to write, handed from process to process of one machine by a lock on the file `path`.
+
+    Processes that wait in SQLite sleep and look again, for longer each time, while others that came
+    later get in between; those that wait here are woken. Without the file (a disk that is full, a file
+    system without locks) they wait in SQLite as ever.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file: int | None = None
+
+    @contextlib.contextmanager
+    def __call__(self) -> Iterator[None]:
+        """Hold the turn within the block. One thread of a process at a time, as `Together` sees to."""
+        held = self._take()
+        try:
+            yield
+        finally:
+            if held is not None:
+                fcntl.flock(held, fcntl.LOCK_UN)
+
+    def _take(self) -> int | None:
+        try:
+            if self._file is None:
+                self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            fcntl.flock(self._file, fcntl.LOCK_EX)
+        except OSError:
+            return None
+        return self._file
+
+    def __del__(self) -> None:
+        if self._file is not None:
+            os.close(self._file)

@@ -1,0 +1,156 @@
+"""The pages to unsubscribe, by button or one click (RFC 8058), to pause instead, and to undo."""
+
+from __future__ import annotations
+
+from flask import Response, abort, make_response, render_template, request, url_for
+from werkzeug.wrappers import Response as AnyResponse
+
+from newsletter.models import db
+from newsletter.subscribers.choices.pauses import WEEKS
+from newsletter.subscribers.choices.preferences import make_preferences_token
+from newsletter.subscribers.leaving.reasons import Reason, give_reason
+from newsletter.subscribers.leaving.unsubscribe import (
+    Leaver,
+    Left,
+    left_at,
+    pause_instead,
+    read_undo,
+    read_unsubscription,
+    undo,
+)
+from newsletter.subscribers.leaving.unsubscribe import unsubscribe as end_subscriptions
+from newsletter.subscribers.link import LinkFault, address_hint
+from newsletter.web.http.extensions import csrf, runtime
+from newsletter.web.http.security import guard_tokens
+from newsletter.web.public.blueprint import public
+from newsletter.web.public.forms import ActForm
+from newsletter.web.public.preferences import weeks_asked
+from newsletter.web.public.responses import address_to_keep, guarded_redirect, left_page, link_problem
+
+
+@public.route("/unsubscribe/<token>", methods=["GET", "POST"])
+@csrf.exempt  # type: ignore[untyped-decorator]
+def unsubscribe(token: str) -> Response:
+    """Show who would leave what, and one button; a POST unsubscribes at once.
+
+    That is for our button and for mailbox programs (RFC 8058), which send no cookie and expect
+    no redirect. The signed link is the whole proof, so any POST counts: one that does nothing
+    would be worse than one too many, which can be undone.
+    """
+    if request.method == "POST":
+        return _unsubscribe_now(token)
+    parts = runtime()
+    leaver = read_unsubscription(db.session(), parts.tokens, token, parts.now())
+    if isinstance(leaver, LinkFault):
+        return link_problem(leaver)
+    ended_at = left_at(db.session(), leaver.public_id)
+    if ended_at is not None:
+        gone = Left(leaver.public_id, leaver.email, leaver.email_key, ended_at, 0, trusted=leaver.trusted)
+        return left_page(gone)
+    page = render_template(
+        "web/unsubscribe.html",
+        token=token,
+        form=ActForm(),
+        topics=leaver.topics,
+        # Of many topics only those of the mail at hand: this page is for leaving, not for choosing.
+        offered=[each for each in leaver.topics if each.carried] or leaver.topics,
+        address_hint=address_hint(leaver.email) if leaver.trusted else None,
+        preferences_url=_choices_of(leaver),
+        pauses=() if leaver.snoozed_until else WEEKS,
+        snoozed_until=leaver.snoozed_until,
+    )
+    return guard_tokens(make_response(page))
+
+
+def _choices_of(leaver: Leaver) -> str | None:
+    """Return the way to a reader's choices, unless the link went to an earlier address of theirs."""
+    if not leaver.trusted:
+        return None
+    parts = runtime()
+    choices = make_preferences_token(parts.tokens, leaver.public_id, leaver.email_key, parts.now())
+    return url_for(".preferences", token=choices)
+
+
+def _unsubscribe_now(token: str) -> Response:
+    parts = runtime()
+    person = request.form.get("page") == "yes"
+    leaver = read_unsubscription(db.session(), parts.tokens, token, parts.now())
+    done: Left | LinkFault
+    if isinstance(leaver, LinkFault):
+        done = leaver
+    else:
+        topic = request.form.get("topic") if person else None
+        done = end_subscriptions(
+            db.session(),
+            parts.tokens,
+            leaver.public_id,
+            leaver.delivery_id,
+            parts.now(),
+            "button" if person else "one-click",
+            address_to_keep(),
+            only=[topic] if topic else None,
+            notice=parts.settings.leaving_notice,
+            trusted=leaver.trusted,
+        )
+        db.session.commit()
+        parts.wake("single")
+    if person:
+        return link_problem(done) if isinstance(done, LinkFault) else left_page(done)
+    if done is LinkFault.DAMAGED:
+        return guard_tokens(Response("This link is damaged.\n", 400, mimetype="text/plain"))
+    # A reader who is gone gets no mail either: nothing is left to be done.
+    return guard_tokens(Response("Unsubscribed.\n", mimetype="text/plain"))
+
+
+@public.post("/unsubscribe/<token>/pause")
+def pause_unsubscribe(token: str) -> AnyResponse:
+    """Pause instead of leaving."""
+    parts = runtime()
+    now = parts.now()
+    done = pause_instead(db.session(), parts.tokens, token, weeks_asked(), now, address_to_keep())
+    db.session.commit()
+    if isinstance(done, LinkFault):
+        return link_problem(done)
+    if done.until is None:  # left meanwhile: this page says so
+        return guarded_redirect(url_for(".unsubscribe", token=token))
+    preferences_url = None
+    if done.trusted:
+        choices = make_preferences_token(parts.tokens, done.public_id, done.email_key, now)
+        preferences_url = url_for(".preferences", token=choices)
+    page = render_template("web/paused.html", until=done.until, preferences_url=preferences_url)
+    return guard_tokens(make_response(page))
+
+
+@public.route("/undo/<token>", methods=["GET", "POST"])
+def undo_unsubscribe(token: str) -> AnyResponse:
+    """Show one button, for whoever comes from the mail; a POST brings back what one leaving ended."""
+    parts = runtime()
+    now = parts.now()
+    if request.method != "POST":  # HEAD too
+        found = read_undo(db.session(), parts.tokens, token, now)
+        if isinstance(found, LinkFault):
+            return link_problem(found)
+        return guard_tokens(make_response(render_template("web/undo.html", token=token, form=ActForm())))
+    done = undo(db.session(), parts.tokens, token, now, ip_address=address_to_keep())
+    db.session.commit()
+    if isinstance(done, LinkFault):
+        return link_problem(done)
+    if not done.trusted:
+        return guarded_redirect(url_for(".welcome_back"))
+    choices = make_preferences_token(parts.tokens, done.public_id, done.email_key, now)
+    return guarded_redirect(url_for(".welcome_back", token=choices))
+
+
+@public.post("/undo/<token>/reason")
+def give_leaving_reason(token: str) -> AnyResponse:
+    """Keep why somebody left, if they like to say it."""
+    parts = runtime()
+    now = parts.now()
+    said = request.form.get("reason")
+    if said not in set(Reason):
+        abort(400)
+    done = give_reason(db.session(), parts.tokens, token, Reason(said), now, address_to_keep())
+    db.session.commit()
+    if isinstance(done, LinkFault):
+        return link_problem(done)
+    return left_page(done, thanked=True)

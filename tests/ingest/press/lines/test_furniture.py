@@ -1,0 +1,188 @@
+"""Each rule for furniture: lines it is for, and lines of running text that it must leave alone."""
+
+from __future__ import annotations
+
+import pytest
+
+from newsletter.ingest.press.lines.furniture import has_reach, is_contact_line, name_and_kind
+from newsletter.ingest.press.lines.furniture_patterns import RULES, Kind
+
+FITS = {
+    "end mark": ["###", "# # #", "ENDS", "-Ends-", "(END)", "以上", "끝", "Конец"],
+    "end number": ["-30-", "- 30 -", "Enditem", "Enditem/ls", "(E)", "END 11:58 A.M. EDT", "NNNN"],
+    "rule": ["|", "-----", "* * *", "====", "•"],
+    "skip link": ["Skip to main content", "Zum Inhalt springen", "Aller au contenu principal", "本文へ移動"],
+    "breadcrumb": [
+        "Home > News > Press releases",
+        "Pradžia > Naujienos",
+        "ホーム > ニュース",
+        "You are here: Home / News",
+    ],
+    "trail": ["Newsroom > Press > 2025", "Ministerium › Presse › Meldungen"],
+    "official site": ["An official website of the United States government", "Here's how you know"],
+    "cookies": [
+        "We use cookies to improve your experience.",
+        "This website uses cookies",
+        "Accept all cookies",
+        "Diese Website verwendet Cookies.",
+        "Ši svetainė naudoja slapukus",
+        "Сайт использует файлы cookie",
+    ],
+    "mailing list": [
+        "Join the GlobalSecurity.org mailing list",
+        "NEWSLETTER",
+        "Sign up for our newsletter",
+        "Subscribe",
+    ],
+    "advertisement": ["Advertisement", "- Advertisement -", "ANZEIGE", "広告"],
+    "copyright": [
+        "© 2025 Port of Ness",
+        "All rights reserved.",
+        "Copyright (c) 2025. RFH/RN, Inc.",
+        "版权所有 新民社",
+    ],
+    "caption": [
+        "Photo: The quay",
+        "Image credit: Ole Hansen",
+        "(Photo: Ministry)",
+        "Foto: M. Klein",
+        "写真：本社提供",
+    ],
+    "read more": ["Read more: The other tunnel", "Learn more", "Read also: Other news", "Подробнее"],
+    "back link": ["Back to top", "« Back to list", "Next article: Winter", "Nach oben", "一覧へ戻る"],
+    "tags": ["Tags: ferries, islands", "Keywords: tide", "#harbour #boats", "Теги: море"],
+    "counters": [
+        "Views: 1204",
+        "1,204 views",
+        "3 min read",
+        "News ID: 48213",
+        "Short URL: https://x.example/1",
+    ],
+    "credits": ["(By Joseph Yeh)", "Editor: Wang Xin", "Reporting by Ann Lee", "责任编辑：王新"],
+    "embargo": [
+        "EMBARGOED UNTIL 00:01 GMT, 2 APRIL 2025",
+        "Embargo: 5 May, noon",
+        "Sperrfrist: 5. Mai, 12 Uhr",
+    ],
+    "notice": [
+        "The views expressed are those of the author.",
+        "This page was last updated on Monday",
+        "Source: Xinmin",
+    ],
+    "plumbing": [
+        "https://www.example.org/a/b",
+        "Toggle navigation",
+        "Loading...",
+        "Please enable JavaScript to go on",
+    ],
+    "release number": [
+        "PRESS RELEASE No. 87/2025",
+        "No. 345",
+        "Release Number 20251019-02",
+        "IP/25/123",
+        "(Release ID: 10987)",
+    ],
+    "kind of release": [
+        "FOR IMMEDIATE RELEASE",
+        "Press Release",
+        "Readout",
+        "Pressemitteilung",
+        "Pranešimas spaudai",
+        "보도자료",
+    ],
+    "related": ["Related articles", "Most read", "More from this section", "関連記事", "Weitere Meldungen"],
+    "contact": [
+        "Media Contact:",
+        "Contacts",
+        "Pressekontakt:",
+        "Kontaktai žiniasklaidai:",
+        "お問い合わせ先",
+        "For more information",
+    ],
+}
+SPARES = [
+    "The newsletter of the club has appeared every month since March 1925.",
+    "Join us for the opening of the bridge, said the mayor of Lund.",
+    "Share prices fell after the announcement, and the company said it would wait.",
+    "Contact with the ship was lost at noon, and regained in the evening.",
+    "The minister will print the list of members and email it to all of them.",
+    "Cookies were served by the treasurer.",
+    "The Commission wants simpler rules for cookies on websites.",
+    "The end of the road is near Lund",
+    "More than 300 people were saved",
+    "Home care for the elderly will be free of charge from January.",
+    "Copyright law must change, the authors say, and soon.",
+    "Related industries will feel the change in about a year, the institute expects.",
+    "Photographs of the storm were shown in the town hall.",
+    "30 ships were built, 12 of them in Ness.",
+    "No. The minister was clear about that from the first day.",
+    "Statement of the government on the flood",
+    "Source of the river found after all",
+    "Embargo on fish exports lifted",
+    "Follow the river to the sea, the old sailors say",
+    "“We use cookies as bait,” the trapper said.",
+]
+
+
+@pytest.mark.parametrize(("rule", "line"), [(rule, line) for rule, lines in FITS.items() for line in lines])
+def test_a_line_of_furniture_is_told_by_its_rule(rule: str, line: str) -> None:
+    kinds = {name: kind for name, kind, _ in RULES}
+
+    assert name_and_kind(line) == (rule, kinds[rule])
+
+
+def test_every_rule_has_its_examples() -> None:
+    assert {name for name, _, _ in RULES} == set(FITS)
+
+
+@pytest.mark.parametrize("line", SPARES)
+def test_running_text_is_left_alone_whatever_words_are_in_it(line: str) -> None:
+    assert name_and_kind(line) == ("text", Kind.TEXT)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Share on Facebook Twitter LinkedIn",
+        "Print | Email | Share",
+        "Facebook",
+        "Dalintis",
+        "Поделиться",
+        "シェアする",
+    ],
+)
+def test_buttons_for_sharing_and_printing_are_a_share_bar(line: str) -> None:
+    assert name_and_kind(line) == ("share bar", Kind.FURNITURE)
+
+
+@pytest.mark.parametrize(
+    "line", ["Menu", "EN | LT | RU", "Imprint | Privacy | Contact", "Naujienos", "ホーム", "About us"]
+)
+def test_entries_of_a_menu_are_furniture_only_at_the_edges(line: str) -> None:
+    assert name_and_kind(line) == ("menu", Kind.WEAK)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Tel. +999 555 0163",
+        "press@ness.example",
+        "E-mail: press@ness.example",
+        "Phone: (555) 010-0199",
+        "電話：099-555-0111",
+    ],
+)
+def test_a_line_that_says_only_where_to_reach_somebody_is_told(line: str) -> None:
+    assert name_and_kind(line) == ("reach", Kind.REACH)
+
+
+def test_a_date_is_no_telephone_number() -> None:
+    assert not has_reach("02.10.2025")
+    assert name_and_kind("01.09.2025 14:07") == ("text", Kind.TEXT)
+
+
+def test_a_contact_heading_may_have_its_contact_on_the_same_line() -> None:
+    assert is_contact_line("Media Contact: Ann Lee, ann@halden.example")
+    assert not is_contact_line(
+        "The contact: a story of two sailors who met in the fog and never parted again"
+    )

@@ -1,0 +1,82 @@
+"""Which topics a release falls under, and when two files are one release."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from newsletter.models import RuleField, RuleMatch
+from newsletter.releases.decide import Candidate, Rule, content_hash, matches, published_moment, to_html
+
+PORT = Candidate("Port opens a quay", "Port of Halmstrand", "Ships take electricity from the shore.")
+
+
+def words(*patterns: str) -> list[Rule]:
+    return [Rule(RuleField.WORDS, each) for each in patterns]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "expected"),
+    [
+        ("quay", True),
+        ("QUAY", True),
+        ("electricity from", True),
+        ("ship", False),  # a part of "Ships"
+        ("port of", False),  # in the publisher only
+        ("from the\n shore", True),
+    ],
+)
+def test_words_match_as_whole_words(pattern, expected):
+    assert matches(PORT, RuleMatch.ANY, words(pattern)) is expected
+
+
+def test_any_rule_is_enough_and_all_means_all():
+    rules = words("quay", "railway")
+
+    assert matches(PORT, RuleMatch.ANY, rules)
+    assert not matches(PORT, RuleMatch.ALL, rules)
+
+
+def test_a_publisher_rule_looks_at_the_publisher():
+    assert matches(PORT, RuleMatch.ALL, [Rule(RuleField.PUBLISHER, "halmstrand")])
+
+
+def test_scripts_without_spaces_match_inside_a_sentence():
+    release = Candidate("北浜沖の洋上風力発電所が運転を開始", "", "")
+
+    assert matches(release, RuleMatch.ANY, words("風力"))
+
+
+def test_a_topic_without_rules_matches_nothing():
+    assert not matches(PORT, RuleMatch.ALL, [])
+
+
+def test_white_space_and_case_make_no_second_release():
+    assert content_hash("A  Title", "Port", "Body\n\ntext") == content_hash("a title", "port ", "body text")
+    assert content_hash("A title", "Port", "Body") != content_hash("A title", "Port", "Other body")
+
+
+def test_a_date_is_noon_and_no_date_is_now():
+    now = datetime(2026, 3, 10, 9, tzinfo=UTC)
+
+    assert published_moment(date(2026, 3, 1), now) == datetime(2026, 3, 1, 12, tzinfo=UTC)
+    assert published_moment(None, now) == now
+
+
+def test_lists_and_lines_become_html():
+    assert to_html(["First.", "- one\n- two", "Line\nand line"]) == (
+        "<p>First.</p>\n<ul><li>one</li><li>two</li></ul>\n<p>Line<br>and line</p>"
+    )
+
+
+@given(st.lists(st.text(max_size=200), max_size=5))
+def test_no_text_becomes_markup(paragraphs: list[str]):
+    allowed = {"<p>", "</p>", "<ul>", "</ul>", "<li>", "</li>", "<br>"}
+    html = to_html(paragraphs)
+    for tag in allowed:
+        html = html.replace(tag, "")
+
+    assert "<" not in html

@@ -1,0 +1,252 @@
+"""The service with its real processes: it starts, refuses, sends, and ends whole."""
+
+from __future__ import annotations
+
+import os
+import signal
+import smtplib
+import socket
+import threading
+import urllib.error
+import urllib.request
+
+import pytest
+from house import ENVIRON, make_settings
+
+from newsletter.accounts.create import create_account
+from newsletter.jobs.wake import Waker
+from newsletter.mail.addresses import parse_address
+from newsletter.models import Heartbeat, Subscriber, Subscription, SubscriptionState, Topic
+from newsletter.models.tables.subscription import Frequency
+from newsletter.runtime import Runtime
+from newsletter.service.database import upgrade
+from newsletter.service.processes.programs import first_steps
+from newsletter.subscribers.signup.request import request_link
+
+ANN = "ann@example.org"
+RUN = ("-m", "newsletter", "--env-file", "")
+
+
+@pytest.fixture
+def environ(tmp_path, free_port, smtp_sink):
+    """The environment of a service of its own, whose mail goes to the sink."""
+    return {
+        **{name: value for name, value in os.environ.items() if not name.startswith("NEWSLETTER_")},
+        **ENVIRON,
+        "NEWSLETTER_PUBLIC_URL": f"http://127.0.0.1:{free_port}",
+        "NEWSLETTER_BIND": f"127.0.0.1:{free_port}",
+        "NEWSLETTER_RELAY": smtp_sink.url,
+        "NEWSLETTER_DATA_DIR": str(tmp_path / "data"),
+        "NEWSLETTER_SEND_WORKERS": "1",
+        "PYTHONUNBUFFERED": "1",
+    }
+
+
+def said(process, wanted):
+    """Wait until the process writes `wanted`; return everything up to there."""
+    lines = []
+    hurry = threading.Timer(60, process.kill)
+    hurry.start()
+    for line in process.stdout:
+        lines.append(line)
+        if wanted in line:
+            hurry.cancel()
+            return "".join(lines)
+    raise AssertionError("".join(lines))
+
+
+def page(environ, path):
+    """Return what a page of the running service says, with whatever status."""
+    try:
+        with urllib.request.urlopen(environ["NEWSLETTER_PUBLIC_URL"] + path) as answer:
+            return answer.read().decode()
+    except urllib.error.HTTPError as answer:
+        return answer.read().decode()
+
+
+def settings_of(environ):
+    return make_settings(
+        environ["NEWSLETTER_DATA_DIR"],
+        relay=environ["NEWSLETTER_RELAY"],
+        public_url=environ["NEWSLETTER_PUBLIC_URL"],
+        broker_url=environ.get("NEWSLETTER_BROKER_URL", ""),
+    )
+
+
+def add_reader(settings):
+    """Add a confirmed reader, so that a link to their choices can be asked for."""
+    runtime = Runtime(settings)
+    now = runtime.now()
+    with runtime.session() as session:
+        topic = Topic(slug="transport", name="Transport", created_at=now)
+        reader = Subscriber(email=ANN, email_key=ANN, created_at=now, confirmed_at=now)
+        session.add_all([topic, reader])
+        session.flush()
+        session.add(
+            Subscription(
+                subscriber_id=reader.id,
+                topic_id=topic.id,
+                frequency=Frequency.WEEKLY,
+                state=SubscriptionState.ACTIVE,
+                created_at=now,
+                confirmed_at=now,
+            )
+        )
+        session.commit()
+    return runtime
+
+
+def test_the_whole_service_runs_once_a_folder_and_leaves_nobody_when_killed(
+    start, environ, descendants, alive, eventually
+):
+    service = start(*RUN, "run", env=environ)
+    said(service, "The service is ready at")
+    assert eventually(lambda: page(environ, "/health") == "ok\n", seconds=60)
+    # gunicorn with two workers, a worker for single mails, one for digests with its pool, beat.
+    below = eventually(lambda: (found := descendants(service.pid)) and len(found) == 7 and found)
+
+    second = start(*RUN, "run", env={**environ, "NEWSLETTER_BIND": "127.0.0.1:1"})
+
+    assert second.wait(timeout=30) == 1
+    assert "A service is running already" in second.stdout.read()
+    service.kill()
+    service.wait()
+    eventually(lambda: not any(alive(pid) for pid in below), seconds=40)
+
+
+def test_a_service_that_nobody_can_use_yet_names_the_commands_for_that(tmp_path):
+    settings = make_settings(tmp_path)
+    upgrade(settings.database)
+    runtime = Runtime(settings)
+
+    before = first_steps(settings.database, "newsletter --env-file x")
+    with runtime.session() as session:
+        create_account(session, "ed@example.org", "hash", "test", runtime.now())
+        session.add(Topic(slug="transport", name="Transport", created_at=runtime.now()))
+        session.commit()
+    runtime.engine.dispose()
+
+    assert "newsletter --env-file x account add" in before[0]
+    assert "newsletter --env-file x topic add" in before[1]
+    assert first_steps(settings.database, "newsletter") == []
+
+
+def test_a_service_that_takes_mail_does_so_from_its_start(start, environ, tmp_path, eventually):
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    more = {
+        "NEWSLETTER_UNSUBSCRIBE_ADDRESS": "leave@news.example.org",
+        "NEWSLETTER_INTAKE_LISTEN": f"lmtp://127.0.0.1:{port}",
+    }
+
+    service = start(*RUN, "run", env={**environ, **more})
+    told = said(service, "intake_listening")
+    with smtplib.LMTP("127.0.0.1", port) as talk:
+        talk.sendmail("ann@example.org", ["leave@news.example.org"], "From: ann@example.org\r\n\r\n.")
+
+    assert "intake  |" in told
+    assert "done=asked" in said(service, "mail_taken_in")
+    service.terminate()
+    assert service.wait(timeout=40) == 0
+
+
+def test_a_taken_port_ends_the_service_before_it_begins(start, environ):
+    host, port = environ["NEWSLETTER_BIND"].split(":")
+    with socket.socket() as other:
+        other.bind((host, int(port)))
+        other.listen()
+
+        service = start(*RUN, "run", env=environ)
+
+        assert service.wait(timeout=30) == 1
+    told = service.stdout.read()
+    assert told.count("\n") == 1
+    assert f"Port {port} on {host} is taken" in told
+    assert "NEWSLETTER_BIND" in told
+
+
+def test_missing_and_wrong_settings_are_one_message(start, environ):
+    broken = {**environ, "NEWSLETTER_RELAY": "relay", "NEWSLETTER_FROM_ADRESS": "x@example.org"}
+    del broken["NEWSLETTER_POSTAL_ADDRESS"]
+
+    service = start(*RUN, "run", env=broken)
+
+    assert service.wait(timeout=30) == 1
+    told = service.stdout.read()
+    assert "Traceback" not in told
+    for name in (
+        "NEWSLETTER_RELAY is not",
+        "NEWSLETTER_FROM_ADRESS is not",
+        "NEWSLETTER_POSTAL_ADDRESS is missing",
+    ):
+        assert name in told
+
+
+@pytest.mark.parametrize("broker", ["files", "redis", pytest.param("rabbitmq", marks=pytest.mark.rabbitmq)])
+def test_the_worker_for_single_mails_sends_within_a_moment_and_leaves_in_order(
+    start, environ, smtp_sink, broker, request
+):
+    if broker != "files":
+        environ["NEWSLETTER_BROKER_URL"] = request.getfixturevalue(f"{broker}_url")
+    settings = settings_of(environ)
+    upgrade(settings.database)
+    runtime = add_reader(settings)
+    worker = start(*RUN, "worker", "--lane", "single", env=environ)
+    said(worker, "event=worker_ready")
+
+    with runtime.session() as session:
+        request_link(session, parse_address(ANN), runtime.now())
+        session.commit()
+    Waker(settings)("signups")
+
+    # Far sooner than the next sweep would come.
+    (mail,) = smtp_sink.wait_for(1, timeout=8)
+    assert mail.rcpt_tos == (ANN,)
+    with runtime.session() as session:
+        assert [row.kind for row in session.query(Heartbeat)] == ["worker single"]
+    worker.terminate()
+    assert worker.wait(timeout=20) == 0
+    with runtime.session() as session:
+        assert session.query(Heartbeat).all() == []
+    runtime.engine.dispose()
+
+
+def test_the_processes_that_send_digests_end_with_their_worker(
+    start, environ, descendants, alive, eventually
+):
+    upgrade(settings_of(environ).database)
+    worker = start(*RUN, "worker", "--lane", "bulk", env=environ)
+    said(worker, "event=worker_ready")
+    pool = eventually(lambda: descendants(worker.pid))
+
+    worker.send_signal(signal.SIGKILL)
+    worker.wait()
+
+    eventually(lambda: not any(alive(pid) for pid in pool))
+
+
+def test_draining_without_the_engine_sends_everything_and_ends(start, environ, smtp_sink):
+    settings = settings_of(environ)
+    upgrade(settings.database)
+    runtime = add_reader(settings)
+    with runtime.session() as session:
+        from newsletter.outbox.enqueue import enqueue_single
+
+        for number in range(30):
+            enqueue_single(
+                session,
+                subscriber_id=1,
+                template="link",
+                context={},
+                purpose_key=f"test:{number}",
+                language="en",
+                now=runtime.now(),
+            )
+        session.commit()
+    runtime.engine.dispose()
+
+    drained = start(*RUN, "worker", "--drain", env={**environ, "NEWSLETTER_SEND_WORKERS": "2"})
+
+    assert drained.wait(timeout=60) == 0, drained.stdout.read()
+    assert len(smtp_sink.mails) == 30

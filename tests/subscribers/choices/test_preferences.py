@@ -1,0 +1,191 @@
+"""What readers choose by their own link."""
+
+from __future__ import annotations
+
+from newsletter.models import Frequency
+from newsletter.subscribers.choices.preferences import Saved, read_preferences, save_preferences
+from newsletter.subscribers.leaving.unsubscribe import Left
+from newsletter.subscribers.link import LinkFault
+
+ANN = "ann@example.org"
+DAILY, WEEKLY, MONTHLY = Frequency.DAILY, Frequency.WEEKLY, Frequency.MONTHLY
+
+
+def test_the_page_shows_every_topic_and_what_is_chosen(people):
+    people.house.topic("energy")
+    people.house.topic("sea")
+    people.join(ANN, {"sea": WEEKLY})
+    token = people.preferences_token(ANN)
+
+    with people.house.runtime.session() as session:
+        found = read_preferences(session, people.house.runtime.tokens, token, people.house.clock())
+
+    assert {choice.slug: choice.frequency for choice in found.choices} == {"energy": None, "sea": WEEKLY}
+
+
+def test_a_reader_adds_drops_and_retimes_topics_at_once(everywhere):
+    people = everywhere
+    energy, sea, night = (people.house.topic(slug) for slug in ("energy", "sea", "night"))
+    people.join(ANN, {"energy": DAILY, "sea": WEEKLY})
+
+    done = people.choose(ANN, {"sea": MONTHLY, "night": DAILY})
+
+    assert done is Saved.KEPT
+    assert people.reads(ANN) == {sea: MONTHLY, night: DAILY}
+    assert energy not in people.reads(ANN)
+    assert people.ledger(ANN)[-1].act == "changed"
+    assert people.ledger(ANN)[-1].detail == {"topics": {"sea": "monthly", "night": "daily"}}
+
+
+def test_a_new_frequency_loses_nothing_and_repeats_nothing(everywhere):
+    people = everywhere
+    people.house.topic("energy")
+    people.join(ANN, {"energy": WEEKLY})
+    first = people.house.release("Energy first")
+    people.house.send(WEEKLY)
+    second = people.house.release("Energy second")
+
+    people.choose(ANN, {"energy": DAILY})
+    third = people.house.release("Energy third")
+    people.house.send(DAILY)
+    people.choose(ANN, {"energy": WEEKLY})
+    fourth = people.house.release("Energy fourth")
+    people.house.send(WEEKLY)
+
+    sent = people.house.releases_sent(people.person(ANN).id)
+    assert sent[0] == first
+    assert sorted(sent[1:3]) == [second, third]
+    assert sent[3:] == [fourth]
+
+
+def test_saving_what_is_so_already_changes_nothing(people):
+    people.house.topic("energy")
+    people.join(ANN, {"energy": WEEKLY})
+
+    people.choose(ANN, {"energy": WEEKLY})
+
+    assert people.acts(ANN) == ["asked", "confirmed"]
+    assert len(people.subscriptions(ANN)) == 1
+
+
+def test_choices_of_a_reader_void_what_somebody_else_asked_for(people):
+    energy = people.house.topic("energy")
+    people.house.topic("sea")
+    people.join(ANN, {"energy": WEEKLY})
+    people.sign_up(ANN, {"sea": DAILY})
+    strangers = people.confirmation(ANN)
+
+    people.choose(ANN, {"energy": WEEKLY})
+
+    assert people.confirm(strangers).started == 0
+    assert people.reads(ANN) == {energy: WEEKLY}
+
+
+def test_choosing_nothing_is_leaving(people):
+    people.house.topic("energy")
+    people.join(ANN, {"energy": WEEKLY})
+
+    done = people.choose(ANN, {})
+
+    assert isinstance(done, Left)
+    assert people.reads(ANN) == {}
+    assert (people.ledger(ANN)[-1].act, people.ledger(ANN)[-1].how) == ("left", "preferences")
+
+
+def test_somebody_who_had_left_is_asked_again_and_once(people):
+    energy = people.house.topic("energy")
+    people.join(ANN, {"energy": WEEKLY})
+    people.leave(ANN)
+
+    done = [people.choose(ANN, {"energy": DAILY}), people.choose(ANN, {"energy": DAILY})]
+
+    assert done == [Saved.ASKED, Saved.ASKED]
+    assert people.reads(ANN) == {}
+    assert people.templates(ANN) == ["confirm", "confirm"]  # the first is that of joining
+    people.confirm(people.confirmation(ANN))
+    assert people.reads(ANN) == {energy: DAILY}
+
+
+def test_somebody_who_had_left_and_lost_the_mail_is_sent_another_by_saving_again(people):
+    energy = people.house.topic("energy")
+    people.join(ANN, {"energy": WEEKLY})
+    people.leave(ANN)
+    people.choose(ANN, {"energy": DAILY})
+    people.house.clock.pass_(days=8)  # its link ran out too
+
+    people.choose(ANN, {"energy": DAILY})
+
+    assert people.templates(ANN) == ["confirm"] * 3
+    assert people.acts(ANN).count("asked") == 2
+    people.confirm(people.confirmation(ANN))
+    assert people.reads(ANN) == {energy: DAILY}
+
+
+def test_saving_on_and_on_does_not_void_the_link_that_was_mailed_last(people):
+    energy = people.house.topic("energy")
+    people.join(ANN, {"energy": WEEKLY})
+    people.leave(ANN)
+
+    for frequency in (DAILY, MONTHLY, WEEKLY, DAILY):
+        people.choose(ANN, {"energy": frequency})
+
+    last = len(people.mails(ANN))
+    people.confirm(people.confirmation(ANN))
+    assert (last, len(people.reads(ANN))) == (2, 1)
+    assert people.reads(ANN) == {energy: DAILY}
+
+
+def test_an_old_link_in_other_hands_cannot_flood_somebody_who_had_left(people):
+    people.house.topic("energy")
+    people.join(ANN, {"energy": WEEKLY})
+    people.leave(ANN)
+
+    for _ in range(10):
+        people.choose(ANN, {"energy": DAILY})
+        people.choose(ANN, {"energy": MONTHLY})
+
+    assert len(people.mails(ANN)) <= 3
+
+
+def test_a_link_ends_when_the_address_changes(people):
+    people.house.topic("energy")
+    people.join(ANN, {"energy": WEEKLY})
+    token = people.preferences_token(ANN)
+    with people.house.runtime.session() as session:
+        person = session.merge(people.person(ANN))
+        person.email = person.email_key = "ann@elsewhere.example.org"
+        session.commit()
+
+    with people.house.runtime.session() as session:
+        found = read_preferences(session, people.house.runtime.tokens, token, people.house.clock())
+
+    assert found is LinkFault.OUTDATED
+
+
+def test_a_link_lives_as_long_as_the_subscription(people):
+    energy = people.house.topic("energy")
+    people.join(ANN, {"energy": WEEKLY})
+    token = people.preferences_token(ANN)
+    people.house.clock.pass_(days=365 * 20)
+
+    with people.house.runtime.session() as session:
+        done = save_preferences(
+            session, people.house.runtime.tokens, token, {"energy": DAILY}, people.house.clock()
+        )
+        session.commit()
+
+    assert done is Saved.KEPT
+    assert people.reads(ANN) == {energy: DAILY}
+
+
+def test_a_topic_added_by_a_reader_may_come_with_a_welcome(people):
+    people.house.topic("energy")
+    people.house.topic("sea")
+    old, new = people.house.release("Sea first"), people.house.release("Sea second")
+    people.join(ANN, {"energy": WEEKLY})
+
+    people.choose(ANN, {"energy": WEEKLY, "sea": WEEKLY}, welcome_releases=1)
+    people.house.send(WEEKLY)
+
+    assert people.house.releases_sent(people.person(ANN).id) == [new]
+    assert old != new

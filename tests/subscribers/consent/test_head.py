@@ -1,0 +1,206 @@
+"""A signed head outside the database shows what its owner did to the ledger of consent."""
+
+from __future__ import annotations
+
+import io
+import stat
+
+import pytest
+from house import House
+from sqlalchemy import text
+
+from newsletter.errors import InputError
+from newsletter.models import ConsentEntry, Frequency, Subscriber
+from newsletter.subscribers.consent.chain import link_of
+from newsletter.subscribers.consent.head import FILE_NAME, Stopped, renew_head, verify_all, write_head
+from newsletter.subscribers.privacy.erase import erase, stop_first
+from newsletter.tokens import Tokens
+
+ANN, BO, CY = "ann@example.org", "bo@example.org", "cy@example.org"
+TRIGGERS = {
+    "sqlite": ("DROP TRIGGER consent_entry_keeps_words", "DROP TRIGGER consent_entry_keeps_rows"),
+    "postgresql": (
+        "DROP TRIGGER consent_entry_keeps_words ON consent_entry",
+        "DROP TRIGGER consent_entry_keeps_rows ON consent_entry",
+    ),
+}
+
+
+@pytest.fixture
+def three(everywhere):
+    everywhere.house.topic("energy")
+    for address in (ANN, BO, CY):
+        everywhere.join(address, {"energy": Frequency.DAILY})
+    return everywhere
+
+
+def make_head(house: House) -> bytes:
+    out = io.BytesIO()
+    assert write_head(house.runtime.reading, house.runtime.tokens, out, house.clock()).fault_count == 0
+    return out.getvalue()
+
+
+def check(house: House, head: bytes | None):
+    return verify_all(house.runtime.reading, house.runtime.tokens, io.BytesIO(head) if head else None)
+
+
+def faults(house: House, head: bytes | None) -> list[tuple[str, str]]:
+    return [(each.public_id, each.what) for each in check(house, head).faults]
+
+
+def attack(house: House, *statements: str) -> None:
+    """Do what a person with the database can do: take the triggers away, then anything."""
+    with house.runtime.engine.begin() as connection:
+        for statement in (*TRIGGERS[connection.dialect.name], *statements):
+            connection.execute(text(statement))
+
+
+def compute_again(house: House, person: Subscriber) -> None:
+    """Compute a new chain, as somebody with the database and this program can."""
+    entries, previous = house.all(ConsentEntry), ""
+    with house.runtime.engine.begin() as connection:
+        for entry in entries:
+            if entry.subscriber_id == person.id:
+                previous = link_of(entry).expected_digest(previous, person.public_id)
+                connection.execute(
+                    text("UPDATE consent_entry SET digest = :digest WHERE id = :id"),
+                    {"digest": previous, "id": entry.id},
+                )
+
+
+def test_an_untouched_ledger_agrees_with_its_head_also_after_it_grew(three):
+    head = make_head(three.house)
+    three.leave(BO)
+    three.join("dan@example.org", {"energy": Frequency.DAILY})
+
+    report = check(three.house, head)
+
+    assert (report.fault_count, report.people, report.newer) == (0, 4, 1)
+    assert report.head_made_at == "2026-03-10T12:00:00.000000Z"
+
+
+def test_the_chain_of_somebody_erased_after_the_head_was_made_agrees_with_it(three):
+    head = make_head(three.house)
+    runtime, person = three.house.runtime, three.person(BO)
+    with runtime.session() as session:
+        stop_first(session, runtime.tokens, person.public_id, three.house.clock())
+        session.commit()
+        erase(session, runtime.tokens, person.public_id, "page", three.house.clock())
+        session.commit()
+
+    report = check(three.house, head)
+
+    assert (report.fault_count, report.partly) == (0, 0)
+
+
+def test_a_chain_that_was_computed_anew_is_found_by_the_head_alone(three):
+    head, person = make_head(three.house), three.person(BO)
+    attack(three.house, f"UPDATE consent_entry SET how = 'import' WHERE subscriber_id = {person.id}")
+    compute_again(three.house, person)
+
+    assert faults(three.house, None) == []
+    assert faults(three.house, head) == [
+        (person.public_id, "Entry 2 is another one than when the head was made.")
+    ]
+
+
+def test_a_missing_tail_is_found(three):
+    head, person = make_head(three.house), three.person(BO)
+    attack(three.house, f"DELETE FROM consent_entry WHERE subscriber_id = {person.id} AND act = 'confirmed'")
+
+    assert faults(three.house, None) == []
+    assert faults(three.house, head) == [(person.public_id, "The newest entries are missing: 1 of 2.")]
+
+
+@pytest.mark.parametrize("address", [ANN, BO, CY])
+def test_a_missing_person_is_found(three, address):
+    head, person = make_head(three.house), three.person(address)
+    attack(
+        three.house,
+        f"DELETE FROM consent_entry WHERE subscriber_id = {person.id}",
+        f"DELETE FROM subscription WHERE subscriber_id = {person.id}",
+        f"DELETE FROM delivery WHERE subscriber_id = {person.id}",
+        f"DELETE FROM subscriber WHERE id = {person.id}",
+    )
+
+    assert faults(three.house, None) == []
+    assert faults(three.house, head) == [(person.public_id, "The person is missing.")]
+
+
+def test_a_changed_entry_is_found_without_a_head(three):
+    person = three.person(BO)
+    attack(
+        three.house,
+        f"UPDATE consent_entry SET how = 'import' WHERE subscriber_id = {person.id} AND act = 'confirmed'",
+    )
+
+    assert faults(three.house, None) == [
+        (person.public_id, "Entry 2 is not as it was written, or follows another.")
+    ]
+
+
+def test_somebody_marked_as_erased_whose_entries_do_not_say_so_is_found(three):
+    person = three.person(BO)
+    attack(three.house, f"UPDATE subscriber SET erased_at = created_at WHERE id = {person.id}")
+
+    assert faults(three.house, None) == [
+        (person.public_id, "The person is marked as erased, and no entry says so.")
+    ]
+
+
+def refused(house: House, head: bytes) -> bool:
+    try:
+        verify_all(house.runtime.reading, house.runtime.tokens, io.BytesIO(head))
+    except InputError:
+        return True
+    return False
+
+
+def test_a_head_of_another_key_or_with_any_byte_changed_is_refused(three):
+    head = make_head(three.house)
+    lines = head.splitlines(keepends=True)
+    other = Tokens(["another-key-that-is-long-enough-to-be-one"])
+
+    with pytest.raises(InputError, match="another key"):
+        verify_all(three.house.runtime.reading, other, io.BytesIO(head))
+    for changed in (
+        b"",
+        b"[]\n",
+        b"[" * 100_000,
+        lines[0],
+        b"".join(lines[:-1]),
+        b"".join([lines[0], *lines[2:]]),
+        b"".join([lines[0], lines[2], lines[1], *lines[3:]]),
+        head + lines[1],
+        head + head,
+        head.replace(b",2,0,", b",1,0,", 1),
+        head.replace(b"2026-03-10", b"2026-03-11"),
+        head.replace(b'"people":3', b'"people":4'),
+        head.replace(b'"signature":"', b'"signature":"A'),
+        b"".join([*lines[:-1], b'{"signature":1}\n']),
+    ):
+        assert changed != head
+        assert refused(three.house, changed), changed[:200]
+
+
+def test_a_new_head_takes_the_place_of_the_old_one_unless_something_is_wrong(three, tmp_path):
+    house, path = three.house, tmp_path / FILE_NAME
+
+    def renew(stopping=lambda: False):
+        return renew_head(house.runtime.reading, house.runtime.tokens, path, house.clock(), stopping)
+
+    renew()
+    first = path.read_bytes()
+    three.leave(BO)
+    house.clock.pass_(days=1)
+    assert renew().fault_count == 0
+    second = path.read_bytes()
+    attack(house, "DELETE FROM consent_entry WHERE act = 'left'")
+    house.clock.pass_(days=1)
+    assert renew().fault_count == 1
+    with pytest.raises(Stopped):
+        renew(stopping=lambda: True)
+
+    assert first != second == path.read_bytes()
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert not list(tmp_path.glob(f".{FILE_NAME}*"))

@@ -1,0 +1,69 @@
+"""What is kept as proof, and what is not."""
+
+from __future__ import annotations
+
+import hashlib
+
+import pytest
+
+from newsletter.settings import IPStorage
+from newsletter.subscribers.consent.ledger import kept_address
+from newsletter.subscribers.consent.wording import WORDINGS, current_wording, find_wording
+
+# Version and hash of every wording that people have agreed to: a line is added, never changed.
+AGREED = {
+    "2026-11.en": "6ff5bd8f5a20875459483b6c28452e0aebeb8120a43c314c962ce8fd676a7559",
+    "2026-11.lt": "0341bf9a8c79a9e17f2f729b86a0374fa4cee77e26487527f1e363f798b721be",
+    "2026-11.de": "1cf794a65d55ec5a49afd79ffaac2c5f8d3e534023bc1e6525288cc4949bb204",
+    "2026-11.fr": "0f0ed1f95b2a0cec6a227dd60048741d0ded238ddad73e782069ea84d3346021",
+    "2026-11.es": "5726b2d66a543aa022581ad4a8d62435d2a11cfad728ec924f674d68e1721ab6",
+    "2026-11.ja": "8072e31ca23bd51a0f2a55bbcbd2a1a231c90796164f6fb05d72ac73c943b59b",
+}
+
+
+def test_a_wording_that_people_agreed_to_was_not_edited():
+    assert {wording.version: wording.hash for wording in WORDINGS} == AGREED
+
+
+def test_the_hash_is_that_of_the_text():
+    wording = current_wording()
+
+    assert wording.hash == hashlib.sha256(wording.text.encode()).hexdigest()
+
+
+@pytest.mark.parametrize(
+    ("language", "version"),
+    [("en", "2026-11.en"), ("lt", "2026-11.lt"), ("de-AT", "2026-11.de"), ("tlh", "2026-11.en")],
+)
+def test_each_language_has_a_wording_of_its_own_or_the_english_one(language, version):
+    assert current_wording(language).version == version
+
+
+def test_a_wording_is_found_by_its_version_and_an_invented_one_is_not():
+    assert {find_wording(each.version) for each in WORDINGS} == set(WORDINGS)
+    assert find_wording("2026-11.tlh") is None
+
+
+def test_no_version_is_given_twice_and_each_fits_its_column():
+    versions = [wording.version for wording in WORDINGS]
+
+    assert len(set(versions)) == len(versions)
+    assert max(map(len, versions)) <= 32
+
+
+@pytest.mark.parametrize(
+    ("given", "storage", "kept"),
+    [
+        ("192.0.2.77", IPStorage.WHOLE, "192.0.2.77"),
+        ("192.0.2.77", IPStorage.SHORT, "192.0.2.0"),
+        ("192.0.2.77", IPStorage.NONE, None),
+        ("2001:db8:1:2:3::4", IPStorage.SHORT, "2001:db8:1::"),
+        ("::ffff:192.0.2.77", IPStorage.SHORT, "192.0.2.0"),
+        ("unix socket", IPStorage.WHOLE, None),
+        ("", IPStorage.SHORT, None),
+        ("fe80::1%eth0", IPStorage.SHORT, "fe80::"),
+        ("fe80::1%a-zone-that-goes-on", IPStorage.WHOLE, "fe80::1"),
+    ],
+)
+def test_an_address_is_kept_as_the_setting_says(given, storage, kept):
+    assert kept_address(given, storage) == kept

@@ -1,0 +1,304 @@
+"""Many strangers' addresses at once: few mails go out, people still join, and the owner hears of it once."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import select
+
+from newsletter.mail.addresses import parse_address
+from newsletter.models import AuditEntry, Delivery, Frequency, SignupRequest
+from newsletter.outbox.owner_email import email_notices
+from newsletter.subscribers.consent.wording import current_wording
+from newsletter.subscribers.signup.confirmation_limits import Brake, Trust, limited_domain
+from newsletter.subscribers.signup.hold import braking, drop_held, release_held
+from newsletter.subscribers.signup.request import Signup, request_signups
+from newsletter.subscribers.signup.resolve import resolve_signups
+
+ANN = "ann@example.org"
+OWNER = "owner@example.com"
+TIGHT = Brake(burst=10, per_hour=60)
+DAILY = {"energy": Frequency.DAILY}
+
+
+def ask(people, email, *, trust=Trust.NONE, nth=0):
+    with people.house.runtime.session() as session:
+        signup = Signup(
+            address=parse_address(email), choices=DAILY, wording=current_wording(), trust=trust, nth=nth
+        )
+        request_signups(session, [signup], people.house.clock())
+        session.commit()
+
+
+def flood(people, count, *, start=0, **how):
+    for number in range(start, start + count):
+        ask(people, f"victim{number}@example{number}.net", **how)
+
+
+def resolve(people, brake=TIGHT, limit=200):
+    with people.house.runtime.session() as session:
+        now = people.house.clock()
+        done = resolve_signups(session, people.house.runtime.tokens, now, limit, brake=brake)
+        email_notices(session, OWNER, now)
+        session.commit()
+        return done
+
+
+def confirmations(people):
+    with people.house.runtime.session() as session:
+        mailed = select(Delivery).where(Delivery.template == "confirm").order_by(Delivery.id)
+        return [delivery.subscriber_id for delivery in session.scalars(mailed)]
+
+
+def notices(people):
+    with people.house.runtime.session() as session:
+        return list(session.scalars(select(Delivery).where(Delivery.template == "notice")))
+
+
+def state(people, brake=TIGHT):
+    with people.house.runtime.session() as session:
+        return braking(session, brake, people.house.clock())
+
+
+@pytest.fixture
+def town(everywhere):
+    """People of an installation with one topic, on each of the two databases."""
+    everywhere.house.topic("energy")
+    return everywhere
+
+
+def test_no_more_mails_go_to_strangers_than_the_brake_lets_through(town):
+    flood(town, 40)
+
+    resolve(town)
+    resolve(town)
+
+    assert len(confirmations(town)) == 8  # two of the ten are kept for those who look like people
+    assert state(town).held == 32
+
+
+def test_what_waits_goes_out_as_the_brake_allows_the_oldest_first(town):
+    flood(town, 20)
+    resolve(town)
+
+    town.house.clock.pass_(minutes=3)
+    resolve(town)
+
+    assert town.templates("victim8@example8.net") == ["confirm"]
+    assert town.templates("victim10@example10.net") == ["confirm"]
+    assert len(confirmations(town)) == 11
+
+
+def test_in_the_end_everybody_who_waited_is_mailed_once(town):
+    flood(town, 20)
+
+    for _ in range(6):
+        resolve(town)
+        town.house.clock.pass_(minutes=5)
+
+    assert len(confirmations(town)) == len(set(confirmations(town))) == 20
+    assert state(town).held == 0
+
+
+def test_somebody_whose_browser_was_seen_joins_at_once_amid_a_flood(town):
+    flood(town, 40)
+    resolve(town)
+
+    ask(town, ANN, trust=Trust.SEEN, nth=3)
+    resolve(town)
+
+    assert town.templates(ANN) == ["confirm"]
+
+
+def test_somebody_alone_in_their_network_goes_before_a_crowd(town):
+    flood(town, 40, nth=5)
+    resolve(town)
+
+    ask(town, ANN)
+    resolve(town)
+
+    assert town.templates(ANN) == ["confirm"]
+    assert len(confirmations(town)) == 7  # six of the crowd
+
+
+def test_with_proof_of_work_only_a_proof_opens_the_reserve(town):
+    proof = Brake(burst=10, per_hour=60, proof=True)
+    flood(town, 20, trust=Trust.SEEN)
+    resolve(town, proof)
+    before = len(confirmations(town))
+
+    ask(town, ANN, trust=Trust.PROVEN)
+    resolve(town, proof)
+
+    assert before == 5
+    assert town.templates(ANN) == ["confirm"]
+
+
+def test_confirmed_readers_are_not_braked(town):
+    town.join(ANN, DAILY)
+    town.house.clock.pass_(hours=1)
+    flood(town, 40)
+    resolve(town)
+
+    town.ask_for_link(ANN)
+    resolve(town)
+
+    assert town.templates(ANN) == ["confirm", "link"]
+
+
+def test_another_link_for_somebody_who_never_confirmed_counts_as_a_mail_to_a_stranger(town):
+    ask(town, ANN)
+    resolve(town)
+    town.house.clock.pass_(hours=1)
+    flood(town, 40)
+    resolve(town)
+
+    town.ask_for_link(ANN)
+    resolve(town)
+
+    assert town.templates(ANN) == ["confirm"]
+
+
+def test_the_owner_is_told_once_for_a_burst_and_again_for_the_next(town):
+    for hour in range(8):
+        flood(town, 100, start=1000 * hour)
+        resolve(town)
+        resolve(town)
+        town.house.clock.pass_(hours=1)
+    first = notices(town)
+    town.house.clock.pass_(hours=60)
+    resolve(town)
+    flood(town, 40, start=90000)
+    resolve(town)
+
+    assert [(each.recipient, each.subscriber_id) for each in first] == [(OWNER, None)]
+    assert len(notices(town)) == 2
+    assert [entry.action for entry in town.house.all(AuditEntry)] == ["signup.held"] * 2
+
+
+def test_the_owners_mail_can_be_made_and_names_nobody(town):
+    flood(town, 40)
+    resolve(town)
+
+    town.house.drain("single")
+
+    (mail,) = [each for each in town.house.transport.sent if each.envelope.recipient == OWNER]
+    assert b"Many sign-ups at once" in mail.content
+    assert b"Sign-ups that wait: 32." in mail.content.replace(b"=\r\n", b"").replace(b"\r\n", b" ")
+    assert b"victim" not in mail.content
+
+
+def test_a_quiet_day_tells_nobody(town):
+    flood(town, 5)
+
+    resolve(town)
+
+    assert notices(town) == []
+    assert state(town) == state(town).__class__(0, None, 5)
+
+
+def test_what_waited_too_long_is_dropped_with_its_address(town):
+    flood(town, 400)
+    resolve(town, limit=1000)
+
+    town.house.clock.pass_(hours=25)
+    resolve(town, limit=1000)
+
+    assert len(confirmations(town)) == 8
+    with town.house.runtime.session() as session:
+        held = select(SignupRequest.email).where(SignupRequest.email.is_not(None))
+        assert session.scalars(held).all() == []
+
+
+def test_one_small_domain_is_written_to_slowly_and_nobody_else_waits_for_it(town):
+    brake = Brake(burst=1000, per_hour=1000, domain_per_hour=5)
+    for number in range(12):
+        ask(town, f"clerk{number}@office.example.co.uk")
+    for number in range(12):
+        ask(town, f"person{number}@gmail.com")
+    ask(town, ANN)
+
+    resolve(town, brake)
+    at_once = len(confirmations(town))
+    for _ in range(12):
+        town.house.clock.pass_(minutes=13)
+        resolve(town, brake)
+
+    assert at_once == 5 + 12 + 1
+    assert len(confirmations(town)) == 25
+    assert notices(town) == []
+
+
+def test_the_owner_may_let_everybody_go(town):
+    flood(town, 30)
+    resolve(town)
+
+    with town.house.runtime.session() as session:
+        released = release_held(session, "owner", town.house.clock())
+        session.commit()
+    resolve(town)
+
+    assert released == 22
+    assert len(confirmations(town)) == 30
+
+
+def test_the_owner_may_drop_everybody(town):
+    flood(town, 30)
+    resolve(town)
+
+    with town.house.runtime.session() as session:
+        dropped = drop_held(session, "owner", town.house.clock())
+        session.commit()
+    town.house.clock.pass_(hours=5)
+    resolve(town)
+
+    assert dropped == 22
+    assert len(confirmations(town)) == 8
+    assert [entry.detail.get("count") for entry in town.house.all(AuditEntry)] == [None, 22]
+
+
+def test_asking_over_and_over_for_one_address_does_not_use_up_the_brake(town):
+    for _ in range(50):
+        ask(town, ANN)
+
+    resolve(town)
+
+    assert confirmations(town) == [town.person(ANN).id]
+    assert state(town).free == 9
+
+
+def test_a_pass_over_a_flood_leaves_off_at_its_limit(town):
+    flood(town, 60)
+
+    counts = [resolve(town, limit=25) for _ in range(4)]
+
+    assert counts[:3] == [25, 25, 10]
+    assert state(town).held == 52
+
+
+@pytest.mark.parametrize(
+    ("domain", "counted"),
+    [
+        ("example.org", "example.org"),
+        ("mail.a1.example.org", "example.org"),
+        ("office.example.co.uk", "example.co.uk"),
+        ("example.co.jp", "example.co.jp"),
+        ("vdu.lt", "vdu.lt"),
+        ("mail.vdu.lt", "vdu.lt"),
+    ],
+)
+def test_the_registered_domain_is_what_counts(domain, counted):
+    assert limited_domain(domain) == counted
+
+
+def test_the_mails_of_a_day_are_the_burst_and_the_hours(town):
+    sent, spent = [], timedelta()
+    for number in range(24):
+        flood(town, 30, start=number * 100, nth=1)
+        resolve(town, Brake(burst=10, per_hour=6))
+        sent.append(len(confirmations(town)))
+        town.house.clock.pass_(hours=1)
+        spent += timedelta(hours=1)
+
+    assert sent[-1] <= 10 + 6 * 23

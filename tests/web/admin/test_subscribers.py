@@ -1,0 +1,130 @@
+"""What somebody in charge can do for, and about, one reader."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import select
+
+from newsletter.models import AuditEntry, ConsentAct, Subscriber, Suppression
+from newsletter.subscribers.consent.ledger import note
+from newsletter.subscribers.consent.signature import check_record
+from newsletter.subscribers.consent.wording import current_wording
+
+READER = "reader@example.org"
+
+
+@pytest.fixture
+def reader(house) -> str:
+    """A reader who asked and confirmed; returns the public id."""
+    house.topic()
+    public_id = house.reader(READER)
+    with house.make_session() as session:
+        person = session.scalars(select(Subscriber)).one()
+        person.time_zone = "Europe/Vilnius"
+        wording = (current_wording().version, current_wording().hash)
+        for act, how in ((ConsentAct.ASKED, "form"), (ConsentAct.CONFIRMED, "link")):
+            note(
+                session, person.id, act, how, house.clock(),
+                wording=wording, ip_address="192.0.2.0", topics={"harbours": "daily"},
+            )  # fmt: skip
+        session.commit()
+    return public_id
+
+
+def act(house, browser, public_id: str, **form: str):
+    return browser.post(f"/admin/readers/{public_id}", form)
+
+
+def test_the_record_shows_both_steps_the_wording_and_both_clocks(house, reader):
+    page = house.signed_in().get(f"/admin/readers/{reader}/consent").text
+
+    assert "Asked to receive the newsletter" in page
+    assert "by the button behind the link in a mail to them" in page
+    assert page.count("2025-10-23 12:00:00 UTC") >= 2
+    assert "2025-10-23 15:00:00 EEST for the reader" in page
+    assert "I can leave at any time by the link in every mail." in page
+    assert "harbours: daily" in page and "192.0.2.0" in page
+
+
+def test_the_record_can_be_taken_away_and_checked_with_the_published_key(house, reader):
+    browser = house.signed_in()
+    key = browser.get("/.well-known/newsletter-consent-key.pem").text
+
+    answer = browser.get(f"/admin/readers/{reader}/consent.json")
+
+    record = check_record(answer.text, key)
+    assert record["person"]["address"] == READER
+    assert "attachment" in answer.headers["Content-Disposition"]
+    assert json.loads(answer.text)["signature"]["key_url"].endswith("/.well-known/newsletter-consent-key.pem")
+
+
+def test_a_reader_is_suppressed_and_may_be_mailed_again(house, reader):
+    browser = house.signed_in()
+
+    act(house, browser, reader, action="suppress")
+    assert len(house.all(select(Suppression))) == 1
+    assert "No mail goes to this address" in browser.get(f"/admin/readers/{reader}").text
+    act(house, browser, reader, action="unsuppress")
+
+    assert house.all(select(Suppression)) == []
+    entries = house.all(select(AuditEntry).order_by(AuditEntry.id))
+    assert [each.action for each in entries][-2:] == ["address.suppress", "address.unsuppress"]
+    assert READER not in "".join(each.subject + json.dumps(each.detail) for each in entries)
+
+
+@pytest.mark.parametrize("typed", ["", "other@example.org", "reader"])
+def test_nobody_is_erased_unless_their_address_is_typed(house, reader, typed):
+    act(house, house.signed_in(), reader, action="erase", address=typed)
+
+    assert house.all(select(Subscriber.email)) == [READER]
+
+
+def test_a_reader_is_erased_by_typing_their_address_and_the_log_says_who_did_it(house, reader):
+    browser = house.signed_in()
+
+    act(house, browser, reader, action="erase", address="Reader@Example.org")
+
+    assert house.all(select(Subscriber.email)) == [None]
+    last = house.all(select(AuditEntry).order_by(AuditEntry.id))[-1]
+    assert (last.actor, last.action, last.subject) == ("editor@example.org", "reader.erase", reader)
+    assert "Subscriber: erased" in browser.get(f"/admin/readers/{reader}").text
+    assert "Consent of Subscriber: erased" in browser.get(f"/admin/readers/{reader}/consent").text
+
+
+def test_an_erased_address_is_let_in_again_by_typing_it(house, reader):
+    browser = house.signed_in()
+    act(house, browser, reader, action="erase", address=READER)
+
+    act(house, browser, reader, action="unsuppress", address="somebody@example.org")
+    assert len(house.all(select(Suppression))) == 1
+    act(house, browser, reader, action="unsuppress", address=READER)
+
+    assert house.all(select(Suppression)) == []
+
+
+def test_an_act_that_there_is_not_is_refused(house, reader):
+    assert act(house, house.signed_in(), reader, action="sell").status_code == 400
+
+
+def test_the_reasons_of_those_who_left_lately_are_counted_the_most_frequent_first(house, reader):
+    with house.make_session() as session:
+        person = session.scalars(select(Subscriber)).one()
+        long_ago = house.clock() - timedelta(days=91)
+        for reason, at in (
+            ("no-time", house.clock()),
+            ("too-many", house.clock()),
+            ("too-many", house.clock() - timedelta(days=80)),
+            ("elsewhere", long_ago),
+        ):
+            note(session, person.id, ConsentAct.REASONED, "page", at, reason=reason)
+        session.commit()
+
+    page = house.signed_in().get("/admin/readers").text
+
+    counted = re.findall(r"<li>([\w ]+) <strong>(\d+)</strong>", page)
+    assert counted == [("Too many mails", "2"), ("No time", "1")]
+    assert "Read elsewhere" not in page

@@ -1,0 +1,217 @@
+"""The defences of the form: a trap, a proof of work, addresses that are refused by setting, and proxies."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import ipaddress
+import itertools
+import json
+
+import pytest
+from werkzeug.test import EnvironBuilder
+from werkzeug.wrappers import Request
+
+from newsletter.limits.visits import VISITOR
+from newsletter.models import SignupRequest, SpentChallenge
+from newsletter.web.http.security import client_address
+
+ANN = "ann@example.org"
+
+
+def requests(visitor):
+    return visitor.house.all(SignupRequest)
+
+
+def solve(challenge):
+    """Do what the widget does."""
+    parameters = challenge["parameters"]
+    nonce, salt = bytes.fromhex(parameters["nonce"]), bytes.fromhex(parameters["salt"])
+    for counter in itertools.count():
+        password = nonce + counter.to_bytes(4, "big")
+        key = hashlib.pbkdf2_hmac("sha256", password, salt, parameters["cost"], parameters["keyLength"])
+        if key.hex().startswith(parameters["keyPrefix"]):
+            return pack(challenge, counter, key.hex())
+    raise AssertionError
+
+
+def pack(challenge, counter, key="00"):
+    solution = {"counter": counter, "derivedKey": key, "time": 100}
+    return base64.b64encode(json.dumps({"challenge": challenge, "solution": solution}).encode()).decode()
+
+
+@pytest.fixture
+def guarded(visitor_with, house):
+    """Somebody in front of an installation that asks for proof of work."""
+    house.topic("energy")
+    return visitor_with(altcha="yes")
+
+
+def test_a_program_that_fills_in_the_trap_is_told_what_everybody_is_told(visitor):
+    good = visitor.sign_up()
+    trapped = visitor.sign_up("bot@example.org", website="https://spam.example")
+
+    assert (trapped.status_code, trapped.location, trapped.data) == (303, good.location, good.data)
+    assert sorted(trapped.headers.keys()) == sorted(good.headers.keys())
+    assert [request.email for request in requests(visitor)] == [ANN]
+
+
+def test_the_trap_is_counted_like_any_form(visitor):
+    statuses = [
+        visitor.sign_up("bot@example.org", seconds=2, website="x").status_code
+        for _ in range(int(VISITOR.burst) + 3)
+    ]
+
+    assert 429 in statuses
+
+
+def test_a_form_that_a_hand_was_seen_at_says_so_and_one_without_javascript_is_taken_too(visitor):
+    visitor.sign_up(ANN, seen="yes")
+    visitor.sign_up("bob@example.org", seconds=2)
+
+    assert [(request.trust, request.nth) for request in requests(visitor)] == [(1, 0), (0, 1)]
+
+
+def test_a_proof_of_work_counts_once(guarded):
+    proof = solve(guarded.get("/challenge").json)
+
+    answers = [guarded.sign_up(email, altcha=proof) for email in (ANN, "bob@example.org")]
+
+    assert [answer.status_code for answer in answers] == [303, 303]
+    assert [request.trust for request in requests(guarded)] == [2, 0]
+    assert len(guarded.house.all(SpentChallenge)) == 1
+
+
+def test_a_proof_that_is_too_old_is_none(guarded):
+    proof = solve(guarded.get("/challenge").json)
+    guarded.house.clock.pass_(minutes=31)
+
+    guarded.sign_up(ANN, altcha=proof)
+
+    assert [request.trust for request in requests(guarded)] == [0]
+
+
+def test_who_brings_no_proof_is_taken_all_the_same(guarded):
+    answer = guarded.sign_up(ANN)
+    guarded.resolve()
+
+    assert answer.status_code == 303
+    assert [mail.template for mail in guarded.mails()] == ["confirm"]
+
+
+def changed(challenge, **parameters):
+    return {**challenge, "parameters": {**challenge["parameters"], **parameters}}
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda challenge: "",
+        lambda challenge: "nonsense",
+        lambda challenge: "%%%",
+        lambda challenge: "A" * 5000,
+        lambda challenge: base64.b64encode(b"[]").decode(),
+        lambda challenge: base64.b64encode(b'{"challenge": 1, "solution": 2}').decode(),
+        lambda challenge: base64.b64encode(b"[" * 1200).decode(),
+        lambda challenge: pack(challenge, 2**32),
+        lambda challenge: pack(challenge, -1),
+        lambda challenge: pack(challenge, True),
+        lambda challenge: pack(challenge, "1"),
+        lambda challenge: pack({**challenge, "signature": "é"}, 1),
+        lambda challenge: pack({**challenge, "signature": "\ud800"}, 1),
+        lambda challenge: pack({**challenge, "signature": None}, 1),
+        lambda challenge: solve(changed(challenge, keyPrefix="")),
+        lambda challenge: solve(changed(challenge, cost=1)),
+        lambda challenge: solve(changed(challenge, expiresAt=4102444800)),
+    ],
+)
+def test_what_is_no_proof_of_ours_is_none_and_breaks_nothing(guarded, spoil):
+    proof = spoil(guarded.get("/challenge").json)
+
+    answer = guarded.sign_up(ANN, altcha=proof)
+
+    assert answer.status_code == 303
+    assert [request.trust for request in requests(guarded)] == [0]
+
+
+def test_a_challenge_is_made_only_where_one_is_asked_for(guarded, visitor_with):
+    answer = guarded.get("/challenge")
+
+    assert visitor_with().get("/challenge").status_code == 404
+    assert "altcha-widget" not in visitor_with().get("/").text
+    assert "altcha-widget" in guarded.get("/").text
+    assert answer.headers["Cache-Control"] == "no-store"
+
+
+def test_throw_away_and_shared_mailboxes_are_refused_by_setting_only(visitor_with, house, tmp_path):
+    house.topic("energy")
+    listed = tmp_path / "domains.txt"
+    listed.write_text("# of our own\nthrown.example   # since May\nžinios.example\n", "utf-8")
+    strict = visitor_with(refuse_disposable="yes", refuse_role="yes", disposable_domains_file=str(listed))
+    refused = [
+        "ann@mailinator.com",
+        "ann@deep.mailinator.com",
+        "ann@thrown.example",
+        "ann@žinios.example",
+        "Postmaster@example.org",
+        "abuse+1@example.org",
+    ]
+    taken = ["ann@example.org", "info@example.org", "ann@plain-mailinator.example.org"]
+
+    pages = [strict.sign_up(email) for email in refused]
+    house.clock.pass_(hours=1)
+
+    assert [page.status_code for page in pages] == [422] * len(refused)
+    assert "that you will keep" in pages[0].text
+    assert "own address" in pages[4].text
+    assert [strict.sign_up(email).status_code for email in taken] == [303] * len(taken)
+    assert visitor_with().sign_up("ann@mailinator.com").status_code == 303
+
+
+TRUSTED = [
+    ipaddress.ip_network(each) for each in ("10.0.0.0/8", "127.0.0.1/32", "2001:db8:9::/48", "::1/128")
+]
+
+
+def asked_by(remote, *forwarded):
+    headers = [("X-Forwarded-For", value) for value in forwarded]
+    environ = EnvironBuilder(headers=headers).get_environ()
+    environ["REMOTE_ADDR"] = remote
+    return client_address(Request(environ), TRUSTED)
+
+
+@pytest.mark.parametrize(
+    ("remote", "forwarded", "person"),
+    [
+        # Whoever comes without a proxy is who the connection says.
+        ("198.51.100.1", ["192.0.2.1"], "198.51.100.1"),
+        ("198.51.100.1", ["10.0.0.1"], "198.51.100.1"),
+        ("", ["192.0.2.1"], ""),
+        # One proxy: what it saw is the last; what is left of that anyone can write.
+        ("10.0.0.1", ["192.0.2.1"], "192.0.2.1"),
+        ("10.0.0.1", ["203.0.113.66, 192.0.2.1"], "192.0.2.1"),
+        ("10.0.0.1", ["127.0.0.1, 10.0.0.9, 192.0.2.1"], "192.0.2.1"),
+        # Two proxies, and two headers: they are read as one, from the right.
+        ("10.0.0.1", ["203.0.113.66, 192.0.2.1, 10.0.0.2"], "192.0.2.1"),
+        ("10.0.0.1", ["203.0.113.66", "192.0.2.1"], "192.0.2.1"),
+        ("10.0.0.1", ["192.0.2.1", "10.0.0.2"], "192.0.2.1"),
+        # Nothing, or nonsense: the proxy itself, and never what a visitor made up.
+        ("10.0.0.1", [], "10.0.0.1"),
+        ("10.0.0.1", [""], "10.0.0.1"),
+        ("10.0.0.1", ["203.0.113.66, unknown"], "10.0.0.1"),
+        ("10.0.0.1", ["203.0.113.66, 192.0.2.1:1234"], "192.0.2.1"),
+        ("10.0.0.1", ["203.0.113.66, 192.0.2.1;"], "10.0.0.1"),
+        ("10.0.0.1", ["192.0.2.1,,"], "192.0.2.1"),
+        ("10.0.0.1", ["10.0.0.3, 10.0.0.2"], "10.0.0.3"),
+        # IPv6, bare and as some proxies write it, and IPv4 in its clothes.
+        ("::1", ["2001:db8::7"], "2001:db8::7"),
+        ("2001:db8:9::1", ["203.0.113.66, [2001:db8::7]:443"], "2001:db8::7"),
+        ("2001:db8:9::1", ["203.0.113.66, [2001:db8::7]"], "2001:db8::7"),
+        ("::ffff:10.0.0.1", ["192.0.2.1"], "192.0.2.1"),
+        ("10.0.0.1", ["203.0.113.66, ::ffff:192.0.2.1"], "192.0.2.1"),
+        ("10.0.0.1", ["203.0.113.66, 192.0.2.1, ::ffff:10.0.0.2"], "192.0.2.1"),
+        ("::ffff:198.51.100.1", ["192.0.2.1"], "198.51.100.1"),
+    ],
+)
+def test_only_what_trusted_proxies_wrote_is_believed(remote, forwarded, person):
+    assert asked_by(remote, *forwarded) == person

@@ -1,0 +1,108 @@
+"""Each mail of a reader's life is in their language, and nothing of it is left in English."""
+
+from __future__ import annotations
+
+import html
+import re
+from email import message_from_bytes, policy
+
+import pytest
+
+from newsletter.languages import LANGUAGES, translations
+from newsletter.service.catalogues import gather
+from newsletter.subscribers.signup.reminders import remind
+
+# Template and subject of each email, in the order in which they come.
+SUBJECTS = (
+    ("confirm", "Please confirm: %(name)s"),
+    ("reminder", "Still waiting for your word: %(name)s"),
+    ("welcome", "Welcome to %(name)s"),
+    ("link", "Your link to %(name)s"),
+    ("left", "You have left %(name)s"),
+    ("own_link", "Download your data from %(name)s"),
+    ("own_link", "Change your address at %(name)s"),
+    ("change_address", "Your new address for %(name)s"),
+    ("address_changed", "%(name)s goes to another address now"),
+    ("own_link", "Erase your data at %(name)s"),
+    ("erased", "Your data at %(name)s has been deleted"),
+)
+
+
+def lives(visitor, language: str) -> None:
+    """Ask, be reminded, confirm, ask for the link, leave and come back, move, and be erased."""
+    house = visitor.house
+    house.release("Energy from the sea")
+    visitor.sign_up(language=language)
+    visitor.resolve()
+    house.drain("single")
+    house.clock.pass_(hours=49)
+    with house.runtime.session() as session:
+        assert remind(session, house.runtime.tokens, 48, 14, house.clock()) == 1
+        session.commit()
+    house.drain("single")
+    visitor.fill(visitor.confirm_path())
+    house.drain("single")
+    house.clock.pass_(hours=1)
+    visitor.fill("/link", email="ann@example.org")
+    visitor.resolve()
+    visitor.fill(visitor.unsubscribe_path(), page="yes")
+    house.drain("single")
+    visitor.fill(linked(visitor, "undo"))
+    house.clock.pass_(hours=1)
+    assert visitor.ask_for("export").status_code == 303
+    assert visitor.ask_for("address").status_code == 303
+    house.drain("single")
+    answer = visitor.fill(linked(visitor, "new-address"), **{"move-email": "ann@elsewhere.example.org"})
+    assert answer.status_code == 303
+    house.drain("single")
+    visitor.fill(linked(visitor, "move"))
+    house.drain("single")
+    assert visitor.ask_for("erase", "ann@elsewhere.example.org").status_code == 303
+    house.drain("single")
+    visitor.fill(linked(visitor, "erase"), sure="y")
+    house.drain("single")
+
+
+def hidden(page: str) -> dict[str, str]:
+    return dict(re.findall(r'name="([\w-]+)" type="hidden" value="([^"]*)"', page))
+
+
+def linked(visitor, kind: str) -> str:
+    """Return the path of this kind in the newest mail."""
+    found = re.search(rf"https://news\.example\.org(/{kind}/\S+)", letters(visitor)[-1][1])
+    assert found is not None
+    return found[1]
+
+
+def letters(visitor) -> list[tuple[str, str, str]]:
+    """Return subject, text and words of the page of each mail that was sent."""
+    found = []
+    for sent in visitor.house.transport.sent:
+        mail = message_from_bytes(sent.content, policy=policy.default)
+        text, page = (mail.get_body((kind,)).get_content() for kind in ("plain", "html"))
+        found.append((str(mail["Subject"]), text, html.unescape(re.sub(r"<[^>]+>", " ", page))))
+    return found
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_each_mail_is_in_its_readers_language(visitor_with, language):
+    visitor = visitor_with(reminder_hours="48", welcome_mail="yes")
+    visitor.house.topic("energy")
+
+    lives(visitor, language)
+
+    catalogue = translations(language)
+    name = visitor.house.runtime.settings.site_name
+    assert [mail.template for mail in visitor.mails()] == [template for template, _ in SUBJECTS]
+    assert [subject for subject, _, _ in letters(visitor)] == [
+        # A subject has plain spaces only, where a French text has one that does not break.
+        " ".join((catalogue.gettext(subject) % {"name": name}).split())
+        for _, subject in SUBJECTS
+    ]
+    if language != "en":
+        english = {str(each.id) for each in gather() if isinstance(each.id, str) and len(each.id) > 12}
+        for _, text, page in letters(visitor):
+            left = [
+                each for each in english if each in " ".join(text.split()) or each in " ".join(page.split())
+            ]
+            assert left == [], text
