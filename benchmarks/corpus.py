@@ -119,7 +119,7 @@ def prepare(runtime: Runtime) -> None:
     with runtime.session() as session:
         issue = open_issue(session, [Frequency.WEEKLY], actor="benchmark", now=runtime.now())
         session.commit()
-        preparer, more = Preparer(runtime.press, issue.id), True
+        preparer, more = Preparer(runtime.renderer, issue.id), True
         while more:
             more = preparer.step(session, runtime.now())
             session.commit()

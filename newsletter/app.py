@@ -14,7 +14,7 @@ from newsletter.settings import Settings
 from newsletter.web.admin import admin
 from newsletter.web.archive.pages import archive
 from newsletter.web.http.display import init_display
-from newsletter.web.http.errors import init_problems
+from newsletter.web.http.errors import init_error_pages
 from newsletter.web.http.extensions import csrf, login, migrate
 from newsletter.web.http.health import init_health
 from newsletter.web.http.language import init_language
@@ -56,7 +56,7 @@ def create_app(
     init_language(app)
     login.init_app(app)
     init_display(app, parts)
-    init_problems(app)
+    init_error_pages(app)
     for blueprint in (public, archive, admin):
         app.register_blueprint(blueprint)
     init_health(app)

@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from newsletter.clock import utcnow
-from newsletter.digest.render import Press
+from newsletter.digest.render import DigestRenderer
 from newsletter.links import Links
 from newsletter.mail.templates import TemplateSet
 from newsletter.messages.build import MessageMaker
@@ -62,10 +62,12 @@ class Runtime:
         return MessageMaker(self.settings, self.tokens, self.links, self.templates)
 
     @cached_property
-    def press(self) -> Press:
+    def renderer(self) -> DigestRenderer:
         """What renders issues."""
         settings = self.settings
-        return Press(self.templates, self.links, self.messages.site, settings.time_zone, settings.languages)
+        return DigestRenderer(
+            self.templates, self.links, self.messages.site, settings.time_zone, settings.languages
+        )
 
     @cached_property
     def engine(self) -> Engine:

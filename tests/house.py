@@ -134,7 +134,7 @@ class House:
         return issue_id
 
     def prepare(self, issue_id: int) -> None:
-        preparer, more = Preparer(self.runtime.press, issue_id), True
+        preparer, more = Preparer(self.runtime.renderer, issue_id), True
         while more:
             with self.runtime.session() as session:
                 more = preparer.step(session, self.clock())

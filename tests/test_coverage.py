@@ -244,7 +244,7 @@ def test_an_issue_renders_what_was_put_back_while_it_was_being_prepared(either_h
     older = house.open()
     plant = house.release("An energy plant")
     issue_id = open_unprepared(house, WEEKLY)
-    preparer = Preparer(house.runtime.press, issue_id, chunk=1)
+    preparer = Preparer(house.runtime.renderer, issue_id, chunk=1)
     step(house, preparer)
     act(house, control.cancel, older)
     while step(house, preparer):
@@ -467,7 +467,7 @@ def test_a_change_of_frequency_beside_a_chunk_is_neither_served_nor_lost(big_hou
     ann = house.reader(energy, frequency=WEEKLY, name="ann")
     cable = house.release("A new energy cable")
     issue_id = open_unprepared(house, WEEKLY)
-    preparer = Preparer(house.runtime.press, issue_id)
+    preparer = Preparer(house.runtime.renderer, issue_id)
 
     with house.runtime.session() as session:
         preparer.step(session, house.clock())
@@ -491,7 +491,7 @@ def test_a_retry_waits_for_an_issue_that_is_being_prepared(big_house: House):
     daily = house.send(DAILY)
     house.transport = MemoryTransport()
     weekly = open_unprepared(house, WEEKLY)
-    preparer = Preparer(house.runtime.press, weekly)
+    preparer = Preparer(house.runtime.renderer, weekly)
 
     with house.runtime.session() as session:
         preparer.step(session, house.clock())

@@ -44,7 +44,7 @@ class NothingToDo:
     reason: str
 
 
-Intake = LeaveByMail | AskByMail | ForOwner | NothingToDo
+InboundAction = LeaveByMail | AskByMail | ForOwner | NothingToDo
 
 # RFC 5321, section 4.5.1, and RFC 2142 want these to be read.
 OWNERS_ROLES = ("postmaster", "abuse")
@@ -81,7 +81,7 @@ class OwnAddresses:
 
 def read_mail(
     raw: bytes, own: OwnAddresses, recipients: Sequence[str] = (), sender: str | None = None
-) -> list[Intake]:
+) -> list[InboundAction]:
     """Return what to do about a message: one thing at least, each once. Never raises, whatever `raw` is.
 
     `recipients` and `sender` are the envelope's; without them the header is believed, which is no
@@ -104,7 +104,7 @@ def read_mail(
     return [NothingToDo("automatic") if is_automatic(header, sender) else ForOwner(role)]
 
 
-def _asked(header: Header, sender: str | None) -> Intake:
+def _asked(header: Header, sender: str | None) -> InboundAction:
     if is_automatic(header, sender):
         return NothingToDo("automatic")
     author = only_author(header)

@@ -57,7 +57,7 @@ def preview(
         print_json(
             {
                 "subject": found.subject,
-                "readers": found.readers,
+                "readers": found.subscribers,
                 "releases": [each.public_id for each in found.releases],
                 "html_bytes": found.html_bytes,
                 "is_sample": found.is_sample,
@@ -89,7 +89,7 @@ def send(
     Asks for the number of readers first. The running service does the sending; see `digest status`.
     """
     from newsletter.digest.issues import open_issue  # noqa: PLC0415 (keeps --help quick)
-    from newsletter.digest.select import count_readers  # noqa: PLC0415
+    from newsletter.digest.select import count_subscribers  # noqa: PLC0415
     from newsletter.models import Frequency, current_sequence  # noqa: PLC0415
 
     parts = open_runtime()
@@ -98,16 +98,16 @@ def send(
         return
     chosen = [Frequency(each) for each in frequencies]
     with parts.reading() as session:
-        readers = count_readers(session, chosen, current_sequence(session))
+        subscribers = count_subscribers(session, chosen, current_sequence(session))
     if dry_run:
         if as_json:
-            print_json({"readers": readers, "frequencies": list(frequencies)})
+            print_json({"readers": subscribers, "frequencies": list(frequencies)})
         else:
-            click.echo(f"{_readers(readers)} would get it ({', '.join(frequencies)}).")
+            click.echo(f"{_subscribers(subscribers)} would get it ({', '.join(frequencies)}).")
         return
-    if readers and not yes:
-        typed = click.prompt(f"{_readers(readers)} would get it. Type that number to send", type=int)
-        if typed != readers:
+    if subscribers and not yes:
+        typed = click.prompt(f"{_subscribers(subscribers)} would get it. Type that number to send", type=int)
+        if typed != subscribers:
             raise click.ClickException("That is another number; nothing was sent.")
     with parts.session() as session:
         issue = open_issue(session, chosen, actor=ACTOR, now=parts.now(), own_hour=own_hour)
@@ -115,9 +115,9 @@ def send(
         session.commit()
     parts.wake("bulk")
     if as_json:
-        print_json({"id": public_id, "readers": readers})
+        print_json({"id": public_id, "readers": subscribers})
     else:
-        click.echo(f"{public_id}  is being sent to {_readers(readers)}; watch it with:")
+        click.echo(f"{public_id}  is being sent to {_subscribers(subscribers)}; watch it with:")
         click.echo(f"  {program()} digest status {public_id} --watch")
 
 
@@ -249,7 +249,7 @@ def lost_host(host: str, as_json: bool) -> None:
     click.echo("`newsletter digest status` shows what is uncertain.")
 
 
-def _readers(count: int) -> str:
+def _subscribers(count: int) -> str:
     return "1 reader" if count == 1 else f"{count:,} readers"
 
 
@@ -264,11 +264,11 @@ def _preview(
     with parts.reading() as session:
         found = previews.preview(
             session,
-            parts.press,
+            parts.renderer,
             frequencies=[Frequency(each) for each in frequencies],
             now=parts.now(),
             topics=topics,
-            reader=parse_address(reader).canonical if reader else None,
+            email_key=parse_address(reader).canonical if reader else None,
         )
     if found is None:
         raise StateConflict("There is no release yet; add one with: newsletter release add FILE")
@@ -282,7 +282,7 @@ def _send_test(parts: Runtime, frequencies: tuple[str, ...], recipient: str) -> 
     address = parse_address(recipient)
     selection = _preview(parts, frequencies).selection
     with parts.session() as session:
-        send_test(session, parts.press, selection, recipient=address.text, actor=ACTOR, now=parts.now())
+        send_test(session, parts.renderer, selection, recipient=address.text, actor=ACTOR, now=parts.now())
         session.commit()
     parts.wake("single")
     click.echo("The test is on its way.")

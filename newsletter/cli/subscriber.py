@@ -30,12 +30,12 @@ def subscriber() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, one object a line.")
 def list_(search: str, as_json: bool) -> None:
     """List readers, the newest first."""
-    from newsletter.subscribers.queries import list_readers  # noqa: PLC0415 (keeps --help quick)
+    from newsletter.subscribers.queries import list_subscribers  # noqa: PLC0415 (keeps --help quick)
 
     with open_runtime().reading() as session:
         number, pages = 1, 1
         while number <= pages:
-            page = list_readers(session, search=search, state="", page=number)
+            page = list_subscribers(session, search=search, state="", page=number)
             for each in page.items:
                 if as_json:
                     print_json({"id": each.public_id, "email": each.email, "state": each.state})

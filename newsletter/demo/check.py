@@ -29,9 +29,9 @@ from newsletter.errors import ServiceError
 from newsletter.service.processes.end_with_parent import tied_to_parent
 from newsletter.service.processes.programs import Command
 from newsletter.settings import PREFIX, load_settings
-from newsletter.web.mailbox.stored_emails import CaughtMail, list_caught, mailbox_folder
+from newsletter.web.mailbox.stored_emails import StoredEmail, list_stored_emails, mailbox_folder
 
-READER = "ada.reader@demo.example"
+SUBSCRIBER = "ada.reader@demo.example"
 START_SECONDS = 60
 MAIL_SECONDS = 30
 # The form refuses what is sent faster than a person reads.
@@ -111,7 +111,7 @@ def _live(
         form = browser.open(f"{home}/").form("subscribe")
         time.sleep(READING_SECONDS)
         topics = [topic.slug for topic in TOPICS]
-        browser.submit(form, {"email": READER, "topics": topics, "frequency": "daily"})
+        browser.submit(form, {"email": SUBSCRIBER, "topics": topics, "frequency": "daily"})
     with journey.step("confirmation_mail"):
         confirmation = mails.wait_for(1)
         link = _link(confirmation, f"{home}/confirm/")
@@ -159,7 +159,7 @@ def _cli(command: Command, data: Path, *words: str) -> subprocess.CompletedProce
     )
 
 
-def _unsubscribe(digest: CaughtMail) -> None:
+def _unsubscribe(digest: StoredEmail) -> None:
     """POST what a mailbox provider posts (RFC 8058): no cookie, no page seen before."""
     _require(
         digest.message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click",
@@ -170,7 +170,7 @@ def _unsubscribe(digest: CaughtMail) -> None:
     _require(answer.url == target, "the one-click unsubscribe was redirected")
 
 
-def _leave_target(digest: CaughtMail, beginning: str) -> str:
+def _leave_target(digest: StoredEmail, beginning: str) -> str:
     """Return the URL in List-Unsubscribe that begins so (RFC 2369)."""
     header = "".join(str(digest.message["List-Unsubscribe"]).split())
     for part in header.split(","):
@@ -179,11 +179,11 @@ def _leave_target(digest: CaughtMail, beginning: str) -> str:
     raise StepFailed(f"the digest has no {beginning} in List-Unsubscribe")
 
 
-def _leave_by_mail(digest: CaughtMail, data: Path) -> None:
+def _leave_by_mail(digest: StoredEmail, data: Path) -> None:
     """Send what a mail program sends for the mailto: of List-Unsubscribe, and see the reader gone."""
     target = urllib.parse.urlsplit(_leave_target(digest, "mailto:"))
     wish = EmailMessage()
-    wish["From"] = READER
+    wish["From"] = SUBSCRIBER
     wish["To"] = urllib.parse.unquote(target.path)
     wish["Subject"] = urllib.parse.parse_qs(target.query)["subject"][0]
     intake = load_settings({}, data / SETTINGS_FILE).intake_listen[0]
@@ -194,7 +194,7 @@ def _leave_by_mail(digest: CaughtMail, data: Path) -> None:
         raise StepFailed(f"the mail was not taken: {fault}") from fault
 
 
-def _undo(browser: Browser, digest: CaughtMail) -> None:
+def _undo(browser: Browser, digest: StoredEmail) -> None:
     """The reader has left, or there would be nothing to undo; once undone, there is something to leave."""
     browser.submit(browser.open(_leave_target(digest, "http")).form_to("/undo/"), {})
 
@@ -323,24 +323,26 @@ class Mails:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def wait_for(self, count: int) -> CaughtMail:
+    def wait_for(self, count: int) -> StoredEmail:
         """Return the newest mail once there are `count`. Raises StepFailed when they do not come."""
         _await(
-            lambda: len(list_caught(self._folder)) >= count, MAIL_SECONDS, f"mail number {count} did not come"
+            lambda: len(list_stored_emails(self._folder)) >= count,
+            MAIL_SECONDS,
+            f"mail number {count} did not come",
         )
-        found = list_caught(self._folder)
+        found = list_stored_emails(self._folder)
         _require(len(found) == count, f"{len(found)} mails came where {count} were expected")
         return found[0]
 
 
-def _link(mail: CaughtMail, beginning: str) -> str:
+def _link(mail: StoredEmail, beginning: str) -> str:
     for piece in mail.pieces:
         if piece.url and piece.url.startswith(beginning):
             return piece.url
     raise StepFailed(f"no link to {beginning} in the mail")
 
 
-def _keep(mail: CaughtMail) -> str:
+def _keep(mail: StoredEmail) -> str:
     """Write the mail to a file that stays; return its path."""
     handle, path = tempfile.mkstemp(prefix="newsletter-digest-", suffix=".eml")
     with os.fdopen(handle, "wb") as file:

@@ -18,7 +18,7 @@ from newsletter.demo.data import ADMIN, add_admin, add_samples, add_topics
 from newsletter.runtime import Runtime
 from newsletter.service.database import upgrade
 from newsletter.service.logs import configure_logging
-from newsletter.service.processes.programs import Command, answers, plain, service_programs
+from newsletter.service.processes.programs import Command, plain, service_programs, web_responds
 from newsletter.service.processes.supervisor import Program, Supervisor, check_port, only_one
 from newsletter.settings import PREFIX, Settings, load_settings, variable
 
@@ -51,7 +51,7 @@ def run_demo(
         catcher = [sys.executable, "-m", "newsletter.demo.catcher", str(folder), str(demo.catcher_port)]
         services = service_programs(demo.environ, command, takes_mail=True)
         programs = [Program("mailbox", catcher, demo.environ), *services]
-        Supervisor(programs).run(lambda: answers(demo.settings), lambda: say(banner(demo)))
+        Supervisor(programs).run(lambda: web_responds(demo.settings), lambda: say(banner(demo)))
         say("The demo has ended. Its data is kept; the same command goes on with it.")
 
 

@@ -16,7 +16,9 @@ from newsletter.models import Delivery, DeliveryState, Issue, Subscriber
 ON_ITS_WAY = timedelta(minutes=10)
 
 
-def read_issue(session: Session, maker: MessageMaker, reader_id: str, delivery_id: int, now: datetime) -> str:
+def read_issue(
+    session: Session, maker: MessageMaker, subscriber_public_id: str, delivery_id: int, now: datetime
+) -> str:
     """Return the HTML of a digest that was sent to the reader `reader_id` ("" for a test).
 
     Both come from a signed link. Raises NotFound when the delivery is gone, was cancelled, is
@@ -31,7 +33,7 @@ def read_issue(session: Session, maker: MessageMaker, reader_id: str, delivery_i
         # This mail lies where its reader is not any more, and must not open their choices.
         claimed = claimed._replace(email_key=None)
     if (
-        (claimed.reader_id or "") != reader_id
+        (claimed.subscriber_public_id or "") != subscriber_public_id
         or claimed.rendition_key is None
         or claimed.issue_id is None
         or claimed.issue_public_id is None
@@ -40,7 +42,7 @@ def read_issue(session: Session, maker: MessageMaker, reader_id: str, delivery_i
     if session.scalar(select(Issue.emptied_at).where(Issue.id == claimed.issue_id)) is not None:
         raise NotFound("this issue is too old to be shown as it was sent")
     edition = Edition.load(session, claimed.issue_id, claimed.issue_public_id, claimed.language)
-    return edition.html(claimed.rendition_key, maker.reader_fields(claimed, now))
+    return edition.html(claimed.rendition_key, maker.subscriber_fields(claimed, now))
 
 
 def _went_elsewhere(session: Session, delivery_id: int) -> bool:

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from newsletter import audit, coverage
 from newsletter.digest.own_hour import by_moment, own_hours
-from newsletter.digest.render import Press, render_edition, render_more
+from newsletter.digest.render import DigestRenderer, render_edition, render_more
 from newsletter.digest.select import MOST_KEPT, Audience, Chunk, Selector
 from newsletter.errors import StateConflict
 from newsletter.languages import choose_language
@@ -89,8 +89,8 @@ def _with_something(session: Session, audience: Audience, to_sequence: int) -> I
 class Preparer:
     """Prepares one issue, a chunk of readers at a time; keeps what it has composed between chunks."""
 
-    def __init__(self, press: Press, issue_id: int, chunk: int = CHUNK) -> None:
-        self._press = press
+    def __init__(self, renderer: DigestRenderer, issue_id: int, chunk: int = CHUNK) -> None:
+        self._renderer = renderer
         self._issue_id = issue_id
         self._chunk = chunk
         self._selector: Selector | None = None
@@ -139,8 +139,8 @@ class Preparer:
         self._render_for(session, issue, chunk, fresh)
         self._renditions |= make_renditions(session, issue.id, fresh)
         due = own_hours(session, chunk, now) if issue.own_hour else {}
-        pairs = [(reader, self._renditions[key]) for reader, key in chunk.selections]
-        usual = self._press.languages[0]
+        pairs = [(subscriber, self._renditions[key]) for subscriber, key in chunk.selections]
+        usual = self._renderer.languages[0]
         # The hours of all zones are some dozens of moments, however many readers there are.
         for due_at, theirs in by_moment(pairs, due, now).items():
             enqueue_issue(session, issue.id, theirs, self._languages, usual, now, due_at)
@@ -156,16 +156,18 @@ class Preparer:
             self._rendered = _rendered(session, issue.id)
             self._named = _named(session, issue.id)
         self._named |= {each for key in fresh for each in release_ids(read_key(key))}
-        readers = select(Subscriber.language).where(Subscriber.id > chunk.after, Subscriber.id <= chunk.last)
-        offered = self._press.languages
-        read = {tag: choose_language(tag, offered) for tag in session.scalars(readers.distinct())}
+        subscribers = select(Subscriber.language).where(
+            Subscriber.id > chunk.after, Subscriber.id <= chunk.last
+        )
+        offered = self._renderer.languages
+        read = {tag: choose_language(tag, offered) for tag in session.scalars(subscribers.distinct())}
         # The first stands in for a language that somebody chooses while the chunk is written.
         needed = {offered[0], *read.values()}
         for language in [each for each in offered if each in needed]:
             known = self._rendered.get(language, set())
             shown = self._named | self._selector.catalogue.release_ids() if not known else self._named - known
             if shown:
-                _render(session, self._press, issue, shown, language, before=len(known))
+                _render(session, self._renderer, issue, shown, language, before=len(known))
                 self._rendered[language] = shown | known
         self._languages |= {tag: language for tag, language in read.items() if language != offered[0]}
 
@@ -187,18 +189,23 @@ def _named(session: Session, issue_id: int) -> set[int]:
 
 
 def _render(
-    session: Session, press: Press, issue: Issue, shown: Iterable[int], language: str, before: int = 0
+    session: Session,
+    renderer: DigestRenderer,
+    issue: Issue,
+    shown: Iterable[int],
+    language: str,
+    before: int = 0,
 ) -> None:
     """Render and store the fragments of these releases, beside those of `before` others."""
     releases = session.scalars(select(Release).where(Release.id.in_(list(shown))).order_by(Release.id)).all()
-    facts = press.issue_facts(issue.title, issue.created_at)
+    facts = renderer.issue_facts(issue.title, issue.created_at)
     if before:
         frame = session.get_one(Fragment, (issue.id, language, "frame"))
         encoded = Encoded(frame.text, frame.html)
-        parts = render_more(press, facts, language, releases, encoded, before)
+        parts = render_more(renderer, facts, language, releases, encoded, before)
     else:
         topics = session.scalars(select(Topic).order_by(Topic.position, Topic.id)).all()
-        parts = render_edition(press, facts, language, topics, releases)
+        parts = render_edition(renderer, facts, language, topics, releases)
     rows = [
         {"issue_id": issue.id, "language": language, "part": part, "html": each.html, "text": each.text}
         for part, each in parts.items()
@@ -221,7 +228,7 @@ def _next_number(session: Session) -> int:
 
 def send_test(
     session: Session,
-    press: Press,
+    renderer: DigestRenderer,
     selection: Selection,
     *,
     recipient: str,
@@ -247,8 +254,8 @@ def send_test(
     session.add(issue)
     session.flush()
     shown = release_ids(selection)
-    language = press.languages[0]
-    _render(session, press, issue, shown, language)
+    language = renderer.languages[0]
+    _render(session, renderer, issue, shown, language)
     key = write_key(selection)
     rendition_id = make_renditions(session, issue.id, [key])[key]
     enqueue_test(session, issue, rendition_id, recipient, f"test:{secrets.token_hex(8)}", language, now)

@@ -24,16 +24,16 @@ def own_hours(session: Session, chunk: Chunk, now: datetime) -> Mapping[int, dat
     chose = select(Subscriber.id, Subscriber.time_zone, Subscriber.preferred_hour).where(
         Subscriber.id > chunk.after, Subscriber.id <= chunk.last, Subscriber.preferred_hour.is_not(None)
     )
-    urgent = {reader for reader, key in chunk.selections if has_frequency(key, Frequency.IMMEDIATE)}
+    urgent = {subscriber for subscriber, key in chunk.selections if has_frequency(key, Frequency.IMMEDIATE)}
     moments: dict[tuple[str, int], datetime] = {}
     due = {}
-    for reader, time_zone, hour in session.execute(chose):
-        if hour is None or reader in urgent:
+    for subscriber, time_zone, hour in session.execute(chose):
+        if hour is None or subscriber in urgent:
             continue
         if (time_zone, hour) not in moments:
             moments[time_zone, hour] = next_hour(time_zone, hour, now)
         if moments[time_zone, hour] > now:
-            due[reader] = moments[time_zone, hour]
+            due[subscriber] = moments[time_zone, hour]
     return due
 
 

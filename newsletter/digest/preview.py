@@ -11,8 +11,8 @@ from sqlalchemy.orm import Session
 
 from newsletter import coverage
 from newsletter.digest.compose import Interest
-from newsletter.digest.render import Press, render_edition
-from newsletter.digest.select import Audience, count_readers, interests_of_reader, load_catalogue
+from newsletter.digest.render import DigestRenderer, render_edition
+from newsletter.digest.select import Audience, count_subscribers, interests_of_subscriber, load_catalogue
 from newsletter.errors import NotFound
 from newsletter.languages import choose_language
 from newsletter.messages.edition import Edition
@@ -47,18 +47,18 @@ class Preview:
     html_bytes: int
     releases: Sequence[Release]
     selection: Selection
-    readers: int
+    subscribers: int
     is_sample: bool
 
 
 def preview(
     session: Session,
-    press: Press,
+    renderer: DigestRenderer,
     *,
     frequencies: Sequence[Frequency],
     now: datetime,
     topics: Sequence[str] = (),
-    reader: str | None = None,
+    email_key: str | None = None,
 ) -> Preview | None:
     """Return the digest for a reader (the canonical form of an address) or for a choice of topics.
 
@@ -67,18 +67,18 @@ def preview(
     NotFound for an unknown reader or topic.
     """
     to_sequence = current_sequence(session)
-    chosen, is_sample = _choose(session, frequencies, to_sequence, topics, reader, now)
+    chosen, is_sample = _choose(session, frequencies, to_sequence, topics, email_key, now)
     if not chosen:
         return None
     releases = session.scalars(select(Release).where(Release.id.in_(release_ids(chosen)))).all()
     shelf = session.scalars(select(Topic).order_by(Topic.position, Topic.id)).all()
     number = session.scalar(select(func.count()).where(Issue.is_test.is_(False))) or 0
-    facts = press.issue_facts(f"No. {number + 1}", now)
-    language = choose_language(_language_of(session, reader), press.languages)
-    edition = Edition("preview", render_edition(press, facts, language, shelf, releases))
+    facts = renderer.issue_facts(f"No. {number + 1}", now)
+    language = choose_language(_language_of(session, email_key), renderer.languages)
+    edition = Edition("preview", render_edition(renderer, facts, language, shelf, releases))
     key = write_key(chosen)
     # Nobody's links: a preview is looked at, not clicked through.
-    home = press.links.home()
+    home = renderer.links.home()
     fields = dict.fromkeys(("browser_url", "preferences_url", "unsubscribe_url"), home)
     order = {release_id: at for at, release_id in enumerate(release_ids(chosen))}
     return Preview(
@@ -88,15 +88,15 @@ def preview(
         html_bytes=edition.html_bytes(key),
         releases=sorted(releases, key=lambda each: order[each.id]),
         selection=chosen,
-        readers=count_readers(session, frequencies, to_sequence),
+        subscribers=count_subscribers(session, frequencies, to_sequence),
         is_sample=is_sample,
     )
 
 
-def _language_of(session: Session, reader: str | None) -> str:
-    if reader is None:
+def _language_of(session: Session, email_key: str | None) -> str:
+    if email_key is None:
         return ""
-    return session.scalar(select(Subscriber.language).where(Subscriber.email_key == reader)) or ""
+    return session.scalar(select(Subscriber.language).where(Subscriber.email_key == email_key)) or ""
 
 
 def _choose(
@@ -104,15 +104,15 @@ def _choose(
     frequencies: Sequence[Frequency],
     to_sequence: int,
     topics: Sequence[str],
-    reader: str | None,
+    email_key: str | None,
     now: datetime,
 ) -> tuple[Selection, bool]:
     """Return what to show, and whether it is a sample of older releases."""
-    if reader is not None:
-        subscriber = session.scalar(select(Subscriber).where(Subscriber.email_key == reader))
+    if email_key is not None:
+        subscriber = session.scalar(select(Subscriber).where(Subscriber.email_key == email_key))
         if subscriber is None:
             raise NotFound("Nobody with this address is on the list.")
-        interests = interests_of_reader(session, Audience(tuple(frequencies)), subscriber.id)
+        interests = interests_of_subscriber(session, Audience(tuple(frequencies)), subscriber.id)
         held = coverage.held_releases(session, lambda column: column == subscriber.id)
         sent = held.get(subscriber.id, set())
     else:

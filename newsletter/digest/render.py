@@ -35,7 +35,7 @@ class ReleaseFacts:
 
 
 @dataclass(frozen=True)
-class Press:
+class DigestRenderer:
     """What rendering needs of an installation."""
 
     templates: TemplateSet
@@ -51,27 +51,27 @@ class Press:
 
 
 def render_edition(
-    press: Press,
+    renderer: DigestRenderer,
     issue: IssueFacts,
     language: str,
     topics: Iterable[Topic],
     releases: Sequence[Release],
 ) -> Mapping[str, Encoded]:
     """Return every part of an issue in one language, by name; see models/tables/issue.py, Fragment."""
-    context = _context(press, issue)
+    context = _context(renderer, issue)
     pieces: dict[str, Piece] = {}
 
     def render(part: str, template: str, **more: object) -> None:
-        pieces[part] = press.templates.render_piece(f"digest/{template}", language, context | more)
+        pieces[part] = renderer.templates.render_piece(f"digest/{template}", language, context | more)
 
     for topic in topics:
         render(f"topic:{topic.id}", "heading", topic=topic)
         for frequency in Frequency:
             render(f"reason:{topic.id}:{frequency}", "reason_topic", topic=topic, frequency=frequency)
-    pieces |= _release_pieces(press, issue, language, releases)
+    pieces |= _release_pieces(renderer, issue, language, releases)
     render("contents", "contents_heading")
     render("reason", "reason")
-    frame = press.templates.render("digest", language, context | digest_marks())
+    frame = renderer.templates.render("digest", language, context | digest_marks())
     texts = choose_encoding([frame.text, *(piece.text for piece in pieces.values())])
     pages = choose_encoding([frame.html, *(piece.html for piece in pieces.values())])
     parts = _encoded(pieces, texts, pages)
@@ -81,29 +81,36 @@ def render_edition(
 
 
 def render_more(
-    press: Press, issue: IssueFacts, language: str, releases: Sequence[Release], frame: Encoded, before: int
+    renderer: DigestRenderer,
+    issue: IssueFacts,
+    language: str,
+    releases: Sequence[Release],
+    frame: Encoded,
+    before: int,
 ) -> Mapping[str, Encoded]:
     """Return the parts of further releases for an issue whose `frame` and `before` releases are rendered."""
-    pieces = _release_pieces(press, issue, language, releases, before)
+    pieces = _release_pieces(renderer, issue, language, releases, before)
     return _encoded(pieces, FramePart.load(frame.text).encoding, FramePart.load(frame.html).encoding)
 
 
-def _context(press: Press, issue: IssueFacts) -> dict[str, object]:
-    return {"site": press.site, "issue": issue, "timezone": press.time_zone}
+def _context(renderer: DigestRenderer, issue: IssueFacts) -> dict[str, object]:
+    return {"site": renderer.site, "issue": issue, "timezone": renderer.time_zone}
 
 
 def _release_pieces(
-    press: Press, issue: IssueFacts, language: str, releases: Sequence[Release], before: int = 0
+    renderer: DigestRenderer, issue: IssueFacts, language: str, releases: Sequence[Release], before: int = 0
 ) -> dict[str, Piece]:
     """Return the pieces of each release, and of "N more" for as many as may be left out."""
-    context = _context(press, issue)
+    context = _context(renderer, issue)
     pieces = {}
     for at, release in enumerate(releases, start=before + 1):
-        shown = context | {"release": _facts(press, release)}
+        shown = context | {"release": _facts(renderer, release)}
         for name in ("release", "contents", "preheader"):
-            pieces[f"{name}:{release.id}"] = press.templates.render_piece(f"digest/{name}", language, shown)
-        left_out = context | {"count": at, "url": press.links.archive()}
-        pieces[f"more:{at}"] = press.templates.render_piece("digest/more", language, left_out)
+            pieces[f"{name}:{release.id}"] = renderer.templates.render_piece(
+                f"digest/{name}", language, shown
+            )
+        left_out = context | {"count": at, "url": renderer.links.archive()}
+        pieces[f"more:{at}"] = renderer.templates.render_piece("digest/more", language, left_out)
     return pieces
 
 
@@ -114,11 +121,11 @@ def _encoded(pieces: Mapping[str, Piece], texts: Encoding, pages: Encoding) -> d
     }
 
 
-def _facts(press: Press, release: Release) -> ReleaseFacts:
+def _facts(renderer: DigestRenderer, release: Release) -> ReleaseFacts:
     return ReleaseFacts(
         release.title,
         release.publisher,
         release.published_at,
         release.summary,
-        press.links.release(release.public_id),
+        renderer.links.release(release.public_id),
     )

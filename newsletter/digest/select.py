@@ -239,7 +239,7 @@ def _read_interests(text: str) -> Iterable[Interest]:
         yield Interest(int(part[:at]), BY_LETTER[part[at]], int(served_to), int(started or 0))
 
 
-def interests_of_reader(session: Session, audience: Audience, subscriber_id: int) -> list[Interest]:
+def interests_of_subscriber(session: Session, audience: Audience, subscriber_id: int) -> list[Interest]:
     """Return what one reader is interested in."""
     rows = session.execute(
         select(
@@ -252,7 +252,7 @@ def interests_of_reader(session: Session, audience: Audience, subscriber_id: int
     return [Interest(*row) for row in rows]
 
 
-def count_readers(session: Session, frequencies: Iterable[Frequency], to_sequence: int) -> int:
+def count_subscribers(session: Session, frequencies: Iterable[Frequency], to_sequence: int) -> int:
     """Return how many readers an issue of these frequencies would reach: the deliveries it would have."""
     selector = Selector(session, Audience(tuple(frequencies)), to_sequence)
     return sum(len(chunk.selections) for chunk in selector.chunks(session, 50_000))

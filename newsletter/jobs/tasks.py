@@ -101,7 +101,7 @@ def sweep(engine: Engine) -> None:
         session.execute(delete(SpentChallenge).where(SpentChallenge.expires_at < now))
         session.execute(delete(Pace).where(Pace.seen_at < now - BUCKET_KEPT))
         session.commit()
-    _look_after_readers(engine.runtime)
+    _end_pauses_and_old_wishes(engine.runtime)
     with engine.runtime.reading() as session:
         due = _issues_wait(session, engine)
     if due:
@@ -112,7 +112,7 @@ def sweep(engine: Engine) -> None:
 TASKS: Mapping[str, Callable[..., None]] = {DRAIN: drain, SWEEP: sweep}
 
 
-def _look_after_readers(runtime: Runtime) -> None:
+def _end_pauses_and_old_wishes(runtime: Runtime) -> None:
     """End pauses that are over, and forget wishes to move that nobody confirmed."""
     end_all_pauses(runtime)
     with runtime.session() as session:

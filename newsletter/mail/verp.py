@@ -21,10 +21,10 @@ _MARK = re.compile(rf"{_TOKEN}(?:\.[0-9]{{1,12}})?(?:@[^@\s<>]+)?")
 # What the key of leave addresses is derived for (tokens.py).
 LEAVE_KEY = "leave-by-mail"
 # 25 bytes are 40 letters of base32, without padding: a reader's public id, a delivery's, the signature.
-_READER_BYTES = 9
+_SUBSCRIBER_BYTES = 9
 _DELIVERY_BYTES = 6
 _TOKEN_LETTERS = 40
-_READER = re.compile(r"[A-Za-z0-9_-]{12}")
+_SUBSCRIBER = re.compile(r"[A-Za-z0-9_-]{12}")
 _LEAVE = re.compile(rf"[^@\s<>]+[-+=._]([a-z2-7]{{{_TOKEN_LETTERS}}})@[^@\s<>]+")
 _LONGEST_ADDRESS = 320
 # What is left of a local part for the mailbox before the plus sign.
@@ -60,7 +60,7 @@ def parse_delivery_token(value: str, keys: Iterable[bytes]) -> str | None:
     return _genuine(_MARK.fullmatch(_plain(value[:_LONGEST_ADDRESS])), keys)
 
 
-def leave_address(mailbox: str, reader_id: str, delivery_id: int, key: bytes) -> str | None:
+def leave_address(mailbox: str, subscriber_public_id: str, delivery_id: int, key: bytes) -> str | None:
     """Return where a mail makes this reader leave: `leave+<token>@domain`, for `mailbox` leave@domain.
 
     The token names the reader as well as the delivery, and so outlives the delivery's row; it is
@@ -69,9 +69,9 @@ def leave_address(mailbox: str, reader_id: str, delivery_id: int, key: bytes) ->
     """
     local, _, domain = mailbox.rpartition("@")
     fits = len(local) <= LONGEST_LEAVE_MAILBOX and 0 <= delivery_id < 1 << 8 * _DELIVERY_BYTES
-    if not fits or not _READER.fullmatch(reader_id):
+    if not fits or not _SUBSCRIBER.fullmatch(subscriber_public_id):
         return None
-    told = base64.urlsafe_b64decode(reader_id) + delivery_id.to_bytes(_DELIVERY_BYTES, "big")
+    told = base64.urlsafe_b64decode(subscriber_public_id) + delivery_id.to_bytes(_DELIVERY_BYTES, "big")
     token = base64.b32encode(told + _leave_mac(told, key)).decode("ascii").lower()
     return f"{local}+{token}@{domain}"
 
@@ -91,8 +91,8 @@ def parse_leave_address(address: str, key: bytes) -> tuple[str, int] | None:
     told, mac = raw[:-_MAC_BYTES], raw[-_MAC_BYTES:]
     if not hmac.compare_digest(mac, _leave_mac(told, key)):
         return None
-    reader_id = base64.urlsafe_b64encode(told[:_READER_BYTES]).decode("ascii")
-    return reader_id, int.from_bytes(told[_READER_BYTES:], "big")
+    subscriber_public_id = base64.urlsafe_b64encode(told[:_SUBSCRIBER_BYTES]).decode("ascii")
+    return subscriber_public_id, int.from_bytes(told[_SUBSCRIBER_BYTES:], "big")
 
 
 def _genuine(found: re.Match[str] | None, keys: Iterable[bytes]) -> str | None:

@@ -45,7 +45,7 @@ class Claimed(NamedTuple):
     created_at: datetime
     address: str | None
     email_key: str | None
-    reader_id: str | None
+    subscriber_public_id: str | None
     rendition_key: str | None
     issue_public_id: str | None
     failed_before: bool
@@ -130,14 +130,14 @@ class MessageMaker:
         claimed = Claimed(
             id=0, lane=Lane.SINGLE, issue_id=None, subscriber_id=None, template="confirm",
             context={"topics": ["-"], "upto": 0}, language=language, attempt=1, created_at=now,
-            address=nobody, email_key=nobody, reader_id="", rendition_key=None, issue_public_id=None,
-            failed_before=False,
+            address=nobody, email_key=nobody, subscriber_public_id="", rendition_key=None,
+            issue_public_id=None, failed_before=False,
         )  # fmt: skip
         return self._single(claimed, delivery_token(str(claimed.id), self._return_key), now)
 
-    def reader_fields(self, claimed: Claimed, now: datetime) -> dict[str, str]:
+    def subscriber_fields(self, claimed: Claimed, now: datetime) -> dict[str, str]:
         """Return the links of one reader's digest. A test to a stranger has links that lead nowhere."""
-        view = self.tokens.make(Purpose.VIEW, [claimed.reader_id or "", claimed.id], now)
+        view = self.tokens.make(Purpose.VIEW, [claimed.subscriber_public_id or "", claimed.id], now)
         return {
             "browser_url": self.links.view(view),
             "preferences_url": self._preferences_url(claimed, now),
@@ -145,11 +145,11 @@ class MessageMaker:
         }
 
     def _preferences_url(self, claimed: Claimed, now: datetime) -> str:
-        if claimed.reader_id is None or claimed.email_key is None:
+        if claimed.subscriber_public_id is None or claimed.email_key is None:
             return self.links.send_link()
         fingerprint = self.tokens.fingerprint(claimed.email_key)
         return self.links.preferences(
-            self.tokens.make(Purpose.PREFERENCES, [claimed.reader_id, fingerprint], now)
+            self.tokens.make(Purpose.PREFERENCES, [claimed.subscriber_public_id, fingerprint], now)
         )
 
     def _edition(self, session: Session, claimed: Claimed) -> _Digest:
@@ -176,7 +176,7 @@ class MessageMaker:
         return self._editions[known]
 
     def _digest(self, claimed: Claimed, digest: _Digest, token: str, now: datetime) -> bytes:
-        values = self.reader_fields(claimed, now)
+        values = self.subscriber_fields(claimed, now)
         personal = [
             *self._personal(claimed, token, now),
             fields.list_unsubscribe_field(values["unsubscribe_url"], self._leave_mailto(claimed)),
@@ -193,7 +193,7 @@ class MessageMaker:
         mailbox = self.settings.unsubscribe_address
         if mailbox is None:
             return None
-        signed = leave_address(mailbox, claimed.reader_id or "", claimed.id, self._leave_key)
+        signed = leave_address(mailbox, claimed.subscriber_public_id or "", claimed.id, self._leave_key)
         return f"mailto:{signed or mailbox}?subject=unsubscribe"
 
     def _single(self, claimed: Claimed, token: str, now: datetime) -> bytes:
@@ -219,7 +219,11 @@ class MessageMaker:
         stored = dict(claimed.context or {})
         context: dict[str, Any] = {"site": self.site, "timezone": self.settings.time_zone, **stored}
         if claimed.template in {"confirm", "reminder"}:
-            payload = [claimed.reader_id, self.tokens.fingerprint(claimed.email_key or ""), stored["upto"]]
+            payload = [
+                claimed.subscriber_public_id,
+                self.tokens.fingerprint(claimed.email_key or ""),
+                stored["upto"],
+            ]
             context["confirm_url"] = self.links.confirm(self.tokens.make(Purpose.CONFIRM, payload, now))
             context["disown_url"] = self.links.disown(self.tokens.make(Purpose.DISOWN, payload, now))
             context["confirm_days"] = self.settings.confirm_days
@@ -237,7 +241,9 @@ class MessageMaker:
             context["link_url"] = self._own_link(claimed, stored["right"], now)
         elif claimed.template == "left":
             proof = self.tokens.fingerprint(claimed.email_key or "")
-            undo = self.tokens.make(Purpose.UNDO, [claimed.reader_id, stored["left_at"], proof], now)
+            undo = self.tokens.make(
+                Purpose.UNDO, [claimed.subscriber_public_id, stored["left_at"], proof], now
+            )
             context["undo_url"] = self.links.undo(undo)
         elif claimed.template in {"change_address", "address_changed"} and stored["change"] is not None:
             # To an address that is not the reader's (yet, or any more): only what it itself may confirm.
@@ -249,7 +255,7 @@ class MessageMaker:
 
     def _own_link(self, claimed: Claimed, right: str, now: datetime) -> str:
         """Return the link for an hour that somebody asked for (subscribers/privacy/emailed_links.py)."""
-        payload = [claimed.reader_id, self.tokens.fingerprint(claimed.email_key or "")]
+        payload = [claimed.subscriber_public_id, self.tokens.fingerprint(claimed.email_key or "")]
         purpose, link = {
             "export": (Purpose.EXPORT, self.links.export),
             "erase": (Purpose.ERASE, self.links.erase),
@@ -268,7 +274,7 @@ class MessageMaker:
         ]
 
     def _unsubscribe_url(self, claimed: Claimed, now: datetime) -> str:
-        token = self.tokens.make(Purpose.UNSUBSCRIBE, [claimed.reader_id or "", claimed.id], now)
+        token = self.tokens.make(Purpose.UNSUBSCRIBE, [claimed.subscriber_public_id or "", claimed.id], now)
         return self.links.unsubscribe(token)
 
     def _signed(self, head: list[Field], body: bytes, now: datetime) -> bytes:

@@ -104,13 +104,13 @@ def _unwanted() -> ColumnElement[bool]:
     subscribed = exists().where(theirs, Subscription.state == literal_column("'active'"))
     awaited = exists().where(theirs, Subscription.state == literal_column("'pending'"))
     erased = exists().where(Subscriber.id == Delivery.subscriber_id, Subscriber.email.is_(None))
-    reader = Delivery.subscriber_id.is_not(None)
+    to_subscriber = Delivery.subscriber_id.is_not(None)
     return or_(
         erased,
         and_(Delivery.subscriber_id.is_(None), Delivery.recipient.is_(None)),
         # A digest has no template, and NULL would make neither this nor its opposite true.
-        and_(reader, func.coalesce(Delivery.template, "").in_(("confirm", "reminder")), ~awaited),
-        and_(reader, func.coalesce(Delivery.template, "") == "welcome", ~subscribed),
+        and_(to_subscriber, func.coalesce(Delivery.template, "").in_(("confirm", "reminder")), ~awaited),
+        and_(to_subscriber, func.coalesce(Delivery.template, "") == "welcome", ~subscribed),
     )
 
 

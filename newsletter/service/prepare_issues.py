@@ -31,7 +31,7 @@ def prepare_issues(runtime: Runtime, ending: Callable[[], bool]) -> bool:
     end_all_pauses(runtime)
     with runtime.session() as session:
         for issue_id in preparing:
-            preparer, more = Preparer(runtime.press, issue_id), True
+            preparer, more = Preparer(runtime.renderer, issue_id), True
             while more and not ending():
                 more = preparer.step(session, runtime.now())
                 session.commit()

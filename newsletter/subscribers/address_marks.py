@@ -44,7 +44,7 @@ def unmark_address(session: Session, tokens: Tokens, email_key: str, kind: MarkK
     return session.connection().execute(delete(AddressMark).where(*mine)).rowcount > 0
 
 
-def answers_form(session: Session, tokens: Tokens, email_key: str, now: datetime) -> bool:
+def may_answer_form(session: Session, tokens: Tokens, email_key: str, now: datetime) -> bool:
     """Return whether a form sent for this address may bring a confirmation; changes nothing."""
     mark = _find(session, _hash(tokens, email_key), MarkKind.DISOWNED)
     if mark is None or now - mark.since >= DISOWNED_FOR:

@@ -33,7 +33,7 @@ class LinkFault(enum.StrEnum):
     OUTDATED = "outdated"
 
 
-def find_bearer(
+def find_link_subscriber(
     session: Session,
     tokens: Tokens,
     public_id: str,
@@ -66,7 +66,7 @@ def find_bearer(
     return subscriber
 
 
-def read_bearer(
+def read_link_subscriber(
     session: Session, tokens: Tokens, token: str, now: datetime, *, lock: bool = False
 ) -> Subscriber | LinkFault:
     """Return whose preferences link this is. Such a link never expires, and ends with the address."""
@@ -76,7 +76,7 @@ def read_bearer(
         return LinkFault.DAMAGED
     match payload:
         case [str(public_id), str(fingerprint)]:
-            return find_bearer(session, tokens, public_id, fingerprint, lock=lock, follow=True)
+            return find_link_subscriber(session, tokens, public_id, fingerprint, lock=lock, follow=True)
         case _:
             return LinkFault.DAMAGED
 

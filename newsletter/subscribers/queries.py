@@ -47,7 +47,7 @@ def offered_topics(session: Session) -> tuple[OfferedTopic, ...]:
     return tuple(OfferedTopic(*row) for row in session.execute(topics))
 
 
-class ReaderState(enum.StrEnum):
+class SubscriberState(enum.StrEnum):
     """What a person is to the list. PENDING has only asked; ENDED has left, or never confirmed.
 
     ERASED is who was erased. A person whose address was emptied for its age is ENDED.
@@ -60,7 +60,7 @@ class ReaderState(enum.StrEnum):
 
 
 @dataclass(frozen=True)
-class ReaderTopic:
+class SubscriberTopic:
     """A topic that a reader gets, or has asked for."""
 
     slug: str
@@ -70,7 +70,7 @@ class ReaderTopic:
 
 
 @dataclass(frozen=True)
-class ReaderRow:
+class SubscriberRow:
     """One line in the list of readers.
 
     `email` is None when the person was erased, when the address was emptied for its age, and when
@@ -79,7 +79,7 @@ class ReaderRow:
 
     public_id: str
     email: str | None
-    state: ReaderState
+    state: SubscriberState
     language: str
     time_zone: str
     created_at: datetime
@@ -87,7 +87,7 @@ class ReaderRow:
     erased_at: datetime | None
     emptied_at: datetime | None
     label: str
-    topics: tuple[ReaderTopic, ...]
+    topics: tuple[SubscriberTopic, ...]
 
 
 @dataclass(frozen=True)
@@ -142,10 +142,10 @@ class Suppressed:
 
 
 @dataclass(frozen=True)
-class ReaderDetail:
+class SubscriberDetail:
     """Everything the admin sees of one reader, newest first where it has a time."""
 
-    reader: ReaderRow
+    subscriber: SubscriberRow
     suppressed: Suppressed | None
     subscriptions: tuple[PastSubscription, ...]
     ledger: tuple[LedgerLine, ...]
@@ -156,17 +156,17 @@ def _has(state: SubscriptionState) -> ColumnElement[bool]:
     return exists().where(Subscription.subscriber_id == Subscriber.id, Subscription.state == state)
 
 
-_reader_state: ColumnElement[str] = case(
-    (Subscriber.erased_at.is_not(None), ReaderState.ERASED.value),
-    (_has(SubscriptionState.ACTIVE), ReaderState.ACTIVE.value),
-    (_has(SubscriptionState.PENDING), ReaderState.PENDING.value),
-    else_=ReaderState.ENDED.value,
+_subscriber_state: ColumnElement[str] = case(
+    (Subscriber.erased_at.is_not(None), SubscriberState.ERASED.value),
+    (_has(SubscriptionState.ACTIVE), SubscriberState.ACTIVE.value),
+    (_has(SubscriptionState.PENDING), SubscriberState.PENDING.value),
+    else_=SubscriberState.ENDED.value,
 )
 
 
-def list_readers(
+def list_subscribers(
     session: Session, *, search: str = "", state: str = "", page: int = 1, per_page: int = 50
-) -> Page[ReaderRow]:
+) -> Page[SubscriberRow]:
     """Return readers, newest first, whose address contains `search` and who are in `state`.
 
     An empty `search` or `state`, or a state that is none of ReaderState, leaves nobody out.
@@ -176,12 +176,12 @@ def list_readers(
     needle = search.strip().replace("\0", "").lower()
     if needle:
         wanted.append(Subscriber.email_key.contains(needle, autoescape=True))
-    if state in set(ReaderState):
-        wanted.append(_reader_state == state)
+    if state in set(SubscriberState):
+        wanted.append(_subscriber_state == state)
     total = session.scalar(select(func.count()).select_from(Subscriber).where(*wanted)) or 0
     page = min(max(page, 1), LAST_PAGE)
     these = (
-        select(Subscriber, _reader_state)
+        select(Subscriber, _subscriber_state)
         .where(*wanted)
         .order_by(Subscriber.id.desc())
         .limit(per_page)
@@ -190,8 +190,8 @@ def list_readers(
     return Page(_rows(session, session.execute(these).all()), page, per_page, total)
 
 
-def _rows(session: Session, found: Sequence[Row[Subscriber, str]]) -> tuple[ReaderRow, ...]:
-    topics: dict[int, list[ReaderTopic]] = {}
+def _rows(session: Session, found: Sequence[Row[Subscriber, str]]) -> tuple[SubscriberRow, ...]:
+    topics: dict[int, list[SubscriberTopic]] = {}
     live = (
         select(Subscription)
         .join(Subscription.topic)
@@ -203,13 +203,13 @@ def _rows(session: Session, found: Sequence[Row[Subscriber, str]]) -> tuple[Read
         .order_by(Topic.position, Topic.name, Subscription.id)
     )
     for row in session.scalars(live):
-        topic = ReaderTopic(row.topic.slug, row.topic.name, row.frequency, row.state)
+        topic = SubscriberTopic(row.topic.slug, row.topic.name, row.frequency, row.state)
         topics.setdefault(row.subscriber_id, []).append(topic)
     return tuple(
-        ReaderRow(
+        SubscriberRow(
             subscriber.public_id,
             subscriber.email,
-            ReaderState(state),
+            SubscriberState(state),
             subscriber.language,
             subscriber.time_zone,
             subscriber.created_at,
@@ -223,26 +223,28 @@ def _rows(session: Session, found: Sequence[Row[Subscriber, str]]) -> tuple[Read
     )
 
 
-def count_readers(session: Session) -> dict[ReaderState, int]:
+def count_subscribers(session: Session) -> dict[SubscriberState, int]:
     """Return how many people are in each state; every state is there."""
     counted = session.execute(
-        select(_reader_state, func.count()).select_from(Subscriber).group_by(_reader_state)
+        select(_subscriber_state, func.count()).select_from(Subscriber).group_by(_subscriber_state)
     )
-    return dict.fromkeys(ReaderState, 0) | {ReaderState(state): number for state, number in counted}
+    return dict.fromkeys(SubscriberState, 0) | {SubscriberState(state): number for state, number in counted}
 
 
-def reader(session: Session, public_id: str, tokens: Tokens | None = None) -> ReaderDetail:
+def subscriber_detail(session: Session, public_id: str, tokens: Tokens | None = None) -> SubscriberDetail:
     """Return one reader whole. Raises NotFound.
 
     Suppressions are kept by keyed hash, so `suppressed` is known only when `tokens` are given.
     """
     if "\0" in public_id:
         raise NotFound("no such reader")
-    found = session.execute(select(Subscriber, _reader_state).where(Subscriber.public_id == public_id)).all()
+    found = session.execute(
+        select(Subscriber, _subscriber_state).where(Subscriber.public_id == public_id)
+    ).all()
     if not found:
         raise NotFound("no such reader")
     subscriber = found[0][0]
-    return ReaderDetail(
+    return SubscriberDetail(
         _rows(session, found)[0],
         _suppressed(session, subscriber, tokens),
         _history(session, subscriber.id),

@@ -7,7 +7,12 @@ import smtplib
 from email.message import EmailMessage
 
 from newsletter.demo import catcher
-from newsletter.web.mailbox.stored_emails import find_caught, forget_oldest, list_caught, mailbox_folder
+from newsletter.web.mailbox.stored_emails import (
+    find_stored_email,
+    forget_oldest,
+    list_stored_emails,
+    mailbox_folder,
+)
 
 
 def test_a_mail_sent_by_smtp_is_in_the_mailbox(tmp_path, start, eventually, free_port):
@@ -27,7 +32,7 @@ def test_a_mail_sent_by_smtp_is_in_the_mailbox(tmp_path, start, eventually, free
 
     eventually(deliver)
 
-    (caught,) = list_caught(mailbox_folder(tmp_path))
+    (caught,) = list_stored_emails(mailbox_folder(tmp_path))
     assert (caught.subject, caught.recipient, caught.sender) == (
         "Grüße",
         "ann@example.org",
@@ -45,7 +50,7 @@ def test_only_the_newest_are_kept(tmp_path):
 
     forget_oldest(tmp_path, 2)
 
-    assert [mail.id for mail in list_caught(tmp_path)] == names[:-3:-1]
+    assert [mail.id for mail in list_stored_emails(tmp_path)] == names[:-3:-1]
 
 
 def test_no_name_leads_out_of_the_mailbox(tmp_path):
@@ -53,7 +58,7 @@ def test_no_name_leads_out_of_the_mailbox(tmp_path):
     (tmp_path / "secret").write_text("Subject: secret\n\n")
 
     for name in ("../secret", "..", ".", "", "a/b", "x" * 300, "missing"):
-        assert find_caught(tmp_path, name) is None
+        assert find_stored_email(tmp_path, name) is None
 
 
 def test_a_mail_that_is_not_one_can_still_be_looked_at(tmp_path):
@@ -64,7 +69,7 @@ def test_a_mail_that_is_not_one_can_still_be_looked_at(tmp_path):
         b"Content-Type: text/plain; charset=no-such-charset\r\nSubject: =?broken?=\r\n\r\n\xff\xfe",
     )
 
-    mail = find_caught(tmp_path, name)
+    mail = find_stored_email(tmp_path, name)
 
     assert mail.html is None
     assert "charset=no-such-charset" in mail.source

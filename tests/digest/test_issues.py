@@ -7,7 +7,7 @@ from house import House
 
 from newsletter.digest.issues import Preparer, open_issue, send_test
 from newsletter.digest.preview import preview
-from newsletter.digest.select import count_readers
+from newsletter.digest.select import count_subscribers
 from newsletter.errors import StateConflict
 from newsletter.models import (
     Delivery,
@@ -114,7 +114,7 @@ def test_the_number_of_readers_is_the_number_of_deliveries(either_house: House):
         house.reader(*topics)
     house.release("An energy cable")
     with house.runtime.session() as session:
-        foreseen = count_readers(session, [Frequency.WEEKLY], current_sequence(session))
+        foreseen = count_subscribers(session, [Frequency.WEEKLY], current_sequence(session))
 
     issue_id = house.send()
 
@@ -132,7 +132,7 @@ def test_preparing_that_was_cut_off_goes_on_where_it_stopped(either_house: House
         issue_id = open_issue(session, [Frequency.WEEKLY], actor="ed", now=house.clock()).id
         session.commit()
     with house.runtime.session() as session:
-        Preparer(house.runtime.press, issue_id).step(session, house.clock())
+        Preparer(house.runtime.renderer, issue_id).step(session, house.clock())
         session.rollback()  # the process died before its commit
 
     house.prepare(issue_id)
@@ -158,9 +158,9 @@ def test_a_test_serves_nobody(house: House):
     reader = house.reader(house.topic("energy"))
     release = house.release("An energy cable")
     with house.runtime.session() as session:
-        shown = preview(session, house.runtime.press, frequencies=[Frequency.WEEKLY], now=house.clock())
+        shown = preview(session, house.runtime.renderer, frequencies=[Frequency.WEEKLY], now=house.clock())
         send_test(
-            session, house.runtime.press, shown.selection,
+            session, house.runtime.renderer, shown.selection,
             recipient="boss@example.com", actor="ed", now=house.clock(),
         )  # fmt: skip
         session.commit()
@@ -178,8 +178,8 @@ def test_a_preview_is_the_mail_that_is_sent_and_changes_nothing(house: House):
     house.release("An energy cable")
     with house.runtime.session() as session:
         shown = preview(
-            session, house.runtime.press,
-            frequencies=[Frequency.WEEKLY], now=house.clock(), reader="ann@example.org",
+            session, house.runtime.renderer,
+            frequencies=[Frequency.WEEKLY], now=house.clock(), email_key="ann@example.org",
         )  # fmt: skip
         assert not session.dirty
         assert not session.new
@@ -190,7 +190,7 @@ def test_a_preview_is_the_mail_that_is_sent_and_changes_nothing(house: House):
     assert shown.subject.encode() in content
     assert not shown.is_sample
     assert [each.id for each in shown.releases] == house.releases_sent(reader)
-    assert shown.readers == 1
+    assert shown.subscribers == 1
 
 
 def test_with_nothing_new_a_preview_shows_older_releases_and_says_so(house: House):
@@ -199,12 +199,12 @@ def test_with_nothing_new_a_preview_shows_older_releases_and_says_so(house: Hous
     house.send()
     with house.runtime.session() as session:
         shown = preview(
-            session, house.runtime.press,
-            frequencies=[Frequency.WEEKLY], now=house.clock(), reader="ann@example.org",
+            session, house.runtime.renderer,
+            frequencies=[Frequency.WEEKLY], now=house.clock(), email_key="ann@example.org",
         )  # fmt: skip
 
     assert shown.is_sample
-    assert shown.readers == 0
+    assert shown.subscribers == 0
     assert len(shown.releases) == 1
 
 

@@ -19,7 +19,7 @@ def opened(house: House) -> int:
 
 def prepare_a_chunk(house: House, issue_id: int) -> None:
     with house.runtime.session() as session:
-        Preparer(house.runtime.press, issue_id).step(session, house.clock())
+        Preparer(house.runtime.renderer, issue_id).step(session, house.clock())
         session.commit()
 
 
@@ -30,7 +30,7 @@ def test_two_issues_opened_at_once_do_not_bring_a_reader_the_same_releases(big_h
     first, second = opened(house), opened(house)
 
     with house.runtime.session() as session:
-        Preparer(house.runtime.press, first).step(session, house.clock())
+        Preparer(house.runtime.renderer, first).step(session, house.clock())
         with meanwhile(house, lambda: prepare_a_chunk(house, second)):
             session.commit()
     house.prepare(first)

@@ -153,7 +153,7 @@ def _furnish(session: Session, runtime: Runtime, stored_password: str) -> dict[s
     for token in (confirmation, farewell):
         confirm(session, tokens, token, now, welcome_releases=5)
     issue = open_issue(session, [Frequency.DAILY], actor=ADMIN, now=now)
-    preparer = Preparer(runtime.press, issue.id)
+    preparer = Preparer(runtime.renderer, issue.id)
     while preparer.step(session, now):
         pass
     unsubscribe(session, tokens, leaver.public_id, None, now, "link")
@@ -196,10 +196,10 @@ def _furnish(session: Session, runtime: Runtime, stored_password: str) -> dict[s
         "archive.issue": {"token": tokens.make(Purpose.VIEW, [reader.public_id, delivery], now)},
         "admin.release": {"public_id": release},
         "admin.change_release": {"public_id": release},
-        "admin.reader": {"public_id": reader.public_id},
-        "admin.reader_consent": {"public_id": reader.public_id},
-        "admin.reader_consent_json": {"public_id": reader.public_id},
-        "admin.change_reader": {"public_id": reader.public_id},
+        "admin.subscriber": {"public_id": reader.public_id},
+        "admin.subscriber_consent": {"public_id": reader.public_id},
+        "admin.subscriber_consent_json": {"public_id": reader.public_id},
+        "admin.change_subscriber": {"public_id": reader.public_id},
         "admin.issue": {"public_id": issue.public_id},
         "admin.issue_progress": {"public_id": issue.public_id},
         "admin.deliveries_csv": {"public_id": issue.public_id},

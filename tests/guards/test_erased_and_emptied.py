@@ -25,8 +25,8 @@ READERS = {
     "newsletter/subscribers/consent/head.py": 3,
     # Both times and the words for either.
     "newsletter/cli/subscriber.py": 2,
-    "templates/admin/reader.html": 4,
-    "templates/admin/reader_consent.html": 2,
+    "templates/admin/subscriber.html": 4,
+    "templates/admin/subscriber_consent.html": 2,
 }
 
 

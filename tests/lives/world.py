@@ -482,7 +482,7 @@ class World:
     def _prepare(self, host: int, issue: int, chunks: int) -> None:
         preparer = self.preparers.get((host, issue))
         if preparer is None:
-            preparer = self.preparers[host, issue] = Preparer(self.hosts[host].press, issue, CHUNK)
+            preparer = self.preparers[host, issue] = Preparer(self.hosts[host].renderer, issue, CHUNK)
         for _ in range(chunks):
             if not self.ask(host, lambda parts, session: preparer.step(session, parts.now())):
                 return

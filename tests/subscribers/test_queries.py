@@ -10,7 +10,7 @@ from newsletter.models import Frequency, Suppression, SuppressionReason
 from newsletter.subscribers import queries
 from newsletter.subscribers.privacy.empty_address import forget_address
 from newsletter.subscribers.privacy.erase import erase
-from newsletter.subscribers.queries import ReaderState
+from newsletter.subscribers.queries import SubscriberState
 
 DAILY = Frequency.DAILY
 
@@ -38,18 +38,18 @@ def crowd(people):
 
 def listed(people, **filters):
     with people.house.runtime.session() as session:
-        return queries.list_readers(session, **filters)
+        return queries.list_subscribers(session, **filters)
 
 
 def test_readers_are_listed_newest_first_with_their_states_and_topics(crowd):
     page = listed(crowd)
 
     assert [(row.email, row.state) for row in page.items] == [
-        (None, ReaderState.ENDED),
-        (None, ReaderState.ERASED),
-        ("carl_50%@example.org", ReaderState.ENDED),
-        ("bob@example.org", ReaderState.PENDING),
-        ("ann@example.org", ReaderState.ACTIVE),
+        (None, SubscriberState.ENDED),
+        (None, SubscriberState.ERASED),
+        ("carl_50%@example.org", SubscriberState.ENDED),
+        ("bob@example.org", SubscriberState.PENDING),
+        ("ann@example.org", SubscriberState.ACTIVE),
     ]
     assert [topic.name for topic in page.items[-1].topics] == ["Energy"]
 
@@ -90,9 +90,9 @@ def test_pages_hold_everybody_once(crowd):
 
 def test_readers_are_counted_by_state(crowd):
     with crowd.house.runtime.session() as session:
-        counted = queries.count_readers(session)
+        counted = queries.count_subscribers(session)
 
-    assert counted == dict.fromkeys(ReaderState, 1) | {ReaderState.ENDED: 2}
+    assert counted == dict.fromkeys(SubscriberState, 1) | {SubscriberState.ENDED: 2}
 
 
 def test_one_reader_is_shown_whole(crowd):
@@ -103,9 +103,9 @@ def test_one_reader_is_shown_whole(crowd):
         now = crowd.house.clock()
         session.add(Suppression(address_hash=mark, reason=SuppressionReason.COMPLAINT, since=now))
         session.commit()
-        found = queries.reader(session, carl.public_id, tokens)
+        found = queries.subscriber_detail(session, carl.public_id, tokens)
 
-    assert found.reader.state is ReaderState.ENDED
+    assert found.subscriber.state is SubscriberState.ENDED
     assert found.suppressed is not None
     assert found.suppressed.reason is SuppressionReason.COMPLAINT
     assert [line.act for line in found.ledger] == ["left", "confirmed", "asked"]
@@ -116,7 +116,7 @@ def test_one_reader_is_shown_whole(crowd):
 @pytest.mark.parametrize("public_id", ["nobody", "", "a\0b"])
 def test_a_reader_who_is_not_there_is_not_found(crowd, public_id):
     with crowd.house.runtime.session() as session, pytest.raises(NotFound):
-        queries.reader(session, public_id)
+        queries.subscriber_detail(session, public_id)
 
 
 def test_the_sign_up_page_offers_the_topics_in_their_order(people):

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from newsletter.bounces.classify import (
     AskByMail,
     ForOwner,
-    Intake,
+    InboundAction,
     LeaveByMail,
     NothingToDo,
     OwnAddresses,
@@ -57,8 +57,8 @@ def take_in(
     """
     with runtime.session() as session:
         done = [
-            _do(session, runtime, intake, raw)
-            for intake in read_mail(raw, own_addresses(runtime), recipients, sender)
+            _do(session, runtime, action, raw)
+            for action in read_mail(raw, own_addresses(runtime), recipients, sender)
         ]
         session.commit()
     log.info("event=mail_taken_in done=%s bytes=%d", ",".join(done), len(raw))
@@ -67,9 +67,9 @@ def take_in(
     return done
 
 
-def _do(session: Session, runtime: Runtime, intake: Intake, raw: bytes) -> str:
+def _do(session: Session, runtime: Runtime, action: InboundAction, raw: bytes) -> str:
     now = runtime.now()
-    match intake:
+    match action:
         case LeaveByMail(public_id, delivery_id):
             left = unsubscribe(session, runtime.tokens, public_id, delivery_id, now, "mail")
             # Somebody erased, or not of this database any more, gets no mail either.

@@ -62,7 +62,7 @@ def run_service(
         # Beside the others: a relay that is slow or away never stops the start.
         programs.append(Program("relay", command("relay", "check"), plain(environ), once=True))
         lines = [f"The service is ready at {settings.public_url}/", *first_steps(settings.database, program)]
-        Supervisor(programs).run(lambda: answers(settings), lambda: click.echo("\n".join(lines)))
+        Supervisor(programs).run(lambda: web_responds(settings), lambda: click.echo("\n".join(lines)))
 
 
 def first_steps(database: str | URL, program: str) -> list[str]:
@@ -95,7 +95,7 @@ def plain(environ: Mapping[str, str]) -> dict[str, str]:
     return {**environ, "PYTHONUNBUFFERED": "1"}
 
 
-def answers(settings: Settings) -> bool:
+def web_responds(settings: Settings) -> bool:
     """Return whether the web server and its database answer."""
     host, port = settings.bind
     reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 (read, not bound)

@@ -35,7 +35,7 @@ from newsletter.throttle import Limit
 from newsletter.tokens import Purpose, Tokens
 
 # How often one reader may ask: each time somebody is mailed who may know nothing of it.
-PER_READER = Limit(burst=3, period_seconds=86400)
+PER_SUBSCRIBER = Limit(burst=3, period_seconds=86400)
 # A wish that nobody confirmed is forgotten; its links ran out before.
 FORGET_AFTER = timedelta(days=1)
 
@@ -87,7 +87,7 @@ def ask_to_move(
         return subscriber
     if address.canonical == subscriber.email_key and address.text == subscriber.email:
         return Asked(same=True)
-    wait_seconds = spend(session, limit_key(tokens, "move", subscriber.public_id), PER_READER, now)
+    wait_seconds = spend(session, limit_key(tokens, "move", subscriber.public_id), PER_SUBSCRIBER, now)
     if wait_seconds:
         return Asked(wait_seconds=wait_seconds)
     _settle(session, subscriber.id, now, everything=False)

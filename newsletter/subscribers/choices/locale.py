@@ -16,27 +16,29 @@ from newsletter.tokens import Purpose, Tokens
 _PERSONAL = tuple(each for each in Purpose if each not in {Purpose.FORM, Purpose.CHALLENGE})
 
 
-class ReaderLocale(NamedTuple):
+class SubscriberLocale(NamedTuple):
     """A reader's language tag and IANA time zone."""
 
     language: str
     time_zone: str
 
 
-def read_locale(session: Session, tokens: Tokens, token: str, now: datetime) -> ReaderLocale | None:
+def read_locale(session: Session, tokens: Tokens, token: str, now: datetime) -> SubscriberLocale | None:
     """Return the choices of the reader whom `token` was made for, or None when it is nobody's.
 
     A link that has run out still tells whose it was: the page that says so can speak to them.
     """
-    reader_id = _reader_of(tokens, token, now)
-    if reader_id is None:
+    subscriber_public_id = _subscriber_of(tokens, token, now)
+    if subscriber_public_id is None:
         return None
-    wanted = select(Subscriber.language, Subscriber.time_zone).where(Subscriber.public_id == reader_id)
+    wanted = select(Subscriber.language, Subscriber.time_zone).where(
+        Subscriber.public_id == subscriber_public_id
+    )
     found = session.execute(wanted).first()
-    return ReaderLocale(found.language, found.time_zone) if found else None
+    return SubscriberLocale(found.language, found.time_zone) if found else None
 
 
-def _reader_of(tokens: Tokens, token: str, now: datetime) -> str | None:
+def _subscriber_of(tokens: Tokens, token: str, now: datetime) -> str | None:
     for purpose in _PERSONAL:
         try:
             payload: object = tokens.read(purpose, token, now)
@@ -45,7 +47,7 @@ def _reader_of(tokens: Tokens, token: str, now: datetime) -> str | None:
         except TokenInvalid:
             continue
         match payload:
-            case [str(reader_id), *_]:
-                return reader_id
+            case [str(subscriber_public_id), *_]:
+                return subscriber_public_id
         return None
     return None

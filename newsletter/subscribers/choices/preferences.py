@@ -23,7 +23,7 @@ from newsletter.subscribers import subscription_rows
 from newsletter.subscribers.choices import pauses
 from newsletter.subscribers.consent.ledger import note
 from newsletter.subscribers.leaving.unsubscribe import Left, unsubscribe
-from newsletter.subscribers.link import LinkFault, read_bearer
+from newsletter.subscribers.link import LinkFault, read_link_subscriber
 from newsletter.subscribers.signup.email_limits import AGAIN, CHANGED, may_mail
 from newsletter.subscribers.signup.pending import add_pending, is_news, send_confirmation
 from newsletter.tokens import Purpose, Tokens
@@ -40,7 +40,7 @@ class Choice:
 
 
 @dataclass(frozen=True)
-class Habits:
+class PersonalSettings:
     """A reader's language, IANA time zone, and the hour (0 to 23) they want issues at, if any."""
 
     language: str
@@ -55,7 +55,7 @@ class Preferences:
     public_id: str
     email: str
     choices: tuple[Choice, ...]
-    habits: Habits
+    personal_settings: PersonalSettings
     snoozed_until: datetime | None
 
     @property
@@ -78,7 +78,7 @@ def make_preferences_token(tokens: Tokens, public_id: str, email_key: str, now: 
 
 def read_preferences(session: Session, tokens: Tokens, token: str, now: datetime) -> Preferences | LinkFault:
     """Return a reader's choices, or why the link cannot be used; changes nothing."""
-    subscriber = read_bearer(session, tokens, token, now)
+    subscriber = read_link_subscriber(session, tokens, token, now)
     if isinstance(subscriber, LinkFault):
         return subscriber
     active = subscription_rows.of_subscriber(session, subscriber.id, SubscriptionState.ACTIVE)
@@ -90,7 +90,7 @@ def read_preferences(session: Session, tokens: Tokens, token: str, now: datetime
         subscriber.public_id,
         subscriber.email or "",
         choices,
-        Habits(subscriber.language, subscriber.time_zone, subscriber.preferred_hour),
+        PersonalSettings(subscriber.language, subscriber.time_zone, subscriber.preferred_hour),
         subscriber.snoozed_until if pauses.is_snoozed(subscriber, now) else None,
     )
 
@@ -102,7 +102,7 @@ def save_preferences(
     wanted: Mapping[str, Frequency],
     now: datetime,
     *,
-    habits: Habits | None = None,
+    personal_settings: PersonalSettings | None = None,
     welcome_releases: int = 0,
     ip_address: str | None = None,
     notice: bool = False,
@@ -114,12 +114,12 @@ def save_preferences(
     to confirm again: an old mail in other hands must not bring them back. `habits` are kept with
     it; `notice` is for leaving (see subscribers/leaving/unsubscribe.py).
     """
-    subscriber = read_bearer(session, tokens, token, now, lock=True)
+    subscriber = read_link_subscriber(session, tokens, token, now, lock=True)
     if isinstance(subscriber, LinkFault):
         return subscriber
-    if habits is not None:
-        subscriber.language, subscriber.time_zone = habits.language, habits.time_zone
-        subscriber.preferred_hour = habits.preferred_hour
+    if personal_settings is not None:
+        subscriber.language, subscriber.time_zone = personal_settings.language, personal_settings.time_zone
+        subscriber.preferred_hour = personal_settings.preferred_hour
     topics = {topic.slug: topic for topic in _topics(session)}
     chosen = {topics[slug].id: frequency for slug, frequency in wanted.items() if slug in topics}
     if not chosen:
@@ -145,7 +145,7 @@ def pause(
     session: Session, tokens: Tokens, token: str, weeks: int, now: datetime, ip_address: str | None = None
 ) -> bool | LinkFault:
     """Pause a reader for some weeks; return whether there was anything to pause. Commits nothing."""
-    subscriber = read_bearer(session, tokens, token, now, lock=True)
+    subscriber = read_link_subscriber(session, tokens, token, now, lock=True)
     if isinstance(subscriber, LinkFault):
         return subscriber
     return pauses.snooze(session, subscriber, weeks, now, "preferences", ip_address)
@@ -155,7 +155,7 @@ def go_on(
     session: Session, tokens: Tokens, token: str, catch_up: int, now: datetime, ip_address: str | None = None
 ) -> bool | LinkFault:
     """End a reader's pause; return whether there was one. Commits nothing."""
-    subscriber = read_bearer(session, tokens, token, now, lock=True)
+    subscriber = read_link_subscriber(session, tokens, token, now, lock=True)
     if isinstance(subscriber, LinkFault):
         return subscriber
     return pauses.resume(session, subscriber, catch_up, now, "preferences", ip_address)

@@ -25,7 +25,7 @@ from newsletter.outbox.enqueue import enqueue_single
 from newsletter.subscribers import subscription_rows
 from newsletter.subscribers.choices import pauses
 from newsletter.subscribers.consent.ledger import note
-from newsletter.subscribers.link import LinkFault, find_bearer, reaches_today
+from newsletter.subscribers.link import LinkFault, find_link_subscriber, reaches_today
 from newsletter.tokens import Purpose, Tokens
 
 # Acts that whoever has a forwarded mail in hand can do as well: the reader is told of them.
@@ -93,7 +93,7 @@ def read_unsubscription(session: Session, tokens: Tokens, token: str, now: datet
     if isinstance(payload, LinkFault):
         return payload
     public_id, delivery_id = payload
-    subscriber = find_bearer(session, tokens, public_id, None)
+    subscriber = find_link_subscriber(session, tokens, public_id, None)
     if isinstance(subscriber, LinkFault):
         return subscriber
     live = subscription_rows.of_subscriber(
@@ -162,7 +162,7 @@ def unsubscribe(
     somebody could have done whom they forwarded a mail to: whoever used their mailbox program's
     own button, or wrote a mail, would not thank us for an answer. Commits nothing.
     """
-    subscriber = find_bearer(session, tokens, public_id, None, lock=True)
+    subscriber = find_link_subscriber(session, tokens, public_id, None, lock=True)
     if isinstance(subscriber, LinkFault):
         return subscriber
     live = subscription_rows.of_subscriber(
@@ -225,7 +225,7 @@ def pause_instead(
     if isinstance(payload, LinkFault):
         return payload
     public_id, delivery_id = payload
-    subscriber = find_bearer(session, tokens, public_id, None, lock=True)
+    subscriber = find_link_subscriber(session, tokens, public_id, None, lock=True)
     if isinstance(subscriber, LinkFault):
         return subscriber
     done = pauses.snooze(session, subscriber, weeks, now, "unsubscribe", ip_address)
@@ -291,7 +291,7 @@ def read_undo(
         return LinkFault.DAMAGED
     match payload:
         case [str(public_id), str(moment), *proof]:
-            subscriber = find_bearer(session, tokens, public_id, None, lock=lock)
+            subscriber = find_link_subscriber(session, tokens, public_id, None, lock=lock)
         case _:
             return LinkFault.DAMAGED
     if isinstance(subscriber, LinkFault):

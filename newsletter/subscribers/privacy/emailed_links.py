@@ -19,7 +19,7 @@ from newsletter.limits.keys import limit_key, mailbox_of
 from newsletter.mail.addresses import Address
 from newsletter.models import Subscriber, spend
 from newsletter.outbox.enqueue import enqueue_single
-from newsletter.subscribers.link import LinkFault, find_bearer, read_bearer
+from newsletter.subscribers.link import LinkFault, find_link_subscriber, read_link_subscriber
 from newsletter.subscribers.signup.resolve import is_suppressed
 from newsletter.throttle import Limit
 from newsletter.tokens import Purpose, Tokens
@@ -59,7 +59,7 @@ def ask_for_link(
     A suppressed address is sent nothing, and the answer is the same: whoever holds a forwarded
     digest learns nothing by asking.
     """
-    subscriber = read_bearer(session, tokens, token, now, lock=True)
+    subscriber = read_link_subscriber(session, tokens, token, now, lock=True)
     if isinstance(subscriber, LinkFault):
         return subscriber
     address = Address(subscriber.email or "", subscriber.email_key or "")
@@ -97,6 +97,6 @@ def read_right(
         return LinkFault.DAMAGED
     match payload:
         case [str(public_id), str(fingerprint)]:
-            return find_bearer(session, tokens, public_id, fingerprint, lock=lock)
+            return find_link_subscriber(session, tokens, public_id, fingerprint, lock=lock)
         case _:
             return LinkFault.DAMAGED

@@ -43,11 +43,11 @@ _OFFERED = (DeliveryState.ACCEPTED, DeliveryState.UNCERTAIN, DeliveryState.REJEC
 
 
 @dataclass(frozen=True)
-class MyMail:
-    """One mail to a reader; `title` is a digest's, `template` a single mail's, `reader_id` for its link."""
+class OwnEmail:
+    """One email; `title` is a digest's, `template` a single one's, `subscriber_public_id` for its link."""
 
     delivery_id: int
-    reader_id: str
+    subscriber_public_id: str
     title: str
     template: str
     at: datetime
@@ -56,7 +56,9 @@ class MyMail:
     viewable: bool
 
 
-def my_mails(session: Session, subscriber: Subscriber, page: int, per_page: int = 25) -> Page[MyMail]:
+def list_own_emails(
+    session: Session, subscriber: Subscriber, page: int, per_page: int = 25
+) -> Page[OwnEmail]:
     """Return what this reader was sent, or is about to be, the newest first."""
     theirs = Delivery.subscriber_id.in_([person.id for person in own_rows(session, subscriber)])
     total = session.scalar(select(func.count()).select_from(Delivery).where(theirs)) or 0
@@ -71,9 +73,9 @@ def my_mails(session: Session, subscriber: Subscriber, page: int, per_page: int 
         .offset((page - 1) * per_page)
     )
     mails = tuple(
-        MyMail(
+        OwnEmail(
             delivery_id=mail.id,
-            reader_id=public_id,
+            subscriber_public_id=public_id,
             title=title or "",
             template=mail.template or "",
             at=mail.settled_at or mail.due_at,

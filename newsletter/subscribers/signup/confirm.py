@@ -28,7 +28,7 @@ from newsletter.outbox.enqueue import enqueue_single
 from newsletter.subscribers import subscription_rows
 from newsletter.subscribers.address_marks import unmark_address
 from newsletter.subscribers.consent.ledger import last_asked, note
-from newsletter.subscribers.link import LinkFault, find_bearer
+from newsletter.subscribers.link import LinkFault, find_link_subscriber
 from newsletter.tokens import Purpose, Tokens
 
 # Releases that a welcome names: something to read until the first issue, not an issue.
@@ -174,7 +174,7 @@ def _open(
         return LinkFault.DAMAGED
     match payload:
         case [str(public_id), str(fingerprint), int(upto)]:
-            subscriber = find_bearer(session, tokens, public_id, fingerprint, lock=lock)
+            subscriber = find_link_subscriber(session, tokens, public_id, fingerprint, lock=lock)
         case _:
             return LinkFault.DAMAGED
     if isinstance(subscriber, LinkFault):

@@ -20,7 +20,7 @@ from newsletter.models import (
 from newsletter.subscribers import subscription_rows
 from newsletter.subscribers.address_marks import mark_address
 from newsletter.subscribers.consent.ledger import note
-from newsletter.subscribers.link import LinkFault, find_bearer
+from newsletter.subscribers.link import LinkFault, find_link_subscriber
 from newsletter.subscribers.privacy.empty_address import forget_address
 from newsletter.tokens import Purpose, Tokens
 
@@ -35,7 +35,7 @@ class Disowning:
 
     pending: bool
     done: bool
-    reader: bool
+    is_subscriber: bool
 
 
 def read_disowning(session: Session, tokens: Tokens, token: str, now: datetime) -> Disowning | LinkFault:
@@ -104,7 +104,7 @@ def _open(
             pass
         case _:
             return LinkFault.DAMAGED
-    found = find_bearer(session, tokens, public_id, fingerprint, lock=lock)
+    found = find_link_subscriber(session, tokens, public_id, fingerprint, lock=lock)
     if not isinstance(found, LinkFault):
         return found
     # The address is gone, by this very button perhaps: there is a page for that too.
@@ -121,7 +121,7 @@ def _describe(session: Session, subscriber: Subscriber) -> Disowning:
     return Disowning(
         pending=SubscriptionState.PENDING in states,
         done=_mark(session, subscriber) is not None,
-        reader=SubscriptionState.ACTIVE in states,
+        is_subscriber=SubscriptionState.ACTIVE in states,
     )
 
 

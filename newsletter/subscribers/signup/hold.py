@@ -41,7 +41,7 @@ class Held(Exception):
 
 
 @dataclass
-class Gate:
+class SignupLimiter:
     """One pass over waiting requests. Remembers who was refused, so that a flood is looked at briefly."""
 
     brake: Brake
@@ -51,7 +51,7 @@ class Gate:
     _refused: float | None = None
     _domains: dict[str, tuple[float, int]] = field(default_factory=dict)
 
-    def look(self, request: SignupRequest, address: Address) -> None:
+    def check(self, request: SignupRequest, address: Address) -> None:
         """Raise Held when a mail to this stranger is sure to be refused; takes nothing."""
         if request.trust >= Trust.VOUCHED:
             return
@@ -61,7 +61,7 @@ class Gate:
         if domain in self._domains:
             raise self._held_by(domain)
 
-    def pass_(self, session: Session, tokens: Tokens, request: SignupRequest, address: Address) -> None:
+    def count_email(self, session: Session, tokens: Tokens, request: SignupRequest, address: Address) -> None:
         """Count one mail to a stranger. Raises Held when it is one too many; the caller rolls back."""
         if request.trust >= Trust.VOUCHED:
             return
@@ -100,11 +100,11 @@ def drop_stale(session: Session, brake: Brake, now: datetime) -> int:
     return _drop(session, now, SignupRequest.created_at < now - brake.hold)
 
 
-def tell_owner(session: Session, gate: Gate) -> None:
+def tell_owner(session: Session, limiter: SignupLimiter) -> None:
     """Tell the owner once that a burst of sign-ups began; note it in the audit log. Commits nothing."""
-    now, brake = gate.now, gate.brake
+    now, brake = limiter.now, limiter.brake
     settle_quiet(session, NoticeKind.SIGNUPS_HELD, now - QUIET, now)
-    if not gate.braked:
+    if not limiter.braked:
         return
     held = count_held(session)
     facts = {"held": held, "burst": brake.burst, "per_hour": brake.per_hour}

@@ -11,7 +11,7 @@ from newsletter import suppression
 from newsletter.models import Delivery, DeliveryState, Subscriber, Subscription, SubscriptionState
 from newsletter.outbox.enqueue import enqueue_single
 from newsletter.subscribers import subscription_rows
-from newsletter.subscribers.address_marks import answers_form
+from newsletter.subscribers.address_marks import may_answer_form
 from newsletter.tokens import Tokens
 
 # Whoever asks for one thing after another is reminded of the last, and not again for a while.
@@ -66,7 +66,7 @@ def _due(asked_before: datetime, asked_after: datetime, reminded_after: datetime
 
 def _remind(session: Session, tokens: Tokens, subscriber: Subscriber, now: datetime) -> bool:
     key = subscriber.email_key or ""
-    if suppression.is_suppressed(session, tokens, key) or not answers_form(session, tokens, key, now):
+    if suppression.is_suppressed(session, tokens, key) or not may_answer_form(session, tokens, key, now):
         return False
     pending = subscription_rows.of_subscriber(session, subscriber.id, SubscriptionState.PENDING)
     if not pending:

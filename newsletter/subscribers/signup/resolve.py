@@ -22,11 +22,11 @@ from newsletter.models import (
 )
 from newsletter.outbox.enqueue import enqueue_single
 from newsletter.subscribers import subscription_rows
-from newsletter.subscribers.address_marks import answers_form, note_mailed
+from newsletter.subscribers.address_marks import may_answer_form, note_mailed
 from newsletter.subscribers.consent.ledger import note
 from newsletter.subscribers.signup.confirmation_limits import Brake
 from newsletter.subscribers.signup.email_limits import AGAIN, CHANGED, may_mail
-from newsletter.subscribers.signup.hold import HELD, Gate, Held, drop_stale, tell_owner
+from newsletter.subscribers.signup.hold import HELD, Held, SignupLimiter, drop_stale, tell_owner
 from newsletter.subscribers.signup.pending import add_pending, is_news, send_confirmation
 from newsletter.tokens import Tokens
 
@@ -53,8 +53,8 @@ def resolve_signups(
     the write lock from its beginning, on PostgreSQL the rows are locked. What the brake holds back
     stays, and is looked at before what is new; the owner is told (hold.py). Commits nothing.
     """
-    gate = Gate(brake or Brake(), now)
-    dealt = _resolve_held(session, tokens, gate, limit)
+    limiter = SignupLimiter(brake or Brake(), now)
+    dealt = _resolve_held(session, tokens, limiter, limit)
     last = 0
     while dealt < limit:
         waiting = (
@@ -73,20 +73,20 @@ def resolve_signups(
             break
         for request in batch:
             last = request.id
-            dealt += _resolve_safely(session, tokens, request, gate)
-    tell_owner(session, gate)
+            dealt += _resolve_safely(session, tokens, request, limiter)
+    tell_owner(session, limiter)
     return dealt
 
 
-def _resolve_held(session: Session, tokens: Tokens, gate: Gate, limit: int) -> int:
+def _resolve_held(session: Session, tokens: Tokens, limiter: SignupLimiter, limit: int) -> int:
     """Resolve requests whose turn has come; return how many."""
-    due = select(SignupRequest).where(*HELD, SignupRequest.held_until <= gate.now)
+    due = select(SignupRequest).where(*HELD, SignupRequest.held_until <= limiter.now)
     # Who is most likely a person goes first, and a crowd behind one network last.
     order = (SignupRequest.trust.desc(), SignupRequest.nth, SignupRequest.id)
     batch = list(session.scalars(due.order_by(*order).limit(limit).with_for_update(skip_locked=True)))
     if not batch:
         return 0
-    dropped = drop_stale(session, gate.brake, gate.now)
+    dropped = drop_stale(session, limiter.brake, limiter.now)
     if dropped:
         log.warning("event=signups_dropped count=%d", dropped)
         session.expire_all()
@@ -94,23 +94,23 @@ def _resolve_held(session: Session, tokens: Tokens, gate: Gate, limit: int) -> i
     for request in batch:
         if request.resolved_at is not None:
             continue
-        braked = gate.braked
-        _resolve_safely(session, tokens, request, gate)
-        if gate.braked > braked:
+        braked = limiter.braked
+        _resolve_safely(session, tokens, request, limiter)
+        if limiter.braked > braked:
             break  # whoever comes after has no better claim
         resolved += request.resolved_at is not None
     return resolved
 
 
-def _resolve_safely(session: Session, tokens: Tokens, request: SignupRequest, gate: Gate) -> bool:
+def _resolve_safely(session: Session, tokens: Tokens, request: SignupRequest, limiter: SignupLimiter) -> bool:
     """Resolve one request, or let it wait; return False when it broke and is to be tried again."""
-    request_id, asked_at, now = request.id, request.created_at, gate.now
+    request_id, asked_at, now = request.id, request.created_at, limiter.now
     try:
         with session.begin_nested():
-            _resolve(session, tokens, request, gate)
+            _resolve(session, tokens, request, limiter)
             _settle(request, now)
     except Held as held:
-        gate.hold(request, held)
+        limiter.hold(request, held)
     except Exception:
         # Whatever is wrong with this one, the others must not wait for it.
         log.exception("signup request broke request_id=%s", request_id)
@@ -126,7 +126,7 @@ def _settle(request: SignupRequest, now: datetime) -> None:
     request.email = request.email_key = request.ip_address = None
 
 
-def _resolve(session: Session, tokens: Tokens, request: SignupRequest, gate: Gate) -> None:
+def _resolve(session: Session, tokens: Tokens, request: SignupRequest, limiter: SignupLimiter) -> None:
     try:
         address = parse_address(request.email or "")
     except AddressInvalid:
@@ -134,9 +134,9 @@ def _resolve(session: Session, tokens: Tokens, request: SignupRequest, gate: Gat
     if is_suppressed(session, tokens, address):
         return
     if request.kind == "signup":
-        _resolve_signup(session, tokens, request, address, gate)
+        _resolve_signup(session, tokens, request, address, limiter)
     else:
-        _resolve_link(session, tokens, request, address, gate)
+        _resolve_link(session, tokens, request, address, limiter)
 
 
 def is_suppressed(session: Session, tokens: Tokens, address: Address) -> bool:
@@ -145,16 +145,16 @@ def is_suppressed(session: Session, tokens: Tokens, address: Address) -> bool:
 
 
 def _resolve_signup(
-    session: Session, tokens: Tokens, request: SignupRequest, address: Address, gate: Gate
+    session: Session, tokens: Tokens, request: SignupRequest, address: Address, limiter: SignupLimiter
 ) -> None:
-    now = gate.now
+    now = limiter.now
     wanted = _wanted(session, request)
-    if not wanted or not answers_form(session, tokens, address.canonical, now):
+    if not wanted or not may_answer_form(session, tokens, address.canonical, now):
         return
     subscriber = _find_or_make(session, request, address, now)
-    stranger = subscriber.confirmed_at is None
-    if stranger:
-        gate.look(request, address)
+    unconfirmed = subscriber.confirmed_at is None
+    if unconfirmed:
+        limiter.check(request, address)
     fresh = is_news(session, subscriber.id, wanted)
     # What no mail can tell of is not noted down either: else whoever types a stranger's address in
     # could go on voiding the link that the stranger was sent.
@@ -166,8 +166,8 @@ def _resolve_signup(
         # Everything asked for is there already: the mail brings them to their choices instead.
         _send_link(session, subscriber, request.id, now)
         return
-    if stranger:
-        gate.pass_(session, tokens, request, address)
+    if unconfirmed:
+        limiter.count_email(session, tokens, request, address)
     send_confirmation(session, subscriber, pending, f"signup:{request.id}", now)
     note_mailed(session, tokens, address.canonical, now)
     note(
@@ -179,14 +179,14 @@ def _resolve_signup(
         wording=(request.wording_version, request.wording_hash),
         ip_address=request.ip_address,
         topics=request.choices["topics"],
-        **_habits_of_return(session, request, subscriber),
+        **_locale_of_return(session, request, subscriber),
     )
 
 
 def _resolve_link(
-    session: Session, tokens: Tokens, request: SignupRequest, address: Address, gate: Gate
+    session: Session, tokens: Tokens, request: SignupRequest, address: Address, limiter: SignupLimiter
 ) -> None:
-    now = gate.now
+    now = limiter.now
     known = select(Subscriber).where(Subscriber.email_key == address.canonical).with_for_update()
     subscriber = session.scalars(known).one_or_none()
     if subscriber is None:
@@ -194,12 +194,12 @@ def _resolve_link(
     pending = subscription_rows.of_subscriber(session, subscriber.id, SubscriptionState.PENDING)
     confirmed = subscriber.confirmed_at is not None
     wants_confirmation = bool(pending) and (request.kind == "renew" or not confirmed)
-    wants_confirmation &= answers_form(session, tokens, address.canonical, now)
+    wants_confirmation &= may_answer_form(session, tokens, address.canonical, now)
     if not (wants_confirmation or confirmed) or not may_mail(session, tokens, address.canonical, AGAIN, now):
         return
     if wants_confirmation:
         if not confirmed:
-            gate.pass_(session, tokens, request, address)
+            limiter.count_email(session, tokens, request, address)
         send_confirmation(session, subscriber, pending, f"signup:{request.id}", now)
         note_mailed(session, tokens, address.canonical, now)
     else:
@@ -233,7 +233,7 @@ def _find_or_make(session: Session, request: SignupRequest, address: Address, no
     return subscriber
 
 
-def _habits_of_return(session: Session, request: SignupRequest, subscriber: Subscriber) -> dict[str, str]:
+def _locale_of_return(session: Session, request: SignupRequest, subscriber: Subscriber) -> dict[str, str]:
     """Return the language and time zone that somebody who had left gets with confirming (confirm.py).
 
     A reader's own are theirs to change, on their page: a form in their name leaves them alone.

@@ -216,15 +216,16 @@ def _deliveries(
     found = paged(session, query.order_by(Delivery.id), page_number(), PER_PAGE)
     ids = [delivery.subscriber_id for delivery in found.items if delivery.subscriber_id is not None]
     people = {
-        reader.id: reader for reader in session.scalars(select(Subscriber).where(Subscriber.id.in_(ids)))
+        subscriber.id: subscriber
+        for subscriber in session.scalars(select(Subscriber).where(Subscriber.id.in_(ids)))
     }
     rows = []
     for delivery in found.items:
-        reader = people.get(delivery.subscriber_id or 0)
+        subscriber = people.get(delivery.subscriber_id or 0)
         rows.append(
             {
-                "reader_public_id": reader.public_id if reader else None,
-                "email": reader.label if reader else delivery.recipient or "",
+                "subscriber_public_id": subscriber.public_id if subscriber else None,
+                "email": subscriber.label if subscriber else delivery.recipient or "",
                 "state": delivery.state,
                 "attempt": delivery.attempt,
                 "at": delivery.settled_at or delivery.due_at,

@@ -15,7 +15,7 @@ from newsletter.digest.issues import open_issue
 from newsletter.digest.issues import send_test as enqueue_test
 from newsletter.digest.preview import Preview
 from newsletter.digest.preview import preview as make_preview
-from newsletter.digest.select import count_readers
+from newsletter.digest.select import count_subscribers
 from newsletter.errors import AddressInvalid, NotFound, TokenError
 from newsletter.limits.keys import limit_key
 from newsletter.mail.addresses import parse_address
@@ -35,7 +35,7 @@ from newsletter.web.admin.blueprint import admin
 from newsletter.web.admin.forms import SendForm, TestForm
 from newsletter.web.admin.query_string import choice_of, choices_of, text_of
 from newsletter.web.admin.session import actor
-from newsletter.web.http.errors import problem
+from newsletter.web.http.errors import error_page
 from newsletter.web.http.extensions import runtime
 from newsletter.web.http.security import mail_answer
 
@@ -56,7 +56,7 @@ class Wish:
 
     topics: tuple[str, ...]
     frequency: Frequency
-    reader: str
+    subscriber: str
 
 
 @admin.get("/preview")
@@ -95,9 +95,9 @@ def send_test() -> Response:
     if shown is None:
         abort(404)
     if spend(session, limit_key(parts.tokens, "test", actor()), TESTS, parts.now()):
-        return problem(429, "That was many tests. Please wait a few minutes.")
+        return error_page(429, "That was many tests. Please wait a few minutes.")
     enqueue_test(
-        session, parts.press, shown.selection, recipient=recipient.text, actor=actor(), now=parts.now()
+        session, parts.renderer, shown.selection, recipient=recipient.text, actor=actor(), now=parts.now()
     )
     session.commit()
     parts.wake("single")
@@ -113,20 +113,22 @@ def send_issue() -> Response:
     try:
         what, key, shown, *names = parts.tokens.read(Purpose.FORM, form.key.data or "", parts.now())
     except (TokenError, ValueError):  # the token of a visitor's form says less
-        return problem(409, "This page had been open for too long. Load it again and see how things stand.")
+        return error_page(
+            409, "This page had been open for too long. Load it again and see how things stand."
+        )
     if what != "send":
         abort(400)
     opened = _opened_by(session, key)
     if opened is not None:  # the second click, or the page sent once more after a time-out
         return _see(url_for("admin.issue", public_id=opened.public_id))
     frequencies = choices_of(Frequency, names)
-    now_readers = count_readers(session, frequencies, current_sequence(session))
+    now_subscribers = count_subscribers(session, frequencies, current_sequence(session))
     if not form.validate() or form.number.data.strip() != str(shown):
-        form.number.errors = [f"Please type the number of readers, {now_readers}, to send."]
+        form.number.errors = [f"Please type the number of readers, {now_subscribers}, to send."]
         return _page(frequencies, form, status=422)
-    if now_readers != shown:
+    if now_subscribers != shown:
         form.number.errors = [
-            f"Meanwhile it is no longer {shown} but {now_readers}. Look again, and type the new number."
+            f"Meanwhile it is no longer {shown} but {now_subscribers}. Look again, and type the new number."
         ]
         return _page(frequencies, form, status=409)
     try:
@@ -170,7 +172,7 @@ def _page(
         "admin/preview.html",
         topics=session.scalars(select(Topic).order_by(Topic.position, Topic.id)).all(),
         frequencies=[(frequency.value, LABELS[frequency]) for frequency in Frequency],
-        chosen={"topics": wish.topics, "frequency": wish.frequency.value, "reader": wish.reader},
+        chosen={"topics": wish.topics, "frequency": wish.frequency.value, "reader": wish.subscriber},
         view=view if view in VIEWS else "html",
         problem=trouble,
         facts=_facts(shown, wish) if shown else None,
@@ -184,11 +186,11 @@ def _page(
 def _send_context(session: Session, frequencies: list[Frequency], form: SendForm) -> dict[str, Any]:
     parts = runtime()
     chose = _choices(session)
-    readers = None
+    subscribers = None
     if frequencies:
-        readers = count_readers(session, frequencies, current_sequence(session))
+        subscribers = count_subscribers(session, frequencies, current_sequence(session))
         # What was counted and shown travels in the form, sealed; its key opens one issue.
-        sealed = ["send", secrets.token_urlsafe(18), readers, *(each.value for each in frequencies)]
+        sealed = ["send", secrets.token_urlsafe(18), subscribers, *(each.value for each in frequencies)]
         form.key.data = parts.tokens.make(Purpose.FORM, sealed, parts.now())
         form.number.data = ""
     return {
@@ -196,7 +198,7 @@ def _send_context(session: Session, frequencies: list[Frequency], form: SendForm
             {"value": each.value, "label": LABELS[each], "readers": chose.get(each, 0)} for each in Frequency
         ],
         "chosen": [each.value for each in frequencies],
-        "readers": readers,
+        "readers": subscribers,
         "form": form,
     }
 
@@ -204,12 +206,14 @@ def _send_context(session: Session, frequencies: list[Frequency], form: SendForm
 def _preview(session: Session, wish: Wish) -> Preview | None:
     """Return the digest asked for. Raises NotFound and AddressInvalid, in words for the editor."""
     parts = runtime()
-    if wish.reader:
+    if wish.subscriber:
         # Whatever is due for that reader, however often each topic comes.
-        key = parse_address(wish.reader).canonical
-        return make_preview(session, parts.press, frequencies=list(Frequency), now=parts.now(), reader=key)
+        key = parse_address(wish.subscriber).canonical
+        return make_preview(
+            session, parts.renderer, frequencies=list(Frequency), now=parts.now(), email_key=key
+        )
     return make_preview(
-        session, parts.press, frequencies=[wish.frequency], now=parts.now(), topics=wish.topics
+        session, parts.renderer, frequencies=[wish.frequency], now=parts.now(), topics=wish.topics
     )
 
 
@@ -218,7 +222,7 @@ def _facts(shown: Preview, wish: Wish) -> dict[str, Any]:
         "subject": shown.subject,
         "html_bytes": shown.html_bytes,
         "releases": len(shown.releases),
-        "readers": None if wish.reader else shown.readers,
+        "readers": None if wish.subscriber else shown.subscribers,
         "is_sample": shown.is_sample,
     }
 
@@ -247,7 +251,7 @@ def _choices(session: Session) -> dict[Frequency, int]:
 
 def _args(wish: Wish) -> dict[str, Any]:
     view = request.args.get("view")
-    args = {"topic": wish.topics, "frequency": wish.frequency.value, "reader": wish.reader or None}
+    args = {"topic": wish.topics, "frequency": wish.frequency.value, "reader": wish.subscriber or None}
     return {**args, "view": view if view in VIEWS else None}
 
 

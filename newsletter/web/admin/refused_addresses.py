@@ -28,7 +28,7 @@ def refused() -> str:
         }
         for question in owner_decisions.questions(session)
     ]
-    return render_template("admin/refused.html", questions=asked)
+    return render_template("admin/refused_addresses.html", questions=asked)
 
 
 @admin.post("/refused/<int:notice_id>")

@@ -32,7 +32,7 @@ from newsletter.models import db
 from newsletter.web.admin.blueprint import admin
 from newsletter.web.admin.forms import ChangePasswordForm, SignInForm
 from newsletter.web.admin.session import SignedIn, current_admin, safe_path, signed_in, start_session
-from newsletter.web.http.errors import problem
+from newsletter.web.http.errors import error_page
 from newsletter.web.http.extensions import runtime
 from newsletter.web.http.security import client_address
 
@@ -181,13 +181,13 @@ def _mark_device(answer: Response, mark: str) -> None:
 
 def _come_again(refused: Busy | TooMany) -> Response:
     if isinstance(refused, Busy):
-        answer = problem(503, _("Many people are signing in. Please try again in a few seconds."))
+        answer = error_page(503, _("Many people are signing in. Please try again in a few seconds."))
         seconds = RETRY_SECONDS
     else:
         seconds = math.ceil(refused.wait_seconds)
         minutes = math.ceil(seconds / 60)
         words = _("Too many tries. Please wait %(minutes)s minutes and try again.", minutes=minutes)
-        answer = problem(429, words)
+        answer = error_page(429, words)
     answer.headers["Retry-After"] = str(seconds)
     return answer
 

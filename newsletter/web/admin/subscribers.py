@@ -37,25 +37,25 @@ IN_WORDS = {
 
 
 @admin.get("/readers")
-def readers() -> str:
+def subscribers() -> str:
     """Show the readers who fit the filters."""
     filters = {"q": text_of("q"), "state": request.args.get("state") or None}
-    found = queries.list_readers(
+    found = queries.list_subscribers(
         db.session(), search=filters["q"] or "", state=filters["state"] or "", page=page_number()
     )
     rows = [
         {
-            "public_id": reader.public_id,
-            "label": reader.label,
-            "state": reader.state,
-            "topics": [topic.name for topic in reader.topics],
-            "created_at": reader.created_at,
+            "public_id": subscriber.public_id,
+            "label": subscriber.label,
+            "state": subscriber.state,
+            "topics": [topic.name for topic in subscriber.topics],
+            "created_at": subscriber.created_at,
         }
-        for reader in found.items
+        for subscriber in found.items
     ]
     return render_template(
-        "admin/readers.html",
-        readers=rows,
+        "admin/subscribers.html",
+        subscribers=rows,
         filters=filters,
         pagination=found,
         reasons=_reasons(),
@@ -69,9 +69,9 @@ def _reasons() -> list[tuple[str, int]]:
 
 
 @admin.get("/readers/<public_id>")
-def reader(public_id: str) -> str:
+def subscriber(public_id: str) -> str:
     """Show one reader: subscriptions, consent and mails."""
-    found = queries.reader(db.session(), public_id, runtime().tokens)
+    found = queries.subscriber_detail(db.session(), public_id, runtime().tokens)
     deliveries = [
         {
             "what": mail.title or mail.template or "",
@@ -86,9 +86,9 @@ def reader(public_id: str) -> str:
         for mail in found.deliveries
     ]
     return render_template(
-        "admin/reader.html",
-        reader=found.reader,
-        state=found.reader.state,
+        "admin/subscriber.html",
+        subscriber=found.subscriber,
+        state=found.subscriber.state,
         suppressed=found.suppressed,
         subscriptions=found.subscriptions,
         consent=found.ledger,
@@ -97,7 +97,7 @@ def reader(public_id: str) -> str:
 
 
 @admin.post("/readers/<public_id>")
-def change_reader(public_id: str) -> AnyResponse:
+def change_subscriber(public_id: str) -> AnyResponse:
     """Suppress, let be mailed again, or erase, as the pressed button says."""
     person = find_person(db.session(), public_id)
     match request.form.get("action"):
@@ -109,7 +109,7 @@ def change_reader(public_id: str) -> AnyResponse:
             _erase(person)
         case _:
             abort(400)
-    return make_response(redirect(url_for("admin.reader", public_id=public_id), code=303))
+    return make_response(redirect(url_for("admin.subscriber", public_id=public_id), code=303))
 
 
 def _suppress(email_key: str) -> None:
@@ -150,11 +150,11 @@ def _typed_key() -> str | None:
 
 
 @admin.get("/readers/<public_id>/consent")
-def reader_consent(public_id: str) -> str:
+def subscriber_consent(public_id: str) -> str:
     """Show the record of one person's consent, to be printed."""
     record = _record(public_id)
     return render_template(
-        "admin/reader_consent.html",
+        "admin/subscriber_consent.html",
         record=record,
         label=find_person(db.session(), public_id).label,
         public_id=public_id,
@@ -164,7 +164,7 @@ def reader_consent(public_id: str) -> str:
 
 
 @admin.get("/readers/<public_id>/consent.json")
-def reader_consent_json(public_id: str) -> Response:
+def subscriber_consent_json(public_id: str) -> Response:
     """Hand over the same record as signed JSON."""
     parts = runtime()
     signed = sign_record(parts.tokens, _record(public_id), parts.links.consent_key())

@@ -110,8 +110,8 @@ def issue(token: str) -> Response:
     except TokenError as fault:
         raise NotFound("no such issue") from fault
     match payload:
-        case [str(reader_id), int(delivery_id)]:
-            html = read_issue(db.session(), parts.messages, reader_id, delivery_id, parts.now())
+        case [str(subscriber_public_id), int(delivery_id)]:
+            html = read_issue(db.session(), parts.messages, subscriber_public_id, delivery_id, parts.now())
         case _:
             raise NotFound("no such issue")
     return guard_tokens(mail_answer(html))

@@ -32,7 +32,7 @@ WORDS = {
 }
 
 
-def problem(status: int, message: str | None = None, title: str | None = None) -> Response:
+def error_page(status: int, message: str | None = None, title: str | None = None) -> Response:
     """Return a page of ours for `status`, in words that help."""
     usual_title, usual_message = WORDS.get(status, WORDS[400 if status < 500 else 500])
     page = render_template(
@@ -41,12 +41,12 @@ def problem(status: int, message: str | None = None, title: str | None = None) -
     return make_response(page, status)
 
 
-def init_problems(app: Flask) -> None:
+def init_error_pages(app: Flask) -> None:
     """Answer every error with a page."""
 
     @app.errorhandler(CSRFError)
     def expired_form(fault: CSRFError) -> Response:
-        return problem(
+        return error_page(
             400,
             gettext(
                 "This form had been open for too long, or your browser does not keep cookies for this site. "
@@ -57,22 +57,22 @@ def init_problems(app: Flask) -> None:
 
     @app.errorhandler(HTTPException)
     def http_error(fault: HTTPException) -> Response:
-        answer = problem(fault.code or 500)
+        answer = error_page(fault.code or 500)
         if fault.code == 405:
             answer.headers["Allow"] = ", ".join(sorted(getattr(fault, "valid_methods", None) or ["GET"]))
         return answer
 
     @app.errorhandler(NotFound)
     def not_found(fault: NotFound) -> Response:
-        return problem(404)
+        return error_page(404)
 
     @app.errorhandler(StateConflict)
     def conflict(fault: StateConflict) -> Response:
         db.session.rollback()
-        return problem(409, str(fault))
+        return error_page(409, str(fault))
 
     @app.errorhandler(Exception)
     def broken(fault: Exception) -> Response:
         db.session.rollback()
         log.error("request failed method=%s endpoint=%s", request.method, request.endpoint, exc_info=fault)
-        return problem(500)
+        return error_page(500)

@@ -19,7 +19,7 @@ from newsletter.languages import (
     translations,
 )
 from newsletter.models import db
-from newsletter.subscribers.choices.locale import ReaderLocale, read_locale
+from newsletter.subscribers.choices.locale import SubscriberLocale, read_locale
 from newsletter.web.http.extensions import babel, runtime
 from newsletter.web.http.security import SAFE_METHODS
 
@@ -43,11 +43,11 @@ def init_language(app: Flask) -> None:
     babel.domain_instance = _Catalogues()
 
     @app.before_request
-    def look_up_reader() -> None:
+    def look_up_subscriber() -> None:
         # A POST takes the database's write lock with its first statement: this one joins the view's
         # transaction now rather than begin another when the answer is drawn.
         if request.method not in SAFE_METHODS:
-            _reader()
+            _subscriber()
 
     @app.url_defaults
     def keep_language(endpoint: str, values: dict[str, Any]) -> None:
@@ -80,9 +80,9 @@ def _choose_language() -> str:
     asked = _asked_for()
     if asked:
         return asked
-    reader = _reader()
-    if reader is not None:
-        return choose_language(reader.language, offered)
+    subscriber = _subscriber()
+    if subscriber is not None:
+        return choose_language(subscriber.language, offered)
     return request.accept_languages.best_match(offered) or offered[0]
 
 
@@ -93,26 +93,26 @@ def _asked_for() -> str | None:
 
 
 def _choose_time_zone() -> str:
-    reader = None if request.blueprint in ENGLISH_ONLY else _reader()
+    subscriber = None if request.blueprint in ENGLISH_ONLY else _subscriber()
     usual = runtime().settings.time_zone
-    if reader is None:
+    if subscriber is None:
         return usual
     try:
-        get_timezone(reader.time_zone)
+        get_timezone(subscriber.time_zone)
     except LookupError:
         return usual
-    return reader.time_zone
+    return subscriber.time_zone
 
 
-def _reader() -> ReaderLocale | None:
+def _subscriber() -> SubscriberLocale | None:
     """Return the choices of the reader whose link this is, looked up once."""
     token = (request.view_args or {}).get("token")
     if not isinstance(token, str):
         return None
-    if "reader_locale" not in g:
+    if "subscriber_locale" not in g:
         parts = runtime()
-        g.reader_locale = read_locale(db.session(), parts.tokens, token, parts.now())
-    return cast("ReaderLocale | None", g.reader_locale)
+        g.subscriber_locale = read_locale(db.session(), parts.tokens, token, parts.now())
+    return cast("SubscriberLocale | None", g.subscriber_locale)
 
 
 def _tag(locale: Locale) -> str:

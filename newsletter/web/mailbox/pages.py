@@ -11,7 +11,12 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from newsletter.web.http.extensions import runtime
 from newsletter.web.http.security import mail_answer
-from newsletter.web.mailbox.stored_emails import CaughtMail, find_caught, list_caught, mailbox_folder
+from newsletter.web.mailbox.stored_emails import (
+    StoredEmail,
+    find_stored_email,
+    list_stored_emails,
+    mailbox_folder,
+)
 from newsletter.web.public.forms import ActForm
 
 dev = Blueprint("dev", __name__, url_prefix="/dev")
@@ -70,12 +75,12 @@ def message_source(mail_id: str) -> Response:
     return answer
 
 
-def _list() -> list[CaughtMail]:
-    return list_caught(mailbox_folder(runtime().settings.data_dir))
+def _list() -> list[StoredEmail]:
+    return list_stored_emails(mailbox_folder(runtime().settings.data_dir))
 
 
-def _find(mail_id: str) -> CaughtMail:
-    mail = find_caught(mailbox_folder(runtime().settings.data_dir), mail_id)
+def _find(mail_id: str) -> StoredEmail:
+    mail = find_stored_email(mailbox_folder(runtime().settings.data_dir), mail_id)
     if mail is None:
         abort(404)
     return mail

@@ -33,7 +33,7 @@ class Piece:
 
 
 @dataclass(frozen=True)
-class CaughtMail:
+class StoredEmail:
     """One mail as a mail program shows it. Every text in it came from outside: escape it."""
 
     id: str
@@ -99,13 +99,13 @@ class CaughtMail:
             return None
 
 
-def list_caught(folder: Path, limit: int = 100) -> list[CaughtMail]:
+def list_stored_emails(folder: Path, limit: int = 100) -> list[StoredEmail]:
     """Return the newest mails, the newest first."""
     found = (_read(path) for path in _newest(folder)[:limit])
     return [mail for mail in found if mail is not None]
 
 
-def find_caught(folder: Path, mail_id: str) -> CaughtMail | None:
+def find_stored_email(folder: Path, mail_id: str) -> StoredEmail | None:
     """Return the mail of that id, or None."""
     if not NAME.fullmatch(mail_id) or mail_id.startswith("."):
         return None
@@ -146,14 +146,14 @@ def _newest(folder: Path) -> list[Path]:
     return [path for _, _, path in sorted(times, reverse=True)]
 
 
-def _read(path: Path) -> CaughtMail | None:
+def _read(path: Path) -> StoredEmail | None:
     try:
         raw = path.read_bytes()
         received_at = datetime.fromtimestamp(path.stat().st_mtime, UTC)
     except (FileNotFoundError, IsADirectoryError):
         return None
     message = message_from_bytes(raw, policy=policy.default)
-    return CaughtMail(path.name, received_at, raw, message)
+    return StoredEmail(path.name, received_at, raw, message)
 
 
 def _readable(value: object) -> str:

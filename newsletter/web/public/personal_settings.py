@@ -13,30 +13,30 @@ from markupsafe import Markup
 from wtforms import Form, SelectField, StringField, ValidationError
 
 from newsletter.languages import choose_language, language_name
-from newsletter.subscribers.choices.preferences import Habits
+from newsletter.subscribers.choices.preferences import PersonalSettings
 from newsletter.web.http.time_zones import known_zones, zone_in_words, zone_options
 
 ANY_HOUR = ""
 
 
-class HabitsForm(Form):  # type: ignore[misc]
+class PersonalSettingsForm(Form):  # type: ignore[misc]
     """In which language a reader is written to, where they live, and at which hour they read."""
 
     language = SelectField(_("Language"))
     time_zone = StringField(_("Time zone"))
     preferred_hour = SelectField(_("Time of day"))
 
-    def __init__(self, posted: Any, habits: Habits, offered: Sequence[str]) -> None:
-        hour = habits.preferred_hour
+    def __init__(self, posted: Any, personal_settings: PersonalSettings, offered: Sequence[str]) -> None:
+        hour = personal_settings.preferred_hour
         super().__init__(
             posted,
             data={
-                "language": choose_language(habits.language, offered),
-                "time_zone": habits.time_zone,
+                "language": choose_language(personal_settings.language, offered),
+                "time_zone": personal_settings.time_zone,
                 "preferred_hour": ANY_HOUR if hour is None else str(hour),
             },
         )
-        self._usual_zone = habits.time_zone
+        self._usual_zone = personal_settings.time_zone
         self.language.choices = [(each, language_name(each)) for each in offered]
         locale = get_locale() or "en"
         hours = [(str(hour), format_time(time(hour), "short", locale=locale)) for hour in range(24)]
@@ -59,7 +59,7 @@ class HabitsForm(Form):  # type: ignore[misc]
         """The options there are."""
         return zone_options(str(get_locale() or "en"))
 
-    def habits(self) -> Habits:
+    def personal_settings(self) -> PersonalSettings:
         """Return what was chosen."""
         hour = self.preferred_hour.data
-        return Habits(self.language.data, self.time_zone.data, int(hour) if hour else None)
+        return PersonalSettings(self.language.data, self.time_zone.data, int(hour) if hour else None)

@@ -27,7 +27,7 @@ from newsletter.web.http.extensions import runtime
 from newsletter.web.http.security import guard_tokens
 from newsletter.web.public.blueprint import public
 from newsletter.web.public.forms import USUAL_FREQUENCY, ActForm, TopicForm
-from newsletter.web.public.personal_settings import HabitsForm
+from newsletter.web.public.personal_settings import PersonalSettingsForm
 from newsletter.web.public.responses import (
     address_to_keep,
     contact,
@@ -68,15 +68,15 @@ def preferences(token: str) -> AnyResponse:
         return link_problem(found)
     posted = request.form if request.method == "POST" else None
     rows = _rows(found.choices, posted is not None)
-    habits = HabitsForm(posted, found.habits, parts.settings.languages)
+    personal_settings = PersonalSettingsForm(posted, found.personal_settings, parts.settings.languages)
     if posted is None:
-        return preferences_page(token, found, rows=rows, habits=habits)
+        return preferences_page(token, found, rows=rows, personal_settings=personal_settings)
     # All of them, so that everything that is wrong is pointed out at once.
-    forms: list[Form] = [habits, *(row.form for row in rows)]
+    forms: list[Form] = [personal_settings, *(row.form for row in rows)]
     sound = [form.validate() for form in forms]
     if all(sound):
-        return _save(token, rows, habits)
-    return preferences_page(token, found, rows=rows, habits=habits, status=422)
+        return _save(token, rows, personal_settings)
+    return preferences_page(token, found, rows=rows, personal_settings=personal_settings, status=422)
 
 
 def preferences_page(
@@ -84,7 +84,7 @@ def preferences_page(
     found: Preferences,
     *,
     rows: Sequence[Row] | None = None,
-    habits: HabitsForm | None = None,
+    personal_settings: PersonalSettingsForm | None = None,
     status: int = 200,
 ) -> Response:
     """Draw the page, with the forms that were just filled in where there are any."""
@@ -98,7 +98,8 @@ def preferences_page(
         address_hint=address_hint(found.email),
         form=ActForm(formdata=None),
         rows=rows if rows is not None else _rows(found.choices, posted=False),
-        habits=habits or HabitsForm(None, found.habits, parts.settings.languages),
+        personal_settings=personal_settings
+        or PersonalSettingsForm(None, found.personal_settings, parts.settings.languages),
         news=news if request.method == "GET" and news in NEWS else "",
         on_the_list=found.on_the_list,
         snoozed_until=found.snoozed_until,
@@ -124,7 +125,7 @@ def _rows(choices: Sequence[Choice], posted: bool) -> list[Row]:
     ]
 
 
-def _save(token: str, rows: Sequence[Row], habits: HabitsForm) -> AnyResponse:
+def _save(token: str, rows: Sequence[Row], personal_settings: PersonalSettingsForm) -> AnyResponse:
     parts = runtime()
     done = save_preferences(
         db.session(),
@@ -132,7 +133,7 @@ def _save(token: str, rows: Sequence[Row], habits: HabitsForm) -> AnyResponse:
         token,
         {row.topic.slug: Frequency(row.form.frequency.data) for row in rows if row.form.wanted.data},
         parts.now(),
-        habits=habits.habits(),
+        personal_settings=personal_settings.personal_settings(),
         welcome_releases=parts.settings.welcome_releases,
         ip_address=address_to_keep(),
         notice=parts.settings.leaving_notice,

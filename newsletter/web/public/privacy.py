@@ -19,10 +19,10 @@ from newsletter.models.paging import LAST_PAGE
 from newsletter.subscribers.choices.preferences import make_preferences_token
 from newsletter.subscribers.consent.record import Publisher
 from newsletter.subscribers.consent.signature import public_key_pem
-from newsletter.subscribers.link import LinkFault, address_hint, read_bearer
+from newsletter.subscribers.link import LinkFault, address_hint, read_link_subscriber
 from newsletter.subscribers.privacy.emailed_links import Right, ask_for_link, read_right
-from newsletter.subscribers.privacy.export import MyMail, personal_data
-from newsletter.subscribers.privacy.export import my_mails as read_my_mails
+from newsletter.subscribers.privacy.export import OwnEmail, personal_data
+from newsletter.subscribers.privacy.export import list_own_emails as read_my_mails
 from newsletter.tokens import Purpose
 from newsletter.web.erase_everywhere import erase_everywhere
 from newsletter.web.http.extensions import runtime
@@ -80,7 +80,7 @@ def publisher() -> Publisher:
 def my_mails(token: str) -> Response:
     """Show what a reader was sent, the newest first."""
     parts = runtime()
-    found = read_bearer(db.session(), parts.tokens, token, parts.now())
+    found = read_link_subscriber(db.session(), parts.tokens, token, parts.now())
     if isinstance(found, LinkFault):
         return link_problem(found)
     page = request.args.get("page", 1, type=int)
@@ -99,11 +99,11 @@ def my_mails(token: str) -> Response:
     return guard_tokens(make_response(shown))
 
 
-def _shown(mail: MyMail) -> dict[str, Any]:
+def _shown(mail: OwnEmail) -> dict[str, Any]:
     parts = runtime()
     view_url = None
     if mail.viewable:
-        view = parts.tokens.make(Purpose.VIEW, [mail.reader_id, mail.delivery_id], parts.now())
+        view = parts.tokens.make(Purpose.VIEW, [mail.subscriber_public_id, mail.delivery_id], parts.now())
         view_url = url_for("archive.issue", token=view)
     return {
         "title": mail.title or MAIL_WORDS.get(mail.template, _("A message about your subscription")),

@@ -19,7 +19,7 @@ from newsletter.subscribers.consent.ledger import kept_address
 from newsletter.subscribers.leaving.reasons import Reason
 from newsletter.subscribers.leaving.unsubscribe import Left, make_undo_token
 from newsletter.subscribers.link import LinkFault, address_hint
-from newsletter.web.http.errors import problem
+from newsletter.web.http.errors import error_page
 from newsletter.web.http.extensions import runtime
 from newsletter.web.http.security import client_address, guard_tokens
 from newsletter.web.public.forms import LinkForm
@@ -90,7 +90,7 @@ def refuse_too_many() -> Response | None:
 
 def too_many(wait_seconds: float, words: str | None = None) -> Response:
     """Ask a visitor to come again later; `words` say why, if it is not the number of forms."""
-    answer = problem(429, words or in_a_while(wait_seconds))
+    answer = error_page(429, words or in_a_while(wait_seconds))
     answer.headers["Retry-After"] = str(math.ceil(wait_seconds))
     return answer
 

@@ -684,7 +684,7 @@ def test_a_move_that_waits_for_an_issue_being_prepared_loses_nothing(at_scale):
     token = link(people, notices(people, "change_address")[-1])
 
     with people.house.runtime.session() as session:
-        assert Preparer(people.house.runtime.press, issue_id).step(session, people.house.clock())
+        assert Preparer(people.house.runtime.renderer, issue_id).step(session, people.house.clock())
         with meanwhile(people.house, lambda: presses(people, token)):
             session.commit()
     people.house.prepare(issue_id)

@@ -34,7 +34,7 @@ from newsletter.outbox.lease import still_wanted
 from newsletter.smtp.replies import Reply
 from newsletter.subscribers.address_marks import is_marked, mark_address
 from newsletter.subscribers.choices.change_address import Moved, ask_to_move, forget_old_wishes, move
-from newsletter.subscribers.link import LinkFault, read_bearer
+from newsletter.subscribers.link import LinkFault, read_link_subscriber
 from newsletter.subscribers.privacy.emailed_links import Right
 from newsletter.subscribers.privacy.erase import Erased, erase
 from newsletter.subscribers.signup.email_limits import AGAIN, may_mail
@@ -264,7 +264,9 @@ def test_links_of_an_erased_person_open_nothing(everywhere, ann):
     erase_person(everywhere.house, ann)
 
     with everywhere.house.runtime.session() as session:
-        found = read_bearer(session, everywhere.house.runtime.tokens, token, everywhere.house.clock())
+        found = read_link_subscriber(
+            session, everywhere.house.runtime.tokens, token, everywhere.house.clock()
+        )
     assert found is LinkFault.OUTDATED
 
 

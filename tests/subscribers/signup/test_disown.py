@@ -35,7 +35,9 @@ def test_reading_the_link_changes_nothing(people):
     people.house.topic("energy")
     people.sign_up(ANN, {"energy": DAILY})
 
-    assert act(people, read_disowning, link(people)) == Disowning(pending=True, done=False, reader=False)
+    assert act(people, read_disowning, link(people)) == Disowning(
+        pending=True, done=False, is_subscriber=False
+    )
     assert people.acts(ANN) == ["asked"]
 
 
@@ -45,7 +47,7 @@ def test_disowning_ends_the_request_and_forgets_the_address(everywhere):
     people.sign_up(ANN, {"energy": DAILY})
     token = link(people)
 
-    assert act(people, disown, token) == Disowning(pending=False, done=True, reader=False)
+    assert act(people, disown, token) == Disowning(pending=False, done=True, is_subscriber=False)
 
     (person,) = people.house.all(Subscriber)
     assert (person.email, person.email_key) == (None, None)
@@ -98,7 +100,7 @@ def test_whoever_pressed_by_mistake_takes_it_back_and_joins(people):
     token = link(people)
     act(people, disown, token)
 
-    assert act(people, own, token) == Disowning(pending=False, done=False, reader=False)
+    assert act(people, own, token) == Disowning(pending=False, done=False, is_subscriber=False)
     people.house.clock.pass_(minutes=11)
     people.sign_up(ANN, {"energy": WEEKLY})
     people.confirm(people.confirmation(ANN))
@@ -116,7 +118,7 @@ def test_disowning_spares_what_was_confirmed(everywhere):
 
     done = act(people, disown, link(people))
 
-    assert done == Disowning(pending=False, done=True, reader=True)
+    assert done == Disowning(pending=False, done=True, is_subscriber=True)
     assert people.reads(ANN) == {energy: WEEKLY}
     assert people.endings(ANN) == ["disowned", "disowned"]
     assert people.person(ANN).email == ANN

@@ -49,7 +49,7 @@ def _prepare(house):
     """Do what the worker does first: write the deliveries of every open issue."""
     with house.make_session() as session:
         for issue_id in session.scalars(select(Issue.id).where(Issue.state == IssueState.PREPARING)).all():
-            preparer = Preparer(house.app.extensions["newsletter"].press, issue_id)
+            preparer = Preparer(house.app.extensions["newsletter"].renderer, issue_id)
             while preparer.step(session, house.clock()):
                 session.commit()
         session.commit()

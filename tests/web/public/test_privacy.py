@@ -21,7 +21,7 @@ from newsletter.models.scrub import empty_log
 from newsletter.smtp.replies import Reply
 from newsletter.suppression import add_by_hand
 from newsletter.web.erase_everywhere import erase_everywhere
-from newsletter.web.mailbox.stored_emails import list_caught, mailbox_folder
+from newsletter.web.mailbox.stored_emails import list_stored_emails, mailbox_folder
 
 ANN = "ann@example.org"
 
@@ -314,7 +314,7 @@ def test_the_demos_mailbox_forgets_an_erased_person(visitor_with, house):
 
     visitor.fill(visitor.own_path("erase"), sure="y")
 
-    assert [mail.recipient for mail in list_caught(box)] == ["bo@example.org"]
+    assert [mail.recipient for mail in list_stored_emails(box)] == ["bo@example.org"]
 
 
 def test_the_links_of_somebody_else_and_spoiled_ones_open_nothing(visitor, ann):

@@ -55,7 +55,7 @@ def expire(session: Session, tokens: Tokens, policy: Policy, ids: Sequence[int])
     return len(people)
 
 
-def strangers(policy: Policy) -> Select[Any]:
+def never_confirmed(policy: Policy) -> Select[Any]:
     """Return the ids of people who never confirmed and have nothing left that they could."""
     return (
         select(Subscriber.id)
@@ -90,7 +90,7 @@ def left(policy: Policy) -> Select[Any] | None:
 
 def forget(session: Session, tokens: Tokens, policy: Policy, ids: Sequence[int]) -> int:
     """Empty the addresses of these people, if that is still due; return how many. Commits nothing."""
-    people = _locked(session, ids, strangers(policy).where(Subscriber.id.in_(ids)))
+    people = _locked(session, ids, never_confirmed(policy).where(Subscriber.id.in_(ids)))
     leavers = left(policy)
     if leavers is not None:
         people += _locked(session, ids, leavers.where(Subscriber.id.in_(ids)))

@@ -53,7 +53,7 @@ STEPS = (
         "strangers",
         "addresses of people who never confirmed, with nothing pending",
         "pending_days",
-        addresses.strangers,
+        addresses.never_confirmed,
         addresses.forget,
         chunk=20,
     ),

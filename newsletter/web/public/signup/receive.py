@@ -22,7 +22,7 @@ from newsletter.web.http.extensions import runtime
 from newsletter.web.http.security import client_address
 from newsletter.web.public.forms import SignupForm
 from newsletter.web.public.responses import address_to_keep, stop_writing
-from newsletter.web.public.signup.write_batches import Together, Turn
+from newsletter.web.public.signup.write_batches import WriteBatcher, WriteLock
 
 # A form on another site tells nothing about how long it was open. It is taken all the same while
 # its visitor's network has sent no more than these shortly before; then the button is on our page.
@@ -131,15 +131,15 @@ def _writer() -> Callable[[_Posted], Taken]:
         return lambda posted: _write([posted])[0]
     writer = current_app.extensions.get(WRITER)
     if writer is None:
-        turn = Turn(runtime().settings.data_dir / TURN_FILE)
+        turn = WriteLock(runtime().settings.data_dir / TURN_FILE)
 
         def write(all_posted: Sequence[_Posted]) -> list[Taken]:
             with turn():
                 return _write(all_posted)
 
         # Of several threads that came first, all get the one that was made first.
-        writer = current_app.extensions.setdefault(WRITER, Together(write))
-    return cast("Together[_Posted, Taken]", writer)
+        writer = current_app.extensions.setdefault(WRITER, WriteBatcher(write))
+    return cast("WriteBatcher[_Posted, Taken]", writer)
 
 
 def _write(all_posted: Sequence[_Posted]) -> list[Taken]:

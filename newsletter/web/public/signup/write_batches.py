@@ -27,7 +27,7 @@ class _Wish(Generic[Item, Result]):
     done: bool = False
 
 
-class Together(Generic[Item, Result]):
+class WriteBatcher(Generic[Item, Result]):
     """Writes what one thread asks for together with what others ask for meanwhile.
 
     A database with one writer makes each commit wait for the disk, one after the other. So whoever
@@ -84,7 +84,7 @@ class Together(Generic[Item, Result]):
                 each.result = result
 
 
-class Turn:
+class WriteLock:
     """The turn to write, handed from process to process of one machine by a lock on the file `path`.
 
     Processes that wait in SQLite sleep and look again, for longer each time, while others that came

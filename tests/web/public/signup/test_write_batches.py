@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from newsletter.web.public.signup.write_batches import Together, Turn
+from newsletter.web.public.signup.write_batches import WriteBatcher, WriteLock
 
 LONG = 20.0
 
@@ -22,7 +22,7 @@ class Desk:
         self.batches: list[list[str]] = []
         self.begun = threading.Semaphore(0)
         self.let = threading.Semaphore(0)
-        self.together = Together(self._write)
+        self.batcher = WriteBatcher(self._write)
 
     def _write(self, words: Sequence[str]) -> list[str]:
         self.batches.append(list(words))
@@ -35,15 +35,15 @@ class Desk:
         return [word.upper() for word in words]
 
     def waiting(self) -> int:
-        return len(self.together._waiting)
+        return len(self.batcher._waiting)
 
 
 def all_at_once(desk: Desk, *words: str) -> list[Future[str]]:
     """Send the first word; once it is being written, the others; let everything go."""
     pool = ThreadPoolExecutor(len(words))
-    asked = [pool.submit(desk.together, words[0])]
+    asked = [pool.submit(desk.batcher, words[0])]
     assert desk.begun.acquire(timeout=LONG)
-    asked += [pool.submit(desk.together, word) for word in words[1:]]
+    asked += [pool.submit(desk.batcher, word) for word in words[1:]]
     until(lambda: desk.waiting() == len(words) - 1)
     for _ in range(2 + len(words)):
         desk.let.release()
@@ -98,9 +98,9 @@ def test_after_a_failure_the_next_one_is_written():
         desk.let.release()
 
     with pytest.raises(ValueError, match="broken"):
-        desk.together("broken")
+        desk.batcher("broken")
 
-    assert desk.together("later") == "LATER"
+    assert desk.batcher("later") == "LATER"
 
 
 HOLD = """
@@ -125,7 +125,7 @@ def test_the_turn_is_one_process_at_a_time_and_outlives_none(tmp_path: Path, end
     assert other.stdout.readline() == "mine\n"
 
     def take() -> None:
-        with Turn(file)():
+        with WriteLock(file)():
             taken.set()
 
     thread = threading.Thread(target=take)
@@ -143,7 +143,7 @@ def test_the_turn_is_one_process_at_a_time_and_outlives_none(tmp_path: Path, end
 
 
 def test_without_a_place_for_its_file_nobody_waits(tmp_path: Path):
-    turn = Turn(tmp_path / "nowhere" / "turn")
+    turn = WriteLock(tmp_path / "nowhere" / "turn")
 
     with turn():
         written = True
