@@ -16,7 +16,7 @@ ARGS ?=
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help setup setup-dev link browser demo test lint format messages language lock bench lives lives-faults relay-faults clean
+.PHONY: help setup setup-dev link browser demo test lint prose format messages language lock bench lives lives-faults relay-faults clean
 
 help: ## print the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS='	' read -r name what; do \
@@ -52,6 +52,9 @@ lint: setup-dev ## check style, types, import layers and dependencies
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/deptry .
+
+prose: setup-dev ## list banned words, banned names and long sentences (FILES="docs newsletter/cli" for some)
+	@PYTHONPATH=tests $(PY) -m guards.prose $(FILES)
 
 format: setup-dev ## put the code into shape
 	$(BIN)/ruff check --fix .
