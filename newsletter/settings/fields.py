@@ -181,7 +181,7 @@ class Settings:
         "lt, en",
     )
     embed_origins: tuple[str, ...] = setting(
-        "Other sites whose pages may hold the sign-up form (docs/readers.md): origins separated by commas.",
+        "Origins whose pages may have the sign-up form (docs/subscribers.md), separated by commas.",
         optional_or(parse_origins, ()),
         (),
         "https://www.example.org, https://shop.example.org",
