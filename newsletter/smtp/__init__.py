@@ -1,1 +1,1 @@
-"""Talking to a relay: bytes in, a Reply out. Knows neither tables nor what a message says."""
+"""The SMTP client: sends bytes to a relay and returns Replies. It imports no tables and no message code."""

@@ -1,4 +1,4 @@
-"""Access tokens (OAuth 2) from the owner's command, kept in memory until they expire."""
+"""OAuth 2 access tokens for the relay: run the owner's command and cache its token until it expires."""
 
 from __future__ import annotations
 
@@ -17,19 +17,20 @@ from newsletter.errors import TransportError
 from newsletter.smtp.endpoint import Endpoint
 
 COMMAND_SECONDS = 30
-# A token is not used in its last minute, and one that tells no end is asked for again after so long.
+# A token is not used in its last minute. A token without an expiry time is cached for UNTOLD_SECONDS.
 MARGIN_SECONDS = 60
 UNTOLD_SECONDS = 300
-# After a failure the command is not run again for so long: all connections would wait for it in turn.
+# The command is not run again for this long after a failure. Otherwise each connection would wait for its
+# own run of a command that fails.
 FAILED_SECONDS = 15
-# RFC 6750, section 2.1. Nothing in it can end the line or the field it is sent in.
+# RFC 6750, section 2.1. No character in it can end the line or the field that it is sent in.
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/-]{1,8192}=*")
 
 
 class TokenCommand:
-    """The command of one account, and what it gave last. Shared by the threads of a process.
+    """The token command of one account, with its cached token. The threads of a process share it.
 
-    One thread runs the command; those that wait meanwhile get the same token, or the same failure.
+    One thread runs the command. Threads that wait meanwhile get the same token or the same failure.
     """
 
     def __init__(
@@ -46,7 +47,7 @@ class TokenCommand:
 
     @classmethod
     def of(cls, endpoint: Endpoint) -> TokenCommand:
-        """Return the process's command for the account of `endpoint`. Raises TransportError without one."""
+        """Return the shared command for the account of `endpoint`. Raises TransportError if none is set."""
         relay = endpoint.relay
         if endpoint.token_command is None:
             raise TransportError(f"there is neither a password nor a command for a token for {endpoint.name}")
@@ -54,13 +55,13 @@ class TokenCommand:
 
     @property
     def kept(self) -> str | None:
-        """The token that is kept, if it can still be used."""
+        """The cached token, or None if it has expired."""
         return self._token if self._clock() < self._until else None
 
     def token(self) -> str:
-        """Return the token that is kept, or a new one.
+        """Return the cached token, or run the command for a new one.
 
-        Raises TransportError when the command gives none, or gave none in the last seconds.
+        Raises TransportError if the command fails, or failed in the last FAILED_SECONDS.
         """
         with self._lock:
             kept = self.kept
@@ -78,7 +79,7 @@ class TokenCommand:
             return kept
 
     def _has_just_failed(self) -> bool:
-        # A clock that was put back does not keep a failure for longer.
+        # `0 <=`: if the clock was set back, the failure must not be remembered for longer.
         return self._failed_at is not None and 0 <= self._clock() - self._failed_at < FAILED_SECONDS
 
     def forget(self, token: str) -> None:
@@ -89,7 +90,7 @@ class TokenCommand:
                 self._until = 0.0
 
     def _run(self) -> str:
-        # Our own settings hold keys that are none of its business.
+        # NEWSLETTER_* settings hold secret keys, which the command must not see.
         ours = {name: value for name, value in os.environ.items() if not name.startswith("NEWSLETTER_")}
         words = shlex.split(self._command)
         try:
@@ -121,11 +122,11 @@ def _shared(command: str, host: str, username: str) -> TokenCommand:
 
 
 def parse_answer(printed: str, now: float) -> tuple[str, float]:
-    """Return the token that a command printed, and for how many seconds it is kept. Pure.
+    """Return the token that a command printed, and for how many seconds to cache it. Pure.
 
-    Either the token alone, or the JSON of a token endpoint (RFC 6749, section 5.1) or of a cloud
-    provider's tool: access_token or accessToken; expires_in in seconds, or expires_on or expires_at in
-    seconds since 1970. Raises TransportError, which shows nothing of it.
+    The command may print the token alone, the JSON of a token endpoint (RFC 6749, section 5.1), or the JSON
+    of a cloud provider's tool. The JSON has access_token or accessToken. It may have expires_in in seconds,
+    or expires_on or expires_at in seconds since 1970. Raises TransportError, without any of the output.
     """
     text = printed.strip()
     seconds = float(UNTOLD_SECONDS)
@@ -150,16 +151,16 @@ def _seconds_left(answer: Mapping[str, Any], now: float) -> float:
         left = None if end is None else end - now
     if left is None:
         return UNTOLD_SECONDS
-    # A token that lives for less than two minutes is used for half of that.
+    # If the token is valid for less than two minutes, it is used for half of that time.
     return max(0.0, left - min(MARGIN_SECONDS, left / 2))
 
 
 def _number(value: object) -> float | None:
-    """Return a number, also one written as text; None for anything else."""
+    """Return `value` as a number if it is a number or a string that holds one, else None."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     try:
         found = float(value)
     except (ValueError, OverflowError):
         return None
-    return found if abs(found) < 1e12 else None  # NaN is not less than anything
+    return found if abs(found) < 1e12 else None  # this also rejects NaN

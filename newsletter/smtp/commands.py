@@ -1,4 +1,4 @@
-"""An envelope and a message as the bytes that go over the wire, or a reply saying why not. Pure."""
+"""Write MAIL FROM and RCPT TO commands and dot-stuff messages; refuse those the relay cannot take. Pure."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from newsletter.smtp.greeting import Extensions
 from newsletter.smtp.outcomes import Envelope, Step, WholeLines
 from newsletter.smtp.replies import Reply
 
-# No character that could end the path or the command: controls, white space and angle brackets are
-# allowed in quotes only (RFC 5321, section 4.1.2), controls nowhere.
+# Such an address cannot end the path or the command. White space and angle brackets are allowed in quotes
+# only (RFC 5321, section 4.1.2), control characters nowhere.
 _QUOTED = r'"(?:[^"\\\x00-\x1f\x7f-\x9f]|\\[^\x00-\x1f\x7f-\x9f])*"'
 _ATOMS = r'[^\s"(),:;<>@\[\\\]\x00-\x20\x7f-\x9f]+'
 _LITERAL = r"\[[A-Za-z0-9.:-]+\]"
@@ -17,17 +17,17 @@ _PATH = re.compile(rf"(?:{_QUOTED}|{_ATOMS})@(?:{_ATOMS}|{_LITERAL})")
 _MAX_PATH_BYTES = 320
 _NOTIFY = re.compile(r"NEVER|(?:SUCCESS|FAILURE|DELAY)(?:,(?:SUCCESS|FAILURE|DELAY)){0,2}")
 
-# Two searches that CPython runs at the speed of memchr; counting or splitting takes twice as long.
+# CPython runs these searches at the speed of memchr. Counting or splitting takes twice as long.
 _BARE_LF = re.compile(rb"\n(?<!\r\n)")
 _BARE_CR = re.compile(rb"\r(?!\n)")
 _BARE_CR_OR_DOT = re.compile(rb"\r(?!\n(?!\.))")
 
 
 def stuff_dots(message: bytes) -> bytes:
-    """Return `message` as it follows 354, without the final dot (RFC 5321, section 4.5.2).
+    """Return `message` as it is sent after 354, without the final dot (RFC 5321, section 4.5.2).
 
-    Raises ValueError for a CR or LF on its own: relays differ over whether it ends a line, and with
-    that over where the message ends (SMTP smuggling).
+    Raises ValueError for a bare CR or LF. Some relays take it for the end of a line and others do not, so
+    they could disagree about where the message ends (SMTP smuggling).
     """
     if isinstance(message, WholeLines):
         return message
@@ -49,7 +49,7 @@ def envelope_commands(
 ) -> tuple[bytes, bytes] | tuple[Step, Reply]:
     """Return MAIL and RCPT for `content`, or the step and the local reply that refuse it.
 
-    Raises ValueError for a return path or an envelope id that cannot be written: those are ours.
+    Raises ValueError for a return path or an envelope id that cannot be written: we make both ourselves.
     """
     if envelope.return_path and not _is_path(envelope.return_path):
         raise ValueError(f"{envelope.return_path!r} cannot be a return path")
@@ -63,7 +63,7 @@ def envelope_commands(
             return Step.MAIL, Reply.made_here(552, text)
         mail.append(f" SIZE={len(content)}")
     international = not (envelope.recipient.isascii() and envelope.return_path.isascii())
-    # Before 8BITMIME: such an address makes its message 8-bit too, by To, and is the reason to be told.
+    # Checked before 8BITMIME: such an address makes the To header 8-bit too. The address is the real reason.
     if international and not offered.smtputf8:
         text = "5.6.7 the address is not in ASCII, and the relay takes no such addresses"
         return Step.RCPT, Reply.made_here(553, text)
@@ -90,7 +90,7 @@ def _is_path(address: str) -> bool:
         return False
     try:
         return len(address.encode()) <= _MAX_PATH_BYTES
-    except UnicodeEncodeError:  # half of a surrogate pair has no bytes to be sent as
+    except UnicodeEncodeError:  # a lone surrogate has no UTF-8 form
         return False
 
 

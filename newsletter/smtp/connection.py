@@ -1,13 +1,13 @@
-"""One conversation with a relay, pipelined and chained (RFC 2920).
+"""One SMTP connection that sends many messages, with pipelining (RFC 2920).
 
-With content N goes envelope N+1, in one write, and message N+2 is built and signed while the relay
-works on both:
+Content N and envelope N+1 are sent in one write. Message N+2 is built and signed while the relay works
+on both:
 
     ours      MAIL RCPT DATA (1)      content 1 . MAIL RCPT DATA (2)      content 2 . MAIL ...
     theirs                    250 250 354                        250 250 250 354
     meanwhile                 build 2                            build 3
 
-A relay without PIPELINING gets the same, a command at a time.
+A relay without PIPELINING gets the same commands one at a time.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _RESCUE_SECONDS = 0.5
 class _Prepared:
     """A built message with its commands, and the step whose reply it waits for.
 
-    The step beside RSET is None: it clears up after the message before.
+    The step of RSET is None, because RSET ends the transaction of the message before this one.
     """
 
     __slots__ = ("commands", "content", "id", "step")
@@ -45,14 +45,14 @@ class _Prepared:
 
 
 class Connection:
-    """A relay that is ready for envelopes. Not for several threads at a time.
+    """An open and signed-in connection that sends messages. Not thread-safe.
 
-    A message goes through these places, of which each holds one at most:
+    A message goes through these attributes. Each holds one message at most:
 
         _ready      built; nothing of it is written
-        _offered    its envelope is written, the replies to that are awaited
+        _offered    its envelope is written, and we wait for the replies
         _accepted   the relay said 354; nothing of its content is written
-        _released   its content is being written, or its reply is awaited
+        _released   its content is being written, or we wait for the reply to it
     """
 
     def __init__(self, wire: Wire, endpoint: Endpoint, offered: Extensions) -> None:
@@ -67,9 +67,9 @@ class Connection:
         self._settled: deque[Result] = deque()
         self._source: Iterator[Outgoing] | None = None
         self._source_error: Exception | None = None
-        # MAIL was taken and no content followed: RSET comes before the next MAIL.
+        # The relay accepted MAIL and got no content: RSET must come before the next MAIL.
         self._open_transaction = False
-        # The relay waits for the content of a message whose only recipient it refused.
+        # The relay said 354 after it had refused the only recipient: it waits for the final dot.
         self._owes_dot = False
         self.messages = 0
         self.closed = False
@@ -84,21 +84,21 @@ class Connection:
 
     @property
     def spent(self) -> bool:
-        """Whether no further message can go over it."""
+        """Whether this connection can send no further message."""
         return self.closed or self.messages >= self._limit
 
     @property
     def stale(self) -> bool:
-        """Whether the relay has ended an idle connection."""
+        """Whether the relay has closed this idle connection."""
         return self.closed or self._wire.stale()
 
     def send(self, messages: Iterable[Outgoing], hooks: Hooks | None = None) -> Iterator[Result]:
-        """Send `messages` as long as the connection lasts; yield one result for each that was taken.
+        """Send `messages` while the connection lasts; yield one result for each message taken from it.
 
-        Messages are taken one ahead. When the connection ends early, what was taken is yielded, what
-        was not stays in `messages`, `closed` is true and `error` says why: nothing is raised. What a hook
-        or `messages` itself raises is raised again once every message taken has its result. To leave
-        the iterator half-way closes the connection.
+        The next message is taken before the reply to the last one. If the connection ends early, nothing is
+        raised. Each message already taken gets a result, and the others stay in `messages`. `closed` is then
+        true and `error` has the reason. If a hook or `messages` raises, the error is raised again after every
+        message taken has its result. If the caller stops the iterator early, the connection is closed.
         """
         told: Hooks = hooks or NoHooks()
         failure: Exception | None = None
@@ -109,7 +109,7 @@ class Connection:
                 self._write_group(told)
                 self._prepare_next()
                 yield from self._drain()
-                # What is known is told before the next reply, for which a slow recipient may have us wait.
+                # Report known results first: the next reply may take long if the relay checks a recipient.
                 self._hear_content(told)
                 yield from self._drain()
                 if self._offered is not None:
@@ -129,7 +129,7 @@ class Connection:
             raise failure
 
     def quit(self) -> None:
-        """Say QUIT, wait a moment for the answer, and close. Never fails."""
+        """Send QUIT, wait briefly for the reply, and close. Never raises TransportError."""
         if not self.closed:
             with contextlib.suppress(TransportError):
                 self._wire.write(b"QUIT\r\n", self._times.quit)
@@ -137,7 +137,7 @@ class Connection:
         self.close()
 
     def close(self) -> None:
-        """Close without a word. What the relay has not been given whole, it drops."""
+        """Close without QUIT. The relay drops a message that it has only in part."""
         self.closed = True
         self._wire.close()
 
@@ -154,7 +154,7 @@ class Connection:
         self._settled.append(Result(message_id, outcome))
 
     def _prepare_next(self) -> None:
-        """Take a message, build it and write its commands; while the relay works, so this costs no time."""
+        """Take and build the next message and its commands, while the relay works on the ones before."""
         if self._ready is not None or self._source is None:
             return
         if self.messages >= self._limit:
@@ -163,7 +163,7 @@ class Connection:
         try:
             message = next(self._source, None)
         except Exception as error:
-            # Whoever hands us messages cannot; those on their way are to end well all the same.
+            # The caller's iterator failed. Messages already taken are still sent; then the error is raised.
             self._source_error = error
             message = None
         if message is None:
@@ -188,7 +188,7 @@ class Connection:
         self._ready = _Prepared(message.id, content, commands)
 
     def _write_group(self, hooks: Hooks) -> None:
-        """Write what can be written now: an accepted content, and with it the next envelope."""
+        """Write the content of the accepted message and the envelope of the next one, in one write."""
         if not (self._ready or self._accepted or self._owes_dot):
             return
         self._wire.expect_silence()
@@ -225,7 +225,7 @@ class Connection:
                 self._offered.step = Step.MAIL
 
     def _rescue(self, released: _Prepared, hooks: Hooks) -> None:
-        """Look for a reply from a relay that hung up on the content: it often says why (too large)."""
+        """Read the reply of a relay that hung up during the content: it often says why (too large)."""
         try:
             reply = self._wire.reply(_RESCUE_SECONDS)
         except TransportError:
@@ -234,7 +234,7 @@ class Connection:
             self._answer_content(released, reply, hooks)
 
     def _hear_content(self, hooks: Hooks) -> None:
-        """Read the reply to a content, which was written before the envelope of the next message."""
+        """Read the reply to the content, which we wrote before the envelope of the next message."""
         if self._released is not None:
             reply = self._wire.reply(self._times.content)
             if not (reply.positive or reply.transient or reply.permanent):
@@ -291,11 +291,14 @@ class Connection:
         return self._times.rcpt if step is Step.RCPT else self._times.mail
 
     def _dot_may_have_left(self, released: _Prepared) -> bool:
-        # Nothing else is written before the answer, so the last write is the one with its content.
+        # Nothing else is written before the reply, so the last write is the one that began with the content.
         return self._wire.left > len(released.content)
 
     def _abandon(self, error: BaseException, hooks: Hooks) -> Exception | None:
-        """Close, and settle what was under way; return what is not the relay's fault, to be raised."""
+        """Close, and give each message under way its outcome.
+
+        Return the error to raise, or None if the relay or the network caused the end.
+        """
         self.close()
         reason = str(error)
         self.error = error if isinstance(error, Exception) else None
@@ -319,7 +322,7 @@ class Connection:
 
 
 def _goes_on(step: Step, reply: Reply) -> bool:
-    """Return whether `reply` lets the envelope go on; raise ProtocolError if it makes no sense there."""
+    """Return whether the relay accepted `step`; raise ProtocolError for a code that is not valid there."""
     if reply.transient or reply.permanent:
         return False
     if reply.code == 354 if step is Step.DATA else reply.positive:
@@ -328,6 +331,6 @@ def _goes_on(step: Step, reply: Reply) -> bool:
 
 
 def _mind_farewell(reply: Reply) -> None:
-    """Raise ConnectionLost if the relay is about to close (RFC 5321, section 3.8)."""
+    """Raise ConnectionLost if the relay is about to close (421; RFC 5321, section 3.8)."""
     if reply.code == 421:
         raise ConnectionLost(f"the relay ends the conversation: {reply}")

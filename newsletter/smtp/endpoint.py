@@ -1,4 +1,4 @@
-"""What is to be known of a relay before talking to it: where it is, how, for how long, how much."""
+"""The relay to connect to: its address, security, timeouts, and limits on connections and messages."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _NAME = re.compile(r"[A-Za-z0-9._:\[\]-]{1,255}")
 
 @dataclass(frozen=True)
 class Timeouts:
-    """Seconds to wait for each answer (RFC 5321, section 4.5.3.2, whose minimums these are).
+    """Seconds to wait for each reply: the minimums of RFC 5321, section 4.5.3.2.
 
-    Each counts for a whole reply, so a relay cannot hold us by sending a byte at a time. `block` is
-    for each piece of a message that the relay takes. `sign_in` is for EHLO, STARTTLS and AUTH.
+    Each is for a whole reply, so a relay cannot block us by sending one byte at a time. `block` is for each
+    piece of a message that we write. `sign_in` is for EHLO, STARTTLS and AUTH.
     """
 
     connect: float = 30
@@ -34,12 +34,12 @@ class Timeouts:
 
 @dataclass(frozen=True)
 class Endpoint:
-    """A relay of the settings, and how to behave towards it.
+    """A relay of the settings, with our EHLO name, certificates, timeouts and limits.
 
-    `local_name` is ours in EHLO. `ca_file` holds the certificates to trust instead of the system's.
+    `local_name` is our name in EHLO. `ca_file` holds the certificates to trust instead of the system's.
     `token_command` prints an access token, for a relay that has a user name and no password.
-    `max_connections` is for one process; a connection is retired after `max_messages` messages and
-    closed when nothing was sent over it for `idle_seconds`.
+    `max_connections` is for one process. A connection is closed after `max_messages` messages, or when it
+    was idle for `idle_seconds`.
     """
 
     relay: Relay
@@ -82,5 +82,5 @@ class Endpoint:
 
 @functools.lru_cache(maxsize=16)
 def _tls_context(ca_file: str | None) -> ssl.SSLContext:
-    # Reading the system's certificates takes longer than a whole conversation: once a process.
+    # Reading the system's certificates takes longer than sending a message, so it is done once a process.
     return ssl.create_default_context(cafile=ca_file)

@@ -1,4 +1,4 @@
-"""From the first byte to the first envelope: greeting, EHLO, STARTTLS, AUTH."""
+"""Open a connection to the relay: greeting, EHLO, STARTTLS, AUTH. Parse the extensions it offers."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Extensions:
 
 
 def parse_ehlo(reply: Reply) -> Extensions:
-    """Return what the answer to EHLO offers; its first line is the relay's name, the unknown is skipped."""
+    """Return the extensions in the reply to EHLO. Its first line is the relay's name; others are ignored."""
     offered: dict[str, list[str]] = {}
     for line in reply.lines[1:]:
         words = line.upper().replace("AUTH=", "AUTH ").split()  # an old spelling that some relays still send
@@ -53,10 +53,10 @@ def parse_ehlo(reply: Reply) -> Extensions:
 
 
 def open_wire(endpoint: Endpoint) -> tuple[Wire, Extensions]:
-    """Return a connection to the relay, ready for an envelope, and what the relay offers.
+    """Return a connection that is ready for MAIL, and the extensions that the relay offers.
 
-    Raises TransportError: RelayRefused if the relay would not have us, ProtocolError, ConnectionLost,
-    or the error itself if the relay cannot be reached or trusted.
+    Raises RelayRefused if the relay refuses us, ProtocolError or ConnectionLost. Raises a plain
+    TransportError if the relay cannot be reached or its certificate cannot be trusted.
     """
     relay, times = endpoint.relay, endpoint.timeouts
     wire = Wire.connect(relay.host, relay.port, times.connect)
@@ -72,7 +72,7 @@ def open_wire(endpoint: Endpoint) -> tuple[Wire, Extensions]:
                 )
             _check("starttls", "answered STARTTLS with", _ask(wire, b"STARTTLS", times.sign_in), 220)
             wire.start_tls(_context(endpoint), relay.host, times.sign_in)
-            # What was offered in the open may have been another's words (RFC 3207, section 4.2).
+            # An attacker may have changed what was offered before TLS (RFC 3207, section 4.2).
             offered = _say_hello(wire, endpoint)
         if relay.username:
             _sign_in(wire, endpoint, offered)
@@ -90,7 +90,7 @@ def _context(endpoint: Endpoint) -> ssl.SSLContext:
 
 
 def _say_hello(wire: Wire, endpoint: Endpoint) -> Extensions:
-    """Say EHLO, or HELO to a relay that knows only that (RFC 5321, section 3.2)."""
+    """Send EHLO, or HELO if the relay does not know EHLO (RFC 5321, section 3.2)."""
     seconds = endpoint.timeouts.sign_in
     reply = _ask(wire, f"EHLO {endpoint.local_name}".encode(), seconds)
     if reply.code in _HELO_INSTEAD:
@@ -102,7 +102,7 @@ def _say_hello(wire: Wire, endpoint: Endpoint) -> Extensions:
 
 
 def _sign_in(wire: Wire, endpoint: Endpoint, offered: Extensions) -> None:
-    """Sign in; never where others could read along."""
+    """Sign in, but only over TLS or to this machine, so that nobody else can read the password."""
     if not wire.encrypted and not endpoint.loopback:
         raise TransportError(f"the password is not sent to {endpoint.name} without TLS")
     sign_in(lambda line: _ask(wire, line, endpoint.timeouts.sign_in), endpoint, offered.auth)
@@ -120,5 +120,5 @@ def _check(step: str, did: str, reply: Reply, code: int) -> None:
 
 
 def _number(words: list[str]) -> int | None:
-    """Return the number in `words`; none, no number and 0 mean there is no limit (RFC 1870, section 3)."""
+    """Return the number in `words`, or None for no limit: a missing number or 0 (RFC 1870, section 3)."""
     return int(words[0]) or None if words and words[0].isascii() and words[0].isdigit() else None

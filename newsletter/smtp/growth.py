@@ -1,38 +1,37 @@
-"""How many connections a process keeps to a relay: more while more of them send faster. Pure."""
+"""Choose how many connections a process keeps to a relay, from the rates it measures. Pure."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-BUSY = 0.9  # of a core: we are the bottleneck then, and another connection would only wait for us
-GAIN = 0.1  # of what twice the connections would bring if nothing else were in the way
+BUSY = 0.9  # share of a core: above it our process is the bottleneck, and a new connection does not help.
+GAIN = 0.1  # share of the ideal gain, which is twice the rate for twice the connections.
 PATIENCE_SECONDS = 10.0
 LONGEST_PATIENCE_SECONDS = 320.0
 FEWEST = 2
-CLEAR_GAIN = 0.5  # of the same: nobody needs to look twice
+CLEAR_GAIN = 0.5  # share of the ideal gain: a gain this large counts after one measurement
 LOOKS = 4
 
 
 @dataclass
 class Growth:
-    """A number of connections that doubles while that pays, up to `limit`, and halves when half do as well.
+    """The number of connections: doubles while that raises the rate, up to `limit`, and halves if not.
 
-    Two to begin with: while the answer to one message is on its way, the other connection has work. A
-    relay that answers after 20 ms takes 50 messages a second on one connection, and twice that on
-    two. Once twice the connections bring less than a tenth more, the relay (or this machine) is at
-    its end: half of them do as well, and it is asked again after a while, as relays have better hours;
-    less and less often while it stays so.
+    It starts with two, so that one connection sends while the other waits for a reply. A relay that answers
+    after 20 ms takes 50 messages a second on one connection, and 100 on two. If twice the connections raise
+    the rate by less than a tenth of the ideal gain, it goes back to half. A relay may be faster later, so
+    it tries again after a while, and waits longer after each trial that fails.
 
-    A rate is a noisy thing: a gain that is small is looked at several times before it counts. And since
-    more connections look better now and then without being so, half of them are tried as well after
-    a while, by the same measure; less and less often where they are needed.
+    Rates are noisy, so a small gain is measured several times before it counts. Chance may still favour
+    more connections, so it also tries half of them after a while, by the same rule. It waits longer after
+    each trial that shows that all are needed.
     """
 
     limit: int
     connections: int = FEWEST
     _before: int = 0
     _rate_before: float = 0.0
-    _rate: float = 0.0  # the mean of what was seen with this number of connections
+    _rate: float = 0.0  # the mean rate measured with this number of connections
     _looks: int = 0
     _more_at: float = 0.0
     _fewer_at: float = 0.0
@@ -45,8 +44,8 @@ class Growth:
     def observe(self, rate: float, busy: float, now: float) -> int:
         """Return the number of connections to keep.
 
-        `rate` is messages answered per second since the last call, `busy` the share of one core that
-        this process used meanwhile, `now` any clock in seconds.
+        `rate` is messages answered per second since the last call. `busy` is the share of one core that
+        this process used meanwhile. `now` is any clock in seconds.
         """
         self._looks += 1
         self._rate += (rate - self._rate) / min(self._looks, 2 * LOOKS)
@@ -68,7 +67,7 @@ class Growth:
             self._looks = 0
 
     def _judge(self, now: float) -> bool:
-        """Choose between the number on trial and the one before it; return whether it is the one on trial."""
+        """Compare the number on trial with the one before it; return whether the trial's number is kept."""
         tried, growing = self.connections, self.connections > self._before
         few, many = sorted((tried, self._before))
         rate_of_few, rate_of_many = (
@@ -95,7 +94,7 @@ class Growth:
         return self.connections == tried
 
     def refuse(self, open_connections: int, now: float) -> int:
-        """Note that the relay would not take one more beside `open_connections`; return how many to keep."""
+        """Note that the relay refused a connection beside `open_connections`; return how many to keep."""
         self._keep(max(1, min(self.connections, open_connections)))
         self._before = 0
         self._more_at = self._fewer_at = now + PATIENCE_SECONDS

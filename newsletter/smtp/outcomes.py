@@ -1,4 +1,4 @@
-"""What is handed to a transport, and what comes back for each message. Pure."""
+"""Types that pass between the outbox and a transport: Envelope, Outgoing, Outcome, Result, Hooks. Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from newsletter.smtp.replies import Reply
 
 
 class Step(enum.StrEnum):
-    """How far a message got: the command whose reply decided, or was awaited."""
+    """How far a message got: the command whose reply decided its outcome, or whose reply never came."""
 
     MAIL = "mail"
     RCPT = "rcpt"
@@ -22,11 +22,12 @@ class Step(enum.StrEnum):
 class Fate(enum.StrEnum):
     """What became of a message in one attempt.
 
-    REPLIED    the reply decides; it may be a local one
-    UNSENT     the connection ended, and the relay cannot have the whole message: safe to send again
-    UNCERTAIN  the final dot may have arrived, and no answer came (RFC 1047): again may be twice
-    SKIPPED    `before_envelope` said no; nothing was written
-    UNBUILT    the message could not be made, or is unfit to be sent; `error` says why
+    REPLIED: the reply decides; it may be a local one.
+    UNSENT: the connection ended before the relay had the whole message. It is safe to send again.
+    UNCERTAIN: the relay may have the whole message, and no reply came. Sending again may deliver it twice
+    (RFC 1047).
+    SKIPPED: `before_envelope` returned False; nothing was written.
+    UNBUILT: the message could not be built, or is not valid for SMTP; `error` says why.
     """
 
     REPLIED = "replied"
@@ -38,10 +39,10 @@ class Fate(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """Who sends to whom. An empty `return_path` is the null sender.
+    """The addresses of MAIL FROM and RCPT TO. An empty `return_path` is the null sender.
 
-    Where the relay offers DSN (RFC 3461) and `notify` is set ("NEVER", or "FAILURE,DELAY"), it is
-    passed on, with `envelope_id`, and returned mail is asked to hold headers only.
+    `notify` is "NEVER" or "FAILURE,DELAY", for example. If it is set and the relay offers DSN (RFC 3461),
+    we pass it on with `envelope_id`, and ask for the headers only in returned mail.
     """
 
     return_path: str
@@ -51,18 +52,17 @@ class Envelope:
 
 
 class WholeLines(bytes):
-    """A message whose lines are known to end in CRLF, with no CR or LF elsewhere and no dot at their start.
+    """A message whose lines all end in CRLF, without a bare CR or LF, and never start with a dot.
 
-    Known by how it was made, not by looking: there is nothing to look for or to stuff in it.
+    The code that made it guarantees this, so `stuff_dots` does not check it.
     """
 
 
 class Outgoing(NamedTuple):
     """One message to be sent. `id` is the caller's.
 
-    `build` returns the whole message, lines ended by CRLF, not dot-stuffed. It is called once an
-    attempt, while the relay works on the message before, in any thread; what it raises is the fate
-    of this message alone.
+    `build` returns the whole message, with CRLF line ends, not dot-stuffed. It is called once an attempt,
+    in any thread, while the relay works on the message before. If it raises, only this message is UNBUILT.
     """
 
     id: int
@@ -72,10 +72,10 @@ class Outgoing(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The fate of one attempt.
+    """The outcome of one attempt.
 
-    `step` says where a reply was given or the connection was lost; None if nothing of the message
-    was written. `reason` is for people, when there is no reply.
+    `step` is where the relay replied or the connection was lost; None if nothing of the message was written.
+    `reason` is for people, when there is no reply.
     """
 
     fate: Fate
@@ -96,40 +96,40 @@ class Outcome:
 
 
 class Result(NamedTuple):
-    """The outcome for one message, by the caller's id."""
+    """The outcome of one message; `id` is the one that the caller gave."""
 
     id: int
     outcome: Outcome
 
 
 class Hooks(Protocol):
-    """What a transport tells while it sends; called from any of its threads, several at a time.
+    """Callbacks of a transport while it sends. Its threads call them, several at the same time.
 
-    What a hook raises ends the sending: connections are closed without the dot, each message taken
-    still gets its result, then the error is raised.
+    If a hook raises, sending ends: connections are closed without the final dot, each message taken gets its
+    result, and then the error is raised.
     """
 
     def before_envelope(self, message_id: int) -> bool:
-        """Return whether the message is still to be offered. Called right before that is written."""
+        """Return whether to send the message. Called just before its envelope is written."""
 
     def before_content(self, message_id: int) -> None:
-        """Note that the message is about to leave: from here on only an answer tells its fate."""
+        """Note that the content is about to be written: from now on only a reply can tell its outcome."""
 
     def after_content(self, message_id: int, outcome: Outcome) -> None:
-        """Note what became of a message that `before_content` was called for. Exactly once."""
+        """Note the outcome of a message. Called exactly once for each call of `before_content`."""
 
     def meanwhile(self) -> None:
-        """Do what cannot wait for the next result. Called many times a second while none comes.
+        """Do work that cannot wait for the next result. Called many times a second while none comes.
 
-        In the thread that takes the results, unlike the others.
+        Unlike the other hooks, it is called in the thread that takes the results.
         """
 
 
 class NoHooks:
-    """Hooks of a caller that wants none."""
+    """Hooks that do nothing."""
 
     def before_envelope(self, message_id: int) -> bool:
-        """Offer everything."""
+        """Send every message."""
         return True
 
     def before_content(self, message_id: int) -> None:

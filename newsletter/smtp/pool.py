@@ -1,7 +1,7 @@
-"""The connections of one process to one relay, each served by a thread while there is something to send.
+"""A pool of connections from one process to one relay, with a thread for each while there is work.
 
-Threads, because sockets and RSA signing let go of the interpreter lock. The caller's thread alone runs the
-iterator of messages and gets the results, so both may use its database session.
+Threads are enough, because sockets and RSA signing release the interpreter lock. Only the caller's thread
+runs the iterator of messages and gets the results, so both may use its database session.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from newsletter.smtp.outcomes import Fate, Hooks, NoHooks, Outcome, Outgoing, Re
 
 log = logging.getLogger(__name__)
 
-_AHEAD = 256  # messages taken before there is a connection for them: what is sent during a commit
-_RESULTS = 64  # results that wake the caller; waking it for each would cost as much as the sending
+_AHEAD = 256  # messages to queue ahead, so that the threads have work while the caller commits.
+_RESULTS = 64  # results that wake the caller; to wake it for each would cost as much as the sending
 _TICK_SECONDS = 0.05
 _OBSERVE_SECONDS = 0.25
 _OBSERVE_RESULTS = 8
-_FRUITLESS = 3  # connections in a row over which nothing was answered: the relay is out of order
+_FRUITLESS = 3  # connections in a row without any reply, after which we stop: the relay does not work
 
 
 class Pool:
-    """Connections to one relay, kept between calls of `send`. Make it after a fork, not before."""
+    """Connections to one relay, kept between calls of `send`. Create it after a fork, not before."""
 
     def __init__(self, endpoint: Endpoint) -> None:
         self.endpoint = endpoint
@@ -38,21 +38,21 @@ class Pool:
         self._idle: deque[Connection] = deque()
 
     def send(self, messages: Iterable[Outgoing | None], hooks: Hooks | None = None) -> Iterator[Result]:
-        """Send `messages`; yield one result for each that was taken, in the order of the answers.
+        """Send `messages`; yield one result for each message taken, in the order of the replies.
 
-        None among the messages says that there is nothing to send just now (the pace, say): they are
-        asked again after 50 ms. Messages are taken up to 256 ahead.
+        None among the messages means that there is nothing to send at the moment, because of a rate limit
+        for example. We ask again after 50 ms. Up to 256 messages are taken ahead.
 
-        Raises TransportError when the relay cannot be reached, refuses us, or hangs up on three
-        connections in a row without an answer; the messages taken by then are yielded as unsent first. A
-        single lost connection is made again without a word. Errors of hooks and of `messages` are raised in
-        the same manner. One `send` at a time.
+        Raises TransportError when the relay cannot be reached, refuses us, or hangs up on three connections
+        in a row without a reply. Messages that were taken but not sent are yielded as unsent first. A single
+        lost connection is replaced without an error. Errors of hooks and of `messages` are raised in the same
+        way. Call `send` once at a time.
         """
         self.close_idle()
         return _Sending(self, self._growth, hooks or NoHooks()).run(iter(messages))
 
     def close_idle(self) -> None:
-        """Close the connections that have been idle for too long, or that the relay has closed."""
+        """Close connections that were idle for `idle_seconds`, or that the relay has closed."""
         oldest = time.monotonic() - self.endpoint.idle_seconds
         for connection in [self._idle.popleft() for _ in range(len(self._idle))]:
             if connection.stale:
@@ -63,27 +63,27 @@ class Pool:
                 self._idle.append(connection)
 
     def close(self) -> None:
-        """Say goodbye on every idle connection; the pool can be used again afterwards."""
+        """Send QUIT on every idle connection. The pool can be used again afterwards."""
         while self._idle:
             self._idle.pop().quit()
 
     @property
     def idle(self) -> int:
-        """How many connections are kept open."""
+        """How many idle connections are open."""
         return len(self._idle)
 
     def acquire(self) -> Connection:
         """Return an idle connection that is still alive, or a new one. Raises TransportError."""
         with contextlib.suppress(IndexError):
             while True:
-                connection = self._idle.pop()  # the one used last: others get old and are closed
+                connection = self._idle.pop()  # the one used last, so that surplus ones become idle and close
                 if not connection.stale:
                     return connection
                 connection.close()
         return Connection.open(self.endpoint)
 
     def release(self, connection: Connection) -> None:
-        """Keep a connection for later, or say goodbye if it has served its time."""
+        """Keep a connection for later, or send QUIT if it is at its message limit or closed."""
         if connection.spent:
             connection.quit()
         else:
@@ -91,33 +91,33 @@ class Pool:
 
 
 class _Sending:
-    """One call of `Pool.send`: a queue of messages, a queue of results, and the threads between them."""
+    """One call of `Pool.send`: a queue of messages, a queue of results, and the threads that send."""
 
     def __init__(self, pool: Pool, growth: Growth, hooks: Hooks) -> None:
         self._pool = pool
         self._growth = growth
         self._hooks = hooks
-        # Both ends of a deque are safe to use from several threads.
+        # Appends and pops at both ends of a deque are thread-safe.
         self._queue: deque[Outgoing] = deque()
         self._results: deque[Result] = deque()
-        self._wake = threading.Event()  # for the caller's thread
-        self._more = threading.Condition()  # for threads without a message; guards what follows
+        self._wake = threading.Event()  # wakes the caller's thread
+        self._more = threading.Condition()  # wakes threads without a message; guards the fields below
         self._exhausted = False
         self._stopping = False
-        self._threads: set[threading.Thread] = set()  # those at work
+        self._threads: set[threading.Thread] = set()  # the running ones
         self._hired: list[threading.Thread] = []
         self._connected = 0
         self._fruitless = 0
         self._again: set[int] = set()
         self._error: Exception | None = None
-        # For Growth.
+        # Measurements for Growth.
         self._settling = True
         self._answered = 0
         self._observed_at = time.monotonic()
         self._cpu_at = time.process_time()
 
     def run(self, source: Iterator[Outgoing | None]) -> Iterator[Result]:
-        """Feed the threads, adapt their number, and yield what they find out, until all is said."""
+        """Queue messages, adapt the number of threads, and yield results until every message has one."""
         try:
             while True:
                 nothing_now = self._top_up(source)
@@ -128,7 +128,7 @@ class _Sending:
                 if self._finished():
                     break
                 if not (nothing_now or self._exhausted or self._stopping) and self._low():
-                    continue  # what was yielded took its time, and the threads are running dry
+                    continue  # the caller took long over the results, and the queue is nearly empty
                 self._wake.wait(_TICK_SECONDS)
                 self._wake.clear()
                 self._hooks.meanwhile()
@@ -138,7 +138,7 @@ class _Sending:
         yield from self._leave()
 
     def _top_up(self, source: Iterator[Outgoing | None]) -> bool:
-        """Take messages until enough are queued; return whether there are none just now."""
+        """Take messages until enough are queued; return whether the source has none at the moment."""
         nothing_now = False
         taken = 0
         while not self._exhausted and not self._stopping and len(self._queue) < _AHEAD:
@@ -147,7 +147,7 @@ class _Sending:
             except StopIteration:
                 self._exhausted = True
             except Exception as error:
-                # What was taken before is sent all the same; then the caller hears of it.
+                # Messages taken before are still sent. Then the error is raised to the caller.
                 self._exhausted = True
                 self._error = self._error or error
             else:
@@ -162,13 +162,13 @@ class _Sending:
         return nothing_now
 
     def _hire(self) -> None:
-        """Start threads for what is queued, as many as the relay is worth."""
+        """Start threads for the queued messages, up to the number that Growth allows."""
         with self._more:
             wanted = min(self._growth.connections, len(self._threads) + len(self._queue))
             if self._stopping:
                 return
             for _ in range(wanted - len(self._threads)):
-                # A daemon: a relay that answers after ten minutes must not hold up the process's end.
+                # A daemon thread: a relay that takes ten minutes to reply must not delay the process's exit.
                 thread = threading.Thread(target=self._serve, name="smtp", daemon=True)
                 self._threads.add(thread)
                 self._hired.append(thread)
@@ -183,13 +183,13 @@ class _Sending:
             return idle and (self._stopping or (self._exhausted and not self._queue))
 
     def _observe(self) -> None:
-        """Let the number of connections follow the rate, when there was enough to do to tell."""
+        """Measure the rate and adapt the number of connections, if the queue was never empty meanwhile."""
         with self._more:
             waiting, connected = len(self._queue), self._connected
         wanted = self._growth.connections
         if self._settling and 3 * wanted <= 4 * connected <= 4 * wanted:
             self._settling = False
-            waiting = 0  # what was measured until now was measured with another number of connections
+            waiting = 0  # start again: the results until now came from another number of connections
         if not waiting:
             self._start_observing()
         seconds = time.monotonic() - self._observed_at
@@ -207,7 +207,7 @@ class _Sending:
         self._observed_at, self._cpu_at = time.monotonic(), time.process_time()
 
     def _stop(self) -> None:
-        """End the threads: each finishes what the relay has been given, and takes no more."""
+        """End the threads: each finishes the messages it has offered and takes no more."""
         with self._more:
             self._stopping = True
             self._more.notify_all()
@@ -222,7 +222,7 @@ class _Sending:
         if self._error is not None:
             raise self._error
 
-    # What follows runs in a connection's thread.
+    # The methods below run in a connection's thread.
 
     def _serve(self) -> None:
         try:
@@ -236,12 +236,12 @@ class _Sending:
             self._wake.set()
 
     def _has_work(self) -> bool:
-        """Wait for a message; return whether there is one, and this thread is wanted for it."""
+        """Wait for a message; return whether there is one and this thread should send it."""
         me = threading.current_thread()
         with self._more:
             while not self._stopping and me in self._threads:
                 if self._surplus():
-                    self._threads.discard(me)  # now, so that no other leaves for the same reason
+                    self._threads.discard(me)  # at once, so that no other thread ends for the same surplus
                 elif self._queue:
                     return True
                 elif self._exhausted:
@@ -282,7 +282,7 @@ class _Sending:
                 self._give_up(connection.error)
 
     def _take(self, taken: dict[int, Outgoing]) -> Iterator[Outgoing]:
-        """Yield queued messages; end when there are none just now, so that the last one's reply is read."""
+        """Yield queued messages; stop when the queue is empty, so that the last reply is read."""
         while not self._stopping and not self._surplus():
             try:
                 message = self._queue.popleft()
@@ -294,10 +294,10 @@ class _Sending:
             yield message
 
     def _take_back(self, message: Outgoing, outcome: Outcome) -> bool:
-        """Queue a message again that its connection's end caught by chance; return whether.
+        """Queue a message again if its connection ended before it was sent; return whether it was queued.
 
-        At once and without limit what was only built. Once what was offered and not answered with a
-        word: its envelope may be what the relay dies of.
+        A message that was only built is queued without limit. A message whose envelope was written without
+        any reply is queued once: its envelope may be the reason why the relay hangs up.
         """
         if outcome.fate is not Fate.UNSENT or self._stopping:
             return False
@@ -310,12 +310,12 @@ class _Sending:
 
     def _settle(self, result: Result) -> None:
         self._results.append(result)
-        # A refusal may be a reason to offer nothing more.
+        # After a refusal the caller may want to stop sending, so it is told at once.
         if len(self._results) >= _RESULTS or not result.outcome.accepted:
             self._wake.set()
 
     def _not_connected(self, error: TransportError) -> None:
-        """Do with fewer connections if there are any, else give up."""
+        """Use fewer connections; if none is open, stop sending with this error."""
         with self._more:
             alone = self._connected == 0
             self._growth.refuse(self._connected, time.monotonic())

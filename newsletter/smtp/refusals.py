@@ -1,10 +1,11 @@
-"""Replies that refuse what our settings make, and say nothing about the recipient: a table. Pure.
+"""A table of replies that refuse our settings (sender, EHLO name, account), not the recipient. Pure.
 
-A relay that refuses our sender, our EHLO name or our account refuses every message alike. So nothing is
-rejected for it: sending waits until the settings are mended (outbox/pacing/setup_wait.py).
+A relay that refuses our sender, our EHLO name or our account refuses every message for the same reason. So
+no delivery is rejected for such a reply: sending waits until the settings are fixed
+(outbox/pacing/setup_wait.py).
 
-The table goes by the words, because the codes are shared: 550 5.7.1 is also what a spam filter says. Each
-row has the words of one kind of relay as its example, and `tests/smtp/test_refusals.py` has a test for each.
+The table matches the text, because the codes are not specific: a spam filter says 550 5.7.1 too. Each row
+has an example of the words of one kind of relay. `tests/smtp/test_refusals.py` tests every example.
 """
 
 from __future__ import annotations
@@ -18,16 +19,16 @@ from newsletter.errors import RelayRefused
 from newsletter.smtp.outcomes import Fate, Outcome, Step
 from newsletter.smtp.replies import Reply
 
-# The journal keeps 400 characters, with addresses replaced: what is decided here is decided there as well.
+# The journal keeps 400 characters, with addresses replaced. The same decision must follow from that text.
 _CONSIDERED = 300
 
 
 class SetupFault(enum.StrEnum):
-    """What of our settings the relay refuses.
+    """The part of our settings that the relay refuses.
 
-    SENDER   the address in MAIL FROM or in the From header
-    HELLO    our name in EHLO
-    ACCOUNT  who we are: the sign-in was refused, or the relay wants one
+    SENDER: the address in MAIL FROM or in the From header.
+    HELLO: our name in EHLO.
+    ACCOUNT: our account; the relay refused the sign-in, or requires one.
     """
 
     SENDER = "sender"
@@ -36,7 +37,7 @@ class SetupFault(enum.StrEnum):
 
 
 class Sign(NamedTuple):
-    """A row of the table: at these steps, these codes with these words mean `fault`."""
+    """A row of the table: a reply at one of `steps`, with one of `codes` and these `words`, means `fault`."""
 
     fault: SetupFault
     steps: Collection[Step]
@@ -55,15 +56,15 @@ _MAIL = (Step.MAIL,)
 _ENVELOPE = (Step.MAIL, Step.RCPT)
 _ANY = tuple(Step)
 _FOR_GOOD = range(500, 600)
-# A relay whose look-up of our domain failed may say 4yz to all, for ever.
+# If a relay's DNS look-up of our domain fails, it may reply 4yz to every message, without end.
 _ALL = (*range(430, 500), *range(500, 600))
-# At MAIL a relay knows the sender, and the size and kind of the message, which have statuses of their own. So
-# have the recipient's address and domain, which a careless relay may blame here as well.
+# At MAIL a relay knows the sender, and the size and type of the message. The statuses for size and type are
+# excluded here. So are those for the recipient's address and domain, which some relays use at MAIL too.
 _WITHOUT_OTHER_REASON = r"^(?!5\.(?:[2-6]\.|1\.(?:[1-6]|10)(?!\d)))"
 _S, _H, _A = SetupFault.SENDER, SetupFault.HELLO, SetupFault.ACCOUNT
 
 SIGNS: tuple[Sign, ...] = (
-    # Postfix answers for MAIL at RCPT, unless smtpd_delay_reject is off.
+    # Postfix rejects the sender at RCPT, unless smtpd_delay_reject is off.
     _sign(
         _S,
         _ENVELOPE,
@@ -78,7 +79,8 @@ SIGNS: tuple[Sign, ...] = (
         r"not owned by (?:auth |the )?user",
         "553 5.7.1 Sender address not owned by auth user",
     ),
-    # Exchange and Office 365, which compare at the end of DATA. 5.2.252 would else be about a mailbox.
+    # Exchange and Office 365 check the sender at the end of DATA. Without this row, 5.2.252 would mean a
+    # fault of the mailbox.
     _sign(
         _S,
         _ANY,
@@ -115,7 +117,7 @@ SIGNS: tuple[Sign, ...] = (
         r"^4\.1\.8\b|domain (?:of sender|not found|does not exist)|unresolvable|from domain",
         "451 4.1.8 Domain of sender address b-1-x@press.example does not resolve",
     ),
-    # Fastmail, Apple, GMX and others who read the From header after DATA.
+    # Fastmail, Apple, GMX and others check the From header after DATA.
     _sign(
         _S,
         _ANY,
@@ -151,7 +153,7 @@ SIGNS: tuple[Sign, ...] = (
         r"sender (?:is )?not allowed to (?:relay|send)|relaying disallowed as",
         "553 Relaying disallowed as b-1-x@press.example",
     ),
-    # Services that send for others, which want an address or a domain proved first.
+    # Sending services, which require that an address or a domain is verified first.
     _sign(
         _S,
         _ANY,
@@ -187,7 +189,7 @@ SIGNS: tuple[Sign, ...] = (
         r"sender (?:address )?(?:is )?unvalidated|mail from invalid|must (?:equal|be equal to) auth",
         "553 Mail from must equal authorized user",
     ),
-    # EHLO. Postfix answers for it at RCPT too.
+    # EHLO. Postfix rejects it at RCPT too.
     _sign(
         _H,
         _ANY,
@@ -209,7 +211,7 @@ SIGNS: tuple[Sign, ...] = (
         r"\b(?:helo|ehlo)\b[^.;]{0,30}(?:invalid|malformed|not acceptable|does not resolve)",
         "550 5.7.1 HELO name is invalid",
     ),
-    # The account: the relay takes us for a stranger.
+    # The account: the relay wants a sign-in, or does not relay for us.
     _sign(
         _A,
         _ENVELOPE,
@@ -239,7 +241,7 @@ SIGNS: tuple[Sign, ...] = (
         r"client host rejected: access denied",
         "554 5.7.1 <host.example[192.0.2.7]>: Client host rejected: Access denied",
     ),
-    # What else is refused at MAIL. After the rows that know better.
+    # Any other refusal at MAIL. This is last, because the rows above are more specific.
     _sign(
         _S,
         _MAIL,
@@ -249,18 +251,18 @@ SIGNS: tuple[Sign, ...] = (
     ),
 )
 
-# The relay passes on another server's words about one recipient, which that server may choose.
+# The relay quotes another server's reply about one recipient. That server may write anything.
 _ANOTHERS_WORDS = re.compile(
     r"\bsaid:|recipient address rejected|recipient verif|call-?(?:out|back|ahead|forward)"
     r"|\bremote (?:host|server)",
     re.IGNORECASE,
 )
-# Limits and greylisting, which end by themselves.
+# Limits and greylisting, which pass without a change of settings.
 _FOR_NOW = re.compile(r"gr[ae]y-? ?list|\blimit|\bquota|\brate\b|too (?:many|much|fast)", re.IGNORECASE)
 
 
 def setup_fault(outcome: Outcome) -> SetupFault | None:
-    """Return what of our settings the reply to a message refuses; None if it is about the message."""
+    """Return the part of our settings that the reply to a message refuses, or None."""
     reply = outcome.reply
     if outcome.fate is not Fate.REPLIED or reply is None or reply.local or outcome.step is None:
         return None
@@ -268,7 +270,7 @@ def setup_fault(outcome: Outcome) -> SetupFault | None:
 
 
 def reply_fault(step: Step, reply: Reply) -> SetupFault | None:
-    """Return what of our settings `reply`, given at `step`, refuses, or None."""
+    """Return the part of our settings that `reply`, given at `step`, refuses, or None."""
     if not (reply.transient or reply.permanent):
         return None
     said = " ".join(reply.text.split())[:_CONSIDERED]
@@ -283,9 +285,9 @@ def reply_fault(step: Step, reply: Reply) -> SetupFault | None:
 
 
 def connect_fault(refused: RelayRefused) -> SetupFault | None:
-    """Return what of our settings a relay refused before the first envelope, or None.
+    """Return the part of our settings that a relay refused before the first envelope, or None.
 
-    A 4yz reply is for now, and a refused greeting is about the relay's day or our IP address.
+    A 4yz reply is temporary. A refused greeting is about the relay's own state or our IP address.
     """
     if not 500 <= refused.code < 600:
         return None

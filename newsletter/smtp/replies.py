@@ -1,4 +1,4 @@
-"""Replies of an SMTP server, parsed as they arrive (RFC 5321, section 4.2). Pure."""
+"""Parse SMTP replies from bytes as they arrive (RFC 5321, section 4.2). Pure."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ _CONTROLS = dict.fromkeys((*range(32), *range(127, 160)), " ")
 class Reply:
     """One reply, with the text of each of its lines.
 
-    `local` marks one that never crossed the wire: it says in the relay's words why a message was
-    not offered to it (too large, say).
+    `local` marks a reply that we made ourselves, in the form of a relay's. It says why we did not offer a
+    message to the relay (too large, for example).
     """
 
     code: int
@@ -53,7 +53,7 @@ class Reply:
     def status(self) -> str:
         """The enhanced status code such as "5.1.1" (RFC 3463), or "".
 
-        One whose class contradicts the reply's code is left out (RFC 2034, section 4).
+        A status whose class contradicts the reply's code is ignored (RFC 2034, section 4).
         """
         for line in self.lines:
             match = _STATUS.match(line)
@@ -63,7 +63,7 @@ class Reply:
 
     @cached_property
     def text(self) -> str:
-        """The lines' text in one, enhanced status included."""
+        """The text of all lines, joined by spaces, with the enhanced status."""
         return " ".join(line for line in self.lines if line)
 
     def __str__(self) -> str:
@@ -71,10 +71,10 @@ class Reply:
 
 
 class ReplyReader:
-    """Takes bytes as they come, split anywhere, and gives whole replies one at a time.
+    """Takes bytes as they arrive, split anywhere, and returns whole replies one at a time.
 
-    One at a time, so that a good reply is not lost when what follows it in the same packet is garbage:
-    `take` raises only when it gets to that.
+    A packet may hold a valid reply and then garbage. `take` returns the valid reply first, and raises only
+    when it reaches the garbage.
     """
 
     def __init__(self) -> None:
@@ -86,7 +86,7 @@ class ReplyReader:
 
     @property
     def idle(self) -> bool:
-        """Whether nothing is held: no reply, no part of one."""
+        """Whether the buffer holds no reply and no part of one."""
         return not self._lines and self._start == len(self._buffer)
 
     def feed(self, data: bytes) -> None:
@@ -96,10 +96,10 @@ class ReplyReader:
         self._start = 0
 
     def take(self) -> Reply | None:
-        """Return the next whole reply, or None when more bytes are needed for it.
+        """Return the next whole reply, or None when it needs more bytes.
 
-        Lines may end in a bare LF. Raises ProtocolError for what is no reply, for a line of more than
-        4096 bytes and a reply of more than 200 lines; after that the conversation has lost its place.
+        Lines may end in a bare LF. Raises ProtocolError for bytes that are no reply, a line of more than 4096
+        bytes, and a reply of more than 200 lines. The connection cannot be used after that.
         """
         while (end := self._buffer.find(b"\n", self._searched)) >= 0:
             line = self._buffer[self._start : end].removesuffix(b"\r")
@@ -116,7 +116,7 @@ class ReplyReader:
         return None
 
     def _add(self, line: bytes) -> bool:
-        """Add a line to the reply at hand; return whether it is the last one."""
+        """Add a line to the current reply; return whether it is the last one."""
         code, text, is_last = _parse_line(line)
         if self._lines and code != self._code:
             raise ProtocolError(f"one reply has the codes {self._code} and {code}")
@@ -138,9 +138,9 @@ def _parse_line(line: bytes) -> tuple[int, str, bool]:
 
 @lru_cache(maxsize=256)
 def _whole_reply(line: bytes) -> Reply | None:
-    """Return the reply of one line that `line` is, or None when it is the first of several.
+    """Return `line` as a reply of one line, or None when it is the first of several.
 
-    A relay says the same few words to every message; one object for them has its status looked up once.
+    A relay sends the same few replies for every message, so they are cached, with their parsed status.
     """
     code, text, is_last = _parse_line(line)
     return Reply(code, (text,)) if is_last else None

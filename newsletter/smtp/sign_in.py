@@ -1,4 +1,4 @@
-"""Signing in to a relay (RFC 4954), by password or by an access token of OAuth 2."""
+"""Sign in to a relay with SMTP AUTH (RFC 4954), by password or by an OAuth 2 access token."""
 
 from __future__ import annotations
 
@@ -15,18 +15,19 @@ from newsletter.smtp.replies import Reply
 # Sends a line and returns the reply to it.
 Ask = Callable[[bytes], Reply]
 
-# In this order. Under TLS the first two say the password as it is, and every relay has one of them.
+# Tried in this order. The first two send the password itself, protected by TLS; every relay has one of them.
 BY_PASSWORD = ("PLAIN", "LOGIN", "CRAM-MD5")
 BY_TOKEN = ("OAUTHBEARER", "XOAUTH2")
-# A relay that lists PLAIN may take LOGIN only. A third wrong password would have some lock the account.
+# A relay that lists PLAIN may accept LOGIN only, so two are tried. A third wrong password would make some
+# relays lock the account.
 MOST_WRONG = 2
 
 
 def sign_in(ask: Ask, endpoint: Endpoint, offered: Collection[str]) -> None:
-    """Sign in by the first mechanism that the relay offers and takes.
+    """Sign in by the first mechanism that the relay offers and accepts.
 
-    Raises RelayRefused when it takes none, TransportError when it offers none that we know or there is no
-    access token.
+    Raises RelayRefused when the relay accepts none. Raises TransportError when it offers none that we know,
+    or when we get no access token.
     """
     if not (endpoint.relay.username or "").isprintable():
         raise TransportError("the relay's user name holds a control character")
@@ -55,7 +56,7 @@ def _by_password(ask: Ask, endpoint: Endpoint, mechanisms: Collection[str]) -> N
         try:
             reply = _TALKS[name](ask, username, password)
         except ConnectionLost:
-            # It hung up on the second try; what it said to the first tells more.
+            # The relay hung up on the second try. Its reply to the first one says more.
             if not refusals:
                 raise
             break
@@ -64,12 +65,12 @@ def _by_password(ask: Ask, endpoint: Endpoint, mechanisms: Collection[str]) -> N
         refusals.append(reply)
         if not reply.permanent or sum(each.code == 535 for each in refusals) == MOST_WRONG:
             break
-    # "Wrong password" tells the owner more than "I do not know that mechanism".
+    # Report "wrong password" (535) first: it tells the owner more than "unknown mechanism".
     raise _refused(next((each for each in refusals if each.code == 535), refusals[-1]))
 
 
 def _by_token(ask: Ask, endpoint: Endpoint, mechanisms: Collection[str]) -> None:
-    """Sign in by token. If the relay refuses one that was kept, get a new one and try once more."""
+    """Sign in by token. If the relay refuses a cached token, get a new one and try once more."""
     source = TokenCommand.of(endpoint)
     kept, token = source.kept, source.token()
     reply = _offer_token(ask, endpoint, mechanisms, token)
@@ -82,7 +83,7 @@ def _by_token(ask: Ask, endpoint: Endpoint, mechanisms: Collection[str]) -> None
 
 
 def _offer_token(ask: Ask, endpoint: Endpoint, mechanisms: Collection[str], token: str) -> Reply:
-    """Offer `token` by one mechanism after the other; return the last reply."""
+    """Try `token` with each mechanism until one is not refused for good; return the last reply."""
     for name in mechanisms:
         reply = (
             _oauthbearer(ask, endpoint, token) if name == "OAUTHBEARER" else _xoauth2(ask, endpoint, token)
@@ -93,12 +94,12 @@ def _offer_token(ask: Ask, endpoint: Endpoint, mechanisms: Collection[str], toke
 
 
 def _plain(ask: Ask, username: str, password: str) -> Reply:
-    """RFC 4616."""
+    """Sign in by PLAIN (RFC 4616)."""
     return ask(b"AUTH PLAIN " + _base64(f"\0{username}\0{password}"))
 
 
 def _login(ask: Ask, username: str, password: str) -> Reply:
-    """Never a standard; the relay asks for the user name, then for the password."""
+    """Sign in by LOGIN, which is no standard: the relay asks for the user name, then for the password."""
     reply = ask(b"AUTH LOGIN")
     for word in (username, password):
         if reply.code != 334:
@@ -108,7 +109,7 @@ def _login(ask: Ask, username: str, password: str) -> Reply:
 
 
 def _cram_md5(ask: Ask, username: str, password: str) -> Reply:
-    """RFC 2195: the password answers a challenge and is not sent itself."""
+    """Sign in by CRAM-MD5 (RFC 2195): send an HMAC of the relay's challenge, keyed with the password."""
     reply = ask(b"AUTH CRAM-MD5")
     if reply.code != 334:
         return reply
@@ -128,7 +129,7 @@ _TALKS: Mapping[str, Callable[[Ask, str, str], Reply]] = {
 
 
 def _oauthbearer(ask: Ask, endpoint: Endpoint, token: str) -> Reply:
-    """RFC 7628. After a refusal the relay tells the reason as 334, and waits for a ^A."""
+    """Sign in by OAUTHBEARER (RFC 7628). A refusing relay gives the reason with 334 and waits for a ^A."""
     relay = endpoint.relay
     user = (relay.username or "").replace("=", "=3D").replace(",", "=2C")
     fields = (f"n,a={user},", f"host={relay.host}", f"port={relay.port}", f"auth=Bearer {token}")
@@ -137,7 +138,7 @@ def _oauthbearer(ask: Ask, endpoint: Endpoint, token: str) -> Reply:
 
 
 def _xoauth2(ask: Ask, endpoint: Endpoint, token: str) -> Reply:
-    """Google's and Microsoft's own. After a refusal the relay gives the reason as 334, and waits."""
+    """Sign in by XOAUTH2 of Google and Microsoft. A refusing relay gives the reason with 334 and waits."""
     reply = ask(b"AUTH XOAUTH2 " + _base64(f"user={endpoint.relay.username}\x01auth=Bearer {token}\x01\x01"))
     return ask(b"") if reply.code == 334 else reply
 

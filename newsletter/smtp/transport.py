@@ -1,4 +1,4 @@
-"""Where messages go: a relay, a list in memory, or a Maildir. All keep the same promises."""
+"""Transports with one interface: SMTP to a relay, a list in memory, or a Maildir."""
 
 from __future__ import annotations
 
@@ -22,23 +22,24 @@ _EVERYTHING = Extensions(eight_bit=True, smtputf8=True)
 
 
 class Transport(Protocol):
-    """What the outbox sends through."""
+    """The interface through which the outbox sends messages."""
 
     def send(self, messages: Iterable[Outgoing | None], hooks: Hooks | None = None) -> Iterator[Result]:
-        """Send `messages`, of which None means nothing just now; yield one result for each taken.
+        """Send `messages`; yield one result for each message taken.
 
-        Raises TransportError once nothing more can be sent; what was taken has its result by then.
+        None among the messages means that there is nothing to send at the moment. Raises TransportError
+        when nothing more can be sent, after every message taken has its result.
         """
 
     def close_idle(self) -> None:
-        """Let go of what has been idle for too long; called now and then."""
+        """Close connections that have been idle for too long. The caller does this from time to time."""
 
     def close(self) -> None:
-        """Let go of everything; it can be used again."""
+        """Close every connection. The transport can be used again afterwards."""
 
 
 class SMTPTransport:
-    """Hands messages to a relay, over as many connections as it is worth."""
+    """Sends messages to a relay, over a pool of connections."""
 
     def __init__(self, endpoint: Endpoint) -> None:
         self._pool = Pool(endpoint)
@@ -48,16 +49,16 @@ class SMTPTransport:
         return self._pool.send(messages, hooks)
 
     def close_idle(self) -> None:
-        """Close connections that nothing was sent over for the endpoint's `idle_seconds`."""
+        """Close connections that were idle for the endpoint's `idle_seconds`."""
         self._pool.close_idle()
 
     def close(self) -> None:
-        """Say QUIT on every connection."""
+        """Send QUIT on every connection."""
         self._pool.close()
 
 
 class _OneByOne:
-    """The promises of a transport around one function that delivers one message at once."""
+    """A transport that delivers one message after the other, by the `_deliver` of a subclass."""
 
     def send(self, messages: Iterable[Outgoing | None], hooks: Hooks | None = None) -> Iterator[Result]:
         """Deliver `messages` in their order, in the caller's thread."""
@@ -69,7 +70,7 @@ class _OneByOne:
                 continue
             try:
                 content = message.build()
-                stuff_dots(content)  # refuses what a relay might take for two messages
+                stuff_dots(content)  # raises for a bare CR or LF, as a relay's connection would
                 refused = envelope_commands(message.envelope, content, _EVERYTHING)
             except Exception as error:
                 yield Result(message.id, Outcome(Fate.UNBUILT, reason=str(error), error=error))
@@ -89,13 +90,13 @@ class _OneByOne:
             yield Result(message.id, outcome)
 
     def close_idle(self) -> None:
-        """Nothing is kept open."""
+        """Do nothing: no connection is open."""
 
     def close(self) -> None:
-        """Nothing is kept open."""
+        """Do nothing: no connection is open."""
 
     def _refusal(self, envelope: Envelope) -> Outcome | None:
-        """Return the outcome of an envelope that is not taken."""
+        """Return the outcome if the envelope is refused, else None."""
 
     def _deliver(self, envelope: Envelope, content: bytes) -> Outcome:
         raise NotImplementedError
@@ -103,24 +104,24 @@ class _OneByOne:
 
 @dataclass(frozen=True)
 class Sent:
-    """A message that a MemoryTransport took."""
+    """A message that a MemoryTransport accepted."""
 
     envelope: Envelope
     content: bytes
 
 
 class MemoryTransport(_OneByOne):
-    """Keeps what it is sent in `sent`, and answers as it is told to. For tests and previews."""
+    """Keeps accepted messages in `sent`, and replies as `answer` says. For tests and previews."""
 
     def __init__(self) -> None:
         self.sent: list[Sent] = []
         self._answers: dict[str, list[Outcome]] = {}
 
     def answer(self, recipient: str, *answers: Reply | Outcome) -> None:
-        """Give the next messages to `recipient` these answers, one each; later ones are accepted.
+        """Set the replies to the next messages for `recipient`, one each; later messages are accepted.
 
-        A Reply is given at RCPT if it refuses, else for the content. An Outcome is given as it is;
-        with the step CONTENT it is heard by `after_content` too.
+        A Reply is given at RCPT if it refuses, else for the content. An Outcome is returned unchanged; if its
+        step is CONTENT, `after_content` is called with it too.
         """
         self._answers.setdefault(recipient, []).extend(
             answer if isinstance(answer, Outcome) else _outcome_of(answer) for answer in answers
@@ -139,10 +140,10 @@ class MemoryTransport(_OneByOne):
 
 
 class MaildirTransport(_OneByOne):
-    """Puts each message into one Maildir, whole or not at all, for people without a relay.
+    """Writes each message into one Maildir, completely or not at all, for people without a relay.
 
-    As a final delivery it adds Return-Path and Delivered-To, and keeps lines as files here have them
-    (LF). A full or missing disk is a 452 or 451 of our own: the message is due again later.
+    As in a final delivery, it adds Return-Path and Delivered-To, and uses LF line ends. If the disk is full
+    or missing, it gives a local 452 reply, so the message is sent again later.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -155,14 +156,14 @@ class MaildirTransport(_OneByOne):
         try:
             name = self._keep(data)
         except OSError as error:
-            # The message was not kept, so the caller may well try again.
+            # A 4yz reply: the message was not stored, so trying again is safe.
             reply = Reply.made_here(452, f"4.3.1 the Maildir cannot be written: {error.strerror}")
         else:
             reply = Reply.made_here(250, f"2.0.0 kept as {name}")
         return Outcome(Fate.REPLIED, Step.CONTENT, reply)
 
     def _keep(self, data: bytes) -> str:
-        """Write to tmp/, make it durable, then move it to new/, as the Maildir format has it."""
+        """Write to tmp/, fsync, then move to new/, as the Maildir format requires."""
         for part in ("tmp", "new", "cur"):
             (self._folder / part).mkdir(mode=0o700, parents=True, exist_ok=True)
         self._count += 1
@@ -189,7 +190,7 @@ def _outcome_of(reply: Reply) -> Outcome:
 
 
 def _make_durable(folder: Path) -> None:
-    """Bring the entries of `folder` to the disk, so that a power loss does not undo an accepted mail."""
+    """Fsync the folder's entries, so that a power loss cannot remove an accepted message."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)

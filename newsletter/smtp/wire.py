@@ -1,4 +1,4 @@
-"""A socket to a relay: whole replies in, bytes out, and how many of them may have left."""
+"""A socket to a relay, plain or TLS: read whole replies, write bytes, count those that may have left."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ _TLS_RECORD_BYTES = 16384
 class Wire:
     """One TCP connection, plain or under TLS. Its errors are ConnectionLost and ProtocolError.
 
-    `left` is how many bytes of the last `write` may have reached the relay: exact on a plain socket,
-    where a failed send has sent nothing, and never too low under TLS.
+    `left` is how many bytes of the last `write` may have reached the relay. It is exact on a plain socket,
+    where a failed send has sent nothing. Under TLS it may be too high, but never too low.
     """
 
     def __init__(self, sock: socket.socket) -> None:
@@ -42,10 +42,10 @@ class Wire:
         return isinstance(self._socket, ssl.SSLSocket)
 
     def start_tls(self, context: ssl.SSLContext, host: str, seconds: float) -> None:
-        """Put the rest of the conversation under TLS. Raises TransportError, which names the fault.
+        """Start TLS on this connection. Raises TransportError with the fault.
 
-        What was sent in plain text after the answer to STARTTLS is not the relay's: someone between
-        wants it read as if it had come protected (CVE-2021-38371 and its kin).
+        Plain text after the reply to STARTTLS may come from an attacker on the network. We must not read it
+        as if TLS had protected it (CVE-2021-38371 and similar).
         """
         if not self._reader.idle:
             raise ProtocolError("there is plain text after the answer to STARTTLS; it may not be the relay's")
@@ -60,14 +60,14 @@ class Wire:
             raise TransportError(f"TLS with {host} failed: {_words(error)}") from error
 
     def write(self, data: bytes, seconds: float) -> None:
-        """Send all of `data`; the relay may take up to `seconds` for each piece."""
+        """Send all of `data`, waiting up to `seconds` for each piece."""
         self.left = 0
         sent, view = 0, memoryview(data)
         try:
             self._socket.settimeout(seconds)
             while sent < len(data):
                 if self.encrypted:
-                    # A record at a time: what is not begun has not left, even if this send fails.
+                    # One TLS record at a time: if this send fails, the records after it have not left.
                     piece = view[sent : sent + _TLS_RECORD_BYTES]
                     self.left = sent + len(piece)
                     sent += self._socket.send(piece)
@@ -78,7 +78,7 @@ class Wire:
             raise ConnectionLost(f"the connection broke while sending: {_words(error)}") from error
 
     def reply(self, seconds: float) -> Reply:
-        """Return the next reply, waiting for the whole of it up to `seconds`."""
+        """Return the next reply, waiting up to `seconds` for the whole of it."""
         reply = self._reader.take()
         if reply is None:
             deadline = time.monotonic() + seconds
@@ -88,10 +88,10 @@ class Wire:
         return reply
 
     def expect_silence(self) -> None:
-        """Check that every byte received so far belongs to a reply that was awaited.
+        """Raise if the relay sent anything that we did not ask for.
 
-        A relay that says more than it was asked has lost its place, or announces its end (421); to go
-        on would hand its next reply to the wrong message.
+        It may announce that it closes (421), or its replies may be out of step with our commands. Then its
+        next reply would be taken for another message.
         """
         if self._reader.idle:
             return
@@ -101,13 +101,13 @@ class Wire:
         raise ProtocolError(f"the relay said something unasked: {reply or 'part of a reply'}")
 
     def stale(self) -> bool:
-        """Whether an idle connection is over: between messages a relay has nothing to say but goodbye."""
+        """Whether the relay has closed an idle connection: between messages it sends nothing but its end."""
         poll = select.poll()
         poll.register(self._socket, select.POLLIN)
         return bool(poll.poll(0))
 
     def close(self) -> None:
-        """Close at once, without the farewell of TLS, which could push out what must not leave."""
+        """Close at once, without the TLS close message, which could flush bytes that must not leave."""
         self._socket.close()
 
     def _receive(self, remaining: float, seconds: float) -> None:
