@@ -1,4 +1,4 @@
-"""create_app(): database, extensions, blueprints, error pages."""
+"""create_app() makes the Flask application: database, extensions, blueprints, error pages."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ def create_app(
 ) -> Flask:
     """Return the web application of one installation.
 
-    `wake` asks the engine to drain a lane at once and must never fail; without one the sweep
+    `wake` asks the workers to send a lane's deliveries at once. It must never raise. Without it, the sweep
     finds the work.
     """
     app = Flask("newsletter", template_folder=str(data_folder("templates")))
-    # Werkzeug would redirect to the right number of slashes by way of whatever Host was asked for.
+    # Werkzeug would redirect a URL with extra or missing slashes to the request's Host, which can be forged.
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
     parts = Runtime(settings, now, wake)
@@ -45,7 +45,7 @@ def create_app(
         SECRET_KEY=newest,
         SECRET_KEY_FALLBACKS=older,
         SQLALCHEMY_DATABASE_URI=settings.database,
-        SEND_FILE_MAX_AGE_DEFAULT=31536000,  # every static URL carries its content's hash
+        SEND_FILE_MAX_AGE_DEFAULT=31536000,  # one year: each static URL has a hash of the content
     )
     init_security(app, secure=settings.secure)
     db.init_app(app)

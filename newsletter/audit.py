@@ -1,4 +1,4 @@
-"""One append-only entry for every change that somebody with rights makes."""
+"""The audit log: one append-only entry for each change by an administrator or a command."""
 
 from __future__ import annotations
 
@@ -11,5 +11,5 @@ from newsletter.models import AuditEntry
 
 
 def record(session: Session, actor: str, action: str, subject: str, now: datetime, **detail: Any) -> None:
-    """Add an entry: who did what to which thing. Never put an address or a token into `detail`."""
+    """Add an entry: `actor` did `action` to `subject`. Never put an address or a token into `detail`."""
     session.add(AuditEntry(at=now, actor=actor, action=action, subject=subject, detail=detail))

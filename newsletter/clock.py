@@ -1,4 +1,4 @@
-"""The one place that asks the machine for the time."""
+"""The current time in UTC. No other module reads the machine's clock."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ from datetime import UTC, datetime
 
 
 def utcnow() -> datetime:
-    """Return the present moment, aware and in UTC."""
+    """Return the current time as an aware datetime in UTC."""
     return datetime.now(UTC)

@@ -1,30 +1,31 @@
-"""What each subscription has been served: the only module that moves a subscription's two marks.
+"""Which releases each subscription was served, kept as two marks: `started_sequence` and `covered_to`.
 
-`started_sequence` is the floor of everything a subscription gets. `covered_to` is the highest sequence it
-has been served. Five operations move them: begin, carry over, serve, put back, skip ahead.
+Only this module changes the two marks. A subscription gets only releases above `started_sequence`.
+`covered_to` is the highest sequence that it was served. Five operations change them: begin, carry over,
+serve, put back, skip ahead.
 
-A release *matches* a subscription if its pair with the topic has a sequence, the release is ready, and the
-pair's first sequence is above `started_sequence`. The invariant, at every commit, for each active
-subscription of a person and each release that matches it:
+A release *matches* a subscription if three conditions hold: its pair with the topic has a sequence, the
+release is ready, and the pair's first sequence is above `started_sequence`. At every commit, this invariant
+holds for each active subscription of a person and each release that matches it:
 
-(a) the pair's latest sequence is above `covered_to`, so that the release still waits, or a delivery of
-    that person holds the release and counts;
-(b) at most one delivery of that person that holds it may still be sent or may have arrived.
+(a) The pair's latest sequence is above `covered_to`, so the release still waits, or a delivery to that person
+    holds the release and counts.
+(b) At most one delivery to that person that holds it may still be sent or may have arrived.
 
-A delivery *holds* the releases of its rendition. Five states *may still be sent or may have arrived*:
-queued, leased, deferred, accepted, uncertain (`HOLDING`). These count, and so does a rejected delivery of an
-issue that is not cancelled. Skipped and cancelled deliveries never count, nor does a rejected one of a
-cancelled issue: the transaction that makes a delivery so puts back what it held. A delivery counts for the
-row it was made for, and for rows that were joined into that row in the past.
+A delivery *holds* the releases of its rendition. In five states (`HOLDING`) it *may still be sent or may have
+arrived*: queued, leased, deferred, accepted, uncertain. Deliveries in these states count. A rejected delivery
+counts if its issue is not cancelled. A skipped or cancelled delivery never counts, nor does a rejected one of
+a cancelled issue: the transaction that sets such a state puts the held releases back. A delivery counts for
+the row it was made for. If an earlier version merged rows into that row, their deliveries count for it too.
 
-Exceptions to (a): what `skip_ahead` left out, and what the earlier address was served before somebody moved
-to an address that was subscribed already (the new row begins with the old marks). If a delivery to the
-earlier address then never arrives, put back reaches the new row too. A person who was erased and joins again
-starts anew.
+(a) has two exceptions. One is a release that `skip_ahead` left out. The other is a release that the earlier
+address was served before its person moved to an address with subscriptions of its own: the new row begins
+with the old marks. If a delivery to the earlier address then never arrives, put back lowers the new row too.
+A person who was erased and signs up again has no marks from before.
 
-Lock these people (`lock`) before serve, before put back, and before reading what deliveries hold in order to
-decide what another delivery may hold. No comparison of two hosts' clocks decides whether a release was
-served.
+Lock these people (`lock`) before serve and before put back. Also lock them before reading which releases
+deliveries hold, if the result decides what another delivery may hold. Whether a release was served never
+depends on comparing the clocks of two hosts.
 """
 
 from __future__ import annotations
@@ -54,10 +55,10 @@ from newsletter.models import (
 )
 from newsletter.models.rendition_key import read_key, release_ids
 
-# How long unsubscribing can be undone. Every way back within this time carries both marks over.
+# How long an unsubscription can be undone. A subscription that resumes within this time keeps both marks.
 UNDO_FOR = timedelta(days=7)
 
-# A delivery in one of these states may still be sent or may have arrived: nothing else may hold its releases.
+# A delivery in one of these states may still be sent or may have arrived. No other may hold its releases.
 HOLDING = (
     DeliveryState.QUEUED,
     DeliveryState.LEASED,
@@ -66,16 +67,16 @@ HOLDING = (
     DeliveryState.UNCERTAIN,
 )
 
-# Rows that ended for one of these reasons can come back with the marks they have.
+# Rows that ended for one of these reasons can become active again with the marks they have.
 CAN_COME_BACK = (EndedReason.UNSUBSCRIBED, EndedReason.MOVED)
 
 
 def lock(session: Session, subscriber_ids: Iterable[int], *, moved: bool = False) -> None:
     """Lock these people, in the order of their ids, until the transaction ends.
 
-    The row of the subscriber stands for all of their subscriptions, those that begin meanwhile too. With
-    `moved` also the people at the addresses to which these people moved topics are locked: put back reaches
-    them. On SQLite the transaction is the only one that writes, so there is nothing to do.
+    The lock on the subscriber's row protects all of their subscriptions, and also those that begin meanwhile.
+    With `moved`, also lock the people to whose addresses these people moved topics, because put back changes
+    their rows. On SQLite only one transaction writes at a time, so this does nothing.
     """
     if session.get_bind().dialect.name == "sqlite":
         return
@@ -88,23 +89,22 @@ def lock(session: Session, subscriber_ids: Iterable[int], *, moved: bool = False
 
 
 def begin(session: Session, row: Subscription, welcome_releases: int = 0) -> None:
-    """Set the marks of a subscription that begins: it gets what becomes mailable from now on.
+    """Set the marks of a new subscription, so that it gets the releases that become ready from now on.
 
-    With `welcome_releases` the newest releases of the topic are still to come as well, so that a first
-    issue is not empty.
+    It also gets the newest `welcome_releases` releases of the topic, so that its first issue is not empty.
     """
     row.started_sequence = row.covered_to = _floor_below_newest(session, row.topic_id, welcome_releases)
 
 
 def carry_over(earlier: Subscription, later: Subscription) -> None:
-    """Let `later` go on where `earlier` was: nothing is missed, and nothing comes twice."""
+    """Copy the marks of `earlier` to `later`, so that no release is missed and none comes twice."""
     later.started_sequence, later.covered_to = earlier.started_sequence, earlier.covered_to
 
 
 def serve(session: Session, subscription_ids: Sequence[int], to_sequence: int) -> None:
     """Mark exactly these subscriptions as served up to `to_sequence`.
 
-    They are the rows that were read to decide what their deliveries hold, and their people are locked.
+    The caller has locked their people, and decided from exactly these rows what their deliveries hold.
     """
     session.execute(
         update(Subscription)
@@ -115,13 +115,13 @@ def serve(session: Session, subscription_ids: Sequence[int], to_sequence: int) -
 
 
 def put_back(session: Session, held: Iterable[tuple[int, str]]) -> None:
-    """Make releases wait again whose delivery will never arrive. Commits nothing.
+    """Make the releases of deliveries that will never arrive wait again. Commits nothing.
 
-    `held` are subscriber ids and rendition keys. For all subscriptions of each person, and for those that
-    ended and can come back, `covered_to` falls to just below the lowest latest sequence of these releases
-    under any topic. If a person has moved a topic to another row since, that row falls too, by the releases
-    of its own topic only: other deliveries to the earlier address do not count for it. The caller has locked
-    these people (with `moved`, if there are several).
+    `held` are pairs of subscriber id and rendition key. Take the latest sequence of each of these releases
+    under any topic: each subscription's `covered_to` is lowered to just below the lowest of them. This
+    includes subscriptions that ended and can become active again. If a person has moved a topic to another
+    row since, that row is lowered too, but only for the releases of its own topic: other deliveries to the
+    earlier address do not count for it. The caller has locked these people (with `moved`, if several).
     """
     pairs = [(subscriber_id, key) for subscriber_id, key in held if key]
     if not pairs:
@@ -137,18 +137,18 @@ def put_back(session: Session, held: Iterable[tuple[int, str]]) -> None:
     _lower(session, Subscription.subscriber_id, lowest)
     moved = _moved_rows(session, lowest)
     if moved:
-        # Somebody may have moved after the caller locked the others.
+        # A person may have moved after the caller took its locks.
         lock(session, {each.subscriber_id for each in moved})
         _lower(session, Subscription.id, _floors_of_moved(session, moved, pairs))
     _forget_loaded_marks(session)
 
 
 def skip_ahead(session: Session, subscriber_id: int, newest: int) -> None:
-    """Leave out what waits for one person but the `newest` releases of each topic. Commits nothing.
+    """Drop the releases that wait for one person, except the `newest` of each topic. Commits nothing.
 
-    For the end of a pause and the lifting of a suppression. Releases are counted by their first
-    sequence; both marks move to that of the newest one left out. So do the marks of subscriptions that ended
-    and can come back: whoever undoes an unsubscription after the pause gets no more than the others.
+    Used at the end of a pause and when a suppression is lifted. Releases are ordered by their first sequence.
+    Both marks are raised to that of the newest dropped release. This includes subscriptions that ended and
+    can become active again, so that undoing an unsubscription after the pause brings no more releases.
     """
     lock(session, [subscriber_id])
     held = held_releases(session, lambda column: column == subscriber_id).get(subscriber_id, set())
@@ -170,11 +170,11 @@ def held_releases(
     issues: Sequence[int] | None = None,
     but_issue: int | None = None,
 ) -> Mapping[int, set[int]]:
-    """Return the releases that deliveries hold which may still be sent or may have arrived, by person.
+    """Return the releases held by deliveries that may still be sent or may have arrived, by subscriber id.
 
-    `whose` makes the condition from a column of subscriber ids. With `issues` only deliveries of these
-    are looked at; those of `but_issue` are left out, also those of joined rows. What a row got that was
-    joined into another one in the past counts for that other one.
+    `whose` makes the condition on a column of subscriber ids. `issues` limits the search to deliveries of
+    these issues, and `but_issue` excludes one issue. A row that an earlier version merged into another one
+    counts for that other one.
     """
     found: dict[int, set[int]] = defaultdict(set)
     own = select(Delivery.subscriber_id, Rendition.key).where(whose(Delivery.subscriber_id))
@@ -198,7 +198,7 @@ def held_releases(
 
 
 def _floor_below_newest(session: Session, topic_id: int, newest: int) -> int:
-    """Return the sequence above which only the `newest` ready releases of a topic are, by first sequence."""
+    """Return a mark below the `newest` ready releases of a topic, ordered by first sequence."""
     today = current_sequence(session)
     if newest < 1:
         return today
@@ -221,9 +221,9 @@ def _is_or_can_come_back() -> ColumnElement[bool]:
 
 
 def _waiting(session: Session, row: Subscription, most: int) -> list[tuple[int, int]]:
-    """Return the newest releases that wait for one subscription, at most `most`, with their first sequences.
+    """Return the newest releases that wait for one subscription, at most `most`: id and first sequence.
 
-    The newest is first.
+    The newest release is first.
     """
     chosen = (
         select(ReleaseTopic.release_id, ReleaseTopic.first_sequence)
@@ -241,7 +241,7 @@ def _waiting(session: Session, row: Subscription, most: int) -> list[tuple[int, 
 
 
 def _floors(session: Session, keys: Iterable[str]) -> dict[str, int]:
-    """Return, for each rendition key, the sequence just below the lowest latest one of its releases."""
+    """Return a mark for each rendition key: just below the latest sequence of each of its releases."""
     releases = {key: release_ids(read_key(key)) for key in keys}
     wanted = {each for ids in releases.values() for each in ids}
     latest = (
@@ -258,7 +258,7 @@ def _floors(session: Session, keys: Iterable[str]) -> dict[str, int]:
 
 
 class _Moved(NamedTuple):
-    """A subscription that a move began, and a person from whose row it came, directly or by further moves."""
+    """A subscription that began by a move, and a person it came from, by one move or a chain of moves."""
 
     id: int
     subscriber_id: int
@@ -267,7 +267,7 @@ class _Moved(NamedTuple):
 
 
 def _moved_rows(session: Session, subscriber_ids: Iterable[int]) -> list[_Moved]:
-    """Return the subscriptions that began when these people moved to a subscribed address: few."""
+    """Return the subscriptions that these people moved to an address with its own. They are few."""
     earlier, later = aliased(Subscription), aliased(Subscription)
     moved = (
         select(
@@ -288,7 +288,7 @@ def _moved_rows(session: Session, subscriber_ids: Iterable[int]) -> list[_Moved]
 def _floors_of_moved(
     session: Session, moved: Iterable[_Moved], held: Iterable[tuple[int, str]]
 ) -> dict[int, int]:
-    """Return, by the ids of these rows, the sequence below the releases of their topic that are put back."""
+    """Return a mark for each of these rows: just below the releases of its topic that are put back."""
     releases: dict[int, set[int]] = defaultdict(set)
     for subscriber_id, key in held:
         releases[subscriber_id].update(release_ids(read_key(key)))
@@ -307,7 +307,7 @@ def _floors_of_moved(
 
 
 def _lower(session: Session, column: InstrumentedAttribute[int], floors: Mapping[int, int]) -> None:
-    """Lower `covered_to` to the floor given for the value of `column`, where it is higher."""
+    """Lower `covered_to` where it is above the floor that `floors` has for the value of `column`."""
     given = rows_as_table(session, {"id": int, "floor": int}, list(floors.items()))
     session.execute(
         update(Subscription)
@@ -318,7 +318,7 @@ def _lower(session: Session, column: InstrumentedAttribute[int], floors: Mapping
 
 
 def _forget_loaded_marks(session: Session) -> None:
-    """Have subscriptions that this session has loaded read their marks again."""
+    """Expire the marks of the subscriptions that this session has loaded, so that they are read again."""
     for loaded in list(session.identity_map.values()):
         if isinstance(loaded, Subscription):
             session.expire(loaded, ["covered_to", "started_sequence"])

@@ -1,4 +1,4 @@
-"""Reads a file of settings as a shell would: its values, and what was cut off or put in on the way."""
+"""Read a settings file in the syntax of a shell, and note where a value was cut off or replaced."""
 
 from __future__ import annotations
 
@@ -15,7 +15,11 @@ _COMMENT = re.compile(r"\s#")
 
 @dataclass(frozen=True)
 class EnvFile:
-    """What a file says. `notes` are what its author may not have meant, `faults` what cannot be read."""
+    """The contents of a settings file.
+
+    `notes` are about values that their author may have meant differently. `faults` are lines that cannot be
+    read.
+    """
 
     values: Mapping[str, str]
     notes: tuple[str, ...] = ()
@@ -25,9 +29,9 @@ class EnvFile:
 def read_env_file(path: Path, environ: Mapping[str, str], prefix: str) -> EnvFile:
     """Return the values of the file at `path`, and notes on the names that begin with `prefix`.
 
-    In a value without quotes or in double quotes, ${NAME} stands for an earlier line or a variable
-    of `environ`. In single quotes everything stands for itself. No note quotes a value.
-    Raises OSError and UnicodeDecodeError.
+    In a value without quotes or in double quotes, ${NAME} is replaced by an earlier line's value or by a
+    variable of `environ`. In single quotes nothing is replaced. Notes never contain a value, because it may
+    be secret. Raises OSError and UnicodeDecodeError.
     """
     values: dict[str, str] = {}
     notes: list[str] = []
@@ -49,7 +53,10 @@ def read_env_file(path: Path, environ: Mapping[str, str], prefix: str) -> EnvFil
 
 
 def _value(binding: Binding, known: Mapping[str, str]) -> tuple[str, list[str]]:
-    """Return a line's value, and what happened to it. `known` are the names that may stand in ${...}."""
+    """Return a line's value, and notes on what was cut off or replaced in it.
+
+    `known` has the values of the names that can stand in ${...}.
+    """
     value = binding.value or ""
     written = binding.original.string.partition("=")[2].rstrip("\r\n")
     quote = written.lstrip()[:1]
@@ -75,6 +82,6 @@ def _value(binding: Binding, known: Mapping[str, str]) -> tuple[str, list[str]]:
 
 
 def _blank_lines(binding: Binding) -> int:
-    """Return how many empty lines the parser counted to the line that follows them."""
+    """Return the number of empty lines that the parser put at the start of this line."""
     text = binding.original.string
     return text[: len(text) - len(text.lstrip())].count("\n")

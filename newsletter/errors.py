@@ -1,21 +1,21 @@
-"""The error tree.
+"""The exceptions that this program raises.
 
     NewsletterError
-    ├── SettingsError          settings cannot be used; lists every fault
-    ├── ServiceError           a process of the service cannot start or go on
-    ├── InputError             what was handed in cannot be read; names it
+    ├── SettingsError          the settings are invalid; lists every fault
+    ├── ServiceError           a process of the service cannot start or continue
+    ├── InputError             a file or a value from outside is invalid
     │   ├── ReleaseUnreadable  a file is not a press release
-    │   └── AddressInvalid     not an address we can mail
-    ├── TokenError             a signed link is not usable
-    │   ├── TokenExpired       it was genuine once
-    │   └── TokenInvalid       damaged, forged, or made for something else
-    ├── LimitReached           more came than a limit allows; says when to come again
-    ├── NotFound               no such topic, release, issue, reader
-    ├── StateConflict          the thing is not in a state that allows this
-    └── TransportError         the relay cannot be talked to at all
-        ├── RelayRefused       the greeting, TLS or sign-in was refused; has the reply's code
-        ├── ProtocolError      what the relay says is not SMTP
-        └── ConnectionLost     the relay hung up or fell silent
+    │   └── AddressInvalid     not an email address that we can send to
+    ├── TokenError             a signed link cannot be used
+    │   ├── TokenExpired       the link is genuine, but too old or outdated
+    │   └── TokenInvalid       the link is damaged, forged or made for another purpose
+    ├── LimitReached           a rate limit is reached; says when to retry
+    ├── NotFound               no such topic, release, issue or subscriber
+    ├── StateConflict          the current state does not allow the request
+    └── TransportError         no SMTP session with the relay
+        ├── RelayRefused       the relay refused the greeting, TLS or sign-in; has the reply's code
+        ├── ProtocolError      the relay sent something that is not SMTP
+        └── ConnectionLost     the relay closed the connection or did not answer in time
 
 An error carries what a handler needs as attributes; messages are for people.
 """
@@ -26,11 +26,11 @@ from collections.abc import Sequence
 
 
 class NewsletterError(Exception):
-    """Whatever this program raises on purpose."""
+    """The base class of every exception that this program raises on purpose."""
 
 
 class SettingsError(NewsletterError):
-    """Settings cannot be used; `faults` lists every one of them, a sentence each."""
+    """The settings are invalid; `faults` has one sentence for each fault."""
 
     def __init__(self, faults: Sequence[str]) -> None:
         self.faults = tuple(faults)
@@ -39,11 +39,11 @@ class SettingsError(NewsletterError):
 
 
 class ServiceError(NewsletterError):
-    """A process of the service cannot start or go on; the message says what to do."""
+    """A process of the service cannot start or continue; the message says what to do."""
 
 
 class InputError(NewsletterError):
-    """What was handed in cannot be used."""
+    """A file, an argument or a form value cannot be used."""
 
 
 class ReleaseUnreadable(InputError):
@@ -56,15 +56,15 @@ class ReleaseUnreadable(InputError):
 
 
 class AddressInvalid(InputError):
-    """Not an address that can be mailed; the message is fit for the person who typed it."""
+    """Not an email address that we can send to. The message can be shown to the person who typed it."""
 
 
 class TokenError(NewsletterError):
-    """A signed link that cannot be used."""
+    """A signed link cannot be used."""
 
 
 class TokenExpired(TokenError):
-    """Genuine, but too old or outdated; `payload` says whom it was for."""
+    """The link is genuine, but too old or outdated. `payload` says for whom it was made."""
 
     def __init__(self, message: str, payload: object = None) -> None:
         self.payload = payload
@@ -72,11 +72,11 @@ class TokenExpired(TokenError):
 
 
 class TokenInvalid(TokenError):
-    """Damaged, forged, or made for another purpose."""
+    """The link is damaged, forged or made for another purpose."""
 
 
 class LimitReached(NewsletterError):
-    """More came than a limit allows; `wait_seconds` later it can be done."""
+    """A rate limit is reached; a retry after `wait_seconds` can succeed."""
 
     def __init__(self, message: str, wait_seconds: float) -> None:
         self.wait_seconds = wait_seconds
@@ -84,21 +84,21 @@ class LimitReached(NewsletterError):
 
 
 class NotFound(NewsletterError):
-    """Nothing by that name or id."""
+    """There is nothing with that name or id."""
 
 
 class StateConflict(NewsletterError):
-    """The thing is not in a state that allows what was asked."""
+    """The current state does not allow the request."""
 
 
 class TransportError(NewsletterError):
-    """The relay cannot be talked to at all: refused, unreachable, TLS or sign-in failed."""
+    """There is no SMTP session with the relay: it is unreachable, or it refused TLS or the sign-in."""
 
 
 class RelayRefused(TransportError):
-    """The relay answered, and would not have us; `code` and `status` are those of its reply.
+    """The relay answered, but refused the session; `code` and `status` are from its reply.
 
-    `step` is what it refused: greeting, hello, starttls or sign-in.
+    `step` is the step that it refused: greeting, hello, starttls or sign-in.
     """
 
     def __init__(self, message: str, code: int, status: str, step: str = "") -> None:
@@ -109,8 +109,8 @@ class RelayRefused(TransportError):
 
 
 class ProtocolError(TransportError):
-    """What the relay says is not SMTP, or answers a question that was not asked."""
+    """The relay sent something that is not SMTP, or a reply to no command."""
 
 
 class ConnectionLost(TransportError):
-    """The relay hung up, or fell silent for longer than it may."""
+    """The relay closed the connection, or did not answer before the timeout."""

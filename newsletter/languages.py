@@ -1,9 +1,8 @@
-"""The languages that pages and mails are complete in, their catalogues, and which one a reader gets.
+"""The languages of pages and emails: list them, choose one, load its gettext catalogue.
 
-A language is a folder of translations/ with one gettext catalogue for pages and mails alike
-(`<language>/LC_MESSAGES/messages.po`); English, the source language, needs none. Nothing is
-compiled beforehand: a catalogue is read in some milliseconds, once in a process, and so what is
-sent can never be older than what was translated.
+Each language has a folder in translations/ with one catalogue (`<language>/LC_MESSAGES/messages.po`) for
+pages and emails. English is the source language and needs none. There are no compiled catalogues, so a
+stale one can never be used. Each process reads a catalogue once, in a few milliseconds.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ FOLDER = Path(__file__).parent / "translations"
 
 
 def catalogue_file(language: str, folder: Path = FOLDER) -> Path:
-    """Return where the catalogue of a language lies, or would."""
+    """Return the path of a language's catalogue. The file may not exist."""
     return folder / language.replace("-", "_") / "LC_MESSAGES" / "messages.po"
 
 
@@ -32,22 +31,22 @@ def _languages() -> tuple[str, ...]:
     return SOURCE_LANGUAGE, *(each.replace("_", "-") for each in folders)
 
 
-# Every language there is, as tags such as pt-BR, the source language first.
+# All languages, as tags such as pt-BR. The source language is first.
 LANGUAGES = _languages()
 
 
 @lru_cache
 @lru_cache(maxsize=256)
 def language_name(language: str) -> str:
-    """Return what the speakers of a language call it, such as Deutsch."""
+    """Return a language's own name, such as Deutsch."""
     name = parse_language(language).get_display_name() or language
     return name[:1].upper() + name[1:]
 
 
 def choose_language(wanted: str, offered: Sequence[str]) -> str:
-    """Return which of `offered` somebody gets who prefers the tag `wanted` (such as de-AT).
+    """Return the language of `offered` that fits the tag `wanted` best, such as de-AT.
 
-    That very language, or the same without its region, or the first.
+    The order is: the same tag, the same language without the region, the first of `offered`.
     """
     tag = wanted.replace("_", "-")
     for each in (tag, tag.partition("-")[0].lower()):
@@ -57,19 +56,19 @@ def choose_language(wanted: str, offered: Sequence[str]) -> str:
 
 
 def translatable(text: str) -> str:
-    """Return `text` as it is; marks a sentence for the catalogues that an edge translates later."""
+    """Return `text` unchanged. It marks a sentence for the catalogues, and an edge translates it later."""
     return text
 
 
 @lru_cache(maxsize=64)
 def translations(language: str) -> NullTranslations:
-    """Return the catalogue for a language tag; for one that has none, what leaves every text in English."""
+    """Return the translations for a language tag. If it has no catalogue, all texts stay in English."""
     chosen = choose_language(language, LANGUAGES)
     return NullTranslations() if chosen == SOURCE_LANGUAGE else read_translations(catalogue_file(chosen))
 
 
 def read_translations(file: Path) -> Translations:
-    """Return the translations of a catalogue's file; entries marked fuzzy do not count."""
+    """Return the translations of a catalogue file, without the entries marked fuzzy."""
     compiled = io.BytesIO()
     with file.open("rb") as source:
         write_mo(compiled, read_po(source, locale=file.parts[-3]))
@@ -78,7 +77,7 @@ def read_translations(file: Path) -> Translations:
 
 
 def parse_language(tag: str) -> Locale:
-    """Return the locale of a language tag, or the source language's when it is not known."""
+    """Return the locale of a language tag, or the source language's locale if the tag is unknown."""
     try:
         return Locale.parse(tag.replace("_", "-"), sep="-")
     except (UnknownLocaleError, ValueError, TypeError):

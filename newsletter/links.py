@@ -1,4 +1,4 @@
-"""Every public URL, built from the configured public URL and never from a request."""
+"""Public URLs, built from the configured public URL and never from the Host of a request."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Links:
-    """URLs of one installation; `public_url` has no slash at its end."""
+    """URLs of one installation; `public_url` ends without a slash."""
 
     public_url: str
 
@@ -16,55 +16,55 @@ class Links:
         return f"{self.public_url}/"
 
     def confirm(self, token: str) -> str:
-        """The page with the one button that confirms."""
+        """The page with the button that confirms a sign-up."""
         return f"{self.public_url}/confirm/{token}"
 
     def disown(self, token: str) -> str:
-        """The page for whoever did not ask for a confirmation."""
+        """The page for a person who got a confirmation email without asking for it."""
         return f"{self.public_url}/not-me/{token}"
 
     def preferences(self, token: str) -> str:
-        """A reader's choices, without a password."""
+        """The page with a subscriber's topics and frequencies; it needs no password."""
         return f"{self.public_url}/preferences/{token}"
 
     def unsubscribe(self, token: str) -> str:
-        """GET shows a button, POST unsubscribes at once (RFC 8058)."""
+        """The page that unsubscribes: GET shows a button, POST unsubscribes at once (RFC 8058)."""
         return f"{self.public_url}/unsubscribe/{token}"
 
     def undo(self, token: str) -> str:
-        """The page with the one button that undoes leaving."""
+        """The page with the button that undoes an unsubscription."""
         return f"{self.public_url}/undo/{token}"
 
     def move(self, token: str) -> str:
-        """The page with the one button that changes a reader's address."""
+        """The page with the button that changes a subscriber's address."""
         return f"{self.public_url}/move/{token}"
 
     def new_address(self, token: str) -> str:
-        """The page where a subscriber types another address; its link works for an hour."""
+        """The page where a subscriber types another address. The link works for an hour."""
         return f"{self.public_url}/new-address/{token}"
 
     def export(self, token: str) -> str:
-        """The page with the one button that downloads all of a subscriber's data; for an hour."""
+        """The page with the button that downloads a subscriber's data. The link works for an hour."""
         return f"{self.public_url}/export/{token}"
 
     def erase(self, token: str) -> str:
-        """The page with the one button that erases a subscriber; for an hour."""
+        """The page with the button that erases a subscriber. The link works for an hour."""
         return f"{self.public_url}/erase/{token}"
 
     def view(self, token: str) -> str:
-        """One reader's issue in the browser."""
+        """One subscriber's issue as a web page."""
         return f"{self.public_url}/issues/{token}"
 
     def release(self, public_id: str) -> str:
-        """A release in the archive."""
+        """One release in the archive."""
         return f"{self.public_url}/releases/{public_id}"
 
     def archive(self) -> str:
-        """All releases, the newest first."""
+        """The archive: all releases, newest first."""
         return f"{self.public_url}/releases"
 
     def feed(self, slug: str = "") -> str:
-        """The archive, or one topic of it, as an Atom feed."""
+        """The Atom feed of the archive, or of one topic of it."""
         return f"{self.public_url}/releases.atom" + (f"?topic={slug}" if slug else "")
 
     def topic(self, slug: str) -> str:
@@ -72,21 +72,21 @@ class Links:
         return f"{self.public_url}/releases?topic={slug}"
 
     def send_link(self) -> str:
-        """The page where a reader asks for a link to their choices."""
+        """The page where a subscriber requests a link to their preferences."""
         return f"{self.public_url}/link"
 
     def embed(self) -> str:
-        """Where forms on other sites are sent."""
+        """The URL that receives sign-up forms from other websites."""
         return f"{self.public_url}/subscribe/embed"
 
     def embed_script(self) -> str:
-        """The script that answers such a form in place."""
+        """The script that shows the answer inside such a form, without leaving the website."""
         return f"{self.public_url}/embed/1.js"
 
     def privacy(self) -> str:
-        """What is stored, and why."""
+        """The privacy page: the stored data, and why it is stored."""
         return f"{self.public_url}/privacy"
 
     def consent_key(self) -> str:
-        """The key that checks records of consent, PEM."""
+        """The public key (PEM) that verifies consent records."""
         return f"{self.public_url}/.well-known/newsletter-consent-key.pem"

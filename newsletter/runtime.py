@@ -1,4 +1,4 @@
-"""The parts that the edges hand down: settings, clock, tokens, links, templates, database, engine."""
+"""The objects that edges pass to the stages: settings, clock, tokens, links, templates, database engine."""
 
 from __future__ import annotations
 
@@ -22,48 +22,48 @@ from newsletter.tokens import Tokens
 
 
 def data_folder(name: str) -> Path:
-    """Return where `templates` or `migrations` lie: in the wheel, or beside the package in a checkout."""
+    """Return the path of `templates` or `migrations`: inside the wheel, or in the checkout."""
     package = Path(__file__).parent
     packed = package / "_data" / name
     return packed if packed.is_dir() else package.parent / name
 
 
 def nobody_to_wake(lane: str) -> None:
-    """Wake nobody: the sweep finds the work. For the command line and for tests."""
+    """Do nothing: the sweep finds the work. For the command line and for tests."""
 
 
 @dataclass(frozen=True)
 class Runtime:
-    """One installation's parts, made once for each process."""
+    """The shared objects of one installation, made once for each process."""
 
     settings: Settings
     now: Callable[[], datetime] = utcnow
-    # Asks the engine to drain a lane at once; must never fail.
+    # Asks the workers to send a lane's deliveries at once. It must never raise.
     wake: Callable[[str], None] = field(default=nobody_to_wake)
 
     @cached_property
     def tokens(self) -> Tokens:
-        """Signed links."""
+        """Make and read signed links."""
         return Tokens(self.settings.secret_keys, self.settings.confirm_days)
 
     @cached_property
     def links(self) -> Links:
-        """Public URLs."""
+        """Build public URLs."""
         return Links(self.settings.public_url)
 
     @cached_property
     def templates(self) -> TemplateSet:
-        """The mails' templates."""
+        """The templates of emails."""
         return TemplateSet(data_folder("templates") / "email")
 
     @cached_property
     def messages(self) -> MessageMaker:
-        """What turns deliveries into messages."""
+        """Build messages from deliveries."""
         return MessageMaker(self.settings, self.tokens, self.links, self.templates)
 
     @cached_property
     def renderer(self) -> DigestRenderer:
-        """What renders issues."""
+        """Render issues."""
         settings = self.settings
         return DigestRenderer(
             self.templates, self.links, self.messages.site, settings.time_zone, settings.languages
@@ -71,7 +71,7 @@ class Runtime:
 
     @cached_property
     def engine(self) -> Engine:
-        """The database, for whoever is not a request."""
+        """The database engine for code outside a request."""
         return open_engine(self.settings.database)
 
     def session(self) -> Session:
@@ -79,5 +79,5 @@ class Runtime:
         return Session(self.engine)
 
     def reading(self) -> Session:
-        """Return a new session that only reads: on SQLite it stands in no writer's way."""
+        """Return a new session that only reads. On SQLite it does not block writers."""
         return Session(self.engine.execution_options(sqlite_begin="DEFERRED"))

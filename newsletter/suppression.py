@@ -1,8 +1,8 @@
-"""Addresses that are never emailed: the only module that hashes, finds, adds and lifts them.
+"""Suppressions, the addresses that we never email. Only this module hashes, finds, adds and lifts them.
 
-A suppression is a keyed hash of an address, so it outlives the address. No import, form or API call lifts
-one; a person with the right does, and the audit log says so. Hard bounces are added by
-`outbox/refused/judge.py` alone.
+A suppression stores a keyed hash of the address, so it stays when the address is deleted. No import, form or
+API call lifts one. Only a person with the right to do so lifts one, and the audit log has an entry. Only
+`outbox/refused/judge.py` adds hard bounces.
 """
 
 from __future__ import annotations
@@ -27,54 +27,55 @@ from newsletter.models import (
 )
 from newsletter.tokens import Tokens
 
-# The use of the secret that hashes addresses.
+# The purpose from which the key of these hashes is derived.
 KEY = "suppression"
 
 
 def suppression_hash(tokens: Tokens, email_key: str) -> str:
-    """Return what a suppression keeps of an address."""
+    """Return the keyed hash that a suppression stores for an address."""
     return address_hash(email_key, tokens.derived_key(KEY))
 
 
 def find(session: Session, tokens: Tokens, email_key: str) -> Suppression | None:
-    """Return why and since when an address is not emailed, or None."""
+    """Return the suppression of an address, or None."""
     wanted = select(Suppression).where(Suppression.address_hash == suppression_hash(tokens, email_key))
     return session.scalars(wanted).one_or_none()
 
 
 def is_suppressed(session: Session, tokens: Tokens, email_key: str) -> bool:
-    """Return whether an address is not emailed."""
+    """Return whether an address is suppressed."""
     mark = suppression_hash(tokens, email_key)
     return session.scalar(select(Suppression.id).where(Suppression.address_hash == mark)) is not None
 
 
 def anybody_suppressed(session: Session) -> bool:
-    """Return whether there is any suppression, which spares a young list a hash for each subscriber."""
+    """Return whether there is any suppression. If not, the caller need not hash each address."""
     return bool(session.scalar(select(exists().where(Suppression.id.is_not(None)))))
 
 
 def suppressed_since(session: Session, since: datetime) -> set[str]:
-    """Return the hashes of what was suppressed since then: few, whatever the length of the list."""
+    """Return the hashes of addresses suppressed since then. They are few even on a long list."""
     return set(session.scalars(select(Suppression.address_hash).where(Suppression.since >= since)))
 
 
 def suppressed_among(session: Session, hashes: Sequence[str]) -> set[str]:
-    """Return those of `hashes` that are suppressed."""
+    """Return the hashes among `hashes` that are suppressed."""
     given = rows_as_table(session, {"address_hash": str}, [(each,) for each in hashes])
     found = select(Suppression.address_hash).where(Suppression.address_hash.in_(select(given.c.address_hash)))
     return set(session.scalars(found))
 
 
 def suppressed_subscribers() -> Select[int | None]:
-    """Return the query for the ids of subscribers whose address is known to be suppressed.
+    """Return the query for the ids of subscribers that a suppression names.
 
-    Selection leaves them out. The check at the claim goes by the address and finds the others too.
+    Selection leaves them out. A suppression may lack the id. The check at the claim compares the address,
+    so it finds those too.
     """
     return select(Suppression.subscriber_id).where(Suppression.subscriber_id.is_not(None))
 
 
 def name_subscribers(session: Session, found: Iterable[tuple[str, int]]) -> None:
-    """Note whose addresses these hashes are, so that selection leaves them out. Commits nothing."""
+    """Store the subscriber's id with each hash, so that selection leaves them out. Commits nothing."""
     for mark, subscriber_id in sorted(found):
         session.execute(
             update(Suppression).where(Suppression.address_hash == mark).values(subscriber_id=subscriber_id)
@@ -82,9 +83,9 @@ def name_subscribers(session: Session, found: Iterable[tuple[str, int]]) -> None
 
 
 def forget_subscriber(session: Session, subscriber_id: int) -> None:
-    """Keep no link from an address to a person who has another address now, or was erased.
+    """Remove the link from suppressions to a person who was erased or has a new address.
 
-    What was refused at the former address says nothing about the new one, so nothing of it is judged.
+    Also clear the bounces of their deliveries: refusals at the old address say nothing about the new one.
     """
     theirs = update(Suppression).where(Suppression.subscriber_id == subscriber_id)
     session.execute(theirs.values(subscriber_id=None))
@@ -100,9 +101,9 @@ def add(
 ) -> bool:
     """Stop all email to an address; return whether that is new. Commits nothing.
 
-    `subscriber_id` is whose address it is, if that is known. An address that is suppressed already keeps
-    its reason, unless it is erased now: that reason says more than the others, and no policy about bounces
-    may ever lift it.
+    `subscriber_id` is the subscriber with this address, if known. An address that is suppressed already keeps
+    its reason, unless the new reason is ERASED. That reason overrides the others, because no bounce policy
+    may lift the suppression of an erased person.
     """
     fresh = insert_new(session, Suppression).values(
         address_hash=address_hash, reason=reason, since=now, subscriber_id=subscriber_id
@@ -135,7 +136,7 @@ def add_by_hand(session: Session, tokens: Tokens, email_key: str, actor: str, no
     whose = session.scalar(select(Subscriber.id).where(Subscriber.email_key == email_key))
     new = add(session, mark, SuppressionReason.MANUAL, now, whose)
     if new:
-        # The hash's beginning tells two entries of one address apart from others, and names nobody.
+        # The start of the hash lets a person match audit entries of one address without naming anybody.
         audit.record(session, actor, "address.suppress", mark[:16], now)
     return new
 
@@ -143,12 +144,12 @@ def add_by_hand(session: Session, tokens: Tokens, email_key: str, actor: str, no
 def lift(session: Session, tokens: Tokens, email_key: str, actor: str, now: datetime, newest: int) -> bool:
     """Let an address be emailed again; return whether it was suppressed. Commits nothing.
 
-    It works like the end of a pause: of what came meanwhile, the `newest` releases of each topic are still
-    to come. It brings no subscription back: a person who was erased signs up and confirms anew.
+    It works like the end of a pause: the person still gets the `newest` releases of each topic, and misses
+    the older ones. No subscription is restored. A person who was erased must sign up and confirm again.
     """
     known = session.scalar(select(Subscriber.id).where(Subscriber.email_key == email_key))
     if known is not None:
-        # The person before the suppression, in the order in which a worker locks them.
+        # Lock the person before reading the suppression, in the same order as a worker does.
         coverage.lock(session, [known])
     found = find(session, tokens, email_key)
     if found is None:
@@ -161,7 +162,7 @@ def lift(session: Session, tokens: Tokens, email_key: str, actor: str, now: date
 
 @dataclass(frozen=True)
 class Wanted:
-    """Which hard bounces to lift: of one issue's subscribers, added within a time, or all."""
+    """Which hard bounces to lift: those of one issue's subscribers, those added in a period, or all."""
 
     issue_id: int | None = None
     since: datetime | None = None
@@ -171,10 +172,10 @@ class Wanted:
 def lift_many(
     session: Session, tokens: Tokens, wanted: Wanted, actor: str, now: datetime, newest: int, *, dry_run: bool
 ) -> int:
-    """Lift the hard bounces that are wanted; return how many. Commits nothing.
+    """Lift the hard bounces that match `wanted`; return how many. Commits nothing.
 
-    Only hard bounces: those who complained, were erased or were suppressed by hand stay so. `dry_run`
-    counts and changes nothing. Addresses are kept as hashes, so only those of subscribers are found.
+    Suppressions for complaints, erasures and manual entries stay. `dry_run` only counts. Suppressions store
+    hashes, so only addresses of present subscribers can be found.
     """
     there = select(Suppression).where(Suppression.reason == SuppressionReason.HARD_BOUNCE)
     if wanted.since is not None:
@@ -196,7 +197,7 @@ def lift_many(
 
 
 def _people(session: Session, issue_id: int | None) -> list[tuple[int, str]]:
-    """Return the subscribers with an address whose emails bounced (in one issue): few of them."""
+    """Return id and address of the subscribers whose emails bounced (in one issue). They are few."""
     bounced: ColumnElement[bool] = exists().where(
         Delivery.subscriber_id == Subscriber.id, Delivery.bounced_at.is_not(None)
     )
@@ -209,7 +210,7 @@ def _people(session: Session, issue_id: int | None) -> list[tuple[int, str]]:
             Delivery.bounced_at.is_not(None),
         )
     elif not session.scalar(select(unnamed)):
-        # The usual case: each suppression says whose address it is, and no delivery has to be read.
+        # Usually each suppression has its subscriber's id. Then no delivery has to be read.
         bounced = Subscriber.id.in_(select(Suppression.subscriber_id).where(hard))
     query = select(Subscriber.id, Subscriber.email_key).where(Subscriber.email_key.is_not(None), bounced)
     return [
@@ -224,7 +225,7 @@ def _remove(session: Session, found: Suppression, actor: str, now: datetime) -> 
 
 
 def _welcome_back(session: Session, subscriber_id: int, newest: int) -> None:
-    """Forget that this person's emails bounced, and bound what is still to come."""
+    """Clear this person's bounces, and limit the releases that they still get to the newest ones."""
     coverage.skip_ahead(session, subscriber_id, newest)
     _forget_bounces(session, subscriber_id)
 

@@ -1,4 +1,4 @@
-"""A token bucket: how long something must wait. Pure."""
+"""A token bucket for rate limits: take a token, or learn how long to wait. Pure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import datetime
 
 @dataclass(frozen=True)
 class Limit:
-    """At most `burst` at once, refilled evenly over `period_seconds`."""
+    """A bucket of at most `burst` tokens that refills evenly in `period_seconds`."""
 
     burst: float
     period_seconds: float
@@ -21,17 +21,17 @@ class Limit:
 
 @dataclass(frozen=True)
 class Bucket:
-    """`level` tokens were left at `updated_at`."""
+    """The state of a bucket: it held `level` tokens at `updated_at`."""
 
     level: float
     updated_at: datetime
 
 
 def take(bucket: Bucket | None, limit: Limit, now: datetime, floor: float = 0.0) -> tuple[Bucket, float]:
-    """Return the bucket after taking one token, and the seconds to wait (0.0 when one was there).
+    """Take one token; return the new bucket and the seconds to wait (0.0 if there was a token).
 
-    A refusal takes nothing, so somebody who keeps knocking is let in once the time has passed.
-    A clock set back neither fills nor empties the bucket. What is below `floor` is kept for others.
+    A refused request takes no token, so retries do not make the wait longer. If the clock is set back, the
+    bucket keeps its level. The last `floor` tokens are reserved for other callers.
     """
     if bucket is None:
         bucket = Bucket(limit.burst, now)

@@ -1,4 +1,4 @@
-"""Signed links: one salt per purpose, an age limit for each, keys in a list for rotation."""
+"""Tokens in signed links: one salt and one age limit for each purpose, and several keys for rotation."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from itsdangerous.encoding import base64_decode
 
 from newsletter.errors import TokenExpired, TokenInvalid
 
-# A token longer than any of ours is not worth the cycles.
+# Our tokens are shorter. A longer one is refused before any work is spent on it.
 LONGEST_TOKEN = 1024
 
 
 class Purpose(enum.StrEnum):
-    """What a link is for; a token made for one is worthless for another."""
+    """What a link is for. A token made for one purpose is invalid for every other."""
 
     CONFIRM = "confirm"
     PREFERENCES = "preferences"
@@ -40,7 +40,7 @@ class Purpose(enum.StrEnum):
 
 
 class Tokens:
-    """Makes and reads the tokens of one installation. Keys are ordered oldest first."""
+    """Makes and reads the tokens of one installation. The oldest key is first."""
 
     def __init__(self, keys: Sequence[str], confirm_days: int = 7) -> None:
         self._oldest = keys[0].encode()
@@ -53,7 +53,7 @@ class Tokens:
             Purpose.ERASE: timedelta(hours=1),
             Purpose.CHALLENGE: timedelta(hours=1),
         }
-        # Keys are derived once for each purpose: three tokens are made for every digest.
+        # Each digest needs three tokens, so the keys of all purposes are derived once, here.
         self._newest = {purpose: _derive(keys[-1].encode(), purpose) for purpose in Purpose}
         self._fingerprint_key = self.derived_key("fingerprint")
         self._signers = {
@@ -66,18 +66,18 @@ class Tokens:
         }
 
     def make(self, purpose: Purpose, payload: Sequence[Any], now: datetime) -> str:
-        """Return a token that carries `payload` (JSON values, readable by anyone) and its time."""
-        # What `Signer.sign` does with the newest key, in a quarter of its time.
+        """Return a token with `payload` and the time `now`. The payload is JSON and not encrypted."""
+        # The same result as `Signer.sign` with the newest key, in a quarter of the time.
         value = _in_base64(_compact([int(now.timestamp()), *payload]).encode())
         mac = hmac.digest(self._newest[purpose], value, "sha256")
         return (value + b"." + _in_base64(mac)).decode("ascii")
 
     def read(self, purpose: Purpose, token: str, now: datetime) -> list[Any]:
-        """Return the payload. Raises TokenInvalid, or TokenExpired (which carries it) when too old."""
+        """Return the payload. Raises TokenInvalid, or TokenExpired (with the payload) if it is too old."""
         return self._open(purpose, token, now)[1]
 
     def made_at(self, purpose: Purpose, token: str, now: datetime) -> datetime:
-        """Return when `token` was made, to the second. Raises as `read` does."""
+        """Return when `token` was made, to the second. Raises the same errors as `read`."""
         return self._open(purpose, token, now)[0]
 
     def _open(self, purpose: Purpose, token: str, now: datetime) -> tuple[datetime, list[Any]]:
@@ -94,15 +94,15 @@ class Tokens:
         return made_at, payload
 
     def fingerprint(self, value: str) -> str:
-        """Return a short keyed hash of an address, so that a changed address ends old links."""
+        """Return a short keyed hash of an address. Links carry it, so a change of address ends old links."""
         return hmac.digest(self._fingerprint_key, value.encode(), "sha256").hex()[:10]
 
     def keyed_hash(self, purpose: str, value: str) -> str:
-        """Return HMAC-SHA256 in hex, by the oldest key: it never changes while keys are only added."""
+        """Return HMAC-SHA256 in hex with the oldest key, so adding a key does not change it."""
         return hmac.digest(self.derived_key(purpose), value.encode(), "sha256").hex()
 
     def derived_key(self, purpose: str) -> bytes:
-        """Return 32 bytes for another use of the oldest key (suppression, return paths)."""
+        """Return a 32-byte key for `purpose` (suppression, return paths), derived from the oldest key."""
         return _derive(self._oldest, purpose)
 
 
@@ -111,7 +111,7 @@ _URL_SAFE = bytes.maketrans(b"+/", b"-_")
 
 
 def _compact(values: Iterable[Any]) -> str:
-    """Return a JSON list. Numbers and texts, which links hold, without the encoder's set-up for each."""
+    """Return a JSON list. Integers and strings skip the generic encoder, which is slow to set up."""
     parts = [
         str(each)
         if type(each) is int

@@ -1,1 +1,1 @@
-"""The people who run the list: their passwords, how they sign in, how they come to be."""
+"""Accounts of administrators: creation, passwords and sign-in."""

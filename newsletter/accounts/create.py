@@ -1,4 +1,4 @@
-"""Accounts are made, listed and given a new one-time password; their owners choose their own."""
+"""Create, find and list accounts; set one-time and permanent passwords; end sessions."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from newsletter.mail.addresses import LONGEST_ADDRESS, canonical
 from newsletter.models import AdminUser
 from newsletter.models.base import new_public_id
 
-# A one-time password lies in a terminal, an email or on paper until it is used.
+# A one-time password expires, because until its use it may be readable in a terminal, an email or on paper.
 ONE_TIME = timedelta(hours=72)
 
 
 def one_time_is_over(user: AdminUser, now: datetime) -> bool:
-    """Return whether the account's password is a one-time one that was not used in time."""
+    """Return whether the account has a one-time password that has expired."""
     return user.must_change and user.one_time_until is not None and now >= user.one_time_until
 
 
 def account_key(email: str) -> str:
     """Return an account's name as it is stored and compared. Raises AddressInvalid.
 
-    Laxer than a reader's address: `admin@localhost` may run a list, nobody mails it.
+    The check is laxer than for a subscriber's address: we never email it, so `admin@localhost` is allowed.
     """
     email = email.strip()
     local, at, domain = email.rpartition("@")
@@ -37,7 +37,7 @@ def account_key(email: str) -> str:
 
 
 def find_account(session: Session, email: str) -> AdminUser | None:
-    """Return the account by that address, case aside, or None."""
+    """Return the account with that address in any case, or None."""
     try:
         key = account_key(email)
     except AddressInvalid:
@@ -46,15 +46,15 @@ def find_account(session: Session, email: str) -> AdminUser | None:
 
 
 def list_accounts(session: Session) -> Sequence[AdminUser]:
-    """Return every account, by address."""
+    """Return every account, ordered by address."""
     return session.scalars(select(AdminUser).order_by(AdminUser.email)).all()
 
 
 def create_account(session: Session, email: str, password_hash: str, actor: str, now: datetime) -> AdminUser:
     """Add an account whose owner must change this password at the first sign-in.
 
-    The hash is made by the caller, outside the transaction. Raises AddressInvalid, and
-    StateConflict when there is one already. Commits nothing.
+    The caller makes the hash, outside the transaction. Raises AddressInvalid, and StateConflict if there is
+    an account with this address. Commits nothing.
     """
     key = account_key(email)
     if find_account(session, key) is not None:
@@ -86,9 +86,9 @@ def reset_password(session: Session, email: str, password_hash: str, actor: str,
 
 
 def change_password(session: Session, public_id: str, password_hash: str, now: datetime) -> AdminUser:
-    """Store the password that the owner chose, and end their other sessions. Raises NotFound.
+    """Store the password that the account's owner chose, and end their other sessions. Raises NotFound.
 
-    The caller signs this session in anew. Commits nothing.
+    The caller signs the present session in again. Commits nothing.
     """
     user = session.scalars(select(AdminUser).where(AdminUser.public_id == public_id)).one_or_none()
     if user is None:
@@ -102,7 +102,7 @@ def change_password(session: Session, public_id: str, password_hash: str, now: d
 
 
 def end_sessions(session: Session, public_id: str, now: datetime) -> None:
-    """Sign an account out everywhere: a cookie cannot be taken back, its key can. Commits nothing."""
+    """Sign an account out in every browser: a new session key makes old cookies invalid. Commits nothing."""
     user = session.scalars(select(AdminUser).where(AdminUser.public_id == public_id)).one_or_none()
     if user is not None:
         user.session_key = new_public_id()

@@ -1,4 +1,4 @@
-"""Passwords: argon2id hashes, made and checked in the same time for known and unknown people."""
+"""Passwords: make and check argon2id hashes, in the same time for known and unknown accounts."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ from pwdlib.exceptions import UnknownHashError
 from pwdlib.hashers.argon2 import Argon2Hasher
 
 SHORTEST = 12
-# Longer ones are welcome in principle; but hashing whatever somebody posts is work for them to give us.
+# Longer passwords would be fine, but a visitor could post very long ones to make us spend time on hashes.
 LONGEST = 200
 
 # RFC 9106, section 4, the second recommended choice: 64 MiB, three passes, four lanes.
 _HASHER = PasswordHash((Argon2Hasher(time_cost=3, memory_cost=65536, parallelism=4),))
 
-# Each hash takes 64 MiB and four threads while it is made, so a process makes one at a time.
+# Making a hash takes 64 MiB and four threads, so a process makes one at a time.
 RUNNING = 1
-# Of requests that want one, this many more wait; whoever comes then is asked to come again. Together they
-# take up at most six of the eight threads of a process (service/web_server.py), so pages are always served.
+# This many more requests wait for a hash; further ones are asked to retry. With KEPT they use at most six of
+# the eight threads of a process (service/web_server.py), so other pages are always served.
 WAITING = 3
-# Places for browsers that signed in before: a burst of tries does not keep the owner out.
+# Places reserved for browsers that have signed in before, so that a burst of tries cannot lock the owner out.
 KEPT = 2
 RETRY_SECONDS = 5
 
 _ROOM = threading.BoundedSemaphore(RUNNING)
 
-# Without the letters and digits that are mistaken for one another when read off a terminal.
+# Without characters that look similar in a terminal, such as o and 0, or l and 1.
 _ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
 
 
 class Places:
-    """The requests of a process that hash a password or wait to: so many and no more."""
+    """Limits how many requests of a process hash a password or wait to do so."""
 
     def __init__(self, places: int = RUNNING + WAITING, kept: int = KEPT) -> None:
         self._places = places
@@ -45,7 +45,7 @@ class Places:
 
     @contextlib.contextmanager
     def place(self, *, known: bool) -> Iterator[bool]:
-        """Hold a place for the block; give False when there is none. `known` browsers have some more."""
+        """Take a place for the block; yield False if none is free. `known` browsers have reserved places."""
         with self._lock:
             admitted = self._taken < self._places + (self._kept if known else 0)
             self._taken += admitted
@@ -60,23 +60,23 @@ places = Places()
 
 
 def hash_password(password: str) -> str:
-    """Return the hash to store. Takes about a tenth of a second: never inside a transaction."""
+    """Return the hash to store. It takes about 0.1 s: never call it inside a transaction."""
     with _ROOM:
         return _HASHER.hash(password)
 
 
 def check_password(password: str, stored: str | None) -> tuple[bool, str | None]:
-    """Return whether `password` fits, and a new hash to store when the old one's parameters are outdated.
+    """Return whether `password` is right, and a new hash to store if the old one's parameters are outdated.
 
-    With `stored` None (nobody by that name) the same work is done for nothing, so that the time of
-    the answer does not tell who has an account. Never inside a transaction.
+    If there is no such account, `stored` is None. The check then does the same work, so the response time
+    does not reveal who has an account. Never call it inside a transaction.
     """
     if len(password) > LONGEST:
         password = ""
     with _ROOM:
         try:
             fits, renewed = _HASHER.verify_and_update(password, stored or _nobodys_hash())
-        except UnknownHashError:  # not a hash of ours: nobody gets in by it, and it takes its time
+        except UnknownHashError:  # not one of our hashes: refuse it, in the usual time
             fits, renewed = _HASHER.verify_and_update(password, _nobodys_hash())
             return False, None
     return fits and stored is not None, renewed
@@ -88,14 +88,15 @@ def _nobodys_hash() -> str:
 
 
 def warm_up() -> None:
-    """Make the hash that unknown people are checked against, so the first one takes no longer."""
+    """Make the hash for unknown accounts now, so that the first check of one takes no longer."""
     _nobodys_hash()
 
 
 def password_fault(password: str, email: str) -> str | None:
-    """Return why `password` cannot be the password of `email`, in words for them; None when it can.
+    """Return a message for people why `password` is refused for the account `email`, or None.
 
-    Length alone counts, as NIST SP 800-63B (section 3.1.1.2) has it: no rules about characters.
+    As NIST SP 800-63B (section 3.1.1.2) requires, length counts and there are no rules about kinds of
+    characters. Passwords with fewer than four different characters, or with the address, are refused too.
     """
     if len(password) < SHORTEST:
         return f"A password has at least {SHORTEST} characters; a few words in a row make a good one."
@@ -109,6 +110,6 @@ def password_fault(password: str, email: str) -> str | None:
 
 
 def one_time_password() -> str:
-    """Return a fresh password to be read aloud or typed once: four groups of five, 99 bits."""
+    """Return a new password to read aloud or type once: four groups of five characters, 99 bits."""
     groups = ("".join(secrets.choice(_ALPHABET) for _ in range(5)) for _ in range(4))
     return "-".join(groups)

@@ -1,7 +1,7 @@
-"""Signing in, in three steps, so that no transaction is open while a password is hashed.
+"""Sign in to an account in three steps, so that no transaction is open while a password is hashed.
 
-`begin_try` counts the try and finds whom it is for, `check_password` takes its tenth of a second
-outside any transaction, `finish_try` writes what came of it.
+`begin_try` counts the try and finds the account. `check_password` takes about 0.1 s, outside any transaction.
+`finish_try` writes the result.
 """
 
 from __future__ import annotations
@@ -22,19 +22,18 @@ from newsletter.models import AdminUser, ThrottleBucket, spend_all
 from newsletter.throttle import Limit
 from newsletter.tokens import Tokens
 
-# Tight for one network that tries one account; a person who mistypes has five tries at once,
-# and one more every three minutes.
+# Tries of one network at one account. A person who mistypes has five tries, and one more every three minutes.
 PAIR = Limit(5, 15 * 60)
-# One network, whatever accounts it tries.
+# Tries of one network at all accounts together.
 NETWORK = Limit(30, 15 * 60)
-# One account, from wherever: loose, since whoever empties it keeps its owner out as well. A browser
-# that has signed in before is counted by itself (below), so a siege does not lock its owner out.
+# Tries of all networks at one account. This limit is high, because an attacker who reaches it locks the owner
+# out too. A browser that has signed in before has a limit of its own (`begin_try`), so it stays usable.
 ACCOUNT = Limit(100, 60 * 60)
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """What one try is for: plain values, since the transaction that read them has ended."""
+    """The account that a try is for, as plain values: the transaction that read them has ended."""
 
     email: str
     public_id: str | None
@@ -44,16 +43,16 @@ class Candidate:
 
 @dataclass(frozen=True)
 class TooMany:
-    """The try is refused; another may be made after `wait_seconds`."""
+    """The try is refused by a rate limit; a retry after `wait_seconds` is allowed."""
 
     wait_seconds: float
 
 
 class Refused(enum.Enum):
-    """Why a try that was counted lets nobody in."""
+    """Why a counted try failed."""
 
     WRONG = "wrong"
-    # The password was right, and one-time, and too old.
+    # The right one-time password, but it has expired.
     EXPIRED = "expired"
 
 
@@ -66,10 +65,10 @@ def is_known_browser(session: Session, email: str, device: str | None, tokens: T
 def begin_try(
     session: Session, email: str, ip_address: str, device: str | None, tokens: Tokens, now: datetime
 ) -> Candidate | TooMany:
-    """Count one try and return whom it is for, or TooMany, which counts nowhere. The caller commits.
+    """Count one try and return its account, or return TooMany without counting it. The caller commits.
 
-    `device` is what `device_mark` gave this browser when it signed in before. The same limits
-    hold for accounts that are not there.
+    `device` is the mark that this browser got from `device_mark` at an earlier sign-in. Names without an
+    account have the same limits.
     """
     try:
         key = account_key(email)
@@ -104,17 +103,17 @@ def finish_try(
     *,
     signing_in: bool = True,
 ) -> AdminUser | Refused:
-    """Write down what came of a try; return the account when the password let them in. Commits nothing.
+    """Write the result of a try to the audit log; return the account if it succeeded. Commits nothing.
 
-    `signing_in` is false for somebody who is signed in and proves once more who they are.
-    A password changed between the two transactions is honoured: the old one no longer fits.
+    `signing_in` is false if the person is signed in already and only types the password again. If the
+    password was changed between the two transactions, the try fails.
     """
     user = None
     if candidate.public_id is not None:
         chosen = select(AdminUser).where(AdminUser.public_id == candidate.public_id)
         user = session.scalars(chosen).one_or_none()
     if user is None or not fits or user.password_hash != candidate.password_hash:
-        # No address: whoever mistypes may have typed something that is nobody's business.
+        # The typed name is not stored: it may be a mistyped secret, such as the password itself.
         record(session, "", "account.sign_in_failed", candidate.public_id or "unknown", now)
         return Refused.WRONG
     if one_time_is_over(user, now):
@@ -130,17 +129,17 @@ def finish_try(
 
 
 def device_mark(tokens: Tokens, user: AdminUser) -> str:
-    """Return a mark for the browser that signed in: it proves nothing but that it did so once."""
+    """Return a mark for the browser that signed in. It only proves that this browser did so once."""
     nonce = secrets.token_urlsafe(12)
     return f"{nonce}.{_device_hash(tokens, user, nonce)}"
 
 
 def knows_device(tokens: Tokens, user: AdminUser, mark: str) -> bool:
-    """Return whether `mark` was given to a browser of this account, under its present password."""
+    """Return whether `mark` was given to a browser of this account, with its present password."""
     nonce, _, seal = mark.partition(".")
     return secrets.compare_digest(seal.encode(), _device_hash(tokens, user, nonce).encode())
 
 
 def _device_hash(tokens: Tokens, user: AdminUser, nonce: str) -> str:
-    # The password's hash is in it, so whoever changes the password ends the marks of old browsers.
+    # The hash covers the password's hash, so a new password makes the marks of all browsers invalid.
     return tokens.keyed_hash("device", f"{user.public_id}:{user.password_hash}:{nonce}")[:40]

@@ -1,1 +1,1 @@
-"""Named rate limits: their keys, and how visitors spend them."""
+"""Named rate limits: their keys, and the limits of visitors."""

@@ -1,7 +1,7 @@
-"""The keys of rate limits: hashes of addresses, networks and mailboxes.
+"""Keys of rate limits: keyed hashes of IP addresses, networks and mailboxes.
 
-A key never holds an address of any kind. Whatever tells of somebody is in it as a keyed hash, so a copy of
-the database does not say who signed in or signed up, and guesses cannot be tried without the secret key.
+A key never contains an IP address or an email address, only a keyed hash of it. So a copy of the database
+does not show who signed in or signed up. Without the secret key, nobody can check guesses against it.
 """
 
 from __future__ import annotations
@@ -10,25 +10,28 @@ import ipaddress
 
 from newsletter.tokens import Tokens
 
-# What one customer is given, near enough: whoever has one /64 of IPv6 has sixty-five thousand of them.
+# About what a provider gives one customer. A customer with one IPv6 /64 usually has 65,536 of them, a /48.
 IPV4_BITS, IPV6_BITS = 24, 48
 
-# These deliver name+anything to name, as most servers do, and the first two j.o.e as joe.
+# These servers ignore dots: j.o.e is the mailbox joe. Like most servers, they deliver name+anything to name.
 _WITHOUT_DOTS = frozenset({"gmail.com", "googlemail.com"})
 
 
 def limit_key(tokens: Tokens, name: str, *about: str) -> str:
-    """Return the key of the limit `name` for what it is about: an address, a network, or several such."""
+    """Return the key of the limit `name` for `about`: an address, a network, or several of them."""
     return f"{name}:{mark_of(tokens, *about)}"
 
 
 def mark_of(tokens: Tokens, *about: str) -> str:
-    """Return the part of a key that stands for somebody."""
+    """Return the part of a key that is the keyed hash of `about`."""
     return tokens.keyed_hash("throttle", "|".join(about))[:32]
 
 
 def network_of(ip_address: str) -> str | None:
-    """Return the network that limits count, /24 of IPv4 or /48 of IPv6; None when it is no address."""
+    """Return the network that limits count by: the /24 of an IPv4 or the /48 of an IPv6 address.
+
+    Return None if `ip_address` is not an IP address.
+    """
     found = read_ip(ip_address)
     if found is None:
         return None
@@ -37,9 +40,9 @@ def network_of(ip_address: str) -> str | None:
 
 
 def mailbox_of(email_key: str) -> str:
-    """Return the address of the mailbox that `email_key` most likely leads to. For the keys of limits only.
+    """Return the address of the mailbox that `email_key` most likely reaches. Only for the keys of limits.
 
-    Where a server does not fold addresses this way, some of its people share a limit, and no more.
+    A few servers treat name+anything as another mailbox. Then several people share a limit; that is harmless.
     """
     local, _, domain = email_key.rpartition("@")
     local = local.partition("+")[0] or local
@@ -55,5 +58,5 @@ def read_ip(ip_address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | 
         return None
     if isinstance(found, ipaddress.IPv4Address):
         return found
-    # A zone ("fe80::1%eth0") belongs to this machine, not to the visitor.
+    # A zone ("fe80::1%eth0") names an interface of this machine and says nothing about the visitor.
     return found.ipv4_mapped or ipaddress.IPv6Address(int(found))

@@ -1,4 +1,4 @@
-"""Rate limits for visitors: one for each address, and one for each network."""
+"""Rate limits for visitors: one for each IP address, and one for each network."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from newsletter.models import spend_all
 from newsletter.throttle import Limit
 from newsletter.tokens import Tokens
 
-# A family or a small office gets through; a script does not get far.
+# Enough for a family or a small office behind one address, and far too little for a script.
 VISITOR = Limit(burst=10, period_seconds=600)
 NETWORK = Limit(burst=60, period_seconds=600)
 
 
 @dataclass(frozen=True)
 class Visit:
-    """The seconds to wait (0.0: let in), and how many forms the visitor's network had sent shortly before."""
+    """The seconds to wait (0.0: admitted), and how many forms the visitor's network sent shortly before."""
 
     wait_seconds: float
     nth: int = 0
 
 
 def count_visit(session: Session, tokens: Tokens, ip_address: str, now: datetime) -> Visit:
-    """Count one form of this visitor and of their network. A form that is refused counts nowhere."""
+    """Count one form of this visitor and of their network. A refused form is not counted."""
     visitor, network = read_ip(ip_address), network_of(ip_address)
     if visitor is None or network is None:
         return Visit(0.0)

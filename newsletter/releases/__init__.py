@@ -1,1 +1,1 @@
-"""Releases: storing them, their topics and rules, editing and finding them."""
+"""Releases: store, edit and find them; topics and the rules that match releases to topics."""

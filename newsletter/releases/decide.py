@@ -1,4 +1,4 @@
-"""Whether two releases are the same, and which topics' rules a release matches. Pure."""
+"""The content hash of a release, the topic rules it matches, and its text as HTML. Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from newsletter.models import RuleField, RuleMatch
 from newsletter.releases.fold import fold
 from newsletter.releases.match_words import find
 
-# A date without a time: at noon in UTC it is the same day almost everywhere.
+# The time of a release that has only a date. Noon in UTC is the same date in almost every time zone.
 NOON = time(12, tzinfo=UTC)
 
 _BULLET = re.compile(r"^[-*•]\s+")
@@ -30,19 +30,19 @@ class Rule:
 
 @dataclass(frozen=True)
 class Candidate:
-    """What rules look at. Each part is folded once, whatever the number of rules."""
+    """The texts of a release that rules search. Each text is folded once for all rules."""
 
     title: str
     publisher: str
     body: str
 
     def value(self, field: RuleField) -> str:
-        """Return the text that a rule on `field` looks into, folded."""
+        """Return the folded text that a rule on `field` searches."""
         return self._folded_publisher if field is RuleField.PUBLISHER else self._folded_words
 
     @cached_property
     def content_hash(self) -> str:
-        """A hash that is the same for the same release, however its white space and case came."""
+        """The hash that identifies a release; white space and case make no difference."""
         title, body = self._folded_words.split("\n", 1)
         parts = (" ".join(part.split()) for part in (title, self._folded_publisher, body))
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
@@ -58,7 +58,7 @@ class Candidate:
 
 
 def matches(candidate: Candidate, match: RuleMatch, rules: Sequence[Rule]) -> bool:
-    """Return whether a release falls under a topic. A topic without rules is filled by hand."""
+    """Return whether a release matches a topic's rules. A topic without rules matches nothing."""
     if not rules:
         return False
     found = (find(rule.pattern, candidate.value(rule.field)) for rule in rules)
@@ -66,20 +66,20 @@ def matches(candidate: Candidate, match: RuleMatch, rules: Sequence[Rule]) -> bo
 
 
 def content_hash(title: str, publisher: str, body: str) -> str:
-    """Return the hash by which the same release is known again."""
+    """Return the hash that identifies a release with these texts."""
     return Candidate(title, publisher, body).content_hash
 
 
 def published_moment(published: date | None, now: datetime) -> datetime:
-    """Return when a release was published: noon of its day, or `now` for one without a date."""
+    """Return when a release was published: noon UTC of its date, or `now` if it has no date."""
     return datetime.combine(published, NOON) if published else now
 
 
 def to_html(paragraphs: Iterable[str]) -> str:
     """Return paragraphs of plain text as HTML; runs of "- " lines become lists.
 
-    The only tags are the ones written here: every `&`, `<` and `>` of the text is escaped. A
-    sanitiser would change nothing (a test compares), and nh3 takes 15 s for 1 MB of ampersands.
+    Every `&`, `<` and `>` of the text is escaped, so the only tags are the ones added here. A sanitiser would
+    change nothing (a test compares), and nh3 takes 15 s for 1 MB of ampersands.
     """
     parts: list[str] = []
     for paragraph in paragraphs:

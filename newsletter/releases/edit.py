@@ -1,4 +1,4 @@
-"""Hold, exclude, free or pin a stored release."""
+"""Change a stored release: hold it, exclude it, make it ready, pin or unpin it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from newsletter.releases.store import renew_sequences
 
 
 class ReleaseAction(enum.StrEnum):
-    """What can be done to a release; UNPIN undoes PIN."""
+    """The actions on a stored release."""
 
     HOLD = "hold"
     EXCLUDE = "exclude"
@@ -33,7 +33,7 @@ _PINNED = {ReleaseAction.PIN: True, ReleaseAction.UNPIN: False}
 
 
 def find_release(session: Session, public_id: str) -> Release:
-    """Return a release, locked for a change. Raises NotFound."""
+    """Return a release with a row lock. Raises NotFound."""
     chosen = select(Release).where(Release.public_id == public_id).with_for_update()
     release = session.scalars(chosen).one_or_none()
     if release is None:
@@ -44,12 +44,12 @@ def find_release(session: Session, public_id: str) -> Release:
 def change_release(
     session: Session, public_id: str, action: ReleaseAction, actor: str, now: datetime
 ) -> Release:
-    """Do `action` to a release and write it down; doing it again changes nothing. Raises NotFound.
+    """Do `action` to a release and add an audit entry. A repeated action changes nothing. Raises NotFound.
 
-    A release that becomes ready gets sequences, as the last write: commit at once. One that was
-    ready before gets fresh ones for the topics it had, because issues may have passed it by
-    meanwhile; whoever was sent it is left out by selection. It gets none for topics that a
-    changed rule has given it since.
+    A release that becomes ready gets sequences. Taking them is the last write, so commit at once. If it was
+    ready before, it gets new sequences for the topics it had, because issues may have been sent without it
+    meanwhile. Selection leaves out subscribers who have got it. It gets no sequence for a topic that was
+    added to it later.
     """
     release = find_release(session, public_id)
     before = was, _ = (release.state, release.pinned)

@@ -1,17 +1,17 @@
-"""Text folded for comparing: NFKC and case aside, in linear time whatever the text. Pure."""
+"""Fold text for comparison: NFKC and casefold, in linear time for any text. Pure."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
 
-# Python sorts the marks behind a letter by insertion: 20,000 of them in the wrong order take 5 s, a
-# megabyte an hour. Runs as long as this are sorted here first; shorter ones cost nothing to speak of.
+# Python uses insertion sort for the combining marks after a character. 20,000 of them in the wrong order
+# take 5 s, and a megabyte takes an hour. Runs of 64 or more are sorted here first; shorter ones are fast.
 _LONG_RUN = re.compile(r"[^\x00-\x7f]{64,}")
 
 
 class _Decompositions(dict[int, str]):
-    """What each character is made of, worked out when it is first met."""
+    """The NFKD decomposition of each character, computed at its first use."""
 
     def __missing__(self, code: int) -> str:
         self[code] = made_of = unicodedata.normalize("NFKD", chr(code))
@@ -19,12 +19,15 @@ class _Decompositions(dict[int, str]):
 
 
 def fold(text: str) -> str:
-    """Return `text` in NFKC and casefolded; equal texts in other spellings give the same."""
+    """Return `text` casefolded and in NFKC; different encodings of the same text give the same result."""
     return unicodedata.normalize("NFKC", _LONG_RUN.sub(_in_order, text)).casefold()
 
 
 def _in_order(run: re.Match[str]) -> str:
-    """Return a run decomposed, its marks in canonical order (Unicode 3.11). NFKC of both is equal."""
+    """Return the run decomposed, with its marks in canonical order (Unicode, section 3.11).
+
+    NFKC of the result equals NFKC of the run.
+    """
     chars = run[0].translate(_Decompositions())
     classes = list(map(unicodedata.combining, chars))
     if not any(classes):

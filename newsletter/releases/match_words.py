@@ -1,4 +1,4 @@
-"""Find the words of a topic's rule in a text, in every script. Pure."""
+"""Match the words of a topic's rule in a text, in any script. Pure."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from itertools import product
 
 from newsletter.releases.fold import fold
 
-# Scripts that put no space between words, and Hangul, whose particles are written to the word: here a
-# word is found inside a longer run of letters.
+# Scripts without spaces between words, and Hangul, which joins particles to the word. In these scripts a word
+# is also found inside a longer run of characters.
 _INSIDE = (
     "\u0e00-\u0e7f"  # Thai
     "\u0e80-\u0eff"  # Lao
@@ -24,34 +24,37 @@ _INSIDE = (
 _IS_INSIDE = re.compile(f"[{_INSIDE}]")
 _IS_ARABIC = re.compile("[\u0620-\u064a\u066e-\u06d3]")
 _IS_HEBREW = re.compile("[\u05d0-\u05ea]")
-# Conjunctions, prepositions and the article that are written to the word: and, so; in, as, for, will; the.
+# Arabic joins these to the word: conjunctions (and, so), prepositions (in, as, for, will), the article.
 _ARABIC_PREFIXES = tuple(
     first + then for first in ("", "و", "ف") for then in ("", "ب", "ك", "ل", "س", "ال", "بال", "كال", "لل")
 )
-# The article loses its first letter behind a preposition: these stand in place of ال.
+# After the preposition ل the article ال loses its first character. These replace ال then.
 _ARABIC_ELIDED = ("لل", "ولل", "فلل")
-# And; that, when, since; in, to, as, from; the.
+# Hebrew joins these to the word: and, that, when, since, in, to, as, from, the.
 _HEBREW_PREFIXES = tuple(
     "".join(each)
     for each in product(("", "ו"), ("", "ש", "כש", "מש", "לכש"), ("", "ב", "ל", "כ", "מ"), ("", "ה"))
 )
-# What may stand before a prefix that is none: a letter or a mark of those two scripts, or of any other.
+# A character before a prefix that makes it a part of a longer word: of these two scripts or any other.
 _PREFIXED = "[\\w\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06ed\u200c\u200d]"
 _LAST_LETTER = 0x1FFFF
 
 
 def find(words: str, folded_text: str) -> bool:
-    """Return whether a rule's words stand in a text (folded by `fold`), one after the other.
+    """Return whether a text (folded by `fold`) contains the words of a rule, in their order.
 
-    They are whole words, case aside; `газ*` stands for every word that begins so. Chinese, Japanese,
-    Thai, Lao, Khmer, Burmese and Korean words are found inside a sentence. Arabic and Hebrew words may
-    have the usual prefixes.
+    Whole words match, in any case. `газ*` matches every word that begins with газ. Chinese, Japanese, Thai,
+    Lao, Khmer, Burmese and Korean words match anywhere in a sentence. Arabic and Hebrew words match with
+    their usual prefixes too.
     """
     return bool(_pattern(words).search(folded_text))
 
 
 def find_formerly(words: str, folded_text: str) -> bool:
-    """Return what `find` returned before there was `*`: whole words in ASCII only, any occurrence else."""
+    """Return what `find` returned before rules could have `*`.
+
+    A rule in ASCII matched whole words. Any other rule matched anywhere, even inside a word.
+    """
     return bool(_former_pattern(words.rstrip("*")).search(folded_text))
 
 
@@ -71,14 +74,14 @@ def _one_word(part: str, *, first: bool, last: bool) -> str:
         return text
     if word == part:
         return f"{text}(?!{letter})"
-    # Possessive: what follows begins with a space, so giving letters back is of no use.
+    # Possessive, because the next part begins with a space: giving characters back could never match.
     return text if last else f"{text}{letter}*+"
 
 
 def _start(word: str) -> str:
-    """Return the expression of a word that begins where a word may begin.
+    """Return the regular expression for a word at a place where a word can begin.
 
-    What must stand before it is looked at behind its first letter: the search for a letter is fast.
+    The look-behind comes after the first character, because a search for a literal character is fast.
     """
     first, rest = re.escape(word[0]), re.escape(word[1:])
     if _IS_INSIDE.match(word[0]):
@@ -95,7 +98,7 @@ def _start(word: str) -> str:
 
 
 def _later(word: str) -> str:
-    """Return the expression of a word behind a space, with the prefixes that its script writes to it."""
+    """Return the regular expression for a word after a space, with the prefixes that its script joins."""
     text = re.escape(word)
     if _IS_HEBREW.match(word[0]):
         return f"(?:{'|'.join(_HEBREW_PREFIXES)}){text}"
@@ -108,12 +111,15 @@ def _later(word: str) -> str:
 
 
 def _behind(prefixes: tuple[str, ...], first: str) -> str:
-    """Return what holds behind the letter `first` if one of `prefixes` is before it, and no other letter."""
+    """Return the look-behind to put after `first`.
+
+    It holds if one of `prefixes` precedes `first`, and no other character of a word does.
+    """
     plain = f"(?<!{_letter()}{first})"
     longer = [each for each in prefixes if each]
     if not longer:
         return plain
-    # One look at the last letter of all prefixes spares most places the looks at each of them.
+    # Checking first for the last character of any prefix is faster than checking every prefix everywhere.
     ends = "".join(sorted({each[-1] for each in longer}))
     each = "|".join(f"(?<={prefix}{first})(?<!{_PREFIXED}{prefix}{first})" for prefix in longer)
     return f"(?:{plain + '|' if '' in prefixes else ''}(?<=[{ends}]{first})(?:{each}))"
@@ -121,9 +127,9 @@ def _behind(prefixes: tuple[str, ...], first: str) -> str:
 
 @lru_cache
 def _letter() -> str:
-    """Return the expression of one letter of a word. Marks, which `\\w` lacks, belong to the letter before.
+    """Return the regular expression for one character of a word, combining marks included (`\\w` lacks them).
 
-    A letter of the scripts without spaces is none: it ends every other word.
+    A character of a script without spaces is excluded, because it ends a word of any other script.
     """
     ranges: list[str] = []
     first = None
@@ -139,7 +145,7 @@ def _letter() -> str:
 
 
 def _is_letter(char: str) -> bool:
-    joins = char in "_\u200c\u200d"  # Persian plurals and Indic conjuncts are joined or kept apart by these
+    joins = char in "_\u200c\u200d"  # Persian plurals and Indic conjuncts need these joiners
     return (char.isalnum() or joins or unicodedata.category(char)[0] == "M") and not _IS_INSIDE.match(char)
 
 

@@ -1,4 +1,4 @@
-"""Releases as an editor looks for them."""
+"""Queries for editors: list, count and find releases, and the issues that carried one."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from newsletter.models import (
 )
 from newsletter.models.paging import Page, contains, paged
 
-# Longer than any title that somebody types to find it.
+# More than anybody types to find a release.
 LONGEST_SEARCH = 200
 
 
@@ -38,8 +38,8 @@ def list_releases(
 ) -> Page[Release]:
     """Return one page of releases with their topics, the newest first.
 
-    `search` is looked for in titles and publishers, case aside; `topic` is a slug, `since` the
-    earliest moment of publication.
+    `search` matches titles and publishers in any case. `topic` is a slug, and `since` is the earliest time of
+    publication.
     """
     query = select(Release).options(selectinload(Release.topic_links).selectinload(ReleaseTopic.topic))
     search = search.strip()[:LONGEST_SEARCH]
@@ -55,7 +55,7 @@ def list_releases(
 
 
 def newest_by_topic(session: Session) -> dict[str, Release]:
-    """Return the release that each topic got last, by slug; a topic without any is left out."""
+    """Return the newest ready release of each topic, by slug. A topic without releases is left out."""
     newest = (
         select(ReleaseTopic.release_id)
         .join(ReleaseTopic.release)
@@ -69,14 +69,14 @@ def newest_by_topic(session: Session) -> dict[str, Release]:
         .correlate(Topic)
         .scalar_subquery()
     )
-    # The bodies are long, and only the heads are shown.
+    # Bodies are long, and callers show only titles.
     query = select(Topic.slug, Release).join(Release, Release.id == newest)
     found = session.execute(query.options(defer(Release.body_html), defer(Release.body_text)))
     return {slug: release for slug, release in found}
 
 
 def find_release(session: Session, public_id: str) -> Release:
-    """Return a release in whatever state, with its topics. Raises NotFound."""
+    """Return a release in any state, with its topics. Raises NotFound."""
     query = select(Release).options(selectinload(Release.topic_links).selectinload(ReleaseTopic.topic))
     release = session.scalars(query.where(Release.public_id == public_id)).one_or_none()
     if release is None:
@@ -85,14 +85,14 @@ def find_release(session: Session, public_id: str) -> Release:
 
 
 def count_releases(session: Session) -> Mapping[ReleaseState, int]:
-    """Return how many releases there are in each state; every state is there."""
+    """Return the number of releases in each state, zero included."""
     counted = session.execute(select(Release.state, func.count()).group_by(Release.state))
     found = {state: int(count) for state, count in counted}
     return {state: found.get(state, 0) for state in ReleaseState}
 
 
 def carried(session: Session, release_ids: Collection[int]) -> set[int]:
-    """Return those of `release_ids` that a digest has been made with (tests aside)."""
+    """Return the ids among `release_ids` that were in a digest. Test issues do not count."""
     query = (
         select(IssueRelease.release_id)
         .join(Issue, Issue.id == IssueRelease.issue_id)
@@ -103,13 +103,13 @@ def carried(session: Session, release_ids: Collection[int]) -> set[int]:
 
 
 def issues_with(session: Session, release_id: int) -> Sequence[Issue]:
-    """Return the issues that carried a release to somebody, the newest first."""
+    """Return the issues that carried a release to a subscriber, newest first."""
     carrying = select(IssueRelease.issue_id).where(IssueRelease.release_id == release_id)
     query = select(Issue).where(Issue.id.in_(carrying), Issue.is_test.is_(False), _sent())
     return session.scalars(query.order_by(Issue.id.desc())).all()
 
 
 def _sent() -> ColumnElement[bool]:
-    """Whether an issue went to somebody: a cancelled one did if it was stopped half-way."""
+    """Whether an issue is not cancelled, or was cancelled after some of its emails were sent."""
     reached = exists().where(Delivery.issue_id == Issue.id, Delivery.state.in_(HOLDING))
     return or_(Issue.state != IssueState.CANCELLED, reached)

@@ -1,4 +1,4 @@
-"""A parsed release becomes a row, under the topics whose rules it matches."""
+"""Store a parsed release once, with the topics whose rules it matches, and give it sequences."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from newsletter.releases.topics import list_topics
 
 
 class ParsedRelease(Protocol):
-    """What storing a release needs of it; `ingest.press.parse.PressRelease` is one."""
+    """The fields that storing needs. `ingest.press.parse.PressRelease` has them."""
 
     @property
     def title(self) -> str: ...
@@ -42,12 +42,11 @@ def add_release(
     topics: Collection[str] = (),
     state: ReleaseState = ReleaseState.READY,
 ) -> tuple[Release, bool]:
-    """Store a release; return it and whether it is new. The same text twice is one release.
+    """Store a release; return it, and whether it is new. A duplicate with the same text is stored once.
 
-    It falls under the topics whose rules match and under those named by slug in `topics`
-    (NotFound for one that does not exist); one that is known already falls under the named ones
-    from now on. The caller commits at once: the sequences are the
-    last write before the commit (models/tables/release.py). Commits nothing.
+    A new release gets the topics whose rules match, and the topics with a slug in `topics`. A duplicate only
+    gets the topics in `topics`. Raises NotFound for a slug that does not exist. Commits nothing: the caller
+    commits at once, because taking sequences is the last write before a commit (models/tables/release.py).
     """
     candidate = Candidate(press.title, press.publisher, press.body)
     known = session.scalar(select(Release).where(Release.content_hash == candidate.content_hash))
@@ -74,9 +73,9 @@ def add_release(
 
 
 def renew_sequences(session: Session, links: Sequence[ReleaseTopic]) -> None:
-    """Give each of these pairs the next sequence: from now on no issue has passed it by.
+    """Give each of these pairs a new sequence, so that the next issue includes the release.
 
-    The last write before the commit: it locks the counter until then. Commits nothing.
+    This is the last write before the commit, because it locks the counter until then. Commits nothing.
     """
     if not links:
         return
@@ -89,10 +88,10 @@ def renew_sequences(session: Session, links: Sequence[ReleaseTopic]) -> None:
 
 
 def _name_topics(session: Session, release: Release, slugs: Collection[str]) -> None:
-    """Put a stored release under further topics, whose readers then get it if they have not had it."""
+    """Add topics to a stored release. Their subscribers get it, unless they have had it."""
     had = {link.topic_id for link in release.topic_links}
-    # Once mailable, always in the order of sequences: holding it back is its state's business, and
-    # freeing it renews only the pairs that have one.
+    # If the release was ever ready, the new pairs need sequences too: a held release that becomes ready again
+    # renews only the pairs that have one.
     mailable = release.state is ReleaseState.READY or any(link.sequence for link in release.topic_links)
     chosen = [topic for topic in _known_topics(session, slugs) if topic.slug in slugs]
     added = [ReleaseTopic(topic_id=topic.id) for topic in chosen if topic.id not in had]

@@ -1,4 +1,4 @@
-"""Make topics, change their rules, and list them."""
+"""Add and list topics, change their rules, and compare what rules match."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from newsletter.models import Release, RuleField, RuleMatch, Topic, TopicRule
 from newsletter.releases.decide import Candidate, Rule
 from newsletter.releases.match_words import find, find_formerly
 
-# A changed rule is compared with the one before on so many of the newest releases.
+# `compare_rules` looks at this many of the newest releases.
 COMPARED_RELEASES = 5_000
 _SLUG = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 
@@ -33,8 +33,8 @@ def add_topic(
 ) -> Topic:
     """Add a topic after the others; return it. Commits nothing.
 
-    Raises InputError for a slug that is not lower-case words joined by hyphens, and StateConflict
-    for one that is taken.
+    Raises InputError if the slug is not made of lower-case words joined by hyphens, and StateConflict if it
+    is taken.
     """
     if not _SLUG.fullmatch(slug) or len(slug) > 64:
         raise InputError(f"{slug!r} is not a slug: lower-case letters and digits, joined by hyphens")
@@ -60,9 +60,9 @@ def add_topic(
 def change_rules(
     session: Session, slug: str, rules: Iterable[tuple[RuleField, str]], *, clear: bool = False
 ) -> Topic:
-    """Add rules to a topic, after taking the present ones away if asked. Commits nothing.
+    """Add rules to a topic; `clear` first removes its present rules. Commits nothing.
 
-    They sort the releases that come from now on; the ones that are there stay as they are.
+    The rules apply to releases stored from now on. Stored releases keep their topics.
     """
     topic = find_topic(session, slug)
     kept = [] if clear else list(topic.rules)
@@ -73,7 +73,7 @@ def change_rules(
 
 @dataclass(frozen=True)
 class RuleEffect:
-    """How many stored releases a rule matches, and which ones more or fewer than it did before."""
+    """How many stored releases a rule matches, and which ones it matches newly or no longer."""
 
     rule: Rule
     matched: int
@@ -82,9 +82,10 @@ class RuleEffect:
 
 
 def compare_rules(session: Session, before: Sequence[Rule], after: Sequence[Rule]) -> list[RuleEffect]:
-    """Return what each rule gains and loses among the newest releases, the rules of `before` first.
+    """Return what each rule gains and loses among the newest releases. Rules of `before` come first.
 
-    A rule that stays is compared with how it matched before there was `*` (match_words.py, find_formerly).
+    A rule in both `before` and `after` is compared with how it matched before rules could have `*`
+    (`match_words.find_formerly`).
     """
     rules = list(dict.fromkeys([*before, *after]))
     kept, there = set(before), set(after)
@@ -121,7 +122,7 @@ def find_topic(session: Session, slug: str) -> Topic:
 
 
 def list_topics(session: Session) -> Sequence[Topic]:
-    """Return every topic with its rules, in the order that readers see."""
+    """Return every topic with its rules, in the order of the sign-up page."""
     return session.scalars(
         select(Topic).options(selectinload(Topic.rules)).order_by(Topic.position, Topic.id)
     ).all()
