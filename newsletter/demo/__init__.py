@@ -1,1 +1,1 @@
-"""The demo: sample data, a mail catcher, and the check that plays a subscriber."""
+"""The demo: sample data, the mail catcher, and the self-check that acts as a subscriber."""

@@ -1,4 +1,4 @@
-"""The demo's mail catcher: takes every email by SMTP, delivers none, keeps the newest in a Maildir."""
+"""The demo's mail catcher: accepts every email by SMTP, delivers none, keeps the newest in a Maildir."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ log = logging.getLogger(__name__)
 
 
 def keep(folder: Path, envelope_from: str, recipient: str, content: bytes) -> str:
-    """Put a mail into the Maildir, whole or not at all, with its envelope on top; return its name.
+    """Write an email into the Maildir with its envelope on top, by a rename; return its file name.
 
-    The lines keep their ends (CRLF), so that a signature over them still holds.
+    Line ends stay CRLF, so that a signature over the lines stays valid.
     """
     for part in ("tmp", "new", "cur"):
         (folder / part).mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -38,13 +38,13 @@ def keep(folder: Path, envelope_from: str, recipient: str, content: bytes) -> st
 
 
 class Keeper:
-    """What aiosmtpd calls for each message."""
+    """The handler that aiosmtpd calls for each message."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     async def handle_DATA(self, _server: SMTP, _session: Any, envelope: Envelope) -> str:  # noqa: N802
-        """Keep one mail for each recipient."""
+        """Store the email once for each recipient."""
         content = envelope.original_content or b""
         for recipient in envelope.rcpt_tos:
             keep(self._folder, _one_line(envelope.mail_from or ""), _one_line(recipient), content)
@@ -58,7 +58,7 @@ def _one_line(address: str) -> str:
 
 
 async def catch(folder: Path, port: int) -> None:
-    """Serve until the process ends. Raises OSError when the port is taken."""
+    """Serve until the process ends. Raises OSError if the port is in use."""
 
     def conversation() -> SMTP:
         return SMTP(
@@ -81,7 +81,7 @@ def main() -> None:
     arguments.add_argument("port", type=int)
     given = arguments.parse_args()
     configure_logging()
-    # aiosmtpd tells every command at this level, addresses included.
+    # At its usual level, aiosmtpd logs every command with its addresses.
     logging.getLogger("mail.log").setLevel(logging.ERROR)
     asyncio.run(catch(mailbox_folder(given.data_dir), given.port))
 

@@ -34,18 +34,18 @@ from newsletter.web.mailbox.stored_emails import StoredEmail, list_stored_emails
 SUBSCRIBER = "ada.reader@demo.example"
 START_SECONDS = 60
 MAIL_SECONDS = 30
-# The form refuses what is sent faster than a person reads.
+# The form rejects a sign-up that is sent faster than a person can read the page.
 READING_SECONDS = 1.1
 LOOK_SECONDS = 0.05
 
 
 class StepFailed(ServiceError):
-    """A step of the journey did not lead where it should."""
+    """A step of the check had an unexpected result."""
 
 
 @dataclass
 class Journey:
-    """What the check found: seconds of each step, and where it stopped if it did."""
+    """The result of the check: the seconds of each step, and the error if a step failed."""
 
     seconds: dict[str, float] = field(default_factory=dict)
     html_bytes: int | None = None
@@ -54,18 +54,18 @@ class Journey:
 
     @property
     def ok(self) -> bool:
-        """Whether the reader got everything."""
+        """Whether every step succeeded."""
         return self.error is None
 
     def as_json(self) -> dict[str, Any]:
-        """Return the line that is printed."""
+        """Return the JSON line that is printed."""
         line: dict[str, Any] = {"ok": self.ok, "seconds": self.seconds}
         line |= {"html_bytes": self.html_bytes, "eml": self.eml}
         return line if self.ok else line | {"error": self.error}
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
-        """Time a step; a failure in it is named after it."""
+        """Measure the time of a step. An error in it gets the step's name."""
         began = time.monotonic()
         try:
             yield
@@ -76,11 +76,11 @@ class Journey:
 
 
 def check_journey(command: Command, options: Sequence[str] = ()) -> Journey:
-    """Start the demo in a temporary folder on free ports, live the journey, end the demo.
+    """Start the demo in a temporary folder on free ports, run every step as a subscriber, end the demo.
 
     `options` go to the demo: another database or queue.
 
-    The digest's file is kept, in the system's temporary folder; the demo's data is not.
+    The digest is kept as a file in the system's temporary folder. The demo's data is deleted.
     """
     journey = Journey()
     folder = Path(tempfile.mkdtemp(prefix="newsletter-check-"))
@@ -116,7 +116,7 @@ def _live(
         confirmation = mails.wait_for(1)
         link = _link(confirmation, f"{home}/confirm/")
     with journey.step("look_at_link"):
-        # A link scanner looks twice: nothing comes of it, and the button is still there.
+        # A link scanner opens the link twice. That must change nothing, and the button must still be there.
         browser.open(link)
         form = browser.open(link).form()
     with journey.step("confirm"):
@@ -149,9 +149,9 @@ def _has_nothing_new(command: Command, data: Path) -> bool:
 
 
 def _cli(command: Command, data: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    """Run a command of ours with the demo's settings, as a person would from another terminal."""
+    """Run one of our commands with the demo's settings, as a person does in another terminal."""
     program, *rest = command(*words)
-    # The last --env-file counts.
+    # If --env-file is given several times, the last one counts.
     at = rest.index("--env-file")
     rest[at + 1] = str(data / SETTINGS_FILE)
     return subprocess.run(  # noqa: S603 (our own program)
@@ -160,7 +160,7 @@ def _cli(command: Command, data: Path, *words: str) -> subprocess.CompletedProce
 
 
 def _unsubscribe(digest: StoredEmail) -> None:
-    """POST what a mailbox provider posts (RFC 8058): no cookie, no page seen before."""
+    """POST what a mailbox provider posts (RFC 8058): without cookies, and without opening a page before."""
     _require(
         digest.message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click",
         "the digest lacks List-Unsubscribe-Post",
@@ -171,7 +171,7 @@ def _unsubscribe(digest: StoredEmail) -> None:
 
 
 def _leave_target(digest: StoredEmail, beginning: str) -> str:
-    """Return the URL in List-Unsubscribe that begins so (RFC 2369)."""
+    """Return the URL in List-Unsubscribe that starts with `beginning` (RFC 2369)."""
     header = "".join(str(digest.message["List-Unsubscribe"]).split())
     for part in header.split(","):
         if part.startswith(f"<{beginning}"):
@@ -180,7 +180,7 @@ def _leave_target(digest: StoredEmail, beginning: str) -> str:
 
 
 def _leave_by_mail(digest: StoredEmail, data: Path) -> None:
-    """Send what a mail program sends for the mailto: of List-Unsubscribe, and see the reader gone."""
+    """Send the email that an email program sends for the mailto: URL of List-Unsubscribe (RFC 2369)."""
     target = urllib.parse.urlsplit(_leave_target(digest, "mailto:"))
     wish = EmailMessage()
     wish["From"] = SUBSCRIBER
@@ -195,13 +195,13 @@ def _leave_by_mail(digest: StoredEmail, data: Path) -> None:
 
 
 def _undo(browser: Browser, digest: StoredEmail) -> None:
-    """The reader has left, or there would be nothing to undo; once undone, there is something to leave."""
+    """Press the undo button. The page has one only after an unsubscribe, and undoing allows another."""
     browser.submit(browser.open(_leave_target(digest, "http")).form_to("/undo/"), {})
 
 
 @dataclass(frozen=True)
 class Form:
-    """A form of a page: where it goes, and what a browser would send of it untouched."""
+    """A form of a page: its id, its target, and the fields that an unchanged form sends."""
 
     id: str
     action: str
@@ -210,13 +210,13 @@ class Form:
 
 @dataclass(frozen=True)
 class Page:
-    """An answer: where it came from in the end, and its text."""
+    """A response: its final URL after redirects, and its text."""
 
     url: str
     text: str
 
     def form(self, form_id: str | None = None) -> Form:
-        """Return the form of that id, or the only one that posts. Raises StepFailed without one."""
+        """Return the form with that id, or the only form that posts. Raises StepFailed if there is none."""
         reader = _FormReader(self.url)
         reader.feed(self.text)
         found = [form for form in reader.forms if form_id in {None, form.id}]
@@ -225,7 +225,7 @@ class Page:
         return found[0]
 
     def form_to(self, part: str) -> Form:
-        """Return the form that posts to a place with `part` in it. Raises StepFailed without one."""
+        """Return the form that posts to a URL with `part` in it. Raises StepFailed if there is none."""
         reader = _FormReader(self.url)
         reader.feed(self.text)
         for form in reader.forms:
@@ -235,7 +235,7 @@ class Page:
 
 
 class _FormReader(HTMLParser):
-    """Collects the forms that post, with their fields as they are when nobody touches them."""
+    """Collects the forms that post, with the fields that an unchanged form sends."""
 
     def __init__(self, url: str) -> None:
         super().__init__()
@@ -268,25 +268,25 @@ def _is_sent(tag: str, given: Mapping[str, str | None]) -> bool:
 
 
 class Browser:
-    """Opens pages and sends forms, with cookies and nothing else that a browser has."""
+    """Opens pages and sends forms. It has cookies, and nothing else of a browser."""
 
     def __init__(self) -> None:
-        # No proxy of the environment stands between a machine and itself.
+        # A proxy in the environment is not used for requests to this machine.
         self._opener = urllib.request.build_opener(
             urllib.request.ProxyHandler({}), urllib.request.HTTPCookieProcessor(CookieJar())
         )
 
     def open(self, url: str) -> Page:
-        """GET a page. Raises StepFailed for an answer of 400 or more."""
+        """GET a page. Raises StepFailed for a status of 400 or more."""
         return self._ask(urllib.request.Request(url))  # noqa: S310 (our own service)
 
     def submit(self, form: Form, values: Mapping[str, str | list[str]]) -> Page:
-        """Send a form with these fields set. Raises StepFailed for an answer of 400 or more."""
+        """Send a form with these values. Raises StepFailed for a status of 400 or more."""
         kept = [(name, value) for name, value in form.fields if name not in values]
         return self._send(form.action, kept + _pairs(values), form.action)
 
     def post(self, url: str, values: Mapping[str, str | list[str]]) -> Page:
-        """POST without having seen a page. Raises StepFailed for an answer of 400 or more."""
+        """POST without opening a page first. Raises StepFailed for a status of 400 or more."""
         return self._send(url, _pairs(values), None)
 
     def _send(self, url: str, pairs: list[tuple[str, str]], referrer: str | None) -> Page:
@@ -324,7 +324,7 @@ class Mails:
         self._folder = folder
 
     def wait_for(self, count: int) -> StoredEmail:
-        """Return the newest mail once there are `count`. Raises StepFailed when they do not come."""
+        """Return the newest email once there are `count`. Raises StepFailed if there are fewer or more."""
         _await(
             lambda: len(list_stored_emails(self._folder)) >= count,
             MAIL_SECONDS,
@@ -343,7 +343,7 @@ def _link(mail: StoredEmail, beginning: str) -> str:
 
 
 def _keep(mail: StoredEmail) -> str:
-    """Write the mail to a file that stays; return its path."""
+    """Write the email to a file that is kept; return its path."""
     handle, path = tempfile.mkstemp(prefix="newsletter-digest-", suffix=".eml")
     with os.fdopen(handle, "wb") as file:
         file.write(mail.raw)

@@ -1,4 +1,4 @@
-"""The demo's sample data: topics, releases and an administrator."""
+"""The demo's sample data: topics, releases and an administrator account."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ACTOR = "demo"
 
 @dataclass(frozen=True)
 class SampleTopic:
-    """A topic of the demo and the rules that fill it: any of them is enough."""
+    """A topic of the demo, and its rules. One matching rule is enough for a release."""
 
     slug: str
     name: str
@@ -65,7 +65,7 @@ TOPICS = (
 
 
 def add_topics(session: Session) -> None:
-    """Add the topics of the demo unless there are topics. Commits nothing."""
+    """Add the topics of the demo, unless there are topics. Does not commit."""
     if session.scalar(select(Topic.id).limit(1)) is not None:
         return
     for sample in TOPICS:
@@ -82,7 +82,7 @@ def add_topics(session: Session) -> None:
 
 
 def add_samples(session: Session) -> None:
-    """Add the sample releases unless there are releases, the oldest first. Commits nothing."""
+    """Add the sample releases, the oldest first, unless there are releases. Does not commit."""
     if session.scalar(select(Release.id).limit(1)) is not None:
         return
     folder = resources.files("newsletter.demo") / "samples"
@@ -93,7 +93,7 @@ def add_samples(session: Session) -> None:
 
 
 def add_admin(session: Session) -> str | None:
-    """Add the admin's account; return its one-time password, None when there is one already."""
+    """Add the administrator's account; return its one-time password, None if the account exists."""
     if find_account(session, ADMIN) is not None:
         return None
     password = one_time_password()

@@ -27,7 +27,7 @@ SETTINGS_FILE = "settings.env"
 
 @dataclass(frozen=True)
 class Demo:
-    """A demo that is ready to run. `password` is the admin's, None when it was printed before."""
+    """A demo that is ready to run. `password` is the administrator's, None if it was printed before."""
 
     folder: Path
     settings: Settings
@@ -39,10 +39,10 @@ class Demo:
 def run_demo(
     folder: Path, port: int, command: Command, say: Callable[[str], None], more: Mapping[str, str]
 ) -> None:
-    """Prepare what is missing in `folder`, run everything until told to stop.
+    """Prepare what is missing in `folder`, then run everything until told to stop.
 
-    `more` are settings beside the demo's own, as variables: another database or queue. Raises
-    ServiceError when the port or the folder is taken.
+    `more` are additional settings, as environment variables: another database or queue. Raises ServiceError
+    if the port or the folder is in use.
     """
     configure_logging()
     with only_one(folder, "Stop it with Ctrl-C in its terminal, or give this one --data and another folder."):
@@ -58,7 +58,7 @@ def run_demo(
 def prepare_demo(
     folder: Path, port: int, catcher_port: int, more: Mapping[str, str] = MappingProxyType({})
 ) -> Demo:
-    """Write the settings, upgrade the database, and add the topics, releases and account it lacks."""
+    """Write the settings, upgrade the database, and add the topics, releases and account that are missing."""
     folder = folder.absolute()
     values = write_settings(folder, port, catcher_port, more)
     settings = load_settings(values)
@@ -78,9 +78,9 @@ def prepare_demo(
 def write_settings(
     folder: Path, port: int, catcher_port: int, more: Mapping[str, str] = MappingProxyType({})
 ) -> dict[str, str]:
-    """Write the demo's settings file, for its owner alone; return the settings as variables.
+    """Write the demo's settings file, for its owner only; return the settings as environment variables.
 
-    The keys stay what they were. The other commands use the file by `--env-file`.
+    Existing keys are kept. Other commands read the file by `--env-file`.
     """
     path = folder / SETTINGS_FILE
     keys_variable = variable("secret_keys")
@@ -95,7 +95,7 @@ def write_settings(
         variable("intake_listen"): f"smtp://{HOST}:{free_port()}",
         variable("postal_address"): "The Release Letter, Harbour Road 1, Halmstrand",
         variable("data_dir"): str(folder),
-        # Somebody who tries it joins after the samples came, and would get none of them.
+        # The samples are older than any sign-up to the demo, so a new subscriber would get none of them.
         variable("welcome_releases"): "3",
         variable("demo"): "yes",
         **more,
@@ -116,7 +116,7 @@ def _escape(value: str) -> str:
 
 
 def banner(demo: Demo) -> str:
-    """Return what the newcomer reads once the service answers."""
+    """Return the text that is printed once the service answers: addresses, password and next steps."""
     url = demo.settings.public_url
     program = _short(Path(sys.executable).with_name("newsletter"))
     call = f"{program} --env-file {_short(demo.folder / SETTINGS_FILE)}"
@@ -142,7 +142,7 @@ def banner(demo: Demo) -> str:
 
 
 def _short(path: Path) -> str:
-    """Return the path as somebody here would type it; a program that is not there is on the PATH."""
+    """Return the path as a person would type it here. A program that is not there is on the PATH."""
     if not path.exists():
         return path.name
     here = Path.cwd()
@@ -150,7 +150,7 @@ def _short(path: Path) -> str:
 
 
 def free_port() -> int:
-    """Return a port that nobody listens on at this moment."""
+    """Return a port that no program listens on at this moment."""
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         port: int = probe.getsockname()[1]

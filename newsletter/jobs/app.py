@@ -1,4 +1,4 @@
-"""Makes the Celery app of one installation from its settings."""
+"""Make the Celery app of one installation from its settings: broker, queues, tasks and beat table."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from newsletter.service.processes.stop_flag import stopping
 from newsletter.settings import Settings
 
 SWEEP_SECONDS = 15
-# A sweep that nobody took in this time is worth nothing: later ones wait behind it.
+# An unread sweep expires after this time, because later ones already wait behind it.
 SWEEP_EXPIRES_SECONDS = 60
-# How often an idle worker looks into the queue's folder; half of it is added to a reader's wait.
+# How often an idle worker looks into the queue folder. On average, half of this is added to each wait.
 POLL_SECONDS = 0.1
-# Redis hands a task out again when it is not acknowledged in this time; a drain ends long before.
+# Redis delivers a task again if it is not acknowledged within this time. A drain ends long before.
 VISIBILITY_SECONDS = 600
 
 
 def make_celery(settings: Settings) -> Celery:
-    """Return the app: queues, tasks and beat table. It talks to nobody yet.
+    """Return the Celery app with its queues, tasks and beat table. It does not connect yet.
 
-    `app.runtime` holds the parts that its tasks use, made once for each process.
+    `app.runtime` holds the objects that its tasks use. Each process makes them once.
     """
     broker, options, quorum = _broker(settings)
     app = Celery("newsletter", set_as_current=False)
@@ -35,7 +35,7 @@ def make_celery(settings: Settings) -> Celery:
         broker_transport_options=options,
         broker_connection_retry_on_startup=True,
         broker_connection_timeout=5,
-        # The database holds the truth: a task may be lost, may run twice, and answers nobody.
+        # The database holds the truth: a task may be lost or run twice, and nobody reads its result.
         task_acks_late=True,
         task_reject_on_worker_lost=True,
         task_ignore_result=True,
@@ -50,7 +50,7 @@ def make_celery(settings: Settings) -> Celery:
         worker_enable_remote_control=False,
         worker_hijack_root_logger=False,
         worker_redirect_stdouts=False,
-        # In memory: there are few entries, and a file could be damaged by a crash.
+        # In memory, because there are few entries and a crash could damage a file.
         beat_scheduler="celery.beat:Scheduler",
         beat_schedule={
             "sweep": {
@@ -72,7 +72,7 @@ def make_celery(settings: Settings) -> Celery:
 
 
 def _broker(settings: Settings) -> tuple[str, dict[str, Any], bool]:
-    """Return the broker's URL, its transport's options, and whether it has quorum queues."""
+    """Return the broker's URL, its transport options, and whether it has quorum queues."""
     url = settings.broker_url
     if url is None:
         queue_files.register()

@@ -1,4 +1,4 @@
-"""Whether the broker can be reached: workers and the clock wait for it, the web server only warns."""
+"""Check whether the broker can be reached. Workers and beat wait for it; the web server only warns."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ log = logging.getLogger(__name__)
 
 
 def await_broker(settings: Settings, seconds: float = AWAIT_SECONDS) -> None:
-    """Wait until the broker answers, `seconds` at most; then raise ServiceError. A folder needs no wait."""
+    """Wait up to `seconds` for the broker, then raise ServiceError. A queue folder needs no wait."""
     if settings.broker_url is not None:
         patiently(partial(_reach, settings), "broker", seconds)
 
 
 def warn_without_broker(settings: Settings) -> None:
-    """Log a warning when the broker does not answer."""
+    """Log a warning if the broker does not answer."""
     if settings.broker_url is None:
         return
     try:
@@ -36,7 +36,7 @@ def _reach(settings: Settings) -> None:
                 max_retries=1, interval_start=0, interval_step=0, reraise_as_library_errors=False
             )
         except Exception as fault:
-            # Each broker's client raises errors of its own.
+            # The brokers' client libraries have no common error class.
             port = f":{connection.port}" if connection.port else ""
             place = f"{connection.transport_cls}://{connection.hostname}{port}"
             words = str(fault).strip() or type(fault).__name__

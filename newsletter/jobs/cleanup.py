@@ -1,4 +1,4 @@
-"""The regular cleanup task: reminders, retention and the head of the consent ledger."""
+"""The cleanup task, every ten minutes: reminders, retention, and the signed head of the consent ledger."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ from newsletter.throttle import Limit
 
 TIDY = "newsletter.tidy"
 TIDY_SECONDS = 600
-# Once an hour, however many clocks and hosts there are, and however often they start anew.
+# Once an hour, even with several beat processes or hosts, and after any number of restarts.
 TURN = "job:retention"
 HOURLY = Limit(burst=1, period_seconds=3600)
-# The head of the consent ledger is made anew once a day.
+# The head of the consent ledger is renewed once a day.
 HEAD_TURN = "job:consent-head"
 DAILY = Limit(burst=1, period_seconds=86400)
-# The mails of its queue wait meanwhile. What is left then follows ten minutes later.
+# Other tasks in the same queue wait meanwhile. If work is left, the next run continues ten minutes later.
 PURGE_SECONDS = 30
 
 log = logging.getLogger(__name__)
 
 
 def tidy(engine: Engine) -> None:
-    """Remind those who have not confirmed, if the settings say so. Hourly: clean up. Daily: the head."""
+    """Remind people who have not confirmed, if enabled. Hourly: clean up. Daily: renew the ledger's head."""
     _remind(engine)
     runtime = engine.runtime
     if _take_turn(runtime, TURN, HOURLY) and not _purge(engine):
@@ -60,7 +60,7 @@ def _give_turn_back(runtime: Runtime, turn: str) -> None:
 
 
 def _renew_head(engine: Engine) -> None:
-    """Compare the consent ledger with its signed head, and make a new head if nothing is wrong."""
+    """Check the consent ledger against its signed head. If nothing is wrong, write a new head."""
     runtime = engine.runtime
     path = runtime.settings.data_dir / FILE_NAME
     try:
@@ -80,7 +80,7 @@ def _renew_head(engine: Engine) -> None:
 
 
 def _tell_of_ledger(runtime: Runtime, what: str | None) -> None:
-    """Tell the owner what is wrong with the consent ledger; None settles the notice."""
+    """Tell the owner which fault the consent ledger has. With None, settle the notice: the fault is gone."""
     with runtime.session() as session:
         if what is None:
             settle(session, NoticeKind.CONSENT_LEDGER, "", runtime.now())
@@ -104,7 +104,7 @@ def _remind(engine: Engine) -> None:
 
 
 def _purge(engine: Engine) -> bool:
-    """Clean up for half a minute at most; return whether nothing was left."""
+    """Run the retention steps for up to `PURGE_SECONDS`; return whether all of them are complete."""
     runtime = engine.runtime
     until = time.monotonic() + PURGE_SECONDS
     policy = Policy.of(runtime.settings, runtime.now())

@@ -1,4 +1,4 @@
-"""The two queues, and how a task is put into one."""
+"""The two Celery queues, one for each lane, and how a task is put into one."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ def declare_queues(*, quorum: bool) -> list[Queue]:
 def send(app: Celery, lane: Lane, task: str, *arguments: int | str, at_most: int | None = None) -> bool:
     """Put a task into the queue of `lane`; return whether it was put there.
 
-    With `at_most`, a queue that holds so many messages already is left as it is: tasks look
-    into the database when they start, so one that waits will see all that is committed now.
-    Raises what the broker's client raises, at once.
+    If `at_most` messages already wait in the queue, no message is added. A task reads the database when it
+    starts, so a waiting one will see everything that is committed now. Errors of the broker's client are
+    raised at once, without a retry.
     """
     name = queue_of(lane)
     with app.producer_pool.acquire(block=True, timeout=5) as producer:

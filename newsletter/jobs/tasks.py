@@ -1,7 +1,7 @@
 """The Celery tasks: ids in, nothing out, and every task can run twice.
 
-There are two queues, one a lane. Whatever waits in the queue of single mails, a drain or a
-sweep, ends by serving everybody who waits there; so one message in that queue is enough.
+There are two queues, one for each lane. Every task in the queue of single emails, a drain or a sweep, ends by
+sending all single emails that are due. So one message in that queue is enough.
 """
 
 from __future__ import annotations
@@ -37,25 +37,25 @@ from newsletter.subscribers.signup.resolve import resolve_signups
 DRAIN = "newsletter.drain"
 SWEEP = "newsletter.sweep"
 
-# RabbitMQ closes a consumer that is busy for half an hour, and Redis hands a task out twice after
-# its visibility time-out: a drain ends long before, and asks for another.
+# RabbitMQ closes a consumer that is busy for half an hour, and Redis delivers a task again after its
+# visibility timeout. A drain ends long before, and asks for another one.
 DRAIN_SECONDS = 60
 SIGNUPS_AT_ONCE = 200
-# A bucket that was not touched for so long is full, whatever its limit.
+# A rate limit's bucket that was not used for this long is full, whatever its limit.
 BUCKET_KEPT = timedelta(days=7)
 
 log = logging.getLogger(__name__)
 
 
 class Send(Protocol):
-    """Puts a task into a lane's queue unless `at_most` messages wait there; says whether it did."""
+    """Puts a task into a lane's queue unless `at_most` messages wait there; returns whether it did."""
 
     def __call__(self, lane: Lane, task: str, *arguments: int | str, at_most: int | None = None) -> bool: ...
 
 
 @dataclass(frozen=True)
 class Engine:
-    """What a task is given: the parts, a way to ask for further tasks, and when to leave off."""
+    """What a task gets: the runtime, a function that queues further tasks, and a check for a stop request."""
 
     runtime: Runtime
     send: Send
@@ -63,14 +63,14 @@ class Engine:
 
     @property
     def processes(self) -> int:
-        """How many processes send digests here."""
+        """How many processes send digests on this host."""
         return self.runtime.settings.send_workers or os.cpu_count() or 1
 
 
 def drain(engine: Engine, lane_name: str) -> None:
-    """Send what is due in a lane, for a minute at most; ask for another drain if some is left.
+    """Send what is due in a lane for up to a minute. If something is left, queue another drain.
 
-    Draining bulk begins with the issues whose deliveries are not all written yet.
+    A drain of the bulk lane first writes the deliveries of issues that are still being prepared.
     """
     lane = Lane(lane_name)
     _recover(engine)
@@ -80,15 +80,15 @@ def drain(engine: Engine, lane_name: str) -> None:
     _prepare_issues(engine)
     handled = _empty(engine, lane)
     with engine.runtime.reading() as session:
-        # Without a turn, or outside the hours for sending, the sweep comes back: asking again at once
-        # would go on for hours.
+        # If the relay's limits or the sending window allowed nothing, the sweep tries again. Another drain
+        # now would repeat this for hours.
         left = _issues_wait(session, engine) if handled else any_to_prepare(session)
     if left and not engine.stopping():
         engine.send(lane, DRAIN, lane.value, at_most=engine.processes)
 
 
 def sweep(engine: Engine) -> None:
-    """Find whatever is due and not being done: the broker may have lost any message."""
+    """Find due work that no process is doing: the broker may have lost any message."""
     _recover(engine)
     now = engine.runtime.now()
     with engine.runtime.session() as session:
@@ -113,7 +113,7 @@ TASKS: Mapping[str, Callable[..., None]] = {DRAIN: drain, SWEEP: sweep}
 
 
 def _end_pauses_and_old_wishes(runtime: Runtime) -> None:
-    """End pauses that are over, and forget wishes to move that nobody confirmed."""
+    """End expired pauses, and delete requests for a change of address that nobody confirmed."""
     end_all_pauses(runtime)
     with runtime.session() as session:
         forget_old_wishes(session, runtime.now(), runtime.settings.confirm_days)
@@ -121,14 +121,14 @@ def _end_pauses_and_old_wishes(runtime: Runtime) -> None:
 
 
 def _recover(engine: Engine) -> None:
-    """Decide what dead processes had claimed, by the journals in our folder."""
+    """Decide the outcome of deliveries leased by dead processes, from the journals in our folder."""
     runtime = engine.runtime
     with runtime.session() as session:
         recover(session, runtime.messages, journal_folder(runtime.settings), runtime.now())
 
 
 def _prepare_issues(engine: Engine) -> None:
-    """Write the deliveries of every issue that is being prepared, then have all processes send them."""
+    """Write the deliveries of every issue that is being prepared, then queue drains for all processes."""
     until = time.monotonic() + DRAIN_SECONDS
     if prepare_issues(engine.runtime, lambda: time.monotonic() >= until or engine.stopping()):
         _ask_for_drains(engine)
@@ -139,7 +139,7 @@ def _issues_wait(session: Session, engine: Engine) -> bool:
 
 
 def _serve_singles(engine: Engine) -> None:
-    """Resolve the sign-ups and send the single mails, theirs among them."""
+    """Resolve the sign-ups, then send the single emails, their confirmations included."""
     runtime = engine.runtime
     with runtime.session() as session:
         resolved = resolve_signups(
@@ -155,7 +155,7 @@ def _serve_singles(engine: Engine) -> None:
         log.info("event=signups_resolved count=%d", resolved)
     handled = _empty(engine, Lane.SINGLE)
     with runtime.reading() as session:
-        # A request that cannot be resolved stays for the sweep: asking again at once would go on for ever.
+        # A request that cannot be resolved waits for the sweep. Another drain now would repeat it forever.
         left = resolved == SIGNUPS_AT_ONCE or (handled > 0 and _mail_waits(session, runtime.now()))
     if left and not engine.stopping():
         engine.send(Lane.SINGLE, DRAIN, Lane.SINGLE.value, at_most=1)
@@ -177,6 +177,6 @@ def _empty(engine: Engine, lane: Lane) -> int:
 
 
 def _ask_for_drains(engine: Engine) -> None:
-    """Fill the queue with as many drains as there are processes; those under way are not counted."""
+    """Queue drains until as many wait as there are processes. Running drains are not counted."""
     while engine.send(Lane.BULK, DRAIN, Lane.BULK.value, at_most=engine.processes):
         pass

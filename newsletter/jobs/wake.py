@@ -1,4 +1,4 @@
-"""Asks the engine to drain a lane at once, from wherever something became due."""
+"""Wake the engine: after something became due, ask it to drain the lane at once."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from newsletter.jobs.queues import send
 from newsletter.models import Lane
 from newsletter.settings import Settings
 
-# A broker that is away is not asked again by every request: the sweep finds the work meanwhile.
+# After a failure the broker is not asked again for this long. The sweep finds the work meanwhile.
 REST_SECONDS = 10.0
-# One try, and no pause before an error: somebody waits for an answer to their request.
+# One try, and no pause before an error, because a visitor waits for the response.
 AT_ONCE = {"max_retries": 0, "interval_start": 0}
 
 log = logging.getLogger(__name__)
 
 
-# A web server at work asks the broker no oftener than this, a thousand sign-ups a second or not.
+# A busy web server asks the broker at most this often, even at a thousand sign-ups a second.
 PAUSE_SECONDS = 0.02
 
 
 class Waker:
-    """A `Runtime.wake`: a few milliseconds, and never an error, for the sweep finds the work anyway."""
+    """A `Runtime.wake`. It takes a few milliseconds and never raises: the sweep finds the work anyway."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -37,19 +37,19 @@ class Waker:
         self._rests_until = 0.0
 
     def __call__(self, lane: str) -> None:
-        """Ask for a drain of "bulk"; any other word means the single mails, with the sign-ups before them."""
+        """Ask for a drain of "bulk". Any other word means the single emails, after the sign-ups."""
         chosen = Lane.BULK if lane == Lane.BULK else Lane.SINGLE
         if time.monotonic() < self._rests_until:
             return
         try:
             send(self.prepare(), chosen, tasks.DRAIN, chosen.value, at_most=1)
         except Exception as fault:
-            # Whatever the broker's client raises: nobody's request may fail for this.
+            # Each broker's client has its own errors, and no visitor's request may fail because of them.
             self._rests_until = time.monotonic() + REST_SECONDS
             log.warning("event=not_woken lane=%s fault=%s", chosen, type(fault).__name__)
 
     def prepare(self) -> Celery:
-        """Return the app. The first call makes it; a web server does so before its first request."""
+        """Return the Celery app. The first call makes it: a web server calls it before its first request."""
         with self._lock:
             if self._app is None:
                 self._app = make_celery(self._settings)
@@ -58,9 +58,9 @@ class Waker:
 
 
 class BackgroundWaker(Waker):
-    """Wakes from a thread of its own: no visitor waits for the broker, and many calls are one.
+    """Wakes the engine from its own thread: no visitor waits for the broker, and many calls become one.
 
-    Every call is followed by a look of that thread at the queue, so none is forgotten.
+    After every call the thread looks at the queue again, so no call is lost.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -71,10 +71,10 @@ class BackgroundWaker(Waker):
         self._process = 0
 
     def __call__(self, lane: str) -> None:
-        """Have a drain asked for, within milliseconds."""
+        """Ask the thread for a drain. It follows within milliseconds."""
         self._asked.add(lane)
         self._called.set()
-        # A web server forks its processes from one that has the application already.
+        # A web server may fork its processes after this object was used, and threads do not survive a fork.
         if self._thread is None or self._process != os.getpid():
             with self._lock:
                 if self._thread is None or self._process != os.getpid():

@@ -1,4 +1,4 @@
-"""Runs Celery's worker and beat in this process."""
+"""Run Celery's worker or beat in this process."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ from newsletter.settings import Settings
 
 log = logging.getLogger(__name__)
 
-# Workers need not know of each other: the database tells who does what.
+# Workers need no messages from each other: the database says which process does what.
 QUIETLY = ("--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel", "WARNING")
 
 
 def run_worker(settings: Settings, lane_name: str) -> None:
-    """Serve one lane until SIGTERM; tasks under way are told to leave off, and waited for.
+    """Serve one lane until SIGTERM. Running tasks are asked to stop, and the worker waits for them.
 
-    Single mails are few and quick: they are sent by this process. Digests are sent by a
-    process a core, as many as the settings say. Raises ServiceError when the database or the broker
+    This process sends the single emails itself, because they are few and quick. Digests are sent by a pool:
+    one process a core, or as many as the settings say. Raises ServiceError if the database or the broker
     cannot be reached for half a minute.
     """
     lane = Lane(lane_name)
@@ -52,9 +52,9 @@ def run_worker(settings: Settings, lane_name: str) -> None:
 
 
 def run_beat(settings: Settings) -> None:
-    """Send a sweep now and then, until SIGTERM.
+    """Queue a sweep every 15 seconds and a cleanup every ten minutes, until SIGTERM.
 
-    Raises ServiceError when the database or the broker cannot be reached for half a minute.
+    Raises ServiceError if the database or the broker cannot be reached for half a minute.
     """
     configure_logging()
     await_database(settings.database)
@@ -69,19 +69,19 @@ def run_beat(settings: Settings) -> None:
 
 
 def _keep_our_logging(**_: Any) -> None:
-    """Celery sets up logging of its own unless somebody listens here."""
+    """Do nothing: Celery sets up its own logging unless this signal has a receiver."""
 
 
 def _connect(app: Celery, lane: Lane, heart: Heart) -> None:
-    """Tie what this worker does to the moments of its life."""
-    # It says so at every start; a container has no other user.
+    """Connect this worker's functions to Celery's signals: ready, fork, shutdown."""
+    # Celery warns at every start when it runs as root, but a container often has no other user.
     warnings.filterwarnings("ignore", message=".*superuser privileges.*")
 
     def ready(**_: Any) -> None:
         log.info("event=worker_ready lane=%s", lane)
         heart.start()
         if lane is Lane.SINGLE:
-            # What became due while nothing ran is found now, not at the first beat.
+            # Work that became due while nothing ran is found now, not at the first beat.
             send(app, lane, tasks.SWEEP)
 
     def shutting_down(**_: Any) -> None:
@@ -89,9 +89,9 @@ def _connect(app: Celery, lane: Lane, heart: Heart) -> None:
 
     def forked(**_: Any) -> None:
         if lane is Lane.SINGLE:
-            return  # there is no pool; Celery tells its only process all the same
+            return  # there is no pool; Celery sends this signal to its only process too
         end_with_parent()
-        # Nothing of the parent process is used: a connection to the database must not be shared.
+        # Nothing of the parent process is used: two processes must not share a database connection.
         app.runtime = Runtime(app.runtime.settings)
 
     def ended(**_: Any) -> None:

@@ -1,4 +1,4 @@
-"""What is to be translated, gathered from pages, mails and messages; and each language's catalogue of it."""
+"""Translation catalogues: extract the texts of pages, emails and messages; update or add a language."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ ENGLISH_ONLY = ("web/admin", "web/mailbox", "cli", "demo", "service")
 TRANSLATED_TEMPLATES = ("web", "email")
 
 _CALLS = {**DEFAULT_KEYWORDS, "lazy_gettext": None, "lazy_ngettext": (1, 2), "translatable": None}
-# As the environments of pages and mails are set up, so that the texts come out as they look them up.
+# The options of the Jinja environments of pages and emails, so that extracted texts match the lookups.
 _TEMPLATE_OPTIONS = {"newstyle_gettext": "true", "silent": "false"}
-# Who did it and when is for the history of changes to say; these lines only make merges hard.
+# The version history already holds who changed a file and when. These lines only cause merge conflicts.
 _IDLE_HEADERS = re.compile(
     r'^"(POT-Creation-Date|PO-Revision-Date|Last-Translator|Language-Team|Report-Msgid-Bugs-To|'
     r"Generated-By|Project-Id-Version):.*\n",
@@ -33,7 +33,7 @@ _IDLE_HEADERS = re.compile(
 
 
 def gather() -> Catalog:
-    """Return every text of pages, mails and messages that a reader may see, with the files it is from."""
+    """Return every translatable text of pages, emails and messages, with the files that contain it."""
     found = Catalog(charset="utf-8")
     package, templates = Path(__file__).parents[1], data_folder("templates")
     for path in _sources(package):
@@ -63,14 +63,14 @@ def _extract(
     for _line, text, _comments, context in extract_from_file(
         method, path, keywords=_CALLS, options=options or {}
     ):
-        # Without line numbers: they change with every edit, and the text can be searched for.
+        # Without line numbers: every edit changes them, and the text can be searched for.
         found.add(text, locations=[(name, 0)], context=context)
 
 
 def update(language: str) -> list[Message]:
-    """Bring a language's catalogue up to date; return what is left to be translated.
+    """Update a language's catalogue; return the texts that still need a translation.
 
-    Texts that are no longer used go, new ones come empty; nothing is guessed from similar texts.
+    Unused texts are removed, and new ones are added empty. No translation is guessed from a similar text.
     """
     file = catalogue_file(language)
     with file.open("rb") as source:
@@ -81,9 +81,9 @@ def update(language: str) -> list[Message]:
 
 
 def add(code: str, folder: Path = FOLDER) -> tuple[Path, list[Message]]:
-    """Begin a language in `folder`; return its catalogue's file and what is to be translated.
+    """Create the catalogue of a new language in `folder`; return its file and the texts to translate.
 
-    Raises InputError for a code that CLDR does not know, StateConflict when the language is there.
+    Raises InputError for a code that CLDR does not know, StateConflict if the language already exists.
     """
     try:
         locale = Locale.parse(code.replace("_", "-"), sep="-")
@@ -108,7 +108,7 @@ def _write(catalogue: Catalog, file: Path) -> None:
 
 
 def untranslated(catalogue: Catalog) -> list[Message]:
-    """Return the texts that have no translation, or one that nobody has looked at since (fuzzy)."""
+    """Return the texts without a translation, or with one that must be checked (fuzzy)."""
     return [message for message in catalogue if message.id and (message.fuzzy or not _is_whole(message))]
 
 

@@ -1,4 +1,4 @@
-"""The database's version: what it is, what it should be, and how it gets there."""
+"""The version of the database schema: read it, require it, wait for it and upgrade it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from newsletter.mail.redact import without_addresses
 from newsletter.models import applied_version, newest_version, open_engine
 from newsletter.runtime import data_folder
 
-# How long a process that starts waits for a database or a broker that may start beside it.
+# How long a starting process waits for a database or a broker that may start at the same time.
 AWAIT_SECONDS = 30.0
 
 log = logging.getLogger(__name__)
@@ -28,24 +28,24 @@ def newest() -> str:
 
 
 def version(engine: Engine) -> str | None:
-    """Return the number of the last migration that was applied, None for an empty database."""
+    """Return the number of the last applied migration, None for an empty database."""
     with engine.connect() as connection:
         return applied_version(connection)
 
 
 def require_current(engine: Engine) -> None:
-    """Raise ServiceError when the database is not there, or not of this program's version."""
+    """Raise ServiceError if the database does not exist, or is not at this program's version."""
     _refuse_newer(require_served(engine))
 
 
 def require_served(engine: Engine) -> str:
-    """Return the database's version; a newer one serves, as hosts are upgraded one after the other.
+    """Return the database's version. A newer one is accepted: hosts are upgraded one after the other.
 
-    Raises ServiceError when it is not there, or lacks a migration that this program needs.
+    Raises ServiceError if the database does not exist, or lacks a migration that this program needs.
     """
     url = engine.url
     if url.get_backend_name() == "sqlite" and not Path(url.database or "").is_file():
-        # Asking would make an empty file.
+        # Connecting would create an empty file.
         raise ServiceError(f"There is no database at {url.database} yet: run `newsletter db upgrade`.")
     found = _reach(engine)
     if found is None:
@@ -61,7 +61,7 @@ def _refuse_newer(found: str | None) -> None:
 
 
 def require_reachable(engine: Engine) -> None:
-    """Raise ServiceError when a database server cannot be reached. A file of SQLite is not looked for."""
+    """Raise ServiceError if a database server cannot be reached. For SQLite nothing is checked."""
     if engine.url.get_backend_name() != "sqlite":
         _reach(engine)
 
@@ -69,9 +69,9 @@ def require_reachable(engine: Engine) -> None:
 def await_database(
     url: str | URL, require: Callable[[Engine], object] = require_served, seconds: float = AWAIT_SECONDS
 ) -> None:
-    """Wait until `require` is content with the database, `seconds` at most.
+    """Call `require` with the database until it raises no ServiceError, for up to `seconds`.
 
-    Raises what `require` raises when the time is over.
+    Raises the last error of `require` when the time is over.
     """
     engine = open_engine(url)
     try:
@@ -81,7 +81,7 @@ def await_database(
 
 
 def patiently(attempt: Callable[[], object], what: str, seconds: float) -> None:
-    """Call `attempt` once a second until it raises no ServiceError; after `seconds`, let that through."""
+    """Call `attempt` once a second until it raises no ServiceError. After `seconds`, raise the last one."""
     deadline = time.monotonic() + seconds
     waits = False
     while True:
@@ -99,9 +99,9 @@ def patiently(attempt: Callable[[], object], what: str, seconds: float) -> None:
 
 
 def upgrade(url: str | URL) -> tuple[str | None, str]:
-    """Bring the database at `url` up to date; return the versions before and after.
+    """Upgrade the database at `url` to this program's version; return the versions before and after.
 
-    Raises ServiceError when it cannot be reached.
+    Raises ServiceError if it cannot be reached, or is newer than this program.
     """
     from alembic import command  # noqa: PLC0415 (slow to import, and seldom needed)
     from alembic.config import Config  # noqa: PLC0415
@@ -132,7 +132,7 @@ def _reach(engine: Engine) -> str | None:
 
 
 def database_fault(fault: DBAPIError) -> ServiceError:
-    """Return what went wrong in the database, as a sentence that says what to do. Names no value."""
+    """Return an error that says what failed in the database and what to do. It contains no email address."""
     words = str(fault.orig).strip().splitlines()[0] if str(fault.orig).strip() else type(fault).__name__
     if "disk is full" in words or "No space left" in words or "disk I/O error" in words:
         advice = "make room on the disk that holds the database, then start again"

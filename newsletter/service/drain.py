@@ -31,7 +31,7 @@ from newsletter.service.processes.stop_flag import ask_to_stop, stopping
 from newsletter.service.relay_transport import open_transport
 from newsletter.settings import Settings
 
-# How often a process that finds nothing due looks whether the others still hold something.
+# How often a process with nothing due checks whether the other processes still hold leases.
 LOOK_SECONDS = 0.2
 
 log = logging.getLogger(__name__)
@@ -39,9 +39,9 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Drained:
-    """How a drain ended: whether every process ended well, and what other hosts held at the end.
+    """The result of a drain: whether every process ended well, and what other hosts had leased at the end.
 
-    `elsewhere` counts the deliveries by host. Only that host, or a person, can say what became of them.
+    `elsewhere` counts deliveries by host. Only that host, or a person, can say what became of them.
     """
 
     well: bool
@@ -49,10 +49,10 @@ class Drained:
 
 
 def drain_everything(settings: Settings) -> Drained:
-    """Prepare the open issues, and send until nothing is due here; then look at what others hold.
+    """Prepare the open issues and send until nothing is due here; then count the leases of other hosts.
 
-    Waits for workers whose journals lie in our folder, and for nobody else. SIGTERM and Ctrl-C end it
-    early, at a good moment.
+    It waits only for workers whose journals are in our folder. SIGTERM and Ctrl-C end it early: it starts
+    nothing new, and records what was sent.
     """
     count = settings.send_workers or os.cpu_count() or 1
     sys.stdout.flush()
@@ -63,7 +63,7 @@ def drain_everything(settings: Settings) -> Drained:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-    # Opened after the fork: no connection of ours is a child's too.
+    # Opened after the fork, so that no child shares a connection with us.
     runtime = Runtime(settings)
     elsewhere = lease_holders(runtime.reading, journal_folder(settings)).elsewhere
     runtime.engine.dispose()
@@ -114,11 +114,11 @@ def _drain_until_done(runtime: Runtime) -> None:
 
 
 def _left(runtime: Runtime) -> bool:
-    """Return whether something may be sent now, or is held by a process of this folder that may give it back.
+    """Return whether something can be sent now, or a process of this folder holds leases it may give back.
 
-    What the relay's limits or the hours for sending keep back for long is left to whoever runs next.
+    Deliveries that the relay's limits or the sending window delay are left for a later run.
     """
-    # Asked first: what a worker gives back after that is seen below.
+    # Checked first: deliveries that a worker gives back after this are seen by the queries below.
     if lease_holders(runtime.reading, journal_folder(runtime.settings)).here:
         return True
     now = runtime.now()

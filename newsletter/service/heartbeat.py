@@ -18,7 +18,7 @@ from newsletter.models import Heartbeat, insert_new, open_engine
 from newsletter.outbox.journal import LONGEST_HOST, host_label
 
 BEAT_SECONDS = 10
-# Rows of processes that ended without a word are kept this long, so that a person can see it.
+# The row of a process that crashed is kept this long, so that a person can see it.
 KEEP = timedelta(hours=1)
 SILENT = timedelta(minutes=1)
 
@@ -26,25 +26,25 @@ log = logging.getLogger(__name__)
 
 
 def beat(session: Session, name: str, kind: str, started_at: datetime, now: datetime) -> None:
-    """Say that the process `name` lives. Commits nothing."""
+    """Record that the process `name` is alive. Does not commit."""
     row = {"name": name, "kind": kind, "started_at": started_at, "seen_at": now}
     session.execute(insert_new(session, Heartbeat).values(row))
     session.execute(update(Heartbeat).where(Heartbeat.name == name).values(seen_at=now))
 
 
 def forget_stale(session: Session, now: datetime) -> None:
-    """Delete the rows of processes not seen for an hour. Commits nothing."""
+    """Delete the rows of processes not seen for an hour. Does not commit."""
     session.execute(delete(Heartbeat).where(Heartbeat.seen_at < now - KEEP))
 
 
 def alive_hosts(session: Session, now: datetime) -> set[str]:
-    """Return the hosts, as leases name them, that a process was seen on within a minute."""
+    """Return the hosts with a process seen in the last minute, by the host names that leases use."""
     seen = session.scalars(select(Heartbeat.name).where(Heartbeat.seen_at > now - SILENT)).all()
     return {host_label(name.split(" ", 1)[0]) for name in seen}
 
 
 class Heart:
-    """Beats in a thread of its own until stopped, then removes its row."""
+    """Sends heartbeats from its own thread until it is stopped, then deletes its row."""
 
     def __init__(self, database: str | URL, kind: str, now: Callable[[], datetime]) -> None:
         self.name = f"{socket.gethostname()[:LONGEST_HOST]} {kind} {os.getpid()}"
@@ -53,7 +53,7 @@ class Heart:
         self._now = now
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
-        # A process forked in the middle of a write would inherit SQLite's locks, held by nobody.
+        # A process forked during a write would inherit SQLite's locks without a thread that releases them.
         self._writing = threading.Lock()
         os.register_at_fork(
             before=self._writing.acquire,
@@ -62,11 +62,11 @@ class Heart:
         )
 
     def start(self) -> None:
-        """Begin."""
+        """Start the thread."""
         self._thread.start()
 
     def stop(self) -> None:
-        """End, and remove the row: this process left in good order."""
+        """Stop the thread and delete the row: this process ends normally."""
         self._ended.set()
         self._thread.join(timeout=5)
 
@@ -87,5 +87,5 @@ class Heart:
             try:
                 change(session)
                 session.commit()
-            except SQLAlchemyError as fault:  # a busy or absent database is no reason to stop living
+            except SQLAlchemyError as fault:  # a busy or absent database must not end this thread
                 log.warning("event=no_heartbeat fault=%s", type(fault).__name__)

@@ -1,4 +1,4 @@
-"""Log lines: one format for every process, key=value, with ids and never an address or a token."""
+"""The log format of every process: key=value lines with ids, and never an address or a token."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from newsletter.mail.redact import without_addresses
 
 
 class KeyValueFormatter(logging.Formatter):
-    """`time=... level=info logger=newsletter.jobs` and then the message, itself key=value."""
+    """`time=... level=info logger=newsletter.jobs`, then the message, which is key=value too."""
 
     converter = staticmethod(time.gmtime)
     default_time_format = "%Y-%m-%dT%H:%M:%S"
@@ -20,10 +20,10 @@ class KeyValueFormatter(logging.Formatter):
         super().__init__("time=%(asctime)s level=%(level)s logger=%(name)s %(message)s")
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the line, with the level in small letters.
+        """Return the line, with the level in lower case.
 
-        A traceback may quote what a database was asked to store (`Key (email_key)=(…) already exists`),
-        so the last word on addresses is here, whatever wrote the line.
+        A traceback may quote a value that a database was asked to store (`Key (email_key)=(…) already
+        exists`). So addresses are removed here, whichever code logged the line.
         """
         record.level = record.levelname.lower()
         return without_addresses(super().format(record))
@@ -36,6 +36,6 @@ def configure_logging(level: int = logging.INFO) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
-    # They tell of every task and connection; what matters of it our own lines say.
+    # These libraries log every task and connection. Our own lines log what matters of them.
     for talkative in ("celery", "kombu", "amqp", "alembic", "gunicorn.access", "mail.log"):
         logging.getLogger(talkative).setLevel(max(level, logging.WARNING))

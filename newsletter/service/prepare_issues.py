@@ -17,13 +17,13 @@ log = logging.getLogger(__name__)
 
 
 def prepare_issues(runtime: Runtime, ending: Callable[[], bool]) -> bool:
-    """Prepare the open issues until all are prepared or `ending`; return whether there were any.
+    """Prepare the open issues until all are prepared or `ending` returns true; return whether there were any.
 
-    Pauses that are over end first, so that these people are served. Each chunk is a transaction of its own,
-    and two processes at one issue take turns.
+    Expired pauses end first, so that these subscribers get the issue. Each chunk is a transaction of its own.
+    Two processes that prepare the same issue take turns.
     """
     waiting = select(Issue.id).where(Issue.state == IssueState.PREPARING)
-    # Looking takes no lock: a drain that waits for another process looks five times a second.
+    # Reading takes no lock: a drain that waits for another process looks five times a second.
     with runtime.reading() as session:
         preparing = session.scalars(waiting.order_by(Issue.id)).all()  # they are prepared in this order
     if not preparing:
@@ -40,7 +40,7 @@ def prepare_issues(runtime: Runtime, ending: Callable[[], bool]) -> bool:
 
 
 def end_all_pauses(runtime: Runtime) -> None:
-    """End the pauses that are over, some hundreds in a transaction."""
+    """End expired pauses, a few hundred in each transaction."""
     more = True
     while more:
         with runtime.session() as session:

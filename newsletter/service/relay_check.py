@@ -1,4 +1,4 @@
-"""`newsletter relay check`: talks to the relay as sending would, and says in plain words what would fail."""
+"""`newsletter relay check`: talk to the relay as sending does, and report in plain words what would fail."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ from newsletter.smtp.replies import Reply
 from newsletter.smtp.wire import Wire
 from newsletter.tokens import Tokens
 
-# A person waits for it; a relay that takes longer is told of as one that does not answer.
+# A person waits for the result. A relay that takes longer is reported as not answering.
 PATIENCE = Timeouts(
     connect=10, greeting=40, sign_in=30, mail=30, rcpt=30, data=30, block=30, content=120, quit=2
 )
-# No delivery has this number: what is returned to the check's sender is nobody's bounce.
+# No delivery has this number, so a message returned to the check's sender is no delivery's bounce.
 NO_DELIVERY = "0"
 
 TEST_TEXT = (
@@ -50,7 +50,7 @@ TEST_TEXT = (
 
 
 class Verdict(enum.StrEnum):
-    """What became of one step. UNKNOWN is what the check could not learn."""
+    """The result of one step. UNKNOWN is what the check could not find out."""
 
     PASSED = relay_checks.PASSED
     FAILED = relay_checks.FAILED
@@ -59,7 +59,7 @@ class Verdict(enum.StrEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """One step of the check, in words for people. It names no address and no secret."""
+    """One step of the check, in words for people. It contains no address and no secret."""
 
     step: str
     verdict: Verdict
@@ -76,7 +76,7 @@ class Report:
 
     @property
     def verdict(self) -> Verdict:
-        """FAILED if a step failed, UNKNOWN if it is not known whether the relay takes us, else PASSED."""
+        """FAILED if a step failed, UNKNOWN if it is not known whether the relay accepts us, else PASSED."""
         found = {each.verdict for each in self.findings if each.step != "message" or self.sent}
         if Verdict.FAILED in found:
             return Verdict.FAILED
@@ -89,9 +89,9 @@ class Report:
 
 
 def check_relay(settings: Settings, owner: str, now: datetime, *, send: bool = False) -> Report:
-    """Greet, sign in, offer the sender and the owner's address, and take it back (RSET).
+    """Greet, sign in, offer the sender and the owner's address, then cancel with RSET.
 
-    With `send`, hand over one real message to the owner. Never raises for what the relay does.
+    With `send`, send one real message to the owner. Never raises for what the relay does.
     """
     endpoint = replace(make_endpoint(settings, settings.from_address), timeouts=PATIENCE)
     check = _Check(settings, endpoint, owner, now, send)
@@ -100,7 +100,7 @@ def check_relay(settings: Settings, owner: str, now: datetime, *, send: bool = F
 
 
 def owner_of(settings: Settings, session: Session | None) -> str:
-    """Return the address that a check offers: the owner's, an account's, or the From address."""
+    """Return the recipient that a check offers: the owner's address, an account's, or the From address."""
     if settings.owner_address:
         return settings.owner_address
     emails = session.scalars(select(AdminUser.email).order_by(AdminUser.email)) if session else ()
@@ -113,7 +113,7 @@ def owner_of(settings: Settings, session: Session | None) -> str:
 
 
 class _Check:
-    """One conversation. `accepted` says whether the relay took a real message."""
+    """One conversation. `accepted` says whether the relay accepted a real message."""
 
     def __init__(self, settings: Settings, endpoint: Endpoint, owner: str, now: datetime, send: bool) -> None:
         self._settings = settings
@@ -124,7 +124,7 @@ class _Check:
         self.accepted = False
 
     def run(self) -> Iterator[Finding]:
-        """Yield what each step tells, up to the first that fails."""
+        """Yield the finding of each step, up to the first that fails."""
         try:
             wire, offered = open_wire(self._endpoint)
         except TransportError as error:
@@ -166,7 +166,7 @@ class _Check:
         yield Finding("account", Verdict.PASSED, signed_in)
 
     def _offer(self, wire: Wire, offered: Extensions) -> Generator[Finding, None, bool]:
-        """Offer sender and recipient; return whether both were taken."""
+        """Offer the sender and the recipient; return whether both were accepted."""
         commands = envelope_commands(self._envelope, self._message(), offered)
         if not isinstance(commands[0], bytes) or not isinstance(commands[1], bytes):
             yield Finding(
@@ -251,7 +251,7 @@ _WITHOUT_A_MESSAGE = (
 
 
 def lines_of(report: Report) -> Sequence[str]:
-    """Return the report for a terminal or a log, a line a step."""
+    """Return the report for a terminal or a log, one line for each step."""
     marks = {Verdict.PASSED: "ok", Verdict.FAILED: "FAILED", Verdict.UNKNOWN: "unknown"}
     return [f"{marks[each.verdict]:<8} {each.words}" for each in report.findings]
 

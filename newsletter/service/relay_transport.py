@@ -1,4 +1,4 @@
-"""The SMTP transport for the relay of the settings."""
+"""Open the SMTP transport to the relay that the settings name."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from newsletter.smtp.transport import SMTPTransport
 
 
 def open_transport(settings: Settings) -> SMTPTransport:
-    """Return what hands mail to the relay of our From address; it connects when it first sends."""
+    """Return the transport to the relay of our From address. It connects when it first sends."""
     return SMTPTransport(make_endpoint(settings, settings.from_address))
 
 
 def make_endpoint(settings: Settings, from_address: str) -> Endpoint:
-    """Return the relay for mail from `from_address`, and how one process of this host treats it."""
+    """Return the relay for emails from `from_address`, and how one process of this host uses it."""
     relay = choose_relay(settings, from_address)
-    # A relay may check that the name resolves, and the public URL's is the one we know to.
+    # A relay may check that the name resolves, and the host of the public URL is one that does.
     usual = Endpoint(relay, local_name=settings.local_name)
     most = usual.max_connections
     if relay.max_connections is not None:
-        # The processes that send digests, and the one that sends single mails.
+        # The processes that send digests, and the one that sends single emails.
         sharing = (settings.send_workers or os.cpu_count() or 1) + 1
         most = max(1, relay.max_connections // sharing)
     ca_file = str(settings.relay_ca_file) if settings.relay_ca_file else None

@@ -1,7 +1,7 @@
 """Check at start every file, URL and key that the settings name on this host.
 
-The relay is not tried here: a relay that is away must not stop the start (`newsletter relay check`).
-The database and the broker may come up a little later than we do: they are waited for elsewhere.
+The relay is not contacted here: an unreachable relay must not stop the start (`newsletter relay check`). The
+database and the broker may start a little later than we do, so other code waits for them.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ from newsletter.messages.build import read_keys
 from newsletter.settings import Settings, load_settings, variable
 from newsletter.subscribers.signup.refused_addresses import read_domains
 
-# The package that each kind of broker needs, and the extra that installs it with us.
+# The package that each kind of broker needs, and our extra that installs it.
 BROKER_PACKAGES = MappingProxyType(
     {"redis": ("redis", "redis"), "rediss": ("redis", "redis"), "sentinel": ("redis", "redis")}
 )
-# What SQLite's driver and SQLAlchemy know after the question mark of a database's URL.
+# The options that SQLite's driver and SQLAlchemy accept after the question mark of a database URL.
 SQLITE_OPTIONS = frozenset({"cached_statements", "check_same_thread", "isolation_level", "timeout"})
 
 Trial = Callable[[Mapping[str, Any]], str | None]
 
 
 def tried_settings(environ: Mapping[str, str], known_faults: Sequence[str] = ()) -> Settings:
-    """Return the settings in `environ` after trying what they name.
+    """Return the settings in `environ` after checking what they name.
 
-    Raises SettingsError with every fault: those of the settings, of what they name, and `known_faults`.
+    Raises SettingsError with every fault: of the settings, of what they name, and `known_faults`.
     """
     return load_settings(environ, trial=faults_of, known_faults=known_faults)
 
@@ -53,7 +53,7 @@ def faults_of(values: Mapping[str, Any]) -> list[str]:
 
 
 def _unreadable(path: Path) -> str | None:
-    """Return what stands in the way of reading a file, None when nothing does."""
+    """Return why a file cannot be read, None if it can."""
     try:
         if not path.exists():
             return f"names {path}, which is not there"
@@ -69,7 +69,7 @@ def _unreadable(path: Path) -> str | None:
 def _dkim_key(values: Mapping[str, Any]) -> str | None:
     path, selectors = values["dkim_key_file"], values.get("dkim_selector")
     fault = _unreadable(path)
-    if fault or selectors is None:  # without a selector the settings have a fault already
+    if fault or selectors is None:  # a missing selector is already a fault of the settings
         return fault
     sender = values.get("from_address", "news@example.org")
     try:
@@ -164,7 +164,7 @@ def _missing_package(module: str, extra: str) -> str | None:
     return None
 
 
-# By the field of the setting. What is not here is tried whole when it is read (settings.py).
+# By the setting's field. Settings that are not here are checked completely when they are parsed.
 TRIALS: Mapping[str, Trial] = MappingProxyType(
     {
         "relay_ca_file": _certificates,

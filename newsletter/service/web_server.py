@@ -1,4 +1,4 @@
-"""How gunicorn is run; gunicorn reads this module as its configuration file."""
+"""The gunicorn command and its hooks. gunicorn reads this module as its configuration file."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import Any
 from newsletter.service.processes.end_with_parent import end_with_parent
 from newsletter.settings import Settings
 
-# Pages are short and wait for the database: a few threads a process.
+# Pages are short and wait for the database, so each process has only a few threads.
 THREADS = 8
-# It reads requests whole before a thread has them.
+# It reads a request completely before a thread gets it.
 WORKER_CLASS = "newsletter.service.web_worker.WebWorker"
 
 
 def web_command(settings: Settings, application: str) -> list[str]:
-    """Return the command that serves `application` ("module:factory()") where the settings say."""
+    """Return the command that serves `application` ("module:factory()") at the address in the settings."""
     host, port = settings.bind
     return [
         sys.executable, "-m", "gunicorn", "--config", f"python:{__name__}",
@@ -28,15 +28,15 @@ def web_command(settings: Settings, application: str) -> list[str]:
 
 
 def post_fork(_server: Any, _worker: Any) -> None:
-    """End a worker process with gunicorn's main process, however that one ends."""
+    """End a worker process when gunicorn's main process ends, for whatever reason."""
     end_with_parent()
 
 
 def post_worker_init(_worker: Any) -> None:
-    """Leave what is loaded out of every later look for garbage, and look less often.
+    """Exclude the loaded application from garbage collection, and collect less often.
 
-    A request makes thousands of objects that die with it, and the application is a hundred thousand that
-    stay: by default some of the time goes into finding that out again and again.
+    The application is about a hundred thousand objects that stay. Each request makes thousands more that end
+    with it. With the defaults, part of the time goes into looking through all of them again and again.
     """
     gc.collect()
     gc.freeze()

@@ -1,7 +1,7 @@
-"""The web worker: gunicorn keeps the processes, and waitress reads each request whole before a thread has it.
+"""The gunicorn worker class of the web server: gunicorn runs the processes, waitress reads the requests.
 
-A thread never waits for a client. Half-sent requests and half-read answers stay in one loop, which closes
-those that take too long (docs/decisions/0004).
+A thread gets a request once it is complete, so it never waits for a client. One loop holds half-sent requests
+and half-read responses, and closes those that take too long (docs/decisions/0004).
 """
 
 from __future__ import annotations
@@ -20,38 +20,38 @@ from waitress.channel import HTTPChannel
 from waitress.server import TcpWSGIServer
 from waitress.task import ThreadedTaskDispatcher
 
-# Our own limit for a form is half of this, and answers with a page.
+# Our own limit for a form is half of this. A form over that limit gets an error page.
 MOST_BODY_BYTES = 128 * 1024
 MOST_HEAD_BYTES = 32 * 1024
-# Of one process. When there are as many, the longest half-sent request makes room for the next connection.
+# For one process. At this limit, the oldest half-sent request is closed to accept the next connection.
 MOST_CONNECTIONS = 1000
-# Listening sockets, the database, files of answers.
+# Open files for listening sockets, the database and stored responses.
 OTHER_FILES = 200
 
 HEAD_SECONDS = 15.0
 BODY_SECONDS = 30.0
-# A client that reads nothing of its answer.
+# For a client that does not read its response.
 STALLED_SECONDS = 30.0
 IDLE_SECONDS = 60.0
-# How long a process that ends waits for a request that a client may be sending on a kept connection.
+# How long an ending process waits for a request that a client may be sending on a kept connection.
 LINGER_SECONDS = 1.0
 
 
 def sends_too_long(seconds: float, *, head_read: bool) -> bool:
-    """Return whether a request that began so long ago is given up; a byte now and then prolongs nothing."""
+    """Return whether a request that began this long ago is given up. Slow bytes do not prolong it."""
     return seconds > (BODY_SECONDS if head_read else HEAD_SECONDS)
 
 
 def waits_too_long(seconds: float, *, stalled: bool) -> bool:
-    """Return whether a connection is closed on which nothing has moved for so long.
+    """Return whether a connection is closed after this time without traffic.
 
-    It is `stalled` when the client has not read its answer.
+    It is `stalled` if the client has not read its response.
     """
     return seconds > (STALLED_SECONDS if stalled else IDLE_SECONDS)
 
 
 class Channel(HTTPChannel):  # type: ignore[misc]
-    """One connection, which knows since when it has been sending its request."""
+    """One connection, with the time at which its current request began."""
 
     began_at: float | None = None
 
@@ -60,7 +60,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]
         self.active_at = time.monotonic()
 
     def received(self, data: bytes) -> bool:
-        """Take in what came; waitress hands the request to a thread once it is complete."""
+        """Process received bytes. waitress passes a request to a thread once it is complete."""
         before = self.request
         taken = bool(super().received(data))
         self.active_at = time.monotonic()
@@ -71,7 +71,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]
         return taken
 
     def handle_write(self) -> None:
-        """Send what can be sent."""
+        """Send what the socket accepts."""
         before = self.total_outbufs_len
         super().handle_write()
         if self.total_outbufs_len < before:
@@ -79,11 +79,11 @@ class Channel(HTTPChannel):  # type: ignore[misc]
 
     @property
     def works(self) -> bool:
-        """Whether a thread has, or will have, a request of this connection."""
+        """Whether a thread has, or will get, a request of this connection."""
         return bool(self.requests)
 
     def is_overdue(self, now: float) -> bool:
-        """Return whether the client has taken too long, whatever it was about."""
+        """Return whether the client has taken too long to send a request or to read a response."""
         if self.works:
             return False
         if self.request is None or self.began_at is None:
@@ -101,14 +101,14 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
         super().__init__(*arguments, **options)
 
     def maintenance(self, _now: float) -> None:
-        """Close the connections that are overdue. waitress calls this about once a second."""
+        """Close the overdue connections. waitress calls this about once a second."""
         now = time.monotonic()
         for channel in list(self.active_channels.values()):
             if channel.is_overdue(now):
                 channel.handle_close()
 
     def handle_accept(self) -> None:
-        """Accept a connection; when there are too many, close one that no thread works for."""
+        """Accept a connection. If there are too many, first close one that no thread works for."""
         if len(self.active_channels) >= self._most_connections:
             self._make_room()
         super().handle_accept()
@@ -116,37 +116,37 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
     def _make_room(self) -> None:
         waiting = [each for each in self.active_channels.values() if not each.works]
         if waiting:
-            # Half-sent requests first, then kept connections; the longest waiting of them.
+            # Half-sent requests first, then idle connections; the oldest of them.
             oldest = min(waiting, key=lambda each: (each.request is None, each.began_at or each.active_at))
             oldest.handle_close()
 
     def stop_listening(self) -> None:
-        """Accept no more; what is connected goes on."""
+        """Accept no new connections. Open ones continue."""
         self.del_channel()
         self.socket.close()
 
 
 class WebWorker(Worker):  # type: ignore[misc]
-    """A process of gunicorn's whose connections are waitress's."""
+    """A gunicorn process whose connections waitress handles."""
 
     def run(self) -> None:
-        """Serve until told to stop, then until what was begun is answered."""
+        """Serve until told to stop, then until the running requests are answered."""
         self._map: dict[int, Any] = {}
         most = _room_for_connections()
         adjustments = Adjustments(
             threads=self.cfg.threads,
             ident="",
             clear_untrusted_proxy_headers=False,  # web/http/security.py reads those of trusted proxies
-            connection_limit=most * 2,  # never reached: the server makes room
+            connection_limit=most * 2,  # never reached: the server closes a connection before
             cleanup_interval=1,
             max_request_header_size=MOST_HEAD_BYTES,
             max_request_body_size=MOST_BODY_BYTES,
-            inbuf_overflow=MOST_BODY_BYTES * 2,  # forms stay in memory, not in files of the system's
+            inbuf_overflow=MOST_BODY_BYTES * 2,  # keeps forms in memory, not in temporary files
             log_socket_errors=False,
         )
         dispatcher = ThreadedTaskDispatcher()
         dispatcher.set_thread_count(self.cfg.threads)
-        dispatcher.queue_logger.setLevel("ERROR")  # a queue is what threads have; it says so for each request
+        dispatcher.queue_logger.setLevel("ERROR")  # it logs each request that waits for a thread
         self._servers = [
             Server(
                 self.wsgi,
@@ -184,14 +184,14 @@ class WebWorker(Worker):  # type: ignore[misc]
             wasyncore.loop(timeout=0.1, use_poll=True, map=self._map, count=1)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Begin to end, at once: the loop may be waiting."""
+        """Start to end, and wake the loop, which may be waiting."""
         super().handle_exit(sig, frame)
         for server in getattr(self, "_servers", ()):
             server.pull_trigger()
 
 
 def _room_for_connections() -> int:
-    """Return how many connections this process can have, after asking for as many files as that takes."""
+    """Return how many connections this process can have, after raising its limit of open files."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = MOST_CONNECTIONS * 2 + OTHER_FILES
     if soft != resource.RLIM_INFINITY and soft < wanted:

@@ -1,4 +1,4 @@
-"""Settings, frozen and read once, from the environment and a `.env` file."""
+"""The settings: frozen, and read once from the environment and a `.env` file."""
 
 from __future__ import annotations
 

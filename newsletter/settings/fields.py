@@ -1,4 +1,7 @@
-"""Every setting is one field here; its variable is NEWSLETTER_ and the field's name in capitals."""
+"""Every setting is one field here. Its variable is NEWSLETTER_ and the field's name in capitals.
+
+docs/settings.md is written from the same fields.
+"""
 
 from __future__ import annotations
 
@@ -56,13 +59,13 @@ CONNECT_SECONDS = 10
 
 
 def setting(help: str, parse: Callable[[str], Any], default: Any = MISSING, example: str = "") -> Any:  # noqa: A002
-    """Declare one setting: its line in the documentation, its parser, its default or none."""
+    """Declare one setting: its line in the documentation, its parser, and its default if it has one."""
     return field(default=default, metadata={"help": help, "parse": parse, "example": example})
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """Everything that differs between installations. Made by `load_settings`."""
+    """Everything that differs between installations. `load_settings` makes it."""
 
     public_url: str = setting(
         "Where readers reach the service; every link is built from it, never from the request's Host.",
@@ -339,22 +342,22 @@ class Settings:
 
     @property
     def database(self) -> URL:
-        """The database's URL, the embedded one by default."""
-        # Imported here: most commands that only read settings never open the database.
+        """The database's URL. The default is a SQLite file in the data folder."""
+        # Imported here, because most commands that read settings never open the database.
         from sqlalchemy.engine import URL, make_url  # noqa: PLC0415
 
         if self.database_url:
             url = make_url(self.database_url)
             if url.get_backend_name() == "postgresql" and "connect_timeout" not in url.query:
-                # Without one, a host that drops packets holds a request for minutes.
+                # Without a timeout, a host that drops packets blocks a request for minutes.
                 url = url.update_query_dict({"connect_timeout": str(CONNECT_SECONDS)})
             return url
-        # By its parts: in a text, `?` and `%` in the folder's name would mean something else.
+        # Made from its parts, because `?` and `%` in the folder's name have a meaning in the text of a URL.
         return URL.create("sqlite", database=str(self.data_dir / "newsletter.sqlite3"))
 
     @property
     def secure(self) -> bool:
-        """Whether readers come by https, so that cookies are for https alone."""
+        """Whether the public URL is https, so that cookies are sent over https only."""
         return self.public_url.startswith("https://")
 
     @property
@@ -364,7 +367,7 @@ class Settings:
 
     @property
     def local_name(self) -> str:
-        """Our name for other mail servers, in EHLO and in the greeting of our own."""
+        """Our name for other mail servers: in EHLO, and in the greeting of our own server."""
         return self.ehlo_name or name_for_ehlo(self.host)
 
     @property
@@ -374,14 +377,14 @@ class Settings:
 
 
 def choose_relay(settings: Settings, from_address: str) -> Relay:
-    """Return the relay for mail from `from_address`: by the address, by its domain, or the usual one."""
+    """Return the relay for emails from `from_address`: by address, then by domain, then the default relay."""
     relays = dict(settings.relays)
     address = from_address.lower()
     return relays.get(address) or relays.get(address.rpartition("@")[2]) or settings.relay
 
 
 def plain_return_path(settings: Settings, relay: Relay) -> str | None:
-    """Return the envelope sender of every email over `relay`; None when each delivery has its own."""
+    """Return the envelope sender of every email over `relay`; None if each delivery has its own."""
     return relay.return_path or settings.return_path
 
 

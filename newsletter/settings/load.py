@@ -1,4 +1,4 @@
-"""Load the settings from the environment and a file, and report every fault at once."""
+"""Load the settings from the environment and a file, and report all faults together."""
 
 from __future__ import annotations
 
@@ -21,11 +21,10 @@ def load_settings(
     trial: Callable[[Mapping[str, Any]], Sequence[str]] = lambda _values: (),
     known_faults: Sequence[str] = (),
 ) -> Settings:
-    """Read settings from `env_file` and `environ`, which wins.
+    """Read settings from `env_file` and `environ`. If both have a setting, `environ` wins.
 
-    `trial` gets the values that could be read, by field, and returns what is wrong with what they name.
-    Raises SettingsError with every fault at once: missing, unreadable and unknown settings, what
-    `trial` found, and `known_faults`.
+    `trial` gets the parsed values by field, and returns the faults of what they name. Raises SettingsError
+    with every fault: missing, unreadable and unknown settings, those that `trial` found, and `known_faults`.
     """
     given: dict[str, str] = {}
     faults = list(known_faults)
@@ -53,7 +52,7 @@ def load_settings(
             if values[item.name] == "":
                 raise ValueError("is empty")
         except ValueError as fault:
-            # Python's own words begin with a capital letter, ours with a verb.
+            # Python's messages begin with a capital, ours with a verb in lower case.
             told = str(fault)
             faults.append(f"{name} {'cannot be read: ' if told[:1].isupper() else ''}{told}")
     faults += _contradictions(values)
@@ -65,7 +64,7 @@ def load_settings(
 
 
 def is_text(value: str) -> bool:
-    """Return whether a value could be decoded: the bytes that could not are surrogates (PEP 383)."""
+    """Return whether a value was decoded completely. Undecodable bytes become surrogates (PEP 383)."""
     return not any("\ud800" <= char <= "\udfff" for char in value)
 
 
@@ -79,7 +78,7 @@ def _unknown(name: str, known: Mapping[str, object]) -> str:
 
 
 def _relay_faults(values: Mapping[str, Any]) -> list[str]:
-    """Return what contradicts itself in how relays are used."""
+    """Return the contradictions in the settings of relays and return paths."""
     faults = []
     domain, path = variable("return_path_domain"), variable("return_path")
     named = [(variable("relay"), values.get("relay"))]

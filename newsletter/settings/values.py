@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 
 class IPStorage(enum.StrEnum):
-    """How the ledger of consent keeps an IP address."""
+    """How the consent ledger keeps an IP address."""
 
     WHOLE = "whole"
     SHORT = "short"
@@ -18,7 +18,7 @@ class IPStorage(enum.StrEnum):
 
 @dataclass(frozen=True)
 class Listener:
-    """Where mail to our own addresses is taken: `protocol` is smtp or lmtp (RFC 2033)."""
+    """Where we accept mail to our own addresses. `protocol` is smtp or lmtp (RFC 2033)."""
 
     protocol: str
     host: str
@@ -27,7 +27,7 @@ class Listener:
 
 @dataclass(frozen=True)
 class Span:
-    """Hours of some weekdays (Monday is 0), in minutes after midnight; `closes` may be the next day's."""
+    """Hours on some weekdays (Monday is 0), in minutes after midnight. `closes` may be on the next day."""
 
     weekdays: frozenset[int]
     opens: int
@@ -36,14 +36,14 @@ class Span:
 
 @dataclass(frozen=True)
 class SendingWindow:
-    """When issues may go out. Without a zone of its own it is in the newsletter's."""
+    """When issues may be sent. Without `zone`, in the newsletter's time zone."""
 
     spans: tuple[Span, ...]
     zone: ZoneInfo | None = None
 
 
 class RelaySecurity(enum.StrEnum):
-    """How the conversation with the relay is protected."""
+    """How the connection to the relay is protected."""
 
     STARTTLS = "starttls"
     TLS = "tls"
@@ -52,12 +52,12 @@ class RelaySecurity(enum.StrEnum):
 
 @dataclass(frozen=True)
 class Relay:
-    """Where mail is handed over, from an URL such as smtp://user:password@host:587.
+    """A relay that accepts our emails, from a URL such as smtp://user:password@host:587.
 
-    Its limits are those of the whole account; None is no limit. `max_connections` counts one host's.
-    With a user name and no password, it is signed in to with a token (`relay_token_command`).
-    `return_path` is the sender of every envelope; None is a signed address for each delivery.
-    `token_header` names the header that carries a delivery's signed token.
+    Its limits apply to the whole account; None is no limit. `max_connections` applies to each host. With a
+    user name and no password, the sign-in uses a token (`relay_token_command`). `return_path` is the sender
+    of every envelope; None means a signed address for each delivery. `token_header` names the header that
+    carries a delivery's signed token.
     """
 
     host: str
@@ -74,6 +74,6 @@ class Relay:
 
     @property
     def key(self) -> str:
-        """What its counters are kept by: two accounts at one relay have limits of their own."""
+        """The key of this relay's counters. Two accounts at one relay have separate limits."""
         account = hashlib.sha256((self.username or "").encode()).hexdigest()[:8] if self.username else ""
         return f"{self.host.lower()}:{self.port}" + (f"#{account}" if account else "")

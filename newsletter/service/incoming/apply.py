@@ -27,12 +27,13 @@ from newsletter.subscribers.link import LinkFault
 from newsletter.subscribers.signup.request import request_link
 from newsletter.throttle import Limit
 
-# A mail is read into memory; what anybody has to tell us is far smaller.
+# A message is read into memory. Requests and reports are far smaller than this.
 LARGEST_MAIL_BYTES = 10 * 1024 * 1024
-# Each address is mailed its link seldom enough (subscribers/signup/resolve.py); this bounds the rows that
-# a flood of mails with invented senders can make.
+# Each address is sent its link rarely enough (subscribers/signup/resolve.py). This limits the rows that a
+# flood of messages with invented senders can add.
 ASKED_BY_MAIL = Limit(burst=60, period_seconds=600)
-# Emails to postmaster@ and abuse@ that the owner is sent in one day (UTC): the bucket is new each day.
+# How many emails to postmaster@ and abuse@ are forwarded to the owner in a day (UTC). A day has its own
+# bucket.
 FOR_OWNER_A_DAY = 20
 _DAY = Limit(burst=FOR_OWNER_A_DAY, period_seconds=FOR_OWNER_A_DAY * 365 * 24 * 3600)
 
@@ -40,7 +41,7 @@ log = logging.getLogger(__name__)
 
 
 def own_addresses(runtime: Runtime) -> OwnAddresses:
-    """Return the addresses whose mail is for us."""
+    """Return the addresses whose incoming mail is for us."""
     settings = runtime.settings
     domain = settings.return_path_domain or (None if settings.return_path else settings.sender_domain)
     return OwnAddresses(settings.unsubscribe_address, runtime.tokens.derived_key(LEAVE_KEY), domain)
@@ -49,11 +50,13 @@ def own_addresses(runtime: Runtime) -> OwnAddresses:
 def take_in(
     runtime: Runtime, raw: bytes, recipients: Sequence[str] = (), sender: str | None = None
 ) -> list[str]:
-    """Do what a message is for, and commit.
+    """Do what an incoming message asks for, and commit.
 
-    Return a word for each thing: left, gone, asked, owner, or why nothing. `recipients` and `sender` are of
-    the envelope, if known. Doing it twice changes nothing more. Raises LimitReached when there are too many
-    such messages, whoever sent them, and what the database raises; then nothing was done.
+    Return one word for each action: left, gone, asked, owner, or the reason why nothing was done.
+    `recipients` and `sender` come from the envelope, if known. Running it twice changes nothing more.
+
+    Raises LimitReached if there were too many such messages, from all senders together. Database errors are
+    raised too. In both cases nothing was done.
     """
     with runtime.session() as session:
         done = [
@@ -72,7 +75,7 @@ def _do(session: Session, runtime: Runtime, action: InboundAction, raw: bytes) -
     match action:
         case LeaveByMail(public_id, delivery_id):
             left = unsubscribe(session, runtime.tokens, public_id, delivery_id, now, "mail")
-            # Somebody erased, or not of this database any more, gets no mail either.
+            # A subscriber who is erased, or belongs to another database, gets no email either.
             return "left" if not isinstance(left, LinkFault) and left.ended else "gone"
         case AskByMail(address):
             _spend(session, "intake:asked", ASKED_BY_MAIL, now)

@@ -1,4 +1,4 @@
-"""Incoming messages as files: standard input, single files, and new ones of a Maildir."""
+"""Read incoming messages from standard input, single files, or the new messages of a Maildir."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from typing import BinaryIO
 from newsletter.errors import InputError
 from newsletter.service.incoming.apply import LARGEST_MAIL_BYTES
 
-# What Postfix's local(8) and Exim's pipe transport tell a program of the envelope.
+# The envelope variables that Postfix's local(8) and Exim's pipe transport set for a program.
 _RECIPIENTS = ("ORIGINAL_RECIPIENT", "RECIPIENT")
 
 
 @dataclass(frozen=True)
 class MailFile:
-    """One mail: how people call it, its bytes, whom the envelope named, and its file in a Maildir."""
+    """One incoming message: its name for people, its bytes, its recipients, its file in a Maildir."""
 
     name: str
     raw: bytes
@@ -25,7 +25,7 @@ class MailFile:
     new_in: Path | None = None
 
     def settle(self) -> None:
-        """Move a Maildir's new mail to those that were seen; other files stay as they are."""
+        """Move a new message of a Maildir to `cur`, marked as seen. Other files stay where they are."""
         if self.new_in is not None:
             seen = self.new_in.parent.parent / "cur"
             seen.mkdir(mode=0o700, exist_ok=True)
@@ -33,12 +33,12 @@ class MailFile:
 
 
 def mails_of(name: str, environ: Mapping[str, str]) -> Iterator[MailFile]:
-    """Yield the mails that a FILE, DIR or - of the command line holds.
+    """Yield the messages that a FILE, DIR or - of the command line holds.
 
-    Raises InputError when there is no such file, or a folder is no Maildir.
+    Raises InputError if the file does not exist, or a folder is not a Maildir.
     """
     if name == "-":
-        # Bytes that are no text become question marks: no address of ours holds any.
+        # Bytes that are no text become question marks: none of our addresses contains any.
         told = (environ.get(each, "").encode("utf-8", "replace").decode() for each in _RECIPIENTS)
         yield MailFile(name, _read(sys.stdin.buffer), tuple(each for each in told if each))
         return
@@ -64,12 +64,12 @@ def _new_of(folder: Path) -> Iterator[MailFile]:
             with path.open("rb") as file:
                 mail = MailFile(str(path), _read(file), new_in=path)
         except (FileNotFoundError, IsADirectoryError):
-            continue  # another one has taken it
+            continue  # another process has taken it
         yield mail
 
 
 def _read(file: BinaryIO) -> bytes:
-    """Return the beginning of a mail, and read the rest: who writes into a pipe wants it read to its end."""
+    """Return the first part of a message. Read the rest too: a program that writes to a pipe needs it."""
     raw = file.read(LARGEST_MAIL_BYTES)
     while file.read(1 << 16):
         pass

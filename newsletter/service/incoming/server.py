@@ -1,7 +1,7 @@
 """The SMTP (RFC 5321) and LMTP (RFC 2033) server for mail to our own addresses.
 
-A message is answered 250 once what it asks for is committed, and 451 when that cannot be done now:
-until then it stays with the server that brought it.
+A message is answered 250 after its request is committed, and 451 if that is not possible now. Until the 250,
+the server that sends it keeps it and tries again.
 """
 
 from __future__ import annotations
@@ -26,21 +26,21 @@ from newsletter.service.incoming.apply import LARGEST_MAIL_BYTES, own_addresses,
 from newsletter.settings import Listener, variable
 
 MOST_CONNECTIONS = 64
-# One mail server in front of us is one peer: Postfix opens 20 connections to a destination.
+# An SMTP server in front of us is one peer: Postfix opens 20 connections to a destination.
 MOST_CONNECTIONS_OF_A_PEER = 24
 MOST_RECIPIENTS = 50
-# From command to command, and for the whole of one message.
+# The longest wait for a command, and for one complete message.
 PATIENCE_SECONDS = 60.0
-# Commands of one connection, by kind; a server that has more to bring comes again.
+# Commands of one connection, by kind. A server that has more to send connects again.
 MOST_COMMANDS = {"*": 20, "MAIL": 1000, "RCPT": 2000, "DATA": 1000, "RSET": 1000, "NOOP": 50}
-# Lines beyond the standard's 998 come from careless programs, and the line does not matter here.
+# Some programs send lines longer than the standard's 998 characters, which does no harm here.
 LONGEST_LINE_BYTES = 64 * 1024
-# Of a message, the beginning is kept: its header, and what the owner may be sent of it.
+# Only the first part of a message is kept: its header, and what may be forwarded to the owner.
 KEPT_BYTES = 512 * 1024
 END_OF_MESSAGE = b"\r\n.\r\n"
-# What one message may take on the wire, envelope and stuffed dots included.
+# The most bytes that one message may take on the wire, including its envelope and stuffed dots.
 MOST_BYTES = LARGEST_MAIL_BYTES + 1024 * 1024
-# SQLite has one writer, and a pool of connections a few places.
+# SQLite has one writer, and a connection pool has few connections.
 WRITERS = 4
 
 TOO_BUSY = b"421 4.3.2 Too many connections, come again later\r\n"
@@ -49,7 +49,7 @@ log = logging.getLogger(__name__)
 
 
 class Room:
-    """Counts who is connected."""
+    """Counts the open connections, in total and for each peer, and enforces the limits."""
 
     def __init__(
         self, places: int = MOST_CONNECTIONS, places_of_a_peer: int = MOST_CONNECTIONS_OF_A_PEER
@@ -59,20 +59,20 @@ class Room:
         self._peers: Counter[str] = Counter()
 
     def enter(self, peer: str) -> bool:
-        """Take a place for `peer` if there is one, and say so."""
+        """Count a connection of `peer` if the limits allow it; return whether they do."""
         if self._peers.total() >= self._places or self._peers[peer] >= self._places_of_a_peer:
             return False
         self._peers[peer] += 1
         return True
 
     def leave(self, peer: str) -> None:
-        """Give the place back."""
+        """Count a connection of `peer` as closed."""
         self._peers[peer] -= 1
-        self._peers += Counter()  # forgets those without a place
+        self._peers += Counter()  # drops peers without a connection
 
 
 class _Guarded:
-    """Keeps one connection within bounds that aiosmtpd does not set: places, and bytes of a message.
+    """Limits that aiosmtpd does not have: the number of connections, and the bytes of one message.
 
     aiosmtpd keeps a line without an end in memory for as long as it grows.
     """
@@ -126,12 +126,12 @@ class _Guarded:
             super().resume_writing()  # type: ignore[misc]
 
     def _set_post_data_state(self) -> None:
-        # The next message begins.
+        # The bytes are counted for each message.
         self._taken_bytes = 0
         super()._set_post_data_state()  # type: ignore[misc]
 
     async def smtp_DATA(self, arg: str) -> None:  # noqa: N802
-        """Take in a message, of which little is kept: aiosmtpd keeps an object for each of its lines."""
+        """Receive a message and keep its first part. aiosmtpd would keep an object for each of its lines."""
         if await self.check_helo_needed() or await self.check_auth_needed("DATA"):  # type: ignore[attr-defined]
             return
         if not self.envelope.rcpt_tos:
@@ -152,9 +152,9 @@ class _Guarded:
         await self.push(status)  # type: ignore[attr-defined]
 
     async def _read_message(self) -> bytes | None:
-        """Return the beginning of a message without its stuffed dots; None when the whole is too large."""
+        """Return the first part of a message without its stuffed dots; None if the message is too large."""
         reader = self._reader
-        # The line break before a message is that of the command: with it, a first line "." is an end, too.
+        # Put the line break of the DATA command back: a message can end with "." on its first line.
         reader._buffer[:0] = b"\r\n"
         kept, size, ended = bytearray(), 0, False
         while not ended:
@@ -173,11 +173,11 @@ class _Guarded:
 
 
 class GuardedSMTP(_Guarded, SMTP):
-    """SMTP within bounds."""
+    """SMTP with limits."""
 
 
 class GuardedLMTP(_Guarded, LMTP):
-    """LMTP within bounds: a message is answered once for each of its recipients (RFC 2033, 4.2)."""
+    """LMTP with limits: a message is answered once for each of its recipients (RFC 2033, 4.2)."""
 
     _owed = 0
 
@@ -189,14 +189,14 @@ class GuardedLMTP(_Guarded, LMTP):
             self._owed = 0
 
     async def push(self, status: Any) -> None:
-        # 354 asks for the message, and 501 and 503 refuse the command: those come once.
+        # 354 asks for the message, and 501 and 503 reject the command: these replies are sent once.
         times = 1 if self._owed == 0 or str(status)[:3] in {"354", "501", "503"} else self._owed
         for _ in range(times):
             await super().push(status)
 
 
 class Doorkeeper:
-    """What aiosmtpd asks at each step."""
+    """The handler that aiosmtpd calls for recipients, messages and errors."""
 
     def __init__(self, own: OwnAddresses, take: Callable[[bytes, list[str], str], object]) -> None:
         self._own = own
@@ -206,7 +206,7 @@ class Doorkeeper:
     async def handle_RCPT(  # noqa: N802
         self, _server: SMTP, _session: Any, envelope: Envelope, address: str, _options: list[str]
     ) -> str:
-        """Take our own addresses only: mail for others is never passed on."""
+        """Accept recipients at our own addresses only: mail for others is never passed on."""
         if not self._own.takes(address):
             return "550 5.1.1 No such address here"
         if len(envelope.rcpt_tos) >= MOST_RECIPIENTS:
@@ -215,34 +215,35 @@ class Doorkeeper:
         return "250 2.1.5 OK"
 
     async def handle_DATA(self, _server: SMTP, _session: Any, envelope: Envelope) -> str:  # noqa: N802
-        """Do what the message is for; answer when that is committed, for all recipients or none."""
+        """Process the message; answer after the commit, for all recipients or none."""
         raw, to, sender = envelope.original_content or b"", list(envelope.rcpt_tos), envelope.mail_from or ""
         try:
             await asyncio.get_running_loop().run_in_executor(self._writers, self._take, raw, to, sender)
         except LimitReached:
-            # To everybody alike, so that nobody learns who is known here; their servers try again.
+            # The reply is the same for everybody, so it shows nobody who is known here. Their servers try
+            # again.
             log.warning("event=intake_limited")
             return "451 4.7.1 Too many messages, try again later"
         except Exception:
-            # Whatever it is, the mail must not be lost: its server keeps it and tries again.
+            # After any error the message must not be lost: the server that sent it keeps it and tries again.
             log.exception("event=mail_not_taken_in bytes=%d", len(raw))
             return "451 4.3.0 Cannot do this now, try again later"
         return "250 2.0.0 Done"
 
     async def handle_exception(self, fault: Exception) -> str:
-        """Answer a command that aiosmtpd stumbled over, without saying how."""
+        """Answer a command that made aiosmtpd fail, without details."""
         log.warning("event=intake_stumbled fault=%s", type(fault).__name__)
         return "451 4.3.0 Cannot read this"
 
     def close(self) -> None:
-        """Wait for what is being done."""
+        """Wait for the messages that are being processed."""
         self._writers.shutdown()
 
 
 def make_protocol(
     listener: Listener, doorkeeper: Doorkeeper, room: Room, host_name: str, patience_seconds: float
 ) -> asyncio.Protocol:
-    """Return the protocol of one connection."""
+    """Return the protocol object of one connection."""
     kind = GuardedLMTP if listener.protocol == "lmtp" else GuardedSMTP
     protocol: asyncio.Protocol = kind(
         room,
@@ -263,9 +264,9 @@ async def serve(
     listening: Callable[[], None] = lambda: None,
     patience_seconds: float = PATIENCE_SECONDS,
 ) -> None:
-    """Take mail at every listener of the settings until `stop`; what is being written then is finished.
+    """Accept mail at every listener of the settings until `stop`, then finish the messages in progress.
 
-    `listening` is called once all are open. Raises ServiceError when one cannot be.
+    `listening` is called once all listeners are open. Raises ServiceError if one cannot be opened.
     """
     doorkeeper = Doorkeeper(own_addresses(runtime), functools.partial(take_in, runtime))
     room, loop = Room(), asyncio.get_running_loop()
@@ -296,12 +297,12 @@ async def _until_told(runtime: Runtime) -> None:
 
 
 def run_mail_server(runtime: Runtime) -> None:
-    """Serve in this process until SIGTERM or Ctrl-C. Raises ServiceError without a listener."""
+    """Serve in this process until SIGTERM or Ctrl-C. Raises ServiceError if the settings name no listener."""
     if not runtime.settings.intake_listen:
         raise ServiceError(
             f"Say where to listen in {variable('intake_listen')}, such as lmtp://127.0.0.1:8024."
         )
-    # aiosmtpd tells every command at its usual level, addresses included.
+    # At its usual level, aiosmtpd logs every command with its addresses.
     logging.getLogger("mail.log").setLevel(logging.CRITICAL)
     asyncio.run(_until_told(runtime))
     runtime.engine.dispose()

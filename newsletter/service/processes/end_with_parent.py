@@ -1,8 +1,8 @@
-"""End a child process when its parent ends, however it ended.
+"""End a child process when its parent ends, for whatever reason.
 
-Linux can send a process a signal at its parent's death (prctl(2), PR_SET_PDEATHSIG). The kernel
-clears the wish at fork, so every process that forks has to ask for its own children again.
-Elsewhere nothing happens here, and an orphan ends when it next looks for its parent.
+Linux can send a process a signal when its parent ends (prctl(2), PR_SET_PDEATHSIG). The kernel clears this
+setting at fork, so every process that forks has to set it for its own children. On other systems nothing
+happens here, and an orphan ends when it next checks its parent.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Callable
 from types import FrameType
 
 _PR_SET_PDEATHSIG = 1
-# Looked up once and before any fork: a child between fork and exec must not import or allocate much.
+# Looked up once, before any fork: between fork and exec a child must not import or allocate much.
 _prctl = getattr(ctypes.CDLL(None), "prctl", None)
 
 
@@ -24,7 +24,7 @@ def _ask_for_signal(wanted: signal.Signals) -> None:
 
 
 def tied_to_parent(wanted: signal.Signals = signal.SIGTERM) -> Callable[[], None]:
-    """Return a `preexec_fn` for a child that is sent `wanted` when this process ends.
+    """Return a `preexec_fn` that makes a child get the signal `wanted` when this process ends.
 
     The kernel watches the thread that forks, not the process: start children from the main thread.
     """
@@ -32,17 +32,17 @@ def tied_to_parent(wanted: signal.Signals = signal.SIGTERM) -> Callable[[], None
 
     def arm() -> None:
         _ask_for_signal(wanted)
-        if os.getppid() != parent:  # it ended before the line above
+        if os.getppid() != parent:  # the parent ended before the line above
             os.kill(os.getpid(), signal.SIGKILL)
 
     return arm
 
 
 def end_with_parent() -> None:
-    """Make this process, just forked, end at once when its parent process does.
+    """Make this forked process end at once when its parent process ends.
 
-    For pool processes, which may be forked by a thread: when only that thread ends, the signal
-    comes although the parent lives, and is ignored. Call it in the main thread.
+    For pool processes, which a thread may fork. If only that thread ends, the signal comes although the
+    parent lives, and is ignored. Call this in the main thread.
     """
     parent = os.getppid()
 

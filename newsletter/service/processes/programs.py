@@ -1,4 +1,4 @@
-"""The programs of the service, and the checks before they start."""
+"""The programs that make up the service, and the checks before they start."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from newsletter.service.logs import configure_logging
 from newsletter.service.processes.supervisor import Program, Supervisor, check_port, make_folder, only_one
 from newsletter.settings import Settings, variable
 
-# Makes the command of one of our own processes from the words that follow `newsletter`.
+# Returns the command line of one of our processes for the words that follow `newsletter`.
 Command = Callable[..., Sequence[str]]
 
 
 def worker_programs(environ: Mapping[str, str], command: Command) -> list[Program]:
-    """Return the workers: a lane each, so that no digest stands in a confirmation's way."""
+    """Return one worker for each lane, so that no confirmation waits behind a digest."""
     return [Program(lane.value, command("worker", "--lane", lane.value), environ) for lane in Lane]
 
 
 def service_programs(
     environ: Mapping[str, str], command: Command, *, takes_mail: bool = False
 ) -> list[Program]:
-    """Return every program of the service; `takes_mail` adds the one that listens for mail to us."""
+    """Return every program of the service. `takes_mail` adds the server for incoming mail."""
     intake = [Program("intake", command("bounce", "serve"), environ)] if takes_mail else []
     return [
         Program("web", command("web"), environ),
@@ -41,10 +41,10 @@ def service_programs(
 def run_service(
     settings: Settings, environ: Mapping[str, str], command: Command, program: str = "newsletter"
 ) -> None:
-    """Upgrade the database and run everything until told to stop.
+    """Upgrade the database and run every program until told to stop.
 
-    `program` is how people call this one, for the commands that are still to be given. Raises
-    ServiceError when the port or the data folder is taken, or the database cannot be reached.
+    `program` is the name of this command, for the first steps that are printed. Raises ServiceError if the
+    port or the data folder is in use, or the database cannot be reached.
     """
     configure_logging()
     with only_one(
@@ -59,14 +59,14 @@ def run_service(
         await_database(settings.database, require_reachable)
         upgrade(settings.database)
         programs = service_programs(plain(environ), command, takes_mail=bool(settings.intake_listen))
-        # Beside the others: a relay that is slow or away never stops the start.
+        # Runs beside the others: a slow or unreachable relay never stops the start.
         programs.append(Program("relay", command("relay", "check"), plain(environ), once=True))
         lines = [f"The service is ready at {settings.public_url}/", *first_steps(settings.database, program)]
         Supervisor(programs).run(lambda: web_responds(settings), lambda: click.echo("\n".join(lines)))
 
 
 def first_steps(database: str | URL, program: str) -> list[str]:
-    """Return a line for each thing without which nobody can use the service; none once all is there."""
+    """Return one line for each step without which the service cannot be used; none if all are done."""
     engine = open_engine(database)
     with Session(engine.execution_options(sqlite_begin="DEFERRED")) as session:
         nobody = session.scalar(select(AdminUser.id).limit(1)) is None
@@ -83,7 +83,7 @@ def first_steps(database: str | URL, program: str) -> list[str]:
 
 
 def run_workers(settings: Settings, environ: Mapping[str, str], command: Command) -> None:
-    """Run the workers until told to stop. Raises ServiceError when the database stays away."""
+    """Run the workers until told to stop. Raises ServiceError if the database cannot be reached."""
     configure_logging()
     await_database(settings.database)
     make_folder(settings.data_dir)
@@ -91,7 +91,7 @@ def run_workers(settings: Settings, environ: Mapping[str, str], command: Command
 
 
 def plain(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment of a child: its lines come as they are written."""
+    """Return the environment of a child process, with unbuffered output."""
     return {**environ, "PYTHONUNBUFFERED": "1"}
 
 

@@ -1,7 +1,7 @@
-"""A flag that tells the processes of one worker to stop.
+"""A flag that asks the processes of one worker to stop.
 
-Celery waits for running tasks but does not tell them, and a drain would go on until its minute
-is over. One byte of memory, shared by the main process with those it forks, is enough.
+Celery waits for running tasks but does not tell them to stop, so a drain would run for its whole minute. The
+flag is one byte of memory, shared by the main process with those it forks.
 """
 
 from __future__ import annotations
@@ -17,5 +17,5 @@ def stopping() -> bool:
 
 
 def ask_to_stop() -> None:
-    """Let the work of this process and those forked from it end at its next good moment."""
+    """Ask this process and those forked from it to stop as soon as their work in progress is recorded."""
     _asked[0] = 1

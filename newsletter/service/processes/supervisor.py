@@ -1,7 +1,7 @@
-"""Keeps the processes of the service running, and ends them together.
+"""Start the processes of the service, restart them if they end, and stop them together.
 
-Everything happens in one thread: children are to be ended when the thread that forked them
-ends (service/processes/end_with_parent.py), and a fork beside other threads could inherit their locks.
+Everything runs in one thread, for two reasons. A child gets a signal when the thread that forked it ends
+(service/processes/end_with_parent.py). And a fork beside other threads could inherit their locks.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ from newsletter.service.processes.end_with_parent import tied_to_parent
 GRACE_SECONDS = 20
 FIRST_PAUSE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 30.0
-# A child that ran this long was well: its next end is not part of a series.
+# A child that ran this long was healthy: if it ends, the restart pauses begin again at the shortest.
 SETTLED_SECONDS = 60.0
-# Lines are passed on whole; one longer than this is not a line.
+# Output is passed on in whole lines. A line longer than this is cut.
 LONGEST_LINE_BYTES = 64 * 1024
 NAME_WIDTH = 7
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
@@ -41,9 +41,9 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Program:
-    """What to run: a name for its lines of output, its command and its whole environment.
+    """What to run: the name for its lines of output, its command and its whole environment.
 
-    With `once` it is not started again when it has ended.
+    With `once` it is not started again after it has ended.
     """
 
     name: str
@@ -67,7 +67,7 @@ class _Child:
 
 
 def pause_before_restart(ends_in_a_row: int) -> float:
-    """Return the seconds to wait before a child that ended so often in a row is started again."""
+    """Return the seconds to wait before restarting a child that has ended this many times in a row."""
     return float(min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2 ** (ends_in_a_row - 1)))
 
 
@@ -83,9 +83,9 @@ class Supervisor:
     def run(
         self, is_ready: Callable[[], bool] | None = None, when_ready: Callable[[], None] = lambda: None
     ) -> None:
-        """Start everything, keep it running, and return when all has ended after being asked to stop.
+        """Start everything, keep it running, and return once all children have ended after a request to stop.
 
-        `is_ready` is asked a few times a second until it is true; then `when_ready` is called once.
+        `is_ready` is called a few times a second until it returns true. Then `when_ready` is called once.
         """
         with self._signals():
             while not self._asked:
@@ -99,13 +99,13 @@ class Supervisor:
 
     @contextlib.contextmanager
     def _signals(self) -> Iterator[None]:
-        """Count the wishes to stop, and let every signal end the wait in `_listen`."""
+        """Count the requests to stop, and let every signal end the wait in `_listen`."""
 
         def ask(_signal: int, _frame: FrameType | None) -> None:
             self._asked += 1
 
         def wake(_signal: int, _frame: FrameType | None) -> None:
-            """A child ended: the loop has a look."""
+            """Do nothing: the signal ends the wait, and the loop then finds the child that ended."""
 
         reader, writer = socket.socketpair()
         reader.setblocking(False)
@@ -136,7 +136,7 @@ class Supervisor:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            # A group of its own, so that Ctrl-C in the terminal reaches the supervisor alone.
+            # A session of its own, so that Ctrl-C in the terminal reaches the supervisor only.
             start_new_session=True,
             preexec_fn=tied_to_parent(),  # noqa: PLW1509 (there is one thread)
         )
@@ -147,12 +147,12 @@ class Supervisor:
         self._selector.register(output, selectors.EVENT_READ, child)
 
     def _patience(self, seconds: float) -> float:
-        """Return how long to wait, `seconds` at most: less when a child is to be started sooner."""
+        """Return how long to wait: up to `seconds`, or less if a child is to be started sooner."""
         waits = [child.start_again - time.monotonic() for child in self._children if child.process is None]
         return max(0.0, min([seconds, *waits]))
 
     def _listen(self, seconds: float) -> None:
-        """Pass on what the children write, for `seconds` at most or until a signal comes."""
+        """Pass on the children's output for up to `seconds`, or until a signal comes."""
         for key, _ in self._selector.select(seconds):
             if isinstance(key.data, _Child):
                 self._read(key.data)
@@ -177,7 +177,7 @@ class Supervisor:
                 self._say(child, line)
 
     def _say(self, child: _Child, line: bytes) -> None:
-        # Whoever read our output may have left (`newsletter run | head`): that stops no mail.
+        # The program that read our output may have ended (`newsletter run | head`). Sending continues.
         with contextlib.suppress(OSError):
             sys.stdout.buffer.write(f"{child.program.name:<{NAME_WIDTH}} | ".encode() + line + b"\n")
             sys.stdout.buffer.flush()
@@ -199,7 +199,7 @@ class Supervisor:
             )
 
     def _bury(self, child: _Child) -> int:
-        """Read the last words of a child that has ended; return its exit code."""
+        """Pass on the last output of a child that has ended; return its exit code."""
         process = child.process
         assert process is not None
         assert process.stdout is not None
@@ -215,7 +215,7 @@ class Supervisor:
         return process.wait()
 
     def _stop(self) -> None:
-        """Ask every child to end; end those that have not when the grace is over or we are asked again."""
+        """Ask every child to end. After the grace period, or at a second request to stop, kill the others."""
         for child in self._children:
             if child.process is not None and child.runs:
                 child.process.terminate()
@@ -235,17 +235,17 @@ class Supervisor:
             if child.process is not None and child.runs:
                 log.warning("event=child_killed name=%s", child.program.name)
                 with contextlib.suppress(ProcessLookupError):
-                    # The child leads a group of its own: this reaches what it started, and nobody else.
+                    # The child leads a process group of its own: this kills what it started, and nothing
+                    # else.
                     os.killpg(child.process.pid, signal.SIGKILL)
 
 
 @contextlib.contextmanager
 def only_one(data_dir: Path, remedy: str) -> Iterator[None]:
-    """Hold the data folder's lock for the block.
+    """Hold the data folder's lock during the block.
 
-    Raises ServiceError, ending with `remedy`, when another service has it.
-
-    The kernel frees it when its holder ends, however that happens.
+    Raises ServiceError, ending with `remedy`, if another service holds it. The kernel frees the lock when its
+    process ends for any reason.
     """
     make_folder(data_dir)
     path = data_dir / "run.lock"
@@ -266,7 +266,7 @@ def only_one(data_dir: Path, remedy: str) -> Iterator[None]:
 
 
 def make_folder(folder: Path) -> None:
-    """Make the data folder, for its owner alone. Raises ServiceError when that cannot be done."""
+    """Make the data folder, for its owner only. Raises ServiceError if it cannot be made or written to."""
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not os.access(folder, os.W_OK | os.X_OK):
@@ -279,9 +279,9 @@ def make_folder(folder: Path) -> None:
 
 
 def check_port(host: str, port: int, remedy: str, patience_seconds: float = 1.0) -> None:
-    """Raise ServiceError, ending with `remedy`, when nobody could listen on `host`:`port`.
+    """Raise ServiceError, ending with `remedy`, if `host`:`port` is not free to listen on.
 
-    Waits a moment: the web server of a service that was just ended may still be leaving.
+    Waits a moment: the web server of a service that was just stopped may still be ending.
     """
     deadline = time.monotonic() + patience_seconds
     while True:

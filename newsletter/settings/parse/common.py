@@ -8,13 +8,13 @@ from collections.abc import Callable
 
 from email_validator import EmailNotValidError, validate_email
 
-# A host name as DNS and mail headers have it, localhost included.
+# A host name as DNS and email headers allow it, localhost included.
 NAME = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)(?:\.(?!-)[A-Za-z0-9-]{1,63}(?<!-))*")
 LONGEST_NAME = 253
 
 
 def parse_address(value: str) -> str:
-    """Return an address that can stand in a header and an envelope."""
+    """Return an address that is valid in a header and in an envelope."""
     value = value.strip()
     local, at, domain = value.rpartition("@")
     if not (local and at) or any(c.isspace() or c in '<>,;"' for c in value) or not NAME.fullmatch(domain):
@@ -25,7 +25,7 @@ def parse_address(value: str) -> str:
 
 
 def split_list(value: str) -> list[str]:
-    """Return what stands between commas; at least one."""
+    """Return the parts between commas, at least one."""
     parts = [part.strip() for part in value.split(",") if part.strip()]
     if not parts:
         raise ValueError("is empty")
@@ -70,9 +70,9 @@ def ip_of(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
 
 
 def domain_in_ascii(name: str) -> str | None:
-    """Return a domain in small ASCII letters by IDNA 2008, or None when it is none.
+    """Return a domain in lower-case ASCII by IDNA 2008, or None if it is not a domain.
 
-    Python's own codec knows IDNA 2003 alone, which makes another domain of straße.example.
+    Python's own codec knows only IDNA 2003, which turns straße.example into another domain.
     """
     try:
         found = validate_email(

@@ -1,8 +1,4 @@
-"""Parsers for texts, keys, paths, commands, languages, yes or no, and choices. Pure.
-
-Every setting is one field below; its variable is NEWSLETTER_ and the field's name in capitals.
-docs/settings.md is written from the same fields.
-"""
+"""Parsers for texts, keys, paths, commands, languages, yes or no, and choices. Pure."""
 
 from __future__ import annotations
 
@@ -55,7 +51,8 @@ def parse_path(value: str) -> Path:
     try:
         os.fsencode(value)
     except UnicodeEncodeError:
-        # The locale has no such letters. The file's name has: as UTF-8, which the settings' file is in.
+        # This locale cannot encode the path. The settings file is UTF-8, so the file's name is taken as
+        # UTF-8.
         value = os.fsdecode(value.encode("utf-8", "surrogateescape"))
     return Path(value).expanduser().absolute()
 

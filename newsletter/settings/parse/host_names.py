@@ -11,9 +11,9 @@ _USUAL_PORTS = {"http": 80, "https": 443}
 
 
 def parse_public_url(value: str) -> str:
-    """Return the public URL with scheme and host as browsers write them, and no slash at its end.
+    """Return the public URL with scheme and host as browsers write them, without a slash at the end.
 
-    The host becomes small ASCII letters, and a port that the scheme has anyway is left out.
+    The host becomes lower-case ASCII, and the default port of the scheme is left out.
     """
     found = _URL.fullmatch(value.strip())
     if found is None or found[1].lower() not in _USUAL_PORTS or not found[2]:
@@ -35,7 +35,7 @@ def parse_ehlo_name(value: str) -> str:
 
 
 def name_for_ehlo(host: str) -> str:
-    """Return `host` as it stands in EHLO: an IP address becomes a literal such as [192.0.2.7]."""
+    """Return `host` in the form for EHLO: an IP address becomes a literal such as [192.0.2.7]."""
     ip = ip_of(host)
     if ip is None:
         return host
@@ -62,7 +62,7 @@ def _port(text: str) -> int | None:
 
 
 def _host(text: str) -> str:
-    """Return a host name or an IP address in the one form that links, headers and EHLO can hold."""
+    """Return a host name or an IP address in the form that links, headers and EHLO share."""
     ip = ip_of(text)
     if ip is not None:
         return str(ip)
@@ -73,7 +73,7 @@ def _host(text: str) -> str:
             f"has the host {text!r}, which is not a host name: letters, digits, hyphens and dots, "
             "such as news.example.org"
         )
-    # Browsers read such a host as an IPv4 address (WHATWG URL, section 3.5).
+    # Browsers read a host whose last part is a number as an IPv4 address (WHATWG URL, section 3.5).
     if ascii_name.rpartition(".")[2].isdigit():
         raise ValueError(f"has the host {text!r}, which is neither a name nor an IPv4 address")
     return ascii_name

@@ -1,4 +1,4 @@
-"""Parsers for where things are: origins, pages, listeners, networks, database, broker. Pure."""
+"""Parsers for URLs and network places: origins, pages, listeners, networks, database, broker. Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from newsletter.settings.values import Listener
 
 
 def parse_origin(value: str) -> str:
-    """Return scheme, host and port as a browser writes them into Origin (RFC 6454, section 6.2)."""
+    """Return scheme, host and port as a browser writes them in the Origin header (RFC 6454, section 6.2)."""
     parts = urlsplit(value)
     host = (parts.hostname or "").encode("idna").decode()
     loopback = parts.scheme == "http" and is_loopback(host)

@@ -1,4 +1,4 @@
-"""Parse the URL of a relay. No message shows a part of the URL. Pure."""
+"""Parse the URL of a relay. Error messages show no part of the URL, because it holds a password. Pure."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PERCENT_ENCODE = (
 )
 _HOST = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,251}[A-Za-z0-9_])?|\[[0-9A-Fa-f:.]{2,45}\]")
 _PLACE = re.compile(r"(\[[^\]]*\]|[^:\[\]]*)(?::([0-9]{1,5})?)?")
-# A header of ours must not pass for one that says something else.
+# Only X- names, so that this header is never mistaken for a standard one.
 _HEADER_NAME = re.compile(r"[Xx]-[A-Za-z0-9-]{1,60}")
 
 
@@ -77,10 +77,10 @@ def parse_relays(value: str) -> tuple[tuple[str, Relay], ...]:
 
 
 def _take_apart(rest: str) -> tuple[str, str]:
-    """Return user, password, host and port in one, and the options.
+    """Split the URL after `://`: return user, password, host and port as one text, and the options.
 
-    A `#`, `/` or `?` in a password ends that part early: an @ is then left where none belongs, or the
-    text before it has no host.
+    An unencoded `#`, `/` or `?` in a password ends the first part too early. Then an @ is left in a wrong
+    place, or the first part has no host.
     """
     found = re.match(r"[^/?#]*", rest)
     authority = found[0] if found else ""

@@ -14,7 +14,7 @@ from newsletter.settings.parse.common import (
 )
 from newsletter.settings.values import SendingWindow, Span
 
-# A local part has 64 octets (RFC 5321), of which a signed address to leave by (mail/verp.py) takes 41.
+# A local part has at most 64 octets (RFC 5321). The token of an unsubscribe address (mail/verp.py) takes 41.
 LONGEST_LEAVE_MAILBOX = 23
 
 
@@ -51,7 +51,7 @@ def parse_domain_limits(value: str) -> tuple[tuple[str, float], ...]:
 
 
 def _mail_domain(name: str) -> str:
-    """Return a domain as addresses are kept with it."""
+    """Return a domain in the form that stored addresses have."""
     found = name if name == "*" else domain_in_ascii(name)
     if found is None:
         raise ValueError(f"names {name}, which is no domain that mail goes to")
@@ -82,7 +82,7 @@ def _span(text: str) -> Span:
     if opens >= 24 * 60 or closes > 24 * 60 or int(found[4]) > 59 or int(found[6]) > 59:
         raise ValueError(f"has a time that no clock shows: {text}")
     if closes <= opens:
-        closes += 24 * 60  # over midnight; the days are those on which it opens
+        closes += 24 * 60  # past midnight; the weekdays are those on which the span opens
     if found[1] is None:
         return Span(frozenset(range(7)), opens, closes)
     first = _WEEKDAYS.index(found[1])
