@@ -12,7 +12,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import NamedTuple
 
-from sqlalchemy import String, cast, func, literal_column, select, update
+from sqlalchemy import ColumnElement, String, cast, func, literal_column, select, update
 from sqlalchemy.orm import Session
 
 from newsletter import coverage
@@ -51,8 +51,17 @@ class Digest(NamedTuple):
 def find_outdated(session: Session, delivery_ids: Sequence[int]) -> set[int]:
     """Return the digests among these that may not go out as they are. Single emails never are outdated."""
     found = _load(session, delivery_ids)
-    unready = _unready(session, {each.issue_id for each in found})
-    return {each.delivery_id for each in found if not _fits(each, unready.get(each.issue_id, frozenset()))}
+    return {each.delivery_id for each in found} - _fitting(session, found)
+
+
+def find_fitting(session: Session, delivery_ids: Sequence[int], *conditions: ColumnElement[bool]) -> set[int]:
+    """Return the digests among these that meet `conditions` and may go out as they are."""
+    return _fitting(session, _load(session, delivery_ids, *conditions))
+
+
+def _fitting(session: Session, digests: Sequence[Digest]) -> set[int]:
+    unready = _unready(session, {each.issue_id for each in digests})
+    return {each.delivery_id for each in digests if _fits(each, unready.get(each.issue_id, frozenset()))}
 
 
 def recompose(
@@ -65,7 +74,7 @@ def recompose(
     """
     before = _load(session, delivery_ids)
     coverage.lock(session, {each.subscriber_id for each in before}, moved=True)
-    digests = _load(session, delivery_ids, worker)
+    digests = _load(session, delivery_ids, *held_by(worker))
     unready = _unready(session, {each.issue_id for each in digests})
     left_out: list[tuple[int, str]] = []
     skipped, keys = set(), {}
@@ -178,8 +187,14 @@ class _Places:
                 yield topic
 
 
-def _load(session: Session, delivery_ids: Collection[int], worker: str | None = None) -> list[Digest]:
-    """Return the digests among these deliveries; with `worker` those that it holds."""
+def held_by(worker: str) -> tuple[ColumnElement[bool], ...]:
+    """Return the conditions that `worker` holds the lease of a delivery."""
+    # With "" appended SQLite looks each row up by its id, instead of reading all that a worker holds.
+    return Delivery.state == DeliveryState.LEASED, Delivery.leased_by.concat("") == worker
+
+
+def _load(session: Session, delivery_ids: Collection[int], *conditions: ColumnElement[bool]) -> list[Digest]:
+    """Return the digests among these deliveries that meet `conditions`."""
     topics = (
         select(func.aggregate_strings(cast(Subscription.topic_id, String), ","))
         .where(
@@ -194,10 +209,8 @@ def _load(session: Session, delivery_ids: Collection[int], worker: str | None = 
         select(Delivery.id, Delivery.subscriber_id, Delivery.issue_id, Rendition.key, is_away, topics)
         .join(Rendition, Rendition.id == Delivery.rendition_id)
         .join(Subscriber, Subscriber.id == Delivery.subscriber_id)
-        .where(is_one_of(session, Delivery.id, delivery_ids), Delivery.lane == Lane.BULK)
+        .where(is_one_of(session, Delivery.id, delivery_ids), Delivery.lane == Lane.BULK, *conditions)
     )
-    if worker is not None:
-        query = query.where(Delivery.state == DeliveryState.LEASED, Delivery.leased_by.concat("") == worker)
     return [Digest._make(row) for row in session.execute(query)]
 
 

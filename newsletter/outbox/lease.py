@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, and_, bindparam, exists, func, literal_column, or_, select, update
 from sqlalchemy.orm import Session
 
-from newsletter.messages.recompose import find_outdated
+from newsletter.messages.recompose import find_fitting, held_by
 from newsletter.models import (
     Delivery,
     DeliveryState,
@@ -133,23 +133,22 @@ def skip_unwanted(
     return set(session.scalars(skipped.execution_options(synchronize_session=False)))
 
 
-def still_wanted(session: Session, claimed: Sequence[int], worker: str) -> set[int]:
-    """Return those of `claimed` that `worker` still holds and that may still be sent as they are.
+def still_wanted(session: Session, digests: Sequence[int], singles: Sequence[int], worker: str) -> set[int]:
+    """Return the deliveries that `worker` still holds and that may still be sent as they are.
 
-    The last look before an envelope: not paused, not cancelled, the subscriber still there, the topics
-    kept and the releases ready.
+    The last look before an envelope. A digest's issue is not paused or cancelled, its topics are kept, and
+    its releases are ready. Somebody still wants a single email. In both cases the subscriber is still there.
     """
-    sending = exists().where(Issue.id == Delivery.issue_id, Issue.state == IssueState.SENDING)
-    wanted = session.scalars(
-        select(Delivery.id).where(
-            is_one_of(session, Delivery.id, claimed),
-            Delivery.state == DeliveryState.LEASED,
-            Delivery.leased_by.concat("") == worker,
-            or_(Delivery.lane == Lane.SINGLE, sending),
-            ~_unwanted(),
+    wanted: set[int] = set()
+    if digests:
+        sending = exists().where(Issue.id == Delivery.issue_id, Issue.state == IssueState.SENDING)
+        wanted |= find_fitting(session, digests, *held_by(worker), sending)
+    if singles:
+        kept = select(Delivery.id).where(
+            is_one_of(session, Delivery.id, singles), *held_by(worker), is_single(), ~_unwanted()
         )
-    )
-    return set(wanted) - find_outdated(session, claimed)
+        wanted.update(session.scalars(kept))
+    return wanted
 
 
 def give_back(session: Session, delivery_ids: Sequence[int], worker: str, due_at: datetime) -> None:

@@ -62,7 +62,7 @@ LONGEST_FAULT = 200
 # Results wait no longer than this to be seen, and pausing must be felt within two seconds.
 LOOK_SECONDS = 1.0
 # Deliveries that one look before an envelope reads: about as many as leave before the next look.
-LOOKED_AT_ONCE = 250
+LOOKED_AT_ONCE = 500
 RELAY_DOWN = {Lane.SINGLE: timedelta(seconds=15), Lane.BULK: timedelta(seconds=60)}
 
 
@@ -418,7 +418,10 @@ class _Work:
         first = held.index(message_id)
         near = [each for each in held[first : first + LOOKED_AT_ONCE] if each not in self._looked]
         with Session(self._reading()) as session:
-            self._unwanted.update(set(near) - still_wanted(session, near, self._journal.name))
+            digests = [each for each in near if self._held[each].lane is Lane.BULK]
+            singles = [each for each in near if self._held[each].lane is Lane.SINGLE]
+            wanted = still_wanted(session, digests, singles, self._journal.name)
+            self._unwanted.update(set(near) - wanted)
             self._unwanted |= self._suppressed_meanwhile(session, near)
         self._looked.update(near)
 

@@ -205,12 +205,12 @@ def test_the_last_look_lets_through_what_is_still_wanted(either_house: House):
         gone.state = SubscriptionState.ENDED
         session.flush()
 
-        assert still_wanted(session, ids, "worker") == {ids[0], ids[2]}
-        assert still_wanted(session, ids, "another") == set()
+        assert still_wanted(session, ids, [], "worker") == {ids[0], ids[2]}
+        assert still_wanted(session, ids, [], "another") == set()
         public_id = session.get_one(Issue, issue_id).public_id
         pause(session, find_issue(session, public_id), "ed", NOON)
         session.flush()
-        assert still_wanted(session, ids, "worker") == set()
+        assert still_wanted(session, ids, [], "worker") == set()
 
 
 def test_a_paused_issue_stands_still_and_goes_on(house: House):

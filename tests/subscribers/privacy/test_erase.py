@@ -197,7 +197,7 @@ def test_a_message_that_a_worker_holds_is_not_offered_any_more(everywhere, ann):
     with house.runtime.session() as session:
         held = list(session.scalars(select(Delivery.id).where(Delivery.state == DeliveryState.LEASED)))
         assert len(held) == 2
-        assert still_wanted(session, held, "worker-1") == set()
+        assert still_wanted(session, held, held, "worker-1") == set()
     assert house.issue_state(issue) == "sending"
 
 

@@ -385,7 +385,7 @@ def test_a_mail_that_a_worker_holds_is_its_own_and_is_not_sent_to_who_is_gone(cl
     assert {each.state for each in mails} == {DeliveryState.LEASED}
     assert all(each.context for each in mails)
     with people.house.runtime.reading() as session:
-        assert still_wanted(session, held, "worker") == set()
+        assert still_wanted(session, [], held, "worker") == set()
 
 
 def finish(house, issue_id):
