@@ -186,6 +186,7 @@ def test_a_retry_sends_only_the_rest_and_stores_that_as_sent(either_house: House
     house.transport = MemoryTransport()
     house.send(WEEKLY)
 
+    act(house, control.resume, daily)
     act(house, control.retry_rejected, daily)
     house.drain()
 
