@@ -1,1 +1,1 @@
-"""Subscribers: how a person signs up, confirms, changes choices, unsubscribes and is erased."""
+"""Subscribers: sign-up, confirmation, preferences, unsubscribing, consent and privacy."""

@@ -1,4 +1,4 @@
-"""Keyed hashes of addresses whose owner did not ask for the emails, or unsubscribed and was emptied."""
+"""Keyed hashes of two kinds of addresses: disowned ones, and emptied ones of former subscribers."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from newsletter.models import AddressMark, MarkKind, insert_new
 from newsletter.suppression import suppression_hash
 from newsletter.tokens import Tokens
 
-# How long a disowned address is spared, and the mark is kept.
+# How long the mark of a disowned address is kept and limits emails to it.
 DISOWNED_FOR = timedelta(days=90)
-# Whoever said that they did not ask may still want to join one day: once in this time a sign-up is
-# answered all the same. Somebody who goes on typing their address in brings them no more than that.
+# A person who disowned a sign-up may want to subscribe later. So one sign-up in this time still brings a
+# confirmation email. If somebody else keeps typing the address into the form, it brings no more than that.
 DISOWNED_REST = timedelta(days=30)
 
 
 def mark_address(
     session: Session, tokens: Tokens, email_key: str, kind: MarkKind, subscriber_id: int, now: datetime
 ) -> None:
-    """Remember something of an address; an earlier mark of that kind begins anew. Commits nothing."""
+    """Store a mark of this kind for an address, or restart the one it has. Commits nothing."""
     digest = _hash(tokens, email_key)
     session.execute(
         insert_new(session, AddressMark).values(
@@ -34,18 +34,18 @@ def mark_address(
 
 
 def is_marked(session: Session, tokens: Tokens, email_key: str, kind: MarkKind) -> bool:
-    """Return whether an address has such a mark. Imports ask for LEFT: they revive nobody."""
+    """Return whether an address has a mark of this kind. Imports skip addresses with the mark LEFT."""
     return _find(session, _hash(tokens, email_key), kind) is not None
 
 
 def unmark_address(session: Session, tokens: Tokens, email_key: str, kind: MarkKind) -> bool:
-    """Forget a mark; return whether there was one. Commits nothing."""
+    """Delete a mark; return whether there was one. Commits nothing."""
     mine = (AddressMark.address_hash == _hash(tokens, email_key), AddressMark.kind == kind)
     return session.connection().execute(delete(AddressMark).where(*mine)).rowcount > 0
 
 
 def may_answer_form(session: Session, tokens: Tokens, email_key: str, now: datetime) -> bool:
-    """Return whether a form sent for this address may bring a confirmation; changes nothing."""
+    """Return whether a sign-up form for this address may bring a confirmation email; changes nothing."""
     mark = _find(session, _hash(tokens, email_key), MarkKind.DISOWNED)
     if mark is None or now - mark.since >= DISOWNED_FOR:
         return True
@@ -53,7 +53,7 @@ def may_answer_form(session: Session, tokens: Tokens, email_key: str, now: datet
 
 
 def note_mailed(session: Session, tokens: Tokens, email_key: str, now: datetime) -> None:
-    """Remember that a disowned address was mailed all the same. Commits nothing."""
+    """Store that a disowned address was sent a confirmation email now. Commits nothing."""
     mark = _find(session, _hash(tokens, email_key), MarkKind.DISOWNED)
     if mark is not None:
         mark.mailed_at = now

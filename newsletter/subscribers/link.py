@@ -1,4 +1,4 @@
-"""Find the subscriber that a signed link belongs to, or say why the link cannot be used."""
+"""Find the subscriber of a signed link, or return why the link cannot be used."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from newsletter.errors import TokenExpired, TokenInvalid
 from newsletter.models import Delivery, Subscriber
 from newsletter.tokens import Purpose, Tokens
 
-# A mail may still go to the address that its worker read this long before.
+# For this long after a change of address, a worker may still send to the old address that it has read.
 ON_ITS_WAY = timedelta(minutes=10)
-# Rows that were joined point to the one that took their place, which may have been joined later.
+# An earlier version merged rows: `moved_to` points to the row that replaced one, which may point to a next.
 MOST_MOVES = 10
 
 
 class LinkFault(enum.StrEnum):
-    """Why a link cannot be used; each has a page that says so and offers a new one.
+    """Why a link cannot be used. Each reason has a page that explains it and offers a new link.
 
-    LATE: it worked for an hour (subscribers/privacy/emailed_links.py).
+    LATE: a link that works for one hour has expired (subscribers/privacy/emailed_links.py).
     """
 
     EXPIRED = "expired"
@@ -42,11 +42,12 @@ def find_link_subscriber(
     lock: bool = False,
     follow: bool = False,
 ) -> Subscriber | LinkFault:
-    """Return the reader a genuine link was made for, locked against other writers on request.
+    """Return the subscriber for whom a genuine link was made, with a row lock if `lock`.
 
-    A `fingerprint` that is not of the address of today means the address was changed or erased
-    since, and ends the link. Links that carry none (unsubscribing) outlive a change of address,
-    and find whoever a reader was joined with; others do so only with `follow`.
+    If `fingerprint` does not match the present address, the address was changed or erased since, and the
+    link is OUTDATED. Unsubscribe links have no fingerprint, so they still work after a change of address. If
+    an earlier version merged the row, they lead to the row that replaced it; other links do so only with
+    `follow`.
     """
     wanted = select(Subscriber).where(Subscriber.public_id == public_id)
     if lock:
@@ -69,7 +70,7 @@ def find_link_subscriber(
 def read_link_subscriber(
     session: Session, tokens: Tokens, token: str, now: datetime, *, lock: bool = False
 ) -> Subscriber | LinkFault:
-    """Return whose preferences link this is. Such a link never expires, and ends with the address."""
+    """Return the subscriber of a preferences link. It never expires, but a change of address ends it."""
     try:
         payload = tokens.read(Purpose.PREFERENCES, token, now)
     except (TokenExpired, TokenInvalid):
@@ -84,11 +85,11 @@ def read_link_subscriber(
 def reaches_today(
     session: Session, subscriber: Subscriber, made_at: datetime, delivery_id: int | None
 ) -> bool:
-    """Return whether a link that outlives a change of address came to the address of today.
+    """Return whether a link was sent to the present address, and not to an earlier one.
 
-    `made_at` is when it was made, `delivery_id` the mail that carried it. One that went to an
-    earlier address may be in other hands now: it lets them leave for the reader, which can be
-    undone, and shows or opens nothing else. In doubt the answer is no.
+    `made_at` is when the link was made, and `delivery_id` is the email that carried it. Somebody else may now
+    read an earlier address. A link that was sent there can only unsubscribe, because that can be undone. It
+    shows nothing and opens no other page. If there is doubt, return False.
     """
     if subscriber.address_since is None:
         return True
@@ -104,6 +105,6 @@ def reaches_today(
 
 
 def address_hint(email: str) -> str:
-    """Return an address as its owner knows it and nobody else does: r…@example.org."""
+    """Return an address in a form that its owner recognises and that hides it: r…@example.org."""
     local, _, domain = email.rpartition("@")
     return f"{local[:1]}…@{domain}"

@@ -1,4 +1,4 @@
-"""Who is on the list: pages of readers, one reader whole, and counts."""
+"""Queries about subscribers: pages of the list, everything about one, counts by state, offered topics."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ LATEST_DELIVERIES = 50
 
 @dataclass(frozen=True)
 class OfferedTopic:
-    """A topic as the sign-up page offers it."""
+    """A topic in the form that the sign-up page shows."""
 
     slug: str
     name: str
@@ -42,15 +42,16 @@ class OfferedTopic:
 
 
 def offered_topics(session: Session) -> tuple[OfferedTopic, ...]:
-    """Return every topic in the order of the list's owner."""
+    """Return every topic, in the order that the owner set."""
     topics = select(Topic.slug, Topic.name, Topic.description).order_by(Topic.position, Topic.name)
     return tuple(OfferedTopic(*row) for row in session.execute(topics))
 
 
 class SubscriberState(enum.StrEnum):
-    """What a person is to the list. PENDING has only asked; ENDED has left, or never confirmed.
+    """The state of a person, from their subscriptions.
 
-    ERASED is who was erased. A person whose address was emptied for its age is ENDED.
+    ACTIVE has an active subscription. PENDING has only unconfirmed ones. ENDED unsubscribed or never
+    confirmed; retention may have emptied the address. ERASED was erased.
     """
 
     ACTIVE = "active"
@@ -61,7 +62,7 @@ class SubscriberState(enum.StrEnum):
 
 @dataclass(frozen=True)
 class SubscriberTopic:
-    """A topic that a reader gets, or has asked for."""
+    """A topic that a subscriber gets or has requested."""
 
     slug: str
     name: str
@@ -71,10 +72,10 @@ class SubscriberTopic:
 
 @dataclass(frozen=True)
 class SubscriberRow:
-    """One line in the list of readers.
+    """One line in the list of subscribers.
 
-    `email` is None when the person was erased, when the address was emptied for its age, and when
-    an earlier version of this program joined the row with another one.
+    `email` is None in three cases: the person was erased, retention emptied the address, or an earlier
+    version of this program merged the row into another one.
     """
 
     public_id: str
@@ -92,7 +93,7 @@ class SubscriberRow:
 
 @dataclass(frozen=True)
 class PastSubscription:
-    """One row of a reader's history, ended or not."""
+    """One row of a subscriber's history, active or ended."""
 
     topic: str
     frequency: Frequency
@@ -105,7 +106,7 @@ class PastSubscription:
 
 @dataclass(frozen=True)
 class LedgerLine:
-    """One line of the ledger of consent."""
+    """One entry of the consent ledger."""
 
     at: datetime
     act: ConsentAct
@@ -118,7 +119,7 @@ class LedgerLine:
 
 @dataclass(frozen=True)
 class SentMail:
-    """One mail to this reader: a digest (`issue_public_id`) or a single mail (`template`)."""
+    """One email to this subscriber: a digest (with `issue_public_id`) or a single email (with `template`)."""
 
     id: int
     title: str
@@ -135,7 +136,7 @@ class SentMail:
 
 @dataclass(frozen=True)
 class Suppressed:
-    """Why and since when an address is not mailed."""
+    """Why and since when an address is suppressed."""
 
     reason: SuppressionReason
     since: datetime
@@ -143,7 +144,7 @@ class Suppressed:
 
 @dataclass(frozen=True)
 class SubscriberDetail:
-    """Everything the admin sees of one reader, newest first where it has a time."""
+    """Everything that the admin page of one subscriber shows. Entries with a time are newest first."""
 
     subscriber: SubscriberRow
     suppressed: Suppressed | None
@@ -167,12 +168,12 @@ _subscriber_state: ColumnElement[str] = case(
 def list_subscribers(
     session: Session, *, search: str = "", state: str = "", page: int = 1, per_page: int = 50
 ) -> Page[SubscriberRow]:
-    """Return readers, newest first, whose address contains `search` and who are in `state`.
+    """Return one page of the subscribers whose address contains `search` and who are in `state`.
 
-    An empty `search` or `state`, or a state that is none of ReaderState, leaves nobody out.
+    The newest is first. An empty `search` does not filter, nor does a `state` that is not a SubscriberState.
     """
     wanted: list[ColumnElement[bool]] = []
-    # PostgreSQL stores no NUL, so nobody's address has one.
+    # PostgreSQL cannot store NUL, so no address has one.
     needle = search.strip().replace("\0", "").lower()
     if needle:
         wanted.append(Subscriber.email_key.contains(needle, autoescape=True))
@@ -224,7 +225,7 @@ def _rows(session: Session, found: Sequence[Row[Subscriber, str]]) -> tuple[Subs
 
 
 def count_subscribers(session: Session) -> dict[SubscriberState, int]:
-    """Return how many people are in each state; every state is there."""
+    """Return the number of people in each state, zero included."""
     counted = session.execute(
         select(_subscriber_state, func.count()).select_from(Subscriber).group_by(_subscriber_state)
     )
@@ -232,9 +233,9 @@ def count_subscribers(session: Session) -> dict[SubscriberState, int]:
 
 
 def subscriber_detail(session: Session, public_id: str, tokens: Tokens | None = None) -> SubscriberDetail:
-    """Return one reader whole. Raises NotFound.
+    """Return everything about one subscriber. Raises NotFound.
 
-    Suppressions are kept by keyed hash, so `suppressed` is known only when `tokens` are given.
+    Suppressions are stored by keyed hash, so `suppressed` needs `tokens`, which have the key.
     """
     if "\0" in public_id:
         raise NotFound("no such reader")

@@ -1,4 +1,4 @@
-"""Begin, end and continue subscriptions: rows end and are never overwritten."""
+"""Add, activate, continue and end subscription rows. A change ends a row and adds one; it overwrites none."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from newsletter.models import (
 def of_subscriber(
     session: Session, subscriber_id: int, *states: SubscriptionState, lock: bool = False
 ) -> list[Subscription]:
-    """Return a reader's subscriptions in these states, in the order of the topics.
+    """Return a subscriber's subscriptions in these states, in the order of the topics.
 
-    With `lock` the person is locked first, so an issue that is being prepared for them is waited for, and
-    the subscriptions are as it left them.
+    With `lock`, lock the person first. That waits for an issue that is being prepared for them, and the
+    returned rows have the marks that it wrote.
     """
     if lock:
         coverage.lock(session, [subscriber_id])
@@ -43,7 +43,7 @@ def of_subscriber(
 def ask_for(
     session: Session, subscriber_id: int, topic_id: int, frequency: Frequency, now: datetime
 ) -> Subscription:
-    """Add a subscription that waits for its confirmation."""
+    """Add a pending subscription, which waits for its confirmation."""
     row = Subscription(
         subscriber_id=subscriber_id,
         topic_id=topic_id,
@@ -63,7 +63,7 @@ def take_up(
     now: datetime,
     welcome_releases: int = 0,
 ) -> Subscription:
-    """Add an active subscription to a topic that this person does not get now."""
+    """Add an active subscription to a topic that this person does not get yet."""
     row = ask_for(session, subscriber_id, topic_id, frequency, now)
     activate(session, row, now, welcome_releases)
     return row
@@ -76,10 +76,10 @@ def activate(
     welcome_releases: int = 0,
     earlier: Subscription | None = None,
 ) -> None:
-    """Turn a pending subscription into an active one.
+    """Make a pending subscription active.
 
-    It goes on where `earlier` was, or the one of this topic that the person ended lately enough to undo
-    it; otherwise it begins.
+    It takes over the marks of `earlier`. Without `earlier`, it takes over those of a subscription to the same
+    topic, if the person unsubscribed from it and can still undo that. Otherwise it begins with new marks.
     """
     earlier = earlier or _ended_lately(session, row, now)
     if earlier is None:
@@ -91,7 +91,7 @@ def activate(
 
 
 def _ended_lately(session: Session, row: Subscription, now: datetime) -> Subscription | None:
-    """Return the subscription to the same topic that this person ended, if that can still be undone."""
+    """Return this person's last subscription to the same topic, if they can still undo its end."""
     last = session.scalars(
         select(Subscription)
         .where(
@@ -114,7 +114,7 @@ def _ended_lately(session: Session, row: Subscription, now: datetime) -> Subscri
 
 
 def follow(session: Session, earlier: Subscription, frequency: Frequency, now: datetime) -> Subscription:
-    """Add the active row that follows an ended one and goes on where that one was."""
+    """Add an active row that continues the ended row `earlier` with the same marks."""
     row = Subscription(
         subscriber_id=earlier.subscriber_id,
         topic_id=earlier.topic_id,
@@ -136,10 +136,10 @@ def end(
     now: datetime,
     delivery_id: int | None = None,
 ) -> None:
-    """End subscriptions, and tell the database at once.
+    """End subscriptions and flush.
 
-    A row that follows would otherwise be inserted before this one is updated, against the
-    index that allows a single active and a single pending row for each topic.
+    A unique index allows one active and one pending row for each topic. Without the flush, SQLAlchemy would
+    insert the following row before it updates this one, which the index refuses.
     """
     for row in ending:
         row.state = SubscriptionState.ENDED

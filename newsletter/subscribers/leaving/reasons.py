@@ -1,4 +1,4 @@
-"""Why people leave: asked afterwards, answered by whoever likes, counted."""
+"""The reasons that people give after they unsubscribe: store one, and count them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from newsletter.tokens import Tokens
 
 
 class Reason(enum.StrEnum):
-    """Why somebody left, as they say."""
+    """The reasons that the page offers after unsubscribing."""
 
     TOO_MANY = "too-many"
     NOT_RELEVANT = "not-relevant"
@@ -35,9 +35,9 @@ def give_reason(
     now: datetime,
     ip_address: str | None = None,
 ) -> Left | LinkFault:
-    """Note why somebody left, once for each leaving; return that leaving.
+    """Store the reason of an unsubscription, once for each; return that unsubscription.
 
-    The undo link is the proof. Commits nothing.
+    `token` is the undo token, which proves that this person unsubscribed. Commits nothing.
     """
     found = read_undo(session, tokens, token, now, lock=True)
     if isinstance(found, LinkFault):
@@ -57,9 +57,9 @@ def give_reason(
 
 
 def count_reasons(session: Session, since: datetime) -> Mapping[Reason, int]:
-    """Return how often each reason was given since a moment, those that nobody gave left out."""
+    """Return how often each reason was given since `since`, without those that nobody gave."""
     named = ConsentEntry.detail["reason"].as_string()
-    # Written out, so that the partial index of these few entries serves it.
+    # A literal, not a parameter, so that the database can use the partial index of these few entries.
     given = ConsentEntry.act == literal_column("'reasoned'")
     counted = session.execute(
         select(named, func.count()).where(given, ConsentEntry.at >= since).group_by(named)

@@ -1,4 +1,4 @@
-"""Leaving: by the button, by a mailbox program's one click (RFC 8058) or by mail; and undoing it."""
+"""Unsubscribe by button, by a mail program's one click (RFC 8058) or by email, and undo it."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ from newsletter.subscribers.consent.ledger import note
 from newsletter.subscribers.link import LinkFault, find_link_subscriber, reaches_today
 from newsletter.tokens import Purpose, Tokens
 
-# Acts that whoever has a forwarded mail in hand can do as well: the reader is told of them.
+# Ways that also work for somebody who got a forwarded email, so the subscriber gets an email about them.
 FORWARDABLE = frozenset({"button", "preferences"})
 
 
 @dataclass(frozen=True)
 class LeaverTopic:
-    """A topic that somebody gets or has asked for; `carried` when the mail at hand brought some of it."""
+    """A topic that a subscriber gets or has requested. `carried`: the email had releases of it."""
 
     slug: str
     name: str
@@ -43,9 +43,9 @@ class LeaverTopic:
 
 @dataclass(frozen=True)
 class Leaver:
-    """Who an unsubscribe link was made for, and the delivery that carried it.
+    """The subscriber of an unsubscribe link, and the delivery that carried it.
 
-    `trusted` when the link came to the address of today: only then may it lead on to anything.
+    `trusted`: the link was sent to the present address. Only then may its page link to other pages.
     """
 
     public_id: str
@@ -59,9 +59,9 @@ class Leaver:
 
 @dataclass(frozen=True)
 class Left:
-    """Somebody who left at `ended_at`; `ended` counts what this very act ended, `remaining` what is left.
+    """The result of unsubscribing at `ended_at`: the numbers of `ended` and `remaining` subscriptions.
 
-    `topics` are the names of what it ended.
+    `ended` counts only what this request ended, and `topics` has the names of their topics.
     """
 
     public_id: str
@@ -76,9 +76,9 @@ class Left:
 
 @dataclass(frozen=True)
 class Returned:
-    """Somebody who undid their leaving; `restored` counts what this very act brought back.
+    """The result of undoing an unsubscription; `restored` counts what this request restored.
 
-    `trusted` when the link came to the address of today.
+    `trusted`: the link was sent to the present address.
     """
 
     public_id: str
@@ -88,7 +88,7 @@ class Returned:
 
 
 def read_unsubscription(session: Session, tokens: Tokens, token: str, now: datetime) -> Leaver | LinkFault:
-    """Return who would leave which topics, or why the link cannot be used; changes nothing."""
+    """Return the subscriber of a link and their topics, or why it cannot be used; changes nothing."""
     payload = read_unsubscribe_token(tokens, token, now)
     if isinstance(payload, LinkFault):
         return payload
@@ -118,7 +118,7 @@ def read_unsubscription(session: Session, tokens: Tokens, token: str, now: datet
 
 
 def _topics_carried(session: Session, delivery_id: int | None) -> set[int]:
-    """Return the topics that a digest had something of."""
+    """Return the topics from which a digest had releases."""
     if delivery_id is None:
         return set()
     key = session.scalar(
@@ -130,7 +130,7 @@ def _topics_carried(session: Session, delivery_id: int | None) -> set[int]:
 
 
 def read_unsubscribe_token(tokens: Tokens, token: str, now: datetime) -> tuple[str, int | None] | LinkFault:
-    """Return the reader's public id and the delivery that carried the link. Such links never expire."""
+    """Return the subscriber's public id and the id of the delivery with the link. It never expires."""
     try:
         payload = tokens.read(Purpose.UNSUBSCRIBE, token, now)
     except (TokenExpired, TokenInvalid):
@@ -155,12 +155,12 @@ def unsubscribe(
     notice: bool = False,
     trusted: bool = True,
 ) -> Left | LinkFault:
-    """End everything a reader gets or has asked for, or `only` some topics (slugs).
+    """End all active and pending subscriptions of a subscriber, or `only` those of some topics (slugs).
 
-    Doing it twice changes nothing more. `how` is for the ledger: "button", "one-click", "mail",
-    "preferences". With `notice` the reader is told by mail, at most once a day, and only of what
-    somebody could have done whom they forwarded a mail to: whoever used their mailbox program's
-    own button, or wrote a mail, would not thank us for an answer. Commits nothing.
+    A repeated call changes nothing more. `how` is for the ledger: "button", "one-click", "mail",
+    "preferences". With `notice`, the subscriber gets an email about it, at most one a day, because somebody
+    to whom they forwarded an email may have done it. There is none for "one-click" and "mail": the
+    subscriber did that in their own mail program and wants no answer. Commits nothing.
     """
     subscriber = find_link_subscriber(session, tokens, public_id, None, lock=True)
     if isinstance(subscriber, LinkFault):
@@ -200,7 +200,7 @@ def unsubscribe(
 
 @dataclass(frozen=True)
 class Paused:
-    """Somebody who gets nothing until a day; `trusted` when the link came to the address of today."""
+    """A subscriber who paused `until` a time. `trusted`: the link was sent to the present address."""
 
     email: str
     email_key: str
@@ -217,7 +217,7 @@ def pause_instead(
     now: datetime,
     ip_address: str | None = None,
 ) -> Paused | LinkFault:
-    """Pause the reader behind an unsubscribe link; `until` is None when there is nothing to pause.
+    """Pause the subscriber of an unsubscribe link; `until` is None if there is nothing to pause.
 
     Commits nothing.
     """
@@ -240,7 +240,7 @@ def pause_instead(
 
 
 def left_at(session: Session, public_id: str) -> datetime | None:
-    """Return when this reader left everything, or None while something is active or pending."""
+    """Return when this subscriber ended their last subscription, or None if one is active or pending."""
     subscriber = session.scalars(select(Subscriber).where(Subscriber.public_id == public_id)).one_or_none()
     if subscriber is None or subscription_rows.of_subscriber(
         session, subscriber.id, SubscriptionState.ACTIVE, SubscriptionState.PENDING
@@ -260,9 +260,10 @@ def _left_at(session: Session, subscriber: Subscriber) -> datetime | None:
 def make_undo_token(
     tokens: Tokens, public_id: str, ended_at: datetime, now: datetime, email_key: str | None = None
 ) -> str:
-    """Return the token that brings back what ended at that very moment; it works for a week.
+    """Return the token that restores the subscriptions that ended at exactly `ended_at`; it works for a week.
 
-    With `email_key`, the address it is given to, it also leads on to that reader's choices.
+    Pass `email_key` only if the owner of that address gets the token. Then its page also links to their
+    preferences.
     """
     proof = [tokens.fingerprint(email_key)] if email_key else []
     return tokens.make(Purpose.UNDO, [public_id, _moment(ended_at), *proof], now)
@@ -274,7 +275,7 @@ def _moment(at: datetime) -> str:
 
 @dataclass(frozen=True)
 class Undoable:
-    """One leaving as its undo link names it; `trusted` when the link came to the address of today."""
+    """The unsubscription that an undo link names. `trusted`: the link was sent to the present address."""
 
     subscriber: Subscriber
     ended_at: datetime
@@ -284,7 +285,7 @@ class Undoable:
 def read_undo(
     session: Session, tokens: Tokens, token: str, now: datetime, *, lock: bool = False
 ) -> Undoable | LinkFault:
-    """Return which leaving a link would undo, or why it cannot be used; changes nothing."""
+    """Return the unsubscription that a link would undo, or why it cannot be used; changes nothing."""
     try:
         payload = tokens.read(Purpose.UNDO, token, now)
     except (TokenExpired, TokenInvalid):
@@ -303,7 +304,7 @@ def read_undo(
 
 
 def describe_leaving(session: Session, found: Undoable) -> Left:
-    """Return the leaving that an undo link names, as its own page tells of it."""
+    """Return the unsubscription that an undo link names, in the form that the page shows."""
     subscriber = found.subscriber
     live = subscription_rows.of_subscriber(
         session, subscriber.id, SubscriptionState.ACTIVE, SubscriptionState.PENDING
@@ -334,10 +335,10 @@ def undo(
     ip_address: str | None = None,
     how: str = "button",
 ) -> Returned | LinkFault:
-    """Bring back the confirmed subscriptions that one leaving ended, each where it was.
+    """Restore the confirmed subscriptions that one unsubscription ended, each with its old marks.
 
-    What was pending stays ended: its confirmation was never given. Doing it twice changes
-    nothing more, and topics taken up again meanwhile are left as they are.
+    Pending ones stay ended, because nobody confirmed them. A repeated call changes nothing more. Topics that
+    the person subscribed to again meanwhile stay as they are.
     """
     found = read_undo(session, tokens, token, now, lock=True)
     if isinstance(found, LinkFault):

@@ -1,4 +1,4 @@
-"""Confirming: what a link would confirm, and doing it."""
+"""Confirm a sign-up by its link: read what it would confirm, and make the subscriptions active."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ from newsletter.subscribers.consent.ledger import last_asked, note
 from newsletter.subscribers.link import LinkFault, find_link_subscriber
 from newsletter.tokens import Purpose, Tokens
 
-# Releases that a welcome names: something to read until the first issue, not an issue.
+# How many releases the welcome email names. It bridges the time until the first issue and is not one.
 WELCOME_SHOWS = 5
 
 
 @dataclass(frozen=True)
 class AskedTopic:
-    """One topic that a confirmation link stands for."""
+    """One topic that a confirmation link would confirm."""
 
     name: str
     description: str
@@ -46,14 +46,14 @@ class AskedTopic:
 
 @dataclass(frozen=True)
 class Confirmation:
-    """What pressing the button would start."""
+    """What the button on the confirmation page would start."""
 
     topics: tuple[AskedTopic, ...]
 
 
 @dataclass(frozen=True)
 class Confirmed:
-    """A reader who is on the list; `started` counts what this very press began."""
+    """A confirmed subscriber; `started` counts the subscriptions that this request started."""
 
     public_id: str
     email_key: str
@@ -63,7 +63,7 @@ class Confirmed:
 def read_confirmation(
     session: Session, tokens: Tokens, token: str, now: datetime
 ) -> Confirmation | LinkFault:
-    """Return what the link would confirm, or why it cannot; changes nothing."""
+    """Return what the link would confirm, or why it cannot be used; changes nothing."""
     found = _open(session, tokens, token, now, lock=False)
     if isinstance(found, LinkFault):
         return found
@@ -87,13 +87,13 @@ def confirm(
     ip_address: str | None = None,
     how: str = "link",
 ) -> Confirmed | LinkFault:
-    """Start the pending subscriptions a link stands for. Doing it twice changes nothing more.
+    """Start the pending subscriptions that a link covers. A repeated call changes nothing more.
 
-    Only rows that were pending when the mail was written are covered: what somebody else asked
-    for in this person's name since then is not. A new frequency for a topic that is served
-    already goes on where the old one was. If somebody returns who had paused, the newest `catch_up`
-    releases of each topic are still to come, or all without that number. With `welcome_mail` whoever
-    confirms for the first time is mailed what was new lately. Commits nothing.
+    The link covers only rows that were pending when its email was made, because somebody else may have
+    signed up this address since. If the topic is active with another frequency, the new row takes over its
+    marks. If this ends a pause, the person gets the newest `catch_up` releases of each topic, or all if
+    `catch_up` is None. With `welcome_mail`, the first confirmation sends an email with the newest releases.
+    Commits nothing.
     """
     found = _open(session, tokens, token, now, lock=True)
     if isinstance(found, LinkFault):
@@ -102,13 +102,13 @@ def confirm(
     if not covered:
         fault = _spent(session, subscriber)
         served = subscription_rows.of_subscriber(session, subscriber.id, SubscriptionState.ACTIVE)
-        if fault is LinkFault.USED and served:  # a second press of the same button
+        if fault is LinkFault.USED and served:  # the same button, pressed again
             return Confirmed(subscriber.public_id, subscriber.email_key or "", 0)
         return fault
     asked = last_asked(session, subscriber.id)
     _start(session, subscriber, covered, asked, welcome_releases, catch_up, now)
     subscriber.confirmed_at = subscriber.confirmed_at or now
-    for kind in MarkKind:  # whatever was remembered of the address, its owner has just spoken
+    for kind in MarkKind:  # the owner of the address wants emails now
         unmark_address(session, tokens, subscriber.email_key or "", kind)
     note(
         session,
@@ -128,7 +128,7 @@ def confirm(
 def _welcome(
     session: Session, subscriber: Subscriber, covered: Sequence[Subscription], now: datetime
 ) -> None:
-    """Enqueue the one welcome of a person's life, with the newest releases on what they chose."""
+    """Enqueue the welcome email with the newest releases of the chosen topics. Each person gets it once."""
     newest = (
         select(Release)
         .where(
@@ -184,7 +184,7 @@ def _open(
 
 
 def _spent(session: Session, subscriber: Subscriber) -> LinkFault:
-    """Tell a link that did its work from one whose topics were asked for anew since."""
+    """Return why a link covers no pending row: replaced by a later request, expired, or used."""
     if subscription_rows.of_subscriber(session, subscriber.id, SubscriptionState.PENDING):
         return LinkFault.REPLACED
     ended = subscription_rows.of_subscriber(session, subscriber.id, SubscriptionState.ENDED)
@@ -194,7 +194,7 @@ def _spent(session: Session, subscriber: Subscriber) -> LinkFault:
 
 
 def _was_emptied(session: Session, public_id: str) -> bool:
-    """Return whether this person never confirmed, and their address was let go: too late, that is all."""
+    """Return whether this person never confirmed and retention emptied the address. Then the link expired."""
     never = exists().where(Subscriber.public_id == public_id, Subscriber.confirmed_at.is_(None))
     return bool(session.scalar(select(never.where(Subscriber.email_key.is_(None)))))
 
@@ -212,7 +212,7 @@ def _start(
     ends_pause = not active and subscriber.snoozed_until is not None
     if not active:
         subscriber.snoozed_until = None  # a pause from before they unsubscribed
-        # Who comes back is written to as the form said, like somebody new.
+        # A person who returns gets the language and time zone of the form, as a new subscriber does.
         if asked is not None and "language" in asked.detail:
             subscriber.language, subscriber.time_zone = asked.detail["language"], asked.detail["time_zone"]
     served = {row.topic_id: row for row in active}

@@ -9,15 +9,15 @@ from datetime import timedelta
 from newsletter.settings import Settings
 from newsletter.throttle import Limit
 
-# Shares of the brake's burst that are kept for those who are more likely to be people. A script that
-# floods the form with what it reads in the page gets neither, however many addresses it has.
+# Shares of the brake's burst that are reserved for requests that more likely come from people. A script that
+# only posts what it reads in the page can use neither share, even with many IP addresses.
 KEPT_FOR_SEEN = 0.2
 KEPT_FROM_CROWDS = 0.4
-# With proof of work on, whoever brings none waits sooner: there is a way to the front.
+# If proof of work is on, a request without one waits sooner, because visitors can avoid that with a proof.
 KEPT_FOR_PROVEN = 0.5
 KEPT_FROM_UNPROVEN_CROWDS = 0.8
 
-# Half of all people have their mailbox at one of a few: a limit for them is a limit for everybody.
+# About half of all people have a mailbox at one of these providers, so their domains get a higher limit.
 BIG_FACTOR = 20
 BIG_PROVIDERS = frozenset({
     "126.com", "163.com", "aol.com", "bk.ru", "bluewin.ch", "btinternet.com", "comcast.net", "daum.net",
@@ -34,12 +34,15 @@ BIG_PROVIDERS = frozenset({
 })  # fmt: skip
 
 
-# Names below which anybody can register one: the limit is for what was registered.
+# Second-level names under which domains are registered, as in example.co.uk. The limit counts example.co.uk.
 _SECOND_LEVEL = frozenset({"ac", "co", "com", "edu", "go", "gob", "gouv", "gov", "ne", "net", "or", "org"})
 
 
 class Trust(enum.IntEnum):
-    """What speaks for a request: nothing, a hand at the page, a proof of work, or the owner's word."""
+    """How likely a request comes from a person.
+
+    SEEN: it was typed on the page. PROVEN: it has a proof of work. VOUCHED: the owner has let it through.
+    """
 
     NONE = 0
     SEEN = 1
@@ -49,9 +52,9 @@ class Trust(enum.IntEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Brake:
-    """How many mails to people who never confirmed may go out, and for how long a request waits for its turn.
+    """The limits for emails to unconfirmed addresses, and how long a request above them waits (`hold`).
 
-    `proof` says whether visitors are asked for a proof of work.
+    `proof`: visitors are asked for a proof of work.
     """
 
     burst: int = 100
@@ -73,14 +76,14 @@ class Brake:
 
     @property
     def limit(self) -> Limit:
-        """The one limit for all mails to strangers together."""
+        """The limit for all emails to unconfirmed addresses together."""
         return Limit(self.burst, self.burst / self.per_hour * 3600)
 
     def floor(self, trust: Trust, nth: int) -> float:
-        """Return how much must stay in the bucket for others.
+        """Return how many tokens this request must leave in the bucket for others.
 
-        `nth` is how many forms the visitor's network had sent shortly before: a crowd behind one
-        network goes to the end of the line, somebody alone in theirs goes before it.
+        `nth` is how many forms the visitor's network sent shortly before. If there were any, more tokens are
+        reserved for others, so a single visitor of a network goes before a crowd from one network.
         """
         if trust >= (Trust.PROVEN if self.proof else Trust.SEEN):
             return 0.0
@@ -94,9 +97,9 @@ class Brake:
 
 
 def limited_domain(domain: str) -> str:
-    """Return the domain whose limit counts: the registered one, as far as its names tell.
+    """Return the registered domain, whose limit counts: its owner can make any number of names below it.
 
-    A guess without the public suffix list: whoever has a domain has all names below it.
+    It is a guess from the names, without the public suffix list.
     """
     labels = domain.split(".")
     wide = len(labels) > 2 and len(labels[-1]) == 2 and labels[-2] in _SECOND_LEVEL

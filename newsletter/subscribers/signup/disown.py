@@ -27,10 +27,10 @@ from newsletter.tokens import Purpose, Tokens
 
 @dataclass(frozen=True)
 class Disowning:
-    """What the page behind the link shows.
+    """The state that the disown page shows.
 
-    `pending` says whether something waits for a confirmation, `done` whether the button was pressed
-    before and still counts, `reader` whether this person gets issues, which pressing leaves alone.
+    `pending`: a subscription waits for its confirmation. `done`: the address is disowned already.
+    `is_subscriber`: the person has active subscriptions, which the button does not end.
     """
 
     pending: bool
@@ -39,7 +39,7 @@ class Disowning:
 
 
 def read_disowning(session: Session, tokens: Tokens, token: str, now: datetime) -> Disowning | LinkFault:
-    """Return what pressing the button would mean, or why the link cannot be used; changes nothing."""
+    """Return the state for the disown page, or why the link cannot be used; changes nothing."""
     found = _open(session, tokens, token, now, lock=False)
     return found if isinstance(found, LinkFault) else _describe(session, found)
 
@@ -53,10 +53,11 @@ def disown(
     ip_address: str | None = None,
     how: str = "link",
 ) -> Disowning | LinkFault:
-    """End what waits for a confirmation, and let forms mail this address next to never for a while.
+    """End pending subscriptions, and for a time let forms send hardly any email to this address.
 
-    What is confirmed stays as it is. The address of somebody who never was a reader is emptied at
-    once: a keyed hash of it is all that is kept. Doing it twice changes nothing more. Commits nothing.
+    `address_marks.py` has the limits. Confirmed subscriptions stay. If the person never confirmed, the
+    address is emptied at once and only a keyed hash of it is kept. A repeated call changes nothing more.
+    Commits nothing.
     """
     subscriber = _open(session, tokens, token, now, lock=True)
     if isinstance(subscriber, LinkFault):
@@ -77,9 +78,10 @@ def disown(
 
 
 def own(session: Session, tokens: Tokens, token: str, now: datetime) -> Disowning | LinkFault:
-    """Take the button back: forms mail this address again as they do any other. Commits nothing.
+    """Undo `disown`: forms can send emails to this address again as to any other. Commits nothing.
 
-    The link came to the address, so whoever has it may. What was ended is to be asked for anew.
+    The link was sent to the address, so its holder may do this. Ended requests stay ended; the person has to
+    sign up again.
     """
     subscriber = _open(session, tokens, token, now, lock=True)
     if isinstance(subscriber, LinkFault):
@@ -107,7 +109,7 @@ def _open(
     found = find_link_subscriber(session, tokens, public_id, fingerprint, lock=lock)
     if not isinstance(found, LinkFault):
         return found
-    # The address is gone, by this very button perhaps: there is a page for that too.
+    # The address was emptied, perhaps by this button. The page shows that state too.
     wanted = select(Subscriber).where(Subscriber.public_id == public_id, Subscriber.email_key.is_(None))
     gone = session.scalars(wanted.with_for_update() if lock else wanted).one_or_none()
     return found if gone is None else gone

@@ -1,4 +1,4 @@
-"""How often one address may be emailed because somebody typed it into a form."""
+"""Rate limits for emails to one mailbox that a form caused."""
 
 from __future__ import annotations
 
@@ -14,18 +14,15 @@ from newsletter.models import (
 from newsletter.throttle import Limit
 from newsletter.tokens import Tokens
 
-# What one address may be sent because somebody typed it into a form. Asking again for the same
-# is answered after ten minutes; other choices are answered at once, but not without end.
+# Anybody can type an address into a form. The same request brings another email after ten minutes (AGAIN).
+# Other choices bring an email at once (CHANGED). DAILY limits both together.
 AGAIN = Limit(burst=1, period_seconds=600)
 CHANGED = Limit(burst=2, period_seconds=1200)
 DAILY = Limit(burst=5, period_seconds=86400)
 
 
 def may_mail(session: Session, tokens: Tokens, email_key: str, limit: Limit, now: datetime) -> bool:
-    """Return whether this mailbox may be sent one more email that somebody's typing caused.
-
-    A refusal counts nowhere.
-    """
+    """Return whether a form may cause one more email to this mailbox, and count it unless refused."""
     mailbox = mailbox_of(email_key)
     again, daily = limit_key(tokens, "again", mailbox), limit_key(tokens, "daily", mailbox)
     if limit is not CHANGED:
@@ -33,6 +30,6 @@ def may_mail(session: Session, tokens: Tokens, email_key: str, limit: Limit, now
     changed = limit_key(tokens, "changed", mailbox)
     if spend_all(session, {changed: CHANGED, daily: DAILY}, now).wait_seconds:
         return False
-    # The one for repeating is spent as well, if there is any: what was just sent is not repeated at once.
+    # Also take the token of AGAIN, if there is one, so that a repeat of this request has to wait.
     spend(session, again, AGAIN, now)
     return True

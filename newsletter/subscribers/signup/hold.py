@@ -1,7 +1,8 @@
 """Hold sign-up requests when too many emails would go to unconfirmed addresses; release or drop them.
 
-Somebody who types thousands of strangers' addresses into the form would have us mail every one of
-them. So requests beyond the brake's number wait, unanswered, for their turn; the owner is told.
+A script can type thousands of other people's addresses into the form (list bombing). Without a limit we would
+email each of them. So the `Brake` limits these emails: requests above its limit wait, and the owner gets a
+notice.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from newsletter.throttle import Bucket, take
 from newsletter.tokens import Tokens
 
 BUCKET = "brake"
-# A flood that ebbs and comes again before this is one burst, and the owner has been told of it.
+# Two bursts with a shorter break between them count as one, so the owner gets one notice.
 QUIET = timedelta(hours=6)
 HELD = (SignupRequest.resolved_at.is_(None), SignupRequest.held_until.is_not(None))
 
@@ -32,7 +33,10 @@ log = logging.getLogger(__name__)
 
 
 class Held(Exception):
-    """This request must wait until `until`; `braked` when all strangers' do, not only those of a domain."""
+    """This request must wait until `until`.
+
+    `braked`: the limit for all unconfirmed addresses is reached, not only that of a domain.
+    """
 
     def __init__(self, until: datetime, *, braked: bool) -> None:
         super().__init__(f"held until {until}")
@@ -42,17 +46,17 @@ class Held(Exception):
 
 @dataclass
 class SignupLimiter:
-    """One pass over waiting requests. Remembers who was refused, so that a flood is looked at briefly."""
+    """Applies the limits in one pass over waiting requests. It remembers refusals, so a burst is cheap."""
 
     brake: Brake
     now: datetime
     braked: int = 0
-    # The least floor that was refused: everybody with that much or more above them is refused too.
+    # The lowest floor that was refused. A request with the same or a higher floor would be refused too.
     _refused: float | None = None
     _domains: dict[str, tuple[float, int]] = field(default_factory=dict)
 
     def check(self, request: SignupRequest, address: Address) -> None:
-        """Raise Held when a mail to this stranger is sure to be refused; takes nothing."""
+        """Raise Held if an email for this request would surely be refused. Takes no token."""
         if request.trust >= Trust.VOUCHED:
             return
         if self._is_shut(request):
@@ -62,7 +66,7 @@ class SignupLimiter:
             raise self._held_by(domain)
 
     def count_email(self, session: Session, tokens: Tokens, request: SignupRequest, address: Address) -> None:
-        """Count one mail to a stranger. Raises Held when it is one too many; the caller rolls back."""
+        """Count one email to an unconfirmed address. Raises Held above a limit; the caller rolls back."""
         if request.trust >= Trust.VOUCHED:
             return
         floor = self._floor(request)
@@ -77,12 +81,12 @@ class SignupLimiter:
             raise self._held_by(domain)
 
     def hold(self, request: SignupRequest, held: Held) -> None:
-        """Let a request wait."""
+        """Make a request wait as `held` says."""
         self.braked += held.braked
         request.held_until = held.until
 
     def _held_by(self, domain: str) -> Held:
-        # Each gets a time of its own, so that they do not come again all at once.
+        # Each request gets another time, so that they are not all retried at once.
         wait_seconds, waiting = self._domains[domain]
         self._domains[domain] = (wait_seconds, waiting + 1)
         spread = waiting / self.brake.domain_limit(domain).rate
@@ -96,12 +100,12 @@ class SignupLimiter:
 
 
 def drop_stale(session: Session, brake: Brake, now: datetime) -> int:
-    """Give up the requests that waited too long; return how many. Their addresses go. Commits nothing."""
+    """Drop requests that have waited too long, and their addresses; return how many. Commits nothing."""
     return _drop(session, now, SignupRequest.created_at < now - brake.hold)
 
 
 def tell_owner(session: Session, limiter: SignupLimiter) -> None:
-    """Tell the owner once that a burst of sign-ups began; note it in the audit log. Commits nothing."""
+    """Open one notice to the owner for each burst of sign-ups, and an audit entry. Commits nothing."""
     now, brake = limiter.now, limiter.brake
     settle_quiet(session, NoticeKind.SIGNUPS_HELD, now - QUIET, now)
     if not limiter.braked:
@@ -117,7 +121,7 @@ def tell_owner(session: Session, limiter: SignupLimiter) -> None:
 
 @dataclass(frozen=True)
 class Braking:
-    """How many requests wait, since when, and how many mails to strangers could go out at once."""
+    """How many requests wait, since when, and how many emails to unconfirmed addresses are allowed now."""
 
     held: int
     since: datetime | None
@@ -136,12 +140,12 @@ def braking(session: Session, brake: Brake, now: datetime) -> Braking:
 
 
 def count_held(session: Session) -> int:
-    """Return how many requests wait for their turn."""
+    """Return how many requests wait."""
     return session.scalar(select(func.count()).select_from(SignupRequest).where(*HELD)) or 0
 
 
 def release_held(session: Session, actor: str, now: datetime) -> int:
-    """Answer every request that waits, whatever the brake says: the owner knows where they come from.
+    """Exempt every waiting request from the limits, because the owner knows where they come from.
 
     Return how many. Commits nothing.
     """
@@ -152,7 +156,7 @@ def release_held(session: Session, actor: str, now: datetime) -> int:
 
 
 def drop_held(session: Session, actor: str, now: datetime) -> int:
-    """Drop every request that waits, with its address: they were not asked for by who owns them.
+    """Drop every waiting request and its address. The owners of these addresses did not ask for it.
 
     Return how many. Commits nothing.
     """

@@ -19,7 +19,7 @@ from newsletter.subscribers import subscription_rows
 
 
 def is_news(session: Session, subscriber_id: int, wanted: Mapping[int, Frequency]) -> bool:
-    """Return whether something is wanted that is neither active nor pending at that frequency."""
+    """Return whether a wanted topic is neither active nor pending with the wanted frequency."""
     live = subscription_rows.of_subscriber(
         session, subscriber_id, SubscriptionState.ACTIVE, SubscriptionState.PENDING
     )
@@ -27,9 +27,9 @@ def is_news(session: Session, subscriber_id: int, wanted: Mapping[int, Frequency
 
 
 def add_pending(session: Session, subscriber_id: int, wanted: Mapping[int, Frequency], now: datetime) -> None:
-    """Make pending rows for what is wanted and not there at that frequency.
+    """Add pending rows for the wanted topics that are neither active nor pending with that frequency.
 
-    What is pending at another frequency ends: it was asked for again, otherwise.
+    A row that is pending with another frequency ends, because the new request replaces it.
     """
     live = subscription_rows.of_subscriber(
         session, subscriber_id, SubscriptionState.ACTIVE, SubscriptionState.PENDING
@@ -55,7 +55,7 @@ def send_confirmation(
     purpose_key: str,
     now: datetime,
 ) -> None:
-    """Enqueue the mail whose link confirms these pending rows, and names every one of them."""
+    """Enqueue the confirmation email, which names these pending rows and has the link to confirm them."""
     enqueue_single(
         session,
         subscriber_id=subscriber.id,

@@ -1,8 +1,8 @@
 """Proof of work for sign-up forms: ALTCHA, version 2, with PBKDF2.
 
-The server keeps nothing of a challenge: it is signed, carries its end, and counts once. The browser
-looks for a counter whose derived key begins as the challenge says (some 256 tries), which makes
-a second of work; to check it takes one try.
+The server stores no challenge: each is signed, has its expiry time, and can be used once. The browser tries
+counters until the derived key begins with the prefix of the challenge. That takes about 256 tries, or one
+second. The check takes one try.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ COST = 5_000
 KEY_BYTES = 32
 PREFIX = "00"
 
-# A proof with everything that belongs to it has some 500 characters.
+# A valid proof has about 500 characters.
 LONGEST = 2_000
 _LARGEST_COUNTER = 0xFFFFFFFF
 
 
 def new_challenge(tokens: Tokens, now: datetime) -> dict[str, Any]:
-    """Return a challenge as the widget takes it: what to look for, and our signature."""
+    """Return a challenge in the widget's format: parameters and our signature."""
     parameters = {
         "algorithm": ALGORITHM,
         "cost": COST,
@@ -48,18 +48,18 @@ def new_challenge(tokens: Tokens, now: datetime) -> dict[str, Any]:
 
 
 def check_proof(session: Session, tokens: Tokens, proof: str, now: datetime) -> bool:
-    """Return whether `proof` solves a challenge of ours that is not too old and was not handed in before.
+    """Return whether `proof` solves one of our challenges that has not expired and was not used before.
 
-    From then on it was. Commits nothing.
+    If so, mark the challenge as used. Commits nothing.
     """
     found = _read(proof)
     if found is None:
         return False
     parameters, signature, counter = found
-    # JSON can spell half of a character, which has no UTF-8.
+    # JSON can contain a lone surrogate, which cannot be encoded in UTF-8.
     if not hmac.compare_digest(_sign(tokens, parameters).encode(), signature.encode("utf-8", "replace")):
         return False
-    # Signed by us, so it has everything that a challenge has.
+    # We signed it, so it has every field of a challenge.
     expires_at = datetime.fromtimestamp(parameters["expiresAt"], UTC)
     if now > expires_at or not _solves(parameters, counter):
         return False
@@ -69,7 +69,7 @@ def check_proof(session: Session, tokens: Tokens, proof: str, now: datetime) -> 
 
 
 def _read(proof: str) -> tuple[dict[str, Any], str, int] | None:
-    """Return parameters, signature and counter, or None: a stranger wrote it, so it may be anything."""
+    """Return parameters, signature and counter, or None. A visitor sent it, so it may have any form."""
     if not proof or len(proof) > LONGEST:
         return None
     try:
@@ -91,6 +91,6 @@ def _solves(parameters: Mapping[str, Any], counter: int) -> bool:
 
 
 def _sign(tokens: Tokens, parameters: Mapping[str, Any]) -> str:
-    # The names in their order and nothing between: what the widget sends back reads the same.
+    # Sorted keys and no spaces, so that the parameters that the widget sends back give the same bytes.
     text = json.dumps(parameters, sort_keys=True, separators=(",", ":"))
     return hmac.digest(tokens.derived_key("challenge"), text.encode(), "sha256").hex()

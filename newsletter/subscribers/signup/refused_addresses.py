@@ -9,8 +9,8 @@ from pathlib import Path
 
 from newsletter.errors import InputError
 
-# RFC 2142, and what is read by several people or by a program. Not info@ and office@: small firms
-# have no other address.
+# Role mailboxes of RFC 2142, and others that several people or a program read. info@ and office@ are allowed,
+# because small companies often have no other address.
 ROLES = frozenset({
     "abuse", "account", "accounts", "admin", "administrator", "all", "billing", "bounce", "bounces",
     "compliance", "daemon", "devnull", "dns", "everyone", "ftp", "help", "helpdesk", "hostmaster", "is",
@@ -25,21 +25,21 @@ _DOMAIN = re.compile(r"(?=.{1,253}\Z)[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*\.?"
 
 
 def is_role(local_part: str) -> bool:
-    """Return whether a mailbox is a function's (RFC 2142) rather than a person's; +anything is left out."""
+    """Return whether a mailbox belongs to a role (RFC 2142) and not to a person. +anything is ignored."""
     return local_part.lower().partition("+")[0] in ROLES
 
 
 def is_disposable(domain: str, known: Collection[str]) -> bool:
-    """Return whether a domain, or one above it, is among the `known` providers of throw-away mailboxes."""
+    """Return whether a domain or a parent of it is among the `known` providers of disposable mailboxes."""
     labels = domain.split(".")
     return any(".".join(labels[at:]) in known for at in range(len(labels) - 1))
 
 
 @lru_cache
 def disposable_domains(known: bool, file: Path | None) -> frozenset[str]:
-    """Return the domains to refuse: the `known` ones of the package disposable-email-domains, and a file's.
+    """Return the domains to refuse: those in `file`, and with `known` those of disposable-email-domains.
 
-    Read once for each process. Raises OSError when the file cannot be read.
+    Each process reads them once. Raises OSError if the file cannot be read, and InputError if it is invalid.
     """
     domains = read_domains(file) if file is not None else frozenset()
     if known:
@@ -50,9 +50,9 @@ def disposable_domains(known: bool, file: Path | None) -> frozenset[str]:
 
 
 def read_domains(path: Path) -> frozenset[str]:
-    """Return the domains of a file: one a line, # begins a comment, and letters beyond ASCII are welcome.
+    """Return the domains in a file: one a line, # starts a comment, and non-ASCII names are allowed.
 
-    Raises OSError when it cannot be read, and InputError when it is not text or a line is no domain.
+    Raises OSError if the file cannot be read, and InputError if it is not text or a line is not a domain.
     """
     try:
         text = path.read_text("utf-8")

@@ -1,4 +1,4 @@
-"""One reminder to those who asked and have not confirmed, for installations that want it."""
+"""Send one reminder to people who signed up and have not confirmed. A setting turns this on."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from newsletter.subscribers import subscription_rows
 from newsletter.subscribers.address_marks import may_answer_form
 from newsletter.tokens import Tokens
 
-# Whoever asks for one thing after another is reminded of the last, and not again for a while.
+# A person with several requests is reminded of the last one, and then not again for this long.
 BETWEEN = timedelta(days=30)
 
 
 def remind(
     session: Session, tokens: Tokens, hours: int, pending_days: int, now: datetime, limit: int = 200
 ) -> int:
-    """Enqueue a reminder for up to `limit` people; return for how many. Commits nothing.
+    """Enqueue a reminder for up to `limit` people; return how many were enqueued. Commits nothing.
 
-    Each request brings one at most, `hours` after the last mail about it was taken by the relay.
-    Nobody is reminded who is a reader already (a stranger may have typed their address), whose
-    address is suppressed or was disowned, or whose request is over.
+    Each request gets at most one, `hours` after the relay accepted the last confirmation email. There is none
+    for a subscriber with an active subscription, because somebody else may have typed the address. There is
+    none for a suppressed or disowned address, or after `pending_days`.
     """
     enqueued, last = 0, 0
     while enqueued < limit:
@@ -42,7 +42,7 @@ def remind(
 
 def _due(asked_before: datetime, asked_after: datetime, reminded_after: datetime) -> Select[Subscriber]:
     theirs = Subscription.subscriber_id == Subscriber.id
-    # Written out, so that the partial indexes serve it.
+    # A literal, not a parameter, so that the database can use the partial indexes.
     pending = (theirs, Subscription.state == literal_column("'pending'"))
     mail = Delivery.subscriber_id == Subscriber.id
     sent_at = func.coalesce(Delivery.settled_at, Delivery.created_at)

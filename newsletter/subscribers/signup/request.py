@@ -1,4 +1,4 @@
-"""A sign-up form writes one request row; the database is not searched."""
+"""Store a sign-up form as one request row, without any database lookup."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from newsletter.subscribers.signup.confirmation_limits import Trust
 
 @dataclass(frozen=True, kw_only=True)
 class Signup:
-    """What one person asked for. `ip_address` is what may be stored of it (consent/ledger.py)."""
+    """The contents of one sign-up form. `ip_address` may be shortened or None (consent/ledger.py)."""
 
     address: Address
     choices: Mapping[str, Frequency]
@@ -30,15 +30,15 @@ class Signup:
     language: str = "en"
     time_zone: str = "UTC"
     how: str = "form"
-    # What speaks for it, and how many forms came from its network before (see confirmation_limits.py).
+    # How likely it comes from a person, and how many forms its network sent before (confirmation_limits.py).
     trust: Trust = Trust.NONE
     nth: int = 0
 
 
 def request_signups(session: Session, signups: Sequence[Signup], now: datetime) -> None:
-    """Write down what was asked, and look nothing up: every address costs the same."""
+    """Insert one row for each sign-up. There is no lookup, so known and new addresses take the same time."""
     if signups:
-        # Past the session's bookkeeping: this is the statement that many visitors may wait for at once.
+        # A plain INSERT is faster than the ORM here, and many visitors may wait for this statement at once.
         table = cast("Table", SignupRequest.__table__)
         session.connection().execute(insert(table), [_row(signup, now) for signup in signups])
 
@@ -64,12 +64,12 @@ def _row(signup: Signup, now: datetime) -> dict[str, Any]:
 
 
 def request_link(session: Session, address: Address, now: datetime) -> None:
-    """Write down that somebody wants the link to their choices."""
+    """Store a request for an email with the link to the preferences."""
     _request(session, "link", address, now)
 
 
 def request_renewal(session: Session, address: Address, now: datetime) -> None:
-    """Write down that somebody wants another link in the place of one that ran out."""
+    """Store a request for a new confirmation link after the old one expired."""
     _request(session, "renew", address, now)
 
 

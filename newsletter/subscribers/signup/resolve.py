@@ -1,4 +1,4 @@
-"""Resolve sign-up requests: make subscribers and pending subscriptions, and send the confirmation email."""
+"""Resolve sign-up requests: add subscribers and pending subscriptions, and enqueue confirmation emails."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from newsletter.tokens import Tokens
 log = logging.getLogger(__name__)
 
 
-# A request that breaks something is tried again with the next sweeps, then given up.
+# A request that raises an error is retried with each sweep for this long, then dropped.
 PATIENCE = timedelta(hours=1)
 
 
@@ -45,13 +45,12 @@ def resolve_signups(
     *,
     brake: Brake | None = None,
 ) -> int:
-    """Resolve up to `limit` waiting requests, oldest first; return how many were dealt with.
+    """Resolve up to `limit` waiting requests, oldest first; return how many were processed. Commits nothing.
 
-    Each is resolved in a savepoint of its own, and its `resolved_at` with what came of it, so a
-    crash repeats nothing and a broken request is passed over. The address leaves the request
-    with that. Two workers never hold the same request: on SQLite the caller's transaction holds
-    the write lock from its beginning, on PostgreSQL the rows are locked. What the brake holds back
-    stays, and is looked at before what is new; the owner is told (hold.py). Commits nothing.
+    Each request has its own savepoint, which also sets `resolved_at` and deletes the request's address. So a
+    crash repeats nothing, and a request that fails does not stop the others. Two workers never process
+    the same request: SQLite locks the whole database for the caller's transaction, PostgreSQL locks the rows.
+    Requests that the brake holds stay, are tried before new ones, and cause a notice to the owner (hold.py).
     """
     limiter = SignupLimiter(brake or Brake(), now)
     dealt = _resolve_held(session, tokens, limiter, limit)
@@ -79,9 +78,9 @@ def resolve_signups(
 
 
 def _resolve_held(session: Session, tokens: Tokens, limiter: SignupLimiter, limit: int) -> int:
-    """Resolve requests whose turn has come; return how many."""
+    """Resolve held requests whose `held_until` has passed; return how many."""
     due = select(SignupRequest).where(*HELD, SignupRequest.held_until <= limiter.now)
-    # Who is most likely a person goes first, and a crowd behind one network last.
+    # The requests that most likely come from people are first, and a crowd from one network is last.
     order = (SignupRequest.trust.desc(), SignupRequest.nth, SignupRequest.id)
     batch = list(session.scalars(due.order_by(*order).limit(limit).with_for_update(skip_locked=True)))
     if not batch:
@@ -97,13 +96,13 @@ def _resolve_held(session: Session, tokens: Tokens, limiter: SignupLimiter, limi
         braked = limiter.braked
         _resolve_safely(session, tokens, request, limiter)
         if limiter.braked > braked:
-            break  # whoever comes after has no better claim
+            break  # the limit is reached, and later requests have no priority over this one
         resolved += request.resolved_at is not None
     return resolved
 
 
 def _resolve_safely(session: Session, tokens: Tokens, request: SignupRequest, limiter: SignupLimiter) -> bool:
-    """Resolve one request, or let it wait; return False when it broke and is to be tried again."""
+    """Resolve one request or hold it. Return False if it failed and must be retried."""
     request_id, asked_at, now = request.id, request.created_at, limiter.now
     try:
         with session.begin_nested():
@@ -112,7 +111,7 @@ def _resolve_safely(session: Session, tokens: Tokens, request: SignupRequest, li
     except Held as held:
         limiter.hold(request, held)
     except Exception:
-        # Whatever is wrong with this one, the others must not wait for it.
+        # Any error: one bad request must not stop the others.
         log.exception("signup request broke request_id=%s", request_id)
         if now - asked_at < PATIENCE:
             return False
@@ -140,7 +139,7 @@ def _resolve(session: Session, tokens: Tokens, request: SignupRequest, limiter: 
 
 
 def is_suppressed(session: Session, tokens: Tokens, address: Address) -> bool:
-    """Return whether this address must not be mailed."""
+    """Return whether this address is suppressed."""
     return suppression.is_suppressed(session, tokens, address.canonical)
 
 
@@ -156,14 +155,14 @@ def _resolve_signup(
     if unconfirmed:
         limiter.check(request, address)
     fresh = is_news(session, subscriber.id, wanted)
-    # What no mail can tell of is not noted down either: else whoever types a stranger's address in
-    # could go on voiding the link that the stranger was sent.
+    # If the rate limit means that no email is sent, change nothing. Otherwise a visitor who types somebody
+    # else's address could replace the pending rows again and again, and so make their link invalid.
     if not may_mail(session, tokens, address.canonical, CHANGED if fresh else AGAIN, now):
         return
     add_pending(session, subscriber.id, wanted, now)
     pending = subscription_rows.of_subscriber(session, subscriber.id, SubscriptionState.PENDING)
     if not any(row.topic_id in wanted for row in pending):
-        # Everything asked for is there already: the mail brings them to their choices instead.
+        # They have all these topics already, so the email has the link to their preferences instead.
         _send_link(session, subscriber, request.id, now)
         return
     if unconfirmed:
@@ -207,14 +206,14 @@ def _resolve_link(
 
 
 def _wanted(session: Session, request: SignupRequest) -> dict[int, Frequency]:
-    """Return the frequency asked for each topic that (still) exists, by topic id."""
+    """Return the requested frequency of each topic that still exists, by topic id."""
     asked = {str(slug): Frequency(value) for slug, value in request.choices.get("topics", {}).items()}
     found = session.execute(select(Topic.slug, Topic.id).where(Topic.slug.in_(asked)))
     return {topic_id: asked[slug] for slug, topic_id in found}
 
 
 def _find_or_make(session: Session, request: SignupRequest, address: Address, now: datetime) -> Subscriber:
-    # Two workers may meet over a new address; both then find the one row, and one waits for it.
+    # Two workers may add the same new address. One insert wins, both find that row, and one waits for it.
     session.execute(
         insert_new(session, Subscriber).values(
             email=address.text,
@@ -227,16 +226,16 @@ def _find_or_make(session: Session, request: SignupRequest, address: Address, no
     known = select(Subscriber).where(Subscriber.email_key == address.canonical).with_for_update()
     subscriber = session.scalars(known).one()
     if subscriber.confirmed_at is None and request.choices.get("language"):
-        # Who asked first may have been somebody else: until it is confirmed, the last word counts.
+        # Somebody else may have made the first request, so until confirmation the latest request counts.
         subscriber.language = str(request.choices["language"])[:16]
         subscriber.time_zone = str(request.choices.get("time_zone", "UTC"))[:64]
     return subscriber
 
 
 def _locale_of_return(session: Session, request: SignupRequest, subscriber: Subscriber) -> dict[str, str]:
-    """Return the language and time zone that somebody who had left gets with confirming (confirm.py).
+    """Return the language and time zone that a former subscriber gets with the confirmation (confirm.py).
 
-    A reader's own are theirs to change, on their page: a form in their name leaves them alone.
+    An active subscriber changes them only on the preferences page: somebody else may have sent the form.
     """
     if subscriber.confirmed_at is None or not request.choices.get("language"):
         return {}

@@ -1,15 +1,15 @@
-"""Suggest the domain that a mistyped one most likely means: gmail.com for gmial.com. Pure."""
+"""Suggest a domain for a mistyped one, such as gmail.com for gmial.com. Pure."""
 
 from __future__ import annotations
 
-# Where most people have their mailbox.
+# Domains of the most common mailbox providers.
 COMMON = (
     "gmail.com", "googlemail.com", "hotmail.com", "outlook.com", "yahoo.com", "icloud.com", "live.com",
     "proton.me", "protonmail.com", "fastmail.com", "posteo.de", "web.de", "t-online.de", "freenet.de",
     "orange.fr", "wanadoo.fr", "laposte.net", "libero.it", "yandex.ru", "naver.com",
 )  # fmt: skip
 
-# One letter away from those above, and real all the same.
+# Real domains that differ from those above by one character, so they are not typos.
 REAL = frozenset({
     "mail.com", "ymail.com", "email.com", "gmx.com", "gmx.net", "gmx.de", "aol.com", "me.com", "mac.com",
     "mail.ru", "rocketmail.com", "love.com", "line.com", "life.com", "five.com", "lives.com", "olive.com",
@@ -18,10 +18,10 @@ REAL = frozenset({
 
 
 def suggest_domain(domain: str) -> str | None:
-    """Return the common domain that this one is a single slip away from, or None.
+    """Return the common domain that differs from this one by a single slip, or None.
 
-    A slip is a letter too many, missing, another one, or two that changed places. A guess only:
-    whoever means what they typed must be able to say so.
+    A slip is one character too many, missing or wrong, or two in the wrong order. This is a guess, so the
+    page must let the visitor keep what they typed.
     """
     if domain in COMMON or domain in REAL:
         return None
