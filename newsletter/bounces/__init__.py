@@ -1,1 +1,1 @@
-"""Mail that comes back to us: what each message means."""
+"""Incoming mail: read its header and classify it as an unsubscribe, a request, or nothing to do."""

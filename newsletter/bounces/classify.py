@@ -10,14 +10,14 @@ from newsletter.errors import AddressInvalid
 from newsletter.mail.addresses import Address, parse_address
 from newsletter.mail.verp import parse_leave_address
 
-# Where a mail program's wish ends up when the envelope is lost on the way: what delivery agents note
-# (Postfix, Exim, qmail, Courier, Fastmail), then what the sender wrote.
+# Header fields that may hold the recipient when we do not have the envelope. First the fields that delivery
+# agents add (Postfix, Exim, qmail, Courier, Fastmail), then those of the sender.
 _TRACES = ("x-original-to", "delivered-to", "envelope-to", "x-envelope-to", "x-delivered-to", "to", "cc")
 
 
 @dataclass(frozen=True)
 class LeaveByMail:
-    """A reader's mail program, or the reader, wrote to the signed address of a delivery: they leave."""
+    """A subscriber, or their mail program, wrote to the signed address of a delivery: unsubscribe them."""
 
     public_id: str
     delivery_id: int
@@ -25,55 +25,55 @@ class LeaveByMail:
 
 @dataclass(frozen=True)
 class AskByMail:
-    """Somebody wrote to the plain address. A From can be forged: they are sent their own link, no more."""
+    """Somebody wrote to the plain address. From can be forged, so we only email a link to that address."""
 
     address: Address
 
 
 @dataclass(frozen=True)
 class ForOwner:
-    """Somebody wrote to postmaster@ or abuse@ of the domain that our email comes from (RFC 2142)."""
+    """Somebody wrote to postmaster@ or abuse@ of our return-path domain (RFC 2142)."""
 
     role: str
 
 
 @dataclass(frozen=True)
 class NothingToDo:
-    """Not for us, or nothing that a program should answer; `reason` is a word for the log."""
+    """The message is not for us, or a program should not answer it; `reason` is a word for the log."""
 
     reason: str
 
 
 InboundAction = LeaveByMail | AskByMail | ForOwner | NothingToDo
 
-# RFC 5321, section 4.5.1, and RFC 2142 want these to be read.
+# RFC 5321, section 4.5.1, and RFC 2142 require that somebody reads these.
 OWNERS_ROLES = ("postmaster", "abuse")
 
 
 @dataclass(frozen=True)
 class OwnAddresses:
-    """The addresses that are ours: one mailbox, its signed forms, and two roles of the return-path domain."""
+    """Our own addresses: one mailbox, its signed forms, and two role addresses of the return-path domain."""
 
     mailbox: str | None
     key: bytes
     return_path_domain: str | None = None
 
     def leaver(self, address: str) -> LeaveByMail | None:
-        """Return who leaves by a mail to `address`, or None when it is not a signed address of ours."""
+        """Return whom an email to `address` unsubscribes, or None if it is not a signed address of ours."""
         found = parse_leave_address(address, self.key)
         return None if found is None else LeaveByMail(*found)
 
     def is_mailbox(self, address: str) -> bool:
-        """Return whether `address` is the mailbox itself, whatever its case."""
+        """Return whether `address` is the mailbox itself, ignoring case."""
         return self.mailbox is not None and _folded(address) == _folded(self.mailbox)
 
     def takes(self, address: str) -> bool:
-        """Return whether mail to `address` is for us; a forged token is an address that does not exist."""
+        """Return whether mail to `address` is for us. An address with a forged token does not exist."""
         ours = self.is_mailbox(address) or self.role_of(address) is not None
         return ours or self.leaver(address) is not None
 
     def role_of(self, address: str) -> str | None:
-        """Return the role that `address` names, whatever its case: postmaster, abuse, or None."""
+        """Return the role that `address` names, ignoring case: postmaster, abuse, or None."""
         local, _, domain = _folded(address).rpartition("@")
         known = self.return_path_domain is not None and domain == self.return_path_domain.lower()
         return local if known and local in OWNERS_ROLES else None
@@ -82,14 +82,14 @@ class OwnAddresses:
 def read_mail(
     raw: bytes, own: OwnAddresses, recipients: Sequence[str] = (), sender: str | None = None
 ) -> list[InboundAction]:
-    """Return what to do about a message: one thing at least, each once. Never raises, whatever `raw` is.
+    """Return what to do about a message: at least one action, each once. Never raises, for any `raw`.
 
-    `recipients` and `sender` are the envelope's; without them the header is believed, which is no
-    risk: an address of ours is signed. `sender` is empty or "<>" for a bounce, None when unknown.
+    `recipients` and `sender` are the envelope's. Without them the header is used. That is no risk, because
+    an address that unsubscribes is signed. `sender` is empty or "<>" for a bounce, None when unknown.
     """
     header = read_header(raw)
-    # A vacation notice or a bounce is not somebody's wish, wherever it was sent. Other mail made by
-    # programs is: some providers send it for their users, marked auto-generated.
+    # A vacation notice or a bounce never unsubscribes anybody. Other automatic mail may: some providers send
+    # the unsubscribe email for their users and mark it as auto-generated.
     if is_answer(header):
         return [NothingToDo("answer")]
     named = [*recipients, *addresses_in(header, _TRACES)]
@@ -117,7 +117,7 @@ def _asked(header: Header, sender: str | None) -> InboundAction:
 
 
 def is_answer(header: Header) -> bool:
-    """Return whether this answers a mail by itself: a bounce, a receipt, a vacation notice (RFC 3834)."""
+    """Return whether this is an automatic reply: a bounce, a receipt, a vacation notice (RFC 3834)."""
     return (
         first_word(header, "auto-submitted") in {"auto-replied", "auto-notified"}
         or first_word(header, "content-type") == "multipart/report"
@@ -128,11 +128,11 @@ def is_answer(header: Header) -> bool:
 
 
 def is_automatic(header: Header, sender: str | None) -> bool:
-    """Return whether no person wrote this, so that an answer could start a loop (RFC 3834, section 2)."""
+    """Return whether a program wrote this, so that our reply could start a loop (RFC 3834, section 2)."""
     paths: Iterable[str] = header.get("return-path", ()) if sender is None else (sender,)
     return (
         is_answer(header)
-        # A mail server that cannot say "<>" to a program says MAILER-DAEMON.
+        # If a server cannot pass "<>" to a program, it passes MAILER-DAEMON.
         or any(_folded(path).partition("@")[0] in {"", "mailer-daemon"} for path in paths)
         or first_word(header, "auto-submitted") not in {"", "no"}
         or first_word(header, "precedence") in {"bulk", "list", "junk"}

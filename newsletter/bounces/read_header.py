@@ -1,7 +1,7 @@
-"""Read the header of an incoming message without trusting any of it. Pure.
+"""Parse the header of an incoming message, which may be hostile. Pure.
 
-`email` would do more than is needed here, at times in quadratic time, and raises on some of what the
-Internet sends. This reads any bytes, in linear time, and never raises.
+Python's `email` parses more than we need, sometimes in quadratic time, and raises on some real messages.
+This reads any bytes in linear time and never raises.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
-# Real headers have a few kilobytes; what comes after so many is not looked at.
+# Real headers have a few kilobytes. Bytes after this limit are ignored.
 LONGEST_HEADER_BYTES = 128 * 1024
 MOST_ADDRESSES = 200
 LONGEST_ADDRESS = 320
@@ -18,12 +18,12 @@ _NAME = re.compile(rb"([!-9;-~]{1,78})[ \t]*:")
 _BETWEEN_WORDS = re.compile(r"[\s<>,;:\"()\[\]]+")
 _ANGLE = re.compile(r"<\s*([^\s<>]{1,512})\s*>\s*$")
 
-# Values of one field, by its name in lower case, in the order they came.
+# The values of each field in their order, by the field's name in lower case.
 Header = Mapping[str, list[str]]
 
 
 def read_header(raw: bytes) -> Header:
-    """Return the fields of a message, unfolded. What is no field (an mbox's "From " line) is passed over."""
+    """Return the fields of a message, unfolded. Other lines (an mbox's "From " line) are ignored."""
     found: dict[str, list[str]] = {}
     last: list[str] | None = None
     for ended in raw[:LONGEST_HEADER_BYTES].split(b"\n"):
@@ -39,7 +39,7 @@ def read_header(raw: bytes) -> Header:
             last = None
             continue
         last = found.setdefault(name[1].decode("ascii").lower(), [])
-        # A mark between two fields of one name, so that continuation lines join the right one.
+        # NUL separates two fields of one name, so that continuation lines join the right one.
         last.append("\0" + line[name.end() :].decode("utf-8", "replace").strip())
     return {name: _joined(pieces) for name, pieces in found.items()}
 
@@ -49,13 +49,13 @@ def _joined(pieces: list[str]) -> list[str]:
 
 
 def first_word(header: Header, name: str) -> str:
-    """Return the first word of a field before any parameter, in lower case; empty when there is none."""
+    """Return the first word of a field, before any parameter, in lower case; "" without one."""
     value = next(iter(header.get(name, ())), "")
     return value.partition(";")[0].strip().partition(" ")[0].lower()
 
 
 def addresses_in(header: Header, names: Iterable[str]) -> list[str]:
-    """Return what looks like an address in these fields, in their order, each once."""
+    """Return the words that look like an address in these fields, in their order, each once."""
     seen: dict[str, None] = {}
     for name in names:
         for value in header.get(name, ()):
@@ -72,13 +72,13 @@ def only_author(header: Header) -> str | None:
         return None
     angle = _ANGLE.search(given[0])
     if angle is not None:
-        # The name before it may look like another address; a second mailbox may not.
+        # The display name may look like another address, but a second mailbox means two authors.
         return angle[1] if given[0].count("<") == 1 else None
     found = set(_addresses(given[0]))
     return found.pop() if len(found) == 1 else None
 
 
 def _addresses(value: str) -> list[str]:
-    # Words that hold one @, not a pattern with repetitions: those take quadratic time on long words.
+    # Split and count, because a pattern with repetitions takes quadratic time on long words.
     words = _BETWEEN_WORDS.split(value)
     return [word for word in words if word.count("@") == 1 and len(word) <= LONGEST_ADDRESS]

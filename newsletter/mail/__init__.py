@@ -1,1 +1,1 @@
-"""What a message is: addresses, headers, templates and bytes. Knows neither tables nor sockets."""
+"""Make messages: addresses, headers, templates, MIME bodies, DKIM. It imports no tables and no sockets."""

@@ -1,4 +1,4 @@
-"""Addresses: read as a person typed them, kept in one form for mailing and one for comparing. Pure."""
+"""Parse and normalise email addresses, one form for sending and one for comparing; hash them. Pure."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from newsletter.languages import translatable
 LONGEST_ADDRESS = 254
 LONGEST_LOCAL_PART = 64
 
-# What comes along when an address is copied from a page: spaces of every kind, zero-width marks.
+# Characters that are copied with an address from a page: spaces of every kind, zero-width characters.
 _AROUND = " \t\r\n\v\f\u00a0\u1680\u2000-\u200f\u2028-\u202f\u205f\u2060\u3000\ufeff"
 _INVISIBLE = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
-# Persian and Indic domains may hold these two; IDNA's rules for them are email-validator's affair.
+# Persian and Indic domains may hold these two. email-validator applies IDNA's rules for them.
 _JOINERS = "\u200c\u200d"
 _TRIM = re.compile(f"^[{_AROUND}]+|[{_AROUND}]+$")
 
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """An address that can be mailed.
+    """A valid email address.
 
-    `text` is for envelopes and headers: the domain in ASCII (IDNA 2008), the local part as the
-    reader wrote it. `canonical` is for comparing only: case and Unicode form make no difference.
+    `text` is for envelopes and headers: the domain in ASCII (IDNA 2008), the local part as it was typed (in
+    NFC). `canonical` is for comparing only: it ignores case and Unicode form.
     """
 
     text: str
@@ -37,7 +37,7 @@ class Address:
 
     @property
     def local_part(self) -> str:
-        """What is before the @."""
+        """The part before the @."""
         return self.text.rpartition("@")[0]
 
     @property
@@ -47,7 +47,7 @@ class Address:
 
     @property
     def needs_smtputf8(self) -> bool:
-        """Whether only a relay with SMTPUTF8 (RFC 6531) can carry it; an IDN alone does not need that."""
+        """Whether it needs a relay with SMTPUTF8 (RFC 6531). An IDN alone does not."""
         return not self.text.isascii()
 
     @property
@@ -60,13 +60,13 @@ class Address:
 
 
 def parse_address(text: str) -> Address:
-    """Return the address somebody typed; white space around it is forgiven, nothing else is guessed.
+    """Return the address that a person typed. White space around it is removed; nothing else is corrected.
 
-    Quoted local parts, domain literals, display names and domains that cannot receive mail from
-    the Internet (localhost, .test, .local) are refused. Nothing is looked up in DNS. Raises
-    AddressInvalid with a sentence fit for the person who typed it.
+    Raises AddressInvalid, with a sentence for the person who typed it. It refuses quoted local parts, domain
+    literals, display names, and domains that cannot receive mail from the Internet (localhost, .test,
+    .local). It does no DNS look-up.
     """
-    # Before any other work: the form is open to everyone.
+    # Checked first: anybody can send us long texts.
     if len(text) > 4 * LONGEST_ADDRESS:
         raise AddressInvalid(translatable("This is too long for an e-mail address."))
     typed = _TRIM.sub("", text)
@@ -97,8 +97,8 @@ def parse_address(text: str) -> Address:
 def _refuse_the_obvious(typed: str) -> None:
     if not typed:
         raise AddressInvalid(translatable("Please enter an e-mail address."))
-    # A line break here would end a line of an SMTP conversation or of a header; a mark that turns
-    # the direction of writing shows a reader another address than the one that is mailed.
+    # A line break would end an SMTP command or a header line. A character that changes the writing direction
+    # would show another address than the one we send to.
     if any(unicodedata.category(char) in _INVISIBLE and char not in _JOINERS for char in typed):
         raise AddressInvalid(
             translatable("An e-mail address has no invisible characters; please type it anew.")
@@ -112,9 +112,9 @@ def _refuse_the_obvious(typed: str) -> None:
 
 
 def _slip(typed: str) -> str:
-    """Return what is wrong with an address that does not follow the syntax, in our own words.
+    """Return our own sentence for what is wrong with the syntax of an address.
 
-    The library's say more, but in English only, and of things that nobody but a programmer knows.
+    The library's messages say more, but they are in English only and use terms of programmers.
     """
     local, _, domain = typed.rpartition("@")
     if not local:
@@ -127,18 +127,17 @@ def _slip(typed: str) -> str:
 
 
 def canonical(text: str) -> str:
-    """Return the key that two spellings of one mailbox share: NFC and lower case.
+    """Return the form for comparing, the same for two spellings of one mailbox: NFC and lower case.
 
-    Only what every provider treats alike is folded. Dots and plus signs stay: whether they
-    matter is the provider's affair.
+    It removes only differences that all providers ignore. Dots and plus signs stay, because providers differ.
     """
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).lower())
 
 
 def address_hash(canonical_text: str, key: bytes) -> str:
-    """Return HMAC-SHA256 in hex: what a suppression keeps, so that it outlives the address.
+    """Return HMAC-SHA256 in hex. A suppression stores it, and so can outlive the stored address.
 
-    Keyed, because a plain hash of an address is undone by hashing every known address.
+    It needs a key, because a plain hash can be reversed by hashing every known address.
     """
     if not key:
         raise ValueError("a suppression hash needs a key")

@@ -1,14 +1,14 @@
-"""The bytes of a message: parts encoded once per issue, joined with each reader's fields. Pure.
+"""Assemble a message's MIME body from parts encoded once per issue and each subscriber's values. Pure.
 
-A *frame* is the digest's template rendered once per issue and language, with marks left in it: a
-*field* is a reader's own value, a *slot* a place for fragments. A *fragment* is text encoded as whole
-lines, so that fragments joined in any order are one valid encoding. What is done for each reader
-is one list copy, a few values put into it and one join.
+A *frame* is the digest's template, rendered once per issue and language, with marks (placeholders) in it. A
+*field* is the mark of a subscriber's own value, a *slot* the mark of a place for fragments. A *fragment* is
+text encoded as whole lines, so that fragments joined in any order are a valid encoding. The work for each
+subscriber is one list copy, a few values set in it, and one join.
 
-A quoted-printable piece ends in a line break, hard or soft. A base64 piece is a multiple of three
-bytes, so that no `=` stands inside; up to two spaces before its last line break make it that. Lines
-have at most 76 characters, end in CRLF, and never start with a dot or with "From ": there is nothing
-to dot-stuff (RFC 5321, section 4.5.2), and no CR or LF of a value stays bare.
+A quoted-printable fragment ends in a hard or soft line break. A base64 fragment encodes a multiple of three
+bytes, so that no `=` is inside the body. To get there, up to two spaces are put before its last line break.
+Lines have at most 76 characters, end in CRLF, and never start with a dot or with "From ". So no line needs
+dot-stuffing (RFC 5321, section 4.5.2), and a CR or LF in a value is never sent bare.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from markupsafe import Markup
 
 from newsletter.mail.headers import check_boundary
 
-# Private-use characters: nobody's text means anything by them, and `clean` takes them out of it.
+# Private-use characters, which have no meaning in other texts. `clean` removes them there.
 _FIELD, _SLOT, _END = "\ue000", "\ue001", "\ue002"
 MARK_CHARACTERS = _FIELD + _SLOT + _END
 _MARKS = re.compile(f"{_FIELD}([a-z_]+){_END}|[ \\t]*{_SLOT}([a-z_]+){_END}[ \\t]*\\n?")
@@ -36,12 +36,12 @@ _LINE_BREAKS = re.compile("\r\n?|[\u2028\u2029]")
 _UNWANTED = re.compile(f"[\x00-\x08\x0b-\x1f\x7f-\x9f{MARK_CHARACTERS}]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
-# RFC 2045, section 6.7 (5): 76 characters, the last of them for the = of a soft line break.
+# RFC 2045, section 6.7 (5): 76 characters, one of them for the = of a soft line break.
 _QP_ROOM = 75
 _QP_UNSAFE = re.compile(rb"[^\t -<>-~]")
 _QP_ESCAPE = {bytes([byte]): b"=%02X" % byte for byte in range(256)}
 _SOFT = b"=\r\n"
-# A value that reads the same in text, in HTML and in quoted-printable, such as a link.
+# A value that needs no escaping in text, in HTML or in quoted-printable, such as a link.
 _PLAIN_VALUE = re.compile(r"(?!\.)[!#-%(-;?-~]+")
 
 
@@ -52,24 +52,24 @@ class Encoding(enum.StrEnum):
     BASE64 = "base64"
 
 
-# What the digest's templates know a reader's values and the places of fragments by.
+# The names that the digest's templates use for a subscriber's values and for the places of fragments.
 DIGEST_FIELDS = ("browser_url", "preferences_url", "unsubscribe_url")
 DIGEST_SLOTS = ("preheader", "contents", "releases", "reason")
 
 
 class Mark(Markup):
-    """A place in a template's output; put it there as it is: filters, macros and `trans` lose it."""
+    """A placeholder for a template. Use it without filters, macros or `trans`: these lose it."""
 
     __slots__ = ()
 
 
 def field(name: str) -> Mark:
-    """Return the mark of a reader's own value, for a template's context."""
+    """Return the mark of a subscriber's own value, for a template's context."""
     return Mark(f"{_FIELD}{name}{_END}")
 
 
 def slot(name: str) -> Mark:
-    """Return the mark of a place for fragments; it takes a line of its own."""
+    """Return the mark of a place for fragments; it must be on a line of its own."""
     return Mark(f"{_SLOT}{name}{_END}")
 
 
@@ -84,7 +84,7 @@ def clean(text: str) -> str:
 
 
 def choose_encoding(texts: Iterable[str]) -> Encoding:
-    """Return whichever encoding makes `texts` (all of one part, over an issue) shorter."""
+    """Return the encoding that makes `texts` shorter. They are all texts of one part of an issue."""
     quoted = encoded = 0
     for text in texts:
         quoted += len(encode_fragment(text, Encoding.QUOTED_PRINTABLE))
@@ -93,7 +93,7 @@ def choose_encoding(texts: Iterable[str]) -> Encoding:
 
 
 def encode_fragment(text: str, encoding: Encoding) -> bytes:
-    """Return `text` as whole encoded lines; a line break is added at its end when there is none."""
+    """Return `text` as whole encoded lines. If its last line has no line break, one is added."""
     lines = clean(text)
     if not lines:
         return b""
@@ -103,7 +103,7 @@ def encode_fragment(text: str, encoding: Encoding) -> bytes:
 
 
 def numbered(fragments: Iterable[bytes], encoding: Encoding) -> bytes:
-    """Return fragments joined, each with its number before its first line: a list of contents."""
+    """Return fragments joined, each with its number before its first line, for the table of contents."""
     return b"".join([_number(at, encoding) + each for at, each in enumerate(fragments, start=1)])
 
 
@@ -124,13 +124,13 @@ def decode_fragments(encoded: bytes | Iterable[bytes], encoding: Encoding) -> st
 
 @dataclass(frozen=True, slots=True)
 class _Lines:
-    """Lines with fields in them, which base64 encodes for each reader: literals and names in turn."""
+    """Lines with fields, which must be base64-encoded for each subscriber. Literals and names alternate."""
 
     literals: tuple[str, ...]
     names: tuple[str, ...]
 
 
-# What a frame is cut into: encoded bytes, a field, a slot, or lines to encode.
+# A frame is split into segments: encoded bytes, a field, a slot, or lines to encode.
 @dataclass(frozen=True, slots=True)
 class _Field:
     name: str
@@ -146,19 +146,19 @@ _Segment = bytes | _Field | _Slot | _Lines
 
 @dataclass(frozen=True, slots=True)
 class FramePart:
-    """One part of a frame, the text or the HTML: what the template gave, with its marks, and an encoding."""
+    """One part of a frame, text or HTML: the rendered template with its marks, and its encoding."""
 
     text: str
     encoding: Encoding
 
     @classmethod
     def load(cls, stored: bytes) -> Self:
-        """Return what `dump` stored."""
+        """Return the part that `dump` stored."""
         encoding, _, text = stored.decode("utf-8").partition("\n")
         return cls(text, Encoding(encoding))
 
     def dump(self) -> bytes:
-        """Return the part for storing: its encoding's name on the first line, then the text."""
+        """Return the part as bytes to store: the encoding's name on the first line, then the text."""
         return f"{self.encoding}\n{self.text}".encode()
 
     def names(self) -> tuple[set[str], set[str]]:
@@ -167,7 +167,7 @@ class FramePart:
         return {name for name, _ in found if name}, {name for _, name in found if name}
 
     def fill(self, fields: Mapping[str, str], slots: Mapping[str, str], *, is_html: bool) -> str:
-        """Return the text with its fields and slots filled in: the view in a browser, a preview."""
+        """Return the text with its fields and slots filled in, for the browser view and for previews."""
 
         def value(match: re.Match[str]) -> str:
             name, place = match.groups()
@@ -179,7 +179,7 @@ class FramePart:
         return _MARKS.sub(value, self.text)
 
     def _segments(self) -> list[_Segment]:
-        """Return the part cut at its marks; the literals are encoded already."""
+        """Return the part split at its marks, with the literals encoded."""
         quoted = self.encoding is Encoding.QUOTED_PRINTABLE
         segments: list[_Segment] = []
         pieces = _MARKS.split(self.text)
@@ -198,7 +198,7 @@ class FramePart:
 
 
 def _quoted_run(literals: list[str], names: list[str]) -> list[_Segment]:
-    """Cut between slots: literals and fields each on encoded lines of their own, by soft line breaks."""
+    """Encode the text between two slots; soft line breaks put each literal and field on its own lines."""
     if names or literals[0]:
         _end_line(literals)
     segments: list[_Segment] = [_quoted(literals[0])]
@@ -208,7 +208,7 @@ def _quoted_run(literals: list[str], names: list[str]) -> list[_Segment]:
 
 
 def _base64_run(literals: list[str], names: list[str]) -> list[_Segment]:
-    """Cut between slots: lines without fields are encoded once, neighbouring lines with fields together."""
+    """Encode the text between two slots: lines without fields now, neighbouring lines with fields later."""
     if names or literals[0]:
         _end_line(literals)
     segments: list[_Segment] = []
@@ -218,7 +218,7 @@ def _base64_run(literals: list[str], names: list[str]) -> list[_Segment]:
             open_names.append(names[at - 1])
             open_literals.append("")
         if open_names:
-            # The rest of the line that a field is in still belongs to it.
+            # The rest of a field's line must be encoded together with the field.
             tail, line_break, literal = literal.partition("\n")  # noqa: PLW2901
             open_literals[-1] += tail + line_break
             if not line_break:
@@ -241,7 +241,7 @@ def _end_line(literals: list[str]) -> None:
 
 
 class Frame:
-    """Both parts of an issue in one language, compiled: makes the body of any reader's message."""
+    """The text and HTML frames of an issue in one language; makes the body of each message."""
 
     def __init__(self, text: FramePart, html_part: FramePart, boundary: str) -> None:
         self.text = text
@@ -271,15 +271,15 @@ class Frame:
             self._slots.append((at, segment.name, is_html))
         else:
             self._lines.append((at, segment, is_html))
-        # The hole, and the literal that goes on after it.
+        # An empty place for the value, and the literal after it.
         self._literals += (b"", b"")
 
     def body(self, fields: Mapping[str, str], slots: Mapping[str, tuple[bytes, bytes]]) -> bytes:
-        """Return a message's body, from its first boundary on.
+        """Return a message's body, starting with its first boundary.
 
-        `fields` has a value for every field; HTML is escaped here. `slots` has the joined fragments
-        of a slot as (text, HTML), encoded as the parts are; a slot that is missing stays empty.
-        Raises KeyError for a field that is missing.
+        `fields` has a value for every field; this escapes it for HTML. `slots` has the joined fragments of
+        a slot as (text, HTML), in the encodings of the two parts. A missing slot stays empty. Raises
+        KeyError for a missing field.
         """
         segments = self._literals.copy()
         in_text: dict[str, bytes] = {}
@@ -302,7 +302,7 @@ class Frame:
 
 
 def single_body(text: str, html_text: str, boundary: str) -> bytes:
-    """Return the body of a mail that is made once for one reader, such as a confirmation."""
+    """Return the body of an email that is made for one person only, such as a confirmation."""
     parts = []
     for subtype, content in (("plain", text), ("html", html_text)):
         encoding = choose_encoding([content])
@@ -312,9 +312,9 @@ def single_body(text: str, html_text: str, boundary: str) -> bytes:
 
 
 def with_attachment(body: bytes, boundary: str, outer: str, name: str, data: bytes) -> bytes:
-    """Return the body of a multipart/mixed message: `body`, whose parts `boundary` divides, and a file.
+    """Return the body of a multipart/mixed message: `body`, whose parts `boundary` separates, and a file.
 
-    The file is opaque to mail programs, whatever is in it: they offer to store it and show nothing.
+    The file is application/octet-stream, so mail programs offer to save it and do not show it.
     """
     mark = b"--" + check_boundary(outer).encode("ascii")
     head = b'Content-Type: multipart/alternative;\r\n boundary="%s"\r\n\r\n' % boundary.encode("ascii")
@@ -329,7 +329,7 @@ def with_attachment(body: bytes, boundary: str, outer: str, name: str, data: byt
 
 
 def build_message(headers: bytes, body: bytes) -> bytes:
-    """Return the message: `headers` (whole lines, as `join_fields` gives them), an empty line, `body`."""
+    """Return the message: `headers` (whole lines, as `join_fields` returns), an empty line, `body`."""
     return b"%s\r\n%s" % (headers, body)
 
 
@@ -353,7 +353,7 @@ def _encode_lines(lines: _Lines, fields: Mapping[str, str], is_html: bool) -> by
 def _base64(lines: str) -> bytes:
     """Encode whole lines; spaces before the last line break make them a multiple of three bytes.
 
-    Line breaks are CRLF inside as well: that is text's canonical form (RFC 2045, section 6.8).
+    Line breaks in the encoded text are CRLF, the canonical form of text (RFC 2045, section 6.8).
     """
     data = lines.replace("\n", "\r\n").encode("utf-8")
     short = -len(data) % 3
@@ -375,7 +375,7 @@ def _quoted_plain(value: str) -> bytes:
 
 
 def _quoted(text: str) -> bytes:
-    """Encode clean text; a last line that has no line break ends in a soft one."""
+    """Encode clean text. If the last line has no line break, it ends in a soft one."""
     *whole, rest = text.encode("utf-8").split(b"\n")
     lines = [_quoted_line(line) + b"\r\n" for line in whole]
     if rest:
@@ -385,7 +385,7 @@ def _quoted(text: str) -> bytes:
 
 def _quoted_line(line: bytes) -> bytes:
     escaped = _QP_UNSAFE.sub(_escape, line)
-    # White space at the end of a line is lost on the way (RFC 2045, section 6.7 (3)).
+    # Mail servers may remove white space at the end of a line (RFC 2045, section 6.7 (3)).
     if escaped.endswith((b" ", b"\t")):
         escaped = escaped[:-1] + _QP_ESCAPE[escaped[-1:]]
     return _wrapped(escaped)
@@ -398,8 +398,8 @@ def _escape(match: re.Match[bytes]) -> bytes:
 def _wrapped(escaped: bytes) -> bytes:
     """Break a line that is too long by soft line breaks, never inside =XX.
 
-    A dot at the start of a line would have to be doubled for SMTP, and "From " is changed by
-    programs that keep mail in mbox files; escaped, both arrive as they were signed.
+    A dot and "From " at the start of a line are escaped, so that they arrive as they were signed. SMTP would
+    double the dot, and programs that use mbox files change "From ".
     """
     if len(escaped) <= _QP_ROOM and not escaped.startswith((b".", b"From ")):
         return escaped
@@ -422,5 +422,5 @@ def _wrapped(escaped: bytes) -> bytes:
 
 
 def join_fragments(fragments: Sequence[bytes]) -> bytes:
-    """Return fragments one after the other, as a slot takes them."""
+    """Return the fragments joined, as a value for `slots` of `Frame.body`."""
     return b"".join(fragments)

@@ -1,4 +1,4 @@
-"""Sign messages with DKIM (RFC 6376, RFC 8463) and make the keys it needs. Pure, but for making keys."""
+"""Sign messages with DKIM (RFC 6376, RFC 8463), load keys and generate them. Pure except `generate_key`."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from cryptography.hazmat.primitives.asymmetric import ed25519, padding, rsa
 
 from newsletter.errors import InputError
 
-# Signed once more than they occur, so that a second one added on the way breaks the signature
-# (RFC 6376, section 8.15). RFC 8058, section 4 asks for both List-Unsubscribe headers.
+# Oversigned: signed once more than they occur, so that a header added later breaks the signature (RFC 6376,
+# section 8.15). RFC 8058, section 4, requires both List-Unsubscribe headers to be signed.
 OVERSIGNED = (
     b"from",
     b"reply-to",
@@ -32,7 +32,7 @@ OVERSIGNED = (
     b"list-unsubscribe",
     b"list-unsubscribe-post",
 )
-# Signed as often as they occur. Feedback loops read Feedback-ID only when it is signed.
+# Signed as often as they occur. Feedback loops use Feedback-ID only when it is signed.
 SIGNED = (
     b"auto-submitted",
     b"content-language",
@@ -55,7 +55,7 @@ _DNS_NAME = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(?:\.{_LABEL})*")
 
 
 class Algorithm(enum.StrEnum):
-    """The values of the a= tag that a verifier of today knows."""
+    """The values of the a= tag that current verifiers know."""
 
     RSA = "rsa-sha256"
     ED25519 = "ed25519-sha256"
@@ -63,7 +63,7 @@ class Algorithm(enum.StrEnum):
 
 @dataclass(frozen=True)
 class DKIMKey:
-    """One key and where its public half is published: `selector`._domainkey.`domain`."""
+    """One private key; its public key is published at `selector`._domainkey.`domain`."""
 
     selector: str
     domain: str
@@ -90,7 +90,7 @@ class DKIMKey:
         return _dns_text(self.private_key)
 
     def signature(self, data: bytes) -> bytes:
-        """Return the raw signature of `data`; RFC 8463, section 3 signs its hash, not the data itself."""
+        """Return the raw signature of `data`. Ed25519 signs its SHA-256 hash (RFC 8463, section 3)."""
         if isinstance(self.private_key, rsa.RSAPrivateKey):
             return self.private_key.sign(data, padding.PKCS1v15(), hashes.SHA256())
         return self.private_key.sign(hashlib.sha256(data).digest())
@@ -99,7 +99,7 @@ class DKIMKey:
 def load_key(pem: bytes | str, *, selector: str, domain: str) -> DKIMKey:
     """Return the key in `pem`, an unencrypted private key (PKCS #8, or PKCS #1 as OpenDKIM makes them).
 
-    Raises InputError when it is not a usable RSA or Ed25519 key, or a name is not one.
+    Raises InputError when it is not a usable RSA or Ed25519 key, or `selector` or `domain` is no DNS name.
     """
     data = pem.encode() if isinstance(pem, str) else pem
     try:
@@ -116,7 +116,7 @@ def load_key(pem: bytes | str, *, selector: str, domain: str) -> DKIMKey:
 
 
 def generate_key(kind: str = "rsa") -> tuple[str, str]:
-    """Make a key of `kind` "rsa" (2048 bits) or "ed25519"; return its PEM text and its TXT record's text."""
+    """Generate a key of `kind` "rsa" (2048 bits) or "ed25519"; return its PEM and its TXT record's text."""
     key: rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey
     if kind == "rsa":
         key = rsa.generate_private_key(public_exponent=65537, key_size=RSA_BITS)
@@ -131,17 +131,17 @@ def generate_key(kind: str = "rsa") -> tuple[str, str]:
 
 
 def zone_line(name: str, text: str) -> str:
-    """Return a TXT record as a zone file wants it: strings hold 255 octets, so longer text is cut up."""
+    """Return a TXT record for a zone file, its text split into strings of at most 255 octets."""
     pieces = " ".join(f'"{text[start : start + 255]}"' for start in range(0, len(text), 255))
     return f"{name}. IN TXT ( {pieces} )"
 
 
 class Presigner:
-    """Signs messages that share most of their headers, such as an issue's; what they share is done once.
+    """Signs messages that share most of their headers, such as those of an issue; canonicalises these once.
 
-    `constant` are the shared headers, as name and value. A value may be folded, but must be made
-    of the bytes that go out: c=relaxed forgives white space, nothing else. `personal` names the
-    headers that each message brings itself. Raises InputError when none of them is From.
+    `constant` has the shared headers, as name and value. A value may be folded, but otherwise must have the
+    bytes that are sent: c=relaxed ignores differences in white space only. `personal` names the headers that
+    each message brings itself. Raises InputError when no header of either is From.
     """
 
     def __init__(
@@ -149,21 +149,21 @@ class Presigner:
     ) -> None:
         signed = {*OVERSIGNED, *SIGNED}
         self._personal = tuple(name.lower() for name in personal if name.lower() in signed)
-        # Of several headers of one name the last is signed first (RFC 6376, section 5.4.2).
+        # If several headers have one name, the last is signed first (RFC 6376, section 5.4.2).
         shared = [(name.lower(), value) for name, value in reversed(constant) if name.lower() in signed]
         names = [*(name for name, _ in shared), *self._personal]
         if b"from" not in names:
             raise InputError("a message without From cannot be signed (RFC 6376, section 5.4)")
         self._shared = b"".join([name + b":" + _relaxed(value) + b"\r\n" for name, value in shared])
-        # A name with no header left stands for none: it adds nothing to the signed bytes.
+        # A name in h= without a header adds nothing to the signed bytes.
         h_tag = _h_tag((*names, *OVERSIGNED))
         self._keys = [(key, *_signature_head(key), h_tag, _relaxed(h_tag)) for key in keys]
 
     def sign(self, personal: Sequence[tuple[bytes, bytes]], body: bytes, now_timestamp: int) -> bytes:
-        """Return one DKIM-Signature header for each key, CRLF at the end of each line.
+        """Return one DKIM-Signature header for each key, with CRLF line ends; b"" without keys.
 
-        It stands before the rest. `personal` are this message's own headers. `body` has CRLF line
-        ends and is sent as it stands, but for its last line end (c=simple). Empty without keys.
+        Put it before the other headers. `personal` has this message's own headers. `body` has CRLF line ends
+        and must be sent unchanged, except for line breaks after its last line (c=simple).
         """
         if not self._keys:
             return b""
@@ -174,7 +174,7 @@ class Presigner:
         body_hash = base64.b64encode(_body_digest(body))
         lines = []
         for key, head, relaxed_head, h_tag, relaxed_h_tag in self._keys:
-            # No signature covers another, so a verifier that knows only one algorithm is served too.
+            # No signature covers another, so a verifier that knows only one algorithm can verify that one.
             data = b"%bdkim-signature:%b t=%d; %b bh=%b; b=" % (
                 canonical, relaxed_head, now_timestamp, relaxed_h_tag, body_hash,
             )  # fmt: skip
@@ -189,12 +189,12 @@ class Presigner:
 def sign(
     headers: Sequence[tuple[bytes, bytes]], body: bytes, keys: Sequence[DKIMKey], now_timestamp: int
 ) -> bytes:
-    """Return the signatures of one message by itself; see `Presigner`. Empty when there are no keys."""
+    """Return the signatures of a single message (see `Presigner`); b"" when there are no keys."""
     return Presigner(headers, (), keys).sign((), body, now_timestamp) if keys else b""
 
 
 def _signature_head(key: DKIMKey) -> tuple[bytes, bytes]:
-    """Return the beginning of a key's header as it is written, and its value in relaxed form."""
+    """Return the first lines of a key's DKIM-Signature header as they are sent, and in relaxed form."""
     tags = (b"v=1; a=%b; c=relaxed/simple;" % key.algorithm.encode(), *_fold_names(key.domain, key.selector))
     return b"DKIM-Signature: " + _FOLD.join(tags), b" ".join(tags)
 
@@ -205,7 +205,7 @@ def _relaxed(value: bytes) -> bytes:
 
 
 def _body_digest(body: bytes) -> bytes:
-    """Return the SHA-256 of `body` in simple form: exactly one CRLF at its end (RFC 6376, section 3.4.3)."""
+    """Return the SHA-256 of `body` in simple form: it ends in exactly one CRLF (RFC 6376, section 3.4.3)."""
     end = len(body)
     while body[end - 2 : end] == b"\r\n":
         end -= 2
@@ -216,7 +216,7 @@ def _body_digest(body: bytes) -> bytes:
 
 @functools.lru_cache(maxsize=64)
 def _h_tag(names: tuple[bytes, ...]) -> bytes:
-    """Return the h= tag, folded after colons; the names change only with the kind of message."""
+    """Return the h= tag, folded after colons. It is cached: each kind of message has the same names."""
     lines = [b"h="]
     for position, name in enumerate(names, start=1):
         item = name + (b";" if position == len(names) else b":")
@@ -227,14 +227,14 @@ def _h_tag(names: tuple[bytes, ...]) -> bytes:
 
 
 def _fold_names(domain: str, selector: str) -> list[bytes]:
-    """Return the d= and s= tags on one line if they fit, else on two; a name is never cut."""
+    """Return the d= and s= tags on one line if they fit, else on two. A name is never split."""
     d_tag, s_tag = b"d=%b;" % domain.encode(), b"s=%b;" % selector.encode()
     together = d_tag + b" " + s_tag
     return [together] if len(together) < _COLUMNS else [d_tag, s_tag]
 
 
 def _wrap(signature: bytes) -> bytes:
-    """Return base64 text cut into lines; white space inside b= is not part of it."""
+    """Return base64 text split into lines. White space in b= is ignored."""
     first = _COLUMNS - len(_FOLD) - 2  # it follows `b=`
     pieces = [signature[:first]]
     pieces += [

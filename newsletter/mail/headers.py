@@ -1,9 +1,9 @@
-"""Header fields, folded and encoded, in the one form that DKIM's relaxed rule leaves alone. Pure.
+"""Make header fields, folded and encoded, in a form that DKIM's relaxed canonicalisation keeps. Pure.
 
-Every field is `Name: value`, its value without runs of white space or blanks at its ends, folded
-at a single space, so that what is signed is what is sent but for the folds. Human text (a subject,
-a name) is made one line: line breaks and control characters become spaces. Machine text (addresses,
-URLs, ids) is refused with ValueError when it holds any: there they can only be a mistake or an attack.
+A field's value has no runs of spaces and no spaces at its ends, and is folded at single spaces. So the signed
+value differs from the sent one only by the folds. In text for people (a subject, a name), line breaks and
+control characters become spaces. In addresses, URLs and ids they can only be a mistake or an attack, so they
+raise ValueError.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-# RFC 5322, section 2.1.1: lines should have at most 78 and must have at most 998 characters;
-# RFC 2047, section 2: at most 76 in a line with an encoded word, at most 75 in the word.
+# RFC 5322, section 2.1.1: a line should have at most 78 and must have at most 998 characters.
+# RFC 2047, section 2: a line with an encoded word has at most 76, and the word at most 75.
 _LINE = 76
 _LONGEST_LINE = 998
 _WORD_FRAME = len("=?utf-8?q??=")
@@ -34,7 +34,7 @@ _TOKEN = re.compile(r"[A-Za-z0-9._-]{1,250}")
 _LIST_ID = re.compile(r"[A-Za-z0-9!#$%&'*+\-/=?^_`{|}~]+(?:\.[A-Za-z0-9!#$%&'*+\-/=?^_`{|}~]+)+")
 _FEEDBACK = re.compile(r"[A-Za-z0-9._-]*(?::[A-Za-z0-9._-]*){0,2}:[A-Za-z0-9._-]{5,15}")
 _BOUNDARY = re.compile(r"=_[A-Za-z0-9_]{1,60}")
-# RFC 2047, section 5 (3): what an encoded word in a phrase may leave as it is.
+# RFC 2047, section 5 (3): the bytes that need no escape in an encoded word of a phrase.
 _Q_PLAIN = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!*+-/")
 _Q = [chr(byte) if byte in _Q_PLAIN else "_" if byte == 0x20 else f"={byte:02X}" for byte in range(256)]
 
@@ -43,14 +43,14 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 
 
 class Field(NamedTuple):
-    """One header field: its name, and its value as it goes out, folded, without the last CRLF."""
+    """One header field: its name, and its value as it is sent, folded, without the last CRLF."""
 
     name: bytes
     value: bytes
 
 
 def join_fields(fields: Iterable[Field]) -> bytes:
-    """Return the fields as they stand in a message, each line ending in CRLF, no empty line after."""
+    """Return the fields as lines of a message, each with CRLF, without the empty line after them."""
     return b"".join([b"%s: %s\r\n" % field for field in fields])
 
 
@@ -59,11 +59,11 @@ def one_line(text: str) -> str:
     return _SURROGATE.sub("\ufffd", _BREAKING.sub(" ", text)).strip(" ")
 
 
-# Fields that are the same for every reader of an issue: made once.
+# Fields that are the same in all messages of an issue. They are made once.
 
 
 def from_field(address: str, name: str = "") -> Field:
-    """Return From: what people see as the sender."""
+    """Return From, which people see as the sender."""
     return _mailbox_field("From", address, name)
 
 
@@ -73,7 +73,7 @@ def reply_to_field(address: str, name: str = "") -> Field:
 
 
 def subject_field(subject: str) -> Field:
-    """Return Subject, in encoded words (RFC 2047) unless it is plain ASCII. Raises on an empty one."""
+    """Return Subject, in encoded words (RFC 2047) unless it is ASCII. Raises ValueError for an empty one."""
     text = one_line(subject)
     if not text:
         raise ValueError("a message needs a subject")
@@ -83,21 +83,21 @@ def subject_field(subject: str) -> Field:
 
 
 def list_id_field(list_id: str, name: str = "") -> Field:
-    """Return List-Id (RFC 2919), such as `The Letter <letter.news.example.org>`."""
+    """Return List-Id (RFC 2919), such as `Press News <press.news.example.org>`."""
     if not _LIST_ID.fullmatch(list_id) or len(list_id) > 255:
         raise ValueError("a List-Id is at least two labels joined by dots")
     return _folded("List-Id", [*_phrase(name, len("List-Id: ")), f"<{list_id}>"])
 
 
 def one_click_field() -> Field:
-    """Return List-Unsubscribe-Post (RFC 8058): the https link of List-Unsubscribe takes a bare POST."""
+    """Return List-Unsubscribe-Post (RFC 8058): a POST to List-Unsubscribe's https link unsubscribes."""
     return Field(b"List-Unsubscribe-Post", b"List-Unsubscribe=One-Click")
 
 
 def feedback_id_field(feedback_id: str) -> Field:
-    """Return Feedback-ID: up to four parts joined by colons, the last names the sender (5 to 15 letters).
+    """Return Feedback-ID: up to four parts joined by colons. The last is the sender (5 to 15 characters).
 
-    Gmail's Postmaster Tools count complaints by these; nothing in it may tell readers apart.
+    Gmail's Postmaster Tools count complaints by these parts. They must not identify a subscriber.
     """
     if not _FEEDBACK.fullmatch(feedback_id):
         raise ValueError("a Feedback-ID is a:b:c:sender, the last of 5 to 15 letters and digits")
@@ -105,39 +105,39 @@ def feedback_id_field(feedback_id: str) -> Field:
 
 
 def bulk_field() -> Field:
-    """Return Precedence: bulk, for digests: holiday notices are not sent in answer to it."""
+    """Return Precedence: bulk, for digests. Vacation programs do not reply to it."""
     return Field(b"Precedence", b"bulk")
 
 
 def auto_submitted_field() -> Field:
-    """Return Auto-Submitted (RFC 3834), for mails a program sends in answer to a form."""
+    """Return Auto-Submitted (RFC 3834), for single emails, which a program sends after a form."""
     return Field(b"Auto-Submitted", b"auto-generated")
 
 
 def mime_fields(boundary: str, subtype: str = "alternative") -> tuple[Field, Field]:
-    """Return MIME-Version and the Content-Type of a message in parts: text and HTML, or `mixed`."""
+    """Return MIME-Version and the Content-Type of a multipart message: `alternative` or `mixed`."""
     check_boundary(boundary)
     kind = b'multipart/%s;\r\n boundary="%s"' % (subtype.encode("ascii"), boundary.encode("ascii"))
     return Field(b"MIME-Version", b"1.0"), Field(b"Content-Type", kind)
 
 
 def make_boundary(seed: str) -> str:
-    """Return a boundary that no encoded part can hold: `=_` is in neither quoted-printable nor base64."""
+    """Return a boundary that no encoded part can hold: `=_` never occurs in quoted-printable or base64."""
     return "=_" + hashlib.sha256(seed.encode("utf-8", "replace")).hexdigest()[:24]
 
 
 def check_boundary(boundary: str) -> str:
-    """Return `boundary`. Raises ValueError unless it is one that cannot be in an encoded part."""
+    """Return `boundary`. Raises ValueError if it could occur in an encoded part."""
     if not _BOUNDARY.fullmatch(boundary):
         raise ValueError("a boundary starts with =_ and goes on with letters, digits and underscores")
     return boundary
 
 
-# Fields of one reader: made for every message, and so without detours.
+# Fields of one recipient. They are made for every message, so this code is kept fast.
 
 
 def to_field(address: str) -> Field:
-    """Return To; an address outside ASCII stays UTF-8, and the message then needs SMTPUTF8 (RFC 6532)."""
+    """Return To. An address outside ASCII stays UTF-8, and the message needs SMTPUTF8 (RFC 6532)."""
     if not _ADDRESS.fullmatch(address):
         raise ValueError("not an address for a header field")
     return Field(b"To", _line_of(address, len("To: ")))
@@ -152,7 +152,7 @@ def date_field(moment: datetime) -> Field:
 
 
 def message_id(delivery_id: str, domain: str) -> str:
-    """Return `<id@domain>`: the same for every attempt, so that a repeat can be told by it."""
+    """Return `<id@domain>`, the same for every attempt, so that duplicates can be recognised."""
     text = f"{delivery_id}@{domain}"
     if not _ID.fullmatch(text) or len(text) > 250:
         raise ValueError("not an id and domain for a Message-ID")
@@ -160,12 +160,12 @@ def message_id(delivery_id: str, domain: str) -> str:
 
 
 def message_id_field(delivery_id: str, domain: str) -> Field:
-    """Return Message-ID, a function of the delivery's id and the domain alone."""
+    """Return Message-ID, which depends on the delivery's id and the domain only."""
     return Field(b"Message-ID", message_id(delivery_id, domain).encode("ascii"))
 
 
 def token_field(name: str, token: str) -> Field:
-    """Return the header of ours, called `name`, that tells the delivery of a returned email."""
+    """Return our own header `name`, which identifies the delivery when an email is returned."""
     if not _HEADER_NAME.fullmatch(name) or not _TOKEN.fullmatch(token):
         raise ValueError("not a name and a token for a header field")
     return Field(name.encode("ascii"), token.encode("ascii"))
@@ -193,7 +193,7 @@ def _mailbox_field(name: str, address: str, display_name: str) -> Field:
 
 
 def _phrase(text: str, used: int) -> list[str]:
-    """Return a display name as words to fold between: atoms, one quoted string, or encoded words."""
+    """Return a display name as words that may be folded: atoms, one quoted string, or encoded words."""
     line = one_line(text)
     if not line:
         return []
@@ -207,7 +207,7 @@ def _phrase(text: str, used: int) -> list[str]:
 
 
 def _fits_as_it_is(text: str) -> bool:
-    """Whether `text` needs no encoded words: ASCII, nothing that looks like one, no endless word."""
+    """Whether `text` needs no encoded words: it is ASCII, has no `=?`, and no word too long for a line."""
     return (
         _PRINTABLE.fullmatch(text) is not None
         and "=?" not in text
@@ -216,10 +216,10 @@ def _fits_as_it_is(text: str) -> bool:
 
 
 def _encoded_words(text: str, used: int) -> list[str]:
-    """Return `text` as encoded words, none parting a character (RFC 2047, section 5).
+    """Return `text` as encoded words that never split a character (RFC 2047, section 5).
 
-    `used` is the room the field's name takes on the first line. Q where it is the shorter, as
-    for Latin letters with some accents; B for other scripts.
+    `used` is the room that the field's name takes on the first line. Q encoding is used where it is shorter,
+    as for Latin text with some accents, and B for other scripts.
     """
     data = text.encode("utf-8")
     q_length = sum(len(_Q[byte]) for byte in data)
@@ -242,7 +242,7 @@ def _encoded_words(text: str, used: int) -> list[str]:
 
 
 def _clusters(text: str) -> Iterable[bytes]:
-    """Yield characters, a short run of combining marks with the letter they stand on."""
+    """Yield characters, each with the combining marks that follow it, in runs of at most four."""
     run = ""
     for char in text:
         if run and (not unicodedata.combining(char) or len(run) == 4):
@@ -261,11 +261,11 @@ def _encoded_word(text: str, as_q: bool) -> str:
 
 
 def _folded(name: str, words: Iterable[str]) -> Field:
-    """Return the field with its words joined by spaces, a fold instead where a line would be too long."""
+    """Return the field with its words joined by spaces, folded where a line would be too long."""
     lines: list[str] = []
     line, room = "", _LINE - len(name) - 1
     for word in words:
-        # The first word stays beside the name: a line with a name only is an obsolete form.
+        # The first word stays on the line of the name: a line with a name only is an obsolete form.
         if line and len(line) + 1 + len(word) > room:
             lines.append(line)
             line, room = "", _LINE

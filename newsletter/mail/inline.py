@@ -1,10 +1,10 @@
-"""CSS into style attributes, once per rendered template: mail programs heed little else. Pure."""
+"""Inline CSS into style attributes, because mail programs ignore most other CSS. Pure."""
 
 from __future__ import annotations
 
 import css_inline
 
-# What can be inlined leaves the style element; media queries (dark, narrow) and :hover stay in it.
+# Rules that are inlined leave the style element. Media queries (dark, narrow) and :hover stay in it.
 _DOCUMENTS = css_inline.CSSInliner(
     keep_style_tags=True,
     remove_inlined_selectors=True,
@@ -22,6 +22,6 @@ def inline_document(html: str) -> str:
 def inline_fragment(html: str, css: str) -> str:
     """Return a piece of a document's body with the rules of `css` in its style attributes.
 
-    Rows and cells of a table cannot stand alone in a piece: a parser drops them.
+    A piece must not start with rows or cells of a table: the HTML parser drops them.
     """
     return _FRAGMENTS.inline_fragment(html, css) if "<" in html else html

@@ -1,4 +1,4 @@
-"""Text that reads well in a fixed pitch: wrapping, and HTML written out as plain text. Pure."""
+"""Wrap plain text to fixed-width lines, and convert HTML to plain text. Pure."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ _BLOCKS = {
     "hr", "html", "li", "main", "nav", "ol", "p", "pre", "section", "summary", "table", "tbody", "tfoot",
     "thead", "tr", "ul",
 }  # fmt: skip
-# Blocks that stand close to their neighbours, without an empty line between.
+# Blocks without an empty line between them.
 _CLOSE = {"li", "tr", "dt", "dd", "caption", "summary", "figcaption"}
 _RULE = "-" * WIDTH
 
 
 def wrap(text: str, width: int = WIDTH, indent: str = "", hang: str | None = None) -> str:
-    """Return `text` as lines of at most `width` columns; line breaks in it stay, runs of spaces do not.
+    """Return `text` as lines of at most `width` columns. Line breaks stay; runs of spaces become one.
 
-    `indent` goes before the first line, `hang` (the same, if not given) before the others. Wide
-    characters of East Asian scripts take two columns and may be parted anywhere; a word or link
-    that is too long is left whole.
+    `indent` goes before the first line, `hang` (by default the same) before the others. Wide characters of
+    East Asian scripts take two columns, and a line may end between them. A word or link that is too long is
+    not split.
     """
     rest = indent if hang is None else hang
     lines: list[str] = []
@@ -52,7 +52,7 @@ def _wrapped(paragraph: str, width: int, indent: str, hang: str) -> list[str]:
 
 
 def _tokens(paragraph: str) -> Iterator[tuple[bool, str]]:
-    """Yield what must not be parted, and whether a space stands before it."""
+    """Yield the pieces that must not be split, each with whether a space comes before it."""
     for word in _SPACES.split(paragraph.strip()):
         if not any(_is_wide(char) for char in word):
             if word:
@@ -60,7 +60,7 @@ def _tokens(paragraph: str) -> Iterator[tuple[bool, str]]:
             continue
         run, space = "", True
         for char in word:
-            # A closing mark stays with what it closes, an opening one with what it opens.
+            # Closing punctuation stays with the text before it, and opening punctuation with the text after.
             closes = unicodedata.category(char) in {"Pe", "Pf", "Po", "Mn", "Mc", "Lm"}
             opened = bool(run) and unicodedata.category(run[-1]) in {"Ps", "Pi"}
             narrow = bool(run) and not _is_wide(char) and not _is_wide(run[-1])
@@ -72,7 +72,7 @@ def _tokens(paragraph: str) -> Iterator[tuple[bool, str]]:
 
 
 def columns(text: str) -> int:
-    """Return how many columns `text` takes on a fixed-pitch line."""
+    """Return how many columns `text` takes in a fixed-width font."""
     if text.isascii():
         return len(text)
     return sum(0 if unicodedata.combining(char) else 2 if _is_wide(char) else 1 for char in text)
@@ -83,9 +83,9 @@ def _is_wide(char: str) -> bool:
 
 
 def html_to_text(html: str, width: int = WIDTH) -> str:
-    """Return HTML as plain text: paragraphs wrapped, lists with marks, links as numbered notes below.
+    """Return HTML as plain text: wrapped paragraphs, list markers, links as numbered notes at the end.
 
-    Nothing is raised for broken HTML; what is not meant to be read (scripts, styles) is left out.
+    Broken HTML raises nothing. Scripts, styles and other hidden elements are left out.
     """
     writer = _Writer(width)
     writer.feed(html)
@@ -94,7 +94,7 @@ def html_to_text(html: str, width: int = WIDTH) -> str:
 
 
 class _Writer(HTMLParser):
-    """Writes blocks as they end. `_prefix` is what quotations and lists put before each line."""
+    """Writes each block when it ends. `_prefix` is the text that quotations and lists put before lines."""
 
     def __init__(self, width: int) -> None:
         super().__init__(convert_charrefs=True)
@@ -112,7 +112,7 @@ class _Writer(HTMLParser):
         self._cells = 0
 
     def text(self) -> str:
-        """Return what was written, the notes at its end."""
+        """Return the text, followed by the numbered notes."""
         self._end_block()
         body = "\n".join(self._out).strip("\n")
         if self._notes:
@@ -121,13 +121,13 @@ class _Writer(HTMLParser):
         return body + "\n" if body else ""
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Open a block, a list, a link or what is hidden."""
+        """Open a block, a list, a link or a hidden element."""
         if tag in _HIDDEN:
             self._hidden += 1
         if self._hidden:
             return
         if tag in _BLOCKS:
-            # A list inside an item stands close to the item's words.
+            # No empty line between an item's text and a list inside it.
             self._end_block(close=tag in _CLOSE or (tag in {"ul", "ol"} and bool(self._lists)))
         if tag in {"td", "th"}:
             self._inline += " | " if self._cells and self._inline.strip() else ""
@@ -161,7 +161,7 @@ class _Writer(HTMLParser):
                 pass
 
     def handle_endtag(self, tag: str) -> None:
-        """Close what `handle_starttag` opened; an end without a beginning is passed over."""
+        """Close what `handle_starttag` opened. An end tag without a start tag is ignored."""
         if tag in _HIDDEN:
             self._hidden = max(0, self._hidden - 1)
             return
@@ -187,7 +187,7 @@ class _Writer(HTMLParser):
                 pass
 
     def handle_data(self, data: str) -> None:
-        """Add text to the block that is open."""
+        """Add text to the open block."""
         if self._hidden:
             return
         self._inline += data if self._pre else _SPACES.sub(" ", data)
@@ -207,7 +207,7 @@ class _Writer(HTMLParser):
         shown = self._inline[begun:].strip()
         if not url.startswith(("http://", "https://", "mailto:")) or not shown:
             return
-        # A link that shows its address has no need of a note.
+        # A link whose text is its URL needs no note.
         if shown.rstrip("/") in {url.rstrip("/"), url.partition("://")[2].rstrip("/"), url[7:]}:
             return
         if url not in self._notes:
@@ -218,7 +218,7 @@ class _Writer(HTMLParser):
         return "".join(self._prefix)
 
     def _gap(self, *, close: bool = False) -> list[str]:
-        """Return the empty line before a block, quoted when the quotation goes on."""
+        """Return the empty line before a block, with ">" inside a quotation."""
         if not self._out or (close and self._close_to_last):
             return []
         quoted = self._out[-1].startswith(">") and self._indent().startswith(">")

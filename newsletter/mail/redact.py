@@ -1,19 +1,19 @@
-"""Takes addresses out of text that others wrote, before it is kept or logged. Pure."""
+"""Replace email addresses in text from relays and databases, before it is stored or logged. Pure."""
 
 from __future__ import annotations
 
 import re
 
-# In a reply an address stands in brackets, quotes or a web address (…?mail=ann%40example.org).
+# In a reply an address may be in brackets, in quotes or in a URL (…?mail=ann%40example.org).
 _ADDRESS = re.compile(r"""[^\s<>()\[\]"'`,;:|\\/?&]+(?:@|%40)[^\s<>()\[\]"'`,;:|\\/?&]+""", re.IGNORECASE)
-# Quoted local parts are rare, and may hold anything (RFC 5321, section 4.1.2).
+# A quoted local part is rare and may hold any character (RFC 5321, section 4.1.2).
 _QUOTED = re.compile(r'"[^"\r\n]{1,64}"@[^\s<>()"\',;:]+')
 
 HIDDEN = "(an address)"
 
 
 def without_addresses(text: str) -> str:
-    """Return `text` with each e-mail address replaced: relays and databases quote them when they complain."""
-    if "@" not in text and "%40" not in text:  # nearly always, and asked for every message
+    """Return `text` with each email address replaced. Errors of relays and databases quote addresses."""
+    if "@" not in text and "%40" not in text:  # a fast path: most replies have no address
         return text
     return _ADDRESS.sub(HIDDEN, _QUOTED.sub(HIDDEN, text))

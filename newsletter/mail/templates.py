@@ -1,4 +1,4 @@
-"""A template's name and its context become a subject, a text and an HTML document."""
+"""Render email templates (Jinja2) to a subject, a plain text and an HTML document."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from newsletter.mail.headers import one_line
 from newsletter.mail.inline import inline_document, inline_fragment
 from newsletter.mail.plaintext import wrap
 
-# The rules that pieces are inlined with, beside the templates.
+# The style sheet for `render_piece`, in the folder of the templates.
 STYLE_SHEET = "style.css"
 
 _NO_MARKS = str.maketrans("", "", MARK_CHARACTERS)
@@ -33,7 +33,7 @@ _NO_MARKS = str.maketrans("", "", MARK_CHARACTERS)
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """One mail: its subject on one line, its text, its HTML document with the styles inlined."""
+    """One email: its subject on one line, its text, and its HTML document with inlined styles."""
 
     subject: str
     text: str
@@ -42,16 +42,16 @@ class Rendered:
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """One part of a mail's body, such as one release in a digest."""
+    """One part of an email's body, such as one release in a digest."""
 
     text: str
     html: str
 
 
 class TemplateSet:
-    """The mail templates of one folder: `<name>/{subject.txt,body.txt,body.html}`.
+    """The email templates of one folder: `<name>/{subject.txt,body.txt,body.html}`.
 
-    `catalogue` gives the translations for a language tag. Safe to share between threads once made.
+    `catalogue` returns the translations for a language tag. Threads may share a TemplateSet.
     """
 
     def __init__(self, folder: Path, catalogue: Callable[[str], NullTranslations] = translations) -> None:
@@ -62,10 +62,10 @@ class TemplateSet:
         self._style = (folder / STYLE_SHEET).read_text("utf-8")
 
     def render(self, name: str, language: str, context: Mapping[str, Any]) -> Rendered:
-        """Return the mail `name` in `language` (a tag such as pt-BR).
+        """Return the email `name` in `language` (a tag such as pt-BR).
 
-        Dates are shown in the context's `timezone` (an IANA name), in UTC without one. Raises
-        jinja2.UndefinedError when the context lacks something the templates use.
+        Dates are shown in the context's `timezone` (an IANA name), or in UTC without one. Raises
+        jinja2.UndefinedError when the context lacks a name that the templates use.
         """
         environment = self._environment(language)
         values = dict(context)
@@ -76,7 +76,7 @@ class TemplateSet:
         )
 
     def render_piece(self, name: str, language: str, context: Mapping[str, Any]) -> Piece:
-        """Return a piece of a mail, such as `digest/release`, from `<name>.txt` and `<name>.html`.
+        """Return a piece of an email, such as `digest/release`, from `<name>.txt` and `<name>.html`.
 
         Both end in a line break. Raises as `render` does.
         """
@@ -113,7 +113,7 @@ class TemplateSet:
             "wrap": wrap,
             "paragraphs": paragraphs,
         }
-        # Old mail programs know left and right only, not start and end.
+        # Old mail programs support left and right only, not start and end.
         start, end = ("right", "left") if locale.text_direction == "rtl" else ("left", "right")
         environment.globals |= {
             "language": str(locale).replace("_", "-"),
@@ -125,24 +125,24 @@ class TemplateSet:
 
 
 def paragraphs(text: str) -> list[str]:
-    """Return the paragraphs of a plain text, which empty lines part; within one, line breaks are spaces."""
+    """Return the paragraphs of a text, separated by empty lines. Line breaks inside become spaces."""
     return [" ".join(part.split()) for part in re.split(r"\n\s*\n", text) if part.strip()]
 
 
 def _without_marks(value: Any) -> Any:
-    """Take marks out of what a template puts in: only the program itself may leave a place for a field."""
+    """Remove mark characters from a value that a template inserts: only `Mark` may insert a placeholder."""
     if isinstance(value, str) and not isinstance(value, Mark):
         return value.translate(_NO_MARKS)
     return value
 
 
 def _tidy(text: str) -> str:
-    """Return a whole text: no blanks at the ends of lines, no empty lines around it."""
+    """Return a whole text without spaces at the ends of lines and without empty lines around it."""
     return _trimmed(text).strip("\n") + "\n"
 
 
 def _trimmed(text: str) -> str:
-    """Return a piece's text without blanks at the ends of lines; its empty lines are the template's."""
+    """Return a piece's text without spaces at the ends of lines; empty lines stay as in the template."""
     trimmed = "\n".join([line.rstrip(" \t") for line in text.split("\n")])
     return trimmed if not trimmed or trimmed.endswith("\n") else trimmed + "\n"
 

@@ -1,4 +1,4 @@
-"""Addresses that name their delivery and cannot be forged: return paths (VERP) and where to leave. Pure."""
+"""Signed addresses that name their delivery: return paths (VERP) and unsubscribe addresses. Pure."""
 
 from __future__ import annotations
 
@@ -7,35 +7,35 @@ import hmac
 import re
 from collections.abc import Iterable
 
-# 80 bits in 16 letters of base32: relays fold the case of a local part, and base32 survives it.
+# 80 bits as 16 characters of base32: relays may change the case of a local part, and base32 ignores case.
 _MAC_BYTES = 10
 _MAC_LETTERS = 16
 _ID = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
-# RFC 5321, section 4.5.3.1.1: a local part has at most 64 octets; two go for "b-", one for "-".
+# RFC 5321, section 4.5.3.1.1: a local part has at most 64 octets. "b-" takes two of them and "-" one.
 LONGEST_ID = 64 - 3 - _MAC_LETTERS
 _TOKEN = rf"b-([a-z0-9-]{{1,{LONGEST_ID}}})-([a-z2-7]{{{_MAC_LETTERS}}})"
 _ADDRESS = re.compile(rf"{_TOKEN}@[^@\s<>]+")
-# A header of ours holds the token alone; a Message-ID has more behind it.
+# Our own header holds the token alone. A Message-ID has more after it.
 _MARK = re.compile(rf"{_TOKEN}(?:\.[0-9]{{1,12}})?(?:@[^@\s<>]+)?")
 
-# What the key of leave addresses is derived for (tokens.py).
+# The purpose for which the key of unsubscribe addresses is derived (tokens.py).
 LEAVE_KEY = "leave-by-mail"
-# 25 bytes are 40 letters of base32, without padding: a reader's public id, a delivery's, the signature.
+# 25 bytes are 40 characters of base32, without padding: subscriber's public id, delivery id, signature.
 _SUBSCRIBER_BYTES = 9
 _DELIVERY_BYTES = 6
 _TOKEN_LETTERS = 40
 _SUBSCRIBER = re.compile(r"[A-Za-z0-9_-]{12}")
 _LEAVE = re.compile(rf"[^@\s<>]+[-+=._]([a-z2-7]{{{_TOKEN_LETTERS}}})@[^@\s<>]+")
 _LONGEST_ADDRESS = 320
-# What is left of a local part for the mailbox before the plus sign.
+# The room that is left in a local part for the mailbox before the plus sign.
 LONGEST_LEAVE_MAILBOX = 64 - 1 - _TOKEN_LETTERS
 
 
 def delivery_token(delivery_id: str, key: bytes) -> str:
-    """Return the signed token of a delivery, `b-<id>-<mac>`: in its return path, Message-ID and header.
+    """Return the signed token of a delivery, `b-<id>-<mac>`, for its return path, Message-ID and header.
 
-    `delivery_id` is of lower-case letters, digits and hyphens (case would be lost on the way)
-    and at most 45 characters long. Raises ValueError for any other.
+    `delivery_id` has at most 45 lower-case ASCII characters, digits and hyphens, because relays may change
+    the case. Raises ValueError for any other.
     """
     if len(delivery_id) > LONGEST_ID or not _ID.fullmatch(delivery_id):
         raise ValueError("a delivery id in an address is lower-case letters, digits and hyphens")
@@ -48,24 +48,24 @@ def return_path(token: str, mailbox_domain: str) -> str:
 
 
 def parse_return_path(address: str, keys: Iterable[bytes]) -> str | None:
-    """Return the delivery id if `address` is a return path of ours made with one of `keys`, else None.
+    """Return the delivery id if `address` is a return path that we signed with one of `keys`, else None.
 
-    Any case and any domain will do: relays and forwarders change both, the signature covers the id.
+    Case and domain are ignored, because relays and forwarders change both. The signature covers the id.
     """
     return _genuine(_ADDRESS.fullmatch(_plain(address)), keys)
 
 
 def parse_delivery_token(value: str, keys: Iterable[bytes]) -> str | None:
-    """Return the delivery id if `value`, a Message-ID or our header in returned mail, has its token."""
+    """Return the delivery id in `value`, a Message-ID or our header in returned mail; None if not signed."""
     return _genuine(_MARK.fullmatch(_plain(value[:_LONGEST_ADDRESS])), keys)
 
 
 def leave_address(mailbox: str, subscriber_public_id: str, delivery_id: int, key: bytes) -> str | None:
-    """Return where a mail makes this reader leave: `leave+<token>@domain`, for `mailbox` leave@domain.
+    """Return the address that unsubscribes this subscriber: `leave+<token>@domain` for leave@domain.
 
-    The token names the reader as well as the delivery, and so outlives the delivery's row; it is
-    of another kind than a return path's, which strangers see in bounces. None when an id is not of
-    the usual size, or `mailbox` leaves no room for the token (RFC 5321, section 4.5.3.1.1).
+    The token names the subscriber and the delivery, so it works after the delivery's row is deleted. It is
+    no return-path token, because other people see those in bounces. Returns None when an id is not of the
+    usual size, or `mailbox` leaves no room for the token (RFC 5321, section 4.5.3.1.1).
     """
     local, _, domain = mailbox.rpartition("@")
     fits = len(local) <= LONGEST_LEAVE_MAILBOX and 0 <= delivery_id < 1 << 8 * _DELIVERY_BYTES
@@ -77,10 +77,10 @@ def leave_address(mailbox: str, subscriber_public_id: str, delivery_id: int, key
 
 
 def parse_leave_address(address: str, key: bytes) -> tuple[str, int] | None:
-    """Return the reader's public id and the delivery's id, or None when it is not an address of ours.
+    """Return the subscriber's public id and the delivery's id, or None when we did not sign the address.
 
-    Any case, domain and mailbox will do, and other marks than the plus sign: relays and aliases
-    change them, the signature covers the ids.
+    Case, domain and mailbox are ignored, and another separator than the plus sign is accepted. Relays and
+    aliases change them. The signature covers the ids.
     """
     if len(address) > _LONGEST_ADDRESS:
         return None
