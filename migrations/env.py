@@ -1,4 +1,4 @@
-"""Runs migrations on the engine of the current Flask app, or on the one that was handed in."""
+"""Run migrations on the engine of the current Flask app, or on the one in the config's attributes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from flask import current_app
 from newsletter.models import Base
 from newsletter.models.base import UTCDateTime
 
-# A number that only this program uses: two hosts that start at once migrate one after the other.
+# A lock number that only this program uses. Two hosts that start at once migrate one after the other.
 MIGRATION_LOCK = 7_305_411_889
 
 
@@ -18,7 +18,7 @@ def run_migrations() -> None:
     engine = context.config.attributes.get("engine") or current_app.extensions["migrate"].db.engine
     with engine.connect() as connection:
         if connection.dialect.name == "sqlite":
-            # A batch rebuilds a table by copy and rename; its foreign keys would bite on the way.
+            # Batch mode rebuilds a table by copy and rename, and foreign keys would make that fail.
             connection.exec_driver_sql("PRAGMA foreign_keys = OFF")
             connection.rollback()
         context.configure(
@@ -39,14 +39,14 @@ def run_migrations() -> None:
 
 
 def render_item(kind: str, item: Any, _context: Any) -> str | bool:
-    """Write our own column types as what they are in the database: migrations outlive the models."""
+    """Write our own column types as plain SQLAlchemy types: migrations must not need the models."""
     if kind == "type" and isinstance(item, UTCDateTime):
         return "sa.DateTime(timezone=True)"
     return False
 
 
 def number_revision(_context: Any, _revision: Any, directives: list[Any]) -> None:
-    """Name revisions 0001, 0002, ...: one head, in order."""
+    """Number revisions 0001, 0002, ... in order."""
     if directives:
         made = len(list(context.script.walk_revisions()))
         directives[0].rev_id = f"{made + 1:04d}"

@@ -1,4 +1,4 @@
-"""The ledger of consent and the audit log become append-only in the database itself."""
+"""Make the consent ledger and the audit log append-only by database triggers."""
 
 from alembic import op
 
@@ -11,7 +11,7 @@ ERASED = "EXISTS (SELECT 1 FROM subscriber WHERE id = OLD.subscriber_id AND eras
 
 
 def consent_may_change(same: str, cast_text: str) -> str:
-    """Return when an entry may be updated: its IP address goes, or the details of somebody erased."""
+    """Return the SQL condition for an update: it empties the IP address, or an erased person's details."""
     return " AND ".join(
         (
             *(f"NEW.{column} {same} OLD.{column}" for column in FIXED),
@@ -34,7 +34,7 @@ TRIGGERS = {
     "sqlite": (
         "CREATE TRIGGER {table}_keeps_rows BEFORE DELETE ON {table} "
         "BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END",
-        # REPLACE deletes without asking the trigger above.
+        # REPLACE deletes a row without running the trigger above.
         "CREATE TRIGGER {table}_keeps_places BEFORE INSERT ON {table} "
         "WHEN EXISTS (SELECT 1 FROM {table} WHERE id = NEW.id) "
         "BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END",
@@ -68,7 +68,7 @@ def downgrade() -> None:
     connection = op.get_bind()
     for table in ALLOWED[connection.dialect.name]:
         if connection.dialect.name == "postgresql":
-            # The triggers go with the functions that they call.
+            # Dropping the functions drops the triggers that call them.
             connection.exec_driver_sql(f"DROP FUNCTION {table}_refuses, {table}_keeps CASCADE")
             continue
         for trigger in ("rows", "places", "words"):

@@ -1,4 +1,4 @@
-"""What the owner is told has a table of its own."""
+"""Create the table of notices to the owner."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -30,7 +30,7 @@ def upgrade() -> None:
         sqlite_where=open_ones,
         postgresql_where=open_ones,
     )
-    # The template of these is gone. A burst that goes on opens a notice, which is emailed.
+    # The template of these emails was removed. If the burst continues, it opens a notice, which is emailed.
     op.execute(
         "UPDATE delivery SET state = 'skipped', settled_at = due_at "
         "WHERE lane = 'single' AND template = 'brake' AND state IN ('queued', 'deferred')"

@@ -1,4 +1,4 @@
-"""A pair keeps its first sequence; an issue's lower end goes; what could not be built is marked."""
+"""Add a pair's first sequence and a delivery's build failure; drop an issue's lower end."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -13,7 +13,8 @@ WAITS = "build_failed_at IS NOT NULL"
 
 def upgrade() -> None:
     op.add_column("release_topic", sa.Column("first_sequence", BIG, nullable=True))
-    # What came before is not known: those who had joined by then get what they would have got so far.
+    # Earlier first sequences are unknown. With the latest one, existing subscriptions get the same releases
+    # as before this migration.
     op.execute("UPDATE release_topic SET first_sequence = sequence")
     with op.batch_alter_table("issue", schema=None) as batch_op:
         batch_op.drop_column("from_sequence")

@@ -1,4 +1,4 @@
-"""An address emptied for its age is not an erasure; entries of consent hash the digest of their details."""
+"""Distinguish erased from emptied subscribers; add the digest of details to consent entries."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -13,7 +13,7 @@ ERASED = "EXISTS (SELECT 1 FROM subscriber WHERE id = OLD.subscriber_id AND eras
 
 
 def consent_may_change(fixed: tuple[str, ...], same: str, cast_text: str) -> str:
-    """Return when an entry may be updated: its IP address goes, or the details of somebody erased."""
+    """Return the SQL condition for an update: it empties the IP address, or an erased person's details."""
     return " AND ".join(
         (
             *(f"NEW.{column} {same} OLD.{column}" for column in fixed),
@@ -50,11 +50,11 @@ def free_columns() -> None:
 
 def upgrade() -> None:
     free_columns()
-    # Adding an empty column rebuilds no table, so the triggers that name these tables stay as they are.
+    # Adding a nullable column rebuilds no table, so the triggers on these tables stay.
     op.add_column("consent_entry", sa.Column("detail_digest", sa.String(length=64), nullable=True))
     op.add_column("subscriber", sa.Column("emptied_at", sa.DateTime(timezone=True), nullable=True))
     fix_columns(AFTER)
-    # Erasing has always left an entry in the ledger; letting an address go for its age has not.
+    # An erasure has always added an entry to the ledger. Deleting an address because of its age has not.
     op.execute(
         "UPDATE subscriber SET emptied_at = erased_at, erased_at = NULL "
         "WHERE erased_at IS NOT NULL AND NOT EXISTS ("
@@ -65,7 +65,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.execute("UPDATE subscriber SET erased_at = emptied_at WHERE erased_at IS NULL")
     free_columns()
-    # Not in batches: a rebuilt table would lose its triggers on SQLite, which drops columns since 3.35.
+    # Without batch mode, because a rebuilt table loses its triggers. SQLite can drop columns since 3.35.
     op.execute("ALTER TABLE subscriber DROP COLUMN emptied_at")
     op.execute("ALTER TABLE consent_entry DROP COLUMN detail_digest")
     fix_columns(BEFORE)

@@ -1,4 +1,4 @@
-"""A subscription that a move to a subscribed address began says which one it continues."""
+"""Add `moved_from_id`: the subscription that this one continues after a change to a subscribed address."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -26,5 +26,6 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.drop_index("ix_subscription_moved_from_id", table_name="subscription")
-    # Not in a batch: a rebuilt table would lose what batches do not know of. SQLite drops columns since 3.35.
+    # Without batch mode, which loses triggers and other things that it does not know about. SQLite can drop
+    # columns since 3.35.
     op.execute("ALTER TABLE subscription DROP COLUMN moved_from_id")

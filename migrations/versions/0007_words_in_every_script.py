@@ -1,4 +1,7 @@
-"""Rules beyond ASCII, which matched inside words, become beginnings of words, so that no inflected form is lost."""
+"""Make topic rules with non-ASCII words match beginnings of words, so that inflected forms still match.
+
+Such rules matched anywhere inside words before.
+"""
 
 import unicodedata
 
@@ -16,7 +19,7 @@ rules = sa.table("topic_rule", sa.column("id", sa.BigInteger), sa.column("patter
 def upgrade() -> None:
     connection = op.get_bind()
     for rule_id, pattern in connection.execute(sa.select(rules.c.id, rules.c.pattern)).all():
-        # What full-width letters and the like were compared as.
+        # Rules are compared in this form: full-width characters, for example, equal the usual ones.
         compared = unicodedata.normalize("NFKC", pattern).casefold()
         if not compared.isascii() and not pattern.endswith("*") and len(pattern) < LONGEST_PATTERN:
             change = sa.update(rules).where(rules.c.id == rule_id)

@@ -1,4 +1,4 @@
-"""What the last check of a relay found is kept for the overview."""
+"""Create the table of relay checks, whose last result the overview shows."""
 
 import sqlalchemy as sa
 from alembic import op

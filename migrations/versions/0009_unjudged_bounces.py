@@ -1,4 +1,4 @@
-"""A refused address is judged by what its relay and its domain answered to others."""
+"""Add the columns for judging a refused address by the relay's and the domain's replies to others."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -20,7 +20,7 @@ def upgrade() -> None:
         for column in COLUMNS:
             batch.add_column(sa.Column(column, sa.BigInteger(), nullable=True))
         batch.add_column(sa.Column("verdict", sa.String(length=12), nullable=True))
-    # These addresses were suppressed at once, by the rule of then.
+    # Before this version, a refused address was suppressed at once.
     op.execute("UPDATE delivery SET verdict = 'gone' WHERE bounced_at IS NOT NULL AND lane = 'bulk'")
     for name, columns in INDEXES.items():
         there = sa.text(f"{columns[0]} IS NOT NULL")

@@ -1,4 +1,4 @@
-"""One-time passwords end after 72 hours, and keys of limits hold no addresses."""
+"""Let one-time passwords expire after 72 hours, and delete rate limit keys that hold addresses."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -13,7 +13,7 @@ down_revision = "0009"
 def upgrade() -> None:
     with op.batch_alter_table("admin_user") as table:
         table.add_column(sa.Column("one_time_until", sa.DateTime(timezone=True), nullable=True))
-    # When the waiting ones were given out is not known.
+    # We do not know when existing one-time passwords were made, so their 72 hours begin now.
     users = sa.table(
         "admin_user",
         sa.column("one_time_until", sa.DateTime(timezone=True)),
@@ -23,7 +23,7 @@ def upgrade() -> None:
     if op.get_bind().dialect.name == "sqlite":
         until = until.replace(tzinfo=None)
     op.execute(users.update().where(users.c.must_change).values(one_time_until=until))
-    # Networks and the addresses of accounts stood in these.
+    # These keys held networks and the addresses of accounts.
     op.execute("DELETE FROM throttle_bucket WHERE key LIKE 'signin:%' OR key LIKE 'test:%'")
 
 

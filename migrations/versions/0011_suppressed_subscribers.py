@@ -1,4 +1,4 @@
-"""A suppression names the subscriber whose address it is, so that selection leaves them out."""
+"""Add the subscriber to a suppression, so that selection leaves them out."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -9,7 +9,7 @@ down_revision = "0010"
 
 
 def upgrade() -> None:
-    # Existing rows get their subscriber at the next claim, by the hash.
+    # Existing rows get their subscriber when a worker next claims a delivery to that address.
     with op.batch_alter_table("suppression", schema=None) as batch_op:
         batch_op.add_column(
             sa.Column("subscriber_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True)

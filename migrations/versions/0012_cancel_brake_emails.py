@@ -1,4 +1,4 @@
-"""Emails of the former template "brake" are cancelled: it is gone, so they would wait for ever."""
+"""Cancel waiting emails of the removed template "brake", which could never be built."""
 
 from datetime import UTC, datetime
 
@@ -11,7 +11,7 @@ down_revision = "0011"
 
 
 def upgrade() -> None:
-    # The owner gets a notice instead, which opens by itself while sign-ups are held.
+    # Instead, a notice to the owner is open while sign-ups are held.
     names = ("lane", "template", "state", "leased_by")
     times = ("settled_at", "leased_until", "build_failed_at")
     delivery = sa.table(

@@ -1,1 +1,1 @@
-"""Releases become an issue: who gets what, rendered once for everybody."""
+"""Make issues of releases: select, compose and render digests, prepare deliveries, preview, archive."""

@@ -1,4 +1,4 @@
-"""An issue as one reader got it, for the browser."""
+"""Show a digest in the browser as one subscriber received it ("view in browser")."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from newsletter.messages.build import MessageMaker, load_claimed
 from newsletter.messages.edition import Edition
 from newsletter.models import Delivery, DeliveryState, Issue, Subscriber
 
-# A mail may still go to the address that its worker read this long before.
+# A worker may still send an email to an address that it read this long before.
 ON_ITS_WAY = timedelta(minutes=10)
 
 
 def read_issue(
     session: Session, maker: MessageMaker, subscriber_public_id: str, delivery_id: int, now: datetime
 ) -> str:
-    """Return the HTML of a digest that was sent to the reader `reader_id` ("" for a test).
+    """Return the HTML of a digest that was sent to `subscriber_public_id` ("" for a test).
 
-    Both come from a signed link. Raises NotFound when the delivery is gone, was cancelled, is
-    somebody else's, or is not a digest.
+    Both ids come from a signed link. Raises NotFound when the delivery was deleted or cancelled, belongs to
+    another subscriber, or is not a digest. It is also raised when the texts of the issue were deleted.
     """
     found = load_claimed(session, [delivery_id])
     state = session.scalar(select(Delivery.state).where(Delivery.id == delivery_id))
@@ -30,7 +30,7 @@ def read_issue(
         raise NotFound("this issue is gone")
     (claimed,) = found
     if _went_elsewhere(session, delivery_id):
-        # This mail lies where its reader is not any more, and must not open their choices.
+        # The email is in a mailbox that may now belong to somebody else, so it gets no preferences link.
         claimed = claimed._replace(email_key=None)
     if (
         (claimed.subscriber_public_id or "") != subscriber_public_id
@@ -46,7 +46,7 @@ def read_issue(
 
 
 def _went_elsewhere(session: Session, delivery_id: int) -> bool:
-    """Return whether a delivery was made before its reader moved to the address of today."""
+    """Return whether a delivery was made before its subscriber changed to the present address."""
     times = (
         select(Delivery.created_at, Subscriber.address_since)
         .join(Subscriber, Subscriber.id == Delivery.subscriber_id)

@@ -1,4 +1,4 @@
-"""What one reader gets: each release once, under the first of their topics that holds it. Pure."""
+"""Compose one subscriber's digest: each release once, under the first of their topics that has it. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ from newsletter.models.rendition_key import Section, Selection
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """A release under a topic, mailable since `sequence`, and before that once since `first_sequence`."""
+    """A ready release under a topic. `sequence` is its number, `first_sequence` the number it had first.
+
+    They differ if the release was held in between: it then got a new number.
+    """
 
     sequence: int
     first_sequence: int
@@ -24,9 +27,9 @@ class Offer:
 
 @dataclass(frozen=True, slots=True)
 class Interest:
-    """One subscription: it has been served up to `covered_to`, which is never below its floor here.
+    """One subscription, served up to `covered_to`, which is never below `started_sequence` here.
 
-    `started_sequence` is the floor for what became mailable again; select.py may have rounded it.
+    `started_sequence` is the floor for releases that became ready again. select.py may have rounded it.
     """
 
     topic_id: int
@@ -36,7 +39,7 @@ class Interest:
 
 
 class Catalogue:
-    """What an issue can hold: for each topic, in the order that topics are shown, its offers."""
+    """The offers of an issue for each topic, in the order that topics are shown."""
 
     def __init__(self, topic_order: Sequence[int], offers: Mapping[int, Iterable[Offer]]) -> None:
         self._order = {topic_id: at for at, topic_id in enumerate(topic_order)}
@@ -48,21 +51,21 @@ class Catalogue:
         }
 
     def release_ids(self) -> set[int]:
-        """Return every release that is offered."""
+        """Return the ids of all releases in the catalogue."""
         return {offer.release_id for each in self._offers.values() for offer in each}
 
     def waiting(self, interest: Interest) -> list[Offer]:
-        """Return the offers that wait for one subscription (newsletter/coverage.py says when one does)."""
+        """Return the offers that wait for one subscription (newsletter/coverage.py defines this)."""
         start = bisect_right(self._sequences.get(interest.topic_id, ()), interest.covered_to)
         return [
             offer
             for offer in self._offers.get(interest.topic_id, [])[start:]
-            # The floor is exact for offers that became mailable again only; `covered_to` is above it.
+            # `covered_to` is above the floor, so only offers that became ready again need the floor.
             if offer.first_sequence == offer.sequence or offer.first_sequence > interest.started_sequence
         ]
 
     def renewed(self) -> list[int]:
-        """Return the first sequences of the offers that became mailable again since, in order."""
+        """Return the first sequences of the offers that became ready again, in order."""
         return sorted(
             offer.first_sequence
             for each in self._offers.values()
@@ -71,9 +74,9 @@ class Catalogue:
         )
 
     def compose(self, interests: Iterable[Interest], sent: Set[int] = frozenset()) -> Selection:
-        """Return the selection for one reader; empty when there is nothing for them.
+        """Return the selection for one subscriber; empty when nothing waits for them.
 
-        `sent` are releases that another delivery brought (or is bringing) to the same reader.
+        `sent` has the releases that another delivery brought, or is bringing, to the same subscriber.
         Pinned releases come first under their topic, then the newest.
         """
         taken = set(sent)

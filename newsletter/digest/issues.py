@@ -1,4 +1,4 @@
-"""Issues are opened, prepared chunk by chunk, and shown to one address first."""
+"""Open an issue, prepare its deliveries chunk by chunk, and send a test digest to one address."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from newsletter.models import (
 from newsletter.models.rendition_key import Selection, read_key, release_ids, write_key
 from newsletter.outbox.enqueue import enqueue_issue, enqueue_test
 
-# Readers whose deliveries are written by one transaction.
+# How many subscribers' deliveries one transaction writes.
 CHUNK = 20_000
 
 
@@ -48,13 +48,13 @@ def open_issue(
     title: str = "",
     own_hour: bool = False,
 ) -> Issue:
-    """Open an issue by hand for every reader of these frequencies who has something new; return it.
+    """Open an issue for the subscribers of these frequencies for whom a release waits; return it.
 
-    Raises StateConflict when there is nothing new for anybody: an issue without releases is
-    never sent. The same `request_key` again returns the issue that it opened before, so a form
-    sent twice sends once. With `own_hour`, readers who chose an hour of their day get it then, a
-    day later at the latest; what somebody wants as it happens comes at once all the same. Preparing
-    follows (`Preparer`). Commits nothing.
+    Raises StateConflict when no release waits for anybody: an issue without releases is never sent. A
+    second call with the same `request_key` returns the same issue, so a form that is sent twice opens one.
+    With `own_hour`, subscribers who chose an hour of their day get it at that hour, a day later at the
+    latest. Subscribers with a topic as it happens get it at once. Next, prepare the issue (`Preparer`).
+    Commits nothing.
     """
     if request_key is not None:
         known = session.scalar(select(Issue).where(Issue.request_key == request_key))
@@ -87,7 +87,7 @@ def _with_something(session: Session, audience: Audience, to_sequence: int) -> I
 
 
 class Preparer:
-    """Prepares one issue, a chunk of readers at a time; keeps what it has composed between chunks."""
+    """Prepares one issue, a chunk of subscribers at a time, and caches compositions between chunks."""
 
     def __init__(self, renderer: DigestRenderer, issue_id: int, chunk: int = CHUNK) -> None:
         self._renderer = renderer
@@ -95,24 +95,24 @@ class Preparer:
         self._chunk = chunk
         self._selector: Selector | None = None
         self._renditions: dict[str, int] = {}
-        # Whom each language tag of a reader is written to in.
+        # The digest's language for each language tag of a subscriber.
         self._languages: dict[str, str] = {}
-        # The releases that have fragments, by language, and all that renditions of the issue name.
+        # The releases that have fragments, by language, and all releases in renditions of the issue.
         self._rendered: dict[str, set[int]] | None = None
         self._named: set[int] = set()
-        # How far this preparer got: another one may have gone on from there.
+        # The last subscriber id that this preparer prepared. Another one may have prepared more since.
         self._prepared_to: int | None = None
 
     def step(self, session: Session, now: datetime) -> bool:
-        """Prepare one chunk; return whether more follow. The caller commits each.
+        """Prepare one chunk; return whether more follow. The caller commits each chunk.
 
-        Fragments are rendered with the first chunk that needs them. They, deliveries, renditions and
-        marks change in one transaction, and `prepared_to` says how far it got: run again after a crash,
-        or by two workers, it goes on where it stopped and nobody is enqueued twice. An issue is left as
-        it is while an older one is being prepared: each must see what the one before brought. After a
-        transaction that failed, make another Preparer: this one counts on what it wrote.
+        Fragments are rendered with the first chunk that needs them. Fragments, deliveries, renditions and
+        `covered_to` change in one transaction with `prepared_to`. So after a crash, or with two workers, the
+        work continues at `prepared_to` and nobody is enqueued twice. If an older issue is still being
+        prepared, this does nothing: selection must see which releases the older issue brings. After a failed
+        transaction make a new Preparer, because this one has cached what it wrote.
         """
-        # All of them are locked, so that two workers at two issues take turns as well.
+        # Lock all preparing issues, so that two workers on two issues take turns too.
         preparing = select(Issue).where(Issue.state == IssueState.PREPARING).order_by(Issue.id)
         issue = next(iter(session.scalars(preparing.with_for_update(key_share=True)).all()), None)
         if issue is None or issue.id != self._issue_id:
@@ -141,14 +141,15 @@ class Preparer:
         due = own_hours(session, chunk, now) if issue.own_hour else {}
         pairs = [(subscriber, self._renditions[key]) for subscriber, key in chunk.selections]
         usual = self._renderer.languages[0]
-        # The hours of all zones are some dozens of moments, however many readers there are.
+        # All hours in all time zones are only some dozens of moments, even with a million subscribers.
         for due_at, theirs in by_moment(pairs, due, now).items():
             enqueue_issue(session, issue.id, theirs, self._languages, usual, now, due_at)
 
     def _render_for(self, session: Session, issue: Issue, chunk: Chunk, fresh: Sequence[str]) -> None:
-        """Render what this chunk's renditions name and nothing has rendered before, by language.
+        """Render, in each language needed, the releases of this chunk's renditions that have no fragments.
 
-        A language begins with all that the issue offers; what was put back since comes later.
+        The first time in a language, all releases of the catalogue are rendered. Releases that were put back
+        to subscriptions later are rendered when a chunk needs them.
         """
         if not chunk.selections or self._selector is None:
             return
@@ -161,7 +162,7 @@ class Preparer:
         )
         offered = self._renderer.languages
         read = {tag: choose_language(tag, offered) for tag in session.scalars(subscribers.distinct())}
-        # The first stands in for a language that somebody chooses while the chunk is written.
+        # The first language is always needed: somebody may choose another language while we write the chunk.
         needed = {offered[0], *read.values()}
         for language in [each for each in offered if each in needed]:
             known = self._rendered.get(language, set())
@@ -173,7 +174,7 @@ class Preparer:
 
 
 def _rendered(session: Session, issue_id: int) -> dict[str, set[int]]:
-    """Return the releases that have fragments in an issue, by language."""
+    """Return the ids of the releases that have fragments in an issue, by language."""
     found: dict[str, set[int]] = defaultdict(set)
     parts = select(Fragment.language, Fragment.part).where(
         Fragment.issue_id == issue_id, Fragment.part.startswith("release:")
@@ -184,7 +185,7 @@ def _rendered(session: Session, issue_id: int) -> dict[str, set[int]]:
 
 
 def _named(session: Session, issue_id: int) -> set[int]:
-    """Return the releases that the renditions of an issue name."""
+    """Return the ids of the releases in the renditions of an issue."""
     return set(session.scalars(select(IssueRelease.release_id).where(IssueRelease.issue_id == issue_id)))
 
 
@@ -196,7 +197,7 @@ def _render(
     language: str,
     before: int = 0,
 ) -> None:
-    """Render and store the fragments of these releases, beside those of `before` others."""
+    """Render and store the fragments of these releases; `before` other releases have fragments already."""
     releases = session.scalars(select(Release).where(Release.id.in_(list(shown))).order_by(Release.id)).all()
     facts = renderer.issue_facts(issue.title, issue.created_at)
     if before:
@@ -235,10 +236,10 @@ def send_test(
     actor: str,
     now: datetime,
 ) -> Issue:
-    """Enqueue a digest of `selection` to one address, which need not be a reader's. Commits nothing.
+    """Enqueue a test digest of `selection` to one address, which may be no subscriber's. Commits nothing.
 
-    It serves nobody: no `covered_to` moves, and no reader's next issue is smaller for it.
-    Raises StateConflict for an empty selection.
+    No `covered_to` moves, so the test changes no subscriber's next issue. Raises StateConflict for an empty
+    selection.
     """
     if not selection:
         raise StateConflict("There is no release to show, so nothing is sent.")

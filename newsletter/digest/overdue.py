@@ -1,4 +1,4 @@
-"""Which releases wait longer for an issue than their subscribers' frequency promises."""
+"""Find overdue issues: ready releases that wait longer than their subscribers' frequency promises."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from newsletter.models import (
     SubscriptionState,
 )
 
-# How long a release may wait for an issue of each frequency, and the time that a person has beyond that.
+# How long a release may wait for an issue of each frequency, and the time that the owner has beyond that.
 INTERVALS: Mapping[Frequency, timedelta] = {
     Frequency.IMMEDIATE: timedelta(days=1),
     Frequency.DAILY: timedelta(days=1),
@@ -41,10 +41,10 @@ class Overdue:
 
 
 def find_overdue(session: Session, now: datetime) -> list[Overdue]:
-    """Return the frequencies whose issue is overdue: a ready release waits longer than its interval.
+    """Return the frequencies whose issue is overdue: a ready release waits longer than the interval.
 
-    A release waits from when it was added, or from when it was last made ready. Subscriptions that began
-    after it, and those of paused subscribers, do not count.
+    The wait begins when the release was added, or when it was last made ready. Subscriptions that began after
+    the release, and those of paused subscribers, do not count.
     """
     floors = _floors(session, now)
     served = served_to(session, floors)
@@ -73,7 +73,7 @@ def served_to(session: Session, frequencies: Iterable[Frequency]) -> dict[Freque
 
 
 def _floors(session: Session, now: datetime) -> dict[Frequency, dict[int, int]]:
-    """Return, for each frequency and topic that somebody is subscribed to, where the first of them began."""
+    """Return the lowest `started_sequence` of the active subscriptions, by frequency and topic."""
     awake = or_(Subscriber.snoozed_until.is_(None), Subscriber.snoozed_until <= now)
     query = (
         select(Subscription.frequency, Subscription.topic_id, func.min(Subscription.started_sequence))
@@ -88,7 +88,7 @@ def _floors(session: Session, now: datetime) -> dict[Frequency, dict[int, int]]:
 
 
 def _count(session: Session, floors: Mapping[int, int], served: int, before: datetime) -> int:
-    """Return how many releases that were ready `before` have sequences above `served` and a topic's floor."""
+    """Count the releases that were ready `before` and have a sequence above `served` and a topic's floor."""
     freed_since = select(AuditEntry.subject).where(
         AuditEntry.action == "release.ready", AuditEntry.at > before
     )

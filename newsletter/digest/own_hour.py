@@ -1,4 +1,4 @@
-"""When it is the hour that a reader chose, in the reader's own time zone."""
+"""Find when a subscriber's chosen hour of the day comes next, in the subscriber's time zone."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from newsletter.models.rendition_key import has_frequency
 
 
 def own_hours(session: Session, chunk: Chunk, now: datetime) -> Mapping[int, datetime]:
-    """Return when those readers of a chunk are due who chose an hour of their own and have to wait for it.
+    """Return the due times of the subscribers of a chunk who must wait for their own hour, by subscriber id.
 
-    Who gets something as it happens does not wait.
+    A subscriber whose digest has a topic as it happens does not wait.
     """
     chose = select(Subscriber.id, Subscriber.time_zone, Subscriber.preferred_hour).where(
         Subscriber.id > chunk.after, Subscriber.id <= chunk.last, Subscriber.preferred_hour.is_not(None)
@@ -40,7 +40,7 @@ def own_hours(session: Session, chunk: Chunk, now: datetime) -> Mapping[int, dat
 def by_moment(
     pairs: Sequence[tuple[int, int]], due: Mapping[int, datetime], now: datetime
 ) -> Mapping[datetime, Sequence[tuple[int, int]]]:
-    """Return pairs of readers and renditions by when they are due: `now`, unless `due` says more. Pure."""
+    """Group pairs of subscriber and rendition ids by due time, which is `due`'s or else `now`. Pure."""
     if not due:
         return {now: pairs}
     parted: dict[datetime, list[tuple[int, int]]] = defaultdict(list)
@@ -50,10 +50,10 @@ def by_moment(
 
 
 def next_hour(time_zone: str, hour: int, now: datetime) -> datetime:
-    """Return when it is next `hour` (0 to 23) in `time_zone`, in UTC: `now` itself if it is that hour now.
+    """Return the next moment at which it is `hour` (0 to 23) in `time_zone`; `now` if it is that hour. Pure.
 
-    Pure. It is within 24 hours of elapsed time, also where a day has 23 or 25: of an hour that comes twice
-    either counts, and for one that is left out the moment counts at which the clocks pass it over.
+    The moment is in UTC and within 24 hours, also on days of 23 or 25 hours. If clocks show the hour twice,
+    either time may be returned. If clocks skip the hour, the moment of the change is returned.
     """
     zone = _zone(time_zone)
     local = now.astimezone(zone)
@@ -72,4 +72,4 @@ def _zone(name: str) -> ZoneInfo:
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        return ZoneInfo("UTC")  # what a reader chose may be gone from the database of zones
+        return ZoneInfo("UTC")  # the stored zone may be missing from this machine's time zone database

@@ -1,4 +1,4 @@
-"""What a digest would look like if it were made now. Reads only."""
+"""Preview a digest as it would be if it were made now. Writes nothing."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from newsletter.models import (
 )
 from newsletter.models.rendition_key import Selection, release_ids, write_key
 
-# With nothing new to show, a preview shows this many of the newest releases.
+# If no new release waits, a preview shows this many of the newest ones.
 SAMPLE_RELEASES = 10
 
 
@@ -36,9 +36,9 @@ SAMPLE_RELEASES = 10
 class Preview:
     """A digest as it would be now.
 
-    `html_bytes` is the size of the HTML part as it is sent. `readers` is how many people an
-    issue of these frequencies would reach; `is_sample` says that nothing is new for the reader
-    or the topics asked about, and that older releases stand in.
+    `html_bytes` is the size of the HTML part as it is sent. `subscribers` is how many people an issue of
+    these frequencies would reach. If `is_sample`, no new release waits for this subscriber or these topics,
+    and older releases are shown instead.
     """
 
     subject: str
@@ -60,11 +60,11 @@ def preview(
     topics: Sequence[str] = (),
     email_key: str | None = None,
 ) -> Preview | None:
-    """Return the digest for a reader (the canonical form of an address) or for a choice of topics.
+    """Return the digest for a subscriber (`email_key`, a canonical address) or for a choice of topics.
 
-    Without a reader it is what somebody gets who chose `topics` (slugs; all when empty) and was
-    served by the last issue of these frequencies. None when there is no release at all. Raises
-    NotFound for an unknown reader or topic.
+    Without `email_key` it is the digest of somebody who chose `topics` (slugs; all when empty) and got the
+    last issue of these frequencies. Returns None when there is no release at all. Raises NotFound for an
+    unknown subscriber or topic.
     """
     to_sequence = current_sequence(session)
     chosen, is_sample = _choose(session, frequencies, to_sequence, topics, email_key, now)
@@ -77,7 +77,7 @@ def preview(
     language = choose_language(_language_of(session, email_key), renderer.languages)
     edition = Edition("preview", render_edition(renderer, facts, language, shelf, releases))
     key = write_key(chosen)
-    # Nobody's links: a preview is looked at, not clicked through.
+    # A preview has no personal links: they all lead to the home page.
     home = renderer.links.home()
     fields = dict.fromkeys(("browser_url", "preferences_url", "unsubscribe_url"), home)
     order = {release_id: at for at, release_id in enumerate(release_ids(chosen))}
@@ -136,7 +136,7 @@ def _topic_ids(session: Session, slugs: Sequence[str]) -> list[int]:
 
 
 def _last_served(session: Session, frequencies: Sequence[Frequency]) -> int:
-    """Return the upper end of the last issue that had one of these frequencies."""
+    """Return `to_sequence` of the last issue that had one of these frequencies, or 0."""
     recent = session.execute(
         select(Issue.frequencies, Issue.to_sequence)
         .where(Issue.is_test.is_(False))
@@ -150,7 +150,7 @@ def _last_served(session: Session, frequencies: Sequence[Frequency]) -> int:
 
 
 def _sample(session: Session, interests: Sequence[Interest], to_sequence: int) -> Selection:
-    """Return the newest releases of these topics, whoever has had them."""
+    """Return the newest releases of these topics, also those that were sent before."""
     newest = session.scalars(
         select(ReleaseTopic.sequence)
         .join(Release, Release.id == ReleaseTopic.release_id)

@@ -1,4 +1,4 @@
-"""An issue's parts, each rendered and encoded once, however many readers get them."""
+"""Render an issue's parts (frame, headings, releases), each once per language, as encoded fragments."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from newsletter.models import Frequency, Release, Topic
 
 @dataclass(frozen=True, slots=True)
 class IssueFacts:
-    """An issue as its template names it."""
+    """The values of an issue that templates use."""
 
     title: str
     date: date
@@ -25,7 +25,7 @@ class IssueFacts:
 
 @dataclass(frozen=True, slots=True)
 class ReleaseFacts:
-    """A release as its templates name it."""
+    """The values of a release that templates use."""
 
     title: str
     publisher: str
@@ -36,17 +36,17 @@ class ReleaseFacts:
 
 @dataclass(frozen=True)
 class DigestRenderer:
-    """What rendering needs of an installation."""
+    """The parts of an installation that rendering needs."""
 
     templates: TemplateSet
     links: Links
     site: SiteFacts
     time_zone: str
-    # What mails are written in; the first stands in for every other language.
+    # The languages of digests. The first is used for subscribers with any other language.
     languages: Sequence[str]
 
     def issue_facts(self, title: str, moment: datetime) -> IssueFacts:
-        """Return how an issue made at `moment` is named and dated, in the newsletter's time zone."""
+        """Return an issue's title, and its date in the newsletter's time zone."""
         return IssueFacts(title, moment.astimezone(ZoneInfo(self.time_zone)).date())
 
 
@@ -57,7 +57,7 @@ def render_edition(
     topics: Iterable[Topic],
     releases: Sequence[Release],
 ) -> Mapping[str, Encoded]:
-    """Return every part of an issue in one language, by name; see models/tables/issue.py, Fragment."""
+    """Return every part of an issue in one language, by its name (models/tables/issue.py, Fragment)."""
     context = _context(renderer, issue)
     pieces: dict[str, Piece] = {}
 
@@ -88,7 +88,7 @@ def render_more(
     frame: Encoded,
     before: int,
 ) -> Mapping[str, Encoded]:
-    """Return the parts of further releases for an issue whose `frame` and `before` releases are rendered."""
+    """Return the parts of more releases, for an issue with a rendered `frame` and `before` releases."""
     pieces = _release_pieces(renderer, issue, language, releases, before)
     return _encoded(pieces, FramePart.load(frame.text).encoding, FramePart.load(frame.html).encoding)
 
@@ -100,7 +100,7 @@ def _context(renderer: DigestRenderer, issue: IssueFacts) -> dict[str, object]:
 def _release_pieces(
     renderer: DigestRenderer, issue: IssueFacts, language: str, releases: Sequence[Release], before: int = 0
 ) -> dict[str, Piece]:
-    """Return the pieces of each release, and of "N more" for as many as may be left out."""
+    """Return the pieces of each release, and a piece "N more" for each possible number of omitted ones."""
     context = _context(renderer, issue)
     pieces = {}
     for at, release in enumerate(releases, start=before + 1):

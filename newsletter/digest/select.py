@@ -1,7 +1,7 @@
-"""Which releases an issue can hold, and what each of its readers gets of them.
+"""Select releases for an issue: load its catalogue, and find the selection of each subscriber.
 
-The database folds each reader's subscriptions into one short text, and readers with the same
-text get the same: a selection is composed once for all of them.
+The database joins each subscriber's subscriptions into one short text. Subscribers with the same text get the
+same selection, so it is composed once for all of them.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from newsletter.models import (
 from newsletter.models.rendition_key import BY_LETTER, write_key
 from newsletter.suppression import suppressed_subscribers
 
-# Compositions kept for readers to come; a list where each differs does not need them.
+# Limit of cached compositions. If all subscribers differ, the cache does not help and must not grow.
 MOST_KEPT = 100_000
 
 
@@ -40,18 +40,18 @@ MOST_KEPT = 100_000
 class Audience:
     """The subscriptions that an issue serves: the active ones of these frequencies.
 
-    Paused subscribers are left out until the pause is ended, suppressed ones until that is lifted. Their
-    marks stay.
+    Paused subscribers are left out until the pause ends, and suppressed ones until the suppression is lifted.
+    Their `covered_to` does not change meanwhile.
     """
 
     frequencies: tuple[Frequency, ...]
 
     def condition(self) -> ColumnElement[bool]:
-        """Return the condition on subscriptions."""
-        # There are few, and PostgreSQL and SQLite look each of them up in what this finds once.
+        """Return the SQL condition on subscriptions."""
+        # Few subscribers pause. Both databases run this sub-query once and look subscriptions up in it.
         pausing = select(Subscriber.id).where(Subscriber.snoozed_until.is_not(None))
         return and_(
-            # Written out, so that the partial index of active subscriptions serves it.
+            # A literal, so that the partial index of active subscriptions is used.
             Subscription.state == literal_column("'active'"),
             Subscription.frequency.in_(self.frequencies),
             Subscription.subscriber_id.not_in(pausing),
@@ -59,12 +59,12 @@ class Audience:
         )
 
     def floor(self, session: Session) -> int | None:
-        """Return the lowest mark of the audience: nothing at or below it waits for anybody."""
+        """Return the lowest served sequence of the audience: no release at or below it waits for anybody."""
         return session.scalar(select(func.min(_served_to(session))).where(self.condition()))
 
 
 def load_catalogue(session: Session, above: int, to_sequence: int) -> Catalogue:
-    """Return what is mailable with a sequence above `above` and up to `to_sequence`."""
+    """Return the ready releases with a sequence above `above` and up to `to_sequence`, by topic."""
     rows = session.execute(
         select(
             ReleaseTopic.topic_id,
@@ -90,10 +90,10 @@ def load_catalogue(session: Session, above: int, to_sequence: int) -> Catalogue:
 
 @dataclass(frozen=True)
 class Chunk:
-    """Some subscribers: those with an id above `after` and up to `last`, and what each one gets.
+    """The subscribers with an id above `after` and up to `last`, and what each one gets.
 
-    `selections` are subscriber ids and rendition keys. `subscription_ids` are all rows that were read to
-    compose them, also of those who get nothing: exactly these may be marked as served.
+    `selections` has pairs of subscriber id and rendition key. `subscription_ids` has all subscriptions that
+    were read, also those of subscribers who get nothing. Exactly these may be marked as served.
     """
 
     after: int
@@ -103,7 +103,7 @@ class Chunk:
 
 
 class Selector:
-    """Finds what each subscriber of an audience gets, chunk by chunk. Reads only."""
+    """Finds the selection of each subscriber of an audience, chunk by chunk. Writes nothing."""
 
     def __init__(self, session: Session, audience: Audience, to_sequence: int) -> None:
         self.audience = audience
@@ -127,8 +127,8 @@ class Selector:
     def chunk(self, session: Session, after: int, size: int, *, lock: bool = False) -> Chunk | None:
         """Return the next `size` subscribers with an id above `after`, or None when there are no more.
 
-        With `lock` they are locked before anything is read that decides what they get, so that nothing of
-        it changes until the transaction ends.
+        With `lock` they are locked before we read what decides their selections. So nothing of that changes
+        until the transaction ends.
         """
         mine = and_(self.audience.condition(), Subscription.subscriber_id > after)
         chosen = select(Subscription.subscriber_id).where(mine).distinct()
@@ -142,7 +142,7 @@ class Selector:
         rows = self._read(session, theirs)
         lowest = min((served_to for *_, served_to in rows), default=self._to_sequence)
         if lowest < self._floor:
-            # Put back by another transaction since the catalogue was loaded.
+            # Another transaction put releases back after the catalogue was loaded, so load it again.
             self._load(session, lowest)
             rows = self._read(session, theirs)
         held = self._held(session, after + 1, last)
@@ -155,7 +155,7 @@ class Selector:
         return Chunk(after, last, selections, json.loads(f"[{read}]"))
 
     def _read(self, session: Session, theirs: ColumnElement[bool]) -> Sequence[tuple[int, str, str, int]]:
-        """Return each subscriber's interests as one text, the ids of these rows, and the lowest mark."""
+        """Return for each subscriber: id, interests as a text, subscription ids, lowest served sequence."""
         ordered = (
             select(
                 Subscription.subscriber_id,
@@ -180,7 +180,7 @@ class Selector:
         return [tuple(row) for row in session.execute(folded)]
 
     def _held(self, session: Session, first: int, last: int) -> Mapping[int, set[int]]:
-        """Return which offered releases other deliveries hold for the subscribers `first` to `last`."""
+        """Return the catalogue's releases that other deliveries hold, for subscribers `first` to `last`."""
         offered = is_one_of(session, IssueRelease.release_id, self.catalogue.release_ids())
         carrying = select(IssueRelease.issue_id).where(offered)
         real = select(Issue.id).where(Issue.is_test.is_(False), Issue.id.in_(carrying))
@@ -202,11 +202,10 @@ class Selector:
 
 
 def _interest(session: Session, renewed: Sequence[int]) -> ColumnElement[str]:
-    """Return a subscription as text: topic, frequency's first letter, mark, and where it matters its floor.
+    """Return a subscription as text: topic, frequency's first character, served sequence, and perhaps floor.
 
-    The floor matters only for releases that became mailable again. Above the last of their first
-    sequences, and below the first of them, it is the same for all, so that subscribers who get the same
-    have the same text.
+    The floor is needed only for releases that became ready again. It is rounded to the range of their first
+    sequences, so that subscribers who get the same selection have the same text.
     """
     text = (
         cast(Subscription.topic_id, String)
@@ -220,7 +219,7 @@ def _interest(session: Session, renewed: Sequence[int]) -> ColumnElement[str]:
 
 
 def _served_to(session: Session) -> ColumnElement[int]:
-    """Return the mark of a subscription, or its floor if that is higher: nothing below either waits."""
+    """Return `covered_to`, or the floor if that is higher: no release at or below either waits."""
     return _greater(session, Subscription.covered_to, Subscription.started_sequence)
 
 
@@ -240,7 +239,7 @@ def _read_interests(text: str) -> Iterable[Interest]:
 
 
 def interests_of_subscriber(session: Session, audience: Audience, subscriber_id: int) -> list[Interest]:
-    """Return what one reader is interested in."""
+    """Return the interests of one subscriber that belong to the audience."""
     rows = session.execute(
         select(
             Subscription.topic_id,
@@ -253,6 +252,6 @@ def interests_of_subscriber(session: Session, audience: Audience, subscriber_id:
 
 
 def count_subscribers(session: Session, frequencies: Iterable[Frequency], to_sequence: int) -> int:
-    """Return how many readers an issue of these frequencies would reach: the deliveries it would have."""
+    """Return how many subscribers an issue of these frequencies would reach (its number of deliveries)."""
     selector = Selector(session, Audience(tuple(frequencies)), to_sequence)
     return sum(len(chunk.selections) for chunk in selector.chunks(session, 50_000))

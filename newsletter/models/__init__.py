@@ -1,4 +1,4 @@
-"""The tables. Importing this package registers every one of them with the metadata."""
+"""The database tables and helpers for SQL. Importing this package registers all tables with the metadata."""
 
 from __future__ import annotations
 

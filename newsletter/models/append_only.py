@@ -1,8 +1,8 @@
-"""Keeps a table append-only: by triggers in the database itself, whatever a program or a person tries.
+"""Make a table append-only by database triggers, so that no program and no person can change its rows.
 
-Sessions refuse to change or delete an entry before the database has to. Tables made from the models
-get their triggers as they are made; an installed database by a migration, which carries its own copy.
-A guard test compares the two.
+A session also refuses to change or delete an entry, before the database does. Tables made from the models get
+their triggers when they are made. Installed databases get them by a migration, which has its own copy of the
+SQL. A guard test compares the two.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Table, event
 from sqlalchemy.exc import InvalidRequestError
 from sqlalchemy.orm import DeclarativeBase, Session
 
-# On SQLite a REPLACE deletes without asking the delete trigger, so inserting over a row is refused too.
+# On SQLite, REPLACE deletes a row without running the delete trigger, so inserting over a row is refused too.
 _SQLITE = (
     (
         "CREATE TRIGGER {table}_keeps_rows BEFORE DELETE ON {table} "
@@ -56,10 +56,10 @@ _POSTGRESQL = (
 
 
 def keep_append_only(model: type[DeclarativeBase], allowed: dict[str, str] | None = None) -> None:
-    """Give the table of `model` its triggers as soon as it is made, and have sessions refuse changes.
+    """Create the triggers with the table of `model`, and make sessions refuse changes of its rows.
 
-    `allowed` is the SQL condition, by dialect, under which a row may change; never by default. What is
-    allowed is done by statements (`update`): an entry in a session is only read.
+    `allowed` is the SQL condition, by dialect, under which a row may change; by default it never may. Make
+    such a change by an `update` statement, because a session never changes an entry.
     """
     conditions = allowed or {"sqlite": "0", "postgresql": "FALSE"}
 

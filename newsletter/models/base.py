@@ -1,4 +1,4 @@
-"""The declarative base, the column types every table shares, and how a database is opened."""
+"""The declarative base, shared column types, SQL helpers, and how to open a database."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ from sqlalchemy.engine import URL, Connection
 from sqlalchemy.orm import DeclarativeBase, ORMExecuteState, Session
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
-# How long a writer waits for another one on SQLite, which has a single writer.
+# How long a transaction on SQLite waits for the write lock: only one may write at a time.
 BUSY_SECONDS = 30
 
-# An error would quote what was being stored, an address for instance, and end up in a log.
+# Without this, a database error would quote its parameters (addresses, for example) in a log.
 ENGINE_OPTIONS = {"hide_parameters": True}
 
-# Names that a later migration can drop by (SQLite cannot drop what has no name).
+# Constraints get names, because a later migration on SQLite can drop them only by name.
 NAMING_CONVENTION = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
     "uq": "uq_%(table_name)s_%(column_0_N_name)s",
@@ -56,13 +56,13 @@ NAMING_CONVENTION = {
 
 
 class Base(DeclarativeBase):
-    """The plain base of every model."""
+    """The base class of every model."""
 
     metadata = MetaData(naming_convention=NAMING_CONVENTION)
 
 
 class UTCDateTime(TypeDecorator[datetime]):
-    """An aware UTC datetime; refuses naive ones, which are always a mistake somewhere else."""
+    """An aware UTC datetime. Refuses naive ones, which are always a mistake of the caller."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
@@ -73,7 +73,7 @@ class UTCDateTime(TypeDecorator[datetime]):
         if value.tzinfo is None:
             raise ValueError(f"a naive datetime cannot be stored: {value!r}")
         value = value.astimezone(UTC)
-        # SQLite keeps text and compares it as text, so every value has the same, offset-free form.
+        # SQLite stores and compares datetimes as text, so all are stored in UTC without an offset.
         return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
@@ -82,12 +82,12 @@ class UTCDateTime(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
-# SQLite gives its own row ids only to columns declared INTEGER.
+# SQLite assigns ids only to a primary key that is declared INTEGER.
 BigId = BigInteger().with_variant(Integer, "sqlite")
 
 
 def choice(enum: type[Any], name: str) -> Enum:
-    """Return a column type that stores a string enum by its values, checked by a constraint."""
+    """Return a column type that stores the values of a string enum, with a check constraint."""
     return Enum(
         enum,
         name=name,
@@ -99,9 +99,9 @@ def choice(enum: type[Any], name: str) -> Enum:
 
 
 def new_public_id() -> str:
-    """Return a fresh id that may be seen in a URL: 12 characters, 72 bits, not guessable.
+    """Return a new random id for URLs: 12 characters, 72 bits.
 
-    It never begins with a hyphen: a command would take such an id for an option.
+    It never begins with a hyphen, because a command would take such an id for an option.
     """
     while (made := secrets.token_urlsafe(9)).startswith("-"):
         pass
@@ -109,14 +109,14 @@ def new_public_id() -> str:
 
 
 class WebSession(FlaskSession):
-    """The session of a request: one that only reads takes no write lock and may not write."""
+    """The session of a web request. A request that only reads takes no write lock and may not write."""
 
     def get_bind(self, *args: Any, **kwargs: Any) -> Engine | Connection:
         bind = super().get_bind(*args, **kwargs)
         if not isinstance(bind, Engine) or not self.info.get("writes"):
             return bind
-        # One and the same object for each session: with a new one at every call, the second
-        # statement would open a second connection and wait for the lock of the first.
+        # Keep one engine object for each session. With a new object at every call, the second statement would
+        # open a second connection and wait for the write lock of the first.
         if "writer" not in self.info:
             self.info["writer"] = bind.execution_options(sqlite_begin="IMMEDIATE")
         return cast("Engine", self.info["writer"])
@@ -125,10 +125,10 @@ class WebSession(FlaskSession):
 def insert_new(
     session: Session, model: type[Base], select_from: tuple[list[str], Select[Any]] | None = None
 ) -> Any:
-    """Return an INSERT for `model` that leaves a row alone when it is there already.
+    """Return an INSERT for `model` that skips rows that exist already.
 
-    The same words on both databases: ON CONFLICT DO NOTHING, whatever the unique constraint.
-    `select_from` are columns and the query that fills them.
+    It is ON CONFLICT DO NOTHING, for any unique constraint, on both databases. `select_from` has the columns
+    and the query that fills them.
     """
     dialect = session.get_bind().dialect.name
     statement = (sqlite_insert if dialect == "sqlite" else postgresql_insert)(model)
@@ -138,7 +138,7 @@ def insert_new(
 
 
 def is_one_of(session: Session, column: Any, ids: Iterable[int]) -> ColumnElement[bool]:
-    """Return the condition that `column` is among `ids`: one parameter, and one statement, for any number."""
+    """Return the condition that `column` is in `ids`. All ids are one parameter, however many there are."""
     if session.get_bind().dialect.name == "sqlite":
         given = func.json_each(json.dumps(list(ids))).table_valued("value")
         return cast("ColumnElement[bool]", column.in_(select(given.c.value)))
@@ -149,9 +149,9 @@ def is_one_of(session: Session, column: Any, ids: Iterable[int]) -> ColumnElemen
 def rows_as_table(
     session: Session, types: Mapping[str, type[int] | type[str]], rows: Sequence[Sequence[int | str | None]]
 ) -> Any:
-    """Return `rows` as a table in a statement: one parameter (a column, on PostgreSQL) for thousands of rows.
+    """Return `rows` as a table for a statement, with one parameter (on PostgreSQL one for each column).
 
-    `types` name its columns and say what they hold.
+    `types` has the name and the type of each column.
     """
     kinds: dict[type, TypeEngine[Any]] = {int: BigInteger(), str: Text()}
     if session.get_bind().dialect.name == "sqlite":
@@ -177,7 +177,7 @@ db = SQLAlchemy(
 
 @event.listens_for(WebSession, "before_flush")
 def _refuse_writes_of_readers(session: Session, *_: object) -> None:
-    # Link scanners and prefetchers follow every GET: one that writes is our fault, found at once.
+    # Link scanners and prefetchers follow every link, so a GET must not write. If one does, it is our bug.
     if not session.info.get("writes") and (session.new or session.dirty or session.deleted):
         raise RuntimeError("a request that only reads tried to write")
 
@@ -189,21 +189,21 @@ def _refuse_statements_of_readers(state: ORMExecuteState) -> None:
 
 
 def open_engine(url: str | URL) -> Engine:
-    """Return an engine for `url` whose transactions take SQLite's write lock at their beginning.
+    """Return an engine for `url` whose transactions take SQLite's write lock when they begin.
 
-    For workers and the command line, whose sessions nearly all write. A transaction that reads
-    first and writes later would fail at once when another writer came between (SQLITE_BUSY_SNAPSHOT).
+    It is for workers and the command line, where nearly all transactions write. Without it, a transaction
+    that reads first fails at its first write if another one has written meanwhile (SQLITE_BUSY_SNAPSHOT).
     """
     return tune(create_engine(url, **ENGINE_OPTIONS)).execution_options(sqlite_begin="IMMEDIATE")
 
 
 def _keep_private(database: str | None) -> None:
-    """Take the rights of everybody else from SQLite's files, whoever made them and under whatever umask.
+    """Remove the access rights of group and others from SQLite's files, also from existing ones.
 
-    SQLite gives the files beside the database the database's own mode.
+    SQLite makes the files beside the database with the mode of the database file.
     """
     for suffix in ("", "-wal", "-shm", "-journal"):
-        with contextlib.suppress(OSError):  # it is not there, or somebody else's
+        with contextlib.suppress(OSError):  # the file is missing, or another user owns it
             path = Path(f"{database}{suffix}")
             mode = stat.S_IMODE(path.stat().st_mode)
             if mode & 0o077:
@@ -211,19 +211,22 @@ def _keep_private(database: str | None) -> None:
 
 
 def tune(engine: Engine) -> Engine:
-    """Make SQLite durable and patient; return the same engine. Other databases are left alone."""
+    """Set SQLite's pragmas for every connection (durability, lock timeout, ...); return the same engine.
+
+    Engines of other databases are not changed.
+    """
     if engine.dialect.name != "sqlite":
         return engine
 
     @event.listens_for(engine, "connect")
     def configure(connection: sqlite3.Connection, _record: object) -> None:
-        connection.isolation_level = None  # the "begin" event below begins, not the driver
+        connection.isolation_level = None  # the "begin" event below begins transactions, not the driver
         cursor = connection.cursor()
         cursor.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}")
         cursor.execute("PRAGMA journal_mode = WAL")
         cursor.execute("PRAGMA synchronous = FULL")
         cursor.execute("PRAGMA foreign_keys = ON")
-        # What is erased is overwritten. Debian's SQLite does so anyway; others do not.
+        # Overwrite deleted data with zeros. Debian's SQLite does this by default, others do not.
         cursor.execute("PRAGMA secure_delete = ON")
         cursor.close()
         _keep_private(engine.url.database)

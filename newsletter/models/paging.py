@@ -1,4 +1,4 @@
-"""Pages of a long table, and searching in it as people type."""
+"""Pagination of a query, and a case-insensitive "contains" search."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 
 T = TypeVar("T")
 
-# Nobody turns this many pages, but a large OFFSET makes the database read all that comes before it.
+# A limit, because a large OFFSET makes the database read every row before it.
 LAST_PAGE = 100_000
 
 
 @dataclass(frozen=True)
 class Page(Generic[T]):
-    """One page of `total` things, `per_page` at a time; pages are counted from 1."""
+    """One page of `total` items, `per_page` on each page. The first page is 1."""
 
     items: Sequence[T]
     page: int
@@ -27,7 +27,7 @@ class Page(Generic[T]):
 
     @property
     def pages(self) -> int:
-        """How many pages there are; none when there is nothing."""
+        """The number of pages; 0 when there are no items."""
         return math.ceil(self.total / self.per_page)
 
     @property
@@ -37,7 +37,7 @@ class Page(Generic[T]):
 
     @property
     def prev_num(self) -> int:
-        """The page before, or the last one there is for who went too far."""
+        """The page before this one, or the last page if this one is past it."""
         return max(1, min(self.page - 1, self.pages))
 
     @property
@@ -47,12 +47,12 @@ class Page(Generic[T]):
 
     @property
     def next_num(self) -> int:
-        """The page after."""
+        """The page after this one."""
         return self.page + 1
 
 
 def paged(session: Session, query: Select[T], page: int, per_page: int) -> Page[T]:
-    """Return page `page` of `query`, whose order must be stable (its last column unique)."""
+    """Return page `page` of `query`. Its order must be total: the last column it orders by is unique."""
     page = min(max(page, 1), LAST_PAGE)
     total = session.scalar(select(func.count()).select_from(query.order_by(None).subquery())) or 0
     items = session.scalars(query.limit(per_page).offset((page - 1) * per_page)).all()
@@ -60,9 +60,9 @@ def paged(session: Session, query: Select[T], page: int, per_page: int) -> Page[
 
 
 def contains(text: str, *columns: InstrumentedAttribute[Any]) -> ColumnElement[bool]:
-    """Return the condition that one of `columns` holds `text`, case aside; `%` and `_` are themselves.
+    """Return the condition that one of `columns` contains `text`, ignoring case, without wildcards.
 
-    SQLite folds the case of ASCII alone, so the usual spellings of other scripts are tried too.
+    SQLite ignores case for ASCII only, so other usual spellings (lower, upper, title case) are tried too.
     """
     spellings = dict.fromkeys((text, text.lower(), text.upper(), text.capitalize(), text.title()))
     return or_(*(column.icontains(spelling, autoescape=True) for column in columns for spelling in spellings))

@@ -1,4 +1,4 @@
-"""The key of a rendition: which releases one delivery holds, under which topic, as a short text. Pure."""
+"""Write and read the key of a rendition: the releases of a digest by topic, as a short text. Pure."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from newsletter.models.tables.subscription import Frequency
 
-# Frequencies by the letter that stands for them in a key.
+# Frequencies by their first character, which stands for them in a key.
 BY_LETTER = {frequency[0]: frequency for frequency in Frequency}
 
 
@@ -23,7 +23,7 @@ Selection = tuple[Section, ...]
 
 
 def write_key(selection: Selection) -> str:
-    """Return a selection as the key of its rendition, such as `3w:12,15;5d:18`; "" for an empty one."""
+    """Return the key of a selection, such as `3w:12,15;5d:18`; "" for an empty one."""
     return ";".join(
         f"{part.topic_id}{part.frequency[0]}:{','.join(map(str, part.release_ids))}" for part in selection
     )
@@ -43,10 +43,10 @@ def read_key(key: str) -> Selection:
 
 
 def has_frequency(key: str, frequency: Frequency) -> bool:
-    """Return whether a part of the selection `key` comes at this frequency."""
+    """Return whether a section of the selection `key` has this frequency."""
     return f"{frequency[0]}:" in key
 
 
 def release_ids(selection: Selection) -> list[int]:
-    """Return every release of a selection, once, in order."""
+    """Return the ids of all releases of a selection, in order."""
     return [each for part in selection for each in part.release_ids]

@@ -1,4 +1,4 @@
-"""Which version of the tables a database has, and which this program wants."""
+"""The schema version: the newest migration of this program, and the last one applied to a database."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from sqlalchemy import Connection, inspect, text
 
 @lru_cache
 def newest_version(migrations: Path) -> str:
-    """Return the number of the newest migration in a folder; they are numbered and have one head."""
+    """Return the number of the newest migration in a folder. Migrations are numbered and have one head."""
     return max(path.name.partition("_")[0] for path in (migrations / "versions").glob("[0-9]*.py"))
 
 
 def applied_version(connection: Connection) -> str | None:
-    """Return the number of the last migration that was applied, None for an empty database."""
+    """Return the number of the last migration applied, or None for an empty database."""
     if not inspect(connection).has_table("alembic_version"):
         return None
     found = connection.scalar(text("SELECT version_num FROM alembic_version"))

@@ -1,4 +1,4 @@
-"""What SQLite's files still hold of rows that were changed is overwritten at once."""
+"""Remove old versions of rows from SQLite's files, by emptying its write-ahead log."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import sqlite3
 
 from sqlalchemy import Engine
 
-# Whoever reads at this moment keeps the log from being emptied; it is then overwritten by and by.
+# A reading transaction prevents emptying the log. After this wait we leave it: later writes overwrite it.
 PATIENCE_SECONDS = 2
 
 
 def empty_log(engine: Engine) -> bool:
-    """Empty SQLite's write-ahead log, which holds pages as they were; return whether that was possible.
+    """Empty SQLite's write-ahead log, which holds old pages; return whether that was possible.
 
-    What was deleted in the file itself is overwritten by every connection (PRAGMA secure_delete, see
-    models/base.py). On PostgreSQL old versions of rows go when its vacuum comes: nothing is done here.
+    In the database file itself, every connection overwrites what it deletes (PRAGMA secure_delete, see
+    models/base.py). On PostgreSQL this does nothing: vacuum removes old versions of rows.
     """
     if engine.dialect.name != "sqlite":
         return True

@@ -1,4 +1,4 @@
-"""People who run the list, and the log of what they did."""
+"""Accounts of people who run the newsletter, and the audit log of what they did."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from newsletter.models.base import Base, BigId, UTCDateTime, new_public_id
 
 
 class AdminUser(Base):
-    """Somebody who may sign in. A new `session_key` ends every session they have."""
+    """An account for the admin pages. A new `session_key` ends all its sessions."""
 
     __tablename__ = "admin_user"
 
@@ -22,7 +22,7 @@ class AdminUser(Base):
     email: Mapped[str] = mapped_column(String(320), unique=True)
     password_hash: Mapped[str] = mapped_column(Text)
     must_change: Mapped[bool] = mapped_column(default=False)
-    # Until when a password that must be changed lets anybody in.
+    # When a one-time password (`must_change`) expires.
     one_time_until: Mapped[datetime | None] = mapped_column(UTCDateTime)
     session_key: Mapped[str] = mapped_column(String(32), default=new_public_id)
     created_at: Mapped[datetime] = mapped_column(UTCDateTime)
@@ -30,7 +30,7 @@ class AdminUser(Base):
 
 
 class AuditEntry(Base):
-    """One change by somebody with rights; rows are added, never changed: the database refuses it."""
+    """One change by an account, a command or the program. The database refuses to change or delete rows."""
 
     __tablename__ = "audit_entry"
 

@@ -1,4 +1,4 @@
-"""Addresses that are not mailed."""
+"""Suppressions and address marks: keyed hashes of addresses that we do not email, or not as usual."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from newsletter.models.base import Base, BigId, UTCDateTime, choice
 
 
 class SuppressionReason(enum.StrEnum):
-    """Why an address is not mailed."""
+    """Why an address is suppressed."""
 
     HARD_BOUNCE = "hard_bounce"
     COMPLAINT = "complaint"
@@ -21,7 +21,7 @@ class SuppressionReason(enum.StrEnum):
 
 
 class Suppression(Base):
-    """A keyed hash of an address that is not mailed: it survives the erasure of the person."""
+    """A keyed hash of an address that we do not email. It stays when the subscriber is erased."""
 
     __tablename__ = "suppression"
 
@@ -29,14 +29,15 @@ class Suppression(Base):
     address_hash: Mapped[str] = mapped_column(String(64), unique=True)
     reason: Mapped[SuppressionReason] = mapped_column(choice(SuppressionReason, "suppression_reason"))
     since: Mapped[datetime] = mapped_column(UTCDateTime)
-    # Whose address it is, where that is known and the person was not erased: selection leaves them out.
+    # The subscriber with this address, if known and not erased: selection leaves them out.
     subscriber_id: Mapped[int | None] = mapped_column(ForeignKey("subscriber.id"), index=True)
 
 
 class MarkKind(enum.StrEnum):
-    """What is remembered of an address beside its person.
+    """What we remember about an address without storing it.
 
-    DISOWNED: whoever reads it did not ask for our mail. LEFT: its owner left, and it was emptied later.
+    DISOWNED: the owner of the mailbox said that they did not sign up. LEFT: the subscriber had unsubscribed,
+    and later the address was deleted because of its age.
     """
 
     DISOWNED = "disowned"
@@ -44,10 +45,10 @@ class MarkKind(enum.StrEnum):
 
 
 class AddressMark(Base):
-    """A keyed hash of an address that may be written to again, but not as if nothing had been.
+    """A keyed hash of an address that we may email again, but with more care.
 
-    Unlike a suppression it stops no mail that its owner wants: a disowned address is seldom asked
-    to confirm, and one that left is revived by its owner's own sign-up only, never by an import.
+    Unlike a suppression, it stops no email that the owner of the address wants. A disowned address rarely
+    gets a confirmation email. An address that unsubscribed can sign up again, but an import does not add it.
     """
 
     __tablename__ = "address_mark"
@@ -58,5 +59,5 @@ class AddressMark(Base):
     kind: Mapped[MarkKind] = mapped_column(choice(MarkKind, "mark_kind"))
     subscriber_id: Mapped[int | None] = mapped_column(ForeignKey("subscriber.id"), index=True)
     since: Mapped[datetime] = mapped_column(UTCDateTime)
-    # When somebody's typing last caused a mail to it in spite of the mark.
+    # When a sign-up last caused an email to this address despite the mark.
     mailed_at: Mapped[datetime | None] = mapped_column(UTCDateTime)

@@ -1,4 +1,4 @@
-"""The ledger of consent: rows are added, never changed; the database refuses anything else."""
+"""The consent ledger: an append-only table of what each person agreed to, changed and ended."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from newsletter.models.base import Base, BigId, UTCDateTime, choice
 
 
 class ConsentAct(enum.StrEnum):
-    """What a person did, or what became of what they asked for.
+    """What a person did, or what became of their request.
 
-    DISOWNED: whoever reads the mail did not ask for it. EXPIRED: nobody confirmed in time.
-    MOVED: to another address. REASONED: said why they left, afterwards.
+    DISOWNED: the person at this address said that they did not sign up. EXPIRED: nobody confirmed in time.
+    MOVED: changed to another address. REASONED: said afterwards why they unsubscribed.
     """
 
     ASKED = "asked"
@@ -37,14 +37,14 @@ class ConsentAct(enum.StrEnum):
 class ConsentEntry(Base):
     """Who did what, when and how, and the exact wording they saw (by version and hash).
 
-    `digest` is SHA-256 over this entry and the digest of the same person's entry before it
-    (subscribers/consent/chain.py), the IP address left out: that one may go, the rest stays. It covers
-    `detail_digest` in the place of `detail`. Older entries have none, and their
-    `digest` covers `detail` itself.
+    `digest` is SHA-256 over this entry and the `digest` of the same person's previous entry
+    (subscribers/consent/chain.py). It leaves out the IP address, which may be deleted later. It covers
+    `detail_digest` instead of `detail`. Older entries have no `detail_digest`, and their `digest` covers
+    `detail` itself.
     """
 
     __tablename__ = "consent_entry"
-    # Few people say why they left; counting them must not read the whole ledger.
+    # Few people say why they unsubscribed. This index counts them without reading the whole ledger.
     __table_args__ = (
         Index(
             "ix_consent_entry_reasoned", "at",
@@ -65,8 +65,8 @@ class ConsentEntry(Base):
     detail_digest: Mapped[str | None] = mapped_column(String(64))
 
 
-# What may become of an entry: its IP address goes (erasure, or the time it is kept is over), and of
-# somebody who was erased the details go too. Nothing may come in their place.
+# The only changes allowed: the IP address is emptied (by erasure or by age), and the details of an erased
+# person are emptied.
 _FIXED = (
     "id", "subscriber_id", "at", "act", "how", "wording_version", "wording_hash", "digest", "detail_digest",
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""The outbox: one row for one message to one subscriber."""
+"""The outbox table: a row (Delivery) for each message to one recipient, with its state and last reply."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ from newsletter.models.base import Base, BigId, UTCDateTime, choice
 
 
 class DeliveryState(enum.StrEnum):
-    """QUEUED and DEFERRED wait, LEASED is with a worker, the rest is settled.
+    """The state of a delivery. QUEUED and DEFERRED wait, a worker holds LEASED, the others are settled.
 
-    UNCERTAIN: the content went out and the answer never came (RFC 1047); sending again might
-    deliver twice, so it waits for a person, or for the setting that decides.
+    UNCERTAIN: the content was sent and the reply never came (RFC 1047). Sending again might deliver twice.
+    So it waits for a person, unless the setting `resend_uncertain` says to send it again.
     """
 
     QUEUED = "queued"
@@ -46,11 +46,12 @@ UNSETTLED = (DeliveryState.QUEUED, DeliveryState.LEASED, DeliveryState.DEFERRED)
 
 
 class BounceVerdict(enum.StrEnum):
-    """What is known of a digest that was refused, mostly because there is no such mailbox.
+    """What we concluded from the refusal of a digest, mostly with "no such mailbox".
 
-    UNJUDGED: not decided yet. GONE: believed, the address is suppressed. WAIT: not believed, the address is
-    emailed as before. RELAY, DOMAIN: so many were refused that the owner is asked. ISSUE: nobody of the issue
-    was accepted, so the owner is asked. FINAL: the owner answered that it is final, and nobody is suppressed.
+    UNJUDGED: not decided yet. GONE: we believe it, and the address is suppressed. WAIT: we do not believe it,
+    and email the address as before. RELAY, DOMAIN: so many were refused that we ask the owner. ISSUE: the
+    relay accepted no delivery of the issue, so we ask the owner. FINAL: the owner answered that the refusal
+    is final, and nobody is suppressed.
     """
 
     UNJUDGED = "unjudged"
@@ -63,23 +64,22 @@ class BounceVerdict(enum.StrEnum):
 
 
 class Lane(enum.StrEnum):
-    """Single mails (somebody is waiting for a confirmation) overtake bulk."""
+    """SINGLE emails (somebody waits for a confirmation) are sent before BULK ones (digests)."""
 
     SINGLE = "single"
     BULK = "bulk"
 
 
 class Delivery(Base):
-    """A digest (`issue_id`, `rendition_id`) or a single mail (`template`, `context`).
+    """A digest (`issue_id`, `rendition_id`) or a single email (`template`, `context`).
 
-    A single mail stores a template's name and its context, never a token: the worker renders
-    it and makes the links. `recipient` is set only for mail to somebody who is not a
-    subscriber, such as the test of a digest.
+    A single email stores a template's name and its context, never a token: the worker renders it and makes
+    the links. `recipient` is set only for an email to somebody who is no subscriber, such as a test digest.
     """
 
     __tablename__ = "delivery"
-    # A million rows are written and changed three times each for one issue: every index here is
-    # paid for that often, so the ones that single mails need hold single mails only.
+    # An issue may write a million rows and change each three times, and every index costs that often. So
+    # indexes for single emails hold single emails only.
     __table_args__ = (
         UniqueConstraint("issue_id", "subscriber_id"),
         UniqueConstraint("subscriber_id", "purpose_key"),
@@ -101,8 +101,8 @@ class Delivery(Base):
             "ix_delivery_leased_by", "leased_by",
             sqlite_where=text("leased_by IS NOT NULL"), postgresql_where=text("leased_by IS NOT NULL"),
         ),
-        # The order in which a relay answered, and a domain: outbox/refused/judge.py reads some hundred rows
-        # of it.
+        # The replies of a relay, and of a domain, in their order. outbox/refused/judge.py reads some hundred
+        # rows of each.
         Index(
             "ix_delivery_relay_key", "relay_key", "answered_microseconds",
             sqlite_where=text("relay_key IS NOT NULL"), postgresql_where=text("relay_key IS NOT NULL"),
@@ -137,12 +137,13 @@ class Delivery(Base):
     status: Mapped[str | None] = mapped_column(String(12))
     created_at: Mapped[datetime] = mapped_column(UTCDateTime)
     settled_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
-    # When its message could last not be made; None once one was. It says nothing about the recipient.
+    # When building its message last failed; None after a success. It says nothing about the recipient.
     build_failed_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     bounced_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     complained_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
-    # What a relay decided about a digest: which relay, the recipient's domain (both by their hash), and when
-    # its reply was heard, in microseconds since 1970: a batch is written down at once, in any order.
+    # For digests that a relay accepted or rejected: hashes of the relay and of the recipient's domain, and
+    # the time of the reply, in microseconds since 1970. Rows are written in batches, in any order, so only
+    # this time tells the order of the replies.
     relay_key: Mapped[int | None] = mapped_column(BigInteger)
     domain_key: Mapped[int | None] = mapped_column(BigInteger)
     answered_microseconds: Mapped[int | None] = mapped_column(BigInteger)
@@ -155,10 +156,10 @@ class Delivery(Base):
 
 
 def is_gone() -> ColumnElement[bool]:
-    """Return the condition that a delivery's address is known to be dead: it is not sent again."""
+    """Return the SQL condition for the verdict GONE: the mailbox does not exist, so nothing is sent again."""
     return and_(Delivery.verdict.is_not(None), Delivery.verdict == literal_column("'gone'"))
 
 
 def is_single() -> ColumnElement[bool]:
-    """Return the condition for the single lane, written out so that its partial index serves it."""
+    """Return the SQL condition for the single lane, as a literal, so that its partial index is used."""
     return Delivery.lane == literal_column("'single'")

@@ -1,4 +1,4 @@
-"""Issues: one edition of the digest, its rendered fragments and its renditions."""
+"""Tables of an issue (one edition of the digest): its fragments, renditions and releases."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from newsletter.models.base import Base, BigId, UTCDateTime, choice, new_public_
 
 
 class IssueState(enum.StrEnum):
-    """The life of an issue. HELD waits for a person, FINISHED has only final deliveries."""
+    """The state of an issue. HELD waits for a person. All deliveries of a FINISHED issue are final."""
 
     DRAFT = "draft"
     SCHEDULED = "scheduled"
@@ -25,9 +25,9 @@ class IssueState(enum.StrEnum):
 
 
 class Issue(Base):
-    """One edition, for one slot of the schedule or made by hand (`slot` is then null).
+    """One edition, for one slot of the schedule, or opened by a person (`slot` is then null).
 
-    `to_sequence` is its upper end; the lower end is each subscription's own `covered_to`.
+    `to_sequence` is the highest sequence in it. The lower end is each subscription's own `covered_to`.
     """
 
     __tablename__ = "issue"
@@ -39,29 +39,29 @@ class Issue(Base):
     frequencies: Mapped[list[str]] = mapped_column(JSON)
     state: Mapped[IssueState] = mapped_column(choice(IssueState, "issue_state"), index=True)
     to_sequence: Mapped[int] = mapped_column(BigId)
-    # The last subscriber id whose chunk is prepared: where preparing goes on after a crash.
+    # The last subscriber id of the last prepared chunk. After a crash, preparing continues there.
     prepared_to: Mapped[int] = mapped_column(BigId, default=0)
     created_by: Mapped[str] = mapped_column(String(320), default="")
     note: Mapped[str] = mapped_column(Text, default="")
-    # The one-time key of the form that opened it: a form sent twice opens one issue.
+    # The one-time key of the form that opened it, so that a form sent twice opens one issue.
     request_key: Mapped[str | None] = mapped_column(String(40), unique=True)
-    # Made to show a digest to one address; serves nobody and is left out of the list of issues.
+    # A test digest to one address: it moves no `covered_to` and is left out of the list of issues.
     is_test: Mapped[bool] = mapped_column(default=False)
-    # Readers who named an hour of their day get it then; the others at once.
+    # Subscribers who chose an hour of their day get it at that hour, the others at once.
     own_hour: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[datetime] = mapped_column(UTCDateTime)
     started_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     finished_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
-    # When its fragments, and the relays' answers to its deliveries, were deleted for their age.
+    # When its fragments, and the relay's replies to its deliveries, were deleted because of their age.
     emptied_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     replies_emptied_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
 
 
 class Fragment(Base):
-    """A part of an issue in one language, rendered once; message bodies are joins of these.
+    """A part of an issue in one language, rendered once. The body of a message is made by joining parts.
 
-    `part` names it: "frame", "release:<id>", "topic:<id>", ... Static parts are stored as the
-    encoded lines that go into a message; the frame as text with its per-reader fields marked.
+    `part` names it: "frame", "release:<id>", "topic:<id>", ... Static parts are stored as the encoded lines
+    of a message. The frame is stored as text, with marks for each subscriber's own values.
     """
 
     __tablename__ = "fragment"
@@ -74,10 +74,10 @@ class Fragment(Base):
 
 
 class Rendition(Base):
-    """The ordered releases of one selection; `key` is written by models/rendition_key.py.
+    """The ordered releases of one selection, as a `key` (models/rendition_key.py).
 
-    A message's body is a join of fragments, so a million different selections are a million
-    short rows and no more.
+    A message's body is joined from fragments. So a million different selections need only a million short
+    rows.
     """
 
     __tablename__ = "rendition"
@@ -90,7 +90,7 @@ class Rendition(Base):
 
 
 class IssueRelease(Base):
-    """A release that an issue brought to at least one reader."""
+    """A release in at least one rendition of an issue."""
 
     __tablename__ = "issue_release"
 

@@ -1,4 +1,4 @@
-"""What the owner is told: one row for each matter that is open or was."""
+"""The table of notices to the owner: one row for each matter, open or settled."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from newsletter.models.base import Base, BigId, UTCDateTime
 
 
 class Notice(Base):
-    """One matter for the owner. `kind` is a NoticeKind (notices.py); `subject` says which thing it is about.
+    """One matter for the owner. `kind` is a NoticeKind (notices.py); `subject` identifies what it is about.
 
-    At most one row of a kind and subject is open. `kind` has no check in the database: code of another
-    version may have written a kind that this one does not know.
+    At most one row of a kind and subject is open. `kind` has no check in the database, because code of
+    another version may have written a kind that this one does not know.
     """
 
     __tablename__ = "notice"

@@ -1,4 +1,7 @@
-"""What the running service keeps about itself: heartbeats, the counters of limits, the pace of sending."""
+"""Tables of the running service: heartbeats, rate limit buckets, spent challenges, pace, relay checks.
+
+It also has the SQL that spends from rate limit buckets (`spend`, `spend_all`).
+"""
 
 from __future__ import annotations
 
@@ -15,21 +18,22 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from newsletter.models.base import Base, UTCDateTime
 from newsletter.throttle import Bucket, Limit, take
 
-# SQLite reckons with days, to some ten microseconds: who waited as told is let in.
+# SQLite computes times in days, exact to some ten microseconds. A client that waited as long as we said must
+# be allowed.
 _ROUNDING = 1e-4
 
 
 @dataclass(frozen=True)
 class Spent:
-    """The seconds to wait (0.0: every bucket gave one), and what is left in those that gave, by key."""
+    """The seconds to wait (0.0 if every bucket had one), and the levels left in those that had, by key."""
 
     wait_seconds: float
     left: Mapping[str, float]
 
 
-# A process that was not seen for so long is taken for gone; it says that it lives every ten seconds.
+# A process without a heartbeat for this long counts as dead. Heartbeats come every ten seconds.
 SILENT = timedelta(minutes=2)
-# The kinds of process without which the service does not work, as people call them.
+# The kinds of process that the service needs, with their names for people.
 SERVING_KINDS = MappingProxyType(
     {
         "worker single": "the worker for single emails",
@@ -40,7 +44,7 @@ SERVING_KINDS = MappingProxyType(
 
 
 class Heartbeat(Base):
-    """A process that says it lives, every few seconds. `name` is host, kind and process id."""
+    """A process and the time of its last heartbeat. `name` is host, kind and process id."""
 
     __tablename__ = "heartbeat"
 
@@ -51,12 +55,12 @@ class Heartbeat(Base):
 
 
 def seen_lately(session: Session, now: datetime) -> set[str]:
-    """Return the kinds of process that were seen within two minutes."""
+    """Return the kinds of process with a heartbeat in the last two minutes."""
     return set(session.scalars(select(Heartbeat.kind).where(Heartbeat.seen_at > now - SILENT).distinct()))
 
 
 class ThrottleBucket(Base):
-    """The level of one limit's bucket; `throttle.py` decides what it means."""
+    """The token bucket of one rate limit and key (throttle.py)."""
 
     __tablename__ = "throttle_bucket"
 
@@ -66,7 +70,7 @@ class ThrottleBucket(Base):
 
 
 class SpentChallenge(Base):
-    """A proof of work that was handed in: it counts once. Kept until it would be too old anyway."""
+    """A proof of work that was used, so that it counts only once. Kept until it would expire anyway."""
 
     __tablename__ = "spent_challenge"
 
@@ -75,7 +79,7 @@ class SpentChallenge(Base):
 
 
 class Pace(Base):
-    """What a relay or a recipient's domain was sent lately (`outbox/pacing/pace.py` uses it)."""
+    """How much was sent lately to a relay or a recipients' domain (for outbox/pacing/pace.py)."""
 
     __tablename__ = "pace"
 
@@ -85,7 +89,7 @@ class Pace(Base):
 
 
 class RelayCheck(Base):
-    """What the last `newsletter relay check` found; `settings` marks those that it was made with."""
+    """The result of the last `newsletter relay check`; `settings` is a digest of the settings it used."""
 
     __tablename__ = "relay_check"
 
@@ -97,26 +101,26 @@ class RelayCheck(Base):
 
 
 def spend(session: Session, key: str, limit: Limit, now: datetime, floor: float = 0.0) -> float:
-    """Take one from the bucket `key`; return 0.0, or the seconds to wait when it is empty.
+    """Take one token from the bucket `key`; return 0.0, or the seconds to wait if it is empty.
 
-    Counters live in the database so that every process counts the same, and a restart
-    forgets nothing. What is below `floor` is kept for others. Commits nothing.
+    Buckets are in the database, so that all processes share them and a restart keeps them. Tokens below
+    `floor` are kept for other callers. Commits nothing.
     """
     return spend_all(session, {key: limit}, now, floor).wait_seconds
 
 
 def spend_all(session: Session, limits: Mapping[str, Limit], now: datetime, floor: float = 0.0) -> Spent:
-    """Take one from each bucket of `limits`, by key. Commits nothing.
+    """Take one token from each bucket of `limits`, by key. Commits nothing.
 
-    When one of them refuses, what the others gave is given back. One statement unless something is
-    refused: a visitor waits for it, and others wait for its lock. It says in SQL what `take` says,
-    and a test compares the two.
+    If one bucket is empty, the tokens from the others are put back. Without a refusal this is one statement,
+    because a visitor waits for it and others wait for its locks. Its SQL computes what throttle.take
+    computes; a test compares the two.
     """
     given: dict[str, Any] = {"now": now, "needed": 1.0 + floor - _ROUNDING}
     for at, (key, limit) in enumerate(limits.items()):
         given |= {f"key{at}": key, f"left{at}": limit.burst - 1.0, f"rate{at}": limit.rate}
     statement = _taking(session.get_bind().dialect.name, len(limits))
-    # Past the session's own machinery, which costs more than the statement: forms are counted here.
+    # Use the connection: the session's own work costs more than the statement, and each form runs this.
     connection = session.connection()
     left = {key: level for key, level in connection.execute(statement, given)}
     if len(left) == len(limits):
@@ -130,13 +134,13 @@ def spend_all(session: Session, limits: Mapping[str, Limit], now: datetime, floo
         for key, level, updated_at in connection.execute(columns.where(ThrottleBucket.key.in_(limits)))
         if key not in left
     ]
-    # A bucket that was filled between the two statements is no reason to be let in without counting.
+    # If a bucket was refilled between the two statements, the caller must still wait: no token was taken.
     return Spent(max([_ROUNDING, *waits]), left)
 
 
 @lru_cache
 def _taking(dialect: str, count: int) -> TextClause:
-    """Return the statement that takes one from each of `count` buckets and returns those that had one."""
+    """Return the SQL that takes a token from each of `count` buckets and returns the buckets that had one."""
     if dialect == "sqlite":
         least, most = "min", "max"
         passed = "(julianday(:now) - julianday(bucket.updated_at)) * 86400.0"
@@ -147,7 +151,7 @@ def _taking(dialect: str, count: int) -> TextClause:
         )
     rows = ", ".join(f"(:key{at}, :left{at}, :now)" for at in range(count))
     rates = " ".join(f"WHEN :key{at} THEN :rate{at}" for at in range(count))
-    burst = "(excluded.level + 1.0)"  # what a new bucket would have, before its first is taken
+    burst = "(excluded.level + 1.0)"  # the level of a new bucket before its first token is taken
     level = f"{least}({burst}, bucket.level + {most}(0.0, {passed}) * CASE excluded.key {rates} END)"
     return text(
         f"INSERT INTO throttle_bucket AS bucket (key, level, updated_at) VALUES {rows} "  # noqa: S608

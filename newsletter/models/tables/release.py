@@ -1,4 +1,4 @@
-"""Releases, the topics they fell under, and the counter that orders them."""
+"""Tables of releases, their topics, and the counter of sequences."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from newsletter.models.tables.topic import Topic
 
 
 class ReleaseState(enum.StrEnum):
-    """HELD waits for a person, READY may be mailed, EXCLUDED never is."""
+    """HELD waits for a person, READY may be sent, EXCLUDED is never sent."""
 
     HELD = "held"
     READY = "ready"
@@ -21,7 +21,7 @@ class ReleaseState(enum.StrEnum):
 
 
 class Release(Base):
-    """One press release as readers see it: sanitised HTML, plain text and a summary."""
+    """One press release: sanitised HTML, plain text and a summary."""
 
     __tablename__ = "release"
     __table_args__ = (Index("ix_release_published_at_id", "published_at", "id"),)
@@ -51,7 +51,7 @@ class Release(Base):
 
 
 class ReleaseTopic(Base):
-    """A release under a topic; `sequence` is set at the moment the pair becomes mailable."""
+    """A release under a topic. `sequence` is set when the pair becomes ready to be sent."""
 
     __tablename__ = "release_topic"
     __table_args__ = (Index("ix_release_topic_topic_id_sequence", "topic_id", "sequence"),)
@@ -59,7 +59,7 @@ class ReleaseTopic(Base):
     release_id: Mapped[int] = mapped_column(ForeignKey("release.id", ondelete="CASCADE"), primary_key=True)
     topic_id: Mapped[int] = mapped_column(ForeignKey("topic.id", ondelete="CASCADE"), primary_key=True)
     sequence: Mapped[int | None] = mapped_column(BigId, unique=True)
-    # The first sequence this pair was given; it decides for whom the release is new at all.
+    # The first sequence of this pair. The release is new only for subscriptions that began before it.
     first_sequence: Mapped[int | None] = mapped_column(BigId)
 
     release: Mapped[Release] = relationship(back_populates="topic_links")
@@ -67,7 +67,7 @@ class ReleaseTopic(Base):
 
 
 class SequenceCounter(Base):
-    """The one row whose value is the highest sequence given so far."""
+    """A single row with the highest sequence given so far."""
 
     __tablename__ = "sequence_counter"
 
@@ -75,22 +75,22 @@ class SequenceCounter(Base):
     value: Mapped[int] = mapped_column(BigId)
 
 
-# The row is made with the table (the migration does the same), so nobody races to make it.
+# The row is made with the table, and by the migration, so that no two processes try to make it.
 _FIRST_ROW = DDL("INSERT INTO sequence_counter (id, value) VALUES (1, 0)")  # type: ignore[no-untyped-call]
 event.listen(SequenceCounter.__table__, "after_create", _FIRST_ROW)
 
 
 def current_sequence(session: Session) -> int:
-    """Return the highest sequence that has been given to a pair, 0 before the first."""
+    """Return the highest sequence given so far, 0 before the first."""
     return session.scalars(select(SequenceCounter.value).where(SequenceCounter.id == 1)).one()
 
 
 def take_sequences(session: Session, count: int) -> int:
     """Reserve `count` sequences; return the first. Call it as the last write before a commit.
 
-    The row stays locked until the commit, so the order of sequences is the order of commits
-    and no reader of the counter can see a sequence whose pair is not there yet. (A PostgreSQL
-    SEQUENCE hands out numbers that may become visible out of order.)
+    The row stays locked until the commit, so the order of sequences is the order of commits. So a
+    transaction that reads the counter also sees every pair up to it. (With a PostgreSQL SEQUENCE, pairs could
+    become visible out of order.)
     """
     grown = (
         update(SequenceCounter)

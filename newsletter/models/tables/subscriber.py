@@ -1,4 +1,4 @@
-"""The people on the list, and the requests of those who want to be."""
+"""Tables of subscribers, sign-up requests and requests to change an address."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from newsletter.models.base import Base, BigId, UTCDateTime, new_public_id
 
 
 class Subscriber(Base):
-    """One person. The row stays for the ledger when `email` and `email_key` are emptied.
+    """One person. The row stays for the consent ledger when `email` and `email_key` are emptied.
 
-    `erased_at`: the person was erased, and the details of their ledger went too. `emptied_at`: the
-    address went because of its age, or because it was never confirmed; the ledger is complete.
+    `erased_at`: the person was erased, and the details of their ledger entries too. `emptied_at`: the address
+    was deleted because of its age, or because it was never confirmed; the ledger entries are complete.
     """
 
     __tablename__ = "subscriber"
-    # Both are set for few, and looked for among a million.
+    # Few subscribers have these values, so partial indexes find them among a million.
     __table_args__ = (
         Index(
             "ix_subscriber_snoozed_until", "snoozed_until",
@@ -34,17 +34,17 @@ class Subscriber(Base):
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     public_id: Mapped[str] = mapped_column(String(16), unique=True, default=new_public_id)
-    # As mailed, and as compared: see mail/addresses.py.
+    # The address as we send to it, and its canonical form for comparing (mail/addresses.py).
     email: Mapped[str | None] = mapped_column(String(320))
     email_key: Mapped[str | None] = mapped_column(String(320), unique=True)
     language: Mapped[str] = mapped_column(String(16), default="en")
     time_zone: Mapped[str] = mapped_column(String(64), default="UTC")
-    # The hour of their day, 0 to 23, at which a reader wants their issues; None is when they go out.
+    # The hour of the day, 0 to 23, at which the subscriber wants issues; None: when an issue is sent.
     preferred_hour: Mapped[int | None]
     snoozed_until: Mapped[datetime | None] = mapped_column(UTCDateTime)
-    # When the address was last changed: a mail from before may lie in somebody else's mailbox by now.
+    # When the address last changed. Earlier emails went to a mailbox that may belong to somebody else now.
     address_since: Mapped[datetime | None] = mapped_column(UTCDateTime)
-    # Whose row took this one's address and topics, when a change of address joined two rows of one person.
+    # The row that got this one's address and topics, when a change of address merged two rows of one person.
     moved_to: Mapped[int | None] = mapped_column(ForeignKey("subscriber.id"))
     created_at: Mapped[datetime] = mapped_column(UTCDateTime)
     confirmed_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
@@ -53,14 +53,14 @@ class Subscriber(Base):
 
     @property
     def label(self) -> str:
-        """The address, or why there is none: for lists and pages of the owner."""
+        """The address, or the reason why there is none, for admin pages."""
         return self.email or why_no_address(erased=bool(self.erased_at), emptied=bool(self.emptied_at))
 
 
 def why_no_address(*, erased: bool, emptied: bool) -> str:
-    """Return in words why a person has no address.
+    """Return in words why a subscriber has no address.
 
-    Rows that an earlier version joined with another one are neither erased nor emptied.
+    Rows that an earlier version merged into another one are neither erased nor emptied.
     """
     if erased:
         return "erased"
@@ -68,11 +68,11 @@ def why_no_address(*, erased: bool, emptied: bool) -> str:
 
 
 class SignupRequest(Base):
-    """What one POST of the sign-up form asked for: the only thing that POST writes.
+    """A request from the sign-up form. It is the only row that the POST writes.
 
-    A job resolves it, so the answer is equal and equally quick for every address. What the
-    defences hold back (subscribers/signup/hold.py) is looked at again from `held_until` on: requests
-    of more `trust` first, then those whose network had sent fewer before them (`nth`).
+    A job resolves it, so that the response and its time are the same for every address. Requests that the
+    defences hold back (subscribers/signup/hold.py) are decided again after `held_until`. Those with more
+    `trust` come first, then those whose network had sent fewer requests before (`nth`).
     """
 
     __tablename__ = "signup_request"
@@ -96,10 +96,10 @@ class SignupRequest(Base):
 
 
 class AddressChange(Base):
-    """A reader's wish to be mailed at another address; it counts when the new address confirms it.
+    """A subscriber's request to change their address. It takes effect when the new address confirms it.
 
-    Settling it (confirmed, replaced or too old) empties the address. `is_undo`: made when the address
-    changed, so that whoever reads the old one can take it back.
+    When it is settled (confirmed, replaced or expired), the stored address is emptied. `is_undo`: made when
+    the address changed, so that the owner of the old address can undo the change.
     """
 
     __tablename__ = "address_change"

@@ -1,4 +1,4 @@
-"""A subscriber's interest in one topic, at one frequency, from one sequence on."""
+"""The table of subscriptions: one subscriber, one topic, one frequency, and how far it has been served."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from newsletter.models.tables.topic import Topic
 
 
 class Frequency(enum.StrEnum):
-    """How often a reader wants what is new under a topic."""
+    """How often a subscriber gets the new releases of a topic."""
 
     IMMEDIATE = "immediate"
     DAILY = "daily"
@@ -23,7 +23,7 @@ class Frequency(enum.StrEnum):
 
 
 class SubscriptionState(enum.StrEnum):
-    """PENDING waits for the confirmation, ACTIVE is served, ENDED is history."""
+    """PENDING waits for the confirmation, ACTIVE gets issues, ENDED is kept as history."""
 
     PENDING = "pending"
     ACTIVE = "active"
@@ -44,13 +44,14 @@ class EndedReason(enum.StrEnum):
 
 
 class Subscription(Base):
-    """Rows end and are followed by new ones; only coverage.py moves the two marks of an active one.
+    """One topic of a subscriber. A change ends the row and adds a new one.
 
-    `moved_from_id` is the row of another person that a move to this address ended (handover.py).
+    `started_sequence` is the counter at confirmation: releases up to it are never sent. `covered_to` is the
+    highest sequence that was served. Only coverage.py moves these two. A change of frequency carries both
+    over to the new row, so no release is missed or sent twice.
 
-    `started_sequence` is the floor of every selection (the counter at confirmation), and
-    `covered_to` the highest sequence this subscription has been served. A change of frequency
-    ends the row and carries both over, so nothing is missed or sent twice.
+    `moved_from_id` is the row of another subscriber that this row continues: that subscriber changed to this
+    address, which had a subscriber already (subscribers/choices/merge.py).
     """
 
     __tablename__ = "subscription"

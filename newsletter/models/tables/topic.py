@@ -1,4 +1,4 @@
-"""Topics, and the rules that fill them with releases."""
+"""Tables of topics and of the rules that match releases to them."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from newsletter.models.base import Base, BigId, UTCDateTime, choice
 
 
 class RuleMatch(enum.StrEnum):
-    """Whether one rule of a topic is enough, or all must hold."""
+    """Whether a release must match one rule of a topic, or all of them."""
 
     ANY = "any"
     ALL = "all"
 
 
 class RuleField(enum.StrEnum):
-    """What a rule looks at."""
+    """The part of a release that a rule compares."""
 
     PUBLISHER = "publisher"
     WORDS = "words"
 
 
 class Topic(Base):
-    """What readers choose: a name, a description and the rules that match releases to it."""
+    """A topic that subscribers choose: a name, a description and the rules that match releases to it."""
 
     __tablename__ = "topic"
 
