@@ -1,4 +1,7 @@
-"""Moving to another address: asked for by a link mailed to the old one, confirmed at the new one."""
+"""Change a subscriber's address: request, confirm at the new address, undo from the old address.
+
+The link to request a change is emailed to the old address. The link to confirm it is emailed to the new one.
+"""
 
 from __future__ import annotations
 
@@ -34,15 +37,15 @@ from newsletter.suppression import forget_subscriber
 from newsletter.throttle import Limit
 from newsletter.tokens import Purpose, Tokens
 
-# How often one reader may ask: each time somebody is mailed who may know nothing of it.
+# How often one subscriber may ask. Each request sends an email to an address whose owner may not expect it.
 PER_SUBSCRIBER = Limit(burst=3, period_seconds=86400)
-# A wish that nobody confirmed is forgotten; its links ran out before.
+# Unconfirmed requests are emptied this long after their links have expired.
 FORGET_AFTER = timedelta(days=1)
 
 
 @dataclass(frozen=True)
 class Asked:
-    """What came of asking: nothing is wrong, it is the reader's address already, or it is too often."""
+    """The result of a request. `same`: they have this address already. `wait_seconds`: time until a retry."""
 
     same: bool = False
     wait_seconds: float = 0.0
@@ -50,7 +53,7 @@ class Asked:
 
 @dataclass(frozen=True)
 class Move:
-    """What pressing the button would do: mail goes to `new` instead of `old`. `is_undo`: back again."""
+    """What the button would do: send emails to `new` instead of `old`. `is_undo`: it undoes a change."""
 
     old: str
     new: str
@@ -59,7 +62,7 @@ class Move:
 
 @dataclass(frozen=True)
 class Moved:
-    """Who is mailed now: `joined` when the address was known before, `changed` by this very press."""
+    """The subscriber at the new address. `joined`: it was subscribed before. `changed`: by this request."""
 
     public_id: str
     email_key: str
@@ -75,12 +78,11 @@ def ask_to_move(
     now: datetime,
     ip_address: str | None = None,
 ) -> Asked | LinkFault:
-    """Mail a confirmation to the address that the subscriber behind `token` wants to be mailed at.
+    """Email a confirmation link to the new address of the subscriber behind `token`. Commits nothing.
 
-    `token` was mailed to the old address within the last hour (subscribers/privacy/emailed_links.py).
-
-    The answer is the same whether that address is known, unknown or suppressed, and it changes
-    nothing yet. A later wish takes the place of an earlier one. Commits nothing.
+    `token` was emailed to the old address within the last hour (subscribers/privacy/emailed_links.py). The
+    result is the same if the new address is known, unknown or suppressed. Nothing changes until it is
+    confirmed. A later request replaces an earlier one.
     """
     subscriber = read_right(session, tokens, Right.ADDRESS, token, now, lock=True)
     if isinstance(subscriber, LinkFault):
@@ -92,7 +94,7 @@ def ask_to_move(
         return Asked(wait_seconds=wait_seconds)
     _settle(session, subscriber.id, now, everything=False)
     wish = _wish(session, subscriber, address, now, ip_address=ip_address)
-    # Both are asked whatever the other says: what is counted does not tell who is suppressed.
+    # Always run both checks, so that the counters do not reveal whether the address is suppressed.
     wanted = not is_suppressed(session, tokens, address)
     if may_mail(session, tokens, address.canonical, AGAIN, now) and wanted:
         _mail(session, "change_address", subscriber, address, wish, f"move:{wish.id}", now)
@@ -100,7 +102,7 @@ def ask_to_move(
 
 
 def read_move(session: Session, tokens: Tokens, token: str, now: datetime) -> Move | LinkFault:
-    """Return what a link would change, or why it cannot; changes nothing."""
+    """Return what a link would change, or why it cannot be used; changes nothing."""
     found = _open(session, tokens, token, now)
     if isinstance(found, _Done):
         return LinkFault.USED
@@ -119,21 +121,21 @@ def move(
     ip_address: str | None = None,
     catch_up: int | None = None,
 ) -> Moved | LinkFault:
-    """Mail the subscriber at the new address from now on. Doing it twice changes nothing more.
+    """Send emails to the new address from now on. A repeated call changes nothing more. Commits nothing.
 
-    Links that carry the old address end; those for unsubscribing go on working. What is in the
-    outbox goes to the new address. If that one is subscribed already, no rows are merged: its topics
-    stay, and those that it lacks begin there (merge.py). If that ends a pause, the newest `catch_up`
-    releases of each topic are still to come, or all without that number. The old address is told, and can
-    take it back for some days; it is not asked again then. Raises StateConflict when another move came in
-    between. Commits nothing.
+    Links with the fingerprint of the old address end; unsubscribe links still work. Deliveries in the outbox
+    go to the new address. If the new address is subscribed already, both rows stay: its topics stay, and
+    those that it lacks begin there (merge.py). If a pause ends by this, the newest `catch_up` releases of
+    each topic are still sent, or all if it is None. The old address gets an email and can undo the change for
+    some days; undoing needs no confirmation. Raises StateConflict if another change happened at the same
+    time.
     """
     for last in (False, True):
         try:
             with session.begin_nested():
                 return _move(session, tokens, token, now, ip_address, catch_up)
         except IntegrityError:
-            # Somebody signed up with it, or moved to it, in this very moment: now they can be seen.
+            # Another transaction has just taken the new address. The second attempt can see its row.
             if last:
                 raise
     raise AssertionError("two attempts ended without an end")
@@ -189,7 +191,7 @@ def _move_to(
         now_at = there
     _settle(session, subscriber.id, now, everything=is_undo)
     if old.canonical != address.canonical and not is_suppressed(session, tokens, old):
-        # Who takes it back is not asked again by the address it was taken from.
+        # After an undo, the address that is given up gets a notice without an undo link.
         wish = None if is_undo else _wish(session, subscriber, old, now, is_undo=True)
         _mail(session, "address_changed", subscriber, old, wish, f"moved:{change.id}", now)
     for each in told:
@@ -206,7 +208,7 @@ def _take_address(
     ip_address: str | None,
 ) -> None:
     if (subscriber.email_key, subscriber.email) == (address.canonical, address.text):
-        return  # the topics were moved and came back; the address never went anywhere
+        return  # an undo after only topics were moved: the address itself never changed
     if subscriber.email_key != address.canonical:
         forget_subscriber(session, subscriber.id)
     subscriber.email, subscriber.email_key = address.text, address.canonical
@@ -218,7 +220,7 @@ def _take_address(
 def _take_back(
     session: Session, subscriber: Subscriber, change: AddressChange, now: datetime, ip_address: str | None
 ) -> list[Address]:
-    """Bring back what moves since `change` ended; return the addresses to which nothing comes any more."""
+    """Restore the subscriptions that moves since `change` ended; return the addresses left without any."""
     found = find_restorable(session, subscriber, change.created_at)
     left = []
     for person in restore(session, subscriber, found, now, ip_address):
@@ -234,7 +236,7 @@ def _who_has(session: Session, address: Address, but: Subscriber) -> Subscriber 
 
 
 def _involved(session: Session, subscriber: Subscriber, change: AddressChange) -> list[int]:
-    """Return the rows of everybody whose topics this move may change."""
+    """Return the ids of all subscribers whose topics this change may affect."""
     ids = [subscriber.id]
     there = _who_has(session, Address(change.email or "", change.email_key or ""), but=subscriber)
     if there is not None:
@@ -246,7 +248,7 @@ def _involved(session: Session, subscriber: Subscriber, change: AddressChange) -
 
 
 def forget_old_wishes(session: Session, now: datetime, link_days: int) -> int:
-    """Empty the wishes whose links ran out; return how many. Commits nothing."""
+    """Empty unconfirmed requests whose links have expired; return how many. Commits nothing."""
     too_old = now - timedelta(days=link_days) - FORGET_AFTER
     emptied = session.scalars(
         update(AddressChange)
@@ -260,7 +262,7 @@ def forget_old_wishes(session: Session, now: datetime, link_days: int) -> int:
 
 @dataclass(frozen=True)
 class _Done:
-    """A link that did what it was for, and whose doing still holds."""
+    """A link that was used, and whose change is still in effect."""
 
     public_id: str
     email_key: str
@@ -291,7 +293,7 @@ def _open(
 
 
 def _handed_over(session: Session, change: AddressChange) -> bool:
-    """Return whether this very wish moved topics to another person's row."""
+    """Return whether this request moved topics to another subscriber's row."""
     ended = exists().where(
         Subscription.subscriber_id == change.subscriber_id,
         Subscription.ended_reason == EndedReason.MOVED,
@@ -338,7 +340,7 @@ def _wish(
 
 
 def _settle(session: Session, subscriber_id: int, now: datetime, *, everything: bool) -> None:
-    """Void a reader's wishes to move, and with `everything` also the ways back that old addresses have."""
+    """Void a subscriber's open requests, and with `everything` also the undo links of old addresses."""
     open_wishes = select(AddressChange).where(
         AddressChange.subscriber_id == subscriber_id, AddressChange.settled_at.is_(None)
     )
@@ -358,7 +360,7 @@ def _mail(
     purpose_key: str,
     now: datetime,
 ) -> None:
-    """Write to an address that is not the reader's (yet, or any more). Nothing typed is in the mail."""
+    """Enqueue an email to the new or the old address. It contains nothing that a visitor typed."""
     enqueue_notice(
         session,
         recipient=to.text,

@@ -1,4 +1,4 @@
-"""Which language and time zone the subscriber behind a link has chosen."""
+"""The language and time zone of the subscriber of a link."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from newsletter.errors import TokenExpired, TokenInvalid
 from newsletter.models import Subscriber
 from newsletter.tokens import Purpose, Tokens
 
-# The links that name a reader first; the other tokens belong to forms.
+# Purposes whose tokens begin with a subscriber's public id. The others are for forms.
 _PERSONAL = tuple(each for each in Purpose if each not in {Purpose.FORM, Purpose.CHALLENGE})
 
 
 class SubscriberLocale(NamedTuple):
-    """A reader's language tag and IANA time zone."""
+    """A subscriber's language tag and IANA time zone."""
 
     language: str
     time_zone: str
 
 
 def read_locale(session: Session, tokens: Tokens, token: str, now: datetime) -> SubscriberLocale | None:
-    """Return the choices of the reader whom `token` was made for, or None when it is nobody's.
+    """Return language and time zone of the subscriber for whom `token` was made, or None.
 
-    A link that has run out still tells whose it was: the page that says so can speak to them.
+    An expired link still names the subscriber, so the page that says "expired" can be in their language.
     """
     subscriber_public_id = _subscriber_of(tokens, token, now)
     if subscriber_public_id is None:

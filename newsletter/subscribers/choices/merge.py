@@ -1,7 +1,7 @@
-"""Merge two subscribers: hand topics over to an address that is subscribed already.
+"""Merge two subscribers: move topics to an address that is subscribed already, and undo such a move.
 
-Whoever asks for the move and whoever presses the button at the new address may be two people. So the
-row at the new address keeps its links, its ledger and its emails, and the move can be taken back.
+The person who requests the move and the person who confirms it at the new address may not be the same. So the
+row at the new address keeps its links, its ledger and its emails, and the move can be undone.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from newsletter.subscribers import subscription_rows
 from newsletter.subscribers.choices import pauses
 from newsletter.subscribers.consent.ledger import note
 
-# Topics that were moved may be moved on: to the next address, and from there to another one.
+# Moved topics can be moved again, to a further address. This many moves are followed.
 MOST_MOVES = 10
 
 
 def lock_people(session: Session, ids: Iterable[int]) -> None:
-    """Lock these people in the order of their ids, so that two moves at once never wait for each other.
+    """Lock these people in the order of their ids, so that two moves at once cannot deadlock.
 
-    What the session knows of them is read again.
+    Their rows in the session are read again.
     """
     chosen = select(Subscriber).where(Subscriber.id.in_(set(ids))).order_by(Subscriber.id)
     session.execute(chosen.with_for_update().execution_options(populate_existing=True)).all()
@@ -47,19 +47,19 @@ def hand_over(
     ip_address: str | None = None,
     catch_up: int | None = None,
 ) -> list[Subscription]:
-    """End what `mover` gets as *moved*; topics that `there` lacks begin there with the old marks.
+    """End the subscriptions of `mover` as *moved*, and begin those that `there` lacks with the old marks.
 
-    Both are locked. Digests of the mover that no worker has yet are skipped, and what they held is put
-    back before the marks are copied. What `there` gets or waits for stays as it is. If a pause does not go
-    on, the newest `catch_up` releases of each topic are still to come, or all without that number. Returns
-    the new subscriptions. Commits nothing.
+    The caller has locked both. Digests for the mover that no worker has claimed are skipped, and the releases
+    that they held are put back before the marks are copied. Active and pending subscriptions of `there` stay.
+    If a pause ends by this, the newest `catch_up` releases of each topic are still sent, or all if it is
+    None. Returns the new subscriptions. Commits nothing.
     """
     pauses.take_back(session, mover.id, now)
     session.flush()
     old = subscription_rows.of_subscriber(session, mover.id, SubscriptionState.ACTIVE, lock=True)
     present = subscription_rows.of_subscriber(session, there.id, SubscriptionState.ACTIVE, lock=True)
     taken = {row.topic_id for row in present}
-    # The mover's pause ends if something comes at the new address, else it takes the place of theirs.
+    # If `there` has active topics, the mover's pause ends. Otherwise it replaces the pause of `there`.
     ending = mover if present else there
     if ending.snoozed_until is not None and catch_up is not None:
         coverage.skip_ahead(session, ending.id, catch_up)
@@ -84,7 +84,7 @@ def _begin_there(session: Session, old: Subscription, there: Subscriber, now: da
 
 
 def _welcome(mover: Subscriber, there: Subscriber, *, has_topics: bool, now: datetime) -> None:
-    """Let a pause go on where nothing else comes, and settings be kept of somebody who never had any."""
+    """Copy the mover's pause if `there` had no topics, and the mover's settings if it never confirmed."""
     if not has_topics:
         there.snoozed_until = mover.snoozed_until
     if there.confirmed_at is None:
@@ -99,14 +99,17 @@ def _topics(those: Iterable[Subscription]) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Restorable:
-    """A subscription that a move ended, and the row that it led to (None: its topic was there before)."""
+    """A subscription that a move ended, and the row that it led to.
+
+    `latest` is None if the new address had the topic before.
+    """
 
     old: Subscription
     latest: Subscription | None
 
     @property
     def was_ended_meanwhile(self) -> bool:
-        """Whether somebody unsubscribed from it at the new address, or was erased there: that stays."""
+        """Whether it was ended at the new address (unsubscribed, erased). Undoing the move keeps it ended."""
         latest = self.latest
         return (
             latest is not None
@@ -116,7 +119,10 @@ class Restorable:
 
 
 def find_restorable(session: Session, mover: Subscriber, since: datetime) -> list[Restorable]:
-    """Return what a move at `since` or later ended, as far as nothing took its place. Changes nothing."""
+    """Return the subscriptions that a move at `since` or later ended and no newer row replaced.
+
+    Changes nothing.
+    """
     newest: dict[int, Subscription] = {}
     active: set[int] = set()
     theirs = (
@@ -134,7 +140,7 @@ def find_restorable(session: Session, mover: Subscriber, since: datetime) -> lis
         Restorable(row, _latest_of(session, row))
         for row in newest.values()
         if row.ended_reason is EndedReason.MOVED
-        # A request that waited longer may have been confirmed since: its row is older.
+        # A request that was pending for longer may have been confirmed since. Its row has a lower id.
         and row.topic_id not in active
         and row.confirmed_at is not None
         and row.ended_at is not None
@@ -143,7 +149,7 @@ def find_restorable(session: Session, mover: Subscriber, since: datetime) -> lis
 
 
 def _latest_of(session: Session, old: Subscription) -> Subscription | None:
-    """Return the newest row that the moved one led to, wherever it was moved on to."""
+    """Return the newest row that the moved one led to, through all further moves."""
     found, fresh = None, [old.id]
     for _ in range(MOST_MOVES):
         led_to = session.scalars(
@@ -165,10 +171,11 @@ def restore(
     now: datetime,
     ip_address: str | None = None,
 ) -> list[Subscriber]:
-    """Bring back what moves ended, with the marks it had; return the people whose topics that ends.
+    """Restore the subscriptions that moves ended, with their old marks. Commits nothing.
 
-    The mover and the people at the other addresses are locked. What somebody unsubscribed from at
-    another address meanwhile stays ended, and whatever began there by itself stays. Commits nothing.
+    The caller has locked the mover and the people at the other addresses. Their rows that came from the moves
+    end; return these people. Topics that were unsubscribed there meanwhile stay ended, and topics that did
+    not come from a move stay.
     """
     chosen = [each for each in found if not each.was_ended_meanwhile]
     elsewhere = [

@@ -1,4 +1,4 @@
-"""Pause a subscriber's emails until a day, and end pauses."""
+"""Pause a subscriber's emails for some weeks, and end pauses."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from newsletter.outbox.unsent import WAITING, end_unsent
 from newsletter.subscribers import subscription_rows
 from newsletter.subscribers.consent.ledger import note
 
-# How long somebody may pause, in weeks.
+# The lengths of pauses that are offered, in weeks.
 WEEKS = (1, 4, 12)
-# Pauses ended by one transaction of the sweep.
+# How many pauses the sweep ends in one transaction.
 AT_ONCE = 500
 
 
@@ -35,10 +35,10 @@ def snooze(
     how: str,
     ip_address: str | None = None,
 ) -> bool:
-    """Pause a (locked) reader for some weeks from now; return whether there was anything to pause.
+    """Pause a (locked) subscriber for some weeks from now; return whether there was anything to pause.
 
-    What is written for them and not with a worker yet is taken back, to come after the pause.
-    Raises ValueError for a number of weeks that is not offered. Commits nothing.
+    Digests that no worker has claimed yet are skipped; their releases come after the pause. Raises ValueError
+    for a number of weeks that is not offered. Commits nothing.
     """
     if weeks not in WEEKS:
         raise ValueError(f"{weeks} weeks are not offered")
@@ -55,7 +55,7 @@ def snooze(
 
 
 def is_snoozed(subscriber: Subscriber, now: datetime) -> bool:
-    """Return whether a reader pauses."""
+    """Return whether a subscriber is paused."""
     return subscriber.snoozed_until is not None and subscriber.snoozed_until > now
 
 
@@ -67,25 +67,24 @@ def resume(
     how: str,
     ip_address: str | None = None,
 ) -> bool:
-    """End the pause of a (locked) reader; return whether there was one. Commits nothing.
+    """End the pause of a (locked) subscriber; return whether they had one and still get a topic.
 
-    The newest `catch_up` releases of each topic that they have not had are still to come; what
-    is older is left out for good. That holds too for topics that they unsubscribed from meanwhile, if they
-    undo that later.
+    They get the newest `catch_up` releases of each topic that they have not had. Older ones are dropped. The
+    same is true for topics that they unsubscribed from meanwhile, if they undo that later. Commits nothing.
     """
     if subscriber.snoozed_until is None:
         return False
     subscriber.snoozed_until = None
     active = subscription_rows.of_subscriber(session, subscriber.id, SubscriptionState.ACTIVE, lock=True)
     coverage.skip_ahead(session, subscriber.id, catch_up)
-    if not active:  # left meanwhile: nothing goes on
+    if not active:  # unsubscribed meanwhile, so nothing resumes
         return False
     note(session, subscriber.id, ConsentAct.RESUMED, how, now, ip_address=ip_address)
     return True
 
 
 def end_pauses(session: Session, catch_up: int, now: datetime, limit: int = AT_ONCE) -> int:
-    """End the pauses that are over; return how many, at most `limit`. Commits nothing."""
+    """End up to `limit` pauses whose time has passed; return how many. Commits nothing."""
     over = (
         select(Subscriber)
         .where(Subscriber.snoozed_until <= now)
@@ -100,10 +99,10 @@ def end_pauses(session: Session, catch_up: int, now: datetime, limit: int = AT_O
 
 
 def take_back(session: Session, subscriber_id: int, now: datetime) -> int:
-    """Skip the digests of one (locked) person that no worker has yet; return how many. Commits nothing.
+    """Skip one (locked) person's digests that no worker has claimed; return how many. Commits nothing.
 
-    What they held waits for a later issue. A digest that a worker holds is looked at again before it is
-    sent (messages/recompose.py).
+    The releases that they held wait for a later issue. A digest that a worker has claimed is checked again
+    before it is sent (messages/recompose.py).
     """
     found = session.execute(
         select(Delivery.id, Rendition.key)

@@ -1,4 +1,4 @@
-"""Read and save a subscriber's topics, frequencies, language, time zone and hour."""
+"""Read and save a subscriber's preferences: topics, frequencies, language, time zone and hour."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from newsletter.tokens import Purpose, Tokens
 
 @dataclass(frozen=True)
 class Choice:
-    """One topic as a reader has it; `frequency` is None when they do not get it."""
+    """One topic and the frequency that a subscriber chose; None if they do not get it."""
 
     slug: str
     name: str
@@ -41,7 +41,7 @@ class Choice:
 
 @dataclass(frozen=True)
 class PersonalSettings:
-    """A reader's language, IANA time zone, and the hour (0 to 23) they want issues at, if any."""
+    """A subscriber's language, IANA time zone, and the hour (0 to 23) at which they want issues, or None."""
 
     language: str
     time_zone: str
@@ -50,7 +50,7 @@ class PersonalSettings:
 
 @dataclass(frozen=True)
 class Preferences:
-    """All topics, and what this reader has chosen of them; how, when and whether they are written to."""
+    """All topics with this subscriber's choices, their personal settings, and their pause."""
 
     public_id: str
     email: str
@@ -60,24 +60,24 @@ class Preferences:
 
     @property
     def on_the_list(self) -> bool:
-        """Whether this reader gets anything."""
+        """Whether this subscriber gets any topic."""
         return any(each.frequency for each in self.choices)
 
 
 class Saved(enum.StrEnum):
-    """What came of saving. ASKED: somebody who had left chose again, and is mailed a confirmation."""
+    """The result of saving. ASKED: a former subscriber chose topics and gets a confirmation email."""
 
     KEPT = "kept"
     ASKED = "asked"
 
 
 def make_preferences_token(tokens: Tokens, public_id: str, email_key: str, now: datetime) -> str:
-    """Return the token of a reader's own link, which ends when the address changes."""
+    """Return the token of a subscriber's preferences link, which a change of address ends."""
     return tokens.make(Purpose.PREFERENCES, [public_id, tokens.fingerprint(email_key)], now)
 
 
 def read_preferences(session: Session, tokens: Tokens, token: str, now: datetime) -> Preferences | LinkFault:
-    """Return a reader's choices, or why the link cannot be used; changes nothing."""
+    """Return a subscriber's preferences, or why the link cannot be used; changes nothing."""
     subscriber = read_link_subscriber(session, tokens, token, now)
     if isinstance(subscriber, LinkFault):
         return subscriber
@@ -107,12 +107,12 @@ def save_preferences(
     ip_address: str | None = None,
     notice: bool = False,
 ) -> Saved | Left | LinkFault:
-    """Make a reader's choices what they say: all that is `wanted` (by slug), and nothing else.
+    """Set a subscriber's topics to exactly `wanted` (frequency by slug), and save `personal_settings`.
 
-    A new topic is active at once, since the link proves the address; a new frequency goes on
-    where the old one was; wanting nothing is leaving. Somebody who had left everything is asked
-    to confirm again: an old mail in other hands must not bring them back. `habits` are kept with
-    it; `notice` is for leaving (see subscribers/leaving/unsubscribe.py).
+    A new topic is active at once, because the link proves the address. A row with a new frequency takes over
+    the old marks. If `wanted` is empty, the subscriber is unsubscribed, and `notice` is passed on
+    (leaving/unsubscribe.py). A former subscriber has to confirm again, because somebody else may hold an old
+    email with this link.
     """
     subscriber = read_link_subscriber(session, tokens, token, now, lock=True)
     if isinstance(subscriber, LinkFault):
@@ -129,7 +129,7 @@ def save_preferences(
     active = subscription_rows.of_subscriber(session, subscriber.id, SubscriptionState.ACTIVE, lock=True)
     if not active:
         return _ask_again(session, tokens, subscriber, chosen, now, ip_address)
-    # These choices are the whole of what the reader wants: what else waits for a link is void.
+    # These choices replace everything, so requests that still wait for a confirmation end.
     waiting = subscription_rows.of_subscriber(session, subscriber.id, SubscriptionState.PENDING)
     subscription_rows.end(session, waiting, EndedReason.CHANGED, now)
     if _change(session, subscriber, active, chosen, welcome_releases, now):
@@ -144,7 +144,7 @@ def save_preferences(
 def pause(
     session: Session, tokens: Tokens, token: str, weeks: int, now: datetime, ip_address: str | None = None
 ) -> bool | LinkFault:
-    """Pause a reader for some weeks; return whether there was anything to pause. Commits nothing."""
+    """Pause a subscriber for some weeks; return whether there was anything to pause. Commits nothing."""
     subscriber = read_link_subscriber(session, tokens, token, now, lock=True)
     if isinstance(subscriber, LinkFault):
         return subscriber
@@ -154,7 +154,7 @@ def pause(
 def go_on(
     session: Session, tokens: Tokens, token: str, catch_up: int, now: datetime, ip_address: str | None = None
 ) -> bool | LinkFault:
-    """End a reader's pause; return whether there was one. Commits nothing."""
+    """End a subscriber's pause; return whether there was one. Commits nothing."""
     subscriber = read_link_subscriber(session, tokens, token, now, lock=True)
     if isinstance(subscriber, LinkFault):
         return subscriber
@@ -173,7 +173,7 @@ def _change(
     welcome_releases: int,
     now: datetime,
 ) -> bool:
-    """Bring the active rows in line with what is chosen; return whether anything changed."""
+    """End, add and replace active rows to match `chosen`; return whether anything changed."""
     served = {row.topic_id: row for row in active}
     dropped = [row for row in active if row.topic_id not in chosen]
     retimed = [row for row in active if chosen.get(row.topic_id, row.frequency) is not row.frequency]
@@ -197,8 +197,8 @@ def _ask_again(
     ip_address: str | None,
 ) -> Saved:
     fresh = is_news(session, subscriber.id, chosen)
-    # No more mails than signing up brings: the link may be in other hands. What none can tell of changes
-    # nothing, so that the link of the last one keeps its worth.
+    # Somebody else may hold this link, so the rate limit of sign-ups counts here too. If it means that no
+    # email is sent, change nothing, so that the link in the last email still works.
     if not may_mail(session, tokens, subscriber.email_key or "", CHANGED if fresh else AGAIN, now):
         return Saved.ASKED
     waiting = subscription_rows.of_subscriber(session, subscriber.id, SubscriptionState.PENDING)

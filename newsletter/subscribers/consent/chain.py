@@ -1,8 +1,8 @@
 """The hash chain through one person's entries in the consent ledger. Pure.
 
-An entry is hashed together with the digest of the entry before it. It hashes the digest of its
-`detail` (`detail_digest`) instead of the `detail` itself. So the details of an erased person can go,
-and the chain still verifies. Entries of the older form have no such digest and hash `detail` itself.
+The digest of an entry covers the digest of the entry before it. It covers `detail_digest`, the digest of its
+`detail`, instead of `detail` itself. So the details of an erased person can be deleted and the chain still
+verifies. Entries of the older form have no `detail_digest`; their digest covers `detail` itself.
 """
 
 from __future__ import annotations
@@ -19,25 +19,25 @@ from newsletter.models import ConsentEntry
 
 
 def canonical_json(value: Any) -> bytes:
-    """Return JSON that has one spelling: keys in order, no spaces, UTF-8 (RFC 8785, without its numbers)."""
+    """Return canonical JSON: sorted keys, no spaces, UTF-8 (RFC 8785, but without its rules for numbers)."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 
 
 def utc_text(moment: datetime) -> str:
-    """Return a moment as text of one form: 2026-03-10T12:00:00.000000Z."""
+    """Return a time as UTC text in one fixed format: 2026-03-10T12:00:00.000000Z."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def digest_of(value: Any) -> str:
-    """Return SHA-256, in hex, over a JSON value."""
+    """Return the SHA-256 of a JSON value in hex."""
     return hashlib.sha256(canonical_json(value)).hexdigest()
 
 
 @dataclass(frozen=True)
 class Link:
-    """One entry as JSON values, as a signed record holds it. `detail_digest` is None in the older form.
+    """One entry as JSON values, in the form of a signed record. `detail_digest` is None in the older form.
 
-    The IP address is left out, so that it can go while the rest still verifies.
+    The IP address is not part of it, so it can be deleted and the rest still verifies.
     """
 
     at: str
@@ -50,7 +50,7 @@ class Link:
     digest: str
 
     def expected_digest(self, previous: str, person: str) -> str:
-        """Return what `digest` is when nothing was changed; `person` is a public id."""
+        """Return the digest that an unchanged entry has; `person` is a public id."""
         detail: Any = self.detail if self.detail_digest is None else self.detail_digest
         return digest_of(
             [
@@ -61,7 +61,7 @@ class Link:
 
 
 def link_of(entry: ConsentEntry) -> Link:
-    """Return an entry of the database in the form that is hashed."""
+    """Return a database entry in the form that is hashed."""
     return Link(
         utc_text(entry.at),
         entry.act.value,
@@ -77,7 +77,7 @@ def link_of(entry: ConsentEntry) -> Link:
 class Proof(enum.Enum):
     """What the digests of a chain prove.
 
-    PARTLY: the person was erased, and entries of the older form lost the details that they hash.
+    PARTLY: the person was erased, and entries of the older form lost the details that their digests cover.
     The digests after them still match.
     """
 
@@ -88,10 +88,10 @@ class Proof(enum.Enum):
 
 @dataclass(frozen=True)
 class Chain:
-    """What became of checking one person's entries; `broken_at` counts from 1.
+    """The result of checking one person's entries. `broken_at` is the first bad entry, counted from 1.
 
-    `count` is how many entries there are, `older` how many of them have the older form, and
-    `last_digest` the digest of the last one ("" when there is none).
+    `count` is the number of entries, and `older` is how many of them have the older form. `last_digest` is
+    the digest of the last entry, or "".
     """
 
     proof: Proof
@@ -102,13 +102,13 @@ class Chain:
 
 
 def check_chain(person: str, links: Sequence[Link], *, erased: bool) -> Chain:
-    """Check the entries of `person` (a public id), oldest first. `erased`: their details may be empty."""
+    """Check the entries of `person` (a public id), oldest first. With `erased`, details may be empty."""
     previous, proof = "", Proof.WHOLE
     older = sum(link.detail_digest is None for link in links)
     last = links[-1].digest if links else ""
     for number, link in enumerate(links, 1):
         found = _check_link(previous, person, link, erased=erased)
-        # No entry of the older form is written after one of the newer form.
+        # After an entry of the newer form, no entry of the older form is ever written.
         if found is Proof.BROKEN or (link.detail_digest is None and number > older):
             return Chain(Proof.BROKEN, len(links), older, last, number)
         proof = Proof.PARTLY if found is Proof.PARTLY else proof
@@ -128,5 +128,5 @@ def _check_link(previous: str, person: str, link: Link, *, erased: bool) -> Proo
 
 
 def proof_of(person: str, entries: Iterable[ConsentEntry], *, erased: bool = False) -> Proof:
-    """Return what the digests of these entries of the database prove; the oldest comes first."""
+    """Return what the digests of these database entries prove; the oldest is first."""
     return check_chain(person, [link_of(entry) for entry in entries], erased=erased).proof

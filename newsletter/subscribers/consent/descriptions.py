@@ -43,12 +43,12 @@ HOW_WORDS: Mapping[str, str] = {
 
 
 def act_in_words(act: str) -> str:
-    """Return what somebody did; an act that a later version writes is named as it is."""
+    """Return the description of an act. An act of a later version is returned unchanged."""
     return ACT_WORDS.get(ConsentAct(act), act) if act in set(ConsentAct) else act
 
 
 def how_in_words(how: str) -> str:
-    """Return how they did it; what is not known here is named as it is."""
+    """Return the description of how it was done. An unknown value is returned unchanged."""
     return HOW_WORDS.get(how, how)
 
 

@@ -1,11 +1,11 @@
 """The signed head of the consent ledger: for each person, how many entries there are and the last digest.
 
-Whoever can write to the database can compute a new chain, cut off its end, or remove a person. The
-head shows that, because it lies outside the database and is signed with a key that the database does
-not hold. Entries that were added after the head was made are checked by their own digests only.
+An attacker who can write to the database can compute a new chain, cut off its end, or remove a person. The
+head reveals that, because it lies outside the database and is signed with a key that is not in the database.
+Entries that were added after the head was made are checked only by their own digests.
 
-The head is text. The first line says what it is and when it was made, then comes a line for each
-person, ordered by the number of the person's row, and the last line has the signature.
+The head is a text file. The first line has its kind and the time when it was made. Then each person has one
+line, ordered by row id. The last line has the signature.
 """
 
 from __future__ import annotations
@@ -32,15 +32,15 @@ from newsletter.tokens import Tokens
 
 KIND = "newsletter consent head"
 FILE_NAME = "consent-head.jsonl"
-# How many people are read by one query. Each query is a transaction of its own: entries are only added.
+# How many people one query reads. Each query has its own transaction, because entries are only added.
 AT_ONCE = 500
-# What is wrong with more people than this is counted, and not listed.
+# More faults than this are counted, but not listed.
 MOST_LISTED = 1000
 
 
 @dataclass(frozen=True)
 class PersonChain:
-    """What the database holds of one person. `digests` are those of all entries, oldest first."""
+    """One person's chain in the database. `digests` has the digests of all entries, oldest first."""
 
     row: int
     public_id: str
@@ -52,7 +52,7 @@ class PersonChain:
 
 @dataclass(frozen=True)
 class Known:
-    """What the head says of one person."""
+    """One person's line in the head."""
 
     row: int
     public_id: str
@@ -63,7 +63,7 @@ class Known:
 
 @dataclass(frozen=True)
 class Fault:
-    """What is wrong with the entries of one person."""
+    """One fault in the entries of one person."""
 
     public_id: str
     what: str
@@ -71,10 +71,10 @@ class Fault:
 
 @dataclass
 class Report:
-    """What a check found. `head_made_at` is None when there was no head to compare with.
+    """The result of a check. `head_made_at` is None if there was no head to compare with.
 
-    `partly`: how many erased people have entries whose details are gone, so that those entries
-    cannot be computed again. `newer`: how many people joined after the head was made.
+    `partly`: how many erased people have entries whose details are deleted, so that their digests cannot be
+    computed again. `newer`: how many people were added after the head was made.
     """
 
     head_made_at: str | None = None
@@ -86,20 +86,20 @@ class Report:
     faults: list[Fault] = field(default_factory=list)
 
     def add(self, public_id: str, what: str) -> None:
-        """Note a fault."""
+        """Count a fault, and list it if there are not too many."""
         self.fault_count += 1
         if len(self.faults) < MOST_LISTED:
             self.faults.append(Fault(public_id, what))
 
 
 class Stopped(Exception):
-    """The process is told to end; nothing was written."""
+    """The process was asked to stop, so no head was written."""
 
 
 def verify_all(open_session: Callable[[], Session], tokens: Tokens, head: IO[bytes] | None) -> Report:
-    """Check the chain of everybody in the database, and compare them with a head if there is one.
+    """Check the chain of every person in the database, and compare it with `head` if there is one.
 
-    Raises InputError when the head is not one that this installation signed.
+    Raises InputError if this installation did not sign the head.
     """
     return _check(open_session, _HeadReader(tokens, head) if head else None, None)
 
@@ -111,9 +111,9 @@ def renew_head(
     now: datetime,
     stopping: Callable[[], bool] = lambda: False,
 ) -> Report:
-    """Check everybody against the head at `path`, and write a new head there if nothing is wrong.
+    """Compare the ledger with the head at `path`, and write a new head there if there is no fault.
 
-    If something is wrong, the old head stays: it is the proof. Only its owner can read the file.
+    If there is a fault, the old head stays, because it is the proof. Only the file's owner can read it.
     Raises InputError as `verify_all` does, and Stopped.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -132,7 +132,7 @@ def renew_head(
 
 
 def write_head(open_session: Callable[[], Session], tokens: Tokens, out: IO[bytes], now: datetime) -> Report:
-    """Write a head of the database as it is to `out`; return what is wrong with the chains themselves."""
+    """Write a head of the present database to `out`; return the faults in the chains themselves."""
     writer = _HeadWriter(tokens, out, now, lambda: False)
     report = _check(open_session, None, writer)
     writer.finish()
@@ -273,7 +273,7 @@ class _HeadWriter:
 
 
 class _HeadReader:
-    """Reads a head once, from its beginning to its end; the signature is checked when the end is there."""
+    """Reads a head once from start to end. The signature is in the last line and is checked there."""
 
     def __init__(self, tokens: Tokens, lines: Iterable[bytes]) -> None:
         self._tokens, self._lines, self._hash = tokens, iter(lines), hashlib.sha256()
@@ -284,7 +284,7 @@ class _HeadReader:
         self.made_at = str(first.get("made_at"))
 
     def lines(self) -> Iterator[Known]:
-        """Yield what the head says of each person. Raises InputError, at the latest at the end."""
+        """Yield each person's line. Raises InputError if the head is invalid, at the latest at its end."""
         last = 0
         for line in self._lines:
             before = self._hash.hexdigest()

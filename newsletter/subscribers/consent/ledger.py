@@ -1,4 +1,4 @@
-"""Write entries to the consent ledger, and find the last request in it."""
+"""Add entries to the consent ledger, and find a person's last request in it."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from newsletter.subscribers.consent.chain import Link, digest_of, utc_text
 
 
 def kept_address(ip_address: str, storage: IPStorage) -> str | None:
-    """Return what may be kept of an IP address: all of it, its network (/24, /48), or None."""
+    """Return what may be stored of an IP address: the address, its network (/24, /48), or None."""
     try:
         ip = ipaddress.ip_address(ip_address)
     except ValueError:
         return None
     if isinstance(ip, ipaddress.IPv6Address):
-        # A zone ("fe80::1%eth0") belongs to this machine, and may be of any length.
+        # A zone ("fe80::1%eth0") names an interface of this machine, and may have any length.
         ip = ip.ipv4_mapped or ipaddress.IPv6Address(int(ip))
     match storage:
         case IPStorage.WHOLE:
@@ -33,7 +33,7 @@ def kept_address(ip_address: str, storage: IPStorage) -> str | None:
             return None
 
 
-# Who it is, and the digest of their last entry; made once, for building it costs more than running it.
+# A person's public id and the digest of their last entry. Building this query takes longer than running it.
 _BEFORE = select(
     Subscriber.public_id,
     select(ConsentEntry.digest)
@@ -55,9 +55,9 @@ def note(
     ip_address: str | None = None,
     **detail: Any,
 ) -> None:
-    """Add one line to the ledger. `wording` is version and hash; never an address in `detail`.
+    """Add one entry to the ledger. `wording` is version and hash. Never put an address into `detail`.
 
-    The caller holds this person's row, so that two lines never follow the same one.
+    The caller holds the lock on this person's row, so that two entries never follow the same one.
     """
     version, text_hash = wording
     public_id, previous = session.execute(_BEFORE, {"person": subscriber_id}).one()
@@ -80,7 +80,7 @@ def note(
 
 
 def last_asked(session: Session, subscriber_id: int) -> ConsentEntry | None:
-    """Return the entry of this person's last asking: the wording they saw, and what they chose."""
+    """Return the entry of this person's last request, with the wording they saw and what they chose."""
     asked = (
         select(ConsentEntry)
         .where(ConsentEntry.subscriber_id == subscriber_id, ConsentEntry.act == ConsentAct.ASKED)

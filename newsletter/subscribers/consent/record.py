@@ -1,6 +1,6 @@
-"""The consent of one person as a record: entries, the wordings they saw, and their subscriptions.
+"""The consent record of one person: ledger entries, the wordings they saw, and their subscriptions.
 
-As JSON values, to be signed (signature.py) or printed; times are UTC (ISO 8601).
+It consists of JSON values, to be signed (signature.py) or printed. Times are in UTC (ISO 8601).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from newsletter.subscribers.consent.wording import find_wording
 
 @dataclass(frozen=True)
 class Publisher:
-    """Who kept the record, as it names them."""
+    """The publisher of the newsletter, who keeps the record."""
 
     name: str
     url: str
@@ -29,12 +29,12 @@ class Publisher:
 
 
 def consent_record(session: Session, public_id: str, publisher: Publisher, now: datetime) -> dict[str, Any]:
-    """Return the record of one person. Raises NotFound."""
+    """Return the consent record of one person. Raises NotFound."""
     subscriber = find_person(session, public_id)
     people = own_rows(session, subscriber)
     return {
         "kind": "newsletter consent record",
-        # 2: entries may have `detail_sha256`, and their digests cover that in the place of `detail`.
+        # 2: entries may have `detail_sha256`, and then their digests cover it instead of `detail`.
         "version": 2,
         "made_at": utc_text(now),
         "newsletter": publisher_part(publisher),
@@ -49,8 +49,8 @@ def consent_record(session: Session, public_id: str, publisher: Publisher, now: 
 def _entries_whole(session: Session, people: Sequence[Subscriber]) -> bool | None:
     """Return whether the digests of all these rows match.
 
-    None when they match as far as can be known: the person was erased, and entries of the older
-    form lost the details that their digests cover.
+    None means that they match as far as can be checked: the person was erased, and entries of the older form
+    lost the details that their digests cover.
     """
     proofs = {
         proof_of(each.public_id, ledger_of(session, each), erased=each.erased_at is not None)
@@ -62,7 +62,7 @@ def _entries_whole(session: Session, people: Sequence[Subscriber]) -> bool | Non
 
 
 def find_person(session: Session, public_id: str) -> Subscriber:
-    """Return somebody by the id that URLs have. Raises NotFound."""
+    """Return the subscriber with this public id. Raises NotFound."""
     wanted = select(Subscriber).where(Subscriber.public_id == public_id)
     found = None if "\0" in public_id else session.scalars(wanted).one_or_none()
     if found is None:
@@ -71,7 +71,7 @@ def find_person(session: Session, public_id: str) -> Subscriber:
 
 
 def own_rows(session: Session, subscriber: Subscriber) -> list[Subscriber]:
-    """Return the reader's row, and those that a change of address joined with it, the oldest first."""
+    """Return the subscriber's row and those that an earlier version merged into it, oldest first."""
     found, fresh = {subscriber.id: subscriber}, [subscriber.id]
     while fresh:
         earlier = session.scalars(select(Subscriber).where(Subscriber.moved_to.in_(fresh))).all()
@@ -81,17 +81,17 @@ def own_rows(session: Session, subscriber: Subscriber) -> list[Subscriber]:
 
 
 def time_text(moment: datetime | None) -> str | None:
-    """Return a moment as `utc_text` does, None for none."""
+    """Return a time in the format of `utc_text`, or None for None."""
     return utc_text(moment) if moment else None
 
 
 def publisher_part(publisher: Publisher) -> dict[str, str]:
-    """Return who keeps the record."""
+    """Return the publisher as JSON values."""
     return {"name": publisher.name, "url": publisher.url, "postal_address": publisher.postal_address}
 
 
 def profile_part(subscriber: Subscriber) -> dict[str, Any]:
-    """Return who the record is about, and their settings."""
+    """Return the person of the record and their settings."""
     return {
         "id": subscriber.public_id,
         "address": subscriber.email,
@@ -108,13 +108,13 @@ def profile_part(subscriber: Subscriber) -> dict[str, Any]:
 
 
 def ledger_of(session: Session, person: Subscriber) -> Sequence[ConsentEntry]:
-    """Return the entries of one row, the oldest first."""
+    """Return the ledger entries of one row, oldest first."""
     entries = select(ConsentEntry).where(ConsentEntry.subscriber_id == person.id).order_by(ConsentEntry.id)
     return session.scalars(entries).all()
 
 
 def entries_part(session: Session, people: Sequence[Subscriber]) -> list[dict[str, Any]]:
-    """Return every entry of these rows, each with its digest."""
+    """Return every ledger entry of these rows with its digest."""
     return [
         {
             "person": person.public_id,
@@ -134,7 +134,7 @@ def entries_part(session: Session, people: Sequence[Subscriber]) -> list[dict[st
 
 
 def wordings_part(session: Session, people: Sequence[Subscriber]) -> list[dict[str, Any]]:
-    """Return the full text of every version these people saw; `text` is None when nobody knows it now."""
+    """Return the full text of each wording that these people saw; `text` is None if it is not known."""
     seen = dict.fromkeys(
         (entry.wording_version, entry.wording_hash)
         for person in people
@@ -152,7 +152,7 @@ def wordings_part(session: Session, people: Sequence[Subscriber]) -> list[dict[s
 
 
 def subscriptions_part(session: Session, people: Sequence[Subscriber]) -> list[dict[str, Any]]:
-    """Return what these rows were and are subscribed to, ended ones included."""
+    """Return all subscriptions of these rows, ended ones included."""
     rows = (
         select(Subscription)
         .options(joinedload(Subscription.topic))

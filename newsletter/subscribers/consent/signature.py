@@ -1,10 +1,10 @@
 """Sign records of consent and verify them: JSON with an Ed25519 signature. Pure.
 
-The key is derived from the installation's oldest secret key, so every host of it has the same one
-and no file can be lost. What the signature proves: whoever holds that key made this very record.
-It does not prove that an entry was true when it was written, nor when the record was made: both are
-the owner's word. The digests that chain a person's entries make a later change visible to whoever
-kept an earlier record, the reader with a download of their own data, for instance.
+The key is derived from the installation's oldest secret key, so all its hosts have the same key and no file
+can be lost. The signature proves that a holder of that key made this record. It does not prove that an entry
+was true when it was written, nor when the record was made: for both, the owner has to be trusted. The digests
+chain a person's entries. With an earlier record, such as a subscriber's download of their own data, anybody
+can see a later change.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from newsletter.errors import InputError
 from newsletter.subscribers.consent.chain import Link, canonical_json, check_chain
 from newsletter.tokens import Tokens
 
-# Written into each record: people meet the file without this program.
+# Each record contains this text, because people read the file without this program.
 MEANING = (
     "The signature covers the value of `record` as JSON with keys in order, no spaces and UTF-8 "
     "(RFC 8785). It proves that whoever holds the key at key_url made this record and that nobody "
@@ -31,7 +31,7 @@ MEANING = (
 
 
 def sign_record(tokens: Tokens, record: dict[str, Any], key_url: str) -> dict[str, Any]:
-    """Return `record` in an envelope with its signature and where the key is published."""
+    """Return `record` in an envelope with its signature and the URL of the public key."""
     key = _private_key(tokens)
     return {
         "record": record,
@@ -62,16 +62,16 @@ def value_is_signed(tokens: Tokens, value: dict[str, Any], signature: str) -> bo
 
 
 def public_key_pem(tokens: Tokens) -> str:
-    """Return the key that checks this installation's records, PEM."""
+    """Return the public key (PEM) that verifies this installation's records."""
     key = _private_key(tokens).public_key()
     return key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
 
 
 def check_record(text: str, key_pem: str) -> dict[str, Any]:
-    """Return the record of a signed file, which is as it was made by the holder of that key.
+    """Verify a signed file with the public key `key_pem`, and return its record.
 
-    Raises InputError that says what is wrong: no such file, another key, changed since, or entries
-    that do not follow each other.
+    Raises InputError that says what is wrong: not a signed record, another key, a change since, or a broken
+    chain of entries.
     """
     try:
         signed = json.loads(text)

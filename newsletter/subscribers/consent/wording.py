@@ -1,4 +1,4 @@
-"""The consent wordings beside the sign-up button: every version, word for word. Pure."""
+"""Every version of the consent wording, the sentence beside the sign-up button. Pure."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Wording:
-    """One version of the sentence beside the sign-up button, as the page shows it.
+    """One version of the sentence beside the sign-up button, exactly as the page shows it.
 
-    `version` is a month and a language tag: 2026-11.en.
+    `version` is a month and a language tag, such as 2026-11.en.
     """
 
     version: str
@@ -18,17 +18,17 @@ class Wording:
 
     @property
     def hash(self) -> str:
-        """SHA-256 of the text, in hex: proof that a version was not reworded later."""
+        """SHA-256 of the text in hex. It proves that the version was not changed later."""
         return hashlib.sha256(self.text.encode()).hexdigest()
 
     @property
     def language(self) -> str:
-        """The language it is in."""
+        """The language tag of the text."""
         return self.version.partition(".")[2]
 
 
-# Oldest first. A version that people have agreed to is never edited: add another one below it, in
-# every language. The last one of a language is what its pages show.
+# The oldest is first. Never edit a version that people have agreed to; add a new one at the end, in every
+# language. Pages show the last one of their language.
 WORDINGS = (
     Wording(
         "2026-11.en",
@@ -67,10 +67,10 @@ _BY_VERSION = {wording.version: wording for wording in WORDINGS}
 
 
 def current_wording(language: str = "en") -> Wording:
-    """Return the wording that pages in `language` show today; the English one when it has none."""
+    """Return the wording that pages in `language` show now, or the English one if there is none."""
     return _CURRENT.get(language) or _CURRENT.get(language.partition("-")[0]) or _CURRENT["en"]
 
 
 def find_wording(version: str) -> Wording | None:
-    """Return the wording of a version, or None when there never was one."""
+    """Return the wording of a version, or None if there is no such version."""
     return _BY_VERSION.get(version)

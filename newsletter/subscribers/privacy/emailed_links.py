@@ -1,8 +1,8 @@
-"""Links that are emailed on request and work for an hour: export, erasure, new address.
+"""Links that are emailed on request and work for one hour: export, erasure, new address.
 
-A digest is forwarded, and its links with it. They unsubscribe, pause and change choices. Whatever
-takes over, copies or destroys a subscription needs a link of this kind, which goes to the address of
-the subscription and to nobody else.
+People forward digests, and the links in them go along. Those links can only unsubscribe, pause and change
+preferences. To copy data, erase a person or change the address, a link of this kind is needed. It is sent
+only to the subscriber's own address.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from newsletter.subscribers.signup.resolve import is_suppressed
 from newsletter.throttle import Limit
 from newsletter.tokens import Purpose, Tokens
 
-# How many links for one right an address is sent, whoever asks: four a day. A stranger with a forwarded
-# digest can use them up, but the links go to the subscriber, who can use them.
+# How many emails with a link for one right an address gets a day. Somebody with a forwarded digest can use
+# them up, but the subscriber gets the links and can use them.
 PER_ADDRESS = Limit(burst=4, period_seconds=86400)
 
 
 class Right(enum.StrEnum):
-    """What a link is asked for."""
+    """What an emailed link allows."""
 
     EXPORT = "export"
     ERASE = "erase"
@@ -46,7 +46,7 @@ PURPOSES: Mapping[Right, Purpose] = {
 
 @dataclass(frozen=True)
 class LinkAsked:
-    """What came of asking: `wait_seconds` is 0.0 unless this address was sent too many links."""
+    """The result of a request: `wait_seconds` is 0.0 unless this address has got too many links."""
 
     wait_seconds: float = 0.0
 
@@ -54,10 +54,10 @@ class LinkAsked:
 def ask_for_link(
     session: Session, tokens: Tokens, token: str, right: Right, now: datetime
 ) -> LinkAsked | LinkFault:
-    """Mail a link for `right` to the subscriber behind a preferences link. Commits nothing.
+    """Email a link for `right` to the subscriber behind a preferences link. Commits nothing.
 
-    A suppressed address is sent nothing, and the answer is the same: whoever holds a forwarded
-    digest learns nothing by asking.
+    A suppressed address gets no email, but the result is the same. So somebody with a forwarded digest cannot
+    find out whether it is suppressed.
     """
     subscriber = read_link_subscriber(session, tokens, token, now, lock=True)
     if isinstance(subscriber, LinkFault):
@@ -81,14 +81,14 @@ def ask_for_link(
 
 
 def make_right_token(tokens: Tokens, right: Right, public_id: str, email_key: str, now: datetime) -> str:
-    """Return the token of a link for `right`: it works for an hour, and ends with the address."""
+    """Return the token of a link for `right`. It works for one hour, and a change of address ends it."""
     return tokens.make(PURPOSES[right], [public_id, tokens.fingerprint(email_key)], now)
 
 
 def read_right(
     session: Session, tokens: Tokens, right: Right, token: str, now: datetime, *, lock: bool = False
 ) -> Subscriber | LinkFault:
-    """Return whose link for `right` this is, or why it cannot be used."""
+    """Return the subscriber of a link for `right`, or why the link cannot be used."""
     try:
         payload = tokens.read(PURPOSES[right], token, now)
     except TokenExpired:

@@ -1,4 +1,4 @@
-"""Empty the address of a person when it is no longer needed; erasing is separate (erase.py)."""
+"""Empty the address of a person when it is no longer needed. Erasure is separate (erase.py)."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from newsletter.models import (
 from newsletter.subscribers.address_marks import mark_address
 from newsletter.tokens import Tokens
 
-# Not with a worker, and not sent.
+# Not sent, and not claimed by a worker.
 _UNSENT = (DeliveryState.QUEUED, DeliveryState.DEFERRED)
 
 
 def forget_address(session: Session, tokens: Tokens, subscriber: Subscriber, now: datetime) -> None:
-    """Empty the address of a (locked) person with no live subscription. Commits nothing.
+    """Empty the address of a (locked) person without an active or pending subscription. Commits nothing.
 
-    The row and its ledger stay, without an address or an IP address, so that counts stay true.
-    Whoever was a reader once leaves a keyed hash behind, by which an import knows not to revive
-    them; they may join again themselves. Nothing is kept of somebody who never confirmed.
+    The row and its ledger stay, without address and IP addresses, so that counts stay right. For a person who
+    once confirmed, a keyed hash of the address stays: an import skips it, but the person can sign up again.
+    For a person who never confirmed, no hash is kept.
     """
     forget_addresses(session, tokens, [subscriber], now)
 
@@ -50,8 +50,8 @@ def forget_addresses(session: Session, tokens: Tokens, people: Sequence[Subscrib
     theirs = Delivery.subscriber_id.in_(ids)
     skipped = update(Delivery).where(theirs, Delivery.state.in_(_UNSENT))
     connection.execute(skipped.values(state=DeliveryState.SKIPPED, settled_at=now))
-    # What a relay answers often repeats the address. A worker that holds a mail looks again before it
-    # sends it (outbox/lease.py), and writes down what came of it.
+    # A relay's reply often repeats the address. Leased deliveries are left out: their worker checks again
+    # before it sends (outbox/lease.py), and records the result.
     single = Delivery.lane == Lane.SINGLE
     emptied = update(Delivery).where(theirs, Delivery.state != DeliveryState.LEASED)
     connection.execute(emptied.where(Delivery.reply_text.is_not(None)).values(reply_text=None))

@@ -1,6 +1,6 @@
-"""Erase a person: personal data goes from every table at once, and the ledger stays without it.
+"""Erase a person: delete personal data from every table, and keep the ledger without it.
 
-A keyed hash of the address stays too, so that no import or form revives the person.
+A keyed hash of the address stays too, so that no import or form can add the person again.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _QUIETLY = {"synchronize_session": False}
 
 @dataclass(frozen=True)
 class Erased:
-    """What was erased: `addresses` is for deleting files that name them, and for nothing else."""
+    """The result of an erasure. Use `addresses` only to delete files that contain them."""
 
     public_id: str
     skipped: int
@@ -50,11 +50,11 @@ class Erased:
 
 
 def stop_first(session: Session, tokens: Tokens, public_id: str, now: datetime) -> bool:
-    """Suppress the address of somebody who is about to be erased; the caller commits before `erase`.
+    """Suppress the address of a person before `erase`; the caller commits in between. Raises NotFound.
 
-    A sign-up that comes in between then finds the suppression; one that was being resolved before is
-    waited for by `erase`. Returns whether the address may be told of it: nothing is sent to one that
-    was suppressed before, for another reason. Raises NotFound.
+    A sign-up that arrives in between then finds the suppression. `erase` waits for one that is being
+    resolved. Returns whether the address may get a last email: not if it was suppressed before for another
+    reason.
     """
     key = session.scalar(select(Subscriber.email_key).where(Subscriber.public_id == public_id))
     if key is None:
@@ -75,17 +75,17 @@ def erase(
     *,
     may_tell: bool = True,
 ) -> Erased:
-    """Remove a person's data from every table. Doing it twice raises NotFound. Commits nothing.
+    """Delete a person's data from every table. A second call raises NotFound. Commits nothing.
 
-    `how` is for the ledger: "page", "admin", "command line"; `actor` for the audit log, when it
-    was not the person. A message that a relay is just being given goes out; whatever else waits
-    is skipped. If `may_tell`, one last email tells the person, unless they never confirmed. Raises
-    StateConflict when the address changed in this very moment.
+    `how` is for the ledger: "page", "admin", "command line". `actor` is for the audit log, if somebody else
+    erases the person. An email that is being sent to the relay right now still goes out; all waiting ones are
+    skipped. If `may_tell`, the person gets one last email, unless they never confirmed. Raises StateConflict
+    if the address changed at the same time.
     """
     key = session.scalar(select(Subscriber.email_key).where(Subscriber.public_id == public_id))
     if key is None:
         raise NotFound("no such reader, or erased already")
-    # Before the reader's row, as the job locks them that resolves requests.
+    # Delete requests before locking the subscriber: the job that resolves requests locks in this order too.
     session.execute(delete(SignupRequest).where(SignupRequest.email_key == key).execution_options(**_QUIETLY))
     subscriber = session.scalars(
         select(Subscriber)
@@ -120,7 +120,7 @@ class _LastEmail:
 
 
 def _tell(session: Session, subscriber: Subscriber, last: _LastEmail, now: datetime) -> None:
-    # It names nobody: the address is all that it keeps, and goes when the email is settled
+    # The delivery has no subscriber id. It keeps only the address, which is deleted when the email is settled
     # (outbox/erasure_emails.py).
     enqueue_notice(
         session,
@@ -142,9 +142,9 @@ def _with_joined(session: Session, subscriber: Subscriber) -> list[Subscriber]:
 
 
 def _named_elsewhere(session: Session, people: Sequence[Subscriber]) -> set[str]:
-    """Return the addresses that these people gave up or wished for, as far as they are still kept.
+    """Return the earlier and requested addresses of these people that are still stored.
 
-    Not theirs to speak for: a wish names whatever was typed, and what was given up may be another's now.
+    They may belong to somebody else: people can type any address, and an earlier one may have a new owner.
     """
     wishes = select(AddressChange.email, AddressChange.email_key).where(
         AddressChange.subscriber_id.in_([person.id for person in people])
@@ -155,7 +155,7 @@ def _named_elsewhere(session: Session, people: Sequence[Subscriber]) -> set[str]
 
 
 def _is_notice_about(people: Sequence[Subscriber]) -> ColumnElement[bool]:
-    """Whether a mail told some other address of a change of theirs. Few rows have a recipient."""
+    """Whether a delivery told another address about a change of these people. Few rows have a recipient."""
     about: ColumnElement[bool] = (
         Delivery.context["reader"].as_string().in_([person.public_id for person in people])
     )
@@ -174,7 +174,7 @@ def _end_everything(session: Session, person: Subscriber, how: str, now: datetim
     person.language, person.time_zone = "en", "UTC"
     person.preferred_hour = person.snoozed_until = person.address_since = None
     person.erased_at = person.erased_at or now
-    session.flush()  # the database lets details go only of somebody who is erased
+    session.flush()  # the database allows deleting details only for an erased person
 
 
 def _empty_ledger(session: Session, people: Sequence[int]) -> None:
@@ -185,18 +185,19 @@ def _empty_ledger(session: Session, people: Sequence[int]) -> None:
 
 
 def _empty_outbox(session: Session, people: Sequence[Subscriber], own: set[str], now: datetime) -> int:
-    """Skip what waits, and empty what names them in the rest; return how many were skipped."""
+    """Skip waiting deliveries of these people, empty personal data in all, and return how many are skipped."""
     mine = Delivery.subscriber_id.in_([person.id for person in people])
     keys = {address.lower() for address in own} | own
     named = func.lower(Delivery.recipient).in_(keys) | Delivery.recipient.in_(keys)
     skipped = 0
-    # One after the other, so that each has its index. The second are tests and other people's wishes to
-    # have this address, the third mails about their own changes.
+    # Three statements, so that each can use its index. The second condition finds test emails, and emails
+    # about other people's requests for this address. The third finds emails about these people's own changes.
     for theirs in (mine, Delivery.recipient.is_not(None) & named, _is_notice_about(people)):
         waits = update(Delivery).where(theirs, Delivery.state.in_(WAITING))
         settled = waits.values(state=DeliveryState.SKIPPED, settled_at=now)
         skipped += session.connection().execute(settled).rowcount
-        # A worker that holds one has read it, and looks again before each envelope (outbox/lease.py).
+        # A worker that holds a lease has read the row already, and checks again before each envelope
+        # (outbox/lease.py).
         emptied = update(Delivery).where(theirs).values(recipient=None, context=None, reply_text=None)
         session.execute(emptied.execution_options(**_QUIETLY))
     return skipped
@@ -205,7 +206,7 @@ def _empty_outbox(session: Session, people: Sequence[Subscriber], own: set[str],
 def _empty_the_rest(
     session: Session, tokens: Tokens, people: Sequence[int], own: set[str], now: datetime
 ) -> None:
-    # What others wished for: nobody moves to an address whose owner was erased.
+    # Other people's requests for this address end too: nobody can move to an erased person's address.
     wishes = or_(
         AddressChange.subscriber_id.in_(people),
         AddressChange.email.in_(own),
@@ -228,7 +229,7 @@ def _empty_the_rest(
         .where(or_(AddressMark.subscriber_id.in_(people), AddressMark.address_hash.in_(hashes)))
         .execution_options(**_QUIETLY)
     )
-    # Counters of what this address was sent lately: nothing more will be.
+    # Rate-limit counters of this address are not needed any more.
     for address in own:
         mark = mark_of(tokens, mailbox_of(address))
         session.execute(

@@ -1,4 +1,4 @@
-"""The personal data of one subscriber, and the emails that they were sent."""
+"""Export the personal data of one subscriber, and list the emails that they were sent."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ from newsletter.subscribers.consent.record import (
 )
 from newsletter.tokens import Tokens
 
-# A digest in one of these states was offered to the reader's provider, so they may want to look at it.
+# In one of these states, a digest was offered to the subscriber's provider, so they may want to view it.
 _OFFERED = (DeliveryState.ACCEPTED, DeliveryState.UNCERTAIN, DeliveryState.REJECTED)
 
 
 @dataclass(frozen=True)
 class OwnEmail:
-    """One email; `title` is a digest's, `template` a single one's, `subscriber_public_id` for its link."""
+    """One email: a digest has `title`, a single email has `template`. Links need `subscriber_public_id`."""
 
     delivery_id: int
     subscriber_public_id: str
@@ -59,7 +59,7 @@ class OwnEmail:
 def list_own_emails(
     session: Session, subscriber: Subscriber, page: int, per_page: int = 25
 ) -> Page[OwnEmail]:
-    """Return what this reader was sent, or is about to be, the newest first."""
+    """Return one page of the emails that this subscriber was sent or will get, newest first."""
     theirs = Delivery.subscriber_id.in_([person.id for person in own_rows(session, subscriber)])
     total = session.scalar(select(func.count()).select_from(Delivery).where(theirs)) or 0
     page = min(max(page, 1), LAST_PAGE)
@@ -91,7 +91,7 @@ def list_own_emails(
 def personal_data(
     session: Session, tokens: Tokens, subscriber: Subscriber, publisher: Publisher, now: datetime
 ) -> dict[str, Any]:
-    """Return all that is kept of a reader, as JSON values; times are UTC (ISO 8601)."""
+    """Return all stored data of a subscriber as JSON values. Times are in UTC (ISO 8601)."""
     people = own_rows(session, subscriber)
     blocked = suppression.find(session, tokens, subscriber.email_key or "")
     return {

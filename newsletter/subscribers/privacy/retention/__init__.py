@@ -1,1 +1,1 @@
-"""Retention: what is kept for how long, and the job that deletes the rest."""
+"""Retention: how long data is kept, and the steps that delete old data."""

@@ -1,4 +1,4 @@
-"""Requests that nobody confirmed end, and addresses that nobody needs are let go."""
+"""Retention of addresses: end unconfirmed requests, and empty addresses that are no longer needed."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from newsletter.tokens import Tokens
 
 
 def unconfirmed(policy: Policy, among: Sequence[int] | None = None) -> Select[Any]:
-    """Return the ids of people with a request that is too old, and no link at hand that still works.
+    """Return the ids of people with an unconfirmed request that is too old, and no link that still works.
 
-    Only those `among` some ids, when given.
+    `among` limits the result to some ids.
     """
     due = select(Subscription.subscriber_id).where(
-        # Written out, so that the partial index of pending subscriptions serves it.
+        # A literal, not a parameter, so that the database can use the partial index of pending subscriptions.
         Subscription.state == literal_column("'pending'"),
         Subscription.created_at < policy.asked_before,
         ~_link_works(policy, Subscription.subscriber_id),
@@ -40,7 +40,10 @@ def unconfirmed(policy: Policy, among: Sequence[int] | None = None) -> Select[An
 
 
 def expire(session: Session, tokens: Tokens, policy: Policy, ids: Sequence[int]) -> int:
-    """End the requests of these people; whoever never confirmed anything is forgotten. Commits nothing."""
+    """End the old requests of these people, and empty the addresses of those who never confirmed.
+
+    Return how many people. Commits nothing.
+    """
     people = _locked(session, ids, unconfirmed(policy, ids))
     strange = []
     for subscriber in people:
@@ -56,7 +59,7 @@ def expire(session: Session, tokens: Tokens, policy: Policy, ids: Sequence[int])
 
 
 def never_confirmed(policy: Policy) -> Select[Any]:
-    """Return the ids of people who never confirmed and have nothing left that they could."""
+    """Return the ids of people who never confirmed and have nothing pending that they could still confirm."""
     return (
         select(Subscriber.id)
         .where(
@@ -71,7 +74,7 @@ def never_confirmed(policy: Policy) -> Select[Any]:
 
 
 def left(policy: Policy) -> Select[Any] | None:
-    """Return the ids of people who left everything long ago, or None when they are kept."""
+    """Return the ids of people who ended their last subscription long ago, or None if none is emptied."""
     if policy.left_before is None:
         return None
     theirs = Subscription.subscriber_id == Subscriber.id
@@ -99,11 +102,11 @@ def forget(session: Session, tokens: Tokens, policy: Policy, ids: Sequence[int])
 
 
 def _locked(session: Session, ids: Sequence[int], due: Select[Any]) -> list[Subscriber]:
-    """Return those of these people who are still due, locked: somebody may just have come back."""
+    """Lock these people, and return those that are still due: one may just have signed up again."""
     people = session.scalars(
         select(Subscriber).where(Subscriber.id.in_(ids)).order_by(Subscriber.id).with_for_update()
     ).all()
-    # A statement of its own, after the lock: it sees what the one before had to wait for.
+    # A second statement after the lock, so that it sees the changes for which the first one waited.
     still = set(session.scalars(due))
     return [person for person in people if person.id in still]
 
@@ -114,7 +117,7 @@ def _is_live() -> ColumnElement[bool]:
 
 
 def _link_works(policy: Policy, subscriber_id: Any) -> ColumnElement[bool]:
-    """Whether a mail whose link still works is with them, or on its way."""
+    """Whether an email with a link that still works was sent to them or is in the outbox."""
     return exists().where(
         Delivery.subscriber_id == subscriber_id,
         Delivery.template.in_(("confirm", "reminder")),

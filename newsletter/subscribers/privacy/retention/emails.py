@@ -1,7 +1,7 @@
-"""What was sent long ago loses its contents; that it was sent, to whom and with what, is kept.
+"""Retention of emails: empty the contents of old emails and issues, and keep their delivery rows.
 
-No delivery is deleted: links and return paths name them by their ids, `purpose_key` keeps a mail
-from being sent twice, and what a reader was sent is read from deliveries and renditions.
+No delivery is deleted. Links and return paths contain its id, and `purpose_key` prevents a second email for
+the same purpose. Deliveries and renditions also say which releases a subscriber was sent.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from newsletter.subscribers.privacy.retention.policy import Policy
 from newsletter.tokens import Tokens
 
 _QUIETLY = {"synchronize_session": False}
-# Answers emptied by one transaction: a big issue has a million.
+# How many replies one transaction empties. A big issue has a million.
 REPLIES = 1_000
 
 
 def old_singles(policy: Policy) -> Select[Any] | None:
-    """Return the ids of single mails that need nothing but to be known, or None when they are kept."""
+    """Return the ids of old single emails that still have contents, or None if they are kept forever."""
     if policy.mail_before is None:
         return None
     return select(Delivery.id).where(_is_old_single(policy))
@@ -32,7 +32,7 @@ def _is_old_single(policy: Policy) -> ColumnElement[bool]:
     return and_(
         is_single(),
         Delivery.state.not_in(UNSETTLED),
-        Delivery.due_at < policy.mail_before,  # the index has it
+        Delivery.due_at < policy.mail_before,  # so that the database can use the index
         Delivery.settled_at < policy.mail_before,
         or_(
             Delivery.context.is_not(null()),
@@ -43,7 +43,7 @@ def _is_old_single(policy: Policy) -> ColumnElement[bool]:
 
 
 def empty(session: Session, tokens: Tokens, policy: Policy, ids: Sequence[int]) -> int:
-    """Empty these single mails. Commits nothing."""
+    """Empty these single emails. Commits nothing."""
     emptied = (
         update(Delivery)
         .where(Delivery.id.in_(ids), _is_old_single(policy))
@@ -53,7 +53,7 @@ def empty(session: Session, tokens: Tokens, policy: Policy, ids: Sequence[int]) 
 
 
 def issues_with_replies(policy: Policy) -> Select[Any] | None:
-    """Return the ids of old issues whose relays' answers are still kept."""
+    """Return the ids of old issues whose deliveries still have relays' replies, or None if they are kept."""
     if policy.mail_before is None:
         return None
     ended = Issue.replies_emptied_at.is_(None)
@@ -61,7 +61,7 @@ def issues_with_replies(policy: Policy) -> Select[Any] | None:
 
 
 def old_replies(policy: Policy) -> Select[Any] | None:
-    """Return the ids of the deliveries with such an answer."""
+    """Return the ids of the deliveries with such a reply."""
     issues = issues_with_replies(policy)
     if issues is None:
         return None
@@ -71,7 +71,7 @@ def old_replies(policy: Policy) -> Select[Any] | None:
 
 
 def empty_replies(session: Session, tokens: Tokens, policy: Policy, ids: Sequence[int]) -> int:
-    """Empty some of the answers of these issues; mark those that have none left. Commits nothing."""
+    """Empty up to REPLIES replies of these issues. If none is left, mark the issues. Commits nothing."""
     some = (
         select(Delivery.id)
         .where(Delivery.issue_id.in_(ids), Delivery.reply_text.is_not(None), Delivery.state.not_in(UNSETTLED))
@@ -87,7 +87,7 @@ def empty_replies(session: Session, tokens: Tokens, policy: Policy, ids: Sequenc
 
 
 def old_issues(policy: Policy) -> Select[Any] | None:
-    """Return the ids of issues that need no longer be shown as they were sent."""
+    """Return the ids of old issues that need no longer be viewable, or None if they are kept forever."""
     if policy.issue_before is None:
         return None
     return select(Issue.id).where(_is_old_issue(policy)).order_by(Issue.id)
@@ -98,7 +98,7 @@ def _is_old_issue(policy: Policy) -> ColumnElement[bool]:
 
 
 def empty_issues(session: Session, tokens: Tokens, policy: Policy, ids: Sequence[int]) -> int:
-    """Delete the fragments of these issues. Their renditions, which say what was in them, stay."""
+    """Delete the fragments of these issues. Their renditions stay, which name the releases in them."""
     due = select(Issue.id).where(Issue.id.in_(ids), _is_old_issue(policy)).with_for_update()
     chosen = list(session.scalars(due))
     session.execute(delete(Fragment).where(Fragment.issue_id.in_(chosen)).execution_options(**_QUIETLY))

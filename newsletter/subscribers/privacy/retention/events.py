@@ -1,4 +1,4 @@
-"""Rows about what happened: answered forms, changes of address, IP addresses, marks past their time."""
+"""Retention of events: resolved forms, settled changes of address, IP addresses, old address marks."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from newsletter.tokens import Tokens
 
 
 def old_requests(policy: Policy) -> Select[Any] | None:
-    """Return the ids of forms that were answered long ago, or None when they are kept."""
+    """Return the ids of forms that were resolved long ago, or None if they are kept forever."""
     if policy.mail_before is None:
         return None
-    # The newest row stays: SQLite would give its id to the next one, and a mail is known by it.
+    # The newest row stays. SQLite would reuse its id, and the id is part of an email's `purpose_key`.
     newest = select(func.max(SignupRequest.id)).scalar_subquery()
     return select(SignupRequest.id).where(
         SignupRequest.resolved_at < policy.mail_before, SignupRequest.id < newest
@@ -31,10 +31,10 @@ def delete_requests(session: Session, tokens: Tokens, policy: Policy, ids: Seque
 
 
 def old_moves(policy: Policy) -> Select[Any] | None:
-    """Return the ids of changes of address that were settled long ago, or None when they are kept."""
+    """Return the ids of changes of address settled long ago, or None if they are kept forever."""
     if policy.mail_before is None:
         return None
-    # As above: links name them by their ids.
+    # The newest row stays here too, because links contain the id.
     newest = select(func.max(AddressChange.id)).scalar_subquery()
     return select(AddressChange.id).where(
         AddressChange.settled_at < policy.mail_before, AddressChange.id < newest
@@ -47,7 +47,7 @@ def delete_moves(session: Session, tokens: Tokens, policy: Policy, ids: Sequence
 
 
 def old_ips(policy: Policy) -> Select[Any] | None:
-    """Return the ids of ledger entries whose IP address has been kept long enough."""
+    """Return the ids of old ledger entries with an IP address, or None if they are kept forever."""
     if policy.ip_before is None:
         return None
     return select(ConsentEntry.id).where(
@@ -56,19 +56,19 @@ def old_ips(policy: Policy) -> Select[Any] | None:
 
 
 def empty_ips(session: Session, tokens: Tokens, policy: Policy, ids: Sequence[int]) -> int:
-    """Take the IP addresses out of these entries: the one change that the ledger allows. Commits nothing."""
+    """Remove the IP addresses from these entries; the ledger allows this change. Commits nothing."""
     emptied = update(ConsentEntry).where(ConsentEntry.id.in_(ids)).values(ip_address=None)
     return session.connection().execute(emptied).rowcount
 
 
 def old_marks(policy: Policy) -> Select[Any]:
-    """Return the ids of marks of disowned addresses that count no longer."""
+    """Return the ids of expired marks of disowned addresses."""
     return select(AddressMark.id).where(
         AddressMark.kind == MarkKind.DISOWNED, AddressMark.since < policy.now - DISOWNED_FOR
     )
 
 
 def delete_marks(session: Session, tokens: Tokens, policy: Policy, ids: Sequence[int]) -> int:
-    """Delete these marks, unless they began anew. Commits nothing."""
+    """Delete these marks, unless they were restarted meanwhile. Commits nothing."""
     old = delete(AddressMark).where(AddressMark.id.in_(ids), AddressMark.id.in_(old_marks(policy)))
     return session.connection().execute(old).rowcount

@@ -1,4 +1,4 @@
-"""How long things are kept, as moments before which they may go. Pure."""
+"""The retention policy: for each kind of data, the time before which it is deleted. Pure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from newsletter.settings import Settings
 
 @dataclass(frozen=True)
 class Policy:
-    """The settings of one installation, seen from `now`; None stands for ever."""
+    """The retention settings of one installation at `now`. A property is None if the data is kept forever."""
 
     now: datetime
     pending_days: int = 14
@@ -35,32 +35,32 @@ class Policy:
 
     @property
     def asked_before(self) -> datetime:
-        """Whoever asked before this and has not confirmed, gave it up."""
+        """An unconfirmed request from before this is deleted."""
         return self.now - timedelta(days=self.pending_days)
 
     @property
     def link_lives_since(self) -> datetime:
-        """The link of a mail that was sent after this can still be used."""
+        """The confirmation link of an email that was sent after this can still be used."""
         return self.now - timedelta(days=self.confirm_days)
 
     @property
     def mail_before(self) -> datetime | None:
-        """A mail settled before this, and a form answered before it, need not be kept."""
+        """An email settled before this is emptied, and a form resolved before this is deleted."""
         return self._before(self.mail_days)
 
     @property
     def issue_before(self) -> datetime | None:
-        """An issue finished before this need not be shown any more."""
+        """An issue finished before this need not be viewable."""
         return self._before(self.issue_days)
 
     @property
     def ip_before(self) -> datetime | None:
-        """The IP address of an act before this goes."""
+        """The IP address of a ledger entry from before this is deleted."""
         return self._before(self.ip_days)
 
     @property
     def left_before(self) -> datetime | None:
-        """The address of whoever left before this goes."""
+        """The address of a person who unsubscribed before this is deleted."""
         return self._before(self.left_days)
 
     def _before(self, days: int) -> datetime | None:

@@ -1,4 +1,4 @@
-"""Runs the steps: a few rows at a time, so that nobody who sends or signs up waits for it."""
+"""Run the retention steps in small transactions, so that sending and sign-ups do not wait for them."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from newsletter.subscribers.privacy.retention.policy import Policy
 from newsletter.subscribers.privacy.retention.steps import STEPS, Step
 from newsletter.tokens import Tokens
 
-# SQLite has one writer: between two transactions the others get their turn.
+# SQLite has one writer, so other writers get this time between two transactions.
 REST_SECONDS = 0.05
-# To find what is due may take seconds where there are a million rows: it is not done for each transaction.
+# On a million rows, the query for due rows may take seconds. So one query serves this many transactions.
 CHUNKS_AT_ONCE = 50
 
 
 @dataclass(frozen=True)
 class Purged:
-    """What went (or would go) in one step; `whole` when nothing of it is left."""
+    """How many rows one step deleted (or would delete). `whole`: none is left."""
 
     step: Step
     count: int
@@ -29,7 +29,7 @@ class Purged:
 
 @dataclass(frozen=True)
 class Purger:
-    """Cleans up one installation's database. `reading` gives sessions that stand in no writer's way."""
+    """Deletes old data of one installation. `reading` makes sessions that do not block writers."""
 
     session: Callable[[], Session]
     reading: Callable[[], Session]
@@ -37,9 +37,9 @@ class Purger:
     policy: Policy
 
     def count(self) -> list[Purged]:
-        """Return what each step would delete now; changes nothing.
+        """Return how many rows each step would delete now; changes nothing.
 
-        What one step leaves for another is not foreseen.
+        A step may make more rows due for a later step. These are not counted.
         """
         found = []
         with self.reading() as session:
@@ -55,10 +55,10 @@ class Purger:
     def run(
         self, sleep: Callable[[float], None], stopping: Callable[[], bool] = lambda: False
     ) -> Iterator[Purged]:
-        """Do every step to its end, or until `stopping`; yield what each came to.
+        """Run every step until nothing is due or `stopping` returns True; yield the result of each.
 
-        Safe to run twice, at the same time too, and while mails are being sent: each transaction
-        looks again at what it is about to change.
+        It is safe to run this twice, even at the same time, and while emails are sent: each transaction
+        checks again that its rows are still due.
         """
         for step in STEPS:
             count, whole = self._do(step, sleep, stopping)
@@ -83,6 +83,6 @@ class Purger:
                     session.commit()
                 sleep(REST_SECONDS)
             if not done:
-                return count, False  # somebody else has them in hand
+                return count, False  # another process handles these rows
             count += done
         return count, True

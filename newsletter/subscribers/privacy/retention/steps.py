@@ -1,4 +1,4 @@
-"""The steps of cleaning up: what each finds, and what it does with it."""
+"""The list of retention steps: which rows each finds, and what it does with them."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ Act = Callable[[Any, Tokens, Policy, Sequence[Any]], int]
 
 @dataclass(frozen=True)
 class Step:
-    """One kind of thing that goes when its time is over.
+    """One kind of data that is deleted after some time.
 
-    `due` selects the ids that are due, none while it returns None; `act` deals with some of them in
-    one transaction and returns how many things went, `chunk` ids at a time. `counted` selects the
-    things themselves where they are not the ids.
+    `due` returns the query for the ids that are due, or None if the data is kept forever. `act` handles
+    `chunk` ids in one transaction and returns how many rows it deleted or emptied. If these rows are not the
+    ids of `due`, `counted` returns the query for them.
     """
 
     name: str
@@ -35,11 +35,11 @@ class Step:
 
     @property
     def variable(self) -> str:
-        """The environment variable that decides, "" when none does."""
+        """The environment variable with the time, or "" if it cannot be set."""
         return variable(self.setting) if self.setting else ""
 
 
-# People first: what they leave behind is found by the steps after them.
+# Steps that empty addresses are first, because they make rows due for the later steps.
 STEPS = (
     Step(
         "unconfirmed",
