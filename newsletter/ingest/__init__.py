@@ -1,1 +1,1 @@
-"""Reading sources: bytes become text, and text becomes a press release."""
+"""Ingest: decode bytes to text, and parse text into a press release."""

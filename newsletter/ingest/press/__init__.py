@@ -1,1 +1,1 @@
-"""Parsing press releases: title, publisher, date and paragraphs from scraped text."""
+"""Parse a press release from the text of a web page: title, publisher, date and paragraphs."""

@@ -1,4 +1,4 @@
-"""The lines below the head become paragraphs; what stands around and between them goes. Pure."""
+"""Make paragraphs of the lines below the head, and drop page furniture around and between them. Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from newsletter.ingest.press.lines.furniture_patterns import Kind
 from newsletter.ingest.press.lines.labels import date_line
 from newsletter.ingest.press.lines.shape import ends_sentence, even_bullet, is_bullet, is_sentence, size
 
-_SOURCE = re.compile(r"SOURCE:? \S.{1,100}\Z")  # how the wires sign the release of a company
+_SOURCE = re.compile(r"SOURCE:? \S.{1,100}\Z")  # how wire services name the company at the end of its release
 _MARK_BEHIND = re.compile(
     r"(?<=[.!?\"”’)])\s+(?P<mark>Enditem|Endit|ENDS|\(END\)|-END-|-30-|-ENDS-|###|\(E\))\Z"
 )
@@ -23,7 +23,7 @@ _GOES = (Kind.FURNITURE, Kind.REACH)
 
 @dataclass
 class Body:
-    """The paragraphs of a text, and what the furniture below it said."""
+    """The paragraphs of a release, and the dropped lines that may name its publisher or date."""
 
     paragraphs: list[str] = field(default_factory=list)
     footer: list[str] = field(default_factory=list)
@@ -32,7 +32,7 @@ class Body:
 
 
 def read_body(lines: Sequence[Line]) -> Body:
-    """Return the text in `lines`, which begin where the head ends."""
+    """Return the body in `lines`, which are the lines below the head."""
     body = Body()
     lines = [each for line in lines for each in _cut_mark(line)]
     kinds = [kind_of(line.text) for line in lines]
@@ -46,7 +46,7 @@ def read_body(lines: Sequence[Line]) -> Body:
 
 
 def _cut_mark(line: Line) -> list[Line]:
-    """Return `line`, or two lines when an end mark stands behind its last sentence."""
+    """Return `line`, or split it in two if an end mark follows its last sentence."""
     hit = _MARK_BEHIND.search(line.text[-20:])
     if not hit:
         return [line]
@@ -54,7 +54,7 @@ def _cut_mark(line: Line) -> list[Line]:
 
 
 def _end_mark(lines: Sequence[Line], kinds: Sequence[Kind]) -> int:
-    """Return the index of the mark that ends the release; with more text below than above it only divides."""
+    """Return the index of the end mark, or len(lines). Ignore a mark with more text below than above."""
     prose = [len(line.text) if is_sentence(line.text) else 0 for line in lines]
     total = sum(prose)
     above = 0
@@ -66,7 +66,7 @@ def _end_mark(lines: Sequence[Line], kinds: Sequence[Kind]) -> int:
 
 
 def _without_furniture(lines: Sequence[Line], kinds: Sequence[Kind], footer: list[str]) -> list[Line]:
-    """Return the lines that are text; lists of other pages and blocks of contacts go with their headings."""
+    """Return the lines of text, without furniture, lists of other pages, and contacts with their headings."""
     contacts = contact_lines(lines)
     last_prose = max((at for at, line in enumerate(lines) if _is_text(line, kinds[at])), default=-1)
     kept: list[Line] = []
@@ -77,7 +77,8 @@ def _without_furniture(lines: Sequence[Line], kinds: Sequence[Kind], footer: lis
         elif listing and _is_text(line, kind) and len(line.text) >= 120:
             listing = False
         gone = listing or kind in _GOES or at in contacts or kind is Kind.END
-        # Below the last sentence, the first furniture ends the text: names of other pages follow it.
+        # After the last sentence, the first furniture line ends the text, because titles of other pages
+        # follow.
         if gone and at > last_prose >= 0 and kind is not Kind.END and not _is_picture(line.text):
             footer.extend(each.text for each in lines[at:])
             break
@@ -97,7 +98,7 @@ def _is_text(line: Line, kind: Kind) -> bool:
 
 
 def _trim_tail(kept: list[Line], body: Body) -> None:
-    """Take from the end of `kept` what only stands at edges: menu words, notices, a last date."""
+    """Remove lines at the end of `kept` that are no text: menu words, notices, a last date."""
     while kept:
         text = kept[-1].text
         dated = date_line(text)
@@ -109,7 +110,7 @@ def _trim_tail(kept: list[Line], body: Body) -> None:
 
 
 def _paragraphs(lines: Sequence[Line]) -> list[str]:
-    """Return `lines` as paragraphs, the items of a list or the rows of a table together, a line each."""
+    """Return `lines` as paragraphs. A list or table is one paragraph, with a line for each item or row."""
     made: list[str] = []
     before = None
     for line in lines:
@@ -121,11 +122,11 @@ def _paragraphs(lines: Sequence[Line]) -> list[str]:
             else None
         )
         text = even_bullet(line.text)
-        # The numbered paragraphs of a ministry are paragraphs, the numbered items of a list are items.
+        # Long numbered lines, which ministries write, are paragraphs. Short ones are list items.
         item = None if len(text) >= 120 and text[:1] not in "-" else item
         if item and item == before:
             made[-1] += "\n" + text
-        elif not made or made[-1] != text:  # scraped pages say some lines twice
+        elif not made or made[-1] != text:  # scraped pages repeat some lines
             made.append(text)
         before = item
     return made

@@ -1,4 +1,4 @@
-"""Scraped text becomes clean lines, without entities, tags, invisible characters and table bars. Pure."""
+"""Clean scraped text: remove entities, tags, invisible characters and table bars from its lines. Pure."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import html
 import re
 from dataclasses import dataclass
 
-# Zero-width space and joiner, byte order mark, soft hyphen, marks of writing direction.
+# Zero-width space, word joiner, byte order mark, soft hyphen, and marks of writing direction.
 _INVISIBLE = dict.fromkeys(
     [0xFEFF, 0x00AD, 0x200B, 0x200E, 0x200F, 0x2060, *range(0x202A, 0x202F), *range(0x2066, 0x206A)]
 )
@@ -16,7 +16,7 @@ _SPACES = dict.fromkeys([0x09, 0xA0, 0x1680, *range(0x2000, 0x200B), 0x202F, 0x2
 _CLEAN = str.maketrans({**_INVISIBLE, **_CONTROLS, **_BREAKS})
 _SPACING = str.maketrans(_SPACES)
 
-# Persian and the scripts of India spell with these two; between other letters they are leftovers.
+# Persian, the scripts of India and emoji need these two joiners. After other characters they are noise.
 _JOINERS = re.compile(
     "(?<![\u0600-\u06ff\u0900-\u0dff\u2600-\u27bf\ufe0f\U0001f000-\U0001faff])[\u200c\u200d]"
 )
@@ -29,7 +29,7 @@ _INLINE_TAGS = frozenset(
     | {"thead", "figure", "figcaption", "time", "meta", "link", "center", "blockquote", "cite", "abbr"}
     | {"label", "button", "svg", "path", "input", "form", "iframe", "picture", "source", "o:p"}
 )
-# Any tag: trying 60 names in turn at each of a million "<" would take seconds.
+# Matches any tag. With 60 names as alternatives, a million "<" would take seconds.
 _TAG = re.compile(r"</?([a-zA-Z][a-zA-Z1-6:]{0,9})(?:\s[^<>]*)?/?>")
 _ENTITY = re.compile(r"&(?:#\d{1,6}|#x[0-9a-f]{1,6}|[a-z][a-z0-9]{1,10});", re.IGNORECASE)
 _LINK = re.compile(r"!?\[([^\[\]\n]{0,200})\]\((?:https?:|/|mailto:|#)[^()\s]{0,400}\)")
@@ -42,7 +42,7 @@ _HIDDEN = ("script", "style")
 
 @dataclass(frozen=True)
 class Line:
-    """One line of a release: its text, whether a blank line (or the beginning) is before it, its indent."""
+    """One line of a release. `gap`: a blank line is before it, or it is the first line."""
 
     text: str
     gap: bool = False
@@ -50,9 +50,9 @@ class Line:
 
 
 def clean_lines(text: str, most: int | None = None) -> list[Line]:
-    """Return the lines of `text` that say something, each with single spaces and without markup.
+    """Return the lines of `text` that are not empty, with single spaces and without markup.
 
-    With more than `most` lines, the first `most` + 1.
+    Return at most `most` + 1 lines, so that the caller can see that there are more than `most`.
     """
     lines: list[Line] = []
     gap = True
@@ -69,7 +69,7 @@ def clean_lines(text: str, most: int | None = None) -> list[Line]:
     return lines
 
 
-# No character has such a number, and Python does not read a number of thousands of digits.
+# No character has such a number, and Python refuses to parse a number with thousands of digits.
 _ENDLESS_NUMBER = re.compile(r"&#[0-9]{8,};?")
 
 
@@ -77,7 +77,7 @@ def _plain(text: str) -> str:
     text = text.replace("\r\n", "\n").translate(_CLEAN)
     if "<" in text:
         text = _strip_tags(text)
-    for _ in range(2):  # a page escaped twice shows &amp;nbsp;
+    for _ in range(2):  # a page that was escaped twice has &amp;nbsp;
         if "&" in text and _ENTITY.search(text):
             text = html.unescape(_ENDLESS_NUMBER.sub("\ufffd", text)).translate(_CLEAN)
     text = _JOINERS.sub("", text)
@@ -85,7 +85,7 @@ def _plain(text: str) -> str:
         text = _LINK.sub(r"\1", text)
     if "**" in text or "__" in text:
         text = _BOLD.sub(r"\2", text)
-    # Half of a character pair cannot be written as UTF-8 again.
+    # A lone surrogate cannot be encoded in UTF-8.
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
@@ -98,7 +98,7 @@ def _strip_tags(text: str) -> str:
 
 
 def _cut_between(text: str, opening: str, closing: str) -> str:
-    """Return `text` without what is between the two marks; linear, where a lazy pattern would not be."""
+    """Return `text` without the parts from `opening` to `closing`. Unlike a lazy pattern, this is linear."""
     kept: list[str] = []
     low = text.lower() if len(text.lower()) == len(text) else text
     at = 0
@@ -110,7 +110,7 @@ def _cut_between(text: str, opening: str, closing: str) -> str:
 
 
 def strip_bars(text: str) -> str:
-    """Return the inside of a table row; nothing when the row is bars and rules only."""
+    """Return the cells of a table row, or "" if it has only bars and rules. Return other text unchanged."""
     if "|" not in text and not any(bar in text for bar in "¦│┃║"):
         return text
     if _TABLE_EDGE.fullmatch(text):

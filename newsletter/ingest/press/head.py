@@ -1,4 +1,4 @@
-"""The lines above the text become a title, a publisher and a date, in whatever order they stand. Pure."""
+"""Read title, publisher and dates from the lines above the text, in any order. Pure."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ _DOMAIN = re.compile(r"\S+\.[a-z]{2,8}(?:\s\(.{1,12}\))?")
 
 @dataclass
 class Head:
-    """What stands above the text; `body_at` is the index of the first line of the text."""
+    """The contents of the lines above the text. `body_at` is the index of the first line of the text."""
 
     title: str = ""
     publisher: str = ""
@@ -65,7 +65,7 @@ class Head:
 
 
 def read_head(lines: Sequence[Line]) -> Head:
-    """Return what the lines above the text say; `title` is "" when none of them can be a title."""
+    """Read the lines above the text. `title` is "" if none of them can be a title."""
     head = Head()
     entries: list[Entry] = []
     skipped = contact_lines(lines[:_LONGEST_HEAD])
@@ -90,7 +90,7 @@ def read_head(lines: Sequence[Line]) -> Head:
 
 
 def _is_meta(text: str) -> bool:
-    """Tell whether a line is furniture or carries the date, and so cannot begin the text."""
+    """Return whether a line is furniture or has the date, and so cannot be the first line of the text."""
     if kind_of(text) is not Kind.TEXT or date_line(text) is not None or is_time(text):
         return True
     return "|" in text and len(text) < 200 and bool(find_dates(text))
@@ -108,14 +108,14 @@ def _is_body(text: str, entries: list[Entry], lines: Sequence[Line], at: int) ->
         return False
     if titled:
         return True
-    # The first line of all may be a headline with a full stop; what follows it must then be more than it.
+    # The very first line may be a headline that ends with a full stop. It is text if it is too long for one.
     return len(text) > LONGEST_TITLE or at + 1 >= len(lines)
 
 
 def _read_line(at: int, line: Line, head: Head) -> list[Entry] | None:
-    """Return the possible titles and names in a line of the head, None for a line that is neither.
+    """Return the possible titles and publishers in a line of the head, or None if it has neither.
 
-    Dates are put into `head.dates` on the way.
+    Dates in the line are added to `head.dates`.
     """
     text = line.text
     if (dated := date_line(text)) is not None:
@@ -130,11 +130,11 @@ def _read_line(at: int, line: Line, head: Head) -> list[Entry] | None:
 
 
 def _read_plain(at: int, line: Line, head: Head) -> list[Entry] | None:
-    """Read a line that is no date by itself and has no label."""
+    """Read a line that is not just a date and has no label."""
     text = line.text
     kind = kind_of(text)
     if kind is not Kind.TEXT:
-        # "PRESS RELEASE | 12 November 2025" and an embargo carry a date.
+        # Lines such as "PRESS RELEASE | 12 November 2025" and an embargo have a date.
         head.dates.extend(weigh(text, [found]) for found in find_dates(text)[:1] if kind is Kind.WEAK)
         return None
     hit = BYLINE.match(text)
@@ -169,7 +169,7 @@ def _read_label(at: int, line: Line, head: Head) -> list[Entry] | None:
             return []
         if kind in DATE_WORD and (dates := find_dates(value)):
             head.dates.append((DATE_WORD[kind], dates[0]))
-            # "KCNA Date: 23/10/2025 | Source: KCNA.kp" has more to say.
+            # The rest may name the publisher, as in "KCNA Date: 23/10/2025 | Source: KCNA.kp".
             return _names_in(at, line, SPLIT.split(value))
     return None
 
@@ -179,7 +179,7 @@ def _without_dates(at: int, line: Line, value: str, head: Head) -> list[Entry]:
     head.dates.extend((BARE, found) for found in dates[:1])
     rest = beside_dates(value, dates) if dates else value
     first = SPLIT.split(rest)[0] if "|" in rest else rest
-    # "Source: X Editor: Y", "来源：X 时间：Y", and the button beside it
+    # Cut off a second label ("Source: X Editor: Y", "来源：X 时间：Y"), and the text of a "Follow" button.
     first = re.split(r"\s+[^\s:：]{1,12}\s?[:：]", first, maxsplit=1)[0].removesuffix(" Follow").strip(" ,")
     if not first or first.startswith("http") or _DOMAIN.fullmatch(first.casefold()):
         return []
@@ -217,7 +217,7 @@ def _read_mixed(at: int, line: Line, dates: list[FoundDate], head: Head) -> list
     parts = [part for part in parts if kind_of(part) is Kind.TEXT and not is_share_bar(part.casefold())]
     by = next((hit for part in parts if (hit := BYLINE.match(part))), None)
     named = [part for part in parts if _is_name(part)]
-    # "What changes on 1 January" is a headline, "Ministry of Roads, 1 January 2025" a name with a date.
+    # "What changes on 1 January" is a headline. "Ministry of Roads, 1 January 2025" is a name with a date.
     small = any(word.islower() for word in rest.split()) and all(each.year is None for each in dates)
     headline = _LEANS_ON_DATE.search(line.text[: dates[0].start]) or small
     if headline and not by and "|" not in line.text and size(rest) >= 2:
@@ -231,16 +231,16 @@ def _read_mixed(at: int, line: Line, dates: list[FoundDate], head: Head) -> list
             ]
         if by:
             return _read_byline(at, line, by["who"], head) or _names_in(at, line, named)
-        # A place stands by a date more often than a publisher does, unless a bar parts them.
+        # The text beside a date is more often a place than a publisher, unless a bar separates them.
         telling = [part for part in parts[:1] if "|" in line.text or is_agency(part) or _is_name(part)]
         return [Entry(at, part, line.gap, by_date=True) for part in telling if "," not in part]
-    # A headline that names a day: the day of what it tells of, which says less than any other date.
+    # A headline with a date. It is the day of the event, so any other date is better evidence.
     head.dates.append((EMBARGOED, dates[0]))
     return [Entry(at, line.text, line.gap)]
 
 
 def _choose(head: Head, entries: list[Entry], lines: Sequence[Line], meta_at: int) -> None:
-    """Choose the title and the publisher among `entries`; what else stands below the title leads the text."""
+    """Choose title and publisher among `entries`. Other lines below the title become the lead of the text."""
     below = " ".join(line.text for line in lines[head.body_at : head.body_at + 12])[:4000].casefold()
     entries = join_headlines(entries)
     free = [entry for entry in entries if not entry.named]
@@ -263,7 +263,7 @@ def _choose(head: Head, entries: list[Entry], lines: Sequence[Line], meta_at: in
 
 
 def _leads(entry: Entry, head: Head, meta_at: int) -> bool:
-    """Tell whether a line below the title belongs to the text: a subtitle, or a heading right above it."""
+    """Return whether a line below the title belongs to the text: a subtitle, or a heading right above it."""
     text = entry.text
     if text.casefold() in head.title.casefold() or organisation_score(text) >= NAME or is_office(text):
         return False

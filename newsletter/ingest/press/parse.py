@@ -1,4 +1,4 @@
-"""A press release as scraped text becomes its title, publisher, date, language and paragraphs. Pure."""
+"""Parse a press release from scraped text: title, publisher, date, language and paragraphs. Pure."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _DATELINE, _IN_TITLE, _BELOW = 4, 5, 6
 
 @dataclass(frozen=True)
 class PressRelease:
-    """What a release says; `language` is a BCP 47 primary subtag, "und" when it cannot be told."""
+    """A parsed release. `language` is a BCP 47 primary subtag, or "und" if it is not clear."""
 
     title: str
     publisher: str
@@ -40,21 +40,21 @@ class PressRelease:
 
     @property
     def body(self) -> str:
-        """The text: paragraphs with a blank line between, the items of a list a line each."""
+        """The text, with a blank line between paragraphs and one line for each list item."""
         return "\n\n".join(self.paragraphs)
 
     @property
     def summary(self) -> str:
-        """The first sentences, 240 characters at most; a longer first sentence is cut after a word."""
+        """The first sentences, at most 240 characters. A longer first sentence is cut after a word."""
         return summarise(self.paragraphs)
 
 
 def parse_press(text: str, name: str, today: date | None = None) -> PressRelease:
-    """Return the press release in `text`, scraped from a page with or without its furniture.
+    """Return the press release in `text`, scraped from a page with or without its menus and notices.
 
-    `name` is for messages. `today` gives dates without a year theirs. The dateline stays in the text.
-    Whatever follows an end mark ("###", "-30-", "ENDS") is left out, notes to editors included; an
-    "About us" above the mark, or without any, belongs to the text. Raises ReleaseUnreadable when
+    `name` is for messages. A date without a year gets the latest one up to `today`. The dateline stays in the
+    text. Everything after an end mark ("###", "-30-", "ENDS") is dropped, notes to editors included. An
+    "About us" section is kept if it is above the mark, or if there is no mark. Raises ReleaseUnreadable if
     there is no title or no text.
     """
     cleaned = clean_lines(text, MAX_LINES)
@@ -70,7 +70,7 @@ def parse_press(text: str, name: str, today: date | None = None) -> PressRelease
         raise ReleaseUnreadable(name, reason)
     body = read_body(lines[head.body_at :])
     if (opening := read_dateline(head.title)) is not None and len(head.title) > 60:
-        # There is no headline: the first sentence speaks for it and stays in the text.
+        # There is no headline, so the title is made of the first sentence, which also stays in the text.
         body.paragraphs.insert(0, head.title)
         head.title = summarise((head.title[opening.end :].strip(),), HEADLINE_LENGTH).rstrip(" .")
     paragraphs = [lead for lead in head.leads if lead not in body.paragraphs] + body.paragraphs
@@ -92,7 +92,7 @@ def parse_press(text: str, name: str, today: date | None = None) -> PressRelease
 
 
 def as_json(name: str, release: PressRelease | ReleaseUnreadable) -> dict[str, str | None]:
-    """Return one line of `newsletter release parse`; every key is always there, "error" only on failure."""
+    """Return one line of `newsletter release parse`. "error" is there only on failure, other keys always."""
     if isinstance(release, ReleaseUnreadable):
         empty: dict[str, str | None] = dict.fromkeys(("title", "publisher", "body"), "")
         return {
@@ -115,7 +115,7 @@ def as_json(name: str, release: PressRelease | ReleaseUnreadable) -> dict[str, s
 
 
 def summarise(paragraphs: tuple[str, ...], limit: int = SUMMARY_LENGTH) -> str:
-    """Return the first whole sentences of the text that fit into `limit` characters, or as many words."""
+    """Return the first sentences that fit into `limit` characters, or as many words if none fits."""
     prose = next((each for each in paragraphs if is_sentence(each)), paragraphs[0] if paragraphs else "")
     start = read_dateline(prose)
     prose = " ".join((prose[start.end :].strip() if start else prose).split())
@@ -134,7 +134,7 @@ def _without_title(paragraphs: list[str], title: str) -> list[str]:
 
 
 def _split_site(title: str) -> tuple[str, str]:
-    """Return the headline and the name of the site that pages append to it ("" when none is)."""
+    """Return the headline, and the name of the site that pages append to it, or ""."""
     for mark in (" | ", " :: ", " - ", " – ", " — "):
         before, found, after = title.rpartition(mark)
         if found and len(before) >= 15 and organisation_score(after) >= 4:
@@ -157,7 +157,7 @@ def _published(
         dates.append((_DATELINE, dateline.found))
     dates.extend((_IN_TITLE, found) for found in find_dates(head.title)[:1])
     dates.extend((_BELOW, found) for _, found in body.dates)
-    # The dates of other pages below the text say nothing; "Last updated" and "Source: X 2025-10-23" do.
+    # Below the text, only lines such as "Last updated" and "Source: X 2025-10-23" have dates of this release.
     telling = [line for line in body.footer if kind_of(line) is Kind.WEAK or date_line(line)]
     dates.extend((_BELOW, found) for line in telling for found in find_dates(line)[:1])
     year = next((found.year for _, found in dates if found.year), None) or copyright_year(body.footer)

@@ -1,4 +1,4 @@
-"""The publisher of a release whose head does not name it: signatures, datelines, footers, contacts. Pure."""
+"""Find the publisher if the head does not name it: in signature, dateline, footer or contacts. Pure."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _LEAD_NAME = re.compile(
 
 @dataclass(frozen=True)
 class Evidence:
-    """Where a publisher may be named: the text and what stands around it; `lead` follows the dateline."""
+    """The texts in which a publisher may be named. `lead` is the first paragraph after its dateline."""
 
     paragraphs: Sequence[str]
     footer: Sequence[str]
@@ -40,7 +40,7 @@ class Evidence:
 
 
 def from_signature(evidence: Evidence) -> str:
-    """Return who signs with "SOURCE Halden Robotics" or "Source: Xinhua" below the text."""
+    """Return the name in a last line such as "SOURCE Halden Robotics" or "Source: Xinhua"."""
     for line in (*evidence.footer, *evidence.paragraphs[-2:]):
         hit = _SOURCE.match(line)
         if hit and not hit["who"].startswith("http"):
@@ -49,19 +49,19 @@ def from_signature(evidence: Evidence) -> str:
 
 
 def from_agency(evidence: Evidence) -> str:
-    """Return the agency in the dateline, unless it only carries the releases of others."""
+    """Return the agency in the dateline, unless it is a wire service that only distributes releases."""
     agency = evidence.dateline.agency if evidence.dateline else ""
     return "" if is_wire(agency) else agency
 
 
 def from_copyright(evidence: Evidence) -> str:
-    """Return who holds the copyright below the text."""
+    """Return the holder in the copyright line below the text."""
     hits = (_COPYRIGHT.search(line) for line in evidence.footer)
     return next((hit["holder"].strip() for hit in hits if hit and hit["holder"].strip()), "")
 
 
 def from_about(evidence: Evidence) -> str:
-    """Return whom the heading "About Blue Fjord Lines" is about."""
+    """Return the name in a heading such as "About Blue Fjord Lines"."""
     for line in (*evidence.paragraphs, *evidence.footer):
         if line.startswith("About ") and len(line) <= 60 and kind_of(line) is Kind.TEXT:
             return line.removeprefix("About ").removeprefix("the ").strip(" :")
@@ -69,7 +69,7 @@ def from_about(evidence: Evidence) -> str:
 
 
 def from_contacts(evidence: Evidence) -> str:
-    """Return the organisation that the people to ask belong to."""
+    """Return the organisation in the contacts."""
     return next(_names(evidence.contacts), "") or next(_names(evidence.footer), "")
 
 
@@ -81,17 +81,17 @@ def _names(lines: Iterable[str]) -> Iterator[str]:
 
 
 def from_lead(evidence: Evidence) -> str:
-    """Return the name that the first sentence begins with: "Corvane Systems (NYSE: CRVX), a supplier"."""
+    """Return the name at the start of a lead such as "Corvane Systems (NYSE: CRVX), a supplier"."""
     hit = _LEAD_NAME.match(evidence.lead) if evidence.dateline else None
     return hit["who"].strip(" ,") if hit else ""
 
 
 def from_wire(evidence: Evidence) -> str:
-    """Return the service that carried the release, when nothing says whose it is."""
+    """Return the wire service that distributed the release, if nothing names the publisher."""
     return evidence.dateline.agency if evidence.dateline else ""
 
 
-# The surest first.
+# The most reliable is first.
 FINDERS: tuple[Callable[[Evidence], str], ...] = (
     from_signature,
     from_agency,
@@ -104,11 +104,11 @@ FINDERS: tuple[Callable[[Evidence], str], ...] = (
 
 
 def find_publisher(evidence: Evidence) -> str:
-    """Return the publisher from the surest place that names one, "" when none does."""
+    """Return the publisher from the most reliable place that names one, or ""."""
     return next((name for find in FINDERS if (name := find(evidence))), "")
 
 
 def copyright_year(footer: Sequence[str]) -> int | None:
-    """Return the year in the copyright line, which dates without a year can take."""
+    """Return the year in the copyright line. Dates without a year can use it."""
     hits = (_COPYRIGHT.search(line) for line in footer)
     return next((int(hit["year"]) for hit in hits if hit and hit["year"]), None)

@@ -1,4 +1,4 @@
-"""Which of the lines above the text is the title, and which names the publisher. Pure."""
+"""Choose the title and the publisher among the lines above the text, by scores. Pure."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LONGEST_TITLE = 300
 
 @dataclass(frozen=True)
 class Entry:
-    """A line of the head that may be a title or a name; `named` when a label says that it is a name."""
+    """A line of the head that may be a title or a publisher. `named`: its label says a publisher."""
 
     at: int
     text: str
@@ -27,7 +27,7 @@ class Entry:
 
 
 def join_headlines(entries: Sequence[Entry]) -> list[Entry]:
-    """Return `entries` with headlines that were broken over two or three lines made whole."""
+    """Return `entries`, with the lines of a headline that was split over several lines joined."""
     made: list[Entry] = []
     last_at = -1
     for entry in entries:
@@ -97,5 +97,5 @@ def best_publisher(rest: list[Entry], below: str, title: Entry | None, labelled:
 
 
 def best_part(name: str) -> str:
-    """Return the part of "Ministry of Health | Caring for Merrin" that is the name."""
+    """Return the name without a motto: Ministry of Health from "Ministry of Health | Caring for Merrin"."""
     return max(name.split(" | "), key=organisation_score)

@@ -1,4 +1,4 @@
-"""Lines broken at a fixed width become paragraphs again; other texts stay as they are. Pure."""
+"""Join lines that were wrapped at a fixed width into paragraphs; leave other texts unchanged. Pure."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ _SLACK = 10
 
 
 def wrap_width(lines: Sequence[Line]) -> int | None:
-    """Return the width `lines` were wrapped at, None when they were not.
+    """Return the width at which `lines` were wrapped, or None if they were not.
 
-    Wrapped text is told by its arithmetic: nearly every line that goes on in the next one had no room
-    left for the next one's first word.
+    Text is wrapped if nearly every line that continues in the next one had no room for that line's first
+    word.
     """
     inner = [(line, after) for line, after in pairwise(lines) if not after.gap and not is_bullet(after.text)]
     lengths = sorted(len(line.text) for line, _ in inner)
     if len(inner) < 3:
         return None
-    # A few over-long lines, an address of a page say, do not make a text unwrapped.
+    # A wrapped text may have a few longer lines, such as a URL.
     width = lengths[max(0, len(lengths) - 1 - len(lengths) // 20)]
     if not _NARROWEST <= width <= _WIDEST:
         return None
@@ -40,15 +40,15 @@ def wrap_width(lines: Sequence[Line]) -> int | None:
 
 def _is_full(text: str, after: str, width: int) -> bool:
     first = after.split(" ", 1)[0]
-    if len(first) > 20:  # a script without spaces breaks anywhere
+    if len(first) > 20:  # a script without spaces can break anywhere
         return len(text) >= width - 4
     return len(text) + 1 + len(first) > width - _SLACK
 
 
 def unwrap(lines: Sequence[Line], stands_alone: Callable[[str], bool]) -> list[Line]:
-    """Return `lines` with those joined that were one paragraph.
+    """Return `lines`, with the lines of one paragraph joined.
 
-    `stands_alone` tells the lines that are never part of a paragraph: dates, names, furniture.
+    `stands_alone` returns whether a line is never part of a paragraph, such as a date, a name or furniture.
     """
     width = wrap_width(lines)
     joined: list[list[str]] = []
@@ -68,7 +68,7 @@ def unwrap(lines: Sequence[Line], stands_alone: Callable[[str], bool]) -> list[L
 
 
 def _goes_on(before: Line, line: Line, width: int | None, stands_alone: Callable[[str], bool]) -> bool:
-    """Tell whether `line` continues the paragraph that `before` is a line of."""
+    """Return whether `line` continues the paragraph of `before`."""
     if is_bullet(line.text) and not (width and _mid_sentence(before, line)):
         return False
     if width is None or line.gap:
@@ -82,7 +82,7 @@ def _goes_on(before: Line, line: Line, width: int | None, stands_alone: Callable
 
 
 def _mid_sentence(before: Line, line: Line) -> bool:
-    """Tell whether the break between two lines is inside a sentence, whatever the width."""
+    """Return whether the break between two lines is inside a sentence, whatever the width."""
     text = before.text
     if len(text) < _NARROWEST or ends_sentence(text) or text[-1] in ":;|" or is_bullet(line.text):
         return False
@@ -90,7 +90,7 @@ def _mid_sentence(before: Line, line: Line) -> bool:
 
 
 def _join(parts: list[str]) -> str:
-    """Return the parts as one line: no space where the script has none, a word cut by a hyphen made whole."""
+    """Join the parts to one line, without a space after a hyphen or between characters of Han and kana."""
     text = parts[0]
     pieces = [text]
     for part in parts[1:]:

@@ -1,1 +1,1 @@
-"""Text of unknown origin: its encoding and its language."""
+"""Detect the encoding and the language of a text."""

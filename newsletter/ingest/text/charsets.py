@@ -1,4 +1,4 @@
-"""Older charsets told apart by the letters and words that a language really uses. Pure."""
+"""Detect charsets older than Unicode by the frequent characters and words of a language. Pure."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from newsletter.ingest.text.language import detect_language
 
 _SAMPLE_BYTES = 60_000
 
-# In each: how characters that a wrong reading would not produce look, and the share of all letters
-# beyond ASCII they have at least in running text.
+# For each charset: characters that are frequent in its language and rare if the charset is wrong, and their
+# minimum share of all non-ASCII characters in prose.
 _SCRIPTS: tuple[tuple[str, str, float], ...] = (
     ("shift_jis", "[\u3041-\u3096]", 0.25),
     ("euc_jp", "[\u3041-\u3096]", 0.25),
@@ -36,7 +36,7 @@ _C1_BYTES = re.compile(rb"[\x80-\x9f]")
 
 
 def decode_legacy(data: bytes) -> str:
-    """Return `data` in the likeliest charset older than Unicode, Windows-1252 if nothing tells."""
+    """Decode `data` with the most likely charset older than Unicode. The default is Windows-1252."""
     high = sum(data[:_SAMPLE_BYTES].count(byte) for byte in range(0x80, 0x100))
     if high * 4 > min(len(data), _SAMPLE_BYTES):
         codec = _by_script(data)
@@ -44,12 +44,12 @@ def decode_legacy(data: bytes) -> str:
             return data.decode(codec, "replace")
     words = "".join(chr(byte) if byte < 0x80 else "\u00e6" for byte in data[:_SAMPLE_BYTES])
     windows, iso = _BY_LANGUAGE.get(detect_language(words), ("cp1252", "cp1252"))
-    # Where Windows has letters such as ś and ž, the ISO charsets have control characters nobody types.
+    # At 0x80 to 0x9f the Windows charsets have characters such as ś and ž; ISO charsets have unused controls.
     return data.decode(windows if _C1_BYTES.search(data) else iso, "replace")
 
 
 def _by_script(data: bytes) -> str | None:
-    """Return the charset in which the text looks most like the language it is for, or None."""
+    """Return the charset with the highest share of frequent characters, or None if all are too low."""
     best, best_ratio = None, 1.0
     for codec, usual, least in _SCRIPTS:
         text = _sample(data, codec)

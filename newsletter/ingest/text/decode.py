@@ -1,4 +1,4 @@
-"""Bytes become text: byte order marks, UTF-8, UTF-16, older charsets; refuses what is no text. Pure."""
+"""Decode bytes to text by byte order mark, UTF-8, UTF-16 or an older charset; refuse binary files. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from newsletter.ingest.text.language import detect_language
 MAX_RELEASE_BYTES = 2 * 1024 * 1024
 
 _MARKS = (
-    # UTF-32 first: its little-endian mark begins with the one of UTF-16.
+    # UTF-32 comes first, because its little-endian mark begins with that of UTF-16.
     (codecs.BOM_UTF32_LE, "utf-32"),
     (codecs.BOM_UTF32_BE, "utf-32"),
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -32,17 +32,17 @@ _MAGIC = (
 _CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
 _ESCAPED = re.compile(r"[\udc80-\udcff]")
 _BEYOND_ASCII = re.compile(r"[^\x00-\x7f]")
-# What the common UTF-8 sequences look like when somebody read them as Windows-1252.
+# What common UTF-8 sequences look like if they were decoded as Windows-1252.
 _MOJIBAKE = re.compile(
     r"[\u00c3-\u00c5][\u0080-\u00bf\u0152-\u0178\u2013-\u2122]|\u00e2\u20ac|\u00c2[\u00a0-\u00bf]"
 )
 
 
 def decode(data: bytes, name: str) -> str:
-    """Return the text in `data` with line ends as \\n and no byte order mark; `name` is for messages.
+    """Return the text in `data` with \\n as line ends and no byte order mark; `name` is for messages.
 
-    Raises ReleaseUnreadable with a sentence that says what to do when `data` is empty, longer than
-    MAX_RELEASE_BYTES, or not text.
+    Raises ReleaseUnreadable if `data` is empty, longer than MAX_RELEASE_BYTES, or not text. The message says
+    what to do.
     """
     if len(data) > MAX_RELEASE_BYTES:
         limit = MAX_RELEASE_BYTES // (1024 * 1024)
@@ -85,8 +85,9 @@ def _strict(data: bytes, codec: str) -> str | None:
 def guess_utf16(data: bytes) -> str | None:
     """Return the UTF-16 codec whose byte order explains the NULs in `data`, or None.
 
-    Text of any script has spaces and line ends, whose high byte is NUL, all on the same side. Pairs of
-    bytes make ideographs by chance, so text that is few NULs and all ideographs must have their marks too.
+    Text in any script has spaces and line ends. Their high byte is NUL, always on the same side. Random pairs
+    of bytes often decode to ideographs. So a text with few NULs that seems to be Chinese, Japanese or Korean
+    must also have their punctuation.
     """
     even, odd = data[0::2].count(0), data[1::2].count(0)
     codec = "utf-16-le" if odd > 10 * even else "utf-16-be" if even > 10 * odd else None
@@ -99,9 +100,9 @@ def guess_utf16(data: bytes) -> str | None:
 
 
 def patched_utf8(data: bytes) -> str | None:
-    """Return `data` as UTF-8 with its few stray bytes read as Windows-1252, or None if most are stray.
+    """Decode `data` as UTF-8, and its few invalid bytes as Windows-1252. Return None if there are too many.
 
-    One pasted quote or a file cut inside a character must not turn a whole text into garbage.
+    One pasted quotation mark, or a file cut inside a character, must not garble the whole text.
     """
     text = data.decode("utf-8", "surrogateescape")
     stray = len(_ESCAPED.findall(text))
@@ -112,9 +113,10 @@ def patched_utf8(data: bytes) -> str | None:
 
 
 def repair_mojibake(text: str) -> str:
-    """Return `text` as it was before UTF-8 was read as Windows-1252 somewhere upstream, if it was.
+    """Repair a text whose UTF-8 was decoded as Windows-1252 before it came to us. Return others unchanged.
 
-    Only a text that turns back as a whole is changed: real prose in Windows-1252 never is valid UTF-8.
+    The text is changed only if all of it can be converted back: real prose in Windows-1252 is never valid
+    UTF-8.
     """
     if not _MOJIBAKE.search(text):
         return text
@@ -129,7 +131,7 @@ def _to_byte(char: str) -> bytes:
     try:
         return char.encode("cp1252")
     except UnicodeEncodeError:
-        # The five bytes that Windows-1252 leaves undefined come through as themselves.
+        # Windows-1252 leaves five bytes undefined. Programs keep them unchanged, as Latin-1 does.
         return char.encode("latin-1")
 
 

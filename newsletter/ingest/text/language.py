@@ -1,4 +1,4 @@
-"""The language of a text as a BCP 47 primary subtag, told by its script and its commonest words. Pure."""
+"""Detect the language of a text (BCP 47 primary subtag) by its script and its most common words. Pure."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 _SAMPLE = 20_000
 _WORD = re.compile(r"[^\W\d_]+")
 
-# Words of one script in the order of how sure they make us; each pattern counts letters.
+# The scripts, each with a pattern that matches one of its characters.
 _SCRIPTS = (
     ("latin", re.compile(r"[A-Za-z\u00c0-\u024f\u1e00-\u1eff]")),
     ("cyrillic", re.compile(r"[\u0400-\u052f]")),
@@ -24,7 +24,7 @@ _SCRIPTS = (
     ("bn", re.compile(r"[\u0985-\u09b9]")),
     ("ta", re.compile(r"[\u0b85-\u0bb9]")),
 )
-# A letter of these alphabets says as much as the words: (language, letters only it uses among its kin).
+# For each language, characters that no other language with the same script uses.
 _LETTERS = {
     "cyrillic": (("uk", "іїєґ"), ("be", "ў"), ("sr", "ђћџљњј"), ("mk", "ѓќѕ"), ("kk", "әғқңөұүһ")),
     "arabic": (("ur", "ٹڈڑےں"), ("fa", "پچژگکی")),
@@ -132,10 +132,10 @@ _SETS = {
 
 
 def detect_language(text: str) -> str:
-    """Return the BCP 47 primary subtag of the language `text` is written in, "und" when it cannot be told."""
+    """Return the BCP 47 primary subtag of the language of `text`, or "und" if it is not clear."""
     sample = text[:_SAMPLE]
     counts = {name: len(pattern.findall(sample)) for name, pattern in _SCRIPTS}
-    # One ideograph says as much as a few letters do.
+    # One ideograph counts as several characters of an alphabet.
     counts["kana"] *= 3
     counts["han"] *= 3
     counts["ko"] *= 2
@@ -157,7 +157,7 @@ def _by_words(script: str, sample: str) -> str:
     for language, letters in _LETTERS.get(script, ()):
         scores[language] = scores.get(language, 0) + 0.5 * sum(sample.count(letter) for letter in letters)
     best = max(scores, key=lambda language: scores[language])
-    # Two or three chance hits in a long text say nothing; a short title may have only one.
+    # In a long text, two or three words may match by chance. A short title may have only one match.
     if scores[best] < max(1.0, len(words) / 25):
         return "und"
     return best

@@ -185,7 +185,7 @@ def _empty_ledger(session: Session, people: Sequence[int]) -> None:
 
 
 def _empty_outbox(session: Session, people: Sequence[Subscriber], own: set[str], now: datetime) -> int:
-    """Skip waiting deliveries of these people, empty personal data in all, and return how many are skipped."""
+    """Skip waiting deliveries of these people; return how many. Empty personal data in all deliveries."""
     mine = Delivery.subscriber_id.in_([person.id for person in people])
     keys = {address.lower() for address in own} | own
     named = func.lower(Delivery.recipient).in_(keys) | Delivery.recipient.in_(keys)

@@ -1,11 +1,11 @@
-"""The names of the months in the languages releases come in, and the calendars beside the Gregorian. Pure."""
+"""Names of months in the languages of releases, and dates of the Iranian calendar. Pure."""
 
 from __future__ import annotations
 
 import unicodedata
 from datetime import date
 
-# Twelve entries a line, January first; forms that dates really use, "/" between variants.
+# Twelve months for each language, January first, in the forms that dates use. "/" separates variants.
 _NAMES = (
     (
         "january/jan february/feb march/mar april/apr may june/jun july/jul august/aug "
@@ -133,21 +133,21 @@ _MONTHS = _table()
 
 
 def month_number(word: str) -> int | None:
-    """Return 1 to 12 for the name of a month in any of our languages, else None."""
+    """Return 1 to 12 for the name of a month in any of these languages, or None."""
     if word.isascii():
         return _MONTHS.get(word.lower())
     return _MONTHS.get(_fold(word)) if len(word) <= 14 else None
 
 
 def jalali_month(word: str) -> int | None:
-    """Return 1 to 12 for a month of the Iranian calendar, else None."""
+    """Return 1 to 12 for the name of a month of the Iranian calendar, or None."""
     return _JALALI_MONTHS.get(word)
 
 
 def from_jalali(year: int, month: int, day: int) -> date | None:
-    """Return the Gregorian date of a day of the Iranian calendar (years 1300 to 1500), None if there is none.
+    """Return the Gregorian date of a day of the Iranian calendar (years 1300 to 1500), or None.
 
-    The 33-year rule with 8 leap years agrees with the astronomical calendar in that range.
+    The rule of 8 leap years in 33 years agrees with the astronomical calendar in that range.
     """
     if not (1300 <= year <= 1500 and 1 <= month <= 12 and 1 <= day <= (31 if month <= 6 else 30)):
         return None

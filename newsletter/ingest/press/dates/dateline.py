@@ -1,4 +1,4 @@
-"""The dateline that opens a text, such as "TOKYO, Oct. 23 (Kyodo) --": its place, date and agency. Pure."""
+"""Read the dateline of a text, such as "TOKYO, Oct. 23 (Kyodo) --": its date and agency. Pure."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _SMALL = {
 
 @dataclass(frozen=True)
 class Dateline:
-    """What opens a text: where it ends, its date, and the agency named in it ("" when none is)."""
+    """The dateline of a text: where it ends, its date, and its agency or ""."""
 
     end: int
     found: FoundDate | None
@@ -48,11 +48,11 @@ class Dateline:
 
 
 def read_dateline(paragraph: str) -> Dateline | None:
-    """Return the dateline `paragraph` begins with, None when it begins with its first sentence."""
+    """Return the dateline at the start of `paragraph`, or None."""
     opening = paragraph[:_REACH]
     for cut in _CUT.finditer(opening):
         head = opening[: cut.end()].rstrip(" -–—:")
-        # "(LEAD) Seoul" is no dateline; where no script has capitals the place is in the brackets too.
+        # "(LEAD) Seoul" is no dateline. In scripts without capitals, the place is inside the brackets too.
         if not head or size(head) > 14 or "|" in head or (head[0] == "(" and head.isascii()):
             return None
         if opening[cut.end() : cut.end() + 1] in ("/", "("):
@@ -76,13 +76,13 @@ def _agency(head: str) -> str:
 
 
 def _is_place(head: str, dates: list[FoundDate]) -> bool:
-    """Tell whether what is left beside the date and the agency could be the name of one or two places."""
+    """Return whether `head` without its date and agency could be the name of one or two places."""
     rest = _IN_BRACKETS.sub(" ", _without(head, dates))
     words = [word for word in re.split(r"[\s,.;:()/\-–—]+", rest) if word and not word.isdigit()]
     cased = [word for word in words if word.lower() != word.upper()]
     if any(word[0].islower() and word not in _SMALL and month_number(word) is None for word in cased):
         return False
-    # Without capitals to go by, only very few words are surely no sentence.
+    # Scripts without capitals: only very few words are certainly not a sentence.
     return len(cased) <= 6 and sum(len(word) for word in words if word not in cased) <= 12
 
 

@@ -1,4 +1,4 @@
-"""Dates as releases write them, in many orders and languages, found in a short text. Pure."""
+"""Find dates in a short text, in the formats and languages of releases. Pure."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _FIRST_YEAR, _LAST_YEAR = 1900, 2100
 
 @dataclass(frozen=True)
 class FoundDate:
-    """A date in a text: where it stands, and its parts; `year` is None when the text leaves it out."""
+    """A date in a text: its position and its parts. `year` is None if the text has none."""
 
     start: int
     end: int
@@ -26,7 +26,7 @@ class FoundDate:
     day: int
 
     def on(self, year: int | None) -> date | None:
-        """Return the date, in `year` where the text names none; None when there is no such day."""
+        """Return the date, with `year` if the text has none. Return None if there is no such day."""
         chosen = self.year or year
         return _day(chosen, self.month, self.day) if chosen else None
 
@@ -41,7 +41,8 @@ def _day(year: int, month: int, day: int) -> date | None:
 Parts = tuple[int | None, int, int]
 Reader = Callable[["re.Match[str]"], "Parts | None"]
 
-# The vowels of Thai and Devanagari are marks, not letters; two Arabic months of the Levant are two words.
+# In Thai and Devanagari, vowels are combining marks. Four Arabic months of the Levant have names of two
+# words.
 _LETTER = r"(?:[^\W\d_]|[\u0900-\u094f\u0e31-\u0e4e])"
 _MONTH = rf"(?P<m>(?:تشرين|كانون) (?:الأول|الثاني)|[^\W\d_]{_LETTER}{{1,13}})"
 _D = r"(?<!\d)(?P<d>\d{1,2})"
@@ -65,7 +66,7 @@ def _numbers(hit: re.Match[str]) -> Parts | None:
 
 
 def _two_orders(hit: re.Match[str]) -> Parts | None:
-    """Read 23/10/2025 and 10/23/2025; 3/10/2025 is in October unless a clock of twelve hours follows."""
+    """Read 23/10/2025 and 10/23/2025. 3/10/2025 is in October, unless a 12-hour time (a.m., p.m.) follows."""
     year = int(hit["y"])
     if len(hit["y"]) == 2:
         year += 2000
@@ -102,8 +103,8 @@ def _without_year(hit: re.Match[str]) -> Parts | None:
     return (None, int(hit["m"]), int(hit["d"])) if _day(2000, int(hit["m"]), int(hit["d"])) else None
 
 
-# Named, tried from the top; a reader answers None for what only looks like a date. All are run on
-# folded text: digits of any script are ASCII, and letters are in lower case.
+# Each has a name, a pattern, and a function that returns None if a match is not a date. They are tried in
+# this order, on text in lower case with ASCII digits.
 PATTERNS: tuple[tuple[str, re.Pattern[str], Reader], ...] = tuple(
     (name, re.compile(pattern), reader)
     for name, pattern, reader in (
@@ -165,7 +166,7 @@ _ASCII_NUMBERS = re.compile(r"\d\s?[-./]\s?\d{1,2}\s?[-./]\s?\d")
 
 
 def fold_digits(text: str) -> str:
-    """Return `text` in lower case with ASCII digits, every character in its place."""
+    """Return `text` in lower case with ASCII digits. No character changes its position."""
     if text.isascii():
         return text.lower()
     return "".join(_fold_char(char) for char in text)
@@ -179,17 +180,17 @@ def _fold_char(char: str) -> str:
 
 
 def find_dates(text: str) -> list[FoundDate]:
-    """Return the dates in the first few words of `text`, in their order, none inside another."""
+    """Return the dates in the first 240 characters of `text`, in their order and without overlaps."""
     return list(_find_dates(text[:_LOOK_AT]))
 
 
-@lru_cache(maxsize=4096)  # the stages ask for the same line in turn
+@lru_cache(maxsize=4096)  # several stages ask for the same line
 def _find_dates(text: str) -> tuple[FoundDate, ...]:
     folded = fold_digits(text)
     if not any(char.isdigit() for char in folded):
         return ()
     found: list[FoundDate] = []
-    # Most lines with a number have no date: in ASCII two quick looks tell which patterns can fit at all.
+    # Most lines with a number have no date. In ASCII text, two quick checks tell which patterns can match.
     named = not folded.isascii() or any(month_number(word) for word in _ASCII_WORD.findall(folded))
     numbers = not folded.isascii() or _ASCII_NUMBERS.search(folded) is not None
     for _, pattern, reader in PATTERNS:
@@ -202,7 +203,7 @@ def _find_dates(text: str) -> tuple[FoundDate, ...]:
 
 
 def _hits(pattern: re.Pattern[str], reader: Reader, text: str) -> Iterator[tuple[int, int, Parts]]:
-    """Yield what `reader` accepts; after a refusal look again from the next character on."""
+    """Yield the matches that `reader` accepts. After a refusal, search again from the next character."""
     at = 0
     while hit := pattern.search(text, at):
         parts = reader(hit)
@@ -212,7 +213,7 @@ def _hits(pattern: re.Pattern[str], reader: Reader, text: str) -> Iterator[tuple
 
 
 def latest_year(found: FoundDate, today: date) -> int:
-    """Return the year that puts a date without one on or just before `today` (a day ahead for time zones)."""
+    """Return the latest year in which this date is not after `today`, or one day later for time zones."""
     this_year = found.on(today.year)
     if this_year is not None and this_year <= today + timedelta(days=1):
         return today.year

@@ -1,1 +1,1 @@
-"""What a single line of a press release is: furniture, label, contact, organisation."""
+"""Classify a single line of a press release: page furniture, label, contact or organisation."""

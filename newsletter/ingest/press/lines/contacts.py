@@ -1,4 +1,4 @@
-"""Blocks that say whom to ask: a heading, names, numbers and addresses, above or below the text. Pure."""
+"""Find contact blocks above and below the text: a heading, names, telephone numbers and addresses. Pure."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from newsletter.ingest.press.lines.shape import is_sentence, size
 
 
 def contact_lines(lines: Sequence[Line]) -> set[int]:
-    """Return the indexes of the blocks that say whom to ask: a heading, names, numbers and addresses.
+    """Return the indexes of the lines of contact blocks: a heading, names, telephone numbers and addresses.
 
-    A block reaches to the last number or address that short lines lead to, so that a title below
-    a contact person's name is never part of it.
+    A block ends with its last number or address, if only short lines are before it. So a title below a
+    contact person's name is never part of the block.
     """
     found: set[int] = set()
     at = 0
@@ -38,7 +38,7 @@ def _contact_end(lines: Sequence[Line], start: int) -> int:
         if is_sentence(text) or kind_of(text) in (Kind.END, Kind.RELATED) or size(text) > 14:
             break
         if lines[at].gap and at > start + 1 and not has_reach(text) and kind_of(text) is not Kind.REACH:
-            # A new block without a number: another contact only if a number follows at once.
+            # A new block without a number. It is another contact only if a number follows in its next lines.
             following = [line.text for line in lines[at + 1 : at + 4] if not line.gap]
             if not any(has_reach(each) for each in following) or size(text) > 5:
                 break

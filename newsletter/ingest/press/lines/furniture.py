@@ -1,4 +1,4 @@
-"""Page furniture told from text by the shape of a whole line: share bars, menus, boxes, end marks. Pure."""
+"""Detect page furniture by the form of a whole line: share buttons, menus, notices, end marks. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from newsletter.ingest.press.lines.vocabulary import MENU, SHARE, SHARE_FILLERS
 _SHORT = 400
 
 
-# One pattern that fits whatever any rule fits: most lines are text, and this says so in one go.
+# One pattern for all rules. Most lines are text, and this finds that with one match.
 _ANY = re.compile("|".join(f"(?:{pattern})" for _, _, pattern in RULES))
 _COMPILED = tuple((name, kind, re.compile(pattern)) for name, kind, pattern in RULES)
 
@@ -31,13 +31,13 @@ _REACH_LABEL = re.compile(
 
 
 def kind_of(text: str) -> Kind:
-    """Return what the whole line `text` is, by its shape alone."""
+    """Return the kind of the line `text`, by its form alone."""
     return name_and_kind(text)[1]
 
 
-@lru_cache(maxsize=4096)  # the stages ask for the same line in turn
+@lru_cache(maxsize=4096)  # several stages ask for the same line
 def name_and_kind(text: str) -> tuple[str, Kind]:
-    """Return the name of the rule that `text` fits with the kind it says; ("text", TEXT) when none does."""
+    """Return name and kind of the rule that matches `text`, or ("text", TEXT) if none does."""
     if len(text) > _SHORT:
         return "text", Kind.TEXT
     low = text.casefold().strip()
@@ -53,7 +53,7 @@ def name_and_kind(text: str) -> tuple[str, Kind]:
 
 
 def is_share_bar(low: str) -> bool:
-    """Tell whether the words of a line are all from the buttons that share and print a page."""
+    """Return whether all words of a line are from buttons that share or print a page."""
     if len(low) > 200:
         return False
     tokens = [token for token in re.split(r"[^\w‌+-]+", low) if token and not token.isdigit()]
@@ -63,7 +63,7 @@ def is_share_bar(low: str) -> bool:
 
 
 def is_menu(low: str) -> bool:
-    """Tell whether a line is one entry of a site's menu, or several with separators between them."""
+    """Return whether a line is one menu entry of a website, or several with separators."""
     if len(low) > 300:
         return False
     bare = low.strip(" .:•*+-–—>»›<«‹▼▾▲≡☰|")
@@ -78,12 +78,12 @@ def is_menu(low: str) -> bool:
 
 
 def has_reach(text: str) -> bool:
-    """Tell whether a mail address or a telephone number is in `text`."""
+    """Return whether `text` has an email address or a telephone number, and no date."""
     return bool(_MAIL.search(text.casefold()) or _PHONE.search(text)) and not find_dates(text)
 
 
 def is_reach(low: str) -> bool:
-    """Tell whether a line only says where to reach somebody: a label with a number, an address for mail."""
+    """Return whether a line is only a telephone number or an email address, with or without a label."""
     if len(low) > 200 or (is_bullet(low) and size(low) > 8):
         return False
     if find_dates(low) and "@" not in low:
@@ -99,7 +99,7 @@ def is_reach(low: str) -> bool:
 
 
 def is_contact_line(text: str) -> bool:
-    """Tell whether a heading such as "Media contact:" is followed by who it is on the same line."""
+    """Return whether a heading such as "Media contact:" has the contact on the same line."""
     head, colon, rest = text.partition(":")
     return (
         bool(colon and rest.strip())

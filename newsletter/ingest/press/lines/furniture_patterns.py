@@ -1,4 +1,4 @@
-"""The shapes of lines that are furniture on the pages releases stand on, a table of named patterns. Pure."""
+"""Patterns of page furniture (menus, buttons, notices, end marks) around releases on web pages. Pure."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ from enum import Enum, auto
 
 
 class Kind(Enum):
-    """What a line is. Furniture goes wherever it stands, what is weak only above and below the text."""
+    """The kind of a line. FURNITURE is removed everywhere, WEAK lines only above and below the text."""
 
     TEXT = auto()
     FURNITURE = auto()
-    WEAK = auto()  # a menu word, a kind of release: furniture at the edges, a heading inside
-    END = auto()  # the release is over
-    RELATED = auto()  # a heading whose list of other pages follows
-    CONTACT = auto()  # a heading whose names and numbers follow
-    REACH = auto()  # a telephone number, an address for mail
+    WEAK = auto()  # a menu word, "Press release": a heading if it is inside the text
+    END = auto()  # the mark of the end of the release
+    RELATED = auto()  # the heading of a list of other pages
+    CONTACT = auto()  # the heading of names and telephone numbers
+    REACH = auto()  # a telephone number or an email address
 
 
-# Each rule: its name, what a line is that fits it as a whole, and the pattern (of the line in lower case).
-# The first that fits counts. The gaps are bounded, so that no line can make them slow.
+# Each rule has a name, the kind of a line that it matches, and a pattern for the whole line in lower case.
+# The first match counts. Repetitions are bounded, so that no line can make a pattern slow.
 RULES: tuple[tuple[str, Kind, str], ...] = (
     (
         "end mark",

@@ -1,4 +1,4 @@
-"""Labels, and dates that have a line to themselves: "Updated 2025-10-23", "Source: X". Pure."""
+"""Read labels ("Source: X"), and lines that have only a date ("Updated 2025-10-23"). Pure."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from newsletter.ingest.press.lines.furniture_patterns import Kind
 from newsletter.ingest.press.lines.organisations import organisation_score
 from newsletter.ingest.press.lines.shape import ends_question, size
 
-NAME = 3  # the organisation score from which a line is taken for a name without other evidence
+NAME = 3  # the lowest organisation score at which a line counts as a name without other evidence
 
-# How much a date says about the day of publication, by the word before it; the lowest counts.
+# How well a date tells the day of publication, by the word before it. The lowest value is the best.
 PUBLISHED, BARE, UPDATED, EMBARGOED = 0, 1, 2, 3
 _LABELS: tuple[tuple[str, str], ...] = (
     (
@@ -64,7 +64,7 @@ _LABELS: tuple[tuple[str, str], ...] = (
 LABELLED = tuple(
     (kind, re.compile(rf"{pattern}\s?(?:[:=：]|\s\|)\s?", re.IGNORECASE)) for kind, pattern in _LABELS
 )
-# Not only where a line begins: "2025-10-23 09:30 Source: X".
+# This label may also be inside a line: "2025-10-23 09:30 Source: X".
 PUBLISHER_LABEL = next(
     re.compile(rf"(?<!\S){pattern}\s?[:=：]\s?", re.IGNORECASE)
     for kind, pattern in _LABELS
@@ -109,7 +109,7 @@ _NOISE = re.compile(
 
 
 def stands_alone(text: str) -> bool:
-    """Tell whether a line is never part of a wrapped paragraph: a name, a date, furniture, a label."""
+    """Return whether a line is never part of a wrapped paragraph: a name, a date, furniture, a label."""
     if len(text) > 140:
         return False
     if kind_of(text) is not Kind.TEXT or date_line(text) is not None:
@@ -125,7 +125,7 @@ def stands_alone(text: str) -> bool:
 
 
 def date_line(text: str) -> tuple[int, FoundDate] | None:
-    """Return the date of a line that is nothing but a date with its labels, and how much it says."""
+    """Return the rank and the date of a line that has only a date with its labels, or None."""
     if len(text) > 160 or size(text) > 16:
         return None
     dates = find_dates(text)
@@ -135,7 +135,7 @@ def date_line(text: str) -> tuple[int, FoundDate] | None:
 
 
 def is_time(text: str) -> bool:
-    """Tell whether a line is nothing but a time of day."""
+    """Return whether a line has only a time of day."""
     return len(text) <= 40 and any(char.isdigit() for char in text) and not beside_dates(text, [])
 
 
@@ -149,7 +149,7 @@ def weigh(text: str, dates: list[FoundDate]) -> tuple[int, FoundDate]:
 
 
 def beside_dates(text: str, dates: list[FoundDate]) -> str:
-    """Return what a line says beside its dates, times and labels."""
+    """Return the text of a line without its dates, times and labels."""
     for found in reversed(dates):
         text = text[: found.start] + " " + text[found.end :]
     for _, pattern in LABELLED:
@@ -166,7 +166,7 @@ def beside_dates(text: str, dates: list[FoundDate]) -> str:
 
 
 def resolve(dates: Sequence[tuple[int, FoundDate]], year: int | None, today: date | None) -> date | None:
-    """Return the day of publication: the date that says most, in `year` or last seen before `today`."""
+    """Return the day of publication: the date with the best rank, with `year` or `today` for its year."""
     for _, found in sorted(dates, key=lambda each: (each[0], each[1].year is None)):
         known = year if year is not None else latest_year(found, today) if today else None
         day = found.on(known)

@@ -1,4 +1,4 @@
-"""Does a line name an organisation that publishes, rather than a headline, a person or a place? Pure."""
+"""Score how much a line looks like an organisation's name, and not a headline, a person or a place. Pure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from functools import lru_cache
 from newsletter.ingest.press.lines.shape import ends_sentence, size
 from newsletter.ingest.press.lines.vocabulary import AGENCIES, ORGANISATIONS, VAGUE, words
 
-# Words that make a name an organisation's, as whole words.
+# Endings that are typical of an organisation's name.
 _ENDINGS = re.compile(
     r"(?:省|庁|厅|廳|部|局|院|府|委员会|委員会|委員會|会社|機構|机构|协会|協会|協會|大学"
     r"|大學|研究所|通信社?|新聞社?"
@@ -26,21 +26,21 @@ _SMALL = words(
     della di do da dos i w na z ir och og van voor het en из и по в на при та з у"""
 )
 _ACRONYM = re.compile(r"[A-Z]{2,6}")
-# People, whose office names an organisation: "Dana Wharton, Secretary of State", "Times Staff Writers".
+# People with an office or employer: "Dana Wharton, Secretary of State", "Times Staff Writers".
 _ROLE = re.compile(
     r"\A(?:[A-Z][\w.'’-]+ ){1,3}[A-Z][\w'’-]+, (?:\w+ ){0,3}"
     r"(?:Secretary|Minister|President|Spokes\w+|Director|Chair\w*|Ambassador|Commissioner|Governor|CEO|Chief|Head)\b"
     r"|\b(?:staff writers?|writers?|correspondents?|reporters?)\Z",
     re.IGNORECASE,
 )
-# Desks inside an organisation, which say nothing about whose they are.
+# Departments such as "Press Office", which do not say to which organisation they belong.
 _DESK = re.compile(
     r"(?:press|media|news|public|communications?|information|investor)(?: \w+){0,2} "
     r"(?:desk|office|relations|affairs|cent(?:er|re)|team|service|department|room|unit|section|secretary)"
     r"|office of the (?:spokes\w+|press secretary)|(?:the )?spokes\w+|пресс-служба|прес-служба|press service",
     re.IGNORECASE,
 )
-# First words of headlines and kinds of statement; what follows may well name a ministry.
+# First words of headlines and of statements. The name of a ministry may follow them.
 _HEADLINE_START = re.compile(
     r"(?:(?:joint |press |official |media |the )?(?:statement|remarks|readout|communiqu[ée]"
     r"|declaration|declarations"
@@ -76,7 +76,7 @@ _VERBS = re.compile(
 
 @lru_cache(maxsize=4096)
 def organisation_score(text: str) -> int:
-    """Return how much `text` looks like the name of a publisher: 3 and more is a name, below 0 is none."""
+    """Return how much `text` looks like a publisher's name: 3 or more is a name, below 0 is not."""
     text = text.strip(" -–—|,:")
     if not text or len(text) > 140 or not any(char.isalpha() for char in text):
         return -9
@@ -85,7 +85,7 @@ def organisation_score(text: str) -> int:
     known = any(word.casefold() in ORGANISATIONS for word in words)
     vague = any(word.casefold() in VAGUE for word in words)
     ending = bool(_ENDINGS.search(text) or _ASIAN.search(text))
-    # "County" or "power" makes a name of a few words, but says little in a long line.
+    # "County" or "power" is typical of a name with few words, but not of a long line.
     vague = size(text) <= 6 and any(word.casefold() in VAGUE for word in words)
     score = 3 if known or ending or vague else 0
     score -= 5 if _ROLE.search(text) else 0
@@ -103,7 +103,7 @@ def _headline_signs(text: str, words: list[str]) -> int:
     cased = [word for word in words if word[:1].isalpha() and word[:1].lower() != word[:1].upper()]
     small = [word for word in cased if word[:1].islower() and word.casefold() not in _SMALL]
     if small and words[0] in cased and any(word.isascii() for word in small):
-        # In English a name has capitals throughout; elsewhere "užsienio reikalų ministerija" is usual.
+        # In English, all words of a name have capitals. Other languages write "užsienio reikalų ministerija".
         signs += 2 if all(word.isascii() for word in words) else 1
     signs += 3 if _HEADLINE_START.match(text) else 0
     signs += 3 if _HEADLINE_END.search(text) else 0
@@ -116,7 +116,7 @@ def _headline_signs(text: str, words: list[str]) -> int:
 
 
 def looks_like_name(text: str) -> bool:
-    """Tell whether every word of a short line that carries meaning has a capital, as in names."""
+    """Return whether the words of a short line have capitals as in names, articles and prepositions aside."""
     words = [
         word for word in re.split(r"[\s\-–/]+", text) if word[:1].isalpha() and word.casefold() not in _SMALL
     ]
@@ -135,12 +135,12 @@ def is_office(text: str) -> bool:
 
 
 def is_initials(text: str) -> bool:
-    """Tell whether `text` ends in initials such as "U.S." whose full stop ends no sentence."""
+    """Return whether `text` ends with initials such as "U.S.", whose full stop is no end of a sentence."""
     return bool(re.search(r"(?:^|[\s(])(?:[A-Z]\.){2,}\Z", text))
 
 
 def is_agency(text: str) -> bool:
-    """Tell whether `text` is, or begins or ends with, the short name of a news agency or a known body."""
+    """Return whether `text` is, begins or ends with the short name of a news agency or known organisation."""
     words = [word.strip("().,:;[]").casefold() for word in text.split()]
     if not words or len(words) > 5:
         return False
@@ -156,5 +156,5 @@ _WIRE = re.compile(
 
 
 def is_wire(text: str) -> bool:
-    """Tell whether `text` names a service that only carries the releases of others."""
+    """Return whether `text` names a wire service that only distributes the releases of others."""
     return bool(_WIRE.search(text))

@@ -1,4 +1,4 @@
-"""What the shape of a line says: how much is in it, whether it ends a sentence or begins an item. Pure."""
+"""The form of a line: its number of words, and whether it is a sentence, a list item or in capitals. Pure."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ PROSE_LENGTH = 200
 
 
 def size(text: str) -> float:
-    """Return the number of words in `text`; in scripts without spaces two characters count as one."""
+    """Return the number of words in `text`. Two Chinese or Japanese characters count as one word."""
     return len(text.split()) + len(_CJK.findall(text)) / 2
 
 
 def ends_sentence(text: str) -> bool:
-    """Tell whether the last mark of `text`, quotes and brackets aside, ends a sentence."""
+    """Return whether `text` ends with the mark of a sentence's end, before closing quotes and brackets."""
     bare = text.rstrip(_CLOSERS + " ")
     return bool(bare) and bare[-1] in _ENDS
 
 
 def ends_question(text: str) -> bool:
-    """Tell whether `text` ends in a question or exclamation mark, as headlines too may do."""
+    """Return whether `text` ends with a question or exclamation mark, as headlines may do too."""
     bare = text.rstrip(_CLOSERS + " ")
     return bool(bare) and bare[-1] in "!?！？؟"
 
 
 def is_sentence(text: str) -> bool:
-    """Tell whether `text` is running prose of at least one whole sentence."""
+    """Return whether `text` is prose with at least one complete sentence."""
     if len(text) >= PROSE_LENGTH:
         return size(text) >= 12
     if not ends_sentence(text) or is_bullet(text):
@@ -40,21 +40,21 @@ def is_sentence(text: str) -> bool:
 
 
 def is_bullet(text: str) -> bool:
-    """Tell whether `text` begins like an item of a list."""
+    """Return whether `text` begins like a list item."""
     return bool(_BULLET.match(text) or _NUMBERED.match(text))
 
 
 def even_bullet(text: str) -> str:
-    """Return a list item with its mark written as "- "; numbered items and other text are left alone."""
+    """Return a list item with "- " as its mark. Return numbered items and other text unchanged."""
     hit = _BULLET.match(text)
     return "- " + text[hit.end() :] if hit else text
 
 
 def is_capitals(text: str) -> bool:
-    """Tell whether `text` is two words or more, all in capitals."""
+    """Return whether `text` has two or more words and all are in capitals."""
     return " " in text and text.isupper()
 
 
 def starts_small(text: str) -> bool:
-    """Tell whether `text` goes on in the middle of a sentence."""
+    """Return whether `text` starts with a small character, as in the middle of a sentence."""
     return text[:1].islower()

@@ -1,10 +1,10 @@
-"""The words of menus, share bars and organisations, in the languages that releases come in."""
+"""Word lists: menus, share buttons, organisations and news agencies, in the languages of releases."""
 
 from __future__ import annotations
 
 
 def words(text: str, between: str | None = None) -> frozenset[str]:
-    """Return the words in `text`, or what is between the marks `between`."""
+    """Return the words in `text`, or the parts between the separators `between`."""
     return frozenset(part.strip() for part in " ".join(text.split()).split(between))
 
 
@@ -68,7 +68,7 @@ MENU = words(
     """,
     "|",
 )
-# Words that make a short name an organisation's, but stand in many headlines too.
+# Words that are typical of an organisation's name if it is short, but also occur in many headlines.
 VAGUE = words(
     """
     city municipality region province county state republic kingdom federal national house centre
