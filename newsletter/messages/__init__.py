@@ -1,1 +1,1 @@
-"""Every kind of email: digests from stored fragments, single emails, and the message built from them."""
+"""Build messages: digests from stored fragments, single emails from templates; recompose claimed digests."""

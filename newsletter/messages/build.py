@@ -1,4 +1,4 @@
-"""Build the message of a claimed delivery: its envelope, and its bytes when the relay is ready for them."""
+"""Build the message of a claimed delivery: its envelope now, its bytes when the transport asks for them."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from newsletter.tokens import Purpose, Tokens
 
 
 class Claimed(NamedTuple):
-    """What is needed of a claimed delivery to make its message; plain values, no session."""
+    """The values of a claimed delivery that its message needs. They need no database session."""
 
     id: int
     lane: Lane
@@ -74,7 +74,7 @@ _PEM = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.+?-----END [A-Z ]*PRIVATE
 
 @dataclass(frozen=True, slots=True)
 class SiteFacts:
-    """The newsletter as its mails name it."""
+    """The values of the newsletter that templates use."""
 
     name: str
     tagline: str
@@ -82,13 +82,13 @@ class SiteFacts:
     public_url: str
 
 
-# The headers that each digest brings itself, in their order; the others are an issue's own.
+# The headers that differ for each digest, in their order. The others are the same in the whole issue.
 _PERSONAL = (b"To", b"Date", b"Message-ID", b"List-Unsubscribe")
 
 
 @dataclass(frozen=True, slots=True)
 class _Digest:
-    """What all digests of one issue and language share: its edition, headers, and their signature's start."""
+    """What all digests of one issue and language share: edition, headers, and a signer for the headers."""
 
     edition: Edition
     head: bytes
@@ -96,7 +96,7 @@ class _Digest:
 
 
 class MessageMaker:
-    """Makes messages of one installation. Keeps the editions it has loaded; share it within a process."""
+    """Makes the messages of one installation. It caches editions, so share one within a process."""
 
     def __init__(self, settings: Settings, tokens: Tokens, links: Links, templates: TemplateSet) -> None:
         self.settings = settings
@@ -109,9 +109,9 @@ class MessageMaker:
         self._editions: dict[tuple[int, str], _Digest] = {}
 
     def outgoing(self, session: Session, claimed: Claimed, now: datetime) -> Outgoing:
-        """Return the message of one delivery; its bytes are made when the transport asks for them.
+        """Return the message of one delivery. Its bytes are built when the transport asks for them.
 
-        Loads the edition of its issue once. `now` is the message's Date.
+        The edition of its issue is loaded once. `now` is the message's Date.
         """
         token = delivery_token(str(claimed.id), self._return_key)
         if claimed.rendition_key is not None:
@@ -125,7 +125,7 @@ class MessageMaker:
         return Outgoing(claimed.id, Envelope(path, claimed.address or "", envelope_id=str(claimed.id)), build)
 
     def build_sample(self, language: str, now: datetime) -> bytes:
-        """Return a confirmation to nobody. Raises what stands in the way of every email of this process."""
+        """Return a sample confirmation email. Raises any fault that would stop all emails of this process."""
         nobody = f"nobody@{self.settings.sender_domain}"
         claimed = Claimed(
             id=0, lane=Lane.SINGLE, issue_id=None, subscriber_id=None, template="confirm",
@@ -136,7 +136,7 @@ class MessageMaker:
         return self._single(claimed, delivery_token(str(claimed.id), self._return_key), now)
 
     def subscriber_fields(self, claimed: Claimed, now: datetime) -> dict[str, str]:
-        """Return the links of one reader's digest. A test to a stranger has links that lead nowhere."""
+        """Return the personal links of one digest. Without a subscriber (a test) they change nothing."""
         view = self.tokens.make(Purpose.VIEW, [claimed.subscriber_public_id or "", claimed.id], now)
         return {
             "browser_url": self.links.view(view),
@@ -156,9 +156,9 @@ class MessageMaker:
         if claimed.issue_id is None or claimed.issue_public_id is None:
             raise InputError(f"delivery {claimed.id} has a rendition but no issue")
         known = (claimed.issue_id, claimed.language)
-        # What could not be made may have been mended since the edition was loaded.
+        # If building failed before, load the edition again: the fault may be fixed since.
         if known not in self._editions or claimed.failed_before:
-            # One issue is sent at a time; the ones before it need not stay in memory.
+            # One issue is sent at a time, so older editions need not stay in memory.
             if len(self._editions) >= 8:
                 self._editions.clear()
             edition = Edition.load(session, claimed.issue_id, claimed.issue_public_id, claimed.language)
@@ -184,12 +184,12 @@ class MessageMaker:
         body = digest.edition.body(claimed.rendition_key or "", values)
         signatures = digest.signer.sign(personal, body, int(now.timestamp()))
         lines = signatures + digest.head + fields.join_fields(personal)
-        # Header fields and encoded parts hold no bare CR or LF, and no line of theirs starts with a
-        # dot (mail/headers.py, mail/assemble.py): 40 KB need not be searched again for each reader.
+        # Header fields and encoded parts have no bare CR or LF, and no line that starts with a dot
+        # (mail/headers.py, mail/assemble.py). So these 40 KB need no search for each message.
         return WholeLines(build_message(lines, body))
 
     def _leave_mailto(self, claimed: Claimed) -> str | None:
-        """Return the mailto: of List-Unsubscribe; a test to a stranger names nobody who could leave."""
+        """Return the mailto: of List-Unsubscribe. A test to no subscriber gets the plain mailbox."""
         mailbox = self.settings.unsubscribe_address
         if mailbox is None:
             return None
@@ -246,7 +246,7 @@ class MessageMaker:
             )
             context["undo_url"] = self.links.undo(undo)
         elif claimed.template in {"change_address", "address_changed"} and stored["change"] is not None:
-            # To an address that is not the reader's (yet, or any more): only what it itself may confirm.
+            # This address is not the subscriber's, not yet or no longer. So the link allows only this change.
             proof = self.tokens.fingerprint(canonical(claimed.address or ""))
             wish = [stored["reader"], stored["change"], proof]
             context["change_url"] = self.links.move(self.tokens.make(Purpose.CHANGE_ADDRESS, wish, now))
@@ -254,7 +254,7 @@ class MessageMaker:
         return context
 
     def _own_link(self, claimed: Claimed, right: str, now: datetime) -> str:
-        """Return the link for an hour that somebody asked for (subscribers/privacy/emailed_links.py)."""
+        """Return the requested link, which is valid for an hour (subscribers/privacy/emailed_links.py)."""
         payload = [claimed.subscriber_public_id, self.tokens.fingerprint(claimed.email_key or "")]
         purpose, link = {
             "export": (Purpose.EXPORT, self.links.export),
@@ -264,7 +264,7 @@ class MessageMaker:
         return link(self.tokens.make(purpose, payload, now))
 
     def _list_fields(self, claimed: Claimed, now: datetime) -> list[Field]:
-        """Return the headers by which a mailbox program knows a list, and offers to leave it."""
+        """Return the list headers, which make email programs offer to unsubscribe."""
         url = self._unsubscribe_url(claimed, now)
         return [
             self._list_id,
@@ -284,8 +284,8 @@ class MessageMaker:
         return build_message(sign(head, body, self._keys, int(now.timestamp())) + lines, body)
 
     def _personal(self, claimed: Claimed, token: str, now: datetime) -> list[Field]:
-        # Every attempt has the same Message-ID, so that a repeat can be recognised as one. The time keeps
-        # it apart from that of a delivery with the same number in a database made anew.
+        # Every attempt has the same Message-ID, so that duplicates can be recognised. The time makes it
+        # differ from a delivery with the same id in an earlier database of this installation.
         unique = f"{token}.{int(claimed.created_at.timestamp())}"
         return [
             fields.to_field(claimed.address or ""),
@@ -321,7 +321,7 @@ class MessageMaker:
     @cached_property
     def _list_id(self) -> Field:
         host = self.settings.host
-        # RFC 2919 wants a name: an installation reached by number is named by its From domain.
+        # RFC 2919 requires a name, so if the host is an IP address, the From domain is used.
         named = "." in host and ":" not in host and not host.rpartition(".")[2].isdigit()
         usual = f"letter.{host if named else self.settings.sender_domain}"
         return fields.list_id_field(self.settings.list_id or usual, self.settings.site_name)
@@ -337,7 +337,7 @@ class MessageMaker:
 
 
 def load_keys(settings: Settings) -> tuple[DKIMKey, ...]:
-    """Return the DKIM keys of the settings' file, each with its selector; none when there is no file.
+    """Return the DKIM keys of the settings' file, each with its selector; none if no file is set.
 
     Raises InputError as `read_keys` does.
     """
@@ -350,8 +350,8 @@ def load_keys(settings: Settings) -> tuple[DKIMKey, ...]:
 def read_keys(file: Path, selectors: str, domain: str) -> tuple[DKIMKey, ...]:
     """Return the private keys in `file`, each with one of the `selectors` (separated by commas).
 
-    Raises InputError when the file cannot be read, a key is of no use, or there are not as many
-    selectors as keys.
+    Raises InputError when the file cannot be read, a key is unusable, or the numbers of selectors and keys
+    differ.
     """
     try:
         pems = _PEM.findall(file.read_text("ascii", "replace"))

@@ -1,4 +1,4 @@
-"""One issue in one language, loaded: any selection of its releases becomes a body by joining fragments."""
+"""Load the fragments of an issue in one language, and join them into the body for any selection."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from newsletter.mail.headers import make_boundary
 from newsletter.models import Fragment
 from newsletter.models.rendition_key import Selection, read_key, release_ids
 
-# Gmail cuts a message whose HTML is larger, and the unsubscribe link with it.
+# Gmail cuts off HTML that is larger, and with it the unsubscribe link.
 HTML_BUDGET_BYTES = 102_400
-# What the frame's fields may add for one reader: three links and their encoding.
+# What the frame's fields may add to one message: three links and their encoding.
 FIELDS_BYTES = 4_096
-# A shorter digest is its own list of contents.
+# A digest with fewer releases has no list of contents.
 CONTENTS_FROM = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """A fragment's two forms, encoded as the frame's parts are."""
+    """A fragment as text and as HTML, in the encodings of the frame's two parts."""
 
     text: bytes
     html: bytes
@@ -41,19 +41,19 @@ class Edition:
         self._fragments = fragments
         self._frame = Frame(FramePart.load(frame.text), FramePart.load(frame.html), self.boundary)
         self._frame_bytes = len(self._frame.html.text.encode())
-        # What each release takes of the budget: added up for every reader with a selection of their own.
+        # The bytes of each release, to sum up quickly for each different selection.
         self._bytes_by_release = {
             int(part.removeprefix("release:")): len(fragment.html)
             + len(fragments[f"contents:{part[8:]}"].html)
             for part, fragment in fragments.items()
             if part.startswith("release:")
         }
-        # Many readers share a selection; the few bytes of a rare one are not worth keeping.
+        # Many subscribers share a selection. Rare selections need not stay in the cache.
         self._slots = lru_cache(maxsize=64)(self._make_slots)
 
     @classmethod
     def load(cls, session: Session, issue_id: int, issue_public_id: str, language: str) -> Edition:
-        """Return the edition whose fragments were rendered when the issue was prepared."""
+        """Load the edition from the fragments that were rendered when the issue was prepared."""
         query = select(Fragment.part, Fragment.text, Fragment.html).where(
             Fragment.issue_id == issue_id, Fragment.language == language
         )
@@ -63,11 +63,11 @@ class Edition:
         return cls(issue_public_id, fragments)
 
     def body(self, key: str, fields: Mapping[str, str]) -> bytes:
-        """Return the body of the message to a reader with the selection `key` and these fields."""
+        """Return the body of the message to a subscriber with the selection `key` and these fields."""
         return self._frame.body(fields, self._slots(key))
 
     def html(self, key: str, fields: Mapping[str, str]) -> str:
-        """Return the HTML of that message as a browser shows it."""
+        """Return the HTML of that message, decoded, for the browser view."""
         slots = {
             name: decode_fragments(encoded, self._frame.html.encoding)
             for name, (_, encoded) in self._slots(key).items()
@@ -88,7 +88,7 @@ class Edition:
         return self._frame_bytes + sum(len(encoded) for _, encoded in slots.values())
 
     def _make_slots(self, key: str) -> dict[str, tuple[bytes, bytes]]:
-        """Return the joined fragments of each slot: as many releases as the budget holds."""
+        """Return the joined fragments of each slot, with as many releases as fit into the budget."""
         selection = read_key(key)
         listed = release_ids(selection)
         missing = [each for each in listed if each not in self._bytes_by_release]
@@ -123,11 +123,11 @@ class Edition:
         return heading.text + text, heading.html + b"".join([line.html for line in lines])
 
     def _within_budget(self, selection: Selection, listed: list[int]) -> set[int]:
-        """Return the releases that fit; the first always does, a mail without any is never sent."""
+        """Return the releases that fit. The first always counts as fitting: no digest is sent without one."""
         left = HTML_BUDGET_BYTES - FIELDS_BYTES - self._frame_bytes * 2
         left -= sum(len(self._fragments[f"topic:{part.topic_id}"].html) for part in selection)
         sizes = self._bytes_by_release
-        if sum([sizes[each] for each in listed]) <= left:  # nearly always
+        if sum([sizes[each] for each in listed]) <= left:  # the usual case
             return set(listed)
         chosen: set[int] = set()
         for each in listed:

@@ -1,7 +1,7 @@
-"""Recompose a claimed digest, so that it holds only topics that are kept and releases that are ready.
+"""Recompose a claimed digest, so that it has only topics still subscribed and releases still ready.
 
-People unsubscribe, pause and change topics between preparing and sending, and editors hold releases. What
-a digest may not hold any more is left out and put back (newsletter/coverage.py).
+Between preparing and sending, people unsubscribe, pause and change topics, and editors hold releases. Such
+topics and releases are left out of the digest and put back (newsletter/coverage.py).
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from newsletter.models.rendition_key import Section, Selection, read_key, releas
 
 
 class Digest(NamedTuple):
-    """A claimed digest beside what its subscriber has now: the ids of the active topics, as text."""
+    """A claimed digest, and its subscriber's state now. `topics` has the ids of active topics, as text."""
 
     delivery_id: int
     subscriber_id: int
@@ -49,13 +49,13 @@ class Digest(NamedTuple):
 
 
 def find_outdated(session: Session, delivery_ids: Sequence[int]) -> set[int]:
-    """Return the digests among these that may not go out as they are. Single emails never are outdated."""
+    """Return the digests among these that may not be sent unchanged. Single emails are never outdated."""
     found = _load(session, delivery_ids)
     return {each.delivery_id for each in found} - _fitting(session, found)
 
 
 def find_fitting(session: Session, delivery_ids: Sequence[int], *conditions: ColumnElement[bool]) -> set[int]:
-    """Return the digests among these that meet `conditions` and may go out as they are."""
+    """Return the digests among these that meet `conditions` and may be sent unchanged."""
     return _fitting(session, _load(session, delivery_ids, *conditions))
 
 
@@ -67,10 +67,11 @@ def _fitting(session: Session, digests: Sequence[Digest]) -> set[int]:
 def recompose(
     session: Session, delivery_ids: Collection[int], suppressed: Collection[int], worker: str, now: datetime
 ) -> set[int]:
-    """Bring these digests, leased by `worker`, up to date; return those that are skipped.
+    """Recompose these digests, which `worker` has leased; return the ids of those that are skipped.
 
-    Deliveries in `suppressed`, and those whose subscriber pauses or has nothing left, are skipped. The
-    others get a rendition without what they may not hold. What is left out is put back. Commits nothing.
+    A delivery is skipped if it is in `suppressed`, if its subscriber pauses, or if no release is left. The
+    others get a rendition without the releases that they may not hold. The releases left out are put back.
+    Commits nothing.
     """
     before = _load(session, delivery_ids)
     coverage.lock(session, {each.subscriber_id for each in before}, moved=True)
@@ -106,11 +107,11 @@ def narrow(
     unready: Set[int],
     others: Callable[[int], Iterable[int]],
 ) -> tuple[Selection, Selection]:
-    """Return what remains of a selection, and what is left out of it. Pure.
+    """Return the part of a selection that remains, and the part that is left out. Pure.
 
-    `kept` are the subscriber's topics and how often each comes. A release whose topic is not among them
-    moves to the first of `others(release_id)`, which the issue serves too, or is left out. So is one in
-    `unready`.
+    `kept` has the frequency of each active topic of the subscriber. A release in `unready` is left out. A
+    release whose topic is not in `kept` moves to the first topic of `others(release_id)`. If there is none,
+    it is left out.
     """
     remains: dict[int, list[int]] = {}
     frequencies: dict[int, Frequency] = {}
@@ -133,7 +134,7 @@ def narrow(
 
 
 class _Places:
-    """Where releases may stand in some subscribers' digests: read once for all of them."""
+    """The topics under which releases may be shown in some digests, read from the database at once."""
 
     def __init__(self, session: Session, digests: Sequence[Digest]) -> None:
         subscribers = {each.subscriber_id for each in digests}
@@ -164,7 +165,7 @@ class _Places:
         issues = select(Issue.id, Issue.frequencies).where(
             is_one_of(session, Issue.id, {each.issue_id for each in digests})
         )
-        # A topic that was made after the issue was rendered has no heading in it.
+        # A topic that was created after the issue was rendered has no heading in it.
         headings = select(Fragment.issue_id, Fragment.part).where(
             is_one_of(session, Fragment.issue_id, {each.issue_id for each in digests}),
             Fragment.part.startswith("topic:"),
@@ -175,11 +176,11 @@ class _Places:
         self._serves = {issue_id: set(frequencies) for issue_id, frequencies in session.execute(issues)}
 
     def kept(self, subscriber_id: int) -> Mapping[int, Frequency]:
-        """Return a subscriber's active topics, in the order of the pages, and how often each comes."""
+        """Return the frequency of each active topic of a subscriber, in the order that topics are shown."""
         return {topic: frequency for topic, (frequency, _) in self._active[subscriber_id].items()}
 
     def others(self, digest: Digest, release_id: int) -> Iterable[int]:
-        """Yield the subscriber's topics that the issue serves and that the release is new under."""
+        """Yield the subscriber's topics that the issue serves and under which the release is new to them."""
         firsts = self._pairs[release_id]
         for topic, (frequency, started) in self._active[digest.subscriber_id].items():
             served = frequency in self._serves[digest.issue_id] and firsts.get(topic, 0) > started
@@ -188,8 +189,8 @@ class _Places:
 
 
 def held_by(worker: str) -> tuple[ColumnElement[bool], ...]:
-    """Return the conditions that `worker` holds the lease of a delivery."""
-    # With "" appended SQLite looks each row up by its id, instead of reading all that a worker holds.
+    """Return the SQL conditions that `worker` holds the lease of a delivery."""
+    # With "" appended, SQLite looks each row up by its id. Otherwise it would read all leases of the worker.
     return Delivery.state == DeliveryState.LEASED, Delivery.leased_by.concat("") == worker
 
 
@@ -215,7 +216,7 @@ def _load(session: Session, delivery_ids: Collection[int], *conditions: ColumnEl
 
 
 def _unready(session: Session, issue_ids: Collection[int]) -> Mapping[int, Set[int]]:
-    """Return the releases of each issue that may not be mailed now: few, and mostly none."""
+    """Return the releases of each issue that are not ready now. Mostly there are none."""
     found: dict[int, set[int]] = defaultdict(set)
     held = (
         select(IssueRelease.issue_id, IssueRelease.release_id)
@@ -235,7 +236,7 @@ def _fits(digest: Digest, unready: Set[int]) -> bool:
     return not unready or unready.isdisjoint(release_ids(read_key(digest.key)))
 
 
-# Many subscribers share a selection, and each digest is looked at more than once.
+# Cached, because many subscribers share a selection, and each digest is checked more than once.
 @lru_cache(maxsize=4096)
 def _topics_in(key: str) -> frozenset[str]:
     return frozenset(str(part.topic_id) for part in read_key(key))
@@ -256,7 +257,7 @@ def _skip(session: Session, delivery_ids: Collection[int], now: datetime) -> Non
 
 
 def _store(session: Session, keys: Mapping[Digest, str]) -> None:
-    """Store the renditions that are really sent."""
+    """Store the changed renditions, as they are sent."""
     changed: dict[int, dict[int, str]] = defaultdict(dict)
     for digest, key in keys.items():
         if key != digest.key:

@@ -16,7 +16,7 @@ LOOKED_UP_AT_ONCE = 500
 
 
 def make_renditions(session: Session, issue_id: int, keys: Sequence[str]) -> Mapping[str, int]:
-    """Return the id of each key's rendition, made if it is new. Commits nothing."""
+    """Return the id of each key's rendition, and create those that are missing. Commits nothing."""
     if not keys:
         return {}
     rows = [{"issue_id": issue_id, "key_hash": _hash(key), "key": key} for key in keys]
@@ -38,7 +38,7 @@ def make_renditions(session: Session, issue_id: int, keys: Sequence[str]) -> Map
 
 
 def store_renditions(session: Session, issue_id: int, keys: Mapping[int, str]) -> None:
-    """Have deliveries of an issue hold what these keys name; `keys` are by delivery id. Commits nothing."""
+    """Set the renditions of deliveries of an issue; `keys` is by delivery id. Commits nothing."""
     if not keys:
         return
     made = make_renditions(session, issue_id, sorted(set(keys.values())))

@@ -1,1 +1,1 @@
-"""Durable sending: every message is a row, and every row ends in a state that somebody can see."""
+"""The outbox: enqueue deliveries, lease, send, record and retry them. Each is a row, so none is lost."""

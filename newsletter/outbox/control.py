@@ -30,7 +30,7 @@ from newsletter.suppression import suppressed_subscribers
 
 
 def find_issue(session: Session, public_id: str, *, lock: bool = True) -> Issue:
-    """Return the issue, locked for a change unless it is only looked at. Raises NotFound."""
+    """Return the issue, locked until the transaction ends if `lock`. Raises NotFound."""
     chosen = select(Issue).where(Issue.public_id == public_id)
     issue = session.scalar(chosen.with_for_update(key_share=True) if lock else chosen)
     if issue is None:
@@ -39,15 +39,18 @@ def find_issue(session: Session, public_id: str, *, lock: bool = True) -> Issue:
 
 
 def pause(session: Session, issue: Issue, actor: str, now: datetime) -> None:
-    """Stop offering an issue's messages to the relay; workers look every second. Commits nothing."""
+    """Pause an issue. Workers check every second and then offer no more of its messages. Commits nothing."""
     _move(issue, {IssueState.SENDING}, IssueState.PAUSED)
     audit.record(session, actor, "issue.pause", issue.public_id, now)
 
 
 def resume(session: Session, issue: Issue, actor: str, now: datetime) -> None:
-    """Go on with a paused issue. An open question about refusals no longer resumes it. Commits nothing."""
+    """Resume a paused issue. An answer to an open question about refusals will not resume it again.
+
+    Commits nothing.
+    """
     _move(issue, {IssueState.PAUSED}, IssueState.SENDING)
-    issue.note = ""  # it said why it was paused
+    issue.note = ""  # it gave the reason for the pause
     retry_unbuildable(session, issue.id, now)
     forget_pause(session, issue.public_id)
     audit.record(session, actor, "issue.resume", issue.public_id, now)
@@ -60,19 +63,19 @@ def cancel(
     now: datetime,
     commit: Callable[[], None] = lambda: None,
 ) -> int:
-    """End an issue; return how many deliveries were cancelled at once.
+    """Cancel an issue; return how many deliveries were cancelled now.
 
-    What they held waits for the next issue, and so does what the relay rejected. What a worker holds at
-    this moment is cancelled when it comes back unsent. `commit` is called between some thousands, so that
-    nobody else waits for all of them; without it nothing is committed. If the program ends in between, the
-    sweep goes on (outbox/record.py, finish).
+    The releases of cancelled and rejected deliveries wait for the next issue. A delivery that a worker holds
+    now is cancelled when it comes back unsent. `commit` is called after every few thousand rows, so that
+    other transactions do not wait for all of them. By default nothing is committed. If the program ends in
+    between, the sweep continues (outbox/record.py, finish).
     """
     _move(issue, {IssueState.PREPARING, IssueState.SENDING, IssueState.PAUSED}, IssueState.CANCELLED)
     issue_id = issue.id
     issue.finished_at = now
     audit.record(session, actor, "issue.cancel", issue.public_id, now)
     session.flush()
-    # With the change of state: what is rejected after it is put back when it is recorded.
+    # In the transaction that changes the state. Deliveries rejected later are put back by outbox/record.py.
     for part in parts_of(session, issue_id, (DeliveryState.REJECTED,)):
         coverage.lock(session, [subscriber_id for _, subscriber_id, _ in part], moved=True)
         coverage.put_back(session, [(subscriber_id, key) for _, subscriber_id, key in part])
@@ -83,7 +86,7 @@ def cancel(
 def cancel_unsent(
     session: Session, issue_id: int, now: datetime, commit: Callable[[], None] = lambda: None
 ) -> int:
-    """Cancel what a cancelled issue has waiting, and put back what it held; return how many deliveries."""
+    """Cancel the waiting deliveries of a cancelled issue, and put back their releases; return how many."""
     count = 0
     for part in parts_of(session, issue_id, WAITING):
         count += end_unsent(session, part, DeliveryState.CANCELLED, now)
@@ -93,11 +96,11 @@ def cancel_unsent(
 
 @dataclass(frozen=True)
 class SentAgain:
-    """What came of sending an issue's deliveries again.
+    """The numbers of deliveries after sending an issue's deliveries again.
 
-    `queued` are sent again. `pausing` belong to people who pause or are suppressed, and are not. For
-    `served` other deliveries hold all that these held, so they are skipped. `given_back` belong to a
-    cancelled issue: their releases wait for the next one.
+    `queued` ones are sent again. `pausing` ones are not, because these people pause or are suppressed.
+    `served` ones are skipped, because other deliveries hold all their releases. `given_back` ones belong to a
+    cancelled issue, and their releases wait for the next issue.
     """
 
     queued: int = 0
@@ -126,12 +129,12 @@ class SentAgain:
 
 
 def resend_uncertain(session: Session, issue: Issue, actor: str, now: datetime) -> SentAgain:
-    """Queue again what may or may not have arrived. Commits nothing.
+    """Queue the uncertain deliveries of an issue again. Commits nothing.
 
-    The same Message-ID goes out again, so an email program may show such a repeat once. What another
-    delivery of that person holds is left out. Deliveries of people who pause or are suppressed stay
-    uncertain. Deliveries of a cancelled issue are cancelled instead, and their releases come with the next
-    issue.
+    They have the same Message-ID as before, so an email program may show a duplicate only once. Releases that
+    another delivery of the same person holds are left out. Deliveries of people who pause or are suppressed
+    stay uncertain. If the issue is cancelled, they are cancelled too, and the next issue brings their
+    releases.
     """
     if issue.state is IssueState.CANCELLED:
         done = _give_back_uncertain(session, issue.id, now)
@@ -144,9 +147,9 @@ def resend_uncertain(session: Session, issue: Issue, actor: str, now: datetime) 
 def retry_rejected(
     session: Session, issue: Issue, actor: str, now: datetime, only: Collection[int] | None = None
 ) -> SentAgain:
-    """Queue again what the relay refused, but for addresses known to be dead. Commits nothing.
+    """Queue the rejected deliveries of an issue again, except those to dead mailboxes. Commits nothing.
 
-    `only` names the deliveries by their ids; None means all of the issue.
+    `only` has the ids of the deliveries to queue; None means all of the issue.
     """
     done = _send_again(session, issue, DeliveryState.REJECTED, now, only)
     audit.record(session, actor, "issue.retry_rejected", issue.public_id, now, **asdict(done))
@@ -160,7 +163,7 @@ def _send_again(
     now: datetime,
     only: Collection[int] | None = None,
 ) -> SentAgain:
-    """Queue again the deliveries in `state`, each without what another delivery of that person holds."""
+    """Queue the deliveries in `state` again, without releases that another delivery of the person holds."""
     if issue.state not in {IssueState.SENDING, IssueState.PAUSED, IssueState.FINISHED}:
         raise StateConflict(f"issue {issue.public_id} is {issue.state}, so nothing of it is sent again")
     if issue.emptied_at is not None:
@@ -198,7 +201,7 @@ def _send_part_again(
         else:
             served.append(each)
     _queue(session, issue.id, queued, {each: key for each, _, key in part}, now)
-    # An uncertain one of somebody who pauses stays: it may have arrived.
+    # An uncertain delivery of somebody who pauses stays uncertain: it may have arrived.
     ended = served + (pausing if state is DeliveryState.REJECTED else [])
     _settle(session, [each for each, _, _ in ended], DeliveryState.SKIPPED, now)
     coverage.put_back(session, [(subscriber_id, key) for _, subscriber_id, key in ended])
@@ -206,7 +209,7 @@ def _send_part_again(
 
 
 def _give_back_uncertain(session: Session, issue_id: int, now: datetime) -> SentAgain:
-    """Cancel the uncertain deliveries of a cancelled issue, and put back what they held."""
+    """Cancel the uncertain deliveries of a cancelled issue, and put back their releases."""
     done = SentAgain()
     for part in parts_of(session, issue_id, (DeliveryState.UNCERTAIN,)):
         coverage.lock(session, [subscriber_id for _, subscriber_id, _ in part], moved=True)
@@ -217,14 +220,14 @@ def _give_back_uncertain(session: Session, issue_id: int, now: datetime) -> Sent
 
 
 def _sharing_releases(session: Session, issue_id: int) -> Sequence[int]:
-    """Return the issues that brought a release which this one brought too."""
+    """Return the ids of other issues that have a release of this issue."""
     own = select(IssueRelease.release_id).where(IssueRelease.issue_id == issue_id)
     sharing = select(IssueRelease.issue_id).where(IssueRelease.release_id.in_(own)).distinct()
     return session.scalars(sharing.where(IssueRelease.issue_id != issue_id)).all()
 
 
 def _away(session: Session, subscriber_ids: Sequence[int]) -> set[int]:
-    """Return who of these people pauses or is suppressed."""
+    """Return the ids of those of these people who pause or are suppressed."""
     theirs = is_one_of(session, Subscriber.id, subscriber_ids)
     away = Subscriber.snoozed_until.is_not(None) | Subscriber.id.in_(suppressed_subscribers())
     return set(session.scalars(select(Subscriber.id).where(theirs, away)))
@@ -244,7 +247,7 @@ def _without(key: str, taken: Collection[int]) -> str:
 def _queue(
     session: Session, issue_id: int, keys: Mapping[int, str], before: Mapping[int, str], now: datetime
 ) -> None:
-    """Queue deliveries again; those with another key than before get that rendition."""
+    """Queue deliveries again. If a key changed, the delivery gets the new rendition."""
     session.execute(
         update(Delivery)
         .where(is_one_of(session, Delivery.id, keys))

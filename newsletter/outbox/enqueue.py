@@ -1,4 +1,4 @@
-"""Deliveries are written here, before anything is sent."""
+"""Enqueue deliveries: single emails, notices, test digests, and the digests of an issue."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ def enqueue_single(
     language: str,
     now: datetime,
 ) -> bool:
-    """Enqueue one mail to one subscriber, in the lane that overtakes bulk.
+    """Enqueue one email to one subscriber, in the single lane, which is sent before digests.
 
-    Return False when this subscriber has a delivery of that `purpose_key` already, so that a
-    step run twice mails once. `context` holds what the template needs but its links: the worker
-    makes the tokens, and none is stored. Commits nothing.
+    Returns False when this subscriber has a delivery with that `purpose_key` already, so a step that runs
+    twice sends one email. `context` has the template's values except links: the worker makes the tokens, and
+    none is stored. Commits nothing.
     """
     fresh = insert_new(session, Delivery).values(
         lane=Lane.SINGLE,
@@ -53,10 +53,10 @@ def enqueue_notice(
     language: str,
     now: datetime,
 ) -> bool:
-    """Enqueue one mail to an address that need not be a subscriber's, such as the owner's.
+    """Enqueue one email to an address that may be no subscriber's, such as the owner's.
 
-    Return False when this address has a delivery of that `purpose_key` already. `context` holds
-    what the template needs but its links, as with `enqueue_single`. Commits nothing.
+    Returns False when this address has a delivery with that `purpose_key` already. `context` has the
+    template's values except links, as with `enqueue_single`. Commits nothing.
     """
     fresh = insert_new(session, Delivery).values(
         lane=Lane.SINGLE,
@@ -82,7 +82,7 @@ def enqueue_test(
     language: str,
     now: datetime,
 ) -> None:
-    """Enqueue a digest to somebody who need not be a subscriber. Commits nothing."""
+    """Enqueue a test digest to an address that may be no subscriber's. Commits nothing."""
     session.add(
         Delivery(
             lane=Lane.SINGLE,
@@ -107,12 +107,11 @@ def enqueue_issue(
     now: datetime,
     due_at: datetime | None = None,
 ) -> int:
-    """Enqueue an issue for a chunk of readers; return how many deliveries are new.
+    """Enqueue an issue for a chunk of subscribers; return how many deliveries are new.
 
-    `pairs` are subscriber ids and rendition ids. `languages` says for the language tags of readers
-    which one they are written to in; it is `usual` for every other. All are due now, or at
-    `due_at`. An issue and subscriber have one delivery, whoever asks and however often. Commits
-    nothing.
+    `pairs` has subscriber ids and rendition ids. `languages` has the digest's language for each language tag
+    of a subscriber; all other tags get `usual`. All deliveries are due now, or at `due_at`. A second call for
+    the same subscriber adds no second delivery. Commits nothing.
     """
     if not pairs:
         return 0

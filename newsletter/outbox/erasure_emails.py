@@ -1,4 +1,4 @@
-"""The email that confirms an erasure keeps its address only until it is settled."""
+"""Delete the address of the email that confirms an erasure, once that email is settled."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ LAST_EMAIL = "erased"
 
 
 def forget_recipients(session: Session) -> int:
-    """Empty the address of each last email that is settled; return how many. Commits nothing.
+    """Empty the address of each settled email that confirms an erasure; return how many. Commits nothing.
 
-    Few rows have a recipient, and an index of their own.
+    Few rows have a recipient, and a partial index finds them.
     """
     emptied = (
         update(Delivery)

@@ -1,7 +1,7 @@
-"""Whether other machines may write into a folder, told by the type of its file system.
+"""Find out from a folder's file system whether other machines may write into it.
 
-On a local file system flock tells for certain whether the writer of a file lives, in whatever container
-it runs. On a network file system a lock may be unknown to the other machines.
+On a local file system, flock shows reliably whether the process that writes a file is alive, also across
+containers. On a network file system, other machines may not see the lock.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from pathlib import Path
 
 MOUNTS = Path("/proc/self/mountinfo")
 
-# Types that only one running kernel writes to. Any other type counts as a network file system: a type that
-# is missing here costs a person one command, a wrong one here could email people twice.
+# Types that only one running kernel writes to. Any other type counts as a network file system. A missing type
+# costs a person one command. A wrong type here could email people twice.
 LOCAL = frozenset(
     {
         "bcachefs", "btrfs", "exfat", "ext2", "ext3", "ext4", "f2fs", "fuseblk", "hfsplus", "jfs", "msdos",
@@ -24,9 +24,9 @@ _ESCAPED = re.compile(r"\\([0-7]{3})")
 
 
 def network_file_system(folder: Path, mounts: Path = MOUNTS) -> str | None:
-    """Return the type of the file system of `folder` unless only this machine writes to it; else None.
+    """Return the type of the file system of `folder`, or None if only this machine writes to it.
 
-    The type is "unknown" where the system does not tell.
+    The type is "unknown" if the system does not say.
     """
     try:
         kind = type_of(folder.resolve(), mounts.read_text("utf-8", "surrogateescape"))
@@ -36,7 +36,7 @@ def network_file_system(folder: Path, mounts: Path = MOUNTS) -> str | None:
 
 
 def type_of(path: Path, mountinfo: str) -> str:
-    """Return the type of the file system that an absolute `path` lies on, or "unknown". Pure.
+    """Return the type of the file system that holds an absolute `path`, or "unknown". Pure.
 
     `mountinfo` is the text of /proc/self/mountinfo, see proc_pid_mountinfo(5).
     """

@@ -1,4 +1,4 @@
-"""Who holds leases: workers whose journals are judged here, and workers of other hosts."""
+"""Find who holds leases: workers whose journals this host can read, and workers of other hosts."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ class Holders:
 def lease_holders(reading: Callable[[], Session], folder: Path) -> Holders:
     """Return who holds leases. `folder` is that of our journals; `reading` opens a session.
 
-    A worker removes its journal after its last lease. So a lease whose journal is missing is looked at again:
-    if it still stands then, the worker has no journal here.
+    A worker removes its journal after its last lease. So if a lease has no journal, the leases are read
+    again. If the lease still exists, the worker has no journal here.
     """
     held = _held(reading)
     with_journal = {path.stem for path in judged_here(folder)} if held else set()
@@ -40,7 +40,7 @@ def lease_holders(reading: Callable[[], Session], folder: Path) -> Holders:
 
 
 def _held(reading: Callable[[], Session]) -> dict[str, int]:
-    """Return how many deliveries each worker holds."""
+    """Return how many deliveries each worker has leased."""
     query = (
         select(Delivery.leased_by, func.count())
         .where(Delivery.leased_by.is_not(None))

@@ -1,10 +1,11 @@
-"""What this process tried and heard, in a file that outlives it.
+"""The journal: a file in which a worker writes each message that it sends and each reply.
 
-The database marks outcomes batch by batch; between two marks a killed process leaves only its
-leases. Its journal tells them apart: no line means never offered, a start without a reply means
-nobody can know (RFC 1047), a reply means what it says. The file is held by flock, so that whoever
-gets the lock knows that the writer is dead: under whatever host name it wrote, since a container made
-anew and a machine that was renamed have another name than before.
+The database records outcomes in batches. If a process is killed between two batches, only its leases are
+left, and its journal tells what became of them. No line: the message was never offered. A start without a
+reply: nobody can know (RFC 1047). A reply: that is the outcome.
+
+The writer holds the file by flock, so another process that gets the lock knows that the writer is dead. This
+does not depend on the host name, which changes when a container is made again or a machine is renamed.
 
     boot <boot id>
     start <delivery id>
@@ -34,14 +35,14 @@ from newsletter.smtp.replies import Reply
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 SUFFIX = ".journal"
 LONGEST_TEXT = 400
-# What Linux allows for a host name; a longer one of another system is cut.
+# Linux's limit for a host name. A longer name of another system is cut.
 LONGEST_HOST = 63
 
 log = logging.getLogger(__name__)
 
 
 def boot_id() -> str:
-    """Return an id of this start of the machine; written data of an earlier one may be lost."""
+    """Return the id of this boot of the machine. Data written before a power loss may be missing."""
     try:
         return BOOT_ID.read_text("ascii").strip()
     except OSError:
@@ -49,12 +50,12 @@ def boot_id() -> str:
 
 
 def host_name() -> str:
-    """Return this host's name, as it stands in journals and leases."""
+    """Return this host's name in the form that journals and leases use."""
     return host_label(socket.gethostname())
 
 
 def host_label(name: str) -> str:
-    """Return a host's name as it stands in journals and leases."""
+    """Return a host's name in the form that journals and leases use."""
     return re.sub(r"[^a-z0-9-]", "-", name.lower())[:LONGEST_HOST] or "host"
 
 
@@ -64,17 +65,17 @@ def worker_host(worker: str) -> str:
 
 
 class Journal:
-    """The journal of one process; its `name` is what the process leases by.
+    """The journal of one process. Its `name` is the worker's name in leases.
 
-    Raises ServiceError when it cannot be written: nothing may be sent that cannot be accounted for.
+    Raises ServiceError when it cannot be written, because then no message may be sent.
     """
 
     def __init__(self, folder: Path, host: str | None = None) -> None:
         self.name = f"{host or host_name()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
         self.path = folder / f"{self.name}{SUFFIX}"
-        # Two connections of a process write at the same time; a line is never torn.
+        # The threads of two connections may write at the same time, and a line must not be split.
         self._lock = threading.Lock()
-        # Locked before it has its name: whoever looks for journals of the dead never finds it free.
+        # Lock the file before it gets its name, so that no process can take it for a dead worker's journal.
         unnamed = self.path.with_suffix(".new")
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -86,7 +87,7 @@ class Journal:
             self._write(f"boot {boot_id()}\n")
             unnamed.rename(self.path)
         except (OSError, ServiceError) as fault:
-            # On a full disk the engine tries again every few seconds: nothing may pile up.
+            # On a full disk the worker tries again every few seconds, and must leave no files behind.
             os.close(self._file)
             unnamed.unlink(missing_ok=True)
             if isinstance(fault, ServiceError):
@@ -94,30 +95,30 @@ class Journal:
             raise self._unwritable(fault.strerror) from fault
 
     def start(self, delivery_id: int) -> None:
-        """Note that the content of a message is about to leave."""
+        """Write that the content of a message is about to be sent."""
         self._write(f"start {delivery_id}\n")
 
     def reply(self, delivery_id: int, outcome: Outcome) -> None:
-        """Note what became of it."""
+        """Write the outcome of a message that was started."""
         code = outcome.reply.code if outcome.reply else "-"
         text = outcome.reply.text if outcome.reply else outcome.reason
         flat = " ".join(without_addresses(text).split())[:LONGEST_TEXT]
         self._write(f"reply {delivery_id} {outcome.fate} {outcome.step or '-'} {code} {flat}\n")
 
     def clear(self) -> None:
-        """Forget everything: the database has it."""
+        """Empty the journal, after the database has recorded everything in it."""
         with self._lock:
             os.ftruncate(self._file, 0)
         self._write(f"boot {boot_id()}\n")
 
     def close(self) -> None:
-        """Remove the journal of a process that holds no lease any more."""
+        """Remove the journal. Call it when the process holds no lease any more."""
         self.path.unlink(missing_ok=True)
         self.abandon()
 
     def abandon(self) -> None:
-        """Let go of the file but leave it, as a killed process would: leases are still open."""
-        # A thread that comes late finds no file, instead of whichever has been given the number since.
+        """Close the file but do not remove it, as if the process was killed: it still holds leases."""
+        # Set to -1, so that a late thread fails instead of writing to another file with the same number.
         with self._lock:
             file, self._file = self._file, -1
         os.close(file)
@@ -128,7 +129,7 @@ class Journal:
             try:
                 written = os.write(self._file, data)
                 if written != len(data):
-                    # Another connection may find room again: its line must not be glued to this half.
+                    # Remove the half line: another thread may write again, and its line must not follow it.
                     os.ftruncate(self._file, os.fstat(self._file).st_size - written)
             except OSError as fault:
                 raise self._unwritable(fault.strerror) from fault
@@ -141,10 +142,10 @@ class Journal:
 
 @dataclass(frozen=True)
 class Record:
-    """What a dead process left: outcomes heard, ids started without an answer, and whether it is whole.
+    """A dead worker's journal: outcomes by delivery id, ids without a reply, and whether it is complete.
 
-    After a power loss the end of the file may be missing (`complete` is false), so an id
-    without a line may have been sent all the same.
+    After a power loss the end of the file may be missing. Then `complete` is false, and an id without a line
+    may have been sent too.
     """
 
     name: str
@@ -154,10 +155,10 @@ class Record:
 
 
 def judged_here(folder: Path, host: str | None = None, network: str | None = None) -> list[Path]:
-    """Return the journals in `folder` of which this host can tell whether their writers live.
+    """Return the journals in `folder` for which this host can tell whether their writers are alive.
 
-    On a local file system these are all; on a network file system only those of `host`, which is this
-    host by default. `network` is the type of a network file system, by default what the system says.
+    On a local file system these are all journals. On a network file system they are only those of `host`, by
+    default this host. `network` is the type of a network file system, by default what the system says.
     """
     network = network or network_file_system(folder)
     if network is None:
@@ -177,7 +178,7 @@ def _journals(folder: Path) -> list[Path]:
 
 @lru_cache
 def _warn_of_network(folder: Path, network: str) -> None:
-    """Log once a process that journals of other host names are left alone."""
+    """Log, once in a process, that journals of other host names are not read."""
     log.warning(
         "event=journals_on_network_file_system type=%s folder=%s: journals of other hosts, and of this host "
         "under an earlier name, are read by `newsletter digest lost-host` only",
@@ -189,15 +190,15 @@ def _warn_of_network(folder: Path, network: str) -> None:
 def abandoned(
     folder: Path, host: str | None = None, network: str | None = None
 ) -> Iterator[tuple[Record, Path]]:
-    """Yield what each dead process left whose journal is judged here (see `judged_here`).
+    """Yield the record and path of each dead worker's journal that this host can read (`judged_here`).
 
-    The file is locked meanwhile, and stays. The caller records it, commits, and removes the file.
+    The file is locked meanwhile. The caller records the outcomes, commits, and then removes the file.
     """
     yield from left_in(judged_here(folder, host, network))
 
 
 def left_in(paths: list[Path]) -> Iterator[tuple[Record, Path]]:
-    """Yield what stands in each of these journals whose writer is dead, as `abandoned` does."""
+    """Yield the record and path of each of these journals whose writer is dead, as `abandoned` does."""
     for path in paths:
         try:
             file = os.open(path, os.O_RDWR)
@@ -208,7 +209,7 @@ def left_in(paths: list[Path]) -> Iterator[tuple[Record, Path]]:
             record = read_record(path)
         except (BlockingIOError, FileNotFoundError):
             os.close(file)
-            continue  # its writer lives, or another has cleared up after it in this moment
+            continue  # the writer is alive, or another process has just recorded and removed the journal
         try:
             yield record, path
         finally:
@@ -216,10 +217,10 @@ def left_in(paths: list[Path]) -> Iterator[tuple[Record, Path]]:
 
 
 def read_record(path: Path) -> Record:
-    """Read a journal. Never fails for what stands in it.
+    """Read a journal. No content of the file makes it fail.
 
-    A last line that a crash cut short is as if it was never written. A damaged line before it could
-    have been any, so the record is not complete then.
+    A last line without a line break is ignored: a crash cut it off. Any other damaged line may have been
+    important, so the record is then not complete.
     """
     outcomes: dict[int, Outcome] = {}
     unanswered: set[int] = set()
@@ -232,7 +233,7 @@ def read_record(path: Path) -> Record:
             if words[0] == "boot":
                 boot = words[1]
             elif words[0] == "start":
-                # One worker may try a delivery twice: what it heard the first time says nothing now.
+                # A worker may try a delivery twice. The first reply says nothing about the second attempt.
                 outcomes.pop(int(words[1]), None)
                 unanswered.add(int(words[1]))
             elif words[0] == "reply":
@@ -247,7 +248,7 @@ def read_record(path: Path) -> Record:
 
 
 def _outcome(words: list[str]) -> Outcome:
-    """Raises ValueError or IndexError for what is no line of ours."""
+    """Return the outcome in a reply line. Raises ValueError or IndexError for a damaged line."""
     _, _, fate, step, code, text = words
     text = text.strip()
     reply = None if code == "-" else Reply(int(code), (text,))

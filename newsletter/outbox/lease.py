@@ -1,4 +1,4 @@
-"""Claiming due deliveries, and what is re-checked in that moment."""
+"""Claim due deliveries by a lease, skip unwanted ones, check them again before sending, give them back."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from newsletter.models import (
 
 LEASE = timedelta(minutes=10)
 
-# What waits, the longest-waiting kind first.
+# The states that wait, the one that has waited longer first.
 WAITING = (DeliveryState.DEFERRED, DeliveryState.QUEUED)
 
 
 def issues_to_send(session: Session, now: datetime) -> list[int]:
     """Return the ids of issues in `sending` that have a due delivery, the oldest first.
 
-    Asked before claiming, so that a paused issue with a million waiting rows costs nothing.
+    The worker calls it before it claims, so that a paused issue with a million waiting rows costs nothing.
     """
     due = exists().where(
         Delivery.lane == Lane.BULK,
@@ -47,12 +47,12 @@ def claim(
 ) -> list[int]:
     """Lease up to `limit` due deliveries of a lane (and issue) to `worker`; return their ids.
 
-    A lapsed lease is not due again: only the journal of the worker that held it can tell
-    what was sent (outbox/journal.py). Commits nothing: the caller owns the transaction.
+    A delivery with an expired lease is not due again. Only the journal of the worker that held it can tell
+    what was sent (outbox/journal.py). Commits nothing.
     """
     taken: list[int] = []
-    # A state at a time, so that the index gives the rows in order and a million waiting ones are
-    # not sorted for each claim.
+    # One state at a time, so that the index returns the rows in order. Otherwise each claim would sort up to
+    # a million waiting rows.
     for state in WAITING:
         if len(taken) < limit:
             taken += _claim_state(session, lane, issue_id, state, worker, limit - len(taken), now)
@@ -73,8 +73,8 @@ def _claim_state(
     if issue_id is not None:
         due = due.where(Delivery.issue_id == issue_id)
     chosen = due.order_by(Delivery.due_at, Delivery.id).limit(limit).with_for_update(skip_locked=True)
-    # One statement, so that two workers never read the same rows before either writes:
-    # SQLite has no row locks, and PostgreSQL skips the rows another worker holds.
+    # One statement, so that two workers never claim the same row. SQLite has no row locks, and PostgreSQL
+    # skips rows that another worker has locked.
     take = (
         update(Delivery)
         .where(Delivery.id.in_(chosen))
@@ -90,15 +90,15 @@ def _claim_state(
 
 
 def single_mail_is_due(session: Session, now: datetime) -> bool:
-    """Return whether somebody waits for a single mail; cheaper than claiming nothing."""
+    """Return whether a single email is due. This costs less than a claim that finds nothing."""
     waiting = exists().where(is_single(), Delivery.state.in_(WAITING), Delivery.due_at <= now)
     return bool(session.scalar(select(waiting)))
 
 
 def _unwanted() -> ColumnElement[bool]:
-    """Whether nobody wants a single email any more, or nobody is left whom it could go to.
+    """Return the SQL condition that a single email is no longer wanted, or that its recipient was erased.
 
-    Digests are looked at by messages/recompose.py.
+    messages/recompose.py does this for digests.
     """
     theirs = Subscription.subscriber_id == Delivery.subscriber_id
     subscribed = exists().where(theirs, Subscription.state == literal_column("'active'"))
@@ -108,7 +108,7 @@ def _unwanted() -> ColumnElement[bool]:
     return or_(
         erased,
         and_(Delivery.subscriber_id.is_(None), Delivery.recipient.is_(None)),
-        # A digest has no template, and NULL would make neither this nor its opposite true.
+        # A digest's template is NULL, and without coalesce neither this nor its negation would be true.
         and_(to_subscriber, func.coalesce(Delivery.template, "").in_(("confirm", "reminder")), ~awaited),
         and_(to_subscriber, func.coalesce(Delivery.template, "") == "welcome", ~subscribed),
     )
@@ -117,9 +117,10 @@ def _unwanted() -> ColumnElement[bool]:
 def skip_unwanted(
     session: Session, claimed: Sequence[int], suppressed: Sequence[int], now: datetime
 ) -> set[int]:
-    """Skip the single emails of `claimed` that nobody wants or that are `suppressed`; return their ids.
+    """Skip the single emails of `claimed` that are unwanted or in `suppressed`; return their ids.
 
-    People leave between asking and sending. Ids of deliveries in all three. Commits nothing.
+    For example, somebody unsubscribed after the email was enqueued. All arguments and the result are ids of
+    deliveries. Commits nothing.
     """
     unwanted = _unwanted()
     if suppressed:
@@ -134,10 +135,11 @@ def skip_unwanted(
 
 
 def still_wanted(session: Session, digests: Sequence[int], singles: Sequence[int], worker: str) -> set[int]:
-    """Return the deliveries that `worker` still holds and that may still be sent as they are.
+    """Return the deliveries that `worker` still holds and that may still be sent unchanged.
 
-    The last look before an envelope. A digest's issue is not paused or cancelled, its topics are kept, and
-    its releases are ready. Somebody still wants a single email. In both cases the subscriber is still there.
+    It is the last check before an envelope. A digest may be sent if its issue is not paused or cancelled, its
+    topics are still subscribed, and its releases are ready. A single email may be sent if it is still wanted.
+    In both cases the subscriber must still have an address.
     """
     wanted: set[int] = set()
     if digests:
@@ -152,7 +154,7 @@ def still_wanted(session: Session, digests: Sequence[int], singles: Sequence[int
 
 
 def give_back(session: Session, delivery_ids: Sequence[int], worker: str, due_at: datetime) -> None:
-    """Queue again what `worker` holds and has not offered to a relay; the attempt is not counted."""
+    """Queue deliveries again that `worker` holds and has not offered to a relay. No attempt is counted."""
     session.execute(
         update(Delivery)
         .where(
@@ -172,7 +174,7 @@ def give_back(session: Session, delivery_ids: Sequence[int], worker: str, due_at
 
 
 def postpone(session: Session, rows: Sequence[tuple[int, datetime]], worker: str) -> None:
-    """Queue again what `worker` holds and their domains have no turn for, each at a time of its own."""
+    """Queue deliveries again whose domain is over its rate limit, each due at its own time."""
     again = (
         update(Delivery)
         .where(

@@ -1,4 +1,4 @@
-"""The owner is emailed each notice once."""
+"""Email each notice to the owner once, and forward emails to postmaster@ and abuse@."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from newsletter.models import AdminUser, Notice
 from newsletter.notices import words
 from newsletter.outbox.enqueue import enqueue_notice
 
-# Faults that open hundreds of notices at once must not become hundreds of emails in one minute.
+# Emails in one run. A fault that opens hundreds of notices must not send hundreds of emails in one minute.
 AT_ONCE = 20
-# Of a message that is attached. Reports of abuse have a few kilobytes.
+# The largest part of a message that is attached. Abuse reports have a few kilobytes.
 MOST_ATTACHED_BYTES = 256 * 1024
 
 
 def email_notices(session: Session, owner: str | None, now: datetime) -> int:
-    """Enqueue an email for each open notice that has had none; return how many. Commits nothing.
+    """Enqueue an email for each open notice that was not emailed yet; return how many. Commits nothing.
 
-    `owner` is the address to write to. Without one, every account is written to.
+    `owner` is the owner's address. Without one, every account gets the email.
     """
     recipients = [owner] if owner else _accounts(session)
     if not recipients:
-        return 0  # an account that is made later hears of it
+        return 0  # the notices stay open, so an account that is created later gets them
     new = (
         select(Notice)
         .where(Notice.emailed_at.is_(None), Notice.settled_at.is_(None))
@@ -55,9 +55,10 @@ def email_notices(session: Session, owner: str | None, now: datetime) -> int:
 
 
 def forward_to_owner(session: Session, owner: str | None, role: str, raw: bytes, now: datetime) -> bool:
-    """Enqueue an email to the owner, or to every account, with what somebody wrote to `role`@.
+    """Enqueue an email to the owner, or to every account, with the message that somebody sent to `role`@.
 
-    Return whether the message is new. Commits nothing. Raises ServiceError when nobody can be sent it.
+    Returns whether the message is new. Commits nothing. Raises ServiceError if there is no owner's address
+    and no account with one.
     """
     recipients = [owner] if owner else _accounts(session)
     if not recipients:
@@ -93,5 +94,5 @@ def _accounts(session: Session) -> list[str]:
         try:
             found.append(parse_address(email).text)
         except AddressInvalid:
-            continue  # an account may be named admin@localhost
+            continue  # the name of an account may be no valid address, such as admin@localhost
     return found
