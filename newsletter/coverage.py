@@ -4,9 +4,9 @@ Only this module changes the two marks. A subscription gets only releases above 
 `covered_to` is the highest sequence that it was served. Five operations change them: begin, carry over,
 serve, put back, skip ahead.
 
-A release *matches* a subscription if three conditions hold: its pair with the topic has a sequence, the
-release is ready, and the pair's first sequence is above `started_sequence`. At every commit, this invariant
-holds for each active subscription of a person and each release that matches it:
+A release *matches* a subscription if it is ready and its pair with the topic has a sequence. The pair's first
+sequence must also be above `started_sequence`. At every commit, this invariant holds for each active
+subscription of a person and each release that matches it:
 
 (a) The pair's latest sequence is above `covered_to`, so the release still waits, or a delivery to that person
     holds the release and counts.
@@ -15,13 +15,13 @@ holds for each active subscription of a person and each release that matches it:
 A delivery *holds* the releases of its rendition. In five states (`HOLDING`) it *may still be sent or may have
 arrived*: queued, leased, deferred, accepted, uncertain. Deliveries in these states count. A rejected delivery
 counts if its issue is not cancelled. A skipped or cancelled delivery never counts, nor does a rejected one of
-a cancelled issue: the transaction that sets such a state puts the held releases back. A delivery counts for
+a cancelled issue. The transaction that sets such a state puts the held releases back. A delivery counts for
 the row it was made for. If an earlier version merged rows into that row, their deliveries count for it too.
 
-(a) has two exceptions. One is a release that `skip_ahead` left out. The other is a release that the earlier
-address was served before its person moved to an address with subscriptions of its own: the new row begins
-with the old marks. If a delivery to the earlier address then never arrives, put back lowers the new row too.
-A person who was erased and signs up again has no marks from before.
+(a) has two exceptions. The first is a release that `skip_ahead` left out. The second follows from a move to
+an address with subscriptions of its own: the new row begins with the old marks, so it lacks the releases that
+the earlier address was served. If a delivery to the earlier address then never arrives, put back lowers the
+new row too. A person who was erased and signs up again has no marks from before.
 
 Lock these people (`lock`) before serve and before put back. Also lock them before reading which releases
 deliveries hold, if the result decides what another delivery may hold. Whether a release was served never
@@ -120,7 +120,7 @@ def put_back(session: Session, held: Iterable[tuple[int, str]]) -> None:
     `held` are pairs of subscriber id and rendition key. Take the latest sequence of each of these releases
     under any topic: each subscription's `covered_to` is lowered to just below the lowest of them. This
     includes subscriptions that ended and can become active again. If a person has moved a topic to another
-    row since, that row is lowered too, but only for the releases of its own topic: other deliveries to the
+    row since, that row is lowered too, but only for the releases of its own topic. Other deliveries to the
     earlier address do not count for it. The caller has locked these people (with `moved`, if several).
     """
     pairs = [(subscriber_id, key) for subscriber_id, key in held if key]

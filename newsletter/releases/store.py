@@ -90,8 +90,8 @@ def renew_sequences(session: Session, links: Sequence[ReleaseTopic]) -> None:
 def _name_topics(session: Session, release: Release, slugs: Collection[str]) -> None:
     """Add topics to a stored release. Their subscribers get it, unless they have had it."""
     had = {link.topic_id for link in release.topic_links}
-    # If the release was ever ready, the new pairs need sequences too: a held release that becomes ready again
-    # renews only the pairs that have one.
+    # If the release was ever ready, the new pairs need sequences too. When a held release becomes ready
+    # again, only the pairs that have a sequence get a new one.
     mailable = release.state is ReleaseState.READY or any(link.sequence for link in release.topic_links)
     chosen = [topic for topic in _known_topics(session, slugs) if topic.slug in slugs]
     added = [ReleaseTopic(topic_id=topic.id) for topic in chosen if topic.id not in had]

@@ -74,8 +74,8 @@ class SubscriberTopic:
 class SubscriberRow:
     """One line in the list of subscribers.
 
-    `email` is None in three cases: the person was erased, retention emptied the address, or an earlier
-    version of this program merged the row into another one.
+    `email` is None if the person was erased, or if retention emptied the address. It is also None if an
+    earlier version of this program merged the row into another one.
     """
 
     public_id: str

@@ -8,8 +8,8 @@ from newsletter.ingest.text.language import detect_language
 
 _SAMPLE_BYTES = 60_000
 
-# For each charset: characters that are frequent in its language and rare if the charset is wrong, and their
-# minimum share of all non-ASCII characters in prose.
+# For each charset: characters that are frequent in its language and rare if the charset is wrong. The number
+# is their minimum share of all non-ASCII characters in prose.
 _SCRIPTS: tuple[tuple[str, str, float], ...] = (
     ("shift_jis", "[\u3041-\u3096]", 0.25),
     ("euc_jp", "[\u3041-\u3096]", 0.25),

@@ -284,7 +284,7 @@ class _HeadReader:
         self.made_at = str(first.get("made_at"))
 
     def lines(self) -> Iterator[Known]:
-        """Yield each person's line. Raises InputError if the head is invalid, at the latest at its end."""
+        """Yield each person's line. Raises InputError if the head is invalid, perhaps only after the last."""
         last = 0
         for line in self._lines:
             before = self._hash.hexdigest()

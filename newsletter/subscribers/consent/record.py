@@ -49,7 +49,7 @@ def consent_record(session: Session, public_id: str, publisher: Publisher, now: 
 def _entries_whole(session: Session, people: Sequence[Subscriber]) -> bool | None:
     """Return whether the digests of all these rows match.
 
-    None means that they match as far as can be checked: the person was erased, and entries of the older form
+    None means that they match as far as can be checked. The person was erased, so entries of the older form
     lost the details that their digests cover.
     """
     proofs = {

@@ -2,7 +2,7 @@
 
 The key is derived from the installation's oldest secret key, so all its hosts have the same key and no file
 can be lost. The signature proves that a holder of that key made this record. It does not prove that an entry
-was true when it was written, nor when the record was made: for both, the owner has to be trusted. The digests
+was true when it was written, nor when the record was made. For both, the owner has to be trusted. The digests
 chain a person's entries. With an earlier record, such as a subscriber's download of their own data, anybody
 can see a later change.
 """

@@ -1,4 +1,4 @@
-"""Unsubscribe by button, by a mail program's one click (RFC 8058) or by email, and undo it."""
+"""Unsubscribe by button, by one click in the mail program (RFC 8058) or by email, and undo it."""
 
 from __future__ import annotations
 
@@ -158,8 +158,8 @@ def unsubscribe(
     """End all active and pending subscriptions of a subscriber, or `only` those of some topics (slugs).
 
     A repeated call changes nothing more. `how` is for the ledger: "button", "one-click", "mail",
-    "preferences". With `notice`, the subscriber gets an email about it, at most one a day, because somebody
-    to whom they forwarded an email may have done it. There is none for "one-click" and "mail": the
+    "preferences". With `notice`, the subscriber gets an email about it, at most one a day. Somebody to whom
+    they forwarded an email may have used its link. There is no email for "one-click" and "mail": the
     subscriber did that in their own mail program and wants no answer. Commits nothing.
     """
     subscriber = find_link_subscriber(session, tokens, public_id, None, lock=True)

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from newsletter.errors import InputError
 
-# Role mailboxes of RFC 2142, and others that several people or a program read. info@ and office@ are allowed,
-# because small companies often have no other address.
+# Role mailboxes of RFC 2142, and others that several people or a program read. Small companies often have no
+# other address than info@ or office@, so these are allowed.
 ROLES = frozenset({
     "abuse", "account", "accounts", "admin", "administrator", "all", "billing", "bounce", "bounces",
     "compliance", "daemon", "devnull", "dns", "everyone", "ftp", "help", "helpdesk", "hostmaster", "is",

@@ -10,11 +10,11 @@ class Kind(Enum):
 
     TEXT = auto()
     FURNITURE = auto()
-    WEAK = auto()  # a menu word, "Press release": a heading if it is inside the text
-    END = auto()  # the mark of the end of the release
-    RELATED = auto()  # the heading of a list of other pages
-    CONTACT = auto()  # the heading of names and telephone numbers
-    REACH = auto()  # a telephone number or an email address
+    WEAK = auto()  # A menu word, or "Press release". Inside the text, such a line is a heading.
+    END = auto()  # The mark at the end of the release.
+    RELATED = auto()  # The heading of a list of other pages.
+    CONTACT = auto()  # The heading of names and telephone numbers.
+    REACH = auto()  # A telephone number or an email address.
 
 
 # Each rule has a name, the kind of a line that it matches, and a pattern for the whole line in lower case.

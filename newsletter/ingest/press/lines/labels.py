@@ -166,7 +166,7 @@ def beside_dates(text: str, dates: list[FoundDate]) -> str:
 
 
 def resolve(dates: Sequence[tuple[int, FoundDate]], year: int | None, today: date | None) -> date | None:
-    """Return the day of publication: the date with the best rank, with `year` or `today` for its year."""
+    """Return the day of publication: the date with the best rank. `year` or `today` give a missing year."""
     for _, found in sorted(dates, key=lambda each: (each[0], each[1].year is None)):
         known = year if year is not None else latest_year(found, today) if today else None
         day = found.on(known)

@@ -57,7 +57,7 @@ class Purger:
     ) -> Iterator[Purged]:
         """Run every step until nothing is due or `stopping` returns True; yield the result of each.
 
-        It is safe to run this twice, even at the same time, and while emails are sent: each transaction
+        It is safe to run this twice, even at the same time, and while emails are sent. Each transaction
         checks again that its rows are still due.
         """
         for step in STEPS:
