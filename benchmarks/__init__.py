@@ -1,1 +1,1 @@
-"""How fast, how large, how costly: `make bench` measures what docs/performance.md says."""
+"""Benchmarks of speed, memory and cost: `make bench` measures what docs/performance.md says."""

@@ -1,8 +1,9 @@
-"""Compares two versions of this repository: `make bench AGAINST=<commit>`.
+"""Compare two versions of this repository: `make bench AGAINST=<commit>`.
 
-In each round this version is measured, then the other one, on installations that each has made with its own
-migrations. A ratio is this version's rate by the other's in the same round: a machine that others use moves
-both alike. Both send into the same kind of sink (fast_sink.py), so Postfix's tools are not needed.
+In each round, this version is measured first and the other one second. Each runs on an installation that it
+made with its own migrations. A ratio is this version's rate divided by the other's in the same round, because
+other load on the machine then slows both. Both send into the same kind of sink (fast_sink.py), so Postfix's
+tools are not needed.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ SIZES_WITHIN = 0.02
 
 @dataclass(frozen=True)
 class Run:
-    """One run of one version: how much it did, how long it took, and its CPU seconds."""
+    """One run of one version: how many messages it handled, in how many seconds and CPU seconds."""
 
     messages: int
     seconds: float
@@ -40,7 +41,7 @@ class Run:
 
     @property
     def rate(self) -> float:
-        """Return messages (or readers, or sign-ups) a second."""
+        """Return messages (or subscribers, or sign-ups) a second."""
         return self.messages / self.seconds
 
     @property
@@ -54,27 +55,27 @@ Measure = Callable[[Version], Run]
 
 @dataclass(frozen=True)
 class Pair:
-    """What both versions did in one round."""
+    """The runs of both versions in one round."""
 
     this: Run
     other: Run
 
     @property
     def ratio(self) -> float:
-        """Return this version's rate by the other's."""
+        """Return this version's rate divided by the other's."""
         return self.this.rate / self.other.rate
 
     @property
     def cpu_ratio(self) -> float:
-        """Return this version's CPU seconds a message by the other's."""
+        """Return this version's CPU seconds a message divided by the other's."""
         return self.this.cpu_per_message / self.other.cpu_per_message
 
 
 @dataclass(frozen=True)
 class Row:
-    """A row of the comparison: its usual size, the least ratio, and how both versions get ready for it.
+    """A row of the comparison: its default size, its lowest ratio, and how both versions are prepared.
 
-    With the usual size, nine rounds take four to six minutes on two cores.
+    With the default size, nine rounds take four to six minutes on two cores.
     """
 
     size: int
@@ -131,7 +132,7 @@ def _signup(versions: Sequence[Version], size: int, stack: ExitStack) -> Measure
     servers = {version.name: stack.enter_context(serve_ours(version)) for version in versions}
     forms = {name: server.forms(signup.OUR_FIELDS, "reader") for name, server in servers.items()}
     for source in forms.values():
-        next(source)  # opens the page: a form sent within a second of that is refused
+        next(source)  # opens the page: a form sent within a second after that is rejected
     time.sleep(1.5)
     for name, server in servers.items():
         drive(server.port, forms[name], connections=signup.CONNECTIONS, seconds=signup.WARM_UP_SECONDS)
@@ -158,9 +159,9 @@ ROWS = {
 
 
 def compare(commit: str, names: Iterable[str], rounds: int, size: int | None) -> bool:
-    """Measure the rows `names` (all if none) of this version and of `commit`; print a JSON line for each.
+    """Measure the rows `names` (all if none) of this version and of `commit`; print one JSON line for each.
 
-    Return whether every run counts and no row falls below its least ratio.
+    Return whether every run is valid and no row falls below its lowest ratio.
     """
     try:
         versions = (THIS, other_version(commit))
@@ -197,7 +198,7 @@ def _rounds(name: str, row: Row, versions: tuple[Version, Version], rounds: int,
 
 
 def figures(pairs: Sequence[Pair]) -> dict[str, Any]:
-    """Return what a line says of the rounds: ratios with their spread, CPU seconds a message, every run."""
+    """Return the figures of a JSON line: ratios with their spread, CPU seconds a message, every run."""
     return {
         "size": pairs[0].this.messages,
         "rounds": len(pairs),
@@ -219,8 +220,8 @@ def figures(pairs: Sequence[Pair]) -> dict[str, Any]:
 
 
 def spread(values: Sequence[float]) -> dict[str, float]:
-    """Return the median of `values` with its least, quartiles and largest."""
-    # Of a single value there are no quantiles; of two equal ones there are.
+    """Return the median of `values` with minimum, quartiles and maximum."""
+    # quantiles() needs two values, so a single value is doubled.
     several = values if len(values) > 1 else [*values, *values]
     quartiles = statistics.quantiles(several, n=4, method="inclusive")
     named = zip(("lower_quartile", "median", "upper_quartile"), quartiles, strict=True)

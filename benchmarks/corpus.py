@@ -1,11 +1,11 @@
-"""An installation of any size to measure: releases, topics and readers, the same each time.
+"""Fill a database with releases, topics and subscribers to measure with: any size, the same each time.
 
-Rows are inserted in bulk, as an import would; everything after that is the program itself.
+Rows are inserted in bulk, as an import would. Everything after that is the program itself.
 
-    python -m benchmarks.corpus fill KIND READERS    an empty database becomes an installation
-    python -m benchmarks.corpus prepare              its next issue is opened and prepared
+    python -m benchmarks.corpus fill KIND SUBSCRIBERS    make an empty database an installation
+    python -m benchmarks.corpus prepare                  open and prepare its next issue
 
-The settings are those of the environment, as for `newsletter`.
+The settings come from the environment, as for `newsletter`.
 """
 
 from __future__ import annotations
@@ -46,16 +46,16 @@ WORDS = (  # noqa: SIM905 (a list of them would be a page)
     "clinic winter measure border permit heat metro turbine meadow programme region public service new"
 ).split()
 
-# The topics of each reader in turn, counted from 1.
+# The topics of each subscriber in turn, counted from 1.
 Choices = Iterator[tuple[int, ...]]
 
 
 @dataclass(frozen=True)
 class Kind:
-    """How an installation is made up.
+    """The contents of an installation.
 
-    `topics` topics of `each` releases, whose summaries have `words` words: so that a message has
-    40 KB. `choices` says which topics each reader takes.
+    It has `topics` topics of `each` releases, whose summaries have `words` words. These numbers give messages
+    of 40 KB. `choices` yields the topics of each subscriber.
     """
 
     topics: int
@@ -65,17 +65,17 @@ class Kind:
 
 
 def one_of(topics: int) -> Choices:
-    """Give each reader one topic: as many selections as topics."""
+    """Give each subscriber one topic: as many different digests as topics."""
     return cycle([(number,) for number in range(1, topics + 1)])
 
 
 def pairs(topics: int, selections: int) -> Choices:
-    """Give each reader one of the first `selections` pairs of topics."""
+    """Give each subscriber one of the first `selections` pairs of topics."""
     return cycle(islice(combinations(range(1, topics + 1), 2), selections))
 
 
 def own(topics: int, chosen: int) -> Choices:
-    """Give each reader a choice that nobody else has."""
+    """Give each subscriber a combination of topics that no other subscriber has."""
     chance = random.Random(11)  # noqa: S311
     numbers = range(1, topics + 1)
     given: set[tuple[int, ...]] = set()
@@ -94,7 +94,7 @@ KINDS = {
 
 
 def fill(runtime: Runtime, kind: Kind, readers: int) -> None:
-    """Fill an empty database with `readers` readers who wait for their first issue."""
+    """Fill an empty database with `readers` subscribers who wait for their first issue."""
     chance = random.Random(7)  # noqa: S311
     count = kind.topics * kind.each
     with runtime.session() as session:
@@ -115,7 +115,7 @@ def fill(runtime: Runtime, kind: Kind, readers: int) -> None:
 
 
 def prepare(runtime: Runtime) -> None:
-    """Open the next issue and prepare it, as the service does, a transaction a chunk."""
+    """Open the next issue and prepare it as the service does, one transaction for each chunk."""
     with runtime.session() as session:
         issue = open_issue(session, [Frequency.WEEKLY], actor="benchmark", now=runtime.now())
         session.commit()
@@ -163,7 +163,7 @@ def _interest(reader: int, topic: int) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Read the command line; do one of the two steps."""
+    """Read the command line and run one of the two steps."""
     parser = argparse.ArgumentParser()
     parser.add_argument("step", choices=("fill", "prepare"))
     parser.add_argument("kind", nargs="?", choices=sorted(KINDS))

@@ -1,7 +1,7 @@
-"""How long pages take while a web server is besieged: by tries to sign in, and by half-sent requests.
+"""Measure page times while a web server is under attack: by sign-in attempts, and by half-sent requests.
 
-`PYTHONPATH=tests python -m benchmarks.doors` prints one JSON line for each siege. Run it in the checkout of
-another version to compare.
+`PYTHONPATH=tests python -m benchmarks.doors` prints one JSON line for each attack. To compare versions, run
+it in a checkout of each.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from slow_clients import HALF_BODY, HALF_HEAD, half_sent
 
 from benchmarks.web import serve_ours
 
-# Longer than this nobody waits for a page, and neither does this.
+# Nobody waits longer than this for a page, so the measurement does not either.
 PATIENCE_SECONDS = 60.0
 
 
 def page_seconds(port: int, path: str = "/") -> float:
-    """Return how long a page took, or PATIENCE_SECONDS when it did not come."""
+    """Return how many seconds a page took, or PATIENCE_SECONDS if it did not arrive."""
     started = time.perf_counter()
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=PATIENCE_SECONDS) as answer:
@@ -57,7 +57,7 @@ ready = threading.Event()
 
 
 def burst(port: int, visitors: list[str], account: str) -> dict[str, object]:
-    """Try to sign in from all these visitors at once; return what pages and tries came to."""
+    """Try to sign in from all these visitors at once; return page times and the statuses of the attempts."""
     statuses: Counter[int] = Counter()
     ready.clear()
     threads = [
@@ -66,7 +66,7 @@ def burst(port: int, visitors: list[str], account: str) -> dict[str, object]:
     ]
     for each in threads:
         each.start()
-    time.sleep(5.0)  # each has its page
+    time.sleep(5.0)  # until each thread has its page
     ready.set()
     started = time.perf_counter()
     time.sleep(0.1)
@@ -82,7 +82,7 @@ def burst(port: int, visitors: list[str], account: str) -> dict[str, object]:
 
 
 def main() -> None:
-    """Measure everything once."""
+    """Measure every attack once."""
     with serve_ours() as server:
         page_seconds(server.port)
 

@@ -1,11 +1,12 @@
-"""A relay that costs next to nothing and can answer late: what is measured with it is the sender.
+"""An SMTP sink that costs very little and can answer late, so that a benchmark measures the sender.
 
     python -m benchmarks.fast_sink PORT [--delay-ms MILLISECONDS] [--sample FILE]
 
-It looks for the end of each content and does not read what is inside. `--delay-ms` passes before each
-burst of replies; the connection is not read meanwhile, as by a relay that is busy with writing to disk.
-Prints `mesg=COUNT size=BYTES`, the last time when it is told to stop; the bytes are those of the contents
-of all messages. `--sample` keeps the first message.
+It looks for the end of each content and does not parse what is inside. With `--delay-ms` it waits before each
+group of replies. It does not read the connection meanwhile, like a relay that is busy writing to disk.
+
+It prints `mesg=COUNT size=BYTES`, the last time when it is told to stop. BYTES counts the contents of all
+messages. `--sample` writes the first message to a file.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ COUNT_EVERY = 200
 
 @dataclass(eq=False)
 class Client:
-    """One connection: what came and is not looked at yet, and whether it is content."""
+    """One connection: received bytes that are not processed yet, and whether they are content."""
 
     socket: socket.socket
     waiting: bytes = b""
@@ -42,7 +43,7 @@ class Client:
 
 @dataclass
 class Sink:
-    """The relay: counts messages, answers commands with what a sender hopes for."""
+    """The sink: counts messages, and accepts every command."""
 
     delay_seconds: float
     sample: Path | None
@@ -123,7 +124,7 @@ class Sink:
             verb = line[:4].upper()
             client.leaving = verb == b"QUIT"
             client.in_content = verb == b"DATA"
-            # The line break before it is also the one that an empty content's dot needs.
+            # The line break of DATA is kept: an empty content ends with a dot right after it.
             client.waiting = b"\r\n" + rest if client.in_content else rest
             replies.append(REPLIES.get(verb, OK))
         return b"".join(replies)

@@ -1,7 +1,7 @@
-"""How long a hostile text takes from its bytes to a stored release, by kind, in seconds a MB of text.
+"""Measure how long a hostile text takes from its bytes to a parsed release, by kind, in seconds a MB.
 
-`PYTHONPATH=tests python -m benchmarks.hostile_text [BYTES]` prints one JSON line for each kind. The
-limit is one second of CPU a MB for texts of 1 MB and more.
+`PYTHONPATH=tests python -m benchmarks.hostile_text [BYTES]` prints one JSON line for each kind. The limit is
+one second of CPU a MB for texts of 1 MB and more.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ MOST_SECONDS_A_MB = 1.0
 
 
 def take_in(raw: bytes) -> None:
-    """Do with a text what `newsletter release add` does, but for the database."""
+    """Process a text as `newsletter release add` does, but without the database."""
     press = parse_press(decode(raw, "x"), "x", date(2026, 3, 3))
     candidate = Candidate(press.title, press.publisher, press.body)
     _ = candidate.content_hash
@@ -34,7 +34,7 @@ def take_in(raw: bytes) -> None:
 
 
 def measure(size_bytes: int) -> Iterator[dict[str, str | float]]:
-    """Yield the seconds a MB that each kind took, and what became of it."""
+    """Yield the seconds a MB of each kind, and the outcome: taken, or why it was refused."""
     for kind in KINDS:
         raw = text_of(kind, size_bytes).encode()
         started, outcome = time.process_time(), "taken"

@@ -1,4 +1,4 @@
-"""Installations to measure, made once, kept in a folder, and copied for every run."""
+"""Installations to measure: each is made once, kept in a folder, and copied for every run."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from benchmarks.versions import CACHE, THIS, Version, python_path
 
 DATABASE = "newsletter.sqlite3"
 SAMPLES = 200
-# 40 KB, give or take 5 %: all messages of an installation lie between these.
+# 40 KB with a tolerance of 5 %: every message of an installation is between these sizes.
 SMALLEST, LARGEST = 38_000, 42_000
 
-# What decides how a filled database looks, and a prepared one; when that changes it is made anew. A version
-# need not have all of these: editions were in outbox/ before there was messages/.
+# The files that decide what a filled and a prepared database contain. If one changes, the installation is
+# made again. A version may lack some of them: editions were in outbox/ before messages/ existed.
 _FILLED_BY = ("benchmarks/corpus.py", "newsletter/models", "migrations/versions")
 _PREPARED_BY = (
     *_FILLED_BY, "newsletter/coverage.py", "newsletter/digest", "newsletter/mail",
@@ -31,7 +31,7 @@ _PREPARED_BY = (
 
 @dataclass(frozen=True)
 class Sample:
-    """What the messages of an installation are like: the first one's file, and the average size."""
+    """A signed message of an installation: the file of the first one, and the average size."""
 
     file: Path
     mean_bytes: float
@@ -45,9 +45,9 @@ def environ(
     database_url: str = "",
     version: Version = THIS,
 ) -> dict[str, str]:
-    """Return the environment of a process of `version`: nothing of the caller's own settings.
+    """Return the environment of a process of `version`, without the caller's own settings.
 
-    Older versions refuse a setting that they do not know, so name only settings that all of them have.
+    Older versions reject a setting that they do not know, so name only settings that all versions have.
     """
     plain = {name: value for name, value in os.environ.items() if not name.startswith("NEWSLETTER_")}
     settings = {
@@ -67,7 +67,7 @@ def environ(
 
 
 def drain(data_dir: Path, *, version: Version = THIS, **settings: object) -> Usage:
-    """Run `newsletter worker --drain` of `version` on an installation, to its end."""
+    """Run `newsletter worker --drain` of `version` on an installation until it ends."""
     command = [version.python, "-m", "newsletter", "worker", "--drain"]
     return run(command, environ(data_dir, version=version, **settings), data_dir)  # type: ignore[arg-type]
 
@@ -86,20 +86,20 @@ def copy(installation: Path, to: Path) -> Path:
     """Copy an installation for one run."""
     to.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(installation / DATABASE, to / DATABASE)
-    # What the copy has not written yet would be written during the run.
+    # Without this, the system would write the copy to disk during the run.
     with (to / DATABASE).open("rb") as file:
         os.fsync(file.fileno())
     return to
 
 
 def step(name: str, *words: str, data_dir: Path, database_url: str = "", version: Version = THIS) -> Usage:
-    """Run a step of corpus.py on an installation: of the corpus.py that belongs to the version's models."""
+    """Run a step of corpus.py on an installation, with the corpus.py of that version."""
     command = [version.python, "-m", "benchmarks.corpus", name, *words]
     return run(command, environ(data_dir, database_url=database_url, version=version), data_dir)
 
 
 def sample(kind: str) -> Sample:
-    """Return what a signed message of this kind is like. Raises BenchmarkFailed unless each has 40 KB."""
+    """Return a sample of the signed messages of this kind. Raises BenchmarkFailed unless they have 40 KB."""
     source = prepared(kind, SAMPLES)
     file, facts = source / "sample.eml", source / "sample.json"
     if not facts.exists():
@@ -138,7 +138,7 @@ def _made(version: Version, name: str, kind: str, readers: int, *, prepared: boo
 
 
 def _settle(database: Path) -> None:
-    """Bring everything into the one file that is copied."""
+    """Move everything from the write-ahead log into the one file that is copied."""
     connection = sqlite3.connect(database)
     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     connection.close()

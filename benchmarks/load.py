@@ -1,6 +1,7 @@
-"""A client of many connections in one thread: requests go out as bytes, and answers are read by their length.
+"""An HTTP client with many connections in one thread, for load tests.
 
-Made to cost little: it shares the machine with the server it measures.
+It costs little, because it shares the machine with the server that it measures. Requests are prepared bytes,
+and responses are read by their Content-Length.
 """
 
 from __future__ import annotations
@@ -15,13 +16,13 @@ from dataclasses import dataclass, field
 from benchmarks.measure import BenchmarkFailed
 
 LOOPBACK = "127.0.0.1"
-# Nothing we measure takes as long; whoever waits longer waits for ever.
+# Nothing we measure takes this long. A request that does will never be answered.
 PATIENCE_SECONDS = 60.0
 
 
 @dataclass
 class Load:
-    """What came of some requests: how many of each status, in how long, and each one's milliseconds."""
+    """The result of some requests: the number of each status, the total time, and each one's milliseconds."""
 
     statuses: Counter[int] = field(default_factory=Counter)
     seconds: float = 0.0
@@ -29,21 +30,21 @@ class Load:
 
     @property
     def count(self) -> int:
-        """How many answers came."""
+        """The number of responses."""
         return len(self.milliseconds)
 
     @property
     def rate(self) -> float:
-        """Answers a second."""
+        """Responses a second."""
         return self.count / self.seconds
 
     def percentile(self, share: float) -> float:
-        """Return how many milliseconds that share of the answers took at most."""
+        """Return the milliseconds within which this share of the responses arrived."""
         return sorted(self.milliseconds)[min(self.count - 1, int(self.count * share))]
 
 
 class _Line:
-    """One connection with at most one request under way; made anew when the server has closed it."""
+    """One connection with at most one open request. It connects again if the server has closed it."""
 
     def __init__(self, port: int, poll: select.epoll, lines: dict[int, _Line]) -> None:
         self._port, self._poll, self._lines = port, poll, lines
@@ -73,7 +74,7 @@ class _Line:
             self._socket = None
 
     def read(self) -> int | None:
-        """Read what is there; return the status once the whole answer is."""
+        """Read what is there; return the status once the response is complete."""
         assert self._socket is not None
         try:
             part = self._socket.recv(65536)
@@ -87,7 +88,7 @@ class _Line:
         elif self._data or self._fresh:
             raise BenchmarkFailed("the server hung up in the middle of an answer")
         else:
-            self._again()  # it had closed the connection as idle while the request was on its way
+            self._again()  # the server closed the idle connection while the request was on its way
         return None
 
     def _again(self) -> None:
@@ -116,9 +117,9 @@ class _Line:
 
 
 def drive(port: int, requests: Iterator[bytes], *, connections: int, seconds: float | None = None) -> Load:
-    """Send `requests` over so many connections, each the next once its last is answered.
+    """Send `requests` over `connections` connections, each the next one after a response.
 
-    Ends when there are no more, or after `seconds`; what is under way then is still awaited.
+    Ends when there are no more, or after `seconds`. Requests that are open then are still awaited.
     """
     load, poll, by_number = Load(), select.epoll(), {}
     waiting = deque(_Line(port, poll, by_number) for _ in range(connections))

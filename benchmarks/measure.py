@@ -1,6 +1,6 @@
-"""Runs a program and says what it cost; runs a sink and says what it got.
+"""Run a program and measure its cost; run an SMTP sink and count its messages.
 
-Standard library only: a child's peak memory begins with that of the process which started it.
+Only the standard library is imported, because a child's peak memory starts with that of its parent process.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from servers.processes import LOOPBACK, die_with_parent, free_port, running, unp
 
 ROOT = Path(__file__).resolve().parent.parent
 TICKS = os.sysconf("SC_CLK_TCK")
-# After a sender has ended, its relay may still be writing down what it got.
+# After a sender has ended, the sink may still be writing its log.
 SETTLE_SECONDS = 10.0
 
 _COUNT = re.compile(rb"mesg=(\d+)(?: size=(\d+))?")
 
 
 class BenchmarkFailed(Exception):
-    """A run that does not count: something ended badly, or a message is missing or too many."""
+    """A run that does not count: a process failed, or a message is missing or sent twice."""
 
 
 def say(text: str) -> None:
@@ -41,7 +41,7 @@ def say(text: str) -> None:
 
 @dataclass(frozen=True)
 class Usage:
-    """What a program took from start to end, with its children; the memory is that of the largest."""
+    """The cost of a program from start to end, with its children. The memory is the largest process's."""
 
     seconds: float
     cpu_seconds: float
@@ -49,16 +49,16 @@ class Usage:
 
 
 def run(command: Sequence[str | Path], environ: Mapping[str, str], folder: Path) -> Usage:
-    """Run `command` to its end. Raises BenchmarkFailed with its output when it fails."""
+    """Run `command` until it ends. Raises BenchmarkFailed with its output if it fails."""
     with tempfile.TemporaryFile() as output:
         started = time.perf_counter()
         process = subprocess.Popen(  # noqa: S603
             [str(word) for word in command],
             cwd=folder, env=dict(environ), stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
-            # A benchmark that is killed leaves no sender behind.
+            # If the benchmark is killed, its sender ends too.
             preexec_fn=die_with_parent(signal.SIGTERM),  # noqa: PLW1509 (three system calls, no lock)
         )  # fmt: skip
-        # The rusage of wait4 is that of the process and of every child it has waited for itself.
+        # wait4 returns the usage of the process and of every child that it has waited for itself.
         _, status, used = os.wait4(process.pid, 0)
         seconds = time.perf_counter() - started
         process.returncode = os.waitstatus_to_exitcode(status)
@@ -70,7 +70,7 @@ def run(command: Sequence[str | Path], environ: Mapping[str, str], folder: Path)
 
 
 def cpu_seconds(pid: int) -> float:
-    """Return what a process that still runs has used so far, with those of its children."""
+    """Return the CPU seconds that a running process and its children have used so far."""
     total = _cpu_of(pid)
     for child in _children(pid):
         total += cpu_seconds(child)
@@ -81,7 +81,7 @@ def _cpu_of(pid: int) -> float:
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
-        return 0.0  # it has just ended, and its parent's line has it now
+        return 0.0  # it has just ended, and its parent's figures include it now
     return sum(int(field) for field in fields[11:15]) / TICKS
 
 
@@ -95,21 +95,21 @@ def _children(pid: int) -> list[int]:
 
 @dataclass(frozen=True)
 class Sink:
-    """A relay under measurement, and its own counters."""
+    """An SMTP sink during a measurement, and its counters."""
 
     port: int
     pid: int
     log: Path
 
     def counters(self) -> tuple[int, int]:
-        """Return how many messages it has counted so far, and their bytes (0 if it does not say)."""
+        """Return how many messages it has counted so far, and their bytes (0 if it does not print them)."""
         with self.log.open("rb") as file:
             file.seek(max(0, file.seek(0, os.SEEK_END) - 400))
             found = _COUNT.findall(file.read())
         return (int(found[-1][0]), int(found[-1][1] or 0)) if found else (0, 0)
 
     def expect(self, messages: int) -> None:
-        """Raise BenchmarkFailed unless it has counted exactly `messages`, all told."""
+        """Raise BenchmarkFailed unless it has counted exactly `messages` in total."""
         until = time.monotonic() + SETTLE_SECONDS
         while self.counters()[0] < messages and time.monotonic() < until:
             time.sleep(0.02)
@@ -119,7 +119,7 @@ class Sink:
 
 
 def tool(name: str) -> str:
-    """Return the path of one of Postfix's test programs. Raises BenchmarkFailed when it is not there."""
+    """Return the path of one of Postfix's test programs. Raises BenchmarkFailed if it is not installed."""
     found = shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
     if found is None:
         raise BenchmarkFailed(
@@ -131,7 +131,7 @@ def tool(name: str) -> str:
 
 @contextlib.contextmanager
 def smtp_sink() -> Iterator[Sink]:
-    """Run Postfix's smtp-sink, whose one thread is the ceiling of what can be sent here."""
+    """Run Postfix's smtp-sink. It has one thread, which limits the rate that can be measured here."""
     program = tool("smtp-sink")
     with _sink(lambda port: [program, "-c", f"{LOOPBACK}:{port}", "1024"], unprivileged_user()) as sink:
         yield sink
@@ -139,7 +139,7 @@ def smtp_sink() -> Iterator[Sink]:
 
 @contextlib.contextmanager
 def fast_sink(delay_ms: float = 0, sample: Path | None = None) -> Iterator[Sink]:
-    """Run our own sink, which costs less than half of that and can answer late."""
+    """Run our own sink, which costs less than half of smtp-sink's CPU and can answer late."""
     more = ["--delay-ms", str(delay_ms)] + (["--sample", str(sample)] if sample else [])
     script = str(Path(__file__).with_name("fast_sink.py"))
     with _sink(lambda port: [sys.executable, script, str(port), *more], None) as sink:

@@ -1,4 +1,4 @@
-"""A PostgreSQL on this machine that keeps what it is told, with installations to measure in it."""
+"""A durable PostgreSQL server on this machine, with installations to measure."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from benchmarks.installations import step
 from benchmarks.measure import cpu_seconds
 from benchmarks.versions import CACHE, THIS, Version
 
-# As installed, but for the memory that any handbook gives it. Nothing here makes a commit less durable.
+# The installed defaults, with the memory that every handbook recommends. Commits stay fully durable.
 OPTIONS = {
     "listen_addresses": "127.0.0.1",
     "shared_buffers": "256MB",
@@ -39,7 +39,7 @@ class Server:
             servers.run_postgresql(OPTIONS) as server,
             psycopg.connect(_plain(server.url("postgres"))) as asked,
         ):
-            # Its processes are children of the first one.
+            # The server's processes are children of the process that we look for.
             backend = asked.info.backend_pid
             yield cls(server, _parent(backend))
 
@@ -55,14 +55,14 @@ class Server:
 
     @contextlib.contextmanager
     def copy(self, template: str) -> Iterator[str]:
-        """Give the URL of a copy of a database, all of it on the disk."""
+        """Yield the URL of a copy of a database, after a checkpoint has written it to disk."""
         name = self.server.create_database(template)
         self._run(name, "CHECKPOINT")
         yield self.server.url(name)
         self.server.drop_database(name)
 
     def cpu_seconds(self) -> float:
-        """Return what the server has used so far, all its processes together."""
+        """Return the CPU seconds that all processes of the server have used so far."""
         return cpu_seconds(self.pid)
 
     def _run(self, database: str, statement: str) -> None:

@@ -1,11 +1,11 @@
-"""Measures the rows of docs/performance.md: `make bench`, `make bench ROW=signed`.
+"""Measure the rows of docs/performance.md: `make bench`, `make bench ROW=signed`.
 
-Prints one JSON object a line: row, value, least, aim, better and the single runs. Progress goes to
-standard error. Exit status 1 when a run does not count or a value misses its least.
+Prints one JSON object a line: row, value, least, aim, better and the single runs. Progress goes to standard
+error. The exit status is 1 if a run does not count, or if a value misses its least.
 
-Where two senders are compared they take turns, and a ratio is taken inside a round: a machine that
-others use moves both alike. The value is the median of the rounds. A rate is messages by the seconds of
-the whole process from its start to its end.
+When two senders are compared, they take turns, and the ratio is taken within a round: other load on the
+machine then slows both. The value is the median of the rounds. A rate is the number of messages divided by
+the seconds of the whole process, from start to end.
 
 `make bench AGAINST=<commit>` compares two versions of this repository instead: see against.py.
 """
@@ -34,10 +34,10 @@ ROUNDS, ROUNDS_AGAINST = 3, 9
 LATE_MS = 20
 LATENCY_SECONDS = 30
 PEER_MESSAGES = 3_000
-# Of the sizes that a table of the documentation has; `--readers` makes all of them smaller to try things.
+# The sizes in the table of docs/performance.md. `--share` makes all of them smaller, to try a benchmark.
 READERS = 50_000
 GROWN, SMALL, MILLION = 100_000, 10_000, 1_000_000
-# Who sign up at once.
+# How many people sign up at once.
 PEOPLE = 10_000
 
 Run = dict[str, Any]
@@ -45,29 +45,29 @@ Run = dict[str, Any]
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the table: what it needs at least, what it aims at, and how it is measured."""
+    """One line of the table: the least value, the aim, and how it is measured."""
 
     least: float
     aim: float
     better: str
     measure: Callable[[Options], list[Run]]
-    # Which entry of a run is its value.
+    # The key of a run whose figure is the row's value.
     value: str = "ratio"
 
     def good(self, value: float) -> bool:
-        """Return whether `value` is at least as good as it must be."""
+        """Return whether `value` is at least as good as the least."""
         return value >= self.least if self.better == "higher" else value <= self.least
 
 
 @dataclass(frozen=True)
 class Options:
-    """How much to measure: rounds, and the share of the readers of each row."""
+    """How much to measure: rounds, and the share of the subscribers of each row."""
 
     rounds: int = ROUNDS
     share: float = 1.0
 
     def readers(self, count: int) -> int:
-        """Return how many readers stand for `count`."""
+        """Return how many subscribers to use instead of `count`."""
         return max(200, round(count * self.share))
 
 
@@ -89,7 +89,7 @@ def _figures(messages: int, used: Usage, sink: Sink) -> Run:
 
 
 def _ours(kind: str, readers: int, *, signed: bool = True, delay_ms: float | None = None) -> Run:
-    """Send the issue of a copy of an installation; into the fast sink when there is a delay."""
+    """Send the issue of a copy of an installation. If `delay_ms` is given, send into the fast sink."""
     source = prepared(kind, readers)
     with _place(source) as data_dir, smtp_sink() if delay_ms is None else fast_sink(delay_ms) as sink:
         used = drain(data_dir, port=sink.port, signed=signed)
@@ -103,10 +103,10 @@ def _ours(kind: str, readers: int, *, signed: bool = True, delay_ms: float | Non
 
 
 def _smtp_source(kind: str, messages: int) -> Run:
-    """Send a message of ours as often, with Postfix's own generator."""
+    """Send one of our messages as often, with Postfix's own generator."""
     example = sample(kind)
     with tempfile.TemporaryDirectory() as folder, smtp_sink() as sink:
-        # It wants line ends as files have them, and makes CRLF of each.
+        # It expects lines that end with LF, and makes each a CRLF.
         file = Path(folder) / "message"
         file.write_bytes(example.file.read_bytes().replace(b"\r\n", b"\n"))
         size = len(file.read_bytes()) + file.read_bytes().count(b"\n")
@@ -130,7 +130,7 @@ def _against_source(kind: str, *, signed: bool) -> Callable[[Options], list[Run]
             _round(_ours(kind, readers, signed=signed), _smtp_source(kind, readers)) for _ in _turns(options)
         ]
 
-    # `signed`, `cpu` and `memory` read the same runs.
+    # The rows `signed`, `cpu` and `memory` use the same runs.
     return lru_cache(measure)
 
 
@@ -189,7 +189,7 @@ def _memory(options: Options) -> list[Run]:
 
 
 def _memory_growth(options: Options) -> list[Run]:
-    """Send to a million and to ten thousand; once, as it takes ten minutes and hardly varies."""
+    """Send to a million and to ten thousand. Only once: it takes ten minutes and hardly varies."""
     large, small = (_ours("thousand", options.readers(count)) for count in (MILLION, SMALL))
     return [{"value": round(large["peak_mib"] / small["peak_mib"], 4), "large": large, "small": small}]
 
@@ -250,7 +250,7 @@ ROWS = {
     "timing": Row(0.05, 0.5, "higher", lambda _options: timing.measure(), "value"),
     "growth": Row(1.1, 1.0, "lower", _growth, "value"),
 }
-# The table of the documentation has both of these in one line.
+# docs/performance.md has these two rows in one line of its table.
 TOGETHER = {"memory": ("memory", "memory-growth")}
 
 
@@ -261,7 +261,7 @@ def _turns(options: Options) -> Iterator[int]:
 
 
 def main() -> int:
-    """Measure the rows asked for, all when none is; return the exit status."""
+    """Measure the given rows, or all if none is given; return the exit status."""
     words = _read_words()
     CACHE.mkdir(exist_ok=True)
     if words.against:

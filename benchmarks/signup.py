@@ -1,4 +1,4 @@
-"""How fast sign-ups are taken, beside an application that does the least; and whether any is lost."""
+"""Measure the rate of sign-ups, compared with a minimal application, and check that none is lost."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ Run = dict[str, Any]
 
 
 def measure(rounds: int, seconds: float = SECONDS) -> list[Run]:
-    """Send sign-up forms to the bare application and to ours, in turn; return a run for each round."""
+    """Send sign-up forms to the bare application and to ours, in turn; return one run for each round."""
     with serve_bare() as bare, serve_ours() as ours:
         sources = {bare: bare.forms(BARE_FIELDS, "bare"), ours: ours.forms(OUR_FIELDS, "ours")}
         tables = {bare: "person", ours: "signup_request"}
-        next(sources[ours])  # opens the page: a form sent within a second of that is refused
+        next(sources[ours])  # opens the page: a form sent within a second after that is rejected
         time.sleep(1.5)
         for server, source in sources.items():
             drive(server.port, source, connections=CONNECTIONS, seconds=WARM_UP_SECONDS)
@@ -52,14 +52,14 @@ def measure(rounds: int, seconds: float = SECONDS) -> list[Run]:
 
 
 def at_once(people: int) -> list[Run]:
-    """Have so many people sign up over 64 connections, resolve their forms, and count what became of each.
+    """Let `people` people sign up over 64 connections, resolve their forms, and count the confirmations.
 
     Raises BenchmarkFailed unless each has exactly one confirmation in the outbox.
     """
     limits = {"brake_burst": "1000000", "brake_domain_per_hour": "1000000"}
     with serve_ours(**limits) as server:
         forms = server.forms(OUR_FIELDS, "person")
-        first = next(forms)  # opens the page: a form sent within a second of that is refused
+        first = next(forms)  # opens the page: a form sent within a second after that is rejected
         time.sleep(1.5)
         load = drive(server.port, chain([first], islice(forms, people - 1)), connections=CONNECTIONS)
         insist(load, server.count("signup_request"))
@@ -78,7 +78,7 @@ def at_once(people: int) -> list[Run]:
     return [{"value": people, **figures}]
 
 
-# What the engine does with waiting forms, without the rest of it.
+# What the engine does with waiting forms, and nothing else of it.
 _RESOLVE = """
 import os
 from newsletter.runtime import Runtime
@@ -104,7 +104,7 @@ SELECT mails, count(*) FROM (
 
 
 def insist(load: Load, rows: int) -> None:
-    """Raise BenchmarkFailed unless every form was taken and has its row."""
+    """Raise BenchmarkFailed unless every form was accepted and has its row."""
     if set(load.statuses) != {303}:
         raise BenchmarkFailed(f"not every form was taken: {dict(load.statuses)}")
     if rows != load.count:

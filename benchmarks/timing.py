@@ -1,9 +1,9 @@
-"""Whether the time of an answer tells who is on the list: known, unknown, pending and suppressed addresses.
+"""Measure whether response times reveal if an address is known, unknown, pending or suppressed.
 
-Forms for the four kinds are sent one after another, in an order drawn by lot for each round, to the web
-server as it runs. For each pair of kinds two tests ask whether both are drawn from one distribution:
-Mann-Whitney's U with its correction for ties (which sees a shift), and Kolmogorov and Smirnov's (which sees
-any difference). Both are two-sided, by their asymptotic distributions: good from some fifty values on.
+Forms of the four kinds are sent one after another to the web server, in a random order in each round. For
+each pair of kinds, two tests ask whether both samples come from one distribution. Mann-Whitney's U, corrected
+for ties, detects a shift. Kolmogorov-Smirnov detects any difference. Both are two-sided and use their
+asymptotic distributions, which are good for fifty values or more.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from benchmarks.web import Server, serve_ours
 
 KINDS = ("known", "unknown", "pending", "suppressed")
 REQUESTS = 400
-# So many forms go before those that count: connections are made and pages read.
+# This many forms are sent before the measured ones, while connections are made and pages are loaded.
 WARM_UP = 40
 
 Run = dict[str, Any]
@@ -40,7 +40,8 @@ Run = dict[str, Any]
 def measure(requests: int = REQUESTS) -> list[Run]:
     """Return one run: both p values of each pair of kinds, and the medians in milliseconds.
 
-    Its value is the least p, by the number of tests (Bonferroni): one of twelve is small by chance.
+    Its value is the lowest p multiplied by the number of tests (Bonferroni), because one of twelve is small
+    by chance.
     """
     with serve_ours() as server:
         _fill(server, requests + WARM_UP)
@@ -63,14 +64,14 @@ def measure(requests: int = REQUESTS) -> list[Run]:
 
 
 def _fill(server: Server, count: int) -> None:
-    """Put people of each kind on the list, as whole as readers are."""
+    """Add subscribers of each kind, with the rows that real subscribers have."""
     code = "import sys; from benchmarks.timing import fill; fill(int(sys.argv[1]))"
     env = environ(server.database.parent) | {"NEWSLETTER_PUBLIC_URL": f"http://127.0.0.1:{server.port}"}
     subprocess.run([sys.executable, "-c", code, str(count)], env=env, cwd=ROOT, check=True)  # noqa: S603
 
 
 def fill(count: int) -> None:
-    """Write the people into the database of the settings in the environment."""
+    """Write the subscribers into the database that the environment's settings name."""
     from newsletter.mail.addresses import address_hash  # noqa: PLC0415 (the parent never loads the program)
     from newsletter.models import (  # noqa: PLC0415
         Frequency,
@@ -113,13 +114,13 @@ def fill(count: int) -> None:
 
 
 def address(kind: str, number: int) -> str:
-    """Return an address of that kind; all have the same length, which is no secret."""
+    """Return an address of that kind. All have the same length, so that the length makes no difference."""
     return f"{kind[:5]}{number:06d}@example.net"
 
 
 def _time(server: Server, requests: int) -> dict[str, list[float]]:
     hidden, cookie = server.page()
-    time.sleep(1.5)  # a form sent within a second of its page is refused
+    time.sleep(1.5)  # a form sent within a second after its page is rejected
     fixed = urlencode({**hidden, **OUR_FIELDS})
     order, numbers = random.Random(4), itertools.count()  # noqa: S311 (nothing secret)
     milliseconds: dict[str, list[float]] = {kind: [] for kind in KINDS}
@@ -177,7 +178,7 @@ def kolmogorov_smirnov(first: Sequence[float], second: Sequence[float]) -> float
     root = math.sqrt(len(one) * len(other) / (len(one) + len(other)))
     scaled = (root + 0.12 + 0.11 / root) * distance
     if scaled < 0.2:
-        return 1.0  # the series below does not converge there, and there is nothing to see
+        return 1.0  # the series below does not converge here, and the samples hardly differ
     series = sum((-1) ** (term - 1) * math.exp(-2 * (term * scaled) ** 2) for term in range(1, 101))
     return min(1.0, max(0.0, 2 * series))
 

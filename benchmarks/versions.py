@@ -1,4 +1,4 @@
-"""The versions of this repository that a benchmark can run: this checkout, and another commit beside it."""
+"""The versions of this repository that a benchmark can run: this checkout, and another commit."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from pathlib import Path
 from benchmarks.measure import ROOT, BenchmarkFailed, say
 
 CACHE = Path(__file__).with_name(".cache")
-# What `make setup-dev` installs.
+# The lock file that `make setup-dev` installs.
 LOCK_FILE = "requirements-dev.txt"
 
 
 @dataclass(frozen=True)
 class Version:
-    """A tree of our source, the Python that runs it, and the folder of the installations it has made."""
+    """A source tree, the Python that runs it, and the folder of the installations it has made."""
 
     name: str
     root: Path
@@ -31,7 +31,7 @@ THIS = Version("this", ROOT, sys.executable, CACHE)
 def other_version(commit: str) -> Version:
     """Return the version of `commit`, in a git worktree that is kept for the next comparison.
 
-    Its environment is made from the lock file of that version. When that file is the same here, our own
+    Its environment is made from the lock file of that version. If that file is the same here, our own
     environment runs both. Raises BenchmarkFailed if there is no such commit.
     """
     found = _git("rev-parse", "--verify", "--quiet", f"{commit}^{{commit}}").strip()
@@ -41,7 +41,7 @@ def other_version(commit: str) -> Version:
     if (root / LOCK_FILE).exists():
         _run(["git", "-C", str(root), "checkout", "--quiet", "--force", "--detach", found])
     else:
-        # A worktree whose folder somebody has deleted would be in the way.
+        # git refuses to add a worktree whose folder somebody has deleted, unless it is pruned first.
         _git("worktree", "prune")
         _git("worktree", "add", "--detach", "--force", str(root), found)
     version = Version(found[:12], root, _python_of(root, place), place)

@@ -1,4 +1,4 @@
-"""Our web server and a bare one, as both are run for measuring, and the forms that are sent to them."""
+"""Run our web server and the bare application for a benchmark, and make the forms sent to them."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from benchmarks.versions import CACHE, THIS, Version
 
 WORKERS = 2
 THREADS = 8
-# Each network may send sixty forms in ten minutes; these many stay well below.
+# Each network may send sixty forms in ten minutes. This many stay well below that limit.
 PER_NETWORK = 40
 
 
 @dataclass(frozen=True)
 class Server:
-    """A web server that runs, its first process, and the file of its database."""
+    """A running web server: its port, its first process, and its database file."""
 
     port: int
     pid: int
@@ -53,7 +53,7 @@ class Server:
         return int(count)
 
     def forms(self, fields: Mapping[str, str], prefix: str, start: int = 0) -> Iterator[bytes]:
-        """Return requests without end: the form of one page, sent for ever new addresses and visitors."""
+        """Yield requests without end: the form of one page, each with a new address and visitor."""
         hidden, cookie = self.page()
         fixed = (
             urlencode({**hidden, **fields, "email": ""}).replace("email=", "").strip("&").replace("&&", "&")
@@ -62,7 +62,7 @@ class Server:
             yield self.form(fixed, cookie, f"{prefix}{number}@example.net", number)
 
     def form(self, fixed: str, cookie: str, email: str, number: int) -> bytes:
-        """Return one request; `fixed` is the body but for the address, `number` says who sends it."""
+        """Return one request. `fixed` is the body without the address; `number` selects the IP address."""
         body = f"{fixed}&email={email.replace('@', '%40')}".encode()
         network, host = divmod(number, PER_NETWORK)
         visitor = f"{11 + (network >> 16) % 200}.{network >> 8 & 255}.{network & 255}.{host + 1}"
@@ -95,7 +95,7 @@ def serve_ours(version: Version = THIS, **settings: str) -> Iterator[Server]:
         made += [["topic", "add", each, each.title(), "--words", each] for each in TOPICS]
         for words in made:
             subprocess.run([*ours, *words], env=env, cwd=folder, check=True, capture_output=True)  # noqa: S603
-        # The command of the service, so that a version may change which server it runs.
+        # The service's own command, because another version may run another web server.
         with _running(port, [*ours, "web"], env, folder) as pid:
             yield Server(port, pid, folder / DATABASE)
 
@@ -130,7 +130,7 @@ def _running(port: int, command: Sequence[str], env: Mapping[str, str], folder: 
         return True
 
     with running(command, folder=folder, ready=ready, env=env, timeout_seconds=90) as process:
-        # Every process is to have answered once before anything is timed.
+        # Before anything is timed, every process should have answered once.
         until = time.monotonic() + 1.0
         while time.monotonic() < until:
             ready()

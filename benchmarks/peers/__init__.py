@@ -1,8 +1,8 @@
-"""Two programs that people use for the same, measured with the same sink and the same message.
+"""Two other newsletter programs, measured with the same sink and the same message.
 
-Each lives in a virtual environment of its own, made here. Their rate is that of the whole sending process,
-as ours is; what they do before is not counted. Neither signs its messages, and the first keeps no record
-of a single reader.
+Each has its own virtual environment, which is made here. As with ours, the rate is that of the whole sending
+process, without the steps before it. Neither signs its messages, and django-newsletter keeps no record of a
+single subscriber.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ from typing import Any
 from benchmarks.installations import CACHE, LARGEST, SMALLEST, Sample
 from benchmarks.measure import BenchmarkFailed, Sink, fast_sink, run, smtp_sink
 
-# Enough to see how large their messages are.
+# Enough messages to measure their size.
 FEW = 5
-# The text is cut up by each in its own way.
+# Each program wraps the text in its own way.
 TOLERANCE = 1.1
 
 
 @dataclass(frozen=True)
 class Peer:
-    """A program: what pip installs, and the script beside this file that knows how to use it.
+    """A program: the packages that pip installs, and the script in this folder that runs it.
 
-    The script is called with a step ("setup" or "send"), a folder, the sink's port, the number of
-    readers and the file of a message of ours, whose text it sends.
+    The script gets a step ("setup" or "send"), a folder, the sink's port, the number of subscribers, and a
+    file. The file is one of our messages, whose text it sends.
     """
 
     name: str
@@ -46,7 +46,7 @@ MAILMAN = Peer("mailman", ("mailman==3.3.10",), "with_mailman.py")
 
 
 def measure(peer: Peer, messages: int, sample: Sample) -> dict[str, Any]:
-    """Have `peer` send `messages`; return its rate and costs. Raises BenchmarkFailed."""
+    """Let `peer` send `messages`; return its rate and costs. Raises BenchmarkFailed."""
     size = _message_bytes(peer, sample)
     with tempfile.TemporaryDirectory(prefix="newsletter-peer-") as folder, smtp_sink() as sink:
         return {**_send(peer, Path(folder), sink, messages, sample), "message_bytes": round(size)}

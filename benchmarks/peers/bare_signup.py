@@ -1,7 +1,7 @@
-"""The least that a sign-up can do: a form with CSRF protection, two rows, one commit.
+"""The smallest possible sign-up application: a form with CSRF protection, two rows, one commit.
 
-Served by gunicorn as ours is. What it lacks on purpose: limits, a ledger, topics, checks beyond a pattern.
-The database is the file that BARE_DATABASE names: SQLite in WAL, `synchronous=FULL`, as durable as ours.
+gunicorn serves it as it serves ours. It lacks limits, a ledger, topics, and all checks but a pattern. The
+database is the file that BARE_DATABASE names: SQLite in WAL, `synchronous=FULL`, as durable as ours.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class SignupForm(FlaskForm):
 
 
 def make_application() -> Flask:
-    """Return the application on the database that the environment names."""
+    """Return the application with the database that the environment names."""
     engine = create_engine(f"sqlite:///{os.environ['BARE_DATABASE']}", connect_args={"timeout": 30})
 
     @event.listens_for(engine, "connect")

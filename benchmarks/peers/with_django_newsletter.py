@@ -1,6 +1,6 @@
-"""django-newsletter: a newsletter, its readers and one submission in SQLite; then its own send command.
+"""django-newsletter: fill a SQLite database with a newsletter, subscribers and a submission; then send it.
 
-Runs in its own virtual environment: `setup` or `send`, FOLDER, PORT, READERS, MESSAGE (see __init__.py).
+Runs in its own virtual environment: `setup` or `send`, FOLDER, PORT, SUBSCRIBERS, MESSAGE (see __init__.py).
 """
 
 # ruff: noqa: I001, PLC0415, S106 (Django can be imported once it is set up; the key guards nothing)
@@ -13,13 +13,13 @@ import types
 from email import message_from_bytes, policy
 from pathlib import Path
 
-# An article's text stands in the HTML and in the plain text, so the half of it fills a message.
+# An article's text is in the HTML and in the plain text, so half of the size is enough to fill a message.
 ARTICLES = 16
 LETTERS = 19_000
 
 
 def configure(folder: Path, port: int) -> None:
-    """Set Django up as a project of its own would, with the application's own templates."""
+    """Set up Django as its own project would, with the application's own templates."""
     import django
     from django.conf import settings
     from django.urls import include, path
@@ -56,7 +56,7 @@ def configure(folder: Path, port: int) -> None:
 
 
 def fill(readers: int, message_file: Path) -> None:
-    """Make the tables, a message of about 40 KB, and a submission to all readers."""
+    """Make the tables, a message of about 40 KB, and a submission to all subscribers."""
     from django.contrib.sites.models import Site
     from django.core.management import call_command
     from django.utils import timezone
@@ -104,7 +104,7 @@ def _text_of(message_file: Path) -> str:
 
 
 def main() -> None:
-    """Do one step."""
+    """Run one step."""
     step, folder, port, readers, message_file = sys.argv[1:]
     configure(Path(folder), int(port))
     if step == "setup":

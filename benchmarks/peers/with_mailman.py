@@ -1,7 +1,7 @@
-"""Mailman core: a list, its members and a post in SQLite, personalised with VERP; then its out runner.
+"""Mailman core: fill a SQLite database with a list, members and a post (VERP); then run the out runner.
 
-Runs in its own virtual environment: `setup` or `send`, FOLDER, PORT, READERS, MESSAGE (see __init__.py).
-The post has gone through the queues `in` and `pipeline` when `send` begins, which is the out runner alone.
+Runs in its own virtual environment: `setup` or `send`, FOLDER, PORT, SUBSCRIBERS, MESSAGE (see __init__.py).
+`setup` passes the post through the queues `in` and `pipeline`, so `send` is the out runner alone.
 """
 
 # ruff: noqa: PLC0415, S603, S606 (Mailman can be imported once it is set up; the commands are ours)
@@ -42,7 +42,7 @@ def write_configuration(folder: Path, port: int) -> Path:
 
 
 def fill(configuration: Path, readers: int) -> None:
-    """Make the list and subscribe its members, the first of whom posts."""
+    """Make the list and subscribe its members. The first member sends the post."""
     from mailman.core.initialize import initialize
 
     initialize(str(configuration))
@@ -72,7 +72,7 @@ def fill(configuration: Path, readers: int) -> None:
 
 
 def post(configuration: Path, message_file: Path) -> None:
-    """Post the message to the list and bring it up to the queue of what goes out."""
+    """Post the message to the list, and move it into the queue of outgoing messages."""
     message = message_from_bytes(message_file.read_bytes(), policy=policy.SMTP)
     for name in set(message.keys()):
         if name.lower() not in KEPT:
@@ -100,18 +100,18 @@ def post(configuration: Path, message_file: Path) -> None:
 
 
 def runner(configuration: Path, queue: str) -> list[str]:
-    """Return the command of Mailman's own that empties a queue once."""
+    """Return the command of Mailman that empties a queue once."""
     return [str(PROGRAMS / "runner"), "-C", str(configuration), "--once", "-r", queue]
 
 
 def main() -> None:
-    """Do one step."""
+    """Run one step."""
     step, folder, port, readers, message_file = sys.argv[1:]
     configuration = Path(folder) / "mailman.cfg"
     if step == "setup":
         write_configuration(Path(folder), int(port))
         fill_in_child = [sys.executable, __file__, "fill", *sys.argv[2:]]
-        # Mailman's own programs lock what this process would still hold.
+        # A child process, because Mailman's own programs need the locks that it holds.
         subprocess.run(fill_in_child, check=True)
         post(configuration, Path(message_file))
     elif step == "fill":
