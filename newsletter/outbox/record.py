@@ -1,4 +1,4 @@
-"""Records the outcomes of a batch, finishes issues, and decides what dead workers held."""
+"""Record the outcomes of a batch, finish issues, and decide the deliveries of dead workers and lost hosts."""
 
 from __future__ import annotations
 
@@ -41,16 +41,16 @@ from newsletter.smtp.refusals import setup_fault
 
 log = logging.getLogger(__name__)
 
-# Long enough to understand a reply; some relays send pages.
+# Some relays send pages of text.
 LONGEST_REPLY = 500
 
 
-# Id, code, text, status, relay, domain, and when it was heard.
+# Id, code, text, status, relay, domain, and the time of the reply.
 _AcceptedRow = tuple[int, int | None, str, str, int | None, int | None, int | None]
 
 
 class Attempt(NamedTuple):
-    """One attempt at a delivery, counted from 1, and what came of it."""
+    """One attempt at a delivery, counted from 1, and its outcome."""
 
     delivery_id: int
     number: int
@@ -59,17 +59,17 @@ class Attempt(NamedTuple):
     subscriber_id: int | None
     outcome: Outcome
     email_key: str | None = None
-    # When the reply was heard. None means: when it is recorded.
+    # When the reply came. None means the time at which it is recorded.
     answered_at: datetime | None = None
 
 
 def record(
     session: Session, maker: MessageMaker, worker: str, attempts: Iterable[Attempt], now: datetime
 ) -> int:
-    """Write the outcome of each attempt; return how many deliveries were still `worker`'s own.
+    """Write the outcome of each attempt; return how many deliveries `worker` still held.
 
-    If another process has taken a lease away, its delivery is left as it is. A refused address stays
-    unjudged, because only outbox/refused/judge.py suppresses. Commits nothing.
+    If another process has taken a lease away, the delivery is not changed. A refused address stays unjudged,
+    because only outbox/refused/judge.py suppresses. Commits nothing.
     """
     accepted: list[_AcceptedRow] = []
     rejected: list[tuple[Attempt, NextStep]] = []
@@ -79,16 +79,16 @@ def record(
     for attempt in attempts:
         outcome = attempt.outcome
         if outcome.accepted and outcome.reply is not None:
-            # The usual case, kept short: there is nothing to decide.
+            # The usual case, kept fast.
             reply = outcome.reply
             heard = (relay, *_heard(maker, attempt, now)) if attempt.lane is Lane.BULK else (None, None, None)
             accepted.append((attempt.delivery_id, reply.code, _kept(reply.text), reply.status, *heard))
             continue
         age = backoff.tried_for(attempt.number, now - attempt.created_at)
-        # Somebody waits for a single email, so the same Message-ID twice is better than none.
+        # Somebody waits for a single email, so a duplicate with the same Message-ID is better than none.
         resend = attempt.lane is Lane.SINGLE or maker.settings.resend_uncertain
         made_ago = now - attempt.created_at
-        # Asked for old deliveries only.
+        # The query runs for old deliveries only.
         others_accepted = (
             made_ago > backoff.give_up
             and setup_fault(outcome) is not None
@@ -117,17 +117,17 @@ def record(
 
 
 def _kept(text: str) -> str:
-    # The row is kept longer than the subscriber's address, which the relay may quote.
+    # The relay may quote the subscriber's address, which may be erased before this row.
     return without_addresses(text)[:LONGEST_REPLY]
 
 
 def _heard(maker: MessageMaker, attempt: Attempt, now: datetime) -> tuple[int | None, int]:
-    """Return the hash of the recipient's domain and when the reply was heard. The judge needs both."""
+    """Return the hash of the recipient's domain and the time of the reply, for outbox/refused/judge.py."""
     return domain_number(maker.tokens, attempt.email_key), microseconds(attempt.answered_at or now)
 
 
 def _to_be_judged(maker: MessageMaker, attempt: Attempt, step: NextStep, now: datetime) -> dict[str, Any]:
-    """Return the values that the judge needs of a rejected digest."""
+    """Return the columns of a rejected digest that outbox/refused/judge.py needs."""
     if attempt.lane is not Lane.BULK or step.state is not DeliveryState.REJECTED:
         return {"verdict": None}
     relay = relay_number(relay_name(maker.settings))
@@ -139,7 +139,7 @@ def _to_be_judged(maker: MessageMaker, attempt: Attempt, step: NextStep, now: da
 
 
 def _accept(session: Session, worker: str, rows: Sequence[_AcceptedRow], now: datetime) -> int:
-    """Record accepted deliveries. Nearly every row of an issue is one, so one statement writes them all."""
+    """Record accepted deliveries by one statement, because nearly every delivery of an issue is accepted."""
     types: dict[str, type[int] | type[str]] = {
         "id": int, "code": int, "text": str, "status": str, "relay": int, "domain": int, "answered": int,
     }  # fmt: skip
@@ -149,7 +149,7 @@ def _accept(session: Session, worker: str, rows: Sequence[_AcceptedRow], now: da
         .where(
             Delivery.id == given.c.id,
             Delivery.state == DeliveryState.LEASED,
-            # Adding "" keeps SQLite from using the index of leases: it then looks each row up by its id.
+            # With "" appended, SQLite does not use the index of leases. It looks each row up by its id.
             Delivery.leased_by.concat("") == worker,
         )
         .values(
@@ -216,10 +216,10 @@ def _reject(
     rejected: Sequence[tuple[Attempt, NextStep]],
     now: datetime,
 ) -> int:
-    """Record rejections. If the issue was cancelled meanwhile, put back what its deliveries held.
+    """Record rejections. If an issue was cancelled meanwhile, put back the releases of its deliveries.
 
-    The issues are locked first. Cancelling puts back what was rejected before it, and this function what
-    is rejected after it.
+    The issues are locked first. Cancelling puts back the releases of deliveries rejected before it, and this
+    function those of deliveries rejected after it.
     """
     ids = [attempt.delivery_id for attempt, _ in rejected]
     theirs = select(Delivery.issue_id).where(is_one_of(session, Delivery.id, ids))
@@ -247,24 +247,24 @@ def _reject(
 def finish(session: Session, now: datetime) -> list[int]:
     """Finish every issue whose deliveries are all in a final state; return their ids. Commits nothing.
 
-    An uncertain delivery is not final: it waits for a person. Neither is an unjudged refusal, so call
-    judge_bounces first. An issue that reached nobody does not finish until the owner was asked. Deliveries
-    that came back after their issue was cancelled are cancelled too.
+    An uncertain delivery is not final, because it waits for a person. An unjudged refusal is not final
+    either, so call `judge_all` first. An issue that reached nobody does not finish until the owner was asked.
+    Deliveries that a worker gave back after their issue was cancelled are cancelled here.
     """
     waits = exists().where(Delivery.issue_id == Issue.id, Delivery.state.in_(WAITING))
-    # One at a time: people are locked in the order of their ids, once in a transaction.
+    # One issue in a transaction, because subscribers must be locked in the order of their ids.
     cancelled = select(Issue.id).where(Issue.state == IssueState.CANCELLED, waits).order_by(Issue.id).limit(1)
     for issue_id in session.scalars(cancelled).all():
         cancel_unsent(session, issue_id, now)
     open_states = (*UNSETTLED, DeliveryState.UNCERTAIN)
     unsettled = or_(
         exists().where(Delivery.issue_id == Issue.id, Delivery.state.in_(open_states)),
-        # A refusal may show that the relay is wrong, and then its issue is paused.
+        # A refusal may show that the relay is at fault. Then its issue is paused.
         exists().where(Delivery.issue_id == Issue.id, is_unjudged()),
         reached_nobody(Issue.id),
     )
-    # Two statements: whoever holds the lock of an issue may be queueing its emails again, and only a
-    # statement that begins after the lock was taken sees that.
+    # Two statements, because another transaction may have locked an issue to queue its emails again. Only a
+    # statement that begins after we have the lock sees those rows.
     sending = select(Issue.id).where(Issue.state == IssueState.SENDING, ~unsettled)
     locked = session.scalars(sending.with_for_update(skip_locked=True, key_share=True)).all()
     done = (
@@ -277,10 +277,10 @@ def finish(session: Session, now: datetime) -> list[int]:
 
 
 def recover(session: Session, maker: MessageMaker, folder: Path, now: datetime) -> int:
-    """Decide what dead workers of this folder held, by their journals; return how many deliveries.
+    """Decide the deliveries of dead workers, by their journals in this folder; return how many.
 
-    A lapsed lease alone proves nothing. The journal says what the worker tried and heard. Commits after
-    each journal and then removes it, so a second run does no harm.
+    An expired lease alone proves nothing. The journal says what the worker sent and which replies came.
+    Commits after each journal and then removes it, so a second run does no harm.
     """
     return _replay_all(session, maker, abandoned(folder), now)
 
@@ -289,7 +289,8 @@ def recover(session: Session, maker: MessageMaker, folder: Path, now: datetime) 
 class GivenUp:
     """How many deliveries of a lost host were decided, and how many of these by a journal.
 
-    `alive` workers of that host hold a journal in this folder now. Their deliveries are left alone.
+    `alive` is the number of that host's workers with a live journal in this folder. Their deliveries are not
+    changed.
     """
 
     decided: int
@@ -306,19 +307,19 @@ def give_up_host(
     *,
     lapsed_only: bool = False,
 ) -> GivenUp:
-    """Decide what the workers of a host that is lost for good still held.
+    """Decide the deliveries that workers of a host still hold, when the host is lost for good.
 
-    A journal of that host in `folder` says what was sent. Without a journal nobody can know: digests become
-    uncertain, single emails are sent again. `lapsed_only` leaves leases alone that have not run out. Only a
-    person may ask for this, because a host that is merely cut off goes on sending. Commits after each
-    journal; the caller commits the rest.
+    A journal of that host in `folder` says what was sent. Without a journal nobody can know, so digests
+    become uncertain and single emails are sent again. With `lapsed_only`, only expired leases are decided.
+    Only a person may start this, because a host that only lost its network continues to send. Commits after
+    each journal; the caller commits the rest.
     """
     by_journal = _replay_all(session, maker, left_in(written_on(folder, host)), now)
     held = select(Delivery.leased_by).where(Delivery.leased_by.startswith(f"{host}-", autoescape=True))
     if lapsed_only:
         held = held.where(Delivery.leased_until < now)
     workers = [name for name in session.scalars(held.distinct()) if name and worker_host(name) == host]
-    # Read after the leases: a worker makes its journal before its first lease and keeps it after its last.
+    # Read after the leases: a worker makes its journal before its first lease and removes it after its last.
     living = {path.stem for path in written_on(folder, host)}
     lost = (Record(name, {}, frozenset(), complete=False) for name in workers if name not in living)
     decided = by_journal + sum(replay(session, maker, each, now) for each in lost)
@@ -338,7 +339,7 @@ def _replay_all(
 
 
 def replay(session: Session, maker: MessageMaker, left: Record, now: datetime) -> int:
-    """Decide every delivery that a dead worker still held, as its journal says. Commits nothing."""
+    """Decide every delivery that a dead worker still held, by its journal. Commits nothing."""
     held = session.execute(
         select(
             Delivery.id,

@@ -1,6 +1,7 @@
-"""Deliveries whose message cannot be built: they wait until it can be, or the owner skips them.
+"""Deliveries whose message cannot be built: pause the issue, retry them on resume, or skip them.
 
-That a message cannot be made says nothing about its recipient, so it is never rejected, however old it gets.
+A build failure says nothing about the recipient. So such a delivery is never rejected, not even when it is
+old.
 """
 
 from __future__ import annotations
@@ -17,19 +18,19 @@ from newsletter.models import Delivery, DeliveryState, Issue, IssueState
 from newsletter.outbox.unsent import WAITING, end_unsent, parts_of
 
 ACTOR = "outbox"
-# So many failures, and no message that could be made, tell that no message of this issue can be.
+# If this many messages of an issue fail and none succeeds, we conclude that none can be built.
 ENOUGH = 20
-# What waits, leased or not.
+# The states that wait, leased or not.
 _OPEN = (DeliveryState.QUEUED, DeliveryState.DEFERRED, DeliveryState.LEASED)
 
 
 def waits_to_be_built() -> ColumnElement[bool]:
-    """Return the condition for deliveries whose message could not be made and that still wait."""
+    """Return the SQL condition for waiting deliveries whose message could not be built."""
     return and_(Delivery.build_failed_at.is_not(None), Delivery.state.in_(_OPEN))
 
 
 def count_unbuildable(session: Session, issue_id: int | None = None) -> int:
-    """Return how many messages (of an issue) wait that cannot be made."""
+    """Return how many waiting deliveries (of an issue) have a message that cannot be built."""
     query = select(func.count()).where(waits_to_be_built())
     if issue_id is not None:
         query = query.where(Delivery.issue_id == issue_id)
@@ -37,10 +38,10 @@ def count_unbuildable(session: Session, issue_id: int | None = None) -> int:
 
 
 def pause_if_unbuildable(session: Session, faults: Mapping[tuple[int, str], str], now: datetime) -> list[int]:
-    """Pause the issues of which no message can be made in a language; return their ids. Commits nothing.
+    """Pause each issue of which no message in a language can be built; return their ids. Commits nothing.
 
-    `faults` are what went wrong by issue and language. If other messages of that issue and language were
-    made, only those wait that could not be.
+    `faults` has an error text by issue and language. If other messages of that issue and language could be
+    built, the issue is not paused, and only the failed ones wait.
     """
     paused = []
     for (issue_id, language), fault in sorted(faults.items()):
@@ -75,7 +76,7 @@ def _none_can_be_built(session: Session, issue_id: int, language: str) -> bool:
 
 
 def retry_unbuildable(session: Session, issue_id: int, now: datetime) -> None:
-    """Have the messages of a resumed issue that could not be made tried at once."""
+    """Make the deliveries of a resumed issue whose message could not be built due now."""
     session.execute(
         update(Delivery)
         .where(
@@ -89,7 +90,7 @@ def retry_unbuildable(session: Session, issue_id: int, now: datetime) -> None:
 
 
 def skip_unbuildable(session: Session, issue: Issue, actor: str, now: datetime) -> int:
-    """Skip the messages of an issue that cannot be made; return how many. Commits nothing.
+    """Skip the deliveries of an issue whose message cannot be built; return how many. Commits nothing.
 
     Their releases wait for the next issue of each subscriber.
     """

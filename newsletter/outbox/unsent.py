@@ -1,4 +1,4 @@
-"""End deliveries that were not sent, and put back what they held in the same transaction."""
+"""End deliveries that were not sent, and put back their releases in the same transaction."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from sqlalchemy.orm import Session
 from newsletter import coverage
 from newsletter.models import Delivery, DeliveryState, Rendition, is_one_of
 
-# What no worker holds.
+# The states of deliveries that wait and that no worker holds.
 WAITING = (DeliveryState.QUEUED, DeliveryState.DEFERRED)
-# Deliveries that are read by one statement.
+# How many deliveries one statement reads.
 AT_ONCE = 5_000
 
 # A delivery's id, its subscriber's, and the key of its rendition.
@@ -26,9 +26,9 @@ def parts_of(
     states: Collection[DeliveryState],
     also: ColumnElement[bool] | None = None,
 ) -> Iterator[list[Held]]:
-    """Yield the deliveries of an issue in these states, some thousands at a time, by subscriber.
+    """Yield lists of the deliveries of an issue in these states, a few thousand in each list.
 
-    They come in the order in which people are locked. `also` is a further condition.
+    They are ordered by subscriber id, the order in which subscribers are locked. `also` is another condition.
     """
     after = 0
     while True:
@@ -38,7 +38,8 @@ def parts_of(
             .where(
                 Delivery.issue_id == issue_id,
                 Delivery.subscriber_id > after,
-                # Joined to nothing, so that the index on issue and subscriber gives them in order.
+                # With "" appended no index of states is used, so the index on issue and subscriber gives the
+                # order.
                 Delivery.state.concat("").in_([each.value for each in states]),
                 true() if also is None else also,
             )
@@ -53,9 +54,10 @@ def parts_of(
 
 
 def end_unsent(session: Session, part: Sequence[Held], state: DeliveryState, now: datetime) -> int:
-    """Give what still waits of these deliveries a final state, and put back what it held; return how many.
+    """Give those of these deliveries that still wait a final state, and put back their releases.
 
-    A worker may have claimed some of them since they were read: those stay as they are. Commits nothing.
+    Returns how many. If a worker has claimed some of them since they were read, those are not changed.
+    Commits nothing.
     """
     coverage.lock(session, [subscriber_id for _, subscriber_id, _ in part], moved=True)
     ended = session.scalars(

@@ -1,4 +1,4 @@
-"""Claim, assemble, send, record: the loop that empties the outbox. An edge: it commits."""
+"""The outbox worker: a loop that claims, builds, sends and records deliveries. It is an edge: it commits."""
 
 from __future__ import annotations
 
@@ -55,19 +55,19 @@ from newsletter.suppression import (
 
 log = logging.getLogger(__name__)
 
-# Claimed by one commit and recorded by another; see docs/architecture.md.
+# Batch sizes. One commit claims a batch, and another records its outcomes (docs/architecture.md).
 CLAIMED_AT_ONCE = {Lane.BULK: 1000, Lane.SINGLE: 20}
 RECORDED_AT_ONCE = 1000
 LONGEST_FAULT = 200
-# Results wait no longer than this to be seen, and pausing must be felt within two seconds.
+# Outcomes are recorded at least this often. Pausing must take effect within two seconds.
 LOOK_SECONDS = 1.0
-# Deliveries that one look before an envelope reads: about as many as leave before the next look.
+# How many deliveries one check before an envelope reads: about as many as are sent until the next check.
 LOOKED_AT_ONCE = 500
 RELAY_DOWN = {Lane.SINGLE: timedelta(seconds=15), Lane.BULK: timedelta(seconds=60)}
 
 
 class Parts(Protocol):
-    """What a drain needs of an installation (a Runtime)."""
+    """The parts of an installation (a Runtime) that `drain` needs."""
 
     @property
     def settings(self) -> Settings: ...
@@ -81,7 +81,7 @@ class Parts(Protocol):
 
 
 def journal_folder(settings: Settings) -> Path:
-    """Return where the journals of this host's workers are."""
+    """Return the folder of the journals of this host's workers."""
     return settings.data_dir / "journal"
 
 
@@ -94,13 +94,12 @@ def drain(
     stopping: Callable[[], bool] = lambda: False,
     elapsed: Callable[[], float] = time.monotonic,
 ) -> int:
-    """Send what is due in `lane` until nothing is, or `seconds` have passed; return how many were handled.
+    """Send the due deliveries of `lane` until none is left or `seconds` have passed; return how many.
 
-    Draining bulk looks for single mails before each batch, so nobody waits for a confirmation
-    while a million digests go out. Ends early when the relay's limits or the hours for sending leave
-    nothing to do for now, and when the relay cannot be reached: what was claimed is queued again, due a
-    little later, and the TransportError is logged, not raised. `elapsed` are the seconds by which it looks
-    again and ends.
+    A drain of the bulk lane looks for single emails before each batch. So nobody waits for a confirmation
+    while a million digests are sent. It ends early when rate limits or the sending hours leave nothing to
+    send now. It also ends when the relay cannot be reached. Then the claimed deliveries are queued again, due
+    a little later, and the TransportError is logged, not raised. `elapsed` is its clock, in seconds.
     """
     journal = Journal(journal_folder(parts.settings))
     work = _Work(parts, journal, lane, elapsed() + seconds, stopping, elapsed)
@@ -109,7 +108,7 @@ def drain(
             pass
         work.allowance.close()
     except BaseException:
-        # Leases may be open: whoever finds the journal decides by it.
+        # There may be open leases. The process that finds the journal decides them.
         journal.abandon()
         raise
     journal.close()
@@ -117,10 +116,10 @@ def drain(
 
 
 class _Work:
-    """One drain: feeds the transport, keeps the journal, and writes down what comes back.
+    """One drain: gives messages to the transport, writes the journal, and records the outcomes.
 
-    It is the transport's hooks too. The source and the results are used by one thread, the
-    hooks by the transport's.
+    It implements the transport's hooks too. One thread uses the source and the results. The transport's own
+    threads call the hooks.
     """
 
     def __init__(
@@ -139,7 +138,7 @@ class _Work:
         self._until = until
         self._stopping = stopping
         self.handled = 0
-        # What this process holds: claimed, and no result written down yet.
+        # The deliveries that this process has claimed and not yet recorded, by id.
         self._held: dict[int, Claimed] = {}
         self._answered: list[Attempt] = []
         self._issues: set[int] = set()
@@ -148,23 +147,23 @@ class _Work:
         self._refusals: deque[bool] = deque(maxlen=STRETCH)
         self._recorded_at = self._elapsed()
         self._lock = threading.Lock()
-        # What was looked at since `_looked_at`, and what of that may not go out.
+        # The deliveries checked since `_looked_at`, and those of them that may not be sent.
         self._looked_at = self._elapsed()
         self._looked: set[int] = set()
         self._unwanted: set[int] = set()
-        # What went wrong with messages that could not be made, by issue and language.
+        # Errors of messages that could not be built, by issue and language.
         self._unbuilt: dict[tuple[int, str], str] = {}
-        # The last refusal of our settings that is not written down yet. While `_halted`, nothing is offered.
+        # The last refusal of our settings that is not recorded yet. While `_halted`, no message is offered.
         self._setup_refusal: tuple[int, SetupFault, str] | None = None
         self._halted = False
 
     def run(self, transport: Transport) -> bool:
-        """Send until nothing is due; return whether it is worth looking again."""
+        """Send until nothing is due; return whether more deliveries may be due by now."""
         before = self.handled
         reached = True
         self._halted = False
         try:
-            # Closed at once, whatever keeps the error: the source has a database session open.
+            # Close the source at once, because it has an open database session.
             with closing(self._source()) as source:
                 for result in transport.send(self.allowance.keep(source), self):
                     self._take(result)
@@ -173,7 +172,7 @@ class _Work:
             reached = False
             self._unreachable(fault)
         except ServiceError:
-            # The journal has no room: what the relay answered is known here, and perhaps nowhere else.
+            # The journal cannot be written, so these replies may be known only here. Record them.
             self._answered = [each for each in self._answered if each.outcome.fate is Fate.REPLIED]
             self._record()
             raise
@@ -203,12 +202,12 @@ class _Work:
         return self._elapsed() >= self._until or self._stopping()
 
     def _source(self) -> Generator[Outgoing, None, None]:
-        """Yield what is due, claiming batch after batch while the transport works on the last."""
+        """Yield due messages, claiming the next batch while the transport works on the last one."""
         while not self._ending():
             batch = self._claim()
             if batch is None:
                 return
-            # Loading an edition reads; the lock that writers take would stand in everybody's way.
+            # Loading an edition only reads, so this session must not take SQLite's write lock.
             with Session(self._reading()) as session:
                 for claimed in batch:
                     if self._ending():
@@ -216,15 +215,15 @@ class _Work:
                     try:
                         message = self._parts.messages.outgoing(session, claimed, self._parts.now())
                     except Exception as fault:
-                        # It concerns this message, or this issue and language; others go on.
+                        # The fault is in this message, or in this issue and language. Others are still sent.
                         self._take(Result(claimed.id, Outcome(Fate.UNBUILT, error=fault)))
                     else:
                         yield message
 
     def _claim(self) -> list[Claimed] | None:
-        """Claim the next batch and commit; return what of it is to be sent.
+        """Claim the next batch and commit; return the deliveries of it that are to be sent.
 
-        None when nothing is due, or nothing that is may go before long.
+        Returns None when nothing is due, or when rate limits allow no message soon.
         """
         self._postpone()
         for lane in self._lanes:
@@ -233,7 +232,7 @@ class _Work:
             if limit <= 0:
                 continue
             issue_id = None
-            # Looking takes no lock; claiming does, whether or not there is anything.
+            # Reading takes no lock. Claiming takes one even if nothing is due.
             with Session(self._reading()) as session:
                 if lane is Lane.BULK:
                     issue_id = next(iter(issues_to_send(session, now)), None)
@@ -265,9 +264,10 @@ class _Work:
     def _recompose(
         self, claimed: list[Claimed], suppressed: set[int], now: datetime
     ) -> tuple[list[Claimed], set[int]]:
-        """Bring claimed digests up to date that may not go out as they are; return all, and those skipped.
+        """Recompose claimed digests that may not be sent unchanged; return all digests, and skipped ids.
 
-        A transaction of its own: it locks people before their deliveries, and claiming locks deliveries.
+        It needs its own transaction: it locks subscribers before their deliveries, and claiming has already
+        locked the deliveries.
         """
         with Session(self._reading()) as session:
             outdated = find_outdated(session, [each.id for each in claimed]) | suppressed
@@ -281,7 +281,7 @@ class _Work:
         return [fresh.get(each.id, each) for each in claimed], skipped
 
     def _postpone(self) -> None:
-        """Let go of what its recipients' domain has no turn for, so that memory and others are free of it."""
+        """Queue deliveries again whose domain is over its rate limit, so that we do not hold their leases."""
         rows = self.allowance.take_postponed()
         if not rows:
             return
@@ -318,12 +318,12 @@ class _Work:
             self.meanwhile()
 
     def meanwhile(self) -> None:
-        """Write down what came back a second ago, though one slow message may keep all others waiting."""
+        """Record outcomes that are a second old, because one slow message may delay the next outcome."""
         if self._elapsed() - self._recorded_at > LOOK_SECONDS:
             self._record()
 
     def _record(self) -> None:
-        """Write down what has come back, and commit."""
+        """Record the outcomes so far, and commit."""
         self._recorded_at = self._elapsed()
         if not self._answered:
             return
@@ -340,11 +340,11 @@ class _Work:
         self._pause_if_needed()
         if sum(self._refusals) >= IN_A_ROW:
             self._refusals.clear()
-            # In a transaction of its own: what was recorded is seen by all who count it.
+            # In a second transaction, so that all processes that count refusals see the recorded ones.
             with self._parts.session() as session:
                 pause_if_wrong(session, self._parts.messages, now)
                 session.commit()
-        # What was not offered because somebody paused is no work done: it must not keep a drain going.
+        # Skipped messages (of a paused issue, for example) are no work, so they must not extend the drain.
         self.handled += sum(each.outcome.fate is not Fate.SKIPPED for each in self._answered)
         with self._lock:
             for each in self._answered:
@@ -352,14 +352,14 @@ class _Work:
         self._answered.clear()
 
     def _note_refusal(self, session: Session, fault: SetupFault, said: str, delivery_id: int | None) -> bool:
-        """Note that the relay refuses our settings; return whether both lanes wait for that."""
+        """Record that the relay refuses our settings; return whether both lanes wait because of that."""
         self.allowance.refused()
         return note_refusal(session, self._parts.settings, fault, said, self._parts.now(), delivery_id)
 
     def _pause_if_needed(self) -> None:
-        """Pause issues that the relay refuses, or that cannot be built.
+        """Pause issues that the relay refuses, or whose messages cannot be built.
 
-        Each in a transaction of its own: recording locks issues in the order of their ids, and so does this.
+        Each check has its own transaction, so that issues are always locked in the order of their ids.
         """
         now = self._parts.now()
         paused = []
@@ -375,7 +375,7 @@ class _Work:
         _report(paused, self._relay)
 
     def _give_back(self, reached: bool) -> None:
-        """Queue again what was claimed and never taken; finish the issues that are done."""
+        """Queue claimed deliveries again that were not sent; finish the issues that are done."""
         self._postpone()
         now = self._parts.now()
         if self._issues:
@@ -397,9 +397,9 @@ class _Work:
         return self._parts.engine.execution_options(sqlite_begin="DEFERRED")
 
     def before_envelope(self, message_id: int) -> bool:
-        """Return whether a message may still go out: not paused, cancelled, unsubscribed or suppressed.
+        """Return whether a message may still be sent: not paused, cancelled, unsubscribed or suppressed.
 
-        What this knows is at most a second old.
+        The check may be up to a second old.
         """
         with self._lock:
             if self._halted:
@@ -413,7 +413,7 @@ class _Work:
             return message_id not in self._unwanted
 
     def _look_again(self, message_id: int) -> None:
-        """Look at this message and the next that this process holds, in the order of their claiming."""
+        """Check this message and the next ones that this process holds, in the order they were claimed."""
         held = list(self._held)
         first = held.index(message_id)
         near = [each for each in held[first : first + LOOKED_AT_ONCE] if each not in self._looked]
@@ -426,7 +426,7 @@ class _Work:
         self._looked.update(near)
 
     def _suppressed_meanwhile(self, session: Session, delivery_ids: Sequence[int]) -> set[int]:
-        """Return what goes to addresses suppressed since it was claimed; leases last ten minutes."""
+        """Return the deliveries to addresses that were suppressed after the claim. A lease is ten minutes."""
         fresh = suppressed_since(session, self._parts.now() - 2 * LEASE)
         if not fresh:
             return set()
@@ -435,11 +435,11 @@ class _Work:
         return {each for each, key in keys.items() if key and suppression_hash(maker.tokens, key) in fresh}
 
     def before_content(self, message_id: int) -> None:
-        """Write down that a message is about to leave."""
+        """Write to the journal that a message is about to be sent."""
         self._journal.start(message_id)
 
     def after_content(self, message_id: int, outcome: Outcome) -> None:
-        """Write down what became of it."""
+        """Write the outcome of a message to the journal."""
         self._journal.reply(message_id, outcome)
 
 
@@ -449,7 +449,7 @@ def _report(paused: Sequence[int], relay: str) -> None:
 
 
 def _words(outcome: Outcome) -> str:
-    """Return what went wrong with a message that could not be made, without anybody's address."""
+    """Return the error of a message that could not be built, without email addresses."""
     fault = outcome.error
     said = f"{type(fault).__name__}: {fault}" if fault is not None else outcome.reason
     return without_addresses(said)[:LONGEST_FAULT]

@@ -13,15 +13,15 @@ from sqlalchemy.orm import Session
 
 from newsletter.models import Delivery, DeliveryState, Subscriber
 
-# Read at a time, so that a million lines need no more memory than these.
+# How many rows are read at once, so that a million lines need little memory.
 LINES_AT_ONCE = 2000
 
-# A spreadsheet takes a cell that begins so for a formula.
+# A spreadsheet takes a cell for a formula if it begins with one of these.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 class DeliveryLine(NamedTuple):
-    """One delivery as people ask about it; its fields are the columns of the CSV file."""
+    """One delivery; the fields are the columns of the CSV file."""
 
     reader: str
     address: str
@@ -36,7 +36,7 @@ class DeliveryLine(NamedTuple):
 def list_deliveries(
     session: Session, issue_id: int, state: DeliveryState | None = None
 ) -> Iterator[DeliveryLine]:
-    """Yield the deliveries of an issue, in one state or in all, in the order they were made."""
+    """Yield the deliveries of an issue, in one state or in all states, in the order they were made."""
     query = (
         select(
             Delivery.id, func.coalesce(Subscriber.public_id, ""),
@@ -60,7 +60,8 @@ def list_deliveries(
 def as_csv(lines: Iterable[DeliveryLine]) -> Iterator[str]:
     """Yield `lines` as CSV (RFC 4180) with a header, a line at a time.
 
-    What a stranger wrote (an address, a relay's reply) is kept from being a formula.
+    A cell that a spreadsheet would take for a formula gets a quote before it: others write addresses and
+    replies.
     """
     yield _csv_line(DeliveryLine._fields)
     for line in lines:

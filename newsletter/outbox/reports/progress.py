@@ -12,15 +12,16 @@ from sqlalchemy.orm import Session
 from newsletter.models import UNSETTLED, Delivery, DeliveryState, Issue, IssueState, Lane, is_single
 from newsletter.outbox.journal import worker_host
 
-# The rate is measured over the last minute of sending.
+# The rate is measured over the last minute.
 WINDOW = timedelta(seconds=60)
 
 
 @dataclass(frozen=True)
 class Progress:
-    """Deliveries of one issue by state; `rate` is settled ones a second, `eta_seconds` what is left.
+    """The deliveries of one issue by state. `rate` is how many are settled a second.
 
-    `later` of those that wait do so for their reader's own hour, the last until `last_hour_at`.
+    `later` deliveries wait for their subscriber's own hour. The last of these hours is `last_hour_at`, in
+    `hours_last_seconds`.
     """
 
     by_state: Mapping[DeliveryState, int]
@@ -41,12 +42,12 @@ class Progress:
 
     @property
     def settled(self) -> int:
-        """Deliveries in a state that the outbox will not change by itself."""
+        """Deliveries whose state the outbox will not change."""
         return self.total - self.waiting
 
     @property
     def eta_seconds(self) -> float | None:
-        """Seconds until nothing waits, at the present rate; None while nothing moves that could."""
+        """Seconds until no delivery waits, at the present rate; None while due deliveries are not sent."""
         now_due = self.waiting - self.later
         if not self.waiting or (now_due and not self.rate):
             return None
@@ -54,7 +55,7 @@ class Progress:
 
 
 def progress(session: Session, issue_id: int, now: datetime) -> Progress:
-    """Return how far an issue is."""
+    """Return the progress of an issue."""
     counted = session.execute(
         select(Delivery.state, func.count()).where(Delivery.issue_id == issue_id).group_by(Delivery.state)
     )
@@ -72,7 +73,7 @@ def progress(session: Session, issue_id: int, now: datetime) -> Progress:
 
 
 def _own_hours(session: Session, issue_id: int, now: datetime) -> tuple[int, datetime | None]:
-    """Return how many readers of an issue wait for an hour of their own, and the last of these hours."""
+    """Return how many subscribers of an issue wait for their own hour, and the last of these hours."""
     if not session.scalar(select(Issue.own_hour).where(Issue.id == issue_id)):
         return 0, None
     waiting = select(func.count(), func.max(Delivery.due_at)).where(
@@ -84,16 +85,16 @@ def _own_hours(session: Session, issue_id: int, now: datetime) -> tuple[int, dat
 
 @dataclass(frozen=True)
 class Health:
-    """The whole outbox: rows by state that are not settled, and how long the oldest single mail waits."""
+    """The state of the outbox: unsettled deliveries by state, and how long the oldest single email waits."""
 
     by_state: Mapping[DeliveryState, int]
     oldest_single_seconds: float | None
-    # Deliveries by the host whose workers have held them for longer than a lease.
+    # How many deliveries each host's workers hold with an expired lease.
     overdue: Mapping[str, int]
 
 
 def health(session: Session, now: datetime) -> Health:
-    """Return what waits in the outbox, and what waits for a person."""
+    """Return the health of the outbox: what waits to be sent, and what waits for a person."""
     looked_at = (*UNSETTLED, DeliveryState.UNCERTAIN)
     active = select(Issue.id).where(Issue.state.not_in((IssueState.FINISHED, IssueState.CANCELLED)))
     by_state: dict[DeliveryState, int] = {}
@@ -112,10 +113,10 @@ def health(session: Session, now: datetime) -> Health:
 
 
 def overdue_leases(session: Session, now: datetime) -> dict[str, int]:
-    """Return how many deliveries each host has held for longer than a lease.
+    """Return how many deliveries each host holds with an expired lease.
 
-    Each host clears up after its own workers within seconds, so such a host is cut off, very slow, or
-    lost; a person decides that (`newsletter digest lost-host`).
+    Each host decides the deliveries of its own dead workers within seconds. So such a host has no network, is
+    very slow, or is lost. A person must decide that (`newsletter digest lost-host`).
     """
     held = (
         select(Delivery.leased_by, func.count())
