@@ -1,4 +1,4 @@
-"""What every test has: the real servers of tests/servers/, and no way off this machine."""
+"""Setup of every test: the real servers of tests/servers/, and no connection to other machines."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from hypothesis import settings
 
 pytest_plugins = ["servers.fixtures", "servers.running", "house"]
 
-# Nobody's own settings reach the tests.
+# The settings of the person who runs the tests are not used.
 for _name in [name for name in os.environ if name.startswith("NEWSLETTER_")]:
     del os.environ[_name]
 
-# The same examples in each run: a failure seen once is a failure for everyone.
+# The same examples in each run, so that a failure can be repeated by everyone.
 settings.register_profile("house", derandomize=True, deadline=None, max_examples=60)
 settings.load_profile("house")
 
 
 def _refuse_to_leave(event: str, args: tuple[object, ...]) -> None:
-    """Fail whatever tries to connect to an address that is not this machine's."""
+    """Make every attempt to connect to another machine fail."""
     if event != "socket.connect":
         return
     address = args[1]

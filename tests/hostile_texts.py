@@ -1,4 +1,4 @@
-"""Releases that ask too much of whatever reads them: kinds by name, of any size. Pure."""
+"""Releases that are expensive to parse: kinds by name, of any size. Pure."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def _few_long_lines(piece: str) -> Callable[[int], str]:
     return make
 
 
-# What each kind repeats below an ordinary headline.
+# The text that each kind repeats below an ordinary headline.
 KINDS: dict[str, Callable[[int], str]] = {
     "ampersands": _run("&"),
     "less-than": _run("<"),
@@ -76,5 +76,5 @@ KINDS: dict[str, Callable[[int], str]] = {
 
 
 def text_of(kind: str, size_bytes: int) -> str:
-    """Return a release of one hostile kind of about `size_bytes` bytes, never more."""
+    """Return a release of one hostile kind, of about `size_bytes` bytes and never more."""
     return HEAD + KINDS[kind](size_bytes - len(HEAD.encode()))

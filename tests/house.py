@@ -1,4 +1,4 @@
-"""One installation for a test: its parts on a fresh database, a clock that stands still, and readers."""
+"""One installation for a test: a runtime on a fresh database, a fixed clock, and subscribers."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ ENVIRON = {
 
 @dataclass
 class Clock:
-    """A clock that goes only when it is told to."""
+    """A clock that moves only when it is told to."""
 
     moment: datetime = NOON
 
@@ -62,13 +62,13 @@ class Clock:
         return self.moment
 
     def pass_(self, **span: float) -> None:
-        """Let some time pass."""
+        """Move the clock forward."""
         self.moment += timedelta(**span)
 
 
 @dataclass
 class House:
-    """A runtime, its clock, a transport in memory, and short words for what tests arrange."""
+    """A runtime, its clock, a transport in memory, and short methods that arrange what tests need."""
 
     runtime: Runtime
     clock: Clock
@@ -83,7 +83,7 @@ class House:
             return made.id
 
     def reader(self, *topics: int, frequency: Frequency = Frequency.WEEKLY, name: str = "") -> int:
-        """Add a confirmed reader who has been served everything so far; return the id."""
+        """Add a confirmed subscriber who has been sent every release so far; return the id."""
         with self.runtime.session() as session:
             made = self.subscriber(name)
             session.add(made)
@@ -94,14 +94,14 @@ class House:
             return made.id
 
     def subscriber(self, name: str = "") -> Subscriber:
-        """Return a confirmed subscriber, not stored yet."""
+        """Return a confirmed subscriber that is not stored yet."""
         email = f"{name or f'reader{next(self._numbers)}'}@example.org"
         return Subscriber(email=email, email_key=email, created_at=self.clock(), confirmed_at=self.clock())
 
     def subscription(
         self, reader: int, topic: int, frequency: Frequency = Frequency.WEEKLY, floor: int = 0
     ) -> Subscription:
-        """Return an active subscription, not stored yet."""
+        """Return an active subscription that is not stored yet."""
         return Subscription(
             subscriber_id=reader,
             topic_id=topic,
@@ -114,7 +114,7 @@ class House:
         )
 
     def release(self, title: str, *, state: ReleaseState = ReleaseState.READY) -> int:
-        """Add a release; its title decides its topics. Return the id."""
+        """Add a release, whose title decides its topics; return the id."""
         press = PressRelease(
             title, "Port of Halmstrand", NOON.date(), "en", (f"{title}. It opens on Monday.",)
         )
@@ -124,7 +124,7 @@ class House:
             return made.id
 
     def open(self, *frequencies: Frequency) -> int:
-        """Open an issue and prepare it to the end; return its id."""
+        """Open an issue and prepare it completely; return its id."""
         with self.runtime.session() as session:
             issue_id = open_issue(
                 session, frequencies or [Frequency.WEEKLY], actor="test", now=self.clock()
@@ -152,7 +152,7 @@ class House:
         return issue_id
 
     def recipients(self) -> list[str]:
-        """Return who was sent something, once for each message, sorted."""
+        """Return the recipient of each message sent, sorted."""
         return sorted(each.envelope.recipient for each in self.transport.sent)
 
     def states(self, issue_id: int | None = None) -> list[str]:
@@ -166,7 +166,7 @@ class House:
             return str(session.get_one(Issue, issue_id).state)
 
     def releases_sent(self, reader: int) -> list[int]:
-        """Return the ids of the releases in every delivery of a reader, in order of sending."""
+        """Return the ids of the releases in every delivery to a subscriber, in order of sending."""
         from newsletter.models import Rendition
 
         with self.runtime.session() as session:
@@ -184,7 +184,7 @@ class House:
 
 
 def leave_topic(house: House, reader: int, topic: int) -> None:
-    """Unsubscribe somebody from one topic."""
+    """Unsubscribe a subscriber from one topic."""
     with house.runtime.session() as session:
         active = subscription_rows.of_subscriber(session, reader, SubscriptionState.ACTIVE, lock=True)
         leaving = [row for row in active if row.topic_id == topic]
@@ -201,13 +201,13 @@ def steer_release(house: House, release: int, action: ReleaseAction) -> None:
 
 
 def make_settings(folder: Path, **more: str) -> Settings:
-    """Return settings for tests, their data in `folder`; `more` are fields as text."""
+    """Return settings for tests, with their data in `folder`; `more` are fields as text."""
     given = {f"NEWSLETTER_{name.upper()}": value for name, value in more.items()}
     return load_settings({**ENVIRON, "NEWSLETTER_DATA_DIR": str(folder), **given})
 
 
 def make_house(settings: Settings) -> House:
-    """Return a house on the settings' database, its tables made."""
+    """Return an installation on the database of the settings, with its tables created."""
     clock = Clock()
     runtime = Runtime(settings, now=clock)
     Base.metadata.create_all(runtime.engine)
@@ -216,7 +216,7 @@ def make_house(settings: Settings) -> House:
 
 @pytest.fixture
 def house(tmp_path: Path) -> Iterator[House]:
-    """A house on SQLite."""
+    """An installation on SQLite."""
     made = make_house(make_settings(tmp_path))
     yield made
     made.runtime.engine.dispose()
@@ -224,7 +224,7 @@ def house(tmp_path: Path) -> Iterator[House]:
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def either_house(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[House]:
-    """A house on each of the two databases."""
+    """An installation on SQLite, then on PostgreSQL."""
     settings = make_settings(tmp_path)
     if request.param == "postgresql":
         settings = replace(settings, database_url=request.getfixturevalue("postgresql_url"))
@@ -235,7 +235,7 @@ def either_house(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Hou
 
 @pytest.fixture
 def big_house(tmp_path: Path, postgresql_url: str) -> Iterator[House]:
-    """A house on PostgreSQL."""
+    """An installation on PostgreSQL."""
     made = make_house(replace(make_settings(tmp_path), database_url=postgresql_url))
     yield made
     made.runtime.engine.dispose()
@@ -243,7 +243,7 @@ def big_house(tmp_path: Path, postgresql_url: str) -> Iterator[House]:
 
 @contextmanager
 def meanwhile(house: House, act: Callable[[], object]) -> Iterator[None]:
-    """Begin `act` beside the test, go on once it waits for a lock, and see it end well."""
+    """Start `act` in a thread; enter the block once it waits for a lock; check that it then succeeds."""
     faults: list[BaseException] = []
 
     def run() -> None:

@@ -1,4 +1,4 @@
-"""The public pages behind a real web server on loopback, with sample releases; jobs run when asked to."""
+"""The public pages on a real web server on loopback, with sample releases. Tests run the jobs themselves."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from newsletter.tokens import Purpose
 
 @dataclass
 class Ahead:
-    """A clock that goes as clocks do, and jumps ahead when told to."""
+    """A running clock that can be moved forward."""
 
     ahead: timedelta = timedelta(0)
 
@@ -45,7 +45,7 @@ class Ahead:
 
 @dataclass
 class PublicSite:
-    """A running site: its address, its parts, and which endpoints and templates have answered as pages."""
+    """A running site: its URL, its runtime, and which endpoints and templates have returned pages."""
 
     url: str
     house: House
@@ -57,7 +57,7 @@ class PublicSite:
         self.house.clock.pass_(**span)
 
     def work(self) -> None:
-        """Do what the jobs would: resolve the sign-ups, send the single mails."""
+        """Do what the jobs would: resolve the sign-ups, and send the single emails."""
         runtime = self.house.runtime
         with runtime.session() as session:
             resolve_signups(session, runtime.tokens, runtime.now())
@@ -65,7 +65,7 @@ class PublicSite:
         self.house.drain("single")
 
     def link(self, recipient: str, kind: str) -> str:
-        """Return the newest link to a page of this kind (such as "confirm") in a mail to somebody."""
+        """Return the newest link to a page of this kind (such as "confirm") in an email to `recipient`."""
         self.work()
         for sent in reversed(self.house.transport.sent):
             if sent.envelope.recipient == recipient:
@@ -76,7 +76,7 @@ class PublicSite:
         raise AssertionError(f"no mail with a link to /{kind} was sent to {recipient}")
 
     def reader(self, name: str, language: str = "en") -> str:
-        """Add a confirmed reader of every topic; return their address."""
+        """Add a confirmed subscriber of every topic; return their address."""
         runtime = self.house.runtime
         with runtime.session() as session:
             made = self.house.subscriber(name)
@@ -93,7 +93,7 @@ class PublicSite:
             return session.scalars(select(Subscriber).where(Subscriber.email == email)).one()
 
     def preferences(self, email: str) -> str:
-        """Return the address of a reader's own page."""
+        """Return the URL of a subscriber's preferences page."""
         person, runtime = self.person(email), self.house.runtime
         token = make_preferences_token(
             runtime.tokens, person.public_id, person.email_key or "", self.house.clock()
@@ -101,7 +101,7 @@ class PublicSite:
         return f"{self.url}/preferences/{token}"
 
     def right(self, email: str, path: str) -> str:
-        """Return the address of a page that works for an hour: export, erase or new-address."""
+        """Return the URL of a page that works for an hour: export, erase or new-address."""
         person, runtime = self.person(email), self.house.runtime
         right = Right.ADDRESS if path == "new-address" else Right(path)
         token = make_right_token(
@@ -110,11 +110,11 @@ class PublicSite:
         return f"{self.url}/{path}/{token}"
 
     def send_issue(self) -> None:
-        """Send whatever is new to everybody who reads daily."""
+        """Send the new releases to all daily subscribers."""
         self.house.send(Frequency.DAILY)
 
     def view(self, email: str) -> str:
-        """Return the address of a reader's newest issue in the browser."""
+        """Return the URL of a subscriber's newest issue in the browser."""
         person = self.person(email)
         with self.house.runtime.session() as session:
             newest = select(Delivery.id).where(
@@ -124,7 +124,7 @@ class PublicSite:
         return f"{self.url}/issues/{self._token(Purpose.VIEW, person.public_id, delivery_id)}"
 
     def undo(self, email: str) -> str:
-        """Return the address that the mail about a leaving of this moment would have."""
+        """Return the undo URL that an email about an unsubscribe at this moment would contain."""
         person, runtime = self.person(email), self.house.runtime
         with runtime.session() as session:
             left = unsubscribe(session, runtime.tokens, person.public_id, None, runtime.now(), "button")
@@ -146,7 +146,7 @@ class _Quiet(WSGIRequestHandler):
 
 @contextmanager
 def run_public_site(folder: Path, **more: str) -> Iterator[PublicSite]:
-    """Serve the pages of a demo from `folder`; `more` are settings as variables."""
+    """Serve the pages of a demo from `folder`; `more` are settings as environment variables."""
     port = free_port()
     prepared = prepare_demo(folder, port, 2525, more)
     clock = Ahead()

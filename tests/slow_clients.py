@@ -1,4 +1,4 @@
-"""Clients that send half a request and wait, and a small application, for tests and measurements."""
+"""Clients that send half a request and wait, and a small application, for tests and benchmarks."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ HALVES = (HALF_HEAD, HALF_BODY, HALF_CHUNK, NOTHING)
 
 @contextmanager
 def half_sent(port: int, count: int, parts: tuple[bytes, ...] = HALVES) -> Iterator[list[socket.socket]]:
-    """Hold so many connections open, each with one of `parts` sent, in turn."""
+    """Hold `count` connections open, each with one of `parts` sent, in turn."""
     held = []
     try:
         for number in range(count):
@@ -46,11 +46,11 @@ def is_open(held: socket.socket) -> bool:
 
 
 def ask(port: int, request: bytes, timeout: float = 30.0) -> bytes:
-    """Send bytes and return all that comes back until the server closes."""
+    """Send bytes; return everything that comes back until the server closes."""
     with socket.create_connection(("127.0.0.1", port), timeout=timeout) as line:
         line.sendall(request)
         answer = b""
-        # Whoever sends more than is read may see the connection reset after the answer.
+        # A client that sends more than the server reads may get a connection reset after the response.
         with contextlib.suppress(ConnectionResetError):
             while part := line.recv(65536):
                 answer += part
@@ -58,7 +58,7 @@ def ask(port: int, request: bytes, timeout: float = 30.0) -> bytes:
 
 
 def make_application() -> Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]:
-    """Return an application: /slow takes a second, /large is 3 MB, anything else tells what was asked."""
+    """Return an application: /slow takes a second, /large is 3 MB, any other path returns the request."""
     running = threading.Semaphore(1000)
 
     def application(environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:

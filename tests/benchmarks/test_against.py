@@ -1,4 +1,4 @@
-"""Two versions are compared round by round, by ratios inside a round."""
+"""Comparing two versions: round by round, with ratios inside a round."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_one_round_has_a_spread_too():
 
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A clone of this repository, so that its cache and its second worktree end with the test."""
+    """A clone of this repository, so that its cache and its second worktree are deleted after the test."""
     place = tmp_path_factory.mktemp("bench") / "checkout"
     subprocess.run(["git", "clone", "--quiet", str(ROOT), str(place)], check=True)
     return place
@@ -60,7 +60,7 @@ def bench(checkout: Path, *words: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_a_commit_is_compared_with_itself(checkout: Path):
-    """The other version runs from a git worktree; with equal lock files our own environment runs both."""
+    """The other version runs from a git worktree. With equal lock files, our own environment runs both."""
     done = bench(checkout, "signed", "--against", "HEAD", "--rounds", "1", "--size", "50")
 
     line = json.loads(done.stdout)

@@ -1,4 +1,4 @@
-"""`newsletter bounce` as a mail server runs it: a pipe with its exit statuses, files and a Maildir."""
+"""`newsletter bounce` as an SMTP server runs it: a pipe with its exit statuses, files and a Maildir."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MAILBOX = "leave@news.example.org"
 
 @pytest.fixture
 def runtime(tmp_path):
-    """The parts of an installation with three readers."""
+    """A runtime of an installation with three subscribers."""
     made = Runtime(make_settings(tmp_path, unsubscribe_address=MAILBOX))
     upgrade(made.settings.database)
     with made.session() as session:
@@ -197,7 +197,7 @@ def test_the_listener_runs_until_it_is_told_to_stop(runtime, free_port):
     assert process.returncode == 0
     assert left == ["ben", "cy"]
     assert "done=left" in told
-    # A log names no address and no token.
+    # A log contains no address and no token.
     assert "@" not in told
     assert address[6:20] not in told
 

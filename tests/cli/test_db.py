@@ -1,4 +1,4 @@
-"""Cleaning up by command."""
+"""`newsletter db`: cleaning up, and databases in folders with unusual names."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from newsletter.service.database import upgrade
 
 @pytest.fixture
 def env_file(tmp_path: Path) -> Path:
-    """An env file that names a data folder with a database in which a stranger is left over."""
+    """An env file that names a data folder, whose database has an unconfirmed subscriber to delete."""
     path = tmp_path / "settings.env"
     path.touch(0o600)  # else each command warns
     path.write_text(

@@ -1,4 +1,4 @@
-"""The digest's commands say what is there, and in which shape they were asked for it."""
+"""`newsletter digest`: what its commands print, as text and as JSON."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`newsletter dkim new`: a key in a file of one's own, and the record that publishes it."""
+"""`newsletter dkim new`: it writes a key file and prints the DNS record that publishes the key."""
 
 from __future__ import annotations
 

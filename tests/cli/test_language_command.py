@@ -1,4 +1,4 @@
-"""Languages by command: which there are, and one begun."""
+"""`newsletter language`: list the languages, and add one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Commands in any locale, with arguments that are no text: they say what is wrong, in no traceback."""
+"""Commands in any locale, with arguments that are not text: a message says what is wrong, no traceback."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from newsletter.runtime import Runtime
 TITLE = "Été à Łódź, 日本語 和 🛳"
 BODY = f"{TITLE}\n\nHarbour Board\n10 March 2026\n\n" + "The new quay “Żuraw” opens on Monday. " * 12
 
-# What a locale does to a program: how its arguments are decoded, and what it can print.
+# Locales that decode arguments and encode output differently.
 LOCALES = {
     "UTF-8": {"LC_ALL": "C.UTF-8"},
     "Latin-1 output": {"LC_ALL": "C.UTF-8", "PYTHONIOENCODING": "iso-8859-1"},
@@ -25,7 +25,7 @@ LOCALES = {
     "ASCII output": {"LC_ALL": "C.UTF-8", "PYTHONIOENCODING": "us-ascii"},
 }
 
-# Runs several commands in one process; each ends as `newsletter` would.
+# Runs several commands in one process. Each ends with the status that `newsletter` would have.
 SCRIPT = """
 import os, sys
 from newsletter.cli import main
@@ -40,7 +40,7 @@ for number, line in enumerate(sys.argv[1].split("\\x1e")):
 
 
 def run(folder: Path, locale: str, *commands: tuple[bytes, ...]) -> list[tuple[int, bytes]]:
-    """Run the commands; return each one's status and what it wrote on both streams."""
+    """Run the commands; return each one's status and its output on both streams."""
     environ = {
         name: value for name, value in os.environ.items() if not name.startswith(("LC_", "LANG", "PYTHON"))
     }

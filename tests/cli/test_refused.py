@@ -1,4 +1,4 @@
-"""`newsletter bounce held | again | gone` and `subscriber unsuppress` for many, in use."""
+"""`newsletter bounce held | again | gone`, and `subscriber unsuppress` for many addresses."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_they_are_sent_to_again(place):
 
     assert run(place, "bounce", "again", number, "--count", "2").exit_code == 1
     assert "3 emails are sent again" in run(place, "bounce", "again", number, "--count", "3").output
-    # The command goes by the real clock.
+    # The command uses the real time.
     place.clock.moment = datetime.now(UTC) + timedelta(minutes=1)
     place.drain()
 

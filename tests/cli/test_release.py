@@ -1,4 +1,4 @@
-"""Releases by command."""
+"""`newsletter release`: its commands, and what they do not offer."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ OLD_IDS = ("-h3Xk9_aQwZr", "--json3aQwZr", "-Y__________")
 
 @pytest.fixture
 def owner(tmp_path: Path) -> House:
-    """A house with a database of its own, which `run` uses."""
+    """An installation with a database of its own, which `run` uses."""
     settings = make_settings(tmp_path / "data")
     upgrade(settings.database)
     return make_house(settings)

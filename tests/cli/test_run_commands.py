@@ -1,4 +1,4 @@
-"""The command itself: quick to answer, plain about what is wrong, the same settings for everybody."""
+"""The `newsletter` command: quick help, clear errors, and the same settings for every command."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`newsletter subscriber` and `newsletter consent` in use."""
+"""`newsletter subscriber` and `newsletter consent`: show, check, erase, suppress."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ ENV = (
 
 @pytest.fixture
 def place(tmp_path: Path) -> House:
-    """An installation as a migration makes it, with one reader."""
+    """An installation made by migrations, with one subscriber."""
     upgrade(f"sqlite:///{tmp_path / 'newsletter.sqlite3'}")
     (tmp_path / "settings.env").touch(0o600)  # else each command warns
     (tmp_path / "settings.env").write_text(f"{ENV}NEWSLETTER_DATA_DIR={tmp_path}\n")

@@ -1,4 +1,4 @@
-"""What the owner sees and does when many sign up at once."""
+"""`newsletter subscriber held`: what the owner sees and does when many people sign up at once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Topics by command: what a rule gains and loses is told."""
+"""`newsletter topic`: the releases that each rule adds and removes are printed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from newsletter.service.database import upgrade
 
 @pytest.fixture
 def owner(tmp_path: Path) -> House:
-    """A house with a topic of two rules and three releases."""
+    """An installation with a topic of two rules, and three releases."""
     settings = make_settings(tmp_path / "data")
     upgrade(settings.database)
     made = make_house(settings)

@@ -1,4 +1,4 @@
-"""The catcher keeps what it is sent, byte for byte, and no more than it should."""
+"""The mail catcher of the demo: it keeps emails byte for byte, and only the newest."""
 
 from __future__ import annotations
 

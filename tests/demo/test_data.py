@@ -1,4 +1,4 @@
-"""What a demo is made of, and that a second start adds nothing."""
+"""The demo's sample data and settings: a second start adds nothing."""
 
 from __future__ import annotations
 

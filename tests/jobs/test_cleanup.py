@@ -1,4 +1,4 @@
-"""What is done now and then, and that it takes its turn."""
+"""The cleanup task: what it does, and how often."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from newsletter.subscribers.signup.resolve import resolve_signups
 
 @pytest.fixture
 def asked(house):
-    """Somebody asked, was mailed, and did not confirm."""
+    """A subscriber who signed up, was sent the confirmation, and did not confirm."""
     house.topic("energy")
     runtime = house.runtime
     with runtime.session() as session:

@@ -1,4 +1,4 @@
-"""The queue in a folder: every message once, whole, to one reader, whatever else happens."""
+"""The queue in a folder: every message arrives complete, once, at one consumer."""
 
 from __future__ import annotations
 

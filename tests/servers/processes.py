@@ -1,4 +1,4 @@
-"""Starts server processes that never outlive the test run, and finds ports for them."""
+"""Start server processes that never outlive the test run, and find ports for them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 class ServerFailed(RuntimeError):
-    """A test server did not start; its log is part of the message."""
+    """A test server did not start. Its log is part of the message."""
 
 
 def free_port() -> int:
@@ -35,19 +35,19 @@ def free_port() -> int:
 
 
 def unprivileged_user() -> str | None:
-    """Return the user that servers refusing to run as root are run as; None when we are not root."""
+    """Return the user for servers that refuse to run as root; None if we are not root."""
     return "nobody" if os.geteuid() == 0 else None
 
 
 def reachable_by_all(path: Path) -> bool:
-    """Return whether every user may walk to `path`: all folders above it carry the x bit for others."""
+    """Return whether every user can reach `path`: all folders above it have the x bit for others."""
     return all(folder.stat().st_mode & 0o001 for folder in path.resolve().parents)
 
 
 def short_folder(prefix: str) -> Path:
-    """Make a temporary folder that any user can walk to.
+    """Make a temporary folder that any user can reach.
 
-    The name stays short: the path of a UNIX socket has 107 bytes at most.
+    The name stays short, because the path of a UNIX socket has at most 107 bytes.
     """
     candidates = [Path(tempfile.gettempdir()), Path("/tmp"), Path("/var/tmp")]
     for parent in candidates:
@@ -57,9 +57,9 @@ def short_folder(prefix: str) -> Path:
 
 
 def die_with_parent(signum: signal.Signals) -> Callable[[], None]:
-    """Return a `preexec_fn` that has the kernel send `signum` when the thread that started the child ends.
+    """Return a `preexec_fn` that makes the kernel send `signum` when the parent's thread ends.
 
-    It has to run after the change of user, which clears the setting; subprocess does it in this order.
+    It has to run after the change of user, which clears the setting. subprocess does it in this order.
     """
     parent = os.getpid()
 
@@ -84,8 +84,8 @@ def running(
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Run `command` in `folder` until the block ends; enter the block once `ready()` is true.
 
-    Its output goes to `folder`/server.log. Raises ServerFailed with that log when it ends early or
-    is not ready in time.
+    Its output goes to `folder`/server.log. Raises ServerFailed with that log if it ends early or is not ready
+    in time.
     """
     log = folder / "server.log"
     with log.open("wb") as output:
@@ -118,9 +118,9 @@ def running(
 def running_on_a_free_port(
     command: Callable[[int], Sequence[str | Path]], *, answers: Callable[[int], bool], **how: Any
 ) -> Iterator[int]:
-    """Run `command(port)` like `running`; give the port.
+    """Run `command(port)` like `running`; yield the port.
 
-    Tries another port when some process takes the first between the look and the bind.
+    Tries another port if some process takes the first one between the search and the bind.
     """
     for tries_left in (2, 1, 0):
         port = free_port()
@@ -148,14 +148,14 @@ def _await_ready(
 
 
 def group_of(user: str | None) -> int | None:
-    """Return the primary group's number of `user`, None for None."""
+    """Return the number of the primary group of `user`, None for None."""
     if user is None:
         return None
     return pwd.getpwnam(user).pw_gid
 
 
 def give_to(user: str | None, paths: Iterable[Path]) -> None:
-    """Make `user` the owner of `paths`; nothing when it is None."""
+    """Make `user` the owner of `paths`. Do nothing if it is None."""
     if user is not None:
         for path in paths:
             shutil.chown(path, user, group_of(user))

@@ -1,4 +1,4 @@
-"""A throw-away RabbitMQ from the system's own server, for tests that are asked for by `-m rabbitmq`."""
+"""A temporary RabbitMQ from the system's own server, for tests selected by `-m rabbitmq`."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _STARTERS = ("/usr/lib/rabbitmq/bin/rabbitmq-server", "/usr/local/lib/rabbitmq/b
 
 @contextlib.contextmanager
 def run_rabbitmq() -> Iterator[str]:
-    """Run a new, empty server until the block ends; give its AMQP URL."""
+    """Run a new, empty server until the block ends; yield its AMQP URL."""
     starter = next((each for each in _STARTERS if Path(each).exists()), None)
     if starter is None:
         raise ServerFailed("RabbitMQ is not installed (on Debian: apt install rabbitmq-server)")
@@ -47,7 +47,7 @@ def run_rabbitmq() -> Iterator[str]:
         "RABBITMQ_ENABLED_PLUGINS_FILE": str(folder / "plugins"),
         "RABBITMQ_CONFIG_FILE": str(folder / "rabbitmq"),
         "RABBITMQ_PID_FILE": str(folder / "pid"),
-        # A port mapper of its own, which goes with it.
+        # Its own port mapper, which ends with it.
         "ERL_EPMD_ADDRESS": LOOPBACK,
         "ERL_EPMD_PORT": mapper,
     }
@@ -66,7 +66,7 @@ def run_rabbitmq() -> Iterator[str]:
 
 
 def _answers(port: int) -> bool:
-    """Return whether the server greets: it refuses this header by sending the one it knows."""
+    """Return whether the server answers: it rejects this header by sending the one it supports."""
     try:
         with socket.create_connection((LOOPBACK, port), timeout=5) as connection:
             connection.sendall(b"AMQP\x00\x09\x09\x09")

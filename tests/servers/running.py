@@ -1,4 +1,4 @@
-"""What the tests of running processes share: patience, a look at the process table, and tidy ends."""
+"""Fixtures for tests of running processes: wait, inspect the process table, start and end processes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from servers.processes import die_with_parent
 
 @pytest.fixture
 def eventually() -> Callable[..., object]:
-    """Return a function that waits until its argument gives something true, and returns that."""
+    """Return a function that calls its argument until the result is true, and returns it."""
 
     def wait(look: Callable[[], object], seconds: float = 20.0) -> object:
         deadline = time.monotonic() + seconds
@@ -46,7 +46,7 @@ def descendants() -> Callable[[int], dict[int, str]]:
 
 @pytest.fixture
 def alive() -> Callable[[int], bool]:
-    """Return a function that says whether a process runs (one that waits to be buried does not)."""
+    """Return a function that says whether a process runs. A zombie does not."""
 
     def look(pid: int) -> bool:
         with suppress(FileNotFoundError, ProcessLookupError):
@@ -58,7 +58,7 @@ def alive() -> Callable[[int], bool]:
 
 @pytest.fixture
 def start() -> Iterator[Callable[..., subprocess.Popen[str]]]:
-    """Return a function that starts Python with these arguments; what still runs is ended afterwards."""
+    """Return a function that starts Python with these arguments. The test ends what still runs."""
     started: list[subprocess.Popen[str]] = []
 
     def run(*arguments: str, **options: object) -> subprocess.Popen[str]:

@@ -1,4 +1,4 @@
-"""An SMTP server on loopback that keeps what it is sent and refuses what it is told to."""
+"""An SMTP server on loopback that stores messages and rejects what a test tells it to."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from servers.processes import LOOPBACK, ServerFailed, free_port
 
 @dataclass(frozen=True)
 class ReceivedMail:
-    """One accepted message with its envelope; `raw` is what came after DATA, dot-unstuffed, CRLF kept."""
+    """One accepted message with its envelope. `raw` is the content after DATA, dot-unstuffed, with CRLF."""
 
     mail_from: str
     rcpt_tos: tuple[str, ...]
@@ -41,17 +41,18 @@ class ReceivedMail:
 
 @dataclass
 class SMTPSink:
-    """The server as a test sees it.
+    """The server as a test uses it.
 
-    `refuse` maps a recipient to the reply it gets instead of 250; a list of replies is used up one at a
-    time, after which the recipient is accepted. `refuse_data` is the same for whole messages, in order.
+    `refuse` maps a recipient to the reply it gets instead of 250. A list of replies is used one after the
+    other; after the last, the recipient is accepted. `refuse_data` does the same for whole messages, in
+    order.
     """
 
     host: str = LOOPBACK
     port: int = 0
     refuse: dict[str, str | list[str]] = field(default_factory=dict)
     refuse_data: list[str] = field(default_factory=list)
-    # The RCPT command, or the message, of these recipients is not answered while they are in here.
+    # While a recipient is in this set, its RCPT command or its message is not answered.
     slow_rcpt: set[str] = field(default_factory=set)
     slow_data: set[str] = field(default_factory=set)
     _mails: list[ReceivedMail] = field(default_factory=list)
@@ -64,16 +65,16 @@ class SMTPSink:
 
     @property
     def mails(self) -> list[ReceivedMail]:
-        """What was accepted so far, in order."""
+        """The messages accepted so far, in order."""
         with self._news:
             return list(self._mails)
 
     def to(self, address: str) -> list[ReceivedMail]:
-        """Return what was accepted for `address` so far."""
+        """Return the messages accepted for `address` so far."""
         return [mail for mail in self.mails if address in mail.rcpt_tos]
 
     def wait_for(self, count: int, timeout: float = 10) -> list[ReceivedMail]:
-        """Return all mails once there are `count` of them; fail after `timeout` seconds without."""
+        """Return all messages once there are `count` of them; fail if they do not arrive in time."""
         with self._news:
             arrived = self._news.wait_for(lambda: len(self._mails) >= count, timeout)
             subjects = [str(mail.message["Subject"]) for mail in self._mails]
@@ -81,11 +82,11 @@ class SMTPSink:
             return list(self._mails)
 
     def clear(self) -> None:
-        """Forget the mails received so far."""
+        """Delete the messages received so far."""
         with self._news:
             self._mails.clear()
 
-    # What follows is called by aiosmtpd, in the server's thread.
+    # aiosmtpd calls the methods below, in the server's thread.
 
     async def handle_RCPT(
         self, server: Any, session: Any, envelope: Any, address: str, rcpt_options: list[str]

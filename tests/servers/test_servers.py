@@ -1,4 +1,4 @@
-"""Each test server is the real thing."""
+"""The test servers are real servers and start empty."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def test_a_server_ends_with_the_test_run_that_was_killed(tmp_path):
     assert run.returncode == -signal.SIGKILL, run.stderr
 
     with redis.Redis.from_url(run.stdout.strip(), retry=None) as client, pytest.raises(redis.ConnectionError):
-        # It may take a moment to leave: the loop ends at the first refused connection.
+        # It may take a moment to end: the loop ends at the first refused connection.
         for _ in range(1000):
             client.ping()
             client.connection_pool.disconnect()

@@ -1,4 +1,4 @@
-"""Files in the data folder are their owner's alone, whatever the umask and whatever folder was there."""
+"""Files in the data folder are readable by their owner only, for any umask and any existing folder."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ RUN = ("-m", "newsletter", "--env-file", "")
 RELEASE = "Harbour opens new quay\n\nHAMBURG, 3 March 2026 - The port opened a quay today, its owner said.\n"
 MAIL = "From: ann@example.org\nTo: letter@example.org\nSubject: hello\n\nHello.\n"
 READER = "ann@example.org"
-# What each command is given, in this order: each has something to work on. IN is a folder beside the data
-# folder, DATA is that folder, RELEASE and ISSUE are public ids of what is there by then.
+# The arguments of each command, in an order in which each has something to work on. IN is a folder beside the
+# data folder and DATA is that folder. RELEASE and ISSUE are public ids of rows that exist by then.
 COMMANDS: dict[str, list[str]] = {
     "db upgrade": [],
     "settings": [],
@@ -86,21 +86,21 @@ COMMANDS: dict[str, list[str]] = {
     "bounce gone": ["1", "--count", "1"],
     "db purge": [],
 }
-# For these there is nothing to do here, or no relay answers.
+# These have nothing to do here, or no relay answers.
 CAN_FAIL = {
     "relay check", "digest pause", "digest resume", "consent verify", "bounce again", "bounce gone",
 }  # fmt: skip
 WRONG_USAGE = 2
-# These are looked at while they run.
+# These are checked while they run.
 PROCESSES = ["run", "web", "worker", "beat", "wsgi"]
-# `language` writes into the catalogues of a work tree, which hold no secrets. `demo` runs `run` in a folder
-# of its own. `bounce serve` takes mail as `bounce ingest` does, and runs until it is stopped.
+# `language` writes into the catalogues of a work tree, which contain no secrets. `demo` runs `run` in its own
+# folder. `bounce serve` stores emails as `bounce ingest` does, and runs until it is stopped.
 NOT_RUN = {"demo", "language add", "language update", "bounce serve"}
 
 
 @pytest.fixture
 def environ(tmp_path, free_port):
-    """The environment of a service whose data folder is there already, for everybody to read."""
+    """The environment of a service whose data folder exists already and is readable by everybody."""
     data = tmp_path / "data"
     data.mkdir()
     data.chmod(0o755)
@@ -118,12 +118,12 @@ def environ(tmp_path, free_port):
 
 
 def widely(*words: str) -> list[str]:
-    """Return the command that runs Python with these arguments and a umask that takes nothing away."""
+    """Return the command that runs Python with these arguments and the umask 0."""
     return ["sh", "-c", f"umask 000; exec {shlex.join([sys.executable, *words])}"]
 
 
 def too_open(folder: Path) -> dict[str, str]:
-    """Return the mode of each file and folder below `folder` that others have a right to."""
+    """Return the mode of each file and folder below `folder` that other users can access."""
     found = {}
     for path in folder.rglob("*"):
         mode = stat.S_IMODE(path.lstat().st_mode)
@@ -171,7 +171,7 @@ def test_every_command_leaves_files_for_their_owner_alone(environ, tmp_path, wit
 
 @pytest.fixture
 def with_umask_of_nothing():
-    """Return what takes the umask away that a command has set; the test's own comes back at the end."""
+    """Return a function that resets the umask set by a command. The test's own is restored at the end."""
     before = os.umask(0)
     yield lambda: os.umask(0)
     os.umask(before)
@@ -189,7 +189,7 @@ def fill_in(argument: str, folder: Path, data: Path) -> str:
 
 
 def add_reader(data: Path) -> None:
-    """Add a subscriber who gets the topic, so that there is something to send."""
+    """Add a subscriber to the topic, so that there is something to send."""
     engine = open_engine(f"sqlite:///{data / 'newsletter.sqlite3'}")
     with Session(engine) as session:
         person = Subscriber(email=READER, email_key=READER, created_at=NOON, confirmed_at=NOON)

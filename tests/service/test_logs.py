@@ -1,4 +1,4 @@
-"""Log lines hold ids, and no address, whoever wrote them."""
+"""Log lines contain ids and no address, whichever code wrote them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from newsletter.service.logs import KeyValueFormatter
 
 @dataclass(frozen=True)
 class Log:
-    """A logger of a test's own, and what it wrote."""
+    """A logger for one test, and its output."""
 
     logger: logging.Logger
     written: io.StringIO

@@ -1,4 +1,4 @@
-"""`newsletter relay check`: what each fault of a relay or of the settings reads like."""
+"""`newsletter relay check`: the message for each fault of a relay or of the settings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The relay of the settings: which, how many connections, whom it is trusted by."""
+"""The transport to the relay: which relay, how many connections, and which certificates it trusts."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def test_domain_limits_that_cannot_be_read_are_a_fault(tmp_path: Path, limits):
     "domain", ["straße.example", "STRAßE.example", "βόλος.example", "bücher.example", "例え.jp"]
 )
 def test_a_domain_with_a_limit_is_the_one_that_addresses_are_kept_with(tmp_path: Path, domain: str):
-    """IDNA 2003, which Python itself knows, makes strasse of the first."""
+    """Python's own codec knows only IDNA 2003, which turns the first domain into strasse."""
     settings = make_settings(tmp_path, domain_limits=f"{domain}=1/s")
 
     assert dict(settings.domain_limits) == {parse_address(f"ann@{domain}").domain: 1}

@@ -1,4 +1,4 @@
-"""A service that starts works: wrong set-ups end every process with one message and status 1."""
+"""Checks at start: a wrong configuration ends every process with one message and status 1."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def environ(tmp_path, free_port):
 
 
 def page(environ, path):
-    """Return the status of a page, None while nobody answers."""
+    """Return the status of a page, None while nothing answers."""
     try:
         with urllib.request.urlopen(environ["NEWSLETTER_PUBLIC_URL"] + path, timeout=10) as answer:
             return answer.status
@@ -45,7 +45,7 @@ def page(environ, path):
 
 @pytest.fixture
 def closed_port():
-    """A port that refuses connections for as long as the test runs: bound, and not listening."""
+    """A port that refuses connections during the whole test: bound, but not listening."""
     with socket.socket() as held:
         held.bind(("127.0.0.1", 0))
         yield held.getsockname()[1]

@@ -1,4 +1,4 @@
-"""Clients that are slow, or only pretend to send, keep nobody else from being answered."""
+"""Slow clients do not delay the responses to other clients."""
 
 from __future__ import annotations
 

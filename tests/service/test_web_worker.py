@@ -1,4 +1,4 @@
-"""The web worker: slow clients keep nobody from being answered, and what was begun is finished."""
+"""The web worker: slow clients delay nobody, and running requests are finished at the end."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def answers(port: int) -> bool:
 
 
 def page(port: int, path: str) -> int:
-    """Return the status of a page; a server that is held up answers nothing within the time."""
+    """Return the status of a page. It fails if a blocked server does not answer in time."""
     with urllib.request.urlopen(f"http://{HOST}:{port}{path}", timeout=web_worker.HEAD_SECONDS) as answer:
         answer.read()
         return int(answer.status)
@@ -69,7 +69,7 @@ def test_pages_are_answered_while_500_connections_hold_half_sent_requests(serve,
 
     with half_sent(free_port, 500) as held:
         statuses = [page(free_port, path) for path in ("/", "/livez", "/")]
-        # They were still there: nobody was answered because somebody was thrown out.
+        # The half-sent requests were still open, so no connection was closed to answer these.
         waiting = sum(map(is_open, held))
 
     assert statuses == [200, 200, 200]
@@ -122,7 +122,7 @@ def test_half_sent_requests_do_not_keep_the_server_from_ending(serve, free_port)
 
     with half_sent(free_port, 20):
         process.send_signal(signal.SIGTERM)
-        # The grace for requests that are being answered is ten seconds.
+        # The grace period for running requests is ten seconds.
         code = process.wait(timeout=9)
 
     assert code == 0

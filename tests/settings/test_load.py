@@ -1,4 +1,4 @@
-"""Settings: every fault in one message, and nothing that a typo can hide."""
+"""Settings: all faults in one message, and no typo goes unnoticed."""
 
 from __future__ import annotations
 
@@ -172,7 +172,7 @@ def test_settings_cannot_be_changed():
 def test_the_address_to_leave_by_leaves_room_for_a_token():
     too_long = "l" * (LONGEST_LEAVE_MAILBOX + 1) + "@example.org"
 
-    # mail/verp.py makes the addresses, and settings may not ask it.
+    # mail/verp.py makes the addresses, but the settings must not import it.
     assert LONGEST_LEAVE_MAILBOX == verp.LONGEST_LEAVE_MAILBOX
     assert "has more than 23 letters before the @" in faults_of(NEWSLETTER_UNSUBSCRIBE_ADDRESS=too_long)
 

@@ -1,4 +1,4 @@
-"""A whole application, and somebody at a browser in front of it."""
+"""Fixtures: a whole application, and a visitor with a browser."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def fields_of(page: str) -> dict[str, str]:
 
 @dataclass
 class Visitor:
-    """Somebody at a browser; `house` is the installation they visit."""
+    """A visitor with a browser. `house` is the installation they visit."""
 
     house: House
     app: Flask
@@ -51,7 +51,7 @@ class Visitor:
         return self.client.post(path, data=data, **more)
 
     def fill(self, path: str, *, seconds: float = 20, **data: Any) -> TestResponse:
-        """Open a page with a form, take some time, and send it back with these fields."""
+        """Open a page with a form, wait some seconds, and send it back with these fields."""
         opened = fields_of(self.get(path).text)
         self.house.clock.pass_(seconds=seconds)
         return self.post(path, {**opened, **data})
@@ -78,7 +78,7 @@ class Visitor:
         return self.house.runtime.tokens.make(purpose, payload, self.house.clock())
 
     def confirm_path(self, email: str = "ann@example.org") -> str:
-        """Return the path of the link in the newest mail, which must be a confirmation."""
+        """Return the path of the link in the newest email, which must be a confirmation."""
         context = self.mails()[-1].context
         assert context is not None
         fingerprint = self.house.runtime.tokens.fingerprint(email)
@@ -95,12 +95,12 @@ class Visitor:
         return f"/preferences/{token}"
 
     def ask_for(self, right: str, email: str = "ann@example.org") -> TestResponse:
-        """Press one of the buttons on the page of choices that mail a link."""
+        """Press one of the buttons on the preferences page that email a link."""
         path = self.preferences_path(email)
         return self.post(f"{path}/ask/{right}", fields_of(self.get(path).text))
 
     def own_path(self, right: str, email: str = "ann@example.org") -> str:
-        """Return the path of a link for an hour, as if it had just been mailed."""
+        """Return the path of a link that works for an hour, as if it had just been emailed."""
         person = self.person(email)
         token = make_right_token(
             self.house.runtime.tokens,
@@ -118,7 +118,7 @@ class Visitor:
         assert self.fill(self.confirm_path(email)).status_code == 303
 
     def reads(self, email: str = "ann@example.org") -> dict[str, Frequency]:
-        """Return what a reader is served: frequency by topic."""
+        """Return what a subscriber gets: frequency by topic."""
         with self.house.runtime.session() as session:
             rows = session.scalars(
                 select(Subscription)
@@ -136,7 +136,7 @@ def visit(house: House, settings: Settings) -> Visitor:
 
 @pytest.fixture
 def visitor(house: House) -> Visitor:
-    """Somebody in front of an installation with two topics."""
+    """A visitor of an installation with two topics."""
     house.topic("energy")
     house.topic("sea")
     return visit(house, house.runtime.settings)

@@ -1,4 +1,4 @@
-"""Each mail of a reader's life is in their language, and nothing of it is left in English."""
+"""Each email to a subscriber is in their language, and no text in it is left in English."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SUBJECTS = (
 
 
 def lives(visitor, language: str) -> None:
-    """Ask, be reminded, confirm, ask for the link, leave and come back, move, and be erased."""
+    """Sign up, be reminded, confirm, request the link, unsubscribe, undo, change address, be erased."""
     house = visitor.house
     house.release("Energy from the sea")
     visitor.sign_up(language=language)
@@ -68,14 +68,14 @@ def hidden(page: str) -> dict[str, str]:
 
 
 def linked(visitor, kind: str) -> str:
-    """Return the path of this kind in the newest mail."""
+    """Return the path of this kind in the newest email."""
     found = re.search(rf"https://news\.example\.org(/{kind}/\S+)", letters(visitor)[-1][1])
     assert found is not None
     return found[1]
 
 
 def letters(visitor) -> list[tuple[str, str, str]]:
-    """Return subject, text and words of the page of each mail that was sent."""
+    """Return the subject, the text, and the words of the page of each email that was sent."""
     found = []
     for sent in visitor.house.transport.sent:
         mail = message_from_bytes(sent.content, policy=policy.default)

@@ -1,4 +1,4 @@
-"""Leaving by mail on both databases: what a message does, and what it does not do."""
+"""Unsubscribing by email on both databases: what a message changes, and what it does not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a large message costs: the peak of the memory of the process that takes it in."""
+"""The peak memory of the processes that receive a large message."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ SHAPES = {
 
 @pytest.fixture
 def listener(start, tmp_path, free_port, eventually):
-    """A process that listens, its port, and the environment it runs in."""
+    """A listening process, its port, and its environment."""
     env = {
         **{name: value for name, value in os.environ.items() if not name.startswith("NEWSLETTER_")},
         **ENVIRON,
@@ -63,7 +63,7 @@ def listens(port: int) -> bool:
 
 
 def peak_bytes(pid: int) -> int:
-    """Return the most memory that a process has had."""
+    """Return the peak memory of a process."""
     with Path(f"/proc/{pid}/status").open() as file:
         (line,) = [line for line in file if line.startswith("VmHWM")]
     return int(line.split()[1]) * 1024

@@ -1,4 +1,4 @@
-"""The listener in real conversations: what it takes, what it refuses, and what bounds it."""
+"""The SMTP and LMTP server in real conversations: what it accepts, what it rejects, and its limits."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ MAIL = b"From: ada@example.org\r\nSubject: unsubscribe\r\n\r\n.\r\nPlease.\r\n"
 
 @pytest.fixture
 def doors(tmp_path):
-    """A house with one reader that listens; and the address to leave by, the SMTP and the LMTP port."""
+    """A listening installation with one subscriber: its unsubscribe address, its SMTP and its LMTP port."""
     ports = [any_free_port(), any_free_port()]
     listen = f"smtp://127.0.0.1:{ports[0]}, lmtp://127.0.0.1:{ports[1]}"
     house = make_house(make_settings(tmp_path, unsubscribe_address=MAILBOX, intake_listen=listen))

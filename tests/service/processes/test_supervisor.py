@@ -1,4 +1,4 @@
-"""The supervisor keeps its children running, and takes them with it."""
+"""The supervisor keeps its children running, and ends them when it ends."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ STUBBORN = (
 
 
 def lines_until(process, wanted):
-    """Return the lines that `process` writes, up to the first with `wanted`."""
+    """Return the lines that `process` writes, up to the first that contains `wanted`."""
     lines = []
     hurry = threading.Timer(20, process.kill)
     hurry.start()

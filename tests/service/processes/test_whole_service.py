@@ -1,4 +1,4 @@
-"""The service with its real processes: it starts, refuses, sends, and ends whole."""
+"""The service with its real processes: it starts, reports faults, sends, and ends completely."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ RUN = ("-m", "newsletter", "--env-file", "")
 
 @pytest.fixture
 def environ(tmp_path, free_port, smtp_sink):
-    """The environment of a service of its own, whose mail goes to the sink."""
+    """The environment of a service for this test, whose emails go to the sink."""
     return {
         **{name: value for name, value in os.environ.items() if not name.startswith("NEWSLETTER_")},
         **ENVIRON,
@@ -43,7 +43,7 @@ def environ(tmp_path, free_port, smtp_sink):
 
 
 def said(process, wanted):
-    """Wait until the process writes `wanted`; return everything up to there."""
+    """Wait until the process writes `wanted`; return its output up to there."""
     lines = []
     hurry = threading.Timer(60, process.kill)
     hurry.start()
@@ -56,7 +56,7 @@ def said(process, wanted):
 
 
 def page(environ, path):
-    """Return what a page of the running service says, with whatever status."""
+    """Return the text of a page of the running service, with any status."""
     try:
         with urllib.request.urlopen(environ["NEWSLETTER_PUBLIC_URL"] + path) as answer:
             return answer.read().decode()
@@ -74,7 +74,7 @@ def settings_of(environ):
 
 
 def add_reader(settings):
-    """Add a confirmed reader, so that a link to their choices can be asked for."""
+    """Add a confirmed subscriber, so that a link to their preferences can be requested."""
     runtime = Runtime(settings)
     now = runtime.now()
     with runtime.session() as session:
@@ -102,7 +102,7 @@ def test_the_whole_service_runs_once_a_folder_and_leaves_nobody_when_killed(
     service = start(*RUN, "run", env=environ)
     said(service, "The service is ready at")
     assert eventually(lambda: page(environ, "/health") == "ok\n", seconds=60)
-    # gunicorn with two workers, a worker for single mails, one for digests with its pool, beat.
+    # gunicorn with two workers, a worker for single emails, one for digests with its pool, beat.
     below = eventually(lambda: (found := descendants(service.pid)) and len(found) == 7 and found)
 
     second = start(*RUN, "run", env={**environ, "NEWSLETTER_BIND": "127.0.0.1:1"})
@@ -200,7 +200,7 @@ def test_the_worker_for_single_mails_sends_within_a_moment_and_leaves_in_order(
         session.commit()
     Waker(settings)("signups")
 
-    # Far sooner than the next sweep would come.
+    # Much sooner than the next sweep.
     (mail,) = smtp_sink.wait_for(1, timeout=8)
     assert mail.rcpt_tos == (ANN,)
     with runtime.session() as session:

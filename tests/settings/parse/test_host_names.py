@@ -1,4 +1,4 @@
-"""The public URL and our name in EHLO: what starts can send, and what cannot send does not start."""
+"""The public URL and our name in EHLO: a wrong one is refused at start, an accepted one can send."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ REFUSED = {
     "http://[2001:db8::zz]:8000",
     "https://news..test.example",
 }
-# A domain, or an address literal (RFC 5321, section 4.1.3): a bare IP address is neither.
+# A domain, or an address literal (RFC 5321, section 4.1.3). A bare IP address is neither.
 LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 STRICT = re.compile(rf"{LABEL}(?:\.{LABEL})*|\[(?:IPv6:[0-9a-f:]+|[0-9.]+)\]")
 

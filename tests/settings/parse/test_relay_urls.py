@@ -1,4 +1,4 @@
-"""The relay's URL: what it may hold, and that no message shows a part of a password."""
+"""The relay's URL: what it may contain, and that no message shows a part of a password."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def faults_of(**changes: str) -> tuple[str, ...]:
 def test_a_reserved_character_in_a_password_gives_one_message_that_says_to_percent_encode(url, setting):
     (fault,) = faults_of(**{setting: f"example.org={url}" if setting == "relays" else url})
 
-    # The same words whatever the password: nothing of it can be among them.
+    # The message is the same for every password, so it cannot contain a part of one.
     assert fault == f"NEWSLETTER_{setting.upper()} {PERCENT_ENCODE}"
 
 
@@ -39,7 +39,7 @@ PASSWORDS = st.text(string.ascii_letters + string.digits + "#/?[]@:%,=&;+ ÄÖ�
 
 @given(PASSWORDS.map(lambda text: f"qZ7{text}9vX"), st.sampled_from(["relay", "relays"]))
 def test_no_message_about_a_relay_shows_a_part_of_its_password(password, setting):
-    """The marks at both ends are in no message of ours by chance."""
+    """The markers at both ends of the password appear in none of our messages by chance."""
     url = f"smtp://ann:{password}@relay.example.org:587"
     try:
         load_settings(

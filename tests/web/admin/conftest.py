@@ -1,4 +1,4 @@
-"""A whole application on a database of each test's own, an editor, readers and releases."""
+"""Fixtures: an application on a database for each test, an editor, subscribers and releases."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ NOON = datetime(2025, 10, 23, 12, tzinfo=UTC)
 
 @dataclass
 class Clock:
-    """The time, moved by hand."""
+    """A clock that tests move."""
 
     at: datetime = NOON
 
@@ -57,7 +57,7 @@ class Clock:
 
 @dataclass
 class Woken:
-    """Notes which lanes somebody asked to be drained."""
+    """Records which lanes were asked to drain."""
 
     lanes: list[str] = field(default_factory=list)
 
@@ -67,7 +67,7 @@ class Woken:
 
 @dataclass
 class House:
-    """What a test of the admin pages works with."""
+    """The installation that a test of the admin pages works with."""
 
     app: Flask
     settings: Settings
@@ -92,7 +92,7 @@ class House:
     def release(
         self, title: str = "A new quay", state: ReleaseState = ReleaseState.READY, topic: str = "harbours"
     ) -> str:
-        """Add a release and return its public id."""
+        """Add a release; return its public id."""
         with self.make_session() as session:
             made = Release(
                 title=title,
@@ -121,7 +121,7 @@ class House:
         topic: str = "harbours",
         frequency: Frequency = Frequency.DAILY,
     ) -> str:
-        """Add a reader of one topic and return their public id."""
+        """Add a subscriber of one topic; return their public id."""
         with self.make_session() as session:
             reader = Subscriber(email=email, email_key=email, created_at=NOON, confirmed_at=NOON)
             session.add(reader)
@@ -147,7 +147,7 @@ class House:
 
 
 class Browser:
-    """A test client that fills in a form as a person does: with the token of the page before."""
+    """A test client that posts a form as a person does: with the CSRF token of the page."""
 
     def __init__(self, client: FlaskClient, house: House) -> None:
         self.client = client
@@ -159,7 +159,7 @@ class Browser:
     def post(
         self, path: str, data: dict[str, object] | None = None, page: str | None = None, **more: object
     ) -> TestResponse:
-        """Post a form that is on `page` (the path itself when it is left out)."""
+        """Post a form that is on `page` (default: the path itself)."""
         token = self.hidden(page or path, "csrf_token")
         return self.client.post(path, data={"csrf_token": token, **(data or {})}, **more)  # type: ignore[arg-type]
 
@@ -180,7 +180,7 @@ def stored_password() -> str:
 
 @pytest.fixture(scope="session")
 def first_database(tmp_path_factory: pytest.TempPathFactory, stored_password: str) -> Path:
-    """A database with one account, for tests to copy: making tables takes longer than most tests."""
+    """A database with one account for tests to copy, because creating tables takes longer than most tests."""
     path = tmp_path_factory.mktemp("admin") / "newsletter.sqlite3"
     engine = open_engine(f"sqlite:///{path}")
     Base.metadata.create_all(engine)
@@ -236,7 +236,7 @@ def _open_house(folder: Path, more: dict[str, str]) -> Iterator[House]:
 
 @pytest.fixture
 def editor(house: House) -> Browser:
-    """A browser in which the editor is signed in; those who test the door go through it instead."""
+    """A browser in which the editor is signed in. Tests of the sign-in do not use it."""
     browser = house.browser()
     with house.make_session() as session:
         user = session.scalars(select(AdminUser)).one()

@@ -10,7 +10,7 @@ from newsletter.models import Topic
 
 
 class Tags(HTMLParser):
-    """Collects the tags of a form that was copied, each with its attributes."""
+    """Collects the tags of the copied form, each with its attributes."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -25,7 +25,7 @@ class Tags(HTMLParser):
 
 
 def snippet(page: str, name: str) -> str:
-    """Return what somebody would copy."""
+    """Return the HTML that a person copies from the page."""
     found = re.search(rf'<pre[^>]*id="{name}"[^>]*>(.*?)</pre>', page, re.S)
     assert found
     return html.unescape(found.group(1))

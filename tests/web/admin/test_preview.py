@@ -186,7 +186,7 @@ def test_a_box_lets_readers_who_chose_an_hour_wait_for_it(house, list_of_two, ed
 
     due = _due(house)
     assert due["two@example.org"] <= house.clock()
-    # Six in the evening in Vilnius, where it is summer time; the clock here says noon in UTC.
+    # 18:00 in Vilnius, where it is summer time. The test clock says noon in UTC.
     assert due["one@example.org"] == datetime(2025, 10, 23, 15, tzinfo=UTC)
     assert "1 reader" in editor.get(place).text
 
@@ -206,7 +206,7 @@ def test_without_that_box_nobody_waits(house, list_of_two, editor):
 
 
 def _due(house):
-    """Return when each reader's mail of the issue may go out, by address."""
+    """Return when each subscriber's email of the issue may be sent, by address."""
     with house.make_session() as session:
         pairs = select(Subscriber.email, Delivery.due_at).join(
             Delivery, Delivery.subscriber_id == Subscriber.id

@@ -1,4 +1,4 @@
-"""The page where the owner answers for refused addresses."""
+"""The page where the owner decides about refused addresses."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ RELAY = "relay.example.net:587"
 
 @pytest.fixture
 def refused(house):
-    """Two subscribers of an issue that is paused because its relay refused them; the notice's id is 1."""
+    """Two subscribers of an issue that is paused because its relay refused them. The notice's id is 1."""
     house.topic()
     house.reader("one@example.org")
     house.reader("two@example.org")

@@ -1,4 +1,4 @@
-"""What somebody in charge can do for, and about, one reader."""
+"""What an editor can do for one subscriber, and see about them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ READER = "reader@example.org"
 
 @pytest.fixture
 def reader(house) -> str:
-    """A reader who asked and confirmed; returns the public id."""
+    """A subscriber who signed up and confirmed; returns the public id."""
     house.topic()
     public_id = house.reader(READER)
     with house.make_session() as session:

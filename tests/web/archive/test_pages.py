@@ -1,4 +1,4 @@
-"""The open archive, and an issue in the browser."""
+"""The public archive, and a subscriber's issue in the browser."""
 
 from __future__ import annotations
 

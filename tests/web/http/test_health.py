@@ -1,4 +1,4 @@
-"""What machines ask: does the process live, may it be sent visitors, does all of it work."""
+"""The health endpoints: whether the process lives, can serve visitors, and whether everything works."""
 
 from __future__ import annotations
 

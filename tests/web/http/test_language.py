@@ -1,4 +1,4 @@
-"""Pages speak the language that was asked for, the reader's own, or the browser's."""
+"""The language of pages: the requested one, the subscriber's own, or the browser's."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_times_on_a_page_behind_a_link_are_by_its_readers_clock(visitor):
 
     page = visitor.get(f"{visitor.preferences_path()}/mails").text
 
-    # The clock here says noon in UTC.
+    # The test clock says noon in UTC.
     assert "Mar 10, 2026, 9:00:" in page
 
 

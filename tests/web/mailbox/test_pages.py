@@ -1,4 +1,4 @@
-"""The demo's mailbox page: only in the demo, and whatever a mail holds does nothing there."""
+"""The demo's mailbox page: it exists only in the demo, and nothing in an email runs there."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whatever is posted to whichever door, the answer is a page and never a fault of ours."""
+"""Random input to every public URL: the response is always a page, and never a server error."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ FIELDS = ["email", "topics", "frequency", "website", "opened", "hinted", "proble
 
 @pytest.fixture
 def visitor(visitor):
-    """The same visitor, let through by the protection against forgery: it would hide what is behind."""
+    """The same visitor without CSRF protection, which would reject the requests before our code runs."""
     visitor.app.config["WTF_CSRF_ENABLED"] = False
     return visitor
 
 
-# The house is made once for all the examples of one test: they may build on each other.
+# One installation serves all the examples of a test, and they may build on each other.
 many = settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 

@@ -1,4 +1,4 @@
-"""The pages around a confirmation: disowning it, being welcomed, coming back."""
+"""The pages around a confirmation: disown a sign-up, welcome, subscribe again."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def not_me_path(visitor, email="ann@example.org"):
 
 @pytest.fixture
 def asked(visitor):
-    """Somebody typed ann@example.org into the form."""
+    """Somebody has entered ann@example.org in the form."""
     visitor.sign_up()
     visitor.resolve()
     return visitor

@@ -1,4 +1,4 @@
-"""What readers may see, take away and have erased, by their own link."""
+"""A subscriber's privacy pages: see, export and erase their data by their own link."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ ANN = "ann@example.org"
 
 @pytest.fixture
 def ann(visitor) -> str:
-    """A reader who was sent a confirmation and an issue; returns the path of their choices."""
+    """A subscriber who was sent a confirmation and an issue; returns the path of their preferences."""
     visitor.join(ANN)
     visitor.house.drain("single")
     visitor.house.release("Energy from the sea")
@@ -44,7 +44,7 @@ def test_the_choices_lead_to_what_a_reader_may_ask(visitor, ann):
 
 
 def mailed_link(visitor, path: str) -> str:
-    """Send what waits; return the path of the link in the newest email."""
+    """Send due emails; return the path of the link in the newest one."""
     visitor.house.drain("single")
     text = visitor.house.transport.sent[-1].content.decode().replace("=\r\n", "").replace("=3D", "=")
     found = re.search(rf"https://news\.example\.org(/{path}/[\w.-]+)", text)
@@ -98,7 +98,7 @@ def test_an_address_is_sent_four_links_of_a_kind_a_day_whoever_asks(visitor, ann
         answers.append(answer.status_code)
         pages.append(answer.text)
 
-    # A stranger with a forwarded digest uses up one kind, and keeps nobody from another.
+    # A person with a forwarded digest uses up the limit of one kind, and prevents no other kind.
     assert answers == [303] * 4 + [429] * 2 + [303]
     assert "Please use the newest one, or try again in 6 hours." in pages[4]
     assert "your network" not in pages[4]

@@ -1,4 +1,4 @@
-"""Unsubscribing, undoing it, and a reader's own choices."""
+"""Unsubscribing, undoing it, and a subscriber's own preferences."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def hidden_fields(page):
 
 @pytest.fixture
 def reader(visitor):
-    """A visitor who has joined two topics."""
+    """A visitor who has signed up for two topics and confirmed."""
     visitor.join(ANN, topics=["energy", "sea"])
     return visitor
 

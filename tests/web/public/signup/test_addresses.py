@@ -1,4 +1,4 @@
-"""Public lists of difficult addresses at the sign-up form: no fault of ours, the right verdict on each."""
+"""Public lists of difficult addresses at the sign-up form: no server error, and the right decision each."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ def read(name: str) -> list[list[Any]]:
 
 @pytest.fixture
 def taken_as(visitor):
-    """Send an address as typed; return the address that was written down, or None when the form came back."""
+    """Send an address as typed; return the stored address, or None if the form was shown again."""
 
     def send(typed: str) -> str | None:
         fields = dict(re.findall(r'name="(\w+)" type="hidden" value="([^"]*)"', visitor.get("/").text))
-        # The limits of one visitor are another matter.
+        # The limits for one visitor are not tested here.
         visitor.house.clock.pass_(minutes=2)
-        # A form can hold any bytes, halves of characters too.
+        # A form can contain any bytes, even halves of characters.
         email = quote(typed.encode("utf-8", "surrogatepass"), safe="")
         body = urlencode({**fields, "topics": "energy", "frequency": "daily"}) + f"&email={email}"
         answer = visitor.post("/", body, content_type="application/x-www-form-urlencoded")
@@ -51,9 +51,10 @@ def test_the_addresses_of_isemail(taken_as):
     wrong = {}
 
     for typed, diagnosis in read("isemail.json"):
-        # Of what is valid by the letter of RFC 5322 and by nobody's habit we take nothing (quoted names,
-        # comments, literals): a slip is likelier. White space around an address came with copying it.
-        # What DNS knows of a domain is not asked: the confirmation tells whether mail arrives.
+        # Some addresses are valid by RFC 5322 but used by nobody (quoted names, comments, literals). We
+        # reject them, because a typing error is more likely. White space around an address is accepted,
+        # because it comes with copying. DNS is not asked about a domain: the confirmation shows whether email
+        # arrives.
         valid = diagnosis == "VALID" or diagnosis.startswith("DNSWARN_")
         expected = typed.strip(WHITE_SPACE) if valid or _only_surrounded(typed) else None
         found = taken_as(typed)

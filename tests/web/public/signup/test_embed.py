@@ -1,4 +1,4 @@
-"""The sign-up form on other sites: whose it may be, what it answers, and how its HTML is made."""
+"""The sign-up form on other sites: which sites may have it, its responses, and its generated HTML."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ STRANGERS = [
 
 @pytest.fixture
 def visitor(visitor_with):
-    """Somebody at another site, which holds the form of an installation with two topics."""
+    """A visitor of another site that has the form of an installation with two topics."""
     made = visitor_with(embed_origins=f"{SHOP}, https://www.example.org/", thanks_urls=THANKS)
     made.house.topic("energy")
     made.house.topic("sea")
@@ -44,7 +44,7 @@ def send(visitor, origin=SHOP, headers=(), **fields):
 
 
 def page_form(answer):
-    """Return the fields of the form on a page of ours as they would be sent by pressing its button."""
+    """Return the fields of the form on our page, as its button would send them."""
     page = html.unescape(answer.text)
     fields = dict(re.findall(r'name="(\w+)" type="hidden" value="([^"]*)"', page))
     fields["email"] = re.search(r'name="email"[^>]*value="([^"]*)"', page).group(1)
@@ -109,7 +109,7 @@ def test_our_page_notices_the_time_zone_when_the_form_did_not(visitor):
 
 
 def test_no_other_visitor_can_use_the_page_that_one_was_given(visitor):
-    """Whoever has our page's token made for themselves cannot have others send it."""
+    """A person who has a token from our page cannot make other people send it."""
     form = page_form(send(visitor, "https://evil.example"))
     visitor.house.clock.pass_(seconds=3)
 

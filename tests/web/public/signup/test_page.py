@@ -1,4 +1,4 @@
-"""What the sign-up page offers, notices and keeps, and where it leads on to."""
+"""The sign-up page: what it offers, detects and stores, and where it redirects to."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def hidden(page):
 
 
 def asked(visitor):
-    """Return what the newest request asked for."""
+    """Return what the newest sign-up request asked for."""
     return visitor.house.all(SignupRequest)[-1]
 
 
@@ -153,7 +153,7 @@ def test_a_zone_is_known_by_its_old_names(visitor):
 def test_the_wording_is_shown_and_stored_in_the_language_of_the_page(visitor, language):
     page = visitor.get(f"/?lang={language}").text
     visitor.house.clock.pass_(seconds=5)
-    # The mails are to be in another language: what was read, and agreed to, was in this one.
+    # Emails will be in another language. The wording that was shown, and agreed to, was in this one.
     form = {**hidden(page), "email": ANN, "topics": ["energy"], "frequency": "daily", "language": "en"}
     visitor.post(f"/?lang={language}", form)
 

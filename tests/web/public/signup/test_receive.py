@@ -1,4 +1,4 @@
-"""The defences of the form: a trap, a proof of work, addresses that are refused by setting, and proxies."""
+"""The defences of the sign-up form: a honeypot, proof of work, refused addresses, and trusted proxies."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def requests(visitor):
 
 
 def solve(challenge):
-    """Do what the widget does."""
+    """Solve the challenge as the widget does."""
     parameters = challenge["parameters"]
     nonce, salt = bytes.fromhex(parameters["nonce"]), bytes.fromhex(parameters["salt"])
     for counter in itertools.count():
@@ -42,7 +42,7 @@ def pack(challenge, counter, key="00"):
 
 @pytest.fixture
 def guarded(visitor_with, house):
-    """Somebody in front of an installation that asks for proof of work."""
+    """A visitor of an installation that asks for proof of work."""
     house.topic("energy")
     return visitor_with(altcha="yes")
 
@@ -183,11 +183,11 @@ def asked_by(remote, *forwarded):
 @pytest.mark.parametrize(
     ("remote", "forwarded", "person"),
     [
-        # Whoever comes without a proxy is who the connection says.
+        # Without a proxy, the visitor's address is that of the connection.
         ("198.51.100.1", ["192.0.2.1"], "198.51.100.1"),
         ("198.51.100.1", ["10.0.0.1"], "198.51.100.1"),
         ("", ["192.0.2.1"], ""),
-        # One proxy: what it saw is the last; what is left of that anyone can write.
+        # One proxy: the last address is the one it saw. A visitor can write any address to the left of it.
         ("10.0.0.1", ["192.0.2.1"], "192.0.2.1"),
         ("10.0.0.1", ["203.0.113.66, 192.0.2.1"], "192.0.2.1"),
         ("10.0.0.1", ["127.0.0.1, 10.0.0.9, 192.0.2.1"], "192.0.2.1"),
@@ -195,7 +195,7 @@ def asked_by(remote, *forwarded):
         ("10.0.0.1", ["203.0.113.66, 192.0.2.1, 10.0.0.2"], "192.0.2.1"),
         ("10.0.0.1", ["203.0.113.66", "192.0.2.1"], "192.0.2.1"),
         ("10.0.0.1", ["192.0.2.1", "10.0.0.2"], "192.0.2.1"),
-        # Nothing, or nonsense: the proxy itself, and never what a visitor made up.
+        # No address, or nonsense: the proxy itself, and never what a visitor wrote.
         ("10.0.0.1", [], "10.0.0.1"),
         ("10.0.0.1", [""], "10.0.0.1"),
         ("10.0.0.1", ["203.0.113.66, unknown"], "10.0.0.1"),
@@ -203,7 +203,7 @@ def asked_by(remote, *forwarded):
         ("10.0.0.1", ["203.0.113.66, 192.0.2.1;"], "10.0.0.1"),
         ("10.0.0.1", ["192.0.2.1,,"], "192.0.2.1"),
         ("10.0.0.1", ["10.0.0.3, 10.0.0.2"], "10.0.0.3"),
-        # IPv6, bare and as some proxies write it, and IPv4 in its clothes.
+        # IPv6, bare and as some proxies write it, and IPv4 mapped into IPv6.
         ("::1", ["2001:db8::7"], "2001:db8::7"),
         ("2001:db8:9::1", ["203.0.113.66, [2001:db8::7]:443"], "2001:db8::7"),
         ("2001:db8:9::1", ["203.0.113.66, [2001:db8::7]"], "2001:db8::7"),

@@ -1,4 +1,4 @@
-"""The sign-up page, the confirmation page, and asking for a link."""
+"""Signing up by the form, confirming by the link, and requesting a new link."""
 
 from __future__ import annotations
 
@@ -190,7 +190,7 @@ def test_the_ledger_keeps_what_the_setting_allows_of_the_address(visitor):
 def test_the_ledger_believes_only_proxies_of_ours(visitor_with, proxies, kept):
     visitor = visitor_with(trusted_proxies=proxies, ip_storage="whole")
     visitor.house.topic("energy")
-    # The left one is what a visitor made up, the right one what the proxy saw.
+    # A visitor wrote the left address; the proxy saw the right one.
     visitor.client.environ_base["HTTP_X_FORWARDED_FOR"] = "203.0.113.66, 192.0.2.7"
 
     visitor.join(ANN)

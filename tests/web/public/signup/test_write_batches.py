@@ -16,7 +16,7 @@ LONG = 20.0
 
 
 class Desk:
-    """Writes words down in capitals, each batch only once it is let."""
+    """Converts words to upper case. Each batch waits until the test allows it."""
 
     def __init__(self) -> None:
         self.batches: list[list[str]] = []
@@ -39,7 +39,7 @@ class Desk:
 
 
 def all_at_once(desk: Desk, *words: str) -> list[Future[str]]:
-    """Send the first word; once it is being written, the others; let everything go."""
+    """Send the first word, then the others while it is being written; then allow all batches."""
     pool = ThreadPoolExecutor(len(words))
     asked = [pool.submit(desk.batcher, words[0])]
     assert desk.begun.acquire(timeout=LONG)
@@ -52,7 +52,7 @@ def all_at_once(desk: Desk, *words: str) -> list[Future[str]]:
 
 
 def until(true: Callable[[], bool]) -> None:
-    """Wait for what another thread is about to do."""
+    """Wait until another thread has made `true` return true."""
     pause = threading.Event()
     for _ in range(int(LONG / 0.01)):
         if true():
