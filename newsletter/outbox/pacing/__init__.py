@@ -1,1 +1,1 @@
-"""Pacing: limits of relays and domains, sending hours, and what follows a relay's failures."""
+"""Pacing: rate limits of relays and domains, sending hours, and pausing when a relay fails."""

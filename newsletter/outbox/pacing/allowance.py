@@ -1,7 +1,8 @@
-"""What this process may send: turns booked in the database in blocks, kept to message by message.
+"""Rate limiting of one process: book turns in the database in blocks, and release messages at their turns.
 
-A block is about a second's worth, so nothing is asked of the database for each message, all processes and
-hosts share one timetable, and what a killed process had booked is lost for a second only.
+A turn is the right to send one message at a certain time. All processes and hosts book their turns in one
+timetable, so together they keep the limits. A block holds the turns of about half a second. So a message
+needs no query of its own, and if a process is killed, its booked turns are lost for about a second only.
 """
 
 from __future__ import annotations
@@ -53,22 +54,22 @@ log = logging.getLogger(__name__)
 
 BLOCK_SECONDS = 0.5
 LARGEST_BLOCK = 500
-# A turn that is further away is not waited for with a lease in hand; the sweep comes as often.
+# If the next turn is further off, the lease is released and the sweep retries. The sweep runs this often.
 HOLD_SECONDS = {Lane.BULK: 15.0, Lane.SINGLE: 30.0}
-# Turns not used in time (nothing was ready) are lost: used all at once they would be a burst.
+# Turns that are this late are lost. If they were used later all at once, they would be a burst.
 LATE_SECONDS = 0.5
-# Without limits, the relay's row is read so often: another process may have heard a slow-down.
+# Without limits, the relay's row is read this often: another process may have got a slow-down reply.
 LOOK_SECONDS = 1.0
-# So many messages are looked at together when recipients' domains have limits.
+# If recipients' domains have limits, turns are booked for this many messages together.
 GROUP = 100
 MOST_HELD = 1000
 RATE_SECONDS = 10.0
-# Fewer replies do not tell a rate.
+# With fewer replies, no rate is computed.
 ENOUGH_REPLIES = 20
 
 
 class Parts(Protocol):
-    """What an allowance needs of an installation (a Runtime)."""
+    """The parts of an installation (a Runtime) that an Allowance needs."""
 
     @property
     def settings(self) -> Settings: ...
@@ -81,9 +82,9 @@ class Parts(Protocol):
 
 @dataclass
 class _Block:
-    """Turns this process has; `first` and `until` are by its own clock, which is never set back.
+    """The turns that this process has booked. `first` and `until` are by its own clock, never set back.
 
-    `gone` are those whose time has passed, `used` those a message was sent in.
+    `gone` counts the turns whose time has passed, and `used` the turns in which a message was sent.
     """
 
     turns: Turns
@@ -94,7 +95,7 @@ class _Block:
     used: int = 0
 
     def return_to(self, standing: Standing, now: datetime) -> Standing:
-        """Return the standing after what was not used of it is given back."""
+        """Return the standing after the unused turns are given back."""
         return give_back(standing, self.turns, self.turns.count - self.used, now, self.gone)
 
 
@@ -106,9 +107,9 @@ class _Held:
 
 
 class Allowance:
-    """Keeps one drain to the limits of its relay and of the recipients' domains. For one thread.
+    """Keeps one drain within the limits of its relay and of recipients' domains. Not thread-safe.
 
-    `lane_of` tells the lane of a message by its id, `ending` whether the drain wants to end.
+    `lane_of` returns the lane of a message by its id. `ending` returns whether the drain wants to end.
     """
 
     def __init__(self, parts: Parts, lane_of: Callable[[int], Lane], ending: Callable[[], bool]) -> None:
@@ -131,21 +132,21 @@ class Allowance:
         self._set_back = timedelta()
         self._replies: deque[datetime] = deque(maxlen=1000)
         self._slowed_at: datetime | None = None
-        # Whether the relay's row says so: it is written to only when that changes.
+        # What the relay's row says. The row is written only when these change.
         self._down = False
         self._refused = False
 
     def room(self, lane: Lane) -> int:
-        """Return how many messages of `lane` may be sent before long; ask before claiming. Books nothing."""
+        """Return how many messages of `lane` may be sent soon. Call it before claiming; it books nothing."""
         standing, count = _room(self._parts, lane)
         self._note(standing)
         return count
 
     def keep(self, messages: Iterable[Outgoing | None]) -> Iterator[Outgoing | None]:
-        """Yield `messages` as their turns come, and None while none may go.
+        """Yield `messages` at their turns, and None while no message may be sent.
 
-        Ends early when the next turn is too far away. What was taken and neither yielded nor
-        postponed was never sent.
+        It ends early when the next turn is too far off. A message that was taken and neither yielded nor
+        postponed was not sent.
         """
         self._ready.clear()
         self._held.clear()
@@ -171,12 +172,12 @@ class Allowance:
             message = None
 
     def take_postponed(self) -> list[tuple[int, datetime]]:
-        """Return, once, what its domain has no turn for before long: ids, and when to look at them again."""
+        """Return the ids of messages whose domain has no turn soon, and when they are due again, once."""
         rows, self._postponed = self._postponed, []
         return rows
 
     def heard(self, outcome: Outcome) -> None:
-        """Learn from what became of a message."""
+        """Adapt the pace to the outcome of a message."""
         if outcome.fate is not Fate.REPLIED or outcome.reply is None or outcome.reply.local:
             return
         self._replies.append(self._now())
@@ -189,7 +190,7 @@ class Allowance:
             self._slow_down()
 
     def unreachable(self, fault: TransportError) -> timedelta:
-        """Note that the relay could not be talked to; return for how long that has been so."""
+        """Record that the relay could not be reached; return for how long that has been so."""
         if isinstance(fault, RelayRefused) and fault.code in SLOW_DOWN_CODES:
             self._slow_down()
         down = timedelta()
@@ -204,17 +205,17 @@ class Allowance:
         return down
 
     def refused(self) -> None:
-        """Note that the relay's row tells of refusals now (outbox/pacing/setup_wait.py)."""
+        """Note that the relay's row now has refusals of our settings (outbox/pacing/setup_wait.py)."""
         self._refused = True
         self._blocks.clear()
 
     def close(self) -> None:
-        """Give back the turns that were booked and not needed."""
+        """Give back the booked turns that were not used."""
         blocks = [block for block in self._blocks.values() if block.used < block.turns.count]
         self._blocks.clear()
 
         def change(standing: Standing, now: datetime) -> Standing:
-            # The last booking first: only the end of the timetable can be taken back.
+            # The last booking first, because only turns at the end of the timetable can be given back.
             for block in sorted(blocks, key=lambda each: each.first, reverse=True):
                 standing = block.return_to(standing, now)
             return standing
@@ -223,7 +224,7 @@ class Allowance:
             self._change(change)
 
     def _hear_otherwise(self, outcome: Outcome) -> None:
-        """End a wait for our settings when the relay accepted a message; else let another be tried."""
+        """End the wait for our settings if the relay accepted a message; else allow another test message."""
         if not outcome.accepted:
             self._change(try_next)
             return
@@ -235,7 +236,7 @@ class Allowance:
         self._refused = False
 
     def _note(self, standing: Standing) -> None:
-        """Learn from the relay's row. Refusals of settings that were changed since are over."""
+        """Remember what the relay's row says. If the refused settings have changed since, end the wait."""
         self._down = standing.down_at is not None
         self._refused = standing.refusals is not None
         if standing.refusals is not None and standing.refusals.settings != self._mark:
@@ -249,7 +250,7 @@ class Allowance:
         return settings_mark(self._parts.settings)
 
     def _now(self) -> datetime:
-        """Return the time by a clock that is never set back, for what this process holds."""
+        """Return the time of a clock that is never set back, for the turns of this process."""
         now = self._parts.now()
         if now < self._latest:
             self._set_back += self._latest - now
@@ -257,7 +258,7 @@ class Allowance:
         return now + self._set_back
 
     def _take_turn(self, lane: Lane) -> float:
-        """Take the lane's next turn and return 0.0; or return the seconds until there is one."""
+        """Take the lane's next turn and return 0.0, or return the seconds until the next turn."""
         now = self._now()
         block = self._blocks.get(lane)
         if block is None or now >= block.until or (block.turns.count and block.gone >= block.turns.count):
@@ -278,9 +279,9 @@ class Allowance:
         return 0.0
 
     def _book(self, lane: Lane, now: datetime, before: _Block | None) -> _Block:
-        """Book a block of turns for `lane`; without limits, only look whether that is still so.
+        """Book a block of turns for `lane`. Without limits, only check that there is still no limit.
 
-        What was not used of the block `before` it is given back.
+        The unused turns of the block `before` are given back.
         """
         wall = self._parts.now()
         if not _is_open(self._parts.settings, lane, wall):
@@ -318,7 +319,7 @@ class Allowance:
     def _book_try(
         self, standing: Standing, refusals: Refusals, lane: Lane, wall: datetime
     ) -> tuple[Standing, Turns]:
-        """Book the one message that may be tried while the relay refuses our settings."""
+        """Book a turn for the one test message that may be sent while the relay refuses our settings."""
         assert refusals.try_at is not None
         if wall < refusals.try_at:
             return standing, Turns(0, (refusals.try_at - wall).total_seconds())
@@ -334,13 +335,13 @@ class Allowance:
         self._slowed_at = now
         recent = [at for at in self._replies if now - at < timedelta(seconds=RATE_SECONDS)]
         span = max(1.0, (now - recent[0]).total_seconds()) if recent else 1.0
-        # Every process of this host does what this one does, more or less.
+        # An estimate: every process of this host sends about as much as this one.
         rate = len(recent) / span * self._processes if len(recent) >= ENOUGH_REPLIES else None
         self.close()
         self._change(lambda standing, wall: slow_down(standing, self._limits, rate, wall))
 
     def _change(self, change: Callable[[Standing, datetime], Standing]) -> None:
-        """Change the relay's row and commit."""
+        """Update the relay's row and commit."""
         with self._parts.session() as session:
             _, standing = standings.change(session, self._key, change, self._parts.now())
             session.commit()
@@ -349,9 +350,9 @@ class Allowance:
     # Recipients' domains.
 
     def _next(self, source: Iterator[Outgoing | None]) -> Outgoing | None:
-        """Return a message whose domain lets it go, or None when there is none just now.
+        """Return a message that its domain's limit allows now, or None when there is none at the moment.
 
-        Raises StopIteration when there will be none any more.
+        Raises StopIteration when no message is left.
         """
         if not self._domains and self._any_domain is None:
             return next(source)
@@ -363,7 +364,7 @@ class Allowance:
         return self._ready.popleft() if self._ready else None
 
     def _fill(self, source: Iterator[Outgoing | None]) -> bool:
-        """Take some messages and find their domains' turns; return False when there are no more."""
+        """Take some messages and book turns of their domains; return False when there are no more."""
         limited: dict[str, list[Outgoing]] = defaultdict(list)
         taken = 0
         more = True
@@ -414,7 +415,7 @@ class Allowance:
                 heapq.heappush(self._held, _Held(now + timedelta(seconds=seconds), self._number, message))
             rest = mine[turns.count :]
             if lane is Lane.SINGLE:
-                # Somebody waits for it: never behind a whole issue.
+                # Somebody waits for a single email, so it is not put behind a whole issue.
                 due = [wall + timedelta(seconds=ahead_seconds)] * len(rest)
             else:
                 standing, due = spread(standing, per_second, len(rest), wall)
@@ -423,12 +424,12 @@ class Allowance:
 
 
 def may_send(parts: Parts, lane: Lane) -> bool:
-    """Return whether a mail of `lane` may be sent now or before long."""
+    """Return whether an email of `lane` may be sent now or soon."""
     return _room(parts, lane)[1] > 0
 
 
 def _room(parts: Parts, lane: Lane) -> tuple[Standing, int]:
-    """Return how it stands with the relay, and how many of `lane` it may get before long."""
+    """Return the relay's standing, and how many messages of `lane` it may get soon."""
     settings, now = parts.settings, parts.now()
     with Session(parts.engine.execution_options(sqlite_begin="DEFERRED")) as session:
         standing = read_standing(session, settings, now)

@@ -1,11 +1,11 @@
-"""What a relay, or a recipient's domain, may get now: limits, a pace learnt from its replies, hours. Pure.
+"""Rate limits of a relay or a domain: per second, hour and day, and slower after 421/45x replies. Pure.
 
-Everything is decided from a Standing (plain state) and the time. Turns are a timetable: one booking
-ends where the next begins, whichever process asks, so no window of any length holds more than its
-share. Hours and days are counted in slots, of which one more is remembered than the period has.
+All decisions use a Standing (plain state) and the time. Turns are a timetable: each booking begins where the
+one before ends, for all processes. So no period of any length has more messages than its limit. Hours and
+days are counted in slots of one and of ten minutes. Period.kept says how many slots are kept.
 
-A clock that differs by less than SKEW between hosts is taken as the later one. One set back by more
-moves what is remembered back with it, as if no time had passed: nothing stalls and nothing bursts.
+If the clocks of two hosts differ by less than SKEW, the later time is used. If a clock is set back by more,
+the stored times are moved back too, as if no time had passed. So sending neither stops nor bursts.
 """
 
 from __future__ import annotations
@@ -20,27 +20,27 @@ from newsletter.outbox.pacing.setup_refusals import Refusals
 from newsletter.settings import Relay
 
 SKEW = timedelta(seconds=30)
-# A twentieth of an hour's or a day's messages is kept for those that somebody is waiting for.
+# Digests may use this share of an hour's or a day's limit. The rest is kept for single emails.
 BULK_SHARE = 0.95
 
-# Multiplicative decrease, at most once in the time that replies to what is under way may take.
+# The pace is halved at most once in this time, in which all replies to messages under way arrive.
 ROUND_TRIP = timedelta(seconds=10)
 SLOWEST = 0.5
-# Few replies tell no rate: a relay without a limit is taken to have been at this one.
+# The pace, in messages a second, that is assumed if there is no limit and too few replies for a rate.
 GUESS = 10.0
-# Additive increase: so much of the pace at which the trouble began, for each quiet interval.
+# After each QUIET interval the pace grows by this share of the pace before the first slow-down reply.
 QUIET = timedelta(seconds=15)
 RAISE = 0.1
-# At this many times the pace at which the trouble began, it is over.
+# At this many times the pace before the first slow-down reply, the learnt pace is dropped.
 FORGOTTEN = 2.0
 
-# Failures further apart than this are two troubles.
+# Failures further apart than this are two outages.
 ONE_OUTAGE = timedelta(minutes=10)
 
 
 @dataclass(frozen=True)
 class Limits:
-    """At most so many messages; None is no limit."""
+    """The greatest numbers of messages in a second, an hour and a day; None is no limit."""
 
     per_second: float | None = None
     per_hour: int | None = None
@@ -54,14 +54,14 @@ class Limits:
 
 @dataclass(frozen=True)
 class Period:
-    """A period that messages are counted in, and the slots it is counted by."""
+    """A period in which messages are counted, and the length of its slots."""
 
     seconds: int
     slot_seconds: int
 
     @property
     def kept(self) -> int:
-        """How many slots count: the period's, the one under way, and one for turns booked ahead."""
+        """How many slots are kept: those of the period, the current one, and one for turns booked ahead."""
         return self.seconds // self.slot_seconds + 2
 
 
@@ -73,14 +73,14 @@ Slots = tuple[tuple[int, int], ...]
 
 @dataclass(frozen=True)
 class Learnt:
-    """The pace that a slow-down reply set at `at`, and the one at which the trouble began."""
+    """The pace that a slow-down reply set at `at`, and the pace before the first such reply."""
 
     per_second: float
     began_with: float
     at: datetime
 
     def pace(self, now: datetime) -> float | None:
-        """Return the messages a second by now, or None when the trouble is over."""
+        """Return the messages a second allowed now, or None when the slow-down is over."""
         quiet = max(0, (now - self.at) // QUIET)
         pace = self.per_second + quiet * RAISE * self.began_with
         return pace if pace < FORGOTTEN * self.began_with else None
@@ -88,11 +88,11 @@ class Learnt:
 
 @dataclass(frozen=True)
 class Standing:
-    """What was sent lately, as of `seen_at`.
+    """The pacing state of a relay or a domain at `seen_at`.
 
-    `next_at` is the first turn nobody has. `spread_to` is where rows that must wait for a domain
-    have been spread to. `hour` and `day` are counts by slot. `down_since` and `down_at` are the first
-    and the last failure of an outage. `told_at` is when the owner was last told of refusals.
+    `next_at` is the first free turn. `spread_to` is the last due time given to rows that wait for a domain.
+    `hour` and `day` are counts by slot. `down_since` and `down_at` are the first and the last failure of an
+    outage. `told_at` is when the owner was last told about refusals of our settings.
     """
 
     seen_at: datetime
@@ -109,9 +109,9 @@ class Standing:
 
 @dataclass(frozen=True)
 class Turns:
-    """`count` turns, the first `wait_seconds` from now, the next each `interval_seconds` later.
+    """`count` turns: the first in `wait_seconds`, each of the next `interval_seconds` later.
 
-    With a count of 0, `wait_seconds` is when it is worth asking again.
+    If `count` is 0, ask again after `wait_seconds`.
     """
 
     count: int
@@ -121,7 +121,7 @@ class Turns:
 
 
 def catch_up(standing: Standing, now: datetime) -> tuple[Standing, datetime]:
-    """Return the standing as of now, and what the time is to be taken for."""
+    """Return the standing at `now` and the time to use, after correcting for a clock that was set back."""
     behind = standing.seen_at - now
     if behind <= timedelta():
         return replace(standing, seen_at=now), now
@@ -147,7 +147,7 @@ def catch_up(standing: Standing, now: datetime) -> tuple[Standing, datetime]:
 
 
 def pace_of(standing: Standing, limits: Limits, now: datetime) -> float | None:
-    """Return the messages a second that may go now; None is as fast as the relay takes them."""
+    """Return how many messages a second may be sent now; None means without a limit."""
     learnt = standing.learnt.pace(now) if standing.learnt else None
     known = [pace for pace in (limits.per_second, learnt) if pace is not None]
     return min(known) if known else None
@@ -164,7 +164,7 @@ def book(
 ) -> tuple[Standing, Turns]:
     """Book up to `count` turns that begin within `ahead_seconds`.
 
-    `share` is the part of the hour's and the day's limits that may be used up.
+    `share` is the part of the hour's and the day's limits that may be used.
     """
     standing, now = catch_up(standing, now)
     standing = replace(standing, hour=_recent(standing.hour, HOUR, now), day=_recent(standing.day, DAY, now))
@@ -187,10 +187,10 @@ def book(
 def give_back(
     standing: Standing, turns: Turns, unused: int, now: datetime, gone: int | None = None
 ) -> Standing:
-    """Return the standing after `unused` of `turns` were not needed.
+    """Return the standing after `unused` of `turns` are given back.
 
-    The first `gone` of them (all others, when left out) stay on the timetable, and so does everything
-    when somebody has booked behind them.
+    The first `gone` turns stay on the timetable (by default all used ones). If another process has booked
+    turns after these, all of them stay. The counts of hour and day are reduced in any case.
     """
     standing, now = catch_up(standing, now)
     if unused <= 0 or turns.first_at is None:
@@ -210,9 +210,9 @@ def give_back(
 def spread(
     standing: Standing, per_second: float, count: int, now: datetime
 ) -> tuple[Standing, list[datetime]]:
-    """Return when `count` waiting rows should be looked at again: at the limit's pace, behind those before.
+    """Return the due times of `count` rows that wait for a domain, spread at its limit's pace.
 
-    No turns are booked; but of a million rows for one domain, each is looked at about twice.
+    No turns are booked. But even with a million rows for one domain, each row is claimed only about twice.
     """
     standing, now = catch_up(standing, now)
     first = max(now, standing.next_at or now, standing.spread_to or now)
@@ -221,10 +221,10 @@ def spread(
 
 
 def slow_down(standing: Standing, limits: Limits, rate: float | None, now: datetime) -> Standing:
-    """Return the standing after a reply that asked to send slower.
+    """Return the standing after a reply that asked us to send slower.
 
-    `rate` is how fast we were, in messages a second, where enough is known to tell. Halves the pace,
-    not below `SLOWEST`, and once only for all replies of one round trip.
+    `rate` is our measured rate in messages a second, or None. The pace is halved, not below `SLOWEST`, and
+    only once for all replies within ROUND_TRIP.
     """
     standing, now = catch_up(standing, now)
     learnt = standing.learnt
@@ -240,7 +240,7 @@ def slow_down(standing: Standing, limits: Limits, rate: float | None, now: datet
 
 
 def fail(standing: Standing, now: datetime) -> tuple[Standing, timedelta]:
-    """Return the standing after the relay could not be talked to, and for how long that has been so."""
+    """Return the standing after the relay could not be reached, and for how long that has been so."""
     standing, now = catch_up(standing, now)
     last, since = standing.down_at, standing.down_since
     if last is None or since is None or now - last > ONE_OUTAGE:
@@ -249,7 +249,7 @@ def fail(standing: Standing, now: datetime) -> tuple[Standing, timedelta]:
 
 
 def recovered(standing: Standing) -> Standing:
-    """Return the standing after the relay answered."""
+    """Return the standing after the relay replied again."""
     return replace(standing, down_since=None, down_at=None)
 
 
@@ -257,7 +257,7 @@ _MOMENTS = ("next_at", "spread_to", "down_since", "down_at", "told_at")
 
 
 def to_state(standing: Standing) -> dict[str, Any]:
-    """Return what is to be stored, in JSON's types; times in microseconds."""
+    """Return the standing in JSON types, to be stored; times are in microseconds."""
     state: dict[str, Any] = {"hour": standing.hour, "day": standing.day}
     for name in _MOMENTS:
         moment = getattr(standing, name)
@@ -272,7 +272,7 @@ def to_state(standing: Standing) -> dict[str, Any]:
 
 
 def from_state(state: Mapping[str, Any], seen_at: datetime) -> Standing:
-    """Return what `to_state` stored."""
+    """Return the standing that `to_state` stored."""
     learnt = state.get("learnt")
     moments = {name: _moment(state[name]) for name in _MOMENTS if name in state}
     return Standing(
@@ -286,7 +286,7 @@ def from_state(state: Mapping[str, Any], seen_at: datetime) -> Standing:
 
 
 def _later(moment: datetime, seconds: float) -> datetime:
-    # Rounded up: a timetable that loses a microsecond a message holds one too many in the end.
+    # Rounded up. If each turn were a microsecond early, a period would have one message too many in the end.
     return moment + timedelta(microseconds=math.ceil(seconds * 1_000_000))
 
 
@@ -316,7 +316,7 @@ def _slots_back(slots: Slots, behind: timedelta, period: Period) -> Slots:
 
 
 def _room(standing: Standing, limits: Limits, share: float, now: datetime) -> tuple[int, float]:
-    """Return how many the hour and the day still hold, and the seconds until they hold one."""
+    """Return how many messages the hour and the day allow now, and the seconds until they allow one."""
     room, wait_seconds = 1_000_000, 0.0
     counted: Sequence[tuple[Slots, Period, int | None]] = (
         (standing.hour, HOUR, limits.per_hour),
@@ -352,7 +352,7 @@ def _add(slots: Slots, slot: int, count: int) -> Slots:
 
 
 def _uncount(slots: Slots, period: Period, booked_at: datetime, unused: int) -> Slots:
-    """Take `unused` from the slots the booking was counted in; turns may begin a slot later than that."""
+    """Subtract `unused` from the slot of the first turn, or the one before, where the booking was counted."""
     counts = dict(slots)
     slot = _slot(period, booked_at)
     for each in (slot, slot - 1):

@@ -17,7 +17,7 @@ PASSED, FAILED, UNKNOWN = "passed", "failed", "unknown"
 
 
 def keep_check(session: Session, settings: Settings, report: Mapping[str, Any], now: datetime) -> None:
-    """Keep a report, and let sending go on if it waited for what passes now. Commits nothing."""
+    """Store a report. If sending waited for settings that pass now, let it continue. Commits nothing."""
     found = session.get(RelayCheck, relay_key(settings)) or RelayCheck(key=relay_key(settings))
     found.checked_at, found.settings = now, settings_mark(settings)
     found.verdict, found.report = report["verdict"], dict(report)
@@ -30,11 +30,11 @@ def keep_check(session: Session, settings: Settings, report: Mapping[str, Any], 
 
 
 def last_check(session: Session, settings: Settings) -> RelayCheck | None:
-    """Return what the last check of our relay found, or None when these settings were never checked."""
+    """Return the last check of our relay, or None when these settings were never checked."""
     found = session.get(RelayCheck, relay_key(settings))
     return found if found is not None and found.settings == settings_mark(settings) else None
 
 
 def failures_of(check: RelayCheck) -> list[str]:
-    """Return the sentences of what failed."""
+    """Return the sentences about the parts that failed."""
     return [each["words"] for each in check.report["findings"] if each["verdict"] == FAILED]

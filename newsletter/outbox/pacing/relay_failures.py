@@ -1,4 +1,4 @@
-"""Pause an issue when its relay fails for nearly every message."""
+"""Pause an issue when its relay refuses nearly every message, or cannot be reached for long."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ from newsletter.smtp.outcomes import Fate, Outcome
 
 ACTOR = "outbox"
 
-# So many outcomes of the last minutes, and of them such a part refused for good, not for their addresses.
-# A small issue has fewer readers than that; below a handful, chance looks like a rule.
+# Pause if the last WHOLESALE outcomes have at least this PART of permanent refusals not about a mailbox. A
+# small issue has fewer outcomes. With fewer than a HANDFUL, it may be chance.
 WHOLESALE = 50
 HANDFUL = 5
 PART = 0.9
 RECENT = timedelta(minutes=10)
-# A relay that restarts is back before that.
+# Longer than a restart of a relay takes.
 OUTAGE = timedelta(minutes=15)
 
 
 class Suspicion:
-    """Whether what one process hears is bad enough to count what all of them heard."""
+    """Whether the outcomes of this process are bad enough to count those of all processes."""
 
     def __init__(self) -> None:
         self._recent: deque[bool] = deque(maxlen=WHOLESALE)
 
     def heard(self, outcome: Outcome) -> None:
-        """Learn from what became of a digest."""
+        """Add the outcome of a digest."""
         reply = outcome.reply
         if outcome.fate is not Fate.REPLIED or reply is None:
             return
@@ -43,12 +43,12 @@ class Suspicion:
 
     @property
     def strong(self) -> bool:
-        """Whether nearly all of what was heard lately blames the sender."""
+        """Whether nearly all recent replies are refusals that do not concern one mailbox."""
         return len(self._recent) >= HANDFUL and sum(self._recent) >= PART * len(self._recent)
 
 
 def pause_if_refused(session: Session, issue_ids: Iterable[int], relay: str, now: datetime) -> list[int]:
-    """Pause those issues that the relay refuses wholesale; return their ids. Commits nothing."""
+    """Pause those issues whose messages the relay refuses nearly all; return their ids. Commits nothing."""
     paused = []
     for issue_id in sorted(issue_ids):
         issue = _sending(session, issue_id)
@@ -71,7 +71,7 @@ def pause_if_refused(session: Session, issue_ids: Iterable[int], relay: str, now
 def pause_if_down(
     session: Session, issue_ids: Iterable[int], relay: str, down: timedelta, fault: str, now: datetime
 ) -> list[int]:
-    """Pause those issues when the relay could not be talked to for too long; return their ids."""
+    """Pause those issues if the relay could not be reached for too long; return their ids."""
     if down < OUTAGE:
         return []
     paused = []
@@ -90,19 +90,19 @@ def pause_if_down(
 
 
 def _sending(session: Session, issue_id: int) -> Issue | None:
-    # Locked, so that of two processes the second counts what the first has written.
+    # Locked, so that a second process counts after the first one has committed.
     issue = session.get(Issue, issue_id, with_for_update={"key_share": True}, populate_existing=True)
     return issue if issue is not None and issue.state is IssueState.SENDING else None
 
 
 def _enough(session: Session, issue_id: int) -> int:
-    """Return how many outcomes tell enough about an issue: `WHOLESALE`, or all of a small one's."""
+    """Return how many outcomes are enough to decide about an issue: `WHOLESALE`, or all of a small one."""
     some = select(Delivery.id).where(Delivery.issue_id == issue_id).limit(WHOLESALE).subquery()
     return max(HANDFUL, session.scalar(select(func.count()).select_from(some)) or 0)
 
 
 def _counts(session: Session, issue_id: int, enough: int, now: datetime) -> tuple[int, int, str]:
-    """Return how many messages of an issue the relay lately decided on, those it refused, its words."""
+    """Return the numbers of an issue's messages lately accepted or rejected and refused; the last reply."""
     recent = (Delivery.issue_id == issue_id, Delivery.settled_at > now - RECENT)
     blamed = (
         Delivery.state == DeliveryState.REJECTED,
@@ -131,5 +131,5 @@ def _pause(session: Session, issue: Issue, note: str, now: datetime, **detail: i
 
 
 def _quoted(text: str) -> str:
-    # A note outlives the readers it might name.
+    # The note may be kept longer than a subscriber's address, so addresses are removed from the reply.
     return without_addresses(text).strip().rstrip(".")[:300]

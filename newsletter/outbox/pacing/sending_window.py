@@ -1,4 +1,4 @@
-"""The sending window: the hours in which issues may go out. Pure."""
+"""The sending window: the hours in which issues may be sent. Pure."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from newsletter.settings import SendingWindow, Span
 
 
 def is_open(window: SendingWindow | None, zone: ZoneInfo, now: datetime) -> bool:
-    """Return whether issues may go out now. `zone` is for a window without one of its own.
+    """Return whether issues may be sent now. `zone` is used for a window without its own time zone.
 
-    The hours are those that a clock on the wall there shows: an hour that comes twice is open twice.
+    Hours are local time. If an hour comes twice at the end of summer time, it is open twice.
     """
     if window is None:
         return True
@@ -25,7 +25,7 @@ def is_open(window: SendingWindow | None, zone: ZoneInfo, now: datetime) -> bool
 
 
 def opens_at(window: SendingWindow, zone: ZoneInfo, now: datetime) -> datetime:
-    """Return the minute at which a closed window opens next, in UTC; `now` when it is open."""
+    """Return when a closed window opens next, in UTC; `now` when it is open."""
     if is_open(window, zone, now):
         return now
     here = window.zone or zone
@@ -34,16 +34,16 @@ def opens_at(window: SendingWindow, zone: ZoneInfo, now: datetime) -> datetime:
     openings = [_opening(span, day, here, fold) for day in days for span in window.spans for fold in (0, 1)]
     for candidate in sorted(moment for moment in openings if moment > now):
         if is_open(window, zone, candidate):
-            # An opening in the hour that summer time leaves out: the wall shows the later one earlier.
+            # If the opening is in the hour that summer time skips, the window opens earlier: at the change.
             earlier = candidate
             while is_open(window, zone, earlier - timedelta(minutes=1)):
                 earlier -= timedelta(minutes=1)
             return max(earlier, now)
-    return now + timedelta(days=1)  # a span that no weekday has cannot be written
+    return now + timedelta(days=1)  # not reached: each span has a weekday
 
 
 def _opening(span: Span, day: date, zone: ZoneInfo, fold: int) -> datetime:
     if day.weekday() not in span.weekdays:
         return datetime.min.replace(tzinfo=UTC)
-    # In the hour that comes twice, a window opens twice; at any other time both folds are one.
+    # In the hour that comes twice, a window opens twice. At other times both folds are the same moment.
     return datetime.combine(day, time(span.opens // 60, span.opens % 60, fold=fold), zone).astimezone(UTC)

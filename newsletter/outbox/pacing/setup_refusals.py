@@ -7,14 +7,14 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-# So many refusals of our settings in a row are no chance.
+# This many refusals of our settings in a row are not chance.
 IN_A_ROW = 3
-# When one message is tried while the relay refuses our settings: doubling.
+# The waits between two test messages while the relay refuses our settings. They double.
 FIRST_TRY = timedelta(minutes=1)
 LONGEST_TRY = timedelta(minutes=15)
-# Whoever tries has so long; a process that died meanwhile is not waited for any longer.
+# A process has this long for its test message. Then it counts as dead, and another may send one.
 TRYING = timedelta(minutes=2)
-# Refusals of what was under way beside the message that counted.
+# Refusals within this time were of messages under way together, and count as one.
 TOGETHER = timedelta(seconds=10)
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -23,11 +23,11 @@ _MOMENTS = ("since", "round_at", "try_at")
 
 @dataclass(frozen=True)
 class Refusals:
-    """The relay refused what our settings make, `count` times in a row (outbox/pacing/setup_wait.py).
+    """The relay refused our settings, `count` times in a row (outbox/pacing/setup_wait.py).
 
-    `settings` marks the settings that it refused. When `try_at` is set, both lanes wait, and one message
-    is tried then. `rounds` counts the tries, `round_at` is when the last one was refused. `doubted` are the
-    ids of the deliveries whose refusal may have been about their recipient alone.
+    `settings` is a hash of the refused settings. If `try_at` is set, both lanes wait until then, and then one
+    test message is sent. `rounds` counts the tests; `round_at` is when the last one was refused. `doubted`
+    has the ids of deliveries whose refusal may have been about their recipient alone.
     """
 
     fault: str
@@ -41,20 +41,20 @@ class Refusals:
     doubted: tuple[int, ...] = ()
 
     def trying(self, now: datetime) -> Refusals:
-        """Return them while one message is tried; a refusal of it is a round of its own."""
+        """Return the refusals while a test message is sent. A refusal of it counts as a new round."""
         return replace(self, try_at=now + TRYING, round_at=now - TOGETHER)
 
     def try_next(self, now: datetime) -> Refusals:
-        """Return them after the message that was tried told nothing: another may be tried at once."""
+        """Return the refusals after a test message proved nothing: another may be sent at once."""
         return self if self.try_at is None else replace(self, try_at=now, round_at=now - TOGETHER)
 
     def moved_back(self, behind: timedelta) -> Refusals:
-        """Return them as if no time had passed when the clock was set back by `behind`."""
+        """Return the refusals with times moved back by `behind`, after the clock was set back by that."""
         try_at = None if self.try_at is None else self.try_at - behind
         return replace(self, since=self.since - behind, round_at=self.round_at - behind, try_at=try_at)
 
     def to_state(self) -> dict[str, Any]:
-        """Return what is to be stored, in JSON's types; times in microseconds."""
+        """Return the refusals in JSON types, to be stored; times are in microseconds."""
         return {
             name: (value - _EPOCH) // timedelta(microseconds=1) if isinstance(value, datetime) else value
             for name, value in vars(self).items()
@@ -62,7 +62,7 @@ class Refusals:
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> Refusals:
-        """Return what `to_state` stored."""
+        """Return the refusals that `to_state` stored."""
         stored = {name: state[name] for name in _MOMENTS}
         moments = {
             name: None if micros is None else _EPOCH + timedelta(microseconds=micros)
@@ -74,10 +74,10 @@ class Refusals:
 def one_more(
     found: Refusals | None, fault: str, said: str, settings: str, now: datetime, *, doubted: int | None
 ) -> Refusals:
-    """Return the refusals after another one, of the settings of that mark.
+    """Return the refusals after another one. `settings` is the hash of the refused settings.
 
-    `doubted` is the id of a delivery whose refusal may be about its recipient alone. It takes `IN_A_ROW`
-    different deliveries of that kind to begin a wait: one that is tried again and again is no new evidence.
+    `doubted` is the id of a delivery whose refusal may be about its recipient alone. A wait then begins only
+    after refusals of `IN_A_ROW` different deliveries. Several refusals of one delivery are no new evidence.
     """
     if found is None or found.settings != settings:
         found = Refusals(fault, said, settings, 0, now, now)

@@ -1,12 +1,12 @@
-"""Both lanes wait while the relay refuses our sender, our EHLO name or our account.
+"""Stop both lanes while the relay refuses our sender, our EHLO name or our account.
 
-Such a relay refuses every message alike, so no delivery is rejected for it. The refused deliveries are
-deferred, and one message is tried now and then. The wait ends when the relay accepts one, and at once when
-the settings in question are changed.
+Such a relay refuses every message for the same reason, so no delivery is rejected for it. The refused
+deliveries are deferred, and one test message is sent from time to time. The wait ends when the relay accepts
+one, or at once when the settings in question are changed.
 
-One refusal among acceptances proves nothing: the relay may pass on the words of one recipient's server. So
-one refusal begins a wait only if the relay accepted nothing since that delivery was made. Otherwise it takes
-three different deliveries that are refused in a row.
+One refusal among acceptances proves nothing, because the relay may quote the server of one recipient. So one
+refusal begins a wait only if the relay accepted nothing since that delivery was made. Otherwise a wait begins
+after the refusals of three different deliveries in a row.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from newsletter.tokens import Tokens
 
 log = logging.getLogger(__name__)
 
-# Longer than a refused delivery is deferred, so an acceptance between two tries of it is found.
+# Longer than a refused delivery is deferred, so that an acceptance between two attempts is found.
 LATELY = timedelta(minutes=30)
 # If a wait begins again within this time, the owner gets no second email about it.
 TOLD = timedelta(hours=1)
@@ -60,9 +60,9 @@ def settings_mark(settings: Settings) -> str:
 
 
 def waiting(standing: Standing, settings: Settings) -> Refusals | None:
-    """Return the refusals that both lanes wait for.
+    """Return the refusals because of which both lanes wait.
 
-    None if they do not wait, or if the settings have changed since.
+    Returns None if they do not wait, or if the settings have changed since.
     """
     found = standing.refusals
     if found is None or found.try_at is None or found.settings != settings_mark(settings):
@@ -73,7 +73,7 @@ def waiting(standing: Standing, settings: Settings) -> Refusals | None:
 def note_refusal(
     session: Session, settings: Settings, fault: SetupFault, said: str, now: datetime, delivery_id: int | None
 ) -> bool:
-    """Note that the relay refused us; return whether both lanes wait now. Commits nothing.
+    """Record that the relay refused our settings; return whether both lanes wait now. Commits nothing.
 
     `delivery_id` is the delivery that it refused, or None if it refused the connection.
     """
@@ -116,10 +116,10 @@ def end_wait(session: Session, settings: Settings, now: datetime) -> None:
 
 
 def _release(session: Session, now: datetime, doubted: Sequence[int] = ()) -> None:
-    """Make due the deliveries that were deferred for a refused setting. They alone have a permanent reply.
+    """Make due the deferred deliveries that a refused setting caused: only these have a 5yz reply.
 
-    `doubted` keep their time. If the refusals were about their recipients, they would be claimed first,
-    refused again, and begin the next wait.
+    `doubted` deliveries keep their due time. If their refusals were about their recipients, they would be
+    claimed first, refused again, and begin the next wait.
     """
     deferred = (
         Delivery.state == DeliveryState.DEFERRED,
@@ -134,7 +134,7 @@ def _release(session: Session, now: datetime, doubted: Sequence[int] = ()) -> No
 
 
 def try_now(session: Session, settings: Settings, now: datetime) -> None:
-    """Let one message be tried at once, after a check that the relay passed. Commits nothing."""
+    """Allow a test message at once, after a relay check that passed. Commits nothing."""
 
     def sooner(standing: Standing, now: datetime) -> Standing:
         standing, now = catch_up(standing, now)
@@ -145,13 +145,13 @@ def try_now(session: Session, settings: Settings, now: datetime) -> None:
 
 
 def try_next(standing: Standing, now: datetime) -> Standing:
-    """Return the standing after a tried message proved nothing, so another may be tried at once."""
+    """Return the standing after a test message proved nothing: another may be sent at once."""
     found = standing.refusals
     return standing if found is None else replace(standing, refusals=found.try_next(now))
 
 
 def trying(standing: Standing, now: datetime) -> Standing:
-    """Return the standing while one message is tried."""
+    """Return the standing while a test message is sent."""
     found = standing.refusals
     return standing if found is None else replace(standing, refusals=found.trying(now))
 
@@ -159,8 +159,8 @@ def trying(standing: Standing, now: datetime) -> Standing:
 def is_contradicted(session: Session, settings: Settings, delivery_id: int, now: datetime) -> bool:
     """Return whether the relay refused a delivery before, and accepted others lately.
 
-    Then the refusal is about its recipient. A first refusal is never contradicted: the relay may have
-    begun to refuse everybody just now.
+    Then the refusal is about its recipient. For a first refusal this is False, because the relay may have
+    just begun to refuse everybody.
     """
     refused = exists().where(Delivery.id == delivery_id, Delivery.reply_code >= 500)
     return bool(session.scalar(select(refused))) and accepted_since(session, settings, now - LATELY)
@@ -174,7 +174,7 @@ def accepted_since(session: Session, settings: Settings, since: datetime) -> boo
         Delivery.answered_microseconds >= microseconds(since),
         accepted,
     )
-    # By due_at, which is in the index: what is due since then was also accepted since then.
+    # `due_at` is in the index. An email that was due after `since` was also accepted after it.
     single = exists().where(is_single(), accepted, Delivery.due_at >= since)
     return any(session.scalar(select(each)) for each in (single, digest))
 
@@ -185,7 +185,7 @@ def _accepted_since_made(session: Session, settings: Settings, delivery_id: int 
 
 
 def remedy(fault: SetupFault, settings: Settings) -> str:
-    """Return a sentence that names the setting which mends a fault."""
+    """Return a sentence that says which setting to change for a fault."""
     relay = choose_relay(settings, settings.from_address)
     if fault is SetupFault.HELLO:
         return (

@@ -35,10 +35,10 @@ def read(session: Session, key: str, now: datetime) -> Standing:
 
 
 def lock(session: Session, keys: Sequence[str], now: datetime) -> Sequence[Pace]:
-    """Return the rows of `keys`, locked until the commit. Rows that are missing are made."""
+    """Return the rows of `keys`, locked until the commit. Missing rows are created."""
     fresh = [{"key": key, "seen_at": now, "state": {}} for key in sorted(keys)]
     session.execute(insert_new(session, Pace), fresh)
-    # Everybody locks in the same order, so two processes never wait for each other.
+    # All processes lock in the same order, so there is no deadlock.
     chosen = select(Pace).where(Pace.key.in_(keys)).order_by(Pace.key).with_for_update()
     return session.scalars(chosen).all()
 

@@ -1,4 +1,4 @@
-"""Why the issues that are being sent have to wait, in words for people. Pure."""
+"""Explain to people why sending waits or is slow: sending hours, limits, refusals, outages. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from newsletter.smtp.refusals import SetupFault
 
 
 def reasons_to_wait(standing: Standing, settings: Settings, now: datetime) -> list[str]:
-    """Return why sending stands still or goes slower than the settings allow, a sentence each; or nothing.
+    """Return a sentence for each reason why sending waits, or is slower than the settings allow.
 
     Times are in the newsletter's time zone.
     """
@@ -48,7 +48,7 @@ def reasons_to_wait(standing: Standing, settings: Settings, now: datetime) -> li
 
 
 def own_hours_in_words(later: int, last_at: datetime | None, zone: ZoneInfo) -> list[str]:
-    """Return how many readers wait for an hour of their own, as a sentence; or nothing."""
+    """Return a sentence about how many subscribers wait for their own hour, or nothing."""
     if not later or last_at is None:
         return []
     who = "1 reader waits" if later == 1 else f"{later:,} readers wait"

@@ -1,1 +1,1 @@
-"""Refused addresses: judged by their neighbours, and put to the owner when in doubt."""
+"""Refused addresses ("no such mailbox"): judge them by other outcomes, or ask the owner what they mean."""

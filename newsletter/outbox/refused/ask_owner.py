@@ -1,7 +1,7 @@
-"""Pause issues whose refusals look wrong, and ask the owner what the refusals mean.
+"""Pause issues whose refusals may be the relay's fault, and ask the owner what the refusals mean.
 
 Every function here, and every answer (outbox/refused/owner_decisions.py), locks issues first, then
-deliveries, then the notice. So an answer and a new question never wait for each other.
+deliveries, then the notice. So an answer and a new question cannot deadlock.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from newsletter.outbox.refused.outcome_rows import has_unsettled, is_unjudged, r
 
 ACTOR = "outbox"
 
-# A smaller issue that nobody accepted says little about its relay.
+# If an issue has fewer refusals than this, they say little about its relay.
 HANDFUL = 5
-# Deliveries that are looked at to find the name of a domain.
+# How many deliveries are read to find the name of a domain.
 NAMED_BY = 100
 LONGEST_QUOTE = 300
 
@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 
 
 def ask_about_relay(session: Session, maker: MessageMaker, relay: int, now: datetime) -> int:
-    """Pause the issues of a relay and ask about its unjudged refusals; return how many they are."""
+    """Pause the issues of a relay and ask about its unjudged refusals; return the number of refusals."""
     mine = (is_unjudged(), Delivery.relay_key == relay)
     theirs = select(Delivery.issue_id).where(*mine, Delivery.issue_id.is_not(None))
     concerned: ColumnElement[bool] = Issue.id.in_(theirs)
@@ -55,9 +55,9 @@ def ask_about_relay(session: Session, maker: MessageMaker, relay: int, now: date
 
 
 def ask_about_domain(session: Session, maker: MessageMaker, relay: int, domain: int, now: datetime) -> int:
-    """Hold the emails to a domain and ask about its unjudged refusals; return how many they are.
+    """Hold the emails to a domain and ask about its unjudged refusals; return the number of refusals.
 
-    0 if nobody is left whose address tells the name of the domain.
+    Returns 0 if no subscriber is left whose address has this domain, because then its name is unknown.
     """
     name = _domain_name(session, maker, domain)
     if not name:
@@ -70,10 +70,10 @@ def ask_about_domain(session: Session, maker: MessageMaker, relay: int, domain: 
 
 
 def ask_about_unreached(session: Session, maker: MessageMaker, now: datetime) -> int:
-    """Pause the first issue that has ended and reached nobody, and ask; return how many refusals.
+    """Pause the first issue that was sent and reached nobody, and ask; return the number of refusals.
 
-    If the relay said of several addresses of this issue that they do not exist, the question is about the
-    relay, and its other issues pause too. Otherwise it is about this issue alone.
+    If the relay replied "no such mailbox" for several addresses of this issue, the question is about the
+    relay, and its other issues pause too. Otherwise the question is about this issue alone.
     """
     ended = (Issue.state == IssueState.SENDING, ~has_unsettled(Issue.id), reached_nobody(Issue.id))
     issue_id = session.scalar(select(Issue.id).where(*ended).order_by(Issue.id).limit(1))
@@ -84,13 +84,13 @@ def ask_about_unreached(session: Session, maker: MessageMaker, now: datetime) ->
     if len(relays) == HANDFUL:
         return ask_about_relay(session, maker, relays[0], now)
     locked = lock_issues(session, Issue.id == issue_id)
-    # Looked at again: somebody may have queued its emails again before it was locked.
+    # Check again: somebody may have queued its emails again before it was locked.
     still_so = session.scalar(select(Issue.id).where(Issue.id == issue_id, *ended))
     return _ask_about_issue(session, locked[0], now) if still_so else 0
 
 
 def lock_issues(session: Session, *which: ColumnElement[bool]) -> list[Issue]:
-    """Return these issues in the order of their ids, locked for a change."""
+    """Lock these issues, in the order of their ids, and return them."""
     query = select(Issue).where(*which).order_by(Issue.id).with_for_update(key_share=True)
     return list(session.scalars(query.execution_options(populate_existing=True)))
 
@@ -118,7 +118,7 @@ def _ask_about_issue(session: Session, issue: Issue, now: datetime) -> int:
 
 
 def _hold(session: Session, which: Iterable[ColumnElement[bool]], verdict: BounceVerdict) -> int:
-    """Keep refusals for the owner; return how many."""
+    """Give refusals a verdict that waits for the owner's answer; return how many."""
     held = update(Delivery).where(*which).values(verdict=verdict)
     return session.connection().execute(held).rowcount
 
@@ -141,9 +141,10 @@ def _relay_name(maker: MessageMaker, relay: int) -> str:
 
 
 def _domain_name(session: Session, maker: MessageMaker, domain: int) -> str:
-    """Return the name of a domain that a delivery keeps as a hash.
+    """Return the name of a domain that deliveries store as a hash.
 
-    People change their address, so the name is taken from an address only if it has that hash.
+    It is found in the subscribers' addresses. People change their address, so an address counts only if its
+    domain has that hash.
     """
     addresses = (
         select(Subscriber.email_key)

@@ -1,6 +1,6 @@
-"""Holds back digests to domains that wait for the owner's answer, and releases them afterwards.
+"""Hold digests to domains for which the owner must answer a question, and release them afterwards.
 
-A held delivery is queued for a day later. It keeps the hash of its domain and no time of an answer, so the
+A held delivery is queued again, due a day later. It has the hash of its domain and no time of a reply, so the
 index of domains finds it.
 """
 
@@ -18,14 +18,14 @@ from newsletter.messages.build import Claimed
 from newsletter.models import Delivery, DeliveryState, Lane, Notice
 from newsletter.notices import NoticeKind
 
-# How long a delivery is held, give or take half of that, so that they are not all due again together.
+# How long a delivery is held: half to one and a half times this, so that not all are due at the same time.
 HELD_FOR = timedelta(days=1)
-# Held deliveries of a domain that are released at once. The sweep releases the rest.
+# How many held deliveries of a domain are released at once. The sweep releases the rest.
 RELEASED = 20_000
 
 
 def hold_domains(session: Session, claimed: Sequence[Claimed], worker: str, now: datetime) -> set[int]:
-    """Queue claimed digests again whose domains wait for the owner's answer; return their ids."""
+    """Queue claimed digests again whose domain waits for the owner's answer; return their ids."""
     held = held_domains(session)
     if not held:
         return set()
@@ -61,7 +61,7 @@ def hold_domains(session: Session, claimed: Sequence[Claimed], worker: str, now:
 
 
 def held_domains(session: Session) -> dict[str, int]:
-    """Return the domains that wait for the owner's answer: their names, and the hashes in deliveries."""
+    """Return the domains that wait for the owner's answer: the hash that deliveries store, by name."""
     found = notices.open_notices(session, NoticeKind.DOMAIN_REFUSES)
     return {each.subject: each.detail.get("domain", 0) for each in found}
 
@@ -73,19 +73,19 @@ def release_domain(session: Session, domain: int, now: datetime) -> int:
         .where(
             Delivery.domain_key == domain,
             Delivery.answered_microseconds.is_(None),
-            # Adding "" keeps the database from using an index of states.
+            # With "" appended, no index of states is used.
             Delivery.state.concat("") == DeliveryState.QUEUED.value,
         )
         .limit(RELEASED)
         .with_for_update(skip_locked=True)
     )
-    # Without the hash it is not found again.
+    # Remove the hash, so that the next call does not find the delivery again.
     due = update(Delivery).where(Delivery.id.in_(held)).values(due_at=now, domain_key=None)
     return session.connection().execute(due).rowcount
 
 
 def release_domains(session: Session, now: datetime) -> int:
-    """Release what is left of the domains for which the owner has answered; return how many."""
+    """Release the held deliveries of the domains for which the owner has answered; return how many."""
     answered = select(Notice).where(
         Notice.kind == NoticeKind.DOMAIN_REFUSES.key, Notice.settled_at >= now - 2 * HELD_FOR
     )

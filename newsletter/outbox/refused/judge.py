@@ -1,9 +1,9 @@
-"""Judge refused addresses by the outcomes that their relay and domain gave around them.
+"""Judge refused addresses by the relay's and the domain's replies just before and after. Adds suppressions.
 
 Recording an outcome suppresses nobody. If a relay says that there is no such mailbox, the delivery is
 rejected, bounced and *unjudged*. Only `judge_bounces` adds suppressions for hard bounces. The sweep calls it,
-and each worker when it has sent all it can. A replayed journal only records; the next sweep judges.
-`outbox/refused/verdict.py` holds the rule.
+and so does each worker when it has sent all that it can. Replaying a journal only records outcomes.
+`outbox/refused/verdict.py` has the rule.
 """
 
 from __future__ import annotations
@@ -51,20 +51,20 @@ from newsletter.outbox.refused.verdict import (
 )
 from newsletter.suppression import add_subscribers
 
-# By then every process has recorded what it heard before.
+# After this time every process has recorded its replies.
 SETTLED = timedelta(minutes=2)
-# The most refusals that one call judges. The database's locks are held for that long.
+# The most refusals that one call judges, because it holds database locks meanwhile.
 AT_ONCE = 1000
-# The outcomes that are read together, and how often one call reads.
+# How many outcomes one reading has, and how many readings one call makes.
 READ_AT_ONCE = 2000
 READINGS = 25
 
 
 @dataclass
 class Judged:
-    """What one call did: how many refusals it believed, did not believe, and asked the owner about.
+    """The result of one call: how many refusals it believed, did not believe, and asked the owner about.
 
-    `more` says that another call, after a commit, will find more to do.
+    If `more`, another call after a commit will find more to do.
     """
 
     gone: int = 0
@@ -79,7 +79,7 @@ class Judged:
 
 
 def judge_all(session: Session, maker: MessageMaker, now: datetime) -> None:
-    """Judge every refusal that can be judged. Commits after each part, so nobody waits long."""
+    """Judge every refusal that can be judged. Commits after each part, to hold no locks for long."""
     more = True
     while more:
         more = judge_bounces(session, maker, now).more
@@ -89,8 +89,8 @@ def judge_all(session: Session, maker: MessageMaker, now: datetime) -> None:
 def judge_bounces(session: Session, maker: MessageMaker, now: datetime) -> Judged:
     """Judge up to `AT_ONCE` refusals, or ask the owner one question. Commits nothing.
 
-    One call never does both: a question locks issues before their deliveries, and a decision has locked
-    deliveries already (outbox/refused/ask_owner.py).
+    One call never does both. A question must lock issues before their deliveries, and a decision has already
+    locked deliveries (outbox/refused/ask_owner.py).
     """
     judged = Judged()
     relays = select(Delivery.relay_key).where(is_unjudged(), Delivery.relay_key.is_not(None)).distinct()
@@ -112,10 +112,10 @@ def judge_bounces(session: Session, maker: MessageMaker, now: datetime) -> Judge
 
 
 def pause_if_wrong(session: Session, maker: MessageMaker, now: datetime) -> bool:
-    """Look at the newest outcomes of our relay; pause its issues if it is wrong. Commits nothing.
+    """Read the newest outcomes of our relay; pause its issues if the relay is wrong. Commits nothing.
 
-    A worker calls this after several refusals, because the sweep comes too seldom to stop a fast relay. If
-    another process is judging now, this returns False at once: a worker that waits records nothing.
+    A worker calls this after several refusals, because the sweep runs too rarely to stop sending in time. If
+    another process is judging now, this returns False at once, because a worker must not wait for that.
     """
     relay = relay_number(relay_name(maker.settings))
     on_postgresql = session.get_bind().dialect.name == "postgresql"
@@ -139,7 +139,7 @@ class _Judge:
         self._judged = judged
 
     def begin(self) -> None:
-        """Let no other process judge this relay until the commit, and look whether the relay is wrong."""
+        """Lock this relay against other judging processes until the commit; check if the relay is wrong."""
         if self._judged.more:
             return
         if self._session.get_bind().dialect.name == "postgresql":
@@ -149,7 +149,7 @@ class _Judge:
             self.pause_if_wrong()
 
     def run(self) -> None:
-        """Judge refusals in their order, until the bounds of one call are reached."""
+        """Judge refusals in their order, up to the limits of one call."""
         place: tuple[int, int] | None = None
         for _ in range(READINGS):
             ready = self._next_ready(place)
@@ -161,7 +161,7 @@ class _Judge:
         self._judged.more = self._judged.decided > 0
 
     def pause_if_wrong(self) -> None:
-        """Ask about the relay if its newest outcomes are wrong, whether or not they can be judged yet."""
+        """Ask about the relay if its newest outcomes are wrong, even if they cannot be judged yet."""
         newest = read(self._session, of_relay(self._relay), newest_first=True, limit=2 * AROUND)
         if is_wrong([each.heard for each in newest]):
             self._ask_about_relay()
@@ -192,10 +192,10 @@ class _Judge:
         return None
 
     def _judge_stretch(self, first: Row) -> tuple[int, int]:
-        """Judge the refusals among one reading of outcomes from `first` on; return the last place looked at.
+        """Judge the refusals in one reading of outcomes, starting at `first`; return the last place judged.
 
-        A refusal without enough outcomes after it in this reading is left to the next reading. `more` is
-        set if this call has to end here.
+        If a refusal has too few outcomes after it in this reading, the next reading judges it. `more` is set
+        if this call must end here.
         """
         outcomes = of_relay(self._relay)
         earlier = outcomes.where(*before(first.place))
@@ -245,7 +245,7 @@ class _Judge:
         self._judged.wait += 1
 
     def _mates(self, row: Row) -> tuple[list[Heard], list[Heard], bool]:
-        """Return what this domain answered to others before and after, and whether the domain is wrong."""
+        """Return the domain's outcomes for other people before and after, and whether the domain is wrong."""
         if row.domain is None:
             return [], [], False
         theirs = of_relay(self._relay, by_domain=True).where(Delivery.domain_key == row.domain)
@@ -266,7 +266,7 @@ class _Judge:
     def _is_gone_for_long(self, row: Row) -> bool:
         """Return whether an address was refused several times, over a week, with no acceptance between.
 
-        Only refusals count that are unjudged or were not believed. Any other outcome ends the count.
+        Only refusals that are unjudged or were not believed count. Any other outcome ends the count.
         """
         query = (
             select(Delivery.verdict, Delivery.answered_microseconds)
@@ -288,13 +288,13 @@ class _Judge:
         return len(refused) >= REFUSALS and span >= REFUSED_FOR // timedelta(microseconds=1)
 
     def _ask_about_relay(self) -> None:
-        """Ask, unless this call has decided something: then the next call asks first."""
+        """Ask the owner about the relay. If this call has decided something, leave it to the next call."""
         if not self._judged.decided:
             self._judged.asked += ask_about_relay(self._session, self._maker, self._relay, self._now)
         self._judged.more = self._judged.asked + self._judged.decided > 0
 
     def _ask_about_domain(self, row: Row) -> None:
-        """Ask, unless this call has decided something: then the next call asks first."""
+        """Ask the owner about the domain. If this call has decided something, leave it to the next call."""
         if not self._judged.decided:
             domain = row.domain or 0
             asked = ask_about_domain(self._session, self._maker, self._relay, domain, self._now)
@@ -305,7 +305,7 @@ class _Judge:
         self._judged.more = True
 
     def _ended(self, issue_ids: Iterable[int | None]) -> set[int | None]:
-        """Return which of these issues have nothing left to send."""
+        """Return those of these issues that have nothing left to send."""
         wanted = [each for each in issue_ids if each is not None]
         ended = select(Issue.id).where(Issue.id.in_(wanted), ~has_unsettled(Issue.id))
         return set(self._session.scalars(ended))

@@ -1,4 +1,4 @@
-"""Notices to the owner about refused addresses, and the domains that wait for an answer."""
+"""Notices to the owner about refused addresses: questions about a relay, a domain or an issue."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from newsletter.notices import NoticeKind
 
 # If so many confirmations in a row are refused and none is accepted, the owner is told.
 CONFIRMATIONS = 10
-# The notices that the owner answers. Their detail lists the issues that are paused for them.
+# The notices that the owner must answer. Their detail lists the issues that are paused because of them.
 QUESTIONS = (NoticeKind.RELAY_REFUSES, NoticeKind.DOMAIN_REFUSES, NoticeKind.ISSUE_REFUSED)
 
 
@@ -45,7 +45,7 @@ def tell_about_issue(session: Session, issue: Issue, said: str, now: datetime) -
 
 
 def forget_pause(session: Session, public_id: str) -> None:
-    """Take a resumed issue off the open questions: if it is paused again, that has another reason."""
+    """Remove a resumed issue from the open questions: a later pause of it will have another reason."""
     kinds = [each.key for each in QUESTIONS]
     found = select(Notice).where(Notice.settled_at.is_(None), Notice.kind.in_(kinds)).order_by(Notice.id)
     for notice in session.scalars(found.with_for_update().execution_options(populate_existing=True)):

@@ -1,4 +1,4 @@
-"""The keys that outcomes are stored by: relay, domain, and the time of the reply."""
+"""The keys of stored outcomes: hash of the relay, keyed hash of the domain, and time of the reply."""
 
 from __future__ import annotations
 

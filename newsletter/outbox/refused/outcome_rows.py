@@ -1,4 +1,4 @@
-"""Reads what a relay answered to digests, in the order in which it answered."""
+"""Queries for a relay's outcomes of digests, in the order of its replies, to judge refused addresses."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _TOLD = (
 
 
 class Row:
-    """One outcome, and what the judge needs beside it."""
+    """One outcome, with the columns that outbox/refused/judge.py needs."""
 
     __slots__ = ("answered", "domain", "heard", "issue_id", "verdict")
 
@@ -38,7 +38,7 @@ class Row:
 
     @property
     def place(self) -> tuple[int, int]:
-        """Where it stands in the order of its relay."""
+        """Its place in the order of the relay's replies."""
         return self.answered, self.heard.delivery_id
 
 
@@ -47,7 +47,7 @@ def of_relay(relay: int, *, by_domain: bool = False) -> Any:
 
     `by_domain` is for queries that name a domain: the database then uses the index of domains.
     """
-    # Adding 0 keeps the database from using the index of relays.
+    # With 0 added, the index of relays is not used.
     key: ColumnElement[Any] = Delivery.relay_key + 0 if by_domain else Delivery.relay_key.expression
     earlier = aliased(Delivery)
     witness = exists().where(
@@ -60,7 +60,7 @@ def of_relay(relay: int, *, by_domain: bool = False) -> Any:
         Delivery.domain_key, Delivery.issue_id, Delivery.answered_microseconds, witness.label("witness"),
     ).where(
         key == relay,
-        # Adding "" keeps the database from using an index of states.
+        # With "" appended, no index of states is used.
         Delivery.state.concat("").in_([DeliveryState.ACCEPTED.value, DeliveryState.REJECTED.value]),
     )  # fmt: skip
 
@@ -98,7 +98,7 @@ def after(place: tuple[int, int] | None, *, itself: bool = False) -> tuple[Colum
 
 
 def is_unjudged() -> ColumnElement[bool]:
-    """Return the condition for an unjudged refusal, in the words of its partial index."""
+    """Return the condition for an unjudged refusal, with a literal, so that its partial index is used."""
     return (Delivery.verdict == literal_column("'unjudged'")) & (Delivery.state == DeliveryState.REJECTED)
 
 
@@ -109,7 +109,7 @@ def has_unsettled(issue_id: Any) -> ColumnElement[bool]:
 
 
 def reached_nobody(issue_id: Any) -> ColumnElement[bool]:
-    """Return the condition that nobody of an issue was accepted, and the owner does not know of a refusal."""
+    """Return the condition that no delivery of an issue was accepted, and a refusal is new to the owner."""
     refused, other = aliased(Delivery), aliased(Delivery)
     unknown = (BounceVerdict.UNJUDGED, BounceVerdict.WAIT)
     rejected = exists().where(

@@ -1,4 +1,4 @@
-"""The owner decides on refused addresses in doubt: suppress them, or send to them again.
+"""The owner's decisions on refused addresses: list the questions, suppress addresses, or send again.
 
 An answer locks issues first, then deliveries, then the notice, as outbox/refused/ask_owner.py does.
 """
@@ -36,7 +36,7 @@ from newsletter.tokens import Tokens
 
 @dataclass(frozen=True)
 class Refusal:
-    """One refused address as the owner sees it."""
+    """One refused address, with the values that the owner sees."""
 
     address: str
     issue: str
@@ -47,7 +47,7 @@ class Refusal:
 
 @dataclass(frozen=True)
 class Question:
-    """What the owner is asked: a notice, and the number of refusals that it is about now."""
+    """A question to the owner: a notice, and the number of refusals that it is about now."""
 
     notice: Notice
     number: int
@@ -69,7 +69,7 @@ def find_question(session: Session, notice_id: int) -> Question:
 
 
 def list_refusals(session: Session, question: Question, limit: int = 100) -> list[Refusal]:
-    """Return the refusals of a question, the first ones first."""
+    """Return up to `limit` refusals of a question, the oldest deliveries first."""
     query = (
         select(
             func.coalesce(Subscriber.email, "(erased)"), Issue.public_id, Issue.title, Delivery.reply_code,
@@ -90,11 +90,11 @@ def list_refusals(session: Session, question: Question, limit: int = 100) -> lis
 def really_gone(
     session: Session, tokens: Tokens, notice_id: int, number: int, actor: str, now: datetime
 ) -> int:
-    """Take the refusals of a question as final; return how many suppressions are new. Commits nothing.
+    """Accept the refusals of a question as final; return how many suppressions are new. Commits nothing.
 
     An address is suppressed if the relay said that it does not exist. Other refusals, such as a full
-    mailbox, suppress nobody. `number` is how many refusals the owner was shown. Raises StateConflict if
-    there are others by now.
+    mailbox, suppress nobody. `number` is how many refusals the owner was shown. Raises StateConflict if the
+    number has changed since.
     """
     question = _answer(session, notice_id, number)
     bounced = (_about(question.notice), Delivery.bounced_at.is_not(None))
@@ -110,11 +110,11 @@ def really_gone(
 
 
 def send_again(session: Session, notice_id: int, number: int, actor: str, now: datetime) -> int:
-    """Send the emails of a question again, by the rule of `retry-rejected`; return how many are queued.
+    """Send the emails of a question again, as `retry_rejected` does; return how many are queued.
 
-    The owner says that these refusals were wrong, so they never count against an address. That is so too
-    if their issue was cancelled and sends nothing any more. Raises StateConflict as `really_gone` does.
-    Commits nothing.
+    The owner says that these refusals were wrong, so they never count against an address. This holds too if
+    their issue was cancelled and is not sent again. Raises StateConflict as `really_gone` does. Commits
+    nothing.
     """
     question = _answer(session, notice_id, number)
     shown = session.execute(select(Delivery.id, Delivery.issue_id).where(_about(question.notice))).all()
@@ -139,7 +139,7 @@ def _send_issue_again(
 
 
 def _answer(session: Session, notice_id: int, number: int) -> Question:
-    """Return the question that is answered. It is locked with its issues, so two answers wait in line."""
+    """Return the question, locked with its issues, so that two answers cannot run at the same time."""
     question = find_question(session, notice_id)
     refused = select(Delivery.issue_id).where(_about(question.notice), Delivery.issue_id.is_not(None))
     lock_issues(session, Issue.id.in_(refused) | Issue.public_id.in_(_paused(question)))
@@ -154,12 +154,12 @@ def _answer(session: Session, notice_id: int, number: int) -> Question:
 
 
 def _paused(question: Question) -> list[str]:
-    """Return the public ids of the issues that are paused for a question."""
+    """Return the public ids of the issues that are paused because of a question."""
     return list(question.notice.detail.get("issues", []))
 
 
 def _close(session: Session, question: Question, action: str, actor: str, now: datetime) -> None:
-    """Close a question, resume the issues that are paused for it, and release the emails that it held."""
+    """Close a question, resume the issues paused because of it, and release the emails that it held."""
     notice = question.notice
     for public_id in _paused(question):
         issue = session.scalar(select(Issue).where(Issue.public_id == public_id))

@@ -1,10 +1,11 @@
 """Decide whether refused addresses are dead mailboxes or a fault of the relay. Pure.
 
-A relay, or the server of one domain, sometimes answers "no such mailbox" to everybody. So one refusal
-proves nothing. The rule looks at what the relay and the recipient's domain said to others just before and
-just after. Addresses that accepted an email in the past are the best witnesses, because they exist.
+A relay, or the server of one domain, sometimes replies "no such mailbox" for every address. So one refusal
+proves nothing. The rule reads the replies of the relay and of the recipient's domain to other emails, just
+before and just after. Addresses that accepted an email in the past, called witnesses, are the best evidence,
+because they exist.
 
-- *Wrong*: the relay refuses too many. Its issues pause and the owner decides.
+- *Wrong*: the relay, or the domain, refuses too many. Issues pause or emails are held, and the owner decides.
 - *Gone*: the refusal is a rare exception among acceptances, for the relay and for the domain.
 - *Wait*: everything else. The address is emailed as before, and its next refusal is judged by the same
   rule. Three refusals over a week with no acceptance between are believed.
@@ -19,7 +20,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import NamedTuple
 
-# How many outcomes the rule looks at on each side of a refusal.
+# How many outcomes the rule uses on each side of a refusal.
 AROUND = 100
 # Of this many nearest outcomes on each side, most must be acceptances.
 NEAREST = 20
@@ -32,7 +33,7 @@ WRONG_WITNESSES = 5
 # If this many outcomes in a row have this many refusals and no majority of acceptances, the relay is wrong.
 STRETCH = 40
 WRONG_IN_STRETCH = 10
-# This many refusals in a row are no rare exception.
+# This many refusals in a row are not a rare exception.
 IN_A_ROW = 3
 # For each other refusal in the domain there must be this many acceptances.
 ACCEPTANCES_PER_REFUSAL = 4
@@ -56,9 +57,9 @@ class Verdict(enum.Enum):
 class Heard(NamedTuple):
     """The outcome of one digest.
 
-    `refused` means that there is no such mailbox; after any other rejection neither `accepted` nor `refused`
-    is set. `witness` means that the address accepted an email before. `told` means that the owner was asked
-    about this refusal, or that it was decided.
+    `refused`: the relay said that there is no such mailbox. After any other rejection neither `accepted` nor
+    `refused` is true. `witness`: the address accepted an email before. `told`: the owner was asked about this
+    refusal, or it was decided.
     """
 
     delivery_id: int
@@ -107,8 +108,8 @@ def judge(
 def is_alive(before: Sequence[Heard], after: Sequence[Heard]) -> bool:
     """Return whether a domain accepted other people's emails before and after a refusal.
 
-    At least one acceptance must come after the refusal. Nothing else shows, at its first refusals, that a
-    domain has begun to refuse everybody. So an address that is alone in its domain is never gone at once.
+    At least one acceptance must come after the refusal. Without it, the domain may have just begun to refuse
+    everybody. So an address that is alone in its domain is never suppressed after its first refusal.
     """
     accepted_after = sum(each.accepted for each in after)
     everything = [*before, *after]
@@ -134,7 +135,7 @@ def _is_exception(before: Sequence[Heard], refusal: Heard, after: Sequence[Heard
     if len(witnesses) < WITNESSES:
         return False
     sides = [[each for each in side if each.witness] for side in (before, after)]
-    # On a side with few witnesses one refusal is already a large part.
+    # A side with few witnesses is not judged alone, because one refusal is already a large part of it.
     judged = [witnesses, *(side for side in sides if len(side) >= WITNESSES)]
     return all(sum(each.refused for each in part) <= BELIEVED_PART * len(part) for part in judged)
 
