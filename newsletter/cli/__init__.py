@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import os
+import sys
 from collections.abc import Mapping
-from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import click
 
 from newsletter import __version__
-from newsletter.cli.arguments import only_text, print_anything
+from newsletter.cli.late_import import late_import
 from newsletter.errors import NewsletterError
 
 
@@ -46,12 +47,15 @@ class LazyGroup(click.Group):
         place = self._places.get(name)
         if place is None:
             return None
-        module, _, attribute = place.target.partition(":")
-        return only_text(getattr(import_module(module), attribute))
+        command: click.Command = late_import("newsletter.cli.arguments:only_text")(late_import(place.target))
+        return command
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
         """Run the program as `click.Group.main` does, with streams that print anything."""
-        print_anything()
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):
+                # A character that the encoding lacks is written as an escape, so no command fails by it.
+                stream.reconfigure(errors="backslashreplace")
         return super().main(*args, **kwargs)
 
     def format_commands(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -73,17 +77,16 @@ class LazyGroup(click.Group):
             # By its name: a command that needs no database does not wait for SQLAlchemy to be imported.
             if not any(each.__name__ == "DBAPIError" for each in type(fault).__mro__):
                 raise
-            from newsletter.service.database import database_fault  # noqa: PLC0415
-
-            raise Failure(str(database_fault(fault))) from fault  # type: ignore[arg-type]
+            database_fault = late_import("newsletter.service.database:database_fault")
+            raise Failure(str(database_fault(fault))) from fault
 
 
 COMMANDS: Mapping[str, Place] = {
     "demo": Place("newsletter.cli.demo:demo", "Try it all: sample releases, and a mailbox for every mail."),
     "run": Place("newsletter.cli.run:run", "Run the whole service: web, workers and beat."),
-    "web": Place("newsletter.cli.run:web", "Run the web server alone."),
-    "worker": Place("newsletter.cli.run:worker", "Run the workers alone, or send what is due and end."),
-    "beat": Place("newsletter.cli.run:beat", "Run the clock alone."),
+    "web": Place("newsletter.cli.web:web", "Run the web server alone."),
+    "worker": Place("newsletter.cli.worker:worker", "Run the workers alone, or send what is due and end."),
+    "beat": Place("newsletter.cli.beat:beat", "Run the clock alone."),
     "db": Place("newsletter.cli.db:db", "Make, upgrade or clean up the database."),
     "settings": Place("newsletter.cli.settings:settings", "Describe every setting."),
     "relay": Place("newsletter.cli.relay:relay", "Check that the relay takes our mail."),
@@ -114,8 +117,7 @@ COMMANDS: Mapping[str, Place] = {
 @click.pass_context
 def main(ctx: click.Context, env_file: str | None) -> None:
     """Releases in, one well made digest for each reader out."""
-    from newsletter.cli.context import Invocation  # noqa: PLC0415 (keeps --help quick)
-
     # Files hold addresses and keys. Child processes inherit it.
     os.umask(0o077)
-    ctx.obj = Invocation(None if env_file is None else Path(env_file) if env_file else Path())
+    # `context.invocation` makes an Invocation of it when a command first asks.
+    ctx.obj = None if env_file is None else Path(env_file) if env_file else Path()

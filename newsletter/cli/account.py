@@ -6,7 +6,10 @@ from collections.abc import Callable
 
 import click
 
-from newsletter.cli.context import open_runtime, print_json
+from newsletter.accounts.create import account_key, create_account, list_accounts, reset_password
+from newsletter.accounts.passwords import hash_password, one_time_password
+from newsletter.cli.context import print_json
+from newsletter.cli.runtime import open_runtime
 
 ACTOR = "command line"
 
@@ -23,8 +26,6 @@ def account() -> None:
 @as_json_option
 def add(address: str, as_json: bool) -> None:
     """Add an account; its one-time password is printed once and must be changed at sign-in."""
-    from newsletter.accounts.create import create_account  # noqa: PLC0415 (keeps --help quick)
-
     _give_password(create_account, address, as_json)
 
 
@@ -33,8 +34,6 @@ def add(address: str, as_json: bool) -> None:
 @as_json_option
 def reset(address: str, as_json: bool) -> None:
     """Give an account a new one-time password, and end all its sessions."""
-    from newsletter.accounts.create import reset_password  # noqa: PLC0415
-
     _give_password(reset_password, address, as_json)
 
 
@@ -42,8 +41,6 @@ def reset(address: str, as_json: bool) -> None:
 @as_json_option
 def list_(as_json: bool) -> None:
     """List the accounts."""
-    from newsletter.accounts.create import list_accounts  # noqa: PLC0415
-
     with open_runtime().session() as session:
         for user in list_accounts(session):
             seen = user.signed_in_at.isoformat(timespec="seconds") if user.signed_in_at else None
@@ -63,8 +60,6 @@ def list_(as_json: bool) -> None:
 
 
 def _give_password(store: Callable[..., object], address: str, as_json: bool) -> None:
-    from newsletter.accounts.create import account_key  # noqa: PLC0415
-    from newsletter.accounts.passwords import hash_password, one_time_password  # noqa: PLC0415
 
     key = account_key(address)
     runtime = open_runtime()

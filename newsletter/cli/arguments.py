@@ -1,14 +1,14 @@
-"""How commands read what stands behind their names, and how they print whatever there is to print."""
+"""Types of command line arguments: public ids, and text that must be valid."""
 
 from __future__ import annotations
 
-import io
 import re
-import sys
 from typing import Any
 
 import click
 from click.types import StringParamType
+
+from newsletter.settings import is_text
 
 # Ids made before they were kept from beginning with a hyphen look like this.
 _OLD_ID = re.compile(r"-[A-Za-z0-9_-]{11}")
@@ -33,8 +33,6 @@ class Text(StringParamType):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Return the text; fail with a usage error when it holds bytes that are no text."""
-        from newsletter.settings import is_text  # noqa: PLC0415 (keeps --help quick)
-
         if isinstance(value, str) and not is_text(value):
             self.fail(f"is not valid text in the encoding of this locale: {value}", param, ctx)
         return super().convert(value, param, ctx)
@@ -59,10 +57,3 @@ def only_text(command: click.Command) -> click.Command:
         for each in command.commands.values():
             only_text(each)
     return command
-
-
-def print_anything() -> None:
-    """Let no command fail because of what it prints: what an encoding lacks is written as an escape."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")

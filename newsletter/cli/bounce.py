@@ -4,17 +4,29 @@ from __future__ import annotations
 
 import logging
 import sys
-from typing import TYPE_CHECKING
 
 import click
+from sqlalchemy.exc import SQLAlchemyError
 
 from newsletter.cli.arguments import AnyText
-from newsletter.cli.context import invocation, open_runtime, print_json, program
+from newsletter.cli.context import invocation, print_json, program
+from newsletter.cli.late_import import late_import
+from newsletter.cli.runtime import open_runtime
+from newsletter.cli.tried_settings import open_tried_settings
 from newsletter.errors import NewsletterError
-
-if TYPE_CHECKING:
-    from newsletter.runtime import Runtime
-    from newsletter.service.incoming.files import MailFile
+from newsletter.notices import as_record
+from newsletter.outbox.refused.owner_decisions import (
+    find_question,
+    list_refusals,
+    questions,
+    really_gone,
+    send_again,
+)
+from newsletter.runtime import Runtime
+from newsletter.service.database import await_database
+from newsletter.service.incoming.apply import take_in
+from newsletter.service.incoming.files import MailFile, mails_of
+from newsletter.service.logs import configure_logging
 
 # sysexits.h: a mail server that runs this keeps the message and tries again. With any other
 # status but 0 it would send it back.
@@ -50,9 +62,6 @@ def ingest(files: tuple[str, ...], recipients: tuple[str, ...], sender: str | No
     when they are done. If something is in the way, such as the database, the exit status is 75
     (EX_TEMPFAIL): a mail server that runs this tries again later.
     """
-    from newsletter.service.incoming.files import mails_of  # noqa: PLC0415
-    from newsletter.service.logs import configure_logging  # noqa: PLC0415
-
     configure_logging(logging.WARNING)
     whole = True
     try:
@@ -73,10 +82,6 @@ def _take(
     parts: Runtime, mail: MailFile, recipients: tuple[str, ...], sender: str | None, as_json: bool
 ) -> bool:
     """Do one mail, and say what came of it; return whether it need not be tried again."""
-    from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415
-
-    from newsletter.service.incoming.apply import take_in  # noqa: PLC0415
-
     try:
         done = take_in(parts, mail.raw, recipients or mail.recipients, sender)
     except NewsletterError as fault:
@@ -101,13 +106,10 @@ def serve() -> None:
 
     `newsletter run` does this too when that is set.
     """
-    from newsletter.service.database import await_database  # noqa: PLC0415
-    from newsletter.service.incoming.server import run_mail_server  # noqa: PLC0415
-    from newsletter.service.logs import configure_logging  # noqa: PLC0415
-
     configure_logging()
-    await_database(invocation().tried_settings().database)
-    run_mail_server(open_runtime())
+    await_database(open_tried_settings(invocation()).database)
+    # A mail server may start `ingest` for each mail, and that needs no aiosmtpd.
+    late_import("newsletter.service.incoming.server:run_mail_server")(open_runtime())
 
 
 @bounce.command()
@@ -115,9 +117,6 @@ def serve() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, one object a line.")
 def held(number: int | None, as_json: bool) -> None:
     """List refused addresses that wait for your answer, or with an ID those of one question."""
-    from newsletter.notices import as_record  # noqa: PLC0415 (keeps --help quick)
-    from newsletter.outbox.refused.owner_decisions import find_question, list_refusals, questions  # noqa: PLC0415
-
     with open_runtime().reading() as session:
         if number is not None:
             for each in list_refusals(session, find_question(session, number), limit=1_000_000):
@@ -146,8 +145,6 @@ def held(number: int | None, as_json: bool) -> None:
 @click.option("--count", type=int, required=True, help="How many refused addresses you were shown.")
 def gone(number: int, count: int) -> None:
     """Say that the refusals of question ID are final: addresses that do not exist get no more email."""
-    from newsletter.outbox.refused.owner_decisions import really_gone  # noqa: PLC0415
-
     parts = open_runtime()
     with parts.session() as session:
         new = really_gone(session, parts.tokens, number, count, ACTOR, parts.now())
@@ -161,8 +158,6 @@ def gone(number: int, count: int) -> None:
 @click.option("--count", type=int, required=True, help="How many refused addresses you were shown.")
 def again(number: int, count: int) -> None:
     """Send to the refused addresses of question ID again, and go on with what was paused for them."""
-    from newsletter.outbox.refused.owner_decisions import send_again  # noqa: PLC0415
-
     parts = open_runtime()
     with parts.session() as session:
         queued = send_again(session, number, count, ACTOR, parts.now())

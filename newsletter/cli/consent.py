@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from newsletter.cli.context import open_runtime, open_settings, print_json
-
-if TYPE_CHECKING:
-    from newsletter.subscribers.consent.head import Report
+from newsletter.cli.context import open_settings, print_json
+from newsletter.cli.runtime import open_runtime
+from newsletter.cli.subscriber import print_record
+from newsletter.subscribers.consent.head import FILE_NAME, Report, verify_all, write_head
+from newsletter.subscribers.consent.signature import check_record, public_key_pem
+from newsletter.tokens import Tokens
 
 
 @click.group()
@@ -58,8 +60,6 @@ def verify(
         return
     if head_file is not None or as_json:
         raise click.UsageError("--head and --json need --all.")
-    from newsletter.cli.subscriber import print_record  # noqa: PLC0415 (keeps --help quick)
-    from newsletter.subscribers.consent.signature import check_record  # noqa: PLC0415
 
     pem = key_file.read_text("utf-8", "replace") if key_file else _own_key()
     record = check_record(file.read_text("utf-8", "replace"), pem)
@@ -68,7 +68,6 @@ def verify(
 
 
 def _verify_all(head_file: Path | None, as_json: bool) -> None:
-    from newsletter.subscribers.consent.head import FILE_NAME, verify_all  # noqa: PLC0415
 
     parts = open_runtime()
     path = head_file or parts.settings.data_dir / FILE_NAME
@@ -124,8 +123,6 @@ def head() -> None:
     It has, for each person, the count of entries and the last digest. It holds no address.
     `newsletter consent verify --all --head FILE` compares the ledger with it.
     """
-    from newsletter.subscribers.consent.head import write_head  # noqa: PLC0415
-
     parts = open_runtime()
     report = write_head(parts.reading, parts.tokens, sys.stdout.buffer, parts.now())
     if report.fault_count:
@@ -140,7 +137,5 @@ def key() -> None:
 
 
 def _own_key() -> str:
-    from newsletter.subscribers.consent.signature import public_key_pem  # noqa: PLC0415
-    from newsletter.tokens import Tokens  # noqa: PLC0415
 
     return public_key_pem(Tokens(open_settings().secret_keys))

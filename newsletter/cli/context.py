@@ -1,4 +1,4 @@
-"""What a command starts from: the settings, the environment of child processes, the parts."""
+"""Settings of a command line call, the environment of its child processes, and JSON output."""
 
 from __future__ import annotations
 
@@ -6,20 +6,17 @@ import json
 import os
 import shlex
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from newsletter.env_file import EnvFile, read_env_file
 from newsletter.errors import ServiceError, SettingsError
 from newsletter.settings import PREFIX, Settings, load_settings
-
-if TYPE_CHECKING:
-    from newsletter.runtime import Runtime
 
 DEFAULT_ENV_FILE = Path(".env")
 
@@ -60,53 +57,18 @@ class Invocation:
         """The settings. Raises SettingsError with every fault."""
         return load_settings(self.environ, known_faults=self.file.faults)
 
-    def tried_settings(self) -> Settings:
-        """Return the settings for a process that is to serve, after trying every file and URL they name.
-
-        Says on standard error which values of the file are not what somebody may have meant. Raises
-        SettingsError with every fault.
-        """
-        from newsletter.service.settings_check import tried_settings  # noqa: PLC0415
-
-        for note in self.file.notes:
-            click.echo(f"newsletter: {note}", err=True)
-        return tried_settings(self.environ, self.file.faults)
-
 
 def invocation() -> Invocation:
     """Return the present call of the program."""
-    found = click.get_current_context().find_object(Invocation)
-    return found if found is not None else Invocation()
+    root = click.get_current_context().find_root()
+    if not isinstance(root.obj, Invocation):
+        root.obj = Invocation(root.obj)
+    return root.obj
 
 
 def open_settings() -> Settings:
     """Return the settings. Raises SettingsError with every fault."""
     return invocation().settings
-
-
-def open_runtime() -> Runtime:
-    """Return the parts, for commands that use the database; its `wake` reaches the engine.
-
-    Raises SettingsError, and ServiceError when the database is not there or of another version.
-    """
-    from newsletter.runtime import Runtime  # noqa: PLC0415
-    from newsletter.service.database import require_current  # noqa: PLC0415
-
-    settings = open_settings()
-    runtime = Runtime(settings, wake=_wake_later(settings))
-    require_current(runtime.engine)
-    return runtime
-
-
-def _wake_later(settings: Settings) -> Callable[[str], None]:
-    """Return a wake that imports the engine when it is first needed: most commands never do."""
-
-    def wake(lane: str) -> None:
-        from newsletter.jobs.wake import Waker  # noqa: PLC0415
-
-        Waker(settings)(lane)
-
-    return wake
 
 
 def program() -> str:

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import time
+
 import click
 
-from newsletter.cli.context import open_runtime, open_settings, print_json
+from newsletter.cli.context import open_settings, print_json
+from newsletter.cli.runtime import open_runtime
+from newsletter.service.database import upgrade as bring_up_to_date
+from newsletter.subscribers.privacy.retention.policy import Policy
+from newsletter.subscribers.privacy.retention.run import Purger
 
 
 @click.group()
@@ -15,8 +21,6 @@ def db() -> None:
 @db.command()
 def upgrade() -> None:
     """Bring the database up to date; an empty one gets its tables. Safe to run again."""
-    from newsletter.service.database import upgrade as bring_up_to_date  # noqa: PLC0415
-
     before, after = bring_up_to_date(open_settings().database)
     if before == after:
         click.echo(f"The database is up to date ({after}).")
@@ -32,11 +36,6 @@ def purge(dry_run: bool, as_json: bool) -> None:
 
     Safe while it runs. A dry run does not foresee what one step leaves for another.
     """
-    import time  # noqa: PLC0415 (keeps --help quick)
-
-    from newsletter.subscribers.privacy.retention.policy import Policy  # noqa: PLC0415
-    from newsletter.subscribers.privacy.retention.run import Purger  # noqa: PLC0415
-
     runtime = open_runtime()
     policy = Policy.of(runtime.settings, runtime.now())
     purger = Purger(runtime.session, runtime.reading, runtime.tokens, policy)

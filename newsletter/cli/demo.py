@@ -7,6 +7,8 @@ from pathlib import Path
 import click
 
 from newsletter.cli.context import print_json, whole_command
+from newsletter.demo.check import check_journey
+from newsletter.demo.run import run_demo
 
 
 @click.command()
@@ -29,13 +31,10 @@ def demo(
     environment or a .env file are not used.
     """
     if check:
-        from newsletter.demo.check import check_journey  # noqa: PLC0415
-
         options = [("--database", database), ("--broker", broker)]
         result = check_journey(whole_command, [each for pair in options if pair[1] for each in pair if each])
         print_json(result.as_json())
         ctx.exit(0 if result.ok else 1)
-    from newsletter.demo.run import run_demo  # noqa: PLC0415
 
     more = {"NEWSLETTER_DATABASE_URL": database, "NEWSLETTER_BROKER_URL": broker}
     run_demo(folder, port, whole_command, click.echo, {name: url for name, url in more.items() if url})

@@ -4,23 +4,34 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import click
+from sqlalchemy import select
 
 from newsletter import audit
 from newsletter.cli.arguments import IdCommand
-from newsletter.cli.context import open_runtime, print_json, program
+from newsletter.cli.context import print_json, program
+from newsletter.cli.runtime import open_runtime
+from newsletter.digest import preview as previews
+from newsletter.digest.issues import open_issue, send_test
+from newsletter.digest.preview import Preview
+from newsletter.digest.select import count_subscribers
 from newsletter.errors import StateConflict
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from newsletter.digest.preview import Preview
-    from newsletter.models import Issue
-    from newsletter.outbox.reports.progress import Progress
-    from newsletter.runtime import Runtime
+from newsletter.mail.addresses import parse_address
+from newsletter.models import DeliveryState, Frequency, Issue, IssueState, current_sequence
+from newsletter.outbox import control, unbuildable
+from newsletter.outbox.journal import host_name
+from newsletter.outbox.pacing.standings import read_standing
+from newsletter.outbox.pacing.waiting_reasons import own_hours_in_words, reasons_to_wait
+from newsletter.outbox.record import give_up_host
+from newsletter.outbox.reports.delivery_list import as_csv, list_deliveries
+from newsletter.outbox.reports.progress import Progress, progress
+from newsletter.outbox.worker import journal_folder
+from newsletter.runtime import Runtime
+from newsletter.service.heartbeat import alive_hosts
 
 ACTOR = "command line"
 FREQUENCIES = ("immediate", "daily", "weekly", "monthly")
@@ -88,10 +99,6 @@ def send(
 
     Asks for the number of readers first. The running service does the sending; see `digest status`.
     """
-    from newsletter.digest.issues import open_issue  # noqa: PLC0415 (keeps --help quick)
-    from newsletter.digest.select import count_subscribers  # noqa: PLC0415
-    from newsletter.models import Frequency, current_sequence  # noqa: PLC0415
-
     parts = open_runtime()
     if recipient is not None:
         _send_test(parts, frequencies, recipient)
@@ -153,9 +160,6 @@ def status(public_id: str | None, watch: bool, as_json: bool) -> None:
 @json_option
 def deliveries(public_id: str, state: str | None, as_json: bool) -> None:
     """Print who got an issue, who did not, and why: CSV, or JSON."""
-    from newsletter.models import DeliveryState  # noqa: PLC0415
-    from newsletter.outbox.reports.delivery_list import as_csv, list_deliveries  # noqa: PLC0415
-
     if state is not None and state not in set(DeliveryState):
         raise click.BadParameter(f"is one of {', '.join(DeliveryState)}", param_hint="--state")
     parts = open_runtime()
@@ -175,7 +179,6 @@ def _steering(name: str, act: str, help_line: str) -> click.Command:
     @click.command(name, help=help_line, cls=IdCommand)
     @id_argument
     def command(public_id: str) -> None:
-        from newsletter.outbox import control, unbuildable  # noqa: PLC0415
 
         parts = open_runtime()
         module = unbuildable if act == "skip_unbuildable" else control
@@ -215,11 +218,6 @@ def lost_host(host: str, as_json: bool) -> None:
     clears up after itself: do not name one of those. Of this host's own name, only leases without a journal
     that have run out are decided.
     """
-    from newsletter.outbox.journal import host_name  # noqa: PLC0415
-    from newsletter.outbox.record import give_up_host  # noqa: PLC0415
-    from newsletter.outbox.worker import journal_folder  # noqa: PLC0415
-    from newsletter.service.heartbeat import alive_hosts  # noqa: PLC0415
-
     parts = open_runtime()
     now = parts.now()
     own = host == host_name()
@@ -256,10 +254,6 @@ def _subscribers(count: int) -> str:
 def _preview(
     parts: Runtime, frequencies: tuple[str, ...], topics: tuple[str, ...] = (), reader: str | None = None
 ) -> Preview:
-    from newsletter.digest import preview as previews  # noqa: PLC0415
-    from newsletter.errors import StateConflict  # noqa: PLC0415
-    from newsletter.mail.addresses import parse_address  # noqa: PLC0415
-    from newsletter.models import Frequency  # noqa: PLC0415
 
     with parts.reading() as session:
         found = previews.preview(
@@ -276,8 +270,6 @@ def _preview(
 
 
 def _send_test(parts: Runtime, frequencies: tuple[str, ...], recipient: str) -> None:
-    from newsletter.digest.issues import send_test  # noqa: PLC0415
-    from newsletter.mail.addresses import parse_address  # noqa: PLC0415
 
     address = parse_address(recipient)
     selection = _preview(parts, frequencies).selection
@@ -289,9 +281,6 @@ def _send_test(parts: Runtime, frequencies: tuple[str, ...], recipient: str) -> 
 
 
 def _last_issues(parts: Runtime) -> list[Issue]:
-    from sqlalchemy import select  # noqa: PLC0415
-
-    from newsletter.models import Issue  # noqa: PLC0415
 
     with parts.reading() as session:
         last = select(Issue).where(Issue.is_test.is_(False)).order_by(Issue.id.desc()).limit(10)
@@ -299,14 +288,12 @@ def _last_issues(parts: Runtime) -> list[Issue]:
 
 
 def _load(parts: Runtime, public_id: str) -> Issue:
-    from newsletter.outbox.control import find_issue  # noqa: PLC0415
 
     with parts.reading() as session:
-        return find_issue(session, public_id, lock=False)
+        return control.find_issue(session, public_id, lock=False)
 
 
 def _progress(parts: Runtime, issue: Issue) -> Progress:
-    from newsletter.outbox.reports.progress import progress  # noqa: PLC0415
 
     with parts.reading() as session:
         return progress(session, issue.id, parts.now())
@@ -340,10 +327,6 @@ def _print_status(parts: Runtime, issue: Issue, as_json: bool) -> None:
 
 def _waits(parts: Runtime, issue: Issue, found: Progress) -> list[str]:
     """Return what holds up an issue that is being sent."""
-    from newsletter.models import IssueState  # noqa: PLC0415
-    from newsletter.outbox.pacing.standings import read_standing  # noqa: PLC0415
-    from newsletter.outbox.pacing.waiting_reasons import own_hours_in_words, reasons_to_wait  # noqa: PLC0415
-
     if issue.state is not IssueState.SENDING:
         return []
     with parts.reading() as session:
@@ -354,8 +337,6 @@ def _waits(parts: Runtime, issue: Issue, found: Progress) -> list[str]:
 
 def _watch(parts: Runtime, public_id: str) -> None:
     """Draw a bar until the outbox has nothing left to do for this issue but wait for readers' own hours."""
-    from newsletter.models import IssueState  # noqa: PLC0415
-
     moving = {IssueState.PREPARING, IssueState.SENDING}
     issue = _load(parts, public_id)
     while issue.state is IssueState.PREPARING:

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import click
 
+from newsletter.mail.dkim import generate_key, load_key, zone_line
+
 
 @click.group()
 def dkim() -> None:
@@ -23,8 +25,6 @@ def new(file: Path, domain: str, selector: str, kind: str) -> None:
 
     Receivers know RSA; an Ed25519 key may be added to the same file as a second signature.
     """
-    from newsletter.mail.dkim import generate_key, load_key, zone_line  # noqa: PLC0415 (keeps --help quick)
-
     pem, text = generate_key(kind)
     key = load_key(pem, selector=selector, domain=domain)
     try:

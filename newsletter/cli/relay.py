@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
 
 import click
 
-from newsletter.cli.context import open_runtime, open_settings, print_json
+from newsletter.cli.context import open_settings, print_json
+from newsletter.cli.runtime import open_runtime
+from newsletter.clock import utcnow
 from newsletter.errors import ServiceError
-
-if TYPE_CHECKING:
-    from newsletter.runtime import Runtime
+from newsletter.outbox.pacing.relay_checks import keep_check
+from newsletter.runtime import Runtime
+from newsletter.service.relay_check import Verdict, check_relay, lines_of, owner_of
 
 
 @click.group()
@@ -28,10 +29,6 @@ def check(send: bool, as_json: bool) -> None:
     It greets, signs in, offers the sender and the owner's address, and takes it back: without --send, no
     message is sent. Ends with 1 if something would fail. The admin overview shows the last result.
     """
-    from newsletter.clock import utcnow  # noqa: PLC0415 (keeps --help quick)
-    from newsletter.outbox.pacing.relay_checks import keep_check  # noqa: PLC0415
-    from newsletter.service.relay_check import Verdict, check_relay, lines_of, owner_of  # noqa: PLC0415
-
     settings, runtime = open_settings(), _runtime()
     owner = owner_of(settings, None)
     if runtime is not None:

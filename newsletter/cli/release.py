@@ -5,17 +5,21 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
+from sqlalchemy import select
 
 from newsletter.cli.arguments import IdCommand
-from newsletter.cli.context import open_runtime, print_json
-
-if TYPE_CHECKING:
-    from newsletter.errors import ReleaseUnreadable
-    from newsletter.ingest.press.parse import PressRelease
-    from newsletter.models import Release
+from newsletter.cli.context import print_json
+from newsletter.cli.runtime import open_runtime
+from newsletter.errors import ReleaseUnreadable
+from newsletter.ingest.press.parse import PressRelease, parse_press
+from newsletter.ingest.press.parse import as_json as release_as_json
+from newsletter.ingest.text.decode import MAX_RELEASE_BYTES, decode
+from newsletter.models import Release, ReleaseState
+from newsletter.releases.edit import ReleaseAction, change_release
+from newsletter.releases.queries import find_release
+from newsletter.releases.store import add_release
 
 ACTOR = "command line"
 
@@ -34,13 +38,10 @@ def release() -> None:
 @files_argument
 def parse(files: tuple[str, ...]) -> None:
     """Print what each FILE says, one JSON object a line, in the given order."""
-    from newsletter.errors import ReleaseUnreadable  # noqa: PLC0415 (keeps --help quick)
-    from newsletter.ingest.press.parse import as_json  # noqa: PLC0415
-
     failed = False
     for name, found in _read(files):
         failed |= isinstance(found, ReleaseUnreadable)
-        print_json(as_json(name, found))
+        print_json(release_as_json(name, found))
     sys.exit(1 if failed else 0)
 
 
@@ -57,10 +58,6 @@ def add(files: tuple[str, ...], topics: tuple[str, ...], held: bool, as_json: bo
     All files are read before the first is stored. One that cannot be read is an error; the others still
     go through, and the exit status is 1.
     """
-    from newsletter.errors import ReleaseUnreadable  # noqa: PLC0415
-    from newsletter.models import ReleaseState  # noqa: PLC0415
-    from newsletter.releases.store import add_release  # noqa: PLC0415
-
     parts = open_runtime()
     failed = False
     for _, found in list(_read(files)):
@@ -81,10 +78,6 @@ def add(files: tuple[str, ...], topics: tuple[str, ...], held: bool, as_json: bo
 @json_option
 def list_(limit: int, as_json: bool) -> None:
     """List releases, the newest first."""
-    from sqlalchemy import select  # noqa: PLC0415
-
-    from newsletter.models import Release  # noqa: PLC0415
-
     with open_runtime().reading() as session:
         newest = select(Release).order_by(Release.published_at.desc(), Release.id.desc()).limit(limit)
         for each in session.scalars(newest):
@@ -95,8 +88,6 @@ def list_(limit: int, as_json: bool) -> None:
 @click.argument("public_id", metavar="ID")
 def show(public_id: str) -> None:
     """Print one release as text."""
-    from newsletter.releases.queries import find_release  # noqa: PLC0415
-
     with open_runtime().reading() as session:
         found = find_release(session, public_id)
         click.echo(f"{found.title}\n{found.publisher}\n{found.published_at:%Y-%m-%d}\n\n{found.body_text}")
@@ -107,7 +98,6 @@ def _steering(action: str, help_line: str) -> click.Command:
     @click.argument("public_ids", nargs=-1, required=True, metavar="ID...")
     @json_option
     def command(public_ids: tuple[str, ...], as_json: bool) -> None:
-        from newsletter.releases.edit import ReleaseAction, change_release  # noqa: PLC0415
 
         parts = open_runtime()
         for public_id in public_ids:
@@ -131,10 +121,6 @@ for _action, _line in {
 
 def _read(files: tuple[str, ...]) -> Iterator[tuple[str, PressRelease | ReleaseUnreadable]]:
     """Yield each file's name and release, or why it is none."""
-    from newsletter.errors import ReleaseUnreadable  # noqa: PLC0415
-    from newsletter.ingest.press.parse import parse_press  # noqa: PLC0415
-    from newsletter.ingest.text.decode import MAX_RELEASE_BYTES, decode  # noqa: PLC0415
-
     for name in files:
         try:
             if name == "-":

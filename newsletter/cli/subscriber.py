@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
+from sqlalchemy import select
+from sqlalchemy.orm import Session
 
-from newsletter.cli.context import open_runtime, print_json
-
-if TYPE_CHECKING:
-    from sqlalchemy.orm import Session
-
-    from newsletter.models import Subscriber
-    from newsletter.runtime import Runtime
+from newsletter import suppression
+from newsletter.cli.context import print_json
+from newsletter.cli.runtime import open_runtime
+from newsletter.errors import NotFound
+from newsletter.mail.addresses import parse_address
+from newsletter.models import Subscriber
+from newsletter.models.tables.subscriber import why_no_address
+from newsletter.outbox.control import find_issue
+from newsletter.runtime import Runtime
+from newsletter.subscribers.consent.descriptions import act_in_words, detail_in_words, how_in_words
+from newsletter.subscribers.consent.record import Publisher, consent_record
+from newsletter.subscribers.consent.signature import sign_record
+from newsletter.subscribers.privacy.export import personal_data
+from newsletter.subscribers.queries import list_subscribers
+from newsletter.subscribers.signup.confirmation_limits import Brake
+from newsletter.subscribers.signup.hold import braking, drop_held, release_held
+from newsletter.suppression import Wanted, add_by_hand, find, lift, lift_many
+from newsletter.web.erase_everywhere import erase_everywhere
 
 ACTOR = "command line"
 
@@ -30,8 +44,6 @@ def subscriber() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, one object a line.")
 def list_(search: str, as_json: bool) -> None:
     """List readers, the newest first."""
-    from newsletter.subscribers.queries import list_subscribers  # noqa: PLC0415 (keeps --help quick)
-
     with open_runtime().reading() as session:
         number, pages = 1, 1
         while number <= pages:
@@ -49,9 +61,6 @@ def list_(search: str, as_json: bool) -> None:
 @as_json_option
 def show(address: str, as_json: bool) -> None:
     """Show what is kept of ADDRESS (or of a reader's id), suppression included."""
-    from newsletter import suppression  # noqa: PLC0415
-    from newsletter.subscribers.privacy.export import personal_data  # noqa: PLC0415
-
     parts = open_runtime()
     with parts.reading() as session:
         person = _find(session, address)
@@ -91,16 +100,11 @@ def consent(address: str, as_json: bool) -> None:
 
     `newsletter consent verify` checks the signed record.
     """
-    from newsletter.subscribers.consent.record import consent_record  # noqa: PLC0415
-    from newsletter.subscribers.consent.signature import sign_record  # noqa: PLC0415
-
     parts = open_runtime()
     with parts.reading() as session:
         person = _find_or_fail(session, address)
         record = consent_record(session, person.public_id, _publisher(parts), parts.now())
     if as_json:
-        import json  # noqa: PLC0415
-
         signed = sign_record(parts.tokens, record, parts.links.consent_key())
         click.echo(json.dumps(signed, ensure_ascii=False, indent=2))
     else:
@@ -109,16 +113,12 @@ def consent(address: str, as_json: bool) -> None:
 
 def _address_of(person: dict[str, Any]) -> str:
     """Return the address in a record, or why it has none; records of version 1 have no `emptied_at`."""
-    from newsletter.models.tables.subscriber import why_no_address  # noqa: PLC0415
-
     why = why_no_address(erased=bool(person["erased_at"]), emptied=bool(person.get("emptied_at")))
     return str(person["address"] or f"({why})")
 
 
 def print_record(record: dict[str, Any]) -> None:
     """Print a record of consent for people."""
-    from newsletter.subscribers.consent.descriptions import act_in_words, detail_in_words, how_in_words  # noqa: PLC0415
-
     person = record["person"]
     click.echo(f"Record of consent: {_address_of(person)}, {record['newsletter']['name']}")
     for entry in record["entries"]:
@@ -146,8 +146,6 @@ def erase(address: str, yes: bool) -> None:
 
     The ledger of consent stays, without the address. This cannot be undone.
     """
-    from newsletter.web.erase_everywhere import erase_everywhere  # noqa: PLC0415 (keeps --help quick)
-
     parts = open_runtime()
     with parts.session() as session:
         person = _find_or_fail(session, address)
@@ -162,8 +160,6 @@ def erase(address: str, yes: bool) -> None:
 @click.argument("address")
 def suppress(address: str) -> None:
     """Stop all mail to ADDRESS, whether or not it is a reader's."""
-    from newsletter.suppression import add_by_hand  # noqa: PLC0415
-
     parts = open_runtime()
     key = _key(address)
     with parts.session() as session:
@@ -218,7 +214,6 @@ def unsuppress(
 
 
 def _unsuppress_one(address: str, *, dry_run: bool) -> bool:
-    from newsletter.suppression import find, lift  # noqa: PLC0415
 
     parts = open_runtime()
     key = _key(address)
@@ -233,8 +228,6 @@ def _unsuppress_one(address: str, *, dry_run: bool) -> bool:
 def _unsuppress_many(
     public_id: str | None, since: datetime | None, until: datetime | None, *, dry_run: bool
 ) -> int:
-    from newsletter.outbox.control import find_issue  # noqa: PLC0415
-    from newsletter.suppression import Wanted, lift_many  # noqa: PLC0415
 
     parts = open_runtime()
     newest = parts.settings.snooze_catch_up
@@ -248,17 +241,12 @@ def _unsuppress_many(
 
 
 def _key(address: str) -> str:
-    from newsletter.mail.addresses import parse_address  # noqa: PLC0415
 
     return parse_address(address).canonical
 
 
 def _find(session: Session, address: str) -> Subscriber | None:
     """Return a reader by address, or by the id that `list` prints."""
-    from sqlalchemy import select  # noqa: PLC0415
-
-    from newsletter.models import Subscriber  # noqa: PLC0415
-
     if "@" in address:
         wanted = select(Subscriber).where(Subscriber.email_key == _key(address))
     else:
@@ -267,7 +255,6 @@ def _find(session: Session, address: str) -> Subscriber | None:
 
 
 def _find_or_fail(session: Session, address: str) -> Subscriber:
-    from newsletter.errors import NotFound  # noqa: PLC0415
 
     found = _find(session, address)
     if found is None:
@@ -276,7 +263,6 @@ def _find_or_fail(session: Session, address: str) -> Subscriber:
 
 
 def _publisher(parts: Runtime) -> Any:
-    from newsletter.subscribers.consent.record import Publisher  # noqa: PLC0415
 
     settings = parts.settings
     return Publisher(settings.site_name, settings.public_url, settings.postal_address)
@@ -292,9 +278,6 @@ def _suppressed_line(blocked: dict[str, Any] | None) -> str:
 @as_json_option
 def held(release: bool, drop: bool, as_json: bool) -> None:
     """Show how many sign-ups wait because many came at once; let them go, or drop them."""
-    from newsletter.subscribers.signup.confirmation_limits import Brake  # noqa: PLC0415
-    from newsletter.subscribers.signup.hold import braking, drop_held, release_held  # noqa: PLC0415
-
     if release and drop:
         raise click.UsageError("Choose one of --release and --drop.")
     parts = open_runtime()

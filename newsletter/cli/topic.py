@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import click
 
-from newsletter.cli.context import open_runtime, print_json
-
-if TYPE_CHECKING:
-    from newsletter.releases.topics import RuleEffect
+from newsletter.cli.context import print_json
+from newsletter.cli.runtime import open_runtime
+from newsletter.models import RuleField, RuleMatch
+from newsletter.releases.topics import (
+    RuleEffect,
+    add_topic,
+    change_rules,
+    compare_rules,
+    find_topic,
+    list_topics,
+    rules_of,
+)
 
 WORDS = "Releases that hold these whole words fall under it; gas* stands for every word that begins so."
 # How many of the releases that a rule gains or loses are named.
@@ -37,9 +43,6 @@ def add(
     match_all: bool,
 ) -> None:
     """Add a topic. SLUG is its short name in addresses, NAME is what people read."""
-    from newsletter.models import RuleField, RuleMatch  # noqa: PLC0415
-    from newsletter.releases.topics import add_topic  # noqa: PLC0415 (keeps --help quick)
-
     rules = [(RuleField.WORDS, each) for each in words]
     rules += [(RuleField.PUBLISHER, each) for each in publisher]
     parts = open_runtime()
@@ -69,9 +72,6 @@ def rule(slug: str, words: tuple[str, ...], publisher: tuple[str, ...], clear: b
     Prints what each rule gains and loses among the newest 5,000 releases; without options it only prints.
     A rule that was there is compared with how it matched before rules had a *.
     """
-    from newsletter.models import RuleField  # noqa: PLC0415
-    from newsletter.releases.topics import change_rules, compare_rules, find_topic, rules_of  # noqa: PLC0415
-
     rules = [(RuleField.WORDS, each) for each in words]
     rules += [(RuleField.PUBLISHER, each) for each in publisher]
     parts = open_runtime()
@@ -106,8 +106,6 @@ def _print_effect(effect: RuleEffect, as_json: bool, *, is_new: bool, is_gone: b
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, one object a line.")
 def list_(as_json: bool) -> None:
     """List the topics in the order of the sign-up page."""
-    from newsletter.releases.topics import list_topics  # noqa: PLC0415
-
     with open_runtime().reading() as session:
         for each in list_topics(session):
             rules = [f"{found.field}:{found.pattern}" for found in each.rules]

@@ -10,6 +10,7 @@ from flask import Flask
 from newsletter.accounts.passwords import warm_up
 from newsletter.app import create_app
 from newsletter.cli.context import Invocation
+from newsletter.cli.tried_settings import open_tried_settings
 from newsletter.jobs.broker import warn_without_broker
 from newsletter.jobs.wake import BackgroundWaker
 from newsletter.service.database import await_database
@@ -32,7 +33,7 @@ def make_tried_application() -> Flask:
     the database stays away.
     """
     configure_logging()
-    settings = Invocation().tried_settings()
+    settings = open_tried_settings(Invocation())
     # Shorter than the 30 seconds after which gunicorn ends a worker that is still loading.
     await_database(settings.database, seconds=WSGI_AWAIT_SECONDS)
     return _assemble(settings)
