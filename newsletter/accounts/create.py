@@ -45,6 +45,11 @@ def find_account(session: Session, email: str) -> AdminUser | None:
     return session.scalars(select(AdminUser).where(AdminUser.email == key)).one_or_none()
 
 
+def find_by_public_id(session: Session, public_id: str) -> AdminUser | None:
+    """Return the account with this public id, if any."""
+    return session.scalars(select(AdminUser).where(AdminUser.public_id == public_id)).one_or_none()
+
+
 def list_accounts(session: Session) -> Sequence[AdminUser]:
     """Return every account, ordered by address."""
     return session.scalars(select(AdminUser).order_by(AdminUser.email)).all()
@@ -90,7 +95,7 @@ def change_password(session: Session, public_id: str, password_hash: str, now: d
 
     The caller signs the present session in again. Commits nothing.
     """
-    user = session.scalars(select(AdminUser).where(AdminUser.public_id == public_id)).one_or_none()
+    user = find_by_public_id(session, public_id)
     if user is None:
         raise NotFound("There is no such account any more.")
     user.password_hash = password_hash
@@ -103,7 +108,7 @@ def change_password(session: Session, public_id: str, password_hash: str, now: d
 
 def end_sessions(session: Session, public_id: str, now: datetime) -> None:
     """Sign an account out in every browser: a new session key makes old cookies invalid. Commits nothing."""
-    user = session.scalars(select(AdminUser).where(AdminUser.public_id == public_id)).one_or_none()
+    user = find_by_public_id(session, public_id)
     if user is not None:
         user.session_key = new_public_id()
         record(session, user.email, "account.signed_out", user.public_id, now)

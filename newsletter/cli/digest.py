@@ -9,7 +9,6 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import click
-from sqlalchemy import select
 
 from newsletter import audit
 from newsletter.cli.arguments import IdCommand
@@ -28,6 +27,7 @@ from newsletter.outbox.pacing.standings import read_standing
 from newsletter.outbox.pacing.waiting_reasons import own_hours_in_words, reasons_to_wait
 from newsletter.outbox.record import give_up_host
 from newsletter.outbox.reports.delivery_list import as_csv, list_deliveries
+from newsletter.outbox.reports.issue_list import newest_issues
 from newsletter.outbox.reports.progress import Progress, progress
 from newsletter.outbox.worker import journal_folder
 from newsletter.runtime import Runtime
@@ -36,6 +36,8 @@ from newsletter.service.heartbeat import alive_hosts
 ACTOR = "command line"
 FREQUENCIES = ("immediate", "daily", "weekly", "monthly")
 LOOK_SECONDS = 1.0
+# How many issues `status` lists without an ID.
+LISTED = 10
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, one object a line.")
 frequency_option = click.option(
@@ -140,7 +142,8 @@ def status(public_id: str | None, watch: bool, as_json: bool) -> None:
     """Show how far an issue is, or the last ones without an ID."""
     parts = open_runtime()
     if public_id is None:
-        last = _last_issues(parts)
+        with parts.reading() as session:
+            last = newest_issues(session, LISTED)
         if watch and last:
             public_id = last[0].public_id
         else:
@@ -278,13 +281,6 @@ def _send_test(parts: Runtime, frequencies: tuple[str, ...], recipient: str) -> 
         session.commit()
     parts.wake("single")
     click.echo("The test is on its way.")
-
-
-def _last_issues(parts: Runtime) -> list[Issue]:
-
-    with parts.reading() as session:
-        last = select(Issue).where(Issue.is_test.is_(False)).order_by(Issue.id.desc()).limit(10)
-        return list(session.scalars(last))
 
 
 def _load(parts: Runtime, public_id: str) -> Issue:

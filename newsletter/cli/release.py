@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import click
-from sqlalchemy import select
 
 from newsletter.cli.arguments import IdCommand
 from newsletter.cli.context import print_json
@@ -18,7 +17,7 @@ from newsletter.ingest.press.parse import as_json as release_as_json
 from newsletter.ingest.text.decode import MAX_RELEASE_BYTES, decode
 from newsletter.models import Release, ReleaseState
 from newsletter.releases.edit import ReleaseAction, change_release
-from newsletter.releases.queries import find_release
+from newsletter.releases.queries import find_release, newest_releases
 from newsletter.releases.store import add_release
 
 ACTOR = "command line"
@@ -79,8 +78,7 @@ def add(files: tuple[str, ...], topics: tuple[str, ...], held: bool, as_json: bo
 def list_(limit: int, as_json: bool) -> None:
     """List releases, the newest first."""
     with open_runtime().reading() as session:
-        newest = select(Release).order_by(Release.published_at.desc(), Release.id.desc()).limit(limit)
-        for each in session.scalars(newest):
+        for each in newest_releases(session, limit):
             _print(each, as_json)
 
 

@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 import click
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from newsletter import suppression
@@ -23,7 +22,7 @@ from newsletter.subscribers.consent.descriptions import act_in_words, detail_in_
 from newsletter.subscribers.consent.record import Publisher, consent_record
 from newsletter.subscribers.consent.signature import sign_record
 from newsletter.subscribers.privacy.export import personal_data
-from newsletter.subscribers.queries import list_subscribers
+from newsletter.subscribers.queries import find_by_key, find_by_public_id, list_subscribers
 from newsletter.subscribers.signup.confirmation_limits import Brake
 from newsletter.subscribers.signup.hold import braking, drop_held, release_held
 from newsletter.suppression import Wanted, add_by_hand, find, lift, lift_many
@@ -248,10 +247,8 @@ def _key(address: str) -> str:
 def _find(session: Session, address: str) -> Subscriber | None:
     """Return a reader by address, or by the id that `list` prints."""
     if "@" in address:
-        wanted = select(Subscriber).where(Subscriber.email_key == _key(address))
-    else:
-        wanted = select(Subscriber).where(Subscriber.public_id == address)
-    return session.scalars(wanted).one_or_none()
+        return find_by_key(session, _key(address))
+    return find_by_public_id(session, address)
 
 
 def _find_or_fail(session: Session, address: str) -> Subscriber:

@@ -57,7 +57,7 @@ def open_issue(
     Commits nothing.
     """
     if request_key is not None:
-        known = session.scalar(select(Issue).where(Issue.request_key == request_key))
+        known = find_opened(session, request_key)
         if known is not None:
             return known
     audience = Audience(tuple(sorted(set(frequencies), key=list(Frequency).index)))
@@ -79,6 +79,11 @@ def open_issue(
     session.flush()
     audit.record(session, actor, "issue.open", issue.public_id, now, frequencies=issue.frequencies)
     return issue
+
+
+def find_opened(session: Session, request_key: str) -> Issue | None:
+    """Return the issue that the form with this key opened, if any."""
+    return session.scalar(select(Issue).where(Issue.request_key == request_key))
 
 
 def _with_something(session: Session, audience: Audience, to_sequence: int) -> Iterator[Chunk]:

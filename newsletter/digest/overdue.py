@@ -55,6 +55,35 @@ def find_overdue(session: Session, now: datetime) -> list[Overdue]:
     return [each for each in found if each.releases]
 
 
+def count_waiting(session: Session) -> int:
+    """Return how many ready releases are newer than the last issue of some frequency that somebody chose."""
+    query = (
+        select(func.count(ReleaseTopic.release_id.distinct()))
+        .join(Release, Release.id == ReleaseTopic.release_id)
+        .where(Release.state == ReleaseState.READY, ReleaseTopic.sequence > _served_to_all(session))
+    )
+    return session.scalar(query) or 0
+
+
+def _served_to_all(session: Session) -> int:
+    """Return the sequence up to which an issue has served every frequency that somebody chose."""
+    chosen = [
+        frequency
+        for frequency in Frequency
+        if session.scalar(
+            select(Subscription.id)
+            .where(Subscription.state == SubscriptionState.ACTIVE, Subscription.frequency == frequency)
+            .limit(1)
+        )
+    ]
+    if not chosen:
+        sent = select(func.max(Issue.to_sequence)).where(
+            Issue.is_test.is_(False), Issue.state != IssueState.CANCELLED
+        )
+        return session.scalar(sent) or 0
+    return min(served_to(session, chosen).values())
+
+
 def served_to(session: Session, frequencies: Iterable[Frequency]) -> dict[Frequency, int]:
     """Return the sequence up to which the last issue of each frequency brought releases; 0 without one."""
     missing = set(frequencies)

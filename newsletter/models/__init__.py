@@ -39,6 +39,7 @@ from newsletter.models.tables.operation import (
     seen_lately,
     spend,
     spend_all,
+    worker_heartbeats,
 )
 from newsletter.models.tables.release import (
     Release,
@@ -112,4 +113,5 @@ __all__ = [
     "spend_all",
     "take_sequences",
     "tune",
+    "worker_heartbeats",
 ]

@@ -34,7 +34,7 @@ def find_issue(session: Session, public_id: str, *, lock: bool = True) -> Issue:
     chosen = select(Issue).where(Issue.public_id == public_id)
     issue = session.scalar(chosen.with_for_update(key_share=True) if lock else chosen)
     if issue is None:
-        raise NotFound(f"there is no issue {public_id}")
+        raise NotFound(f"There is no issue {public_id}.")
     return issue
 
 

@@ -54,6 +54,12 @@ def list_releases(
     return paged(session, query.order_by(Release.published_at.desc(), Release.id.desc()), page, per_page)
 
 
+def newest_releases(session: Session, limit: int) -> Sequence[Release]:
+    """Return up to `limit` releases in whatever state, the newest first."""
+    newest = select(Release).order_by(Release.published_at.desc(), Release.id.desc()).limit(limit)
+    return session.scalars(newest).all()
+
+
 def newest_by_topic(session: Session) -> dict[str, Release]:
     """Return the newest ready release of each topic, by slug. A topic without releases is left out."""
     newest = (

@@ -18,6 +18,7 @@ from newsletter.models import (
     ConsentEntry,
     Delivery,
     DeliveryState,
+    EndedReason,
     Frequency,
     Issue,
     Subscriber,
@@ -230,6 +231,55 @@ def count_subscribers(session: Session) -> dict[SubscriberState, int]:
         select(_subscriber_state, func.count()).select_from(Subscriber).group_by(_subscriber_state)
     )
     return dict.fromkeys(SubscriberState, 0) | {SubscriberState(state): number for state, number in counted}
+
+
+@dataclass(frozen=True)
+class SubscriptionCounts:
+    """How many subscribers have an active or a pending subscription, and how many came or went."""
+
+    active: int
+    pending: int
+    confirmed: int
+    unsubscribed: int
+
+
+def count_changes(session: Session, since: datetime) -> SubscriptionCounts:
+    """Count the subscribers; `confirmed` and `unsubscribed` (erased included) are those after `since`."""
+    people = func.count(Subscription.subscriber_id.distinct())
+
+    def count(*conditions: ColumnElement[bool]) -> int:
+        return session.scalar(select(people).where(*conditions)) or 0
+
+    active = Subscription.state == SubscriptionState.ACTIVE
+    return SubscriptionCounts(
+        active=count(active),
+        pending=count(Subscription.state == SubscriptionState.PENDING),
+        confirmed=count(active, Subscription.confirmed_at > since),
+        unsubscribed=count(
+            Subscription.ended_at > since,
+            Subscription.ended_reason.in_((EndedReason.UNSUBSCRIBED, EndedReason.ERASED)),
+        ),
+    )
+
+
+def count_by_frequency(session: Session) -> dict[Frequency, int]:
+    """Return how many subscribers chose each frequency; a frequency that nobody chose is left out."""
+    counted = session.execute(
+        select(Subscription.frequency, func.count(Subscription.subscriber_id.distinct()))
+        .where(Subscription.state == SubscriptionState.ACTIVE)
+        .group_by(Subscription.frequency)
+    )
+    return {Frequency(frequency): int(count) for frequency, count in counted}
+
+
+def find_by_key(session: Session, email_key: str) -> Subscriber | None:
+    """Return the subscriber with the canonical address `email_key`, if any."""
+    return session.scalars(select(Subscriber).where(Subscriber.email_key == email_key)).one_or_none()
+
+
+def find_by_public_id(session: Session, public_id: str) -> Subscriber | None:
+    """Return the subscriber with this public id, if any."""
+    return session.scalars(select(Subscriber).where(Subscriber.public_id == public_id)).one_or_none()
 
 
 def subscriber_detail(session: Session, public_id: str, tokens: Tokens | None = None) -> SubscriberDetail:

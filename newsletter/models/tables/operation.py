@@ -5,7 +5,7 @@ It also has the SQL that spends from rate limit buckets (`spend`, `spend_all`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -52,6 +52,12 @@ class Heartbeat(Base):
     kind: Mapped[str] = mapped_column(String(24))
     started_at: Mapped[datetime] = mapped_column(UTCDateTime)
     seen_at: Mapped[datetime] = mapped_column(UTCDateTime)
+
+
+def worker_heartbeats(session: Session) -> Sequence[Heartbeat]:
+    """Return the rows of the workers, by name."""
+    workers = select(Heartbeat).where(Heartbeat.kind.startswith("worker")).order_by(Heartbeat.name)
+    return session.scalars(workers).all()
 
 
 def seen_lately(session: Session, now: datetime) -> set[str]:

@@ -139,6 +139,16 @@ def braking(session: Session, brake: Brake, now: datetime) -> Braking:
     return Braking(held, since, int(level))
 
 
+def count_unresolved(session: Session, before: datetime) -> int:
+    """Return how many sign-ups made before `before` are neither resolved nor held."""
+    unresolved = select(func.count()).where(
+        SignupRequest.resolved_at.is_(None),
+        SignupRequest.held_until.is_(None),
+        SignupRequest.created_at < before,
+    )
+    return session.scalar(unresolved) or 0
+
+
 def count_held(session: Session) -> int:
     """Return how many requests wait."""
     return session.scalar(select(func.count()).select_from(SignupRequest).where(*HELD)) or 0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -20,16 +19,15 @@ from flask import (
     stream_with_context,
     url_for,
 )
-from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from newsletter.errors import NotFound
-from newsletter.models import UNSETTLED, Delivery, DeliveryState, Issue, IssueState, Subscriber, db
-from newsletter.models.paging import Page, paged
+from newsletter.models import UNSETTLED, Delivery, DeliveryState, Issue, IssueState, db
+from newsletter.models.paging import Page
 from newsletter.outbox import control
 from newsletter.outbox.pacing.standings import read_standing
 from newsletter.outbox.pacing.waiting_reasons import own_hours_in_words, reasons_to_wait
 from newsletter.outbox.reports.delivery_list import as_csv, list_deliveries
+from newsletter.outbox.reports.issue_list import count_by_issue, list_issues, page_of_deliveries
 from newsletter.outbox.reports.progress import Progress, progress
 from newsletter.outbox.unbuildable import count_unbuildable, skip_unbuildable
 from newsletter.web.admin.blueprint import admin
@@ -57,9 +55,8 @@ class IssueAction(enum.StrEnum):
 def issues() -> str:
     """Show the issues, the newest first."""
     session = db.session()
-    query = select(Issue).where(Issue.is_test.is_(False)).order_by(Issue.id.desc())
-    found = paged(session, query, page_number(), PER_PAGE)
-    counts = _counts(session, [issue.id for issue in found.items])
+    found = list_issues(session, page_number(), PER_PAGE)
+    counts = count_by_issue(session, [issue.id for issue in found.items])
     rows = [
         {
             "public_id": issue.public_id,
@@ -80,7 +77,7 @@ def issues() -> str:
 def issue(public_id: str) -> str:
     """Show one issue and its deliveries."""
     session, now = db.session(), runtime().now()
-    found = _find(session, public_id)
+    found = control.find_issue(session, public_id, lock=False)
     state = choice_of(DeliveryState, request.args.get("state"))
     shown = _progress(session, found, now)
     rows, pages = _deliveries(session, found.id, state)
@@ -107,7 +104,7 @@ def issue(public_id: str) -> str:
 def issue_progress(public_id: str) -> str:
     """Show how far an issue is: the part of its page that asks for itself again."""
     session = db.session()
-    found = _find(session, public_id)
+    found = control.find_issue(session, public_id, lock=False)
     state = choice_of(DeliveryState, request.args.get("state"))
     return render_template(
         "admin/_issue_progress.html",
@@ -121,7 +118,7 @@ def issue_progress(public_id: str) -> str:
 def deliveries_csv(public_id: str) -> Response:
     """Download who got it, who did not, and why: all, or those in one state."""
     session = db.session()
-    found = _find(session, public_id)
+    found = control.find_issue(session, public_id, lock=False)
     lines = list_deliveries(session, found.id, choice_of(DeliveryState, request.args.get("state")))
     answer = Response(stream_with_context(as_csv(lines)), mimetype="text/csv")
     answer.headers["Content-Disposition"] = f'attachment; filename="deliveries-{found.public_id}.csv"'
@@ -159,22 +156,6 @@ def change_issue(public_id: str) -> Response:
     return make_response(redirect(url_for("admin.issue", public_id=public_id), code=303))
 
 
-def _find(session: Session, public_id: str) -> Issue:
-    found = session.scalars(select(Issue).where(Issue.public_id == public_id)).one_or_none()
-    if found is None:
-        raise NotFound(f"There is no issue {public_id}.")
-    return found
-
-
-def _counts(session: Session, issue_ids: list[int]) -> Mapping[int, dict[DeliveryState, int]]:
-    counts: dict[int, dict[DeliveryState, int]] = {issue_id: {} for issue_id in issue_ids}
-    query = select(Delivery.issue_id, Delivery.state, func.count()).where(Delivery.issue_id.in_(issue_ids))
-    for issue_id, state, count in session.execute(query.group_by(Delivery.issue_id, Delivery.state)):
-        if issue_id is not None:
-            counts[issue_id][state] = count
-    return counts
-
-
 def _progress(session: Session, issue: Issue, now: datetime) -> dict[str, Any]:
     counted = progress(session, issue.id, now)
     moving = issue.state in MOVING
@@ -210,15 +191,7 @@ def _eta(seconds: float | None) -> str:
 def _deliveries(
     session: Session, issue_id: int, state: DeliveryState | None
 ) -> tuple[list[dict[str, Any]], Page[Delivery]]:
-    query = select(Delivery).where(Delivery.issue_id == issue_id)
-    if state is not None:
-        query = query.where(Delivery.state == state)
-    found = paged(session, query.order_by(Delivery.id), page_number(), PER_PAGE)
-    ids = [delivery.subscriber_id for delivery in found.items if delivery.subscriber_id is not None]
-    people = {
-        subscriber.id: subscriber
-        for subscriber in session.scalars(select(Subscriber).where(Subscriber.id.in_(ids)))
-    }
+    found, people = page_of_deliveries(session, issue_id, state, page_number(), PER_PAGE)
     rows = []
     for delivery in found.items:
         subscriber = people.get(delivery.subscriber_id or 0)

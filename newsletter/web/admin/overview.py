@@ -6,36 +6,29 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from flask import render_template, url_for
-from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from newsletter.digest.overdue import INTERVALS, find_overdue, served_to
+from newsletter.digest.overdue import INTERVALS, count_waiting, find_overdue
 from newsletter.models import (
     SILENT,
     DeliveryState,
-    EndedReason,
     Frequency,
-    Heartbeat,
-    Issue,
-    IssueState,
     Notice,
-    Release,
     ReleaseState,
-    ReleaseTopic,
-    SignupRequest,
-    Subscription,
-    SubscriptionState,
     db,
+    worker_heartbeats,
 )
 from newsletter.notices import NoticeKind, find_open, open_notices, words
 from newsletter.outbox.file_systems import network_file_system
 from newsletter.outbox.pacing.relay_checks import FAILED, failures_of, last_check
 from newsletter.outbox.refused.notices import QUESTIONS
+from newsletter.outbox.reports.issue_list import held_issues, newest_issues
 from newsletter.outbox.reports.progress import health, progress
 from newsletter.outbox.unbuildable import count_unbuildable
 from newsletter.outbox.worker import journal_folder
 from newsletter.releases.queries import count_releases
-from newsletter.subscribers.signup.hold import count_held
+from newsletter.subscribers.queries import count_changes
+from newsletter.subscribers.signup.hold import count_held, count_unresolved
 from newsletter.web.admin.blueprint import admin
 from newsletter.web.http.extensions import runtime
 
@@ -53,7 +46,7 @@ def overview() -> str:
     return render_template(
         "admin/overview.html",
         numbers=_numbers(session, now),
-        waiting=_waiting(session),
+        waiting=count_waiting(session),
         last_issue=_last_issue(session, now),
         outbox=outbox,
         workers=workers,
@@ -63,61 +56,22 @@ def overview() -> str:
 
 
 def _numbers(session: Session, now: datetime) -> dict[str, int]:
-    releases = count_releases(session)
-    people = func.count(Subscription.subscriber_id.distinct())
-
-    def count(*conditions: Any) -> int:
-        return session.scalar(select(people).where(*conditions)) or 0
-
+    releases, subscribers = count_releases(session), count_changes(session, now - WEEK)
     return {
-        "readers": count(Subscription.state == SubscriptionState.ACTIVE),
-        "pending": count(Subscription.state == SubscriptionState.PENDING),
-        "joined_7d": count(
-            Subscription.state == SubscriptionState.ACTIVE, Subscription.confirmed_at > now - WEEK
-        ),
-        "left_7d": count(
-            Subscription.ended_at > now - WEEK,
-            Subscription.ended_reason.in_((EndedReason.UNSUBSCRIBED, EndedReason.ERASED)),
-        ),
+        "readers": subscribers.active,
+        "pending": subscribers.pending,
+        "joined_7d": subscribers.confirmed,
+        "left_7d": subscribers.unsubscribed,
         "ready": releases[ReleaseState.READY],
         "held": releases[ReleaseState.HELD],
     }
 
 
-def _waiting(session: Session) -> int:
-    """Return how many ready releases somebody is still to get: those that some frequency has not had."""
-    query = (
-        select(func.count(ReleaseTopic.release_id.distinct()))
-        .join(Release, Release.id == ReleaseTopic.release_id)
-        .where(Release.state == ReleaseState.READY, ReleaseTopic.sequence > _served_to(session))
-    )
-    return session.scalar(query) or 0
-
-
-def _served_to(session: Session) -> int:
-    """Return the sequence up to which an issue has served every frequency that somebody chose."""
-    chosen = [
-        frequency
-        for frequency in Frequency
-        if session.scalar(
-            select(Subscription.id)
-            .where(Subscription.state == SubscriptionState.ACTIVE, Subscription.frequency == frequency)
-            .limit(1)
-        )
-    ]
-    if not chosen:
-        sent = select(func.max(Issue.to_sequence)).where(
-            Issue.is_test.is_(False), Issue.state != IssueState.CANCELLED
-        )
-        return session.scalar(sent) or 0
-    return min(served_to(session, chosen).values())
-
-
 def _last_issue(session: Session, now: datetime) -> dict[str, Any] | None:
-    query = select(Issue).where(Issue.is_test.is_(False)).order_by(Issue.id.desc()).limit(1)
-    issue = session.scalars(query).one_or_none()
-    if issue is None:
+    newest = newest_issues(session, 1)
+    if not newest:
         return None
+    issue = newest[0]
     counted = progress(session, issue.id, now)
     return {
         "public_id": issue.public_id,
@@ -141,10 +95,9 @@ def _outbox(session: Session, now: datetime) -> dict[str, Any]:
 
 
 def _workers(session: Session, now: datetime) -> list[dict[str, Any]]:
-    query = select(Heartbeat).where(Heartbeat.kind.startswith("worker")).order_by(Heartbeat.name)
     return [
         {"name": row.name, "seen_at": row.seen_at, "alive": row.seen_at > now - SILENT}
-        for row in session.scalars(query)
+        for row in worker_heartbeats(session)
     ]
 
 
@@ -203,12 +156,7 @@ def _warnings(
     if not any(worker["alive"] for worker in workers):
         words = "No worker has been seen for two minutes: confirmations and digests wait until one runs."
         warnings.append({"tone": "bad", "text": words})
-    unresolved = select(func.count()).where(
-        SignupRequest.resolved_at.is_(None),
-        SignupRequest.held_until.is_(None),
-        SignupRequest.created_at < now - WAITS_LONG,
-    )
-    late = session.scalar(unresolved) or 0
+    late = count_unresolved(session, now - WAITS_LONG)
     if late:
         words = "1 sign-up has" if late == 1 else f"{late} sign-ups have"
         warnings.append({"tone": "warn", "text": f"{words} been waiting for more than two minutes."})
@@ -247,8 +195,7 @@ def _warnings(
             f"If it is lost for good, run: newsletter digest lost-host {host}"
         )
         warnings.append({"tone": "bad", "text": text})
-    stopped = select(Issue).where(Issue.state == IssueState.HELD, Issue.is_test.is_(False))
-    for issue in session.scalars(stopped.order_by(Issue.id.desc()).limit(5)):
+    for issue in held_issues(session, 5):
         place = url_for("admin.issue", public_id=issue.public_id)
         text = f"The issue “{issue.title}” waits for a person."
         warnings.append({"tone": "warn", "text": text, "url": place, "link": "Look at it"})

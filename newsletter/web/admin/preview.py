@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from flask import Response, abort, flash, make_response, redirect, render_template, request, url_for
-from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from newsletter.digest.issues import open_issue
+from newsletter.digest.issues import find_opened, open_issue
 from newsletter.digest.issues import send_test as enqueue_test
 from newsletter.digest.preview import Preview
 from newsletter.digest.preview import preview as make_preview
@@ -21,14 +20,12 @@ from newsletter.limits.keys import limit_key
 from newsletter.mail.addresses import parse_address
 from newsletter.models import (
     Frequency,
-    Issue,
-    Subscription,
-    SubscriptionState,
-    Topic,
     current_sequence,
     db,
     spend,
 )
+from newsletter.releases.topics import list_topics
+from newsletter.subscribers.queries import count_by_frequency
 from newsletter.throttle import Limit
 from newsletter.tokens import Purpose
 from newsletter.web.admin.blueprint import admin
@@ -118,7 +115,7 @@ def send_issue() -> Response:
         )
     if what != "send":
         abort(400)
-    opened = _opened_by(session, key)
+    opened = find_opened(session, key)
     if opened is not None:  # the second click, or the page sent once more after a time-out
         return _see(url_for("admin.issue", public_id=opened.public_id))
     frequencies = choices_of(Frequency, names)
@@ -144,7 +141,7 @@ def send_issue() -> Response:
     except IntegrityError:
         # The same form came twice at the same moment, and the other one was first.
         session.rollback()
-        first = _opened_by(session, key)
+        first = find_opened(session, key)
         if first is None:
             raise
         return _see(url_for("admin.issue", public_id=first.public_id))
@@ -170,7 +167,7 @@ def _page(
     view = request.args.get("view")
     page = render_template(
         "admin/preview.html",
-        topics=session.scalars(select(Topic).order_by(Topic.position, Topic.id)).all(),
+        topics=list_topics(session),
         frequencies=[(frequency.value, LABELS[frequency]) for frequency in Frequency],
         chosen={"topics": wish.topics, "frequency": wish.frequency.value, "reader": wish.subscriber},
         view=view if view in VIEWS else "html",
@@ -185,7 +182,7 @@ def _page(
 
 def _send_context(session: Session, frequencies: list[Frequency], form: SendForm) -> dict[str, Any]:
     parts = runtime()
-    chose = _choices(session)
+    chose = count_by_frequency(session)
     subscribers = None
     if frequencies:
         subscribers = count_subscribers(session, frequencies, current_sequence(session))
@@ -235,28 +232,14 @@ def _wish() -> Wish:
 
 def _usual_frequency(session: Session) -> Frequency:
     """Return what most readers chose; weekly while there are none."""
-    chose = _choices(session)
+    chose = count_by_frequency(session)
     return max(chose, key=lambda each: chose[each]) if chose else Frequency.WEEKLY
-
-
-def _choices(session: Session) -> dict[Frequency, int]:
-    """Return how many readers chose each frequency; those that nobody chose are left out."""
-    counted = session.execute(
-        select(Subscription.frequency, func.count(Subscription.subscriber_id.distinct()))
-        .where(Subscription.state == SubscriptionState.ACTIVE)
-        .group_by(Subscription.frequency)
-    )
-    return {Frequency(frequency): int(count) for frequency, count in counted}
 
 
 def _args(wish: Wish) -> dict[str, Any]:
     view = request.args.get("view")
     args = {"topic": wish.topics, "frequency": wish.frequency.value, "reader": wish.subscriber or None}
     return {**args, "view": view if view in VIEWS else None}
-
-
-def _opened_by(session: Session, key: str) -> Issue | None:
-    return session.scalars(select(Issue).where(Issue.request_key == key)).one_or_none()
 
 
 def _see(place: str) -> Response:

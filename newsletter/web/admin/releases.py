@@ -7,11 +7,11 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from flask import Response, abort, flash, make_response, redirect, render_template, request, url_for
-from sqlalchemy import select
 
-from newsletter.models import ReleaseState, Topic, db
+from newsletter.models import ReleaseState, db
 from newsletter.releases.edit import ReleaseAction, change_release
 from newsletter.releases.queries import carried, find_release, issues_with, list_releases
+from newsletter.releases.topics import list_topics
 from newsletter.web.admin.blueprint import admin
 from newsletter.web.admin.query_string import choice_of, page_number, text_of
 from newsletter.web.admin.session import actor
@@ -53,7 +53,7 @@ def releases() -> str:
         }
         for release in found.items
     ]
-    topics = session.scalars(select(Topic).order_by(Topic.position, Topic.id)).all()
+    topics = list_topics(session)
     return render_template(
         "admin/releases.html", releases=rows, topics=topics, filters=filters, pagination=found
     )

@@ -11,9 +11,8 @@ from urllib.parse import urlsplit
 from flask import session
 from flask.sessions import SessionMixin
 from flask_login import current_user, login_user
-from sqlalchemy import select
 
-from newsletter.accounts.create import one_time_is_over
+from newsletter.accounts.create import find_by_public_id, one_time_is_over
 from newsletter.models import AdminUser, db
 from newsletter.web.http.extensions import login, runtime
 
@@ -59,7 +58,7 @@ def load(cookie_id: str) -> SignedIn | None:
     if not (_within(IDLE, session.get("seen_at"), now) and _within(LONGEST, session.get("began_at"), now)):
         return None
     public_id, _, session_key = cookie_id.partition(":")
-    user = db.session.scalars(select(AdminUser).where(AdminUser.public_id == public_id)).one_or_none()
+    user = find_by_public_id(db.session(), public_id)
     if user is None or user.session_key != session_key or one_time_is_over(user, now):
         return None
     return signed_in(user)
