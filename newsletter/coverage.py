@@ -19,9 +19,9 @@ a cancelled issue. The transaction that sets such a state puts the held releases
 the row it was made for. If an earlier version merged rows into that row, their deliveries count for it too.
 
 (a) has two exceptions. The first is a release that `skip_ahead` left out. The second follows from a move to
-an address with subscriptions of its own: the new row begins with the old marks, so it lacks the releases that
-the earlier address was served. If a delivery to the earlier address then never arrives, put back lowers the
-new row too. A person who was erased and signs up again has no marks from before.
+an address with subscriptions of its own. The new row begins with the old marks, so it does not get the
+releases that the earlier address was served. If a delivery to the earlier address then never arrives, put
+back lowers the new row too. A person who was erased and signs up again has no marks from before.
 
 Lock these people (`lock`) before serve and before put back. Also lock them before reading which releases
 deliveries hold, if the result decides what another delivery may hold. Whether a release was served never

@@ -1,8 +1,8 @@
-"""What the owner is told. Each open matter is one row, shown on the overview and emailed once.
+"""Notices to the owner. Each open notice is one row, is shown on the overview and is emailed once.
 
-To tell of something new, add a member to NoticeKind: its title, its sentence, its remedy. A sentence may
-name `{subject}` and whatever `tell_owner` was given as detail. Neither ever holds a subscriber's address or
-a token: the row outlives both. `outbox/owner_email.py` sends the emails.
+To add a kind of notice, add a member to NoticeKind with a title, a sentence and a remedy. The texts can use
+`{subject}` and the details that `tell_owner` got. Never put a subscriber's address or a token into them,
+because the row is kept longer than both. `outbox/owner_email.py` sends the emails.
 """
 
 from __future__ import annotations
@@ -19,32 +19,32 @@ from newsletter.models import Notice, insert_new
 
 
 class NoticeKind(enum.Enum):
-    """Every kind of matter: its key, a title, what happened, what to do, and whether sending stands still."""
+    """Every kind of notice: its key, a title, what happened, what to do, and whether it stops sending."""
 
     SIGNUPS_HELD = (
         "signups_held",
         "Many sign-ups at once",
         (
-            "New addresses come faster than your settings allow. Sign-ups that wait: {held}. After {burst} "
-            "confirmations to new addresses, {per_hour} more go out each hour. A sign-up that has waited "
-            "for {hold_hours} hours is dropped. People who confirmed before notice nothing."
+            "New addresses sign up faster than your settings allow. Sign-ups that wait: {held}. After "
+            "{burst} confirmations to new addresses, {per_hour} more are sent each hour. A sign-up that has "
+            "waited for {hold_hours} hours is dropped. Confirmed subscribers are not affected."
         ),
         (
-            "You need not do anything. If you know where these people come from, let the sign-ups go, "
-            "else drop them: newsletter subscriber held"
+            "You need not do anything. If you know where these people come from, release the sign-ups. "
+            "Otherwise you can drop them: newsletter subscriber held"
         ),
     )
     RELAY_REFUSES = (
         "relay_refuses",
         "The relay refuses addresses that exist",
         (
-            "The relay {subject} said of {refused} addresses that they do not exist. That is too many to be "
-            "believed, so its issues are paused. Nobody was taken off the list."
+            "The relay {subject} refused {refused} addresses because they do not exist. So many refusals are "
+            "probably wrong, so its issues are paused. No address was suppressed."
         ),
         (
-            "Ask the relay's operator. If the relay was wrong and is mended, send these emails again. If "
-            "these addresses are really gone, say so, and they get no more email. Both buttons are on the "
-            "page “Refused addresses”, both commands under: newsletter bounce held"
+            "Ask the relay's operator. If the relay was wrong and is fixed, send these emails again. If "
+            "these addresses really do not exist, suppress them. Both buttons are on the page “Refused "
+            "addresses”. The commands are under: newsletter bounce held"
         ),
         True,
     )
@@ -52,12 +52,13 @@ class NoticeKind(enum.Enum):
         "domain_refuses",
         "A domain refuses addresses that exist",
         (
-            "The domain {subject} said of {refused} addresses that they do not exist. That is too many to be "
-            "believed, so emails to this domain wait. Nobody was taken off the list."
+            "The domain {subject} refused {refused} addresses because they do not exist. So many refusals "
+            "are probably wrong, so emails to this domain wait. No address was suppressed."
         ),
         (
-            "Find out whether the domain still takes email. Then say on the page “Refused addresses” whether "
-            "these addresses are really gone or are to be sent to again, or use: newsletter bounce held"
+            "Find out whether the domain still accepts email. Then decide on the page “Refused addresses” "
+            "whether to suppress these addresses or to send again. The commands are under: newsletter "
+            "bounce held"
         ),
         True,
     )
@@ -65,13 +66,13 @@ class NoticeKind(enum.Enum):
         "issue_refused",
         "An issue reached nobody",
         (
-            "The relay refused {refused} emails of the issue {title} and accepted none. It last said: "
-            "{said}. The issue is paused. Nobody was taken off the list."
+            "The relay refused {refused} emails of the issue {title} and accepted none. Its last reply was: "
+            "{said}. The issue is paused. No address was suppressed."
         ),
         (
-            "Find out why they were refused. Then say on the page “Refused addresses” whether to send these "
-            "emails again, or that the refusals are final. Final ends the issue, and addresses that do not "
-            "exist get no more email. Both commands are under: newsletter bounce held"
+            "Find out why they were refused. Then decide on the page “Refused addresses” whether to send "
+            "these emails again, or whether the refusals are final. If they are final, the issue ends, and "
+            "addresses that do not exist are suppressed. The commands are under: newsletter bounce held"
         ),
         True,
     )
@@ -79,12 +80,12 @@ class NoticeKind(enum.Enum):
         "confirmations_refused",
         "Confirmations are refused",
         (
-            "The relay said of the last {refused} addresses that signed up that they do not exist, and "
-            "accepted no confirmation in between. Nobody was suppressed, and nothing else waits."
+            "The relay refused the last {refused} addresses that signed up because they do not exist. It "
+            "accepted no confirmation in between. No address was suppressed, and no other email waits."
         ),
         (
-            "If these were invented addresses, you need not do anything. If people tell you that they get no "
-            "confirmation, ask the relay's operator."
+            "If somebody invented these addresses, you need not do anything. If people tell you that they "
+            "get no confirmation, ask the relay's operator."
         ),
     )
 
@@ -92,8 +93,8 @@ class NoticeKind(enum.Enum):
         "sender_refused",
         "The relay refuses our sender address",
         (
-            "The relay {subject} refuses the address that emails come from. It said: {said}. Nothing is "
-            "rejected: confirmations and issues wait, and now and then one email is tried."
+            "The relay {subject} refuses the address that emails come from. It said: {said}. No email is "
+            "lost. Confirmations and issues wait, and one email is tried from time to time."
         ),
         "{mend} To check it: newsletter relay check",
         True,
@@ -102,8 +103,8 @@ class NoticeKind(enum.Enum):
         "hello_refused",
         "The relay refuses our name",
         (
-            "The relay {subject} refuses the name that we give in EHLO. It said: {said}. Nothing is "
-            "rejected: confirmations and issues wait, and now and then one email is tried."
+            "The relay {subject} refuses the name that we give in EHLO. It said: {said}. No email is "
+            "lost. Confirmations and issues wait, and one email is tried from time to time."
         ),
         "{mend} To check it: newsletter relay check",
         True,
@@ -112,8 +113,8 @@ class NoticeKind(enum.Enum):
         "account_refused",
         "The relay refuses our account",
         (
-            "The relay {subject} does not let our account send. It said: {said}. Nothing is "
-            "rejected: confirmations and issues wait, and now and then one email is tried."
+            "The relay {subject} does not let our account send. It said: {said}. No email is "
+            "lost. Confirmations and issues wait, and one email is tried from time to time."
         ),
         "{mend} To check it: newsletter relay check",
         True,
@@ -122,12 +123,12 @@ class NoticeKind(enum.Enum):
         "consent_ledger",
         "The ledger of consent does not fit its signed head",
         (
-            "Once a day the ledger is compared with its signed head, the file consent-head.jsonl in the data "
-            "folder. This time they differ: {what} The head stays as it is, because it is the proof."
+            "Once a day we compare the ledger with its signed head, the file consent-head.jsonl in the data "
+            "folder. This time they differ: {what} The head is not changed, because it is the proof."
         ),
         (
             "To see each fault: newsletter consent verify --all. If nobody has worked on the database, keep "
-            "a copy of it and of the head, and restore a backup. This notice goes when they fit again."
+            "a copy of it and of the head, and restore a backup. This notice closes when both match again."
         ),
     )
 
@@ -143,7 +144,7 @@ _KINDS = {kind.key: kind for kind in NoticeKind}
 
 
 class Words(NamedTuple):
-    """A notice as people read it."""
+    """The texts of a notice for people."""
 
     title: str
     sentence: str
@@ -154,7 +155,7 @@ class Words(NamedTuple):
 def tell_owner(session: Session, kind: NoticeKind, subject: str, now: datetime, **detail: Any) -> bool:
     """Open a notice unless one of this kind and subject is open; return whether it is new. Commits nothing.
 
-    An open one keeps its place, takes the new `detail`, and is not emailed again.
+    An open notice gets the new `detail` and is not emailed again.
     """
     fresh = insert_new(session, Notice).values(
         kind=kind.key, subject=subject, detail=detail, opened_at=now, seen_at=now
@@ -172,7 +173,7 @@ def settle(session: Session, kind: NoticeKind, subject: str, now: datetime) -> b
 
 
 def settle_quiet(session: Session, kind: NoticeKind, before: datetime, now: datetime) -> int:
-    """Close the open notices of this kind that were last reported before then; return how many."""
+    """Close the open notices of this kind that were last reported before `before`; return how many."""
     quiet = update(Notice).where(*_open(kind), Notice.seen_at < before)
     return session.connection().execute(quiet.values(settled_at=now)).rowcount
 
@@ -183,13 +184,13 @@ def find_open(session: Session, kind: NoticeKind, subject: str) -> Notice | None
 
 
 def open_notices(session: Session, kind: NoticeKind | None = None) -> list[Notice]:
-    """Return the open notices (of one kind), the newest first."""
+    """Return the open notices (of one kind), newest first."""
     wanted = select(Notice).where(*(_open(kind) if kind else (Notice.settled_at.is_(None),)))
     return list(session.scalars(wanted.order_by(Notice.opened_at.desc(), Notice.id.desc())))
 
 
 def words(notice: Notice) -> Words:
-    """Return a notice in plain English. Never fails, whichever version of this code wrote the row."""
+    """Return the texts of a notice. This never fails, even if another version of this code wrote the row."""
     kind = _KINDS.get(notice.kind)
     if kind is None:
         return Words(notice.kind, f"{notice.kind} {notice.subject}".strip(), "", urgent=False)
@@ -200,14 +201,14 @@ def words(notice: Notice) -> Words:
 
 
 class _Detail(dict[str, Any]):
-    """What a sentence names; a detail that an older version did not store reads as unknown."""
+    """The values for a text's placeholders. A detail that an older version did not store is "unknown"."""
 
     def __missing__(self, key: str) -> str:
         return "unknown"
 
 
 def as_record(notice: Notice) -> Mapping[str, Any]:
-    """Return a notice as plain values, for commands and pages."""
+    """Return a notice as a mapping, for commands and pages."""
     said = words(notice)
     return {
         "id": notice.id,

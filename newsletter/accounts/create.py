@@ -32,7 +32,7 @@ def account_key(email: str) -> str:
     local, at, domain = email.rpartition("@")
     odd = not email.isprintable() or any(char.isspace() or char in "<>,;" for char in email)
     if not (local and at and domain) or odd or len(email) > LONGEST_ADDRESS:
-        raise AddressInvalid("An account's name is an e-mail address, such as name@example.org.")
+        raise AddressInvalid("An account's name is an email address, such as name@example.org.")
     return canonical(email)
 
 
@@ -63,7 +63,7 @@ def create_account(session: Session, email: str, password_hash: str, actor: str,
     """
     key = account_key(email)
     if find_account(session, key) is not None:
-        raise StateConflict(f"There is an account for {key} already.")
+        raise StateConflict(f"There is already an account for {key}.")
     user = AdminUser(
         email=key,
         password_hash=password_hash,
@@ -97,7 +97,7 @@ def change_password(session: Session, public_id: str, password_hash: str, now: d
     """
     user = find_by_public_id(session, public_id)
     if user is None:
-        raise NotFound("There is no such account any more.")
+        raise NotFound("This account no longer exists.")
     user.password_hash = password_hash
     user.must_change = False
     user.one_time_until = None

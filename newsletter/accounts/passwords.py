@@ -99,13 +99,13 @@ def password_fault(password: str, email: str) -> str | None:
     characters. Passwords with fewer than four different characters, or with the address, are refused too.
     """
     if len(password) < SHORTEST:
-        return f"A password has at least {SHORTEST} characters; a few words in a row make a good one."
+        return f"A password needs at least {SHORTEST} characters. Several words make a good password."
     if len(password) > LONGEST:
-        return f"A password has at most {LONGEST} characters."
+        return f"A password can have at most {LONGEST} characters."
     if len(set(password)) < 4:
-        return "A password of so few different characters is soon guessed."
+        return "This password is easy to guess: it has too few different characters."
     if email.lower() in password.lower():
-        return "Your address is the first thing that others would try."
+        return "This password is easy to guess: it contains your address."
     return None
 
 

@@ -37,11 +37,11 @@ def add_topic(
     is taken.
     """
     if not _SLUG.fullmatch(slug) or len(slug) > 64:
-        raise InputError(f"{slug!r} is not a slug: lower-case letters and digits, joined by hyphens")
+        raise InputError(f"{slug!r} is not a slug: use a-z and 0-9, and hyphens between words")
     if not name.strip() or len(name) > 120:
         raise InputError("a topic needs a name of at most 120 characters")
     if session.scalar(select(Topic.id).where(Topic.slug == slug)) is not None:
-        raise StateConflict(f"there is a topic {slug} already")
+        raise StateConflict(f"there is already a topic {slug}")
     last = session.scalar(select(func.max(Topic.position)))
     topic = Topic(
         slug=slug,
@@ -133,10 +133,8 @@ def _rules(rules: Iterable[tuple[RuleField, str]]) -> list[TopicRule]:
     for field, pattern in rules:
         words = " ".join(pattern.split())
         if not words or len(words) > 200:
-            raise InputError("a rule is a word or some words, at most 200 characters")
+            raise InputError("a rule needs one or more words, at most 200 characters")
         if any("*" in part.rstrip("*") or not part.strip("*") for part in words.split()):
-            raise InputError(
-                f"{words!r} has a * that ends no word; write it behind a beginning, such as gas*"
-            )
+            raise InputError(f"{words!r} has a * that is not at the end of a word; write it like gas*")
         made.append(TopicRule(field=field, pattern=words))
     return made

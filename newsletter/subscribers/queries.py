@@ -288,12 +288,12 @@ def subscriber_detail(session: Session, public_id: str, tokens: Tokens | None = 
     Suppressions are stored by keyed hash, so `suppressed` needs `tokens`, which have the key.
     """
     if "\0" in public_id:
-        raise NotFound("no such reader")
+        raise NotFound("no such subscriber")
     found = session.execute(
         select(Subscriber, _subscriber_state).where(Subscriber.public_id == public_id)
     ).all()
     if not found:
-        raise NotFound("no such reader")
+        raise NotFound("no such subscriber")
     subscriber = found[0][0]
     return SubscriberDetail(
         _rows(session, found)[0],

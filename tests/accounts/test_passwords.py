@@ -77,8 +77,8 @@ def test_an_unknown_person_is_refused_in_the_same_time(stored: str) -> None:
     [
         ("short", "at least 12"),
         ("x" * 201, "at most 200"),
-        ("aaaaaaaaaaaaaa", "few different"),
-        ("Editor@Example.org1", "first thing"),
+        ("aaaaaaaaaaaaaa", "too few different"),
+        ("Editor@Example.org1", "contains your address"),
     ],
 )
 def test_a_weak_password_is_refused_with_the_reason(password: str, words: str) -> None:

@@ -59,14 +59,12 @@ def parse_press(text: str, name: str, today: date | None = None) -> PressRelease
     """
     cleaned = clean_lines(text, MAX_LINES)
     if len(cleaned) > MAX_LINES:
-        reason = (
-            f"it has more than {MAX_LINES:,} lines; a release is shorter, so save only its text and try again"
-        )
+        reason = f"it has more than {MAX_LINES:,} lines; save only the text of the release and try again"
         raise ReleaseUnreadable(name, reason)
     lines = unwrap(cleaned, stands_alone)
     head = read_head(lines)
     if not head.title:
-        reason = "no title was found; put the headline on the first line, by itself, and try again"
+        reason = "it has no title; put only the headline on the first line and try again"
         raise ReleaseUnreadable(name, reason)
     body = read_body(lines[head.body_at :])
     if (opening := read_dateline(head.title)) is not None and len(head.title) > 60:
@@ -76,7 +74,7 @@ def parse_press(text: str, name: str, today: date | None = None) -> PressRelease
     paragraphs = [lead for lead in head.leads if lead not in body.paragraphs] + body.paragraphs
     paragraphs = _without_title(paragraphs, head.title)
     if not paragraphs:
-        reason = "there is a title but no text below it; put the whole release into the file and try again"
+        reason = "it has a title but no text below; save the whole release into the file and try again"
         raise ReleaseUnreadable(name, reason)
     dateline = next(
         (found for each in paragraphs[: len(head.leads) + 2] if (found := read_dateline(each))), None

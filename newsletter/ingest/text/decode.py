@@ -46,9 +46,7 @@ def decode(data: bytes, name: str) -> str:
     """
     if len(data) > MAX_RELEASE_BYTES:
         limit = MAX_RELEASE_BYTES // (1024 * 1024)
-        reason = (
-            f"the file is larger than {limit} MiB; a release is text, so save only its text and try again"
-        )
+        reason = f"the file is larger than {limit} MiB; save only the text of the release and try again"
         raise ReleaseUnreadable(name, reason)
     if not data.strip():
         raise ReleaseUnreadable(name, "the file is empty; save the text of the release into it and try again")
@@ -57,7 +55,7 @@ def decode(data: bytes, name: str) -> str:
             raise ReleaseUnreadable(name, f"this is {what}, not text; save it as plain text and try again")
     text = _to_text(data)
     if text is None or _looks_binary(text):
-        reason = "this is not text that can be read; save the release as plain text in UTF-8 and try again"
+        reason = "this file is not text; save the release as plain text in UTF-8 and try again"
         raise ReleaseUnreadable(name, reason)
     text = repair_mojibake(text).replace("\r\n", "\n").replace("\r", "\n").removeprefix("\ufeff")
     if not text.replace("\ufeff", "").strip():

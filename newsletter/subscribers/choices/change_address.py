@@ -138,7 +138,7 @@ def move(
             # Another transaction has just taken the new address. The second attempt can see its row.
             if last:
                 raise
-    raise AssertionError("two attempts ended without an end")
+    raise AssertionError("both attempts ended without a result")
 
 
 def _move(
@@ -156,7 +156,7 @@ def _move(
         # What was read before the lock may have changed while waiting for it.
         found = _open(session, tokens, token, now)
         if isinstance(found, tuple) and not set(_involved(session, *found)) <= locked:
-            raise StateConflict("The address changed in this moment. Look again, and decide anew.")
+            raise StateConflict("The address has just changed. Reload the page and try again.")
     if isinstance(found, _Done):
         return Moved(found.public_id, found.email_key, joined=False, changed=False)
     if isinstance(found, LinkFault):

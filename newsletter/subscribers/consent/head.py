@@ -182,20 +182,20 @@ def _look_at(report: Report, person: PersonChain) -> None:
     if person.chain.broken_at is not None:
         report.add(
             person.public_id,
-            f"Entry {person.chain.broken_at} is not as it was written, or follows another.",
+            f"Entry {person.chain.broken_at} was changed, or the entry before it was.",
         )
     if person.erasure_is_missing:
-        report.add(person.public_id, "The person is marked as erased, and no entry says so.")
+        report.add(person.public_id, "The person is marked as erased, but the ledger has no entry about it.")
 
 
 def _compare(report: Report, known: Known, person: PersonChain) -> None:
     if known.public_id != person.public_id:
-        report.add(known.public_id, f"The row has another id now: {person.public_id}.")
+        report.add(known.public_id, f"The row now has another public id: {person.public_id}.")
     elif person.chain.count < known.count:
         missing = known.count - person.chain.count
         report.add(person.public_id, f"The newest entries are missing: {missing} of {known.count}.")
     elif known.count and person.digests[known.count - 1] != known.last_digest:
-        report.add(person.public_id, f"Entry {known.count} is another one than when the head was made.")
+        report.add(person.public_id, f"Entry {known.count} is not the same as when the head was made.")
     elif sum(person.older_at[: known.count]) != known.older:
         report.add(person.public_id, "Entries have lost the digest of their details.")
 
@@ -297,7 +297,7 @@ class _HeadReader:
                     return
                 case _:
                     raise InputError("This is not the head of a consent ledger.")
-        raise InputError("The head of the consent ledger has no end: the file was cut off.")
+        raise InputError("The head of the consent ledger is incomplete: its last line is missing.")
 
     def _parse(self, line: bytes) -> Any:
         self._hash.update(line)

@@ -66,7 +66,7 @@ def find_person(session: Session, public_id: str) -> Subscriber:
     wanted = select(Subscriber).where(Subscriber.public_id == public_id)
     found = None if "\0" in public_id else session.scalars(wanted).one_or_none()
     if found is None:
-        raise NotFound("no such reader")
+        raise NotFound("no such subscriber")
     return found
 
 

@@ -24,9 +24,9 @@ from newsletter.tokens import Tokens
 
 # Each record contains this text, because people read the file without this program.
 MEANING = (
-    "The signature covers the value of `record` as JSON with keys in order, no spaces and UTF-8 "
-    "(RFC 8785). It proves that whoever holds the key at key_url made this record and that nobody "
-    "changed it since; it does not prove that what was entered is true, nor when."
+    "The signature covers the value of `record` as JSON with sorted keys, no spaces and UTF-8 "
+    "(RFC 8785). It proves that the holder of the key at key_url made this record, and that nobody "
+    "has changed it since. It does not prove that the entries are true, nor when they were made."
 )
 
 
@@ -90,7 +90,7 @@ def check_record(text: str, key_pem: str) -> dict[str, Any]:
     try:
         key.verify(value, canonical_json(record))
     except InvalidSignature as fault:
-        raise InputError("The signature is not of this key, or the record was changed.") from fault
+        raise InputError("The signature was not made with this key, or the record was changed.") from fault
     _check_chain(record)
     return record
 
@@ -105,7 +105,7 @@ def _check_chain(record: dict[str, Any]) -> None:
         if chain.broken_at is not None:
             number = numbered[chain.broken_at - 1][0]
             raise InputError(
-                f"The signature is good, but entry {number} is not as it was written, or follows another."
+                f"The signature is valid, but entry {number} was changed, or the entry before it was."
             )
 
 

@@ -58,7 +58,7 @@ def stop_first(session: Session, tokens: Tokens, public_id: str, now: datetime) 
     """
     key = session.scalar(select(Subscriber.email_key).where(Subscriber.public_id == public_id))
     if key is None:
-        raise NotFound("no such reader, or erased already")
+        raise NotFound("no such subscriber, or erased already")
     before = suppression.find(session, tokens, key)
     may_tell = before is None or before.reason is SuppressionReason.ERASED
     suppression.add(session, suppression.suppression_hash(tokens, key), SuppressionReason.ERASED, now)
@@ -84,7 +84,7 @@ def erase(
     """
     key = session.scalar(select(Subscriber.email_key).where(Subscriber.public_id == public_id))
     if key is None:
-        raise NotFound("no such reader, or erased already")
+        raise NotFound("no such subscriber, or erased already")
     # Delete requests before locking the subscriber: the job that resolves requests locks in this order too.
     session.execute(delete(SignupRequest).where(SignupRequest.email_key == key).execution_options(**_QUIETLY))
     subscriber = session.scalars(
@@ -94,7 +94,7 @@ def erase(
         .execution_options(populate_existing=True)
     ).one()
     if subscriber.email_key != key:
-        raise StateConflict("The address changed in this moment. Look again, and decide anew.")
+        raise StateConflict("The address has just changed. Check it and try again.")
     everyone = _with_joined(session, subscriber)
     own = {text for person in everyone for text in (person.email, person.email_key) if text}
     others = _named_elsewhere(session, everyone)

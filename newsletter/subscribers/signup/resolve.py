@@ -112,7 +112,7 @@ def _resolve_safely(session: Session, tokens: Tokens, request: SignupRequest, li
         limiter.hold(request, held)
     except Exception:
         # Any error: one bad request must not stop the others.
-        log.exception("signup request broke request_id=%s", request_id)
+        log.exception("event=signup_failed request_id=%s", request_id)
         if now - asked_at < PATIENCE:
             return False
         with session.begin_nested():

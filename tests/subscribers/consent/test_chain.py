@@ -332,7 +332,7 @@ def test_a_signed_record_is_refused_when_anything_in_it_or_the_key_is_another(ke
     ):
         with pytest.raises(InputError):
             check_record(changed, pem)
-    with pytest.raises(InputError, match="not of this key"):
+    with pytest.raises(InputError, match="not made with this key"):
         check_record(whole, other)
     with pytest.raises(InputError, match="not a public key"):
         check_record(whole, "nonsense")

@@ -100,7 +100,7 @@ def test_a_chain_that_was_computed_anew_is_found_by_the_head_alone(three):
 
     assert faults(three.house, None) == []
     assert faults(three.house, head) == [
-        (person.public_id, "Entry 2 is another one than when the head was made.")
+        (person.public_id, "Entry 2 is not the same as when the head was made.")
     ]
 
 
@@ -135,7 +135,7 @@ def test_a_changed_entry_is_found_without_a_head(three):
     )
 
     assert faults(three.house, None) == [
-        (person.public_id, "Entry 2 is not as it was written, or follows another.")
+        (person.public_id, "Entry 2 was changed, or the entry before it was.")
     ]
 
 
@@ -144,7 +144,7 @@ def test_somebody_marked_as_erased_whose_entries_do_not_say_so_is_found(three):
     attack(three.house, f"UPDATE subscriber SET erased_at = created_at WHERE id = {person.id}")
 
     assert faults(three.house, None) == [
-        (person.public_id, "The person is marked as erased, and no entry says so.")
+        (person.public_id, "The person is marked as erased, but the ledger has no entry about it.")
     ]
 
 

@@ -43,7 +43,7 @@ def test_the_record_shows_both_steps_the_wording_and_both_clocks(house, reader):
     page = house.signed_in().get(f"/admin/readers/{reader}/consent").text
 
     assert "Asked to receive the newsletter" in page
-    assert "by the button behind the link in a mail to them" in page
+    assert "by the link in an email to them" in page
     assert page.count("2025-10-23 12:00:00 UTC") >= 2
     assert "2025-10-23 15:00:00 EEST for the reader" in page
     assert "I can leave at any time by the link in every mail." in page

@@ -43,7 +43,7 @@ class Step:
 STEPS = (
     Step(
         "unconfirmed",
-        "requests that nobody confirmed, with their addresses",
+        "unconfirmed requests and their addresses",
         "pending_days",
         addresses.unconfirmed,
         addresses.expire,
@@ -58,13 +58,18 @@ STEPS = (
         chunk=20,
     ),
     Step(
-        "left", "addresses of people who left", "keep_left_days", addresses.left, addresses.forget, chunk=20
+        "left",
+        "addresses of people who unsubscribed",
+        "keep_left_days",
+        addresses.left,
+        addresses.forget,
+        chunk=20,
     ),
-    Step("disowned", "notes that an address was disowned", "", events.old_marks, events.delete_marks),
-    Step("mails", "contents of mails sent long ago", "keep_mail_days", emails.old_singles, emails.empty),
+    Step("disowned", "marks of disowned addresses", "", events.old_marks, events.delete_marks),
+    Step("mails", "contents of old emails", "keep_mail_days", emails.old_singles, emails.empty),
     Step(
         "replies",
-        "relays' answers to issues sent long ago",
+        "relays' replies to old issues",
         "keep_mail_days",
         emails.issues_with_replies,
         emails.empty_replies,
@@ -73,13 +78,13 @@ STEPS = (
     ),
     Step(
         "issues",
-        "issues as they can be viewed in the browser",
+        "old issues as web pages",
         "keep_issue_days",
         emails.old_issues,
         emails.empty_issues,
         chunk=5,
     ),
-    Step("forms", "answered forms", "keep_mail_days", events.old_requests, events.delete_requests),
+    Step("forms", "resolved forms", "keep_mail_days", events.old_requests, events.delete_requests),
     Step("moves", "settled changes of address", "keep_mail_days", events.old_moves, events.delete_moves),
-    Step("ips", "IP addresses in the ledger", "keep_ip_days", events.old_ips, events.empty_ips),
+    Step("ips", "IP addresses in the consent ledger", "keep_ip_days", events.old_ips, events.empty_ips),
 )
