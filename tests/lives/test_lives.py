@@ -12,25 +12,31 @@ from lives.machine import Lives, LivesAtOnce
 
 STEPS = 40
 QUIET = [HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large]
+# In parts, which can run side by side.
+SQLITE_PARTS, POSTGRESQL_PARTS = 3, 2
+LIVES_OF_A_PART = {"sqlite": 150 // SQLITE_PARTS, "postgresql": 50 // POSTGRESQL_PARTS}
 
 
-# Measuring what lines are run makes a life three times as long.
-@pytest.mark.lives
+# Measuring coverage makes a life three times as slow.
 @pytest.mark.no_cover
-def test_nobody_is_skipped_or_emailed_twice_in_150_lives():
+@pytest.mark.parametrize("part", range(SQLITE_PARTS))
+def test_nobody_is_skipped_or_emailed_twice_in_150_lives(part: int):
     with sqlite_database() as database:
         Lives.database = database
-        run_state_machine_as_test(
-            Lives, settings=settings(max_examples=150, stateful_step_count=STEPS, suppress_health_check=QUIET)
-        )
+        live(Lives, "sqlite")
 
 
-@pytest.mark.lives
 @pytest.mark.no_cover
-def test_nobody_is_skipped_or_emailed_twice_when_two_sessions_take_turns(postgresql: PostgreSQL):
+@pytest.mark.parametrize("part", range(POSTGRESQL_PARTS))
+def test_nobody_is_skipped_or_emailed_twice_when_two_sessions_take_turns(postgresql: PostgreSQL, part: int):
     with postgresql_database(postgresql) as database:
         LivesAtOnce.database = database
-        run_state_machine_as_test(
-            LivesAtOnce,
-            settings=settings(max_examples=50, stateful_step_count=STEPS, suppress_health_check=QUIET),
-        )
+        live(LivesAtOnce, "postgresql")
+
+
+def live(machine: type[Lives], kind: str) -> None:
+    """Live the lives of one part."""
+    chosen = settings(
+        max_examples=LIVES_OF_A_PART[kind], stateful_step_count=STEPS, suppress_health_check=QUIET
+    )
+    run_state_machine_as_test(machine, settings=chosen)
