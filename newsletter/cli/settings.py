@@ -14,8 +14,9 @@ from newsletter.settings import Settings, variable
 HEAD = """# Settings
 
 Every setting is an environment variable, or a line in a `.env` file in the folder where the service
-starts (`--env-file` names another); the environment wins. A missing or wrong setting ends the program
-with one message that lists every fault. This page is what `newsletter settings` prints.
+starts (`--env-file` names another). If both have a setting, the environment wins. A missing or wrong
+setting ends the program with one message that lists every fault. This page is what `newsletter settings`
+prints.
 
 In a `.env` file, write a value in single quotes if it holds ` #`, `${` or a quote, as in
 `NAME='500 Main Street #210'`. Without quotes, a ` #` begins a comment. Without single quotes, `${NAME}`

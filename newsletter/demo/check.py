@@ -129,7 +129,9 @@ def _live(
         journey.eml = _keep(digest)
         _require(journey.html_bytes > 0 and bool(digest.text), "the digest lacks its HTML or its text")
     with journey.step("send_again"):
-        _require(_has_nothing_new(command, data), "a second digest would repeat what was served")
+        _require(
+            _has_nothing_new(command, data), "a second digest would repeat releases that were already sent"
+        )
     with journey.step("leave_by_mail"):
         _leave_by_mail(digest, data)
     with journey.step("undo"):
@@ -191,7 +193,7 @@ def _leave_by_mail(digest: StoredEmail, data: Path) -> None:
         with smtplib.SMTP(intake.host, intake.port, timeout=30) as talk:
             talk.send_message(wish)
     except smtplib.SMTPException as fault:
-        raise StepFailed(f"the mail was not taken: {fault}") from fault
+        raise StepFailed(f"the server did not accept the email: {fault}") from fault
 
 
 def _undo(browser: Browser, digest: StoredEmail) -> None:
@@ -221,7 +223,7 @@ class Page:
         reader.feed(self.text)
         found = [form for form in reader.forms if form_id in {None, form.id}]
         if len(found) != 1:
-            raise StepFailed(f"{_without_token(self.url)} has {len(found)} forms where one was expected")
+            raise StepFailed(f"{_without_token(self.url)} has {len(found)} forms, and one was expected")
         return found[0]
 
     def form_to(self, part: str) -> Form:
@@ -301,7 +303,7 @@ class Browser:
                 return Page(answer.url, answer.read().decode("utf-8"))
         except urllib.error.HTTPError as fault:
             raise StepFailed(
-                f"{asked.get_method()} {_without_token(asked.full_url)} is {fault.code}"
+                f"{asked.get_method()} {_without_token(asked.full_url)} returned status {fault.code}"
             ) from fault
 
 
@@ -328,10 +330,10 @@ class Mails:
         _await(
             lambda: len(list_stored_emails(self._folder)) >= count,
             MAIL_SECONDS,
-            f"mail number {count} did not come",
+            f"email number {count} did not arrive",
         )
         found = list_stored_emails(self._folder)
-        _require(len(found) == count, f"{len(found)} mails came where {count} were expected")
+        _require(len(found) == count, f"{len(found)} emails arrived, and {count} were expected")
         return found[0]
 
 
@@ -339,7 +341,7 @@ def _link(mail: StoredEmail, beginning: str) -> str:
     for piece in mail.pieces:
         if piece.url and piece.url.startswith(beginning):
             return piece.url
-    raise StepFailed(f"no link to {beginning} in the mail")
+    raise StepFailed(f"no link to {beginning} in the email")
 
 
 def _keep(mail: StoredEmail) -> str:

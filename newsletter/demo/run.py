@@ -45,14 +45,14 @@ def run_demo(
     if the port or the folder is in use.
     """
     configure_logging()
-    with only_one(folder, "Stop it with Ctrl-C in its terminal, or give this one --data and another folder."):
+    with only_one(folder, "Stop it with Ctrl-C in its terminal, or use another folder with --data."):
         check_port(HOST, port, "Stop it, or choose another one with --port.")
         demo = prepare_demo(folder, port, free_port(), more)
         catcher = [sys.executable, "-m", "newsletter.demo.catcher", str(folder), str(demo.catcher_port)]
         services = service_programs(demo.environ, command, takes_mail=True)
         programs = [Program("mailbox", catcher, demo.environ), *services]
         Supervisor(programs).run(lambda: web_responds(demo.settings), lambda: say(banner(demo)))
-        say("The demo has ended. Its data is kept; the same command goes on with it.")
+        say("The demo has ended. Its data is kept, and the same command continues with it.")
 
 
 def prepare_demo(
@@ -121,21 +121,21 @@ def banner(demo: Demo) -> str:
     program = _short(Path(sys.executable).with_name("newsletter"))
     call = f"{program} --env-file {_short(demo.folder / SETTINGS_FILE)}"
     if demo.password is None:
-        signed = f"the password you have; for a new one: {call} account reset {ADMIN}"
+        signed = f"your existing password; for a new one: {call} account reset {ADMIN}"
     else:
         signed = f"one-time password  {demo.password}"
     return "\n".join(
         [
             "",
-            f"  {demo.settings.site_name} is ready. Nothing leaves this machine.",
+            f"  {demo.settings.site_name} is ready. No email leaves this machine.",
             "",
-            f"  1. Subscribe       {url}/             any address will do",
-            f"  2. Read your mail  {url}/dev/mailbox  and confirm there",
+            f"  1. Subscribe       {url}/             with any address",
+            f"  2. Read the email  {url}/dev/mailbox  and confirm there",
             f"  3. Send the digest {url}/admin        as {ADMIN}",
             f"                     {signed}",
             f"     or by command   {call} digest send",
             "",
-            "  Ctrl-C ends everything.",
+            "  Ctrl-C stops everything.",
             "",
         ]
     )

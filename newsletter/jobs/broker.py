@@ -26,7 +26,7 @@ def warn_without_broker(settings: Settings) -> None:
     try:
         _reach(settings)
     except ServiceError as fault:
-        log.warning("event=no_broker fault=%s effect=%s", fault, "what is due waits for a worker's sweep")
+        log.warning("event=no_broker fault=%s effect=%s", fault, "due emails wait for a worker's sweep")
 
 
 def _reach(settings: Settings) -> None:

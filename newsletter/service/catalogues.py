@@ -91,7 +91,7 @@ def add(code: str, folder: Path = FOLDER) -> tuple[Path, list[Message]]:
         raise InputError(f"{code} is not a language tag such as pl or pt-BR") from fault
     language = str(locale).replace("_", "-")
     if language in LANGUAGES:
-        raise StateConflict(f"{language} is there already; `newsletter language update` takes in new texts.")
+        raise StateConflict(f"{language} exists already. `newsletter language update` adds new texts to it.")
     catalogue = Catalog(locale=locale, charset="utf-8")
     catalogue.update(gather(), no_fuzzy_matching=True)
     file = catalogue_file(language, folder)

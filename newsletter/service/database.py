@@ -51,13 +51,13 @@ def require_served(engine: Engine) -> str:
     if found is None:
         raise ServiceError("The database is empty: run `newsletter db upgrade`.")
     if found < newest():
-        raise ServiceError("The database is of an older version: run `newsletter db upgrade`.")
+        raise ServiceError("The database has an older version: run `newsletter db upgrade`.")
     return found
 
 
 def _refuse_newer(found: str | None) -> None:
     if found is not None and found > newest():
-        raise ServiceError("The database is of a newer version than this program: upgrade the program.")
+        raise ServiceError("The database has a newer version than this program: upgrade the program.")
 
 
 def require_reachable(engine: Engine) -> None:
@@ -135,13 +135,11 @@ def database_fault(fault: DBAPIError) -> ServiceError:
     """Return an error that says what failed in the database and what to do. It contains no email address."""
     words = str(fault.orig).strip().splitlines()[0] if str(fault.orig).strip() else type(fault).__name__
     if "disk is full" in words or "No space left" in words or "disk I/O error" in words:
-        advice = "make room on the disk that holds the database, then start again"
+        advice = "free space on the disk of the database, then start again"
     elif "locked" in words:
         advice = "another process has been writing for half a minute; try again"
     elif "no such table" in words or "UndefinedTable" in type(fault.orig).__name__:
         advice = "run: newsletter db upgrade"
     else:
-        advice = "look at the database, then start again"
-    return ServiceError(
-        f"the database could not do this: {without_addresses(words)}. Nothing is lost: {advice}."
-    )
+        advice = "check the database, then start again"
+    return ServiceError(f"the database failed: {without_addresses(words)}. Nothing is lost: {advice}.")

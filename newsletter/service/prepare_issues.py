@@ -35,7 +35,7 @@ def prepare_issues(runtime: Runtime, ending: Callable[[], bool]) -> bool:
             while more and not ending():
                 more = preparer.step(session, runtime.now())
                 session.commit()
-            log.info("event=issue_prepared issue=%d whole=%s", issue_id, not more)
+            log.info("event=issue_prepared issue=%d complete=%s", issue_id, not more)
     return True
 
 

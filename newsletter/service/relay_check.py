@@ -45,7 +45,7 @@ NO_DELIVERY = "0"
 
 TEST_TEXT = (
     "This is the test that you asked for with: newsletter relay check --send\r\n\r\n"
-    "Your relay accepted it, so confirmations and digests can leave this way.\r\n"
+    "Your relay accepted it, so it can send confirmations and digests.\r\n"
 )
 
 
@@ -139,7 +139,9 @@ class _Check:
                 elif taken:
                     yield Finding("message", Verdict.UNKNOWN, _WITHOUT_A_MESSAGE)
             except TransportError as error:
-                yield Finding("conversation", Verdict.FAILED, f"The relay did not go on: {_said(error)}.")
+                yield Finding(
+                    "conversation", Verdict.FAILED, f"The conversation with the relay ended: {_said(error)}."
+                )
 
     def _not_connected(self, error: TransportError) -> Finding:
         fault = connect_fault(error) if isinstance(error, RelayRefused) else None
@@ -148,7 +150,7 @@ class _Check:
             return Finding(fault.value, Verdict.FAILED, f"{words} {remedy(fault, self._settings)}")
         if isinstance(error, RelayRefused) and error.code < 500:
             return Finding(
-                "connect", Verdict.UNKNOWN, f"{words} It may take us later; emails wait until then."
+                "connect", Verdict.UNKNOWN, f"{words} It may accept us later. Emails wait until then."
             )
         return Finding("connect", Verdict.FAILED, f"{words} {_advice(error, self._endpoint)}".strip())
 
@@ -157,10 +159,10 @@ class _Check:
         how = {
             RelaySecurity.TLS: "over TLS, and its certificate is trusted",
             RelaySecurity.STARTTLS: "with STARTTLS, and its certificate is trusted",
-            RelaySecurity.NONE: "without protection",
+            RelaySecurity.NONE: "without encryption",
         }[relay.security]
         yield Finding("connect", Verdict.PASSED, f"The relay {self._endpoint.name} answers {how}.")
-        hello = f"It takes {self._endpoint.local_name} as our name."
+        hello = f"It accepts our name {self._endpoint.local_name}."
         yield Finding("hello", Verdict.PASSED, hello)
         signed_in = "The sign-in was accepted." if relay.username else "No sign-in: the URL has no user name."
         yield Finding("account", Verdict.PASSED, signed_in)
@@ -170,7 +172,7 @@ class _Check:
         commands = envelope_commands(self._envelope, self._message(), offered)
         if not isinstance(commands[0], bytes) or not isinstance(commands[1], bytes):
             yield Finding(
-                "recipient", Verdict.FAILED, f"The owner's address cannot be offered: {commands[1]}."
+                "recipient", Verdict.FAILED, f"This relay cannot be given the owner's address: {commands[1]}."
             )
             return False
         times = self._endpoint.timeouts
@@ -193,7 +195,7 @@ class _Check:
             Step.RCPT: ("recipient", "the owner's address as a recipient"),
         }[step]
         if reply.positive:
-            return Finding(name, Verdict.PASSED, f"The relay takes {what}.")
+            return Finding(name, Verdict.PASSED, f"The relay accepts {what}.")
         fault = reply_fault(step, reply)
         said = without_addresses(str(reply)).rstrip(".")
         if fault is not None:
@@ -201,8 +203,8 @@ class _Check:
             return Finding(fault.value, Verdict.FAILED, f"{words} {remedy(fault, self._settings)}")
         if reply.transient:
             words = (
-                f"The relay asks to come back later: {said}. That is usual (greylisting, limits), and emails "
-                "are tried again by themselves. What comes after this step could not be learnt."
+                f"The relay asks us to try again later: {said}. That is usual (greylisting, limits), and "
+                "emails are retried automatically. The later steps could not be checked."
             )
             return Finding(name, Verdict.UNKNOWN, words)
         return Finding(name, Verdict.FAILED, f"The relay refuses {what}: {said}.")
@@ -216,14 +218,14 @@ class _Check:
         said = without_addresses(str(outcome.reply or outcome.reason)).rstrip(".")
         if outcome.accepted:
             self.accepted = True
-            return Finding("message", Verdict.PASSED, f"The relay took a message to the owner: {said}.")
+            return Finding("message", Verdict.PASSED, f"The relay accepted a message to the owner: {said}.")
         fault = setup_fault(outcome)
         if fault is not None:
             words = f"The relay refuses our {_WHAT[fault.value]} after the message: {said}."
             return Finding(fault.value, Verdict.FAILED, f"{words} {remedy(fault, self._settings)}")
         if outcome.reply is not None and outcome.reply.permanent:
             return Finding("message", Verdict.FAILED, f"The relay refuses the message: {said}.")
-        return Finding("message", Verdict.UNKNOWN, f"The relay did not take the message now: {said}.")
+        return Finding("message", Verdict.UNKNOWN, f"The relay did not accept the message now: {said}.")
 
     def _message(self) -> bytes:
         settings = self._settings
@@ -245,8 +247,8 @@ class _Check:
 
 _WHAT = {"sender": "sender address", "hello": "name in EHLO", "account": "account"}
 _WITHOUT_A_MESSAGE = (
-    "Whether the relay takes a message itself is not known: some compare the sender with the account only "
-    "then. To learn it, run: newsletter relay check --send"
+    "It is not known whether the relay accepts a message: some check only then whether the account may use "
+    "the sender. To find out, run: newsletter relay check --send"
 )
 
 
@@ -268,7 +270,7 @@ def _sender(settings: Settings, relay: Relay) -> str:
 def _which(settings: Settings, relay: Relay) -> str:
     if plain_return_path(settings, relay) is None:
         return "signed, one for each delivery"
-    return f"the plain one of {variable('return_path')}"
+    return f"the one in {variable('return_path')}"
 
 
 def _ask(wire: Wire, command: bytes, seconds: float) -> Reply:
@@ -285,14 +287,14 @@ def _said(error: TransportError) -> str:
 def _advice(error: TransportError, endpoint: Endpoint) -> str:
     words = str(error)
     if "certificate" in words:
-        other = f"trust another authority by {variable('relay_ca_file')}"
-        return f"Write the name that is in the certificate into the URL, or {other}."
+        other = f"trust another authority with {variable('relay_ca_file')}"
+        return f"Use the name in the certificate in the URL, or {other}."
     if "STARTTLS" in words:
         return (
-            "If the relay is to be used unprotected, write ?tls=none behind its URL; smtps:// is TLS at once."
+            "To use the relay without encryption, add ?tls=none to its URL. With smtps:// it is TLS at once."
         )
     if "sign-in" in words:
-        return "Leave the user name out of the URL if the relay wants none."
+        return "If the relay needs no sign-in, leave the user name out of the URL."
     if "reached" in words:
-        return f"Check host and port in {variable('relay')}, and whether a firewall is in the way."
+        return f"Check host and port in {variable('relay')}, and whether a firewall blocks the connection."
     return ""

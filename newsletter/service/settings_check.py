@@ -56,7 +56,7 @@ def _unreadable(path: Path) -> str | None:
     """Return why a file cannot be read, None if it can."""
     try:
         if not path.exists():
-            return f"names {path}, which is not there"
+            return f"names {path}, which does not exist"
         if not path.is_file():
             return f"names {path}, which is not a file"
         with path.open("rb") as file:
@@ -87,14 +87,14 @@ def _certificates(values: Mapping[str, Any]) -> str | None:
     try:
         ssl.create_default_context(cafile=str(path))
     except (OSError, ValueError):  # ssl.SSLError is an OSError
-        return f"names {path}, which holds no certificates in PEM form"
+        return f"names {path}, which contains no certificates in PEM form"
     return None
 
 
 def _token_command(values: Mapping[str, Any]) -> str | None:
     program = shlex.split(values["relay_token_command"])[0]
     if shutil.which(program) is None:
-        return f"names the program {program}, which is not there or may not be run"
+        return f"names the program {program}, which does not exist or may not be run"
     return None
 
 
@@ -134,7 +134,7 @@ def _database(values: Mapping[str, Any]) -> str | None:
         url = make_url(values["database_url"])
         url.get_dialect().import_dbapi()
     except (ArgumentError, ValueError):
-        return "is not a URL that can be read; percent-encode what stands in its password"
+        return "is not a valid URL; percent-encode special characters in its password"
     except ImportError as fault:
         return f"needs a package that cannot be imported: {fault}"
     if url.get_backend_name() != "sqlite":

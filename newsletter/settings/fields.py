@@ -13,16 +13,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from newsletter.languages import LANGUAGES
-from newsletter.settings.parse.common import (
-    parse_address,
-    whole_number,
-)
-from newsletter.settings.parse.host_names import name_for_ehlo, parse_ehlo_name, parse_public_url
-from newsletter.settings.parse.relay_urls import parse_relay, parse_relays
-from newsletter.settings.values import Relay
-
-if TYPE_CHECKING:
-    from sqlalchemy.engine import URL
+from newsletter.settings.parse.common import parse_address, whole_number
 from newsletter.settings.parse.general import (
     one_of,
     optional,
@@ -34,6 +25,7 @@ from newsletter.settings.parse.general import (
     parse_text,
     parse_yes,
 )
+from newsletter.settings.parse.host_names import name_for_ehlo, parse_ehlo_name, parse_public_url
 from newsletter.settings.parse.places import (
     parse_bind,
     parse_broker_url,
@@ -43,6 +35,7 @@ from newsletter.settings.parse.places import (
     parse_origins,
     parse_pages,
 )
+from newsletter.settings.parse.relay_urls import parse_relay, parse_relays
 from newsletter.settings.parse.sending import (
     parse_domain,
     parse_domain_limits,
@@ -50,11 +43,12 @@ from newsletter.settings.parse.sending import (
     parse_list_id,
     parse_sending_window,
 )
-from newsletter.settings.values import IPStorage, Listener, SendingWindow
+from newsletter.settings.values import IPStorage, Listener, Relay, SendingWindow
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import URL
 
 PREFIX = "NEWSLETTER_"
-
-
 CONNECT_SECONDS = 10
 
 
@@ -68,268 +62,279 @@ class Settings:
     """Everything that differs between installations. `load_settings` makes it."""
 
     public_url: str = setting(
-        "Where readers reach the service; every link is built from it, never from the request's Host.",
+        "The URL of the service. Every link is built from it, never from a request's Host header.",
         parse_public_url,
         example="https://news.example.org",
     )
     secret_keys: tuple[str, ...] = setting(
-        "Keys that sign links and cookies, separated by commas, the newest last. Add, never remove: "
-        "unsubscribe links never expire, and the first key also hashes suppressed addresses.",
+        "Keys that sign links and cookies, separated by commas, the newest last. Add keys, and never remove "
+        "one: unsubscribe links never expire, and the first key also hashes suppressed addresses.",
         parse_keys,
         example="32 random characters or more",
     )
     from_address: str = setting(
-        "The address that issues and confirmations come from.", parse_address, example="news@example.org"
+        "The From address of issues and confirmations.", parse_address, example="news@example.org"
     )
     postal_address: str = setting(
-        "The publisher's postal address, printed at the foot of every mail (the law asks for it in "
-        "many countries).",
+        "The publisher's postal address, printed at the foot of every email. Many countries require it by "
+        "law.",
         parse_text,
         example="Harbour Road 1, 1000 Town",
     )
     relay: Relay = setting(
-        "The relay that takes our mail: smtp:// (STARTTLS, required off loopback), smtps:// (TLS from "
-        "the first byte); ?tls=none turns protection off. Its limits may follow: ?per_second=20"
-        "&per_hour=10000&per_day=50000 for the account, &max_connections=10 for this host. So may "
-        "&return_path=letter@example.org (as `NEWSLETTER_RETURN_PATH`, for this relay) and "
-        "&token_header=X-Name, the header that names a returned email's delivery (X-Newsletter-Token by "
-        "default). Characters such as # / ? [ @ : % and the comma in the user name or password are "
-        "percent-encoded.",
+        "The SMTP relay that accepts our emails. smtp:// uses STARTTLS, which is required except on "
+        "loopback. With smtps://, the connection uses TLS from the first byte. Options: ?tls=none turns "
+        "encryption off. `per_second=20&per_hour=10000&per_day=50000` limits the account, and "
+        "`max_connections=10` this host. With `return_path=news@example.org`, this relay has its own "
+        "`NEWSLETTER_RETURN_PATH`. The header `token_header=X-Name` matches a returned email to its "
+        "delivery (X-Newsletter-Token by default). In the user name and the password, percent-encode "
+        "characters such as # / ? [ @ : % and the comma.",
         parse_relay,
         example="smtp://user:password@relay.example.org:587",
     )
     relays: tuple[tuple[str, Relay], ...] = setting(
-        "Relays for certain From addresses or domains, separated by commas; the relay above takes the rest.",
+        "Relays for certain From addresses or domains, separated by commas. Others use the relay above.",
         optional_or(parse_relays, ()),
         (),
         "example.com=smtps://user:password@relay.example.com, news@example.org=smtp://other.example.org",
     )
     relay_token_command: str | None = setting(
-        "A command that prints an access token (OAuth 2) for the relay's user, for relays that take no "
-        "passwords: the token alone, or JSON with access_token and expires_in. Run without a shell. Used "
-        "when the relay's URL has a user name and no password (docs/sending.md).",
+        "A command that prints an OAuth 2 access token for the relay's user, for relays that accept no "
+        "passwords. It prints the token alone, or JSON with access_token and expires_in. It runs without a "
+        "shell, and only if the relay's URL has a user name and no password (docs/sending.md).",
         optional(parse_command),
         None,
-        "/usr/local/bin/relay-token --account letter@example.org",
+        "/usr/local/bin/relay-token --account news@example.org",
     )
     ehlo_name: str | None = setting(
-        "The name that we give to the relay in EHLO: a domain, or an IP address in brackets. The public "
-        "URL's host when empty.",
+        "Our name in EHLO: a domain, or an IP address in brackets. The public URL's host when empty.",
         optional(parse_ehlo_name),
         None,
         "mail.example.org",
     )
     relay_ca_file: Path | None = setting(
-        "Certificates to trust at relays instead of the system's, PEM.", optional(parse_path), None
+        "A PEM file of certificates to trust at relays, instead of the system's.", optional(parse_path), None
     )
     domain_limits: tuple[tuple[str, float], ...] = setting(
-        "How fast recipients of a domain may be written to, per s, m or h; * is every domain not named.",
+        "Emails a second, minute or hour (s, m, h) to a recipient domain. * is every domain not named.",
         optional_or(parse_domain_limits, ()),
         (),
         "gmail.com=20/s, *=300/m",
     )
     sending_window: SendingWindow | None = setting(
-        "When issues go out; outside they wait and go on by themselves. Confirmations go at any hour. In the "
-        "newsletter's time zone unless another follows.",
+        "When issues may be sent. Outside these hours they wait, and then continue by themselves. "
+        "Confirmations are sent at any hour. Times are in the newsletter's time zone, unless another zone "
+        "follows.",
         optional(parse_sending_window),
         None,
         "Mo-Fr 08:00-18:00, Sa 10:00-14:00 Europe/Vilnius",
     )
-    site_name: str = setting("The newsletter's name, on pages and mails.", parse_text, "The Release Letter")
+    site_name: str = setting("The newsletter's name, on pages and emails.", parse_text, "The Release Letter")
     tagline: str = setting(
         "One sentence below the name.",
         parse_text,
-        "New releases on the subjects you choose, in one calm letter.",
+        "New releases on the subjects you choose, in one calm email.",
     )
-    from_name: str = setting("The name beside the From address; the site's name when empty.", parse_text, "")
-    reply_to: str | None = setting("Where answers to an issue go.", optional(parse_address), None)
+    from_name: str = setting(
+        "The name beside the From address. The newsletter's name when empty.", parse_text, ""
+    )
+    reply_to: str | None = setting("The address for replies to an issue.", optional(parse_address), None)
     unsubscribe_address: str | None = setting(
-        "An address whose mail reaches us, also with +anything before the @ (docs/running.md says how). Each "
-        "digest then has one for its reader in List-Unsubscribe; left out of the header when empty.",
+        "An address whose mail reaches this service, also with +anything before the @ (docs/running.md says "
+        "how). Each digest then has an address for its own subscriber in List-Unsubscribe. When empty, that "
+        "header has no address.",
         optional(parse_leave_mailbox),
         None,
         "leave@news.example.org",
     )
     intake_listen: tuple[Listener, ...] = setting(
-        "Where the service takes such mail itself, by SMTP or LMTP; several separated by commas, none by "
-        "default. Only mail to our own addresses is taken.",
+        "Where the service itself accepts such mail, by SMTP or LMTP: several separated by commas, none by "
+        "default. Only mail to our own addresses is accepted.",
         optional_or(parse_listeners, ()),
         (),
         "lmtp://127.0.0.1:8024",
     )
     return_path: str | None = setting(
-        "The envelope sender (MAIL FROM) of every email, for relays that let an account send as itself only: "
-        "the account's address. When empty, each delivery has a signed address of its own at "
+        "The envelope sender (MAIL FROM) of every email, for relays that let an account send only under its "
+        "own address: that address. When empty, each delivery has its own signed address at "
         "`NEWSLETTER_RETURN_PATH_DOMAIN`.",
         optional(parse_address),
         None,
-        "letter@example.org",
+        "news@example.org",
     )
     return_path_domain: str | None = setting(
-        "The domain of the envelope sender, whose returned mail reaches us; the From domain when empty.",
+        "The envelope sender's domain. Mail returned to it must reach us. The From domain when empty.",
         optional(parse_domain),
         None,
     )
     list_id: str | None = setting(
-        "The List-Id (RFC 2919); made from the public URL's host when empty.", optional(parse_list_id), None
+        "The List-Id (RFC 2919). When empty, it is made from the public URL's host.",
+        optional(parse_list_id),
+        None,
     )
-    time_zone: str = setting(
-        "The newsletter's own time zone (IANA name).", parse_text, "UTC", "Europe/Vilnius"
-    )
+    time_zone: str = setting("The newsletter's time zone (IANA name).", parse_text, "UTC", "Europe/Vilnius")
     languages: tuple[str, ...] = setting(
-        "The languages that pages and mails are offered in, separated by commas; whoever speaks none of "
-        "them gets the first.",
+        "The languages of pages and emails, separated by commas. The first is the default.",
         parse_languages,
         LANGUAGES,
         "lt, en",
     )
     embed_origins: tuple[str, ...] = setting(
-        "Origins whose pages may have the sign-up form (docs/subscribers.md), separated by commas.",
+        "Sites whose pages may contain the sign-up form (docs/subscribers.md), separated by commas.",
         optional_or(parse_origins, ()),
         (),
         "https://www.example.org, https://shop.example.org",
     )
     thanks_urls: tuple[str, ...] = setting(
-        "Pages a sign-up form may lead on to instead of ours that says to look in the inbox; whole URLs, "
-        "separated by commas. Others are never followed.",
+        "Pages that a sign-up form may redirect to, instead of our page that says to check the inbox: "
+        "complete URLs, separated by commas. Other URLs are never followed.",
         optional_or(parse_pages, ()),
         (),
         "https://www.example.org/thank-you",
     )
     data_dir: Path = setting(
-        "Where the embedded database, the queue and the journals live.",
+        "The folder of the embedded database, the queue and the journals.",
         parse_path,
         Path("data").absolute(),
         "/var/lib/newsletter",
     )
     database_url: str | None = setting(
-        "The database; SQLite in the data folder when empty.",
+        "The URL of the database. SQLite in the data folder when empty.",
         optional(parse_database_url),
         None,
         "postgresql+psycopg://newsletter@db/newsletter",
     )
     broker_url: str | None = setting(
-        "The queue: redis:// (install newsletter[redis] for it) or amqp:// (RabbitMQ); files in the data "
-        "folder when empty.",
+        "The URL of the queue: redis:// (install newsletter[redis] for it) or amqp:// (RabbitMQ). Files in "
+        "the data folder when empty.",
         optional(parse_broker_url),
         None,
         "redis://queue:6379/0",
     )
     bind: tuple[str, int] = setting(
-        "Where the web server listens.", parse_bind, ("127.0.0.1", 8000), "127.0.0.1:8000"
+        "The address and port where the web server listens.",
+        parse_bind,
+        ("127.0.0.1", 8000),
+        "127.0.0.1:8000",
     )
-    web_workers: int = setting("Web server processes.", whole_number(1, 64), 2)
-    send_workers: int = setting("Sending processes; 0 means one a core.", whole_number(0, 256), 0)
+    web_workers: int = setting("The number of web server processes.", whole_number(1, 64), 2)
+    send_workers: int = setting(
+        "The number of processes that send digests; 0 means one a core.", whole_number(0, 256), 0
+    )
     trusted_proxies: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...] = setting(
-        "Networks of proxies whose X-Forwarded-For is believed.", parse_networks, (), "127.0.0.1/32"
+        "Networks of proxies whose X-Forwarded-For header is trusted.", parse_networks, (), "127.0.0.1/32"
     )
     ip_storage: IPStorage = setting(
-        "How consent keeps IP addresses: whole, short (/24, /48) or none.",
+        "How the consent ledger keeps IP addresses: whole, short (/24, /48) or none.",
         one_of(IPStorage),
         IPStorage.SHORT,
     )
-    confirm_days: int = setting("How many days a confirmation link lives.", whole_number(1, 60), 7)
+    confirm_days: int = setting("How many days a confirmation link is valid.", whole_number(1, 60), 7)
     pending_days: int = setting(
-        "How many days somebody who has not confirmed stays pending, and no fewer than a confirmation "
-        "link lives; then the request ends and the address goes.",
+        "How many days an unconfirmed subscriber stays pending, but at least as long as the confirmation "
+        "link is valid. Then the request ends, and the address is removed.",
         whole_number(1, 365),
         14,
     )
     reminder_hours: int = setting(
-        "Hours after which somebody who has not confirmed is reminded, once; 0 for never.",
+        "After how many hours somebody who has not confirmed is reminded, once; 0 means never.",
         whole_number(0, 1440),
         0,
     )
     welcome_mail: bool = setting(
-        "Send whoever confirms for the first time a welcome with the newest releases on their topics.",
+        "Send new subscribers a welcome with the newest releases on their topics, once they confirm.",
         parse_yes,
         False,
     )
     keep_mail_days: int = setting(
-        "Days after which a sent mail loses its contents and the relay's answer, and an answered form goes; "
-        "that it was sent is kept. 0 keeps them.",
+        "Days after which a sent email loses its content and the relay's reply, and an answered form is "
+        "deleted. The fact that the email was sent is kept. 0 keeps everything.",
         whole_number(0, 36500),
         30,
     )
     keep_issue_days: int = setting(
-        "Days after which an issue can no longer be viewed in the browser as it was sent; which releases it "
-        "brought to whom is kept. 0 keeps it.",
+        "Days after which an issue can no longer be viewed in the browser as it was sent. Which releases it "
+        "brought to whom is kept. 0 keeps the view.",
         whole_number(0, 36500),
         365,
     )
     keep_ip_days: int = setting(
-        "Days that the ledger of consent keeps IP addresses (as `ip_storage` has them). 0 keeps them.",
+        "Days that the consent ledger keeps IP addresses (in the form of `NEWSLETTER_IP_STORAGE`). 0 keeps "
+        "them.",
         whole_number(0, 36500),
         365,
     )
     keep_left_days: int = setting(
-        "Days after which the address of somebody who has left everything is emptied; a keyed hash stays, so "
-        "that no import revives them. 0 keeps it.",
+        "Days after which the address of somebody who unsubscribed from everything is removed. A keyed hash "
+        "stays, so that no import subscribes them again. 0 keeps the address.",
         whole_number(0, 36500),
         365,
     )
     welcome_releases: int = setting(
-        "How many of a topic's newest releases a new reader still gets with the first issue.",
+        "How many of a topic's newest releases a new subscriber also gets with the first issue.",
         whole_number(0, 50),
         0,
     )
     snooze_catch_up: int = setting(
-        "How many of a topic's newest releases a reader still gets after a pause; older ones are left out.",
+        "How many of a topic's newest releases a subscriber gets after a pause. Older ones are left out.",
         whole_number(0, 200),
         10,
     )
     leaving_notice: bool = setting(
-        "Tell a reader by one mail, with a way back, when somebody left for them by a link in a mail: it may "
-        "have been whoever they forwarded it to.",
+        "When a link in an email was used to unsubscribe, tell the subscriber by email, with a link to undo "
+        "it. If it was forwarded, somebody else may have used the link.",
         parse_yes,
         True,
     )
     resend_uncertain: bool = setting(
-        "Send a digest again when its outcome is unknown (RFC 1047) instead of asking a person.",
+        "Send a digest again if its outcome is unknown (RFC 1047), instead of asking a person.",
         parse_yes,
         False,
     )
     dkim_selector: str | None = setting(
-        "The DKIM selector, or one for each key in the file, separated by commas; no signature when empty.",
+        "The DKIM selector, or one for each key in the file, separated by commas. No signature when empty.",
         optional(parse_text),
         None,
     )
     dkim_key_file: Path | None = setting(
-        "The DKIM private key, PEM: RSA-2048, and an Ed25519 one after it if wanted (`newsletter dkim new`).",
+        "The DKIM private key, PEM: RSA-2048, and optionally an Ed25519 key after it (`newsletter dkim "
+        "new`).",
         optional(parse_path),
         None,
     )
     brake_burst: int = setting(
-        "How many mails may go at once to people who never confirmed. Beyond that, sign-ups wait for their "
-        "turn, and the owner is told once.",
+        "How many emails may be sent at once to people who never confirmed. Beyond that, sign-ups wait, and "
+        "the owner is told once.",
         whole_number(5, 10**6),
         100,
     )
-    brake_per_hour: int = setting("How many more such mails may go each hour.", whole_number(1, 10**6), 60)
+    brake_per_hour: int = setting(
+        "How many more such emails may be sent each hour.", whole_number(1, 10**6), 60
+    )
     brake_domain_per_hour: int = setting(
-        "How many such mails may go each hour to one domain; twenty times as many to the big providers.",
+        "How many such emails may go to one domain each hour; twenty times as many to large providers.",
         whole_number(1, 10**6),
         30,
     )
     brake_hold_hours: int = setting(
-        "How long a sign-up may wait for its turn before it is dropped.", whole_number(1, 24 * 7), 24
+        "How many hours a waiting sign-up is kept before it is dropped.", whole_number(1, 24 * 7), 24
     )
     owner_address: str | None = setting(
-        "Who is told when sign-ups come in a burst; every admin account when empty.",
+        "The address that gets the notices to the owner. Every admin account when empty.",
         optional(parse_address),
         None,
     )
     altcha: bool = setting(
-        "Have visitors' browsers do a little work (ALTCHA) before they sign up. Without JavaScript a sign-up "
-        "is still taken, and waits sooner when many come.",
+        "Have visitors' browsers do a little work (ALTCHA) before they sign up. A sign-up without "
+        "JavaScript is still accepted, but has to wait sooner when many come.",
         parse_yes,
         False,
     )
     refuse_disposable: bool = setting(
-        "Refuse addresses at known providers of throw-away mailboxes.", parse_yes, False
+        "Refuse addresses at known providers of disposable mailboxes.", parse_yes, False
     )
     disposable_domains_file: Path | None = setting(
-        "Domains to refuse, one a line, with or without the setting above; read at start.",
+        "A file of domains to refuse, one a line, in addition to the setting above. Read at start.",
         optional(parse_path),
         None,
     )
@@ -337,7 +342,9 @@ class Settings:
         "Refuse addresses of functions (RFC 2142), such as postmaster@, abuse@ or sales@.", parse_yes, False
     )
     demo: bool = setting(
-        "Demo settings: a mailbox page that shows every mail. Never on a real host.", parse_yes, False
+        "Settings of the demo: a mailbox page that shows every email. Never use it on a real host.",
+        parse_yes,
+        False,
     )
 
     @property

@@ -86,9 +86,9 @@ def _relay_faults(values: Mapping[str, Any]) -> list[str]:
     known = [(name, relay) for name, relay in named if relay is not None]
     if values.get("return_path_domain") is not None:
         if values.get("return_path") is not None:
-            faults.append(f"{path} and {domain} exclude each other: one plain address, or signed ones")
+            faults.append(f"{path} and {domain} cannot both be set: one plain address, or signed ones")
         elif known and all(relay.return_path for _, relay in known):
-            faults.append(f"{domain} has no effect: each relay has a return_path of its own")
+            faults.append(f"{domain} has no effect: each relay has its own return_path")
     if values.get("relay_token_command") is None:
         remedy = f"for a sign-in with tokens set {variable('relay_token_command')}"
         faults += [
@@ -102,7 +102,9 @@ def _relay_faults(values: Mapping[str, Any]) -> list[str]:
 def _contradictions(values: Mapping[str, Any]) -> list[str]:
     faults = _relay_faults(values)
     if (values.get("dkim_selector") is None) != (values.get("dkim_key_file") is None):
-        faults.append(f"{variable('dkim_selector')} and {variable('dkim_key_file')} go together")
+        faults.append(
+            f"{variable('dkim_selector')} and {variable('dkim_key_file')} must both be set, or neither"
+        )
     if values.get("intake_listen") and values.get("unsubscribe_address") is None:
         faults.append(f"{variable('intake_listen')} needs {variable('unsubscribe_address')}, which is empty")
     if (

@@ -174,7 +174,7 @@ def test_a_folder_that_is_no_maildir_is_told(runtime, tmp_path):
     done = bounce(runtime, "ingest", str(tmp_path))
 
     assert done.returncode == 75
-    assert b"no Maildir" in done.stderr
+    assert b"not a Maildir" in done.stderr
 
 
 def test_the_listener_runs_until_it_is_told_to_stop(runtime, free_port):
@@ -208,4 +208,4 @@ def test_the_listener_says_when_it_is_told_nothing_or_its_place_is_taken(runtime
 
     assert nowhere.returncode == taken.returncode == 1
     assert b"NEWSLETTER_INTAKE_LISTEN" in nowhere.stderr
-    assert b"Nobody can listen" in taken.stderr
+    assert b"This host cannot listen" in taken.stderr

@@ -47,7 +47,7 @@ def test_a_language_that_is_there_is_not_begun_again():
     answer = run("add", "de")
 
     assert answer.exit_code == 1
-    assert "de is there already" in answer.stderr
+    assert "de exists already" in answer.stderr
 
 
 @pytest.mark.parametrize("code", ["", "nonsense", "../../etc", "xx-YY-ZZ"])

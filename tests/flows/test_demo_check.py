@@ -71,7 +71,7 @@ def test_a_running_demo_says_where_everything_is_and_is_the_only_one_in_its_fold
     assert "Traceback" not in told
     assert "Mailbox" in mailbox
     assert second.returncode == 1
-    assert "running already" in second.stderr
+    assert "A service already runs" in second.stderr
     assert "--data" in second.stderr
 
 
@@ -82,7 +82,7 @@ def _until_ready(command, folder):
     process.told = ""
     for line in process.stdout:
         process.told += line
-        if "Ctrl-C ends everything" in line:
+        if "Ctrl-C stops everything" in line:
             return process
     raise AssertionError(process.told)
 

@@ -146,14 +146,14 @@ def test_a_refused_name_names_its_setting(tmp_path: Path):
 
 
 @pytest.mark.parametrize("step", ["RCPT", "MAIL"])
-def test_greylisting_fails_nothing_and_the_rest_could_not_be_learnt(tmp_path: Path, step: str):
+def test_greylisting_fails_nothing_and_the_later_steps_are_unknown(tmp_path: Path, step: str):
     answers = {step: "450 4.2.0 <owner@example.org>: Recipient address rejected: Greylisted for 300 seconds"}
     with settings_for(tmp_path, answers=answers) as (settings, _):
         report = check_relay(settings, OWNER, NOON, send=True)
 
     assert report.verdict is Verdict.UNKNOWN
-    assert "come back later" in words(report)
-    assert "could not be learnt" in words(report)
+    assert "try again later" in words(report)
+    assert "could not be checked" in words(report)
     assert OWNER not in words(report)
 
 

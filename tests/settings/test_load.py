@@ -159,7 +159,7 @@ def test_an_unknown_time_zone_is_a_fault():
 
 
 def test_half_a_dkim_key_is_a_fault():
-    assert "go together" in faults_of(NEWSLETTER_DKIM_SELECTOR="s1")
+    assert "must both be set" in faults_of(NEWSLETTER_DKIM_SELECTOR="s1")
 
 
 def test_settings_cannot_be_changed():
@@ -174,7 +174,7 @@ def test_the_address_to_leave_by_leaves_room_for_a_token():
 
     # mail/verp.py makes the addresses, but the settings must not import it.
     assert LONGEST_LEAVE_MAILBOX == verp.LONGEST_LEAVE_MAILBOX
-    assert "has more than 23 letters before the @" in faults_of(NEWSLETTER_UNSUBSCRIBE_ADDRESS=too_long)
+    assert "has more than 23 characters before the @" in faults_of(NEWSLETTER_UNSUBSCRIBE_ADDRESS=too_long)
 
 
 @pytest.mark.parametrize(

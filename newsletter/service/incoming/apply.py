@@ -93,4 +93,4 @@ def _do(session: Session, runtime: Runtime, action: InboundAction, raw: bytes) -
 def _spend(session: Session, key: str, limit: Limit, now: datetime) -> None:
     wait_seconds = spend(session, key, limit, now)
     if wait_seconds:
-        raise LimitReached("Too many messages of this kind came; try again later.", wait_seconds)
+        raise LimitReached("Too many messages of this kind arrived. Try again later.", wait_seconds)

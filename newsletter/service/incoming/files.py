@@ -56,7 +56,7 @@ def mails_of(name: str, environ: Mapping[str, str]) -> Iterator[MailFile]:
 def _new_of(folder: Path) -> Iterator[MailFile]:
     new = folder / "new"
     if not new.is_dir():
-        raise InputError(f"{folder} is no Maildir: it has no folder named new")
+        raise InputError(f"{folder} is not a Maildir: it has no folder named new")
     for path in sorted(new.iterdir()):
         if path.name.startswith("."):
             continue

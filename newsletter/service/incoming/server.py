@@ -43,7 +43,7 @@ MOST_BYTES = LARGEST_MAIL_BYTES + 1024 * 1024
 # SQLite has one writer, and a connection pool has few connections.
 WRITERS = 4
 
-TOO_BUSY = b"421 4.3.2 Too many connections, come again later\r\n"
+TOO_BUSY = b"421 4.3.2 Too many connections, try again later\r\n"
 
 log = logging.getLogger(__name__)
 
@@ -281,7 +281,7 @@ async def serve(
             except OSError as fault:
                 place = f"{listener.host}:{listener.port}"
                 raise ServiceError(
-                    f"Nobody can listen on {place} here ({fault.strerror or fault})."
+                    f"This host cannot listen on {place}: {fault.strerror or fault}."
                 ) from fault
             servers.callback(server.close)
             log.info("event=intake_listening protocol=%s port=%d", listener.protocol, listener.port)

@@ -47,9 +47,7 @@ def run_service(
     port or the data folder is in use, or the database cannot be reached.
     """
     configure_logging()
-    with only_one(
-        settings.data_dir, f"Stop it first, or give this one a folder of its own with {variable('data_dir')}."
-    ):
+    with only_one(settings.data_dir, f"Stop it first, or set another folder with {variable('data_dir')}."):
         host, port = settings.bind
         check_port(host, port, f"Stop it, or choose another place with {variable('bind')}.")
         for each in settings.intake_listen:

@@ -255,9 +255,7 @@ def only_one(data_dir: Path, remedy: str) -> Iterator[None]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             holder = os.pread(file, 32, 0).decode("ascii", "replace").strip() or "?"
-            raise ServiceError(
-                f"A service is running already in {data_dir} (process {holder}). {remedy}"
-            ) from None
+            raise ServiceError(f"A service already runs in {data_dir} (process {holder}). {remedy}") from None
         os.ftruncate(file, 0)
         os.pwrite(file, f"{os.getpid()}\n".encode(), 0)
         yield
@@ -300,7 +298,7 @@ def check_port(host: str, port: int, remedy: str, patience_seconds: float = 1.0)
 
 def _port_problem(fault: OSError, host: str, port: int) -> str:
     if fault.errno == errno.EADDRINUSE:
-        return f"Port {port} on {host} is taken by another program."
+        return f"Another program uses port {port} on {host}."
     if fault.errno == errno.EACCES:
-        return f"Port {port} is below 1024, which this user may not listen on."
-    return f"Nobody can listen on {host}:{port} here ({fault.strerror or fault})."
+        return f"Port {port} is below 1024, and this user may not listen on it."
+    return f"This host cannot listen on {host}:{port}: {fault.strerror or fault}."

@@ -20,7 +20,7 @@ def parse_address(value: str) -> str:
     if not (local and at) or any(c.isspace() or c in '<>,;"' for c in value) or not NAME.fullmatch(domain):
         raise ValueError("is not an address such as news@example.org (a domain beyond ASCII as xn--...)")
     if not local.isascii():
-        raise ValueError("has letters before the @ that many relays do not take; use ASCII ones")
+        raise ValueError("has characters before the @ that many relays do not accept; use ASCII only")
     return value
 
 

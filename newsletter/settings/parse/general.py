@@ -27,11 +27,11 @@ def parse_text(value: str) -> str:
 def parse_keys(value: str) -> tuple[str, ...]:
     keys = tuple(key.strip() for key in value.split(",") if key.strip())
     if not keys:
-        raise ValueError("holds no key")
+        raise ValueError("contains no key")
     if any(len(key) < MINIMUM_KEY_LENGTH for key in keys):
         raise ValueError(
             f"has a key of fewer than {MINIMUM_KEY_LENGTH} characters; "
-            "make one with: python3 -c 'import secrets; print(secrets.token_urlsafe(32))'"
+            "`python3 -c 'import secrets; print(secrets.token_urlsafe(32))'` makes one"
         )
     return keys
 
@@ -40,7 +40,7 @@ def parse_command(value: str) -> str:
     try:
         words = shlex.split(value)
     except ValueError:
-        raise ValueError("has a quotation mark without its other one") from None
+        raise ValueError("has an opening quotation mark without a closing one") from None
     if not words:
         raise ValueError("is not a command")
     return value.strip()

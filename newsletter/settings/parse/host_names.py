@@ -70,8 +70,8 @@ def _host(text: str) -> str:
     ascii_name = name.lower() if name.isascii() else domain_in_ascii(name)
     if ascii_name is None or not NAME.fullmatch(ascii_name) or len(ascii_name) > LONGEST_NAME:
         raise ValueError(
-            f"has the host {text!r}, which is not a host name: letters, digits, hyphens and dots, "
-            "such as news.example.org"
+            f"has the host {text!r}, which is not a host name such as news.example.org: "
+            "A to Z, digits, hyphens and dots"
         )
     # Browsers read a host whose last part is a number as an IPv4 address (WHATWG URL, section 3.5).
     if ascii_name.rpartition(".")[2].isdigit():

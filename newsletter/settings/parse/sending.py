@@ -21,7 +21,9 @@ LONGEST_LEAVE_MAILBOX = 23
 def parse_leave_mailbox(value: str) -> str:
     address = parse_address(value)
     if len(address.rpartition("@")[0]) > LONGEST_LEAVE_MAILBOX:
-        raise ValueError(f"has more than {LONGEST_LEAVE_MAILBOX} letters before the @; a token is to follow")
+        raise ValueError(
+            f"has more than {LONGEST_LEAVE_MAILBOX} characters before the @; no room is left for a token"
+        )
     return address
 
 
@@ -33,7 +35,7 @@ def parse_domain(value: str) -> str:
 
 def parse_list_id(value: str) -> str:
     if not NAME.fullmatch(value.strip()) or "." not in value:
-        raise ValueError("is not two names or more joined by dots, such as letter.news.example.org")
+        raise ValueError("is not two or more names joined by dots, such as list.news.example.org")
     return value.strip()
 
 
@@ -54,7 +56,7 @@ def _mail_domain(name: str) -> str:
     """Return a domain in the form that stored addresses have."""
     found = name if name == "*" else domain_in_ascii(name)
     if found is None:
-        raise ValueError(f"names {name}, which is no domain that mail goes to")
+        raise ValueError(f"names {name}, which is not an email domain")
     return found
 
 
@@ -80,7 +82,7 @@ def _span(text: str) -> Span:
         raise ValueError("is not a window such as Mo-Fr 08:00-18:00 Europe/Vilnius")
     opens, closes = (int(found[at]) * 60 + int(found[at + 1]) for at in (3, 5))
     if opens >= 24 * 60 or closes > 24 * 60 or int(found[4]) > 59 or int(found[6]) > 59:
-        raise ValueError(f"has a time that no clock shows: {text}")
+        raise ValueError(f"has a time outside 00:00 to 24:00: {text}")
     if closes <= opens:
         closes += 24 * 60  # past midnight; the weekdays are those on which the span opens
     if found[1] is None:

@@ -137,14 +137,14 @@ def test_a_taken_port_is_named_with_what_to_do():
         other.listen()
         port = other.getsockname()[1]
 
-        with pytest.raises(ServiceError, match=f"Port {port} .*is taken.*Choose another"):
+        with pytest.raises(ServiceError, match=f"Another program uses port {port} .*Choose another"):
             check_port("127.0.0.1", port, "Choose another.", patience_seconds=0)
 
     check_port("127.0.0.1", port, "Choose another.")
 
 
 def test_an_address_that_is_not_this_machines_is_named():
-    with pytest.raises(ServiceError, match=r"Nobody can listen on 192\.0\.2\.1:8000"):
+    with pytest.raises(ServiceError, match=r"This host cannot listen on 192\.0\.2\.1:8000"):
         check_port("192.0.2.1", 8000, "Choose another.")
 
 

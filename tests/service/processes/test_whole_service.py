@@ -108,7 +108,7 @@ def test_the_whole_service_runs_once_a_folder_and_leaves_nobody_when_killed(
     second = start(*RUN, "run", env={**environ, "NEWSLETTER_BIND": "127.0.0.1:1"})
 
     assert second.wait(timeout=30) == 1
-    assert "A service is running already" in second.stdout.read()
+    assert "A service already runs" in second.stdout.read()
     service.kill()
     service.wait()
     eventually(lambda: not any(alive(pid) for pid in below), seconds=40)
@@ -162,7 +162,7 @@ def test_a_taken_port_ends_the_service_before_it_begins(start, environ):
         assert service.wait(timeout=30) == 1
     told = service.stdout.read()
     assert told.count("\n") == 1
-    assert f"Port {port} on {host} is taken" in told
+    assert f"Another program uses port {port} on {host}" in told
     assert "NEWSLETTER_BIND" in told
 
 

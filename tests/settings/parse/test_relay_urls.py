@@ -109,7 +109,7 @@ def test_a_plain_return_path_is_of_all_relays_or_of_one(tmp_path: Path):
 def test_a_plain_return_path_and_a_domain_of_signed_ones_exclude_each_other():
     (fault,) = faults_of(return_path="letter@example.org", return_path_domain="bounces.example.org")
 
-    assert "NEWSLETTER_RETURN_PATH and NEWSLETTER_RETURN_PATH_DOMAIN exclude each other" in fault
+    assert "NEWSLETTER_RETURN_PATH and NEWSLETTER_RETURN_PATH_DOMAIN cannot both be set" in fault
 
 
 def test_a_domain_of_signed_return_paths_that_no_relay_uses_is_a_fault(tmp_path: Path):
