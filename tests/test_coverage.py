@@ -1,4 +1,4 @@
-"""What a subscription has been served: each counterexample of the rule, told as a story."""
+"""Tests of coverage.py: each test is a case in which a release could get lost or come twice."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ DAILY, WEEKLY = Frequency.DAILY, Frequency.WEEKLY
 
 
 class CancelsFirst(MemoryTransport):
-    """A relay that refuses everything, right after the owner has cancelled the issue."""
+    """A relay that refuses every email, each time right after the owner has cancelled the issue."""
 
     def __init__(self, house: House, issue_id: int) -> None:
         super().__init__()
@@ -49,7 +49,7 @@ class CancelsFirst(MemoryTransport):
 
 
 def act(house: House, do, issue_id: int):
-    """Do something to an issue as the owner does, and commit; return what came of it."""
+    """Call an owner's action on an issue and commit; return the result."""
     with house.runtime.session() as session:
         public_id = session.get_one(Issue, issue_id).public_id
         done = do(session, control.find_issue(session, public_id), "test", house.clock())
@@ -58,7 +58,7 @@ def act(house: House, do, issue_id: int):
 
 
 def sent_to(house: House, reader: int) -> list[int]:
-    """Return the releases in what the relay accepted for somebody, in order."""
+    """Return the releases in the emails that the relay accepted for a person, in order."""
     from newsletter.models import Rendition
     from newsletter.models.rendition_key import read_key, release_ids
 
@@ -73,7 +73,7 @@ def sent_to(house: House, reader: int) -> list[int]:
 
 
 def choose(house: House, reader: int, topic: int, frequency: Frequency) -> None:
-    """Add a topic to what somebody gets, or change how often it comes."""
+    """Add a topic to a person's subscriptions, or change its frequency."""
     with house.runtime.session() as session:
         active = subscription_rows.of_subscriber(session, reader, SubscriptionState.ACTIVE, lock=True)
         same = [row for row in active if row.topic_id == topic]
@@ -86,7 +86,7 @@ def choose(house: House, reader: int, topic: int, frequency: Frequency) -> None:
 
 
 def name_topic(house: House, release: int, slug: str) -> None:
-    """Put a release that is there under a further topic."""
+    """Add a topic to a stored release."""
     with house.runtime.session() as session:
         there = session.get_one(Release, release)
         text = PressRelease(
@@ -130,7 +130,7 @@ def test_what_was_rejected_in_a_cancelled_issue_comes_with_the_next(either_house
 
 
 def reopen(house: House, issue_id: int) -> None:
-    """Go back to the moment before an issue was found to be finished."""
+    """Set an issue back to the state before it was marked as finished."""
     from newsletter.models import IssueState
 
     with house.runtime.session() as session:
@@ -383,7 +383,7 @@ def lift(house: House, email: str, newest: int) -> None:
 
 
 def fragments_of(house: House, issue_id: int) -> list[str]:
-    """Return which releases an issue has rendered."""
+    """Return the releases that an issue has rendered."""
     parts = [each.part for each in house.all(Fragment) if each.issue_id == issue_id]
     return [part for part in parts if part.startswith("release:")]
 
@@ -462,7 +462,7 @@ def test_a_pause_does_not_lower_what_others_issues_render(house: House):
 
 
 def test_a_change_of_frequency_beside_a_chunk_is_neither_served_nor_lost(big_house: House):
-    """Somebody moves from weekly to daily while the weekly issue is being prepared for them."""
+    """A person changes from weekly to daily while the weekly issue is being prepared for them."""
     house = big_house
     energy = house.topic("energy")
     ann = house.reader(energy, frequency=WEEKLY, name="ann")

@@ -1,4 +1,4 @@
-"""A file of settings: nothing in it is cut off or put in without a word."""
+"""Reading a settings file: each value that is cut off or replaced gets a note."""
 
 from __future__ import annotations
 

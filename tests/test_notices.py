@@ -1,4 +1,4 @@
-"""The owner is told of each matter once, on the overview and by email, on each of the two databases."""
+"""Notices to the owner: each is opened and emailed once, on SQLite and on PostgreSQL."""
 
 from __future__ import annotations
 

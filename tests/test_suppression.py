@@ -1,4 +1,4 @@
-"""Suppressions are added, found and lifted in one place, on each of the two databases."""
+"""Suppressions: add, find and lift them, on SQLite and on PostgreSQL."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def suppressed(house: House) -> list[str]:
 
 @pytest.fixture
 def crowd(either_house: House) -> House:
-    """Three people who have had an issue."""
+    """Three people who have got an issue."""
     house = either_house
     topic = house.topic("energy")
     for name in ("ann", "bob", "cat"):

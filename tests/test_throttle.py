@@ -1,4 +1,4 @@
-"""Limits: a burst, then evenly, whatever the clock does."""
+"""The token bucket: it allows a burst, then a constant rate, even if the clock is set back."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_the_database_counts_as_the_pure_function_does(either_house: House, gaps
             now += timedelta(seconds=gap)
             expected_bucket, expected = take(bucket, FIVE_A_MINUTE, now, floor)
             found = spend(session, key, FIVE_A_MINUTE, now, floor)
-            # A refusal writes nothing, and so does not move the time from which the bucket fills.
+            # A refusal writes nothing, so the time from which the bucket refills stays the same.
             bucket = expected_bucket if not expected else bucket
 
             assert found == pytest.approx(expected, abs=0.01)
@@ -93,5 +93,5 @@ def test_a_refused_bucket_among_several_is_told_apart(either_house: House):
     assert (first.wait_seconds, dict(first.left)) == (0.0, {"a": 2.0, "b": 0.0})
     assert second.wait_seconds == pytest.approx(54)
     assert list(second.left) == ["a"]
-    # What "a" gave for nothing it was given back.
+    # The token that "a" gave was returned, because "b" refused.
     assert third.left["a"] == pytest.approx(second.left["a"])

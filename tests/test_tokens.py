@@ -1,4 +1,4 @@
-"""Signed links: one purpose each, an age, and nothing that a stranger can make."""
+"""Tokens of signed links: each has one purpose and an age limit, and nobody can forge one."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_a_changed_character_makes_a_token_worthless(position: int, character: s
     if changed == token:
         return
 
-    # The last character of unpadded base64 has spare bits, so one byte may have several spellings.
+    # The last character of unpadded base64 has unused bits, so several characters can mean the same byte.
     try:
         payload = TOKENS.read(Purpose.PREFERENCES, changed, NOON)
     except TokenInvalid:

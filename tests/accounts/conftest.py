@@ -1,4 +1,4 @@
-"""A database of each test's own, and the moment every test happens at."""
+"""Fixtures for accounts: a database for each test, a fixed time, and tokens."""
 
 from __future__ import annotations
 

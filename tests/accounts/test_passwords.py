@@ -66,7 +66,7 @@ def test_an_unknown_person_is_refused_in_the_same_time(stored: str) -> None:
         check_password("not the password", known)
         return time.thread_time() - begun
 
-    # The fastest of several: whatever else the machine does only ever adds.
+    # Take the fastest of several runs, because other load only makes a run slower.
     known = min(seconds(stored) for _ in range(4))
     unknown = min(seconds(None) for _ in range(4))
     assert 0.5 < unknown / known < 2.0

@@ -35,7 +35,7 @@ def editor(session: Session, now: datetime) -> AdminUser:
 
 def _fail(session: Session, tokens: Tokens, now: datetime, email: str = "editor@example.org", ip: str = HOME,
           device: str | None = None) -> bool:  # fmt: skip
-    """Make one try that fails; return whether it was let through to be checked."""
+    """Make one try that fails; return whether the rate limits let it through to the check."""
     candidate = begin_try(session, email, ip, device, tokens, now)
     if isinstance(candidate, TooMany):
         return False

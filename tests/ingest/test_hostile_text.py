@@ -1,4 +1,4 @@
-"""No text within the documented size takes more than its share of time. Ratios are compared, not seconds."""
+"""Texts made to be slow take time in proportion to their size. The tests compare ratios, not seconds."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def least_seconds(work, given) -> float:
 def test_a_text_of_four_times_the_size_takes_no_more_than_about_four_times_as_long(kind):
     small, large = text_of(kind, 20_000).encode(), text_of(kind, 80_000).encode()
 
-    # What grows with the square of the size takes sixteen times as long.
+    # Quadratic code would take sixteen times as long.
     assert least_seconds(take_in, large) < 8 * least_seconds(take_in, small)
 
 

@@ -1,4 +1,4 @@
-"""How often a visitor, and a network, may send a form; and under which keys that is counted."""
+"""Rate limits of visitors and networks, and the keys under which they are counted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which topics a release falls under, and when two files are one release."""
+"""The topics that a release matches, and when two files are the same release."""
 
 from __future__ import annotations
 

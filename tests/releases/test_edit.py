@@ -73,7 +73,7 @@ def test_a_release_that_is_held_and_freed_again_is_mailable_anew(session: Sessio
 
     change_release(session, release.public_id, ReleaseAction.HOLD, "editor", NOON)
     assert _sequences(session) == [1]
-    # An issue that was made meanwhile has passed sequence 1 by.
+    # An issue that was made meanwhile has moved beyond sequence 1.
     change_release(session, release.public_id, ReleaseAction.READY, "editor", NOON)
 
     assert _sequences(session) == [2]

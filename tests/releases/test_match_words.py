@@ -1,4 +1,4 @@
-"""Words of a topic's rule: whole words in every script, and beginnings of words by `*`."""
+"""Matching the words of a rule: whole words in every script, and the beginnings of words with `*`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def found(words: str, text: str) -> bool:
 @pytest.mark.parametrize(
     ("words", "text"),
     [
-        # Whole words, whatever the script and the case.
+        # Whole words, in any script and case.
         ("été", "L'été arrive"),
         ("ÉTÉ", "en été."),
         ("газ", "Газ дорожает"),
@@ -31,7 +31,7 @@ def found(words: str, text: str) -> bool:
         ("газ*", "газ"),
         ("heat* pump*", "Heating pumps"),
         ("port*", "ports"),
-        # No spaces between words, or particles written to the word.
+        # Scripts without spaces between words, or with particles joined to the word.
         ("風力", "北浜沖の洋上風力発電所"),
         ("데이터", "데이터센터를"),
         ("พลังงาน", "กระทรวงพลังงานประกาศ"),
@@ -43,7 +43,7 @@ def found(words: str, text: str) -> bool:
         ("AI", "AI가"),
         ("5G", "5G通信"),
         ("AI技術", "最新AI技術者"),
-        # Prefixes that are written to the word.
+        # Prefixes that are joined to the word.
         ("طاقة", "الطاقة"),
         ("طاقة", "وبالطاقة"),
         ("الطاقة", "للطاقة"),
@@ -83,7 +83,7 @@ def test_these_words_are_not_found(words, text):
     assert not found(words, text)
 
 
-# Letters of scripts with spaces, and marks that belong to the letter before.
+# Characters of scripts with spaces, and combining marks.
 LETTERS = st.sampled_from("aebZéßñłгазщЯοίςհայქარहनद")
 WORD = st.builds(
     lambda first, rest: first + rest,

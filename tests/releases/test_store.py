@@ -1,4 +1,4 @@
-"""A release is stored once, under its topics, in the order that it became mailable."""
+"""Storing releases: once each, with their topics, and with sequences in the order they became ready."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""People and their letters, on a house of each test's own."""
+"""Fixtures for subscribers: the actions of people and their emails, with an installation for each test."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from newsletter.tokens import Purpose
 
 @dataclass
 class People:
-    """What visitors and readers do, each act in a transaction of its own."""
+    """The actions of visitors and subscribers, each in its own transaction."""
 
     house: House
 
@@ -59,12 +59,12 @@ class People:
             return done
 
     def sign_up(self, email: str, choices: Mapping[str, Frequency]) -> None:
-        """Ask, and have the request resolved."""
+        """Send the sign-up form, and resolve the request."""
         self.ask(email, choices)
         self.resolve()
 
     def mails(self, email: str) -> list[Delivery]:
-        """Return the single mails to an address, in the order they were enqueued."""
+        """Return the single emails to an address, in the order in which they were enqueued."""
         with self.house.runtime.session() as session:
             found = (
                 select(Delivery)
@@ -82,7 +82,7 @@ class People:
             return session.scalars(select(Subscriber).where(Subscriber.email_key == email)).one()
 
     def confirmation(self, email: str, which: int = -1) -> str:
-        """Return the token of a confirmation mail, the last one unless told otherwise."""
+        """Return the token of a confirmation email, by default the last one."""
         mail = [each for each in self.mails(email) if each.template == "confirm"][which]
         assert mail.context is not None
         tokens = self.house.runtime.tokens
@@ -106,7 +106,7 @@ class People:
         )
 
     def right_token(self, right: Right, email: str) -> str:
-        """Return the token of a link for an hour, as if it had just been mailed."""
+        """Return the token of a link that works for one hour, as if it had just been emailed."""
         return make_right_token(
             self.house.runtime.tokens, right, self.person(email).public_id, email, self.house.clock()
         )
@@ -140,7 +140,7 @@ class People:
             return [row for row in session.scalars(found) if state in {None, row.state}]
 
     def reads(self, email: str) -> dict[int, Frequency]:
-        """Return what a reader is served: frequency by topic id."""
+        """Return the active subscriptions of a person: frequency by topic id."""
         active = self.subscriptions(email, SubscriptionState.ACTIVE)
         return {row.topic_id: row.frequency for row in active}
 
@@ -163,17 +163,17 @@ class People:
 
 @pytest.fixture
 def people(house: House) -> People:
-    """People around a house on SQLite."""
+    """People of an installation on SQLite."""
     return People(house)
 
 
 @pytest.fixture
 def everywhere(either_house: House) -> People:
-    """People around a house on each of the two databases."""
+    """People of an installation, on SQLite and on PostgreSQL."""
     return People(either_house)
 
 
 @pytest.fixture
 def at_scale(big_house: House) -> People:
-    """People around a house on PostgreSQL, where two may act in the same moment."""
+    """People of an installation on PostgreSQL, where two can act at the same time."""
     return People(big_house)

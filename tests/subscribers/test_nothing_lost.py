@@ -1,4 +1,4 @@
-"""Whatever a reader does between issues: each release they asked for comes, and comes once."""
+"""A subscriber acts at random between issues: each release that they asked for comes exactly once."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from newsletter.tokens import Purpose
 
 TOPICS = ("energy", "sea")
 FREQUENCIES = (Frequency.DAILY, Frequency.WEEKLY, Frequency.MONTHLY)
-# More than there can be in one example: what is caught up on has no bound here.
+# More than the releases of one example, so that the end of a pause drops none here.
 EVERYTHING = 100
 
 acts = st.one_of(
@@ -42,7 +42,7 @@ acts = st.one_of(
 
 
 class Life:
-    """One subscriber, and a second row of the same person to whose address they may move."""
+    """One subscriber, and a second row of the same person, to whose address they may move."""
 
     def __init__(self, house: House) -> None:
         self.house = house
@@ -54,7 +54,7 @@ class Life:
         self.number = 0
 
     def do(self, act: str, value: object) -> None:
-        # Time passes between any two acts, as it does.
+        # Some time passes between two actions.
         self.house.clock.pass_(minutes=7)
         getattr(self, act.replace(" ", "_"))(value)
 
@@ -105,13 +105,13 @@ class Life:
         with self.house.runtime.session() as session:
             address = session.get_one(Subscriber, self.other).email
         self.move_to(address or "")
-        # Energy begins there with the old marks; the sea was there before.
+        # Energy begins there with the old marks. The new address had the sea before.
         self.reader, self.other = self.other, None
         self.rows.append(self.reader)
 
     def move_to(self, address: str) -> None:
         runtime, now = self.house.runtime, self.house.clock()
-        # As if nobody had asked for long: limits are another test's matter.
+        # Reset the rate limits, which other tests cover.
         self.house.clock.pass_(days=1)
         parsed = parse_address(address)
         self.by_link(
@@ -159,7 +159,7 @@ class Life:
             return [each for (key,) in keys for each in release_ids(read_key(key))]
 
     def end(self) -> None:
-        """Let every pause run out and every frequency have its issue."""
+        """Let every pause end, and send an issue for every frequency."""
         self.house.clock.pass_(weeks=30)
         self.sweep()
         self.house.clock.pass_(minutes=7)
@@ -182,6 +182,6 @@ def test_each_release_comes_once_whatever_the_reader_does(story):
 
         received = [life.sent_to(row) for row in life.rows]
         house.runtime.engine.dispose()
-    # Nothing comes twice to one address, and all that was released came to one or the other.
+    # Nothing comes twice to one address, and each release came to one of the two.
     assert [len(set(each)) for each in received] == [len(each) for each in received]
     assert set().union(*received) == set(life.released)

@@ -1,4 +1,4 @@
-"""What the people who run the list see of its readers."""
+"""Queries about subscribers for the admin pages: list, search, counts and one subscriber."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ DAILY = Frequency.DAILY
 
 @pytest.fixture
 def crowd(people):
-    """Ann reads, Bob has only asked, Carl has left, Dora was erased, Emil's address was emptied."""
+    """Ann is active, Bob pending, Carl unsubscribed, Dora erased, and Emil's address is emptied."""
     people.house.topic("energy")
     people.join("ann@example.org", {"energy": DAILY})
     people.sign_up("bob@example.org", {"energy": DAILY})

@@ -1,4 +1,4 @@
-"""Whole releases: each text in tests/data/press with what is expected of it beside it."""
+"""Parsing whole releases: each text in tests/data/press has its expected result beside it."""
 
 from __future__ import annotations
 
@@ -209,7 +209,7 @@ def test_any_text_is_a_release_or_refused(text: str) -> None:
     ],
 )
 def test_one_endless_line_takes_no_longer_than_its_length(piece: str) -> None:
-    """Twice the length may take a little more than twice the work; a quadratic rule would take four times."""
+    """Twice the length may take a little more than twice the work. A quadratic rule would take four times."""
 
     def work(length: int) -> float:
         text = (piece * length)[:length]

@@ -1,4 +1,4 @@
-"""The smaller parts of the press reader: lines, wrapping, datelines, names, languages, contacts."""
+"""Parts of the press release parser: lines, wrapping, datelines, publishers, languages, contacts."""
 
 from __future__ import annotations
 

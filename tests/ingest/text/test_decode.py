@@ -1,4 +1,4 @@
-"""Bytes become text whatever wrote them, and what is no text is refused in kind words."""
+"""Decoding bytes to text in any encoding, and refusing files that are not text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Moving to another address, free or subscribed already, and taking it back."""
+"""Changing the address to a free or a subscribed one, and undoing it."""
 
 from __future__ import annotations
 
@@ -63,12 +63,12 @@ def asks(people, to, email=ANN):
 
 
 def notices(people, template):
-    """The mails to addresses that are no reader's, oldest first."""
+    """Return the emails to the new and the old addresses, oldest first."""
     return [each for each in people.house.all(Delivery) if each.template == template]
 
 
 def link(people, mail):
-    """Return the token in one of these mails."""
+    """Return the token in one of these emails."""
     tokens = people.house.runtime.tokens
     payload = [mail.context["reader"], mail.context["change"], tokens.fingerprint(mail.recipient)]
     return tokens.make(Purpose.CHANGE_ADDRESS, payload, people.house.clock())
@@ -82,7 +82,7 @@ def presses(people, token, catch_up=None):
 
 
 def moves(people, to=NEW, email=ANN, catch_up=None):
-    """Ask and confirm, an hour after whatever was before."""
+    """Request and confirm a change, one hour after the last action."""
     people.house.clock.pass_(hours=1)
     asks(people, to, email)
     return presses(people, link(people, notices(people, "change_address")[-1]), catch_up)
@@ -184,7 +184,7 @@ def test_an_unsubscribe_link_of_an_old_mail_still_lets_leave_but_leads_nowhere(p
         at_first = read_unsubscription(session, tokens, old, people.house.clock())
     moves(people)
 
-    # One made today, for a mail of then: what is seen of it in a browser makes such links.
+    # A link made today for an old email. The web page of an old email has such links.
     people.house.clock.pass_(hours=1)
     remade = tokens.make(Purpose.UNSUBSCRIBE, [person.public_id, delivery.id], people.house.clock())
     with people.house.runtime.session() as session:
@@ -249,7 +249,7 @@ def test_the_old_address_can_take_it_back_and_is_asked_only_once(people):
 
     assert shown.is_undo
     assert (done.changed, people.person(ANN).email) == (True, ANN)
-    # Neither the addresses in between nor the last one have a way to take that back.
+    # Neither the addresses in between nor the last one can undo that.
     assert notices(people, "address_changed")[-1].context["change"] is None
     between = link(people, notices(people, "address_changed")[1])
     assert presses(people, between) is LinkFault.REPLACED
@@ -327,7 +327,7 @@ def test_a_wish_that_nobody_confirmed_is_forgotten(people):
 
 
 def marks(people, email):
-    """Both marks of what somebody gets, by topic."""
+    """Return both marks of a person's subscriptions, by topic."""
     return {
         row.topic_id: (row.started_sequence, row.covered_to)
         for row in people.subscriptions(email, SubscriptionState.ACTIVE)
@@ -335,14 +335,14 @@ def marks(people, email):
 
 
 def undoes(people):
-    """Press the link that the old address was sent, some hours later."""
+    """Use the undo link that the old address was sent, some hours later."""
     people.house.clock.pass_(hours=2)
     return presses(people, link(people, notices(people, "address_changed")[-1]))
 
 
 @pytest.fixture
 def two(everywhere):
-    """Ann gets energy and night, Ben energy and sea; each was sent an issue."""
+    """Ann gets energy and night, Ben energy and sea. Each was sent an issue."""
     people = everywhere
     for slug in ("energy", "sea", "night"):
         people.house.topic(slug)
@@ -434,7 +434,7 @@ def test_unsubscribing_at_the_new_address_stays_when_the_move_is_taken_back(two)
     undoes(two)
 
     assert two.reads(BEN) == {}
-    # Energy was Ben's own before; night came from Ann and was unsubscribed from there.
+    # Ben had energy before. Night came from Ann, and Ben unsubscribed from it.
     assert list(two.reads(ANN).values()) == [MONTHLY]
 
 
@@ -494,7 +494,7 @@ def test_unsent_digests_of_the_old_row_are_skipped_and_their_releases_come_at_th
 
 
 def set_digest(people, state):
-    """Give the last digest the state that a worker gave it."""
+    """Set the state of the last digest, as a worker would."""
     with people.house.runtime.session() as session:
         last = select(func.max(Delivery.id)).where(Delivery.lane == Lane.BULK).scalar_subquery()
         session.execute(update(Delivery).where(Delivery.id == last).values(state=state))
@@ -626,7 +626,7 @@ def test_topics_that_were_moved_on_come_back_from_wherever_they_are(two):
     presses(two, link(two, notices(two, "address_changed")[0]))
 
     assert sorted(two.reads(ANN).values()) == [MONTHLY, WEEKLY]
-    assert (len(two.reads(BEN)), len(two.reads(third))) == (0, 2)  # Ben's own energy stays moved
+    assert (len(two.reads(BEN)), len(two.reads(third))) == (0, 2)  # Ben's own energy stays moved.
 
 
 def test_taking_back_to_an_address_that_joined_again_goes_to_its_new_row(everywhere):

@@ -1,4 +1,4 @@
-"""Pausing, and going on."""
+"""Pausing and resuming a subscriber's emails."""
 
 from __future__ import annotations
 
@@ -162,7 +162,7 @@ def test_what_waits_in_the_outbox_is_taken_back_and_comes_later(everywhere):
     assert meanwhile == [BEN]
     assert people.house.recipients() == [ANN, BEN]
     assert people.house.issue_state(issue) == "finished"
-    assert sent(people) == [release, release]  # the one that was taken back, and the one that came
+    assert sent(people) == [release, release]  # The skipped delivery, and the one that was sent.
 
 
 def test_what_comes_back_from_a_worker_during_a_pause_is_skipped_when_it_is_claimed(people):

@@ -1,4 +1,4 @@
-"""What readers choose by their own link."""
+"""Preferences that subscribers save with their link."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def test_somebody_who_had_left_is_asked_again_and_once(people):
 
     assert done == [Saved.ASKED, Saved.ASKED]
     assert people.reads(ANN) == {}
-    assert people.templates(ANN) == ["confirm", "confirm"]  # the first is that of joining
+    assert people.templates(ANN) == ["confirm", "confirm"]  # The first is that of the sign-up.
     people.confirm(people.confirmation(ANN))
     assert people.reads(ANN) == {energy: DAILY}
 
@@ -111,7 +111,7 @@ def test_somebody_who_had_left_and_lost_the_mail_is_sent_another_by_saving_again
     people.join(ANN, {"energy": WEEKLY})
     people.leave(ANN)
     people.choose(ANN, {"energy": DAILY})
-    people.house.clock.pass_(days=8)  # its link ran out too
+    people.house.clock.pass_(days=8)  # Its link has expired too.
 
     people.choose(ANN, {"energy": DAILY})
 

@@ -1,4 +1,4 @@
-"""What people agreed to can be added to and not changed: by code, by the database, and visibly."""
+"""The consent ledger can only be added to: the session and the database refuse changes, digests show them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ PUBLISHER = Publisher("The Release Letter", "https://news.example.org", "Harbour
 
 @pytest.fixture
 def kept(everywhere) -> House:
-    """A ledger with two entries of one person, and an entry in the audit log."""
+    """A ledger with two entries of one person, and one entry in the audit log."""
     everywhere.house.topic("energy")
     everywhere.ask(ANN, {"energy": Frequency.DAILY}, ip_address="192.0.2.77")
     everywhere.resolve()
@@ -190,7 +190,7 @@ def test_the_chain_of_an_erased_person_still_verifies(kept):
 
 
 def make_older(person, entries):
-    """Give entries the form that they had before they had a digest of their details."""
+    """Convert entries to the older form, which has no digest of the details."""
     previous = ""
     for entry in entries:
         fields = [

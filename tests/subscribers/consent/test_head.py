@@ -1,4 +1,4 @@
-"""A signed head outside the database shows what its owner did to the ledger of consent."""
+"""The signed head of the consent ledger: it reveals changes by a person who controls the database."""
 
 from __future__ import annotations
 
@@ -49,14 +49,14 @@ def faults(house: House, head: bytes | None) -> list[tuple[str, str]]:
 
 
 def attack(house: House, *statements: str) -> None:
-    """Do what a person with the database can do: take the triggers away, then anything."""
+    """Change the ledger as a person with the database can: drop the triggers, then run `statements`."""
     with house.runtime.engine.begin() as connection:
         for statement in (*TRIGGERS[connection.dialect.name], *statements):
             connection.execute(text(statement))
 
 
 def compute_again(house: House, person: Subscriber) -> None:
-    """Compute a new chain, as somebody with the database and this program can."""
+    """Compute a new chain, as a person with the database and this program can."""
     entries, previous = house.all(ConsentEntry), ""
     with house.runtime.engine.begin() as connection:
         for entry in entries:

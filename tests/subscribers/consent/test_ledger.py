@@ -1,4 +1,4 @@
-"""What is kept as proof, and what is not."""
+"""Consent wordings that never change, and what the ledger stores of an IP address."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from newsletter.settings import IPStorage
 from newsletter.subscribers.consent.ledger import kept_address
 from newsletter.subscribers.consent.wording import WORDINGS, current_wording, find_wording
 
-# Version and hash of every wording that people have agreed to: a line is added, never changed.
+# Version and hash of every wording that people have agreed to. Add lines, but never change one.
 AGREED = {
     "2026-11.en": "6ff5bd8f5a20875459483b6c28452e0aebeb8120a43c314c962ce8fd676a7559",
     "2026-11.lt": "0341bf9a8c79a9e17f2f729b86a0374fa4cee77e26487527f1e363f798b721be",

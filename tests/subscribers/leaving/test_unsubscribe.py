@@ -1,4 +1,4 @@
-"""Leaving at once, and undoing it."""
+"""Unsubscribing, and undoing it."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def test_what_was_cancelled_while_a_reader_was_away_is_owed_to_them_as_to_the_ot
     people.house.clock.pass_(seconds=1)
     people.house.send(WEEKLY)
 
-    assert people.house.releases_sent(people.person(ANN).id) == [release, release]  # the first was cancelled
+    assert people.house.releases_sent(people.person(ANN).id) == [release, release]  # one was cancelled
     assert people.house.recipients() == [ANN]
 
 

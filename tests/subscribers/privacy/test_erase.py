@@ -1,4 +1,4 @@
-"""Erasing leaves nothing of a person anywhere, and nothing brings them back."""
+"""Erasure: no personal data is left in any table or file, and no form or import adds the person again."""
 
 from __future__ import annotations
 
@@ -49,20 +49,20 @@ def erase_person(house: House, public_id: str, how: str = "page", actor: str | N
     with house.runtime.session() as session:
         done = erase(session, house.runtime.tokens, public_id, how, house.clock(), actor)
         session.commit()
-    house.drain("single")  # the last email keeps the address until it is settled
+    house.drain("single")  # The last email keeps the address until it is settled.
     empty_log(house.runtime.engine)
     return done
 
 
 @pytest.fixture
 def ann(everywhere) -> str:
-    """A reader with a past in every table; returns the public id."""
+    """Add a subscriber with rows in every table; return the public id."""
     house: House = everywhere.house
     house.topic("energy")
     house.topic("sea")
     everywhere.ask(ANN, {"energy": Frequency.DAILY}, ip_address="192.0.2.77")
     everywhere.resolve()
-    # A relay that repeats the address in all that it says.
+    # A relay that repeats the address in every reply.
     says = Reply(250, (f"2.0.0 <{ANN}> is fine, {ANN.upper()} too",))
     house.transport.answer(ANN, says, says)
     house.drain("single")
@@ -88,7 +88,7 @@ def ann(everywhere) -> str:
 
 
 def tables_with(house: House, needle: str) -> set[str]:
-    """Return each column of each table in which `needle` stands somewhere, case aside."""
+    """Return each column of each table that contains `needle` in any case."""
     found = set()
     with house.runtime.engine.connect() as connection:
         for name in inspect(connection).get_table_names():
@@ -178,7 +178,7 @@ def test_subscriptions_end_and_what_waits_is_skipped(everywhere, ann):
 
     ended = [each for each in house.all(Subscription) if each.ended_reason is EndedReason.ERASED]
     assert len(ended) == 2
-    assert done.skipped == 2  # the issue, and the mail to the address they wanted to move to
+    assert done.skipped == 2  # The issue, and the email to the address that they wanted to move to.
     assert house.transport.sent == []
     assert {str(each.state) for each in house.all(Delivery)} == {"accepted", "skipped"}
 
@@ -360,7 +360,7 @@ def test_who_wished_for_an_address_takes_nothing_from_its_owner_when_erased(ever
             None, None, bo,
         ]  # fmt: skip
         notice = session.scalars(select(Delivery).where(Delivery.recipient == bo)).one()
-        # It was sent, as it was written.
+        # It was sent unchanged.
         assert (notice.state, notice.context) == (DeliveryState.ACCEPTED, way_back)
         assert is_marked(session, house.runtime.tokens, bo, MarkKind.DISOWNED)
         assert not may_mail(session, house.runtime.tokens, bo, AGAIN, house.clock())

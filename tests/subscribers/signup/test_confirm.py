@@ -1,4 +1,4 @@
-"""Confirming: what it starts, from where on, and what links cannot do."""
+"""Confirming a sign-up: what it starts, with which marks, and what links cannot do."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""«I did not ask for this»: what it ends, what it spares, and how it is taken back."""
+"""Disowning a confirmation email: what it ends, what it keeps, and undoing it."""
 
 from __future__ import annotations
 

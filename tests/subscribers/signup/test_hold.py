@@ -1,4 +1,4 @@
-"""Many strangers' addresses at once: few mails go out, people still join, and the owner hears of it once."""
+"""Holding sign-ups in a burst: few emails are sent, people can still sign up, the owner gets one notice."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def state(people, brake=TIGHT):
 
 @pytest.fixture
 def town(everywhere):
-    """People of an installation with one topic, on each of the two databases."""
+    """People of an installation with one topic, on SQLite and on PostgreSQL."""
     everywhere.house.topic("energy")
     return everywhere
 
@@ -74,7 +74,7 @@ def test_no_more_mails_go_to_strangers_than_the_brake_lets_through(town):
     resolve(town)
     resolve(town)
 
-    assert len(confirmations(town)) == 8  # two of the ten are kept for those who look like people
+    assert len(confirmations(town)) == 8  # Two of the ten are reserved for likely people.
     assert state(town).held == 32
 
 
@@ -119,7 +119,7 @@ def test_somebody_alone_in_their_network_goes_before_a_crowd(town):
     resolve(town)
 
     assert town.templates(ANN) == ["confirm"]
-    assert len(confirmations(town)) == 7  # six of the crowd
+    assert len(confirmations(town)) == 7  # Six of the crowd.
 
 
 def test_with_proof_of_work_only_a_proof_opens_the_reserve(town):

@@ -1,4 +1,4 @@
-"""Reminding: once, of what was asked for and not confirmed, and nobody else."""
+"""Reminders: one email for an unconfirmed request, and none to anybody else."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def run(people, hours=48, **more):
 
 @pytest.fixture
 def waiting(people):
-    """Ann asked for energy two days ago."""
+    """Ann signed up for energy two days ago."""
     people.house.topic("energy")
     people.house.topic("sea")
     asks(people)

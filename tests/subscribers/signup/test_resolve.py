@@ -1,4 +1,4 @@
-"""What becomes of a form that somebody sent in."""
+"""Resolving sign-up requests: the subscriber, the pending rows, the email, and the limits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Slips in domains, and domains that only look like one."""
+"""Typing errors in domains, and real domains that only look like one."""
 
 from __future__ import annotations
 

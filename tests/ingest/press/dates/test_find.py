@@ -1,4 +1,4 @@
-"""Dates are found in the orders, calendars and languages that releases use."""
+"""Finding dates in the formats, calendars and languages that releases use."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Each rule for furniture: lines it is for, and lines of running text that it must leave alone."""
+"""Rules for page furniture: lines that each must match, and lines of prose that none may match."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""People around a house, and somebody who cleans it."""
+"""Fixtures for retention: subscribers, and an object that runs the retention steps."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from newsletter.subscribers.privacy.retention.run import Purged, Purger
 
 @dataclass
 class Cleaner:
-    """Cleans the house of some people, as the settings say or otherwise."""
+    """Runs the retention steps, with the policy of the settings or another one."""
 
     people: Any
 
@@ -25,7 +25,7 @@ class Cleaner:
         return Purger(runtime.session, runtime.reading, runtime.tokens, policy)
 
     def clean(self, **days: int) -> dict[str, int]:
-        """Clean up; return what went, steps without anything left out."""
+        """Run the steps; return how many rows each deleted, without steps that deleted none."""
         return told(list(self.purger(**days).run(lambda seconds: None)))
 
     def count(self, **days: int) -> dict[str, int]:

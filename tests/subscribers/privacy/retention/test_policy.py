@@ -1,4 +1,4 @@
-"""From settings to moments."""
+"""The retention policy: from settings in days to times."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What goes when its time is over, what stays, and that nothing is lost on the way."""
+"""Retention: what is deleted after its time, what stays, and that no email is lost or sent twice."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ def test_who_left_long_ago_is_emptied_and_no_import_revives_them(cleaner_everywh
         assert is_marked(session, tokens, ANN, MarkKind.LEFT)
         assert not is_marked(session, tokens, BOB, MarkKind.LEFT)
     assert people.house.all(Suppression) == []
-    people.join(ANN, {"energy": WEEKLY})  # they themselves may
+    people.join(ANN, {"energy": WEEKLY})  # They can sign up again themselves.
     assert people.reads(ANN) == {energy: WEEKLY}
     assert people.house.all(AddressMark) == []
 
@@ -337,7 +337,7 @@ def test_many_rows_go_in_small_transactions(cleaner):
 
     gone = {each.step.name: each.count for each in cleaner.purger().run(rests.append)}
 
-    # The confirmations were never sent, so no link works; fifty people are one transaction.
+    # The confirmations were never sent, so no link works. Twenty people are one transaction.
     assert gone["unconfirmed"] == 0
     with people.house.runtime.session() as session:
         session.execute(update(Delivery).values(state=DeliveryState.REJECTED, settled_at=Delivery.due_at))
@@ -351,7 +351,7 @@ def test_many_rows_go_in_small_transactions(cleaner):
     gone = {each.step.name: each.count for each in replace(purger, reading=reading).run(rests.append)}
     assert gone["unconfirmed"] == 70
     assert len(rests) >= 2
-    # What is due is looked for once for many transactions, and once more at the end of each step.
+    # One query finds the due rows for many transactions. Each step ends with one more query.
     assert len(looks) <= len(gone) + sum(count > 0 for count in gone.values())
 
 
