@@ -8,28 +8,30 @@ from __future__ import annotations
 
 import logging
 import os
-import time
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Protocol
 
-from sqlalchemy import delete, exists, select
-from sqlalchemy.orm import Session
+from sqlalchemy import delete
 
-from newsletter.models import Delivery, Lane, Pace, SpentChallenge, ThrottleBucket
+from newsletter.models import Lane, Pace, SpentChallenge, ThrottleBucket
 from newsletter.outbox.erasure_emails import forget_recipients
-from newsletter.outbox.lease import WAITING, issues_to_send
+from newsletter.outbox.lease import single_mail_is_due
 from newsletter.outbox.owner_email import email_notices
-from newsletter.outbox.record import finish, recover
-from newsletter.outbox.refused.judge import judge_all
 from newsletter.outbox.worker import drain as empty_lane
-from newsletter.outbox.worker import journal_folder
 from newsletter.runtime import Runtime
 from newsletter.service.heartbeat import forget_stale
-from newsletter.service.prepare_issues import any_to_prepare, end_all_pauses, prepare_issues
+from newsletter.service.prepare_issues import any_to_prepare, end_all_pauses
 from newsletter.service.relay_transport import open_transport
+from newsletter.service.send_round import (
+    ROUND_SECONDS,
+    digests_wait,
+    judge_and_finish,
+    recover_claims,
+    send_round,
+)
 from newsletter.subscribers.choices.change_address import forget_old_wishes
 from newsletter.subscribers.signup.confirmation_limits import Brake
 from newsletter.subscribers.signup.resolve import resolve_signups
@@ -37,9 +39,6 @@ from newsletter.subscribers.signup.resolve import resolve_signups
 DRAIN = "newsletter.drain"
 SWEEP = "newsletter.sweep"
 
-# RabbitMQ closes a consumer that is busy for half an hour, and Redis delivers a task again after its
-# visibility timeout. A drain ends long before, and asks for another one.
-DRAIN_SECONDS = 60
 SIGNUPS_AT_ONCE = 200
 # A rate limit's bucket that was not used for this long is full, whatever its limit.
 BUCKET_KEPT = timedelta(days=7)
@@ -73,28 +72,34 @@ def drain(engine: Engine, lane_name: str) -> None:
     A drain of the bulk lane first writes the deliveries of issues that are still being prepared.
     """
     lane = Lane(lane_name)
-    _recover(engine)
     if lane is Lane.SINGLE:
+        recover_claims(engine.runtime)
         _serve_singles(engine)
         return
-    _prepare_issues(engine)
-    handled = _empty(engine, lane)
+    with closing(open_transport(engine.runtime.settings)) as transport:
+        handled = send_round(
+            engine.runtime,
+            transport,
+            engine.stopping,
+            prepare_seconds=ROUND_SECONDS,
+            # All processes send what this one has prepared.
+            prepared=lambda: _ask_for_drains(engine),
+        )
+    _log_drained(lane, handled)
     with engine.runtime.reading() as session:
         # If the relay's limits or the sending window allowed nothing, the sweep tries again. Another drain
         # now would repeat this for hours.
-        left = _issues_wait(session, engine) if handled else any_to_prepare(session)
+        left = digests_wait(session, engine.runtime.now()) if handled else any_to_prepare(session)
     if left and not engine.stopping():
         engine.send(lane, DRAIN, lane.value, at_most=engine.processes)
 
 
 def sweep(engine: Engine) -> None:
     """Find due work that no process is doing: the broker may have lost any message."""
-    _recover(engine)
+    recover_claims(engine.runtime)
+    judge_and_finish(engine.runtime)
     now = engine.runtime.now()
     with engine.runtime.session() as session:
-        judge_all(session, engine.runtime.messages, now)
-    with engine.runtime.session() as session:
-        finish(session, now)
         forget_recipients(session)
         forget_stale(session, now)
         session.execute(delete(ThrottleBucket).where(ThrottleBucket.updated_at < now - BUCKET_KEPT))
@@ -103,7 +108,7 @@ def sweep(engine: Engine) -> None:
         session.commit()
     _end_pauses_and_old_wishes(engine.runtime)
     with engine.runtime.reading() as session:
-        due = _issues_wait(session, engine)
+        due = digests_wait(session, engine.runtime.now())
     if due:
         _ask_for_drains(engine)
     _serve_singles(engine)
@@ -118,24 +123,6 @@ def _end_pauses_and_old_wishes(runtime: Runtime) -> None:
     with runtime.session() as session:
         forget_old_wishes(session, runtime.now(), runtime.settings.confirm_days)
         session.commit()
-
-
-def _recover(engine: Engine) -> None:
-    """Decide the outcome of deliveries leased by dead processes, from the journals in our folder."""
-    runtime = engine.runtime
-    with runtime.session() as session:
-        recover(session, runtime.messages, journal_folder(runtime.settings), runtime.now())
-
-
-def _prepare_issues(engine: Engine) -> None:
-    """Write the deliveries of every issue that is being prepared, then queue drains for all processes."""
-    until = time.monotonic() + DRAIN_SECONDS
-    if prepare_issues(engine.runtime, lambda: time.monotonic() >= until or engine.stopping()):
-        _ask_for_drains(engine)
-
-
-def _issues_wait(session: Session, engine: Engine) -> bool:
-    return any_to_prepare(session) or bool(issues_to_send(session, engine.runtime.now()))
 
 
 def _serve_singles(engine: Engine) -> None:
@@ -153,27 +140,21 @@ def _serve_singles(engine: Engine) -> None:
         session.commit()
     if resolved:
         log.info("event=signups_resolved count=%d", resolved)
-    handled = _empty(engine, Lane.SINGLE)
+    with closing(open_transport(runtime.settings)) as transport:
+        handled = empty_lane(
+            runtime, transport, lane=Lane.SINGLE, seconds=ROUND_SECONDS, stopping=engine.stopping
+        )
+    _log_drained(Lane.SINGLE, handled)
     with runtime.reading() as session:
         # A request that cannot be resolved waits for the sweep. Another drain now would repeat it forever.
-        left = resolved == SIGNUPS_AT_ONCE or (handled > 0 and _mail_waits(session, runtime.now()))
+        left = resolved == SIGNUPS_AT_ONCE or (handled > 0 and single_mail_is_due(session, runtime.now()))
     if left and not engine.stopping():
         engine.send(Lane.SINGLE, DRAIN, Lane.SINGLE.value, at_most=1)
 
 
-def _mail_waits(session: Session, now: datetime) -> bool:
-    mail = exists().where(Delivery.lane == Lane.SINGLE, Delivery.state.in_(WAITING), Delivery.due_at <= now)
-    return bool(session.scalar(select(mail)))
-
-
-def _empty(engine: Engine, lane: Lane) -> int:
-    with closing(open_transport(engine.runtime.settings)) as transport:
-        handled = empty_lane(
-            engine.runtime, transport, lane=lane, seconds=DRAIN_SECONDS, stopping=engine.stopping
-        )
+def _log_drained(lane: Lane, handled: int) -> None:
     if handled:
         log.info("event=drained lane=%s deliveries=%d", lane, handled)
-    return handled
 
 
 def _ask_for_drains(engine: Engine) -> None:

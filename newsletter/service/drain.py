@@ -12,23 +12,21 @@ from contextlib import closing
 from dataclasses import dataclass
 from types import FrameType
 
-from sqlalchemy import exists, select
 from sqlalchemy.exc import DBAPIError
 
 from newsletter.errors import ServiceError
-from newsletter.models import Delivery, Lane
+from newsletter.models import Lane
 from newsletter.outbox.holders import lease_holders
-from newsletter.outbox.lease import WAITING, issues_to_send
+from newsletter.outbox.lease import issues_to_send, single_mail_is_due
 from newsletter.outbox.pacing.allowance import may_send
-from newsletter.outbox.record import finish, recover
-from newsletter.outbox.refused.judge import judge_all
-from newsletter.outbox.worker import drain, journal_folder
+from newsletter.outbox.worker import journal_folder
 from newsletter.runtime import Runtime
 from newsletter.service.database import database_fault
-from newsletter.service.prepare_issues import any_to_prepare, prepare_issues
+from newsletter.service.prepare_issues import any_to_prepare
 from newsletter.service.processes.end_with_parent import end_with_parent
 from newsletter.service.processes.stop_flag import ask_to_stop, stopping
 from newsletter.service.relay_transport import open_transport
+from newsletter.service.send_round import judge_and_finish, send_round
 from newsletter.settings import Settings
 
 # How often a process with nothing due checks whether the other processes still hold leases.
@@ -98,16 +96,9 @@ def _fork(settings: Settings) -> int:
 def _drain_until_done(runtime: Runtime) -> None:
     with closing(open_transport(runtime.settings)) as transport:
         while not stopping():
-            with runtime.session() as session:
-                recover(session, runtime.messages, journal_folder(runtime.settings), runtime.now())
-            prepare_issues(runtime, stopping)
-            if drain(runtime, transport, lane=Lane.BULK, stopping=stopping):
+            if send_round(runtime, transport, stopping):
                 continue
-            with runtime.session() as session:
-                judge_all(session, runtime.messages, runtime.now())
-            with runtime.session() as session:
-                finish(session, runtime.now())
-                session.commit()
+            judge_and_finish(runtime)
             if not _left(runtime):
                 break
             time.sleep(LOOK_SECONDS)
@@ -125,9 +116,6 @@ def _left(runtime: Runtime) -> bool:
     with runtime.reading() as session:
         if any_to_prepare(session):
             return True
-        single = exists().where(
-            Delivery.lane == Lane.SINGLE, Delivery.state.in_(WAITING), Delivery.due_at <= now
-        )
-        if session.scalar(select(single)):
+        if single_mail_is_due(session, now):
             return may_send(runtime, Lane.SINGLE)
         return bool(issues_to_send(session, now)) and may_send(runtime, Lane.BULK)
