@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -11,9 +11,7 @@ from newsletter.errors import NotFound
 from newsletter.messages.build import MessageMaker, load_claimed
 from newsletter.messages.edition import Edition
 from newsletter.models import Delivery, DeliveryState, Issue, Subscriber
-
-# A worker may still send an email to an address that it read this long before.
-ON_ITS_WAY = timedelta(minutes=10)
+from newsletter.models.tables.subscriber import went_to_present_address
 
 
 def read_issue(
@@ -53,6 +51,4 @@ def _went_elsewhere(session: Session, delivery_id: int) -> bool:
         .where(Delivery.id == delivery_id)
     )
     found = session.execute(times).first()
-    if found is None or found.address_since is None:
-        return False
-    return bool(found.created_at < found.address_since + ON_ITS_WAY)
+    return found is not None and not went_to_present_address(found.address_since, found.created_at)

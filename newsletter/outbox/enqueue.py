@@ -28,19 +28,7 @@ def enqueue_single(
     twice sends one email. `context` has the template's values except links: the worker makes the tokens, and
     none is stored. Commits nothing.
     """
-    fresh = insert_new(session, Delivery).values(
-        lane=Lane.SINGLE,
-        subscriber_id=subscriber_id,
-        template=template,
-        context=dict(context),
-        purpose_key=purpose_key,
-        language=language,
-        state=DeliveryState.QUEUED,
-        due_at=now,
-        attempt=0,
-        created_at=now,
-    )
-    return session.scalar(fresh.returning(Delivery.id)) is not None
+    return _enqueue(session, {"subscriber_id": subscriber_id}, template, context, purpose_key, language, now)
 
 
 def enqueue_notice(
@@ -58,9 +46,21 @@ def enqueue_notice(
     Returns False when this address has a delivery with that `purpose_key` already. `context` has the
     template's values except links, as with `enqueue_single`. Commits nothing.
     """
+    return _enqueue(session, {"recipient": recipient}, template, context, purpose_key, language, now)
+
+
+def _enqueue(
+    session: Session,
+    to: Mapping[str, int | str],
+    template: str,
+    context: Mapping[str, Any],
+    purpose_key: str,
+    language: str,
+    now: datetime,
+) -> bool:
     fresh = insert_new(session, Delivery).values(
+        **to,
         lane=Lane.SINGLE,
-        recipient=recipient,
         template=template,
         context=dict(context),
         purpose_key=purpose_key,

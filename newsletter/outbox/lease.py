@@ -4,8 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import ColumnElement, and_, bindparam, exists, func, literal_column, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Update,
+    and_,
+    bindparam,
+    exists,
+    func,
+    literal_column,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.orm import Session
 
 from newsletter.messages.recompose import find_fitting, held_by
@@ -155,39 +167,29 @@ def still_wanted(session: Session, digests: Sequence[int], singles: Sequence[int
 
 def give_back(session: Session, delivery_ids: Sequence[int], worker: str, due_at: datetime) -> None:
     """Queue deliveries again that `worker` holds and has not offered to a relay. No attempt is counted."""
-    session.execute(
-        update(Delivery)
-        .where(
-            is_one_of(session, Delivery.id, delivery_ids),
-            Delivery.state == DeliveryState.LEASED,
-            Delivery.leased_by == worker,
-        )
-        .values(
-            state=DeliveryState.QUEUED,
-            leased_by=None,
-            leased_until=None,
-            due_at=due_at,
-            attempt=Delivery.attempt - 1,
-        )
-        .execution_options(synchronize_session=False)
-    )
+    again = queue_again(worker, is_one_of(session, Delivery.id, delivery_ids), due_at=due_at)
+    session.execute(again.execution_options(synchronize_session=False))
 
 
 def postpone(session: Session, rows: Sequence[tuple[int, datetime]], worker: str) -> None:
     """Queue deliveries again whose domain is over its rate limit, each due at its own time."""
-    again = (
+    again = queue_again(worker, Delivery.id == bindparam("row"), due_at=bindparam("again_at"))
+    session.connection().execute(again, [{"row": row, "again_at": due_at} for row, due_at in rows])
+
+
+def queue_again(worker: str, chosen: ColumnElement[bool], **values: Any) -> Update:
+    """Return the UPDATE that queues the `chosen` deliveries again that `worker` holds.
+
+    `values` are further columns. The attempt is not counted.
+    """
+    return (
         update(Delivery)
-        .where(
-            Delivery.id == bindparam("row"),
-            Delivery.state == DeliveryState.LEASED,
-            Delivery.leased_by == worker,
-        )
+        .where(chosen, Delivery.state == DeliveryState.LEASED, Delivery.leased_by == worker)
         .values(
             state=DeliveryState.QUEUED,
             leased_by=None,
             leased_until=None,
-            due_at=bindparam("again_at"),
             attempt=Delivery.attempt - 1,
+            **values,
         )
     )
-    session.connection().execute(again, [{"row": row, "again_at": due_at} for row, due_at in rows])

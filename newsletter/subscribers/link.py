@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import enum
 import hmac
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from newsletter.errors import TokenExpired, TokenInvalid
 from newsletter.models import Delivery, Subscriber
+from newsletter.models.tables.subscriber import went_to_present_address
 from newsletter.tokens import Purpose, Tokens
 
-# For this long after a change of address, a worker may still send to the old address that it has read.
-ON_ITS_WAY = timedelta(minutes=10)
 # An earlier version merged rows: `moved_to` points to the row that replaced one, which may point to a next.
 MOST_MOVES = 10
 
@@ -91,17 +90,17 @@ def reaches_today(
     read an earlier address. A link that was sent there can only unsubscribe, because that can be undone. It
     shows nothing and opens no other page. If there is doubt, return False.
     """
-    if subscriber.address_since is None:
+    since = subscriber.address_since
+    if since is None:
         return True
-    safe = subscriber.address_since + ON_ITS_WAY
-    if made_at < safe:
+    if not went_to_present_address(since, made_at):
         return False
     if delivery_id is None:
         return True
     written_at = session.scalar(
         select(Delivery.created_at).where(Delivery.id == delivery_id, Delivery.subscriber_id == subscriber.id)
     )
-    return written_at is not None and written_at >= safe
+    return written_at is not None and went_to_present_address(since, written_at)
 
 
 def address_hint(email: str) -> str:

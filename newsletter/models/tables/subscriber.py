@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import JSON, ForeignKey, Index, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from newsletter.models.base import Base, BigId, UTCDateTime, new_public_id
+
+# For this long after a change of address, a worker may still send to the old address that it has read.
+ON_ITS_WAY = timedelta(minutes=10)
 
 
 class Subscriber(Base):
@@ -55,6 +58,14 @@ class Subscriber(Base):
     def label(self) -> str:
         """The address, or the reason why there is none, for admin pages."""
         return self.email or why_no_address(erased=bool(self.erased_at), emptied=bool(self.emptied_at))
+
+
+def went_to_present_address(address_since: datetime | None, made_at: datetime) -> bool:
+    """Return whether an email made at `made_at` went to the subscriber's present address, not an earlier one.
+
+    `address_since` is when they changed to it; None if they never changed.
+    """
+    return address_since is None or made_at >= address_since + ON_ITS_WAY
 
 
 def why_no_address(*, erased: bool, emptied: bool) -> str:

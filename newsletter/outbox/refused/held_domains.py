@@ -17,6 +17,7 @@ from newsletter import notices
 from newsletter.messages.build import Claimed
 from newsletter.models import Delivery, DeliveryState, Lane, Notice
 from newsletter.notices import NoticeKind
+from newsletter.outbox.lease import queue_again
 
 # How long a delivery is held: half to one and a half times this, so that not all are due at the same time.
 HELD_FOR = timedelta(days=1)
@@ -34,22 +35,12 @@ def hold_domains(session: Session, claimed: Sequence[Claimed], worker: str, now:
         for each in claimed
         if each.lane is Lane.BULK and (domain := (each.email_key or "").rpartition("@")[2]) in held
     }
-    again = (
-        update(Delivery)
-        .where(
-            Delivery.id == bindparam("row"),
-            Delivery.state == DeliveryState.LEASED,
-            Delivery.leased_by == worker,
-        )
-        .values(
-            state=DeliveryState.QUEUED,
-            leased_by=None,
-            leased_until=None,
-            due_at=bindparam("again_at"),
-            attempt=Delivery.attempt - 1,
-            domain_key=bindparam("domain"),
-            answered_microseconds=None,
-        )
+    again = queue_again(
+        worker,
+        Delivery.id == bindparam("row"),
+        due_at=bindparam("again_at"),
+        domain_key=bindparam("domain"),
+        answered_microseconds=None,
     )
     rows = [
         {"row": row, "domain": domain, "again_at": now + HELD_FOR * (0.5 + random.random())}  # noqa: S311
