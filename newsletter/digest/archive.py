@@ -8,7 +8,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from newsletter.errors import NotFound
-from newsletter.messages.build import MessageMaker, load_claimed
+from newsletter.messages.build import MessageMaker
+from newsletter.messages.claimed import load_claimed
 from newsletter.messages.edition import Edition
 from newsletter.models import Delivery, DeliveryState, Issue, Subscriber
 from newsletter.models.tables.subscriber import went_to_present_address

@@ -4,70 +4,31 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, NamedTuple
 
-from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from newsletter.errors import InputError
 from newsletter.languages import choose_language
 from newsletter.links import Links
 from newsletter.mail import headers as fields
-from newsletter.mail.addresses import canonical
 from newsletter.mail.assemble import build_message, single_body, with_attachment
 from newsletter.mail.dkim import DKIMKey, Presigner, load_key, sign
 from newsletter.mail.headers import Field
 from newsletter.mail.templates import TemplateSet
 from newsletter.mail.verp import LEAVE_KEY, delivery_token, leave_address, return_path
+from newsletter.messages.claimed import Claimed
 from newsletter.messages.edition import Edition
-from newsletter.models import Delivery, Issue, Lane, Rendition, Subscriber, is_one_of
+from newsletter.messages.kinds import KINDS, Making
+from newsletter.messages.personal_links import PersonalLinks
+from newsletter.models import Lane
 from newsletter.settings import Relay, Settings, choose_relay, plain_return_path
 from newsletter.smtp.outcomes import Envelope, Outgoing, WholeLines
-from newsletter.tokens import Purpose, Tokens
-
-
-class Claimed(NamedTuple):
-    """The values of a claimed delivery that its message needs. They need no database session."""
-
-    id: int
-    lane: Lane
-    issue_id: int | None
-    subscriber_id: int | None
-    template: str | None
-    context: dict[str, Any] | None
-    language: str
-    attempt: int
-    created_at: datetime
-    address: str | None
-    email_key: str | None
-    subscriber_public_id: str | None
-    rendition_key: str | None
-    issue_public_id: str | None
-    failed_before: bool
-
-
-def load_claimed(session: Session, delivery_ids: Sequence[int]) -> list[Claimed]:
-    """Return the claimed deliveries in the order of their ids."""
-    query = (
-        select(
-            Delivery.id, Delivery.lane, Delivery.issue_id, Delivery.subscriber_id, Delivery.template,
-            Delivery.context, Delivery.language, Delivery.attempt, Delivery.created_at,
-            func.coalesce(Subscriber.email, Delivery.recipient), Subscriber.email_key, Subscriber.public_id,
-            Rendition.key, Issue.public_id, Delivery.build_failed_at.is_not(None),
-        )
-        .outerjoin(Subscriber, Subscriber.id == Delivery.subscriber_id)
-        .outerjoin(Rendition, Rendition.id == Delivery.rendition_id)
-        .outerjoin(Issue, Issue.id == Delivery.issue_id)
-        .where(is_one_of(session, Delivery.id, delivery_ids))
-        .order_by(Delivery.id)
-    )  # fmt: skip
-    return [Claimed._make(row) for row in session.execute(query)]
-
+from newsletter.tokens import Tokens
 
 _PEM = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.+?-----END [A-Z ]*PRIVATE KEY-----", re.DOTALL)
 
@@ -103,6 +64,7 @@ class MessageMaker:
         self.tokens = tokens
         self.links = links
         self.templates = templates
+        self.personal = PersonalLinks(tokens, links)
         self.site = SiteFacts(
             settings.site_name, settings.tagline, settings.postal_address, settings.public_url
         )
@@ -137,20 +99,11 @@ class MessageMaker:
 
     def subscriber_fields(self, claimed: Claimed, now: datetime) -> dict[str, str]:
         """Return the personal links of one digest. Without a subscriber (a test) they change nothing."""
-        view = self.tokens.make(Purpose.VIEW, [claimed.subscriber_public_id or "", claimed.id], now)
         return {
-            "browser_url": self.links.view(view),
-            "preferences_url": self._preferences_url(claimed, now),
-            "unsubscribe_url": self._unsubscribe_url(claimed, now),
+            "browser_url": self.personal.view(claimed, now),
+            "preferences_url": self.personal.preferences(claimed, now),
+            "unsubscribe_url": self.personal.unsubscribe(claimed, now),
         }
-
-    def _preferences_url(self, claimed: Claimed, now: datetime) -> str:
-        if claimed.subscriber_public_id is None or claimed.email_key is None:
-            return self.links.send_link()
-        fingerprint = self.tokens.fingerprint(claimed.email_key)
-        return self.links.preferences(
-            self.tokens.make(Purpose.PREFERENCES, [claimed.subscriber_public_id, fingerprint], now)
-        )
 
     def _edition(self, session: Session, claimed: Claimed) -> _Digest:
         if claimed.issue_id is None or claimed.issue_public_id is None:
@@ -198,84 +151,35 @@ class MessageMaker:
 
     def _single(self, claimed: Claimed, token: str, now: datetime) -> bytes:
         language = choose_language(claimed.language, self.settings.languages)
-        rendered = self.templates.render(claimed.template or "", language, self._single_context(claimed, now))
+        kind, stored = KINDS[claimed.template or ""], dict(claimed.context or {})
+        values = kind.values(Making(claimed, stored, self.personal, self.settings, now))
+        context = {"site": self.site, "timezone": self.settings.time_zone, **stored, **values}
+        rendered = self.templates.render(claimed.template or "", language, context)
         boundary = fields.make_boundary(f"delivery {claimed.id}")
         head = [
             *self._sender,
             *self._personal(claimed, token, now),
             fields.subject_field(rendered.subject),
             fields.auto_submitted_field(),
-            *(self._list_fields(claimed, now) if claimed.template == "welcome" else ()),
+            *(self._list_fields(claimed, now) if kind.has_list_fields else ()),
         ]
         body = single_body(rendered.text, rendered.html, boundary)
-        attached = (claimed.context or {}).get("attached")
+        attached = stored.get("attached")
         if attached is None:
             return self._signed([*head, *fields.mime_fields(boundary)], body, now)
         outer = fields.make_boundary(f"delivery {claimed.id} with an attachment")
         body = with_attachment(body, boundary, outer, "message.eml", base64.b64decode(attached))
         return self._signed([*head, *fields.mime_fields(outer, "mixed")], body, now)
 
-    def _single_context(self, claimed: Claimed, now: datetime) -> dict[str, Any]:
-        stored = dict(claimed.context or {})
-        context: dict[str, Any] = {"site": self.site, "timezone": self.settings.time_zone, **stored}
-        if claimed.template in {"confirm", "reminder"}:
-            payload = [
-                claimed.subscriber_public_id,
-                self.tokens.fingerprint(claimed.email_key or ""),
-                stored["upto"],
-            ]
-            context["confirm_url"] = self.links.confirm(self.tokens.make(Purpose.CONFIRM, payload, now))
-            context["disown_url"] = self.links.disown(self.tokens.make(Purpose.DISOWN, payload, now))
-            context["confirm_days"] = self.settings.confirm_days
-            context["reminds"] = self.settings.reminder_hours > 0
-        else:
-            context["preferences_url"] = self._preferences_url(claimed, now)
-        if claimed.template == "welcome":
-            context["unsubscribe_url"] = self._unsubscribe_url(claimed, now)
-            context["archive_url"] = self.links.archive()
-            context["releases"] = [
-                {**each, "url": self.links.release(each["id"]), "date": date.fromisoformat(each["date"])}
-                for each in stored["releases"]
-            ]
-        elif claimed.template == "own_link":
-            context["link_url"] = self._own_link(claimed, stored["right"], now)
-        elif claimed.template == "left":
-            proof = self.tokens.fingerprint(claimed.email_key or "")
-            undo = self.tokens.make(
-                Purpose.UNDO, [claimed.subscriber_public_id, stored["left_at"], proof], now
-            )
-            context["undo_url"] = self.links.undo(undo)
-        elif claimed.template in {"change_address", "address_changed"} and stored["change"] is not None:
-            # This address is not the subscriber's, not yet or no longer. So the link allows only this change.
-            proof = self.tokens.fingerprint(canonical(claimed.address or ""))
-            wish = [stored["reader"], stored["change"], proof]
-            context["change_url"] = self.links.move(self.tokens.make(Purpose.CHANGE_ADDRESS, wish, now))
-            context["change_days"] = self.settings.confirm_days
-        return context
-
-    def _own_link(self, claimed: Claimed, right: str, now: datetime) -> str:
-        """Return the requested link, which is valid for an hour (subscribers/privacy/emailed_links.py)."""
-        payload = [claimed.subscriber_public_id, self.tokens.fingerprint(claimed.email_key or "")]
-        purpose, link = {
-            "export": (Purpose.EXPORT, self.links.export),
-            "erase": (Purpose.ERASE, self.links.erase),
-            "address": (Purpose.NEW_ADDRESS, self.links.new_address),
-        }[right]
-        return link(self.tokens.make(purpose, payload, now))
-
     def _list_fields(self, claimed: Claimed, now: datetime) -> list[Field]:
         """Return the list headers, which make email programs offer to unsubscribe."""
-        url = self._unsubscribe_url(claimed, now)
+        url = self.personal.unsubscribe(claimed, now)
         return [
             self._list_id,
             fields.list_unsubscribe_field(url, self._leave_mailto(claimed)),
             fields.one_click_field(),
-            fields.feedback_id_field(f"welcome:single:{self._feedback_sender}"),
+            fields.feedback_id_field(f"{claimed.template}:single:{self._feedback_sender}"),
         ]
-
-    def _unsubscribe_url(self, claimed: Claimed, now: datetime) -> str:
-        token = self.tokens.make(Purpose.UNSUBSCRIBE, [claimed.subscriber_public_id or "", claimed.id], now)
-        return self.links.unsubscribe(token)
 
     def _signed(self, head: list[Field], body: bytes, now: datetime) -> bytes:
         lines = fields.join_fields(head)

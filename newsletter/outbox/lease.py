@@ -20,6 +20,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session
 
+from newsletter.messages.kinds import wanted_with
 from newsletter.messages.recompose import find_fitting, held_by
 from newsletter.models import (
     Delivery,
@@ -29,6 +30,7 @@ from newsletter.models import (
     Lane,
     Subscriber,
     Subscription,
+    SubscriptionState,
     is_one_of,
     is_single,
 )
@@ -112,18 +114,22 @@ def _unwanted() -> ColumnElement[bool]:
 
     messages/recompose.py does this for digests.
     """
-    theirs = Subscription.subscriber_id == Delivery.subscriber_id
-    subscribed = exists().where(theirs, Subscription.state == literal_column("'active'"))
-    awaited = exists().where(theirs, Subscription.state == literal_column("'pending'"))
     erased = exists().where(Subscriber.id == Delivery.subscriber_id, Subscriber.email.is_(None))
     to_subscriber = Delivery.subscriber_id.is_not(None)
     return or_(
         erased,
         and_(Delivery.subscriber_id.is_(None), Delivery.recipient.is_(None)),
-        # A digest's template is NULL, and without coalesce neither this nor its negation would be true.
-        and_(to_subscriber, func.coalesce(Delivery.template, "").in_(("confirm", "reminder")), ~awaited),
-        and_(to_subscriber, func.coalesce(Delivery.template, "") == "welcome", ~subscribed),
+        *(and_(to_subscriber, _lacks(state)) for state in SubscriptionState if wanted_with(state)),
     )
+
+
+def _lacks(state: SubscriptionState) -> ColumnElement[bool]:
+    """Return the SQL condition that an email needs a subscription in `state`, and there is none."""
+    theirs = Subscription.subscriber_id == Delivery.subscriber_id
+    # A literal, so that the partial indexes of subscriptions are used.
+    there = exists().where(theirs, Subscription.state == literal_column(f"'{state.value}'"))
+    # A digest's template is NULL, and without coalesce neither this nor its negation would be true.
+    return and_(func.coalesce(Delivery.template, "").in_(wanted_with(state)), ~there)
 
 
 def skip_unwanted(

@@ -17,7 +17,8 @@ from sqlalchemy.orm import Session
 
 from newsletter.errors import RelayRefused, ServiceError, TransportError
 from newsletter.mail.redact import without_addresses
-from newsletter.messages.build import Claimed, MessageMaker, load_claimed
+from newsletter.messages.build import MessageMaker
+from newsletter.messages.claimed import Claimed, load_claimed
 from newsletter.messages.recompose import find_outdated, recompose
 from newsletter.models import Lane
 from newsletter.outbox.erasure_emails import LAST_EMAIL, forget_recipients

@@ -14,7 +14,7 @@ from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
 
 from newsletter import notices
-from newsletter.messages.build import Claimed
+from newsletter.messages.claimed import Claimed
 from newsletter.models import Delivery, DeliveryState, Lane, Notice
 from newsletter.notices import NoticeKind
 from newsletter.outbox.lease import queue_again

@@ -9,7 +9,16 @@ from sqlalchemy import ColumnElement, exists, func, select
 from sqlalchemy.orm import Session
 
 from newsletter import notices
-from newsletter.models import BounceVerdict, Delivery, DeliveryState, Issue, Notice, is_single
+from newsletter.messages.kinds import wanted_with
+from newsletter.models import (
+    BounceVerdict,
+    Delivery,
+    DeliveryState,
+    Issue,
+    Notice,
+    SubscriptionState,
+    is_single,
+)
 from newsletter.notices import NoticeKind
 
 # If so many confirmations in a row are refused and none is accepted, the owner is told.
@@ -56,7 +65,7 @@ def forget_pause(session: Session, public_id: str) -> None:
 
 def look_at_confirmations(session: Session, now: datetime) -> None:
     """Tell the owner when the last confirmations were all refused. It suppresses and pauses nothing."""
-    asked = (is_single(), Delivery.template.in_(("confirm", "reminder")))
+    asked = (is_single(), Delivery.template.in_(wanted_with(SubscriptionState.PENDING)))
     refused = session.execute(
         select(Delivery.due_at, Delivery.settled_at)
         .where(*asked, Delivery.state == DeliveryState.REJECTED, Delivery.bounced_at.is_not(None))

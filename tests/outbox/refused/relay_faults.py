@@ -20,7 +20,7 @@ from random import Random
 from house import House, make_house, make_settings
 from sqlalchemy import insert, select
 
-from newsletter.messages.build import Claimed, load_claimed
+from newsletter.messages.claimed import Claimed, load_claimed
 from newsletter.messages.recompose import recompose
 from newsletter.models import (
     Delivery,

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from sqlalchemy import select
 
 from newsletter.mail.addresses import address_hash
-from newsletter.messages.build import load_claimed
+from newsletter.messages.claimed import load_claimed
 from newsletter.models import (
     Frequency,
     SignupRequest,

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, exists, func, literal_column, select
 from sqlalchemy.orm import Session
 
+from newsletter.messages.kinds import wanted_with
 from newsletter.models import (
     ConsentAct,
     Delivery,
@@ -120,6 +121,6 @@ def _link_works(policy: Policy, subscriber_id: Any) -> ColumnElement[bool]:
     """Whether an email with a link that still works was sent to them or is in the outbox."""
     return exists().where(
         Delivery.subscriber_id == subscriber_id,
-        Delivery.template.in_(("confirm", "reminder")),
+        Delivery.template.in_(wanted_with(SubscriptionState.PENDING)),
         func.coalesce(Delivery.settled_at, policy.now) > policy.link_lives_since,
     )

@@ -1,0 +1,108 @@
+"""The registry of single emails: for each kind, its template's values and when it is no longer wanted.
+
+The name of a kind is stored in `Delivery.template` and names the folder of its templates. Digests are not
+in it: their renditions are made in advance (messages/edition.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+from newsletter.messages.claimed import Claimed
+from newsletter.messages.personal_links import PersonalLinks
+from newsletter.models import SubscriptionState
+from newsletter.settings import Settings
+
+
+class Making(NamedTuple):
+    """What the values of a single email are made from. `stored` is the delivery's context."""
+
+    claimed: Claimed
+    stored: Mapping[str, Any]
+    links: PersonalLinks
+    settings: Settings
+    now: datetime
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of single email.
+
+    `values` returns the template's values beside those of every email and the stored ones. A claimed email
+    to a subscriber is skipped unless they have a subscription in the state `wanted_with` (None: never
+    skipped for this). `has_list_fields`: its headers let email programs offer to unsubscribe.
+    """
+
+    values: Callable[[Making], dict[str, Any]]
+    wanted_with: SubscriptionState | None = None
+    has_list_fields: bool = False
+
+
+def _preferences(making: Making) -> dict[str, Any]:
+    return {"preferences_url": making.links.preferences(making.claimed, making.now)}
+
+
+def _confirm(making: Making) -> dict[str, Any]:
+    claimed, links, upto = making.claimed, making.links, making.stored["upto"]
+    return {
+        "confirm_url": links.confirm(claimed, upto, making.now),
+        "disown_url": links.disown(claimed, upto, making.now),
+        "confirm_days": making.settings.confirm_days,
+        "reminds": making.settings.reminder_hours > 0,
+    }
+
+
+def _welcome(making: Making) -> dict[str, Any]:
+    pages = making.links.pages
+    return _preferences(making) | {
+        "unsubscribe_url": making.links.unsubscribe(making.claimed, making.now),
+        "archive_url": pages.archive(),
+        "releases": [
+            {**each, "url": pages.release(each["id"]), "date": date.fromisoformat(each["date"])}
+            for each in making.stored["releases"]
+        ],
+    }
+
+
+def _own_link(making: Making) -> dict[str, Any]:
+    link = making.links.own_link(making.claimed, making.stored["right"], making.now)
+    return _preferences(making) | {"link_url": link}
+
+
+def _left(making: Making) -> dict[str, Any]:
+    undo = making.links.undo(making.claimed, making.stored["left_at"], making.now)
+    return _preferences(making) | {"undo_url": undo}
+
+
+def _address(making: Making) -> dict[str, Any]:
+    stored = making.stored
+    if stored["change"] is None:
+        return _preferences(making)
+    # This address is not the subscriber's, not yet or no longer. So the link allows only this change.
+    change = making.links.change_address(making.claimed, stored["reader"], stored["change"], making.now)
+    return _preferences(making) | {"change_url": change, "change_days": making.settings.confirm_days}
+
+
+KINDS: Mapping[str, Kind] = MappingProxyType(
+    {
+        "confirm": Kind(_confirm, SubscriptionState.PENDING),
+        "reminder": Kind(_confirm, SubscriptionState.PENDING),
+        "welcome": Kind(_welcome, SubscriptionState.ACTIVE, has_list_fields=True),
+        "link": Kind(_preferences),
+        "own_link": Kind(_own_link),
+        "left": Kind(_left),
+        "change_address": Kind(_address),
+        "address_changed": Kind(_address),
+        "erased": Kind(_preferences),
+        "notice": Kind(_preferences),
+    }
+)
+
+
+def wanted_with(state: SubscriptionState) -> tuple[str, ...]:
+    """Return the kinds that are wanted only with a subscription in this state."""
+    return tuple(name for name, kind in KINDS.items() if kind.wanted_with is state)
