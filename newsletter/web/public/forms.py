@@ -30,15 +30,13 @@ from newsletter.mail.addresses import Address, parse_address
 from newsletter.models import Frequency
 from newsletter.subscribers.consent.wording import Wording, current_wording, find_wording
 from newsletter.subscribers.queries import OfferedTopic
-from newsletter.subscribers.signup.refused_addresses import disposable_domains, is_disposable, is_role
-from newsletter.subscribers.signup.typos import suggest_domain
+from newsletter.subscribers.signup.judge import SignupFault, SignupFields, SignupRules, judge_signup
+from newsletter.subscribers.signup.refused_addresses import disposable_domains
 from newsletter.tokens import Purpose
 from newsletter.web.http.extensions import runtime
 from newsletter.web.http.security import client_address
 from newsletter.web.http.time_zones import known_zones
 from newsletter.web.public.thanks_pages import allowed_page
-
-MOST_TOPICS = 50
 
 # Nobody reads a page, types an address and sends the form in less.
 SOONEST = timedelta(seconds=1)
@@ -53,6 +51,22 @@ USUAL_FREQUENCY = Frequency.WEEKLY
 
 _FREQUENCIES = [SelectChoice(frequency.value, words) for frequency, words in FREQUENCY_WORDS.items()]
 _IS_FREQUENCY = AnyOf([frequency.value for frequency in Frequency], _("Please choose how often."))
+
+
+_FAULT_WORDS: Mapping[SignupFault, Any] = {
+    SignupFault.NO_TOPIC: _("Please choose at least one topic."),
+    SignupFault.TOO_MANY_TOPICS: _("Please choose fewer topics."),
+    SignupFault.UNKNOWN_TOPIC: _("One of the topics is not there any more. Please choose again."),
+    SignupFault.UNKNOWN_FREQUENCY: _("Please choose how often."),
+    SignupFault.DISPOSABLE_ADDRESS: _("Please give an address that you will keep."),
+    SignupFault.ROLE_ADDRESS: _("Please give a person's own address: this one is a function's."),
+}
+
+
+def _refuse(fault: SignupFault | None) -> None:
+    """Raise ValidationError with the sentence for `fault`, if there is one."""
+    if fault is not None:
+        raise ValidationError(_FAULT_WORDS[fault])
 
 
 class ActForm(FlaskForm):  # type: ignore[misc]
@@ -107,7 +121,6 @@ class SignupForm(AddressForm):
     topics = SelectMultipleField(_("Topics"), validate_choice=False)
     frequency = RadioField(
         _("How often"),
-        [_IS_FREQUENCY],
         choices=_FREQUENCIES,
         default=USUAL_FREQUENCY.value,
         validate_choice=False,
@@ -158,47 +171,54 @@ class SignupForm(AddressForm):
             self.frequency.data = asked["frequency"]
         self.next.data = asked.get("next", "")
 
+    def validate(self, extra_validators: Any = None) -> bool:
+        """Judge the sign-up, and let each field show its fault."""
+        settings = runtime().settings
+        fields = SignupFields(
+            email=self.email.data or "",
+            topics=self.topics.data or [],
+            frequency=self.frequency.data,
+            topic_frequencies=self.often,
+            asked_about=self.hinted.data,
+            use=self.use.data,
+        )
+        rules = SignupRules(
+            offered=self._slugs,
+            disposable=disposable_domains(settings.refuse_disposable, settings.disposable_domains_file),
+            refuse_role=settings.refuse_role,
+        )
+        self._judged = judge_signup(fields, rules)
+        return bool(super().validate(extra_validators))
+
     def validate_topics(self, field: SelectMultipleField) -> None:
-        """Ask for a topic at least, and for those there are."""
-        chosen = field.data or []
-        if not chosen:
-            raise ValidationError(_("Please choose at least one topic."))
-        if len(chosen) > MOST_TOPICS:
-            raise ValidationError(_("Please choose fewer topics."))
-        if not set(chosen) <= set(self._slugs):
-            field.data = [slug for slug in chosen if slug in self._slugs]
-            raise ValidationError(_("One of the topics is not there any more. Please choose again."))
+        """Show what is wrong with the topics; keep those that exist."""
+        fault = self._judged.topics
+        if fault is SignupFault.UNKNOWN_TOPIC:
+            field.data = [slug for slug in field.data if slug in self._slugs]
+        _refuse(fault)
 
     def validate_frequency(self, _field: RadioField) -> None:
-        """Refuse a frequency of one topic that there is not."""
-        if not set(self.often.values()) <= {"", *Frequency}:
-            raise ValidationError(_("Please choose how often."))
+        """Show that a frequency does not exist."""
+        _refuse(self._judged.frequency)
 
     def validate_email(self, field: StringField) -> None:
-        """Keep the address, unless it is of a kind that the settings refuse; ask once about a likely slip."""
-        super().validate_email(field)
-        settings = runtime().settings
-        throw_away = disposable_domains(settings.refuse_disposable, settings.disposable_domains_file)
-        if throw_away and is_disposable(self.address.domain, throw_away):
-            raise ValidationError(_("Please give an address that you will keep."))
-        if settings.refuse_role and is_role(self.address.local_part):
-            raise ValidationError(_("Please give a person's own address: this one is a function's."))
-        meant = suggest_domain(self.address.domain)
-        if not meant:
-            return
-        suggestion = f"{self.address.local_part}@{meant}"
-        if self.hinted.data == self.address.text:
-            if self.use.data == suggestion:
-                field.data = suggestion
-                super().validate_email(field)
-            return
-        self.hinted.data, self.suggestion = self.address.text, suggestion
-        raise ValidationError(
-            _(
-                "Did you mean %(meant)s? If the address is right as it is, send the form once more.",
-                meant=suggestion,
+        """Keep the address, or show what is wrong with it; ask once about a likely typo."""
+        judged = self._judged.email
+        if judged.fault is SignupFault.INVALID_ADDRESS:
+            raise ValidationError(gettext(judged.reason))
+        if judged.address is not None:
+            self.address = judged.address
+        if judged.fault is SignupFault.LIKELY_TYPO:
+            self.hinted.data, self.suggestion = self.address.text, judged.suggestion
+            raise ValidationError(
+                _(
+                    "Did you mean %(meant)s? If the address is right as it is, send the form once more.",
+                    meant=judged.suggestion,
+                )
             )
-        )
+        _refuse(judged.fault)
+        if judged.suggestion:
+            field.data = judged.suggestion
 
     def ready(self) -> SignupForm:
         """Return the form itself, ready to be shown."""

@@ -14,13 +14,14 @@ from flask import Response, current_app, jsonify, redirect, request, send_from_d
 from flask_babel import gettext
 from werkzeug.wrappers import Response as AnyResponse
 
+from newsletter.subscribers.signup.admit import Outcome, Taken
 from newsletter.tokens import Purpose
 from newsletter.web.http.extensions import csrf, runtime
 from newsletter.web.public.blueprint import public
 from newsletter.web.public.forms import EmbeddedSignupForm, SignupForm
 from newsletter.web.public.responses import in_a_while, stop_writing, too_many
 from newsletter.web.public.signup.page import signup_page
-from newsletter.web.public.signup.receive import Outcome, Taken, take_signup, topics_to_offer
+from newsletter.web.public.signup.receive import take_signup, topics_to_offer
 from newsletter.web.public.thanks_pages import after_asking, allowed_page
 
 # Sites keep the script's address for years: its content may change, its number only with its ways.

@@ -7,13 +7,14 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from newsletter.models import db
 from newsletter.subscribers.link import LinkFault
+from newsletter.subscribers.signup.admit import Outcome
 from newsletter.subscribers.signup.request import request_link, request_renewal
 from newsletter.web.http.extensions import runtime
 from newsletter.web.public.blueprint import public
 from newsletter.web.public.forms import LinkForm, SignupForm
 from newsletter.web.public.responses import contact, link_problem, refuse_too_many, stop_writing, too_many
 from newsletter.web.public.signup.page import signup_page
-from newsletter.web.public.signup.receive import Outcome, take_signup, topics_to_offer
+from newsletter.web.public.signup.receive import take_signup, topics_to_offer
 from newsletter.web.public.thanks_pages import after_asking
 
 

@@ -10,7 +10,7 @@ import pytest
 from newsletter.limits.visits import VISITOR
 from newsletter.models import ConsentEntry, SignupRequest
 from newsletter.subscribers.consent.wording import current_wording
-from newsletter.web.public.signup.receive import UNTIMED
+from newsletter.subscribers.signup.admit import UNTIMED
 
 ANN = "ann@example.org"
 SHOP = "https://shop.example.org"

@@ -1,0 +1,84 @@
+"""Decide whether a sign-up is stored: rate limits, hidden field and proof of work."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from newsletter.limits.visits import count_visit
+from newsletter.subscribers.signup.confirmation_limits import Trust
+from newsletter.subscribers.signup.proof_of_work import check_proof
+from newsletter.subscribers.signup.request import Signup, request_signups
+from newsletter.tokens import Tokens
+
+# A form on another site does not show how long it was open. It is taken until the visitor's network has sent
+# this many. After that, the button has to be pressed on a page of ours.
+UNTIMED = 5
+
+
+class Outcome(enum.StrEnum):
+    """How a sign-up was answered.
+
+    ASKED: the same answer for every address. FAULTY: something in it is wrong. WAIT: too many came.
+    PRESS: it has to be sent again from a page of ours.
+    """
+
+    ASKED = "asked"
+    FAULTY = "faulty"
+    WAIT = "wait"
+    PRESS = "press"
+
+
+@dataclass(frozen=True)
+class Taken:
+    """The answer to a sign-up. `wait_seconds` is for WAIT."""
+
+    outcome: Outcome
+    wait_seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """A sign-up without faults, and how it came.
+
+    `timed`: we know when its form was opened. `trapped`: a field that people do not see was filled in.
+    `altcha` is the proof of work, "" if it lacks, None if none is wanted.
+    """
+
+    ip_address: str
+    timed: bool
+    trapped: bool
+    altcha: str | None
+    signup: Signup
+
+
+def store_signups(
+    session: Session, tokens: Tokens, arrivals: Sequence[Arrival], now: datetime
+) -> list[Taken]:
+    """Count each sign-up, store those that are admitted, and return each answer. Commits nothing."""
+    taken, signups = [], []
+    for arrival in arrivals:
+        outcome, signup = _admit(session, tokens, arrival, now)
+        taken.append(outcome)
+        signups += [signup] if signup is not None else []
+    request_signups(session, signups, now)
+    return taken
+
+
+def _admit(session: Session, tokens: Tokens, arrival: Arrival, now: datetime) -> tuple[Taken, Signup | None]:
+    visit = count_visit(session, tokens, arrival.ip_address, now)
+    if visit.wait_seconds:
+        return Taken(Outcome.WAIT, visit.wait_seconds), None
+    if visit.nth > UNTIMED and not arrival.timed:
+        return Taken(Outcome.PRESS), None
+    if arrival.trapped:
+        # A program filled in the hidden field. It gets the same answer as everybody, and was counted.
+        return Taken(Outcome.ASKED), None
+    trust = arrival.signup.trust
+    if arrival.altcha is not None and check_proof(session, tokens, arrival.altcha, now):
+        trust = Trust.PROVEN
+    return Taken(Outcome.ASKED), replace(arrival.signup, trust=trust, nth=visit.nth)

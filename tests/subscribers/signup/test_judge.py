@@ -1,0 +1,71 @@
+"""Judging a sign-up: plain values in, faults out."""
+
+from __future__ import annotations
+
+import pytest
+
+from newsletter.subscribers.signup.judge import (
+    MOST_TOPICS,
+    SignupFault,
+    SignupFields,
+    SignupRules,
+    judge_signup,
+)
+
+RULES = SignupRules({"solar", "wind"}, {"thrown.example"}, refuse_role=True)
+
+
+def judged(email="joe@example.org", topics=("solar",), frequency="weekly", **more):
+    return judge_signup(SignupFields(email=email, topics=topics, frequency=frequency, **more), RULES)
+
+
+def test_a_sign_up_without_faults_has_its_address():
+    found = judged(" Joe@Example.org ")
+
+    assert (found.topics, found.frequency, found.email.fault) == (None, None, None)
+    assert found.email.address.canonical == "joe@example.org"
+
+
+@pytest.mark.parametrize(
+    ("topics", "fault"),
+    [
+        ((), SignupFault.NO_TOPIC),
+        (("solar",) * (MOST_TOPICS + 1), SignupFault.TOO_MANY_TOPICS),
+        (("solar", "coal"), SignupFault.UNKNOWN_TOPIC),
+    ],
+)
+def test_topics_that_cannot_be_chosen_are_a_fault(topics, fault):
+    assert judged(topics=topics).topics is fault
+
+
+@pytest.mark.parametrize(("frequency", "more"), [(None, {}), ("hourly", {}), ("daily", {"solar": "hourly"})])
+def test_a_frequency_that_does_not_exist_is_a_fault(frequency, more):
+    assert judged(frequency=frequency, topic_frequencies=more).frequency is SignupFault.UNKNOWN_FREQUENCY
+
+
+def test_a_topic_without_a_frequency_of_its_own_has_the_one_for_all():
+    assert judged(topic_frequencies={"solar": "", "wind": "daily"}).frequency is None
+
+
+@pytest.mark.parametrize(
+    ("email", "fault"),
+    [
+        ("joe", SignupFault.INVALID_ADDRESS),
+        ("joe@mx.thrown.example", SignupFault.DISPOSABLE_ADDRESS),
+        ("postmaster@example.org", SignupFault.ROLE_ADDRESS),
+        ("joe@gmial.com", SignupFault.LIKELY_TYPO),
+    ],
+)
+def test_an_address_that_is_not_taken_is_a_fault(email, fault):
+    assert judged(email).email.fault is fault
+
+
+def test_a_likely_typo_is_asked_about_once():
+    asked = {"asked_about": "joe@gmial.com"}
+
+    first, kept = judged("joe@gmial.com").email, judged("joe@gmial.com", **asked).email
+    changed = judged("joe@gmial.com", **asked, use=first.suggestion).email
+
+    assert first.suggestion == "joe@gmail.com"
+    assert (kept.fault, kept.address.text) == (None, "joe@gmial.com")
+    assert (changed.fault, changed.address.text) == (None, "joe@gmail.com")
