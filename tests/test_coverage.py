@@ -114,7 +114,7 @@ def end_pause(house: House, reader: int, newest: int = 100) -> None:
         session.commit()
 
 
-def test_what_was_rejected_in_a_cancelled_issue_comes_with_the_next(either_house: House):
+def test_releases_of_a_rejected_delivery_in_a_cancelled_issue_come_with_the_next(either_house: House):
     house = either_house
     ann = house.reader(house.topic("energy"), name="ann")
     cable = house.release("A new energy cable")
@@ -193,7 +193,7 @@ def test_a_retry_sends_only_the_rest_and_stores_that_as_sent(either_house: House
     assert sorted(sent_to(house, ann)) == [both, plant]
 
 
-def test_the_mark_falls_below_all_that_a_cancelled_delivery_held_whatever_opened_when(either_house: House):
+def test_the_mark_falls_below_every_release_of_a_cancelled_delivery(either_house: House):
     house = either_house
     energy = house.topic("energy")
     ann = house.reader(energy, frequency=DAILY, name="ann")
@@ -237,7 +237,7 @@ def open_unprepared(house: House, *frequencies: Frequency) -> int:
         return issue_id
 
 
-def test_an_issue_renders_what_was_put_back_while_it_was_being_prepared(either_house: House):
+def test_an_issue_renders_releases_that_were_put_back_while_it_was_being_prepared(either_house: House):
     house = either_house
     energy = house.topic("energy")
     ann, ben = (house.reader(energy, name=name) for name in ("ann", "ben"))
@@ -264,7 +264,7 @@ def step(house: House, preparer: Preparer) -> bool:
         return more
 
 
-def test_nobody_who_pauses_is_sent_a_retry_and_it_waits_for_them(either_house: House):
+def test_a_paused_subscriber_is_sent_no_retry_and_the_release_waits(either_house: House):
     house = either_house
     ann = house.reader(house.topic("energy"), name="ann")
     cable = house.release("A new energy cable")
@@ -283,7 +283,7 @@ def test_nobody_who_pauses_is_sent_a_retry_and_it_waits_for_them(either_house: H
     assert sent_to(house, ann) == [cable]
 
 
-def test_a_topic_that_is_left_and_taken_up_again_goes_on_where_it_was(either_house: House):
+def test_a_topic_that_is_unsubscribed_and_chosen_again_keeps_its_marks(either_house: House):
     house = either_house
     energy = house.topic("energy")
     ann = house.reader(energy, house.topic("sea"), name="ann")
@@ -297,7 +297,7 @@ def test_a_topic_that_is_left_and_taken_up_again_goes_on_where_it_was(either_hou
     assert sent_to(house, ann) == [cable]
 
 
-def test_a_topic_that_was_left_long_ago_begins_anew(house: House):
+def test_a_topic_that_was_unsubscribed_long_ago_begins_with_new_marks(house: House):
     energy = house.topic("energy")
     ann = house.reader(energy, house.topic("sea"), name="ann")
     house.release("A new energy cable")
@@ -311,7 +311,7 @@ def test_a_topic_that_was_left_long_ago_begins_anew(house: House):
         assert row.covered_to == current_sequence(session)
 
 
-def test_what_is_cancelled_after_somebody_unsubscribed_comes_when_they_return(either_house: House):
+def test_releases_cancelled_after_an_unsubscription_come_when_the_person_returns(either_house: House):
     house = either_house
     energy = house.topic("energy")
     ann = house.reader(energy, name="ann")
@@ -326,7 +326,7 @@ def test_what_is_cancelled_after_somebody_unsubscribed_comes_when_they_return(ei
     assert sent_to(house, ann) == [cable]
 
 
-def test_after_a_pause_the_newest_releases_come_by_the_order_in_which_they_first_came(house: House):
+def test_after_a_pause_the_newest_releases_come_ordered_by_first_sequence(house: House):
     energy = house.topic("energy")
     ann = house.reader(energy, name="ann")
     old, middle, new = (house.release(f"Energy cable {name}") for name in ("one", "two", "three"))
@@ -340,7 +340,7 @@ def test_after_a_pause_the_newest_releases_come_by_the_order_in_which_they_first
     assert sorted(sent_to(house, ann)) == [middle, new]
 
 
-def test_a_release_that_was_held_and_freed_hides_no_older_one(either_house: House):
+def test_a_release_that_was_held_and_made_ready_hides_no_older_one(either_house: House):
     house = either_house
     energy = house.topic("energy")
     ann = house.reader(energy, name="ann")
@@ -354,7 +354,7 @@ def test_a_release_that_was_held_and_freed_hides_no_older_one(either_house: Hous
     assert sorted(sent_to(house, ann)) == [cable, plant]
 
 
-def test_a_release_that_was_held_and_freed_is_not_new_for_whoever_came_between(either_house: House):
+def test_a_release_held_and_made_ready_is_not_new_for_a_later_subscriber(either_house: House):
     house = either_house
     energy = house.topic("energy")
     ann = house.reader(energy, name="ann")
@@ -407,7 +407,7 @@ def test_a_suppressed_subscriber_is_left_out_and_their_mark_stays(either_house: 
     assert len(sent_to(house, ben)) == 5
 
 
-def test_a_suppression_that_names_nobody_is_found_at_the_claim_and_named_then(either_house: House):
+def test_a_suppression_without_a_subscriber_is_found_at_the_claim_and_gets_one(either_house: House):
     house = either_house
     energy = house.topic("energy")
     ann = house.reader(energy, name="ann")
@@ -461,7 +461,7 @@ def test_a_pause_does_not_lower_what_others_issues_render(house: House):
     assert len(sent_to(house, ben)) == 6
 
 
-def test_a_change_of_frequency_beside_a_chunk_is_neither_served_nor_lost(big_house: House):
+def test_a_change_of_frequency_during_preparation_loses_no_release(big_house: House):
     """A person changes from weekly to daily while the weekly issue is being prepared for them."""
     house = big_house
     energy = house.topic("energy")
@@ -504,7 +504,7 @@ def test_a_retry_waits_for_an_issue_that_is_being_prepared(big_house: House):
     assert sent_to(house, ann) == [cable]
 
 
-def test_a_host_whose_clock_is_ahead_hides_nobody_from_an_issue(house: House):
+def test_a_host_whose_clock_is_ahead_leaves_nobody_out_of_an_issue(house: House):
     energy = house.topic("energy")
     house.clock.pass_(seconds=30)
     ann = house.reader(energy, name="ann")

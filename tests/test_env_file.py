@@ -31,7 +31,7 @@ def read(tmp_path, text):
         ("NEWSLETTER_A", ""),
     ],
 )
-def test_a_value_that_is_taken_whole_needs_no_word(tmp_path, line, value):
+def test_a_value_that_is_taken_unchanged_gets_no_note(tmp_path, line, value):
     found = read(tmp_path, f"# a comment of its own\n{line}\n")
 
     assert found.values == {"NEWSLETTER_A": value}
@@ -49,7 +49,7 @@ def test_a_value_that_is_taken_whole_needs_no_word(tmp_path, line, value):
         ("NEWSLETTER_A=${OTHER:-x}", "x", "was replaced by its default"),
     ],
 )
-def test_what_was_cut_or_put_in_is_told_with_the_line_and_how_to_quote(tmp_path, line, value, words):
+def test_a_cut_or_replaced_value_gets_a_note_with_its_line_and_the_remedy(tmp_path, line, value, words):
     found = read(tmp_path, f"\nTHIS_IS=ours # not looked at\n\n{line}\n")
 
     assert found.values["NEWSLETTER_A"] == value

@@ -29,7 +29,7 @@ def email(house, owner=OWNER):
         return count
 
 
-def test_a_matter_is_told_once_for_each_subject_while_it_is_open(either_house):
+def test_a_notice_is_opened_once_for_each_subject(either_house):
     told = [tell(either_house, "a"), tell(either_house, "a"), tell(either_house, "b")]
 
     assert told == [True, False, True]
@@ -37,7 +37,7 @@ def test_a_matter_is_told_once_for_each_subject_while_it_is_open(either_house):
         assert [each.subject for each in open_notices(session)] == ["b", "a"]
 
 
-def test_an_open_matter_takes_the_latest_detail(either_house):
+def test_an_open_notice_takes_the_latest_detail(either_house):
     tell(either_house, held=3, burst=1, per_hour=1, hold_hours=1)
     tell(either_house, held=5, burst=1, per_hour=1, hold_hours=1)
 
@@ -46,7 +46,7 @@ def test_an_open_matter_takes_the_latest_detail(either_house):
         assert "Sign-ups that wait: 5." in words(notice).sentence
 
 
-def test_a_settled_matter_is_told_again_when_it_comes_back(either_house):
+def test_a_settled_notice_is_opened_again_when_the_fault_comes_back(either_house):
     tell(either_house)
     with either_house.runtime.session() as session:
         settled = [settle(session, KIND, "", either_house.clock()) for _ in range(2)]
@@ -57,7 +57,7 @@ def test_a_settled_matter_is_told_again_when_it_comes_back(either_house):
     assert len(either_house.all(Notice)) == 2
 
 
-def test_a_matter_that_was_not_reported_for_long_is_settled(either_house):
+def test_a_notice_that_was_not_reported_for_long_is_settled(either_house):
     tell(either_house, "old")
     either_house.clock.pass_(hours=2)
     tell(either_house, "new")
@@ -70,7 +70,7 @@ def test_a_matter_that_was_not_reported_for_long_is_settled(either_house):
         assert find_open(session, KIND, "new") is not None
 
 
-def test_two_processes_that_report_the_same_open_one_notice(big_house):
+def test_two_processes_that_report_the_same_fault_open_one_notice(big_house):
     with big_house.runtime.session() as session:
         first = tell_owner(session, KIND, "relay", big_house.clock())
         with meanwhile(big_house, lambda: tell(big_house, "relay")):
@@ -103,7 +103,7 @@ def test_every_account_is_emailed_when_no_owner_is_set(either_house):
     assert [each.recipient for each in either_house.all(Delivery)] == ["ann@example.org", "bob@example.org"]
 
 
-def test_with_nobody_to_write_to_a_notice_waits_for_the_first_account(either_house):
+def test_without_an_account_a_notice_waits_for_the_first_one(either_house):
     tell(either_house)
 
     assert email(either_house, owner=None) == 0

@@ -75,7 +75,7 @@ def test_an_address_is_suppressed_once_and_erasing_outranks_other_reasons(either
         assert suppressed_since(session, now + timedelta(seconds=1)) == set()
 
 
-def test_lifting_clears_the_bounce_and_is_written_down(crowd: House):
+def test_lifting_clears_the_bounce_and_adds_an_audit_entry(crowd: House):
     suppress(crowd, 1)
 
     with crowd.runtime.session() as session:
@@ -91,7 +91,7 @@ def test_lifting_clears_the_bounce_and_is_written_down(crowd: House):
     assert crowd.recipients().count(ANN) == 2
 
 
-def test_what_was_refused_at_a_former_address_is_not_judged_at_the_new_one(crowd: House):
+def test_refusals_at_a_former_address_do_not_count_for_the_new_one(crowd: House):
     with crowd.runtime.session() as session:
         ann = session.query(Subscriber).filter_by(email_key=ANN).one()
         refused = session.query(Delivery).filter_by(subscriber_id=ann.id).one()
@@ -111,7 +111,7 @@ def test_a_dry_run_counts_and_changes_nothing(crowd: House):
     assert suppressed(crowd) == [ANN, "bob@example.org"]
 
 
-def test_in_bulk_only_hard_bounces_are_lifted(crowd: House):
+def test_lifting_many_lifts_only_hard_bounces(crowd: House):
     suppress(crowd, 1)
     suppress(crowd, 2, reason=SuppressionReason.COMPLAINT)
     suppress(crowd, 3, reason=SuppressionReason.ERASED)
@@ -125,7 +125,7 @@ def test_in_bulk_only_hard_bounces_are_lifted(crowd: House):
     assert len(crowd.all(Suppression)) == 3
 
 
-def test_a_time_and_an_issue_choose_what_is_lifted(crowd: House):
+def test_a_period_and_an_issue_limit_which_suppressions_are_lifted(crowd: House):
     suppress(crowd, 1)
     crowd.clock.pass_(hours=2)
     later = crowd.clock()

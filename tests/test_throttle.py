@@ -16,7 +16,7 @@ NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
 FIVE_A_MINUTE = Limit(burst=5, period_seconds=60)
 
 
-def test_a_burst_is_let_through_and_the_next_waits():
+def test_a_burst_is_allowed_and_the_next_request_waits():
     bucket: Bucket | None = None
     waits = []
     for _ in range(6):
@@ -26,7 +26,7 @@ def test_a_burst_is_let_through_and_the_next_waits():
     assert waits == [0, 0, 0, 0, 0, 12]
 
 
-def test_who_waits_as_told_is_let_in():
+def test_a_retry_after_the_wait_is_allowed():
     empty = Bucket(0.0, NOON)
 
     _, wait = take(empty, FIVE_A_MINUTE, NOON)
@@ -82,7 +82,7 @@ def test_the_database_counts_as_the_pure_function_does(either_house: House, gaps
         session.rollback()
 
 
-def test_a_refused_bucket_among_several_is_told_apart(either_house: House):
+def test_a_refusal_by_one_of_several_buckets_takes_no_token_from_the_others(either_house: House):
     limits = {"a": Limit(3, 60), "b": Limit(1, 60)}
 
     with either_house.runtime.session() as session:

@@ -16,13 +16,13 @@ OLD, NEW = "o" * 32, "n" * 32
 TOKENS = Tokens([OLD])
 
 
-def test_a_token_says_what_it_was_made_with():
+def test_a_token_returns_its_payload():
     token = TOKENS.make(Purpose.CONFIRM, ["reader", 3], NOON)
 
     assert TOKENS.read(Purpose.CONFIRM, token, NOON) == ["reader", 3]
 
 
-def test_a_token_for_one_purpose_is_worthless_for_every_other():
+def test_a_token_for_one_purpose_is_invalid_for_every_other():
     token = TOKENS.make(Purpose.UNSUBSCRIBE, ["reader", 3], NOON)
 
     for purpose in set(Purpose) - {Purpose.UNSUBSCRIBE}:
@@ -30,7 +30,7 @@ def test_a_token_for_one_purpose_is_worthless_for_every_other():
             TOKENS.read(purpose, token, NOON)
 
 
-def test_a_confirmation_expires_and_still_says_whose_it_was():
+def test_an_expired_confirmation_token_still_carries_its_payload():
     token = TOKENS.make(Purpose.CONFIRM, ["reader"], NOON)
 
     with pytest.raises(TokenExpired) as caught:
@@ -55,13 +55,13 @@ def test_the_newest_key_signs():
 
 
 @given(st.text(max_size=2000))
-def test_whatever_a_stranger_sends_is_a_token_error(text: str):
+def test_any_forged_token_raises_a_token_error(text: str):
     with pytest.raises(TokenError):
         TOKENS.read(Purpose.CONFIRM, text, NOON)
 
 
 @given(st.integers(min_value=0), st.characters())
-def test_a_changed_character_makes_a_token_worthless(position: int, character: str):
+def test_a_changed_character_makes_a_token_invalid(position: int, character: str):
     token = TOKENS.make(Purpose.PREFERENCES, ["reader", "fingerprint"], NOON)
     at = position % len(token)
     changed = token[:at] + character + token[at + 1 :]

@@ -51,7 +51,7 @@ def test_what_is_no_address_is_no_account(name: str) -> None:
         account_key(name)
 
 
-def test_a_host_without_a_dot_will_do_for_an_account() -> None:
+def test_a_host_without_a_dot_is_allowed_for_an_account() -> None:
     assert account_key("Admin@localhost") == "admin@localhost"
 
 
@@ -79,12 +79,12 @@ def test_a_reset_ends_every_session_and_asks_for_a_new_password(session: Session
     assert user.session_key != before
 
 
-def test_there_is_nothing_to_reset_for_somebody_unknown(session: Session, now: datetime) -> None:
+def test_an_unknown_account_cannot_be_reset(session: Session, now: datetime) -> None:
     with pytest.raises(NotFound):
         reset_password(session, "nobody@example.org", "hash", "command line", now)
 
 
-def test_a_password_of_ones_own_ends_other_sessions_and_is_asked_for_no_more(
+def test_a_chosen_password_ends_other_sessions_and_need_not_be_changed(
     session: Session, now: datetime
 ) -> None:
     user = create_account(session, "editor@example.org", "hash", "command line", now)
@@ -105,7 +105,7 @@ def test_signing_out_ends_every_session(session: Session, now: datetime) -> None
     assert user.session_key != before
 
 
-def test_every_change_of_an_account_is_written_down(session: Session, now: datetime) -> None:
+def test_every_change_of_an_account_has_an_audit_entry(session: Session, now: datetime) -> None:
     user = create_account(session, "editor@example.org", "hash", "command line", now)
     reset_password(session, "editor@example.org", "hash", "command line", now)
     change_password(session, user.public_id, "mine", now)

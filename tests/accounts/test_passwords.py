@@ -48,13 +48,13 @@ def test_a_hash_made_with_older_parameters_is_renewed() -> None:
     assert check_password(GOOD, renewed) == (True, None)
 
 
-def test_nobody_is_let_in_where_there_is_no_hash_or_a_strange_one() -> None:
+def test_a_missing_or_unknown_hash_lets_nobody_sign_in() -> None:
     assert check_password(GOOD, None) == (False, None)
     assert check_password(GOOD, "pbkdf2:sha256:1$abc$def") == (False, None)
     assert check_password(GOOD, "") == (False, None)
 
 
-def test_a_password_beyond_all_length_is_refused_without_being_hashed_whole(stored: str) -> None:
+def test_an_overlong_password_is_refused_without_hashing_it(stored: str) -> None:
     assert check_password("x" * 1_000_000, stored) == (False, None)
 
 
@@ -98,7 +98,7 @@ def test_one_time_passwords_are_long_and_never_the_same() -> None:
     assert not any(set(password) & set("il01o") for password in made)
 
 
-def test_places_that_are_taken_are_refused_and_some_are_kept_for_known_browsers() -> None:
+def test_some_places_are_reserved_for_known_browsers() -> None:
     places = Places(places=3, kept=2)
 
     with ExitStack() as held:
@@ -111,5 +111,5 @@ def test_places_that_are_taken_are_refused_and_some_are_kept_for_known_browsers(
         assert admitted
 
 
-def test_places_and_hashes_leave_threads_for_pages() -> None:
+def test_password_checks_leave_threads_for_other_pages() -> None:
     assert RUNNING + WAITING + KEPT < THREADS

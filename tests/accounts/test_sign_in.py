@@ -43,7 +43,7 @@ def _fail(session: Session, tokens: Tokens, now: datetime, email: str = "editor@
     return True
 
 
-def test_who_knows_the_password_is_signed_in(
+def test_the_right_password_signs_in(
     session: Session, editor: AdminUser, tokens: Tokens, now: datetime
 ) -> None:
     candidate = begin_try(session, "Editor@Example.org ", HOME, None, tokens, now)
@@ -65,7 +65,7 @@ def test_an_outdated_hash_is_replaced_at_sign_in(
     assert editor.password_hash == "a better hash"
 
 
-def test_a_password_that_was_changed_meanwhile_lets_nobody_in(
+def test_a_password_changed_during_the_check_does_not_sign_in(
     session: Session, editor: AdminUser, tokens: Tokens, now: datetime
 ) -> None:
     candidate = begin_try(session, editor.email, HOME, None, tokens, now)
@@ -76,7 +76,7 @@ def test_a_password_that_was_changed_meanwhile_lets_nobody_in(
     assert finish_try(session, candidate, True, None, now) is Refused.WRONG
 
 
-def test_five_tries_from_one_network_are_enough(
+def test_one_network_has_five_tries(
     session: Session, editor: AdminUser, tokens: Tokens, now: datetime
 ) -> None:
     let_through = [_fail(session, tokens, now, ip=f"192.0.2.{n}") for n in range(1, 8)]
@@ -84,7 +84,7 @@ def test_five_tries_from_one_network_are_enough(
     assert let_through == [True] * 5 + [False] * 2
 
 
-def test_unknown_addresses_meet_the_same_limit(session: Session, tokens: Tokens, now: datetime) -> None:
+def test_unknown_addresses_have_the_same_limit(session: Session, tokens: Tokens, now: datetime) -> None:
     let_through = [_fail(session, tokens, now, email="nobody@example.org") for _ in range(7)]
 
     assert let_through == [True] * 5 + [False] * 2
@@ -94,7 +94,7 @@ def test_what_is_no_address_is_counted_too(session: Session, tokens: Tokens, now
     assert [_fail(session, tokens, now, email="no address") for _ in range(6)] == [True] * 5 + [False]
 
 
-def test_who_waits_is_let_in_again(
+def test_a_try_after_the_wait_is_allowed(
     session: Session, editor: AdminUser, tokens: Tokens, now: datetime
 ) -> None:
     for _ in range(5):
@@ -108,7 +108,7 @@ def test_who_waits_is_let_in_again(
     assert isinstance(begin_try(session, editor.email, HOME, None, tokens, later), Candidate)
 
 
-def test_a_sign_in_gives_the_tries_back(
+def test_a_successful_sign_in_resets_the_limit(
     session: Session, editor: AdminUser, tokens: Tokens, now: datetime
 ) -> None:
     for _ in range(4):
@@ -129,7 +129,7 @@ def test_one_network_cannot_try_one_password_on_many_accounts(
     assert sum(let_through) == NETWORK.burst
 
 
-def test_a_stranger_elsewhere_does_not_lock_out_the_owner(
+def test_an_attacker_in_another_network_does_not_lock_out_the_owner(
     session: Session, editor: AdminUser, tokens: Tokens, now: datetime
 ) -> None:
     for _ in range(20):
@@ -138,7 +138,7 @@ def test_a_stranger_elsewhere_does_not_lock_out_the_owner(
     assert isinstance(begin_try(session, editor.email, HOME, None, tokens, now), Candidate)
 
 
-def test_a_siege_from_everywhere_does_not_lock_out_a_browser_that_signed_in_before(
+def test_an_attack_from_many_networks_does_not_lock_out_a_known_browser(
     session: Session, editor: AdminUser, tokens: Tokens, now: datetime
 ) -> None:
     mark = device_mark(tokens, editor)
@@ -174,7 +174,7 @@ def test_a_mark_is_good_for_its_own_account_and_password_only(
     assert not knows_device(tokens, editor, mark)
 
 
-def test_tries_are_written_down_without_addresses(
+def test_audit_entries_of_tries_have_no_addresses(
     session: Session, editor: AdminUser, tokens: Tokens, now: datetime
 ) -> None:
     _fail(session, tokens, now)
@@ -222,7 +222,7 @@ def test_keys_of_limits_hold_neither_addresses_nor_networks(
     assert all(re.fullmatch(r"[a-z:]+:[0-9a-f]{32}", key) for key in _levels(session))
 
 
-def test_a_one_time_password_lets_nobody_in_after_72_hours(
+def test_a_one_time_password_expires_after_72_hours(
     session: Session, editor: AdminUser, tokens: Tokens, now: datetime
 ) -> None:
     def outcome(at: datetime) -> object:

@@ -48,7 +48,7 @@ def test_a_visitor_who_sends_too_much_waits_and_others_do_not(either_house):
 
 
 @pytest.mark.parametrize("address", ["192.0.2.{}", "2001:db8:7:{}::1"])
-def test_the_many_addresses_of_one_customer_wait_as_one(house, address):
+def test_all_addresses_of_one_network_share_a_limit(house, address):
     waits = [send(house, address.format(number)) for number in range(int(NETWORK.burst) + 1)]
 
     assert not any(waits[:-1])
@@ -92,7 +92,7 @@ def test_the_mailbox_of_a_mailbox_is_itself(address):
     assert mailbox_of(mailbox_of(address)) == mailbox_of(address)
 
 
-def test_a_key_says_nothing_without_the_secret_key(house):
+def test_a_key_cannot_be_matched_without_the_secret_key(house):
     key = limit_key(house.runtime.tokens, "again", "ada@example.org")
 
     assert re.fullmatch("again:[0-9a-f]{32}", key)

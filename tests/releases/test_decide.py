@@ -54,7 +54,7 @@ def test_a_topic_without_rules_matches_nothing():
     assert not matches(PORT, RuleMatch.ALL, [])
 
 
-def test_white_space_and_case_make_no_second_release():
+def test_white_space_and_case_do_not_change_the_content_hash():
     assert content_hash("A  Title", "Port", "Body\n\ntext") == content_hash("a title", "port ", "body text")
     assert content_hash("A title", "Port", "Body") != content_hash("A title", "Port", "Other body")
 

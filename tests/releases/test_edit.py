@@ -66,7 +66,7 @@ def test_a_held_release_that_becomes_ready_gets_a_sequence_for_each_topic(sessio
     assert current_sequence(session) == 2
 
 
-def test_a_release_that_is_held_and_freed_again_is_mailable_anew(session: Session) -> None:
+def test_a_release_that_is_held_and_made_ready_gets_new_sequences(session: Session) -> None:
     release = _release(session)
     _under(session, release, "harbours")
     change_release(session, release.public_id, ReleaseAction.READY, "editor", NOON)
@@ -101,7 +101,7 @@ def test_pins_leave_the_state_alone(session: Session, action: ReleaseAction, pin
     assert (release.state, release.pinned) == (ReleaseState.HELD, pinned)
 
 
-def test_what_changes_nothing_is_not_written_down(session: Session) -> None:
+def test_an_action_that_changes_nothing_has_no_audit_entry(session: Session) -> None:
     release = _release(session)
 
     change_release(session, release.public_id, ReleaseAction.HOLD, "editor", NOON)
@@ -144,7 +144,9 @@ def test_releases_of_one_moment_have_one_order(session: Session) -> None:
         ("  quay ", ["A new quay"]),
     ],
 )
-def test_a_search_minds_neither_case_nor_wildcards(session: Session, search: str, found: list[str]) -> None:
+def test_a_search_ignores_case_and_takes_wildcards_literally(
+    session: Session, search: str, found: list[str]
+) -> None:
     for title in ("A new quay", "ŽUVYS ir jūra", "100% full"):
         _release(session, title)
 

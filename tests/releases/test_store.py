@@ -41,7 +41,7 @@ def test_a_topic_that_does_not_exist_is_an_error(house: House):
         add_release(session, PRESS, now=NOON, topics=["sports"])
 
 
-def test_a_known_release_falls_under_the_topics_named_later(either_house: House):
+def test_a_duplicate_gets_the_topics_named_later(either_house: House):
     energy, ports = either_house.topic("energy"), either_house.topic("ports")
     with either_house.runtime.session() as session:
         add_release(session, PRESS, now=NOON)
@@ -55,7 +55,7 @@ def test_a_known_release_falls_under_the_topics_named_later(either_house: House)
         assert {link.topic_id: link.sequence for link in release.topic_links} == {energy: 1, ports: 2}
 
 
-def test_a_topic_named_while_a_release_is_held_back_counts_when_it_is_freed(house: House):
+def test_a_topic_added_to_a_held_release_counts_when_it_becomes_ready(house: House):
     house.topic("energy")
     ports = house.topic("ports")
     with house.runtime.session() as session:
@@ -75,7 +75,7 @@ def test_a_topic_that_does_not_exist_is_an_error_for_a_known_release_too(house: 
         add_release(session, PRESS, now=NOON, topics=["sports"])
 
 
-def test_a_held_release_gets_its_sequence_when_it_is_freed(house: House):
+def test_a_held_release_gets_its_sequence_when_it_becomes_ready(house: House):
     house.topic("energy")
     held = house.release("Energy secret", state=ReleaseState.HELD)
     house.release("Energy prices")
@@ -88,7 +88,7 @@ def test_a_held_release_gets_its_sequence_when_it_is_freed(house: House):
     assert sequences[held] == 2
 
 
-def test_doing_it_again_changes_nothing_and_is_not_written_down(house: House):
+def test_a_repeated_action_changes_nothing_and_has_no_audit_entry(house: House):
     house.topic("energy")
     house.release("Energy prices")
     public_id = house.all(Release)[0].public_id
@@ -102,7 +102,7 @@ def test_doing_it_again_changes_nothing_and_is_not_written_down(house: House):
     assert [link.sequence for link in house.all(ReleaseTopic)] == [1]
 
 
-def test_a_changed_rule_sorts_only_what_comes_after(house: House):
+def test_a_changed_rule_applies_only_to_later_releases(house: House):
     energy = house.topic("energy")
     old = house.release("All ports get a quay")
     with house.runtime.session() as session:

@@ -171,7 +171,7 @@ class Life:
 
 @hypothesis_settings(max_examples=20)
 @given(st.lists(acts, min_size=1, max_size=12))
-def test_each_release_comes_once_whatever_the_reader_does(story):
+def test_each_release_comes_once_whatever_the_subscriber_does(story):
     with tempfile.TemporaryDirectory() as folder:
         house = make_house(make_settings(Path(folder)))
         life = Life(house)

@@ -41,7 +41,7 @@ def listed(people, **filters):
         return queries.list_subscribers(session, **filters)
 
 
-def test_readers_are_listed_newest_first_with_their_states_and_topics(crowd):
+def test_subscribers_are_listed_newest_first_with_their_states_and_topics(crowd):
     page = listed(crowd)
 
     assert [(row.email, row.state) for row in page.items] == [
@@ -54,7 +54,7 @@ def test_readers_are_listed_newest_first_with_their_states_and_topics(crowd):
     assert [topic.name for topic in page.items[-1].topics] == ["Energy"]
 
 
-def test_who_left_long_ago_is_not_shown_as_erased(crowd):
+def test_a_person_whose_address_was_emptied_is_not_shown_as_erased(crowd):
     emil, dora = listed(crowd).items[:2]
 
     assert (emil.label, emil.emptied_at, emil.erased_at) == ("address deleted", crowd.house.clock(), None)
@@ -75,12 +75,12 @@ def test_a_search_finds_parts_of_addresses_literally(crowd, search, found):
     assert [row.email for row in listed(crowd, search=search).items] == found
 
 
-def test_a_state_narrows_the_list_and_nonsense_does_not(crowd):
+def test_a_state_filters_the_list_and_an_unknown_one_does_not(crowd):
     assert [row.email for row in listed(crowd, state="pending").items] == ["bob@example.org"]
     assert listed(crowd, state="nonsense").total == 5
 
 
-def test_pages_hold_everybody_once(crowd):
+def test_every_subscriber_is_on_exactly_one_page(crowd):
     pages = [listed(crowd, page=number, per_page=3) for number in (1, 2)]
 
     assert [len(page.items) for page in pages] == [3, 2]
@@ -88,14 +88,14 @@ def test_pages_hold_everybody_once(crowd):
     assert (pages[0].has_next, pages[1].has_next, pages[1].has_prev) == (True, False, True)
 
 
-def test_readers_are_counted_by_state(crowd):
+def test_subscribers_are_counted_by_state(crowd):
     with crowd.house.runtime.session() as session:
         counted = queries.count_subscribers(session)
 
     assert counted == dict.fromkeys(SubscriberState, 1) | {SubscriberState.ENDED: 2}
 
 
-def test_one_reader_is_shown_whole(crowd):
+def test_one_subscriber_is_shown_with_everything(crowd):
     tokens = crowd.house.runtime.tokens
     carl = crowd.person("carl_50%@example.org")
     with crowd.house.runtime.session() as session:
@@ -114,7 +114,7 @@ def test_one_reader_is_shown_whole(crowd):
 
 
 @pytest.mark.parametrize("public_id", ["nobody", "", "a\0b"])
-def test_a_reader_who_is_not_there_is_not_found(crowd, public_id):
+def test_an_unknown_subscriber_is_not_found(crowd, public_id):
     with crowd.house.runtime.session() as session, pytest.raises(NotFound):
         queries.subscriber_detail(session, public_id)
 

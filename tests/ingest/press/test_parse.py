@@ -28,7 +28,7 @@ def read(path: Path, today: date = TODAY) -> PressRelease:
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda path: path.stem)
-def test_a_release_is_read_as_the_file_beside_it_says(case: Path) -> None:
+def test_a_release_is_parsed_as_the_file_beside_it_expects(case: Path) -> None:
     expected: dict[str, Any] = json.loads(case.read_text(encoding="utf-8"))
     today = date.fromisoformat(expected.get("today", TODAY.isoformat()))
 
@@ -67,7 +67,7 @@ def test_there_are_twelve_samples_in_three_languages() -> None:
 @pytest.mark.parametrize(
     "text", ["", "\n\n", "|\n|\n", "NEWSLETTER\n|\n", "Only a title", "Menu\nHome\nNews\n", "23 May 2025\n"]
 )
-def test_a_text_without_title_or_body_is_refused_kindly(text: str) -> None:
+def test_a_text_without_title_or_body_is_refused_with_a_remedy(text: str) -> None:
     with pytest.raises(ReleaseUnreadable) as caught:
         parse_press(text, "a.txt")
 

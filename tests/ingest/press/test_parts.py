@@ -47,17 +47,17 @@ def test_a_line_is_cleaned(raw: str, clean: str) -> None:
     assert [line.text for line in clean_lines(raw)] == [clean]
 
 
-def test_bars_alone_say_nothing_and_make_a_gap() -> None:
+def test_a_line_of_bars_counts_as_a_blank_line() -> None:
     assert clean_lines("one\n|\n| |\n|---|:--:|\ntwo") == [Line("one", True, 0), Line("two", True, 0)]
     assert strip_bars("| a | | b |") == "a | b"
 
 
-def test_line_separators_of_every_kind_part_lines() -> None:
+def test_every_kind_of_line_separator_ends_a_line() -> None:
     assert [line.text for line in clean_lines("a\r\nb\rc\u2028d\x0be")] == ["a", "b", "c", "d", "e"]
 
 
 @pytest.mark.parametrize("width", [50, 65, 72, 78, 100])
-def test_wrapped_paragraphs_are_made_whole(width: int) -> None:
+def test_wrapped_paragraphs_are_joined(width: int) -> None:
     other = PROSE.replace("harbour office", "pilots' union")
     text = textwrap.fill(PROSE, width) + "\n\n" + textwrap.fill(other, width)
 
@@ -66,14 +66,14 @@ def test_wrapped_paragraphs_are_made_whole(width: int) -> None:
     assert [line.text for line in lines] == [PROSE, other]
 
 
-def test_a_line_a_paragraph_stays_as_it_is() -> None:
+def test_text_with_one_line_for_each_paragraph_is_unchanged() -> None:
     lines = clean_lines("\n".join([PROSE, "Short one.", PROSE, "Another short one."]))
 
     assert wrap_width(lines) is None
     assert unwrap(lines, stands_alone) == lines
 
 
-def test_indented_paragraphs_without_blank_lines_are_told_apart() -> None:
+def test_indented_paragraphs_without_blank_lines_are_separated() -> None:
     text = "\n".join(textwrap.fill(PROSE, 70, initial_indent="     ") for _ in range(3))
 
     assert [line.text for line in unwrap(clean_lines(text), stands_alone)] == [PROSE] * 3
@@ -141,7 +141,7 @@ def test_a_sentence_is_no_dateline(text: str) -> None:
         "City of Brannick",
     ],
 )
-def test_the_name_of_a_publisher_is_told(text: str) -> None:
+def test_the_name_of_a_publisher_is_recognised(text: str) -> None:
     assert organisation_score(text) >= NAME
 
 
@@ -207,11 +207,11 @@ def test_a_wire_is_not_taken_for_the_publisher() -> None:
         ("und", "Xqzt brfl klmp wrtz dvgh snbt kplw fghr mnbv qwrt zxcv plkj hgfd"),
     ],
 )
-def test_the_language_of_a_text_is_told(language: str, text: str) -> None:
+def test_the_language_of_a_text_is_detected(language: str, text: str) -> None:
     assert detect_language(text) == language
 
 
-def test_a_contact_block_reaches_to_its_last_number_and_no_further() -> None:
+def test_a_contact_block_ends_with_its_last_number() -> None:
     lines = clean_lines(
         "Media Contact:\nJane Dunmore\nPhone: +999 555 0122\n\nDentists to visit every school\nText"
     )
@@ -219,7 +219,7 @@ def test_a_contact_block_reaches_to_its_last_number_and_no_further() -> None:
     assert contact_lines(lines) == {0, 1, 2}
 
 
-def test_shapes_of_lines_are_told() -> None:
+def test_forms_of_lines_are_recognised() -> None:
     assert ends_sentence("He said “yes.”")
     assert not ends_sentence("Ministry of Roads")
     assert is_sentence("The harbour of Ness was closed on Monday because of the storm.")

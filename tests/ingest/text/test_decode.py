@@ -76,11 +76,11 @@ def test_windows_1252_is_read_with_its_quotes_and_dashes() -> None:
         ),
     ],
 )
-def test_an_older_charset_is_told_by_its_language(codec: str, text: str) -> None:
+def test_an_older_charset_is_detected_by_its_language(codec: str, text: str) -> None:
     assert decode(text.encode(codec), "a.txt") == text
 
 
-def test_one_stray_byte_does_not_spoil_a_utf8_text() -> None:
+def test_one_invalid_byte_does_not_garble_a_utf8_text() -> None:
     data = "Kęstutis Budrys – šiandien “čia”".encode() + b" it\x92s"
 
     assert decode(data, "a.txt") == "Kęstutis Budrys – šiandien “čia” it’s"
@@ -90,14 +90,14 @@ def test_utf8_cut_in_the_middle_of_a_character_stays_utf8() -> None:
     assert patched_utf8("Vilniuje šiandien žmonės ąčęėįš".encode()[:-1]) is not None
 
 
-def test_text_that_was_misread_upstream_is_put_right() -> None:
+def test_text_that_was_decoded_wrongly_before_is_repaired() -> None:
     misread = "Kęstutis said “yes” – naïve".encode().decode("latin-1")
 
     assert repair_mojibake("Itâ€™s a cafÃ©") == "It’s a café"
     assert repair_mojibake(misread) == "Kęstutis said “yes” – naïve"
 
 
-def test_prose_with_unusual_letters_is_not_taken_for_misread() -> None:
+def test_prose_with_unusual_characters_is_not_repaired() -> None:
     assert repair_mojibake("Ã is a letter, Â too; ñandú, œuvre") == "Ã is a letter, Â too; ñandú, œuvre"
 
 
@@ -124,7 +124,7 @@ def test_every_kind_of_line_end_becomes_a_newline(ends: str) -> None:
         (codecs.BOM_UTF16_LE + b"\x00\xd8\x00\xd8", "not text"),
     ],
 )
-def test_what_is_no_text_is_refused_with_the_name_and_what_to_do(data: bytes, word: str) -> None:
+def test_a_file_that_is_not_text_is_refused_with_its_name_and_a_remedy(data: bytes, word: str) -> None:
     with pytest.raises(ReleaseUnreadable) as caught:
         decode(data, "some/file.txt")
 

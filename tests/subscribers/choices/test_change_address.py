@@ -102,7 +102,7 @@ def suppress(people, email):
         session.commit()
 
 
-def test_asking_changes_nothing_and_mails_the_new_address_only(people):
+def test_a_request_changes_nothing_and_emails_only_the_new_address(people):
     people.house.topic("energy")
     people.join(ANN, {"energy": WEEKLY})
 
@@ -114,7 +114,7 @@ def test_asking_changes_nothing_and_mails_the_new_address_only(people):
     assert people.person(ANN).email == ANN
 
 
-def test_the_mail_holds_a_link_to_press_and_nothing_of_the_reader(people):
+def test_the_email_has_a_link_and_nothing_about_the_subscriber(people):
     people.house.topic("energy")
     people.join(ANN, {"energy": WEEKLY})
     asks(people, NEW)
@@ -143,7 +143,7 @@ def test_the_button_changes_the_address_ends_old_links_and_tells_the_old_one(eve
     assert (people.ledger(NEW)[-1].act, people.ledger(NEW)[-1].detail) == ("moved", {"joined": False})
 
 
-def test_pressing_twice_moves_once(people):
+def test_using_the_link_twice_changes_the_address_once(people):
     people.house.topic("energy")
     people.join(ANN, {"energy": WEEKLY})
     asks(people, NEW)
@@ -156,7 +156,7 @@ def test_pressing_twice_moves_once(people):
     assert len(notices(people, "address_changed")) == 1
 
 
-def test_what_is_in_the_outbox_goes_to_the_new_address(people):
+def test_waiting_emails_go_to_the_new_address(people):
     people.house.topic("energy")
     people.join(ANN, {"energy": WEEKLY})
     people.house.release("Energy")
@@ -171,7 +171,7 @@ def test_what_is_in_the_outbox_goes_to_the_new_address(people):
     assert NEW in people.house.recipients()
 
 
-def test_an_unsubscribe_link_of_an_old_mail_still_lets_leave_but_leads_nowhere(people):
+def test_an_unsubscribe_link_of_an_old_email_still_works_but_shows_no_other_page(people):
     people.house.topic("energy")
     people.join(ANN, {"energy": WEEKLY})
     people.house.release("Energy")
@@ -196,7 +196,7 @@ def test_an_unsubscribe_link_of_an_old_mail_still_lets_leave_but_leads_nowhere(p
     assert (at_first.trusted, now, gone.ended) == (True, [False, False], 1)
 
 
-def test_a_mail_that_goes_to_the_new_address_leads_to_the_choices_again(people):
+def test_an_email_to_the_new_address_links_to_the_preferences_again(people):
     people.house.topic("energy")
     people.join(ANN, {"energy": WEEKLY})
     moves(people)
@@ -213,7 +213,7 @@ def test_a_mail_that_goes_to_the_new_address_leads_to_the_choices_again(people):
         assert read_unsubscription(session, tokens, token, people.house.clock()).trusted
 
 
-def test_an_old_mail_seen_in_the_browser_does_not_open_the_choices(people):
+def test_the_web_page_of_an_old_email_does_not_open_the_preferences(people):
     people.house.topic("energy")
     people.join(ANN, {"energy": WEEKLY})
     people.house.release("Energy")
@@ -235,7 +235,7 @@ def test_an_old_mail_seen_in_the_browser_does_not_open_the_choices(people):
     assert "/preferences/" not in page()
 
 
-def test_the_old_address_can_take_it_back_and_is_asked_only_once(people):
+def test_the_old_address_can_undo_a_change_and_needs_no_confirmation(people):
     people.house.topic("energy")
     people.join(ANN, {"energy": WEEKLY})
     moves(people, "thief@example.org")
@@ -256,7 +256,7 @@ def test_the_old_address_can_take_it_back_and_is_asked_only_once(people):
     assert all(each.email is None for each in people.house.all(AddressChange))
 
 
-def test_taking_back_works_for_the_days_of_a_link(people):
+def test_undoing_works_until_the_link_expires(people):
     people.house.topic("energy")
     people.join(ANN, {"energy": WEEKLY})
     moves(people)
@@ -266,7 +266,7 @@ def test_taking_back_works_for_the_days_of_a_link(people):
     assert presses(people, undo) is LinkFault.EXPIRED
 
 
-def test_a_later_wish_takes_the_place_of_an_earlier_one(people):
+def test_a_later_request_replaces_an_earlier_one(people):
     people.house.topic("energy")
     people.join(ANN, {"energy": WEEKLY})
     asks(people, "one@example.org")
@@ -277,7 +277,7 @@ def test_a_later_wish_takes_the_place_of_an_earlier_one(people):
     assert isinstance(presses(people, two), Moved)
 
 
-def test_nobody_is_mailed_who_must_not_be_and_the_answer_is_the_same(people):
+def test_a_suppressed_address_gets_no_email_and_the_answer_is_the_same(people):
     people.house.topic("energy")
     people.join(ANN, {"energy": WEEKLY})
     suppress(people, NEW)
@@ -296,7 +296,7 @@ def test_an_address_that_was_suppressed_meanwhile_is_not_taken(people):
     assert people.person(ANN).email == ANN
 
 
-def test_a_reader_may_ask_three_times_a_day_and_one_address_is_not_mailed_over_and_over(people):
+def test_a_subscriber_can_request_three_changes_a_day_and_an_address_gets_few_emails(people):
     people.house.topic("energy")
     people.join(ANN, {"energy": WEEKLY})
 
@@ -306,14 +306,14 @@ def test_a_reader_may_ask_three_times_a_day_and_one_address_is_not_mailed_over_a
     assert len(notices(people, "change_address")) == 1
 
 
-def test_the_own_address_is_no_change(people):
+def test_requesting_the_present_address_is_no_change(people):
     people.house.topic("energy")
     people.join(ANN, {"energy": WEEKLY})
 
     assert asks(people, ANN) == Asked(same=True)
 
 
-def test_a_wish_that_nobody_confirmed_is_forgotten(people):
+def test_an_unconfirmed_request_is_emptied_after_its_link_expired(people):
     people.house.topic("energy")
     people.join(ANN, {"energy": WEEKLY})
     asks(people, NEW)
@@ -326,7 +326,7 @@ def test_a_wish_that_nobody_confirmed_is_forgotten(people):
     assert (wish.email, wish.email_key) == (None, None)
 
 
-def marks(people, email):
+def marks_by_topic(people, email):
     """Return both marks of a person's subscriptions, by topic."""
     return {
         row.topic_id: (row.started_sequence, row.covered_to)
@@ -357,7 +357,7 @@ def two(everywhere):
 
 def test_a_move_to_a_subscribed_address_merges_no_rows(two):
     ann, ben = two.person(ANN), two.person(BEN)
-    old, own = marks(two, ANN), marks(two, BEN)
+    old, own = marks_by_topic(two, ANN), marks_by_topic(two, BEN)
     night = next(topic for topic in old if topic not in own)
 
     done = moves(two, BEN)
@@ -367,11 +367,11 @@ def test_a_move_to_a_subscribed_address_merges_no_rows(two):
     assert [each.moved_to for each in two.house.all(Subscriber)] == [None, None]
     assert two.reads(ANN) == {}
     assert two.endings(ANN) == [EndedReason.MOVED, EndedReason.MOVED]
-    assert marks(two, BEN) == own | {night: old[night]}
+    assert marks_by_topic(two, BEN) == own | {night: old[night]}
     assert two.reads(BEN)[night] == WEEKLY
 
 
-def test_the_links_of_the_subscribed_address_go_on_working(two):
+def test_the_links_of_the_subscribed_address_still_work(two):
     ben = two.person(BEN)
     own = two.preferences_token(BEN)
 
@@ -386,27 +386,27 @@ def test_the_links_of_the_subscribed_address_go_on_working(two):
     assert done.ended == 3
 
 
-def test_a_press_at_somebody_elses_address_gives_the_old_one_nothing_of_theirs(two):
-    before = marks(two, BEN)
+def test_confirming_at_an_address_of_somebody_else_gives_the_old_one_no_access(two):
+    before = marks_by_topic(two, BEN)
     moves(two, BEN)
 
     done = undoes(two)
 
     assert (done.public_id, done.email_key) == (two.person(ANN).public_id, ANN)
-    assert marks(two, BEN) == before
+    assert marks_by_topic(two, BEN) == before
     assert two.person(BEN).email == BEN
     assert sorted(two.reads(ANN).values()) == [MONTHLY, WEEKLY]
 
 
-def test_taking_back_restores_the_old_rows_with_the_marks_they_had(two):
-    old = marks(two, ANN)
+def test_undoing_restores_the_old_rows_with_their_marks(two):
+    old = marks_by_topic(two, ANN)
     moves(two, BEN)
     second = two.house.release("Night second")
     two.house.clock.pass_(hours=1)
     two.house.send(WEEKLY)
 
     undoes(two)
-    restored = marks(two, ANN)
+    restored = marks_by_topic(two, ANN)
     two.house.clock.pass_(hours=1)
     two.house.send(WEEKLY)
 
@@ -415,18 +415,18 @@ def test_taking_back_restores_the_old_rows_with_the_marks_they_had(two):
     assert two.house.releases_sent(two.person(BEN).id).count(second) == 1
 
 
-def test_taking_back_twice_changes_nothing_more(two):
+def test_undoing_twice_changes_nothing_more(two):
     moves(two, BEN)
     undoes(two)
-    before = (marks(two, ANN), marks(two, BEN), len(two.house.all(ConsentEntry)))
+    before = (marks_by_topic(two, ANN), marks_by_topic(two, BEN), len(two.house.all(ConsentEntry)))
 
     again = presses(two, link(two, notices(two, "address_changed")[0]))
 
     assert again.changed is False
-    assert (marks(two, ANN), marks(two, BEN), len(two.house.all(ConsentEntry))) == before
+    assert (marks_by_topic(two, ANN), marks_by_topic(two, BEN), len(two.house.all(ConsentEntry))) == before
 
 
-def test_unsubscribing_at_the_new_address_stays_when_the_move_is_taken_back(two):
+def test_an_unsubscription_at_the_new_address_stays_when_the_change_is_undone(two):
     moves(two, BEN)
     two.house.clock.pass_(hours=1)
     two.leave(BEN)
@@ -438,7 +438,7 @@ def test_unsubscribing_at_the_new_address_stays_when_the_move_is_taken_back(two)
     assert list(two.reads(ANN).values()) == [MONTHLY]
 
 
-def test_an_erasure_at_the_new_address_stays_when_the_move_is_taken_back(two):
+def test_an_erasure_at_the_new_address_stays_when_the_change_is_undone(two):
     moves(two, BEN)
     parts, ben = two.house.runtime, two.person(BEN)
     with parts.session() as session:
@@ -463,7 +463,7 @@ def test_a_suppression_of_the_old_address_stays_too(two):
     assert two.reads(ANN) == {}
 
 
-def test_what_was_taken_up_again_at_the_old_address_is_left_as_it_is(two):
+def test_topics_chosen_again_at_the_old_address_stay_as_they_are(two):
     moves(two, BEN)
     two.house.clock.pass_(hours=1)
     two.join(ANN, {"night": DAILY})
@@ -515,7 +515,7 @@ def moves_on(people):
 
 
 @pytest.mark.parametrize("meanwhile_at", [moves_on, cancels, lambda _people: BEN])
-def test_a_digest_that_a_worker_held_and_did_not_send_comes_at_the_new_row(everywhere, meanwhile_at):
+def test_the_releases_of_a_leased_digest_that_was_not_sent_come_at_the_new_row(everywhere, meanwhile_at):
     people = everywhere
     for slug in ("energy", "sea", "wind"):
         people.house.topic(slug)
@@ -584,7 +584,7 @@ def pause_person(people, email):
         session.commit()
 
 
-def test_an_address_that_only_asked_is_confirmed_by_the_press_and_keeps_what_waits(everywhere):
+def test_an_unconfirmed_address_is_confirmed_by_the_change_and_keeps_its_pending_rows(everywhere):
     people = everywhere
     energy, sea = people.house.topic("energy"), people.house.topic("sea")
     people.join(ANN, {"energy": WEEKLY})
@@ -616,7 +616,7 @@ def test_a_link_that_moved_topics_says_that_it_was_used(two):
     assert presses(two, token) is LinkFault.USED
 
 
-def test_topics_that_were_moved_on_come_back_from_wherever_they_are(two):
+def test_topics_that_were_moved_several_times_come_back(two):
     third = "cid@example.org"
     two.join(third, {"sea": WEEKLY})
     moves(two, BEN)
@@ -629,7 +629,7 @@ def test_topics_that_were_moved_on_come_back_from_wherever_they_are(two):
     assert (len(two.reads(BEN)), len(two.reads(third))) == (0, 2)  # Ben's own energy stays moved.
 
 
-def test_taking_back_to_an_address_that_joined_again_goes_to_its_new_row(everywhere):
+def test_undoing_to_an_address_that_signed_up_again_uses_its_new_row(everywhere):
     people = everywhere
     people.house.topic("energy")
     people.house.topic("sea")
@@ -645,7 +645,7 @@ def test_taking_back_to_an_address_that_joined_again_goes_to_its_new_row(everywh
     assert people.reads(NEW) == {}
 
 
-def test_two_people_who_move_to_each_others_addresses_at_once_do_not_wait_for_ever(at_scale):
+def test_two_people_who_swap_addresses_at_once_cause_no_deadlock(at_scale):
     people = at_scale
     energy, sea = people.house.topic("energy"), people.house.topic("sea")
     people.join(ANN, {"energy": WEEKLY})
@@ -668,7 +668,7 @@ def test_two_people_who_move_to_each_others_addresses_at_once_do_not_wait_for_ev
     assert sorted(got, key=len) == [{}, {energy: WEEKLY, sea: WEEKLY}]
 
 
-def test_a_move_that_waits_for_an_issue_being_prepared_loses_nothing(at_scale):
+def test_a_change_that_waits_for_an_issue_being_prepared_loses_nothing(at_scale):
     people = at_scale
     people.house.topic("energy")
     people.house.topic("sea")

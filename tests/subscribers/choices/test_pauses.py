@@ -83,7 +83,7 @@ def test_a_pause_lasts_until_it_was_ended_whatever_the_clock_of_the_preparing_ho
     assert sent(people) == [release]
 
 
-def test_only_the_newest_of_each_topic_are_caught_up_on(everywhere):
+def test_after_a_pause_only_the_newest_releases_of_each_topic_come(everywhere):
     people = everywhere
     people.house.topic("energy")
     people.house.topic("sea")
@@ -100,7 +100,7 @@ def test_only_the_newest_of_each_topic_are_caught_up_on(everywhere):
     assert sorted(sent(people)) == sorted([*energy[-2:], *sea])
 
 
-def test_what_was_left_out_stays_out_when_an_issue_is_cancelled(people):
+def test_dropped_releases_stay_dropped_when_an_issue_is_cancelled(people):
     people.house.topic("energy")
     people.join(ANN, {"energy": WEEKLY})
     people.join(BEN, {"energy": WEEKLY})
@@ -125,7 +125,7 @@ def cancel(people, issue_id):
         session.commit()
 
 
-def test_going_on_at_once_brings_what_was_missed(people):
+def test_resuming_at_once_brings_the_missed_releases(people):
     people.house.topic("energy")
     people.join(ANN, {"energy": WEEKLY})
     pauses(people, weeks=12)
@@ -141,7 +141,7 @@ def test_going_on_at_once_brings_what_was_missed(people):
     assert not goes_on(people)
 
 
-def test_what_waits_in_the_outbox_is_taken_back_and_comes_later(everywhere):
+def test_digests_that_wait_in_the_outbox_are_skipped_and_come_later(everywhere):
     people = everywhere
     people.house.topic("energy")
     people.join(ANN, {"energy": WEEKLY})
@@ -165,7 +165,7 @@ def test_what_waits_in_the_outbox_is_taken_back_and_comes_later(everywhere):
     assert sent(people) == [release, release]  # The skipped delivery, and the one that was sent.
 
 
-def test_what_comes_back_from_a_worker_during_a_pause_is_skipped_when_it_is_claimed(people):
+def test_a_digest_deferred_during_a_pause_is_skipped_at_the_next_claim(people):
     people.house.topic("energy")
     people.join(ANN, {"energy": WEEKLY})
     people.house.release("Energy")
@@ -191,7 +191,7 @@ def change(people, state):
         session.commit()
 
 
-def test_single_mails_come_during_a_pause(people):
+def test_single_emails_are_sent_during_a_pause(people):
     people.house.topic("energy")
     people.join(ANN, {"energy": WEEKLY})
     pauses(people)
@@ -218,7 +218,7 @@ def test_a_changed_frequency_keeps_the_pause(people):
     assert people.house.recipients() == [BEN]
 
 
-def test_who_left_and_joins_again_does_not_pause(people):
+def test_a_person_who_unsubscribed_and_signs_up_again_is_not_paused(people):
     people.house.topic("energy")
     people.join(ANN, {"energy": WEEKLY})
     pauses(people, weeks=12)
@@ -230,7 +230,7 @@ def test_who_left_and_joins_again_does_not_pause(people):
     assert people.person(ANN).snoozed_until is None
 
 
-def test_a_pause_that_ends_after_leaving_is_no_going_on(people):
+def test_a_pause_that_ends_after_unsubscribing_resumes_nothing(people):
     people.house.topic("energy")
     people.join(ANN, {"energy": WEEKLY})
     pauses(people)
@@ -280,7 +280,7 @@ def the_pause_ends(people):
     "comes_back",
     [leaves_one_topic_and_chooses_it_again, unsubscribes_and_undoes, unsubscribes_and_confirms_again],
 )
-def test_who_comes_back_to_a_topic_after_the_pause_gets_its_newest_releases_only(everywhere, comes_back):
+def test_a_topic_chosen_again_after_the_pause_brings_only_its_newest_releases(everywhere, comes_back):
     people = everywhere
     people.house.topic("energy")
     people.house.topic("sea")
@@ -297,7 +297,7 @@ def test_who_comes_back_to_a_topic_after_the_pause_gets_its_newest_releases_only
     assert sent(people) == [newest]
 
 
-def test_who_gets_nothing_cannot_pause_and_no_other_span_is_offered(people):
+def test_a_person_without_topics_cannot_pause_and_other_lengths_are_refused(people):
     people.house.topic("energy")
     people.join(ANN, {"energy": WEEKLY})
     with pytest.raises(ValueError, match="not offered"):

@@ -23,7 +23,7 @@ def test_the_page_shows_every_topic_and_what_is_chosen(people):
     assert {choice.slug: choice.frequency for choice in found.choices} == {"energy": None, "sea": WEEKLY}
 
 
-def test_a_reader_adds_drops_and_retimes_topics_at_once(everywhere):
+def test_a_subscriber_adds_and_drops_topics_and_changes_frequencies_at_once(everywhere):
     people = everywhere
     energy, sea, night = (people.house.topic(slug) for slug in ("energy", "sea", "night"))
     people.join(ANN, {"energy": DAILY, "sea": WEEKLY})
@@ -58,7 +58,7 @@ def test_a_new_frequency_loses_nothing_and_repeats_nothing(everywhere):
     assert sent[3:] == [fourth]
 
 
-def test_saving_what_is_so_already_changes_nothing(people):
+def test_saving_the_same_preferences_changes_nothing(people):
     people.house.topic("energy")
     people.join(ANN, {"energy": WEEKLY})
 
@@ -68,7 +68,7 @@ def test_saving_what_is_so_already_changes_nothing(people):
     assert len(people.subscriptions(ANN)) == 1
 
 
-def test_choices_of_a_reader_void_what_somebody_else_asked_for(people):
+def test_saved_preferences_void_requests_by_somebody_else(people):
     energy = people.house.topic("energy")
     people.house.topic("sea")
     people.join(ANN, {"energy": WEEKLY})
@@ -81,7 +81,7 @@ def test_choices_of_a_reader_void_what_somebody_else_asked_for(people):
     assert people.reads(ANN) == {energy: WEEKLY}
 
 
-def test_choosing_nothing_is_leaving(people):
+def test_choosing_no_topic_unsubscribes(people):
     people.house.topic("energy")
     people.join(ANN, {"energy": WEEKLY})
 
@@ -92,7 +92,7 @@ def test_choosing_nothing_is_leaving(people):
     assert (people.ledger(ANN)[-1].act, people.ledger(ANN)[-1].how) == ("left", "preferences")
 
 
-def test_somebody_who_had_left_is_asked_again_and_once(people):
+def test_a_former_subscriber_gets_one_confirmation_email(people):
     energy = people.house.topic("energy")
     people.join(ANN, {"energy": WEEKLY})
     people.leave(ANN)
@@ -106,7 +106,7 @@ def test_somebody_who_had_left_is_asked_again_and_once(people):
     assert people.reads(ANN) == {energy: DAILY}
 
 
-def test_somebody_who_had_left_and_lost_the_mail_is_sent_another_by_saving_again(people):
+def test_a_former_subscriber_who_saves_again_gets_another_email(people):
     energy = people.house.topic("energy")
     people.join(ANN, {"energy": WEEKLY})
     people.leave(ANN)
@@ -121,7 +121,7 @@ def test_somebody_who_had_left_and_lost_the_mail_is_sent_another_by_saving_again
     assert people.reads(ANN) == {energy: DAILY}
 
 
-def test_saving_on_and_on_does_not_void_the_link_that_was_mailed_last(people):
+def test_saving_repeatedly_does_not_void_the_last_emailed_link(people):
     energy = people.house.topic("energy")
     people.join(ANN, {"energy": WEEKLY})
     people.leave(ANN)
@@ -135,7 +135,7 @@ def test_saving_on_and_on_does_not_void_the_link_that_was_mailed_last(people):
     assert people.reads(ANN) == {energy: DAILY}
 
 
-def test_an_old_link_in_other_hands_cannot_flood_somebody_who_had_left(people):
+def test_an_old_link_held_by_somebody_else_causes_few_emails(people):
     people.house.topic("energy")
     people.join(ANN, {"energy": WEEKLY})
     people.leave(ANN)
@@ -162,7 +162,7 @@ def test_a_link_ends_when_the_address_changes(people):
     assert found is LinkFault.OUTDATED
 
 
-def test_a_link_lives_as_long_as_the_subscription(people):
+def test_a_link_works_as_long_as_the_subscription(people):
     energy = people.house.topic("energy")
     people.join(ANN, {"energy": WEEKLY})
     token = people.preferences_token(ANN)
@@ -178,7 +178,7 @@ def test_a_link_lives_as_long_as_the_subscription(people):
     assert people.reads(ANN) == {energy: DAILY}
 
 
-def test_a_topic_added_by_a_reader_may_come_with_a_welcome(people):
+def test_a_topic_added_by_a_subscriber_can_bring_its_newest_releases(people):
     people.house.topic("energy")
     people.house.topic("sea")
     old, new = people.house.release("Sea first"), people.house.release("Sea second")

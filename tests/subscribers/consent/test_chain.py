@@ -45,7 +45,7 @@ def run(house: House, statement: str) -> None:
         connection.execute(text(statement))
 
 
-def rows(house: House, table: str) -> list[object]:
+def read_table(house: House, table: str) -> list[object]:
     with house.runtime.engine.connect() as connection:
         return [tuple(row) for row in connection.execute(text(f"SELECT * FROM {table} ORDER BY id"))]
 
@@ -85,15 +85,15 @@ def refused(house: House, statement: str, table: str) -> bool:
 
 def test_the_database_refuses_to_change_or_delete_an_entry(kept):
     for table in ("consent_entry", "audit_entry"):
-        before = rows(kept, table)
+        before = read_table(kept, table)
         for statement in FORBIDDEN:
             assert refused(kept, statement.format(table=table), table), statement
-        assert rows(kept, table) == before
+        assert read_table(kept, table) == before
 
 
 @pytest.mark.parametrize("model", [ConsentEntry, AuditEntry])
 def test_a_session_refuses_before_the_database_has_to(kept, model):
-    before = rows(kept, model.__tablename__)
+    before = read_table(kept, model.__tablename__)
 
     with kept.runtime.session() as session:
         session.query(model).first().at = NOON + timedelta(days=1)
@@ -104,22 +104,22 @@ def test_a_session_refuses_before_the_database_has_to(kept, model):
         with pytest.raises(InvalidRequestError, match="append-only"):
             session.flush()
 
-    assert rows(kept, model.__tablename__) == before
+    assert read_table(kept, model.__tablename__) == before
 
 
 def test_no_field_of_a_consent_entry_can_be_reworded(kept):
-    before = rows(kept, "consent_entry")
+    before = read_table(kept, "consent_entry")
 
     for change in CHANGES:
         assert refused(kept, f"UPDATE consent_entry SET {change} WHERE id = 1", "consent_entry"), change
 
-    assert rows(kept, "consent_entry") == before
+    assert read_table(kept, "consent_entry") == before
 
 
 def test_a_row_cannot_be_replaced_on_sqlite_either(people):
     people.house.topic("energy")
     people.sign_up(ANN, {"energy": Frequency.DAILY})
-    before = rows(people.house, "consent_entry")
+    before = read_table(people.house, "consent_entry")
 
     for verb in ("INSERT OR REPLACE INTO", "REPLACE INTO"):
         with pytest.raises(DBAPIError, match="append-only"):
@@ -127,7 +127,7 @@ def test_a_row_cannot_be_replaced_on_sqlite_either(people):
     with pytest.raises(DBAPIError, match="append-only"):
         run(people.house, "UPDATE OR REPLACE consent_entry SET id = 7")
 
-    assert rows(people.house, "consent_entry") == before
+    assert read_table(people.house, "consent_entry") == before
 
 
 def test_a_table_cannot_be_truncated_on_postgresql(big_house):
@@ -139,7 +139,7 @@ def test_a_table_cannot_be_truncated_on_postgresql(big_house):
         assert refused(big_house, statement, table), statement
 
 
-def test_an_ip_address_may_go_and_never_come_back(kept):
+def test_an_ip_address_can_be_removed_but_never_added(kept):
     run(kept, "UPDATE consent_entry SET ip_address = NULL")
 
     assert [each.ip_address for each in kept.all(ConsentEntry)] == [None, None]
@@ -147,7 +147,7 @@ def test_an_ip_address_may_go_and_never_come_back(kept):
         run(kept, "UPDATE consent_entry SET ip_address = '192.0.2.77'")
 
 
-def test_details_go_of_somebody_erased_and_of_nobody_else(kept):
+def test_details_can_be_deleted_only_of_an_erased_person(kept):
     run(kept, f"UPDATE subscriber SET erased_at = '{NOON:%Y-%m-%d %H:%M:%S}'")
 
     run(kept, "UPDATE consent_entry SET detail = '{}'")
@@ -157,7 +157,7 @@ def test_details_go_of_somebody_erased_and_of_nobody_else(kept):
         run(kept, "UPDATE consent_entry SET detail = '{\"topics\": 1}'")
 
 
-def test_details_do_not_go_of_somebody_whose_address_was_emptied_for_its_age(kept):
+def test_details_cannot_be_deleted_of_a_person_whose_address_was_emptied(kept):
     run(kept, f"UPDATE subscriber SET emptied_at = '{NOON:%Y-%m-%d %H:%M:%S}'")
 
     assert refused(kept, "UPDATE consent_entry SET detail = '{}'", "consent_entry")
@@ -220,7 +220,7 @@ def test_an_entry_of_the_newer_form_cannot_be_passed_off_as_an_older_one_that_lo
     assert proof_of(person.public_id, [asked, confirmed], erased=True) is Proof.BROKEN
 
 
-def test_a_change_that_no_trigger_saw_is_found(kept):
+def test_a_change_that_bypassed_the_triggers_is_found(kept):
     (person,) = kept.all(Subscriber)
 
     for field, value in (
@@ -274,7 +274,7 @@ def forget(house: House) -> None:
         session.commit()
 
 
-def test_the_consent_of_somebody_emptied_for_their_age_is_still_checked(kept):
+def test_the_consent_of_a_person_whose_address_was_emptied_still_verifies(kept):
     forget(kept)
 
     made = signed(kept)["record"]
@@ -289,7 +289,7 @@ def test_the_consent_of_somebody_emptied_for_their_age_is_still_checked(kept):
         check_record(forged, public_key_pem(kept.runtime.tokens))
 
 
-def test_the_record_of_an_erased_person_is_checked_too(kept):
+def test_the_record_of_an_erased_person_verifies_too(kept):
     (person,) = kept.all(Subscriber)
     with kept.runtime.session() as session:
         erase(session, kept.runtime.tokens, person.public_id, "page", NOON)
@@ -304,7 +304,7 @@ def test_the_record_of_an_erased_person_is_checked_too(kept):
         check_record(forged, public_key_pem(kept.runtime.tokens))
 
 
-def test_a_signed_record_proves_itself_by_the_published_key(kept):
+def test_a_signed_record_verifies_with_the_published_key(kept):
     text_of_file = json.dumps(signed(kept), indent=4)
 
     record = check_record(text_of_file, public_key_pem(kept.runtime.tokens))
@@ -338,7 +338,7 @@ def test_a_signed_record_is_refused_when_anything_in_it_or_the_key_is_another(ke
         check_record(whole, "nonsense")
 
 
-def test_a_good_signature_over_entries_that_do_not_follow_each_other_is_refused(kept):
+def test_a_valid_signature_over_a_broken_chain_is_refused(kept):
     made = signed(kept)["record"]
     made["entries"].pop(0)
     forged = sign_record(kept.runtime.tokens, made, KEY_URL)
@@ -363,7 +363,7 @@ def test_every_host_of_an_installation_signs_with_one_key_even_after_a_new_secre
     assert public_key_pem(Tokens(["the-oldest-key-that-is-long-enough-for-us", "newer"])) == first
 
 
-def test_there_is_no_record_of_nobody(everywhere):
+def test_an_unknown_person_has_no_record(everywhere):
     for public_id in ("nobody", "", "a\0b"):
         with everywhere.house.runtime.session() as session, pytest.raises(NotFound):
             consent_record(session, public_id, PUBLISHER, NOON)

@@ -93,7 +93,7 @@ def test_the_chain_of_somebody_erased_after_the_head_was_made_agrees_with_it(thr
     assert (report.fault_count, report.partly) == (0, 0)
 
 
-def test_a_chain_that_was_computed_anew_is_found_by_the_head_alone(three):
+def test_only_the_head_reveals_a_recomputed_chain(three):
     head, person = make_head(three.house), three.person(BO)
     attack(three.house, f"UPDATE consent_entry SET how = 'import' WHERE subscriber_id = {person.id}")
     compute_again(three.house, person)
@@ -104,7 +104,7 @@ def test_a_chain_that_was_computed_anew_is_found_by_the_head_alone(three):
     ]
 
 
-def test_a_missing_tail_is_found(three):
+def test_missing_newest_entries_are_found(three):
     head, person = make_head(three.house), three.person(BO)
     attack(three.house, f"DELETE FROM consent_entry WHERE subscriber_id = {person.id} AND act = 'confirmed'")
 
@@ -139,7 +139,7 @@ def test_a_changed_entry_is_found_without_a_head(three):
     ]
 
 
-def test_somebody_marked_as_erased_whose_entries_do_not_say_so_is_found(three):
+def test_a_person_marked_as_erased_without_a_ledger_entry_is_found(three):
     person = three.person(BO)
     attack(three.house, f"UPDATE subscriber SET erased_at = created_at WHERE id = {person.id}")
 
@@ -183,7 +183,7 @@ def test_a_head_of_another_key_or_with_any_byte_changed_is_refused(three):
         assert refused(three.house, changed), changed[:200]
 
 
-def test_a_new_head_takes_the_place_of_the_old_one_unless_something_is_wrong(three, tmp_path):
+def test_a_new_head_replaces_the_old_one_unless_there_is_a_fault(three, tmp_path):
     house, path = three.house, tmp_path / FILE_NAME
 
     def renew(stopping=lambda: False):

@@ -44,7 +44,7 @@ def test_a_wording_is_found_by_its_version_and_an_invented_one_is_not():
     assert find_wording("2026-11.tlh") is None
 
 
-def test_no_version_is_given_twice_and_each_fits_its_column():
+def test_every_version_is_unique_and_fits_its_column():
     versions = [wording.version for wording in WORDINGS]
 
     assert len(set(versions)) == len(versions)

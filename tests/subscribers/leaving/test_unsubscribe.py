@@ -31,7 +31,7 @@ def take_back(people, token):
         return done
 
 
-def test_leaving_ends_everything_active_and_pending_and_remembers_the_delivery(everywhere):
+def test_unsubscribing_ends_active_and_pending_rows_and_stores_the_delivery(everywhere):
     people = everywhere
     people.house.topic("energy")
     people.house.topic("sea")
@@ -47,7 +47,7 @@ def test_leaving_ends_everything_active_and_pending_and_remembers_the_delivery(e
     assert people.acts(ANN)[-1] == "left"
 
 
-def test_leaving_twice_changes_nothing_more(people):
+def test_unsubscribing_twice_changes_nothing_more(people):
     people.house.topic("energy")
     people.join(ANN, {"energy": DAILY})
     first = people.leave(ANN)
@@ -73,14 +73,14 @@ def test_reading_an_unsubscribe_link_changes_nothing_and_works_years_later(peopl
     assert len(people.reads(ANN)) == 1
 
 
-def test_nobody_leaves_by_a_link_to_nobody(people):
+def test_a_link_of_an_unknown_subscriber_unsubscribes_nobody(people):
     with people.house.runtime.session() as session:
         done = unsubscribe(session, people.house.runtime.tokens, "", 1, people.house.clock(), "one-click")
 
     assert done is LinkFault.OUTDATED
 
 
-def test_undoing_brings_back_each_subscription_where_it_was(everywhere):
+def test_undoing_restores_each_subscription_with_its_marks(everywhere):
     people = everywhere
     energy = people.house.topic("energy")
     people.join(ANN, {"energy": WEEKLY})
@@ -98,7 +98,7 @@ def test_undoing_brings_back_each_subscription_where_it_was(everywhere):
     assert people.acts(ANN)[-1] == "returned"
 
 
-def test_what_was_cancelled_while_a_reader_was_away_is_owed_to_them_as_to_the_others(everywhere):
+def test_releases_cancelled_while_a_subscriber_was_away_come_after_the_undo(everywhere):
     people = everywhere
     people.house.topic("energy")
     people.join(ANN, {"energy": WEEKLY})
@@ -118,7 +118,7 @@ def test_what_was_cancelled_while_a_reader_was_away_is_owed_to_them_as_to_the_ot
     assert people.house.recipients() == [ANN]
 
 
-def test_undoing_twice_brings_back_once(people):
+def test_undoing_twice_restores_once(people):
     people.house.topic("energy")
     people.join(ANN, {"energy": WEEKLY})
     token = undo_token(people, people.leave(ANN))
@@ -130,7 +130,7 @@ def test_undoing_twice_brings_back_once(people):
     assert len(people.subscriptions(ANN)) == 2
 
 
-def test_undoing_does_not_confirm_what_was_only_asked_for(people):
+def test_undoing_does_not_confirm_pending_subscriptions(people):
     energy = people.house.topic("energy")
     people.house.topic("sea")
     people.join(ANN, {"energy": DAILY})
@@ -153,7 +153,7 @@ def test_undoing_works_for_a_week(people):
     assert people.reads(ANN) == {}
 
 
-def test_when_somebody_left_is_known_only_while_they_are_gone(people):
+def test_left_at_is_known_only_while_nothing_is_active_or_pending(people):
     people.house.topic("energy")
     people.join(ANN, {"energy": DAILY})
     public_id = people.person(ANN).public_id
@@ -168,7 +168,7 @@ def test_when_somebody_left_is_known_only_while_they_are_gone(people):
     assert (here, moment()) == (None, people.house.clock())
 
 
-def test_rejoining_asks_again(people):
+def test_signing_up_again_needs_a_confirmation(people):
     energy = people.house.topic("energy")
     people.join(ANN, {"energy": DAILY})
     people.leave(ANN)

@@ -118,7 +118,7 @@ def test_the_search_finds_the_person_before_they_are_erased(everywhere, ann):
     assert "consent_entry.ip_address" in tables_with(everywhere.house, "192.0.2.77")
 
 
-def test_what_a_relay_says_is_kept_without_the_address_it_repeats(everywhere, ann):
+def test_a_reply_of_a_relay_is_stored_without_the_address_in_it(everywhere, ann):
     replies = [each.reply_text for each in everywhere.house.all(Delivery) if each.reply_text]
 
     assert replies == ["2.0.0 <(an address)> is fine, (an address) too"] * 2
@@ -134,7 +134,7 @@ def test_nothing_of_an_erased_person_is_left_in_any_table_or_file(everywhere, an
         assert files_with(house.runtime.settings.data_dir, needle) == []
 
 
-def test_an_address_that_was_moved_about_in_a_large_table_leaves_no_trace_in_the_file(house):
+def test_no_copy_of_an_address_is_left_in_the_file_of_a_large_table(house):
     with house.runtime.session() as session:
         for number in range(3000):
             session.add(house.subscriber(f"reader-number-{number}-with-a-long-name"))
@@ -166,7 +166,7 @@ def test_the_ledger_stays_and_says_that_somebody_was_erased(everywhere, ann):
     assert [each.wording_version for each in after if each.act is ConsentAct.ASKED] != [""]
 
 
-def test_subscriptions_end_and_what_waits_is_skipped(everywhere, ann):
+def test_subscriptions_end_and_waiting_emails_are_skipped(everywhere, ann):
     house = everywhere.house
     house.release("Energy for the harbour")
     house.open(Frequency.DAILY)
@@ -183,7 +183,7 @@ def test_subscriptions_end_and_what_waits_is_skipped(everywhere, ann):
     assert {str(each.state) for each in house.all(Delivery)} == {"accepted", "skipped"}
 
 
-def test_a_message_that_a_worker_holds_is_not_offered_any_more(everywhere, ann):
+def test_a_leased_email_to_an_erased_person_is_not_sent(everywhere, ann):
     house = everywhere.house
     house.release("Energy for the harbour")
     issue = house.open(Frequency.DAILY)
@@ -222,7 +222,7 @@ def test_a_sign_up_that_waited_when_the_person_was_erased_is_gone(everywhere, an
     assert everywhere.house.all(Subscriber)[0].email is None
 
 
-def test_somebody_with_the_right_lets_an_erased_person_come_back(everywhere, ann):
+def test_an_administrator_can_let_an_erased_person_sign_up_again(everywhere, ann):
     house = everywhere.house
     erase_person(house, ann)
 
@@ -238,7 +238,7 @@ def test_somebody_with_the_right_lets_an_erased_person_come_back(everywhere, ann
     assert (entry.action, entry.detail) == ("address.unsuppress", {"reason": "erased"})
 
 
-def test_erasing_outranks_a_bounce_that_might_be_forgiven(everywhere, ann):
+def test_erasure_overrides_a_bounce_that_could_be_lifted(everywhere, ann):
     house = everywhere.house
     with house.runtime.session() as session:
         mark = suppression.suppression_hash(house.runtime.tokens, ANN)
@@ -251,7 +251,7 @@ def test_erasing_outranks_a_bounce_that_might_be_forgiven(everywhere, ann):
     assert kept.reason is SuppressionReason.ERASED
 
 
-def test_erasing_twice_finds_nobody(everywhere, ann):
+def test_erasing_twice_raises_not_found(everywhere, ann):
     erase_person(everywhere.house, ann)
 
     with pytest.raises(NotFound):
@@ -298,7 +298,7 @@ def test_rows_that_were_joined_with_the_person_are_emptied_too(everywhere, ann):
     assert tables_with(house, "192.0.2.78") == set()
 
 
-def test_an_address_they_gave_up_is_emptied_when_nothing_but_a_mail_names_it(everywhere):
+def test_an_earlier_address_is_emptied_in_the_emails_that_name_it(everywhere):
     people, house = everywhere, everywhere.house
     house.topic("energy")
     people.join(ANN, {"energy": Frequency.DAILY})
@@ -330,7 +330,7 @@ def test_an_address_they_gave_up_is_emptied_when_nothing_but_a_mail_names_it(eve
     assert done.addresses == {ANN, NEW}
 
 
-def test_who_wished_for_an_address_takes_nothing_from_its_owner_when_erased(everywhere, ann):
+def test_erasing_a_person_who_requested_an_address_changes_nothing_of_its_owner(everywhere, ann):
     house = everywhere.house
     bo = "bo@example.org"
     with house.runtime.session() as session:
@@ -366,7 +366,7 @@ def test_who_wished_for_an_address_takes_nothing_from_its_owner_when_erased(ever
         assert not may_mail(session, house.runtime.tokens, bo, AGAIN, house.clock())
 
 
-def test_a_sign_up_that_is_being_resolved_is_waited_for_and_brings_nobody_back(at_scale):
+def test_erasure_waits_for_a_sign_up_that_is_being_resolved(at_scale):
     people, house = at_scale, at_scale.house
     house.topic("energy")
     house.topic("sea")

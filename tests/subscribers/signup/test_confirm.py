@@ -60,7 +60,7 @@ def test_confirming_twice_is_harmless_and_reading_says_it_is_done(people):
     assert people.acts(ANN) == ["asked", "confirmed"]
 
 
-def test_a_link_that_was_used_does_not_bring_back_who_left(people):
+def test_a_used_link_does_not_restore_an_unsubscribed_person(people):
     people.house.topic("energy")
     people.sign_up(ANN, {"energy": DAILY})
     token = people.confirmation(ANN)
@@ -71,7 +71,7 @@ def test_a_link_that_was_used_does_not_bring_back_who_left(people):
     assert people.reads(ANN) == {}
 
 
-def test_a_link_confirms_nothing_that_was_asked_for_after_it_was_mailed(people):
+def test_a_link_confirms_no_request_that_came_after_its_email(people):
     energy = people.house.topic("energy")
     people.house.topic("sea")
     people.sign_up(ANN, {"energy": DAILY})
@@ -83,7 +83,7 @@ def test_a_link_confirms_nothing_that_was_asked_for_after_it_was_mailed(people):
     assert people.reads(ANN) == {energy: DAILY}
 
 
-def test_a_link_whose_topics_were_asked_for_anew_points_to_the_newer_one(people):
+def test_a_link_whose_topics_were_requested_again_is_replaced(people):
     people.house.topic("energy")
     people.sign_up(ANN, {"energy": DAILY})
     first = people.confirmation(ANN)
@@ -137,7 +137,7 @@ def test_a_link_to_an_earlier_address_is_outdated(people):
     assert people.confirm(token) is LinkFault.OUTDATED
 
 
-def test_a_new_reader_is_served_what_comes_after(people):
+def test_a_new_subscriber_gets_later_releases(people):
     people.house.topic("energy")
     people.house.release("Energy before")
     people.join(ANN, {"energy": WEEKLY})
@@ -148,7 +148,7 @@ def test_a_new_reader_is_served_what_comes_after(people):
     assert people.house.releases_sent(people.person(ANN).id) == [after]
 
 
-def test_a_new_reader_may_be_welcomed_with_the_newest_releases(everywhere):
+def test_a_new_subscriber_can_get_the_newest_releases_too(everywhere):
     people = everywhere
     people.house.topic("energy")
     people.house.topic("sea")
@@ -161,7 +161,7 @@ def test_a_new_reader_may_be_welcomed_with_the_newest_releases(everywhere):
     assert sorted(people.house.releases_sent(people.person(ANN).id)) == releases[2:]
 
 
-def test_a_welcome_larger_than_the_topic_is_the_whole_topic_and_no_other(people):
+def test_more_welcome_releases_than_the_topic_has_bring_only_that_topic(people):
     people.house.topic("energy")
     people.house.topic("sea")
     people.house.release("Sea first")
@@ -173,7 +173,7 @@ def test_a_welcome_larger_than_the_topic_is_the_whole_topic_and_no_other(people)
     assert people.house.releases_sent(people.person(ANN).id) == [first]
 
 
-def test_a_welcome_of_nothing_begins_at_the_counter(people):
+def test_without_welcome_releases_the_marks_begin_at_the_counter(people):
     people.house.topic("energy")
     people.house.topic("sea")
     people.house.release("Sea first")
@@ -186,7 +186,7 @@ def test_a_welcome_of_nothing_begins_at_the_counter(people):
     assert (row.started_sequence, row.covered_to) == (today, today)
 
 
-def test_a_new_frequency_goes_on_where_the_old_one_was(everywhere):
+def test_a_new_frequency_keeps_the_old_marks(everywhere):
     people = everywhere
     energy = people.house.topic("energy")
     people.join(ANN, {"energy": WEEKLY})

@@ -41,7 +41,7 @@ def test_reading_the_link_changes_nothing(people):
     assert people.acts(ANN) == ["asked"]
 
 
-def test_disowning_ends_the_request_and_forgets_the_address(everywhere):
+def test_disowning_ends_the_request_and_empties_the_address(everywhere):
     people = everywhere
     people.house.topic("energy")
     people.sign_up(ANN, {"energy": DAILY})
@@ -66,7 +66,7 @@ def test_a_confirmation_link_starts_nothing_once_disowned(people):
     assert people.confirm(confirmation) is LinkFault.EXPIRED
 
 
-def test_a_disowned_address_is_mailed_once_a_month_at_most(everywhere):
+def test_a_disowned_address_is_emailed_once_a_month_at_most(everywhere):
     people = everywhere
     people.house.topic("energy")
     people.sign_up(ANN, {"energy": DAILY})
@@ -83,7 +83,7 @@ def test_a_disowned_address_is_mailed_once_a_month_at_most(everywhere):
     assert confirmations(people) - before == DISOWNED_FOR // DISOWNED_REST - 1
 
 
-def test_after_a_good_while_an_address_is_like_any_other(people):
+def test_after_ninety_days_a_disowned_address_is_like_any_other(people):
     people.house.topic("energy")
     people.sign_up(ANN, {"energy": DAILY})
     act(people, disown, link(people))
@@ -94,7 +94,7 @@ def test_after_a_good_while_an_address_is_like_any_other(people):
     assert people.templates(ANN) == ["confirm"]
 
 
-def test_whoever_pressed_by_mistake_takes_it_back_and_joins(people):
+def test_a_person_who_disowned_by_mistake_can_undo_it_and_sign_up(people):
     energy = people.house.topic("energy")
     people.sign_up(ANN, {"energy": DAILY})
     token = link(people)
@@ -108,7 +108,7 @@ def test_whoever_pressed_by_mistake_takes_it_back_and_joins(people):
     assert people.reads(ANN) == {energy: WEEKLY}
 
 
-def test_disowning_spares_what_was_confirmed(everywhere):
+def test_disowning_keeps_confirmed_subscriptions(everywhere):
     people = everywhere
     energy = people.house.topic("energy")
     people.house.topic("sea")
@@ -129,7 +129,7 @@ def test_disowning_spares_what_was_confirmed(everywhere):
     assert people.templates(ANN)[-1] == "link"
 
 
-def test_disowning_twice_is_written_down_once(people):
+def test_disowning_twice_adds_one_ledger_entry(people):
     people.house.topic("energy")
     people.join(ANN, {"energy": WEEKLY})
     people.house.clock.pass_(hours=1)
@@ -141,7 +141,7 @@ def test_disowning_twice_is_written_down_once(people):
     assert people.acts(ANN).count("disowned") == 1
 
 
-def test_the_link_never_runs_out(people):
+def test_the_link_never_expires(people):
     people.house.topic("energy")
     people.sign_up(ANN, {"energy": DAILY})
     token = link(people)

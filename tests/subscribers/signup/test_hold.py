@@ -68,7 +68,7 @@ def town(everywhere):
     return everywhere
 
 
-def test_no_more_mails_go_to_strangers_than_the_brake_lets_through(town):
+def test_unconfirmed_addresses_get_no_more_emails_than_the_brake_allows(town):
     flood(town, 40)
 
     resolve(town)
@@ -78,7 +78,7 @@ def test_no_more_mails_go_to_strangers_than_the_brake_lets_through(town):
     assert state(town).held == 32
 
 
-def test_what_waits_goes_out_as_the_brake_allows_the_oldest_first(town):
+def test_held_requests_are_resolved_as_the_brake_allows_oldest_first(town):
     flood(town, 20)
     resolve(town)
 
@@ -90,7 +90,7 @@ def test_what_waits_goes_out_as_the_brake_allows_the_oldest_first(town):
     assert len(confirmations(town)) == 11
 
 
-def test_in_the_end_everybody_who_waited_is_mailed_once(town):
+def test_every_held_request_gets_one_email_in_the_end(town):
     flood(town, 20)
 
     for _ in range(6):
@@ -101,7 +101,7 @@ def test_in_the_end_everybody_who_waited_is_mailed_once(town):
     assert state(town).held == 0
 
 
-def test_somebody_whose_browser_was_seen_joins_at_once_amid_a_flood(town):
+def test_a_visitor_with_a_seen_browser_can_sign_up_during_a_burst(town):
     flood(town, 40)
     resolve(town)
 
@@ -111,7 +111,7 @@ def test_somebody_whose_browser_was_seen_joins_at_once_amid_a_flood(town):
     assert town.templates(ANN) == ["confirm"]
 
 
-def test_somebody_alone_in_their_network_goes_before_a_crowd(town):
+def test_a_single_visitor_of_a_network_goes_before_a_crowd(town):
     flood(town, 40, nth=5)
     resolve(town)
 
@@ -122,7 +122,7 @@ def test_somebody_alone_in_their_network_goes_before_a_crowd(town):
     assert len(confirmations(town)) == 7  # Six of the crowd.
 
 
-def test_with_proof_of_work_only_a_proof_opens_the_reserve(town):
+def test_with_proof_of_work_only_a_proof_gets_a_reserved_token(town):
     proof = Brake(burst=10, per_hour=60, proof=True)
     flood(town, 20, trust=Trust.SEEN)
     resolve(town, proof)
@@ -135,7 +135,7 @@ def test_with_proof_of_work_only_a_proof_opens_the_reserve(town):
     assert town.templates(ANN) == ["confirm"]
 
 
-def test_confirmed_readers_are_not_braked(town):
+def test_confirmed_subscribers_are_not_held(town):
     town.join(ANN, DAILY)
     town.house.clock.pass_(hours=1)
     flood(town, 40)
@@ -147,7 +147,7 @@ def test_confirmed_readers_are_not_braked(town):
     assert town.templates(ANN) == ["confirm", "link"]
 
 
-def test_another_link_for_somebody_who_never_confirmed_counts_as_a_mail_to_a_stranger(town):
+def test_another_link_for_an_unconfirmed_person_counts_against_the_brake(town):
     ask(town, ANN)
     resolve(town)
     town.house.clock.pass_(hours=1)
@@ -160,7 +160,7 @@ def test_another_link_for_somebody_who_never_confirmed_counts_as_a_mail_to_a_str
     assert town.templates(ANN) == ["confirm"]
 
 
-def test_the_owner_is_told_once_for_a_burst_and_again_for_the_next(town):
+def test_the_owner_gets_one_notice_for_each_burst(town):
     for hour in range(8):
         flood(town, 100, start=1000 * hour)
         resolve(town)
@@ -177,7 +177,7 @@ def test_the_owner_is_told_once_for_a_burst_and_again_for_the_next(town):
     assert [entry.action for entry in town.house.all(AuditEntry)] == ["signup.held"] * 2
 
 
-def test_the_owners_mail_can_be_made_and_names_nobody(town):
+def test_the_notice_can_be_emailed_and_names_nobody(town):
     flood(town, 40)
     resolve(town)
 
@@ -189,7 +189,7 @@ def test_the_owners_mail_can_be_made_and_names_nobody(town):
     assert b"victim" not in mail.content
 
 
-def test_a_quiet_day_tells_nobody(town):
+def test_a_quiet_day_opens_no_notice(town):
     flood(town, 5)
 
     resolve(town)
@@ -198,7 +198,7 @@ def test_a_quiet_day_tells_nobody(town):
     assert state(town) == state(town).__class__(0, None, 5)
 
 
-def test_what_waited_too_long_is_dropped_with_its_address(town):
+def test_a_request_that_waited_too_long_is_dropped_with_its_address(town):
     flood(town, 400)
     resolve(town, limit=1000)
 
@@ -211,7 +211,7 @@ def test_what_waited_too_long_is_dropped_with_its_address(town):
         assert session.scalars(held).all() == []
 
 
-def test_one_small_domain_is_written_to_slowly_and_nobody_else_waits_for_it(town):
+def test_a_small_domain_has_its_own_limit_and_others_do_not_wait_for_it(town):
     brake = Brake(burst=1000, per_hour=1000, domain_per_hour=5)
     for number in range(12):
         ask(town, f"clerk{number}@office.example.co.uk")
@@ -230,7 +230,7 @@ def test_one_small_domain_is_written_to_slowly_and_nobody_else_waits_for_it(town
     assert notices(town) == []
 
 
-def test_the_owner_may_let_everybody_go(town):
+def test_the_owner_can_release_every_held_request(town):
     flood(town, 30)
     resolve(town)
 
@@ -243,7 +243,7 @@ def test_the_owner_may_let_everybody_go(town):
     assert len(confirmations(town)) == 30
 
 
-def test_the_owner_may_drop_everybody(town):
+def test_the_owner_can_drop_every_held_request(town):
     flood(town, 30)
     resolve(town)
 
@@ -258,7 +258,7 @@ def test_the_owner_may_drop_everybody(town):
     assert [entry.detail.get("count") for entry in town.house.all(AuditEntry)] == [None, 22]
 
 
-def test_asking_over_and_over_for_one_address_does_not_use_up_the_brake(town):
+def test_repeated_requests_for_one_address_do_not_use_up_the_brake(town):
     for _ in range(50):
         ask(town, ANN)
 
@@ -268,7 +268,7 @@ def test_asking_over_and_over_for_one_address_does_not_use_up_the_brake(town):
     assert state(town).free == 9
 
 
-def test_a_pass_over_a_flood_leaves_off_at_its_limit(town):
+def test_a_pass_over_a_burst_stops_at_its_limit(town):
     flood(town, 60)
 
     counts = [resolve(town, limit=25) for _ in range(4)]
@@ -292,7 +292,7 @@ def test_the_registered_domain_is_what_counts(domain, counted):
     assert limited_domain(domain) == counted
 
 
-def test_the_mails_of_a_day_are_the_burst_and_the_hours(town):
+def test_a_day_allows_the_burst_and_the_hourly_emails(town):
     sent, spent = [], timedelta()
     for number in range(24):
         flood(town, 30, start=number * 100, nth=1)

@@ -38,7 +38,7 @@ def waiting(people):
     return people
 
 
-def test_whoever_has_not_confirmed_is_reminded_once(everywhere):
+def test_a_person_who_has_not_confirmed_is_reminded_once(everywhere):
     people = everywhere
     energy = people.house.topic("energy")
     asks(people)
@@ -61,7 +61,7 @@ def test_whoever_has_not_confirmed_is_reminded_once(everywhere):
     assert people.reads(ANN) == {energy: DAILY}
 
 
-def test_a_reminder_whose_reader_confirmed_meanwhile_is_not_sent(waiting):
+def test_a_reminder_is_not_sent_after_the_confirmation(waiting):
     people = waiting
     assert run(people) == 1
     people.confirm(people.confirmation(ANN))
@@ -71,7 +71,7 @@ def test_a_reminder_whose_reader_confirmed_meanwhile_is_not_sent(waiting):
     assert people.house.recipients() == [ANN]
 
 
-def test_a_reader_is_never_reminded_of_what_somebody_asked_in_their_name(people):
+def test_a_subscriber_is_not_reminded_of_a_request_by_somebody_else(people):
     people.house.topic("energy")
     people.join(ANN, {"energy": WEEKLY})
     people.house.clock.pass_(hours=1)
@@ -81,7 +81,7 @@ def test_a_reader_is_never_reminded_of_what_somebody_asked_in_their_name(people)
     assert run(people) == 0
 
 
-def test_whoever_asked_again_is_reminded_of_the_last_and_later(waiting):
+def test_a_person_with_two_requests_is_reminded_of_the_last(waiting):
     people = waiting
     asks(people, sea=WEEKLY)
 
@@ -91,7 +91,7 @@ def test_whoever_asked_again_is_reminded_of_the_last_and_later(waiting):
     assert people.mails(ANN)[-1].context["topics"] == ["Energy", "Sea"]
 
 
-def test_asking_for_one_thing_after_another_brings_one_reminder_a_month(waiting):
+def test_several_requests_bring_one_reminder_a_month(waiting):
     people = waiting
     assert run(people) == 1
     for frequency in (WEEKLY, DAILY, WEEKLY):
@@ -126,7 +126,7 @@ def test_a_suppressed_address_is_not_reminded_and_keeps_nobody_waiting(waiting):
     assert people.templates("bob@example.org") == ["confirm", "reminder"]
 
 
-def test_whoever_was_never_reached_is_not_reminded(waiting):
+def test_a_person_whose_confirmation_was_not_accepted_is_not_reminded(waiting):
     people = waiting
     with people.house.runtime.session() as session:
         session.execute(update(Delivery).values(bounced_at=people.house.clock()))

@@ -37,7 +37,7 @@ def requests(people):
         return list(session.scalars(select(SignupRequest).order_by(SignupRequest.id)))
 
 
-def test_asking_writes_one_row_and_nothing_else(people):
+def test_a_request_writes_one_row_and_nothing_else(people):
     people.house.topic("energy")
 
     people.ask(ANN, {"energy": DAILY})
@@ -46,7 +46,7 @@ def test_asking_writes_one_row_and_nothing_else(people):
     assert people.house.all(Subscriber) == []
 
 
-def test_a_request_becomes_a_pending_subscription_one_mail_and_a_line_in_the_ledger(everywhere):
+def test_a_request_becomes_a_pending_row_one_email_and_one_ledger_entry(everywhere):
     people = everywhere
     energy, sea = people.house.topic("energy"), people.house.topic("sea")
 
@@ -71,7 +71,7 @@ def test_a_request_becomes_a_pending_subscription_one_mail_and_a_line_in_the_led
     assert people.person(ANN).confirmed_at is None
 
 
-def test_the_worker_can_make_the_confirmation_mail(people):
+def test_the_worker_can_build_the_confirmation_email(people):
     people.house.topic("energy")
     people.sign_up(ANN, {"energy": DAILY})
 
@@ -94,7 +94,7 @@ def test_the_address_leaves_the_request_once_it_is_resolved(people):
     assert request.resolved_at == people.house.clock()
 
 
-def test_resolving_twice_mails_once(everywhere):
+def test_resolving_twice_sends_one_email(everywhere):
     people = everywhere
     people.house.topic("energy")
     people.ask(ANN, {"energy": DAILY})
@@ -159,7 +159,7 @@ def test_asking_for_another_topic_at_once_is_answered_at_once(people):
     assert [mail.context["topics"] for mail in people.mails(ANN)] == [["Energy"], ["Energy", "Sea"]]
 
 
-def test_a_stranger_who_types_an_address_over_and_over_causes_few_mails(people):
+def test_typing_the_same_address_repeatedly_causes_few_emails(people):
     topics = [f"topic{number}" for number in range(6)]
     for slug in topics:
         people.house.topic(slug)
@@ -171,7 +171,7 @@ def test_a_stranger_who_types_an_address_over_and_over_causes_few_mails(people):
     assert len(people.mails(ANN)) <= 3
 
 
-def test_a_stranger_who_goes_on_typing_does_not_void_the_link_that_was_mailed(everywhere):
+def test_typing_an_address_repeatedly_does_not_void_the_emailed_link(everywhere):
     people = everywhere
     energy = people.house.topic("energy")
 
@@ -184,7 +184,7 @@ def test_a_stranger_who_goes_on_typing_does_not_void_the_link_that_was_mailed(ev
     assert people.reads(ANN) == {energy: WEEKLY}
 
 
-def test_a_day_of_typing_an_address_causes_a_handful_of_mails(people):
+def test_typing_an_address_all_day_causes_at_most_five_emails(people):
     people.house.topic("energy")
 
     for _hour in range(12):
@@ -205,7 +205,7 @@ def test_asking_for_another_frequency_ends_the_first_request(people):
     assert people.endings(ANN) == ["changed"]
 
 
-def test_a_reader_who_asks_for_what_they_have_is_mailed_their_link(people):
+def test_a_subscriber_who_requests_what_they_have_gets_their_preferences_link(people):
     people.house.topic("energy")
     people.join(ANN, {"energy": DAILY})
     people.house.clock.pass_(hours=1)
@@ -216,7 +216,7 @@ def test_a_reader_who_asks_for_what_they_have_is_mailed_their_link(people):
     assert people.acts(ANN) == ["asked", "confirmed"]
 
 
-def test_a_reader_who_asks_for_more_confirms_only_that(people):
+def test_a_subscriber_who_requests_another_topic_confirms_only_that(people):
     energy, sea = people.house.topic("energy"), people.house.topic("sea")
     people.join(ANN, {"energy": DAILY})
     people.house.clock.pass_(hours=1)
@@ -230,7 +230,7 @@ def test_a_reader_who_asks_for_more_confirms_only_that(people):
     assert people.reads(ANN) == {energy: DAILY, sea: WEEKLY}
 
 
-def test_a_suppressed_address_stays_silent_and_leaves_no_trace(people):
+def test_a_suppressed_address_gets_no_email_and_no_row(people):
     people.house.topic("energy")
     suppress(people, ANN)
 
@@ -262,7 +262,7 @@ def test_topics_that_are_gone_are_left_out(people):
     assert len(people.house.all(Subscriber)) == 1
 
 
-def test_a_broken_request_does_not_hold_up_the_others_and_is_given_up_in_the_end(everywhere):
+def test_a_failing_request_does_not_stop_the_others_and_is_dropped_in_the_end(everywhere):
     people = everywhere
     people.house.topic("energy")
     with people.house.runtime.session() as session:
@@ -285,7 +285,7 @@ def test_a_broken_request_does_not_hold_up_the_others_and_is_given_up_in_the_end
     assert all(request.email is None for request in requests(people))
 
 
-def test_a_confirmed_reader_is_mailed_their_link_and_a_stranger_is_not(people):
+def test_only_a_confirmed_subscriber_gets_a_preferences_link(people):
     people.house.topic("energy")
     people.join(ANN, {"energy": DAILY})
     people.house.clock.pass_(hours=1)

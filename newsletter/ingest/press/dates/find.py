@@ -39,7 +39,7 @@ def _day(year: int, month: int, day: int) -> date | None:
 
 
 Parts = tuple[int | None, int, int]
-Reader = Callable[["re.Match[str]"], "Parts | None"]
+ReadParts = Callable[["re.Match[str]"], "Parts | None"]
 
 # In Thai and Devanagari, vowels are combining marks. Four Arabic months of the Levant have names of two
 # words.
@@ -91,7 +91,7 @@ def _named(hit: re.Match[str]) -> Parts | None:
     return year, month, day
 
 
-def _era(first: int) -> Reader:
+def _era(first: int) -> ReadParts:
     def read(hit: re.Match[str]) -> Parts | None:
         year = first - 1 + (1 if hit["y"] == "元" else int(hit["y"]))
         return (year, int(hit["m"]), int(hit["d"])) if _day(year, int(hit["m"]), int(hit["d"])) else None
@@ -105,9 +105,9 @@ def _without_year(hit: re.Match[str]) -> Parts | None:
 
 # Each has a name, a pattern, and a function that returns None if a match is not a date. They are tried in
 # this order, on text in lower case with ASCII digits.
-PATTERNS: tuple[tuple[str, re.Pattern[str], Reader], ...] = tuple(
-    (name, re.compile(pattern), reader)
-    for name, pattern, reader in (
+PATTERNS: tuple[tuple[str, re.Pattern[str], ReadParts], ...] = tuple(
+    (name, re.compile(pattern), read_parts)
+    for name, pattern, read_parts in (
         ("juche", rf"{_MONTH}\.?\s+(?P<d>\d{{1,2}}),?\s+juche\s*\d{{2,3}}\s*\(\s*{_Y}\s*\)", _named),
         (
             "east asian",
@@ -193,20 +193,20 @@ def _find_dates(text: str) -> tuple[FoundDate, ...]:
     # Most lines with a number have no date. In ASCII text, two quick checks tell which patterns can match.
     named = not folded.isascii() or any(month_number(word) for word in _ASCII_WORD.findall(folded))
     numbers = not folded.isascii() or _ASCII_NUMBERS.search(folded) is not None
-    for _, pattern, reader in PATTERNS:
+    for _, pattern, read_parts in PATTERNS:
         if not (named if "(?P<m>(?:" in pattern.pattern else numbers):
             continue
-        for start, end, parts in _hits(pattern, reader, folded):
+        for start, end, parts in _hits(pattern, read_parts, folded):
             if all(end <= other.start or start >= other.end for other in found):
                 found.append(FoundDate(start, end, *parts))
     return tuple(sorted(found, key=lambda each: each.start))
 
 
-def _hits(pattern: re.Pattern[str], reader: Reader, text: str) -> Iterator[tuple[int, int, Parts]]:
-    """Yield the matches that `reader` accepts. After a refusal, search again from the next character."""
+def _hits(pattern: re.Pattern[str], read_parts: ReadParts, text: str) -> Iterator[tuple[int, int, Parts]]:
+    """Yield the matches that `read_parts` accepts. After a refusal, search again from the next character."""
     at = 0
     while hit := pattern.search(text, at):
-        parts = reader(hit)
+        parts = read_parts(hit)
         at = hit.end() if parts else hit.start() + 1
         if parts:
             yield hit.start(), hit.end(), parts

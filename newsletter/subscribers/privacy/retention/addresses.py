@@ -46,7 +46,7 @@ def expire(session: Session, tokens: Tokens, policy: Policy, ids: Sequence[int])
     Return how many people. Commits nothing.
     """
     people = _locked(session, ids, unconfirmed(policy, ids))
-    strange = []
+    never_confirmed_people = []
     for subscriber in people:
         pending = subscription_rows.of_subscriber(session, subscriber.id, SubscriptionState.PENDING)
         old = [row for row in pending if row.created_at < policy.asked_before]
@@ -54,8 +54,8 @@ def expire(session: Session, tokens: Tokens, policy: Policy, ids: Sequence[int])
         subscription_rows.end(session, old, EndedReason.EXPIRED, policy.now)
         note(session, subscriber.id, ConsentAct.EXPIRED, "time", policy.now, topics=topics)
         if subscriber.confirmed_at is None and len(old) == len(pending):
-            strange.append(subscriber)
-    forget_addresses(session, tokens, strange, policy.now)
+            never_confirmed_people.append(subscriber)
+    forget_addresses(session, tokens, never_confirmed_people, policy.now)
     return len(people)
 
 
@@ -95,9 +95,9 @@ def left(policy: Policy) -> Select[Any] | None:
 def forget(session: Session, tokens: Tokens, policy: Policy, ids: Sequence[int]) -> int:
     """Empty the addresses of these people, if that is still due; return how many. Commits nothing."""
     people = _locked(session, ids, never_confirmed(policy).where(Subscriber.id.in_(ids)))
-    leavers = left(policy)
-    if leavers is not None:
-        people += _locked(session, ids, leavers.where(Subscriber.id.in_(ids)))
+    left_people = left(policy)
+    if left_people is not None:
+        people += _locked(session, ids, left_people.where(Subscriber.id.in_(ids)))
     forget_addresses(session, tokens, people, policy.now)
     return len(people)
 

@@ -101,7 +101,7 @@ def test_a_date_without_its_year_is_found(text: str) -> None:
         "call 555-01-0199",
     ],
 )
-def test_what_only_looks_like_a_date_is_none(text: str) -> None:
+def test_text_that_only_looks_like_a_date_is_not_found(text: str) -> None:
     assert find_dates(text) == []
 
 
@@ -121,7 +121,7 @@ def test_a_date_without_a_year_is_the_last_such_day() -> None:
     assert latest_year(december, date(2025, 12, 29)) == 2025
 
 
-def test_the_date_that_says_most_wins() -> None:
+def test_the_date_with_the_best_rank_is_chosen() -> None:
     dates = [
         (EMBARGOED, FoundDate(0, 1, 2025, 1, 1)),
         (UPDATED, FoundDate(0, 1, 2025, 1, 2)),
@@ -149,7 +149,7 @@ def test_the_date_that_says_most_wins() -> None:
         ("2025年10月23日（木）", BARE),
     ],
 )
-def test_a_line_of_its_own_for_the_date_is_told_with_what_it_says(line: str, weight: int) -> None:
+def test_a_line_with_only_a_date_has_a_rank(line: str, weight: int) -> None:
     found = date_line(line)
 
     assert found is not None
@@ -159,7 +159,7 @@ def test_a_line_of_its_own_for_the_date_is_told_with_what_it_says(line: str, wei
 @pytest.mark.parametrize(
     "line", ["What changes on 1 January 2026", "Ministry of Roads, 1 May 2025", "Meeting on 2025-10-23 ends"]
 )
-def test_a_line_that_says_more_is_no_date_line(line: str) -> None:
+def test_a_line_with_more_text_is_no_date_line(line: str) -> None:
     assert date_line(line) is None
 
 

@@ -125,7 +125,7 @@ SPARES = [
 
 
 @pytest.mark.parametrize(("rule", "line"), [(rule, line) for rule, lines in FITS.items() for line in lines])
-def test_a_line_of_furniture_is_told_by_its_rule(rule: str, line: str) -> None:
+def test_a_line_of_furniture_matches_its_rule(rule: str, line: str) -> None:
     kinds = {name: kind for name, kind, _ in RULES}
 
     assert name_and_kind(line) == (rule, kinds[rule])
@@ -136,7 +136,7 @@ def test_every_rule_has_its_examples() -> None:
 
 
 @pytest.mark.parametrize("line", SPARES)
-def test_running_text_is_left_alone_whatever_words_are_in_it(line: str) -> None:
+def test_prose_matches_no_rule_whatever_its_words(line: str) -> None:
     assert name_and_kind(line) == ("text", Kind.TEXT)
 
 
@@ -151,7 +151,7 @@ def test_running_text_is_left_alone_whatever_words_are_in_it(line: str) -> None:
         "シェアする",
     ],
 )
-def test_buttons_for_sharing_and_printing_are_a_share_bar(line: str) -> None:
+def test_share_and_print_buttons_are_a_share_bar(line: str) -> None:
     assert name_and_kind(line) == ("share bar", Kind.FURNITURE)
 
 
@@ -172,7 +172,7 @@ def test_entries_of_a_menu_are_furniture_only_at_the_edges(line: str) -> None:
         "電話：099-555-0111",
     ],
 )
-def test_a_line_that_says_only_where_to_reach_somebody_is_told(line: str) -> None:
+def test_a_line_with_only_an_address_or_number_is_recognised(line: str) -> None:
     assert name_and_kind(line) == ("reach", Kind.REACH)
 
 

@@ -18,7 +18,7 @@ def test_somebody_pending_is_kept_as_long_as_a_link_lives(tmp_path: Path) -> Non
     assert policy.asked_before == policy.link_lives_since == NOON - timedelta(days=30)
 
 
-def test_zero_days_stand_for_ever(tmp_path: Path) -> None:
+def test_zero_days_mean_forever(tmp_path: Path) -> None:
     settings = make_settings(
         tmp_path, keep_mail_days="0", keep_issue_days="0", keep_ip_days="0", keep_left_days="0"
     )

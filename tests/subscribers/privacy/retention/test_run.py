@@ -38,7 +38,7 @@ def send_singles(people):
     people.house.drain("single")
 
 
-def test_a_request_that_nobody_confirmed_ends_and_the_address_goes(cleaner_everywhere):
+def test_an_unconfirmed_request_ends_and_the_address_is_emptied(cleaner_everywhere):
     cleaner = cleaner_everywhere
     people = cleaner.people
     people.house.topic("energy")
@@ -62,7 +62,7 @@ def test_a_request_that_nobody_confirmed_ends_and_the_address_goes(cleaner_every
     assert cleaner.clean() == {}
 
 
-def test_whoever_was_given_up_can_ask_again_and_join(cleaner):
+def test_a_person_whose_request_expired_can_sign_up_again(cleaner):
     people = cleaner.people
     energy = people.house.topic("energy")
     people.sign_up(ANN, {"energy": DAILY})
@@ -91,7 +91,7 @@ def test_a_request_waits_as_long_as_a_link_for_it_works(cleaner):
     assert people.reads(ANN) == {energy: DAILY}
 
 
-def test_what_a_reader_did_not_confirm_ends_and_the_reader_stays(cleaner):
+def test_an_unconfirmed_request_of_a_subscriber_ends_and_the_subscriber_stays(cleaner):
     people = cleaner.people
     energy = people.house.topic("energy")
     people.house.topic("sea")
@@ -108,7 +108,7 @@ def test_what_a_reader_did_not_confirm_ends_and_the_reader_stays(cleaner):
     assert people.acts(ANN)[-1] == "expired"
 
 
-def test_who_left_long_ago_is_emptied_and_no_import_revives_them(cleaner_everywhere):
+def test_an_old_unsubscribed_address_is_emptied_and_imports_skip_it(cleaner_everywhere):
     cleaner = cleaner_everywhere
     people = cleaner.people
     energy = people.house.topic("energy")
@@ -135,7 +135,7 @@ def test_who_left_long_ago_is_emptied_and_no_import_revives_them(cleaner_everywh
     assert people.house.all(AddressMark) == []
 
 
-def test_whoever_comes_back_in_time_is_kept(cleaner):
+def test_a_person_who_returns_in_time_is_kept(cleaner):
     people = cleaner.people
     people.house.topic("energy")
     people.join(ANN, {"energy": DAILY})
@@ -162,7 +162,7 @@ def test_zero_days_keep_everything(cleaner):
     assert cleaner.clean(mail_days=0, issue_days=0, ip_days=0, left_days=0) == {}
 
 
-def test_a_mail_loses_its_contents_and_is_still_known(cleaner_everywhere):
+def test_an_old_email_loses_its_contents_and_keeps_its_row(cleaner_everywhere):
     cleaner = cleaner_everywhere
     people = cleaner.people
     people.house.topic("energy")
@@ -182,7 +182,7 @@ def test_a_mail_loses_its_contents_and_is_still_known(cleaner_everywhere):
     assert cleaner.clean() == {}
 
 
-def test_a_mail_that_still_waits_keeps_what_it_says(cleaner):
+def test_a_waiting_email_keeps_its_contents(cleaner):
     people = cleaner.people
     people.house.topic("energy")
     people.join(ANN, {"energy": DAILY}, welcome_mail=True)
@@ -193,7 +193,7 @@ def test_a_mail_that_still_waits_keeps_what_it_says(cleaner):
     assert people.house.recipients() == [ANN]
 
 
-def test_an_old_issue_is_known_but_shown_no_more(cleaner_everywhere):
+def test_an_old_issue_is_kept_but_no_longer_viewable(cleaner_everywhere):
     cleaner = cleaner_everywhere
     people = cleaner.people
     house = people.house
@@ -220,7 +220,7 @@ def test_an_old_issue_is_known_but_shown_no_more(cleaner_everywhere):
     assert cleaner.clean() == {}
 
 
-def test_what_an_emptied_issue_brought_is_not_sent_again(cleaner):
+def test_releases_of_an_emptied_issue_are_not_sent_again(cleaner):
     people = cleaner.people
     house = people.house
     house.topic("energy")
@@ -239,7 +239,7 @@ def test_what_an_emptied_issue_brought_is_not_sent_again(cleaner):
     assert house.releases_sent(people.person(ANN).id) == [first, second]
 
 
-def test_an_issue_under_way_is_left_alone_however_old(cleaner):
+def test_an_issue_that_is_being_sent_is_kept_however_old(cleaner):
     people = cleaner.people
     house = people.house
     house.topic("energy")
@@ -253,7 +253,7 @@ def test_an_issue_under_way_is_left_alone_however_old(cleaner):
     assert house.recipients() == [ANN]
 
 
-def test_answered_forms_and_settled_moves_go_and_their_numbers_are_not_given_twice(cleaner):
+def test_resolved_forms_and_settled_changes_are_deleted_and_no_id_is_reused(cleaner):
     people = cleaner.people
     people.house.topic("energy")
     for _ in range(3):
@@ -283,7 +283,7 @@ def test_answered_forms_and_settled_moves_go_and_their_numbers_are_not_given_twi
     assert len(people.mails(ANN)) == len(before) + 1
 
 
-def test_ip_addresses_go_and_the_ledger_stays(cleaner_everywhere):
+def test_ip_addresses_are_removed_and_the_ledger_stays(cleaner_everywhere):
     cleaner = cleaner_everywhere
     people = cleaner.people
     people.house.topic("energy")
@@ -299,7 +299,7 @@ def test_ip_addresses_go_and_the_ledger_stays(cleaner_everywhere):
     assert [(each.act, each.digest) for each in people.ledger(ANN)] == before
 
 
-def test_a_mark_of_a_disowned_address_goes_in_time(cleaner):
+def test_a_mark_of_a_disowned_address_is_deleted_after_its_time(cleaner):
     people = cleaner.people
     ann = people.house.reader(name="ann")
     with people.house.runtime.session() as session:
@@ -326,7 +326,7 @@ def test_counting_changes_nothing(cleaner):
     assert people.person(ANN).email == ANN
 
 
-def test_many_rows_go_in_small_transactions(cleaner):
+def test_many_rows_are_deleted_in_small_transactions(cleaner):
     people = cleaner.people
     people.house.topic("energy")
     for number in range(70):
@@ -355,7 +355,7 @@ def test_many_rows_go_in_small_transactions(cleaner):
     assert len(looks) <= len(gone) + sum(count > 0 for count in gone.values())
 
 
-def test_cleaning_stops_when_it_is_told_to(cleaner):
+def test_retention_stops_when_asked(cleaner):
     people = cleaner.people
     people.house.topic("energy")
     people.sign_up(ANN, {"energy": DAILY})
@@ -368,7 +368,7 @@ def test_cleaning_stops_when_it_is_told_to(cleaner):
     assert people.person(ANN).email == ANN
 
 
-def test_a_mail_that_a_worker_holds_is_its_own_and_is_not_sent_to_who_is_gone(cleaner_everywhere):
+def test_a_leased_email_is_not_emptied_and_not_sent_to_an_emptied_address(cleaner_everywhere):
     cleaner = cleaner_everywhere
     people = cleaner.people
     people.house.topic("energy")
