@@ -1,4 +1,4 @@
-"""What each reader gets: everything, once, whenever it came and however they chose."""
+"""Issues: each subscriber gets every release of their topics exactly once, also late and held ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Several transactions at one list: PostgreSQL lets them, and still nobody gets a release twice or never."""
+"""Concurrent transactions on PostgreSQL: two issues, or a cancellation, lose or repeat no release."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Each reader gets an issue in a language of their own; releases keep theirs."""
+"""Each subscriber gets an issue in their own language; releases stay in theirs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def speak(house: House, reader: int, language: str) -> None:
 
 
 def texts(house: House) -> dict[str, str]:
-    """Return the subject and the text of each mail, by recipient."""
+    """Return the subject and the text of each email, by recipient."""
     found = {}
     for sent in house.transport.sent:
         mail = message_from_bytes(sent.content, policy=policy.default)

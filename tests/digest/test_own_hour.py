@@ -1,4 +1,4 @@
-"""Issues that keep to each reader's own hour."""
+"""Issues that each subscriber gets at their chosen hour of the day."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_the_next_hour_is_within_a_day_whatever_the_clocks_do(zone, hour, moment
 
     there = found.astimezone(ZoneInfo(zone))
     assert now <= found <= now + timedelta(hours=24)
-    # An hour that is left out in spring is passed over at its beginning: the clock shows a later one.
+    # If clocks skip the hour in spring, the moment of the change is used, when a clock shows a later hour.
     is_there = (
         datetime.combine(there.date(), time(hour), there.tzinfo).astimezone(UTC).astimezone(there.tzinfo)
     )
@@ -72,7 +72,7 @@ def reader(house, topic, name, zone="UTC", hour=None, frequency=WEEKLY):
 
 
 def send(house, *frequencies, own_hour=True):
-    """Open, prepare and send an issue; the clock of the house stands at 12:00 UTC."""
+    """Open, prepare and send an issue; the clock of the house is at 12:00 UTC."""
     with house.runtime.session() as session:
         issue = open_issue(
             session, frequencies or [WEEKLY], actor="test", now=house.clock(), own_hour=own_hour

@@ -1,4 +1,4 @@
-"""Every public page, in all its states: nobody is kept out, whatever they look, read and type with."""
+"""Accessibility of every public page in all its states: axe, large text, keyboard only, no scripts."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[2]
 WIDTHS = {375: 740, 1280: 900}
-# What these answer is read by programs, or is a redirect to a page that is looked at.
+# Programs read the responses of these, or they redirect to a page that is checked.
 NOT_PAGES = {
     "archive.feed", "public.challenge", "public.embed_script", "public.embed_opened",
     "public.pause_preferences", "public.resume_preferences", "public.my_data", "public.consent_key",
@@ -43,7 +43,7 @@ async (tags) => {
 }
 """
 
-# Sends the form of this page until it was too often, in the time that a person needs for one.
+# Sends the form of this page until the rate limit refuses it.
 SEND_MANY = """
 async () => {
   const form = document.querySelector('main form');
@@ -79,7 +79,7 @@ CUT = """
 
 @dataclass
 class Tour:
-    """Somebody who goes through every page and looks closely; what is wrong is noted and found later."""
+    """Visits every page and checks it. Faults are collected, and the tests below assert on them."""
 
     page: Page
     site: PublicSite
@@ -91,12 +91,12 @@ class Tour:
         self.page.goto(address if address.startswith("http") else f"{self.site.url}{address}")
 
     def press(self, name: str) -> None:
-        """Press a button, after the time that a person needs to read."""
+        """Press a button, after the time that a person needs for the form."""
         self.site.pass_(minutes=20)
         self.page.locator("main").get_by_role("button", name=name).first.click()
 
     def look(self, state: str, *, mail: bool = False) -> None:
-        """Look at what is shown: in two widths, light and dark, and with letters twice as large."""
+        """Check the present page: in two widths, light and dark, and with text twice as large."""
         self.states.append(state)
         page = self.page
         page.evaluate(AXE)
@@ -121,7 +121,7 @@ def picture(page: Page, name: str) -> None:
         page.screenshot(path=target, full_page=True)
 
 
-# Made by one of pytest's processes, not by each.
+# Runs in one of pytest's processes, not in each.
 one_tour = pytest.mark.xdist_group("tour")
 
 
@@ -133,7 +133,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PublicSite]:
 
 @pytest.fixture(scope="module")
 def tour(browser: Browser, site: PublicSite) -> Iterator[Tour]:
-    """The whole tour, made once; the tests below read what was found."""
+    """The whole tour, made once; the tests below read its faults."""
     context = browser.new_context(viewport={"width": 1280, "height": 900}, locale="en-GB", timezone_id="UTC")
     context.set_default_timeout(10_000)
     made = Tour(context.new_page(), site)
@@ -284,7 +284,7 @@ def reading(tour: Tour) -> None:
     tour.look("release")
     tour.go("/privacy")
     tour.look("privacy")
-    # A sandbox is around mails: nothing can look at them there, not even axe.
+    # Emails are in a sandbox, where axe cannot check them.
     mail = tour.page.request.get(tour.site.view("cleo@example.org")).text()
     tour.page.goto("about:blank")
     tour.page.set_content(mail)
@@ -327,7 +327,7 @@ def test_every_public_page_was_looked_at(tour):
     assert sorted(each for each in templates - seen if not NOT_WHOLE.fullmatch(each)) == []
 
 
-# Where the focus is, and whether a person sees that it is there.
+# Which element has the focus, and whether it is visible.
 FOCUS = """
 () => {
   const each = document.activeElement, box = each.getBoundingClientRect();
@@ -346,7 +346,7 @@ FOCUS = """
 
 
 def tab_to(page: Page, selector: str) -> None:
-    """Press Tab until the focus is on what `selector` names; everybody sees where it is on the way."""
+    """Press Tab until `selector` has the focus. The focus must be visible at each step."""
     for _ in range(120):
         page.keyboard.renderer("Tab")
         focus = page.evaluate(FOCUS)

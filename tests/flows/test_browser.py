@@ -1,4 +1,4 @@
-"""A newcomer's whole journey in a real browser, with a picture of every stop in test-output/screens/."""
+"""A subscriber's whole path in a real browser, with a screenshot of each page in test-output/screens/."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from servers.processes import die_with_parent, free_port
 
 READER = "ada.reader@example.org"
 PASSWORD = "three quiet harbours"
-# The form refuses what is sent faster than a person reads.
+# The form refuses a request that is sent faster than a person types.
 READING_SECONDS = 1.2
 
 
@@ -35,7 +35,7 @@ pytestmark = pytest.mark.xdist_group("demo")
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
-    """The whole service as `make demo` runs it, on a folder and a port of its own."""
+    """The whole service as `make demo` runs it, with its own folder and port."""
     port = free_port()
     command = [sys.executable, "-m", "newsletter", "demo", "--port", str(port)]
     environ = {name: value for name, value in os.environ.items() if not name.startswith("NEWSLETTER_")}
@@ -73,7 +73,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
 
 
 def newest_mail(page, demo: Demo, subject: str) -> None:
-    """Open the newest mail in the box whose subject matches, as soon as it is there."""
+    """Open the newest email in the mailbox whose subject matches, as soon as it is there."""
     page.goto(f"{demo.url}/dev/mailbox")
     letter = page.locator("a.letter").filter(has_text=re.compile(subject, re.IGNORECASE)).first
     letter.wait_for(timeout=30_000)  # the list looks again by itself

@@ -1,4 +1,4 @@
-"""The demo as a newcomer lives it: one command, and a reader's whole journey over HTTP and SMTP."""
+"""The demo: one command starts it, and its self-check follows a subscriber over HTTP and SMTP."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ DEMO = (sys.executable, "-m", "newsletter", "demo")
 
 
 def environ(folder, **more):
-    # What somebody has set for their own service is not the demo's business.
+    # The demo must not use the settings of this environment.
     return os.environ | {"TMPDIR": str(folder), "NEWSLETTER_RELAY": "smtp://relay.example.org", **more}
 
 
@@ -46,7 +46,7 @@ def test_the_journey_from_the_form_to_the_digest_and_out_again(tmp_path, request
     assert digest["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
     assert digest.get_body(("plain",)) is not None
     assert digest.get_body(("html",)) is not None
-    # Nothing but the digest stays behind.
+    # Only the digest is left in the mailbox.
     assert [path.suffix for path in tmp_path.glob("newsletter-*")].count(".eml") == 1
     assert not list(tmp_path.glob("newsletter-check-*/data"))
 

@@ -1,4 +1,4 @@
-"""Another site holds the sign-up form, plain and with the script, in a real browser."""
+"""The sign-up form embedded in another site, without and with the script, in a real browser."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class _Quiet(WSGIRequestHandler):
 
 @dataclass
 class Site:
-    """A newsletter, and a site elsewhere that holds its form."""
+    """A newsletter, and another site with its embedded form."""
 
     house: House
     url: str
@@ -56,7 +56,7 @@ class Site:
         return Response(PAGE.format(form=self.form, script=script), mimetype="text/html")
 
     def mailed(self) -> list[str]:
-        """Let the jobs do their work; return who was sent something."""
+        """Run the jobs; return the addresses that got an email."""
         runtime = self.house.runtime
         with runtime.session() as session:
             resolve_signups(session, runtime.tokens, utcnow())
@@ -97,7 +97,7 @@ def site(tmp_path: Path) -> Iterator[Site]:
 
 @pytest.fixture
 def copied(site: Site, page: Any) -> Site:
-    """The site's owner has copied form and script from the admin's page."""
+    """A site whose owner has copied form and script from the admin page."""
     with site.house.runtime.session() as session:
         account = create_account(session, EDITOR, hash_password(PASSWORD), "test", utcnow())
         account.must_change = False

@@ -1,6 +1,6 @@
-"""Thousands of strangers' addresses in the form: few are mailed, real people join, the owner hears once.
+"""List bombing: a flood of other people's addresses sends few emails, and real people can still sign up.
 
-And many people at once: nobody is lost, and each gets one mail.
+The owner gets one notice. And when many real people sign up at once, each gets one email.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ OWNER = "owner@example.com"
 
 
 class Site:
-    """An installation behind a proxy, and forms sent to it from anywhere."""
+    """An installation behind a proxy, with forms sent from any IP address."""
 
     def __init__(self, house: House) -> None:
         self.house = house
@@ -34,7 +34,7 @@ class Site:
         self.open()
 
     def open(self) -> None:
-        """Open the page: its tokens and its cookie are used for many forms, as programs do it."""
+        """Open the page. Its tokens and its cookie are used for many forms, as programs do."""
         page = self.app.test_client().get("/", base_url="http://127.0.0.1:8000")
         self.cookie = page.headers["Set-Cookie"].split(";")[0]
         self.hidden = {}
@@ -51,7 +51,7 @@ class Site:
         return client.post("/", data=fields, headers=headers, base_url="http://127.0.0.1:8000").status_code
 
     def work(self, runtime: Runtime | None = None) -> int:
-        """Do what the engine does until nothing new is left to resolve, and send the mails."""
+        """Run the jobs until no request is left to resolve, and send the emails."""
         runtime, done = runtime or self.house.runtime, 0
         while True:
             with runtime.session() as session:

@@ -1,4 +1,4 @@
-"""What is installed from the wheel works without the checkout."""
+"""The installed wheel works without the checkout."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def run(*command: str | Path, cwd: Path, path: Path | None = None) -> str:
-    """Return what the command printed; fail with all of its output when it fails."""
+    """Return the command's output; if it fails, fail with all of its output."""
     done = subprocess.run(
         [str(part) for part in command], cwd=cwd, env=clean(path), capture_output=True, text=True, check=False
     )
@@ -46,7 +46,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder that holds nothing but the installed wheel."""
+    """A folder with only the installed wheel."""
     target = tmp_path_factory.mktemp("installed")
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     run(*pip, "--no-deps", "--no-index", "--target", target, wheel, cwd=target)
@@ -178,7 +178,7 @@ def wheelhouse(folder: Path) -> Path:
 
 
 def clean(path: Path | None = None) -> dict[str, str]:
-    """Return this environment without settings; `path` is looked into for modules first."""
+    """Return this environment without settings, with `path` first on the module path."""
     env = {name: value for name, value in os.environ.items() if not name.startswith(("NEWSLETTER_", "COV_"))}
     return env | {"PYTHONPATH": str(path) if path else ""}
 

@@ -1,4 +1,4 @@
-"""A whole service on a database of its own, with something behind every address."""
+"""An application with demo content, so that every route has at least one URL that works."""
 
 from __future__ import annotations
 
@@ -40,24 +40,24 @@ PASSWORD = "three quiet harbours"
 MAIL = b"From: a@example.org\r\nSubject: Hello\r\nContent-Type: text/html\r\n\r\n<p>Hello</p>\r\n"
 
 
-# What a browser sends with a form; over https the CSRF protection asks for it.
+# A browser sends this header with a form. Over https, the CSRF protection requires it.
 HEADERS = {"Referer": f"{PUBLIC_URL}/"}
 
 
 @dataclass(frozen=True)
 class Furnished:
-    """The application, and for each endpoint the values of its address that lead to something."""
+    """The application, and for each endpoint the URL arguments that lead to existing content."""
 
     app: Flask
     runtime: Runtime
     values: dict[str, dict[str, str]]
 
     def rules(self, method: str) -> list[Rule]:
-        """Every route that takes `method`."""
+        """Return every route that takes `method`."""
         return [rule for rule in self.app.url_map.iter_rules() if method in (rule.methods or ())]
 
     def path(self, rule: Rule) -> str:
-        """Return an address that `rule` answers. A new page with an argument needs a value below."""
+        """Return a path for `rule`. A new page with an argument needs a value in `_furnish`."""
         missing = rule.arguments - self.values.get(rule.endpoint, {}).keys() - (rule.defaults or {}).keys()
         assert not missing, f"tests/guards/conftest.py lacks a value for {rule.endpoint}: {missing}"
         chosen = {name: self.values[rule.endpoint][name] for name in rule.arguments}
@@ -65,23 +65,23 @@ class Furnished:
         return adapter.build(rule.endpoint, chosen)
 
     def get(self, client: FlaskClient, path: str) -> TestResponse:
-        """Return the answer to a GET as it comes through a proxy that ends TLS."""
-        # Buffered, for a streamed answer that nobody reads to its end keeps its request's `g` alive.
+        """Return the response to a GET that comes through a proxy that terminates TLS."""
+        # Buffered, because a streamed response that is not read completely keeps its request's `g` alive.
         return client.get(path, base_url=PUBLIC_URL, buffered=True)
 
     def post(self, client: FlaskClient, path: str, data: dict[str, str] | None = None) -> TestResponse:
-        """Return the answer to a form sent from a page of ours."""
+        """Return the response to a form that was sent from one of our pages."""
         return client.post(path, base_url=PUBLIC_URL, headers=HEADERS, data=data or {}, buffered=True)
 
     def csrf_token(self, client: FlaskClient) -> str:
-        """Return the token that forms carry for this browser."""
+        """Return the CSRF token in the forms for this browser."""
         text = self.get(client, "/link").text
         found = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', text)
         assert found, "the page /link has no form"
         return found.group(1)
 
     def content(self) -> list[str]:
-        """Return the whole database as SQL, to be compared."""
+        """Return the whole database as SQL statements, to compare it."""
         with sqlite3.connect(self.runtime.engine.url.database or "") as connection:
             return list(connection.iterdump())
 
@@ -90,7 +90,7 @@ class Furnished:
         return self.app.test_client()
 
     def editor(self) -> FlaskClient:
-        """Return a browser that went through the door."""
+        """Return a browser that is signed in as the admin."""
         client = self.stranger()
         form = {"csrf_token": self.csrf_token(client), "email": ADMIN, "password": PASSWORD}
         answer = self.post(client, "/admin/sign-in", form)
@@ -105,13 +105,13 @@ def stored_password() -> str:
 
 @pytest.fixture(scope="module")
 def furnished(tmp_path_factory: pytest.TempPathFactory, stored_password: str) -> Iterator[Furnished]:
-    """The demo's content under a public https address, with readers, an issue and mail in the box."""
+    """The demo's content under a public https URL, with subscribers, an issue and an email in the mailbox."""
     yield from _build(tmp_path_factory.mktemp("furnished"), stored_password)
 
 
 @pytest.fixture
 def own_furnished(tmp_path: Path, stored_password: str) -> Iterator[Furnished]:
-    """Such a house for a test that changes something."""
+    """The same as `furnished`, for a test that changes something."""
     yield from _build(tmp_path, stored_password)
 
 

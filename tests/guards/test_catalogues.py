@@ -1,4 +1,4 @@
-"""Every language is complete: each text of today is translated, and fits where the original stood."""
+"""Guard: every catalogue translates every text, with the same placeholders, tags and punctuation."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from newsletter.service.catalogues import gather, languages_to_translate, untran
 
 PLACEHOLDER = re.compile(r"%(?:\((\w+)\)[a-z]|%|.)")
 TAG = re.compile(r"<[^>]+>")
-# What a text ends with, in any of our scripts.
+# The characters that end a sentence, in any of our scripts.
 ENDS = {".": ".。", ":": ":：。", "?": "?？。", ",": ",、"}
 
 

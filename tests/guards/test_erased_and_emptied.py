@@ -1,4 +1,4 @@
-"""Erased at their wish, or emptied for its age: two facts, and no part of the program mixes them up."""
+"""Guard: every use of `erased_at` was checked for people whose address was only emptied by age."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 
-# Where the program may look at `erased_at`, and how often. Whoever adds a place says here what it does
-# with a person whose address was only emptied for its age (`emptied_at`).
+# The files that may use `erased_at`, and how often. If you add a use, write here what it does with a person
+# whose address was only emptied because of its age (`emptied_at`).
 READERS = {
-    # The two columns, and the words for lists.
+    # The two columns, and the words for pages.
     "newsletter/models/tables/subscriber.py": 3,
-    # The trigger: details of an entry may go when the person was erased, and only then.
+    # The trigger: the details of an entry may be emptied only if the person was erased.
     "newsletter/models/tables/consent.py": 1,
-    # Sets it, and notes the erasing once.
+    # Sets it, and records the erasure once.
     "newsletter/subscribers/privacy/erase.py": 3,
     # ReaderState.ERASED; who was emptied is ENDED. The admin page shows both times.
     "newsletter/subscribers/queries.py": 3,
     # `entries_whole` and the profile, which has both times.
     "newsletter/subscribers/consent/record.py": 3,
-    # Details may be empty in the record of somebody erased; the entries of others are checked fully.
+    # The details of an erased person may be empty. The entries of others are checked completely.
     "newsletter/subscribers/consent/signature.py": 1,
     "newsletter/subscribers/consent/head.py": 3,
-    # Both times and the words for either.
+    # Both times, with their words.
     "newsletter/cli/subscriber.py": 2,
     "templates/admin/subscriber.html": 4,
     "templates/admin/subscriber_consent.html": 2,
@@ -52,6 +52,6 @@ def test_whether_somebody_can_be_mailed_is_asked_of_the_address_and_of_neither_t
 
 
 def _about_people(path: Path) -> str:
-    """Return the lines of a module without those about an issue's `emptied_at`, another table's column."""
+    """Return the lines of a module that are about people, not about `emptied_at` of an issue."""
     lines = path.read_text("utf-8").splitlines()
     return "\n".join(line for line in lines if "Subscriber" in line or "person." in line)

@@ -1,4 +1,4 @@
-"""The files themselves: sizes, first sentences, promises, addresses, templates."""
+"""Guard the files: lengths, module docstrings, TODOs, local paths, lock files, email templates."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "newsletter"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 LONGEST = 400
-# Longer files, each with the reason why it is better whole.
+# Longer files, each with the reason why it is not split.
 LONG_FILES = {
     "newsletter/outbox/pacing/allowance.py": "booking turns, keeping to them and giving them back are one",
     "newsletter/outbox/worker.py": "what one drain holds, offers, hears and writes down is one bookkeeping",
@@ -23,7 +23,7 @@ LONG_FILES = {
 
 
 def tracked() -> list[Path]:
-    """Every file that a clone has; in a tree without git, those that lie in the known folders."""
+    """Return every tracked file; in a tree without git, the files of the known folders."""
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached"], cwd=ROOT, capture_output=True, text=True, check=False
     )
@@ -35,7 +35,7 @@ def tracked() -> list[Path]:
 
 
 def texts() -> list[tuple[str, str]]:
-    """Name and content of each tracked text file."""
+    """Return the name and content of each tracked text file."""
     found = []
     for path in tracked():
         content = path.read_bytes()
@@ -78,7 +78,7 @@ def test_modules_postpone_the_evaluation_of_annotations():
 
 
 def test_what_is_left_to_do_has_a_number():
-    # Written apart, so that this file does not find itself.
+    # The words are split, so that this file does not find itself.
     promise = re.compile(r"\b(" + "TO" + "DO|FIX" + r"ME|XX" + r"X)\b(?!\(?\s*#\d+)")
 
     found = [
@@ -114,7 +114,7 @@ def test_lock_files_name_no_registry(name):
     fetching = r"^.*(?:https?://|--(?:extra-)?index-url|--find-links|\"resolved\").*$"
     addresses = re.findall(fetching, text, re.M)
 
-    # A package may say where its authors ask for money; that is no place to fetch from.
+    # A package may have a funding URL, from which nothing is downloaded.
     assert [line for line in addresses if '"url": "' not in line] == []
 
 

@@ -1,4 +1,4 @@
-"""The oracle of the random lives shares no code with what it judges."""
+"""Guard: the oracle of the random lives imports no code of the program that it checks."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ JUDGED = ("newsletter.coverage", "newsletter.digest", "newsletter.messages", "ne
 
 
 def imported(path: Path) -> set[str]:
-    """Return the modules that a module imports, wherever in it."""
+    """Return the modules that a module imports, also inside functions."""
     found = set()
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         if isinstance(node, ast.Import):

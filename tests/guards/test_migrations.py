@@ -1,4 +1,4 @@
-"""The migrations lead from nothing to exactly the models' tables, and back to nothing."""
+"""Guard: migrations make exactly the tables, checks and triggers of the models, and can be undone."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def alembic_config(engine: Engine | None = None) -> Config:
 
 
 def named_constraints(engine: Engine) -> dict[str, set[str]]:
-    """Check constraints per table, which `compare_metadata` does not look at, by name."""
+    """Return the names of check constraints by table: `compare_metadata` does not compare them."""
     look = inspect(engine)
     return {
         table: {str(check["name"]) for check in look.get_check_constraints(table)}
@@ -57,7 +57,7 @@ def test_an_upgrade_from_nothing_gives_the_tables_of_the_models(engine):
 
 
 def triggers(engine: Engine) -> dict[str, str]:
-    """Triggers, and the functions they call, by name: with the text the database keeps of them."""
+    """Return the SQL of triggers and of the functions that they call, by name."""
     if engine.dialect.name == "sqlite":
         query = "SELECT name, sql FROM sqlite_master WHERE type = 'trigger'"
     else:

@@ -1,4 +1,4 @@
-"""The check of the prose finds what it says it finds."""
+"""Test the prose check (tests/guards/prose.py): banned words, long sentences, chains, exceptions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every page keeps to: who may see it, who may write, and what its answers carry."""
+"""Guard all routes: sign-in, CSRF tokens, GETs that write, security headers, links, inline code."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from newsletter.app import create_app
 from newsletter.links import Links
 from newsletter.models import db
 
-# Mailbox providers post here for their users, without a cookie (RFC 8058), and forms on other sites do, which
-# are told by their Origin (tests/web/public/signup/test_embed.py).
+# Routes that take a POST without a CSRF token. Mailbox providers post for their users without a cookie (RFC
+# 8058). Forms on other sites post too: their Origin is checked (tests/web/public/signup/test_embed.py).
 WITHOUT_CSRF_TOKEN = {"public.unsubscribe", "public.subscribe_embedded"}
-# Mails shown as they are: their styles are inline, and a sandbox is around them.
+# Emails are shown with their inline styles, in a sandbox.
 MAIL_FRAMES = {"archive.issue", "admin.preview_body", "dev.message_html"}
 OPEN_ADMIN_PAGES = {"admin.sign_in"}
 WRITING = "INSERT|UPDATE|DELETE|REPLACE"
@@ -28,7 +28,7 @@ WRITE = re.compile(rf"^\s*({WRITING}|CREATE|DROP|ALTER|WITH\b.*\b({WRITING}))", 
 
 @contextmanager
 def statements(engine: Engine) -> Iterator[list[str]]:
-    """Everything that is sent to the database within the block."""
+    """Collect the statements that are sent to the database within the block."""
     sent: list[str] = []
 
     def note(_connection, _cursor, statement, *_rest):
@@ -42,7 +42,7 @@ def statements(engine: Engine) -> Iterator[list[str]]:
 
 
 def pages(furnished, client):
-    """Each GET route with its answer."""
+    """Return each GET route with its response."""
     for rule in furnished.rules("GET"):
         yield rule, furnished.get(client, furnished.path(rule))
 
@@ -51,7 +51,7 @@ def test_every_page_can_be_seen(furnished):
     answers = {rule.endpoint: answer.status_code for rule, answer in pages(furnished, furnished.editor())}
 
     unseen = {endpoint: status for endpoint, status in answers.items() if status != 200}
-    # The sign-in page sends those on who are signed in; the proof of work is off by default; no worker runs.
+    # The sign-in page redirects a signed-in person, the proof of work is off by default, and no worker runs.
     assert unseen == {"admin.sign_in": 303, "public.challenge": 404, "health.whole": 503}
 
 
@@ -201,7 +201,7 @@ def test_a_page_reached_by_a_token_is_not_kept_shared_or_indexed(furnished):
 
 
 class Faults(HTMLParser):
-    """Collects what a page must not hold: inline code and style, and parts from elsewhere."""
+    """Collects the faults of a page: inline code and styles, and parts loaded from other sites."""
 
     def __init__(self, nonce: str) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""The page about the settings names each of them, and no other."""
+"""Guard: the documentation of the settings names every setting and no other."""
 
 from __future__ import annotations
 

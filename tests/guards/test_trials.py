@@ -1,4 +1,4 @@
-"""Every setting that names a file, a URL, a key or a program is tried before the service starts."""
+"""Guard: every setting that names a file, a URL, a key or a program is checked before the service starts."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from newsletter.errors import SettingsError
 from newsletter.service.settings_check import TRIALS, tried_settings
 from newsletter.settings import Settings, variable
 
-# Values that start nothing, by setting; {folder} is a folder that exists, {garbage} a file of no use,
-# {key} a key file with one RSA key. A new setting that names something outside needs a line here, and a
-# trial in newsletter/service/settings_check.py when reading its value cannot tell that it is wrong.
+# Wrong values, by setting. {folder} is an existing folder, {garbage} an unusable file, and {key} a key file
+# with one RSA key. A new setting that names something outside the program needs a line here. If parsing
+# cannot find a wrong value, it also needs a trial in newsletter/service/settings_check.py.
 WRONG: dict[str, tuple[str, ...]] = {
     "public_url": ("news.example.org", "ftp://news.example.org", "https://news.example.org/letters"),
     "secret_keys": ("short", " , "),
@@ -41,7 +41,7 @@ WRONG: dict[str, tuple[str, ...]] = {
     "dkim_selector": ("one,two", "no selector"),
     "disposable_domains_file": ("{folder}/missing", "{folder}", "{garbage}"),
 }
-# What belongs to a setting, so that it is read at all.
+# Other settings without which a setting is not read.
 BESIDE = {
     "intake_listen": {"unsubscribe_address": "leave@news.example.org"},
     "dkim_key_file": {"dkim_selector": "one"},
@@ -61,7 +61,7 @@ def names_something_outside(field: Field[object]) -> bool:
 
 def test_every_setting_that_names_something_outside_has_a_trial():
     needed = {each.name for each in fields(Settings) if names_something_outside(each)}
-    # A domain, an address or a program's name is not looked up at start.
+    # Domains, addresses and program names are not looked up when the service starts.
     needed -= {"return_path_domain", "return_path"}
 
     assert needed - set(WRONG) == set()

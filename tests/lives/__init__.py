@@ -1,1 +1,1 @@
-"""Lives of an installation: whatever happens, nobody is skipped or emailed twice."""
+"""Random lives: a state machine of an installation, checked by an oracle: no email is lost or sent twice."""

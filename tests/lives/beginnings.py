@@ -1,4 +1,4 @@
-"""What every life begins with: three topics, and three people who confirmed what they chose."""
+"""The initial rows of every life: three topics, and three people with confirmed subscriptions."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PEOPLE = (
 
 @contextlib.contextmanager
 def sqlite_database() -> Iterator[SQLiteDatabase]:
-    """Give a database on SQLite, in memory if this machine has a folder there."""
+    """Make a SQLite database, in memory if this machine has a folder in memory."""
     with tempfile.TemporaryDirectory(prefix="lives-", dir=shared_memory()) as folder:
         database = SQLiteDatabase(Path(folder) / "life.sqlite3", Path(folder) / "template.sqlite3")
         database.template.touch()
@@ -38,7 +38,7 @@ def sqlite_database() -> Iterator[SQLiteDatabase]:
 
 @contextlib.contextmanager
 def postgresql_database(server: PostgreSQL) -> Iterator[PostgreSQLDatabase]:
-    """Give a database on a PostgreSQL server."""
+    """Make a database on a PostgreSQL server."""
     name = server.create_database()
     with emptied(server.url(name)) as database:
         yield database
@@ -47,7 +47,7 @@ def postgresql_database(server: PostgreSQL) -> Iterator[PostgreSQLDatabase]:
 
 @contextlib.contextmanager
 def emptied(url: str) -> Iterator[PostgreSQLDatabase]:
-    """Give the empty database at `url`, filled with the beginning of a life."""
+    """Fill the empty database at `url` with the initial rows of a life."""
     with tempfile.TemporaryDirectory(prefix="lives-", dir=shared_memory()) as folder:
         database = PostgreSQLDatabase(url)
         _begin(database, Path(folder))
@@ -60,7 +60,7 @@ def _begin(database: Database, folder: Path) -> None:
     world = World(database, folder, (0, 0))
     with world.hosts[0].session() as session:
         for slug in TOPICS:
-            # Rules that match nothing: releases are put under topics by name.
+            # These rules match nothing, because releases are put under topics by name.
             add_topic(session, slug=slug, name=slug.title(), now=NOON)
         session.commit()
     for name, wanted in enumerate(PEOPLE):

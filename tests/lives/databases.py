@@ -1,4 +1,4 @@
-"""The databases that lives are lived on: fresh for each of them, and quick to make."""
+"""SQLite and PostgreSQL databases for lives, reset quickly from a template before each life."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ class Database(Protocol):
     @property
     def engines(self) -> Sequence[Engine]: ...
     def begin(self) -> None:
-        """Make it as the template is."""
+        """Reset the database to its template."""
 
     def query(self, statement: str) -> Sequence[Sequence[Any]]:
-        """Run a SELECT on a connection of its own."""
+        """Run a SELECT on a separate connection."""
         ...
 
     def run(self, statement: str) -> None:
@@ -78,7 +78,7 @@ class SQLiteDatabase:
 
 @dataclass
 class PostgreSQLDatabase:
-    """A database whose rows are deleted and written anew for each life. Statements are stops."""
+    """A database whose rows are deleted and written again for each life. Each statement is a stop."""
 
     url: str
 
@@ -90,14 +90,14 @@ class PostgreSQLDatabase:
         self._own = psycopg.connect(
             host=plain.host, port=plain.port, user=plain.username, dbname=plain.database, autocommit=True
         )
-        # The tables that refuse a change are written anew too.
+        # Append-only tables are written again too.
         self._own.execute("SET session_replication_role = replica")
         self._tables = [each.name for each in Base.metadata.sorted_tables]
         self._rows: list[str] = []
         self._lives = 0
 
     def keep_as_template(self) -> None:
-        """Remember the rows that are there as those of a new life."""
+        """Keep the present rows as the template of each life."""
         self._rows = []
         for table in self._tables:
             rows = self._own.execute(f"SELECT row_to_json(t)::text FROM {table} t".encode()).fetchall()
@@ -105,12 +105,12 @@ class PostgreSQLDatabase:
                 quoted = row.replace("'", "''")
                 values = f"json_populate_record(null::{table}, '{quoted}')"
                 self._rows.append(f"INSERT INTO {table} SELECT * FROM {values}")
-        # Ids of a new life begin where those of the template end, so that a life can be lived again.
+        # Ids of a life begin after those of the template, so that a life can be replayed.
         for name, last in self._own.execute("SELECT sequencename, last_value FROM pg_sequences"):
             self._rows.append(f"SELECT setval('{name}', {last or 1}, {'true' if last else 'false'})")
 
     def begin(self) -> None:
-        # Emptying so few rows is ten times as fast by DELETE as by TRUNCATE; dead rows go now and then.
+        # For so few rows DELETE is ten times as fast as TRUNCATE. Vacuum removes dead rows sometimes.
         if self._lives % LIVES_BETWEEN_VACUUMS == 0:
             self._own.execute("VACUUM")
         self._lives += 1

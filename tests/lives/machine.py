@@ -1,4 +1,4 @@
-"""The state machine: hypothesis draws what happens next, and the oracle looks at each commit."""
+"""The state machine: hypothesis draws the next act, and the oracle checks each commit."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ DIES = st.sampled_from([None, None, None, None, 0, 1, 2, 3, 4])
 
 
 class Act(NamedTuple):
-    """Something that may happen: how often, and what it is given. `kind` may be left out of a whole life."""
+    """An act with its weight and its arguments. A life may leave out all acts of one `kind`."""
 
     weight: int
     kind: str
@@ -69,7 +69,7 @@ ACTS: Mapping[str, Act] = {
     "pass_time": Act(2, "time", {"hours": st.sampled_from([1, 1, 24, 8 * 24, 31 * 24])}),
 }
 KINDS = sorted({each.kind for each in ACTS.values()} - {""})
-# These commit more than once, or run in a thread of their own already.
+# These acts commit more than once, or already run in their own thread.
 ALONE = {"start_drain", "go_on", "send", "recover", "pass_time"}
 
 
@@ -78,7 +78,7 @@ class Lives(RuleBasedStateMachine):
 
     database: ClassVar[Database]
     strict: ClassVar[bool] = True
-    # How many lives were lived and commits were checked, by this process.
+    # How many lives this process ran, and how many commits it checked.
     tally: ClassVar[dict[str, int]] = {"lives": 0, "commits": 0, "emails": 0, "deadlocks": 0}
 
     def __init__(self) -> None:
@@ -101,7 +101,7 @@ class Lives(RuleBasedStateMachine):
             self.act(*self.draw(data, names))
 
     def possible(self, but: Collection[str] = ()) -> list[str]:
-        """Return what may happen now, each as often as its weight says."""
+        """Return the acts that are possible now, each repeated by its weight."""
         assert self.world is not None
         can = self.world.possible()
         return [
@@ -143,7 +143,7 @@ class Lives(RuleBasedStateMachine):
 
 
 class LivesAtOnce(Lives):
-    """The same on PostgreSQL, where two acts may also happen at once."""
+    """The same on PostgreSQL, where two acts may also run at the same time."""
 
     strict = False
 
@@ -162,5 +162,5 @@ class LivesAtOnce(Lives):
 
 
 def shared_memory() -> str | None:
-    """Return a folder in memory if this machine has one; None for the usual one."""
+    """Return a folder in memory if this machine has one, else None for the default folder."""
     return "/dev/shm" if Path("/dev/shm").is_dir() else None

@@ -1,18 +1,24 @@
-"""What must hold of the deliveries and marks after every commit, and of everybody's mailbox at the end.
+"""The oracle of the random lives: the rules that it checks after every commit and at the end of a life.
 
-The oracle has its own log: what the program was asked to do, and what the relay took. It reads rows with
-plain SQL and uses no code of the program. The rules are design.md's section on coverage:
+The oracle has its own log of what the program was asked to do and what the relay accepted. It reads rows with
+plain SQL and uses no code of the program. The rules are those of newsletter/coverage.py:
 
-(a) for each active subscription and each ready release that is new to it, the release still waits, or a
-    delivery that counts holds it;
-(b) at most one delivery of that person that may still be sent or may have arrived holds it;
-(twice) the relay took no release twice for one person, unless somebody chose to send it again;
-(unwanted) no email that was claimed after a hold, an exclusion, a pause or the end of a topic was committed
-    holds such a release;
-(mark) a subscription begins at the counter, goes on where it was when somebody comes back within the time
-    for undo, and skips only what the end of a pause may skip;
-(never) at the end, with nothing open, everybody has each release;
-(stuck) at the end, nothing waits.
+(a) Take an active subscription and a ready release that is new to it. The release still waits, or a delivery
+    that counts holds it.
+
+(b) At most one delivery of a person that may still be sent or may have arrived holds a release.
+
+(twice) The relay accepted no release twice for one person, unless somebody chose to send it again.
+
+(unwanted) Suppose that a hold, an exclusion, a pause or the end of a topic was committed before a claim. Then
+    the claimed email does not have such a release.
+
+(mark) A subscription begins at the counter. It continues where it was if somebody comes back within the time
+    for undo. It skips only releases that the end of a pause may skip.
+
+(never) At the end, with nothing open, everybody has every release.
+
+(stuck) At the end, nothing waits.
 """
 
 from __future__ import annotations
@@ -27,9 +33,9 @@ from typing import Any, NamedTuple
 # Runs one SELECT without parameters and returns its rows.
 Query = Callable[[str], Sequence[Sequence[Any]]]
 
-# May still be sent or may have arrived.
+# States of deliveries that may still be sent or may have arrived.
 LIVE = {"queued", "leased", "deferred", "accepted", "uncertain"}
-# How long somebody can come back to a topic, and how unsure the oracle is of it: hosts' clocks differ.
+# How long somebody can come back to a topic, and the uncertainty of it, because hosts' clocks differ.
 UNDO = timedelta(days=7)
 UNSURE = timedelta(hours=3)
 _NUMBER = re.compile(r"Bulletin (\d+) ")
@@ -64,7 +70,7 @@ class Delivery(NamedTuple):
 
     @property
     def counts(self) -> bool:
-        """Whether the releases it holds need not wait any more."""
+        """Whether it counts: the releases that it holds need not wait any more."""
         if self.state == "rejected":
             return self.issue_state != "cancelled"
         return self.state in LIVE or (self.state == "cancelled" and self.dropped)
@@ -72,18 +78,18 @@ class Delivery(NamedTuple):
 
 @dataclass(frozen=True)
 class Snapshot:
-    """The rows that the rules are about, as one commit left them."""
+    """The rows that the rules use, after one commit."""
 
     subscriptions: Mapping[int, Subscription]
     deliveries: Mapping[int, Delivery]
-    # The latest sequence of each release under each topic; None before it has one.
+    # The latest sequence of each release under each topic; None if it has none yet.
     pairs: Mapping[tuple[int, int], int | None]
     ready: frozenset[int]
     issues: Mapping[int, str]
-    # The number in each release's title, by which messages name it.
+    # The number in each release's title, which identifies it in messages.
     numbers: Mapping[int, int]
     paused_until: Mapping[int, datetime]
-    # Rows of one person that were joined in the past, and the row that took their place.
+    # Merged rows of one person, and the row that replaced each.
     joined: Mapping[int, int]
     counter: int
 
@@ -145,9 +151,9 @@ def _moment(value: datetime | str) -> datetime:
 
 @dataclass
 class Asked:
-    """What the program is asked to do in one transaction, as far as it changes what the oracle expects.
+    """A request to the program in one transaction, as far as it changes what the oracle expects.
 
-    `skips_ahead` are the people whose pause or suppression ends, `moves` says that an address changes.
+    `skips_ahead` has the people whose pause or suppression ends. `moves` says that an address changes.
     """
 
     skips_ahead: frozenset[int] = frozenset()
@@ -156,15 +162,15 @@ class Asked:
 
 @dataclass
 class Oracle:
-    """Checks each commit; `fault` is the first rule that was broken, in words."""
+    """Checks each commit. `fault` describes the first rule that was broken."""
 
     query: Query
     dropped: str
     catch_up: int
     now: Callable[[], datetime]
     latest_clock: Callable[[], datetime]
-    # Whether one transaction ends before the next begins. Else what another one changed meanwhile excuses
-    # a skip that went a little further.
+    # Whether one transaction ends before the next begins. If not, a concurrent change allows a skip that went
+    # a little further.
     strict: bool = True
     fault: str | None = None
     history: list[Snapshot] = field(default_factory=list)
@@ -180,7 +186,7 @@ class Oracle:
     _unbuilt: dict[int, str] = field(default_factory=dict)
 
     def begin(self) -> None:
-        """Take the rows as they are as the beginning of the story."""
+        """Take the present rows as the beginning of the story."""
         first = read(self.query, self.dropped)
         self.history = [first]
         self._see_sequences(first)
@@ -189,11 +195,11 @@ class Oracle:
 
     @property
     def commits(self) -> int:
-        """How many snapshots there are: a transaction notes it when it begins."""
+        """The number of snapshots. A transaction keeps it when it begins."""
         return len(self.history)
 
     def committed(self, since: int, asked: Asked) -> None:
-        """Check what a commit left; `since` is `commits` of when its transaction began."""
+        """Check the rows after a commit; `since` is the value of `commits` when its transaction began."""
         before, after = self.history[-1], read(self.query, self.dropped)
         self.history.append(after)
         self._see_sequences(after)
@@ -203,7 +209,7 @@ class Oracle:
         self._check_rows(after)
 
     def chose_again(self, issue: int) -> None:
-        """Note that somebody has the uncertain deliveries of an issue sent again: they may arrive twice."""
+        """Note that somebody sends the uncertain deliveries of an issue again: they may arrive twice."""
         self.chosen_again |= {
             (each.person, release)
             for each in self.history[-1].deliveries.values()
@@ -212,7 +218,7 @@ class Oracle:
         }
 
     def took(self, delivery: int, numbers: frozenset[int]) -> None:
-        """Note what the relay took."""
+        """Note a message that the relay accepted."""
         now = self.history[-1]
         row = now.deliveries[delivery]
         self.emails += 1
@@ -228,14 +234,14 @@ class Oracle:
                 self.broken(f"(twice) person {row.person} was sent release {release} twice")
 
     def could_not_build(self, delivery: int, reason: str) -> None:
-        """Note that a message could not be made: that says nothing about its recipient."""
+        """Note that a message could not be built, which says nothing about its recipient."""
         self._unbuilt[delivery] = reason
 
     def broken(self, words: str) -> None:
         """Keep the first rule that was broken."""
         self.fault = self.fault or words
 
-    # What each commit tells.
+    # What the oracle learns from each commit.
 
     def _see_sequences(self, after: Snapshot) -> None:
         for pair, sequence in after.pairs.items():
@@ -243,7 +249,7 @@ class Oracle:
                 self._first.setdefault(pair, sequence)
 
     def _see_beginnings(self, before: Snapshot, after: Snapshot, asked: Asked) -> None:
-        """Follow where each person's subscription to a topic begins: the least that it may skip."""
+        """Note where each person's subscription to a topic begins: it may skip nothing after that."""
         had = {(each.person, each.topic) for each in before.active()}
         has = {(each.person, each.topic): each for each in after.active()}
         for key in had - has.keys():
@@ -270,7 +276,7 @@ class Oracle:
     def _see_skips_of_ended(
         self, before: Snapshot, active: Collection[tuple[int, int]], asked: Asked
     ) -> None:
-        """Follow what the end of a pause skips of topics that a person can still come back to."""
+        """Note what the end of a pause skips in topics to which a person can still come back."""
         for key in self._start.keys() - active:
             theirs = [each for each in before.subscriptions.values() if (each.person, each.topic) == key]
             if key[0] in asked.skips_ahead and theirs:
@@ -311,7 +317,7 @@ class Oracle:
         return waiting[-self.catch_up - 1] if len(waiting) > self.catch_up else 0
 
     def _see_claims(self, before: Snapshot, after: Snapshot, span: Sequence[Snapshot]) -> None:
-        """Note what a claim should have left out: what was so from before it began until it was committed."""
+        """Note what a claim should have left out: conditions that held before it began until its commit."""
         for each in after.deliveries.values():
             was = before.deliveries.get(each.id)
             if each.state != "leased" or (
@@ -338,7 +344,7 @@ class Oracle:
             if was.state == "leased":
                 self._unbuilt.pop(each.id, None)
 
-    # What must hold.
+    # The rules.
 
     def _check_rows(self, now: Snapshot) -> None:
         holders = _holders(now)
@@ -355,7 +361,7 @@ class Oracle:
                     self.broken(f"(b) {who}: held by {live}")
 
     def _new_to(self, row: Subscription, now: Snapshot) -> Iterable[tuple[int, int]]:
-        """Return the ready releases that a subscription is to bring, with their latest sequences."""
+        """Return the ready releases that a subscription should bring, with their latest sequences."""
         key = (row.person, row.topic)
         for (release, topic), latest in now.pairs.items():
             if topic != row.topic or release not in now.ready or latest is None:
@@ -364,13 +370,13 @@ class Oracle:
                 yield release, latest
 
     def check_end(self) -> None:
-        """Check that everybody has everything, with nothing open."""
+        """Check that everybody has every release, when nothing is open."""
         now = self.history[-1]
         waiting = [each for each in now.deliveries.values() if each.state in {"queued", "deferred", "leased"}]
         if waiting:
             self.broken(f"(stuck) at the end delivery {waiting[0].id} is {waiting[0].state}")
         holders = _holders(now)
-        # Whose address was refused as dead may be emailed no more.
+        # People whose address was refused as dead may get no more emails.
         refused = {each.person for each in now.deliveries.values() if each.bounced}
         for row in now.active():
             if row.person in self.suppressed | refused:

@@ -1,4 +1,4 @@
-"""A relay that answers as a story says, and keeps what it took: facts that the program cannot change."""
+"""A scripted relay: replies as a story says, and keeps a log of the messages that it accepted."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from lives.turns import SimulatedCrash, stop_here
 from newsletter.smtp.outcomes import Fate, Hooks, NoHooks, Outcome, Outgoing, Result, Step
 from newsletter.smtp.replies import Reply
 
-# What a relay may do with a message. In the last three the process dies: before the final dot, after it,
-# and after the reply was heard.
+# What a relay may do with a message. With the last three the process dies: before the final dot, after it,
+# and after the reply.
 ANSWERS = (
     "accepted", "deferred", "rejected", "bounced", "unsent", "lost", "lost before", "crash before the dot",
     "crash after the dot", "crash after the reply",
@@ -96,7 +96,7 @@ class ScriptedRelay:
 
 
 def releases_in(content: bytes) -> frozenset[int]:
-    """Return the numbers of the releases that a message names, as a person would read them."""
+    """Return the numbers of the releases in the text of a message."""
     parts = [
         each for each in email.message_from_bytes(content).walk() if each.get_content_type() == "text/plain"
     ]

@@ -1,10 +1,10 @@
-"""Lives in great number: `make lives`, and `make lives-faults`, which puts each fault back in turn.
+"""Run many random lives (`make lives`), or check that they find known faults (`make lives-faults`).
 
     python -m lives.run [--sqlite N] [--postgresql N] [--processes N] [--steps N] [--seed N]
     python -m lives.run --faults [FAULT ...]
 
-The lives are split among processes, each with seeds of its own. The last line says what was lived. The exit
-status is 1 if a rule was broken, or if a fault that was put back was not found.
+The lives are split among processes, each with its own seeds. The last line has the figures. The exit status
+is 1 if a rule was broken, or if a fault that was put back was not found.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 FAULTS = Path(__file__).parent / "faults"
-# Lives of one run of hypothesis, which remembers each of them.
+# The lives of one run of hypothesis, which keeps each of them in memory.
 AT_ONCE = 250
-# A fault must be found within so many lives.
+# A fault must be found within this many lives.
 ENOUGH = 5_000
 
 
@@ -49,7 +49,7 @@ def main() -> int:
 
 
 def run(kind: str, lives: int, given: argparse.Namespace, root: Path, *, quiet: bool = False) -> int:
-    """Live `lives` lives on one kind of database in several processes; print a line of figures."""
+    """Run `lives` lives on one kind of database in several processes; print a line of figures."""
     if not lives:
         return 0
     began = time.monotonic()
@@ -92,7 +92,7 @@ def _servers(kind: str, processes: int) -> Iterator[Sequence[str]]:
 
 
 def live(kind: str, lives: int, seed: int, steps: int, url: str) -> int:
-    """Live some lives in this process; print what broke, and the figures as one line of JSON."""
+    """Run some lives in this process; print what broke, and the figures as one line of JSON."""
     from hypothesis import HealthCheck, Phase, settings
     from hypothesis import seed as seeded
     from hypothesis.stateful import run_state_machine_as_test
@@ -107,7 +107,7 @@ def live(kind: str, lives: int, seed: int, steps: int, url: str) -> int:
         stateful_step_count=steps,
         database=None,
         deadline=None,
-        # A life that broke is told as it was: making it shorter can take an hour.
+        # A life that broke a rule is printed unchanged, because making it shorter can take an hour.
         phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
     )
@@ -128,7 +128,7 @@ def live(kind: str, lives: int, seed: int, steps: int, url: str) -> int:
 
 
 def find_faults(names: Sequence[str], given: argparse.Namespace) -> int:
-    """Put each fault back in a work tree of its own, and let lives find it."""
+    """Apply each fault in its own work tree, and run lives until they find it."""
     patches = [
         each for each in sorted(FAULTS.glob("*.patch")) if not names or each.stem.split("-")[0] in names
     ]

@@ -1,4 +1,4 @@
-"""Stories that once broke a rule, as text: a line an act, such as `cancel(host=0, pick=0)`."""
+"""Run a story from text, one act a line, such as `cancel(host=0, pick=0)`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ STORIES = Path(__file__).resolve().parents[1] / "data" / "lives"
 
 
 def tell(database: Database, lines: Iterable[str]) -> World:
-    """Live a story to its end; return the world as it is then. It stops where a rule is broken."""
+    """Run a story to its end; return the world. It stops where a rule is broken."""
     acts = list(_parse(lines))
     database.begin()
     with tempfile.TemporaryDirectory(prefix="story-", dir=shared_memory()) as folder:

@@ -1,4 +1,4 @@
-"""150 lives on SQLite and 50 on PostgreSQL; `make lives` lives many more."""
+"""Run 150 random lives on SQLite and 50 on PostgreSQL; `make lives` runs many more."""
 
 from __future__ import annotations
 

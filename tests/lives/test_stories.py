@@ -1,4 +1,4 @@
-"""Each story of tests/data/lives once lost, doubled or misdirected an email."""
+"""Run the stories of tests/data/lives, each of which once lost, doubled or misdirected an email."""
 
 from __future__ import annotations
 

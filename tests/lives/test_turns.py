@@ -1,4 +1,4 @@
-"""Somebody changes a frequency at each statement of a chunk that is being prepared for them (PostgreSQL)."""
+"""A subscriber changes a frequency between any two statements of preparing their chunk (PostgreSQL)."""
 
 from __future__ import annotations
 

@@ -1,25 +1,25 @@
-"""Parts of the program that run in threads of their own, one at a time, as they are told to go on."""
+"""Interleave calls of the program deterministically: each runs in a thread, and only one runs at a time."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Sequence
 
-# A statement that takes longer than this hangs: the life ends with an error instead of waiting for ever.
+# A statement that takes longer than this hangs. Then the life ends with an error.
 PATIENCE_SECONDS = 60.0
 _GLANCE_SECONDS = 0.003
 _here = threading.local()
 
 
 class SimulatedCrash(BaseException):
-    """The process dies here. No product code may catch it."""
+    """The process dies here. No code of the program may catch it."""
 
 
 class Strand:
-    """One call that runs in a thread of its own until its next stop, and goes on when it is told to.
+    """A call in its own thread. It runs until its next stop, and continues when `go` is called.
 
-    `stops` are the kinds of stops it makes: "relay" before each message, "statement" and "commit" before
-    each of these. `pid` is the PostgreSQL process that works for it.
+    `stops` are the kinds of its stops: "relay" stops before each message, "statement" and "commit" before
+    each of these. `pid` is the PostgreSQL process of its connection.
     """
 
     def __init__(self, act: Callable[[], object], stops: Iterable[str]) -> None:
@@ -50,15 +50,15 @@ class Strand:
         self._arrived.release()
 
     def go(self) -> None:
-        """Let it go on; `arrives` tells when it has stopped again."""
+        """Let it continue; `arrives` waits until it has stopped again."""
         self._go.release()
 
     def arrives(self, seconds: float = PATIENCE_SECONDS) -> bool:
-        """Wait until it has stopped or ended; return False if it has not in that time."""
+        """Wait until it has stopped or ended; return False if it has not within the time."""
         return self._arrived.acquire(timeout=seconds)
 
     def step(self) -> None:
-        """Let it run to its next stop, or to its end."""
+        """Let it run to its next stop or its end."""
         if self.ended:
             return
         self.go()
@@ -71,12 +71,12 @@ class Strand:
         self.step()
 
     def crash(self) -> None:
-        """End it where it stands, as a killed process would."""
+        """End it at its present stop, as if its process was killed."""
         self._crashing = True
         self.finish()
 
     def stop(self, at: str) -> None:
-        """Hand over here, if it stops at such places. Called in its own thread."""
+        """Stop here if `stops` has this kind. Called in its own thread."""
         if at not in self.stops:
             return
         self.at = at
@@ -87,12 +87,12 @@ class Strand:
 
 
 def current() -> Strand | None:
-    """Return the strand that this thread is, if it is one."""
+    """Return the strand of this thread, or None."""
     return getattr(_here, "strand", None)
 
 
 def stop_here(at: str) -> None:
-    """Stop the strand that this thread is, if it stops at such places."""
+    """Stop the strand of this thread, if it has stops of this kind."""
     strand = current()
     if strand is not None:
         strand.stop(at)
@@ -104,10 +104,10 @@ def interleave(
     is_blocked: Callable[[int], bool],
     until: Callable[[Strand], bool],
 ) -> None:
-    """Run two strands until each has ended or is at rest; each of `picks` says whose turn is next.
+    """Run two strands until each has ended or is at rest; each of `picks` chooses the next one to run.
 
-    A strand that waits for a lock of the other is passed over until it has got it. Whether it waits is
-    asked of the database, so the same picks always give the same order.
+    A strand that waits for a lock of the other is skipped until it has the lock. The database says whether
+    it waits, so the same picks always give the same order.
     """
     live = [each for each in strands if not until(each)]
     turns = iter(picks)
@@ -118,7 +118,7 @@ def interleave(
             chosen.go()
             _settle(chosen, is_blocked)
         else:
-            # Both wait for each other: the database ends one of them.
+            # A deadlock: the database ends one of them.
             for each in live:
                 if each.arrives(0.01):
                     each.waits_for_lock = False
@@ -129,7 +129,7 @@ def interleave(
 
 
 def _settle(strand: Strand, is_blocked: Callable[[int], bool]) -> None:
-    """Wait until a strand has stopped, or is known to wait for a lock."""
+    """Wait until a strand has stopped, or the database says that it waits for a lock."""
     waited = 0.0
     while not strand.arrives(_GLANCE_SECONDS):
         waited += _GLANCE_SECONDS

@@ -1,6 +1,6 @@
-"""The one place that knows the program's functions: each method asks of it what an edge would ask.
+"""The only module of the lives that calls the program, as an edge would.
 
-A world is one installation with two hosts, whose clocks differ, and the oracle that watches each commit.
+A world is one installation with two hosts, whose clocks differ, and the oracle, which checks each commit.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ TOPICS = ("alpha", "beta", "gamma")
 CATCH_UP = 2
 CHUNK = 1
 WEEKS = (1, 4)
-# What is deferred is due again after hours; whoever is refused may be tried once more.
+# Deferred deliveries are due again after hours, and refused ones may be tried once more.
 MOST_DAYS = 6
 # The condition that an issue was cancelled with "drop", in SQL, on a row `i` of `issue`.
 DROPPED = "1 = 0"
@@ -57,7 +57,7 @@ TEMPLATES = TemplateSet(data_folder("templates") / "email")
 
 
 class Person(NamedTuple):
-    """Somebody who has an address."""
+    """A person with an address."""
 
     id: int
     public_id: str
@@ -65,7 +65,7 @@ class Person(NamedTuple):
 
 
 class WatchedSession(Session):
-    """A session whose commits are stops, may be where the process dies, and are checked by the oracle."""
+    """A session whose commits are stops. The process may die at a commit, and the oracle checks each one."""
 
     def commit(self) -> None:
         world: World = self.info["world"]
@@ -88,7 +88,7 @@ def _forget_beginning(session: Session) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class Host(Runtime):
-    """The parts of one host. Engines and templates outlive a world, because making them is slow."""
+    """The parts of one host. Engines and templates are kept between worlds, because making them is slow."""
 
     opened: Engine
     world: World
@@ -107,7 +107,7 @@ class Host(Runtime):
 
 @dataclass
 class World:
-    """One life. `skews` are how many seconds each host's clock is ahead of the true time."""
+    """One life. `skews` says by how many seconds each host's clock is ahead of the true time."""
 
     database: Database
     folder: Path
@@ -116,7 +116,7 @@ class World:
     moment: datetime = NOON
     story: list[str] = field(default_factory=list)
     deadlocks: int = 0
-    # The seconds that workers count by: with them they decide when to look again.
+    # The clock of workers, in seconds, by which they decide when to check again.
     elapsed: float = 0.0
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
@@ -147,7 +147,7 @@ class World:
 
         return Host(settings=settings, now=now, opened=self.database.engines[at], world=self)
 
-    # What the sessions and the relays tell.
+    # Callbacks of the sessions and the relays.
 
     def before_commit(self) -> None:
         stop_here("commit")
@@ -157,7 +157,7 @@ class World:
         self._die_if_it_is_time()
 
     def _die_if_it_is_time(self) -> None:
-        """Let a drain die at the commit that its story says."""
+        """Let a drain die at the commit that the story gives."""
         here = current()
         for at, strand in enumerate(self.drains):
             left = self.dies_in[at]
@@ -178,10 +178,10 @@ class World:
         self.story.append(f"    delivery {delivery} cannot be built: {error!r}")
         self.oracle.could_not_build(delivery, repr(error))
 
-    # How an edge asks.
+    # Calls as an edge makes them.
 
     def ask(self, host: int, act: Callable[[Host, Session], object], asked: Asked | None = None) -> object:
-        """Ask one thing in a transaction of its own; return what came of it, None when it is refused."""
+        """Make one request in its own transaction; return the result, or None if it is refused."""
         parts = self.hosts[host]
         self.moment += timedelta(milliseconds=1)
         try:
@@ -199,17 +199,17 @@ class World:
             self.story.append("    deadlock")
             return None
 
-    # Whom and what an act can be about.
+    # The people and things that an act can pick.
 
     def people(self) -> Sequence[Person]:
-        """Return everybody who has an address."""
+        """Return all people with an address."""
         rows = self.database.query(
             "SELECT id, public_id, email_key FROM subscriber WHERE email_key IS NOT NULL ORDER BY id"
         )
         return [Person(*row) for row in rows]
 
     def possible(self) -> set[str]:
-        """Return the acts that can change something as things stand."""
+        """Return the acts that can change something now."""
         now = self.oracle.history[-1]
         least = min((each.covered_to for each in now.active()), default=now.counter)
         due = any(each.state in {"queued", "deferred"} for each in now.deliveries.values())
@@ -265,7 +265,7 @@ class World:
         }
 
     def pick(self, act: str, number: int) -> int:
-        """Return the id that an act is about, counted from the newest; 0 if there is none."""
+        """Return the id that an act picks, counted from the newest; 0 if there is none."""
         found = sorted(self._candidates()[act], reverse=True)
         return found[number % len(found)] if found else 0
 
@@ -278,13 +278,13 @@ class World:
         return tokens.make(Purpose.PREFERENCES, [person.public_id, tokens.fingerprint(person.email_key)], now)
 
     def _forget_limits(self) -> None:
-        """Nobody is asked to wait: how often somebody may ask is not what these lives are about."""
+        """Empty the rate limits, which these lives do not test."""
         self.database.run("DELETE FROM throttle_bucket")
 
     # People.
 
     def join(self, host: int, name: int, wanted: Mapping[str, str]) -> None:
-        """Sign up and press the button in the email."""
+        """Sign up, and confirm by the link in the email."""
         self._forget_limits()
         address = parse_address(f"person{name}@example.org")
         choices = {slug: Frequency(each) for slug, each in wanted.items()}
@@ -306,12 +306,12 @@ class World:
         self.ask(
             host,
             lambda parts, session: confirm(session, parts.tokens, token, parts.now(), catch_up=CATCH_UP),
-            # Whoever comes back after unsubscribing from everything has ended their pause.
+            # A person who comes back after unsubscribing from everything has ended their pause.
             Asked(skips_ahead=frozenset({person.id} if until else ())),
         )
 
     def choose(self, host: int, pick: int, wanted: Mapping[str, str]) -> None:
-        """Save the page of choices."""
+        """Save the preferences page."""
         self._forget_limits()
         token = self._preferences_token(host, self.person("choose", pick))
         choices = {slug: Frequency(each) for slug, each in wanted.items()}
@@ -335,7 +335,7 @@ class World:
             self.left[person.id] = left
 
     def undo(self, host: int, pick: int) -> None:
-        """Press the undo link of the last leaving."""
+        """Use the undo link of the last unsubscribing."""
         person = self.person("undo", pick)
         left, parts = self.left.get(person.id), self.hosts[host]
         if left is None or left.ended_at is None:
@@ -361,7 +361,7 @@ class World:
         )
 
     def move(self, host: int, pick: int, name: int) -> None:
-        """Ask to be emailed at another address, and press the button in the email that went there."""
+        """Request a change of address, and confirm it by the email to the new address."""
         self._forget_limits()
         person = self.person("move", pick)
         token = self._preferences_token(host, person)
@@ -371,7 +371,7 @@ class World:
         self.moved.add(person.id)
 
     def take_back(self, host: int, pick: int) -> None:
-        """Press the link that the old address was sent."""
+        """Undo the change by the link that was sent to the old address."""
         self._press_move(host, self.person("take_back", pick), is_undo=True)
 
     def _press_move(self, host: int, person: Person, *, is_undo: bool) -> None:
@@ -387,7 +387,7 @@ class World:
         self.ask(
             host,
             lambda parts, session: move(session, parts.tokens, token, parts.now(), catch_up=CATCH_UP),
-            # A pause ends if it does not go on at the new address.
+            # A pause ends, unless it continues at the new address.
             Asked(skips_ahead=frozenset(self.oracle.history[-1].paused_until), moves=True),
         )
 
@@ -448,7 +448,7 @@ class World:
         self._edit(host, self.pick("hold", pick), ReleaseAction(action))
 
     def free(self, host: int, pick: int) -> None:
-        """Free a release, or take back that it is excluded."""
+        """Make a held or excluded release ready again."""
         self._edit(host, self.pick("free", pick), ReleaseAction.READY)
 
     def _edit(self, host: int, release: int, action: ReleaseAction) -> None:
@@ -522,7 +522,7 @@ class World:
     # The outbox.
 
     def start_drain(self, host: int, dies_in: int | None = None) -> None:
-        """Begin to send on a host: up to the first message. With `dies_in` it dies at that commit."""
+        """Begin to send on a host, up to the first message. With `dies_in` it dies at that commit."""
         if self.drains[host] is None:
             self.relays[host].answers.clear()
             self.drains[host] = Strand(lambda: self._drain(host), {"relay"})
@@ -534,14 +534,14 @@ class World:
         drain(parts, relay, lane=Lane.BULK, seconds=1e9, elapsed=lambda: self.elapsed)
 
     def go_on(self, host: int, answer: str, seconds: int = 0) -> None:
-        """Let a drain go on by one step, some seconds later; `answer` is what the relay says next."""
+        """Let a drain continue by one step, some seconds later; `answer` is the relay's next reply."""
         self.elapsed += seconds
         if self.drains[host] is not None:
             self.relays[host].answers[:] = [answer]
             self._step_drain(host)
 
     def send(self, host: int, answers: Sequence[str], dies_in: int | None = None) -> None:
-        """Send all that is due on a host, or what is left of its drain."""
+        """Send everything that is due on a host, or the rest of its drain."""
         self.start_drain(host, dies_in)
         strand = self.drains[host]
         if strand is not None:
@@ -570,7 +570,7 @@ class World:
             recover(session, parts.messages, journal_folder(parts.settings), parts.now())
 
     def pass_time(self, host: int, hours: int) -> None:
-        """Let some time pass, and the sweep of a host come."""
+        """Let some time pass, and then run the sweep of a host."""
         self.moment += timedelta(hours=hours)
         over = frozenset(self.oracle.history[-1].paused_until)
         self.ask(
@@ -578,10 +578,10 @@ class World:
         )
         self.ask(host, lambda parts, session: finish(session, parts.now()))
 
-    # Several at once (PostgreSQL).
+    # Several acts at the same time (PostgreSQL).
 
     def race(self, acts: Sequence[Callable[[], None]], picks: Sequence[bool]) -> None:
-        """Run two acts at once; `picks` say whose next statement or commit is next."""
+        """Run two acts at the same time; `picks` chooses whose next statement or commit is next."""
         strands = [Strand(act, {"statement", "commit"}) for act in acts]
         interleave(strands, picks, self.database.is_blocked, until=lambda each: each.ended)
         for each in strands:
@@ -591,14 +591,14 @@ class World:
     # The end.
 
     def close(self) -> None:
-        """End what is left of the drains."""
+        """End the drains that still run."""
         for at, strand in enumerate(self.drains):
             if strand is not None:
                 strand.crash()
                 self.drains[at] = None
 
     def live_to_the_end(self) -> None:
-        """Let everything go out: pauses end, suppressions are lifted, and every relay accepts."""
+        """Send everything: end pauses, lift suppressions, and let every relay accept."""
         self.close()
         for act in ("resume", "lift"):
             for number in range(len(self._candidates()[act])):
@@ -609,11 +609,11 @@ class World:
         self.oracle.check_end()
 
     def _one_more_day(self) -> bool:
-        """Send what there is, and what was refused once more; return whether there was anything."""
+        """Send what is due, and refused deliveries once more; return whether there was anything to send."""
         for host in (0, 1):
             if self._candidates()["recover"]:
                 self.recover(host)
-        # The sweep cancels what came back unsent of a cancelled issue.
+        # The sweep cancels deliveries of a cancelled issue that came back unsent.
         self.ask(0, lambda parts, session: finish(session, parts.now()))
         for issue in self._candidates()["resume_issue"]:
             self._steer(0, issue, control.resume)

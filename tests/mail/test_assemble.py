@@ -39,7 +39,7 @@ BOUNDARY = make_boundary("test")
 HEADERS = [from_field("news@example.org", "The Letter"), *mime_fields(BOUNDARY)]
 BOTH = list(Encoding)
 
-# Letters that matter to an encoding, a line of SMTP or a parser come often.
+# Characters that matter to an encoding, to SMTP lines or to a parser are drawn often.
 LETTERS = st.sampled_from(
     [*"aF. =\t\n\r\x00&<>\"'é漢😀\u2028\x85-_~", "From ", "\r\n.\r\n", "\n.", "--", "=_"]
 )
@@ -65,7 +65,7 @@ def assert_fit_for_smtp(data: bytes, longest: int = 76) -> None:
 
 
 def ended(text: str) -> str:
-    """Return what a fragment is after cleaning: whole lines."""
+    """Return a fragment's text after cleaning, as whole lines."""
     cleaned = clean(text)
     return cleaned if not cleaned or cleaned.endswith("\n") else cleaned + "\n"
 

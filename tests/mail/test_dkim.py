@@ -41,7 +41,7 @@ def ed_key() -> DKIMKey:
 
 
 class Primitive:
-    """What dkimpy asks of PyNaCl, by `cryptography`; it keeps the answer, as dkimpy catches only PyNaCl's."""
+    """The part of PyNaCl that dkimpy uses, made with `cryptography`; it stores the result of the check."""
 
     def __init__(self, raw: bytes) -> None:
         self.key = ed25519.Ed25519PublicKey.from_public_bytes(raw)

@@ -28,7 +28,7 @@ def parsed(*fields: Field) -> email.message.EmailMessage:
 
 
 def assert_canonical(field: Field) -> None:
-    """Assert that relaxed canonicalization changes nothing but folds, and lines have lawful lengths."""
+    """Assert that relaxed canonicalization changes only folds, and that no line is too long."""
     lines = (field.name + b": " + field.value).split(b"\r\n")
     assert b"\r" not in b"".join(lines)
     assert b"\n" not in b"".join(lines)
@@ -77,8 +77,8 @@ def test_any_sender_name_comes_back_beside_its_address(name: str) -> None:
     assert sender.addr_spec == "news@example.org"
     assert all(len(line) <= 76 for line in (b"From: " + field.value).split(b"\r\n"))
     if field.value.count(b"=?utf-8?") > 1:
-        # The structured parser puts a space between two encoded words of a phrase, against
-        # RFC 2047, section 6.2; the older one in the same library joins them as it should.
+        # The structured parser wrongly puts a space between two encoded words of a phrase (see
+        # RFC 2047, section 6.2). The older parser in the same library joins them correctly.
         phrase = field.value.removesuffix(b" <news@example.org>").removesuffix(b"\r\n").decode()
         assert str(make_header(decode_header(phrase))) == one_line(name)
     else:

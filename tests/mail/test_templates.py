@@ -96,7 +96,7 @@ def templates() -> TemplateSet:
 
 
 class Outline(HTMLParser):
-    """What matters to somebody who listens to a mail."""
+    """The parts of an email that matter to people who cannot see it."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
@@ -122,7 +122,7 @@ def test_a_mail_has_one_subject_line_a_text_and_a_page(templates: TemplateSet, n
     assert not re.search(r"[ \t]\n|\n{4}", mail.text)
     assert all(len(line) <= 72 or line.startswith("https://") for line in mail.text.splitlines())
     assert "Harbour & Sons <Letter>" in mail.text
-    # The owner knows where the house is; readers have a right to know.
+    # Notices go to the owner, who knows the postal address. All other emails must show it.
     assert (SITE.postal_address in mail.text) == (name != "notice")
     assert mail.html.startswith("<!DOCTYPE html>")
     assert "Harbour &amp; Sons &lt;Letter&gt;" in mail.html

@@ -1,4 +1,4 @@
-"""Whom a message comes from, and how it is known again when it is returned."""
+"""The return path, and the signed token in Message-ID and header that identifies a returned email."""
 
 from __future__ import annotations
 

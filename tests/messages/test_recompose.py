@@ -1,4 +1,4 @@
-"""What a digest holds is looked at again when it is claimed."""
+"""A claimed digest is recomposed: topics that ended and releases that are held are left out."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ WEEKLY, DAILY = Frequency.WEEKLY, Frequency.DAILY
 
 
 def arrange(house: House) -> tuple[int, int, int]:
-    """Arrange topics energy and sea, and somebody who gets both; return the three ids."""
+    """Arrange the topics energy and sea, and a subscriber of both; return the three ids."""
     energy, sea = house.topic("energy"), house.topic("sea")
     return energy, sea, house.reader(energy, sea, name="ann")
 

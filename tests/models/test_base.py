@@ -1,4 +1,4 @@
-"""What every table relies on: aware times, ordered sequences, and readers that cannot write."""
+"""The database layer: aware datetimes, ordered sequences, and requests that may only read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A relay that keeps a ledger: who was taken, in which order, and how many connections were cut."""
+"""A relay that keeps a ledger: recipients of accepted messages in order, and connections that broke."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ class _Client:
 
 @dataclass
 class Ledger:
-    """A relay in a thread of the test, which no kill reaches.
+    """A relay in a thread of the test, so that it stays when processes are killed.
 
-    A message is entered when its last byte is read, before its 250 is written: who is not in the
-    ledger was never promised anything, who is in it twice has the message twice.
+    A recipient is entered when the message's last byte is read, before the 250 is written. So if a recipient
+    is missing, the relay never accepted the message. If a recipient is there twice, they got it twice.
     """
 
     port: int = 0
     taken: list[str] = field(default_factory=list)
     connections: int = 0
-    # Ended without QUIT: a killed process's, but for those that were idle.
+    # Connections that ended without QUIT, as those of a killed process do.
     cut: int = 0
 
     @property
@@ -60,7 +60,7 @@ class Ledger:
                     self.cut += not key.data.left
 
     def _read(self, client: _Client) -> bool:
-        """Read what came and answer it; return whether the client is still there."""
+        """Read what arrived and reply; return whether the client is still connected."""
         try:
             data = client.socket.recv(1 << 18)
             if not data:
@@ -94,7 +94,7 @@ class Ledger:
 
 @contextlib.contextmanager
 def keep_ledger() -> Iterator[Ledger]:
-    """Give a relay on a free port until the block ends."""
+    """Run a relay on a free port until the block ends."""
     with socket.create_server(("127.0.0.1", 0), backlog=128) as server:
         ledger = Ledger(server.getsockname()[1])
         selector, stop = selectors.DefaultSelector(), threading.Event()

@@ -1,4 +1,4 @@
-"""An issue for many readers, and real processes that send it: what the tests of crashes share."""
+"""Helpers for crash tests: an issue for many subscribers, and real processes that send it."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from newsletter.settings import Settings
 
 
 def open_house(settings: Settings) -> House:
-    """Return a house whose clock shows the time of day, as that of the processes does."""
+    """Return a house with the real time as its clock, like the processes."""
     upgrade(settings.database)
     clock = Clock(utcnow())
     return House(Runtime(settings, now=clock), clock)
@@ -44,7 +44,7 @@ def address(number: int) -> str:
 
 
 def issue_for(house: House, readers: int) -> int:
-    """Open a small issue for `readers` readers, numbered from 1; return its id."""
+    """Open a small issue for this many subscribers, numbered from 1; return its id."""
     topic, now = house.topic("energy"), house.clock()
     numbers = range(1, readers + 1)
     people = [
@@ -86,7 +86,7 @@ def recipients_in(house: House, state: str) -> set[str]:
 
 
 def resend(house: House, issue_id: int) -> int:
-    """Choose as the editor may: what is uncertain goes again. Return how many."""
+    """Send uncertain deliveries again, as an editor may; return how many."""
     with house.runtime.session() as session:
         public_id = session.get_one(Issue, issue_id).public_id
         count = resend_uncertain(session, find_issue(session, public_id), "ed", house.clock()).queued
@@ -95,7 +95,7 @@ def resend(house: House, issue_id: int) -> int:
 
 
 def environ_of(house: House, **more: str) -> dict[str, str]:
-    """Return the environment in which a process is one of this house."""
+    """Return the environment for processes of this house."""
     settings = house.runtime.settings
     kept = {name: value for name, value in os.environ.items() if not name.startswith("NEWSLETTER_")}
     own = {
@@ -109,7 +109,7 @@ def environ_of(house: House, **more: str) -> dict[str, str]:
 
 @dataclass
 class Fleet:
-    """Processes of one house; what still runs at the end of the block is ended."""
+    """Processes of one house. Those that still run when the block ends are ended."""
 
     environ: dict[str, str]
     log: Path
@@ -122,7 +122,7 @@ class Fleet:
         self.stop()
 
     def stop(self) -> None:
-        """End what still runs."""
+        """End the processes that still run."""
         for process in self.running:
             with suppress(ProcessLookupError):
                 process.send_signal(signal.SIGTERM)
@@ -167,7 +167,7 @@ def below(pid: int) -> list[int]:
 
 
 def gone(pid: int) -> bool:
-    """Return whether a process has ended, buried or not."""
+    """Return whether a process has ended; a zombie has."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in "ZX"
     except (FileNotFoundError, ProcessLookupError):
@@ -175,7 +175,7 @@ def gone(pid: int) -> bool:
 
 
 def until(true: Callable[[], object], seconds: float = 180.0) -> None:
-    """Wait until `true` is; fail after so many seconds."""
+    """Wait until `true()` is true; fail after this many seconds."""
     deadline = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < deadline, f"not true after {seconds} s"

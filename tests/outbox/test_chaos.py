@@ -1,4 +1,4 @@
-"""A relay that does everything wrong, by a seed: every delivery ends as it should, once."""
+"""A relay with random faults from a seed: every delivery ends in the right state, and none arrives twice."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ OK = "250 2.0.0 ok"
 
 @dataclass
 class Chaos:
-    """What the relay does about each command, and the ledger of whom it took.
+    """The relay's replies with random faults, and the ledger of accepted messages.
 
-    Most is well; a fault is drawn for each step of each attempt. `taken` counts a message when the
-    relay has decided to keep it, whether or not it manages to say so.
+    A fault may be drawn for each step of each attempt. `taken` counts a message when the relay has accepted
+    it, even if its reply is lost.
     """
 
     seed: int
@@ -45,7 +45,7 @@ class Chaos:
     taken: Counter[str] = field(default_factory=Counter)
     refused: set[str] = field(default_factory=set)
     unanswered: set[str] = field(default_factory=set)
-    # Hung up on between 354 and the dot: all of a small message has left by then, so nobody can tell.
+    # The relay hung up after 354. A small message may have left completely by then, so it is uncertain.
     cut: set[str] = field(default_factory=set)
     tried: Counter[str] = field(default_factory=Counter)
     happened: Counter[str] = field(default_factory=Counter)
@@ -63,7 +63,7 @@ class Chaos:
         }
 
     def draw(self, about: str, *faults: str) -> str:
-        """Return a fault or "": the same for the same try of the same thing, in whatever order."""
+        """Return a fault or "". It is the same for the same attempt at the same step, in any order."""
         self.tried[about] += 1
         chance = random.Random(f"{self.seed} {about} {self.tried[about]}")
         fault = chance.choice(faults) if not self.calm and chance.random() < self.often else ""
@@ -136,7 +136,7 @@ class Chaos:
 
 
 def no_handshake(session: Session) -> object:
-    """Agree to TLS, and then speak something else."""
+    """Accept STARTTLS, and then send no TLS."""
     session.socket.sendall(b"220 2.0.0 ready\r\n")
     session.line(raw=True) if b"\r\n" in session.buffer else session.socket.recv(4096)
     session.socket.sendall(b"this is no handshake\r\n")
@@ -149,15 +149,15 @@ def recipient(session: Session) -> str:
 
 
 def recipient_of(content: bytes) -> str:
-    """Return whom a message is for: its envelope is past when the dot comes."""
+    """Return the recipient of a message, from its content."""
     field_ = content.partition(b"\r\nTo: ")[2].partition(b"\r\n")[0]
     return field_.decode().strip("<> ")
 
 
 def send_to_the_end(house: House, relay: ScriptedRelay, issue_id: int, **endpoint: object) -> int:
-    """Send in rounds, hours apart, until nobody waits; return how many it took.
+    """Send in rounds, hours apart, until no delivery waits; return the number of rounds.
 
-    An issue that was paused because the relay failed wholesale is resumed, as an editor would.
+    An issue that was paused because the relay failed for nearly all messages is resumed, as an editor would.
     """
     for round_ in range(1, 90):
         transport = SMTPTransport(
@@ -181,7 +181,7 @@ def send_to_the_end(house: House, relay: ScriptedRelay, issue_id: int, **endpoin
 def check(
     house: House, relay: ScriptedRelay, chaos: Chaos, issue_id: int, readers: int, **how: object
 ) -> None:
-    """Send through `chaos` to the end, then calmly what is uncertain; check every state by the ledger."""
+    """Send through `chaos` to the end, then uncertain deliveries without faults; compare with the ledger."""
     send_to_the_end(house, relay, issue_id, **how)
 
     accepted, rejected, uncertain = (
@@ -243,7 +243,7 @@ def test_tls_that_fails_now_and_then_loses_nobody(house: House, tmp_path: Path):
 
 
 def test_a_relay_that_throttles_after_a_hundred_gets_the_rest_later(house: House):
-    """454 after 100 messages, until half an hour has passed: everybody is served, once."""
+    """The relay replies 454 after 100 messages, for half an hour. Everybody gets the email once."""
     issue_id = issue_for(house, 350)
     chaos = Chaos(0, often=0)
     began = [house.clock()]
@@ -268,7 +268,7 @@ def test_a_relay_that_throttles_after_a_hundred_gets_the_rest_later(house: House
 
 @dataclass
 class Running:
-    """A clock that goes by itself, so many times as fast as the real one."""
+    """A clock that runs by itself, faster than the real one by a factor."""
 
     began_at: datetime
     speed: float
@@ -280,7 +280,7 @@ class Running:
 
 @dataclass
 class Throttle:
-    """A relay's own limit: a bucket of 100 messages, refilled by so many a second; 454 once it is empty."""
+    """A relay's own limit: a bucket of 100 messages, refilled at a rate; 454 when it is empty."""
 
     clock: Running
     per_second: float
@@ -304,7 +304,7 @@ class Throttle:
 
 
 def test_the_pace_goes_down_under_a_throttling_relay_and_comes_back_when_it_relents(tmp_path: Path):
-    """454 after 100 messages, then so many a second: everybody is served once, at the relay's own pace."""
+    """The relay replies 454 after 100 messages, then accepts some a second. Everybody gets the email once."""
     readers, clock = 700, Running(NOON, speed=40.0)
     settings = make_settings(tmp_path)
     settings.data_dir.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Two hands at one issue at the same moment."""
+"""Two transactions that change one issue at the same time."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_an_issue_is_not_finished_while_somebody_queues_its_rejected_mails_again
 
 
 def _set_sending_again(house: House, issue_id: int) -> None:
-    """Go back to the moment between the last reply and the look whether the issue is done."""
+    """Set the issue back to the moment after the last reply and before it is finished."""
     from newsletter.models import IssueState
 
     with house.runtime.session() as session:

@@ -1,4 +1,4 @@
-"""Processes are killed at any instant, twenty times in one issue: nobody is lost, nobody is mailed twice."""
+"""Processes are killed at random, twenty times in one issue: no email is lost, and none is sent twice."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def kill(*pids: int) -> None:
 
 
 def draining_under_fire(fleet: Fleet, ledger: Ledger, chance: random.Random, instants: list[int]) -> None:
-    """Send everything; when the ledger has grown to each of `instants`, kill a process, or all of them."""
+    """Send everything; when the ledger reaches each of `instants`, kill one process or all of them."""
     drain: subprocess.Popen[bytes] = fleet.drain()
     for instant in instants:
         while len(ledger.taken) < instant:
@@ -47,7 +47,7 @@ def draining_under_fire(fleet: Fleet, ledger: Ledger, chance: random.Random, ins
                 drain = fleet.drain()
             with suppress(subprocess.TimeoutExpired):
                 drain.wait(0.002)
-        # Wherever it is by then: in the middle of a message, of a commit, of a claim.
+        # It may be in the middle of a message, a commit or a claim.
         with suppress(subprocess.TimeoutExpired):
             drain.wait(chance.uniform(0, 0.1))
         children = below(drain.pid)
@@ -63,7 +63,7 @@ def draining_under_fire(fleet: Fleet, ledger: Ledger, chance: random.Random, ins
 
 
 def check_before_and_after_resending(house: House, ledger: Ledger, issue_id: int, readers: int) -> str:
-    """Check the ledger against what the program says; resend what is uncertain, and check again."""
+    """Compare the ledger with the states of deliveries; resend uncertain ones, and compare again."""
     everybody = {address(number) for number in range(1, readers + 1)}
     uncertain = recipients_in(house, "uncertain")
     once, missing = ledger.counts, everybody - set(ledger.taken)

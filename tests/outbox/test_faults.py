@@ -1,4 +1,4 @@
-"""Two drains at once, a slow worker, a clock set back, a full disk: nothing lost, nothing twice."""
+"""Two drains at once, a slow worker, a clock set back, a full disk: no email is lost or sent twice."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from newsletter.smtp.transport import MemoryTransport
 
 @pytest.fixture
 def ledger() -> Iterator[Ledger]:
-    """A relay that enters everybody it takes."""
+    """A relay that records the recipients of accepted messages."""
     with keep_ledger() as kept:
         yield kept
 
@@ -52,7 +52,7 @@ class Interrupted(MemoryTransport):
         if self._count == self._at:
             self._meanwhile()
         outcome = super()._deliver(envelope, content)
-        # As wordy as some relays are: what they say needs room.
+        # Some relays send long replies, which need room in the journal.
         reply = Reply(250, ("2.0.0 " + 9 * "kept in the queue of this relay until it is passed on. ",))
         return replace(outcome, reply=reply)
 
@@ -139,7 +139,7 @@ def test_a_delivery_waiting_when_the_clock_is_set_back_goes_in_its_time(house: H
 
 
 def test_a_full_disk_under_the_journal_stops_and_goes_on(tmp_path: Path, ledger: Ledger, postgresql_url: str):
-    """A limit on the size of files is the disk: the database is a server, so the journal alone meets it."""
+    """A limit on file size acts as a full disk. The database is a server, so only the journal meets it."""
     readers, log = 3000, tmp_path / "log"
     house = open_house(make_settings(tmp_path, relay=ledger.url, database_url=postgresql_url))
     issue_id = issue_for(house, readers)
@@ -155,7 +155,7 @@ def test_a_full_disk_under_the_journal_stops_and_goes_on(tmp_path: Path, ledger:
 
         assert fleet.drain().wait(180) == 0
 
-    # What a relay answered is known in the process, though the journal has no room for it.
+    # The process still knows the relay's replies, although the journal has no room for them.
     assert recipients_in(house, "uncertain") == set()
     assert set(count_states(house)) <= {"accepted", "deferred"}
     house.clock.pass_(hours=1)
@@ -204,7 +204,7 @@ def test_a_drain_leaves_what_the_relays_limits_keep_back_to_whoever_runs_next(tm
     with Fleet(environ_of(house, **limited), tmp_path / "log") as fleet:
         assert fleet.drain().wait(60) == 0
 
-    assert len(set(ledger.taken)) == len(ledger.taken) == 38  # a twentieth is kept for single mails
+    assert len(set(ledger.taken)) == len(ledger.taken) == 38  # a twentieth is kept for single emails
     assert count_states(house) == {"accepted": 38, "queued": 42}
     assert house.issue_state(issue_id) == "sending"
     house.runtime.engine.dispose()

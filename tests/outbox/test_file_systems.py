@@ -1,4 +1,4 @@
-"""A folder is local only if its file system is of a type that one machine alone writes to."""
+"""A folder is local only if just one machine can write to its type of file system."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The journal proves what a dead worker tried and heard, whatever it was and wherever it was cut short."""
+"""The journal shows which messages a dead worker sent and which replies came, even if it is damaged."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def write(folder: str, lines: list[tuple[int, Outcome | None]]) -> Path:
 
 
 def flat(outcome: Outcome) -> str:
-    """Return the words of an outcome as a journal keeps them, but for what cannot be written at all."""
+    """Return the text of an outcome as the journal stores it."""
     text = outcome.reply.text if outcome.reply else outcome.reason
     return " ".join(text.split())[:400].strip().encode("utf-8", "replace").decode()
 
@@ -72,7 +72,7 @@ def test_a_journal_cut_anywhere_invents_no_answer(lines, data):
 
         record = read_record(path)
 
-        # What every whole line before the cut says, and nothing else.
+        # Exactly the content of every complete line before the cut.
         path.write_bytes(whole[: whole.rfind(b"\n", 0, cut) + 1])
         assert record == read_record(path)
     said = [number for number, outcome in lines if outcome is not None and outcome.accepted]
@@ -179,7 +179,7 @@ def test_a_folder_that_cannot_be_written_is_said_so(tmp_path):
 
 
 def test_who_writes_late_writes_into_no_other_file(tmp_path):
-    """As a connection's thread may, while its process ends: file numbers are given out again at once."""
+    """A connection's thread may write late, while its process ends. File numbers are reused at once."""
     journal = Journal(tmp_path)
     journal.abandon()
 

@@ -1,4 +1,4 @@
-"""What dead workers held is decided whatever their host was called, and living workers are left alone."""
+"""Deliveries of dead workers are decided under any host name, and those of live workers are not changed."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ OK = Outcome(Fate.REPLIED, Step.CONTENT, Reply(250, ("2.0.0 ok",)))
 
 @pytest.fixture
 def ledger() -> Iterator[Ledger]:
-    """A relay that enters everybody it takes."""
+    """A relay that records the recipients of accepted messages."""
     with keep_ledger() as kept:
         yield kept
 
@@ -70,7 +70,7 @@ def give_up(house: House, host: str, *, lapsed_only: bool = False) -> GivenUp:
 
 
 def died_as(house: House, issue_id: int, host: str) -> Path:
-    """Claim three as a worker on `host` that is killed: one is answered, one not, one was not offered."""
+    """Claim three as a worker on `host` that is killed: one got a reply, one none, one was not offered."""
     journal = Journal(folder_of(house), host)
     heard, unheard, _ = take(house, issue_id, journal, 3)
     journal.start(heard)
@@ -80,7 +80,7 @@ def died_as(house: House, issue_id: int, host: str) -> Path:
     return journal.path
 
 
-# Journals are found whatever the host's name.
+# Journals are found under any host name.
 
 
 @pytest.mark.parametrize("name", ["3f2a9c1b7d4e", "web", host_label("n" * 200), "renamed-and-" * 5])
@@ -118,7 +118,7 @@ def test_a_folder_from_another_machine_makes_what_has_no_answer_uncertain(house:
 
 
 def test_a_container_killed_in_the_middle_of_an_issue_is_made_anew(tmp_path: Path, ledger: Ledger):
-    """Two real drains, one killed with all its processes; their leases get the name of another host."""
+    """Of two real drains, one is killed with all its processes. Its leases get another host's name."""
     count = 1500
     house = open_house(make_settings(tmp_path, relay=ledger.url))
     issue_id = issue_for(house, count)
@@ -142,7 +142,7 @@ def test_a_container_killed_in_the_middle_of_an_issue_is_made_anew(tmp_path: Pat
 
 
 def rename_host(house: House, name: str) -> int:
-    """Give the dead workers' journals and leases the name of another host; return how many journals."""
+    """Change the host name in dead workers' journals and leases; return how many journals."""
     renamed = 0
     for path in folder_of(house).glob("*.journal"):
         other = path.stem.replace(worker_host(path.stem), name)
@@ -252,7 +252,7 @@ def test_leases_are_told_apart_by_whether_their_journal_is_here(house: House):
 
 
 def open_unprepared(house: House, count: int) -> int:
-    """Open an issue for `count` readers as `newsletter digest send` does: nobody has prepared it."""
+    """Open an issue for `count` subscribers without preparing it, as `newsletter digest send` does."""
     energy = house.topic("energy")
     for _ in range(count):
         house.reader(energy)

@@ -1,4 +1,4 @@
-"""What follows an attempt, whatever came of it."""
+"""The next step after an attempt, for every outcome."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ outcomes = st.builds(
     Outcome, st.sampled_from(Fate), st.none() | st.sampled_from(Step), st.none() | replies, st.text()
 )
 attempts = st.integers(1, 10**6)
-# A clock that was set back makes a delivery younger than nothing.
+# If a clock was set back, the age of a delivery may be negative.
 ages = st.timedeltas(timedelta(hours=-30), timedelta(days=400))
 moments = st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))
 chances = st.floats(0, 1)
@@ -38,18 +38,18 @@ def test_every_outcome_has_exactly_one_sequel(outcome, attempt, age, now, resend
         outcome, attempt=attempt, age=age, now=now, resend_uncertain=resend, jitter=jitter, backoff=backoff
     )
 
-    # Waiting and due, or final and not.
+    # A waiting state has a due time, and a final one has none.
     assert (step.due_at is None) == (step.state in FINAL)
     assert step.state in {*FINAL, DeliveryState.QUEUED, DeliveryState.DEFERRED}
     assert step.due_at is None or step.due_at >= now
-    # Nobody counts as mailed but by the relay's word for the whole message.
+    # A delivery is accepted only by a positive reply to the whole message.
     positive = outcome.reply is not None and 200 <= outcome.reply.code < 300
     taken = outcome.fate is Fate.REPLIED and outcome.step is Step.CONTENT and positive
     assert (step.state is DeliveryState.ACCEPTED) == taken
-    # Nobody is queued as if never tried who was tried.
+    # A delivery that was tried is never queued as if it was not.
     never_offered = outcome.fate is Fate.UNSENT and outcome.step is None
     assert (step.state is DeliveryState.QUEUED) == (outcome.fate is Fate.SKIPPED or never_offered)
-    # Nobody is sent again unasked who may have the message.
+    # A message that may have arrived is sent again only if that is requested.
     unknown = outcome.fate is Fate.UNCERTAIN
     assert (step.state is DeliveryState.UNCERTAIN) == (unknown and not (resend and age <= backoff.give_up))
     assert not step.hard_bounce or step.state is DeliveryState.REJECTED
@@ -65,7 +65,7 @@ def test_nobody_is_tried_for_longer_than_the_limit(outcome, attempt, now, jitter
         jitter=jitter, backoff=backoff,
     )  # fmt: skip
 
-    # What refuses our settings says nothing about the recipient, at any age, nor does what cannot be built.
+    # Refused settings and build failures say nothing about the recipient, at any age.
     about_us = setup_fault(outcome) is not None or outcome.fate is Fate.UNBUILT
     assert step.state is not DeliveryState.DEFERRED or about_us
 

@@ -34,7 +34,7 @@ TRICKS = [
 
 
 def house_of(folder: Path, trick: str) -> House:
-    """Return a house of which every text that goes into its mails holds `trick`."""
+    """Return a house with `trick` in every text that goes into its emails."""
     settings = replace(
         make_settings(folder, unsubscribe_address="leave@example.org"),
         site_name=f"Letter{trick}site",
@@ -46,7 +46,7 @@ def house_of(folder: Path, trick: str) -> House:
 
 
 def send_everything(house: House, trick: str) -> None:
-    """Send a digest of several releases, and each kind of mail that names the newsletter or its releases."""
+    """Send a digest of several releases, and each kind of email with the newsletter's or releases' names."""
     energy = house.topic("energy")
     readers = [house.reader(energy, name=f"{name}") for name in ("ann", "ben")]
     releases = [house.release(f"Energy {number}") for number in range(6)]

@@ -1,4 +1,4 @@
-"""Messages that cannot be made wait; they are never rejected, and their issue does not finish."""
+"""Messages that cannot be built wait. They are never rejected, and their issue does not finish."""
 
 from __future__ import annotations
 

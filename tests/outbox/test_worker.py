@@ -1,4 +1,4 @@
-"""Sending durably: each reader once, whatever happens on the way."""
+"""The outbox worker: each subscriber gets an issue once, also after failures, pauses and crashes."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from newsletter.suppression import add_subscribers
 
 
 def three_readers(house: House) -> int:
-    """Arrange an issue for three readers; return its id."""
+    """Arrange an issue for three subscribers; return its id."""
     energy = house.topic("energy")
     for name in ("ann", "ben", "cleo"):
         house.reader(energy, name=name)
@@ -377,7 +377,7 @@ def test_a_single_mail_of_unknown_fate_is_not_sent_again_for_ever(house: House):
 
 
 def test_who_is_suppressed_after_the_claim_is_not_written_to(house: House):
-    """As when a complaint comes in while a batch is on its way."""
+    """For example, a complaint arrives while a batch is being sent."""
     three_readers(house)
 
     class Suppressing(MemoryTransport):

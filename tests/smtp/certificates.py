@@ -1,4 +1,4 @@
-"""A certificate authority of the test's own."""
+"""A certificate authority for the tests."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from cryptography.x509.oid import NameOID
 
 
 class Authority:
-    """Signs server certificates; `ca_file` is what a client trusts it by."""
+    """Signs server certificates; clients trust it by `ca_file`."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

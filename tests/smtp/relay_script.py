@@ -1,4 +1,4 @@
-"""A relay on loopback that does what a test tells it to, byte for byte, and writes down what it got."""
+"""A scripted relay on loopback: replies exactly as a test says, and records what it received."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Drop(Exception):
 
 @dataclass
 class Heard:
-    """What one connection brought."""
+    """What the relay received on one connection."""
 
     commands: list[str] = field(default_factory=list)
     contents: list[bytes] = field(default_factory=list)
@@ -35,12 +35,12 @@ class Heard:
 
 @dataclass
 class ScriptedRelay:
-    """Answers from `answers`; what it is not told, it accepts.
+    """Replies as `answers` says, and accepts everything else.
 
-    `answers` maps a command (as the test writes it: "MAIL", "RCPT <a@b>", "DATA", "." for the end of a
-    content, "EHLO", "greeting", ...) to what is done about it, one item each time and the last for
-    ever: text is sent as a reply, bytes are sent as they are, "drop" closes, "reset" closes with
-    RST, "stall" is silence, a callable is called with the session.
+    The keys of `answers` are commands: "MAIL", "RCPT <a@b>", "DATA", "EHLO", "greeting" and others, and "."
+    for the end of a content. The values are lists. Each time the next item is used, and the last one is
+    repeated. Text is sent as a reply, bytes are sent unchanged. "drop" closes the connection, "reset" closes
+    it with RST, "stall" sends nothing. A callable is called with the session.
     """
 
     answers: dict[str, object] = field(default_factory=dict)
@@ -166,7 +166,7 @@ class Session:
         return data.decode("latin-1")
 
     def reset(self) -> None:
-        """Close with RST, throwing away what was not read."""
+        """Close with RST, so that unread bytes are lost."""
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.socket.close()
         raise Drop
@@ -187,7 +187,7 @@ class Session:
         self.socket = self.script.context.wrap_socket(self.socket, server_side=True)
 
     def waiting_bytes(self) -> bool:
-        """Whether more has arrived than was read: what came in the same write."""
+        """Whether more bytes have arrived than were read, because they came in the same write."""
         return bool(self.buffer) or bool(select.select([self.socket], [], [], 0)[0])
 
 

@@ -14,7 +14,7 @@ from newsletter.smtp.outcomes import Envelope, Fate, NoHooks, Outcome, Outgoing,
 STEPWISE = tuple(word for word in EHLO if word != "PIPELINING")
 BOTH = pytest.mark.parametrize("ehlo", [EHLO, STEPWISE], ids=["pipelined", "stepwise"])
 UNLIMITED = tuple(word for word in EHLO if not word.startswith("SIZE"))
-# More than the buffers between two sockets on loopback hold.
+# Larger than the buffers between two sockets on loopback.
 HUGE = (b"x" * 76 + b"\r\n") * 250_000
 
 
@@ -28,7 +28,7 @@ def outgoing(number: int, content: bytes | None = None, recipient: str | None = 
 
 
 class Recorder(NoHooks):
-    """Hooks that write down what they are told."""
+    """Hooks that record their calls."""
 
     def __init__(self, skip: tuple[int, ...] = ()) -> None:
         self.events: list[tuple[object, ...]] = []
@@ -46,7 +46,7 @@ class Recorder(NoHooks):
 
 
 def send(script, messages, hooks=None, **endpoint) -> dict[int, Outcome]:
-    """Send over one new connection; check what always holds; return outcomes by id."""
+    """Send over one new connection; check the invariants; return outcomes by id."""
     connection = Connection.open(script.endpoint(**endpoint))
     recorder = hooks or Recorder()
     results = list(connection.send(messages, recorder))
@@ -56,7 +56,7 @@ def send(script, messages, hooks=None, **endpoint) -> dict[int, Outcome]:
     begun = [event[1] for event in recorder.events if event[0] == "content"]
     ended = [event[1] for event in recorder.events if event[0] == "after"]
     assert begun == ended
-    # Whatever the relay got whole is said to be accepted, refused or uncertain, never unsent.
+    # A message that the relay has completely is accepted, refused or uncertain, never unsent.
     for content in script.contents:
         for number, outcome in outcomes.items():
             if content == content_of(number):
@@ -436,7 +436,7 @@ def test_a_good_reply_counts_though_garbage_follows_it():
     assert fates(outcomes) == [ACCEPTED, (Fate.UNSENT, Step.MAIL)]
 
 
-# What is ours
+# Our own faults
 
 
 def unbuildable(number: int) -> Outgoing:
@@ -507,7 +507,7 @@ def test_a_hook_that_fails_stops_everything_before_the_content(ehlo, failing):
     assert content_of(2) not in script.contents
     assert outcomes[2].fate is Fate.UNSENT
     assert connection.closed
-    # Envelope 2 was to go out beside content 1, which stayed here as well in the other case.
+    # Envelope 2 was to be sent together with content 1. In the other case that was not sent either.
     if failing == "before_content":
         assert outcomes[1].accepted
 
@@ -547,7 +547,7 @@ def test_leaving_half_way_closes_the_connection_and_says_what_is_uncertain():
     hooks = Recorder()
     with scripted_relay(answers={".": ["250 ok", "stall"]}) as script:
         connection = Connection.open(script.endpoint())
-        # The fourth cannot be built, which is told while the second waits for its answer.
+        # The fourth cannot be built, and this result comes while the second waits for its reply.
         messages = [*(outgoing(n) for n in (1, 2, 3)), unbuildable(4)]
         with closing(connection.send(messages, hooks)) as results:
             told = [next(results).id, next(results).id]

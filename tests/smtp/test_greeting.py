@@ -276,7 +276,7 @@ def test_a_relay_that_knows_no_sign_in_of_ours_is_an_error():
 
 
 def test_a_password_is_not_sent_in_the_open_off_loopback():
-    # This way of writing 127.0.0.1 is read by the resolver and is no loopback address to us.
+    # The resolver reads this as 127.0.0.1, but for us it is no loopback address.
     with (
         scripted_relay(ehlo=(*EHLO, "AUTH PLAIN")) as script,
         pytest.raises(TransportError, match="without TLS"),

@@ -8,7 +8,7 @@ from newsletter.smtp.growth import PATIENCE_SECONDS, Growth
 
 
 def live(growth: Growth, rate_of, seconds: float = 20, busy_of=lambda rate: rate / 2500) -> list[int]:
-    """Return the numbers of connections seen, a quarter of a second each."""
+    """Return the numbers of connections, one for each quarter of a second."""
     seen = []
     for tick in range(int(seconds * 4)):
         rate = rate_of(growth.connections)

@@ -38,7 +38,7 @@ def send(pool: Pool, messages, hooks=None) -> dict[int, Outcome]:
 
 
 def collect(pool: Pool, messages, hooks=None) -> tuple[dict[int, Outcome], Exception]:
-    """Send what ends in an error; return what was told before it, and the error."""
+    """Send until an error is raised; return the results before it, and the error."""
     outcomes: dict[int, Outcome] = {}
     with pytest.raises(Exception) as caught:
         for message_id, outcome in pool.send(messages, hooks):

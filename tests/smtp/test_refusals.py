@@ -1,4 +1,4 @@
-"""The table of replies that refuse what our settings make: a test for each row, and what is none of them."""
+"""The table of replies that refuse our settings: a test for each row, and for replies that are not in it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Signing in: which mechanism after which, what is said in each, and how long a token is kept."""
+"""Signing in to a relay: the order of mechanisms, their messages, and how long a token is cached."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def in_base64(text: str) -> str:
 
 
 class Account:
-    """A relay's side of every mechanism: who may come in, by which of them."""
+    """The relay's side of every mechanism: which accounts it accepts, by which mechanism."""
 
     def __init__(self, *takes: str, refuses_with: str = WRONG, password: str = "secret") -> None:
         self.takes = takes
@@ -149,7 +149,7 @@ def test_a_relay_that_hangs_up_on_the_second_try_is_quoted_for_the_first():
 
 
 class Command:
-    """A command that prints what is next in its file, and counts how often it was run."""
+    """A command that prints the next item of its file, and counts how often it was run."""
 
     def __init__(self, folder: Path, *answers: str) -> None:
         script = folder / "token.py"

@@ -1,4 +1,4 @@
-"""Drains keep to limits, hours and a learnt pace, across processes and restarts."""
+"""Drains keep rate limits, sending hours and a learnt pace, across processes and restarts."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ REFUSED = Reply(550, ("5.7.1 your address news@example.org is blocked",))
 
 
 class Patient(MemoryTransport):
-    """Lets the house's clock go on where a relay's connection would wait, and notes when each was sent."""
+    """Advances the house's clock where a connection would wait, and records when each message was sent."""
 
     def __init__(self, house: House) -> None:
         super().__init__()
@@ -79,7 +79,7 @@ def paced(house: House, **more: str) -> Patient:
 
 
 def readers(house: House, count: int, domain: str = "example.org") -> int:
-    """Arrange an issue for so many readers; return its id."""
+    """Arrange an issue for this many subscribers; return its id."""
     energy = house.topic("energy")
     for _ in range(count):
         house.reader(energy)
@@ -120,14 +120,14 @@ def test_no_second_gets_more_than_the_limit_across_two_drains(either_house: Hous
 
     drain(house.runtime, transport, lane=Lane.BULK, stopping=lambda: len(transport.sent) >= 15)
     first = len(transport.sent)
-    # Another process, or this one started again: the timetable is the same.
+    # Another process, or this one after a restart, uses the same timetable.
     house.runtime = Runtime(house.runtime.settings, now=house.clock)
     house.drain()
 
     assert 15 <= first < 40
     assert house.issue_state(issue_id) == "finished"
     assert len(transport.sent) == 40
-    # Sent at the next look of 50 ms, which is half a message.
+    # A message is sent at the next check, up to 50 ms later, which is half a message at this rate.
     assert most_in(transport.times, timedelta(seconds=1)) <= 11
     assert transport.times[-1] - transport.times[0] >= timedelta(seconds=3.8)
     assert transport.times[-1] - transport.times[0] <= timedelta(seconds=6)
@@ -139,7 +139,7 @@ def test_an_hour_that_is_used_up_ends_the_drain_and_the_next_hour_goes_on(either
     issue_id = readers(house, 30)
 
     house.drain()
-    assert len(transport.sent) == 19  # one in twenty is kept for single mails
+    assert len(transport.sent) == 19  # one in twenty is kept for single emails
     assert not may_send(house.runtime, Lane.BULK)
     assert may_send(house.runtime, Lane.SINGLE)
     assert house.drain() == 0
@@ -372,7 +372,7 @@ def test_dead_mailboxes_alone_stop_no_issue_before_its_end(house: House, reply: 
 
     house.drain()
 
-    # Nothing stopped it on the way: it was sent to everybody, and the owner is asked at its end.
+    # Nothing stopped it: it was sent to everybody, and the owner is asked afterwards.
     assert set(house.states(issue_id)) == {"rejected"}
     assert "every email that the relay decided on" in issue_note(house, issue_id)
 

@@ -1,4 +1,4 @@
-"""What a relay may get: never more than its limits, whatever the clock does."""
+"""Rate limits of a relay: never exceeded, even if the clock is set back."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def times(turns: Turns, now: float) -> list[float]:
 
 
 def most_in(moments: list[float], span: float) -> int:
-    """Return the most of the sorted `moments` that any window of `span` seconds holds."""
+    """Return the largest number of the sorted `moments` in any period of `span` seconds."""
     most = start = 0
     for end, moment in enumerate(moments):
         while moments[start] <= moment - span:
@@ -137,7 +137,7 @@ def test_a_clock_set_back_neither_stalls_nor_bursts(steps, jump_at, per_second, 
         standing, turns = book(standing, limits, wanted, NOON + seconds(elapsed - off), ahead_seconds=1)
         sent += times(turns, elapsed)
         if not turns.count:
-            # A stall is as long as if the clock had gone on, and what went before the jump is not forgotten.
+            # The wait is as long as without the change of the clock, and earlier messages still count.
             assert turns.wait_seconds <= (3 * 60 + 3600 if len(sent) >= 500 else 1 + 3 + 40 / per_second)
 
     assert most_in(sorted(sent), 1 - 1e-5) <= per_second

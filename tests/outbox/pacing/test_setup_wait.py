@@ -38,7 +38,7 @@ NAME = "504 5.5.2 <news>: Helo command rejected: need fully-qualified hostname"
 
 @contextmanager
 def house_with(folder: Path, database: str = "", **more: object) -> Iterator[tuple[House, ScriptedRelay]]:
-    """A house whose relay refuses as `answers` say; other fields go to the settings."""
+    """A house whose relay refuses as `answers` says. The other arguments are settings."""
     answers = more.pop("answers")
     ehlo = more.pop("ehlo", EHLO)
     with scripted_relay(answers=answers, ehlo=ehlo) as relay:
@@ -118,7 +118,7 @@ def test_both_lanes_wait_nothing_is_rejected_and_the_setting_that_mends_it_is_na
 
         assert set(house.states()) <= {"queued", "deferred"}
         assert house.issue_state(issue_id) == "sending"
-        # What was under way on two connections, and nothing after that.
+        # Messages under way on two connections, and none after them.
         assert len([each for each in relay.commands if each.startswith("MAIL")]) == offered <= 12
         (notice,) = told(house)
         assert title in notice
@@ -210,7 +210,7 @@ def test_a_delivery_waits_for_weeks_and_then_a_greylisting_does_not_reject_it(tm
 
 
 def test_one_recipients_refusal_among_acceptances_holds_up_nobody_else(tmp_path: Path):
-    """The relay may pass on what one recipient's server says, and a subscriber may own that server."""
+    """The relay may quote the server of one recipient, and a subscriber may own that server."""
     answers = {"RCPT <reader3@example.org>": NOT_OWNED}
     with house_with(tmp_path, answers=answers) as (house, _):
         issue_id = digest_for(house, 30)
@@ -230,7 +230,7 @@ def test_one_recipients_refusal_among_acceptances_holds_up_nobody_else(tmp_path:
 
 
 def offenders_far_from_others(house: House, count: int) -> int:
-    """Open an issue whose first `count` readers are always refused; their ids are far from the others'."""
+    """Open an issue with `count` subscribers that are always refused, whose ids are far from the others'."""
     energy = house.topic("energy")
     for number in range(30):
         house.reader(energy, name=f"p{number}")
@@ -294,7 +294,7 @@ def test_the_first_refusal_of_an_old_email_rejects_nobody(house: House):
 
 
 def test_a_dead_workers_journal_decides_a_refused_sender_alike(house: House):
-    """Only what came after DATA is in a journal: Office 365 refuses the sender there."""
+    """A journal has only replies to the content, where Office 365 refuses the sender."""
     from newsletter.outbox.lease import claim
 
     issue_id = digest_for(house, 3)
@@ -390,7 +390,7 @@ def test_a_refused_sign_in_waits_and_does_not_pause_the_issue(tmp_path: Path, an
 
         assert set(house.states()) == {"queued"}
         assert house.issue_state(issue_id) == "sending"
-        # Six rounds; two connections may sign in at once.
+        # Six rounds. Two connections may sign in at the same time.
         assert len([each for each in relay.commands if each.startswith("AUTH")]) <= 12
         (notice,) = told(house)
         assert "our account" in notice

@@ -1,4 +1,4 @@
-"""What holds up an issue is said in words."""
+"""The sentences that say why an issue waits."""
 
 from __future__ import annotations
 

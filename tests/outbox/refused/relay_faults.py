@@ -1,8 +1,8 @@
-"""A relay that goes wrong, around the real recording and judging: `make relay-faults` prints a table.
+"""Simulate faulty relays against the real recording and judging; `make relay-faults` prints a table.
 
-Issues are prepared, claimed, recorded, judged and finished by the real code, on a real database. What is
-simulated are the processes (16 of them, each recording a batch a second), the passing of time, and what the
-relay answers. `wrongly` counts suppressed addresses that exist.
+The real code prepares, claims, records, judges and finishes issues, on a real database. Simulated are the
+processes (16 of them, each recording a batch a second), the time, and the relay's replies. `wrongly` counts
+suppressed addresses that exist.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def healthy(_place: float, _address: str, _drawn: float) -> bool:
 
 @dataclass
 class Process:
-    """One process that sends: what it holds, what it heard, and how it suspects the relay."""
+    """One sending process: its leases, its outcomes, and its suspicion of the relay."""
 
     name: str
     held: deque[Claimed] = field(default_factory=deque)
@@ -71,7 +71,7 @@ class Process:
 
 
 class Town:
-    """People of one list, some of them gone, and a relay."""
+    """The subscribers of one list, some with dead mailboxes, and a relay."""
 
     def __init__(
         self, house: House, people: int, *, dead: float = 0.0, domains: int = 10, seed: int = 1
@@ -87,7 +87,7 @@ class Town:
         self.asked = 0
 
     def _address(self, number: int, domains: int) -> str:
-        # One large domain with 3 in 10, one small one of four people, and the rest of about equal size.
+        # One large domain with 3 of 10 people, a small one with four people, and others of about equal size.
         if number < 4:
             return f"p{number}@four.example"
         return f"p{number}@large.example" if number % 10 < 3 else f"p{number}@d{number % domains}.example"
@@ -119,7 +119,7 @@ class Town:
         return issue_id
 
     def send(self, issue_id: int, fault: Fault) -> None:
-        """Send what waits of an issue until nothing does, or it is paused."""
+        """Send an issue until no delivery waits, or it is paused."""
         processes = [Process(f"host-{number}-sim") for number in range(PROCESSES)]
         total, done, began = self._waiting(issue_id), 0, self.house.clock()
         swept = seconds = 0.0
@@ -145,7 +145,7 @@ class Town:
                         )
                     )  # fmt: skip
                     done += 1
-                # Each records at a moment of its own within its second.
+                # Each process records at a different moment of the second.
                 if process.answered and (
                     not process.held or seconds - process.recorded_at >= 1.0 - at / PROCESSES / 4
                 ):
@@ -210,7 +210,7 @@ class Town:
             session.commit()
 
     def answer(self, *, gone: bool = False) -> int:
-        """Answer what the owner is asked; return about how many refusals."""
+        """Answer the owner's questions; return how many refusals they were about."""
         asked = 0
         with self.house.runtime.session() as session:
             for question in questions(session):
@@ -257,7 +257,7 @@ FAULTS: dict[str, Fault] = {
 
 @dataclass
 class Told:
-    """What one set-up came to."""
+    """The result of one set-up."""
 
     name: str
     people: int
@@ -272,7 +272,7 @@ class Told:
 
 
 def play(house: House, name: str, people: int, *, known: bool = True, dead: float = 0.01) -> Told:
-    """Play a set-up: a healthy issue if the list is `known`, the faulty one, mended, and the next issue."""
+    """Run a set-up: a healthy issue if the list is `known`, the faulty one, a repair, and the next issue."""
     began = time.monotonic()
     town = Town(house, people, dead=dead)
     if known:
@@ -282,7 +282,7 @@ def play(house: House, name: str, people: int, *, known: bool = True, dead: floa
     issue_id = town.issue(fault)
     state = str(town._state(issue_id))
     at_once = len(town.wrongly())
-    # Mended: the owner has it sent again, and the next issue follows.
+    # The relay is repaired: the owner sends it again, and the next issue follows.
     town.answer()
     house.clock.pass_(minutes=11)
     town.send(issue_id, healthy)
@@ -295,7 +295,7 @@ def play(house: House, name: str, people: int, *, known: bool = True, dead: floa
 
 
 def main(sizes: Sequence[int]) -> int:
-    """Print what every set-up comes to; return how many addresses were wrongly suppressed."""
+    """Print the result of every set-up; return how many addresses were wrongly suppressed."""
     print(
         f"{'set-up':34} {'list':>7} {'dead':>6} {'issue':>9} {'asked':>7} {'gone':>6} "
         f"{'next issue':>10} {'wrongly':>7} {'seconds':>7}"

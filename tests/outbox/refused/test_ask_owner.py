@@ -127,7 +127,7 @@ def test_a_one_person_issue_whose_mailbox_is_gone_pauses_no_other(house: House):
 
 
 def test_refusals_that_the_owner_disbelieves_never_count_again(house: House):
-    """Nor those of a cancelled issue, which sends nothing again."""
+    """This holds too for a cancelled issue, which is not sent again."""
     list_of(house, 10)
     for week in range(2):
         refuse(house, *range(10))
@@ -170,7 +170,7 @@ def test_a_domain_is_named_by_what_was_refused_though_its_people_moved(house: Ho
     with house.runtime.session() as session:
         unjudged = {"state": "rejected", "verdict": BounceVerdict.UNJUDGED, "bounced_at": now}
         session.execute(update(Delivery).where(Delivery.issue_id == issue_id).values(**unjudged))
-        # Those who moved were answered last, so they are looked at first.
+        # The deliveries of people who moved have the latest replies, so they are read first.
         session.execute(update(Delivery).values(answered_microseconds=100 - Delivery.subscriber_id))
         for moved in (1, 2):
             person = session.get_one(Subscriber, moved)
@@ -239,7 +239,7 @@ def test_an_answer_and_a_new_question_about_a_relay_do_not_wait_for_each_other(b
         control.resume(session, session.get_one(Issue, issue_id), "owner", house.clock())
         session.commit()
     with house.runtime.session() as judge:
-        # As a question begins: it locks the issues.
+        # A question begins by locking the issues.
         judge.execute(select(Issue.id).with_for_update(key_share=True))
 
         def give_answer() -> None:
@@ -248,7 +248,7 @@ def test_an_answer_and_a_new_question_about_a_relay_do_not_wait_for_each_other(b
                 session.commit()
 
         with meanwhile(house, give_answer):
-            # As it goes on: the answer must not hold the notice yet.
+            # Then it needs the notice, so the answer must not hold that yet.
             judge.execute(update(Notice).values(seen_at=house.clock()))
             judge.commit()
 

@@ -1,4 +1,4 @@
-"""Refused addresses are judged by what the relay answered to others, with the real worker."""
+"""Refused addresses are judged by the relay's replies to other emails, with the real worker."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ NO_SUCH_USER = Reply(550, ("5.1.1 no such user",))
 
 
 def list_of(house: House, people: int, domain: str = "example.org") -> list[int]:
-    """A topic, and people who have had one issue."""
+    """A topic, and subscribers who have received one issue."""
     topic = house.topic("energy")
     house.release("Energy at first")
     readers = [house.reader(topic, name=f"p{number}") for number in range(people)]
@@ -224,7 +224,7 @@ def test_a_domain_that_refuses_everybody_waits_and_nobody_else_does(house: House
 
 
 def confirmations(house: House, count: int, *, start: int = 0, refused: bool = True) -> None:
-    """Have people sign up whose confirmations are refused, or accepted."""
+    """Sign people up whose confirmation emails are refused, or accepted."""
     now = house.clock()
     with house.runtime.session() as session:
         for number in range(start, start + count):

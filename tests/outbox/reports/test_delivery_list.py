@@ -1,4 +1,4 @@
-"""Who got it and who did not: every delivery, and nothing a spreadsheet would run."""
+"""The list of an issue's deliveries, and its CSV, in which no cell can be a formula."""
 
 from __future__ import annotations
 
