@@ -14,7 +14,7 @@ from newsletter.web.mailbox.stored_emails import forget_recipient, mailbox_folde
 def erase_everywhere(
     parts: Runtime, session: Session, public_id: str, how: str, actor: str | None = None
 ) -> Erased:
-    """Erase somebody and commit; then clean the files. Raises NotFound and StateConflict.
+    """Erase a person and commit, then clean the files. Raises NotFound and StateConflict.
 
     `how` and `actor` as in subscribers/privacy/erase.py.
     """

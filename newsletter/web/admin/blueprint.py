@@ -1,4 +1,4 @@
-"""The admin blueprint, and the guard that asks everyone who they are."""
+"""The admin blueprint, and the check that every request is signed in."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from newsletter.web.http.security import SAFE_METHODS
 
 admin = Blueprint("admin", __name__, url_prefix="/admin")
 
-# The only pages that somebody who is not signed in may see: everything else is closed by default.
+# The only pages that are open without a sign-in. All others are closed by default.
 OPEN_TO_ALL = frozenset({"admin.sign_in"})
 
-# What somebody may do before they have chosen a password of their own.
+# The only pages for a user who has not chosen a password of their own yet.
 BEFORE_OWN_PASSWORD = frozenset({"admin.change_password", "admin.sign_out"})
 
-# A page left open asks for this by itself: nobody need be there.
+# An open page requests this by itself, so it does not show that anybody is there.
 ASKS_BY_ITSELF = frozenset({"admin.issue_progress"})
 
 
 @admin.before_request
 def ask_who() -> Response | None:
-    """Send strangers to the sign-in page, and newcomers to the page where they choose a password."""
+    """Redirect to the sign-in page, or to the password page if the user has a one-time password."""
     if any("\0" in str(part) for part in (request.view_args or {}).values()):
-        abort(404)  # PostgreSQL will not even look for such an id
+        abort(404)  # PostgreSQL refuses a query with such an id
     if request.endpoint in OPEN_TO_ALL:
         return None
     user = current_admin()
@@ -38,14 +38,14 @@ def ask_who() -> Response | None:
 
 @admin.after_request
 def keep_private(answer: Response) -> Response:
-    """Keep these pages out of caches and indexes."""
+    """Keep these pages out of caches and search indexes."""
     answer.headers["Cache-Control"] = "no-store"
     answer.headers["X-Robots-Tag"] = "noindex"
     return answer
 
 
 def _to_sign_in() -> Response:
-    # A POST cannot be repeated by a redirect, and a partial is no page to come back to.
+    # A POST cannot be repeated by a redirect, and a partial is not a page to return to.
     if request.method not in SAFE_METHODS or request.headers.get("HX-Request"):
         return _go(url_for("admin.sign_in"))
     return _go(url_for("admin.sign_in", next=request.full_path.rstrip("?")))
@@ -53,8 +53,8 @@ def _to_sign_in() -> Response:
 
 def _go(place: str) -> Response:
     if request.headers.get("HX-Request"):
-        # htmx follows a redirect by itself and would put the whole page into the part: this header
-        # makes the browser go there instead.
+        # htmx follows a redirect by itself and would put the whole page into the partial. With this header,
+        # the browser goes there instead.
         answer = make_response("", 401)
         answer.headers["HX-Redirect"] = place
         return answer

@@ -18,7 +18,7 @@ from newsletter.web.public.thanks_pages import allowed_page
 
 @admin.get("/embed")
 def embed() -> str:
-    """Show the form's HTML for the topics, frequency and language that the query chose."""
+    """Show the form's HTML for the topics, frequency and language in the query string."""
     parts = runtime()
     settings = parts.settings
     offered = offered_topics(db.session())

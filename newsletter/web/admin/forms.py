@@ -12,7 +12,7 @@ from newsletter.mail.addresses import LONGEST_ADDRESS
 
 
 class SignInForm(FlaskForm):  # type: ignore[misc]
-    """An address and a password. Nothing here says which of them was wrong."""
+    """An address and a password. No message says which of them was wrong."""
 
     email = StringField(
         _("Address"), [DataRequired(_("Please enter your address.")), Length(max=LONGEST_ADDRESS)]
@@ -21,7 +21,7 @@ class SignInForm(FlaskForm):  # type: ignore[misc]
 
 
 class ChangePasswordForm(FlaskForm):  # type: ignore[misc]
-    """A new password, twice; `current` is left out for somebody who came by a one-time password."""
+    """A new password, twice. `current` is left out after a sign-in with a one-time password."""
 
     current = PasswordField(_("Your password until now"))
     password = PasswordField(
@@ -35,13 +35,13 @@ class ChangePasswordForm(FlaskForm):  # type: ignore[misc]
 
 
 class TestForm(FlaskForm):  # type: ignore[misc]
-    """One address that a test goes to; the view reads it as an address."""
+    """The address for a test email. The view parses it."""
 
     email = StringField(_("Address"), [DataRequired(_("Please enter an address."))])
 
 
 class SendForm(FlaskForm):  # type: ignore[misc]
-    """The number of readers, typed; `key` is what the page showed, sealed, and good for one issue."""
+    """The typed number of subscribers. `key` seals what the page showed, and opens one issue only."""
 
     number = StringField(_("Number of readers"), [DataRequired(_("Please type the number of readers."))])
     own_hour = BooleanField(_("At each reader's own hour"))

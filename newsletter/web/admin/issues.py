@@ -1,4 +1,4 @@
-"""Issues: how far each is, who got it, and the buttons that stop it and let it go on."""
+"""The issue pages: progress, deliveries, and buttons to pause, resume, cancel and resend."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ CAN_END = frozenset({IssueState.PREPARING, IssueState.SENDING, IssueState.PAUSED
 
 
 class IssueAction(enum.StrEnum):
-    """What an issue's buttons do."""
+    """The actions of an issue's buttons."""
 
     PAUSE = "pause"
     RESUME = "resume"
@@ -102,7 +102,7 @@ def issue(public_id: str) -> str:
 
 @admin.get("/issues/<public_id>/progress")
 def issue_progress(public_id: str) -> str:
-    """Show how far an issue is: the part of its page that asks for itself again."""
+    """Show the progress of an issue: the partial that its page reloads."""
     session = db.session()
     found = control.find_issue(session, public_id, lock=False)
     state = choice_of(DeliveryState, request.args.get("state"))
@@ -116,7 +116,7 @@ def issue_progress(public_id: str) -> str:
 
 @admin.get("/issues/<public_id>/deliveries.csv")
 def deliveries_csv(public_id: str) -> Response:
-    """Download who got it, who did not, and why: all, or those in one state."""
+    """Download the deliveries, with state and reason: all, or those in one state."""
     session = db.session()
     found = control.find_issue(session, public_id, lock=False)
     lines = list_deliveries(session, found.id, choice_of(DeliveryState, request.args.get("state")))
@@ -127,7 +127,7 @@ def deliveries_csv(public_id: str) -> Response:
 
 @admin.post("/issues/<public_id>")
 def change_issue(public_id: str) -> Response:
-    """Pause an issue, let it go on, end it, or send again what may have been lost."""
+    """Pause, resume or cancel an issue, or send again what failed or may have been lost."""
     action = choice_of(IssueAction, request.form.get("action"))
     if action is None:
         abort(400)

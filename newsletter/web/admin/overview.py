@@ -32,14 +32,14 @@ from newsletter.subscribers.signup.hold import count_held, count_unresolved
 from newsletter.web.admin.blueprint import admin
 from newsletter.web.http.extensions import runtime
 
-# A request is resolved within seconds while a worker runs.
+# While a worker runs, a sign-up request is resolved within seconds.
 WAITS_LONG = timedelta(minutes=2)
 WEEK = timedelta(days=7)
 
 
 @admin.get("/")
 def overview() -> str:
-    """Show how things stand."""
+    """Show the overview."""
     session, now = db.session(), runtime().now()
     workers = _workers(session, now)
     outbox = _outbox(session, now)
@@ -111,7 +111,7 @@ def _told(notice: Notice) -> dict[str, str]:
 
 
 def _overdue_warnings(session: Session, now: datetime) -> list[dict[str, str]]:
-    """Warn of each frequency whose subscribers wait longer than it promises."""
+    """Warn about each frequency whose subscribers have waited longer than its interval."""
     warnings = []
     for each in find_overdue(session, now):
         count = "1 release has" if each.releases == 1 else f"{each.releases:,} releases have"
@@ -129,7 +129,7 @@ def _overdue_warnings(session: Session, now: datetime) -> list[dict[str, str]]:
 
 
 def _relay_warnings(session: Session) -> list[dict[str, str]]:
-    """Say what would fail at the relay, if the last check found something."""
+    """Return the failures that the last check of the relay found."""
     check = last_check(session, runtime().settings)
     if check is None or check.verdict != FAILED:
         return []
@@ -138,7 +138,7 @@ def _relay_warnings(session: Session) -> list[dict[str, str]]:
 
 
 def _journal_warnings() -> list[dict[str, str]]:
-    """Warn when the journals lie where other machines may write too."""
+    """Warn if the journals are on a file system that other machines may use too."""
     kind = network_file_system(journal_folder(runtime().settings))
     if kind is None:
         return []
@@ -161,7 +161,7 @@ def _warnings(
         words = "1 sign-up has" if late == 1 else f"{late} sign-ups have"
         warnings.append({"tone": "warn", "text": f"{words} been waiting for more than two minutes."})
     held = count_held(session)
-    # A domain's own limit holds sign-ups too, and opens no notice.
+    # The limit of one domain holds sign-ups too, and opens no notice.
     if held and find_open(session, NoticeKind.SIGNUPS_HELD, "") is None:
         words = "1 sign-up waits" if held == 1 else f"{held} sign-ups wait"
         text = (

@@ -1,4 +1,4 @@
-"""The digest before it is sent: looked at, sent to one address, sent to everybody."""
+"""The digest preview: show it, send it as a test to one address, or send the issue to all."""
 
 from __future__ import annotations
 
@@ -43,13 +43,13 @@ LABELS = {
     Frequency.WEEKLY: "Weekly",
     Frequency.MONTHLY: "Monthly",
 }
-# A form that sends to any address is worth a limit, even behind a sign-in.
+# A form that sends to any address needs a limit, even behind a sign-in.
 TESTS = Limit(20, 60 * 60)
 
 
 @dataclass(frozen=True)
 class Wish:
-    """Whose digest is asked for: a choice of topics and one frequency, or one reader's own."""
+    """The digest to preview: topics with one frequency, or the digest of one subscriber."""
 
     topics: tuple[str, ...]
     frequency: Frequency
@@ -65,7 +65,7 @@ def preview() -> Response:
 
 @admin.get("/preview/body")
 def preview_body() -> Response:
-    """Show the HTML part itself, for the frame."""
+    """Return the HTML of the digest alone, for the frame."""
     try:
         shown = _preview(db.session(), _wish())
     except (NotFound, AddressInvalid):
@@ -77,7 +77,7 @@ def preview_body() -> Response:
 
 @admin.post("/preview/test")
 def send_test() -> Response:
-    """Enqueue the digest that is shown for one address."""
+    """Enqueue the previewed digest for one address."""
     form = TestForm()
     if not form.validate():
         return _page([], SendForm(formdata=None), test_form=form, status=422)
@@ -104,19 +104,19 @@ def send_test() -> Response:
 
 @admin.post("/preview/send")
 def send_issue() -> Response:
-    """Open the issue, when the number that was typed is the number of readers, then and now."""
+    """Open the issue if the typed number was the number of subscribers on the page, and still is."""
     parts, session = runtime(), db.session()
     form = SendForm()
     try:
         what, key, shown, *names = parts.tokens.read(Purpose.FORM, form.key.data or "", parts.now())
-    except (TokenError, ValueError):  # the token of a visitor's form says less
+    except (TokenError, ValueError):  # a token from a public form has fewer parts
         return error_page(
             409, "This page had been open for too long. Load it again and see how things stand."
         )
     if what != "send":
         abort(400)
     opened = find_opened(session, key)
-    if opened is not None:  # the second click, or the page sent once more after a time-out
+    if opened is not None:  # a second click, or a request repeated after a timeout
         return _see(url_for("admin.issue", public_id=opened.public_id))
     frequencies = choices_of(Frequency, names)
     now_subscribers = count_subscribers(session, frequencies, current_sequence(session))
@@ -139,7 +139,7 @@ def send_issue() -> Response:
         )
         session.flush()
     except IntegrityError:
-        # The same form came twice at the same moment, and the other one was first.
+        # The same form was sent twice at the same moment, and the other request was first.
         session.rollback()
         first = find_opened(session, key)
         if first is None:
@@ -186,7 +186,7 @@ def _send_context(session: Session, frequencies: list[Frequency], form: SendForm
     subscribers = None
     if frequencies:
         subscribers = count_subscribers(session, frequencies, current_sequence(session))
-        # What was counted and shown travels in the form, sealed; its key opens one issue.
+        # The sealed form carries what was counted and shown. Its key opens one issue only.
         sealed = ["send", secrets.token_urlsafe(18), subscribers, *(each.value for each in frequencies)]
         form.key.data = parts.tokens.make(Purpose.FORM, sealed, parts.now())
         form.number.data = ""
@@ -201,10 +201,10 @@ def _send_context(session: Session, frequencies: list[Frequency], form: SendForm
 
 
 def _preview(session: Session, wish: Wish) -> Preview | None:
-    """Return the digest asked for. Raises NotFound and AddressInvalid, in words for the editor."""
+    """Return the requested digest. Raises NotFound and AddressInvalid, with texts for the editor."""
     parts = runtime()
     if wish.subscriber:
-        # Whatever is due for that reader, however often each topic comes.
+        # Everything that is due for that subscriber, at any frequency.
         key = parse_address(wish.subscriber).canonical
         return make_preview(
             session, parts.renderer, frequencies=list(Frequency), now=parts.now(), email_key=key
@@ -231,7 +231,7 @@ def _wish() -> Wish:
 
 
 def _usual_frequency(session: Session) -> Frequency:
-    """Return what most readers chose; weekly while there are none."""
+    """Return the frequency that most subscribers chose; weekly if there are none."""
     chose = count_by_frequency(session)
     return max(chose, key=lambda each: chose[each]) if chose else Frequency.WEEKLY
 

@@ -13,19 +13,19 @@ LONGEST_TEXT = 300
 
 
 def page_number() -> int:
-    """Return `page`, 1 when it is missing or no number."""
+    """Return `page`; 1 if it is missing or not a number."""
     given = request.args.get("page", "")
     return max(1, int(given)) if given.isascii() and given.isdigit() and len(given) < 8 else 1
 
 
 def text_of(name: str) -> str | None:
-    """Return the text of `name` without control characters, or None when there is none."""
+    """Return the text of `name` without control characters, or None if it is empty."""
     given = request.args.get(name, "")[:LONGEST_TEXT]
     return "".join(char for char in given if char.isprintable()).strip() or None
 
 
 def choice_of(kind: type[E], given: str | None) -> E | None:
-    """Return the member of `kind` by that value, or None."""
+    """Return the member of `kind` with that value, or None."""
     try:
         return kind(given or "")
     except ValueError:

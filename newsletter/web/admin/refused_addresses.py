@@ -1,4 +1,4 @@
-"""The page about refused addresses in doubt: the owner decides what they are."""
+"""The page about refused addresses: the owner decides whether they are gone."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SHOWN = 100
 
 @admin.get("/refused")
 def refused() -> str:
-    """Show what waits for an answer, with the first addresses of each question."""
+    """Show the open questions, with the first addresses of each."""
     session = db.session()
     asked = [
         {
@@ -33,7 +33,7 @@ def refused() -> str:
 
 @admin.post("/refused/<int:notice_id>")
 def answer_refused(notice_id: int) -> Response:
-    """Suppress the refused addresses, or send to them again, as the pressed button says."""
+    """Suppress the refused addresses, or send to them again, depending on the button."""
     session, parts = db.session(), runtime()
     number = request.form.get("number", type=int)
     action = request.form.get("action")

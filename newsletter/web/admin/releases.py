@@ -1,4 +1,4 @@
-"""Releases: found, looked at, held, excluded, freed, pinned."""
+"""The release pages: find, show, hold, exclude, make ready and pin releases."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ DONE = {
 
 @admin.get("/releases")
 def releases() -> str:
-    """Show the releases that fit the filters."""
+    """Show the releases that match the filters."""
     session = db.session()
     filters = _filters()
     found = list_releases(
@@ -74,13 +74,13 @@ def release(public_id: str) -> str:
 
 @admin.post("/releases/<public_id>", endpoint="change_release")
 def change_release_(public_id: str) -> Response:
-    """Do what the pressed button says, and go back to where it was."""
+    """Apply the button's action, and return to the page where it was pressed."""
     action = choice_of(ReleaseAction, request.form.get("action"))
     if action is None:
         abort(400)
     session = db.session()
     title = change_release(session, public_id, action, actor(), runtime().now()).title
-    session.commit()  # at once: the sequences are taken as the last write
+    session.commit()  # at once: until the commit, the row of the sequence counter stays locked
     flash(f"“{title}” {DONE[action]}.", "ok")
     if request.args.get("back") == "release":
         place = url_for("admin.release", public_id=public_id)
@@ -95,7 +95,7 @@ def _filters() -> dict[str, str | None]:
 
 
 def _since(day: str | None) -> datetime | None:
-    """Return the beginning of a day in the newsletter's own time zone; None for what is no day."""
+    """Return the start of a day in the newsletter's time zone; None if it is not a valid day."""
     try:
         given = datetime.strptime(day or "", "%Y-%m-%d").date()  # noqa: DTZ007 (a day has no zone yet)
         return datetime.combine(given, time(), ZoneInfo(runtime().settings.time_zone)).astimezone(UTC)

@@ -1,4 +1,4 @@
-"""The session of a signed-in administrator: cookie, lifetime, and where a sign-in leads."""
+"""The session of a signed-in administrator: cookie, lifetime, and the page after the sign-in."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from newsletter.accounts.create import find_by_public_id, one_time_is_over
 from newsletter.models import AdminUser, db
 from newsletter.web.http.extensions import login, runtime
 
-# Whoever does nothing for this long signs in again.
+# After this time without a request, the user has to sign in again.
 IDLE = timedelta(hours=12)
-# And everybody does after this long, so that a copied cookie is not good for ever.
+# After this time everybody has to sign in again, so that a copied cookie is not valid forever.
 LONGEST = timedelta(days=7)
-# A cookie is written anew at most this often.
+# The cookie is written again at most this often.
 REFRESH = timedelta(minutes=1)
 
-# What browsers drop from an address before they read it, or what no address of ours holds.
+# Characters that browsers drop from a URL before they read it, or that no URL of ours contains.
 _INVISIBLE = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 
 
 @dataclass(frozen=True)
 class SignedIn:
-    """The person behind a request: plain values, good beyond the transaction that read them."""
+    """The user of a request: plain values, which stay usable after the transaction that read them."""
 
     id: int
     public_id: str
@@ -42,18 +42,18 @@ class SignedIn:
     is_anonymous = False
 
     def get_id(self) -> str:
-        """Return what the cookie holds: a new `session_key` makes every older cookie worthless."""
+        """Return the cookie's content. A new `session_key` makes all older cookies invalid."""
         return f"{self.public_id}:{self.session_key}"
 
 
 def signed_in(user: AdminUser) -> SignedIn:
-    """Return `user` as a request knows them."""
+    """Return the SignedIn of `user`."""
     return SignedIn(user.id, user.public_id, user.email, user.must_change, user.session_key)
 
 
 @login.user_loader  # type: ignore[untyped-decorator]
 def load(cookie_id: str) -> SignedIn | None:
-    """Return whom the cookie names, or None when it is outdated or they were away for too long."""
+    """Return the user that the cookie names; None if it is outdated or was unused for too long."""
     now = runtime().now()
     if not (_within(IDLE, session.get("seen_at"), now) and _within(LONGEST, session.get("began_at"), now)):
         return None
@@ -69,37 +69,37 @@ def _within(longest: timedelta, since: object, now: datetime) -> bool:
 
 
 def current_admin() -> SignedIn | None:
-    """Return who is signed in, or None."""
+    """Return the signed-in user, or None."""
     if not current_user.is_authenticated:
         return None
     return cast("SignedIn", current_user._get_current_object())
 
 
 def actor() -> str:
-    """Return who is signed in, as the audit log names them."""
+    """Return the signed-in user's name in the audit log."""
     user = current_admin()
     return user.email if user else ""
 
 
 def start_session(user: SignedIn) -> None:
-    """Begin a session for `user` with nothing of the one before: not even its CSRF token."""
+    """Start a session for `user`. It keeps nothing of the session before, not even its CSRF token."""
     session.clear()
     login_user(user)
     session["seen_at"] = session["began_at"] = int(runtime().now().timestamp())
 
 
 def stay_signed_in(cookie: SessionMixin) -> None:
-    """Note that somebody is at work, so that their session goes on."""
+    """Record activity, so that the session does not expire."""
     now = int(runtime().now().timestamp())
     if now - cookie.get("seen_at", 0) >= REFRESH.total_seconds():
         cookie["seen_at"] = now
 
 
 def safe_path(target: Any) -> str | None:
-    """Return `target` when it is an address within the admin pages, else None. Pure.
+    """Return `target` if it is a path within the admin pages, else None. Pure.
 
-    Browsers read `//host`, `/\\host` and addresses with a tab or a line break in them as other
-    hosts, so only what plainly begins with our own path is followed.
+    Browsers read `//host`, `/\\host` and URLs with a tab or a line break as other hosts. So only a target
+    that clearly begins with our own path is accepted.
     """
     if not isinstance(target, str) or len(target) > 500 or target != target.strip():
         return None

@@ -48,12 +48,12 @@ REFUSALS = {
 
 @dataclass(frozen=True)
 class Busy:
-    """As many passwords are being checked as this process checks at a time."""
+    """The limit of password checks at the same time in this process was reached."""
 
 
 @admin.route("/sign-in", methods=["GET", "POST"])
 def sign_in() -> Response:
-    """Ask for an address and a password; the answer and its time are the same for unknown addresses."""
+    """Ask for address and password. The response and its time are the same for unknown addresses."""
     target = safe_path(request.values.get("next"))
     form = SignInForm()
     if request.method == "GET":
@@ -78,7 +78,7 @@ def sign_in() -> Response:
 
 @admin.post("/sign-out")
 def sign_out() -> Response:
-    """End every session of this account: a copied cookie would otherwise go on."""
+    """End every session of this account. Otherwise a copied cookie would stay valid."""
     user = current_admin()
     assert user is not None  # the guard lets nobody else in
     end_sessions(db.session(), user.public_id, runtime().now())
@@ -90,17 +90,17 @@ def sign_out() -> Response:
 
 @admin.route("/password", methods=["GET", "POST"])
 def change_password() -> Response:
-    """Let the person who is signed in choose a password; all their other sessions end."""
+    """Let the signed-in user choose a new password. All their other sessions end."""
     user = current_admin()
     assert user is not None  # the guard lets nobody else in
     target = safe_path(request.values.get("next"))
     form = ChangePasswordForm()
     if user.must_change:
-        # They typed the one-time password a moment ago.
+        # They entered the one-time password a moment ago.
         del form.current
     if request.method == "GET":
         return _password_page(form, user, target)
-    db.session.rollback()  # nothing holds the database while passwords are hashed
+    db.session.rollback()  # no transaction stays open while passwords are hashed
     fine = form.validate()
     if fine and not user.must_change:
         tried = _try(user.email, form.current.data or "", signing_in=False)
@@ -137,12 +137,12 @@ def change_password() -> Response:
 def _try(
     email: str, password: str, *, signing_in: bool = True
 ) -> tuple[SignedIn, str] | Busy | TooMany | Refused:
-    """Try one password, with no transaction open while it is hashed."""
+    """Check one password. No transaction is open while it is hashed."""
     parts = runtime()
     device = request.cookies.get(_device_cookie())
     known = not signing_in or is_known_browser(db.session(), email, device, parts.tokens)
     db.session.rollback()
-    # First of all: a try that finds no place is not counted.
+    # Before anything else: an attempt that is turned away here is not counted.
     with places.place(known=known) as admitted:
         return _try_counted(email, password, device, signing_in) if admitted else Busy()
 

@@ -38,7 +38,7 @@ IN_WORDS = {
 
 @admin.get("/readers")
 def subscribers() -> str:
-    """Show the readers who fit the filters."""
+    """Show the subscribers who match the filters."""
     filters = {"q": text_of("q"), "state": request.args.get("state") or None}
     found = queries.list_subscribers(
         db.session(), search=filters["q"] or "", state=filters["state"] or "", page=page_number()
@@ -63,14 +63,14 @@ def subscribers() -> str:
 
 
 def _reasons() -> list[tuple[str, int]]:
-    """Return what people said who left lately, in words, the most frequent first."""
+    """Return the recent reasons for unsubscribing, in words, the most frequent first."""
     counted = count_reasons(db.session(), runtime().now() - REASONS_OF)
     return [(IN_WORDS[reason], count) for reason, count in sorted(counted.items(), key=lambda each: -each[1])]
 
 
 @admin.get("/readers/<public_id>")
 def subscriber(public_id: str) -> str:
-    """Show one reader: subscriptions, consent and mails."""
+    """Show one subscriber: subscriptions, consent and emails."""
     found = queries.subscriber_detail(db.session(), public_id, runtime().tokens)
     deliveries = [
         {
@@ -98,7 +98,7 @@ def subscriber(public_id: str) -> str:
 
 @admin.post("/readers/<public_id>")
 def change_subscriber(public_id: str) -> AnyResponse:
-    """Suppress, let be mailed again, or erase, as the pressed button says."""
+    """Suppress, lift the suppression, or erase, depending on the button."""
     person = find_person(db.session(), public_id)
     match request.form.get("action"):
         case "suppress" if person.email_key:
@@ -120,7 +120,7 @@ def _suppress(email_key: str) -> None:
 
 
 def _lift(person: Subscriber) -> None:
-    """Lift the suppression of a reader, or of the address that was typed for somebody erased."""
+    """Lift the suppression of a subscriber, or of the typed address if the person is erased."""
     parts = runtime()
     key = person.email_key or _typed_key()
     if key is None:
@@ -151,7 +151,7 @@ def _typed_key() -> str | None:
 
 @admin.get("/readers/<public_id>/consent")
 def subscriber_consent(public_id: str) -> str:
-    """Show the record of one person's consent, to be printed."""
+    """Show the consent record of one person, for printing."""
     record = _record(public_id)
     return render_template(
         "admin/subscriber_consent.html",
@@ -165,7 +165,7 @@ def subscriber_consent(public_id: str) -> str:
 
 @admin.get("/readers/<public_id>/consent.json")
 def subscriber_consent_json(public_id: str) -> Response:
-    """Hand over the same record as signed JSON."""
+    """Return the same record as signed JSON."""
     parts = runtime()
     signed = sign_record(parts.tokens, _record(public_id), parts.links.consent_key())
     answer = Response(json.dumps(signed, ensure_ascii=False, indent=2), mimetype="application/json")
@@ -181,7 +181,7 @@ def _record(public_id: str) -> dict[str, Any]:
 
 
 def _shown(entry: dict[str, Any], time_zone: str) -> dict[str, Any]:
-    """Return an entry in words, its time in UTC and as the reader's clock showed it."""
+    """Return an entry for display, with its time in UTC and in the subscriber's time zone."""
     at = datetime.fromisoformat(entry["at"])
     try:
         local = at.astimezone(ZoneInfo(time_zone))

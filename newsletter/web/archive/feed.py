@@ -10,12 +10,12 @@ from xml.etree.ElementTree import Element, SubElement, tostring
 from newsletter.links import Links
 from newsletter.models import Release
 
-# What XML 1.0 cannot hold, not even escaped (section 2.2).
+# Characters that XML 1.0 cannot contain, not even escaped (section 2.2).
 _UNSAYABLE = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def atom_feed(releases: Sequence[Release], *, title: str, page: str, feed: str, links: Links) -> bytes:
-    """Return the feed `feed` of the releases on `page`; both are full addresses."""
+    """Return the Atom feed of the releases on `page`. `feed` and `page` are complete URLs."""
     root = Element("feed", xmlns="http://www.w3.org/2005/Atom")
     _say(root, "id", feed)
     _say(root, "title", title)

@@ -28,7 +28,7 @@ PER_PAGE = 20
 
 @archive.get("/releases")
 def index() -> str:
-    """Show the releases, the newest first, all or those of one topic."""
+    """Show the releases, the newest first: all, or those of one topic."""
     topics = offered_topics(db.session())
     slug = request.args.get("topic", "")
     topic = next((each for each in topics if each.slug == slug), None)
@@ -52,7 +52,7 @@ def _by_day(releases: Sequence[Release]) -> list[tuple[date, list[Release]]]:
 
 @archive.get("/releases.atom")
 def feed() -> Response:
-    """Give the newest releases to feed readers, all or those of one topic."""
+    """Return the newest releases as an Atom feed: all, or those of one topic."""
     parts = runtime()
     slug = request.args.get("topic", "")
     topic = next((each for each in offered_topics(db.session()) if each.slug == slug), None)
@@ -72,8 +72,8 @@ def feed() -> Response:
 
 @archive.get("/releases/<public_id>")
 def release(public_id: str) -> str:
-    """Show one release. What is held or excluded is not there for visitors."""
-    if "\0" in public_id:  # PostgreSQL cannot even be asked for that
+    """Show one release. Held and excluded releases are not found."""
+    if "\0" in public_id:  # PostgreSQL refuses such a query
         raise NotFound("no such release")
     found = find_release(db.session(), public_id)
     if found.state is not ReleaseState.READY:
@@ -94,7 +94,7 @@ def release(public_id: str) -> str:
 
 
 def _web_address(url: str | None) -> str | None:
-    """Return `url` when a link may lead there; javascript: and its kin lead nowhere."""
+    """Return `url` if it is http or https; None for javascript: and other schemes."""
     try:
         return url if url and urlsplit(url).scheme in {"http", "https"} else None
     except ValueError:
@@ -103,7 +103,7 @@ def _web_address(url: str | None) -> str | None:
 
 @archive.get("/issues/<token>")
 def issue(token: str) -> Response:
-    """Show one reader's issue as the mail had it."""
+    """Show the issue of one subscriber, as it was in their email."""
     parts = runtime()
     try:
         payload = parts.tokens.read(Purpose.VIEW, token, parts.now())

@@ -1,4 +1,4 @@
-"""What every template can use: the site's name, asset URLs, dates and numbers as people read them."""
+"""Names for every template: the newsletter's name, asset URLs, dates and numbers in the page's language."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from newsletter.web.http.extensions import runtime
 
 @dataclass(frozen=True)
 class Site:
-    """The newsletter as its pages name it."""
+    """The newsletter's details that templates use."""
 
     name: str
     tagline: str
@@ -35,12 +35,12 @@ def _version(path: Path) -> str:
 
 
 def init_display(app: Flask, parts: Runtime) -> None:
-    """Give the templates their globals and filters."""
+    """Register the globals and filters of the templates."""
     settings = parts.settings
     static = Path(app.static_folder or "")
 
     def asset(name: str) -> str:
-        # The content's hash is in the URL, so browsers may keep it for good.
+        # The content's hash is in the URL, so browsers may cache it forever.
         return url_for("static", filename=name, v=_version(static / name))
 
     app.jinja_env.globals.update(
@@ -57,7 +57,7 @@ def init_display(app: Flask, parts: Runtime) -> None:
 
 
 def listing(words: Iterable[object]) -> str:
-    """Return these in a row as the page's language writes it: A, B and C."""
+    """Return the words as a list in the page's language: A, B and C."""
     return format_list([str(word) for word in words], locale=get_locale() or "en")
 
 

@@ -33,7 +33,7 @@ WORDS = {
 
 
 def error_page(status: int, message: str | None = None, title: str | None = None) -> Response:
-    """Return a page of ours for `status`, in words that help."""
+    """Return an error page for `status`, with a text that helps."""
     usual_title, usual_message = WORDS.get(status, WORDS[400 if status < 500 else 500])
     page = render_template(
         "web/error.html", status=status, title=title or usual_title, message=message or usual_message
@@ -42,7 +42,7 @@ def error_page(status: int, message: str | None = None, title: str | None = None
 
 
 def init_error_pages(app: Flask) -> None:
-    """Answer every error with a page."""
+    """Register an error page for every error."""
 
     @app.errorhandler(CSRFError)
     def expired_form(fault: CSRFError) -> Response:

@@ -1,4 +1,4 @@
-"""The Flask extensions, and how a request reaches the parts of this installation."""
+"""The Flask extensions, and `runtime()`, which gives a request the runtime of this installation."""
 
 from __future__ import annotations
 
@@ -19,5 +19,5 @@ migrate = Migrate()
 
 
 def runtime() -> Runtime:
-    """Return the parts that create_app() was given."""
+    """Return the runtime that create_app() was given."""
     return cast("Runtime", current_app.extensions["newsletter"])

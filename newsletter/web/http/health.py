@@ -1,4 +1,4 @@
-"""Pages for machines: whether this process lives, may be sent visitors, and whether all of it works."""
+"""Health endpoints: whether the process lives, can serve visitors, and whether everything works."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from newsletter.models import SERVING_KINDS, applied_version, db, newest_version
 from newsletter.runtime import Runtime, data_folder
 from newsletter.web.http.extensions import runtime
 
-# Anybody may ask for /health. Building an email takes a tenth of a second of work, so few do.
+# Everybody can request /health, and building an email takes a tenth of a second. So the result is kept.
 BUILT_FOR_SECONDS = 60
 
 log = logging.getLogger(__name__)
@@ -25,21 +25,22 @@ health = Blueprint("health", __name__)
 
 @health.get("/livez")
 def livez() -> Response:
-    """Answer 200: this process answers. Asks nothing else."""
+    """Return 200: this process answers. Nothing else is checked."""
     return _answer([])
 
 
 @health.get("/readyz")
 def readyz() -> Response:
-    """Answer 200 when the database answers and has every migration that this code needs, else 503."""
+    """Return 200 if the database answers and has every migration that this code needs, else 503."""
     return _answer(_database_faults())
 
 
 @health.get("/health")
 def whole() -> Response:
-    """Answer 200 when everything works, else 503 with a line for each fault.
+    """Return 200 if everything works, else 503 with a line for each fault.
 
-    Beyond /readyz: each worker and the clock were seen within two minutes, and an email can be built.
+    Besides /readyz, it checks that each worker and beat were seen within two minutes, and that an email can
+    be built.
     """
     faults = _database_faults()
     if not faults:
@@ -66,7 +67,7 @@ def _database_faults() -> list[str]:
         return ["database: does not answer"]
     if found is None:
         return ["database: empty; run newsletter db upgrade"]
-    # A newer database serves older code while hosts are upgraded one after the other.
+    # A newer database is fine for older code, because hosts are upgraded one after the other.
     if found < newest_version(data_folder("migrations")):
         return ["database: older than this program; run newsletter db upgrade"]
     return []
@@ -82,7 +83,7 @@ def _silent_processes(now: datetime) -> list[str]:
 
 
 class _EmailTrial:
-    """Builds an email now and then, as a process that starts now would, and keeps what came of it."""
+    """Builds an email as a newly started process would, and keeps the result for a minute."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -90,7 +91,7 @@ class _EmailTrial:
         self._faults: list[str] = []
 
     def faults(self, parts: Runtime) -> list[str]:
-        """Return why no email can be built; empty when one can."""
+        """Return why no email can be built; empty if one can."""
         with self._lock:
             if time.monotonic() >= self._kept_until:
                 self._faults = self._build(parts)
@@ -98,19 +99,20 @@ class _EmailTrial:
             return list(self._faults)
 
     def _build(self, parts: Runtime) -> list[str]:
-        # Parts of its own: files that are damaged now do not show in what was read long ago.
+        # A runtime of its own: what was read long ago would hide files that are damaged now.
         fresh = Runtime(parts.settings, parts.now)
         try:
             for language in parts.settings.languages:
                 fresh.messages.build_sample(language, parts.now())
         except Exception as fault:
-            # Whatever it is, the emails of the workers would meet it too. Its text could hold a path.
+            # Any error counts, because the workers' emails would fail with it too. Its text could contain a
+            # path.
             log.error("event=no_email_can_be_built fault=%s", fault)
             return ["email: none can be built; the log says why"]
         return []
 
 
 def init_health(app: Flask) -> None:
-    """Serve these pages; what was built lately is kept for each application."""
+    """Register these pages. Each application keeps its own result of the last build."""
     app.extensions["newsletter.email_trial"] = _EmailTrial()
     app.register_blueprint(health)

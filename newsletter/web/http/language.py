@@ -1,4 +1,4 @@
-"""Which language and time zone a page speaks, and the links that change it."""
+"""The language and time zone of a page, and the links that change the language."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from newsletter.subscribers.choices.locale import SubscriberLocale, read_locale
 from newsletter.web.http.extensions import babel, runtime
 from newsletter.web.http.security import SAFE_METHODS
 
-# These pages are the owner's own, in English.
+# These pages are for the owner, and in English.
 ENGLISH_ONLY = frozenset({"admin", "dev"})
-# The links on these pages keep a language that was chosen by a link.
+# On these pages, links keep the language that was chosen by a link.
 _SPEAKING = frozenset({"public", "archive"})
 
 
 class _Catalogues(Domain):  # type: ignore[misc]
-    """The catalogues of languages.py, which mails use as well."""
+    """The catalogues of languages.py, which emails use as well."""
 
     def get_translations(self) -> NullTranslations:
         locale = get_locale()
@@ -38,14 +38,14 @@ class _Catalogues(Domain):  # type: ignore[misc]
 
 
 def init_language(app: Flask) -> None:
-    """Let every page speak its reader's language. Comes after the protection against forgery."""
+    """Choose the language of every page. Call it after the CSRF protection is set up."""
     babel.init_app(app, locale_selector=_choose_locale, timezone_selector=_choose_time_zone)
     babel.domain_instance = _Catalogues()
 
     @app.before_request
     def look_up_subscriber() -> None:
-        # A POST takes the database's write lock with its first statement: this one joins the view's
-        # transaction now rather than begin another when the answer is drawn.
+        # A POST takes the database's write lock with its first statement. Reading the subscriber now joins
+        # the view's transaction. Later, it would begin another one while the page is rendered.
         if request.method not in SAFE_METHODS:
             _subscriber()
 
@@ -73,7 +73,7 @@ def _choose_locale() -> Locale:
 
 
 def _choose_language() -> str:
-    """Return the language of this answer: asked for in the URL, the reader's own, the browser's."""
+    """Return the language of the page: from the URL, the subscriber's own, or the browser's."""
     if request.blueprint in ENGLISH_ONLY:
         return SOURCE_LANGUAGE
     offered = runtime().settings.languages
@@ -87,7 +87,7 @@ def _choose_language() -> str:
 
 
 def _asked_for() -> str | None:
-    """Return the language that a link of the switch chose, if it is one of ours."""
+    """Return the language in the URL, if it is on offer."""
     asked = request.args.get("lang", "")
     return asked if asked in runtime().settings.languages else None
 
@@ -105,7 +105,7 @@ def _choose_time_zone() -> str:
 
 
 def _subscriber() -> SubscriberLocale | None:
-    """Return the choices of the reader whose link this is, looked up once."""
+    """Return the locale of the subscriber whose link this is, looked up once per request."""
     token = (request.view_args or {}).get("token")
     if not isinstance(token, str):
         return None
@@ -120,7 +120,7 @@ def _tag(locale: Locale) -> str:
 
 
 def _switch() -> list[dict[str, Any]]:
-    """Return a link to this page in each language on offer; none when there is no choice."""
+    """Return a link to this page in each language on offer; none if there is only one."""
     offered = runtime().settings.languages
     if len(offered) < 2:
         return []
@@ -136,7 +136,7 @@ def _switch() -> list[dict[str, Any]]:
 
 
 def _this_page_in(language: str) -> str:
-    # A page that only takes forms, or no page at all, cannot be asked for again.
+    # A URL that only accepts forms, or does not exist, cannot be requested again by a link.
     if request.url_rule is None or "GET" not in (request.url_rule.methods or ()):
         return url_for("public.subscribe", lang=language)
     others = [(name, value) for name, value in request.args.items(multi=True) if name != "lang"]

@@ -12,7 +12,7 @@ from newsletter.models import db
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
-# A form of ours is small; a body larger than this is not one.
+# Our forms are small. A larger body is not one of them.
 MAX_FORM_BYTES = 64 * 1024
 
 POLICY = (
@@ -28,7 +28,7 @@ POLICY = (
     "frame-ancestors 'none'",
 )
 
-# A mail shown in a frame of ours: its styles are inline, and nothing in it may run or load.
+# For an email in a frame of our page: its styles are inline, and nothing in it may run or load.
 MAIL_POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; "
     "frame-ancestors 'self'; sandbox allow-popups allow-popups-to-escape-sandbox"
@@ -36,26 +36,26 @@ MAIL_POLICY = (
 
 
 def csp_nonce() -> str:
-    """Return this answer's nonce: the same for every script of one page."""
+    """Return the nonce of this response. All scripts of one page share it."""
     if "csp_nonce" not in g:
         g.csp_nonce = secrets.token_urlsafe(16)
     return str(g.csp_nonce)
 
 
 def allow_form_target(origin: str) -> None:
-    """Let a form on this answer's page end at `origin`, one from the settings."""
+    """Let the forms on this page redirect to `origin`, which comes from the settings."""
     g.form_targets = f" {origin}"
 
 
 def mail_answer(html: str) -> Response:
-    """Answer with the HTML of a mail, to be framed by a page of ours."""
+    """Return a response with an email's HTML, for a frame of our page."""
     answer = Response(html, mimetype="text/html")
     answer.headers["Content-Security-Policy"] = MAIL_POLICY
     return answer
 
 
 def guard_tokens(answer: Response) -> Response:
-    """Keep a page whose URL holds a token out of caches, indexes and Referer headers."""
+    """Keep a page whose URL contains a token out of caches, indexes and Referer headers."""
     answer.headers["Referrer-Policy"] = "no-referrer"
     answer.headers["Cache-Control"] = "no-store"
     answer.headers["X-Robots-Tag"] = "noindex"
@@ -63,11 +63,11 @@ def guard_tokens(answer: Response) -> Response:
 
 
 def client_address(asked: Request, trusted: Sequence[ipaddress.IPv4Network | ipaddress.IPv6Network]) -> str:
-    """Return the address of the person: the nearest one that is not a trusted proxy's.
+    """Return the client's IP address: the nearest one that is not a trusted proxy.
 
-    X-Forwarded-For is read from the right, and only as far as the proxies that wrote it are
-    trusted; everything left of that anyone can invent. Several such headers are one list. What is
-    no address ends the reading: the proxy before it is all that is known.
+    X-Forwarded-For is read from the right, and only as far as the proxies that wrote it are trusted. Anyone
+    can invent what is left of that. Several such headers are one list. Reading stops at an invalid address,
+    and the proxy before it is returned.
     """
     chain = [part.strip() for part in asked.headers.get("X-Forwarded-For", "").split(",") if part.strip()]
     nearest = _read_address(asked.remote_addr or "")
@@ -82,7 +82,7 @@ def client_address(asked: Request, trusted: Sequence[ipaddress.IPv4Network | ipa
 
 
 def _read_address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    """Return the address in what a server or a proxy wrote: perhaps in brackets, or with a port behind."""
+    """Return the address that a server or a proxy wrote, perhaps in brackets or with a port."""
     if text.startswith("["):
         text = text[1:].partition("]")[0]
     elif text.count(":") == 1:
@@ -91,28 +91,28 @@ def _read_address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | 
         found = ipaddress.ip_address(text)
     except ValueError:
         return None
-    # A socket for both families names IPv4 visitors so; their proxy is trusted by its IPv4 network.
+    # A dual-stack socket gives IPv4 clients as IPv6. A trusted proxy is listed by its IPv4 network.
     return getattr(found, "ipv4_mapped", None) or found
 
 
 def init_security(app: Flask, *, secure: bool) -> None:
-    """Set cookies, limits and headers of every answer, and let only unsafe methods write."""
+    """Set the cookies, limits and headers of every response, and let only unsafe methods write."""
     app.config.update(
         SESSION_COOKIE_NAME="__Host-session" if secure else "session",
         SESSION_COOKIE_SECURE=secure,
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
-        # Flask-Login reads a second cookie, which we never set, and breaks on some of what may be in it:
-        # no cookie can be called that.
+        # Flask-Login reads a second cookie, which we never set, and some values in it make it fail. No cookie
+        # can have this name.
         REMEMBER_COOKIE_NAME=";",
         MAX_CONTENT_LENGTH=MAX_FORM_BYTES,
         MAX_FORM_MEMORY_SIZE=MAX_FORM_BYTES,
         MAX_FORM_PARTS=200,
         WTF_CSRF_TIME_LIMIT=24 * 3600,
-        # Our own pages withhold the Referer (below, and guard_tokens): a check of it behind a proxy
-        # that speaks https would refuse the very button that confirms.
+        # Our own pages send no Referer (see below, and guard_tokens). Behind an https proxy, a check of it
+        # would reject the confirmation button.
         WTF_CSRF_SSL_STRICT=False,
-        # Our forms bring their own words; WTForms' catalogue would be read from disk for each request.
+        # Our forms have their own texts. WTForms would read its catalogue from disk for each request.
         WTF_I18N_ENABLED=False,
     )
     app.jinja_env.globals["csp_nonce"] = csp_nonce

@@ -16,15 +16,15 @@ from newsletter.languages import parse_language
 
 @lru_cache(maxsize=1)
 def known_zones() -> frozenset[str]:
-    """Return every IANA name that this machine's time zone data has, old names included."""
+    """Return every IANA name in this machine's time zone data, including old names."""
     return frozenset(available_timezones())
 
 
 @lru_cache(maxsize=64)
 def zones_in_words(language: str) -> dict[str, str]:
-    """Return one name for each zone on offer, in `language`, in the order to show them.
+    """Return one name for each zone on offer, in `language` and in display order.
 
-    Each zone is there once, by its present name; `zone_in_words` also knows the old ones.
+    Each zone is listed once, by its current name. `zone_in_words` also knows the old ones.
     """
     locale = parse_language(language)
     territories = {
@@ -42,16 +42,16 @@ def zones_in_words(language: str) -> dict[str, str]:
 
 
 def zone_in_words(zone: str, language: str) -> str:
-    """Return what a zone is called in `language`; an old name by the present one's."""
+    """Return the name of a zone in `language`. An old zone gets the name of the current one."""
     named = zones_in_words(language)
     return named.get(zone) or named.get(get_global("zone_aliases").get(zone, "")) or zone.replace("_", " ")
 
 
 @lru_cache(maxsize=64)
 def zone_options(language: str) -> Markup:
-    """Return the options of a select field, none of them selected: that one the caller puts before these.
+    """Return the options of a select field. None is selected: the caller puts the selected one before them.
 
-    Kept, because to draw four hundred for every page would take longer than all the rest of it.
+    Cached, because rendering four hundred options would take longer than the rest of the page.
     """
     option = Markup('<option value="{}">{}</option>')
     return Markup("").join(option.format(zone, words) for zone, words in zones_in_words(language).items())
@@ -63,7 +63,7 @@ def _city(locale: Locale, zone: str) -> str:
 
 
 def _plain(text: str) -> str:
-    """Return what to sort by: without case, accents after their letters."""
+    """Return the sort key of a name: without case and accents."""
     return "".join(
         char for char in unicodedata.normalize("NFKD", text).casefold() if not unicodedata.combining(char)
     )

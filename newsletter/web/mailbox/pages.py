@@ -1,4 +1,4 @@
-"""The demo's mailbox: every mail that was sent, as a mail program would show it. Only in demo mode."""
+"""The demo's mailbox pages: every email that was sent, as an email program shows it. Only in demo mode."""
 
 from __future__ import annotations
 
@@ -21,25 +21,25 @@ from newsletter.web.public.forms import ActForm
 
 dev = Blueprint("dev", __name__, url_prefix="/dev")
 
-# The sandbox lets a link out as a new window and in no other way.
+# The sandbox allows links only if they open in a new window.
 NEW_WINDOWS = Markup('<base target="_blank">')
 
 
 @dev.get("/mailbox")
 def mailbox() -> str:
-    """List the newest mails; the page asks for it again and again."""
+    """List the newest emails. The page reloads this list."""
     return render_template("dev/mailbox.html", mails=_list())
 
 
 @dev.get("/mailbox/<mail_id>")
 def message(mail_id: str) -> str:
-    """Show one mail: HTML in a frame, plain text, headers or source (?view=)."""
+    """Show one email: HTML in a frame, plain text, headers or source (?view=)."""
     return render_template("dev/message.html", mails=_list(), mail=_find(mail_id), form=ActForm())
 
 
 @dev.post("/mailbox/<mail_id>/leave")
 def leave(mail_id: str) -> AnyResponse:
-    """Send what a mail program sends that unsubscribes by mail; the service takes it like any other."""
+    """Send the email by which an email program unsubscribes. The service handles it like any other."""
     mail = _find(mail_id)
     if mail.leave_address is None:
         abort(404)
@@ -51,14 +51,14 @@ def leave(mail_id: str) -> AnyResponse:
             talk.send_message(wish)
         taken = "yes"
     except (smtplib.SMTPException, OSError, ValueError, IndexError):
-        # A mail in this folder may name any address, and our own listener takes its own only.
+        # An email in this folder may name any address, but our listener accepts its own addresses only.
         taken = "no"
     return redirect(url_for(".message", mail_id=mail_id, left=taken), code=303)
 
 
 @dev.get("/mailbox/<mail_id>/html")
 def message_html(mail_id: str) -> Response:
-    """Answer with the mail's HTML alone, for the frame: nothing in it may run or load."""
+    """Return the email's HTML alone, for the frame: nothing in it may run or load."""
     html = _find(mail_id).html
     if html is None:
         abort(404)
@@ -67,9 +67,9 @@ def message_html(mail_id: str) -> Response:
 
 @dev.get("/mailbox/<mail_id>/source")
 def message_source(mail_id: str) -> Response:
-    """Answer with the mail as it came, as a file to keep."""
+    """Return the raw email as a file to save."""
     mail = _find(mail_id)
-    # Not as text/html or message/rfc822: no browser is to open it here.
+    # Not as text/html or message/rfc822, so that no browser opens it here.
     answer = Response(mail.raw, mimetype="application/octet-stream")
     answer.headers["Content-Disposition"] = f'attachment; filename="{mail.id}.eml"'
     return answer

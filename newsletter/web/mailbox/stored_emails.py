@@ -1,4 +1,4 @@
-"""Read the emails that the demo's catcher stored. Their contents are hostile."""
+"""Read the emails that the demo's catcher stored. Their contents are not trusted."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from pathlib import Path
 from typing import cast
 from urllib.parse import unquote
 
-# What a Maildir's file may be called, and nothing that leaves the folder.
+# The allowed names of a Maildir file. None of them leaves the folder.
 NAME = re.compile(r"[A-Za-z0-9._\-]{1,200}")
-# A full stop or a bracket after an address is the sentence's, not the address's.
+# A full stop or a bracket after a URL belongs to the sentence.
 URL = re.compile(r"https?://[^\s<>\"]*[^\s<>\".,;:!?)\]']")
 LEAVE = re.compile(r"<mailto:([^<>?,\s]{1,320})(?:\?[^<>]*)?>", re.IGNORECASE)
 
 
 def mailbox_folder(data_dir: Path) -> Path:
-    """Return the Maildir that the catcher of this data folder keeps."""
+    """Return the Maildir of this data folder's catcher."""
     return data_dir / "mailbox"
 
 
 @dataclass(frozen=True)
 class Piece:
-    """A piece of plain text; `url` when it is a web address, and may be a link."""
+    """A piece of plain text. `url` is set if it is a web address that may become a link."""
 
     text: str
     url: str | None = None
@@ -34,7 +34,7 @@ class Piece:
 
 @dataclass(frozen=True)
 class StoredEmail:
-    """One mail as a mail program shows it. Every text in it came from outside: escape it."""
+    """One email as an email program shows it. Every text in it came from outside: escape it."""
 
     id: str
     received_at: datetime
@@ -53,12 +53,12 @@ class StoredEmail:
 
     @property
     def recipient(self) -> str:
-        """Whom the envelope named, or the To header."""
+        """The envelope's recipient, or else the To header."""
         return self._header("Delivered-To") or self._header("To")
 
     @property
     def leave_address(self) -> str | None:
-        """The address in List-Unsubscribe (RFC 2369), None when there is none."""
+        """The address in List-Unsubscribe (RFC 2369), None if there is none."""
         found = LEAVE.search("".join(self._header("List-Unsubscribe").split()))
         return None if found is None else unquote(found[1])
 
@@ -69,22 +69,22 @@ class StoredEmail:
 
     @property
     def text(self) -> str | None:
-        """The plain text, None when there is none."""
+        """The plain text, None if there is none."""
         return self._body("plain")
 
     @property
     def html(self) -> str | None:
-        """The HTML, None when there is none."""
+        """The HTML, None if there is none."""
         return self._body("html")
 
     @property
     def pieces(self) -> list[Piece]:
-        """The plain text with its web addresses apart."""
+        """The plain text, split so that web addresses are pieces of their own."""
         return list(_pieces(self.text or ""))
 
     @property
     def source(self) -> str:
-        """The mail as it came, as far as it can be read as text."""
+        """The raw email, as far as it is readable text."""
         return self.raw.decode("utf-8", "replace")
 
     def _header(self, name: str) -> str:
@@ -95,31 +95,31 @@ class StoredEmail:
             part = self.message.get_body(preferencelist=(subtype,))
             return None if part is None else str(cast("EmailMessage", part).get_content())
         except (LookupError, ValueError, KeyError, AttributeError):
-            # An unknown charset, a part that is not what it says: the source can still be read.
+            # An unknown charset, or a part that is not what it claims to be. The source can still be read.
             return None
 
 
 def list_stored_emails(folder: Path, limit: int = 100) -> list[StoredEmail]:
-    """Return the newest mails, the newest first."""
+    """Return the newest emails, the newest first."""
     found = (_read(path) for path in _newest(folder)[:limit])
     return [mail for mail in found if mail is not None]
 
 
 def find_stored_email(folder: Path, mail_id: str) -> StoredEmail | None:
-    """Return the mail of that id, or None."""
+    """Return the email with that id, or None."""
     if not NAME.fullmatch(mail_id) or mail_id.startswith("."):
         return None
     return _read(folder / "new" / mail_id)
 
 
 def forget_oldest(folder: Path, keep: int) -> None:
-    """Delete all but the newest `keep` mails."""
+    """Delete all but the newest `keep` emails."""
     for path in _newest(folder)[keep:]:
         path.unlink(missing_ok=True)
 
 
 def forget_recipient(folder: Path, addresses: Collection[str]) -> int:
-    """Delete the mails that name one of `addresses` as they stand in text; return how many."""
+    """Delete the emails whose text contains one of `addresses`; return how many."""
     names = [address.lower() for address in addresses]
     found = [path for path in _newest(folder) if _holds(path, names)]
     for path in found:
@@ -136,7 +136,7 @@ def _holds(path: Path, names: Collection[str]) -> bool:
 
 
 def _newest(folder: Path) -> list[Path]:
-    """Return the files of the mails, the newest first. One that is deleted meanwhile is left out."""
+    """Return the files of the emails, the newest first. Files deleted meanwhile are left out."""
     times: list[tuple[int, str, Path]] = []
     for path in (folder / "new").glob("*"):
         try:

@@ -1,4 +1,4 @@
-"""The blueprint of the public pages; the modules beside this one fill it."""
+"""The blueprint of the public pages. The modules in this package add the views."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ from newsletter.web.public.responses import (
 
 @public.route("/new-address/<token>", methods=["GET", "POST"])
 def new_address(token: str) -> AnyResponse:
-    """Ask for another address, and mail a confirmation there. The answer is the same for every address."""
+    """Ask for a new address, and email a confirmation to it. The response is the same for every address."""
     parts = runtime()
     found = read_right(db.session(), parts.tokens, Right.ADDRESS, token, parts.now())
     if isinstance(found, LinkFault):
@@ -73,7 +73,7 @@ def _ask(token: str, hint: str, form: MoveForm) -> AnyResponse:
 
 @public.route("/move/<token>", methods=["GET", "POST"])
 def move_address(token: str) -> AnyResponse:
-    """Show whose mail would come here, and one button; a POST changes the address."""
+    """Show whose emails would come to this address, and one button. A POST changes the address."""
     if request.method == "POST":
         return _move_now(token)
     parts = runtime()

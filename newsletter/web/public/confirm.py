@@ -1,4 +1,4 @@
-"""The pages to confirm a subscription or a return, and to disown the email."""
+"""The pages to confirm a sign-up, to welcome a subscriber back, and to disown a sign-up."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from newsletter.web.public.responses import address_to_keep, guarded_redirect, l
 
 @public.route("/confirm/<token>", methods=["GET", "POST"])
 def confirm(token: str) -> AnyResponse:
-    """Show what the link would confirm, and one button; a POST confirms."""
+    """Show what the link would confirm, and one button. A POST confirms."""
     if request.method == "POST":
         return _confirm_now(token)
     parts = runtime()
@@ -69,14 +69,14 @@ def _confirm_now(token: str) -> AnyResponse:
 @public.get("/confirmed")
 @public.get("/confirmed/<token>")
 def confirmed(token: str = "") -> Response:
-    """Say that somebody is on the list; with the link to their choices when it came along."""
+    """Say that the subscription is active, with a link to the preferences if the token allows it."""
     return _on_the_list(token, back=False)
 
 
 @public.get("/welcome-back")
 @public.get("/welcome-back/<token>")
 def welcome_back(token: str = "") -> Response:
-    """Say that somebody is on the list again, after they undid their leaving."""
+    """Say that the subscription is active again, after an undo."""
     return _on_the_list(token, back=True)
 
 
@@ -93,9 +93,9 @@ def _on_the_list(token: str, *, back: bool) -> Response:
 
 @public.route("/not-me/<token>", methods=["GET", "POST"])
 def not_me(token: str) -> AnyResponse:
-    """Show one button to whoever did not ask for a confirmation; a POST ends what waits for it.
+    """Show one button for a person who did not sign up. A POST ends what waits for confirmation.
 
-    After that the page offers to take it back.
+    After that, the page offers to undo it.
     """
     parts = runtime()
     now = parts.now()
@@ -111,7 +111,7 @@ def not_me(token: str) -> AnyResponse:
     if isinstance(found, LinkFault):
         return link_problem(found)
     if request.method == "POST":
-        # Where a reload changes nothing.
+        # A redirect, so that a reload changes nothing.
         taken_back = request.form.get("act") == "own"
         return guarded_redirect(url_for(".not_me", token=token, owned="yes" if taken_back else None))
     page = render_template(

@@ -20,7 +20,7 @@ ANY_HOUR = ""
 
 
 class PersonalSettingsForm(Form):  # type: ignore[misc]
-    """In which language a reader is written to, where they live, and at which hour they read."""
+    """The language, time zone and preferred hour of a subscriber's emails."""
 
     language = SelectField(_("Language"))
     time_zone = StringField(_("Time zone"))
@@ -43,23 +43,23 @@ class PersonalSettingsForm(Form):  # type: ignore[misc]
         self.preferred_hour.choices = [(ANY_HOUR, _("Whenever an issue goes out")), *hours]
 
     def validate_time_zone(self, field: StringField) -> None:
-        """Take the zones there are; also one that was theirs before and has gone since."""
+        """Accept known zones, and the subscriber's current one even if it no longer exists."""
         if field.data not in known_zones() and field.data != self._usual_zone:
             field.data = self._usual_zone
             raise ValidationError(_("Please choose a time zone from the list."))
 
     @property
     def zone(self) -> tuple[str, str]:
-        """The zone that is chosen, and what it is called."""
+        """The chosen zone and its name in the page's language."""
         name = self.time_zone.data or self._usual_zone
         return name, zone_in_words(name, str(get_locale() or "en"))
 
     @property
     def zones(self) -> Markup:
-        """The options there are."""
+        """The options of the time zone field."""
         return zone_options(str(get_locale() or "en"))
 
     def personal_settings(self) -> PersonalSettings:
-        """Return what was chosen."""
+        """Return the chosen values."""
         hour = self.preferred_hour.data
         return PersonalSettings(self.language.data, self.time_zone.data, int(hour) if hour else None)

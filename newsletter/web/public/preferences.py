@@ -37,31 +37,31 @@ from newsletter.web.public.responses import (
     stop_writing,
 )
 
-# What the page can say at its top, by what was done.
+# The messages that the page can show at the top after an action.
 NEWS = ("saved", "paused", "resumed", "mailed")
 
 
 @dataclass(frozen=True)
 class Row:
-    """One topic on the page of choices, with its two fields."""
+    """One topic on the preferences page, with its two fields."""
 
     topic: Choice
     form: TopicForm
 
     @property
     def wanted(self) -> object:
-        """The box to tick."""
+        """The checkbox."""
         return self.form.wanted
 
     @property
     def frequency(self) -> object:
-        """How often."""
+        """The frequency field."""
         return self.form.frequency
 
 
 @public.route("/preferences/<token>", methods=["GET", "POST"])
 def preferences(token: str) -> AnyResponse:
-    """Show a reader's choices, and keep them."""
+    """Show a subscriber's preferences; a POST saves them."""
     parts = runtime()
     found = read_preferences(db.session(), parts.tokens, token, parts.now())
     if isinstance(found, LinkFault):
@@ -71,7 +71,7 @@ def preferences(token: str) -> AnyResponse:
     personal_settings = PersonalSettingsForm(posted, found.personal_settings, parts.settings.languages)
     if posted is None:
         return preferences_page(token, found, rows=rows, personal_settings=personal_settings)
-    # All of them, so that everything that is wrong is pointed out at once.
+    # Validate all forms, so that every fault is shown at once.
     forms: list[Form] = [personal_settings, *(row.form for row in rows)]
     sound = [form.validate() for form in forms]
     if all(sound):
@@ -87,7 +87,7 @@ def preferences_page(
     personal_settings: PersonalSettingsForm | None = None,
     status: int = 200,
 ) -> Response:
-    """Draw the page, with the forms that were just filled in where there are any."""
+    """Render the page, with the submitted forms if there are any."""
     parts = runtime()
     stop_writing()
     leave = parts.tokens.make(Purpose.UNSUBSCRIBE, [found.public_id, None], parts.now())
@@ -147,7 +147,7 @@ def _save(token: str, rows: Sequence[Row], personal_settings: PersonalSettingsFo
     if done is Saved.ASKED:
         parts.wake("single")
         return guarded_redirect(url_for(".check_inbox"))
-    # In the language that was just chosen, whatever the page was looked at in.
+    # In the newly chosen language, even if the page was shown in another one.
     return guarded_redirect(url_for(".preferences", token=token, news="saved", lang=None))
 
 
@@ -164,7 +164,7 @@ def pause_preferences(token: str) -> AnyResponse:
 
 @public.post("/preferences/<token>/resume")
 def resume_preferences(token: str) -> AnyResponse:
-    """Go on after a pause, at once."""
+    """End a pause now."""
     parts = runtime()
     catch_up = parts.settings.snooze_catch_up
     done = go_on(db.session(), parts.tokens, token, catch_up, parts.now(), address_to_keep())
@@ -175,7 +175,7 @@ def resume_preferences(token: str) -> AnyResponse:
 
 
 def weeks_asked() -> int:
-    """Return for how many weeks a form asks to pause; anything that is not offered ends the request."""
+    """Return the number of weeks that the form asks to pause; abort with 400 if it is not on offer."""
     weeks = request.form.get("weeks", type=int)
     if weeks not in WEEKS:
         abort(400)

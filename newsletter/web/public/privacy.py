@@ -38,7 +38,7 @@ from newsletter.web.public.responses import (
     too_many_links,
 )
 
-# What single mails are about, by their templates.
+# Descriptions of single emails, by template.
 MAIL_WORDS: Mapping[str, Any] = {
     "confirm": _("The link to confirm your subscription"),
     "reminder": _("A reminder to confirm your subscription"),
@@ -63,7 +63,7 @@ STATE_WORDS: Mapping[DeliveryState, Any] = {
 
 
 class EraseForm(FlaskForm):  # type: ignore[misc]
-    """One box that says yes."""
+    """One checkbox to confirm."""
 
     sure = BooleanField(
         _("Yes, erase everything about me"), [InputRequired(_("Please tick the box if you are sure."))]
@@ -71,14 +71,14 @@ class EraseForm(FlaskForm):  # type: ignore[misc]
 
 
 def publisher() -> Publisher:
-    """Return who keeps the records, as they name themselves."""
+    """Return the publisher as consent records name it."""
     settings = runtime().settings
     return Publisher(settings.site_name, settings.public_url, settings.postal_address)
 
 
 @public.get("/preferences/<token>/mails")
 def my_mails(token: str) -> Response:
-    """Show what a reader was sent, the newest first."""
+    """Show the emails that a subscriber was sent, the newest first."""
     parts = runtime()
     found = read_link_subscriber(db.session(), parts.tokens, token, parts.now())
     if isinstance(found, LinkFault):
@@ -116,7 +116,7 @@ def _shown(mail: OwnEmail) -> dict[str, Any]:
 
 @public.post("/preferences/<token>/ask/<right>")
 def ask_for_own_link(token: str, right: str) -> AnyResponse:
-    """Mail the link for an export, an erasure or a new address to the subscriber's own address."""
+    """Email the link for an export, an erasure or a new address to the subscriber's own address."""
     if right not in set(Right):
         raise NotFound("there is no such link")
     parts = runtime()
@@ -136,7 +136,7 @@ def ask_for_own_link(token: str, right: str) -> AnyResponse:
 
 @public.route("/export/<token>", methods=["GET", "POST"])
 def export(token: str) -> Response:
-    """Show one button; a POST hands over all that is kept of a subscriber, as a file."""
+    """Show one button. A POST returns all data that is kept about a subscriber, as a file."""
     parts = runtime()
     found = read_right(db.session(), parts.tokens, Right.EXPORT, token, parts.now())
     if isinstance(found, LinkFault):
@@ -154,7 +154,7 @@ def export(token: str) -> Response:
 
 @public.route("/erase/<token>", methods=["GET", "POST"])
 def erase(token: str) -> Response:
-    """Explain what erasing does, and do it."""
+    """Explain what erasing does. A POST erases."""
     parts = runtime()
     found = read_right(db.session(), parts.tokens, Right.ERASE, token, parts.now())
     if isinstance(found, LinkFault):
@@ -181,7 +181,7 @@ def erase(token: str) -> Response:
 def _erase_now(found: Subscriber) -> Response:
     try:
         erase_everywhere(runtime(), db.session(), found.public_id, "page")
-    except NotFound:  # a second press, in the same moment
+    except NotFound:  # the button was pressed twice at the same moment
         return link_problem(LinkFault.OUTDATED)
     runtime().wake("single")
     return guard_tokens(make_response(render_template("web/erased.html")))
@@ -189,5 +189,5 @@ def _erase_now(found: Subscriber) -> Response:
 
 @public.get("/.well-known/newsletter-consent-key.pem")
 def consent_key() -> Response:
-    """Publish the key that checks records of consent."""
+    """Publish the key that checks consent records."""
     return Response(public_key_pem(runtime().tokens), mimetype="text/plain")

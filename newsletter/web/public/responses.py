@@ -35,7 +35,7 @@ REASON_WORDS: Mapping[Reason, Any] = {
 
 
 def left_page(left: Left, *, thanked: bool = False) -> Response:
-    """Say that somebody has left, with a way back while that works, and ask why. `thanked`: they said it."""
+    """Confirm an unsubscribe, offer undo while that works, and ask why. `thanked`: a reason was given."""
     parts = runtime()
     now = parts.now()
     undo_token = None
@@ -59,9 +59,9 @@ def left_page(left: Left, *, thanked: bool = False) -> Response:
 
 
 def link_problem(fault: LinkFault, form: LinkForm | None = None) -> Response:
-    """Say kindly why a link cannot be used, and offer a new one."""
+    """Explain why a link cannot be used, and offer a new one."""
     if form is None:
-        # The answer to a POST to a spoiled link: what was posted there is not for this form.
+        # This answers a POST to an unusable link. The posted fields do not belong to this form.
         form = LinkForm(formdata=None)
         form.problem.data = fault.value
     page = render_template("web/link_problem.html", problem=fault.value, form=form.ready())
@@ -70,7 +70,7 @@ def link_problem(fault: LinkFault, form: LinkForm | None = None) -> Response:
 
 
 def guarded_redirect(target: str) -> AnyResponse:
-    """Redirect to (or from) a page whose URL holds a token, without leaking either."""
+    """Redirect to (or from) a page whose URL contains a token, without revealing either URL."""
     answer = redirect(target, code=303)
     answer.headers["Referrer-Policy"] = "no-referrer"
     answer.headers["Cache-Control"] = "no-store"
@@ -78,7 +78,7 @@ def guarded_redirect(target: str) -> AnyResponse:
 
 
 def refuse_too_many() -> Response | None:
-    """Count this form; return the page to answer with when it was one too many."""
+    """Count this form; return an error page if it exceeds the rate limit."""
     parts = runtime()
     asking = client_address(request, parts.settings.trusted_proxies)
     wait_seconds = visitor_wait(db.session(), parts.tokens, asking, parts.now())
@@ -89,14 +89,14 @@ def refuse_too_many() -> Response | None:
 
 
 def too_many(wait_seconds: float, words: str | None = None) -> Response:
-    """Ask a visitor to come again later; `words` say why, if it is not the number of forms."""
+    """Return a page that asks to try again later. `words` give a reason other than the number of forms."""
     answer = error_page(429, words or in_a_while(wait_seconds))
     answer.headers["Retry-After"] = str(math.ceil(wait_seconds))
     return answer
 
 
 def in_a_while(wait_seconds: float) -> str:
-    """Return the sentence that says when the next form will be taken."""
+    """Return the sentence that says when the next form is accepted."""
     words = ngettext(
         "Many forms came from your network in a short time. Please try again in a minute.",
         "Many forms came from your network in a short time. Please try again in %(num)d minutes.",
@@ -106,7 +106,7 @@ def in_a_while(wait_seconds: float) -> str:
 
 
 def too_many_links(wait_seconds: float) -> Response:
-    """Say that a link was mailed as often as it is in a day: that counts the subscriber, not the network."""
+    """Return the page for too many links in a day. This limit counts the subscriber, not the network."""
     words = ngettext(
         "This link was asked for several times in a day. Please use the newest one, or try again in an hour.",
         "This link was asked for several times in a day. Please use the newest one, or try again in "
@@ -117,18 +117,18 @@ def too_many_links(wait_seconds: float) -> Response:
 
 
 def stop_writing() -> None:
-    """Let go of the database's only write lock before a page is drawn."""
+    """Release the database's only write lock before a page is rendered."""
     db.session.rollback()
     db.session().info["writes"] = False
 
 
 def contact() -> str:
-    """Return the address at which the owner is asked for what no link can do."""
+    """Return the address to contact the owner if a link cannot help."""
     settings = runtime().settings
     return settings.reply_to or settings.from_address
 
 
 def address_to_keep() -> str | None:
-    """Return what may be kept of the address of whoever is asking."""
+    """Return the form of the client's IP address that the settings allow to keep."""
     settings = runtime().settings
     return kept_address(client_address(request, settings.trusted_proxies), settings.ip_storage)

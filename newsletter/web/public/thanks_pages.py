@@ -11,17 +11,17 @@ from newsletter.web.http.security import allow_form_target
 
 
 def allowed_page(url: str | None) -> str:
-    """Return `url` when it is, letter by letter, one of the owner's thank-you pages; else nothing."""
+    """Return `url` if it exactly equals one of the owner's thank-you pages, else an empty text."""
     return url if url and url in runtime().settings.thanks_urls else ""
 
 
 def after_asking(url: str | None) -> str:
-    """Return where somebody goes who has asked: a thank-you page that is allowed, or our own page."""
+    """Return the URL after a sign-up: an allowed thank-you page, or our own page."""
     return allowed_page(url) or url_for("public.check_inbox")
 
 
 def let_form_lead_to(url: str) -> None:
-    """Let the browser follow this page's form to an allowed page: form-action holds for redirects, too."""
+    """Let this page's form redirect to an allowed page: the CSP's form-action applies to redirects too."""
     if url:
         parts = urlsplit(url)
         allow_form_target(f"{parts.scheme}://{parts.netloc}")

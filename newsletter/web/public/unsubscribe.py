@@ -31,11 +31,11 @@ from newsletter.web.public.responses import address_to_keep, guarded_redirect, l
 @public.route("/unsubscribe/<token>", methods=["GET", "POST"])
 @csrf.exempt  # type: ignore[untyped-decorator]
 def unsubscribe(token: str) -> Response:
-    """Show who would leave what, and one button; a POST unsubscribes at once.
+    """Show what would be unsubscribed, and one button. A POST unsubscribes at once.
 
-    That is for our button and for mailbox programs (RFC 8058), which send no cookie and expect
-    no redirect. The signed link is the whole proof, so any POST counts: one that does nothing
-    would be worse than one too many, which can be undone.
+    Both our button and mailbox providers (RFC 8058) post here. Providers send no cookie and expect no
+    redirect. The signed link is the whole proof, so any POST counts: an ignored unsubscribe would be worse
+    than an unintended one, which can be undone.
     """
     if request.method == "POST":
         return _unsubscribe_now(token)
@@ -52,7 +52,7 @@ def unsubscribe(token: str) -> Response:
         token=token,
         form=ActForm(),
         topics=leaver.topics,
-        # Of many topics only those of the mail at hand: this page is for leaving, not for choosing.
+        # If there are many topics, only those of this email: this page is to unsubscribe, not to choose.
         offered=[each for each in leaver.topics if each.carried] or leaver.topics,
         address_hint=address_hint(leaver.email) if leaver.trusted else None,
         preferences_url=_choices_of(leaver),
@@ -63,7 +63,7 @@ def unsubscribe(token: str) -> Response:
 
 
 def _choices_of(leaver: Leaver) -> str | None:
-    """Return the way to a reader's choices, unless the link went to an earlier address of theirs."""
+    """Return the URL of the preferences page; None if the link went to an earlier address."""
     if not leaver.trusted:
         return None
     parts = runtime()
@@ -98,20 +98,20 @@ def _unsubscribe_now(token: str) -> Response:
         return link_problem(done) if isinstance(done, LinkFault) else left_page(done)
     if done is LinkFault.DAMAGED:
         return guard_tokens(Response("This link is damaged.\n", 400, mimetype="text/plain"))
-    # A reader who is gone gets no mail either: nothing is left to be done.
+    # An erased subscriber gets no email anyway, so there is nothing to do.
     return guard_tokens(Response("Unsubscribed.\n", mimetype="text/plain"))
 
 
 @public.post("/unsubscribe/<token>/pause")
 def pause_unsubscribe(token: str) -> AnyResponse:
-    """Pause instead of leaving."""
+    """Pause instead of unsubscribing."""
     parts = runtime()
     now = parts.now()
     done = pause_instead(db.session(), parts.tokens, token, weeks_asked(), now, address_to_keep())
     db.session.commit()
     if isinstance(done, LinkFault):
         return link_problem(done)
-    if done.until is None:  # left meanwhile: this page says so
+    if done.until is None:  # unsubscribed meanwhile: the page says so
         return guarded_redirect(url_for(".unsubscribe", token=token))
     preferences_url = None
     if done.trusted:
@@ -123,7 +123,7 @@ def pause_unsubscribe(token: str) -> AnyResponse:
 
 @public.route("/undo/<token>", methods=["GET", "POST"])
 def undo_unsubscribe(token: str) -> AnyResponse:
-    """Show one button, for whoever comes from the mail; a POST brings back what one leaving ended."""
+    """Show one button, for a link from an email. A POST restores what one unsubscribe ended."""
     parts = runtime()
     now = parts.now()
     if request.method != "POST":  # HEAD too
@@ -143,7 +143,7 @@ def undo_unsubscribe(token: str) -> AnyResponse:
 
 @public.post("/undo/<token>/reason")
 def give_leaving_reason(token: str) -> AnyResponse:
-    """Keep why somebody left, if they like to say it."""
+    """Store the reason for an unsubscribe, if the person gives one."""
     parts = runtime()
     now = parts.now()
     said = request.form.get("reason")

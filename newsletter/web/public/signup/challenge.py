@@ -11,7 +11,7 @@ from newsletter.web.public.blueprint import public
 
 @public.get("/challenge")
 def challenge() -> Response:
-    """Return a challenge for the ALTCHA widget; 404 when none is asked for."""
+    """Return a challenge for the ALTCHA widget; 404 if the settings ask for none."""
     parts = runtime()
     if not parts.settings.altcha:
         abort(404)

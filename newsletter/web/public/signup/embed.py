@@ -1,8 +1,8 @@
-"""The sign-up form on other sites: taken without cookie, token or script; with a small script, in place.
+"""The sign-up form on other sites. It works without cookie, token or script; a small script is optional.
 
-A browser says in Origin whose page sent a form, and no page can make it say something else. So a
-form from a site in the settings counts; any other is answered with our own page, filled in alike,
-and counts once its button is pressed there.
+The Origin header says whose page sent a form, and no page can change it. A form from a site in the settings
+is accepted at once. Any other form is answered with our own page, filled in with the same values. It counts
+once its button is pressed there.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from newsletter.web.public.signup.page import signup_page
 from newsletter.web.public.signup.receive import take_signup, topics_to_offer
 from newsletter.web.public.thanks_pages import after_asking, allowed_page
 
-# Sites keep the script's address for years: its content may change, its number only with its ways.
+# Sites keep the script's URL for years. Its content may change; its number changes only with its behaviour.
 SCRIPT_SECONDS = 3600
 _STATUS = {Outcome.ASKED: 200, Outcome.FAULTY: 422, Outcome.WAIT: 429, Outcome.PRESS: 403}
 
@@ -32,10 +32,10 @@ _STATUS = {Outcome.ASKED: 200, Outcome.FAULTY: 422, Outcome.WAIT: 429, Outcome.P
 @public.route("/subscribe/embed", methods=["GET", "POST"])
 @csrf.exempt  # type: ignore[untyped-decorator]
 def subscribe_embedded() -> AnyResponse:
-    """Take a form from another site; the answer is a page, or JSON for the script."""
+    """Accept a form from another site; return a page, or JSON for the script."""
     offered = topics_to_offer()
     if request.method != "POST":
-        # Somebody loaded the answer again.
+        # The response page was loaded again.
         return signup_page(SignupForm(offered), offered)
     form = EmbeddedSignupForm(offered)
     by_script = request.accept_mimetypes.best == "application/json"
@@ -55,7 +55,7 @@ def subscribe_embedded() -> AnyResponse:
 
 @public.get("/subscribe/embed/opened")
 def embed_opened() -> Response:
-    """Tell the script the moment at which a form was opened, signed."""
+    """Return the signed time at which a form was opened, for the script."""
     parts = runtime()
     answer = jsonify(opened=parts.tokens.make(Purpose.FORM, [], parts.now()))
     answer.headers["Cache-Control"] = "no-store"
@@ -64,7 +64,7 @@ def embed_opened() -> Response:
 
 @public.get("/embed/1.js")
 def embed_script() -> Response:
-    """Give the script that answers in place."""
+    """Return the script that shows the result inside the form."""
     answer = send_from_directory(
         current_app.static_folder or "", "js/embed-1.js", max_age=SCRIPT_SECONDS, mimetype="text/javascript"
     )
@@ -77,14 +77,14 @@ def _origin() -> str:
 
 
 def _is_ours(origin: str) -> bool:
-    """Return whether pages of this origin may hold the form: a site of the settings, or this one."""
+    """Return whether pages of this origin may have the form: a site in the settings, or this one."""
     settings = runtime().settings
     here = urlsplit(settings.public_url)
     return origin in settings.embed_origins or origin == f"{here.scheme}://{here.netloc}".lower()
 
 
 def _let_read(answer: Response) -> Response:
-    """Let a script on a site of the settings read this answer (no cookie comes along)."""
+    """Allow scripts on the sites in the settings to read this response (no cookie is sent)."""
     answer.vary.add("Origin")
     if _origin() in runtime().settings.embed_origins:
         answer.headers["Access-Control-Allow-Origin"] = _origin()
@@ -92,7 +92,7 @@ def _let_read(answer: Response) -> Response:
 
 
 def _to_script(form: EmbeddedSignupForm, taken: Taken) -> Response:
-    """Say in JSON what became of a form; `next` leads on, when that is allowed."""
+    """Return the result of a form as JSON. `next` is the page to open, if it is allowed."""
     words: dict[str, Any] = {"outcome": taken.outcome.value}
     match taken.outcome:
         case Outcome.ASKED:

@@ -18,9 +18,9 @@ LATEST = 6
 
 
 def signup_page(form: SignupForm, topics: Sequence[OfferedTopic], *, press: bool = False) -> Response:
-    """Return the page with `form`; its status says whether something in it must be looked at again.
+    """Return the page with `form`. The status is 422 if a field has an error.
 
-    `press`: the form came from another site, and wants its button pressed here.
+    `press`: the form came from another site, and its button has to be pressed here.
     """
     form.ready()
     let_form_lead_to(form.next.data)
@@ -29,7 +29,7 @@ def signup_page(form: SignupForm, topics: Sequence[OfferedTopic], *, press: bool
     page = render_template(
         "web/subscribe.html",
         form=form,
-        # A form without a session stays one: it goes back to where it came from.
+        # A form without a session stays without one: it is posted back to its own URL.
         action=url_for(
             "public.subscribe_embedded" if isinstance(form, EmbeddedSignupForm) else "public.subscribe"
         ),

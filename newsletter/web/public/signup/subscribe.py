@@ -1,4 +1,4 @@
-"""The pages to sign up and to ask for a link."""
+"""The pages to sign up and to request a link."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from newsletter.web.public.thanks_pages import after_asking
 
 @public.route("/", methods=["GET", "POST"])
 def subscribe() -> AnyResponse:
-    """Show the sign-up form, and take it. The answer is the same for every address."""
+    """Show the sign-up form; a POST accepts it. The response is the same for every address."""
     offered = topics_to_offer()
     form = SignupForm(offered)
     if request.method == "POST":
@@ -35,7 +35,7 @@ def subscribe() -> AnyResponse:
 
 @public.get("/check-inbox")
 def check_inbox() -> str:
-    """Say that a mail is on its way; the same to everyone."""
+    """Say that an email is on its way. The page is the same for everyone."""
     return render_template("web/check_inbox.html", sender=runtime().settings.from_address)
 
 
@@ -47,7 +47,7 @@ def privacy() -> str:
 
 @public.route("/link", methods=["GET", "POST"])
 def send_link() -> AnyResponse:
-    """Mail readers the link to their choices. The answer is the same for every address."""
+    """Email subscribers the link to their preferences. The response is the same for every address."""
     form = LinkForm()
     if request.method == "POST" and form.validate():
         refusal = refuse_too_many()
@@ -64,7 +64,7 @@ def send_link() -> AnyResponse:
 
 @public.post("/link/renew")
 def renew_link() -> AnyResponse:
-    """Mail another link in the place of one that cannot be used; the same answer for every address."""
+    """Email a new link in place of an unusable one. The response is the same for every address."""
     form = LinkForm()
     if not form.validate():
         stop_writing()

@@ -1,4 +1,4 @@
-"""Batch what several requests of a process write at the same moment into one transaction."""
+"""Write the data of simultaneous requests of one process in one transaction."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Result = TypeVar("Result")
 
 @dataclass(eq=False)
 class _Wish(Generic[Item, Result]):
-    """What one thread wants written, and what came of it."""
+    """The item that one thread wants written, and its result."""
 
     item: Item
     result: Result | None = None
@@ -28,12 +28,13 @@ class _Wish(Generic[Item, Result]):
 
 
 class WriteBatcher(Generic[Item, Result]):
-    """Writes what one thread asks for together with what others ask for meanwhile.
+    """Writes the items of several threads in one transaction.
 
-    A database with one writer makes each commit wait for the disk, one after the other. So whoever
-    comes first writes at once, and those who come while it does are written by one of them, all
-    with the next commit. Nobody waits for others to come, and nobody is answered before their own
-    commit is on the disk. `write` is given the items, begins, commits, and returns a result for each.
+    A database with one writer makes each commit wait for the disk, one after the other. So the first thread
+    writes at once. Items that arrive meanwhile are written by one of their threads, all in the next commit.
+    No thread waits for others to come, and each returns only after its own commit is on disk.
+
+    `write` gets the items, begins, commits, and returns a result for each.
     """
 
     def __init__(self, write: Callable[[Sequence[Item]], Sequence[Result]]) -> None:
@@ -68,7 +69,7 @@ class WriteBatcher(Generic[Item, Result]):
         try:
             results = self._write([each.item for each in wishes])
         except Exception as error:
-            # What ails the database ails everybody; what ails one item must not harm the others.
+            # A failure of the database affects all items. A failure of one item must not affect the others.
             if len(wishes) == 1 or isinstance(error, OperationalError):
                 for each in wishes:
                     each.error = error
@@ -85,11 +86,11 @@ class WriteBatcher(Generic[Item, Result]):
 
 
 class WriteLock:
-    """The turn to write, handed from process to process of one machine by a lock on the file `path`.
+    """A lock for writing, shared by the processes of one machine, on the file `path`.
 
-    Processes that wait in SQLite sleep and look again, for longer each time, while others that came
-    later get in between; those that wait here are woken. Without the file (a disk that is full, a file
-    system without locks) they wait in SQLite as ever.
+    Processes that wait in SQLite sleep and look again, each time for longer, while later ones overtake them.
+    Those that wait for this lock are woken. Without the file (disk full, or a file system without locks) they
+    wait in SQLite as usual.
     """
 
     def __init__(self, path: Path) -> None:
@@ -98,7 +99,7 @@ class WriteLock:
 
     @contextlib.contextmanager
     def __call__(self) -> Iterator[None]:
-        """Hold the turn within the block. One thread of a process at a time, as `Together` sees to."""
+        """Hold the lock during the block. WriteBatcher lets only one thread of a process in at a time."""
         held = self._take()
         try:
             yield
