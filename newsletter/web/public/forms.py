@@ -1,4 +1,4 @@
-"""The forms of the public pages, and how they tell people from programs."""
+"""The forms of the public pages, and the checks that detect bots."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from newsletter.web.http.security import client_address
 from newsletter.web.http.time_zones import known_zones
 from newsletter.web.public.thanks_pages import allowed_page
 
-# Nobody reads a page, types an address and sends the form in less.
+# Nobody can read the page, type an address and send the form in less time.
 SOONEST = timedelta(seconds=1)
 
 FREQUENCY_WORDS: Mapping[Frequency, Any] = {
@@ -70,11 +70,11 @@ def _refuse(fault: SignupFault | None) -> None:
 
 
 class ActForm(FlaskForm):  # type: ignore[misc]
-    """A form of one button: nothing but the protection against forgery."""
+    """A form with one button, and nothing but the CSRF token."""
 
 
 class AddressForm(FlaskForm):  # type: ignore[misc]
-    """An address, and the moment at which the form was opened."""
+    """An address, and the time at which the form was opened."""
 
     email = StringField(_("E-mail address"))
     opened = HiddenField()
@@ -110,13 +110,13 @@ class AddressForm(FlaskForm):  # type: ignore[misc]
 
 
 class LinkForm(AddressForm):
-    """Where to send a reader's own link, or another link in the place of one that cannot be used."""
+    """The address to send a subscriber's link to, or a new link in place of an unusable one."""
 
     problem = HiddenField()
 
 
 class SignupForm(AddressForm):
-    """Topics, how often, an address; and the language and time zone that were noticed, to be changed."""
+    """Topics, frequency, address; and the detected language and time zone, which can be changed."""
 
     topics = SelectMultipleField(_("Topics"), validate_choice=False)
     frequency = RadioField(
@@ -127,23 +127,23 @@ class SignupForm(AddressForm):
     )
     language = SelectField(_("Language"), validate_choice=False)
     time_zone = StringField(_("Time zone"))
-    # Declared anew to come after the topics: faults are listed in the order of the page.
+    # Declared again to come after the topics, because faults are listed in the order of the page.
     email = StringField(_("E-mail address"))
-    # The address that a slip was suspected in: whoever sends it again means it.
+    # The address in which a typing error was suspected. If it is sent again, it is meant.
     hinted = HiddenField()
-    # The button below the suspicion: this address instead.
+    # The button of the suggestion: use this address instead.
     use = StringField()
-    # The version of the wording that this page showed.
+    # The version of the consent wording that the page showed.
     wording = HiddenField()
     next = HiddenField()
-    # People do not see this field; programs that fill in everything do (see web/public/signup/receive.py).
+    # People do not see this field, but bots that fill in every field do (web/public/signup/receive.py).
     website = StringField()
-    # Filled in by static/js/site.js when somebody moves or types; empty without JavaScript, which is fine.
+    # Set by static/js/site.js when somebody moves or types. Empty without JavaScript, which is accepted.
     seen = HiddenField()
-    # The proof of work that a browser did, by setting.
+    # The browser's proof of work, if the settings ask for one.
     altcha = StringField()
 
-    # What the address was most likely meant to be, once a slip is suspected.
+    # The address that was probably meant, if a typing error is suspected.
     suggestion: str | None = None
 
     def __init__(self, offered: Sequence[OfferedTopic]) -> None:
@@ -153,7 +153,7 @@ class SignupForm(AddressForm):
         if not self.is_submitted():
             self._take_from_link()
         self.often = {slug: request.form.get(f"often-{slug}", "") for slug in self._slugs}
-        # What was noticed is only a guess: a wrong one must keep nobody out.
+        # The detected value is only a guess, and a wrong guess must not block a sign-up.
         if self.language.data not in settings.languages:
             self.language.data = choose_language(str(get_locale() or ""), settings.languages)
         if self.time_zone.data not in known_zones():
@@ -162,7 +162,7 @@ class SignupForm(AddressForm):
             self.wording.data = current_wording(str(get_locale() or "")).version
 
     def _take_from_link(self) -> None:
-        """Choose what the link to this page named; never an address, which would stay in logs."""
+        """Preselect what the URL names, but never an address, which would stay in logs."""
         asked = request.args
         self.topics.data = [slug for slug in self._slugs if slug in asked.getlist("topic")]
         if len(self._slugs) == 1:
@@ -191,14 +191,14 @@ class SignupForm(AddressForm):
         return bool(super().validate(extra_validators))
 
     def validate_topics(self, field: SelectMultipleField) -> None:
-        """Show what is wrong with the topics; keep those that exist."""
+        """Require at least one topic, and only topics that exist."""
         fault = self._judged.topics
         if fault is SignupFault.UNKNOWN_TOPIC:
             field.data = [slug for slug in field.data if slug in self._slugs]
         _refuse(fault)
 
     def validate_frequency(self, _field: RadioField) -> None:
-        """Show that a frequency does not exist."""
+        """Reject an unknown frequency of a single topic."""
         _refuse(self._judged.frequency)
 
     def validate_email(self, field: StringField) -> None:
@@ -224,29 +224,29 @@ class SignupForm(AddressForm):
         """Return the form itself, ready to be shown."""
         super().ready()
         self.language.choices = [(each, language_name(each)) for each in runtime().settings.languages]
-        self.website.data = ""  # a browser that filled it in must not do so for ever
+        self.website.data = ""  # a browser that filled it in must not do so again
         self.next.data = allowed_page(self.next.data)
         return self
 
     def choices(self) -> dict[str, Frequency]:
-        """Return the frequency for each topic chosen: its own, or the one for all."""
+        """Return the frequency of each chosen topic: its own, or the one for all."""
         return {slug: Frequency(self.often.get(slug) or self.frequency.data) for slug in self.topics.data}
 
     def agreed(self) -> Wording:
-        """Return the wording that the page showed."""
+        """Return the consent wording that the page showed."""
         return find_wording(self.wording.data) or current_wording()
 
     @property
     def timed(self) -> bool:
-        """Whether we know when it was opened."""
+        """Whether the time at which the form was opened is known."""
         return bool(self.opened.data)
 
 
 class EmbeddedSignupForm(SignupForm):
-    """The form as other sites hold it: without a cookie, and timed only if its script asked for that."""
+    """The form on other sites: without a cookie, and timed only if its script asked for that."""
 
     class Meta:
-        """There is no session that a token could belong to."""
+        """No CSRF token, because there is no session."""
 
         csrf = False
 
@@ -256,9 +256,9 @@ class EmbeddedSignupForm(SignupForm):
             super().validate_opened(field)
 
     def pressed_here(self) -> bool:
-        """Return whether the button was pressed on a page that we gave to this very visitor.
+        """Return whether the button was pressed on a page that we gave to this visitor.
 
-        Its token names their network, so another site can neither make one nor have one made.
+        The page's token names the visitor's network, so another site can neither make one nor get one made.
         """
         parts = runtime()
         try:
@@ -283,7 +283,7 @@ class EmbeddedSignupForm(SignupForm):
 
 
 class TopicForm(Form):  # type: ignore[misc]
-    """One topic on the page of a reader's choices."""
+    """One topic on the preferences page."""
 
     wanted = BooleanField()
     frequency = SelectField(
@@ -295,10 +295,10 @@ class TopicForm(Form):  # type: ignore[misc]
 
 
 class MoveForm(AddressForm):
-    """Where a reader wants to be mailed from now on."""
+    """The new address of a subscriber."""
 
     email = StringField(_("New e-mail address"))
 
     def __init__(self, **more: Any) -> None:
-        # A page of several forms: the names of this one's fields are its own.
+        # The page has several forms, so this one's field names have a prefix.
         super().__init__(prefix="move-", **more)

@@ -19,7 +19,7 @@ from newsletter.web.public.forms import SignupForm
 from newsletter.web.public.responses import address_to_keep, stop_writing
 from newsletter.web.public.signup.write_batches import WriteBatcher, WriteLock
 
-# How long a process may go on taking forms for the topics it has seen.
+# For this long, a process accepts forms for the topics that it has read.
 TOPICS_KNOWN_SECONDS = 60.0
 TOPICS = "newsletter.topics"
 WRITER = "newsletter.writer"
@@ -29,8 +29,8 @@ TURN_FILE = "signups.turn"
 def topics_to_offer() -> tuple[OfferedTopic, ...]:
     """Return the topics to choose from.
 
-    A form that asks for topics this process knows is not made to wait for another look at them,
-    and checking it holds up no writer. A topic deleted meanwhile is left out later.
+    If a form names only topics that this process has read lately, they are not read again, and checking the
+    form blocks no writer. A topic deleted meanwhile is left out later.
     """
     if request.method == "POST":
         seen_at, known = current_app.extensions.get(TOPICS, (0.0, ()))
@@ -40,17 +40,17 @@ def topics_to_offer() -> tuple[OfferedTopic, ...]:
         ):
             return tuple(known)
     offered = offered_topics(db.session())
-    db.session.rollback()  # it had begun to write, and the turn for that comes later
+    db.session.rollback()  # reading took the write lock, which this request needs only later
     current_app.extensions[TOPICS] = (time.monotonic(), offered)
     return offered
 
 
 def take_signup(form: SignupForm, how: str) -> Taken:
-    """Check a posted form, count it, and write down what was asked; commits.
+    """Check a posted form, count it, and store the sign-up request. Commits.
 
-    `how` names the door and goes into the ledger of consent. Every defence belongs in here, and
-    none may depend on who is known: the answer is equal for every address. The answer is drawn
-    by the caller, after this has let go of the database's write lock.
+    `how` names the form (our page, another site, its script) and goes into the consent ledger. Every defence
+    belongs in here, and none may depend on whether the address is known: the response is the same for every
+    address. The caller renders it after this has released the database's write lock.
     """
     if not form.validate():
         stop_writing()
@@ -84,7 +84,7 @@ def _read_arrival(form: SignupForm, how: str) -> Arrival:
 
 
 def _writer() -> Callable[[Arrival], Taken]:
-    """Return what writes a form down: with others where there is one writer, else by itself."""
+    """Return the function that stores a form: batched on SQLite, which has one writer, else one by one."""
     if db.engine.dialect.name != "sqlite":
         return lambda arrival: _write([arrival])[0]
     writer = current_app.extensions.get(WRITER)
@@ -95,7 +95,7 @@ def _writer() -> Callable[[Arrival], Taken]:
             with turn():
                 return _write(arrivals)
 
-        # Of several threads that came first, all get the one that was made first.
+        # If several threads get here together, all use the writer that was stored first.
         writer = current_app.extensions.setdefault(WRITER, WriteBatcher(write))
     return cast("WriteBatcher[Arrival, Taken]", writer)
 
