@@ -1,4 +1,4 @@
-"""The command line: one module per noun, imported when its command is used."""
+"""The command line: one module for each noun, imported when its command is used."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from newsletter.errors import NewsletterError
 
 
 class Place(NamedTuple):
-    """Where a command lies, and the line that `--help` has for it without importing it."""
+    """The target of a command, and its line in `--help`, which is shown without importing the command."""
 
     target: str
     line: str
 
 
 class Failure(click.ClickException):
-    """Something went wrong and the message says what: printed plainly, exit status 1."""
+    """An error with a message for people: printed plainly, exit status 1."""
 
     def show(self, file: object = None) -> None:
         """Print the message to standard error."""
@@ -32,7 +32,7 @@ class Failure(click.ClickException):
 
 
 class LazyGroup(click.Group):
-    """A group whose commands are imported when they are used, so that each starts quickly."""
+    """A group that imports a command when it is used, so that each starts quickly."""
 
     def __init__(self, *, places: Mapping[str, Place] | None = None, **options: object) -> None:
         super().__init__(**options)  # type: ignore[arg-type]
@@ -43,7 +43,7 @@ class LazyGroup(click.Group):
         return list(self._places)
 
     def get_command(self, _ctx: click.Context, name: str) -> click.Command | None:
-        """Import and return the command, or None when there is none of that name."""
+        """Import and return the command; None if there is none of that name."""
         place = self._places.get(name)
         if place is None:
             return None
@@ -54,7 +54,8 @@ class LazyGroup(click.Group):
         """Run the program as `click.Group.main` does, with streams that print anything."""
         for stream in (sys.stdout, sys.stderr):
             if isinstance(stream, io.TextIOWrapper):
-                # A character that the encoding lacks is written as an escape, so no command fails by it.
+                # A character that the encoding lacks is written as an escape, so that no command fails
+                # because of it.
                 stream.reconfigure(errors="backslashreplace")
         return super().main(*args, **kwargs)
 
@@ -64,7 +65,7 @@ class LazyGroup(click.Group):
             formatter.write_dl([(name, place.line) for name, place in self._places.items()])
 
     def invoke(self, ctx: click.Context) -> object:
-        """Run the command. What this program raises on purpose becomes one message and status 1."""
+        """Run the command. An error that this program raises on purpose becomes one message and status 1."""
         try:
             return super().invoke(ctx)
         except NewsletterError as fault:
@@ -74,7 +75,8 @@ class LazyGroup(click.Group):
                 f"something given is not valid text in the encoding of this locale: {fault}"
             ) from fault
         except Exception as fault:
-            # By its name: a command that needs no database does not wait for SQLAlchemy to be imported.
+            # Compared by name, so that a command without a database does not wait for the import of
+            # SQLAlchemy.
             if not any(each.__name__ == "DBAPIError" for each in type(fault).__mro__):
                 raise
             database_fault = late_import("newsletter.service.database:database_fault")
@@ -116,8 +118,8 @@ COMMANDS: Mapping[str, Place] = {
 )
 @click.pass_context
 def main(ctx: click.Context, env_file: str | None) -> None:
-    """Releases in, one well made digest for each reader out."""
-    # Files hold addresses and keys. Child processes inherit it.
+    """Run a newsletter: releases come in, and each subscriber gets one digest of their topics."""
+    # Our files contain addresses and keys. Child processes inherit this umask.
     os.umask(0o077)
     # `context.invocation` makes an Invocation of it when a command first asks.
     ctx.obj = None if env_file is None else Path(env_file) if env_file else Path()

@@ -10,15 +10,15 @@ from click.types import StringParamType
 
 from newsletter.settings import is_text
 
-# Ids made before they were kept from beginning with a hyphen look like this.
+# An id from before ids were prevented from beginning with a hyphen.
 _OLD_ID = re.compile(r"-[A-Za-z0-9_-]{11}")
 
 
 class IdCommand(click.Command):
-    """A command whose arguments are public ids. It takes one that begins with a hyphen for an id."""
+    """A command whose arguments are public ids. An id that begins with a hyphen is not read as an option."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Put such ids behind `--`, as a person would have to."""
+        """Put such ids after `--`, as a person would have to."""
         options = {name for each in self.get_params(ctx) for name in each.opts}
         ids = [each for each in args if _OLD_ID.fullmatch(each) and each not in options]
         if ids and "--" not in args:
@@ -27,7 +27,7 @@ class IdCommand(click.Command):
 
 
 class Text(StringParamType):
-    """Text that could be decoded. What could not is refused before the command does anything."""
+    """Text that must be decodable. Undecodable text is refused before the command does anything."""
 
     name = "text"
 
@@ -39,7 +39,7 @@ class Text(StringParamType):
 
 
 class AnyText(StringParamType):
-    """Text from another program, which may hold bytes that are no text: each becomes a question mark."""
+    """Text from another program. Bytes that cannot be decoded become question marks."""
 
     name = "text"
 
@@ -49,7 +49,7 @@ class AnyText(StringParamType):
 
 
 def only_text(command: click.Command) -> click.Command:
-    """Make every argument and option of `command` that takes text refuse what is none; return it."""
+    """Make every text argument and option of `command` refuse undecodable text; return the command."""
     for param in command.params:
         if param.type is click.STRING:
             param.type = Text()

@@ -1,4 +1,4 @@
-"""`newsletter beat`: the clock alone."""
+"""`newsletter beat`: run Celery's beat alone."""
 
 from __future__ import annotations
 
@@ -11,5 +11,5 @@ from newsletter.jobs.worker import run_beat
 
 @click.command()
 def beat() -> None:
-    """Run the clock alone, in the foreground: every 15 seconds it asks for what is due."""
+    """Run beat alone, in the foreground. Every 15 seconds it asks the workers to look for due emails."""
     run_beat(open_tried_settings(invocation()))

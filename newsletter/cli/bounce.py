@@ -1,4 +1,4 @@
-"""`newsletter bounce`: mail that comes to us is read and done, from a pipe, files, a Maildir or by SMTP."""
+"""`newsletter bounce`: incoming mail from a pipe, files, a Maildir or SMTP, and refused addresses."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ from newsletter.service.incoming.apply import take_in
 from newsletter.service.incoming.files import MailFile, mails_of
 from newsletter.service.logs import configure_logging
 
-# sysexits.h: a mail server that runs this keeps the message and tries again. With any other
-# status but 0 it would send it back.
+# sysexits.h: with this status, the mail server keeps the message and tries again. With any other status but
+# 0, it returns the message to its sender.
 EX_TEMPFAIL = 75
 ACTOR = "command line"
 
@@ -38,7 +38,7 @@ log = logging.getLogger(__name__)
 
 @click.group()
 def bounce() -> None:
-    """Mail that comes to us, and addresses that a relay refused."""
+    """Incoming mail, and addresses that a relay refused."""
 
 
 @bounce.command()
@@ -56,11 +56,11 @@ def bounce() -> None:
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, one object a mail.")
 def ingest(files: tuple[str, ...], recipients: tuple[str, ...], sender: str | None, as_json: bool) -> None:
-    """Read mails and do what they ask for.
+    """Read incoming emails and do what they ask for.
 
-    A FILE is one mail, - is one on standard input, DIR is a Maildir, whose new mails are moved to cur
-    when they are done. If something is in the way, such as the database, the exit status is 75
-    (EX_TEMPFAIL): a mail server that runs this tries again later.
+    FILE is one email, - is one email on standard input, and DIR is a Maildir, whose new emails are moved to
+    cur afterwards. If an email cannot be handled now, for example because the database is down, the exit
+    status is 75 (EX_TEMPFAIL). A mail server that runs this command then tries again later.
     """
     configure_logging(logging.WARNING)
     whole = True
@@ -81,11 +81,11 @@ def ingest(files: tuple[str, ...], recipients: tuple[str, ...], sender: str | No
 def _take(
     parts: Runtime, mail: MailFile, recipients: tuple[str, ...], sender: str | None, as_json: bool
 ) -> bool:
-    """Do one mail, and say what came of it; return whether it need not be tried again."""
+    """Handle one email and print the result; return whether it need not be tried again."""
     try:
         done = take_in(parts, mail.raw, recipients or mail.recipients, sender)
     except NewsletterError as fault:
-        # One that cannot be taken now does not keep those behind it waiting.
+        # An email that cannot be handled now does not stop the others.
         click.echo(f"newsletter: {mail.name}: {fault}", err=True)
         return False
     except SQLAlchemyError as fault:
@@ -95,20 +95,20 @@ def _take(
     if as_json:
         print_json({"file": mail.name, "done": done})
     elif mail.name != "-":
-        # What a program in a pipe prints, a mail server sends back to the author.
+        # In a pipe nothing is printed: the mail server would send the output to the author.
         click.echo(f"{mail.name}: {', '.join(done)}")
     return True
 
 
 @bounce.command()
 def serve() -> None:
-    """Take mail to our own addresses by SMTP or LMTP, in the foreground, as NEWSLETTER_INTAKE_LISTEN says.
+    """Accept mail to our own addresses by SMTP or LMTP, in the foreground, at NEWSLETTER_INTAKE_LISTEN.
 
-    `newsletter run` does this too when that is set.
+    `newsletter run` does this too if that is set.
     """
     configure_logging()
     await_database(open_tried_settings(invocation()).database)
-    # A mail server may start `ingest` for each mail, and that needs no aiosmtpd.
+    # SMTP servers may start `ingest` for each email, and that needs no aiosmtpd.
     late_import("newsletter.service.incoming.server:run_mail_server")(open_runtime())
 
 
@@ -116,7 +116,7 @@ def serve() -> None:
 @click.argument("number", type=int, required=False, metavar="[ID]")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, one object a line.")
 def held(number: int | None, as_json: bool) -> None:
-    """List refused addresses that wait for your answer, or with an ID those of one question."""
+    """List refused addresses that wait for your answer. With an ID, list those of one question."""
     with open_runtime().reading() as session:
         if number is not None:
             for each in list_refusals(session, find_question(session, number), limit=1_000_000):
@@ -144,7 +144,7 @@ def held(number: int | None, as_json: bool) -> None:
 @click.argument("number", type=int, metavar="ID")
 @click.option("--count", type=int, required=True, help="How many refused addresses you were shown.")
 def gone(number: int, count: int) -> None:
-    """Say that the refusals of question ID are final: addresses that do not exist get no more email."""
+    """Confirm that the addresses of question ID do not exist: they get no more email."""
     parts = open_runtime()
     with parts.session() as session:
         new = really_gone(session, parts.tokens, number, count, ACTOR, parts.now())
@@ -157,7 +157,7 @@ def gone(number: int, count: int) -> None:
 @click.argument("number", type=int, metavar="ID")
 @click.option("--count", type=int, required=True, help="How many refused addresses you were shown.")
 def again(number: int, count: int) -> None:
-    """Send to the refused addresses of question ID again, and go on with what was paused for them."""
+    """Send to the refused addresses of question ID again, and resume what was paused because of them."""
     parts = open_runtime()
     with parts.session() as session:
         queued = send_again(session, number, count, ACTOR, parts.now())

@@ -1,4 +1,4 @@
-"""`newsletter consent`: check signed records of consent, and the whole ledger against its signed head."""
+"""`newsletter consent`: check signed consent records, and the whole ledger against its signed head."""
 
 from __future__ import annotations
 
@@ -43,13 +43,13 @@ READABLE = click.Path(path_type=Path, dir_okay=False, exists=True)
 def verify(
     file: Path | None, key_file: Path | None, everybody: bool, head_file: Path | None, as_json: bool
 ) -> None:
-    """Check that FILE is as it was made by whoever holds the key, and show it.
+    """Check the signature of the consent record in FILE, and print the record.
 
-    A good signature proves who made the record and that nobody changed it since. It does not prove
-    that what was entered is true, nor when. With --key neither settings nor a database are needed.
+    A good signature proves who made the record and that nobody changed it since. It does not prove that the
+    entries are true, nor when they were made. With --key, neither settings nor a database are needed.
 
-    With --all instead of FILE: check the entries of everybody, and compare them with the signed head,
-    which shows entries and people that are missing since the head was made.
+    With --all instead of FILE, check the entries of everybody and compare them with the signed head. The head
+    shows which entries and people are missing since it was made.
     """
     if everybody == (file is not None):
         raise click.UsageError("Give a FILE, or --all.")
@@ -118,10 +118,10 @@ def _print_report(report: Report) -> None:
 
 @consent.command()
 def head() -> None:
-    """Print the signed head of the ledger as it is now: keep it where the database is not.
+    """Print the signed head of the ledger as it is now. Store it away from the database.
 
-    It has, for each person, the count of entries and the last digest. It holds no address.
-    `newsletter consent verify --all --head FILE` compares the ledger with it.
+    It has, for each person, the count of entries and the last digest, and no address. `newsletter consent
+    verify --all --head FILE` compares the ledger with it.
     """
     parts = open_runtime()
     report = write_head(parts.reading, parts.tokens, sys.stdout.buffer, parts.now())

@@ -1,4 +1,4 @@
-"""Settings of a command line call, the environment of its child processes, and JSON output."""
+"""The settings of one call of the command line, the environment of child processes, and JSON output."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ DEFAULT_ENV_FILE = Path(".env")
 
 @dataclass(frozen=True)
 class Invocation:
-    """One call of the program. `env_file` is None for the usual place, and an empty path for none."""
+    """One call of the program. `env_file` is None for the default file, and an empty path for no file."""
 
     env_file: Path | None = None
 
     @cached_property
     def file(self) -> EnvFile:
-        """What the file of settings says; nothing when there is none. Raises SettingsError."""
+        """The content of the settings file; empty if there is no file. Raises SettingsError."""
         path = DEFAULT_ENV_FILE if self.env_file is None else self.env_file
         if self.env_file not in {None, Path()} and not path.is_file():
             raise SettingsError([f"--env-file names {path}, which is not there"])
@@ -48,7 +48,7 @@ class Invocation:
 
     @cached_property
     def environ(self) -> Mapping[str, str]:
-        """The environment with the settings of the file in it: all that a child process needs."""
+        """The environment together with the settings of the file: all that a child process needs."""
         filed = {name: value for name, value in self.file.values.items() if name.startswith(PREFIX)}
         return {**filed, **os.environ}
 
@@ -59,7 +59,7 @@ class Invocation:
 
 
 def invocation() -> Invocation:
-    """Return the present call of the program."""
+    """Return the current call of the program."""
     root = click.get_current_context().find_root()
     if not isinstance(root.obj, Invocation):
         root.obj = Invocation(root.obj)
@@ -72,13 +72,13 @@ def open_settings() -> Settings:
 
 
 def program() -> str:
-    """Return how this program was called, settings file included: for commands that people copy."""
+    """Return the command that started this program, with its settings file, for commands that people copy."""
     file = invocation().env_file
     return "newsletter" if file in {None, Path()} else f"newsletter --env-file {shlex.quote(str(file))}"
 
 
 def print_json(value: Any) -> None:
-    """Print one JSON value on one line: letters as they are where the encoding has them all."""
+    """Print one JSON value on one line. Characters are escaped only if the encoding lacks them."""
     text = json.dumps(value, ensure_ascii=False)
     try:
         text.encode(getattr(sys.stdout, "encoding", None) or "ascii")
@@ -88,7 +88,7 @@ def print_json(value: Any) -> None:
 
 
 def whole_command(*words: str) -> list[str]:
-    """Return the command that runs this program with `words`, its settings taken from the environment."""
+    """Return the command that runs this program with `words` and the settings of the environment."""
     if not sys.executable:
         raise ServiceError("Python does not know its own program; start it by its full path.")
     return [sys.executable, "-m", "newsletter", "--env-file", "", *words]

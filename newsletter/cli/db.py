@@ -1,4 +1,4 @@
-"""`newsletter db`: the database itself."""
+"""`newsletter db`: create, upgrade and clean up the database."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def db() -> None:
 
 @db.command()
 def upgrade() -> None:
-    """Bring the database up to date; an empty one gets its tables. Safe to run again."""
+    """Upgrade the database, or create its tables if it is empty. Safe to run again."""
     before, after = bring_up_to_date(open_settings().database)
     if before == after:
         click.echo(f"The database is up to date ({after}).")
@@ -32,9 +32,9 @@ def upgrade() -> None:
 @click.option("--dry-run", is_flag=True, help="Count only; delete nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, one object a line.")
 def purge(dry_run: bool, as_json: bool) -> None:
-    """Delete what has been kept long enough, as the settings say; the service does so every hour.
+    """Delete personal data that is older than the settings allow. The service does this every hour.
 
-    Safe while it runs. A dry run does not foresee what one step leaves for another.
+    Safe while the service runs. A dry run cannot count what one step leaves for another.
     """
     runtime = open_runtime()
     policy = Policy.of(runtime.settings, runtime.now())

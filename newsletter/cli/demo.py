@@ -25,10 +25,10 @@ from newsletter.demo.run import run_demo
 def demo(
     ctx: click.Context, folder: Path, port: int, check: bool, database: str | None, broker: str | None
 ) -> None:
-    """Run the whole service with sample releases and a mailbox page that catches every mail.
+    """Run the whole service with sample releases, and a mailbox page that shows every email.
 
-    Its data stays in a folder, so a second call goes on where the first ended. Settings in the
-    environment or a .env file are not used.
+    Its data stays in a folder, and a second call continues with it. Settings in the environment or a .env
+    file are not used.
     """
     if check:
         options = [("--database", database), ("--broker", broker)]

@@ -1,4 +1,4 @@
-"""`newsletter digest`: look at the next issue, send it, watch it, steer it."""
+"""`newsletter digest`: preview, send, watch, pause and resume issues."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def digest() -> None:
 def preview(
     frequencies: tuple[str, ...], topics: tuple[str, ...], reader: str | None, as_html: bool, as_json: bool
 ) -> None:
-    """Print what the next issue would be. Sends nothing and changes nothing."""
+    """Print the next issue. Sends nothing and changes nothing."""
     parts = open_runtime()
     found = _preview(parts, frequencies, topics, reader)
     if as_json:
@@ -97,9 +97,10 @@ def send(
     own_hour: bool,
     as_json: bool,
 ) -> None:
-    """Send what is new to every reader of these frequencies.
+    """Send the new releases to every subscriber of these frequencies.
 
-    Asks for the number of readers first. The running service does the sending; see `digest status`.
+    Asks you to type the number of subscribers first. The running service sends the issue; see `digest
+    status`.
     """
     parts = open_runtime()
     if recipient is not None:
@@ -139,7 +140,7 @@ def send(
 )
 @json_option
 def status(public_id: str | None, watch: bool, as_json: bool) -> None:
-    """Show how far an issue is, or the last ones without an ID."""
+    """Show the progress of an issue, or of the last issues without an ID."""
     parts = open_runtime()
     if public_id is None:
         with parts.reading() as session:
@@ -162,7 +163,7 @@ def status(public_id: str | None, watch: bool, as_json: bool) -> None:
 @click.option("--state", help="Only those in this state, such as rejected.")
 @json_option
 def deliveries(public_id: str, state: str | None, as_json: bool) -> None:
-    """Print who got an issue, who did not, and why: CSV, or JSON."""
+    """Print who got an issue, who did not, and why, as CSV or JSON."""
     if state is not None and state not in set(DeliveryState):
         raise click.BadParameter(f"is one of {', '.join(DeliveryState)}", param_hint="--state")
     parts = open_runtime()
@@ -188,7 +189,7 @@ def _steering(name: str, act: str, help_line: str) -> click.Command:
         do: Callable[..., int | control.SentAgain | None] = getattr(module, act)
         with parts.session() as session:
             issue = control.find_issue(session, public_id)
-            # Cancelling commits between some thousands, so that nobody waits for all of them.
+            # Cancelling commits every few thousand rows, so that no other transaction waits for all of them.
             more = (session.commit,) if act == "cancel" else ()
             done = do(session, issue, ACTOR, parts.now(), *more)
             session.commit()
@@ -214,12 +215,12 @@ for _name, _act, _line in (
 @click.argument("host")
 @json_option
 def lost_host(host: str, as_json: bool) -> None:
-    """Decide what the workers of HOST held, when it is lost for good.
+    """Decide the deliveries that the workers of HOST had leased, if HOST is lost for good.
 
-    The journals of HOST that lie in the data folder say what was sent. Where there is none, digests become
-    uncertain, since nobody can know what was sent; single emails go again. A host that is alive
-    clears up after itself: do not name one of those. Of this host's own name, only leases without a journal
-    that have run out are decided.
+    The journals of HOST in the data folder say what was sent. Without a journal, digests become uncertain,
+    because nobody can know what was sent, and single emails are sent again. Do not name a host that is alive:
+    its workers do this themselves. For this host's own name, only expired leases without a journal are
+    decided.
     """
     parts = open_runtime()
     now = parts.now()
@@ -322,7 +323,7 @@ def _print_status(parts: Runtime, issue: Issue, as_json: bool) -> None:
 
 
 def _waits(parts: Runtime, issue: Issue, found: Progress) -> list[str]:
-    """Return what holds up an issue that is being sent."""
+    """Return the reasons why an issue that is being sent has to wait."""
     if issue.state is not IssueState.SENDING:
         return []
     with parts.reading() as session:
@@ -332,7 +333,7 @@ def _waits(parts: Runtime, issue: Issue, found: Progress) -> list[str]:
 
 
 def _watch(parts: Runtime, public_id: str) -> None:
-    """Draw a bar until the outbox has nothing left to do for this issue but wait for readers' own hours."""
+    """Draw a progress bar until the issue waits for nothing but subscribers' preferred hours."""
     moving = {IssueState.PREPARING, IssueState.SENDING}
     issue = _load(parts, public_id)
     while issue.state is IssueState.PREPARING:

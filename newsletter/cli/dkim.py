@@ -1,4 +1,4 @@
-"""`newsletter dkim`: keys that sign our mail."""
+"""`newsletter dkim`: make the keys that sign our emails."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from newsletter.mail.dkim import generate_key, load_key, zone_line
 
 @click.group()
 def dkim() -> None:
-    """Keys that sign our mail."""
+    """Keys that sign our emails."""
 
 
 @dkim.command()
@@ -21,9 +21,9 @@ def dkim() -> None:
 @click.option("--selector", required=True, help="A name for this key, such as s2026.")
 @click.option("--kind", type=click.Choice(["rsa", "ed25519"]), default="rsa", show_default=True)
 def new(file: Path, domain: str, selector: str, kind: str) -> None:
-    """Make a key, add it to FILE (readable by you alone), and print the DNS record to publish.
+    """Make a key, add it to FILE (readable by you only), and print the DNS record to publish.
 
-    Receivers know RSA; an Ed25519 key may be added to the same file as a second signature.
+    All receivers support RSA. You may add an Ed25519 key to the same file for a second signature.
     """
     pem, text = generate_key(kind)
     key = load_key(pem, selector=selector, domain=domain)

@@ -1,4 +1,4 @@
-"""`newsletter language`: which languages there are, and how one is added."""
+"""`newsletter language`: list, add and update the languages of pages and emails."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from newsletter.service import catalogues
 
 @click.group()
 def language() -> None:
-    """Languages of pages and mails."""
-    # Catalogues belong to the program, which every user of the machine may read, not to the data.
+    """Languages of pages and emails."""
+    # Catalogues are part of the program, which every user of the machine may read.
     os.umask(0o022)
 
 
 @language.command("list")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, one object a language.")
 def list_languages(as_json: bool) -> None:
-    """List the languages that pages and mails are in."""
+    """List the languages of pages and emails."""
     for each in LANGUAGES:
         if as_json:
             click.echo(json.dumps({"language": each, "name": language_name(each)}, ensure_ascii=False))
@@ -35,7 +35,7 @@ def list_languages(as_json: bool) -> None:
 @language.command()
 @click.argument("code")
 def add(code: str) -> None:
-    """Begin the language CODE (such as pl or pt-BR) and say what is to be translated."""
+    """Add the language CODE (such as pl or pt-BR) and say what to translate."""
     file, left = catalogues.add(code)
     click.echo(f"Translate the {len(left)} texts in {_shown(file)}.")
     click.echo("Placeholders such as %(name)s and tags stay; plural forms follow the file's header.")
@@ -45,7 +45,7 @@ def add(code: str) -> None:
 
 @language.command()
 def update() -> None:
-    """Take new texts into every catalogue, take out those no longer used, and say what is left."""
+    """Add new texts to every catalogue, remove unused ones, and list what is not translated."""
     missing = 0
     for each in catalogues.languages_to_translate():
         left = catalogues.update(each)

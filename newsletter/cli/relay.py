@@ -1,4 +1,4 @@
-"""`newsletter relay`: whether the relay takes what we would send."""
+"""`newsletter relay`: check whether the relay accepts our emails."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from newsletter.service.relay_check import Verdict, check_relay, lines_of, owner
 
 @click.group()
 def relay() -> None:
-    """The relay that takes our emails."""
+    """The relay that sends our emails."""
 
 
 @relay.command()
 @click.option("--send", is_flag=True, help="Send one real message to the owner as well.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, one object.")
 def check(send: bool, as_json: bool) -> None:
-    """Talk to the relay as sending would, and say what would fail.
+    """Talk to the relay as sending does, and say what would fail.
 
-    It greets, signs in, offers the sender and the owner's address, and takes it back: without --send, no
-    message is sent. Ends with 1 if something would fail. The admin overview shows the last result.
+    It greets, signs in, and offers the sender and the owner's address, then cancels. Without --send, no
+    message is sent. The exit status is 1 if something would fail. The admin overview shows the last result.
     """
     settings, runtime = open_settings(), _runtime()
     owner = owner_of(settings, None)
@@ -47,7 +47,7 @@ def check(send: bool, as_json: bool) -> None:
 
 
 def _runtime() -> Runtime | None:
-    """Return the parts, or None without a database: the relay can be checked before there is one."""
+    """Return the runtime; None without a database, because the relay can be checked before there is one."""
     try:
         return open_runtime()
     except ServiceError as fault:

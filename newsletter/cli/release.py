@@ -1,4 +1,4 @@
-"""`newsletter release`: press releases are added, looked at and steered."""
+"""`newsletter release`: parse, add, list, hold, exclude and pin press releases."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def release() -> None:
 @release.command()
 @files_argument
 def parse(files: tuple[str, ...]) -> None:
-    """Print what each FILE says, one JSON object a line, in the given order."""
+    """Print the parsed content of each FILE, one JSON object a line, in the given order."""
     failed = False
     for name, found in _read(files):
         failed |= isinstance(found, ReleaseUnreadable)
@@ -54,8 +54,8 @@ def parse(files: tuple[str, ...]) -> None:
 def add(files: tuple[str, ...], topics: tuple[str, ...], held: bool, as_json: bool) -> None:
     """Add the press release in each FILE (text; - reads standard input).
 
-    All files are read before the first is stored. One that cannot be read is an error; the others still
-    go through, and the exit status is 1.
+    All files are read before the first is stored. If a file cannot be read, the others are still added, and
+    the exit status is 1.
     """
     parts = open_runtime()
     failed = False
@@ -118,7 +118,7 @@ for _action, _line in {
 
 
 def _read(files: tuple[str, ...]) -> Iterator[tuple[str, PressRelease | ReleaseUnreadable]]:
-    """Yield each file's name and release, or why it is none."""
+    """Yield each file's name, and its release or the error."""
     for name in files:
         try:
             if name == "-":

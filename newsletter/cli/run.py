@@ -11,7 +11,7 @@ from newsletter.service.processes.programs import run_service
 
 @click.command()
 def run() -> None:
-    """Run the whole service here: web server, workers and beat. Ctrl-C ends it all.
+    """Run the whole service here: web server, workers and beat. Ctrl-C stops it.
 
     Upgrades the database first. Each line of output begins with the name of its process.
     """

@@ -1,4 +1,4 @@
-"""Opens the runtime, for commands that use the database."""
+"""Open the runtime for commands that use the database."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from newsletter.settings import Settings
 
 
 def open_runtime() -> Runtime:
-    """Return the runtime, for commands that use the database; its `wake` sends a task to the workers.
+    """Return the runtime for commands that use the database. Its `wake` sends a task to the workers.
 
     Raises SettingsError. Raises ServiceError if the database is missing or has another version.
     """
@@ -23,7 +23,7 @@ def open_runtime() -> Runtime:
 
 
 def _wake_later(settings: Settings) -> Callable[[str], None]:
-    """Return a `wake` that imports Celery at its first call: most commands never call it."""
+    """Return a `wake` that imports Celery at its first call, because most commands never call it."""
 
     def wake(lane: str) -> None:
         late_import("newsletter.jobs.wake:Waker")(settings)(lane)

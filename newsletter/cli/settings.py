@@ -1,4 +1,4 @@
-"""`newsletter settings`: every setting, described; docs/settings.md is what it prints."""
+"""`newsletter settings`: describe every setting. docs/settings.md is its output."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ which setting was cut or changed in that way, and in which line.
 
 @click.command()
 def settings() -> None:
-    """Describe every setting: its variable, its default, what it is for."""
+    """Describe every setting: its variable, its default and its purpose."""
     click.echo(describe(), nl=False)
 
 
 def describe() -> str:
-    """Return docs/settings.md: the settings that must be given, then those that may."""
+    """Return docs/settings.md: first the settings without a default, then the others."""
     fields = dataclasses.fields(Settings)
     needed = [each for each in fields if each.default is dataclasses.MISSING]
     optional = [each for each in fields if each.default is not dataclasses.MISSING]
@@ -62,7 +62,7 @@ def _entry(field: dataclasses.Field[Any]) -> str:
 
 
 def _default(value: object) -> str:
-    """Return a default as somebody would write it into the file."""
+    """Return a default as it is written in a settings file."""
     if value is None or value in {(), ""}:
         return "empty"
     if isinstance(value, bool):

@@ -1,4 +1,4 @@
-"""`newsletter subscriber`: who is on the list, what they agreed to, and letting go of them."""
+"""`newsletter subscriber`: list, show, erase and suppress subscribers, and show their consent."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ as_json_option = click.option("--json", "as_json", is_flag=True, help="Print JSO
 
 @click.group()
 def subscriber() -> None:
-    """Readers."""
+    """Subscribers: list, show, erase, suppress."""
 
 
 @subscriber.command("list")
 @click.option("--search", default="", help="Part of an address.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, one object a line.")
 def list_(search: str, as_json: bool) -> None:
-    """List readers, the newest first."""
+    """List subscribers, the newest first."""
     with open_runtime().reading() as session:
         number, pages = 1, 1
         while number <= pages:
@@ -59,12 +59,12 @@ def list_(search: str, as_json: bool) -> None:
 @click.argument("address")
 @as_json_option
 def show(address: str, as_json: bool) -> None:
-    """Show what is kept of ADDRESS (or of a reader's id), suppression included."""
+    """Show all data about ADDRESS (or a subscriber's id), and whether it is suppressed."""
     parts = open_runtime()
     with parts.reading() as session:
         person = _find(session, address)
         if person is None:
-            # Somebody who was erased is known by their hash alone.
+            # An erased person is known only by a hash of the address.
             found = suppression.find(session, parts.tokens, _key(address))
             blocked = {"reason": found.reason.value, "since": found.since.isoformat()} if found else None
             if as_json:
@@ -95,7 +95,7 @@ def show(address: str, as_json: bool) -> None:
 @click.argument("address")
 @click.option("--json", "as_json", is_flag=True, help="Print the record as signed JSON.")
 def consent(address: str, as_json: bool) -> None:
-    """Show what ADDRESS (or a reader's id) agreed to, when and how.
+    """Show what ADDRESS (or a subscriber's id) agreed to, when and how.
 
     `newsletter consent verify` checks the signed record.
     """
@@ -111,7 +111,7 @@ def consent(address: str, as_json: bool) -> None:
 
 
 def _address_of(person: dict[str, Any]) -> str:
-    """Return the address in a record, or why it has none; records of version 1 have no `emptied_at`."""
+    """Return the address in a record, or why it has none. Records of version 1 have no `emptied_at`."""
     why = why_no_address(erased=bool(person["erased_at"]), emptied=bool(person.get("emptied_at")))
     return str(person["address"] or f"({why})")
 
@@ -141,14 +141,14 @@ def print_record(record: dict[str, Any]) -> None:
 @click.argument("address")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def erase(address: str, yes: bool) -> None:
-    """Erase the reader ADDRESS everywhere, and suppress the address by a keyed hash.
+    """Erase the subscriber ADDRESS everywhere, and suppress the address by a keyed hash.
 
-    The ledger of consent stays, without the address. This cannot be undone.
+    The consent ledger stays, without the address. This cannot be undone.
     """
     parts = open_runtime()
     with parts.session() as session:
         person = _find_or_fail(session, address)
-        session.rollback()  # nobody waits for a lock while a person thinks
+        session.rollback()  # no lock is held while a person decides
         if not yes:
             click.confirm(f"Erase {address} for good?", abort=True)
         done = erase_everywhere(parts, session, person.public_id, "command line", ACTOR)
@@ -158,7 +158,7 @@ def erase(address: str, yes: bool) -> None:
 @subscriber.command()
 @click.argument("address")
 def suppress(address: str) -> None:
-    """Stop all mail to ADDRESS, whether or not it is a reader's."""
+    """Stop all email to ADDRESS, even if it is not a subscriber's."""
     parts = open_runtime()
     key = _key(address)
     with parts.session() as session:
@@ -188,10 +188,10 @@ def unsuppress(
     dry_run: bool,
     as_json: bool,
 ) -> None:
-    """Let ADDRESS be emailed again, or everybody that the options name; it brings no subscription back.
+    """Allow email to ADDRESS again, or to all that the options select. Ended subscriptions stay ended.
 
-    The options lift hard bounces only. People who complained, were erased or were suppressed by hand stay
-    suppressed: lift those one by one. Of what came meanwhile, the newest releases of each topic still come.
+    The options lift hard bounces only. People who complained, were erased or were suppressed manually stay
+    suppressed: lift those one by one. They still get the newest releases of each topic that came meanwhile.
     """
     in_bulk = bool(issue_id or since or until or reason)
     if in_bulk == (address is not None):
@@ -245,7 +245,7 @@ def _key(address: str) -> str:
 
 
 def _find(session: Session, address: str) -> Subscriber | None:
-    """Return a reader by address, or by the id that `list` prints."""
+    """Return a subscriber by address, or by the id that `list` prints."""
     if "@" in address:
         return find_by_key(session, _key(address))
     return find_by_public_id(session, address)
@@ -274,7 +274,7 @@ def _suppressed_line(blocked: dict[str, Any] | None) -> str:
 @click.option("--drop", is_flag=True, help="Drop everybody who waits, with their addresses.")
 @as_json_option
 def held(release: bool, drop: bool, as_json: bool) -> None:
-    """Show how many sign-ups wait because many came at once; let them go, or drop them."""
+    """Show how many sign-ups wait because many came at once; release or drop them."""
     if release and drop:
         raise click.UsageError("Choose one of --release and --drop.")
     parts = open_runtime()

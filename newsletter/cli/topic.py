@@ -1,4 +1,4 @@
-"""`newsletter topic`: what readers can choose, and what fills it."""
+"""`newsletter topic`: add and list topics, and change the rules that fill them."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from newsletter.releases.topics import (
 )
 
 WORDS = "Releases that hold these whole words fall under it; gas* stands for every word that begins so."
-# How many of the releases that a rule gains or loses are named.
+# How many added or removed releases of a rule are listed.
 SHOWN = 5
 
 
 @click.group()
 def topic() -> None:
-    """What readers can choose."""
+    """Topics that subscribers can choose."""
 
 
 @topic.command()
@@ -42,7 +42,7 @@ def add(
     publisher: tuple[str, ...],
     match_all: bool,
 ) -> None:
-    """Add a topic. SLUG is its short name in addresses, NAME is what people read."""
+    """Add a topic. SLUG is its short name in URLs, NAME is what people see."""
     rules = [(RuleField.WORDS, each) for each in words]
     rules += [(RuleField.PUBLISHER, each) for each in publisher]
     parts = open_runtime()
@@ -67,10 +67,10 @@ def add(
 @click.option("--clear", is_flag=True, help="Take the present rules away first.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, one object a line.")
 def rule(slug: str, words: tuple[str, ...], publisher: tuple[str, ...], clear: bool, as_json: bool) -> None:
-    """Add rules to a topic; they sort the releases that come from now on.
+    """Add rules to a topic. They apply to releases that are added from now on.
 
-    Prints what each rule gains and loses among the newest 5,000 releases; without options it only prints.
-    A rule that was there is compared with how it matched before rules had a *.
+    Prints which of the newest 5,000 releases each rule adds and removes. Without options, it only prints. An
+    existing rule is compared with how it matched before rules could have a *.
     """
     rules = [(RuleField.WORDS, each) for each in words]
     rules += [(RuleField.PUBLISHER, each) for each in publisher]

@@ -1,4 +1,4 @@
-"""Checks the settings and every file and URL that they name, for commands that start a process."""
+"""Check the settings and every file and URL that they name, for commands that start a process."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from newsletter.settings import Settings
 
 
 def open_tried_settings(call: Invocation) -> Settings:
-    """Return the settings for a process that serves, after trying every file and URL that they name.
+    """Return the settings for a process of the service, after checking every file and URL that they name.
 
-    Prints on standard error which values of the settings file were cut or changed. Raises
-    SettingsError with every fault.
+    Prints on standard error which values of the settings file were cut or changed. Raises SettingsError with
+    every fault.
     """
     for note in call.file.notes:
         click.echo(f"newsletter: {note}", err=True)

@@ -1,4 +1,4 @@
-"""`newsletter web`: the web server alone."""
+"""`newsletter web`: run the web server alone."""
 
 from __future__ import annotations
 

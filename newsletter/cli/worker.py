@@ -1,4 +1,4 @@
-"""`newsletter worker`: the workers alone, one lane of them, or a drain without Celery."""
+"""`newsletter worker`: run the workers alone, one of them, or a drain without Celery."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from newsletter.settings import Settings
 @click.option("--lane", type=click.Choice(["single", "bulk"]), help="Serve one lane only, in this process.")
 @click.option("--drain", is_flag=True, help="Without Celery: prepare and send all that is due, then end.")
 def worker(lane: str | None, drain: bool) -> None:
-    """Run the workers alone, in the foreground: one for single mails, and one for digests.
+    """Run the workers alone, in the foreground: one for single emails, and one for digests.
 
-    The first is never busy with a digest, so that nobody waits for a confirmation meanwhile.
+    The first never sends a digest, so that no confirmation has to wait for one.
     """
     call = invocation()
     settings = open_tried_settings(call)

@@ -21,7 +21,7 @@ WSGI_AWAIT_SECONDS = 15.0
 
 
 def make_application() -> Flask:
-    """Return the application of the settings in the environment, which `newsletter web` has tried."""
+    """Return the application of the settings in the environment, which `newsletter web` has checked."""
     configure_logging()
     return _assemble(load_settings(os.environ))
 
@@ -29,8 +29,8 @@ def make_application() -> Flask:
 def make_tried_application() -> Flask:
     """Return the application of the environment and of `.env` in this folder, for any WSGI server.
 
-    Raises SettingsError when something that the settings name is of no use, and ServiceError when
-    the database stays away.
+    Raises SettingsError if something that the settings name is unusable, and ServiceError if the
+    database cannot be reached.
     """
     configure_logging()
     settings = open_tried_settings(Invocation())
@@ -40,9 +40,9 @@ def make_tried_application() -> Flask:
 
 
 def _assemble(settings: Settings) -> Flask:
-    os.umask(0o077)  # files hold addresses and keys
+    os.umask(0o077)  # our files contain addresses and keys
     waker = BackgroundWaker(settings)
-    # Now, rather than in somebody's first request, whose duration would tell that it is the first.
+    # Now, not in the first sign-up: its longer response time would reveal that it is the first.
     waker.prepare()
     warm_up()
     # Sign-up needs no broker, so a broker that is away is only told.
