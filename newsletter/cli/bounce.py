@@ -60,7 +60,7 @@ def ingest(files: tuple[str, ...], recipients: tuple[str, ...], sender: str | No
 
     FILE is one email, - is one email on standard input, and DIR is a Maildir, whose new emails are moved to
     cur afterwards. If an email cannot be handled now, for example because the database is down, the exit
-    status is 75 (EX_TEMPFAIL). A mail server that runs this command then tries again later.
+    status is 75 (EX_TEMPFAIL). An SMTP server that runs this command then tries again later.
     """
     configure_logging(logging.WARNING)
     whole = True
