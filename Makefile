@@ -27,7 +27,7 @@ setup: $(VENV)/.installed link ## make .venv with what the service needs
 
 setup-dev: $(VENV)/.installed-dev link ## make .venv with the development tools too
 
-demo: $(VENV)/.installed link ## run the whole service with sample releases and a mailbox page (Ctrl-C ends it)
+demo: $(VENV)/.installed link ## run the whole service with sample releases and a mailbox page (Ctrl-C stops it)
 	@exec $(BIN)/newsletter demo $(ARGS)
 
 test: setup-dev browser lint ## run all checks and all tests, as CI does
@@ -37,13 +37,13 @@ bench: setup-dev ## measure the speed (ROW=signed for one row); AGAINST=<commit>
 	@PYTHONPATH=tests $(PY) -m benchmarks.run $(ROW) $(if $(AGAINST),--against $(AGAINST)) \
 		$(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SIZE),--size $(SIZE)) $(ARGS)
 
-lives: setup-dev ## live 20,000 random lives of an installation on SQLite and 5,000 on PostgreSQL (hours)
+lives: setup-dev ## test 20,000 random histories of an installation on SQLite and 5,000 on PostgreSQL (hours)
 	@PYTHONPATH=tests $(PY) -m lives.run $(ARGS)
 
-lives-faults: setup-dev ## put each known fault back in turn, and see that random lives find it (FAULT=3 for one)
+lives-faults: setup-dev ## put each known fault back in turn, and check that a random history finds it (FAULT=3 for one)
 	@PYTHONPATH=tests $(PY) -m lives.run --faults $(FAULT) $(ARGS)
 
-relay-faults: setup-dev ## play relays that go wrong, and print who was suppressed (SIZES="60 5000")
+relay-faults: setup-dev ## simulate faulty relays, and print who was suppressed (SIZES="60 5000")
 	@PYTHONPATH=tests $(PY) tests/outbox/refused/relay_faults.py $(or $(SIZES),1 3 9 60 5000 500000)
 
 lint: setup-dev ## check style, types, import layers and dependencies
@@ -56,24 +56,24 @@ lint: setup-dev ## check style, types, import layers and dependencies
 prose: setup-dev ## list banned words, banned names and long sentences (FILES="docs newsletter/cli" for some)
 	@PYTHONPATH=tests $(PY) -m guards.prose $(FILES)
 
-format: setup-dev ## put the code into shape
+format: setup-dev ## format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 browser: setup-dev ## fetch what the browser tests need
 	@PYTHONPATH=tests $(PY) -m servers.chromium
 
-messages: $(VENV)/.installed link ## take new texts into every language's catalogue, and say what is left to translate
+messages: $(VENV)/.installed link ## add new texts to every language's catalogue, and list what is not translated
 	@$(BIN)/newsletter language update
 
-language: $(VENV)/.installed link ## begin a language (CODE=pl), and say what to translate
+language: $(VENV)/.installed link ## add a language (CODE=pl), and say what to translate
 	@$(BIN)/newsletter language add $(CODE)
 
-lock: setup-dev ## pin the dependencies anew (UPGRADE=1 takes the newest versions)
+lock: setup-dev ## pin the dependencies again (UPGRADE=1 takes the newest versions)
 	$(COMPILE) --all-extras --group dev -o requirements-dev.txt
 	$(COMPILE) -c requirements-dev.txt -o requirements.txt
 
-clean: ## remove .venv, node_modules and whatever else was made here, but not the demo's data
+clean: ## remove .venv, node_modules and all other generated files, but not the demo's data
 	rm -rf $(VENV) node_modules test-output dist build htmlcov .coverage .coverage.* \
 		.pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find newsletter tests migrations -name __pycache__ -type d -prune -exec rm -rf {} +

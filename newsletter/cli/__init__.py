@@ -84,22 +84,24 @@ class LazyGroup(click.Group):
 
 
 COMMANDS: Mapping[str, Place] = {
-    "demo": Place("newsletter.cli.demo:demo", "Try it all: sample releases, and a mailbox for every mail."),
+    "demo": Place("newsletter.cli.demo:demo", "Try it: sample releases, and a mailbox for every email."),
     "run": Place("newsletter.cli.run:run", "Run the whole service: web, workers and beat."),
     "web": Place("newsletter.cli.web:web", "Run the web server alone."),
-    "worker": Place("newsletter.cli.worker:worker", "Run the workers alone, or send what is due and end."),
-    "beat": Place("newsletter.cli.beat:beat", "Run the clock alone."),
+    "worker": Place("newsletter.cli.worker:worker", "Run the workers alone, or send due emails and end."),
+    "beat": Place("newsletter.cli.beat:beat", "Run beat alone."),
     "db": Place("newsletter.cli.db:db", "Make, upgrade or clean up the database."),
     "settings": Place("newsletter.cli.settings:settings", "Describe every setting."),
-    "relay": Place("newsletter.cli.relay:relay", "Check that the relay takes our mail."),
-    "dkim": Place("newsletter.cli.dkim:dkim", "Keys that sign our mail."),
+    "relay": Place("newsletter.cli.relay:relay", "Check that the relay accepts our emails."),
+    "dkim": Place("newsletter.cli.dkim:dkim", "Keys that sign our emails."),
     "account": Place("newsletter.cli.account:account", "People who may sign in."),
-    "topic": Place("newsletter.cli.topic:topic", "What readers can choose."),
+    "topic": Place("newsletter.cli.topic:topic", "Topics that subscribers can choose."),
     "release": Place("newsletter.cli.release:release", "Press releases: add, parse, list, hold."),
-    "subscriber": Place("newsletter.cli.subscriber:subscriber", "Readers: list, show, erase, suppress."),
+    "subscriber": Place("newsletter.cli.subscriber:subscriber", "Subscribers: list, show, erase, suppress."),
     "consent": Place("newsletter.cli.consent:consent", "Check a signed record of consent."),
-    "language": Place("newsletter.cli.language:language", "Languages of pages and mails: list, add, update."),
-    "bounce": Place("newsletter.cli.bounce:bounce", "Mail that comes to us: readers who leave by mail."),
+    "language": Place(
+        "newsletter.cli.language:language", "Languages of pages and emails: list, add, update."
+    ),
+    "bounce": Place("newsletter.cli.bounce:bounce", "Incoming mail, and refused addresses."),
     "digest": Place("newsletter.cli.digest:digest", "Issues: preview, send, watch, pause."),
 }
 

@@ -49,12 +49,12 @@ def bounce() -> None:
     multiple=True,
     type=AnyText(),
     metavar="ADDRESS",
-    help="Whom the envelope named, if known.",
+    help="A recipient in the envelope, if known.",
 )
 @click.option(
     "--sender", type=AnyText(), metavar="ADDRESS", help="The envelope's sender, if known; empty for a bounce."
 )
-@click.option("--json", "as_json", is_flag=True, help="Print JSON, one object a mail.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, one object for each email.")
 def ingest(files: tuple[str, ...], recipients: tuple[str, ...], sender: str | None, as_json: bool) -> None:
     """Read incoming emails and do what they ask for.
 

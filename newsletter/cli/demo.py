@@ -16,9 +16,7 @@ from newsletter.demo.run import run_demo
     "--data", "folder", type=click.Path(path_type=Path), default=Path("demo-data"), show_default=True
 )
 @click.option("--port", type=click.IntRange(1, 65535), default=8000, show_default=True)
-@click.option(
-    "--check", is_flag=True, help="Live the journey once in a folder of its own; print one JSON line."
-)
+@click.option("--check", is_flag=True, help="Run the self-check in a temporary folder; print one JSON line.")
 @click.option("--database", metavar="URL", help="A PostgreSQL database instead of SQLite; empty, of its own.")
 @click.option("--broker", metavar="URL", help="Redis or RabbitMQ instead of a folder.")
 @click.pass_context

@@ -42,7 +42,7 @@ LISTED = 10
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, one object a line.")
 frequency_option = click.option(
     "--frequency", "frequencies", multiple=True, type=click.Choice(FREQUENCIES), default=FREQUENCIES,
-    help="Whose readers get it; give it again for more. All when left out.",
+    help="Subscribers of this frequency; may be repeated. All when left out.",
 )  # fmt: skip
 id_argument = click.argument("public_id", metavar="ID")
 
@@ -55,9 +55,9 @@ def digest() -> None:
 @digest.command()
 @frequency_option
 @click.option(
-    "--topic", "topics", multiple=True, metavar="SLUG", help="As somebody with these topics gets it."
+    "--topic", "topics", multiple=True, metavar="SLUG", help="As a subscriber of these topics gets it."
 )
-@click.option("--reader", metavar="ADDRESS", help="As this reader would get it now.")
+@click.option("--reader", metavar="ADDRESS", help="As this subscriber would get it now.")
 @click.option("--html", "as_html", is_flag=True, help="Print the HTML instead of the text.")
 @json_option
 def preview(
@@ -86,8 +86,8 @@ def preview(
 @frequency_option
 @click.option("--dry-run", is_flag=True, help="Say what would be sent, and end.")
 @click.option("--test", "recipient", metavar="ADDRESS", help="Send it to this one address only.")
-@click.option("--yes", is_flag=True, help="Do not ask for the number of readers.")
-@click.option("--own-hour", is_flag=True, help="Readers who chose an hour of their day get it then.")
+@click.option("--yes", is_flag=True, help="Do not ask for the number of subscribers.")
+@click.option("--own-hour", is_flag=True, help="Subscribers who chose an hour get it at that hour.")
 @json_option
 def send(
     frequencies: tuple[str, ...],
@@ -201,9 +201,9 @@ def _steering(name: str, act: str, help_line: str) -> click.Command:
 
 
 for _name, _act, _line in (
-    ("pause", "pause", "Stop an issue; what is with the relay already goes out."),
-    ("resume", "resume", "Go on with a paused issue."),
-    ("cancel", "cancel", "End an issue; its readers get those releases with their next one."),
+    ("pause", "pause", "Stop an issue; emails that the relay has already are delivered."),
+    ("resume", "resume", "Resume a paused issue."),
+    ("cancel", "cancel", "End an issue; subscribers get its releases with a later one."),
     ("retry-rejected", "retry_rejected", "Send again what the relay refused."),
     ("resend-uncertain", "resend_uncertain", "Send again what may or may not have arrived."),
     ("skip-unbuildable", "skip_unbuildable", "Skip messages that cannot be made; their releases come later."),

@@ -39,7 +39,9 @@ def add(code: str) -> None:
     file, left = catalogues.add(code)
     click.echo(f"Translate the {len(left)} texts in {_shown(file)}.")
     click.echo("Placeholders such as %(name)s and tags stay; plural forms follow the file's header.")
-    click.echo("The language is on offer from then on: NEWSLETTER_LANGUAGES can leave it out meanwhile.")
+    click.echo(
+        "The language is on offer from now on. To hide it meanwhile, leave it out of NEWSLETTER_LANGUAGES."
+    )
     click.echo("Then add its consent wording in newsletter/subscribers, and run `make test`.")
 
 

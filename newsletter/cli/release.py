@@ -109,8 +109,8 @@ def _steering(action: str, help_line: str) -> click.Command:
 
 for _action, _line in {
     "hold": "Keep releases back until they are made ready.",
-    "exclude": "Never mail these releases.",
-    "ready": "Let releases be mailed.",
+    "exclude": "Never send these releases.",
+    "ready": "Allow releases to be sent.",
     "pin": "Put releases first under their topics.",
     "unpin": "Undo pin.",
 }.items():

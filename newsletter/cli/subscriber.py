@@ -70,7 +70,7 @@ def show(address: str, as_json: bool) -> None:
             if as_json:
                 print_json({"profile": None, "not_mailed": blocked})
             else:
-                click.echo(f"{address}: no reader")
+                click.echo(f"{address}: no subscriber")
                 click.echo(_suppressed_line(blocked))
             return
         data = personal_data(session, parts.tokens, person, _publisher(parts), parts.now())
@@ -88,7 +88,7 @@ def show(address: str, as_json: bool) -> None:
     for row in data["subscriptions"]:
         reason = f", {row['ended_reason']} {row['ended_at']}" if row["ended_at"] else ""
         click.echo(f"  {row['topic']}: {row['frequency']}, {row['state']}{reason}")
-    click.echo(f"  {len(data['consent'])} entries of consent, {len(data['mails'])} mails")
+    click.echo(f"  {len(data['consent'])} entries of consent, {len(data['mails'])} emails")
 
 
 @subscriber.command()
@@ -134,7 +134,7 @@ def print_record(record: dict[str, Any]) -> None:
         click.echo(f"Wording {wording['version']} (SHA-256 {wording['sha256']}):")
         click.echo(f"    {wording['text'] or 'not part of this program any more'}")
     if record["entries_whole"] is False:
-        click.echo("The entries are not as they were written: somebody changed the database by hand.")
+        click.echo("The entries are not as they were written: somebody changed the database manually.")
 
 
 @subscriber.command()
@@ -152,7 +152,7 @@ def erase(address: str, yes: bool) -> None:
         if not yes:
             click.confirm(f"Erase {address} for good?", abort=True)
         done = erase_everywhere(parts, session, person.public_id, "command line", ACTOR)
-    click.echo(f"{done.public_id} is erased; {done.skipped} waiting mails are not sent.")
+    click.echo(f"{done.public_id} is erased; {done.skipped} waiting emails are not sent.")
 
 
 @subscriber.command()
@@ -164,7 +164,7 @@ def suppress(address: str) -> None:
     with parts.session() as session:
         new = add_by_hand(session, parts.tokens, key, ACTOR, parts.now())
         session.commit()
-    click.echo(f"{address} gets no mail any more." if new else f"{address} was suppressed already.")
+    click.echo(f"{address} gets no more email." if new else f"{address} was suppressed already.")
 
 
 @subscriber.command()
@@ -209,7 +209,7 @@ def unsuppress(
     elif not lifted:
         click.echo(f"{address} was not suppressed.")
     else:
-        click.echo(f"{address} {'would be mailed' if dry_run else 'may be mailed'} again.")
+        click.echo(f"{address} {'would be emailed' if dry_run else 'may be emailed'} again.")
 
 
 def _unsuppress_one(address: str, *, dry_run: bool) -> bool:
@@ -255,7 +255,9 @@ def _find_or_fail(session: Session, address: str) -> Subscriber:
 
     found = _find(session, address)
     if found is None:
-        raise NotFound(f"{address} is no reader; `newsletter subscriber suppress` stops mail to any address")
+        raise NotFound(
+            f"{address} is not a subscriber; `newsletter subscriber suppress` stops email to any address"
+        )
     return found
 
 
@@ -266,12 +268,12 @@ def _publisher(parts: Runtime) -> Any:
 
 
 def _suppressed_line(blocked: dict[str, Any] | None) -> str:
-    return f"not mailed: {blocked['reason']}, since {blocked['since']}" if blocked else "may be mailed"
+    return f"not emailed: {blocked['reason']}, since {blocked['since']}" if blocked else "may be emailed"
 
 
 @subscriber.command()
-@click.option("--release", is_flag=True, help="Answer everybody who waits, whatever the brake says.")
-@click.option("--drop", is_flag=True, help="Drop everybody who waits, with their addresses.")
+@click.option("--release", is_flag=True, help="Release all waiting sign-ups, despite the limit.")
+@click.option("--drop", is_flag=True, help="Drop all waiting sign-ups, with their addresses.")
 @as_json_option
 def held(release: bool, drop: bool, as_json: bool) -> None:
     """Show how many sign-ups wait because many came at once; release or drop them."""
@@ -297,4 +299,4 @@ def held(release: bool, drop: bool, as_json: bool) -> None:
         waiting = f"{state.held} sign-ups wait" + (
             f" since {state.since:%Y-%m-%d %H:%M} UTC" if state.since else ""
         )
-        click.echo(f"{waiting}; {state.free} mails to new addresses may go at once.")
+        click.echo(f"{waiting}; {state.free} emails to new addresses may be sent now.")

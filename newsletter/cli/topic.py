@@ -64,7 +64,7 @@ def add(
 @click.argument("slug")
 @click.option("--words", multiple=True, help=WORDS)
 @click.option("--publisher", multiple=True, help="Releases of publishers named like this fall under it.")
-@click.option("--clear", is_flag=True, help="Take the present rules away first.")
+@click.option("--clear", is_flag=True, help="Remove the existing rules first.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, one object a line.")
 def rule(slug: str, words: tuple[str, ...], publisher: tuple[str, ...], clear: bool, as_json: bool) -> None:
     """Add rules to a topic. They apply to releases that are added from now on.

@@ -68,7 +68,7 @@ def test_a_reader_is_shown_by_address_and_by_id(place):
     (reader,) = place.all(Subscriber)
 
     assert "energy: daily, active" in shown.output
-    assert "may be mailed" in shown.output
+    assert "may be emailed" in shown.output
     assert run(place, "subscriber", "show", reader.public_id).output == shown.output
     data = json.loads(run(place, "subscriber", "show", ANN, "--json").output)
     assert data["profile"]["address"] == ANN
@@ -78,7 +78,7 @@ def test_consent_is_shown_for_people(place):
     shown = run(place, "subscriber", "consent", ANN).output
 
     assert "2026-03-10 12:00:00 UTC  Asked to receive the newsletter on the sign-up page" in shown
-    assert "Confirmed by the button behind the link in a mail to them" in shown
+    assert "Confirmed by the link in an email to them" in shown
     assert "I can leave at any time" in shown
 
 
@@ -120,19 +120,19 @@ def test_erasing_leaves_a_hash_that_show_knows_and_the_log_says_who(place):
 
     assert done.exit_code == 0, done.output
     assert [each.email for each in place.all(Subscriber)] == [None]
-    assert "not mailed: erased" in run(place, "subscriber", "show", ANN).output
+    assert "not emailed: erased" in run(place, "subscriber", "show", ANN).output
     entry = place.all(AuditEntry)[-1]
     assert (entry.actor, entry.action) == ("command line", "reader.erase")
     again = run(place, "subscriber", "erase", ANN, "--yes")
     assert again.exit_code == 1
-    assert "is no reader" in again.output
+    assert "is not a subscriber" in again.output
 
 
 def test_an_address_is_suppressed_and_let_go(place):
-    assert "gets no mail any more" in run(place, "subscriber", "suppress", "other@example.org").output
+    assert "gets no more email" in run(place, "subscriber", "suppress", "other@example.org").output
     assert "already" in run(place, "subscriber", "suppress", "OTHER@example.org").output
     assert len(place.all(Suppression)) == 1
-    assert "may be mailed again" in run(place, "subscriber", "unsuppress", "other@example.org").output
+    assert "may be emailed again" in run(place, "subscriber", "unsuppress", "other@example.org").output
     assert "was not suppressed" in run(place, "subscriber", "unsuppress", "other@example.org").output
     assert place.all(Suppression) == []
 

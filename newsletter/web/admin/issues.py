@@ -141,7 +141,7 @@ def change_issue(public_id: str) -> Response:
         words = "It goes on."
     elif action is IssueAction.CANCEL:
         count = control.cancel(session, found, actor(), now, session.commit)
-        words = f"Cancelled. {count} readers who had not been served get these releases with a later issue."
+        words = f"Cancelled. {count} subscribers who did not get it get these releases with a later issue."
     elif action is IssueAction.SKIP_UNBUILDABLE:
         count = skip_unbuildable(session, found, actor(), now)
         words = f"Skipped: {count}. Their releases wait for the next issue."
