@@ -74,13 +74,14 @@ class Tokens:
 
     def read(self, purpose: Purpose, token: str, now: datetime) -> list[Any]:
         """Return the payload. Raises TokenInvalid, or TokenExpired (with the payload) if it is too old."""
-        return self._open(purpose, token, now)[1]
+        return self.open(purpose, token, now)[1]
 
     def made_at(self, purpose: Purpose, token: str, now: datetime) -> datetime:
         """Return when `token` was made, to the second. Raises the same errors as `read`."""
-        return self._open(purpose, token, now)[0]
+        return self.open(purpose, token, now)[0]
 
-    def _open(self, purpose: Purpose, token: str, now: datetime) -> tuple[datetime, list[Any]]:
+    def open(self, purpose: Purpose, token: str, now: datetime) -> tuple[datetime, list[Any]]:
+        """Return when `token` was made, and its payload. Raises the same errors as `read`."""
         if len(token) > LONGEST_TOKEN:
             raise TokenInvalid("longer than any link of ours")
         try:

@@ -46,6 +46,7 @@ class Leaver:
     """The subscriber of an unsubscribe link, and the delivery that carried it.
 
     `trusted`: the link was sent to the present address. Only then may its page link to other pages.
+    `ended_at`: when the last subscription ended, None if one is active or pending.
     """
 
     public_id: str
@@ -55,6 +56,7 @@ class Leaver:
     topics: tuple[LeaverTopic, ...]
     trusted: bool = True
     snoozed_until: datetime | None = None
+    ended_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -92,7 +94,7 @@ def read_unsubscription(session: Session, tokens: Tokens, token: str, now: datet
     payload = read_unsubscribe_token(tokens, token, now)
     if isinstance(payload, LinkFault):
         return payload
-    public_id, delivery_id = payload
+    public_id, delivery_id, made_at = payload
     subscriber = find_link_subscriber(session, tokens, public_id, None)
     if isinstance(subscriber, LinkFault):
         return subscriber
@@ -100,7 +102,6 @@ def read_unsubscription(session: Session, tokens: Tokens, token: str, now: datet
         session, subscriber.id, SubscriptionState.ACTIVE, SubscriptionState.PENDING
     )
     carried = _topics_carried(session, delivery_id)
-    made_at = tokens.made_at(Purpose.UNSUBSCRIBE, token, now)
     return Leaver(
         subscriber.public_id,
         subscriber.email or "",
@@ -114,6 +115,7 @@ def read_unsubscription(session: Session, tokens: Tokens, token: str, now: datet
         ),
         reaches_today(session, subscriber, made_at, delivery_id),
         subscriber.snoozed_until if subscriber.snoozed_until and subscriber.snoozed_until > now else None,
+        None if live else _left_at(session, subscriber),
     )
 
 
@@ -129,15 +131,20 @@ def _topics_carried(session: Session, delivery_id: int | None) -> set[int]:
     return {part.topic_id for part in read_key(key)} if key else set()
 
 
-def read_unsubscribe_token(tokens: Tokens, token: str, now: datetime) -> tuple[str, int | None] | LinkFault:
-    """Return the subscriber's public id and the id of the delivery with the link. It never expires."""
+def read_unsubscribe_token(
+    tokens: Tokens, token: str, now: datetime
+) -> tuple[str, int | None, datetime] | LinkFault:
+    """Return the subscriber's public id, the delivery with the link, and when the link was made.
+
+    It never expires.
+    """
     try:
-        payload = tokens.read(Purpose.UNSUBSCRIBE, token, now)
+        made_at, payload = tokens.open(Purpose.UNSUBSCRIBE, token, now)
     except (TokenExpired, TokenInvalid):
         return LinkFault.DAMAGED
     match payload:
         case [str(public_id), int() | None as delivery_id]:
-            return public_id, delivery_id
+            return public_id, delivery_id, made_at
         case _:
             return LinkFault.DAMAGED
 
@@ -165,6 +172,43 @@ def unsubscribe(
     subscriber = find_link_subscriber(session, tokens, public_id, None, lock=True)
     if isinstance(subscriber, LinkFault):
         return subscriber
+    return _unsubscribe(session, subscriber, delivery_id, now, how, ip_address, only, notice, trusted)
+
+
+def unsubscribe_by_link(
+    session: Session,
+    tokens: Tokens,
+    token: str,
+    now: datetime,
+    how: str,
+    ip_address: str | None = None,
+    *,
+    only: Collection[str] | None = None,
+    notice: bool = False,
+) -> Left | LinkFault:
+    """Do what `unsubscribe` does, for the subscriber of an unsubscribe link. Commits nothing."""
+    payload = read_unsubscribe_token(tokens, token, now)
+    if isinstance(payload, LinkFault):
+        return payload
+    public_id, delivery_id, made_at = payload
+    subscriber = find_link_subscriber(session, tokens, public_id, None, lock=True)
+    if isinstance(subscriber, LinkFault):
+        return subscriber
+    trusted = reaches_today(session, subscriber, made_at, delivery_id)
+    return _unsubscribe(session, subscriber, delivery_id, now, how, ip_address, only, notice, trusted)
+
+
+def _unsubscribe(
+    session: Session,
+    subscriber: Subscriber,
+    delivery_id: int | None,
+    now: datetime,
+    how: str,
+    ip_address: str | None,
+    only: Collection[str] | None,
+    notice: bool,
+    trusted: bool,
+) -> Left:
     live = subscription_rows.of_subscriber(
         session, subscriber.id, SubscriptionState.ACTIVE, SubscriptionState.PENDING, lock=True
     )
@@ -224,12 +268,11 @@ def pause_instead(
     payload = read_unsubscribe_token(tokens, token, now)
     if isinstance(payload, LinkFault):
         return payload
-    public_id, delivery_id = payload
+    public_id, delivery_id, made_at = payload
     subscriber = find_link_subscriber(session, tokens, public_id, None, lock=True)
     if isinstance(subscriber, LinkFault):
         return subscriber
     done = pauses.snooze(session, subscriber, weeks, now, "unsubscribe", ip_address)
-    made_at = tokens.made_at(Purpose.UNSUBSCRIBE, token, now)
     return Paused(
         subscriber.email or "",
         subscriber.email_key or "",
@@ -237,16 +280,6 @@ def pause_instead(
         subscriber.snoozed_until if done else None,
         reaches_today(session, subscriber, made_at, delivery_id),
     )
-
-
-def left_at(session: Session, public_id: str) -> datetime | None:
-    """Return when this subscriber ended their last subscription, or None if one is active or pending."""
-    subscriber = session.scalars(select(Subscriber).where(Subscriber.public_id == public_id)).one_or_none()
-    if subscriber is None or subscription_rows.of_subscriber(
-        session, subscriber.id, SubscriptionState.ACTIVE, SubscriptionState.PENDING
-    ):
-        return None
-    return _left_at(session, subscriber)
 
 
 def _left_at(session: Session, subscriber: Subscriber) -> datetime | None:

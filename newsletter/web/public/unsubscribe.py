@@ -12,13 +12,12 @@ from newsletter.subscribers.leaving.reasons import Reason, give_reason
 from newsletter.subscribers.leaving.unsubscribe import (
     Leaver,
     Left,
-    left_at,
     pause_instead,
     read_undo,
     read_unsubscription,
     undo,
+    unsubscribe_by_link,
 )
-from newsletter.subscribers.leaving.unsubscribe import unsubscribe as end_subscriptions
 from newsletter.subscribers.link import LinkFault, address_hint
 from newsletter.web.http.extensions import csrf, runtime
 from newsletter.web.http.security import guard_tokens
@@ -43,10 +42,10 @@ def unsubscribe(token: str) -> Response:
     leaver = read_unsubscription(db.session(), parts.tokens, token, parts.now())
     if isinstance(leaver, LinkFault):
         return link_problem(leaver)
-    ended_at = left_at(db.session(), leaver.public_id)
-    if ended_at is not None:
-        gone = Left(leaver.public_id, leaver.email, leaver.email_key, ended_at, 0, trusted=leaver.trusted)
-        return left_page(gone)
+    if leaver.ended_at is not None:
+        return left_page(
+            Left(leaver.public_id, leaver.email, leaver.email_key, leaver.ended_at, 0, trusted=leaver.trusted)
+        )
     page = render_template(
         "web/unsubscribe.html",
         token=token,
@@ -74,24 +73,18 @@ def _choices_of(leaver: Leaver) -> str | None:
 def _unsubscribe_now(token: str) -> Response:
     parts = runtime()
     person = request.form.get("page") == "yes"
-    leaver = read_unsubscription(db.session(), parts.tokens, token, parts.now())
-    done: Left | LinkFault
-    if isinstance(leaver, LinkFault):
-        done = leaver
-    else:
-        topic = request.form.get("topic") if person else None
-        done = end_subscriptions(
-            db.session(),
-            parts.tokens,
-            leaver.public_id,
-            leaver.delivery_id,
-            parts.now(),
-            "button" if person else "one-click",
-            address_to_keep(),
-            only=[topic] if topic else None,
-            notice=parts.settings.leaving_notice,
-            trusted=leaver.trusted,
-        )
+    topic = request.form.get("topic") if person else None
+    done = unsubscribe_by_link(
+        db.session(),
+        parts.tokens,
+        token,
+        parts.now(),
+        "button" if person else "one-click",
+        address_to_keep(),
+        only=[topic] if topic else None,
+        notice=parts.settings.leaving_notice,
+    )
+    if not isinstance(done, LinkFault):
         db.session.commit()
         parts.wake("single")
     if person:

@@ -6,7 +6,6 @@ from newsletter.models import EndedReason, Frequency, Issue, Subscription, Subsc
 from newsletter.outbox import control
 from newsletter.subscribers.leaving.unsubscribe import (
     Returned,
-    left_at,
     make_undo_token,
     read_unsubscription,
     undo,
@@ -156,11 +155,12 @@ def test_undoing_works_for_a_week(people):
 def test_left_at_is_known_only_while_nothing_is_active_or_pending(people):
     people.house.topic("energy")
     people.join(ANN, {"energy": DAILY})
-    public_id = people.person(ANN).public_id
+    tokens = people.house.runtime.tokens
+    token = tokens.make(Purpose.UNSUBSCRIBE, [people.person(ANN).public_id, None], people.house.clock())
 
     def moment():
         with people.house.runtime.session() as session:
-            return left_at(session, public_id)
+            return read_unsubscription(session, tokens, token, people.house.clock()).ended_at
 
     here = moment()
     people.leave(ANN)
