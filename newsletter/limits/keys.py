@@ -52,11 +52,12 @@ def mailbox_of(email_key: str) -> str:
 
 
 def read_ip(ip_address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """Return an IP address without a zone, an IPv4-mapped one as IPv4; None if it is not an IP address."""
     try:
         found = ipaddress.ip_address(ip_address)
     except ValueError:
         return None
     if isinstance(found, ipaddress.IPv4Address):
         return found
-    # A zone ("fe80::1%eth0") names an interface of this machine and says nothing about the visitor.
+    # A zone ("fe80::1%eth0") names an interface of this machine and may have any length.
     return found.ipv4_mapped or ipaddress.IPv6Address(int(found))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import ipaddress
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
+from newsletter.limits.keys import network_of, read_ip
 from newsletter.models import ConsentAct, ConsentEntry, Subscriber
 from newsletter.settings import IPStorage
 from newsletter.subscribers.consent.chain import Link, digest_of, utc_text
@@ -16,19 +16,14 @@ from newsletter.subscribers.consent.chain import Link, digest_of, utc_text
 
 def kept_address(ip_address: str, storage: IPStorage) -> str | None:
     """Return what may be stored of an IP address: the address, its network (/24, /48), or None."""
-    try:
-        ip = ipaddress.ip_address(ip_address)
-    except ValueError:
+    ip, network = read_ip(ip_address), network_of(ip_address)
+    if ip is None or network is None:
         return None
-    if isinstance(ip, ipaddress.IPv6Address):
-        # A zone ("fe80::1%eth0") names an interface of this machine, and may have any length.
-        ip = ip.ipv4_mapped or ipaddress.IPv6Address(int(ip))
     match storage:
         case IPStorage.WHOLE:
             return str(ip)
         case IPStorage.SHORT:
-            bits = 24 if ip.version == 4 else 48
-            return str(ipaddress.ip_network((ip, bits), strict=False).network_address)
+            return network.partition("/")[0]
         case IPStorage.NONE:
             return None
 
