@@ -23,7 +23,6 @@ from newsletter.models import (
 from newsletter.models.rendition_key import read_key
 from newsletter.outbox.enqueue import enqueue_single
 from newsletter.subscribers import subscription_rows
-from newsletter.subscribers.choices import pauses
 from newsletter.subscribers.consent.ledger import note
 from newsletter.subscribers.link import LinkFault, find_link_subscriber, reaches_today
 from newsletter.tokens import Purpose, Tokens
@@ -239,46 +238,6 @@ def _unsubscribe(
         len(live) - len(leaving),
         names,
         trusted,
-    )
-
-
-@dataclass(frozen=True)
-class Paused:
-    """A subscriber who paused `until` a time. `trusted`: the link was sent to the present address."""
-
-    email: str
-    email_key: str
-    public_id: str
-    until: datetime | None
-    trusted: bool
-
-
-def pause_instead(
-    session: Session,
-    tokens: Tokens,
-    token: str,
-    weeks: int,
-    now: datetime,
-    ip_address: str | None = None,
-) -> Paused | LinkFault:
-    """Pause the subscriber of an unsubscribe link; `until` is None if there is nothing to pause.
-
-    Commits nothing.
-    """
-    payload = read_unsubscribe_token(tokens, token, now)
-    if isinstance(payload, LinkFault):
-        return payload
-    public_id, delivery_id, made_at = payload
-    subscriber = find_link_subscriber(session, tokens, public_id, None, lock=True)
-    if isinstance(subscriber, LinkFault):
-        return subscriber
-    done = pauses.snooze(session, subscriber, weeks, now, "unsubscribe", ip_address)
-    return Paused(
-        subscriber.email or "",
-        subscriber.email_key or "",
-        subscriber.public_id,
-        subscriber.snoozed_until if done else None,
-        reaches_today(session, subscriber, made_at, delivery_id),
     )
 
 

@@ -8,11 +8,11 @@ from werkzeug.wrappers import Response as AnyResponse
 from newsletter.models import db
 from newsletter.subscribers.choices.pauses import WEEKS
 from newsletter.subscribers.choices.preferences import make_preferences_token
+from newsletter.subscribers.leaving.pause_instead import pause_instead
 from newsletter.subscribers.leaving.reasons import Reason, give_reason
 from newsletter.subscribers.leaving.unsubscribe import (
     Leaver,
     Left,
-    pause_instead,
     read_undo,
     read_unsubscription,
     undo,
