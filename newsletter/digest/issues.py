@@ -64,7 +64,7 @@ def open_issue(
     to_sequence = current_sequence(session)
     first = next((each for each in _with_something(session, audience, to_sequence)), None)
     if first is None:
-        raise StateConflict("There is nothing new for any reader of these frequencies, so nothing is sent.")
+        raise StateConflict("No release waits for a subscriber of these frequencies, so nothing is sent.")
     issue = Issue(
         title=title or f"No. {_next_number(session)}",
         frequencies=[str(each) for each in audience.frequencies],
@@ -225,7 +225,7 @@ def _start(session: Session, issue: Issue, now: datetime) -> None:
     issue.state = IssueState.SENDING if enqueued else IssueState.FINISHED
     if not enqueued:
         issue.finished_at = now
-        issue.note = "Nothing new for any reader: nothing was sent."
+        issue.note = "No release waited for any subscriber, so nothing was sent."
 
 
 def _next_number(session: Session) -> int:

@@ -100,7 +100,7 @@ def feedback_id_field(feedback_id: str) -> Field:
     Gmail's Postmaster Tools count complaints by these parts. They must not identify a subscriber.
     """
     if not _FEEDBACK.fullmatch(feedback_id):
-        raise ValueError("a Feedback-ID is a:b:c:sender, the last of 5 to 15 letters and digits")
+        raise ValueError("a Feedback-ID is a:b:c:sender, and the sender has 5 to 15 characters")
     return _folded("Feedback-ID", [feedback_id])
 
 
@@ -129,7 +129,7 @@ def make_boundary(seed: str) -> str:
 def check_boundary(boundary: str) -> str:
     """Return `boundary`. Raises ValueError if it could occur in an encoded part."""
     if not _BOUNDARY.fullmatch(boundary):
-        raise ValueError("a boundary starts with =_ and goes on with letters, digits and underscores")
+        raise ValueError("a boundary is =_ and then A-Z, a-z, digits and underscores")
     return boundary
 
 

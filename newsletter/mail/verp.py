@@ -38,7 +38,7 @@ def delivery_token(delivery_id: str, key: bytes) -> str:
     the case. Raises ValueError for any other.
     """
     if len(delivery_id) > LONGEST_ID or not _ID.fullmatch(delivery_id):
-        raise ValueError("a delivery id in an address is lower-case letters, digits and hyphens")
+        raise ValueError("a delivery id in an address has only a-z, digits and hyphens")
     return f"b-{delivery_id}-{_mac(delivery_id, key)}"
 
 

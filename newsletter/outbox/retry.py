@@ -52,7 +52,7 @@ class Backoff:
         """Return for how long a delivery made `age` ago has been tried by attempt number `attempt`.
 
         The result is at most the sum of the waits between the attempts. Days in a paused issue do not count,
-        nor days in the queue of a relay with a daily limit: no relay refused the message then.
+        nor days in the queue of a relay with a daily limit. No relay refused the message in that time.
         """
         return min(age, sum((self.delay(each, 1.0) for each in range(1, attempt)), timedelta()))
 

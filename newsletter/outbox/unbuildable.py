@@ -54,7 +54,7 @@ def pause_if_unbuildable(session: Session, faults: Mapping[tuple[int, str], str]
         name = parse_language(language).get_display_name(SOURCE_LANGUAGE) or language
         issue.note = (
             f"Paused by itself: no message of this issue can be made in {name}: {fault}. "
-            "Nobody was left out. Mend the fault and resume, or skip these messages."
+            "Nobody was left out. Fix the fault and resume, or skip these messages."
         )
         session.flush()
         audit.record(session, ACTOR, "issue.pause", issue.public_id, now, unbuildable=language)

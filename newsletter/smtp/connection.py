@@ -70,7 +70,7 @@ class Connection:
         # The relay accepted MAIL and got no content: RSET must come before the next MAIL.
         self._open_transaction = False
         # The relay said 354 after it had refused the only recipient: it waits for the final dot.
-        self._owes_dot = False
+        self._dot_pending = False
         self.messages = 0
         self.closed = False
         self.error: Exception | None = None
@@ -144,7 +144,7 @@ class Connection:
     @property
     def _under_way(self) -> bool:
         messages = self._ready or self._offered or self._accepted or self._released
-        return messages is not None or self._owes_dot
+        return messages is not None or self._dot_pending
 
     def _drain(self) -> Iterator[Result]:
         while self._settled:
@@ -189,7 +189,7 @@ class Connection:
 
     def _write_group(self, hooks: Hooks) -> None:
         """Write the content of the accepted message and the envelope of the next one, in one write."""
-        if not (self._ready or self._accepted or self._owes_dot):
+        if not (self._ready or self._accepted or self._dot_pending):
             return
         self._wire.expect_silence()
         if self._ready is not None and not hooks.before_envelope(self._ready.id):
@@ -201,7 +201,7 @@ class Connection:
             self._released, self._accepted = self._accepted, None
             self._open_transaction = False
             parts += (self._released.content, _DOT)
-        elif self._owes_dot:
+        elif self._dot_pending:
             self._open_transaction = False
             parts.append(_DOT)
         before_envelope = sum(map(len, parts))
@@ -240,10 +240,10 @@ class Connection:
             if not (reply.positive or reply.transient or reply.permanent):
                 raise ProtocolError(f"the relay answered a message with: {reply}")
             self._answer_content(self._released, reply, hooks)
-            _mind_farewell(reply)
-        elif self._owes_dot:
-            _mind_farewell(self._wire.reply(self._times.content))
-            self._owes_dot = False
+            _raise_if_closing(reply)
+        elif self._dot_pending:
+            _raise_if_closing(self._wire.reply(self._times.content))
+            self._dot_pending = False
 
     def _answer_content(self, released: _Prepared, reply: Reply, hooks: Hooks) -> None:
         outcome = Outcome(Fate.REPLIED, Step.CONTENT, reply)
@@ -265,23 +265,23 @@ class Connection:
                 offered.step = step or Step.MAIL
             reply = self._wire.reply(self._seconds(step))
             if step is None:
-                _mind_farewell(reply)
+                _raise_if_closing(reply)
                 if not reply.positive:
                     raise ProtocolError(f"the relay answered RSET with: {reply}")
                 self._open_transaction = False
             elif reply.code == 354 and step is Step.DATA and refused_at is not None:
                 if refused_at is Step.MAIL:
                     raise ProtocolError("the relay refused the sender and asks for the message")
-                self._owes_dot = True  # RFC 2920, section 3.1
+                self._dot_pending = True  # RFC 2920, section 3.1
             elif refused_at is None and not _goes_on(step, reply):
                 refused_at = step
                 self._offered = None
                 self._settle(offered.id, Outcome(Fate.REPLIED, step, reply))
-                _mind_farewell(reply)
+                _raise_if_closing(reply)
             elif refused_at is None and step is Step.MAIL:
                 self._open_transaction = True
             else:
-                _mind_farewell(reply)
+                _raise_if_closing(reply)
         if refused_at is None:
             self._offered, self._accepted = None, offered
 
@@ -317,7 +317,7 @@ class Connection:
             if message is not None:
                 self._settle(message.id, Outcome(Fate.UNSENT, message.step, reason=reason))
         self._accepted = self._offered = self._ready = None
-        self._owes_dot = False
+        self._dot_pending = False
         return failure
 
 
@@ -330,7 +330,7 @@ def _goes_on(step: Step, reply: Reply) -> bool:
     raise ProtocolError(f"the relay answered {step.upper()} with: {reply}")
 
 
-def _mind_farewell(reply: Reply) -> None:
+def _raise_if_closing(reply: Reply) -> None:
     """Raise ConnectionLost if the relay is about to close (421; RFC 5321, section 3.8)."""
     if reply.code == 421:
         raise ConnectionLost(f"the relay ends the conversation: {reply}")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-BUSY = 0.9  # share of a core: above it our process is the bottleneck, and a new connection does not help.
-GAIN = 0.1  # share of the ideal gain, which is twice the rate for twice the connections.
+BUSY = 0.9  # Share of a core. Above it our process is the bottleneck, and a new connection does not help.
+GAIN = 0.1  # Share of the ideal gain, which is twice the rate for twice the connections.
 PATIENCE_SECONDS = 10.0
 LONGEST_PATIENCE_SECONDS = 320.0
 FEWEST = 2

@@ -21,8 +21,8 @@ from newsletter.smtp.outcomes import Fate, Hooks, NoHooks, Outcome, Outgoing, Re
 
 log = logging.getLogger(__name__)
 
-_AHEAD = 256  # messages to queue ahead, so that the threads have work while the caller commits.
-_RESULTS = 64  # results that wake the caller; to wake it for each would cost as much as the sending
+_AHEAD = 256  # Messages to queue ahead, so that the threads have work while the caller commits.
+_RESULTS = 64  # Results that wake the caller. To wake it for each would cost as much as the sending.
 _TICK_SECONDS = 0.05
 _OBSERVE_SECONDS = 0.25
 _OBSERVE_RESULTS = 8

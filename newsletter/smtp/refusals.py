@@ -70,7 +70,7 @@ SIGNS: tuple[Sign, ...] = (
         _ENVELOPE,
         _ALL,
         r"sender address rejected",
-        "553 5.7.1 <b-1-x@press.example>: Sender address rejected: not owned by user letter@press.example",
+        "553 5.7.1 <b-1-x@press.example>: Sender address rejected: not owned by user news@press.example",
     ),
     _sign(
         _S,
@@ -86,7 +86,7 @@ SIGNS: tuple[Sign, ...] = (
         _ANY,
         _FOR_GOOD,
         r"\bSendAsDenied",
-        "554 5.2.252 SendAsDenied; letter@press.example not allowed to send as b-1-x@press.example",
+        "554 5.2.252 SendAsDenied; news@press.example not allowed to send as b-1-x@press.example",
     ),
     _sign(
         _S,
@@ -108,7 +108,7 @@ SIGNS: tuple[Sign, ...] = (
         _MAIL,
         _FOR_GOOD,
         r"sender address must contain a domain|bad sender address",
-        "501 <letter>: sender address must contain a domain",
+        "501 <news>: sender address must contain a domain",
     ),
     _sign(
         _S,

@@ -141,9 +141,9 @@ class Delivery(Base):
     build_failed_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     bounced_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     complained_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
-    # For digests that a relay accepted or rejected: hashes of the relay and of the recipient's domain, and
-    # the time of the reply, in microseconds since 1970. Rows are written in batches, in any order, so only
-    # this time tells the order of the replies.
+    # Set for digests that a relay accepted or rejected: hashes of the relay and of the domain, and
+    # the time of the reply. It is in microseconds since 1970. Rows are written in batches, in any order, so
+    # only this time tells the order of the replies.
     relay_key: Mapped[int | None] = mapped_column(BigInteger)
     domain_key: Mapped[int | None] = mapped_column(BigInteger)
     answered_microseconds: Mapped[int | None] = mapped_column(BigInteger)

@@ -50,7 +50,7 @@ class Subscription(Base):
     highest sequence that was served. Only coverage.py moves these two. A change of frequency carries both
     over to the new row, so no release is missed or sent twice.
 
-    `moved_from_id` is the row of another subscriber that this row continues: that subscriber changed to this
+    `moved_from_id` is the row of another subscriber that this row continues. That subscriber changed to this
     address, which had a subscriber already (subscribers/choices/merge.py).
     """
 

@@ -60,8 +60,8 @@ def pause_if_refused(session: Session, issue_ids: Iterable[int], relay: str, now
             continue
         note = (
             f"Paused by itself: the relay {relay} refused {refused} of the last {heard} messages for good, "
-            f"and not for their addresses. It last said: {_quoted(said)}. When that is mended, "
-            "go on, and have the rejected ones sent again."
+            f"and not for their addresses. It last said: {_quoted(said)}. When that is fixed, "
+            "resume the issue and send the rejected emails again."
         )
         _pause(session, issue, note, now, heard=heard, refused=refused)
         paused.append(issue_id)
@@ -82,7 +82,7 @@ def pause_if_down(
         minutes = int(down.total_seconds() // 60)
         note = (
             f"Paused by itself: the relay {relay} could not be used for {minutes} minutes: "
-            f"{_quoted(fault)}. Nobody was left out: when that is mended, go on."
+            f"{_quoted(fault)}. Nobody was left out. When that is fixed, resume."
         )
         _pause(session, issue, note, now, minutes=minutes)
         paused.append(issue_id)

@@ -148,7 +148,7 @@ def _answer(session: Session, notice_id: int, number: int) -> Question:
     question = find_question(session, notice_id)
     if question.number != number:
         raise StateConflict(
-            f"There are {question.number} refused addresses now, not {number}. Look at them and answer anew."
+            f"There are {question.number} refused addresses now, not {number}. Look at them and answer again."
         )
     return question
 
