@@ -84,7 +84,7 @@ def test_accounts_are_listed(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("add", "no address"), "an e-mail address"),
+        (("add", "no address"), "an email address"),
         (("reset", "nobody@example.org"), "no account"),
     ],
 )

@@ -108,7 +108,7 @@ def test_the_environment_wins_over_the_file_and_other_variables_stay_out(tmp_pat
 
 
 def test_a_file_of_settings_that_is_not_there_is_named(tmp_path):
-    with pytest.raises(SettingsError, match="not there"):
+    with pytest.raises(SettingsError, match="does not exist"):
         _ = Invocation(tmp_path / "missing.env").environ
 
 

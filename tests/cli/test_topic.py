@@ -79,7 +79,7 @@ def test_a_star_that_ends_no_word_is_refused(owner: House, pattern: str):
     told = CliRunner().invoke(main, ["topic", "rule", "energy", "--words", pattern], env=environ)
 
     assert told.exit_code == 1
-    assert "write it behind a beginning" in told.output
+    assert "write it like" in told.output
     assert len(rules(owner)) == 2
 
 

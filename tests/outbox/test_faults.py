@@ -222,7 +222,7 @@ def test_a_full_disk_under_a_drain_is_told_in_a_sentence(tmp_path: Path, ledger:
     with Fleet(environ_of(house, NEWSLETTER_SEND_WORKERS="1"), log) as fleet:
         assert fleet.start("worker", "--drain", before=little_room).wait(60) == 1
         told = log.read_text()
-        assert "make room on the disk" in told
+        assert "free space on the disk" in told
         assert "Traceback" not in told
 
         assert fleet.drain().wait(120) == 0

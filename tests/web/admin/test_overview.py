@@ -192,7 +192,7 @@ def test_the_overview_shows_what_the_owner_is_told(house, editor):
         settle(session, NoticeKind.SIGNUPS_HELD, "", house.clock())
         session.commit()
 
-    assert "Many sign-ups at once. New addresses come faster" in before
+    assert "Many sign-ups at once. New addresses sign up faster" in before
     assert "Sign-ups that wait: 7." in before
     assert "newsletter subscriber held" in before
     assert "Many sign-ups at once" not in editor.get("/admin/").text

@@ -166,7 +166,7 @@ def test_who_came_by_a_one_time_password_must_choose_their_own(house, stored_pas
     [
         ("short", "short", "12 to 200"),
         ("a long enough password", "another long password", "not the same"),
-        (EMAIL + " 12", EMAIL + " 12", "first thing"),
+        (EMAIL + " 12", EMAIL + " 12", "contains your address"),
         ("", "", "Please choose"),
     ],
 )

@@ -106,8 +106,8 @@ def test_after_a_failure_the_next_one_is_written():
 HOLD = """
 import sys
 from pathlib import Path
-from newsletter.web.public.signup.write_batches import Turn
-turn = Turn(Path(sys.argv[1]))
+from newsletter.web.public.signup.write_batches import WriteLock
+turn = WriteLock(Path(sys.argv[1]))
 with turn():
     print("mine", flush=True)
     sys.stdin.read()
