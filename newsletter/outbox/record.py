@@ -238,7 +238,7 @@ def _reject(
         )
     ).all()
     put_back = [(subscriber_id, key) for subscriber_id, key in late if subscriber_id is not None]
-    coverage.lock(session, [subscriber_id for subscriber_id, _ in put_back])
+    coverage.lock(session, [subscriber_id for subscriber_id, _ in put_back], moved=True)
     changed = sum(_change(session, maker, worker, attempt, step, now) for attempt, step in rejected)
     coverage.put_back(session, put_back)
     return changed
