@@ -6,6 +6,7 @@ from typing import Any
 
 from alembic import context
 from flask import current_app
+from sqlalchemy import Connection
 
 from newsletter.models import Base
 from newsletter.models.base import UTCDateTime
@@ -17,25 +18,36 @@ MIGRATION_LOCK = 7_305_411_889
 def run_migrations() -> None:
     engine = context.config.attributes.get("engine") or current_app.extensions["migrate"].db.engine
     with engine.connect() as connection:
-        if connection.dialect.name == "sqlite":
-            # Batch mode rebuilds a table by copy and rename, and foreign keys would make that fail.
-            connection.exec_driver_sql("PRAGMA foreign_keys = OFF")
+        # Batch mode drops a table and renames its copy, and foreign keys would make that fail.
+        set_foreign_keys(connection, "OFF")
+        try:
+            context.configure(
+                connection=connection,
+                target_metadata=Base.metadata,
+                render_as_batch=True,
+                compare_server_default=True,
+                process_revision_directives=number_revision,
+                render_item=render_item,
+            )
+            with context.begin_transaction():
+                if connection.dialect.name == "postgresql":
+                    connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})")
+                context.run_migrations()
+        finally:
             connection.rollback()
-        context.configure(
-            connection=connection,
-            target_metadata=Base.metadata,
-            render_as_batch=True,
-            compare_server_default=True,
-            process_revision_directives=number_revision,
-            render_item=render_item,
-        )
-        with context.begin_transaction():
-            if connection.dialect.name == "postgresql":
-                connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})")
-            context.run_migrations()
-        if connection.dialect.name == "sqlite":
-            connection.rollback()
-            connection.exec_driver_sql("PRAGMA foreign_keys = ON")
+            set_foreign_keys(connection, "ON")
+
+
+def set_foreign_keys(connection: Connection, state: str) -> None:
+    """Turn SQLite's foreign keys on or off. Call it outside a transaction.
+
+    Inside a transaction SQLite ignores the pragma, and SQLAlchemy begins one before each statement. So the
+    statement goes to the driver.
+    """
+    if connection.dialect.name == "sqlite":
+        driver = connection.connection.driver_connection
+        assert driver is not None
+        driver.execute(f"PRAGMA foreign_keys = {state}")
 
 
 def render_item(kind: str, item: Any, _context: Any) -> str | bool:
