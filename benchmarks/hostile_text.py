@@ -20,8 +20,6 @@ from newsletter.ingest.text.decode import MAX_RELEASE_BYTES, decode
 from newsletter.models import RuleField, RuleMatch
 from newsletter.releases.decide import Candidate, Rule, matches, to_html
 
-MOST_SECONDS_A_MB = 1.0
-
 
 def take_in(raw: bytes) -> None:
     """Process a text as `newsletter release add` does, but without the database."""

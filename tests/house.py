@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from memory_transport import MemoryTransport
 from sqlalchemy import text
 
 from newsletter.digest.issues import Preparer, open_issue
@@ -38,8 +39,9 @@ from newsletter.releases.store import add_release
 from newsletter.releases.topics import add_topic
 from newsletter.runtime import Runtime
 from newsletter.settings import Settings, load_settings
-from newsletter.smtp.transport import MemoryTransport
 from newsletter.subscribers import subscription_rows
+from newsletter.subscribers.privacy.emailed_links import PURPOSES, Right
+from newsletter.tokens import Tokens
 
 NOON = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)
 
@@ -200,6 +202,11 @@ def steer_release(house: House, release: int, action: ReleaseAction) -> None:
         session.commit()
 
 
+def make_right_token(tokens: Tokens, right: Right, public_id: str, email_key: str, now: datetime) -> str:
+    """Return the token of an emailed link for `right`, as messages/personal_links.py makes it."""
+    return tokens.make(PURPOSES[right], [public_id, tokens.fingerprint(email_key)], now)
+
+
 def make_settings(folder: Path, **more: str) -> Settings:
     """Return settings for tests, with their data in `folder`; `more` are fields as text."""
     given = {f"NEWSLETTER_{name.upper()}": value for name, value in more.items()}
@@ -278,6 +285,7 @@ __all__ = [
     "either_house",
     "house",
     "make_house",
+    "make_right_token",
     "make_settings",
     "meanwhile",
 ]

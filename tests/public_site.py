@@ -13,7 +13,7 @@ from email import message_from_bytes, policy
 from pathlib import Path
 
 from flask import request, template_rendered
-from house import House
+from house import House, make_right_token
 from servers.processes import free_port
 from sqlalchemy import select
 from werkzeug.serving import WSGIRequestHandler, make_server
@@ -25,7 +25,7 @@ from newsletter.models import Delivery, Frequency, Subscriber, Topic
 from newsletter.runtime import Runtime
 from newsletter.subscribers.choices.preferences import make_preferences_token
 from newsletter.subscribers.leaving.unsubscribe import Left, make_undo_token, unsubscribe
-from newsletter.subscribers.privacy.emailed_links import Right, make_right_token
+from newsletter.subscribers.privacy.emailed_links import Right
 from newsletter.subscribers.signup.resolve import resolve_signups
 from newsletter.tokens import Purpose
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from house import House, leave_topic, meanwhile, steer_release
+from memory_transport import MemoryTransport
 from sqlalchemy import select, update
 
 from newsletter import coverage, suppression
@@ -26,7 +27,6 @@ from newsletter.releases.edit import ReleaseAction
 from newsletter.releases.store import add_release
 from newsletter.smtp.outcomes import Fate, Outcome, Step
 from newsletter.smtp.replies import Reply
-from newsletter.smtp.transport import MemoryTransport
 from newsletter.subscribers import subscription_rows
 from newsletter.subscribers.choices import pauses
 

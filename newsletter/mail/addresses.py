@@ -50,11 +50,6 @@ class Address:
         """Whether it needs a relay with SMTPUTF8 (RFC 6531). An IDN alone does not."""
         return not self.text.isascii()
 
-    @property
-    def ascii(self) -> str | None:
-        """The address in ASCII, or None when it has no such form."""
-        return None if self.needs_smtputf8 else self.text
-
     def __str__(self) -> str:
         return self.text
 

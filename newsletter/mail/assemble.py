@@ -18,7 +18,7 @@ import binascii
 import enum
 import html
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Self
@@ -419,8 +419,3 @@ def _wrapped(escaped: bytes) -> bytes:
         lines.append(start + escaped[at:end])
         at = end
     return _SOFT.join(lines)
-
-
-def join_fragments(fragments: Sequence[bytes]) -> bytes:
-    """Return the fragments joined, as a value for `slots` of `Frame.body`."""
-    return b"".join(fragments)

@@ -84,11 +84,6 @@ class DKIMKey:
         """The name of the TXT record, without a final dot."""
         return f"{self.selector}._domainkey.{self.domain}"
 
-    @property
-    def dns_text(self) -> str:
-        """The text of the TXT record (RFC 6376, section 3.6.1; RFC 8463, section 4)."""
-        return _dns_text(self.private_key)
-
     def signature(self, data: bytes) -> bytes:
         """Return the raw signature of `data`. Ed25519 signs its SHA-256 hash (RFC 8463, section 3)."""
         if isinstance(self.private_key, rsa.RSAPrivateKey):
@@ -127,7 +122,17 @@ def generate_key(kind: str = "rsa") -> tuple[str, str]:
     pem = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-    return pem.decode(), _dns_text(key)
+    return pem.decode(), dns_text(key)
+
+
+def dns_text(key: rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey) -> str:
+    """Return the text of the key's TXT record (RFC 6376, section 3.6.1; RFC 8463, section 4)."""
+    public = key.public_key()
+    if isinstance(public, rsa.RSAPublicKey):
+        raw = public.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+        return f"v=DKIM1; k=rsa; p={base64.b64encode(raw).decode()}"
+    raw = public.public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
+    return f"v=DKIM1; k=ed25519; p={base64.b64encode(raw).decode()}"
 
 
 def zone_line(name: str, text: str) -> str:
@@ -241,12 +246,3 @@ def _wrap(signature: bytes) -> bytes:
         signature[start : start + _COLUMNS - 1] for start in range(first, len(signature), _COLUMNS - 1)
     ]
     return _FOLD.join(pieces)
-
-
-def _dns_text(key: rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey) -> str:
-    public = key.public_key()
-    if isinstance(public, rsa.RSAPublicKey):
-        raw = public.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
-        return f"v=DKIM1; k=rsa; p={base64.b64encode(raw).decode()}"
-    raw = public.public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
-    return f"v=DKIM1; k=ed25519; p={base64.b64encode(raw).decode()}"

@@ -33,11 +33,6 @@ def mark_address(
         mark.subscriber_id, mark.since = subscriber_id, now
 
 
-def is_marked(session: Session, tokens: Tokens, email_key: str, kind: MarkKind) -> bool:
-    """Return whether an address has a mark of this kind. Imports skip addresses with the mark LEFT."""
-    return _find(session, _hash(tokens, email_key), kind) is not None
-
-
 def unmark_address(session: Session, tokens: Tokens, email_key: str, kind: MarkKind) -> bool:
     """Delete a mark; return whether there was one. Commits nothing."""
     mine = (AddressMark.address_hash == _hash(tokens, email_key), AddressMark.kind == kind)

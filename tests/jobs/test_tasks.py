@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 from house import NOON, Clock, House, make_settings
+from memory_transport import MemoryTransport
 
 from newsletter.jobs.tasks import DRAIN, Engine, drain, sweep
 from newsletter.mail.addresses import parse_address
@@ -14,7 +15,6 @@ from newsletter.models import Base, Heartbeat, IssueState, Lane, Pace, SignupReq
 from newsletter.runtime import Runtime
 from newsletter.service.heartbeat import beat
 from newsletter.settings import SendingWindow, Span
-from newsletter.smtp.transport import MemoryTransport
 from newsletter.subscribers.signup.request import request_link
 
 

@@ -114,8 +114,8 @@ def test_only_a_local_part_outside_ascii_needs_smtputf8() -> None:
     domain_only = parse_address("reader@bücher.de")
     local_part = parse_address("жанна@bücher.de")
 
-    assert (domain_only.needs_smtputf8, domain_only.ascii) == (False, "reader@xn--bcher-kva.de")
-    assert (local_part.needs_smtputf8, local_part.ascii) == (True, None)
+    assert (domain_only.needs_smtputf8, domain_only.text) == (False, "reader@xn--bcher-kva.de")
+    assert (local_part.needs_smtputf8, local_part.text) == (True, "жанна@xn--bcher-kva.de")
     assert (local_part.local_part, local_part.domain) == ("жанна", "xn--bcher-kva.de")
 
 

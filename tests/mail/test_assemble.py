@@ -21,7 +21,6 @@ from newsletter.mail.assemble import (
     digest_marks,
     encode_fragment,
     field,
-    join_fragments,
     numbered,
     single_body,
     slot,
@@ -103,7 +102,7 @@ def test_any_fragment_is_whole_lines_and_decodes_to_what_it_was(text: str, encod
 def test_fragments_joined_in_any_order_are_one_valid_encoding(texts: list[str], encoding: Encoding) -> None:
     encoded = [encode_fragment(text, encoding) for text in texts]
 
-    joined = decode_fragments(join_fragments(encoded), encoding)
+    joined = decode_fragments(b"".join(encoded), encoding)
 
     assert joined == "".join(decode_fragments(each, encoding) for each in encoded)
     assert joined == decode_fragments(encoded, encoding)
@@ -191,7 +190,7 @@ def test_any_digest_parses_back_to_its_parts_filled_in(
     fragments = [
         (encode_fragment(x, text_encoding), encode_fragment(x, html_encoding)) for x in (first, second)
     ]
-    releases = (join_fragments([x for x, _ in fragments]), join_fragments([x for _, x in fragments]))
+    releases = (b"".join(x for x, _ in fragments), b"".join(x for _, x in fragments))
 
     body = Frame(text, rich, BOUNDARY).body(fields, {"releases": releases, "foot": fragments[0]})
 

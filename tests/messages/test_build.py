@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 from house import House, make_house, make_settings
+from memory_transport import MemoryTransport
 
 from newsletter.mail.verp import parse_delivery_token, parse_return_path
 from newsletter.outbox.enqueue import enqueue_notice
 from newsletter.smtp.outcomes import Envelope, Fate, Outcome, Step
 from newsletter.smtp.replies import Reply
-from newsletter.smtp.transport import MemoryTransport
 
 
 def a_digest_and_a_single_email(house: House) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from house import NOON, House, make_settings
+from memory_transport import MemoryTransport
 from outbox.ledger import Ledger, keep_ledger
 from outbox.processes import (
     Fleet,
@@ -30,7 +31,6 @@ from newsletter.outbox.worker import drain, journal_folder
 from newsletter.service.relay_transport import open_transport
 from newsletter.smtp.outcomes import Envelope, Outcome
 from newsletter.smtp.replies import Reply
-from newsletter.smtp.transport import MemoryTransport
 
 
 @pytest.fixture

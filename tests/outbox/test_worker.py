@@ -8,6 +8,7 @@ from datetime import timedelta
 from email import message_from_bytes, policy
 
 from house import NOON, House
+from memory_transport import MemoryTransport
 
 from newsletter.errors import TransportError
 from newsletter.models import (
@@ -30,7 +31,6 @@ from newsletter.outbox.reports.progress import overdue_leases
 from newsletter.outbox.worker import LOOK_SECONDS, drain, journal_folder
 from newsletter.smtp.outcomes import Fate, Outcome, Result, Step
 from newsletter.smtp.replies import Reply
-from newsletter.smtp.transport import MemoryTransport
 from newsletter.suppression import add_subscribers
 
 

@@ -1,16 +1,14 @@
 from __future__ import annotations
 
-import mailbox
-from email import message_from_bytes, policy
-
 import pytest
+from memory_transport import MemoryTransport
 from servers.smtp import run_smtp_sink
 
 from newsletter.settings import Relay, RelaySecurity
 from newsletter.smtp.endpoint import Endpoint
 from newsletter.smtp.outcomes import Envelope, Fate, NoHooks, Outcome, Outgoing, Step
 from newsletter.smtp.replies import Reply
-from newsletter.smtp.transport import MaildirTransport, MemoryTransport, SMTPTransport, Transport
+from newsletter.smtp.transport import SMTPTransport, Transport
 
 CONTENT = "Subject: x\r\nFrom: news@us.test\r\n\r\n.dot\r\n..\r\nMahlzeit, Käthe\r\n.\r\n".encode()
 
@@ -82,14 +80,12 @@ def test_a_message_larger_than_the_server_takes_is_not_offered():
     assert (outcome.reply.code, outcome.reply.status, outcome.reply.local) == (552, "5.3.4", True)
 
 
-@pytest.fixture(params=["smtp", "memory", "maildir"])
-def transport(request, tmp_path) -> Transport:
-    if request.param == "smtp":
-        return request.getfixturevalue("smtp")
-    return MemoryTransport() if request.param == "memory" else MaildirTransport(tmp_path / "mail")
+@pytest.fixture(params=["smtp", "memory"])
+def transport(request) -> Transport:
+    return request.getfixturevalue("smtp") if request.param == "smtp" else MemoryTransport()
 
 
-def test_all_transports_keep_the_same_promises(transport):
+def test_the_transport_of_tests_keeps_the_promises_of_smtp(transport):
     def fail() -> bytes:
         raise LookupError("no fragment")
 
@@ -142,30 +138,3 @@ def test_memory_keeps_messages_and_answers_as_told():
     assert [sent.envelope.recipient for sent in memory.sent] == ["reader@them.test", "else@them.test"]
     assert ("after", 2, Fate.UNCERTAIN) in hooks.events
     assert ("content", 1) not in hooks.events
-
-
-def test_a_maildir_holds_each_message_whole_for_any_mail_program(tmp_path):
-    transport = MaildirTransport(tmp_path / "mail")
-
-    outcomes = dict(transport.send([outgoing(1), outgoing(2)]))
-
-    box = mailbox.Maildir(tmp_path / "mail", create=False)
-    assert len(box) == 2
-    raw = {box.get_bytes(key) for key in box.keys()}  # noqa: SIM118
-    assert (
-        b"Return-Path: <b1@us.test>\nDelivered-To: reader@them.test\n" + CONTENT.replace(b"\r\n", b"\n")
-        in raw
-    )
-    message = message_from_bytes(raw.pop(), policy=policy.default)
-    assert message["Subject"] == "x"
-    assert all(outcome.accepted and outcome.reply.local for outcome in outcomes.values())
-    assert list((tmp_path / "mail" / "tmp").iterdir()) == []
-
-
-def test_a_maildir_that_cannot_be_written_is_tried_again_later(tmp_path):
-    (tmp_path / "mail").write_text("a file is in the way")
-
-    ((_, outcome),) = MaildirTransport(tmp_path / "mail").send([outgoing(1)])
-
-    assert outcome.fate is Fate.REPLIED
-    assert (outcome.reply.code, outcome.reply.status) == (452, "4.3.1")

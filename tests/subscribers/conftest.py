@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from house import House
+from house import House, make_right_token
 from sqlalchemy import select
 
 from newsletter.mail.addresses import parse_address
@@ -23,7 +23,7 @@ from newsletter.models import (
 from newsletter.subscribers.choices.preferences import make_preferences_token, save_preferences
 from newsletter.subscribers.consent.wording import current_wording
 from newsletter.subscribers.leaving.unsubscribe import unsubscribe
-from newsletter.subscribers.privacy.emailed_links import Right, make_right_token
+from newsletter.subscribers.privacy.emailed_links import Right
 from newsletter.subscribers.signup.confirm import Confirmed, confirm
 from newsletter.subscribers.signup.request import Signup, request_link, request_renewal, request_signups
 from newsletter.subscribers.signup.resolve import resolve_signups

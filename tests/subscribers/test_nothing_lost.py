@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from house import House, make_house, make_settings
+from house import House, make_house, make_right_token, make_settings
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
@@ -18,7 +18,7 @@ from newsletter.subscribers.choices.change_address import ask_to_move, move
 from newsletter.subscribers.choices.pauses import end_pauses
 from newsletter.subscribers.choices.preferences import go_on, make_preferences_token, pause, save_preferences
 from newsletter.subscribers.leaving.unsubscribe import make_undo_token, undo, unsubscribe
-from newsletter.subscribers.privacy.emailed_links import Right, make_right_token
+from newsletter.subscribers.privacy.emailed_links import Right
 from newsletter.tokens import Purpose
 
 TOPICS = ("energy", "sea")

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from house import House, make_settings
+from house import House, make_right_token, make_settings
 from sqlalchemy import select
 from werkzeug.test import TestResponse
 
@@ -19,7 +19,7 @@ from newsletter.app import create_app
 from newsletter.models import Delivery, Frequency, Subscriber, Subscription, SubscriptionState
 from newsletter.settings import Settings
 from newsletter.subscribers.choices.preferences import make_preferences_token
-from newsletter.subscribers.privacy.emailed_links import Right, make_right_token
+from newsletter.subscribers.privacy.emailed_links import Right
 from newsletter.subscribers.signup.resolve import resolve_signups
 from newsletter.tokens import Purpose
 

@@ -80,11 +80,6 @@ def ask_for_link(
     return LinkAsked()
 
 
-def make_right_token(tokens: Tokens, right: Right, public_id: str, email_key: str, now: datetime) -> str:
-    """Return the token of a link for `right`. It works for one hour, and a change of address ends it."""
-    return tokens.make(PURPOSES[right], [public_id, tokens.fingerprint(email_key)], now)
-
-
 def read_right(
     session: Session, tokens: Tokens, right: Right, token: str, now: datetime, *, lock: bool = False
 ) -> Subscriber | LinkFault:

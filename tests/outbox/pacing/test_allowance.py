@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 import pytest
 from house import NOON, House
+from memory_transport import MemoryTransport
 
 from newsletter.errors import RelayRefused, TransportError
 from newsletter.models import AuditEntry, Delivery, Issue, Lane
@@ -22,7 +23,6 @@ from newsletter.runtime import Runtime
 from newsletter.settings import load_settings
 from newsletter.smtp.outcomes import Envelope, Fate, Outcome, Outgoing, Step
 from newsletter.smtp.replies import Reply
-from newsletter.smtp.transport import MemoryTransport
 
 REFUSED = Reply(550, ("5.7.1 your address news@example.org is blocked",))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from house import House, make_house, make_settings
+from memory_transport import MemoryTransport
 from outbox.refused.relay_faults import FAULTS, Town, play
 
 from newsletter.errors import StateConflict
@@ -24,7 +25,6 @@ from newsletter.outbox.refused.judge import judge_all
 from newsletter.outbox.refused.owner_decisions import list_refusals, questions, really_gone, send_again
 from newsletter.outbox.worker import journal_folder
 from newsletter.smtp.replies import Reply
-from newsletter.smtp.transport import MemoryTransport
 
 NO_SUCH_USER = Reply(550, ("5.1.1 no such user",))
 
