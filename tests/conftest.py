@@ -8,7 +8,7 @@ import sys
 
 from hypothesis import settings
 
-pytest_plugins = ["servers.fixtures", "servers.running", "house"]
+pytest_plugins = ["servers.fixtures", "servers.running", "house", "spread"]
 
 # The settings of the person who runs the tests are not used.
 for _name in [name for name in os.environ if name.startswith("NEWSLETTER_")]:

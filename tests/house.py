@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -13,7 +15,8 @@ from pathlib import Path
 
 import pytest
 from memory_transport import MemoryTransport
-from sqlalchemy import text
+from servers.postgresql import PostgreSQL
+from sqlalchemy import inspect, text
 
 from newsletter.digest.issues import Preparer, open_issue
 from newsletter.ingest.press.parse import PressRelease
@@ -31,6 +34,7 @@ from newsletter.models import (
     SubscriptionState,
     Topic,
     current_sequence,
+    open_engine,
 )
 from newsletter.models.rendition_key import read_key, release_ids
 from newsletter.outbox.worker import drain
@@ -213,12 +217,50 @@ def make_settings(folder: Path, **more: str) -> Settings:
     return load_settings({**ENVIRON, "NEWSLETTER_DATA_DIR": str(folder), **given})
 
 
+@functools.cache
+def empty_sqlite() -> bytes:
+    """Return a SQLite file with all tables. To copy it is much faster than to create the tables."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "newsletter.sqlite3"
+        engine = open_engine(f"sqlite:///{path}")
+        Base.metadata.create_all(engine)
+        with engine.connect() as connection:
+            connection.exec_driver_sql("COMMIT")
+            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+            connection.exec_driver_sql("BEGIN")
+        engine.dispose()
+        return path.read_bytes()
+
+
 def make_house(settings: Settings) -> House:
-    """Return an installation on the database of the settings, with its tables created."""
+    """Return an installation on the database of the settings, with its tables."""
     clock = Clock()
+    path = Path(settings.database.database or "")
+    if settings.database.get_backend_name() == "sqlite" and not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(empty_sqlite())
     runtime = Runtime(settings, now=clock)
-    Base.metadata.create_all(runtime.engine)
+    if not inspect(runtime.engine).has_table(Subscriber.__tablename__):
+        Base.metadata.create_all(runtime.engine)
     return House(runtime, clock)
+
+
+@pytest.fixture(scope="session")
+def template_database(postgresql: PostgreSQL) -> str:
+    """The name of a PostgreSQL database with all tables and no rows."""
+    name = postgresql.create_database()
+    engine = open_engine(postgresql.url(name))
+    Base.metadata.create_all(engine)
+    engine.dispose()
+    return name
+
+
+@pytest.fixture
+def house_url(postgresql: PostgreSQL, template_database: str) -> Iterator[str]:
+    """The URL of a PostgreSQL database for this test, with all tables and no rows."""
+    name = postgresql.create_database(template_database)
+    yield postgresql.url(name)
+    postgresql.drop_database(name)
 
 
 @pytest.fixture
@@ -234,16 +276,16 @@ def either_house(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Hou
     """An installation on SQLite, then on PostgreSQL."""
     settings = make_settings(tmp_path)
     if request.param == "postgresql":
-        settings = replace(settings, database_url=request.getfixturevalue("postgresql_url"))
+        settings = replace(settings, database_url=request.getfixturevalue("house_url"))
     made = make_house(settings)
     yield made
     made.runtime.engine.dispose()
 
 
 @pytest.fixture
-def big_house(tmp_path: Path, postgresql_url: str) -> Iterator[House]:
+def big_house(tmp_path: Path, house_url: str) -> Iterator[House]:
     """An installation on PostgreSQL."""
-    made = make_house(replace(make_settings(tmp_path), database_url=postgresql_url))
+    made = make_house(replace(make_settings(tmp_path), database_url=house_url))
     yield made
     made.runtime.engine.dispose()
 

@@ -7,16 +7,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from house import empty_sqlite
 from sqlalchemy.orm import Session
 
-from newsletter.models import Base, open_engine
+from newsletter.models import open_engine
 from newsletter.tokens import Tokens
 
 
 @pytest.fixture
 def session(tmp_path: Path) -> Iterator[Session]:
-    engine = open_engine(f"sqlite:///{tmp_path / 'accounts.sqlite3'}")
-    Base.metadata.create_all(engine)
+    path = tmp_path / "accounts.sqlite3"
+    path.write_bytes(empty_sqlite())
+    engine = open_engine(f"sqlite:///{path}")
     with Session(engine) as opened:
         yield opened
     engine.dispose()

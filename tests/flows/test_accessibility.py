@@ -121,12 +121,8 @@ def picture(page: Page, name: str) -> None:
         page.screenshot(path=target, full_page=True)
 
 
-# Runs in one of pytest's processes, not in each.
-one_tour = pytest.mark.xdist_group("tour")
-
-
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PublicSite]:
+def site(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[PublicSite]:
     with run_public_site(tmp_path_factory.mktemp("site")) as running:
         yield running
 
@@ -307,17 +303,14 @@ def trouble(tour: Tour) -> None:
     tour.look("a form from another site")
 
 
-@one_tour
 def test_no_rule_of_axe_is_broken(tour):
     assert tour.violations == []
 
 
-@one_tour
 def test_letters_twice_as_large_fit(tour):
     assert tour.cuts == []
 
 
-@one_tour
 def test_every_public_page_was_looked_at(tour):
     ours = {each for each in tour.site.rules if each.partition(".")[0] in {"public", "archive"}}
     templates = {path.name for path in (ROOT / "templates" / "web").glob("*.html")}

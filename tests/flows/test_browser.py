@@ -11,9 +11,13 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import pytest
 from servers.processes import die_with_parent, free_port
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 READER = "ada.reader@example.org"
 PASSWORD = "three quiet harbours"
@@ -29,12 +33,8 @@ class Demo:
     password: str
 
 
-# One demo, in one of pytest's processes.
-pytestmark = pytest.mark.xdist_group("demo")
-
-
 @pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+def demo(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     """The whole service as `make demo` runs it, with its own folder and port."""
     port = free_port()
     command = [sys.executable, "-m", "newsletter", "demo", "--port", str(port)]

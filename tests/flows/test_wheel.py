@@ -31,10 +31,6 @@ def run(*command: str | Path, cwd: Path, path: Path | None = None) -> str:
     return done.stdout
 
 
-# One wheel, built by one of pytest's processes.
-pytestmark = pytest.mark.xdist_group("wheel")
-
-
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The wheel, built from this checkout without a network."""

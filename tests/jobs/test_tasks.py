@@ -6,13 +6,11 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 import pytest
-from house import NOON, Clock, House, make_settings
-from memory_transport import MemoryTransport
+from house import NOON, make_house, make_settings
 
 from newsletter.jobs.tasks import DRAIN, Engine, drain, sweep
 from newsletter.mail.addresses import parse_address
-from newsletter.models import Base, Heartbeat, IssueState, Lane, Pace, SignupRequest, ThrottleBucket
-from newsletter.runtime import Runtime
+from newsletter.models import Heartbeat, IssueState, Lane, Pace, SignupRequest, ThrottleBucket
 from newsletter.service.heartbeat import beat
 from newsletter.settings import SendingWindow, Span
 from newsletter.subscribers.signup.request import request_link
@@ -34,11 +32,9 @@ class Sent:
 @pytest.fixture
 def house(tmp_path, smtp_sink):
     settings = make_settings(tmp_path, relay=smtp_sink.url, send_workers="2")
-    clock = Clock()
-    runtime = Runtime(settings, now=clock)
-    Base.metadata.create_all(runtime.engine)
-    yield House(runtime, clock, MemoryTransport())
-    runtime.engine.dispose()
+    made = make_house(settings)
+    yield made
+    made.runtime.engine.dispose()
 
 
 @pytest.fixture

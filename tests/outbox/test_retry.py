@@ -9,7 +9,13 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from newsletter.models import DeliveryState
-from newsletter.outbox.retry import Backoff, asks_to_slow_down, blames_the_sender, next_step
+from newsletter.outbox.retry import (
+    Backoff,
+    asks_to_slow_down,
+    blames_the_sender,
+    next_step,
+    says_no_such_mailbox,
+)
 from newsletter.smtp.outcomes import Fate, Outcome, Step
 from newsletter.smtp.refusals import setup_fault
 from newsletter.smtp.replies import Reply
@@ -80,6 +86,112 @@ def test_the_wait_doubles_up_to_its_longest_within_a_quarter(attempt, jitter, ba
     assert backoff.delay(attempt, 0.0) <= wait <= backoff.delay(attempt, 1.0)
 
 
+@pytest.mark.parametrize(
+    ("attempt", "minutes"), [(1, 2), (2, 4), (3, 8), (7, 128), (8, 240), (17, 240), (10**6, 240)]
+)
+def test_the_waits_are_spread_over_half_their_length(attempt, minutes):
+    wait = timedelta(minutes=minutes)
+
+    assert Backoff().delay(attempt, 0.0) == wait * 0.75
+    assert Backoff().delay(attempt, 0.5) == wait
+    assert Backoff().delay(attempt, 1.0) == wait * 1.25
+
+
+def test_a_delivery_counts_as_tried_only_while_it_waited_between_attempts():
+    backoff, long_ago = Backoff(), timedelta(days=30)
+
+    assert backoff.tried_for(1, long_ago) == timedelta()
+    assert backoff.tried_for(2, long_ago) == timedelta(minutes=2.5)
+    assert backoff.tried_for(4, long_ago) == timedelta(minutes=2.5 + 5 + 10)
+    assert backoff.tried_for(4, timedelta(minutes=7)) == timedelta(minutes=7)
+
+
+def step_after(outcome: Outcome, **more: object):
+    given: dict[str, object] = {
+        "attempt": 1, "age": timedelta(), "now": NOON, "resend_uncertain": False, "jitter": 0.5
+    }  # fmt: skip
+    return next_step(outcome, **{**given, **more})  # type: ignore[arg-type]
+
+
+SENDER_REFUSED = Outcome(Fate.REPLIED, Step.MAIL, Reply(550, ("5.7.1 sender rejected",)))
+
+
+@pytest.mark.parametrize(
+    ("made_ago", "jitter", "wait"),
+    [
+        (timedelta(), 0.5, timedelta(minutes=2)),
+        (timedelta(minutes=10), 0.5, timedelta(minutes=10)),
+        (timedelta(days=1), 0.5, timedelta(minutes=20)),
+        (timedelta(days=1), 0.0, timedelta(minutes=15)),
+        (timedelta(days=1), 1.0, timedelta(minutes=25)),
+    ],
+)
+def test_while_our_settings_are_refused_a_delivery_waits_twenty_minutes_at_most(made_ago, jitter, wait):
+    assert setup_fault(SENDER_REFUSED) is not None
+
+    step = step_after(SENDER_REFUSED, made_ago=made_ago, jitter=jitter)
+
+    assert (step.state, step.due_at, step.counted) == (DeliveryState.DEFERRED, NOON + wait, False)
+
+
+@pytest.mark.parametrize(
+    ("made_ago", "others_accepted", "state"),
+    [
+        (timedelta(days=4), True, DeliveryState.DEFERRED),
+        (timedelta(days=4, seconds=1), True, DeliveryState.REJECTED),
+        (timedelta(days=5), False, DeliveryState.DEFERRED),
+    ],
+)
+def test_a_refusal_of_our_settings_rejects_only_what_is_old_while_others_are_accepted(
+    made_ago, others_accepted, state
+):
+    step = step_after(SENDER_REFUSED, made_ago=made_ago, others_accepted=others_accepted)
+
+    assert step.state is state
+
+
+@pytest.mark.parametrize(("jitter", "seconds"), [(0.0, 22.5), (0.5, 30), (1.0, 37.5)])
+def test_a_message_that_was_never_offered_waits_half_a_minute_and_counts_nothing(jitter, seconds):
+    step = step_after(Outcome(Fate.UNSENT, None), jitter=jitter)
+
+    assert (step.state, step.due_at, step.counted) == (
+        DeliveryState.QUEUED, NOON + timedelta(seconds=seconds), False
+    )  # fmt: skip
+
+
+def test_a_skipped_message_is_due_at_once_and_counts_nothing():
+    step = step_after(Outcome(Fate.SKIPPED))
+
+    assert (step.state, step.due_at, step.counted) == (DeliveryState.QUEUED, NOON, False)
+
+
+def test_a_deferred_attempt_counts_and_follows_the_back_off():
+    later = Outcome(Fate.REPLIED, Step.RCPT, Reply(451, ("4.3.0 later",)))
+
+    step = step_after(later, attempt=3, jitter=1.0)
+
+    assert (step.state, step.due_at, step.counted, step.hard_bounce) == (
+        DeliveryState.DEFERRED, NOON + timedelta(minutes=10), True, False
+    )  # fmt: skip
+    assert step_after(later, age=timedelta(days=4)).state is DeliveryState.DEFERRED
+    assert step_after(later, age=timedelta(days=4, seconds=1)).state is DeliveryState.REJECTED
+
+
+def test_an_uncertain_message_is_sent_again_for_four_days_if_that_is_chosen():
+    unknown = Outcome(Fate.UNCERTAIN, Step.CONTENT)
+
+    assert step_after(unknown).state is DeliveryState.UNCERTAIN
+    assert step_after(unknown, resend_uncertain=True, age=timedelta(days=4)).state is DeliveryState.DEFERRED
+    late = step_after(unknown, resend_uncertain=True, age=timedelta(days=4, seconds=1))
+    assert late.state is DeliveryState.UNCERTAIN
+
+
+def test_a_message_that_cannot_be_built_is_never_too_old():
+    unbuilt = Outcome(Fate.UNBUILT, reason="no template")
+
+    assert step_after(unbuilt, age=timedelta(days=90)).state is DeliveryState.DEFERRED
+
+
 @given(st.lists(chances, min_size=200, max_size=200))
 def test_a_relay_that_always_defers_ends_in_a_rejection_within_five_days(jitters):
     outcome = Outcome(Fate.REPLIED, Step.RCPT, Reply(451, ("4.7.1 later",)))
@@ -112,6 +224,29 @@ def test_only_a_mailbox_that_does_not_exist_is_a_hard_bounce(code, attempt, at, 
 
     assert step.state is DeliveryState.REJECTED
     assert step.hard_bounce == (status == "5.1.1")
+
+
+# RFC 3463, section 3.2: the codes about the recipient's address. 5.1.7 and 5.1.8 are about the sender's.
+@pytest.mark.parametrize("digit", range(10))
+def test_each_code_about_the_recipients_address_says_that_there_is_no_such_mailbox(digit):
+    outcome = Outcome(Fate.REPLIED, Step.RCPT, Reply(550, (f"5.1.{digit} no",)))
+
+    about_the_recipient = digit not in {7, 8}
+    assert says_no_such_mailbox(outcome) is about_the_recipient
+    assert blames_the_sender(550, f"5.1.{digit}") is not about_the_recipient
+
+
+@pytest.mark.parametrize(
+    "outcome",
+    [
+        Outcome(Fate.UNSENT, Step.MAIL),
+        Outcome(Fate.REPLIED, Step.RCPT, Reply(550, ("5.1.1 not ours",), local=True)),
+        Outcome(Fate.REPLIED, Step.RCPT, Reply(552, ("5.2.2 mailbox full",))),
+        Outcome(Fate.REPLIED, Step.RCPT, Reply(553, ("5.6.7 no such characters",))),
+    ],
+)
+def test_other_outcomes_do_not_say_that_there_is_no_such_mailbox(outcome):
+    assert not says_no_such_mailbox(outcome)
 
 
 def refusal(code: int, text: str, step: Step = Step.RCPT, *, local: bool = False) -> Outcome:

