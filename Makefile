@@ -16,7 +16,7 @@ ARGS ?=
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help setup setup-dev link browser demo test lint prose format messages language lock bench lives lives-faults relay-faults clean
+.PHONY: help setup setup-dev link browser demo test coverage mutants lint prose format messages language lock bench lives lives-faults relay-faults clean
 
 help: ## print the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS='	' read -r name what; do \
@@ -31,7 +31,15 @@ demo: $(VENV)/.installed link ## run the whole service with sample releases and 
 	@exec $(BIN)/newsletter demo $(ARGS)
 
 test: setup-dev browser lint ## run all checks and all tests, as CI does
-	$(PY) -m pytest -n 2 --dist loadgroup --cov --cov-report=term --cov-report=html:test-output/coverage $(ARGS)
+	$(PY) -m pytest -n 2 $(ARGS)
+
+coverage: setup-dev browser ## run all tests and say which lines they run (test-output/coverage); takes longer than `make test`
+	$(PY) -m pytest -n 2 --cov --cov-report=term --cov-report=html:test-output/coverage $(ARGS)
+
+mutants: setup-dev ## change the modules that decide in many small ways: their own tests must notice 90 % (20 minutes)
+	@rm -rf mutants
+	$(BIN)/mutmut run --max-children 2
+	@PYTHONPATH=tests $(PY) -m mutant_score
 
 bench: setup-dev ## measure the speed (ROW=signed for one row); AGAINST=<commit> compares two versions
 	@PYTHONPATH=tests $(PY) -m benchmarks.run $(ROW) $(if $(AGAINST),--against $(AGAINST)) \
@@ -74,7 +82,7 @@ lock: setup-dev ## pin the dependencies again (UPGRADE=1 takes the newest versio
 	$(COMPILE) -c requirements-dev.txt -o requirements.txt
 
 clean: ## remove .venv, node_modules and all other generated files, but not the demo's data
-	rm -rf $(VENV) node_modules test-output dist build htmlcov .coverage .coverage.* \
+	rm -rf $(VENV) node_modules test-output mutants dist build htmlcov .coverage .coverage.* \
 		.pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find newsletter tests migrations -name __pycache__ -type d -prune -exec rm -rf {} +
 
