@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 from house import Clock
+from memory_transport import MemoryTransport
 from sqlalchemy import select
 from werkzeug.test import TestResponse
 
@@ -43,7 +44,6 @@ from newsletter.runtime import Runtime
 from newsletter.service.incoming.apply import take_in
 from newsletter.service.send_round import judge_and_finish, send_round
 from newsletter.settings import load_settings
-from newsletter.smtp.transport import MemoryTransport
 from newsletter.subscribers.consent.head import verify_all
 from newsletter.subscribers.signup.resolve import resolve_signups
 

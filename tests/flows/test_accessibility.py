@@ -442,6 +442,7 @@ def test_the_whole_journey_works_without_scripts(browser, site):
     page.goto(site.link("plain.new@example.org", "erase"))
     page.get_by_label("Yes, erase everything").check()
     press("Erase me", "Your data has been deleted")
+    assert "/erase/" in page.url
     context.close()
 
 

@@ -152,6 +152,7 @@ def test_a_newcomer_joins_confirms_reads_and_leaves(page, screenshot, demo):
     screenshot("15-unsubscribe")
     page.get_by_role("button", name="Unsubscribe from everything").click()
     page.get_by_role("heading", name="Done. You are off the list").wait_for()
+    assert "/unsubscribe/" in page.url
     screenshot("16-left")
 
 

@@ -107,7 +107,9 @@ def test_an_upgrade_can_be_repeated_and_gone_back_to(engine):
     for _ in range(2):
         command.upgrade(alembic_config(engine), "head")
         command.upgrade(alembic_config(engine), "head")
+        assert inspect(engine).has_table("subscriber")
         command.downgrade(alembic_config(engine), "base")
+        assert not inspect(engine).has_table("subscriber")
 
 
 def test_migrations_are_numbered_one_after_the_other():

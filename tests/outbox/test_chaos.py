@@ -221,6 +221,7 @@ def test_without_pipelining_it_is_the_same(house: House):
     chaos = Chaos(7)
     with scripted_relay(answers=chaos.answers(), ehlo=("chaos.test", "8BITMIME")) as relay:
         check(house, relay, chaos, issue_id, 100)
+    assert len(chaos.taken) <= 100 and chaos.happened.total() > 5
 
 
 def test_greylisting_costs_a_round_and_nobody(house: House):
@@ -243,6 +244,7 @@ def test_tls_that_fails_now_and_then_loses_nobody(house: House, tmp_path: Path):
     ) as relay:
         how = {"security": RelaySecurity.STARTTLS, "ca_file": authority.ca_file, "max_messages": 5}
         check(house, relay, chaos, issue_id, 60, **how)
+    assert chaos.happened["starttls no TLS"] + chaos.happened["starttls plain text"] > 0
 
 
 def test_a_relay_that_throttles_after_a_hundred_gets_the_rest_later(house: House):

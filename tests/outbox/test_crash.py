@@ -104,6 +104,7 @@ def test_twenty_kills_in_one_issue_lose_nobody_and_repeat_nobody(tmp_path: Path,
             draining_under_fire(fleet, ledger, chance, instants)
 
         figures = check_before_and_after_resending(house, ledger, issue_id, READERS)
+        assert house.issue_state(issue_id) == "finished"
         house.runtime.engine.dispose()
     record_property("figures", f"killed={KILLS} {figures}")
     print(f"killed={KILLS} {figures}")
@@ -119,6 +120,7 @@ def test_on_postgresql_kills_lose_nobody_and_repeat_nobody(tmp_path: Path, postg
             draining_under_fire(fleet, ledger, chance, [300, 1200, 2000, 2800])
 
         print(check_before_and_after_resending(house, ledger, issue_id, readers))
+        assert house.issue_state(issue_id) == "finished"
         house.runtime.engine.dispose()
 
 
@@ -144,6 +146,7 @@ def test_the_whole_service_is_killed_and_its_queue_lost(tmp_path: Path, free_por
             until(lambda: not {"queued", "leased"} & set(count_states(house)))
 
         print(check_before_and_after_resending(house, ledger, issue_id, readers))
+        assert house.issue_state(issue_id) == "finished"
         house.runtime.engine.dispose()
 
 
@@ -169,6 +172,7 @@ def test_the_supervisor_alone_is_killed_and_nothing_goes_on_without_it(tmp_path:
             until(lambda: not {"queued", "leased"} & set(count_states(house)))
 
         print(check_before_and_after_resending(house, ledger, issue_id, readers))
+        assert house.issue_state(issue_id) == "finished"
         house.runtime.engine.dispose()
 
 
@@ -198,4 +202,5 @@ def test_the_broker_alone_is_killed_and_the_database_brings_the_work_back(tmp_pa
                 fleet.stop()
 
         print(check_before_and_after_resending(house, ledger, issue_id, readers))
+        assert house.issue_state(issue_id) == "finished"
         house.runtime.engine.dispose()

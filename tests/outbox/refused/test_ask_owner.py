@@ -252,6 +252,8 @@ def test_an_answer_and_a_new_question_about_a_relay_do_not_wait_for_each_other(b
             judge.execute(update(Notice).values(seen_at=house.clock()))
             judge.commit()
 
+    assert "rejected" not in house.states(issue_id)
+
 
 def test_emails_to_a_held_domain_wait_for_about_a_day_or_for_the_answer(either_house: House):
     house = either_house

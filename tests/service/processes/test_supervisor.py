@@ -75,7 +75,7 @@ def test_a_supervisor_killed_outright_leaves_no_child_behind(start, descendants,
     supervisor.kill()
     supervisor.wait()
 
-    eventually(lambda: not any(alive(child) for child in children))
+    assert eventually(lambda: not any(alive(child) for child in children))
 
 
 def test_a_child_that_will_not_go_is_killed_when_its_grace_is_over(start, descendants, alive):
@@ -174,7 +174,7 @@ def test_a_lock_is_free_again_when_its_holder_was_killed(tmp_path, start):
     holder.wait()
 
     with only_one(tmp_path, "Stop it."):
-        pass
+        assert (tmp_path / "run.lock").read_text() == f"{os.getpid()}\n"
 
 
 def test_a_data_folder_that_cannot_be_made_is_named(tmp_path):

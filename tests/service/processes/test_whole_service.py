@@ -223,7 +223,7 @@ def test_the_processes_that_send_digests_end_with_their_worker(
     worker.send_signal(signal.SIGKILL)
     worker.wait()
 
-    eventually(lambda: not any(alive(pid) for pid in pool))
+    assert eventually(lambda: not any(alive(pid) for pid in pool))
 
 
 def test_draining_without_the_engine_sends_everything_and_ends(start, environ, smtp_sink):
