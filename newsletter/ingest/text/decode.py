@@ -5,6 +5,8 @@ from __future__ import annotations
 import codecs
 import re
 
+import ftfy
+
 from newsletter.errors import ReleaseUnreadable
 from newsletter.ingest.text.charsets import decode_legacy
 from newsletter.ingest.text.language import detect_language
@@ -32,9 +34,12 @@ _MAGIC = (
 _CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
 _ESCAPED = re.compile(r"[\udc80-\udcff]")
 _BEYOND_ASCII = re.compile(r"[^\x00-\x7f]")
-# What common UTF-8 sequences look like if they were decoded as Windows-1252.
-_MOJIBAKE = re.compile(
-    r"[\u00c3-\u00c5][\u0080-\u00bf\u0152-\u0178\u2013-\u2122]|\u00e2\u20ac|\u00c2[\u00a0-\u00bf]"
+# Only repairs of whole texts. The others take "Ã is a letter" for a damaged "à is a letter".
+_CAUTIOUS = ftfy.TextFixerConfig(
+    restore_byte_a0=False,
+    replace_lossy_sequences=False,
+    decode_inconsistent_utf8=False,
+    fix_c1_controls=False,
 )
 
 
@@ -111,26 +116,11 @@ def patched_utf8(data: bytes) -> str | None:
 
 
 def repair_mojibake(text: str) -> str:
-    """Repair a text whose UTF-8 was decoded as Windows-1252 before it came to us. Return others unchanged.
+    """Repair a text whose UTF-8 was decoded with another charset before it came to us.
 
-    The text is changed only if all of it can be converted back: real prose in Windows-1252 is never valid
-    UTF-8.
+    Return other texts unchanged. If only a part of a text can be repaired, nothing is.
     """
-    if not _MOJIBAKE.search(text):
-        return text
-    try:
-        raw = b"".join(_to_byte(char) for char in text)
-        return raw.decode("utf-8")
-    except (UnicodeEncodeError, UnicodeDecodeError):
-        return text
-
-
-def _to_byte(char: str) -> bytes:
-    try:
-        return char.encode("cp1252")
-    except UnicodeEncodeError:
-        # Windows-1252 leaves five bytes undefined. Programs keep them unchanged, as Latin-1 does.
-        return char.encode("latin-1")
+    return ftfy.fix_encoding(text, _CAUTIOUS)
 
 
 def _looks_binary(text: str) -> bool:

@@ -9,18 +9,22 @@ from __future__ import annotations
 
 import enum
 import hashlib
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+import rfc8785
+
 from newsletter.models import ConsentEntry
 
 
 def canonical_json(value: Any) -> bytes:
-    """Return canonical JSON: sorted keys, no spaces, UTF-8 (RFC 8785, but without its rules for numbers)."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    """Return canonical JSON: sorted keys, no spaces, UTF-8 (RFC 8785).
+
+    Raises ValueError for a value that has no such form, such as NaN or half of a surrogate pair.
+    """
+    return rfc8785.dumps(value)
 
 
 def utc_text(moment: datetime) -> str:

@@ -56,7 +56,7 @@ def value_is_signed(tokens: Tokens, value: dict[str, Any], signature: str) -> bo
         _private_key(tokens).public_key().verify(
             base64.b64decode(signature, validate=True), canonical_json(value)
         )
-    except (InvalidSignature, ValueError):
+    except (InvalidSignature, ValueError, RecursionError):
         return False
     return True
 
@@ -89,7 +89,7 @@ def check_record(text: str, key_pem: str) -> dict[str, Any]:
         raise InputError("The key is not an Ed25519 key.")
     try:
         key.verify(value, canonical_json(record))
-    except InvalidSignature as fault:
+    except (InvalidSignature, ValueError, RecursionError) as fault:
         raise InputError("The signature was not made with this key, or the record was changed.") from fault
     _check_chain(record)
     return record

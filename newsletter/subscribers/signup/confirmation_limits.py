@@ -5,6 +5,9 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache
+
+from publicsuffixlist import PublicSuffixList
 
 from newsletter.settings import Settings
 from newsletter.throttle import Limit
@@ -32,10 +35,6 @@ BIG_PROVIDERS = frozenset({
     "yahoo.co.jp", "yahoo.co.uk", "yahoo.com", "yahoo.com.br", "yahoo.de", "yahoo.es", "yahoo.fr",
     "yahoo.it", "yandex.com", "yandex.ru", "ymail.com", "zoho.com",
 })  # fmt: skip
-
-
-# Second-level names under which domains are registered, as in example.co.uk. The limit counts example.co.uk.
-_SECOND_LEVEL = frozenset({"ac", "co", "com", "edu", "go", "gob", "gouv", "gov", "ne", "net", "or", "org"})
 
 
 class Trust(enum.IntEnum):
@@ -99,8 +98,12 @@ class Brake:
 def limited_domain(domain: str) -> str:
     """Return the registered domain, whose limit counts: its owner can make any number of names below it.
 
-    It is a guess from the names, without the public suffix list.
+    It comes from the public suffix list without its private part. So all names of a free dynamic DNS service
+    share one limit, because anybody can register many of them.
     """
-    labels = domain.split(".")
-    wide = len(labels) > 2 and len(labels[-1]) == 2 and labels[-2] in _SECOND_LEVEL
-    return ".".join(labels[-3 if wide else -2 :])
+    return _suffixes().privatesuffix(domain) or domain
+
+
+@cache
+def _suffixes() -> PublicSuffixList:
+    return PublicSuffixList(only_icann=True)

@@ -97,6 +97,11 @@ def test_text_that_was_decoded_wrongly_before_is_repaired() -> None:
     assert repair_mojibake(misread) == "Kęstutis said “yes” – naïve"
 
 
+@pytest.mark.parametrize("text", ["Министр посетил мост.", "大臣は新しい橋を視察した。", "الوزير زار الجسر"])
+def test_every_script_that_was_decoded_wrongly_is_repaired(text: str) -> None:
+    assert repair_mojibake(text.encode().decode("latin-1")) == text
+
+
 def test_prose_with_unusual_characters_is_not_repaired() -> None:
     assert repair_mojibake("Ã is a letter, Â too; ñandú, œuvre") == "Ã is a letter, Â too; ñandú, œuvre"
 

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 from house import NOON, House
+from hypothesis import given
+from hypothesis import strategies as st
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, InvalidRequestError
 
@@ -24,6 +26,8 @@ from newsletter.tokens import Tokens
 
 ANN = "ann@example.org"
 KEY_URL = "https://news.example.org/.well-known/newsletter-consent-key.pem"
+# Signed before the canonical JSON came from a library; record-1.json has the older form of entries.
+SIGNED = Path(__file__).parents[2] / "data" / "consent"
 PUBLISHER = Publisher("The Release Letter", "https://news.example.org", "Harbour Road 1")
 
 
@@ -247,6 +251,40 @@ def test_a_digest_does_not_depend_on_the_ip_address_or_the_order_of_details():
 
         assert one.expected_digest("", "ann") == two.expected_digest("", "ann")
     assert canonical_json({"b": "ä", "a": [1, True, None]}) == '{"a":[1,true,null],"b":"ä"}'.encode()
+
+
+# All that the ledger and signed records have ever held: no fractions, and keys of ASCII.
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**53) + 1, 2**53 - 1) | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(st.characters(codec="ascii")), inner),
+    max_leaves=20,
+)
+
+
+@given(VALUES)
+def test_canonical_json_has_the_bytes_of_older_versions(value):
+    older = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+    assert canonical_json(value) == older.encode()
+
+
+@pytest.mark.parametrize("name", ["record-1.json", "record-2.json"])
+def test_a_record_that_an_older_version_signed_still_verifies(name):
+    pem = (SIGNED / "key.pem").read_text(encoding="utf-8")
+    whole = (SIGNED / name).read_text(encoding="utf-8")
+
+    assert check_record(whole, pem)["person"]["address"] == "jürgen.ž@example.org"
+    with pytest.raises(InputError):
+        check_record(whole.replace('"one-click"', '"form"'), pem)
+
+
+@pytest.mark.parametrize("value", ["NaN", "9007199254740993", '"\\ud800"', "[" * 900 + "]" * 900])
+def test_a_record_without_a_canonical_form_is_refused(value):
+    pem = (SIGNED / "key.pem").read_text(encoding="utf-8")
+    text_of_file = f'{{"record": {{"a": {value}}}, "signature": {{"value": "AAAA", "algorithm": "Ed25519"}}}}'
+
+    with pytest.raises(InputError):
+        check_record(text_of_file, pem)
 
 
 def signed(house: House) -> dict[str, object]:

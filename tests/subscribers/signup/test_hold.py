@@ -286,6 +286,13 @@ def test_a_pass_over_a_burst_stops_at_its_limit(town):
         ("example.co.jp", "example.co.jp"),
         ("vdu.lt", "vdu.lt"),
         ("mail.vdu.lt", "vdu.lt"),
+        ("mail.example.me.uk", "example.me.uk"),
+        ("mail.example.asn.au", "example.asn.au"),
+        ("mail.city.kobe.jp", "city.kobe.jp"),
+        ("mail.xn--bcher-kva.de", "xn--bcher-kva.de"),
+        ("one.duckdns.org", "duckdns.org"),
+        ("co.uk", "co.uk"),
+        ("localhost", "localhost"),
     ],
 )
 def test_the_registered_domain_is_what_counts(domain, counted):

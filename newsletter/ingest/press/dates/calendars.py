@@ -5,6 +5,8 @@ from __future__ import annotations
 import unicodedata
 from datetime import date
 
+import jdatetime
+
 # Twelve months for each language, January first, in the forms that dates use. "/" separates variants.
 _NAMES = (
     (
@@ -145,13 +147,11 @@ def jalali_month(word: str) -> int | None:
 
 
 def from_jalali(year: int, month: int, day: int) -> date | None:
-    """Return the Gregorian date of a day of the Iranian calendar (years 1300 to 1500), or None.
-
-    The rule of 8 leap years in 33 years agrees with the astronomical calendar in that range.
-    """
-    if not (1300 <= year <= 1500 and 1 <= month <= 12 and 1 <= day <= (31 if month <= 6 else 30)):
+    """Return the Gregorian date of a day of the Iranian calendar (years 1300 to 1500), or None."""
+    if not 1300 <= year <= 1500:
         return None
-    years = year - 979
-    days = 365 * years + years // 33 * 8 + (years % 33 + 3) // 4
-    days += (month - 1) * 31 - max(0, month - 7) + day - 1
-    return date.fromordinal(date(1600, 3, 20).toordinal() + days)
+    try:
+        found: date = jdatetime.date(year, month, day).togregorian()
+    except ValueError:
+        return None
+    return found

@@ -168,6 +168,8 @@ def test_the_iranian_calendar_agrees_with_known_days() -> None:
     assert from_jalali(1403, 12, 30) == date(2025, 3, 20)
     assert from_jalali(1399, 1, 1) == date(2020, 3, 20)
     assert from_jalali(1404, 13, 1) is None
+    assert from_jalali(1404, 12, 30) is None  # 1404 is no leap year
+    assert from_jalali(0, 1, 1) is None
 
 
 def test_accents_and_capitals_do_not_matter_in_a_month() -> None:
