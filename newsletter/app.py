@@ -9,7 +9,7 @@ from flask import Flask
 
 from newsletter.clock import utcnow
 from newsletter.models import db, tune
-from newsletter.runtime import Runtime, data_folder, nobody_to_wake
+from newsletter.runtime import Runtime, data_folder, no_wake
 from newsletter.settings import Settings
 from newsletter.web.admin import admin
 from newsletter.web.archive.pages import archive
@@ -27,7 +27,7 @@ def create_app(
     settings: Settings,
     *,
     now: Callable[[], datetime] = utcnow,
-    wake: Callable[[str], None] = nobody_to_wake,
+    wake: Callable[[str], None] = no_wake,
 ) -> Flask:
     """Return the web application of one installation.
 

@@ -28,7 +28,7 @@ def data_folder(name: str) -> Path:
     return packed if packed.is_dir() else package.parent / name
 
 
-def nobody_to_wake(lane: str) -> None:
+def no_wake(lane: str) -> None:
     """Do nothing: the sweep finds the work. For the command line and for tests."""
 
 
@@ -39,7 +39,7 @@ class Runtime:
     settings: Settings
     now: Callable[[], datetime] = utcnow
     # Asks the workers to send a lane's deliveries at once. It must never raise.
-    wake: Callable[[str], None] = field(default=nobody_to_wake)
+    wake: Callable[[str], None] = field(default=no_wake)
 
     @cached_property
     def tokens(self) -> Tokens:

@@ -88,7 +88,7 @@ class House:
             session.commit()
             return made.id
 
-    def reader(self, *topics: int, frequency: Frequency = Frequency.WEEKLY, name: str = "") -> int:
+    def add_subscriber(self, *topics: int, frequency: Frequency = Frequency.WEEKLY, name: str = "") -> int:
         """Add a confirmed subscriber who has been sent every release so far; return the id."""
         with self.runtime.session() as session:
             made = self.subscriber(name)
@@ -105,11 +105,11 @@ class House:
         return Subscriber(email=email, email_key=email, created_at=self.clock(), confirmed_at=self.clock())
 
     def subscription(
-        self, reader: int, topic: int, frequency: Frequency = Frequency.WEEKLY, floor: int = 0
+        self, subscriber: int, topic: int, frequency: Frequency = Frequency.WEEKLY, floor: int = 0
     ) -> Subscription:
         """Return an active subscription that is not stored yet."""
         return Subscription(
-            subscriber_id=reader,
+            subscriber_id=subscriber,
             topic_id=topic,
             frequency=frequency,
             state=SubscriptionState.ACTIVE,
@@ -171,7 +171,7 @@ class House:
         with self.runtime.session() as session:
             return str(session.get_one(Issue, issue_id).state)
 
-    def releases_sent(self, reader: int) -> list[int]:
+    def releases_sent(self, subscriber: int) -> list[int]:
         """Return the ids of the releases in every delivery to a subscriber, in order of sending."""
         from newsletter.models import Rendition
 
@@ -179,7 +179,7 @@ class House:
             rows = (
                 session.query(Rendition.key)
                 .join(Delivery, Delivery.rendition_id == Rendition.id)
-                .filter(Delivery.subscriber_id == reader)
+                .filter(Delivery.subscriber_id == subscriber)
                 .order_by(Delivery.id)
             )
             return [each for (key,) in rows for each in release_ids(read_key(key))]
@@ -189,16 +189,16 @@ class House:
             return session.query(model).order_by(*model.__table__.primary_key.columns).all()
 
 
-def leave_topic(house: House, reader: int, topic: int) -> None:
+def unsubscribe_from_topic(house: House, subscriber: int, topic: int) -> None:
     """Unsubscribe a subscriber from one topic."""
     with house.runtime.session() as session:
-        active = subscription_rows.of_subscriber(session, reader, SubscriptionState.ACTIVE, lock=True)
+        active = subscription_rows.of_subscriber(session, subscriber, SubscriptionState.ACTIVE, lock=True)
         leaving = [row for row in active if row.topic_id == topic]
         subscription_rows.end(session, leaving, EndedReason.UNSUBSCRIBED, house.clock())
         session.commit()
 
 
-def steer_release(house: House, release: int, action: ReleaseAction) -> None:
+def edit_release(house: House, release: int, action: ReleaseAction) -> None:
     """Hold, free, pin or exclude a release as an editor does."""
     with house.runtime.session() as session:
         public_id = session.get_one(Release, release).public_id

@@ -75,7 +75,7 @@ class PublicSite:
                     return found.group(0)
         raise AssertionError(f"no mail with a link to /{kind} was sent to {recipient}")
 
-    def reader(self, name: str, language: str = "en") -> str:
+    def subscriber(self, name: str, language: str = "en") -> str:
         """Add a confirmed subscriber of every topic; return their address."""
         runtime = self.house.runtime
         with runtime.session() as session:

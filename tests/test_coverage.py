@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from house import House, leave_topic, meanwhile, steer_release
+from house import House, edit_release, meanwhile, unsubscribe_from_topic
 from memory_transport import MemoryTransport
 from sqlalchemy import select, update
 
@@ -57,7 +57,7 @@ def act(house: House, do, issue_id: int):
         return done
 
 
-def sent_to(house: House, reader: int) -> list[int]:
+def sent_to(house: House, subscriber: int) -> list[int]:
     """Return the releases in the emails that the relay accepted for a person, in order."""
     from newsletter.models import Rendition
     from newsletter.models.rendition_key import read_key, release_ids
@@ -66,22 +66,22 @@ def sent_to(house: House, reader: int) -> list[int]:
         keys = session.scalars(
             select(Rendition.key)
             .join(Delivery, Delivery.rendition_id == Rendition.id)
-            .where(Delivery.subscriber_id == reader, Delivery.state == "accepted")
+            .where(Delivery.subscriber_id == subscriber, Delivery.state == "accepted")
             .order_by(Delivery.settled_at, Delivery.id)
         )
         return [each for key in keys for each in release_ids(read_key(key))]
 
 
-def choose(house: House, reader: int, topic: int, frequency: Frequency) -> None:
+def choose(house: House, subscriber: int, topic: int, frequency: Frequency) -> None:
     """Add a topic to a person's subscriptions, or change its frequency."""
     with house.runtime.session() as session:
-        active = subscription_rows.of_subscriber(session, reader, SubscriptionState.ACTIVE, lock=True)
+        active = subscription_rows.of_subscriber(session, subscriber, SubscriptionState.ACTIVE, lock=True)
         same = [row for row in active if row.topic_id == topic]
         subscription_rows.end(session, same, EndedReason.CHANGED, house.clock())
         if same:
             subscription_rows.follow(session, same[0], frequency, house.clock())
         else:
-            subscription_rows.take_up(session, reader, topic, frequency, house.clock())
+            subscription_rows.take_up(session, subscriber, topic, frequency, house.clock())
         session.commit()
 
 
@@ -101,22 +101,22 @@ def name_topic(house: House, release: int, slug: str) -> None:
         session.commit()
 
 
-def pause_person(house: House, reader: int) -> None:
+def pause_person(house: House, subscriber: int) -> None:
     with house.runtime.session() as session:
-        person = session.get_one(Subscriber, reader)
-        assert pauses.snooze(session, person, 1, house.clock(), "test")
+        person = session.get_one(Subscriber, subscriber)
+        assert pauses.pause(session, person, 1, house.clock(), "test")
         session.commit()
 
 
-def end_pause(house: House, reader: int, newest: int = 100) -> None:
+def end_pause(house: House, subscriber: int, newest: int = 100) -> None:
     with house.runtime.session() as session:
-        pauses.resume(session, session.get_one(Subscriber, reader), newest, house.clock(), "test")
+        pauses.resume(session, session.get_one(Subscriber, subscriber), newest, house.clock(), "test")
         session.commit()
 
 
 def test_releases_of_a_rejected_delivery_in_a_cancelled_issue_come_with_the_next(either_house: House):
     house = either_house
-    ann = house.reader(house.topic("energy"), name="ann")
+    ann = house.add_subscriber(house.topic("energy"), name="ann")
     cable = house.release("A new energy cable")
     house.transport.answer("ann@example.org", REFUSED)
     refused = house.send()
@@ -140,7 +140,7 @@ def reopen(house: House, issue_id: int) -> None:
 
 def test_a_rejection_that_comes_after_the_cancel_is_put_back_too(either_house: House):
     house = either_house
-    ann = house.reader(house.topic("energy"), name="ann")
+    ann = house.add_subscriber(house.topic("energy"), name="ann")
     cable = house.release("A new energy cable")
     house.transport.answer("ann@example.org", REFUSED)
     issue_id = house.open()
@@ -158,7 +158,7 @@ def test_a_rejection_that_comes_after_the_cancel_is_put_back_too(either_house: H
 def test_a_retry_does_not_send_what_another_issue_brought(either_house: House):
     house = either_house
     energy, sea = house.topic("energy"), house.topic("sea")
-    ann = house.reader(energy, frequency=DAILY, name="ann")
+    ann = house.add_subscriber(energy, frequency=DAILY, name="ann")
     choose(house, ann, sea, WEEKLY)
     cable = house.release("An energy cable under the sea")
     house.transport.answer("ann@example.org", REFUSED)
@@ -177,7 +177,7 @@ def test_a_retry_does_not_send_what_another_issue_brought(either_house: House):
 def test_a_retry_sends_only_the_rest_and_stores_that_as_sent(either_house: House):
     house = either_house
     energy, sea = house.topic("energy"), house.topic("sea")
-    ann = house.reader(energy, frequency=DAILY, name="ann")
+    ann = house.add_subscriber(energy, frequency=DAILY, name="ann")
     choose(house, ann, sea, WEEKLY)
     both = house.release("An energy cable under the sea")
     plant = house.release("An energy plant")
@@ -196,7 +196,7 @@ def test_a_retry_sends_only_the_rest_and_stores_that_as_sent(either_house: House
 def test_the_mark_falls_below_every_release_of_a_cancelled_delivery(either_house: House):
     house = either_house
     energy = house.topic("energy")
-    ann = house.reader(energy, frequency=DAILY, name="ann")
+    ann = house.add_subscriber(energy, frequency=DAILY, name="ann")
     cable = house.release("A new energy cable")
     first = open_unprepared(house, DAILY)
     house.prepare(first)
@@ -214,14 +214,14 @@ def test_the_mark_falls_below_every_release_of_a_cancelled_delivery(either_house
 def test_a_cancelled_release_waits_again_under_every_topic(either_house: House):
     house = either_house
     weekly, daily = house.topic("energy"), house.topic("sea")
-    ann = house.reader(weekly, frequency=WEEKLY, name="ann")
+    ann = house.add_subscriber(weekly, frequency=WEEKLY, name="ann")
     choose(house, ann, daily, DAILY)
     cable = house.release("A new energy cable")
     plant = house.release("An energy plant")
     name_topic(house, cable, "sea")
     issue_id = house.open(DAILY)
     house.open(WEEKLY)  # leaves the cable to the daily one, and moves the weekly mark beyond it
-    leave_topic(house, ann, daily)
+    unsubscribe_from_topic(house, ann, daily)
     act(house, control.cancel, issue_id)
 
     house.drain()
@@ -240,7 +240,7 @@ def open_unprepared(house: House, *frequencies: Frequency) -> int:
 def test_an_issue_renders_releases_that_were_put_back_while_it_was_being_prepared(either_house: House):
     house = either_house
     energy = house.topic("energy")
-    ann, ben = (house.reader(energy, name=name) for name in ("ann", "ben"))
+    ann, ben = (house.add_subscriber(energy, name=name) for name in ("ann", "ben"))
     cable = house.release("A new energy cable")
     older = house.open()
     plant = house.release("An energy plant")
@@ -266,7 +266,7 @@ def step(house: House, preparer: Preparer) -> bool:
 
 def test_a_paused_subscriber_is_sent_no_retry_and_the_release_waits(either_house: House):
     house = either_house
-    ann = house.reader(house.topic("energy"), name="ann")
+    ann = house.add_subscriber(house.topic("energy"), name="ann")
     cable = house.release("A new energy cable")
     house.transport.answer("ann@example.org", REFUSED)
     issue_id = house.send()
@@ -286,10 +286,10 @@ def test_a_paused_subscriber_is_sent_no_retry_and_the_release_waits(either_house
 def test_a_topic_that_is_unsubscribed_and_chosen_again_keeps_its_marks(either_house: House):
     house = either_house
     energy = house.topic("energy")
-    ann = house.reader(energy, house.topic("sea"), name="ann")
+    ann = house.add_subscriber(energy, house.topic("sea"), name="ann")
     cable = house.release("A new energy cable")
 
-    leave_topic(house, ann, energy)
+    unsubscribe_from_topic(house, ann, energy)
     house.clock.pass_(days=6)
     choose(house, ann, energy, DAILY)
     house.send(DAILY)
@@ -299,10 +299,10 @@ def test_a_topic_that_is_unsubscribed_and_chosen_again_keeps_its_marks(either_ho
 
 def test_a_topic_that_was_unsubscribed_long_ago_begins_with_new_marks(house: House):
     energy = house.topic("energy")
-    ann = house.reader(energy, house.topic("sea"), name="ann")
+    ann = house.add_subscriber(energy, house.topic("sea"), name="ann")
     house.release("A new energy cable")
 
-    leave_topic(house, ann, energy)
+    unsubscribe_from_topic(house, ann, energy)
     house.clock.pass_(days=8)
     choose(house, ann, energy, DAILY)
 
@@ -314,10 +314,10 @@ def test_a_topic_that_was_unsubscribed_long_ago_begins_with_new_marks(house: Hou
 def test_releases_cancelled_after_an_unsubscription_come_when_the_person_returns(either_house: House):
     house = either_house
     energy = house.topic("energy")
-    ann = house.reader(energy, name="ann")
+    ann = house.add_subscriber(energy, name="ann")
     cable = house.release("A new energy cable")
     issue_id = house.open()
-    leave_topic(house, ann, energy)
+    unsubscribe_from_topic(house, ann, energy)
     act(house, control.cancel, issue_id)
 
     choose(house, ann, energy, WEEKLY)
@@ -328,11 +328,11 @@ def test_releases_cancelled_after_an_unsubscription_come_when_the_person_returns
 
 def test_after_a_pause_the_newest_releases_come_ordered_by_first_sequence(house: House):
     energy = house.topic("energy")
-    ann = house.reader(energy, name="ann")
+    ann = house.add_subscriber(energy, name="ann")
     old, middle, new = (house.release(f"Energy cable {name}") for name in ("one", "two", "three"))
     pause_person(house, ann)
-    steer_release(house, old, ReleaseAction.HOLD)
-    steer_release(house, old, ReleaseAction.READY)
+    edit_release(house, old, ReleaseAction.HOLD)
+    edit_release(house, old, ReleaseAction.READY)
 
     end_pause(house, ann, newest=2)
     house.send()
@@ -343,11 +343,11 @@ def test_after_a_pause_the_newest_releases_come_ordered_by_first_sequence(house:
 def test_a_release_that_was_held_and_made_ready_hides_no_older_one(either_house: House):
     house = either_house
     energy = house.topic("energy")
-    ann = house.reader(energy, name="ann")
+    ann = house.add_subscriber(energy, name="ann")
     cable = house.release("A new energy cable")
     plant = house.release("An energy plant")
-    steer_release(house, plant, ReleaseAction.HOLD)
-    steer_release(house, plant, ReleaseAction.READY)
+    edit_release(house, plant, ReleaseAction.HOLD)
+    edit_release(house, plant, ReleaseAction.READY)
 
     house.send()
 
@@ -357,11 +357,11 @@ def test_a_release_that_was_held_and_made_ready_hides_no_older_one(either_house:
 def test_a_release_held_and_made_ready_is_not_new_for_a_later_subscriber(either_house: House):
     house = either_house
     energy = house.topic("energy")
-    ann = house.reader(energy, name="ann")
+    ann = house.add_subscriber(energy, name="ann")
     plant = house.release("An energy plant")
-    ben = house.reader(energy, name="ben")
-    steer_release(house, plant, ReleaseAction.HOLD)
-    steer_release(house, plant, ReleaseAction.READY)
+    ben = house.add_subscriber(energy, name="ben")
+    edit_release(house, plant, ReleaseAction.HOLD)
+    edit_release(house, plant, ReleaseAction.READY)
     cable = house.release("A new energy cable")
 
     house.send()
@@ -391,8 +391,8 @@ def fragments_of(house: House, issue_id: int) -> list[str]:
 def test_a_suppressed_subscriber_is_left_out_and_their_mark_stays(either_house: House):
     house = either_house
     energy = house.topic("energy")
-    ann = house.reader(energy, name="ann")
-    ben = house.reader(energy, name="ben")
+    ann = house.add_subscriber(energy, name="ann")
+    ben = house.add_subscriber(energy, name="ben")
     suppress(house, "ann@example.org")
     old = [house.release(f"Energy cable {number}") for number in range(4)]
     house.send()
@@ -410,8 +410,8 @@ def test_a_suppressed_subscriber_is_left_out_and_their_mark_stays(either_house: 
 def test_a_suppression_without_a_subscriber_is_found_at_the_claim_and_gets_one(either_house: House):
     house = either_house
     energy = house.topic("energy")
-    ann = house.reader(energy, name="ann")
-    house.reader(energy, name="ben")
+    ann = house.add_subscriber(energy, name="ann")
+    house.add_subscriber(energy, name="ben")
     suppress(house, "ann@example.org")
     with house.runtime.session() as session:
         session.execute(update(Suppression).values(subscriber_id=None))
@@ -430,7 +430,7 @@ def test_a_suppression_without_a_subscriber_is_found_at_the_claim_and_gets_one(e
 
 def test_a_retry_leaves_the_suppressed_out(either_house: House):
     house = either_house
-    ann = house.reader(house.topic("energy"), name="ann")
+    ann = house.add_subscriber(house.topic("energy"), name="ann")
     cable = house.release("A new energy cable")
     house.transport.answer("ann@example.org", REFUSED)
     issue_id = house.send()
@@ -446,8 +446,8 @@ def test_a_retry_leaves_the_suppressed_out(either_house: House):
 
 def test_a_pause_does_not_lower_what_others_issues_render(house: House):
     energy = house.topic("energy")
-    ann = house.reader(energy, name="ann")
-    ben = house.reader(energy, name="ben")
+    ann = house.add_subscriber(energy, name="ann")
+    ben = house.add_subscriber(energy, name="ben")
     for number in range(5):
         house.release(f"Energy cable {number}")
     pause_person(house, ann)
@@ -465,7 +465,7 @@ def test_a_change_of_frequency_during_preparation_loses_no_release(big_house: Ho
     """A person changes from weekly to daily while the weekly issue is being prepared for them."""
     house = big_house
     energy = house.topic("energy")
-    ann = house.reader(energy, frequency=WEEKLY, name="ann")
+    ann = house.add_subscriber(energy, frequency=WEEKLY, name="ann")
     cable = house.release("A new energy cable")
     issue_id = open_unprepared(house, WEEKLY)
     preparer = Preparer(house.runtime.renderer, issue_id)
@@ -485,7 +485,7 @@ def test_a_change_of_frequency_during_preparation_loses_no_release(big_house: Ho
 def test_a_retry_waits_for_an_issue_that_is_being_prepared(big_house: House):
     house = big_house
     energy, sea = house.topic("energy"), house.topic("sea")
-    ann = house.reader(energy, frequency=DAILY, name="ann")
+    ann = house.add_subscriber(energy, frequency=DAILY, name="ann")
     choose(house, ann, sea, WEEKLY)
     cable = house.release("An energy cable under the sea")
     house.transport.answer("ann@example.org", REFUSED)
@@ -507,7 +507,7 @@ def test_a_retry_waits_for_an_issue_that_is_being_prepared(big_house: House):
 def test_a_host_whose_clock_is_ahead_leaves_nobody_out_of_an_issue(house: House):
     energy = house.topic("energy")
     house.clock.pass_(seconds=30)
-    ann = house.reader(energy, name="ann")
+    ann = house.add_subscriber(energy, name="ann")
     house.clock.pass_(seconds=-30)
     cable = house.release("A new energy cable")
 
@@ -518,7 +518,7 @@ def test_a_host_whose_clock_is_ahead_leaves_nobody_out_of_an_issue(house: House)
 
 def test_resending_the_uncertain_of_a_cancelled_issue_gives_their_releases_to_the_next(either_house: House):
     house = either_house
-    ann = house.reader(house.topic("energy"), name="ann")
+    ann = house.add_subscriber(house.topic("energy"), name="ann")
     cable = house.release("A new energy cable")
     issue_id = house.open()
     make_uncertain(house, issue_id)
@@ -546,7 +546,7 @@ def make_uncertain(house: House, issue_id: int) -> None:
 
 def test_put_back_reaches_no_row_that_was_replaced(house: House):
     energy = house.topic("energy")
-    ann = house.reader(energy, name="ann")
+    ann = house.add_subscriber(energy, name="ann")
     cable = house.release("A new energy cable")
     house.send()
     choose(house, ann, energy, DAILY)

@@ -47,7 +47,7 @@ def crowd(either_house: House) -> House:
     house = either_house
     topic = house.topic("energy")
     for name in ("ann", "bob", "cat"):
-        house.reader(topic, name=name)
+        house.add_subscriber(topic, name=name)
     house.release("Energy")
     house.send()
     return house

@@ -184,14 +184,14 @@ def _leave_target(digest: StoredEmail, beginning: str) -> str:
 def _leave_by_mail(digest: StoredEmail, data: Path) -> None:
     """Send the email that an email program sends for the mailto: URL of List-Unsubscribe (RFC 2369)."""
     target = urllib.parse.urlsplit(_leave_target(digest, "mailto:"))
-    wish = EmailMessage()
-    wish["From"] = SUBSCRIBER
-    wish["To"] = urllib.parse.unquote(target.path)
-    wish["Subject"] = urllib.parse.parse_qs(target.query)["subject"][0]
+    message = EmailMessage()
+    message["From"] = SUBSCRIBER
+    message["To"] = urllib.parse.unquote(target.path)
+    message["Subject"] = urllib.parse.parse_qs(target.query)["subject"][0]
     intake = load_settings({}, data / SETTINGS_FILE).intake_listen[0]
     try:
         with smtplib.SMTP(intake.host, intake.port, timeout=30) as talk:
-            talk.send_message(wish)
+            talk.send_message(message)
     except smtplib.SMTPException as fault:
         raise StepFailed(f"the server did not accept the email: {fault}") from fault
 

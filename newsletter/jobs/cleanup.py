@@ -109,9 +109,9 @@ def _purge(engine: Engine) -> bool:
     until = time.monotonic() + PURGE_SECONDS
     policy = Policy.of(runtime.settings, runtime.now())
     purger = Purger(runtime.session, runtime.reading, runtime.tokens, policy)
-    whole = True
+    complete = True
     for purged in purger.run(time.sleep, lambda: engine.stopping() or time.monotonic() > until):
-        whole &= purged.whole
+        complete &= purged.complete
         if purged.count:
             log.info("event=purged what=%s count=%d", purged.step.name, purged.count)
-    return whole
+    return complete

@@ -32,7 +32,7 @@ from newsletter.service.send_round import (
     recover_claims,
     send_round,
 )
-from newsletter.subscribers.choices.change_address import forget_old_wishes
+from newsletter.subscribers.choices.change_address import empty_old_address_changes
 from newsletter.subscribers.signup.confirmation_limits import Brake
 from newsletter.subscribers.signup.resolve import resolve_signups
 
@@ -121,7 +121,7 @@ def _end_pauses_and_old_wishes(runtime: Runtime) -> None:
     """End expired pauses, and delete requests for a change of address that nobody confirmed."""
     end_all_pauses(runtime)
     with runtime.session() as session:
-        forget_old_wishes(session, runtime.now(), runtime.settings.confirm_days)
+        empty_old_address_changes(session, runtime.now(), runtime.settings.confirm_days)
         session.commit()
 
 

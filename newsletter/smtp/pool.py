@@ -269,7 +269,7 @@ class _Sending:
                 for result in connection.send(self._take(taken), self._hooks):
                     message = taken.pop(result.id)
                     fruitful = fruitful or result.outcome.fate is Fate.REPLIED
-                    if not self._take_back(message, result.outcome):
+                    if not self._queue_again(message, result.outcome):
                         self._settle(result)
         finally:
             with self._more:
@@ -293,7 +293,7 @@ class _Sending:
             taken[message.id] = message
             yield message
 
-    def _take_back(self, message: Outgoing, outcome: Outcome) -> bool:
+    def _queue_again(self, message: Outgoing, outcome: Outcome) -> bool:
         """Queue a message again if its connection ended before it was sent; return whether it was queued.
 
         A message that was only built is queued without limit. A message whose envelope was written without

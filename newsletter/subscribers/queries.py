@@ -119,7 +119,7 @@ class LedgerLine:
 
 
 @dataclass(frozen=True)
-class SentMail:
+class SubscriberEmail:
     """One email to this subscriber: a digest (with `issue_public_id`) or a single email (with `template`)."""
 
     id: int
@@ -151,7 +151,7 @@ class SubscriberDetail:
     suppressed: Suppressed | None
     subscriptions: tuple[PastSubscription, ...]
     ledger: tuple[LedgerLine, ...]
-    deliveries: tuple[SentMail, ...]
+    deliveries: tuple[SubscriberEmail, ...]
 
 
 def _has(state: SubscriptionState) -> ColumnElement[bool]:
@@ -352,7 +352,7 @@ def _ledger(session: Session, subscriber_id: int) -> tuple[LedgerLine, ...]:
     )
 
 
-def _deliveries(session: Session, subscriber_id: int) -> tuple[SentMail, ...]:
+def _deliveries(session: Session, subscriber_id: int) -> tuple[SubscriberEmail, ...]:
     mails = (
         select(Delivery, Issue.title, Issue.public_id)
         .outerjoin(Issue, Issue.id == Delivery.issue_id)
@@ -361,7 +361,7 @@ def _deliveries(session: Session, subscriber_id: int) -> tuple[SentMail, ...]:
         .limit(LATEST_DELIVERIES)
     )
     return tuple(
-        SentMail(
+        SubscriberEmail(
             mail.id,
             title or "",
             issue_public_id,

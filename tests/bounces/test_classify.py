@@ -27,7 +27,7 @@ def mail(*lines: str, to: str = "leave@news.example.org", author: str = "Ada <ad
     return "\r\n".join([*head, "", "Please.", ""]).encode()
 
 
-def test_a_mail_to_the_signed_address_means_that_its_reader_leaves() -> None:
+def test_an_email_to_the_signed_address_means_that_its_subscriber_leaves() -> None:
     assert read_mail(mail(), OWN, [SIGNED], "ada@example.net") == LEAVES
 
 
@@ -51,13 +51,13 @@ def test_an_mbox_line_before_the_header_is_passed_over() -> None:
     assert read_mail(b"From ada@example.net Mon Nov 23\n" + mail(to=SIGNED), OWN) == LEAVES
 
 
-def test_a_signed_address_in_the_text_of_a_mail_means_nothing() -> None:
+def test_a_signed_address_in_the_text_of_an_email_means_nothing() -> None:
     raw = mail(to="someone@example.org") + f"To: {SIGNED}\r\n".encode()
 
     assert read_mail(raw, OWN) == [NothingToDo("not-ours")]
 
 
-def test_one_mail_to_two_signed_addresses_is_for_both_and_a_repeated_one_counts_once() -> None:
+def test_one_email_to_two_signed_addresses_is_for_both_and_a_repeated_one_counts_once() -> None:
     other = leave_address("leave@news.example.org", "0123abcDEF-_", 7, KEY) or ""
 
     found = read_mail(mail(to=SIGNED), OWN, [SIGNED, other, SIGNED.upper()])
@@ -92,7 +92,7 @@ def test_what_a_provider_sends_for_its_user_makes_them_leave(line: str) -> None:
     assert read_mail(mail(line), OWN, [SIGNED], "") == LEAVES
 
 
-def test_a_mail_to_the_plain_address_asks_for_a_link_and_ends_nothing() -> None:
+def test_an_email_to_the_plain_address_asks_for_a_link_and_ends_nothing() -> None:
     (asked,) = read_mail(mail(), OWN, ["Leave@News.Example.org"], "ada@example.net")
 
     assert isinstance(asked, AskByMail)
@@ -112,7 +112,7 @@ def test_a_mail_to_the_plain_address_asks_for_a_link_and_ends_nothing() -> None:
         "Return-Path: <MAILER-DAEMON@mx.example.net>",
     ],
 )
-def test_automatic_mail_to_the_plain_address_is_never_answered(line: str) -> None:
+def test_automatic_email_to_the_plain_address_is_never_answered(line: str) -> None:
     assert read_mail(mail(line), OWN) == [NothingToDo("automatic")]
 
 
@@ -133,7 +133,7 @@ def test_a_bounce_is_known_by_its_envelope(sender: str) -> None:
         "=?utf-8?q?=00?= <\x00@\x00>",
     ],
 )
-def test_a_mail_without_one_author_is_not_answered(author: str) -> None:
+def test_an_email_without_one_author_is_not_answered(author: str) -> None:
     assert read_mail(mail(author=author), OWN) == [NothingToDo("no-author")]
 
 

@@ -30,12 +30,14 @@ def runtime(tmp_path):
         session.flush()
         for name in ("ada", "ben", "cy"):
             email = f"{name}@example.org"
-            reader = Subscriber(email=email, email_key=email, created_at=made.now(), confirmed_at=made.now())
-            session.add(reader)
+            subscriber = Subscriber(
+                email=email, email_key=email, created_at=made.now(), confirmed_at=made.now()
+            )
+            session.add(subscriber)
             session.flush()
             session.add(
                 Subscription(
-                    subscriber_id=reader.id, topic_id=topic.id, frequency=Frequency.DAILY,
+                    subscriber_id=subscriber.id, topic_id=topic.id, frequency=Frequency.DAILY,
                     state=SubscriptionState.ACTIVE, created_at=made.now(), confirmed_at=made.now(),
                 )
             )  # fmt: skip
@@ -80,7 +82,7 @@ def active(runtime):
         return sorted(email.partition("@")[0] for (email,) in rows)
 
 
-def test_a_pipe_takes_a_mail_silently(runtime):
+def test_a_pipe_takes_an_email_silently(runtime):
     done = bounce(runtime, "ingest", "-", stdin=mail(address_of(runtime, "ada@example.org")))
 
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
@@ -116,14 +118,14 @@ def test_a_pipe_keeps_quiet_about_what_is_not_ours(runtime):
         {"NEWSLETTER_NO_SUCH_THING": "1"},
     ],
 )
-def test_whatever_is_in_the_way_the_mail_server_is_asked_to_try_again(runtime, broken):
+def test_whatever_is_in_the_way_the_email_server_is_asked_to_try_again(runtime, broken):
     done = bounce(runtime, "ingest", "-", stdin=mail(MAILBOX), **broken)
 
     assert done.returncode == 75
     assert b"Traceback" not in done.stderr
 
 
-def test_the_new_mails_of_a_maildir_are_done_and_moved(runtime, tmp_path):
+def test_the_new_emails_of_a_maildir_are_done_and_moved(runtime, tmp_path):
     maildir = tmp_path / "Maildir"
     for part in ("new", "cur", "tmp"):
         (maildir / part).mkdir(parents=True)
@@ -144,7 +146,7 @@ def test_the_new_mails_of_a_maildir_are_done_and_moved(runtime, tmp_path):
     assert active(runtime) == ["cy"]
 
 
-def test_a_mail_that_cannot_be_handed_to_the_owner_keeps_nobody_waiting(runtime, tmp_path):
+def test_an_email_that_cannot_be_handed_to_the_owner_keeps_nobody_waiting(runtime, tmp_path):
     folder = tmp_path / "Maildir"
     for part in ("new", "cur", "tmp"):
         (folder / part).mkdir(parents=True)
@@ -170,7 +172,7 @@ def test_a_file_stays_where_it_is_and_one_that_is_not_there_is_told(runtime, tmp
     assert file.is_file()
 
 
-def test_a_folder_that_is_no_maildir_is_told(runtime, tmp_path):
+def test_a_folder_that_is_no_emaildir_is_told(runtime, tmp_path):
     done = bounce(runtime, "ingest", str(tmp_path))
 
     assert done.returncode == 75

@@ -47,7 +47,7 @@ def _purge(env_file: Path, *words: str) -> Result:
     return told
 
 
-def _strangers(env_file: Path, *words: str) -> int:
+def _unconfirmed(env_file: Path, *words: str) -> int:
     lines = [json.loads(line) for line in _purge(env_file, "--json", *words).output.splitlines()]
     assert {line["dry_run"] for line in lines} == {"--dry-run" in words}
     (found,) = [line for line in lines if line["step"] == "strangers"]
@@ -56,10 +56,10 @@ def _strangers(env_file: Path, *words: str) -> int:
 
 
 def test_a_dry_run_counts_and_a_real_one_deletes(env_file: Path) -> None:
-    assert _strangers(env_file, "--dry-run") == 1
-    assert _strangers(env_file, "--dry-run") == 1
-    assert _strangers(env_file) == 1
-    assert _strangers(env_file) == 0
+    assert _unconfirmed(env_file, "--dry-run") == 1
+    assert _unconfirmed(env_file, "--dry-run") == 1
+    assert _unconfirmed(env_file) == 1
+    assert _unconfirmed(env_file) == 0
 
 
 def test_the_words_name_what_goes_and_the_setting_that_decides(env_file: Path) -> None:

@@ -22,7 +22,7 @@ def test_two_keys_sign_beside_each_other_and_the_printed_record_verifies(tmp_pat
         assert result.exit_code == 0, result.output
         records.append(result.stdout.strip())
     house = make_house(make_settings(tmp_path, dkim_key_file=str(file), dkim_selector="s1,s2"))
-    house.reader(house.topic("energy"))
+    house.add_subscriber(house.topic("energy"))
     house.release("A new energy cable")
 
     house.send()

@@ -34,7 +34,7 @@ def place(tmp_path: Path) -> House:
     house = make_house(make_settings(tmp_path))
     topic = house.topic("energy")
     for name in ("ann", "bob", "cat"):
-        house.reader(topic, name=name)
+        house.add_subscriber(topic, name=name)
         house.transport.answer(f"{name}@example.org", Reply(550, ("5.1.1 no such user",)))
     house.release("Energy")
     house.send()

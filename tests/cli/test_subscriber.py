@@ -49,9 +49,9 @@ def place(tmp_path: Path) -> House:
         )
         request_signups(session, [asked], now)
         resolve_signups(session, tokens, now)
-        reader = session.scalars(select(Subscriber)).one()
+        subscriber = session.scalars(select(Subscriber)).one()
         row = session.scalars(select(Subscription)).one()
-        payload = [reader.public_id, tokens.fingerprint(ANN), row.id]
+        payload = [subscriber.public_id, tokens.fingerprint(ANN), row.id]
         confirm(session, tokens, tokens.make(Purpose.CONFIRM, payload, now), now, ip_address="192.0.2.0")
         session.commit()
     yield house
@@ -63,13 +63,13 @@ def run(house: House, *words: str, answer: str | None = None) -> Result:
     return CliRunner().invoke(main, ["--env-file", str(env_file), *words], input=answer)
 
 
-def test_a_reader_is_shown_by_address_and_by_id(place):
+def test_a_subscriber_is_shown_by_address_and_by_id(place):
     shown = run(place, "subscriber", "show", "Ann@Example.org")
-    (reader,) = place.all(Subscriber)
+    (subscriber,) = place.all(Subscriber)
 
     assert "energy: daily, active" in shown.output
     assert "may be emailed" in shown.output
-    assert run(place, "subscriber", "show", reader.public_id).output == shown.output
+    assert run(place, "subscriber", "show", subscriber.public_id).output == shown.output
     data = json.loads(run(place, "subscriber", "show", ANN, "--json").output)
     assert data["profile"]["address"] == ANN
 

@@ -15,7 +15,7 @@ from newsletter.web.mailbox.stored_emails import (
 )
 
 
-def test_a_mail_sent_by_smtp_is_in_the_mailbox(tmp_path, start, eventually, free_port):
+def test_an_email_sent_by_smtp_is_in_the_mailbox(tmp_path, start, eventually, free_port):
     start("-m", "newsletter.demo.catcher", str(tmp_path), str(free_port))
     mail = EmailMessage()
     mail["From"], mail["To"], mail["Subject"] = "desk@example.org", "ann@example.org", "Grüße"
@@ -61,7 +61,7 @@ def test_no_name_leads_out_of_the_mailbox(tmp_path):
         assert find_stored_email(tmp_path, name) is None
 
 
-def test_a_mail_that_is_not_one_can_still_be_looked_at(tmp_path):
+def test_an_email_that_is_not_one_can_still_be_looked_at(tmp_path):
     name = catcher.keep(
         tmp_path,
         "",

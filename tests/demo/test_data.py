@@ -26,7 +26,7 @@ def counts(settings):
     return found
 
 
-def test_every_sample_falls_under_a_topic_and_can_be_mailed(tmp_path):
+def test_every_sample_falls_under_a_topic_and_can_be_emailed(tmp_path):
     demo = prepare_demo(tmp_path, 8000, 8025)
 
     assert counts(demo.settings) == {

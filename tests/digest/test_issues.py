@@ -28,10 +28,10 @@ def change(house: House, release_id: int, action: ReleaseAction) -> None:
         session.commit()
 
 
-def test_each_reader_gets_their_topics_only_and_each_release_once(either_house: House):
+def test_each_subscriber_gets_their_topics_only_and_each_release_once(either_house: House):
     house = either_house
     energy, ports = house.topic("energy"), house.topic("ports")
-    both, one = house.reader(energy, ports), house.reader(ports)
+    both, one = house.add_subscriber(energy, ports), house.add_subscriber(ports)
     cable = house.release("An energy cable")
     quay = house.release("All ports get a quay")
     shared = house.release("Energy for ports")
@@ -44,7 +44,7 @@ def test_each_reader_gets_their_topics_only_and_each_release_once(either_house: 
 
 def test_sending_again_at_once_sends_nothing(either_house: House):
     house = either_house
-    house.reader(house.topic("energy"))
+    house.add_subscriber(house.topic("energy"))
     house.release("An energy cable")
     house.send()
 
@@ -56,9 +56,9 @@ def test_sending_again_at_once_sends_nothing(either_house: House):
 
 def test_a_release_in_a_daily_and_in_a_weekly_topic_comes_once(house: House):
     energy, ports = house.topic("energy"), house.topic("ports")
-    reader = house.reader(energy, frequency=Frequency.DAILY)
+    subscriber = house.add_subscriber(energy, frequency=Frequency.DAILY)
     with house.runtime.session() as session:
-        session.add(house.subscription(reader, ports, Frequency.WEEKLY, current_sequence(session)))
+        session.add(house.subscription(subscriber, ports, Frequency.WEEKLY, current_sequence(session)))
         session.commit()
     shared = house.release("Energy for ports")
     quay = house.release("All ports get a quay")
@@ -66,11 +66,11 @@ def test_a_release_in_a_daily_and_in_a_weekly_topic_comes_once(house: House):
     house.send(Frequency.DAILY)
     house.send(Frequency.WEEKLY)
 
-    assert house.releases_sent(reader) == [shared, quay]
+    assert house.releases_sent(subscriber) == [shared, quay]
 
 
 def test_a_backdated_release_is_not_lost(house: House):
-    reader = house.reader(house.topic("energy"))
+    subscriber = house.add_subscriber(house.topic("energy"))
     house.release("An energy cable")
     house.send()
     house.clock.pass_(days=-30)
@@ -79,12 +79,12 @@ def test_a_backdated_release_is_not_lost(house: House):
     house.clock.pass_(days=31)
     house.send()
 
-    assert house.releases_sent(reader)[1:] == [late]
+    assert house.releases_sent(subscriber)[1:] == [late]
 
 
 def test_a_release_held_while_issues_pass_comes_when_it_is_freed_and_only_once(either_house: House):
     house = either_house
-    reader = house.reader(house.topic("energy"))
+    subscriber = house.add_subscriber(house.topic("energy"))
     first, second = house.release("An energy cable"), house.release("Energy prices fall")
     change(house, second, ReleaseAction.HOLD)
     house.send()
@@ -94,24 +94,24 @@ def test_a_release_held_while_issues_pass_comes_when_it_is_freed_and_only_once(e
     change(house, second, ReleaseAction.READY)
     house.send()
 
-    assert house.releases_sent(reader) == [first, second]
+    assert house.releases_sent(subscriber) == [first, second]
 
 
 def test_a_held_or_excluded_release_is_not_sent(house: House):
-    reader = house.reader(house.topic("energy"))
+    subscriber = house.add_subscriber(house.topic("energy"))
     house.release("Energy secret", state=ReleaseState.HELD)
     shown = house.release("An energy cable")
 
     house.send()
 
-    assert house.releases_sent(reader) == [shown]
+    assert house.releases_sent(subscriber) == [shown]
 
 
-def test_the_number_of_readers_is_the_number_of_deliveries(either_house: House):
+def test_the_number_of_subscribers_is_the_number_of_deliveries(either_house: House):
     house = either_house
     energy, ports = house.topic("energy"), house.topic("ports")
     for topics in ((energy,), (ports,), (energy, ports), ()):
-        house.reader(*topics)
+        house.add_subscriber(*topics)
     house.release("An energy cable")
     with house.runtime.session() as session:
         foreseen = count_subscribers(session, [Frequency.WEEKLY], current_sequence(session))
@@ -126,7 +126,7 @@ def test_preparing_that_was_cut_off_goes_on_where_it_stopped(either_house: House
     house = either_house
     energy = house.topic("energy")
     for _ in range(5):
-        house.reader(energy)
+        house.add_subscriber(energy)
     house.release("An energy cable")
     with house.runtime.session() as session:
         issue_id = open_issue(session, [Frequency.WEEKLY], actor="ed", now=house.clock()).id
@@ -143,7 +143,7 @@ def test_preparing_that_was_cut_off_goes_on_where_it_stopped(either_house: House
 
 
 def test_a_form_sent_twice_opens_one_issue(house: House):
-    house.reader(house.topic("energy"))
+    house.add_subscriber(house.topic("energy"))
     house.release("An energy cable")
     with house.runtime.session() as session:
         key = {"actor": "ed", "now": house.clock(), "request_key": "once"}
@@ -155,7 +155,7 @@ def test_a_form_sent_twice_opens_one_issue(house: House):
 
 
 def test_a_test_serves_nobody(house: House):
-    reader = house.reader(house.topic("energy"))
+    subscriber = house.add_subscriber(house.topic("energy"))
     release = house.release("An energy cable")
     with house.runtime.session() as session:
         shown = preview(session, house.runtime.renderer, frequencies=[Frequency.WEEKLY], now=house.clock())
@@ -169,12 +169,12 @@ def test_a_test_serves_nobody(house: House):
 
     house.send()
 
-    assert house.releases_sent(reader) == [release]
+    assert house.releases_sent(subscriber) == [release]
     assert [each.title for each in house.all(Issue) if not each.is_test] == ["No. 1"]
 
 
-def test_a_preview_is_the_mail_that_is_sent_and_changes_nothing(house: House):
-    reader = house.reader(house.topic("energy"), name="ann")
+def test_a_preview_is_the_email_that_is_sent_and_changes_nothing(house: House):
+    subscriber = house.add_subscriber(house.topic("energy"), name="ann")
     house.release("An energy cable")
     with house.runtime.session() as session:
         shown = preview(
@@ -189,12 +189,12 @@ def test_a_preview_is_the_mail_that_is_sent_and_changes_nothing(house: House):
     content = house.transport.sent[0].content
     assert shown.subject.encode() in content
     assert not shown.is_sample
-    assert [each.id for each in shown.releases] == house.releases_sent(reader)
+    assert [each.id for each in shown.releases] == house.releases_sent(subscriber)
     assert shown.subscribers == 1
 
 
 def test_with_nothing_new_a_preview_shows_older_releases_and_says_so(house: House):
-    house.reader(house.topic("energy"), name="ann")
+    house.add_subscriber(house.topic("energy"), name="ann")
     house.release("An energy cable")
     house.send()
     with house.runtime.session() as session:
@@ -209,7 +209,7 @@ def test_with_nothing_new_a_preview_shows_older_releases_and_says_so(house: Hous
 
 
 def test_a_changed_frequency_loses_nothing_and_repeats_nothing(house: House):
-    reader = house.reader(house.topic("energy"), frequency=Frequency.WEEKLY)
+    subscriber = house.add_subscriber(house.topic("energy"), frequency=Frequency.WEEKLY)
     first = house.release("An energy cable")
     house.send(Frequency.WEEKLY)
     second = house.release("Energy prices fall")
@@ -219,4 +219,4 @@ def test_a_changed_frequency_loses_nothing_and_repeats_nothing(house: House):
 
     house.send(Frequency.DAILY)
 
-    assert house.releases_sent(reader) == [first, second]
+    assert house.releases_sent(subscriber) == [first, second]

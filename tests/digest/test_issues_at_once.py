@@ -23,9 +23,9 @@ def prepare_a_chunk(house: House, issue_id: int) -> None:
         session.commit()
 
 
-def test_two_issues_opened_at_once_do_not_bring_a_reader_the_same_releases(big_house: House):
+def test_two_issues_opened_at_once_do_not_bring_a_subscriber_the_same_releases(big_house: House):
     house = big_house
-    reader = house.reader(house.topic("energy"))
+    subscriber = house.add_subscriber(house.topic("energy"))
     cable = house.release("An energy cable")
     first, second = opened(house), opened(house)
 
@@ -36,7 +36,7 @@ def test_two_issues_opened_at_once_do_not_bring_a_reader_the_same_releases(big_h
     house.prepare(first)
     house.prepare(second)
 
-    assert house.releases_sent(reader) == [cable]
+    assert house.releases_sent(subscriber) == [cable]
     assert (house.issue_state(first), house.issue_state(second)) == ("sending", "finished")
 
 
@@ -46,12 +46,12 @@ def test_what_a_cancelled_issue_gives_back_is_not_lost_to_one_that_is_being_prep
 ):
     house = big_house
     energy = house.topic("energy")
-    reader = house.reader(energy)
+    subscriber = house.add_subscriber(energy)
     cable = house.release("An energy cable")
     cancelled = house.open()
     house.clock.pass_(hours=1)
     if newcomer_reads_all:  # then the catalogue of the next issue begins with the first release
-        newcomer = house.reader()
+        newcomer = house.add_subscriber()
         with house.runtime.session() as session:
             session.add(house.subscription(newcomer, energy))
             session.commit()
@@ -67,5 +67,5 @@ def test_what_a_cancelled_issue_gives_back_is_not_lost_to_one_that_is_being_prep
     house.release("Energy again")
     house.open()
 
-    assert house.releases_sent(reader)[0] == cable  # of the issue that was cancelled
-    assert sorted(house.releases_sent(reader)[1:]) == [cable, more, more + 1]
+    assert house.releases_sent(subscriber)[0] == cable  # of the issue that was cancelled
+    assert sorted(house.releases_sent(subscriber)[1:]) == [cable, more, more + 1]

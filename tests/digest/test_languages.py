@@ -10,9 +10,9 @@ from sqlalchemy import select
 from newsletter.models import Fragment, Subscriber
 
 
-def speak(house: House, reader: int, language: str) -> None:
+def speak(house: House, subscriber: int, language: str) -> None:
     with house.runtime.session() as session:
-        session.get_one(Subscriber, reader).language = language
+        session.get_one(Subscriber, subscriber).language = language
         session.commit()
 
 
@@ -27,12 +27,12 @@ def texts(house: House) -> dict[str, str]:
     return found
 
 
-def test_an_issue_speaks_each_readers_language(either_house: House):
+def test_an_issue_speaks_each_subscribers_language(either_house: House):
     house = either_house
     energy = house.topic("energy")
     names = {"en": "ann", "lt": "jonas", "de-AT": "dora", "xx": "other"}
     for language, name in names.items():
-        speak(house, house.reader(energy, name=name), language)
+        speak(house, house.add_subscriber(energy, name=name), language)
     house.release("An energy cable")
 
     issue = house.send()
@@ -51,7 +51,7 @@ def test_an_issue_speaks_each_readers_language(either_house: House):
 
 
 def test_a_language_nobody_reads_is_not_rendered(house: House):
-    house.reader(house.topic("energy"))
+    house.add_subscriber(house.topic("energy"))
     house.release("An energy cable")
 
     issue = house.send()

@@ -50,7 +50,7 @@ def test_the_next_hour_is_within_a_day_whatever_the_clocks_do(zone, hour, moment
         ("2026-10-24T22:00", 3, "2026-10-25T00:00"),  # the first of two
     ],
 )
-def test_the_hour_is_that_of_the_readers_clock(now, hour, expected):
+def test_the_hour_is_that_of_the_subscribers_clock(now, hour, expected):
     moment = datetime.fromisoformat(now).replace(tzinfo=UTC)
 
     assert next_hour("Europe/Vilnius", hour, moment) == datetime.fromisoformat(expected).replace(tzinfo=UTC)
@@ -62,8 +62,8 @@ def test_a_zone_that_nobody_knows_counts_as_utc():
     assert next_hour("Atlantis/Capital", 13, now) == now + timedelta(hours=1)
 
 
-def reader(house, topic, name, zone="UTC", hour=None, frequency=WEEKLY):
-    made = house.reader(topic, name=name, frequency=frequency)
+def subscriber(house, topic, name, zone="UTC", hour=None, frequency=WEEKLY):
+    made = house.add_subscriber(topic, name=name, frequency=frequency)
     with house.runtime.session() as session:
         row = session.get_one(Subscriber, made)
         row.time_zone, row.preferred_hour = zone, hour
@@ -83,13 +83,13 @@ def send(house, *frequencies, own_hour=True):
     return issue
 
 
-def test_readers_get_it_at_their_hour_and_everybody_else_at_once(either_house):
+def test_subscribers_get_it_at_their_hour_and_everybody_else_at_once(either_house):
     house = either_house
     energy = house.topic("energy")
-    reader(house, energy, "any")
-    reader(house, energy, "now", "Europe/Vilnius", 14)
-    reader(house, energy, "evening", "Europe/Vilnius", 18)
-    reader(house, energy, "tokyo", "Asia/Tokyo", 7)
+    subscriber(house, energy, "any")
+    subscriber(house, energy, "now", "Europe/Vilnius", 14)
+    subscriber(house, energy, "evening", "Europe/Vilnius", 18)
+    subscriber(house, energy, "tokyo", "Asia/Tokyo", 7)
     house.release("Energy")
     house.clock.pass_(seconds=1)
 
@@ -111,7 +111,7 @@ def test_readers_get_it_at_their_hour_and_everybody_else_at_once(either_house):
 
 def test_without_the_option_everybody_gets_it_at_once(house):
     energy = house.topic("energy")
-    reader(house, energy, "evening", "UTC", 18)
+    subscriber(house, energy, "evening", "UTC", 18)
     house.release("Energy")
     house.clock.pass_(seconds=1)
 
@@ -122,8 +122,8 @@ def test_without_the_option_everybody_gets_it_at_once(house):
 
 def test_what_is_wanted_as_it_happens_does_not_wait(house):
     energy = house.topic("energy")
-    reader(house, energy, "urgent", "UTC", 18, IMMEDIATE)
-    reader(house, energy, "calm", "UTC", 18)
+    subscriber(house, energy, "urgent", "UTC", 18, IMMEDIATE)
+    subscriber(house, energy, "calm", "UTC", 18)
     house.release("Energy")
     house.clock.pass_(seconds=1)
 
@@ -134,9 +134,9 @@ def test_what_is_wanted_as_it_happens_does_not_wait(house):
 
 def test_progress_says_how_many_wait_for_their_hour_and_for_how_long(house):
     energy = house.topic("energy")
-    reader(house, energy, "any")
-    reader(house, energy, "evening", "UTC", 18)
-    reader(house, energy, "night", "UTC", 23)
+    subscriber(house, energy, "any")
+    subscriber(house, energy, "evening", "UTC", 18)
+    subscriber(house, energy, "night", "UTC", 23)
     house.release("Energy")
     house.clock.pass_(seconds=1)
 
@@ -153,7 +153,7 @@ def test_progress_says_how_many_wait_for_their_hour_and_for_how_long(house):
 
 def test_an_issue_knows_that_it_keeps_to_the_hours(house):
     energy = house.topic("energy")
-    reader(house, energy, "any")
+    subscriber(house, energy, "any")
     house.release("Energy")
     house.clock.pass_(seconds=1)
 

@@ -133,7 +133,7 @@ def tour(browser: Browser, site: PublicSite) -> Iterator[Tour]:
     context = browser.new_context(viewport={"width": 1280, "height": 900}, locale="en-GB", timezone_id="UTC")
     context.set_default_timeout(10_000)
     made = Tour(context.new_page(), site)
-    for part in (joining, confirming, own_page, moving, leaving, rights, reading, trouble):
+    for part in (joining, confirming, own_page, moving, leaving, rights, reading, error_pages):
         part(made)
     yield made
     context.close()
@@ -187,16 +187,16 @@ def confirming(tour: Tour) -> None:
 
 
 def own_page(tour: Tour) -> None:
-    reader = tour.site.reader("cleo")
+    subscriber = tour.site.subscriber("cleo")
     tour.site.send_issue()
     tour.go("/link")
     tour.look("link")
     tour.press("Send it")
     tour.look("link with errors")
-    tour.page.get_by_label("E-mail address").fill(reader)
+    tour.page.get_by_label("E-mail address").fill(subscriber)
     tour.press("Send it")
     tour.look("link sent")
-    tour.go(tour.site.link(reader, "preferences"))
+    tour.go(tour.site.link(subscriber, "preferences"))
     tour.look("preferences")
     tour.press("Save your choices")
     tour.look("preferences saved")
@@ -207,11 +207,11 @@ def own_page(tour: Tour) -> None:
 
 
 def moving(tour: Tour) -> None:
-    reader = tour.site.reader("dora")
-    tour.go(tour.site.preferences(reader))
+    subscriber = tour.site.subscriber("dora")
+    tour.go(tour.site.preferences(subscriber))
     tour.press("Change your address")
     tour.look("link mailed")
-    tour.go(tour.site.link(reader, "new-address"))
+    tour.go(tour.site.link(subscriber, "new-address"))
     tour.look("new address")
     tour.press("Send the link")
     tour.look("new address with errors")
@@ -225,8 +225,8 @@ def moving(tour: Tour) -> None:
 
 
 def leaving(tour: Tour) -> None:
-    reader = tour.site.reader("emil")
-    tour.go(tour.site.preferences(reader))
+    subscriber = tour.site.subscriber("emil")
+    tour.go(tour.site.preferences(subscriber))
     tour.page.get_by_role("link", name="Leave everything").click()
     leave = tour.page.url
     tour.look("unsubscribe")
@@ -244,25 +244,25 @@ def leaving(tour: Tour) -> None:
     tour.look("left, and said why")
     tour.press("Undo: keep me subscribed")
     tour.look("back again")
-    tour.go(tour.site.undo(reader))
+    tour.go(tour.site.undo(subscriber))
     tour.look("undo")
 
 
 def rights(tour: Tour) -> None:
-    reader = tour.site.reader("fred")
-    tour.go(tour.site.preferences(reader))
+    subscriber = tour.site.subscriber("fred")
+    tour.go(tour.site.preferences(subscriber))
     tour.page.get_by_role("link", name="What was sent to you").click()
     tour.look("my mails, none yet")
     tour.go(tour.site.preferences("cleo@example.org"))
     tour.page.get_by_role("link", name="What was sent to you").click()
     tour.look("my mails")
-    tour.go(tour.site.preferences(reader))
+    tour.go(tour.site.preferences(subscriber))
     tour.press("Download your data")
-    tour.go(tour.site.link(reader, "export"))
+    tour.go(tour.site.link(subscriber, "export"))
     tour.look("export")
-    tour.go(tour.site.preferences(reader))
+    tour.go(tour.site.preferences(subscriber))
     tour.press("Erase everything about you")
-    tour.go(tour.site.link(reader, "erase"))
+    tour.go(tour.site.link(subscriber, "erase"))
     tour.look("erase")
     tour.press("Erase me")
     tour.look("erase with errors")
@@ -287,7 +287,7 @@ def reading(tour: Tour) -> None:
     tour.look("issue in the browser", mail=True)
 
 
-def trouble(tour: Tour) -> None:
+def error_pages(tour: Tour) -> None:
     tour.go("/nothing/here")
     tour.look("not found")
     tour.go("/link")
@@ -350,7 +350,7 @@ def tab_to(page: Page, selector: str) -> None:
 
 
 def test_somebody_with_a_keyboard_alone_joins_chooses_leaves_and_comes_back(page, site):
-    reader = "keys@example.org"
+    subscriber = "keys@example.org"
     page.goto(site.url)
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.matches('.skip')")
@@ -360,12 +360,12 @@ def test_somebody_with_a_keyboard_alone_joins_chooses_leaves_and_comes_back(page
     tab_to(page, "input[name=topics]")
     page.keyboard.press("Space")
     tab_to(page, "input[type=email]")
-    page.keyboard.type(reader)
+    page.keyboard.type(subscriber)
     site.pass_(minutes=20)
     page.keyboard.press("Enter")
     page.get_by_role("heading", name="Now look in your inbox").wait_for()
 
-    page.goto(site.link(reader, "confirm"))
+    page.goto(site.link(subscriber, "confirm"))
     tab_to(page, "main button")
     page.keyboard.press("Enter")
     page.get_by_role("heading", name="You are on the list").wait_for()
@@ -405,10 +405,10 @@ def test_a_faulty_form_takes_the_focus_to_what_is_wrong(page, site):
     assert "e-mail address" in page.locator(f"#{described.split()[0]}").inner_text()
 
 
-def test_the_whole_journey_works_without_scripts(browser, site):
+def test_every_page_works_without_scripts(browser, site):
     context = browser.new_context(java_script_enabled=False, locale="en-GB")
     context.set_default_timeout(10_000)
-    page, reader = context.new_page(), "plain@example.org"
+    page, subscriber = context.new_page(), "plain@example.org"
 
     def press(name: str, heading: str | re.Pattern[str]) -> None:
         site.pass_(minutes=20)
@@ -417,9 +417,9 @@ def test_the_whole_journey_works_without_scripts(browser, site):
 
     page.goto(site.url)
     page.locator('input[name="topics"]').first.check()
-    page.get_by_label("E-mail address").fill(reader)
+    page.get_by_label("E-mail address").fill(subscriber)
     press("Subscribe", "Now look in your inbox")
-    page.goto(site.link(reader, "confirm"))
+    page.goto(site.link(subscriber, "confirm"))
     press("Yes, subscribe me", "You are on the list")
     page.get_by_role("link", name="Change your choices").click()
     page.locator("select[name$=frequency]").first.select_option("monthly")
@@ -427,7 +427,7 @@ def test_the_whole_journey_works_without_scripts(browser, site):
     press("1 week", "Your choices")
     press("Go on now", "Your choices")
     press("Change your address", "Your choices")
-    page.goto(site.link(reader, "new-address"))
+    page.goto(site.link(subscriber, "new-address"))
     page.get_by_label("New e-mail address").fill("plain.new@example.org")
     press("Send the link", "Change your address")
     page.goto(site.link("plain.new@example.org", "move"))
@@ -448,15 +448,15 @@ def test_the_whole_journey_works_without_scripts(browser, site):
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_language_fits_a_phone(page, site, language):
-    reader = site.reader(f"reads-{language}", language)
-    own = site.preferences(reader)
+    subscriber = site.subscriber(f"reads-{language}", language)
+    own = site.preferences(subscriber)
     page.set_viewport_size({"width": 375, "height": 740})
     page.goto(own)
     paths = [
         own,
-        site.right(reader, "erase"),
-        site.right(reader, "export"),
-        site.right(reader, "new-address"),
+        site.right(subscriber, "erase"),
+        site.right(subscriber, "export"),
+        site.right(subscriber, "new-address"),
         f"{own}/mails",
         page.locator("main a[href*='/unsubscribe/']").get_attribute("href"),
     ]

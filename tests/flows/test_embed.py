@@ -152,7 +152,7 @@ def test_a_form_on_a_site_that_was_not_named_asks_for_the_button_once_more(site,
     context.close()
 
 
-def test_the_script_answers_in_place(site, copied, page, screenshot):
+def test_the_script_shows_the_answer_inside_the_form(site, copied, page, screenshot):
     site.form = site.form.replace('name="next"', 'name="nothing"')
     page.context.clear_cookies()
     page.goto(f"{site.shop}/with-script")

@@ -17,7 +17,7 @@ from newsletter.app import create_app
 from newsletter.outbox.owner_email import email_notices
 from newsletter.runtime import Runtime
 from newsletter.subscribers.signup.confirmation_limits import Brake
-from newsletter.subscribers.signup.hold import braking
+from newsletter.subscribers.signup.hold import held_signups
 from newsletter.subscribers.signup.resolve import resolve_signups
 
 VICTIMS, NETWORKS = 5_000, 500
@@ -88,7 +88,7 @@ def site(tmp_path):
     made.runtime.engine.dispose()
 
 
-def test_a_flood_of_strangers_addresses_mails_few_and_real_people_still_join(site):
+def test_a_flood_of_foreign_addresses_causes_few_emails_and_people_still_sign_up(site):
     settings = site.house.runtime.settings
 
     with ThreadPoolExecutor(8) as pool:
@@ -125,10 +125,10 @@ def test_a_flood_of_strangers_addresses_mails_few_and_real_people_still_join(sit
     site.house.clock.pass_(hours=2)
     site.work()
     with site.house.runtime.session() as session:
-        assert braking(session, Brake.of(settings), site.house.clock()).held == 0
+        assert held_signups(session, Brake.of(settings), site.house.clock()).held == 0
 
 
-def test_many_people_at_once_are_all_taken_and_get_one_mail_each(tmp_path):
+def test_many_people_at_once_are_all_taken_and_get_one_email_each(tmp_path):
     house = make_house(
         make_settings(
             tmp_path,

@@ -85,13 +85,13 @@ class Furnished:
         with sqlite3.connect(self.runtime.engine.url.database or "") as connection:
             return list(connection.iterdump())
 
-    def stranger(self) -> FlaskClient:
+    def visitor(self) -> FlaskClient:
         """Return a browser without cookies."""
         return self.app.test_client()
 
     def editor(self) -> FlaskClient:
         """Return a browser that is signed in as the admin."""
-        client = self.stranger()
+        client = self.visitor()
         form = {"csrf_token": self.csrf_token(client), "email": ADMIN, "password": PASSWORD}
         answer = self.post(client, "/admin/sign-in", form)
         assert answer.status_code == 303, answer.text
@@ -140,15 +140,15 @@ def _furnish(session: Session, runtime: Runtime, stored_password: str) -> dict[s
         signup = Signup(address=parse_address(address), choices=chosen, wording=current_wording())
         request_signups(session, [signup], now)
         resolve_signups(session, tokens, now)
-        reader = session.scalars(select(Subscriber).where(Subscriber.email == address)).one()
+        subscriber = session.scalars(select(Subscriber).where(Subscriber.email == address)).one()
         upto = session.scalar(
-            select(func.max(Subscription.id)).where(Subscription.subscriber_id == reader.id)
+            select(func.max(Subscription.id)).where(Subscription.subscriber_id == subscriber.id)
         )
-        payload = [reader.public_id, tokens.fingerprint(reader.email_key or ""), upto]
-        return reader, tokens.make(Purpose.CONFIRM, payload, now)
+        payload = [subscriber.public_id, tokens.fingerprint(subscriber.email_key or ""), upto]
+        return subscriber, tokens.make(Purpose.CONFIRM, payload, now)
 
     _, waiting = join("waiting@example.org")
-    reader, confirmation = join("reader@example.org")
+    subscriber, confirmation = join("reader@example.org")
     leaver, farewell = join("leaver@example.org")
     for token in (confirmation, farewell):
         confirm(session, tokens, token, now, welcome_releases=5)
@@ -157,22 +157,22 @@ def _furnish(session: Session, runtime: Runtime, stored_password: str) -> dict[s
     while preparer.step(session, now):
         pass
     unsubscribe(session, tokens, leaver.public_id, None, now, "link")
-    mailed = select(Delivery.id).where(Delivery.subscriber_id == reader.id, Delivery.issue_id == issue.id)
+    mailed = select(Delivery.id).where(Delivery.subscriber_id == subscriber.id, Delivery.issue_id == issue.id)
     delivery = session.scalars(mailed).one()
     release = session.scalars(select(Release.public_id)).first() or ""
     not_me = tokens.make(Purpose.DISOWN, tokens.read(Purpose.CONFIRM, waiting, now), now)
-    own = [reader.public_id, tokens.fingerprint(reader.email_key or "")]
+    own = [subscriber.public_id, tokens.fingerprint(subscriber.email_key or "")]
     preferences = tokens.make(Purpose.PREFERENCES, own, now)
     wish = AddressChange(
-        subscriber_id=reader.id, email="new@example.org", email_key="new@example.org", created_at=now
+        subscriber_id=subscriber.id, email="new@example.org", email_key="new@example.org", created_at=now
     )
     session.add(wish)
     session.flush()
     moving = tokens.make(
-        Purpose.CHANGE_ADDRESS, [reader.public_id, wish.id, tokens.fingerprint("new@example.org")], now
+        Purpose.CHANGE_ADDRESS, [subscriber.public_id, wish.id, tokens.fingerprint("new@example.org")], now
     )
     farewell_undo = make_undo_token(tokens, leaver.public_id, now, now)
-    leaving = tokens.make(Purpose.UNSUBSCRIBE, [reader.public_id, delivery], now)
+    leaving = tokens.make(Purpose.UNSUBSCRIBE, [subscriber.public_id, delivery], now)
     return {
         "static": {"filename": "css/site.css"},
         "public.confirm": {"token": waiting},
@@ -193,13 +193,13 @@ def _furnish(session: Session, runtime: Runtime, stored_password: str) -> dict[s
         "public.resume_preferences": {"token": preferences},
         "public.move_address": {"token": moving},
         "archive.release": {"public_id": release},
-        "archive.issue": {"token": tokens.make(Purpose.VIEW, [reader.public_id, delivery], now)},
+        "archive.issue": {"token": tokens.make(Purpose.VIEW, [subscriber.public_id, delivery], now)},
         "admin.release": {"public_id": release},
         "admin.change_release": {"public_id": release},
-        "admin.subscriber": {"public_id": reader.public_id},
-        "admin.subscriber_consent": {"public_id": reader.public_id},
-        "admin.subscriber_consent_json": {"public_id": reader.public_id},
-        "admin.change_subscriber": {"public_id": reader.public_id},
+        "admin.subscriber": {"public_id": subscriber.public_id},
+        "admin.subscriber_consent": {"public_id": subscriber.public_id},
+        "admin.subscriber_consent_json": {"public_id": subscriber.public_id},
+        "admin.change_subscriber": {"public_id": subscriber.public_id},
         "admin.issue": {"public_id": issue.public_id},
         "admin.issue_progress": {"public_id": issue.public_id},
         "admin.deliveries_csv": {"public_id": issue.public_id},

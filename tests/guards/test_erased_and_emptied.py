@@ -45,7 +45,7 @@ def test_every_place_that_looks_at_erased_at_was_looked_at_for_emptied_people():
     assert mentions("erased_at") == READERS
 
 
-def test_whether_somebody_can_be_mailed_is_asked_of_the_address_and_of_neither_time():
+def test_whether_somebody_can_be_emailed_is_asked_of_the_address_and_of_neither_time():
     for folder in ("outbox", "messages", "digest", "subscribers/privacy/retention", "bounces", "jobs"):
         for path in (ROOT / "newsletter" / folder).glob("**/*.py"):
             assert not re.search(r"\b(erased|emptied)_at\b(?!.*Issue)", _about_people(path)), path

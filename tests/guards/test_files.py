@@ -129,7 +129,7 @@ def test_every_pinned_package_has_its_hashes(name):
     ] == []
 
 
-def test_every_mail_has_a_subject_a_text_and_a_page():
+def test_every_email_has_a_subject_a_text_and_a_page():
     kinds = [folder for folder in (ROOT / "templates" / "email").iterdir() if folder.is_dir()]
 
     missing = [

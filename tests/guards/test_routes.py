@@ -52,13 +52,13 @@ def test_every_page_can_be_seen(furnished):
 
     unseen = {endpoint: status for endpoint, status in answers.items() if status != 200}
     # The sign-in page redirects a signed-in person, the proof of work is off by default, and no worker runs.
-    assert unseen == {"admin.sign_in": 303, "public.challenge": 404, "health.whole": 503}
+    assert unseen == {"admin.sign_in": 303, "public.challenge": 404, "health.check_everything": 503}
 
 
 def test_no_get_writes(furnished):
     engine, asked = engine_of(furnished), 0
 
-    for client in (furnished.editor(), furnished.stranger()):
+    for client in (furnished.editor(), furnished.visitor()):
         before = furnished.content()
         for rule in furnished.rules("GET"):
             for method in ("GET", "HEAD", "OPTIONS"):
@@ -82,12 +82,12 @@ def test_every_admin_page_asks_who_you_are(furnished):
     for rule in furnished.app.url_map.iter_rules():
         if not rule.rule.startswith("/admin") or rule.endpoint in OPEN_ADMIN_PAGES:
             continue
-        stranger = furnished.stranger()
-        token = furnished.csrf_token(stranger)
+        visitor = furnished.visitor()
+        token = furnished.csrf_token(visitor)
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}:
             send = furnished.get if method == "GET" else furnished.post
             arguments = () if method == "GET" else ({"csrf_token": token},)
-            answer = send(stranger, furnished.path(rule), *arguments)
+            answer = send(visitor, furnished.path(rule), *arguments)
             asked += 1
             assert answer.status_code in {303, 401}, f"{method} {rule}"
             if answer.status_code == 303:
@@ -98,7 +98,7 @@ def test_every_admin_page_asks_who_you_are(furnished):
 def test_every_post_without_a_token_is_refused_and_changes_nothing(furnished):
     client = furnished.editor()
     posts = [rule for rule in furnished.rules("POST") if rule.endpoint not in WITHOUT_CSRF_TOKEN]
-    others = furnished.csrf_token(furnished.stranger())
+    others = furnished.csrf_token(furnished.visitor())
     before = furnished.content()
 
     for rule in posts:
@@ -115,12 +115,12 @@ def test_no_other_method_is_taken(furnished):
     assert {
         rule.rule: rule.methods for rule in furnished.app.url_map.iter_rules() if rule.methods - known
     } == {}
-    assert furnished.stranger().put("/", base_url="https://news.example.org").status_code in {400, 405}
+    assert furnished.visitor().put("/", base_url="https://news.example.org").status_code in {400, 405}
 
 
 @pytest.mark.parametrize("path", ["/admin", "/admin/", "/admin//releases", "/releases/"])
 def test_no_redirect_names_the_host_that_was_asked_for(furnished, path):
-    answer = furnished.stranger().get(path, base_url="https://elsewhere.example")
+    answer = furnished.visitor().get(path, base_url="https://elsewhere.example")
 
     assert "elsewhere" not in answer.headers.get("Location", "") + answer.get_data(as_text=True)
 
@@ -137,18 +137,18 @@ def test_one_click_leaves_without_cookie_token_or_redirect(own_furnished):
 
 
 def test_every_answer_has_the_security_headers(furnished):
-    stranger = furnished.stranger()
+    visitor = furnished.visitor()
     answers = [(str(rule), answer) for rule, answer in pages(furnished, furnished.editor())]
-    answers += [(str(rule), answer) for rule, answer in pages(furnished, stranger)]
+    answers += [(str(rule), answer) for rule, answer in pages(furnished, visitor)]
     answers += [
-        (f"POST {rule}", furnished.post(stranger, furnished.path(rule))) for rule in furnished.rules("POST")
+        (f"POST {rule}", furnished.post(visitor, furnished.path(rule))) for rule in furnished.rules("POST")
     ]
     answers += [
-        ("404", furnished.get(stranger, "/nothing/here")),
-        ("405", furnished.post(stranger, "/privacy")),
-        ("static 404", furnished.get(stranger, "/static/nothing.css")),
-        ("redirect to the sign-in", furnished.get(stranger, "/admin")),
-        ("large", furnished.post(stranger, "/", {"email": "a" * 100_000})),
+        ("404", furnished.get(visitor, "/nothing/here")),
+        ("405", furnished.post(visitor, "/privacy")),
+        ("static 404", furnished.get(visitor, "/static/nothing.css")),
+        ("redirect to the sign-in", furnished.get(visitor, "/admin")),
+        ("large", furnished.post(visitor, "/", {"email": "a" * 100_000})),
     ]
 
     for name, answer in answers:
@@ -176,12 +176,10 @@ def test_the_policy_allows_no_inline_script_and_no_frame(furnished):
 
 
 def test_a_nonce_is_good_for_one_answer(furnished):
-    stranger = furnished.stranger()
+    visitor = furnished.visitor()
 
     nonces = [
-        re.search(r"'nonce-([^']+)'", furnished.get(stranger, "/").headers["Content-Security-Policy"]).group(
-            1
-        )
+        re.search(r"'nonce-([^']+)'", furnished.get(visitor, "/").headers["Content-Security-Policy"]).group(1)
         for _ in range(3)
     ]
 
@@ -190,7 +188,7 @@ def test_a_nonce_is_good_for_one_answer(furnished):
 
 def test_a_page_reached_by_a_token_is_not_kept_shared_or_indexed(furnished):
     private = [
-        (rule, answer) for rule, answer in pages(furnished, furnished.stranger()) if "token" in rule.arguments
+        (rule, answer) for rule, answer in pages(furnished, furnished.visitor()) if "token" in rule.arguments
     ]
 
     assert len(private) >= 4
@@ -224,7 +222,7 @@ class Faults(HTMLParser):
 
 
 def test_pages_hold_no_inline_code_and_load_nothing_from_elsewhere(furnished):
-    for client in (furnished.stranger(), furnished.editor()):
+    for client in (furnished.visitor(), furnished.editor()):
         for rule, answer in pages(furnished, client):
             if rule.endpoint in MAIL_FRAMES or answer.mimetype != "text/html":
                 continue
@@ -235,7 +233,7 @@ def test_pages_hold_no_inline_code_and_load_nothing_from_elsewhere(furnished):
 
 
 def test_the_host_header_is_never_repeated(furnished):
-    for client in (furnished.stranger(), furnished.editor()):
+    for client in (furnished.visitor(), furnished.editor()):
         for rule in furnished.rules("GET"):
             answer = client.get(
                 furnished.path(rule),

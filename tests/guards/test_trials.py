@@ -74,10 +74,10 @@ def test_a_wrong_value_does_not_start_and_the_message_names_the_setting(name, va
     garbage = tmp_path / "garbage"
     garbage.write_bytes(b"\xff\xfe no key, no list, no certificate @ all\n")
 
-    def whole(text: str) -> str:
+    def filled(text: str) -> str:
         return text.format(folder=tmp_path, garbage=garbage, key=key_file)
 
-    given = {variable(each): whole(text) for each, text in {**BESIDE.get(name, {}), name: value}.items()}
+    given = {variable(each): filled(text) for each, text in {**BESIDE.get(name, {}), name: value}.items()}
     environ = {**ENVIRON, "NEWSLETTER_DATA_DIR": str(tmp_path / "data"), **given}
 
     with pytest.raises(SettingsError) as caught:

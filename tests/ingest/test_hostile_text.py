@@ -62,7 +62,7 @@ def test_a_hostile_text_of_a_megabyte_is_neither_cut_nor_refused(kind):
     assert press.body.count(piece[0]) >= text.count(piece[0]) - 1
 
 
-def test_a_text_of_as_many_lines_as_are_taken_is_taken_whole():
+def test_a_text_with_the_largest_number_of_lines_is_parsed_completely():
     lines = [f"- item {number}" for number in range(49_000)]
 
     press = parse_press("Harbour opens new quay\n\nIt opens.\n\n" + "\n".join(lines), "x")

@@ -48,7 +48,7 @@ def engine(house, sent):
 
 
 def prepared_issue(house):
-    house.reader(house.topic("ferry"), name="ann")
+    house.add_subscriber(house.topic("ferry"), name="ann")
     house.release("A ferry for every island")
     return house.open()
 
@@ -57,7 +57,7 @@ def test_a_drain_of_bulk_prepares_the_issue_and_sends_it(house, engine, sent, sm
     from newsletter.digest.issues import open_issue
     from newsletter.models import Frequency
 
-    house.reader(house.topic("ferry"), name="ann")
+    house.add_subscriber(house.topic("ferry"), name="ann")
     house.release("A ferry for every island")
     with house.runtime.session() as session:
         issue_id = open_issue(session, [Frequency.WEEKLY], actor="test", now=house.clock()).id
@@ -71,7 +71,7 @@ def test_a_drain_of_bulk_prepares_the_issue_and_sends_it(house, engine, sent, sm
     assert sent.tasks == [(Lane.BULK, DRAIN)] * 2
 
 
-def test_a_sweep_asks_for_a_drain_a_process_when_an_issue_has_mail_due(house, engine, sent):
+def test_a_sweep_asks_for_a_drain_a_process_when_an_issue_has_email_due(house, engine, sent):
     prepared_issue(house)
 
     sweep(engine)

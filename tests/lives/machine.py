@@ -43,7 +43,7 @@ ACTS: Mapping[str, Act] = {
     "pause": Act(2, "pauses", {"pick": PICKS, "weeks": st.sampled_from(WEEKS)}),
     "resume": Act(2, "pauses", {"pick": PICKS}),
     "move": Act(1, "moves", {"pick": PICKS, "name": st.integers(0, 7)}),
-    "take_back": Act(2, "moves", {"pick": PICKS}),
+    "undo_move": Act(2, "moves", {"pick": PICKS}),
     "erase": Act(1, "erasure", {"pick": PICKS}),
     "suppress": Act(1, "suppressions", {"pick": PICKS}),
     "lift": Act(2, "suppressions", {"pick": PICKS}),
@@ -63,14 +63,14 @@ ACTS: Mapping[str, Act] = {
     "retry": Act(4, "retries", {"pick": PICKS}),
     "resend": Act(2, "resends", {"pick": PICKS}),
     "start_drain": Act(3, "", {"dies_in": DIES}),
-    "go_on": Act(5, "", {"answer": ANSWER, "seconds": st.sampled_from([0, 5])}),
+    "continue_drain": Act(5, "", {"answer": ANSWER, "seconds": st.sampled_from([0, 5])}),
     "send": Act(5, "", {"answers": st.lists(ANSWER, max_size=3), "dies_in": DIES}),
     "recover": Act(3, "", {}),
     "pass_time": Act(2, "time", {"hours": st.sampled_from([1, 1, 24, 8 * 24, 31 * 24])}),
 }
 KINDS = sorted({each.kind for each in ACTS.values()} - {""})
 # These acts commit more than once, or already run in their own thread.
-ALONE = {"start_drain", "go_on", "send", "recover", "pass_time"}
+ALONE = {"start_drain", "continue_drain", "send", "recover", "pass_time"}
 
 
 class Lives(RuleBasedStateMachine):

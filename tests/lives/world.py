@@ -34,7 +34,7 @@ from newsletter.releases.edit import ReleaseAction, change_release
 from newsletter.releases.store import add_release
 from newsletter.runtime import Runtime, data_folder
 from newsletter.subscribers.choices import preferences
-from newsletter.subscribers.choices.change_address import ask_to_move, move
+from newsletter.subscribers.choices.change_address import move, request_address_change
 from newsletter.subscribers.choices.pauses import end_pauses
 from newsletter.subscribers.consent.wording import current_wording
 from newsletter.subscribers.leaving.unsubscribe import Left, make_undo_token, undo, unsubscribe
@@ -218,7 +218,7 @@ class World:
             *(name for name, found in self._candidates().items() if found),
             *(("open",) if least < now.counter else ()),
             *(("start_drain", "send") if due else ()),
-            *(("go_on",) if any(self.drains) else ()),
+            *(("continue_drain",) if any(self.drains) else ()),
         }
 
     def _candidates(self) -> Mapping[str, Collection[int]]:
@@ -248,7 +248,7 @@ class World:
             "pause": active - now.paused_until.keys(),
             "resume": now.paused_until.keys(),
             "move": active,
-            "take_back": self.moved,
+            "undo_move": self.moved,
             "erase": active,
             "suppress": active - self.oracle.suppressed,
             "lift": self.oracle.suppressed & {each.id for each in self.people()},
@@ -356,7 +356,7 @@ class World:
         token = self._preferences_token(host, person)
         self.ask(
             host,
-            lambda parts, session: preferences.go_on(session, parts.tokens, token, CATCH_UP, parts.now()),
+            lambda parts, session: preferences.resume(session, parts.tokens, token, CATCH_UP, parts.now()),
             Asked(skips_ahead=frozenset({person.id})),
         )
 
@@ -366,13 +366,16 @@ class World:
         person = self.person("move", pick)
         token = self._preferences_token(host, person)
         address = parse_address(f"person{name}@example.org")
-        self.ask(host, lambda parts, session: ask_to_move(session, parts.tokens, token, address, parts.now()))
+        self.ask(
+            host,
+            lambda parts, session: request_address_change(session, parts.tokens, token, address, parts.now()),
+        )
         self._press_move(host, person, is_undo=False)
         self.moved.add(person.id)
 
-    def take_back(self, host: int, pick: int) -> None:
+    def undo_move(self, host: int, pick: int) -> None:
         """Undo the change by the link that was sent to the old address."""
-        self._press_move(host, self.person("take_back", pick), is_undo=True)
+        self._press_move(host, self.person("undo_move", pick), is_undo=True)
 
     def _press_move(self, host: int, person: Person, *, is_undo: bool) -> None:
         wishes = self.database.query(
@@ -533,7 +536,7 @@ class World:
         parts, relay = self.hosts[host], self.relays[host]
         drain(parts, relay, lane=Lane.BULK, seconds=1e9, elapsed=lambda: self.elapsed)
 
-    def go_on(self, host: int, answer: str, seconds: int = 0) -> None:
+    def continue_drain(self, host: int, answer: str, seconds: int = 0) -> None:
         """Let a drain continue by one step, some seconds later; `answer` is the relay's next reply."""
         self.elapsed += seconds
         if self.drains[host] is not None:

@@ -74,7 +74,7 @@ BAD = [
 
 
 @pytest.mark.parametrize(("typed", "mailed"), GOOD.items())
-def test_an_address_as_people_type_it_becomes_one_to_mail(typed: str, mailed: str) -> None:
+def test_an_address_as_people_type_it_becomes_one_to_email(typed: str, mailed: str) -> None:
     address = parse_address(typed)
 
     assert address.text == mailed
@@ -83,7 +83,7 @@ def test_an_address_as_people_type_it_becomes_one_to_mail(typed: str, mailed: st
 
 
 @pytest.mark.parametrize("typed", BAD)
-def test_what_cannot_be_mailed_is_refused_with_a_sentence(typed: str) -> None:
+def test_what_cannot_be_emailed_is_refused_with_a_sentence(typed: str) -> None:
     with pytest.raises(AddressInvalid) as caught:
         parse_address(typed)
 
@@ -139,13 +139,13 @@ def test_a_canonical_form_is_final(text: str) -> None:
 
 
 def test_a_suppression_hash_depends_on_the_key_and_hides_the_address() -> None:
-    reader = Address("reader@example.org", "reader@example.org")
+    subscriber = Address("reader@example.org", "reader@example.org")
 
-    ours = address_hash(reader.canonical, b"k" * 32)
+    ours = address_hash(subscriber.canonical, b"k" * 32)
 
     assert ours == address_hash("reader@example.org", b"k" * 32)
-    assert ours != address_hash(reader.canonical, b"j" * 32)
+    assert ours != address_hash(subscriber.canonical, b"j" * 32)
     assert len(ours) == 64
     assert "reader" not in ours
     with pytest.raises(ValueError, match="key"):
-        address_hash(reader.canonical, b"")
+        address_hash(subscriber.canonical, b"")

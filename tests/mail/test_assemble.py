@@ -85,7 +85,7 @@ def without_padding(text: str) -> str:
 @example("=" * 200, Encoding.QUOTED_PRINTABLE)
 @example("x" * 74 + ".\n" + "x" * 75 + ".", Encoding.QUOTED_PRINTABLE)
 @example("漢字\r\n\r\n漢", Encoding.BASE64)
-def test_any_fragment_is_whole_lines_and_decodes_to_what_it_was(text: str, encoding: Encoding) -> None:
+def test_any_fragment_has_complete_lines_and_decodes_to_its_text(text: str, encoding: Encoding) -> None:
     encoded = encode_fragment(text, encoding)
 
     assert_fit_for_smtp(encoded)
@@ -137,7 +137,7 @@ def test_no_choice_is_longer_than_the_other_would_be(texts: list[str]) -> None:
 
 
 @given(TEXTS, TEXTS, TEXTS)
-def test_any_single_mail_parses_back_to_the_same(text: str, rich: str, subject: str) -> None:
+def test_any_single_email_parses_back_to_the_same(text: str, rich: str, subject: str) -> None:
     fields = [*HEADERS, to_field("reader@example.net")]
     try:
         fields.append(subject_field(subject))
@@ -250,7 +250,7 @@ def test_a_field_that_is_missing_is_an_error_and_a_slot_that_is_missing_is_empty
     assert parts_of(build_message(join_fields(HEADERS), frame.body({"url": "u"}, {})))[0] == "u\n"
 
 
-def test_a_frame_makes_the_same_body_again_after_another_reader() -> None:
+def test_a_frame_makes_the_same_body_again_after_another_subscriber() -> None:
     text = f"{field('url')}\n{slot('releases')}\n"
     for encoding in BOTH:
         frame = Frame(FramePart(text, encoding), FramePart(text, encoding), BOUNDARY)

@@ -107,12 +107,12 @@ class Outline(HTMLParser):
         self.tags.append((tag, dict(attrs)))
 
 
-def test_every_mail_has_a_context_here() -> None:
+def test_every_email_has_a_context_here() -> None:
     assert {each.parent.name for each in FOLDER.glob("*/subject.txt")} == set(CONTEXTS)
 
 
 @pytest.mark.parametrize("name", MAILS)
-def test_a_mail_has_one_subject_line_a_text_and_a_page(templates: TemplateSet, name: str) -> None:
+def test_an_email_has_one_subject_line_a_text_and_a_page(templates: TemplateSet, name: str) -> None:
     mail = templates.render(name, "en", CONTEXTS[name])
 
     assert mail.subject.strip() == mail.subject != ""
@@ -213,7 +213,7 @@ def test_a_release_is_escaped_on_the_page_and_plain_in_the_text(templates: Templ
         ("xx-nonsense", "UTC", "October 23, 2025"),
     ],
 )
-def test_dates_are_in_the_readers_language_and_zone(
+def test_dates_are_in_the_subscribers_language_and_zone(
     templates: TemplateSet, language: str, zone: str, shown: str
 ) -> None:
     piece = templates.render_piece("digest/release", language, {"release": RELEASE, "timezone": zone})

@@ -84,13 +84,13 @@ READERS = st.from_regex(r"[A-Za-z0-9_-]{12}", fullmatch=True)
 
 
 @given(READERS, st.integers(0, 2**48 - 1), st.sampled_from([str.upper, str.lower, str.swapcase, str.title]))
-def test_an_address_to_leave_by_names_reader_and_delivery_whatever_became_of_its_case(
-    reader, delivery, fold
+def test_an_address_to_leave_by_names_subscriber_and_delivery_whatever_became_of_its_case(
+    subscriber, delivery, fold
 ) -> None:
-    address = leave_address("Leave@News.example.org", reader, delivery, KEY)
+    address = leave_address("Leave@News.example.org", subscriber, delivery, KEY)
 
     assert address is not None
-    assert parse_leave_address(fold(address), KEY) == (reader, delivery)
+    assert parse_leave_address(fold(address), KEY) == (subscriber, delivery)
     assert re.fullmatch(r"Leave\+[a-z2-7]{40}@News\.example\.org", address)
 
 
@@ -128,10 +128,10 @@ def test_an_address_to_leave_by_fits_into_64_octets() -> None:
 
 
 @pytest.mark.parametrize(
-    ("reader", "delivery"), [("", 1), ("short", 1), ("abcDEF-_0123", 2**48), ("a" * 12, -1)]
+    ("subscriber", "delivery"), [("", 1), ("short", 1), ("abcDEF-_0123", 2**48), ("a" * 12, -1)]
 )
-def test_ids_of_another_size_get_no_address_to_leave_by(reader: str, delivery: int) -> None:
-    assert leave_address("leave@example.org", reader, delivery, KEY) is None
+def test_ids_of_another_size_get_no_address_to_leave_by(subscriber: str, delivery: int) -> None:
+    assert leave_address("leave@example.org", subscriber, delivery, KEY) is None
 
 
 def test_a_return_path_makes_nobody_leave() -> None:

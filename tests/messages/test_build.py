@@ -15,7 +15,7 @@ from newsletter.smtp.replies import Reply
 
 
 def a_digest_and_a_single_email(house: House) -> None:
-    house.reader(house.topic("energy"), name="ann")
+    house.add_subscriber(house.topic("energy"), name="ann")
     house.release("A new energy cable")
     house.open()
     with house.runtime.session() as session:

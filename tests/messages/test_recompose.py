@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from house import House, leave_topic, steer_release
+from house import House, edit_release, unsubscribe_from_topic
 
 from newsletter.messages.recompose import narrow
 from newsletter.models import Frequency, Subscriber, Subscription
@@ -17,7 +17,7 @@ WEEKLY, DAILY = Frequency.WEEKLY, Frequency.DAILY
 def arrange(house: House) -> tuple[int, int, int]:
     """Arrange the topics energy and sea, and a subscriber of both; return the three ids."""
     energy, sea = house.topic("energy"), house.topic("sea")
-    return energy, sea, house.reader(energy, sea, name="ann")
+    return energy, sea, house.add_subscriber(energy, sea, name="ann")
 
 
 def bodies(house: House) -> list[str]:
@@ -27,13 +27,13 @@ def bodies(house: House) -> list[str]:
     return [each.get_body(("plain",)).get_content() for each in messages]
 
 
-def test_a_topic_that_was_left_after_preparing_is_not_mailed(either_house: House):
+def test_a_topic_that_was_left_after_preparing_is_not_emailed(either_house: House):
     house = either_house
     energy, _sea, ann = arrange(house)
     house.release("A new energy cable")
     wave = house.release("A sea wave")
     house.open()
-    leave_topic(house, ann, energy)
+    unsubscribe_from_topic(house, ann, energy)
 
     house.drain()
 
@@ -48,7 +48,7 @@ def test_a_release_moves_to_another_topic_that_is_kept_and_that_the_issue_serves
     energy, _sea, ann = arrange(house)
     both = house.release("An energy cable under the sea")
     house.open()
-    leave_topic(house, ann, energy)
+    unsubscribe_from_topic(house, ann, energy)
 
     house.drain()
 
@@ -60,13 +60,13 @@ def test_a_release_moves_to_another_topic_that_is_kept_and_that_the_issue_serves
 def test_what_was_left_out_comes_with_the_next_issue_of_another_topic(either_house: House):
     house = either_house
     energy, sea = house.topic("energy"), house.topic("sea")
-    ann = house.reader(energy, frequency=WEEKLY, name="ann")
+    ann = house.add_subscriber(energy, frequency=WEEKLY, name="ann")
     with house.runtime.session() as session:
         subscription_rows.take_up(session, ann, sea, DAILY, house.clock())
         session.commit()
     both = house.release("An energy cable under the sea")
     house.open(WEEKLY)
-    leave_topic(house, ann, energy)
+    unsubscribe_from_topic(house, ann, energy)
 
     house.drain()
 
@@ -76,16 +76,18 @@ def test_what_was_left_out_comes_with_the_next_issue_of_another_topic(either_hou
     assert len(house.transport.sent) == 1
 
 
-def test_a_release_that_is_held_after_preparing_is_not_mailed_and_comes_when_it_is_freed(either_house: House):
+def test_a_release_that_is_held_after_preparing_is_not_sent_until_it_is_ready(
+    either_house: House,
+):
     house = either_house
     _, _, ann = arrange(house)
     cable = house.release("A new energy cable")
     wave = house.release("A sea wave")
     house.open()
-    steer_release(house, cable, ReleaseAction.HOLD)
+    edit_release(house, cable, ReleaseAction.HOLD)
 
     house.drain()
-    steer_release(house, cable, ReleaseAction.READY)
+    edit_release(house, cable, ReleaseAction.READY)
     house.send()
 
     assert house.releases_sent(ann) == [wave, cable]
@@ -97,7 +99,7 @@ def test_an_issue_of_excluded_releases_only_is_skipped_and_finishes(either_house
     arrange(house)
     cable = house.release("A new energy cable")
     issue_id = house.open()
-    steer_release(house, cable, ReleaseAction.EXCLUDE)
+    edit_release(house, cable, ReleaseAction.EXCLUDE)
 
     house.drain()
 
@@ -130,8 +132,8 @@ def test_what_is_skipped_for_somebody_who_unsubscribed_waits_for_their_return(ei
     energy, sea, ann = arrange(house)
     house.release("A new energy cable")
     house.open()
-    leave_topic(house, ann, energy)
-    leave_topic(house, ann, sea)
+    unsubscribe_from_topic(house, ann, energy)
+    unsubscribe_from_topic(house, ann, sea)
 
     house.drain()
 

@@ -37,10 +37,10 @@ def test_a_time_comes_back_as_the_same_moment_in_utc(either_house: House):
 
 
 def test_an_error_of_the_database_quotes_no_address(house: House):
-    house.reader(name="ann")
+    house.add_subscriber(name="ann")
     errors = []
     with pytest.raises(StatementError) as fault:
-        house.reader(name="ann")
+        house.add_subscriber(name="ann")
     errors.append(str(fault.value))
     app = create_app(house.runtime.settings)
     with app.app_context():
@@ -91,8 +91,8 @@ def test_a_write_lock_held_by_another_is_waited_for(house: House):
     with house.runtime.session() as first:
         first.add(Topic(slug="a", name="A", created_at=house.clock()))
         first.flush()
-        with house.runtime.reading() as reader:
-            assert reader.query(Topic).count() == 0
+        with house.runtime.reading() as subscriber:
+            assert subscriber.query(Topic).count() == 0
         done = threading.Event()
 
         def write() -> None:

@@ -43,10 +43,10 @@ def address(number: int) -> str:
     return f"reader{number:05}@example.org"
 
 
-def issue_for(house: House, readers: int) -> int:
+def issue_for(house: House, subscribers: int) -> int:
     """Open a small issue for this many subscribers, numbered from 1; return its id."""
     topic, now = house.topic("energy"), house.clock()
-    numbers = range(1, readers + 1)
+    numbers = range(1, subscribers + 1)
     people = [
         {
             "id": number, "public_id": f"r{number:010}", "email": address(number),

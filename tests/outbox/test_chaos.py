@@ -52,7 +52,7 @@ class Chaos:
     connections: int = 0
     calm: bool = False
 
-    def answers(self) -> dict[str, object]:
+    def replies(self) -> dict[str, object]:
         return {
             "greeting": self.greeting,
             "STARTTLS": self.starttls,
@@ -182,7 +182,7 @@ def send_to_the_end(house: House, relay: ScriptedRelay, issue_id: int, **endpoin
 
 
 def check(
-    house: House, relay: ScriptedRelay, chaos: Chaos, issue_id: int, readers: int, **how: object
+    house: House, relay: ScriptedRelay, chaos: Chaos, issue_id: int, subscribers: int, **how: object
 ) -> None:
     """Send through `chaos` to the end, then uncertain deliveries without faults; compare with the ledger."""
     send_to_the_end(house, relay, issue_id, **how)
@@ -190,7 +190,7 @@ def check(
     accepted, rejected, uncertain = (
         recipients_in(house, state) for state in ("accepted", "rejected", "uncertain")
     )
-    assert len(accepted) + len(rejected) + len(uncertain) == readers
+    assert len(accepted) + len(rejected) + len(uncertain) == subscribers
     assert max(chaos.taken.values()) == 1  # nobody twice
     assert accepted <= set(chaos.taken)  # nobody said to have it who has not
     assert set(chaos.taken) <= accepted | uncertain  # nobody who has it said to be without
@@ -208,18 +208,18 @@ def check(
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_whatever_the_relay_does_each_delivery_ends_in_its_state(house: House, seed: int):
-    readers = 150
-    issue_id = issue_for(house, readers)
+    subscribers = 150
+    issue_id = issue_for(house, subscribers)
     chaos = Chaos(seed)
-    with scripted_relay(answers=chaos.answers()) as relay:
-        check(house, relay, chaos, issue_id, readers)
+    with scripted_relay(answers=chaos.replies()) as relay:
+        check(house, relay, chaos, issue_id, subscribers)
     assert len([what for what, count in chaos.happened.items() if count]) > 15
 
 
 def test_without_pipelining_it_is_the_same(house: House):
     issue_id = issue_for(house, 100)
     chaos = Chaos(7)
-    with scripted_relay(answers=chaos.answers(), ehlo=("chaos.test", "8BITMIME")) as relay:
+    with scripted_relay(answers=chaos.replies(), ehlo=("chaos.test", "8BITMIME")) as relay:
         check(house, relay, chaos, issue_id, 100)
     assert len(chaos.taken) <= 100 and chaos.happened.total() > 5
 
@@ -227,7 +227,7 @@ def test_without_pipelining_it_is_the_same(house: House):
 def test_greylisting_costs_a_round_and_nobody(house: House):
     issue_id = issue_for(house, 100)
     chaos = Chaos(0, often=0, greylist=True)
-    with scripted_relay(answers=chaos.answers()) as relay:
+    with scripted_relay(answers=chaos.replies()) as relay:
         check(house, relay, chaos, issue_id, 100)
     assert set(chaos.taken.values()) == {1}
     assert len(chaos.taken) == 100
@@ -238,7 +238,7 @@ def test_tls_that_fails_now_and_then_loses_nobody(house: House, tmp_path: Path):
     issue_id = issue_for(house, 60)
     chaos = Chaos(5, often=0.15)
     with scripted_relay(
-        answers=chaos.answers(),
+        answers=chaos.replies(),
         context=authority.server("127.0.0.1"),
         ehlo=("chaos.test", "PIPELINING", "STARTTLS"),
     ) as relay:
@@ -262,7 +262,7 @@ def test_a_relay_that_throttles_after_a_hundred_gets_the_rest_later(house: House
         return chaos.mail(session)
 
     limit = [100]
-    with scripted_relay(answers={**chaos.answers(), "MAIL": mail}) as relay:
+    with scripted_relay(answers={**chaos.replies(), "MAIL": mail}) as relay:
         rounds = send_to_the_end(house, relay, issue_id)
 
     assert set(chaos.taken.values()) == {1}
@@ -333,8 +333,8 @@ class Timed:
 
 def test_the_pace_goes_down_under_a_throttling_relay_and_comes_back_when_it_relents(house: House):
     """The relay replies 454 after 100 messages, then accepts some a second. Everybody gets the email once."""
-    readers, clock = 700, house.clock
-    issue_for(house, readers)
+    subscribers, clock = 700, house.clock
+    issue_for(house, subscribers)
     chaos, throttle = Chaos(0, often=0), Throttle(clock, per_second=2.0)
     paces: list[float | None] = []
 
@@ -343,14 +343,14 @@ def test_the_pace_goes_down_under_a_throttling_relay_and_comes_back_when_it_rele
             standing = read_standing(session, house.runtime.settings, clock())
         return pace_of(standing, Limits(), clock())
 
-    with scripted_relay(answers={**chaos.answers(), "MAIL": throttle.mail}) as relay:
+    with scripted_relay(answers={**chaos.replies(), "MAIL": throttle.mail}) as relay:
         transport = Timed(SMTPTransport(relay.endpoint(timeouts=PATIENT, max_connections=2)), clock)
         house.transport = transport  # type: ignore[assignment]
         while {"queued", "deferred", "leased"} & set(count_states(house)):
             assert len(paces) < 1000, count_states(house)
             house.drain()
             paces.append(pace_now())
-            if throttle.taken > readers * 0.8:
+            if throttle.taken > subscribers * 0.8:
                 throttle.per_second = 10_000.0  # it relents
             clock.pass_(seconds=5)
         transport.close()
@@ -358,7 +358,7 @@ def test_the_pace_goes_down_under_a_throttling_relay_and_comes_back_when_it_rele
 
     assert pace_now() is None
     assert chaos.taken == Counter(dict.fromkeys(recipients_in(house, "accepted"), 1))
-    assert len(chaos.taken) == readers
+    assert len(chaos.taken) == subscribers
     known = [pace for pace in paces if pace is not None]
     assert min(known) < 10 * 2.0  # from hundreds a second to the order of what the relay allows
     assert max(known) > 1.5 * min(known)  # and up again, step by step, in between

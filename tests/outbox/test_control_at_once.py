@@ -10,9 +10,9 @@ from newsletter.outbox.record import finish
 from newsletter.smtp.replies import Reply
 
 
-def test_an_issue_is_not_finished_while_somebody_queues_its_rejected_mails_again(big_house: House):
+def test_an_issue_is_not_finished_while_somebody_queues_its_rejected_emails_again(big_house: House):
     house = big_house
-    house.reader(house.topic("energy"), name="ann")
+    house.add_subscriber(house.topic("energy"), name="ann")
     house.release("A new energy cable")
     house.transport.answer("ann@example.org", Reply(550, ("5.7.1 not today",)))
     issue_id = house.open()

@@ -62,9 +62,9 @@ def draining_under_fire(fleet: Fleet, ledger: Ledger, chance: random.Random, ins
     assert fleet.drain().wait(180) == 0
 
 
-def check_before_and_after_resending(house: House, ledger: Ledger, issue_id: int, readers: int) -> str:
+def check_before_and_after_resending(house: House, ledger: Ledger, issue_id: int, subscribers: int) -> str:
     """Compare the ledger with the states of deliveries; resend uncertain ones, and compare again."""
-    everybody = {address(number) for number in range(1, readers + 1)}
+    everybody = {address(number) for number in range(1, subscribers + 1)}
     uncertain = recipients_in(house, "uncertain")
     once, missing = ledger.counts, everybody - set(ledger.taken)
     figures = (
@@ -76,7 +76,7 @@ def check_before_and_after_resending(house: House, ledger: Ledger, issue_id: int
     assert len(uncertain) <= ledger.cut, figures
     assert count_states(house) == {
         state: count
-        for state, count in (("accepted", readers - len(uncertain)), ("uncertain", len(uncertain)))
+        for state, count in (("accepted", subscribers - len(uncertain)), ("uncertain", len(uncertain)))
         if count
     }
 
@@ -88,7 +88,7 @@ def check_before_and_after_resending(house: House, ledger: Ledger, issue_id: int
     assert set(ledger.taken) == everybody
     assert twice == uncertain - missing
     assert max(ledger.counts.values()) <= 2
-    assert count_states(house) == {"accepted": readers}
+    assert count_states(house) == {"accepted": subscribers}
     assert house.issue_state(issue_id) == "finished"
     return figures
 
@@ -111,24 +111,24 @@ def test_twenty_kills_in_one_issue_lose_nobody_and_repeat_nobody(tmp_path: Path,
 
 
 def test_on_postgresql_kills_lose_nobody_and_repeat_nobody(tmp_path: Path, postgresql_url: str):
-    readers, chance = 4000, random.Random(4)
+    subscribers, chance = 4000, random.Random(4)
     with keep_ledger() as ledger:
         house = open_house(make_settings(tmp_path, relay=ledger.url, database_url=postgresql_url))
-        issue_id = issue_for(house, readers)
+        issue_id = issue_for(house, subscribers)
 
         with Fleet(environ_of(house), tmp_path / "log") as fleet:
             draining_under_fire(fleet, ledger, chance, [300, 1200, 2000, 2800])
 
-        print(check_before_and_after_resending(house, ledger, issue_id, readers))
+        print(check_before_and_after_resending(house, ledger, issue_id, subscribers))
         assert house.issue_state(issue_id) == "finished"
         house.runtime.engine.dispose()
 
 
-def test_the_whole_service_is_killed_and_its_queue_lost(tmp_path: Path, free_port: int):
-    readers, chance = 6000, random.Random(6)
+def test_a_killed_service_that_lost_its_queue_sends_each_delivery_once(tmp_path: Path, free_port: int):
+    subscribers, chance = 6000, random.Random(6)
     with keep_ledger() as ledger:
         house = open_house(make_settings(tmp_path, relay=ledger.url))
-        issue_id = issue_for(house, readers)
+        issue_id = issue_for(house, subscribers)
         environ = environ_of(house, NEWSLETTER_BIND=f"127.0.0.1:{free_port}", NEWSLETTER_WEB_WORKERS="1")
 
         with Fleet(environ, tmp_path / "log") as fleet:
@@ -145,16 +145,16 @@ def test_the_whole_service_is_killed_and_its_queue_lost(tmp_path: Path, free_por
             service = fleet.start("run")
             until(lambda: not {"queued", "leased"} & set(count_states(house)))
 
-        print(check_before_and_after_resending(house, ledger, issue_id, readers))
+        print(check_before_and_after_resending(house, ledger, issue_id, subscribers))
         assert house.issue_state(issue_id) == "finished"
         house.runtime.engine.dispose()
 
 
 def test_the_supervisor_alone_is_killed_and_nothing_goes_on_without_it(tmp_path: Path, free_port: int):
-    readers, chance = 6000, random.Random(8)
+    subscribers, chance = 6000, random.Random(8)
     with keep_ledger() as ledger:
         house = open_house(make_settings(tmp_path, relay=ledger.url))
-        issue_id = issue_for(house, readers)
+        issue_id = issue_for(house, subscribers)
         environ = environ_of(house, NEWSLETTER_BIND=f"127.0.0.1:{free_port}", NEWSLETTER_WEB_WORKERS="1")
 
         with Fleet(environ, tmp_path / "log") as fleet:
@@ -171,17 +171,17 @@ def test_the_supervisor_alone_is_killed_and_nothing_goes_on_without_it(tmp_path:
             fleet.start("run")
             until(lambda: not {"queued", "leased"} & set(count_states(house)))
 
-        print(check_before_and_after_resending(house, ledger, issue_id, readers))
+        print(check_before_and_after_resending(house, ledger, issue_id, subscribers))
         assert house.issue_state(issue_id) == "finished"
         house.runtime.engine.dispose()
 
 
 def test_the_broker_alone_is_killed_and_the_database_brings_the_work_back(tmp_path: Path, free_port: int):
-    readers = 6000
+    subscribers = 6000
     broker_port = unused_port()
     with keep_ledger() as ledger:
         house = open_house(make_settings(tmp_path, relay=ledger.url))
-        issue_id = issue_for(house, readers)
+        issue_id = issue_for(house, subscribers)
         environ = environ_of(
             house,
             NEWSLETTER_BIND=f"127.0.0.1:{free_port}",
@@ -201,6 +201,6 @@ def test_the_broker_alone_is_killed_and_the_database_brings_the_work_back(tmp_pa
                 until(lambda: not {"queued", "leased"} & set(count_states(house)))
                 fleet.stop()
 
-        print(check_before_and_after_resending(house, ledger, issue_id, readers))
+        print(check_before_and_after_resending(house, ledger, issue_id, subscribers))
         assert house.issue_state(issue_id) == "finished"
         house.runtime.engine.dispose()

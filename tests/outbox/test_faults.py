@@ -62,37 +62,37 @@ def recover_all(house: House) -> int:
         return recover(session, house.runtime.messages, journal_folder(house.runtime.settings), house.clock())
 
 
-def twelve_readers(house: House) -> int:
+def twelve_subscribers(house: House) -> int:
     energy = house.topic("energy")
     for _ in range(12):
-        house.reader(energy)
+        house.add_subscriber(energy)
     house.release("A new energy cable")
     return house.open()
 
 
 @pytest.mark.parametrize("database", ["sqlite", "postgresql"])
-def test_two_drains_at_once_take_each_reader_once(
+def test_two_drains_at_once_take_each_subscriber_once(
     tmp_path: Path, ledger: Ledger, database: str, request: pytest.FixtureRequest
 ):
-    readers = 2500
+    subscribers = 2500
     url = request.getfixturevalue("postgresql_url") if database == "postgresql" else ""
     house = open_house(make_settings(tmp_path, relay=ledger.url, database_url=url))
-    issue_id = issue_for(house, readers)
+    issue_id = issue_for(house, subscribers)
 
     with Fleet(environ_of(house), tmp_path / "log") as fleet:
         drains = [fleet.drain(), fleet.drain()]
         ends = [each.wait(180) for each in drains]
 
     assert ends == [0, 0]
-    assert sorted(ledger.taken) == [address(number) for number in range(1, readers + 1)]
-    assert count_states(house) == {"accepted": readers}
+    assert sorted(ledger.taken) == [address(number) for number in range(1, subscribers + 1)]
+    assert count_states(house) == {"accepted": subscribers}
     assert house.issue_state(issue_id) == "finished"
     house.runtime.engine.dispose()
 
 
 def test_a_lease_that_runs_out_under_a_slow_worker_is_nobody_elses(either_house: House):
     house = either_house
-    issue_id = twelve_readers(house)
+    issue_id = twelve_subscribers(house)
     found = []
 
     def others_look() -> None:
@@ -112,7 +112,7 @@ def test_a_lease_that_runs_out_under_a_slow_worker_is_nobody_elses(either_house:
 
 def test_a_clock_set_back_an_hour_loses_and_repeats_nothing(either_house: House):
     house = either_house
-    issue_id = twelve_readers(house)
+    issue_id = twelve_subscribers(house)
 
     def set_back() -> None:
         house.clock.pass_(hours=-1)
@@ -129,7 +129,7 @@ def test_a_clock_set_back_an_hour_loses_and_repeats_nothing(either_house: House)
 
 
 def test_a_delivery_waiting_when_the_clock_is_set_back_goes_in_its_time(house: House):
-    twelve_readers(house)
+    twelve_subscribers(house)
     house.clock.pass_(hours=-1)
 
     assert house.drain() == 0
@@ -140,9 +140,9 @@ def test_a_delivery_waiting_when_the_clock_is_set_back_goes_in_its_time(house: H
 
 def test_a_full_disk_under_the_journal_stops_and_goes_on(tmp_path: Path, ledger: Ledger, postgresql_url: str):
     """A limit on file size acts as a full disk. The database is a server, so only the journal meets it."""
-    readers, log = 3000, tmp_path / "log"
+    subscribers, log = 3000, tmp_path / "log"
     house = open_house(make_settings(tmp_path, relay=ledger.url, database_url=postgresql_url))
-    issue_id = issue_for(house, readers)
+    issue_id = issue_for(house, subscribers)
 
     def little_room() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (16 * 1024, resource.RLIM_INFINITY))
@@ -150,7 +150,7 @@ def test_a_full_disk_under_the_journal_stops_and_goes_on(tmp_path: Path, ledger:
     with Fleet(environ_of(house, NEWSLETTER_SEND_WORKERS="1"), log) as fleet:
         fleet.start("worker", "--drain", before=little_room).wait(180)
         sent_before = len(ledger.taken)
-        assert 0 < sent_before < readers
+        assert 0 < sent_before < subscribers
         assert "cannot write the journal" in log.read_text()
 
         assert fleet.drain().wait(180) == 0
@@ -161,14 +161,14 @@ def test_a_full_disk_under_the_journal_stops_and_goes_on(tmp_path: Path, ledger:
     house.clock.pass_(hours=1)
     with closing(open_transport(house.runtime.settings)) as transport:
         drain(house.runtime, transport, lane=Lane.BULK)
-    assert sorted(ledger.taken) == [address(number) for number in range(1, readers + 1)]
+    assert sorted(ledger.taken) == [address(number) for number in range(1, subscribers + 1)]
     assert house.issue_state(issue_id) == "finished"
     house.runtime.engine.dispose()
 
 
 def test_a_full_disk_under_the_database_stops_and_goes_on(house: House):
-    readers = 1200
-    issue_id = issue_for(house, readers)
+    subscribers = 1200
+    issue_id = issue_for(house, subscribers)
     full = False
 
     @event.listens_for(house.runtime.engine, "checkout")
@@ -184,15 +184,15 @@ def test_a_full_disk_under_the_database_stops_and_goes_on(house: House):
     with pytest.raises(DatabaseError, match="full"):
         while drain(house.runtime, first, lane=Lane.BULK):
             pass
-    assert 100 <= len(first.sent) < readers
+    assert 100 <= len(first.sent) < subscribers
 
     full = False
     recover_all(house)
     house.drain()
 
     recipients = [each.envelope.recipient for each in (*first.sent, *house.transport.sent)]
-    assert sorted(recipients) == [address(number) for number in range(1, readers + 1)]
-    assert count_states(house) == {"accepted": readers}
+    assert sorted(recipients) == [address(number) for number in range(1, subscribers + 1)]
+    assert count_states(house) == {"accepted": subscribers}
     assert house.issue_state(issue_id) == "finished"
 
 

@@ -40,10 +40,10 @@ def folder_of(house: House) -> Path:
     return journal_folder(house.runtime.settings)
 
 
-def readers(house: House, count: int) -> int:
+def subscribers(house: House, count: int) -> int:
     energy = house.topic("energy")
     for _ in range(count):
-        house.reader(energy)
+        house.add_subscriber(energy)
     house.release("A new energy cable")
     return house.open()
 
@@ -86,7 +86,7 @@ def died_as(house: House, issue_id: int, host: str) -> Path:
 @pytest.mark.parametrize("name", ["3f2a9c1b7d4e", "web", host_label("n" * 200), "renamed-and-" * 5])
 def test_a_container_made_anew_clears_up_after_the_one_before(either_house: House, name: str):
     house = either_house
-    issue_id = readers(house, 3)
+    issue_id = subscribers(house, 3)
     path = died_as(house, issue_id, host_label(name))
 
     assert recover_all(house) == 3
@@ -96,7 +96,7 @@ def test_a_container_made_anew_clears_up_after_the_one_before(either_house: Hous
 
 
 def test_a_living_worker_with_another_host_name_is_left_alone(house: House):
-    issue_id = readers(house, 3)
+    issue_id = subscribers(house, 3)
     journal = Journal(folder_of(house), "another")
     take(house, issue_id, journal, 3)
 
@@ -107,7 +107,7 @@ def test_a_living_worker_with_another_host_name_is_left_alone(house: House):
 
 
 def test_a_folder_from_another_machine_makes_what_has_no_answer_uncertain(house: House):
-    issue_id = readers(house, 3)
+    issue_id = subscribers(house, 3)
     path = died_as(house, issue_id, "another")
     lines = path.read_text().splitlines()
     path.write_text("\n".join(["boot 00000000-another-kernel", *lines[1:], ""]))
@@ -183,7 +183,7 @@ def test_a_host_name_keeps_63_characters_and_the_name_of_a_worker_fits_its_colum
 
 def test_the_journal_of_a_lost_host_is_read_and_only_leases_without_one_are_uncertain(either_house: House):
     house = either_house
-    issue_id = readers(house, 5)
+    issue_id = subscribers(house, 5)
     died_as(house, issue_id, "mars")
     with house.runtime.session() as session:
         claim(session, Lane.BULK, issue_id, "mars-12-abcdef01", 1, NOON)
@@ -199,7 +199,7 @@ def test_the_journal_of_a_lost_host_is_read_and_only_leases_without_one_are_unce
 
 def test_giving_up_a_name_leaves_its_living_workers_alone(either_house: House):
     house = either_house
-    issue_id = readers(house, 3)
+    issue_id = subscribers(house, 3)
     journal = Journal(folder_of(house), host_name())
     take(house, issue_id, journal, 3)
     house.clock.pass_(hours=1)
@@ -212,7 +212,7 @@ def test_giving_up_a_name_leaves_its_living_workers_alone(either_house: House):
 
 def test_a_host_that_lost_its_data_folder_gets_its_leases_back_once_they_have_run_out(either_house: House):
     house = either_house
-    issue_id = readers(house, 2)
+    issue_id = subscribers(house, 2)
     with house.runtime.session() as session:
         claim(session, Lane.BULK, issue_id, f"{host_name()}-7-abcdef01", 2, NOON)
         session.commit()
@@ -228,7 +228,7 @@ def test_a_host_that_lost_its_data_folder_gets_its_leases_back_once_they_have_ru
 
 
 def test_leases_are_told_apart_by_whether_their_journal_is_here(house: House):
-    issue_id = readers(house, 3)
+    issue_id = subscribers(house, 3)
     journal = Journal(folder_of(house), "any-name")
     here = take(house, issue_id, journal, 1)
     with house.runtime.session() as session:
@@ -255,7 +255,7 @@ def open_unprepared(house: House, count: int) -> int:
     """Open an issue for `count` subscribers without preparing it, as `newsletter digest send` does."""
     energy = house.topic("energy")
     for _ in range(count):
-        house.reader(energy)
+        house.add_subscriber(energy)
     house.release("A new energy cable")
     with house.runtime.session() as session:
         issue_id = open_issue(session, [Frequency.WEEKLY], actor="test", now=house.clock()).id

@@ -41,11 +41,11 @@ def accepted(house: House, issue_id: int) -> int:
     return found.by_state.get(DeliveryState.ACCEPTED, 0)
 
 
-def open_for_readers(tmp_path: Path, sink: SMTPSink, database_url: str = "") -> tuple[House, int]:
+def open_for_subscribers(tmp_path: Path, sink: SMTPSink, database_url: str = "") -> tuple[House, int]:
     house = open_house(make_settings(tmp_path, relay=sink.url, database_url=database_url))
     energy = house.topic("energy")
     for number in range(1, READERS + 1):
-        house.reader(energy, name=f"reader{number}")
+        house.add_subscriber(energy, name=f"reader{number}")
     house.release("A new energy cable")
     return house, house.open()
 
@@ -55,7 +55,7 @@ def test_one_message_that_is_not_answered_hides_no_other_outcome(
     tmp_path: Path, smtp_sink: SMTPSink, database: str, request: pytest.FixtureRequest
 ):
     url = request.getfixturevalue("postgresql_url") if database == "postgresql" else ""
-    house, issue_id = open_for_readers(tmp_path, smtp_sink, url)
+    house, issue_id = open_for_subscribers(tmp_path, smtp_sink, url)
     smtp_sink.slow_data.add("reader4@example.org")
 
     with draining(house, connections=2):
@@ -74,7 +74,7 @@ def test_one_message_that_is_not_answered_hides_no_other_outcome(
 def test_a_recipient_that_is_not_answered_does_not_hide_the_message_before(
     tmp_path: Path, smtp_sink: SMTPSink
 ):
-    house, issue_id = open_for_readers(tmp_path, smtp_sink)
+    house, issue_id = open_for_subscribers(tmp_path, smtp_sink)
     smtp_sink.slow_rcpt.add("reader6@example.org")
 
     with draining(house, connections=1):

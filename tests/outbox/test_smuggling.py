@@ -48,7 +48,7 @@ def house_of(folder: Path, trick: str) -> House:
 def send_everything(house: House, trick: str) -> None:
     """Send a digest of several releases, and each kind of email with the newsletter's or releases' names."""
     energy = house.topic("energy")
-    readers = [house.reader(energy, name=f"{name}") for name in ("ann", "ben")]
+    subscribers = [house.add_subscriber(energy, name=f"{name}") for name in ("ann", "ben")]
     releases = [house.release(f"Energy {number}") for number in range(6)]
     with house.runtime.session() as session:
         for release_id in releases:
@@ -61,7 +61,7 @@ def send_everything(house: House, trick: str) -> None:
                 )
             )  # fmt: skip
         session.execute(update(Topic).values(name=f"Ene{trick}rgy"[:120]))
-        session.execute(update(Subscriber).where(Subscriber.id == readers[1]).values(language="de"))
+        session.execute(update(Subscriber).where(Subscriber.id == subscribers[1]).values(language="de"))
         named = {"title": f"One{trick}", "publisher": f"Port{trick}", "summary": trick}
         welcome = {
             "releases": [{"id": "abc", "date": "2026-03-10", **named}],
@@ -69,7 +69,7 @@ def send_everything(house: House, trick: str) -> None:
         }
         for template, context in (("welcome", welcome), ("link", {})):
             enqueue_single(
-                session, subscriber_id=readers[0], template=template, context=context,
+                session, subscriber_id=subscribers[0], template=template, context=context,
                 purpose_key=template, language="en", now=NOON,
             )  # fmt: skip
         session.commit()

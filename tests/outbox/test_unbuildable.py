@@ -32,8 +32,8 @@ def find(session, house: House, issue_id: int) -> Issue:
 def test_one_message_that_cannot_be_made_waits_alone_however_long(either_house: House):
     house = either_house
     energy, sea = house.topic("energy"), house.topic("sea")
-    house.reader(energy, name="ann")
-    house.reader(sea, name="ben")
+    house.add_subscriber(energy, name="ann")
+    house.add_subscriber(sea, name="ben")
     cable = house.release("A new energy cable")
     house.release("A sea wave")
     issue_id = house.open()
@@ -51,8 +51,8 @@ def test_one_message_that_cannot_be_made_waits_alone_however_long(either_house: 
 
 def test_it_is_sent_once_it_can_be_made(either_house: House):
     house = either_house
-    house.reader(house.topic("energy"), name="ann")
-    house.reader(house.topic("sea"), name="ben")
+    house.add_subscriber(house.topic("energy"), name="ann")
+    house.add_subscriber(house.topic("sea"), name="ben")
     cable = house.release("A new energy cable")
     house.release("A sea wave")
     issue_id = house.open()
@@ -73,7 +73,7 @@ def test_it_is_sent_once_it_can_be_made(either_house: House):
 
 def test_an_issue_of_which_nothing_can_be_made_pauses_and_names_the_fault(either_house: House):
     house = either_house
-    house.reader(house.topic("energy"), name="ann")
+    house.add_subscriber(house.topic("energy"), name="ann")
     cable = house.release("A new energy cable")
     issue_id = house.open()
     lose(house, issue_id, cable)
@@ -87,7 +87,7 @@ def test_an_issue_of_which_nothing_can_be_made_pauses_and_names_the_fault(either
 
 def test_the_owner_skips_them_and_their_releases_come_with_the_next_issue(either_house: House):
     house = either_house
-    ann = house.reader(house.topic("energy"), name="ann")
+    ann = house.add_subscriber(house.topic("energy"), name="ann")
     cable = house.release("A new energy cable")
     issue_id = house.open()
     lose(house, issue_id, cable)
@@ -107,8 +107,8 @@ def test_the_owner_skips_them_and_their_releases_come_with_the_next_issue(either
 
 
 def test_a_language_of_which_nothing_can_be_made_pauses_the_issue(house: House):
-    ann = house.reader(house.topic("energy"), name="ann")
-    house.reader(house.topic("sea"), name="ben")
+    ann = house.add_subscriber(house.topic("energy"), name="ann")
+    house.add_subscriber(house.topic("sea"), name="ben")
     house.release("A sea wave")
     cable = house.release("A new energy cable")
     with house.runtime.session() as session:
@@ -126,7 +126,7 @@ def test_a_language_of_which_nothing_can_be_made_pauses_the_issue(house: House):
 def test_a_single_email_that_cannot_be_made_waits(house: House):
     from newsletter.outbox.enqueue import enqueue_single
 
-    ann = house.reader(house.topic("energy"), name="ann")
+    ann = house.add_subscriber(house.topic("energy"), name="ann")
     with house.runtime.session() as session:
         enqueue_single(
             session, subscriber_id=ann, template="no-such-template", context={}, purpose_key="x",

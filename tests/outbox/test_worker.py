@@ -34,17 +34,17 @@ from newsletter.smtp.replies import Reply
 from newsletter.suppression import add_subscribers
 
 
-def three_readers(house: House) -> int:
+def three_subscribers(house: House) -> int:
     """Arrange an issue for three subscribers; return its id."""
     energy = house.topic("energy")
     for name in ("ann", "ben", "cleo"):
-        house.reader(energy, name=name)
+        house.add_subscriber(energy, name=name)
     house.release("A new energy cable")
     return house.open()
 
 
-def test_every_reader_gets_the_issue_once_and_then_it_is_finished(either_house: House):
-    issue_id = three_readers(either_house)
+def test_every_subscriber_gets_the_issue_once_and_then_it_is_finished(either_house: House):
+    issue_id = three_subscribers(either_house)
 
     handled = either_house.drain()
 
@@ -57,7 +57,7 @@ def test_every_reader_gets_the_issue_once_and_then_it_is_finished(either_house: 
 
 
 def test_a_leased_delivery_is_claimed_by_nobody_else(either_house: House):
-    issue_id = three_readers(either_house)
+    issue_id = three_subscribers(either_house)
     runtime = either_house.runtime
 
     with runtime.session() as session:
@@ -75,7 +75,7 @@ def test_a_leased_delivery_is_claimed_by_nobody_else(either_house: House):
 def test_two_drains_at_once_send_each_message_once(either_house: House):
     energy = either_house.topic("energy")
     for _ in range(60):
-        either_house.reader(energy)
+        either_house.add_subscriber(energy)
     either_house.release("A new energy cable")
     either_house.open()
     transports = [MemoryTransport(), MemoryTransport()]
@@ -95,7 +95,7 @@ def test_two_drains_at_once_send_each_message_once(either_house: House):
 
 
 def test_a_refused_recipient_is_rejected_and_a_busy_relay_waits(house: House):
-    issue_id = three_readers(house)
+    issue_id = three_subscribers(house)
     house.transport.answer("ann@example.org", Reply(550, ("5.7.1 not here",)))
     house.transport.answer("ben@example.org", Reply(451, ("4.7.1 try later",)))
 
@@ -110,7 +110,7 @@ def test_a_refused_recipient_is_rejected_and_a_busy_relay_waits(house: House):
 
 
 def test_recording_that_a_mailbox_does_not_exist_suppresses_nobody(house: House):
-    three_readers(house)
+    three_subscribers(house)
     house.transport.answer("ann@example.org", Reply(550, ("5.1.1 no such user",)))
 
     house.drain()
@@ -124,7 +124,7 @@ def test_recording_that_a_mailbox_does_not_exist_suppresses_nobody(house: House)
 
 
 def test_somebody_who_leaves_after_preparing_is_skipped(house: House):
-    issue_id = three_readers(house)
+    issue_id = three_subscribers(house)
     with house.runtime.session() as session:
         mine = session.query(Subscription).filter_by(subscriber_id=1).one()
         mine.state, mine.ended_reason = SubscriptionState.ENDED, EndedReason.UNSUBSCRIBED
@@ -137,7 +137,7 @@ def test_somebody_who_leaves_after_preparing_is_skipped(house: House):
 
 
 def test_without_an_answer_after_the_dot_a_digest_waits_for_a_person(house: House):
-    issue_id = three_readers(house)
+    issue_id = three_subscribers(house)
     house.transport.answer("ann@example.org", Outcome(Fate.UNCERTAIN, Step.CONTENT))
 
     house.drain()
@@ -153,11 +153,11 @@ def test_without_an_answer_after_the_dot_a_digest_waits_for_a_person(house: Hous
     assert house.issue_state(issue_id) == "finished"
 
 
-def test_an_uncertain_single_mail_goes_again_with_the_same_message_id(house: House):
-    reader = house.reader(house.topic("energy"))
+def test_an_uncertain_single_email_goes_again_with_the_same_message_id(house: House):
+    subscriber = house.add_subscriber(house.topic("energy"))
     with house.runtime.session() as session:
         enqueue_single(
-            session, subscriber_id=reader, template="link", context={}, purpose_key="link:1",
+            session, subscriber_id=subscriber, template="link", context={}, purpose_key="link:1",
             language="en", now=NOON,
         )  # fmt: skip
         session.commit()
@@ -180,7 +180,7 @@ def test_an_uncertain_single_mail_goes_again_with_the_same_message_id(house: Hou
 
 
 def test_a_relay_that_cannot_be_reached_loses_nobody(house: House):
-    three_readers(house)
+    three_subscribers(house)
 
     class Unreachable(MemoryTransport):
         def send(self, messages, hooks=None):
@@ -198,7 +198,7 @@ def test_a_relay_that_cannot_be_reached_loses_nobody(house: House):
 
 def test_the_last_look_lets_through_what_is_still_wanted(either_house: House):
     house = either_house
-    issue_id = three_readers(house)
+    issue_id = three_subscribers(house)
     with house.runtime.session() as session:
         ids = claim(session, Lane.BULK, issue_id, "worker", 10, NOON)
         gone = session.query(Subscription).filter_by(subscriber_id=2).one()
@@ -214,7 +214,7 @@ def test_the_last_look_lets_through_what_is_still_wanted(either_house: House):
 
 
 def test_a_paused_issue_stands_still_and_goes_on(house: House):
-    issue_id = three_readers(house)
+    issue_id = three_subscribers(house)
     with house.runtime.session() as session:
         public_id = session.get_one(Issue, issue_id).public_id
         pause(session, find_issue(session, public_id), "ed", NOON)
@@ -230,7 +230,7 @@ def test_a_paused_issue_stands_still_and_goes_on(house: House):
 
 def test_what_is_cancelled_comes_with_the_next_issue(either_house: House):
     house = either_house
-    issue_id = three_readers(house)
+    issue_id = three_subscribers(house)
     with house.runtime.session() as session:
         public_id = session.get_one(Issue, issue_id).public_id
         assert cancel(session, find_issue(session, public_id), "ed", NOON) == 3
@@ -244,7 +244,7 @@ def test_what_is_cancelled_comes_with_the_next_issue(either_house: House):
 
 
 def test_what_comes_back_of_a_cancelled_issue_is_cancelled_too(house: House):
-    issue_id = three_readers(house)
+    issue_id = three_subscribers(house)
     with house.runtime.session() as session:
         claim(session, Lane.BULK, issue_id, "worker", 1, NOON)
         public_id = session.get_one(Issue, issue_id).public_id
@@ -272,7 +272,7 @@ def die_after_claiming(house: House, issue_id: int) -> tuple[Journal, list[int]]
 
 def test_a_dead_worker_leaves_each_delivery_in_the_state_its_journal_proves(either_house: House):
     house = either_house
-    issue_id = three_readers(house)
+    issue_id = three_subscribers(house)
     journal, (heard, unheard, untouched) = die_after_claiming(house, issue_id)
     journal.start(heard)
     journal.reply(heard, Outcome(Fate.REPLIED, Step.CONTENT, Reply(250, ("2.0.0 ok",))))
@@ -291,7 +291,7 @@ def test_a_dead_worker_leaves_each_delivery_in_the_state_its_journal_proves(eith
 
 
 def test_a_living_workers_leases_are_left_alone(house: House):
-    issue_id = three_readers(house)
+    issue_id = three_subscribers(house)
     journal, _ = die_after_claiming(house, issue_id)
 
     with house.runtime.session() as session:
@@ -303,7 +303,7 @@ def test_a_living_workers_leases_are_left_alone(house: House):
 
 
 def test_after_a_power_loss_what_has_no_line_may_have_been_sent(house: House):
-    issue_id = three_readers(house)
+    issue_id = three_subscribers(house)
     journal, _ = die_after_claiming(house, issue_id)
     journal.abandon()
     journal.path.write_text("boot another-boot-of-this-machine\n")
@@ -314,13 +314,13 @@ def test_after_a_power_loss_what_has_no_line_may_have_been_sent(house: House):
     assert house.states() == ["uncertain"] * 3
 
 
-def test_single_mails_overtake_an_issue_that_is_being_sent(house: House):
-    reader = house.reader(house.topic("energy"), name="first")
+def test_single_emails_overtake_an_issue_that_is_being_sent(house: House):
+    subscriber = house.add_subscriber(house.topic("energy"), name="first")
     house.release("A new energy cable")
     house.open()
     with house.runtime.session() as session:
         enqueue_single(
-            session, subscriber_id=reader, template="link", context={}, purpose_key="link:1",
+            session, subscriber_id=subscriber, template="link", context={}, purpose_key="link:1",
             language="en", now=NOON,
         )  # fmt: skip
         session.commit()
@@ -333,12 +333,12 @@ def test_single_mails_overtake_an_issue_that_is_being_sent(house: House):
     assert [each.startswith("Your link") for each in subjects] == [True, False]
 
 
-def test_the_same_purpose_is_mailed_once(either_house: House):
-    reader = either_house.reader(either_house.topic("energy"))
+def test_the_same_purpose_is_emailed_once(either_house: House):
+    subscriber = either_house.add_subscriber(either_house.topic("energy"))
     with either_house.runtime.session() as session:
         first, second = (
             enqueue_single(
-                session, subscriber_id=reader, template="link", context={}, purpose_key="link:1",
+                session, subscriber_id=subscriber, template="link", context={}, purpose_key="link:1",
                 language="en", now=NOON,
             )
             for _ in range(2)
@@ -350,7 +350,7 @@ def test_the_same_purpose_is_mailed_once(either_house: House):
 
 
 def test_days_of_waiting_for_ones_turn_are_no_refusals(house: House):
-    three_readers(house)
+    three_subscribers(house)
     house.transport.answer("ann@example.org", Reply(451, ("4.7.1 later",)))
     house.clock.pass_(days=9)
 
@@ -359,11 +359,11 @@ def test_days_of_waiting_for_ones_turn_are_no_refusals(house: House):
     assert house.states() == ["deferred", "accepted", "accepted"]
 
 
-def test_a_single_mail_of_unknown_fate_is_not_sent_again_for_ever(house: House):
-    reader = house.reader(house.topic("energy"), name="ann")
+def test_a_single_email_of_unknown_fate_is_not_sent_again_for_ever(house: House):
+    subscriber = house.add_subscriber(house.topic("energy"), name="ann")
     with house.runtime.session() as session:
         enqueue_single(
-            session, subscriber_id=reader, template="link", context={}, purpose_key="link:1",
+            session, subscriber_id=subscriber, template="link", context={}, purpose_key="link:1",
             language="en", now=house.clock(),
         )  # fmt: skip
         session.commit()
@@ -378,7 +378,7 @@ def test_a_single_mail_of_unknown_fate_is_not_sent_again_for_ever(house: House):
 
 def test_who_is_suppressed_after_the_claim_is_not_written_to(house: House):
     """For example, a complaint arrives while a batch is being sent."""
-    three_readers(house)
+    three_subscribers(house)
 
     class Suppressing(MemoryTransport):
         def send(self, messages, hooks=None):
@@ -397,9 +397,9 @@ def test_who_is_suppressed_after_the_claim_is_not_written_to(house: House):
     assert [each.envelope.recipient for each in transport.sent] == ["ann@example.org", "cleo@example.org"]
 
 
-def test_what_a_lost_host_held_is_uncertain_and_its_single_mails_go_again(either_house: House):
+def test_what_a_lost_host_held_is_uncertain_and_its_single_emails_go_again(either_house: House):
     house = either_house
-    issue_id = three_readers(house)
+    issue_id = three_subscribers(house)
     with house.runtime.session() as session:
         claim(session, Lane.BULK, issue_id, "mars-12-abcdef01", 2, NOON)
         claim(session, Lane.BULK, issue_id, "mars-two-7-abcdef02", 1, NOON)

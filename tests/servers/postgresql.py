@@ -81,7 +81,7 @@ def run_postgresql(settings: Mapping[str, str] = OPTIONS) -> Iterator[PostgreSQL
         options = [f"--{name}={value}" for name, value in settings.items()]
         with running_on_a_free_port(
             lambda port: [*program, "-p", str(port), *options],
-            answers=_answers,
+            answers=_is_listening,
             folder=folder,
             stop_signal=signal.SIGQUIT,  # the immediate shutdown: nobody needs this data
             user=user,
@@ -123,7 +123,7 @@ def _initdb(binaries: Path, folder: Path, user: str | None) -> None:
         raise ServerFailed(f"initdb failed:\n{made.stdout}\n{made.stderr}")
 
 
-def _answers(port: int) -> bool:
+def _is_listening(port: int) -> bool:
     try:
         psycopg.connect(host=LOOPBACK, port=port, user=USER, dbname="postgres", connect_timeout=5).close()
     except psycopg.OperationalError:

@@ -54,7 +54,7 @@ def run_rabbitmq() -> Iterator[str]:
     try:
         with running_on_a_free_port(
             lambda port: ["/usr/bin/env", f"RABBITMQ_NODE_PORT={port}", starter],
-            answers=_answers,
+            answers=_is_listening,
             folder=folder,
             env=environ,
             user=user,
@@ -65,7 +65,7 @@ def run_rabbitmq() -> Iterator[str]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _answers(port: int) -> bool:
+def _is_listening(port: int) -> bool:
     """Return whether the server answers: it rejects this header by sending the one it supports."""
     try:
         with socket.create_connection((LOOPBACK, port), timeout=5) as connection:

@@ -20,7 +20,7 @@ def run_redis() -> Iterator[str]:
     """Run a new, empty, memory-only server until the block ends; yield its URL."""
     folder = Path(tempfile.mkdtemp(prefix="nl-redis-"))
     try:
-        with running_on_a_free_port(partial(_command, folder), answers=_answers, folder=folder) as port:
+        with running_on_a_free_port(partial(_command, folder), answers=_is_listening, folder=folder) as port:
             yield f"redis://{LOOPBACK}:{port}/0"
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -31,7 +31,7 @@ def redis_on(port: int) -> Iterator[subprocess.Popen[bytes]]:
     """Run a new, empty, memory-only server on `port` until the block ends; yield its process."""
     folder = Path(tempfile.mkdtemp(prefix="nl-redis-"))
     try:
-        with running(_command(folder, port), ready=partial(_answers, port), folder=folder) as process:
+        with running(_command(folder, port), ready=partial(_is_listening, port), folder=folder) as process:
             yield process
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -49,7 +49,7 @@ def _binary() -> Path:
     return Path(spec.origin).parent / "bin" / "redis-server"
 
 
-def _answers(port: int) -> bool:
+def _is_listening(port: int) -> bool:
     try:
         with socket.create_connection((LOOPBACK, port), timeout=5) as connection:
             connection.sendall(b"PING\r\n")

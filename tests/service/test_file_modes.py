@@ -162,7 +162,7 @@ def test_every_command_leaves_files_for_their_owner_alone(environ, tmp_path, wit
         assert too_open(data) == {}, words
         ended[words] = done.exit_code
         if words == "topic add":
-            add_reader(data)
+            add_subscriber(data)
 
     assert {words for words, status in ended.items() if status} <= CAN_FAIL
     assert (data / "newsletter.sqlite3").is_file()
@@ -188,7 +188,7 @@ def fill_in(argument: str, folder: Path, data: Path) -> str:
     return public_id
 
 
-def add_reader(data: Path) -> None:
+def add_subscriber(data: Path) -> None:
     """Add a subscriber to the topic, so that there is something to send."""
     engine = open_engine(f"sqlite:///{data / 'newsletter.sqlite3'}")
     with Session(engine) as session:
@@ -222,7 +222,7 @@ def test_every_process_leaves_files_for_their_owner_alone(environ, tmp_path, eve
         if program in {"worker", "beat"}:
             eventually(lambda: set(data.rglob("*")) - before, seconds=60)
         else:
-            eventually(lambda: answers(free_port), seconds=90)
+            eventually(lambda: is_listening(free_port), seconds=90)
         found = too_open(data)
     finally:
         process.terminate()
@@ -232,7 +232,7 @@ def test_every_process_leaves_files_for_their_owner_alone(environ, tmp_path, eve
     assert too_open(data) == {}
 
 
-def answers(port: int) -> bool:
+def is_listening(port: int) -> bool:
     try:
         urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=5).close()
     except urllib.error.HTTPError:

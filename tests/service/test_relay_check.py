@@ -122,7 +122,7 @@ def test_a_bad_certificate_is_told(tmp_path: Path, query: str):
         ({".": SEND_AS}, 6),
     ],
 )
-def test_a_sender_refused_at_mail_rcpt_or_after_data_names_the_setting_that_mends_it(
+def test_a_sender_refused_at_email_rcpt_or_after_data_names_the_setting_that_mends_it(
     tmp_path: Path, answers, steps
 ):
     with settings_for(tmp_path, answers=answers) as (settings, _):

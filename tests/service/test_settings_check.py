@@ -154,7 +154,7 @@ def test_a_database_that_comes_up_beside_us_is_waited_for(tmp_path, eventually):
     assert len(calls) == 3
 
 
-def test_a_broker_that_answers_is_not_waited_for(tmp_path, redis_url):
+def test_a_broker_that_is_up_is_not_waited_for(tmp_path, redis_url):
     assert await_broker(make_settings(tmp_path, broker_url=redis_url), seconds=0) is None  # it raises nothing
     assert await_broker(make_settings(tmp_path), seconds=0) is None
 

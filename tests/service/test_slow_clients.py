@@ -21,11 +21,11 @@ def port(start, tmp_path, eventually, monkeypatch_free_environ):
         "NEWSLETTER_WEB_WORKERS": "1",
     }
     start.last = start(*("-m", "newsletter", "web"), env=env)
-    eventually(lambda: _answers(port), seconds=60)
+    eventually(lambda: _is_listening(port), seconds=60)
     return port
 
 
-def _answers(port: int) -> bool:
+def _is_listening(port: int) -> bool:
     try:
         return page(port, "/livez") == 200
     except OSError:

@@ -42,13 +42,13 @@ def serve(start, tmp_path, free_port, eventually):
         else:
             command = web_command(load_settings(env), application)[1:]
         process = start(*command, env=env)
-        eventually(lambda: answers(free_port), seconds=90)
+        eventually(lambda: is_listening(free_port), seconds=90)
         return process
 
     return run
 
 
-def answers(port: int) -> bool:
+def is_listening(port: int) -> bool:
     try:
         return page(port, "/livez") == 200
     except urllib.error.HTTPError:
@@ -87,7 +87,7 @@ def test_more_connections_than_there_are_places_end_the_longest_half_sent_reques
     assert gone >= 50
 
 
-def test_a_client_that_reads_nothing_of_its_answers_keeps_no_thread(serve, free_port):
+def test_a_client_that_reads_none_of_its_responses_holds_no_thread(serve, free_port):
     serve()
     stuck = []
     for _ in range(THREADS * 3):

@@ -64,7 +64,7 @@ def test_a_relay_off_this_machine_is_protected_unless_told_otherwise(url, securi
     assert (relay.security, relay.port) == (security, port)
 
 
-def test_a_password_with_reserved_characters_arrives_whole_and_is_not_shown():
+def test_a_password_with_reserved_characters_is_read_unchanged_and_not_shown():
     relay = load_settings({**ENVIRON, "NEWSLETTER_RELAY": "smtp://ann:p%40ss%2Fword@relay.example.org"}).relay
 
     assert relay.password == "p@ss/word"
@@ -91,7 +91,7 @@ def test_a_relay_that_is_no_url_is_a_fault(url):
         ("PUBLIC_URL", "https://example.org/news"),
     ],
 )
-def test_what_would_spoil_every_mail_or_page_is_a_fault(name, value):
+def test_what_would_spoil_every_email_or_page_is_a_fault(name, value):
     assert f"NEWSLETTER_{name}" in faults_of(**{f"NEWSLETTER_{name}": value})
 
 
@@ -141,7 +141,7 @@ def test_what_is_no_origin_is_a_fault(given):
         "https://e'.org/",
     ],
 )
-def test_a_page_of_thanks_is_a_whole_url(given):
+def test_a_thank_you_page_is_a_complete_url(given):
     assert "NEWSLETTER_THANKS_URLS" in faults_of(NEWSLETTER_THANKS_URLS=given)
 
 
@@ -180,13 +180,13 @@ def test_the_address_to_leave_by_leaves_room_for_a_token():
 @pytest.mark.parametrize(
     "place", ["127.0.0.1:25", "http://127.0.0.1:25", "smtp://127.0.0.1", "lmtp://:0", ","]
 )
-def test_a_place_to_take_mail_is_an_url_of_two_kinds(place: str):
+def test_a_place_to_take_email_is_an_url_of_two_kinds(place: str):
     message = faults_of(NEWSLETTER_INTAKE_LISTEN=place, NEWSLETTER_UNSUBSCRIBE_ADDRESS="leave@example.org")
 
     assert message.count("NEWSLETTER_INTAKE_LISTEN") == 1
 
 
-def test_mail_may_be_taken_at_several_places_if_there_is_an_address_for_it():
+def test_email_may_be_taken_at_several_places_if_there_is_an_address_for_it():
     listen = {"NEWSLETTER_INTAKE_LISTEN": "SMTP://[::1]:8025, lmtp://127.0.0.1:8024"}
 
     found = load_settings({**ENVIRON, **listen, "NEWSLETTER_UNSUBSCRIBE_ADDRESS": "leave@example.org"})

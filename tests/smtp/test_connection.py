@@ -74,7 +74,7 @@ NOT_OFFERED = (Fate.UNSENT, None)
 
 @BOTH
 @pytest.mark.parametrize("bytewise", [False, True])
-def test_messages_arrive_whole_and_in_order(ehlo, bytewise):
+def test_messages_arrive_unchanged_and_in_order(ehlo, bytewise):
     with scripted_relay(ehlo=ehlo, bytewise=bytewise) as script:
         outcomes = send(script, [outgoing(n) for n in range(1, 6)])
 

@@ -9,13 +9,13 @@ from newsletter.smtp.replies import MAX_LINE_BYTES, MAX_LINES, Reply, ReplyReade
 
 
 def read(*pieces: bytes) -> list[Reply]:
-    reader = ReplyReader()
+    subscriber = ReplyReader()
     replies = []
     for piece in pieces:
-        reader.feed(piece)
-        while (reply := reader.take()) is not None:
+        subscriber.feed(piece)
+        while (reply := subscriber.take()) is not None:
             replies.append(reply)
-    assert reader.idle
+    assert subscriber.idle
     return replies
 
 
@@ -43,11 +43,11 @@ def test_replies_are_the_same_wherever_the_network_cuts_them(replies, end, data)
 
 @given(st.binary(max_size=300), st.integers(1, 20))
 def test_any_bytes_are_replies_or_a_protocol_error(data, size):
-    reader = ReplyReader()
+    subscriber = ReplyReader()
     try:
         for start in range(0, len(data), size):
-            reader.feed(data[start : start + size])
-            while (reply := reader.take()) is not None:
+            subscriber.feed(data[start : start + size])
+            while (reply := subscriber.take()) is not None:
                 assert 200 <= reply.code <= 599
                 assert reply.text.isprintable() or not reply.text.isascii()
     except ProtocolError:
@@ -73,13 +73,13 @@ def test_what_is_no_reply_is_an_error(line):
 
 
 def test_a_good_reply_before_garbage_is_not_lost():
-    reader = ReplyReader()
+    subscriber = ReplyReader()
 
-    reader.feed(b"250 2.0.0 queued\r\nHTTP/1.1 400\r\n")
+    subscriber.feed(b"250 2.0.0 queued\r\nHTTP/1.1 400\r\n")
 
-    assert reader.take() == Reply(250, ("2.0.0 queued",))
+    assert subscriber.take() == Reply(250, ("2.0.0 queued",))
     with pytest.raises(ProtocolError):
-        reader.take()
+        subscriber.take()
 
 
 def test_one_reply_with_two_codes_is_an_error():
@@ -92,25 +92,25 @@ def test_a_code_alone_is_a_reply():
 
 
 def test_a_line_without_end_is_an_error_before_memory_runs_out():
-    reader = ReplyReader()
-    reader.feed(b"250 " + b"x" * (MAX_LINE_BYTES - 4))
-    assert reader.take() is None
+    subscriber = ReplyReader()
+    subscriber.feed(b"250 " + b"x" * (MAX_LINE_BYTES - 4))
+    assert subscriber.take() is None
 
-    reader.feed(b"x")
+    subscriber.feed(b"x")
 
     with pytest.raises(ProtocolError):
-        reader.take()
+        subscriber.take()
 
 
 def test_a_reply_without_end_is_an_error_before_memory_runs_out():
-    reader = ReplyReader()
-    reader.feed(b"250-x\r\n" * MAX_LINES)
-    assert reader.take() is None
+    subscriber = ReplyReader()
+    subscriber.feed(b"250-x\r\n" * MAX_LINES)
+    assert subscriber.take() is None
 
-    reader.feed(b"250-x\r\n")
+    subscriber.feed(b"250-x\r\n")
 
     with pytest.raises(ProtocolError):
-        reader.take()
+        subscriber.take()
 
 
 @pytest.mark.parametrize(

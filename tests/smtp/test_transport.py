@@ -122,7 +122,7 @@ def test_the_transport_of_tests_keeps_the_promises_of_smtp(transport):
     ]
 
 
-def test_memory_keeps_messages_and_answers_as_told():
+def test_the_memory_transport_keeps_messages_and_gives_the_set_replies():
     memory = MemoryTransport()
     uncertain = Outcome(Fate.UNCERTAIN, Step.CONTENT)
     memory.answer("reader@them.test", Reply(450, ("4.2.0 later",)), uncertain)

@@ -14,9 +14,9 @@ from newsletter.errors import StateConflict
 from newsletter.mail.addresses import parse_address
 from newsletter.models import Delivery, DeliveryState, Frequency, Rendition, Subscriber
 from newsletter.models.rendition_key import read_key, release_ids
-from newsletter.subscribers.choices.change_address import ask_to_move, move
+from newsletter.subscribers.choices.change_address import move, request_address_change
 from newsletter.subscribers.choices.pauses import end_pauses
-from newsletter.subscribers.choices.preferences import go_on, make_preferences_token, pause, save_preferences
+from newsletter.subscribers.choices.preferences import make_preferences_token, pause, resume, save_preferences
 from newsletter.subscribers.leaving.unsubscribe import make_undo_token, undo, unsubscribe
 from newsletter.subscribers.privacy.emailed_links import Right
 from newsletter.tokens import Purpose
@@ -47,9 +47,9 @@ class Life:
     def __init__(self, house: House) -> None:
         self.house = house
         self.topics = [house.topic(slug) for slug in TOPICS]
-        self.reader = house.reader(*self.topics, name="me")
-        self.other: int | None = house.reader(self.topics[1], name="mine-too")
-        self.rows = [self.reader]
+        self.subscriber = house.add_subscriber(*self.topics, name="me")
+        self.other: int | None = house.add_subscriber(self.topics[1], name="mine-too")
+        self.rows = [self.subscriber]
         self.released: list[int] = []
         self.number = 0
 
@@ -93,7 +93,7 @@ class Life:
         self.by_link(lambda session, tokens, link, now: pause(session, tokens, link, weeks, now))
 
     def resume(self, _value: object) -> None:
-        self.by_link(lambda session, tokens, link, now: go_on(session, tokens, link, EVERYTHING, now))
+        self.by_link(lambda session, tokens, link, now: resume(session, tokens, link, EVERYTHING, now))
 
     def move(self, _value: object) -> None:
         self.number += 1
@@ -106,8 +106,8 @@ class Life:
             address = session.get_one(Subscriber, self.other).email
         self.move_to(address or "")
         # Energy begins there with the old marks. The new address had the sea before.
-        self.reader, self.other = self.other, None
-        self.rows.append(self.reader)
+        self.subscriber, self.other = self.other, None
+        self.rows.append(self.subscriber)
 
     def move_to(self, address: str) -> None:
         runtime, now = self.house.runtime, self.house.clock()
@@ -115,14 +115,14 @@ class Life:
         self.house.clock.pass_(days=1)
         parsed = parse_address(address)
         self.by_link(
-            lambda session, tokens, link, now: ask_to_move(session, tokens, link, parsed, now),
+            lambda session, tokens, link, now: request_address_change(session, tokens, link, parsed, now),
             lambda tokens, *whose: make_right_token(tokens, Right.ADDRESS, *whose),
         )
         mail = [each for each in self.house.all(Delivery) if each.template == "change_address"][-1]
         assert mail.context is not None
         proof = runtime.tokens.fingerprint(parsed.canonical)
-        wish = [mail.context["reader"], mail.context["change"], proof]
-        link = runtime.tokens.make(Purpose.CHANGE_ADDRESS, wish, now)
+        payload = [mail.context["reader"], mail.context["change"], proof]
+        link = runtime.tokens.make(Purpose.CHANGE_ADDRESS, payload, now)
         with runtime.session() as session:
             move(session, runtime.tokens, link, self.house.clock())
             session.commit()
@@ -130,7 +130,7 @@ class Life:
     def leave_and_undo(self, drained: bool) -> None:
         tokens, clock = self.house.runtime.tokens, self.house.clock
         with self.house.runtime.session() as session:
-            public_id = session.get_one(Subscriber, self.reader).public_id
+            public_id = session.get_one(Subscriber, self.subscriber).public_id
             left = unsubscribe(session, tokens, public_id, None, clock(), "button")
             session.commit()
         if drained:
@@ -143,18 +143,18 @@ class Life:
     def by_link(self, act, make_token=make_preferences_token) -> None:
         runtime = self.house.runtime
         with runtime.session() as session:
-            person = session.get_one(Subscriber, self.reader)
+            person = session.get_one(Subscriber, self.subscriber)
             now = self.house.clock()
             link = make_token(runtime.tokens, person.public_id, person.email_key or "", now)
             act(session, runtime.tokens, link, now)
             session.commit()
 
-    def sent_to(self, *readers: int) -> list[int]:
+    def sent_to(self, *subscribers: int) -> list[int]:
         with self.house.runtime.session() as session:
             keys = (
                 session.query(Rendition.key)
                 .join(Delivery, Delivery.rendition_id == Rendition.id)
-                .filter(Delivery.subscriber_id.in_(readers), Delivery.state == DeliveryState.ACCEPTED)
+                .filter(Delivery.subscriber_id.in_(subscribers), Delivery.state == DeliveryState.ACCEPTED)
             )
             return [each for (key,) in keys for each in release_ids(read_key(key))]
 

@@ -85,7 +85,7 @@ def letters(visitor) -> list[tuple[str, str, str]]:
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_each_mail_is_in_its_readers_language(visitor_with, language):
+def test_each_email_is_in_its_subscribers_language(visitor_with, language):
     visitor = visitor_with(reminder_hours="48", welcome_mail="yes")
     visitor.house.topic("energy")
 

@@ -48,7 +48,7 @@ TOO_BUSY = b"421 4.3.2 Too many connections, try again later\r\n"
 log = logging.getLogger(__name__)
 
 
-class Room:
+class ConnectionLimit:
     """Counts the open connections, in total and for each peer, and enforces the limits."""
 
     def __init__(
@@ -82,16 +82,16 @@ class _Guarded:
     _reader: Any
     line_length_limit = LONGEST_LINE_BYTES
 
-    def __init__(self, room: Room, *arguments: Any, **options: Any) -> None:
+    def __init__(self, limit: ConnectionLimit, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self._room = room
+        self._limit = limit
         self._peer: str | None = None
         self._taken_bytes = 0
 
     def connection_made(self, transport: Any) -> None:
         place = transport.get_extra_info("peername")
         peer = str(place[0]) if isinstance(place, tuple) else "local"
-        if not self._room.enter(peer):
+        if not self._limit.enter(peer):
             log.warning("event=intake_full")
             transport.write(TOO_BUSY)
             transport.close()
@@ -114,7 +114,7 @@ class _Guarded:
 
     def connection_lost(self, fault: Exception | None) -> None:
         if self._peer is not None:
-            self._room.leave(self._peer)
+            self._limit.leave(self._peer)
             super().connection_lost(fault)  # type: ignore[misc]
 
     def pause_writing(self) -> None:
@@ -195,7 +195,7 @@ class GuardedLMTP(_Guarded, LMTP):
             await super().push(status)
 
 
-class Doorkeeper:
+class IncomingMailHandler:
     """The handler that aiosmtpd calls for recipients, messages and errors."""
 
     def __init__(self, own: OwnAddresses, take: Callable[[bytes, list[str], str], object]) -> None:
@@ -241,13 +241,17 @@ class Doorkeeper:
 
 
 def make_protocol(
-    listener: Listener, doorkeeper: Doorkeeper, room: Room, host_name: str, patience_seconds: float
+    listener: Listener,
+    handler: IncomingMailHandler,
+    limit: ConnectionLimit,
+    host_name: str,
+    patience_seconds: float,
 ) -> asyncio.Protocol:
     """Return the protocol object of one connection."""
     kind = GuardedLMTP if listener.protocol == "lmtp" else GuardedSMTP
     protocol: asyncio.Protocol = kind(
-        room,
-        doorkeeper,
+        limit,
+        handler,
         data_size_limit=LARGEST_MAIL_BYTES,
         enable_SMTPUTF8=True,
         hostname=host_name,
@@ -268,13 +272,13 @@ async def serve(
 
     `listening` is called once all listeners are open. Raises ServiceError if one cannot be opened.
     """
-    doorkeeper = Doorkeeper(own_addresses(runtime), functools.partial(take_in, runtime))
-    room, loop = Room(), asyncio.get_running_loop()
+    handler = IncomingMailHandler(own_addresses(runtime), functools.partial(take_in, runtime))
+    limit, loop = ConnectionLimit(), asyncio.get_running_loop()
     async with AsyncExitStack() as servers:
-        servers.callback(doorkeeper.close)
+        servers.callback(handler.close)
         for listener in runtime.settings.intake_listen:
             make = functools.partial(
-                make_protocol, listener, doorkeeper, room, runtime.settings.local_name, patience_seconds
+                make_protocol, listener, handler, limit, runtime.settings.local_name, patience_seconds
             )
             try:
                 server = await loop.create_server(make, listener.host, listener.port)

@@ -27,11 +27,11 @@ from newsletter.models import (
 )
 from newsletter.outbox.enqueue import enqueue_notice
 from newsletter.subscribers import subscription_rows
-from newsletter.subscribers.choices.merge import find_restorable, hand_over, lock_people, restore
+from newsletter.subscribers.choices.merge import find_restorable, lock_people, move_subscriptions, restore
 from newsletter.subscribers.consent.ledger import note
 from newsletter.subscribers.link import LinkFault
 from newsletter.subscribers.privacy.emailed_links import Right, read_right
-from newsletter.subscribers.signup.email_limits import AGAIN, may_mail
+from newsletter.subscribers.signup.email_limits import AGAIN, allow_email
 from newsletter.subscribers.signup.resolve import is_suppressed
 from newsletter.suppression import forget_subscriber
 from newsletter.throttle import Limit
@@ -70,7 +70,7 @@ class Moved:
     changed: bool
 
 
-def ask_to_move(
+def request_address_change(
     session: Session,
     tokens: Tokens,
     token: str,
@@ -93,11 +93,11 @@ def ask_to_move(
     if wait_seconds:
         return Asked(wait_seconds=wait_seconds)
     _settle(session, subscriber.id, now, everything=False)
-    wish = _wish(session, subscriber, address, now, ip_address=ip_address)
+    change = _add_change(session, subscriber, address, now, ip_address=ip_address)
     # Always run both checks, so that the counters do not reveal whether the address is suppressed.
     wanted = not is_suppressed(session, tokens, address)
-    if may_mail(session, tokens, address.canonical, AGAIN, now) and wanted:
-        _mail(session, "change_address", subscriber, address, wish, f"move:{wish.id}", now)
+    if allow_email(session, tokens, address.canonical, AGAIN, now) and wanted:
+        _mail(session, "change_address", subscriber, address, change, f"move:{change.id}", now)
     return Asked()
 
 
@@ -180,20 +180,20 @@ def _move_to(
 ) -> Moved:
     old = Address(subscriber.email or "", subscriber.email_key or "")
     is_undo = change.is_undo
-    told = _take_back(session, subscriber, change, now, ip_address) if is_undo else []
+    told = _undo_moves(session, subscriber, change, now, ip_address) if is_undo else []
     there = _who_has(session, address, but=subscriber)
     how = "undo" if is_undo else "link"
     if there is None:
         _take_address(session, subscriber, address, how, now, ip_address)
         now_at = subscriber
     else:
-        hand_over(session, subscriber, there, how, now, ip_address, catch_up)
+        move_subscriptions(session, subscriber, there, how, now, ip_address, catch_up)
         now_at = there
     _settle(session, subscriber.id, now, everything=is_undo)
     if old.canonical != address.canonical and not is_suppressed(session, tokens, old):
         # After an undo, the address that is given up gets a notice without an undo link.
-        wish = None if is_undo else _wish(session, subscriber, old, now, is_undo=True)
-        _mail(session, "address_changed", subscriber, old, wish, f"moved:{change.id}", now)
+        way_back = None if is_undo else _add_change(session, subscriber, old, now, is_undo=True)
+        _mail(session, "address_changed", subscriber, old, way_back, f"moved:{change.id}", now)
     for each in told:
         _mail(session, "address_changed", subscriber, each, None, f"moved:{change.id}", now)
     return Moved(now_at.public_id, address.canonical, joined=there is not None, changed=True)
@@ -217,7 +217,7 @@ def _take_address(
     note(session, subscriber.id, ConsentAct.MOVED, how, now, ip_address=ip_address, joined=False)
 
 
-def _take_back(
+def _undo_moves(
     session: Session, subscriber: Subscriber, change: AddressChange, now: datetime, ip_address: str | None
 ) -> list[Address]:
     """Restore the subscriptions that moves since `change` ended; return the addresses left without any."""
@@ -247,7 +247,7 @@ def _involved(session: Session, subscriber: Subscriber, change: AddressChange) -
     return ids
 
 
-def forget_old_wishes(session: Session, now: datetime, link_days: int) -> int:
+def empty_old_address_changes(session: Session, now: datetime, link_days: int) -> int:
     """Empty unconfirmed requests whose links have expired; return how many. Commits nothing."""
     too_old = now - timedelta(days=link_days) - FORGET_AFTER
     emptied = session.scalars(
@@ -317,7 +317,7 @@ def _still_good(
     return LinkFault.REPLACED
 
 
-def _wish(
+def _add_change(
     session: Session,
     subscriber: Subscriber,
     address: Address,
@@ -326,7 +326,7 @@ def _wish(
     ip_address: str | None = None,
     is_undo: bool = False,
 ) -> AddressChange:
-    wish = AddressChange(
+    change = AddressChange(
         subscriber_id=subscriber.id,
         email=address.text,
         email_key=address.canonical,
@@ -334,20 +334,20 @@ def _wish(
         is_undo=is_undo,
         created_at=now,
     )
-    session.add(wish)
+    session.add(change)
     session.flush()
-    return wish
+    return change
 
 
 def _settle(session: Session, subscriber_id: int, now: datetime, *, everything: bool) -> None:
     """Void a subscriber's open requests, and with `everything` also the undo links of old addresses."""
-    open_wishes = select(AddressChange).where(
+    unsettled = select(AddressChange).where(
         AddressChange.subscriber_id == subscriber_id, AddressChange.settled_at.is_(None)
     )
-    for wish in session.scalars(open_wishes):
-        if everything or not wish.is_undo:
-            wish.email = wish.email_key = wish.ip_address = None
-            wish.settled_at = now
+    for change in session.scalars(unsettled):
+        if everything or not change.is_undo:
+            change.email = change.email_key = change.ip_address = None
+            change.settled_at = now
     session.flush()
 
 
@@ -356,7 +356,7 @@ def _mail(
     template: str,
     subscriber: Subscriber,
     to: Address,
-    wish: AddressChange | None,
+    change: AddressChange | None,
     purpose_key: str,
     now: datetime,
 ) -> None:
@@ -365,7 +365,7 @@ def _mail(
         session,
         recipient=to.text,
         template=template,
-        context={"reader": subscriber.public_id, "change": wish.id if wish else None},
+        context={"reader": subscriber.public_id, "change": change.id if change else None},
         purpose_key=purpose_key,
         language=subscriber.language,
         now=now,

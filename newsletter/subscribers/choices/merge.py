@@ -38,7 +38,7 @@ def lock_people(session: Session, ids: Iterable[int]) -> None:
     session.execute(chosen.with_for_update().execution_options(populate_existing=True)).all()
 
 
-def hand_over(
+def move_subscriptions(
     session: Session,
     mover: Subscriber,
     there: Subscriber,
@@ -54,7 +54,7 @@ def hand_over(
     If a pause ends by this, the newest `catch_up` releases of each topic are still sent, or all if it is
     None. Returns the new subscriptions. Commits nothing.
     """
-    pauses.take_back(session, mover.id, now)
+    pauses.skip_unclaimed_digests(session, mover.id, now)
     session.flush()
     old = subscription_rows.of_subscriber(session, mover.id, SubscriptionState.ACTIVE, lock=True)
     present = subscription_rows.of_subscriber(session, there.id, SubscriptionState.ACTIVE, lock=True)

@@ -27,7 +27,7 @@ WEEKS = (1, 4, 12)
 AT_ONCE = 500
 
 
-def snooze(
+def pause(
     session: Session,
     subscriber: Subscriber,
     weeks: int,
@@ -46,7 +46,7 @@ def snooze(
     if not active:
         return False
     subscriber.snoozed_until = now + timedelta(weeks=weeks)
-    take_back(session, subscriber.id, now)
+    skip_unclaimed_digests(session, subscriber.id, now)
     note(
         session, subscriber.id, ConsentAct.SNOOZED, how, now,
         ip_address=ip_address, until=subscriber.snoozed_until.isoformat(),
@@ -54,7 +54,7 @@ def snooze(
     return True
 
 
-def is_snoozed(subscriber: Subscriber, now: datetime) -> bool:
+def is_paused(subscriber: Subscriber, now: datetime) -> bool:
     """Return whether a subscriber is paused."""
     return subscriber.snoozed_until is not None and subscriber.snoozed_until > now
 
@@ -98,7 +98,7 @@ def end_pauses(session: Session, catch_up: int, now: datetime, limit: int = AT_O
     return len(ended)
 
 
-def take_back(session: Session, subscriber_id: int, now: datetime) -> int:
+def skip_unclaimed_digests(session: Session, subscriber_id: int, now: datetime) -> int:
     """Skip one (locked) person's digests that no worker has claimed; return how many. Commits nothing.
 
     The releases that they held wait for a later issue. A digest that a worker has claimed is checked again

@@ -24,7 +24,7 @@ from newsletter.subscribers.choices import pauses
 from newsletter.subscribers.consent.ledger import note
 from newsletter.subscribers.leaving.unsubscribe import Left, unsubscribe
 from newsletter.subscribers.link import LinkFault, read_link_subscriber
-from newsletter.subscribers.signup.email_limits import AGAIN, CHANGED, may_mail
+from newsletter.subscribers.signup.email_limits import AGAIN, CHANGED, allow_email
 from newsletter.subscribers.signup.pending import add_pending, is_news, send_confirmation
 from newsletter.tokens import Purpose, Tokens
 
@@ -91,7 +91,7 @@ def read_preferences(session: Session, tokens: Tokens, token: str, now: datetime
         subscriber.email or "",
         choices,
         PersonalSettings(subscriber.language, subscriber.time_zone, subscriber.preferred_hour),
-        subscriber.snoozed_until if pauses.is_snoozed(subscriber, now) else None,
+        subscriber.snoozed_until if pauses.is_paused(subscriber, now) else None,
     )
 
 
@@ -148,10 +148,10 @@ def pause(
     subscriber = read_link_subscriber(session, tokens, token, now, lock=True)
     if isinstance(subscriber, LinkFault):
         return subscriber
-    return pauses.snooze(session, subscriber, weeks, now, "preferences", ip_address)
+    return pauses.pause(session, subscriber, weeks, now, "preferences", ip_address)
 
 
-def go_on(
+def resume(
     session: Session, tokens: Tokens, token: str, catch_up: int, now: datetime, ip_address: str | None = None
 ) -> bool | LinkFault:
     """End a subscriber's pause; return whether there was one. Commits nothing."""
@@ -199,7 +199,7 @@ def _ask_again(
     fresh = is_news(session, subscriber.id, chosen)
     # Somebody else may hold this link, so the rate limit of sign-ups counts here too. If it means that no
     # email is sent, change nothing, so that the link in the last email still works.
-    if not may_mail(session, tokens, subscriber.email_key or "", CHANGED if fresh else AGAIN, now):
+    if not allow_email(session, tokens, subscriber.email_key or "", CHANGED if fresh else AGAIN, now):
         return Saved.ASKED
     waiting = subscription_rows.of_subscriber(session, subscriber.id, SubscriptionState.PENDING)
     subscription_rows.end(

@@ -43,7 +43,7 @@ def pause_instead(
     subscriber = find_link_subscriber(session, tokens, public_id, None, lock=True)
     if isinstance(subscriber, LinkFault):
         return subscriber
-    done = pauses.snooze(session, subscriber, weeks, now, "unsubscribe", ip_address)
+    done = pauses.pause(session, subscriber, weeks, now, "unsubscribe", ip_address)
     return Paused(
         subscriber.email or "",
         subscriber.email_key or "",

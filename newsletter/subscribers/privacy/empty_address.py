@@ -58,5 +58,5 @@ def forget_addresses(session: Session, tokens: Tokens, people: Sequence[Subscrib
     connection.execute(emptied.where(single).values(context=null(), recipient=None))
     entries = update(ConsentEntry).where(ConsentEntry.subscriber_id.in_(ids))
     connection.execute(entries.where(ConsentEntry.ip_address.is_not(None)).values(ip_address=None))
-    wishes = update(AddressChange).where(AddressChange.subscriber_id.in_(ids))
-    connection.execute(wishes.values(email=None, email_key=None, ip_address=None))
+    changes = update(AddressChange).where(AddressChange.subscriber_id.in_(ids))
+    connection.execute(changes.values(email=None, email_key=None, ip_address=None))

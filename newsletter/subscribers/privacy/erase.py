@@ -146,10 +146,10 @@ def _named_elsewhere(session: Session, people: Sequence[Subscriber]) -> set[str]
 
     They may belong to somebody else: people can type any address, and an earlier one may have a new owner.
     """
-    wishes = select(AddressChange.email, AddressChange.email_key).where(
+    changes = select(AddressChange.email, AddressChange.email_key).where(
         AddressChange.subscriber_id.in_([person.id for person in people])
     )
-    found = {text for wish in session.execute(wishes) for text in wish}
+    found = {text for change in session.execute(changes) for text in change}
     found |= set(session.scalars(select(Delivery.recipient).where(_is_notice_about(people))))
     return {text for text in found if text}
 
@@ -207,14 +207,14 @@ def _empty_the_rest(
     session: Session, tokens: Tokens, people: Sequence[int], own: set[str], now: datetime
 ) -> None:
     # Other people's requests for this address end too: nobody can move to an erased person's address.
-    wishes = or_(
+    changes = or_(
         AddressChange.subscriber_id.in_(people),
         AddressChange.email.in_(own),
         AddressChange.email_key.in_(own),
     )
     session.execute(
         update(AddressChange)
-        .where(wishes)
+        .where(changes)
         .values(
             email=None,
             email_key=None,

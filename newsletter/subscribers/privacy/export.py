@@ -163,20 +163,20 @@ def _requests(session: Session, subscriber: Subscriber) -> list[dict[str, Any]]:
 
 
 def _changes(session: Session, people: Sequence[Subscriber]) -> list[dict[str, Any]]:
-    wishes = (
+    changes = (
         select(AddressChange)
         .where(AddressChange.subscriber_id.in_([person.id for person in people]))
         .order_by(AddressChange.id)
     )
     return [
         {
-            "address": wish.email,
-            "way_back": wish.is_undo,
-            "ip_address": wish.ip_address,
-            "asked_at": time_text(wish.created_at),
-            "settled_at": time_text(wish.settled_at),
+            "address": change.email,
+            "way_back": change.is_undo,
+            "ip_address": change.ip_address,
+            "asked_at": time_text(change.created_at),
+            "settled_at": time_text(change.settled_at),
         }
-        for wish in session.scalars(wishes)
+        for change in session.scalars(changes)
     ]
 
 

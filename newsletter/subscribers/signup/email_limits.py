@@ -21,7 +21,7 @@ CHANGED = Limit(burst=2, period_seconds=1200)
 DAILY = Limit(burst=5, period_seconds=86400)
 
 
-def may_mail(session: Session, tokens: Tokens, email_key: str, limit: Limit, now: datetime) -> bool:
+def allow_email(session: Session, tokens: Tokens, email_key: str, limit: Limit, now: datetime) -> bool:
     """Return whether a form may cause one more email to this mailbox, and count it unless refused."""
     mailbox = mailbox_of(email_key)
     again, daily = limit_key(tokens, "again", mailbox), limit_key(tokens, "daily", mailbox)

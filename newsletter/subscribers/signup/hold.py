@@ -120,7 +120,7 @@ def tell_owner(session: Session, limiter: SignupLimiter) -> None:
 
 
 @dataclass(frozen=True)
-class Braking:
+class HeldSignups:
     """How many requests wait, since when, and how many emails to unconfirmed addresses are allowed now."""
 
     held: int
@@ -128,7 +128,7 @@ class Braking:
     free: int
 
 
-def braking(session: Session, brake: Brake, now: datetime) -> Braking:
+def held_signups(session: Session, brake: Brake, now: datetime) -> HeldSignups:
     """Return the state of the brake."""
     query = select(func.count(), func.min(SignupRequest.created_at)).where(*HELD)
     held, since = session.execute(query).one()
@@ -136,7 +136,7 @@ def braking(session: Session, brake: Brake, now: datetime) -> Braking:
     level = float(brake.burst)
     if row is not None:
         level = take(Bucket(row.level, row.updated_at), brake.limit, now, floor=brake.burst)[0].level
-    return Braking(held, since, int(level))
+    return HeldSignups(held, since, int(level))
 
 
 def count_unresolved(session: Session, before: datetime) -> int:

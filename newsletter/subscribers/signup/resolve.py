@@ -25,7 +25,7 @@ from newsletter.subscribers import subscription_rows
 from newsletter.subscribers.address_marks import may_answer_form, note_mailed
 from newsletter.subscribers.consent.ledger import note
 from newsletter.subscribers.signup.confirmation_limits import Brake
-from newsletter.subscribers.signup.email_limits import AGAIN, CHANGED, may_mail
+from newsletter.subscribers.signup.email_limits import AGAIN, CHANGED, allow_email
 from newsletter.subscribers.signup.hold import HELD, Held, SignupLimiter, drop_stale, tell_owner
 from newsletter.subscribers.signup.pending import add_pending, is_news, send_confirmation
 from newsletter.tokens import Tokens
@@ -157,7 +157,7 @@ def _resolve_signup(
     fresh = is_news(session, subscriber.id, wanted)
     # If the rate limit means that no email is sent, change nothing. Otherwise a visitor who types somebody
     # else's address could replace the pending rows again and again, and so make their link invalid.
-    if not may_mail(session, tokens, address.canonical, CHANGED if fresh else AGAIN, now):
+    if not allow_email(session, tokens, address.canonical, CHANGED if fresh else AGAIN, now):
         return
     add_pending(session, subscriber.id, wanted, now)
     pending = subscription_rows.of_subscriber(session, subscriber.id, SubscriptionState.PENDING)
@@ -194,7 +194,9 @@ def _resolve_link(
     confirmed = subscriber.confirmed_at is not None
     wants_confirmation = bool(pending) and (request.kind == "renew" or not confirmed)
     wants_confirmation &= may_answer_form(session, tokens, address.canonical, now)
-    if not (wants_confirmation or confirmed) or not may_mail(session, tokens, address.canonical, AGAIN, now):
+    if not (wants_confirmation or confirmed) or not allow_email(
+        session, tokens, address.canonical, AGAIN, now
+    ):
         return
     if wants_confirmation:
         if not confirmed:

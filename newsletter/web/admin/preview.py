@@ -48,7 +48,7 @@ TESTS = Limit(20, 60 * 60)
 
 
 @dataclass(frozen=True)
-class Wish:
+class PreviewRequest:
     """The digest to preview: topics with one frequency, or the digest of one subscriber."""
 
     topics: tuple[str, ...]
@@ -67,7 +67,7 @@ def preview() -> Response:
 def preview_body() -> Response:
     """Return the HTML of the digest alone, for the frame."""
     try:
-        shown = _preview(db.session(), _wish())
+        shown = _preview(db.session(), _preview_request())
     except (NotFound, AddressInvalid):
         shown = None
     if shown is None:
@@ -87,8 +87,8 @@ def send_test() -> Response:
     except AddressInvalid as fault:
         form.email.errors = [str(fault)]
         return _page([], SendForm(formdata=None), test_form=form, status=422)
-    wish = _wish()
-    shown = _preview(session, wish)
+    wanted = _preview_request()
+    shown = _preview(session, wanted)
     if shown is None:
         abort(404)
     if spend(session, limit_key(parts.tokens, "test", actor()), TESTS, parts.now()):
@@ -99,7 +99,7 @@ def send_test() -> Response:
     session.commit()
     parts.wake("single")
     flash(f"A test is on its way to {recipient.text}.", "ok")
-    return _see(url_for("admin.preview", **_args(wish)))
+    return _see(url_for("admin.preview", **_args(wanted)))
 
 
 @admin.post("/preview/send")
@@ -156,10 +156,10 @@ def _page(
     frequencies: list[Frequency], form: SendForm, *, test_form: TestForm | None = None, status: int = 200
 ) -> Response:
     session = db.session()
-    wish = _wish()
+    wanted = _preview_request()
     trouble, shown = None, None
     try:
-        shown = _preview(session, wish)
+        shown = _preview(session, wanted)
     except (NotFound, AddressInvalid) as fault:
         trouble = str(fault)
     if shown is None and trouble is None:
@@ -169,10 +169,10 @@ def _page(
         "admin/preview.html",
         topics=list_topics(session),
         frequencies=[(frequency.value, LABELS[frequency]) for frequency in Frequency],
-        chosen={"topics": wish.topics, "frequency": wish.frequency.value, "reader": wish.subscriber},
+        chosen={"topics": wanted.topics, "frequency": wanted.frequency.value, "reader": wanted.subscriber},
         view=view if view in VIEWS else "html",
         problem=trouble,
-        facts=_facts(shown, wish) if shown else None,
+        facts=_facts(shown, wanted) if shown else None,
         text=shown.text if shown else "",
         test_form=test_form or TestForm(formdata=None),
         send=_send_context(session, frequencies, form),
@@ -200,34 +200,34 @@ def _send_context(session: Session, frequencies: list[Frequency], form: SendForm
     }
 
 
-def _preview(session: Session, wish: Wish) -> Preview | None:
+def _preview(session: Session, wanted: PreviewRequest) -> Preview | None:
     """Return the requested digest. Raises NotFound and AddressInvalid, with texts for the editor."""
     parts = runtime()
-    if wish.subscriber:
+    if wanted.subscriber:
         # Everything that is due for that subscriber, at any frequency.
-        key = parse_address(wish.subscriber).canonical
+        key = parse_address(wanted.subscriber).canonical
         return make_preview(
             session, parts.renderer, frequencies=list(Frequency), now=parts.now(), email_key=key
         )
     return make_preview(
-        session, parts.renderer, frequencies=[wish.frequency], now=parts.now(), topics=wish.topics
+        session, parts.renderer, frequencies=[wanted.frequency], now=parts.now(), topics=wanted.topics
     )
 
 
-def _facts(shown: Preview, wish: Wish) -> dict[str, Any]:
+def _facts(shown: Preview, wanted: PreviewRequest) -> dict[str, Any]:
     return {
         "subject": shown.subject,
         "html_bytes": shown.html_bytes,
         "releases": len(shown.releases),
-        "readers": None if wish.subscriber else shown.subscribers,
+        "readers": None if wanted.subscriber else shown.subscribers,
         "is_sample": shown.is_sample,
     }
 
 
-def _wish() -> Wish:
+def _preview_request() -> PreviewRequest:
     topics = tuple(dict.fromkeys(slug[:64] for slug in request.args.getlist("topic")[:100] if slug))
     frequency = choice_of(Frequency, request.args.get("frequency")) or _usual_frequency(db.session())
-    return Wish(topics, frequency, text_of("reader") or "")
+    return PreviewRequest(topics, frequency, text_of("reader") or "")
 
 
 def _usual_frequency(session: Session) -> Frequency:
@@ -236,9 +236,9 @@ def _usual_frequency(session: Session) -> Frequency:
     return max(chose, key=lambda each: chose[each]) if chose else Frequency.WEEKLY
 
 
-def _args(wish: Wish) -> dict[str, Any]:
+def _args(wanted: PreviewRequest) -> dict[str, Any]:
     view = request.args.get("view")
-    args = {"topic": wish.topics, "frequency": wish.frequency.value, "reader": wish.subscriber or None}
+    args = {"topic": wanted.topics, "frequency": wanted.frequency.value, "reader": wanted.subscriber or None}
     return {**args, "view": view if view in VIEWS else None}
 
 

@@ -36,7 +36,7 @@ def readyz() -> Response:
 
 
 @health.get("/health")
-def whole() -> Response:
+def check_everything() -> Response:
     """Return 200 if everything works, else 503 with a line for each fault.
 
     Besides /readyz, it checks that each worker and beat were seen within two minutes, and that an email can

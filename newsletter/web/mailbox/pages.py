@@ -44,11 +44,15 @@ def leave(mail_id: str) -> AnyResponse:
     if mail.leave_address is None:
         abort(404)
     intake = runtime().settings.intake_listen
-    wish = EmailMessage()
+    unsubscribing = EmailMessage()
     try:
-        wish["From"], wish["To"], wish["Subject"] = mail.recipient, mail.leave_address, "unsubscribe"
+        unsubscribing["From"], unsubscribing["To"], unsubscribing["Subject"] = (
+            mail.recipient,
+            mail.leave_address,
+            "unsubscribe",
+        )
         with smtplib.SMTP(intake[0].host, intake[0].port, timeout=10) as talk:
-            talk.send_message(wish)
+            talk.send_message(unsubscribing)
         taken = "yes"
     except (smtplib.SMTPException, OSError, ValueError, IndexError):
         # An email in this folder may name any address, but our listener accepts its own addresses only.

@@ -7,7 +7,7 @@ from flask_babel import gettext
 from werkzeug.wrappers import Response as AnyResponse
 
 from newsletter.models import db
-from newsletter.subscribers.choices.change_address import ask_to_move, move, read_move
+from newsletter.subscribers.choices.change_address import move, read_move, request_address_change
 from newsletter.subscribers.choices.preferences import make_preferences_token
 from newsletter.subscribers.link import LinkFault, address_hint
 from newsletter.subscribers.privacy.emailed_links import Right, read_right
@@ -57,7 +57,9 @@ def _new_address_page(token: str, hint: str, form: MoveForm, status: int = 200) 
 
 def _ask(token: str, hint: str, form: MoveForm) -> AnyResponse:
     parts = runtime()
-    done = ask_to_move(db.session(), parts.tokens, token, form.address, parts.now(), address_to_keep())
+    done = request_address_change(
+        db.session(), parts.tokens, token, form.address, parts.now(), address_to_keep()
+    )
     if isinstance(done, LinkFault):
         return link_problem(done)
     if done.same:

@@ -15,9 +15,9 @@ from newsletter.subscribers.choices.preferences import (
     Choice,
     Preferences,
     Saved,
-    go_on,
     pause,
     read_preferences,
+    resume,
     save_preferences,
 )
 from newsletter.subscribers.leaving.unsubscribe import Left
@@ -167,7 +167,7 @@ def resume_preferences(token: str) -> AnyResponse:
     """End a pause now."""
     parts = runtime()
     catch_up = parts.settings.snooze_catch_up
-    done = go_on(db.session(), parts.tokens, token, catch_up, parts.now(), address_to_keep())
+    done = resume(db.session(), parts.tokens, token, catch_up, parts.now(), address_to_keep())
     db.session.commit()
     if isinstance(done, LinkFault):
         return link_problem(done)

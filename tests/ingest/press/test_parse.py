@@ -94,7 +94,7 @@ def test_json_has_the_same_keys_for_every_release_and_an_error_only_on_failure()
     json.dumps([good, bad])
 
 
-def test_a_summary_is_whole_sentences_or_whole_words() -> None:
+def test_a_summary_ends_after_a_sentence_or_a_word() -> None:
     assert summarise(("Short text.",)) == "Short text."
     first = "This sentence is rather long, but not as long as the limit allows it to be, so it stays."
     assert summarise((first + " " + "word " * 60,)) == first

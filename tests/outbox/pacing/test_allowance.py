@@ -78,11 +78,11 @@ def paced(house: House, **more: str) -> Patient:
     return house.transport
 
 
-def readers(house: House, count: int, domain: str = "example.org") -> int:
+def subscribers(house: House, count: int, domain: str = "example.org") -> int:
     """Arrange an issue for this many subscribers; return its id."""
     energy = house.topic("energy")
     for _ in range(count):
-        house.reader(energy)
+        house.add_subscriber(energy)
     house.release("A new energy cable")
     issue_id = house.open()
     if domain != "example.org":
@@ -95,10 +95,10 @@ def readers(house: House, count: int, domain: str = "example.org") -> int:
     return issue_id
 
 
-def single(house: House, reader: int, key: str) -> None:
+def single(house: House, subscriber: int, key: str) -> None:
     with house.runtime.session() as session:
         enqueue_single(
-            session, subscriber_id=reader, template="link", context={}, purpose_key=key, language="en",
+            session, subscriber_id=subscriber, template="link", context={}, purpose_key=key, language="en",
             now=house.clock(),
         )  # fmt: skip
         session.commit()
@@ -116,7 +116,7 @@ def issue_note(house: House, issue_id: int) -> str:
 def test_no_second_gets_more_than_the_limit_across_two_drains(either_house: House):
     house = either_house
     transport = paced(house, relay="smtp://127.0.0.1:2525?per_second=10")
-    issue_id = readers(house, 40)
+    issue_id = subscribers(house, 40)
 
     drain(house.runtime, transport, lane=Lane.BULK, stopping=lambda: len(transport.sent) >= 15)
     first = len(transport.sent)
@@ -136,7 +136,7 @@ def test_no_second_gets_more_than_the_limit_across_two_drains(either_house: Hous
 def test_an_hour_that_is_used_up_ends_the_drain_and_the_next_hour_goes_on(either_house: House):
     house = either_house
     transport = paced(house, relay="smtp://127.0.0.1:2525?per_hour=20")
-    issue_id = readers(house, 30)
+    issue_id = subscribers(house, 30)
 
     house.drain()
     assert len(transport.sent) == 19  # one in twenty is kept for single emails
@@ -157,7 +157,7 @@ def test_an_hour_that_is_used_up_ends_the_drain_and_the_next_hour_goes_on(either
 
 def test_outside_the_hours_an_issue_waits_and_then_goes_on_by_itself(house: House):
     transport = paced(house, sending_window="Mo-Fr 16:00-18:00 Europe/Vilnius")
-    issue_id = readers(house, 3)
+    issue_id = subscribers(house, 3)
     single(house, 1, "link:1")
 
     # Noon in UTC is two in the afternoon in Vilnius.
@@ -175,7 +175,7 @@ def test_a_window_that_closes_stops_an_issue_on_its_way(house: House):
         house, relay="smtp://127.0.0.1:2525?per_second=1", sending_window="11:00-12:00:UTC"[:11] + " UTC"
     )
     house.clock.moment = NOON - timedelta(seconds=10)
-    issue_id = readers(house, 30)
+    issue_id = subscribers(house, 30)
 
     house.drain()
 
@@ -190,7 +190,7 @@ def test_one_domain_is_slow_and_the_others_are_not_held_up(either_house: House):
     house = either_house
     transport = paced(house, domain_limits="slow.example=2/s")
     energy = house.topic("energy")
-    ids = [house.reader(energy) for _ in range(60)]
+    ids = [house.add_subscriber(energy) for _ in range(60)]
     house.release("A new energy cable")
     issue_id = house.open()
     with house.runtime.session() as session:
@@ -219,7 +219,7 @@ def test_one_domain_is_slow_and_the_others_are_not_held_up(either_house: House):
 
 def test_the_limit_for_every_domain_counts_each_by_itself(house: House):
     transport = paced(house, domain_limits="*=1/s")
-    readers(house, 3)
+    subscribers(house, 3)
     house.drain()
 
     assert transport.times[-1] - transport.times[0] >= timedelta(seconds=1.9)
@@ -228,7 +228,7 @@ def test_the_limit_for_every_domain_counts_each_by_itself(house: House):
 def test_a_slow_down_halves_the_pace_for_everybody_and_it_comes_back(either_house: House):
     house = either_house
     transport = paced(house, relay="smtp://127.0.0.1:2525?per_second=20")
-    readers(house, 60)
+    subscribers(house, 60)
     transport.answer(
         "reader5@example.org", Reply(454, ("Throttling failure: Maximum sending rate exceeded.",))
     )
@@ -249,7 +249,7 @@ def test_a_slow_down_halves_the_pace_for_everybody_and_it_comes_back(either_hous
 
 def test_a_relay_without_limits_is_slowed_too(house: House):
     transport = paced(house)
-    readers(house, 60)
+    subscribers(house, 60)
     transport.answer("reader5@example.org", Reply(421, ("4.7.0 too many messages",)))
 
     house.drain()
@@ -264,7 +264,7 @@ def test_a_relay_without_limits_is_slowed_too(house: House):
 
 def test_greylisting_waits_and_says_nothing_about_the_pace(house: House):
     transport = paced(house, relay="smtp://127.0.0.1:2525?per_second=20")
-    readers(house, 5)
+    subscribers(house, 5)
     transport.answer("reader2@example.org", Reply(451, ("4.7.1 Greylisted, try again in 300 seconds",)))
 
     house.drain()
@@ -277,7 +277,7 @@ def test_greylisting_waits_and_says_nothing_about_the_pace(house: House):
 def test_what_a_drain_booked_and_did_not_use_is_given_back(either_house: House):
     house = either_house
     paced(house, relay="smtp://127.0.0.1:2525?per_hour=1000")
-    readers(house, 3)
+    subscribers(house, 3)
 
     house.drain()
 
@@ -326,11 +326,11 @@ def test_a_clock_set_back_in_the_middle_of_a_drain_neither_stalls_nor_bursts(hou
         assert sum(start <= each < start + 1 for each in sent) <= 11
 
 
-def test_a_relay_that_refuses_wholesale_pauses_the_issue_and_says_why(either_house: House):
+def test_a_relay_that_refuses_everything_pauses_the_issue_and_says_why(either_house: House):
     house = either_house
     transport = paced(house)
     transport.everyone = REFUSED
-    issue_id = readers(house, 80)
+    issue_id = subscribers(house, 80)
 
     house.drain()
 
@@ -353,10 +353,10 @@ def test_a_relay_that_refuses_wholesale_pauses_the_issue_and_says_why(either_hou
     assert issue_note(house, issue_id) == ""
 
 
-def test_a_small_issue_that_is_refused_wholesale_is_paused_too(house: House):
+def test_a_small_issue_that_is_refused_completely_is_paused_too(house: House):
     transport = paced(house)
     transport.everyone = REFUSED
-    issue_id = readers(house, 8)
+    issue_id = subscribers(house, 8)
 
     house.drain()
 
@@ -368,7 +368,7 @@ def test_a_small_issue_that_is_refused_wholesale_is_paused_too(house: House):
 def test_dead_mailboxes_alone_stop_no_issue_before_its_end(house: House, reply: str):
     transport = paced(house)
     transport.everyone = Reply(550, (reply,))
-    issue_id = readers(house, 60)
+    issue_id = subscribers(house, 60)
 
     house.drain()
 
@@ -379,7 +379,7 @@ def test_dead_mailboxes_alone_stop_no_issue_before_its_end(house: House, reply: 
 
 def test_some_refusals_among_many_pause_nothing(house: House):
     transport = paced(house)
-    issue_id = readers(house, 80)
+    issue_id = subscribers(house, 80)
     for number in range(1, 41):
         transport.answer(f"reader{number}@example.org", REFUSED)
 
@@ -402,7 +402,7 @@ class Unreachable(MemoryTransport):
 def test_an_outage_of_a_quarter_of_an_hour_pauses_the_issue(either_house: House):
     house = either_house
     paced(house)
-    issue_id = readers(house, 3)
+    issue_id = subscribers(house, 3)
     broken = Unreachable(RelayRefused("535 5.7.8 sign-in refused", 535, "5.7.8"))
 
     for _ in range(15):
@@ -418,7 +418,7 @@ def test_an_outage_of_a_quarter_of_an_hour_pauses_the_issue(either_house: House)
 
 def test_an_outage_ends_with_the_first_answer(house: House):
     paced(house)
-    issue_id = readers(house, 3)
+    issue_id = subscribers(house, 3)
     broken = Unreachable(TransportError("connection refused"))
     drain(house.runtime, broken, lane=Lane.BULK)
     house.clock.pass_(minutes=9)
@@ -431,10 +431,10 @@ def test_an_outage_ends_with_the_first_answer(house: House):
     assert house.issue_state(issue_id) == "sending"
 
 
-def test_single_mails_are_never_paused(house: House):
+def test_single_emails_are_never_paused(house: House):
     transport = paced(house)
     transport.everyone = REFUSED
-    issue_id = readers(house, 60)
+    issue_id = subscribers(house, 60)
     house.drain()
     assert house.issue_state(issue_id) == "paused"
     transport.everyone = None

@@ -56,10 +56,10 @@ def send(house: House, lane: str = "bulk") -> int:
         return drain(house.runtime, transport, lane=Lane(lane))
 
 
-def digest_for(house: House, readers: int) -> int:
+def digest_for(house: House, subscribers: int) -> int:
     energy = house.topic("energy")
-    for _ in range(readers):
-        house.reader(energy)
+    for _ in range(subscribers):
+        house.add_subscriber(energy)
     house.release("A new energy cable")
     return house.open()
 
@@ -233,7 +233,7 @@ def offenders_far_from_others(house: House, count: int) -> int:
     """Open an issue with `count` subscribers that are always refused, whose ids are far from the others'."""
     energy = house.topic("energy")
     for number in range(30):
-        house.reader(energy, name=f"p{number}")
+        house.add_subscriber(energy, name=f"p{number}")
     house.release("A new energy cable")
     issue_id = house.open()
     for number in range(count):

@@ -280,7 +280,7 @@ def test_emails_to_a_held_domain_wait_for_about_a_day_or_for_the_answer(either_h
 
 def test_more_held_emails_than_one_answer_releases_are_released_by_the_sweep(house: House):
     topic = house.topic("energy")
-    house.reader(topic)
+    house.add_subscriber(topic)
     house.release("Energy")
     held = {"lane": "bulk", "issue_id": house.open(), "state": "queued", "created_at": house.clock(),
             "due_at": house.clock() + HELD_FOR, "domain_key": 7, "language": "en", "attempt": 0}  # fmt: skip

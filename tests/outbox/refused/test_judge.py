@@ -33,12 +33,12 @@ def list_of(house: House, people: int, domain: str = "example.org") -> list[int]
     """A topic, and subscribers who have received one issue."""
     topic = house.topic("energy")
     house.release("Energy at first")
-    readers = [house.reader(topic, name=f"p{number}") for number in range(people)]
+    subscribers = [house.add_subscriber(topic, name=f"p{number}") for number in range(people)]
     house.release("Energy again")
     house.send()
     house.clock.pass_(days=7)
     house.release("Energy and no end")
-    return readers
+    return subscribers
 
 
 def refuse(house: House, *numbers: int) -> None:

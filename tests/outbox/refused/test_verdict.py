@@ -61,7 +61,7 @@ def test_six_refused_witnesses_on_one_side_are_too_many_to_believe():
     assert verdict("a" * 100, ("a" * 15 + "r") * 6 + "aaaa") is not Verdict.GONE
 
 
-def test_ten_refusals_of_forty_strangers_are_wrong_only_without_a_majority_accepted():
+def test_ten_refusals_of_forty_new_addresses_are_wrong_only_without_a_majority_accepted():
     assert is_wrong(heard("r" * 10 + "o" * 12 + "a" * 18, witness=False))
     assert not is_wrong(heard("r" * 10 + "a" * 30, witness=False))
 

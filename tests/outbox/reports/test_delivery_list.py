@@ -17,7 +17,7 @@ from newsletter.smtp.replies import Reply
 def test_every_delivery_is_listed_with_what_the_relay_said(house: House):
     energy = house.topic("energy")
     for name in ("ann", "ben"):
-        house.reader(energy, name=name)
+        house.add_subscriber(energy, name=name)
     house.release("A new energy cable")
     house.transport.answer("ben@example.org", Reply(550, ("5.7.1 not here",)))
     issue_id = house.send()
@@ -41,8 +41,8 @@ def test_more_deliveries_than_are_read_at_once_all_come(house: House):
         for _ in range(delivery_list.LINES_AT_ONCE + 5):
             session.add(house.subscriber())
         session.flush()
-        for reader in range(1, delivery_list.LINES_AT_ONCE + 6):
-            session.add(house.subscription(reader, energy))
+        for subscriber in range(1, delivery_list.LINES_AT_ONCE + 6):
+            session.add(house.subscription(subscriber, energy))
         session.commit()
     house.release("A new energy cable")
     issue_id = house.open()
@@ -54,7 +54,7 @@ def test_more_deliveries_than_are_read_at_once_all_come(house: House):
     assert len({line.address for line in lines}) == len(lines)
 
 
-def test_what_a_stranger_wrote_is_no_formula():
+def test_a_cell_that_somebody_else_wrote_is_no_formula():
     line = DeliveryLine("r1", "=cmd()@example.org", "rejected", 1, None, 550, "", '+1, "quoted"\nand a line')
 
     header, row = islice(csv.reader(io.StringIO("".join(as_csv([line])), newline="")), 2)

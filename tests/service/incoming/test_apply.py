@@ -40,14 +40,14 @@ def house(request, tmp_path):
     made.runtime.engine.dispose()
 
 
-def a_reader(house) -> str:
-    house.reader(house.topic("harbours"), house.topic("trains"), name="ada")
-    return the_reader(house).public_id
+def a_subscriber(house) -> str:
+    house.add_subscriber(house.topic("harbours"), house.topic("trains"), name="ada")
+    return the_subscriber(house).public_id
 
 
-def the_reader(house) -> Subscriber:
-    (reader,) = house.all(Subscriber)
-    return reader
+def the_subscriber(house) -> Subscriber:
+    (subscriber,) = house.all(Subscriber)
+    return subscriber
 
 
 def signed(house, public_id: str, delivery_id: int = 42) -> str:
@@ -67,9 +67,9 @@ def entries(house, act: ConsentAct) -> list[ConsentEntry]:
         return list(session.scalars(select(ConsentEntry).where(ConsentEntry.act == act)))
 
 
-def test_a_mail_to_the_address_in_a_digest_ends_everything_and_says_how(house):
-    reader = a_reader(house)
-    address = signed(house, reader)
+def test_an_email_to_the_address_in_a_digest_ends_everything_and_says_how(house):
+    subscriber = a_subscriber(house)
+    address = signed(house, subscriber)
 
     done = take_in(house.runtime, mail(address), [address], "ada@example.org")
 
@@ -80,9 +80,9 @@ def test_a_mail_to_the_address_in_a_digest_ends_everything_and_says_how(house):
     assert sorted(entry.detail["topics"]) == ["harbours", "trains"]
 
 
-def test_the_same_mail_again_changes_nothing_more(house):
-    reader = a_reader(house)
-    address = signed(house, reader)
+def test_the_same_email_again_changes_nothing_more(house):
+    subscriber = a_subscriber(house)
+    address = signed(house, subscriber)
     take_in(house.runtime, mail(address), [address])
     house.clock.pass_(hours=1)
 
@@ -90,13 +90,13 @@ def test_the_same_mail_again_changes_nothing_more(house):
     assert len(entries(house, ConsentAct.LEFT)) == 1
 
 
-def test_leaving_by_mail_can_be_undone(house):
-    reader = a_reader(house)
-    address = signed(house, reader)
+def test_leaving_by_email_can_be_undone(house):
+    subscriber = a_subscriber(house)
+    address = signed(house, subscriber)
     take_in(house.runtime, mail(address), [address])
 
     with house.runtime.session() as session:
-        token = make_undo_token(house.runtime.tokens, reader, house.clock(), house.clock())
+        token = make_undo_token(house.runtime.tokens, subscriber, house.clock(), house.clock())
         undo(session, house.runtime.tokens, token, house.clock())
         session.commit()
 
@@ -105,7 +105,7 @@ def test_leaving_by_mail_can_be_undone(house):
 
 
 def test_the_address_stands_in_every_digest_after_the_link(house):
-    a_reader(house)
+    a_subscriber(house)
     house.release("Harbours grow")
     house.send()
 
@@ -121,8 +121,8 @@ def test_the_address_stands_in_every_digest_after_the_link(house):
 
 
 def test_a_forged_address_ends_nothing(house):
-    reader = a_reader(house)
-    address = signed(house, reader)
+    subscriber = a_subscriber(house)
+    address = signed(house, subscriber)
     forged = address[:6] + ("b" if address[6] == "a" else "a") + address[7:]
 
     assert take_in(house.runtime, mail(forged), [forged]) == ["not-ours"]
@@ -130,8 +130,8 @@ def test_a_forged_address_ends_nothing(house):
 
 
 def test_a_vacation_notice_to_the_signed_address_ends_nothing(house):
-    reader = a_reader(house)
-    address = signed(house, reader)
+    subscriber = a_subscriber(house)
+    address = signed(house, subscriber)
 
     done = take_in(house.runtime, mail(address, "ada@example.org", "Auto-Submitted: auto-replied"), [address])
 
@@ -139,8 +139,8 @@ def test_a_vacation_notice_to_the_signed_address_ends_nothing(house):
     assert {state for state, *_ in states(house)} == {SubscriptionState.ACTIVE}
 
 
-def test_a_forged_author_at_the_plain_address_ends_nothing_and_the_reader_is_sent_a_link_once(house):
-    a_reader(house)
+def test_a_forged_author_at_the_plain_address_ends_nothing_and_the_subscriber_is_sent_a_link_once(house):
+    a_subscriber(house)
 
     for _ in range(3):
         assert take_in(house.runtime, mail(), [MAILBOX], "ada@example.org") == ["asked"]
@@ -151,7 +151,7 @@ def test_a_forged_author_at_the_plain_address_ends_nothing_and_the_reader_is_sen
     assert house.recipients() == ["ada@example.org"]
 
 
-def test_a_stranger_at_the_plain_address_is_sent_nothing(house):
+def test_an_unknown_sender_to_the_plain_address_is_sent_nothing(house):
     take_in(house.runtime, mail(author="stranger@example.org"), [MAILBOX], "stranger@example.org")
     resolve(house)
     house.drain("single")
@@ -243,21 +243,21 @@ def give_an_owner(house) -> None:
         session.commit()
 
 
-def test_a_reader_who_was_erased_is_simply_gone(house):
-    reader = a_reader(house)
+def test_a_subscriber_who_was_erased_is_simply_gone(house):
+    subscriber = a_subscriber(house)
     with house.runtime.session() as session:
         row = session.scalars(select(Subscriber)).one()
         row.email = row.email_key = None
         session.commit()
 
-    assert take_in(house.runtime, mail(signed(house, reader))) == ["gone"]
+    assert take_in(house.runtime, mail(signed(house, subscriber))) == ["gone"]
 
 
 def test_a_wish_to_leave_or_for_a_link_wakes_the_engine_once_and_nothing_else_does(tmp_path):
     house = make_house(make_settings(tmp_path, unsubscribe_address=MAILBOX))
     woken = []
     runtime = replace(house.runtime, wake=woken.append)
-    address = signed(house, a_reader(house))
+    address = signed(house, a_subscriber(house))
 
     for to in (address, address, "nobody@example.org", MAILBOX):
         take_in(runtime, mail(to), [to])

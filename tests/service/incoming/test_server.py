@@ -17,7 +17,7 @@ from newsletter.mail.verp import LEAVE_KEY, leave_address
 from newsletter.models import Base, Subscriber, Subscription, SubscriptionState
 from newsletter.service.incoming import server
 from newsletter.service.incoming.apply import ASKED_BY_MAIL
-from newsletter.service.incoming.server import Room, serve
+from newsletter.service.incoming.server import ConnectionLimit, serve
 
 MAILBOX = "leave@news.example.org"
 MAIL = b"From: ada@example.org\r\nSubject: unsubscribe\r\n\r\n.\r\nPlease.\r\n"
@@ -29,11 +29,11 @@ def doors(tmp_path):
     ports = [any_free_port(), any_free_port()]
     listen = f"smtp://127.0.0.1:{ports[0]}, lmtp://127.0.0.1:{ports[1]}"
     house = make_house(make_settings(tmp_path, unsubscribe_address=MAILBOX, intake_listen=listen))
-    house.reader(house.topic("harbours"), name="ada")
-    (reader,) = house.all(Subscriber)
+    house.add_subscriber(house.topic("harbours"), name="ada")
+    (subscriber,) = house.all(Subscriber)
     key = house.runtime.tokens.derived_key(LEAVE_KEY)
     with listening(house.runtime):
-        yield house, leave_address(MAILBOX, reader.public_id, 42, key), *ports
+        yield house, leave_address(MAILBOX, subscriber.public_id, 42, key), *ports
     house.runtime.engine.dispose()
 
 
@@ -60,7 +60,7 @@ def is_active(house) -> bool:
     return row.state is SubscriptionState.ACTIVE
 
 
-def test_a_mail_by_smtp_is_done_before_it_is_answered(doors):
+def test_an_email_by_smtp_is_done_before_it_is_answered(doors):
     house, address, port, _ = doors
 
     with smtplib.SMTP("127.0.0.1", port) as talk:
@@ -70,7 +70,7 @@ def test_a_mail_by_smtp_is_done_before_it_is_answered(doors):
     assert not is_active(house)
 
 
-def test_a_mail_with_an_empty_sender_and_8_bit_letters_is_taken(doors):
+def test_an_email_with_an_empty_sender_and_8_bit_letters_is_taken(doors):
     house, address, port, _ = doors
 
     with smtplib.SMTP("127.0.0.1", port) as talk:
@@ -79,7 +79,7 @@ def test_a_mail_with_an_empty_sender_and_8_bit_letters_is_taken(doors):
     assert not is_active(house)
 
 
-def test_lmtp_answers_once_for_each_recipient(doors):
+def test_lmtp_replies_once_for_each_recipient(doors):
     house, address, _, port = doors
 
     with smtplib.LMTP("127.0.0.1", port) as talk:
@@ -105,7 +105,7 @@ def test_lmtp_answers_once_for_each_recipient(doors):
         "victim@example.com",
     ],
 )
-def test_nobody_elses_mail_is_taken_or_passed_on(doors, recipient):
+def test_nobody_elses_email_is_taken_or_passed_on(doors, recipient):
     house, _, port, _ = doors
 
     with smtplib.SMTP("127.0.0.1", port) as talk:
@@ -119,7 +119,7 @@ def test_nobody_elses_mail_is_taken_or_passed_on(doors, recipient):
     assert is_active(house)
 
 
-def test_trouble_with_the_database_leaves_the_mail_with_its_server_until_it_is_over(doors):
+def test_a_database_failure_leaves_the_email_with_its_server_until_it_is_over(doors):
     house, address, port, lmtp_port = doors
     Base.metadata.tables["consent_entry"].drop(house.runtime.engine)
 
@@ -138,7 +138,7 @@ def test_trouble_with_the_database_leaves_the_mail_with_its_server_until_it_is_o
     assert not is_active(house)
 
 
-def test_a_mail_that_is_too_large_is_refused_by_its_size_and_by_its_bytes(doors):
+def test_an_email_that_is_too_large_is_refused_by_its_size_and_by_its_bytes(doors):
     house, address, port, _ = doors
     limit = server.LARGEST_MAIL_BYTES
 
@@ -289,11 +289,11 @@ def greets(port: int) -> bool:
 
 
 def test_the_room_counts_each_peer_and_all_of_them():
-    room = Room(places=3, places_of_a_peer=2)
+    limit = ConnectionLimit(places=3, places_of_a_peer=2)
 
-    assert [room.enter(peer) for peer in ("a", "a", "a", "b", "b")] == [True, True, False, True, False]
-    room.leave("a")
-    assert room.enter("b")
+    assert [limit.enter(peer) for peer in ("a", "a", "a", "b", "b")] == [True, True, False, True, False]
+    limit.leave("a")
+    assert limit.enter("b")
 
 
 @pytest.mark.parametrize(
@@ -307,7 +307,7 @@ def test_the_room_counts_each_peer_and_all_of_them():
         b"\r\n",
     ],
 )
-def test_noise_is_answered_with_an_error_and_the_next_mail_is_taken(doors, noise):
+def test_noise_is_answered_with_an_error_and_the_next_email_is_taken(doors, noise):
     house, address, port, _ = doors
 
     with smtplib.SMTP("127.0.0.1", port) as talk:

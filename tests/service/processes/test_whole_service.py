@@ -73,18 +73,18 @@ def settings_of(environ):
     )
 
 
-def add_reader(settings):
+def add_subscriber(settings):
     """Add a confirmed subscriber, so that a link to their preferences can be requested."""
     runtime = Runtime(settings)
     now = runtime.now()
     with runtime.session() as session:
         topic = Topic(slug="transport", name="Transport", created_at=now)
-        reader = Subscriber(email=ANN, email_key=ANN, created_at=now, confirmed_at=now)
-        session.add_all([topic, reader])
+        subscriber = Subscriber(email=ANN, email_key=ANN, created_at=now, confirmed_at=now)
+        session.add_all([topic, subscriber])
         session.flush()
         session.add(
             Subscription(
-                subscriber_id=reader.id,
+                subscriber_id=subscriber.id,
                 topic_id=topic.id,
                 frequency=Frequency.WEEKLY,
                 state=SubscriptionState.ACTIVE,
@@ -96,7 +96,7 @@ def add_reader(settings):
     return runtime
 
 
-def test_the_whole_service_runs_once_a_folder_and_leaves_nobody_when_killed(
+def test_one_service_runs_in_a_folder_and_a_kill_ends_all_its_processes(
     start, environ, descendants, alive, eventually
 ):
     service = start(*RUN, "run", env=environ)
@@ -131,7 +131,7 @@ def test_a_service_that_nobody_can_use_yet_names_the_commands_for_that(tmp_path)
     assert first_steps(settings.database, "newsletter") == []
 
 
-def test_a_service_that_takes_mail_does_so_from_its_start(start, environ, tmp_path, eventually):
+def test_a_service_that_takes_email_does_so_from_its_start(start, environ, tmp_path, eventually):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -184,14 +184,14 @@ def test_missing_and_wrong_settings_are_one_message(start, environ):
 
 
 @pytest.mark.parametrize("broker", ["files", "redis", pytest.param("rabbitmq", marks=pytest.mark.rabbitmq)])
-def test_the_worker_for_single_mails_sends_within_a_moment_and_leaves_in_order(
+def test_the_worker_for_single_emails_sends_within_a_moment_and_leaves_in_order(
     start, environ, smtp_sink, broker, request
 ):
     if broker != "files":
         environ["NEWSLETTER_BROKER_URL"] = request.getfixturevalue(f"{broker}_url")
     settings = settings_of(environ)
     upgrade(settings.database)
-    runtime = add_reader(settings)
+    runtime = add_subscriber(settings)
     worker = start(*RUN, "worker", "--lane", "single", env=environ)
     said(worker, "event=worker_ready")
 
@@ -229,7 +229,7 @@ def test_the_processes_that_send_digests_end_with_their_worker(
 def test_draining_without_the_engine_sends_everything_and_ends(start, environ, smtp_sink):
     settings = settings_of(environ)
     upgrade(settings.database)
-    runtime = add_reader(settings)
+    runtime = add_subscriber(settings)
     with runtime.session() as session:
         from newsletter.outbox.enqueue import enqueue_single
 

@@ -53,7 +53,7 @@ def test_a_public_url_is_refused_at_start_or_a_digest_with_it_is_accepted(tmp_pa
             return
         assert url not in REFUSED
         house = make_house(settings)
-        house.reader(house.topic("energy"))
+        house.add_subscriber(house.topic("energy"))
         house.release("A new energy cable")
         house.open()
         with closing(open_transport(settings)) as transport:

@@ -33,10 +33,10 @@ from newsletter.subscribers.choices import pauses
 from newsletter.subscribers.choices.change_address import (
     Asked,
     Moved,
-    ask_to_move,
-    forget_old_wishes,
+    empty_old_address_changes,
     move,
     read_move,
+    request_address_change,
 )
 from newsletter.subscribers.choices.preferences import read_preferences
 from newsletter.subscribers.leaving.unsubscribe import read_unsubscription, unsubscribe
@@ -55,7 +55,7 @@ DAILY, WEEKLY, MONTHLY = Frequency.DAILY, Frequency.WEEKLY, Frequency.MONTHLY
 def asks(people, to, email=ANN):
     token = people.right_token(Right.ADDRESS, email)
     with people.house.runtime.session() as session:
-        done = ask_to_move(
+        done = request_address_change(
             session, people.house.runtime.tokens, token, parse_address(to), people.house.clock()
         )
         session.commit()
@@ -320,10 +320,10 @@ def test_an_unconfirmed_request_is_emptied_after_its_link_expired(people):
     people.house.clock.pass_(days=9)
 
     with people.house.runtime.session() as session:
-        assert forget_old_wishes(session, people.house.clock(), 7) == 1
+        assert empty_old_address_changes(session, people.house.clock(), 7) == 1
         session.commit()
-    (wish,) = people.house.all(AddressChange)
-    assert (wish.email, wish.email_key) == (None, None)
+    (change,) = people.house.all(AddressChange)
+    assert (change.email, change.email_key) == (None, None)
 
 
 def marks_by_topic(people, email):
@@ -580,7 +580,7 @@ def test_a_pause_that_a_move_replaces_leaves_no_backlog_for_the_topics_that_come
 def pause_person(people, email):
     with people.house.runtime.session() as session:
         person = session.get_one(Subscriber, people.person(email).id)
-        assert pauses.snooze(session, person, 4, people.house.clock(), "test")
+        assert pauses.pause(session, person, 4, people.house.clock(), "test")
         session.commit()
 
 

@@ -10,7 +10,7 @@ from newsletter.errors import StateConflict
 from newsletter.models import Delivery, DeliveryState, Frequency, Issue, Subscriber
 from newsletter.outbox import control
 from newsletter.subscribers.choices.pauses import end_pauses
-from newsletter.subscribers.choices.preferences import go_on, pause
+from newsletter.subscribers.choices.preferences import pause, resume
 from newsletter.subscribers.leaving.unsubscribe import make_undo_token, undo
 
 ANN = "ann@example.org"
@@ -29,7 +29,7 @@ def pauses(people, weeks=1, email=ANN):
 def goes_on(people, catch_up=10):
     token = people.preferences_token(ANN)
     with people.house.runtime.session() as session:
-        done = go_on(session, people.house.runtime.tokens, token, catch_up, people.house.clock())
+        done = resume(session, people.house.runtime.tokens, token, catch_up, people.house.clock())
         session.commit()
         return done
 

@@ -23,7 +23,7 @@ def undo_token(people, left):
     return make_undo_token(runtime.tokens, left.public_id, left.ended_at, people.house.clock())
 
 
-def take_back(people, token):
+def undo_by_link(people, token):
     with people.house.runtime.session() as session:
         done = undo(session, people.house.runtime.tokens, token, people.house.clock())
         session.commit()
@@ -88,7 +88,7 @@ def test_undoing_restores_each_subscription_with_its_marks(everywhere):
     left = people.leave(ANN)
     second = people.house.release("Energy second")
 
-    done = take_back(people, undo_token(people, left))
+    done = undo_by_link(people, undo_token(people, left))
     people.house.send(WEEKLY)
 
     assert isinstance(done, Returned)
@@ -109,7 +109,7 @@ def test_releases_cancelled_while_a_subscriber_was_away_come_after_the_undo(ever
         control.cancel(session, session.get_one(Issue, issue_id), "test", people.house.clock())
         session.commit()
 
-    take_back(people, undo_token(people, left))
+    undo_by_link(people, undo_token(people, left))
     people.house.clock.pass_(seconds=1)
     people.house.send(WEEKLY)
 
@@ -121,9 +121,9 @@ def test_undoing_twice_restores_once(people):
     people.house.topic("energy")
     people.join(ANN, {"energy": WEEKLY})
     token = undo_token(people, people.leave(ANN))
-    take_back(people, token)
+    undo_by_link(people, token)
 
-    again = take_back(people, token)
+    again = undo_by_link(people, token)
 
     assert again.restored == 0
     assert len(people.subscriptions(ANN)) == 2
@@ -136,7 +136,7 @@ def test_undoing_does_not_confirm_pending_subscriptions(people):
     people.sign_up(ANN, {"sea": DAILY})
     left = people.leave(ANN)
 
-    take_back(people, undo_token(people, left))
+    undo_by_link(people, undo_token(people, left))
 
     assert people.reads(ANN) == {energy: DAILY}
 
@@ -148,7 +148,7 @@ def test_undoing_works_for_a_week(people):
 
     people.house.clock.pass_(days=7, seconds=1)
 
-    assert take_back(people, token) is LinkFault.EXPIRED
+    assert undo_by_link(people, token) is LinkFault.EXPIRED
     assert people.reads(ANN) == {}
 
 

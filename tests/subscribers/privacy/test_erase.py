@@ -34,11 +34,16 @@ from newsletter.outbox.enqueue import enqueue_notice
 from newsletter.outbox.lease import still_wanted
 from newsletter.smtp.replies import Reply
 from newsletter.subscribers.address_marks import mark_address
-from newsletter.subscribers.choices.change_address import Moved, ask_to_move, forget_old_wishes, move
+from newsletter.subscribers.choices.change_address import (
+    Moved,
+    empty_old_address_changes,
+    move,
+    request_address_change,
+)
 from newsletter.subscribers.link import LinkFault, read_link_subscriber
 from newsletter.subscribers.privacy.emailed_links import Right
 from newsletter.subscribers.privacy.erase import Erased, erase
-from newsletter.subscribers.signup.email_limits import AGAIN, may_mail
+from newsletter.subscribers.signup.email_limits import AGAIN, allow_email
 from newsletter.subscribers.signup.resolve import is_suppressed, resolve_signups
 from newsletter.tokens import Purpose
 
@@ -304,7 +309,7 @@ def test_an_earlier_address_is_emptied_in_the_emails_that_name_it(everywhere):
     house.topic("energy")
     people.join(ANN, {"energy": Frequency.DAILY})
     with house.runtime.session() as session:
-        ask_to_move(
+        request_address_change(
             session,
             house.runtime.tokens,
             people.right_token(Right.ADDRESS, ANN),
@@ -321,7 +326,7 @@ def test_an_earlier_address_is_emptied_in_the_emails_that_name_it(everywhere):
     house.drain("single")
     house.clock.pass_(days=9)
     with house.runtime.session() as session:
-        forget_old_wishes(session, house.clock(), link_days=7)
+        empty_old_address_changes(session, house.clock(), link_days=7)
         session.commit()
     assert tables_with(house, ANN) == {"delivery.recipient"}
 
@@ -340,18 +345,18 @@ def test_erasing_a_person_who_requested_an_address_changes_nothing_of_its_owner(
         moved = Subscriber(email="taken@evil.example", email_key="taken@evil.example", created_at=now)
         session.add(moved)
         session.flush()
-        for wisher, is_undo in ((person.id, False), (moved.id, True)):
-            wish = AddressChange(
-                subscriber_id=wisher, email=bo, email_key=bo, is_undo=is_undo, created_at=now
+        for subscriber_id, is_undo in ((person.id, False), (moved.id, True)):
+            change = AddressChange(
+                subscriber_id=subscriber_id, email=bo, email_key=bo, is_undo=is_undo, created_at=now
             )
-            session.add(wish)
+            session.add(change)
         way_back = {"reader": moved.public_id, "change": 1}
         enqueue_notice(
             session, recipient=bo, template="address_changed", context=way_back, purpose_key="moved:1",
             language="en", now=now,
         )  # fmt: skip
         mark_address(session, tokens, bo, MarkKind.DISOWNED, moved.id, now)
-        may_mail(session, tokens, bo, AGAIN, now)
+        allow_email(session, tokens, bo, AGAIN, now)
         session.commit()
 
     erase_person(house, ann)
@@ -367,7 +372,7 @@ def test_erasing_a_person_who_requested_an_address_changes_nothing_of_its_owner(
             select(AddressMark.address_hash).where(AddressMark.kind == MarkKind.DISOWNED)
         )
         assert marked.all() == [suppression.suppression_hash(house.runtime.tokens, bo)]
-        assert not may_mail(session, house.runtime.tokens, bo, AGAIN, house.clock())
+        assert not allow_email(session, house.runtime.tokens, bo, AGAIN, house.clock())
 
 
 def test_erasure_waits_for_a_sign_up_that_is_being_resolved(at_scale):

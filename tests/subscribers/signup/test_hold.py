@@ -12,7 +12,7 @@ from newsletter.models import AuditEntry, Delivery, Frequency, SignupRequest
 from newsletter.outbox.owner_email import email_notices
 from newsletter.subscribers.consent.wording import current_wording
 from newsletter.subscribers.signup.confirmation_limits import Brake, Trust, limited_domain
-from newsletter.subscribers.signup.hold import braking, drop_held, release_held
+from newsletter.subscribers.signup.hold import drop_held, held_signups, release_held
 from newsletter.subscribers.signup.request import Signup, request_signups
 from newsletter.subscribers.signup.resolve import resolve_signups
 
@@ -58,7 +58,7 @@ def notices(people):
 
 def state(people, brake=TIGHT):
     with people.house.runtime.session() as session:
-        return braking(session, brake, people.house.clock())
+        return held_signups(session, brake, people.house.clock())
 
 
 @pytest.fixture

@@ -121,16 +121,16 @@ def test_a_crash_before_the_commit_repeats_nothing(people):
 def test_two_workers_share_the_work(everywhere):
     people = everywhere
     people.house.topic("energy")
-    readers = [f"reader{number}@example.org" for number in range(8)]
-    for reader in [*readers, *readers]:
-        people.ask(reader, {"energy": DAILY})
+    subscribers = [f"reader{number}@example.org" for number in range(8)]
+    for subscriber in [*subscribers, *subscribers]:
+        people.ask(subscriber, {"energy": DAILY})
 
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(lambda _: people.resolve(limit=5), range(4)))
     people.resolve()
 
     assert all(request.resolved_at for request in requests(people))
-    assert [people.templates(reader) for reader in readers] == [["confirm"]] * 8
+    assert [people.templates(subscriber) for subscriber in subscribers] == [["confirm"]] * 8
 
 
 def test_asking_for_the_same_again_is_answered_only_after_ten_minutes(everywhere):

@@ -115,7 +115,7 @@ class House:
             session.commit()
             return made.public_id
 
-    def reader(
+    def subscriber(
         self,
         email: str = "reader@example.org",
         topic: str = "harbours",
@@ -123,13 +123,13 @@ class House:
     ) -> str:
         """Add a subscriber of one topic; return their public id."""
         with self.make_session() as session:
-            reader = Subscriber(email=email, email_key=email, created_at=NOON, confirmed_at=NOON)
-            session.add(reader)
+            subscriber = Subscriber(email=email, email_key=email, created_at=NOON, confirmed_at=NOON)
+            session.add(subscriber)
             session.flush()
             under = session.scalars(select(Topic).where(Topic.slug == topic)).one()
             session.add(
                 Subscription(
-                    subscriber_id=reader.id,
+                    subscriber_id=subscriber.id,
                     topic_id=under.id,
                     frequency=frequency,
                     state=SubscriptionState.ACTIVE,
@@ -138,7 +138,7 @@ class House:
                 )
             )
             session.commit()
-            return reader.public_id
+            return subscriber.public_id
 
     def all(self, query: Any) -> list[Any]:
         """Return what `query` selects: one value for each row."""

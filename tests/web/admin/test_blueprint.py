@@ -22,7 +22,7 @@ def _path(app, endpoint):
         return url_for(endpoint, **{name: ARGUMENTS[name] for name in rule.arguments})
 
 
-def test_every_page_but_the_door_is_closed_to_strangers(house):
+def test_every_page_but_the_sign_in_needs_an_account(house):
     for endpoint, method in _routes(house.app):
         if endpoint == "admin.sign_in":
             continue
@@ -69,7 +69,7 @@ def test_unknown_things_are_not_there(editor):
     assert editor.get("/admin/issues/nothing/progress").status_code == 404
 
 
-def test_a_part_of_a_page_sends_the_whole_browser_to_the_door(house):
+def test_a_part_of_a_page_sends_the_browser_to_the_sign_in_page(house):
     answer = house.browser().get("/admin/issues/abc/progress", headers={"HX-Request": "true"})
 
     assert answer.status_code == 401

@@ -45,8 +45,8 @@ def test_the_overview_counts(house, editor):
     house.topic()
     house.release()
     house.release("Held one", ReleaseState.HELD)
-    house.reader("one@example.org")
-    house.reader("two@example.org")
+    house.add_subscriber("one@example.org")
+    house.add_subscriber("two@example.org")
 
     page = " ".join(editor.get("/admin/").text.split())
 
@@ -59,8 +59,8 @@ def test_the_overview_counts(house, editor):
 def test_releases_wait_until_an_issue_has_served_every_frequency_that_was_chosen(house, editor):
     house.topic()
     house.release()
-    house.reader("one@example.org", frequency=Frequency.DAILY)
-    house.reader("two@example.org", frequency=Frequency.WEEKLY)
+    house.add_subscriber("one@example.org", frequency=Frequency.DAILY)
+    house.add_subscriber("two@example.org", frequency=Frequency.WEEKLY)
     waiting = []
 
     for number, frequency in enumerate(("daily", "weekly")):
@@ -90,7 +90,7 @@ def test_a_worker_that_was_seen_a_moment_ago_is_no_worry(house, editor):
 )
 def test_a_release_that_waits_longer_than_its_frequency_promises_is_a_warning(house, frequency, days):
     house.topic()
-    house.reader("one@example.org", frequency=frequency)
+    house.add_subscriber("one@example.org", frequency=frequency)
     house.release()
     words = f"1 release has waited longer than {days} {'day' if days == 1 else 'days'} and 12 hours"
 
@@ -118,8 +118,8 @@ def test_a_release_that_nobody_waits_for_is_no_warning(house):
     house.release()
     house.release("Made ready late")
     house.release("Held", ReleaseState.HELD)
-    public_id = house.reader("paused@example.org")
-    house.reader("later@example.org", topic="ferries")
+    public_id = house.add_subscriber("paused@example.org")
+    house.add_subscriber("later@example.org", topic="ferries")
     house.clock.pass_(days=40)
     with house.make_session() as session:
         paused = session.scalars(select(Subscriber).where(Subscriber.public_id == public_id)).one()
@@ -156,10 +156,10 @@ def test_the_outbox_is_counted_by_state(house, editor):
     assert "5 minutes ago" in page
 
 
-def test_readers_are_found_and_shown(house, editor):
+def test_subscribers_are_found_and_shown(house, editor):
     house.topic()
-    public_id = house.reader("One@example.org".lower())
-    house.reader("two@example.org")
+    public_id = house.add_subscriber("One@example.org".lower())
+    house.add_subscriber("two@example.org")
 
     assert "two@example.org" not in editor.get("/admin/readers?q=ONE").text
     assert "one@example.org" not in editor.get("/admin/readers?state=ended").text
@@ -168,12 +168,12 @@ def test_readers_are_found_and_shown(house, editor):
     assert "Harbours" in page
 
 
-def test_a_reader_who_is_not_mailed_is_marked(house, editor):
+def test_a_subscriber_who_is_not_emailed_is_marked(house, editor):
     house.topic()
-    public_id = house.reader()
+    public_id = house.add_subscriber()
     tokens = house.app.extensions["newsletter"].tokens
-    (reader,) = house.all(select(Subscriber))
-    mark = address_hash(reader.email_key, tokens.derived_key("suppression"))
+    (subscriber,) = house.all(select(Subscriber))
+    mark = address_hash(subscriber.email_key, tokens.derived_key("suppression"))
     _add(house, Suppression(address_hash=mark, reason=SuppressionReason.HARD_BOUNCE, since=house.clock.at))
 
     page = editor.get(f"/admin/readers/{public_id}").text

@@ -11,13 +11,13 @@ def test_the_desk_works_on_postgresql_too(house_on_postgresql):
     house = house_on_postgresql
     house.topic()
     release = house.release()
-    reader = house.reader()
+    subscriber = house.add_subscriber()
     editor = house.signed_in()
 
     paths = ["/admin/", "/admin/releases?q=QUAY&topic=harbours&since=2025-10-01&state=ready", "/admin/issues"]
     paths += [
         "/admin/readers?q=READER&state=active",
-        f"/admin/readers/{reader}",
+        f"/admin/readers/{subscriber}",
         f"/admin/releases/{release}",
     ]
     paths += ["/admin/preview?view=text&reader=reader@example.org", "/admin/preview?send=daily"]
@@ -35,7 +35,7 @@ def test_the_same_form_at_the_same_moment_opens_one_issue_on_postgresql_too(hous
     house = house_on_postgresql
     house.topic()
     house.release()
-    house.reader()
+    house.add_subscriber()
     editor = house.signed_in()
     page = "/admin/preview?send=daily"
     form = {name: editor.hidden(page, name) for name in ("csrf_token", "key")} | {"number": "1"}

@@ -32,9 +32,9 @@ SEND = "/admin/preview?send=daily"
 def list_of_two(house):
     house.topic()
     house.release()
-    house.reader("one@example.org")
-    house.reader("two@example.org")
-    house.reader("weekly@example.org", frequency=Frequency.WEEKLY)
+    house.add_subscriber("one@example.org")
+    house.add_subscriber("two@example.org")
+    house.add_subscriber("weekly@example.org", frequency=Frequency.WEEKLY)
 
 
 def _form(editor, number, page=SEND):
@@ -71,7 +71,7 @@ def test_the_digest_is_shown_as_html_and_text_and_in_a_phones_frame(list_of_two,
     assert "script-src" not in policy
 
 
-def test_one_readers_own_digest_is_shown(house, list_of_two, editor):
+def test_one_subscribers_own_digest_is_shown(house, list_of_two, editor):
     house.topic("trains")
     house.release("Night train", topic="trains")
 
@@ -98,7 +98,7 @@ def test_a_preview_of_nobody_says_why(list_of_two, editor, query, words):
     assert editor.get(f"/admin/preview/body?{query}").status_code == 404
 
 
-def test_a_preview_begins_with_what_most_readers_chose(list_of_two, editor):
+def test_a_preview_begins_with_what_most_subscribers_chose(list_of_two, editor):
     page = " ".join(editor.get("/admin/preview").text.split())
 
     assert '<option value="daily" selected>' in page
@@ -155,13 +155,13 @@ def test_tests_are_limited(house, list_of_two, editor):
     assert len(house.all(select(Delivery.id))) == 1
 
 
-def test_the_page_counts_the_readers_before_it_sends(list_of_two, editor):
+def test_the_page_counts_the_subscribers_before_it_sends(list_of_two, editor):
     assert "Type the number of readers, 2, to send." in editor.get(SEND).text
     assert "Type the number of readers, 3, to send." in editor.get(SEND + "&send=weekly").text
     assert "Nobody has anything new" in editor.get("/admin/preview?send=monthly").text
 
 
-def test_the_number_of_readers_sends(house, list_of_two, editor):
+def test_the_number_of_subscribers_sends(house, list_of_two, editor):
     answer = editor.client.post("/admin/preview/send", data=_form(editor, "2"))
 
     (issue,) = house.all(select(Issue))
@@ -175,7 +175,7 @@ def test_the_number_of_readers_sends(house, list_of_two, editor):
     assert "It is being sent." in editor.get(answer.location).text
 
 
-def test_a_box_lets_readers_who_chose_an_hour_wait_for_it(house, list_of_two, editor):
+def test_a_box_lets_subscribers_who_chose_an_hour_wait_for_it(house, list_of_two, editor):
     with house.make_session() as session:
         one = session.scalars(select(Subscriber).where(Subscriber.email == "one@example.org")).one()
         one.preferred_hour, one.time_zone = 18, "Europe/Vilnius"
@@ -193,8 +193,8 @@ def test_a_box_lets_readers_who_chose_an_hour_wait_for_it(house, list_of_two, ed
 
 def test_without_that_box_nobody_waits(house, list_of_two, editor):
     with house.make_session() as session:
-        for reader in session.scalars(select(Subscriber)):
-            reader.preferred_hour, reader.time_zone = 18, "Europe/Vilnius"
+        for subscriber in session.scalars(select(Subscriber)):
+            subscriber.preferred_hour, subscriber.time_zone = 18, "Europe/Vilnius"
         session.commit()
 
     editor.client.post("/admin/preview/send", data=_form(editor, "2"))
@@ -225,7 +225,7 @@ def test_another_number_sends_nothing(house, list_of_two, editor, number):
 
 def test_a_number_that_is_no_longer_true_sends_nothing_and_names_the_new_one(house, list_of_two, editor):
     form = _form(editor, "2")
-    house.reader("three@example.org")
+    house.add_subscriber("three@example.org")
 
     answer = editor.client.post("/admin/preview/send", data=form)
 

@@ -27,8 +27,8 @@ RELAY = "relay.example.net:587"
 def refused(house):
     """Two subscribers of an issue that is paused because its relay refused them. The notice's id is 1."""
     house.topic()
-    house.reader("one@example.org")
-    house.reader("two@example.org")
+    house.add_subscriber("one@example.org")
+    house.add_subscriber("two@example.org")
     now = house.clock()
     with house.make_session() as session:
         issue = Issue(

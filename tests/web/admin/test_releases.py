@@ -50,7 +50,7 @@ def test_a_long_list_has_pages_that_hold_each_release_once(house, editor):
     assert all(first != second for first, second in zip(*shown, strict=True))
 
 
-def test_a_release_is_shown_whole(house, editor):
+def test_a_release_is_shown_completely(house, editor):
     house.topic()
     public_id = house.release("A new quay")
 

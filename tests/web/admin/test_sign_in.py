@@ -101,7 +101,7 @@ def test_nothing_of_the_session_before_is_kept_at_sign_in(house):
     assert browser.get("/admin/").status_code == 200
 
 
-def test_the_cookie_from_before_the_sign_in_stays_a_strangers(house):
+def test_the_cookie_from_before_the_sign_in_stays_signed_out(house):
     browser, thief = house.browser(), house.browser()
     browser.get("/admin/sign-in")
     thief.client.set_cookie("session", browser.client.get_cookie("session").value)

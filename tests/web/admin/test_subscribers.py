@@ -18,10 +18,10 @@ READER = "reader@example.org"
 
 
 @pytest.fixture
-def reader(house) -> str:
+def subscriber(house) -> str:
     """A subscriber who signed up and confirmed; returns the public id."""
     house.topic()
-    public_id = house.reader(READER)
+    public_id = house.add_subscriber(READER)
     with house.make_session() as session:
         person = session.scalars(select(Subscriber)).one()
         person.time_zone = "Europe/Vilnius"
@@ -39,8 +39,8 @@ def act(house, browser, public_id: str, **form: str):
     return browser.post(f"/admin/readers/{public_id}", form)
 
 
-def test_the_record_shows_both_steps_the_wording_and_both_clocks(house, reader):
-    page = house.signed_in().get(f"/admin/readers/{reader}/consent").text
+def test_the_record_shows_both_steps_the_wording_and_both_clocks(house, subscriber):
+    page = house.signed_in().get(f"/admin/readers/{subscriber}/consent").text
 
     assert "Asked to receive the newsletter" in page
     assert "by the link in an email to them" in page
@@ -50,11 +50,11 @@ def test_the_record_shows_both_steps_the_wording_and_both_clocks(house, reader):
     assert "harbours: daily" in page and "192.0.2.0" in page
 
 
-def test_the_record_can_be_taken_away_and_checked_with_the_published_key(house, reader):
+def test_the_record_can_be_taken_away_and_checked_with_the_published_key(house, subscriber):
     browser = house.signed_in()
     key = browser.get("/.well-known/newsletter-consent-key.pem").text
 
-    answer = browser.get(f"/admin/readers/{reader}/consent.json")
+    answer = browser.get(f"/admin/readers/{subscriber}/consent.json")
 
     record = check_record(answer.text, key)
     assert record["person"]["address"] == READER
@@ -62,13 +62,13 @@ def test_the_record_can_be_taken_away_and_checked_with_the_published_key(house, 
     assert json.loads(answer.text)["signature"]["key_url"].endswith("/.well-known/newsletter-consent-key.pem")
 
 
-def test_a_reader_is_suppressed_and_may_be_mailed_again(house, reader):
+def test_a_subscriber_is_suppressed_and_may_be_emailed_again(house, subscriber):
     browser = house.signed_in()
 
-    act(house, browser, reader, action="suppress")
+    act(house, browser, subscriber, action="suppress")
     assert len(house.all(select(Suppression))) == 1
-    assert "No mail goes to this address" in browser.get(f"/admin/readers/{reader}").text
-    act(house, browser, reader, action="unsuppress")
+    assert "No mail goes to this address" in browser.get(f"/admin/readers/{subscriber}").text
+    act(house, browser, subscriber, action="unsuppress")
 
     assert house.all(select(Suppression)) == []
     entries = house.all(select(AuditEntry).order_by(AuditEntry.id))
@@ -77,40 +77,40 @@ def test_a_reader_is_suppressed_and_may_be_mailed_again(house, reader):
 
 
 @pytest.mark.parametrize("typed", ["", "other@example.org", "reader"])
-def test_nobody_is_erased_unless_their_address_is_typed(house, reader, typed):
-    act(house, house.signed_in(), reader, action="erase", address=typed)
+def test_nobody_is_erased_unless_their_address_is_typed(house, subscriber, typed):
+    act(house, house.signed_in(), subscriber, action="erase", address=typed)
 
     assert house.all(select(Subscriber.email)) == [READER]
 
 
-def test_a_reader_is_erased_by_typing_their_address_and_the_log_says_who_did_it(house, reader):
+def test_a_subscriber_is_erased_by_typing_their_address_and_the_log_says_who_did_it(house, subscriber):
     browser = house.signed_in()
 
-    act(house, browser, reader, action="erase", address="Reader@Example.org")
+    act(house, browser, subscriber, action="erase", address="Reader@Example.org")
 
     assert house.all(select(Subscriber.email)) == [None]
     last = house.all(select(AuditEntry).order_by(AuditEntry.id))[-1]
-    assert (last.actor, last.action, last.subject) == ("editor@example.org", "reader.erase", reader)
-    assert "Subscriber: erased" in browser.get(f"/admin/readers/{reader}").text
-    assert "Consent of Subscriber: erased" in browser.get(f"/admin/readers/{reader}/consent").text
+    assert (last.actor, last.action, last.subject) == ("editor@example.org", "reader.erase", subscriber)
+    assert "Subscriber: erased" in browser.get(f"/admin/readers/{subscriber}").text
+    assert "Consent of Subscriber: erased" in browser.get(f"/admin/readers/{subscriber}/consent").text
 
 
-def test_an_erased_address_is_let_in_again_by_typing_it(house, reader):
+def test_an_erased_address_is_let_in_again_by_typing_it(house, subscriber):
     browser = house.signed_in()
-    act(house, browser, reader, action="erase", address=READER)
+    act(house, browser, subscriber, action="erase", address=READER)
 
-    act(house, browser, reader, action="unsuppress", address="somebody@example.org")
+    act(house, browser, subscriber, action="unsuppress", address="somebody@example.org")
     assert len(house.all(select(Suppression))) == 1
-    act(house, browser, reader, action="unsuppress", address=READER)
+    act(house, browser, subscriber, action="unsuppress", address=READER)
 
     assert house.all(select(Suppression)) == []
 
 
-def test_an_act_that_there_is_not_is_refused(house, reader):
-    assert act(house, house.signed_in(), reader, action="sell").status_code == 400
+def test_an_act_that_there_is_not_is_refused(house, subscriber):
+    assert act(house, house.signed_in(), subscriber, action="sell").status_code == 400
 
 
-def test_the_reasons_of_those_who_left_lately_are_counted_the_most_frequent_first(house, reader):
+def test_the_reasons_of_those_who_left_lately_are_counted_the_most_frequent_first(house, subscriber):
     with house.make_session() as session:
         person = session.scalars(select(Subscriber)).one()
         long_ago = house.clock() - timedelta(days=91)

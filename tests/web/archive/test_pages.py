@@ -113,16 +113,16 @@ def test_a_link_to_the_original_leads_only_to_the_web(visitor, url):
     assert "Read it where it was published" not in page.text
 
 
-def test_a_reader_sees_their_issue_in_the_browser_and_nobody_elses(visitor):
+def test_a_subscriber_sees_their_issue_in_the_browser_and_nobody_elses(visitor):
     visitor.join(frequency="weekly")
     visitor.house.release("Energy from waves")
     visitor.house.send()
     delivery = next(each for each in visitor.house.all(Delivery) if each.issue_id)
-    reader = visitor.person().public_id
+    subscriber = visitor.person().public_id
 
-    mine = visitor.get(f"/issues/{visitor.token(Purpose.VIEW, reader, delivery.id)}")
+    mine = visitor.get(f"/issues/{visitor.token(Purpose.VIEW, subscriber, delivery.id)}")
     others = visitor.get(f"/issues/{visitor.token(Purpose.VIEW, 'somebody', delivery.id)}")
-    gone = visitor.get(f"/issues/{visitor.token(Purpose.VIEW, reader, 999)}")
+    gone = visitor.get(f"/issues/{visitor.token(Purpose.VIEW, subscriber, 999)}")
 
     assert mine.status_code == 200
     assert "Energy from waves" in mine.text

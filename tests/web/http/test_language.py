@@ -45,7 +45,7 @@ def test_a_language_that_is_not_offered_cannot_be_asked_for(visitor):
     assert "lang=xx" not in page
 
 
-def test_a_page_behind_a_link_speaks_its_readers_language(visitor):
+def test_a_page_behind_a_link_speaks_its_subscribers_language(visitor):
     visitor.join()
     reads(visitor, "ja")
 
@@ -54,7 +54,7 @@ def test_a_page_behind_a_link_speaks_its_readers_language(visitor):
     assert '<html lang="ja"' in page
 
 
-def test_times_on_a_page_behind_a_link_are_by_its_readers_clock(visitor):
+def test_times_on_a_page_behind_a_link_are_by_its_subscribers_clock(visitor):
     visitor.join(time_zone="Asia/Tokyo")
 
     page = visitor.get(f"{visitor.preferences_path()}/mails").text

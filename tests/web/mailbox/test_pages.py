@@ -30,7 +30,7 @@ def mail_id(tmp_path):
     return keep(mailbox_folder(tmp_path), "", "ann@example.org", HOSTILE)
 
 
-def test_there_is_no_mailbox_outside_the_demo(tmp_path):
+def test_there_is_no_emailbox_outside_the_demo(tmp_path):
     make_house(make_settings(tmp_path)).runtime.engine.dispose()
 
     assert create_app(make_settings(tmp_path)).test_client().get("/dev/mailbox").status_code == 404
@@ -41,7 +41,7 @@ def test_an_empty_mailbox_says_so(client):
 
 
 @pytest.mark.parametrize("view", ["html", "text", "headers", "source", "nonsense"])
-def test_nothing_of_a_hostile_mail_is_markup_on_our_page(client, mail_id, view):
+def test_nothing_of_a_hostile_email_is_markup_on_our_page(client, mail_id, view):
     text = client.get(f"/dev/mailbox/{mail_id}?view={view}").text
 
     assert "<script>alert" not in text
@@ -70,21 +70,21 @@ def test_the_source_is_a_file_to_keep_and_no_page(client, mail_id):
 
 
 @pytest.mark.parametrize("path", ["missing", "missing/html", "missing/source", "..%2Fsecret"])
-def test_a_mail_that_is_not_there_is_not_found(client, path):
+def test_an_email_that_is_not_there_is_not_found(client, path):
     assert client.get(f"/dev/mailbox/{path}").status_code == 404
 
 
 LEAVES = b"List-Unsubscribe: <https://example.org/u>,\r\n <mailto:leave%2Bx@example.org?subject=out>\r\n\r\n."
 
 
-def test_a_mail_that_can_be_left_by_mail_has_a_button_for_it_and_others_have_none(client, tmp_path, mail_id):
+def test_an_email_with_an_unsubscribe_address_has_a_button_and_others_have_none(client, tmp_path, mail_id):
     leaving = keep(mailbox_folder(tmp_path), "", "ann@example.org", LEAVES)
 
     assert f"/dev/mailbox/{leaving}/leave" in client.get(f"/dev/mailbox/{leaving}").text
     assert "/leave" not in client.get(f"/dev/mailbox/{mail_id}").text
 
 
-def test_the_button_sends_a_mail_to_that_address_from_the_reader(tmp_path, smtp_sink):
+def test_the_button_sends_an_email_to_that_address_from_the_subscriber(tmp_path, smtp_sink):
     settings = make_settings(
         tmp_path, demo="yes", public_url="http://127.0.0.1:8000",
         unsubscribe_address="leave@example.org", intake_listen=smtp_sink.url,

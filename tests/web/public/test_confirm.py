@@ -68,7 +68,7 @@ def test_the_answer_to_a_form_does_not_tell_that_an_address_was_disowned(asked):
     assert (again.status_code, again.location) == (known.status_code, known.location)
 
 
-def test_the_mail_leads_to_the_page(asked):
+def test_the_email_leads_to_the_page(asked):
     asked.house.drain("single")
 
     content = asked.house.transport.sent[-1].content
@@ -138,7 +138,7 @@ def test_no_welcome_is_sent_by_default(visitor):
     assert [mail.template for mail in visitor.mails()] == ["confirm"]
 
 
-def test_a_strangers_form_changes_neither_language_nor_zone_nor_topics_of_a_reader(visitor):
+def test_a_form_that_somebody_else_filled_in_changes_no_language_zone_or_topics(visitor):
     visitor.join()
     before = visitor.person()
 
@@ -181,7 +181,7 @@ def test_the_page_says_how_often_for_each_topic_where_that_differs(visitor):
     assert '<p>Sea <span class="muted">· Every week</span></p>' in apart
 
 
-def test_nothing_the_visitor_typed_is_in_the_mail(visitor):
+def test_nothing_the_visitor_typed_is_in_the_email(visitor):
     typed = "buy-cheap-pills.example"
     visitor.sign_up(f"ann.{typed}@example.org", name=typed, language=typed, time_zone=typed)
     visitor.resolve()

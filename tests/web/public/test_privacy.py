@@ -36,7 +36,7 @@ def ann(visitor) -> str:
     return visitor.preferences_path(ANN)
 
 
-def test_the_choices_lead_to_what_a_reader_may_ask(visitor, ann):
+def test_the_choices_lead_to_what_a_subscriber_may_ask(visitor, ann):
     page = visitor.get(ann).text
 
     for name in ("mails", "ask/address", "ask/export", "ask/erase"):
@@ -55,7 +55,7 @@ def mailed_link(visitor, path: str) -> str:
 @pytest.mark.parametrize(
     ("right", "path"), [("export", "export"), ("erase", "erase"), ("address", "new-address")]
 )
-def test_the_link_is_mailed_to_the_address_at_that_moment_and_works_for_an_hour(visitor, ann, right, path):
+def test_the_link_is_emailed_to_the_address_at_that_moment_and_works_for_an_hour(visitor, ann, right, path):
     answer = visitor.ask_for(right)
     link = mailed_link(visitor, path)
 
@@ -122,7 +122,7 @@ def test_nothing_else_can_be_asked_for(visitor, ann):
     assert visitor.ask_for("everything").status_code == 404
 
 
-def test_a_link_ends_with_the_address_it_was_mailed_to(visitor, ann):
+def test_a_link_ends_with_the_address_it_was_emailed_to(visitor, ann):
     link = visitor.own_path("erase")
     with visitor.house.runtime.session() as session:
         person = session.merge(visitor.person())
@@ -172,7 +172,7 @@ def test_nobody_is_told_of_their_erasure_who_was_suppressed_before_or_never_conf
     assert [mail for mail in visitor.mails() if mail.template == "erased"] == []
 
 
-def test_a_reader_sees_what_was_sent_and_opens_an_issue(visitor, ann):
+def test_a_subscriber_sees_what_was_sent_and_opens_an_issue(visitor, ann):
     page = visitor.get(f"{ann}/mails")
 
     assert page.status_code == 200
@@ -183,7 +183,7 @@ def test_a_reader_sees_what_was_sent_and_opens_an_issue(visitor, ann):
     assert "Energy from the sea" in visitor.get(link[1]).text
 
 
-def test_states_are_said_in_words_of_the_readers_language(visitor, ann):
+def test_states_are_said_in_words_of_the_subscribers_language(visitor, ann):
     with visitor.house.runtime.session() as session:
         confirmation, issue = session.query(Delivery).order_by(Delivery.id)
         confirmation.bounced_at = visitor.house.clock()
@@ -199,11 +199,11 @@ def test_states_are_said_in_words_of_the_readers_language(visitor, ann):
 
 def test_long_lists_have_pages(visitor, ann):
     with visitor.house.runtime.session() as session:
-        reader = session.query(Subscriber).one()
+        subscriber = session.query(Subscriber).one()
         for number in range(60):
             session.add(
                 Delivery(
-                    lane="single", subscriber_id=reader.id, template="link", context={},
+                    lane="single", subscriber_id=subscriber.id, template="link", context={},
                     purpose_key=f"link:{number}", state="accepted", due_at=visitor.house.clock(),
                     created_at=visitor.house.clock(),
                 )
@@ -219,7 +219,7 @@ def test_long_lists_have_pages(visitor, ann):
         assert visitor.get(f"{ann}/mails?page={nonsense}").status_code == 404
 
 
-def test_the_data_of_a_reader_are_a_file_with_all_that_is_kept(visitor, ann):
+def test_the_data_of_a_subscriber_are_a_file_with_all_that_is_kept(visitor, ann):
     visitor.post(ann, {})  # refused, for it has no CSRF token: nothing of it is kept
 
     path = visitor.own_path("export")
@@ -266,8 +266,8 @@ def test_erasing_takes_everything_and_ends_the_link(visitor, ann):
 
     assert answer.status_code == 200
     assert "Your data has been deleted" in answer.text
-    (reader,) = visitor.house.all(Subscriber)
-    assert (reader.email, reader.email_key) == (None, None)
+    (subscriber,) = visitor.house.all(Subscriber)
+    assert (subscriber.email, subscriber.email_key) == (None, None)
     assert len(visitor.house.all(Suppression)) == 1
     assert visitor.house.all(ConsentEntry)[-1].act is ConsentAct.ERASED
     empty_log(visitor.house.runtime.engine)
@@ -291,7 +291,7 @@ def test_a_get_erases_nobody(visitor, ann):
     assert visitor.reads() == {"energy": Frequency.DAILY}
 
 
-def test_an_erased_person_who_signs_up_gets_the_usual_answer_and_no_mail(visitor, ann):
+def test_an_erased_person_who_signs_up_gets_the_usual_answer_and_no_email(visitor, ann):
     visitor.fill(visitor.own_path("erase"), sure="y")
     visitor.house.drain("single")
     before = len(visitor.mails())

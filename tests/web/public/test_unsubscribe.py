@@ -19,41 +19,41 @@ def hidden_fields(page):
 
 
 @pytest.fixture
-def reader(visitor):
+def subscriber(visitor):
     """A visitor who has signed up for two topics and confirmed."""
     visitor.join(ANN, topics=["energy", "sea"])
     return visitor
 
 
-def test_looking_at_the_page_changes_nothing(reader):
-    page = reader.get(reader.unsubscribe_path())
+def test_looking_at_the_page_changes_nothing(subscriber):
+    page = subscriber.get(subscriber.unsubscribe_path())
 
     assert page.status_code == 200
     assert "a…@example.org" in page.text
     assert ANN not in page.text
     assert "Energy" in page.text
-    assert len(reader.reads()) == 2
+    assert len(subscriber.reads()) == 2
 
 
-def test_the_button_unsubscribes_at_once_and_offers_to_undo(reader):
-    path = reader.unsubscribe_path(delivery_id=5)
+def test_the_button_unsubscribes_at_once_and_offers_to_undo(subscriber):
+    path = subscriber.unsubscribe_path(delivery_id=5)
 
-    page = reader.fill(path)
-    gone = reader.reads()
+    page = subscriber.fill(path)
+    gone = subscriber.reads()
     (undo,) = re.findall(r'action="(/undo/[^"/]+)"', page.text)
-    back = reader.post(undo, hidden_fields(page.text))
+    back = subscriber.post(undo, hidden_fields(page.text))
 
     assert page.status_code == 200
     assert gone == {}
     assert back.status_code == 303
-    assert reader.reads() == {"energy": Frequency.DAILY, "sea": Frequency.DAILY}
-    assert {row.ended_delivery_id for row in reader.house.all(Subscription) if row.ended_at} == {5}
+    assert subscriber.reads() == {"energy": Frequency.DAILY, "sea": Frequency.DAILY}
+    assert {row.ended_delivery_id for row in subscriber.house.all(Subscription) if row.ended_at} == {5}
 
 
 @pytest.mark.parametrize("content_type", ["application/x-www-form-urlencoded", "multipart/form-data"])
-def test_one_click_of_a_mailbox_program_unsubscribes_without_cookie_token_or_redirect(reader, content_type):
-    path = reader.unsubscribe_path(delivery_id=5)
-    stranger = reader.app.test_client(use_cookies=False)
+def test_one_click_unsubscribes_without_cookie_token_or_redirect(subscriber, content_type):
+    path = subscriber.unsubscribe_path(delivery_id=5)
+    stranger = subscriber.app.test_client(use_cookies=False)
 
     answer = stranger.post(
         path,
@@ -65,62 +65,64 @@ def test_one_click_of_a_mailbox_program_unsubscribes_without_cookie_token_or_red
     assert answer.status_code == 200
     assert "Set-Cookie" not in answer.headers
     assert "Location" not in answer.headers
-    assert reader.reads() == {}
+    assert subscriber.reads() == {}
 
 
-def test_one_click_twice_or_for_a_reader_who_is_gone_is_answered_alike(reader):
-    path = reader.unsubscribe_path()
-    nobody = f"/unsubscribe/{reader.token(Purpose.UNSUBSCRIBE, 'nobody', 1)}"
-    test_mail = f"/unsubscribe/{reader.token(Purpose.UNSUBSCRIBE, '', 1)}"
+def test_one_click_twice_or_for_an_erased_subscriber_gets_the_same_response(subscriber):
+    path = subscriber.unsubscribe_path()
+    nobody = f"/unsubscribe/{subscriber.token(Purpose.UNSUBSCRIBE, 'nobody', 1)}"
+    test_email = f"/unsubscribe/{subscriber.token(Purpose.UNSUBSCRIBE, '', 1)}"
 
     answers = [
-        reader.client.post(each, data={"List-Unsubscribe": "One-Click"})
-        for each in (path, path, nobody, test_mail)
+        subscriber.client.post(each, data={"List-Unsubscribe": "One-Click"})
+        for each in (path, path, nobody, test_email)
     ]
 
     assert [answer.status_code for answer in answers] == [200] * 4
 
 
-def test_one_click_with_a_damaged_link_is_refused(reader):
-    answer = reader.client.post(reader.unsubscribe_path()[:-2], data={"List-Unsubscribe": "One-Click"})
+def test_one_click_with_a_damaged_link_is_refused(subscriber):
+    answer = subscriber.client.post(
+        subscriber.unsubscribe_path()[:-2], data={"List-Unsubscribe": "One-Click"}
+    )
 
     assert answer.status_code == 400
-    assert len(reader.reads()) == 2
+    assert len(subscriber.reads()) == 2
 
 
-def test_a_post_that_says_nothing_still_unsubscribes(reader):
-    assert reader.client.post(reader.unsubscribe_path()).status_code == 200
-    assert reader.reads() == {}
+def test_a_post_that_says_nothing_still_unsubscribes(subscriber):
+    assert subscriber.client.post(subscriber.unsubscribe_path()).status_code == 200
+    assert subscriber.reads() == {}
 
 
-def test_who_has_left_sees_so_on_coming_back(reader):
-    reader.fill(reader.unsubscribe_path())
+def test_who_has_left_sees_so_on_coming_back(subscriber):
+    subscriber.fill(subscriber.unsubscribe_path())
 
-    reader.house.clock.pass_(days=6)
-    soon = reader.get(reader.unsubscribe_path())
-    reader.house.clock.pass_(days=2)
-    later = reader.get(reader.unsubscribe_path())
+    subscriber.house.clock.pass_(days=6)
+    soon = subscriber.get(subscriber.unsubscribe_path())
+    subscriber.house.clock.pass_(days=2)
+    later = subscriber.get(subscriber.unsubscribe_path())
 
     assert "/undo/" in soon.text
     assert (later.status_code, "/undo/" in later.text) == (200, False)
 
 
-def test_undo_runs_out_and_says_so(reader):
-    page = reader.fill(reader.unsubscribe_path())
+def test_undo_runs_out_and_says_so(subscriber):
+    page = subscriber.fill(subscriber.unsubscribe_path())
     (undo,) = re.findall(r'action="(/undo/[^"/]+)"', page.text)
-    reader.house.clock.pass_(days=8)
-    fresh = hidden_fields(reader.get("/link").text)
+    subscriber.house.clock.pass_(days=8)
+    fresh = hidden_fields(subscriber.get("/link").text)
 
-    answer = reader.post(undo, fresh)
+    answer = subscriber.post(undo, fresh)
 
     assert answer.status_code == 410
-    assert reader.reads() == {}
+    assert subscriber.reads() == {}
 
 
-def test_a_reader_changes_topics_and_frequency(reader):
-    path = reader.preferences_path()
+def test_a_subscriber_changes_topics_and_frequency(subscriber):
+    path = subscriber.preferences_path()
 
-    answer = reader.fill(
+    answer = subscriber.fill(
         path,
         **{
             "topic-energy-frequency": "monthly",
@@ -130,106 +132,110 @@ def test_a_reader_changes_topics_and_frequency(reader):
     )
 
     assert (answer.status_code, answer.location) == (303, f"{path}?news=saved")
-    assert reader.reads() == {"energy": Frequency.MONTHLY}
-    assert "Saved" in reader.get(answer.location).text
+    assert subscriber.reads() == {"energy": Frequency.MONTHLY}
+    assert "Saved" in subscriber.get(answer.location).text
 
 
-def test_the_choices_show_what_is_chosen(reader):
-    reader.fill(
-        reader.preferences_path(),
+def test_the_choices_show_what_is_chosen(subscriber):
+    subscriber.fill(
+        subscriber.preferences_path(),
         **{"topic-sea-wanted": "y", "topic-sea-frequency": "monthly", "topic-energy-frequency": "daily"},
     )
 
-    page = reader.get(reader.preferences_path()).text
+    page = subscriber.get(subscriber.preferences_path()).text
 
     assert re.search(r'<input checked id="topic-sea-wanted"', page)
     assert not re.search(r'<input checked id="topic-energy-wanted"', page)
     assert "a…@example.org" in page
 
 
-def test_a_frequency_that_is_none_is_pointed_out(reader):
-    answer = reader.fill(
-        reader.preferences_path(),
+def test_a_frequency_that_is_none_is_pointed_out(subscriber):
+    answer = subscriber.fill(
+        subscriber.preferences_path(),
         **{"topic-sea-wanted": "y", "topic-sea-frequency": "hourly", "topic-energy-frequency": "daily"},
     )
 
     assert answer.status_code == 422
     assert "Please choose how often." in answer.text
-    assert len(reader.reads()) == 2
+    assert len(subscriber.reads()) == 2
 
 
-def test_choosing_nothing_is_leaving_and_can_be_undone(reader):
-    page = reader.fill(
-        reader.preferences_path(), **{"topic-sea-frequency": "daily", "topic-energy-frequency": "daily"}
+def test_choosing_nothing_is_leaving_and_can_be_undone(subscriber):
+    page = subscriber.fill(
+        subscriber.preferences_path(), **{"topic-sea-frequency": "daily", "topic-energy-frequency": "daily"}
     )
 
     assert "/undo/" in page.text
-    assert reader.reads() == {}
+    assert subscriber.reads() == {}
 
 
-def test_who_had_left_and_chooses_again_is_asked_by_mail(reader):
-    path = reader.preferences_path()
-    reader.fill(reader.unsubscribe_path())
+def test_who_had_left_and_chooses_again_is_asked_by_email(subscriber):
+    path = subscriber.preferences_path()
+    subscriber.fill(subscriber.unsubscribe_path())
 
-    answer = reader.fill(
+    answer = subscriber.fill(
         path,
         **{"topic-sea-wanted": "y", "topic-sea-frequency": "daily", "topic-energy-frequency": "daily"},
     )
 
     assert (answer.status_code, answer.location) == (303, "/check-inbox")
-    assert reader.reads() == {}
-    assert reader.mails()[-1].template == "confirm"
-    assert reader.woken[-1] == "single"
+    assert subscriber.reads() == {}
+    assert subscriber.mails()[-1].template == "confirm"
+    assert subscriber.woken[-1] == "single"
 
 
-def test_the_unsubscribe_page_leads_to_the_choices_and_they_lead_back(reader):
-    unsubscribing = reader.get(reader.unsubscribe_path()).text
+def test_the_unsubscribe_page_leads_to_the_choices_and_they_lead_back(subscriber):
+    unsubscribing = subscriber.get(subscriber.unsubscribe_path()).text
     (choices,) = re.findall(r'href="(/preferences/[^"]+)"', unsubscribing)
-    (leave,) = re.findall(r'href="(/unsubscribe/[^"]+)"', reader.get(choices).text)
+    (leave,) = re.findall(r'href="(/unsubscribe/[^"]+)"', subscriber.get(choices).text)
 
-    assert reader.get(leave).status_code == 200
+    assert subscriber.get(leave).status_code == 200
 
 
-def test_leaving_one_topic_keeps_the_others_and_can_be_undone(reader):
-    page = reader.fill(reader.unsubscribe_path(), topic="energy")
-    left = reader.reads()
+def test_leaving_one_topic_keeps_the_others_and_can_be_undone(subscriber):
+    page = subscriber.fill(subscriber.unsubscribe_path(), topic="energy")
+    left = subscriber.reads()
     (undo,) = re.findall(r'action="(/undo/[^"/]+)"', page.text)
-    reader.post(undo, hidden_fields(page.text))
+    subscriber.post(undo, hidden_fields(page.text))
 
     assert "You no longer get: Energy." in page.text
     assert left == {"sea": Frequency.DAILY}
-    assert len(reader.reads()) == 2
+    assert len(subscriber.reads()) == 2
 
 
-def test_one_click_of_a_mailbox_program_leaves_everything_whatever_else_it_says(reader):
-    reader.client.post(reader.unsubscribe_path(), data={"List-Unsubscribe": "One-Click", "topic": "energy"})
+def test_one_click_of_a_mailbox_program_leaves_everything_whatever_else_it_says(subscriber):
+    subscriber.client.post(
+        subscriber.unsubscribe_path(), data={"List-Unsubscribe": "One-Click", "topic": "energy"}
+    )
 
-    assert reader.reads() == {}
+    assert subscriber.reads() == {}
 
 
-def test_leaving_by_a_link_is_told_once_and_one_click_back_works_for_a_week(reader):
-    reader.fill(reader.unsubscribe_path())
-    told = [mail for mail in reader.mails() if mail.template == "left"]
-    runtime = reader.house.runtime
-    reader.house.drain("single")
-    message = reader.house.transport.sent[-1].content.decode()
+def test_leaving_by_a_link_is_told_once_and_one_click_back_works_for_a_week(subscriber):
+    subscriber.fill(subscriber.unsubscribe_path())
+    told = [mail for mail in subscriber.mails() if mail.template == "left"]
+    runtime = subscriber.house.runtime
+    subscriber.house.drain("single")
+    message = subscriber.house.transport.sent[-1].content.decode()
     (path,) = set(re.findall(r"https://news\.example\.org(/undo/[\w.=-]+)", message.replace("=\r\n", "")))
-    reader.house.clock.pass_(days=5)
+    subscriber.house.clock.pass_(days=5)
 
-    page = reader.get(path)
-    back = reader.fill(path)
+    page = subscriber.get(path)
+    back = subscriber.fill(path)
 
     assert len(told) == 1
     assert "Auto-Submitted: auto-generated" in message
     assert (page.status_code, back.status_code) == (200, 303)
-    assert runtime.tokens.read(Purpose.PREFERENCES, back.location.rpartition("/")[2], reader.house.clock())
-    assert len(reader.reads()) == 2
+    assert runtime.tokens.read(
+        Purpose.PREFERENCES, back.location.rpartition("/")[2], subscriber.house.clock()
+    )
+    assert len(subscriber.reads()) == 2
 
 
-def test_who_left_by_their_mailbox_program_is_not_written_to(reader):
-    reader.client.post(reader.unsubscribe_path(), data={"List-Unsubscribe": "One-Click"})
+def test_who_left_by_their_mailbox_program_is_not_written_to(subscriber):
+    subscriber.client.post(subscriber.unsubscribe_path(), data={"List-Unsubscribe": "One-Click"})
 
-    assert "left" not in [mail.template for mail in reader.mails()]
+    assert "left" not in [mail.template for mail in subscriber.mails()]
 
 
 def test_the_notice_can_be_switched_off(visitor_with, house):
@@ -242,64 +248,64 @@ def test_the_notice_can_be_switched_off(visitor_with, house):
     assert "left" not in [mail.template for mail in quiet.mails()]
 
 
-def test_leaving_over_and_over_is_told_once_a_day(reader):
+def test_leaving_over_and_over_is_told_once_a_day(subscriber):
     for _ in range(3):
-        page = reader.fill(reader.unsubscribe_path())
+        page = subscriber.fill(subscriber.unsubscribe_path())
         (undo,) = re.findall(r'action="(/undo/[^"/]+)"', page.text)
-        reader.post(undo, hidden_fields(page.text))
+        subscriber.post(undo, hidden_fields(page.text))
 
-    assert [mail.template for mail in reader.mails()].count("left") == 1
+    assert [mail.template for mail in subscriber.mails()].count("left") == 1
 
 
-def test_why_somebody_left_is_asked_afterwards_and_kept_once(reader):
-    page = reader.fill(reader.unsubscribe_path())
+def test_why_somebody_left_is_asked_afterwards_and_kept_once(subscriber):
+    page = subscriber.fill(subscriber.unsubscribe_path())
     (why,) = re.findall(r'action="(/undo/[^"]+/reason)"', page.text)
 
-    thanks = reader.post(why, {**hidden_fields(page.text), "reason": "too-many"})
-    reader.post(why, {**hidden_fields(page.text), "reason": "other"})
-    odd = reader.post(why, {**hidden_fields(page.text), "reason": "<script>"})
+    thanks = subscriber.post(why, {**hidden_fields(page.text), "reason": "too-many"})
+    subscriber.post(why, {**hidden_fields(page.text), "reason": "other"})
+    odd = subscriber.post(why, {**hidden_fields(page.text), "reason": "<script>"})
 
-    with reader.house.runtime.session() as session:
-        counted = count_reasons(session, reader.house.clock() - timedelta(days=1))
+    with subscriber.house.runtime.session() as session:
+        counted = count_reasons(session, subscriber.house.clock() - timedelta(days=1))
     assert "Thank you for saying why." in thanks.text
     assert "/undo/" in thanks.text
     assert odd.status_code == 400
     assert counted == {Reason.TOO_MANY: 1}
 
 
-def test_pausing_is_offered_instead_of_leaving(reader):
-    path = reader.unsubscribe_path()
-    opened = hidden_fields(reader.get(path).text)
+def test_pausing_is_offered_instead_of_leaving(subscriber):
+    path = subscriber.unsubscribe_path()
+    opened = hidden_fields(subscriber.get(path).text)
 
-    answer = reader.post(f"{path}/pause", {**opened, "weeks": "4"})
+    answer = subscriber.post(f"{path}/pause", {**opened, "weeks": "4"})
 
     assert "No issues until" in answer.text
-    assert reader.person().snoozed_until == reader.house.clock() + timedelta(weeks=4)
-    assert len(reader.reads()) == 2
-    assert "You are pausing until" in reader.get(path).text
+    assert subscriber.person().snoozed_until == subscriber.house.clock() + timedelta(weeks=4)
+    assert len(subscriber.reads()) == 2
+    assert "You are pausing until" in subscriber.get(path).text
 
 
-def test_a_reader_pauses_and_goes_on(reader):
-    path = reader.preferences_path()
-    fields = hidden_fields(reader.get(path).text)
+def test_a_subscriber_pauses_and_goes_on(subscriber):
+    path = subscriber.preferences_path()
+    fields = hidden_fields(subscriber.get(path).text)
 
-    paused = reader.post(f"{path}/pause", {**fields, "weeks": "4"})
-    shown = reader.get(paused.location).text
-    resumed = reader.post(f"{path}/resume", fields)
+    paused = subscriber.post(f"{path}/pause", {**fields, "weeks": "4"})
+    shown = subscriber.get(paused.location).text
+    resumed = subscriber.post(f"{path}/resume", fields)
 
     assert (paused.status_code, resumed.status_code) == (303, 303)
     assert "You are pausing" in shown
     assert "April 7, 2026" in shown
     assert "Go on now" in shown
     assert "Pause for a while" not in shown
-    assert "Welcome back" in reader.get(resumed.location).text
-    assert reader.post(f"{path}/pause", {**fields, "weeks": "3"}).status_code == 400
+    assert "Welcome back" in subscriber.get(resumed.location).text
+    assert subscriber.post(f"{path}/pause", {**fields, "weeks": "3"}).status_code == 400
 
 
-def test_language_time_zone_and_hour_are_kept_and_the_page_speaks_that_language(reader):
-    path = reader.preferences_path()
+def test_language_time_zone_and_hour_are_kept_and_the_page_speaks_that_language(subscriber):
+    path = subscriber.preferences_path()
 
-    answer = reader.fill(
+    answer = subscriber.fill(
         f"{path}?lang=fr",
         **{
             "topic-energy-wanted": "y",
@@ -311,86 +317,86 @@ def test_language_time_zone_and_hour_are_kept_and_the_page_speaks_that_language(
         },
     )
 
-    person = reader.person()
+    person = subscriber.person()
     assert (person.language, person.time_zone, person.preferred_hour) == ("de", "Europe/Vilnius", 7)
-    assert '<html lang="de"' in reader.get(answer.location).text
+    assert '<html lang="de"' in subscriber.get(answer.location).text
 
 
 @pytest.mark.parametrize(
     "wrong", [{"language": "tlh"}, {"time_zone": "Atlantis/Capital"}, {"preferred_hour": "24"}]
 )
-def test_what_is_not_on_offer_is_pointed_out_and_nothing_is_changed(reader, wrong):
-    answer = reader.fill(
-        reader.preferences_path(),
+def test_what_is_not_on_offer_is_pointed_out_and_nothing_is_changed(subscriber, wrong):
+    answer = subscriber.fill(
+        subscriber.preferences_path(),
         **{"topic-energy-wanted": "y", "topic-energy-frequency": "monthly", "topic-sea-frequency": "daily"},
         **wrong,
     )
 
     assert answer.status_code == 422
-    assert len(reader.reads()) == 2
+    assert len(subscriber.reads()) == 2
 
 
-def test_who_has_left_is_not_asked_to_leave_or_to_pause(reader):
-    path = reader.preferences_path()
-    reader.fill(reader.unsubscribe_path())
+def test_who_has_left_is_not_asked_to_leave_or_to_pause(subscriber):
+    path = subscriber.preferences_path()
+    subscriber.fill(subscriber.unsubscribe_path())
 
-    page = reader.get(path).text
+    page = subscriber.get(path).text
 
     assert "Leave everything" not in page
     assert "Pause for a while" not in page
     assert "You get nothing from us at the moment." in page
 
 
-def test_a_reader_moves_to_another_address_by_its_own_link(reader):
-    path = reader.preferences_path()
-    reader.house.clock.pass_(hours=1)
-    own = reader.own_path("address")
+def test_a_subscriber_moves_to_another_address_by_its_own_link(subscriber):
+    path = subscriber.preferences_path()
+    subscriber.house.clock.pass_(hours=1)
+    own = subscriber.own_path("address")
 
-    answer = reader.fill(own, **{"move-email": "new@example.org"})
-    reader.house.drain("single")
+    answer = subscriber.fill(own, **{"move-email": "new@example.org"})
+    subscriber.house.drain("single")
     message = next(
-        each for each in reader.house.transport.sent if each.envelope.recipient == "new@example.org"
+        each for each in subscriber.house.transport.sent if each.envelope.recipient == "new@example.org"
     )
     text = message.content.decode().replace("=\r\n", "")
     (link,) = set(re.findall(r"https://news\.example\.org(/move/[\w.=-]+)", text))
-    looked = reader.get(link)
-    before = reader.person().email
-    moved = reader.fill(link)
+    looked = subscriber.get(link)
+    before = subscriber.person().email
+    moved = subscriber.fill(link)
 
     assert (answer.status_code, answer.location) == (303, f"{own}?news=asked")
     assert "n…@example.org" in looked.text
     assert before == ANN
     assert "Your address is changed" in moved.text
-    assert reader.get(path).status_code == 410
-    assert len(reader.reads("new@example.org")) == 2
+    assert subscriber.get(path).status_code == 410
+    assert len(subscriber.reads("new@example.org")) == 2
 
 
-def test_a_slip_in_the_new_address_is_pointed_out(reader):
-    path = reader.own_path("address")
+def test_a_slip_in_the_new_address_is_pointed_out(subscriber):
+    path = subscriber.own_path("address")
 
-    odd = reader.fill(path, **{"move-email": "new example"})
-    own = reader.fill(path, **{"move-email": ANN})
+    odd = subscriber.fill(path, **{"move-email": "new example"})
+    own = subscriber.fill(path, **{"move-email": ANN})
 
     assert (odd.status_code, own.status_code) == (422, 422)
     assert "This is your address already." in own.text
 
 
-def test_an_old_unsubscribe_link_tells_and_opens_nothing_after_a_move(reader):
-    old = reader.unsubscribe_path(delivery_id=5)
-    with reader.house.runtime.session() as session:
-        person = session.merge(reader.person())
+def test_an_old_unsubscribe_link_tells_and_opens_nothing_after_a_move(subscriber):
+    old = subscriber.unsubscribe_path(delivery_id=5)
+    with subscriber.house.runtime.session() as session:
+        person = session.merge(subscriber.person())
         person.email = person.email_key = "secret@new.example.org"
-        person.address_since = reader.house.clock()
+        person.address_since = subscriber.house.clock()
         session.commit()
-    reader.house.clock.pass_(hours=2)
+    subscriber.house.clock.pass_(hours=2)
 
-    page = reader.get(old).text
-    left = reader.fill(old)
+    page = subscriber.get(old).text
+    left = subscriber.fill(old)
     (undo,) = re.findall(r'action="(/undo/[^"/]+)"', left.text)
-    back = reader.post(undo, hidden_fields(left.text))
+    back = subscriber.post(undo, hidden_fields(left.text))
 
     for text in (page, left.text):
         assert "new.example.org" not in text
         assert "/preferences/" not in text
     assert (back.status_code, back.location) == (303, "/welcome-back")
-    assert len(reader.reads("secret@new.example.org")) == 2
+    assert len(subscriber.reads("secret@new.example.org")) == 2

@@ -20,11 +20,11 @@ CHUNKS_AT_ONCE = 50
 
 @dataclass(frozen=True)
 class Purged:
-    """How many rows one step deleted (or would delete). `whole`: none is left."""
+    """How many rows one step deleted (or would delete). `complete`: none is left."""
 
     step: Step
     count: int
-    whole: bool = True
+    complete: bool = True
 
 
 @dataclass(frozen=True)
@@ -61,8 +61,8 @@ class Purger:
         checks again that its rows are still due.
         """
         for step in STEPS:
-            count, whole = self._do(step, sleep, stopping)
-            yield Purged(step, count, whole)
+            count, complete = self._do(step, sleep, stopping)
+            yield Purged(step, count, complete)
 
     def _do(
         self, step: Step, sleep: Callable[[float], None], stopping: Callable[[], bool]

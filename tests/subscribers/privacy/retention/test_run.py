@@ -300,7 +300,7 @@ def test_ip_addresses_are_removed_and_the_ledger_stays(cleaner_everywhere):
 
 def test_a_mark_of_a_disowned_address_is_deleted_after_its_time(cleaner):
     people = cleaner.people
-    ann = people.house.reader(name="ann")
+    ann = people.house.add_subscriber(name="ann")
     with people.house.runtime.session() as session:
         for kind in MarkKind:
             mark_address(session, people.house.runtime.tokens, ANN, kind, ann, people.house.clock())
@@ -363,7 +363,7 @@ def test_retention_stops_when_asked(cleaner):
 
     done = list(cleaner.purger().run(lambda seconds: None, lambda: True))
 
-    assert not any(each.whole for each in done if each.step.name == "unconfirmed")
+    assert not any(each.complete for each in done if each.step.name == "unconfirmed")
     assert people.person(ANN).email == ANN
 
 

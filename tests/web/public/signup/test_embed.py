@@ -184,7 +184,7 @@ def test_the_hidden_field_catches_programs_here_too(visitor):
 
 
 def test_the_answer_is_the_same_for_every_address(visitor):
-    visitor.house.reader(1, name="known")
+    visitor.house.add_subscriber(1, name="known")
 
     answers = [send(visitor, email=f"{name}@example.org", headers=JSON) for name in ("known", "unknown")]
 

@@ -104,7 +104,7 @@ def test_the_language_is_noticed_and_stored(visitor, header, language):
     assert asked(visitor).choices["language"] == language
 
 
-def test_the_language_can_be_changed_for_mails_alone(visitor):
+def test_the_language_can_be_changed_for_emails_alone(visitor):
     visitor.sign_up(language="fr")
 
     assert asked(visitor).choices["language"] == "fr"

@@ -240,7 +240,7 @@ def test_an_expired_link_leads_to_a_new_one(visitor):
     assert visitor.fill(visitor.confirm_path(ANN)).status_code == 303
 
 
-def test_an_address_that_cannot_be_mailed_is_pointed_out_on_the_page_of_a_spoiled_link(visitor):
+def test_an_address_that_cannot_be_emailed_is_pointed_out_on_the_page_of_a_spoiled_link(visitor):
     page = visitor.get("/confirm/spoiled")
     hidden = dict(re.findall(r'name="(\w+)" type="hidden" value="([^"]*)"', page.text))
     visitor.house.clock.pass_(seconds=5)
@@ -252,7 +252,7 @@ def test_an_address_that_cannot_be_mailed_is_pointed_out_on_the_page_of_a_spoile
     assert "nonsense" in answer.text
 
 
-def test_a_reader_is_mailed_the_link_to_their_choices(visitor):
+def test_a_subscriber_is_emailed_the_link_to_their_choices(visitor):
     visitor.join(ANN)
     visitor.house.clock.pass_(hours=1)
 
