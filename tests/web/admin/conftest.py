@@ -115,7 +115,7 @@ class House:
             session.commit()
             return made.public_id
 
-    def subscriber(
+    def add_subscriber(
         self,
         email: str = "reader@example.org",
         topic: str = "harbours",
