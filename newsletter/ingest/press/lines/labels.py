@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from datetime import date
 
+from newsletter.ingest.phrases import read_phrases
 from newsletter.ingest.press.dates.find import FoundDate, find_dates, latest_year
 from newsletter.ingest.press.lines.furniture import kind_of
 from newsletter.ingest.press.lines.furniture_patterns import Kind
@@ -16,50 +17,9 @@ NAME = 3  # the lowest organisation score at which a line counts as a name witho
 
 # How well a date tells the day of publication, by the word before it. The lowest value is the best.
 PUBLISHED, BARE, UPDATED, EMBARGOED = 0, 1, 2, 3
-_LABELS: tuple[tuple[str, str], ...] = (
-    (
-        "title",
-        r"(?:title|headline|subject|heading|titel|titre|título|antraštė|заголовок|件名|標題|标题|제목)",
-    ),
-    (
-        "publisher",
-        (
-            r"(?:(?:data |news )?source|publisher|published by|issued by|released by|from|agency"
-            r"|news agency|organi[sz]ation"
-            r"|issuer|company|provided by|news provided by|herausgeber|quelle|šaltinis|источник"
-            r"|джерело|źródło|fuente|発表者"
-            r"|来源|來源|出典|출처|المصدر|منبع|ministry|department|distributed by)"
-        ),
-    ),
-    (
-        "date",
-        (
-            r"(?:(?:publication |release |issue |publishing |news )?date(?: of (?:publication|issue"
-            r"|release))?|published(?: on| at)?"
-            r"|posted(?: on| at)?|issued(?: on)?|released(?: on)?|pub ?date|publish(?:ed)? (?:date"
-            r"|time)|created|datum|fecha|data"
-            r"|дата(?: публикации)?|опубликовано|опубліковано|paskelbta|opublikowano"
-            r"|veröffentlicht(?: am)?|publié le|publicado(?: el)?"
-            r"|発表日|公開日|掲載日|日付|时间|時間|日期|发布时间|發布日期|등록일|송고시간|입력|기사입력|승인|작성일|게시일"
-            r"|تاريخ|تاریخ|kcna date|release time|time)"
-        ),
-    ),
-    (
-        "updated",
-        (
-            r"(?:(?:last |page )?(?:updated?|modified|changed|edited|reviewed)(?: on| at)?"
-            r"|aktualisiert(?: am)?|mis à jour(?: le)?"
-            r"|actualizado(?: el)?|atnaujinta|обновлено|оновлено|更新日?|更新時間|更新时间|수정일)"
-        ),
-    ),
-    (
-        "author",
-        (
-            r"(?:by|author|authors|byline|reporter|editor|edited by|written by|autor|автор|autorius"
-            r"|place|location|city|dateline|type|number|voiced at|internet|language|section|rubric"
-            r"|category|ref|reference)"
-        ),
-    ),
+_PHRASES = read_phrases("labels")
+_LABELS = tuple(
+    (kind, f"(?:{'|'.join(phrases)})") for kind, phrases in _PHRASES.items() if kind != "weekdays"
 )
 LABELLED = tuple(
     (kind, re.compile(rf"{pattern}\s?(?:[:=：]|\s\|)\s?", re.IGNORECASE)) for kind, pattern in _LABELS
@@ -83,15 +43,7 @@ _EMBARGO = re.compile(r".{0,20}(?:embargo|hold for|sperrfrist|not (?:for|before)
 SPLIT = re.compile(r"\s+[|¦·•]\s+|\s*[|¦•]\s*|\s+[–—/]\s+|\s+-\s+|\t")
 _NOISE = re.compile(
     r"\b(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?\b\.?"
-    r"|\b(?:montag|dienstag|mittwoch|donnerstag|freitag|samstag|sonnabend|sonntag|lundi"
-    r"|mardi|mercredi|jeudi|vendredi|samedi"
-    r"|dimanche|lunes|martes|miércoles|jueves|viernes|sábado|domingo|lunedì|martedì"
-    r"|mercoledì|giovedì|venerdì|sabato"
-    r"|domenica|понедельник|вторник|среда|четверг|пятница|суббота|воскресенье|понеділок"
-    r"|вівторок|середа|четвер"
-    r"|п'ятниця|субота|неділя|pirmadienis|antradienis|trečiadienis|ketvirtadienis"
-    r"|penktadienis|šeštadienis|sekmadienis"
-    r"|poniedziałek|wtorek|środa|czwartek|piątek|sobota|niedziela)\b"
+    rf"|\b(?:{'|'.join(_PHRASES['weekdays'])})\b"
     r"|[(（]?(?:[月火水木金土日]曜?日?|[월화수목금토일]요?일?|星期[一二三四五六日]|周[一二三四五六日])[)）]"
     r"|\b\d{1,2}\s?[:h.]\s?\d{2}(?::\d{2})?(?:\.\d+)?\s*(?:[ap]\.?m\b\.?|uhr|hrs?)?"
     r"|\b\d{1,2}\s?[ap]\.?m\b\.?|t\d\d:\d\d(?::\d\d)?(?:\.\d+)?z?"

@@ -6,7 +6,7 @@ import re
 from functools import lru_cache
 
 from newsletter.ingest.press.lines.shape import ends_sentence, size
-from newsletter.ingest.press.lines.vocabulary import AGENCIES, ORGANISATIONS, VAGUE, words
+from newsletter.ingest.press.lines.vocabulary import AGENCIES, ORGANISATIONS, SMALL_WORDS, VAGUE
 
 # Endings that are typical of an organisation's name.
 _ENDINGS = re.compile(
@@ -21,10 +21,6 @@ _ENDINGS = re.compile(
 )
 _ASIAN = re.compile(r"株式会社|有限公司|新华网|新華網|外務省|外交部|国防部|國防部|국방부|외교부|연합뉴스")
 _LEGAL = re.compile(r"\b(?:Inc|Ltd|LLC|PLC|plc|GmbH|AG|S\.A|SA|N\.V|Corp|Co|AB|Oy|ASA|S\.p\.A|UAB|A/S)\.?\Z")
-_SMALL = words(
-    """of the and for in on to a an at by & de la le les des du d et der die das und für von y e del
-    della di do da dos i w na z ir och og van voor het en из и по в на при та з у"""
-)
 _ACRONYM = re.compile(r"[A-Z]{2,6}")
 # People with an office or employer: "Dana Wharton, Secretary of State", "Times Staff Writers".
 _ROLE = re.compile(
@@ -101,7 +97,7 @@ def organisation_score(text: str) -> int:
 def _headline_signs(text: str, words: list[str]) -> int:
     signs = 0
     cased = [word for word in words if word[:1].isalpha() and word[:1].lower() != word[:1].upper()]
-    small = [word for word in cased if word[:1].islower() and word.casefold() not in _SMALL]
+    small = [word for word in cased if word[:1].islower() and word.casefold() not in SMALL_WORDS]
     if small and words[0] in cased and any(word.isascii() for word in small):
         # In English, all words of a name have capitals. Other languages write "užsienio reikalų ministerija".
         signs += 2 if all(word.isascii() for word in words) else 1
@@ -118,7 +114,9 @@ def _headline_signs(text: str, words: list[str]) -> int:
 def looks_like_name(text: str) -> bool:
     """Return whether the words of a short line have capitals as in names, articles and prepositions aside."""
     words = [
-        word for word in re.split(r"[\s\-–/]+", text) if word[:1].isalpha() and word.casefold() not in _SMALL
+        word
+        for word in re.split(r"[\s\-–/]+", text)
+        if word[:1].isalpha() and word.casefold() not in SMALL_WORDS
     ]
     cased = [word for word in words if word.lower() != word.upper()]
     return (
