@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from newsletter.bounces.classify import (
     AskByMail,
+    ForOwner,
     LeaveByMail,
     NothingToDo,
     OwnAddresses,
@@ -197,3 +198,54 @@ def test_fields_of_one_name_stay_apart_and_folds_are_joined() -> None:
 
     assert header["received"] == ["one two", "three"]
     assert addresses_in(header, ["to"]) == ["a@b.c"]
+
+
+DOMAIN = "Bounces.news.example.org"
+WITH_ROLES = OwnAddresses("leave@news.example.org", KEY, DOMAIN)
+
+
+@pytest.mark.parametrize("role", ["postmaster", "abuse"])
+def test_an_email_to_a_role_of_our_domain_is_for_the_owner(role: str) -> None:
+    address = f"<{role.title()}@bounces.NEWS.example.org>"
+
+    assert WITH_ROLES.takes(address)
+    assert WITH_ROLES.role_of(address) == role
+    assert read_mail(mail(to="x@example.com"), WITH_ROLES, [address], "ada@example.net") == [ForOwner(role)]
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "sales@bounces.news.example.org",
+        "abuse@news.example.org",
+        "abuse@x@bounces.news.example.org",
+        "abuse",
+    ],
+)
+def test_no_other_address_is_for_the_owner(address: str) -> None:
+    assert WITH_ROLES.role_of(address) is None
+    assert OWN.role_of(address) is None
+    assert not WITH_ROLES.takes(address)
+
+
+def test_we_take_mail_to_the_mailbox_and_to_its_signed_addresses() -> None:
+    assert OWN.takes("<Leave@News.example.org>")
+    assert OWN.takes(SIGNED)
+
+
+@pytest.mark.parametrize("sender", ["", "<>", "MAILER-DAEMON@example.net", "<mailer-daemon@x@example.net>"])
+def test_what_a_program_sends_is_answered_by_nobody(sender: str) -> None:
+    automatic = [NothingToDo("automatic")]
+
+    assert read_mail(mail(), OWN, ["leave@news.example.org"], sender) == automatic
+    assert read_mail(mail(to="x@example.com"), WITH_ROLES, [f"abuse@{DOMAIN}"], sender) == automatic
+
+
+@pytest.mark.parametrize("line", ["Auto-Submitted: auto-notified", "X-Autorespond: yes"])
+def test_other_automatic_answers_unsubscribe_nobody(line: str) -> None:
+    assert read_mail(mail(line), OWN, [SIGNED], "ada@example.net") == [NothingToDo("answer")]
+
+
+def test_mail_that_is_marked_as_written_by_a_person_is_not_automatic() -> None:
+    assert not is_automatic(read_header(mail("Auto-Submitted: no")), "ada@example.net")
+    assert is_automatic(read_header(mail("Precedence: junk")), "ada@example.net")

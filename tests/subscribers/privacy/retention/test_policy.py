@@ -18,6 +18,17 @@ def test_somebody_pending_is_kept_as_long_as_a_link_lives(tmp_path: Path) -> Non
     assert policy.asked_before == policy.link_lives_since == NOON - timedelta(days=30)
 
 
+def test_each_setting_in_days_is_a_time_in_the_past(tmp_path: Path) -> None:
+    settings = make_settings(
+        tmp_path, keep_mail_days="30", keep_issue_days="31", keep_ip_days="32", keep_left_days="33"
+    )
+
+    policy = Policy.of(settings, NOON)
+
+    found = [policy.mail_before, policy.issue_before, policy.ip_before, policy.left_before]
+    assert found == [NOON - timedelta(days=days) for days in (30, 31, 32, 33)]
+
+
 def test_zero_days_mean_forever(tmp_path: Path) -> None:
     settings = make_settings(
         tmp_path, keep_mail_days="0", keep_issue_days="0", keep_ip_days="0", keep_left_days="0"
