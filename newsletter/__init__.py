@@ -1,3 +1,3 @@
-"""A self-hosted newsletter service: releases in, one well made digest for each reader out."""
+"""A self-hosted newsletter service. It turns releases into one digest for each subscriber."""
 
 __version__ = "0.1.0"

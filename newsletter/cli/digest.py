@@ -252,7 +252,7 @@ def lost_host(host: str, as_json: bool) -> None:
 
 
 def _subscribers(count: int) -> str:
-    return "1 reader" if count == 1 else f"{count:,} readers"
+    return "1 subscriber" if count == 1 else f"{count:,} subscribers"
 
 
 def _preview(

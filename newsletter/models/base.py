@@ -176,14 +176,14 @@ db = SQLAlchemy(
 
 
 @event.listens_for(WebSession, "before_flush")
-def _refuse_writes_of_readers(session: Session, *_: object) -> None:
+def _refuse_writes_when_reading(session: Session, *_: object) -> None:
     # Link scanners and prefetchers follow every link, so a GET must not write. If one does, it is our bug.
     if not session.info.get("writes") and (session.new or session.dirty or session.deleted):
         raise RuntimeError("a request that only reads tried to write")
 
 
 @event.listens_for(WebSession, "do_orm_execute")
-def _refuse_statements_of_readers(state: ORMExecuteState) -> None:
+def _refuse_statements_when_reading(state: ORMExecuteState) -> None:
     if not state.session.info.get("writes") and (state.is_insert or state.is_update or state.is_delete):
         raise RuntimeError("a request that only reads tried to write")
 

@@ -1,7 +1,7 @@
 """The gunicorn worker class of the web server: gunicorn runs the processes, waitress reads the requests.
 
 A thread gets a request once it is complete, so it never waits for a client. One loop holds half-sent requests
-and half-read responses, and closes those that take too long (docs/decisions/0004).
+and half-read responses, and closes those that take too long (docs/decisions/0008).
 """
 
 from __future__ import annotations

@@ -51,7 +51,7 @@ def test_the_status_of_nothing_says_so(env_file: Path, words: tuple[str, ...]) -
 
 def test_a_dry_run_is_a_sentence_and_json_only_when_asked_for(env_file: Path) -> None:
     assert _run(env_file, "send", "--dry-run", "--frequency", "daily").output == (
-        "0 readers would get it (daily).\n"
+        "0 subscribers would get it (daily).\n"
     )
     asked = _run(env_file, "send", "--dry-run", "--json", "--frequency", "daily")
     assert json.loads(asked.output) == {"readers": 0, "frequencies": ["daily"]}
