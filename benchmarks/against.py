@@ -21,11 +21,14 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import installations, signup
+from benchmarks.limit import minimal_limit
 from benchmarks.load import drive
 from benchmarks.measure import BenchmarkFailed, cpu_seconds, fast_sink, say
 from benchmarks.versions import CACHE, THIS, Version, other_version
 from benchmarks.web import serve_ours
 
+# Enough that starting the minimal sender does not count.
+LIMIT_MESSAGES = 5_000
 # Messages of two versions may differ by a header field, but not by more.
 SIZES_WITHIN = 0.02
 
@@ -59,11 +62,18 @@ class Pair:
 
     this: Run
     other: Run
+    # The machine's limit for such messages in this round, in messages a second (limit.py). 0: not measured.
+    limit_rate: float = 0.0
 
     @property
     def ratio(self) -> float:
         """Return this version's rate divided by the other's."""
         return self.this.rate / self.other.rate
+
+    @property
+    def share(self) -> float:
+        """Return the share of the machine's limit that this version reaches."""
+        return self.this.rate / self.limit_rate
 
     @property
     def cpu_ratio(self) -> float:
@@ -81,6 +91,8 @@ class Row:
     size: int
     least: float
     ready: Callable[[Sequence[Version], int, ExitStack], Measure]
+    # Whether a run sends messages, signed or unsigned, so that there is a limit to compare it with.
+    signed: bool | None = None
 
 
 def _drain_of(kind: str, *, signed: bool = True) -> Callable[[Sequence[Version], int, ExitStack], Measure]:
@@ -149,10 +161,10 @@ def _signup(versions: Sequence[Version], size: int, stack: ExitStack) -> Measure
 
 
 ROWS = {
-    "signed": Row(20_000, 0.95, _drain_of("fifty")),
-    "own-selection": Row(20_000, 0.95, _drain_of("own")),
-    "unsigned": Row(30_000, 0.95, _drain_of("fifty", signed=False)),
-    "postgresql": Row(15_000, 0.95, _drain_on_postgresql),
+    "signed": Row(20_000, 0.95, _drain_of("fifty"), signed=True),
+    "own-selection": Row(20_000, 0.95, _drain_of("own"), signed=True),
+    "unsigned": Row(30_000, 0.95, _drain_of("fifty", signed=False), signed=False),
+    "postgresql": Row(15_000, 0.95, _drain_on_postgresql, signed=True),
     "prepare": Row(300_000, 0.88, _prepare),
     "signup": Row(6_000, 0.95, _signup),
 }
@@ -188,13 +200,21 @@ def _rounds(name: str, row: Row, versions: tuple[Version, Version], rounds: int,
     with ExitStack() as stack:
         measure = row.ready(versions, size, stack)
         for turn in range(1, rounds + 1):
-            pair = Pair(*(measure(version) for version in versions))
+            this, other = (measure(version) for version in versions)
+            pair = Pair(this, other, _limit_rate(row, this))
             _insist_on_like_messages(pair)
+            share = f", {pair.share:.3f} of the limit" if pair.limit_rate else ""
             say(
                 f"{name} round {turn} of {rounds}: {pair.this.rate:.1f} and {pair.other.rate:.1f} a second, "
-                f"ratio {pair.ratio:.3f}, CPU ratio {pair.cpu_ratio:.3f}"
+                f"ratio {pair.ratio:.3f}, CPU ratio {pair.cpu_ratio:.3f}{share}"
             )
             yield pair
+
+
+def _limit_rate(row: Row, run: Run) -> float:
+    if row.signed is None:
+        return 0.0
+    return minimal_limit(LIMIT_MESSAGES, round(run.message_bytes), signed=row.signed).rate
 
 
 def figures(pairs: Sequence[Pair]) -> dict[str, Any]:
@@ -204,6 +224,7 @@ def figures(pairs: Sequence[Pair]) -> dict[str, Any]:
         "rounds": len(pairs),
         "ratio": spread([pair.ratio for pair in pairs]),
         "cpu_ratio": spread([pair.cpu_ratio for pair in pairs]),
+        **({"share": spread([pair.share for pair in pairs])} if pairs[0].limit_rate else {}),
         "cpu_seconds_per_message": {
             "this": _median_cpu(pair.this for pair in pairs),
             "other": _median_cpu(pair.other for pair in pairs),
