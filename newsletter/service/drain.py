@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import signal
@@ -54,6 +55,8 @@ def drain_everything(settings: Settings) -> Drained:
     """
     count = settings.send_workers or os.cpu_count() or 1
     sys.stdout.flush()
+    # Imported code lives until the end, so the garbage collections of the children need not visit it.
+    gc.freeze()
     children = [_fork(settings) for _ in range(count)]
     before = {number: signal.signal(number, _ask) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
