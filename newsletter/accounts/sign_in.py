@@ -11,14 +11,15 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import delete, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from newsletter.accounts.create import account_key, find_account, one_time_is_over
 from newsletter.audit import record
 from newsletter.errors import AddressInvalid
 from newsletter.limits.keys import limit_key, network_of
-from newsletter.models import AdminUser, ThrottleBucket, spend_all
+from newsletter.limits.spend import refill, spend_all
+from newsletter.models import AdminUser
 from newsletter.throttle import Limit
 from newsletter.tokens import Tokens
 
@@ -121,7 +122,7 @@ def finish_try(
         return Refused.EXPIRED
     if renewed_hash is not None:
         user.password_hash = renewed_hash
-    session.execute(delete(ThrottleBucket).where(ThrottleBucket.key == candidate.pair_key))
+    refill(session, candidate.pair_key)
     if signing_in:
         user.signed_in_at = now
         record(session, user.email, "account.signed_in", user.public_id, now)

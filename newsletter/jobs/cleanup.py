@@ -6,11 +6,10 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 
-from sqlalchemy import delete
-
 from newsletter.errors import InputError
 from newsletter.jobs.tasks import DRAIN, Engine
-from newsletter.models import Lane, ThrottleBucket, spend
+from newsletter.limits.spend import refill, spend
+from newsletter.models import Lane
 from newsletter.notices import NoticeKind, settle, tell_owner
 from newsletter.runtime import Runtime
 from newsletter.subscribers.consent.head import FILE_NAME, Stopped, renew_head
@@ -55,7 +54,7 @@ def _take_turn(runtime: Runtime, turn: str, limit: Limit) -> bool:
 
 def _give_turn_back(runtime: Runtime, turn: str) -> None:
     with runtime.session() as session:
-        session.execute(delete(ThrottleBucket).where(ThrottleBucket.key == turn))
+        refill(session, turn)
         session.commit()
 
 

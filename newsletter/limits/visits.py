@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from newsletter.limits.keys import limit_key, network_of, read_ip
-from newsletter.models import spend_all
+from newsletter.limits.spend import spend_all
 from newsletter.throttle import Limit
 from newsletter.tokens import Tokens
 

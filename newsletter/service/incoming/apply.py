@@ -18,8 +18,8 @@ from newsletter.bounces.classify import (
     read_mail,
 )
 from newsletter.errors import LimitReached
+from newsletter.limits.spend import spend
 from newsletter.mail.verp import LEAVE_KEY
-from newsletter.models import spend
 from newsletter.outbox.owner_email import forward_to_owner
 from newsletter.runtime import Runtime
 from newsletter.subscribers.leaving.unsubscribe import unsubscribe

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from newsletter.errors import StateConflict, TokenExpired, TokenInvalid
 from newsletter.limits.keys import limit_key
+from newsletter.limits.spend import spend
 from newsletter.mail.addresses import Address
 from newsletter.models import (
     AddressChange,
@@ -23,7 +24,6 @@ from newsletter.models import (
     Subscriber,
     Subscription,
     SubscriptionState,
-    spend,
 )
 from newsletter.outbox.enqueue import enqueue_notice
 from newsletter.subscribers import subscription_rows

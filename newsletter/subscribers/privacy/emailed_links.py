@@ -16,8 +16,9 @@ from sqlalchemy.orm import Session
 
 from newsletter.errors import TokenExpired, TokenInvalid
 from newsletter.limits.keys import limit_key, mailbox_of
+from newsletter.limits.spend import spend
 from newsletter.mail.addresses import Address
-from newsletter.models import Subscriber, spend
+from newsletter.models import Subscriber
 from newsletter.outbox.enqueue import enqueue_single
 from newsletter.subscribers.link import LinkFault, find_link_subscriber, read_link_subscriber
 from newsletter.subscribers.signup.resolve import is_suppressed

@@ -7,10 +7,7 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from newsletter.limits.keys import limit_key, mailbox_of
-from newsletter.models import (
-    spend,
-    spend_all,
-)
+from newsletter.limits.spend import spend, spend_all
 from newsletter.throttle import Limit
 from newsletter.tokens import Tokens
 

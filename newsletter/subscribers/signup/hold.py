@@ -17,11 +17,12 @@ from sqlalchemy.orm import Session
 from newsletter import notices
 from newsletter.audit import record
 from newsletter.limits.keys import limit_key
+from newsletter.limits.spend import spend
 from newsletter.mail.addresses import Address
-from newsletter.models import SignupRequest, ThrottleBucket, spend
+from newsletter.models import SignupRequest, ThrottleBucket
 from newsletter.notices import NoticeKind, settle_quiet
 from newsletter.subscribers.signup.confirmation_limits import Brake, Trust, limited_domain
-from newsletter.throttle import Bucket, take
+from newsletter.throttle import Bucket, level_at
 from newsletter.tokens import Tokens
 
 BUCKET = "brake"
@@ -135,7 +136,7 @@ def held_signups(session: Session, brake: Brake, now: datetime) -> HeldSignups:
     row = session.get(ThrottleBucket, BUCKET)
     level = float(brake.burst)
     if row is not None:
-        level = take(Bucket(row.level, row.updated_at), brake.limit, now, floor=brake.burst)[0].level
+        level = level_at(Bucket(row.level, row.updated_at), brake.limit, now)
     return HeldSignups(held, since, int(level))
 
 

@@ -17,12 +17,12 @@ from newsletter.digest.preview import preview as make_preview
 from newsletter.digest.select import count_subscribers
 from newsletter.errors import AddressInvalid, NotFound, TokenError
 from newsletter.limits.keys import limit_key
+from newsletter.limits.spend import spend
 from newsletter.mail.addresses import parse_address
 from newsletter.models import (
     Frequency,
     current_sequence,
     db,
-    spend,
 )
 from newsletter.releases.topics import list_topics
 from newsletter.subscribers.queries import count_by_frequency

@@ -8,6 +8,7 @@ from sqlalchemy import select
 
 from newsletter.digest.issues import Preparer
 from newsletter.limits.keys import limit_key
+from newsletter.limits.spend import spend
 from newsletter.models import (
     AuditEntry,
     Delivery,
@@ -17,7 +18,6 @@ from newsletter.models import (
     IssueState,
     Pace,
     Subscriber,
-    spend,
 )
 from newsletter.outbox.pacing.pace import Standing, fail, to_state
 from newsletter.outbox.pacing.relay_failures import pause_if_down
