@@ -12,7 +12,7 @@ from newsletter.app import create_app
 from newsletter.cli.context import Invocation
 from newsletter.cli.tried_settings import open_tried_settings
 from newsletter.jobs.broker import warn_without_broker
-from newsletter.jobs.wake import BackgroundWaker
+from newsletter.jobs.wake import Waker
 from newsletter.service.database import await_database
 from newsletter.service.logs import configure_logging
 from newsletter.settings import Settings, load_settings
@@ -41,7 +41,7 @@ def make_tried_application() -> Flask:
 
 def _assemble(settings: Settings) -> Flask:
     os.umask(0o077)  # our files contain addresses and keys
-    waker = BackgroundWaker(settings)
+    waker = Waker(settings)
     # Now, not in the first sign-up: its longer response time would reveal that it is the first.
     waker.prepare()
     warm_up()

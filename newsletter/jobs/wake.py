@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import threading
 import time
 
@@ -21,10 +20,6 @@ REST_SECONDS = 10.0
 AT_ONCE = {"max_retries": 0, "interval_start": 0}
 
 log = logging.getLogger(__name__)
-
-
-# A busy web server asks the broker at most this often, even at a thousand sign-ups a second.
-PAUSE_SECONDS = 0.02
 
 
 class Waker:
@@ -55,37 +50,3 @@ class Waker:
                 self._app = make_celery(self._settings)
                 self._app.conf.broker_transport_options |= AT_ONCE
             return self._app
-
-
-class BackgroundWaker(Waker):
-    """Wakes the engine from its own thread: no visitor waits for the broker, and many calls become one.
-
-    After every call the thread looks at the queue again, so no call is lost.
-    """
-
-    def __init__(self, settings: Settings) -> None:
-        super().__init__(settings)
-        self._asked: set[str] = set()
-        self._called = threading.Event()
-        self._thread: threading.Thread | None = None
-        self._process = 0
-
-    def __call__(self, lane: str) -> None:
-        """Ask the thread for a drain. It follows within milliseconds."""
-        self._asked.add(lane)
-        self._called.set()
-        # A web server may fork its processes after this object was used, and threads do not survive a fork.
-        if self._thread is None or self._process != os.getpid():
-            with self._lock:
-                if self._thread is None or self._process != os.getpid():
-                    self._process = os.getpid()
-                    self._thread = threading.Thread(target=self._work, name="waker", daemon=True)
-                    self._thread.start()
-
-    def _work(self) -> None:
-        while True:
-            self._called.wait()
-            self._called.clear()
-            while self._asked:
-                super().__call__(self._asked.pop())
-            time.sleep(PAUSE_SECONDS)

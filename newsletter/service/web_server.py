@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import sys
 from typing import Any
 
@@ -30,14 +29,3 @@ def web_command(settings: Settings, application: str) -> list[str]:
 def post_fork(_server: Any, _worker: Any) -> None:
     """End a worker process when gunicorn's main process ends, for whatever reason."""
     end_with_parent()
-
-
-def post_worker_init(_worker: Any) -> None:
-    """Exclude the loaded application from garbage collection, and collect less often.
-
-    The application is about a hundred thousand objects that stay. Each request makes thousands more that end
-    with it. With the defaults, part of the time goes into looking through all of them again and again.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(20_000, 20, 20)

@@ -12,7 +12,7 @@ from newsletter.jobs.app import make_celery
 from newsletter.jobs.cleanup import TIDY
 from newsletter.jobs.queues import queue_of, send
 from newsletter.jobs.tasks import DRAIN, SWEEP
-from newsletter.jobs.wake import BackgroundWaker, Waker
+from newsletter.jobs.wake import Waker
 from newsletter.models import Lane
 
 
@@ -107,19 +107,3 @@ def test_rabbitmq_gets_quorum_queues_and_is_asked_to_confirm(tmp_path):
 
     assert {queue.queue_arguments["x-queue-type"] for queue in app.conf.task_queues} == {"quorum"}
     assert app.conf.broker_transport_options == {"confirm_publish": True}
-
-
-def test_a_web_server_wakes_in_the_background_and_forgets_no_call(settings):
-    waker = BackgroundWaker(settings)
-    app = waker.prepare()
-    for _ in range(3):
-        for word in ("signups", "bulk"):
-            waker(word)
-        until = time.monotonic() + 10
-        while time.monotonic() < until and [waiting(app, each) for each in Lane] != [1, 1]:
-            time.sleep(0.01)
-
-        assert [waiting(app, each) for each in Lane] == [1, 1]
-        for lane in Lane:
-            with app.producer_pool.acquire(block=True) as producer:
-                app.amqp.queues[queue_of(lane)].bind(producer.channel).purge()
