@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 import hmac
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -66,15 +67,23 @@ def find_link_subscriber(
     return subscriber
 
 
+def read_payload(
+    tokens: Tokens, purpose: Purpose, token: str, now: datetime, *, expired: LinkFault = LinkFault.EXPIRED
+) -> list[Any] | LinkFault:
+    """Return what a link says, or why it cannot be used. `expired` is the fault of a link that is too old."""
+    try:
+        return tokens.read(purpose, token, now)
+    except TokenExpired:
+        return expired
+    except TokenInvalid:
+        return LinkFault.DAMAGED
+
+
 def read_link_subscriber(
     session: Session, tokens: Tokens, token: str, now: datetime, *, lock: bool = False
 ) -> Subscriber | LinkFault:
     """Return the subscriber of a preferences link. It never expires, but a change of address ends it."""
-    try:
-        payload = tokens.read(Purpose.PREFERENCES, token, now)
-    except (TokenExpired, TokenInvalid):
-        return LinkFault.DAMAGED
-    match payload:
+    match read_payload(tokens, Purpose.PREFERENCES, token, now):
         case [str(public_id), str(fingerprint)]:
             return find_link_subscriber(session, tokens, public_id, fingerprint, lock=lock, follow=True)
         case _:

@@ -13,7 +13,7 @@ from sqlalchemy import exists, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from newsletter.errors import StateConflict, TokenExpired, TokenInvalid
+from newsletter.errors import StateConflict
 from newsletter.limits.keys import limit_key
 from newsletter.limits.spend import spend
 from newsletter.mail.addresses import Address
@@ -29,11 +29,10 @@ from newsletter.outbox.enqueue import enqueue_notice
 from newsletter.subscribers import subscription_rows
 from newsletter.subscribers.choices.merge import find_restorable, lock_people, move_subscriptions, restore
 from newsletter.subscribers.consent.ledger import note
-from newsletter.subscribers.link import LinkFault
+from newsletter.subscribers.link import LinkFault, read_payload
 from newsletter.subscribers.privacy.emailed_links import Right, read_right
-from newsletter.subscribers.signup.email_limits import AGAIN, allow_email
-from newsletter.subscribers.signup.resolve import is_suppressed
-from newsletter.suppression import forget_subscriber
+from newsletter.subscribers.signup.email_limits import allow_email
+from newsletter.suppression import forget_subscriber, is_suppressed
 from newsletter.throttle import Limit
 from newsletter.tokens import Purpose, Tokens
 
@@ -95,8 +94,8 @@ def request_address_change(
     _settle(session, subscriber.id, now, everything=False)
     change = _add_change(session, subscriber, address, now, ip_address=ip_address)
     # Always run both checks, so that the counters do not reveal whether the address is suppressed.
-    wanted = not is_suppressed(session, tokens, address)
-    if allow_email(session, tokens, address.canonical, AGAIN, now) and wanted:
+    wanted = not is_suppressed(session, tokens, address.canonical)
+    if allow_email(session, tokens, address.canonical, now) and wanted:
         _mail(session, "change_address", subscriber, address, change, f"move:{change.id}", now)
     return Asked()
 
@@ -163,7 +162,7 @@ def _move(
         return found
     subscriber, change = found
     address = Address(change.email or "", change.email_key or "")
-    if is_suppressed(session, tokens, address):
+    if is_suppressed(session, tokens, address.canonical):
         return LinkFault.OUTDATED
     return _move_to(session, tokens, subscriber, change, address, now, ip_address, catch_up)
 
@@ -190,7 +189,7 @@ def _move_to(
         move_subscriptions(session, subscriber, there, how, now, ip_address, catch_up)
         now_at = there
     _settle(session, subscriber.id, now, everything=is_undo)
-    if old.canonical != address.canonical and not is_suppressed(session, tokens, old):
+    if old.canonical != address.canonical and not is_suppressed(session, tokens, old.canonical):
         # After an undo, the address that is given up gets a notice without an undo link.
         way_back = None if is_undo else _add_change(session, subscriber, old, now, is_undo=True)
         _mail(session, "address_changed", subscriber, old, way_back, f"moved:{change.id}", now)
@@ -271,13 +270,9 @@ class _Done:
 def _open(
     session: Session, tokens: Tokens, token: str, now: datetime
 ) -> tuple[Subscriber, AddressChange] | _Done | LinkFault:
-    try:
-        payload = tokens.read(Purpose.CHANGE_ADDRESS, token, now)
-    except TokenExpired:
-        return LinkFault.EXPIRED
-    except TokenInvalid:
-        return LinkFault.DAMAGED
-    match payload:
+    match read_payload(tokens, Purpose.CHANGE_ADDRESS, token, now):
+        case LinkFault() as fault:
+            return fault
         case [str(public_id), int(change_id), str(fingerprint)]:
             wanted = select(Subscriber).where(Subscriber.public_id == public_id)
         case _:

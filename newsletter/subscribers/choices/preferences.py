@@ -24,7 +24,7 @@ from newsletter.subscribers.choices import pauses
 from newsletter.subscribers.consent.ledger import note
 from newsletter.subscribers.leaving.unsubscribe import Left, unsubscribe
 from newsletter.subscribers.link import LinkFault, read_link_subscriber
-from newsletter.subscribers.signup.email_limits import AGAIN, CHANGED, allow_email
+from newsletter.subscribers.signup.email_limits import allow_email
 from newsletter.subscribers.signup.pending import add_pending, is_news, send_confirmation
 from newsletter.tokens import Purpose, Tokens
 
@@ -199,7 +199,7 @@ def _ask_again(
     fresh = is_news(session, subscriber.id, chosen)
     # Somebody else may hold this link, so the rate limit of sign-ups counts here too. If it means that no
     # email is sent, change nothing, so that the link in the last email still works.
-    if not allow_email(session, tokens, subscriber.email_key or "", CHANGED if fresh else AGAIN, now):
+    if not allow_email(session, tokens, subscriber.email_key or "", now, changed=fresh):
         return Saved.ASKED
     waiting = subscription_rows.of_subscriber(session, subscriber.id, SubscriptionState.PENDING)
     subscription_rows.end(

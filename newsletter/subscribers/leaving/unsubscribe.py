@@ -24,7 +24,7 @@ from newsletter.models.rendition_key import read_key
 from newsletter.outbox.enqueue import enqueue_single
 from newsletter.subscribers import subscription_rows
 from newsletter.subscribers.consent.ledger import note
-from newsletter.subscribers.link import LinkFault, find_link_subscriber, reaches_today
+from newsletter.subscribers.link import LinkFault, find_link_subscriber, reaches_today, read_payload
 from newsletter.tokens import Purpose, Tokens
 
 # Ways that also work for somebody who got a forwarded email, so the subscriber gets an email about them.
@@ -278,11 +278,7 @@ def read_undo(
     session: Session, tokens: Tokens, token: str, now: datetime, *, lock: bool = False
 ) -> Undoable | LinkFault:
     """Return the unsubscription that a link would undo, or why it cannot be used; changes nothing."""
-    try:
-        payload = tokens.read(Purpose.UNDO, token, now)
-    except (TokenExpired, TokenInvalid):
-        return LinkFault.DAMAGED
-    match payload:
+    match read_payload(tokens, Purpose.UNDO, token, now):
         case [str(public_id), str(moment), *proof]:
             subscriber = find_link_subscriber(session, tokens, public_id, None, lock=lock)
         case _:

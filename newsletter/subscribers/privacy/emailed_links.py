@@ -14,14 +14,12 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from newsletter.errors import TokenExpired, TokenInvalid
 from newsletter.limits.keys import limit_key, mailbox_of
 from newsletter.limits.spend import spend
-from newsletter.mail.addresses import Address
 from newsletter.models import Subscriber
 from newsletter.outbox.enqueue import enqueue_single
-from newsletter.subscribers.link import LinkFault, find_link_subscriber, read_link_subscriber
-from newsletter.subscribers.signup.resolve import is_suppressed
+from newsletter.subscribers.link import LinkFault, find_link_subscriber, read_link_subscriber, read_payload
+from newsletter.suppression import is_suppressed
 from newsletter.throttle import Limit
 from newsletter.tokens import Purpose, Tokens
 
@@ -63,12 +61,12 @@ def ask_for_link(
     subscriber = read_link_subscriber(session, tokens, token, now, lock=True)
     if isinstance(subscriber, LinkFault):
         return subscriber
-    address = Address(subscriber.email or "", subscriber.email_key or "")
-    key = limit_key(tokens, f"rights:{right}", mailbox_of(address.canonical))
+    email_key = subscriber.email_key or ""
+    key = limit_key(tokens, f"rights:{right}", mailbox_of(email_key))
     wait_seconds = spend(session, key, PER_ADDRESS, now)
     if wait_seconds:
         return LinkAsked(wait_seconds)
-    if not is_suppressed(session, tokens, address):
+    if not is_suppressed(session, tokens, email_key):
         enqueue_single(
             session,
             subscriber_id=subscriber.id,
@@ -85,13 +83,9 @@ def read_right(
     session: Session, tokens: Tokens, right: Right, token: str, now: datetime, *, lock: bool = False
 ) -> Subscriber | LinkFault:
     """Return the subscriber of a link for `right`, or why the link cannot be used."""
-    try:
-        payload = tokens.read(PURPOSES[right], token, now)
-    except TokenExpired:
-        return LinkFault.LATE
-    except TokenInvalid:
-        return LinkFault.DAMAGED
-    match payload:
+    match read_payload(tokens, PURPOSES[right], token, now, expired=LinkFault.LATE):
+        case LinkFault() as fault:
+            return fault
         case [str(public_id), str(fingerprint)]:
             return find_link_subscriber(session, tokens, public_id, fingerprint, lock=lock)
         case _:

@@ -18,11 +18,9 @@ from newsletter.models import (
     MarkKind,
     Subscriber,
 )
+from newsletter.outbox.unsent import WAITING
 from newsletter.subscribers.address_marks import mark_address
 from newsletter.tokens import Tokens
-
-# Not sent, and not claimed by a worker.
-_UNSENT = (DeliveryState.QUEUED, DeliveryState.DEFERRED)
 
 
 def forget_address(session: Session, tokens: Tokens, subscriber: Subscriber, now: datetime) -> None:
@@ -40,15 +38,13 @@ def forget_addresses(session: Session, tokens: Tokens, people: Sequence[Subscrib
     for person in people:
         if person.email_key is not None and person.confirmed_at is not None:
             mark_address(session, tokens, person.email_key, MarkKind.LEFT, person.id, now)
-        suppression.forget_subscriber(session, person.id)
-        person.email = person.email_key = None
-        person.preferred_hour = person.snoozed_until = person.address_since = None
+        clear_address(session, person)
         person.emptied_at = now
     session.flush()
     ids = [person.id for person in people]
     connection = session.connection()
     theirs = Delivery.subscriber_id.in_(ids)
-    skipped = update(Delivery).where(theirs, Delivery.state.in_(_UNSENT))
+    skipped = update(Delivery).where(theirs, Delivery.state.in_(WAITING))
     connection.execute(skipped.values(state=DeliveryState.SKIPPED, settled_at=now))
     # A relay's reply often repeats the address. Leased deliveries are left out: their worker checks again
     # before it sends (outbox/lease.py), and records the result.
@@ -60,3 +56,10 @@ def forget_addresses(session: Session, tokens: Tokens, people: Sequence[Subscrib
     connection.execute(entries.where(ConsentEntry.ip_address.is_not(None)).values(ip_address=None))
     changes = update(AddressChange).where(AddressChange.subscriber_id.in_(ids))
     connection.execute(changes.values(email=None, email_key=None, ip_address=None))
+
+
+def clear_address(session: Session, person: Subscriber) -> None:
+    """Delete the address from a subscriber's row, and the values that need one."""
+    suppression.forget_subscriber(session, person.id)
+    person.email = person.email_key = None
+    person.preferred_hour = person.snoozed_until = person.address_since = None

@@ -31,12 +31,13 @@ from newsletter.models import (
 )
 from newsletter.outbox.enqueue import enqueue_notice
 from newsletter.outbox.erasure_emails import LAST_EMAIL
+from newsletter.outbox.unsent import WAITING
 from newsletter.subscribers import subscription_rows
 from newsletter.subscribers.consent.ledger import note
 from newsletter.subscribers.consent.record import own_rows
+from newsletter.subscribers.privacy.empty_address import clear_address
 from newsletter.tokens import Tokens
 
-WAITING = (DeliveryState.QUEUED, DeliveryState.DEFERRED)
 _QUIETLY = {"synchronize_session": False}
 
 
@@ -169,10 +170,8 @@ def _end_everything(session: Session, person: Subscriber, how: str, now: datetim
     subscription_rows.end(session, live, EndedReason.ERASED, now)
     if person.erased_at is None:
         note(session, person.id, ConsentAct.ERASED, how, now)
-    suppression.forget_subscriber(session, person.id)
-    person.email = person.email_key = None
+    clear_address(session, person)
     person.language, person.time_zone = "en", "UTC"
-    person.preferred_hour = person.snoozed_until = person.address_since = None
     person.erased_at = person.erased_at or now
     session.flush()  # the database allows deleting details only for an erased person
 

@@ -10,7 +10,6 @@ from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
 from newsletter import coverage
-from newsletter.errors import TokenExpired, TokenInvalid
 from newsletter.models import (
     ConsentAct,
     ConsentEntry,
@@ -28,7 +27,7 @@ from newsletter.outbox.enqueue import enqueue_single
 from newsletter.subscribers import subscription_rows
 from newsletter.subscribers.address_marks import unmark_address
 from newsletter.subscribers.consent.ledger import last_asked, note
-from newsletter.subscribers.link import LinkFault, find_link_subscriber
+from newsletter.subscribers.link import LinkFault, find_link_subscriber, read_payload
 from newsletter.tokens import Purpose, Tokens
 
 # How many releases the welcome email names. It bridges the time until the first issue and is not one.
@@ -166,13 +165,9 @@ def _welcome(
 def _open(
     session: Session, tokens: Tokens, token: str, now: datetime, *, lock: bool
 ) -> tuple[Subscriber, list[Subscription]] | LinkFault:
-    try:
-        payload = tokens.read(Purpose.CONFIRM, token, now)
-    except TokenExpired:
-        return LinkFault.EXPIRED
-    except TokenInvalid:
-        return LinkFault.DAMAGED
-    match payload:
+    match read_payload(tokens, Purpose.CONFIRM, token, now):
+        case LinkFault() as fault:
+            return fault
         case [str(public_id), str(fingerprint), int(upto)]:
             subscriber = find_link_subscriber(session, tokens, public_id, fingerprint, lock=lock)
         case _:

@@ -8,7 +8,6 @@ from datetime import datetime
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from newsletter.errors import TokenExpired, TokenInvalid
 from newsletter.models import (
     AddressMark,
     ConsentAct,
@@ -20,7 +19,7 @@ from newsletter.models import (
 from newsletter.subscribers import subscription_rows
 from newsletter.subscribers.address_marks import mark_address
 from newsletter.subscribers.consent.ledger import note
-from newsletter.subscribers.link import LinkFault, find_link_subscriber
+from newsletter.subscribers.link import LinkFault, find_link_subscriber, read_payload
 from newsletter.subscribers.privacy.empty_address import forget_address
 from newsletter.tokens import Purpose, Tokens
 
@@ -97,16 +96,11 @@ def own(session: Session, tokens: Tokens, token: str, now: datetime) -> Disownin
 def _open(
     session: Session, tokens: Tokens, token: str, now: datetime, *, lock: bool
 ) -> Subscriber | LinkFault:
-    try:
-        payload = tokens.read(Purpose.DISOWN, token, now)
-    except (TokenExpired, TokenInvalid):
-        return LinkFault.DAMAGED
-    match payload:
+    match read_payload(tokens, Purpose.DISOWN, token, now):
         case [str(public_id), str(fingerprint), int()]:
-            pass
+            found = find_link_subscriber(session, tokens, public_id, fingerprint, lock=lock)
         case _:
             return LinkFault.DAMAGED
-    found = find_link_subscriber(session, tokens, public_id, fingerprint, lock=lock)
     if not isinstance(found, LinkFault):
         return found
     # The address was emptied, perhaps by this button. The page shows that state too.

@@ -18,14 +18,19 @@ CHANGED = Limit(burst=2, period_seconds=1200)
 DAILY = Limit(burst=5, period_seconds=86400)
 
 
-def allow_email(session: Session, tokens: Tokens, email_key: str, limit: Limit, now: datetime) -> bool:
-    """Return whether a form may cause one more email to this mailbox, and count it unless refused."""
+def allow_email(
+    session: Session, tokens: Tokens, email_key: str, now: datetime, *, changed: bool = False
+) -> bool:
+    """Return whether a form may cause one more email to this mailbox, and count it unless refused.
+
+    `changed`: the form asks for something else than before.
+    """
     mailbox = mailbox_of(email_key)
     again, daily = limit_key(tokens, "again", mailbox), limit_key(tokens, "daily", mailbox)
-    if limit is not CHANGED:
+    if not changed:
         return not spend_all(session, {again: AGAIN, daily: DAILY}, now).wait_seconds
-    changed = limit_key(tokens, "changed", mailbox)
-    if spend_all(session, {changed: CHANGED, daily: DAILY}, now).wait_seconds:
+    of_changes = limit_key(tokens, "changed", mailbox)
+    if spend_all(session, {of_changes: CHANGED, daily: DAILY}, now).wait_seconds:
         return False
     # Also take the token of AGAIN, if there is one, so that a repeat of this request has to wait.
     spend(session, again, AGAIN, now)

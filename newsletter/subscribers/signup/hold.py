@@ -17,12 +17,11 @@ from sqlalchemy.orm import Session
 from newsletter import notices
 from newsletter.audit import record
 from newsletter.limits.keys import limit_key
-from newsletter.limits.spend import spend
+from newsletter.limits.spend import spend, tokens_left
 from newsletter.mail.addresses import Address
-from newsletter.models import SignupRequest, ThrottleBucket
+from newsletter.models import SignupRequest
 from newsletter.notices import NoticeKind, settle_quiet
 from newsletter.subscribers.signup.confirmation_limits import Brake, Trust, limited_domain
-from newsletter.throttle import Bucket, level_at
 from newsletter.tokens import Tokens
 
 BUCKET = "brake"
@@ -133,11 +132,7 @@ def held_signups(session: Session, brake: Brake, now: datetime) -> HeldSignups:
     """Return the state of the brake."""
     query = select(func.count(), func.min(SignupRequest.created_at)).where(*HELD)
     held, since = session.execute(query).one()
-    row = session.get(ThrottleBucket, BUCKET)
-    level = float(brake.burst)
-    if row is not None:
-        level = level_at(Bucket(row.level, row.updated_at), brake.limit, now)
-    return HeldSignups(held, since, int(level))
+    return HeldSignups(held, since, int(tokens_left(session, BUCKET, brake.limit, now)))
 
 
 def count_unresolved(session: Session, before: datetime) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy.orm import Session
@@ -51,15 +51,20 @@ def add_pending(session: Session, subscriber_id: int, wanted: Mapping[int, Frequ
 def send_confirmation(
     session: Session,
     subscriber: Subscriber,
-    pending: list[Subscription],
+    pending: Sequence[Subscription],
     purpose_key: str,
     now: datetime,
-) -> None:
-    """Enqueue the confirmation email, which names these pending rows and has the link to confirm them."""
-    enqueue_single(
+    *,
+    template: str = "confirm",
+) -> bool:
+    """Enqueue the email that names these pending rows and has the link to confirm them.
+
+    `template` is "confirm" or "reminder". Return whether it is new in the outbox.
+    """
+    return enqueue_single(
         session,
         subscriber_id=subscriber.id,
-        template="confirm",
+        template=template,
         context={
             "topics": [row.topic.name for row in pending],
             "upto": max(row.id for row in pending),

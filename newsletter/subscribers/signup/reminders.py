@@ -9,9 +9,9 @@ from sqlalchemy.orm import Session
 
 from newsletter import suppression
 from newsletter.models import Delivery, DeliveryState, Subscriber, Subscription, SubscriptionState
-from newsletter.outbox.enqueue import enqueue_single
 from newsletter.subscribers import subscription_rows
 from newsletter.subscribers.address_marks import may_answer_form
+from newsletter.subscribers.signup.pending import send_confirmation
 from newsletter.tokens import Tokens
 
 # A person with several requests is reminded of the last one, and then not again for this long.
@@ -72,12 +72,4 @@ def _remind(session: Session, tokens: Tokens, subscriber: Subscriber, now: datet
     if not pending:
         return False
     upto = max(row.id for row in pending)
-    return enqueue_single(
-        session,
-        subscriber_id=subscriber.id,
-        template="reminder",
-        context={"topics": [row.topic.name for row in pending], "upto": upto},
-        purpose_key=f"reminder:{upto}",
-        language=subscriber.language,
-        now=now,
-    )
+    return send_confirmation(session, subscriber, pending, f"reminder:{upto}", now, template="reminder")

@@ -25,7 +25,7 @@ from newsletter.subscribers import subscription_rows
 from newsletter.subscribers.address_marks import may_answer_form, note_mailed
 from newsletter.subscribers.consent.ledger import note
 from newsletter.subscribers.signup.confirmation_limits import Brake
-from newsletter.subscribers.signup.email_limits import AGAIN, CHANGED, allow_email
+from newsletter.subscribers.signup.email_limits import allow_email
 from newsletter.subscribers.signup.hold import HELD, Held, SignupLimiter, drop_stale, tell_owner
 from newsletter.subscribers.signup.pending import add_pending, is_news, send_confirmation
 from newsletter.tokens import Tokens
@@ -130,17 +130,12 @@ def _resolve(session: Session, tokens: Tokens, request: SignupRequest, limiter: 
         address = parse_address(request.email or "")
     except AddressInvalid:
         return
-    if is_suppressed(session, tokens, address):
+    if suppression.is_suppressed(session, tokens, address.canonical):
         return
     if request.kind == "signup":
         _resolve_signup(session, tokens, request, address, limiter)
     else:
         _resolve_link(session, tokens, request, address, limiter)
-
-
-def is_suppressed(session: Session, tokens: Tokens, address: Address) -> bool:
-    """Return whether this address is suppressed."""
-    return suppression.is_suppressed(session, tokens, address.canonical)
 
 
 def _resolve_signup(
@@ -157,7 +152,7 @@ def _resolve_signup(
     fresh = is_news(session, subscriber.id, wanted)
     # If the rate limit means that no email is sent, change nothing. Otherwise a visitor who types somebody
     # else's address could replace the pending rows again and again, and so make their link invalid.
-    if not allow_email(session, tokens, address.canonical, CHANGED if fresh else AGAIN, now):
+    if not allow_email(session, tokens, address.canonical, now, changed=fresh):
         return
     add_pending(session, subscriber.id, wanted, now)
     pending = subscription_rows.of_subscriber(session, subscriber.id, SubscriptionState.PENDING)
@@ -194,9 +189,7 @@ def _resolve_link(
     confirmed = subscriber.confirmed_at is not None
     wants_confirmation = bool(pending) and (request.kind == "renew" or not confirmed)
     wants_confirmation &= may_answer_form(session, tokens, address.canonical, now)
-    if not (wants_confirmation or confirmed) or not allow_email(
-        session, tokens, address.canonical, AGAIN, now
-    ):
+    if not (wants_confirmation or confirmed) or not allow_email(session, tokens, address.canonical, now):
         return
     if wants_confirmation:
         if not confirmed:
@@ -220,17 +213,16 @@ def _find_or_make(session: Session, request: SignupRequest, address: Address, no
         insert_new(session, Subscriber).values(
             email=address.text,
             email_key=address.canonical,
-            language=str(request.choices.get("language", "en"))[:16],
-            time_zone=str(request.choices.get("time_zone", "UTC"))[:64],
             created_at=now,
+            **_locale(request),
         )
     )
     known = select(Subscriber).where(Subscriber.email_key == address.canonical).with_for_update()
     subscriber = session.scalars(known).one()
     if subscriber.confirmed_at is None and request.choices.get("language"):
         # Somebody else may have made the first request, so until confirmation the latest request counts.
-        subscriber.language = str(request.choices["language"])[:16]
-        subscriber.time_zone = str(request.choices.get("time_zone", "UTC"))[:64]
+        for name, value in _locale(request).items():
+            setattr(subscriber, name, value)
     return subscriber
 
 
@@ -243,8 +235,13 @@ def _locale_of_return(session: Session, request: SignupRequest, subscriber: Subs
         return {}
     if subscription_rows.of_subscriber(session, subscriber.id, SubscriptionState.ACTIVE):
         return {}
+    return _locale(request)
+
+
+def _locale(request: SignupRequest) -> dict[str, str]:
+    """Return language and time zone of a form, no longer than their columns."""
     return {
-        "language": str(request.choices["language"])[:16],
+        "language": str(request.choices.get("language", "en"))[:16],
         "time_zone": str(request.choices.get("time_zone", "UTC"))[:64],
     }
 

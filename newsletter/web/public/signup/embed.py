@@ -42,8 +42,8 @@ def subscribe_embedded() -> AnyResponse:
     if _is_ours(_origin()) or form.pressed_here():
         taken = take_signup(form, "embed script" if by_script else "embed")
     else:
+        stop_writing()
         taken = Taken(Outcome.PRESS)
-    stop_writing()
     if by_script:
         return _to_script(form, taken)
     if taken.outcome is Outcome.ASKED:

@@ -23,7 +23,7 @@ from newsletter.web.public.signup.write_batches import WriteBatcher, WriteLock
 TOPICS_KNOWN_SECONDS = 60.0
 TOPICS = "newsletter.topics"
 WRITER = "newsletter.writer"
-TURN_FILE = "signups.turn"
+LOCK_FILE = "signups.turn"
 
 
 def topics_to_offer() -> tuple[OfferedTopic, ...]:
@@ -50,16 +50,12 @@ def take_signup(form: SignupForm, how: str) -> Taken:
 
     `how` names the form (our page, another site, its script) and goes into the consent ledger. Every defence
     belongs in here, and none may depend on whether the address is known: the response is the same for every
-    address. The caller renders it after this has released the database's write lock.
+    address. Afterwards, the database's write lock is free, and the request can only read.
     """
-    if not form.validate():
-        stop_writing()
-        return Taken(Outcome.FAULTY)
-    taken = _writer()(_read_arrival(form, how))
+    taken = _writer()(_read_arrival(form, how)) if form.validate() else Taken(Outcome.FAULTY)
+    stop_writing()
     if taken.outcome is Outcome.ASKED:
         runtime().wake("signups")
-    else:
-        stop_writing()
     return taken
 
 
@@ -89,10 +85,10 @@ def _writer() -> Callable[[Arrival], Taken]:
         return lambda arrival: _write([arrival])[0]
     writer = current_app.extensions.get(WRITER)
     if writer is None:
-        turn = WriteLock(runtime().settings.data_dir / TURN_FILE)
+        lock = WriteLock(runtime().settings.data_dir / LOCK_FILE)
 
         def write(arrivals: Sequence[Arrival]) -> list[Taken]:
-            with turn():
+            with lock():
                 return _write(arrivals)
 
         # If several threads get here together, all use the writer that was stored first.

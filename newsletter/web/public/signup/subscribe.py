@@ -29,7 +29,6 @@ def subscribe() -> AnyResponse:
             return redirect(after_asking(form.next.data), code=303)
         if taken.outcome is Outcome.WAIT:
             return too_many(taken.wait_seconds)
-    stop_writing()
     return signup_page(form, offered)
 
 
