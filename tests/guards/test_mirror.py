@@ -28,6 +28,7 @@ ELSEWHERE = {
     "jobs/queues.py": "jobs/test_wake.py",
     "languages.py": "cli/test_language.py",
     "limits/keys.py": "limits/test_visits.py",
+    "limits/spend.py": "test_throttle.py",
     "links.py": "guards/test_routes.py",
     "messages/claimed.py": "subscribers/signup/test_resolve.py",
     "messages/kinds.py": "guards/test_email_kinds.py",
