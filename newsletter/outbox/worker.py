@@ -28,13 +28,13 @@ from newsletter.outbox.lease import (
     claim,
     give_back,
     issues_to_send,
-    postpone,
     single_mail_is_due,
     skip_unwanted,
     still_wanted,
 )
 from newsletter.outbox.pacing.allowance import Allowance
-from newsletter.outbox.pacing.relay_failures import Suspicion, pause_if_down, pause_if_refused
+from newsletter.outbox.pacing.domain_limits import book_domains
+from newsletter.outbox.pacing.relay_failures import is_suspicious, pause_if_down, pause_if_refused
 from newsletter.outbox.pacing.setup_wait import note_refusal
 from newsletter.outbox.record import Attempt, finish, record
 from newsletter.outbox.refused.held_domains import hold_domains
@@ -144,7 +144,6 @@ class _Work:
         self._answered: list[Attempt] = []
         self._issues: set[int] = set()
         self.allowance = Allowance(parts, lambda message_id: self._held[message_id].lane, self._ending)
-        self._suspicion = Suspicion()
         self._refusals: deque[bool] = deque(maxlen=STRETCH)
         self._recorded_at = self._elapsed()
         self._lock = threading.Lock()
@@ -226,7 +225,6 @@ class _Work:
 
         Returns None when nothing is due, or when rate limits allow no message soon.
         """
-        self._postpone()
         for lane in self._lanes:
             now = self._parts.now()
             limit = min(CLAIMED_AT_ONCE[lane], self.allowance.room(lane))
@@ -250,12 +248,16 @@ class _Work:
                 suppressed = _suppressed(session, self._parts.messages, claimed)
                 skipped = skip_unwanted(session, ids, suppressed, now)
                 waiting = hold_domains(session, claimed, self._journal.name, now)
+                claimed = [each for each in claimed if each.id not in skipped | waiting]
+                times, later = book_domains(session, self._parts.settings, claimed, self._journal.name, now)
                 session.commit()
+            self.allowance.hold(times)
+            claimed = [each for each in claimed if each.id not in later]
             if lane is Lane.BULK:
                 claimed, away = self._recompose(claimed, set(suppressed), now)
                 skipped |= away
             self.handled += len(skipped)
-            batch = [each for each in claimed if each.id not in skipped | waiting]
+            batch = [each for each in claimed if each.id not in skipped]
             with self._lock:
                 self._held |= {each.id: each for each in batch}
                 self._looked.update(each.id for each in batch)
@@ -281,18 +283,6 @@ class _Work:
             session.commit()
         return [fresh.get(each.id, each) for each in claimed], skipped
 
-    def _postpone(self) -> None:
-        """Queue deliveries again whose domain is over its rate limit, so that we do not hold their leases."""
-        rows = self.allowance.take_postponed()
-        if not rows:
-            return
-        with self._parts.session() as session:
-            postpone(session, rows, self._journal.name)
-            session.commit()
-        with self._lock:
-            for delivery_id, _ in rows:
-                del self._held[delivery_id]
-
     def _take(self, result: Result) -> None:
         if result.outcome.error is not None:
             log.error("delivery=%d cannot be made", result.id, exc_info=result.outcome.error)
@@ -311,7 +301,6 @@ class _Work:
             self._setup_refusal = (result.id, fault, str(result.outcome.reply))
             self._halted = True
         elif claimed.lane is Lane.BULK:
-            self._suspicion.heard(result.outcome)
             self._refusals.append(says_no_such_mailbox(result.outcome))
         if fault is not None or len(self._answered) >= RECORDED_AT_ONCE:
             self._record()
@@ -364,7 +353,8 @@ class _Work:
         """
         now = self._parts.now()
         paused = []
-        if self._suspicion.strong:
+        digests = [each.outcome for each in self._answered if each.lane is Lane.BULK]
+        if is_suspicious(each for each in digests if setup_fault(each) is None):
             with self._parts.session() as session:
                 paused = pause_if_refused(session, self._issues, self._relay, now)
                 session.commit()
@@ -377,7 +367,6 @@ class _Work:
 
     def _give_back(self, reached: bool) -> None:
         """Queue claimed deliveries again that were not sent; finish the issues that are done."""
-        self._postpone()
         now = self._parts.now()
         if self._issues:
             with self._parts.session() as session:

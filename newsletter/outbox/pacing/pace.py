@@ -1,17 +1,15 @@
-"""Rate limits of a relay or a domain: per second, hour and day, and slower after 421/45x replies. Pure.
+"""The rate limits of a relay or a domain: book messages, and slow down after 421/45x replies. Pure.
 
-All decisions use a Standing (plain state) and the time. Turns are a timetable: each booking begins where the
-one before ends, for all processes. So no period of any length has more messages than its limit. Hours and
-days are counted in slots of one and of ten minutes. Period.kept says how many slots are kept.
+Bookings follow each other: each begins where the one before ends, in all processes. So no second has more
+messages than its limit. For the hour and the day, messages are counted in slots (Period).
 
-If the clocks of two hosts differ by less than SKEW, the later time is used. If a clock is set back by more,
-the stored times are moved back too, as if no time had passed. So sending neither stops nor bursts.
+Functions take the time of the host's clock. `catch_up` makes of it the row's own time, which never goes back.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -19,6 +17,7 @@ from typing import Any
 from newsletter.outbox.pacing.setup_refusals import Refusals
 from newsletter.settings import Relay
 
+# The clocks of two hosts may differ by this much. The later time is used.
 SKEW = timedelta(seconds=30)
 # Digests may use this share of an hour's or a day's limit. The rest is kept for single emails.
 BULK_SHARE = 0.95
@@ -37,6 +36,9 @@ FORGOTTEN = 2.0
 # Failures further apart than this are two outages.
 ONE_OUTAGE = timedelta(minutes=10)
 
+# More messages than any claim or booking has.
+MANY = 1_000_000
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -52,23 +54,53 @@ class Limits:
         return cls(relay.per_second, relay.per_hour, relay.per_day)
 
 
+Counts = tuple[tuple[int, int], ...]
+
+
 @dataclass(frozen=True)
 class Period:
-    """A period in which messages are counted, and the length of its slots."""
+    """An hour or a day, divided into slots. A count is the number of a slot and how many messages it has."""
 
     seconds: int
     slot_seconds: int
 
     @property
     def kept(self) -> int:
-        """How many slots are kept: those of the period, the current one, and one for turns booked ahead."""
+        """How many slots are kept: the period, the current one, and one for messages booked ahead."""
         return self.seconds // self.slot_seconds + 2
+
+    def recent(self, counts: Counts, now: datetime) -> Counts:
+        """Return the counts that still matter."""
+        oldest = self._slot(now) - self.kept
+        return tuple((slot, count) for slot, count in counts if slot > oldest and count > 0)
+
+    def add(self, counts: Counts, number: int, moment: datetime) -> Counts:
+        """Return the counts after `number` more messages at `moment`, or fewer if it is negative."""
+        found = dict(self.recent(counts, moment))
+        slot = self._slot(moment)
+        found[slot] = max(0, found.get(slot, 0) + number)
+        return tuple(sorted(found.items()))
+
+    def room(self, counts: Counts, limit: int | None, now: datetime) -> tuple[int, float]:
+        """Return how many more messages the limit allows now, and the seconds until it allows one."""
+        if limit is None:
+            return MANY, 0.0
+        counts = self.recent(counts, now)
+        left, wait_seconds = sum(count for _, count in counts), 0.0
+        room = limit - left
+        for slot, count in counts:
+            if left < limit:
+                break
+            left -= count
+            wait_seconds = (slot + self.kept) * self.slot_seconds - now.timestamp()
+        return room, wait_seconds
+
+    def _slot(self, moment: datetime) -> int:
+        return int(moment.timestamp()) // self.slot_seconds
 
 
 HOUR = Period(3600, 60)
 DAY = Period(86_400, 600)
-
-Slots = tuple[tuple[int, int], ...]
 
 
 @dataclass(frozen=True)
@@ -90,147 +122,136 @@ class Learnt:
 class Standing:
     """The pacing state of a relay or a domain at `seen_at`.
 
-    `next_at` is the first free turn. `spread_to` is the last due time given to rows that wait for a domain.
-    `hour` and `day` are counts by slot. `down_since` and `down_at` are the first and the last failure of an
-    outage. `told_at` is when the owner was last told about refusals of our settings.
+    `ahead` is by how much the row's time is ahead of the clock, because the clock was set back. All other
+    times here are the row's; `on_clock` converts them. `next_at` is the time of the next free message.
+    `spread_to` is the last due time given to deliveries that wait for a domain. `down_since` and `down_at`
+    are the first and the last failure of an outage. `told_at` is when the owner was last told about refusals
+    of our settings.
     """
 
     seen_at: datetime
+    ahead: timedelta = timedelta()
     next_at: datetime | None = None
     spread_to: datetime | None = None
-    hour: Slots = ()
-    day: Slots = ()
+    hour: Counts = ()
+    day: Counts = ()
     learnt: Learnt | None = None
     down_since: datetime | None = None
     down_at: datetime | None = None
     refusals: Refusals | None = None
     told_at: datetime | None = None
 
+    def on_clock(self, moment: datetime) -> datetime:
+        """Return a time of the row as the time of the clock, for people."""
+        return moment - self.ahead
+
 
 @dataclass(frozen=True)
-class Turns:
-    """`count` turns: the first in `wait_seconds`, each of the next `interval_seconds` later.
+class Booking:
+    """`count` messages: the first in `wait_seconds`, each of the next `interval_seconds` later.
 
-    If `count` is 0, ask again after `wait_seconds`.
+    If `count` is 0, ask again after `wait_seconds`. `booked_at` is the row's time.
     """
 
     count: int
     wait_seconds: float
     interval_seconds: float = 0.0
-    first_at: datetime | None = None
+    booked_at: datetime | None = None
 
 
-def catch_up(standing: Standing, now: datetime) -> tuple[Standing, datetime]:
-    """Return the standing at `now` and the time to use, after correcting for a clock that was set back."""
-    behind = standing.seen_at - now
-    if behind <= timedelta():
-        return replace(standing, seen_at=now), now
-    if behind <= SKEW:
-        return standing, standing.seen_at
+def catch_up(standing: Standing, clock: datetime) -> tuple[Standing, datetime]:
+    """Return the standing at the time `clock`, and the row's time then.
 
-    def back(moment: datetime | None) -> datetime | None:
-        return None if moment is None else moment - behind
-
-    learnt = standing.learnt
-    return Standing(
-        seen_at=now,
-        next_at=back(standing.next_at),
-        spread_to=back(standing.spread_to),
-        hour=_slots_back(standing.hour, behind, HOUR),
-        day=_slots_back(standing.day, behind, DAY),
-        learnt=learnt and replace(learnt, at=learnt.at - behind),
-        down_since=back(standing.down_since),
-        down_at=back(standing.down_at),
-        refusals=standing.refusals and standing.refusals.moved_back(behind),
-        told_at=back(standing.told_at),
-    ), now
+    If a clock is set back by more than SKEW, the row's time continues as if no time had passed. So sending
+    neither stops nor bursts.
+    """
+    now = clock + standing.ahead
+    if standing.seen_at - now > SKEW:
+        return replace(standing, ahead=standing.seen_at - clock), standing.seen_at
+    now = max(now, standing.seen_at)
+    return replace(standing, seen_at=now), now
 
 
-def pace_of(standing: Standing, limits: Limits, now: datetime) -> float | None:
+def pace_of(standing: Standing, limits: Limits, clock: datetime) -> float | None:
     """Return how many messages a second may be sent now; None means without a limit."""
-    learnt = standing.learnt.pace(now) if standing.learnt else None
-    known = [pace for pace in (limits.per_second, learnt) if pace is not None]
-    return min(known) if known else None
+    return _pace(*catch_up(standing, clock), limits)
 
 
 def book(
     standing: Standing,
     limits: Limits,
     count: int,
-    now: datetime,
+    clock: datetime,
     *,
     ahead_seconds: float,
     share: float = 1.0,
-) -> tuple[Standing, Turns]:
-    """Book up to `count` turns that begin within `ahead_seconds`.
+) -> tuple[Standing, Booking]:
+    """Book up to `count` messages that begin within `ahead_seconds`.
 
     `share` is the part of the hour's and the day's limits that may be used.
     """
-    standing, now = catch_up(standing, now)
-    standing = replace(standing, hour=_recent(standing.hour, HOUR, now), day=_recent(standing.day, DAY, now))
-    room, wait_seconds = _room(standing, limits, share, now)
-    if room <= 0:
-        return standing, Turns(0, wait_seconds)
+    standing, now = catch_up(standing, clock)
+    hour_room, hour_wait = HOUR.room(standing.hour, _shared(limits.per_hour, share), now)
+    day_room, day_wait = DAY.room(standing.day, _shared(limits.per_day, share), now)
+    room, wait_seconds, interval_seconds = min(hour_room, day_room), max(hour_wait, day_wait), 0.0
+    pace = _pace(standing, now, limits)
+    if room > 0 and pace is not None:
+        wait_seconds, interval_seconds = _seconds_until(standing.next_at, now), 1 / pace
+        room = min(room, math.floor((ahead_seconds - wait_seconds) * pace) + 1)
+    if room <= 0 or wait_seconds > ahead_seconds:
+        return standing, Booking(0, wait_seconds)
     count = min(count, room)
-    pace = pace_of(standing, limits, now)
-    if pace is None:
-        return _count(standing, limits, count, now), Turns(count, 0.0, 0.0, now)
-    first = max(now, standing.next_at or now)
-    wait_seconds = (first - now).total_seconds()
-    count = min(count, math.floor((ahead_seconds - wait_seconds) * pace) + 1)
-    if wait_seconds > ahead_seconds or count <= 0:
-        return standing, Turns(0, wait_seconds)
-    booked = replace(standing, next_at=_later(first, count / pace))
-    return _count(booked, limits, count, now), Turns(count, wait_seconds, 1 / pace, first)
+    booking = Booking(count, wait_seconds, interval_seconds, now)
+    if pace is not None:
+        standing = replace(standing, next_at=_time_after(booking, count))
+    if limits.per_hour is not None:
+        standing = replace(standing, hour=HOUR.add(standing.hour, count, now))
+    if limits.per_day is not None:
+        standing = replace(standing, day=DAY.add(standing.day, count, now))
+    return standing, booking
 
 
-def give_back(
-    standing: Standing, turns: Turns, unused: int, now: datetime, gone: int | None = None
-) -> Standing:
-    """Return the standing after `unused` of `turns` are given back.
+def give_back(standing: Standing, booking: Booking, unused: int, clock: datetime) -> Standing:
+    """Return the standing after the last `unused` messages of a booking are given back.
 
-    The first `gone` turns stay on the timetable (by default all used ones). If another process has booked
-    turns after these, all of them stay. The counts of hour and day are reduced in any case.
+    If another process has booked after it, its time stays taken, and only the counts are reduced.
     """
-    standing, now = catch_up(standing, now)
-    if unused <= 0 or turns.first_at is None:
+    standing, _ = catch_up(standing, clock)
+    if unused <= 0 or booking.booked_at is None:
         return standing
-    gone = turns.count - unused if gone is None else gone
-    if turns.interval_seconds and standing.next_at == _later(
-        turns.first_at, turns.count * turns.interval_seconds
-    ):
-        standing = replace(standing, next_at=_later(turns.first_at, gone * turns.interval_seconds))
+    if booking.interval_seconds and standing.next_at == _time_after(booking, booking.count):
+        standing = replace(standing, next_at=_time_after(booking, booking.count - unused))
     return replace(
         standing,
-        hour=_uncount(standing.hour, HOUR, turns.first_at, unused),
-        day=_uncount(standing.day, DAY, turns.first_at, unused),
+        hour=HOUR.add(standing.hour, -unused, booking.booked_at),
+        day=DAY.add(standing.day, -unused, booking.booked_at),
     )
 
 
 def spread(
-    standing: Standing, per_second: float, count: int, now: datetime
+    standing: Standing, per_second: float, count: int, clock: datetime
 ) -> tuple[Standing, list[datetime]]:
-    """Return the due times of `count` rows that wait for a domain, spread at its limit's pace.
+    """Return the due times of `count` deliveries that wait for a domain, spread at its limit's pace.
 
-    No turns are booked. But even with a million rows for one domain, each row is claimed only about twice.
+    Nothing is booked. But even with a million deliveries to one domain, each is claimed only about twice.
     """
-    standing, now = catch_up(standing, now)
+    standing, now = catch_up(standing, clock)
     first = max(now, standing.next_at or now, standing.spread_to or now)
-    due = [_later(first, index / per_second) for index in range(count)]
+    due = [standing.on_clock(_later(first, index / per_second)) for index in range(count)]
     return replace(standing, spread_to=_later(first, count / per_second)), due
 
 
-def slow_down(standing: Standing, limits: Limits, rate: float | None, now: datetime) -> Standing:
+def slow_down(standing: Standing, limits: Limits, rate: float | None, clock: datetime) -> Standing:
     """Return the standing after a reply that asked us to send slower.
 
     `rate` is our measured rate in messages a second, or None. The pace is halved, not below `SLOWEST`, and
     only once for all replies within ROUND_TRIP.
     """
-    standing, now = catch_up(standing, now)
+    standing, now = catch_up(standing, clock)
     learnt = standing.learnt
     if learnt is not None and now - learnt.at < ROUND_TRIP:
         return standing
-    allowed = pace_of(standing, limits, now)
+    allowed = _pace(standing, now, limits)
     known = [pace for pace in (rate, allowed) if pace is not None]
     current = max(min(known, default=GUESS), min(SLOWEST, allowed or SLOWEST))
     going_on = learnt is not None and learnt.pace(now) is not None
@@ -239,9 +260,9 @@ def slow_down(standing: Standing, limits: Limits, rate: float | None, now: datet
     return replace(standing, learnt=Learnt(halved, began_with, now))
 
 
-def fail(standing: Standing, now: datetime) -> tuple[Standing, timedelta]:
+def fail(standing: Standing, clock: datetime) -> tuple[Standing, timedelta]:
     """Return the standing after the relay could not be reached, and for how long that has been so."""
-    standing, now = catch_up(standing, now)
+    standing, now = catch_up(standing, clock)
     last, since = standing.down_at, standing.down_since
     if last is None or since is None or now - last > ONE_OUTAGE:
         since = now
@@ -254,110 +275,60 @@ def recovered(standing: Standing) -> Standing:
 
 
 _MOMENTS = ("next_at", "spread_to", "down_since", "down_at", "told_at")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
 
 
 def to_state(standing: Standing) -> dict[str, Any]:
     """Return the standing in JSON types, to be stored; times are in microseconds."""
-    state: dict[str, Any] = {"hour": standing.hour, "day": standing.day}
-    for name in _MOMENTS:
-        moment = getattr(standing, name)
-        if moment is not None:
-            state[name] = _micros(moment)
-    if standing.refusals is not None:
-        state["refusals"] = standing.refusals.to_state()
-    if standing.learnt is not None:
-        learnt = standing.learnt
-        state["learnt"] = [learnt.per_second, learnt.began_with, _micros(learnt.at)]
+    moments = {name: getattr(standing, name) for name in _MOMENTS}
+    learnt = standing.learnt
+    state = {
+        **{name: moment and (moment - _EPOCH) // _MICROSECOND for name, moment in moments.items()},
+        "ahead": standing.ahead // _MICROSECOND,
+        "hour": standing.hour,
+        "day": standing.day,
+        "learnt": learnt and (learnt.per_second, learnt.began_with, (learnt.at - _EPOCH) // _MICROSECOND),
+        "refusals": standing.refusals and standing.refusals.to_state(),
+    }
     return {name: value for name, value in state.items() if value}
 
 
 def from_state(state: Mapping[str, Any], seen_at: datetime) -> Standing:
     """Return the standing that `to_state` stored."""
-    learnt = state.get("learnt")
-    moments = {name: _moment(state[name]) for name in _MOMENTS if name in state}
+    found = {name: _EPOCH + state[name] * _MICROSECOND for name in _MOMENTS if name in state}
+    learnt, refusals = state.get("learnt"), state.get("refusals")
     return Standing(
         seen_at=seen_at,
+        ahead=state.get("ahead", 0) * _MICROSECOND,
         hour=tuple((slot, count) for slot, count in state.get("hour", ())),
         day=tuple((slot, count) for slot, count in state.get("day", ())),
-        learnt=Learnt(learnt[0], learnt[1], _moment(learnt[2])) if learnt else None,
-        refusals=Refusals.from_state(state["refusals"]) if state.get("refusals") else None,
-        **moments,
+        learnt=Learnt(learnt[0], learnt[1], _EPOCH + learnt[2] * _MICROSECOND) if learnt else None,
+        refusals=Refusals.from_state(refusals) if refusals else None,
+        **found,
     )
+
+
+def _pace(standing: Standing, now: datetime, limits: Limits) -> float | None:
+    learnt = standing.learnt.pace(now) if standing.learnt else None
+    return min((pace for pace in (limits.per_second, learnt) if pace is not None), default=None)
+
+
+def _shared(limit: int | None, share: float) -> int | None:
+    return None if limit is None else max(1, int(limit * share))
+
+
+def _seconds_until(moment: datetime | None, now: datetime) -> float:
+    return 0.0 if moment is None else max(0.0, (moment - now).total_seconds())
+
+
+def _time_after(booking: Booking, number: int) -> datetime:
+    """Return the time after the first `number` messages of a booking."""
+    assert booking.booked_at is not None
+    first = booking.booked_at + timedelta(seconds=booking.wait_seconds)
+    return _later(first, number * booking.interval_seconds)
 
 
 def _later(moment: datetime, seconds: float) -> datetime:
-    # Rounded up. If each turn were a microsecond early, a period would have one message too many in the end.
+    # Rounded up. If each message were a microsecond early, a period would have one too many in the end.
     return moment + timedelta(microseconds=math.ceil(seconds * 1_000_000))
-
-
-def _micros(moment: datetime) -> int:
-    return (moment - _EPOCH) // timedelta(microseconds=1)
-
-
-def _moment(micros: int) -> datetime:
-    return _EPOCH + timedelta(microseconds=micros)
-
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-def _slot(period: Period, moment: datetime) -> int:
-    return int(moment.timestamp()) // period.slot_seconds
-
-
-def _recent(slots: Slots, period: Period, now: datetime) -> Slots:
-    oldest = _slot(period, now) - period.kept
-    return tuple((slot, count) for slot, count in slots if slot > oldest and count > 0)
-
-
-def _slots_back(slots: Slots, behind: timedelta, period: Period) -> Slots:
-    whole = int(behind.total_seconds()) // period.slot_seconds
-    return tuple((slot - whole, count) for slot, count in slots)
-
-
-def _room(standing: Standing, limits: Limits, share: float, now: datetime) -> tuple[int, float]:
-    """Return how many messages the hour and the day allow now, and the seconds until they allow one."""
-    room, wait_seconds = 1_000_000, 0.0
-    counted: Sequence[tuple[Slots, Period, int | None]] = (
-        (standing.hour, HOUR, limits.per_hour),
-        (standing.day, DAY, limits.per_day),
-    )
-    for slots, period, limit in counted:
-        if limit is None:
-            continue
-        allowed = max(1, int(limit * share))
-        left = sum(count for _, count in slots)
-        room = min(room, allowed - left)
-        for slot, count in sorted(slots):
-            if left < allowed:
-                break
-            left -= count
-            frees_at = (slot + period.kept) * period.slot_seconds
-            wait_seconds = max(wait_seconds, frees_at - now.timestamp())
-    return room, wait_seconds
-
-
-def _count(standing: Standing, limits: Limits, count: int, now: datetime) -> Standing:
-    if limits.per_hour is not None:
-        standing = replace(standing, hour=_add(standing.hour, _slot(HOUR, now), count))
-    if limits.per_day is not None:
-        standing = replace(standing, day=_add(standing.day, _slot(DAY, now), count))
-    return standing
-
-
-def _add(slots: Slots, slot: int, count: int) -> Slots:
-    counts = dict(slots)
-    counts[slot] = counts.get(slot, 0) + count
-    return tuple(sorted(counts.items()))
-
-
-def _uncount(slots: Slots, period: Period, booked_at: datetime, unused: int) -> Slots:
-    """Subtract `unused` from the slot of the first turn, or the one before, where the booking was counted."""
-    counts = dict(slots)
-    slot = _slot(period, booked_at)
-    for each in (slot, slot - 1):
-        taken = min(unused, counts.get(each, 0))
-        if taken:
-            counts[each] -= taken
-            unused -= taken
-    return tuple((each, count) for each, count in sorted(counts.items()) if count)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
@@ -13,7 +12,7 @@ from newsletter import audit
 from newsletter.mail.redact import without_addresses
 from newsletter.models import Delivery, DeliveryState, Issue, IssueState
 from newsletter.outbox.retry import ABOUT_A_MAILBOX, blames_the_sender
-from newsletter.smtp.outcomes import Fate, Outcome
+from newsletter.smtp.outcomes import Outcome
 
 ACTOR = "outbox"
 
@@ -27,24 +26,14 @@ RECENT = timedelta(minutes=10)
 OUTAGE = timedelta(minutes=15)
 
 
-class Suspicion:
-    """Whether the outcomes of this process are bad enough to count those of all processes."""
+def is_suspicious(outcomes: Iterable[Outcome]) -> bool:
+    """Return whether nearly all of these outcomes are refusals that do not concern one mailbox.
 
-    def __init__(self) -> None:
-        self._recent: deque[bool] = deque(maxlen=WHOLESALE)
-
-    def heard(self, outcome: Outcome) -> None:
-        """Add the outcome of a digest."""
-        reply = outcome.reply
-        if outcome.fate is not Fate.REPLIED or reply is None:
-            return
-        if outcome.accepted or reply.permanent:
-            self._recent.append(blames_the_sender(reply.code, reply.status))
-
-    @property
-    def strong(self) -> bool:
-        """Whether nearly all recent replies are refusals that do not concern one mailbox."""
-        return len(self._recent) >= HANDFUL and sum(self._recent) >= PART * len(self._recent)
+    Then it is worth a query to count the outcomes of all processes.
+    """
+    replies = [each.reply for each in outcomes if each.accepted or (each.reply and each.reply.permanent)]
+    blamed = sum(reply is not None and blames_the_sender(reply.code, reply.status) for reply in replies)
+    return blamed > 0 and blamed >= PART * len(replies)
 
 
 def pause_if_refused(session: Session, issue_ids: Iterable[int], relay: str, now: datetime) -> list[int]:

@@ -48,11 +48,6 @@ class Refusals:
         """Return the refusals after a test message proved nothing: another may be sent at once."""
         return self if self.try_at is None else replace(self, try_at=now, round_at=now - TOGETHER)
 
-    def moved_back(self, behind: timedelta) -> Refusals:
-        """Return the refusals with times moved back by `behind`, after the clock was set back by that."""
-        try_at = None if self.try_at is None else self.try_at - behind
-        return replace(self, since=self.since - behind, round_at=self.round_at - behind, try_at=try_at)
-
     def to_state(self) -> dict[str, Any]:
         """Return the refusals in JSON types, to be stored; times are in microseconds."""
         return {

@@ -70,6 +70,15 @@ def waiting(standing: Standing, settings: Settings) -> Refusals | None:
     return found
 
 
+def seconds_to_test(standing: Standing, settings: Settings, clock: datetime) -> float | None:
+    """Return in how many seconds a test message may be sent; None if nothing waits, and all may be sent."""
+    found = waiting(standing, settings)
+    if found is None or found.try_at is None:
+        return None
+    _, now = catch_up(standing, clock)
+    return max(0.0, (found.try_at - now).total_seconds())
+
+
 def note_refusal(
     session: Session, settings: Settings, fault: SetupFault, said: str, now: datetime, delivery_id: int | None
 ) -> bool:
@@ -93,7 +102,8 @@ def note_refusal(
         return False
     if waiting(before, settings) is None:
         log.error("event=setup_refused fault=%s relay=%s", fault, _subject(settings))
-        _tell(session, settings, fault, quoted, before, now)
+        told_lately = before.told_at is not None and after.seen_at - before.told_at < TOLD
+        _tell(session, settings, fault, quoted, now, told_lately=told_lately)
     return True
 
 
@@ -136,24 +146,20 @@ def _release(session: Session, now: datetime, doubted: Sequence[int] = ()) -> No
 def try_now(session: Session, settings: Settings, now: datetime) -> None:
     """Allow a test message at once, after a relay check that passed. Commits nothing."""
 
-    def sooner(standing: Standing, now: datetime) -> Standing:
-        standing, now = catch_up(standing, now)
-        return try_next(standing, now)
-
-    standings.change(session, standings.relay_key(settings), sooner, now)
+    standings.change(session, standings.relay_key(settings), try_next, now)
     _release(session, now)
 
 
-def try_next(standing: Standing, now: datetime) -> Standing:
+def try_next(standing: Standing, clock: datetime) -> Standing:
     """Return the standing after a test message proved nothing: another may be sent at once."""
-    found = standing.refusals
-    return standing if found is None else replace(standing, refusals=found.try_next(now))
+    standing, now = catch_up(standing, clock)
+    return replace(standing, refusals=standing.refusals and standing.refusals.try_next(now))
 
 
-def trying(standing: Standing, now: datetime) -> Standing:
+def trying(standing: Standing, clock: datetime) -> Standing:
     """Return the standing while a test message is sent."""
-    found = standing.refusals
-    return standing if found is None else replace(standing, refusals=found.trying(now))
+    standing, now = catch_up(standing, clock)
+    return replace(standing, refusals=standing.refusals and standing.refusals.trying(now))
 
 
 def is_contradicted(session: Session, settings: Settings, delivery_id: int, now: datetime) -> bool:
@@ -223,11 +229,9 @@ def _subject(settings: Settings) -> str:
 
 
 def _tell(
-    session: Session, settings: Settings, fault: SetupFault, said: str, before: Standing, now: datetime
+    session: Session, settings: Settings, fault: SetupFault, said: str, now: datetime, *, told_lately: bool
 ) -> None:
     kind, subject = KINDS[fault], _subject(settings)
     is_new = tell_owner(session, kind, subject, now, said=said, mend=remedy(fault, settings))
-    if is_new and before.told_at is not None and now - before.told_at < TOLD:
-        notice = find_open(session, kind, subject)
-        if notice is not None:
-            notice.emailed_at = now
+    if is_new and told_lately and (notice := find_open(session, kind, subject)) is not None:
+        notice.emailed_at = now

@@ -28,17 +28,17 @@ def reasons_to_wait(standing: Standing, settings: Settings, now: datetime) -> li
     refusals = waiting(standing, settings)
     if refusals is not None and refusals.try_at is not None:
         fault = SetupFault(refusals.fault)
-        since, again = (at.astimezone(zone) for at in (refusals.since, refusals.try_at))
+        since, again = (standing.on_clock(at).astimezone(zone) for at in (refusals.since, refusals.try_at))
         reasons.append(
             f"The relay refuses {what_is_refused(fault)} since {since:%Y-%m-%d %H:%M}, so all emails wait: "
             f"{refusals.said.rstrip('.')}. {remedy(fault, settings)} One email is tried at {again:%H:%M}."
         )
     if standing.down_since is not None:
-        since = standing.down_since.astimezone(zone)
+        since = standing.on_clock(standing.down_since).astimezone(zone)
         reasons.append(f"The relay could not be used since {since:%H:%M}; it is tried again each minute.")
-    _, turns = book(standing, limits, 1, now, ahead_seconds=60, share=BULK_SHARE)
-    if not turns.count and (limits.per_hour or limits.per_day):
-        minutes = max(1, round(turns.wait_seconds / 60))
+    _, booking = book(standing, limits, 1, now, ahead_seconds=60, share=BULK_SHARE)
+    if not booking.count and (limits.per_hour or limits.per_day):
+        minutes = max(1, round(booking.wait_seconds / 60))
         reasons.append(f"The relay's limit is used up; there is room again in {minutes} min.")
     standing, now = catch_up(standing, now)
     learnt = standing.learnt.pace(now) if standing.learnt else None

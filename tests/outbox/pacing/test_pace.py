@@ -17,9 +17,9 @@ from newsletter.outbox.pacing.pace import (
     ROUND_TRIP,
     SKEW,
     SLOWEST,
+    Booking,
     Limits,
     Standing,
-    Turns,
     book,
     fail,
     from_state,
@@ -57,8 +57,8 @@ def window(text: str) -> SendingWindow:
     return settings.sending_window
 
 
-def times(turns: Turns, now: float) -> list[float]:
-    return [now + turns.wait_seconds + index * turns.interval_seconds for index in range(turns.count)]
+def times(booking: Booking, now: float) -> list[float]:
+    return [now + booking.wait_seconds + index * booking.interval_seconds for index in range(booking.count)]
 
 
 def most_in(moments: list[float], span: float) -> int:
@@ -85,10 +85,10 @@ def test_no_second_holds_more_than_its_limit_whoever_books(steps, per_second):
     for gap, wanted, unused in steps:
         elapsed += gap
         now = NOON + seconds(elapsed)
-        standing, turns = book(standing, Limits(per_second), wanted, now, ahead_seconds=1)
-        used = max(0, turns.count - unused)
-        standing = give_back(standing, turns, turns.count - used, now)
-        sent += times(turns, elapsed)[:used]
+        standing, booking = book(standing, Limits(per_second), wanted, now, ahead_seconds=1)
+        used = max(0, booking.count - unused)
+        standing = give_back(standing, booking, booking.count - used, now)
+        sent += times(booking, elapsed)[:used]
 
     # The timetable is in microseconds.
     assert most_in(sorted(sent), 1 - 1e-5) <= max(1, math.ceil(per_second))
@@ -104,10 +104,10 @@ def test_no_hour_and_no_day_holds_more_than_its_limit(steps, per_hour, share):
     standing, elapsed, sent = FRESH, 0, []
     for gap, wanted in steps:
         elapsed += gap
-        standing, turns = book(
+        standing, booking = book(
             standing, limits, wanted, NOON + seconds(elapsed), ahead_seconds=1, share=share
         )
-        sent += [float(elapsed)] * turns.count
+        sent += [float(elapsed)] * booking.count
 
     assert most_in(sent, 3600) <= max(1, per_hour * share)
     assert most_in(sent, 86_400) <= max(1, 3 * per_hour * share)
@@ -134,11 +134,11 @@ def test_a_clock_set_back_neither_stalls_nor_bursts(steps, jump_at, per_second, 
     for index, (gap, wanted, _) in enumerate(steps):
         elapsed += gap
         off = jump if index >= jump_at else 0
-        standing, turns = book(standing, limits, wanted, NOON + seconds(elapsed - off), ahead_seconds=1)
-        sent += times(turns, elapsed)
-        if not turns.count:
+        standing, booking = book(standing, limits, wanted, NOON + seconds(elapsed - off), ahead_seconds=1)
+        sent += times(booking, elapsed)
+        if not booking.count:
             # The wait is as long as without the change of the clock, and earlier messages still count.
-            assert turns.wait_seconds <= (3 * 60 + 3600 if len(sent) >= 500 else 1 + 3 + 40 / per_second)
+            assert booking.wait_seconds <= (3 * 60 + 3600 if len(sent) >= 500 else 1 + 3 + 40 / per_second)
 
     assert most_in(sorted(sent), 1 - 1e-5) <= per_second
     assert len(sent) <= 500
@@ -149,14 +149,14 @@ def test_hosts_whose_clocks_differ_a_little_share_one_timetable():
     for turn in range(200):
         off = 2.0 if turn % 2 else 0.0
         elapsed = turn * 0.01
-        standing, turns = book(standing, Limits(10), 5, NOON + seconds(elapsed + off), ahead_seconds=1)
-        sent += times(turns, 0)
+        standing, booking = book(standing, Limits(10), 5, NOON + seconds(elapsed + off), ahead_seconds=1)
+        sent += times(booking, 0)
 
     assert len(sent) <= 10 * (2 + 2 + 1) + 1
     assert seconds(2) < SKEW
 
 
-def test_turns_of_two_processes_do_not_overlap():
+def test_booking_of_two_processes_do_not_overlap():
     standing, first = book(FRESH, Limits(10), 5, NOON, ahead_seconds=1)
     standing, second = book(standing, Limits(10), 5, NOON, ahead_seconds=1)
     _, third = book(standing, Limits(10), 5, NOON, ahead_seconds=0.9)
@@ -168,10 +168,10 @@ def test_turns_of_two_processes_do_not_overlap():
 
 def test_what_was_not_needed_is_there_for_the_next():
     limits = Limits(per_second=10, per_hour=10)
-    standing, turns = book(FRESH, limits, 10, NOON, ahead_seconds=1)
+    standing, booking = book(FRESH, limits, 10, NOON, ahead_seconds=1)
     assert book(standing, limits, 1, NOON, ahead_seconds=5)[1].count == 0
 
-    standing = give_back(standing, turns, 7, NOON)
+    standing = give_back(standing, booking, 7, NOON)
     _, again = book(standing, limits, 10, NOON, ahead_seconds=1)
 
     assert again.count == 7
@@ -179,9 +179,9 @@ def test_what_was_not_needed_is_there_for_the_next():
 
 
 def test_without_limits_there_is_no_waiting():
-    standing, turns = book(FRESH, Limits(), 500, NOON, ahead_seconds=1)
+    standing, booking = book(FRESH, Limits(), 500, NOON, ahead_seconds=1)
 
-    assert (turns.count, turns.wait_seconds, turns.interval_seconds) == (500, 0.0, 0.0)
+    assert (booking.count, booking.wait_seconds, booking.interval_seconds) == (500, 0.0, 0.0)
     assert to_state(standing) == {}
 
 
