@@ -15,7 +15,6 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 LONGEST = 400
 # Longer files, each with the reason why it is not split.
 LONG_FILES = {
-    "newsletter/outbox/pacing/allowance.py": "booking turns, keeping to them and giving them back are one",
     "newsletter/outbox/worker.py": "what one drain holds, offers, hears and writes down is one bookkeeping",
     "newsletter/settings/fields.py": "a table: one entry a setting",
     "newsletter/mail/assemble.py": "one walk from a template to signed bytes, and the tables it needs",

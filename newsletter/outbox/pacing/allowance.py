@@ -23,6 +23,7 @@ from newsletter.outbox.pacing.domain_limits import HOLD_SECONDS
 from newsletter.outbox.pacing.pace import (
     BULK_SHARE,
     MANY,
+    ROUND_TRIP,
     Booking,
     Limits,
     Standing,
@@ -104,6 +105,7 @@ class Allowance:
         self._reserved: _Reserved | None = None
         self._not_before: dict[int, datetime] = {}
         self._replies: deque[datetime] = deque(maxlen=1000)
+        self._slowed_at: datetime | None = None
         # What the relay's row says. The row is written only when these change.
         self._down = False
         self._refused = False
@@ -174,7 +176,8 @@ class Allowance:
 
     def close(self) -> None:
         """Give back what was booked and not used."""
-        if self._reserved is not None and self._reserved.booking.booked_at is not None:
+        reserved = self._reserved
+        if reserved is not None and reserved.booking.booked_at and reserved.used < reserved.booking.count:
             self._change(self._without_unused)
 
     def _by_domain(self, messages: Iterator[Outgoing]) -> Iterator[Outgoing | None]:
@@ -250,6 +253,9 @@ class Allowance:
 
     def _slow_down(self) -> None:
         now = self._parts.now()
+        if self._slowed_at is not None and timedelta() <= now - self._slowed_at < ROUND_TRIP:
+            return
+        self._slowed_at = now
         recent = [at for at in self._replies if now - at < timedelta(seconds=RATE_SECONDS)]
         rate = None
         if len(recent) >= ENOUGH_REPLIES:

@@ -12,7 +12,7 @@ from newsletter import audit
 from newsletter.mail.redact import without_addresses
 from newsletter.models import Delivery, DeliveryState, Issue, IssueState
 from newsletter.outbox.retry import ABOUT_A_MAILBOX, blames_the_sender
-from newsletter.smtp.outcomes import Outcome
+from newsletter.smtp.outcomes import Fate, Outcome
 
 ACTOR = "outbox"
 
@@ -31,8 +31,9 @@ def is_suspicious(outcomes: Iterable[Outcome]) -> bool:
 
     Then it is worth a query to count the outcomes of all processes.
     """
-    replies = [each.reply for each in outcomes if each.accepted or (each.reply and each.reply.permanent)]
-    blamed = sum(reply is not None and blames_the_sender(reply.code, reply.status) for reply in replies)
+    decided = [each for each in outcomes if each.accepted or (each.reply and each.reply.permanent)]
+    replies = [each.reply for each in decided if each.fate is Fate.REPLIED and each.reply is not None]
+    blamed = sum(blames_the_sender(reply.code, reply.status) for reply in replies)
     return blamed > 0 and blamed >= PART * len(replies)
 
 

@@ -18,6 +18,7 @@ from newsletter.outbox.pacing.pace import (
     SKEW,
     SLOWEST,
     Booking,
+    Learnt,
     Limits,
     Standing,
     book,
@@ -271,6 +272,25 @@ def test_what_is_stored_comes_back_the_same(steps):
     standing, _ = fail(spread(standing, 3.0, 2, standing.seen_at)[0], standing.seen_at)
 
     assert from_state(to_state(standing), standing.seen_at) == standing
+
+
+def test_a_row_that_an_earlier_version_stored_is_read():
+    micros = int(NOON.timestamp()) * 1_000_000
+    slot = int(NOON.timestamp()) // 60
+    state = {"hour": [[slot, 3]], "next_at": micros, "learnt": [5.0, 10.0, micros]}
+
+    standing = from_state(state, NOON)
+
+    assert standing == Standing(NOON, next_at=NOON, hour=((slot, 3),), learnt=Learnt(5.0, 10.0, NOON))
+
+
+def test_after_the_clock_was_set_back_deliveries_are_due_by_the_clock():
+    hour = timedelta(hours=1)
+    standing, _ = book(FRESH, Limits(2.0), 1, NOON, ahead_seconds=1)
+
+    _, due = spread(standing, 2.0, 2, NOON - hour)
+
+    assert due == [NOON - hour + seconds(0.5), NOON - hour + seconds(1)]
 
 
 OFFICE = "Mo-Fr 08:00-18:00 Europe/Vilnius"

@@ -42,3 +42,13 @@ def test_an_outage_and_a_slow_down_are_told(tmp_path: Path):
         "The relay asked for less",
     ]
     assert "2.5 messages a second" in reasons[1]
+
+
+def test_after_the_clock_was_set_back_times_are_shown_by_the_clock(tmp_path: Path):
+    hour = timedelta(hours=1)
+    standing, _ = fail(Standing(NOON), NOON)
+    standing, _ = fail(standing, NOON - hour)
+
+    (reason,) = reasons_to_wait(standing, make_settings(tmp_path), NOON - hour)
+
+    assert reason.startswith("The relay could not be used since 11:00")
