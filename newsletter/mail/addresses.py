@@ -63,7 +63,7 @@ def parse_address(text: str) -> Address:
     """
     # Checked first: anybody can send us long texts.
     if len(text) > 4 * LONGEST_ADDRESS:
-        raise AddressInvalid(translatable("This is too long for an e-mail address."))
+        raise AddressInvalid(translatable("This is too long for an email address."))
     typed = _TRIM.sub("", text)
     _refuse_the_obvious(typed)
     try:
@@ -81,29 +81,29 @@ def parse_address(text: str) -> Address:
     except EmailSyntaxError as fault:
         raise AddressInvalid(_slip(typed)) from fault
     except EmailNotValidError as fault:
-        raise AddressInvalid(translatable("No mail can be sent to this domain.")) from fault
+        raise AddressInvalid(translatable("This domain cannot receive email.")) from fault
     local = unicodedata.normalize("NFC", found.local_part)
     address = f"{local}@{found.ascii_domain.lower()}"
     if len(local.encode()) > LONGEST_LOCAL_PART or len(address.encode()) > LONGEST_ADDRESS:
-        raise AddressInvalid(translatable("This is too long for an e-mail address."))
+        raise AddressInvalid(translatable("This is too long for an email address."))
     return Address(address, canonical(address))
 
 
 def _refuse_the_obvious(typed: str) -> None:
     if not typed:
-        raise AddressInvalid(translatable("Please enter an e-mail address."))
+        raise AddressInvalid(translatable("Please enter an email address."))
     # A line break would end an SMTP command or a header line. A character that changes the writing direction
     # would show another address than the one we send to.
     if any(unicodedata.category(char) in _INVISIBLE and char not in _JOINERS for char in typed):
         raise AddressInvalid(
-            translatable("An e-mail address has no invisible characters; please type it anew.")
+            translatable("An email address has no invisible characters. Please type it again.")
         )
     if "@" not in typed:
-        raise AddressInvalid(translatable("An e-mail address has an @ in it, as in name@example.org."))
+        raise AddressInvalid(translatable("An email address contains an @, as in name@example.org."))
     if any(char.isspace() for char in typed):
-        raise AddressInvalid(translatable("An e-mail address has no spaces in it."))
+        raise AddressInvalid(translatable("An email address has no spaces."))
     if "," in typed or ";" in typed:
-        raise AddressInvalid(translatable("Please enter one e-mail address."))
+        raise AddressInvalid(translatable("Please enter only one email address."))
 
 
 def _slip(typed: str) -> str:
@@ -115,10 +115,10 @@ def _slip(typed: str) -> str:
     if not local:
         return translatable("Something is missing before the @.")
     if "@" in local:
-        return translatable("An e-mail address has one @ only.")
+        return translatable("An email address has only one @.")
     if "." not in domain.strip("."):
-        return translatable("After the @ comes a domain with a dot in it, such as example.org.")
-    return translatable("This is not written as e-mail addresses are; please look for a slip.")
+        return translatable("The part after the @ must be a domain with a dot, such as example.org.")
+    return translatable("This is not a valid email address. Please check it for a typing error.")
 
 
 def canonical(text: str) -> str:

@@ -40,7 +40,7 @@ def test_a_language_begins_with_every_text_and_its_own_plural_forms(tmp_path, co
     assert {message.id for message in left} == {message.id for message in catalogues.gather() if message.id}
     assert made.num_plurals == forms
     assert not made.fuzzy
-    assert read_translations(file).gettext("Read on") == "Read on"
+    assert read_translations(file).gettext("Read more") == "Read more"
 
 
 def test_a_language_that_is_there_is_not_begun_again():

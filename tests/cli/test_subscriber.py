@@ -141,4 +141,4 @@ def test_what_is_no_address_is_refused_in_words(place):
     for command in ("suppress", "unsuppress"):
         refused = run(place, "subscriber", command, "nonsense")
         assert refused.exit_code == 1
-        assert "has an @ in it" in refused.output
+        assert "contains an @" in refused.output

@@ -87,11 +87,11 @@ def test_a_newcomer_joins_confirms_reads_and_leaves(page, screenshot, demo):
     screenshot("01-sign-up")
     for box in page.locator('input[name="topics"]').all():
         box.check()
-    page.get_by_label("Every day").check()
-    page.get_by_label("E-mail address").fill(READER)
+    page.get_by_label("Daily").check()
+    page.get_by_label("Email address").fill(READER)
     page.wait_for_timeout(max(0.0, READING_SECONDS - (time.monotonic() - opened)) * 1000)
     page.locator("form#subscribe").get_by_role("button", name="Subscribe").click()
-    page.get_by_role("heading", name="Now look in your inbox").wait_for()
+    page.get_by_role("heading", name="Check your inbox").wait_for()
     screenshot("02-check-inbox")
 
     # Confirm, by the link in the mail.
@@ -104,7 +104,7 @@ def test_a_newcomer_joins_confirms_reads_and_leaves(page, screenshot, demo):
     screenshot("04-confirm")
     page.reload()  # looking again changes nothing
     page.get_by_role("button", name="Yes, subscribe me").click()
-    page.get_by_role("heading", name="You are on the list").wait_for()
+    page.get_by_role("heading", name="Your subscription is confirmed").wait_for()
     screenshot("05-confirmed")
 
     # Send, as the editor.
@@ -151,7 +151,7 @@ def test_a_newcomer_joins_confirms_reads_and_leaves(page, screenshot, demo):
     page.goto(leave)
     screenshot("15-unsubscribe")
     page.get_by_role("button", name="Unsubscribe from everything").click()
-    page.get_by_role("heading", name="Done. You are off the list").wait_for()
+    page.get_by_role("heading", name="You are unsubscribed").wait_for()
     assert "/unsubscribe/" in page.url
     screenshot("16-left")
 

@@ -115,7 +115,7 @@ def copied(site: Site, page: Any) -> Site:
 def fill(page: Any, address: str) -> None:
     page.get_by_label("Energy").check()
     page.get_by_label("How often").select_option("daily")
-    page.get_by_label("E-mail address").fill(address)
+    page.get_by_label("Email address").fill(address)
 
 
 def test_a_plain_form_on_another_site_works_without_script(site, copied, page, browser, screenshot):
@@ -162,7 +162,7 @@ def test_the_script_shows_the_answer_inside_the_form(site, copied, page, screens
     page.get_by_role("button", name="Use ada.reader@gmail.com").wait_for()
     screenshot("embed-hint", width=375)
     page.get_by_role("button", name="Use ada.reader@gmail.com").click()
-    page.get_by_text("Now look in your inbox").wait_for()
+    page.get_by_text("Check your inbox").wait_for()
     screenshot("embed-answered", width=375)
 
     assert page.url == f"{site.shop}/with-script"
@@ -190,5 +190,5 @@ def test_where_the_script_may_not_answer_the_form_goes_its_own_way(site, copied,
         page.get_by_text("You came here from a form on another site.").wait_for()
 
     assert page.url.startswith(f"{site.url}/subscribe/embed")
-    assert page.get_by_label("E-mail address").input_value() == READER
+    assert page.get_by_label("Email address").input_value() == READER
     assert site.mailed() == []

@@ -143,8 +143,8 @@ def test_french_keeps_its_signs_on_the_line():
 
 
 def test_a_language_without_a_catalogue_is_english():
-    assert translations("und").gettext("Read on") == translations("en").gettext("Read on") == "Read on"
-    assert translations("de-AT").gettext("Read on") == "Weiterlesen"
+    assert translations("und").gettext("Read more") == translations("en").gettext("Read more") == "Read more"
+    assert translations("de-AT").gettext("Read more") == "Weiterlesen"
 
 
 def test_numbers_choose_their_form():

@@ -258,7 +258,7 @@ def test_what_a_template_needs_and_does_not_get_is_an_error(templates: TemplateS
 
 def test_a_catalogue_translates_and_what_it_lacks_stays_english(tmp_path: Path) -> None:
     catalogue = Catalog(locale="lt")
-    catalogue.add("Read on", "Skaityti toliau")
+    catalogue.add("Read more", "Skaityti toliau")
     catalogue.add("Your link to %(name)s", "Jūsų nuoroda: %(name)s")
     path = tmp_path / "lt" / "LC_MESSAGES" / "messages.po"
     path.parent.mkdir(parents=True)
@@ -271,7 +271,7 @@ def test_a_catalogue_translates_and_what_it_lacks_stays_english(tmp_path: Path) 
     mail = translated.render("link", "lt", CONTEXTS["link"])
 
     assert "Skaityti toliau" in piece.html
-    assert "Read on:" in piece.text
+    assert "Read more:" in piece.text
     assert mail.subject == "Jūsų nuoroda: Harbour & Sons <Letter>"
     assert translated.render("link", "de", CONTEXTS["link"]).subject.startswith("Your link to")
 

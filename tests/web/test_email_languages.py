@@ -15,15 +15,15 @@ from newsletter.subscribers.signup.reminders import remind
 # Template and subject of each email, in the order in which they come.
 SUBJECTS = (
     ("confirm", "Please confirm: %(name)s"),
-    ("reminder", "Still waiting for your word: %(name)s"),
+    ("reminder", "Reminder: please confirm %(name)s"),
     ("welcome", "Welcome to %(name)s"),
     ("link", "Your link to %(name)s"),
-    ("left", "You have left %(name)s"),
+    ("left", "You have unsubscribed from %(name)s"),
     ("own_link", "Download your data from %(name)s"),
     ("own_link", "Change your address at %(name)s"),
     ("change_address", "Your new address for %(name)s"),
-    ("address_changed", "%(name)s goes to another address now"),
-    ("own_link", "Erase your data at %(name)s"),
+    ("address_changed", "%(name)s is now sent to another address"),
+    ("own_link", "Delete your data at %(name)s"),
     ("erased", "Your data at %(name)s has been deleted"),
 )
 

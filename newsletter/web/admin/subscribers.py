@@ -27,7 +27,7 @@ from newsletter.web.http.extensions import runtime
 
 REASONS_OF = timedelta(days=90)
 IN_WORDS = {
-    Reason.TOO_MANY: "Too many mails",
+    Reason.TOO_MANY: "Too many emails",
     Reason.NOT_RELEVANT: "Not what they expected",
     Reason.NO_TIME: "No time",
     Reason.ELSEWHERE: "Read elsewhere",

@@ -16,19 +16,25 @@ from newsletter.models import db
 log = logging.getLogger(__name__)
 
 WORDS = {
-    400: (_("That did not work"), _("The request could not be understood. Go back and try once more.")),
+    400: (_("That did not work"), _("The server could not read this request. Go back and try again.")),
     403: (_("Not allowed"), _("You are not allowed to see or do this.")),
     404: (
-        _("Nothing here"),
-        _("There is no page at this address. It may have moved, or the link was cut short."),
+        _("Page not found"),
+        _("There is no page at this address. It may have moved, or the link may be incomplete."),
     ),
-    405: (_("That did not work"), _("This page cannot be used that way.")),
-    409: (_("Something changed meanwhile"), _("Load the page again and see how things stand now.")),
-    413: (_("Too much at once"), _("What was sent is larger than anything this page accepts.")),
-    422: (_("Please check the form"), _("Something in the form cannot be used.")),
-    429: (_("One moment, please"), _("That was more often than we can answer. Wait a little and try again.")),
-    500: (_("Our fault"), _("Something broke on our side. It has been noted; please try again later.")),
-    503: (_("Not ready yet"), _("The service is starting or busy. Please try again in a minute.")),
+    405: (_("That did not work"), _("This page does not accept this kind of request.")),
+    409: (_("Something has changed in the meantime"), _("Reload the page to see the current state.")),
+    413: (_("Too much data"), _("The data you sent is larger than this page accepts.")),
+    422: (
+        _("Please check the form"),
+        _("A value in the form is not valid. Go back, correct it and send the form again."),
+    ),
+    429: (_("Too many requests"), _("There were too many requests. Please wait a little and try again.")),
+    500: (
+        _("Something went wrong"),
+        _("An error happened on our side. It was recorded. Please try again later."),
+    ),
+    503: (_("Service not available"), _("The service is starting or busy. Please try again in a minute.")),
 }
 
 
@@ -49,8 +55,8 @@ def init_error_pages(app: Flask) -> None:
         return error_page(
             400,
             gettext(
-                "This form had been open for too long, or your browser does not keep cookies for this site. "
-                "Load the page again and send the form once more."
+                "The form was open for too long, or your browser does not keep cookies for this site. "
+                "Reload the page and send the form again."
             ),
             gettext("The form has expired"),
         )

@@ -63,7 +63,7 @@ def _ask(token: str, hint: str, form: MoveForm) -> AnyResponse:
     if isinstance(done, LinkFault):
         return link_problem(done)
     if done.same:
-        form.email.errors = [gettext("This is your address already.")]
+        form.email.errors = [gettext("This is already your address.")]
         return _new_address_page(token, hint, form, status=422)
     if done.wait_seconds:
         db.session.rollback()

@@ -43,23 +43,27 @@ SOONEST = timedelta(seconds=1)
 
 FREQUENCY_WORDS: Mapping[Frequency, Any] = {
     Frequency.IMMEDIATE: _("As it happens"),
-    Frequency.DAILY: _("Every day"),
-    Frequency.WEEKLY: _("Every week"),
-    Frequency.MONTHLY: _("Every month"),
+    Frequency.DAILY: _("Daily"),
+    Frequency.WEEKLY: _("Weekly"),
+    Frequency.MONTHLY: _("Monthly"),
 }
 USUAL_FREQUENCY = Frequency.WEEKLY
 
 _FREQUENCIES = [SelectChoice(frequency.value, words) for frequency, words in FREQUENCY_WORDS.items()]
-_IS_FREQUENCY = AnyOf([frequency.value for frequency in Frequency], _("Please choose how often."))
+_IS_FREQUENCY = AnyOf([frequency.value for frequency in Frequency], _("Please choose a frequency."))
 
 
 _FAULT_WORDS: Mapping[SignupFault, Any] = {
     SignupFault.NO_TOPIC: _("Please choose at least one topic."),
     SignupFault.TOO_MANY_TOPICS: _("Please choose fewer topics."),
-    SignupFault.UNKNOWN_TOPIC: _("One of the topics is not there any more. Please choose again."),
-    SignupFault.UNKNOWN_FREQUENCY: _("Please choose how often."),
-    SignupFault.DISPOSABLE_ADDRESS: _("Please give an address that you will keep."),
-    SignupFault.ROLE_ADDRESS: _("Please give a person's own address: this one is a function's."),
+    SignupFault.UNKNOWN_TOPIC: _("One of these topics no longer exists. Please choose again."),
+    SignupFault.UNKNOWN_FREQUENCY: _("Please choose a frequency."),
+    SignupFault.DISPOSABLE_ADDRESS: _(
+        "Disposable addresses are not accepted. Please enter a permanent address."
+    ),
+    SignupFault.ROLE_ADDRESS: _(
+        "Role addresses such as info@ are not accepted. Please enter a personal address."
+    ),
 }
 
 
@@ -76,7 +80,7 @@ class ActForm(FlaskForm):  # type: ignore[misc]
 class AddressForm(FlaskForm):  # type: ignore[misc]
     """An address, and the time at which the form was opened."""
 
-    email = StringField(_("E-mail address"))
+    email = StringField(_("Email address"))
     opened = HiddenField()
 
     address: Address
@@ -97,10 +101,12 @@ class AddressForm(FlaskForm):  # type: ignore[misc]
         except TokenError as fault:
             field.data = None
             raise ValidationError(
-                _("This page had been open for long. Everything is still here: please send it once more.")
+                _("This page was open for too long. Your entries are still here. Please send the form again.")
             ) from fault
         if now - made_at < SOONEST:
-            raise ValidationError(_("That was faster than we expected. Please send it once more."))
+            raise ValidationError(
+                _("The form was sent too quickly after the page was opened. Please send it again.")
+            )
 
     def ready(self) -> AddressForm:
         """Return the form itself, ready to be shown."""
@@ -128,7 +134,7 @@ class SignupForm(AddressForm):
     language = SelectField(_("Language"), validate_choice=False)
     time_zone = StringField(_("Time zone"))
     # Declared again to come after the topics, because faults are listed in the order of the page.
-    email = StringField(_("E-mail address"))
+    email = StringField(_("Email address"))
     # The address in which a typing error was suspected. If it is sent again, it is meant.
     hinted = HiddenField()
     # The button of the suggestion: use this address instead.
@@ -212,7 +218,7 @@ class SignupForm(AddressForm):
             self.hinted.data, self.suggestion = self.address.text, judged.suggestion
             raise ValidationError(
                 _(
-                    "Did you mean %(meant)s? If the address is right as it is, send the form once more.",
+                    "Did you mean %(meant)s? If your address is correct, send the form again.",
                     meant=judged.suggestion,
                 )
             )
@@ -288,7 +294,7 @@ class TopicForm(Form):  # type: ignore[misc]
     wanted = BooleanField()
     frequency = SelectField(
         _("How often"),
-        [InputRequired(_("Please choose how often.")), _IS_FREQUENCY],
+        [InputRequired(_("Please choose a frequency.")), _IS_FREQUENCY],
         choices=_FREQUENCIES,
         validate_choice=False,
     )
@@ -297,7 +303,7 @@ class TopicForm(Form):  # type: ignore[misc]
 class MoveForm(AddressForm):
     """The new address of a subscriber."""
 
-    email = StringField(_("New e-mail address"))
+    email = StringField(_("New email address"))
 
     def __init__(self, **more: Any) -> None:
         # The page has several forms, so this one's field names have a prefix.

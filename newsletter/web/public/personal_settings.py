@@ -40,7 +40,7 @@ class PersonalSettingsForm(Form):  # type: ignore[misc]
         self.language.choices = [(each, language_name(each)) for each in offered]
         locale = get_locale() or "en"
         hours = [(str(hour), format_time(time(hour), "short", locale=locale)) for hour in range(24)]
-        self.preferred_hour.choices = [(ANY_HOUR, _("Whenever an issue goes out")), *hours]
+        self.preferred_hour.choices = [(ANY_HOUR, _("Whenever an issue is sent")), *hours]
 
     def validate_time_zone(self, field: StringField) -> None:
         """Accept known zones, and the subscriber's current one even if it no longer exists."""

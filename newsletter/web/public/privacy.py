@@ -42,21 +42,21 @@ from newsletter.web.public.responses import (
 MAIL_WORDS: Mapping[str, Any] = {
     "confirm": _("The link to confirm your subscription"),
     "reminder": _("A reminder to confirm your subscription"),
-    "link": _("The link to your choices"),
-    "left": _("A note that you left, with a way back"),
-    "welcome": _("A welcome, with the latest issue"),
+    "link": _("The link to your preferences"),
+    "left": _("A notice that you unsubscribed, with a link to undo it"),
+    "welcome": _("The welcome email, with recent releases"),
     "own_link": _("A link that works for one hour"),
     "change_address": _("The link to confirm a new address"),
-    "address_changed": _("A note that your address changed"),
+    "address_changed": _("A notice that your address changed"),
 }
 
 STATE_WORDS: Mapping[DeliveryState, Any] = {
     DeliveryState.QUEUED: _("Waiting to be sent"),
     DeliveryState.LEASED: _("Being sent"),
     DeliveryState.ACCEPTED: _("Sent"),
-    DeliveryState.DEFERRED: _("Delayed: your provider asked us to come back later"),
-    DeliveryState.REJECTED: _("Refused by your provider"),
-    DeliveryState.UNCERTAIN: _("Perhaps sent: your provider did not answer"),
+    DeliveryState.DEFERRED: _("Delayed: your provider asked us to try again later"),
+    DeliveryState.REJECTED: _("Rejected by your provider"),
+    DeliveryState.UNCERTAIN: _("Possibly sent: your provider did not reply"),
     DeliveryState.SKIPPED: _("Not sent"),
     DeliveryState.CANCELLED: _("Not sent"),
 }
@@ -66,7 +66,7 @@ class EraseForm(FlaskForm):  # type: ignore[misc]
     """One checkbox to confirm."""
 
     sure = BooleanField(
-        _("Yes, erase everything about me"), [InputRequired(_("Please tick the box if you are sure."))]
+        _("Yes, delete all my data"), [InputRequired(_("Please tick the box if you are sure."))]
     )
 
 
@@ -109,7 +109,7 @@ def _shown(mail: OwnEmail) -> dict[str, Any]:
         "title": mail.title or MAIL_WORDS.get(mail.template, _("A message about your subscription")),
         "at": mail.at,
         "state": mail.state,
-        "words": _("Came back: the mailbox could not take it") if mail.came_back else STATE_WORDS[mail.state],
+        "words": _("Returned: your mailbox did not accept it") if mail.came_back else STATE_WORDS[mail.state],
         "view_url": view_url,
     }
 

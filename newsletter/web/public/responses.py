@@ -25,11 +25,11 @@ from newsletter.web.http.security import client_address, guard_tokens
 from newsletter.web.public.forms import LinkForm
 
 REASON_WORDS: Mapping[Reason, Any] = {
-    Reason.TOO_MANY: _("Too many mails"),
+    Reason.TOO_MANY: _("Too many emails"),
     Reason.NOT_RELEVANT: _("Not what I expected, or not for me"),
     Reason.NO_TIME: _("No time to read them"),
     Reason.ELSEWHERE: _("I read the releases elsewhere"),
-    Reason.NEVER_ASKED: _("I never asked for them"),
+    Reason.NEVER_ASKED: _("I did not ask for them"),
     Reason.OTHER: _("Something else"),
 }
 
@@ -98,8 +98,8 @@ def too_many(wait_seconds: float, words: str | None = None) -> Response:
 def in_a_while(wait_seconds: float) -> str:
     """Return the sentence that says when the next form is accepted."""
     words = ngettext(
-        "Many forms came from your network in a short time. Please try again in a minute.",
-        "Many forms came from your network in a short time. Please try again in %(num)d minutes.",
+        "Too many forms were sent from your network. Please try again in a minute.",
+        "Too many forms were sent from your network. Please try again in %(num)d minutes.",
         math.ceil(wait_seconds / 60),
     )
     return str(words)
@@ -108,8 +108,9 @@ def in_a_while(wait_seconds: float) -> str:
 def too_many_links(wait_seconds: float) -> Response:
     """Return the page for too many links in a day. This limit counts the subscriber, not the network."""
     words = ngettext(
-        "This link was asked for several times in a day. Please use the newest one, or try again in an hour.",
-        "This link was asked for several times in a day. Please use the newest one, or try again in "
+        "This link was requested several times within a day. Please use the newest one, or try again in "
+        "an hour.",
+        "This link was requested several times within a day. Please use the newest one, or try again in "
         "%(num)d hours.",
         math.ceil(wait_seconds / 3600),
     )

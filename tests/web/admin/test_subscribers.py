@@ -126,5 +126,5 @@ def test_the_reasons_of_those_who_left_lately_are_counted_the_most_frequent_firs
     page = house.signed_in().get("/admin/readers").text
 
     counted = re.findall(r"<li>([\w ]+) <strong>(\d+)</strong>", page)
-    assert counted == [("Too many mails", "2"), ("No time", "1")]
+    assert counted == [("Too many emails", "2"), ("No time", "1")]
     assert "Read elsewhere" not in page

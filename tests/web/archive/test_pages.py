@@ -28,7 +28,7 @@ def test_the_archive_lists_the_releases_by_day(visitor):
 
 
 def test_an_empty_archive_says_so(visitor):
-    assert "Nothing here yet" in visitor.get("/releases").text
+    assert "No releases yet" in visitor.get("/releases").text
 
 
 def test_one_topic_is_listed_alone(visitor):
@@ -110,7 +110,7 @@ def test_a_link_to_the_original_leads_only_to_the_web(visitor, url):
     page = visitor.get(f"/releases/{public_id(visitor, release)}")
 
     assert page.status_code == 200
-    assert "Read it where it was published" not in page.text
+    assert "Read the original" not in page.text
 
 
 def test_a_subscriber_sees_their_issue_in_the_browser_and_nobody_elses(visitor):

@@ -53,7 +53,7 @@ def test_one_button_disowns_and_the_page_offers_to_take_it_back(asked):
     asked.resolve()
     assert len(asked.mails()) == 1
     back = asked.get(asked.fill(path, act="own").location)
-    assert "Taken back" in back.text
+    assert "Your address is accepted again" in back.text
     asked.sign_up()
     asked.resolve()
     assert len(asked.mails()) == 2
@@ -93,7 +93,7 @@ def test_whoever_undoes_their_leaving_is_welcomed_back(visitor):
 
     page = visitor.get(back.location)
     assert "Welcome back" in page.text
-    assert "Your first issue" not in page.text
+    assert "your first issue" not in page.text
     assert visitor.reads() == {"energy": DAILY}
 
 
@@ -175,10 +175,10 @@ def test_the_page_says_how_often_for_each_topic_where_that_differs(visitor):
     visitor.resolve()
     apart = visitor.get(visitor.confirm_path("ben@example.org")).text
 
-    assert "<dd>Every day</dd>" in alike
+    assert "<dd>Daily</dd>" in alike
     assert "How often" not in apart
-    assert '<p>Energy <span class="muted">· Every day</span></p>' in apart
-    assert '<p>Sea <span class="muted">· Every week</span></p>' in apart
+    assert '<p>Energy <span class="muted">· Daily</span></p>' in apart
+    assert '<p>Sea <span class="muted">· Weekly</span></p>' in apart
 
 
 def test_nothing_the_visitor_typed_is_in_the_email(visitor):
@@ -199,6 +199,6 @@ def test_nothing_the_visitor_typed_is_in_the_email(visitor):
 def test_privacy_says_for_how_long(visitor_with):
     page = visitor_with(confirm_days="20", keep_ip_days="0", keep_left_days="90").get("/privacy").text
 
-    assert "your address goes after 20 days" in page
-    assert "your address goes after 90 days" in page
-    assert "Network addresses go" not in page
+    assert "your address is deleted after 20 days" in page
+    assert "your address is deleted after 90 days" in page
+    assert "IP addresses are deleted" not in page

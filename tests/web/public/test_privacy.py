@@ -67,7 +67,7 @@ def test_the_link_is_emailed_to_the_address_at_that_moment_and_works_for_an_hour
     visitor.house.clock.pass_(minutes=2)
     late = visitor.get(link)
     assert late.status_code == 410
-    assert "This link worked for one hour" in late.text
+    assert "This link has expired" in late.text
 
 
 def test_the_link_of_a_forwarded_digest_opens_neither_of_the_three(visitor, ann):
@@ -135,8 +135,8 @@ def test_a_link_ends_with_the_address_it_was_emailed_to(visitor, ann):
 def test_the_pages_say_what_to_do_when_no_link_can_arrive(visitor, ann):
     for path in (ann, visitor.own_path("address"), "/privacy"):
         page = visitor.get(path).text
-        assert "You can no longer read email at your old address? Subscribe again with the new one." in page
-        assert "Then please write to letter@example.org." in page
+        assert "Can you no longer read email at your old address? Subscribe again with the new one." in page
+        assert "In that case, please write to letter@example.org." in page
 
 
 def test_the_last_email_tells_of_the_erasure_and_keeps_its_address_until_it_is_settled(visitor, ann):
@@ -192,8 +192,8 @@ def test_states_are_said_in_words_of_the_subscribers_language(visitor, ann):
 
     page = visitor.get(f"{ann}/mails").text
 
-    assert "Came back: the mailbox could not take it" in page
-    assert "Delayed: your provider asked us to come back later" in page
+    assert "Returned: your mailbox did not accept it" in page
+    assert "Delayed: your provider asked us to try again later" in page
     assert "/issues/" not in page
 
 
@@ -252,7 +252,7 @@ def test_erasing_is_explained_and_needs_a_tick(visitor, ann):
     page = visitor.get(visitor.own_path("erase"))
     answer = visitor.fill(visitor.own_path("erase"))
 
-    assert "cannot be undone" in page.text
+    assert "Neither you nor we can undo it." in page.text
     assert ANN not in page.text
     assert answer.status_code == 422
     assert "Please tick the box if you are sure." in answer.text

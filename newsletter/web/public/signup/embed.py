@@ -96,15 +96,15 @@ def _to_script(form: EmbeddedSignupForm, taken: Taken) -> Response:
     words: dict[str, Any] = {"outcome": taken.outcome.value}
     match taken.outcome:
         case Outcome.ASKED:
-            words["title"] = gettext("Now look in your inbox")
+            words["title"] = gettext("Check your inbox")
             # The sentence of our own page, so that it is translated once.
             words["message"] = gettext(
-                "We have sent a mail with a link to the address you gave. "
-                "Open it and confirm, and you are on the list."
+                "We have sent an email to the address you entered. "
+                "Open its link and confirm your subscription."
             )
             words["next"] = allowed_page(form.next.data)
         case Outcome.FAULTY:
-            words["title"] = gettext("Please look at this again")
+            words["title"] = gettext("Please check your entries")
             words["faults"] = [
                 {"field": name, "message": str(message)}
                 for name, messages in form.errors.items()

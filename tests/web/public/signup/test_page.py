@@ -36,7 +36,7 @@ def test_each_topic_shows_a_recent_release_without_script(visitor):
     page = visitor.get("/").text
     (sample,) = re.findall(r'<details class="sample">(.*?)</details>', page, re.S)
 
-    assert "See a recent one" in sample
+    assert "See a recent release" in sample
     assert "New energy pact" in sample
     assert re.search(r'href="/releases/[\w-]+"', sample)
     assert "Port of Halmstrand" in sample
@@ -76,7 +76,7 @@ def test_a_frequency_that_there_is_not_is_pointed_out(visitor):
     answer = visitor.sign_up(**{"often-energy": "hourly"})
 
     assert answer.status_code == 422
-    assert "Please choose how often." in answer.text
+    assert "Please choose a frequency." in answer.text
 
 
 def test_a_list_with_one_topic_has_it_ticked_and_nothing_to_choose_each(visitor_with):
@@ -261,7 +261,7 @@ def test_the_inbox_page_says_what_to_do_and_how_to_ask_again(visitor):
 
     assert "letter@example.org" in page
     assert 'href="/link"' in page
-    assert re.search(r'<a href="/">\s*Sign up once more', page)
+    assert re.search(r'<a href="/">\s*Subscribe again', page)
 
 
 def test_what_was_chosen_and_agreed_is_in_the_ledger(visitor):
