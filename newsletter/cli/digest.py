@@ -34,14 +34,22 @@ from newsletter.runtime import Runtime
 from newsletter.service.heartbeat import alive_hosts
 
 ACTOR = "command line"
-FREQUENCIES = ("immediate", "daily", "weekly", "monthly")
+# "immediate" is the stored value, and the former name of the option.
+FREQUENCIES = {each.option: each.value for each in Frequency} | {"immediate": Frequency.IMMEDIATE.value}
 LOOK_SECONDS = 1.0
 # How many issues `status` lists without an ID.
 LISTED = 10
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, one object a line.")
+
+
+def _to_values(_context: click.Context, _option: click.Parameter, names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(FREQUENCIES[name] for name in names))
+
+
 frequency_option = click.option(
-    "--frequency", "frequencies", multiple=True, type=click.Choice(FREQUENCIES), default=FREQUENCIES,
+    "--frequency", "frequencies", multiple=True, type=click.Choice(list(FREQUENCIES)),
+    default=list(FREQUENCIES), callback=_to_values,
     help="Subscribers of this frequency; may be repeated. All when left out.",
 )  # fmt: skip
 id_argument = click.argument("public_id", metavar="ID")
@@ -113,7 +121,9 @@ def send(
         if as_json:
             print_json({"readers": subscribers, "frequencies": list(frequencies)})
         else:
-            click.echo(f"{_subscribers(subscribers)} would get it ({', '.join(frequencies)}).")
+            click.echo(
+                f"{_subscribers(subscribers)} would get it ({', '.join(each.words for each in chosen)})."
+            )
         return
     if subscribers and not yes:
         typed = click.prompt(f"{_subscribers(subscribers)} would get it. Type that number to send", type=int)

@@ -14,7 +14,7 @@ from newsletter.cli.context import print_json
 from newsletter.cli.runtime import open_runtime
 from newsletter.errors import NotFound
 from newsletter.mail.addresses import parse_address
-from newsletter.models import Subscriber
+from newsletter.models import Frequency, Subscriber
 from newsletter.models.tables.subscriber import why_no_address
 from newsletter.outbox.control import find_issue
 from newsletter.runtime import Runtime
@@ -87,7 +87,8 @@ def show(address: str, as_json: bool) -> None:
     click.echo(f"  {_suppressed_line(data['not_mailed'])}")
     for row in data["subscriptions"]:
         reason = f", {row['ended_reason']} {row['ended_at']}" if row["ended_at"] else ""
-        click.echo(f"  {row['topic']}: {row['frequency']}, {row['state']}{reason}")
+        often = Frequency(row["frequency"]).words
+        click.echo(f"  {row['topic']}: {often}, {row['state']}{reason}")
     click.echo(f"  {len(data['consent'])} entries of consent, {len(data['mails'])} emails")
 
 

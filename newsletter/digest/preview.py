@@ -111,7 +111,7 @@ def _choose(
     if email_key is not None:
         subscriber = session.scalar(select(Subscriber).where(Subscriber.email_key == email_key))
         if subscriber is None:
-            raise NotFound("Nobody with this address is on the list.")
+            raise NotFound("There is no subscriber with this address.")
         interests = interests_of_subscriber(session, Audience(tuple(frequencies)), subscriber.id)
         held = coverage.held_releases(session, lambda column: column == subscriber.id)
         sent = held.get(subscriber.id, set())

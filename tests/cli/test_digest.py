@@ -57,6 +57,15 @@ def test_a_dry_run_is_a_sentence_and_json_only_when_asked_for(env_file: Path) ->
     assert json.loads(asked.output) == {"readers": 0, "frequencies": ["daily"]}
 
 
+@pytest.mark.parametrize("name", ["as-it-happens", "immediate"])
+def test_the_frequency_as_it_happens_has_two_names_in_commands(env_file: Path, name: str) -> None:
+    said = _run(env_file, "send", "--dry-run", "--frequency", name)
+    asked = _run(env_file, "send", "--dry-run", "--json", "--frequency", name, "--frequency", "immediate")
+
+    assert said.output == "0 readers would get it (as it happens).\n"
+    assert json.loads(asked.output) == {"readers": 0, "frequencies": ["immediate"]}
+
+
 def test_the_status_of_an_issue_says_why_it_was_paused(env_file: Path, tmp_path: Path) -> None:
     engine = open_engine(f"sqlite:///{tmp_path / 'newsletter.sqlite3'}")
     with Session(engine) as session:

@@ -79,7 +79,7 @@ def test_consent_is_shown_for_people(place):
 
     assert "2026-03-10 12:00:00 UTC  Asked to receive the newsletter on the sign-up page" in shown
     assert "Confirmed by the link in an email to them" in shown
-    assert "I can leave at any time" in shown
+    assert "I can unsubscribe at any time" in shown
 
 
 def test_a_signed_record_is_checked_here_and_elsewhere(place, tmp_path):

@@ -115,7 +115,7 @@ def test_a_newcomer_joins_confirms_reads_and_leaves(page, screenshot, demo):
     page.get_by_role("button", name="Sign in").click()
     page.locator('input[name="password"]').fill(PASSWORD)
     page.locator('input[name="again"]').fill(PASSWORD)
-    page.get_by_role("button", name="Keep it").click()
+    page.get_by_role("button", name="Save password").click()
     page.get_by_role("heading", level=1).wait_for()
     screenshot("07-overview")
     for name in ("releases", "readers", "issues"):
@@ -124,10 +124,10 @@ def test_a_newcomer_joins_confirms_reads_and_leaves(page, screenshot, demo):
     page.goto(f"{demo.url}/admin/preview")
     screenshot("09-preview")
     page.locator('input[name="send"][value="daily"]').check()
-    page.get_by_role("button", name="Count the readers").click()
+    page.get_by_role("button", name="Count subscribers").click()
     page.locator('input[name="number"]').fill("1")
     screenshot("10-send")
-    page.get_by_role("button", name="Send to 1 reader").click()
+    page.get_by_role("button", name="Send to 1 subscriber").click()
     page.wait_for_url("**/admin/issues/*")
     screenshot("11-issue")
 

@@ -106,7 +106,7 @@ def copied(site: Site, page: Any) -> Site:
     page.locator('input[name="email"]').fill(EDITOR)
     page.locator('input[name="password"]').fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()
-    page.get_by_role("heading", name="The form on other sites").wait_for()
+    page.get_by_role("heading", name="Sign-up form for other sites").wait_for()
     site.script = page.locator("#embed-script").inner_text()
     site.form = page.locator("#embed-form").inner_text()
     return site

@@ -21,6 +21,16 @@ class Frequency(enum.StrEnum):
     WEEKLY = "weekly"
     MONTHLY = "monthly"
 
+    @property
+    def words(self) -> str:
+        """The English name: "as it happens", "daily", "weekly" or "monthly"."""
+        return "as it happens" if self is Frequency.IMMEDIATE else self.value
+
+    @property
+    def option(self) -> str:
+        """The name in commands, such as as-it-happens."""
+        return self.words.replace(" ", "-")
+
 
 class SubscriptionState(enum.StrEnum):
     """PENDING waits for the confirmation, ACTIVE gets issues, ENDED is kept as history."""

@@ -23,15 +23,15 @@ class SignInForm(FlaskForm):  # type: ignore[misc]
 class ChangePasswordForm(FlaskForm):  # type: ignore[misc]
     """A new password, twice. `current` is left out after a sign-in with a one-time password."""
 
-    current = PasswordField(_("Your password until now"))
+    current = PasswordField(_("Current password"))
     password = PasswordField(
         _("New password"),
         [
             DataRequired(_("Please choose a password.")),
-            Length(min=SHORTEST, max=LONGEST, message=_("A password has 12 to 200 characters.")),
+            Length(min=SHORTEST, max=LONGEST, message=_("A password must have 12 to 200 characters.")),
         ],
     )
-    again = PasswordField(_("New password, once more"), [DataRequired(_("Please type it once more."))])
+    again = PasswordField(_("Repeat the new password"), [DataRequired(_("Please repeat the new password."))])
 
 
 class TestForm(FlaskForm):  # type: ignore[misc]
@@ -43,6 +43,8 @@ class TestForm(FlaskForm):  # type: ignore[misc]
 class SendForm(FlaskForm):  # type: ignore[misc]
     """The typed number of subscribers. `key` seals what the page showed, and opens one issue only."""
 
-    number = StringField(_("Number of readers"), [DataRequired(_("Please type the number of readers."))])
-    own_hour = BooleanField(_("At each reader's own hour"))
+    number = StringField(
+        _("Number of subscribers"), [DataRequired(_("Please type the number of subscribers."))]
+    )
+    own_hour = BooleanField(_("At each subscriber's own hour"))
     key = HiddenField()

@@ -21,7 +21,7 @@ from flask import (
 )
 from sqlalchemy.orm import Session
 
-from newsletter.models import UNSETTLED, Delivery, DeliveryState, Issue, IssueState, db
+from newsletter.models import UNSETTLED, Delivery, DeliveryState, Frequency, Issue, IssueState, db
 from newsletter.models.paging import Page
 from newsletter.outbox import control
 from newsletter.outbox.pacing.standings import read_standing
@@ -62,7 +62,7 @@ def issues() -> str:
             "public_id": issue.public_id,
             "title": issue.title,
             "state": issue.state,
-            "frequencies": issue.frequencies,
+            "frequencies": [Frequency(each).words for each in issue.frequencies],
             "created_at": issue.created_at,
             "total": sum(counts[issue.id].values()),
             "done": sum(count for state, count in counts[issue.id].items() if state not in UNSETTLED),
@@ -92,6 +92,7 @@ def issue(public_id: str) -> str:
     return render_template(
         "admin/issue.html",
         issue=found,
+        frequencies=[Frequency(each).words for each in found.frequencies],
         progress=shown,
         may=may,
         deliveries=rows,
@@ -109,6 +110,7 @@ def issue_progress(public_id: str) -> str:
     return render_template(
         "admin/_issue_progress.html",
         issue=found,
+        frequencies=[Frequency(each).words for each in found.frequencies],
         progress=_progress(session, found, runtime().now()),
         state_filter=state.value if state else None,
     )
@@ -135,16 +137,16 @@ def change_issue(public_id: str) -> Response:
     found = control.find_issue(session, public_id)
     if action is IssueAction.PAUSE:
         control.pause(session, found, actor(), now)
-        words = "Paused: nothing more is handed to the relay."
+        words = "Paused. No more emails of this issue are sent."
     elif action is IssueAction.RESUME:
         control.resume(session, found, actor(), now)
-        words = "It goes on."
+        words = "Resumed. Sending continues."
     elif action is IssueAction.CANCEL:
         count = control.cancel(session, found, actor(), now, session.commit)
-        words = f"Cancelled. {count} subscribers who did not get it get these releases with a later issue."
+        words = f"Cancelled. {count} subscribers did not get it. They get its releases with a later issue."
     elif action is IssueAction.SKIP_UNBUILDABLE:
         count = skip_unbuildable(session, found, actor(), now)
-        words = f"Skipped: {count}. Their releases wait for the next issue."
+        words = f"{count} emails skipped. Their releases are sent with the next issue."
     else:
         again = action is IssueAction.RESEND_UNCERTAIN
         send_again = control.resend_uncertain if again else control.retry_rejected

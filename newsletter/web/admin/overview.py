@@ -12,7 +12,6 @@ from newsletter.digest.overdue import INTERVALS, count_waiting, find_overdue
 from newsletter.models import (
     SILENT,
     DeliveryState,
-    Frequency,
     Notice,
     ReleaseState,
     db,
@@ -116,11 +115,10 @@ def _overdue_warnings(session: Session, now: datetime) -> list[dict[str, str]]:
     for each in find_overdue(session, now):
         count = "1 release has" if each.releases == 1 else f"{each.releases:,} releases have"
         days = INTERVALS[each.frequency].days
-        name = "as it happens" if each.frequency is Frequency.IMMEDIATE else each.frequency.value
         text = (
             f"{count} waited longer than {days} {'day' if days == 1 else 'days'} and 12 hours for people who "
-            f"chose “{name}”. No issue is sent by itself: send one here, or have a cron job run "
-            f"“newsletter digest send --frequency {each.frequency} --yes”."
+            f"chose “{each.frequency.words}”. Send an issue here, or let a cron job run "
+            f"“newsletter digest send --frequency {each.frequency.option} --yes”."
         )
         warnings.append(
             {"tone": "warn", "text": text, "url": url_for("admin.preview"), "link": "Preview and send"}
@@ -154,7 +152,7 @@ def _warnings(
 ) -> list[dict[str, str]]:
     warnings = [_told(notice) for notice in open_notices(session)] + _relay_warnings(session)
     if not any(worker["alive"] for worker in workers):
-        words = "No worker has been seen for two minutes: confirmations and digests wait until one runs."
+        words = "No worker has been seen for two minutes. Confirmations and digests wait until a worker runs."
         warnings.append({"tone": "bad", "text": words})
     late = count_unresolved(session, now - WAITS_LONG)
     if late:
@@ -165,14 +163,14 @@ def _warnings(
     if held and find_open(session, NoticeKind.SIGNUPS_HELD, "") is None:
         words = "1 sign-up waits" if held == 1 else f"{held} sign-ups wait"
         text = (
-            f"{words} because new addresses come faster than the settings allow. Let them go, or drop them, "
-            "by the command “newsletter subscriber held”."
+            f"{words} because new addresses sign up faster than the settings allow. To release or drop them, "
+            "use the command “newsletter subscriber held”."
         )
         warnings.append({"tone": "warn", "text": text})
     if outbox["uncertain"]:
         count = outbox["uncertain"]
-        words = "1 mail" if count == 1 else f"{count} mails"
-        text = f"Nobody knows whether {words} arrived: the relay fell silent before it answered."
+        words = "1 email" if count == 1 else f"{count} emails"
+        text = f"It is uncertain whether {words} arrived. The relay did not reply."
         warnings.append(
             {"tone": "warn", "text": text, "url": url_for("admin.issues"), "link": "See the issues"}
         )
@@ -182,21 +180,21 @@ def _warnings(
     if unbuildable:
         words = "1 email cannot" if unbuildable == 1 else f"{unbuildable} emails cannot"
         text = (
-            f"{words} be made and wait. The log of the worker names the fault. They are sent once it is "
-            "mended. The page of an issue has a button that skips its own."
+            f"{words} be built, and wait. The log of the worker names the fault. They are sent when it is "
+            "fixed. To skip the emails of an issue, use the button on its page."
         )
         warnings.append(
             {"tone": "bad", "text": text, "url": url_for("admin.issues"), "link": "See the issues"}
         )
     for host, count in sorted(outbox["overdue"].items()):
-        words = "1 mail has" if count == 1 else f"{count} mails have"
+        words = "1 email has" if count == 1 else f"{count} emails have"
         text = (
-            f"{words} been held by the host {host} for more than ten minutes. It may be slow or cut off. "
-            f"If it is lost for good, run: newsletter digest lost-host {host}"
+            f"{words} been held by the host {host} for more than ten minutes. It may be slow or "
+            f"disconnected. If it is lost for good, run: newsletter digest lost-host {host}"
         )
         warnings.append({"tone": "bad", "text": text})
     for issue in held_issues(session, 5):
         place = url_for("admin.issue", public_id=issue.public_id)
-        text = f"The issue “{issue.title}” waits for a person."
-        warnings.append({"tone": "warn", "text": text, "url": place, "link": "Look at it"})
+        text = f"The issue “{issue.title}” needs a decision."
+        warnings.append({"tone": "warn", "text": text, "url": place, "link": "See the issue"})
     return warnings

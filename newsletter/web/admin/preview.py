@@ -37,12 +37,7 @@ from newsletter.web.http.extensions import runtime
 from newsletter.web.http.security import mail_answer
 
 VIEWS = ("html", "text", "phone")
-LABELS = {
-    Frequency.IMMEDIATE: "At once",
-    Frequency.DAILY: "Daily",
-    Frequency.WEEKLY: "Weekly",
-    Frequency.MONTHLY: "Monthly",
-}
+LABELS = {frequency: frequency.words.capitalize() for frequency in Frequency}
 # A form that sends to any address needs a limit, even behind a sign-in.
 TESTS = Limit(20, 60 * 60)
 
@@ -92,13 +87,13 @@ def send_test() -> Response:
     if shown is None:
         abort(404)
     if spend(session, limit_key(parts.tokens, "test", actor()), TESTS, parts.now()):
-        return error_page(429, "That was many tests. Please wait a few minutes.")
+        return error_page(429, "Too many tests were sent. Please wait a few minutes.")
     enqueue_test(
         session, parts.renderer, shown.selection, recipient=recipient.text, actor=actor(), now=parts.now()
     )
     session.commit()
     parts.wake("single")
-    flash(f"A test is on its way to {recipient.text}.", "ok")
+    flash(f"The test is being sent to {recipient.text}.", "ok")
     return _see(url_for("admin.preview", **_args(wanted)))
 
 
@@ -110,9 +105,7 @@ def send_issue() -> Response:
     try:
         what, key, shown, *names = parts.tokens.read(Purpose.FORM, form.key.data or "", parts.now())
     except (TokenError, ValueError):  # a token from a public form has fewer parts
-        return error_page(
-            409, "This page had been open for too long. Load it again and see how things stand."
-        )
+        return error_page(409, "This page was open for too long. Reload it and try again.")
     if what != "send":
         abort(400)
     opened = find_opened(session, key)
@@ -121,11 +114,11 @@ def send_issue() -> Response:
     frequencies = choices_of(Frequency, names)
     now_subscribers = count_subscribers(session, frequencies, current_sequence(session))
     if not form.validate() or form.number.data.strip() != str(shown):
-        form.number.errors = [f"Please type the number of readers, {now_subscribers}, to send."]
+        form.number.errors = [f"Please type the number of subscribers, {now_subscribers}, to send."]
         return _page(frequencies, form, status=422)
     if now_subscribers != shown:
         form.number.errors = [
-            f"Meanwhile it is no longer {shown} but {now_subscribers}. Look again, and type the new number."
+            f"The number has changed from {shown} to {now_subscribers}. Please type the new number."
         ]
         return _page(frequencies, form, status=409)
     try:
@@ -148,7 +141,7 @@ def send_issue() -> Response:
     place = url_for("admin.issue", public_id=issue.public_id)
     session.commit()
     parts.wake("bulk")
-    flash("It is being sent.", "ok")
+    flash("The issue is being sent.", "ok")
     return _see(place)
 
 
@@ -163,7 +156,7 @@ def _page(
     except (NotFound, AddressInvalid) as fault:
         trouble = str(fault)
     if shown is None and trouble is None:
-        trouble = "There is no release under these topics yet."
+        trouble = "There are no releases on these topics yet."
     view = request.args.get("view")
     page = render_template(
         "admin/preview.html",
@@ -195,6 +188,7 @@ def _send_context(session: Session, frequencies: list[Frequency], form: SendForm
             {"value": each.value, "label": LABELS[each], "readers": chose.get(each, 0)} for each in Frequency
         ],
         "chosen": [each.value for each in frequencies],
+        "words": [each.words for each in frequencies],
         "readers": subscribers,
         "form": form,
     }

@@ -42,10 +42,10 @@ def answer_refused(notice_id: int) -> Response:
     try:
         if action == "gone":
             new = owner_decisions.really_gone(session, parts.tokens, notice_id, number, actor(), parts.now())
-            words = f"{new} addresses get no more email."
+            words = f"{new} addresses get no more emails."
         else:
             queued = owner_decisions.send_again(session, notice_id, number, actor(), parts.now())
-            words = f"{queued} emails are sent again."
+            words = f"{queued} emails will be sent again."
     except (NotFound, StateConflict) as fault:
         session.rollback()
         flash(str(fault), "warn")

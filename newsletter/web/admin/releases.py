@@ -18,10 +18,10 @@ from newsletter.web.admin.session import actor
 from newsletter.web.http.extensions import runtime
 
 DONE = {
-    ReleaseAction.READY: "is ready: it goes out with the next digest",
+    ReleaseAction.READY: "is ready and goes out with the next digest",
     ReleaseAction.HOLD: "is held until somebody makes it ready",
     ReleaseAction.EXCLUDE: "is excluded from every digest",
-    ReleaseAction.PIN: "is pinned: it comes first",
+    ReleaseAction.PIN: "is pinned and comes first",
     ReleaseAction.UNPIN: "is no longer pinned",
 }
 

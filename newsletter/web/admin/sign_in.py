@@ -107,12 +107,12 @@ def change_password() -> Response:
         if isinstance(tried, Busy | TooMany):
             return _come_again(tried)
         if isinstance(tried, Refused):
-            form.current.errors = [*form.current.errors, _("This is not your password until now.")]
+            form.current.errors = [*form.current.errors, _("This is not your current password.")]
             fine = False
     if fine:
         fault = password_fault(form.password.data, user.email)
         if fault is None and form.password.data != form.again.data:
-            form.again.errors = [*form.again.errors, _("The two are not the same.")]
+            form.again.errors = [*form.again.errors, _("The two passwords are not the same.")]
             fine = False
         elif fault is not None:
             form.password.errors = [*form.password.errors, fault]
@@ -128,7 +128,7 @@ def change_password() -> Response:
     fresh, mark = signed_in(changed), device_mark(runtime().tokens, changed)
     db.session.commit()
     start_session(fresh)
-    flash(_("Your password is changed. Every other session of yours has ended."), "ok")
+    flash(_("Your password has been changed. You are signed out on all other devices."), "ok")
     answer = _see(target or url_for("admin.overview"))
     _mark_device(answer, mark)
     return answer

@@ -31,7 +31,7 @@ IN_WORDS = {
     Reason.NOT_RELEVANT: "Not what they expected",
     Reason.NO_TIME: "No time",
     Reason.ELSEWHERE: "Read elsewhere",
-    Reason.NEVER_ASKED: "Never asked for it",
+    Reason.NEVER_ASKED: "Did not ask for it",
     Reason.OTHER: "Something else",
 }
 
@@ -116,7 +116,7 @@ def _suppress(email_key: str) -> None:
     parts = runtime()
     suppression.add_by_hand(db.session(), parts.tokens, email_key, actor(), parts.now())
     db.session.commit()
-    flash("No mail goes to this address any more.", "ok")
+    flash("We send no more emails to this address.", "ok")
 
 
 def _lift(person: Subscriber) -> None:
@@ -124,22 +124,26 @@ def _lift(person: Subscriber) -> None:
     parts = runtime()
     key = person.email_key or _typed_key()
     if key is None:
-        flash("Please type the address that was erased.", "warn")
+        flash("Please type the erased address.", "warn")
     elif suppression.lift(
         db.session(), parts.tokens, key, actor(), parts.now(), parts.settings.snooze_catch_up
     ):
         db.session.commit()
-        flash("This address may be mailed again. That subscribes nobody: they sign up and confirm.", "ok")
+        flash(
+            "Emails to this address are allowed again. This does not restore a subscription. "
+            "The person must subscribe and confirm.",
+            "ok",
+        )
     else:
         flash("This address is not suppressed.", "warn")
 
 
 def _erase(person: Subscriber) -> None:
     if _typed_key() != person.email_key:
-        flash("Nobody was erased: what was typed is not this reader's address.", "warn")
+        flash("Nothing was erased. The address you typed is not this subscriber's address.", "warn")
         return
     erase_everywhere(runtime(), db.session(), person.public_id, "admin", actor())
-    flash("The reader is erased. The address is suppressed, so that nothing brings it back.", "ok")
+    flash("The subscriber has been erased. The address is suppressed, so nobody can add it again.", "ok")
 
 
 def _typed_key() -> str | None:

@@ -302,7 +302,7 @@ def test_a_record_holds_both_steps_and_the_wording_word_for_word(kept):
     assert (confirmed["act"], confirmed["at"]) == ("confirmed", "2026-03-10T12:00:00.000000Z")
     (wording,) = record["wordings"]
     assert wording["version"] == asked["wording"] == confirmed["wording"]
-    assert "I can leave at any time by the link in every mail." in wording["text"]
+    assert "I can unsubscribe at any time with the link in every email." in wording["text"]
     assert record["entries_whole"] is True
 
 

@@ -99,4 +99,4 @@ def test_it_has_no_script_of_its_own_and_nothing_is_loaded_from_elsewhere(topics
 
 def test_it_says_when_no_site_is_named_yet(topics, editor):
     assert "NEWSLETTER_EMBED_ORIGINS" in editor.get("/admin/embed").text
-    assert "None yet" in editor.get("/admin/embed").text
+    assert "No allowed sites yet" in editor.get("/admin/embed").text

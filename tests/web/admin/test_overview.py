@@ -50,10 +50,10 @@ def test_the_overview_counts(house, editor):
 
     page = " ".join(editor.get("/admin/").text.split())
 
-    assert "<dt>readers</dt><dd>2</dd>" in page
+    assert "<dt>subscribers</dt><dd>2</dd>" in page
     assert "<dt>release for the next digest</dt><dd>1</dd>" in page
-    assert "<dt>joined in 7 days</dt><dd>2</dd>" in page
-    assert "held for a person</a></dt><dd>1</dd>" in page
+    assert "<dt>subscribed in the last 7 days</dt><dd>2</dd>" in page
+    assert "held for review</a></dt><dd>1</dd>" in page
 
 
 def test_releases_wait_until_an_issue_has_served_every_frequency_that_was_chosen(house, editor):
@@ -107,7 +107,7 @@ def test_a_release_that_waits_longer_than_its_frequency_promises_is_a_warning(ho
 
     assert "waited longer" not in before
     assert words in after
-    assert f"digest send --frequency {frequency.value} --yes" in after
+    assert f"digest send --frequency {frequency.option} --yes" in after
     assert "waited longer" not in served
     assert words in house.signed_in().get("/admin/").text
 
@@ -177,7 +177,7 @@ def test_a_subscriber_who_is_not_emailed_is_marked(house, editor):
     _add(house, Suppression(address_hash=mark, reason=SuppressionReason.HARD_BOUNCE, since=house.clock.at))
 
     page = editor.get(f"/admin/readers/{public_id}").text
-    assert "No mail goes to this address since" in page
+    assert "We send no email to this address since" in page
     assert "hard bounce" in page
 
 

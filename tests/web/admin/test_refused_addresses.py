@@ -64,7 +64,7 @@ def test_the_overview_leads_to_the_refused_addresses(refused, editor):
 
     assert RELAY in overview and "/admin/refused" in overview
     assert "one@example.org" in page and "550 5.1.1 no such user" in page
-    assert "Really gone: 2" in page and "Send again to 2" in page
+    assert "Addresses do not exist: 2" in page and "Send again to 2" in page
 
 
 def test_really_gone_suppresses_those_shown_and_lets_the_issue_go_on(refused, editor):

@@ -185,7 +185,7 @@ def test_a_change_of_password_asks_for_the_old_one(house, editor):
     done = editor.post("/admin/password", {"current": PASSWORD, **chosen})
 
     assert refused.status_code == 422
-    assert "not your password until now" in refused.text
+    assert "not your current password" in refused.text
     assert done.status_code == 303
     assert editor.get("/admin/").status_code == 200
 

@@ -37,7 +37,7 @@ def test_there_is_no_emailbox_outside_the_demo(tmp_path):
 
 
 def test_an_empty_mailbox_says_so(client):
-    assert "No mail yet" in client.get("/dev/mailbox").text
+    assert "No emails yet" in client.get("/dev/mailbox").text
 
 
 @pytest.mark.parametrize("view", ["html", "text", "headers", "source", "nonsense"])
@@ -102,5 +102,5 @@ def test_the_button_sends_an_email_to_that_address_from_the_subscriber(tmp_path,
 
     assert (answer.status_code, answer.location) == (303, f"{place}?left=yes")
     assert (mail.mail_from, mail.rcpt_tos) == ("ann@example.org", ("leave+x@example.org",))
-    assert "this reader has left" in told
-    assert "was not taken" in client.get(refused.location).text
+    assert "This subscriber is unsubscribed" in told
+    assert "was not accepted" in client.get(refused.location).text

@@ -233,7 +233,7 @@ def test_the_data_of_a_subscriber_are_a_file_with_all_that_is_kept(visitor, ann)
     assert data["profile"]["address"] == ANN
     assert [(row["topic"], row["state"]) for row in data["subscriptions"]] == [("energy", "active")]
     assert [entry["act"] for entry in data["consent"]] == ["asked", "confirmed"]
-    assert "I can leave at any time" in data["wordings"][0]["text"]
+    assert "I can unsubscribe at any time" in data["wordings"][0]["text"]
     assert [mail["releases"] for mail in data["mails"]] == [[], ["Energy from the sea"]]
     assert data["newsletter"]["url"] == "https://news.example.org"
 

@@ -156,7 +156,7 @@ def test_a_frequency_that_is_none_is_pointed_out(subscriber):
     )
 
     assert answer.status_code == 422
-    assert "Please choose how often." in answer.text
+    assert "Please choose a frequency." in answer.text
     assert len(subscriber.reads()) == 2
 
 
@@ -267,7 +267,7 @@ def test_why_somebody_left_is_asked_afterwards_and_kept_once(subscriber):
 
     with subscriber.house.runtime.session() as session:
         counted = count_reasons(session, subscriber.house.clock() - timedelta(days=1))
-    assert "Thank you for saying why." in thanks.text
+    assert "Thank you for telling us why." in thanks.text
     assert "/undo/" in thanks.text
     assert odd.status_code == 400
     assert counted == {Reason.TOO_MANY: 1}
@@ -279,10 +279,10 @@ def test_pausing_is_offered_instead_of_leaving(subscriber):
 
     answer = subscriber.post(f"{path}/pause", {**opened, "weeks": "4"})
 
-    assert "No issues until" in answer.text
+    assert "You get no issues until" in answer.text
     assert subscriber.person().snoozed_until == subscriber.house.clock() + timedelta(weeks=4)
     assert len(subscriber.reads()) == 2
-    assert "You are pausing until" in subscriber.get(path).text
+    assert "Your emails are paused until" in subscriber.get(path).text
 
 
 def test_a_subscriber_pauses_and_goes_on(subscriber):
@@ -294,10 +294,10 @@ def test_a_subscriber_pauses_and_goes_on(subscriber):
     resumed = subscriber.post(f"{path}/resume", fields)
 
     assert (paused.status_code, resumed.status_code) == (303, 303)
-    assert "You are pausing" in shown
+    assert "Your emails are paused" in shown
     assert "April 7, 2026" in shown
-    assert "Go on now" in shown
-    assert "Pause for a while" not in shown
+    assert "Resume emails now" in shown
+    assert "Pause emails" not in shown
     assert "Welcome back" in subscriber.get(resumed.location).text
     assert subscriber.post(f"{path}/pause", {**fields, "weeks": "3"}).status_code == 400
 
@@ -342,9 +342,9 @@ def test_who_has_left_is_not_asked_to_leave_or_to_pause(subscriber):
 
     page = subscriber.get(path).text
 
-    assert "Leave everything" not in page
-    assert "Pause for a while" not in page
-    assert "You get nothing from us at the moment." in page
+    assert "Unsubscribe from everything" not in page
+    assert "Pause emails" not in page
+    assert "You are not subscribed at the moment." in page
 
 
 def test_a_subscriber_moves_to_another_address_by_its_own_link(subscriber):
@@ -366,7 +366,7 @@ def test_a_subscriber_moves_to_another_address_by_its_own_link(subscriber):
     assert (answer.status_code, answer.location) == (303, f"{own}?news=asked")
     assert "n…@example.org" in looked.text
     assert before == ANN
-    assert "Your address is changed" in moved.text
+    assert "Your address has been changed" in moved.text
     assert subscriber.get(path).status_code == 410
     assert len(subscriber.reads("new@example.org")) == 2
 
@@ -378,7 +378,7 @@ def test_a_slip_in_the_new_address_is_pointed_out(subscriber):
     own = subscriber.fill(path, **{"move-email": ANN})
 
     assert (odd.status_code, own.status_code) == (422, 422)
-    assert "This is your address already." in own.text
+    assert "This is already your address." in own.text
 
 
 def test_an_old_unsubscribe_link_tells_and_opens_nothing_after_a_move(subscriber):
