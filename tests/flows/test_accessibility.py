@@ -379,7 +379,7 @@ def test_somebody_with_a_keyboard_alone_joins_chooses_leaves_and_comes_back(page
     page.get_by_text("It holds from the next issue on").wait_for()
     tab_to(page, "main a[href*='/unsubscribe/']")
     page.keyboard.press("Enter")
-    page.get_by_role("heading", level=1, name="Leave ").wait_for()
+    page.get_by_role("heading", level=1, name="Unsubscribe from ").wait_for()
     tab_to(page, "main button")
     page.keyboard.press("Enter")
     page.get_by_role("heading", name="You are off the list").wait_for()

@@ -51,6 +51,6 @@ def own_hours_in_words(later: int, last_at: datetime | None, zone: ZoneInfo) -> 
     """Return a sentence about how many subscribers wait for their own hour, or nothing."""
     if not later or last_at is None:
         return []
-    who = "1 reader waits" if later == 1 else f"{later:,} readers wait"
+    who = "1 subscriber waits" if later == 1 else f"{later:,} subscribers wait"
     last = last_at.astimezone(zone)
     return [f"{who} for an hour of their own; the last is at {last:%Y-%m-%d %H:%M} ({zone.key})."]

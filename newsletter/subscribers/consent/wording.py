@@ -28,7 +28,7 @@ class Wording:
 
 
 # The oldest is first. Never edit a version that people have agreed to; add a new one at the end, in every
-# language. Pages show the last one of their language.
+# language whose sentence changes. Pages show the last one of their language.
 WORDINGS = (
     Wording(
         "2026-11.en",
@@ -59,6 +59,11 @@ WORDINGS = (
         "2026-11.ja",
         "選んだトピックをメールで受け取ることを希望します。最初のメールにあるリンクで確認し、"
         "どのメールにもあるリンクからいつでも登録を解除できます。",
+    ),
+    Wording(
+        "2026-12.en",
+        "I would like to receive the topics I chose by email. I confirm this with the link in the first "
+        "email. I can unsubscribe at any time with the link in every email.",
     ),
 )
 

@@ -18,6 +18,7 @@ AGREED = {
     "2026-11.fr": "0f0ed1f95b2a0cec6a227dd60048741d0ded238ddad73e782069ea84d3346021",
     "2026-11.es": "5726b2d66a543aa022581ad4a8d62435d2a11cfad728ec924f674d68e1721ab6",
     "2026-11.ja": "8072e31ca23bd51a0f2a55bbcbd2a1a231c90796164f6fb05d72ac73c943b59b",
+    "2026-12.en": "6a0412aea041713aa3bb2042eda9e129cafdc33c96fbbc16b536dfc2488b47f0",
 }
 
 
@@ -33,7 +34,7 @@ def test_the_hash_is_that_of_the_text():
 
 @pytest.mark.parametrize(
     ("language", "version"),
-    [("en", "2026-11.en"), ("lt", "2026-11.lt"), ("de-AT", "2026-11.de"), ("tlh", "2026-11.en")],
+    [("en", "2026-12.en"), ("lt", "2026-11.lt"), ("de-AT", "2026-11.de"), ("tlh", "2026-12.en")],
 )
 def test_each_language_has_a_wording_of_its_own_or_the_english_one(language, version):
     assert current_wording(language).version == version

@@ -37,7 +37,7 @@ def test_an_empty_house_has_an_overview(editor):
     page = editor.get("/admin/")
 
     assert page.status_code == 200
-    assert "No issue yet" in page.text
+    assert "No issues yet" in page.text
     assert "No worker has been seen for two minutes" in page.text
 
 

@@ -73,7 +73,7 @@ def test_really_gone_suppresses_those_shown_and_lets_the_issue_go_on(refused, ed
     assert len(refused.all(select(Suppression))) == 2
     (issue,) = refused.all(select(Issue))
     assert issue.state is IssueState.SENDING
-    assert "Nothing to answer" in editor.get("/admin/refused").text
+    assert "No open questions" in editor.get("/admin/refused").text
     assert "bounces.gone" in [each.action for each in refused.all(select(AuditEntry))]
 
 

@@ -163,7 +163,7 @@ def test_throw_away_and_shared_mailboxes_are_refused_by_setting_only(visitor_wit
 
     assert [page.status_code for page in pages] == [422] * len(refused)
     assert "enter a permanent address" in pages[0].text
-    assert "own address" in pages[4].text
+    assert "enter a personal address" in pages[4].text
     assert [strict.sign_up(email).status_code for email in taken] == [303] * len(taken)
     assert visitor_with().sign_up("ann@mailinator.com").status_code == 303
 
