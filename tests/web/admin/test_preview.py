@@ -84,7 +84,7 @@ def test_one_subscribers_own_digest_is_shown(house, list_of_two, editor):
 @pytest.mark.parametrize(
     ("query", "words"),
     [
-        ("reader=nobody@example.org", "Nobody with this address"),
+        ("reader=nobody@example.org", "There is no subscriber with this address"),
         ("reader=nonsense", "@"),
         ("topic=nonsense", "no topic"),
     ],
@@ -107,7 +107,7 @@ def test_a_preview_begins_with_what_most_subscribers_chose(list_of_two, editor):
 
 
 def test_an_empty_house_has_a_preview_that_says_so(editor):
-    assert "There is no release" in editor.get("/admin/preview").text
+    assert "There are no releases" in editor.get("/admin/preview").text
 
 
 def test_a_test_goes_to_one_address_through_the_outbox(house, list_of_two, editor):
@@ -118,11 +118,11 @@ def test_a_test_goes_to_one_address_through_the_outbox(house, list_of_two, edito
     )
 
     assert answer.status_code == 303
-    assert "A test is on its way to me@example.org." in editor.get(answer.location).text
+    assert "The test is being sent to me@example.org." in editor.get(answer.location).text
     assert house.all(select(Delivery.recipient)) == ["me@example.org"]
     assert house.all(select(Delivery.state)) == [DeliveryState.QUEUED]
     assert house.woken.lanes == ["single"]
-    assert "No issue yet" in editor.get("/admin/issues").text
+    assert "No issues yet" in editor.get("/admin/issues").text
     (entry,) = house.all(select(AuditEntry).where(AuditEntry.action == "issue.test"))
     assert "me@example.org" not in str(entry.detail) + entry.subject
 
@@ -156,9 +156,9 @@ def test_tests_are_limited(house, list_of_two, editor):
 
 
 def test_the_page_counts_the_subscribers_before_it_sends(list_of_two, editor):
-    assert "Type the number of readers, 2, to send." in editor.get(SEND).text
-    assert "Type the number of readers, 3, to send." in editor.get(SEND + "&send=weekly").text
-    assert "Nobody has anything new" in editor.get("/admin/preview?send=monthly").text
+    assert "Type the number of subscribers, 2, to send." in editor.get(SEND).text
+    assert "Type the number of subscribers, 3, to send." in editor.get(SEND + "&send=weekly").text
+    assert "There is nothing new for subscribers who chose" in editor.get("/admin/preview?send=monthly").text
 
 
 def test_the_number_of_subscribers_sends(house, list_of_two, editor):
@@ -172,7 +172,7 @@ def test_the_number_of_subscribers_sends(house, list_of_two, editor):
     assert house.all(select(Delivery.id)) == []  # nothing is sent, nor prepared, inside a request
     (entry,) = house.all(select(AuditEntry).where(AuditEntry.action == "issue.open"))
     assert entry.actor == "editor@example.org"
-    assert "It is being sent." in editor.get(answer.location).text
+    assert "The issue is being sent." in editor.get(answer.location).text
 
 
 def test_a_box_lets_subscribers_who_chose_an_hour_wait_for_it(house, list_of_two, editor):
@@ -188,7 +188,7 @@ def test_a_box_lets_subscribers_who_chose_an_hour_wait_for_it(house, list_of_two
     assert due["two@example.org"] <= house.clock()
     # 18:00 in Vilnius, where it is summer time. The test clock says noon in UTC.
     assert due["one@example.org"] == datetime(2025, 10, 23, 15, tzinfo=UTC)
-    assert "1 reader" in editor.get(place).text
+    assert "1 subscriber" in editor.get(place).text
 
 
 def test_without_that_box_nobody_waits(house, list_of_two, editor):
@@ -219,7 +219,7 @@ def test_another_number_sends_nothing(house, list_of_two, editor, number):
     answer = editor.client.post("/admin/preview/send", data=_form(editor, number))
 
     assert answer.status_code == 422
-    assert "type the number of readers, 2," in answer.text
+    assert "type the number of subscribers, 2," in answer.text
     assert house.all(select(Issue.id)) == []
 
 
@@ -230,8 +230,8 @@ def test_a_number_that_is_no_longer_true_sends_nothing_and_names_the_new_one(hou
     answer = editor.client.post("/admin/preview/send", data=form)
 
     assert answer.status_code == 409
-    assert "no longer 2 but 3" in answer.text
-    assert "Type the number of readers, 3, to send." in answer.text
+    assert "has changed from 2 to 3" in answer.text
+    assert "Type the number of subscribers, 3, to send." in answer.text
     assert house.all(select(Issue.id)) == []
 
 
@@ -292,7 +292,7 @@ def test_sending_again_finds_nobody(house, list_of_two, editor):
     editor.client.post("/admin/preview/send", data=_form(editor, "2"))
     _prepare(house)
 
-    assert "Nobody has anything new" in editor.get(SEND).text
+    assert "There is nothing new for subscribers who chose" in editor.get(SEND).text
 
 
 def _send(house, editor):
@@ -346,7 +346,7 @@ def test_an_issue_is_paused_resumed_and_cancelled(house, list_of_two, editor):
     assert set(house.all(select(Delivery.state))) == {DeliveryState.CANCELLED}
     actions = house.all(select(AuditEntry.action).where(AuditEntry.action.startswith("issue.")))
     assert actions == ["issue.open", "issue.pause", "issue.resume", "issue.cancel"]
-    assert "readers get a mail now" in editor.get(SEND).text
+    assert "subscribers get an email now" in editor.get(SEND).text
 
 
 def test_what_holds_up_an_issue_and_why_it_was_paused_is_on_its_page(house, list_of_two, editor):
@@ -383,7 +383,7 @@ def test_what_may_have_been_lost_is_sent_again_when_a_person_says_so(house, list
         for delivery in session.scalars(select(Delivery)):
             delivery.state = DeliveryState.UNCERTAIN
         session.commit()
-    assert "Nobody knows whether 2 mails arrived" in editor.get("/admin/").text
+    assert "It is uncertain whether 2 emails arrived" in editor.get("/admin/").text
 
     editor.post(place, {"action": "resend_uncertain"})
 

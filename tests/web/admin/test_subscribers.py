@@ -45,8 +45,8 @@ def test_the_record_shows_both_steps_the_wording_and_both_clocks(house, subscrib
     assert "Asked to receive the newsletter" in page
     assert "by the link in an email to them" in page
     assert page.count("2025-10-23 12:00:00 UTC") >= 2
-    assert "2025-10-23 15:00:00 EEST for the reader" in page
-    assert "I can leave at any time by the link in every mail." in page
+    assert "2025-10-23 15:00:00 EEST local time of the subscriber" in page
+    assert "I can unsubscribe at any time with the link in every email." in page
     assert "harbours: daily" in page and "192.0.2.0" in page
 
 
@@ -67,7 +67,7 @@ def test_a_subscriber_is_suppressed_and_may_be_emailed_again(house, subscriber):
 
     act(house, browser, subscriber, action="suppress")
     assert len(house.all(select(Suppression))) == 1
-    assert "No mail goes to this address" in browser.get(f"/admin/readers/{subscriber}").text
+    assert "We send no email to this address since" in browser.get(f"/admin/readers/{subscriber}").text
     act(house, browser, subscriber, action="unsuppress")
 
     assert house.all(select(Suppression)) == []

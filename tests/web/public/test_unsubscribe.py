@@ -298,7 +298,7 @@ def test_a_subscriber_pauses_and_goes_on(subscriber):
     assert "April 7, 2026" in shown
     assert "Resume emails now" in shown
     assert "Pause emails" not in shown
-    assert "Welcome back" in subscriber.get(resumed.location).text
+    assert "Your emails are resumed." in subscriber.get(resumed.location).text
     assert subscriber.post(f"{path}/pause", {**fields, "weeks": "3"}).status_code == 400
 
 
