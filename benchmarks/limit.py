@@ -1,8 +1,8 @@
 """The limit of this machine for sending messages, and the share of it that a rate reaches.
 
 The limit is cores / (one RSA-2048 signature + the CPU of a minimal sender and of the sink for a message). It
-assumes that every core does only this work. The share says more about our program than the ratio to a sender
-that does not sign, because that ratio depends on how fast the host signs.
+assumes that every core does only this work. The ratio to a sender that does not sign depends on
+how fast the host signs. The share does not.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from mutmut.stats import status_by_exit_code
 
 ROOT = Path(__file__).resolve().parents[1]
 LEAST_SHARE = 0.9
-# A mutant that runs for ever is noticed too.
+# A mutant that runs forever is noticed too.
 NOTICED = ("killed", "timeout", "segfault")
 
 

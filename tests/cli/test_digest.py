@@ -62,7 +62,7 @@ def test_the_frequency_as_it_happens_has_two_names_in_commands(env_file: Path, n
     said = _run(env_file, "send", "--dry-run", "--frequency", name)
     asked = _run(env_file, "send", "--dry-run", "--json", "--frequency", name, "--frequency", "immediate")
 
-    assert said.output == "0 readers would get it (as it happens).\n"
+    assert said.output == "0 subscribers would get it (as it happens).\n"
     assert json.loads(asked.output) == {"readers": 0, "frequencies": ["immediate"]}
 
 

@@ -40,7 +40,6 @@ ELSEWHERE = {
     "outbox/lease.py": "outbox/pacing/test_setup_wait.py",
     "outbox/owner_email.py": "flows/test_list_bombing.py",
     "outbox/pacing/relay_checks.py": "service/test_relay_check.py",
-    "outbox/pacing/relay_failures.py": "web/admin/test_preview.py",
     "outbox/pacing/sending_window.py": "outbox/pacing/test_pace.py",
     "outbox/pacing/setup_refusals.py": "outbox/pacing/test_setup_wait.py",
     "outbox/pacing/standings.py": "outbox/pacing/test_allowance.py",

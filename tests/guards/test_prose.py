@@ -5,7 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from guards.prose import ROOT, Ban, Rules, Text, code_texts, document_texts, faults, read_rules, sentences
+from guards.prose import (
+    ROOT,
+    Ban,
+    Rules,
+    Text,
+    check,
+    code_texts,
+    document_texts,
+    faults,
+    read_rules,
+    sentences,
+    tracked,
+)
 
 HERE = ROOT / "newsletter" / "example.py"
 
@@ -59,3 +71,7 @@ def test_code_in_a_document_is_not_read(tmp_path: Path) -> None:
     file.write_text("A [link](https://example.org/a/b).\n\n```\nsome code here\n```\n\n- one\n- two\n")
 
     assert [each.text.strip() for each in document_texts(file)] == ["A link.", "one", "two"]
+
+
+def test_no_text_of_the_project_has_a_banned_word_or_a_long_sentence() -> None:
+    assert check(tracked()) == []
