@@ -124,6 +124,7 @@ THROUGH_OTHERS = {
     "models/tables/release.py",
     "models/tables/subscriber.py",
     "models/tables/topic.py",
+    "outbox/pacing/domain_limits.py",
     "outbox/erasure_emails.py",
     "outbox/refused/outcome_rows.py",
     "outbox/reports/issue_list.py",

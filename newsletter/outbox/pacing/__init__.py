@@ -3,7 +3,8 @@
 Every process of every host keeps the same limits, because the limits are counted in the database. The table
 `pace` has one row for the relay, and one for each recipients' domain with a limit (standings.py). A row is a
 Standing (pace.py). It has the time of the next free message. It counts the messages sent in each minute of
-the last hour, and in each ten minutes of the last day. All rules are pure functions of a Standing and the time.
+the last hour, and in each ten minutes of the last day. All rules are pure functions of a Standing and the
+time.
 
 A drain uses a row in three steps (allowance.py):
 
