@@ -26,6 +26,7 @@ from newsletter.models.tables.delivery import (
     is_single,
 )
 from newsletter.models.tables.issue import Fragment, Issue, IssueRelease, IssueState, Rendition
+from newsletter.models.tables.newsletter import FIRST_NEWSLETTER, Newsletter, NewsletterText
 from newsletter.models.tables.notice import Notice
 from newsletter.models.tables.operation import (
     SERVING_KINDS,
@@ -51,6 +52,7 @@ from newsletter.models.tables.subscription import EndedReason, Frequency, Subscr
 from newsletter.models.tables.topic import RuleField, RuleMatch, Topic, TopicRule
 
 __all__ = [
+    "FIRST_NEWSLETTER",
     "SERVING_KINDS",
     "SILENT",
     "UNSETTLED",
@@ -73,6 +75,8 @@ __all__ = [
     "IssueState",
     "Lane",
     "MarkKind",
+    "Newsletter",
+    "NewsletterText",
     "Notice",
     "Pace",
     "RelayCheck",

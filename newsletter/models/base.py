@@ -22,6 +22,7 @@ from sqlalchemy import (
     Dialect,
     Engine,
     Enum,
+    ForeignKey,
     Integer,
     MetaData,
     Select,
@@ -31,12 +32,13 @@ from sqlalchemy import (
     func,
     literal,
     select,
+    text,
 )
 from sqlalchemy import cast as sql_cast
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.engine import URL, Connection
-from sqlalchemy.orm import DeclarativeBase, ORMExecuteState, Session
+from sqlalchemy.orm import DeclarativeBase, Mapped, ORMExecuteState, Session, mapped_column
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 # How long a transaction on SQLite waits for the write lock: only one may write at a time.
@@ -96,6 +98,15 @@ def choice(enum: type[Any], name: str) -> Enum:
         length=24,
         values_callable=lambda members: [member.value for member in members],
     )
+
+
+def newsletter_column(*, index: bool = False) -> Mapped[int]:
+    """Return the column that names the newsletter that a row belongs to.
+
+    Its default is in the database. During an upgrade, other hosts run the version before, which inserts rows
+    without this column.
+    """
+    return mapped_column(ForeignKey("newsletter.id"), server_default=text("1"), index=index)
 
 
 def new_public_id() -> str:

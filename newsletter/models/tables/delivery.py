@@ -122,6 +122,8 @@ class Delivery(Base):
     issue_id: Mapped[int | None] = mapped_column(ForeignKey("issue.id"))
     rendition_id: Mapped[int | None] = mapped_column(ForeignKey("rendition.id"))
     subscriber_id: Mapped[int | None] = mapped_column(ForeignKey("subscriber.id"))
+    # The newsletter of a single email. A digest belongs to the newsletter of its issue, and has none here.
+    newsletter_id: Mapped[int | None] = mapped_column(ForeignKey("newsletter.id"))
     recipient: Mapped[str | None] = mapped_column(String(320))
     purpose_key: Mapped[str | None] = mapped_column(String(80))
     template: Mapped[str | None] = mapped_column(String(40))

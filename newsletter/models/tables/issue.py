@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import JSON, ForeignKey, LargeBinary, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from newsletter.models.base import Base, BigId, UTCDateTime, choice, new_public_id
+from newsletter.models.base import Base, BigId, UTCDateTime, choice, new_public_id, newsletter_column
 
 
 class IssueState(enum.StrEnum):
@@ -34,6 +34,7 @@ class Issue(Base):
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     public_id: Mapped[str] = mapped_column(String(16), unique=True, default=new_public_id)
+    newsletter_id: Mapped[int] = newsletter_column(index=True)
     slot: Mapped[datetime | None] = mapped_column(UTCDateTime, unique=True)
     title: Mapped[str] = mapped_column(Text)
     frequencies: Mapped[list[str]] = mapped_column(JSON)

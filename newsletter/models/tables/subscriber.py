@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import JSON, ForeignKey, Index, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from newsletter.models.base import Base, BigId, UTCDateTime, new_public_id
+from newsletter.models.base import Base, BigId, UTCDateTime, new_public_id, newsletter_column
 
 # For this long after a change of address, a worker may still send to the old address that it has read.
 ON_ITS_WAY = timedelta(minutes=10)
@@ -92,6 +92,7 @@ class SignupRequest(Base):
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    newsletter_id: Mapped[int] = newsletter_column()
     kind: Mapped[str] = mapped_column(String(16), default="signup")
     email: Mapped[str | None] = mapped_column(Text)
     email_key: Mapped[str | None] = mapped_column(String(320))

@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import ForeignKey, String, Text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from newsletter.models.base import Base, BigId, UTCDateTime, choice
+from newsletter.models.base import Base, BigId, UTCDateTime, choice, newsletter_column
 
 
 class RuleMatch(enum.StrEnum):
@@ -31,6 +31,7 @@ class Topic(Base):
     __tablename__ = "topic"
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    newsletter_id: Mapped[int] = newsletter_column(index=True)
     slug: Mapped[str] = mapped_column(String(64), unique=True)
     name: Mapped[str] = mapped_column(String(120))
     description: Mapped[str] = mapped_column(Text, default="")

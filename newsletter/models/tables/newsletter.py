@@ -1,0 +1,72 @@
+"""Tables of newsletters: sender, languages and look, and the versions of each newsletter's texts."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import DDL, JSON, ForeignKey, String, Text, event
+from sqlalchemy.orm import Mapped, mapped_column
+
+from newsletter.models.base import Base, BigId, UTCDateTime, choice
+from newsletter.models.tables.subscription import Frequency
+
+# The newsletter that every database begins with. `newsletter_column` has it as default.
+FIRST_NEWSLETTER = 1
+
+
+class Newsletter(Base):
+    """One newsletter: its sender, its languages, its look and its calendar.
+
+    `version` is raised by every change of this row or of the texts, so that each process notices a change by
+    reading one number. While it is 0, the row has no content yet, and the settings are used
+    (newsletter/identity.py).
+    """
+
+    __tablename__ = "newsletter"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    slug: Mapped[str] = mapped_column(String(64), unique=True)
+    version: Mapped[int] = mapped_column(default=0)
+    from_address: Mapped[str] = mapped_column(String(320), default="")
+    # The name beside the From address; empty: the newsletter's name.
+    from_name: Mapped[str] = mapped_column(Text, default="")
+    reply_to: Mapped[str | None] = mapped_column(String(320))
+    postal_address: Mapped[str] = mapped_column(Text, default="")
+    # Language tags; the first is used for subscribers with any other language.
+    languages: Mapped[list[str]] = mapped_column(JSON, default=list)
+    time_zone: Mapped[str] = mapped_column(String(64), default="UTC")
+    # CSS colours by the name of what they colour.
+    colours: Mapped[dict[str, str]] = mapped_column(JSON, default=dict)
+    default_frequency: Mapped[Frequency] = mapped_column(
+        choice(Frequency, "default_frequency"), default=Frequency.WEEKLY
+    )
+    position: Mapped[int] = mapped_column(default=0)
+    created_at: Mapped[datetime] = mapped_column(UTCDateTime)
+
+
+class NewsletterText(Base):
+    """The texts of a newsletter in one language, from one `version` of the newsletter on.
+
+    Rows are never changed: a new text is a new row, and the row with the highest version counts. `consent`
+    is the sentence beside the sign-up button; empty: the usual one of that language
+    (subscribers/consent/wording.py).
+    """
+
+    __tablename__ = "newsletter_text"
+
+    newsletter_id: Mapped[int] = mapped_column(ForeignKey("newsletter.id"), primary_key=True)
+    language: Mapped[str] = mapped_column(String(16), primary_key=True)
+    version: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    name: Mapped[str] = mapped_column(Text)
+    tagline: Mapped[str] = mapped_column(Text, default="")
+    consent: Mapped[str] = mapped_column(Text, default="")
+    since: Mapped[datetime] = mapped_column(UTCDateTime)
+
+
+# The row is made with the table, and by the migration, so that no two processes try to make it.
+_FIRST_ROW = DDL(  # type: ignore[no-untyped-call]
+    "INSERT INTO newsletter (slug, version, from_address, from_name, postal_address, languages, time_zone, "
+    "colours, default_frequency, position, created_at) "
+    "VALUES ('news', 0, '', '', '', '[]', 'UTC', '{}', 'weekly', 0, CURRENT_TIMESTAMP)"
+)
+event.listen(Newsletter.__table__, "after_create", _FIRST_ROW)
