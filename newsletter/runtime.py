@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from newsletter.clock import utcnow
 from newsletter.digest.render import DigestRenderer
+from newsletter.identity import Identities
 from newsletter.links import Links
 from newsletter.mail.templates import TemplateSet
 from newsletter.messages.build import MessageMaker
@@ -56,6 +57,19 @@ class Runtime:
         """The templates of emails."""
         return TemplateSet(data_folder("templates") / "email")
 
+    @property
+    def identities(self) -> Identities:
+        """Names, senders, languages and looks of the newsletters."""
+        return self.messages.identities
+
+    def current_settings(self) -> Settings:
+        """Return the settings with the values of the first newsletter, as of a second ago at most.
+
+        For the relay of the From address, its limits, and what people are told about them.
+        """
+        self.identities.recent(self.reading)
+        return self.identities.settings()
+
     @cached_property
     def messages(self) -> MessageMaker:
         """Build messages from deliveries."""
@@ -64,10 +78,7 @@ class Runtime:
     @cached_property
     def renderer(self) -> DigestRenderer:
         """Render issues."""
-        settings = self.settings
-        return DigestRenderer(
-            self.templates, self.links, self.messages.site, settings.time_zone, settings.languages
-        )
+        return DigestRenderer(self.templates, self.links, self.settings)
 
     @cached_property
     def engine(self) -> Engine:

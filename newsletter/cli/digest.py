@@ -336,10 +336,11 @@ def _waits(parts: Runtime, issue: Issue, found: Progress) -> list[str]:
     """Return the reasons why an issue that is being sent has to wait."""
     if issue.state is not IssueState.SENDING:
         return []
+    settings = parts.current_settings()
     with parts.reading() as session:
-        standing = read_standing(session, parts.settings, parts.now())
-    hours = own_hours_in_words(found.later, found.last_hour_at, ZoneInfo(parts.settings.time_zone))
-    return reasons_to_wait(standing, parts.settings, parts.now()) + hours
+        standing = read_standing(session, settings, parts.now())
+    hours = own_hours_in_words(found.later, found.last_hour_at, ZoneInfo(settings.time_zone))
+    return reasons_to_wait(standing, settings, parts.now()) + hours
 
 
 def _watch(parts: Runtime, public_id: str) -> None:

@@ -32,6 +32,7 @@ def check(send: bool, as_json: bool) -> None:
     settings, runtime = open_settings(), _runtime()
     owner = owner_of(settings, None)
     if runtime is not None:
+        settings = runtime.current_settings()
         with runtime.reading() as session:
             owner = owner_of(settings, session)
     report = check_relay(settings, owner, utcnow(), send=send)

@@ -19,6 +19,7 @@ def open_runtime() -> Runtime:
     settings = open_settings()
     runtime = Runtime(settings, wake=_wake_later(settings))
     require_current(runtime.engine)
+    runtime.identities.recent(runtime.reading)
     return runtime
 
 

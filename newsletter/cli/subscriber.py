@@ -264,8 +264,8 @@ def _find_or_fail(session: Session, address: str) -> Subscriber:
 
 def _publisher(parts: Runtime) -> Any:
 
-    settings = parts.settings
-    return Publisher(settings.site_name, settings.public_url, settings.postal_address)
+    newsletter = parts.identities.recent(parts.reading)
+    return Publisher(newsletter.name, parts.settings.public_url, newsletter.postal_address)
 
 
 def _suppressed_line(blocked: dict[str, Any] | None) -> str:

@@ -12,13 +12,14 @@ from sqlalchemy.orm import Session
 
 from newsletter import audit, coverage
 from newsletter.digest.own_hour import by_moment, own_hours
-from newsletter.digest.render import DigestRenderer, render_edition, render_more
+from newsletter.digest.render import DigestRenderer, NewsletterRenderer, render_edition, render_more
 from newsletter.digest.select import MOST_KEPT, Audience, Chunk, Selector
 from newsletter.errors import StateConflict
 from newsletter.languages import choose_language
 from newsletter.messages.edition import Encoded
 from newsletter.messages.renditions import make_renditions
 from newsletter.models import (
+    FIRST_NEWSLETTER,
     Delivery,
     Fragment,
     Frequency,
@@ -47,6 +48,7 @@ def open_issue(
     request_key: str | None = None,
     title: str = "",
     own_hour: bool = False,
+    newsletter_id: int = FIRST_NEWSLETTER,
 ) -> Issue:
     """Open an issue for the subscribers of these frequencies for whom a release waits; return it.
 
@@ -66,7 +68,8 @@ def open_issue(
     if first is None:
         raise StateConflict("No release waits for a subscriber of these frequencies, so nothing is sent.")
     issue = Issue(
-        title=title or f"No. {_next_number(session)}",
+        newsletter_id=newsletter_id,
+        title=title or f"No. {_next_number(session, newsletter_id)}",
         frequencies=[str(each) for each in audience.frequencies],
         state=IssueState.PREPARING,
         to_sequence=to_sequence,
@@ -95,7 +98,8 @@ class Preparer:
     """Prepares one issue, a chunk of subscribers at a time, and caches compositions between chunks."""
 
     def __init__(self, renderer: DigestRenderer, issue_id: int, chunk: int = CHUNK) -> None:
-        self._renderer = renderer
+        self._renderers = renderer
+        self._renderer: NewsletterRenderer | None = None
         self._issue_id = issue_id
         self._chunk = chunk
         self._selector: Selector | None = None
@@ -125,32 +129,43 @@ class Preparer:
         audience = Audience(tuple(Frequency(each) for each in issue.frequencies))
         if self._selector is None:
             self._selector = Selector(session, audience, issue.to_sequence)
+        if self._renderer is None:
+            self._renderer = self._renderers.of_newsletter(session, issue.newsletter_id)
         if issue.prepared_to != self._prepared_to:
             self._rendered = None  # another preparer has rendered since
         chunk = self._selector.chunk(session, issue.prepared_to, self._chunk, lock=True)
         if chunk is None:
             _start(session, issue, now)
             return False
-        self._enqueue(session, issue, chunk, now)
+        self._enqueue(session, issue, self._renderer, chunk, now)
         coverage.serve(session, chunk.subscription_ids, issue.to_sequence)
         issue.prepared_to = self._prepared_to = chunk.last
         return True
 
-    def _enqueue(self, session: Session, issue: Issue, chunk: Chunk, now: datetime) -> None:
+    def _enqueue(
+        self, session: Session, issue: Issue, renderer: NewsletterRenderer, chunk: Chunk, now: datetime
+    ) -> None:
         keys = {key for _, key in chunk.selections}
         if len(self._renditions) > MOST_KEPT:
             self._renditions.clear()
         fresh = sorted(keys - self._renditions.keys())
-        self._render_for(session, issue, chunk, fresh)
+        self._render_for(session, issue, renderer, chunk, fresh)
         self._renditions |= make_renditions(session, issue.id, fresh)
         due = own_hours(session, chunk, now) if issue.own_hour else {}
         pairs = [(subscriber, self._renditions[key]) for subscriber, key in chunk.selections]
-        usual = self._renderer.languages[0]
+        usual = renderer.languages[0]
         # All hours in all time zones are only some dozens of moments, even with a million subscribers.
         for due_at, theirs in by_moment(pairs, due, now).items():
             enqueue_issue(session, issue.id, theirs, self._languages, usual, now, due_at)
 
-    def _render_for(self, session: Session, issue: Issue, chunk: Chunk, fresh: Sequence[str]) -> None:
+    def _render_for(
+        self,
+        session: Session,
+        issue: Issue,
+        renderer: NewsletterRenderer,
+        chunk: Chunk,
+        fresh: Sequence[str],
+    ) -> None:
         """Render, in each language needed, the releases of this chunk's renditions that have no fragments.
 
         The first time in a language, all releases of the catalogue are rendered. Releases that were put back
@@ -165,7 +180,7 @@ class Preparer:
         subscribers = select(Subscriber.language).where(
             Subscriber.id > chunk.after, Subscriber.id <= chunk.last
         )
-        offered = self._renderer.languages
+        offered = renderer.languages
         read = {tag: choose_language(tag, offered) for tag in session.scalars(subscribers.distinct())}
         # The first language is always needed: somebody may choose another language while we write the chunk.
         needed = {offered[0], *read.values()}
@@ -173,7 +188,7 @@ class Preparer:
             known = self._rendered.get(language, set())
             shown = self._named | self._selector.catalogue.release_ids() if not known else self._named - known
             if shown:
-                _render(session, self._renderer, issue, shown, language, before=len(known))
+                _render(session, renderer, issue, shown, language, before=len(known))
                 self._rendered[language] = shown | known
         self._languages |= {tag: language for tag, language in read.items() if language != offered[0]}
 
@@ -196,7 +211,7 @@ def _named(session: Session, issue_id: int) -> set[int]:
 
 def _render(
     session: Session,
-    renderer: DigestRenderer,
+    renderer: NewsletterRenderer,
     issue: Issue,
     shown: Iterable[int],
     language: str,
@@ -228,8 +243,9 @@ def _start(session: Session, issue: Issue, now: datetime) -> None:
         issue.note = "No release waited for any subscriber, so nothing was sent."
 
 
-def _next_number(session: Session) -> int:
-    return (session.scalar(select(func.count()).where(Issue.is_test.is_(False))) or 0) + 1
+def _next_number(session: Session, newsletter_id: int) -> int:
+    sent = select(func.count()).where(Issue.is_test.is_(False), Issue.newsletter_id == newsletter_id)
+    return (session.scalar(sent) or 0) + 1
 
 
 def send_test(
@@ -240,6 +256,7 @@ def send_test(
     recipient: str,
     actor: str,
     now: datetime,
+    newsletter_id: int = FIRST_NEWSLETTER,
 ) -> Issue:
     """Enqueue a test digest of `selection` to one address, which may be no subscriber's. Commits nothing.
 
@@ -249,7 +266,8 @@ def send_test(
     if not selection:
         raise StateConflict("There is no release to show, so nothing is sent.")
     issue = Issue(
-        title=f"No. {_next_number(session)}",
+        newsletter_id=newsletter_id,
+        title=f"No. {_next_number(session, newsletter_id)}",
         frequencies=[],
         state=IssueState.DRAFT,
         to_sequence=current_sequence(session),
@@ -260,8 +278,9 @@ def send_test(
     session.add(issue)
     session.flush()
     shown = release_ids(selection)
-    language = renderer.languages[0]
-    _render(session, renderer, issue, shown, language)
+    own = renderer.of_newsletter(session, issue.newsletter_id)
+    language = own.languages[0]
+    _render(session, own, issue, shown, language)
     key = write_key(selection)
     rendition_id = make_renditions(session, issue.id, [key])[key]
     enqueue_test(session, issue, rendition_id, recipient, f"test:{secrets.token_hex(8)}", language, now)

@@ -17,6 +17,7 @@ from newsletter.errors import NotFound
 from newsletter.languages import choose_language
 from newsletter.messages.edition import Edition
 from newsletter.models import (
+    FIRST_NEWSLETTER,
     Frequency,
     Issue,
     Release,
@@ -73,9 +74,10 @@ def preview(
     releases = session.scalars(select(Release).where(Release.id.in_(release_ids(chosen)))).all()
     shelf = session.scalars(select(Topic).order_by(Topic.position, Topic.id)).all()
     number = session.scalar(select(func.count()).where(Issue.is_test.is_(False))) or 0
-    facts = renderer.issue_facts(f"No. {number + 1}", now)
-    language = choose_language(_language_of(session, email_key), renderer.languages)
-    edition = Edition("preview", render_edition(renderer, facts, language, shelf, releases))
+    own = renderer.of_newsletter(session, FIRST_NEWSLETTER)
+    facts = own.issue_facts(f"No. {number + 1}", now)
+    language = choose_language(_language_of(session, email_key), own.languages)
+    edition = Edition("preview", render_edition(own, facts, language, shelf, releases))
     key = write_key(chosen)
     # A preview has no personal links: they all lead to the home page.
     home = renderer.links.home()

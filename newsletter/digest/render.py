@@ -7,12 +7,16 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
+from sqlalchemy.orm import Session
+
+from newsletter.identity import Identity, load_identity
 from newsletter.links import Links
 from newsletter.mail.assemble import Encoding, FramePart, choose_encoding, digest_marks, encode_fragment
 from newsletter.mail.templates import Piece, TemplateSet
 from newsletter.messages.build import SiteFacts
 from newsletter.messages.edition import Encoded
 from newsletter.models import Frequency, Release, Topic
+from newsletter.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,30 +39,46 @@ class ReleaseFacts:
 
 
 @dataclass(frozen=True)
+class NewsletterRenderer:
+    """What rendering the digests of one newsletter needs."""
+
+    templates: TemplateSet
+    links: Links
+    identity: Identity
+
+    @property
+    def languages(self) -> Sequence[str]:
+        """The languages of digests. The first is used for subscribers with any other language."""
+        return self.identity.languages
+
+    def issue_facts(self, title: str, moment: datetime) -> IssueFacts:
+        """Return an issue's title, and its date in the newsletter's time zone."""
+        return IssueFacts(title, moment.astimezone(ZoneInfo(self.identity.time_zone)).date())
+
+
+@dataclass(frozen=True)
 class DigestRenderer:
     """The parts of an installation that rendering needs."""
 
     templates: TemplateSet
     links: Links
-    site: SiteFacts
-    time_zone: str
-    # The languages of digests. The first is used for subscribers with any other language.
-    languages: Sequence[str]
+    settings: Settings
 
-    def issue_facts(self, title: str, moment: datetime) -> IssueFacts:
-        """Return an issue's title, and its date in the newsletter's time zone."""
-        return IssueFacts(title, moment.astimezone(ZoneInfo(self.time_zone)).date())
+    def of_newsletter(self, session: Session, newsletter_id: int) -> NewsletterRenderer:
+        """Return the renderer of a newsletter as it is now. Raises NotFound."""
+        identity = load_identity(session, self.settings, newsletter_id)
+        return NewsletterRenderer(self.templates, self.links, identity)
 
 
 def render_edition(
-    renderer: DigestRenderer,
+    renderer: NewsletterRenderer,
     issue: IssueFacts,
     language: str,
     topics: Iterable[Topic],
     releases: Sequence[Release],
 ) -> Mapping[str, Encoded]:
     """Return every part of an issue in one language, by its name (models/tables/issue.py, Fragment)."""
-    context = _context(renderer, issue)
+    context = _context(renderer, issue, language)
     pieces: dict[str, Piece] = {}
 
     def render(part: str, template: str, **more: object) -> None:
@@ -81,7 +101,7 @@ def render_edition(
 
 
 def render_more(
-    renderer: DigestRenderer,
+    renderer: NewsletterRenderer,
     issue: IssueFacts,
     language: str,
     releases: Sequence[Release],
@@ -93,15 +113,20 @@ def render_more(
     return _encoded(pieces, FramePart.load(frame.text).encoding, FramePart.load(frame.html).encoding)
 
 
-def _context(renderer: DigestRenderer, issue: IssueFacts) -> dict[str, object]:
-    return {"site": renderer.site, "issue": issue, "timezone": renderer.time_zone}
+def _context(renderer: NewsletterRenderer, issue: IssueFacts, language: str) -> dict[str, object]:
+    site = SiteFacts.of(renderer.identity, language, renderer.links.public_url)
+    return {"site": site, "issue": issue, "timezone": renderer.identity.time_zone}
 
 
 def _release_pieces(
-    renderer: DigestRenderer, issue: IssueFacts, language: str, releases: Sequence[Release], before: int = 0
+    renderer: NewsletterRenderer,
+    issue: IssueFacts,
+    language: str,
+    releases: Sequence[Release],
+    before: int = 0,
 ) -> dict[str, Piece]:
     """Return the pieces of each release, and a piece "N more" for each possible number of omitted ones."""
-    context = _context(renderer, issue)
+    context = _context(renderer, issue, language)
     pieces = {}
     for at, release in enumerate(releases, start=before + 1):
         shown = context | {"release": _facts(renderer, release)}
@@ -121,7 +146,7 @@ def _encoded(pieces: Mapping[str, Piece], texts: Encoding, pages: Encoding) -> d
     }
 
 
-def _facts(renderer: DigestRenderer, release: Release) -> ReleaseFacts:
+def _facts(renderer: NewsletterRenderer, release: Release) -> ReleaseFacts:
     return ReleaseFacts(
         release.title,
         release.publisher,

@@ -76,7 +76,7 @@ def drain(engine: Engine, lane_name: str) -> None:
         recover_claims(engine.runtime)
         _serve_singles(engine)
         return
-    with closing(open_transport(engine.runtime.settings)) as transport:
+    with closing(open_transport(engine.runtime.current_settings())) as transport:
         handled = send_round(
             engine.runtime,
             transport,
@@ -140,7 +140,7 @@ def _serve_singles(engine: Engine) -> None:
         session.commit()
     if resolved:
         log.info("event=signups_resolved count=%d", resolved)
-    with closing(open_transport(runtime.settings)) as transport:
+    with closing(open_transport(runtime.current_settings())) as transport:
         handled = empty_lane(
             runtime, transport, lane=Lane.SINGLE, seconds=ROUND_SECONDS, stopping=engine.stopping
         )

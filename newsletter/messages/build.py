@@ -13,6 +13,7 @@ from pathlib import Path
 from sqlalchemy.orm import Session
 
 from newsletter.errors import InputError
+from newsletter.identity import Identities, Identity
 from newsletter.languages import choose_language
 from newsletter.links import Links
 from newsletter.mail import headers as fields
@@ -35,12 +36,18 @@ _PEM = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.+?-----END [A-Z ]*PRIVATE
 
 @dataclass(frozen=True, slots=True)
 class SiteFacts:
-    """The values of the newsletter that templates use."""
+    """The values of the newsletter that templates use, in one language."""
 
     name: str
     tagline: str
     postal_address: str
     public_url: str
+
+    @classmethod
+    def of(cls, identity: Identity, language: str, public_url: str) -> SiteFacts:
+        """Return the values of a newsletter."""
+        texts = identity.texts_in(language)
+        return cls(texts.name, texts.tagline, identity.postal_address, public_url)
 
 
 # The headers that differ for each digest, in their order. The others are the same in the whole issue.
@@ -60,21 +67,75 @@ class MessageMaker:
     """Makes the messages of one installation. It caches editions, so share one within a process."""
 
     def __init__(self, settings: Settings, tokens: Tokens, links: Links, templates: TemplateSet) -> None:
-        self.settings = settings
         self.tokens = tokens
         self.links = links
         self.templates = templates
         self.personal = PersonalLinks(tokens, links)
-        self.site = SiteFacts(
-            settings.site_name, settings.tagline, settings.postal_address, settings.public_url
-        )
-        self._editions: dict[tuple[int, str], _Digest] = {}
+        self.identities = Identities(settings)
+        self._settings = settings
+        self._makers: dict[int, _NewsletterMaker] = {}
+
+    @property
+    def settings(self) -> Settings:
+        """The settings with the values of the first newsletter, as it was last read."""
+        return self.identities.settings()
+
+    def refresh(self, session: Session) -> None:
+        """Notice changes of newsletters. Call it for each batch, so that edits need no restart."""
+        self.identities.refresh(session)
 
     def outgoing(self, session: Session, claimed: Claimed, now: datetime) -> Outgoing:
         """Return the message of one delivery. Its bytes are built when the transport asks for them.
 
         The edition of its issue is loaded once. `now` is the message's Date.
         """
+        return self._maker(self.identities.of(session, claimed.newsletter_id)).outgoing(session, claimed, now)
+
+    def build_sample(self, identity: Identity, language: str, now: datetime) -> bytes:
+        """Return a sample confirmation email. Raises any fault that would stop all emails of this process."""
+        return self._maker(identity).build_sample(language, now)
+
+    def subscriber_fields(self, claimed: Claimed, now: datetime) -> dict[str, str]:
+        """Return the personal links of one digest. Without a subscriber (a test) they change nothing."""
+        return digest_fields(self.personal, claimed, now)
+
+    def _maker(self, identity: Identity) -> _NewsletterMaker:
+        known = self._makers.get(identity.newsletter_id)
+        if known is None or known.identity is not identity:
+            known = _NewsletterMaker(identity, self._settings, self.tokens, self.personal, self.templates)
+            self._makers[identity.newsletter_id] = known
+        return known
+
+
+def digest_fields(personal: PersonalLinks, claimed: Claimed, now: datetime) -> dict[str, str]:
+    """Return the personal links of one digest."""
+    return {
+        "browser_url": personal.view(claimed, now),
+        "preferences_url": personal.preferences(claimed, now),
+        "unsubscribe_url": personal.unsubscribe(claimed, now),
+    }
+
+
+class _NewsletterMaker:
+    """Makes the messages of one newsletter at one version. A new version needs a new maker."""
+
+    def __init__(
+        self,
+        identity: Identity,
+        settings: Settings,
+        tokens: Tokens,
+        personal: PersonalLinks,
+        templates: TemplateSet,
+    ) -> None:
+        self.identity = identity
+        self.settings = settings
+        self.tokens = tokens
+        self.personal = personal
+        self.templates = templates
+        self._editions: dict[tuple[int, str], _Digest] = {}
+
+    def outgoing(self, session: Session, claimed: Claimed, now: datetime) -> Outgoing:
+        """Return the message of one delivery, as `MessageMaker.outgoing` does."""
         token = delivery_token(str(claimed.id), self._return_key)
         if claimed.rendition_key is not None:
             edition = self._edition(session, claimed)
@@ -83,27 +144,19 @@ class MessageMaker:
             build = partial(self._single, claimed, token, now)
         path = self._plain_path
         if path is None:
-            path = return_path(token, self.settings.return_path_domain or self.settings.sender_domain)
+            path = return_path(token, self.settings.return_path_domain or self.identity.sender_domain)
         return Outgoing(claimed.id, Envelope(path, claimed.address or "", envelope_id=str(claimed.id)), build)
 
     def build_sample(self, language: str, now: datetime) -> bytes:
-        """Return a sample confirmation email. Raises any fault that would stop all emails of this process."""
-        nobody = f"nobody@{self.settings.sender_domain}"
+        """Return a sample confirmation email."""
+        nobody = f"nobody@{self.identity.sender_domain}"
         claimed = Claimed(
             id=0, lane=Lane.SINGLE, issue_id=None, subscriber_id=None, template="confirm",
             context={"topics": ["-"], "upto": 0}, language=language, attempt=1, created_at=now,
             address=nobody, email_key=nobody, subscriber_public_id="", rendition_key=None,
-            issue_public_id=None, failed_before=False,
+            issue_public_id=None, failed_before=False, newsletter_id=None,
         )  # fmt: skip
         return self._single(claimed, delivery_token(str(claimed.id), self._return_key), now)
-
-    def subscriber_fields(self, claimed: Claimed, now: datetime) -> dict[str, str]:
-        """Return the personal links of one digest. Without a subscriber (a test) they change nothing."""
-        return {
-            "browser_url": self.personal.view(claimed, now),
-            "preferences_url": self.personal.preferences(claimed, now),
-            "unsubscribe_url": self.personal.unsubscribe(claimed, now),
-        }
 
     def _edition(self, session: Session, claimed: Claimed) -> _Digest:
         if claimed.issue_id is None or claimed.issue_public_id is None:
@@ -129,7 +182,7 @@ class MessageMaker:
         return self._editions[known]
 
     def _digest(self, claimed: Claimed, digest: _Digest, token: str, now: datetime) -> bytes:
-        values = self.subscriber_fields(claimed, now)
+        values = digest_fields(self.personal, claimed, now)
         personal = [
             *self._personal(claimed, token, now),
             fields.list_unsubscribe_field(values["unsubscribe_url"], self._leave_mailto(claimed)),
@@ -150,10 +203,11 @@ class MessageMaker:
         return f"mailto:{signed or mailbox}?subject=unsubscribe"
 
     def _single(self, claimed: Claimed, token: str, now: datetime) -> bytes:
-        language = choose_language(claimed.language, self.settings.languages)
+        language = choose_language(claimed.language, self.identity.languages)
         kind, stored = KINDS[claimed.template or ""], dict(claimed.context or {})
         values = kind.values(Making(claimed, stored, self.personal, self.settings, now))
-        context = {"site": self.site, "timezone": self.settings.time_zone, **stored, **values}
+        site = SiteFacts.of(self.identity, language, self.settings.public_url)
+        context = {"site": site, "timezone": self.identity.time_zone, **stored, **values}
         rendered = self.templates.render(claimed.template or "", language, context)
         boundary = fields.make_boundary(f"delivery {claimed.id}")
         head = [
@@ -194,13 +248,13 @@ class MessageMaker:
         return [
             fields.to_field(claimed.address or ""),
             fields.date_field(now),
-            fields.message_id_field(unique, self.settings.sender_domain),
+            fields.message_id_field(unique, self.identity.sender_domain),
             fields.token_field(self._relay.token_header, token),
         ]
 
     @cached_property
     def _relay(self) -> Relay:
-        return choose_relay(self.settings, self.settings.from_address)
+        return choose_relay(self.settings, self.identity.from_address)
 
     @cached_property
     def _plain_path(self) -> str | None:
@@ -216,10 +270,10 @@ class MessageMaker:
 
     @cached_property
     def _sender(self) -> list[Field]:
-        settings = self.settings
-        sender = [fields.from_field(settings.from_address, settings.from_name or settings.site_name)]
-        if settings.reply_to:
-            sender.append(fields.reply_to_field(settings.reply_to))
+        identity = self.identity
+        sender = [fields.from_field(identity.from_address, identity.sender_name)]
+        if identity.reply_to:
+            sender.append(fields.reply_to_field(identity.reply_to))
         return sender
 
     @cached_property
@@ -227,28 +281,28 @@ class MessageMaker:
         host = self.settings.host
         # RFC 2919 requires a name, so if the host is an IP address, the From domain is used.
         named = "." in host and ":" not in host and not host.rpartition(".")[2].isdigit()
-        usual = f"letter.{host if named else self.settings.sender_domain}"
-        return fields.list_id_field(self.settings.list_id or usual, self.settings.site_name)
+        usual = f"letter.{host if named else self.identity.sender_domain}"
+        return fields.list_id_field(self.settings.list_id or usual, self.identity.name)
 
     @cached_property
     def _feedback_sender(self) -> str:
-        letters = "".join(each for each in self.settings.sender_domain if each.isascii() and each.isalnum())
+        letters = "".join(each for each in self.identity.sender_domain if each.isascii() and each.isalnum())
         return (letters + "newsletter")[:15]
 
     @cached_property
     def _keys(self) -> tuple[DKIMKey, ...]:
-        return load_keys(self.settings)
+        return load_keys(self.settings, self.identity.sender_domain)
 
 
-def load_keys(settings: Settings) -> tuple[DKIMKey, ...]:
-    """Return the DKIM keys of the settings' file, each with its selector; none if no file is set.
+def load_keys(settings: Settings, domain: str) -> tuple[DKIMKey, ...]:
+    """Return the DKIM keys of the settings' file for `domain`, each with its selector; none without a file.
 
     Raises InputError as `read_keys` does.
     """
     file, selectors = settings.dkim_key_file, settings.dkim_selector
     if file is None or selectors is None:
         return ()
-    return read_keys(file, selectors, settings.sender_domain)
+    return read_keys(file, selectors, domain)
 
 
 def read_keys(file: Path, selectors: str, domain: str) -> tuple[DKIMKey, ...]:

@@ -30,6 +30,8 @@ class Claimed(NamedTuple):
     rendition_key: str | None
     issue_public_id: str | None
     failed_before: bool
+    # None if it belongs to no newsletter, such as a notice to the owner.
+    newsletter_id: int | None
 
 
 def load_claimed(session: Session, delivery_ids: Sequence[int]) -> list[Claimed]:
@@ -40,6 +42,7 @@ def load_claimed(session: Session, delivery_ids: Sequence[int]) -> list[Claimed]
             Delivery.context, Delivery.language, Delivery.attempt, Delivery.created_at,
             func.coalesce(Subscriber.email, Delivery.recipient), Subscriber.email_key, Subscriber.public_id,
             Rendition.key, Issue.public_id, Delivery.build_failed_at.is_not(None),
+            func.coalesce(Issue.newsletter_id, Delivery.newsletter_id),
         )
         .outerjoin(Subscriber, Subscriber.id == Delivery.subscriber_id)
         .outerjoin(Rendition, Rendition.id == Delivery.rendition_id)

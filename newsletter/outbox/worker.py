@@ -102,6 +102,8 @@ def drain(
     send now. It also ends when the relay cannot be reached. Then the claimed deliveries are queued again, due
     a little later, and the TransportError is logged, not raised. `elapsed` is its clock, in seconds.
     """
+    with Session(parts.engine.execution_options(sqlite_begin="DEFERRED")) as session:
+        parts.messages.refresh(session)
     journal = Journal(journal_folder(parts.settings))
     work = _Work(parts, journal, lane, elapsed() + seconds, stopping, elapsed)
     try:
@@ -237,6 +239,7 @@ class _Work:
                     issue_id = next(iter(issues_to_send(session, now)), None)
                 if issue_id is None and not (lane is Lane.SINGLE and single_mail_is_due(session, now)):
                     continue
+                self._parts.messages.refresh(session)
             if issue_id is not None:
                 self._issues.add(issue_id)
             with self._parts.session() as session:

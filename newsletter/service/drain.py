@@ -97,7 +97,7 @@ def _fork(settings: Settings) -> int:
 
 
 def _drain_until_done(runtime: Runtime) -> None:
-    with closing(open_transport(runtime.settings)) as transport:
+    with closing(open_transport(runtime.current_settings())) as transport:
         while not stopping():
             if send_round(runtime, transport, stopping):
                 continue

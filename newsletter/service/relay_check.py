@@ -240,7 +240,7 @@ class _Check:
             fields.Field(b"Content-Type", b"text/plain; charset=us-ascii"),
         ]
         lines, body = fields.join_fields(head), TEST_TEXT.encode("ascii")
-        keys = load_keys(settings)
+        keys = load_keys(settings, settings.sender_domain)
         signature = sign(head, body, keys, int(self._now.timestamp())) if keys else b""
         return build_message(signature + lines, body)
 

@@ -42,7 +42,7 @@ log = logging.getLogger(__name__)
 
 def own_addresses(runtime: Runtime) -> OwnAddresses:
     """Return the addresses whose incoming mail is for us."""
-    settings = runtime.settings
+    settings = runtime.current_settings()
     domain = settings.return_path_domain or (None if settings.return_path else settings.sender_domain)
     return OwnAddresses(settings.unsubscribe_address, runtime.tokens.derived_key(LEAVE_KEY), domain)
 

@@ -12,6 +12,7 @@ from newsletter.subscribers.queries import offered_topics
 from newsletter.web.admin.blueprint import admin
 from newsletter.web.admin.query_string import choice_of
 from newsletter.web.http.extensions import runtime
+from newsletter.web.http.this_newsletter import this_newsletter
 from newsletter.web.public.forms import FREQUENCY_WORDS, USUAL_FREQUENCY
 from newsletter.web.public.thanks_pages import allowed_page
 
@@ -24,7 +25,7 @@ def embed() -> str:
     offered = offered_topics(db.session())
     asked = request.args
     chosen = [topic for topic in offered if topic.slug in asked.getlist("topic")] or list(offered)
-    language = choose_language(asked.get("language", ""), settings.languages)
+    language = choose_language(asked.get("language", ""), this_newsletter().languages)
     frequency = choice_of(Frequency, asked.get("frequency"))
     thanks = allowed_page(asked.get("next"))
     fixed = asked.get("fixed") == "yes"
@@ -48,7 +49,7 @@ def embed() -> str:
         script=f'<script src="{parts.links.embed_script()}" async></script>',
         topics=offered,
         frequencies=[(each.value, words) for each, words in FREQUENCY_WORDS.items()],
-        languages=[(each, language_name(each)) for each in settings.languages],
+        languages=[(each, language_name(each)) for each in this_newsletter().languages],
         thanks_urls=settings.thanks_urls,
         origins=settings.embed_origins,
         chosen={

@@ -34,6 +34,7 @@ from newsletter.web.admin.blueprint import admin
 from newsletter.web.admin.query_string import choice_of, page_number
 from newsletter.web.admin.session import actor
 from newsletter.web.http.extensions import runtime
+from newsletter.web.http.this_newsletter import this_newsletter
 
 PER_PAGE = 50
 MOVING = frozenset({IssueState.PREPARING, IssueState.SENDING})
@@ -173,8 +174,8 @@ def _progress(session: Session, issue: Issue, now: datetime) -> dict[str, Any]:
 
 
 def _waits(session: Session, counted: Progress, now: datetime) -> list[str]:
-    settings = runtime().settings
-    hours = own_hours_in_words(counted.later, counted.last_hour_at, ZoneInfo(settings.time_zone))
+    settings = runtime().current_settings()
+    hours = own_hours_in_words(counted.later, counted.last_hour_at, ZoneInfo(this_newsletter().time_zone))
     return reasons_to_wait(read_standing(session, settings, now), settings, now) + hours
 
 

@@ -49,7 +49,7 @@ def overview() -> str:
         last_issue=_last_issue(session, now),
         outbox=outbox,
         workers=workers,
-        relay_check=last_check(session, runtime().settings),
+        relay_check=last_check(session, runtime().current_settings()),
         warnings=_warnings(session, now, workers, outbox),
     )
 
@@ -128,7 +128,7 @@ def _overdue_warnings(session: Session, now: datetime) -> list[dict[str, str]]:
 
 def _relay_warnings(session: Session) -> list[dict[str, str]]:
     """Return the failures that the last check of the relay found."""
-    check = last_check(session, runtime().settings)
+    check = last_check(session, runtime().current_settings())
     if check is None or check.verdict != FAILED:
         return []
     text = f"A check of the relay {check.report['relay']} failed. {' '.join(failures_of(check))}"

@@ -16,6 +16,7 @@ from newsletter.web.admin.blueprint import admin
 from newsletter.web.admin.query_string import choice_of, page_number, text_of
 from newsletter.web.admin.session import actor
 from newsletter.web.http.extensions import runtime
+from newsletter.web.http.this_newsletter import this_newsletter
 
 DONE = {
     ReleaseAction.READY: "is ready and goes out with the next digest",
@@ -98,6 +99,6 @@ def _since(day: str | None) -> datetime | None:
     """Return the start of a day in the newsletter's time zone; None if it is not a valid day."""
     try:
         given = datetime.strptime(day or "", "%Y-%m-%d").date()  # noqa: DTZ007 (a day has no zone yet)
-        return datetime.combine(given, time(), ZoneInfo(runtime().settings.time_zone)).astimezone(UTC)
+        return datetime.combine(given, time(), ZoneInfo(this_newsletter().time_zone)).astimezone(UTC)
     except (ValueError, OverflowError):
         return None

@@ -24,6 +24,7 @@ from newsletter.web.admin.query_string import page_number, text_of
 from newsletter.web.admin.session import actor
 from newsletter.web.erase_everywhere import erase_everywhere
 from newsletter.web.http.extensions import runtime
+from newsletter.web.http.this_newsletter import this_newsletter
 
 REASONS_OF = timedelta(days=90)
 IN_WORDS = {
@@ -179,8 +180,8 @@ def subscriber_consent_json(public_id: str) -> Response:
 
 def _record(public_id: str) -> dict[str, Any]:
     parts = runtime()
-    settings = parts.settings
-    publisher = Publisher(settings.site_name, settings.public_url, settings.postal_address)
+    newsletter = this_newsletter()
+    publisher = Publisher(newsletter.name, parts.settings.public_url, newsletter.postal_address)
     return consent_record(db.session(), public_id, publisher, parts.now())
 
 

@@ -20,6 +20,7 @@ from newsletter.tokens import Purpose
 from newsletter.web.archive.feed import atom_feed
 from newsletter.web.http.extensions import runtime
 from newsletter.web.http.security import guard_tokens, mail_answer
+from newsletter.web.http.this_newsletter import this_newsletter
 
 archive = Blueprint("archive", __name__)
 
@@ -59,7 +60,7 @@ def feed() -> Response:
     if slug and topic is None:
         raise NotFound("no such topic")
     found = list_releases(db.session(), state=ReleaseState.READY, topic=slug, per_page=PER_PAGE)
-    name = parts.settings.site_name
+    name = this_newsletter().name
     body = atom_feed(
         found.items,
         title=f"{name}: {topic.name}" if topic else name,

@@ -14,19 +14,41 @@ from babel.lists import format_list
 from flask import Flask, url_for
 from flask_babel import format_date, format_datetime, format_decimal, get_locale
 
+from newsletter.identity import Texts
 from newsletter.runtime import Runtime
 from newsletter.web.http.extensions import runtime
+from newsletter.web.http.this_newsletter import this_newsletter
 
 
 @dataclass(frozen=True)
 class Site:
-    """The newsletter's details that templates use."""
+    """The newsletter's details that templates use, in the language of the page.
 
-    name: str
-    tagline: str
-    postal_address: str
+    It is a global of the templates, because imported macros have no other context. So the values are looked
+    up for each request.
+    """
+
     public_url: str
     demo: bool
+
+    @property
+    def name(self) -> str:
+        """The newsletter's name."""
+        return _texts().name
+
+    @property
+    def tagline(self) -> str:
+        """The sentence below the name."""
+        return _texts().tagline
+
+    @property
+    def postal_address(self) -> str:
+        """The publisher's postal address."""
+        return this_newsletter().postal_address
+
+
+def _texts() -> Texts:
+    return this_newsletter().texts_in(str(get_locale() or "").replace("_", "-"))
 
 
 @lru_cache(maxsize=256)
@@ -45,9 +67,7 @@ def init_display(app: Flask, parts: Runtime) -> None:
 
     app.jinja_env.globals.update(
         asset=asset,
-        site=Site(
-            settings.site_name, settings.tagline, settings.postal_address, settings.public_url, settings.demo
-        ),
+        site=Site(settings.public_url, settings.demo),
         links=parts.links,
         proof_wanted=settings.altcha,
     )

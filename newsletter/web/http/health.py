@@ -102,8 +102,9 @@ class _EmailTrial:
         # A runtime of its own: what was read long ago would hide files that are damaged now.
         fresh = Runtime(parts.settings, parts.now)
         try:
-            for language in parts.settings.languages:
-                fresh.messages.build_sample(language, parts.now())
+            identity = parts.identities.recent(parts.reading)
+            for language in identity.languages:
+                fresh.messages.build_sample(identity, language, parts.now())
         except Exception as fault:
             # Any error counts, because the workers' emails would fail with it too. Its text could contain a
             # path.

@@ -22,6 +22,7 @@ from newsletter.models import db
 from newsletter.subscribers.choices.locale import SubscriberLocale, read_locale
 from newsletter.web.http.extensions import babel, runtime
 from newsletter.web.http.security import SAFE_METHODS
+from newsletter.web.http.this_newsletter import this_newsletter
 
 # These pages are for the owner, and in English.
 ENGLISH_ONLY = frozenset({"admin", "dev"})
@@ -76,7 +77,7 @@ def _choose_language() -> str:
     """Return the language of the page: from the URL, the subscriber's own, or the browser's."""
     if request.blueprint in ENGLISH_ONLY:
         return SOURCE_LANGUAGE
-    offered = runtime().settings.languages
+    offered = this_newsletter().languages
     asked = _asked_for()
     if asked:
         return asked
@@ -89,12 +90,12 @@ def _choose_language() -> str:
 def _asked_for() -> str | None:
     """Return the language in the URL, if it is on offer."""
     asked = request.args.get("lang", "")
-    return asked if asked in runtime().settings.languages else None
+    return asked if asked in this_newsletter().languages else None
 
 
 def _choose_time_zone() -> str:
     subscriber = None if request.blueprint in ENGLISH_ONLY else _subscriber()
-    usual = runtime().settings.time_zone
+    usual = this_newsletter().time_zone
     if subscriber is None:
         return usual
     try:
@@ -121,7 +122,7 @@ def _tag(locale: Locale) -> str:
 
 def _switch() -> list[dict[str, Any]]:
     """Return a link to this page in each language on offer; none if there is only one."""
-    offered = runtime().settings.languages
+    offered = this_newsletter().languages
     if len(offered) < 2:
         return []
     return [

@@ -35,6 +35,7 @@ from newsletter.subscribers.signup.refused_addresses import disposable_domains
 from newsletter.tokens import Purpose
 from newsletter.web.http.extensions import runtime
 from newsletter.web.http.security import client_address
+from newsletter.web.http.this_newsletter import this_newsletter
 from newsletter.web.http.time_zones import known_zones
 from newsletter.web.public.thanks_pages import allowed_page
 
@@ -155,15 +156,15 @@ class SignupForm(AddressForm):
     def __init__(self, offered: Sequence[OfferedTopic]) -> None:
         super().__init__()
         self._slugs = [topic.slug for topic in offered]
-        settings = runtime().settings
+        newsletter = this_newsletter()
         if not self.is_submitted():
             self._take_from_link()
         self.often = {slug: request.form.get(f"often-{slug}", "") for slug in self._slugs}
         # The detected value is only a guess, and a wrong guess must not block a sign-up.
-        if self.language.data not in settings.languages:
-            self.language.data = choose_language(str(get_locale() or ""), settings.languages)
+        if self.language.data not in newsletter.languages:
+            self.language.data = choose_language(str(get_locale() or ""), newsletter.languages)
         if self.time_zone.data not in known_zones():
-            self.time_zone.data = settings.time_zone
+            self.time_zone.data = newsletter.time_zone
         if find_wording(self.wording.data or "") is None:
             self.wording.data = current_wording(str(get_locale() or "")).version
 
@@ -229,7 +230,7 @@ class SignupForm(AddressForm):
     def ready(self) -> SignupForm:
         """Return the form itself, ready to be shown."""
         super().ready()
-        self.language.choices = [(each, language_name(each)) for each in runtime().settings.languages]
+        self.language.choices = [(each, language_name(each)) for each in this_newsletter().languages]
         self.website.data = ""  # a browser that filled it in must not do so again
         self.next.data = allowed_page(self.next.data)
         return self

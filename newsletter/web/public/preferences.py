@@ -25,6 +25,7 @@ from newsletter.subscribers.link import LinkFault, address_hint
 from newsletter.tokens import Purpose
 from newsletter.web.http.extensions import runtime
 from newsletter.web.http.security import guard_tokens
+from newsletter.web.http.this_newsletter import this_newsletter
 from newsletter.web.public.blueprint import public
 from newsletter.web.public.forms import USUAL_FREQUENCY, ActForm, TopicForm
 from newsletter.web.public.personal_settings import PersonalSettingsForm
@@ -68,7 +69,7 @@ def preferences(token: str) -> AnyResponse:
         return link_problem(found)
     posted = request.form if request.method == "POST" else None
     rows = _rows(found.choices, posted is not None)
-    personal_settings = PersonalSettingsForm(posted, found.personal_settings, parts.settings.languages)
+    personal_settings = PersonalSettingsForm(posted, found.personal_settings, this_newsletter().languages)
     if posted is None:
         return preferences_page(token, found, rows=rows, personal_settings=personal_settings)
     # Validate all forms, so that every fault is shown at once.
@@ -99,7 +100,7 @@ def preferences_page(
         form=ActForm(formdata=None),
         rows=rows if rows is not None else _rows(found.choices, posted=False),
         personal_settings=personal_settings
-        or PersonalSettingsForm(None, found.personal_settings, parts.settings.languages),
+        or PersonalSettingsForm(None, found.personal_settings, this_newsletter().languages),
         news=news if request.method == "GET" and news in NEWS else "",
         on_the_list=found.on_the_list,
         snoozed_until=found.snoozed_until,

@@ -27,6 +27,7 @@ from newsletter.tokens import Purpose
 from newsletter.web.erase_everywhere import erase_everywhere
 from newsletter.web.http.extensions import runtime
 from newsletter.web.http.security import guard_tokens
+from newsletter.web.http.this_newsletter import this_newsletter
 from newsletter.web.public.blueprint import public
 from newsletter.web.public.forms import ActForm
 from newsletter.web.public.responses import (
@@ -72,8 +73,8 @@ class EraseForm(FlaskForm):  # type: ignore[misc]
 
 def publisher() -> Publisher:
     """Return the publisher as consent records name it."""
-    settings = runtime().settings
-    return Publisher(settings.site_name, settings.public_url, settings.postal_address)
+    newsletter = this_newsletter()
+    return Publisher(newsletter.name, runtime().settings.public_url, newsletter.postal_address)
 
 
 @public.get("/preferences/<token>/mails")

@@ -22,6 +22,7 @@ from newsletter.subscribers.link import LinkFault, address_hint
 from newsletter.web.http.errors import error_page
 from newsletter.web.http.extensions import runtime
 from newsletter.web.http.security import client_address, guard_tokens
+from newsletter.web.http.this_newsletter import this_newsletter
 from newsletter.web.public.forms import LinkForm
 
 REASON_WORDS: Mapping[Reason, Any] = {
@@ -125,8 +126,7 @@ def stop_writing() -> None:
 
 def contact() -> str:
     """Return the address to contact the owner if a link cannot help."""
-    settings = runtime().settings
-    return settings.reply_to or settings.from_address
+    return this_newsletter().contact
 
 
 def address_to_keep() -> str | None:

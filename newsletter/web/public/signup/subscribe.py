@@ -10,6 +10,7 @@ from newsletter.subscribers.link import LinkFault
 from newsletter.subscribers.signup.admit import Outcome
 from newsletter.subscribers.signup.request import request_link, request_renewal
 from newsletter.web.http.extensions import runtime
+from newsletter.web.http.this_newsletter import this_newsletter
 from newsletter.web.public.blueprint import public
 from newsletter.web.public.forms import LinkForm, SignupForm
 from newsletter.web.public.responses import contact, link_problem, refuse_too_many, stop_writing, too_many
@@ -35,7 +36,7 @@ def subscribe() -> AnyResponse:
 @public.get("/check-inbox")
 def check_inbox() -> str:
     """Say that an email is on its way. The page is the same for everyone."""
-    return render_template("web/check_inbox.html", sender=runtime().settings.from_address)
+    return render_template("web/check_inbox.html", sender=this_newsletter().from_address)
 
 
 @public.get("/privacy")

@@ -1,0 +1,217 @@
+"""What identifies a newsletter to its subscribers: name, sender, languages and look, from its row.
+
+Messages, digests, pages and consent records all need it, so it is below the stages
+(docs/decisions/0012-a-newsletter-is-a-row.md).
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
+
+from newsletter.errors import NotFound
+from newsletter.models import FIRST_NEWSLETTER, Frequency, Newsletter, NewsletterText
+from newsletter.settings import Settings
+
+# Pages may show what a newsletter was this long ago. So a sign-up, which must be quick, seldom reads it.
+REREAD_SECONDS = 1.0
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """A newsletter's texts in one language. An empty `consent` stands for the usual wording."""
+
+    name: str
+    tagline: str
+    consent: str = ""
+
+
+@dataclass(frozen=True)
+class Identity:
+    """One newsletter at one `version`: all that its emails and pages say about it.
+
+    While the version is 0, its row has no content, and these are the values of the settings.
+    """
+
+    newsletter_id: int
+    slug: str
+    version: int
+    from_address: str
+    from_name: str
+    reply_to: str | None
+    postal_address: str
+    # The first is used for everybody with any other language.
+    languages: tuple[str, ...]
+    time_zone: str
+    default_frequency: Frequency
+    colours: Mapping[str, str]
+    texts: Mapping[str, Texts]
+
+    @property
+    def name(self) -> str:
+        """The name in the first language."""
+        return self.texts_in(self.languages[0]).name
+
+    @property
+    def sender_name(self) -> str:
+        """The name beside the From address."""
+        return self.from_name or self.name
+
+    @property
+    def sender_domain(self) -> str:
+        """The domain of the From address."""
+        return self.from_address.rpartition("@")[2]
+
+    @property
+    def contact(self) -> str:
+        """The address that people can write to."""
+        return self.reply_to or self.from_address
+
+    def applied_to(self, settings: Settings) -> Settings:
+        """Return the settings with these values in place of the former settings.
+
+        For code that serves one newsletter only: the relay of its From address, and that relay's limits.
+        """
+        texts = self.texts_in(self.languages[0])
+        return replace(
+            settings,
+            site_name=texts.name,
+            tagline=texts.tagline,
+            from_address=self.from_address,
+            from_name=self.from_name,
+            reply_to=self.reply_to,
+            postal_address=self.postal_address,
+            languages=self.languages,
+            time_zone=self.time_zone,
+        )
+
+    def texts_in(self, language: str) -> Texts:
+        """Return the texts in a language; in the first language if there are none."""
+        found = self.texts.get(language) or self.texts.get(self.languages[0])
+        return found or next(iter(self.texts.values()))
+
+
+def identity_of_settings(settings: Settings) -> Identity:
+    """Return the identity that the settings describe."""
+    return Identity(
+        newsletter_id=FIRST_NEWSLETTER,
+        slug="news",
+        version=0,
+        from_address=settings.from_address,
+        from_name=settings.from_name,
+        reply_to=settings.reply_to,
+        postal_address=settings.postal_address,
+        languages=settings.languages,
+        time_zone=settings.time_zone,
+        default_frequency=Frequency.WEEKLY,
+        colours={},
+        texts={settings.languages[0]: Texts(settings.site_name, settings.tagline)},
+    )
+
+
+def load_identity(session: Session, settings: Settings, newsletter_id: int) -> Identity:
+    """Return the identity of a newsletter. Raises NotFound."""
+    row = session.get(Newsletter, newsletter_id, populate_existing=True)
+    if row is None:
+        raise NotFound(f"There is no newsletter {newsletter_id}.")
+    if row.version == 0:
+        return replace(identity_of_settings(settings), newsletter_id=row.id, slug=row.slug)
+    return Identity(
+        newsletter_id=row.id,
+        slug=row.slug,
+        version=row.version,
+        from_address=row.from_address,
+        from_name=row.from_name,
+        reply_to=row.reply_to,
+        postal_address=row.postal_address,
+        languages=tuple(row.languages),
+        time_zone=row.time_zone,
+        default_frequency=row.default_frequency,
+        colours=dict(row.colours),
+        texts=load_texts(session, row.id),
+    )
+
+
+def load_texts(session: Session, newsletter_id: int) -> dict[str, Texts]:
+    """Return the newest texts of a newsletter, by language."""
+    versions = (
+        select(NewsletterText.language, NewsletterText.name, NewsletterText.tagline, NewsletterText.consent)
+        .where(NewsletterText.newsletter_id == newsletter_id)
+        .order_by(NewsletterText.version)
+    )
+    return {language: Texts(*texts) for language, *texts in session.execute(versions)}
+
+
+class Identities:
+    """The identities of all newsletters, as this process last read them. Threads may share it.
+
+    `elapsed` is its clock, in seconds.
+    """
+
+    def __init__(self, settings: Settings, elapsed: Callable[[], float] = time.monotonic) -> None:
+        self._settings = settings
+        self._elapsed = elapsed
+        self._known: Mapping[int, Identity] = {}
+        self._applied: tuple[Identity, Settings] | None = None
+        self._read_at = float("-inf")
+
+    def of(self, session: Session, newsletter_id: int | None) -> Identity:
+        """Return the identity as it was last read.
+
+        None gives the first newsletter: it speaks in emails that belong to none, such as notices to the
+        owner. Raises NotFound.
+        """
+        wanted = newsletter_id or FIRST_NEWSLETTER
+        known = self._known.get(wanted)
+        if known is None:
+            known = load_identity(session, self._settings, wanted)
+            self._known = {**self._known, wanted: known}
+        return known
+
+    def refresh(self, session: Session) -> None:
+        """Read again what has changed since it was read. If nothing has, this is one small query."""
+        self._read_at = self._elapsed()
+        rows = session.execute(select(Newsletter.id, Newsletter.version))
+        versions = {number: version for number, version in rows}
+        self._known = {
+            number: known for number, known in self._known.items() if versions.get(number) == known.version
+        }
+        self.of(session, FIRST_NEWSLETTER)
+
+    def settings(self) -> Settings:
+        """Return the settings with the values of the first newsletter, as it was last read."""
+        first = self._known.get(FIRST_NEWSLETTER)
+        if first is None or first.version == 0:
+            return self._settings
+        if self._applied is None or self._applied[0] is not first:
+            self._applied = (first, first.applied_to(self._settings))
+        return self._applied[1]
+
+    def recent(self, reading: Callable[[], Session], newsletter_id: int = FIRST_NEWSLETTER) -> Identity:
+        """Return the identity as it was a second ago or later.
+
+        If the database does not answer, it is the one that was last read, and before the first time the one
+        of the settings: even a page that reports the fault has the newsletter's name. Raises NotFound.
+        """
+        known = self._known.get(newsletter_id)
+        if known is not None and self._elapsed() - self._read_at < REREAD_SECONDS:
+            return known
+        try:
+            with reading() as session:
+                self.refresh(session)
+                return self.of(session, newsletter_id)
+        except SQLAlchemyError as fault:
+            log.warning("event=newsletter_not_read fault=%s", type(fault).__name__)
+            return known or identity_of_settings(self._settings)
+
+    def forget(self) -> None:
+        """Read every identity again before it is used: this process has changed one."""
+        self._known = {}
