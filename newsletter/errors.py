@@ -4,6 +4,7 @@
     ├── SettingsError          the settings are invalid; lists every fault
     ├── ServiceError           a process of the service cannot start or continue
     ├── InputError             a file or a value from outside is invalid
+    │   ├── FieldsInvalid      some fields of a form are invalid; says for each why
     │   ├── ReleaseUnreadable  a file is not a press release
     │   └── AddressInvalid     not an email address that we can send to
     ├── TokenError             a signed link cannot be used
@@ -22,7 +23,7 @@ An error carries what a handler needs as attributes; messages are for people.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 
 class NewsletterError(Exception):
@@ -44,6 +45,14 @@ class ServiceError(NewsletterError):
 
 class InputError(NewsletterError):
     """A file, an argument or a form value cannot be used."""
+
+
+class FieldsInvalid(InputError):
+    """Some fields of a form cannot be used; `faults` has a sentence for each, by the field's name."""
+
+    def __init__(self, faults: Mapping[str, str]) -> None:
+        self.faults = dict(faults)
+        super().__init__("\n".join(self.faults.values()))
 
 
 class ReleaseUnreadable(InputError):

@@ -94,6 +94,7 @@ COMMANDS: Mapping[str, Place] = {
     "relay": Place("newsletter.cli.relay:relay", "Check that the relay accepts our emails."),
     "dkim": Place("newsletter.cli.dkim:dkim", "Keys that sign our emails."),
     "account": Place("newsletter.cli.account:account", "People who may sign in."),
+    "edit": Place("newsletter.cli.edit:edit", "The newsletter's name, sender, languages: show, change."),
     "topic": Place("newsletter.cli.topic:topic", "Topics that subscribers can choose."),
     "release": Place("newsletter.cli.release:release", "Press releases: add, parse, list, hold."),
     "subscriber": Place("newsletter.cli.subscriber:subscriber", "Subscribers: list, show, erase, suppress."),

@@ -8,7 +8,9 @@ import click
 
 from newsletter.cli.context import open_settings, print_json
 from newsletter.cli.runtime import open_runtime
+from newsletter.clock import utcnow
 from newsletter.service.database import upgrade as bring_up_to_date
+from newsletter.service.first_newsletter import fill_first_newsletter
 from newsletter.subscribers.privacy.retention.policy import Policy
 from newsletter.subscribers.privacy.retention.run import Purger
 
@@ -21,11 +23,14 @@ def db() -> None:
 @db.command()
 def upgrade() -> None:
     """Upgrade the database, or create its tables if it is empty. Safe to run again."""
-    before, after = bring_up_to_date(open_settings().database)
+    settings = open_settings()
+    before, after = bring_up_to_date(settings.database)
     if before == after:
         click.echo(f"The database is up to date ({after}).")
     else:
         click.echo(f"The database went from {before or 'empty'} to {after}.")
+    for warning in fill_first_newsletter(settings, utcnow()):
+        click.echo(f"newsletter: warning: {warning}", err=True)
 
 
 @db.command()

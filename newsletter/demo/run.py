@@ -13,10 +13,12 @@ from types import MappingProxyType
 
 from dotenv import dotenv_values
 
+from newsletter.clock import utcnow
 from newsletter.demo.catcher import HOST
 from newsletter.demo.data import ADMIN, add_admin, add_samples, add_topics
 from newsletter.runtime import Runtime
 from newsletter.service.database import upgrade
+from newsletter.service.first_newsletter import fill_first_newsletter
 from newsletter.service.logs import configure_logging
 from newsletter.service.processes.programs import Command, plain, service_programs, web_responds
 from newsletter.service.processes.supervisor import Program, Supervisor, check_port, only_one
@@ -63,6 +65,7 @@ def prepare_demo(
     values = write_settings(folder, port, catcher_port, more)
     settings = load_settings(values)
     upgrade(settings.database)
+    fill_first_newsletter(settings, utcnow())
     runtime = Runtime(settings)
     with runtime.session() as session:
         add_topics(session)

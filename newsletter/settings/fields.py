@@ -50,6 +50,8 @@ if TYPE_CHECKING:
 
 PREFIX = "NEWSLETTER_"
 CONNECT_SECONDS = 10
+# For settings that became content of the newsletter (docs/running.md).
+_FILLS = " It fills the newsletter of a new database. After that, `newsletter edit` changes it."
 
 
 def setting(help: str, parse: Callable[[str], Any], default: Any = MISSING, example: str = "") -> Any:  # noqa: A002
@@ -73,11 +75,11 @@ class Settings:
         example="32 random characters or more",
     )
     from_address: str = setting(
-        "The From address of issues and confirmations.", parse_address, example="news@example.org"
+        "The From address of issues and confirmations." + _FILLS, parse_address, example="news@example.org"
     )
     postal_address: str = setting(
         "The publisher's postal address, printed at the foot of every email. Many countries require it by "
-        "law.",
+        "law." + _FILLS,
         parse_text,
         example="Harbour Road 1, 1000 Town",
     )
@@ -129,16 +131,20 @@ class Settings:
         None,
         "Mo-Fr 08:00-18:00, Sa 10:00-14:00 Europe/Vilnius",
     )
-    site_name: str = setting("The newsletter's name, on pages and emails.", parse_text, "The Release Letter")
+    site_name: str = setting(
+        "The newsletter's name, on pages and emails." + _FILLS, parse_text, "The Release Letter"
+    )
     tagline: str = setting(
-        "One sentence below the name.",
+        "One sentence below the name." + _FILLS,
         parse_text,
         "New releases on the subjects you choose, in one calm email.",
     )
     from_name: str = setting(
-        "The name beside the From address. The newsletter's name when empty.", parse_text, ""
+        "The name beside the From address. The newsletter's name when empty." + _FILLS, parse_text, ""
     )
-    reply_to: str | None = setting("The address for replies to an issue.", optional(parse_address), None)
+    reply_to: str | None = setting(
+        "The address for replies to an issue." + _FILLS, optional(parse_address), None
+    )
     unsubscribe_address: str | None = setting(
         "An address whose mail reaches this service, also with +anything before the @ (docs/running.md says "
         "how). Each digest then has an address for its own subscriber in List-Unsubscribe. When empty, that "
@@ -172,9 +178,11 @@ class Settings:
         optional(parse_list_id),
         None,
     )
-    time_zone: str = setting("The newsletter's time zone (IANA name).", parse_text, "UTC", "Europe/Vilnius")
+    time_zone: str = setting(
+        "The newsletter's time zone (IANA name)." + _FILLS, parse_text, "UTC", "Europe/Vilnius"
+    )
     languages: tuple[str, ...] = setting(
-        "The languages of pages and emails, separated by commas. The first is the default.",
+        "The languages of pages and emails, separated by commas. The first is the default." + _FILLS,
         parse_languages,
         LANGUAGES,
         "lt, en",

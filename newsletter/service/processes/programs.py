@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import logging
 from collections.abc import Callable, Mapping, Sequence
 
 import click
@@ -10,11 +11,15 @@ from sqlalchemy import select
 from sqlalchemy.engine import URL
 from sqlalchemy.orm import Session
 
+from newsletter.clock import utcnow
 from newsletter.models import AdminUser, Lane, Topic, open_engine
 from newsletter.service.database import await_database, require_reachable, upgrade
+from newsletter.service.first_newsletter import fill_first_newsletter
 from newsletter.service.logs import configure_logging
 from newsletter.service.processes.supervisor import Program, Supervisor, check_port, make_folder, only_one
 from newsletter.settings import Settings, variable
+
+log = logging.getLogger(__name__)
 
 # Returns the command line of one of our processes for the words that follow `newsletter`.
 Command = Callable[..., Sequence[str]]
@@ -56,6 +61,8 @@ def run_service(
             )
         await_database(settings.database, require_reachable)
         upgrade(settings.database)
+        for warning in fill_first_newsletter(settings, utcnow()):
+            log.warning("event=former_setting warning=%s", warning)
         programs = service_programs(plain(environ), command, takes_mail=bool(settings.intake_listen))
         # Runs beside the others: a slow or unreachable relay never stops the start.
         programs.append(Program("relay", command("relay", "check"), plain(environ), once=True))

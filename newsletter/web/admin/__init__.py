@@ -4,6 +4,7 @@ from __future__ import annotations
 
 # Importing the views registers them with the blueprint.
 from newsletter.web.admin import (
+    edit_newsletter,
     embed,
     issues,
     overview,
@@ -17,6 +18,7 @@ from newsletter.web.admin.blueprint import admin
 
 __all__ = [
     "admin",
+    "edit_newsletter",
     "embed",
     "issues",
     "overview",

@@ -9,6 +9,7 @@ from wtforms.validators import DataRequired, Length
 
 from newsletter.accounts.passwords import LONGEST, SHORTEST
 from newsletter.mail.addresses import LONGEST_ADDRESS
+from newsletter.newsletters.fields import FIELDS
 
 
 class SignInForm(FlaskForm):  # type: ignore[misc]
@@ -48,3 +49,20 @@ class SendForm(FlaskForm):  # type: ignore[misc]
     )
     own_hour = BooleanField(_("At each subscriber's own hour"))
     key = HiddenField()
+
+
+class NewsletterForm(FlaskForm):  # type: ignore[misc]
+    """The content of the newsletter as text. newsletters/fields.py reads and checks it.
+
+    `version` is the version that the page showed, so that no edit of somebody else is undone.
+    """
+
+    version = HiddenField()
+    name = StringField(FIELDS["name"].label)
+    tagline = StringField(FIELDS["tagline"].label)
+    from_address = StringField(FIELDS["from_address"].label)
+    from_name = StringField(FIELDS["from_name"].label)
+    reply_to = StringField(FIELDS["reply_to"].label)
+    postal_address = StringField(FIELDS["postal_address"].label)
+    languages = StringField(FIELDS["languages"].label)
+    time_zone = StringField(FIELDS["time_zone"].label)
