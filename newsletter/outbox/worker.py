@@ -8,6 +8,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Collection, Generator, Sequence
 from contextlib import closing
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Protocol
@@ -81,6 +82,40 @@ class Parts(Protocol):
     def session(self) -> Session: ...
 
 
+@dataclass(frozen=True)
+class CurrentParts:
+    """The parts of an installation, with the From address and time zone that its newsletter has now.
+
+    The settings have those of the start. The relay, its limits and the sending hours depend on them.
+    """
+
+    _parts: Parts
+
+    @property
+    def settings(self) -> Settings:
+        """The settings with the values of the first newsletter, as it was last read."""
+        return self.messages.settings
+
+    @property
+    def messages(self) -> MessageMaker:
+        """Builds messages from deliveries."""
+        return self._parts.messages
+
+    @property
+    def engine(self) -> Engine:
+        """The database engine."""
+        return self._parts.engine
+
+    @property
+    def now(self) -> Callable[[], datetime]:
+        """The clock."""
+        return self._parts.now
+
+    def session(self) -> Session:
+        """Return a new session that may write."""
+        return self._parts.session()
+
+
 def journal_folder(settings: Settings) -> Path:
     """Return the folder of the journals of this host's workers."""
     return settings.data_dir / "journal"
@@ -105,7 +140,7 @@ def drain(
     with Session(parts.engine.execution_options(sqlite_begin="DEFERRED")) as session:
         parts.messages.refresh(session)
     journal = Journal(journal_folder(parts.settings))
-    work = _Work(parts, journal, lane, elapsed() + seconds, stopping, elapsed)
+    work = _Work(CurrentParts(parts), journal, lane, elapsed() + seconds, stopping, elapsed)
     try:
         while work.run(transport):
             pass

@@ -16,6 +16,7 @@ from smtp.relay_script import EHLO, ScriptedRelay, scripted_relay
 from sqlalchemy import update
 
 from newsletter.models import Delivery, DeliveryState, Lane
+from newsletter.newsletters.edit import edit_newsletter
 from newsletter.notices import open_notices, words
 from newsletter.outbox.enqueue import enqueue_notice
 from newsletter.outbox.journal import Journal, read_record
@@ -175,6 +176,25 @@ def test_changed_settings_end_the_wait_at_once(tmp_path: Path):
         assert [each for each in relay.commands if each.startswith("MAIL")][-1].startswith(
             "MAIL FROM:<letter@example.org>"
         )
+
+
+def test_an_edited_sender_ends_the_wait_at_once(tmp_path: Path):
+    with house_with(tmp_path, answers={"RCPT": NOT_OWNED}) as (house, relay):
+        digest_for(house, 3)
+        send(house)
+        assert "accepted" not in house.states()
+        relay.answers.clear()
+
+        with house.runtime.session() as session:
+            given = {"from_address": "desk@harbour.example"}
+            edit_newsletter(session, house.runtime.settings, given, actor="test", now=house.clock())
+            session.commit()
+        send(house)
+
+        assert set(house.states()) == {"accepted"}
+        assert told(house) == []
+        mail_from = [each for each in relay.commands if each.startswith("MAIL")][-1]
+        assert mail_from.partition(">")[0].endswith("@harbour.example")
 
 
 def test_a_check_that_succeeds_lets_one_message_be_tried_at_once(tmp_path: Path):
