@@ -213,3 +213,56 @@ def test_emails_of_the_former_template_brake_are_cancelled_and_no_others(engine)
         ("queued", 0, None),
         ("leased", 0, "worker-1"),
     ]
+
+
+def _insert(table: str, row: str) -> str:
+    """Return an INSERT of `row`, which has words such as `column='value'`."""
+    names, values = zip(*(each.split("=", 1) for each in row.split(" ")), strict=True)
+    return f"INSERT INTO {table} ({', '.join(names)}) VALUES ({', '.join(values)})"
+
+
+def test_rows_of_before_belong_to_the_first_newsletter_and_keep_what_hangs_on_them(engine):
+    config = alembic_config(engine)
+    command.upgrade(config, "0012")
+    at = "'2026-03-10T12:00:00'"
+    no = "false" if engine.dialect.name == "postgresql" else "0"
+    rows = {
+        "topic": (
+            f"id=7 slug='energy' name='Energy' description='' position=0 rule_match='any' created_at={at}"
+        ),
+        "topic_rule": "id=1 topic_id=7 field='words' pattern='cable'",
+        "issue": (
+            "id=3 public_id='issue3' title='Spring' frequencies='[]' state='sending' to_sequence=0 "
+            f"prepared_to=0 created_by='' note='' is_test={no} own_hour={no} created_at={at}"
+        ),
+        "delivery": (
+            "id=5 lane='bulk' issue_id=3 recipient='ann@example.org' language='en' state='queued' attempt=0 "
+            f"due_at={at} created_at={at}"
+        ),
+        "signup_request": (
+            "id=2 kind='signup' choices='{}' wording_version='' wording_hash='' trust=0 nth=0 "
+            f"created_at={at}"
+        ),
+    }
+    before = [_insert(table, row) for table, row in rows.items()]
+    with engine.begin() as connection:
+        for statement in before:
+            connection.execute(text(statement))
+
+    command.upgrade(config, "head")
+    # A host that still runs the version before knows no such column.
+    with engine.begin() as connection:
+        connection.execute(text(before[0].replace("(7, 'energy'", "(8, 'sea'")))
+
+    with engine.connect() as connection:
+        first = connection.execute(text("SELECT id, version, slug FROM newsletter")).all()
+        owners = [
+            connection.scalars(text(f"SELECT newsletter_id FROM {table} ORDER BY id")).all()
+            for table in ("topic", "issue", "signup_request", "delivery")
+        ]
+    assert first == [(1, 0, "news")]
+    assert owners == [[1, 1], [1], [1], [None]]
+    command.downgrade(config, "0012")
+    with engine.connect() as connection:
+        kept = "SELECT (SELECT count(*) FROM topic_rule), (SELECT count(*) FROM delivery)"
+        assert connection.execute(text(kept)).all() == [(1, 1)]
