@@ -44,7 +44,6 @@ def fill_first(session: Session, settings: Settings, now: datetime) -> bool:
             )
         )
     session.flush()
-    audit.record(session, "settings", "newsletter.fill", row.slug, now)
     return True
 
 
