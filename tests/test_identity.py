@@ -28,7 +28,7 @@ def sent(house: House) -> list[EmailMessage]:
 
 def test_the_next_batch_has_the_new_sender_and_an_open_issue_keeps_its_look(house):
     energy = house.topic("energy")
-    house.reader(energy, name="ann")
+    house.add_subscriber(energy, name="ann")
     house.release("A new energy cable")
     house.send()
     house.release("More energy")
@@ -48,7 +48,7 @@ def test_the_next_batch_has_the_new_sender_and_an_open_issue_keeps_its_look(hous
 
 def test_the_next_issue_has_the_new_look(house):
     energy = house.topic("energy")
-    house.reader(energy, name="ann")
+    house.add_subscriber(energy, name="ann")
     house.release("A new energy cable")
 
     edit(house, name="Harbour News", postal_address="Quay 7, Halmstrand")

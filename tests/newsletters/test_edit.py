@@ -166,7 +166,7 @@ def test_a_former_setting_that_is_set_and_differs_is_reported(tmp_path):
 
 def test_topics_and_issues_belong_to_the_first_newsletter(either_house):
     energy = either_house.topic("energy")
-    either_house.reader(energy)
+    either_house.add_subscriber(energy)
     either_house.release("A new energy cable")
     either_house.open()
 
