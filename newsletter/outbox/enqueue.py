@@ -21,14 +21,17 @@ def enqueue_single(
     purpose_key: str,
     language: str,
     now: datetime,
+    newsletter_id: int | None = None,
 ) -> bool:
     """Enqueue one email to one subscriber, in the single lane, which is sent before digests.
 
     Returns False when this subscriber has a delivery with that `purpose_key` already, so a step that runs
     twice sends one email. `context` has the template's values except links: the worker makes the tokens, and
-    none is stored. Commits nothing.
+    none is stored. The newsletter is the one that the email is about; None if it is about the person, and
+    then the first newsletter sends it. Commits nothing.
     """
-    return _enqueue(session, {"subscriber_id": subscriber_id}, template, context, purpose_key, language, now)
+    to = {"subscriber_id": subscriber_id, "newsletter_id": newsletter_id}
+    return _enqueue(session, to, template, context, purpose_key, language, now)
 
 
 def enqueue_notice(
@@ -51,7 +54,7 @@ def enqueue_notice(
 
 def _enqueue(
     session: Session,
-    to: Mapping[str, int | str],
+    to: Mapping[str, int | str | None],
     template: str,
     context: Mapping[str, Any],
     purpose_key: str,

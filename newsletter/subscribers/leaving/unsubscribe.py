@@ -227,6 +227,7 @@ def _unsubscribe(
             purpose_key=f"left:{now.astimezone(UTC).date()}",
             language=subscriber.language,
             now=now,
+            newsletter_id=leaving[0].topic.newsletter_id,
         )
     ended_at = now if leaving else _left_at(session, subscriber)
     return Left(

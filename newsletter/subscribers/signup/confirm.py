@@ -159,6 +159,7 @@ def _welcome(
         purpose_key="welcome",
         language=subscriber.language,
         now=now,
+        newsletter_id=covered[0].topic.newsletter_id,
     )
 
 

@@ -72,4 +72,5 @@ def send_confirmation(
         purpose_key=purpose_key,
         language=subscriber.language,
         now=now,
+        newsletter_id=pending[0].topic.newsletter_id,
     )
