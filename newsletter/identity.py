@@ -198,8 +198,8 @@ class Identities:
     def recent(self, reading: Callable[[], Session], newsletter_id: int = FIRST_NEWSLETTER) -> Identity:
         """Return the identity as it was a second ago or later.
 
-        If the database does not answer, it is the one that was last read, and before the first time the one
-        of the settings: even a page that reports the fault has the newsletter's name. Raises NotFound.
+        If the database does not answer, it is the one that was last read, or else the one of the settings.
+        So a page that reports this fault has the newsletter's name. Raises NotFound.
         """
         known = self._known.get(newsletter_id)
         if known is not None and self._elapsed() - self._read_at < REREAD_SECONDS:
