@@ -23,7 +23,7 @@ def _few_long_lines(piece: str) -> Callable[[int], str]:
     return make
 
 
-# The text that each kind repeats below an ordinary headline.
+# Each kind of hostile text is an ordinary headline, and below it one string that is repeated many times.
 KINDS: dict[str, Callable[[int], str]] = {
     "ampersands": _run("&"),
     "less-than": _run("<"),

@@ -64,7 +64,7 @@ class OwnAddresses:
         return None if found is None else LeaveByMail(*found)
 
     def is_mailbox(self, address: str) -> bool:
-        """Return whether `address` is the mailbox itself, ignoring case."""
+        """Return whether `address` is the mailbox for unsubscribe emails, ignoring case."""
         return self.mailbox is not None and _folded(address) == _folded(self.mailbox)
 
     def takes(self, address: str) -> bool:

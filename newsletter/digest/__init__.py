@@ -1,1 +1,1 @@
-"""Make issues of releases: select, compose and render digests, prepare deliveries, preview, archive."""
+"""Make issues from releases: select, compose and render digests, prepare deliveries, preview, archive."""

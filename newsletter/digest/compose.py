@@ -60,7 +60,8 @@ class Catalogue:
         return [
             offer
             for offer in self._offers.get(interest.topic_id, [])[start:]
-            # `covered_to` is above the floor, so only offers that became ready again need the floor.
+            # `started_sequence` is never above `covered_to`. So only offers that became ready again need this
+            # check: their first sequence may be lower than that.
             if offer.first_sequence == offer.sequence or offer.first_sequence > interest.started_sequence
         ]
 

@@ -22,7 +22,7 @@ from newsletter.models import (
     SubscriptionState,
 )
 
-# How long a release may wait for an issue of each frequency, and the time that the owner has beyond that.
+# A ready release is overdue if it waits for an issue longer than the interval of the frequency plus GRACE.
 INTERVALS: Mapping[Frequency, timedelta] = {
     Frequency.IMMEDIATE: timedelta(days=1),
     Frequency.DAILY: timedelta(days=1),

@@ -110,7 +110,7 @@ def bulk_field() -> Field:
 
 
 def auto_submitted_field() -> Field:
-    """Return Auto-Submitted (RFC 3834), for single emails, which a program sends after a form."""
+    """Return Auto-Submitted (RFC 3834), for single emails: this program sends them in reply to a form."""
     return Field(b"Auto-Submitted", b"auto-generated")
 
 

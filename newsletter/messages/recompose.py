@@ -48,7 +48,7 @@ class Digest(NamedTuple):
 
 
 def find_outdated(session: Session, delivery_ids: Sequence[int]) -> set[int]:
-    """Return the digests among these that may not be sent unchanged. Single emails are never outdated."""
+    """Return the digests among these that must be recomposed or skipped. Single emails are never outdated."""
     found = _load(session, delivery_ids)
     return {each.delivery_id for each in found} - _fitting(session, found)
 

@@ -126,7 +126,7 @@ def _reach(engine: Engine) -> str | None:
     except DBAPIError as fault:
         url = engine.url
         place = URL.create(url.drivername, host=url.host, port=url.port, database=url.database)
-        # PostgreSQL's client writes several lines, and never the password.
+        # The error of PostgreSQL's client has several lines. It never contains the password.
         words = " ".join(str(fault.orig).split())
         raise ServiceError(f"The database {place} cannot be reached: {words}") from fault
 

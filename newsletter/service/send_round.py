@@ -32,7 +32,7 @@ def send_round(
 ) -> int:
     """Prepare the open issues, then send digests for a minute at most; return how many were handled.
 
-    It first decides the deliveries that dead processes had leased. With `prepare_seconds`, preparing stops
+    It first settles the deliveries that dead processes had leased. With `prepare_seconds`, preparing stops
     after that time. If an issue was being prepared, `prepared` is called before anything is sent.
     """
     recover_claims(runtime)
@@ -47,7 +47,7 @@ def send_round(
 
 
 def recover_claims(runtime: Runtime) -> None:
-    """Decide the outcome of deliveries leased by dead processes, from the journals in our folder."""
+    """Settle the deliveries leased by dead processes, from the journals in our folder."""
     with runtime.session() as session:
         recover(session, runtime.messages, journal_folder(runtime.settings), runtime.now())
 

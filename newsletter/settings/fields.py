@@ -51,7 +51,7 @@ if TYPE_CHECKING:
 PREFIX = "NEWSLETTER_"
 CONNECT_SECONDS = 10
 # For settings that became content of the newsletter (docs/running.md).
-_FILLS = " It fills the newsletter of a new database. After that, `newsletter edit` changes it."
+_FILLS = " Used once, for the newsletter of a new database. After that, change it with `newsletter edit`."
 
 
 def setting(help: str, parse: Callable[[str], Any], default: Any = MISSING, example: str = "") -> Any:  # noqa: A002

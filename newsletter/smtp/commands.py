@@ -32,10 +32,10 @@ def stuff_dots(message: bytes) -> bytes:
     if isinstance(message, WholeLines):
         return message
     if _BARE_LF.search(message):
-        raise ValueError("the message has a LF without a CR before it")
+        raise ValueError("the message has an LF without a CR before it")
     if _BARE_CR_OR_DOT.search(message):
         if _BARE_CR.search(message):
-            raise ValueError("the message has a CR without a LF after it")
+            raise ValueError("the message has a CR without an LF after it")
         message = message.replace(b"\r\n.", b"\r\n..")
     if message.startswith(b"."):
         message = b"." + message

@@ -11,7 +11,7 @@ from newsletter.models import AddressMark, MarkKind, insert_new
 from newsletter.suppression import suppression_hash
 from newsletter.tokens import Tokens
 
-# How long the mark of a disowned address is kept and limits emails to it.
+# If a person says that a sign-up was not theirs, emails to that address are limited for this long.
 DISOWNED_FOR = timedelta(days=90)
 # A person who disowned a sign-up may want to subscribe later. So one sign-up in this time still brings a
 # confirmation email. If somebody else keeps typing the address into the form, it brings no more than that.

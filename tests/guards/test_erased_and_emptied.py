@@ -10,7 +10,7 @@ ROOT = Path(__file__).parents[2]
 # The files that may use `erased_at`, and how often. If you add a use, write here what it does with a person
 # whose address was only emptied because of its age (`emptied_at`).
 READERS = {
-    # The two columns, and the words for pages.
+    # Defines both columns and the text that pages show for them.
     "newsletter/models/tables/subscriber.py": 3,
     # The trigger: the details of an entry may be emptied only if the person was erased.
     "newsletter/models/tables/consent.py": 1,

@@ -276,7 +276,7 @@ class Oracle:
     def _see_skips_of_ended(
         self, before: Snapshot, active: Collection[tuple[int, int]], asked: Asked
     ) -> None:
-        """Note what the end of a pause skips in topics to which a person can still come back."""
+        """Note what the end of a pause skips in ended subscriptions that the person can still restore."""
         for key in self._start.keys() - active:
             theirs = [each for each in before.subscriptions.values() if (each.person, each.topic) == key]
             if key[0] in asked.skips_ahead and theirs:
@@ -370,7 +370,7 @@ class Oracle:
                 yield release, latest
 
     def check_end(self) -> None:
-        """Check that everybody has every release, when nothing is open."""
+        """Check at the end, when nothing waits to be sent, that everybody has every release."""
         now = self.history[-1]
         waiting = [each for each in now.deliveries.values() if each.state in {"queued", "deferred", "leased"}]
         if waiting:

@@ -544,7 +544,7 @@ class World:
             self._step_drain(host)
 
     def send(self, host: int, answers: Sequence[str], dies_in: int | None = None) -> None:
-        """Send everything that is due on a host, or the rest of its drain."""
+        """Send everything that is due on a host. If it is already sending, let it finish."""
         self.start_drain(host, dies_in)
         strand = self.drains[host]
         if strand is not None:

@@ -212,7 +212,7 @@ def test_a_kept_token_that_a_relay_refuses_is_asked_for_anew(tmp_path: Path):
     with relay_with(account, "XOAUTH2") as relay:
         endpoint = relay.endpoint(username="ann", token_command=command.line)
         Connection.open(endpoint).quit()
-        account.tokens = {"b"}  # the account's owner has withdrawn the first
+        account.tokens = {"b"}  # the account's owner has withdrawn token a
         Connection.open(endpoint).quit()
         account.tokens = {"c"}
         with pytest.raises(RelayRefused) as caught:

@@ -199,7 +199,7 @@ class Allowance:
                 yield None
 
     def _take(self, lane: Lane) -> float:
-        """Use the next booked message of `lane` and return 0.0, or return the seconds to wait for it."""
+        """Use one reserved message of `lane` and return 0.0, or return the seconds until one may be sent."""
         now = self._parts.now()
         reserved = self._reserved
         if reserved is None or not reserved.is_valid(lane, now):
@@ -211,7 +211,7 @@ class Allowance:
         return 0.0
 
     def _reserve(self, lane: Lane, now: datetime) -> _Reserved:
-        """Book the next messages of `lane`, and give back what is left of the last booking."""
+        """Reserve the next messages of `lane`, and give back what is left of the last reservation."""
         if not _is_open(self._parts.settings, lane, now):
             return _Reserved(lane, Booking(0, math.inf), now, now)
         if self._limits == Limits():

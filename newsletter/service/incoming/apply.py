@@ -32,8 +32,8 @@ LARGEST_MAIL_BYTES = 10 * 1024 * 1024
 # Each address is sent its link rarely enough (subscribers/signup/resolve.py). This limits the rows that a
 # flood of messages with invented senders can add.
 ASKED_BY_MAIL = Limit(burst=60, period_seconds=600)
-# How many emails to postmaster@ and abuse@ are forwarded to the owner in a day (UTC). A day has its own
-# bucket.
+# At most this many emails to postmaster@ and abuse@ are forwarded to the owner in a day. Each day (UTC) has
+# a bucket of its own, which hardly refills.
 FOR_OWNER_A_DAY = 20
 _DAY = Limit(burst=FOR_OWNER_A_DAY, period_seconds=FOR_OWNER_A_DAY * 365 * 24 * 3600)
 

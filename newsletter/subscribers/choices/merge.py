@@ -47,12 +47,14 @@ def move_subscriptions(
     ip_address: str | None = None,
     catch_up: int | None = None,
 ) -> list[Subscription]:
-    """End the subscriptions of `mover` as *moved*, and begin those that `there` lacks with the old marks.
+    """Move the subscriptions of `mover` to `there`; return the new ones. Commits nothing.
 
-    The caller has locked both. Digests for the mover that no worker has claimed are skipped, and the releases
-    that they held are put back before the marks are copied. Active and pending subscriptions of `there` stay.
-    If a pause ends by this, the newest `catch_up` releases of each topic are still sent, or all if it is
-    None. Returns the new subscriptions. Commits nothing.
+    The subscriptions of `mover` end as *moved*. `there` gets those that it lacks, with the same `covered_to`
+    and `started_sequence`. Its own active and pending subscriptions stay.
+
+    The caller has locked both. Digests for the mover that no worker has claimed are skipped. Their releases
+    are put back first, so that the new subscriptions still get them. If the move ends a pause, the newest
+    `catch_up` releases of each topic are still sent, or all if it is None.
     """
     pauses.skip_unclaimed_digests(session, mover.id, now)
     session.flush()

@@ -46,8 +46,8 @@ def forget_addresses(session: Session, tokens: Tokens, people: Sequence[Subscrib
     theirs = Delivery.subscriber_id.in_(ids)
     skipped = update(Delivery).where(theirs, Delivery.state.in_(WAITING))
     connection.execute(skipped.values(state=DeliveryState.SKIPPED, settled_at=now))
-    # A relay's reply often repeats the address. Leased deliveries are left out: their worker checks again
-    # before it sends (outbox/lease.py), and records the result.
+    # The replies are deleted too, because a relay often repeats the address in them. Leased deliveries are
+    # left out: their worker checks again before it sends (outbox/lease.py), and records the result.
     single = Delivery.lane == Lane.SINGLE
     emptied = update(Delivery).where(theirs, Delivery.state != DeliveryState.LEASED)
     connection.execute(emptied.where(Delivery.reply_text.is_not(None)).values(reply_text=None))

@@ -12,8 +12,8 @@ from publicsuffixlist import PublicSuffixList
 from newsletter.settings import Settings
 from newsletter.throttle import Limit
 
-# Shares of the brake's burst that are reserved for requests that more likely come from people. A script that
-# only posts what it reads in the page can use neither share, even with many IP addresses.
+# Of the burst for all confirmation emails, these shares are reserved for requests that probably come from
+# people. A script that only posts what it reads in the page can use neither, even with many IP addresses.
 KEPT_FOR_SEEN = 0.2
 KEPT_FROM_CROWDS = 0.4
 # If proof of work is on, a request without one waits sooner, because visitors can avoid that with a proof.

@@ -94,7 +94,7 @@ class AddressForm(FlaskForm):  # type: ignore[misc]
             raise ValidationError(gettext(str(fault))) from fault
 
     def validate_opened(self, field: HiddenField) -> None:
-        """Refuse a form that was sent in no time, or was made elsewhere or the day before."""
+        """Refuse a form that was sent too quickly, is older than a day, or was not made by this service."""
         parts = runtime()
         now = parts.now()
         try:
@@ -117,7 +117,7 @@ class AddressForm(FlaskForm):  # type: ignore[misc]
 
 
 class LinkForm(AddressForm):
-    """The address to send a subscriber's link to, or a new link in place of an unusable one."""
+    """The form that requests a link to one's preferences, or a new link if the old one cannot be used."""
 
     problem = HiddenField()
 

@@ -90,7 +90,7 @@ def refuse_too_many() -> Response | None:
 
 
 def too_many(wait_seconds: float, words: str | None = None) -> Response:
-    """Return a page that asks to try again later. `words` give a reason other than the number of forms."""
+    """Return the page for a reached rate limit. Without `words`, it says that too many forms were sent."""
     answer = error_page(429, words or in_a_while(wait_seconds))
     answer.headers["Retry-After"] = str(math.ceil(wait_seconds))
     return answer

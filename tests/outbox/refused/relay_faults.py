@@ -61,7 +61,7 @@ def healthy(_place: float, _address: str, _drawn: float) -> bool:
 
 @dataclass
 class Process:
-    """One sending process: its leases, its outcomes, and its suspicion of the relay."""
+    """One sending process: its leases, its outcomes, and its last refusals."""
 
     name: str
     held: deque[Claimed] = field(default_factory=deque)

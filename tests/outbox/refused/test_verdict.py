@@ -1,4 +1,4 @@
-"""The rule about refused addresses, by sequences of outcomes. No database."""
+"""Test the rule that judges refused addresses, on sequences of delivery outcomes. No database."""
 
 from __future__ import annotations
 

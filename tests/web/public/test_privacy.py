@@ -98,7 +98,7 @@ def test_an_address_is_sent_four_links_of_a_kind_a_day_whoever_asks(visitor, ann
         answers.append(answer.status_code)
         pages.append(answer.text)
 
-    # A person with a forwarded digest uses up the limit of one kind, and prevents no other kind.
+    # Each kind of link has its own limit. A person with a forwarded digest can only use up that of one kind.
     assert answers == [303] * 4 + [429] * 2 + [303]
     assert "Please use the newest one, or try again in 6 hours." in pages[4]
     assert "your network" not in pages[4]

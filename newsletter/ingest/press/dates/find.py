@@ -184,7 +184,7 @@ def find_dates(text: str) -> list[FoundDate]:
     return list(_find_dates(text[:_LOOK_AT]))
 
 
-@lru_cache(maxsize=4096)  # several stages ask for the same line
+@lru_cache(maxsize=4096)  # several parsing steps search the same line
 def _find_dates(text: str) -> tuple[FoundDate, ...]:
     folded = fold_digits(text)
     if not any(char.isdigit() for char in folded):

@@ -43,7 +43,7 @@ def _is_old_single(policy: Policy) -> ColumnElement[bool]:
 
 
 def empty(session: Session, tokens: Tokens, policy: Policy, ids: Sequence[int]) -> int:
-    """Empty these single emails. Commits nothing."""
+    """Delete the recipient, the context and the reply of these single emails. Commits nothing."""
     emptied = (
         update(Delivery)
         .where(Delivery.id.in_(ids), _is_old_single(policy))
