@@ -17,7 +17,7 @@ def wrap_width(lines: Sequence[Line]) -> int | None:
     """Return the width at which `lines` were wrapped, or None if they were not.
 
     Text is wrapped if most lines are full. A line is full if the first word of the next line would make it
-    longer than that width.
+    longer than about that width.
     """
     inner = [(line, after) for line, after in pairwise(lines) if not after.gap and not is_bullet(after.text)]
     lengths = sorted(len(line.text) for line, _ in inner)
