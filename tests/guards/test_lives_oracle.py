@@ -1,11 +1,16 @@
-"""Guard: the oracle of the random lives imports no code of the program that it checks."""
+"""Guards: the oracle of the random lives imports no code of the program, and its faults fit today's code."""
 
 from __future__ import annotations
 
 import ast
+import subprocess
 from pathlib import Path
 
-LIVES = Path(__file__).resolve().parents[1] / "lives"
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+LIVES = ROOT / "tests" / "lives"
+FAULTS = sorted((LIVES / "faults").glob("*.patch"))
 JUDGED = ("newsletter.coverage", "newsletter.digest", "newsletter.messages", "newsletter.outbox")
 
 
@@ -32,3 +37,13 @@ def test_only_the_module_that_asks_the_program_knows_coverage_digest_messages_an
     }
 
     assert knowing == {"world.py"}
+
+
+@pytest.mark.parametrize("patch", FAULTS, ids=lambda patch: patch.stem)
+def test_each_fault_can_be_put_back(patch: Path):
+    """If a patch no longer applies, make it again from the present code (tests/lives/README.md)."""
+    tried = subprocess.run(
+        ["git", "apply", "--check", patch], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+
+    assert tried.stderr == ""
