@@ -47,6 +47,8 @@ class Chaos:
     unanswered: set[str] = field(default_factory=set)
     # The relay hung up after 354. A small message may have left completely by then, so it is uncertain.
     cut: set[str] = field(default_factory=set)
+    # By connection: whether the last MAIL failed.
+    sender_failed: dict[int, bool] = field(default_factory=dict)
     tried: Counter[str] = field(default_factory=Counter)
     happened: Counter[str] = field(default_factory=Counter)
     connections: int = 0
@@ -88,6 +90,7 @@ class Chaos:
     def mail(self, session: Session) -> object:
         about = f"mail {session.heard.commands[-1]}"
         fault = self.draw(about, "drop", "reset", "stall", "451 4.3.0 later", "421 4.3.2 bye", "garbage")
+        self.sender_failed[id(session)] = bool(fault)
         return b"%%%\r\n" if fault == "garbage" else fault or OK
 
     def rcpt(self, session: Session) -> object:
@@ -101,7 +104,8 @@ class Chaos:
         if fault == "half":
             session.socket.sendall(b"250 2.1")
             raise Drop
-        if fault.startswith("550"):
+        # RCPT is pipelined: if MAIL failed, nothing depends on this reply.
+        if fault.startswith("550") and not self.sender_failed[id(session)]:
             self.refused.add(who)
         return fault or OK
 

@@ -39,6 +39,7 @@ READER = "ann@example.org"
 # data folder and DATA is that folder. RELEASE and ISSUE are public ids of rows that exist by then.
 COMMANDS: dict[str, list[str]] = {
     "db upgrade": [],
+    "edit": ["--tagline", "News of the port"],
     "settings": [],
     "topic add": ["energy", "Energy", "--words", "energy"],
     "topic rule": ["energy", "--words", "power"],

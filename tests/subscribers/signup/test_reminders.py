@@ -53,7 +53,7 @@ def test_a_person_who_has_not_confirmed_is_reminded_once(everywhere):
 
     people.house.drain("single")
     assert people.house.recipients() == [ANN, ANN]
-    assert b"Still waiting" in people.house.transport.sent[-1].content
+    assert b"Subject: Reminder: please confirm" in people.house.transport.sent[-1].content
     context = people.mails(ANN)[-1].context
     tokens = people.house.runtime.tokens
     payload = [people.person(ANN).public_id, tokens.fingerprint(ANN), context["upto"]]
