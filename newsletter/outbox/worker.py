@@ -8,7 +8,6 @@ import time
 from collections import deque
 from collections.abc import Callable, Collection, Generator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Protocol
@@ -82,40 +81,6 @@ class Parts(Protocol):
     def session(self) -> Session: ...
 
 
-@dataclass(frozen=True)
-class CurrentParts:
-    """The parts of an installation, with the From address and time zone that its newsletter has now.
-
-    The settings have those of the start. The relay, its limits and the sending hours depend on them.
-    """
-
-    _parts: Parts
-
-    @property
-    def settings(self) -> Settings:
-        """The settings with the values of the first newsletter, as it was last read."""
-        return self.messages.settings
-
-    @property
-    def messages(self) -> MessageMaker:
-        """Builds messages from deliveries."""
-        return self._parts.messages
-
-    @property
-    def engine(self) -> Engine:
-        """The database engine."""
-        return self._parts.engine
-
-    @property
-    def now(self) -> Callable[[], datetime]:
-        """The clock."""
-        return self._parts.now
-
-    def session(self) -> Session:
-        """Return a new session that may write."""
-        return self._parts.session()
-
-
 def journal_folder(settings: Settings) -> Path:
     """Return the folder of the journals of this host's workers."""
     return settings.data_dir / "journal"
@@ -140,7 +105,7 @@ def drain(
     with Session(parts.engine.execution_options(sqlite_begin="DEFERRED")) as session:
         parts.messages.refresh(session)
     journal = Journal(journal_folder(parts.settings))
-    work = _Work(CurrentParts(parts), journal, lane, elapsed() + seconds, stopping, elapsed)
+    work = _Work(parts, journal, lane, elapsed() + seconds, stopping, elapsed)
     try:
         while work.run(transport):
             pass
@@ -287,7 +252,8 @@ class _Work:
                 skipped = skip_unwanted(session, ids, suppressed, now)
                 waiting = hold_domains(session, claimed, self._journal.name, now)
                 claimed = [each for each in claimed if each.id not in skipped | waiting]
-                times, later = book_domains(session, self._parts.settings, claimed, self._journal.name, now)
+                settings = self._parts.messages.settings
+                times, later = book_domains(session, settings, claimed, self._journal.name, now)
                 session.commit()
             self.allowance.hold(times)
             claimed = [each for each in claimed if each.id not in later]
@@ -382,7 +348,8 @@ class _Work:
     def _note_refusal(self, session: Session, fault: SetupFault, said: str, delivery_id: int | None) -> bool:
         """Record that the relay refuses our settings; return whether both lanes wait because of that."""
         self.allowance.refused()
-        return note_refusal(session, self._parts.settings, fault, said, self._parts.now(), delivery_id)
+        settings = self._parts.messages.settings
+        return note_refusal(session, settings, fault, said, self._parts.now(), delivery_id)
 
     def _pause_if_needed(self) -> None:
         """Pause issues that the relay refuses, or whose messages cannot be built.

@@ -20,7 +20,7 @@ from newsletter.models import Lane
 from newsletter.outbox.holders import lease_holders
 from newsletter.outbox.lease import issues_to_send, single_mail_is_due
 from newsletter.outbox.pacing.allowance import may_send
-from newsletter.outbox.worker import CurrentParts, journal_folder
+from newsletter.outbox.worker import journal_folder
 from newsletter.runtime import Runtime
 from newsletter.service.database import database_fault
 from newsletter.service.prepare_issues import any_to_prepare
@@ -120,5 +120,5 @@ def _left(runtime: Runtime) -> bool:
         if any_to_prepare(session):
             return True
         if single_mail_is_due(session, now):
-            return may_send(CurrentParts(runtime), Lane.SINGLE)
-        return bool(issues_to_send(session, now)) and may_send(CurrentParts(runtime), Lane.BULK)
+            return may_send(runtime, Lane.SINGLE)
+        return bool(issues_to_send(session, now)) and may_send(runtime, Lane.BULK)

@@ -17,6 +17,7 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from newsletter.errors import RelayRefused, TransportError
+from newsletter.messages.build import MessageMaker
 from newsletter.models import Lane
 from newsletter.outbox.pacing import standings
 from newsletter.outbox.pacing.domain_limits import HOLD_SECONDS
@@ -60,7 +61,10 @@ class Parts(Protocol):
     """The parts of an installation (a Runtime) that an Allowance needs."""
 
     @property
-    def settings(self) -> Settings: ...
+    def messages(self) -> MessageMaker:
+        """Its settings have the From address and the time zone that the newsletter has now."""
+        ...
+
     @property
     def engine(self) -> Engine: ...
     @property
@@ -99,8 +103,9 @@ class Allowance:
         self._parts = parts
         self._lane_of = lane_of
         self._ending = ending
-        self.relay = choose_relay(parts.settings, parts.settings.from_address)
-        self._key = standings.relay_key(parts.settings)
+        settings = parts.messages.settings
+        self.relay = choose_relay(settings, settings.from_address)
+        self._key = standings.relay_key(settings)
         self._limits = Limits.of(self.relay)
         self._reserved: _Reserved | None = None
         self._not_before: dict[int, datetime] = {}
@@ -114,7 +119,7 @@ class Allowance:
         """Return how many messages of `lane` may be sent soon. Call it before claiming; it books nothing."""
         standing = self._read()
         if standing.refusals is not None and standing.refusals.settings != settings_mark(
-            self._parts.settings
+            self._parts.messages.settings
         ):
             self._end_wait()
         return _room(self._parts, standing, lane)
@@ -212,7 +217,7 @@ class Allowance:
 
     def _reserve(self, lane: Lane, now: datetime) -> _Reserved:
         """Reserve the next messages of `lane`, and give back what is left of the last reservation."""
-        if not _is_open(self._parts.settings, lane, now):
+        if not _is_open(self._parts.messages.settings, lane, now):
             return _Reserved(lane, Booking(0, math.inf), now, now)
         if self._limits == Limits():
             standing = self._read()
@@ -233,7 +238,7 @@ class Allowance:
 
     def _book(self, standing: Standing, lane: Lane, now: datetime) -> tuple[Standing, Booking]:
         """Book about a quarter of a second, or one test message while the relay refuses our settings."""
-        test_seconds = seconds_to_test(standing, self._parts.settings, now)
+        test_seconds = seconds_to_test(standing, self._parts.messages.settings, now)
         if test_seconds:
             return standing, Booking(0, test_seconds)
         pace = pace_of(standing, self._limits, now) or math.inf
@@ -260,7 +265,7 @@ class Allowance:
         rate = None
         if len(recent) >= ENOUGH_REPLIES:
             # An estimate: every process of this host sends about as much as this one.
-            processes = self._parts.settings.send_workers or os.cpu_count() or 1
+            processes = self._parts.messages.settings.send_workers or os.cpu_count() or 1
             rate = len(recent) / max(1.0, (now - recent[0]).total_seconds()) * processes
         self._change(
             lambda standing, now: slow_down(self._without_unused(standing, now), self._limits, rate, now)
@@ -269,7 +274,7 @@ class Allowance:
     def _end_wait(self) -> None:
         """End the wait for our settings: the relay accepted a message, or they were changed."""
         with self._parts.session() as session:
-            end_wait(session, self._parts.settings, self._parts.now())
+            end_wait(session, self._parts.messages.settings, self._parts.now())
             session.commit()
         self._refused = False
 
@@ -293,12 +298,12 @@ def may_send(parts: Parts, lane: Lane) -> bool:
 
 def _read(parts: Parts) -> Standing:
     with Session(parts.engine.execution_options(sqlite_begin="DEFERRED")) as session:
-        return standings.read_standing(session, parts.settings, parts.now())
+        return standings.read_standing(session, parts.messages.settings, parts.now())
 
 
 def _room(parts: Parts, standing: Standing, lane: Lane) -> int:
     """Return how many messages of `lane` the relay may get soon."""
-    settings, now = parts.settings, parts.now()
+    settings, now = parts.messages.settings, parts.now()
     if not _is_open(settings, lane, now):
         return 0
     test_seconds = seconds_to_test(standing, settings, now)
