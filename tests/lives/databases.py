@@ -36,10 +36,6 @@ class Database(Protocol):
     def run(self, statement: str) -> None:
         """Run a statement, and commit."""
 
-    def is_blocked(self, pid: int) -> bool:
-        """Return whether a server process waits for a lock."""
-        ...
-
 
 @dataclass
 class SQLiteDatabase:
@@ -71,9 +67,6 @@ class SQLiteDatabase:
     def run(self, statement: str) -> None:
         assert self._own is not None
         self._own.execute(statement)
-
-    def is_blocked(self, pid: int) -> bool:
-        raise NotImplementedError("SQLite has one writer: nothing is interleaved there")
 
 
 @dataclass
@@ -124,6 +117,7 @@ class PostgreSQLDatabase:
         self._own.execute(statement.encode())
 
     def is_blocked(self, pid: int) -> bool:
+        """Return whether a server process waits for a lock."""
         return bool(self.query(f"SELECT pg_blocking_pids({int(pid)})")[0][0])
 
 

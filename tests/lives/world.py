@@ -17,7 +17,7 @@ from sqlalchemy import Engine, event
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
-from lives.databases import Database
+from lives.databases import Database, PostgreSQLDatabase
 from lives.oracle import Asked, Oracle
 from lives.relay import ScriptedRelay
 from lives.turns import SimulatedCrash, Strand, current, interleave, stop_here
@@ -585,6 +585,7 @@ class World:
 
     def race(self, acts: Sequence[Callable[[], None]], picks: Sequence[bool]) -> None:
         """Run two acts at the same time; `picks` chooses whose next statement or commit is next."""
+        assert isinstance(self.database, PostgreSQLDatabase)  # SQLite has one writer
         strands = [Strand(act, {"statement", "commit"}) for act in acts]
         interleave(strands, picks, self.database.is_blocked, until=lambda each: each.ended)
         for each in strands:
