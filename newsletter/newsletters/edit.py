@@ -67,7 +67,7 @@ def edit_newsletter(
     row = _locked(session, newsletter_id)
     if version and version != str(row.version):
         raise StateConflict(
-            "Somebody else has edited the newsletter since you opened this page. Open it again."
+            "The newsletter was changed after you opened this page. Open it again, and repeat your change."
         )
     if newsletter_id == FIRST_NEWSLETTER:
         fill_first(session, settings, now)

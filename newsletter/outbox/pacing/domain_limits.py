@@ -62,7 +62,7 @@ def _book(
     times = [first + timedelta(seconds=index * booking.interval_seconds) for index in range(booking.count)]
     rest = ids[booking.count :]
     if lane is Lane.SINGLE:
-        # Somebody waits for a single email, so it is not put behind a whole issue.
+        # A person is waiting for a single email, so it must not wait behind the digests of an issue.
         due = [now + timedelta(seconds=HOLD_SECONDS[lane])] * len(rest)
     else:
         standing, due = spread(standing, per_second, len(rest), now)

@@ -54,7 +54,8 @@ class SendForm(FlaskForm):  # type: ignore[misc]
 class NewsletterForm(FlaskForm):  # type: ignore[misc]
     """The content of the newsletter as text. newsletters/fields.py reads and checks it.
 
-    `version` is the version that the page showed, so that no edit of somebody else is undone.
+    `version` is the version that the page showed. If it is no longer the newest, the edit is refused, so
+    that it does not undo the edit of another person.
     """
 
     version = HiddenField()

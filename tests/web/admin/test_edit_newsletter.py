@@ -70,5 +70,5 @@ def test_a_page_that_was_opened_before_another_edit_undoes_nothing(house, editor
     answer = editor.post(PAGE, {**values, "tagline": "Late"}, page=PAGE)
 
     assert answer.status_code == 409
-    assert "Somebody else has edited the newsletter" in answer.text
+    assert "The newsletter was changed after you opened this page" in answer.text
     assert shown(editor)["name"] == "Harbour News"
