@@ -52,6 +52,7 @@ class Identity:
     languages: tuple[str, ...]
     time_zone: str
     default_frequency: Frequency
+    position: int
     colours: Mapping[str, str]
     texts: Mapping[str, Texts]
 
@@ -112,6 +113,7 @@ def identity_of_settings(settings: Settings) -> Identity:
         languages=settings.languages,
         time_zone=settings.time_zone,
         default_frequency=Frequency.WEEKLY,
+        position=0,
         colours={},
         texts={settings.languages[0]: Texts(settings.site_name, settings.tagline)},
     )
@@ -123,7 +125,9 @@ def load_identity(session: Session, settings: Settings, newsletter_id: int) -> I
     if row is None:
         raise NotFound(f"There is no newsletter {newsletter_id}.")
     if row.version == 0:
-        return replace(identity_of_settings(settings), newsletter_id=row.id, slug=row.slug)
+        return replace(
+            identity_of_settings(settings), newsletter_id=row.id, slug=row.slug, position=row.position
+        )
     return Identity(
         newsletter_id=row.id,
         slug=row.slug,
@@ -135,6 +139,7 @@ def load_identity(session: Session, settings: Settings, newsletter_id: int) -> I
         languages=tuple(row.languages),
         time_zone=row.time_zone,
         default_frequency=row.default_frequency,
+        position=row.position,
         colours=dict(row.colours),
         texts=load_texts(session, row.id),
     )

@@ -1,4 +1,4 @@
-"""Types of command line arguments: public ids, and text that must be valid."""
+"""Types of command line arguments: public ids, and text that must be valid. The option --newsletter."""
 
 from __future__ import annotations
 
@@ -12,6 +12,13 @@ from newsletter.settings import is_text
 
 # An id from before ids were prevented from beginning with a hyphen.
 _OLD_ID = re.compile(r"-[A-Za-z0-9_-]{11}")
+
+newsletter_option = click.option(
+    "--newsletter",
+    "newsletter_slug",
+    metavar="SLUG",
+    help="The newsletter; needed if there are several (newsletter list).",
+)
 
 
 class IdCommand(click.Command):

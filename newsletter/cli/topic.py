@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import click
 
+from newsletter.cli.arguments import newsletter_option
 from newsletter.cli.context import print_json
 from newsletter.cli.runtime import open_runtime
 from newsletter.models import RuleField, RuleMatch
+from newsletter.newsletters.queries import choose_newsletter, find_newsletter, list_newsletters
 from newsletter.releases.topics import (
     RuleEffect,
     add_topic,
@@ -30,6 +32,7 @@ def topic() -> None:
 @topic.command()
 @click.argument("slug")
 @click.argument("name")
+@newsletter_option
 @click.option("--description", default="", help="A sentence for the sign-up page.")
 @click.option("--words", multiple=True, help=WORDS)
 @click.option("--publisher", multiple=True, help="Releases of publishers named like this fall under it.")
@@ -37,6 +40,7 @@ def topic() -> None:
 def add(
     slug: str,
     name: str,
+    newsletter_slug: str | None,
     description: str,
     words: tuple[str, ...],
     publisher: tuple[str, ...],
@@ -54,6 +58,7 @@ def add(
             description=description,
             match=RuleMatch.ALL if match_all else RuleMatch.ANY,
             rules=rules,
+            newsletter_id=choose_newsletter(session, newsletter_slug).id,
             now=parts.now(),
         )
         session.commit()
@@ -103,15 +108,27 @@ def _print_effect(effect: RuleEffect, as_json: bool, *, is_new: bool, is_gone: b
 
 
 @topic.command("list")
+@click.option("--newsletter", "newsletter_slug", metavar="SLUG", help="Only the topics of this newsletter.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, one object a line.")
-def list_(as_json: bool) -> None:
+def list_(newsletter_slug: str | None, as_json: bool) -> None:
     """List the topics in the order of the sign-up page."""
     with open_runtime().reading() as session:
-        for each in list_topics(session):
+        slugs = {row.id: row.slug for row in list_newsletters(session)}
+        only = find_newsletter(session, newsletter_slug).id if newsletter_slug else None
+        for each in list_topics(session, only):
             rules = [f"{found.field}:{found.pattern}" for found in each.rules]
+            owner = slugs[each.newsletter_id]
             if as_json:
-                print_json({"slug": each.slug, "name": each.name, "match": each.rule_match, "rules": rules})
-            else:
-                click.echo(
-                    f"{each.slug}  {each.name}  ({each.rule_match} of: {', '.join(rules) or 'no rules'})"
+                print_json(
+                    {
+                        "slug": each.slug,
+                        "name": each.name,
+                        "newsletter": owner,
+                        "match": each.rule_match,
+                        "rules": rules,
+                    }
                 )
+            else:
+                place = f"{owner}  " if len(slugs) > 1 else ""
+                matching = f"{each.rule_match} of: {', '.join(rules) or 'no rules'}"
+                click.echo(f"{place}{each.slug}  {each.name}  ({matching})")

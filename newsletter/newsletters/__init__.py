@@ -1,1 +1,1 @@
-"""The newsletter as a unit: fill its first content from the settings, and edit it."""
+"""The newsletter as a unit: add newsletters, find them, and edit their content."""

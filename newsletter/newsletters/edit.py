@@ -5,18 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from newsletter import audit
-from newsletter.errors import FieldsInvalid, NotFound, StateConflict
-from newsletter.identity import Identity, identity_of_settings, load_identity, load_texts
-from newsletter.models import FIRST_NEWSLETTER, Newsletter, NewsletterText
-from newsletter.newsletters.fields import FIELDS, Changes, read_changes
+from newsletter.errors import FieldsInvalid, StateConflict
+from newsletter.identity import Identity, identity_of_settings, load_identity
+from newsletter.models import FIRST_NEWSLETTER
+from newsletter.newsletters.fields import FIELDS, apply_changes, read_changes
+from newsletter.newsletters.store import find_conflicts, lock_newsletter, write_columns, write_texts
 from newsletter.settings import Settings, variable
-
-# The former setting of a field that has another name now.
-_FORMER_NAMES = {"name": "site_name"}
 
 
 def fill_first(session: Session, settings: Settings, now: datetime) -> bool:
@@ -24,7 +21,7 @@ def fill_first(session: Session, settings: Settings, now: datetime) -> bool:
 
     Commits nothing.
     """
-    row = _locked(session, FIRST_NEWSLETTER)
+    row = lock_newsletter(session, FIRST_NEWSLETTER)
     if row.version:
         return False
     source = identity_of_settings(settings)
@@ -32,18 +29,7 @@ def fill_first(session: Session, settings: Settings, now: datetime) -> bool:
     row.from_address, row.from_name, row.reply_to = source.from_address, source.from_name, source.reply_to
     row.postal_address, row.languages = source.postal_address, list(source.languages)
     row.time_zone, row.default_frequency = source.time_zone, source.default_frequency
-    for language, texts in source.texts.items():
-        session.add(
-            NewsletterText(
-                newsletter_id=row.id,
-                language=language,
-                version=row.version,
-                name=texts.name,
-                tagline=texts.tagline,
-                since=now,
-            )
-        )
-    session.flush()
+    write_texts(session, row, {}, source.texts, now)
     return True
 
 
@@ -64,7 +50,7 @@ def edit_newsletter(
     without content is filled from the settings first. Commits nothing. Raises FieldsInvalid, NotFound, and
     StateConflict if `version`, the version that a page showed, is no longer the newest.
     """
-    row = _locked(session, newsletter_id)
+    row = lock_newsletter(session, newsletter_id)
     if version and version != str(row.version):
         raise StateConflict(
             "The newsletter was changed after you opened this page. Open it again, and repeat your change."
@@ -74,63 +60,33 @@ def edit_newsletter(
     before = load_identity(session, settings, newsletter_id)
     language = language or before.languages[0]
     changes = read_changes(before, given, language)
-    faults = dict(changes.faults)
-    if language not in changes.values.get("languages", before.languages):  # type: ignore[operator]
+    after = apply_changes(before, changes.values, language)
+    faults = {**find_conflicts(session, settings, before, after), **changes.faults}
+    if language not in after.languages:
         faults["language"] = f"The newsletter has no texts in {language}: it is not among its languages."
     if faults:
         raise FieldsInvalid(faults)
     if not changes.values:
         return []
     row.version += 1
-    _write_texts(session, row, before, changes, language, now)
-    for name, value in changes.values.items():
-        if not FIELDS[name].by_language:
-            setattr(row, name, list(value) if isinstance(value, tuple) else value)
-    session.flush()
+    write_columns(row, changes.values)
+    write_texts(session, row, before.texts, after.texts, now)
     changed = sorted(changes.values)
     # The audit log never has an address, so it names the fields only.
     audit.record(session, actor, "newsletter.edit", row.slug, now, fields=changed, language=language)
     return changed
 
 
-def _write_texts(
-    session: Session, row: Newsletter, before: Identity, changes: Changes, language: str, now: datetime
-) -> None:
-    """Add a version of the texts in `language`, and of the first language if it has none yet."""
-    known = load_texts(session, row.id)
-    first = next(iter(changes.values.get("languages") or before.languages))
-    edited = {name: value for name, value in changes.values.items() if FIELDS[name].by_language}
-    wanted = {language: edited} if edited else {}
-    if first not in known:
-        # Everybody without texts in their language gets those of the first.
-        wanted.setdefault(first, {})
-    for tag, values in wanted.items():
-        texts = before.texts_in(tag)
-        session.add(
-            NewsletterText(
-                newsletter_id=row.id,
-                language=tag,
-                version=row.version,
-                name=values.get("name", texts.name),
-                tagline=values.get("tagline", texts.tagline),
-                # Without a text of its own, a language has its usual wording.
-                consent=known[tag].consent if tag in known else "",
-                since=now,
-            )
-        )
-
-
 def differing_settings(settings: Settings, identity: Identity) -> list[str]:
     """Return the variables of former settings that are set and differ from the newsletter's content.
 
-    A setting with its default value counts as not set.
+    A setting with its default value counts as not set. Former settings filled the first newsletter only.
     """
-    if identity.version == 0:
+    if identity.version == 0 or identity.newsletter_id != FIRST_NEWSLETTER:
         return []
     own = identity.applied_to(settings)
     found = []
-    for name in FIELDS:
-        former = _FORMER_NAMES.get(name, name)
+    for former in (field.setting for field in FIELDS.values() if field.setting):
         set_to = getattr(settings, former)
         if set_to not in {getattr(own, former), _default(former)}:
             found.append(variable(former))
@@ -140,11 +96,3 @@ def differing_settings(settings: Settings, identity: Identity) -> list[str]:
 def _default(name: str) -> object:
     field = Settings.__dataclass_fields__[name]
     return field.default
-
-
-def _locked(session: Session, newsletter_id: int) -> Newsletter:
-    wanted = select(Newsletter).where(Newsletter.id == newsletter_id).with_for_update()
-    row = session.scalars(wanted.execution_options(populate_existing=True)).one_or_none()
-    if row is None:
-        raise NotFound("There is no such newsletter.")
-    return row

@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
+from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from newsletter.identity import Identity
-from newsletter.settings.parse.common import parse_address
-from newsletter.settings.parse.general import parse_languages
+from newsletter.identity import Identity, Texts
+from newsletter.models import Frequency
+from newsletter.settings.parse.common import parse_address, whole_number
+from newsletter.settings.parse.general import one_of, parse_languages
 
+LONGEST_SLUG = 64
 LONGEST_NAME = 120
 LONGEST_TEXT = 500
+LONGEST_CONSENT = 1000
+HIGHEST_POSITION = 9999
 
-Value = str | tuple[str, ...] | None
+# Words that pages of newsletters are called by, or may be one day.
+RESERVED_SLUGS = frozenset(
+    {"add", "all", "archive", "delete", "edit", "embed", "export", "import", "list", "logo", "new", "order"}
+)
+_SLUG = re.compile(r"[a-z0-9](?:-?[a-z0-9])*")
+
+Value = str | int | tuple[str, ...] | None
 
 
 @dataclass(frozen=True)
@@ -22,7 +34,7 @@ class ContentField:
     """One field: its name for people, and what it is for.
 
     `parse` reads it from text; it raises ValueError with words that follow the field's name. `show` writes it
-    as text. The former setting of the same name filled it. `by_language`: each language has its own.
+    as text. `by_language`: each language has its own. `setting` is the former setting that filled it.
     """
 
     label: str
@@ -30,6 +42,7 @@ class ContentField:
     parse: Callable[[str], Value]
     show: Callable[[Identity, str], str]
     by_language: bool = False
+    setting: str | None = None
 
 
 def _line(most: int, *, needed: bool = False) -> Callable[[str], Value]:
@@ -46,6 +59,19 @@ def _line(most: int, *, needed: bool = False) -> Callable[[str], Value]:
         return text
 
     return parse
+
+
+def _slug(value: str) -> str:
+    slug = value.strip()
+    if not slug:
+        raise ValueError("is empty")
+    if len(slug) > LONGEST_SLUG or not _SLUG.fullmatch(slug):
+        raise ValueError(
+            f"is not made of a-z and 0-9, with hyphens between them, at most {LONGEST_SLUG} characters"
+        )
+    if slug in RESERVED_SLUGS:
+        raise ValueError(f"cannot be {slug}: this word is reserved. Choose another")
+    return slug
 
 
 def _address(value: str) -> str:
@@ -67,15 +93,27 @@ def _zone(value: str) -> str:
     return name
 
 
-# By the name of the column, which is also the name of the former setting. `name` was site_name.
+def _own_consent(identity: Identity, language: str) -> str:
+    texts = identity.texts.get(language)
+    return texts.consent if texts else ""
+
+
+# By the name of the column.
 FIELDS: Mapping[str, ContentField] = MappingProxyType(
     {
+        "slug": ContentField(
+            "Slug",
+            "The short name in URLs, such as harbour-news. URLs with an earlier slug do not work.",
+            _slug,
+            lambda identity, _: identity.slug,
+        ),
         "name": ContentField(
             "Name",
             "The newsletter's name, on pages and emails.",
             _line(LONGEST_NAME, needed=True),
             lambda identity, language: identity.texts_in(language).name,
             by_language=True,
+            setting="site_name",
         ),
         "tagline": ContentField(
             "Tagline",
@@ -83,42 +121,68 @@ FIELDS: Mapping[str, ContentField] = MappingProxyType(
             _line(LONGEST_TEXT, needed=True),
             lambda identity, language: identity.texts_in(language).tagline,
             by_language=True,
+            setting="tagline",
+        ),
+        "consent": ContentField(
+            "Consent wording",
+            "The sentence beside the sign-up button. The usual one of the language when empty.",
+            _line(LONGEST_CONSENT),
+            _own_consent,
+            by_language=True,
         ),
         "from_address": ContentField(
             "From address",
             "The address that sends issues and confirmations.",
             _address,
             lambda identity, _: identity.from_address,
+            setting="from_address",
         ),
         "from_name": ContentField(
             "From name",
             "The name beside the From address. The newsletter's name when empty.",
             _line(LONGEST_NAME),
             lambda identity, _: identity.from_name,
+            setting="from_name",
         ),
         "reply_to": ContentField(
             "Reply-To address",
             "The address for replies. The From address when empty.",
             _optional_address,
             lambda identity, _: identity.reply_to or "",
+            setting="reply_to",
         ),
         "postal_address": ContentField(
             "Postal address",
             "Printed at the foot of every email. Many countries require it by law.",
             _line(LONGEST_TEXT, needed=True),
             lambda identity, _: identity.postal_address,
+            setting="postal_address",
         ),
         "languages": ContentField(
             "Languages",
             "The languages of pages and emails, separated by commas. The first is the default.",
             parse_languages,
             lambda identity, _: ", ".join(identity.languages),
+            setting="languages",
         ),
         "time_zone": ContentField(
             "Time zone",
             "An IANA name, such as Europe/Vilnius.",
             _zone,
             lambda identity, _: identity.time_zone,
+            setting="time_zone",
+        ),
+        "default_frequency": ContentField(
+            "Default frequency",
+            "The frequency that the sign-up page has chosen at first: " + ", ".join(Frequency) + ".",
+            one_of(Frequency),
+            lambda identity, _: identity.default_frequency.value,
+        ),
+        "position": ContentField(
+            "Position",
+            "The place among the newsletters, as a number. The lowest is first.",
+            whole_number(0, HIGHEST_POSITION),
+            lambda identity, _: str(identity.position),
         ),
     }
 )
@@ -153,5 +217,28 @@ class Changes:
     faults: Mapping[str, str]
 
 
+def apply_changes(before: Identity, values: Mapping[str, Value], language: str) -> Identity:
+    """Return the identity with changed values; the texts among them are those of `language`.
+
+    If its first language has no texts, it gets those that its subscribers saw before.
+    """
+    plain: dict[str, Any] = {name: value for name, value in values.items() if not FIELDS[name].by_language}
+    edited: dict[str, Any] = {name: value for name, value in values.items() if FIELDS[name].by_language}
+    after = replace(before, **plain)
+    texts = dict(before.texts)
+    if edited:
+        texts[language] = replace(_start_of(before, language), **edited)
+    first = after.languages[0]
+    if first not in texts:
+        texts[first] = _start_of(before, first)
+    return replace(after, texts=texts)
+
+
+def _start_of(identity: Identity, language: str) -> Texts:
+    """Return the texts of a language. One without texts has those of the first, but its usual wording."""
+    texts = identity.texts_in(language)
+    return texts if language in identity.texts else replace(texts, consent="")
+
+
 def _plain(value: Value) -> str:
-    return ", ".join(value) if isinstance(value, tuple) else value or ""
+    return ", ".join(value) if isinstance(value, tuple) else "" if value is None else str(value)

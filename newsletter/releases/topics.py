@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session, selectinload
 
 from newsletter.errors import InputError, NotFound, StateConflict
-from newsletter.models import Release, RuleField, RuleMatch, Topic, TopicRule
+from newsletter.models import FIRST_NEWSLETTER, Newsletter, Release, RuleField, RuleMatch, Topic, TopicRule
 from newsletter.releases.decide import Candidate, Rule
 from newsletter.releases.match_words import find, find_formerly
 
@@ -29,9 +29,10 @@ def add_topic(
     description: str = "",
     match: RuleMatch = RuleMatch.ANY,
     rules: Iterable[tuple[RuleField, str]] = (),
+    newsletter_id: int = FIRST_NEWSLETTER,
     now: datetime,
 ) -> Topic:
-    """Add a topic after the others; return it. Commits nothing.
+    """Add a topic of a newsletter after the others; return it. Commits nothing.
 
     Raises InputError if the slug is not made of lower-case words joined by hyphens, and StateConflict if it
     is taken.
@@ -40,10 +41,18 @@ def add_topic(
         raise InputError(f"{slug!r} is not a slug: use a-z and 0-9, and hyphens between words")
     if not name.strip() or len(name) > 120:
         raise InputError("a topic needs a name of at most 120 characters")
-    if session.scalar(select(Topic.id).where(Topic.slug == slug)) is not None:
-        raise StateConflict(f"there is already a topic {slug}")
+    taken = (
+        select(Newsletter.slug).join(Topic, Topic.newsletter_id == Newsletter.id).where(Topic.slug == slug)
+    )
+    owner = session.scalar(taken)
+    if owner is not None:
+        raise StateConflict(
+            f"there is already a topic {slug}, in the newsletter {owner}. Choose another slug: no two topics "
+            "have the same, in any newsletter."
+        )
     last = session.scalar(select(func.max(Topic.position)))
     topic = Topic(
+        newsletter_id=newsletter_id,
         slug=slug,
         name=name.strip(),
         description=description.strip(),
@@ -121,11 +130,12 @@ def find_topic(session: Session, slug: str) -> Topic:
     return topic
 
 
-def list_topics(session: Session) -> Sequence[Topic]:
-    """Return every topic with its rules, in the order of the sign-up page."""
-    return session.scalars(
-        select(Topic).options(selectinload(Topic.rules)).order_by(Topic.position, Topic.id)
-    ).all()
+def list_topics(session: Session, newsletter_id: int | None = None) -> Sequence[Topic]:
+    """Return every topic (of a newsletter) with its rules, in the order of the sign-up page."""
+    wanted = select(Topic).options(selectinload(Topic.rules)).order_by(Topic.position, Topic.id)
+    if newsletter_id is not None:
+        wanted = wanted.where(Topic.newsletter_id == newsletter_id)
+    return session.scalars(wanted).all()
 
 
 def _rules(rules: Iterable[tuple[RuleField, str]]) -> list[TopicRule]:

@@ -93,3 +93,18 @@ def test_a_topic_is_filled_by_beginnings_of_words(owner: House):
 
     assert len(links) == 1
     assert json.loads(told[2])["matches"] == 2
+
+
+def test_a_topic_belongs_to_the_newsletter_that_is_named(owner: House):
+    environ = {**ENVIRON, "NEWSLETTER_DATA_DIR": str(owner.runtime.settings.data_dir)}
+    words = ["add", "harbour", "--name", "Harbour News", "--from-address", "desk@harbour.example"]
+    assert CliRunner().invoke(main, words, env=environ).exit_code == 0
+
+    without = CliRunner().invoke(main, ["topic", "add", "quays", "Quays"], env=environ)
+    run(owner, "add", "quays", "Quays", "--newsletter", "harbour")
+    again = CliRunner().invoke(main, ["topic", "add", "quays", "Quays", "--newsletter", "news"], env=environ)
+
+    assert "Say which one, by --newsletter: news, harbour." in without.output
+    assert "there is already a topic quays, in the newsletter harbour" in again.output
+    assert run(owner, "list", "--newsletter", "harbour").output.startswith("harbour  quays  Quays")
+    assert run(owner, "list", "--newsletter", "news").output.startswith("news  energy  Energy")

@@ -10,7 +10,16 @@ from sqlalchemy import select
 
 from newsletter.errors import FieldsInvalid
 from newsletter.identity import Identity, Texts, load_identity
-from newsletter.models import FIRST_NEWSLETTER, AuditEntry, Issue, Newsletter, NewsletterText, Topic
+from newsletter.models import (
+    FIRST_NEWSLETTER,
+    AuditEntry,
+    Frequency,
+    Issue,
+    Newsletter,
+    NewsletterText,
+    Topic,
+)
+from newsletter.newsletters.add import add_newsletter
 from newsletter.newsletters.edit import differing_settings, edit_newsletter, fill_first
 from newsletter.newsletters.fields import FIELDS
 
@@ -116,6 +125,10 @@ def test_every_fault_is_told_for_its_field_and_nothing_is_changed(house):
 
     found = faults(
         house,
+        slug="Not a slug",
+        consent="x" * 1001,
+        default_frequency="hourly",
+        position="first",
         name=" ",
         tagline="x" * 501,
         from_address="no address",
@@ -175,3 +188,51 @@ def test_topics_and_issues_belong_to_the_first_newsletter(either_house):
     assert only.id == FIRST_NEWSLETTER
     rows = [*either_house.all(Topic), *either_house.all(Issue)]
     assert [each.newsletter_id for each in rows] == [FIRST_NEWSLETTER] * 2
+
+
+def test_a_consent_wording_belongs_to_its_language_only(house):
+    fill(house)
+
+    edit(house, consent="Send me the topics I chose.")
+    edit(house, language="lt", name="Uosto laiškas")
+
+    assert identity(house).texts_in("en").consent == "Send me the topics I chose."
+    assert identity(house).texts_in("lt").consent == ""
+
+
+def test_default_frequency_and_position_are_read_from_text(house):
+    fill(house)
+
+    assert edit(house, default_frequency="Daily", position="7") == ["default_frequency", "position"]
+    assert (identity(house).default_frequency, identity(house).position) == (Frequency.DAILY, 7)
+
+
+@pytest.mark.parametrize("slug", ["harbour", "a", "2026", "harbour-news-2", "x" * 64])
+def test_a_slug_has_words_joined_by_hyphens(house, slug):
+    assert edit(house, slug=slug) == ["slug"]
+    assert identity(house).slug == slug
+
+
+@pytest.mark.parametrize(
+    "slug", ["", "-a", "a-", "a--b", "Harbour", "hafen_news", "häfen", "a b", "x" * 65, "new"]
+)
+def test_other_and_reserved_slugs_are_refused(house, slug):
+    assert set(faults(house, slug=slug)) == {"slug"}
+
+
+def test_a_newsletter_cannot_take_the_sender_or_the_slug_of_another(house):
+    fill(house)
+    with house.runtime.session() as session:
+        fields = {"name": "Harbour News", "from_address": "letter@example.org"}
+        add_newsletter(
+            session, house.runtime.settings, slug="harbour", fields=fields, actor="ann", now=house.clock()
+        )
+        session.commit()
+
+    found = faults(house, slug="harbour", name="HARBOUR news")
+
+    assert found == {
+        "slug": "Harbour News already has the slug harbour. Choose another.",
+        "from_address": "The newsletter harbour already sends as Harbour News <letter@example.org>. Choose "
+        "another From address or From name.",
+    }

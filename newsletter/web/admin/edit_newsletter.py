@@ -34,7 +34,7 @@ def edit_newsletter_() -> Response:
     identity = _identity()
     language = _language(identity)
     form = NewsletterForm()
-    given = {name: form[name].data or "" for name in FIELDS}
+    given = {name: form[name].data or "" for name in FIELDS if name in request.form}
     session = db.session()
     try:
         changed = store_edit(
@@ -52,7 +52,7 @@ def edit_newsletter_() -> Response:
             form.form_errors.append(str(fault))
             return _page(form, identity, language, status=409)
         for name, words in fault.faults.items():
-            if name in FIELDS:
+            if name in form:
                 form[name].errors = [words]
             else:
                 form.form_errors.append(words)

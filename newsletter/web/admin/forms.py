@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from flask_babel import lazy_gettext as _
 from flask_wtf import FlaskForm
-from wtforms import BooleanField, HiddenField, PasswordField, StringField
+from wtforms import BooleanField, HiddenField, PasswordField, SelectField, StringField, TextAreaField
+from wtforms.fields.choices import SelectChoice
 from wtforms.validators import DataRequired, Length
 
 from newsletter.accounts.passwords import LONGEST, SHORTEST
 from newsletter.mail.addresses import LONGEST_ADDRESS
+from newsletter.models import Frequency
 from newsletter.newsletters.fields import FIELDS
 
 
@@ -61,9 +63,14 @@ class NewsletterForm(FlaskForm):  # type: ignore[misc]
     version = HiddenField()
     name = StringField(FIELDS["name"].label)
     tagline = StringField(FIELDS["tagline"].label)
+    consent = TextAreaField(FIELDS["consent"].label)
     from_address = StringField(FIELDS["from_address"].label)
     from_name = StringField(FIELDS["from_name"].label)
     reply_to = StringField(FIELDS["reply_to"].label)
     postal_address = StringField(FIELDS["postal_address"].label)
     languages = StringField(FIELDS["languages"].label)
     time_zone = StringField(FIELDS["time_zone"].label)
+    default_frequency = SelectField(
+        FIELDS["default_frequency"].label,
+        choices=[SelectChoice(each.value, each.words) for each in Frequency],
+    )

@@ -1,0 +1,125 @@
+"""`newsletter add`, `list` and `edit`: add newsletters, and show and change their content."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import click
+
+from newsletter.cli.arguments import newsletter_option
+from newsletter.cli.context import print_json
+from newsletter.cli.runtime import open_runtime
+from newsletter.identity import Identity
+from newsletter.newsletters.add import add_newsletter
+from newsletter.newsletters.edit import differing_settings, edit_newsletter
+from newsletter.newsletters.fields import FIELDS, as_text
+from newsletter.newsletters.queries import choose_newsletter, list_newsletters
+
+ACTOR = "command line"
+
+
+def _field_options(*left_out: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Add an option for each field that can be edited, but for those left out."""
+
+    def add_options(command: Callable[..., None]) -> Callable[..., None]:
+        for name, field in reversed(list(FIELDS.items())):
+            if name in left_out:
+                continue
+            words = field.help + (" In one language." if field.by_language else "")
+            command = click.option(f"--{name.replace('_', '-')}", name, metavar="TEXT", help=words)(command)
+        return command
+
+    return add_options
+
+
+@click.command()
+@click.argument("slug")
+@_field_options("slug")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def add(slug: str, as_json: bool, **given: str | None) -> None:
+    """Add a newsletter. SLUG is its short name in URLs.
+
+    --name and --from-address are needed. Postal address, languages, time zone and default frequency are those
+    of the first newsletter if you leave them out. Texts are in the newsletter's first language.
+    """
+    parts = open_runtime()
+    fields = {name: text for name, text in given.items() if text is not None}
+    with parts.session() as session:
+        made = add_newsletter(
+            session, parts.settings, slug=slug, fields=fields, actor=ACTOR, now=parts.now()
+        ).id
+        session.commit()
+    parts.identities.forget()
+    identity = parts.identities.recent(parts.reading, made)
+    if as_json:
+        print_json({**as_text(identity, identity.languages[0]), "version": identity.version})
+        return
+    click.echo(_line(identity))
+    click.echo(f"Give it topics: newsletter topic add SLUG NAME --newsletter {identity.slug}")
+
+
+@click.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, one object a line.")
+def list_(as_json: bool) -> None:
+    """List the newsletters, in the order of the page that lists them."""
+    parts = open_runtime()
+    with parts.reading() as session:
+        identities = [parts.identities.of(session, row.id) for row in list_newsletters(session)]
+    for each in identities:
+        if as_json:
+            print_json({**as_text(each, each.languages[0]), "version": each.version})
+        else:
+            click.echo(_line(each))
+
+
+def _line(identity: Identity) -> str:
+    return f"{identity.slug}  {identity.name}  {identity.sender_name} <{identity.from_address}>"
+
+
+@click.command()
+@newsletter_option
+@_field_options()
+@click.option(
+    "--language",
+    default="",
+    metavar="TAG",
+    help="Of name, tagline and consent wording; the newsletter's first when left out.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, one object a line.")
+def edit(newsletter_slug: str | None, language: str, as_json: bool, **given: str | None) -> None:
+    """Change a newsletter. Without options, print its content.
+
+    Running processes use the new content within seconds. An issue that is being sent keeps the look it was
+    prepared with, and gets the new sender.
+    """
+    parts = open_runtime()
+    with parts.reading() as session:
+        newsletter_id = choose_newsletter(session, newsletter_slug).id
+    changes = {name: text for name, text in given.items() if text is not None}
+    changed: list[str] = []
+    if changes:
+        with parts.session() as session:
+            changed = list(
+                edit_newsletter(
+                    session,
+                    parts.settings,
+                    changes,
+                    language=language,
+                    actor=ACTOR,
+                    now=parts.now(),
+                    newsletter_id=newsletter_id,
+                )
+            )
+            session.commit()
+        parts.identities.forget()
+    identity = parts.identities.recent(parts.reading, newsletter_id)
+    values = as_text(identity, language or identity.languages[0])
+    if as_json:
+        print_json({**values, "version": identity.version, "changed": changed})
+    elif changes:
+        click.echo(f"Changed: {', '.join(changed)}." if changed else "Nothing has changed.")
+    else:
+        for name, text in values.items():
+            click.echo(f"{FIELDS[name].label + ':':<19}{text}".rstrip())
+    for variable in differing_settings(parts.settings, identity):
+        click.echo(f"newsletter: {variable} still has another value, which is not used.", err=True)

@@ -1,0 +1,80 @@
+"""Lock the rows of newsletters, find what only one newsletter may have, and write versions of texts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from newsletter.errors import NotFound
+from newsletter.identity import Identity, Texts, load_identity
+from newsletter.models import Newsletter, NewsletterText
+from newsletter.newsletters.fields import FIELDS, Value
+from newsletter.settings import Settings
+
+
+def lock_newsletters(session: Session) -> dict[int, Newsletter]:
+    """Return every newsletter by its id, locked until the transaction ends.
+
+    All of them, because an edit compares its newsletter with the others. On PostgreSQL, sign-ups, which refer
+    to a newsletter, do not wait for this lock.
+    """
+    wanted = select(Newsletter).order_by(Newsletter.id).with_for_update(key_share=True)
+    rows = session.scalars(wanted.execution_options(populate_existing=True)).all()
+    return {row.id: row for row in rows}
+
+
+def lock_newsletter(session: Session, newsletter_id: int) -> Newsletter:
+    """Return one newsletter, with all of them locked. Raises NotFound."""
+    row = lock_newsletters(session).get(newsletter_id)
+    if row is None:
+        raise NotFound("There is no such newsletter.")
+    return row
+
+
+def find_conflicts(session: Session, settings: Settings, before: Identity, after: Identity) -> dict[str, str]:
+    """Return a sentence for each changed field whose value another newsletter has, by the field's name."""
+    faults = {}
+    others = session.scalars(select(Newsletter.id).where(Newsletter.id != after.newsletter_id)).all()
+    for other in (load_identity(session, settings, each) for each in others):
+        if other.slug == after.slug != before.slug:
+            faults["slug"] = f"{other.name} already has the slug {after.slug}. Choose another."
+        if _sender(other) == _sender(after) != _sender(before):
+            faults["from_address"] = (
+                f"The newsletter {other.slug} already sends as {other.sender_name} <{other.from_address}>. "
+                "Choose another From address or From name."
+            )
+    return faults
+
+
+def _sender(identity: Identity) -> tuple[str, str]:
+    return identity.sender_name.casefold(), identity.from_address.casefold()
+
+
+def write_columns(row: Newsletter, values: Mapping[str, Value]) -> None:
+    """Set the columns of the fields in `values`. Texts by language are rows of their own."""
+    for name, value in values.items():
+        if not FIELDS[name].by_language:
+            setattr(row, name, list(value) if isinstance(value, tuple) else value)
+
+
+def write_texts(
+    session: Session, row: Newsletter, before: Mapping[str, Texts], after: Mapping[str, Texts], now: datetime
+) -> None:
+    """Add a row for each language whose texts changed. Flushes."""
+    for language, texts in after.items():
+        if texts != before.get(language):
+            session.add(
+                NewsletterText(
+                    newsletter_id=row.id,
+                    language=language,
+                    version=row.version,
+                    name=texts.name,
+                    tagline=texts.tagline,
+                    consent=texts.consent,
+                    since=now,
+                )
+            )
+    session.flush()
