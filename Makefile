@@ -16,7 +16,7 @@ ARGS ?=
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help setup setup-dev link browser demo test coverage mutants lint prose format messages language lock bench lives lives-faults relay-faults clean
+.PHONY: help setup setup-dev link browser demo test test-busy coverage mutants lint prose format messages language lock bench lives lives-faults relay-faults clean
 
 help: ## print the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS='	' read -r name what; do \
@@ -32,6 +32,11 @@ demo: $(VENV)/.installed link ## run the whole service with sample releases and 
 
 test: setup-dev browser lint ## run all checks and all tests, as CI does
 	$(PY) -m pytest -n 2 $(ARGS)
+
+test-busy: setup-dev browser ## run all tests in three random orders, beside four busy loops (SEEDS="1 2 3")
+	@for loop in 1 2 3 4; do (while :; do :; done) & loops="$$loops $$!"; done; \
+	trap "kill $$loops" EXIT; trap 'exit 1' INT TERM; \
+	for seed in $(or $(SEEDS),1 2 3); do $(PY) -m pytest -n 2 -p randomly -p no:cacheprovider --randomly-seed=$$seed $(ARGS) || exit 1; done
 
 coverage: setup-dev browser ## run all tests and say which lines they run (test-output/coverage); takes longer than `make test`
 	$(PY) -m pytest -n 2 --cov --cov-report=term --cov-report=html:test-output/coverage $(ARGS)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 from sqlalchemy import Engine
@@ -27,6 +27,12 @@ def data_folder(name: str) -> Path:
     package = Path(__file__).parent
     packed = package / "_data" / name
     return packed if packed.is_dir() else package.parent / name
+
+
+@cache
+def email_templates() -> TemplateSet:
+    """Return the templates of emails. Each is compiled once in a process."""
+    return TemplateSet(data_folder("templates") / "email")
 
 
 def no_wake(lane: str) -> None:
@@ -55,7 +61,7 @@ class Runtime:
     @cached_property
     def templates(self) -> TemplateSet:
         """The templates of emails."""
-        return TemplateSet(data_folder("templates") / "email")
+        return email_templates()
 
     @property
     def identities(self) -> Identities:

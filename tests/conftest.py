@@ -8,11 +8,15 @@ import sys
 
 from hypothesis import settings
 
-pytest_plugins = ["servers.fixtures", "servers.running", "house", "spread"]
+pytest_plugins = ["servers.fixtures", "servers.running", "house", "speed", "spread"]
 
 # The settings of the person who runs the tests are not used.
 for _name in [name for name in os.environ if name.startswith("NEWSLETTER_")]:
     del os.environ[_name]
+
+# Python keeps what it compiles, for the many processes that the tests start and for the next run.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 # The same examples in each run, so that a failure can be repeated by everyone.
 settings.register_profile("house", derandomize=True, deadline=None, max_examples=60)

@@ -25,14 +25,13 @@ from newsletter.digest.issues import Preparer, open_issue
 from newsletter.errors import NotFound, StateConflict
 from newsletter.ingest.press.parse import PressRelease
 from newsletter.mail.addresses import parse_address
-from newsletter.mail.templates import TemplateSet
 from newsletter.models import Frequency, Issue, Lane, ReleaseState
 from newsletter.outbox import control
 from newsletter.outbox.record import finish, recover
 from newsletter.outbox.worker import drain, journal_folder
 from newsletter.releases.edit import ReleaseAction, change_release
 from newsletter.releases.store import add_release
-from newsletter.runtime import Runtime, data_folder
+from newsletter.runtime import Runtime
 from newsletter.subscribers.choices import preferences
 from newsletter.subscribers.choices.change_address import move, request_address_change
 from newsletter.subscribers.choices.pauses import end_pauses
@@ -53,7 +52,6 @@ WEEKS = (1, 4)
 MOST_DAYS = 6
 # The condition that an issue was cancelled with "drop", in SQL, on a row `i` of `issue`.
 DROPPED = "1 = 0"
-TEMPLATES = TemplateSet(data_folder("templates") / "email")
 
 
 class Person(NamedTuple):
@@ -88,7 +86,7 @@ def _forget_beginning(session: Session) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class Host(Runtime):
-    """The parts of one host. Engines and templates are kept between worlds, because making them is slow."""
+    """The parts of one host. Engines are kept between worlds, because making them is slow."""
 
     opened: Engine
     world: World
@@ -96,10 +94,6 @@ class Host(Runtime):
     @property
     def engine(self) -> Engine:  # type: ignore[override]
         return self.opened
-
-    @property
-    def templates(self) -> TemplateSet:  # type: ignore[override]
-        return TEMPLATES
 
     def session(self) -> Session:
         return WatchedSession(self.opened, info={"world": self.world})
