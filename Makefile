@@ -36,7 +36,7 @@ test: setup-dev browser lint ## run all checks and all tests, as CI does
 test-busy: setup-dev browser ## run all tests in three random orders, beside four busy loops (SEEDS="1 2 3")
 	@for loop in 1 2 3 4; do (while :; do :; done) & loops="$$loops $$!"; done; \
 	trap "kill $$loops" EXIT; trap 'exit 1' INT TERM; \
-	for seed in $(or $(SEEDS),1 2 3); do $(PY) -m pytest -n 2 -p randomly -p no:cacheprovider --randomly-seed=$$seed $(ARGS) || exit 1; done
+	for seed in $(or $(SEEDS),1 2 3); do $(PY) -m pytest -n 2 -p no:cacheprovider --randomly-seed=$$seed $(ARGS) || exit 1; done
 
 coverage: setup-dev browser ## run all tests and say which lines they run (test-output/coverage); takes longer than `make test`
 	$(PY) -m pytest -n 2 --cov --cov-report=term --cov-report=html:test-output/coverage $(ARGS)
