@@ -4,19 +4,25 @@ Only this module changes the two marks. A subscription gets only releases above 
 `covered_to` is the highest sequence that it was served. Five operations change them: begin, carry over,
 serve, put back, skip ahead.
 
+A subscription belongs to the newsletter of its topic, and a digest to that of its issue. Each newsletter is
+complete by itself: what one newsletter sends decides nothing for another. So if two newsletters have the same
+release, a person who subscribed to both gets it from both.
+
 A release *matches* a subscription if it is ready and its pair with the topic has a sequence. The pair's first
 sequence must also be above `started_sequence`. At every commit, this invariant holds for each active
 subscription of a person and each release that matches it:
 
-(a) The pair's latest sequence is above `covered_to`, so the release still waits, or a delivery to that person
-    holds the release and counts.
-(b) At most one delivery to that person that holds it may still be sent or may have arrived.
+(a) The pair's latest sequence is above `covered_to`, so the release still waits, or a delivery of the same
+    newsletter to that person holds the release and counts.
+(b) At most one delivery of that newsletter to that person that holds it may still be sent or may have
+    arrived.
 
-A delivery *holds* the releases of its rendition. In five states (`HOLDING`) it *may still be sent or may have
-arrived*: queued, leased, deferred, accepted, uncertain. Deliveries in these states count. A rejected delivery
-counts if its issue is not cancelled. A skipped or cancelled delivery never counts, nor does a rejected one of
-a cancelled issue. The transaction that sets such a state puts the held releases back. A delivery counts for
-the row it was made for. If an earlier version merged rows into that row, their deliveries count for it too.
+A delivery *holds* the releases of its rendition, whose topics all belong to the newsletter of the delivery.
+In five states (`HOLDING`) it *may still be sent or may have arrived*: queued, leased, deferred, accepted,
+uncertain. Deliveries in these states count. A rejected delivery counts if its issue is not cancelled. A
+skipped or cancelled delivery never counts, nor does a rejected one of a cancelled issue. The transaction that
+sets such a state puts the held releases back. A delivery counts for the row it was made for. If an earlier
+version merged rows into that row, their deliveries count for it too.
 
 (a) has two exceptions. The first is a release that `skip_ahead` left out. The second follows from a move to
 an address with subscriptions of its own. The new row begins with the old marks, so it does not get the
@@ -35,13 +41,15 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, exists, func, or_, select, update
 from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from newsletter.models import (
     Delivery,
     DeliveryState,
     EndedReason,
+    Issue,
+    IssueRelease,
     Release,
     ReleaseState,
     ReleaseTopic,
@@ -49,6 +57,7 @@ from newsletter.models import (
     Subscriber,
     Subscription,
     SubscriptionState,
+    Topic,
     current_sequence,
     is_one_of,
     rows_as_table,
@@ -118,28 +127,33 @@ def put_back(session: Session, held: Iterable[tuple[int, str]]) -> None:
     """Make the releases of deliveries that will never arrive wait again. Commits nothing.
 
     `held` are pairs of subscriber id and rendition key. Take the latest sequence of each of these releases
-    under any topic: each subscription's `covered_to` is lowered to just below the lowest of them. This
-    includes subscriptions that ended and can become active again. If a person has moved a topic to another
-    row since, that row is lowered too, but only for the releases of its own topic. Other deliveries to the
-    earlier address do not count for it. The caller has locked these people (with `moved`, if several).
+    under any topic. The person's subscriptions to the delivery's newsletter are lowered: their `covered_to`
+    falls to just below the lowest of these sequences. This includes subscriptions that ended and can become
+    active again. If a person has moved a topic to another row since, that row is lowered too, but only for
+    the releases of its own topic. Other deliveries to the earlier address do not count for it. The caller has
+    locked these people (with `moved`, if several).
     """
     pairs = [(subscriber_id, key) for subscriber_id, key in held if key]
     if not pairs:
         return
-    floors = _floors(session, {key for _, key in pairs})
-    lowest: dict[int, int] = {}
+    keys = {key for _, key in pairs}
+    floors, newsletters = _floors(session, keys), _newsletters(session, keys)
+    lowest: dict[tuple[int, int], int] = {}
     for subscriber_id, key in pairs:
         if key in floors:
-            lowest[subscriber_id] = min(floors[key], lowest.get(subscriber_id, floors[key]))
+            whose = (subscriber_id, newsletters[key])
+            lowest[whose] = min(floors[key], lowest.get(whose, floors[key]))
     if not lowest:
         return
     session.flush()
-    _lower(session, Subscription.subscriber_id, lowest)
-    moved = _moved_rows(session, lowest)
+    rows = [(*whose, floor) for whose, floor in lowest.items()]
+    _lower(session, (Subscription.subscriber_id, Subscription.newsletter_id), rows)
+    moved = _moved_rows(session, {subscriber_id for subscriber_id, _ in lowest})
     if moved:
         # A person may have moved after the caller took its locks.
         lock(session, {each.subscriber_id for each in moved})
-        _lower(session, Subscription.id, _floors_of_moved(session, moved, pairs))
+        held_by = [(subscriber_id, newsletters[key], key) for subscriber_id, key in pairs]
+        _lower(session, (Subscription.id,), list(_floors_of_moved(session, moved, held_by).items()))
     _forget_loaded_marks(session)
 
 
@@ -151,11 +165,16 @@ def skip_ahead(session: Session, subscriber_id: int, newest: int) -> None:
     can become active again, so that undoing an unsubscription after the pause brings no more releases.
     """
     lock(session, [subscriber_id])
-    held = held_releases(session, lambda column: column == subscriber_id).get(subscriber_id, set())
     theirs = select(Subscription).where(Subscription.subscriber_id == subscriber_id, _is_or_can_come_back())
-    for row in session.scalars(theirs.execution_options(populate_existing=True)).all():
-        found = _waiting(session, row, most=newest + len(held) + 1)
-        waiting = [first for release_id, first in found if release_id not in held]
+    rows = session.scalars(theirs.execution_options(populate_existing=True)).all()
+    held = {
+        each: held_releases(session, lambda column: column == subscriber_id, each).get(subscriber_id, set())
+        for each in {row.newsletter_id for row in rows}
+    }
+    for row in rows:
+        theirs_held = held[row.newsletter_id]
+        found = _waiting(session, row, most=newest + len(theirs_held) + 1)
+        waiting = [first for release_id, first in found if release_id not in theirs_held]
         if len(waiting) > newest:
             left_out = waiting[newest]
             row.started_sequence = max(row.started_sequence, left_out)
@@ -166,17 +185,30 @@ def skip_ahead(session: Session, subscriber_id: int, newest: int) -> None:
 def held_releases(
     session: Session,
     whose: Callable[[InstrumentedAttribute[Any]], ColumnElement[bool]],
+    newsletter_id: int,
     *,
-    issues: Sequence[int] | None = None,
+    releases: Iterable[int] | None = None,
     but_issue: int | None = None,
 ) -> Mapping[int, set[int]]:
-    """Return the releases held by deliveries that may still be sent or may have arrived, by subscriber id.
+    """Return the releases that deliveries of a newsletter hold, by subscriber id.
 
-    `whose` makes the condition on a column of subscriber ids. `issues` limits the search to deliveries of
-    these issues, and `but_issue` excludes one issue. A row that an earlier version merged into another one
-    counts for that other one.
+    These deliveries may still be sent or may have arrived. `whose` makes the condition on a column of
+    subscriber ids. `releases` limits the search to issues that have one of these releases, and `but_issue`
+    excludes one issue. A row that an earlier version merged into another one counts for that other one.
     """
     found: dict[int, set[int]] = defaultdict(set)
+    issues = select(Issue.id).where(Issue.newsletter_id == newsletter_id, Issue.is_test.is_(False))
+    if but_issue is not None:
+        issues = issues.where(Issue.id != but_issue)
+    if releases is None:
+        # A person has few deliveries, so the database looks up the issue of each.
+        among: ColumnElement[bool] = exists(issues.where(Issue.id == Delivery.issue_id))
+    else:
+        offered = is_one_of(session, IssueRelease.release_id, releases)
+        ids = session.scalars(issues.where(Issue.id.in_(select(IssueRelease.issue_id).where(offered)))).all()
+        if not ids:
+            return found
+        among = is_one_of(session, Delivery.issue_id, ids)
     own = select(Delivery.subscriber_id, Rendition.key).where(whose(Delivery.subscriber_id))
     joined = (
         select(Subscriber.moved_to, Rendition.key)
@@ -185,12 +217,8 @@ def held_releases(
     )
     for query in (own, joined):
         chosen = query.join(Rendition, Rendition.id == Delivery.rendition_id).where(
-            Delivery.state.in_(HOLDING)
+            Delivery.state.in_(HOLDING), among
         )
-        if issues is not None:
-            chosen = chosen.where(is_one_of(session, Delivery.issue_id, issues))
-        if but_issue is not None:
-            chosen = chosen.where(Delivery.issue_id != but_issue)
         for subscriber_id, key in session.execute(chosen):
             if subscriber_id is not None:
                 found[subscriber_id].update(release_ids(read_key(key)))
@@ -257,12 +285,21 @@ def _floors(session: Session, keys: Iterable[str]) -> dict[str, int]:
     }
 
 
+def _newsletters(session: Session, keys: Iterable[str]) -> dict[str, int]:
+    """Return the newsletter of each rendition key. All topics of a key belong to the same one."""
+    topics = {key: read_key(key)[0].topic_id for key in keys}
+    owners = select(Topic.id, Topic.newsletter_id).where(is_one_of(session, Topic.id, set(topics.values())))
+    owner = {topic_id: newsletter_id for topic_id, newsletter_id in session.execute(owners)}
+    return {key: owner[topic_id] for key, topic_id in topics.items()}
+
+
 class _Moved(NamedTuple):
     """A subscription that began by a move, and a person it came from, by one move or a chain of moves."""
 
     id: int
     subscriber_id: int
     topic_id: int
+    newsletter_id: int
     earlier_id: int
 
 
@@ -271,7 +308,7 @@ def _moved_rows(session: Session, subscriber_ids: Iterable[int]) -> list[_Moved]
     earlier, later = aliased(Subscription), aliased(Subscription)
     moved = (
         select(
-            Subscription.id, Subscription.subscriber_id, Subscription.topic_id,
+            Subscription.id, Subscription.subscriber_id, Subscription.topic_id, Subscription.newsletter_id,
             earlier.subscriber_id.label("earlier_id"),
         )
         .join(earlier, earlier.id == Subscription.moved_from_id)
@@ -279,39 +316,49 @@ def _moved_rows(session: Session, subscriber_ids: Iterable[int]) -> list[_Moved]
         .where(is_one_of(session, earlier.subscriber_id, subscriber_ids))
         .cte("moved", recursive=True)
     )  # fmt: skip
-    moved_on = select(later.id, later.subscriber_id, later.topic_id, moved.c.earlier_id).join(
-        moved, later.moved_from_id == moved.c.id
-    )
+    moved_on = select(
+        later.id, later.subscriber_id, later.topic_id, later.newsletter_id, moved.c.earlier_id
+    ).join(moved, later.moved_from_id == moved.c.id)
     return [_Moved._make(row) for row in session.execute(select(moved.union(moved_on)))]
 
 
 def _floors_of_moved(
-    session: Session, moved: Iterable[_Moved], held: Iterable[tuple[int, str]]
+    session: Session, moved: Iterable[_Moved], held: Iterable[tuple[int, int, str]]
 ) -> dict[int, int]:
-    """Return a mark for each of these rows: just below the releases of its topic that are put back."""
-    releases: dict[int, set[int]] = defaultdict(set)
-    for subscriber_id, key in held:
-        releases[subscriber_id].update(release_ids(read_key(key)))
-    wanted = {one for each in moved for one in releases[each.earlier_id]}
+    """Return a mark for each of these rows: just below the releases of its topic that are put back.
+
+    `held` has subscriber id, newsletter id and rendition key.
+    """
+    releases: dict[tuple[int, int], set[int]] = defaultdict(set)
+    for subscriber_id, newsletter_id, key in held:
+        releases[subscriber_id, newsletter_id].update(release_ids(read_key(key)))
+    wanted = {one for each in moved for one in releases[each.earlier_id, each.newsletter_id]}
     pairs = select(ReleaseTopic.release_id, ReleaseTopic.topic_id, ReleaseTopic.sequence).where(
         is_one_of(session, ReleaseTopic.release_id, wanted), ReleaseTopic.sequence.is_not(None)
     )
     latest = {(release, topic): sequence or 0 for release, topic, sequence in session.execute(pairs)}
     floors: dict[int, int] = {}
     for row in moved:
-        pairs_held = ((each, row.topic_id) for each in releases[row.earlier_id])
+        pairs_held = ((each, row.topic_id) for each in releases[row.earlier_id, row.newsletter_id])
         below = [latest[pair] - 1 for pair in pairs_held if pair in latest]
         if below:
             floors[row.id] = min([*below, floors.get(row.id, below[0])])
     return floors
 
 
-def _lower(session: Session, column: InstrumentedAttribute[int], floors: Mapping[int, int]) -> None:
-    """Lower `covered_to` where it is above the floor that `floors` has for the value of `column`."""
-    given = rows_as_table(session, {"id": int, "floor": int}, list(floors.items()))
+def _lower(
+    session: Session,
+    columns: Sequence[InstrumentedAttribute[int]],
+    rows: Sequence[Sequence[int]],
+) -> None:
+    """Lower `covered_to` where it is above a floor; each row has the values of `columns`, and the floor."""
+    names = [f"of_{each.key}" for each in columns]
+    types = dict.fromkeys([*names, "floor"], int)
+    given = rows_as_table(session, types, rows)
+    mine = and_(*(column == given.c[name] for column, name in zip(columns, names, strict=True)))
     session.execute(
         update(Subscription)
-        .where(column == given.c.id, Subscription.covered_to > given.c.floor, _is_or_can_come_back())
+        .where(mine, Subscription.covered_to > given.c.floor, _is_or_can_come_back())
         .values(covered_to=given.c.floor)
         .execution_options(synchronize_session=False)
     )

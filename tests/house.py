@@ -21,11 +21,14 @@ from sqlalchemy import inspect, text
 from newsletter.digest.issues import Preparer, open_issue
 from newsletter.ingest.press.parse import PressRelease
 from newsletter.models import (
+    FIRST_NEWSLETTER,
     Base,
     Delivery,
     EndedReason,
     Frequency,
     Issue,
+    Newsletter,
+    NewsletterText,
     Release,
     ReleaseState,
     RuleField,
@@ -81,10 +84,37 @@ class House:
     transport: MemoryTransport = field(default_factory=MemoryTransport)
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
-    def topic(self, slug: str, *words: str) -> int:
+    def newsletter(self, slug: str, *languages: str) -> int:
+        """Add a newsletter after the first one; return its id."""
+        with self.runtime.session() as session:
+            made = Newsletter(
+                slug=slug,
+                version=1,
+                from_address=f"desk@{slug}.example",
+                postal_address="Quay 7",
+                languages=list(languages or ("en",)),
+                created_at=self.clock(),
+            )
+            session.add(made)
+            session.flush()
+            for language in made.languages:
+                session.add(
+                    NewsletterText(
+                        newsletter_id=made.id,
+                        language=language,
+                        version=1,
+                        name=f"{slug.title()} News",
+                        since=self.clock(),
+                    )
+                )
+            session.commit()
+            return made.id
+
+    def topic(self, slug: str, *words: str, newsletter: int = FIRST_NEWSLETTER) -> int:
         with self.runtime.session() as session:
             rules = [(RuleField.WORDS, each) for each in words or (slug,)]
             made = add_topic(session, slug=slug, name=slug.title(), rules=rules, now=self.clock())
+            made.newsletter_id = newsletter
             session.commit()
             return made.id
 
@@ -108,9 +138,12 @@ class House:
         self, subscriber: int, topic: int, frequency: Frequency = Frequency.WEEKLY, floor: int = 0
     ) -> Subscription:
         """Return an active subscription that is not stored yet."""
+        with self.runtime.reading() as session:
+            newsletter = session.get_one(Topic, topic).newsletter_id
         return Subscription(
             subscriber_id=subscriber,
             topic_id=topic,
+            newsletter_id=newsletter,
             frequency=frequency,
             state=SubscriptionState.ACTIVE,
             started_sequence=floor,
@@ -129,15 +162,24 @@ class House:
             session.commit()
             return made.id
 
-    def open(self, *frequencies: Frequency) -> int:
+    def open(self, *frequencies: Frequency, newsletter: int = FIRST_NEWSLETTER) -> int:
         """Open an issue and prepare it completely; return its id."""
-        with self.runtime.session() as session:
-            issue_id = open_issue(
-                session, frequencies or [Frequency.WEEKLY], actor="test", now=self.clock()
-            ).id
-            session.commit()
+        issue_id = self.open_unprepared(*frequencies, newsletter=newsletter)
         self.prepare(issue_id)
         return issue_id
+
+    def open_unprepared(self, *frequencies: Frequency, newsletter: int = FIRST_NEWSLETTER) -> int:
+        """Open an issue; return its id."""
+        with self.runtime.session() as session:
+            issue_id = open_issue(
+                session,
+                frequencies or [Frequency.WEEKLY],
+                actor="test",
+                now=self.clock(),
+                newsletter_id=newsletter,
+            ).id
+            session.commit()
+            return issue_id
 
     def prepare(self, issue_id: int) -> None:
         preparer, more = Preparer(self.runtime.renderer, issue_id), True
@@ -151,9 +193,9 @@ class House:
 
         return drain(self.runtime, self.transport, lane=Lane(lane))
 
-    def send(self, *frequencies: Frequency) -> int:
+    def send(self, *frequencies: Frequency, newsletter: int = FIRST_NEWSLETTER) -> int:
         """Open, prepare and send an issue; return its id."""
-        issue_id = self.open(*frequencies)
+        issue_id = self.open(*frequencies, newsletter=newsletter)
         self.drain()
         return issue_id
 

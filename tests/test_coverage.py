@@ -7,7 +7,7 @@ from memory_transport import MemoryTransport
 from sqlalchemy import select, update
 
 from newsletter import coverage, suppression
-from newsletter.digest.issues import Preparer, open_issue
+from newsletter.digest.issues import Preparer
 from newsletter.ingest.press.parse import PressRelease
 from newsletter.models import (
     Delivery,
@@ -198,10 +198,10 @@ def test_the_mark_falls_below_every_release_of_a_cancelled_delivery(either_house
     energy = house.topic("energy")
     ann = house.add_subscriber(energy, frequency=DAILY, name="ann")
     cable = house.release("A new energy cable")
-    first = open_unprepared(house, DAILY)
+    first = house.open_unprepared(DAILY)
     house.prepare(first)
     plant = house.release("An energy plant")
-    second = open_unprepared(house, DAILY)
+    second = house.open_unprepared(DAILY)
     act(house, control.cancel, first)
     house.prepare(second)
     act(house, control.cancel, second)
@@ -230,13 +230,6 @@ def test_a_cancelled_release_waits_again_under_every_topic(either_house: House):
     assert sorted(sent_to(house, ann)) == [cable, plant]
 
 
-def open_unprepared(house: House, *frequencies: Frequency) -> int:
-    with house.runtime.session() as session:
-        issue_id = open_issue(session, frequencies, actor="test", now=house.clock()).id
-        session.commit()
-        return issue_id
-
-
 def test_an_issue_renders_releases_that_were_put_back_while_it_was_being_prepared(either_house: House):
     house = either_house
     energy = house.topic("energy")
@@ -244,7 +237,7 @@ def test_an_issue_renders_releases_that_were_put_back_while_it_was_being_prepare
     cable = house.release("A new energy cable")
     older = house.open()
     plant = house.release("An energy plant")
-    issue_id = open_unprepared(house, WEEKLY)
+    issue_id = house.open_unprepared(WEEKLY)
     preparer = Preparer(house.runtime.renderer, issue_id, chunk=1)
     step(house, preparer)
     act(house, control.cancel, older)
@@ -467,7 +460,7 @@ def test_a_change_of_frequency_during_preparation_loses_no_release(big_house: Ho
     energy = house.topic("energy")
     ann = house.add_subscriber(energy, frequency=WEEKLY, name="ann")
     cable = house.release("A new energy cable")
-    issue_id = open_unprepared(house, WEEKLY)
+    issue_id = house.open_unprepared(WEEKLY)
     preparer = Preparer(house.runtime.renderer, issue_id)
 
     with house.runtime.session() as session:
@@ -491,7 +484,7 @@ def test_a_retry_waits_for_an_issue_that_is_being_prepared(big_house: House):
     house.transport.answer("ann@example.org", REFUSED)
     daily = house.send(DAILY)
     house.transport = MemoryTransport()
-    weekly = open_unprepared(house, WEEKLY)
+    weekly = house.open_unprepared(WEEKLY)
     preparer = Preparer(house.runtime.renderer, weekly)
 
     with house.runtime.session() as session:

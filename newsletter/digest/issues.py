@@ -50,7 +50,7 @@ def open_issue(
     own_hour: bool = False,
     newsletter_id: int = FIRST_NEWSLETTER,
 ) -> Issue:
-    """Open an issue for the subscribers of these frequencies for whom a release waits; return it.
+    """Open an issue of a newsletter for its subscribers of these frequencies; return it.
 
     Raises StateConflict when no release waits for anybody: an issue without releases is never sent. A
     second call with the same `request_key` returns the same issue, so a form that is sent twice opens one.
@@ -62,14 +62,15 @@ def open_issue(
         known = find_opened(session, request_key)
         if known is not None:
             return known
-    audience = Audience(tuple(sorted(set(frequencies), key=list(Frequency).index)))
+    chosen = tuple(sorted(set(frequencies), key=list(Frequency).index))
+    audience = Audience(newsletter_id, chosen)
     to_sequence = current_sequence(session)
     first = next((each for each in _with_something(session, audience, to_sequence)), None)
     if first is None:
         raise StateConflict("No release waits for a subscriber of these frequencies, so nothing is sent.")
     issue = Issue(
         newsletter_id=newsletter_id,
-        title=title or f"No. {_next_number(session, newsletter_id)}",
+        title=title or f"No. {next_number(session, newsletter_id)}",
         frequencies=[str(each) for each in audience.frequencies],
         state=IssueState.PREPARING,
         to_sequence=to_sequence,
@@ -117,16 +118,20 @@ class Preparer:
 
         Fragments are rendered with the first chunk that needs them. Fragments, deliveries, renditions and
         `covered_to` change in one transaction with `prepared_to`. So after a crash, or with two workers, the
-        work continues at `prepared_to` and nobody is enqueued twice. If an older issue is still being
-        prepared, this does nothing: selection must see which releases the older issue brings. After a failed
-        transaction make a new Preparer, because this one has cached what it wrote.
+        work continues at `prepared_to` and nobody is enqueued twice. If an older issue of the newsletter is
+        still being prepared, this does nothing: selection must see which releases the older issue brings.
+        After a failed transaction make a new Preparer, because this one has cached what it wrote.
         """
-        # Lock all preparing issues, so that two workers on two issues take turns too.
-        preparing = select(Issue).where(Issue.state == IssueState.PREPARING).order_by(Issue.id)
-        issue = next(iter(session.scalars(preparing.with_for_update(key_share=True)).all()), None)
+        # Lock all preparing issues of the newsletter, so that two workers on two of them take turns too.
+        newsletter = select(Issue.newsletter_id).where(Issue.id == self._issue_id).scalar_subquery()
+        preparing = select(Issue).where(
+            Issue.state == IssueState.PREPARING, Issue.newsletter_id == newsletter
+        )
+        locked = preparing.order_by(Issue.id).with_for_update(key_share=True)
+        issue = next(iter(session.scalars(locked).all()), None)
         if issue is None or issue.id != self._issue_id:
             return False
-        audience = Audience(tuple(Frequency(each) for each in issue.frequencies))
+        audience = Audience(issue.newsletter_id, tuple(Frequency(each) for each in issue.frequencies))
         if self._selector is None:
             self._selector = Selector(session, audience, issue.to_sequence)
         if self._renderer is None:
@@ -177,9 +182,7 @@ class Preparer:
             self._rendered = _rendered(session, issue.id)
             self._named = _named(session, issue.id)
         self._named |= {each for key in fresh for each in release_ids(read_key(key))}
-        subscribers = select(Subscriber.language).where(
-            Subscriber.id > chunk.after, Subscriber.id <= chunk.last
-        )
+        subscribers = select(Subscriber.language).where(chunk.covers(session, Subscriber.id))
         offered = renderer.languages
         read = {tag: choose_language(tag, offered) for tag in session.scalars(subscribers.distinct())}
         # The first language is always needed: somebody may choose another language while we write the chunk.
@@ -225,7 +228,8 @@ def _render(
         encoded = Encoded(frame.text, frame.html)
         parts = render_more(renderer, facts, language, releases, encoded, before)
     else:
-        topics = session.scalars(select(Topic).order_by(Topic.position, Topic.id)).all()
+        shown_topics = select(Topic).where(Topic.newsletter_id == issue.newsletter_id)
+        topics = session.scalars(shown_topics.order_by(Topic.position, Topic.id)).all()
         parts = render_edition(renderer, facts, language, topics, releases)
     rows = [
         {"issue_id": issue.id, "language": language, "part": part, "html": each.html, "text": each.text}
@@ -243,7 +247,8 @@ def _start(session: Session, issue: Issue, now: datetime) -> None:
         issue.note = "No release waited for any subscriber, so nothing was sent."
 
 
-def _next_number(session: Session, newsletter_id: int) -> int:
+def next_number(session: Session, newsletter_id: int) -> int:
+    """Return the number of the newsletter's next issue."""
     sent = select(func.count()).where(Issue.is_test.is_(False), Issue.newsletter_id == newsletter_id)
     return (session.scalar(sent) or 0) + 1
 
@@ -267,7 +272,7 @@ def send_test(
         raise StateConflict("There is no release to show, so nothing is sent.")
     issue = Issue(
         newsletter_id=newsletter_id,
-        title=f"No. {_next_number(session, newsletter_id)}",
+        title=f"No. {next_number(session, newsletter_id)}",
         frequencies=[],
         state=IssueState.DRAFT,
         to_sequence=current_sequence(session),

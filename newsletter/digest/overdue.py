@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, or_, select
+from sqlalchemy import Select, String, and_, case, cast, exists, func, literal_column, or_, select
 from sqlalchemy.orm import Session
 
 from newsletter.models import (
@@ -14,12 +15,14 @@ from newsletter.models import (
     Frequency,
     Issue,
     IssueState,
+    Newsletter,
     Release,
     ReleaseState,
     ReleaseTopic,
     Subscriber,
     Subscription,
-    SubscriptionState,
+    Topic,
+    rows_as_table,
 )
 
 # A ready release is overdue if it waits for an issue longer than the interval of the frequency plus GRACE.
@@ -34,103 +37,111 @@ GRACE = timedelta(hours=12)
 
 @dataclass(frozen=True)
 class Overdue:
-    """How many ready releases an issue of `frequency` should have brought by now."""
+    """How many ready releases an issue of `frequency` of a newsletter should have brought by now."""
 
+    newsletter_id: int
     frequency: Frequency
     releases: int
 
 
 def find_overdue(session: Session, now: datetime) -> list[Overdue]:
-    """Return the frequencies whose issue is overdue: a ready release waits longer than the interval.
+    """Return the issues that are overdue: a ready release waits longer than the interval of a frequency.
 
-    The wait begins when the release was added, or when it was last made ready. Subscriptions that began after
-    the release, and those of paused subscribers, do not count.
+    They are ordered by newsletter and frequency. The wait begins when the release was added, or when it was
+    last made ready. Subscriptions that began after the release do not count, nor do those of paused people.
     """
-    floors = _floors(session, now)
-    served = served_to(session, floors)
-    found = [
-        Overdue(frequency, _count(session, topics, served[frequency], now - INTERVALS[frequency] - GRACE))
-        for frequency, topics in floors.items()
-    ]
-    return [each for each in found if each.releases]
+    served = _served_to(session)
+    found = []
+    for frequency in Frequency:
+        choosing = _newsletters_with(session, frequency)
+        for newsletter_id, releases in _count_overdue(session, frequency, choosing, served, now):
+            found.append(Overdue(newsletter_id, frequency, releases))
+    order = list(Frequency)
+    return sorted(found, key=lambda each: (each.newsletter_id, order.index(each.frequency)))
 
 
 def count_waiting(session: Session) -> int:
-    """Return how many ready releases are newer than the last issue of some frequency that somebody chose."""
-    query = (
-        select(func.count(ReleaseTopic.release_id.distinct()))
-        .join(Release, Release.id == ReleaseTopic.release_id)
-        .where(Release.state == ReleaseState.READY, ReleaseTopic.sequence > _served_to_all(session))
-    )
+    """Return how many ready releases wait in some newsletter.
+
+    They are newer than its last issue of some frequency that somebody chose.
+    """
+    served = _served_to(session)
+    choosing = {frequency: set(_newsletters_with(session, frequency)) for frequency in Frequency}
+    ends = []
+    for newsletter_id in session.scalars(select(Newsletter.id)):
+        last = served.get(newsletter_id, {})
+        chosen = [each for each in Frequency if newsletter_id in choosing[each]]
+        end = min(last.get(each, 0) for each in chosen) if chosen else max(last.values(), default=0)
+        ends.append((newsletter_id, end))
+    query = _above(session, select(func.count(ReleaseTopic.release_id.distinct())), ends)
     return session.scalar(query) or 0
 
 
-def _served_to_all(session: Session) -> int:
-    """Return the sequence up to which an issue has served every frequency that somebody chose."""
-    chosen = [
-        frequency
-        for frequency in Frequency
-        if session.scalar(
-            select(Subscription.id)
-            .where(Subscription.state == SubscriptionState.ACTIVE, Subscription.frequency == frequency)
-            .limit(1)
-        )
-    ]
-    if not chosen:
-        sent = select(func.max(Issue.to_sequence)).where(
-            Issue.is_test.is_(False), Issue.state != IssueState.CANCELLED
-        )
-        return session.scalar(sent) or 0
-    return min(served_to(session, chosen).values())
+def _newsletters_with(session: Session, frequency: Frequency) -> Collection[int]:
+    """Return the ids of the newsletters that have an active subscription of this frequency."""
+    chosen = exists().where(
+        # A literal, so that the index is used.
+        Subscription.state == literal_column("'active'"),
+        Subscription.newsletter_id == Newsletter.id,
+        Subscription.frequency == frequency,
+    )
+    return session.scalars(select(Newsletter.id).where(chosen).order_by(Newsletter.id)).all()
 
 
-def served_to(session: Session, frequencies: Iterable[Frequency]) -> dict[Frequency, int]:
-    """Return the sequence up to which the last issue of each frequency brought releases; 0 without one."""
-    missing = set(frequencies)
-    ends = dict.fromkeys(missing, 0)
-    issues = select(Issue.frequencies, Issue.to_sequence).where(
+def _served_to(session: Session) -> Mapping[int, Mapping[Frequency, int]]:
+    """Return the sequence up to which the issues of each newsletter and frequency brought releases."""
+    names = cast(Issue.frequencies, String)
+    ends = [func.max(case((names.contains(f'"{each}"'), Issue.to_sequence))) for each in Frequency]
+    real = select(Issue.newsletter_id, *ends).where(
         Issue.is_test.is_(False), Issue.state != IssueState.CANCELLED
     )
-    newest = issues.order_by(Issue.id.desc()).execution_options(yield_per=50)
-    for chosen, to_sequence in session.execute(newest):
-        for each in missing & {Frequency(name) for name in chosen}:
-            ends[each] = to_sequence
-            missing.discard(each)
-        if not missing:
-            break
-    return ends
+    return {
+        newsletter_id: {frequency: to for frequency, to in zip(Frequency, tos, strict=True) if to is not None}
+        for newsletter_id, *tos in session.execute(real.group_by(Issue.newsletter_id))
+    }
 
 
-def _floors(session: Session, now: datetime) -> dict[Frequency, dict[int, int]]:
-    """Return the lowest `started_sequence` of the active subscriptions, by frequency and topic."""
-    awake = or_(Subscriber.snoozed_until.is_(None), Subscriber.snoozed_until <= now)
-    query = (
-        select(Subscription.frequency, Subscription.topic_id, func.min(Subscription.started_sequence))
-        .join(Subscriber, Subscriber.id == Subscription.subscriber_id)
-        .where(Subscription.state == SubscriptionState.ACTIVE, awake)
-        .group_by(Subscription.frequency, Subscription.topic_id)
-    )
-    floors: dict[Frequency, dict[int, int]] = {}
-    for frequency, topic_id, floor in session.execute(query):
-        floors.setdefault(frequency, {})[topic_id] = floor
-    return dict(sorted(floors.items(), key=lambda each: list(Frequency).index(each[0])))
+def _count_overdue(
+    session: Session,
+    frequency: Frequency,
+    newsletters: Collection[int],
+    served: Mapping[int, Mapping[Frequency, int]],
+    now: datetime,
+) -> list[tuple[int, int]]:
+    """Return for each newsletter how many releases an issue of this frequency should have brought by now.
 
-
-def _count(session: Session, floors: Mapping[int, int], served: int, before: datetime) -> int:
-    """Count the releases that were ready `before` and have a sequence above `served` and a topic's floor."""
+    A newsletter without such releases is left out.
+    """
+    before = now - INTERVALS[frequency] - GRACE
     freed_since = select(AuditEntry.subject).where(
         AuditEntry.action == "release.ready", AuditEntry.at > before
     )
-    waits = select(func.count(ReleaseTopic.release_id.distinct())).where(
-        ReleaseTopic.sequence > served,
-        or_(*(_above(topic_id, floor) for topic_id, floor in floors.items())),
-        Release.state == ReleaseState.READY,
-        Release.created_at <= before,
-        Release.public_id.not_in(freed_since),
-    )
-    return session.scalar(waits.join(Release, Release.id == ReleaseTopic.release_id)) or 0
-
-
-def _above(topic_id: int, floor: int) -> ColumnElement[bool]:
     first = func.coalesce(ReleaseTopic.first_sequence, ReleaseTopic.sequence)
-    return and_(ReleaseTopic.topic_id == topic_id, first > floor)
+    waited_for = exists().where(
+        Subscription.state == literal_column("'active'"),
+        Subscription.topic_id == ReleaseTopic.topic_id,
+        Subscription.frequency == frequency,
+        Subscription.started_sequence < first,
+        Subscription.subscriber_id == Subscriber.id,
+        or_(Subscriber.snoozed_until.is_(None), Subscriber.snoozed_until <= now),
+    )
+    counted = select(Topic.newsletter_id, func.count(ReleaseTopic.release_id.distinct()))
+    ends = [(each, served.get(each, {}).get(frequency, 0)) for each in newsletters]
+    waits = _above(session, counted, ends).where(
+        Release.created_at <= before, Release.public_id.not_in(freed_since), waited_for
+    )
+    return [(each, count) for each, count in session.execute(waits.group_by(Topic.newsletter_id))]
+
+
+def _above(
+    session: Session, query: Select[*tuple[Any, ...]], ends: Collection[tuple[int, int]]
+) -> Select[*tuple[Any, ...]]:
+    """Select from the ready releases above a sequence; `ends` has it for each newsletter."""
+    given = rows_as_table(session, {"newsletter_id": int, "served": int}, list(ends))
+    return (
+        query.select_from(given)
+        .join(Topic, Topic.newsletter_id == given.c.newsletter_id)
+        .join(ReleaseTopic, and_(ReleaseTopic.topic_id == Topic.id, ReleaseTopic.sequence > given.c.served))
+        .join(Release, Release.id == ReleaseTopic.release_id)
+        .where(Release.state == ReleaseState.READY)
+    )

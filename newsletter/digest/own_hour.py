@@ -22,7 +22,7 @@ def own_hours(session: Session, chunk: Chunk, now: datetime) -> Mapping[int, dat
     A subscriber whose digest has a topic as it happens does not wait.
     """
     chose = select(Subscriber.id, Subscriber.time_zone, Subscriber.preferred_hour).where(
-        Subscriber.id > chunk.after, Subscriber.id <= chunk.last, Subscriber.preferred_hour.is_not(None)
+        chunk.covers(session, Subscriber.id), Subscriber.preferred_hour.is_not(None)
     )
     urgent = {subscriber for subscriber, key in chunk.selections if has_frequency(key, Frequency.IMMEDIATE)}
     moments: dict[tuple[str, int], datetime] = {}

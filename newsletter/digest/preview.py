@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from newsletter import coverage
 from newsletter.digest.compose import Interest
+from newsletter.digest.issues import next_number
 from newsletter.digest.render import DigestRenderer, render_edition
 from newsletter.digest.select import Audience, count_subscribers, interests_of_subscriber, load_catalogue
 from newsletter.errors import NotFound
@@ -60,24 +61,25 @@ def preview(
     now: datetime,
     topics: Sequence[str] = (),
     email_key: str | None = None,
+    newsletter_id: int = FIRST_NEWSLETTER,
 ) -> Preview | None:
-    """Return the digest for a subscriber (`email_key`, a canonical address) or for a choice of topics.
+    """Return a newsletter's digest for a subscriber (a canonical address) or for a choice of its topics.
 
     Without `email_key` it is the digest of somebody who chose `topics` (slugs; all when empty) and got the
     last issue of these frequencies. Returns None when there is no release at all. Raises NotFound for an
-    unknown subscriber or topic.
+    unknown subscriber, and for a topic that the newsletter does not have.
     """
     to_sequence = current_sequence(session)
-    chosen, is_sample = _choose(session, frequencies, to_sequence, topics, email_key, now)
+    audience = Audience(newsletter_id, tuple(frequencies))
+    chosen, is_sample = _choose(session, audience, to_sequence, topics, email_key)
     if not chosen:
         return None
     releases = session.scalars(select(Release).where(Release.id.in_(release_ids(chosen)))).all()
-    shelf = session.scalars(select(Topic).order_by(Topic.position, Topic.id)).all()
-    number = session.scalar(select(func.count()).where(Issue.is_test.is_(False))) or 0
-    own = renderer.of_newsletter(session, FIRST_NEWSLETTER)
-    facts = own.issue_facts(f"No. {number + 1}", now)
+    shelf = select(Topic).where(Topic.newsletter_id == newsletter_id).order_by(Topic.position, Topic.id)
+    own = renderer.of_newsletter(session, newsletter_id)
+    facts = own.issue_facts(f"No. {next_number(session, newsletter_id)}", now)
     language = choose_language(_language_of(session, email_key), own.languages)
-    edition = Edition("preview", render_edition(own, facts, language, shelf, releases))
+    edition = Edition("preview", render_edition(own, facts, language, session.scalars(shelf).all(), releases))
     key = write_key(chosen)
     # A preview has no personal links: they all lead to the home page.
     home = renderer.links.home()
@@ -90,7 +92,7 @@ def preview(
         html_bytes=edition.html_bytes(key),
         releases=sorted(releases, key=lambda each: order[each.id]),
         selection=chosen,
-        subscribers=count_subscribers(session, frequencies, to_sequence),
+        subscribers=count_subscribers(session, frequencies, to_sequence, newsletter_id),
         is_sample=is_sample,
     )
 
@@ -103,55 +105,58 @@ def _language_of(session: Session, email_key: str | None) -> str:
 
 def _choose(
     session: Session,
-    frequencies: Sequence[Frequency],
+    audience: Audience,
     to_sequence: int,
     topics: Sequence[str],
     email_key: str | None,
-    now: datetime,
 ) -> tuple[Selection, bool]:
     """Return what to show, and whether it is a sample of older releases."""
     if email_key is not None:
         subscriber = session.scalar(select(Subscriber).where(Subscriber.email_key == email_key))
         if subscriber is None:
             raise NotFound("There is no subscriber with this address.")
-        interests = interests_of_subscriber(session, Audience(tuple(frequencies)), subscriber.id)
-        held = coverage.held_releases(session, lambda column: column == subscriber.id)
+        interests = interests_of_subscriber(session, audience, subscriber.id)
+        held = coverage.held_releases(session, lambda column: column == subscriber.id, audience.newsletter_id)
         sent = held.get(subscriber.id, set())
     else:
-        served = _last_served(session, frequencies)
-        frequency = frequencies[0] if frequencies else Frequency.WEEKLY
-        interests = [Interest(topic_id, frequency, served) for topic_id in _topic_ids(session, topics)]
+        served = _last_served(session, audience)
+        frequency = audience.frequencies[0] if audience.frequencies else Frequency.WEEKLY
+        chosen = _topic_ids(session, audience.newsletter_id, topics)
+        interests = [Interest(topic_id, frequency, served) for topic_id in chosen]
         sent = set()
     above = min((each.covered_to for each in interests), default=to_sequence)
-    selection = load_catalogue(session, above, to_sequence).compose(interests, sent)
+    selection = load_catalogue(session, audience.newsletter_id, above, to_sequence).compose(interests, sent)
     if selection:
         return selection, False
-    return _sample(session, interests, to_sequence), True
+    return _sample(session, audience.newsletter_id, interests, to_sequence), True
 
 
-def _topic_ids(session: Session, slugs: Sequence[str]) -> list[int]:
-    known = {slug: int(topic_id) for slug, topic_id in session.execute(select(Topic.slug, Topic.id))}
+def _topic_ids(session: Session, newsletter_id: int, slugs: Sequence[str]) -> list[int]:
+    topics = select(Topic.slug, Topic.id).where(Topic.newsletter_id == newsletter_id)
+    known = {slug: int(topic_id) for slug, topic_id in session.execute(topics)}
     missing = set(slugs) - set(known)
     if missing:
         raise NotFound(f"There is no topic {', '.join(sorted(missing))}.")
     return [known[slug] for slug in slugs] if slugs else list(known.values())
 
 
-def _last_served(session: Session, frequencies: Sequence[Frequency]) -> int:
-    """Return `to_sequence` of the last issue that had one of these frequencies, or 0."""
+def _last_served(session: Session, audience: Audience) -> int:
+    """Return `to_sequence` of the newsletter's last issue that had one of these frequencies, or 0."""
     recent = session.execute(
         select(Issue.frequencies, Issue.to_sequence)
-        .where(Issue.is_test.is_(False))
+        .where(Issue.is_test.is_(False), Issue.newsletter_id == audience.newsletter_id)
         .order_by(Issue.id.desc())
         .limit(100)
     )
     for served, to_sequence in recent:
-        if set(served) & set(frequencies):
+        if set(served) & set(audience.frequencies):
             return int(to_sequence)
     return 0
 
 
-def _sample(session: Session, interests: Sequence[Interest], to_sequence: int) -> Selection:
+def _sample(
+    session: Session, newsletter_id: int, interests: Sequence[Interest], to_sequence: int
+) -> Selection:
     """Return the newest releases of these topics, also those that were sent before."""
     newest = session.scalars(
         select(ReleaseTopic.sequence)
@@ -167,6 +172,6 @@ def _sample(session: Session, interests: Sequence[Interest], to_sequence: int) -
     if not newest:
         return ()
     above = (newest[-1] or 0) - 1
-    return load_catalogue(session, above, to_sequence).compose(
+    return load_catalogue(session, newsletter_id, above, to_sequence).compose(
         [Interest(each.topic_id, each.frequency, above) for each in interests]
     )

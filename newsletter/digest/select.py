@@ -1,4 +1,4 @@
-"""Select releases for an issue: load its catalogue, and find the selection of each subscriber.
+"""Select releases for an issue of a newsletter: load its catalogue, and find each subscriber's selection.
 
 The database joins each subscriber's subscriptions into one short text. Subscribers with the same text get the
 same selection, so it is composed once for all of them.
@@ -13,14 +13,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import ColumnElement, String, and_, cast, func, literal, literal_column, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from newsletter import coverage
 from newsletter.digest.compose import Catalogue, Interest, Offer
 from newsletter.models import (
+    FIRST_NEWSLETTER,
     Frequency,
-    Issue,
-    IssueRelease,
     Release,
     ReleaseState,
     ReleaseTopic,
@@ -32,18 +31,21 @@ from newsletter.models import (
 from newsletter.models.rendition_key import BY_LETTER, write_key
 from newsletter.suppression import suppressed_subscribers
 
+# How many ids a range may have for each subscriber who gets an issue, before it is better to list their ids.
+WIDEST = 4
 # Limit of cached compositions. If all subscribers differ, the cache does not help and must not grow.
 MOST_KEPT = 100_000
 
 
 @dataclass(frozen=True)
 class Audience:
-    """The subscriptions that an issue serves: the active ones of these frequencies.
+    """The subscriptions that an issue serves: the active ones of a newsletter with these frequencies.
 
     Paused subscribers are left out until the pause ends, and suppressed ones until the suppression is lifted.
     Their `covered_to` does not change meanwhile.
     """
 
+    newsletter_id: int
     frequencies: tuple[Frequency, ...]
 
     def condition(self) -> ColumnElement[bool]:
@@ -53,6 +55,7 @@ class Audience:
         return and_(
             # A literal, so that the partial index of active subscriptions is used.
             Subscription.state == literal_column("'active'"),
+            Subscription.newsletter_id == self.newsletter_id,
             Subscription.frequency.in_(self.frequencies),
             Subscription.subscriber_id.not_in(pausing),
             Subscription.subscriber_id.not_in(suppressed_subscribers()),
@@ -63,8 +66,13 @@ class Audience:
         return session.scalar(select(func.min(_served_to(session))).where(self.condition()))
 
 
-def load_catalogue(session: Session, above: int, to_sequence: int) -> Catalogue:
-    """Return the ready releases with a sequence above `above` and up to `to_sequence`, by topic."""
+def load_catalogue(session: Session, newsletter_id: int, above: int, to_sequence: int) -> Catalogue:
+    """Return the ready releases of a newsletter's topics with a sequence in this range, by topic.
+
+    The sequences are above `above` and up to `to_sequence`.
+    """
+    shown = select(Topic.id).where(Topic.newsletter_id == newsletter_id)
+    topic_ids = session.scalars(shown.order_by(Topic.position, Topic.id)).all()
     rows = session.execute(
         select(
             ReleaseTopic.topic_id,
@@ -76,6 +84,7 @@ def load_catalogue(session: Session, above: int, to_sequence: int) -> Catalogue:
         )
         .join(Release, Release.id == ReleaseTopic.release_id)
         .where(
+            ReleaseTopic.topic_id.in_(topic_ids),
             ReleaseTopic.sequence > above,
             ReleaseTopic.sequence <= to_sequence,
             Release.state == ReleaseState.READY,
@@ -85,7 +94,7 @@ def load_catalogue(session: Session, above: int, to_sequence: int) -> Catalogue:
     for topic_id, sequence, first, release_id, pinned, published_at in rows:
         if sequence is not None:
             offers[topic_id].append(Offer(sequence, first or sequence, release_id, pinned, published_at))
-    return Catalogue(list(session.scalars(select(Topic.id).order_by(Topic.position, Topic.id))), offers)
+    return Catalogue(topic_ids, offers)
 
 
 @dataclass(frozen=True)
@@ -101,6 +110,15 @@ class Chunk:
     selections: Sequence[tuple[int, str]]
     subscription_ids: Sequence[int]
 
+    def covers(self, session: Session, column: InstrumentedAttribute[int]) -> ColumnElement[bool]:
+        """Return the condition that `column` is a subscriber who gets something, or perhaps one in between.
+
+        A range of ids is fastest, unless most people in it subscribed to other newsletters only.
+        """
+        if self.last - self.after <= WIDEST * len(self.selections):
+            return and_(column > self.after, column <= self.last)
+        return is_one_of(session, column, [subscriber_id for subscriber_id, _ in self.selections])
+
 
 class Selector:
     """Finds the selection of each subscriber of an audience, chunk by chunk. Writes nothing."""
@@ -113,7 +131,7 @@ class Selector:
 
     def _load(self, session: Session, floor: int) -> None:
         self._floor = floor
-        self.catalogue = load_catalogue(session, floor, self._to_sequence)
+        self.catalogue = load_catalogue(session, self.audience.newsletter_id, floor, self._to_sequence)
         self._renewed = self.catalogue.renewed()
         self._composed: dict[str, str] = {}
 
@@ -181,13 +199,12 @@ class Selector:
 
     def _held(self, session: Session, first: int, last: int) -> Mapping[int, set[int]]:
         """Return the catalogue's releases that other deliveries hold, for subscribers `first` to `last`."""
-        offered = is_one_of(session, IssueRelease.release_id, self.catalogue.release_ids())
-        carrying = select(IssueRelease.issue_id).where(offered)
-        real = select(Issue.id).where(Issue.is_test.is_(False), Issue.id.in_(carrying))
-        issues = session.scalars(real).all()
-        if not issues:
-            return {}
-        return coverage.held_releases(session, lambda column: column.between(first, last), issues=issues)
+        return coverage.held_releases(
+            session,
+            lambda column: column.between(first, last),
+            self.audience.newsletter_id,
+            releases=self.catalogue.release_ids(),
+        )
 
     def _compose(self, interests: str, held: set[int] | None) -> str:
         """Return the key of the selection for these interests, "" for none."""
@@ -251,7 +268,12 @@ def interests_of_subscriber(session: Session, audience: Audience, subscriber_id:
     return [Interest(*row) for row in rows]
 
 
-def count_subscribers(session: Session, frequencies: Iterable[Frequency], to_sequence: int) -> int:
+def count_subscribers(
+    session: Session,
+    frequencies: Iterable[Frequency],
+    to_sequence: int,
+    newsletter_id: int = FIRST_NEWSLETTER,
+) -> int:
     """Return how many subscribers an issue of these frequencies would reach (its number of deliveries)."""
-    selector = Selector(session, Audience(tuple(frequencies)), to_sequence)
+    selector = Selector(session, Audience(newsletter_id, tuple(frequencies)), to_sequence)
     return sum(len(chunk.selections) for chunk in selector.chunks(session, 50_000))

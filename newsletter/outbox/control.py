@@ -186,7 +186,8 @@ def _send_part_again(
     taken = coverage.held_releases(
         session,
         lambda column: is_one_of(session, column, people),
-        issues=_sharing_releases(session, issue.id),
+        issue.newsletter_id,
+        releases=session.scalars(select(IssueRelease.release_id).where(IssueRelease.issue_id == issue.id)),
         but_issue=issue.id,
     )
     queued: dict[int, str] = {}
@@ -217,13 +218,6 @@ def _give_back_uncertain(session: Session, issue_id: int, now: datetime) -> Sent
         coverage.put_back(session, [(subscriber_id, key) for _, subscriber_id, key in part])
         done += SentAgain(given_back=len(part))
     return done
-
-
-def _sharing_releases(session: Session, issue_id: int) -> Sequence[int]:
-    """Return the ids of other issues that have a release of this issue."""
-    own = select(IssueRelease.release_id).where(IssueRelease.issue_id == issue_id)
-    sharing = select(IssueRelease.issue_id).where(IssueRelease.release_id.in_(own)).distinct()
-    return session.scalars(sharing.where(IssueRelease.issue_id != issue_id)).all()
 
 
 def _away(session: Session, subscriber_ids: Sequence[int]) -> set[int]:

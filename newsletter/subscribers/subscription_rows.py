@@ -47,6 +47,7 @@ def ask_for(
     row = Subscription(
         subscriber_id=subscriber_id,
         topic_id=topic_id,
+        newsletter_id=select(Topic.newsletter_id).where(Topic.id == topic_id).scalar_subquery(),
         frequency=frequency,
         state=SubscriptionState.PENDING,
         created_at=now,
@@ -118,6 +119,7 @@ def follow(session: Session, earlier: Subscription, frequency: Frequency, now: d
     row = Subscription(
         subscriber_id=earlier.subscriber_id,
         topic_id=earlier.topic_id,
+        newsletter_id=earlier.newsletter_id,
         frequency=frequency,
         state=SubscriptionState.ACTIVE,
         created_at=now,

@@ -10,10 +10,9 @@ from email.message import EmailMessage
 
 import pytest
 from house import House
-from sqlalchemy import update
 
 from newsletter.digest.issues import open_issue
-from newsletter.models import Frequency, Newsletter, NewsletterText, Subscriber, SubscriptionState, Topic
+from newsletter.models import Frequency, Newsletter, NewsletterText, Subscriber, SubscriptionState
 from newsletter.subscribers import subscription_rows
 from newsletter.subscribers.signup.pending import add_pending, send_confirmation
 
@@ -44,20 +43,12 @@ def second(house: House) -> int:
         return row.id
 
 
-def topic_of(house: House, newsletter_id: int) -> int:
-    topic = house.topic("harbours")
-    with house.runtime.session() as session:
-        session.execute(update(Topic).where(Topic.id == topic).values(newsletter_id=newsletter_id))
-        session.commit()
-    return topic
-
-
 def sent(house: House) -> list[EmailMessage]:
     return [message_from_bytes(each.content, policy=policy.default) for each in house.transport.sent]
 
 
 def test_its_digest_has_its_sender_and_its_name_in_the_subscribers_language(house, second):
-    topic = topic_of(house, second)
+    topic = house.topic("harbours", newsletter=second)
     for name, language in (("ann", "en"), ("jonas", "lt"), ("rene", "fr")):
         subscriber = house.add_subscriber(topic, name=name)
         with house.runtime.session() as session:
@@ -83,7 +74,7 @@ def test_its_digest_has_its_sender_and_its_name_in_the_subscribers_language(hous
 
 
 def test_its_confirmation_has_its_sender(house, second):
-    topic = topic_of(house, second)
+    topic = house.topic("harbours", newsletter=second)
     with house.runtime.session() as session:
         subscriber = Subscriber(
             email="ann@example.org", email_key="ann@example.org", language="en", created_at=house.clock()
@@ -104,6 +95,7 @@ def test_its_confirmation_has_its_sender(house, second):
 
 def test_issues_are_numbered_by_newsletter(house, second):
     house.add_subscriber(house.topic("energy"))
+    house.add_subscriber(house.topic("cables", "cable", newsletter=second))
     house.release("A new energy cable")
     with house.runtime.session() as session:
         first = open_issue(session, [Frequency.WEEKLY], actor="test", now=house.clock())

@@ -25,17 +25,18 @@ class IssueState(enum.StrEnum):
 
 
 class Issue(Base):
-    """One edition, for one slot of the schedule, or opened by a person (`slot` is then null).
+    """One edition of a newsletter, for one slot of its schedule, or opened by a person (`slot` is then null).
 
     `to_sequence` is the highest sequence in it. The lower end is each subscription's own `covered_to`.
     """
 
     __tablename__ = "issue"
+    __table_args__ = (UniqueConstraint("newsletter_id", "slot"),)
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     public_id: Mapped[str] = mapped_column(String(16), unique=True, default=new_public_id)
     newsletter_id: Mapped[int] = newsletter_column(index=True)
-    slot: Mapped[datetime | None] = mapped_column(UTCDateTime, unique=True)
+    slot: Mapped[datetime | None] = mapped_column(UTCDateTime)
     title: Mapped[str] = mapped_column(Text)
     frequencies: Mapped[list[str]] = mapped_column(JSON)
     state: Mapped[IssueState] = mapped_column(choice(IssueState, "issue_state"), index=True)

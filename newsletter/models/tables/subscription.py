@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, Index, text
+from sqlalchemy import ForeignKey, ForeignKeyConstraint, Index, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from newsletter.models.base import Base, BigId, UTCDateTime, choice
@@ -60,12 +60,16 @@ class Subscription(Base):
     highest sequence that was served. Only coverage.py moves these two. A change of frequency carries both
     over to the new row, so no release is missed or sent twice.
 
+    `newsletter_id` is that of the topic, which never changes. It is here for an index, which finds the
+    subscribers of one newsletter among those of many.
+
     `moved_from_id` is the row of another subscriber that this row continues. That subscriber changed to this
     address, which had a subscriber already (subscribers/choices/merge.py).
     """
 
     __tablename__ = "subscription"
     __table_args__ = (
+        ForeignKeyConstraint(["topic_id", "newsletter_id"], ["topic.id", "topic.newsletter_id"]),
         Index(
             "uq_subscription_active", "subscriber_id", "topic_id", unique=True,
             sqlite_where=text("state = 'active'"), postgresql_where=text("state = 'active'"),
@@ -79,12 +83,16 @@ class Subscription(Base):
             sqlite_where=text("moved_from_id IS NOT NULL"),
             postgresql_where=text("moved_from_id IS NOT NULL"),
         ),
-        Index("ix_subscription_state_frequency_subscriber_id", "state", "frequency", "subscriber_id"),
+        Index(
+            "ix_subscription_state_newsletter_id_frequency_subscriber_id",
+            "state", "newsletter_id", "frequency", "subscriber_id",
+        ),
     )  # fmt: skip
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     subscriber_id: Mapped[int] = mapped_column(ForeignKey("subscriber.id"), index=True)
-    topic_id: Mapped[int] = mapped_column(ForeignKey("topic.id"), index=True)
+    topic_id: Mapped[int] = mapped_column(BigId, index=True)
+    newsletter_id: Mapped[int] = mapped_column(BigId, server_default=text("1"))
     frequency: Mapped[Frequency] = mapped_column(choice(Frequency, "frequency"))
     state: Mapped[SubscriptionState] = mapped_column(choice(SubscriptionState, "subscription_state"))
     started_sequence: Mapped[int] = mapped_column(BigId, default=0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, String, Text
+from sqlalchemy import ForeignKey, Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from newsletter.models.base import Base, BigId, UTCDateTime, choice, newsletter_column
@@ -29,6 +29,8 @@ class Topic(Base):
     """A topic that subscribers choose: a name, a description and the rules that match releases to it."""
 
     __tablename__ = "topic"
+    # The foreign key of subscriptions refers to both columns.
+    __table_args__ = (Index("uq_topic_id_newsletter_id", "id", "newsletter_id", unique=True),)
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     newsletter_id: Mapped[int] = newsletter_column(index=True)
