@@ -1,4 +1,4 @@
-"""The initial rows of every life: three topics, and three people with confirmed subscriptions."""
+"""The initial rows of every life: two newsletters with their topics, and three people who subscribed."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ from servers.postgresql import PostgreSQL
 
 from lives.databases import Database, PostgreSQLDatabase, SQLiteDatabase
 from lives.machine import shared_memory
-from lives.world import TOPICS, World
-from newsletter.models import Base
+from lives.world import TOPICS_OF, World
+from newsletter.models import FIRST_NEWSLETTER, Base
+from newsletter.newsletters.add import add_newsletter
 from newsletter.releases.topics import add_topic
 
 PEOPLE = (
-    {"alpha": "daily", "beta": "weekly"},
+    {"alpha": "daily", "beta": "weekly", "delta": "weekly"},
     {"alpha": "weekly", "beta": "weekly", "gamma": "daily"},
-    {"alpha": "daily"},
+    {"alpha": "daily", "delta": "daily"},
 )
 
 
@@ -58,10 +59,16 @@ def emptied(url: str) -> Iterator[PostgreSQLDatabase]:
 def _begin(database: Database, folder: Path) -> None:
     Base.metadata.create_all(database.engines[0])
     world = World(database, folder, (0, 0))
-    with world.hosts[0].session() as session:
-        for slug in TOPICS:
-            # These rules match nothing, because releases are put under topics by name.
-            add_topic(session, slug=slug, name=slug.title(), now=NOON)
+    host = world.hosts[0]
+    with host.session() as session:
+        fields = {"name": "The second", "from_address": "second@example.org"}
+        second = add_newsletter(
+            session, host.settings, slug="second", fields=fields, actor="editor", now=NOON
+        )
+        for newsletter_id, slugs in zip((FIRST_NEWSLETTER, second.id), TOPICS_OF.values(), strict=True):
+            for slug in slugs:
+                # There are no rules, because releases are put under topics by name.
+                add_topic(session, slug=slug, name=slug.title(), newsletter_id=newsletter_id, now=NOON)
         session.commit()
     for name, wanted in enumerate(PEOPLE):
         world.join(0, name, wanted)

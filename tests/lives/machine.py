@@ -14,13 +14,14 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from lives.databases import Database
 from lives.relay import ANSWERS
-from lives.world import TOPICS, WEEKS, World
+from lives.world import TOPICS, TOPICS_OF, WEEKS, World
 
 HOSTS = st.integers(0, 1)
 PICKS = st.integers(0, 2)
 SKEWS = st.sampled_from([0, 0, 20, -20, 400, -400])
 FREQUENCIES = st.sampled_from(["daily", "weekly"])
 WANTED = st.dictionaries(st.sampled_from(TOPICS), FREQUENCIES, min_size=1, max_size=3)
+LEFT = st.none() | st.sampled_from([*TOPICS, *TOPICS_OF])
 SERVED = st.sampled_from([("daily",), ("weekly",), ("daily", "weekly")])
 UNDER = st.lists(st.sampled_from(TOPICS), min_size=1, max_size=2, unique=True)
 ANSWER = st.sampled_from(["accepted", "accepted", "rejected", "rejected", *ANSWERS])
@@ -38,7 +39,7 @@ class Act(NamedTuple):
 ACTS: Mapping[str, Act] = {
     "join": Act(1, "joining", {"name": st.integers(0, 5), "wanted": WANTED}),
     "choose": Act(3, "choices", {"pick": PICKS, "wanted": WANTED}),
-    "unsubscribe": Act(2, "leaving", {"pick": PICKS, "only": st.none() | st.sampled_from(TOPICS)}),
+    "unsubscribe": Act(2, "leaving", {"pick": PICKS, "only": LEFT}),
     "undo": Act(3, "leaving", {"pick": PICKS}),
     "pause": Act(2, "pauses", {"pick": PICKS, "weeks": st.sampled_from(WEEKS)}),
     "resume": Act(2, "pauses", {"pick": PICKS}),
@@ -55,7 +56,15 @@ ACTS: Mapping[str, Act] = {
     "name_topic": Act(2, "topics", {"pick": PICKS, "topic": st.sampled_from(TOPICS)}),
     "hold": Act(2, "holds", {"pick": PICKS, "action": st.sampled_from(["hold", "exclude"])}),
     "free": Act(3, "holds", {"pick": PICKS}),
-    "open": Act(6, "", {"frequencies": SERVED, "chunks": st.sampled_from([0, 1, 9, 9, 9])}),
+    "open": Act(
+        6,
+        "",
+        {
+            "frequencies": SERVED,
+            "chunks": st.sampled_from([0, 1, 9, 9, 9]),
+            "of": st.sampled_from(["first", "first", "second"]),
+        },
+    ),
     "prepare": Act(6, "", {"pick": PICKS, "chunks": st.sampled_from([1, 2, 9, 9])}),
     "cancel": Act(3, "cancels", {"pick": PICKS}),
     "pause_issue": Act(1, "stops", {"pick": PICKS}),

@@ -4,11 +4,15 @@ The oracle has its own log of what the program was asked to do and what the rela
 plain SQL and uses no code of the program. The rules are those of newsletter/coverage.py:
 
 (a) Take an active subscription and a ready release that is new to it. The release still waits, or a delivery
-    that counts holds it.
+    of the topic's newsletter that counts holds it.
 
-(b) At most one delivery of a person that may still be sent or may have arrived holds a release.
+(b) At most one delivery of a person and newsletter that may still be sent or may have arrived holds a
+    release.
 
-(twice) The relay accepted no release twice for one person, unless somebody chose to send it again.
+(twice) The relay accepted no release twice for one person and newsletter, unless somebody chose to send it
+    again.
+
+(newsletter) A subscription has the newsletter of its topic, and a digest has only topics of its newsletter.
 
 (unwanted) Suppose that a hold, an exclusion, a pause or the end of a topic was committed before a claim. Then
     the claimed email does not have such a release.
@@ -46,6 +50,7 @@ class Subscription(NamedTuple):
 
     id: int
     person: int
+    newsletter: int
     topic: int
     frequency: str
     state: str
@@ -55,10 +60,11 @@ class Subscription(NamedTuple):
 
 
 class Delivery(NamedTuple):
-    """A digest's row of `delivery`, with the state of its issue; `releases` are those of its rendition."""
+    """A digest's row of `delivery`, with its issue; `releases` and `topics` are those of its rendition."""
 
     id: int
     person: int
+    newsletter: int
     issue: int
     state: str
     attempt: int
@@ -67,6 +73,7 @@ class Delivery(NamedTuple):
     issue_state: str
     dropped: bool
     releases: frozenset[int]
+    topics: frozenset[int]
 
     @property
     def counts(self) -> bool:
@@ -86,6 +93,8 @@ class Snapshot:
     pairs: Mapping[tuple[int, int], int | None]
     ready: frozenset[int]
     issues: Mapping[int, str]
+    # The newsletter of each topic.
+    newsletters: Mapping[int, int]
     # The number in each release's title, which identifies it in messages.
     numbers: Mapping[int, int]
     paused_until: Mapping[int, datetime]
@@ -96,40 +105,45 @@ class Snapshot:
     def active(self) -> list[Subscription]:
         return [each for each in self.subscriptions.values() if each.state == "active"]
 
-    def of_person(self, person: int) -> list[Delivery]:
+    def sent_to(self, person: int, newsletter: int) -> list[Delivery]:
         return [
             each for each in self.deliveries.values()
-            if each.person == person or self.joined.get(each.person) == person
+            if each.newsletter == newsletter
+            and (each.person == person or self.joined.get(each.person) == person)
         ]  # fmt: skip
 
-    def topics(self, person: int) -> set[int]:
-        return {each.topic for each in self.active() if each.person == person}
+    def topics(self, person: int, newsletter: int) -> set[int]:
+        return {
+            each.topic for each in self.active()
+            if (each.person, self.newsletters[each.topic]) == (person, newsletter)
+        }  # fmt: skip
 
 
 def read(query: Query, dropped: str) -> Snapshot:
     """Read a snapshot; `dropped` is the SQL condition that an issue was cancelled with "drop"."""
-    renditions = {key: _releases(text) for key, text in query("SELECT id, key FROM rendition")}
+    renditions = {row: (_releases(key), _topics(key)) for row, key in query("SELECT id, key FROM rendition")}
     deliveries = query(
-        "SELECT d.id, d.subscriber_id, d.issue_id, d.state, d.attempt, d.leased_by, d.bounced_at IS NOT NULL,"
-        f" i.state, CASE WHEN {dropped} THEN 1 ELSE 0 END, d.rendition_id"
+        "SELECT d.id, d.subscriber_id, i.newsletter_id, d.issue_id, d.state, d.attempt, d.leased_by,"
+        f" d.bounced_at IS NOT NULL, i.state, CASE WHEN {dropped} THEN 1 ELSE 0 END, d.rendition_id"
         " FROM delivery d JOIN issue i ON i.id = d.issue_id WHERE d.subscriber_id IS NOT NULL"
     )
     pairs = query("SELECT release_id, topic_id, sequence FROM release_topic")
     people = query("SELECT id, snoozed_until, moved_to FROM subscriber")
     releases = query("SELECT id, state, title FROM release")
     subscriptions = query(
-        "SELECT id, subscriber_id, topic_id, frequency, state, started_sequence, covered_to, ended_reason"
-        " FROM subscription ORDER BY id"
+        "SELECT id, subscriber_id, newsletter_id, topic_id, frequency, state, started_sequence, covered_to,"
+        " ended_reason FROM subscription ORDER BY id"
     )
     return Snapshot(
         {row[0]: Subscription(*row) for row in subscriptions},
         {
-            row[0]: Delivery(*row[:6], bool(row[6]), row[7], bool(row[8]), renditions[row[9]])
+            row[0]: Delivery(*row[:7], bool(row[7]), row[8], bool(row[9]), *renditions[row[10]])
             for row in deliveries
         },
         {(row[0], row[1]): row[2] for row in pairs},
         frozenset(row[0] for row in releases if row[1] == "ready"),
         dict(query("SELECT id, state FROM issue")),
+        dict(query("SELECT id, newsletter_id FROM topic")),
         {row[0]: int(_NUMBER.findall(row[2])[0]) for row in releases},
         {row[0]: _moment(row[1]) for row in people if row[1] is not None},
         {row[0]: row[2] for row in people if row[2] is not None},
@@ -142,6 +156,10 @@ def _releases(key: str) -> frozenset[int]:
     return frozenset(
         int(each) for part in key.split(";") if part for each in part.partition(":")[2].split(",")
     )
+
+
+def _topics(key: str) -> frozenset[int]:
+    return frozenset(int(part.partition(":")[0][:-1]) for part in key.split(";") if part)
 
 
 def _moment(value: datetime | str) -> datetime:
@@ -174,7 +192,8 @@ class Oracle:
     strict: bool = True
     fault: str | None = None
     history: list[Snapshot] = field(default_factory=list)
-    chosen_again: set[tuple[int, int]] = field(default_factory=set)
+    # People, newsletters and releases that somebody chose to send again.
+    chosen_again: set[tuple[int, int, int]] = field(default_factory=set)
     suppressed: set[int] = field(default_factory=set)
     _first: dict[tuple[int, int], int] = field(default_factory=dict)
     _start: dict[tuple[int, int], int] = field(default_factory=dict)
@@ -182,7 +201,8 @@ class Oracle:
     _before_move: dict[tuple[int, int], int] = field(default_factory=dict)
     _unwanted: dict[int, Mapping[int, str]] = field(default_factory=dict)
     emails: int = 0
-    _taken: Counter[tuple[int, int]] = field(default_factory=Counter)
+    # How often the relay accepted a release for a person from a newsletter.
+    _taken: Counter[tuple[int, int, int]] = field(default_factory=Counter)
     _unbuilt: dict[int, str] = field(default_factory=dict)
 
     def begin(self) -> None:
@@ -211,7 +231,7 @@ class Oracle:
     def chose_again(self, issue: int) -> None:
         """Note that somebody sends the uncertain deliveries of an issue again: they may arrive twice."""
         self.chosen_again |= {
-            (each.person, release)
+            (each.person, each.newsletter, release)
             for each in self.history[-1].deliveries.values()
             if each.issue == issue and each.state == "uncertain"
             for release in each.releases
@@ -229,9 +249,12 @@ class Oracle:
         for release in sorted(sent):
             if reason := self._unwanted.get(delivery, {}).get(release):
                 self.broken(f"(unwanted) delivery {delivery} sent release {release}: {reason}")
-            self._taken[row.person, release] += 1
-            if self._taken[row.person, release] > 1 and (row.person, release) not in self.chosen_again:
-                self.broken(f"(twice) person {row.person} was sent release {release} twice")
+            sent_once = (row.person, row.newsletter, release)
+            self._taken[sent_once] += 1
+            if self._taken[sent_once] > 1 and sent_once not in self.chosen_again:
+                self.broken(
+                    f"(twice) newsletter {row.newsletter} sent release {release} twice to person {row.person}"
+                )
 
     def could_not_build(self, delivery: int, reason: str) -> None:
         """Note that a message could not be built, which says nothing about its recipient."""
@@ -297,7 +320,7 @@ class Oracle:
     def _skipped(self, row: Subscription, before: Snapshot) -> int:
         """Return the first sequence of the newest release that the end of a pause may leave out."""
         held = {
-            release for each in before.of_person(row.person)
+            release for each in before.sent_to(row.person, row.newsletter)
             if each.state in LIVE or (each.state == "cancelled" and each.dropped) for release in each.releases
         }  # fmt: skip
         was = next(
@@ -328,7 +351,9 @@ class Oracle:
             for release in each.releases:
                 if not any(release in one.ready for one in span):
                     reasons[release] = "it was held or excluded"
-                elif not any(_topics_of(release, one) & one.topics(each.person) for one in span):
+                elif not any(
+                    _topics_of(release, one) & one.topics(each.person, each.newsletter) for one in span
+                ):
                     reasons[release] = "they had left its topics"
                 elif all(one.paused_until.get(each.person, self.now()) > self.latest_clock() for one in span):
                     reasons[release] = "they had paused"
@@ -348,9 +373,15 @@ class Oracle:
 
     def _check_rows(self, now: Snapshot) -> None:
         holders = _holders(now)
+        for row in now.subscriptions.values():
+            if row.newsletter != now.newsletters[row.topic]:
+                self.broken(f"(newsletter) subscription {row.id} has newsletter {row.newsletter}")
+        for each in now.deliveries.values():
+            if {now.newsletters[topic] for topic in each.topics} - {each.newsletter}:
+                self.broken(f"(newsletter) delivery {each.id} has topics {sorted(each.topics)}")
         for row in now.active():
             for release, latest in self._new_to(row, now):
-                held_by = holders.get((row.person, release), [])
+                held_by = holders.get((row.person, row.newsletter, release), [])
                 who = f"person {row.person}, topic {row.topic}, release {release}"
                 if latest <= row.covered_to and not any(each.counts for each in held_by):
                     self.broken(
@@ -382,12 +413,13 @@ class Oracle:
             if row.person in self.suppressed | refused:
                 continue
             for release, _ in self._new_to(row, now):
-                if self._taken[row.person, release] or any(
+                if self._taken[row.person, row.newsletter, release] or any(
                     each.state == "uncertain" or each.dropped
-                    for each in holders.get((row.person, release), [])
+                    for each in holders.get((row.person, row.newsletter, release), [])
                 ):
                     continue
-                if any(self._taken[old, release] for old, new in now.joined.items() if new == row.person):
+                merged = [old for old, new in now.joined.items() if new == row.person]
+                if any(self._taken[old, row.newsletter, release] for old in merged):
                     continue
                 self.broken(f"(never) person {row.person}, topic {row.topic}, release {release}")
 
@@ -398,11 +430,11 @@ def _topics_of(release: int, now: Snapshot) -> set[int]:
     }
 
 
-def _holders(now: Snapshot) -> Mapping[tuple[int, int], list[Delivery]]:
-    """Return the deliveries of each person that hold a release."""
-    found: dict[tuple[int, int], list[Delivery]] = {}
+def _holders(now: Snapshot) -> Mapping[tuple[int, int, int], list[Delivery]]:
+    """Return the deliveries of each person and newsletter that hold a release."""
+    found: dict[tuple[int, int, int], list[Delivery]] = {}
     for each in now.deliveries.values():
         for person in {each.person, now.joined.get(each.person, each.person)}:
             for release in each.releases:
-                found.setdefault((person, release), []).append(each)
+                found.setdefault((person, each.newsletter, release), []).append(each)
     return found

@@ -25,7 +25,7 @@ from newsletter.digest.issues import Preparer, open_issue
 from newsletter.errors import NotFound, StateConflict
 from newsletter.ingest.press.parse import PressRelease
 from newsletter.mail.addresses import parse_address
-from newsletter.models import Frequency, Issue, Lane, ReleaseState
+from newsletter.models import FIRST_NEWSLETTER, Frequency, Issue, Lane, ReleaseState
 from newsletter.outbox import control
 from newsletter.outbox.record import finish, recover
 from newsletter.outbox.worker import drain, journal_folder
@@ -44,7 +44,9 @@ from newsletter.subscribers.signup.resolve import resolve_signups
 from newsletter.suppression import add_by_hand, lift
 from newsletter.tokens import Purpose
 
-TOPICS = ("alpha", "beta", "gamma")
+# The topics of each newsletter. A release under topics of both is in both newsletters.
+TOPICS_OF = {"first": ("alpha", "beta", "gamma"), "second": ("delta",)}
+TOPICS = tuple(topic for topics in TOPICS_OF.values() for topic in topics)
 CATCH_UP = 2
 CHUNK = 1
 WEEKS = (1, 4)
@@ -317,12 +319,14 @@ class World:
         )
 
     def unsubscribe(self, host: int, pick: int, only: str | None) -> None:
+        """Unsubscribe from one topic, from a newsletter, or from everything."""
         person = self.person("unsubscribe", pick)
+        topics = set(TOPICS_OF.get(only, (only,))) if only else None
         left = self.ask(
             host,
             lambda parts, session: unsubscribe(
                 session, parts.tokens, person.public_id, None, parts.now(), "one-click",
-                only={only} if only else None,
+                only=topics,
             ),
         )  # fmt: skip
         if isinstance(left, Left) and left.ended:
@@ -458,12 +462,13 @@ class World:
 
     # Issues.
 
-    def open(self, host: int, frequencies: Sequence[str], chunks: int) -> None:
-        """Open an issue and prepare some chunks of it."""
+    def open(self, host: int, frequencies: Sequence[str], chunks: int, of: str = "first") -> None:
+        """Open an issue of a newsletter and prepare some chunks of it."""
         chosen = [Frequency(each) for each in frequencies]
+        newsletter = list(TOPICS_OF).index(of) + FIRST_NEWSLETTER
 
         def act(parts: Host, session: Session) -> int:
-            issue = open_issue(session, chosen, actor="editor", now=parts.now())
+            issue = open_issue(session, chosen, actor="editor", now=parts.now(), newsletter_id=newsletter)
             session.flush()
             return issue.id
 
@@ -619,7 +624,8 @@ class World:
         for issue in rejected:
             self._steer(0, issue, control.retry_rejected)
         if "open" in self.possible():
-            self.open(0, ["daily", "weekly"], 0)
+            for each in TOPICS_OF:
+                self.open(0, ["daily", "weekly"], 0, each)
         preparing = sorted(self._candidates()["prepare"])
         for issue in preparing:
             self._prepare(0, issue, 100)
