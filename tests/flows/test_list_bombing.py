@@ -21,7 +21,9 @@ from newsletter.subscribers.signup.hold import held_signups
 from newsletter.subscribers.signup.resolve import resolve_signups
 
 VICTIMS, NETWORKS = 5_000, 500
-CLIENTS, PEOPLE = 64, 1_500
+CLIENTS, PEOPLE = 64, 500
+# A third of the default: each email that is let through costs this test as much as two forms.
+PER_HOUR = 20
 OWNER = "owner@example.com"
 
 
@@ -81,6 +83,7 @@ def site(tmp_path):
             public_url="http://127.0.0.1:8000",
             trusted_proxies="127.0.0.1/32",
             owner_address=OWNER,
+            brake_per_hour=str(PER_HOUR),
         )
     )
     made.topic("energy")
@@ -118,7 +121,7 @@ def test_a_flood_of_foreign_addresses_causes_few_emails_and_people_still_sign_up
     assert set(people.values()) == {303}
     assert sum(at_once.values()) - at_once[OWNER] <= settings.brake_burst
     assert [after[email] for email in people] == [1, 1]
-    allowed = settings.brake_burst + 24 * settings.brake_per_hour
+    allowed = settings.brake_burst + 24 * PER_HOUR
     assert sum(in_the_end.values()) - in_the_end[OWNER] <= allowed
     assert max(in_the_end.values()) == 1
     assert in_the_end[OWNER] == 1

@@ -1,0 +1,63 @@
+"""Open issues are prepared, in order, unless the process has to stop."""
+
+from __future__ import annotations
+
+from house import House
+
+from newsletter.digest.issues import open_issue
+from newsletter.models import Delivery, Frequency, Issue, IssueState, Subscriber
+from newsletter.service.prepare_issues import any_to_prepare, prepare_issues
+
+WEEKLY = Frequency.WEEKLY
+
+
+def opened(house: House, title: str) -> int:
+    """Open an issue without preparing it."""
+    house.release(title)
+    with house.runtime.session() as session:
+        issue = open_issue(session, [WEEKLY], actor="test", now=house.clock())
+        session.commit()
+        return issue.id
+
+
+def waits(house: House) -> bool:
+    with house.runtime.reading() as session:
+        return any_to_prepare(session)
+
+
+def test_every_open_issue_is_prepared(house: House):
+    house.add_subscriber(house.topic("energy"))
+    assert not prepare_issues(house.runtime, lambda: False)
+    opened(house, "Energy in March")
+    assert waits(house)
+
+    assert prepare_issues(house.runtime, lambda: False)
+
+    assert not waits(house)
+    assert [each.state for each in house.all(Issue)] == [IssueState.SENDING]
+    assert len(house.all(Delivery)) == 1
+
+
+def test_a_process_that_has_to_stop_prepares_nothing_more(house: House):
+    house.add_subscriber(house.topic("energy"))
+    opened(house, "Energy in March")
+
+    assert prepare_issues(house.runtime, lambda: True)
+
+    assert waits(house)
+    assert house.all(Delivery) == []
+
+
+def test_a_pause_that_has_ended_does_not_keep_the_issue_away(house: House):
+    topic = house.topic("energy")
+    house.add_subscriber(topic)
+    paused = house.add_subscriber(topic)
+    with house.runtime.session() as session:
+        session.get_one(Subscriber, paused).snoozed_until = house.clock()
+        session.commit()
+    opened(house, "Energy in March")
+    house.clock.pass_(seconds=1)
+
+    prepare_issues(house.runtime, lambda: False)
+
+    assert [each.subscriber_id for each in house.all(Delivery)] == [1, paused]
