@@ -1,4 +1,4 @@
-"""One rendition for each selection of an issue's releases, whoever asks for it first."""
+"""Each selection of an issue's releases has one rendition, however often it is needed."""
 
 from __future__ import annotations
 

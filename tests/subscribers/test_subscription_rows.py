@@ -31,7 +31,7 @@ def take_up(house: House, subscriber, topic):
         session.commit()
 
 
-def marks(house: House):
+def sequences(house: House):
     return [(row.started_sequence, row.covered_to) for row in house.all(Subscription)]
 
 
@@ -42,7 +42,7 @@ def test_a_subscription_that_comes_back_in_time_continues_where_it_ended(house: 
 
     take_up(house, *ids)
 
-    old, new = marks(house)
+    old, new = sequences(house)
     assert new == old
 
 
@@ -53,7 +53,7 @@ def test_a_subscription_that_comes_back_too_late_begins_with_new_marks(house: Ho
 
     take_up(house, *ids)
 
-    old, new = marks(house)
+    old, new = sequences(house)
     assert new[1] > old[1]
 
 
@@ -67,7 +67,7 @@ def test_a_subscription_that_ended_otherwise_begins_with_new_marks(house: House,
 
     take_up(house, subscriber, topic)
 
-    old, new = marks(house)
+    old, new = sequences(house)
     assert new[1] > old[1]
 
 
@@ -84,7 +84,7 @@ def test_a_change_of_frequency_ends_a_row_and_adds_one_with_its_marks(house: Hou
         SubscriptionState.ENDED, EndedReason.CHANGED, 7,
     )  # fmt: skip
     assert (new.state, new.frequency, new.confirmed_at) == (ACTIVE, DAILY, old.confirmed_at)
-    assert marks(house)[0] == marks(house)[1]
+    assert sequences(house)[0] == sequences(house)[1]
 
 
 def test_rows_come_in_the_order_of_the_topics_and_only_in_the_given_states(house: House):

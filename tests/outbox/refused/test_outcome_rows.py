@@ -1,4 +1,4 @@
-"""The outcomes of a relay are read in the order of its replies, with what is known of each address."""
+"""The outcomes of a relay are read in the order of its replies, with the history of each address."""
 
 from __future__ import annotations
 

@@ -22,5 +22,5 @@ raise SystemExit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 
 
 def test_a_forked_process_sees_the_request_of_its_parent():
-    # In a program of its own, because the flag of this process cannot be taken back.
+    # In a program of its own, because nothing clears the flag of this process.
     assert subprocess.run([sys.executable, "-c", PROGRAM], check=False, timeout=60).returncode == 0

@@ -19,7 +19,7 @@ def ids(house: House):
     return house.add_subscriber(energy), energy, sea
 
 
-def rows(house: House):
+def stored(house: House):
     return [(row.topic_id, row.frequency, row.state, row.ended_reason) for row in house.all(Subscription)]
 
 
@@ -44,7 +44,7 @@ def test_a_topic_that_is_active_with_that_frequency_gets_no_pending_row(house: H
 
     add(house, subscriber, {energy: WEEKLY, sea: DAILY})
 
-    assert rows(house) == [
+    assert stored(house) == [
         (energy, WEEKLY, SubscriptionState.ACTIVE, None),
         (sea, DAILY, SubscriptionState.PENDING, None),
     ]
@@ -57,7 +57,7 @@ def test_a_new_request_replaces_a_pending_one_with_another_frequency(house: Hous
     add(house, subscriber, {sea: DAILY})
     add(house, subscriber, {sea: WEEKLY})
 
-    assert rows(house)[1:] == [
+    assert stored(house)[1:] == [
         (sea, DAILY, SubscriptionState.ENDED, EndedReason.CHANGED),
         (sea, WEEKLY, SubscriptionState.PENDING, None),
     ]
@@ -69,7 +69,7 @@ def test_a_request_for_the_active_frequency_only_ends_the_pending_change(house: 
 
     add(house, subscriber, {energy: WEEKLY})
 
-    assert rows(house) == [
+    assert stored(house) == [
         (energy, WEEKLY, SubscriptionState.ACTIVE, None),
         (energy, DAILY, SubscriptionState.ENDED, EndedReason.CHANGED),
     ]
