@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 import threading
 import time
 from collections import deque
@@ -16,16 +17,15 @@ from collections.abc import Iterable, Iterator
 from newsletter.errors import TransportError
 from newsletter.smtp.connection import Connection
 from newsletter.smtp.endpoint import Endpoint
-from newsletter.smtp.growth import Growth
 from newsletter.smtp.outcomes import Fate, Hooks, NoHooks, Outcome, Outgoing, Result, Step
 
 log = logging.getLogger(__name__)
 
 _AHEAD = 256  # Messages to queue ahead, so that the threads have work while the caller commits.
+_WORTH_A_CONNECTION = 8  # Queued messages for which a new connection, with TLS and sign-in, is worthwhile.
 _RESULTS = 64  # Results that wake the caller. To wake it for each would cost as much as the sending.
 _TICK_SECONDS = 0.05
-_OBSERVE_SECONDS = 0.25
-_OBSERVE_RESULTS = 8
+_RETRY_SECONDS = 60.0  # After a refused connection, before more are tried.
 _FRUITLESS = 3  # connections in a row without any reply, after which we stop: the relay does not work
 
 
@@ -34,7 +34,7 @@ class Pool:
 
     def __init__(self, endpoint: Endpoint) -> None:
         self.endpoint = endpoint
-        self._growth = Growth(max(1, endpoint.max_connections))
+        self._limit = _Limit(max(1, endpoint.max_connections))
         self._idle: deque[Connection] = deque()
 
     def send(self, messages: Iterable[Outgoing | None], hooks: Hooks | None = None) -> Iterator[Result]:
@@ -49,7 +49,7 @@ class Pool:
         way. Call `send` once at a time.
         """
         self.close_idle()
-        return _Sending(self, self._growth, hooks or NoHooks()).run(iter(messages))
+        return _Sending(self, self._limit, hooks or NoHooks()).run(iter(messages))
 
     def close_idle(self) -> None:
         """Close connections that were idle for `idle_seconds`, or that the relay has closed."""
@@ -90,12 +90,35 @@ class Pool:
             self._idle.append(connection)
 
 
+class _Limit:
+    """How many connections a pool may have: as many as the settings allow, unless the relay refuses some.
+
+    After a refusal it is the number of open connections. It doubles every minute until it is back.
+    """
+
+    def __init__(self, most: int) -> None:
+        self.connections = most
+        self._most = most
+        self._raise_at = 0.0
+
+    def lower(self, open_connections: int, now: float) -> None:
+        """Note that the relay refused one more connection. `now` is any clock in seconds."""
+        self.connections = max(1, min(self.connections, open_connections))
+        self._raise_at = now + _RETRY_SECONDS
+
+    def raise_if_due(self, now: float) -> None:
+        """Allow twice as many, if a minute has passed since the last refusal or the last raise."""
+        if self.connections < self._most and now >= self._raise_at:
+            self.connections = min(2 * self.connections, self._most)
+            self._raise_at = now + _RETRY_SECONDS
+
+
 class _Sending:
     """One call of `Pool.send`: a queue of messages, a queue of results, and the threads that send."""
 
-    def __init__(self, pool: Pool, growth: Growth, hooks: Hooks) -> None:
+    def __init__(self, pool: Pool, limit: _Limit, hooks: Hooks) -> None:
         self._pool = pool
-        self._growth = growth
+        self._limit = limit
         self._hooks = hooks
         # Appends and pops at both ends of a deque are thread-safe.
         self._queue: deque[Outgoing] = deque()
@@ -110,20 +133,14 @@ class _Sending:
         self._fruitless = 0
         self._again: set[int] = set()
         self._error: Exception | None = None
-        # Measurements for Growth.
-        self._settling = True
-        self._answered = 0
-        self._observed_at = time.monotonic()
-        self._cpu_at = time.process_time()
 
     def run(self, source: Iterator[Outgoing | None]) -> Iterator[Result]:
-        """Queue messages, adapt the number of threads, and yield results until every message has one."""
+        """Queue messages, start threads, and yield results until every message has one."""
         try:
             while True:
                 nothing_now = self._top_up(source)
                 self._hire()
                 for _ in range(len(self._results)):
-                    self._answered += 1
                     yield self._results.popleft()
                 if self._finished():
                     break
@@ -132,7 +149,6 @@ class _Sending:
                 self._wake.wait(_TICK_SECONDS)
                 self._wake.clear()
                 self._hooks.meanwhile()
-                self._observe()
         finally:
             self._stop()
         yield from self._leave()
@@ -162,9 +178,11 @@ class _Sending:
         return nothing_now
 
     def _hire(self) -> None:
-        """Start threads for the queued messages, up to the number that Growth allows."""
+        """Start threads for the queued messages, up to the limit of connections."""
         with self._more:
-            wanted = min(self._growth.connections, len(self._threads) + len(self._queue))
+            self._limit.raise_if_due(time.monotonic())
+            worthwhile = math.ceil(len(self._queue) / _WORTH_A_CONNECTION)
+            wanted = min(self._limit.connections, max(len(self._threads), worthwhile))
             if self._stopping:
                 return
             for _ in range(wanted - len(self._threads)):
@@ -181,30 +199,6 @@ class _Sending:
         with self._more:
             idle = not self._threads and not self._results
             return idle and (self._stopping or (self._exhausted and not self._queue))
-
-    def _observe(self) -> None:
-        """Measure the rate and adapt the number of connections, if the queue was never empty meanwhile."""
-        with self._more:
-            waiting, connected = len(self._queue), self._connected
-        wanted = self._growth.connections
-        if self._settling and 3 * wanted <= 4 * connected <= 4 * wanted:
-            self._settling = False
-            waiting = 0  # start again: the results until now came from another number of connections
-        if not waiting:
-            self._start_observing()
-        seconds = time.monotonic() - self._observed_at
-        answered = self._answered + len(self._results)
-        if self._settling or seconds < _OBSERVE_SECONDS or answered < _OBSERVE_RESULTS:
-            return
-        busy = (time.process_time() - self._cpu_at) / seconds
-        with self._more:
-            before = self._growth.connections
-            self._settling = self._growth.observe(answered / seconds, busy, time.monotonic()) != before
-        self._start_observing()
-
-    def _start_observing(self) -> None:
-        self._answered = -len(self._results)
-        self._observed_at, self._cpu_at = time.monotonic(), time.process_time()
 
     def _stop(self) -> None:
         """End the threads: each finishes the messages it has offered and takes no more."""
@@ -252,16 +246,17 @@ class _Sending:
             return False
 
     def _surplus(self) -> bool:
-        return len(self._threads) > self._growth.connections
+        return len(self._threads) > self._limit.connections
 
     def _serve_one_connection(self) -> None:
+        # Counted from here on, so that a refused connection does not look like the only one.
+        with self._more:
+            self._connected += 1
         try:
             connection = self._pool.acquire()
         except TransportError as error:
             self._not_connected(error)
             return
-        with self._more:
-            self._connected += 1
         taken: dict[int, Outgoing] = {}
         fruitful = False
         try:
@@ -317,8 +312,9 @@ class _Sending:
     def _not_connected(self, error: TransportError) -> None:
         """Use fewer connections; if none is open, stop sending with this error."""
         with self._more:
+            self._connected -= 1
             alone = self._connected == 0
-            self._growth.refuse(self._connected, time.monotonic())
+            self._limit.lower(self._connected, time.monotonic())
         log.info("not_connected relay=%s alone=%s reason=%s", self._pool.endpoint.name, alone, error)
         if alone:
             self._give_up(error)

@@ -14,7 +14,7 @@ from newsletter.errors import ConnectionLost, RelayRefused, TransportError
 from newsletter.settings import Relay, RelaySecurity
 from newsletter.smtp.endpoint import Endpoint
 from newsletter.smtp.outcomes import Envelope, Fate, NoHooks, Outcome, Outgoing, Step
-from newsletter.smtp.pool import Pool
+from newsletter.smtp.pool import Pool, _Limit
 
 
 def content_of(number: int) -> bytes:
@@ -58,7 +58,7 @@ def test_every_message_is_sent_once_over_one_connection_to_a_quick_relay():
     assert len(script.sessions) == 1
 
 
-def test_connections_grow_for_a_slow_relay_and_stop_at_the_limit():
+def test_a_pool_opens_connections_up_to_its_limit():
     with scripted_relay(delay=0.005) as script:
         pool = Pool(script.endpoint(max_connections=6))
         outcomes = send(pool, [outgoing(n) for n in range(160)])
@@ -66,8 +66,38 @@ def test_connections_grow_for_a_slow_relay_and_stop_at_the_limit():
 
     assert all(outcome.accepted for outcome in outcomes.values())
     assert sorted(numbers_in(script)) == list(range(160))
-    assert 4 <= len(script.sessions) <= 6
+    assert len(script.sessions) == 6
     assert [heard.commands[-1] for heard in script.sessions] == ["QUIT"] * len(script.sessions)
+
+
+def test_few_messages_share_a_connection():
+    with scripted_relay(delay=0.005) as script:
+        pool = Pool(script.endpoint(max_connections=6))
+        outcomes = send(pool, [outgoing(n) for n in range(16)])
+        pool.close()
+
+    assert all(outcome.accepted for outcome in outcomes.values())
+    assert len(script.sessions) == 2
+
+
+def test_the_limit_doubles_each_minute_after_a_refused_connection():
+    limit = _Limit(20)
+
+    limit.lower(open_connections=3, now=100.0)
+    steps = []
+    for now in (159.0, 160.0, 161.0, 220.0, 280.0, 340.0):
+        limit.raise_if_due(now)
+        steps.append(limit.connections)
+
+    assert steps == [3, 6, 6, 12, 20, 20]
+
+
+def test_the_limit_keeps_one_connection_when_none_is_open():
+    limit = _Limit(20)
+
+    limit.lower(open_connections=0, now=0.0)
+
+    assert limit.connections == 1
 
 
 def test_a_connection_is_kept_for_the_next_call():
@@ -182,7 +212,8 @@ def test_a_relay_that_takes_fewer_connections_is_served_with_those():
 
     assert all(outcome.accepted for outcome in outcomes.values())
     assert sum(bool(heard.contents) for heard in script.sessions) == 2
-    assert len(script.sessions) <= 5
+    # The six refused connections are not tried again within a minute.
+    assert len(script.sessions) == 8
 
 
 def test_a_relay_that_refuses_us_is_an_error_with_its_code():
