@@ -7,6 +7,7 @@ import enum
 import hashlib
 import hmac
 import json
+import re
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -17,6 +18,9 @@ from itsdangerous import BadData, Signer
 from itsdangerous.encoding import base64_decode
 
 from newsletter.errors import TokenExpired, TokenInvalid
+
+# Email programs and people add characters to the end of a link: a full stop, a bracket, &utm_source=...
+_TOKEN = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 
 # Our tokens are shorter. A longer one is refused before any work is spent on it.
 LONGEST_TOKEN = 1024
@@ -81,11 +85,16 @@ class Tokens:
         return self.open(purpose, token, now)[0]
 
     def open(self, purpose: Purpose, token: str, now: datetime) -> tuple[datetime, list[Any]]:
-        """Return when `token` was made, and its payload. Raises the same errors as `read`."""
+        """Return when `token` was made, and its payload. Raises the same errors as `read`.
+
+        Whatever follows the token after a character that no token has is ignored.
+        """
         if len(token) > LONGEST_TOKEN:
             raise TokenInvalid("longer than any link of ours")
+        found = _TOKEN.match(token)
         try:
-            made, *payload = json.loads(base64_decode(self._signers[purpose].unsign(token)))
+            signed = found[0] if found else token
+            made, *payload = json.loads(base64_decode(self._signers[purpose].unsign(signed)))
             made_at = datetime.fromtimestamp(made, UTC)
         except (BadData, ValueError, TypeError, OverflowError) as fault:
             raise TokenInvalid("damaged, or not made here") from fault

@@ -75,3 +75,10 @@ def test_a_changed_character_makes_a_token_invalid(position: int, character: str
         return
     assert payload == ["reader", "fingerprint"]
     assert at == len(token) - 1
+
+
+@given(st.sampled_from([".", ">", ")", " ", "&utm_source=news", "=", "\u3002", ">."]), st.text(max_size=20))
+def test_characters_at_the_end_that_no_token_has_are_ignored(mark: str, more: str):
+    token = TOKENS.make(Purpose.CONFIRM, ["reader", 3], NOON)
+
+    assert TOKENS.read(Purpose.CONFIRM, token + mark + more, NOON) == ["reader", 3]

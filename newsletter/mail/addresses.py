@@ -21,6 +21,8 @@ _AROUND = " \t\r\n\v\f\u00a0\u1680\u2000-\u200f\u2028-\u202f\u205f\u2060\u3000\u
 _INVISIBLE = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
 # Persian and Indic domains may hold these two. email-validator applies IDNA's rules for them.
 _JOINERS = "\u200c\u200d"
+# Japanese keyboards type these in place of ASCII: U+FF01 to U+FF5E. No mailbox is known to have them.
+_FULL_WIDTH = {char: char - 0xFEE0 for char in range(0xFF01, 0xFF5F)}
 _TRIM = re.compile(f"^[{_AROUND}]+|[{_AROUND}]+$")
 
 
@@ -55,7 +57,9 @@ class Address:
 
 
 def parse_address(text: str) -> Address:
-    """Return the address that a person typed. White space around it is removed; nothing else is corrected.
+    """Return the address that a person typed, without white space around it.
+
+    Full-width letters become ASCII. Nothing else is corrected.
 
     Raises AddressInvalid, with a sentence for the person who typed it. It refuses quoted local parts, domain
     literals, display names, and domains that cannot receive mail from the Internet (localhost, .test,
@@ -64,7 +68,7 @@ def parse_address(text: str) -> Address:
     # Checked first: anybody can send us long texts.
     if len(text) > 4 * LONGEST_ADDRESS:
         raise AddressInvalid(translatable("This is too long for an email address."))
-    typed = _TRIM.sub("", text)
+    typed = _TRIM.sub("", text).translate(_FULL_WIDTH)
     _refuse_the_obvious(typed)
     try:
         found = validate_email(

@@ -20,6 +20,8 @@ GOOD = {
     "reader@bücher.de": "reader@xn--bcher-kva.de",
     "reader@例え.jp": "reader@xn--r8jz45g.jp",
     "жанна@example.org": "жанна@example.org",
+    "ｔａｒｏ＠example.com": "taro@example.com",
+    "\u3000ｔａｒｏ．ｓ＠ｅｘａｍｐｌｅ．ｃｏｍ": "taro.s@example.com",
     "用户@例子.中国": "用户@xn--fsqu00a.xn--fiqs8s",
     "a" * 64 + "@example.org": "a" * 64 + "@example.org",
 }
