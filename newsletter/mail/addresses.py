@@ -59,7 +59,7 @@ class Address:
 def parse_address(text: str) -> Address:
     """Return the address that a person typed, without white space around it.
 
-    Full-width letters become ASCII. Nothing else is corrected.
+    Full-width characters become ASCII. Nothing else is corrected.
 
     Raises AddressInvalid, with a sentence for the person who typed it. It refuses quoted local parts, domain
     literals, display names, and domains that cannot receive mail from the Internet (localhost, .test,

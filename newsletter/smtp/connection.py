@@ -72,6 +72,9 @@ class Connection:
         # The relay said 354 after it had refused the only recipient: it waits for the final dot.
         self._dot_pending = False
         self.messages = 0
+        # How long the relay took for its last reply to a message, from the end of the message on.
+        self.reply_seconds = 0.0
+        self._written_at = 0.0
         self.closed = False
         self.error: Exception | None = None
         self.used_at = time.monotonic()
@@ -216,6 +219,7 @@ class Connection:
             return
         try:
             self._wire.write(b"".join(parts), self._times.block)
+            self._written_at = time.monotonic()
         except ConnectionLost:
             if self._released is not None:
                 self._rescue(self._released, hooks)
@@ -237,6 +241,7 @@ class Connection:
         """Read the reply to the content, which we wrote before the envelope of the next message."""
         if self._released is not None:
             reply = self._wire.reply(self._times.content)
+            self.reply_seconds = time.monotonic() - self._written_at
             if not (reply.positive or reply.transient or reply.permanent):
                 raise ProtocolError(f"the relay answered a message with: {reply}")
             self._answer_content(self._released, reply, hooks)

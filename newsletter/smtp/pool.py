@@ -26,6 +26,8 @@ _WORTH_A_CONNECTION = 8  # Queued messages for which a new connection, with TLS 
 _RESULTS = 64  # Results that wake the caller. To wake it for each would cost as much as the sending.
 _TICK_SECONDS = 0.05
 _RETRY_SECONDS = 60.0  # After a refused connection, before more are tried.
+_FEW = 4  # connections, enough for a relay that replies within _FAR_SECONDS
+_FAR_SECONDS = 0.005
 _FRUITLESS = 3  # connections in a row without any reply, after which we stop: the relay does not work
 
 
@@ -91,25 +93,43 @@ class Pool:
 
 
 class _Limit:
-    """How many connections a pool may have: as many as the settings allow, unless the relay refuses some.
+    """How many connections a pool may have: few to a relay that replies quickly, or else the most allowed.
 
-    After a refusal it is the number of open connections. It doubles every minute until it is back.
+    Few connections to a quick relay send as fast as one process can sign. More of them would only compete
+    for the interpreter lock. After a refused connection, the limit is the number of open ones. It doubles
+    every minute until it is back.
     """
 
     def __init__(self, most: int) -> None:
-        self.connections = most
-        self._most = most
+        self._most = self._allowed = most
         self._raise_at = 0.0
+        self._is_far = False
+        self._heard = 0
+        self._quickest = math.inf
+
+    @property
+    def connections(self) -> int:
+        """The number of connections to keep now."""
+        return self._allowed if self._is_far else min(_FEW, self._allowed)
+
+    def heard(self, seconds: float) -> None:
+        """Note how long the relay took to reply to a message. Threads may call this at once."""
+        # The quickest reply of many tells the latency of the relay, also when this machine is busy.
+        self._quickest = min(self._quickest, seconds)
+        self._heard += 1
+        if self._heard >= _RESULTS:
+            self._is_far = self._quickest > _FAR_SECONDS
+            self._heard, self._quickest = 0, math.inf
 
     def lower(self, open_connections: int, now: float) -> None:
         """Note that the relay refused one more connection. `now` is any clock in seconds."""
-        self.connections = max(1, min(self.connections, open_connections))
+        self._allowed = max(1, min(self._allowed, open_connections))
         self._raise_at = now + _RETRY_SECONDS
 
     def raise_if_due(self, now: float) -> None:
         """Allow twice as many, if a minute has passed since the last refusal or the last raise."""
-        if self.connections < self._most and now >= self._raise_at:
-            self.connections = min(2 * self.connections, self._most)
+        if self._allowed < self._most and now >= self._raise_at:
+            self._allowed = min(2 * self._allowed, self._most)
             self._raise_at = now + _RETRY_SECONDS
 
 
@@ -263,7 +283,10 @@ class _Sending:
             while not connection.spent and self._has_work():
                 for result in connection.send(self._take(taken), self._hooks):
                     message = taken.pop(result.id)
-                    fruitful = fruitful or result.outcome.fate is Fate.REPLIED
+                    if result.outcome.fate is Fate.REPLIED:
+                        fruitful = True
+                    if result.outcome.step is Step.CONTENT:
+                        self._limit.heard(connection.reply_seconds)
                     if not self._queue_again(message, result.outcome):
                         self._settle(result)
         finally:
