@@ -114,31 +114,38 @@ THROUGH_OTHERS = {
         "web/http/this_newsletter.py",
         "web/public/blueprint.py",
     },
-    "No test names it yet. The tests of its package run it.": {
+    "A command that calls one function: consent/test_chain.py, test_relay_check.py and cli/ run it.": {
         "cli/consent.py",
         "cli/relay.py",
         "cli/runtime.py",
-        "digest/compose.py",
-        "digest/overdue.py",
+    },
+    "A step of making a digest: digest/test_issues.py and test_recompose.py read whole messages.": {
         "digest/render.py",
+        "messages/edition.py",
+    },
+    "A step of the release parser: ingest/press/test_parse.py compares whole releases.": {
         "ingest/press/body.py",
         "ingest/press/head.py",
-        "ingest/press/lines/vocabulary.py",
         "ingest/press/publisher.py",
         "ingest/press/title_and_publisher.py",
+    },
+    "Word lists and charsets: ingest/test_phrases.py and text/test_decode.py read texts with them.": {
+        "ingest/press/lines/vocabulary.py",
         "ingest/text/charsets.py",
-        "messages/edition.py",
+    },
+    "It stores the versions of a newsletter: newsletters/test_edit.py reads what it stored.": {
         "newsletters/store.py",
+    },
+    "It forks processes: outbox/test_recovery.py and test_crash.py run `newsletter worker --drain`.": {
         "service/drain.py",
-        "service/first_newsletter.py",
+    },
+    "The steps of retention: retention/test_run.py runs each by its name.": {
         "subscribers/privacy/retention/addresses.py",
         "subscribers/privacy/retention/emails.py",
         "subscribers/privacy/retention/events.py",
+    },
+    "A part of pages: web/admin, web/public and flows/ send requests to these pages.": {
         "web/admin/forms.py",
-        "web/admin/issues.py",
-        "web/admin/query_string.py",
-        "web/archive/feed.py",
-        "web/http/errors.py",
         "web/public/change_address.py",
         "web/public/forms.py",
         "web/public/personal_settings.py",

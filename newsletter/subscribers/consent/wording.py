@@ -65,6 +65,16 @@ WORDINGS = (
         "I would like to receive the topics I chose by email. I confirm this with the link in the first "
         "email. I can unsubscribe at any time with the link in every email.",
     ),
+    Wording(
+        "2026-12.de",
+        "Ich möchte die gewählten Themen per E-Mail erhalten. Das bestätige ich über den Link in der ersten "
+        "E-Mail. Ich kann sie jederzeit über den Link in jeder E-Mail abbestellen.",
+    ),
+    Wording(
+        "2026-12.ja",
+        "選んだトピックをメールで受け取ることを希望します。最初のメールにあるリンクで確認します。"
+        "どのメールにもあるリンクから、いつでも購読を解除できます。",
+    ),
 )
 
 _CURRENT = {wording.language: wording for wording in WORDINGS}

@@ -64,7 +64,7 @@ def test_it_speaks_the_language_that_was_chosen_and_carries_its_wording(topics, 
 
     assert 'lang="de"' in text
     assert "Ich möchte die gewählten Themen" in text
-    assert Tags(text).named("wording")[0]["value"] == "2026-11.de"
+    assert Tags(text).named("wording")[0]["value"] == "2026-12.de"
 
 
 def test_a_topics_name_cannot_break_out_of_it(topics, editor):

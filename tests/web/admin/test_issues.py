@@ -1,0 +1,105 @@
+"""The pages of issues: progress, deliveries, and buttons that change what may be changed."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+import pytest
+from sqlalchemy import select
+
+from newsletter.models import Delivery, DeliveryState, Issue, IssueState, Lane, Rendition, Subscriber
+
+
+@pytest.fixture
+def issue(house) -> str:
+    """An issue that is being sent to two subscribers, one of whom refused it; return its public id."""
+    house.topic()
+    for name in ("one", "two"):
+        house.add_subscriber(f"{name}@example.org")
+    now = house.clock()
+    with house.make_session() as session:
+        made = Issue(
+            title="March", frequencies=["weekly"], state=IssueState.SENDING, to_sequence=0, created_at=now
+        )
+        session.add(made)
+        session.flush()
+        rendition = Rendition(issue_id=made.id, key_hash="0", key="1w:1")
+        session.add(rendition)
+        session.flush()
+        states = (DeliveryState.QUEUED, DeliveryState.REJECTED)
+        for state, person in zip(states, session.scalars(select(Subscriber)), strict=True):
+            session.add(
+                Delivery(
+                    lane=Lane.BULK,
+                    issue_id=made.id,
+                    rendition_id=rendition.id,
+                    subscriber_id=person.id,
+                    state=state,
+                    due_at=now,
+                    created_at=now,
+                )
+            )
+        session.commit()
+        return made.public_id
+
+
+def state_of(house) -> str:
+    return house.all(select(Issue.state))[0]
+
+
+def test_the_list_counts_the_deliveries_of_each_issue(issue, editor):
+    page = " ".join(editor.get("/admin/issues").text.split())
+
+    assert "March" in page
+    assert f"/admin/issues/{issue}" in page
+
+
+def test_an_issue_shows_its_deliveries_and_those_of_one_state(issue, editor):
+    whole = editor.get(f"/admin/issues/{issue}").text
+    queued = editor.get(f"/admin/issues/{issue}?state=queued").text
+    nonsense = editor.get(f"/admin/issues/{issue}?state=nonsense").text
+
+    assert ("one@example.org" in whole, "two@example.org" in whole) == (True, True)
+    assert ("one@example.org" in queued, "two@example.org" in queued) == (True, False)
+    assert "two@example.org" in nonsense
+    assert editor.get("/admin/issues/unknown").status_code == 404
+
+
+def test_the_deliveries_can_be_downloaded(issue, editor):
+    answer = editor.get(f"/admin/issues/{issue}/deliveries.csv?state=rejected")
+
+    rows = list(csv.reader(io.StringIO(answer.text)))
+    assert answer.mimetype == "text/csv"
+    assert len(rows) == 2
+    assert "two@example.org" in rows[1]
+
+
+def test_pausing_and_resuming_change_the_state_and_resuming_wakes_the_workers(house, issue, editor):
+    answer = editor.post(f"/admin/issues/{issue}", {"action": "pause"})
+    assert (answer.status_code, state_of(house), house.woken.lanes) == (303, "paused", [])
+
+    editor.post(f"/admin/issues/{issue}", {"action": "resume"})
+
+    assert (state_of(house), house.woken.lanes) == ("sending", ["bulk"])
+
+
+def test_cancelling_says_how_many_did_not_get_it(house, issue, editor):
+    editor.post(f"/admin/issues/{issue}", {"action": "cancel"})
+
+    assert state_of(house) == "cancelled"
+    assert "Cancelled. 1 subscribers did not get it." in editor.get(f"/admin/issues/{issue}").text
+
+
+def test_what_does_not_fit_the_state_is_refused_and_changes_nothing(house, issue, editor):
+    assert editor.post(f"/admin/issues/{issue}", {"action": "resume"}).status_code == 409
+    assert editor.post(f"/admin/issues/{issue}", {"action": "explode"}).status_code == 400
+    assert state_of(house) == "sending"
+
+
+def test_the_progress_is_a_part_of_a_page_and_asks_for_itself_again(issue, editor):
+    part = editor.get(f"/admin/issues/{issue}/progress").text
+
+    assert "<html" not in part
+    assert "of 2 completed" in part
+    assert f'hx-get="/admin/issues/{issue}/progress' in part
