@@ -1,6 +1,8 @@
-"""`newsletter topic`: add and list topics, and change the rules that fill them."""
+"""`newsletter topic`: add, list and edit topics, their groups, and the rules that fill them."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import click
 
@@ -9,6 +11,7 @@ from newsletter.cli.context import print_json
 from newsletter.cli.runtime import open_runtime
 from newsletter.models import RuleField, RuleMatch
 from newsletter.newsletters.queries import choose_newsletter, find_newsletter, list_newsletters
+from newsletter.releases.edit_topic import add_group, edit_group, edit_topic, list_groups
 from newsletter.releases.topics import (
     RuleEffect,
     add_topic,
@@ -22,6 +25,8 @@ from newsletter.releases.topics import (
 WORDS = "Releases that hold these whole words fall under it; gas* stands for every word that begins so."
 # How many added or removed releases of a rule are listed.
 SHOWN = 5
+LANGUAGE = "Of name and description; the newsletter's first when left out."
+ACTOR = "command line"
 
 
 @click.group()
@@ -107,6 +112,77 @@ def _print_effect(effect: RuleEffect, as_json: bool, *, is_new: bool, is_gone: b
             click.echo(f"  {sign} and {len(releases) - SHOWN} more")
 
 
+@topic.command()
+@click.argument("slug")
+@click.option("--name", help="What people see. In one language.")
+@click.option("--description", help="A sentence for the sign-up page. In one language.")
+@click.option("--language", default="", metavar="TAG", help=LANGUAGE)
+@click.option("--group", metavar="SLUG", help="The group it stands in on pages; empty for none.")
+@click.option("--position", help="Its place among the topics, as a number. The lowest is first.")
+def edit(slug: str, language: str, **given: str | None) -> None:
+    """Change a topic's name, description, group or position.
+
+    The texts in the newsletter's first language serve every language without texts of its own. To remove the
+    texts of another language, give it an empty name.
+    """
+    parts = open_runtime()
+    with parts.session() as session:
+        identity = parts.identities.of(session, find_topic(session, slug).newsletter_id)
+        texts = {name: text for name, text in given.items() if text is not None}
+        changed = edit_topic(session, identity, slug, texts, language=language, actor=ACTOR, now=parts.now())
+        session.commit()
+    _print_changed(changed)
+
+
+@topic.group()
+def group() -> None:
+    """Groups of topics: add, list, edit. Pages with many topics fold by group."""
+
+
+@group.command("add")
+@click.argument("slug")
+@click.argument("name")
+@newsletter_option
+def add_group_(slug: str, name: str, newsletter_slug: str | None) -> None:
+    """Add a group after the others. Then: newsletter topic edit TOPIC --group SLUG."""
+    parts = open_runtime()
+    with parts.session() as session:
+        identity = parts.identities.of(session, choose_newsletter(session, newsletter_slug).id)
+        add_group(session, identity, slug, name, actor=ACTOR, now=parts.now())
+        session.commit()
+    click.echo(f"{slug}  {name}")
+
+
+@group.command("edit")
+@click.argument("slug")
+@newsletter_option
+@click.option("--name", help="What people see. In one language.")
+@click.option("--language", default="", metavar="TAG", help=LANGUAGE)
+@click.option("--position", help="Its place among the groups, as a number. The lowest is first.")
+def edit_group_(slug: str, newsletter_slug: str | None, language: str, **given: str | None) -> None:
+    """Change a group's name or position."""
+    parts = open_runtime()
+    with parts.session() as session:
+        identity = parts.identities.of(session, choose_newsletter(session, newsletter_slug).id)
+        values = {name: text for name, text in given.items() if text is not None}
+        changed = edit_group(session, identity, slug, values, language=language, actor=ACTOR, now=parts.now())
+        session.commit()
+    _print_changed(changed)
+
+
+@group.command("list")
+@newsletter_option
+def list_groups_(newsletter_slug: str | None) -> None:
+    """List the groups of a newsletter in the order of the sign-up page."""
+    with open_runtime().reading() as session:
+        for each in list_groups(session, choose_newsletter(session, newsletter_slug).id):
+            click.echo(f"{each.slug}  {each.name}")
+
+
+def _print_changed(changed: Sequence[str]) -> None:
+    click.echo(f"Changed: {', '.join(changed)}." if changed else "Nothing has changed.")
+
+
 @topic.command("list")
 @click.option("--newsletter", "newsletter_slug", metavar="SLUG", help="Only the topics of this newsletter.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, one object a line.")
@@ -123,6 +199,8 @@ def list_(newsletter_slug: str | None, as_json: bool) -> None:
                     {
                         "slug": each.slug,
                         "name": each.name,
+                        "names": {tag: own["name"] for tag, own in (each.translations or {}).items()},
+                        "group": each.group.slug if each.group else None,
                         "newsletter": owner,
                         "match": each.rule_match,
                         "rules": rules,

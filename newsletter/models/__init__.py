@@ -26,7 +26,7 @@ from newsletter.models.tables.delivery import (
     is_single,
 )
 from newsletter.models.tables.issue import Fragment, Issue, IssueRelease, IssueState, Rendition
-from newsletter.models.tables.newsletter import FIRST_NEWSLETTER, Newsletter, NewsletterText
+from newsletter.models.tables.newsletter import FIRST_NEWSLETTER, Logo, Newsletter, NewsletterText
 from newsletter.models.tables.notice import Notice
 from newsletter.models.tables.operation import (
     SERVING_KINDS,
@@ -49,12 +49,21 @@ from newsletter.models.tables.release import (
 )
 from newsletter.models.tables.subscriber import AddressChange, SignupRequest, Subscriber
 from newsletter.models.tables.subscription import EndedReason, Frequency, Subscription, SubscriptionState
-from newsletter.models.tables.topic import RuleField, RuleMatch, Topic, TopicRule
+from newsletter.models.tables.topic import (
+    TOPIC_ORDER,
+    RuleField,
+    RuleMatch,
+    Topic,
+    TopicGroup,
+    TopicRule,
+    of_language,
+)
 
 __all__ = [
     "FIRST_NEWSLETTER",
     "SERVING_KINDS",
     "SILENT",
+    "TOPIC_ORDER",
     "UNSETTLED",
     "AddressChange",
     "AddressMark",
@@ -74,6 +83,7 @@ __all__ = [
     "IssueRelease",
     "IssueState",
     "Lane",
+    "Logo",
     "MarkKind",
     "Newsletter",
     "NewsletterText",
@@ -96,6 +106,7 @@ __all__ = [
     "SuppressionReason",
     "ThrottleBucket",
     "Topic",
+    "TopicGroup",
     "TopicRule",
     "WebSession",
     "applied_version",
@@ -106,6 +117,7 @@ __all__ = [
     "is_one_of",
     "is_single",
     "newest_version",
+    "of_language",
     "open_engine",
     "rows_as_table",
     "seen_lately",

@@ -9,10 +9,19 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import func, select
-from sqlalchemy.orm import Session, selectinload
+from sqlalchemy.orm import Session, contains_eager, selectinload
 
 from newsletter.errors import InputError, NotFound, StateConflict
-from newsletter.models import FIRST_NEWSLETTER, Newsletter, Release, RuleField, RuleMatch, Topic, TopicRule
+from newsletter.models import (
+    FIRST_NEWSLETTER,
+    TOPIC_ORDER,
+    Newsletter,
+    Release,
+    RuleField,
+    RuleMatch,
+    Topic,
+    TopicRule,
+)
 from newsletter.releases.decide import Candidate, Rule
 from newsletter.releases.match_words import find, find_formerly
 
@@ -37,8 +46,7 @@ def add_topic(
     Raises InputError if the slug is not made of lower-case words joined by hyphens, and StateConflict if it
     is taken.
     """
-    if not _SLUG.fullmatch(slug) or len(slug) > 64:
-        raise InputError(f"{slug!r} is not a slug: use a-z and 0-9, and hyphens between words")
+    check_slug(slug)
     if not name.strip() or len(name) > 120:
         raise InputError("a topic needs a name of at most 120 characters")
     taken = (
@@ -64,6 +72,12 @@ def add_topic(
     session.add(topic)
     session.flush()
     return topic
+
+
+def check_slug(slug: str) -> None:
+    """Raise InputError if the slug is not made of lower-case words joined by hyphens."""
+    if not _SLUG.fullmatch(slug) or len(slug) > 64:
+        raise InputError(f"{slug!r} is not a slug: use a-z and 0-9, and hyphens between words")
 
 
 def change_rules(
@@ -132,7 +146,8 @@ def find_topic(session: Session, slug: str) -> Topic:
 
 def list_topics(session: Session, newsletter_id: int | None = None) -> Sequence[Topic]:
     """Return every topic (of a newsletter) with its rules, in the order of the sign-up page."""
-    wanted = select(Topic).options(selectinload(Topic.rules)).order_by(Topic.position, Topic.id)
+    wanted = select(Topic).outerjoin(Topic.group).order_by(*TOPIC_ORDER)
+    wanted = wanted.options(selectinload(Topic.rules), contains_eager(Topic.group))
     if newsletter_id is not None:
         wanted = wanted.where(Topic.newsletter_id == newsletter_id)
     return session.scalars(wanted).all()

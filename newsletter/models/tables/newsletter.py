@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import DDL, JSON, ForeignKey, String, Text, event
+from sqlalchemy import DDL, JSON, ForeignKey, LargeBinary, String, Text, event
 from sqlalchemy.orm import Mapped, mapped_column
 
 from newsletter.models.base import Base, BigId, UTCDateTime, choice
@@ -12,6 +12,23 @@ from newsletter.models.tables.subscription import Frequency
 
 # The newsletter that every database begins with. `newsletter_column` has it as default.
 FIRST_NEWSLETTER = 1
+
+
+class Logo(Base):
+    """An image that a newsletter has or had as its logo, as this program encoded it.
+
+    Rows are never changed or deleted: emails that were sent refer to them by their hash.
+    """
+
+    __tablename__ = "logo"
+
+    # SHA-256 of `content`, in hex.
+    hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    media_type: Mapped[str] = mapped_column(String(32))
+    width: Mapped[int]
+    height: Mapped[int]
+    content: Mapped[bytes] = mapped_column(LargeBinary)
+    created_at: Mapped[datetime] = mapped_column(UTCDateTime)
 
 
 class Newsletter(Base):
@@ -37,6 +54,7 @@ class Newsletter(Base):
     time_zone: Mapped[str] = mapped_column(String(64), default="UTC")
     # CSS colours by the name of what they colour.
     colours: Mapped[dict[str, str]] = mapped_column(JSON, default=dict)
+    logo_hash: Mapped[str | None] = mapped_column(ForeignKey("logo.hash"))
     default_frequency: Mapped[Frequency] = mapped_column(
         choice(Frequency, "default_frequency"), default=Frequency.WEEKLY
     )

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, contains_eager
 
 from newsletter.models import (
+    TOPIC_ORDER,
     ConsentAct,
     EndedReason,
     Frequency,
@@ -37,6 +38,8 @@ class Choice:
     name: str
     description: str
     frequency: Frequency | None
+    # The name of the group that the page shows it in, or "".
+    group: str = ""
 
 
 @dataclass(frozen=True)
@@ -84,7 +87,14 @@ def read_preferences(session: Session, tokens: Tokens, token: str, now: datetime
     active = subscription_rows.of_subscriber(session, subscriber.id, SubscriptionState.ACTIVE)
     chosen = {row.topic_id: row.frequency for row in active}
     choices = tuple(
-        Choice(topic.slug, topic.name, topic.description, chosen.get(topic.id)) for topic in _topics(session)
+        Choice(
+            topic.slug,
+            topic.name_in(subscriber.language),
+            topic.description_in(subscriber.language),
+            chosen.get(topic.id),
+            topic.group.name_in(subscriber.language) if topic.group else "",
+        )
+        for topic in _topics(session)
     )
     return Preferences(
         subscriber.public_id,
@@ -162,7 +172,8 @@ def resume(
 
 
 def _topics(session: Session) -> Sequence[Topic]:
-    return session.scalars(select(Topic).order_by(Topic.position, Topic.name)).all()
+    ordered = select(Topic).outerjoin(Topic.group).options(contains_eager(Topic.group))
+    return session.scalars(ordered.order_by(*TOPIC_ORDER)).all()
 
 
 def _change(

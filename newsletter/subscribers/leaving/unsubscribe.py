@@ -108,7 +108,9 @@ def read_unsubscription(session: Session, tokens: Tokens, token: str, now: datet
         delivery_id,
         tuple(
             {
-                row.topic_id: LeaverTopic(row.topic.slug, row.topic.name, row.topic_id in carried)
+                row.topic_id: LeaverTopic(
+                    row.topic.slug, row.topic.name_in(subscriber.language), row.topic_id in carried
+                )
                 for row in live
             }.values()
         ),
@@ -212,7 +214,7 @@ def _unsubscribe(
         session, subscriber.id, SubscriptionState.ACTIVE, SubscriptionState.PENDING, lock=True
     )
     leaving = [row for row in live if only is None or row.topic.slug in only]
-    names = tuple(dict.fromkeys(row.topic.name for row in leaving))
+    names = tuple(dict.fromkeys(row.topic.name_in(subscriber.language) for row in leaving))
     was_served = any(row.state is SubscriptionState.ACTIVE for row in leaving)
     if leaving:
         topics = {row.topic.slug: row.frequency.value for row in leaving}
@@ -299,7 +301,7 @@ def describe_leaving(session: Session, found: Undoable) -> Left:
         session, subscriber.id, SubscriptionState.ACTIVE, SubscriptionState.PENDING
     )
     ended = [
-        row.topic.name
+        row.topic.name_in(subscriber.language)
         for row in subscription_rows.of_subscriber(session, subscriber.id, SubscriptionState.ENDED)
         if row.ended_at == found.ended_at and row.ended_reason is EndedReason.UNSUBSCRIBED
     ]

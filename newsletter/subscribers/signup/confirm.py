@@ -70,7 +70,14 @@ def read_confirmation(
     if not covered:
         return _spent(session, subscriber)
     return Confirmation(
-        tuple(AskedTopic(row.topic.name, row.topic.description, row.frequency) for row in covered)
+        tuple(
+            AskedTopic(
+                row.topic.name_in(subscriber.language),
+                row.topic.description_in(subscriber.language),
+                row.frequency,
+            )
+            for row in covered
+        )
     )
 
 
@@ -155,7 +162,7 @@ def _welcome(
         session,
         subscriber_id=subscriber.id,
         template="welcome",
-        context={"topics": [row.topic.name for row in covered], "releases": releases},
+        context={"topics": [row.topic.name_in(subscriber.language) for row in covered], "releases": releases},
         purpose_key="welcome",
         language=subscriber.language,
         now=now,

@@ -66,7 +66,7 @@ def send_confirmation(
         subscriber_id=subscriber.id,
         template=template,
         context={
-            "topics": [row.topic.name for row in pending],
+            "topics": [row.topic.name_in(subscriber.language) for row in pending],
             "upto": max(row.id for row in pending),
         },
         purpose_key=purpose_key,

@@ -19,6 +19,7 @@ from newsletter.subscribers.queries import offered_topics
 from newsletter.tokens import Purpose
 from newsletter.web.archive.feed import atom_feed
 from newsletter.web.http.extensions import runtime
+from newsletter.web.http.language import page_language
 from newsletter.web.http.security import guard_tokens, mail_answer
 from newsletter.web.http.this_newsletter import this_newsletter
 
@@ -30,7 +31,8 @@ PER_PAGE = 20
 @archive.get("/releases")
 def index() -> str:
     """Show the releases, the newest first: all, or those of one topic."""
-    topics = offered_topics(db.session())
+    language = page_language()
+    topics = [each.shown_in(language) for each in offered_topics(db.session())]
     slug = request.args.get("topic", "")
     topic = next((each for each in topics if each.slug == slug), None)
     if slug and topic is None:
@@ -90,7 +92,12 @@ def release(public_id: str) -> str:
         "canonical_url": _web_address(found.canonical_url),
     }
     return render_template(
-        "web/release.html", release=shown, topics=[link.topic for link in found.topic_links]
+        "web/release.html",
+        release=shown,
+        topics=[
+            {"slug": link.topic.slug, "name": link.topic.name_in(page_language())}
+            for link in found.topic_links
+        ],
     )
 
 

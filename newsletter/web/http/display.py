@@ -7,7 +7,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import lru_cache
+from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 from babel.dates import format_timedelta
 from babel.lists import format_list
@@ -72,8 +74,13 @@ def init_display(app: Flask, parts: Runtime) -> None:
         proof_wanted=settings.altcha,
     )
     app.jinja_env.filters.update(
-        date=_date, datetime=_datetime, timeago=_timeago, number=_number, listing=listing
+        by_group=by_group, date=_date, datetime=_datetime, timeago=_timeago, number=_number, listing=listing
     )
+
+
+def by_group(items: Iterable[Any]) -> list[tuple[str, list[Any]]]:
+    """Return the items under the name of their group (`item.group`), in their order."""
+    return [(name, list(members)) for name, members in groupby(items, key=lambda item: item.group)]
 
 
 def listing(words: Iterable[object]) -> str:

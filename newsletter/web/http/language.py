@@ -69,6 +69,11 @@ def init_language(app: Flask) -> None:
         return answer
 
 
+def page_language() -> str:
+    """Return the language tag of this page."""
+    return _tag(get_locale() or parse_language(SOURCE_LANGUAGE))
+
+
 def _choose_locale() -> Locale:
     return parse_language(_choose_language())
 

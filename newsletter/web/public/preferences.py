@@ -50,6 +50,16 @@ class Row:
     form: TopicForm
 
     @property
+    def slug(self) -> str:
+        """The topic's slug."""
+        return self.topic.slug
+
+    @property
+    def group(self) -> str:
+        """The name of the topic's group, or ""."""
+        return self.topic.group
+
+    @property
     def wanted(self) -> object:
         """The checkbox."""
         return self.form.wanted
@@ -93,12 +103,14 @@ def preferences_page(
     stop_writing()
     leave = parts.tokens.make(Purpose.UNSUBSCRIBE, [found.public_id, None], parts.now())
     news = request.args.get("news", "")
+    shown = rows if rows is not None else _rows(found.choices, posted=False)
     page = render_template(
         "web/preferences.html",
         token=token,
         address_hint=address_hint(found.email),
         form=ActForm(formdata=None),
-        rows=rows if rows is not None else _rows(found.choices, posted=False),
+        rows=shown,
+        chosen=[row.slug for row in shown if row.form.wanted.data or row.form.errors],
         personal_settings=personal_settings
         or PersonalSettingsForm(None, found.personal_settings, this_newsletter().languages),
         news=news if request.method == "GET" and news in NEWS else "",

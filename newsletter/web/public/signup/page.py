@@ -34,7 +34,7 @@ def signup_page(form: SignupForm, topics: Sequence[OfferedTopic], *, press: bool
             "public.subscribe_embedded" if isinstance(form, EmbeddedSignupForm) else "public.subscribe"
         ),
         press=press,
-        topics=topics,
+        topics=[each.shown_in(language) for each in topics],
         samples=newest_by_topic(session),
         frequencies=[(frequency.value, words) for frequency, words in FREQUENCY_WORDS.items()],
         zone=(form.time_zone.data, zone_in_words(form.time_zone.data, language)),

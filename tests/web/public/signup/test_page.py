@@ -9,7 +9,7 @@ from zoneinfo import available_timezones
 import pytest
 
 from newsletter.languages import LANGUAGES
-from newsletter.models import ConsentEntry, ReleaseState, SignupRequest, Topic
+from newsletter.models import ConsentEntry, ReleaseState, SignupRequest, Topic, TopicGroup
 from newsletter.subscribers.consent.wording import current_wording
 from newsletter.web.http.time_zones import zone_in_words, zones_in_words
 
@@ -271,3 +271,43 @@ def test_what_was_chosen_and_agreed_is_in_the_ledger(visitor):
     assert (first.how, first.wording_version) == ("form", current_wording().version)
     assert first.detail["topics"] == {"energy": "weekly", "sea": "daily"}
     assert visitor.reads() == {"energy": "weekly", "sea": "daily"}
+
+
+def add_topics(house, count):
+    """Add a group with this many topics, which has a German name."""
+    with house.runtime.session() as session:
+        group = TopicGroup(
+            newsletter_id=1, slug="towns", name="Towns", translations={"de": "Orte"}, created_at=house.clock()
+        )
+        session.add(group)
+        for number in range(count):
+            session.add(
+                Topic(slug=f"town-{number}", name=f"Town {number}", group=group, created_at=house.clock())
+            )
+        session.commit()
+
+
+def test_a_few_topics_stand_below_the_name_of_their_group(visitor):
+    add_topics(visitor.house, 3)
+
+    page = visitor.get("/?lang=de").text
+
+    assert "<legend>Orte</legend>" in page
+    assert '<details class="group"' not in page
+
+
+def test_many_topics_fold_by_group_and_a_group_with_a_ticked_topic_is_open(visitor):
+    add_topics(visitor.house, 20)
+
+    assert re.search(r'<details class="group">\s*<summary>Towns</summary>', visitor.get("/").text)
+    assert re.search(r'<details class="group" open>\s*<summary>Towns', visitor.get("/?topic=town-7").text)
+    assert visitor.get("/").text.index('value="energy"') < visitor.get("/").text.index("Towns</summary>")
+
+
+def test_preferences_fold_the_same_way(visitor):
+    add_topics(visitor.house, 20)
+    visitor.join(topics=["energy", "town-3"])
+
+    page = visitor.get(visitor.preferences_path()).text
+
+    assert re.search(r'<details class="group" open>\s*<summary>Towns</summary>', page)
