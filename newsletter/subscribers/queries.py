@@ -1,10 +1,10 @@
-"""Queries about subscribers: pages of the list, everything about one, counts by state, offered topics."""
+"""Queries about subscribers: pages of the list, everything about one, counts by state."""
 
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -14,7 +14,6 @@ from sqlalchemy.orm import Session, joinedload
 from newsletter import suppression
 from newsletter.errors import NotFound
 from newsletter.models import (
-    TOPIC_ORDER,
     ConsentAct,
     ConsentEntry,
     Delivery,
@@ -27,56 +26,11 @@ from newsletter.models import (
     SubscriptionState,
     SuppressionReason,
     Topic,
-    TopicGroup,
-    of_language,
 )
 from newsletter.models.paging import LAST_PAGE, Page
 from newsletter.tokens import Tokens
 
 LATEST_DELIVERIES = 50
-
-
-@dataclass(frozen=True)
-class OfferedTopic:
-    """A topic in the form that the sign-up page shows. `group` is the name of its group, or ""."""
-
-    slug: str
-    name: str
-    description: str
-    group: str = ""
-    # Texts in other languages, by tag.
-    translations: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    group_translations: Mapping[str, str] = field(default_factory=dict)
-
-    def shown_in(self, language: str) -> OfferedTopic:
-        """Return the topic with its texts in a language."""
-        own = of_language(self.translations, language)
-        return replace(
-            self,
-            name=(own or {}).get("name") or self.name,
-            description=self.description if own is None else own.get("description", ""),
-            group=of_language(self.group_translations, language) or self.group,
-        )
-
-
-def offered_topics(session: Session) -> tuple[OfferedTopic, ...]:
-    """Return every topic, in the order that the owner set."""
-    topics = (
-        select(
-            Topic.slug,
-            Topic.name,
-            Topic.description,
-            Topic.translations,
-            TopicGroup.name,
-            TopicGroup.translations,
-        )
-        .outerjoin(Topic.group)
-        .order_by(*TOPIC_ORDER)
-    )
-    return tuple(
-        OfferedTopic(slug, name, description, group or "", texts or {}, names or {})
-        for slug, name, description, texts, group, names in session.execute(topics)
-    )
 
 
 class SubscriberState(enum.StrEnum):

@@ -69,6 +69,7 @@ ELSEWHERE = {
     "subscribers/consent/signature.py": "subscribers/consent/test_chain.py",
     "subscribers/consent/wording.py": "subscribers/consent/test_ledger.py",
     "subscribers/leaving/reasons.py": "web/public/test_unsubscribe.py",
+    "subscribers/offered_topics.py": "releases/test_edit_topic.py",
     "subscribers/link.py": "subscribers/choices/test_change_address.py",
     "subscribers/privacy/emailed_links.py": "subscribers/privacy/test_erase.py",
     "subscribers/privacy/empty_address.py": "subscribers/consent/test_chain.py",

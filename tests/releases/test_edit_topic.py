@@ -12,7 +12,7 @@ from newsletter.models import FIRST_NEWSLETTER, AuditEntry, Frequency, Subscribe
 from newsletter.newsletters.add import add_newsletter
 from newsletter.releases.edit_topic import add_group, edit_group, edit_topic, list_groups
 from newsletter.subscribers.choices.preferences import make_preferences_token, read_preferences
-from newsletter.subscribers.queries import OfferedTopic, offered_topics
+from newsletter.subscribers.offered_topics import OfferedTopic, offered_topics
 
 
 def first(house: House) -> Identity:

@@ -8,7 +8,7 @@ from flask_babel import force_locale
 from newsletter.languages import choose_language, language_name
 from newsletter.models import Frequency, db
 from newsletter.subscribers.consent.wording import current_wording
-from newsletter.subscribers.queries import offered_topics
+from newsletter.subscribers.offered_topics import offered_topics
 from newsletter.web.admin.blueprint import admin
 from newsletter.web.admin.query_string import choice_of
 from newsletter.web.http.extensions import runtime

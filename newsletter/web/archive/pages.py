@@ -15,7 +15,7 @@ from newsletter.errors import NotFound, TokenError
 from newsletter.models import Release, ReleaseState, db
 from newsletter.models.paging import LAST_PAGE
 from newsletter.releases.queries import find_release, list_releases
-from newsletter.subscribers.queries import offered_topics
+from newsletter.subscribers.offered_topics import offered_topics
 from newsletter.tokens import Purpose
 from newsletter.web.archive.feed import atom_feed
 from newsletter.web.http.extensions import runtime

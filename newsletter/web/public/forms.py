@@ -29,7 +29,7 @@ from newsletter.limits.keys import network_of
 from newsletter.mail.addresses import Address, parse_address
 from newsletter.models import Frequency
 from newsletter.subscribers.consent.wording import Wording, current_wording, find_wording
-from newsletter.subscribers.queries import OfferedTopic
+from newsletter.subscribers.offered_topics import OfferedTopic
 from newsletter.subscribers.signup.judge import SignupFault, SignupFields, SignupRules, judge_signup
 from newsletter.subscribers.signup.refused_addresses import disposable_domains
 from newsletter.tokens import Purpose

@@ -9,7 +9,7 @@ from flask_babel import get_locale
 
 from newsletter.models import ReleaseState, db
 from newsletter.releases.queries import list_releases, newest_by_topic
-from newsletter.subscribers.queries import OfferedTopic
+from newsletter.subscribers.offered_topics import OfferedTopic
 from newsletter.web.http.time_zones import zone_in_words, zone_options
 from newsletter.web.public.forms import FREQUENCY_WORDS, EmbeddedSignupForm, SignupForm
 from newsletter.web.public.thanks_pages import let_form_lead_to

@@ -9,7 +9,7 @@ from typing import cast
 from flask import current_app, request
 
 from newsletter.models import db
-from newsletter.subscribers.queries import OfferedTopic, offered_topics
+from newsletter.subscribers.offered_topics import OfferedTopic, offered_topics
 from newsletter.subscribers.signup.admit import Arrival, Outcome, Taken, store_signups
 from newsletter.subscribers.signup.confirmation_limits import Trust
 from newsletter.subscribers.signup.request import Signup

@@ -1,0 +1,54 @@
+"""The topics that the sign-up page offers, with their texts in each language."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from newsletter.models import TOPIC_ORDER, Topic, TopicGroup, of_language
+
+
+@dataclass(frozen=True)
+class OfferedTopic:
+    """A topic in the form that the sign-up page shows. `group` is the name of its group, or ""."""
+
+    slug: str
+    name: str
+    description: str
+    group: str = ""
+    # Texts in other languages, by tag.
+    translations: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    group_translations: Mapping[str, str] = field(default_factory=dict)
+
+    def shown_in(self, language: str) -> OfferedTopic:
+        """Return the topic with its texts in a language."""
+        own = of_language(self.translations, language)
+        return replace(
+            self,
+            name=(own or {}).get("name") or self.name,
+            description=self.description if own is None else own.get("description", ""),
+            group=of_language(self.group_translations, language) or self.group,
+        )
+
+
+def offered_topics(session: Session) -> tuple[OfferedTopic, ...]:
+    """Return every topic, in the order that the owner set."""
+    topics = (
+        select(
+            Topic.slug,
+            Topic.name,
+            Topic.description,
+            Topic.translations,
+            TopicGroup.name,
+            TopicGroup.translations,
+        )
+        .outerjoin(Topic.group)
+        .order_by(*TOPIC_ORDER)
+    )
+    return tuple(
+        OfferedTopic(slug, name, description, group or "", texts or {}, names or {})
+        for slug, name, description, texts, group, names in session.execute(topics)
+    )
