@@ -165,7 +165,7 @@ class Identities:
         self._settings = settings
         self._elapsed = elapsed
         self._known: Mapping[int, Identity] = {}
-        self._applied: tuple[Identity, Settings] | None = None
+        self._numbers: tuple[int, ...] = ()
         self._read_at = float("-inf")
 
     def of(self, session: Session, newsletter_id: int | None) -> Identity:
@@ -186,19 +186,17 @@ class Identities:
         self._read_at = self._elapsed()
         rows = session.execute(select(Newsletter.id, Newsletter.version))
         versions = {number: version for number, version in rows}
+        self._numbers = tuple(sorted(versions))
         self._known = {
             number: known for number, known in self._known.items() if versions.get(number) == known.version
         }
         self.of(session, FIRST_NEWSLETTER)
 
-    def settings(self) -> Settings:
-        """Return the settings with the values of the first newsletter, as it was last read."""
-        first = self._known.get(FIRST_NEWSLETTER)
-        if first is None or first.version == 0:
-            return self._settings
-        if self._applied is None or self._applied[0] is not first:
-            self._applied = (first, first.applied_to(self._settings))
-        return self._applied[1]
+    def every(self, session: Session) -> list[Identity]:
+        """Return the identities of all newsletters as they were last read, by id."""
+        if not self._numbers:
+            self.refresh(session)
+        return [self.of(session, number) for number in self._numbers]
 
     def recent(self, reading: Callable[[], Session], newsletter_id: int = FIRST_NEWSLETTER) -> Identity:
         """Return the identity as it was a second ago or later.
@@ -217,6 +215,19 @@ class Identities:
             log.warning("event=newsletter_not_read fault=%s", type(fault).__name__)
             return known or identity_of_settings(self._settings)
 
+    def recent_ones(self, reading: Callable[[], Session]) -> list[Identity]:
+        """Return the identities of all newsletters as they were a second ago or later, by id.
+
+        If the database does not answer, they are those that were last read, or else the one of the settings.
+        """
+        first = self.recent(reading)
+        try:
+            with reading() as session:
+                return self.every(session)
+        except SQLAlchemyError:
+            return [self._known[number] for number in sorted(self._known)] or [first]
+
     def forget(self) -> None:
         """Read every identity again before it is used: this process has changed one."""
         self._known = {}
+        self._numbers = ()

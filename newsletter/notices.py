@@ -91,10 +91,11 @@ class NoticeKind(enum.Enum):
 
     SENDER_REFUSED = (
         "sender_refused",
-        "The relay refuses our sender address",
+        "The relay refuses a sender address",
         (
-            "The relay {subject} refuses the address that emails come from. It said: {said}. No email is "
-            "lost. Confirmations and issues wait, and one email is tried from time to time."
+            "The relay {relay} refuses {address}, the sender of “{newsletter}”. It said: {said}. No email is "
+            "lost. Confirmations and issues of this newsletter wait, and one email is tried from time to "
+            "time."
         ),
         "{mend} To check it: newsletter relay check",
         True,

@@ -17,6 +17,7 @@ from newsletter.identity import Identities
 from newsletter.links import Links
 from newsletter.mail.templates import TemplateSet
 from newsletter.messages.build import MessageMaker
+from newsletter.messages.sender import Sender
 from newsletter.models import open_engine
 from newsletter.settings import Settings
 from newsletter.tokens import Tokens
@@ -68,13 +69,15 @@ class Runtime:
         """Names, senders, languages and looks of the newsletters."""
         return self.messages.identities
 
-    def current_settings(self) -> Settings:
-        """Return the settings with the values of the first newsletter, as of a second ago at most.
+    def senders(self) -> list[Sender]:
+        """Return how the emails of each newsletter are sent, as of a second ago at most, by id."""
+        found = self.identities.recent_ones(self.reading)
+        return [Sender(self.settings, each, found[0].sender_domain) for each in found]
 
-        For the relay of the From address, its limits, and what people are told about them.
-        """
-        self.identities.recent(self.reading)
-        return self.identities.settings()
+    def sender(self, newsletter_id: int) -> Sender:
+        """Return how the emails of one newsletter are sent, as `senders` does. Raises NotFound."""
+        identity = self.identities.recent(self.reading, newsletter_id)
+        return Sender(self.settings, identity, self.identities.recent(self.reading).sender_domain)
 
     @cached_property
     def messages(self) -> MessageMaker:

@@ -191,7 +191,7 @@ class House:
     def drain(self, lane: str = "bulk") -> int:
         from newsletter.models import Lane
 
-        return drain(self.runtime, self.transport, lane=Lane(lane))
+        return drain(self.runtime, lambda _: self.transport, lane=Lane(lane))
 
     def send(self, *frequencies: Frequency, newsletter: int = FIRST_NEWSLETTER) -> int:
         """Open, prepare and send an issue; return its id."""

@@ -60,18 +60,17 @@ def test_the_next_issue_has_the_new_look(house):
     assert "The Release Letter" not in text
 
 
-def test_settings_for_one_newsletter_follow_its_edits(tmp_path):
-    house = make_house(
-        make_settings(tmp_path, relays="harbour.example=smtp://harbour.example", site_name="Release")
-    )
-    edit(house, from_address="letters@harbour.example", time_zone="Europe/Vilnius")
+def test_the_relay_follows_an_edit_of_the_sender(tmp_path):
+    house = make_house(make_settings(tmp_path, relays="harbour.example=smtp://harbour.example"))
+    assert house.runtime.sender(FIRST_NEWSLETTER).relay.host == "127.0.0.1"
 
+    edit(house, from_address="letters@harbour.example", time_zone="Europe/Vilnius")
     with house.runtime.reading() as session:
         house.runtime.messages.refresh(session)
+        sender = house.runtime.messages.senders.of(session, FIRST_NEWSLETTER)
 
-    settings = house.runtime.messages.settings
-    assert (settings.from_address, settings.time_zone) == ("letters@harbour.example", "Europe/Vilnius")
-    assert settings.relays == house.runtime.settings.relays
+    assert sender.relay.host == "harbour.example"
+    assert sender.zone.key == "Europe/Vilnius"
     house.runtime.engine.dispose()
 
 

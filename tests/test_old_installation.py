@@ -140,7 +140,7 @@ class Upgraded:
         with self.runtime.session() as session:
             resolve_signups(session, self.runtime.tokens, self.clock())
             session.commit()
-        drain(self.runtime, self.transport, lane=Lane.SINGLE)
+        drain(self.runtime, lambda _: self.transport, lane=Lane.SINGLE)
 
     def recipients(self, text: str = "", title: str | None = None) -> Counter[str]:
         """Return how many emails with `text` (or digests of the issue `title`) each name was sent."""

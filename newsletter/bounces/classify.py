@@ -32,7 +32,7 @@ class AskByMail:
 
 @dataclass(frozen=True)
 class ForOwner:
-    """Somebody wrote to postmaster@ or abuse@ of our return-path domain (RFC 2142)."""
+    """Somebody wrote to postmaster@ or abuse@ of a return-path domain of ours (RFC 2142)."""
 
     role: str
 
@@ -52,11 +52,11 @@ OWNERS_ROLES = ("postmaster", "abuse")
 
 @dataclass(frozen=True)
 class OwnAddresses:
-    """Our own addresses: one mailbox, its signed forms, and two role addresses of the return-path domain."""
+    """Our own addresses: one mailbox, its signed forms, and two role addresses of each return-path domain."""
 
     mailbox: str | None
     key: bytes
-    return_path_domain: str | None = None
+    return_path_domains: frozenset[str] = frozenset()
 
     def leaver(self, address: str) -> LeaveByMail | None:
         """Return whom an email to `address` unsubscribes, or None if it is not a signed address of ours."""
@@ -75,8 +75,7 @@ class OwnAddresses:
     def role_of(self, address: str) -> str | None:
         """Return the role that `address` names, ignoring case: postmaster, abuse, or None."""
         local, _, domain = _folded(address).rpartition("@")
-        known = self.return_path_domain is not None and domain == self.return_path_domain.lower()
-        return local if known and local in OWNERS_ROLES else None
+        return local if domain in self.return_path_domains and local in OWNERS_ROLES else None
 
 
 def read_mail(

@@ -6,7 +6,6 @@ import sys
 import time
 from collections.abc import Callable
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import click
 
@@ -336,11 +335,11 @@ def _waits(parts: Runtime, issue: Issue, found: Progress) -> list[str]:
     """Return the reasons why an issue that is being sent has to wait."""
     if issue.state is not IssueState.SENDING:
         return []
-    settings = parts.current_settings()
+    sender = parts.sender(issue.newsletter_id)
     with parts.reading() as session:
-        standing = read_standing(session, settings, parts.now())
-    hours = own_hours_in_words(found.later, found.last_hour_at, ZoneInfo(settings.time_zone))
-    return reasons_to_wait(standing, settings, parts.now()) + hours
+        standing = read_standing(session, sender, parts.now())
+    hours = own_hours_in_words(found.later, found.last_hour_at, sender.zone)
+    return reasons_to_wait(standing, sender, parts.now()) + hours
 
 
 def _watch(parts: Runtime, public_id: str) -> None:

@@ -10,9 +10,10 @@ from newsletter.cli.context import open_settings, print_json
 from newsletter.cli.runtime import open_runtime
 from newsletter.clock import utcnow
 from newsletter.errors import ServiceError
+from newsletter.messages.sender import Sender
 from newsletter.outbox.pacing.relay_checks import keep_check
 from newsletter.runtime import Runtime
-from newsletter.service.relay_check import Verdict, check_relay, lines_of, owner_of
+from newsletter.service.relay_check import check_relay, lines_of, owner_of
 
 
 @click.group()
@@ -22,29 +23,35 @@ def relay() -> None:
 
 @relay.command()
 @click.option("--send", is_flag=True, help="Send one real message to the owner as well.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON, one object.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, one object a line.")
 def check(send: bool, as_json: bool) -> None:
-    """Talk to the relay as sending does, and say what would fail.
+    """Talk to the relay of each newsletter as sending does, and say what would fail.
 
     It greets, signs in, and offers the sender and the owner's address, then cancels. Without --send, no
-    message is sent. The exit status is 1 if something would fail. The admin overview shows the last result.
+    message is sent. The exit status is 1 if something would fail. The admin overview shows the last results.
     """
     settings, runtime = open_settings(), _runtime()
-    owner = owner_of(settings, None)
+    senders = runtime.senders() if runtime is not None else [Sender.of_settings(settings)]
+    first = senders[0].identity
+    owner = owner_of(settings, None, first.from_address)
     if runtime is not None:
-        settings = runtime.current_settings()
         with runtime.reading() as session:
-            owner = owner_of(settings, session)
-    report = check_relay(settings, owner, utcnow(), send=send)
-    if runtime is not None:
-        with runtime.session() as session:
-            keep_check(session, settings, report.as_json(), runtime.now())
-            session.commit()
-    if as_json:
-        print_json(report.as_json())
-    else:
+            owner = owner_of(settings, session, first.from_address)
+    failed = False
+    for sender in senders:
+        report = check_relay(sender, owner, utcnow(), send=send)
+        failed |= report.failed
+        if runtime is not None:
+            with runtime.session() as session:
+                keep_check(session, sender, report.as_json(), runtime.now())
+                session.commit()
+        if as_json:
+            print_json(report.as_json())
+            continue
+        if len(senders) > 1:
+            click.echo(f"{report.newsletter} ({sender.identity.from_address})")
         click.echo("\n".join(lines_of(report)))
-    sys.exit(1 if report.verdict is Verdict.FAILED else 0)
+    sys.exit(1 if failed else 0)
 
 
 def _runtime() -> Runtime | None:

@@ -24,7 +24,7 @@ from newsletter.outbox.worker import drain as empty_lane
 from newsletter.runtime import Runtime
 from newsletter.service.heartbeat import forget_stale
 from newsletter.service.prepare_issues import any_to_prepare, end_all_pauses
-from newsletter.service.relay_transport import open_transport
+from newsletter.service.relay_transport import Transports
 from newsletter.service.send_round import (
     ROUND_SECONDS,
     digests_wait,
@@ -34,6 +34,7 @@ from newsletter.service.send_round import (
 )
 from newsletter.subscribers.choices.change_address import empty_old_address_changes
 from newsletter.subscribers.signup.confirmation_limits import Brake
+from newsletter.subscribers.signup.hold import count_unresolved
 from newsletter.subscribers.signup.resolve import resolve_signups
 
 DRAIN = "newsletter.drain"
@@ -76,10 +77,10 @@ def drain(engine: Engine, lane_name: str) -> None:
         recover_claims(engine.runtime)
         _serve_singles(engine)
         return
-    with closing(open_transport(engine.runtime.current_settings())) as transport:
+    with closing(Transports(engine.runtime.settings)) as transports:
         handled = send_round(
             engine.runtime,
-            transport,
+            transports.to,
             engine.stopping,
             prepare_seconds=ROUND_SECONDS,
             # All processes send what this one has prepared.
@@ -128,6 +129,26 @@ def _end_pauses_and_old_wishes(runtime: Runtime) -> None:
 def _serve_singles(engine: Engine) -> None:
     """Resolve the sign-ups, then send the single emails, their confirmations included."""
     runtime = engine.runtime
+    resolved = _resolve_signups(runtime)
+    with closing(Transports(runtime.settings)) as transports:
+        handled = empty_lane(
+            runtime,
+            transports.to,
+            lane=Lane.SINGLE,
+            seconds=ROUND_SECONDS,
+            stopping=engine.stopping,
+            meanwhile=lambda: _resolve_if_any(runtime),
+        )
+    _log_drained(Lane.SINGLE, handled)
+    with runtime.reading() as session:
+        # A request that cannot be resolved waits for the sweep. Another drain now would repeat it forever.
+        left = resolved == SIGNUPS_AT_ONCE or (handled > 0 and single_mail_is_due(session, runtime.now()))
+    if left and not engine.stopping():
+        engine.send(Lane.SINGLE, DRAIN, Lane.SINGLE.value, at_most=1)
+
+
+def _resolve_signups(runtime: Runtime) -> int:
+    """Resolve waiting sign-ups and enqueue notices to the owner; return how many sign-ups were resolved."""
     with runtime.session() as session:
         resolved = resolve_signups(
             session,
@@ -140,16 +161,15 @@ def _serve_singles(engine: Engine) -> None:
         session.commit()
     if resolved:
         log.info("event=signups_resolved count=%d", resolved)
-    with closing(open_transport(runtime.current_settings())) as transport:
-        handled = empty_lane(
-            runtime, transport, lane=Lane.SINGLE, seconds=ROUND_SECONDS, stopping=engine.stopping
-        )
-    _log_drained(Lane.SINGLE, handled)
+    return resolved
+
+
+def _resolve_if_any(runtime: Runtime) -> None:
+    """Resolve waiting sign-ups. Without any, this takes no lock."""
     with runtime.reading() as session:
-        # A request that cannot be resolved waits for the sweep. Another drain now would repeat it forever.
-        left = resolved == SIGNUPS_AT_ONCE or (handled > 0 and single_mail_is_due(session, runtime.now()))
-    if left and not engine.stopping():
-        engine.send(Lane.SINGLE, DRAIN, Lane.SINGLE.value, at_most=1)
+        waiting = count_unresolved(session, runtime.now())
+    if waiting:
+        _resolve_signups(runtime)
 
 
 def _log_drained(lane: Lane, handled: int) -> None:

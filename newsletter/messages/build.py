@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import base64
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property, partial
-from pathlib import Path
 
 from sqlalchemy.orm import Session
 
@@ -18,7 +16,7 @@ from newsletter.languages import choose_language
 from newsletter.links import Links
 from newsletter.mail import headers as fields
 from newsletter.mail.assemble import build_message, single_body, with_attachment
-from newsletter.mail.dkim import DKIMKey, Presigner, load_key, sign
+from newsletter.mail.dkim import Presigner, sign
 from newsletter.mail.headers import Field
 from newsletter.mail.templates import TemplateSet
 from newsletter.mail.verp import LEAVE_KEY, delivery_token, leave_address, return_path
@@ -26,12 +24,11 @@ from newsletter.messages.claimed import Claimed
 from newsletter.messages.edition import Edition
 from newsletter.messages.kinds import KINDS, Making
 from newsletter.messages.personal_links import PersonalLinks
+from newsletter.messages.sender import Sender, Senders
 from newsletter.models import Lane
-from newsletter.settings import Relay, Settings, choose_relay, plain_return_path
+from newsletter.settings import Settings
 from newsletter.smtp.outcomes import Envelope, Outgoing, WholeLines
 from newsletter.tokens import Tokens
-
-_PEM = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.+?-----END [A-Z ]*PRIVATE KEY-----", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +69,9 @@ class MessageMaker:
         self.templates = templates
         self.personal = PersonalLinks(tokens, links)
         self.identities = Identities(settings)
-        self._settings = settings
+        self.senders = Senders(settings, self.identities)
+        self.settings = settings
         self._makers: dict[int, _NewsletterMaker] = {}
-
-    @property
-    def settings(self) -> Settings:
-        """The settings with the values of the first newsletter, as it was last read."""
-        return self.identities.settings()
 
     def refresh(self, session: Session) -> None:
         """Notice changes of newsletters. Call it for each batch, so that edits need no restart."""
@@ -89,21 +82,21 @@ class MessageMaker:
 
         The edition of its issue is loaded once. `now` is the message's Date.
         """
-        return self._maker(self.identities.of(session, claimed.newsletter_id)).outgoing(session, claimed, now)
+        return self._maker(self.senders.of(session, claimed.newsletter_id)).outgoing(session, claimed, now)
 
-    def build_sample(self, identity: Identity, language: str, now: datetime) -> bytes:
-        """Return a sample confirmation email. Raises any fault that would stop all emails of this process."""
-        return self._maker(identity).build_sample(language, now)
+    def build_sample(self, sender: Sender, language: str, now: datetime) -> bytes:
+        """Return a sample confirmation email. Raises any fault that would stop all emails of this sender."""
+        return self._maker(sender).build_sample(language, now)
 
     def subscriber_fields(self, claimed: Claimed, now: datetime) -> dict[str, str]:
         """Return the personal links of one digest. Without a subscriber (a test) they change nothing."""
         return digest_fields(self.personal, claimed, now)
 
-    def _maker(self, identity: Identity) -> _NewsletterMaker:
-        known = self._makers.get(identity.newsletter_id)
-        if known is None or known.identity is not identity:
-            known = _NewsletterMaker(identity, self._settings, self.tokens, self.personal, self.templates)
-            self._makers[identity.newsletter_id] = known
+    def _maker(self, sender: Sender) -> _NewsletterMaker:
+        known = self._makers.get(sender.newsletter_id)
+        if known is None or known.sender is not sender:
+            known = _NewsletterMaker(sender, self.tokens, self.personal, self.templates)
+            self._makers[sender.newsletter_id] = known
         return known
 
 
@@ -121,14 +114,14 @@ class _NewsletterMaker:
 
     def __init__(
         self,
-        identity: Identity,
-        settings: Settings,
+        sender: Sender,
         tokens: Tokens,
         personal: PersonalLinks,
         templates: TemplateSet,
     ) -> None:
-        self.identity = identity
-        self.settings = settings
+        self.sender = sender
+        self.identity = sender.identity
+        self.settings = sender.settings
         self.tokens = tokens
         self.personal = personal
         self.templates = templates
@@ -142,9 +135,9 @@ class _NewsletterMaker:
             build: Callable[[], bytes] = partial(self._digest, claimed, edition, token, now)
         else:
             build = partial(self._single, claimed, token, now)
-        path = self._plain_path
+        path = self.sender.plain_path
         if path is None:
-            path = return_path(token, self.settings.return_path_domain or self.identity.sender_domain)
+            path = return_path(token, self.sender.path_domain)
         return Outgoing(claimed.id, Envelope(path, claimed.address or "", envelope_id=str(claimed.id)), build)
 
     def build_sample(self, language: str, now: datetime) -> bytes:
@@ -169,7 +162,7 @@ class _NewsletterMaker:
                 self._editions.clear()
             edition = Edition.load(session, claimed.issue_id, claimed.issue_public_id, claimed.language)
             head = [
-                *self._sender,
+                *self._sender_fields,
                 fields.subject_field(edition.subject),
                 self._list_id,
                 fields.one_click_field(),
@@ -177,7 +170,7 @@ class _NewsletterMaker:
                 fields.bulk_field(),
                 *fields.mime_fields(edition.boundary),
             ]
-            signer = Presigner(head, _PERSONAL, self._keys)
+            signer = Presigner(head, _PERSONAL, self.sender.keys)
             self._editions[known] = _Digest(edition, fields.join_fields(head), signer)
         return self._editions[known]
 
@@ -211,7 +204,7 @@ class _NewsletterMaker:
         rendered = self.templates.render(claimed.template or "", language, context)
         boundary = fields.make_boundary(f"delivery {claimed.id}")
         head = [
-            *self._sender,
+            *self._sender_fields,
             *self._personal(claimed, token, now),
             fields.subject_field(rendered.subject),
             fields.auto_submitted_field(),
@@ -237,9 +230,10 @@ class _NewsletterMaker:
 
     def _signed(self, head: list[Field], body: bytes, now: datetime) -> bytes:
         lines = fields.join_fields(head)
-        if not self._keys:
+        keys = self.sender.keys
+        if not keys:
             return build_message(lines, body)
-        return build_message(sign(head, body, self._keys, int(now.timestamp())) + lines, body)
+        return build_message(sign(head, body, keys, int(now.timestamp())) + lines, body)
 
     def _personal(self, claimed: Claimed, token: str, now: datetime) -> list[Field]:
         # Every attempt has the same Message-ID, so that duplicates can be recognised. The time makes it
@@ -249,16 +243,8 @@ class _NewsletterMaker:
             fields.to_field(claimed.address or ""),
             fields.date_field(now),
             fields.message_id_field(unique, self.identity.sender_domain),
-            fields.token_field(self._relay.token_header, token),
+            fields.token_field(self.sender.relay.token_header, token),
         ]
-
-    @cached_property
-    def _relay(self) -> Relay:
-        return choose_relay(self.settings, self.identity.from_address)
-
-    @cached_property
-    def _plain_path(self) -> str | None:
-        return plain_return_path(self.settings, self._relay)
 
     @cached_property
     def _return_key(self) -> bytes:
@@ -269,7 +255,7 @@ class _NewsletterMaker:
         return self.tokens.derived_key(LEAVE_KEY)
 
     @cached_property
-    def _sender(self) -> list[Field]:
+    def _sender_fields(self) -> list[Field]:
         identity = self.identity
         sender = [fields.from_field(identity.from_address, identity.sender_name)]
         if identity.reply_to:
@@ -288,36 +274,3 @@ class _NewsletterMaker:
     def _feedback_sender(self) -> str:
         letters = "".join(each for each in self.identity.sender_domain if each.isascii() and each.isalnum())
         return (letters + "newsletter")[:15]
-
-    @cached_property
-    def _keys(self) -> tuple[DKIMKey, ...]:
-        return load_keys(self.settings, self.identity.sender_domain)
-
-
-def load_keys(settings: Settings, domain: str) -> tuple[DKIMKey, ...]:
-    """Return the DKIM keys of the settings' file for `domain`, each with its selector; none without a file.
-
-    Raises InputError as `read_keys` does.
-    """
-    file, selectors = settings.dkim_key_file, settings.dkim_selector
-    if file is None or selectors is None:
-        return ()
-    return read_keys(file, selectors, domain)
-
-
-def read_keys(file: Path, selectors: str, domain: str) -> tuple[DKIMKey, ...]:
-    """Return the private keys in `file`, each with one of the `selectors` (separated by commas).
-
-    Raises InputError when the file cannot be read, a key is unusable, or the numbers of selectors and keys
-    differ.
-    """
-    try:
-        pems = _PEM.findall(file.read_text("ascii", "replace"))
-    except OSError as fault:
-        raise InputError(f"{file} cannot be read: {fault.strerror}") from fault
-    names = [each.strip() for each in selectors.split(",")]
-    if not pems:
-        raise InputError(f"{file} holds no private key in PEM form; `newsletter dkim new` makes one")
-    if len(pems) != len(names):
-        raise InputError(f"{file} holds {len(pems)} private keys for {len(names)} DKIM selectors")
-    return tuple(load_key(pem, selector=name, domain=domain) for pem, name in zip(pems, names, strict=True))

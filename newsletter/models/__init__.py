@@ -24,6 +24,7 @@ from newsletter.models.tables.delivery import (
     Lane,
     is_gone,
     is_single,
+    of_newsletters,
 )
 from newsletter.models.tables.issue import Fragment, Issue, IssueRelease, IssueState, Rendition
 from newsletter.models.tables.newsletter import FIRST_NEWSLETTER, Logo, Newsletter, NewsletterText
@@ -118,6 +119,7 @@ __all__ = [
     "is_single",
     "newest_version",
     "of_language",
+    "of_newsletters",
     "open_engine",
     "rows_as_table",
     "seen_lately",

@@ -46,6 +46,8 @@ BUSY_SECONDS = 30
 
 # Without this, a database error would quote its parameters (addresses, for example) in a log.
 ENGINE_OPTIONS = {"hide_parameters": True}
+# A drain has up to four connections for each relay (outbox/several_relays.py).
+MOST_OVERFLOW = 60
 
 # Constraints get names, because a later migration on SQLite can drop them only by name.
 NAMING_CONVENTION = {
@@ -205,7 +207,8 @@ def open_engine(url: str | URL) -> Engine:
     It is for workers and the command line, where nearly all transactions write. Without it, a transaction
     that reads first fails at its first write if another one has written meanwhile (SQLITE_BUSY_SNAPSHOT).
     """
-    return tune(create_engine(url, **ENGINE_OPTIONS)).execution_options(sqlite_begin="IMMEDIATE")
+    engine = create_engine(url, **ENGINE_OPTIONS, max_overflow=MOST_OVERFLOW)
+    return tune(engine).execution_options(sqlite_begin="IMMEDIATE")
 
 
 def _keep_private(database: str | None) -> None:

@@ -90,6 +90,7 @@ def enqueue_test(
         Delivery(
             lane=Lane.SINGLE,
             issue_id=issue.id,
+            newsletter_id=issue.newsletter_id,
             rendition_id=rendition_id,
             recipient=recipient,
             purpose_key=purpose_key,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -23,6 +23,7 @@ from sqlalchemy.orm import Session
 from newsletter.messages.kinds import wanted_with
 from newsletter.messages.recompose import find_fitting, held_by
 from newsletter.models import (
+    FIRST_NEWSLETTER,
     Delivery,
     DeliveryState,
     Issue,
@@ -33,6 +34,7 @@ from newsletter.models import (
     SubscriptionState,
     is_one_of,
     is_single,
+    of_newsletters,
 )
 
 LEASE = timedelta(minutes=10)
@@ -41,8 +43,8 @@ LEASE = timedelta(minutes=10)
 WAITING = (DeliveryState.DEFERRED, DeliveryState.QUEUED)
 
 
-def issues_to_send(session: Session, now: datetime) -> list[int]:
-    """Return the ids of issues in `sending` that have a due delivery, the oldest first.
+def issues_to_send(session: Session, now: datetime) -> list[tuple[int, int]]:
+    """Return the issues in `sending` that have a due delivery, the oldest first: their ids and newsletters.
 
     The worker calls it before it claims, so that a paused issue with a million waiting rows costs nothing.
     """
@@ -52,14 +54,22 @@ def issues_to_send(session: Session, now: datetime) -> list[int]:
         Delivery.state.in_(WAITING),
         Delivery.due_at <= now,
     )
-    chosen = select(Issue.id).where(Issue.state == IssueState.SENDING, due)
-    return list(session.scalars(chosen.order_by(Issue.id)))
+    chosen = select(Issue.id, Issue.newsletter_id).where(Issue.state == IssueState.SENDING, due)
+    return [(row.id, row.newsletter_id) for row in session.execute(chosen.order_by(Issue.id))]
 
 
 def claim(
-    session: Session, lane: Lane, issue_id: int | None, worker: str, limit: int, now: datetime
+    session: Session,
+    lane: Lane,
+    issue_id: int | None,
+    worker: str,
+    limit: int,
+    now: datetime,
+    newsletters: Collection[int] | None = None,
 ) -> list[int]:
     """Lease up to `limit` due deliveries of a lane (and issue) to `worker`; return their ids.
+
+    If `newsletters` are given, only the single emails that these newsletters send are leased.
 
     A delivery with an expired lease is not due again. Only the journal of the worker that held it can tell
     what was sent (outbox/journal.py). Commits nothing.
@@ -69,7 +79,8 @@ def claim(
     # a million waiting rows.
     for state in WAITING:
         if len(taken) < limit:
-            taken += _claim_state(session, lane, issue_id, state, worker, limit - len(taken), now)
+            room = limit - len(taken)
+            taken += _claim_state(session, lane, issue_id, state, worker, room, now, newsletters)
     return sorted(taken)
 
 
@@ -81,11 +92,14 @@ def _claim_state(
     worker: str,
     limit: int,
     now: datetime,
+    newsletters: Collection[int] | None,
 ) -> list[int]:
     mine = is_single() if lane is Lane.SINGLE else Delivery.lane == Lane.BULK
     due = select(Delivery.id).where(mine, Delivery.state == state, Delivery.due_at <= now)
     if issue_id is not None:
         due = due.where(Delivery.issue_id == issue_id)
+    if newsletters is not None:
+        due = due.where(of_newsletters(newsletters))
     chosen = due.order_by(Delivery.due_at, Delivery.id).limit(limit).with_for_update(skip_locked=True)
     # One statement, so that two workers never claim the same row. SQLite has no row locks, and PostgreSQL
     # skips rows that another worker has locked.
@@ -107,6 +121,14 @@ def single_mail_is_due(session: Session, now: datetime) -> bool:
     """Return whether a single email is due. This costs less than a claim that finds nothing."""
     waiting = exists().where(is_single(), Delivery.state.in_(WAITING), Delivery.due_at <= now)
     return bool(session.scalar(select(waiting)))
+
+
+def newsletters_with_singles(session: Session, now: datetime) -> list[int]:
+    """Return the newsletters that have a due single email to send, the one with the oldest email first."""
+    due = (is_single(), Delivery.state.in_(WAITING), Delivery.due_at <= now)
+    newsletter = func.coalesce(Delivery.newsletter_id, FIRST_NEWSLETTER)
+    chosen = select(newsletter).where(*due).group_by(newsletter)
+    return list(session.scalars(chosen.order_by(func.min(Delivery.due_at), newsletter)))
 
 
 def _unwanted() -> ColumnElement[bool]:

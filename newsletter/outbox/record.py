@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from sqlalchemy import exists, or_, select, update
+from sqlalchemy import exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from newsletter import coverage
@@ -33,7 +33,7 @@ from newsletter.outbox.control import cancel_unsent
 from newsletter.outbox.journal import Record, abandoned, left_in, worker_host, written_on
 from newsletter.outbox.lease import WAITING
 from newsletter.outbox.pacing.setup_wait import is_contradicted
-from newsletter.outbox.refused.outcome_keys import domain_number, microseconds, relay_name, relay_number
+from newsletter.outbox.refused.outcome_keys import domain_number, microseconds, relay_number
 from newsletter.outbox.refused.outcome_rows import is_unjudged, reached_nobody
 from newsletter.outbox.retry import Backoff, NextStep, next_step
 from newsletter.smtp.outcomes import Fate, Outcome
@@ -61,6 +61,8 @@ class Attempt(NamedTuple):
     email_key: str | None = None
     # When the reply came. None means the time at which it is recorded.
     answered_at: datetime | None = None
+    # None means the first newsletter.
+    newsletter_id: int | None = None
 
 
 def record(
@@ -73,7 +75,7 @@ def record(
     """
     accepted: list[_AcceptedRow] = []
     rejected: list[tuple[Attempt, NextStep]] = []
-    relay = relay_number(relay_name(maker.settings))
+    relays: dict[int | None, int] = {}
     changed = 0
     backoff = Backoff()
     for attempt in attempts:
@@ -81,7 +83,12 @@ def record(
         if outcome.accepted and outcome.reply is not None:
             # The usual case, kept fast.
             reply = outcome.reply
-            heard = (relay, *_heard(maker, attempt, now)) if attempt.lane is Lane.BULK else (None, None, None)
+            heard: tuple[int | None, int | None, int | None] = (None, None, None)
+            if attempt.lane is Lane.BULK:
+                newsletter = attempt.newsletter_id
+                if newsletter not in relays:
+                    relays[newsletter] = _relay_number(session, maker, newsletter)
+                heard = (relays[newsletter], *_heard(maker, attempt, now))
             accepted.append((attempt.delivery_id, reply.code, _kept(reply.text), reply.status, *heard))
             continue
         age = backoff.tried_for(attempt.number, now - attempt.created_at)
@@ -89,11 +96,7 @@ def record(
         resend = attempt.lane is Lane.SINGLE or maker.settings.resend_uncertain
         made_ago = now - attempt.created_at
         # The query runs for old deliveries only.
-        others_accepted = (
-            made_ago > backoff.give_up
-            and setup_fault(outcome) is not None
-            and is_contradicted(session, maker.settings, attempt.delivery_id, now)
-        )
+        others_accepted = made_ago > backoff.give_up and _is_contradicted(session, maker, attempt, now)
         step = next_step(
             outcome,
             attempt=attempt.number,
@@ -121,16 +124,30 @@ def _kept(text: str) -> str:
     return without_addresses(text)[:LONGEST_REPLY]
 
 
+def _is_contradicted(session: Session, maker: MessageMaker, attempt: Attempt, now: datetime) -> bool:
+    fault = setup_fault(attempt.outcome)
+    if fault is None:
+        return False
+    sender = maker.senders.of(session, attempt.newsletter_id)
+    return is_contradicted(session, maker.senders, sender, fault, attempt.delivery_id, now)
+
+
+def _relay_number(session: Session, maker: MessageMaker, newsletter_id: int | None) -> int:
+    return relay_number(maker.senders.of(session, newsletter_id).relay.key)
+
+
 def _heard(maker: MessageMaker, attempt: Attempt, now: datetime) -> tuple[int | None, int]:
     """Return the hash of the recipient's domain and the time of the reply, for outbox/refused/judge.py."""
     return domain_number(maker.tokens, attempt.email_key), microseconds(attempt.answered_at or now)
 
 
-def _to_be_judged(maker: MessageMaker, attempt: Attempt, step: NextStep, now: datetime) -> dict[str, Any]:
+def _to_be_judged(
+    session: Session, maker: MessageMaker, attempt: Attempt, step: NextStep, now: datetime
+) -> dict[str, Any]:
     """Return the columns of a rejected digest that outbox/refused/judge.py needs."""
     if attempt.lane is not Lane.BULK or step.state is not DeliveryState.REJECTED:
         return {"verdict": None}
-    relay = relay_number(relay_name(maker.settings))
+    relay = _relay_number(session, maker, attempt.newsletter_id)
     domain, answered = _heard(maker, attempt, now)
     verdict = BounceVerdict.UNJUDGED if step.hard_bounce else None
     return {
@@ -195,7 +212,7 @@ def _change(
             "reply_text": _kept(text) or None,
             "status": outcome.reply.status or None if outcome.reply else None,
             "bounced_at": now if step.hard_bounce else None,
-            **_to_be_judged(maker, attempt, step, now),
+            **_to_be_judged(session, maker, attempt, step, now),
         }
     done = (
         update(Delivery)
@@ -348,17 +365,24 @@ def replay(session: Session, maker: MessageMaker, left: Record, now: datetime) -
             Delivery.created_at,
             Delivery.subscriber_id,
             Subscriber.email_key,
+            func.coalesce(Issue.newsletter_id, Delivery.newsletter_id),
         )
         .outerjoin(Subscriber, Subscriber.id == Delivery.subscriber_id)
+        .outerjoin(Issue, Issue.id == Delivery.issue_id)
         .where(Delivery.leased_by == left.name, Delivery.state == DeliveryState.LEASED)
     ).all()
     unknown = Outcome(Fate.UNCERTAIN, reason="the worker died before the relay's answer was written down")
     unoffered = Outcome(Fate.SKIPPED)
     attempts = []
-    for delivery_id, number, lane, created_at, subscriber_id, email_key in held:
+    for delivery_id, number, lane, created_at, subscriber_id, email_key, newsletter_id in held:
         outcome = left.outcomes.get(delivery_id)
         if outcome is None:
             lost = delivery_id in left.unanswered or not left.complete
             outcome = unknown if lost else unoffered
-        attempts.append(Attempt(delivery_id, number, lane, created_at, subscriber_id, outcome, email_key))
+        attempts.append(
+            Attempt(
+                delivery_id, number, lane, created_at, subscriber_id, outcome, email_key,
+                newsletter_id=newsletter_id,
+            )
+        )  # fmt: skip
     return record(session, maker, left.name, attempts, now)

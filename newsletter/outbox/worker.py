@@ -6,11 +6,11 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Generator, Sequence
+from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
@@ -20,7 +20,8 @@ from newsletter.mail.redact import without_addresses
 from newsletter.messages.build import MessageMaker
 from newsletter.messages.claimed import Claimed, load_claimed
 from newsletter.messages.recompose import find_outdated, recompose
-from newsletter.models import Lane
+from newsletter.messages.sender import Sender
+from newsletter.models import FIRST_NEWSLETTER, Lane
 from newsletter.outbox.erasure_emails import LAST_EMAIL, forget_recipients
 from newsletter.outbox.journal import Journal
 from newsletter.outbox.lease import (
@@ -28,21 +29,24 @@ from newsletter.outbox.lease import (
     claim,
     give_back,
     issues_to_send,
+    newsletters_with_singles,
     single_mail_is_due,
     skip_unwanted,
     still_wanted,
 )
-from newsletter.outbox.pacing.allowance import Allowance
+from newsletter.outbox.pacing.allowance import Allowance, may_send
 from newsletter.outbox.pacing.domain_limits import book_domains
 from newsletter.outbox.pacing.relay_failures import is_suspicious, pause_if_down, pause_if_refused
 from newsletter.outbox.pacing.setup_wait import note_refusal
 from newsletter.outbox.record import Attempt, finish, record
 from newsletter.outbox.refused.held_domains import hold_domains
 from newsletter.outbox.refused.judge import judge_all, pause_if_wrong
+from newsletter.outbox.refused.outcome_keys import relay_number
 from newsletter.outbox.refused.verdict import IN_A_ROW, STRETCH
 from newsletter.outbox.retry import says_no_such_mailbox
+from newsletter.outbox.several_relays import Served, serve_several
 from newsletter.outbox.unbuildable import pause_if_unbuildable
-from newsletter.settings import Settings
+from newsletter.settings import Relay, Settings
 from newsletter.smtp.outcomes import Fate, Outcome, Outgoing, Result
 from newsletter.smtp.refusals import SetupFault, connect_fault, setup_fault
 from newsletter.smtp.transport import Transport
@@ -88,12 +92,13 @@ def journal_folder(settings: Settings) -> Path:
 
 def drain(
     parts: Parts,
-    transport: Transport,
+    transport_to: Callable[[Relay], Transport],
     *,
     lane: Lane,
     seconds: float = 60.0,
     stopping: Callable[[], bool] = lambda: False,
     elapsed: Callable[[], float] = time.monotonic,
+    meanwhile: Callable[[], None] = lambda: None,
 ) -> int:
     """Send the due deliveries of `lane` until none is left or `seconds` have passed; return how many.
 
@@ -101,11 +106,67 @@ def drain(
     while a million digests are sent. It ends early when rate limits or the sending hours leave nothing to
     send now. It also ends when the relay cannot be reached. Then the claimed deliveries are queued again, due
     a little later, and the TransportError is logged, not raised. `elapsed` is its clock, in seconds.
+
+    If the newsletters use several relays, each relay has a thread, so that none waits for another. Then
+    `meanwhile` is called about twice a second in the caller's thread: a slow relay must not delay what the
+    caller does between two drains.
     """
     with Session(parts.engine.execution_options(sqlite_begin="DEFERRED")) as session:
         parts.messages.refresh(session)
+        relays = list(parts.messages.senders.relays(session).values())
+    if len(relays) == 1:
+        return _serve(parts, relays[0], transport_to(relays[0]), lane, seconds, stopping, elapsed).handled
+    transports: dict[str, Transport] = {}
+
+    def serve(relay: Relay, seconds: float, stopping: Callable[[], bool]) -> Served:
+        return _serve(parts, relay, transports[relay.key], lane, seconds, stopping, elapsed)
+
+    def with_work() -> list[Relay]:
+        found = _relays_with_work(parts, lane)
+        # Here, because `transport_to` need not be thread-safe.
+        transports.update({key: transport_to(relay) for key, relay in found.items() if key not in transports})
+        return list(found.values())
+
+    return serve_several(with_work, serve, seconds, stopping, elapsed, meanwhile)
+
+
+def _relays_with_work(parts: Parts, lane: Lane) -> dict[str, Relay]:
+    """Return the relays that can be sent something now, by key."""
+    now = parts.now()
+    with Session(parts.engine.execution_options(sqlite_begin="DEFERRED")) as session:
+        parts.messages.refresh(session)
+        return {sender.relay.key: sender.relay for sender in senders_with_work(parts, session, lane, now)}
+
+
+def senders_with_work(parts: Parts, session: Session, lane: Lane, now: datetime) -> list[Sender]:
+    """Return the senders that have something due, and may send it now or soon.
+
+    Of the bulk lane, these are the senders of single emails too.
+    """
+    of = parts.messages.senders.of
+    found: dict[int, Sender] = {}
+    due = [(Lane.SINGLE, newsletter) for newsletter in newsletters_with_singles(session, now)]
+    if lane is Lane.BULK:
+        due += [(Lane.BULK, newsletter) for _, newsletter in issues_to_send(session, now)]
+    for each, newsletter in due:
+        sender = of(session, newsletter)
+        if newsletter not in found and may_send(session, sender, each, now):
+            found[newsletter] = sender
+    return list(found.values())
+
+
+def _serve(
+    parts: Parts,
+    relay: Relay,
+    transport: Transport,
+    lane: Lane,
+    seconds: float,
+    stopping: Callable[[], bool],
+    elapsed: Callable[[], float],
+) -> Served:
+    """Send the due deliveries of `lane` whose newsletters use this relay, as `drain` does."""
     journal = Journal(journal_folder(parts.settings))
-    work = _Work(parts, journal, lane, elapsed() + seconds, stopping, elapsed)
+    work = _Work(parts, relay, journal, lane, elapsed() + seconds, stopping, elapsed)
     try:
         while work.run(transport):
             pass
@@ -115,11 +176,11 @@ def drain(
         journal.abandon()
         raise
     journal.close()
-    return work.handled
+    return Served(work.handled, work.reached)
 
 
 class _Work:
-    """One drain: gives messages to the transport, writes the journal, and records the outcomes.
+    """The drain of one relay: gives messages to the transport, writes the journal, and records the outcomes.
 
     It implements the transport's hooks too. One thread uses the source and the results. The transport's own
     threads call the hooks.
@@ -128,6 +189,7 @@ class _Work:
     def __init__(
         self,
         parts: Parts,
+        relay: Relay,
         journal: Journal,
         lane: Lane,
         until: float,
@@ -141,11 +203,14 @@ class _Work:
         self._until = until
         self._stopping = stopping
         self.handled = 0
+        self.reached = True
         # The deliveries that this process has claimed and not yet recorded, by id.
         self._held: dict[int, Claimed] = {}
         self._answered: list[Attempt] = []
         self._issues: set[int] = set()
-        self.allowance = Allowance(parts, lambda message_id: self._held[message_id].lane, self._ending)
+        # The senders of all newsletters, as of the last claim.
+        self._senders: dict[int, Sender] = {}
+        self.allowance = Allowance(parts, relay, self._lane_and_sender, self._ending)
         self._refusals: deque[bool] = deque(maxlen=STRETCH)
         self._recorded_at = self._elapsed()
         self._lock = threading.Lock()
@@ -155,15 +220,16 @@ class _Work:
         self._unwanted: set[int] = set()
         # Errors of messages that could not be built, by issue and language.
         self._unbuilt: dict[tuple[int, str], str] = {}
-        # The last refusal of our settings that is not recorded yet. While `_halted`, no message is offered.
+        # The last refusal of our settings that is not recorded yet. No message of the newsletters in
+        # `_halted` is offered; None stands for all.
         self._setup_refusal: tuple[int, SetupFault, str] | None = None
-        self._halted = False
+        self._halted: set[int | None] = set()
 
     def run(self, transport: Transport) -> bool:
         """Send until nothing is due; return whether more deliveries may be due by now."""
         before = self.handled
-        reached = True
-        self._halted = False
+        self.reached = True
+        self._halted.clear()
         try:
             # Close the source at once, because it has an open database session.
             with closing(self._source()) as source:
@@ -171,7 +237,7 @@ class _Work:
                     self._take(result)
         except TransportError as fault:
             log.warning("event=relay_unreachable fault=%s", fault)
-            reached = False
+            self.reached = False
             self._unreachable(fault)
         except ServiceError:
             # The journal cannot be written, so these replies may be known only here. Record them.
@@ -179,15 +245,17 @@ class _Work:
             self._record()
             raise
         self._record()
-        self._give_back(reached)
-        return reached and self.handled > before and not self._ending()
+        self._give_back()
+        return self.reached and self.handled > before and not self._ending()
 
     def _unreachable(self, fault: TransportError) -> None:
         now = self._parts.now()
         refused = connect_fault(fault) if isinstance(fault, RelayRefused) else None
         if refused is not None:
             with self._parts.session() as session:
-                self._note_refusal(session, refused, str(fault), None)
+                # Any of the senders: the relay refused all of them before it knew which one it is.
+                sender = self._parts.messages.senders.at_relay(session, self.allowance.relay)[0]
+                self._note_refusal(session, sender, refused, str(fault), None)
                 session.commit()
             return
         down = self.allowance.unreachable(fault)
@@ -214,6 +282,8 @@ class _Work:
                 for claimed in batch:
                     if self._ending():
                         return
+                    if self._sender(claimed).relay.key != self.allowance.relay.key:
+                        continue  # edited since the claim; it is given back, and the other relay gets it
                     try:
                         message = self._parts.messages.outgoing(session, claimed, self._parts.now())
                     except Exception as fault:
@@ -229,21 +299,18 @@ class _Work:
         """
         for lane in self._lanes:
             now = self._parts.now()
-            limit = min(CLAIMED_AT_ONCE[lane], self.allowance.room(lane))
-            if limit <= 0:
-                continue
-            issue_id = None
             # Reading takes no lock. Claiming takes one even if nothing is due.
             with Session(self._reading()) as session:
-                if lane is Lane.BULK:
-                    issue_id = next(iter(issues_to_send(session, now)), None)
-                if issue_id is None and not (lane is Lane.SINGLE and single_mail_is_due(session, now)):
-                    continue
-                self._parts.messages.refresh(session)
-            if issue_id is not None:
-                self._issues.add(issue_id)
+                chosen = self._choose(session, lane, now)
+            if chosen is None:
+                continue
+            if chosen.issue_id is not None:
+                self._issues.add(chosen.issue_id)
             with self._parts.session() as session:
-                ids = claim(session, lane, issue_id, self._journal.name, limit, now)
+                limit = min(CLAIMED_AT_ONCE[lane], chosen.room)
+                ids = claim(
+                    session, lane, chosen.issue_id, self._journal.name, limit, now, chosen.newsletters
+                )
                 if not ids:
                     session.rollback()
                     continue
@@ -252,8 +319,7 @@ class _Work:
                 skipped = skip_unwanted(session, ids, suppressed, now)
                 waiting = hold_domains(session, claimed, self._journal.name, now)
                 claimed = [each for each in claimed if each.id not in skipped | waiting]
-                settings = self._parts.messages.settings
-                times, later = book_domains(session, settings, claimed, self._journal.name, now)
+                times, later = book_domains(session, self._parts.settings, claimed, self._journal.name, now)
                 session.commit()
             self.allowance.hold(times)
             claimed = [each for each in claimed if each.id not in later]
@@ -267,6 +333,51 @@ class _Work:
                 self._looked.update(each.id for each in batch)
             return batch
         return None
+
+    def _choose(self, session: Session, lane: Lane, now: datetime) -> _Chosen | None:
+        """Return what to claim next for this relay; None if nothing is due that it may get soon.
+
+        An issue whose newsletter uses another relay, has closed sending hours, or has a refused sender does
+        not delay the issues after it.
+        """
+        if lane is Lane.SINGLE and not single_mail_is_due(session, now):
+            return None
+        issues = issues_to_send(session, now) if lane is Lane.BULK else []
+        if lane is Lane.BULK and not issues:
+            return None
+        messages = self._parts.messages
+        messages.refresh(session)
+        self._senders = {each.newsletter_id: each for each in messages.senders.every(session)}
+        here = {
+            number: each
+            for number, each in self._senders.items()
+            if each.relay.key == self.allowance.relay.key
+        }
+        for issue_id, newsletter in issues:
+            room = self.allowance.room(lane, here[newsletter]) if newsletter in here else 0
+            if room:
+                return _Chosen(room, issue_id)
+        return self._choose_singles(session, here, now) if lane is Lane.SINGLE else None
+
+    def _choose_singles(self, session: Session, here: Mapping[int, Sender], now: datetime) -> _Chosen | None:
+        if len(self._senders) == 1:
+            room = self.allowance.room(Lane.SINGLE, *here.values()) if here else 0
+            return _Chosen(room) if room else None
+        due = [here[each] for each in newsletters_with_singles(session, now) if each in here]
+        rooms = {each.newsletter_id: self.allowance.room(Lane.SINGLE, each) for each in due}
+        free = [each.newsletter_id for each in due if not self.allowance.is_waiting(each)]
+        free = [each for each in free if rooms[each]]
+        if free:
+            return _Chosen(rooms[free[0]], newsletters=free)
+        # A refused sender is tested with one message.
+        return next((_Chosen(1, newsletters=[each]) for each, room in rooms.items() if room), None)
+
+    def _sender(self, claimed: Claimed) -> Sender:
+        return self._senders[claimed.newsletter_id or FIRST_NEWSLETTER]
+
+    def _lane_and_sender(self, message_id: int) -> tuple[Lane, Sender]:
+        claimed = self._held[message_id]
+        return claimed.lane, self._sender(claimed)
 
     def _recompose(
         self, claimed: list[Claimed], suppressed: set[int], now: datetime
@@ -296,14 +407,14 @@ class _Work:
         self._answered.append(
             Attempt(
                 result.id, claimed.attempt, claimed.lane, claimed.created_at, claimed.subscriber_id,
-                result.outcome, claimed.email_key, self._parts.now(),
+                result.outcome, claimed.email_key, self._parts.now(), claimed.newsletter_id,
             )
         )  # fmt: skip
-        self.allowance.heard(result.outcome)
+        self.allowance.heard(result.outcome, self._sender(claimed))
         fault = setup_fault(result.outcome)
         if fault is not None and result.outcome.reply is not None:
             self._setup_refusal = (result.id, fault, str(result.outcome.reply))
-            self._halted = True
+            self._halted.add(self._halts(fault, claimed))
         elif claimed.lane is Lane.BULK:
             self._refusals.append(says_no_such_mailbox(result.outcome))
         if fault is not None or len(self._answered) >= RECORDED_AT_ONCE:
@@ -329,14 +440,17 @@ class _Work:
             if self._setup_refusal is not None:
                 delivery_id, fault, said = self._setup_refusal
                 self._setup_refusal = None
-                self._halted = self._note_refusal(session, fault, said, delivery_id)
+                claimed = self._held[delivery_id]
+                if not self._note_refusal(session, self._sender(claimed), fault, said, delivery_id):
+                    self._halted.discard(self._halts(fault, claimed))
             session.commit()
         self._pause_if_needed()
         if sum(self._refusals) >= IN_A_ROW:
             self._refusals.clear()
             # In a second transaction, so that all processes that count refusals see the recorded ones.
             with self._parts.session() as session:
-                pause_if_wrong(session, self._parts.messages, now)
+                relay = relay_number(self.allowance.relay.key)
+                pause_if_wrong(session, self._parts.messages, relay, now)
                 session.commit()
         # Skipped messages (of a paused issue, for example) are no work, so they must not extend the drain.
         self.handled += sum(each.outcome.fate is not Fate.SKIPPED for each in self._answered)
@@ -345,11 +459,18 @@ class _Work:
                 del self._held[each.delivery_id]
         self._answered.clear()
 
-    def _note_refusal(self, session: Session, fault: SetupFault, said: str, delivery_id: int | None) -> bool:
-        """Record that the relay refuses our settings; return whether both lanes wait because of that."""
-        self.allowance.refused()
-        settings = self._parts.messages.settings
-        return note_refusal(session, settings, fault, said, self._parts.now(), delivery_id)
+    def _note_refusal(
+        self, session: Session, sender: Sender, fault: SetupFault, said: str, delivery_id: int | None
+    ) -> bool:
+        """Record that the relay refuses our settings; return whether emails wait because of that."""
+        self.allowance.refused(fault, sender)
+        senders, now = self._parts.messages.senders, self._parts.now()
+        return note_refusal(session, senders, sender, fault, said, now, delivery_id)
+
+    @staticmethod
+    def _halts(fault: SetupFault, claimed: Claimed) -> int | None:
+        """Return the newsletter that a fault concerns; None for all of the relay."""
+        return claimed.newsletter_id or FIRST_NEWSLETTER if fault is SetupFault.SENDER else None
 
     def _pause_if_needed(self) -> None:
         """Pause issues that the relay refuses, or whose messages cannot be built.
@@ -370,7 +491,7 @@ class _Work:
             self._unbuilt.clear()
         _report(paused, self._relay)
 
-    def _give_back(self, reached: bool) -> None:
+    def _give_back(self) -> None:
         """Queue claimed deliveries again that were not sent; finish the issues that are done."""
         now = self._parts.now()
         if self._issues:
@@ -380,7 +501,7 @@ class _Work:
             for lane in self._lanes:
                 left = [each.id for each in self._held.values() if each.lane is lane]
                 if left:
-                    due_at = now if reached else now + RELAY_DOWN[lane]
+                    due_at = now if self.reached else now + RELAY_DOWN[lane]
                     give_back(session, left, self._journal.name, due_at)
             if self._issues:
                 finish(session, now)
@@ -398,7 +519,9 @@ class _Work:
         """
         with self._lock:
             if self._halted:
-                return False
+                newsletter = self._held[message_id].newsletter_id or FIRST_NEWSLETTER
+                if None in self._halted or newsletter in self._halted:
+                    return False
             if self._elapsed() - self._looked_at > LOOK_SECONDS:
                 self._looked.clear()
                 self._unwanted.clear()
@@ -436,6 +559,17 @@ class _Work:
     def after_content(self, message_id: int, outcome: Outcome) -> None:
         """Write the outcome of a message to the journal."""
         self._journal.reply(message_id, outcome)
+
+
+class _Chosen(NamedTuple):
+    """What is claimed next: up to `room` deliveries of an issue, or single emails of some newsletters.
+
+    None stands for all newsletters.
+    """
+
+    room: int
+    issue_id: int | None = None
+    newsletters: Sequence[int] | None = None
 
 
 def _report(paused: Sequence[int], relay: str) -> None:

@@ -18,15 +18,13 @@ from sqlalchemy.exc import DBAPIError
 from newsletter.errors import ServiceError
 from newsletter.models import Lane
 from newsletter.outbox.holders import lease_holders
-from newsletter.outbox.lease import issues_to_send, single_mail_is_due
-from newsletter.outbox.pacing.allowance import may_send
-from newsletter.outbox.worker import journal_folder
+from newsletter.outbox.worker import journal_folder, senders_with_work
 from newsletter.runtime import Runtime
 from newsletter.service.database import database_fault
 from newsletter.service.prepare_issues import any_to_prepare
 from newsletter.service.processes.end_with_parent import end_with_parent
 from newsletter.service.processes.stop_flag import ask_to_stop, stopping
-from newsletter.service.relay_transport import open_transport
+from newsletter.service.relay_transport import Transports
 from newsletter.service.send_round import judge_and_finish, send_round
 from newsletter.settings import Settings
 
@@ -97,9 +95,9 @@ def _fork(settings: Settings) -> int:
 
 
 def _drain_until_done(runtime: Runtime) -> None:
-    with closing(open_transport(runtime.current_settings())) as transport:
+    with closing(Transports(runtime.settings)) as transports:
         while not stopping():
-            if send_round(runtime, transport, stopping):
+            if send_round(runtime, transports.to, stopping):
                 continue
             judge_and_finish(runtime)
             if not _left(runtime):
@@ -119,6 +117,4 @@ def _left(runtime: Runtime) -> bool:
     with runtime.reading() as session:
         if any_to_prepare(session):
             return True
-        if single_mail_is_due(session, now):
-            return may_send(runtime, Lane.SINGLE)
-        return bool(issues_to_send(session, now)) and may_send(runtime, Lane.BULK)
+        return bool(senders_with_work(runtime, session, Lane.BULK, now))

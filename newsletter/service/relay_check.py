@@ -1,4 +1,4 @@
-"""`newsletter relay check`: talk to the relay as sending does, and report in plain words what would fail."""
+"""`newsletter relay check`: talk to a relay as sending does, and report in plain words what would fail."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from newsletter.mail.assemble import build_message
 from newsletter.mail.dkim import sign
 from newsletter.mail.redact import without_addresses
 from newsletter.mail.verp import delivery_token, return_path
-from newsletter.messages.build import load_keys
+from newsletter.messages.sender import Sender
 from newsletter.models import AdminUser
 from newsletter.outbox.pacing import relay_checks
 from newsletter.outbox.pacing.setup_wait import remedy
 from newsletter.service.relay_transport import make_endpoint
-from newsletter.settings import Relay, RelaySecurity, Settings, plain_return_path, variable
+from newsletter.settings import RelaySecurity, Settings, variable
 from newsletter.smtp.commands import envelope_commands
 from newsletter.smtp.connection import Connection
 from newsletter.smtp.endpoint import Endpoint, Timeouts
@@ -40,6 +40,8 @@ from newsletter.tokens import Tokens
 PATIENCE = Timeouts(
     connect=10, greeting=40, sign_in=30, mail=30, rcpt=30, data=30, block=30, content=120, quit=2
 )
+# Without a signature the relay still accepts emails, so this step is not a part of its verdict.
+SIGNATURE = relay_checks.SIGNATURE
 # No delivery has this number, so a message returned to the check's sender is no delivery's bounce.
 NO_DELIVERY = "0"
 
@@ -59,7 +61,7 @@ class Verdict(enum.StrEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """One step of the check, in words for people. It contains no address and no secret."""
+    """One step of the check, in words for people. It contains no secret, and no address but the From one."""
 
     step: str
     verdict: Verdict
@@ -68,16 +70,23 @@ class Finding:
 
 @dataclass(frozen=True)
 class Report:
-    """What a check found, in the order of the conversation."""
+    """What a check of one newsletter's sender found, in the order of the conversation."""
 
     relay: str
+    newsletter: str
     findings: tuple[Finding, ...]
     sent: bool = False
 
     @property
+    def failed(self) -> bool:
+        """Whether any step failed."""
+        return any(each.verdict is Verdict.FAILED for each in self.findings)
+
+    @property
     def verdict(self) -> Verdict:
-        """FAILED if a step failed, UNKNOWN if it is not known whether the relay accepts us, else PASSED."""
-        found = {each.verdict for each in self.findings if each.step != "message" or self.sent}
+        """FAILED if the relay would refuse us, UNKNOWN if that is not known, else PASSED."""
+        uncounted = {SIGNATURE} if self.sent else {SIGNATURE, "message"}
+        found = {each.verdict for each in self.findings if each.step not in uncounted}
         if Verdict.FAILED in found:
             return Verdict.FAILED
         return Verdict.UNKNOWN if Verdict.UNKNOWN in found else Verdict.PASSED
@@ -85,21 +94,27 @@ class Report:
     def as_json(self) -> dict[str, Any]:
         """Return the report as plain values."""
         found = [{"step": e.step, "verdict": e.verdict, "words": e.words} for e in self.findings]
-        return {"relay": self.relay, "verdict": self.verdict, "sent": self.sent, "findings": found}
+        return {
+            "relay": self.relay,
+            "newsletter": self.newsletter,
+            "verdict": self.verdict,
+            "sent": self.sent,
+            "findings": found,
+        }
 
 
-def check_relay(settings: Settings, owner: str, now: datetime, *, send: bool = False) -> Report:
-    """Greet, sign in, offer the sender and the owner's address, then cancel with RSET.
+def check_relay(sender: Sender, owner: str, now: datetime, *, send: bool = False) -> Report:
+    """Greet a newsletter's relay, sign in, offer its sender and the owner's address, then cancel with RSET.
 
     With `send`, send one real message to the owner. Never raises for what the relay does.
     """
-    endpoint = replace(make_endpoint(settings, settings.from_address), timeouts=PATIENCE)
-    check = _Check(settings, endpoint, owner, now, send)
+    endpoint = replace(make_endpoint(sender.settings, sender.relay), timeouts=PATIENCE)
+    check = _Check(sender, endpoint, owner, now, send)
     findings = tuple(check.run())
-    return Report(endpoint.name, findings, sent=check.accepted)
+    return Report(endpoint.name, sender.identity.name, findings, sent=check.accepted)
 
 
-def owner_of(settings: Settings, session: Session | None) -> str:
+def owner_of(settings: Settings, session: Session | None, from_address: str) -> str:
     """Return the recipient that a check offers: the owner's address, an account's, or the From address."""
     if settings.owner_address:
         return settings.owner_address
@@ -109,22 +124,24 @@ def owner_of(settings: Settings, session: Session | None) -> str:
             return parse_address(email).text
         except AddressInvalid:
             continue  # an account may be named admin@localhost
-    return settings.from_address
+    return from_address
 
 
 class _Check:
     """One conversation. `accepted` says whether the relay accepted a real message."""
 
-    def __init__(self, settings: Settings, endpoint: Endpoint, owner: str, now: datetime, send: bool) -> None:
-        self._settings = settings
+    def __init__(self, sender: Sender, endpoint: Endpoint, owner: str, now: datetime, send: bool) -> None:
+        self._sender = sender
         self._endpoint = endpoint
         self._now = now
         self._send = send
-        self._envelope = Envelope(_sender(settings, endpoint.relay), owner)
+        self._envelope = Envelope(_envelope_sender(sender), owner)
         self.accepted = False
 
     def run(self) -> Iterator[Finding]:
         """Yield the finding of each step, up to the first that fails."""
+        if self._sender.missing_key is not None:
+            yield Finding(SIGNATURE, Verdict.FAILED, self._sender.missing_key)
         try:
             wire, offered = open_wire(self._endpoint)
         except TransportError as error:
@@ -147,7 +164,7 @@ class _Check:
         fault = connect_fault(error) if isinstance(error, RelayRefused) else None
         words = f"{_said(error)}."
         if fault is not None:
-            return Finding(fault.value, Verdict.FAILED, f"{words} {remedy(fault, self._settings)}")
+            return Finding(fault.value, Verdict.FAILED, f"{words} {remedy(fault, self._sender)}")
         if isinstance(error, RelayRefused) and error.code < 500:
             return Finding(
                 "connect", Verdict.UNKNOWN, f"{words} It may accept us later. Emails wait until then."
@@ -191,7 +208,7 @@ class _Check:
 
     def _answer(self, step: Step, reply: Reply) -> Finding:
         name, what = {
-            Step.MAIL: ("sender", f"the sender address ({_which(self._settings, self._endpoint.relay)})"),
+            Step.MAIL: ("sender", f"the sender address ({_which(self._sender)})"),
             Step.RCPT: ("recipient", "the owner's address as a recipient"),
         }[step]
         if reply.positive:
@@ -200,7 +217,7 @@ class _Check:
         said = without_addresses(str(reply)).rstrip(".")
         if fault is not None:
             words = f"All emails would wait, because the relay refuses our {_WHAT[fault.value]}: {said}."
-            return Finding(fault.value, Verdict.FAILED, f"{words} {remedy(fault, self._settings)}")
+            return Finding(fault.value, Verdict.FAILED, f"{words} {remedy(fault, self._sender)}")
         if reply.transient:
             words = (
                 f"The relay asks us to try again later: {said}. That is usual (greylisting, limits), and "
@@ -222,25 +239,25 @@ class _Check:
         fault = setup_fault(outcome)
         if fault is not None:
             words = f"The relay refuses our {_WHAT[fault.value]} after the message: {said}."
-            return Finding(fault.value, Verdict.FAILED, f"{words} {remedy(fault, self._settings)}")
+            return Finding(fault.value, Verdict.FAILED, f"{words} {remedy(fault, self._sender)}")
         if outcome.reply is not None and outcome.reply.permanent:
             return Finding("message", Verdict.FAILED, f"The relay refuses the message: {said}.")
         return Finding("message", Verdict.UNKNOWN, f"The relay did not accept the message now: {said}.")
 
     def _message(self) -> bytes:
-        settings = self._settings
+        identity = self._sender.identity
         head = [
-            fields.from_field(settings.from_address, settings.from_name or settings.site_name),
+            fields.from_field(identity.from_address, identity.sender_name),
             fields.to_field(self._envelope.recipient),
             fields.date_field(self._now),
-            fields.message_id_field(f"check.{secrets.token_hex(8)}", settings.sender_domain),
+            fields.message_id_field(f"check.{secrets.token_hex(8)}", identity.sender_domain),
             fields.subject_field("Test of your relay"),
             fields.auto_submitted_field(),
             fields.Field(b"MIME-Version", b"1.0"),
             fields.Field(b"Content-Type", b"text/plain; charset=us-ascii"),
         ]
         lines, body = fields.join_fields(head), TEST_TEXT.encode("ascii")
-        keys = load_keys(settings, settings.sender_domain)
+        keys = self._sender.keys
         signature = sign(head, body, keys, int(self._now.timestamp())) if keys else b""
         return build_message(signature + lines, body)
 
@@ -253,22 +270,20 @@ _WITHOUT_A_MESSAGE = (
 
 
 def lines_of(report: Report) -> Sequence[str]:
-    """Return the report for a terminal or a log, one line for each step."""
+    """Return the report for a terminal, one line for each step."""
     marks = {Verdict.PASSED: "ok", Verdict.FAILED: "FAILED", Verdict.UNKNOWN: "unknown"}
     return [f"{marks[each.verdict]:<8} {each.words}" for each in report.findings]
 
 
-def _sender(settings: Settings, relay: Relay) -> str:
-    plain = plain_return_path(settings, relay)
-    if plain is not None:
-        return plain
-    key = Tokens(settings.secret_keys).derived_key("return-path")
-    token = delivery_token(NO_DELIVERY, key)
-    return return_path(token, settings.return_path_domain or settings.sender_domain)
+def _envelope_sender(sender: Sender) -> str:
+    if sender.plain_path is not None:
+        return sender.plain_path
+    key = Tokens(sender.settings.secret_keys).derived_key("return-path")
+    return return_path(delivery_token(NO_DELIVERY, key), sender.path_domain)
 
 
-def _which(settings: Settings, relay: Relay) -> str:
-    if plain_return_path(settings, relay) is None:
+def _which(sender: Sender) -> str:
+    if sender.plain_path is None:
         return "signed, one for each delivery"
     return f"the one in {variable('return_path')}"
 

@@ -1,22 +1,35 @@
-"""Open the SMTP transport to the relay that the settings name."""
+"""Open the SMTP transports to the relays that the settings name."""
 
 from __future__ import annotations
 
 import os
 
-from newsletter.settings import Settings, choose_relay
+from newsletter.settings import Relay, Settings
 from newsletter.smtp.endpoint import Endpoint
 from newsletter.smtp.transport import SMTPTransport
 
 
-def open_transport(settings: Settings) -> SMTPTransport:
-    """Return the transport to the relay of our From address. It connects when it first sends."""
-    return SMTPTransport(make_endpoint(settings, settings.from_address))
+class Transports:
+    """The transports of one process, one for each relay. Each connects when it first sends."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._open: dict[Relay, SMTPTransport] = {}
+
+    def to(self, relay: Relay) -> SMTPTransport:
+        """Return the transport to a relay."""
+        if relay not in self._open:
+            self._open[relay] = SMTPTransport(make_endpoint(self._settings, relay))
+        return self._open[relay]
+
+    def close(self) -> None:
+        """Close every connection."""
+        for transport in self._open.values():
+            transport.close()
 
 
-def make_endpoint(settings: Settings, from_address: str) -> Endpoint:
-    """Return the relay for emails from `from_address`, and how one process of this host uses it."""
-    relay = choose_relay(settings, from_address)
+def make_endpoint(settings: Settings, relay: Relay) -> Endpoint:
+    """Return how one process of this host uses a relay."""
     # A relay may check that the name resolves, and the host of the public URL is one that does.
     usual = Endpoint(relay, local_name=settings.local_name)
     most = usual.max_connections

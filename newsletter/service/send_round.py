@@ -15,6 +15,7 @@ from newsletter.outbox.refused.judge import judge_all
 from newsletter.outbox.worker import drain, journal_folder
 from newsletter.runtime import Runtime
 from newsletter.service.prepare_issues import any_to_prepare, prepare_issues
+from newsletter.settings import Relay
 from newsletter.smtp.transport import Transport
 
 # RabbitMQ closes a consumer that is busy for half an hour, and Redis delivers a task again after its
@@ -24,7 +25,7 @@ ROUND_SECONDS = 60
 
 def send_round(
     runtime: Runtime,
-    transport: Transport,
+    transport_to: Callable[[Relay], Transport],
     stopping: Callable[[], bool],
     *,
     prepare_seconds: float | None = None,
@@ -41,9 +42,19 @@ def send_round(
     def ending() -> bool:
         return stopping() or (until is not None and time.monotonic() >= until)
 
-    if prepare_issues(runtime, ending):
-        prepared()
-    return drain(runtime, transport, lane=Lane.BULK, seconds=ROUND_SECONDS, stopping=stopping)
+    def prepare() -> None:
+        if prepare_issues(runtime, ending):
+            prepared()
+
+    prepare()
+    return drain(
+        runtime,
+        transport_to,
+        lane=Lane.BULK,
+        seconds=ROUND_SECONDS,
+        stopping=stopping,
+        meanwhile=prepare,
+    )
 
 
 def recover_claims(runtime: Runtime) -> None:

@@ -20,7 +20,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 from newsletter.errors import InputError
-from newsletter.messages.build import read_keys
+from newsletter.messages.dkim_keys import read_keys
 from newsletter.settings import Settings, load_settings, variable
 from newsletter.subscribers.signup.refused_addresses import read_domains
 
@@ -71,11 +71,24 @@ def _dkim_key(values: Mapping[str, Any]) -> str | None:
     fault = _unreadable(path)
     if fault or selectors is None:  # a missing selector is already a fault of the settings
         return fault
-    sender = values.get("from_address", "news@example.org")
     try:
-        read_keys(path, selectors, sender.rpartition("@")[2])
+        read_keys(path, selectors, "example.org")  # the From domain may be in the database only
     except InputError as found:
         return f"cannot be used: {found}"
+    return None
+
+
+def _domain_keys(values: Mapping[str, Any]) -> str | None:
+    for key in values["dkim_keys"]:
+        if key.file is None:
+            continue
+        fault = _unreadable(key.file)
+        if fault:
+            return f"for {key.domain} {fault}"
+        try:
+            read_keys(key.file, key.selector, key.domain)
+        except InputError as found:
+            return f"cannot be used: {found}"
     return None
 
 
@@ -170,6 +183,7 @@ TRIALS: Mapping[str, Trial] = MappingProxyType(
         "relay_ca_file": _certificates,
         "relay_token_command": _token_command,
         "dkim_key_file": _dkim_key,
+        "dkim_keys": _domain_keys,
         "refuse_disposable": _listed_domains,
         "disposable_domains_file": _domains,
         "data_dir": _folder,

@@ -13,13 +13,22 @@ from newsletter.settings.fields import (
 from newsletter.settings.load import is_text, load_settings
 from newsletter.settings.parse.places import BROKER_SCHEMES
 from newsletter.settings.parse.sending import LONGEST_LEAVE_MAILBOX
-from newsletter.settings.values import IPStorage, Listener, Relay, RelaySecurity, SendingWindow, Span
+from newsletter.settings.values import (
+    DomainKey,
+    IPStorage,
+    Listener,
+    Relay,
+    RelaySecurity,
+    SendingWindow,
+    Span,
+)
 
 __all__ = [
     "BROKER_SCHEMES",
     "CONNECT_SECONDS",
     "LONGEST_LEAVE_MAILBOX",
     "PREFIX",
+    "DomainKey",
     "IPStorage",
     "Listener",
     "Relay",

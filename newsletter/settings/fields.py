@@ -38,12 +38,13 @@ from newsletter.settings.parse.places import (
 from newsletter.settings.parse.relay_urls import parse_relay, parse_relays
 from newsletter.settings.parse.sending import (
     parse_domain,
+    parse_domain_keys,
     parse_domain_limits,
     parse_leave_mailbox,
     parse_list_id,
     parse_sending_window,
 )
-from newsletter.settings.values import IPStorage, Listener, Relay, SendingWindow
+from newsletter.settings.values import DomainKey, IPStorage, Listener, Relay, SendingWindow
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import URL
@@ -306,9 +307,17 @@ class Settings:
     )
     dkim_key_file: Path | None = setting(
         "The DKIM private key, PEM: RSA-2048, and optionally an Ed25519 key after it (`newsletter dkim "
-        "new`).",
+        "new`). It signs the emails of the first newsletter's From domain.",
         optional(parse_path),
         None,
+    )
+    dkim_keys: tuple[DomainKey, ...] = setting(
+        "The DKIM keys of other From domains, separated by commas: domain=selector:file, where each file has "
+        "one key. A domain may occur several times with different selectors. With domain=none, emails of "
+        "that domain are not signed here, for example because its relay does so.",
+        optional_or(parse_domain_keys, ()),
+        (),
+        "example.com=news:/etc/newsletter/example.com.pem, example.net=none",
     )
     brake_burst: int = setting(
         "How many emails may be sent at once to people who never confirmed. Beyond that, sign-ups wait, and "

@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 import hashlib
 from dataclasses import dataclass, field
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 
@@ -40,6 +41,15 @@ class SendingWindow:
 
     spans: tuple[Span, ...]
     zone: ZoneInfo | None = None
+
+
+@dataclass(frozen=True)
+class DomainKey:
+    """A DKIM key of one From domain. Without a file, the emails of that domain are not signed here."""
+
+    domain: str
+    selector: str = ""
+    file: Path | None = None
 
 
 class RelaySecurity(enum.StrEnum):

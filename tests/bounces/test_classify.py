@@ -201,7 +201,7 @@ def test_fields_of_one_name_stay_apart_and_folds_are_joined() -> None:
 
 
 DOMAIN = "Bounces.news.example.org"
-WITH_ROLES = OwnAddresses("leave@news.example.org", KEY, DOMAIN)
+WITH_ROLES = OwnAddresses("leave@news.example.org", KEY, frozenset({DOMAIN.lower()}))
 
 
 @pytest.mark.parametrize("role", ["postmaster", "abuse"])

@@ -38,6 +38,7 @@ WRONG: dict[str, tuple[str, ...]] = {
     "broker_url": ("queue", "http://queue", "redis://", "memory://x", "redis://:pass/word@queue:6379/0"),
     "bind": ("8000", "127.0.0.1:http"),
     "dkim_key_file": ("{folder}/missing", "{folder}", "{garbage}"),
+    "dkim_keys": ("example.com={folder}/missing", "example.com=one:{folder}", "example.com=one:{garbage}"),
     "dkim_selector": ("one,two", "no selector"),
     "disposable_domains_file": ("{folder}/missing", "{folder}", "{garbage}"),
 }

@@ -533,7 +533,7 @@ class World:
 
     def _drain(self, host: int) -> None:
         parts, relay = self.hosts[host], self.relays[host]
-        drain(parts, relay, lane=Lane.BULK, seconds=1e9, elapsed=lambda: self.elapsed)
+        drain(parts, lambda _: relay, lane=Lane.BULK, seconds=1e9, elapsed=lambda: self.elapsed)
 
     def continue_drain(self, host: int, answer: str, seconds: int = 0) -> None:
         """Let a drain continue by one step, some seconds later; `answer` is the relay's next reply."""

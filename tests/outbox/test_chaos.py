@@ -344,8 +344,8 @@ def test_the_pace_goes_down_under_a_throttling_relay_and_comes_back_when_it_rele
 
     def pace_now() -> float | None:
         with house.runtime.reading() as session:
-            standing = read_standing(session, house.runtime.settings, clock())
-        return pace_of(standing, Limits(), clock())
+            standing = read_standing(session, house.runtime.sender(1), clock())
+        return pace_of(standing.relay, Limits(), clock())
 
     with scripted_relay(answers={**chaos.replies(), "MAIL": throttle.mail}) as relay:
         transport = Timed(SMTPTransport(relay.endpoint(timeouts=PATIENT, max_connections=2)), clock)

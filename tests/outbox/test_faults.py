@@ -28,7 +28,7 @@ from sqlalchemy.exc import DatabaseError
 from newsletter.models import Lane
 from newsletter.outbox.record import recover
 from newsletter.outbox.worker import drain, journal_folder
-from newsletter.service.relay_transport import open_transport
+from newsletter.service.relay_transport import Transports
 from newsletter.smtp.outcomes import Envelope, Outcome
 from newsletter.smtp.replies import Reply
 
@@ -101,7 +101,7 @@ def test_a_lease_that_runs_out_under_a_slow_worker_is_nobody_elses(either_house:
         found.append(house.drain())
 
     slow = Interrupted(5, others_look)
-    drain(house.runtime, slow, lane=Lane.BULK)
+    drain(house.runtime, lambda _: slow, lane=Lane.BULK)
 
     assert found == [0, 0]
     assert house.transport.sent == []
@@ -159,8 +159,8 @@ def test_a_full_disk_under_the_journal_stops_and_goes_on(tmp_path: Path, ledger:
     assert recipients_in(house, "uncertain") == set()
     assert set(count_states(house)) <= {"accepted", "deferred"}
     house.clock.pass_(hours=1)
-    with closing(open_transport(house.runtime.settings)) as transport:
-        drain(house.runtime, transport, lane=Lane.BULK)
+    with closing(Transports(house.runtime.settings)) as transports:
+        drain(house.runtime, transports.to, lane=Lane.BULK)
     assert sorted(ledger.taken) == [address(number) for number in range(1, subscribers + 1)]
     assert house.issue_state(issue_id) == "finished"
     house.runtime.engine.dispose()
@@ -182,7 +182,7 @@ def test_a_full_disk_under_the_database_stops_and_goes_on(house: House):
 
     first = Interrupted(100, fill)
     with pytest.raises(DatabaseError, match="full"):
-        while drain(house.runtime, first, lane=Lane.BULK):
+        while drain(house.runtime, lambda _: first, lane=Lane.BULK):
             pass
     assert 100 <= len(first.sent) < subscribers
 

@@ -26,7 +26,9 @@ def draining(house: House, connections: int) -> Iterator[None]:
     """Drain in a thread of its own, over so many connections at most; wait for its end after the block."""
     endpoint = Endpoint(house.runtime.settings.relay, max_connections=connections)
     with closing(SMTPTransport(endpoint)) as transport:
-        thread = threading.Thread(target=drain, args=(house.runtime, transport), kwargs={"lane": Lane.BULK})
+        thread = threading.Thread(
+            target=drain, args=(house.runtime, lambda _: transport), kwargs={"lane": Lane.BULK}
+        )
         thread.start()
         try:
             yield

@@ -80,7 +80,9 @@ def test_two_drains_at_once_send_each_message_once(either_house: House):
     either_house.open()
     transports = [MemoryTransport(), MemoryTransport()]
     threads = [
-        threading.Thread(target=drain, args=(either_house.runtime, each), kwargs={"lane": Lane.BULK})
+        threading.Thread(
+            target=drain, args=(either_house.runtime, lambda _, each=each: each), kwargs={"lane": Lane.BULK}
+        )
         for each in transports
     ]
 
@@ -187,7 +189,7 @@ def test_a_relay_that_cannot_be_reached_loses_nobody(house: House):
             yield Result(next(messages).id, Outcome(Fate.UNSENT, reason="connection refused"))
             raise TransportError("connection refused")
 
-    drain(house.runtime, Unreachable(), lane=Lane.BULK)
+    drain(house.runtime, lambda _: Unreachable(), lane=Lane.BULK)
 
     assert house.states() == ["queued"] * 3
     assert house.drain() == 0
@@ -392,7 +394,7 @@ def test_who_is_suppressed_after_the_claim_is_not_written_to(house: House):
             yield from super().send(taken, hooks)
 
     transport = Suppressing()
-    drain(house.runtime, transport, lane=Lane.BULK)
+    drain(house.runtime, lambda _: transport, lane=Lane.BULK)
 
     assert [each.envelope.recipient for each in transport.sent] == ["ann@example.org", "cleo@example.org"]
 

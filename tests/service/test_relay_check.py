@@ -16,7 +16,8 @@ from smtp.relay_script import EHLO, LOOPBACK, ScriptedRelay, scripted_relay
 
 from newsletter.cli import main
 from newsletter.mail.verp import parse_return_path
-from newsletter.outbox.pacing.relay_checks import keep_check, last_check
+from newsletter.messages.sender import Sender
+from newsletter.outbox.pacing.relay_checks import keep_check, last_checks
 from newsletter.outbox.pacing.setup_wait import note_refusal
 from newsletter.outbox.pacing.standings import read_standing
 from newsletter.service.relay_check import Report, Verdict, check_relay, lines_of
@@ -50,7 +51,7 @@ def words(report: Report) -> str:
 
 def test_all_is_well_and_no_message_was_sent(tmp_path: Path):
     with settings_for(tmp_path) as (settings, relay):
-        report = check_relay(settings, OWNER, NOON)
+        report = check_relay(Sender.of_settings(settings), OWNER, NOON)
 
     assert report.verdict is Verdict.PASSED
     assert verdicts(report) == {
@@ -66,7 +67,7 @@ def test_all_is_well_and_no_message_was_sent(tmp_path: Path):
 @pytest.mark.parametrize(("more", "plain"), [({"return_path": "letter@press.example"}, True), ({}, False)])
 def test_with_send_the_owner_gets_one_real_message(tmp_path: Path, more, plain):
     with settings_for(tmp_path, **more) as (settings, relay):
-        report = check_relay(settings, OWNER, NOON, send=True)
+        report = check_relay(Sender.of_settings(settings), OWNER, NOON, send=True)
 
     assert report.verdict is Verdict.PASSED
     assert report.sent
@@ -80,7 +81,7 @@ def test_with_send_the_owner_gets_one_real_message(tmp_path: Path, more, plain):
 
 def test_a_relay_without_auth_is_told(tmp_path: Path):
     with settings_for(tmp_path, user="ann:secret@") as (settings, _):
-        report = check_relay(settings, OWNER, NOON)
+        report = check_relay(Sender.of_settings(settings), OWNER, NOON)
 
     assert verdicts(report) == {"connect": "failed"}
     assert "offers no sign-in that we can use" in words(report)
@@ -90,7 +91,7 @@ def test_a_relay_without_auth_is_told(tmp_path: Path):
 def test_a_refused_sign_in_names_the_setting(tmp_path: Path):
     options = {"ehlo": (*EHLO, "AUTH PLAIN"), "answers": {"AUTH": "535 5.7.8 wrong"}}
     with settings_for(tmp_path, user="ann:secret@", **options) as (settings, _):
-        report = check_relay(settings, OWNER, NOON)
+        report = check_relay(Sender.of_settings(settings), OWNER, NOON)
 
     assert verdicts(report) == {"account": "failed"}
     assert "NEWSLETTER_RELAY" in words(report)
@@ -106,7 +107,7 @@ def test_a_bad_certificate_is_told(tmp_path: Path, query: str):
     with settings_for(tmp_path, query=query, scheme=scheme, ca_file=authority.ca_file, **options) as (
         settings, relay,
     ):  # fmt: skip
-        report = check_relay(settings, OWNER, NOON)
+        report = check_relay(Sender.of_settings(settings), OWNER, NOON)
 
     assert verdicts(report) == {"connect": "failed"}
     assert "certificate" in words(report)
@@ -126,20 +127,21 @@ def test_a_sender_refused_at_email_rcpt_or_after_data_names_the_setting_that_men
     tmp_path: Path, answers, steps
 ):
     with settings_for(tmp_path, answers=answers) as (settings, _):
-        report = check_relay(settings, OWNER, NOON, send=True)
+        report = check_relay(Sender.of_settings(settings), OWNER, NOON, send=True)
 
     assert report.verdict is Verdict.FAILED
     assert len(report.findings) == steps
     assert report.findings[-1].step == "sender"
     assert "Set NEWSLETTER_RETURN_PATH to the address of your account" in report.findings[-1].words
-    assert "@example.org" not in words(report)
+    assert "b-0-x@example.org" not in words(report)
+    assert "a@example.org" not in words(report)
     assert not report.sent
 
 
 def test_a_refused_name_names_its_setting(tmp_path: Path):
     answers = {"EHLO": "504 5.5.2 no", "HELO": "504 5.5.2 need fully-qualified hostname"}
     with settings_for(tmp_path, answers=answers) as (settings, _):
-        report = check_relay(settings, OWNER, NOON)
+        report = check_relay(Sender.of_settings(settings), OWNER, NOON)
 
     assert verdicts(report) == {"hello": "failed"}
     assert "NEWSLETTER_EHLO_NAME" in words(report)
@@ -149,7 +151,7 @@ def test_a_refused_name_names_its_setting(tmp_path: Path):
 def test_greylisting_fails_nothing_and_the_later_steps_are_unknown(tmp_path: Path, step: str):
     answers = {step: "450 4.2.0 <owner@example.org>: Recipient address rejected: Greylisted for 300 seconds"}
     with settings_for(tmp_path, answers=answers) as (settings, _):
-        report = check_relay(settings, OWNER, NOON, send=True)
+        report = check_relay(Sender.of_settings(settings), OWNER, NOON, send=True)
 
     assert report.verdict is Verdict.UNKNOWN
     assert "try again later" in words(report)
@@ -161,7 +163,7 @@ def test_a_relay_that_is_away_is_told(tmp_path: Path):
     with settings_for(tmp_path) as (settings, _):
         pass
 
-    report = check_relay(settings, OWNER, NOON)
+    report = check_relay(Sender.of_settings(settings), OWNER, NOON)
 
     assert verdicts(report) == {"connect": "failed"}
     assert "host and port" in words(report)
@@ -171,7 +173,7 @@ def test_a_relay_that_is_away_is_told(tmp_path: Path):
 @pytest.mark.parametrize("step", ["greeting", "EHLO", "MAIL", "RCPT", "RSET", "DATA", "."])
 def test_whatever_a_relay_does_ends_in_a_report(tmp_path: Path, step: str, answer: object):
     with settings_for(tmp_path, answers={step: answer}) as (settings, _):
-        report = check_relay(settings, OWNER, NOON, send=True)
+        report = check_relay(Sender.of_settings(settings), OWNER, NOON, send=True)
 
     assert report.findings
     assert all(line for line in lines_of(report))
@@ -186,30 +188,32 @@ def house(tmp_path: Path) -> Iterator[House]:
 
 
 def test_a_check_that_passes_lets_a_wait_end_sooner_and_one_that_sent_ends_it(house: House):
-    settings, now = house.runtime.settings, house.clock()
+    sender, now = house.runtime.sender(1), house.clock()
     with house.runtime.session() as session:
-        assert note_refusal(session, settings, SetupFault.SENDER, "no", now, None)
+        assert note_refusal(
+            session, house.runtime.messages.senders, sender, SetupFault.SENDER, "no", now, None
+        )
 
-        keep_check(session, settings, check_relay(settings, OWNER, now).as_json(), now)
-        refusals = read_standing(session, settings, now).refusals
+        keep_check(session, sender, check_relay(sender, OWNER, now).as_json(), now)
+        refusals = read_standing(session, sender, now).sender.refusals
         assert refusals is not None
         assert refusals.try_at == now
 
-        keep_check(session, settings, check_relay(settings, OWNER, now, send=True).as_json(), now)
-        assert read_standing(session, settings, now).refusals is None
+        keep_check(session, sender, check_relay(sender, OWNER, now, send=True).as_json(), now)
+        assert read_standing(session, sender, now).sender.refusals is None
 
 
 def test_a_kept_check_counts_for_the_settings_that_it_was_made_with(house: House):
-    settings, now = house.runtime.settings, house.clock()
+    sender, now = house.runtime.sender(1), house.clock()
     with house.runtime.session() as session:
-        assert last_check(session, settings) is None
+        assert last_checks(session, [sender]) == []
         for _ in range(2):
-            keep_check(session, settings, check_relay(settings, OWNER, now).as_json(), now)
+            keep_check(session, sender, check_relay(sender, OWNER, now).as_json(), now)
 
-        found = last_check(session, settings)
-        assert found is not None
+        ((_, found),) = last_checks(session, [sender])
         assert found.verdict == "passed"
-        assert last_check(session, replace(settings, return_path="other@example.org")) is None
+        other = replace(sender, settings=replace(sender.settings, return_path="other@example.org"))
+        assert last_checks(session, [other]) == []
 
 
 @pytest.mark.parametrize(("answers", "status"), [({}, 0), ({"RCPT": NOT_OWNED}, 1)])

@@ -59,15 +59,13 @@ def test_the_processes_of_a_host_share_its_connections(tmp_path: Path, most, eac
     url = f"smtp://127.0.0.1?max_connections={most}"
     settings = make_settings(tmp_path, relay=url, send_workers="2")
 
-    assert make_endpoint(settings, settings.from_address).max_connections == each
+    assert make_endpoint(settings, settings.relay).max_connections == each
 
 
 def test_without_a_limit_each_process_has_the_usual_connections(tmp_path: Path):
     settings = make_settings(tmp_path)
 
-    assert make_endpoint(settings, settings.from_address) == Endpoint(
-        settings.relay, local_name="news.example.org"
-    )
+    assert make_endpoint(settings, settings.relay) == Endpoint(settings.relay, local_name="news.example.org")
 
 
 def test_certificates_of_our_own_are_trusted_when_the_file_is_there(tmp_path: Path):
@@ -78,7 +76,7 @@ def test_certificates_of_our_own_are_trusted_when_the_file_is_there(tmp_path: Pa
 
     settings = make_settings(tmp_path, relay_ca_file=str(file))
 
-    assert make_endpoint(settings, settings.from_address).ca_file == str(file)
+    assert make_endpoint(settings, settings.relay).ca_file == str(file)
 
 
 def test_two_accounts_at_one_relay_are_counted_apart(tmp_path: Path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
@@ -18,11 +19,13 @@ from sqlalchemy import (
     UniqueConstraint,
     and_,
     literal_column,
+    or_,
     text,
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
 from newsletter.models.base import Base, BigId, UTCDateTime, choice
+from newsletter.models.tables.newsletter import FIRST_NEWSLETTER
 
 
 class DeliveryState(enum.StrEnum):
@@ -122,7 +125,8 @@ class Delivery(Base):
     issue_id: Mapped[int | None] = mapped_column(ForeignKey("issue.id"))
     rendition_id: Mapped[int | None] = mapped_column(ForeignKey("rendition.id"))
     subscriber_id: Mapped[int | None] = mapped_column(ForeignKey("subscriber.id"))
-    # The newsletter of a single email. A digest belongs to the newsletter of its issue, and has none here.
+    # The newsletter that sends a single email; None means the first one. A digest has the newsletter of its
+    # issue, and none here.
     newsletter_id: Mapped[int | None] = mapped_column(ForeignKey("newsletter.id"))
     recipient: Mapped[str | None] = mapped_column(String(320))
     purpose_key: Mapped[str | None] = mapped_column(String(80))
@@ -160,6 +164,15 @@ class Delivery(Base):
 def is_gone() -> ColumnElement[bool]:
     """Return the SQL condition for the verdict GONE: the mailbox does not exist, so nothing is sent again."""
     return and_(Delivery.verdict.is_not(None), Delivery.verdict == literal_column("'gone'"))
+
+
+def of_newsletters(newsletters: Collection[int]) -> ColumnElement[bool]:
+    """Return the SQL condition for single emails that one of these newsletters sends.
+
+    The first newsletter sends those that belong to none.
+    """
+    theirs = Delivery.newsletter_id.in_(newsletters)
+    return or_(theirs, Delivery.newsletter_id.is_(None)) if FIRST_NEWSLETTER in newsletters else theirs
 
 
 def is_single() -> ColumnElement[bool]:

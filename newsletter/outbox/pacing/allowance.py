@@ -11,13 +11,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from newsletter.errors import RelayRefused, TransportError
 from newsletter.messages.build import MessageMaker
+from newsletter.messages.sender import Sender
 from newsletter.models import Lane
 from newsletter.outbox.pacing import standings
 from newsletter.outbox.pacing.domain_limits import HOLD_SECONDS
@@ -36,11 +36,22 @@ from newsletter.outbox.pacing.pace import (
     slow_down,
 )
 from newsletter.outbox.pacing.sending_window import is_open
-from newsletter.outbox.pacing.setup_wait import end_wait, seconds_to_test, settings_mark, try_next, trying
+from newsletter.outbox.pacing.setup_wait import (
+    end_outdated_waits,
+    end_wait,
+    is_outdated,
+    relay_test_seconds,
+    seconds_to_test,
+    sender_test_seconds,
+    try_next,
+    trying,
+    waiting,
+)
+from newsletter.outbox.pacing.standings import SenderStanding
 from newsletter.outbox.retry import SLOW_DOWN_CODES, asks_to_slow_down
-from newsletter.settings import Settings, choose_relay
+from newsletter.settings import Relay
 from newsletter.smtp.outcomes import Fate, Outcome, Outgoing
-from newsletter.smtp.refusals import setup_fault
+from newsletter.smtp.refusals import SetupFault, setup_fault
 
 log = logging.getLogger(__name__)
 
@@ -61,10 +72,7 @@ class Parts(Protocol):
     """The parts of an installation (a Runtime) that an Allowance needs."""
 
     @property
-    def messages(self) -> MessageMaker:
-        """Its settings have the From address and the time zone that the newsletter has now."""
-        ...
-
+    def messages(self) -> MessageMaker: ...
     @property
     def engine(self) -> Engine: ...
     @property
@@ -94,35 +102,53 @@ class _Reserved:
 
 
 class Allowance:
-    """Keeps one drain within the limits of its relay. Not thread-safe.
+    """Keeps one drain within the limits of its relay and of the newsletters that use it. Not thread-safe.
 
-    `lane_of` returns the lane of a message by its id. `ending` returns whether the drain wants to end.
+    `lane_of` returns the lane and the sender of a message by its id. `ending` returns whether the drain wants
+    to end.
     """
 
-    def __init__(self, parts: Parts, lane_of: Callable[[int], Lane], ending: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        parts: Parts,
+        relay: Relay,
+        lane_of: Callable[[int], tuple[Lane, Sender]],
+        ending: Callable[[], bool],
+    ) -> None:
         self._parts = parts
         self._lane_of = lane_of
         self._ending = ending
-        settings = parts.messages.settings
-        self.relay = choose_relay(settings, settings.from_address)
-        self._key = standings.relay_key(settings)
-        self._limits = Limits.of(self.relay)
+        self.relay = relay
+        self._key = standings.relay_key(relay)
+        self._limits = Limits.of(relay)
         self._reserved: _Reserved | None = None
         self._not_before: dict[int, datetime] = {}
         self._replies: deque[datetime] = deque(maxlen=1000)
         self._slowed_at: datetime | None = None
-        # What the relay's row says. The row is written only when these change.
+        # What the rows say. They are written only when this changes.
         self._down = False
-        self._refused = False
+        # Whether the relay refuses our name or account, and the newsletters whose sender it refuses.
+        self._relay_refused = False
+        self._refused: set[int] = set()
+        # The lane and newsletter that may send until this time, without asking again.
+        self._free_until: dict[tuple[Lane, int], datetime] = {}
 
-    def room(self, lane: Lane) -> int:
-        """Return how many messages of `lane` may be sent soon. Call it before claiming; it books nothing."""
-        standing = self._read()
-        if standing.refusals is not None and standing.refusals.settings != settings_mark(
-            self._parts.messages.settings
-        ):
-            self._end_wait()
-        return _room(self._parts, standing, lane)
+    def room(self, lane: Lane, sender: Sender) -> int:
+        """Return how many messages may be sent soon from a sender. Call it before claiming.
+
+        It books nothing.
+        """
+        standing = self._read(sender)
+        if is_outdated(standing, sender):
+            with self._parts.session() as session:
+                end_outdated_waits(session, sender, self._parts.now())
+                session.commit()
+            standing = self._read(sender)
+        return _room(sender, standing, lane, self._parts.now())
+
+    def is_waiting(self, sender: Sender) -> bool:
+        """Return whether the relay refuses this sender, so that only single messages may test it."""
+        return waiting(self._read(sender), sender) is not None
 
     def hold(self, times: Mapping[int, datetime]) -> None:
         """Offer these messages, by id, no earlier than at these times, because of their domains' limits."""
@@ -135,27 +161,27 @@ class Allowance:
         sent.
         """
         for message in self._by_domain(iter(messages)):
-            while message is not None and (wait_seconds := self._take(self._lane_of(message.id))) > 0:
-                if wait_seconds > HOLD_SECONDS[self._lane_of(message.id)] or self._ending():
+            while message is not None:
+                lane, sender = self._lane_of(message.id)
+                wait_seconds = self._take(lane, sender)
+                if wait_seconds <= 0:
+                    break
+                if wait_seconds > HOLD_SECONDS[lane] or self._ending():
                     return
                 yield None
             if self._ending():
                 return
             yield message
 
-    def heard(self, outcome: Outcome) -> None:
+    def heard(self, outcome: Outcome, sender: Sender) -> None:
         """Adapt the pace to the outcome of a message."""
         if outcome.fate is not Fate.REPLIED or outcome.reply is None or outcome.reply.local:
             return
         self._replies.append(self._parts.now())
         if self._down:
             self._change(lambda standing, _: recovered(standing))
-        if self._refused and setup_fault(outcome) is None:
-            if outcome.accepted:
-                self._end_wait()
-                log.warning("event=relay_takes_us_again relay=%s", self.relay.key)
-            else:
-                self._change(try_next)
+        if self._relay_refused or sender.newsletter_id in self._refused:
+            self._test_ended(outcome, sender)
         if asks_to_slow_down(outcome):
             log.warning("event=slow_down relay=%s reply=%s", self.relay.key, outcome.reply.code)
             self._slow_down()
@@ -174,10 +200,14 @@ class Allowance:
         self._change(change)
         return down
 
-    def refused(self) -> None:
-        """Note that the relay's row now has refusals of our settings (outbox/pacing/setup_wait.py)."""
-        self._refused = True
+    def refused(self, fault: SetupFault, sender: Sender) -> None:
+        """Note that a row now has refusals of our settings (outbox/pacing/setup_wait.py)."""
+        if fault is SetupFault.SENDER:
+            self._refused.add(sender.newsletter_id)
+        else:
+            self._relay_refused = True
         self._reserved = None
+        self._free_until.clear()
 
     def close(self) -> None:
         """Give back what was booked and not used."""
@@ -203,31 +233,52 @@ class Allowance:
             else:
                 yield None
 
-    def _take(self, lane: Lane) -> float:
+    def _take(self, lane: Lane, sender: Sender) -> float:
         """Use one reserved message of `lane` and return 0.0, or return the seconds until one may be sent."""
         now = self._parts.now()
+        wait_seconds = self._sender_seconds(lane, sender, now)
+        if wait_seconds > 0:
+            return wait_seconds
         reserved = self._reserved
         if reserved is None or not reserved.is_valid(lane, now):
-            reserved = self._reserved = self._reserve(lane, now)
+            reserved = self._reserved = self._reserve(lane, sender, now)
         wait_seconds = reserved.wait_seconds(now)
         if wait_seconds > 0:
             return wait_seconds
         reserved.used += 1
         return 0.0
 
-    def _reserve(self, lane: Lane, now: datetime) -> _Reserved:
+    def _sender_seconds(self, lane: Lane, sender: Sender, now: datetime) -> float:
+        """Return the seconds until the newsletter may send a message: it has sending hours, or is refused."""
+        known = (lane, sender.newsletter_id)
+        if now < self._free_until.get(known, now):
+            return 0.0
+        if not _is_open(sender, lane, now):
+            return math.inf
+        if sender_test_seconds(self._read(sender).sender, sender, now) is None:
+            self._free_until[known] = now + LOOK
+            return 0.0
+        wait_seconds = math.inf
+
+        def test(standing: Standing, now: datetime) -> Standing:
+            nonlocal wait_seconds
+            wait_seconds = sender_test_seconds(standing, sender, now) or 0.0
+            return standing if wait_seconds else trying(standing, now)
+
+        self._change(test, standings.sender_key(sender))
+        return wait_seconds
+
+    def _reserve(self, lane: Lane, sender: Sender, now: datetime) -> _Reserved:
         """Reserve the next messages of `lane`, and give back what is left of the last reservation."""
-        if not _is_open(self._parts.messages.settings, lane, now):
-            return _Reserved(lane, Booking(0, math.inf), now, now)
         if self._limits == Limits():
-            standing = self._read()
+            standing = self._read(sender).relay
             if standing.refusals is None and pace_of(standing, self._limits, now) is None:
                 return _Reserved(lane, Booking(MANY, 0.0), now, now + LOOK)
         booking = Booking(0, 0.0)
 
         def change(standing: Standing, now: datetime) -> Standing:
             nonlocal booking
-            standing, booking = self._book(self._without_unused(standing, now), lane, now)
+            standing, booking = self._book(self._without_unused(standing, now), lane, sender, now)
             return standing
 
         self._change(change)
@@ -236,9 +287,11 @@ class Allowance:
             until += LATE + timedelta(seconds=(booking.count - 1) * booking.interval_seconds)
         return _Reserved(lane, booking, now, until)
 
-    def _book(self, standing: Standing, lane: Lane, now: datetime) -> tuple[Standing, Booking]:
+    def _book(
+        self, standing: Standing, lane: Lane, sender: Sender, now: datetime
+    ) -> tuple[Standing, Booking]:
         """Book about a quarter of a second, or one test message while the relay refuses our settings."""
-        test_seconds = seconds_to_test(standing, self._parts.messages.settings, now)
+        test_seconds = relay_test_seconds(standing, sender, now)
         if test_seconds:
             return standing, Booking(0, test_seconds)
         pace = pace_of(standing, self._limits, now) or math.inf
@@ -271,52 +324,63 @@ class Allowance:
             lambda standing, now: slow_down(self._without_unused(standing, now), self._limits, rate, now)
         )
 
-    def _end_wait(self) -> None:
-        """End the wait for our settings: the relay accepted a message, or they were changed."""
-        with self._parts.session() as session:
-            end_wait(session, self._parts.messages.settings, self._parts.now())
-            session.commit()
-        self._refused = False
+    def _test_ended(self, outcome: Outcome, sender: Sender) -> None:
+        """Note the reply to a message that was sent while the relay refuses our settings."""
+        fault = setup_fault(outcome)
+        if outcome.accepted:
+            with self._parts.session() as session:
+                end_wait(session, sender, self._parts.now())
+                session.commit()
+            self._relay_refused = False
+            self._refused.discard(sender.newsletter_id)
+            log.warning("event=relay_takes_us_again relay=%s", self.relay.key)
+            return
+        # A refusal that is about something else proves nothing.
+        if self._relay_refused and fault in {None, SetupFault.SENDER}:
+            self._change(try_next)
+        if sender.newsletter_id in self._refused and fault is not SetupFault.SENDER:
+            self._change(try_next, standings.sender_key(sender))
 
-    def _read(self) -> Standing:
-        standing = _read(self._parts)
-        self._down, self._refused = standing.down_at is not None, standing.refusals is not None
+    def _read(self, sender: Sender) -> SenderStanding:
+        with Session(self._parts.engine.execution_options(sqlite_begin="DEFERRED")) as session:
+            standing = standings.read_standing(session, sender, self._parts.now())
+        self._down = standing.relay.down_at is not None
+        self._relay_refused = standing.relay.refusals is not None
+        if standing.sender.refusals is None:
+            self._refused.discard(sender.newsletter_id)
+        else:
+            self._refused.add(sender.newsletter_id)
         return standing
 
-    def _change(self, change: Callable[[Standing, datetime], Standing]) -> None:
-        """Update the relay's row and commit."""
+    def _change(self, change: Callable[[Standing, datetime], Standing], key: str | None = None) -> None:
+        """Update a row, by default the relay's, and commit."""
         with self._parts.session() as session:
-            _, standing = standings.change(session, self._key, change, self._parts.now())
+            _, standing = standings.change(session, key or self._key, change, self._parts.now())
             session.commit()
-        self._down = standing.down_at is not None
+        if key is None:
+            self._down = standing.down_at is not None
 
 
-def may_send(parts: Parts, lane: Lane) -> bool:
+def may_send(session: Session, sender: Sender, lane: Lane, now: datetime) -> bool:
     """Return whether an email of `lane` may be sent now or soon."""
-    return _room(parts, _read(parts), lane) > 0
+    standing = standings.read_standing(session, sender, now)
+    return _room(sender, standing, lane, now) > 0
 
 
-def _read(parts: Parts) -> Standing:
-    with Session(parts.engine.execution_options(sqlite_begin="DEFERRED")) as session:
-        return standings.read_standing(session, parts.messages.settings, parts.now())
-
-
-def _room(parts: Parts, standing: Standing, lane: Lane) -> int:
-    """Return how many messages of `lane` the relay may get soon."""
-    settings, now = parts.messages.settings, parts.now()
-    if not _is_open(settings, lane, now):
+def _room(sender: Sender, standing: SenderStanding, lane: Lane, now: datetime) -> int:
+    """Return how many messages of `lane` the relay may get soon from this sender."""
+    if not _is_open(sender, lane, now):
         return 0
-    test_seconds = seconds_to_test(standing, settings, now)
+    test_seconds = seconds_to_test(standing, sender, now)
     if test_seconds is not None:
         return int(test_seconds == 0)
-    limits = Limits.of(choose_relay(settings, settings.from_address))
-    _, booking = book(standing, limits, MANY, now, ahead_seconds=HOLD_SECONDS[lane], share=_share(lane))
+    limits = Limits.of(sender.relay)
+    _, booking = book(standing.relay, limits, MANY, now, ahead_seconds=HOLD_SECONDS[lane], share=_share(lane))
     return booking.count
 
 
-def _is_open(settings: Settings, lane: Lane, now: datetime) -> bool:
-    zone = ZoneInfo(settings.time_zone)
-    return lane is Lane.SINGLE or is_open(settings.sending_window, zone, now)
+def _is_open(sender: Sender, lane: Lane, now: datetime) -> bool:
+    return lane is Lane.SINGLE or is_open(sender.settings.sending_window, sender.zone, now)
 
 
 def _share(lane: Lane) -> float:

@@ -1,21 +1,39 @@
-"""Read and write the stored pace of a relay or a recipients' domain."""
+"""Read and write the stored state of a relay, a sender, or a recipients' domain."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from newsletter.messages.sender import Sender
 from newsletter.models import Pace, insert_new
 from newsletter.outbox.pacing.pace import Standing, from_state, to_state
-from newsletter.settings import Settings, choose_relay
+from newsletter.settings import Relay
 
 
-def relay_key(settings: Settings) -> str:
-    """Return the key of the row for the relay of our From address."""
-    return f"relay:{choose_relay(settings, settings.from_address).key}"[:320]
+@dataclass(frozen=True)
+class SenderStanding:
+    """The state of a relay, and that of one newsletter's sender.
+
+    The row of the sender has only `refusals` and `told_at`: a relay may refuse one sender and accept others.
+    """
+
+    relay: Standing
+    sender: Standing
+
+
+def relay_key(relay: Relay) -> str:
+    """Return the key of the row for a relay."""
+    return f"relay:{relay.key}"[:320]
+
+
+def sender_key(sender: Sender) -> str:
+    """Return the key of the row for a newsletter's sender."""
+    return f"sender:{sender.newsletter_id}"
 
 
 def domain_key(domain: str) -> str:
@@ -23,9 +41,9 @@ def domain_key(domain: str) -> str:
     return f"domain:{domain}"[:320]
 
 
-def read_standing(session: Session, settings: Settings, now: datetime) -> Standing:
-    """Return the standing of the relay of our From address."""
-    return read(session, relay_key(settings), now)
+def read_standing(session: Session, sender: Sender, now: datetime) -> SenderStanding:
+    """Return the standing of a sender and of its relay."""
+    return SenderStanding(read(session, relay_key(sender.relay), now), read(session, sender_key(sender), now))
 
 
 def read(session: Session, key: str, now: datetime) -> Standing:

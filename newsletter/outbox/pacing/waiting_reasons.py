@@ -5,33 +5,36 @@ from __future__ import annotations
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from newsletter.outbox.pacing.pace import BULK_SHARE, Limits, Standing, book, catch_up
+from newsletter.messages.sender import Sender
+from newsletter.outbox.pacing.pace import BULK_SHARE, Limits, book, catch_up
 from newsletter.outbox.pacing.sending_window import is_open, opens_at
 from newsletter.outbox.pacing.setup_wait import remedy, waiting, what_is_refused
-from newsletter.settings import Settings, choose_relay
+from newsletter.outbox.pacing.standings import SenderStanding
 from newsletter.smtp.refusals import SetupFault
 
 
-def reasons_to_wait(standing: Standing, settings: Settings, now: datetime) -> list[str]:
+def reasons_to_wait(both: SenderStanding, sender: Sender, now: datetime) -> list[str]:
     """Return a sentence for each reason why sending waits, or is slower than the settings allow.
 
     Times are in the newsletter's time zone.
     """
-    zone = ZoneInfo(settings.time_zone)
-    relay = choose_relay(settings, settings.from_address)
-    limits = Limits.of(relay)
+    zone = sender.zone
+    limits = Limits.of(sender.relay)
     reasons = []
-    window = settings.sending_window
+    window = sender.settings.sending_window
+    standing = both.relay
     if window is not None and not is_open(window, zone, now):
         opens = opens_at(window, zone, now).astimezone(zone)
         reasons.append(f"Outside the hours for sending; goes on at {opens:%Y-%m-%d %H:%M} ({zone.key}).")
-    refusals = waiting(standing, settings)
+    refusals = waiting(both, sender)
     if refusals is not None and refusals.try_at is not None:
         fault = SetupFault(refusals.fault)
-        since, again = (standing.on_clock(at).astimezone(zone) for at in (refusals.since, refusals.try_at))
+        row = both.sender if fault is SetupFault.SENDER else standing
+        since, again = (row.on_clock(at).astimezone(zone) for at in (refusals.since, refusals.try_at))
         reasons.append(
-            f"The relay refuses {what_is_refused(fault)} since {since:%Y-%m-%d %H:%M}, so all emails wait: "
-            f"{refusals.said.rstrip('.')}. {remedy(fault, settings)} One email is tried at {again:%H:%M}."
+            f"The relay refuses {what_is_refused(fault, sender)} since {since:%Y-%m-%d %H:%M}, so all emails "
+            f"of this newsletter wait: {refusals.said.rstrip('.')}. {remedy(fault, sender)} One email is "
+            f"tried at {again:%H:%M}."
         )
     if standing.down_since is not None:
         since = standing.on_clock(standing.down_since).astimezone(zone)

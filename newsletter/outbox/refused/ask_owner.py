@@ -18,7 +18,7 @@ from newsletter.mail.redact import without_addresses
 from newsletter.messages.build import MessageMaker
 from newsletter.models import BounceVerdict, Delivery, DeliveryState, Issue, IssueState, Subscriber
 from newsletter.outbox.refused.notices import tell_about_domain, tell_about_issue, tell_about_relay
-from newsletter.outbox.refused.outcome_keys import domain_number, relay_name, relay_number
+from newsletter.outbox.refused.outcome_keys import domain_number, relay_number
 from newsletter.outbox.refused.outcome_rows import has_unsettled, is_unjudged, reached_nobody
 
 ACTOR = "outbox"
@@ -37,8 +37,10 @@ def ask_about_relay(session: Session, maker: MessageMaker, relay: int, now: date
     mine = (is_unjudged(), Delivery.relay_key == relay)
     theirs = select(Delivery.issue_id).where(*mine, Delivery.issue_id.is_not(None))
     concerned: ColumnElement[bool] = Issue.id.in_(theirs)
-    if relay_number(relay_name(maker.settings)) == relay:
-        concerned |= Issue.state == IssueState.SENDING
+    senders = maker.senders.every(session)
+    here = [each.newsletter_id for each in senders if relay_number(each.relay.key) == relay]
+    if here:
+        concerned |= (Issue.state == IssueState.SENDING) & Issue.newsletter_id.in_(here)
     issues = lock_issues(session, concerned)
     held = _hold(session, mine, BounceVerdict.RELAY)
     if not held:

@@ -28,7 +28,7 @@ from newsletter.models import (
 from newsletter.outbox.refused.ask_owner import ask_about_domain, ask_about_relay, ask_about_unreached
 from newsletter.outbox.refused.held_domains import release_domains
 from newsletter.outbox.refused.notices import look_at_confirmations
-from newsletter.outbox.refused.outcome_keys import microseconds, relay_name, relay_number
+from newsletter.outbox.refused.outcome_keys import microseconds
 from newsletter.outbox.refused.outcome_rows import (
     Row,
     after,
@@ -111,13 +111,12 @@ def judge_bounces(session: Session, maker: MessageMaker, now: datetime) -> Judge
     return judged
 
 
-def pause_if_wrong(session: Session, maker: MessageMaker, now: datetime) -> bool:
-    """Read the newest outcomes of our relay; pause its issues if the relay is wrong. Commits nothing.
+def pause_if_wrong(session: Session, maker: MessageMaker, relay: int, now: datetime) -> bool:
+    """Read the newest outcomes of a relay; pause its issues if the relay is wrong. Commits nothing.
 
     A worker calls this after several refusals, because the sweep runs too rarely to stop sending in time. If
     another process is judging now, this returns False at once, because a worker must not wait for that.
     """
-    relay = relay_number(relay_name(maker.settings))
     on_postgresql = session.get_bind().dialect.name == "postgresql"
     if on_postgresql and not session.scalar(select(func.pg_try_advisory_xact_lock(relay))):
         return False

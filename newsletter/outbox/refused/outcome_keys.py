@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from hashlib import blake2b
 
-from newsletter.settings import Settings, choose_relay
 from newsletter.tokens import Tokens
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -20,11 +19,6 @@ def microseconds(moment: datetime) -> int:
 def relay_number(name: str) -> int:
     """Return the hash of a relay's key, as `Delivery.relay_key` keeps it."""
     return int.from_bytes(blake2b(name.encode(), digest_size=8).digest(), "big", signed=True)
-
-
-def relay_name(settings: Settings) -> str:
-    """Return the key of the relay that sends our email."""
-    return choose_relay(settings, settings.from_address).key
 
 
 def domain_number(tokens: Tokens, email_key: str | None) -> int | None:

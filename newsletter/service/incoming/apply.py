@@ -41,10 +41,12 @@ log = logging.getLogger(__name__)
 
 
 def own_addresses(runtime: Runtime) -> OwnAddresses:
-    """Return the addresses whose incoming mail is for us."""
-    settings = runtime.current_settings()
-    domain = settings.return_path_domain or (None if settings.return_path else settings.sender_domain)
-    return OwnAddresses(settings.unsubscribe_address, runtime.tokens.derived_key(LEAVE_KEY), domain)
+    """Return the addresses of all newsletters whose incoming mail is for us, as of a second ago at most."""
+    domains = {each.path_domain.lower() for each in runtime.senders() if each.plain_path is None}
+    if runtime.settings.return_path_domain:
+        domains.add(runtime.settings.return_path_domain.lower())
+    mailbox, key = runtime.settings.unsubscribe_address, runtime.tokens.derived_key(LEAVE_KEY)
+    return OwnAddresses(mailbox, key, frozenset(domains))
 
 
 def take_in(

@@ -198,7 +198,9 @@ class GuardedLMTP(_Guarded, LMTP):
 class IncomingMailHandler:
     """The handler that aiosmtpd calls for recipients, messages and errors."""
 
-    def __init__(self, own: OwnAddresses, take: Callable[[bytes, list[str], str], object]) -> None:
+    def __init__(
+        self, own: Callable[[], OwnAddresses], take: Callable[[bytes, list[str], str], object]
+    ) -> None:
         self._own = own
         self._take = take
         self._writers = ThreadPoolExecutor(WRITERS, "intake")
@@ -207,7 +209,9 @@ class IncomingMailHandler:
         self, _server: SMTP, _session: Any, envelope: Envelope, address: str, _options: list[str]
     ) -> str:
         """Accept recipients at our own addresses only: mail for others is never passed on."""
-        if not self._own.takes(address):
+        # In a thread: about once a second it reads from the database whether a newsletter was edited.
+        own = await asyncio.get_running_loop().run_in_executor(self._writers, self._own)
+        if not own.takes(address):
             return "550 5.1.1 No such address here"
         if len(envelope.rcpt_tos) >= MOST_RECIPIENTS:
             return "452 4.5.3 Too many recipients"
@@ -272,7 +276,8 @@ async def serve(
 
     `listening` is called once all listeners are open. Raises ServiceError if one cannot be opened.
     """
-    handler = IncomingMailHandler(own_addresses(runtime), functools.partial(take_in, runtime))
+    own = functools.partial(own_addresses, runtime)
+    handler = IncomingMailHandler(own, functools.partial(take_in, runtime))
     limit, loop = ConnectionLimit(), asyncio.get_running_loop()
     async with AsyncExitStack() as servers:
         servers.callback(handler.close)

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from newsletter.clock import utcnow
 from newsletter.models import AdminUser, Lane, Topic, open_engine
+from newsletter.runtime import Runtime
 from newsletter.service.database import await_database, require_reachable, upgrade
 from newsletter.service.first_newsletter import fill_first_newsletter
 from newsletter.service.logs import configure_logging
@@ -63,6 +64,7 @@ def run_service(
         upgrade(settings.database)
         for warning in fill_first_newsletter(settings, utcnow()):
             log.warning("event=former_setting warning=%s", warning)
+        report_missing_keys(settings)
         programs = service_programs(plain(environ), command, takes_mail=bool(settings.intake_listen))
         # Runs beside the others: a slow or unreachable relay never stops the start.
         programs.append(Program("relay", command("relay", "check"), plain(environ), once=True))
@@ -91,8 +93,18 @@ def run_workers(settings: Settings, environ: Mapping[str, str], command: Command
     """Run the workers until told to stop. Raises ServiceError if the database cannot be reached."""
     configure_logging()
     await_database(settings.database)
+    report_missing_keys(settings)
     make_folder(settings.data_dir)
     Supervisor(worker_programs(plain(environ), command)).run()
+
+
+def report_missing_keys(settings: Settings) -> None:
+    """Log a warning for each newsletter whose From domain has no DKIM key. It needs an upgraded database."""
+    runtime = Runtime(settings)
+    for sender in runtime.senders():
+        if sender.missing_key is not None:
+            log.warning("event=no_dkim_key warning=%s", sender.missing_key)
+    runtime.engine.dispose()
 
 
 def plain(environ: Mapping[str, str]) -> dict[str, str]:

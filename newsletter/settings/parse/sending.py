@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from newsletter.settings.parse.common import (
@@ -12,7 +13,7 @@ from newsletter.settings.parse.common import (
     parse_rate,
     split_list,
 )
-from newsletter.settings.values import SendingWindow, Span
+from newsletter.settings.values import DomainKey, SendingWindow, Span
 
 # A local part has at most 64 octets (RFC 5321). The token of an unsubscribe address (mail/verp.py) takes 41.
 LONGEST_LEAVE_MAILBOX = 23
@@ -58,6 +59,25 @@ def _mail_domain(name: str) -> str:
     if found is None:
         raise ValueError(f"names {name}, which is not an email domain")
     return found
+
+
+def parse_domain_keys(value: str) -> tuple[DomainKey, ...]:
+    """Return the keys of a list such as example.com=news:/etc/dkim/example.com.pem, example.net=none."""
+    keys: dict[tuple[str, str], DomainKey] = {}
+    for part in split_list(value):
+        domain, _, key = part.partition("=")
+        domain, key = parse_domain(domain), key.strip()
+        selector, colon, file = key.partition(":")
+        if key != "none" and not (colon and selector.strip() and file.strip()):
+            raise ValueError(
+                "is not a list such as example.com=news:/etc/newsletter/example.com.pem, with a selector and "
+                "a file for each domain"
+            )
+        if (domain, selector) in keys or (domain, "none") in keys:
+            raise ValueError(f"names {domain} twice with the same selector, or with none")
+        path = Path(file.strip()).absolute() if colon else None
+        keys[domain, selector] = DomainKey(domain, selector.strip() if colon else "", path)
+    return tuple(keys.values())
 
 
 _WEEKDAYS = ("mo", "tu", "we", "th", "fr", "sa", "su")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import enum
 from datetime import datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from babel.dates import format_timedelta
 from flask import (
@@ -34,7 +33,6 @@ from newsletter.web.admin.blueprint import admin
 from newsletter.web.admin.query_string import choice_of, page_number
 from newsletter.web.admin.session import actor
 from newsletter.web.http.extensions import runtime
-from newsletter.web.http.this_newsletter import this_newsletter
 
 PER_PAGE = 50
 MOVING = frozenset({IssueState.PREPARING, IssueState.SENDING})
@@ -169,14 +167,14 @@ def _progress(session: Session, issue: Issue, now: datetime) -> dict[str, Any]:
         "rate_text": _rate(counted.rate) if moving else "",
         "eta_text": _eta(counted.eta_seconds) if moving else "",
         "moving": moving,
-        "waits": _waits(session, counted, now) if issue.state is IssueState.SENDING else [],
+        "waits": _waits(session, issue, counted, now) if issue.state is IssueState.SENDING else [],
     }
 
 
-def _waits(session: Session, counted: Progress, now: datetime) -> list[str]:
-    settings = runtime().current_settings()
-    hours = own_hours_in_words(counted.later, counted.last_hour_at, ZoneInfo(this_newsletter().time_zone))
-    return reasons_to_wait(read_standing(session, settings, now), settings, now) + hours
+def _waits(session: Session, issue: Issue, counted: Progress, now: datetime) -> list[str]:
+    sender = runtime().sender(issue.newsletter_id)
+    hours = own_hours_in_words(counted.later, counted.last_hour_at, sender.zone)
+    return reasons_to_wait(read_standing(session, sender, now), sender, now) + hours
 
 
 def _rate(rate: float) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -9,17 +10,19 @@ from flask import render_template, url_for
 from sqlalchemy.orm import Session
 
 from newsletter.digest.overdue import INTERVALS, count_waiting, find_overdue
+from newsletter.messages.sender import Sender
 from newsletter.models import (
     SILENT,
     DeliveryState,
     Notice,
+    RelayCheck,
     ReleaseState,
     db,
     worker_heartbeats,
 )
 from newsletter.notices import NoticeKind, find_open, open_notices, words
 from newsletter.outbox.file_systems import network_file_system
-from newsletter.outbox.pacing.relay_checks import FAILED, failures_of, last_check
+from newsletter.outbox.pacing.relay_checks import FAILED, PASSED, UNKNOWN, failures_of, last_checks
 from newsletter.outbox.refused.notices import QUESTIONS
 from newsletter.outbox.reports.issue_list import held_issues, newest_issues
 from newsletter.outbox.reports.progress import health, progress
@@ -42,6 +45,8 @@ def overview() -> str:
     session, now = db.session(), runtime().now()
     workers = _workers(session, now)
     outbox = _outbox(session, now)
+    senders = runtime().senders()
+    checks = last_checks(session, senders)
     return render_template(
         "admin/overview.html",
         numbers=_numbers(session, now),
@@ -49,8 +54,8 @@ def overview() -> str:
         last_issue=_last_issue(session, now),
         outbox=outbox,
         workers=workers,
-        relay_check=last_check(session, runtime().current_settings()),
-        warnings=_warnings(session, now, workers, outbox),
+        relay_check=_worst(checks),
+        warnings=_warnings(session, now, workers, outbox, senders, checks),
     )
 
 
@@ -126,13 +131,26 @@ def _overdue_warnings(session: Session, now: datetime) -> list[dict[str, str]]:
     return warnings
 
 
-def _relay_warnings(session: Session) -> list[dict[str, str]]:
-    """Return the failures that the last check of the relay found."""
-    check = last_check(session, runtime().current_settings())
-    if check is None or check.verdict != FAILED:
-        return []
-    text = f"A check of the relay {check.report['relay']} failed. {' '.join(failures_of(check))}"
-    return [{"tone": "bad", "text": f"{text} To check it again, run: newsletter relay check"}]
+def _worst(checks: Sequence[tuple[Sender, RelayCheck]]) -> RelayCheck | None:
+    """Return the check with the worst result, and the oldest of these; None if there was none."""
+    order = (FAILED, UNKNOWN, PASSED)
+    found = [check for _, check in checks]
+    return min(found, key=lambda each: (order.index(each.verdict), each.checked_at), default=None)
+
+
+def _relay_warnings(checks: Sequence[tuple[Sender, RelayCheck]]) -> list[dict[str, str]]:
+    """Return the failures that the last checks of the relays found."""
+    warnings = []
+    for _, check in checks:
+        if check.verdict == FAILED:
+            text = f"A check of the relay {check.report['relay']} failed. {' '.join(failures_of(check))}"
+            warnings.append({"tone": "bad", "text": f"{text} To check it again, run: newsletter relay check"})
+    return warnings
+
+
+def _key_warnings(senders: Sequence[Sender]) -> list[dict[str, str]]:
+    """Warn about each newsletter whose From domain has no DKIM key."""
+    return [{"tone": "warn", "text": each.missing_key} for each in senders if each.missing_key is not None]
 
 
 def _journal_warnings() -> list[dict[str, str]]:
@@ -148,9 +166,15 @@ def _journal_warnings() -> list[dict[str, str]]:
 
 
 def _warnings(
-    session: Session, now: datetime, workers: list[dict[str, Any]], outbox: dict[str, Any]
+    session: Session,
+    now: datetime,
+    workers: list[dict[str, Any]],
+    outbox: dict[str, Any],
+    senders: Sequence[Sender],
+    checks: Sequence[tuple[Sender, RelayCheck]],
 ) -> list[dict[str, str]]:
-    warnings = [_told(notice) for notice in open_notices(session)] + _relay_warnings(session)
+    warnings = [_told(notice) for notice in open_notices(session)]
+    warnings += _relay_warnings(checks) + _key_warnings(senders)
     if not any(worker["alive"] for worker in workers):
         words = "No worker has been seen for two minutes. Confirmations and digests wait until a worker runs."
         warnings.append({"tone": "bad", "text": words})

@@ -102,15 +102,20 @@ class _EmailTrial:
         # A runtime of its own: what was read long ago would hide files that are damaged now.
         fresh = Runtime(parts.settings, parts.now)
         try:
-            identity = parts.identities.recent(parts.reading)
-            for language in identity.languages:
-                fresh.messages.build_sample(identity, language, parts.now())
+            senders = parts.senders()
+            for sender in senders:
+                # All newsletters have the same templates, so one language shows whether its keys can be used.
+                languages = (
+                    sender.identity.languages if sender is senders[0] else sender.identity.languages[:1]
+                )
+                for language in languages:
+                    fresh.messages.build_sample(sender, language, parts.now())
         except Exception as fault:
             # Any error counts, because the workers' emails would fail with it too. Its text could contain a
             # path.
             log.error("event=no_email_can_be_built fault=%s", fault)
             return ["email: none can be built; the log says why"]
-        return []
+        return [f"email: {each.missing_key}" for each in senders if each.missing_key is not None]
 
 
 def init_health(app: Flask) -> None:

@@ -118,7 +118,7 @@ def test_no_second_gets_more_than_the_limit_across_two_drains(either_house: Hous
     transport = paced(house, relay="smtp://127.0.0.1:2525?per_second=10")
     issue_id = subscribers(house, 40)
 
-    drain(house.runtime, transport, lane=Lane.BULK, stopping=lambda: len(transport.sent) >= 15)
+    drain(house.runtime, lambda _: transport, lane=Lane.BULK, stopping=lambda: len(transport.sent) >= 15)
     first = len(transport.sent)
     # Another process, or this one after a restart, uses the same timetable.
     house.runtime = Runtime(house.runtime.settings, now=house.clock)
@@ -140,8 +140,10 @@ def test_an_hour_that_is_used_up_ends_the_drain_and_the_next_hour_goes_on(either
 
     house.drain()
     assert len(transport.sent) == 19  # one in twenty is kept for single emails
-    assert not may_send(house.runtime, Lane.BULK)
-    assert may_send(house.runtime, Lane.SINGLE)
+    sender = house.runtime.sender(1)
+    with house.runtime.reading() as session:
+        assert not may_send(session, sender, Lane.BULK, house.clock())
+        assert may_send(session, sender, Lane.SINGLE, house.clock())
     assert house.drain() == 0
     assert house.states().count("queued") == 11
     single(house, 1, "link:1")
@@ -237,7 +239,7 @@ def test_a_slow_down_halves_the_pace_for_everybody_and_it_comes_back(either_hous
 
     limits = Limits(20)
     with house.runtime.reading() as session:
-        standing = read_standing(session, house.runtime.settings, house.clock())
+        standing = read_standing(session, house.runtime.sender(1), house.clock()).relay
     assert standing.learnt is not None
     assert standing.learnt.per_second == 10
     assert house.states().count("deferred") == 1
@@ -255,7 +257,7 @@ def test_a_relay_without_limits_is_slowed_too(house: House):
     house.drain()
 
     with house.runtime.reading() as session:
-        standing = read_standing(session, house.runtime.settings, house.clock())
+        standing = read_standing(session, house.runtime.sender(1), house.clock()).relay
     assert standing.learnt is not None
     assert transport.times[-1] - transport.times[0] > timedelta(seconds=5)
     house.clock.pass_(hours=1)
@@ -270,7 +272,7 @@ def test_greylisting_waits_and_says_nothing_about_the_pace(house: House):
     house.drain()
 
     with house.runtime.reading() as session:
-        assert read_standing(session, house.runtime.settings, house.clock()).learnt is None
+        assert read_standing(session, house.runtime.sender(1), house.clock()).relay.learnt is None
     assert house.states().count("deferred") == 1
 
 
@@ -282,8 +284,14 @@ def test_what_a_drain_booked_and_did_not_use_is_given_back(either_house: House):
     house.drain()
 
     with house.runtime.reading() as session:
-        standing = read_standing(session, house.runtime.settings, house.clock())
+        standing = read_standing(session, house.runtime.sender(1), house.clock()).relay
     assert sum(count for _, count in standing.hour) == 3
+
+
+def allowance(house: House) -> Allowance:
+    """Return an allowance for digests of the first newsletter."""
+    sender = house.runtime.sender(1)
+    return Allowance(house.runtime, sender.relay, lambda _: (Lane.BULK, sender), lambda: False)
 
 
 def test_two_processes_share_one_timetable(either_house: House):
@@ -294,7 +302,7 @@ def test_two_processes_share_one_timetable(either_house: House):
     def process() -> Iterator[Outgoing | None]:
         numbers = itertools.count()
         endless = (Outgoing(next(numbers), Envelope("", "ann@example.org"), bytes) for _ in itertools.count())
-        return Allowance(house.runtime, lambda _: Lane.BULK, lambda: False).keep(endless)
+        return allowance(house).keep(endless)
 
     both = [process(), process()]
     while house.clock() < NOON + timedelta(seconds=5):
@@ -312,7 +320,7 @@ def test_a_clock_set_back_in_the_middle_of_a_drain_neither_stalls_nor_bursts(hou
     paced(house, relay="smtp://127.0.0.1:2525?per_second=10")
     numbers = itertools.count()
     endless = (Outgoing(next(numbers), Envelope("", "ann@example.org"), bytes) for _ in itertools.count())
-    stream = Allowance(house.runtime, lambda _: Lane.BULK, lambda: False).keep(endless)
+    stream = allowance(house).keep(endless)
     sent: list[float] = []
     for tick in range(20 * 30):
         if tick == 100:
@@ -406,10 +414,10 @@ def test_an_outage_of_a_quarter_of_an_hour_pauses_the_issue(either_house: House)
     broken = Unreachable(RelayRefused("535 5.7.8 sign-in refused", 535, "5.7.8"))
 
     for _ in range(15):
-        drain(house.runtime, broken, lane=Lane.BULK)
+        drain(house.runtime, lambda _: broken, lane=Lane.BULK)
         assert house.issue_state(issue_id) == "sending"
         house.clock.pass_(minutes=1)
-    drain(house.runtime, broken, lane=Lane.BULK)
+    drain(house.runtime, lambda _: broken, lane=Lane.BULK)
 
     assert house.issue_state(issue_id) == "paused"
     assert "for 15 minutes: 535 5.7.8 sign-in refused" in issue_note(house, issue_id)
@@ -420,13 +428,13 @@ def test_an_outage_ends_with_the_first_answer(house: House):
     paced(house)
     issue_id = subscribers(house, 3)
     broken = Unreachable(TransportError("connection refused"))
-    drain(house.runtime, broken, lane=Lane.BULK)
+    drain(house.runtime, lambda _: broken, lane=Lane.BULK)
     house.clock.pass_(minutes=9)
     single(house, 1, "link:1")
     house.drain("single")
     house.clock.pass_(minutes=7)
 
-    drain(house.runtime, broken, lane=Lane.BULK)
+    drain(house.runtime, lambda _: broken, lane=Lane.BULK)
 
     assert house.issue_state(issue_id) == "sending"
 

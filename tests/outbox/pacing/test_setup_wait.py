@@ -27,7 +27,7 @@ from newsletter.outbox.pacing.waiting_reasons import reasons_to_wait
 from newsletter.outbox.record import recover
 from newsletter.outbox.retry import next_step
 from newsletter.outbox.worker import drain, journal_folder
-from newsletter.service.relay_transport import open_transport
+from newsletter.service.relay_transport import Transports
 from newsletter.smtp.outcomes import Fate, Outcome, Step
 from newsletter.smtp.refusals import SIGNS, Sign, setup_fault
 from newsletter.smtp.replies import Reply
@@ -53,8 +53,8 @@ def house_with(folder: Path, database: str = "", **more: object) -> Iterator[tup
 
 
 def send(house: House, lane: str = "bulk") -> int:
-    with closing(open_transport(house.runtime.settings)) as transport:
-        return drain(house.runtime, transport, lane=Lane(lane))
+    with closing(Transports(house.runtime.settings)) as transports:
+        return drain(house.runtime, transports.to, lane=Lane(lane))
 
 
 def digest_for(house: House, subscribers: int) -> int:
@@ -86,18 +86,18 @@ def told(house: House) -> list[str]:
 
 
 def reasons(house: House) -> str:
-    settings, now = house.runtime.settings, house.clock()
+    sender, now = house.runtime.sender(1), house.clock()
     with house.runtime.session() as session:
-        return " ".join(reasons_to_wait(read_standing(session, settings, now), settings, now))
+        return " ".join(reasons_to_wait(read_standing(session, sender, now), sender, now))
 
 
 @pytest.mark.parametrize("database", ["sqlite", "postgresql"])
 @pytest.mark.parametrize(
     ("answers", "title", "setting"),
     [
-        ({"MAIL": NOT_OWNED}, "sender address", "NEWSLETTER_RETURN_PATH"),
-        ({"RCPT": NOT_OWNED}, "sender address", "NEWSLETTER_RETURN_PATH"),
-        ({".": SEND_AS}, "sender address", "NEWSLETTER_RETURN_PATH"),
+        ({"MAIL": NOT_OWNED}, "a sender address", "NEWSLETTER_RETURN_PATH"),
+        ({"RCPT": NOT_OWNED}, "a sender address", "NEWSLETTER_RETURN_PATH"),
+        ({".": SEND_AS}, "a sender address", "NEWSLETTER_RETURN_PATH"),
         ({"RCPT": NAME}, "our name", "NEWSLETTER_EHLO_NAME"),
         ({"EHLO": NAME, "HELO": NAME}, "our name", "NEWSLETTER_EHLO_NAME"),
         ({"RCPT": "554 5.7.1 <a@b.example>: Relay access denied"}, "our account", "NEWSLETTER_RELAY"),
@@ -205,7 +205,7 @@ def test_a_check_that_succeeds_lets_one_message_be_tried_at_once(tmp_path: Path)
         assert send(house) == 0
 
         with house.runtime.session() as session:
-            try_now(session, house.runtime.settings, house.clock())
+            try_now(session, house.runtime.sender(1), house.clock())
             session.commit()
         send(house)
 

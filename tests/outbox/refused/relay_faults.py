@@ -37,6 +37,7 @@ from newsletter.outbox.lease import claim, give_back
 from newsletter.outbox.record import Attempt, finish, record
 from newsletter.outbox.refused.held_domains import hold_domains
 from newsletter.outbox.refused.judge import judge_all, pause_if_wrong
+from newsletter.outbox.refused.outcome_keys import relay_number
 from newsletter.outbox.refused.owner_decisions import questions, really_gone, send_again
 from newsletter.outbox.refused.verdict import IN_A_ROW, STRETCH
 from newsletter.outbox.worker import _suppressed
@@ -194,7 +195,8 @@ class Town:
         if sum(process.refusals) >= IN_A_ROW:
             process.refusals.clear()
             with self.house.runtime.session() as session:
-                pause_if_wrong(session, maker, now)
+                relay = relay_number(self.house.runtime.sender(1).relay.key)
+                pause_if_wrong(session, maker, relay, now)
                 session.commit()
         if process.held and self._state(issue_id) is not IssueState.SENDING:
             with self.house.runtime.session() as session:

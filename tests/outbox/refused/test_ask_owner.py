@@ -15,7 +15,7 @@ from newsletter.outbox.refused.ask_owner import ask_about_domain
 from newsletter.outbox.refused.held_domains import HELD_FOR, RELEASED
 from newsletter.outbox.refused.judge import judge_all, judge_bounces, pause_if_wrong
 from newsletter.outbox.refused.notices import tell_about_domain
-from newsletter.outbox.refused.outcome_keys import domain_number, relay_name, relay_number
+from newsletter.outbox.refused.outcome_keys import domain_number, relay_number
 from newsletter.outbox.refused.owner_decisions import Question, questions, really_gone, send_again
 from newsletter.smtp.replies import Reply
 
@@ -115,7 +115,7 @@ def test_a_one_person_issue_whose_mailbox_is_gone_pauses_no_other(house: House):
         first = session.query(Delivery).filter_by(issue_id=alone).one()
         first.state, first.verdict, first.bounced_at = "rejected", BounceVerdict.UNJUDGED, house.clock()
         first.settled_at, first.reply_code, first.reply_text = house.clock(), 550, "5.1.1 no such user"
-        first.relay_key = relay_number(relay_name(house.runtime.settings))
+        first.relay_key = relay_number(house.runtime.settings.relay.key)
         first.answered_microseconds = 1
         session.commit()
 
@@ -166,7 +166,7 @@ def test_a_domain_is_named_by_what_was_refused_though_its_people_moved(house: Ho
     issue_id = house.send()
     tokens, now = house.runtime.tokens, house.clock()
     domain = domain_number(tokens, "p1@example.org")
-    relay = relay_number(relay_name(house.runtime.settings))
+    relay = relay_number(house.runtime.settings.relay.key)
     with house.runtime.session() as session:
         unjudged = {"state": "rejected", "verdict": BounceVerdict.UNJUDGED, "bounced_at": now}
         session.execute(update(Delivery).where(Delivery.issue_id == issue_id).values(**unjudged))
@@ -196,7 +196,7 @@ def test_one_call_judges_no_more_than_its_bound_and_says_that_there_is_more(hous
         session.commit()
     house.release("Energy")
     house.open()
-    relay = relay_number(relay_name(house.runtime.settings))
+    relay = relay_number(house.runtime.settings.relay.key)
     with house.runtime.session() as session:
         # One was accepted. The others accepted a later email, so their refusals are not believed.
         values = {"state": "rejected", "verdict": BounceVerdict.UNJUDGED, "relay_key": relay}
@@ -222,11 +222,11 @@ def test_one_call_judges_no_more_than_its_bound_and_says_that_there_is_more(hous
 
 def test_a_worker_does_not_wait_for_another_process_that_judges(big_house: House):
     house = big_house
-    relay = relay_number(relay_name(house.runtime.settings))
+    relay = relay_number(house.runtime.settings.relay.key)
     with house.runtime.session() as judge, house.runtime.session() as worker:
         judge.execute(select(func.pg_advisory_xact_lock(relay)))
 
-        assert pause_if_wrong(worker, house.runtime.messages, house.clock()) is False
+        assert pause_if_wrong(worker, house.runtime.messages, relay, house.clock()) is False
 
 
 def test_an_answer_and_a_new_question_about_a_relay_do_not_wait_for_each_other(big_house: House):

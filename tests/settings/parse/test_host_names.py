@@ -13,7 +13,7 @@ from smtp.relay_script import Session, scripted_relay
 from newsletter.errors import SettingsError
 from newsletter.models import Lane
 from newsletter.outbox.worker import drain
-from newsletter.service.relay_transport import make_endpoint, open_transport
+from newsletter.service.relay_transport import Transports, make_endpoint
 
 FILE = Path(__file__).parents[2] / "data" / "relay" / "public-urls.txt"
 URLS = [line for line in FILE.read_text("utf-8").splitlines() if line and not line.startswith("#")]
@@ -56,8 +56,8 @@ def test_a_public_url_is_refused_at_start_or_a_digest_with_it_is_accepted(tmp_pa
         house.add_subscriber(house.topic("energy"))
         house.release("A new energy cable")
         house.open()
-        with closing(open_transport(settings)) as transport:
-            drain(house.runtime, transport, lane=Lane.BULK)
+        with closing(Transports(settings)) as transports:
+            drain(house.runtime, transports.to, lane=Lane.BULK)
 
         assert house.states() == ["accepted"]
         assert f"<{settings.public_url}/unsubscribe/".encode() in relay.contents[0].replace(b"\r\n ", b" ")
@@ -99,7 +99,7 @@ def test_scheme_and_host_are_written_in_one_form(tmp_path: Path, given, url, nam
 def test_the_name_in_ehlo_can_be_set(tmp_path: Path, given, name):
     settings = make_settings(tmp_path, public_url="http://192.0.2.9", ehlo_name=given)
 
-    assert make_endpoint(settings, settings.from_address).local_name == name
+    assert make_endpoint(settings, settings.relay).local_name == name
 
 
 @pytest.mark.parametrize("given", ["our mail", "mail_1.example.org", "[192.0.2]", "x\r\nMAIL FROM:<>"])

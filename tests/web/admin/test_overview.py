@@ -8,6 +8,7 @@ from sqlalchemy import select
 
 from newsletter.audit import record
 from newsletter.mail.addresses import address_hash
+from newsletter.messages.sender import Sender
 from newsletter.models import (
     Delivery,
     DeliveryState,
@@ -199,17 +200,17 @@ def test_the_overview_shows_what_the_owner_is_told(house, editor):
 
 
 def test_the_last_check_of_the_relay_is_shown(house, editor):
-    settings = house.settings
+    sender = Sender.of_settings(house.settings)
     assert "not checked yet" in editor.get("/admin/").text
     report = {"relay": "relay.example.org:587", "sent": False, "findings": []}
     found = {"step": "sender", "verdict": "failed", "words": "The relay refuses our sender address: 553 no."}
 
     with house.make_session() as session:
-        keep_check(session, settings, {**report, "verdict": "failed", "findings": [found]}, house.clock())
+        keep_check(session, sender, {**report, "verdict": "failed", "findings": [found]}, house.clock())
         session.commit()
     failed = editor.get("/admin/").text
     with house.make_session() as session:
-        keep_check(session, settings, {**report, "verdict": "passed"}, house.clock())
+        keep_check(session, sender, {**report, "verdict": "passed"}, house.clock())
         session.commit()
     passed = editor.get("/admin/").text
 

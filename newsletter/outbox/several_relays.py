@@ -1,0 +1,105 @@
+"""Serve several relays at the same time, each in its own thread, so that a slow one delays no other."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from newsletter.settings import Relay
+
+# How often the database is asked which relays have work.
+LOOK_SECONDS = 0.5
+# A relay that could not be reached is tried again after this time.
+DOWN_SECONDS = 15.0
+# How long other relays are served at a time, while the drain waits for a relay that does not answer.
+LATE_SECONDS = 10.0
+
+
+class Served(NamedTuple):
+    """How many deliveries were handled, and whether the relay could be reached."""
+
+    handled: int
+    reached: bool
+
+
+# Gets the relay, the seconds to serve it, and a function that returns whether to stop.
+Serve = Callable[[Relay, float, Callable[[], bool]], Served]
+
+
+@dataclass
+class _Running:
+    """The threads of one drain, by relay. A thread removes itself when it ends."""
+
+    threads: dict[str, threading.Thread] = field(default_factory=dict)
+    rest_until: dict[str, float] = field(default_factory=dict)
+    handled: int = 0
+    error: BaseException | None = None
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    changed: threading.Event = field(default_factory=threading.Event)
+
+
+def serve_several(
+    with_work: Callable[[], Sequence[Relay]],
+    serve: Serve,
+    seconds: float,
+    stopping: Callable[[], bool],
+    elapsed: Callable[[], float],
+    meanwhile: Callable[[], None],
+) -> int:
+    """Call `serve` for each relay with work, until none has any; return the sum of the results.
+
+    After `seconds` no relay is served again, with one exception. A server that never answers holds its thread
+    for minutes, and until that thread ends, the other relays are served. `meanwhile` is called twice a
+    second. The first error of a thread is raised after all threads have ended.
+    """
+    running = _Running()
+    until = elapsed() + seconds
+    early: set[threading.Thread] = set()
+
+    def ending() -> bool:
+        return stopping() or running.error is not None
+
+    def run(relay: Relay, seconds: float) -> None:
+        served = Served(0, reached=False)
+        try:
+            served = serve(relay, seconds, ending)
+        except BaseException as error:
+            running.error = running.error or error
+        finally:
+            rest = LOOK_SECONDS if served.reached else DOWN_SECONDS
+            with running.lock:
+                running.handled += served.handled
+                running.rest_until[relay.key] = elapsed() + rest
+                del running.threads[relay.key]
+            running.changed.set()
+
+    try:
+        while True:
+            running.changed.clear()
+            now = elapsed()
+            in_time = now < until
+            early = {each for each in early if each.is_alive()}
+            if not ending() and (in_time or early):
+                meanwhile()
+                for relay in with_work():
+                    if relay.key in running.threads or now < running.rest_until.get(relay.key, now):
+                        continue
+                    share = until - now if in_time else LATE_SECONDS
+                    # A daemon: a relay that never answers must not keep a process that ends.
+                    thread = threading.Thread(target=run, args=(relay, share), name="relay", daemon=True)
+                    running.threads[relay.key] = thread
+                    if in_time:
+                        early.add(thread)
+                    thread.start()
+            if not running.threads:
+                break
+            running.changed.wait(LOOK_SECONDS)
+    except BaseException as error:
+        running.error = running.error or error
+    for thread in list(running.threads.values()):
+        thread.join()
+    if running.error is not None:
+        raise running.error
+    return running.handled
