@@ -21,8 +21,7 @@ ELSEWHERE = {
     "digest/select.py": "digest/test_issues.py",
     "errors.py": "accounts/test_create.py",
     "ingest/press/dates/calendars.py": "ingest/press/dates/test_find.py",
-    "ingest/press/lines/furniture_patterns.py": "ingest/press/lines/test_furniture.py",
-    "ingest/press/lines/labels.py": "ingest/press/lines/test_organisations.py",
+    "ingest/press/lines/labels.py": "ingest/press/lines/test_line.py",
     "jobs/app.py": "jobs/test_cleanup.py",
     "jobs/broker.py": "service/test_settings_check.py",
     "jobs/queues.py": "jobs/test_wake.py",
@@ -126,12 +125,12 @@ THROUGH_OTHERS = {
     },
     "A step of the release parser: ingest/press/test_parse.py compares whole releases.": {
         "ingest/press/body.py",
+        "ingest/press/dated_lines.py",
         "ingest/press/head.py",
         "ingest/press/publisher.py",
-        "ingest/press/title_and_publisher.py",
+        "ingest/press/title.py",
     },
     "Word lists and charsets: ingest/test_phrases.py and text/test_decode.py read texts with them.": {
-        "ingest/press/lines/vocabulary.py",
         "ingest/text/charsets.py",
     },
     "It stores the versions of a newsletter: newsletters/test_edit.py reads what it stored.": {

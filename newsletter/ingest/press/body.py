@@ -6,42 +6,52 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from newsletter.ingest.press.clean import Line
-from newsletter.ingest.press.dates.find import FoundDate
+from newsletter.ingest.press.clean import RawLine
 from newsletter.ingest.press.lines.contacts import contact_lines
-from newsletter.ingest.press.lines.furniture import kind_of
-from newsletter.ingest.press.lines.furniture_patterns import Kind
-from newsletter.ingest.press.lines.labels import date_line
-from newsletter.ingest.press.lines.shape import ends_sentence, even_bullet, is_bullet, is_sentence, size
+from newsletter.ingest.press.lines.furniture import Kind
+from newsletter.ingest.press.lines.line import NAME, Line, classify
+from newsletter.ingest.press.lines.organisations import looks_like_name
+from newsletter.ingest.press.lines.shape import ends_sentence, even_bullet, size
 
 _SOURCE = re.compile(r"SOURCE:? \S.{1,100}\Z")  # how wire services name the company at the end of its release
 _MARK_BEHIND = re.compile(
     r"(?<=[.!?\"”’)])\s+(?P<mark>Enditem|Endit|ENDS|\(END\)|-END-|-30-|-ENDS-|###|\(E\))\Z"
 )
 _GOES = (Kind.FURNITURE, Kind.REACH)
+_LONG = 120
+_EARLY = 5  # a date in so many lines below the first paragraph is that of the release
 
 
 @dataclass
 class Body:
-    """The paragraphs of a release, and the dropped lines that may name its publisher or date."""
+    """The paragraphs of a release, and the dropped lines, which may name its publisher or date.
+
+    `subheads` and `quotes` are the indexes of paragraphs. `early_dates` stood below the first paragraph, and
+    `last_dates` at the end of the text.
+    """
 
     paragraphs: list[str] = field(default_factory=list)
-    footer: list[str] = field(default_factory=list)
+    subheads: set[int] = field(default_factory=set)
+    quotes: set[int] = field(default_factory=set)
+    footer: list[Line] = field(default_factory=list)
     contacts: list[str] = field(default_factory=list)
-    dates: list[tuple[int, FoundDate]] = field(default_factory=list)
+    early_dates: list[Line] = field(default_factory=list)
+    last_dates: list[Line] = field(default_factory=list)
 
 
 def read_body(lines: Sequence[Line]) -> Body:
     """Return the body in `lines`, which are the lines below the head."""
     body = Body()
     lines = [each for line in lines for each in _cut_mark(line)]
-    kinds = [kind_of(line.text) for line in lines]
-    end = _end_mark(lines, kinds)
-    body.footer = [line.text for line in lines[end:]]
-    body.contacts = [lines[at].text for at in sorted(contact_lines(lines))]
-    kept = _without_furniture(lines[:end], kinds[:end], body.footer)
+    end = _end(lines)
+    body.footer = list(lines[end:])
+    contacts = contact_lines(lines)
+    body.contacts = [lines[at].text for at in sorted(contacts)]
+    body.early_dates = [line for line in lines[1:_EARLY] if line.alone and line.dates and len(lines) > 2]
+    lines = [line for line in lines[:end] if line not in body.early_dates]
+    kept = _without_furniture(lines, contact_lines(lines) if body.early_dates else contacts, body.footer)
     _trim_tail(kept, body)
-    body.paragraphs = _paragraphs(kept)
+    _make_paragraphs(kept, body)
     return body
 
 
@@ -50,83 +60,131 @@ def _cut_mark(line: Line) -> list[Line]:
     hit = _MARK_BEHIND.search(line.text[-20:])
     if not hit:
         return [line]
-    return [replace(line, text=line.text[: -len(hit[0])].rstrip()), Line(hit["mark"])]
+    return [replace(line, text=line.text[: -len(hit[0])].rstrip()), classify(RawLine(hit["mark"]))]
 
 
-def _end_mark(lines: Sequence[Line], kinds: Sequence[Kind]) -> int:
-    """Return the index of the end mark, or len(lines). Ignore a mark with more text below than above."""
-    prose = [len(line.text) if is_sentence(line.text) else 0 for line in lines]
+def _end(lines: Sequence[Line]) -> int:
+    """Return the index of the end mark or of the last list of other pages, or len(lines).
+
+    A mark with more text below than above does not count. A list ends the text if little text is below it.
+    """
+    prose = [_weight(line) for line in lines]
     total = sum(prose)
     above = 0
-    for at, kind in enumerate(kinds):
-        if kind is Kind.END and above > 0 and above * 2 >= total:
+    for at, line in enumerate(lines):
+        if line.kind is Kind.END and above > 0 and above * 2 >= total:
+            return at
+        if line.kind is Kind.RELATED and not ends_sentence(line.text) and above * 4 >= total * 3 > 0:
             return at
         above += prose[at]
     return len(lines)
 
 
-def _without_furniture(lines: Sequence[Line], kinds: Sequence[Kind], footer: list[str]) -> list[Line]:
+def _weight(line: Line) -> int:
+    """Return the length of a line of prose. A line without a stop, such as a headline, counts less."""
+    if not line.prose or line.kind is not Kind.TEXT:
+        return 0
+    return len(line.text) // 4 if line.open else len(line.text)
+
+
+def _without_furniture(lines: Sequence[Line], contacts: set[int], footer: list[Line]) -> list[Line]:
     """Return the lines of text, without furniture, lists of other pages, and contacts with their headings."""
-    contacts = contact_lines(lines)
-    last_prose = max((at for at, line in enumerate(lines) if _is_text(line, kinds[at])), default=-1)
+    last_prose = max(
+        (at for at, line in enumerate(lines) if at not in contacts and _is_text(line)), default=-1
+    )
     kept: list[Line] = []
-    listing = False
-    for at, (line, kind) in enumerate(zip(lines, kinds, strict=True)):
+    listing = signed = False
+    for at, line in enumerate(lines):
+        kind = line.kind
         if kind is Kind.RELATED and not ends_sentence(line.text):
             listing = True
-        elif listing and _is_text(line, kind) and len(line.text) >= 120:
+        elif listing and _is_text(line) and len(line.text) >= _LONG:
             listing = False
         gone = listing or kind in _GOES or at in contacts or kind is Kind.END
+        gone = gone or (line.label == "publisher" and 0 < size(line.value) <= 5 and line.size <= 8)
+        if gone and _is_led_up_to(line, kept):
+            gone = False
         # After the last sentence, the first furniture line ends the text, because titles of other pages
         # follow.
         if gone and at > last_prose >= 0 and kind is not Kind.END and not _is_picture(line.text):
-            footer.extend(each.text for each in lines[at:])
+            # The name of the author may stand between the text and the furniture.
+            footer.extend([kept.pop()] if len(kept) > 1 and _is_author(kept[-1]) else [])
+            footer.extend(lines[at:])
             break
-        if gone:
-            footer.append(line.text)
-        else:
-            kept.append(line)
+        # "Lund, 2 May 2025" and the name of the company below the text are a signature.
+        signed = _is_place_and_date(line) if not signed else line.score >= NAME
+        gone = gone or (signed and bool(kept) and _is_signature(lines, at))
+        (footer if gone else kept).append(line)
     return kept
+
+
+def _is_led_up_to(line: Line, kept: Sequence[Line]) -> bool:
+    """Return whether an address alone on its line belongs to the text: the line before ends in a colon."""
+    return line.rule in ("plumbing", "reach") and bool(kept) and kept[-1].text.endswith((":", "："))
+
+
+def _is_author(line: Line) -> bool:
+    return (
+        2 <= line.size <= 3 and not line.gap and looks_like_name(line.text) and not ends_sentence(line.text)
+    )
+
+
+def _is_place_and_date(line: Line) -> bool:
+    return line.size <= 7 and bool(line.beside) and not line.prose and line.dates[0].year is not None
+
+
+def _is_signature(lines: Sequence[Line], at: int) -> bool:
+    line = lines[at]
+    if line.score >= NAME:
+        return True
+    return at + 1 < len(lines) and lines[at + 1].score >= NAME
 
 
 def _is_picture(text: str) -> bool:
     return text.startswith(("(", "[")) or len(text) > 80
 
 
-def _is_text(line: Line, kind: Kind) -> bool:
-    return kind is Kind.TEXT and (is_sentence(line.text) or (is_bullet(line.text) and size(line.text) >= 4))
+def _is_text(line: Line) -> bool:
+    return line.kind is Kind.TEXT and (line.prose or (line.bullet and line.size >= 4))
 
 
 def _trim_tail(kept: list[Line], body: Body) -> None:
     """Remove lines at the end of `kept` that are no text: menu words, notices, a last date."""
     while kept:
-        text = kept[-1].text
-        dated = date_line(text)
-        if dated is not None:
-            body.dates.append(dated)
-        elif kind_of(text) is Kind.TEXT and not _SOURCE.match(text):
+        last = kept[-1]
+        if last.text_only and not _SOURCE.match(last.text):
             break
-        body.footer.append(kept.pop().text)
+        body.last_dates.extend([last] if last.alone and last.dates else [])
+        body.footer.append(kept.pop())
 
 
-def _paragraphs(lines: Sequence[Line]) -> list[str]:
-    """Return `lines` as paragraphs. A list or table is one paragraph, with a line for each item or row."""
-    made: list[str] = []
+def _make_paragraphs(lines: Sequence[Line], body: Body) -> None:
+    """Add `lines` as paragraphs. A list or table is one paragraph, with a line for each item or row."""
+    made = body.paragraphs
     before = None
-    for line in lines:
-        item = (
-            "bullet"
-            if is_bullet(line.text)
-            else "row"
-            if " | " in line.text and len(line.text) < 200
-            else None
-        )
+    for at, line in enumerate(lines):
+        row = " | " in line.text and len(line.text) < 200
+        item = "bullet" if line.bullet else "row" if row else None
         text = even_bullet(line.text)
         # Long numbered lines, which ministries write, are paragraphs. Short ones are list items.
-        item = None if len(text) >= 120 and text[:1] not in "-" else item
+        item = None if len(text) >= _LONG and text[:1] not in "-" else item
         if item and item == before:
             made[-1] += "\n" + text
         elif not made or made[-1] != text:  # scraped pages repeat some lines
             made.append(text)
+            if line.mark == ">":
+                body.quotes.add(len(made) - 1)
+            elif item is None and _is_subhead(lines, at):
+                body.subheads.add(len(made) - 1)
         before = item
-    return made
+
+
+def _is_subhead(lines: Sequence[Line], at: int) -> bool:
+    """Return whether a line is a heading inside the text: short, without a stop, and above prose."""
+    line = lines[at]
+    if line.mark == "#":
+        return True
+    after = lines[at + 1] if at + 1 < len(lines) else None
+    if after is None or line.prose or ends_sentence(line.text) or line.text[-1] in ",;:：":
+        return False
+    return after.prose and line.size <= 12 and len(line.text) <= 100 and line.text[:1] not in '"“„«「–-'

@@ -1,10 +1,13 @@
-"""Clean scraped text: remove entities, tags, invisible characters and table bars from its lines. Pure."""
+"""Clean scraped text: remove entities, tags, invisible characters and table bars from its lines. Pure.
+
+Headings, quotations and links are kept beside the text.
+"""
 
 from __future__ import annotations
 
 import html
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 # Zero-width space, word joiner, byte order mark, soft hyphen, and marks of writing direction.
 _INVISIBLE = dict.fromkeys(
@@ -22,66 +25,107 @@ _JOINERS = re.compile(
 )
 _BLOCK_TAGS = frozenset(
     {"p", "div", "br", "hr", "li", "ul", "ol", "h1", "h2", "h3", "h4", "h5", "h6", "tr", "table", "section"}
+    | {"td", "th", "blockquote"}
     | {"article", "header", "footer", "nav", "title", "main", "body", "head", "html"}
 )
+_OPENED = {
+    "li": "\n- ",
+    "td": "",
+    "th": "",
+    "blockquote": "\n> ",
+    **dict.fromkeys(("h2", "h3", "h4", "h5", "h6"), "\n## "),
+}
 _INLINE_TAGS = frozenset(
-    {"a", "b", "i", "u", "em", "strong", "span", "font", "small", "sup", "sub", "img", "td", "th", "tbody"}
-    | {"thead", "figure", "figcaption", "time", "meta", "link", "center", "blockquote", "cite", "abbr"}
+    {"a", "b", "i", "u", "em", "strong", "span", "font", "small", "sup", "sub", "img", "tbody"}
+    | {"thead", "figure", "figcaption", "time", "meta", "link", "center", "cite", "abbr"}
     | {"label", "button", "svg", "path", "input", "form", "iframe", "picture", "source", "o:p"}
 )
 # Matches any tag. With 60 names as alternatives, a million "<" would take seconds.
 _TAG = re.compile(r"</?([a-zA-Z][a-zA-Z1-6:]{0,9})(?:\s[^<>]*)?/?>")
 _ENTITY = re.compile(r"&(?:#\d{1,6}|#x[0-9a-f]{1,6}|[a-z][a-z0-9]{1,10});", re.IGNORECASE)
-_LINK = re.compile(r"!?\[([^\[\]\n]{0,200})\]\((?:https?:|/|mailto:|#)[^()\s]{0,400}\)")
+_LINK = re.compile(r"!?\[([^\[\]\n]{0,200})\]\(((?:https?:|/|mailto:|#)[^()\s]{0,400})\)")
+_ANCHOR = re.compile(
+    r"<a\s(?:[^<>]{0,400}\s)?href\s?=\s?[\"']?(https?://[^\"'<>\s]{1,600})[^<>]{0,400}>([^<>]{1,300})</a>",
+    re.IGNORECASE,
+)
 _BOLD = re.compile(r"(\*\*|__)(?=\S)([^*_\n]{1,300})(?<=\S)\1")
-_HEADING = re.compile(r"^#{1,6} +(?=[^\s#])")
+_HEADING = re.compile(r"#{1,6} +(?=[^\s#])")
+_QUOTE = re.compile(r"(?:> ?)+(?=\S)")
 _BARS = "|¦│┃║ "
 _TABLE_EDGE = re.compile(r"[\s|:+=\-–—_]+")
 _HIDDEN = ("script", "style")
+# The characters of a Japanese label may be set apart. A wide gap stands for the colon: "会 社 名    北浜町".
+_WIDE_LABEL = re.compile(r"\s*((?:[\u3041-\u9fff] {0,9}){1,6}?) {3,}(?=\S)")
+_APART = re.compile(r"(?:[\u3041-\u9fff]\s+){1,8}[\u3041-\u9fff]")
 
 
-@dataclass(frozen=True)
-class Line:
-    """One line of a release. `gap`: a blank line is before it, or it is the first line."""
+@dataclass(frozen=True, slots=True)
+class RawLine:
+    """One line of a release. `gap`: a blank line is before it, or it is the first line. `mark`: # or >."""
 
     text: str
     gap: bool = False
     indent: int = 0
+    mark: str = ""
 
 
-def clean_lines(text: str, most: int | None = None) -> list[Line]:
-    """Return the lines of `text` that are not empty, with single spaces and without markup.
+@dataclass(frozen=True)
+class Cleaned:
+    """The lines of a text, and its links by their words. `more`: there were more lines than asked for."""
 
-    Return at most `most` + 1 lines, so that the caller can see that there are more than `most`.
-    """
-    lines: list[Line] = []
+    lines: list[RawLine]
+    links: dict[str, str] = field(default_factory=dict)
+    more: bool = False
+
+
+def clean(text: str, most: int | None = None) -> Cleaned:
+    """Return at most `most` lines of `text` that are not empty, with single spaces and without markup."""
+    links: dict[str, str] = {}
+    lines: list[RawLine] = []
     gap = True
-    for raw in _plain(text).split("\n"):
+    for raw in _plain(text, links).split("\n"):
         spaced = raw.translate(_SPACING)
-        shown = " ".join(strip_bars(_HEADING.sub("", spaced.strip())).split())
+        bare = spaced.strip()
+        mark = "#" if _HEADING.match(bare) else ">" if _QUOTE.match(bare) else ""
+        shown = " ".join(strip_bars(_without(mark, bare)).split())
         if not shown:
             gap = True
             continue
-        lines.append(Line(shown, gap, len(spaced) - len(spaced.lstrip())))
-        if len(lines) - 1 == most:
-            break
+        if len(lines) == most:
+            return Cleaned(lines, links, more=True)
+        lines.append(RawLine(shown, gap, len(spaced) - len(spaced.lstrip()), mark))
         gap = False
-    return lines
+    return Cleaned(lines, links)
+
+
+def _without(mark: str, bare: str) -> str:
+    """Return a line without its mark, and with a colon or no space where characters are set apart."""
+    if mark:
+        bare = (_HEADING if mark == "#" else _QUOTE).sub("", bare, count=1)
+    if bare.isascii() or len(bare) > 200:
+        return bare
+    if _APART.fullmatch(bare):
+        return "".join(bare.split())
+    label = _WIDE_LABEL.match(bare)
+    return bare if label is None else f"{''.join(label[1].split())}：{bare[label.end() :]}"
 
 
 # No character has such a number, and Python refuses to parse a number with thousands of digits.
 _ENDLESS_NUMBER = re.compile(r"&#[0-9]{8,};?")
 
 
-def _plain(text: str) -> str:
+def _plain(text: str, links: dict[str, str]) -> str:
     text = text.replace("\r\n", "\n").translate(_CLEAN)
     if "<" in text:
-        text = _strip_tags(text)
+        text = _strip_tags(text, links)
     for _ in range(2):  # a page that was escaped twice has &amp;nbsp;
         if "&" in text and _ENTITY.search(text):
-            text = html.unescape(_ENDLESS_NUMBER.sub("\ufffd", text)).translate(_CLEAN)
+            text = _ENDLESS_NUMBER.sub("\ufffd", text)
+            # One by one: html.unescape would also change "&region=" in an address, which has no semicolon.
+            text = _ENTITY.sub(lambda found: html.unescape(found[0]), text).translate(_CLEAN)
     text = _JOINERS.sub("", text)
     if "](" in text:
+        links.update({hit[1]: hit[2] for hit in _LINK.finditer(text) if hit[2].startswith("http")})
         text = _LINK.sub(r"\1", text)
     if "**" in text or "__" in text:
         text = _BOLD.sub(r"\2", text)
@@ -89,12 +133,24 @@ def _plain(text: str) -> str:
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
-def _strip_tags(text: str) -> str:
+def _strip_tags(text: str, links: dict[str, str]) -> str:
     for tag in _HIDDEN:
         text = _cut_between(text, f"<{tag}", f"</{tag}>")
     text = _cut_between(text, "<!--", "-->")
-    text = _TAG.sub(lambda tag: "\n" if tag[1].lower() in _BLOCK_TAGS else tag[0], text)
+    if "href" in text:
+        links.update({" ".join(hit[2].split()): html.unescape(hit[1]) for hit in _ANCHOR.finditer(text)})
+    text = _TAG.sub(_break, text)
     return _TAG.sub(lambda tag: "" if tag[1].lower() in _INLINE_TAGS else tag[0], text)
+
+
+def _break(tag: re.Match[str]) -> str:
+    """Return what stands for a tag that begins or ends a block; other tags stay for the next step."""
+    name = tag[1].lower()
+    if name not in _BLOCK_TAGS:
+        return "" if name == "a" else tag[0]
+    if tag[0].startswith("</"):
+        return " | " if name in ("td", "th") else "\n"
+    return _OPENED.get(name, "\n")
 
 
 def _cut_between(text: str, opening: str, closing: str) -> str:

@@ -3,42 +3,29 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 
-from newsletter.ingest.press.clean import Line
-from newsletter.ingest.press.dates.dateline import read_dateline
-from newsletter.ingest.press.dates.find import FoundDate, find_dates
-from newsletter.ingest.press.lines.contacts import contact_lines
-from newsletter.ingest.press.lines.furniture import is_menu, is_share_bar, kind_of
-from newsletter.ingest.press.lines.furniture_patterns import Kind
-from newsletter.ingest.press.lines.labels import (
-    BARE,
-    BYLINE,
-    DATE_WORD,
-    EMBARGOED,
-    LABELLED,
-    NAME,
-    PUBLISHER_LABEL,
-    SPLIT,
-    beside_dates,
-    date_line,
-    is_time,
-    weigh,
+from newsletter.ingest.press.dated_lines import (
+    HeadDate,
+    is_name,
+    named_value,
+    names_in,
+    read_byline,
+    read_mixed,
 )
-from newsletter.ingest.press.lines.organisations import is_agency, is_office, organisation_score
-from newsletter.ingest.press.lines.shape import is_bullet, is_sentence, size
-from newsletter.ingest.press.title_and_publisher import (
-    LONGEST_TITLE,
-    Entry,
-    best_part,
-    best_publisher,
-    best_title,
-    join_headlines,
+from newsletter.ingest.press.lines.contacts import contact_lines, event_lines
+from newsletter.ingest.press.lines.furniture import Kind, kind_of
+from newsletter.ingest.press.lines.labels import BYLINE, SPLIT
+from newsletter.ingest.press.lines.line import NAME, Line
+from newsletter.ingest.press.lines.organisations import (
+    is_office,
+    organisation_score,
 )
+from newsletter.ingest.press.lines.shape import ends_sentence, is_capitals, size
+from newsletter.ingest.press.title import LONGEST_TITLE, Entry, Repeats, choose_title
 
 _LONGEST_HEAD = 200
-_LEANS_ON_DATE = re.compile(r"\S\s(?:on|of|for|in|since|until|from|by|before|after|am|ab|le|el|vom|bis)\s\Z")
 _PERSON = r"(?:[A-Z][\w.’'-]+ ){1,3}[A-Z][\w’'-]+"
 _PEOPLE = re.compile(rf"{_PERSON}(?:,? and |, )(?:{_PERSON}(?:,? and |, |$))+")
 _HEADING = re.compile(
@@ -46,229 +33,246 @@ _HEADING = re.compile(
     r"|in brief|abstract|introduction|background):?",
     re.IGNORECASE,
 )
-_TRAILING = re.compile(
-    r"(?:,?\s+(?:posted|published|updated|released|issued|dated|on))?(?:\s+\d{1,2}[:.]\d\d)?\Z", re.IGNORECASE
-)
-_DOMAIN = re.compile(r"\S+\.[a-z]{2,8}(?:\s\(.{1,12}\))?")
 
 
 @dataclass
 class Head:
-    """The contents of the lines above the text. `body_at` is the index of the first line of the text."""
+    """The contents of the lines above the text. `body_at` is the index of the first line of the text.
+
+    `title_at` is the index of the title, or -1 if no line is one. `sure` is the confidence in it, 0 to 1.
+    """
 
     title: str = ""
+    title_at: int = -1
+    sure: float = 0.0
     publisher: str = ""
-    dates: list[tuple[int, FoundDate]] = field(default_factory=list)
+    dates: list[HeadDate] = field(default_factory=list)
     leads: list[str] = field(default_factory=list)
     contacts: list[str] = field(default_factory=list)
     body_at: int = 0
 
+    def told_dates(self) -> list[HeadDate]:
+        """Return the dates above the text, without the day on which the page was read.
+
+        Portals show that day with its weekday at their top, far above the title.
+        """
+        above = [each for each in self.dates if each.weekday and each.at < self.title_at]
+        others = [each for each in self.dates if each not in above]
+        return others + [each for each in above if each.at >= 4 or self.title_at - each.at < 6]
+
 
 def read_head(lines: Sequence[Line]) -> Head:
     """Read the lines above the text. `title` is "" if none of them can be a title."""
-    head = Head()
+    top = lines[:_LONGEST_HEAD]
+    head = Head(body_at=len(top))
+    repeats = Repeats(top)
+    contacts, events = contact_lines(top), event_lines(top)
     entries: list[Entry] = []
-    skipped = contact_lines(lines[:_LONGEST_HEAD])
-    meta_at = -1
-    for at, line in enumerate(lines[:_LONGEST_HEAD]):
-        head.body_at = at
-        if at in skipped:
-            head.contacts.append(line.text)
+    meta_at, teaser_to, label = -1, 0, ""
+    for at, line in enumerate(top):
+        if at < teaser_to or at in contacts or at in events or (label == "author" and line.size <= 4):
+            head.contacts.extend([line.text] if at in contacts else [])
+            label = ""
             continue
-        if not _is_meta(line.text) and _is_body(line.text, entries, lines, at):
-            break
-        made = _read_line(at, line, head)
-        if made is None:
+        if at >= repeats.body_from and line.text_only and _is_body(line, entries, at, top):
+            if (headline := _headline_below(top, at)) is None:
+                head.body_at = at
+                break
+            teaser_to = headline
+            continue
+        made = list(_read_line(at, line, head, repeats))
+        if label == "publisher" and len(made) == 1 and size(made[0].text) <= 9:
+            made = [replace(made[0], named=True)]
+        label = "" if line.value else line.label
+        entries.extend(made)
+        if not made or any(entry.named or entry.by_date for entry in made):
             meta_at = at
-            continue
-        entries.extend(entry for entry in made)
-        meta_at = at if any(entry.named or entry.by_date for entry in made) else meta_at
-    else:
-        head.body_at = min(len(lines), _LONGEST_HEAD)
-    _choose(head, entries, lines, meta_at)
+    _choose(head, entries, lines, meta_at, repeats)
     return head
 
 
-def _is_meta(text: str) -> bool:
-    """Return whether a line is furniture or has the date, and so cannot be the first line of the text."""
-    if kind_of(text) is not Kind.TEXT or date_line(text) is not None or is_time(text):
-        return True
-    return "|" in text and len(text) < 200 and bool(find_dates(text))
-
-
-def _is_body(text: str, entries: list[Entry], lines: Sequence[Line], at: int) -> bool:
-    titled = any(not entry.named and not is_menu(entry.text.casefold()) for entry in entries)
-    if is_bullet(text):
-        return titled and size(text) >= 4
-    dateline = read_dateline(text)
-    prose = is_sentence(text) or (dateline is not None and len(text) > 60 and len(text) - dateline.end > 30)
-    if not prose and titled and text.endswith((":", "：")) and size(text) >= 6:
-        return True
-    if not prose or any(pattern.match(text) for kind, pattern in LABELLED if kind == "title"):
-        return False
-    if titled:
-        return True
-    # The very first line may be a headline that ends with a full stop. It is text if it is too long for one.
-    return len(text) > LONGEST_TITLE or at + 1 >= len(lines)
-
-
-def _read_line(at: int, line: Line, head: Head) -> list[Entry] | None:
-    """Return the possible titles and publishers in a line of the head, or None if it has neither.
-
-    Dates in the line are added to `head.dates`.
-    """
-    text = line.text
-    if (dated := date_line(text)) is not None:
-        head.dates.append(dated)
-        return None
-    labelled = _read_label(at, line, head)
-    if labelled is not None:
-        return labelled
-    if is_time(text) or _PEOPLE.fullmatch(text):
-        return None
-    return _read_plain(at, line, head)
-
-
-def _read_plain(at: int, line: Line, head: Head) -> list[Entry] | None:
-    """Read a line that is not just a date and has no label."""
-    text = line.text
-    kind = kind_of(text)
-    if kind is not Kind.TEXT:
-        # Lines such as "PRESS RELEASE | 12 November 2025" and an embargo have a date.
-        head.dates.extend(weigh(text, [found]) for found in find_dates(text)[:1] if kind is Kind.WEAK)
-        return None
-    hit = BYLINE.match(text)
-    if hit and size(text) <= 14:
-        return _read_byline(at, line, hit["who"], head)
-    dates = find_dates(text)
-    if dates and size(text) <= 16 and not is_sentence(text):
-        return _read_mixed(at, line, dates, head)
-    parts = SPLIT.split(text)
-    named = [part for part in parts if kind_of(part) is Kind.TEXT]
-    if len(named) == 1 and len(parts) > 1 and _is_name(named[0]):
-        return [Entry(at, named[0], line.gap, named=True)]  # "European Commission - Press release"
-    return [Entry(at, text, line.gap)]
-
-
-def _is_name(text: str) -> bool:
-    return organisation_score(text) >= NAME
-
-
-def _read_label(at: int, line: Line, head: Head) -> list[Entry] | None:
-    for kind, pattern in LABELLED:
-        hit = pattern.match(line.text)
-        if not hit:
-            continue
-        value = line.text[hit.end() :].strip()
-        if kind == "title" and value:
-            head.title = head.title or value
-            return []
-        if kind == "publisher" and 0 < size(value) <= 12:
-            return _without_dates(at, line, value, head)
-        if kind == "author" and size(value) <= 10:
-            return []
-        if kind in DATE_WORD and (dates := find_dates(value)):
-            head.dates.append((DATE_WORD[kind], dates[0]))
-            # The rest may name the publisher, as in "KCNA Date: 23/10/2025 | Source: KCNA.kp".
-            return _names_in(at, line, SPLIT.split(value))
+def _headline_below(lines: Sequence[Line], at: int) -> int | None:
+    """Return the index of a headline with a date under it, if only one paragraph of a teaser is above it."""
+    for index in range(at + 1, min(at + 7, len(lines) - 2)):
+        line, after = lines[index], lines[index + 1]
+        if line.prose and not line.open:
+            return None
+        dated = after.dates and after.dates[0].year and not after.prose and after.size <= 12
+        if line.text_only and line.size >= 4 and not line.bullet and not line.dates and dated:
+            below = sum(len(each.text) for each in lines[index + 2 : index + 8] if each.prose)
+            return index if below > 2 * len(lines[at].text) else None
     return None
 
 
-def _without_dates(at: int, line: Line, value: str, head: Head) -> list[Entry]:
-    dates = find_dates(value)
-    head.dates.extend((BARE, found) for found in dates[:1])
-    rest = beside_dates(value, dates) if dates else value
-    first = SPLIT.split(rest)[0] if "|" in rest else rest
-    # Cut off a second label ("Source: X Editor: Y", "来源：X 时间：Y"), and the text of a "Follow" button.
-    first = re.split(r"\s+[^\s:：]{1,12}\s?[:：]", first, maxsplit=1)[0].removesuffix(" Follow").strip(" ,")
-    if not first or first.startswith("http") or _DOMAIN.fullmatch(first.casefold()):
+def _is_body(line: Line, entries: list[Entry], at: int, lines: Sequence[Line]) -> bool:
+    """Return whether the text begins with `line`."""
+    if ("|" in line.text and len(line.text) < 200 and line.dates) or line.label == "title":
+        return False
+    if any(entry.may_be_title for entry in entries):
+        return _is_body_below_title(line, entries)
+    opened = _opens_with_dateline(line)
+    if line.bullet or not (line.prose or opened) or (line.open and not opened):
+        return False  # a headline may have more than 200 characters
+    # The first line may be a headline that ends with a full stop. Then a date or a name follows.
+    after = lines[at + 1] if at + 1 < len(lines) else None
+    return after is None or after.prose or len(line.text) > LONGEST_TITLE or opened
+
+
+def _is_body_below_title(line: Line, entries: list[Entry]) -> bool:
+    if line.bullet:
+        return line.size >= 4
+    ends_with_colon = line.text.endswith((":", "：")) and line.size >= 6
+    is_dateline = line.dateline is not None and line.dateline.end >= len(line.text) - 1
+    if line.prose or _opens_with_dateline(line) or is_dateline or ends_with_colon:
+        return True
+    stops = line.text[-1] in ".。।" and line.size >= 2 and not line.label and line.score < NAME
+    return stops and any(entry.may_be_title and entry.line.size >= 4 for entry in entries)
+
+
+def _opens_with_dateline(line: Line) -> bool:
+    return line.dateline is not None and len(line.text) > 60 and len(line.text) - line.dateline.end > 30
+
+
+def _read_line(at: int, line: Line, head: Head, repeats: Repeats) -> Iterator[Entry]:
+    """Yield the possible titles and publishers in a line of the head. Add its dates to `head.dates`."""
+    text = line.text
+    if line.alone:
+        head.dates.extend(HeadDate(at, line.rank, found, _has_weekday(line)) for found in line.dates[:1])
+        return
+    if line.label and (made := _read_label(at, line, head)) is not None:
+        yield from made
+        return
+    if line.kind is not Kind.TEXT:
+        # Lines such as "PRESS RELEASE | 12 November 2025" and an embargo have a date.
+        weak = line.kind is Kind.WEAK
+        head.dates.extend(HeadDate(at, line.rank, found) for found in line.dates[:1] if weak)
+        return
+    if text.endswith(("--", "—", "–", " -")) and line.size <= 8:
+        return  # "CHICAGO -"
+    if _PEOPLE.fullmatch(text) or is_office(text.removeprefix("& ").removeprefix("and ")):
+        return
+    hit = BYLINE.match(text)
+    if hit and line.size <= 14:
+        yield from read_byline(at, line, hit["who"], head.dates)
+    elif line.dates and line.beside and not line.prose and repeats.times(text) < 2:
+        yield from read_mixed(at, line, head.dates)
+    else:
+        parts = SPLIT.split(text)
+        named = [part for part in parts if kind_of(part)[1] is Kind.TEXT] if len(parts) > 1 else []
+        if len(named) == 1 and is_name(named[0]):
+            yield Entry(at, named[0], line, named=True)  # "European Commission - Press release"
+        else:
+            yield Entry(at, text, line)
+
+
+def _has_weekday(line: Line) -> bool:
+    outside = line.text[: line.dates[0].start] + line.text[line.dates[0].end :]
+    return any(char.isalpha() for char in outside)
+
+
+def _read_label(at: int, line: Line, head: Head) -> list[Entry] | None:
+    """Return the entries of a line with a label, or None if the label means nothing here."""
+    kind, value = line.label, line.value
+    if not value:
         return []
-    return [Entry(at, first, line.gap, named=True)]
+    if kind == "title":
+        head.title = head.title or value
+        return []
+    if kind == "publisher" and size(value) <= 12:
+        return named_value(at, line, value, head.dates)
+    if kind == "author" and size(value) <= 10:
+        return []
+    if kind in ("date", "updated") and line.dates:
+        head.dates.append(HeadDate(at, line.rank, line.dates[0]))
+        # The rest may name the publisher, as in "KCNA Date: 23/10/2025 | Source: KCNA.kp".
+        named = names_in(at, line, SPLIT.split(value))
+        return named or [Entry(at, line.beside, line)] if size(line.beside) >= 5 else named
+    return None
 
 
-def _read_byline(at: int, line: Line, who: str, head: Head) -> list[Entry]:
-    dates = find_dates(who)
-    head.dates.extend((BARE, found) for found in dates[:1])
-    plain = who[: dates[0].start] if dates else who
-    if "," not in plain.strip(" ,"):
-        return _names_in(at, line, [*SPLIT.split(plain), plain])
-    return _names_in(at, line, [*reversed(plain.split(",")), *reversed(SPLIT.split(plain)), plain])
-
-
-def _names_in(at: int, line: Line, parts: Sequence[str]) -> list[Entry]:
-    for part in parts:
-        bare = part.strip(" ,|-–—")
-        label = next((hit.end() for _, pattern in LABELLED if (hit := pattern.match(bare))), 0)
-        if bare and not find_dates(bare) and (_is_name(bare[label:]) or is_agency(bare[label:])):
-            return [Entry(at, bare[label:].strip(), line.gap, named=True)]
-    return []
-
-
-def _read_mixed(at: int, line: Line, dates: list[FoundDate], head: Head) -> list[Entry]:
-    """Read a line with a date and more: "Ministry of X | 23 October 2025", "By X, October 23", a title."""
-    rest = _TRAILING.sub("", beside_dates(line.text, dates))
-    edge = dates[0].start == 0 or not beside_dates(line.text[dates[-1].end :], []) or "|" in line.text
-    parts = [part.strip(" ,") for part in SPLIT.split(rest) if part.strip(" ,")]
-    for part in parts:
-        label = PUBLISHER_LABEL.search(part)
-        if label:
-            head.dates.append(weigh(line.text, dates))
-            return _without_dates(at, line, part[label.end() :], head)
-    parts = [part for part in parts if kind_of(part) is Kind.TEXT and not is_share_bar(part.casefold())]
-    by = next((hit for part in parts if (hit := BYLINE.match(part))), None)
-    named = [part for part in parts if _is_name(part)]
-    # "What changes on 1 January" is a headline. "Ministry of Roads, 1 January 2025" is a name with a date.
-    small = any(word.islower() for word in rest.split()) and all(each.year is None for each in dates)
-    headline = _LEANS_ON_DATE.search(line.text[: dates[0].start]) or small
-    if headline and not by and "|" not in line.text and size(rest) >= 2:
-        head.dates.append((EMBARGOED, dates[0]))
-        return [Entry(at, line.text, line.gap)]
-    if by or named or (edge and size(rest) <= (4 if "|" in line.text else 3)) or not parts:
-        head.dates.append(weigh(line.text, dates))
-        if named and not by:
-            return [
-                Entry(at, named[0], line.gap, named=len(named) == 1 and size(named[0]) <= 9, by_date=True)
-            ]
-        if by:
-            return _read_byline(at, line, by["who"], head) or _names_in(at, line, named)
-        # The text beside a date is more often a place than a publisher, unless a bar separates them.
-        telling = [part for part in parts[:1] if "|" in line.text or is_agency(part) or _is_name(part)]
-        return [Entry(at, part, line.gap, by_date=True) for part in telling if "," not in part]
-    # A headline with a date. It is the day of the event, so any other date is better evidence.
-    head.dates.append((EMBARGOED, dates[0]))
-    return [Entry(at, line.text, line.gap)]
-
-
-def _choose(head: Head, entries: list[Entry], lines: Sequence[Line], meta_at: int) -> None:
+def _choose(head: Head, entries: list[Entry], lines: Sequence[Line], meta_at: int, repeats: Repeats) -> None:
     """Choose title and publisher among `entries`. Other lines below the title become the lead of the text."""
-    below = " ".join(line.text for line in lines[head.body_at : head.body_at + 12])[:4000].casefold()
-    entries = join_headlines(entries)
+    entries = list(_join_headlines(entries))
+    dated = {each.at: each.found for each in head.dates if lines[each.at].alone}
+    below = [line for line in lines[head.body_at : head.body_at + 40] if line.kind is Kind.TEXT][:16]
     free = [entry for entry in entries if not entry.named]
-    title = None if head.title else best_title(free, below)
+    title = None
+    if head.title:
+        head.sure = 1.0
+    else:
+        title, head.sure = choose_title(free, below, repeats, dated)
     if title is not None:
-        head.title = title.text
-    rest = [entry for entry in entries if entry is not title]
-    publisher = best_publisher(rest, below, title, head.title)
-    head.publisher = best_part(publisher.text) if publisher else ""
-    start = title.at if title else -1
+        # Of the same headline with and without the name of the site, take the shorter one.
+        same = [entry.text for entry in free if repeats.same(entry.text, title.text)]
+        head.title, head.title_at = min(same, key=len), title.at
+    rest = [entry for entry in entries if entry is not title and not repeats.same(entry.text, head.title)]
+    publisher = _best_publisher(rest, " ".join(line.text for line in below)[:4000].casefold(), title)
+    # Of "Ministry of Health | Caring for Merrin", the name without the motto.
+    named = max(publisher.text.split(" | "), key=organisation_score) if publisher else ""
+    head.publisher = named.lstrip("•·-–*▪■ ")
+    start = max(head.title_at, repeats.body_from - 1)
     head.leads = [
         entry.text
         for entry in rest
-        if entry is not publisher
-        and not entry.named
-        and not entry.by_date
-        and entry.at > start
-        and _leads(entry, head, meta_at)
+        if entry is not publisher and not entry.named and not entry.by_date and entry.at > start
+        if _leads(entry, head, meta_at)
     ]
 
 
 def _leads(entry: Entry, head: Head, meta_at: int) -> bool:
     """Return whether a line below the title belongs to the text: a subtitle, or a heading right above it."""
-    text = entry.text
-    if text.casefold() in head.title.casefold() or organisation_score(text) >= NAME or is_office(text):
+    text, words = entry.text, entry.line.size
+    if entry.line.bullet and words < 4:
         return False
+    if text.casefold() in head.title.casefold() or is_name(text) or is_office(text):
+        return False
+    if entry.at == head.body_at - 1 and ends_sentence(text):
+        return True
     if entry.at < meta_at:
-        return size(text) >= 5
+        return words >= 5
     if _HEADING.fullmatch(text):
         return True
-    return size(text) >= 3 and not (size(text) <= 5 and re.fullmatch(r"[^,]{2,30}, [^,.]{2,30}", text))
+    return words >= 3 and not (words <= 5 and re.fullmatch(r"[^,]{2,30}, [^,.]{2,30}", text))
+
+
+def _best_publisher(rest: list[Entry], below: str, title: Entry | None) -> Entry | None:
+    scored: list[tuple[float, int, Entry]] = []
+    for number, entry in enumerate(rest):
+        if size(entry.text) > 16:
+            continue
+        scored.append((entry.publisher_score(below, title, alone=len(rest) == 1), -number, entry))
+    best = max(scored, key=lambda each: each[:2], default=None)
+    return best[2] if best and best[0] >= (1 if best[2].named else NAME) else None
+
+
+def _join_headlines(entries: Sequence[Entry]) -> Iterator[Entry]:
+    """Yield `entries`, with the lines of a headline that was split over several lines joined."""
+    made: Entry | None = None
+    last_at = -1
+    for entry in entries:
+        if made is not None and entry.at == last_at + 1 and not entry.line.gap and _continues(made, entry):
+            made = Entry(made.at, f"{made.text} {entry.text}", made.line)
+        else:
+            if made is not None:
+                yield made
+            made = entry
+        last_at = entry.at
+    if made is not None:
+        yield made
+
+
+_CUT = re.compile(
+    r"(?:[,\-–—]|\b(?:of|the|and|for|in|on|to|a|an|at|by|with|from|as|der|die|das|und|de|la|le|et|y|in|que|del))\Z"
+)
+
+
+def _continues(first: Entry, second: Entry) -> bool:
+    if first.named or second.named or first.by_date or second.by_date or len(first.text) > 200:
+        return False
+    if size(first.text) < 3 or is_name(second.text) or second.line.dates or second.line.bullet:
+        return False
+    if is_name(first.text) and size(first.text) <= 9:
+        return False
+    if is_capitals(first.text) and is_capitals(second.text):
+        return True
+    return bool(_CUT.search(first.text)) or second.text[:1].islower()

@@ -8,35 +8,49 @@ from datetime import date
 
 from newsletter.errors import ReleaseUnreadable
 from newsletter.ingest.press.body import Body, read_body
-from newsletter.ingest.press.clean import clean_lines
+from newsletter.ingest.press.clean import clean
 from newsletter.ingest.press.dates.dateline import Dateline, read_dateline
-from newsletter.ingest.press.dates.find import FoundDate, find_dates
+from newsletter.ingest.press.dates.find import FoundDate, find_dates, resolve
 from newsletter.ingest.press.head import Head, read_head
-from newsletter.ingest.press.lines.furniture import kind_of
-from newsletter.ingest.press.lines.furniture_patterns import Kind
-from newsletter.ingest.press.lines.labels import date_line, resolve, stands_alone
-from newsletter.ingest.press.lines.organisations import organisation_score
+from newsletter.ingest.press.lines.furniture import Kind
+from newsletter.ingest.press.lines.labels import BARE, BELOW, DATELINE, EVENT
 from newsletter.ingest.press.lines.shape import is_sentence
 from newsletter.ingest.press.publisher import Evidence, copyright_year, find_publisher
-from newsletter.ingest.press.unwrap import unwrap
+from newsletter.ingest.press.title import SURE, Repeats, split_site
+from newsletter.ingest.press.unwrap import read_lines
 from newsletter.ingest.text.language import detect_language
 
 SUMMARY_LENGTH = 240
 MAX_LINES = 50_000
 HEADLINE_LENGTH = 120
 _SENTENCE_END = re.compile(r"[.!?…][\"'”’»)\]]*(?=\s)|[。！？][」』）]*")
-_DATELINE, _IN_TITLE, _BELOW = 4, 5, 6
+# Signs of the United States, where 3/4/2025 is in March.
+_AMERICAN = re.compile(r"\b(?:NYSE|N(?:asdaq|ASDAQ)|BUSINESS WIRE|PRN?ewswire|PRNewswire|AccessWire)\b")
+
+
+@dataclass(frozen=True)
+class Markup:
+    """The indexes of the paragraphs that are subheads and quotations, and links: their words and address."""
+
+    subheads: frozenset[int] = frozenset()
+    quotes: frozenset[int] = frozenset()
+    links: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
 class PressRelease:
-    """A parsed release. `language` is a BCP 47 primary subtag, or "und" if it is not clear."""
+    """A parsed release. `language` is a BCP 47 primary subtag, or "und" if it is not clear.
+
+    `doubts` names the fields that a person should look at before the release is sent.
+    """
 
     title: str
     publisher: str
     published: date | None
     language: str
     paragraphs: tuple[str, ...]
+    markup: Markup = Markup()
+    doubts: tuple[str, ...] = ()
 
     @property
     def body(self) -> str:
@@ -57,36 +71,58 @@ def parse_press(text: str, name: str, today: date | None = None) -> PressRelease
     "About us" section is kept if it is above the mark, or if there is no mark. Raises ReleaseUnreadable if
     there is no title or no text.
     """
-    cleaned = clean_lines(text, MAX_LINES)
-    if len(cleaned) > MAX_LINES:
+    cleaned = clean(text, MAX_LINES)
+    if cleaned.more:
         reason = f"it has more than {MAX_LINES:,} lines; save only the text of the release and try again"
         raise ReleaseUnreadable(name, reason)
-    lines = unwrap(cleaned, stands_alone)
+    lines = read_lines(cleaned.lines)
     head = read_head(lines)
+    body = read_body(lines[head.body_at :])
+    _speak_for_title(head, body)
     if not head.title:
         reason = "it has no title; put only the headline on the first line and try again"
         raise ReleaseUnreadable(name, reason)
-    body = read_body(lines[head.body_at :])
-    if (opening := read_dateline(head.title)) is not None and len(head.title) > 60:
-        # There is no headline, so the title is made of the first sentence, which also stays in the text.
-        body.paragraphs.insert(0, head.title)
-        head.title = summarise((head.title[opening.end :].strip(),), HEADLINE_LENGTH).rstrip(" .")
-    paragraphs = [lead for lead in head.leads if lead not in body.paragraphs] + body.paragraphs
-    paragraphs = _without_title(paragraphs, head.title)
+    leads = [lead for lead in head.leads if lead not in body.paragraphs]
+    skipped = 1 if body.paragraphs and not leads and _is_title(body.paragraphs[0], head) else 0
+    paragraphs = leads + body.paragraphs[skipped:]
     if not paragraphs:
         reason = "it has a title but no text below; save the whole release into the file and try again"
         raise ReleaseUnreadable(name, reason)
-    dateline = next(
-        (found for each in paragraphs[: len(head.leads) + 2] if (found := read_dateline(each))), None
-    )
-    title, site = _split_site(head.title)
+    moved = len(leads) - skipped
+    opening = (read_dateline(each) for each in paragraphs[: len(leads) + 2])
+    dateline = next((found for found in opening if found), None)
+    title, site = split_site(head.title)
     return PressRelease(
         title=title,
         publisher=head.publisher or site or _publisher(head, paragraphs, body, dateline),
         published=_published(head, body, dateline, paragraphs, today),
         language=detect_language("\n".join([title, *paragraphs])),
         paragraphs=tuple(paragraphs),
+        markup=Markup(
+            frozenset(at + moved for at in body.subheads),
+            frozenset(at + moved for at in body.quotes),
+            tuple(cleaned.links.items()),
+        ),
+        doubts=() if head.sure >= SURE else ("title",),
     )
+
+
+def _speak_for_title(head: Head, body: Body) -> None:
+    """Let the first sentence be the title of a release without a headline. It also stays in the text."""
+    opening = read_dateline(head.title) if len(head.title) > 60 else None
+    if opening is not None:
+        body.paragraphs.insert(0, head.title)
+        body.subheads = {at + 1 for at in body.subheads}
+        body.quotes = {at + 1 for at in body.quotes}
+    elif head.title or not body.paragraphs:
+        return
+    prose = next((each for each in body.paragraphs if is_sentence(each)), body.paragraphs[0])
+    head.title = summarise((prose,), HEADLINE_LENGTH).rstrip(" .。")
+    head.sure = 0.0
+
+
+def _is_title(paragraph: str, head: Head) -> bool:
+    return head.title_at >= 0 and Repeats.same(paragraph, head.title)
 
 
 def as_json(name: str, release: PressRelease | ReleaseUnreadable) -> dict[str, str | None]:
@@ -127,36 +163,27 @@ def summarise(paragraphs: tuple[str, ...], limit: int = SUMMARY_LENGTH) -> str:
     return (cut[:word] if word > limit // 2 else cut).rstrip(" ,;:–—-") + "…"
 
 
-def _without_title(paragraphs: list[str], title: str) -> list[str]:
-    return paragraphs[1:] if paragraphs and paragraphs[0].casefold() == title.casefold() else paragraphs
-
-
-def _split_site(title: str) -> tuple[str, str]:
-    """Return the headline, and the name of the site that pages append to it, or ""."""
-    for mark in (" | ", " :: ", " - ", " – ", " — "):
-        before, found, after = title.rpartition(mark)
-        if found and len(before) >= 15 and organisation_score(after) >= 4:
-            return before.strip(), after.strip()
-    return title, ""
-
-
 def _publisher(head: Head, paragraphs: list[str], body: Body, dateline: Dateline | None) -> str:
     opened = (each for each in paragraphs if dateline is not None and read_dateline(each) == dateline)
     lead = next(opened, "")[dateline.end if dateline else 0 :].strip()
-    evidence = Evidence(paragraphs, body.footer, head.contacts + body.contacts, dateline, lead.strip())
-    return find_publisher(evidence)
+    footer = [line.text for line in body.footer]
+    return find_publisher(Evidence(paragraphs, footer, head.contacts + body.contacts, dateline, lead.strip()))
 
 
 def _published(
     head: Head, body: Body, dateline: Dateline | None, paragraphs: list[str], today: date | None
 ) -> date | None:
-    dates: list[tuple[int, FoundDate]] = list(head.dates)
+    """Return the day of publication: the date with the best rank, of several the one nearest to the title."""
+    dates: list[tuple[int, FoundDate]] = [(each.rank, each.found) for each in head.told_dates()]
+    dates.extend((line.rank, line.dates[0]) for line in body.early_dates)
     if dateline is not None and dateline.found is not None:
-        dates.append((_DATELINE, dateline.found))
-    dates.extend((_IN_TITLE, found) for found in find_dates(head.title)[:1])
-    dates.extend((_BELOW, found) for _, found in body.dates)
+        dates.append((DATELINE, dateline.found))
+    dates.extend((EVENT, found) for found in find_dates(head.title)[:1])
     # Below the text, only lines such as "Last updated" and "Source: X 2025-10-23" have dates of this release.
-    telling = [line for line in body.footer if kind_of(line) is Kind.WEAK or date_line(line)]
-    dates.extend((_BELOW, found) for line in telling for found in find_dates(line)[:1])
-    year = next((found.year for _, found in dates if found.year), None) or copyright_year(body.footer)
-    return resolve(dates, year, today)
+    labelled = (line for line in body.footer if line.kind is Kind.WEAK or (line.alone and line.rank != BARE))
+    telling = [*body.last_dates, *labelled]
+    dates.extend((BELOW, line.dates[0]) for line in telling if line.dates)
+    year = next((found.year for _, found in dates if found.year), None)
+    year = year or copyright_year([line.text for line in body.footer])
+    american = any(_AMERICAN.search(each[:400]) for each in paragraphs[:3])
+    return resolve(dates, year, today, american=american)

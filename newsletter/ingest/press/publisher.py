@@ -7,15 +7,17 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from newsletter.ingest.press.dates.dateline import Dateline
-from newsletter.ingest.press.lines.furniture import kind_of
-from newsletter.ingest.press.lines.furniture_patterns import Kind
-from newsletter.ingest.press.lines.labels import NAME
+from newsletter.ingest.press.lines.furniture import Kind, kind_of
+from newsletter.ingest.press.lines.line import NAME
 from newsletter.ingest.press.lines.organisations import is_wire, organisation_score
 from newsletter.ingest.press.lines.shape import size
 
 _SOURCE = re.compile(
-    r"(?:source|quelle|šaltinis|источник|джерело|来源|來源|出典)\s?[:：]?\s+(?P<who>.{2,80})\Z", re.IGNORECASE
+    r"(?:source|original-content von|bron|quelle|šaltinis|источник|джерело|来源|來源|出典)"
+    r"\s?[:：]?\s+(?P<who>.{2,80})\Z",
+    re.IGNORECASE,
 )
+_BEHIND_SOURCE = re.compile(r" Editor:|, übermittelt|Inhalt melden")
 _COPYRIGHT = re.compile(
     r"(?:(?:copyright|©|\(c\))\s*)+(?P<year>\d{4})?(?:\s?[-–]\s?\d{4})?[\s,.]*(?:by\s+)?(?P<holder>[^.|]{2,80}?)"
     r"(?:[.,|]|\s+all rights|\s+visos teisės|\Z)",
@@ -44,7 +46,7 @@ def from_signature(evidence: Evidence) -> str:
     for line in (*evidence.footer, *evidence.paragraphs[-2:]):
         hit = _SOURCE.match(line)
         if hit and not hit["who"].startswith("http"):
-            return hit["who"].split(" Editor:")[0].strip(" .")
+            return _BEHIND_SOURCE.split(hit["who"])[0].strip(" .")
     return ""
 
 
@@ -63,20 +65,25 @@ def from_copyright(evidence: Evidence) -> str:
 def from_about(evidence: Evidence) -> str:
     """Return the name in a heading such as "About Blue Fjord Lines"."""
     for line in (*evidence.paragraphs, *evidence.footer):
-        if line.startswith("About ") and len(line) <= 60 and kind_of(line) is Kind.TEXT:
+        if line.startswith("About ") and len(line) <= 60 and kind_of(line)[1] is Kind.TEXT:
             return line.removeprefix("About ").removeprefix("the ").strip(" :")
     return ""
 
 
 def from_contacts(evidence: Evidence) -> str:
     """Return the organisation in the contacts."""
-    return next(_names(evidence.contacts), "") or next(_names(evidence.footer), "")
+    told = set(re.findall(r"\w{4,}", " ".join((evidence.lead, *evidence.paragraphs)).casefold()[:4000]))
+    for name in (*_names(evidence.contacts), *_names(evidence.footer)):
+        own = [word for word in re.findall(r"\w{4,}", name.casefold()) if organisation_score(word) < NAME]
+        if not own or not told.isdisjoint(own):  # the office of one contact person is not the publisher
+            return name
+    return ""
 
 
 def _names(lines: Iterable[str]) -> Iterator[str]:
     for line in lines:
         for part in (*line.partition(":")[2].split(","), *line.split(","), line):
-            if organisation_score(part) >= NAME and 2 <= size(part) <= 9 and kind_of(part) is Kind.TEXT:
+            if organisation_score(part) >= NAME and 2 <= size(part) <= 9 and kind_of(part)[1] is Kind.TEXT:
                 yield part.strip()
 
 

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 
-from newsletter.ingest.press.clean import Line
-from newsletter.ingest.press.lines.shape import ends_sentence, is_bullet, is_capitals, starts_small
+from newsletter.ingest.press.clean import RawLine
+from newsletter.ingest.press.lines.furniture import Kind
+from newsletter.ingest.press.lines.line import NAME, Line, classify
+from newsletter.ingest.press.lines.shape import ends_question, ends_sentence, is_capitals, starts_small
 
 _WIDEST = 130
 _NARROWEST = 40
+_NARROWEST_ASIAN = 24
 _SLACK = 10
+_LONG_ITEM = 45
+
+
+def read_lines(raw: Sequence[RawLine]) -> list[Line]:
+    """Return the lines of a text, classified, with the lines of one paragraph joined."""
+    return unwrap([classify(line) for line in raw])
 
 
 def wrap_width(lines: Sequence[Line]) -> int | None:
@@ -19,7 +28,7 @@ def wrap_width(lines: Sequence[Line]) -> int | None:
     Text is wrapped if most lines are full. A line is full if the first word of the next line would make it
     longer than about that width.
     """
-    inner = [(line, after) for line, after in pairwise(lines) if not after.gap and not is_bullet(after.text)]
+    inner = [(line, after) for line, after in pairwise(lines) if not after.gap and not after.bullet]
     lengths = sorted(len(line.text) for line, _ in inner)
     if len(inner) < 3:
         return None
@@ -38,6 +47,15 @@ def wrap_width(lines: Sequence[Line]) -> int | None:
     return width if wrapped else None
 
 
+def _asian_width(lines: Sequence[Line]) -> int | None:
+    """Return the width of wrapped Chinese or Japanese text: at least two lines have just this width."""
+    lengths = sorted((len(line.text) for line in lines if _is_asian(line.text[-1])), reverse=True)
+    lengths = [length for length in lengths if length >= _NARROWEST_ASIAN]
+    if len(lengths) < 2 or lengths[0] > _WIDEST:
+        return None
+    return lengths[0] if lengths[1] >= lengths[0] - 1 else None
+
+
 def _is_full(text: str, after: str, width: int) -> bool:
     first = after.split(" ", 1)[0]
     if len(first) > 20:  # a script without spaces can break anywhere
@@ -45,56 +63,82 @@ def _is_full(text: str, after: str, width: int) -> bool:
     return len(text) + 1 + len(first) > width - _SLACK
 
 
-def unwrap(lines: Sequence[Line], stands_alone: Callable[[str], bool]) -> list[Line]:
-    """Return `lines`, with the lines of one paragraph joined.
-
-    `stands_alone` returns whether a line is never part of a paragraph, such as a date, a name or furniture.
-    """
-    width = wrap_width(lines)
-    joined: list[list[str]] = []
-    heads: list[Line] = []
-    before: Line | None = None
-    for line in lines:
-        if before is not None and _goes_on(before, line, width, stands_alone):
-            joined[-1].append(line.text)
+def unwrap(lines: Sequence[Line]) -> list[Line]:
+    """Return `lines`, with the lines of one paragraph joined and the joined ones classified again."""
+    width, asian = wrap_width(lines), _asian_width(lines)
+    joined: list[list[Line]] = []
+    for at, line in enumerate(lines):
+        before = joined[-1][-1] if joined else None
+        if before is not None and _goes_on(joined[-1], lines[at : at + 2], width, asian):
+            joined[-1].append(line)
         else:
-            joined.append([line.text])
-            heads.append(line)
-        before = line
+            joined.append([line])
     return [
-        head if len(parts) == 1 else Line(_join(parts), head.gap, head.indent)
-        for head, parts in zip(heads, joined, strict=True)
+        parts[0]
+        if len(parts) == 1
+        else classify(
+            RawLine(_join([part.text for part in parts]), parts[0].gap, parts[0].indent, parts[0].mark)
+        )
+        for parts in joined
     ]
 
 
-def _goes_on(before: Line, line: Line, width: int | None, stands_alone: Callable[[str], bool]) -> bool:
-    """Return whether `line` continues the paragraph of `before`."""
-    if is_bullet(line.text) and not (width and _mid_sentence(before, line)):
+def _goes_on(parts: list[Line], ahead: Sequence[Line], width: int | None, asian: int | None) -> bool:
+    """Return whether the first line of `ahead` continues the paragraph that consists of `parts`."""
+    before, line = parts[-1], ahead[0]
+    if line.gap or before.mark != line.mark or _stands_alone(before):
         return False
-    if width is None or line.gap:
-        return _mid_sentence(before, line) and not stands_alone(before.text) and not line.gap
-    if line.indent >= before.indent + 2 and not is_bullet(before.text):
-        return False
+    if line.bullet:
+        return width is not None and _mid_sentence(before, line)
+    if parts[0].bullet:
+        return _item_goes_on(before, ahead)
+    if asian and _is_asian(before.text[-1]) and len(before.text) >= asian - 2:
+        return line.indent <= before.indent and not ends_sentence(before.text) and not _stands_alone(line)
+    if width is None:
+        return _mid_sentence(before, line)
     full = _is_full(before.text, line.text, width) or _mid_sentence(before, line)
-    if not full or is_capitals(before.text) != is_capitals(line.text):
+    same_case = is_capitals(before.text) == is_capitals(line.text)
+    return full and same_case and line.indent < before.indent + 2 and not _stands_alone(line)
+
+
+def _item_goes_on(before: Line, ahead: Sequence[Line]) -> bool:
+    """Return whether the first line of `ahead` is the last line of a wrapped list item."""
+    line = ahead[0]
+    if _stands_alone(line) or ends_sentence(before.text) or before.text[-1] in ":;":
         return False
-    return not stands_alone(before.text) and not stands_alone(line.text)
+    ends = len(ahead) == 1 or ahead[1].gap or ahead[1].bullet
+    return _LONG_ITEM <= len(before.text) <= _WIDEST and (ends or starts_small(line.text))
+
+
+def _stands_alone(line: Line) -> bool:
+    """Return whether a line is never part of a wrapped paragraph: a name, a date, furniture, a label."""
+    text = line.text
+    if len(text) > 140:
+        return False
+    if line.kind is not Kind.TEXT or (line.alone and line.dates):
+        return True
+    if line.label and line.size <= 8:
+        return True
+    return line.size <= 9 and line.score >= NAME and not ends_question(text) and text[-1] not in ",;-"
 
 
 def _mid_sentence(before: Line, line: Line) -> bool:
     """Return whether the break between two lines is inside a sentence, whatever the width."""
     text = before.text
-    if len(text) < _NARROWEST or ends_sentence(text) or text[-1] in ":;|" or is_bullet(line.text):
+    if len(text) < _NARROWEST or ends_sentence(text) or text[-1] in ":;|" or line.bullet:
         return False
-    return starts_small(line.text) and not is_bullet(text)
+    return starts_small(line.text) and not before.bullet
+
+
+def _is_asian(char: str) -> bool:
+    return "\u3000" <= char <= "\u9fff" or "\uff00" <= char <= "\uffef"
 
 
 def _join(parts: list[str]) -> str:
     """Join the parts to one line, without a space after a hyphen or between characters of Han and kana."""
-    text = parts[0]
-    pieces = [text]
+    pieces = [parts[0]]
     for part in parts[1:]:
         last = pieces[-1][-1:]
-        glued = last == "-" or ("\u3000" <= last <= "\u9fff" and "\u3000" <= part[:1] <= "\u9fff")
+        glued = last == "-" or (_is_asian(last) and _is_asian(part[:1]))
         pieces.append(part if glued else f" {part}")
     return "".join(pieces)

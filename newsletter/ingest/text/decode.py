@@ -10,6 +10,8 @@ import ftfy
 from newsletter.errors import ReleaseUnreadable
 from newsletter.ingest.text.charsets import decode_legacy
 from newsletter.ingest.text.language import detect_language
+from newsletter.ingest.text.normal import compose
+from newsletter.ingest.text.seven_bit import CharsetUnknown, decode_seven_bit
 
 MAX_RELEASE_BYTES = 2 * 1024 * 1024
 
@@ -58,11 +60,15 @@ def decode(data: bytes, name: str) -> str:
     for magic, what in _MAGIC:
         if data.startswith(magic):
             raise ReleaseUnreadable(name, f"this is {what}, not text; save it as plain text and try again")
-    text = _to_text(data)
+    try:
+        text = _to_text(data)
+    except CharsetUnknown as fault:
+        reason = f"the file is in {fault}, which cannot be read; save it as UTF-8 and try again"
+        raise ReleaseUnreadable(name, reason) from fault
     if text is None or _looks_binary(text):
         reason = "this file is not text; save the release as plain text in UTF-8 and try again"
         raise ReleaseUnreadable(name, reason)
-    text = repair_mojibake(text).replace("\r\n", "\n").replace("\r", "\n").removeprefix("\ufeff")
+    text = compose(repair_mojibake(text)).replace("\r\n", "\n").replace("\r", "\n").removeprefix("\ufeff")
     if not text.replace("\ufeff", "").strip():
         raise ReleaseUnreadable(name, "the file has only blank lines; save the text of the release into it")
     return text
@@ -73,8 +79,14 @@ def _to_text(data: bytes) -> str | None:
         if data.startswith(mark):
             return _strict(data, codec) or (_strict(data[:-1], codec) if codec == "utf-16" else None)
     if b"\x00" in data:
-        order = guess_utf16(data)
-        return _strict(data[: len(data) // 2 * 2], order) if order else None
+        order = _guess_utf32(data) or guess_utf16(data)
+        return (
+            _strict(data[: len(data) // 4 * 4 if "32" in order else len(data) // 2 * 2], order)
+            if order
+            else None
+        )
+    if data.isascii() and (text := decode_seven_bit(data)) is not None:
+        return text
     return _strict(data, "utf-8") or patched_utf8(data) or decode_legacy(data)
 
 
@@ -83,6 +95,12 @@ def _strict(data: bytes, codec: str) -> str | None:
         return data.decode(codec)
     except UnicodeDecodeError:
         return None
+
+
+def _guess_utf32(data: bytes) -> str | None:
+    """Return the UTF-32 codec whose byte order explains the NULs in `data`, or None."""
+    nulls = [data[at::4].count(0) * 8 > len(data[at::4]) * 7 for at in range(4)]
+    return "utf-32-le" if all(nulls[2:]) else "utf-32-be" if all(nulls[:2]) else None
 
 
 def guess_utf16(data: bytes) -> str | None:

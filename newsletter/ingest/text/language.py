@@ -7,11 +7,13 @@ import re
 from newsletter.ingest.phrases import read_phrases
 
 _SAMPLE = 20_000
+_ASCII = re.compile(r"[\x00-\x7f]+")
+_ASCII_LETTER = re.compile(r"[A-Za-z]")
 _WORD = re.compile(r"[^\W\d_]+")
 
 # The scripts, each with a pattern that matches one of its characters.
 _SCRIPTS = (
-    ("latin", re.compile(r"[A-Za-z\u00c0-\u024f\u1e00-\u1eff]")),
+    ("latin", re.compile(r"[\u00c0-\u024f\u1e00-\u1eff]")),
     ("cyrillic", re.compile(r"[\u0400-\u052f]")),
     ("kana", re.compile(r"[\u3041-\u30fa]")),
     ("han", re.compile(r"[\u4e00-\u9fff]")),
@@ -28,27 +30,56 @@ _SCRIPTS = (
 )
 # For each language, characters that no other language with the same script uses.
 _LETTERS = {
+    "latin": (
+        *(
+            ("lt", "ėįų"),
+            ("lv", "āīķļņģ"),
+            ("pl", "łśźżń"),
+            ("vi", "ơưđạảấếệốộợ"),
+            ("tr", "ığş"),
+            ("ro", "țșă"),
+        ),
+        *(
+            ("hu", "őű"),
+            ("is", "ðþ"),
+            ("cs", "ěřů"),
+            ("de", "ß"),
+            ("es", "ñ¿¡"),
+            ("pt", "ãõ"),
+            ("fr", "œêçù"),
+        ),
+    ),
     "cyrillic": (("uk", "іїєґ"), ("be", "ў"), ("sr", "ђћџљњј"), ("mk", "ѓќѕ"), ("kk", "әғқңөұүһ")),
     "arabic": (("ur", "ٹڈڑےں"), ("fa", "پچژگکی")),
 }
 
 
-def _word_sets() -> dict[str, dict[str, frozenset[str]]]:
-    """Return the stop words by script and language. A section of the file is named by both."""
-    sets: dict[str, dict[str, frozenset[str]]] = {}
+def _languages() -> dict[str, dict[str, tuple[str, ...]]]:
+    """Return the languages of each stop word by script. A section of the file is named by both."""
+    languages: dict[str, dict[str, tuple[str, ...]]] = {}
     for title, words in read_phrases("stop_words").items():
         script, language = title.split()
-        sets.setdefault(script, {})[language] = frozenset(words)
-    return sets
+        known = languages.setdefault(script, {})
+        for word in set(words):
+            known[word] = (*known.get(word, ()), language)
+    return languages
 
 
-_SETS = _word_sets()
+_LANGUAGES = _languages()
+_ORDER = {
+    script: [title.split()[1] for title in read_phrases("stop_words") if title.startswith(script)]
+    for script in _LANGUAGES
+}
 
 
 def detect_language(text: str) -> str:
     """Return the BCP 47 primary subtag of the language of `text`, or "und" if it is not clear."""
     sample = text[:_SAMPLE]
-    counts = {name: len(pattern.findall(sample)) for name, pattern in _SCRIPTS}
+    counts = dict.fromkeys((name for name, _ in _SCRIPTS), 0)
+    beyond = _ASCII.sub("", sample)
+    if beyond:
+        counts = {name: len(pattern.findall(beyond)) for name, pattern in _SCRIPTS}
+    counts["latin"] += len(_ASCII_LETTER.findall(sample))
     # One ideograph counts as several characters of an alphabet.
     counts["kana"] *= 3
     counts["han"] *= 3
@@ -58,16 +89,19 @@ def detect_language(text: str) -> str:
         return "und"
     if script in ("kana", "han"):
         return "ja" if counts["kana"] * 12 > counts["han"] else "zh"
-    if script not in _SETS:
+    if script not in _LANGUAGES:
         return script
     return _by_words(script, sample.casefold())
 
 
 def _by_words(script: str, sample: str) -> str:
     words = _WORD.findall(sample)
-    scores = {
-        language: float(sum(word in known for word in words)) for language, known in _SETS[script].items()
-    }
+    known = _LANGUAGES[script]
+    # In the order of the file, because the first of two equal languages wins.
+    scores = dict.fromkeys(_ORDER[script], 0.0)
+    for word in words:
+        for language in known.get(word, ()):
+            scores[language] += 1
     for language, letters in _LETTERS.get(script, ()):
         scores[language] = scores.get(language, 0) + 0.5 * sum(sample.count(letter) for letter in letters)
     best = max(scores, key=lambda language: scores[language])

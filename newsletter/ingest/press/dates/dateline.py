@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from newsletter.ingest.phrases import read_phrases
 from newsletter.ingest.press.dates.calendars import month_number
 from newsletter.ingest.press.dates.find import FoundDate, find_dates
-from newsletter.ingest.press.lines.organisations import is_agency
+from newsletter.ingest.press.lines.organisations import is_agency, is_wire
 from newsletter.ingest.press.lines.shape import size
 
 _REACH = 130
@@ -15,30 +17,11 @@ _CUT = re.compile(r"\s[-–—]{1,2}\s|\s?--\s?|\s?—\s?|–\s|(?<=[\w)])-\s|/\
 _IN_BRACKETS = re.compile(r"\(([^()]{2,40})\)|/([^/()]{2,40})/|【([^】]{2,20})】")
 _DASHES = re.compile(r"[\s\-–—:]*")
 _STATES = re.compile(r"[A-Z]{2}|[A-Z][a-z]{1,4}\.|\d.*")
-_SMALL = {
-    "de",
-    "la",
-    "le",
-    "el",
-    "al",
-    "du",
-    "d",
-    "den",
-    "der",
-    "die",
-    "da",
-    "do",
-    "of",
-    "on",
-    "in",
-    "the",
-    "les",
-    "y",
-    "m",
-}
+# Words that have no capital inside the name of a place, or between two names.
+_SMALL = frozenset(read_phrases("organisations")["small words"]) | {"al", "d", "les", "m"}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Dateline:
     """The dateline of a text: where it ends, its date, and its agency or ""."""
 
@@ -47,23 +30,39 @@ class Dateline:
     agency: str
 
 
-def read_dateline(paragraph: str) -> Dateline | None:
-    """Return the dateline at the start of `paragraph`, or None."""
+def read_dateline(paragraph: str, dates: Sequence[FoundDate] | None = None) -> Dateline | None:
+    """Return the dateline at the start of `paragraph`, or None. `dates` are those of the paragraph, if known.
+
+    If its date has no year, the same day with a year in the text behind it tells the year.
+    """
     opening = paragraph[:_REACH]
+    known = find_dates(paragraph) if dates is None else dates
     for cut in _CUT.finditer(opening):
         head = opening[: cut.end()].rstrip(" -–—:")
         # "(LEAD) Seoul" is no dateline. In scripts without capitals, the place is inside the brackets too.
-        if not head or size(head) > 14 or "|" in head or (head[0] == "(" and head.isascii()):
+        if not head or size(head) > 18 or "|" in head or (head[0] == "(" and head.isascii()):
             return None
         if opening[cut.end() : cut.end() + 1] in ("/", "("):
             continue  # "MOSCOW, October 23. /TASS/."
-        dates = find_dates(head)
+        if head.endswith(")") and opening[cut.end() : cut.end() + 1].islower():
+            return None  # "The Union of Ports (UOP) has", no dateline
+        inside = [found for found in known if found.end <= len(head)]
         agency = _agency(head)
-        if (dates or agency) and _is_place(head, dates):
+        sure = (
+            inside or opening[cut.start() : cut.end()].strip(" ).,") or is_agency(agency) or is_wire(agency)
+        )
+        if (inside or agency) and sure and _is_place(head, inside):
             dashes = _DASHES.match(paragraph, cut.end())
             end = dashes.end() if dashes else cut.end()
-            return Dateline(end, dates[0] if dates else None, agency)
+            return Dateline(end, _with_year(inside[0], known) if inside else None, agency)
     return None
+
+
+def _with_year(found: FoundDate, known: Sequence[FoundDate]) -> FoundDate:
+    if found.year is not None:
+        return found
+    same = (each for each in known if each.year and (each.month, each.day) == (found.month, found.day))
+    return next(same, found)
 
 
 def _agency(head: str) -> str:
@@ -75,18 +74,15 @@ def _agency(head: str) -> str:
     return last if is_agency(last) and head.strip() != last else ""
 
 
-def _is_place(head: str, dates: list[FoundDate]) -> bool:
+def _is_place(head: str, dates: Sequence[FoundDate]) -> bool:
     """Return whether `head` without its date and agency could be the name of one or two places."""
-    rest = _IN_BRACKETS.sub(" ", _without(head, dates))
-    words = [word for word in re.split(r"[\s,.;:()/\-–—]+", rest) if word and not word.isdigit()]
+    rest = head
+    for found in reversed(dates):
+        rest = rest[: found.start] + " " + rest[found.end :]
+    words = [word for word in re.split(r"[\s,.;:()/\-–—]+", _IN_BRACKETS.sub(" ", rest)) if word]
+    words = [word for word in words if not word.isdigit()]
     cased = [word for word in words if word.lower() != word.upper()]
     if any(word[0].islower() and word not in _SMALL and month_number(word) is None for word in cased):
         return False
     # Scripts without capitals: only very few words are certainly not a sentence.
-    return len(cased) <= 6 and sum(len(word) for word in words if word not in cased) <= 12
-
-
-def _without(text: str, dates: list[FoundDate]) -> str:
-    for found in reversed(dates):
-        text = text[: found.start] + " " + text[found.end :]
-    return text
+    return len(cased) <= 7 and sum(len(word) for word in words if word not in cased) <= 12

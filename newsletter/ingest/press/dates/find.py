@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
-from functools import lru_cache
 
 from newsletter.ingest.press.dates.calendars import from_jalali, jalali_month, month_number
 
@@ -24,6 +23,13 @@ class FoundDate:
     year: int | None
     month: int
     day: int
+    first: int = 0  # the first number of a date such as 3/4/2025, which may be in March or in April
+
+    def american(self) -> FoundDate:
+        """Return the date with the month first, if the text leaves the order open."""
+        if not self.first:
+            return self
+        return replace(self, month=self.first, day=self.month + self.day - self.first)
 
     def on(self, year: int | None) -> date | None:
         """Return the date, with `year` if the text has none. Return None if there is no such day."""
@@ -114,7 +120,11 @@ PATTERNS: tuple[tuple[str, re.Pattern[str], ReadParts], ...] = tuple(
             r"(?<!\d)(?P<y>\d{4})\s*[年년]\s*(?P<m>\d{1,2})\s*[月월]\s*(?P<d>\d{1,2})\s*[日일号號]?",
             _numbers,
         ),
-        ("reiwa", r"令和\s*(?P<y>\d{1,2}|元)\s*年\s*(?P<m>\d{1,2})\s*月\s*(?P<d>\d{1,2})\s*日", _era(2019)),
+        (
+            "reiwa",
+            r"令和\s*(?P<y>\d{1,2}|元)\s*年\s*(?:[(（]\d{4}年?[)）])?\s*(?P<m>\d{1,2})\s*月\s*(?P<d>\d{1,2})\s*日",
+            _era(2019),
+        ),
         (
             "minguo",
             r"(?:中華)?民國\s*(?P<y>\d{2,3})\s*年\s*(?P<m>\d{1,2})\s*月\s*(?P<d>\d{1,2})\s*日",
@@ -161,45 +171,59 @@ PATTERNS: tuple[tuple[str, re.Pattern[str], ReadParts], ...] = tuple(
 )
 
 
-_ASCII_WORD = re.compile(r"[a-z]{3,}")
-_ASCII_NUMBERS = re.compile(r"\d\s?[-./]\s?\d{1,2}\s?[-./]\s?\d")
+_DIGIT = re.compile(r"\d")
+_WORD = re.compile(rf"(?:تشرين|كانون) (?:الأول|الثاني)|[^\W\d_]{_LETTER}{{1,13}}")
+# What a text must have so that a pattern can match.
+_MARKS = {
+    "juche": ("juche",),
+    "east asian": ("年", "년"),
+    "reiwa": ("令",),
+    "minguo": ("國",),
+    "vietnamese": ("tháng",),
+    "latvian": ("gada",),
+    "east asian, no year": ("月", "월"),
+}
+_NUMBERS = re.compile(r"\d\s?[-./]\s?\d{1,2}\s?[-./]\s?\d")
+
+
+# Digits of other scripts, such as Arabic and Devanagari.
+_DIGITS = {
+    code: str(unicodedata.decimal(chr(code))) for code in range(0x80, 0x1FBFA) if chr(code).isdecimal()
+}
 
 
 def fold_digits(text: str) -> str:
     """Return `text` in lower case with ASCII digits. No character changes its position."""
-    if text.isascii():
-        return text.lower()
-    return "".join(_fold_char(char) for char in text)
-
-
-def _fold_char(char: str) -> str:
-    if char.isdecimal():
-        return str(unicodedata.decimal(char))
-    low = char.lower()
-    return low if len(low) == 1 else char
+    low = text.lower()
+    if low.isascii():
+        return low
+    if len(low) != len(text):  # "İ" becomes two characters
+        low = "".join(each if len(each := char.lower()) == 1 else char for char in text)
+    return low.translate(_DIGITS)
 
 
 def find_dates(text: str) -> list[FoundDate]:
     """Return the dates in the first 240 characters of `text`, in their order and without overlaps."""
-    return list(_find_dates(text[:_LOOK_AT]))
-
-
-@lru_cache(maxsize=4096)  # several parsing steps search the same line
-def _find_dates(text: str) -> tuple[FoundDate, ...]:
-    folded = fold_digits(text)
-    if not any(char.isdigit() for char in folded):
-        return ()
+    folded = fold_digits(text[:_LOOK_AT])
+    if not _DIGIT.search(folded):
+        return []
     found: list[FoundDate] = []
-    # Most lines with a number have no date. In ASCII text, two quick checks tell which patterns can match.
-    named = not folded.isascii() or any(month_number(word) for word in _ASCII_WORD.findall(folded))
-    numbers = not folded.isascii() or _ASCII_NUMBERS.search(folded) is not None
-    for _, pattern, read_parts in PATTERNS:
-        if not (named if "(?P<m>(?:" in pattern.pattern else numbers):
+    # Most lines with a number have no date. Quick checks tell which patterns can match.
+    named = any(month_number(word) or jalali_month(word) for word in _WORD.findall(folded))
+    numbers = _NUMBERS.search(folded) is not None
+    for name, pattern, read_parts in PATTERNS:
+        mark = _MARKS.get(name)
+        if mark is not None:
+            if not any(each in folded for each in mark):
+                continue
+        elif not (numbers if name in ("iso", "numbers") else named):
             continue
         for start, end, parts in _hits(pattern, read_parts, folded):
             if all(end <= other.start or start >= other.end for other in found):
-                found.append(FoundDate(start, end, *parts))
-    return tuple(sorted(found, key=lambda each: each.start))
+                order_open = name == "numbers" and parts[2] <= 12 and parts[1] != parts[2]
+                first = int(re.findall(r"\d+", folded[start:end])[0]) if order_open else 0
+                found.append(FoundDate(start, end, *parts, first))
+    return sorted(found, key=lambda each: each.start)
 
 
 def _hits(pattern: re.Pattern[str], read_parts: ReadParts, text: str) -> Iterator[tuple[int, int, Parts]]:
@@ -218,3 +242,15 @@ def latest_year(found: FoundDate, today: date) -> int:
     if this_year is not None and this_year <= today + timedelta(days=1):
         return today.year
     return today.year - 1
+
+
+def resolve(
+    dates: Sequence[tuple[int, FoundDate]], year: int | None, today: date | None, *, american: bool = False
+) -> date | None:
+    """Return the day of publication: the date with the lowest rank. `year` or `today` give a missing year."""
+    for _, found in sorted(dates, key=lambda each: (each[0], each[1].year is None)):
+        known = year if year is not None else latest_year(found, today) if today else None
+        day = (found.american() if american else found).on(known)
+        if day is not None:
+            return day
+    return None

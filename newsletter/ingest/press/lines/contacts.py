@@ -1,47 +1,78 @@
-"""Find contact blocks above and below the text: a heading, names, telephone numbers and addresses. Pure."""
+"""Find blocks of lines that are no text: contacts, and lists of coming events. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from newsletter.ingest.press.clean import Line
-from newsletter.ingest.press.lines.furniture import has_reach, is_contact_line, kind_of
-from newsletter.ingest.press.lines.furniture_patterns import Kind
-from newsletter.ingest.press.lines.shape import is_sentence, size
+from newsletter.ingest.press.lines.furniture import Kind
+from newsletter.ingest.press.lines.line import Line
+
+_LONGEST_BLOCK = 7
+_LONGEST_ENTRY = 8
 
 
 def contact_lines(lines: Sequence[Line]) -> set[int]:
     """Return the indexes of the lines of contact blocks: a heading, names, telephone numbers and addresses.
 
-    A block ends with its last number or address, if only short lines are before it. So a title below a
-    contact person's name is never part of the block.
+    A block with a heading ends with its last number or address, if only short lines are before it. So a title
+    below a contact person's name is never part of the block. A block without a heading is a few short lines
+    between blank lines, of which the last has a number or an address.
     """
     found: set[int] = set()
-    at = 0
+    at = block = 0
     while at < len(lines):
-        text = lines[at].text
-        kind = kind_of(text)
-        if kind is Kind.CONTACT or is_contact_line(text):
+        line = lines[at]
+        if line.gap:
+            block = at
+        if line.kind is Kind.CONTACT:
             end = _contact_end(lines, at)
             found.update(range(at, end + 1))
-            at = end
-        elif kind is Kind.REACH:
+            at = block = end
+        elif line.kind is Kind.REACH:
             found.add(at)
+            if _is_block(lines, block, at):
+                found.update(range(block, at))
         at += 1
     return found
+
+
+def _is_block(lines: Sequence[Line], start: int, end: int) -> bool:
+    """Return whether the lines from `start` to a number or address at `end` are names, offices and places."""
+    if not 0 < end - start < _LONGEST_BLOCK or not lines[start].gap:
+        return False
+    above = lines[start:end]
+    if start == 0 and not any(line.kind is Kind.REACH for line in above):
+        return False  # the first line is more often the headline
+    return all(not line.prose and not line.bullet and line.size <= _LONGEST_ENTRY for line in above)
 
 
 def _contact_end(lines: Sequence[Line], start: int) -> int:
     end = start
     for at in range(start + 1, min(start + 16, len(lines))):
-        text = lines[at].text
-        if is_sentence(text) or kind_of(text) in (Kind.END, Kind.RELATED) or size(text) > 14:
+        line = lines[at]
+        reached = line.reach or line.kind is Kind.REACH
+        if line.prose or line.kind in (Kind.END, Kind.RELATED) or line.size > 14:
             break
-        if lines[at].gap and at > start + 1 and not has_reach(text) and kind_of(text) is not Kind.REACH:
+        if line.gap and at > start + 1 and not reached:
             # A new block without a number. It is another contact only if a number follows in its next lines.
-            following = [line.text for line in lines[at + 1 : at + 4] if not line.gap]
-            if not any(has_reach(each) for each in following) or size(text) > 5:
+            following = [each for each in lines[at + 1 : at + 4] if not each.gap]
+            if not any(each.reach for each in following) or line.size > 5:
                 break
-        if has_reach(text) or kind_of(text) in (Kind.REACH, Kind.CONTACT):
+        if reached or line.kind is Kind.CONTACT:
             end = at
     return end
+
+
+def event_lines(lines: Sequence[Line]) -> set[int]:
+    """Return the indexes of lists of coming events and of their headings: two or more items with a date."""
+    found: set[int] = set()
+    run: list[int] = []
+    for at, line in enumerate(lines):
+        if line.bullet and line.dates and line.dates[0].start <= 4 and line.beside:
+            run.append(at)
+            if len(run) >= 2:
+                found.update(run)
+                found.add(max(0, run[0] - 1))
+        elif not line.bullet:
+            run = []
+    return found

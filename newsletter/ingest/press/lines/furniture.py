@@ -1,65 +1,90 @@
-"""Detect page furniture by the form of a whole line: share buttons, menus, notices, end marks. Pure."""
+"""Tell page furniture by the form of a whole line: buttons, menus, notices, contacts, end marks. Pure."""
 
 from __future__ import annotations
 
 import re
-from functools import lru_cache
+from collections.abc import Callable
+from enum import Enum, auto
 
+from newsletter.ingest.phrases import read_phrases
 from newsletter.ingest.press.dates.find import find_dates
-from newsletter.ingest.press.lines.furniture_patterns import RULES, Kind
 from newsletter.ingest.press.lines.shape import is_bullet, size
-from newsletter.ingest.press.lines.vocabulary import MENU, SHARE, SHARE_FILLERS
+
+
+class Kind(Enum):
+    """The kind of a line. FURNITURE is removed everywhere, WEAK lines only above and below the text."""
+
+    TEXT = auto()
+    FURNITURE = auto()
+    WEAK = auto()  # A menu word, or "Press release". Inside the text, such a line is a heading.
+    END = auto()  # The mark at the end of the release.
+    RELATED = auto()  # The heading of a list of other pages.
+    CONTACT = auto()  # The heading of names and telephone numbers.
+    REACH = auto()  # A telephone number or an email address.
+
+
+def _rules() -> tuple[tuple[str, Kind, str], ...]:
+    rules = []
+    for title, phrases in read_phrases("furniture").items():
+        name, kind = title.split(": ")
+        rules.append((name, Kind[kind], "|".join(phrases)))
+    return tuple(rules)
+
+
+# Each rule has a name, the kind of a line that it matches, and a pattern for the whole line in lower case.
+# The first match counts.
+RULES = _rules()
+_SITE = read_phrases("site_words")
+SHARE = frozenset(_SITE["share"])
+_SHARE_FILLERS = frozenset(_SITE["share fillers"])
+MENU = frozenset(_SITE["menu"])
 
 _SHORT = 400
-
-
 # One pattern for all rules. Most lines are text, and this finds that with one match.
 _ANY = re.compile("|".join(f"(?:{pattern})" for _, _, pattern in RULES))
 _COMPILED = tuple((name, kind, re.compile(pattern)) for name, kind, pattern in RULES)
+_CONTACT = next(pattern for name, _, pattern in _COMPILED if name == "contact")
 
+_BULLETS = "•-–*·◦ "
+_WORDS = re.compile(r"[^\W\d_]+(?:['’‌-][^\W\d_]+)*")
+_TOKENS = re.compile(r"[^\w‌+-]+")
 _SEPARATORS = re.compile(r"\s*(?:[|¦·•›»>/,–—]|\s-\s|\t)\s*")
-_MAIL = re.compile(r"[^\s@<>()]{1,64}@[a-z0-9.\-]{2,100}\.[a-z]{2,15}")
+_MAIL = re.compile(r"[^\s@<>()]{1,64}@[a-z0-9.\-]{2,100}\.[a-z]{2,15}|\[email\s?protected\]")
 _PHONE = re.compile(r"(?:\+\s?\d|\(\d{2,5}\)|\b0\d|\b\d{3}[-. ])[\d\s().\-/–]{5,20}\d")
 _REACH_LABEL = re.compile(
-    r"(?:(?:tel|phone|telephone|telefon\w*|mobile|mob|mobil|cell|fax|faks\w*|e-?mail|mail"
-    r"|web|website|internet|twitter|skype"
-    r"|tél|téléphone|courriel|teléfono|correo|telefono|el\. ?paštas|el\. ?p|тел|телефон"
-    r"|факс|эл\. ?почта|пошта|電話|メール|ファクス"
-    r"|电话|電郵|邮箱|传真|전화|이메일|هاتف|تلفن|hotline|direct|office|ph|t|m|e|p"
-    r"|f)\s?[.:：]|press(?:e)?@|media@)",
+    rf"(?:(?:{'|'.join(read_phrases('labels')['reach'])})\s?[.:：]|press(?:e)?@|media@)",
 )
+# Characters set apart, as in "P U B LI C O F F I C E".
+_SET_APART = re.compile(r"(?:[A-Z]{1,2} ){7,}[A-Z]{1,2}")
 
 
-def kind_of(text: str) -> Kind:
-    """Return the kind of the line `text`, by its form alone."""
-    return name_and_kind(text)[1]
-
-
-@lru_cache(maxsize=4096)  # several stages ask for the same line
-def name_and_kind(text: str) -> tuple[str, Kind]:
-    """Return name and kind of the rule that matches `text`, or ("text", TEXT) if none does."""
+def kind_of(text: str) -> tuple[str, Kind]:
+    """Return name and kind of the rule that matches the line `text`, or ("text", TEXT) if none does."""
     if len(text) > _SHORT:
         return "text", Kind.TEXT
     low = text.casefold().strip()
     if _ANY.fullmatch(low):
         return next((name, kind) for name, kind, pattern in _COMPILED if pattern.fullmatch(low))
-    if is_share_bar(low):
-        return "share bar", Kind.FURNITURE
-    if is_menu(low):
-        return "menu", Kind.WEAK
-    if is_reach(low):
-        return "reach", Kind.REACH
-    return "text", Kind.TEXT
+    if low[:1] in _BULLETS and (bare := low.lstrip(_BULLETS)):
+        return kind_of(bare)
+    return next(((name, kind) for name, kind, fits in _FORMS if fits(text, low)), ("text", Kind.TEXT))
 
 
 def is_share_bar(low: str) -> bool:
     """Return whether all words of a line are from buttons that share or print a page."""
     if len(low) > 200:
         return False
-    tokens = [token for token in re.split(r"[^\w‌+-]+", low) if token and not token.isdigit()]
+    tokens = [token for token in _TOKENS.split(low) if token and not token.isdigit()]
     if not tokens or not any(token in SHARE for token in tokens):
         return False
-    return all(each in SHARE or each in SHARE_FILLERS or each in ("+", "-") for each in tokens)
+    return all(each in SHARE or each in _SHARE_FILLERS or each in ("+", "-") for each in tokens)
+
+
+def mostly_share_bar(low: str) -> bool:
+    """Return whether half of the words of a line are from buttons, as in "red Article: Print Share"."""
+    tokens = [token for token in _TOKENS.split(low) if token and not token.isdigit()]
+    known = sum(token in SHARE or token in _SHARE_FILLERS for token in tokens)
+    return len(tokens) >= 3 and known * 2 >= len(tokens) and any(token in SHARE for token in tokens)
 
 
 def is_menu(low: str) -> bool:
@@ -72,26 +97,34 @@ def is_menu(low: str) -> bool:
     parts = [part for part in _SEPARATORS.split(bare) if part]
     if len(parts) >= 2 and all(part.strip(" .:") in MENU or part.isdigit() for part in parts):
         return True
+    words = _WORDS.findall(low)
+    if 2 <= len(words) <= 6 and "/" in low and sum(word in MENU for word in words) * 2 >= len(words):
+        return True  # the sections of a site, as in "Press /news Members"
     bars = [part.strip() for part in bare.split("|")]
+    if len(bars) < 3 or any(size(part) > 4 for part in bars):
+        return False
     known = sum(part in MENU for part in bars)
-    return len(bars) >= 3 and all(size(part) <= 4 for part in bars) and known * 2 >= len(bars)
+    return known * 2 >= len(bars) or (len(bars) >= 5 and not any(char.isdigit() for char in bare))
 
 
 def has_reach(text: str) -> bool:
-    """Return whether `text` has an email address or a telephone number, and no date."""
-    return bool(_MAIL.search(text.casefold()) or _PHONE.search(text)) and not find_dates(text)
+    """Return whether `text` has an email address or a telephone number."""
+    if "@" in text or "[email" in text:
+        return bool(_MAIL.search(text.casefold()) or _PHONE.search(text))
+    return bool(_PHONE.search(text))
 
 
-def is_reach(low: str) -> bool:
+def _is_reach(low: str) -> bool:
     """Return whether a line is only a telephone number or an email address, with or without a label."""
     if len(low) > 200 or (is_bullet(low) and size(low) > 8):
         return False
-    if find_dates(low) and "@" not in low:
+    mail = _MAIL.search(low) if "@" in low or "[email" in low else None
+    phone, label = _PHONE.search(low), _REACH_LABEL.match(low)
+    if not (mail or phone or label) or ("@" not in low and find_dates(low)):
         return False
-    mail, label = _MAIL.search(low), _REACH_LABEL.match(low)
-    if label and (mail or _PHONE.search(low) or size(low) <= 4):
+    if label and (mail or phone or size(low) <= 4):
         return True
-    if not mail and not _PHONE.search(low):
+    if not mail and not phone:
         return False
     rest = _PHONE.sub(" ", _MAIL.sub(" ", low))
     letters = [word for word in rest.split() if any(char.isalpha() for char in word)]
@@ -101,8 +134,16 @@ def is_reach(low: str) -> bool:
 def is_contact_line(text: str) -> bool:
     """Return whether a heading such as "Media contact:" has the contact on the same line."""
     head, colon, rest = text.partition(":")
-    return (
-        bool(colon and rest.strip())
-        and kind_of(head) is Kind.CONTACT
-        and (has_reach(rest) or size(rest) <= 8)
-    )
+    if not colon or not rest.strip() or len(head) > 60 or not _CONTACT.fullmatch(head.casefold().strip()):
+        return False
+    return size(rest) <= 8 or (has_reach(rest) and not find_dates(rest))
+
+
+# Kinds that no list of phrases can describe. The first that fits counts.
+_FORMS: tuple[tuple[str, Kind, Callable[[str, str], bool]], ...] = (
+    ("share bar", Kind.FURNITURE, lambda _, low: is_share_bar(low)),
+    ("menu", Kind.WEAK, lambda _, low: is_menu(low)),
+    ("reach", Kind.REACH, lambda _, low: _is_reach(low)),
+    ("set apart", Kind.FURNITURE, lambda text, _: _SET_APART.fullmatch(text) is not None),
+    ("contact line", Kind.CONTACT, lambda text, _: is_contact_line(text)),
+)

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 
+from newsletter.ingest.phrases import read_phrases
 from newsletter.ingest.press.lines.shape import ends_sentence, size
-from newsletter.ingest.press.lines.vocabulary import AGENCIES, ORGANISATIONS, SMALL_WORDS, VAGUE
+
+_PHRASES = read_phrases("organisations")
+_ORGANISATIONS = frozenset(_PHRASES["organisations"])
+# Words that are typical of an organisation's name if it is short, but also occur in many headlines.
+_VAGUE = frozenset(_PHRASES["vague"])
+_AGENCIES = frozenset(_PHRASES["agencies"])
+# Articles, prepositions and the like, which have no capital inside a name.
+_SMALL_WORDS = frozenset(_PHRASES["small words"])
 
 # Endings that are typical of an organisation's name.
 _ENDINGS = re.compile(
     r"(?:省|庁|厅|廳|部|局|院|府|委员会|委員会|委員會|会社|機構|机构|协会|協会|協會|大学"
     r"|大學|研究所|通信社?|新聞社?"
-    r"|新华社|新華社|通讯社|通訊社|日报|日報|时报|時報|电视台|网|政府|内閣|官邸|市役所|集团"
+    r"|新华社|新華社|通讯社|通訊社|日报|日報|时报|時報|电视台|网|政府|内閣|官邸|市役所|役場|区役所|県庁|集团"
     r"|公司|有限公司|株式会社|財団|銀行"
     r"|大使館|大使馆|부|청|처|원|위원회|공사|통신|뉴스|신문|정부|대사관|연구원|주식회사|그룹"
     r"|ministerium|ministerija|ministerstvo|kommission|verwaltung|minister[iy]|behörde|werke"
@@ -20,7 +27,10 @@ _ENDINGS = re.compile(
     re.IGNORECASE,
 )
 _ASIAN = re.compile(r"株式会社|有限公司|新华网|新華網|外務省|外交部|国防部|國防部|국방부|외교부|연합뉴스")
-_LEGAL = re.compile(r"\b(?:Inc|Ltd|LLC|PLC|plc|GmbH|AG|S\.A|SA|N\.V|Corp|Co|AB|Oy|ASA|S\.p\.A|UAB|A/S)\.?\Z")
+_LEGAL = re.compile(
+    r"\b(?:Inc|Ltd|LLC|PLC|plc|GmbH|AG|S\.A|SA|N\.V|Corp|Co|AB|Oy|ASA|S\.p\.A|UAB|A/S|e\. ?V)\.?"
+    r"(?: ?\([Pp]ubl\.?\))?\Z"
+)
 _ACRONYM = re.compile(r"[A-Z]{2,6}")
 # People with an office or employer: "Dana Wharton, Secretary of State", "Times Staff Writers".
 _ROLE = re.compile(
@@ -31,9 +41,11 @@ _ROLE = re.compile(
 )
 # Departments such as "Press Office", which do not say to which organisation they belong.
 _DESK = re.compile(
-    r"(?:press|media|news|public|communications?|information|investor)(?: \w+){0,2} "
+    r"(?:(?:press|media|news|public|communications?|information|investor)(?: \w+){0,2} "
     r"(?:desk|office|relations|affairs|cent(?:er|re)|team|service|department|room|unit|section|secretary)"
-    r"|office of the (?:spokes\w+|press secretary)|(?:the )?spokes\w+|пресс-служба|прес-служба|press service",
+    r"|(?:head|main|central|regional) (?:office|quarters)|headquarters"
+    r"|office of the (?:spokes\w+|press secretary)|(?:the )?spokes\w+|пресс-служба|прес-служба|press service)"
+    r"(?:,.*)?\Z",
     re.IGNORECASE,
 )
 # First words of headlines and of statements. The name of a ministry may follow them.
@@ -70,7 +82,6 @@ _VERBS = re.compile(
 )
 
 
-@lru_cache(maxsize=4096)
 def organisation_score(text: str) -> int:
     """Return how much `text` looks like a publisher's name: 3 or more is a name, below 0 is not."""
     text = text.strip(" -–—|,:")
@@ -78,18 +89,19 @@ def organisation_score(text: str) -> int:
         return -9
     words = [word.strip("().,'’\"“”;:-–") for word in text.split()]
     words = [word for word in words if word]
-    known = any(word.casefold() in ORGANISATIONS for word in words)
-    vague = any(word.casefold() in VAGUE for word in words)
+    known = any(word.casefold() in _ORGANISATIONS for word in words)
     ending = bool(_ENDINGS.search(text) or _ASIAN.search(text))
     # "County" or "power" is typical of a name with few words, but not of a long line.
-    vague = size(text) <= 6 and any(word.casefold() in VAGUE for word in words)
+    vague = size(text) <= 6 and any(word.casefold() in _VAGUE for word in words)
     score = 3 if known or ending or vague else 0
     score -= 5 if _ROLE.search(text) else 0
-    score -= 2 if _DESK.fullmatch(text) else 0
+    score -= 4 if _DESK.match(text) else 0
     score += 4 if is_agency(text) else 0
     score += 2 if _ACRONYM.fullmatch(text) else 0
     score += 3 if _LEGAL.search(text) else 0
     score += 1 if size(text) <= 6 else 0
+    if score < 2:
+        return score  # no sign of a name, so the signs of a headline do not matter
     score -= _headline_signs(text, words)
     return score
 
@@ -97,7 +109,7 @@ def organisation_score(text: str) -> int:
 def _headline_signs(text: str, words: list[str]) -> int:
     signs = 0
     cased = [word for word in words if word[:1].isalpha() and word[:1].lower() != word[:1].upper()]
-    small = [word for word in cased if word[:1].islower() and word.casefold() not in SMALL_WORDS]
+    small = [word for word in cased if word[:1].islower() and word.casefold() not in _SMALL_WORDS]
     if small and words[0] in cased and any(word.isascii() for word in small):
         # In English, all words of a name have capitals. Other languages write "užsienio reikalų ministerija".
         signs += 2 if all(word.isascii() for word in words) else 1
@@ -116,7 +128,7 @@ def looks_like_name(text: str) -> bool:
     words = [
         word
         for word in re.split(r"[\s\-–/]+", text)
-        if word[:1].isalpha() and word.casefold() not in SMALL_WORDS
+        if word[:1].isalpha() and word.casefold() not in _SMALL_WORDS
     ]
     cased = [word for word in words if word.lower() != word.upper()]
     return (
@@ -125,6 +137,14 @@ def looks_like_name(text: str) -> bool:
         and all(word[0].isupper() for word in cased)
         and not _VERBS.search(text)
     )
+
+
+def is_like_sentence(text: str) -> bool:
+    """Return whether `text` has words of a sentence: an English verb, or two small words."""
+    words = [word for word in text.split() if word[:1].isalpha()]
+    cased = [word for word in words if word.lower() != word.upper()]
+    small = sum(word[0].islower() and word.casefold() not in _SMALL_WORDS for word in cased)
+    return small >= 2 or bool(_VERBS.search(text)) or (not cased and size(text) >= 5)
 
 
 def is_office(text: str) -> bool:
@@ -142,7 +162,7 @@ def is_agency(text: str) -> bool:
     words = [word.strip("().,:;[]").casefold() for word in text.split()]
     if not words or len(words) > 5:
         return False
-    return any(word in AGENCIES for word in (words[0], words[-1])) or words[0].startswith("rfe/rl")
+    return any(word in _AGENCIES for word in (words[0], words[-1])) or words[0].startswith("rfe/rl")
 
 
 _WIRE = re.compile(

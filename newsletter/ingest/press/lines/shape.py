@@ -5,17 +5,21 @@ from __future__ import annotations
 import re
 
 _CJK = re.compile(r"[\u3041-\u30ff\u3400-\u9fff\uf900-\ufaff]")
+_UNSPACED = re.compile(r"[\u0e01-\u0e3a\u0e40-\u0eff\u1000-\u109f\u1780-\u17dd]")  # Thai, Lao, Burmese, Khmer
 _CLOSERS = "\"'”’“»«›)]」』）】〉》*_"
 _ENDS = ".!?…。！？؟।۔"
-_BULLET = re.compile(r"(?:[•·▪●◦‣■□▶►✓➢*○◆◇・※]|-(?=\s)|[o](?=\s+[A-Z]))\s*(?=\S)")
+_BULLET = re.compile(r"(?:[•·▪●◦‣■□▶►✓➢*○◆◇・※]|--?(?=\s)|[o](?=\s+[A-Z]))\s*(?=\S)")
 _NUMBERED = re.compile(r"(?:\(?\d{1,2}[.)]|\(?[a-z]\))\s+\S")
 
 PROSE_LENGTH = 200
 
 
 def size(text: str) -> float:
-    """Return the number of words in `text`. Two Chinese or Japanese characters count as one word."""
-    return len(text.split()) + len(_CJK.findall(text)) / 2
+    """Return the number of words in `text`. In scripts without spaces, a few characters count as one word."""
+    words: float = len(text.split())
+    if not text.isascii():
+        words += len(_CJK.findall(text)) / 2 + len(_UNSPACED.findall(text)) / 5
+    return words
 
 
 def ends_sentence(text: str) -> bool:

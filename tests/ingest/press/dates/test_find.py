@@ -10,8 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from newsletter.ingest.press.dates.calendars import from_jalali, month_number
-from newsletter.ingest.press.dates.find import PATTERNS, FoundDate, find_dates, latest_year
-from newsletter.ingest.press.lines.labels import BARE, EMBARGOED, PUBLISHED, UPDATED, date_line, resolve
+from newsletter.ingest.press.dates.find import PATTERNS, FoundDate, find_dates, latest_year, resolve
 
 THE_DAY = (2025, 10, 23)
 
@@ -113,6 +112,15 @@ def test_an_ambiguous_date_is_day_first_unless_a_twelve_hour_clock_follows() -> 
     assert (american.month, american.day) == (3, 10)
 
 
+def test_signs_of_the_united_states_put_the_month_first() -> None:
+    (open_,) = find_dates("3/10/2025")
+    (clear,) = find_dates("23/10/2025")
+
+    assert (open_.american().month, open_.american().day) == (3, 10)
+    assert clear.american() == clear
+    assert resolve([(0, open_)], None, None, american=True) == date(2025, 3, 10)
+
+
 def test_a_date_without_a_year_is_the_last_such_day() -> None:
     december = FoundDate(0, 1, None, 12, 30)
 
@@ -123,44 +131,17 @@ def test_a_date_without_a_year_is_the_last_such_day() -> None:
 
 def test_the_date_with_the_best_rank_is_chosen() -> None:
     dates = [
-        (EMBARGOED, FoundDate(0, 1, 2025, 1, 1)),
-        (UPDATED, FoundDate(0, 1, 2025, 1, 2)),
-        (BARE, FoundDate(0, 1, 2025, 1, 3)),
-        (PUBLISHED, FoundDate(0, 1, 2025, 1, 4)),
+        (3, FoundDate(0, 1, 2025, 1, 1)),
+        (2, FoundDate(0, 1, 2025, 1, 2)),
+        (1, FoundDate(0, 1, 2025, 1, 3)),
+        (0, FoundDate(0, 1, 2025, 1, 4)),
     ]
 
     assert resolve(dates, None, None) == date(2025, 1, 4)
     assert resolve(dates[:3], None, None) == date(2025, 1, 3)
-    assert resolve([(BARE, FoundDate(0, 1, None, 1, 5))], None, None) is None
-    assert resolve([(BARE, FoundDate(0, 1, None, 1, 5))], 2020, None) == date(2020, 1, 5)
+    assert resolve([(1, FoundDate(0, 1, None, 1, 5))], None, None) is None
+    assert resolve([(1, FoundDate(0, 1, None, 1, 5))], 2020, None) == date(2020, 1, 5)
     assert resolve([], 2020, date(2025, 1, 1)) is None
-
-
-@pytest.mark.parametrize(
-    ("line", "weight"),
-    [
-        ("Updated 2025-10-23", UPDATED),
-        ("Last updated: 23 Oct. 2025 17:09", UPDATED),
-        ("23.10.2025 14:07", BARE),
-        ("Published: 23 October 2025", PUBLISHED),
-        ("Thursday, October 23, 2025, 6:45 pm ET", BARE),
-        ("paskelbta 2025-10-23", PUBLISHED),
-        ("发布时间：2025年10月23日", PUBLISHED),
-        ("2025年10月23日（木）", BARE),
-    ],
-)
-def test_a_line_with_only_a_date_has_a_rank(line: str, weight: int) -> None:
-    found = date_line(line)
-
-    assert found is not None
-    assert found[0] == weight
-
-
-@pytest.mark.parametrize(
-    "line", ["What changes on 1 January 2026", "Ministry of Roads, 1 May 2025", "Meeting on 2025-10-23 ends"]
-)
-def test_a_line_with_more_text_is_no_date_line(line: str) -> None:
-    assert date_line(line) is None
 
 
 def test_the_iranian_calendar_agrees_with_known_days() -> None:

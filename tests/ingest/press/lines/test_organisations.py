@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from newsletter.ingest.press.lines.labels import NAME
+from newsletter.ingest.press.lines.line import NAME
 from newsletter.ingest.press.lines.organisations import is_wire, looks_like_name, organisation_score
 
 

@@ -1,0 +1,99 @@
+"""One line of a release with all that its form tells, found once: kind, dates, label, name score. Pure."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from newsletter.ingest.press.clean import RawLine
+from newsletter.ingest.press.dates.dateline import Dateline, read_dateline
+from newsletter.ingest.press.dates.find import FoundDate, find_dates
+from newsletter.ingest.press.lines.furniture import Kind, has_reach, kind_of, mostly_share_bar
+from newsletter.ingest.press.lines.labels import BARE, beside_dates, is_time, read_label, weigh
+from newsletter.ingest.press.lines.organisations import organisation_score
+from newsletter.ingest.press.lines.shape import ends_sentence, is_bullet, is_sentence, size
+
+NAME = 3  # the lowest score at which a line counts as a name without other evidence
+_LONGEST_DATE_LINE = 160
+_BRACKETS = frozenset("(/【")  # a dateline has a date or, in brackets, an agency
+_STOP_INSIDE = re.compile(r"[.!?…]['\"”’»)]*\s+['\"“‘«(]*[^\W\d_]|[。！？।۔]")
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line and what its form tells.
+
+    `gap`: a blank line is before it. `prose`: it has a whole sentence. `label` is the kind of its label, such
+    as "publisher", and `value` what follows the label. `rank` says how well its date tells the day of
+    publication. `alone`: it is only a date, and `beside` is the text beside its dates. `score` is how much it
+    looks like the name of an organisation. `reach`: it has an email address or a telephone number. `mark` is
+    # for a heading and > for a quotation that the source marked.
+    """
+
+    text: str
+    gap: bool = False
+    indent: int = 0
+    kind: Kind = Kind.TEXT
+    rule: str = "text"
+    size: float = 0.0
+    prose: bool = False
+    bullet: bool = False
+    dates: tuple[FoundDate, ...] = ()
+    rank: int = BARE
+    alone: bool = False
+    beside: str = ""
+    label: str = ""
+    value: str = ""
+    score: int = -9
+    reach: bool = False
+    dateline: Dateline | None = None
+    mark: str = ""
+
+    @property
+    def open(self) -> bool:
+        """Whether the line has no end of a sentence, neither at its end nor inside."""
+        return not ends_sentence(self.text) and not _STOP_INSIDE.search(self.text)
+
+    @property
+    def text_only(self) -> bool:
+        """Whether the line is text: no furniture, and not only a date or a time."""
+        return self.kind is Kind.TEXT and not self.alone
+
+
+def classify(raw: RawLine) -> Line:
+    """Return the line with its kind, dates, label and scores. Nothing asks for them a second time."""
+    text = raw.text
+    rule, kind = kind_of(text)
+    words = size(text)
+    bullet = is_bullet(text)
+    prose = is_sentence(text)
+    dates = tuple(find_dates(text))
+    opened = kind is Kind.TEXT and not bullet and (dates or not _BRACKETS.isdisjoint(text[:130]))
+    dateline = read_dateline(text, dates) if opened else None
+    beside, alone, rank = "", False, BARE
+    if dates and len(text) <= _LONGEST_DATE_LINE and words <= 16:
+        beside = beside_dates(text, dates)
+        alone, rank = not beside or mostly_share_bar(beside.casefold()), weigh(text)
+    elif not dates and len(text) <= 40:
+        alone = is_time(text)
+    label, value = read_label(text) if len(text) <= 300 else ("", "")
+    return Line(
+        text,
+        raw.gap,
+        raw.indent,
+        kind,
+        rule,
+        words,
+        prose,
+        bullet,
+        dates,
+        rank,
+        alone,
+        beside,
+        label,
+        value,
+        organisation_score(text) if len(text) <= 140 and kind is Kind.TEXT and not prose else -9,
+        not dates and has_reach(text),
+        dateline,
+        raw.mark,
+    )
