@@ -51,7 +51,7 @@ class Entry:
         return not self.named and not self.line.bullet and not self.by_date and size(self.text) >= 2
 
     def publisher_score(self, below: str, title: Entry | None, *, alone: bool) -> float:
-        """Return how much the line looks like the publisher. `below` is the text in small letters."""
+        """Return how much the line looks like the publisher. `below` is the casefolded text."""
         words, name = size(self.text), looks_like_name(self.text)
         beside = title is not None and abs(self.at - title.at) == 1
         score = float(self.name_score)

@@ -10,7 +10,7 @@ _ESCAPE = re.compile(rb"\x1b[$(&.-]|\x1bN|\x0e")
 _ISO_2022_CN = re.compile(rb"\x1b\$(?:\)[AEG]|\*H)")
 _HZ = re.compile(rb"~\{(?:[\x21-\x77][\x21-\x7e])+~\}")
 _UTF_7 = re.compile(rb"\+([A-Za-z0-9+/]{3,})-?")
-# Letters of the scripts of today, punctuation of texts, and emoji. Other code points are hits by chance.
+# Scripts of today, punctuation of texts, and emoji. Other code points are hits by chance.
 _USUAL = re.compile(
     r"[\u00a0-\u024f\u0370-\u06ff\u0900-\u0eff\u10a0-\u10ff\u1e00-\u1fff\u2010-\u20cf\u2100-\u26ff"
     r"\u3000-\u30ff\u4e00-\u9fff\uac00-\ud7a3\uff00-\uffef\U0001f300-\U0001faff]+"

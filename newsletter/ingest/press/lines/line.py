@@ -51,7 +51,7 @@ class Line:
 
     @property
     def open(self) -> bool:
-        """Whether the line has no end of a sentence, neither at its end nor inside."""
+        """Whether the line has no end of a sentence, neither last nor inside."""
         return not ends_sentence(self.text) and not _STOP_INSIDE.search(self.text)
 
     @property
