@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import sys
-import time
 from collections.abc import Callable
-from typing import Any
 
 import click
 
 from newsletter import audit
-from newsletter.cli.arguments import IdCommand
+from newsletter.cli.arguments import IdCommand, newsletter_option
 from newsletter.cli.context import print_json, program
+from newsletter.cli.issue_status import load_issue, print_status, watch_issue
 from newsletter.cli.runtime import open_runtime
 from newsletter.digest import preview as previews
 from newsletter.digest.issues import open_issue, send_test
@@ -19,15 +17,13 @@ from newsletter.digest.preview import Preview
 from newsletter.digest.select import count_subscribers
 from newsletter.errors import StateConflict
 from newsletter.mail.addresses import parse_address
-from newsletter.models import DeliveryState, Frequency, Issue, IssueState, current_sequence
+from newsletter.models import DeliveryState, Frequency, current_sequence
+from newsletter.newsletters.queries import choose_newsletter, find_newsletter
 from newsletter.outbox import control, unbuildable
 from newsletter.outbox.journal import host_name
-from newsletter.outbox.pacing.standings import read_standing
-from newsletter.outbox.pacing.waiting_reasons import own_hours_in_words, reasons_to_wait
 from newsletter.outbox.record import give_up_host
 from newsletter.outbox.reports.delivery_list import as_csv, list_deliveries
 from newsletter.outbox.reports.issue_list import newest_issues
-from newsletter.outbox.reports.progress import Progress, progress
 from newsletter.outbox.worker import journal_folder
 from newsletter.runtime import Runtime
 from newsletter.service.heartbeat import alive_hosts
@@ -35,7 +31,6 @@ from newsletter.service.heartbeat import alive_hosts
 ACTOR = "command line"
 # "immediate" is the stored value, and the former name of the option.
 FREQUENCIES = {each.option: each.value for each in Frequency} | {"immediate": Frequency.IMMEDIATE.value}
-LOOK_SECONDS = 1.0
 # How many issues `status` lists without an ID.
 LISTED = 10
 
@@ -60,6 +55,7 @@ def digest() -> None:
 
 
 @digest.command()
+@newsletter_option
 @frequency_option
 @click.option(
     "--topic", "topics", multiple=True, metavar="SLUG", help="As a subscriber of these topics gets it."
@@ -68,11 +64,16 @@ def digest() -> None:
 @click.option("--html", "as_html", is_flag=True, help="Print the HTML instead of the text.")
 @json_option
 def preview(
-    frequencies: tuple[str, ...], topics: tuple[str, ...], reader: str | None, as_html: bool, as_json: bool
+    newsletter_slug: str | None,
+    frequencies: tuple[str, ...],
+    topics: tuple[str, ...],
+    reader: str | None,
+    as_html: bool,
+    as_json: bool,
 ) -> None:
-    """Print the next issue. Sends nothing and changes nothing."""
+    """Print the next issue of a newsletter. Sends nothing and changes nothing."""
     parts = open_runtime()
-    found = _preview(parts, frequencies, topics, reader)
+    found = _preview(parts, _choose(parts, newsletter_slug), frequencies, topics, reader)
     if as_json:
         print_json(
             {
@@ -90,6 +91,7 @@ def preview(
 
 
 @digest.command()
+@newsletter_option
 @frequency_option
 @click.option("--dry-run", is_flag=True, help="Say what would be sent, and end.")
 @click.option("--test", "recipient", metavar="ADDRESS", help="Send it to this one address only.")
@@ -97,6 +99,7 @@ def preview(
 @click.option("--own-hour", is_flag=True, help="Subscribers who chose an hour get it at that hour.")
 @json_option
 def send(
+    newsletter_slug: str | None,
     frequencies: tuple[str, ...],
     dry_run: bool,
     recipient: str | None,
@@ -110,12 +113,13 @@ def send(
     status`.
     """
     parts = open_runtime()
+    newsletter_id = _choose(parts, newsletter_slug)
     if recipient is not None:
-        _send_test(parts, frequencies, recipient)
+        _send_test(parts, newsletter_id, frequencies, recipient)
         return
     chosen = [Frequency(each) for each in frequencies]
     with parts.reading() as session:
-        subscribers = count_subscribers(session, chosen, current_sequence(session))
+        subscribers = count_subscribers(session, chosen, current_sequence(session), newsletter_id)
     if dry_run:
         if as_json:
             print_json({"readers": subscribers, "frequencies": list(frequencies)})
@@ -129,7 +133,14 @@ def send(
         if typed != subscribers:
             raise click.ClickException("That is another number; nothing was sent.")
     with parts.session() as session:
-        issue = open_issue(session, chosen, actor=ACTOR, now=parts.now(), own_hour=own_hour)
+        issue = open_issue(
+            session,
+            chosen,
+            actor=ACTOR,
+            now=parts.now(),
+            own_hour=own_hour,
+            newsletter_id=newsletter_id,
+        )
         public_id = issue.public_id
         session.commit()
     parts.wake("bulk")
@@ -147,24 +158,28 @@ def send(
     is_flag=True,
     help="Show a progress bar until nothing waits; without an ID, of the newest issue.",
 )
+@click.option(
+    "--newsletter", "newsletter_slug", metavar="SLUG", help="Without an ID: only issues of this newsletter."
+)
 @json_option
-def status(public_id: str | None, watch: bool, as_json: bool) -> None:
+def status(public_id: str | None, watch: bool, newsletter_slug: str | None, as_json: bool) -> None:
     """Show the progress of an issue, or of the last issues without an ID."""
     parts = open_runtime()
     if public_id is None:
         with parts.reading() as session:
-            last = newest_issues(session, LISTED)
+            only = find_newsletter(session, newsletter_slug).id if newsletter_slug else None
+            last = newest_issues(session, LISTED, only)
         if watch and last:
             public_id = last[0].public_id
         else:
             if not last and not as_json:
                 click.echo("There is no issue yet.", err=True)
             for issue in last:
-                _print_status(parts, issue, as_json)
+                print_status(parts, issue, as_json)
             return
     if watch and not as_json:
-        _watch(parts, public_id)
-    _print_status(parts, _load(parts, public_id), as_json)
+        watch_issue(parts, public_id)
+    print_status(parts, load_issue(parts, public_id), as_json)
 
 
 @digest.command(cls=IdCommand)
@@ -176,7 +191,7 @@ def deliveries(public_id: str, state: str | None, as_json: bool) -> None:
     if state is not None and state not in set(DeliveryState):
         raise click.BadParameter(f"is one of {', '.join(DeliveryState)}", param_hint="--state")
     parts = open_runtime()
-    issue = _load(parts, public_id)
+    issue = load_issue(parts, public_id)
     with parts.reading() as session:
         lines = list_deliveries(session, issue.id, DeliveryState(state) if state else None)
         if not as_json:
@@ -264,8 +279,18 @@ def _subscribers(count: int) -> str:
     return "1 subscriber" if count == 1 else f"{count:,} subscribers"
 
 
+def _choose(parts: Runtime, slug: str | None) -> int:
+    """Return the id of the newsletter that a command is about."""
+    with parts.reading() as session:
+        return choose_newsletter(session, slug).id
+
+
 def _preview(
-    parts: Runtime, frequencies: tuple[str, ...], topics: tuple[str, ...] = (), reader: str | None = None
+    parts: Runtime,
+    newsletter_id: int,
+    frequencies: tuple[str, ...],
+    topics: tuple[str, ...] = (),
+    reader: str | None = None,
 ) -> Preview:
 
     with parts.reading() as session:
@@ -276,85 +301,27 @@ def _preview(
             now=parts.now(),
             topics=topics,
             email_key=parse_address(reader).canonical if reader else None,
+            newsletter_id=newsletter_id,
         )
     if found is None:
         raise StateConflict("There is no release yet; add one with: newsletter release add FILE")
     return found
 
 
-def _send_test(parts: Runtime, frequencies: tuple[str, ...], recipient: str) -> None:
+def _send_test(parts: Runtime, newsletter_id: int, frequencies: tuple[str, ...], recipient: str) -> None:
 
     address = parse_address(recipient)
-    selection = _preview(parts, frequencies).selection
+    selection = _preview(parts, newsletter_id, frequencies).selection
     with parts.session() as session:
-        send_test(session, parts.renderer, selection, recipient=address.text, actor=ACTOR, now=parts.now())
+        send_test(
+            session,
+            parts.renderer,
+            selection,
+            recipient=address.text,
+            actor=ACTOR,
+            now=parts.now(),
+            newsletter_id=newsletter_id,
+        )
         session.commit()
     parts.wake("single")
     click.echo("The test is on its way.")
-
-
-def _load(parts: Runtime, public_id: str) -> Issue:
-
-    with parts.reading() as session:
-        return control.find_issue(session, public_id, lock=False)
-
-
-def _progress(parts: Runtime, issue: Issue) -> Progress:
-
-    with parts.reading() as session:
-        return progress(session, issue.id, parts.now())
-
-
-def _print_status(parts: Runtime, issue: Issue, as_json: bool) -> None:
-    found = _progress(parts, issue)
-    counts = {str(state): count for state, count in sorted(found.by_state.items())}
-    waits = _waits(parts, issue, found)
-    if as_json:
-        answer: dict[str, Any] = {
-            "id": issue.public_id,
-            "title": issue.title,
-            "state": issue.state,
-            "frequencies": issue.frequencies,
-            "total": found.total,
-            "deliveries": counts,
-            "rate": round(found.rate, 1),
-            "eta_seconds": found.eta_seconds,
-            "note": issue.note,
-            "waits": waits,
-        }
-        print_json(answer)
-        return
-    states = ", ".join(f"{count} {state}" for state, count in counts.items()) or "nothing yet"
-    click.echo(f"{issue.public_id}  {issue.title}  {issue.state}: {states}")
-    for line in [issue.note, *waits]:
-        if line:
-            click.echo(f"  {line}")
-
-
-def _waits(parts: Runtime, issue: Issue, found: Progress) -> list[str]:
-    """Return the reasons why an issue that is being sent has to wait."""
-    if issue.state is not IssueState.SENDING:
-        return []
-    sender = parts.sender(issue.newsletter_id)
-    with parts.reading() as session:
-        standing = read_standing(session, sender, parts.now())
-    hours = own_hours_in_words(found.later, found.last_hour_at, sender.zone)
-    return reasons_to_wait(standing, sender, parts.now()) + hours
-
-
-def _watch(parts: Runtime, public_id: str) -> None:
-    """Draw a progress bar until the issue waits for nothing but subscribers' preferred hours."""
-    moving = {IssueState.PREPARING, IssueState.SENDING}
-    issue = _load(parts, public_id)
-    while issue.state is IssueState.PREPARING:
-        time.sleep(LOOK_SECONDS)
-        issue = _load(parts, public_id)
-    found = _progress(parts, issue)
-    with click.progressbar(length=found.total, label=issue.title, file=sys.stderr, show_pos=True) as bar:
-        bar.update(found.settled)
-        while issue.state in moving and found.waiting > found.later:
-            time.sleep(LOOK_SECONDS)
-            issue, before = _load(parts, public_id), found
-            found = _progress(parts, issue)
-            bar.label = f"{issue.title}  {found.rate:.0f}/s"
-            bar.update(found.settled - before.settled)

@@ -13,8 +13,19 @@ from sqlalchemy.orm import Session
 
 from newsletter.cli import main
 from newsletter.clock import utcnow
-from newsletter.models import Issue, IssueState, open_engine
+from newsletter.ingest.press.parse import PressRelease
+from newsletter.models import (
+    Frequency,
+    Issue,
+    IssueState,
+    Subscriber,
+    Subscription,
+    SubscriptionState,
+    Topic,
+    open_engine,
+)
 from newsletter.outbox.journal import host_name
+from newsletter.releases.store import add_release
 from newsletter.service.database import upgrade
 from newsletter.service.heartbeat import beat
 
@@ -128,3 +139,66 @@ def test_a_database_that_fails_is_one_sentence_with_advice(env_file: Path, tmp_p
     assert "no such table" in told.output
     assert "newsletter db upgrade" in told.output
     assert "Traceback" not in told.output
+
+
+@pytest.fixture
+def two_newsletters(env_file: Path) -> Path:
+    """Two newsletters, each with a topic, a release and a subscriber who gets it weekly."""
+    words = ["add", "sea", "--name", "Sea News", "--from-address", "sea@example.org"]
+    added = CliRunner().invoke(main, ["--env-file", str(env_file), *words])
+    assert added.exit_code == 0, added.output
+    now = utcnow()
+    engine = open_engine(f"sqlite:///{env_file.parent / 'newsletter.sqlite3'}")
+    with Session(engine) as session:
+        for at, slug in enumerate(("harbours", "ships"), start=1):
+            topic = Topic(id=at, slug=slug, name=slug.title(), newsletter_id=at, created_at=now)
+            subscriber = Subscriber(
+                id=at, email=f"{slug}@example.org", email_key=f"{slug}@example.org", created_at=now
+            )
+            session.add_all([topic, subscriber])
+            session.flush()
+            press = PressRelease(f"News of {slug}", "Port", now.date(), "en", (f"About {slug}.",))
+            session.add(
+                Subscription(
+                    subscriber_id=at,
+                    topic_id=at,
+                    newsletter_id=at,
+                    frequency=Frequency.WEEKLY,
+                    state=SubscriptionState.ACTIVE,
+                    created_at=now,
+                )
+            )
+            add_release(session, press, now=now, topics=[slug])
+            session.commit()
+    engine.dispose()
+    return env_file
+
+
+@pytest.mark.parametrize("words", [("preview",), ("send", "--dry-run"), ("send", "--test", "me@example.org")])
+def test_with_several_newsletters_a_command_asks_which_one(two_newsletters: Path, words: tuple[str, ...]):
+    told = _run(two_newsletters, *words)
+
+    assert told.exit_code != 0
+    assert "There are several newsletters. Say which one, by --newsletter: news, sea." in told.output
+
+
+def test_the_issue_of_the_named_newsletter_is_previewed_and_sent(two_newsletters: Path) -> None:
+    shown = _run(two_newsletters, "preview", "--newsletter", "sea")
+    sent = _run(two_newsletters, "send", "--newsletter", "sea", "--yes", "--json")
+
+    assert "News of ships" in shown.output
+    assert "News of harbours" not in shown.output
+    assert json.loads(sent.output)["readers"] == 1
+    listed = _run(two_newsletters, "status").output
+    assert "  sea  No. 1  preparing" in listed
+    assert _run(two_newsletters, "status", "--newsletter", "sea").output == listed
+    assert _run(two_newsletters, "status", "--newsletter", "news").stdout == ""
+    assert json.loads(_run(two_newsletters, "status", "--json").output)["newsletter"] == "sea"
+
+
+def test_a_test_is_made_from_the_named_newsletter(two_newsletters: Path) -> None:
+    told = _run(two_newsletters, "send", "--newsletter", "sea", "--test", "me@example.org")
+
+    assert told.exit_code == 0, told.output
+    with Session(open_engine(f"sqlite:///{two_newsletters.parent / 'newsletter.sqlite3'}")) as session:
+        assert session.query(Issue.newsletter_id).all() == [(2,)]

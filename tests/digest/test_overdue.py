@@ -100,3 +100,44 @@ def test_people_who_pause_or_subscribed_later_wait_for_nothing(house: House, top
     wait(house, DAILY)
 
     assert overdue(house) == []
+
+
+@pytest.fixture
+def second(either_house: House) -> int:
+    """A second newsletter; a release about energy at sea is in both."""
+    newsletter = either_house.newsletter("harbour")
+    energy = either_house.topic("energy")
+    sea = either_house.topic("sea", newsletter=newsletter)
+    either_house.add_subscriber(energy, frequency=DAILY)
+    either_house.add_subscriber(sea, frequency=WEEKLY)
+    either_house.release("Energy from the sea")
+    return newsletter
+
+
+def test_each_newsletter_and_frequency_has_its_own_interval(either_house: House, second: int):
+    wait(either_house, DAILY)
+    assert overdue(either_house) == [Overdue(FIRST_NEWSLETTER, DAILY, 1)]
+
+    wait(either_house, WEEKLY)
+
+    assert overdue(either_house) == [Overdue(FIRST_NEWSLETTER, DAILY, 1), Overdue(second, WEEKLY, 1)]
+
+
+def test_an_issue_of_one_newsletter_leaves_the_other_overdue(either_house: House, second: int):
+    wait(either_house, WEEKLY)
+
+    either_house.send(DAILY)
+
+    assert overdue(either_house) == [Overdue(second, WEEKLY, 1)]
+    assert waiting(either_house) == 1
+    either_house.send(WEEKLY, newsletter=second)
+    assert overdue(either_house) == []
+    assert waiting(either_house) == 0
+
+
+def test_a_release_of_two_newsletters_is_counted_once_as_waiting(either_house: House, second: int):
+    assert waiting(either_house) == 1
+
+    either_house.release("A whale in the sea")
+
+    assert waiting(either_house) == 2

@@ -11,14 +11,14 @@ from newsletter.models import Delivery, DeliveryState, Issue, IssueState, Subscr
 from newsletter.models.paging import Page, paged
 
 
-def list_issues(session: Session, page: int, per_page: int) -> Page[Issue]:
-    """Return one page of issues, the newest first."""
-    return paged(session, _newest_first(), page, per_page)
+def list_issues(session: Session, page: int, per_page: int, newsletter_id: int | None = None) -> Page[Issue]:
+    """Return one page of the issues of a newsletter (of all newsletters if None), the newest first."""
+    return paged(session, _newest_first(newsletter_id), page, per_page)
 
 
-def newest_issues(session: Session, limit: int) -> Sequence[Issue]:
-    """Return up to `limit` issues, the newest first."""
-    return session.scalars(_newest_first().limit(limit)).all()
+def newest_issues(session: Session, limit: int, newsletter_id: int | None = None) -> Sequence[Issue]:
+    """Return up to `limit` issues of a newsletter (of all newsletters if None), the newest first."""
+    return session.scalars(_newest_first(newsletter_id).limit(limit)).all()
 
 
 def held_issues(session: Session, limit: int) -> Sequence[Issue]:
@@ -49,5 +49,6 @@ def page_of_deliveries(
     return found, {subscriber.id: subscriber for subscriber in people}
 
 
-def _newest_first() -> Select[Issue]:
-    return select(Issue).where(Issue.is_test.is_(False)).order_by(Issue.id.desc())
+def _newest_first(newsletter_id: int | None = None) -> Select[Issue]:
+    chosen = select(Issue).where(Issue.is_test.is_(False)).order_by(Issue.id.desc())
+    return chosen if newsletter_id is None else chosen.where(Issue.newsletter_id == newsletter_id)

@@ -30,6 +30,7 @@ from newsletter.outbox.reports.issue_list import count_by_issue, list_issues, pa
 from newsletter.outbox.reports.progress import Progress, progress
 from newsletter.outbox.unbuildable import count_unbuildable, skip_unbuildable
 from newsletter.web.admin.blueprint import admin
+from newsletter.web.admin.chosen_newsletter import chosen_newsletter, newsletter_names
 from newsletter.web.admin.query_string import choice_of, page_number
 from newsletter.web.admin.session import actor
 from newsletter.web.http.extensions import runtime
@@ -52,14 +53,17 @@ class IssueAction(enum.StrEnum):
 
 @admin.get("/issues")
 def issues() -> str:
-    """Show the issues, the newest first."""
+    """Show the issues of all newsletters, or of the one that the query names, the newest first."""
     session = db.session()
-    found = list_issues(session, page_number(), PER_PAGE)
+    chosen, names = chosen_newsletter(session), newsletter_names(session)
+    only = chosen if request.args.get("newsletter") == chosen.slug else None
+    found = list_issues(session, page_number(), PER_PAGE, only.id if only else None)
     counts = count_by_issue(session, [issue.id for issue in found.items])
     rows = [
         {
             "public_id": issue.public_id,
             "title": issue.title,
+            "newsletter": names.get(issue.newsletter_id),
             "state": issue.state,
             "frequencies": [Frequency(each).words for each in issue.frequencies],
             "created_at": issue.created_at,
@@ -69,7 +73,13 @@ def issues() -> str:
         }
         for issue in found.items
     ]
-    return render_template("admin/issues.html", issues=rows, pagination=found)
+    return render_template(
+        "admin/issues.html",
+        issues=rows,
+        pagination=found,
+        newsletters=chosen.options,
+        newsletter=only.slug if only else None,
+    )
 
 
 @admin.get("/issues/<public_id>")
@@ -91,6 +101,7 @@ def issue(public_id: str) -> str:
     return render_template(
         "admin/issue.html",
         issue=found,
+        newsletter=newsletter_names(session).get(found.newsletter_id),
         frequencies=[Frequency(each).words for each in found.frequencies],
         progress=shown,
         may=may,

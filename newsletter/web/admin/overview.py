@@ -20,6 +20,7 @@ from newsletter.models import (
     db,
     worker_heartbeats,
 )
+from newsletter.newsletters.queries import list_newsletters
 from newsletter.notices import NoticeKind, find_open, open_notices, words
 from newsletter.outbox.file_systems import network_file_system
 from newsletter.outbox.pacing.relay_checks import FAILED, PASSED, UNKNOWN, failures_of, last_checks
@@ -32,6 +33,7 @@ from newsletter.releases.queries import count_releases
 from newsletter.subscribers.queries import count_changes
 from newsletter.subscribers.signup.hold import count_held, count_unresolved
 from newsletter.web.admin.blueprint import admin
+from newsletter.web.admin.chosen_newsletter import newsletter_names
 from newsletter.web.http.extensions import runtime
 
 # While a worker runs, a sign-up request is resolved within seconds.
@@ -80,6 +82,7 @@ def _last_issue(session: Session, now: datetime) -> dict[str, Any] | None:
     return {
         "public_id": issue.public_id,
         "title": issue.title,
+        "newsletter": newsletter_names(session).get(issue.newsletter_id),
         "state": issue.state,
         "created_at": issue.created_at,
         "total": counted.total,
@@ -117,17 +120,21 @@ def _told(notice: Notice) -> dict[str, str]:
 def _overdue_warnings(session: Session, now: datetime) -> list[dict[str, str]]:
     """Warn about each frequency whose subscribers have waited longer than its interval."""
     warnings = []
+    names = newsletter_names(session)
+    slugs = {row.id: row.slug for row in list_newsletters(session)} if names else {}
     for each in find_overdue(session, now):
         count = "1 release has" if each.releases == 1 else f"{each.releases:,} releases have"
         days = INTERVALS[each.frequency].days
+        slug = slugs.get(each.newsletter_id)
+        whose = f" in {names[each.newsletter_id]}" if slug else ""
+        option = f" --newsletter {slug}" if slug else ""
         text = (
             f"{count} waited longer than {days} {'day' if days == 1 else 'days'} and 12 hours for people who "
-            f"chose “{each.frequency.words}”. Send an issue here, or let a cron job run "
-            f"“newsletter digest send --frequency {each.frequency.option} --yes”."
+            f"chose “{each.frequency.words}”{whose}. Send an issue here, or let a cron job run "
+            f"“newsletter digest send{option} --frequency {each.frequency.option} --yes”."
         )
-        warnings.append(
-            {"tone": "warn", "text": text, "url": url_for("admin.preview"), "link": "Preview and send"}
-        )
+        place = url_for("admin.preview", newsletter=slug)
+        warnings.append({"tone": "warn", "text": text, "url": place, "link": "Preview and send"})
     return warnings
 
 

@@ -29,6 +29,7 @@ from newsletter.subscribers.queries import count_by_frequency
 from newsletter.throttle import Limit
 from newsletter.tokens import Purpose
 from newsletter.web.admin.blueprint import admin
+from newsletter.web.admin.chosen_newsletter import ChosenNewsletter, chosen_newsletter
 from newsletter.web.admin.forms import SendForm, TestForm
 from newsletter.web.admin.query_string import choice_of, choices_of, text_of
 from newsletter.web.admin.session import actor
@@ -44,8 +45,9 @@ TESTS = Limit(20, 60 * 60)
 
 @dataclass(frozen=True)
 class PreviewRequest:
-    """The digest to preview: topics with one frequency, or the digest of one subscriber."""
+    """The digest to preview: topics of a newsletter with one frequency, or the digest of one subscriber."""
 
+    newsletter: ChosenNewsletter
     topics: tuple[str, ...]
     frequency: Frequency
     subscriber: str
@@ -53,7 +55,7 @@ class PreviewRequest:
 
 @admin.get("/preview")
 def preview() -> Response:
-    """Show the next digest, and the forms that send it."""
+    """Show the next digest of a newsletter, and the forms that send it."""
     frequencies = choices_of(Frequency, request.args.getlist("send"))
     return _page(frequencies, SendForm(formdata=None))
 
@@ -89,7 +91,13 @@ def send_test() -> Response:
     if spend(session, limit_key(parts.tokens, "test", actor()), TESTS, parts.now()):
         return error_page(429, "Too many tests were sent. Please wait a few minutes.")
     enqueue_test(
-        session, parts.renderer, shown.selection, recipient=recipient.text, actor=actor(), now=parts.now()
+        session,
+        parts.renderer,
+        shown.selection,
+        recipient=recipient.text,
+        actor=actor(),
+        now=parts.now(),
+        newsletter_id=wanted.newsletter.id,
     )
     session.commit()
     parts.wake("single")
@@ -102,17 +110,15 @@ def send_issue() -> Response:
     """Open the issue if the typed number was the number of subscribers on the page, and still is."""
     parts, session = runtime(), db.session()
     form = SendForm()
-    try:
-        what, key, shown, *names = parts.tokens.read(Purpose.FORM, form.key.data or "", parts.now())
-    except (TokenError, ValueError):  # a token from a public form has fewer parts
+    sealed = _read_sealed(form.key.data or "")
+    if sealed is None:
         return error_page(409, "This page was open for too long. Reload it and try again.")
-    if what != "send":
-        abort(400)
+    key, newsletter_id, shown, names = sealed
     opened = find_opened(session, key)
     if opened is not None:  # a second click, or a request repeated after a timeout
         return _see(url_for("admin.issue", public_id=opened.public_id))
     frequencies = choices_of(Frequency, names)
-    now_subscribers = count_subscribers(session, frequencies, current_sequence(session))
+    now_subscribers = count_subscribers(session, frequencies, current_sequence(session), newsletter_id)
     if not form.validate() or form.number.data.strip() != str(shown):
         form.number.errors = [f"Please type the number of subscribers, {now_subscribers}, to send."]
         return _page(frequencies, form, status=422)
@@ -129,6 +135,7 @@ def send_issue() -> Response:
             now=parts.now(),
             request_key=key,
             own_hour=form.own_hour.data,
+            newsletter_id=newsletter_id,
         )
         session.flush()
     except IntegrityError:
@@ -143,6 +150,21 @@ def send_issue() -> Response:
     parts.wake("bulk")
     flash("The issue is being sent.", "ok")
     return _see(place)
+
+
+def _read_sealed(token: str) -> tuple[str, int, int, list[str]] | None:
+    """Return the key, the newsletter's id, the number and the frequencies that a form sealed.
+
+    None if the form is too old. It is also too old if it is of a version that had one newsletter.
+    """
+    parts = runtime()
+    try:
+        what, key, newsletter_id, shown, *names = parts.tokens.read(Purpose.FORM, token, parts.now())
+    except (TokenError, ValueError):  # a token from a public form has fewer parts
+        return None
+    if what != "send":
+        abort(400)
+    return (key, newsletter_id, shown, names) if isinstance(shown, int) else None
 
 
 def _page(
@@ -160,27 +182,36 @@ def _page(
     view = request.args.get("view")
     page = render_template(
         "admin/preview.html",
-        topics=list_topics(session),
+        newsletters=wanted.newsletter.options,
+        topics=list_topics(session, wanted.newsletter.id),
         frequencies=[(frequency.value, LABELS[frequency]) for frequency in Frequency],
-        chosen={"topics": wanted.topics, "frequency": wanted.frequency.value, "reader": wanted.subscriber},
+        chosen={
+            "newsletter": wanted.newsletter.slug,
+            "topics": wanted.topics,
+            "frequency": wanted.frequency.value,
+            "reader": wanted.subscriber,
+        },
         view=view if view in VIEWS else "html",
         problem=trouble,
         facts=_facts(shown, wanted) if shown else None,
         text=shown.text if shown else "",
         test_form=test_form or TestForm(formdata=None),
-        send=_send_context(session, frequencies, form),
+        send=_send_context(session, wanted.newsletter.id, frequencies, form),
     )
     return make_response(page, status)
 
 
-def _send_context(session: Session, frequencies: list[Frequency], form: SendForm) -> dict[str, Any]:
+def _send_context(
+    session: Session, newsletter_id: int, frequencies: list[Frequency], form: SendForm
+) -> dict[str, Any]:
     parts = runtime()
-    chose = count_by_frequency(session)
+    chose = count_by_frequency(session, newsletter_id)
     subscribers = None
     if frequencies:
-        subscribers = count_subscribers(session, frequencies, current_sequence(session))
+        subscribers = count_subscribers(session, frequencies, current_sequence(session), newsletter_id)
         # The sealed form carries what was counted and shown. Its key opens one issue only.
-        sealed = ["send", secrets.token_urlsafe(18), subscribers, *(each.value for each in frequencies)]
+        names = [each.value for each in frequencies]
+        sealed = ["send", secrets.token_urlsafe(18), newsletter_id, subscribers, *names]
         form.key.data = parts.tokens.make(Purpose.FORM, sealed, parts.now())
         form.number.data = ""
     return {
@@ -201,10 +232,20 @@ def _preview(session: Session, wanted: PreviewRequest) -> Preview | None:
         # Everything that is due for that subscriber, at any frequency.
         key = parse_address(wanted.subscriber).canonical
         return make_preview(
-            session, parts.renderer, frequencies=list(Frequency), now=parts.now(), email_key=key
+            session,
+            parts.renderer,
+            frequencies=list(Frequency),
+            now=parts.now(),
+            email_key=key,
+            newsletter_id=wanted.newsletter.id,
         )
     return make_preview(
-        session, parts.renderer, frequencies=[wanted.frequency], now=parts.now(), topics=wanted.topics
+        session,
+        parts.renderer,
+        frequencies=[wanted.frequency],
+        now=parts.now(),
+        topics=wanted.topics,
+        newsletter_id=wanted.newsletter.id,
     )
 
 
@@ -219,21 +260,28 @@ def _facts(shown: Preview, wanted: PreviewRequest) -> dict[str, Any]:
 
 
 def _preview_request() -> PreviewRequest:
+    newsletter = chosen_newsletter(db.session())
     topics = tuple(dict.fromkeys(slug[:64] for slug in request.args.getlist("topic")[:100] if slug))
-    frequency = choice_of(Frequency, request.args.get("frequency")) or _usual_frequency(db.session())
-    return PreviewRequest(topics, frequency, text_of("reader") or "")
+    frequency = choice_of(Frequency, request.args.get("frequency"))
+    frequency = frequency or _usual_frequency(db.session(), newsletter.id)
+    return PreviewRequest(newsletter, topics, frequency, text_of("reader") or "")
 
 
-def _usual_frequency(session: Session) -> Frequency:
-    """Return the frequency that most subscribers chose; weekly if there are none."""
-    chose = count_by_frequency(session)
+def _usual_frequency(session: Session, newsletter_id: int) -> Frequency:
+    """Return the frequency that most subscribers of a newsletter chose; weekly if there are none."""
+    chose = count_by_frequency(session, newsletter_id)
     return max(chose, key=lambda each: chose[each]) if chose else Frequency.WEEKLY
 
 
 def _args(wanted: PreviewRequest) -> dict[str, Any]:
     view = request.args.get("view")
-    args = {"topic": wanted.topics, "frequency": wanted.frequency.value, "reader": wanted.subscriber or None}
-    return {**args, "view": view if view in VIEWS else None}
+    return {
+        "newsletter": wanted.newsletter.slug,
+        "topic": wanted.topics,
+        "frequency": wanted.frequency.value,
+        "reader": wanted.subscriber or None,
+        "view": view if view in VIEWS else None,
+    }
 
 
 def _see(place: str) -> Response:

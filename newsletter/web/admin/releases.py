@@ -13,6 +13,7 @@ from newsletter.releases.edit import ReleaseAction, change_release
 from newsletter.releases.queries import carried, find_release, issues_with, list_releases
 from newsletter.releases.topics import list_topics
 from newsletter.web.admin.blueprint import admin
+from newsletter.web.admin.chosen_newsletter import newsletter_names
 from newsletter.web.admin.query_string import choice_of, page_number, text_of
 from newsletter.web.admin.session import actor
 from newsletter.web.http.extensions import runtime
@@ -70,6 +71,7 @@ def release(public_id: str) -> str:
         release=found,
         topics=[{"name": link.topic.name, "sequence": link.sequence} for link in found.topic_links],
         issues=issues_with(session, found.id),
+        newsletters=newsletter_names(session),
     )
 
 

@@ -22,6 +22,7 @@ from newsletter.accounts.create import create_account
 from newsletter.accounts.passwords import hash_password
 from newsletter.app import create_app
 from newsletter.models import (
+    FIRST_NEWSLETTER,
     AdminUser,
     Frequency,
     Release,
@@ -35,6 +36,7 @@ from newsletter.models import (
     open_engine,
     take_sequences,
 )
+from newsletter.newsletters.add import add_newsletter
 from newsletter.settings import Settings, load_settings
 
 EMAIL = "editor@example.org"
@@ -84,9 +86,18 @@ class House:
         assert answer.status_code == 303, answer.text
         return browser
 
-    def topic(self, slug: str = "harbours") -> None:
+    def newsletter(self, slug: str, name: str) -> int:
+        """Add a newsletter after the first one; return its id."""
         with self.make_session() as session:
-            session.add(Topic(slug=slug, name=slug.capitalize(), created_at=NOON))
+            fields = {"name": name, "from_address": f"{slug}@example.org"}
+            made = add_newsletter(session, self.settings, slug=slug, fields=fields, actor=EMAIL, now=NOON)
+            session.commit()
+            return made.id
+
+    def topic(self, slug: str = "harbours", newsletter: int = FIRST_NEWSLETTER) -> None:
+        with self.make_session() as session:
+            name = slug.capitalize()
+            session.add(Topic(slug=slug, name=name, newsletter_id=newsletter, created_at=NOON))
             session.commit()
 
     def release(
@@ -131,6 +142,7 @@ class House:
                 Subscription(
                     subscriber_id=subscriber.id,
                     topic_id=under.id,
+                    newsletter_id=under.newsletter_id,
                     frequency=frequency,
                     state=SubscriptionState.ACTIVE,
                     created_at=NOON,
