@@ -19,6 +19,7 @@ from newsletter.web.http.extensions import csrf, login, migrate
 from newsletter.web.http.health import init_health
 from newsletter.web.http.language import init_language
 from newsletter.web.http.security import init_security
+from newsletter.web.http.this_newsletter import init_newsletter
 from newsletter.web.mailbox.pages import dev
 from newsletter.web.public import public
 
@@ -53,6 +54,7 @@ def create_app(
         tune(db.engine)
     migrate.init_app(app, db, directory=str(data_folder("migrations")), render_as_batch=True)
     csrf.init_app(app)
+    init_newsletter(app)
     init_language(app)
     login.init_app(app)
     init_display(app, parts)

@@ -27,11 +27,15 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Texts:
-    """A newsletter's texts in one language. An empty `consent` stands for the usual wording."""
+    """A newsletter's texts in one language. An empty `consent` stands for the usual wording.
+
+    `version` is the newsletter's version that brought these texts.
+    """
 
     name: str
     tagline: str
     consent: str = ""
+    version: int = 0
 
 
 @dataclass(frozen=True)
@@ -148,11 +152,20 @@ def load_identity(session: Session, settings: Settings, newsletter_id: int) -> I
 def load_texts(session: Session, newsletter_id: int) -> dict[str, Texts]:
     """Return the newest texts of a newsletter, by language."""
     versions = (
-        select(NewsletterText.language, NewsletterText.name, NewsletterText.tagline, NewsletterText.consent)
+        select(
+            NewsletterText.language,
+            NewsletterText.name,
+            NewsletterText.tagline,
+            NewsletterText.consent,
+            NewsletterText.version,
+        )
         .where(NewsletterText.newsletter_id == newsletter_id)
         .order_by(NewsletterText.version)
     )
-    return {language: Texts(*texts) for language, *texts in session.execute(versions)}
+    return {
+        language: Texts(name, tagline, consent, version)
+        for language, name, tagline, consent, version in session.execute(versions)
+    }
 
 
 class Identities:
@@ -220,7 +233,9 @@ class Identities:
 
         If the database does not answer, they are those that were last read, or else the one of the settings.
         """
-        first = self.recent(reading)
+        first, known = self.recent(reading), self._known
+        if self._numbers and known.keys() >= set(self._numbers):
+            return [known[number] for number in self._numbers]
         try:
             with reading() as session:
                 return self.every(session)

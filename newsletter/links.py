@@ -15,6 +15,10 @@ class Links:
         """The sign-up page."""
         return f"{self.public_url}/"
 
+    def newsletter(self, slug: str) -> str:
+        """The sign-up page of one newsletter, if there are several."""
+        return f"{self.public_url}/n/{slug}"
+
     def confirm(self, token: str) -> str:
         """The page with the button that confirms a sign-up."""
         return f"{self.public_url}/confirm/{token}"
@@ -59,25 +63,21 @@ class Links:
         """One release in the archive."""
         return f"{self.public_url}/releases/{public_id}"
 
-    def archive(self) -> str:
-        """The archive: all releases, newest first."""
-        return f"{self.public_url}/releases"
+    def archive(self, slug: str = "", newsletter: str = "") -> str:
+        """The archive: all releases, newest first, or those of one topic or of one newsletter."""
+        return self._of(newsletter) + "/releases" + (f"?topic={slug}" if slug else "")
 
-    def feed(self, slug: str = "") -> str:
-        """The Atom feed of the archive, or of one topic of it."""
-        return f"{self.public_url}/releases.atom" + (f"?topic={slug}" if slug else "")
-
-    def topic(self, slug: str) -> str:
-        """The archive of one topic."""
-        return f"{self.public_url}/releases?topic={slug}"
+    def feed(self, slug: str = "", newsletter: str = "") -> str:
+        """The Atom feed of the archive, or of one topic or one newsletter of it."""
+        return self._of(newsletter) + "/releases.atom" + (f"?topic={slug}" if slug else "")
 
     def send_link(self) -> str:
         """The page where a subscriber requests a link to their preferences."""
         return f"{self.public_url}/link"
 
-    def embed(self) -> str:
+    def embed(self, newsletter: str = "") -> str:
         """The URL that receives sign-up forms from other websites."""
-        return f"{self.public_url}/subscribe/embed"
+        return f"{self.newsletter(newsletter)}/embed" if newsletter else f"{self.public_url}/subscribe/embed"
 
     def embed_script(self) -> str:
         """The script that shows the answer inside such a form, without leaving the website."""
@@ -90,3 +90,6 @@ class Links:
     def consent_key(self) -> str:
         """The public key (PEM) that verifies consent records."""
         return f"{self.public_url}/.well-known/newsletter-consent-key.pem"
+
+    def _of(self, newsletter: str) -> str:
+        return self.newsletter(newsletter) if newsletter else self.public_url

@@ -24,7 +24,8 @@ from newsletter.demo.run import prepare_demo
 from newsletter.models import Delivery, Frequency, Subscriber, Topic
 from newsletter.runtime import Runtime
 from newsletter.subscribers.choices.preferences import make_preferences_token
-from newsletter.subscribers.leaving.unsubscribe import Left, make_undo_token, unsubscribe
+from newsletter.subscribers.leaving.undo import make_undo_token
+from newsletter.subscribers.leaving.unsubscribe import Left, unsubscribe
 from newsletter.subscribers.privacy.emailed_links import Right
 from newsletter.subscribers.signup.resolve import resolve_signups
 from newsletter.tokens import Purpose

@@ -17,10 +17,14 @@ _TRACES = ("x-original-to", "delivered-to", "envelope-to", "x-envelope-to", "x-d
 
 @dataclass(frozen=True)
 class LeaveByMail:
-    """A subscriber, or their mail program, wrote to the signed address of a delivery: unsubscribe them."""
+    """A subscriber, or their mail program, wrote to the signed address of a delivery: unsubscribe them.
+
+    Without a newsletter, the address means everything.
+    """
 
     public_id: str
     delivery_id: int
+    newsletter_id: int | None = None
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from newsletter.models.tables.subscriber import why_no_address
 from newsletter.outbox.control import find_issue
 from newsletter.runtime import Runtime
 from newsletter.subscribers.consent.descriptions import act_in_words, detail_in_words, how_in_words
-from newsletter.subscribers.consent.record import Publisher, consent_record
+from newsletter.subscribers.consent.record import Publisher, consent_record, names_of
 from newsletter.subscribers.consent.signature import sign_record
 from newsletter.subscribers.privacy.export import personal_data
 from newsletter.subscribers.queries import find_by_key, find_by_public_id, list_subscribers
@@ -265,7 +265,8 @@ def _find_or_fail(session: Session, address: str) -> Subscriber:
 def _publisher(parts: Runtime) -> Any:
 
     newsletter = parts.identities.recent(parts.reading)
-    return Publisher(newsletter.name, parts.settings.public_url, newsletter.postal_address)
+    names = names_of(parts.identities.recent_ones(parts.reading))
+    return Publisher(newsletter.name, parts.settings.public_url, newsletter.postal_address, names)
 
 
 def _suppressed_line(blocked: dict[str, Any] | None) -> str:

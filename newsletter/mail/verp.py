@@ -20,9 +20,11 @@ _MARK = re.compile(rf"{_TOKEN}(?:\.[0-9]{{1,12}})?(?:@[^@\s<>]+)?")
 
 # The purpose for which the key of unsubscribe addresses is derived (tokens.py).
 LEAVE_KEY = "leave-by-mail"
-# 25 bytes are 40 characters of base32, without padding: subscriber's public id, delivery id, signature.
+# 25 bytes are 40 characters of base32, without padding: subscriber's public id, delivery id, signature. In
+# an address that means one newsletter, two of the delivery's bytes are the newsletter's id.
 _SUBSCRIBER_BYTES = 9
 _DELIVERY_BYTES = 6
+_NEWSLETTER_BYTES = 2
 _TOKEN_LETTERS = 40
 _SUBSCRIBER = re.compile(r"[A-Za-z0-9_-]{12}")
 _LEAVE = re.compile(rf"[^@\s<>]+[-+=._]([a-z2-7]{{{_TOKEN_LETTERS}}})@[^@\s<>]+")
@@ -60,27 +62,38 @@ def parse_delivery_token(value: str, keys: Iterable[bytes]) -> str | None:
     return _genuine(_MARK.fullmatch(_plain(value[:_LONGEST_ADDRESS])), keys)
 
 
-def leave_address(mailbox: str, subscriber_public_id: str, delivery_id: int, key: bytes) -> str | None:
+def leave_address(
+    mailbox: str, subscriber_public_id: str, delivery_id: int, key: bytes, newsletter_id: int | None = None
+) -> str | None:
     """Return the address that unsubscribes this subscriber: `leave+<token>@domain` for leave@domain.
 
-    The token names the subscriber and the delivery, so it works after the delivery's row is deleted. It is
-    no return-path token, because other people see those in bounces. Returns None when an id is not of the
-    usual size, or `mailbox` leaves no room for the token (RFC 5321, section 4.5.3.1.1).
+    The token names the subscriber, the delivery and the newsletter, so it works after the delivery's row is
+    deleted. Without a newsletter, it means everything. It is no return-path token, because other people see
+    those in bounces. Returns None when an id is not of the usual size, or `mailbox` leaves no room for the
+    token (RFC 5321, section 4.5.3.1.1).
     """
     local, _, domain = mailbox.rpartition("@")
-    fits = len(local) <= LONGEST_LEAVE_MAILBOX and 0 <= delivery_id < 1 << 8 * _DELIVERY_BYTES
+    taken = 0 if newsletter_id is None else _NEWSLETTER_BYTES
+    fits = (
+        len(local) <= LONGEST_LEAVE_MAILBOX
+        and 0 <= delivery_id < 1 << 8 * (_DELIVERY_BYTES - taken)
+        and 0 <= (newsletter_id or 0) < 1 << 8 * _NEWSLETTER_BYTES
+    )
     if not fits or not _SUBSCRIBER.fullmatch(subscriber_public_id):
         return None
-    told = base64.urlsafe_b64decode(subscriber_public_id) + delivery_id.to_bytes(_DELIVERY_BYTES, "big")
-    token = base64.b32encode(told + _leave_mac(told, key)).decode("ascii").lower()
+    told = base64.urlsafe_b64decode(subscriber_public_id)
+    told += (newsletter_id or 0).to_bytes(taken, "big")
+    told += delivery_id.to_bytes(_DELIVERY_BYTES - taken, "big")
+    mac = _leave_mac(told, key, everything=newsletter_id is None)
+    token = base64.b32encode(told + mac).decode("ascii").lower()
     return f"{local}+{token}@{domain}"
 
 
-def parse_leave_address(address: str, key: bytes) -> tuple[str, int] | None:
-    """Return the subscriber's public id and the delivery's id, or None when we did not sign the address.
+def parse_leave_address(address: str, key: bytes) -> tuple[str, int, int | None] | None:
+    """Return the subscriber's public id, the delivery's id and the newsletter's (None: everything).
 
-    Case, domain and mailbox are ignored, and another separator than the plus sign is accepted. Relays and
-    aliases change them. The signature covers the ids.
+    Return None when we did not sign the address. Case, domain and mailbox are ignored, and another separator
+    than the plus sign is accepted. Relays and aliases change them. The signature covers the ids.
     """
     if len(address) > _LONGEST_ADDRESS:
         return None
@@ -89,10 +102,14 @@ def parse_leave_address(address: str, key: bytes) -> tuple[str, int] | None:
         return None
     raw = base64.b32decode(found[1].upper())
     told, mac = raw[:-_MAC_BYTES], raw[-_MAC_BYTES:]
-    if not hmac.compare_digest(mac, _leave_mac(told, key)):
-        return None
     subscriber_public_id = base64.urlsafe_b64encode(told[:_SUBSCRIBER_BYTES]).decode("ascii")
-    return subscriber_public_id, int.from_bytes(told[_SUBSCRIBER_BYTES:], "big")
+    numbers = told[_SUBSCRIBER_BYTES:]
+    if hmac.compare_digest(mac, _leave_mac(told, key, everything=True)):
+        return subscriber_public_id, int.from_bytes(numbers, "big"), None
+    if hmac.compare_digest(mac, _leave_mac(told, key, everything=False)):
+        newsletter, delivery = numbers[:_NEWSLETTER_BYTES], numbers[_NEWSLETTER_BYTES:]
+        return subscriber_public_id, int.from_bytes(delivery, "big"), int.from_bytes(newsletter, "big")
+    return None
 
 
 def _genuine(found: re.Match[str] | None, keys: Iterable[bytes]) -> str | None:
@@ -107,10 +124,12 @@ def _plain(address: str) -> str:
     return address.strip().removeprefix("<").removesuffix(">").lower()
 
 
-def _leave_mac(told: bytes, key: bytes) -> bytes:
+def _leave_mac(told: bytes, key: bytes, *, everything: bool) -> bytes:
     if not key:
         raise ValueError("an address to leave by needs a key")
-    return hmac.digest(key, b"leave-" + told, "sha256")[:_MAC_BYTES]
+    # `told` has a fixed length, so no text of one form is one of the other.
+    form = b"leave-" if everything else b"leave-newsletter-"
+    return hmac.digest(key, form + told, "sha256")[:_MAC_BYTES]
 
 
 def _mac(delivery_id: str, key: bytes) -> str:

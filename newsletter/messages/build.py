@@ -25,7 +25,7 @@ from newsletter.messages.edition import Edition
 from newsletter.messages.kinds import KINDS, Making
 from newsletter.messages.personal_links import PersonalLinks
 from newsletter.messages.sender import Sender, Senders
-from newsletter.models import Lane
+from newsletter.models import FIRST_NEWSLETTER, Lane
 from newsletter.settings import Settings
 from newsletter.smtp.outcomes import Envelope, Outgoing, WholeLines
 from newsletter.tokens import Tokens
@@ -44,6 +44,8 @@ class SiteFacts:
     def of(cls, identity: Identity, language: str, public_url: str) -> SiteFacts:
         """Return the values of a newsletter."""
         texts = identity.texts_in(language)
+        if identity.newsletter_id != FIRST_NEWSLETTER:
+            public_url = Links(public_url).newsletter(identity.slug)
         return cls(texts.name, texts.tagline, identity.postal_address, public_url)
 
 
@@ -166,7 +168,7 @@ class _NewsletterMaker:
                 fields.subject_field(edition.subject),
                 self._list_id,
                 fields.one_click_field(),
-                fields.feedback_id_field(f"{claimed.issue_public_id}:digest:{self._feedback_sender}"),
+                fields.feedback_id_field(f"{claimed.issue_public_id}:digest:{self._feedback_end}"),
                 fields.bulk_field(),
                 *fields.mime_fields(edition.boundary),
             ]
@@ -192,13 +194,15 @@ class _NewsletterMaker:
         mailbox = self.settings.unsubscribe_address
         if mailbox is None:
             return None
-        signed = leave_address(mailbox, claimed.subscriber_public_id or "", claimed.id, self._leave_key)
+        person, key = claimed.subscriber_public_id or "", self._leave_key
+        signed = leave_address(mailbox, person, claimed.id, key, claimed.newsletter_id)
         return f"mailto:{signed or mailbox}?subject=unsubscribe"
 
     def _single(self, claimed: Claimed, token: str, now: datetime) -> bytes:
         language = choose_language(claimed.language, self.identity.languages)
         kind, stored = KINDS[claimed.template or ""], dict(claimed.context or {})
-        values = kind.values(Making(claimed, stored, self.personal, self.settings, now))
+        slug = "" if self._is_first else self.identity.slug
+        values = kind.values(Making(claimed, stored, self.personal, self.settings, slug, now))
         site = SiteFacts.of(self.identity, language, self.settings.public_url)
         context = {"site": site, "timezone": self.identity.time_zone, **stored, **values}
         rendered = self.templates.render(claimed.template or "", language, context)
@@ -225,7 +229,7 @@ class _NewsletterMaker:
             self._list_id,
             fields.list_unsubscribe_field(url, self._leave_mailto(claimed)),
             fields.one_click_field(),
-            fields.feedback_id_field(f"{claimed.template}:single:{self._feedback_sender}"),
+            fields.feedback_id_field(f"{claimed.template}:single:{self._feedback_end}"),
         ]
 
     def _signed(self, head: list[Field], body: bytes, now: datetime) -> bytes:
@@ -268,9 +272,18 @@ class _NewsletterMaker:
         # RFC 2919 requires a name, so if the host is an IP address, the From domain is used.
         named = "." in host and ":" not in host and not host.rpartition(".")[2].isdigit()
         usual = f"letter.{host if named else self.identity.sender_domain}"
-        return fields.list_id_field(self.settings.list_id or usual, self.identity.name)
+        if self._is_first:
+            return fields.list_id_field(self.settings.list_id or usual, self.identity.name)
+        return fields.list_id_field(f"{self.identity.slug}.{usual}", self.identity.name)
 
     @cached_property
-    def _feedback_sender(self) -> str:
+    def _feedback_end(self) -> str:
+        """The last parts of Feedback-ID: the newsletter, unless it is the first, and the sender."""
         letters = "".join(each for each in self.identity.sender_domain if each.isascii() and each.isalnum())
-        return (letters + "newsletter")[:15]
+        sender = (letters + "newsletter")[:15]
+        return sender if self._is_first else f"{self.identity.slug}:{sender}"
+
+    @property
+    def _is_first(self) -> bool:
+        """Whether mailbox providers knew this newsletter before there were others: its headers stay."""
+        return self.identity.newsletter_id == FIRST_NEWSLETTER

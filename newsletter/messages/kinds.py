@@ -19,12 +19,16 @@ from newsletter.settings import Settings
 
 
 class Making(NamedTuple):
-    """What the values of a single email are made from. `stored` is the delivery's context."""
+    """What the values of a single email are made from.
+
+    `stored` is the delivery's context. `newsletter` is the slug in URLs, "" for the first newsletter.
+    """
 
     claimed: Claimed
     stored: Mapping[str, Any]
     links: PersonalLinks
     settings: Settings
+    newsletter: str
     now: datetime
 
 
@@ -60,7 +64,7 @@ def _welcome(making: Making) -> dict[str, Any]:
     pages = making.links.pages
     return _preferences(making) | {
         "unsubscribe_url": making.links.unsubscribe(making.claimed, making.now),
-        "archive_url": pages.archive(),
+        "archive_url": pages.archive(newsletter=making.newsletter),
         "releases": [
             {**each, "url": pages.release(each["id"]), "date": date.fromisoformat(each["date"])}
             for each in making.stored["releases"]
@@ -75,7 +79,9 @@ def _own_link(making: Making) -> dict[str, Any]:
 
 def _left(making: Making) -> dict[str, Any]:
     undo = making.links.undo(making.claimed, making.stored["left_at"], making.now)
-    return _preferences(making) | {"undo_url": undo}
+    # Emails that were enqueued before there were several newsletters do not say whether several were left.
+    several = making.stored.get("several", False)
+    return _preferences(making) | {"undo_url": undo, "several": several}
 
 
 def _address(making: Making) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from datetime import datetime
 from newsletter.links import Links
 from newsletter.mail.addresses import canonical
 from newsletter.messages.claimed import Claimed
+from newsletter.models import FIRST_NEWSLETTER
 from newsletter.tokens import Purpose, Tokens
 
 
@@ -29,18 +30,24 @@ class PersonalLinks:
         return self.pages.preferences(self._tokens.make(Purpose.PREFERENCES, self._subscriber(claimed), now))
 
     def unsubscribe(self, claimed: Claimed, now: datetime) -> str:
-        """Return the link that unsubscribes. Without a subscriber (a test), it changes nothing."""
+        """Return the link that unsubscribes from the newsletter of the email.
+
+        Without a subscriber (a test), it changes nothing. If the email is about no newsletter, the link means
+        everything.
+        """
         payload = [claimed.subscriber_public_id or "", claimed.id]
+        if claimed.newsletter_id is not None:
+            payload.append(claimed.newsletter_id)
         return self.pages.unsubscribe(self._tokens.make(Purpose.UNSUBSCRIBE, payload, now))
 
     def confirm(self, claimed: Claimed, upto: int, now: datetime) -> str:
-        """Return the link that confirms the pending subscriptions up to the row `upto`."""
-        payload = [*self._subscriber(claimed), upto]
+        """Return the link that confirms the newsletter's pending subscriptions up to the row `upto`."""
+        payload = [*self._subscriber(claimed), upto, claimed.newsletter_id or FIRST_NEWSLETTER]
         return self.pages.confirm(self._tokens.make(Purpose.CONFIRM, payload, now))
 
     def disown(self, claimed: Claimed, upto: int, now: datetime) -> str:
         """Return the link by which the owner of the address says that they did not sign up."""
-        payload = [*self._subscriber(claimed), upto]
+        payload = [*self._subscriber(claimed), upto, claimed.newsletter_id or FIRST_NEWSLETTER]
         return self.pages.disown(self._tokens.make(Purpose.DISOWN, payload, now))
 
     def undo(self, claimed: Claimed, left_at: object, now: datetime) -> str:

@@ -9,7 +9,16 @@ from typing import Any
 from sqlalchemy import case, literal, select
 from sqlalchemy.orm import Session
 
-from newsletter.models import Delivery, DeliveryState, Issue, Lane, Subscriber, insert_new, rows_as_table
+from newsletter.models import (
+    FIRST_NEWSLETTER,
+    Delivery,
+    DeliveryState,
+    Issue,
+    Lane,
+    Subscriber,
+    insert_new,
+    rows_as_table,
+)
 
 
 def enqueue_single(
@@ -34,6 +43,14 @@ def enqueue_single(
     return _enqueue(session, to, template, context, purpose_key, language, now)
 
 
+def key_of_newsletter(purpose_key: str, newsletter_id: int) -> str:
+    """Return the `purpose_key` of an email about one newsletter, so that each newsletter has its own.
+
+    The first newsletter's has no addition: such rows are older than the second newsletter.
+    """
+    return purpose_key if newsletter_id == FIRST_NEWSLETTER else f"{purpose_key}:n{newsletter_id}"
+
+
 def enqueue_notice(
     session: Session,
     *,
@@ -43,13 +60,15 @@ def enqueue_notice(
     purpose_key: str,
     language: str,
     now: datetime,
+    newsletter_id: int | None = None,
 ) -> bool:
     """Enqueue one email to an address that may be no subscriber's, such as the owner's.
 
     Returns False when this address has a delivery with that `purpose_key` already. `context` has the
     template's values except links, as with `enqueue_single`. Commits nothing.
     """
-    return _enqueue(session, {"recipient": recipient}, template, context, purpose_key, language, now)
+    to = {"recipient": recipient, "newsletter_id": newsletter_id}
+    return _enqueue(session, to, template, context, purpose_key, language, now)
 
 
 def _enqueue(

@@ -146,10 +146,17 @@ def _unwanted() -> ColumnElement[bool]:
 
 
 def _lacks(state: SubscriptionState) -> ColumnElement[bool]:
-    """Return the SQL condition that an email needs a subscription in `state`, and there is none."""
-    theirs = Subscription.subscriber_id == Delivery.subscriber_id
-    # A literal, so that the partial indexes of subscriptions are used.
-    there = exists().where(theirs, Subscription.state == literal_column(f"'{state.value}'"))
+    """Return the SQL condition that an email needs a subscription in `state`, and there is none.
+
+    The subscription has to be to the newsletter of the email. An email made before there were newsletters
+    belongs to the first.
+    """
+    there = exists().where(
+        Subscription.subscriber_id == Delivery.subscriber_id,
+        # A literal, so that the partial indexes of subscriptions are used.
+        Subscription.state == literal_column(f"'{state.value}'"),
+        Subscription.newsletter_id == func.coalesce(Delivery.newsletter_id, FIRST_NEWSLETTER),
+    )
     # A digest's template is NULL, and without coalesce neither this nor its negation would be true.
     return and_(func.coalesce(Delivery.template, "").in_(wanted_with(state)), ~there)
 

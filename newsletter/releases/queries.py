@@ -32,14 +32,15 @@ def list_releases(
     search: str = "",
     state: ReleaseState | None = None,
     topic: str = "",
+    newsletter_id: int | None = None,
     since: datetime | None = None,
     page: int = 1,
     per_page: int = 50,
 ) -> Page[Release]:
     """Return one page of releases with their topics, the newest first.
 
-    `search` matches titles and publishers in any case. `topic` is a slug, and `since` is the earliest time of
-    publication.
+    `search` matches titles and publishers in any case. `topic` is a slug. With `newsletter_id`, they are in a
+    topic of that newsletter. `since` is the earliest time of publication.
     """
     query = select(Release).options(selectinload(Release.topic_links).selectinload(ReleaseTopic.topic))
     search = search.strip()[:LONGEST_SEARCH]
@@ -49,6 +50,9 @@ def list_releases(
         query = query.where(Release.state == state)
     if topic:
         query = query.where(Release.topic_links.any(ReleaseTopic.topic.has(Topic.slug == topic)))
+    if newsletter_id is not None:
+        there = ReleaseTopic.topic.has(Topic.newsletter_id == newsletter_id)
+        query = query.where(Release.topic_links.any(there))
     if since is not None:
         query = query.where(Release.published_at >= since)
     return paged(session, query.order_by(Release.published_at.desc(), Release.id.desc()), page, per_page)
@@ -60,8 +64,11 @@ def newest_releases(session: Session, limit: int) -> Sequence[Release]:
     return session.scalars(newest).all()
 
 
-def newest_by_topic(session: Session) -> dict[str, Release]:
-    """Return the newest ready release of each topic, by slug. A topic without releases is left out."""
+def newest_by_topic(session: Session, newsletter_id: int | None = None) -> dict[str, Release]:
+    """Return the newest ready release of each topic, by slug. A topic without releases is left out.
+
+    With `newsletter_id`, only the topics of one newsletter.
+    """
     newest = (
         select(ReleaseTopic.release_id)
         .join(ReleaseTopic.release)
@@ -77,6 +84,8 @@ def newest_by_topic(session: Session) -> dict[str, Release]:
     )
     # Bodies are long, and callers show only titles.
     query = select(Topic.slug, Release).join(Release, Release.id == newest)
+    if newsletter_id is not None:
+        query = query.where(Topic.newsletter_id == newsletter_id)
     found = session.execute(query.options(defer(Release.body_html), defer(Release.body_text)))
     return {slug: release for slug, release in found}
 

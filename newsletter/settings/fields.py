@@ -175,7 +175,7 @@ class Settings:
         None,
     )
     list_id: str | None = setting(
-        "The List-Id (RFC 2919). When empty, it is made from the public URL's host.",
+        "The first newsletter's List-Id (RFC 2919). When empty, it is made from the public URL's host.",
         optional(parse_list_id),
         None,
     )

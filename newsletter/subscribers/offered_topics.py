@@ -15,6 +15,8 @@ from newsletter.models import TOPIC_ORDER, Topic, TopicGroup, of_language
 class OfferedTopic:
     """A topic in the form that the sign-up page shows. `group` is the name of its group, or ""."""
 
+    topic_id: int
+    newsletter_id: int
     slug: str
     name: str
     description: str
@@ -25,6 +27,8 @@ class OfferedTopic:
 
     def shown_in(self, language: str) -> OfferedTopic:
         """Return the topic with its texts in a language."""
+        if not self.translations and not self.group_translations:
+            return self
         own = of_language(self.translations, language)
         return replace(
             self,
@@ -35,9 +39,11 @@ class OfferedTopic:
 
 
 def offered_topics(session: Session) -> tuple[OfferedTopic, ...]:
-    """Return every topic, in the order that the owner set."""
+    """Return every topic of every newsletter, in the order that the owner set."""
     topics = (
         select(
+            Topic.id,
+            Topic.newsletter_id,
             Topic.slug,
             Topic.name,
             Topic.description,
@@ -49,6 +55,13 @@ def offered_topics(session: Session) -> tuple[OfferedTopic, ...]:
         .order_by(*TOPIC_ORDER)
     )
     return tuple(
-        OfferedTopic(slug, name, description, group or "", texts or {}, names or {})
-        for slug, name, description, texts, group, names in session.execute(topics)
+        OfferedTopic(number, newsletter, slug, name, description, group or "", texts or {}, names or {})
+        for number, newsletter, slug, name, description, texts, group, names in session.execute(topics)
     )
+
+
+def find_newsletter_of(session: Session, topic_slug: str) -> int | None:
+    """Return the newsletter of the topic with this slug; None if there is no such topic."""
+    if "\0" in topic_slug:  # PostgreSQL refuses such a query
+        return None
+    return session.scalar(select(Topic.newsletter_id).where(Topic.slug == topic_slug))

@@ -81,6 +81,7 @@ class SubscriberRow:
 class PastSubscription:
     """One row of a subscriber's history, active or ended."""
 
+    newsletter_id: int
     topic: str
     frequency: Frequency
     state: SubscriptionState
@@ -309,6 +310,7 @@ def _history(session: Session, subscriber_id: int) -> tuple[PastSubscription, ..
     )
     return tuple(
         PastSubscription(
+            row.newsletter_id,
             row.topic.name,
             row.frequency,
             row.state,

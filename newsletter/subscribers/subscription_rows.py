@@ -40,6 +40,34 @@ def of_subscriber(
     return list(session.scalars(wanted))
 
 
+def in_newsletter(rows: Iterable[Subscription], newsletter_id: int | None) -> list[Subscription]:
+    """Return the subscriptions to topics of one newsletter, or all of them for None."""
+    return [row for row in rows if newsletter_id in {None, row.newsletter_id}]
+
+
+def by_newsletter(rows: Iterable[Subscription]) -> dict[int, list[Subscription]]:
+    """Return subscriptions by the newsletter of their topic; the newsletters are in the order of `rows`."""
+    parts: dict[int, list[Subscription]] = {}
+    for row in rows:
+        parts.setdefault(row.newsletter_id, []).append(row)
+    return parts
+
+
+def topics_of(rows: Iterable[Subscription]) -> list[tuple[Topic, Frequency]]:
+    """Return the topic and the frequency of each subscription, for the consent ledger."""
+    return [(row.topic, row.frequency) for row in rows]
+
+
+def speaks_for(session: Session, subscriber_id: int) -> int | None:
+    """Return the newsletter that sends a person the emails that are about no newsletter.
+
+    It is one that they have or have requested: the first newsletter, or else the oldest. None if they have
+    none; then the first newsletter sends the email.
+    """
+    live = of_subscriber(session, subscriber_id, SubscriptionState.ACTIVE, SubscriptionState.PENDING)
+    return min((row.newsletter_id for row in live), default=None)
+
+
 def ask_for(
     session: Session, subscriber_id: int, topic_id: int, frequency: Frequency, now: datetime
 ) -> Subscription:

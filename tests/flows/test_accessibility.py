@@ -15,6 +15,7 @@ from servers.chromium import axe_script
 from servers.fixtures import OUTPUT
 
 from newsletter.languages import LANGUAGES
+from newsletter.newsletters.add import add_newsletter
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -131,13 +132,17 @@ def site(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 
 @pytest.fixture(scope="module")
-def tour(browser: Browser, site: PublicSite) -> Iterator[Tour]:
+def tour(browser: Browser, site: PublicSite, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tour]:
     """The whole tour, made once; the tests below read its faults."""
     context = browser.new_context(viewport={"width": 1280, "height": 900}, locale="en-GB", timezone_id="UTC")
     context.set_default_timeout(10_000)
     made = Tour(context.new_page(), site)
     for part in (joining, confirming, own_page, moving, leaving, rights, reading, error_pages):
         part(made)
+    with run_public_site(tmp_path_factory.mktemp("several")) as other:
+        add_newsletters(other)
+        several(Tour(made.page, other, made.states, made.violations, made.cuts))
+        site.templates |= other.templates
     yield made
     context.close()
 
@@ -304,6 +309,43 @@ def error_pages(tour: Tour) -> None:
     tour.page.set_content(form)
     tour.page.get_by_role("button", name="Go").click()
     tour.look("a form from another site")
+
+
+def add_newsletters(site: PublicSite) -> None:
+    runtime = site.house.runtime
+    for slug in ("harbour", "culture"):
+        fields = {"name": f"{slug.title()} Letter", "from_address": f"{slug}@town.example"}
+        with runtime.session() as session:
+            made = add_newsletter(
+                session, runtime.settings, slug=slug, fields=fields, actor="test", now=runtime.now()
+            )
+            number = made.id
+            session.commit()
+        for topic in ("reports", "dates"):
+            site.house.topic(f"{slug}-{topic}", newsletter=number)
+
+
+def several(tour: Tour) -> None:
+    tour.go("/")
+    tour.look("several newsletters")
+    tour.page.get_by_role("link", name="Harbour Letter").click()
+    tour.look("one of several newsletters")
+    tour.go("/check-inbox")
+    tour.look("check the inbox, from one of several newsletters")
+    tour.go("/releases")
+    tour.look("releases of several newsletters")
+    subscriber = tour.site.subscriber("gina")
+    tour.go(tour.site.preferences(subscriber))
+    tour.page.locator('input[name="topic-culture-reports-wanted"]').uncheck()
+    tour.page.locator('input[name="topic-culture-dates-wanted"]').uncheck()
+    tour.press("Save your preferences")
+    for each in tour.page.locator("details").all():
+        each.evaluate("each => each.open = true")
+    tour.look("preferences of several newsletters")
+    tour.page.get_by_role("link", name="Unsubscribe from everything").click()
+    tour.look("unsubscribe from several newsletters")
+    tour.page.get_by_role("button", name="Harbour Letter").click()
+    tour.look("left one of several newsletters")
 
 
 def test_no_rule_of_axe_is_broken(tour):

@@ -27,9 +27,11 @@ from newsletter.demo.run import prepare_demo
 from newsletter.digest.issues import Preparer, open_issue
 from newsletter.mail.addresses import parse_address
 from newsletter.models import AddressChange, Delivery, Frequency, Release, Subscriber, Subscription, Topic
+from newsletter.newsletters.add import add_newsletter
 from newsletter.runtime import Runtime
 from newsletter.subscribers.consent.wording import current_wording
-from newsletter.subscribers.leaving.unsubscribe import make_undo_token, unsubscribe
+from newsletter.subscribers.leaving.undo import make_undo_token
+from newsletter.subscribers.leaving.unsubscribe import unsubscribe
 from newsletter.subscribers.signup.confirm import confirm
 from newsletter.subscribers.signup.request import Signup, request_signups
 from newsletter.subscribers.signup.resolve import resolve_signups
@@ -134,6 +136,9 @@ def _furnish(session: Session, runtime: Runtime, stored_password: str) -> dict[s
     assert account is not None
     change_password(session, account.public_id, stored_password, now)
     slugs = session.scalars(select(Topic.slug)).all()
+    # Only with several newsletters do the pages of each have URLs of their own.
+    fields = {"name": "Other News", "from_address": "other@example.org"}
+    add_newsletter(session, runtime.settings, slug="other", fields=fields, actor=ADMIN, now=now)
 
     def join(address: str) -> tuple[Subscriber, str]:
         chosen = dict.fromkeys(slugs, Frequency.DAILY)
@@ -175,6 +180,10 @@ def _furnish(session: Session, runtime: Runtime, stored_password: str) -> dict[s
     leaving = tokens.make(Purpose.UNSUBSCRIBE, [subscriber.public_id, delivery], now)
     return {
         "static": {"filename": "css/site.css"},
+        "public.subscribe": {"newsletter": "other"},
+        "public.subscribe_embedded": {"newsletter": "other"},
+        "archive.index": {"newsletter": "other"},
+        "archive.feed": {"newsletter": "other"},
         "public.confirm": {"token": waiting},
         "public.confirmed": {"token": preferences},
         "public.welcome_back": {"token": preferences},

@@ -69,6 +69,7 @@ ELSEWHERE = {
     "subscribers/consent/wording.py": "subscribers/consent/test_ledger.py",
     "subscribers/leaving/reasons.py": "web/public/test_unsubscribe.py",
     "subscribers/offered_topics.py": "releases/test_edit_topic.py",
+    "subscribers/leaving/undo.py": "subscribers/leaving/test_unsubscribe.py",
     "subscribers/link.py": "subscribers/choices/test_change_address.py",
     "subscribers/privacy/emailed_links.py": "subscribers/privacy/test_erase.py",
     "subscribers/privacy/empty_address.py": "subscribers/consent/test_chain.py",
@@ -82,6 +83,7 @@ ELSEWHERE = {
     "web/http/security.py": "web/public/signup/test_receive.py",
     "web/http/time_zones.py": "web/public/signup/test_page.py",
     "web/mailbox/stored_emails.py": "web/mailbox/test_pages.py",
+    "web/http/link_subscriber.py": "web/http/test_this_newsletter.py",
 }
 # No test names these, and why not.
 THROUGH_OTHERS = {
@@ -111,7 +113,6 @@ THROUGH_OTHERS = {
     },
     "It only makes Flask's objects, without a decision: each test of web/ uses them.": {
         "web/http/extensions.py",
-        "web/http/this_newsletter.py",
         "web/public/blueprint.py",
     },
     "A command that calls one function: consent/test_chain.py, test_relay_check.py and cli/ run it.": {

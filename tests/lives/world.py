@@ -36,7 +36,8 @@ from newsletter.subscribers.choices import preferences
 from newsletter.subscribers.choices.change_address import move, request_address_change
 from newsletter.subscribers.choices.pauses import end_pauses
 from newsletter.subscribers.consent.wording import current_wording
-from newsletter.subscribers.leaving.unsubscribe import Left, make_undo_token, undo, unsubscribe
+from newsletter.subscribers.leaving.undo import make_undo_token, undo
+from newsletter.subscribers.leaving.unsubscribe import Left, unsubscribe
 from newsletter.subscribers.privacy.erase import erase, stop_first
 from newsletter.subscribers.signup.confirm import confirm
 from newsletter.subscribers.signup.request import Signup, request_signups

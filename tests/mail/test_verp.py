@@ -83,14 +83,19 @@ def test_any_text_can_be_asked_about(text: str) -> None:
 READERS = st.from_regex(r"[A-Za-z0-9_-]{12}", fullmatch=True)
 
 
-@given(READERS, st.integers(0, 2**48 - 1), st.sampled_from([str.upper, str.lower, str.swapcase, str.title]))
-def test_an_address_to_leave_by_names_subscriber_and_delivery_whatever_became_of_its_case(
-    subscriber, delivery, fold
+@given(
+    READERS,
+    st.integers(0, 2**32 - 1),
+    st.none() | st.integers(1, 2**16 - 1),
+    st.sampled_from([str.upper, str.lower, str.swapcase, str.title]),
+)
+def test_an_address_to_leave_by_names_its_ids_whatever_became_of_its_case(
+    subscriber, delivery, newsletter, fold
 ) -> None:
-    address = leave_address("Leave@News.example.org", subscriber, delivery, KEY)
+    address = leave_address("Leave@News.example.org", subscriber, delivery, KEY, newsletter)
 
     assert address is not None
-    assert parse_leave_address(fold(address), KEY) == (subscriber, delivery)
+    assert parse_leave_address(fold(address), KEY) == (subscriber, delivery, newsletter)
     assert re.fullmatch(r"Leave\+[a-z2-7]{40}@News\.example\.org", address)
 
 
@@ -103,12 +108,13 @@ def test_an_address_to_leave_by_survives_aliases_and_other_marks_than_a_plus() -
         f"leave={token}@a",
         f" <LEAVE+{token.upper()}@B>\r\n",
     ):
-        assert parse_leave_address(other, KEY) == ("abcDEF-_0123", 42)
+        assert parse_leave_address(other, KEY) == ("abcDEF-_0123", 42, None)
 
 
+@pytest.mark.parametrize("newsletter", [None, 1, 2])
 @given(st.data())
-def test_a_forged_address_to_leave_by_proves_nothing(data) -> None:
-    address = leave_address("leave@example.org", "abcDEF-_0123", 42, KEY) or ""
+def test_a_forged_address_to_leave_by_proves_nothing(newsletter, data) -> None:
+    address = leave_address("leave@example.org", "abcDEF-_0123", 42, KEY, newsletter) or ""
     at = data.draw(st.integers(address.index("+") + 1, address.index("@") - 1))
     letter = data.draw(st.sampled_from("abcdefghijklmnopqrstuvwxyz234567"))
 
@@ -128,10 +134,18 @@ def test_an_address_to_leave_by_fits_into_64_octets() -> None:
 
 
 @pytest.mark.parametrize(
-    ("subscriber", "delivery"), [("", 1), ("short", 1), ("abcDEF-_0123", 2**48), ("a" * 12, -1)]
+    ("subscriber", "delivery", "newsletter"),
+    [
+        ("", 1, None),
+        ("short", 1, None),
+        ("abcDEF-_0123", 2**48, None),
+        ("a" * 12, -1, None),
+        ("a" * 12, 2**32, 2),
+        ("a" * 12, 1, 2**16),
+    ],
 )
-def test_ids_of_another_size_get_no_address_to_leave_by(subscriber: str, delivery: int) -> None:
-    assert leave_address("leave@example.org", subscriber, delivery, KEY) is None
+def test_ids_of_another_size_get_no_address_to_leave_by(subscriber, delivery, newsletter) -> None:
+    assert leave_address("leave@example.org", subscriber, delivery, KEY, newsletter) is None
 
 
 def test_a_return_path_makes_nobody_leave() -> None:

@@ -17,7 +17,8 @@ from newsletter.models.rendition_key import read_key, release_ids
 from newsletter.subscribers.choices.change_address import move, request_address_change
 from newsletter.subscribers.choices.pauses import end_pauses
 from newsletter.subscribers.choices.preferences import make_preferences_token, pause, resume, save_preferences
-from newsletter.subscribers.leaving.unsubscribe import make_undo_token, undo, unsubscribe
+from newsletter.subscribers.leaving.undo import make_undo_token, undo
+from newsletter.subscribers.leaving.unsubscribe import unsubscribe
 from newsletter.subscribers.privacy.emailed_links import Right
 from newsletter.tokens import Purpose
 

@@ -75,8 +75,10 @@ def take_in(
 def _do(session: Session, runtime: Runtime, action: InboundAction, raw: bytes) -> str:
     now = runtime.now()
     match action:
-        case LeaveByMail(public_id, delivery_id):
-            left = unsubscribe(session, runtime.tokens, public_id, delivery_id, now, "mail")
+        case LeaveByMail(public_id, delivery_id, newsletter_id):
+            left = unsubscribe(
+                session, runtime.tokens, public_id, delivery_id, now, "mail", newsletter_id=newsletter_id
+            )
             # A subscriber who is erased, or belongs to another database, gets no email either.
             return "left" if not isinstance(left, LinkFault) and left.ended else "gone"
         case AskByMail(address):

@@ -364,4 +364,5 @@ def _mail(
         purpose_key=purpose_key,
         language=subscriber.language,
         now=now,
+        newsletter_id=subscription_rows.speaks_for(session, subscriber.id),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -9,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from newsletter.errors import TokenExpired, TokenInvalid
-from newsletter.models import Subscriber
+from newsletter.models import FIRST_NEWSLETTER, Subscriber, Subscription, SubscriptionState
 from newsletter.tokens import Purpose, Tokens
 
 # Purposes whose tokens begin with a subscriber's public id. The others are for forms.
@@ -17,10 +18,15 @@ _PERSONAL = tuple(each for each in Purpose if each not in {Purpose.FORM, Purpose
 
 
 class SubscriberLocale(NamedTuple):
-    """A subscriber's language tag and IANA time zone."""
+    """A subscriber's language tag and IANA time zone, and the newsletter that a page of theirs is about.
+
+    The newsletter is the link's. If the link names none, it is the only one that the subscriber has or has
+    requested; None if they have several.
+    """
 
     language: str
     time_zone: str
+    newsletter_id: int | None
 
 
 def read_locale(session: Session, tokens: Tokens, token: str, now: datetime) -> SubscriberLocale | None:
@@ -28,26 +34,53 @@ def read_locale(session: Session, tokens: Tokens, token: str, now: datetime) -> 
 
     An expired link still names the subscriber, so the page that says "expired" can be in their language.
     """
-    subscriber_public_id = _subscriber_of(tokens, token, now)
-    if subscriber_public_id is None:
-        return None
-    wanted = select(Subscriber.language, Subscriber.time_zone).where(
+    opened = _open(tokens, token, now)
+    match opened:
+        case (purpose, [str(subscriber_public_id), *rest]):
+            pass
+        case _:
+            return None
+    wanted = select(Subscriber.id, Subscriber.language, Subscriber.time_zone).where(
         Subscriber.public_id == subscriber_public_id
     )
     found = session.execute(wanted).first()
-    return SubscriberLocale(found.language, found.time_zone) if found else None
+    if found is None:
+        return None
+    newsletter_id = _newsletter_of(purpose, rest) or _only_newsletter(session, found.id)
+    return SubscriberLocale(found.language, found.time_zone, newsletter_id)
 
 
-def _subscriber_of(tokens: Tokens, token: str, now: datetime) -> str | None:
+def _newsletter_of(purpose: Purpose, rest: Sequence[object]) -> int | None:
+    """Return the newsletter that a token names, after the subscriber's id."""
+    match purpose, rest:
+        case ((Purpose.CONFIRM | Purpose.DISOWN), [_, _]):
+            return FIRST_NEWSLETTER
+        case ((Purpose.CONFIRM | Purpose.DISOWN), [_, _, int(newsletter_id)]):
+            return newsletter_id
+        case Purpose.UNSUBSCRIBE, [_, int(newsletter_id)]:
+            return newsletter_id
+    return None
+
+
+def _only_newsletter(session: Session, subscriber_id: int) -> int | None:
+    live = (SubscriptionState.ACTIVE, SubscriptionState.PENDING)
+    theirs = (
+        select(Subscription.newsletter_id)
+        .where(Subscription.subscriber_id == subscriber_id, Subscription.state.in_(live))
+        .distinct()
+        .limit(2)
+    )
+    found = session.scalars(theirs).all()
+    return found[0] if len(found) == 1 else None
+
+
+def _open(tokens: Tokens, token: str, now: datetime) -> tuple[Purpose, list[object]] | None:
     for purpose in _PERSONAL:
         try:
-            payload: object = tokens.read(purpose, token, now)
+            return purpose, tokens.read(purpose, token, now)
         except TokenExpired as fault:
             payload = fault.payload
+            return purpose, payload if isinstance(payload, list) else []
         except TokenInvalid:
             continue
-        match payload:
-            case [str(subscriber_public_id), *_]:
-                return subscriber_public_id
-        return None
     return None

@@ -23,7 +23,7 @@ from newsletter.models import (
 )
 from newsletter.subscribers import subscription_rows
 from newsletter.subscribers.choices import pauses
-from newsletter.subscribers.consent.ledger import note
+from newsletter.subscribers.consent.ledger import note_topics
 
 # Moved topics can be moved again, to a further address. This many moves are followed.
 MOST_MOVES = 10
@@ -69,13 +69,13 @@ def move_subscriptions(
     begun = [_begin_there(session, row, there, now) for row in old if row.topic_id not in taken]
     _welcome(mover, there, has_topics=bool(present), now=now)
     session.flush()
-    note(
-        session, mover.id, ConsentAct.MOVED, how, now,
-        ip_address=ip_address, topics=_topics(old), to=there.public_id,
+    note_topics(
+        session, mover.id, ConsentAct.MOVED, how, now, subscription_rows.topics_of(old),
+        ip_address=ip_address, to=there.public_id,
     )  # fmt: skip
     if begun:
-        came = _topics(row for row in old if row.topic_id not in taken)
-        note(session, there.id, ConsentAct.CONFIRMED, "move", now, ip_address=ip_address, topics=came)
+        came = subscription_rows.topics_of(row for row in old if row.topic_id not in taken)
+        note_topics(session, there.id, ConsentAct.CONFIRMED, "move", now, came, ip_address=ip_address)
     return begun
 
 
@@ -93,10 +93,6 @@ def _welcome(mover: Subscriber, there: Subscriber, *, has_topics: bool, now: dat
         there.confirmed_at = now
         there.language, there.time_zone = mover.language, mover.time_zone
         there.preferred_hour = mover.preferred_hour
-
-
-def _topics(those: Iterable[Subscription]) -> dict[str, str]:
-    return {row.topic.slug: row.frequency.value for row in those}
 
 
 @dataclass(frozen=True)
@@ -191,10 +187,10 @@ def restore(
     people = []
     for person_id in sorted({row.subscriber_id for row in elsewhere}):
         person = session.get_one(Subscriber, person_id)
-        gone = _topics(row for row in elsewhere if row.subscriber_id == person_id)
-        note(session, person_id, ConsentAct.MOVED, "undo", now, topics=gone, to=mover.public_id)
+        gone = subscription_rows.topics_of(row for row in elsewhere if row.subscriber_id == person_id)
+        note_topics(session, person_id, ConsentAct.MOVED, "undo", now, gone, to=mover.public_id)
         people.append(person)
     if back:
-        restored = _topics(each.old for each in chosen)
-        note(session, mover.id, ConsentAct.MOVED, "undo", now, ip_address=ip_address, topics=restored)
+        restored = subscription_rows.topics_of(each.old for each in chosen)
+        note_topics(session, mover.id, ConsentAct.MOVED, "undo", now, restored, ip_address=ip_address)
     return people

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session, contains_eager
+from sqlalchemy.orm import Session
 
 from newsletter.models import (
     TOPIC_ORDER,
@@ -22,11 +22,13 @@ from newsletter.models import (
 )
 from newsletter.subscribers import subscription_rows
 from newsletter.subscribers.choices import pauses
-from newsletter.subscribers.consent.ledger import note
-from newsletter.subscribers.leaving.unsubscribe import Left, unsubscribe
+from newsletter.subscribers.consent.ledger import note_topics
+from newsletter.subscribers.leaving.unsubscribe import Left, tell_leaver, unsubscribe
 from newsletter.subscribers.link import LinkFault, read_link_subscriber
+from newsletter.subscribers.offered_topics import offered_topics
 from newsletter.subscribers.signup.email_limits import allow_email
 from newsletter.subscribers.signup.pending import add_pending, is_news, send_confirmation
+from newsletter.subscribers.subscription_rows import topics_of
 from newsletter.tokens import Purpose, Tokens
 
 
@@ -38,6 +40,7 @@ class Choice:
     name: str
     description: str
     frequency: Frequency | None
+    newsletter_id: int
     # The name of the group that the page shows it in, or "".
     group: str = ""
 
@@ -89,12 +92,13 @@ def read_preferences(session: Session, tokens: Tokens, token: str, now: datetime
     choices = tuple(
         Choice(
             topic.slug,
-            topic.name_in(subscriber.language),
-            topic.description_in(subscriber.language),
-            chosen.get(topic.id),
-            topic.group.name_in(subscriber.language) if topic.group else "",
+            topic.name,
+            topic.description,
+            chosen.get(topic.topic_id),
+            topic.newsletter_id,
+            topic.group,
         )
-        for topic in _topics(session)
+        for topic in (each.shown_in(subscriber.language) for each in offered_topics(session))
     )
     return Preferences(
         subscriber.public_id,
@@ -121,8 +125,9 @@ def save_preferences(
 
     A new topic is active at once, because the link proves the address. A row with a new frequency takes over
     the old marks. If `wanted` is empty, the subscriber is unsubscribed, and `notice` is passed on
-    (leaving/unsubscribe.py). A former subscriber has to confirm again, because somebody else may hold an old
-    email with this link.
+    (leaving/unsubscribe.py). If one newsletter has no wanted topic left, they left that newsletter, and with
+    `notice` they get the same email. A former subscriber has to confirm again, because somebody else may hold
+    an old email with this link.
     """
     subscriber = read_link_subscriber(session, tokens, token, now, lock=True)
     if isinstance(subscriber, LinkFault):
@@ -130,8 +135,8 @@ def save_preferences(
     if personal_settings is not None:
         subscriber.language, subscriber.time_zone = personal_settings.language, personal_settings.time_zone
         subscriber.preferred_hour = personal_settings.preferred_hour
-    topics = {topic.slug: topic for topic in _topics(session)}
-    chosen = {topics[slug].id: frequency for slug, frequency in wanted.items() if slug in topics}
+    topics = select(Topic).outerjoin(Topic.group).where(Topic.slug.in_(wanted)).order_by(*TOPIC_ORDER)
+    chosen = [(topic, wanted[topic.slug]) for topic in session.scalars(topics)]
     if not chosen:
         return unsubscribe(
             session, tokens, subscriber.public_id, None, now, "preferences", ip_address, notice=notice
@@ -142,12 +147,20 @@ def save_preferences(
     # These choices replace everything, so requests that still wait for a confirmation end.
     waiting = subscription_rows.of_subscriber(session, subscriber.id, SubscriptionState.PENDING)
     subscription_rows.end(session, waiting, EndedReason.CHANGED, now)
-    if _change(session, subscriber, active, chosen, welcome_releases, now):
-        note(
-            session, subscriber.id, ConsentAct.CHANGED, "preferences", now,
+    left = _newsletters_left(active, chosen)
+    changed = _change(session, subscriber, active, chosen, welcome_releases, now)
+    kept = [(topic, frequency) for topic, frequency in chosen if topic.newsletter_id in changed]
+    if kept:
+        note_topics(
+            session, subscriber.id, ConsentAct.CHANGED, "preferences", now, kept, ip_address=ip_address
+        )
+    for ended in left.values():
+        note_topics(
+            session, subscriber.id, ConsentAct.LEFT, "preferences", now, topics_of(ended),
             ip_address=ip_address,
-            topics={topic.slug: chosen[topic.id].value for topic in topics.values() if topic.id in chosen},
         )  # fmt: skip
+        if notice:
+            tell_leaver(session, subscriber, ended, [], now)
     return Saved.KEPT
 
 
@@ -171,59 +184,88 @@ def resume(
     return pauses.resume(session, subscriber, catch_up, now, "preferences", ip_address)
 
 
-def _topics(session: Session) -> Sequence[Topic]:
-    ordered = select(Topic).outerjoin(Topic.group).options(contains_eager(Topic.group))
-    return session.scalars(ordered.order_by(*TOPIC_ORDER)).all()
+def _newsletters_left(
+    active: Sequence[Subscription], chosen: Sequence[tuple[Topic, Frequency]]
+) -> Mapping[int, list[Subscription]]:
+    """Return the subscriptions of each newsletter that has no chosen topic any more."""
+    still = {topic.newsletter_id for topic, _ in chosen}
+    parts = subscription_rows.by_newsletter(active)
+    return {number: rows for number, rows in parts.items() if number not in still}
 
 
 def _change(
     session: Session,
     subscriber: Subscriber,
     active: Sequence[Subscription],
-    chosen: Mapping[int, Frequency],
+    chosen: Sequence[tuple[Topic, Frequency]],
     welcome_releases: int,
     now: datetime,
-) -> bool:
-    """End, add and replace active rows to match `chosen`; return whether anything changed."""
+) -> set[int]:
+    """End, add and replace active rows to match `chosen`; return the newsletters that this changed."""
+    wanted = {topic.id: frequency for topic, frequency in chosen}
     served = {row.topic_id: row for row in active}
-    dropped = [row for row in active if row.topic_id not in chosen]
-    retimed = [row for row in active if chosen.get(row.topic_id, row.frequency) is not row.frequency]
-    added = {topic_id: frequency for topic_id, frequency in chosen.items() if topic_id not in served}
+    dropped = [row for row in active if row.topic_id not in wanted]
+    retimed = [row for row in active if wanted.get(row.topic_id, row.frequency) is not row.frequency]
+    added = [(topic, frequency) for topic, frequency in chosen if topic.id not in served]
     subscription_rows.end(session, dropped, EndedReason.UNSUBSCRIBED, now)
     subscription_rows.end(session, retimed, EndedReason.CHANGED, now)
     for row in retimed:
-        subscription_rows.follow(session, row, chosen[row.topic_id], now)
-    for topic_id, frequency in added.items():
-        subscription_rows.take_up(session, subscriber.id, topic_id, frequency, now, welcome_releases)
+        subscription_rows.follow(session, row, wanted[row.topic_id], now)
+    for topic, frequency in added:
+        subscription_rows.take_up(session, subscriber.id, topic.id, frequency, now, welcome_releases)
     session.flush()
-    return bool(dropped or retimed or added)
+    changed = {row.newsletter_id for row in (*dropped, *retimed)}
+    return changed | {topic.newsletter_id for topic, _ in added}
 
 
 def _ask_again(
     session: Session,
     tokens: Tokens,
     subscriber: Subscriber,
-    chosen: Mapping[int, Frequency],
+    chosen: Sequence[tuple[Topic, Frequency]],
     now: datetime,
     ip_address: str | None,
 ) -> Saved:
-    fresh = is_news(session, subscriber.id, chosen)
-    # Somebody else may hold this link, so the rate limit of sign-ups counts here too. If it means that no
-    # email is sent, change nothing, so that the link in the last email still works.
-    if not allow_email(session, tokens, subscriber.email_key or "", now, changed=fresh):
-        return Saved.ASKED
+    """Send a confirmation email for each newsletter with chosen topics, as far as the limits allow."""
+    parts: dict[int, dict[int, Frequency]] = {}
+    for topic, frequency in chosen:
+        parts.setdefault(topic.newsletter_id, {})[topic.id] = frequency
     waiting = subscription_rows.of_subscriber(session, subscriber.id, SubscriptionState.PENDING)
-    subscription_rows.end(
-        session, [row for row in waiting if row.topic_id not in chosen], EndedReason.CHANGED, now
-    )
-    add_pending(session, subscriber.id, chosen, now)
-    pending = subscription_rows.of_subscriber(session, subscriber.id, SubscriptionState.PENDING)
+    asked = False
+    for newsletter_id, wanted in parts.items():
+        fresh = is_news(session, subscriber.id, wanted)
+        # Somebody else may hold this link, so the rate limit of sign-ups counts here too. If it means that no
+        # email is sent, change nothing, so that the link in the last email still works.
+        if not allow_email(session, tokens, subscriber.email_key or "", now, changed=fresh or asked):
+            break
+        asked = True
+        theirs = subscription_rows.in_newsletter(waiting, newsletter_id)
+        given_up = [row for row in theirs if row.topic_id not in wanted]
+        subscription_rows.end(session, given_up, EndedReason.CHANGED, now)
+        _ask(session, subscriber, newsletter_id, wanted, now, ip_address, fresh=fresh)
+    if asked:
+        others = [row for row in waiting if row.newsletter_id not in parts]
+        subscription_rows.end(session, others, EndedReason.CHANGED, now)
+    return Saved.ASKED
+
+
+def _ask(
+    session: Session,
+    subscriber: Subscriber,
+    newsletter_id: int,
+    wanted: Mapping[int, Frequency],
+    now: datetime,
+    ip_address: str | None,
+    *,
+    fresh: bool,
+) -> None:
+    add_pending(session, subscriber.id, wanted, now)
+    waiting = subscription_rows.of_subscriber(session, subscriber.id, SubscriptionState.PENDING)
+    pending = subscription_rows.in_newsletter(waiting, newsletter_id)
     upto = max(row.id for row in pending)
     send_confirmation(session, subscriber, pending, f"return:{upto}:{now.astimezone(UTC):%Y%m%dT%H%M}", now)
     if fresh:
-        note(
-            session, subscriber.id, ConsentAct.ASKED, "preferences", now,
+        note_topics(
+            session, subscriber.id, ConsentAct.ASKED, "preferences", now, topics_of(pending),
             ip_address=ip_address,
-            topics={row.topic.slug: row.frequency.value for row in pending},
         )  # fmt: skip
-    return Saved.ASKED

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -9,7 +10,14 @@ from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from newsletter.limits.keys import network_of, read_ip
-from newsletter.models import ConsentAct, ConsentEntry, Subscriber
+from newsletter.models import (
+    ConsentAct,
+    ConsentEntry,
+    Frequency,
+    Newsletter,
+    Subscriber,
+    Topic,
+)
 from newsletter.settings import IPStorage
 from newsletter.subscribers.consent.chain import Link, digest_of, utc_text
 
@@ -74,12 +82,50 @@ def note(
     )
 
 
-def last_asked(session: Session, subscriber_id: int) -> ConsentEntry | None:
-    """Return the entry of this person's last request, with the wording they saw and what they chose."""
+def note_topics(
+    session: Session,
+    subscriber_id: int,
+    act: ConsentAct,
+    how: str,
+    now: datetime,
+    chosen: Sequence[tuple[Topic, Frequency]],
+    *,
+    newsletter_id: int | None = None,
+    **more: Any,
+) -> None:
+    """Add an entry about these topics for each newsletter that they belong to.
+
+    Consent is given to a newsletter, so its slug is in the details. `newsletter_id` gets an entry even if
+    none of the topics is its own. Without any topic or newsletter, there is one entry. `more` is as for
+    `note`, which says what the caller must do.
+    """
+    parts: dict[int, dict[str, str]] = {} if newsletter_id is None else {newsletter_id: {}}
+    for topic, frequency in chosen:
+        parts.setdefault(topic.newsletter_id, {})[topic.slug] = frequency.value
+    for number, topics in parts.items():
+        slug = slug_of(session, number)
+        note(session, subscriber_id, act, how, now, newsletter=slug, topics=topics, **more)
+    if not parts:
+        note(session, subscriber_id, act, how, now, topics={}, **more)
+
+
+def slug_of(session: Session, newsletter_id: int) -> str:
+    """Return the slug of a newsletter."""
+    return session.get_one(Newsletter, newsletter_id).slug
+
+
+def last_asked(session: Session, subscriber_id: int, topics: Collection[str]) -> ConsentEntry | None:
+    """Return the entry of this person's last request for any of these topics (slugs).
+
+    It has the wording that they saw and what they chose. A topic belongs to one newsletter, so a request for
+    another newsletter is never meant.
+    """
     asked = (
         select(ConsentEntry)
         .where(ConsentEntry.subscriber_id == subscriber_id, ConsentEntry.act == ConsentAct.ASKED)
         .order_by(ConsentEntry.id.desc())
-        .limit(1)
     )
-    return session.scalars(asked).first()
+    wanted = set(topics)
+    return next(
+        (entry for entry in session.scalars(asked) if wanted & set(entry.detail.get("topics", ()))), None
+    )

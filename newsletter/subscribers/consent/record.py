@@ -5,8 +5,8 @@ It consists of JSON values, to be signed (signature.py) or printed. Times are in
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +14,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
 
 from newsletter.errors import NotFound
+from newsletter.identity import Identity
 from newsletter.models import ConsentEntry, Subscriber, Subscription
 from newsletter.subscribers.consent.chain import Proof, proof_of, utc_text
 from newsletter.subscribers.consent.wording import find_wording
@@ -21,11 +22,22 @@ from newsletter.subscribers.consent.wording import find_wording
 
 @dataclass(frozen=True)
 class Publisher:
-    """The publisher of the newsletter, who keeps the record."""
+    """The publisher of the newsletter, who keeps the record.
+
+    `newsletters` has the slug and the name of each newsletter by its id; it is empty if there is one.
+    """
 
     name: str
     url: str
     postal_address: str
+    newsletters: Mapping[int, tuple[str, str]] = field(default_factory=dict)
+
+
+def names_of(newsletters: Sequence[Identity]) -> Mapping[int, tuple[str, str]]:
+    """Return the slug and the name of each newsletter by its id; nothing if there is only one."""
+    if len(newsletters) == 1:
+        return {}
+    return {each.newsletter_id: (each.slug, each.name) for each in newsletters}
 
 
 def consent_record(session: Session, public_id: str, publisher: Publisher, now: datetime) -> dict[str, Any]:
@@ -38,11 +50,12 @@ def consent_record(session: Session, public_id: str, publisher: Publisher, now: 
         "version": 2,
         "made_at": utc_text(now),
         "newsletter": publisher_part(publisher),
+        **newsletters_part(publisher),
         "person": profile_part(subscriber),
         "entries": entries_part(session, people),
         "entries_whole": _entries_whole(session, people),
         "wordings": wordings_part(session, people),
-        "subscriptions": subscriptions_part(session, people),
+        "subscriptions": subscriptions_part(session, people, publisher),
     }
 
 
@@ -88,6 +101,12 @@ def time_text(moment: datetime | None) -> str | None:
 def publisher_part(publisher: Publisher) -> dict[str, str]:
     """Return the publisher as JSON values."""
     return {"name": publisher.name, "url": publisher.url, "postal_address": publisher.postal_address}
+
+
+def newsletters_part(publisher: Publisher) -> dict[str, Any]:
+    """Return the name of each newsletter by its slug, as one more part; nothing if there is only one."""
+    names = dict(publisher.newsletters.values())
+    return {"newsletters": names} if names else {}
 
 
 def profile_part(subscriber: Subscriber) -> dict[str, Any]:
@@ -143,7 +162,7 @@ def wordings_part(session: Session, people: Sequence[Subscriber]) -> list[dict[s
     )
     found = []
     for version, digest in seen:
-        wording = find_wording(version)
+        wording = find_wording(session, version)
         kept = wording is not None and wording.hash == digest
         found.append(
             {"version": version, "sha256": digest, "text": wording.text if wording and kept else None}
@@ -151,8 +170,14 @@ def wordings_part(session: Session, people: Sequence[Subscriber]) -> list[dict[s
     return found
 
 
-def subscriptions_part(session: Session, people: Sequence[Subscriber]) -> list[dict[str, Any]]:
-    """Return all subscriptions of these rows, ended ones included."""
+def subscriptions_part(
+    session: Session, people: Sequence[Subscriber], publisher: Publisher
+) -> list[dict[str, Any]]:
+    """Return all subscriptions of these rows, ended ones included.
+
+    If there are several newsletters, each names its own by the slug.
+    """
+    slugs = {number: slug for number, (slug, _) in publisher.newsletters.items()}
     rows = (
         select(Subscription)
         .options(joinedload(Subscription.topic))
@@ -161,6 +186,7 @@ def subscriptions_part(session: Session, people: Sequence[Subscriber]) -> list[d
     )
     return [
         {
+            **({"newsletter": slugs[row.newsletter_id]} if row.newsletter_id in slugs else {}),
             "topic": row.topic.slug,
             "name": row.topic.name,
             "frequency": row.frequency.value,

@@ -1,16 +1,24 @@
-"""Every version of the consent wording, the sentence beside the sign-up button. Pure."""
+"""The consent wording, the sentence beside the sign-up button: the usual ones, and a newsletter's own."""
 
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from newsletter.identity import Identity
+from newsletter.models import NewsletterText
 
 
 @dataclass(frozen=True)
 class Wording:
     """One version of the sentence beside the sign-up button, exactly as the page shows it.
 
-    `version` is a month and a language tag, such as 2026-11.en.
+    `version` ends in a dot and the language tag. The usual wordings have a month before it, such as
+    2026-11.en. A newsletter's own wording has the newsletter's id and version: n2-v5.en.
     """
 
     version: str
@@ -77,6 +85,8 @@ WORDINGS = (
     ),
 )
 
+# The columns are integers of 64 and 32 bits, so a longer number names nothing.
+_OWN = re.compile(r"n([0-9]{1,9})-v([0-9]{1,9})\.([A-Za-z0-9-]{1,16})", re.ASCII)
 _CURRENT = {wording.language: wording for wording in WORDINGS}
 _BY_VERSION = {wording.version: wording for wording in WORDINGS}
 
@@ -86,6 +96,46 @@ def current_wording(language: str = "en") -> Wording:
     return _CURRENT.get(language) or _CURRENT.get(language.partition("-")[0]) or _CURRENT["en"]
 
 
-def find_wording(version: str) -> Wording | None:
+def newsletter_wording(identity: Identity, language: str) -> Wording:
+    """Return the wording that a newsletter's pages show now: its own in this language, or the usual one."""
+    texts = identity.texts.get(language)
+    if texts is None or not texts.consent:
+        return current_wording(language)
+    return Wording(_version_of(identity.newsletter_id, texts.version, language), texts.consent)
+
+
+def seen_wording(session: Session, identity: Identity, version: str, language: str) -> Wording:
+    """Return the wording of a form that names this version.
+
+    The newsletter may have another one since the form was opened. A version that is unknown or belongs to
+    another newsletter gives the wording of now.
+    """
+    now = newsletter_wording(identity, language)
+    if version == now.version:
+        return now
+    found = find_wording(session, version)
+    own = _OWN.fullmatch(version)
+    if found is None or (own and int(own[1]) != identity.newsletter_id):
+        return now
+    return found
+
+
+def find_wording(session: Session, version: str) -> Wording | None:
     """Return the wording of a version, or None if there is no such version."""
-    return _BY_VERSION.get(version)
+    if version in _BY_VERSION:
+        return _BY_VERSION[version]
+    own = _OWN.fullmatch(version)
+    if own is None:
+        return None
+    text = session.scalar(
+        select(NewsletterText.consent).where(
+            NewsletterText.newsletter_id == int(own[1]),
+            NewsletterText.version == int(own[2]),
+            NewsletterText.language == own[3],
+        )
+    )
+    return Wording(version, text) if text else None
+
+
+def _version_of(newsletter_id: int, version: int, language: str) -> str:
+    return f"n{newsletter_id}-v{version}.{language}"

@@ -39,7 +39,7 @@ def pause_instead(
     payload = read_unsubscribe_token(tokens, token, now)
     if isinstance(payload, LinkFault):
         return payload
-    public_id, delivery_id, made_at = payload
+    public_id, delivery_id, _, made_at = payload
     subscriber = find_link_subscriber(session, tokens, public_id, None, lock=True)
     if isinstance(subscriber, LinkFault):
         return subscriber

@@ -11,7 +11,8 @@ from sqlalchemy.orm import Session
 
 from newsletter.models import ConsentAct, ConsentEntry
 from newsletter.subscribers.consent.ledger import note
-from newsletter.subscribers.leaving.unsubscribe import Left, describe_leaving, read_undo
+from newsletter.subscribers.leaving.undo import describe_leaving, read_undo
+from newsletter.subscribers.leaving.unsubscribe import Left
 from newsletter.subscribers.link import LinkFault
 from newsletter.tokens import Tokens
 

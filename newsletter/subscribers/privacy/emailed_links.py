@@ -18,6 +18,7 @@ from newsletter.limits.keys import limit_key, mailbox_of
 from newsletter.limits.spend import spend
 from newsletter.models import Subscriber
 from newsletter.outbox.enqueue import enqueue_single
+from newsletter.subscribers import subscription_rows
 from newsletter.subscribers.link import LinkFault, find_link_subscriber, read_link_subscriber, read_payload
 from newsletter.suppression import is_suppressed
 from newsletter.throttle import Limit
@@ -75,6 +76,7 @@ def ask_for_link(
             purpose_key=f"{right}:{now.isoformat()}",
             language=subscriber.language,
             now=now,
+            newsletter_id=subscription_rows.speaks_for(session, subscriber.id),
         )
     return LinkAsked()
 

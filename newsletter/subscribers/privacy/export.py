@@ -29,6 +29,7 @@ from newsletter.subscribers.consent.chain import utc_text
 from newsletter.subscribers.consent.record import (
     Publisher,
     entries_part,
+    newsletters_part,
     own_rows,
     profile_part,
     publisher_part,
@@ -99,8 +100,9 @@ def personal_data(
         "version": 1,
         "made_at": utc_text(now),
         "newsletter": publisher_part(publisher),
+        **newsletters_part(publisher),
         "profile": profile_part(subscriber),
-        "subscriptions": subscriptions_part(session, people),
+        "subscriptions": subscriptions_part(session, people, publisher),
         "consent": entries_part(session, people),
         "wordings": wordings_part(session, people),
         "mails": _mails(session, people),

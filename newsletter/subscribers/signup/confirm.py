@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from newsletter import coverage
 from newsletter.models import (
+    FIRST_NEWSLETTER,
     ConsentAct,
     ConsentEntry,
     EndedReason,
@@ -23,10 +24,10 @@ from newsletter.models import (
     Subscription,
     SubscriptionState,
 )
-from newsletter.outbox.enqueue import enqueue_single
+from newsletter.outbox.enqueue import enqueue_single, key_of_newsletter
 from newsletter.subscribers import subscription_rows
 from newsletter.subscribers.address_marks import unmark_address
-from newsletter.subscribers.consent.ledger import last_asked, note
+from newsletter.subscribers.consent.ledger import last_asked, note_topics
 from newsletter.subscribers.link import LinkFault, find_link_subscriber, read_payload
 from newsletter.tokens import Purpose, Tokens
 
@@ -45,7 +46,7 @@ class AskedTopic:
 
 @dataclass(frozen=True)
 class Confirmation:
-    """What the button on the confirmation page would start."""
+    """What the button on the confirmation page would start, all in one newsletter."""
 
     topics: tuple[AskedTopic, ...]
 
@@ -66,9 +67,9 @@ def read_confirmation(
     found = _open(session, tokens, token, now, lock=False)
     if isinstance(found, LinkFault):
         return found
-    subscriber, covered = found
+    subscriber, newsletter_id, covered = found
     if not covered:
-        return _spent(session, subscriber)
+        return _spent(session, subscriber, newsletter_id)
     return Confirmation(
         tuple(
             AskedTopic(
@@ -95,46 +96,53 @@ def confirm(
 ) -> Confirmed | LinkFault:
     """Start the pending subscriptions that a link covers. A repeated call changes nothing more.
 
-    The link covers only rows that were pending when its email was made, because somebody else may have
-    signed up this address since. If the topic is active with another frequency, the new row takes over its
-    marks. If this ends a pause, the person gets the newest `catch_up` releases of each topic, or all if
-    `catch_up` is None. With `welcome_mail`, the first confirmation sends an email with the newest releases.
-    Commits nothing.
+    The link covers only rows of its newsletter that were pending when its email was made: somebody else may
+    have signed up this address since. If the topic is active with another frequency, the new row
+    takes over its marks. If this ends a pause, the person gets the newest `catch_up` releases of each topic,
+    or all if `catch_up` is None. With `welcome_mail`, the first confirmation of a newsletter sends an email
+    with the newest releases. Commits nothing.
     """
     found = _open(session, tokens, token, now, lock=True)
     if isinstance(found, LinkFault):
         return found
-    subscriber, covered = found
+    subscriber, newsletter_id, covered = found
     if not covered:
-        fault = _spent(session, subscriber)
-        served = subscription_rows.of_subscriber(session, subscriber.id, SubscriptionState.ACTIVE)
+        fault = _spent(session, subscriber, newsletter_id)
+        served = _rows(session, subscriber, newsletter_id, SubscriptionState.ACTIVE)
         if fault is LinkFault.USED and served:  # the same button, pressed again
             return Confirmed(subscriber.public_id, subscriber.email_key or "", 0)
         return fault
-    asked = last_asked(session, subscriber.id)
+    asked = last_asked(session, subscriber.id, {row.topic.slug for row in covered})
     _start(session, subscriber, covered, asked, welcome_releases, catch_up, now)
     subscriber.confirmed_at = subscriber.confirmed_at or now
     for kind in MarkKind:  # the owner of the address wants emails now
         unmark_address(session, tokens, subscriber.email_key or "", kind)
-    note(
+    note_topics(
         session,
         subscriber.id,
         ConsentAct.CONFIRMED,
         how,
         now,
+        subscription_rows.topics_of(covered),
         wording=(asked.wording_version, asked.wording_hash) if asked else ("", ""),
         ip_address=ip_address,
-        topics={row.topic.slug: row.frequency.value for row in covered},
     )
     if welcome_mail:
-        _welcome(session, subscriber, covered, now)
+        _welcome(session, subscriber, newsletter_id, covered, now)
     return Confirmed(subscriber.public_id, subscriber.email_key or "", len(covered))
 
 
 def _welcome(
-    session: Session, subscriber: Subscriber, covered: Sequence[Subscription], now: datetime
+    session: Session,
+    subscriber: Subscriber,
+    newsletter_id: int,
+    covered: Sequence[Subscription],
+    now: datetime,
 ) -> None:
-    """Enqueue the welcome email with the newest releases of the chosen topics. Each person gets it once."""
+    """Enqueue the welcome email with the newest releases of the chosen topics.
+
+    Each person gets it once for each newsletter.
+    """
     newest = (
         select(Release)
         .where(
@@ -163,34 +171,45 @@ def _welcome(
         subscriber_id=subscriber.id,
         template="welcome",
         context={"topics": [row.topic.name_in(subscriber.language) for row in covered], "releases": releases},
-        purpose_key="welcome",
+        purpose_key=key_of_newsletter("welcome", newsletter_id),
         language=subscriber.language,
         now=now,
-        newsletter_id=covered[0].topic.newsletter_id,
+        newsletter_id=newsletter_id,
     )
 
 
 def _open(
     session: Session, tokens: Tokens, token: str, now: datetime, *, lock: bool
-) -> tuple[Subscriber, list[Subscription]] | LinkFault:
+) -> tuple[Subscriber, int, list[Subscription]] | LinkFault:
+    """Return the subscriber of a link, its newsletter, and the pending subscriptions that it covers."""
     match read_payload(tokens, Purpose.CONFIRM, token, now):
         case LinkFault() as fault:
             return fault
         case [str(public_id), str(fingerprint), int(upto)]:
-            subscriber = find_link_subscriber(session, tokens, public_id, fingerprint, lock=lock)
+            newsletter_id = FIRST_NEWSLETTER  # made before there were others
+        case [str(public_id), str(fingerprint), int(upto), int(newsletter_id)]:
+            pass
         case _:
             return LinkFault.DAMAGED
+    subscriber = find_link_subscriber(session, tokens, public_id, fingerprint, lock=lock)
     if isinstance(subscriber, LinkFault):
         return LinkFault.EXPIRED if _was_emptied(session, public_id) else subscriber
-    pending = subscription_rows.of_subscriber(session, subscriber.id, SubscriptionState.PENDING)
-    return subscriber, [row for row in pending if row.id <= upto]
+    pending = _rows(session, subscriber, newsletter_id, SubscriptionState.PENDING)
+    return subscriber, newsletter_id, [row for row in pending if row.id <= upto]
 
 
-def _spent(session: Session, subscriber: Subscriber) -> LinkFault:
+def _rows(
+    session: Session, subscriber: Subscriber, newsletter_id: int, state: SubscriptionState
+) -> list[Subscription]:
+    rows = subscription_rows.of_subscriber(session, subscriber.id, state)
+    return subscription_rows.in_newsletter(rows, newsletter_id)
+
+
+def _spent(session: Session, subscriber: Subscriber, newsletter_id: int) -> LinkFault:
     """Return why a link covers no pending row: replaced by a later request, expired, or used."""
-    if subscription_rows.of_subscriber(session, subscriber.id, SubscriptionState.PENDING):
+    if _rows(session, subscriber, newsletter_id, SubscriptionState.PENDING):
         return LinkFault.REPLACED
-    ended = subscription_rows.of_subscriber(session, subscriber.id, SubscriptionState.ENDED)
+    ended = _rows(session, subscriber, newsletter_id, SubscriptionState.ENDED)
     last = max(ended, key=lambda row: row.id, default=None)
     given_up = last is not None and last.ended_reason in {EndedReason.EXPIRED, EndedReason.DISOWNED}
     return LinkFault.EXPIRED if given_up else LinkFault.USED

@@ -14,7 +14,7 @@ from newsletter.models import (
     Subscription,
     SubscriptionState,
 )
-from newsletter.outbox.enqueue import enqueue_single
+from newsletter.outbox.enqueue import enqueue_single, key_of_newsletter
 from newsletter.subscribers import subscription_rows
 
 
@@ -59,8 +59,9 @@ def send_confirmation(
 ) -> bool:
     """Enqueue the email that names these pending rows and has the link to confirm them.
 
-    `template` is "confirm" or "reminder". Return whether it is new in the outbox.
+    They are of one newsletter. `template` is "confirm" or "reminder". Return whether it is new in the outbox.
     """
+    newsletter_id = pending[0].newsletter_id
     return enqueue_single(
         session,
         subscriber_id=subscriber.id,
@@ -69,8 +70,8 @@ def send_confirmation(
             "topics": [row.topic.name_in(subscriber.language) for row in pending],
             "upto": max(row.id for row in pending),
         },
-        purpose_key=purpose_key,
+        purpose_key=key_of_newsletter(purpose_key, newsletter_id),
         language=subscriber.language,
         now=now,
-        newsletter_id=pending[0].topic.newsletter_id,
+        newsletter_id=newsletter_id,
     )

@@ -14,7 +14,8 @@ from newsletter.subscribers.address_marks import may_answer_form
 from newsletter.subscribers.signup.pending import send_confirmation
 from newsletter.tokens import Tokens
 
-# A person with several requests is reminded of the last one, and then not again for this long.
+# A person with several requests is reminded of the last one, and then not again for this long. Somebody else
+# may have typed the address, so this holds over all newsletters.
 BETWEEN = timedelta(days=30)
 
 
@@ -68,8 +69,10 @@ def _remind(session: Session, tokens: Tokens, subscriber: Subscriber, now: datet
     key = subscriber.email_key or ""
     if suppression.is_suppressed(session, tokens, key) or not may_answer_form(session, tokens, key, now):
         return False
-    pending = subscription_rows.of_subscriber(session, subscriber.id, SubscriptionState.PENDING)
-    if not pending:
+    waiting = subscription_rows.of_subscriber(session, subscriber.id, SubscriptionState.PENDING)
+    if not waiting:
         return False
-    upto = max(row.id for row in pending)
+    last = max(waiting, key=lambda row: row.id)
+    upto = last.id
+    pending = subscription_rows.in_newsletter(waiting, last.newsletter_id)
     return send_confirmation(session, subscriber, pending, f"reminder:{upto}", now, template="reminder")

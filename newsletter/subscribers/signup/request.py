@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from newsletter.mail.addresses import Address
 from newsletter.models import (
+    FIRST_NEWSLETTER,
     Frequency,
     SignupRequest,
 )
@@ -26,6 +27,7 @@ class Signup:
     address: Address
     choices: Mapping[str, Frequency]
     wording: Wording
+    newsletter_id: int = FIRST_NEWSLETTER
     ip_address: str | None = None
     language: str = "en"
     time_zone: str = "UTC"
@@ -45,6 +47,7 @@ def request_signups(session: Session, signups: Sequence[Signup], now: datetime) 
 
 def _row(signup: Signup, now: datetime) -> dict[str, Any]:
     return {
+        "newsletter_id": signup.newsletter_id,
         "kind": "signup",
         "email": signup.address.text,
         "email_key": signup.address.canonical,

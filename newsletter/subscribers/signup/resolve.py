@@ -16,6 +16,7 @@ from newsletter.models import (
     Frequency,
     SignupRequest,
     Subscriber,
+    Subscription,
     SubscriptionState,
     Topic,
     insert_new,
@@ -23,7 +24,7 @@ from newsletter.models import (
 from newsletter.outbox.enqueue import enqueue_single
 from newsletter.subscribers import subscription_rows
 from newsletter.subscribers.address_marks import may_answer_form, note_mailed
-from newsletter.subscribers.consent.ledger import note
+from newsletter.subscribers.consent.ledger import note, slug_of
 from newsletter.subscribers.signup.confirmation_limits import Brake
 from newsletter.subscribers.signup.email_limits import allow_email
 from newsletter.subscribers.signup.hold import HELD, Held, SignupLimiter, drop_stale, tell_owner
@@ -155,10 +156,10 @@ def _resolve_signup(
     if not allow_email(session, tokens, address.canonical, now, changed=fresh):
         return
     add_pending(session, subscriber.id, wanted, now)
-    pending = subscription_rows.of_subscriber(session, subscriber.id, SubscriptionState.PENDING)
+    pending = _pending(session, subscriber, request.newsletter_id)
     if not any(row.topic_id in wanted for row in pending):
         # They have all these topics already, so the email has the link to their preferences instead.
-        _send_link(session, subscriber, request.id, now)
+        _send_link(session, subscriber, request.id, request.newsletter_id, now)
         return
     if unconfirmed:
         limiter.count_email(session, tokens, request, address)
@@ -172,6 +173,7 @@ def _resolve_signup(
         request.created_at,
         wording=(request.wording_version, request.wording_hash),
         ip_address=request.ip_address,
+        newsletter=slug_of(session, request.newsletter_id),
         topics=request.choices["topics"],
         **_locale_of_return(session, request, subscriber),
     )
@@ -191,20 +193,35 @@ def _resolve_link(
     wants_confirmation &= may_answer_form(session, tokens, address.canonical, now)
     if not (wants_confirmation or confirmed) or not allow_email(session, tokens, address.canonical, now):
         return
-    if wants_confirmation:
+    if not wants_confirmation:
+        speaker = subscription_rows.speaks_for(session, subscriber.id)
+        _send_link(session, subscriber, request.id, speaker, now)
+        return
+    for number, part in enumerate(subscription_rows.by_newsletter(pending).values()):
+        # Each newsletter has a link of its own. All these emails count, for the mailbox and for the brake.
+        if number and not allow_email(session, tokens, address.canonical, now, changed=True):
+            break
         if not confirmed:
             limiter.count_email(session, tokens, request, address)
-        send_confirmation(session, subscriber, pending, f"signup:{request.id}", now)
-        note_mailed(session, tokens, address.canonical, now)
-    else:
-        _send_link(session, subscriber, request.id, now)
+        send_confirmation(session, subscriber, part, f"signup:{request.id}", now)
+    note_mailed(session, tokens, address.canonical, now)
 
 
 def _wanted(session: Session, request: SignupRequest) -> dict[int, Frequency]:
-    """Return the requested frequency of each topic that still exists, by topic id."""
+    """Return the requested frequency of each topic that the newsletter still has, by topic id."""
     asked = {str(slug): Frequency(value) for slug, value in request.choices.get("topics", {}).items()}
-    found = session.execute(select(Topic.slug, Topic.id).where(Topic.slug.in_(asked)))
+    found = session.execute(
+        select(Topic.slug, Topic.id).where(
+            Topic.slug.in_(asked), Topic.newsletter_id == request.newsletter_id
+        )
+    )
     return {topic_id: asked[slug] for slug, topic_id in found}
+
+
+def _pending(session: Session, subscriber: Subscriber, newsletter_id: int) -> list[Subscription]:
+    """Return what a subscriber has requested from one newsletter and not confirmed."""
+    pending = subscription_rows.of_subscriber(session, subscriber.id, SubscriptionState.PENDING)
+    return subscription_rows.in_newsletter(pending, newsletter_id)
 
 
 def _find_or_make(session: Session, request: SignupRequest, address: Address, now: datetime) -> Subscriber:
@@ -246,7 +263,9 @@ def _locale(request: SignupRequest) -> dict[str, str]:
     }
 
 
-def _send_link(session: Session, subscriber: Subscriber, request_id: int, now: datetime) -> None:
+def _send_link(
+    session: Session, subscriber: Subscriber, request_id: int, newsletter_id: int | None, now: datetime
+) -> None:
     enqueue_single(
         session,
         subscriber_id=subscriber.id,
@@ -255,4 +274,5 @@ def _send_link(session: Session, subscriber: Subscriber, request_id: int, now: d
         purpose_key=f"link:{request_id}",
         language=subscriber.language,
         now=now,
+        newsletter_id=newsletter_id,
     )

@@ -7,12 +7,12 @@ from flask_babel import force_locale
 
 from newsletter.languages import choose_language, language_name
 from newsletter.models import Frequency, db
-from newsletter.subscribers.consent.wording import current_wording
+from newsletter.subscribers.consent.wording import newsletter_wording
 from newsletter.subscribers.offered_topics import offered_topics
 from newsletter.web.admin.blueprint import admin
 from newsletter.web.admin.query_string import choice_of
 from newsletter.web.http.extensions import runtime
-from newsletter.web.http.this_newsletter import this_newsletter
+from newsletter.web.http.this_newsletter import all_newsletters, is_only_one, this_newsletter
 from newsletter.web.public.forms import FREQUENCY_WORDS, USUAL_FREQUENCY
 from newsletter.web.public.thanks_pages import allowed_page
 
@@ -22,17 +22,22 @@ def embed() -> str:
     """Show the form's HTML for the topics, frequency and language in the query string."""
     parts = runtime()
     settings = parts.settings
-    offered = offered_topics(db.session())
+    newsletter = this_newsletter()
+    offered = [
+        topic for topic in offered_topics(db.session()) if topic.newsletter_id == newsletter.newsletter_id
+    ]
+    several = all_newsletters() if not is_only_one() else []
+    slug = newsletter.slug if several else ""
     asked = request.args
     chosen = [topic for topic in offered if topic.slug in asked.getlist("topic")] or list(offered)
-    language = choose_language(asked.get("language", ""), this_newsletter().languages)
+    language = choose_language(asked.get("language", ""), newsletter.languages)
     frequency = choice_of(Frequency, asked.get("frequency"))
     thanks = allowed_page(asked.get("next"))
     fixed = asked.get("fixed") == "yes"
     with force_locale(language):
         html = render_template(
             "admin/_embed_form.html",
-            action=f"{parts.links.embed()}?lang={language}",
+            action=f"{parts.links.embed(slug)}?lang={language}",
             language=language,
             topics=chosen,
             fixed=fixed,
@@ -40,7 +45,7 @@ def embed() -> str:
             usual=USUAL_FREQUENCY,
             frequencies=list(FREQUENCY_WORDS.items()),
             thanks=thanks,
-            wording=current_wording(language),
+            wording=newsletter_wording(newsletter, language),
             privacy=f"{parts.links.privacy()}?lang={language}",
         )
     return render_template(
@@ -49,10 +54,12 @@ def embed() -> str:
         script=f'<script src="{parts.links.embed_script()}" async></script>',
         topics=offered,
         frequencies=[(each.value, words) for each, words in FREQUENCY_WORDS.items()],
-        languages=[(each, language_name(each)) for each in this_newsletter().languages],
+        languages=[(each, language_name(each)) for each in newsletter.languages],
+        newsletters=[(each.slug, each.name) for each in several],
         thanks_urls=settings.thanks_urls,
         origins=settings.embed_origins,
         chosen={
+            "newsletter": slug,
             "topics": [topic.slug for topic in chosen],
             "fixed": fixed,
             "frequency": frequency.value if frequency else "",

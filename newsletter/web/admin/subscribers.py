@@ -16,7 +16,7 @@ from newsletter.mail.addresses import parse_address
 from newsletter.models import Subscriber, db
 from newsletter.subscribers import queries
 from newsletter.subscribers.consent.descriptions import act_in_words, detail_in_words, how_in_words
-from newsletter.subscribers.consent.record import Publisher, consent_record, find_person
+from newsletter.subscribers.consent.record import consent_record, find_person, names_of
 from newsletter.subscribers.consent.signature import sign_record
 from newsletter.subscribers.leaving.reasons import Reason, count_reasons
 from newsletter.web.admin.blueprint import admin
@@ -24,7 +24,8 @@ from newsletter.web.admin.query_string import page_number, text_of
 from newsletter.web.admin.session import actor
 from newsletter.web.erase_everywhere import erase_everywhere
 from newsletter.web.http.extensions import runtime
-from newsletter.web.http.this_newsletter import this_newsletter
+from newsletter.web.http.this_newsletter import all_newsletters, is_only_one
+from newsletter.web.public.privacy import publisher
 
 REASONS_OF = timedelta(days=90)
 IN_WORDS = {
@@ -94,6 +95,7 @@ def subscriber(public_id: str) -> str:
         subscriptions=found.subscriptions,
         consent=found.ledger,
         deliveries=deliveries,
+        newsletters=names_of(all_newsletters()),
     )
 
 
@@ -180,9 +182,7 @@ def subscriber_consent_json(public_id: str) -> Response:
 
 def _record(public_id: str) -> dict[str, Any]:
     parts = runtime()
-    newsletter = this_newsletter()
-    publisher = Publisher(newsletter.name, parts.settings.public_url, newsletter.postal_address)
-    return consent_record(db.session(), public_id, publisher, parts.now())
+    return consent_record(db.session(), public_id, publisher(), parts.now())
 
 
 def _shown(entry: dict[str, Any], time_zone: str) -> dict[str, Any]:
@@ -198,5 +198,10 @@ def _shown(entry: dict[str, Any], time_zone: str) -> dict[str, Any]:
         "local": f"{local:%Y-%m-%d %H:%M:%S %Z}" if time_zone != "UTC" else None,
         "act": act_in_words(entry["act"]),
         "how": how_in_words(entry["how"]),
-        "detail": detail_in_words(entry["detail"]),
+        "detail": detail_in_words(_named_if_several(entry["detail"])),
     }
+
+
+def _named_if_several(detail: dict[str, Any]) -> dict[str, Any]:
+    """Return the details of an entry, without the newsletter if there is only one."""
+    return {name: value for name, value in detail.items() if name != "newsletter" or not is_only_one()}

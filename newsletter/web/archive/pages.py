@@ -15,13 +15,18 @@ from newsletter.errors import NotFound, TokenError
 from newsletter.models import Release, ReleaseState, db
 from newsletter.models.paging import LAST_PAGE
 from newsletter.releases.queries import find_release, list_releases
-from newsletter.subscribers.offered_topics import offered_topics
+from newsletter.subscribers.offered_topics import OfferedTopic, offered_topics
 from newsletter.tokens import Purpose
 from newsletter.web.archive.feed import atom_feed
 from newsletter.web.http.extensions import runtime
 from newsletter.web.http.language import page_language
 from newsletter.web.http.security import guard_tokens, mail_answer
-from newsletter.web.http.this_newsletter import this_newsletter
+from newsletter.web.http.this_newsletter import (
+    all_newsletters,
+    is_only_one,
+    named_newsletter,
+    this_newsletter,
+)
 
 archive = Blueprint("archive", __name__)
 
@@ -29,10 +34,11 @@ PER_PAGE = 20
 
 
 @archive.get("/releases")
+@archive.get("/n/<newsletter>/releases")
 def index() -> str:
-    """Show the releases, the newest first: all, or those of one topic."""
-    language = page_language()
-    topics = [each.shown_in(language) for each in offered_topics(db.session())]
+    """Show the releases, the newest first: all, or those of one newsletter or one topic."""
+    newsletter_id = _newsletter_asked_for()
+    topics = _topics(newsletter_id)
     slug = request.args.get("topic", "")
     topic = next((each for each in topics if each.slug == slug), None)
     if slug and topic is None:
@@ -40,12 +46,47 @@ def index() -> str:
     page = request.args.get("page", 1, type=int)
     if not 1 <= page <= LAST_PAGE:
         raise NotFound("no such page")
-    found = list_releases(db.session(), state=ReleaseState.READY, topic=slug, page=page, per_page=PER_PAGE)
+    found = list_releases(
+        db.session(),
+        state=ReleaseState.READY,
+        topic=slug,
+        newsletter_id=newsletter_id,
+        page=page,
+        per_page=PER_PAGE,
+    )
     if page > max(1, found.pages):
         raise NotFound("no such page")
+    # The page about all newsletters offers the newsletters, because their topics may be many.
+    shared = newsletter_id is None and not is_only_one()
     return render_template(
-        "web/releases.html", groups=_by_day(found.items), topics=topics, topic=topic, pagination=found
+        "web/releases.html",
+        groups=_by_day(found.items),
+        topics=[] if shared else topics,
+        topic=topic,
+        newsletters=_newsletters() if shared else [],
+        pagination=found,
     )
+
+
+def _newsletter_asked_for() -> int | None:
+    """Return the newsletter of the URL. None if there is one: it has all releases, also those in no topic."""
+    named = None if is_only_one() else named_newsletter()
+    return None if named is None else named.newsletter_id
+
+
+def _topics(newsletter_id: int | None) -> list[OfferedTopic]:
+    language = page_language()
+    return [
+        topic.shown_in(language)
+        for topic in offered_topics(db.session())
+        if newsletter_id is None or topic.newsletter_id == newsletter_id
+    ]
+
+
+def _newsletters() -> list[tuple[str, str]]:
+    """Return the slug and the name of every newsletter."""
+    language = page_language()
+    return [(each.slug, each.texts_in(language).name) for each in all_newsletters()]
 
 
 def _by_day(releases: Sequence[Release]) -> list[tuple[date, list[Release]]]:
@@ -54,20 +95,26 @@ def _by_day(releases: Sequence[Release]) -> list[tuple[date, list[Release]]]:
 
 
 @archive.get("/releases.atom")
+@archive.get("/n/<newsletter>/releases.atom")
 def feed() -> Response:
-    """Return the newest releases as an Atom feed: all, or those of one topic."""
+    """Return the newest releases as an Atom feed: all, or those of one newsletter or one topic."""
     parts = runtime()
+    newsletter_id = _newsletter_asked_for()
     slug = request.args.get("topic", "")
-    topic = next((each for each in offered_topics(db.session()) if each.slug == slug), None)
+    topic = next((each for each in _topics(newsletter_id) if each.slug == slug), None)
     if slug and topic is None:
         raise NotFound("no such topic")
-    found = list_releases(db.session(), state=ReleaseState.READY, topic=slug, per_page=PER_PAGE)
-    name = this_newsletter().name
+    found = list_releases(
+        db.session(), state=ReleaseState.READY, topic=slug, newsletter_id=newsletter_id, per_page=PER_PAGE
+    )
+    named = named_newsletter()
+    name = named.name if named else urlsplit(parts.settings.public_url).netloc
+    newsletter = this_newsletter().slug if newsletter_id else ""
     body = atom_feed(
         found.items,
         title=f"{name}: {topic.name}" if topic else name,
-        page=parts.links.topic(slug) if topic else parts.links.archive(),
-        feed=parts.links.feed(slug),
+        page=parts.links.archive(slug, newsletter),
+        feed=parts.links.feed(slug, newsletter),
         links=parts.links,
     )
     return Response(body, mimetype="application/atom+xml")

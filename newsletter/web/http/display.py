@@ -10,6 +10,7 @@ from functools import lru_cache
 from itertools import groupby
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from babel.dates import format_timedelta
 from babel.lists import format_list
@@ -19,15 +20,16 @@ from flask_babel import format_date, format_datetime, format_decimal, get_locale
 from newsletter.identity import Texts
 from newsletter.runtime import Runtime
 from newsletter.web.http.extensions import runtime
-from newsletter.web.http.this_newsletter import this_newsletter
+from newsletter.web.http.language import page_language
+from newsletter.web.http.this_newsletter import all_newsletters, is_only_one, named_newsletter
 
 
 @dataclass(frozen=True)
 class Site:
     """The newsletter's details that templates use, in the language of the page.
 
-    It is a global of the templates, because imported macros have no other context. So the values are looked
-    up for each request.
+    A page about no newsletter, or about several, has the name of the host. It is a global of the templates,
+    because imported macros have no other context. So the values are looked up for each request.
     """
 
     public_url: str
@@ -36,21 +38,31 @@ class Site:
     @property
     def name(self) -> str:
         """The newsletter's name."""
-        return _texts().name
+        texts = _texts()
+        return texts.name if texts else urlsplit(self.public_url).netloc
 
     @property
     def tagline(self) -> str:
         """The sentence below the name."""
-        return _texts().tagline
+        texts = _texts()
+        return texts.tagline if texts else ""
 
     @property
     def postal_address(self) -> str:
         """The publisher's postal address."""
-        return this_newsletter().postal_address
+        named = named_newsletter()
+        addresses = {each.postal_address for each in ([named] if named else all_newsletters())}
+        return addresses.pop() if len(addresses) == 1 else ""
+
+    @property
+    def one_newsletter(self) -> bool:
+        """Whether there is one newsletter."""
+        return is_only_one()
 
 
-def _texts() -> Texts:
-    return this_newsletter().texts_in(str(get_locale() or "").replace("_", "-"))
+def _texts() -> Texts | None:
+    named = named_newsletter()
+    return None if named is None else named.texts_in(page_language())
 
 
 @lru_cache(maxsize=256)

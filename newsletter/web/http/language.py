@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 from urllib.parse import quote, urlencode
 
 from babel import Locale
@@ -18,11 +18,10 @@ from newsletter.languages import (
     parse_language,
     translations,
 )
-from newsletter.models import db
-from newsletter.subscribers.choices.locale import SubscriberLocale, read_locale
-from newsletter.web.http.extensions import babel, runtime
+from newsletter.web.http.extensions import babel
+from newsletter.web.http.link_subscriber import link_subscriber
 from newsletter.web.http.security import SAFE_METHODS
-from newsletter.web.http.this_newsletter import this_newsletter
+from newsletter.web.http.this_newsletter import offered_languages, this_newsletter
 
 # These pages are for the owner, and in English.
 ENGLISH_ONLY = frozenset({"admin", "dev"})
@@ -44,11 +43,11 @@ def init_language(app: Flask) -> None:
     babel.domain_instance = _Catalogues()
 
     @app.before_request
-    def look_up_subscriber() -> None:
+    def look_uplink_subscriber() -> None:
         # A POST takes the database's write lock with its first statement. Reading the subscriber now joins
         # the view's transaction. Later, it would begin another one while the page is rendered.
         if request.method not in SAFE_METHODS:
-            _subscriber()
+            link_subscriber()
 
     @app.url_defaults
     def keep_language(endpoint: str, values: dict[str, Any]) -> None:
@@ -82,11 +81,11 @@ def _choose_language() -> str:
     """Return the language of the page: from the URL, the subscriber's own, or the browser's."""
     if request.blueprint in ENGLISH_ONLY:
         return SOURCE_LANGUAGE
-    offered = this_newsletter().languages
+    offered = offered_languages()
     asked = _asked_for()
     if asked:
         return asked
-    subscriber = _subscriber()
+    subscriber = link_subscriber()
     if subscriber is not None:
         return choose_language(subscriber.language, offered)
     return request.accept_languages.best_match(offered) or offered[0]
@@ -95,11 +94,11 @@ def _choose_language() -> str:
 def _asked_for() -> str | None:
     """Return the language in the URL, if it is on offer."""
     asked = request.args.get("lang", "")
-    return asked if asked in this_newsletter().languages else None
+    return asked if asked in offered_languages() else None
 
 
 def _choose_time_zone() -> str:
-    subscriber = None if request.blueprint in ENGLISH_ONLY else _subscriber()
+    subscriber = None if request.blueprint in ENGLISH_ONLY else link_subscriber()
     usual = this_newsletter().time_zone
     if subscriber is None:
         return usual
@@ -110,24 +109,13 @@ def _choose_time_zone() -> str:
     return subscriber.time_zone
 
 
-def _subscriber() -> SubscriberLocale | None:
-    """Return the locale of the subscriber whose link this is, looked up once per request."""
-    token = (request.view_args or {}).get("token")
-    if not isinstance(token, str):
-        return None
-    if "subscriber_locale" not in g:
-        parts = runtime()
-        g.subscriber_locale = read_locale(db.session(), parts.tokens, token, parts.now())
-    return cast("SubscriberLocale | None", g.subscriber_locale)
-
-
 def _tag(locale: Locale) -> str:
     return str(locale).replace("_", "-")
 
 
 def _switch() -> list[dict[str, Any]]:
     """Return a link to this page in each language on offer; none if there is only one."""
-    offered = this_newsletter().languages
+    offered = offered_languages()
     if len(offered) < 2:
         return []
     return [

@@ -11,8 +11,6 @@ from flask_babel import get_locale, gettext
 from flask_babel import lazy_gettext as _
 from flask_wtf import FlaskForm
 from wtforms import (
-    BooleanField,
-    Form,
     HiddenField,
     RadioField,
     SelectField,
@@ -21,21 +19,21 @@ from wtforms import (
     ValidationError,
 )
 from wtforms.fields.choices import SelectChoice
-from wtforms.validators import AnyOf, InputRequired
 
 from newsletter.errors import AddressInvalid, TokenError
+from newsletter.identity import Identity
 from newsletter.languages import choose_language, language_name
 from newsletter.limits.keys import network_of
 from newsletter.mail.addresses import Address, parse_address
 from newsletter.models import Frequency
-from newsletter.subscribers.consent.wording import Wording, current_wording, find_wording
+from newsletter.subscribers.consent.wording import Wording, newsletter_wording, seen_wording
 from newsletter.subscribers.offered_topics import OfferedTopic
 from newsletter.subscribers.signup.judge import SignupFault, SignupFields, SignupRules, judge_signup
 from newsletter.subscribers.signup.refused_addresses import disposable_domains
 from newsletter.tokens import Purpose
 from newsletter.web.http.extensions import runtime
+from newsletter.web.http.language import page_language
 from newsletter.web.http.security import client_address
-from newsletter.web.http.this_newsletter import this_newsletter
 from newsletter.web.http.time_zones import known_zones
 from newsletter.web.public.thanks_pages import allowed_page
 
@@ -51,7 +49,6 @@ FREQUENCY_WORDS: Mapping[Frequency, Any] = {
 USUAL_FREQUENCY = Frequency.WEEKLY
 
 _FREQUENCIES = [SelectChoice(frequency.value, words) for frequency, words in FREQUENCY_WORDS.items()]
-_IS_FREQUENCY = AnyOf([frequency.value for frequency in Frequency], _("Please choose a frequency."))
 
 
 _FAULT_WORDS: Mapping[SignupFault, Any] = {
@@ -153,10 +150,10 @@ class SignupForm(AddressForm):
     # The address that was probably meant, if a typing error is suspected.
     suggestion: str | None = None
 
-    def __init__(self, offered: Sequence[OfferedTopic]) -> None:
+    def __init__(self, newsletter: Identity, offered: Sequence[OfferedTopic]) -> None:
         super().__init__()
+        self.newsletter = newsletter
         self._slugs = [topic.slug for topic in offered]
-        newsletter = this_newsletter()
         if not self.is_submitted():
             self._take_from_link()
         self.often = {slug: request.form.get(f"often-{slug}", "") for slug in self._slugs}
@@ -165,8 +162,17 @@ class SignupForm(AddressForm):
             self.language.data = choose_language(str(get_locale() or ""), newsletter.languages)
         if self.time_zone.data not in known_zones():
             self.time_zone.data = newsletter.time_zone
-        if find_wording(self.wording.data or "") is None:
-            self.wording.data = current_wording(str(get_locale() or "")).version
+        self._wording = self._read_wording()
+        self.wording.data = self._wording.version
+
+    def _read_wording(self) -> Wording:
+        """Return the consent wording that the page showed, or shows now."""
+        language = page_language()
+        current = newsletter_wording(self.newsletter, language)
+        if self.wording.data in {None, "", current.version}:
+            return current
+        with runtime().reading() as session:
+            return seen_wording(session, self.newsletter, self.wording.data, language)
 
     def _take_from_link(self) -> None:
         """Preselect what the URL names, but never an address, which would stay in logs."""
@@ -230,7 +236,7 @@ class SignupForm(AddressForm):
     def ready(self) -> SignupForm:
         """Return the form itself, ready to be shown."""
         super().ready()
-        self.language.choices = [(each, language_name(each)) for each in this_newsletter().languages]
+        self.language.choices = [(each, language_name(each)) for each in self.newsletter.languages]
         self.website.data = ""  # a browser that filled it in must not do so again
         self.next.data = allowed_page(self.next.data)
         return self
@@ -241,7 +247,7 @@ class SignupForm(AddressForm):
 
     def agreed(self) -> Wording:
         """Return the consent wording that the page showed."""
-        return find_wording(self.wording.data) or current_wording()
+        return self._wording
 
     @property
     def timed(self) -> bool:
@@ -287,18 +293,6 @@ class EmbeddedSignupForm(SignupForm):
         asking = client_address(request, parts.settings.trusted_proxies)
         network = network_of(asking) or ""
         return parts.tokens.keyed_hash("visitor", network)[:16]
-
-
-class TopicForm(Form):  # type: ignore[misc]
-    """One topic on the preferences page."""
-
-    wanted = BooleanField()
-    frequency = SelectField(
-        _("How often"),
-        [InputRequired(_("Please choose a frequency.")), _IS_FREQUENCY],
-        choices=_FREQUENCIES,
-        validate_choice=False,
-    )
 
 
 class MoveForm(AddressForm):

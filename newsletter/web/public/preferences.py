@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from flask import Response, abort, make_response, render_template, request, url_for
+from markupsafe import Markup, escape
 from werkzeug.wrappers import Response as AnyResponse
-from wtforms import Form
 
 from newsletter.models import Frequency, db
 from newsletter.subscribers.choices.pauses import WEEKS
@@ -24,10 +24,11 @@ from newsletter.subscribers.leaving.unsubscribe import Left
 from newsletter.subscribers.link import LinkFault, address_hint
 from newsletter.tokens import Purpose
 from newsletter.web.http.extensions import runtime
+from newsletter.web.http.language import page_language
 from newsletter.web.http.security import guard_tokens
-from newsletter.web.http.this_newsletter import this_newsletter
+from newsletter.web.http.this_newsletter import all_newsletters, is_only_one, offered_languages
 from newsletter.web.public.blueprint import public
-from newsletter.web.public.forms import USUAL_FREQUENCY, ActForm, TopicForm
+from newsletter.web.public.forms import FREQUENCY_WORDS, ActForm
 from newsletter.web.public.personal_settings import PersonalSettingsForm
 from newsletter.web.public.responses import (
     address_to_keep,
@@ -38,16 +39,23 @@ from newsletter.web.public.responses import (
     stop_writing,
 )
 
+_KNOWN = frozenset(Frequency)
 # The messages that the page can show at the top after an action.
 NEWS = ("saved", "paused", "resumed", "mailed")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Row:
-    """One topic on the preferences page, with its two fields."""
+    """One topic on the preferences page, and what its two fields show.
+
+    `name` begins the names of its fields. `faulty`: the frequency is unknown.
+    """
 
     topic: Choice
-    form: TopicForm
+    name: Markup
+    wanted: bool
+    frequency: str
+    faulty: bool = False
 
     @property
     def slug(self) -> str:
@@ -59,15 +67,31 @@ class Row:
         """The name of the topic's group, or ""."""
         return self.topic.group
 
-    @property
-    def wanted(self) -> object:
-        """The checkbox."""
-        return self.form.wanted
+
+@dataclass(frozen=True)
+class Group:
+    """The topics of one newsletter on the preferences page.
+
+    `has`: the subscriber gets some of them. Any other newsletter has one frequency field for all its topics,
+    with the name `field`. Otherwise the page would be too large with many newsletters.
+    """
+
+    name: str
+    tagline: str
+    field: str
+    frequency: str
+    rows: Sequence[Row]
+    has: bool
 
     @property
-    def frequency(self) -> object:
-        """The frequency field."""
-        return self.form.frequency
+    def is_open(self) -> bool:
+        """Whether its topics are shown at once."""
+        return self.has or bool(self.chosen)
+
+    @property
+    def chosen(self) -> list[str]:
+        """The slugs of the topics that are ticked or faulty."""
+        return [row.slug for row in self.rows if row.wanted or row.faulty]
 
 
 @public.route("/preferences/<token>", methods=["GET", "POST"])
@@ -78,23 +102,22 @@ def preferences(token: str) -> AnyResponse:
     if isinstance(found, LinkFault):
         return link_problem(found)
     posted = request.form if request.method == "POST" else None
-    rows = _rows(found.choices, posted is not None)
-    personal_settings = PersonalSettingsForm(posted, found.personal_settings, this_newsletter().languages)
+    groups = _groups(found.choices, posted is not None)
+    personal_settings = PersonalSettingsForm(posted, found.personal_settings, offered_languages())
     if posted is None:
-        return preferences_page(token, found, rows=rows, personal_settings=personal_settings)
-    # Validate all forms, so that every fault is shown at once.
-    forms: list[Form] = [personal_settings, *(row.form for row in rows)]
-    sound = [form.validate() for form in forms]
-    if all(sound):
+        return preferences_page(token, found, groups=groups, personal_settings=personal_settings)
+    rows = [row for group in groups for row in group.rows]
+    # Validate the form even if a row is faulty, so that every fault is shown at once.
+    if personal_settings.validate() and not any(row.faulty for row in rows):
         return _save(token, rows, personal_settings)
-    return preferences_page(token, found, rows=rows, personal_settings=personal_settings, status=422)
+    return preferences_page(token, found, groups=groups, personal_settings=personal_settings, status=422)
 
 
 def preferences_page(
     token: str,
     found: Preferences,
     *,
-    rows: Sequence[Row] | None = None,
+    groups: Sequence[Group] | None = None,
     personal_settings: PersonalSettingsForm | None = None,
     status: int = 200,
 ) -> Response:
@@ -103,16 +126,15 @@ def preferences_page(
     stop_writing()
     leave = parts.tokens.make(Purpose.UNSUBSCRIBE, [found.public_id, None], parts.now())
     news = request.args.get("news", "")
-    shown = rows if rows is not None else _rows(found.choices, posted=False)
     page = render_template(
         "web/preferences.html",
         token=token,
         address_hint=address_hint(found.email),
         form=ActForm(formdata=None),
-        rows=shown,
-        chosen=[row.slug for row in shown if row.form.wanted.data or row.form.errors],
+        groups=groups if groups is not None else _groups(found.choices, posted=False),
+        options=_options(),
         personal_settings=personal_settings
-        or PersonalSettingsForm(None, found.personal_settings, this_newsletter().languages),
+        or PersonalSettingsForm(None, found.personal_settings, offered_languages()),
         news=news if request.method == "GET" and news in NEWS else "",
         on_the_list=found.on_the_list,
         snoozed_until=found.snoozed_until,
@@ -123,19 +145,63 @@ def preferences_page(
     return guard_tokens(make_response(page, status))
 
 
-def _rows(choices: Sequence[Choice], posted: bool) -> list[Row]:
-    usual = next((each.frequency for each in choices if each.frequency), USUAL_FREQUENCY)
+def _groups(choices: Sequence[Choice], posted: bool) -> list[Group]:
+    """Return the topics by newsletter. The newsletters that the subscriber has come first."""
+    parts: dict[int, list[Choice]] = {}
+    for each in choices:
+        parts.setdefault(each.newsletter_id, []).append(each)
+    language = page_language()
+    groups = []
+    for newsletter in all_newsletters():
+        theirs = parts.get(newsletter.newsletter_id)
+        if theirs:
+            texts = newsletter.texts_in(language)
+            field = f"newsletter-{newsletter.slug}-frequency"
+            usual = next((each.frequency for each in theirs if each.frequency), newsletter.default_frequency)
+            often = request.form.get(field, usual.value) if posted else usual.value
+            rows = _posted_rows(theirs, request.form.get(field, "")) if posted else _rows(theirs, often)
+            has = is_only_one() or any(each.frequency for each in theirs)
+            groups.append(Group(texts.name, texts.tagline, field, often, rows, has))
+    return sorted(groups, key=lambda group: not group.has)
+
+
+def _rows(choices: Sequence[Choice], usual: str) -> list[Row]:
     return [
-        Row(
-            each,
-            TopicForm(
-                request.form if posted else None,
-                prefix=f"topic-{each.slug}-",
-                data={"wanted": each.frequency is not None, "frequency": (each.frequency or usual).value},
-            ),
-        )
-        for each in choices
+        Row(each, _name_of(each), each.frequency is not None, each.frequency or usual) for each in choices
     ]
+
+
+def _posted_rows(choices: Sequence[Choice], for_all: str) -> list[Row]:
+    """Return the rows as they were sent; `for_all` is the frequency of a newsletter that has one field."""
+    given = request.form
+    rows = []
+    for each in choices:
+        wanted = given.get(f"topic-{each.slug}-wanted", "") not in {"", "false"}
+        frequency = given.get(f"topic-{each.slug}-frequency", for_all)
+        rows.append(Row(each, _name_of(each), wanted, frequency, frequency not in _KNOWN))
+    return rows
+
+
+def _name_of(choice: Choice) -> Markup:
+    # Escaped once here, because the page has it several times for each of perhaps a thousand topics.
+    return escape(f"topic-{choice.slug}")
+
+
+def _options() -> dict[str, Markup]:
+    """Return the options of a frequency field, for each frequency that can be chosen in it.
+
+    They are made once for the whole page, because there may be a thousand topics.
+    """
+    words = {frequency.value: str(words) for frequency, words in FREQUENCY_WORDS.items()}
+    return {
+        chosen: Markup("").join(
+            Markup('<option{} value="{}">{}</option>').format(
+                Markup(" selected") if value == chosen else "", value, name
+            )
+            for value, name in words.items()
+        )
+        for chosen in ("", *words)
+    }
 
 
 def _save(token: str, rows: Sequence[Row], personal_settings: PersonalSettingsForm) -> AnyResponse:
@@ -144,7 +210,7 @@ def _save(token: str, rows: Sequence[Row], personal_settings: PersonalSettingsFo
         db.session(),
         parts.tokens,
         token,
-        {row.topic.slug: Frequency(row.form.frequency.data) for row in rows if row.form.wanted.data},
+        {row.topic.slug: Frequency(row.frequency) for row in rows if row.wanted},
         parts.now(),
         personal_settings=personal_settings.personal_settings(),
         welcome_releases=parts.settings.welcome_releases,

@@ -17,7 +17,7 @@ from newsletter.errors import NotFound
 from newsletter.models import DeliveryState, Subscriber, db
 from newsletter.models.paging import LAST_PAGE
 from newsletter.subscribers.choices.preferences import make_preferences_token
-from newsletter.subscribers.consent.record import Publisher
+from newsletter.subscribers.consent.record import Publisher, names_of
 from newsletter.subscribers.consent.signature import public_key_pem
 from newsletter.subscribers.link import LinkFault, address_hint, read_link_subscriber
 from newsletter.subscribers.privacy.emailed_links import Right, ask_for_link, read_right
@@ -27,7 +27,7 @@ from newsletter.tokens import Purpose
 from newsletter.web.erase_everywhere import erase_everywhere
 from newsletter.web.http.extensions import runtime
 from newsletter.web.http.security import guard_tokens
-from newsletter.web.http.this_newsletter import this_newsletter
+from newsletter.web.http.this_newsletter import all_newsletters, this_newsletter
 from newsletter.web.public.blueprint import public
 from newsletter.web.public.forms import ActForm
 from newsletter.web.public.responses import (
@@ -74,7 +74,8 @@ class EraseForm(FlaskForm):  # type: ignore[misc]
 def publisher() -> Publisher:
     """Return the publisher as consent records name it."""
     newsletter = this_newsletter()
-    return Publisher(newsletter.name, runtime().settings.public_url, newsletter.postal_address)
+    url = runtime().settings.public_url
+    return Publisher(newsletter.name, url, newsletter.postal_address, names_of(all_newsletters()))
 
 
 @public.get("/preferences/<token>/mails")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flask import Response, make_response, redirect, render_template, request, url_for
@@ -17,12 +17,14 @@ from newsletter.models import db
 from newsletter.subscribers.choices.preferences import make_preferences_token
 from newsletter.subscribers.consent.ledger import kept_address
 from newsletter.subscribers.leaving.reasons import Reason
-from newsletter.subscribers.leaving.unsubscribe import Left, make_undo_token
+from newsletter.subscribers.leaving.undo import make_undo_token
+from newsletter.subscribers.leaving.unsubscribe import Left
 from newsletter.subscribers.link import LinkFault, address_hint
 from newsletter.web.http.errors import error_page
 from newsletter.web.http.extensions import runtime
+from newsletter.web.http.language import page_language
 from newsletter.web.http.security import client_address, guard_tokens
-from newsletter.web.http.this_newsletter import this_newsletter
+from newsletter.web.http.this_newsletter import all_newsletters, this_newsletter
 from newsletter.web.public.forms import LinkForm
 
 REASON_WORDS: Mapping[Reason, Any] = {
@@ -35,8 +37,19 @@ REASON_WORDS: Mapping[Reason, Any] = {
 }
 
 
-def left_page(left: Left, *, thanked: bool = False) -> Response:
-    """Confirm an unsubscribe, offer undo while that works, and ask why. `thanked`: a reason was given."""
+def newsletter_names(ids: Sequence[int]) -> list[tuple[str, str]]:
+    """Return slug and name of these newsletters, in the order in which people see them."""
+    language = page_language()
+    return [
+        (each.slug, each.texts_in(language).name) for each in all_newsletters() if each.newsletter_id in ids
+    ]
+
+
+def left_page(left: Left, *, thanked: bool = False, leave_token: str | None = None) -> Response:
+    """Confirm an unsubscribe, offer undo while that works, and ask why. `thanked`: a reason was given.
+
+    If other newsletters are left, `leave_token` (the link that was used) offers to end them too.
+    """
     parts = runtime()
     now = parts.now()
     undo_token = None
@@ -47,11 +60,14 @@ def left_page(left: Left, *, thanked: bool = False) -> Response:
     if left.trusted and left.remaining:
         choices = make_preferences_token(parts.tokens, left.public_id, left.email_key, now)
         preferences_url = url_for("public.preferences", token=choices)
+    ended = newsletter_names(left.newsletters)
     page = render_template(
         "web/unsubscribed.html",
         undo_token=undo_token,
         address_hint=address_hint(left.email) if left.trusted else None,
+        newsletter=ended[0][1] if len(ended) == 1 and left.remaining else None,
         topics=left.topics if left.remaining else (),
+        leave_token=leave_token if left.remaining and left.newsletters else None,
         preferences_url=preferences_url,
         reasons=REASON_WORDS.items(),
         thanked=thanked,

@@ -10,21 +10,25 @@ from newsletter.subscribers.choices.pauses import WEEKS
 from newsletter.subscribers.choices.preferences import make_preferences_token
 from newsletter.subscribers.leaving.pause_instead import pause_instead
 from newsletter.subscribers.leaving.reasons import Reason, give_reason
-from newsletter.subscribers.leaving.unsubscribe import (
-    Leaver,
-    Left,
-    read_undo,
-    read_unsubscription,
-    undo,
-    unsubscribe_by_link,
-)
+from newsletter.subscribers.leaving.undo import read_undo, undo
+from newsletter.subscribers.leaving.unsubscribe import Leaver, Left, read_unsubscription, unsubscribe_by_link
 from newsletter.subscribers.link import LinkFault, address_hint
 from newsletter.web.http.extensions import csrf, runtime
 from newsletter.web.http.security import guard_tokens
+from newsletter.web.http.this_newsletter import all_newsletters
 from newsletter.web.public.blueprint import public
 from newsletter.web.public.forms import ActForm
 from newsletter.web.public.preferences import weeks_asked
-from newsletter.web.public.responses import address_to_keep, guarded_redirect, left_page, link_problem
+from newsletter.web.public.responses import (
+    address_to_keep,
+    guarded_redirect,
+    left_page,
+    link_problem,
+    newsletter_names,
+)
+
+# What the field `newsletter` says for all of them: no slug has a space.
+EVERYTHING = "all newsletters"
 
 
 @public.route("/unsubscribe/<token>", methods=["GET", "POST"])
@@ -42,17 +46,36 @@ def unsubscribe(token: str) -> Response:
     leaver = read_unsubscription(db.session(), parts.tokens, token, parts.now())
     if isinstance(leaver, LinkFault):
         return link_problem(leaver)
+    meant = leaver.newsletter_id
     if leaver.ended_at is not None:
-        return left_page(
-            Left(leaver.public_id, leaver.email, leaver.email_key, leaver.ended_at, 0, trusted=leaver.trusted)
+        left = Left(
+            leaver.public_id,
+            leaver.email,
+            leaver.email_key,
+            leaver.ended_at,
+            0,
+            len(leaver.topics),
+            trusted=leaver.trusted,
+            newsletters=() if meant is None else (meant,),
         )
+        return left_page(left, leave_token=token)
+    others = [each for each in leaver.newsletters if each != meant]
+    topics = [
+        topic
+        for newsletter in all_newsletters()
+        for topic in leaver.topics
+        if topic.newsletter_id == newsletter.newsletter_id and meant in {None, topic.newsletter_id}
+    ]
     page = render_template(
         "web/unsubscribe.html",
         token=token,
         form=ActForm(),
-        topics=leaver.topics,
+        # What the first button ends: the newsletter's name, or None for everything.
+        newsletter=next((name for _, name in newsletter_names([meant])), None) if meant and others else None,
+        others=newsletter_names(others) if meant or len(others) > 1 else [],
+        topics=topics,
         # If there are many topics, only those of this email: this page is to unsubscribe, not to choose.
-        offered=[each for each in leaver.topics if each.carried] or leaver.topics,
+        offered=[each for each in topics if each.carried] or topics,
         address_hint=address_hint(leaver.email) if leaver.trusted else None,
         preferences_url=_choices_of(leaver),
         pauses=() if leaver.snoozed_until else WEEKS,
@@ -73,7 +96,9 @@ def _choices_of(leaver: Leaver) -> str | None:
 def _unsubscribe_now(token: str) -> Response:
     parts = runtime()
     person = request.form.get("page") == "yes"
-    topic = request.form.get("topic") if person else None
+    wish = request.form if person else {}
+    topic = wish.get("topic")
+    asked = next((each for each in all_newsletters() if each.slug == wish.get("newsletter")), None)
     done = unsubscribe_by_link(
         db.session(),
         parts.tokens,
@@ -81,6 +106,8 @@ def _unsubscribe_now(token: str) -> Response:
         parts.now(),
         "button" if person else "one-click",
         address_to_keep(),
+        everything=wish.get("newsletter") == EVERYTHING,
+        newsletter_id=None if asked is None else asked.newsletter_id,
         only=[topic] if topic else None,
         notice=parts.settings.leaving_notice,
     )
@@ -88,7 +115,7 @@ def _unsubscribe_now(token: str) -> Response:
         db.session.commit()
         parts.wake("single")
     if person:
-        return link_problem(done) if isinstance(done, LinkFault) else left_page(done)
+        return link_problem(done) if isinstance(done, LinkFault) else left_page(done, leave_token=token)
     if done is LinkFault.DAMAGED:
         return guard_tokens(Response("This link is damaged.\n", 400, mimetype="text/plain"))
     # An erased subscriber gets no email anyway, so there is nothing to do.

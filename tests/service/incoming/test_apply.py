@@ -25,7 +25,7 @@ from newsletter.models import (
     SubscriptionState,
 )
 from newsletter.service.incoming.apply import ASKED_BY_MAIL, take_in
-from newsletter.subscribers.leaving.unsubscribe import make_undo_token, undo
+from newsletter.subscribers.leaving.undo import make_undo_token, undo
 
 MAILBOX = "leave@news.example.org"
 

@@ -604,7 +604,11 @@ def test_both_ledgers_say_what_moved(two):
 
     ann, ben = two.ledger(ANN)[-1], two.ledger(BEN)[-1]
     assert (ann.act, ann.how, ann.detail["to"]) == ("moved", "link", two.person(BEN).public_id)
-    assert (ben.act, ben.how, ben.detail) == ("confirmed", "move", {"topics": {"night": "weekly"}})
+    assert (ben.act, ben.how, ben.detail) == (
+        "confirmed",
+        "move",
+        {"newsletter": "news", "topics": {"night": "weekly"}},
+    )
 
 
 def test_a_link_that_moved_topics_says_that_it_was_used(two):

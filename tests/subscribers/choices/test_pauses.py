@@ -11,7 +11,7 @@ from newsletter.models import Delivery, DeliveryState, Frequency, Issue, Subscri
 from newsletter.outbox import control
 from newsletter.subscribers.choices.pauses import end_pauses
 from newsletter.subscribers.choices.preferences import pause, resume
-from newsletter.subscribers.leaving.unsubscribe import make_undo_token, undo
+from newsletter.subscribers.leaving.undo import make_undo_token, undo
 
 ANN = "ann@example.org"
 BEN = "ben@example.org"

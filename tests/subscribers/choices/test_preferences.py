@@ -34,7 +34,10 @@ def test_a_subscriber_adds_and_drops_topics_and_changes_frequencies_at_once(ever
     assert people.reads(ANN) == {sea: MONTHLY, night: DAILY}
     assert energy not in people.reads(ANN)
     assert people.ledger(ANN)[-1].act == "changed"
-    assert people.ledger(ANN)[-1].detail == {"topics": {"sea": "monthly", "night": "daily"}}
+    assert people.ledger(ANN)[-1].detail == {
+        "newsletter": "news",
+        "topics": {"sea": "monthly", "night": "daily"},
+    }
 
 
 def test_a_new_frequency_loses_nothing_and_repeats_nothing(everywhere):

@@ -6,9 +6,18 @@ import hashlib
 
 import pytest
 
+from newsletter.identity import load_identity
+from newsletter.models import FIRST_NEWSLETTER
+from newsletter.newsletters.edit import edit_newsletter
 from newsletter.settings import IPStorage
 from newsletter.subscribers.consent.ledger import kept_address
-from newsletter.subscribers.consent.wording import WORDINGS, current_wording, find_wording
+from newsletter.subscribers.consent.wording import (
+    WORDINGS,
+    current_wording,
+    find_wording,
+    newsletter_wording,
+    seen_wording,
+)
 
 # Version and hash of every wording that people have agreed to. Add lines, but never change one.
 AGREED = {
@@ -42,9 +51,39 @@ def test_each_language_has_a_wording_of_its_own_or_the_english_one(language, ver
     assert current_wording(language).version == version
 
 
-def test_a_wording_is_found_by_its_version_and_an_invented_one_is_not():
-    assert {find_wording(each.version) for each in WORDINGS} == set(WORDINGS)
-    assert find_wording("2026-11.tlh") is None
+def test_a_wording_is_found_by_its_version_and_an_invented_one_is_not(house):
+    with house.runtime.reading() as session:
+        assert {find_wording(session, each.version) for each in WORDINGS} == set(WORDINGS)
+        for invented in ("2026-11.tlh", "n1-v1.en", "n999999999999-v1.en", "n1-v1.\0", ""):
+            assert find_wording(session, invented) is None
+
+
+def test_a_newsletter_has_its_own_wording_in_a_language_and_each_version_of_it_is_kept(house):
+    runtime, second = house.runtime, house.newsletter("harbour", "de", "en")
+    for text in ("Ja, ich will.", "Ja, gern."):
+        with runtime.session() as session:
+            edit_newsletter(
+                session, runtime.settings, {"consent": text}, language="de", actor="test",
+                now=house.clock(), newsletter_id=second,
+            )  # fmt: skip
+            session.commit()
+
+    with runtime.reading() as session:
+        newsletter = load_identity(session, runtime.settings, second)
+        first = load_identity(session, runtime.settings, FIRST_NEWSLETTER)
+        now = newsletter_wording(newsletter, "de")
+        before = find_wording(session, f"n{second}-v2.de")
+        assert before is not None
+        assert (now.version, now.text, now.language) == (f"n{second}-v3.de", "Ja, gern.", "de")
+        assert find_wording(session, now.version) == now
+        assert (before.text, before.hash != now.hash) == ("Ja, ich will.", True)
+        # Another language has its usual one.
+        assert newsletter_wording(newsletter, "en") == current_wording("en")
+        # A form that was opened before an edit counts with what it showed, but not with another newsletter's.
+        assert seen_wording(session, newsletter, before.version, "de") == before
+        assert seen_wording(session, newsletter, "2026-12.en", "de") == current_wording("en")
+        assert seen_wording(session, newsletter, "n2-v77.de", "de") == now
+        assert seen_wording(session, first, before.version, "de") == current_wording("de")
 
 
 def test_every_version_is_unique_and_fits_its_column():

@@ -4,13 +4,8 @@ from __future__ import annotations
 
 from newsletter.models import EndedReason, Frequency, Issue, Subscription, SubscriptionState
 from newsletter.outbox import control
-from newsletter.subscribers.leaving.unsubscribe import (
-    Returned,
-    make_undo_token,
-    read_unsubscription,
-    undo,
-    unsubscribe,
-)
+from newsletter.subscribers.leaving.undo import Returned, make_undo_token, undo
+from newsletter.subscribers.leaving.unsubscribe import read_unsubscription, unsubscribe
 from newsletter.subscribers.link import LinkFault
 from newsletter.tokens import Purpose
 

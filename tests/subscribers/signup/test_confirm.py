@@ -43,7 +43,7 @@ def test_confirming_starts_what_was_asked_and_says_so_in_the_ledger(everywhere):
     confirmed = people.ledger(ANN)[-1]
     assert (confirmed.act, confirmed.how, confirmed.ip_address) == ("confirmed", "link", "192.0.2.0")
     assert confirmed.wording_hash == current_wording().hash
-    assert confirmed.detail == {"topics": {"energy": "daily"}}
+    assert confirmed.detail == {"newsletter": "news", "topics": {"energy": "daily"}}
 
 
 def test_confirming_twice_is_harmless_and_reading_says_it_is_done(people):

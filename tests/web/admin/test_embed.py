@@ -100,3 +100,19 @@ def test_it_has_no_script_of_its_own_and_nothing_is_loaded_from_elsewhere(topics
 def test_it_says_when_no_site_is_named_yet(topics, editor):
     assert "NEWSLETTER_EMBED_ORIGINS" in editor.get("/admin/embed").text
     assert "No allowed sites yet" in editor.get("/admin/embed").text
+
+
+def test_with_several_newsletters_the_form_is_for_the_chosen_one(topics, house, editor):
+    house.topic("boats", house.newsletter("quay", "Quay Letter"))
+
+    first = editor.get("/admin/embed").text
+    second = editor.get("/admin/embed?newsletter=quay").text
+
+    assert '<option value="quay">Quay Letter</option>' in first
+    assert [each["value"] for each in Tags(snippet(first, "embed-form")).named("topics")] == [
+        "harbours",
+        "trains",
+    ]
+    form = Tags(snippet(second, "embed-form"))
+    assert [each["value"] for each in form.named("topics")] == ["boats"]
+    assert form.found[0][1]["action"].endswith("/n/quay/embed?lang=en")

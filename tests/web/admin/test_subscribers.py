@@ -9,8 +9,8 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
-from newsletter.models import AuditEntry, ConsentAct, Subscriber, Suppression
-from newsletter.subscribers.consent.ledger import note
+from newsletter.models import AuditEntry, ConsentAct, Frequency, Subscriber, Suppression, Topic
+from newsletter.subscribers.consent.ledger import note, note_topics
 from newsletter.subscribers.consent.signature import check_record
 from newsletter.subscribers.consent.wording import current_wording
 
@@ -128,3 +128,44 @@ def test_the_reasons_of_those_who_left_lately_are_counted_the_most_frequent_firs
     counted = re.findall(r"<li>([\w ]+) <strong>(\d+)</strong>", page)
     assert counted == [("Too many emails", "2"), ("No time", "1")]
     assert "Read elsewhere" not in page
+
+
+def test_with_several_newsletters_page_and_record_name_the_newsletter(house):
+    second = house.newsletter("quay", "Quay Letter")
+    house.topic("boats", second)
+    public_id = house.add_subscriber(READER, "boats")
+    with house.make_session() as session:
+        person = session.scalars(select(Subscriber)).one()
+        topic = session.scalars(select(Topic)).one()
+        chosen = [(topic, Frequency.DAILY)]
+        note_topics(session, person.id, ConsentAct.CONFIRMED, "link", house.clock(), chosen)
+        session.commit()
+    browser = house.signed_in()
+
+    page = browser.get(f"/admin/readers/{public_id}").text
+    shown = browser.get(f"/admin/readers/{public_id}/consent").text
+    signed = browser.get(f"/admin/readers/{public_id}/consent.json").text
+    record = check_record(signed, browser.get("/.well-known/newsletter-consent-key.pem").text)
+
+    assert "Quay Letter" in page and "newsletter quay" in page
+    assert "newsletter: quay, boats: daily" in shown
+    assert record["newsletters"]["quay"] == "Quay Letter"
+    assert record["subscriptions"][0]["newsletter"] == "quay"
+    assert record["entries"][0]["detail"] == {"newsletter": "quay", "topics": {"boats": "daily"}}
+
+
+def test_with_one_newsletter_neither_page_nor_record_speak_of_it(house):
+    house.topic()
+    public_id = house.add_subscriber(READER)
+    with house.make_session() as session:
+        person = session.scalars(select(Subscriber)).one()
+        chosen = [(session.scalars(select(Topic)).one(), Frequency.DAILY)]
+        note_topics(session, person.id, ConsentAct.CONFIRMED, "link", house.clock(), chosen)
+        session.commit()
+    browser = house.signed_in()
+
+    record = json.loads(browser.get(f"/admin/readers/{public_id}/consent.json").text)["record"]
+
+    assert "newsletter: news" not in browser.get(f"/admin/readers/{public_id}/consent").text
+    assert "newsletter news" not in browser.get(f"/admin/readers/{public_id}").text
+    assert "newsletters" not in record and "newsletter" not in record["subscriptions"][0]

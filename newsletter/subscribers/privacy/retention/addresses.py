@@ -18,7 +18,7 @@ from newsletter.models import (
     SubscriptionState,
 )
 from newsletter.subscribers import subscription_rows
-from newsletter.subscribers.consent.ledger import note
+from newsletter.subscribers.consent.ledger import note_topics
 from newsletter.subscribers.privacy.empty_address import forget_addresses
 from newsletter.subscribers.privacy.retention.policy import Policy
 from newsletter.tokens import Tokens
@@ -50,9 +50,9 @@ def expire(session: Session, tokens: Tokens, policy: Policy, ids: Sequence[int])
     for subscriber in people:
         pending = subscription_rows.of_subscriber(session, subscriber.id, SubscriptionState.PENDING)
         old = [row for row in pending if row.created_at < policy.asked_before]
-        topics = {row.topic.slug: row.frequency.value for row in old}
         subscription_rows.end(session, old, EndedReason.EXPIRED, policy.now)
-        note(session, subscriber.id, ConsentAct.EXPIRED, "time", policy.now, topics=topics)
+        chosen = subscription_rows.topics_of(old)
+        note_topics(session, subscriber.id, ConsentAct.EXPIRED, "time", policy.now, chosen)
         if subscriber.confirmed_at is None and len(old) == len(pending):
             never_confirmed_people.append(subscriber)
     forget_addresses(session, tokens, never_confirmed_people, policy.now)

@@ -17,6 +17,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from newsletter.subscribers.signup.admit import Outcome, Taken
 from newsletter.tokens import Purpose
 from newsletter.web.http.extensions import csrf, runtime
+from newsletter.web.http.this_newsletter import make_it_about_the_first, this_newsletter
 from newsletter.web.public.blueprint import public
 from newsletter.web.public.forms import EmbeddedSignupForm, SignupForm
 from newsletter.web.public.responses import in_a_while, stop_writing, too_many
@@ -30,14 +31,20 @@ _STATUS = {Outcome.ASKED: 200, Outcome.FAULTY: 422, Outcome.WAIT: 429, Outcome.P
 
 
 @public.route("/subscribe/embed", methods=["GET", "POST"])
+@public.route("/n/<newsletter>/embed", methods=["GET", "POST"])
 @csrf.exempt  # type: ignore[untyped-decorator]
 def subscribe_embedded() -> AnyResponse:
-    """Accept a form from another site; return a page, or JSON for the script."""
-    offered = topics_to_offer()
+    """Accept a form from another site; return a page, or JSON for the script.
+
+    A form without a newsletter in its URL is older than the other newsletters, and for the first.
+    """
+    make_it_about_the_first()
+    newsletter = this_newsletter()
+    offered = topics_to_offer(newsletter.newsletter_id)
     if request.method != "POST":
         # The response page was loaded again.
-        return signup_page(SignupForm(offered), offered)
-    form = EmbeddedSignupForm(offered)
+        return signup_page(SignupForm(newsletter, offered), offered)
+    form = EmbeddedSignupForm(newsletter, offered)
     by_script = request.accept_mimetypes.best == "application/json"
     if _is_ours(_origin()) or form.pressed_here():
         taken = take_signup(form, "embed script" if by_script else "embed")

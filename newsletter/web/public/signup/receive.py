@@ -26,8 +26,13 @@ WRITER = "newsletter.writer"
 LOCK_FILE = "signups.turn"
 
 
-def topics_to_offer() -> tuple[OfferedTopic, ...]:
-    """Return the topics to choose from.
+def topics_to_offer(newsletter_id: int) -> tuple[OfferedTopic, ...]:
+    """Return the topics of a newsletter, to choose from."""
+    return tuple(topic for topic in _all_topics() if topic.newsletter_id == newsletter_id)
+
+
+def _all_topics() -> tuple[OfferedTopic, ...]:
+    """Return the topics of all newsletters.
 
     If a form names only topics that this process has read lately, they are not read again, and checking the
     form blocks no writer. A topic deleted meanwhile is left out later.
@@ -70,6 +75,7 @@ def _read_arrival(form: SignupForm, how: str) -> Arrival:
             address=form.address,
             choices=form.choices(),
             wording=form.agreed(),
+            newsletter_id=form.newsletter.newsletter_id,
             ip_address=address_to_keep(),
             language=form.language.data,
             time_zone=form.time_zone.data,

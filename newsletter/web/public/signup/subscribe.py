@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from flask import make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from newsletter.models import db
 from newsletter.subscribers.link import LinkFault
+from newsletter.subscribers.offered_topics import find_newsletter_of
 from newsletter.subscribers.signup.admit import Outcome
 from newsletter.subscribers.signup.request import request_link, request_renewal
 from newsletter.web.http.extensions import runtime
-from newsletter.web.http.this_newsletter import this_newsletter
+from newsletter.web.http.language import page_language
+from newsletter.web.http.this_newsletter import (
+    all_newsletters,
+    make_it_about_the_first,
+    named_newsletter,
+    newsletter_of,
+    this_newsletter,
+)
 from newsletter.web.public.blueprint import public
 from newsletter.web.public.forms import LinkForm, SignupForm
 from newsletter.web.public.responses import contact, link_problem, refuse_too_many, stop_writing, too_many
@@ -20,10 +30,17 @@ from newsletter.web.public.thanks_pages import after_asking
 
 
 @public.route("/", methods=["GET", "POST"])
+@public.route("/n/<newsletter>", methods=["GET", "POST"])
 def subscribe() -> AnyResponse:
-    """Show the sign-up form; a POST accepts it. The response is the same for every address."""
-    offered = topics_to_offer()
-    form = SignupForm(offered)
+    """Show the sign-up form; a POST accepts it. The response is the same for every address.
+
+    If there are several newsletters, / lists them. A form that was opened before that is for the first.
+    """
+    if named_newsletter() is None and request.method != "POST":
+        return _list_newsletters()
+    make_it_about_the_first()
+    offered = topics_to_offer(this_newsletter().newsletter_id)
+    form = SignupForm(this_newsletter(), offered)
     if request.method == "POST":
         taken = take_signup(form, "form")
         if taken.outcome is Outcome.ASKED:
@@ -33,10 +50,31 @@ def subscribe() -> AnyResponse:
     return signup_page(form, offered)
 
 
+def _list_newsletters() -> AnyResponse:
+    """Show every newsletter, with a link to its sign-up page.
+
+    Links with a topic are older than the other newsletters. They lead to the newsletter of that topic.
+    """
+    kept: dict[str, Any] = {
+        name: request.args.getlist(name) for name in ("topic", "frequency", "next") if name in request.args
+    }
+    number = find_newsletter_of(db.session(), request.args.get("topic", ""))
+    found = None if number is None else newsletter_of(number)
+    if found is not None:
+        return redirect(url_for(".subscribe", newsletter=found.slug, **kept))
+    language = page_language()
+    listed = [
+        (each.texts_in(language), url_for(".subscribe", newsletter=each.slug, **kept))
+        for each in all_newsletters()
+    ]
+    return make_response(render_template("web/newsletters.html", newsletters=listed))
+
+
 @public.get("/check-inbox")
 def check_inbox() -> str:
     """Say that an email is on its way. The page is the same for everyone."""
-    return render_template("web/check_inbox.html", sender=this_newsletter().from_address)
+    named = named_newsletter()
+    return render_template("web/check_inbox.html", sender=named.from_address if named else None)
 
 
 @public.get("/privacy")
