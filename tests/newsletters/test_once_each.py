@@ -7,13 +7,13 @@ from collections.abc import Collection
 import pytest
 from house import House, edit_release, unsubscribe_from_topic
 from memory_transport import MemoryTransport
-from sqlalchemy import insert, select, update
+from sqlalchemy import insert, select, text, update
 from sqlalchemy.exc import IntegrityError
 
 from newsletter import coverage, suppression
 from newsletter.digest.issues import Preparer
 from newsletter.digest.preview import preview
-from newsletter.digest.select import count_subscribers
+from newsletter.digest.select import Audience, count_subscribers
 from newsletter.errors import NotFound, StateConflict
 from newsletter.models import (
     FIRST_NEWSLETTER,
@@ -393,3 +393,16 @@ def test_few_subscribers_among_many_get_their_language_and_hour(two: Two):
     with two.house.runtime.session() as session:
         rows = session.execute(select(Delivery.subscriber_id, Delivery.due_at))
         assert {whom: due.hour for whom, due in rows} == {two.ann: 12, last: 18}
+
+
+def test_an_index_finds_the_subscribers_of_a_newsletter_in_order(house: House):
+    """An issue of one of fifty newsletters must not read the subscriptions of all."""
+    chosen = select(Subscription.subscriber_id).where(Audience(2, (WEEKLY,)).condition())
+    ordered = chosen.distinct().order_by(Subscription.subscriber_id)
+    with house.runtime.session() as session:
+        statement = ordered.compile(session.connection(), compile_kwargs={"literal_binds": True})
+        plan = [row[3] for row in session.execute(text(f"EXPLAIN QUERY PLAN {statement}"))]
+
+    found = "USING COVERING INDEX ix_subscription_state_newsletter_id_frequency_subscriber_id "
+    assert f"SEARCH subscription {found}(state=? AND newsletter_id=? AND frequency=?)" in plan
+    assert not any("TEMP B-TREE" in step for step in plan)
