@@ -37,9 +37,11 @@ from newsletter.models import (
     SubscriptionState,
     Topic,
 )
+from newsletter.newsletters.add import add_newsletter
 from newsletter.outbox.control import cancel, resend_uncertain
 from newsletter.outbox.journal import boot_id, host_name
 from newsletter.outbox.worker import drain
+from newsletter.releases.topics import add_topic
 from newsletter.runtime import Runtime
 from newsletter.service.incoming.apply import take_in
 from newsletter.service.send_round import judge_and_finish, send_round
@@ -308,6 +310,66 @@ def test_an_email_to_the_unsubscribe_address_unsubscribes(old: Upgraded) -> None
 
     assert done == ["left"]
     assert old.subscriptions("one") == {}
+
+
+def add_harbour(old: Upgraded, *names: str) -> None:
+    """Add a second newsletter, to which these people sign up and which they confirm."""
+    fields = {"name": "Harbour Letter", "from_address": "desk@harbour.example"}
+    settings, now = old.runtime.settings, old.clock()
+    with old.runtime.session() as session:
+        made = add_newsletter(session, settings, slug="harbour", fields=fields, actor="test", now=now)
+        add_topic(session, slug="quays", name="Quays", rules=[], now=now).newsletter_id = made.id
+        session.commit()
+    old.clock.pass_(seconds=2)
+    for name in names:
+        asked = old.press("/n/harbour", email=f"{name}@example.org", topics="quays", frequency="weekly")
+        assert asked.status_code == 303
+        old.send_single_emails()
+        assert old.press(old.link(name, "confirm")).status_code == 303
+        assert "quays" in old.subscriptions(name)
+
+
+def test_with_a_second_newsletter_an_old_one_click_still_ends_everything(old: Upgraded) -> None:
+    add_harbour(old, "one")
+
+    old.post(LINKS["list_unsubscribe"], **{"List-Unsubscribe": "One-Click"})
+
+    assert old.subscriptions("one") == {}
+
+
+def test_with_a_second_newsletter_an_old_unsubscribe_address_still_ends_everything(old: Upgraded) -> None:
+    add_harbour(old, "one")
+
+    take_in(old.runtime, b"From: one@example.org\r\n\r\n", [LINKS["list_unsubscribe_mailto"]])
+
+    assert old.subscriptions("one") == {}
+
+
+def test_with_a_second_newsletter_an_old_unsubscribe_page_still_ends_everything(old: Upgraded) -> None:
+    add_harbour(old, "ben")
+    page = old.get(LINKS["unsubscribe"]).text
+
+    done = old.press(LINKS["unsubscribe"], page="yes")
+
+    assert "Alle unsere Newsletter abbestellen?" in page
+    assert old.subscriptions("ben") == {}
+    undone = old.press(re.findall(r"/undo/[\w.=-]+", done.text)[0])
+    assert undone.status_code == 303
+    assert old.subscriptions("ben") == {"energy": "weekly", "quays": "weekly"}
+
+
+def test_with_a_second_newsletter_an_old_confirmation_is_for_the_first(old: Upgraded) -> None:
+    add_harbour(old)
+    old.press("/n/harbour", email="bob@example.org", topics="quays", frequency="weekly")
+    old.send_single_emails()
+    newest = old.link("bob", "confirm")
+
+    assert "Quays" not in old.get(LINKS["confirm"]).text
+    old.press(LINKS["confirm"])
+    assert old.subscriptions("bob") == {"energy": "weekly"}
+
+    old.press(newest)
+    assert old.subscriptions("bob") == {"energy": "weekly", "quays": "weekly"}
 
 
 @pytest.mark.parametrize(
