@@ -16,6 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from newsletter.errors import NotFound
+from newsletter.languages import translations
 from newsletter.models import FIRST_NEWSLETTER, Frequency, Newsletter, NewsletterText
 from newsletter.settings import Settings
 
@@ -99,9 +100,19 @@ class Identity:
         )
 
     def texts_in(self, language: str) -> Texts:
-        """Return the texts in a language; in the first language if there are none."""
-        found = self.texts.get(language) or self.texts.get(self.languages[0])
-        return found or next(iter(self.texts.values()))
+        """Return the texts in a language. Without texts of its own, it has the name of the first language.
+
+        It then has no tagline, because a sentence in another language is worse than none. Only the default
+        tagline has translations.
+        """
+        found = self.texts.get(language)
+        if found is not None:
+            return found
+        first = self.texts.get(self.languages[0]) or next(iter(self.texts.values()))
+        if language == self.languages[0] or not first.tagline:
+            return first
+        translated = translations(language).gettext(first.tagline)
+        return Texts(first.name, "" if translated == first.tagline else translated)
 
 
 def identity_of_settings(settings: Settings) -> Identity:

@@ -8,6 +8,7 @@ stale one can never be used. Each process reads a catalogue once, in a few milli
 from __future__ import annotations
 
 import io
+import unicodedata
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -18,6 +19,8 @@ from babel.messages.pofile import read_po
 from babel.support import NullTranslations, Translations
 
 SOURCE_LANGUAGE = "en"
+# The tag of a text whose language is not known (BCP 47).
+UNKNOWN_LANGUAGE = "und"
 FOLDER = Path(__file__).parent / "translations"
 
 
@@ -53,6 +56,15 @@ def choose_language(wanted: str, offered: Sequence[str]) -> str:
         if each in offered:
             return each
     return offered[0]
+
+
+def text_direction(language: str, text: str = "") -> str:
+    """Return "rtl" or "ltr" for a language tag. If it is unknown, the first letter of `text` decides."""
+    if language and language != UNKNOWN_LANGUAGE:
+        return str(parse_language(language).text_direction)
+    kinds = (unicodedata.bidirectional(char) for char in text)
+    first = next((kind for kind in kinds if kind in {"L", "R", "AL"}), "L")
+    return "ltr" if first == "L" else "rtl"
 
 
 def translatable(text: str) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from email import message_from_bytes, policy
 from email.message import EmailMessage
+from pathlib import Path
 
 from house import House, make_house, make_settings
 
-from newsletter.identity import Identities, identity_of_settings
+from newsletter.identity import Identities, Texts, identity_of_settings
 from newsletter.models import FIRST_NEWSLETTER
 from newsletter.newsletters.edit import edit_newsletter
 from newsletter.runtime import Runtime
@@ -104,3 +106,18 @@ def test_pages_read_an_edit_again_after_a_second(house):
     assert identities.recent(house.runtime.reading).name == "Harbour News"
     now = 1.0
     assert identities.recent(house.runtime.reading).name == "Quay News"
+
+
+def test_a_language_without_texts_has_the_name_and_no_tagline_in_another_language():
+    usual = identity_of_settings(make_settings(Path()))
+    texts = {"en": Texts("Harbour News", "All about the port."), "de": Texts("Hafen", "Alles zum Hafen.")}
+    identity = replace(usual, languages=("en", "de", "fr"), texts=texts)
+
+    assert identity.texts_in("de") == texts["de"]
+    assert identity.texts_in("fr") == Texts("Harbour News", "")
+
+
+def test_the_default_tagline_is_translated():
+    identity = identity_of_settings(make_settings(Path()))
+
+    assert "Themen Ihrer Wahl" in identity.texts_in("de").tagline

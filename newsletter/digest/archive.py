@@ -41,7 +41,7 @@ def read_issue(
     if session.scalar(select(Issue.emptied_at).where(Issue.id == claimed.issue_id)) is not None:
         raise NotFound("this issue is too old to be shown as it was sent")
     edition = Edition.load(session, claimed.issue_id, claimed.issue_public_id, claimed.language)
-    return edition.html(claimed.rendition_key, maker.subscriber_fields(claimed, now))
+    return edition.html(claimed.rendition_key, maker.subscriber_fields(claimed, now), complete=True)
 
 
 def _went_elsewhere(session: Session, delivery_id: int) -> bool:

@@ -222,7 +222,7 @@ def _render(
 ) -> None:
     """Render and store the fragments of these releases; `before` other releases have fragments already."""
     releases = session.scalars(select(Release).where(Release.id.in_(list(shown))).order_by(Release.id)).all()
-    facts = renderer.issue_facts(issue.title, issue.created_at)
+    facts = renderer.issue_facts(issue.title, issue.created_at, is_test=issue.is_test)
     if before:
         frame = session.get_one(Fragment, (issue.id, language, "frame"))
         encoded = Encoded(frame.text, frame.html)

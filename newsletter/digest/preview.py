@@ -86,7 +86,7 @@ def preview(
     fields = dict.fromkeys(("browser_url", "preferences_url", "unsubscribe_url"), home)
     order = {release_id: at for at, release_id in enumerate(release_ids(chosen))}
     return Preview(
-        subject=edition.subject,
+        subject=edition.subject(key),
         html=edition.html(key, fields),
         text=edition.text(key, fields),
         html_bytes=edition.html_bytes(key),

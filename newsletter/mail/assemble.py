@@ -54,7 +54,7 @@ class Encoding(enum.StrEnum):
 
 # The names that the digest's templates use for a subscriber's values and for the places of fragments.
 DIGEST_FIELDS = ("browser_url", "preferences_url", "unsubscribe_url")
-DIGEST_SLOTS = ("preheader", "contents", "releases", "reason")
+DIGEST_SLOTS = ("preheader", "contents", "releases", "more", "reason")
 
 
 class Mark(Markup):

@@ -6,8 +6,13 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
+from wcwidth import iter_graphemes
+from wcwidth import width as width_of
+
 WIDTH = 72
 
+# Punctuation that would stand oddly before an ellipsis.
+_DANGLING = " ,;:.-–—"
 _SPACES = re.compile(r"[ \t\n\r\f\v]+")
 
 
@@ -43,29 +48,52 @@ def _wrapped(paragraph: str, width: int, indent: str, hang: str) -> list[str]:
 def _tokens(paragraph: str) -> Iterator[tuple[bool, str]]:
     """Yield the pieces that must not be split, each with whether a space comes before it."""
     for word in _SPACES.split(paragraph.strip()):
-        if not any(_is_wide(char) for char in word):
+        if word.isascii() or not any(_is_wide(char) for char in word):
             if word:
                 yield True, word
             continue
-        run, space = "", True
-        for char in word:
+        run, last, space = "", "", True
+        # A character with its accents, and an emoji of several parts, are one cluster. It is never split.
+        for cluster in iter_graphemes(word):
             # Closing punctuation stays with the text before it, and opening punctuation with the text after.
-            closes = unicodedata.category(char) in {"Pe", "Pf", "Po", "Mn", "Mc", "Lm"}
-            opened = bool(run) and unicodedata.category(run[-1]) in {"Ps", "Pi"}
-            narrow = bool(run) and not _is_wide(char) and not _is_wide(run[-1])
+            closes = unicodedata.category(cluster[0]) in {"Pe", "Pf", "Po", "Mn", "Mc", "Lm"}
+            opened = bool(last) and unicodedata.category(last[0]) in {"Ps", "Pi"}
+            narrow = bool(last) and not _is_wide(cluster) and not _is_wide(last)
             if run and not closes and not opened and not narrow:
                 yield space, run
                 run, space = "", False
-            run += char
+            run += cluster
+            last = cluster
         yield space, run
+
+
+def shorten(text: str, width: int) -> str:
+    """Return `text` on one line of at most `width` columns.
+
+    If it is longer, it is cut after a word and ends in an ellipsis. A word that alone is too long is cut
+    between two characters.
+    """
+    line = " ".join(text.split())
+    if columns(line) <= width:
+        return line
+    kept = ""
+    for space, token in _tokens(line):
+        longer = f"{kept} {token}" if space and kept else kept + token
+        if columns(longer) > width - 1:
+            break
+        kept = longer
+    if not kept:
+        for cluster in iter_graphemes(line):
+            if columns(kept + cluster) > width - 1:
+                break
+            kept += cluster
+    return kept.rstrip(_DANGLING) + "…"
 
 
 def columns(text: str) -> int:
     """Return how many columns `text` takes in a fixed-width font."""
-    if text.isascii():
-        return len(text)
-    return sum(0 if unicodedata.combining(char) else 2 if _is_wide(char) else 1 for char in text)
+    return len(text) if text.isascii() else width_of(text)
 
 
-def _is_wide(char: str) -> bool:
-    return char > "\u10ff" and unicodedata.east_asian_width(char) in "WF"
+def _is_wide(cluster: str) -> bool:
+    return cluster > "\u10ff" and width_of(cluster) > 1

@@ -23,7 +23,7 @@ from newsletter.languages import parse_language, translations
 from newsletter.mail.assemble import MARK_CHARACTERS, Mark
 from newsletter.mail.headers import one_line
 from newsletter.mail.inline import inline_document, inline_fragment
-from newsletter.mail.plaintext import wrap
+from newsletter.mail.plaintext import shorten, wrap
 
 # The style sheet for `render_piece`, in the folder of the templates.
 STYLE_SHEET = "style.css"
@@ -70,10 +70,15 @@ class TemplateSet:
         environment = self._environment(language)
         values = dict(context)
         return Rendered(
-            subject=one_line(environment.get_template(f"{name}/subject.txt").render(values)),
+            subject=self.render_subject(name, language, values),
             text=_tidy(environment.get_template(f"{name}/body.txt").render(values)),
             html=inline_document(environment.get_template(f"{name}/body.html").render(values)),
         )
+
+    def render_subject(self, name: str, language: str, context: Mapping[str, Any]) -> str:
+        """Return the subject of the email `name`. Raises as `render` does."""
+        template = self._environment(language).get_template(f"{name}/subject.txt")
+        return one_line(template.render(dict(context)))
 
     def render_piece(self, name: str, language: str, context: Mapping[str, Any]) -> Piece:
         """Return a piece of an email, such as `digest/release`, from `<name>.txt` and `<name>.html`.
@@ -111,6 +116,7 @@ class TemplateSet:
             "time": pass_context(partial(_format_time, locale)),
             "listing": partial(_listing, locale),
             "wrap": wrap,
+            "shorten": shorten,
             "paragraphs": paragraphs,
         }
         # Old mail programs support left and right only, not start and end.

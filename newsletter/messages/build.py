@@ -40,6 +40,11 @@ class SiteFacts:
     postal_address: str
     public_url: str
 
+    @property
+    def name_in_address(self) -> bool:
+        """Whether the postal address begins with the name, so that the footer need not repeat it."""
+        return self.postal_address.casefold().startswith(self.name.casefold())
+
     @classmethod
     def of(cls, identity: Identity, language: str, public_url: str) -> SiteFacts:
         """Return the values of a newsletter."""
@@ -50,7 +55,7 @@ class SiteFacts:
 
 
 # The headers that differ for each digest, in their order. The others are the same in the whole issue.
-_PERSONAL = (b"To", b"Date", b"Message-ID", b"List-Unsubscribe")
+_PERSONAL = (b"To", b"Date", b"Message-ID", b"Subject", b"List-Unsubscribe")
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +170,6 @@ class _NewsletterMaker:
             edition = Edition.load(session, claimed.issue_id, claimed.issue_public_id, claimed.language)
             head = [
                 *self._sender_fields,
-                fields.subject_field(edition.subject),
                 self._list_id,
                 fields.one_click_field(),
                 fields.feedback_id_field(f"{claimed.issue_public_id}:digest:{self._feedback_end}"),
@@ -180,6 +184,7 @@ class _NewsletterMaker:
         values = digest_fields(self.personal, claimed, now)
         personal = [
             *self._personal(claimed, token, now),
+            digest.edition.subject_field(claimed.rendition_key or ""),
             fields.list_unsubscribe_field(values["unsubscribe_url"], self._leave_mailto(claimed)),
         ]
         body = digest.edition.body(claimed.rendition_key or "", values)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from newsletter.errors import InputError
-from newsletter.mail.assemble import Frame, FramePart, decode_fragments, numbered
-from newsletter.mail.headers import make_boundary
+from newsletter.mail.assemble import Frame, FramePart, decode_fragments, encode_fragment, numbered
+from newsletter.mail.headers import Field, make_boundary, subject_field
 from newsletter.models import Fragment
 from newsletter.models.rendition_key import Selection, read_key, release_ids
 
@@ -19,8 +20,13 @@ from newsletter.models.rendition_key import Selection, read_key, release_ids
 HTML_BUDGET_BYTES = 102_400
 # What the frame's fields may add to one message: three links and their encoding.
 FIELDS_BYTES = 4_096
-# A digest with fewer releases has no list of contents.
+# A digest with fewer releases has no list of contents, and the list names no more of them than this.
 CONTENTS_FROM = 5
+MOST_CONTENTS = 10
+# The headlines after the one in the subject that email programs show beside it.
+PREHEADER_HEADLINES = 3
+# The place of the lead headline in a pattern of the subject.
+LEAD = "\ue003"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,15 +37,22 @@ class Encoded:
     html: bytes
 
 
+class _Parts(NamedTuple):
+    """The joined fragments of each slot as (text, HTML), and whether releases were left out of them."""
+
+    slots: dict[str, tuple[bytes, bytes]]
+    is_cut: bool
+
+
 class Edition:
     """The fragments of one issue and language. Makes bodies; holds no database session."""
 
     def __init__(self, issue_public_id: str, fragments: Mapping[str, Encoded]) -> None:
-        frame = fragments["frame"]
-        self.subject = fragments["subject"].text.decode("utf-8")
         self.boundary = make_boundary(issue_public_id)
         self._fragments = fragments
-        self._frame = Frame(FramePart.load(frame.text), FramePart.load(frame.html), self.boundary)
+        self._frame = self._load_frame("frame")
+        # The frame of a digest that leaves out releases. Issues of an earlier version have none.
+        self._cut_frame = self._load_frame("frame_cut" if "frame_cut" in fragments else "frame")
         self._frame_bytes = len(self._frame.html.text.encode())
         # The bytes of each release, to sum up quickly for each different selection.
         self._bytes_by_release = {
@@ -48,8 +61,9 @@ class Edition:
             for part, fragment in fragments.items()
             if part.startswith("release:")
         }
+        self._subjects = lru_cache(maxsize=1024)(self._make_subject)
         # Many subscribers share a selection. Rare selections need not stay in the cache.
-        self._slots = lru_cache(maxsize=64)(self._make_slots)
+        self._parts = lru_cache(maxsize=64)(self._make_parts)
 
     @classmethod
     def load(cls, session: Session, issue_id: int, issue_public_id: str, language: str) -> Edition:
@@ -62,80 +76,149 @@ class Edition:
             raise InputError("the fragment frame is missing")
         return cls(issue_public_id, fragments)
 
+    def subject_field(self, key: str) -> Field:
+        """Return the Subject of the message to a subscriber with the selection `key`."""
+        return self._subjects(*_lead_and_more(key))[1]
+
+    def subject(self, key: str) -> str:
+        """Return the subject of that message: the first headline of the selection, and how many more."""
+        return self._subjects(*_lead_and_more(key))[0]
+
     def body(self, key: str, fields: Mapping[str, str]) -> bytes:
         """Return the body of the message to a subscriber with the selection `key` and these fields."""
-        return self._frame.body(fields, self._slots(key))
+        parts = self._parts(key)
+        return (self._cut_frame if parts.is_cut else self._frame).body(fields, parts.slots)
 
-    def html(self, key: str, fields: Mapping[str, str]) -> str:
-        """Return the HTML of that message, decoded, for the browser view."""
+    def html(self, key: str, fields: Mapping[str, str], *, complete: bool = False) -> str:
+        """Return the HTML of that message, decoded, for the browser view.
+
+        With `complete`, it has all releases. The first one that the message leaves out has the id `rest`,
+        which the link in the message leads to.
+        """
+        parts = self._make_parts(key, complete=True) if complete else self._parts(key)
+        frame = self._cut_frame if parts.is_cut else self._frame
         slots = {
-            name: decode_fragments(encoded, self._frame.html.encoding)
-            for name, (_, encoded) in self._slots(key).items()
+            name: decode_fragments(encoded, frame.html.encoding) for name, (_, encoded) in parts.slots.items()
         }
-        return self._frame.html.fill(fields, slots, is_html=True)
+        return frame.html.fill(fields, slots, is_html=True)
 
     def text(self, key: str, fields: Mapping[str, str]) -> str:
         """Return the plain text of that message."""
+        parts = self._parts(key)
+        frame = self._cut_frame if parts.is_cut else self._frame
         slots = {
-            name: decode_fragments(encoded, self._frame.text.encoding)
-            for name, (encoded, _) in self._slots(key).items()
+            name: decode_fragments(encoded, frame.text.encoding) for name, (encoded, _) in parts.slots.items()
         }
-        return self._frame.text.fill(fields, slots, is_html=False)
+        return frame.text.fill(fields, slots, is_html=False)
 
     def html_bytes(self, key: str) -> int:
         """Return the size of the HTML part as it is sent, without the values of its fields."""
-        slots = self._slots(key)
+        slots = self._parts(key).slots
         return self._frame_bytes + sum(len(encoded) for _, encoded in slots.values())
 
-    def _make_slots(self, key: str) -> dict[str, tuple[bytes, bytes]]:
-        """Return the joined fragments of each slot, with as many releases as fit into the budget."""
+    def _load_frame(self, part: str) -> Frame:
+        stored = self._fragments[part]
+        return Frame(FramePart.load(stored.text), FramePart.load(stored.html), self.boundary)
+
+    def _make_subject(self, lead: int, more: int) -> tuple[str, Field]:
+        pattern = self._fragments.get(f"subject:{more}")
+        headline = self._fragments.get(f"headline:{lead}")
+        if pattern is None or headline is None:
+            # An earlier version prepared the issue. All its emails have one subject.
+            text = self._fragments["subject"].text.decode("utf-8")
+        else:
+            text = pattern.text.decode("utf-8").replace(LEAD, headline.text.decode("utf-8"))
+        return text, subject_field(text)
+
+    def _make_parts(self, key: str, *, complete: bool = False) -> _Parts:
+        """Return the joined fragments, with as many releases as fit into the budget, or with all."""
         selection = read_key(key)
         listed = release_ids(selection)
         missing = [each for each in listed if each not in self._bytes_by_release]
         if missing:
             raise InputError(f"the fragment release:{missing[0]} is missing")
-        chosen = self._within_budget(selection, listed)
-        releases: list[Encoded] = []
+        chosen, kind = self._within_budget(selection, listed)
         left_out = len(listed) - len(chosen)
+        if complete:
+            kind = "release"
+        releases: list[Encoded] = []
+        marked = False
         for part in selection:
-            shown = [each for each in part.release_ids if each in chosen] if left_out else part.release_ids
+            shown = [each for each in part.release_ids if complete or each in chosen]
             if shown:
                 releases.append(self._fragments[f"topic:{part.topic_id}"])
-                releases += [self._fragments[f"release:{each}"] for each in shown]
-        if left_out:
-            releases.append(self._fragments[f"more:{left_out}"])
-        shown_ids = [each for each in listed if each in chosen] if left_out else listed
+            for each in shown:
+                if complete and not marked and each not in chosen:
+                    releases.append(self._rest())
+                    marked = True
+                releases.append(self._fragments[f"{kind}:{each}"])
+        shown_ids = [each for each in listed if complete or each in chosen]
         reason = [self._fragments["reason"]]
         reason += [self._fragments[f"reason:{part.topic_id}:{part.frequency}"] for part in selection]
-        slots = {
-            "preheader": _join([self._fragments[f"preheader:{each}"] for each in shown_ids[:3]]),
-            "releases": _join(releases),
-            "reason": _join(reason),
-        }
+        slots = {"releases": _join(releases), "reason": _join(reason), "preheader": self._preheader(listed)}
+        is_cut = left_out > 0 and not complete
+        if is_cut:
+            slots["more"] = _join([self._fragments[f"more:{left_out}"]])
         if len(shown_ids) >= CONTENTS_FROM:
             slots["contents"] = self._contents(shown_ids)
-        return slots
+        return _Parts(slots, is_cut)
+
+    def _rest(self) -> Encoded:
+        """Return the mark before the first release that an email leaves out."""
+        return Encoded(b"", encode_fragment('<a id="rest"></a>', self._frame.html.encoding))
+
+    def _preheader(self, listed: list[int]) -> tuple[bytes, bytes]:
+        """Return the headlines after the first, which is in the subject; or what the only release says."""
+        following = listed[1 : 1 + PREHEADER_HEADLINES]
+        if not following and f"opening:{listed[0]}" in self._fragments:
+            return _join([self._fragments[f"opening:{listed[0]}"]])
+        return _join([self._fragments[f"preheader:{each}"] for each in following or listed])
 
     def _contents(self, shown: list[int]) -> tuple[bytes, bytes]:
         heading = self._fragments["contents"]
         lines = [self._fragments[f"contents:{each}"] for each in shown]
+        more = self._fragments.get(f"contents_more:{len(shown) - MOST_CONTENTS}")
+        # An issue of an earlier version has no line for the others, so all are listed.
+        ends = [] if more is None else [more]
+        if ends:
+            lines = lines[:MOST_CONTENTS]
         text = numbered([line.text for line in lines], self._frame.text.encoding)
-        return heading.text + text, heading.html + b"".join([line.html for line in lines])
+        end_text, end_html = _join(ends)
+        return heading.text + text + end_text, heading.html + b"".join(
+            [line.html for line in lines]
+        ) + end_html
 
-    def _within_budget(self, selection: Selection, listed: list[int]) -> set[int]:
-        """Return the releases that fit. The first always counts as fitting: no digest is sent without one."""
+    def _within_budget(self, selection: Selection, listed: list[int]) -> tuple[Set[int], str]:
+        """Return the releases that fit, and the kind of their fragments: `release`, or `brief` to save space.
+
+        Pinned releases are kept first, then the newest. One is always kept: no digest is sent without any.
+        """
         left = HTML_BUDGET_BYTES - FIELDS_BYTES - self._frame_bytes * 2
         left -= sum(len(self._fragments[f"topic:{part.topic_id}"].html) for part in selection)
         sizes = self._bytes_by_release
         if sum([sizes[each] for each in listed]) <= left:  # the usual case
-            return set(listed)
+            return set(listed), "release"
+        kind = "brief" if f"brief:{listed[0]}" in self._fragments else "release"
         chosen: set[int] = set()
-        for each in listed:
-            left -= sizes[each]
+        for each in sorted(listed, key=self._importance, reverse=True):
+            left -= len(self._fragments[f"{kind}:{each}"].html) + len(
+                self._fragments[f"contents:{each}"].html
+            )
             if left < 0 and chosen:
                 break
             chosen.add(each)
-        return chosen
+        return chosen, kind
+
+    def _importance(self, release_id: int) -> bytes:
+        """Return what orders releases: whether it is pinned, then its date."""
+        headline = self._fragments.get(f"headline:{release_id}")
+        return headline.html if headline is not None else b""
+
+
+def _lead_and_more(key: str) -> tuple[int, int]:
+    """Return the id of a selection's first release, and the number of the others."""
+    first = key.partition(":")[2].partition(";")[0].partition(",")[0]
+    return int(first), key.count(",") + key.count(";")
 
 
 def _join(fragments: list[Encoded]) -> tuple[bytes, bytes]:

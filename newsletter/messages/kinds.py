@@ -57,6 +57,8 @@ def _confirm(making: Making) -> dict[str, Any]:
         "disown_url": links.disown(claimed, upto, making.now),
         "confirm_days": making.settings.confirm_days,
         "reminds": making.settings.reminder_hours > 0,
+        # Emails that an earlier version enqueued do not say it.
+        "subscribed": making.stored.get("subscribed", False),
     }
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from newsletter.languages import LANGUAGES
+from newsletter.languages import LANGUAGES, translatable
 from newsletter.settings.parse.common import parse_address, whole_number
 from newsletter.settings.parse.general import (
     one_of,
@@ -138,7 +138,7 @@ class Settings:
     tagline: str = setting(
         "One sentence below the name." + _FILLS,
         parse_text,
-        "New releases on the subjects you choose, in one calm email.",
+        translatable("New releases on the subjects you choose, in one calm email."),
     )
     from_name: str = setting(
         "The name beside the From address. The newsletter's name when empty." + _FILLS, parse_text, ""

@@ -22,6 +22,7 @@ SITE = SimpleNamespace(
     tagline="News you chose, in one letter.",
     postal_address="Harbour Road 1, 1000 Town",
     public_url="https://news.example.org",
+    name_in_address=False,
 )
 RELEASE = SimpleNamespace(
     title="Ministers meet & talk: <b>not bold</b>",
@@ -29,6 +30,9 @@ RELEASE = SimpleNamespace(
     published_at=datetime(2025, 10, 23, 22, 30, tzinfo=UTC),
     url="https://news.example.org/releases/abc",
     summary="First paragraph\nof two lines.\n\nSecond & last.",
+    language="en",
+    direction="ltr",
+    start="left",
 )
 CONTEXTS = {
     "confirm": {
@@ -38,6 +42,7 @@ CONTEXTS = {
         "disown_url": "https://news.example.org/not-me/to.ken",
         "confirm_days": 7,
         "reminds": False,
+        "subscribed": False,
     },
     "reminder": {
         "site": SITE,
@@ -46,6 +51,7 @@ CONTEXTS = {
         "disown_url": "https://news.example.org/not-me/to.ken",
         "confirm_days": 7,
         "reminds": False,
+        "subscribed": False,
     },
     "welcome": {
         "site": SITE,
@@ -81,7 +87,10 @@ CONTEXTS = {
     "link": {"site": SITE, "preferences_url": "https://news.example.org/preferences/to.ken"},
     "digest": {
         "site": SITE,
-        "issue": SimpleNamespace(title="No. 7", date=date(2025, 10, 24)),
+        "issue": SimpleNamespace(title="No. 7", date=date(2025, 10, 24), is_test=False),
+        "headline": "Ministers meet",
+        "count": 3,
+        "is_cut": False,
         **digest_marks(),
     },
     "own_link": {"site": SITE, "right": "export", "link_url": "https://news.example.org/export/to.ken"},
@@ -117,7 +126,8 @@ def test_an_email_has_one_subject_line_a_text_and_a_page(templates: TemplateSet,
 
     assert mail.subject.strip() == mail.subject != ""
     assert "\n" not in mail.subject
-    assert SITE.name in mail.subject
+    # A digest's subject has a headline instead: the sender's name is beside it.
+    assert (SITE.name in mail.subject) == (name != "digest")
     assert mail.text.endswith("\n")
     assert not re.search(r"[ \t]\n|\n{4}", mail.text)
     assert all(len(line) <= 72 or line.startswith("https://") for line in mail.text.splitlines())
@@ -169,7 +179,7 @@ def test_a_confirmation_says_what_is_asked_how_long_and_what_if_not(templates: T
 def test_a_digest_has_a_place_for_every_field_and_slot_and_leaving_at_top_and_bottom(
     templates: TemplateSet,
 ) -> None:
-    mail = templates.render("digest", "en", CONTEXTS["digest"])
+    mail = templates.render("digest", "en", CONTEXTS["digest"] | {"is_cut": True})
     text, page = (
         FramePart(mail.text, Encoding.QUOTED_PRINTABLE),
         FramePart(mail.html, Encoding.QUOTED_PRINTABLE),
@@ -197,7 +207,7 @@ def test_a_release_is_escaped_on_the_page_and_plain_in_the_text(templates: Templ
     assert "Ministers meet &amp; talk: &lt;b&gt;not bold&lt;/b&gt;" in piece.html
     assert "Second &amp; last." in piece.html
     assert 'href="https://news.example.org/releases/abc"' in piece.html
-    assert [tag for tag, _ in Outline(piece.html).tags] == ["p", "h3", "a", "p", "p", "p", "a"]
+    assert [tag for tag, _ in Outline(piece.html).tags] == ["div", "p", "span", "h3", "a", "p", "p", "p", "a"]
     assert piece.text.startswith("Ministers meet & talk: <b>not bold</b>\nMinistry of Foreign Affairs\n")
     assert "\nFirst paragraph of two lines.\n\nSecond & last.\n" in piece.text
     assert "\nhttps://news.example.org/releases/abc\n" in piece.text
@@ -222,13 +232,43 @@ def test_dates_are_in_the_subscribers_language_and_zone(
     assert shown in piece.html
 
 
+def test_a_digest_that_leaves_nothing_out_has_no_place_for_more(templates: TemplateSet) -> None:
+    mail = templates.render("digest", "en", CONTEXTS["digest"])
+
+    assert "#rest" not in mail.text + mail.html
+
+
+def test_a_footer_does_not_repeat_a_name_that_the_postal_address_begins_with(templates: TemplateSet) -> None:
+    site = SimpleNamespace(**(vars(SITE) | {"postal_address": f"{SITE.name}, Town", "name_in_address": True}))
+
+    mail = templates.render("link", "en", CONTEXTS["link"] | {"site": site})
+
+    assert mail.text.count(SITE.name) == 1
+
+
+def test_a_newsletter_without_a_tagline_in_this_language_shows_none(templates: TemplateSet) -> None:
+    site = SimpleNamespace(**(vars(SITE) | {"tagline": ""}))
+
+    mail = templates.render("link", "en", CONTEXTS["link"] | {"site": site})
+
+    assert "tagline" not in mail.html.partition("<body")[2]
+
+
+def test_the_confirmation_for_a_subscriber_says_that_their_topics_stay(templates: TemplateSet) -> None:
+    mail = templates.render("confirm", "en", CONTEXTS["confirm"] | {"subscribed": True})
+
+    for body in (mail.text, mail.html):
+        assert "Your present topics stay as they are." in " ".join(body.split())
+        assert "hear from us again" not in body
+
+
 def test_a_release_without_a_date_or_publisher_has_no_empty_line_for_them(templates: TemplateSet) -> None:
     bare = SimpleNamespace(**(vars(RELEASE) | {"publisher": "", "published_at": None}))
 
     piece = templates.render_piece("digest/release", "en", {"release": bare})
 
     assert piece.text.startswith("Ministers meet & talk: <b>not bold</b>\n\nFirst")
-    assert piece.html.startswith("<h3")
+    assert [tag for tag, _ in Outline(piece.html).tags][:2] == ["div", "h3"]
 
 
 def test_marks_that_a_name_contains_are_taken_out(templates: TemplateSet) -> None:

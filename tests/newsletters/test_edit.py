@@ -96,8 +96,9 @@ def test_texts_are_kept_by_language_and_earlier_ones_stay(house):
 
     found = identity(house)
     tagline = house.runtime.settings.tagline
-    assert found.texts_in("lt") == Texts("Uosto laiškas", tagline)
-    assert found.texts_in("de") == found.texts_in("en") == Texts("Harbour News", tagline)
+    assert found.texts_in("lt").name == "Uosto laiškas"
+    assert found.texts_in("de").name == "Harbour News"
+    assert found.texts_in("en") == Texts("Harbour News", tagline)
     versions = [
         (row.language, row.version, row.name)
         for row in house.runtime.session().scalars(select(NewsletterText).order_by(NewsletterText.version))

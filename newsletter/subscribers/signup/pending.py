@@ -62,6 +62,7 @@ def send_confirmation(
     They are of one newsletter. `template` is "confirm" or "reminder". Return whether it is new in the outbox.
     """
     newsletter_id = pending[0].newsletter_id
+    active = subscription_rows.of_subscriber(session, subscriber.id, SubscriptionState.ACTIVE)
     return enqueue_single(
         session,
         subscriber_id=subscriber.id,
@@ -69,6 +70,7 @@ def send_confirmation(
         context={
             "topics": [row.topic.name_in(subscriber.language) for row in pending],
             "upto": max(row.id for row in pending),
+            "subscribed": any(row.newsletter_id == newsletter_id for row in active),
         },
         purpose_key=key_of_newsletter(purpose_key, newsletter_id),
         language=subscriber.language,

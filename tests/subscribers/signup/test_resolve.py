@@ -59,7 +59,7 @@ def test_a_request_becomes_a_pending_row_one_email_and_one_ledger_entry(everywhe
     (mail,) = people.mails(ANN)
     assert (mail.template, mail.context) == (
         "confirm",
-        {"topics": ["Energy", "Sea"], "upto": max(row.id for row in pending)},
+        {"topics": ["Energy", "Sea"], "upto": max(row.id for row in pending), "subscribed": False},
     )
     (asked,) = people.ledger(ANN)
     assert (asked.act, asked.wording_version, asked.wording_hash, asked.ip_address) == (
