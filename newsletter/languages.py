@@ -59,7 +59,7 @@ def choose_language(wanted: str, offered: Sequence[str]) -> str:
 
 
 def text_direction(language: str, text: str = "") -> str:
-    """Return "rtl" or "ltr" for a language tag. If it is unknown, the first letter of `text` decides."""
+    """Return "rtl" or "ltr" for a language tag. If it is unknown, `text` decides."""
     if language and language != UNKNOWN_LANGUAGE:
         return str(parse_language(language).text_direction)
     kinds = (unicodedata.bidirectional(char) for char in text)
