@@ -65,6 +65,7 @@ CONTEXTS = {
         "site": SITE,
         "topics": ["Foreign affairs", "Trade & economy"],
         "everything": False,
+        "several": False,
         "undo_url": "https://news.example.org/unsubscribe/to.ken/undo",
     },
     "change_address": {
