@@ -57,6 +57,11 @@ MOST_DAYS = 6
 DROPPED = "1 = 0"
 
 
+def newsletter_id(name: str) -> int:
+    """Return the id of a newsletter of `TOPICS_OF`."""
+    return FIRST_NEWSLETTER + list(TOPICS_OF).index(name)
+
+
 class Person(NamedTuple):
     """A person with an address."""
 
@@ -322,12 +327,12 @@ class World:
     def unsubscribe(self, host: int, pick: int, only: str | None) -> None:
         """Unsubscribe from one topic, from a newsletter, or from everything."""
         person = self.person("unsubscribe", pick)
-        topics = set(TOPICS_OF.get(only, (only,))) if only else None
         left = self.ask(
             host,
             lambda parts, session: unsubscribe(
                 session, parts.tokens, person.public_id, None, parts.now(), "one-click",
-                only=topics,
+                newsletter_id=newsletter_id(only) if only in TOPICS_OF else None,
+                only={only} if only in TOPICS else None,
             ),
         )  # fmt: skip
         if isinstance(left, Left) and left.ended:
@@ -466,7 +471,7 @@ class World:
     def open(self, host: int, frequencies: Sequence[str], chunks: int, of: str = "first") -> None:
         """Open an issue of a newsletter and prepare some chunks of it."""
         chosen = [Frequency(each) for each in frequencies]
-        newsletter = list(TOPICS_OF).index(of) + FIRST_NEWSLETTER
+        newsletter = newsletter_id(of)
 
         def act(parts: Host, session: Session) -> int:
             issue = open_issue(session, chosen, actor="editor", now=parts.now(), newsletter_id=newsletter)
