@@ -38,7 +38,7 @@ PEER_MESSAGES = 3_000
 # The share of the machine's limit that a sender reaches (limit.py). It is printed and decides no exit status.
 SHARE_LEAST, SHARE_AIM = 0.65, 0.80
 # The sizes in the table of docs/performance.md. `--share` makes all of them smaller, to try a benchmark.
-READERS = 50_000
+SUBSCRIBERS = 50_000
 GROWN, SMALL, MILLION = 100_000, 10_000, 1_000_000
 # How many people sign up at once.
 PEOPLE = 10_000
@@ -69,7 +69,7 @@ class Options:
     rounds: int = ROUNDS
     share: float = 1.0
 
-    def readers(self, count: int) -> int:
+    def subscribers(self, count: int) -> int:
         """Return how many subscribers to use instead of `count`."""
         return max(200, round(count * self.share))
 
@@ -91,17 +91,17 @@ def _figures(messages: int, used: Usage, sink: Sink) -> Run:
     }
 
 
-def _ours(kind: str, readers: int, *, signed: bool = True, delay_ms: float | None = None) -> Run:
+def _ours(kind: str, subscribers: int, *, signed: bool = True, delay_ms: float | None = None) -> Run:
     """Send the issue of a copy of an installation. If `delay_ms` is given, send into the fast sink."""
-    source = prepared(kind, readers)
+    source = prepared(kind, subscribers)
     with _place(source) as data_dir, smtp_sink() if delay_ms is None else fast_sink(delay_ms) as sink:
         used = drain(data_dir, port=sink.port, signed=signed)
-        sink.expect(readers)
-        found = _figures(readers, used, sink)
-        size = sink.counters()[1] / readers
+        sink.expect(subscribers)
+        found = _figures(subscribers, used, sink)
+        size = sink.counters()[1] / subscribers
     if delay_ms is not None and not SMALLEST <= size <= LARGEST:
         raise BenchmarkFailed(f"a message has {size:.0f} bytes on the average")
-    say(f"ours {kind} {readers} signed={signed} delay={delay_ms}: {found}")
+    say(f"ours {kind} {subscribers} signed={signed} delay={delay_ms}: {found}")
     return found
 
 
@@ -129,9 +129,11 @@ def _smtp_source(kind: str, messages: int, *, signed: bool = True) -> Run:
 
 def _against_source(kind: str, *, signed: bool) -> Callable[[Options], list[Run]]:
     def measure(options: Options) -> list[Run]:
-        readers = options.readers(READERS)
+        subscribers = options.subscribers(SUBSCRIBERS)
         return [
-            _beside_limit(_ours(kind, readers, signed=signed), _smtp_source(kind, readers, signed=signed))
+            _beside_limit(
+                _ours(kind, subscribers, signed=signed), _smtp_source(kind, subscribers, signed=signed)
+            )
             for _ in _turns(options)
         ]
 
@@ -155,10 +157,10 @@ signed_runs = _against_source("fifty", signed=True)
 def _postgresql(options: Options) -> list[Run]:
     from benchmarks.postgresql import Server  # noqa: PLC0415 (the only row that needs psycopg)
 
-    readers = options.readers(READERS)
+    subscribers = options.subscribers(SUBSCRIBERS)
     runs = []
     with Server.start() as server:
-        template = server.installation("fifty", readers)
+        template = server.installation("fifty", subscribers)
         for _ in _turns(options):
             with (
                 server.copy(template) as url,
@@ -167,22 +169,22 @@ def _postgresql(options: Options) -> list[Run]:
             ):
                 before = server.cpu_seconds()
                 used = drain(Path(folder), port=sink.port, database_url=url)
-                sink.expect(readers)
-                ours = _figures(readers, used, sink)
-                server_cpu = (server.cpu_seconds() - before) / readers * 1000
+                sink.expect(subscribers)
+                ours = _figures(subscribers, used, sink)
+                server_cpu = (server.cpu_seconds() - before) / subscribers * 1000
             ours["postgresql_cpu_seconds_per_1000"] = round(server_cpu, 4)
-            say(f"ours on PostgreSQL {readers}: {ours}")
-            runs.append(_beside_limit(ours, _smtp_source("fifty", readers)))
+            say(f"ours on PostgreSQL {subscribers}: {ours}")
+            runs.append(_beside_limit(ours, _smtp_source("fifty", subscribers)))
     return runs
 
 
 def _against_peer(peer: peers.Peer) -> Callable[[Options], list[Run]]:
     def measure(options: Options) -> list[Run]:
-        readers = options.readers(READERS)
+        subscribers = options.subscribers(SUBSCRIBERS)
         message = sample("fifty")
         runs = []
         for _ in _turns(options):
-            ours = _ours("fifty", readers)
+            ours = _ours("fifty", subscribers)
             theirs = peers.measure(peer, PEER_MESSAGES, message)
             say(f"{peer.name}: {theirs}")
             runs.append(_round(ours, theirs))
@@ -201,24 +203,24 @@ def _memory(options: Options) -> list[Run]:
 
 def _memory_growth(options: Options) -> list[Run]:
     """Send to a million and to ten thousand. Only once: it takes ten minutes and hardly varies."""
-    large, small = (_ours("thousand", options.readers(count)) for count in (MILLION, SMALL))
+    large, small = (_ours("thousand", options.subscribers(count)) for count in (MILLION, SMALL))
     return [{"value": round(large["peak_mib"] / small["peak_mib"], 4), "large": large, "small": small}]
 
 
 def _latency(options: Options) -> list[Run]:
-    readers = options.readers(GROWN)
+    subscribers = options.subscribers(GROWN)
     runs = []
     for _ in _turns(options):
-        prompt, late = (_ours("fifty", readers, delay_ms=delay) for delay in (0, LATE_MS))
+        prompt, late = (_ours("fifty", subscribers, delay_ms=delay) for delay in (0, LATE_MS))
         long_enough = min(prompt["seconds"], late["seconds"]) >= LATENCY_SECONDS
         if options.share == 1 and not long_enough:
-            raise BenchmarkFailed(f"took less than {LATENCY_SECONDS} s: more readers are needed")
+            raise BenchmarkFailed(f"took less than {LATENCY_SECONDS} s: more subscribers are needed")
         runs.append(_round(late, prompt))
     return runs
 
 
 def _prepare(options: Options) -> list[Run]:
-    source = installations.filled("thousand", options.readers(MILLION))
+    source = installations.filled("thousand", options.subscribers(MILLION))
     runs = []
     for _ in _turns(options):
         with _place(source) as data_dir:
@@ -236,7 +238,7 @@ def _prepare(options: Options) -> list[Run]:
 def _growth(options: Options) -> list[Run]:
     runs = []
     for _ in _turns(options):
-        large, small = (_ours("fifty", options.readers(count)) for count in (GROWN, SMALL))
+        large, small = (_ours("fifty", options.subscribers(count)) for count in (GROWN, SMALL))
         ratio = large["cpu_seconds_per_1000"] / small["cpu_seconds_per_1000"]
         runs.append({"value": round(ratio, 4), "large": large, "small": small})
     return runs
@@ -256,7 +258,7 @@ ROWS = {
     "prepare": Row(60, 20, "lower", _prepare, "value"),
     "signup": Row(0.70, 0.90, "higher", lambda options: signup.measure(options.rounds)),
     "signups-at-once": Row(
-        PEOPLE, PEOPLE, "higher", lambda options: signup.at_once(options.readers(PEOPLE)), "value"
+        PEOPLE, PEOPLE, "higher", lambda options: signup.at_once(options.subscribers(PEOPLE)), "value"
     ),
     "timing": Row(0.05, 0.5, "higher", lambda _options: timing.measure(), "value"),
     "growth": Row(1.1, 1.0, "lower", _growth, "value"),
@@ -306,10 +308,10 @@ def _read_words() -> argparse.Namespace:
     parser.add_argument("rows", nargs="*", metavar="ROW", help=", ".join(ROWS))
     parser.add_argument("--rounds", type=int, help=f"{ROUNDS}, or {ROUNDS_AGAINST} with --against")
     parser.add_argument(
-        "--share", type=float, default=1.0, help="of the readers, to try the benchmark itself"
+        "--share", type=float, default=1.0, help="of the subscribers, to try the benchmark itself"
     )
     parser.add_argument("--against", metavar="COMMIT", help="compare with this commit, in turn")
-    parser.add_argument("--size", type=int, help="with --against: messages, readers or sign-ups of a run")
+    parser.add_argument("--size", type=int, help="with --against: messages, subscribers or sign-ups of a run")
     words = parser.parse_args()
     there: Collection[str] = against.ROWS if words.against else ROWS
     unknown = [name for name in words.rows if name not in there]

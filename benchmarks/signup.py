@@ -83,16 +83,21 @@ _RESOLVE = """
 import os
 from newsletter.runtime import Runtime
 from newsletter.settings import load_settings
+word = "brake"
 try:
-    from newsletter.subscribers.signup.confirmation_limits import Brake
     from newsletter.subscribers.signup.resolve import resolve_signups
+    from newsletter.subscribers.signup import confirmation_limits
+    if hasattr(confirmation_limits, "Brake"):  # a version from before it was renamed
+        Limits = confirmation_limits.Brake
+    else:
+        Limits, word = confirmation_limits.ConfirmationLimits, "limits"
 except ModuleNotFoundError:  # a version from before the moves
-    from newsletter.subscriptions.defences import Brake
+    from newsletter.subscriptions.defences import Brake as Limits
     from newsletter.subscriptions.signup import resolve_signups
 parts, more = Runtime(load_settings(os.environ)), 1
 while more:
     with parts.session() as session:
-        more = resolve_signups(session, parts.tokens, parts.now(), brake=Brake.of(parts.settings))
+        more = resolve_signups(session, parts.tokens, parts.now(), **{word: Limits.of(parts.settings)})
         session.commit()
 """
 _MAILS = """

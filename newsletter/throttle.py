@@ -39,13 +39,13 @@ def level_at(bucket: Bucket, limit: Limit, now: datetime) -> float:
     return min(limit.burst, bucket.level + passed * limit.rate)
 
 
-def take(bucket: Bucket | None, limit: Limit, now: datetime, floor: float = 0.0) -> tuple[Bucket, float]:
+def take(bucket: Bucket | None, limit: Limit, now: datetime, reserve: float = 0.0) -> tuple[Bucket, float]:
     """Take one token; return the new bucket and the seconds to wait (0.0 if there was a token).
 
-    A refused request takes no token, so retries do not make the wait longer. The last `floor` tokens are
+    A refused request takes no token, so retries do not make the wait longer. The last `reserve` tokens are
     reserved for other callers. Without a bucket, a full one is used.
     """
     level = limit.burst if bucket is None else level_at(bucket, limit, now)
-    if level >= 1.0 + floor - _ROUNDING:
+    if level >= 1.0 + reserve - _ROUNDING:
         return Bucket(level - 1.0, now), 0.0
-    return Bucket(level, now), (1.0 + floor - level) / limit.rate
+    return Bucket(level, now), (1.0 + reserve - level) / limit.rate

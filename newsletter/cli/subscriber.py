@@ -23,7 +23,7 @@ from newsletter.subscribers.consent.record import Publisher, consent_record, nam
 from newsletter.subscribers.consent.signature import sign_record
 from newsletter.subscribers.privacy.export import personal_data
 from newsletter.subscribers.queries import find_by_key, find_by_public_id, list_subscribers
-from newsletter.subscribers.signup.confirmation_limits import Brake
+from newsletter.subscribers.signup.confirmation_limits import ConfirmationLimits
 from newsletter.subscribers.signup.hold import drop_held, held_signups, release_held
 from newsletter.suppression import Wanted, add_by_hand, find, lift, lift_many
 from newsletter.web.erase_everywhere import erase_everywhere
@@ -293,7 +293,7 @@ def held(release: bool, drop: bool, as_json: bool) -> None:
             click.echo(f"{count} {'are let go' if release else 'dropped'}.")
         return
     with parts.reading() as session:
-        state = held_signups(session, Brake.of(parts.settings), parts.now())
+        state = held_signups(session, ConfirmationLimits.of(parts.settings), parts.now())
     if as_json:
         since = state.since.isoformat() if state.since else None
         print_json({"held": state.held, "since": since, "free": state.free})

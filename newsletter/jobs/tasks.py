@@ -33,7 +33,7 @@ from newsletter.service.send_round import (
     send_round,
 )
 from newsletter.subscribers.choices.change_address import empty_old_address_changes
-from newsletter.subscribers.signup.confirmation_limits import Brake
+from newsletter.subscribers.signup.confirmation_limits import ConfirmationLimits
 from newsletter.subscribers.signup.hold import count_unresolved
 from newsletter.subscribers.signup.resolve import resolve_signups
 
@@ -155,7 +155,7 @@ def _resolve_signups(runtime: Runtime) -> int:
             runtime.tokens,
             runtime.now(),
             limit=SIGNUPS_AT_ONCE,
-            brake=Brake.of(runtime.settings),
+            limits=ConfirmationLimits.of(runtime.settings),
         )
         email_notices(session, runtime.settings.owner_address, runtime.now())
         session.commit()

@@ -41,15 +41,15 @@ class Spent:
     left: Mapping[str, float] = field(default_factory=dict)
 
 
-def spend(session: Session, key: str, limit: Limit, now: datetime, floor: float = 0.0) -> float:
+def spend(session: Session, key: str, limit: Limit, now: datetime, reserve: float = 0.0) -> float:
     """Take one token from the bucket `key`; return 0.0, or the seconds to wait if it is empty.
 
-    The last `floor` tokens are reserved for other callers. Commits nothing.
+    The last `reserve` tokens are reserved for other callers. Commits nothing.
     """
-    return spend_all(session, {key: limit}, now, floor).wait_seconds
+    return spend_all(session, {key: limit}, now, reserve).wait_seconds
 
 
-def spend_all(session: Session, limits: Mapping[str, Limit], now: datetime, floor: float = 0.0) -> Spent:
+def spend_all(session: Session, limits: Mapping[str, Limit], now: datetime, reserve: float = 0.0) -> Spent:
     """Take one token from each bucket of `limits`, by key. Commits nothing.
 
     If one bucket is empty, no token is taken from the others.
@@ -60,7 +60,7 @@ def spend_all(session: Session, limits: Mapping[str, Limit], now: datetime, floo
     wait_seconds = 0.0
     for key in sorted(limits):  # always in the same order, so that two callers cannot deadlock
         locked = connection.execute(_LOCK, {"key": key, "full": limits[key].burst, "now": now}).one()
-        taken[key], wait = take(Bucket(*locked), limits[key], now, floor)
+        taken[key], wait = take(Bucket(*locked), limits[key], now, reserve)
         wait_seconds = max(wait_seconds, wait)
     if wait_seconds:
         return Spent(wait_seconds)

@@ -28,7 +28,7 @@ def mail(*lines: str, to: str = "leave@news.example.org", author: str = "Ada <ad
     return "\r\n".join([*head, "", "Please.", ""]).encode()
 
 
-def test_an_email_to_the_signed_address_means_that_its_subscriber_leaves() -> None:
+def test_an_email_to_the_signed_address_unsubscribes_its_subscriber() -> None:
     assert read_mail(mail(), OWN, [SIGNED], "ada@example.net") == LEAVES
 
 
@@ -84,12 +84,12 @@ def test_a_forged_address_means_nothing() -> None:
         "Precedence: auto_reply",
     ],
 )
-def test_an_automatic_answer_makes_nobody_leave(line: str) -> None:
+def test_an_automatic_answer_unsubscribes_nobody(line: str) -> None:
     assert read_mail(mail(line), OWN, [SIGNED]) == [NothingToDo("answer")]
 
 
 @pytest.mark.parametrize("line", ["Auto-Submitted: auto-generated", "Precedence: bulk", "Return-Path: <>"])
-def test_what_a_provider_sends_for_its_user_makes_them_leave(line: str) -> None:
+def test_an_email_that_a_provider_sends_for_its_user_unsubscribes_them(line: str) -> None:
     assert read_mail(mail(line), OWN, [SIGNED], "") == LEAVES
 
 

@@ -394,7 +394,7 @@ def tab_to(page: Page, selector: str) -> None:
     raise AssertionError(f"Tab never reaches {selector} at {page.url}")
 
 
-def test_somebody_with_a_keyboard_alone_joins_chooses_leaves_and_comes_back(page, site):
+def test_somebody_with_only_a_keyboard_subscribes_chooses_unsubscribes_and_undoes_it(page, site):
     subscriber = "keys@example.org"
     page.goto(site.url)
     page.keyboard.press("Tab")

@@ -80,7 +80,7 @@ def newest_mail(page, demo: Demo, subject: str) -> None:
     letter.click()
 
 
-def test_a_newcomer_joins_confirms_reads_and_leaves(page, screenshot, demo):
+def test_a_newcomer_subscribes_confirms_reads_and_unsubscribes(page, screenshot, demo):
     # Join.
     page.goto(demo.url)
     opened = time.monotonic()

@@ -16,7 +16,7 @@ from house import House, make_house, make_settings
 from newsletter.app import create_app
 from newsletter.outbox.owner_email import email_notices
 from newsletter.runtime import Runtime
-from newsletter.subscribers.signup.confirmation_limits import Brake
+from newsletter.subscribers.signup.confirmation_limits import ConfirmationLimits
 from newsletter.subscribers.signup.hold import held_signups
 from newsletter.subscribers.signup.resolve import resolve_signups
 
@@ -61,7 +61,7 @@ class Site:
                     session,
                     runtime.tokens,
                     self.house.clock(),
-                    brake=Brake.of(runtime.settings),
+                    limits=ConfirmationLimits.of(runtime.settings),
                 )
                 email_notices(session, runtime.settings.owner_address, self.house.clock())
                 session.commit()
@@ -128,7 +128,7 @@ def test_a_flood_of_foreign_addresses_causes_few_emails_and_people_still_sign_up
     site.house.clock.pass_(hours=2)
     site.work()
     with site.house.runtime.session() as session:
-        assert held_signups(session, Brake.of(settings), site.house.clock()).held == 0
+        assert held_signups(session, ConfirmationLimits.of(settings), site.house.clock()).held == 0
 
 
 def test_many_people_at_once_are_all_taken_and_get_one_email_each(tmp_path):

@@ -9,7 +9,7 @@ ROOT = Path(__file__).parents[2]
 
 # The files that may use `erased_at`, and how often. If you add a use, write here what it does with a person
 # whose address was only emptied because of its age (`emptied_at`).
-READERS = {
+MENTIONS = {
     # Defines both columns and the text that pages show for them.
     "newsletter/models/tables/subscriber.py": 3,
     # The trigger: the details of an entry may be emptied only if the person was erased.
@@ -42,7 +42,7 @@ def mentions(name: str) -> dict[str, int]:
 
 
 def test_every_place_that_looks_at_erased_at_was_looked_at_for_emptied_people():
-    assert mentions("erased_at") == READERS
+    assert mentions("erased_at") == MENTIONS
 
 
 def test_whether_somebody_can_be_emailed_is_asked_of_the_address_and_of_neither_time():

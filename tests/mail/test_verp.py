@@ -80,16 +80,16 @@ def test_any_text_can_be_asked_about(text: str) -> None:
     assert parse_leave_address(text, KEY) is None
 
 
-READERS = st.from_regex(r"[A-Za-z0-9_-]{12}", fullmatch=True)
+PUBLIC_IDS = st.from_regex(r"[A-Za-z0-9_-]{12}", fullmatch=True)
 
 
 @given(
-    READERS,
+    PUBLIC_IDS,
     st.integers(0, 2**32 - 1),
     st.none() | st.integers(1, 2**16 - 1),
     st.sampled_from([str.upper, str.lower, str.swapcase, str.title]),
 )
-def test_an_address_to_leave_by_names_its_ids_whatever_became_of_its_case(
+def test_an_unsubscribe_address_names_its_ids_in_upper_or_lower_case(
     subscriber, delivery, newsletter, fold
 ) -> None:
     address = leave_address("Leave@News.example.org", subscriber, delivery, KEY, newsletter)
@@ -99,7 +99,7 @@ def test_an_address_to_leave_by_names_its_ids_whatever_became_of_its_case(
     assert re.fullmatch(r"Leave\+[a-z2-7]{40}@News\.example\.org", address)
 
 
-def test_an_address_to_leave_by_survives_aliases_and_other_marks_than_a_plus() -> None:
+def test_an_unsubscribe_address_is_read_after_aliases_and_with_another_sign_than_a_plus() -> None:
     address = leave_address("leave@example.org", "abcDEF-_0123", 42, KEY) or ""
     token = address.partition("+")[2].partition("@")[0]
 
@@ -113,7 +113,7 @@ def test_an_address_to_leave_by_survives_aliases_and_other_marks_than_a_plus() -
 
 @pytest.mark.parametrize("newsletter", [None, 1, 2])
 @given(st.data())
-def test_a_forged_address_to_leave_by_proves_nothing(newsletter, data) -> None:
+def test_a_forged_unsubscribe_address_is_refused(newsletter, data) -> None:
     address = leave_address("leave@example.org", "abcDEF-_0123", 42, KEY, newsletter) or ""
     at = data.draw(st.integers(address.index("+") + 1, address.index("@") - 1))
     letter = data.draw(st.sampled_from("abcdefghijklmnopqrstuvwxyz234567"))
@@ -124,7 +124,7 @@ def test_a_forged_address_to_leave_by_proves_nothing(newsletter, data) -> None:
     assert parse_leave_address(address, OLD) is None
 
 
-def test_an_address_to_leave_by_fits_into_64_octets() -> None:
+def test_an_unsubscribe_address_fits_into_64_octets() -> None:
     longest = "l" * LONGEST_LEAVE_MAILBOX
 
     address = leave_address(f"{longest}@example.org", "abcDEF-_0123", 2**48 - 1, KEY) or ""
@@ -144,11 +144,11 @@ def test_an_address_to_leave_by_fits_into_64_octets() -> None:
         ("a" * 12, 1, 2**16),
     ],
 )
-def test_ids_of_another_size_get_no_address_to_leave_by(subscriber, delivery, newsletter) -> None:
+def test_ids_of_another_size_get_no_unsubscribe_address(subscriber, delivery, newsletter) -> None:
     assert leave_address("leave@example.org", subscriber, delivery, KEY, newsletter) is None
 
 
-def test_a_return_path_makes_nobody_leave() -> None:
+def test_a_return_path_unsubscribes_nobody() -> None:
     bounce = return_path(delivery_token("42", KEY), "example.org")
     leave = leave_address("leave@example.org", "abcDEF-_0123", 42, KEY) or ""
 

@@ -28,7 +28,7 @@ from outbox.processes import (
 from servers.processes import free_port as unused_port
 from servers.redis import redis_on
 
-READERS = 20_000
+SUBSCRIBERS = 20_000
 KILLS = 20
 
 
@@ -97,13 +97,13 @@ def test_twenty_kills_in_one_issue_lose_nobody_and_repeat_nobody(tmp_path: Path,
     chance = random.Random(20)
     with keep_ledger() as ledger:
         house = open_house(make_settings(tmp_path, relay=ledger.url))
-        issue_id = issue_for(house, READERS)
-        instants = sorted(chance.randrange(READERS - 1500) for _ in range(KILLS))
+        issue_id = issue_for(house, SUBSCRIBERS)
+        instants = sorted(chance.randrange(SUBSCRIBERS - 1500) for _ in range(KILLS))
 
         with Fleet(environ_of(house), tmp_path / "log") as fleet:
             draining_under_fire(fleet, ledger, chance, instants)
 
-        figures = check_before_and_after_resending(house, ledger, issue_id, READERS)
+        figures = check_before_and_after_resending(house, ledger, issue_id, SUBSCRIBERS)
         assert house.issue_state(issue_id) == "finished"
         house.runtime.engine.dispose()
     record_property("figures", f"killed={KILLS} {figures}")

@@ -18,7 +18,7 @@ from newsletter.outbox.worker import drain
 from newsletter.smtp.endpoint import Endpoint
 from newsletter.smtp.transport import SMTPTransport
 
-READERS = 12
+SUBSCRIBERS = 12
 
 
 @contextmanager
@@ -46,7 +46,7 @@ def accepted(house: House, issue_id: int) -> int:
 def open_for_subscribers(tmp_path: Path, sink: SMTPSink, database_url: str = "") -> tuple[House, int]:
     house = open_house(make_settings(tmp_path, relay=sink.url, database_url=database_url))
     energy = house.topic("energy")
-    for number in range(1, READERS + 1):
+    for number in range(1, SUBSCRIBERS + 1):
         house.add_subscriber(energy, name=f"reader{number}")
     house.release("A new energy cable")
     return house, house.open()
@@ -63,12 +63,12 @@ def test_one_message_that_is_not_answered_hides_no_other_outcome(
     with draining(house, connections=2):
         try:
             # Two more may wait behind it in its connection; all others are with the relay.
-            until(lambda: accepted(house, issue_id) == len(smtp_sink.mails) >= READERS - 3, 60)
+            until(lambda: accepted(house, issue_id) == len(smtp_sink.mails) >= SUBSCRIBERS - 3, 60)
             assert house.issue_state(issue_id) == "sending"
         finally:
             smtp_sink.slow_data.clear()
 
-    assert accepted(house, issue_id) == READERS
+    assert accepted(house, issue_id) == SUBSCRIBERS
     assert house.issue_state(issue_id) == "finished"
     house.runtime.engine.dispose()
 
@@ -85,5 +85,5 @@ def test_a_recipient_that_is_not_answered_does_not_hide_the_message_before(
         finally:
             smtp_sink.slow_rcpt.clear()
 
-    assert accepted(house, issue_id) == READERS
+    assert accepted(house, issue_id) == SUBSCRIBERS
     house.runtime.engine.dispose()

@@ -125,7 +125,7 @@ def test_recording_that_a_mailbox_does_not_exist_suppresses_nobody(house: House)
     assert house.recipients().count("ann@example.org") == 1
 
 
-def test_somebody_who_leaves_after_preparing_is_skipped(house: House):
+def test_somebody_who_unsubscribes_after_preparing_is_skipped(house: House):
     issue_id = three_subscribers(house)
     with house.runtime.session() as session:
         mine = session.query(Subscription).filter_by(subscriber_id=1).one()

@@ -169,7 +169,7 @@ def test_settings_cannot_be_changed():
         settings.site_name = "Another"  # type: ignore[misc]
 
 
-def test_the_address_to_leave_by_leaves_room_for_a_token():
+def test_the_unsubscribe_address_has_room_for_a_token():
     too_long = "l" * (LONGEST_LEAVE_MAILBOX + 1) + "@example.org"
 
     # mail/verp.py makes the addresses, but the settings must not import it.

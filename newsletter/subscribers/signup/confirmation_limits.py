@@ -50,8 +50,8 @@ class Trust(enum.IntEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Brake:
-    """The limits for emails to unconfirmed addresses, and how long a request above them waits (`hold`).
+class ConfirmationLimits:
+    """The limits for emails to unconfirmed addresses, and for how long a request above them is kept.
 
     `proof`: visitors are asked for a proof of work.
     """
@@ -59,17 +59,17 @@ class Brake:
     burst: int = 100
     per_hour: int = 60
     domain_per_hour: int = 30
-    hold: timedelta = timedelta(hours=24)
+    keep_for: timedelta = timedelta(hours=24)
     proof: bool = False
 
     @classmethod
-    def of(cls, settings: Settings) -> Brake:
-        """Return the brake of an installation."""
+    def of(cls, settings: Settings) -> ConfirmationLimits:
+        """Return the limits of an installation."""
         return cls(
             burst=settings.brake_burst,
             per_hour=settings.brake_per_hour,
             domain_per_hour=settings.brake_domain_per_hour,
-            hold=timedelta(hours=settings.brake_hold_hours),
+            keep_for=timedelta(hours=settings.brake_hold_hours),
             proof=settings.altcha,
         )
 
@@ -78,7 +78,7 @@ class Brake:
         """The limit for all emails to unconfirmed addresses together."""
         return Limit(self.burst, self.burst / self.per_hour * 3600)
 
-    def floor(self, trust: Trust, nth: int) -> float:
+    def reserve(self, trust: Trust, nth: int) -> float:
         """Return how many tokens this request must leave in the bucket for others.
 
         `nth` is how many forms the visitor's network sent shortly before. If there were any, more tokens are

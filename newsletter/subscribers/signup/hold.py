@@ -1,8 +1,8 @@
 """Hold sign-up requests when too many emails would go to unconfirmed addresses; release or drop them.
 
 A script can type thousands of other people's addresses into the form (list bombing). Without a limit we would
-email each of them. So the `Brake` limits these emails: requests above its limit wait, and the owner gets a
-notice.
+email each of them. So these emails have limits (confirmation_limits.py). Requests above them wait, and the
+owner gets a notice.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from newsletter.limits.spend import spend, tokens_left
 from newsletter.mail.addresses import Address
 from newsletter.models import SignupRequest
 from newsletter.notices import NoticeKind, settle_quiet
-from newsletter.subscribers.signup.confirmation_limits import Brake, Trust, limited_domain
+from newsletter.subscribers.signup.confirmation_limits import ConfirmationLimits, Trust, limited_domain
 from newsletter.tokens import Tokens
 
 BUCKET = "brake"
@@ -35,23 +35,23 @@ log = logging.getLogger(__name__)
 class Held(Exception):
     """This request must wait until `until`.
 
-    `braked`: the limit for all unconfirmed addresses is reached, not only that of a domain.
+    `total_reached`: the limit for all unconfirmed addresses is reached, not only that of a domain.
     """
 
-    def __init__(self, until: datetime, *, braked: bool) -> None:
+    def __init__(self, until: datetime, *, total_reached: bool) -> None:
         super().__init__(f"held until {until}")
         self.until = until
-        self.braked = braked
+        self.total_reached = total_reached
 
 
 @dataclass
 class SignupLimiter:
     """Applies the limits in one pass over waiting requests. It remembers refusals, so a burst is cheap."""
 
-    brake: Brake
+    limits: ConfirmationLimits
     now: datetime
-    braked: int = 0
-    # The lowest floor that was refused. A request with the same or a higher floor would be refused too.
+    total_reached: int = 0
+    # The lowest reserve that was refused. A request with the same or a higher reserve would be refused too.
     _refused: float | None = None
     _domains: dict[str, tuple[float, int]] = field(default_factory=dict)
 
@@ -60,7 +60,7 @@ class SignupLimiter:
         if request.trust >= Trust.VOUCHED:
             return
         if self._is_shut(request):
-            raise Held(self.now, braked=True)
+            raise Held(self.now, total_reached=True)
         domain = limited_domain(address.domain)
         if domain in self._domains:
             raise self._held_by(domain)
@@ -69,12 +69,12 @@ class SignupLimiter:
         """Count one email to an unconfirmed address. Raises Held above a limit; the caller rolls back."""
         if request.trust >= Trust.VOUCHED:
             return
-        floor = self._floor(request)
-        if spend(session, BUCKET, self.brake.limit, self.now, floor):
-            self._refused = floor if self._refused is None else min(self._refused, floor)
-            raise Held(self.now, braked=True)
+        reserve = self._reserve(request)
+        if spend(session, BUCKET, self.limits.limit, self.now, reserve):
+            self._refused = reserve if self._refused is None else min(self._refused, reserve)
+            raise Held(self.now, total_reached=True)
         domain = limited_domain(address.domain)
-        limit = self.brake.domain_limit(domain)
+        limit = self.limits.domain_limit(domain)
         wait_seconds = spend(session, limit_key(tokens, "domain", domain), limit, self.now)
         if wait_seconds:
             self._domains[domain] = (wait_seconds, 0)
@@ -82,41 +82,41 @@ class SignupLimiter:
 
     def hold(self, request: SignupRequest, held: Held) -> None:
         """Make a request wait as `held` says."""
-        self.braked += held.braked
+        self.total_reached += held.total_reached
         request.held_until = held.until
 
     def _held_by(self, domain: str) -> Held:
         # Each request gets another time, so that they are not all retried at once.
         wait_seconds, waiting = self._domains[domain]
         self._domains[domain] = (wait_seconds, waiting + 1)
-        spread = waiting / self.brake.domain_limit(domain).rate
-        return Held(self.now + timedelta(seconds=wait_seconds + spread), braked=False)
+        spread = waiting / self.limits.domain_limit(domain).rate
+        return Held(self.now + timedelta(seconds=wait_seconds + spread), total_reached=False)
 
-    def _floor(self, request: SignupRequest) -> float:
-        return self.brake.floor(Trust(request.trust), request.nth)
+    def _reserve(self, request: SignupRequest) -> float:
+        return self.limits.reserve(Trust(request.trust), request.nth)
 
     def _is_shut(self, request: SignupRequest) -> bool:
-        return self._refused is not None and self._floor(request) >= self._refused
+        return self._refused is not None and self._reserve(request) >= self._refused
 
 
-def drop_stale(session: Session, brake: Brake, now: datetime) -> int:
+def drop_stale(session: Session, limits: ConfirmationLimits, now: datetime) -> int:
     """Drop requests that have waited too long, and their addresses; return how many. Commits nothing."""
-    return _drop(session, now, SignupRequest.created_at < now - brake.hold)
+    return _drop(session, now, SignupRequest.created_at < now - limits.keep_for)
 
 
 def tell_owner(session: Session, limiter: SignupLimiter) -> None:
     """Open one notice to the owner for each burst of sign-ups, and an audit entry. Commits nothing."""
-    now, brake = limiter.now, limiter.brake
+    now, limits = limiter.now, limiter.limits
     settle_quiet(session, NoticeKind.SIGNUPS_HELD, now - QUIET, now)
-    if not limiter.braked:
+    if not limiter.total_reached:
         return
     held = count_held(session)
-    facts = {"held": held, "burst": brake.burst, "per_hour": brake.per_hour}
-    hold_hours = round(brake.hold.total_seconds() / 3600)
+    facts = {"held": held, "burst": limits.burst, "per_hour": limits.per_hour}
+    hold_hours = round(limits.keep_for.total_seconds() / 3600)
     if not notices.tell_owner(session, NoticeKind.SIGNUPS_HELD, "", now, hold_hours=hold_hours, **facts):
         return
     record(session, "brake", "signup.held", "", now, **facts)
-    log.warning("event=signups_held held=%d burst=%d per_hour=%d", held, brake.burst, brake.per_hour)
+    log.warning("event=signups_held held=%d burst=%d per_hour=%d", held, limits.burst, limits.per_hour)
 
 
 @dataclass(frozen=True)
@@ -128,11 +128,11 @@ class HeldSignups:
     free: int
 
 
-def held_signups(session: Session, brake: Brake, now: datetime) -> HeldSignups:
-    """Return the state of the brake."""
+def held_signups(session: Session, limits: ConfirmationLimits, now: datetime) -> HeldSignups:
+    """Return how many sign-ups wait, and how many emails may still be sent at once."""
     query = select(func.count(), func.min(SignupRequest.created_at)).where(*HELD)
     held, since = session.execute(query).one()
-    return HeldSignups(held, since, int(tokens_left(session, BUCKET, brake.limit, now)))
+    return HeldSignups(held, since, int(tokens_left(session, BUCKET, limits.limit, now)))
 
 
 def count_unresolved(session: Session, before: datetime) -> int:

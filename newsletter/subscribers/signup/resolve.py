@@ -25,7 +25,7 @@ from newsletter.outbox.enqueue import enqueue_single
 from newsletter.subscribers import subscription_rows
 from newsletter.subscribers.address_marks import may_answer_form, note_mailed
 from newsletter.subscribers.consent.ledger import note, slug_of
-from newsletter.subscribers.signup.confirmation_limits import Brake
+from newsletter.subscribers.signup.confirmation_limits import ConfirmationLimits
 from newsletter.subscribers.signup.email_limits import allow_email
 from newsletter.subscribers.signup.hold import HELD, Held, SignupLimiter, drop_stale, tell_owner
 from newsletter.subscribers.signup.pending import add_pending, is_news, send_confirmation
@@ -44,16 +44,16 @@ def resolve_signups(
     now: datetime,
     limit: int = 200,
     *,
-    brake: Brake | None = None,
+    limits: ConfirmationLimits | None = None,
 ) -> int:
     """Resolve up to `limit` waiting requests, oldest first; return how many were processed. Commits nothing.
 
     Each request has its own savepoint, which also sets `resolved_at` and deletes the request's address. So a
     crash repeats nothing, and a request that fails does not stop the others. Two workers never process
     the same request: SQLite locks the whole database for the caller's transaction, PostgreSQL locks the rows.
-    Requests that the brake holds stay, are tried before new ones, and cause a notice to the owner (hold.py).
+    Requests above the limits stay, are tried before new ones, and cause a notice to the owner (hold.py).
     """
-    limiter = SignupLimiter(brake or Brake(), now)
+    limiter = SignupLimiter(limits or ConfirmationLimits(), now)
     dealt = _resolve_held(session, tokens, limiter, limit)
     last = 0
     while dealt < limit:
@@ -86,7 +86,7 @@ def _resolve_held(session: Session, tokens: Tokens, limiter: SignupLimiter, limi
     batch = list(session.scalars(due.order_by(*order).limit(limit).with_for_update(skip_locked=True)))
     if not batch:
         return 0
-    dropped = drop_stale(session, limiter.brake, limiter.now)
+    dropped = drop_stale(session, limiter.limits, limiter.now)
     if dropped:
         log.warning("event=signups_dropped count=%d", dropped)
         session.expire_all()
@@ -94,9 +94,9 @@ def _resolve_held(session: Session, tokens: Tokens, limiter: SignupLimiter, limi
     for request in batch:
         if request.resolved_at is not None:
             continue
-        braked = limiter.braked
+        total_reached = limiter.total_reached
         _resolve_safely(session, tokens, request, limiter)
-        if limiter.braked > braked:
+        if limiter.total_reached > total_reached:
             break  # the limit is reached, and later requests have no priority over this one
         resolved += request.resolved_at is not None
     return resolved

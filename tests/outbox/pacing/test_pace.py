@@ -115,7 +115,7 @@ def test_no_hour_and_no_day_holds_more_than_its_limit(steps, per_hour, share):
 
 
 @given(st.integers(1, 50), st.integers(0, 7200))
-def test_who_comes_when_told_finds_a_turn(per_hour, first):
+def test_a_process_that_comes_back_when_told_can_book(per_hour, first):
     limits = Limits(per_hour=per_hour)
     now = NOON + seconds(first)
     standing, _ = book(FRESH, limits, per_hour, now, ahead_seconds=1)
@@ -167,7 +167,7 @@ def test_booking_of_two_processes_do_not_overlap():
     assert (third.count, third.wait_seconds) == (0, 1.0)
 
 
-def test_what_was_not_needed_is_there_for_the_next():
+def test_a_booking_that_was_given_back_can_be_used_by_the_next():
     limits = Limits(per_second=10, per_hour=10)
     standing, booking = book(FRESH, limits, 10, NOON, ahead_seconds=1)
     assert book(standing, limits, 1, NOON, ahead_seconds=5)[1].count == 0
@@ -186,7 +186,7 @@ def test_without_limits_there_is_no_waiting():
     assert to_state(standing) == {}
 
 
-def test_digests_leave_a_twentieth_to_those_who_wait():
+def test_a_twentieth_of_the_limit_is_reserved_for_single_emails():
     limits = Limits(per_hour=100)
     standing, bulk = book(FRESH, limits, 500, NOON, ahead_seconds=1, share=BULK_SHARE)
     _, single = book(standing, limits, 500, NOON, ahead_seconds=1)
@@ -205,7 +205,7 @@ def test_a_slow_down_halves_the_pace_once_a_round_trip():
     assert pace_of(later, limits, NOON + ROUND_TRIP) == 5
 
 
-def test_a_pace_never_falls_below_the_floor():
+def test_a_pace_never_falls_below_the_slowest():
     limits, standing, now = Limits(per_second=20), FRESH, NOON
     for _ in range(30):
         standing = slow_down(standing, limits, None, now)

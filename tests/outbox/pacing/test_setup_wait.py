@@ -313,7 +313,7 @@ def test_the_first_refusal_of_an_old_email_rejects_nobody(house: House):
     assert set(house.states(issue_id)) <= {"deferred", "queued"}
 
 
-def test_a_dead_workers_journal_decides_a_refused_sender_alike(house: House):
+def test_a_dead_workers_journal_decides_a_refused_sender_in_the_same_way(house: House):
     """A journal has only replies to the content, where Office 365 refuses the sender."""
     from newsletter.outbox.lease import claim
 

@@ -253,7 +253,7 @@ def test_a_subscriber_who_was_erased_is_simply_gone(house):
     assert take_in(house.runtime, mail(signed(house, subscriber))) == ["gone"]
 
 
-def test_a_wish_to_leave_or_for_a_link_wakes_the_engine_once_and_nothing_else_does(tmp_path):
+def test_a_request_to_unsubscribe_or_for_a_link_wakes_the_workers_once_and_nothing_else_does(tmp_path):
     house = make_house(make_settings(tmp_path, unsubscribe_address=MAILBOX))
     woken = []
     runtime = replace(house.runtime, wake=woken.append)

@@ -168,7 +168,7 @@ def test_a_line_without_an_end_ends_the_conversation(doors):
         talk.close()
 
 
-def test_a_long_line_is_no_reason_to_refuse_a_wish_to_leave(doors):
+def test_a_long_line_is_no_reason_to_refuse_a_request_to_unsubscribe(doors):
     house, address, port, _ = doors
 
     with smtplib.SMTP("127.0.0.1", port) as talk:

@@ -11,14 +11,14 @@ from newsletter.mail.addresses import parse_address
 from newsletter.models import AuditEntry, Delivery, Frequency, SignupRequest
 from newsletter.outbox.owner_email import email_notices
 from newsletter.subscribers.consent.wording import current_wording
-from newsletter.subscribers.signup.confirmation_limits import Brake, Trust, limited_domain
+from newsletter.subscribers.signup.confirmation_limits import ConfirmationLimits, Trust, limited_domain
 from newsletter.subscribers.signup.hold import drop_held, held_signups, release_held
 from newsletter.subscribers.signup.request import Signup, request_signups
 from newsletter.subscribers.signup.resolve import resolve_signups
 
 ANN = "ann@example.org"
 OWNER = "owner@example.com"
-TIGHT = Brake(burst=10, per_hour=60)
+TIGHT = ConfirmationLimits(burst=10, per_hour=60)
 DAILY = {"energy": Frequency.DAILY}
 
 
@@ -36,10 +36,10 @@ def flood(people, count, *, start=0, **how):
         ask(people, f"victim{number}@example{number}.net", **how)
 
 
-def resolve(people, brake=TIGHT, limit=200):
+def resolve(people, limits=TIGHT, limit=200):
     with people.house.runtime.session() as session:
         now = people.house.clock()
-        done = resolve_signups(session, people.house.runtime.tokens, now, limit, brake=brake)
+        done = resolve_signups(session, people.house.runtime.tokens, now, limit, limits=limits)
         email_notices(session, OWNER, now)
         session.commit()
         return done
@@ -56,9 +56,9 @@ def notices(people):
         return list(session.scalars(select(Delivery).where(Delivery.template == "notice")))
 
 
-def state(people, brake=TIGHT):
+def state(people, limits=TIGHT):
     with people.house.runtime.session() as session:
-        return held_signups(session, brake, people.house.clock())
+        return held_signups(session, limits, people.house.clock())
 
 
 @pytest.fixture
@@ -123,7 +123,7 @@ def test_a_single_visitor_of_a_network_goes_before_a_crowd(town):
 
 
 def test_with_proof_of_work_only_a_proof_gets_a_reserved_token(town):
-    proof = Brake(burst=10, per_hour=60, proof=True)
+    proof = ConfirmationLimits(burst=10, per_hour=60, proof=True)
     flood(town, 20, trust=Trust.SEEN)
     resolve(town, proof)
     before = len(confirmations(town))
@@ -147,7 +147,7 @@ def test_confirmed_subscribers_are_not_held(town):
     assert town.templates(ANN) == ["confirm", "link"]
 
 
-def test_another_link_for_an_unconfirmed_person_counts_against_the_brake(town):
+def test_another_link_for_an_unconfirmed_person_counts_against_the_limit(town):
     ask(town, ANN)
     resolve(town)
     town.house.clock.pass_(hours=1)
@@ -212,18 +212,18 @@ def test_a_request_that_waited_too_long_is_dropped_with_its_address(town):
 
 
 def test_a_small_domain_has_its_own_limit_and_others_do_not_wait_for_it(town):
-    brake = Brake(burst=1000, per_hour=1000, domain_per_hour=5)
+    limits = ConfirmationLimits(burst=1000, per_hour=1000, domain_per_hour=5)
     for number in range(12):
         ask(town, f"clerk{number}@office.example.co.uk")
     for number in range(12):
         ask(town, f"person{number}@gmail.com")
     ask(town, ANN)
 
-    resolve(town, brake)
+    resolve(town, limits)
     at_once = len(confirmations(town))
     for _ in range(12):
         town.house.clock.pass_(minutes=13)
-        resolve(town, brake)
+        resolve(town, limits)
 
     assert at_once == 5 + 12 + 1
     assert len(confirmations(town)) == 25
@@ -258,7 +258,7 @@ def test_the_owner_can_drop_every_held_request(town):
     assert [entry.detail.get("count") for entry in town.house.all(AuditEntry)] == [None, 22]
 
 
-def test_repeated_requests_for_one_address_do_not_use_up_the_brake(town):
+def test_repeated_requests_for_one_address_do_not_use_up_the_limit(town):
     for _ in range(50):
         ask(town, ANN)
 
@@ -303,7 +303,7 @@ def test_a_day_allows_the_burst_and_the_hourly_emails(town):
     sent, spent = [], timedelta()
     for number in range(24):
         flood(town, 30, start=number * 100, nth=1)
-        resolve(town, Brake(burst=10, per_hour=6))
+        resolve(town, ConfirmationLimits(burst=10, per_hour=6))
         sent.append(len(confirmations(town)))
         town.house.clock.pass_(hours=1)
         spent += timedelta(hours=1)

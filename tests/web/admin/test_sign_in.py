@@ -29,7 +29,7 @@ def test_who_knows_the_password_comes_to_the_overview(house):
 @pytest.mark.parametrize(
     ("email", "password"), [(EMAIL, "wrong"), ("nobody@example.org", PASSWORD), ("no address", "x")]
 )
-def test_a_wrong_address_and_a_wrong_password_look_alike(house, email, password):
+def test_a_wrong_address_and_a_wrong_password_have_the_same_answer(house, email, password):
     browser = house.browser()
 
     answer = browser.sign_in(email, password)

@@ -203,7 +203,7 @@ def test_leaving_one_topic_keeps_the_others_and_can_be_undone(subscriber):
     assert len(subscriber.reads()) == 2
 
 
-def test_one_click_of_a_mailbox_program_leaves_everything_whatever_else_it_says(subscriber):
+def test_one_click_of_a_mailbox_program_unsubscribes_from_everything_whatever_else_it_says(subscriber):
     subscriber.client.post(
         subscriber.unsubscribe_path(), data={"List-Unsubscribe": "One-Click", "topic": "energy"}
     )
@@ -336,7 +336,7 @@ def test_what_is_not_on_offer_is_pointed_out_and_nothing_is_changed(subscriber, 
     assert len(subscriber.reads()) == 2
 
 
-def test_who_has_left_is_not_asked_to_leave_or_to_pause(subscriber):
+def test_somebody_who_unsubscribed_is_not_asked_to_unsubscribe_or_to_pause(subscriber):
     path = subscriber.preferences_path()
     subscriber.fill(subscriber.unsubscribe_path())
 

@@ -18,7 +18,7 @@ Result = TypeVar("Result")
 
 
 @dataclass(eq=False)
-class _Wish(Generic[Item, Result]):
+class _PendingWrite(Generic[Item, Result]):
     """The item that one thread wants written, and its result."""
 
     item: Item
@@ -40,19 +40,19 @@ class WriteBatcher(Generic[Item, Result]):
     def __init__(self, write: Callable[[Sequence[Item]], Sequence[Result]]) -> None:
         self._write = write
         self._changed = threading.Condition()
-        self._waiting: list[_Wish[Item, Result]] = []
+        self._waiting: list[_PendingWrite[Item, Result]] = []
         self._busy = False
 
     def __call__(self, item: Item) -> Result:
         """Return what `write` returned for this item, once it is committed; raise what it raised for it."""
-        wish = _Wish[Item, Result](item)
+        pending = _PendingWrite[Item, Result](item)
         with self._changed:
-            self._waiting.append(wish)
-            while self._busy and not wish.done:
+            self._waiting.append(pending)
+            while self._busy and not pending.done:
                 self._changed.wait()
-            if not wish.done:
+            if not pending.done:
                 taken, self._waiting, self._busy = self._waiting, [], True
-        if not wish.done:
+        if not pending.done:
             try:
                 self._write_all(taken)
             finally:
@@ -61,27 +61,27 @@ class WriteBatcher(Generic[Item, Result]):
                     for each in taken:
                         each.done = True
                     self._changed.notify_all()
-        if wish.error is not None:
-            raise wish.error
-        return wish.result  # type: ignore[return-value]  # there is one, since there is no error
+        if pending.error is not None:
+            raise pending.error
+        return pending.result  # type: ignore[return-value]  # there is one, since there is no error
 
-    def _write_all(self, wishes: Sequence[_Wish[Item, Result]]) -> None:
+    def _write_all(self, pending: Sequence[_PendingWrite[Item, Result]]) -> None:
         try:
-            results = self._write([each.item for each in wishes])
+            results = self._write([each.item for each in pending])
         except Exception as error:
             # A failure of the database affects all items. A failure of one item must not affect the others.
-            if len(wishes) == 1 or isinstance(error, OperationalError):
-                for each in wishes:
+            if len(pending) == 1 or isinstance(error, OperationalError):
+                for each in pending:
                     each.error = error
                 return
-            for each in wishes:
+            for each in pending:
                 self._write_all([each])
         except BaseException as error:
-            for each in wishes:
+            for each in pending:
                 each.error = error
             raise
         else:
-            for each, result in zip(wishes, results, strict=True):
+            for each, result in zip(pending, results, strict=True):
                 each.result = result
 
 
