@@ -11,15 +11,33 @@ import shutil
 import sqlite3
 from collections import Counter
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from alembic import command
+from alembic.config import Config
 from click.testing import CliRunner, Result
 from house import Clock
 from memory_transport import MemoryTransport
-from sqlalchemy import select
+from servers.postgresql import PostgreSQL
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    Column,
+    Connection,
+    Date,
+    DateTime,
+    Integer,
+    MetaData,
+    delete,
+    insert,
+    inspect,
+    select,
+    text,
+)
 from werkzeug.test import TestResponse
 
 from newsletter.app import create_app
@@ -36,13 +54,15 @@ from newsletter.models import (
     Subscription,
     SubscriptionState,
     Topic,
+    db,
+    open_engine,
 )
 from newsletter.newsletters.add import add_newsletter
 from newsletter.outbox.control import cancel, resend_uncertain
 from newsletter.outbox.journal import boot_id, host_name
 from newsletter.outbox.worker import drain
 from newsletter.releases.topics import add_topic
-from newsletter.runtime import Runtime
+from newsletter.runtime import Runtime, data_folder
 from newsletter.service.incoming.apply import take_in
 from newsletter.service.send_round import judge_and_finish, send_round
 from newsletter.settings import load_settings
@@ -56,17 +76,23 @@ HALF_SENT = FACTS["half_sent"]
 SITE = "https://news.example.org"
 
 
-def environ_of(folder: Path) -> dict[str, str]:
+def environ_of(folder: Path, url: str = "") -> dict[str, str]:
+    """Return the old settings, with the data in `folder` and the database at `url`; SQLite if it is empty."""
     given = json.loads((OLD / "environ.json").read_text("utf-8"))
-    return {**given, "NEWSLETTER_DATA_DIR": str(folder)}
+    return {**given, "NEWSLETTER_DATA_DIR": str(folder), "NEWSLETTER_DATABASE_URL": url}
 
 
-def restore(folder: Path) -> None:
-    """Put the old database and the journal of its killed worker into `folder`, as if made on this machine."""
+def restore(folder: Path, url: str = "") -> None:
+    """Put the old database and the journal of its killed worker into `folder`, as if made on this machine.
+
+    If `url` is given, the rows are put into this empty PostgreSQL database, with the tables of that time.
+    """
     journal = next(OLD.glob("*.journal"))
     old_host = journal.name.rsplit("-", 2)[0]
-    base = sqlite3.connect(folder / "newsletter.sqlite3")
+    base = sqlite3.connect(folder / ("rows.sqlite3" if url else "newsletter.sqlite3"))
     base.executescript((OLD / "dump.sql").read_text("utf-8").replace(old_host, host_name()))
+    if url:
+        copy_rows(base, url)
     base.close()
     text = re.sub(r"^boot .*$", f"boot {boot_id()}", journal.read_text("utf-8"), flags=re.MULTILINE)
     there = folder / "journal" / journal.name.replace(old_host, host_name())
@@ -74,18 +100,65 @@ def restore(folder: Path) -> None:
     there.write_text(text, "utf-8")
 
 
+def copy_rows(base: sqlite3.Connection, url: str) -> None:
+    """Make the tables of the old version in a PostgreSQL database, and copy every row of `base` into them."""
+    (version,) = base.execute("SELECT version_num FROM alembic_version").fetchone()
+    engine = open_engine(url)
+    config = Config()
+    config.set_main_option("script_location", str(data_folder("migrations")))
+    config.attributes["engine"] = engine
+    command.upgrade(config, version)
+    with engine.begin() as connection:
+        # The rows refer to each other, in no order of the tables.
+        connection.exec_driver_sql("SET session_replication_role = replica")
+        tables = MetaData()
+        tables.reflect(connection)
+        for table in tables.sorted_tables:
+            connection.execute(delete(table))
+            names = [column.name for column in table.columns]
+            rows = base.execute(f"SELECT {', '.join(names)} FROM {table.name}").fetchall()
+            values = [
+                {
+                    column.name: in_postgresql(column, each)
+                    for column, each in zip(table.columns, row, strict=True)
+                }
+                for row in rows
+            ]
+            if values:
+                connection.execute(insert(table), values)
+            if "id" in table.columns and isinstance(table.columns["id"].type, Integer):
+                connection.exec_driver_sql(
+                    f"SELECT setval(pg_get_serial_sequence('{table.name}', 'id'), "
+                    f"(SELECT coalesce(max(id), 1) FROM {table.name}))"
+                )
+    engine.dispose()
+
+
+def in_postgresql(column: Column[Any], value: Any) -> Any:
+    """Return a value that SQLite has stored as the value for a column of PostgreSQL."""
+    if value is None:
+        return None
+    if isinstance(column.type, DateTime):
+        return datetime.fromisoformat(value).replace(tzinfo=UTC)
+    if isinstance(column.type, Date):
+        return date.fromisoformat(value)
+    if isinstance(column.type, Boolean):
+        return bool(value)
+    return json.loads(value) if isinstance(column.type, JSON) else value
+
+
 @dataclass
 class Upgraded:
     """The old installation with today's code: its pages, and the emails that it sends from now on."""
 
-    folder: Path
+    environ: dict[str, str]
     clock: Clock
     runtime: Runtime
     visitor: Any
     transport: MemoryTransport = field(default_factory=MemoryTransport)
 
     def run(self, *command: str) -> Result:
-        return CliRunner().invoke(main, list(command), env=environ_of(self.folder))
+        return CliRunner().invoke(main, list(command), env=self.environ)
 
     def get(self, link: str) -> TestResponse:
         return self.visitor.get(link.removeprefix(SITE), base_url=SITE)
@@ -129,7 +202,7 @@ class Upgraded:
 
     def send(self) -> None:
         """Prepare and send the digests that are due."""
-        send_round(self.runtime, self.transport, lambda: False)
+        send_round(self.runtime, lambda _: self.transport, lambda: False)
         judge_and_finish(self.runtime)
 
     def open(self, frequency: Frequency, title: str) -> None:
@@ -176,26 +249,43 @@ class Files:
 
     folder: Path
     upgrades: list[Result]
+    # Of a PostgreSQL database.
+    database: str = ""
+    server: PostgreSQL | None = None
 
 
-@pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def files(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Files:
     """The old installation, upgraded twice."""
     folder = tmp_path_factory.mktemp("old")
-    restore(folder)
-    environ = environ_of(folder)
-    return Files(folder, [CliRunner().invoke(main, ["db", "upgrade"], env=environ) for _ in range(2)])
+    server: PostgreSQL | None = None
+    database = url = ""
+    if request.param == "postgresql":
+        server = request.getfixturevalue("postgresql")
+        database = server.create_database()
+        url = server.url(database)
+    restore(folder, url)
+    environ = environ_of(folder, url)
+    upgrades = [CliRunner().invoke(main, ["db", "upgrade"], env=environ) for _ in range(2)]
+    return Files(folder, upgrades, database, server)
 
 
 @pytest.fixture
-def old(files: Files, tmp_path: Path) -> Upgraded:
+def old(files: Files, tmp_path: Path) -> Iterator[Upgraded]:
     """The old installation, upgraded, a minute after its last change."""
     shutil.copytree(files.folder, tmp_path, dirs_exist_ok=True)
     clock = Clock(datetime.fromisoformat(FACTS["now"]) + timedelta(minutes=1))
-    settings = load_settings(environ_of(tmp_path))
+    database = files.server.create_database(files.database) if files.server else ""
+    environ = environ_of(tmp_path, files.server.url(database) if files.server else "")
+    settings = load_settings(environ)
     runtime = Runtime(settings, now=clock)
     app = create_app(settings, now=clock, wake=lambda _lane: None)
-    return Upgraded(tmp_path, clock, runtime, app.test_client())
+    yield Upgraded(environ, clock, runtime, app.test_client())
+    runtime.engine.dispose()
+    with app.app_context():
+        db.engine.dispose()
+    if files.server:
+        files.server.drop_database(database)
 
 
 def test_the_database_is_upgraded_once(files: Files) -> None:
@@ -208,18 +298,41 @@ def test_the_database_is_upgraded_once(files: Files) -> None:
 
 def test_the_upgrade_keeps_every_row_and_every_reference(files: Files, tmp_path: Path) -> None:
     restore(tmp_path)
-    before = sqlite3.connect(tmp_path / "newsletter.sqlite3")
-    after = sqlite3.connect(files.folder / "newsletter.sqlite3")
-    tables = [name for (name,) in before.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+    before = open_engine(f"sqlite:///{tmp_path / 'newsletter.sqlite3'}")
+    url = files.server.url(files.database) if files.server else ""
+    after = open_engine(url or f"sqlite:///{files.folder / 'newsletter.sqlite3'}")
+    tables = inspect(before).get_table_names()
 
-    counts = [
-        {name: base.execute(f"SELECT count(*) FROM {name}").fetchone()[0] for name in tables}
-        for base in (before, after)
-    ]
+    with before.connect() as one, after.connect() as other:
+        counts = [
+            {name: base.scalar(text(f"SELECT count(*) FROM {name}")) for name in tables}
+            for base in (one, other)
+        ]
+        # PostgreSQL copied the rows without checking their references.
+        broken = broken_references(other)
+    before.dispose()
+    after.dispose()
 
-    assert after.execute("PRAGMA foreign_key_check").fetchall() == []
+    assert broken == []
     assert counts[0] == counts[1]
     assert len(tables) > 20
+
+
+def broken_references(connection: Connection) -> list[str]:
+    """Return the foreign keys that have a row without the row that it refers to."""
+    found = []
+    inspector = inspect(connection)
+    for table in inspector.get_table_names():
+        for key in inspector.get_foreign_keys(table):
+            pairs = list(zip(key["constrained_columns"], key["referred_columns"], strict=True))
+            given = " AND ".join(f"a.{own} IS NOT NULL" for own, _ in pairs)
+            same = " AND ".join(f"b.{theirs} = a.{own}" for own, theirs in pairs)
+            there = f"SELECT 1 FROM {key['referred_table']} b WHERE {same}"
+            if connection.scalar(
+                text(f"SELECT count(*) FROM {table} a WHERE {given} AND NOT EXISTS ({there})")
+            ):
+                found.append(f"{table}: {key['constrained_columns']}")
+    return found
 
 
 @pytest.mark.parametrize("name", ["confirm", "confirm_from_reminder"])
