@@ -33,6 +33,8 @@ def check(send: bool, as_json: bool) -> None:
     settings, runtime = open_settings(), _runtime()
     senders = runtime.senders() if runtime is not None else [Sender.of_settings(settings)]
     first = senders[0].identity
+    if not first.from_address:
+        raise ServiceError("The newsletter has no sender yet. Set NEWSLETTER_FROM_ADDRESS.")
     owner = owner_of(settings, None, first.from_address)
     if runtime is not None:
         with runtime.reading() as session:

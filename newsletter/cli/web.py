@@ -9,6 +9,7 @@ import click
 from newsletter.cli.context import invocation
 from newsletter.cli.tried_settings import open_tried_settings
 from newsletter.service.database import await_database
+from newsletter.service.first_newsletter import require_sender
 from newsletter.service.logs import configure_logging
 from newsletter.service.web_server import web_command
 
@@ -22,5 +23,6 @@ def web() -> None:
     configure_logging()
     settings = open_tried_settings(call)
     await_database(settings.database)
+    require_sender(settings)
     command = web_command(settings, APPLICATION)
     os.execve(command[0], command, dict(call.environ))  # noqa: S606

@@ -10,6 +10,7 @@ from newsletter.cli.tried_settings import open_tried_settings
 from newsletter.errors import ServiceError
 from newsletter.service.database import await_database
 from newsletter.service.drain import drain_everything
+from newsletter.service.first_newsletter import require_sender
 from newsletter.service.logs import configure_logging
 from newsletter.service.processes.programs import report_missing_keys, run_workers
 from newsletter.settings import Settings
@@ -39,6 +40,7 @@ def worker(lane: str | None, drain: bool) -> None:
 def _drain(settings: Settings) -> None:
     """Send all that is due here. Raises ServiceError if a process failed or another host holds deliveries."""
     await_database(settings.database)
+    require_sender(settings)
     report_missing_keys(settings)
     drained = drain_everything(settings)
     faults = []

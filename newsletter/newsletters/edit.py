@@ -61,7 +61,7 @@ def edit_newsletter(
     language = language or before.languages[0]
     changes = read_changes(before, given, language)
     after = apply_changes(before, changes.values, language)
-    faults = {**find_conflicts(session, settings, before, after), **changes.faults}
+    faults = {**_missing(after), **find_conflicts(session, settings, before, after), **changes.faults}
     if language not in after.languages:
         faults["language"] = f"The newsletter has no texts in {language}: it is not among its languages."
     if faults:
@@ -75,6 +75,12 @@ def edit_newsletter(
     # The audit log never has an address, so it names the fields only.
     audit.record(session, actor, "newsletter.edit", row.slug, now, fields=changed, language=language)
     return changed
+
+
+def _missing(after: Identity) -> dict[str, str]:
+    """Return a sentence for each field that a newsletter needs, and that neither it nor the settings have."""
+    needed = {"from_address": after.from_address, "postal_address": after.postal_address}
+    return {name: f"{FIELDS[name].label} is empty." for name, value in needed.items() if not value}
 
 
 def differing_settings(settings: Settings, identity: Identity) -> list[str]:

@@ -76,13 +76,18 @@ class Settings:
         example="32 random characters or more",
     )
     from_address: str = setting(
-        "The From address of issues and confirmations." + _FILLS, parse_address, example="news@example.org"
+        "The From address of issues and confirmations. A new database needs it, or a sender set with "
+        "`newsletter edit`." + _FILLS,
+        parse_address,
+        "",
+        "news@example.org",
     )
     postal_address: str = setting(
         "The publisher's postal address, printed at the foot of every email. Many countries require it by "
-        "law." + _FILLS,
+        "law. A new database needs it too." + _FILLS,
         parse_text,
-        example="Harbour Road 1, 1000 Town",
+        "",
+        "Harbour Road 1, 1000 Town",
     )
     relay: Relay = setting(
         "The SMTP relay that accepts our emails. smtp:// uses STARTTLS, which is required except on "

@@ -28,8 +28,6 @@ def test_every_missing_setting_is_named_in_one_message():
     assert missing == [
         "NEWSLETTER_PUBLIC_URL",
         "NEWSLETTER_SECRET_KEYS",
-        "NEWSLETTER_FROM_ADDRESS",
-        "NEWSLETTER_POSTAL_ADDRESS",
         "NEWSLETTER_RELAY",
     ]
 

@@ -15,7 +15,7 @@ from newsletter.clock import utcnow
 from newsletter.models import AdminUser, Lane, Topic, open_engine
 from newsletter.runtime import Runtime
 from newsletter.service.database import await_database, require_reachable, upgrade
-from newsletter.service.first_newsletter import fill_first_newsletter
+from newsletter.service.first_newsletter import fill_first_newsletter, require_sender
 from newsletter.service.logs import configure_logging
 from newsletter.service.processes.supervisor import Program, Supervisor, check_port, make_folder, only_one
 from newsletter.settings import Settings, variable
@@ -93,6 +93,7 @@ def run_workers(settings: Settings, environ: Mapping[str, str], command: Command
     """Run the workers until told to stop. Raises ServiceError if the database cannot be reached."""
     configure_logging()
     await_database(settings.database)
+    require_sender(settings)
     report_missing_keys(settings)
     make_folder(settings.data_dir)
     Supervisor(worker_programs(plain(environ), command)).run()
