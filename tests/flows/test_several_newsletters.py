@@ -386,6 +386,25 @@ def test_a_newsletter_has_an_archive_and_a_feed_of_its_own(roof):
     assert roof.get("/n/harbour/releases?topic=energy").status_code == 404
 
 
+def test_the_form_begins_with_the_usual_frequency_and_the_wording_of_its_newsletter(roof):
+    with roof.house.runtime.session() as session:
+        changes = {"default_frequency": "daily", "consent": "I want the harbour's news."}
+        edit_newsletter(
+            session,
+            roof.house.runtime.settings,
+            changes,
+            actor="test",
+            now=roof.house.clock(),
+            newsletter_id=2,
+        )
+        session.commit()
+    page = roof.get("/n/harbour").text
+
+    assert "I want the harbour&#39;s news." in page
+    assert re.search(r"<input checked[^>]*value=\"daily\"", page)
+    assert re.search(r"<input checked[^>]*value=\"weekly\"", roof.get("/n/news").text)
+
+
 def test_a_form_on_another_website_is_for_its_newsletter(house):
     house.runtime = Runtime(
         replace(house.runtime.settings, embed_origins=("https://shop.example",)), now=house.clock

@@ -12,6 +12,7 @@ from sqlalchemy import select
 
 from newsletter.mail.addresses import parse_address
 from newsletter.models import (
+    FIRST_NEWSLETTER,
     ConsentEntry,
     Delivery,
     EndedReason,
@@ -36,12 +37,19 @@ class People:
 
     house: House
 
-    def ask(self, email: str, choices: Mapping[str, Frequency], ip_address: str | None = None) -> None:
+    def ask(
+        self,
+        email: str,
+        choices: Mapping[str, Frequency],
+        ip_address: str | None = None,
+        newsletter: int = FIRST_NEWSLETTER,
+    ) -> None:
         with self.house.runtime.session() as session:
             signup = Signup(
                 address=parse_address(email),
                 choices=choices,
                 wording=current_wording(),
+                newsletter_id=newsletter,
                 ip_address=ip_address,
             )
             request_signups(session, [signup], self.house.clock())
@@ -58,9 +66,11 @@ class People:
             session.commit()
             return done
 
-    def sign_up(self, email: str, choices: Mapping[str, Frequency]) -> None:
+    def sign_up(
+        self, email: str, choices: Mapping[str, Frequency], newsletter: int = FIRST_NEWSLETTER
+    ) -> None:
         """Send the sign-up form, and resolve the request."""
-        self.ask(email, choices)
+        self.ask(email, choices, newsletter=newsletter)
         self.resolve()
 
     def mails(self, email: str) -> list[Delivery]:
@@ -86,7 +96,12 @@ class People:
         mail = [each for each in self.mails(email) if each.template == "confirm"][which]
         assert mail.context is not None
         tokens = self.house.runtime.tokens
-        payload = [self.person(email).public_id, tokens.fingerprint(email), mail.context["upto"]]
+        payload = [
+            self.person(email).public_id,
+            tokens.fingerprint(email),
+            mail.context["upto"],
+            mail.newsletter_id,
+        ]
         return tokens.make(Purpose.CONFIRM, payload, self.house.clock())
 
     def confirm(self, token: str, **more: Any) -> Any:

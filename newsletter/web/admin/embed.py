@@ -13,7 +13,7 @@ from newsletter.web.admin.blueprint import admin
 from newsletter.web.admin.query_string import choice_of
 from newsletter.web.http.extensions import runtime
 from newsletter.web.http.this_newsletter import all_newsletters, is_only_one, this_newsletter
-from newsletter.web.public.forms import FREQUENCY_WORDS, USUAL_FREQUENCY
+from newsletter.web.public.forms import FREQUENCY_WORDS
 from newsletter.web.public.thanks_pages import allowed_page
 
 
@@ -42,7 +42,7 @@ def embed() -> str:
             topics=chosen,
             fixed=fixed,
             frequency=frequency,
-            usual=USUAL_FREQUENCY,
+            usual=newsletter.default_frequency,
             frequencies=list(FREQUENCY_WORDS.items()),
             thanks=thanks,
             wording=newsletter_wording(newsletter, language),

@@ -46,7 +46,6 @@ FREQUENCY_WORDS: Mapping[Frequency, Any] = {
     Frequency.WEEKLY: _("Weekly"),
     Frequency.MONTHLY: _("Monthly"),
 }
-USUAL_FREQUENCY = Frequency.WEEKLY
 
 _FREQUENCIES = [SelectChoice(frequency.value, words) for frequency, words in FREQUENCY_WORDS.items()]
 
@@ -126,7 +125,6 @@ class SignupForm(AddressForm):
     frequency = RadioField(
         _("How often"),
         choices=_FREQUENCIES,
-        default=USUAL_FREQUENCY.value,
         validate_choice=False,
     )
     language = SelectField(_("Language"), validate_choice=False)
@@ -180,8 +178,8 @@ class SignupForm(AddressForm):
         self.topics.data = [slug for slug in self._slugs if slug in asked.getlist("topic")]
         if len(self._slugs) == 1:
             self.topics.data = self._slugs
-        if asked.get("frequency") in set(Frequency):
-            self.frequency.data = asked["frequency"]
+        usual = self.newsletter.default_frequency.value
+        self.frequency.data = asked["frequency"] if asked.get("frequency") in set(Frequency) else usual
         self.next.data = asked.get("next", "")
 
     def validate(self, extra_validators: Any = None) -> bool:
