@@ -72,7 +72,8 @@ def only_author(header: Header) -> str | None:
         return None
     angle = _ANGLE.search(given[0])
     if angle is not None:
-        # The display name may look like another address, but a second mailbox means two authors.
+        # Only the address in < > counts, although the name before it may look like an address too. A second
+        # address in < > is a second author (RFC 5322, section 3.6.2).
         return angle[1] if given[0].count("<") == 1 else None
     found = set(_addresses(given[0]))
     return found.pop() if len(found) == 1 else None

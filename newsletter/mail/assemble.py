@@ -162,7 +162,7 @@ class FramePart:
         return f"{self.encoding}\n{self.text}".encode()
 
     def names(self) -> tuple[set[str], set[str]]:
-        """Return the names of its fields and of its slots."""
+        """Return the names of its fields (a recipient's values) and of its slots (places for fragments)."""
         found = [match.groups() for match in _MARKS.finditer(self.text)]
         return {name for name, _ in found if name}, {name for _, name in found if name}
 

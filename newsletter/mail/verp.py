@@ -127,7 +127,7 @@ def _plain(address: str) -> str:
 def _leave_mac(told: bytes, key: bytes, *, everything: bool) -> bytes:
     if not key:
         raise ValueError("an address to leave by needs a key")
-    # `told` has a fixed length, so no text of one form is one of the other.
+    # `told` has a fixed length, so the MAC of one form never fits the other form.
     form = b"leave-" if everything else b"leave-newsletter-"
     return hmac.digest(key, form + told, "sha256")[:_MAC_BYTES]
 

@@ -20,7 +20,7 @@ from newsletter.outbox.unsent import WAITING, end_unsent, parts_of
 ACTOR = "outbox"
 # If this many messages of an issue fail and none succeeds, we conclude that none can be built.
 ENOUGH = 20
-# The states that wait, leased or not.
+# The states of deliveries that are still to be sent.
 _OPEN = (DeliveryState.QUEUED, DeliveryState.DEFERRED, DeliveryState.LEASED)
 
 

@@ -127,7 +127,7 @@ class _Limit:
         self._raise_at = now + _RETRY_SECONDS
 
     def raise_if_due(self, now: float) -> None:
-        """Allow twice as many, if a minute has passed since the last refusal or the last raise."""
+        """Double the allowed connections, if the last refusal or doubling is at least a minute ago."""
         if self._allowed < self._most and now >= self._raise_at:
             self._allowed = min(2 * self._allowed, self._most)
             self._raise_at = now + _RETRY_SECONDS

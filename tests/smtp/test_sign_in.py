@@ -29,7 +29,7 @@ def in_base64(text: str) -> str:
 
 
 class Account:
-    """The relay's side of every mechanism: which accounts it accepts, by which mechanism."""
+    """The relay's side of a sign-in: it accepts one account, by the mechanisms in `takes`."""
 
     def __init__(self, *takes: str, refuses_with: str = WRONG, password: str = "secret") -> None:
         self.takes = takes

@@ -66,7 +66,7 @@ def run_service(
             log.warning("event=former_setting warning=%s", warning)
         report_missing_keys(settings)
         programs = service_programs(plain(environ), command, takes_mail=bool(settings.intake_listen))
-        # Runs beside the others: a slow or unreachable relay never stops the start.
+        # The relay check runs beside the others, so a slow or unreachable relay does not delay the start.
         programs.append(Program("relay", command("relay", "check"), plain(environ), once=True))
         lines = [f"The service is ready at {settings.public_url}/", *first_steps(settings.database, program)]
         Supervisor(programs).run(lambda: web_responds(settings), lambda: click.echo("\n".join(lines)))

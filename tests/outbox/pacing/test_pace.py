@@ -333,7 +333,8 @@ def test_without_a_window_every_hour_is_open():
         (OFFICE, "2026-10-23 15:00", "2026-10-26 06:00"),  # and ends
         # 03:30 is not shown on the wall that day: it goes from 03:00 to 04:00, at 01:00 UTC.
         ("03:30-05:00 Europe/Vilnius", "2026-03-29 00:30", "2026-03-29 01:00"),
-        # 03:30 comes twice: open, closed when the hour begins again, open again.
+        # Summer time ends that day, and 03:30 comes twice. The window opens at the first 03:30, closes
+        # when the clock goes back to 03:00, and opens again at the second 03:30.
         ("03:30-05:00 Europe/Vilnius", "2026-10-25 00:00", "2026-10-25 00:30"),
         ("03:30-05:00 Europe/Vilnius", "2026-10-25 01:10", "2026-10-25 01:30"),
         ("Mo 08:00-08:01 UTC", "2026-03-10 12:00", "2026-03-16 08:00"),

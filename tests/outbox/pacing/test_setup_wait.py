@@ -230,7 +230,7 @@ def test_a_delivery_waits_for_weeks_and_then_a_greylisting_does_not_reject_it(tm
 
 
 def test_one_recipients_refusal_among_acceptances_holds_up_nobody_else(tmp_path: Path):
-    """The relay may quote the server of one recipient, and a subscriber may own that server."""
+    """The relay may pass on the reply of a recipient's server, which a subscriber may own."""
     answers = {"RCPT <reader3@example.org>": NOT_OWNED}
     with house_with(tmp_path, answers=answers) as (house, _):
         issue_id = digest_for(house, 30)

@@ -249,7 +249,7 @@ def test_the_old_address_can_undo_a_change_and_needs_no_confirmation(people):
 
     assert shown.is_undo
     assert (done.changed, people.person(ANN).email) == (True, ANN)
-    # Neither the addresses in between nor the last one can undo that.
+    # The links that were sent to the other addresses cannot undo this undo.
     assert notices(people, "address_changed")[-1].context["change"] is None
     between = link(people, notices(people, "address_changed")[1])
     assert presses(people, between) is LinkFault.REPLACED

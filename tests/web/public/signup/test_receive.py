@@ -195,7 +195,7 @@ def asked_by(remote, *forwarded):
         ("10.0.0.1", ["203.0.113.66, 192.0.2.1, 10.0.0.2"], "192.0.2.1"),
         ("10.0.0.1", ["203.0.113.66", "192.0.2.1"], "192.0.2.1"),
         ("10.0.0.1", ["192.0.2.1", "10.0.0.2"], "192.0.2.1"),
-        # No address, or nonsense: the proxy itself, and never what a visitor wrote.
+        # If the proxy sent no valid address, the proxy's own address counts. A visitor can write the others.
         ("10.0.0.1", [], "10.0.0.1"),
         ("10.0.0.1", [""], "10.0.0.1"),
         ("10.0.0.1", ["203.0.113.66, unknown"], "10.0.0.1"),
