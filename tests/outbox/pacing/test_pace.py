@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -32,6 +33,7 @@ from newsletter.outbox.pacing.pace import (
     to_state,
 )
 from newsletter.outbox.pacing.sending_window import is_open, opens_at
+from newsletter.outbox.pacing.setup_refusals import Refusals
 from newsletter.settings import SendingWindow, load_settings
 
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
@@ -272,6 +274,29 @@ def test_what_is_stored_comes_back_the_same(steps):
     standing, _ = fail(spread(standing, 3.0, 2, standing.seen_at)[0], standing.seen_at)
 
     assert from_state(to_state(standing), standing.seen_at) == standing
+
+
+def test_every_value_of_a_standing_is_stored_and_an_empty_one_needs_no_room():
+    later = [NOON + timedelta(minutes=number, microseconds=number) for number in range(1, 9)]
+    refused = Refusals("sender", "no", "hash", 3, later[0], later[1], 2, later[2], (4, 5))
+    standing = Standing(
+        NOON, timedelta(seconds=-7, microseconds=3), later[3], later[4], ((1, 2), (3, 4)), ((5, 6),),
+        Learnt(2.5, 5.0, later[5]), later[6], later[7], refused, later[0],
+    )  # fmt: skip
+
+    # Databases return lists where tuples were stored.
+    stored = json.loads(json.dumps(to_state(standing)))
+
+    assert from_state(stored, NOON) == standing
+    assert to_state(FRESH) == {}
+    assert from_state({}, NOON) == FRESH
+
+
+def test_after_a_recovery_neither_failure_of_the_outage_is_known():
+    failed, _ = fail(FRESH, NOON)
+
+    assert (failed.down_since, failed.down_at) == (NOON, NOON)
+    assert recovered(failed) == FRESH
 
 
 def test_a_row_that_an_earlier_version_stored_is_read():
