@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
@@ -17,11 +17,16 @@ from sqlalchemy.orm import Session
 
 from newsletter.errors import NotFound
 from newsletter.languages import translations
-from newsletter.models import FIRST_NEWSLETTER, Frequency, Newsletter, NewsletterText
+from newsletter.mail.palette import Palette, palette_of
+from newsletter.models import FIRST_NEWSLETTER, Frequency, Newsletter, NewsletterText, StoredLogo
 from newsletter.settings import Settings
 
 # Pages may show what a newsletter was this long ago. So a sign-up, which must be quick, seldom reads it.
 REREAD_SECONDS = 1.0
+
+# Pages and emails show a logo at half its pixels, for sharp screens, unless it is small.
+LOGO_BOX = (240, 64)
+_EXTENSIONS = {"image/png": "png", "image/jpeg": "jpg"}
 
 log = logging.getLogger(__name__)
 
@@ -30,13 +35,42 @@ log = logging.getLogger(__name__)
 class Texts:
     """A newsletter's texts in one language. An empty `consent` stands for the usual wording.
 
-    `version` is the newsletter's version that brought these texts.
+    `version` is the newsletter's version that brought these texts. The same texts are equal in any version.
     """
 
     name: str
     tagline: str
     consent: str = ""
-    version: int = 0
+    version: int = field(default=0, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Logo:
+    """A newsletter's logo. `pixels` are its width and height. Its bytes are read by `hash`."""
+
+    hash: str
+    media_type: str
+    pixels: tuple[int, int]
+
+    @property
+    def file_name(self) -> str:
+        """The last part of its URL."""
+        return f"{self.hash}.{_EXTENSIONS[self.media_type]}"
+
+    @property
+    def width(self) -> int:
+        """The width at which it is shown."""
+        return self._shown()[0]
+
+    @property
+    def height(self) -> int:
+        """The height at which it is shown."""
+        return self._shown()[1]
+
+    def _shown(self) -> tuple[int, int]:
+        (width, height), (most_width, most_height) = self.pixels, LOGO_BOX
+        scale = min(1.0, most_width / width, most_height / height)
+        return max(1, round(width * scale)), max(1, round(height * scale))
 
 
 @dataclass(frozen=True)
@@ -58,8 +92,10 @@ class Identity:
     time_zone: str
     default_frequency: Frequency
     position: int
+    # The chosen colours as #rrggbb, by their field in mail/palette.py, Palette.
     colours: Mapping[str, str]
     texts: Mapping[str, Texts]
+    logo: Logo | None = None
 
     @property
     def name(self) -> str:
@@ -75,6 +111,11 @@ class Identity:
     def sender_domain(self) -> str:
         """The domain of the From address."""
         return self.from_address.rpartition("@")[2]
+
+    @property
+    def palette(self) -> Palette:
+        """The chosen colours, and computed ones in place of those that were not chosen."""
+        return palette_of(self.colours)
 
     @property
     def contact(self) -> str:
@@ -157,7 +198,17 @@ def load_identity(session: Session, settings: Settings, newsletter_id: int) -> I
         position=row.position,
         colours=dict(row.colours),
         texts=load_texts(session, row.id),
+        logo=load_logo(session, row.logo_hash) if row.logo_hash else None,
     )
+
+
+def load_logo(session: Session, logo_hash: str) -> Logo:
+    """Return what a stored logo is, without its bytes. Raises NotFound."""
+    columns = select(StoredLogo.hash, StoredLogo.media_type, StoredLogo.width, StoredLogo.height)
+    found = session.execute(columns.where(StoredLogo.hash == logo_hash)).one_or_none()
+    if found is None:
+        raise NotFound(f"There is no logo {logo_hash}.")
+    return Logo(found.hash, found.media_type, (found.width, found.height))
 
 
 def load_texts(session: Session, newsletter_id: int) -> dict[str, Texts]:

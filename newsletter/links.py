@@ -83,6 +83,10 @@ class Links:
         """The script that shows the answer inside such a form, without leaving the website."""
         return f"{self.public_url}/embed/1.js"
 
+    def logo(self, file_name: str) -> str:
+        """A newsletter's logo, by its hash."""
+        return f"{self.public_url}/logo/{file_name}"
+
     def privacy(self) -> str:
         """The privacy page: the stored data, and why it is stored."""
         return f"{self.public_url}/privacy"

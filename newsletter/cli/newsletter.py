@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import BinaryIO
 
 import click
 
@@ -13,7 +14,9 @@ from newsletter.identity import Identity
 from newsletter.newsletters.add import add_newsletter
 from newsletter.newsletters.edit import differing_settings, edit_newsletter
 from newsletter.newsletters.fields import FIELDS, as_text
+from newsletter.newsletters.logo import MOST_BYTES
 from newsletter.newsletters.queries import choose_newsletter, list_newsletters
+from newsletter.runtime import Runtime
 
 ACTOR = "command line"
 
@@ -72,6 +75,10 @@ def list_(as_json: bool) -> None:
             click.echo(_line(each))
 
 
+def _logo_url(parts: Runtime, identity: Identity) -> str:
+    return parts.links.logo(identity.logo.file_name) if identity.logo else ""
+
+
 def _line(identity: Identity) -> str:
     return f"{identity.slug}  {identity.name}  {identity.sender_name} <{identity.from_address}>"
 
@@ -85,8 +92,21 @@ def _line(identity: Identity) -> str:
     metavar="TAG",
     help="Of name, tagline and consent wording; the newsletter's first when left out.",
 )
+@click.option(
+    "--logo",
+    type=click.File("rb"),
+    help="An image file (PNG, JPEG, GIF or WebP, at most 2 MB) for pages and emails.",
+)
+@click.option("--no-logo", is_flag=True, help="Remove the logo.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, one object a line.")
-def edit(newsletter_slug: str | None, language: str, as_json: bool, **given: str | None) -> None:
+def edit(
+    newsletter_slug: str | None,
+    language: str,
+    logo: BinaryIO | None,
+    no_logo: bool,
+    as_json: bool,
+    **given: str | None,
+) -> None:
     """Change a newsletter. Without options, print its content.
 
     Running processes use the new content within seconds. An issue that is being sent keeps the look it was
@@ -97,7 +117,10 @@ def edit(newsletter_slug: str | None, language: str, as_json: bool, **given: str
         newsletter_id = choose_newsletter(session, newsletter_slug).id
     changes = {name: text for name, text in given.items() if text is not None}
     changed: list[str] = []
-    if changes:
+    # One byte more than is allowed, so that a large file is refused without being read.
+    file = logo.read(MOST_BYTES + 1) if logo else None
+    edits = bool(changes or logo or no_logo)
+    if edits:
         with parts.session() as session:
             changed = list(
                 edit_newsletter(
@@ -105,6 +128,8 @@ def edit(newsletter_slug: str | None, language: str, as_json: bool, **given: str
                     parts.settings,
                     changes,
                     language=language,
+                    logo=file,
+                    no_logo=no_logo,
                     actor=ACTOR,
                     now=parts.now(),
                     newsletter_id=newsletter_id,
@@ -115,11 +140,19 @@ def edit(newsletter_slug: str | None, language: str, as_json: bool, **given: str
     identity = parts.identities.recent(parts.reading, newsletter_id)
     values = as_text(identity, language or identity.languages[0])
     if as_json:
-        print_json({**values, "version": identity.version, "changed": changed})
-    elif changes:
+        print_json(
+            {
+                **values,
+                "logo": _logo_url(parts, identity),
+                "version": identity.version,
+                "changed": changed,
+            }
+        )
+    elif edits:
         click.echo(f"Changed: {', '.join(changed)}." if changed else "Nothing has changed.")
     else:
         for name, text in values.items():
-            click.echo(f"{FIELDS[name].label + ':':<19}{text}".rstrip())
+            click.echo(f"{FIELDS[name].label + ':':<28}{text}".rstrip())
+        click.echo(f"{'Logo:':<28}{_logo_url(parts, identity)}".rstrip())
     for variable in differing_settings(parts.settings, identity):
         click.echo(f"newsletter: {variable} still has another value, which is not used.", err=True)

@@ -23,9 +23,11 @@ from newsletter.languages import parse_language, translations
 from newsletter.mail.assemble import MARK_CHARACTERS, Mark
 from newsletter.mail.headers import one_line
 from newsletter.mail.inline import inline_document, inline_fragment
+from newsletter.mail.palette import Palette
 from newsletter.mail.plaintext import shorten, wrap
 
-# The style sheet for `render_piece`, in the folder of the templates.
+# The style sheet, a template with the colours of `site.palette`. The layout includes it, and pieces get it
+# inlined.
 STYLE_SHEET = "style.css"
 
 _NO_MARKS = str.maketrans("", "", MARK_CHARACTERS)
@@ -59,7 +61,7 @@ class TemplateSet:
         self._catalogue = catalogue
         self._loader = FileSystemLoader(folder)
         self._environments: dict[str, Environment] = {}
-        self._style = (folder / STYLE_SHEET).read_text("utf-8")
+        self._styles: dict[Palette, str] = {}
 
     def render(self, name: str, language: str, context: Mapping[str, Any]) -> Rendered:
         """Return the email `name` in `language` (a tag such as pt-BR).
@@ -89,7 +91,15 @@ class TemplateSet:
         values = dict(context)
         text = environment.get_template(f"{name}.txt").render(values)
         rendered = environment.get_template(f"{name}.html").render(values)
-        return Piece(text=_trimmed(text), html=inline_fragment(rendered, self._style).strip() + "\n")
+        style = self._style(environment, values["site"].palette) if "<" in rendered else ""
+        return Piece(text=_trimmed(text), html=inline_fragment(rendered, style).strip() + "\n")
+
+    def _style(self, environment: Environment, palette: Palette) -> str:
+        known = self._styles.get(palette)
+        if known is None:
+            site = {"palette": palette}
+            known = self._styles[palette] = environment.get_template(STYLE_SHEET).render({"site": site})
+        return known
 
     def _environment(self, language: str) -> Environment:
         if language not in self._environments:

@@ -18,6 +18,7 @@ from newsletter.mail import headers as fields
 from newsletter.mail.assemble import build_message, single_body, with_attachment
 from newsletter.mail.dkim import Presigner, sign
 from newsletter.mail.headers import Field
+from newsletter.mail.palette import USUAL, Palette
 from newsletter.mail.templates import TemplateSet
 from newsletter.mail.verp import LEAVE_KEY, delivery_token, leave_address, return_path
 from newsletter.messages.claimed import Claimed
@@ -32,6 +33,15 @@ from newsletter.tokens import Tokens
 
 
 @dataclass(frozen=True, slots=True)
+class ShownLogo:
+    """A logo as templates use it: its absolute URL, and the size at which it is shown."""
+
+    url: str
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
 class SiteFacts:
     """The values of the newsletter that templates use, in one language."""
 
@@ -39,6 +49,8 @@ class SiteFacts:
     tagline: str
     postal_address: str
     public_url: str
+    palette: Palette = USUAL
+    logo: ShownLogo | None = None
 
     @property
     def name_in_address(self) -> bool:
@@ -49,9 +61,16 @@ class SiteFacts:
     def of(cls, identity: Identity, language: str, public_url: str) -> SiteFacts:
         """Return the values of a newsletter."""
         texts = identity.texts_in(language)
-        if identity.newsletter_id != FIRST_NEWSLETTER:
-            public_url = Links(public_url).newsletter(identity.slug)
-        return cls(texts.name, texts.tagline, identity.postal_address, public_url)
+        links = Links(public_url)
+        logo = identity.logo
+        return cls(
+            texts.name,
+            texts.tagline,
+            identity.postal_address,
+            public_url if identity.newsletter_id == FIRST_NEWSLETTER else links.newsletter(identity.slug),
+            identity.palette,
+            ShownLogo(links.logo(logo.file_name), logo.width, logo.height) if logo else None,
+        )
 
 
 # The headers that differ for each digest, in their order. The others are the same in the whole issue.

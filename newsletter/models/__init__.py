@@ -27,7 +27,7 @@ from newsletter.models.tables.delivery import (
     of_newsletters,
 )
 from newsletter.models.tables.issue import Fragment, Issue, IssueRelease, IssueState, Rendition
-from newsletter.models.tables.newsletter import FIRST_NEWSLETTER, Logo, Newsletter, NewsletterText
+from newsletter.models.tables.newsletter import FIRST_NEWSLETTER, Newsletter, NewsletterText, StoredLogo
 from newsletter.models.tables.notice import Notice
 from newsletter.models.tables.operation import (
     SERVING_KINDS,
@@ -84,7 +84,6 @@ __all__ = [
     "IssueRelease",
     "IssueState",
     "Lane",
-    "Logo",
     "MarkKind",
     "Newsletter",
     "NewsletterText",
@@ -100,6 +99,7 @@ __all__ = [
     "SequenceCounter",
     "SignupRequest",
     "SpentChallenge",
+    "StoredLogo",
     "Subscriber",
     "Subscription",
     "SubscriptionState",

@@ -13,7 +13,7 @@ from newsletter.errors import FieldsInvalid
 from newsletter.identity import Identity, Texts, load_identity
 from newsletter.models import FIRST_NEWSLETTER, Newsletter
 from newsletter.newsletters.edit import fill_first
-from newsletter.newsletters.fields import FIELDS, HIGHEST_POSITION, apply_changes, read_changes
+from newsletter.newsletters.fields import HIGHEST_POSITION, apply_changes, colour_faults, read_changes
 from newsletter.newsletters.store import find_conflicts, lock_newsletters, write_columns, write_texts
 from newsletter.settings import Settings
 
@@ -41,11 +41,15 @@ def add_newsletter(
     # The texts given are in the first language of the new newsletter.
     first = after.languages[0]
     after = replace(after, texts={first: after.texts[blank.languages[0]]})
-    faults = {**find_conflicts(session, settings, blank, after), **changes.faults}
+    faults = {
+        **find_conflicts(session, settings, blank, after),
+        **colour_faults(blank, after),
+        **changes.faults,
+    }
     if faults:
         raise FieldsInvalid(faults)
     row = Newsletter(version=1, created_at=now)
-    write_columns(row, {name: getattr(after, name) for name in FIELDS if not FIELDS[name].by_language})
+    write_columns(row, after)
     session.add(row)
     session.flush()
     write_texts(session, row, {}, after.texts, now)
@@ -66,5 +70,6 @@ def new_identity(session: Session, settings: Settings, last_position: int) -> Id
         reply_to=None,
         position=min(last_position + 1, HIGHEST_POSITION),
         colours={},
+        logo=None,
         texts={first.languages[0]: Texts("", str(Settings.__dataclass_fields__["tagline"].default))},
     )

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy.orm import Session
 
 from newsletter import audit
-from newsletter.errors import FieldsInvalid, StateConflict
-from newsletter.identity import Identity, identity_of_settings, load_identity
+from newsletter.errors import FieldsInvalid, InputError, StateConflict
+from newsletter.identity import Identity, Logo, identity_of_settings, load_identity
 from newsletter.models import FIRST_NEWSLETTER
-from newsletter.newsletters.fields import FIELDS, apply_changes, read_changes
-from newsletter.newsletters.store import find_conflicts, lock_newsletter, write_columns, write_texts
+from newsletter.newsletters.fields import FIELDS, apply_changes, colour_faults, read_changes
+from newsletter.newsletters.logo import encode_logo
+from newsletter.newsletters.store import (
+    find_conflicts,
+    lock_newsletter,
+    store_logo,
+    write_columns,
+    write_texts,
+)
 from newsletter.settings import Settings, variable
 
 
@@ -39,6 +47,8 @@ def edit_newsletter(
     given: Mapping[str, str],
     *,
     language: str = "",
+    logo: bytes | None = None,
+    no_logo: bool = False,
     version: str = "",
     actor: str,
     now: datetime,
@@ -47,8 +57,9 @@ def edit_newsletter(
     """Change the fields in `given` (texts by field, see fields.py); return the names of those that changed.
 
     The texts that differ by language are those of `language`; "" is the newsletter's first. A newsletter
-    without content is filled from the settings first. Commits nothing. Raises FieldsInvalid, NotFound, and
-    StateConflict if `version`, the version that a page showed, is no longer the newest.
+    without content is filled from the settings first. `logo` is the file of a new logo, and `no_logo` removes
+    it. Commits nothing. Raises FieldsInvalid, NotFound, and StateConflict if `version`, the version that a
+    page showed, is no longer the newest.
     """
     row = lock_newsletter(session, newsletter_id)
     if version and version != str(row.version):
@@ -61,17 +72,24 @@ def edit_newsletter(
     language = language or before.languages[0]
     changes = read_changes(before, given, language)
     after = apply_changes(before, changes.values, language)
-    faults = {**_missing(after), **find_conflicts(session, settings, before, after), **changes.faults}
+    faults = {
+        **_missing(after),
+        **find_conflicts(session, settings, before, after),
+        **colour_faults(before, after),
+        **changes.faults,
+    }
     if language not in after.languages:
         faults["language"] = f"The newsletter has no texts in {language}: it is not among its languages."
+    if logo is not None or no_logo:
+        after = replace(after, logo=_new_logo(session, logo, faults, now))
     if faults:
         raise FieldsInvalid(faults)
-    if not changes.values:
+    changed = sorted([*changes.values, *(["logo"] if after.logo != before.logo else [])])
+    if not changed:
         return []
     row.version += 1
-    write_columns(row, changes.values)
+    write_columns(row, after)
     write_texts(session, row, before.texts, after.texts, now)
-    changed = sorted(changes.values)
     # The audit log never has an address, so it names the fields only.
     audit.record(session, actor, "newsletter.edit", row.slug, now, fields=changed, language=language)
     return changed
@@ -81,6 +99,18 @@ def _missing(after: Identity) -> dict[str, str]:
     """Return a sentence for each field that a newsletter needs, and that neither it nor the settings have."""
     needed = {"from_address": after.from_address, "postal_address": after.postal_address}
     return {name: f"{FIELDS[name].label} is empty." for name, value in needed.items() if not value}
+
+
+def _new_logo(session: Session, file: bytes | None, faults: dict[str, str], now: datetime) -> Logo | None:
+    """Return the logo of a file, or None without a file. What is wrong with it goes into `faults`."""
+    if file is None:
+        return None
+    try:
+        encoded = encode_logo(file)
+    except InputError as fault:
+        faults["logo"] = str(fault)
+    # An edit that fails must leave nothing behind, and the caller need not roll back for that.
+    return None if faults else store_logo(session, encoded, now)
 
 
 def differing_settings(settings: Settings, identity: Identity) -> list[str]:

@@ -10,6 +10,7 @@ from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from newsletter.identity import Identity, Texts
+from newsletter.mail.palette import contrast_faults, parse_colour
 from newsletter.models import Frequency
 from newsletter.settings.parse.common import parse_address, whole_number
 from newsletter.settings.parse.general import one_of, parse_languages
@@ -34,7 +35,8 @@ class ContentField:
     """One field: its name for people, and what it is for.
 
     `parse` reads it from text; it raises ValueError with words that follow the field's name. `show` writes it
-    as text. `by_language`: each language has its own. `setting` is the former setting that filled it.
+    as text. `by_language`: each language has its own. `is_colour`: it is one of `Identity.colours`. `setting`
+    is the former setting that filled it.
     """
 
     label: str
@@ -42,6 +44,7 @@ class ContentField:
     parse: Callable[[str], Value]
     show: Callable[[Identity, str], str]
     by_language: bool = False
+    is_colour: bool = False
     setting: str | None = None
 
 
@@ -98,7 +101,18 @@ def _own_consent(identity: Identity, language: str) -> str:
     return texts.consent if texts else ""
 
 
-# By the name of the column.
+def _colour(name: str, label: str, words: str) -> ContentField:
+    """Return the field of the colour `name`. When empty, it is not in `Identity.colours`."""
+    return ContentField(
+        label,
+        words,
+        lambda value: parse_colour(value) if value.strip() else "",
+        lambda identity, _: identity.colours.get(name, ""),
+        is_colour=True,
+    )
+
+
+# By the name of the column. Colours are in one column, and texts by language in rows of their own.
 FIELDS: Mapping[str, ContentField] = MappingProxyType(
     {
         "slug": ContentField(
@@ -178,6 +192,20 @@ FIELDS: Mapping[str, ContentField] = MappingProxyType(
             one_of(Frequency),
             lambda identity, _: identity.default_frequency.value,
         ),
+        "accent": _colour("accent", "Accent colour", "Of links and buttons, such as #8c2f1b."),
+        "on_accent": _colour(
+            "on_accent", "Text on the accent colour", "Of the text on buttons. Chosen for you when empty."
+        ),
+        "dark_accent": _colour(
+            "dark_accent",
+            "Accent colour in dark mode",
+            "Of links and buttons in dark mode. Chosen for you when empty.",
+        ),
+        "on_dark_accent": _colour(
+            "on_dark_accent",
+            "Text on it in dark mode",
+            "Of the text on buttons in dark mode. Chosen for you when empty.",
+        ),
         "position": ContentField(
             "Position",
             "The place among the newsletters, as a number. The lowest is first.",
@@ -217,14 +245,29 @@ class Changes:
     faults: Mapping[str, str]
 
 
+def is_column(name: str) -> bool:
+    """Return whether the field is a column of its own."""
+    return not (FIELDS[name].by_language or FIELDS[name].is_colour)
+
+
+def colour_faults(before: Identity, after: Identity) -> dict[str, str]:
+    """Return a sentence for each colour that is hard to read, by its field, if the colours have changed."""
+    if after.colours == before.colours:
+        return {}
+    faults = contrast_faults(after.palette)
+    return {name: f"{FIELDS[name].label}: {words}" for name, words in faults.items()}
+
+
 def apply_changes(before: Identity, values: Mapping[str, Value], language: str) -> Identity:
     """Return the identity with changed values; the texts among them are those of `language`.
 
     If its first language has no texts, it gets those that its subscribers saw before.
     """
-    plain: dict[str, Any] = {name: value for name, value in values.items() if not FIELDS[name].by_language}
+    plain: dict[str, Any] = {name: value for name, value in values.items() if is_column(name)}
     edited: dict[str, Any] = {name: value for name, value in values.items() if FIELDS[name].by_language}
-    after = replace(before, **plain)
+    chosen = {name: str(value) for name, value in values.items() if FIELDS[name].is_colour}
+    colours = {name: colour for name, colour in {**before.colours, **chosen}.items() if colour}
+    after = replace(before, **plain, colours=colours)
     texts = dict(before.texts)
     if edited:
         texts[language] = replace(_start_of(before, language), **edited)

@@ -8,7 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from newsletter.errors import InputError, NotFound
-from newsletter.models import Newsletter
+from newsletter.models import Newsletter, StoredLogo
 
 
 def list_newsletters(session: Session) -> Sequence[Newsletter]:
@@ -35,6 +35,14 @@ def choose_newsletter(session: Session, slug: str | None) -> Newsletter:
     if len(found) > 1:
         raise InputError(f"There are several newsletters. Say which one, by --newsletter: {_slugs(found)}.")
     return found[0]
+
+
+def find_logo(session: Session, file_name: str) -> StoredLogo:
+    """Return a logo by the last part of its URL. Raises NotFound."""
+    found = session.get(StoredLogo, file_name.partition(".")[0])
+    if found is None:
+        raise NotFound("There is no such logo.")
+    return found
 
 
 def _slugs(rows: Sequence[Newsletter]) -> str:

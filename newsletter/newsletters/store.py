@@ -9,9 +9,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from newsletter.errors import NotFound
-from newsletter.identity import Identity, Texts, load_identity
-from newsletter.models import Newsletter, NewsletterText
-from newsletter.newsletters.fields import FIELDS, Value
+from newsletter.identity import Identity, Logo, Texts, load_identity
+from newsletter.models import Newsletter, NewsletterText, StoredLogo
+from newsletter.newsletters.fields import FIELDS, is_column
+from newsletter.newsletters.logo import EncodedLogo
 from newsletter.settings import Settings
 
 
@@ -53,11 +54,30 @@ def _sender(identity: Identity) -> tuple[str, str]:
     return identity.sender_name.casefold(), identity.from_address.casefold()
 
 
-def write_columns(row: Newsletter, values: Mapping[str, Value]) -> None:
-    """Set the columns of the fields in `values`. Texts by language are rows of their own."""
-    for name, value in values.items():
-        if not FIELDS[name].by_language:
-            setattr(row, name, list(value) if isinstance(value, tuple) else value)
+def write_columns(row: Newsletter, after: Identity) -> None:
+    """Set the columns of a newsletter. Texts by language are rows of their own."""
+    for name in filter(is_column, FIELDS):
+        value = getattr(after, name)
+        setattr(row, name, list(value) if isinstance(value, tuple) else value)
+    row.colours = dict(after.colours)
+    row.logo_hash = after.logo.hash if after.logo else None
+
+
+def store_logo(session: Session, logo: EncodedLogo, now: datetime) -> Logo:
+    """Store the bytes of a logo, unless they are stored already; return what they are."""
+    if session.get(StoredLogo, logo.hash) is None:
+        session.add(
+            StoredLogo(
+                hash=logo.hash,
+                media_type=logo.media_type,
+                width=logo.width,
+                height=logo.height,
+                content=logo.content,
+                created_at=now,
+            )
+        )
+        session.flush()
+    return Logo(logo.hash, logo.media_type, (logo.width, logo.height))
 
 
 def write_texts(

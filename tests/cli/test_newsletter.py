@@ -26,8 +26,8 @@ def run(folder: Path, *words: str, **more: str) -> Result:
 def test_without_options_the_content_is_printed(folder):
     lines = run(folder, "edit").output.splitlines()
 
-    assert "Name:              The Release Letter" in lines
-    assert "From address:      letter@example.org" in lines
+    assert "Name:                       The Release Letter" in lines
+    assert "From address:               letter@example.org" in lines
     assert "Reply-To address:" in lines
 
 

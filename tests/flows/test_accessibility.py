@@ -24,9 +24,9 @@ ROOT = Path(__file__).resolve().parents[2]
 WIDTHS = {375: 740, 1280: 900}
 # Programs read the responses of these, or they redirect to a page that is checked.
 NOT_PAGES = {
-    "archive.feed", "public.challenge", "public.embed_script", "public.embed_opened",
-    "public.pause_preferences", "public.resume_preferences", "public.my_data", "public.consent_key",
-    "public.ask_for_own_link",
+    "archive.feed", "public.challenge", "public.colours", "public.logo", "public.embed_script",
+    "public.embed_opened", "public.pause_preferences", "public.resume_preferences", "public.my_data",
+    "public.consent_key", "public.ask_for_own_link",
 }  # fmt: skip
 # Parts of pages.
 NOT_WHOLE = re.compile(r"base\.html|_\w+\.html")

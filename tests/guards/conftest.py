@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 import re
 import sqlite3
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from PIL import Image
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 from werkzeug.routing import Rule
@@ -28,6 +30,8 @@ from newsletter.digest.issues import Preparer, open_issue
 from newsletter.mail.addresses import parse_address
 from newsletter.models import AddressChange, Delivery, Frequency, Release, Subscriber, Subscription, Topic
 from newsletter.newsletters.add import add_newsletter
+from newsletter.newsletters.logo import encode_logo
+from newsletter.newsletters.store import store_logo
 from newsletter.runtime import Runtime
 from newsletter.subscribers.consent.wording import current_wording
 from newsletter.subscribers.leaving.undo import make_undo_token
@@ -165,6 +169,9 @@ def _furnish(session: Session, runtime: Runtime, stored_password: str) -> dict[s
     mailed = select(Delivery.id).where(Delivery.subscriber_id == subscriber.id, Delivery.issue_id == issue.id)
     delivery = session.scalars(mailed).one()
     release = session.scalars(select(Release.public_id)).first() or ""
+    picture = io.BytesIO()
+    Image.new("RGB", (20, 20)).save(picture, "PNG")
+    logo = store_logo(session, encode_logo(picture.getvalue()), now)
     not_me = tokens.make(Purpose.DISOWN, tokens.read(Purpose.CONFIRM, waiting, now), now)
     own = [subscriber.public_id, tokens.fingerprint(subscriber.email_key or "")]
     preferences = tokens.make(Purpose.PREFERENCES, own, now)
@@ -184,6 +191,8 @@ def _furnish(session: Session, runtime: Runtime, stored_password: str) -> dict[s
         "public.subscribe_embedded": {"newsletter": "other"},
         "archive.index": {"newsletter": "other"},
         "archive.feed": {"newsletter": "other"},
+        "public.colours": {"colours": "1b5e8c-ffffff-8daec6-161513"},
+        "public.logo": {"file_name": logo.file_name},
         "public.confirm": {"token": waiting},
         "public.confirmed": {"token": preferences},
         "public.welcome_back": {"token": preferences},

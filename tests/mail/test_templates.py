@@ -14,6 +14,7 @@ from jinja2 import UndefinedError
 
 from newsletter.languages import parse_language, read_translations
 from newsletter.mail.assemble import DIGEST_FIELDS, DIGEST_SLOTS, Encoding, FramePart, digest_marks, field
+from newsletter.mail.palette import USUAL
 from newsletter.mail.templates import TemplateSet, paragraphs
 
 FOLDER = Path(__file__).parents[2] / "templates" / "email"
@@ -23,6 +24,8 @@ SITE = SimpleNamespace(
     postal_address="Harbour Road 1, 1000 Town",
     public_url="https://news.example.org",
     name_in_address=False,
+    palette=USUAL,
+    logo=None,
 )
 RELEASE = SimpleNamespace(
     title="Ministers meet & talk: <b>not bold</b>",
@@ -196,14 +199,16 @@ def test_a_digest_has_a_place_for_every_field_and_slot_and_leaving_at_top_and_bo
 
 def test_the_page_of_a_digest_is_lean(templates: TemplateSet) -> None:
     frame = templates.render("digest", "en", CONTEXTS["digest"]).html
-    piece = templates.render_piece("digest/release", "en", {"release": RELEASE}).html
+    piece = templates.render_piece("digest/release", "en", {"site": SITE, "release": RELEASE}).html
 
     assert len(frame.encode()) < 9_000
     assert len(piece.encode()) < 1_000
 
 
 def test_a_release_is_escaped_on_the_page_and_plain_in_the_text(templates: TemplateSet) -> None:
-    piece = templates.render_piece("digest/release", "en", {"release": RELEASE, "timezone": "UTC"})
+    piece = templates.render_piece(
+        "digest/release", "en", {"site": SITE, "release": RELEASE, "timezone": "UTC"}
+    )
 
     assert "Ministers meet &amp; talk: &lt;b&gt;not bold&lt;/b&gt;" in piece.html
     assert "Second &amp; last." in piece.html
@@ -227,7 +232,9 @@ def test_a_release_is_escaped_on_the_page_and_plain_in_the_text(templates: Templ
 def test_dates_are_in_the_subscribers_language_and_zone(
     templates: TemplateSet, language: str, zone: str, shown: str
 ) -> None:
-    piece = templates.render_piece("digest/release", language, {"release": RELEASE, "timezone": zone})
+    piece = templates.render_piece(
+        "digest/release", language, {"site": SITE, "release": RELEASE, "timezone": zone}
+    )
 
     assert shown in piece.text
     assert shown in piece.html
@@ -266,7 +273,7 @@ def test_the_confirmation_for_a_subscriber_says_that_their_topics_stay(templates
 def test_a_release_without_a_date_or_publisher_has_no_empty_line_for_them(templates: TemplateSet) -> None:
     bare = SimpleNamespace(**(vars(RELEASE) | {"publisher": "", "published_at": None}))
 
-    piece = templates.render_piece("digest/release", "en", {"release": bare})
+    piece = templates.render_piece("digest/release", "en", {"site": SITE, "release": bare})
 
     assert piece.text.startswith("Ministers meet & talk: <b>not bold</b>\n\nFirst")
     assert [tag for tag, _ in Outline(piece.html).tags][:2] == ["div", "h3"]
@@ -308,7 +315,7 @@ def test_a_catalogue_translates_and_what_it_lacks_stays_english(tmp_path: Path) 
     catalogues = {"lt": read_translations(path)}
     translated = TemplateSet(FOLDER, lambda tag: catalogues.get(tag[:2], NullTranslations()))
 
-    piece = translated.render_piece("digest/release", "lt-LT", {"release": RELEASE})
+    piece = translated.render_piece("digest/release", "lt-LT", {"site": SITE, "release": RELEASE})
     mail = translated.render("link", "lt", CONTEXTS["link"])
 
     assert "Skaityti toliau" in piece.html

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import replace
 
 import pytest
 from house import House, make_house, make_settings
+from PIL import Image
 from sqlalchemy import select
 
 from newsletter.errors import FieldsInvalid
@@ -17,6 +19,7 @@ from newsletter.models import (
     Issue,
     Newsletter,
     NewsletterText,
+    StoredLogo,
     Topic,
 )
 from newsletter.newsletters.add import add_newsletter
@@ -130,6 +133,10 @@ def test_every_fault_is_told_for_its_field_and_nothing_is_changed(house):
         consent="x" * 1001,
         default_frequency="hourly",
         position="first",
+        accent="red",
+        on_accent="#fff",
+        dark_accent="x",
+        on_dark_accent="#12345g",
         name=" ",
         tagline="x" * 501,
         from_address="no address",
@@ -237,3 +244,45 @@ def test_a_newsletter_cannot_take_the_sender_or_the_slug_of_another(house):
         "from_address": "The newsletter harbour already sends as Harbour News <letter@example.org>. Choose "
         "another From address or From name.",
     }
+
+
+def test_colours_are_checked_together_and_computed_if_not_chosen(house):
+    fill(house)
+
+    assert edit(house, accent="#1B5E8C") == ["accent"]
+    assert identity(house).colours == {"accent": "#1b5e8c"}
+    assert edit(house, accent="") == ["accent"]
+    assert identity(house).colours == {}
+    found = faults(house, accent="#ffdd00", on_accent="blue")
+    assert found["accent"].startswith(
+        "Accent colour: #ffdd00 on the page in light mode (#fbfaf7) has a contrast"
+    )
+    assert found["on_accent"].startswith("Text on the accent colour is not a colour such as")
+
+
+def test_a_logo_that_is_no_image_is_told_beside_its_field_and_nothing_is_stored(house):
+    fill(house)
+
+    with house.runtime.session() as session, pytest.raises(FieldsInvalid) as raised:
+        edit_newsletter(
+            session, house.runtime.settings, {"name": "X"}, logo=b"<svg/>", actor="ann", now=house.clock()
+        )
+
+    assert raised.value.faults == {
+        "logo": "The logo file is not an image of the kind PNG, JPEG, GIF or WebP."
+    }
+    assert house.all(StoredLogo) == []
+
+
+def test_a_good_logo_is_not_stored_if_another_field_is_wrong(house):
+    fill(house)
+    file = io.BytesIO()
+    Image.new("RGB", (10, 10)).save(file, "PNG")
+
+    with house.runtime.session() as session:
+        settings, now, logo = house.runtime.settings, house.clock(), file.getvalue()
+        with pytest.raises(FieldsInvalid):
+            edit_newsletter(session, settings, {"name": ""}, logo=logo, actor="ann", now=now)
+        session.commit()
+
+    assert house.all(StoredLogo) == []

@@ -14,7 +14,7 @@ from newsletter.models.tables.subscription import Frequency
 FIRST_NEWSLETTER = 1
 
 
-class Logo(Base):
+class StoredLogo(Base):
     """An image that a newsletter has or had as its logo, as this program encoded it.
 
     Rows are never changed or deleted: emails that were sent refer to them by their hash.

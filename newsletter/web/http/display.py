@@ -17,7 +17,8 @@ from babel.lists import format_list
 from flask import Flask, url_for
 from flask_babel import format_date, format_datetime, format_decimal, get_locale
 
-from newsletter.identity import Texts
+from newsletter.identity import Logo, Texts
+from newsletter.mail.palette import USUAL, colours_name
 from newsletter.runtime import Runtime
 from newsletter.web.http.extensions import runtime
 from newsletter.web.http.language import page_language
@@ -46,6 +47,20 @@ class Site:
         """The sentence below the name."""
         texts = _texts()
         return texts.tagline if texts else ""
+
+    @property
+    def colours_url(self) -> str | None:
+        """The URL of the style sheet with the newsletter's colours; None for the usual colours."""
+        named = named_newsletter()
+        if named is None or named.palette == USUAL:
+            return None
+        return url_for("public.colours", colours=colours_name(named.palette), lang=None)
+
+    @property
+    def logo(self) -> Logo | None:
+        """The newsletter's logo."""
+        named = named_newsletter()
+        return named.logo if named else None
 
     @property
     def postal_address(self) -> str:

@@ -28,10 +28,11 @@ POLICY = (
     "frame-ancestors 'none'",
 )
 
-# For an email in a frame of our page: its styles are inline, and nothing in it may run or load.
+# For an email in a frame of our page: its styles are inline. Nothing in it may run, and only images of this
+# site load, such as the logo.
 MAIL_POLICY = (
-    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; "
-    "frame-ancestors 'self'; sandbox allow-popups allow-popups-to-escape-sandbox"
+    "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:; base-uri 'none'; "
+    "form-action 'none'; frame-ancestors 'self'; sandbox allow-popups allow-popups-to-escape-sandbox"
 )
 
 

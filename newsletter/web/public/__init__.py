@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from newsletter.web.public import change_address, confirm, preferences, privacy, unsubscribe
+from newsletter.web.public import change_address, confirm, look, preferences, privacy, unsubscribe
 from newsletter.web.public.blueprint import public
 
 # Importing the views registers them with the blueprint.
@@ -13,6 +13,7 @@ __all__ = [
     "change_address",
     "confirm",
     "embed",
+    "look",
     "preferences",
     "privacy",
     "public",
