@@ -54,6 +54,7 @@ def create_app(
         tune(db.engine)
     migrate.init_app(app, db, directory=str(data_folder("migrations")), render_as_batch=True)
     csrf.init_app(app)
+    csrf.exempt(public)  # see PublicForm
     init_newsletter(app)
     init_language(app)
     login.init_app(app)

@@ -68,7 +68,10 @@ def parse_address(text: str) -> Address:
     # Checked first: anybody can send us long texts.
     if len(text) > 4 * LONGEST_ADDRESS:
         raise AddressInvalid(translatable("This is too long for an email address."))
-    typed = _TRIM.sub("", text).translate(_FULL_WIDTH)
+    typed = _TRIM.sub("", text)
+    folded = typed.translate(_FULL_WIDTH)
+    # A full-width @ beside an ASCII one is part of the name.
+    typed = folded if folded.count("@") == 1 else typed
     _refuse_the_obvious(typed)
     try:
         found = validate_email(

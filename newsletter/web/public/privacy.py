@@ -8,7 +8,6 @@ from typing import Any
 
 from flask import Response, make_response, render_template, request, url_for
 from flask_babel import lazy_gettext as _
-from flask_wtf import FlaskForm
 from werkzeug.wrappers import Response as AnyResponse
 from wtforms import BooleanField
 from wtforms.validators import InputRequired
@@ -29,7 +28,7 @@ from newsletter.web.http.extensions import runtime
 from newsletter.web.http.security import guard_tokens
 from newsletter.web.http.this_newsletter import all_newsletters, this_newsletter
 from newsletter.web.public.blueprint import public
-from newsletter.web.public.forms import ActForm
+from newsletter.web.public.forms import ActForm, PublicForm
 from newsletter.web.public.responses import (
     contact,
     guarded_redirect,
@@ -63,7 +62,7 @@ STATE_WORDS: Mapping[DeliveryState, Any] = {
 }
 
 
-class EraseForm(FlaskForm):  # type: ignore[misc]
+class EraseForm(PublicForm):
     """One checkbox to confirm."""
 
     sure = BooleanField(

@@ -13,7 +13,7 @@ from newsletter.subscribers.leaving.reasons import Reason, give_reason
 from newsletter.subscribers.leaving.undo import read_undo, undo
 from newsletter.subscribers.leaving.unsubscribe import Leaver, Left, read_unsubscription, unsubscribe_by_link
 from newsletter.subscribers.link import LinkFault, address_hint
-from newsletter.web.http.extensions import csrf, runtime
+from newsletter.web.http.extensions import runtime
 from newsletter.web.http.security import guard_tokens
 from newsletter.web.http.this_newsletter import all_newsletters
 from newsletter.web.public.blueprint import public
@@ -32,7 +32,6 @@ EVERYTHING = "all newsletters"
 
 
 @public.route("/unsubscribe/<token>", methods=["GET", "POST"])
-@csrf.exempt  # type: ignore[untyped-decorator]
 def unsubscribe(token: str) -> Response:
     """Show what would be unsubscribed, and one button. A POST unsubscribes at once.
 

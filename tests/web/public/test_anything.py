@@ -24,13 +24,6 @@ FORM_DOORS = ["/", "/link", "/link/renew"]
 FIELDS = ["email", "topics", "frequency", "website", "opened", "hinted", "problem", "page", "x"]
 
 
-@pytest.fixture
-def visitor(visitor):
-    """The same visitor without CSRF protection, which would reject the requests before our code runs."""
-    visitor.app.config["WTF_CSRF_ENABLED"] = False
-    return visitor
-
-
 # One installation serves all the examples of a test, and they may build on each other.
 many = settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 

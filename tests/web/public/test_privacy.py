@@ -220,7 +220,7 @@ def test_long_lists_have_pages(visitor, ann):
 
 
 def test_the_data_of_a_subscriber_are_a_file_with_all_that_is_kept(visitor, ann):
-    visitor.post(ann, {})  # refused, for it has no CSRF token: nothing of it is kept
+    visitor.post(ann, {})  # refused, because it has no frequency: nothing of it is kept
 
     path = visitor.own_path("export")
     page = visitor.get(path)

@@ -16,7 +16,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from newsletter.subscribers.signup.admit import Outcome, Taken
 from newsletter.tokens import Purpose
-from newsletter.web.http.extensions import csrf, runtime
+from newsletter.web.http.extensions import runtime
 from newsletter.web.http.this_newsletter import make_it_about_the_first, this_newsletter
 from newsletter.web.public.blueprint import public
 from newsletter.web.public.forms import EmbeddedSignupForm, SignupForm
@@ -32,7 +32,6 @@ _STATUS = {Outcome.ASKED: 200, Outcome.FAULTY: 422, Outcome.WAIT: 429, Outcome.P
 
 @public.route("/subscribe/embed", methods=["GET", "POST"])
 @public.route("/n/<newsletter>/embed", methods=["GET", "POST"])
-@csrf.exempt  # type: ignore[untyped-decorator]
 def subscribe_embedded() -> AnyResponse:
     """Accept a form from another site; return a page, or JSON for the script.
 
