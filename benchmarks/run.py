@@ -25,7 +25,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from benchmarks import against, installations, peers, signup, timing
+from benchmarks import against, installations, many_newsletters, peers, signup, timing
 from benchmarks.installations import LARGEST, SMALLEST, copy, drain, prepared, sample
 from benchmarks.limit import Limit, limit_of
 from benchmarks.measure import BenchmarkFailed, Sink, Usage, cpu_seconds, fast_sink, run, say, smtp_sink, tool
@@ -244,6 +244,11 @@ def _growth(options: Options) -> list[Run]:
     return runs
 
 
+def _page(measure: Callable[[int], Run]) -> Callable[[Options], list[Run]]:
+    """Measure a page of an installation with 50 newsletters, in milliseconds."""
+    return lambda options: [measure(options.subscribers(GROWN))]
+
+
 ROWS = {
     "signed": Row(0.50, 0.65, "higher", signed_runs),
     "own-selection": Row(0.45, 0.60, "higher", _against_source("own", signed=True)),
@@ -260,6 +265,8 @@ ROWS = {
     "signups-at-once": Row(
         PEOPLE, PEOPLE, "higher", lambda options: signup.at_once(options.subscribers(PEOPLE)), "value"
     ),
+    "preferences-page": Row(50, 25, "lower", _page(many_newsletters.preferences_page), "value"),
+    "overview-page": Row(200, 100, "lower", _page(many_newsletters.overview_page), "value"),
     "timing": Row(0.05, 0.5, "higher", lambda _options: timing.measure(), "value"),
     "growth": Row(1.1, 1.0, "lower", _growth, "value"),
 }

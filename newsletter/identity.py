@@ -122,24 +122,6 @@ class Identity:
         """The address that people can write to."""
         return self.reply_to or self.from_address
 
-    def applied_to(self, settings: Settings) -> Settings:
-        """Return the settings with these values in place of the former settings.
-
-        For code that serves one newsletter only: the relay of its From address, and that relay's limits.
-        """
-        texts = self.texts_in(self.languages[0])
-        return replace(
-            settings,
-            site_name=texts.name,
-            tagline=texts.tagline,
-            from_address=self.from_address,
-            from_name=self.from_name,
-            reply_to=self.reply_to,
-            postal_address=self.postal_address,
-            languages=self.languages,
-            time_zone=self.time_zone,
-        )
-
     def texts_in(self, language: str) -> Texts:
         """Return the texts in a language. Without texts of its own, it has the name of the first language.
 

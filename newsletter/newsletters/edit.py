@@ -120,12 +120,13 @@ def differing_settings(settings: Settings, identity: Identity) -> list[str]:
     """
     if identity.version == 0 or identity.newsletter_id != FIRST_NEWSLETTER:
         return []
-    own = identity.applied_to(settings)
+    first = identity.texts_in(identity.languages[0])
     found = []
-    for former in (field.setting for field in FIELDS.values() if field.setting):
-        set_to = getattr(settings, former)
-        if set_to not in {getattr(own, former), _default(former)}:
-            found.append(variable(former))
+    for name, field in FIELDS.items():
+        if field.setting:
+            own = getattr(first if field.by_language else identity, name)
+            if getattr(settings, field.setting) not in {own, _default(field.setting)}:
+                found.append(variable(field.setting))
     return found
 
 

@@ -1,4 +1,4 @@
-"""The sender of the first newsletter comes from the settings or from `newsletter edit`."""
+"""The former settings fill the newsletter of a new database, or `newsletter edit` gives it a sender."""
 
 from __future__ import annotations
 
@@ -6,10 +6,13 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from house import ENVIRON, NOON
+from house import ENVIRON, NOON, make_settings
+from sqlalchemy.orm import Session
 
 from newsletter.cli import main
 from newsletter.errors import ServiceError
+from newsletter.identity import load_identity
+from newsletter.models import FIRST_NEWSLETTER, open_engine
 from newsletter.service.database import upgrade
 from newsletter.service.first_newsletter import fill_first_newsletter, require_sender
 from newsletter.settings import Settings, load_settings
@@ -26,6 +29,33 @@ def run(folder: Path, *words: str) -> Result:
     """Run a command without a sender in its settings."""
     environ = {**ENVIRON, "NEWSLETTER_DATA_DIR": str(folder), **dict.fromkeys(SENDER, "")}
     return CliRunner().invoke(main, ["--env-file", "", *words], env=environ)
+
+
+def name_in(settings: Settings) -> str:
+    engine = open_engine(settings.database)
+    with Session(engine) as session:
+        name = load_identity(session, settings, FIRST_NEWSLETTER).name
+    engine.dispose()
+    return name
+
+
+def test_a_new_database_gets_the_values_of_the_settings(tmp_path: Path):
+    settings = make_settings(tmp_path, site_name="The Harbour Letter")
+    upgrade(settings.database)
+
+    assert fill_first_newsletter(settings, NOON) == []
+    assert name_in(settings) == "The Harbour Letter"
+
+
+def test_a_setting_that_was_changed_later_changes_nothing_and_is_named(tmp_path: Path):
+    settings = make_settings(tmp_path, site_name="The Harbour Letter")
+    upgrade(settings.database)
+    fill_first_newsletter(settings, NOON)
+
+    (told,) = fill_first_newsletter(make_settings(tmp_path, site_name="Another Letter"), NOON)
+
+    assert told.startswith("NEWSLETTER_SITE_NAME is not used")
+    assert name_in(settings) == "The Harbour Letter"
 
 
 @pytest.mark.parametrize("missing", [SENDER, SENDER[:1], SENDER[1:]])
