@@ -155,7 +155,11 @@ class House:
     def release(self, title: str, *, state: ReleaseState = ReleaseState.READY) -> int:
         """Add a release, whose title decides its topics; return the id."""
         press = PressRelease(
-            title, "Port of Halmstrand", NOON.date(), "en", (f"{title}. It opens on Monday.",)
+            title,
+            "Port of Halmstrand",
+            min(NOON, self.clock()).date(),
+            "en",
+            (f"{title}. It opens on Monday.",),
         )
         with self.runtime.session() as session:
             made, _ = add_release(session, press, now=self.clock(), state=state)

@@ -15,7 +15,7 @@ from newsletter.errors import ReleaseUnreadable
 from newsletter.ingest.press.parse import PressRelease, parse_press
 from newsletter.ingest.press.parse import as_json as release_as_json
 from newsletter.ingest.text.decode import MAX_RELEASE_BYTES, decode
-from newsletter.models import Release, ReleaseState
+from newsletter.models import HoldReason, Release, ReleaseHold, ReleaseState
 from newsletter.releases.edit import ReleaseAction, change_release
 from newsletter.releases.queries import find_release, newest_releases
 from newsletter.releases.store import add_release
@@ -88,7 +88,7 @@ def show(public_id: str) -> None:
     """Print one release as text."""
     with open_runtime().reading() as session:
         found = find_release(session, public_id)
-        click.echo(f"{found.title}\n{found.publisher}\n{found.published_at:%Y-%m-%d}\n\n{found.body_text}")
+        click.echo(f"{found.title}\n{found.publisher}\n{found.published_on:%Y-%m-%d}\n\n{found.body_text}")
 
 
 def _steering(action: str, help_line: str) -> click.Command:
@@ -141,8 +141,9 @@ def _print(stored: Release, as_json: bool, *, known: bool = False) -> None:
                 "id": stored.public_id,
                 "title": stored.title,
                 "publisher": stored.publisher,
-                "published": stored.published_at.date().isoformat(),
+                "published": stored.published_on.isoformat(),
                 "state": stored.state,
+                "holds": [{"reason": each.reason, "fields": each.fields} for each in stored.holds],
                 "pinned": stored.pinned,
                 "topics": topics,
                 "known": known,
@@ -152,5 +153,16 @@ def _print(stored: Release, as_json: bool, *, known: bool = False) -> None:
     marks = [stored.state, *(["pinned"] if stored.pinned else [])]
     where = ", ".join(topics) or "no topic: nobody gets it until a topic's rules or --topic name it"
     note = " (known already)" if known else ""
-    click.echo(f"{stored.public_id}  {stored.published_at:%Y-%m-%d}  {stored.title}{note}")
+    click.echo(f"{stored.public_id}  {stored.published_on:%Y-%m-%d}  {stored.title}{note}")
     click.echo(f"              {', '.join(marks)}; {where}")
+    for each in stored.holds:
+        if each.reason is not HoldReason.EDITOR:
+            click.echo(f"              {_why(stored, each)}")
+
+
+def _why(stored: Release, hold: ReleaseHold) -> str:
+    if hold.reason is HoldReason.DATE:
+        return f"held until {stored.published_on:%Y-%m-%d}, the date of the release"
+    fields = " and ".join(hold.fields.split(",")).replace("published", "date")
+    remedy = f"correct it on the release's admin page, or: newsletter release ready {stored.public_id}"
+    return f"held: the {fields} may be wrong; {remedy}"

@@ -42,7 +42,7 @@ class ReleaseFacts:
 
     title: str
     publisher: str
-    published_at: datetime
+    published_on: date
     summary: str
     url: str
     # The tag of its language, "" if it is unknown.
@@ -202,7 +202,7 @@ def _facts(renderer: NewsletterRenderer, release: Release) -> ReleaseFacts:
     return ReleaseFacts(
         release.title,
         release.publisher,
-        release.published_at,
+        release.published_on,
         release.summary,
         renderer.links.release(release.public_id),
         "" if release.language == UNKNOWN_LANGUAGE else release.language,

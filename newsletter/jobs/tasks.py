@@ -23,7 +23,7 @@ from newsletter.outbox.owner_email import email_notices
 from newsletter.outbox.worker import drain as empty_lane
 from newsletter.runtime import Runtime
 from newsletter.service.heartbeat import forget_stale
-from newsletter.service.prepare_issues import any_to_prepare, end_all_pauses
+from newsletter.service.prepare_issues import any_to_prepare, end_all_holds, end_all_pauses
 from newsletter.service.relay_transport import Transports
 from newsletter.service.send_round import (
     ROUND_SECONDS,
@@ -121,6 +121,7 @@ TASKS: Mapping[str, Callable[..., None]] = {DRAIN: drain, SWEEP: sweep}
 def _end_pauses_and_old_wishes(runtime: Runtime) -> None:
     """End expired pauses, and delete requests for a change of address that nobody confirmed."""
     end_all_pauses(runtime)
+    end_all_holds(runtime)
     with runtime.session() as session:
         empty_old_address_changes(session, runtime.now(), runtime.settings.confirm_days)
         session.commit()

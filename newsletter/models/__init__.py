@@ -41,7 +41,9 @@ from newsletter.models.tables.operation import (
     worker_heartbeats,
 )
 from newsletter.models.tables.release import (
+    HoldReason,
     Release,
+    ReleaseHold,
     ReleaseState,
     ReleaseTopic,
     SequenceCounter,
@@ -80,6 +82,7 @@ __all__ = [
     "Fragment",
     "Frequency",
     "Heartbeat",
+    "HoldReason",
     "Issue",
     "IssueRelease",
     "IssueState",
@@ -91,6 +94,7 @@ __all__ = [
     "Pace",
     "RelayCheck",
     "Release",
+    "ReleaseHold",
     "ReleaseState",
     "ReleaseTopic",
     "Rendition",

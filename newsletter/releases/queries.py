@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime
+from datetime import date
 
 from sqlalchemy import ColumnElement, exists, func, or_, select
 from sqlalchemy.orm import Session, defer, selectinload
@@ -22,8 +22,18 @@ from newsletter.models import (
 )
 from newsletter.models.paging import Page, contains, paged
 
+# By the publisher's date, then by the time if it is known, then by the time at which it became public.
+NEWEST_FIRST = (
+    Release.published_on.desc(),
+    Release.published_at.desc(),
+    Release.made_public_at.desc(),
+    Release.id.desc(),
+)
 # More than anybody types to find a release.
 LONGEST_SEARCH = 200
+
+
+_SHOWN = (selectinload(Release.topic_links).selectinload(ReleaseTopic.topic), selectinload(Release.holds))
 
 
 def list_releases(
@@ -33,16 +43,16 @@ def list_releases(
     state: ReleaseState | None = None,
     topic: str = "",
     newsletter_id: int | None = None,
-    since: datetime | None = None,
+    since: date | None = None,
     page: int = 1,
     per_page: int = 50,
 ) -> Page[Release]:
     """Return one page of releases with their topics, the newest first.
 
     `search` matches titles and publishers in any case. `topic` is a slug. With `newsletter_id`, they are in a
-    topic of that newsletter. `since` is the earliest time of publication.
+    topic of that newsletter. `since` is the earliest date of publication.
     """
-    query = select(Release).options(selectinload(Release.topic_links).selectinload(ReleaseTopic.topic))
+    query = select(Release).options(*_SHOWN)
     search = search.strip()[:LONGEST_SEARCH]
     if search:
         query = query.where(contains(search, Release.title, Release.publisher))
@@ -54,13 +64,13 @@ def list_releases(
         there = ReleaseTopic.topic.has(Topic.newsletter_id == newsletter_id)
         query = query.where(Release.topic_links.any(there))
     if since is not None:
-        query = query.where(Release.published_at >= since)
-    return paged(session, query.order_by(Release.published_at.desc(), Release.id.desc()), page, per_page)
+        query = query.where(Release.published_on >= since)
+    return paged(session, query.order_by(*NEWEST_FIRST), page, per_page)
 
 
 def newest_releases(session: Session, limit: int) -> Sequence[Release]:
     """Return up to `limit` releases in whatever state, the newest first."""
-    newest = select(Release).order_by(Release.published_at.desc(), Release.id.desc()).limit(limit)
+    newest = select(Release).order_by(*NEWEST_FIRST).limit(limit)
     return session.scalars(newest).all()
 
 
@@ -92,7 +102,7 @@ def newest_by_topic(session: Session, newsletter_id: int | None = None) -> dict[
 
 def find_release(session: Session, public_id: str) -> Release:
     """Return a release in any state, with its topics. Raises NotFound."""
-    query = select(Release).options(selectinload(Release.topic_links).selectinload(ReleaseTopic.topic))
+    query = select(Release).options(*_SHOWN)
     release = session.scalars(query.where(Release.public_id == public_id)).one_or_none()
     if release is None:
         raise NotFound(f"There is no release {public_id}.")

@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from datetime import date, datetime
+from datetime import UTC, date, datetime, time
 from typing import Protocol
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from newsletter.errors import NotFound
-from newsletter.models import Release, ReleaseState, ReleaseTopic, Topic, take_sequences
-from newsletter.releases.decide import Candidate, Rule, matches, published_moment, to_html
+from newsletter.models import HoldReason, Newsletter, Release, ReleaseState, ReleaseTopic, Topic
+from newsletter.releases.decide import (
+    Candidate,
+    Markup,
+    Rule,
+    matches,
+    published_moment,
+    to_html,
+    wait_for,
+)
+from newsletter.releases.holds import hold, make_ready, renew_sequences
 from newsletter.releases.topics import list_topics
 
 
@@ -32,6 +42,10 @@ class ParsedRelease(Protocol):
     def body(self) -> str: ...
     @property
     def summary(self) -> str: ...
+    @property
+    def markup(self) -> Markup: ...
+    @property
+    def doubts(self) -> tuple[str, ...]: ...
 
 
 def add_release(
@@ -45,20 +59,23 @@ def add_release(
     """Store a release; return it, and whether it is new. A duplicate with the same text is stored once.
 
     A new release gets the topics whose rules match, and the topics with a slug in `topics`. A duplicate only
-    gets the topics in `topics`. Raises NotFound for a slug that does not exist. Commits nothing: the caller
-    commits at once, because taking sequences is the last write before a commit (models/tables/release.py).
+    gets the topics in `topics`. A release with a doubtful field is held, and one with a date in the future is
+    held until that date. Raises NotFound for a slug that does not exist. Commits nothing: the caller commits
+    at once, because taking sequences is the last write before a commit (models/tables/release.py).
     """
     candidate = Candidate(press.title, press.publisher, press.body)
     known = session.scalar(select(Release).where(Release.content_hash == candidate.content_hash))
     if known is not None:
         _name_topics(session, known, topics)
         return known, False
+    zone = _zone(session)
     release = Release(
         title=press.title,
         publisher=press.publisher[:300],
         published_at=published_moment(press.published, now),
+        published_on=press.published or now.astimezone(zone).date(),
         language=press.language,
-        body_html=to_html(press.paragraphs),
+        body_html=to_html(press.paragraphs, press.markup),
         body_text=press.body,
         summary=press.summary,
         content_hash=candidate.content_hash,
@@ -67,24 +84,39 @@ def add_release(
     )
     release.topic_links = [ReleaseTopic(topic_id=each.id) for each in _topics_of(session, candidate, topics)]
     session.add(release)
-    if state is ReleaseState.READY:
-        renew_sequences(session, release.topic_links)
+    if state is ReleaseState.HELD:
+        hold(release, HoldReason.EDITOR, "added as held", now)
+    hold_for_date(session, release, press.doubts, press.published, now)
+    session.flush()
+    if release.state is ReleaseState.READY:
+        make_ready(session, release, now)
     return release, True
 
 
-def renew_sequences(session: Session, links: Sequence[ReleaseTopic]) -> None:
-    """Give each of these pairs a new sequence, so that the next issue includes the release.
+def hold_for_date(
+    session: Session, release: Release, doubts: Sequence[str], published: date | None, now: datetime
+) -> None:
+    """Hold a release for its doubtful fields, and until its date if that is in the future."""
+    zone = _zone(session)
+    wait = wait_for(doubts, published, now.astimezone(zone).date())
+    if wait.doubts:
+        hold(release, HoldReason.DOUBT, "parser", now, fields=wait.doubts)
+    if wait.until is not None:
+        midnight = datetime.combine(wait.until, time(), zone)
+        hold(release, HoldReason.DATE, "parser", now, until=midnight.astimezone(UTC))
 
-    This is the last write before the commit, because it locks the counter until then. Commits nothing.
-    """
-    if not links:
-        return
-    session.flush()
-    first = take_sequences(session, len(links))
-    for at, link in enumerate(links):
-        link.sequence = first + at
-        link.first_sequence = link.first_sequence or link.sequence
-    session.flush()
+
+def match_topics(session: Session, release: Release, candidate: Candidate) -> None:
+    """Add the topics whose rules match a corrected release."""
+    had = {link.topic_id for link in release.topic_links}
+    found = _topics_of(session, candidate, ())
+    release.topic_links.extend(ReleaseTopic(topic_id=each.id) for each in found if each.id not in had)
+
+
+def _zone(session: Session) -> ZoneInfo:
+    """Return the time zone of the first newsletter: it says which day is today."""
+    first = select(Newsletter.time_zone).order_by(Newsletter.position, Newsletter.id).limit(1)
+    return ZoneInfo(session.scalar(first) or "UTC")
 
 
 def _name_topics(session: Session, release: Release, slugs: Collection[str]) -> None:

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from newsletter.digest.issues import Preparer
 from newsletter.models import Issue, IssueState
+from newsletter.releases.holds import end_due_holds
 from newsletter.runtime import Runtime
 from newsletter.subscribers.choices.pauses import end_pauses
 
@@ -19,8 +20,8 @@ log = logging.getLogger(__name__)
 def prepare_issues(runtime: Runtime, ending: Callable[[], bool]) -> bool:
     """Prepare the open issues until all are prepared or `ending` returns true; return whether there were any.
 
-    Expired pauses end first, so that these subscribers get the issue. Each chunk is a transaction of its own.
-    Two processes that prepare the same issue take turns.
+    Expired pauses and holds end first, so that these subscribers and releases are in the issue. Each chunk
+    is a transaction of its own. Two processes that prepare the same issue take turns.
     """
     waiting = select(Issue.id).where(Issue.state == IssueState.PREPARING)
     # Reading takes no lock: a drain that waits for another process looks five times a second.
@@ -29,6 +30,7 @@ def prepare_issues(runtime: Runtime, ending: Callable[[], bool]) -> bool:
     if not preparing:
         return False
     end_all_pauses(runtime)
+    end_all_holds(runtime)
     with runtime.session() as session:
         for issue_id in preparing:
             preparer, more = Preparer(runtime.renderer, issue_id), True
@@ -45,6 +47,15 @@ def end_all_pauses(runtime: Runtime) -> None:
     while more:
         with runtime.session() as session:
             more = end_pauses(session, runtime.settings.snooze_catch_up, runtime.now()) > 0
+            session.commit()
+
+
+def end_all_holds(runtime: Runtime) -> None:
+    """Make releases ready whose date has come, before an issue of the same moment is prepared."""
+    more = True
+    while more:
+        with runtime.session() as session:
+            more = end_due_holds(session, runtime.now()) > 0
             session.commit()
 
 

@@ -130,9 +130,6 @@ THROUGH_OTHERS = {
         "ingest/press/publisher.py",
         "ingest/press/title.py",
     },
-    "Word lists and charsets: ingest/test_phrases.py and text/test_decode.py read texts with them.": {
-        "ingest/text/charsets.py",
-    },
     "It stores the versions of a newsletter: newsletters/test_edit.py reads what it stored.": {
         "newsletters/store.py",
     },

@@ -240,7 +240,8 @@ def _score(
     score -= 2 if len(text) > LONGEST_TITLE else 0
     score -= 2 if text.endswith((":", "：")) else 0
     score -= 1 if entry.line.prose and not entry.line.open else 0
-    score -= 3 if entry.line.bullet else 0
+    score -= 3 if entry.line.bullet or text[0] in "([（【〔" else 0
+    score += 1 if number == 0 and entry.at + 1 in dated else 0
     # A subtitle stands below its title and often has more words of the text.
     above = entries[number - 1] if number else None
     if above is not None and entry.at - above.at <= 2 and size(above.text) >= 4 and not above.line.bullet:

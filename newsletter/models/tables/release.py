@@ -3,9 +3,21 @@
 from __future__ import annotations
 
 import enum
-from datetime import datetime
+from datetime import date, datetime
 
-from sqlalchemy import DDL, ForeignKey, Index, String, Text, event, select, update
+from sqlalchemy import (
+    DDL,
+    Date,
+    ForeignKey,
+    Index,
+    String,
+    Text,
+    UniqueConstraint,
+    event,
+    select,
+    update,
+)
+from sqlalchemy.engine.default import DefaultExecutionContext
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from newsletter.models.base import Base, BigId, UTCDateTime, choice, new_public_id
@@ -20,17 +32,36 @@ class ReleaseState(enum.StrEnum):
     EXCLUDED = "excluded"
 
 
+class HoldReason(enum.StrEnum):
+    """Why a release is not sent yet: a doubtful field, a date in the future, or an editor's decision."""
+
+    DOUBT = "doubt"
+    DATE = "date"
+    EDITOR = "editor"
+
+
+def _day(context: DefaultExecutionContext) -> date:
+    moment: datetime = context.get_current_parameters()["published_at"]  # type: ignore[no-untyped-call]
+    return moment.date()
+
+
 class Release(Base):
-    """One press release: sanitised HTML, plain text and a summary."""
+    """One press release: sanitised HTML, plain text and a summary.
+
+    `published_on` is the date that the publisher gave. Pages and emails show it, whatever the time zone.
+    `published_at` is the time of publication, or noon in UTC on that date if the time is not known.
+    `made_public_at` is when it became ready for the first time.
+    """
 
     __tablename__ = "release"
-    __table_args__ = (Index("ix_release_published_at_id", "published_at", "id"),)
+    __table_args__ = (Index("ix_release_published_on_published_at_id", "published_on", "published_at", "id"),)
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     public_id: Mapped[str] = mapped_column(String(16), unique=True, default=new_public_id)
     title: Mapped[str] = mapped_column(Text)
     publisher: Mapped[str] = mapped_column(String(300), default="")
     published_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    published_on: Mapped[date] = mapped_column(Date, default=_day)
     language: Mapped[str] = mapped_column(String(16), default="und")
     body_html: Mapped[str] = mapped_column(Text)
     body_text: Mapped[str] = mapped_column(Text)
@@ -44,10 +75,34 @@ class Release(Base):
     # Nothing reads or sets it yet.
     urgent: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    made_public_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
 
+    holds: Mapped[list[ReleaseHold]] = relationship(
+        cascade="all, delete-orphan", order_by="ReleaseHold.id", back_populates="release"
+    )
     topic_links: Mapped[list[ReleaseTopic]] = relationship(
         cascade="all, delete-orphan", order_by="ReleaseTopic.topic_id", back_populates="release"
     )
+
+
+class ReleaseHold(Base):
+    """A reason why a release is held. It becomes ready when its last hold ends.
+
+    `fields` names the doubtful fields, with commas between them. `until` is when the hold ends by itself.
+    """
+
+    __tablename__ = "release_hold"
+    __table_args__ = (UniqueConstraint("release_id", "reason"), Index("ix_release_hold_until", "until"))
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    release_id: Mapped[int] = mapped_column(ForeignKey("release.id", ondelete="CASCADE"))
+    reason: Mapped[HoldReason] = mapped_column(choice(HoldReason, "hold_reason"))
+    fields: Mapped[str] = mapped_column(String(120), default="")
+    until: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    set_by: Mapped[str] = mapped_column(String(120))
+    created_at: Mapped[datetime] = mapped_column(UTCDateTime)
+
+    release: Mapped[Release] = relationship(back_populates="holds")
 
 
 class ReleaseTopic(Base):

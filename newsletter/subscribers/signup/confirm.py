@@ -154,7 +154,7 @@ def _welcome(
                 )
             ),
         )
-        .order_by(Release.published_at.desc(), Release.id.desc())
+        .order_by(Release.published_on.desc(), Release.published_at.desc(), Release.id.desc())
         .limit(WELCOME_SHOWS)
     )
     releases = [
@@ -162,7 +162,7 @@ def _welcome(
             "id": each.public_id,
             "title": each.title,
             "publisher": each.publisher,
-            "date": each.published_at.date().isoformat(),
+            "date": each.published_on.isoformat(),
         }
         for each in session.scalars(newest)
     ]

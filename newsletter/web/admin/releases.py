@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, time
+from datetime import date
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from flask import Response, abort, flash, make_response, redirect, render_template, request, url_for
 
+from newsletter.errors import InputError
 from newsletter.models import ReleaseState, db
-from newsletter.releases.edit import ReleaseAction, change_release
+from newsletter.releases.edit import ReleaseAction, change_release, correct_release
+from newsletter.releases.holds import doubtful_fields
 from newsletter.releases.queries import carried, find_release, issues_with, list_releases
 from newsletter.releases.topics import list_topics
 from newsletter.web.admin.blueprint import admin
@@ -17,8 +18,8 @@ from newsletter.web.admin.chosen_newsletter import newsletter_names
 from newsletter.web.admin.query_string import choice_of, page_number, text_of
 from newsletter.web.admin.session import actor
 from newsletter.web.http.extensions import runtime
-from newsletter.web.http.this_newsletter import this_newsletter
 
+LONGEST_TITLE = 1000
 DONE = {
     ReleaseAction.READY: "is ready and goes out with the next digest",
     ReleaseAction.HOLD: "is held until somebody makes it ready",
@@ -38,7 +39,7 @@ def releases() -> str:
         search=filters["q"] or "",
         state=choice_of(ReleaseState, filters["state"]),
         topic=filters["topic"] or "",
-        since=_since(filters["since"]),
+        since=_day(filters["since"]),
         page=page_number(),
     )
     sent = carried(session, [release.id for release in found.items])
@@ -47,8 +48,9 @@ def releases() -> str:
             "public_id": release.public_id,
             "title": release.title,
             "publisher": release.publisher,
-            "published_at": release.published_at,
+            "published_on": release.published_on,
             "state": release.state,
+            "doubts": doubtful_fields(release),
             "pinned": release.pinned,
             "topics": [link.topic.name for link in release.topic_links],
             "sent": release.id in sent,
@@ -69,6 +71,7 @@ def release(public_id: str) -> str:
     return render_template(
         "admin/release.html",
         release=found,
+        doubts=doubtful_fields(found),
         topics=[{"name": link.topic.name, "sequence": link.sequence} for link in found.topic_links],
         issues=issues_with(session, found.id),
         newsletters=newsletter_names(session),
@@ -93,14 +96,41 @@ def change_release_(public_id: str) -> Response:
     return make_response(redirect(place, code=303))
 
 
+@admin.post("/releases/<public_id>/correction")
+def correct_release_(public_id: str) -> Response:
+    """Correct the fields of a release that is held for a doubt, and make it ready."""
+    session = db.session()
+    published = _day(request.form.get("published"))
+    if published is None:
+        flash("The date is not valid. Write it as year-month-day.", "bad")
+        return make_response(redirect(url_for("admin.release", public_id=public_id), code=303))
+    try:
+        corrected = correct_release(
+            session,
+            public_id,
+            title=request.form.get("title", "")[:LONGEST_TITLE],
+            publisher=request.form.get("publisher", "")[:300],
+            published=published,
+            actor=actor(),
+            now=runtime().now(),
+        )
+    except InputError as fault:
+        session.rollback()
+        flash(str(fault), "bad")
+    else:
+        title, ready = corrected.title, corrected.state is ReleaseState.READY
+        session.commit()  # at once: until the commit, the row of the sequence counter stays locked
+        flash(f"“{title}” {DONE[ReleaseAction.READY] if ready else 'is corrected and still held'}.", "ok")
+    return make_response(redirect(url_for("admin.release", public_id=public_id), code=303))
+
+
 def _filters() -> dict[str, str | None]:
     return {name: text_of(name) for name in ("q", "state", "topic", "since")}
 
 
-def _since(day: str | None) -> datetime | None:
-    """Return the start of a day in the newsletter's time zone; None if it is not a valid day."""
+def _day(text: str | None) -> date | None:
+    """Return a date written as 2026-03-05; None if it is not a valid day."""
     try:
-        given = datetime.strptime(day or "", "%Y-%m-%d").date()  # noqa: DTZ007 (a day has no zone yet)
-        return datetime.combine(given, time(), ZoneInfo(this_newsletter().time_zone)).astimezone(UTC)
-    except (ValueError, OverflowError):
+        return date.fromisoformat(text or "")
+    except ValueError:
         return None

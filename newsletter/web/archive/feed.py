@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time
 from xml.etree.ElementTree import Element, SubElement, tostring
+from zoneinfo import ZoneInfo
 
 from newsletter.links import Links
 from newsletter.models import Release
@@ -14,8 +15,15 @@ from newsletter.models import Release
 _UNSAYABLE = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-def atom_feed(releases: Sequence[Release], *, title: str, page: str, feed: str, links: Links) -> bytes:
-    """Return the Atom feed of the releases on `page`. `feed` and `page` are complete URLs."""
+def atom_feed(
+    releases: Sequence[Release], *, title: str, page: str, feed: str, links: Links, time_zone: str
+) -> bytes:
+    """Return the Atom feed of the releases on `page`. `feed` and `page` are complete URLs.
+
+    A release has a date and no time. Noon in the newsletter's time zone stands for it, so the text has
+    that date.
+    """
+    zone = ZoneInfo(time_zone)
     root = Element("feed", xmlns="http://www.w3.org/2005/Atom")
     _say(root, "id", feed)
     _say(root, "title", title)
@@ -27,7 +35,7 @@ def atom_feed(releases: Sequence[Release], *, title: str, page: str, feed: str, 
         address = links.release(each.public_id)
         _say(entry, "id", address)
         _say(entry, "title", each.title)
-        _say(entry, "published", _moment(each.published_at))
+        _say(entry, "published", datetime.combine(each.published_on, time(12), zone).isoformat())
         _say(entry, "updated", _moment(each.created_at))
         # Every entry needs an author (section 4.1.2).
         _say(SubElement(entry, "author"), "name", each.publisher or title)

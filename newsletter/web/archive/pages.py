@@ -8,7 +8,6 @@ from itertools import groupby
 from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, render_template, request
-from flask_babel import to_user_timezone
 
 from newsletter.digest.archive import read_issue
 from newsletter.errors import NotFound, TokenError
@@ -90,7 +89,7 @@ def _newsletters() -> list[tuple[str, str]]:
 
 
 def _by_day(releases: Sequence[Release]) -> list[tuple[date, list[Release]]]:
-    days = groupby(releases, key=lambda release: to_user_timezone(release.published_at).date())
+    days = groupby(releases, key=lambda release: release.published_on)
     return [(day, list(those)) for day, those in days]
 
 
@@ -116,6 +115,7 @@ def feed() -> Response:
         page=parts.links.archive(slug, newsletter),
         feed=parts.links.feed(slug, newsletter),
         links=parts.links,
+        time_zone=this_newsletter().time_zone,
     )
     return Response(body, mimetype="application/atom+xml")
 
@@ -132,7 +132,7 @@ def release(public_id: str) -> str:
         "public_id": found.public_id,
         "title": found.title,
         "publisher": found.publisher,
-        "published_at": found.published_at,
+        "published_on": found.published_on,
         "language": found.language,
         "body_html": found.body_html,
         "summary": found.summary,

@@ -1,9 +1,14 @@
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 from sqlalchemy import select
 
-from newsletter.models import AuditEntry, Release, ReleaseState, ReleaseTopic
+from newsletter.models import AuditEntry, HoldReason, Release, ReleaseState, ReleaseTopic
+from newsletter.releases.holds import hold
+
+NOON = datetime(2025, 10, 23, 12, tzinfo=UTC)
 
 
 def test_releases_are_found_by_title_case_aside(house, editor):
@@ -102,3 +107,42 @@ def test_a_button_that_is_not_there_changes_nothing(house, editor):
 
     assert editor.post(f"/admin/releases/{public_id}", {"action": "burn"}).status_code == 400
     assert editor.post("/admin/releases/nothing", {"action": "hold"}, page="/admin/").status_code == 404
+
+
+def test_a_doubtful_release_is_marked_and_accepted_with_one_click(house, editor):
+    house.topic()
+    public_id = house.release("Menu of the port", state=ReleaseState.HELD)
+    with house.make_session() as session:
+        release = session.scalars(select(Release)).one()
+        hold(release, HoldReason.DOUBT, "parser", NOON, fields=["title"])
+        session.commit()
+    path = f"/admin/releases/{public_id}"
+    fields = {"title": "Port opens a quay", "publisher": "Port Authority", "published": "2025-10-22"}
+
+    listed, page = editor.get("/admin/releases").text, editor.get(path).text
+    answer = editor.post(f"{path}/correction", fields, page=path)
+
+    assert "Check the title" in listed
+    assert "The title may be wrong" in page
+    assert "our guess" in page
+    assert answer.location == path
+    (release,) = house.all(select(Release))
+    assert (release.title, release.state) == ("Port opens a quay", ReleaseState.READY)
+    assert house.all(select(ReleaseTopic.sequence)) == [1]
+    assert "may be wrong" not in editor.get(path).text
+
+
+@pytest.mark.parametrize(("field", "value"), [("title", " "), ("published", "soon"), ("published", "")])
+def test_a_correction_that_is_not_valid_changes_nothing(house, editor, field, value):
+    house.topic()
+    public_id = house.release("Menu of the port", state=ReleaseState.HELD)
+    with house.make_session() as session:
+        hold(session.scalars(select(Release)).one(), HoldReason.DOUBT, "parser", NOON, fields=["title"])
+        session.commit()
+    path = f"/admin/releases/{public_id}"
+    fields = {"title": "Port opens a quay", "publisher": "Port", "published": "2025-10-22"} | {field: value}
+
+    answer = editor.post(f"{path}/correction", fields, page=path)
+
+    assert answer.location == path
+    assert house.all(select(Release.state)) == [ReleaseState.HELD]

@@ -13,9 +13,11 @@ ATOM = "{http://www.w3.org/2005/Atom}"
 PAGE, FEED = "https://news.example.org/releases", "https://news.example.org/releases.atom"
 
 
-def feed_of(house: House, releases):
+def feed_of(house: House, releases, zone: str = "UTC"):
     links = house.runtime.links
-    return fromstring(atom_feed(releases, title="Letter & Co", page=PAGE, feed=FEED, links=links))
+    return fromstring(
+        atom_feed(releases, title="Letter & Co", page=PAGE, feed=FEED, links=links, time_zone=zone)
+    )
 
 
 def test_each_release_is_an_entry_with_its_link_and_its_times(house: House):
@@ -55,3 +57,14 @@ def test_characters_that_xml_cannot_hold_are_left_out(house: House):
 
 def test_a_feed_without_releases_is_valid_too(house: House):
     assert feed_of(house, []).findtext(f"{ATOM}updated") == "1970-01-01T00:00:00+00:00"
+
+
+def test_a_release_has_the_publisher_s_own_date_in_every_zone(house: House):
+    house.topic("energy")
+    house.release("Energy in March")
+    releases = house.all(Release)
+
+    for zone in ("UTC", "Pacific/Auckland", "Pacific/Kiritimati", "Pacific/Pago_Pago"):
+        published = feed_of(house, releases, zone).findtext(f"{ATOM}entry/{ATOM}published")
+
+        assert published.startswith(releases[0].published_on.isoformat())

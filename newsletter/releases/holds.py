@@ -1,0 +1,87 @@
+"""Hold a release with a reason, and make it ready when its last hold ends."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from newsletter import audit
+from newsletter.models import HoldReason, Release, ReleaseHold, ReleaseState, ReleaseTopic, take_sequences
+
+_AT_ONCE = 100
+
+
+def hold(
+    release: Release,
+    reason: HoldReason,
+    set_by: str,
+    now: datetime,
+    *,
+    fields: Sequence[str] = (),
+    until: datetime | None = None,
+) -> None:
+    """Hold a release. A second hold with the same reason changes nothing."""
+    if all(each.reason is not reason for each in release.holds):
+        named = ",".join(fields)
+        made = ReleaseHold(reason=reason, fields=named, until=until, set_by=set_by[:120], created_at=now)
+        release.holds.append(made)
+    if release.state is not ReleaseState.EXCLUDED:
+        release.state = ReleaseState.HELD
+
+
+def make_ready(session: Session, release: Release, now: datetime) -> None:
+    """Make a release ready and end its holds. New sequences are the last write before the commit.
+
+    If it was ready before, only the topics that it had get them, because issues may have been sent without it
+    meanwhile. Selection leaves out subscribers who have got it.
+    """
+    release.state = ReleaseState.READY
+    release.holds.clear()
+    release.made_public_at = release.made_public_at or now
+    session.flush()
+    had = [link for link in release.topic_links if link.sequence is not None]
+    renew_sequences(session, had or release.topic_links)
+
+
+def doubtful_fields(release: Release) -> list[str]:
+    """Return the names of the fields that a person should look at."""
+    named = (each.fields for each in release.holds if each.reason is HoldReason.DOUBT)
+    return [field for fields in named for field in fields.split(",") if field]
+
+
+def end_due_holds(session: Session, now: datetime) -> int:
+    """End the holds whose time has come, and make releases ready that have no other; return how many ended.
+
+    At most 100 end in one call. Call it again until it returns 0, and commit after each call.
+    """
+    query = select(ReleaseHold).where(ReleaseHold.until <= now).order_by(ReleaseHold.until, ReleaseHold.id)
+    due = session.scalars(query.limit(_AT_ONCE).with_for_update()).all()
+    ready: list[Release] = []
+    for each in due:
+        release = each.release
+        release.holds.remove(each)
+        if not release.holds and release.state is ReleaseState.HELD:
+            audit.record(session, "date", "release.ready", release.public_id, now)
+            ready.append(release)
+    session.flush()
+    for release in ready:
+        make_ready(session, release, now)
+    return len(due)
+
+
+def renew_sequences(session: Session, links: Sequence[ReleaseTopic]) -> None:
+    """Give each of these pairs a new sequence, so that the next issue includes the release.
+
+    This is the last write before the commit, because it locks the counter until then. Commits nothing.
+    """
+    if not links:
+        return
+    session.flush()
+    first = take_sequences(session, len(links))
+    for at, link in enumerate(links):
+        link.sequence = first + at
+        link.first_sequence = link.first_sequence or link.sequence
+    session.flush()
