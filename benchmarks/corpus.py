@@ -141,7 +141,8 @@ def _release(number: int, words: int, chance: random.Random) -> dict[str, Any]:
     summary = " ".join(chance.choices(WORDS, k=words)).capitalize() + "."
     return {
         "id": number, "public_id": f"release{number:05}", "title": f"{title} {number:05}",
-        "publisher": "Ministry of Transport of Veldoria", "published_at": MOMENT, "published_on": MOMENT.date(), "language": "en",
+        "publisher": "Ministry of Transport of Veldoria", "published_at": MOMENT,
+        "published_on": MOMENT.date(), "language": "en",
         "body_html": f"<p>{summary}</p>", "body_text": summary, "summary": summary,
         "content_hash": f"{number:064}", "state": ReleaseState.READY, "created_at": MOMENT,
     }  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -64,3 +65,32 @@ def test_no_command_and_no_page_offers_to_make_a_release_urgent(owner: House):
 
     assert "urgent" not in told
     assert "calm" not in told
+
+
+def test_add_says_why_a_release_is_held_and_ready_accepts_it(owner: House, tmp_path: Path):
+    text = tmp_path / "lost-headline.txt"
+    text.write_text(
+        "News\n\nThe port opened a quay for the winter ferries on Monday.\n\n"
+        "It said that the work had taken a year.\n"
+    )
+
+    added = run(owner, "release", "add", str(text))
+    public_id = added.output.split()[0]
+    ready = json.loads(run(owner, "release", "ready", public_id, "--json").output)
+
+    assert "held: the title may be wrong" in added.output
+    assert f"newsletter release ready {public_id}" in added.output
+    assert (ready["state"], ready["holds"]) == ("ready", [])
+
+
+def test_add_says_until_when_a_release_with_a_date_in_the_future_is_held(owner: House, tmp_path: Path):
+    later = datetime.now(UTC).date() + timedelta(days=30)
+    text = tmp_path / "later.txt"
+    text.write_text(
+        f"Port opens a quay for the winter\n\n{later:%d %B %Y}\n\n"
+        "The port opens a quay for the winter, its owner said.\n"
+    )
+
+    added = run(owner, "release", "add", str(text))
+
+    assert f"held until {later:%Y-%m-%d}" in added.output
