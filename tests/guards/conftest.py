@@ -219,6 +219,7 @@ def _furnish(session: Session, runtime: Runtime, stored_password: str) -> dict[s
         "admin.subscriber_consent_json": {"public_id": subscriber.public_id},
         "admin.change_subscriber": {"public_id": subscriber.public_id},
         "admin.issue": {"public_id": issue.public_id},
+        "admin.cancel_issue": {"public_id": issue.public_id},
         "admin.issue_progress": {"public_id": issue.public_id},
         "admin.deliveries_csv": {"public_id": issue.public_id},
         "admin.change_issue": {"public_id": issue.public_id},

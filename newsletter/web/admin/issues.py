@@ -126,6 +126,21 @@ def issue_progress(public_id: str) -> str:
     )
 
 
+@admin.get("/issues/<public_id>/cancel")
+def cancel_issue(public_id: str) -> str:
+    """Ask before cancelling: say who has the issue, and who will not get it."""
+    session = db.session()
+    found = control.find_issue(session, public_id, lock=False)
+    counts = progress(session, found.id, runtime().now()).by_state
+    return render_template(
+        "admin/cancel_issue.html",
+        issue=found,
+        have=counts.get(DeliveryState.ACCEPTED, 0) + counts.get(DeliveryState.UNCERTAIN, 0),
+        sending=counts.get(DeliveryState.LEASED, 0),
+        waiting=counts.get(DeliveryState.QUEUED, 0) + counts.get(DeliveryState.DEFERRED, 0),
+    )
+
+
 @admin.get("/issues/<public_id>/deliveries.csv")
 def deliveries_csv(public_id: str) -> Response:
     """Download the deliveries, with state and reason: all, or those in one state."""
@@ -153,10 +168,12 @@ def change_issue(public_id: str) -> Response:
         words = "Resumed. Sending continues."
     elif action is IssueAction.CANCEL:
         count = control.cancel(session, found, actor(), now, session.commit)
-        words = f"Cancelled. {count} subscribers did not get it. They get its releases with a later issue."
+        words = (
+            f"Cancelled. Subscribers who did not get it: {count}. They get its releases with a later issue."
+        )
     elif action is IssueAction.SKIP_UNBUILDABLE:
         count = skip_unbuildable(session, found, actor(), now)
-        words = f"{count} emails skipped. Their releases are sent with the next issue."
+        words = f"Emails skipped: {count}. Their releases are sent with the next issue."
     else:
         again = action is IssueAction.RESEND_UNCERTAIN
         send_again = control.resend_uncertain if again else control.retry_rejected

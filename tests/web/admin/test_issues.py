@@ -84,11 +84,20 @@ def test_pausing_and_resuming_change_the_state_and_resuming_wakes_the_workers(ho
     assert (state_of(house), house.woken.lanes) == ("sending", ["bulk"])
 
 
+def test_before_cancelling_a_page_says_who_will_not_get_it_and_changes_nothing(house, issue, editor):
+    page = editor.get(f"/admin/issues/{issue}/cancel").text
+
+    said = " ".join(page.split())
+    assert "<dt>Subscribers who have it already</dt><dd>0</dd>" in said
+    assert "<dt>Subscribers who will not get it</dt><dd>1</dd>" in said
+    assert state_of(house) != "cancelled"
+
+
 def test_cancelling_says_how_many_did_not_get_it(house, issue, editor):
     editor.post(f"/admin/issues/{issue}", {"action": "cancel"})
 
     assert state_of(house) == "cancelled"
-    assert "Cancelled. 1 subscribers did not get it." in editor.get(f"/admin/issues/{issue}").text
+    assert "Cancelled. Subscribers who did not get it: 1." in editor.get(f"/admin/issues/{issue}").text
 
 
 def test_what_does_not_fit_the_state_is_refused_and_changes_nothing(house, issue, editor):
