@@ -14,7 +14,13 @@ from newsletter.identity import Identity, Texts, load_identity
 from newsletter.models import FIRST_NEWSLETTER, Newsletter
 from newsletter.newsletters.edit import fill_first
 from newsletter.newsletters.fields import HIGHEST_POSITION, apply_changes, colour_faults, read_changes
-from newsletter.newsletters.store import find_conflicts, lock_newsletters, write_columns, write_texts
+from newsletter.newsletters.store import (
+    find_conflicts,
+    lock_newsletters,
+    read_logo,
+    write_columns,
+    write_texts,
+)
 from newsletter.settings import Settings
 
 
@@ -24,13 +30,14 @@ def add_newsletter(
     *,
     slug: str,
     fields: Mapping[str, str],
+    logo: bytes | None = None,
     actor: str,
     now: datetime,
 ) -> Newsletter:
     """Add a newsletter with the `fields` given as text (see fields.py); return its row. Commits nothing.
 
-    Name and From address are needed. Postal address, languages, time zone and default frequency are those of
-    the first newsletter if they are not given. Raises FieldsInvalid.
+    `logo` is an image file. Name and From address are needed. Postal address, languages, time zone and
+    default frequency are those of the first newsletter if they are not given. Raises FieldsInvalid.
     """
     rows = lock_newsletters(session)
     fill_first(session, settings, now)
@@ -46,6 +53,8 @@ def add_newsletter(
         **colour_faults(blank, after),
         **changes.faults,
     }
+    if logo is not None:
+        after = replace(after, logo=read_logo(session, logo, faults, now))
     if faults:
         raise FieldsInvalid(faults)
     row = Newsletter(version=1, created_at=now)

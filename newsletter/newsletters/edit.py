@@ -9,15 +9,14 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from newsletter import audit
-from newsletter.errors import FieldsInvalid, InputError, StateConflict
-from newsletter.identity import Identity, Logo, identity_of_settings, load_identity
+from newsletter.errors import FieldsInvalid, StateConflict
+from newsletter.identity import Identity, identity_of_settings, load_identity
 from newsletter.models import FIRST_NEWSLETTER
-from newsletter.newsletters.fields import FIELDS, apply_changes, colour_faults, read_changes
-from newsletter.newsletters.logo import encode_logo
+from newsletter.newsletters.fields import FIELDS, Changes, apply_changes, colour_faults, read_changes
 from newsletter.newsletters.store import (
     find_conflicts,
     lock_newsletter,
-    store_logo,
+    read_logo,
     write_columns,
     write_texts,
 )
@@ -70,18 +69,9 @@ def edit_newsletter(
         fill_first(session, settings, now)
     before = load_identity(session, settings, newsletter_id)
     language = language or before.languages[0]
-    changes = read_changes(before, given, language)
-    after = apply_changes(before, changes.values, language)
-    faults = {
-        **_missing(after),
-        **find_conflicts(session, settings, before, after),
-        **colour_faults(before, after),
-        **changes.faults,
-    }
-    if language not in after.languages:
-        faults["language"] = f"The newsletter has no texts in {language}: it is not among its languages."
+    changes, after, faults = _judge(session, settings, before, given, language)
     if logo is not None or no_logo:
-        after = replace(after, logo=_new_logo(session, logo, faults, now))
+        after = replace(after, logo=read_logo(session, logo, faults, now))
     if faults:
         raise FieldsInvalid(faults)
     changed = sorted([*changes.values, *(["logo"] if after.logo != before.logo else [])])
@@ -95,22 +85,37 @@ def edit_newsletter(
     return changed
 
 
+def try_edit(
+    session: Session, settings: Settings, before: Identity, given: Mapping[str, str], language: str
+) -> Identity:
+    """Return what an edit would make of a newsletter; store nothing. Raises FieldsInvalid."""
+    _, after, faults = _judge(session, settings, before, given, language)
+    if faults:
+        raise FieldsInvalid(faults)
+    return after
+
+
+def _judge(
+    session: Session, settings: Settings, before: Identity, given: Mapping[str, str], language: str
+) -> tuple[Changes, Identity, dict[str, str]]:
+    """Return what changes, the newsletter with the changes, and what is wrong with each field."""
+    changes = read_changes(before, given, language)
+    after = apply_changes(before, changes.values, language)
+    faults = {
+        **_missing(after),
+        **find_conflicts(session, settings, before, after),
+        **colour_faults(before, after),
+        **changes.faults,
+    }
+    if language not in after.languages:
+        faults["language"] = f"The newsletter has no texts in {language}: it is not among its languages."
+    return changes, after, faults
+
+
 def _missing(after: Identity) -> dict[str, str]:
     """Return a sentence for each field that a newsletter needs, and that neither it nor the settings have."""
     needed = {"from_address": after.from_address, "postal_address": after.postal_address}
     return {name: f"{FIELDS[name].label} is empty." for name, value in needed.items() if not value}
-
-
-def _new_logo(session: Session, file: bytes | None, faults: dict[str, str], now: datetime) -> Logo | None:
-    """Return the logo of a file, or None without a file. What is wrong with it goes into `faults`."""
-    if file is None:
-        return None
-    try:
-        encoded = encode_logo(file)
-    except InputError as fault:
-        faults["logo"] = str(fault)
-    # An edit that fails must leave nothing behind, and the caller need not roll back for that.
-    return None if faults else store_logo(session, encoded, now)
 
 
 def differing_settings(settings: Settings, identity: Identity) -> list[str]:

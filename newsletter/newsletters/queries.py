@@ -8,7 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from newsletter.errors import InputError, NotFound
-from newsletter.models import Newsletter, StoredLogo
+from newsletter.models import Newsletter, NewsletterText, StoredLogo
 
 
 def list_newsletters(session: Session) -> Sequence[Newsletter]:
@@ -35,6 +35,14 @@ def choose_newsletter(session: Session, slug: str | None) -> Newsletter:
     if len(found) > 1:
         raise InputError(f"There are several newsletters. Say which one, by --newsletter: {_slugs(found)}.")
     return found[0]
+
+
+def earlier_texts(session: Session, newsletter_id: int, language: str) -> Sequence[NewsletterText]:
+    """Return the texts in a language that later ones replaced, the newest first."""
+    versions = select(NewsletterText).where(
+        NewsletterText.newsletter_id == newsletter_id, NewsletterText.language == language
+    )
+    return session.scalars(versions.order_by(NewsletterText.version.desc()).offset(1)).all()
 
 
 def find_logo(session: Session, file_name: str) -> StoredLogo:

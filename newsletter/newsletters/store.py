@@ -8,11 +8,11 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from newsletter.errors import NotFound
+from newsletter.errors import InputError, NotFound
 from newsletter.identity import Identity, Logo, Texts, load_identity
 from newsletter.models import Newsletter, NewsletterText, StoredLogo
 from newsletter.newsletters.fields import FIELDS, is_column
-from newsletter.newsletters.logo import EncodedLogo
+from newsletter.newsletters.logo import EncodedLogo, encode_logo
 from newsletter.settings import Settings
 
 
@@ -78,6 +78,18 @@ def store_logo(session: Session, logo: EncodedLogo, now: datetime) -> Logo:
         )
         session.flush()
     return Logo(logo.hash, logo.media_type, (logo.width, logo.height))
+
+
+def read_logo(session: Session, file: bytes | None, faults: dict[str, str], now: datetime) -> Logo | None:
+    """Return the logo of a file, or None without a file. What is wrong with it goes into `faults`."""
+    if file is None:
+        return None
+    try:
+        encoded = encode_logo(file)
+    except InputError as fault:
+        faults["logo"] = str(fault)
+    # An edit that fails must leave nothing behind, and the caller need not roll back for that.
+    return None if faults else store_logo(session, encoded, now)
 
 
 def write_texts(

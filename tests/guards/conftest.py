@@ -192,6 +192,7 @@ def _furnish(session: Session, runtime: Runtime, stored_password: str) -> dict[s
         "archive.index": {"newsletter": "other"},
         "archive.feed": {"newsletter": "other"},
         "public.colours": {"colours": "1b5e8c-ffffff-8daec6-161513"},
+        "admin.preview_newsletter": {"what": "signup"},
         "public.logo": {"file_name": logo.file_name},
         "public.confirm": {"token": waiting},
         "public.confirmed": {"token": preferences},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flask_babel import lazy_gettext as _
 from flask_wtf import FlaskForm
+from flask_wtf.file import FileField
 from wtforms import BooleanField, HiddenField, PasswordField, SelectField, StringField, TextAreaField
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import DataRequired, Length
@@ -61,6 +62,7 @@ class NewsletterForm(FlaskForm):  # type: ignore[misc]
     """
 
     version = HiddenField()
+    slug = StringField(FIELDS["slug"].label)
     name = StringField(FIELDS["name"].label)
     tagline = StringField(FIELDS["tagline"].label)
     consent = TextAreaField(FIELDS["consent"].label)
@@ -74,3 +76,10 @@ class NewsletterForm(FlaskForm):  # type: ignore[misc]
         FIELDS["default_frequency"].label,
         choices=[SelectChoice(each.value, each.words) for each in Frequency],
     )
+    accent = StringField(FIELDS["accent"].label)
+    on_accent = StringField(FIELDS["on_accent"].label)
+    dark_accent = StringField(FIELDS["dark_accent"].label)
+    on_dark_accent = StringField(FIELDS["on_dark_accent"].label)
+    logo = FileField("Logo")
+    no_logo = BooleanField("Remove the logo")
+    position = StringField(FIELDS["position"].label)

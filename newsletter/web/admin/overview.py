@@ -20,6 +20,7 @@ from newsletter.models import (
     db,
     worker_heartbeats,
 )
+from newsletter.newsletters.edit import differing_settings
 from newsletter.newsletters.queries import list_newsletters
 from newsletter.notices import NoticeKind, find_open, open_notices, words
 from newsletter.outbox.file_systems import network_file_system
@@ -172,6 +173,21 @@ def _journal_warnings() -> list[dict[str, str]]:
     return [{"tone": "warn", "text": text}]
 
 
+def _setting_warnings(senders: Sequence[Sender]) -> list[dict[str, str]]:
+    """Return a warning for each former setting that is set and differs from the newsletter's content."""
+    settings, place = runtime().settings, url_for("admin.newsletter")
+    differing = [name for each in senders for name in differing_settings(settings, each.identity)]
+    return [
+        {
+            "tone": "warn",
+            "text": f"{name} is not used: the newsletter was edited and has another value.",
+            "url": place,
+            "link": "See the newsletter",
+        }
+        for name in differing
+    ]
+
+
 def _warnings(
     session: Session,
     now: datetime,
@@ -181,7 +197,7 @@ def _warnings(
     checks: Sequence[tuple[Sender, RelayCheck]],
 ) -> list[dict[str, str]]:
     warnings = [_told(notice) for notice in open_notices(session)]
-    warnings += _relay_warnings(checks) + _key_warnings(senders)
+    warnings += _relay_warnings(checks) + _key_warnings(senders) + _setting_warnings(senders)
     if not any(worker["alive"] for worker in workers):
         words = "No worker has been seen for two minutes. Confirmations and digests wait until a worker runs."
         warnings.append({"tone": "bad", "text": words})

@@ -14,6 +14,9 @@ SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 # Our forms are small. A larger body is not one of them.
 MAX_FORM_BYTES = 64 * 1024
+# A form with a logo, which may have 100 KB. The web server accepts little more (service/web_worker.py).
+MAX_FILE_FORM_BYTES = 120 * 1024
+WITH_FILE = frozenset({"admin.edit_newsletter", "admin.add_newsletter", "admin.preview_newsletter"})
 
 POLICY = (
     "default-src 'none'",
@@ -121,6 +124,8 @@ def init_security(app: Flask, *, secure: bool) -> None:
     @app.before_request
     def choose_session() -> None:
         db.session.info["writes"] = request.method not in SAFE_METHODS
+        if request.endpoint in WITH_FILE:
+            request.max_content_length = MAX_FILE_FORM_BYTES
 
     @app.after_request
     def add_headers(answer: Response) -> Response:

@@ -161,8 +161,9 @@ class SignupForm(AddressForm):
     # The address that was probably meant, if a typing error is suspected.
     suggestion: str | None = None
 
-    def __init__(self, newsletter: Identity, offered: Sequence[OfferedTopic]) -> None:
-        super().__init__()
+    def __init__(self, newsletter: Identity, offered: Sequence[OfferedTopic], *, posted: bool = True) -> None:
+        """`posted` is False on a preview, where the request's form is another one."""
+        super().__init__(*([] if posted else [None]))
         self.newsletter = newsletter
         self._slugs = [topic.slug for topic in offered]
         if not self.is_submitted():

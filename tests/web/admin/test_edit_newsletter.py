@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import html
+import io
 import re
 
+from PIL import Image
 from sqlalchemy import select
 
 from newsletter.models import AuditEntry, Newsletter
@@ -72,3 +74,111 @@ def test_a_page_that_was_opened_before_another_edit_undoes_nothing(house, editor
     assert answer.status_code == 409
     assert "The newsletter was changed after you opened this page" in answer.text
     assert shown(editor)["name"] == "Harbour News"
+
+
+def picture(size: tuple[int, int] = (200, 100)) -> tuple[io.BytesIO, str]:
+    """Return a PNG file as a form sends it."""
+    out = io.BytesIO()
+    Image.new("RGB", size, "#1b5e8c").save(out, "PNG")
+    return io.BytesIO(out.getvalue()), "logo.png"
+
+
+def test_with_one_newsletter_the_page_shows_no_slug_and_no_list(editor):
+    page = editor.get(PAGE).text
+
+    assert 'name="slug"' not in page
+    assert 'name="position"' not in page
+    assert "Add another newsletter" in page
+    assert ">The newsletter</a>" in page
+
+
+def test_colours_and_a_logo_are_saved_and_shown(house, editor):
+    values = shown(editor)
+
+    answer = editor.post(PAGE, {**values, "accent": "#1b5e8c", "logo": picture()}, page=PAGE)
+
+    assert answer.status_code == 303
+    home = house.browser().get("/").text
+    assert "/colours/1b5e8c-" in home
+    (path,) = re.findall(r'<img class="logo" src="(/logo/[^"]+)"', home)
+    assert path in editor.get(PAGE).text
+    editor.post(PAGE, {**shown(editor), "no_logo": "y"}, page=PAGE)
+    assert "/logo/" not in house.browser().get("/").text
+
+
+def test_a_colour_that_is_hard_to_read_and_a_broken_logo_are_told_beside_their_fields(house, editor):
+    broken = (io.BytesIO(b"<svg/>"), "logo.svg")
+
+    answer = editor.post(PAGE, {**shown(editor), "accent": "#ffdd00", "logo": broken}, page=PAGE)
+
+    assert answer.status_code == 422
+    assert re.search(r'id="accent-error">[^<]*#ffdd00 on the page in light mode[^<]* 1\.2:1', answer.text)
+    assert 'id="logo-error">The logo file is not an image' in answer.text
+    assert house.all(select(Newsletter.version)) == [0]
+
+
+def test_a_newsletter_is_added_on_a_page_and_has_a_page_of_its_own(house, editor):
+    place = "/admin/newsletters/add"
+    values = shown(editor, place)
+    fields = {"slug": "harbour", "name": "Harbour News", "from_address": "desk@harbour.example"}
+
+    wrong = editor.post(place, {**values, **fields, "slug": "new"}, page=place)
+    answer = editor.post(place, {**values, **fields, "logo": picture()}, page=place)
+
+    assert 'id="slug-error"' in wrong.text
+    assert answer.location == "/admin/newsletter?newsletter=harbour"
+    own = editor.get(answer.location).text
+    assert "<h1>Harbour News</h1>" in own
+    assert "/logo/" in own
+    listed = editor.get("/admin/newsletters").text
+    assert listed.index("The Release Letter") < listed.index("Harbour News")
+
+
+def test_each_of_several_newsletters_is_edited_by_its_slug(house, editor):
+    house.newsletter("harbour", "Harbour News")
+    place = f"{PAGE}?newsletter=harbour"
+    values = shown(editor, place)
+
+    answer = editor.post(place, {**values, "slug": "port", "position": "0"}, page=place)
+
+    assert answer.location == "/admin/newsletter?newsletter=port"
+    assert house.all(select(Newsletter.slug).order_by(Newsletter.id)) == ["news", "port"]
+
+
+def test_a_preview_shows_the_edited_page_and_email_and_saves_nothing(house, editor):
+    house.topic()
+    values = {**shown(editor), "name": "Harbour <News>", "accent": "#1b5e8c"}
+
+    page = editor.post(f"{PAGE}/preview/signup?language=de", values, page=PAGE)
+    email = editor.post(f"{PAGE}/preview/email", values, page=PAGE)
+    wrong = editor.post(f"{PAGE}/preview/email", {**values, "accent": "red"}, page=PAGE)
+
+    assert "Harbour &lt;News&gt;" in page.text
+    assert "/colours/1b5e8c-" in page.text
+    assert '<html lang="de"' in page.text
+    assert "Harbour &lt;News&gt;" in email.text
+    assert "#1b5e8c" in email.text
+    assert "sandbox" in email.headers["Content-Security-Policy"]
+    assert wrong.status_code == 422
+    assert house.all(select(Newsletter.version)) == [0]
+
+
+def test_earlier_texts_are_kept_and_shown(editor):
+    editor.post(PAGE, {**shown(editor), "consent": "Send me what I chose."}, page=PAGE)
+    editor.post(PAGE, {**shown(editor), "name": "Harbour News"}, page=PAGE)
+
+    earlier = editor.get(PAGE).text.partition("Earlier texts")[2]
+
+    assert "The Release Letter" in earlier
+    assert "Send me what I chose." in earlier
+    assert "the usual one" in earlier
+
+
+def test_a_former_setting_that_differs_is_on_the_overview(editor):
+    editor.post(PAGE, {**shown(editor), "postal_address": "Quay 7"}, page=PAGE)
+
+    overview = editor.get("/admin/").text
+
+    assert (
+        "NEWSLETTER_POSTAL_ADDRESS is not used: the newsletter was edited and has another value." in overview
+    )
