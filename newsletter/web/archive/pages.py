@@ -7,7 +7,7 @@ from datetime import date
 from itertools import groupby
 from urllib.parse import urlsplit
 
-from flask import Blueprint, Response, render_template, request
+from flask import Blueprint, Response, abort, render_template, request
 
 from newsletter.digest.archive import read_issue
 from newsletter.errors import NotFound, TokenError
@@ -122,11 +122,14 @@ def feed() -> Response:
 
 @archive.get("/releases/<public_id>")
 def release(public_id: str) -> str:
-    """Show one release. Held and excluded releases are not found."""
+    """Show one release. One that is held or excluded now was withdrawn if it was public before."""
     if "\0" in public_id:  # PostgreSQL refuses such a query
         raise NotFound("no such release")
     found = find_release(db.session(), public_id)
     if found.state is not ReleaseState.READY:
+        # Emails that were sent before link to it. Nothing of it is shown.
+        if found.made_public_at is not None:
+            abort(410)
         raise NotFound("no such release")
     shown = {
         "public_id": found.public_id,

@@ -24,6 +24,10 @@ WORDS = {
     ),
     405: (_("That did not work"), _("This page does not accept this kind of request.")),
     409: (_("Something has changed in the meantime"), _("Reload the page to see the current state.")),
+    410: (
+        _("This release was withdrawn"),
+        _("It was published here before. It is no longer available."),
+    ),
     413: (_("Too much data"), _("The data you sent is larger than this page accepts.")),
     422: (
         _("Please check the form"),
@@ -44,7 +48,9 @@ def error_page(status: int, message: str | None = None, title: str | None = None
     page = render_template(
         "web/error.html", status=status, title=title or usual_title, message=message or usual_message
     )
-    return make_response(page, status)
+    answer = make_response(page, status)
+    answer.headers["X-Robots-Tag"] = "noindex"
+    return answer
 
 
 def init_error_pages(app: Flask) -> None:

@@ -6,8 +6,10 @@ import re
 from xml.etree import ElementTree
 
 import pytest
+from house import edit_release
 
 from newsletter.models import Delivery, Release, ReleaseState
+from newsletter.releases.edit import ReleaseAction
 from newsletter.tokens import Purpose
 
 
@@ -98,6 +100,19 @@ def test_what_is_held_or_excluded_is_not_there_for_visitors(visitor, state):
     assert visitor.get(f"/releases/{public_id(visitor, release)}").status_code == 404
     assert "in secret" not in visitor.get("/releases").text
     assert "in secret" not in visitor.get("/").text
+
+
+@pytest.mark.parametrize("action", [ReleaseAction.HOLD, ReleaseAction.EXCLUDE])
+def test_a_release_that_was_public_before_is_said_to_be_withdrawn(visitor, action):
+    release = visitor.house.release("Energy in secret")
+    edit_release(visitor.house, release, action)
+
+    answer = visitor.get(f"/releases/{public_id(visitor, release)}")
+
+    assert answer.status_code == 410
+    assert answer.headers["X-Robots-Tag"] == "noindex"
+    assert "withdrawn" in answer.text
+    assert "in secret" not in answer.text
 
 
 @pytest.mark.parametrize("url", ["javascript:alert(1)", "data:text/html,x", "http://[bad", " "])
