@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property, partial
@@ -110,9 +110,11 @@ class MessageMaker:
         """
         return self._maker(self.senders.of(session, claimed.newsletter_id)).outgoing(session, claimed, now)
 
-    def build_sample(self, sender: Sender, language: str, now: datetime) -> bytes:
+    def build_sample(
+        self, sender: Sender, language: str, now: datetime, topics: Sequence[str] = ("-",)
+    ) -> bytes:
         """Return a sample confirmation email. Raises any fault that would stop all emails of this sender."""
-        return self._maker(sender).build_sample(language, now)
+        return self._maker(sender).build_sample(language, now, topics)
 
     def subscriber_fields(self, claimed: Claimed, now: datetime) -> dict[str, str]:
         """Return the personal links of one digest. Without a subscriber (a test) they change nothing."""
@@ -166,12 +168,12 @@ class _NewsletterMaker:
             path = return_path(token, self.sender.path_domain)
         return Outgoing(claimed.id, Envelope(path, claimed.address or "", envelope_id=str(claimed.id)), build)
 
-    def build_sample(self, language: str, now: datetime) -> bytes:
-        """Return a sample confirmation email."""
+    def build_sample(self, language: str, now: datetime, topics: Sequence[str]) -> bytes:
+        """Return a sample confirmation email for these names of topics."""
         nobody = f"nobody@{self.identity.sender_domain}"
         claimed = Claimed(
             id=0, lane=Lane.SINGLE, issue_id=None, subscriber_id=None, template="confirm",
-            context={"topics": ["-"], "upto": 0}, language=language, attempt=1, created_at=now,
+            context={"topics": list(topics), "upto": 0}, language=language, attempt=1, created_at=now,
             address=nobody, email_key=nobody, subscriber_public_id="", rendition_key=None,
             issue_public_id=None, failed_before=False, newsletter_id=None,
         )  # fmt: skip

@@ -32,6 +32,9 @@ from newsletter.web.public.responses import stop_writing
 from newsletter.web.public.signup.page import signup_page
 from newsletter.web.public.signup.receive import topics_to_offer
 
+# The preview of an email names this many topics.
+SAMPLE_TOPICS = 3
+
 
 @admin.get("/newsletters")
 def newsletters() -> str:
@@ -101,16 +104,17 @@ def preview_newsletter_(what: str) -> AnyResponse:
     except FieldsInvalid as fault:
         stop_writing()
         return _page(form, identity, language, status=_tell(form, fault))
+    offered = topics_to_offer(identity.newsletter_id)
     stop_writing()
     if what == "email":
         sender = replace(parts.sender(identity.newsletter_id), identity=edited)
-        content = parts.messages.build_sample(sender, language, parts.now())
+        names = [each.shown_in(language).name for each in offered[:SAMPLE_TOPICS]] or ["-"]
+        content = parts.messages.build_sample(sender, language, parts.now(), names)
         body = message_from_bytes(content, policy=policy.default).get_body(("html",))
         return mail_answer(body.get_content() if body else "")
     if what != "signup":
         abort(404)
     g.newsletter = edited
-    offered = topics_to_offer(identity.newsletter_id)
     with force_locale(parse_language(language)):
         return signup_page(SignupForm(edited, offered, posted=False), offered)
 

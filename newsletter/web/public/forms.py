@@ -166,7 +166,7 @@ class SignupForm(AddressForm):
         super().__init__(*([] if posted else [None]))
         self.newsletter = newsletter
         self._slugs = [topic.slug for topic in offered]
-        if not self.is_submitted():
+        if not posted or not self.is_submitted():
             self._take_from_link()
         self.often = {slug: request.form.get(f"often-{slug}", "") for slug in self._slugs}
         # The detected value is only a guess, and a wrong guess must not block a sign-up.

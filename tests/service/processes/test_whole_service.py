@@ -16,7 +16,13 @@ from house import ENVIRON, make_settings
 from newsletter.accounts.create import create_account
 from newsletter.jobs.wake import Waker
 from newsletter.mail.addresses import parse_address
-from newsletter.models import Heartbeat, Subscriber, Subscription, SubscriptionState, Topic
+from newsletter.models import (
+    Heartbeat,
+    Subscriber,
+    Subscription,
+    SubscriptionState,
+    Topic,
+)
 from newsletter.models.tables.subscription import Frequency
 from newsletter.runtime import Runtime
 from newsletter.service.database import upgrade
@@ -64,6 +70,14 @@ def page(environ, path):
         return answer.read().decode()
 
 
+def served(environ, path):
+    """Return the text of a page, or "" while no process listens."""
+    try:
+        return page(environ, path)
+    except urllib.error.URLError:
+        return ""
+
+
 def settings_of(environ):
     return make_settings(
         environ["NEWSLETTER_DATA_DIR"],
@@ -73,25 +87,28 @@ def settings_of(environ):
     )
 
 
-def add_subscriber(settings):
-    """Add a confirmed subscriber, so that a link to their preferences can be requested."""
+def add_subscriber(settings, *others):
+    """Add confirmed subscribers, Ann and `others`, so that links to their preferences can be requested."""
     runtime = Runtime(settings)
     now = runtime.now()
     with runtime.session() as session:
         topic = Topic(slug="transport", name="Transport", created_at=now)
-        subscriber = Subscriber(email=ANN, email_key=ANN, created_at=now, confirmed_at=now)
-        session.add_all([topic, subscriber])
+        session.add(topic)
         session.flush()
-        session.add(
-            Subscription(
-                subscriber_id=subscriber.id,
-                topic_id=topic.id,
-                frequency=Frequency.WEEKLY,
-                state=SubscriptionState.ACTIVE,
-                created_at=now,
-                confirmed_at=now,
+        for address in (ANN, *others):
+            subscriber = Subscriber(email=address, email_key=address, created_at=now, confirmed_at=now)
+            session.add(subscriber)
+            session.flush()
+            session.add(
+                Subscription(
+                    subscriber_id=subscriber.id,
+                    topic_id=topic.id,
+                    frequency=Frequency.WEEKLY,
+                    state=SubscriptionState.ACTIVE,
+                    created_at=now,
+                    confirmed_at=now,
+                )
             )
-        )
         session.commit()
     return runtime
 
@@ -209,6 +226,39 @@ def test_the_worker_for_single_emails_sends_within_a_moment_and_leaves_in_order(
     assert worker.wait(timeout=20) == 0
     with runtime.session() as session:
         assert session.query(Heartbeat).all() == []
+    runtime.engine.dispose()
+
+
+def test_an_edit_is_used_by_the_running_web_server_and_worker_without_a_restart(
+    start, environ, smtp_sink, eventually
+):
+    settings = settings_of(environ)
+    upgrade(settings.database)
+    runtime = add_subscriber(settings, "bea@example.org")
+    web = start(*RUN, "web", env=environ)
+    worker = start(*RUN, "worker", "--lane", "single", env=environ)
+    said(worker, "event=worker_ready")
+    eventually(lambda: "The Release Letter" in served(environ, "/"), seconds=60)
+
+    def ask_for_link(address):
+        with runtime.session() as session:
+            request_link(session, parse_address(address), runtime.now())
+            session.commit()
+        Waker(settings)("signups")
+
+    ask_for_link(ANN)
+    (before,) = smtp_sink.wait_for(1, timeout=30)
+    words = ("--name", "Harbour News", "--from-address", "desk@harbour.example", "--accent", "#1b5e8c")
+    assert start(*RUN, "edit", *words, env=environ).wait(timeout=30) == 0
+
+    eventually(lambda: "Harbour News" in served(environ, "/"), seconds=10)
+    assert "/colours/1b5e8c-" in served(environ, "/")
+    ask_for_link("bea@example.org")
+    after = smtp_sink.wait_for(2, timeout=30)[-1]
+    assert b"From: The Release Letter <letter@example.org>" in before.raw
+    assert b"From: Harbour News <desk@harbour.example>" in after.raw
+    web.terminate()
+    worker.terminate()
     runtime.engine.dispose()
 
 
