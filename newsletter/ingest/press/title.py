@@ -87,12 +87,9 @@ class Repeats:
         prose = 0
         for at, line in enumerate(lines[:_LOOK_FOR_REPEATS]):
             prose += line.prose and not line.open
-            if (
-                line.kind is not Kind.TEXT
-                or line.alone
-                or (line.size < 3 and len(line.text) < 12)
-                or prose > 3
-            ):
+            short = line.size < 3 and len(line.text) < 12
+            sentences = (line.prose and not line.open) or len(line.text) > 500
+            if line.kind is not Kind.TEXT or line.alone or short or sentences or prose > 3:
                 continue
             keys = list(_keys(line.text))
             repeated = next((key for key in keys if key in self._count), None)

@@ -19,7 +19,11 @@ _LONG_ITEM = 45
 
 def read_lines(raw: Sequence[RawLine]) -> list[Line]:
     """Return the lines of a text, classified, with the lines of one paragraph joined."""
-    return unwrap([classify(line) for line in raw])
+    known: dict[RawLine, Line] = {}
+    for line in raw:  # a line that stands there a thousand times is classified once, too
+        if line not in known:
+            known[line] = classify(line)
+    return unwrap([known[line] for line in raw])
 
 
 def wrap_width(lines: Sequence[Line]) -> int | None:
