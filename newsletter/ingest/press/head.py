@@ -71,7 +71,10 @@ def read_head(lines: Sequence[Line]) -> Head:
     meta_at, teaser_to, label = -1, 0, ""
     for at, line in enumerate(top):
         if at < teaser_to or at in contacts or at in events or (label == "author" and line.size <= 4):
-            head.contacts.extend([line.text] if at in contacts else [])
+            if at in contacts:
+                head.contacts.append(line.text)
+                # "June 7, 2019 Contact: Ada Holm" may begin a block of contacts.
+                head.dates.extend(HeadDate(at, line.rank, found) for found in line.dates[:1])
             label = ""
             continue
         if at >= repeats.body_from and line.text_only and _is_body(line, entries, at, top):
@@ -79,6 +82,7 @@ def read_head(lines: Sequence[Line]) -> Head:
                 head.body_at = at
                 break
             teaser_to = headline
+            entries.clear()  # they belong to the teaser
             continue
         made = list(_read_line(at, line, head, repeats))
         if label == "publisher" and len(made) == 1 and size(made[0].text) <= 9:
@@ -121,7 +125,7 @@ def _is_body(line: Line, entries: list[Entry], at: int, lines: Sequence[Line]) -
 def _is_body_below_title(line: Line, entries: list[Entry]) -> bool:
     if line.bullet:
         return line.size >= 4
-    ends_with_colon = line.text.endswith((":", "：")) and line.size >= 6
+    ends_with_colon = line.text.endswith((":", "：")) and line.size >= 6 and not line.dates
     is_dateline = line.dateline is not None and line.dateline.end >= len(line.text) - 1
     if line.prose or _opens_with_dateline(line) or is_dateline or ends_with_colon:
         return True

@@ -19,7 +19,7 @@ _SOURCE = re.compile(
 )
 _BEHIND_SOURCE = re.compile(r" Editor:|, übermittelt|Inhalt melden")
 _COPYRIGHT = re.compile(
-    r"(?:(?:copyright|©|\(c\))\s*)+(?P<year>\d{4})?(?:\s?[-–]\s?\d{4})?[\s,.]*(?:by\s+)?(?P<holder>[^.|]{2,80}?)"
+    r"(?:(?:copyright|©|\(c\))\s*)+(?P<year>\d{4})?(?:\s?[-–]\s?\d{4})?[\s,.]*(?:by\s+)?(?P<holder>[^.|]{2,80}?)(?:\s\d{4}(?:\s?[-–]\s?\d{4})?)?"
     r"(?:[.,|]|\s+all rights|\s+visos teisės|\Z)",
     re.IGNORECASE,
 )

@@ -208,7 +208,7 @@ def _same_day(one: FoundDate, other: FoundDate) -> bool:
 
 def _by_dates(entry: Entry, dated: dict[int, FoundDate]) -> float:
     """Return what the dates beside the line and inside it add to its score."""
-    score = 1.5 if {entry.at - 1, entry.at + 1} & dated.keys() else 0.0
+    score = 1.5 if entry.at + 1 in dated else 1.0 if entry.at - 1 in dated else 0.0
     if entry.line.dates and not entry.line.prose:
         # "Harbour news for 18 June 2024" names the issue, if this is also the day of publication.
         leans = _LEANS.search(entry.text[: entry.line.dates[0].start])
@@ -229,7 +229,7 @@ def _score(
     score += 5 * share_of(text, grams) + _by_dates(entry, dated)
     named = 1.5 * max(0, entry.name_score - 1)
     score -= min(3.0, named) if words >= 4 else named
-    score -= 3 if any(text in other.text for other in entries if len(other.text) > len(text)) else 0
+    score -= 3 if words < 4 and any(text in other.text and text != other.text for other in entries) else 0
     times = repeats.times(text)
     score += 1 + times if 1 < times <= 4 else 0
     score += 1 if times > 1 and entry.at == 0 else 0
@@ -245,8 +245,9 @@ def _score(
     score += 1 if number == 0 and entry.at + 1 in dated else 0
     # A subtitle stands below its title and often has more words of the text.
     above = entries[number - 1] if number else None
-    if above is not None and entry.at - above.at <= 2 and size(above.text) >= 4 and not above.line.bullet:
-        score -= 0 if above.line.score >= NAME or looks_like_name(above.text) else 2
+    if above is not None and entry.at - above.at <= 5 and size(above.text) >= 4 and not above.line.bullet:
+        name = above.line.score >= NAME or looks_like_name(above.text)
+        score -= 0 if name else 3 if size(above.text) >= 5 else 2
     return score
 
 

@@ -62,7 +62,7 @@ def kind_of(text: str) -> tuple[str, Kind]:
     """Return name and kind of the rule that matches the line `text`, or ("text", TEXT) if none does."""
     if len(text) > _SHORT:
         return "text", Kind.TEXT
-    low = text.casefold().strip()
+    low = text.casefold().strip().replace("i\u0307", "i")  # "İ" in small
     if _ANY.fullmatch(low):
         return next((name, kind) for name, kind, pattern in _COMPILED if pattern.fullmatch(low))
     if low[:1] in _BULLETS and (bare := low.lstrip(_BULLETS)):

@@ -34,7 +34,8 @@ _LEGAL = re.compile(
 _ACRONYM = re.compile(r"[A-Z]{2,6}")
 # People with an office or employer: "Dana Wharton, Secretary of State", "Times Staff Writers".
 _ROLE = re.compile(
-    r"\A(?:[A-Z][\w.'’-]+ ){1,3}[A-Z][\w'’-]+, (?:\w+ ){0,3}"
+    r"(?-i:\A(?:[A-Z][\w.’'-]+ ){1,4}(?:MP|MEP|MdB|MLA|MSP)\b(?! [a-z]))"
+    r"|\A(?:[A-Z][\w.'’-]+ ){1,3}[A-Z][\w'’-]+, (?:\w+ ){0,3}"
     r"(?:Secretary|Minister|President|Spokes\w+|Director|Chair\w*|Ambassador|Commissioner|Governor|CEO|Chief|Head)\b"
     r"|\b(?:staff writers?|writers?|correspondents?|reporters?)\Z",
     re.IGNORECASE,
@@ -64,7 +65,7 @@ _HEADLINE_END = re.compile(
     re.IGNORECASE,
 )
 _VERBS = re.compile(
-    r"\b(?:says?|said|tells?|told|announces?|announced|opens?|opened|launch(?:es|ed)?"
+    r"\b(?:says?|said|does|did|tells?|told|announces?|announced|opens?|opened|launch(?:es|ed)?"
     r"|signs?|signed|meets?|met|calls?"
     r"|urges?|warns?|wins?|won|gets?|will|to|is|are|was|were|has|have|holds?|held|visits?"
     r"|visited|receives?|received"
