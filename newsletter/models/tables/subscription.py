@@ -83,6 +83,15 @@ class Subscription(Base):
             sqlite_where=text("moved_from_id IS NOT NULL"),
             postgresql_where=text("moved_from_id IS NOT NULL"),
         ),
+        # For the counts of the overview.
+        Index(
+            "ix_subscription_confirmed_at", "confirmed_at", "subscriber_id",
+            sqlite_where=text("state = 'active'"), postgresql_where=text("state = 'active'"),
+        ),
+        Index(
+            "ix_subscription_ended_at", "ended_at", "subscriber_id",
+            sqlite_where=text("ended_at IS NOT NULL"), postgresql_where=text("ended_at IS NOT NULL"),
+        ),
         Index(
             "ix_subscription_state_newsletter_id_frequency_subscriber_id",
             "state", "newsletter_id", "frequency", "subscriber_id",
