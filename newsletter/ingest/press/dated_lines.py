@@ -8,7 +8,15 @@ from dataclasses import dataclass
 
 from newsletter.ingest.press.dates.find import FoundDate, find_dates
 from newsletter.ingest.press.lines.furniture import Kind, is_share_bar, kind_of
-from newsletter.ingest.press.lines.labels import BARE, BYLINE, EVENT, INNER_PUBLISHER, SPLIT, read_label
+from newsletter.ingest.press.lines.labels import (
+    BARE,
+    BYLINE,
+    EVENT,
+    INNER_DATE,
+    INNER_PUBLISHER,
+    SPLIT,
+    read_label,
+)
 from newsletter.ingest.press.lines.line import NAME, Line
 from newsletter.ingest.press.lines.organisations import is_agency, looks_like_name, organisation_score
 from newsletter.ingest.press.lines.shape import size
@@ -93,7 +101,7 @@ def read_mixed(at: int, line: Line, dates_found: list[HeadDate]) -> list[Entry]:
 def _is_headline(line: Line, rest: str, parts: Sequence[str]) -> bool:
     """Return whether the text beside a date is a headline, and no name and no byline."""
     text, dates = line.text, line.dates
-    if any(BYLINE.match(part) for part in parts):
+    if any(BYLINE.match(part) for part in parts) or INNER_DATE.search(text[: dates[0].start]):
         return False
     # "What changes on 1 January" is a headline. "Ministry of Roads, 1 January 2025" is a name with a date.
     small = any(word.islower() for word in rest.split()) and all(each.year is None for each in dates)

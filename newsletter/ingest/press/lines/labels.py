@@ -18,7 +18,7 @@ _LABEL = re.compile(
     "|".join(rf"(?P<{kind}>{_WORDS[kind]}\s?(?:[:=：]|\s\|)\s?)" for kind in _KINDS), re.IGNORECASE
 )
 _LOOSE = re.compile(rf"(?P<date>{_WORDS['date']}\s)|(?P<updated>{_WORDS['updated']}\s)", re.IGNORECASE)
-_INNER_DATE = re.compile(rf"(?<!\S)(?:{_WORDS['date']}|{_WORDS['updated']})(?!\w)\s?[:：]?", re.IGNORECASE)
+INNER_DATE = re.compile(rf"(?<!\S)(?:{_WORDS['date']}|{_WORDS['updated']})(?!\w)\s?[:：]?", re.IGNORECASE)
 # This label may also be inside a line: "2025-10-23 09:30 Source: X".
 INNER_PUBLISHER = re.compile(rf"(?<!\S){_WORDS['publisher']}\s?[:=：]\s?", re.IGNORECASE)
 BYLINE = re.compile(
@@ -76,5 +76,5 @@ def beside_dates(text: str, dates: Sequence[FoundDate]) -> str:
     for pattern in (_LABEL, _LOOSE):
         hit = pattern.match(text)
         text = text[hit.end() :] if hit else text
-    bare = _INNER_DATE.sub(" ", _NOISE.sub(" ", text))
+    bare = INNER_DATE.sub(" ", _NOISE.sub(" ", text))
     return text.strip(" ,.;:|()[]/–—-·•") if any(char.isalnum() for char in bare) else ""
