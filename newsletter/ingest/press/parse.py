@@ -23,6 +23,7 @@ from newsletter.ingest.text.language import detect_language
 SUMMARY_LENGTH = 240
 MAX_LINES = 50_000
 HEADLINE_LENGTH = 120
+_TELLING = 200  # more lines below the text, or of contacts, tell nothing new about the publisher
 _SENTENCE_END = re.compile(r"[.!?…][\"'”’»)\]]*(?=\s)|[。！？][」』）]*")
 # Signs of the United States, where 3/4/2025 is in March.
 _AMERICAN = re.compile(r"\b(?:NYSE|N(?:asdaq|ASDAQ)|BUSINESS WIRE|PRN?ewswire|PRNewswire|AccessWire)\b")
@@ -166,8 +167,9 @@ def summarise(paragraphs: tuple[str, ...], limit: int = SUMMARY_LENGTH) -> str:
 def _publisher(head: Head, paragraphs: list[str], body: Body, dateline: Dateline | None) -> str:
     opened = (each for each in paragraphs if dateline is not None and read_dateline(each) == dateline)
     lead = next(opened, "")[dateline.end if dateline else 0 :].strip()
-    footer = [line.text for line in body.footer]
-    return find_publisher(Evidence(paragraphs, footer, head.contacts + body.contacts, dateline, lead.strip()))
+    footer = [line.text for line in body.footer[:_TELLING]]
+    contacts = (head.contacts + body.contacts)[:_TELLING]
+    return find_publisher(Evidence(paragraphs, footer, contacts, dateline, lead.strip()))
 
 
 def _published(
