@@ -148,19 +148,19 @@ def test_one_click_leaves_without_cookie_token_or_redirect(own_furnished):
     assert "Set-Cookie" not in answer.headers
 
 
-def test_every_answer_has_the_security_headers(furnished):
-    visitor = furnished.visitor()
-    answers = [(str(rule), answer) for rule, answer in pages(furnished, furnished.editor())]
-    answers += [(str(rule), answer) for rule, answer in pages(furnished, visitor)]
+def test_every_answer_has_the_security_headers(own_furnished):
+    visitor = own_furnished.visitor()
+    answers = [(str(rule), answer) for rule, answer in pages(own_furnished, own_furnished.editor())]
+    answers += [(str(rule), answer) for rule, answer in pages(own_furnished, visitor)]
     answers += [
-        (f"POST {rule}", furnished.post(visitor, furnished.path(rule))) for rule in furnished.rules("POST")
+        (f"POST {rule}", own_furnished.post(visitor, own_furnished.path(rule))) for rule in own_furnished.rules("POST")
     ]
     answers += [
-        ("404", furnished.get(visitor, "/nothing/here")),
-        ("405", furnished.post(visitor, "/privacy")),
-        ("static 404", furnished.get(visitor, "/static/nothing.css")),
-        ("redirect to the sign-in", furnished.get(visitor, "/admin")),
-        ("large", furnished.post(visitor, "/", {"email": "a" * 100_000})),
+        ("404", own_furnished.get(visitor, "/nothing/here")),
+        ("405", own_furnished.post(visitor, "/privacy")),
+        ("static 404", own_furnished.get(visitor, "/static/nothing.css")),
+        ("redirect to the sign-in", own_furnished.get(visitor, "/admin")),
+        ("large", own_furnished.post(visitor, "/", {"email": "a" * 100_000})),
     ]
 
     for name, answer in answers:
