@@ -36,9 +36,8 @@ class Site:
         self.open()
 
     def open(self) -> None:
-        """Open the page. Its tokens and its cookie are used for many forms, as programs do."""
+        """Open the page. Its tokens are used for many forms, as programs do."""
         page = self.app.test_client().get("/", base_url="http://127.0.0.1:8000")
-        self.cookie = page.headers["Set-Cookie"].split(";")[0]
         self.hidden = {}
         for tag in re.findall(r"<input[^>]*>", page.text):
             found = dict(re.findall(r'([\w-]+)="([^"]*)"', tag))
@@ -49,7 +48,7 @@ class Site:
     def send(self, email: str, address: str, **more: str) -> int:
         client = self.app.test_client(use_cookies=False)
         fields = {**self.hidden, "topics": "energy", "frequency": "weekly", "email": email, **more}
-        headers = {"X-Forwarded-For": address, "Cookie": self.cookie}
+        headers = {"X-Forwarded-For": address}
         return client.post("/", data=fields, headers=headers, base_url="http://127.0.0.1:8000").status_code
 
     def work(self, runtime: Runtime | None = None) -> int:

@@ -153,7 +153,8 @@ def test_every_answer_has_the_security_headers(own_furnished):
     answers = [(str(rule), answer) for rule, answer in pages(own_furnished, own_furnished.editor())]
     answers += [(str(rule), answer) for rule, answer in pages(own_furnished, visitor)]
     answers += [
-        (f"POST {rule}", own_furnished.post(visitor, own_furnished.path(rule))) for rule in own_furnished.rules("POST")
+        (f"POST {rule}", own_furnished.post(visitor, own_furnished.path(rule)))
+        for rule in own_furnished.rules("POST")
     ]
     answers += [
         ("404", own_furnished.get(visitor, "/nothing/here")),

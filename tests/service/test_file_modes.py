@@ -44,6 +44,10 @@ COMMANDS: dict[str, list[str]] = {
     "topic add": ["energy", "Energy", "--words", "energy"],
     "topic rule": ["energy", "--words", "power"],
     "topic list": [],
+    "topic edit": ["energy", "--name", "Energy"],
+    "topic group add": ["sea", "Sea"],
+    "topic group edit": ["sea", "--name", "The sea"],
+    "topic group list": [],
     "account add": ["owner@example.org"],
     "account reset": ["owner@example.org"],
     "account list": [],
@@ -86,6 +90,9 @@ COMMANDS: dict[str, list[str]] = {
     "bounce again": ["1", "--count", "1"],
     "bounce gone": ["1", "--count", "1"],
     "db purge": [],
+    # Last: with two newsletters, other commands need --newsletter.
+    "add": ["harbour", "--name", "Harbour", "--from-address", "harbour@example.org"],
+    "list": [],
 }
 # These have nothing to do here, or no relay answers.
 CAN_FAIL = {

@@ -8,6 +8,7 @@ from newsletter.errors import NotFound
 from newsletter.mail.addresses import address_hash
 from newsletter.models import Frequency, Suppression, SuppressionReason
 from newsletter.subscribers import queries
+from newsletter.subscribers.offered_topics import offered_topics
 from newsletter.subscribers.privacy.empty_address import forget_address
 from newsletter.subscribers.privacy.erase import erase
 from newsletter.subscribers.queries import SubscriberState
@@ -124,6 +125,6 @@ def test_the_sign_up_page_offers_the_topics_in_their_order(people):
     people.house.topic("energy")
 
     with people.house.runtime.session() as session:
-        offered = queries.offered_topics(session)
+        offered = offered_topics(session)
 
     assert [topic.slug for topic in offered] == ["sea", "energy"]

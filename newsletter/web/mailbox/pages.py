@@ -6,6 +6,7 @@ import smtplib
 from email.message import EmailMessage
 
 from flask import Blueprint, Response, abort, redirect, render_template, url_for
+from flask_wtf import FlaskForm
 from markupsafe import Markup
 from werkzeug.wrappers import Response as AnyResponse
 
@@ -17,7 +18,6 @@ from newsletter.web.mailbox.stored_emails import (
     list_stored_emails,
     mailbox_folder,
 )
-from newsletter.web.public.forms import ActForm
 
 dev = Blueprint("dev", __name__, url_prefix="/dev")
 
@@ -34,7 +34,7 @@ def mailbox() -> str:
 @dev.get("/mailbox/<mail_id>")
 def message(mail_id: str) -> str:
     """Show one email: HTML in a frame, plain text, headers or source (?view=)."""
-    return render_template("dev/message.html", mails=_list(), mail=_find(mail_id), form=ActForm())
+    return render_template("dev/message.html", mails=_list(), mail=_find(mail_id), form=FlaskForm())
 
 
 @dev.post("/mailbox/<mail_id>/leave")

@@ -89,4 +89,4 @@ def test_the_confirmation_names_the_topics_and_is_sent_once(house: House, ids):
     assert done == [True, False]
     (delivery,) = house.all(Delivery)
     assert delivery.template == "confirm"
-    assert delivery.context == {"topics": ["Energy", "Sea"], "upto": newest}
+    assert delivery.context == {"topics": ["Energy", "Sea"], "upto": newest, "subscribed": True}

@@ -354,7 +354,7 @@ def test_what_holds_up_an_issue_and_why_it_was_paused_is_on_its_page(house, list
     _prepare(house)
     with house.make_session() as session:
         now = house.clock()
-        relay = relay_key(house.settings)
+        relay = relay_key(house.settings.relay)
         standing, _ = fail(Standing(now), now)
         session.add(Pace(key=relay, seen_at=now, state=to_state(standing)))
         session.commit()

@@ -47,7 +47,7 @@ def test_a_method_that_a_page_does_not_accept_is_answered_with_those_that_it_doe
 
 
 def test_a_form_without_a_valid_token_has_expired(visitor):
-    answer = visitor.post("/link", {"email": "ann@example.org"})
+    answer = visitor.post("/admin/sign-in", {"email": "ann@example.org"})
 
     assert answer.status_code == 400
     assert "The form has expired" in answer.text
