@@ -108,8 +108,6 @@ def _filled(subscribers: int) -> Iterator[Place]:
             topics = [_add_topics(session, settings, number) for number in range(NEWSLETTERS)]
             _add_subscribers(session, subscribers, topics)
             session.commit()
-        with engine.connect() as connection:
-            connection.exec_driver_sql("ANALYZE")
         engine.dispose()
         app = create_app(settings, now=lambda: NOW)
         yield Place(app.test_client(), Tokens(settings.secret_keys, settings.confirm_days), subscribers)

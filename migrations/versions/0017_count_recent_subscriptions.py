@@ -7,16 +7,16 @@ from alembic import op
 revision = "0017"
 down_revision = "0016"
 
-ACTIVE, ENDED = sa.text("state = 'active'"), sa.text("ended_at IS NOT NULL")
+CONFIRMED, ENDED = sa.text("confirmed_at IS NOT NULL"), sa.text("ended_at IS NOT NULL")
 
 
 def upgrade() -> None:
     op.create_index(
         "ix_subscription_confirmed_at",
         "subscription",
-        ["confirmed_at", "subscriber_id"],
-        sqlite_where=ACTIVE,
-        postgresql_where=ACTIVE,
+        ["confirmed_at", "state", "subscriber_id"],
+        sqlite_where=CONFIRMED,
+        postgresql_where=CONFIRMED,
     )
     op.create_index(
         "ix_subscription_ended_at",

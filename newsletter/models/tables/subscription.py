@@ -85,8 +85,8 @@ class Subscription(Base):
         ),
         # For the counts of the overview.
         Index(
-            "ix_subscription_confirmed_at", "confirmed_at", "subscriber_id",
-            sqlite_where=text("state = 'active'"), postgresql_where=text("state = 'active'"),
+            "ix_subscription_confirmed_at", "confirmed_at", "state", "subscriber_id",
+            sqlite_where=text("confirmed_at IS NOT NULL"), postgresql_where=text("confirmed_at IS NOT NULL"),
         ),
         Index(
             "ix_subscription_ended_at", "ended_at", "subscriber_id",
