@@ -37,7 +37,7 @@ from newsletter.outbox.lease import (
 from newsletter.outbox.pacing.allowance import Allowance, may_send
 from newsletter.outbox.pacing.domain_limits import book_domains
 from newsletter.outbox.pacing.relay_failures import is_suspicious, pause_if_down, pause_if_refused
-from newsletter.outbox.pacing.setup_wait import note_refusal
+from newsletter.outbox.pacing.setup_wait import end_outdated_waits, note_refusal, outdated_waits
 from newsletter.outbox.record import Attempt, finish, record
 from newsletter.outbox.refused.held_domains import hold_domains
 from newsletter.outbox.refused.judge import judge_all, pause_if_wrong
@@ -111,8 +111,8 @@ def drain(
     `meanwhile` is called about twice a second in the caller's thread: a slow relay must not delay what the
     caller does between two drains.
     """
+    _end_outdated_waits(parts)
     with Session(parts.engine.execution_options(sqlite_begin="DEFERRED")) as session:
-        parts.messages.refresh(session)
         relays = list(parts.messages.senders.relays(session).values())
     if len(relays) == 1:
         return _serve(parts, relays[0], transport_to(relays[0]), lane, seconds, stopping, elapsed).handled
@@ -130,11 +130,26 @@ def drain(
     return serve_several(with_work, serve, seconds, stopping, elapsed, meanwhile)
 
 
-def _relays_with_work(parts: Parts, lane: Lane) -> dict[str, Relay]:
-    """Return the relays that can be sent something now, by key."""
-    now = parts.now()
+def _end_outdated_waits(parts: Parts) -> None:
+    """Read the newsletters again, and end the waits for settings that have changed since.
+
+    This makes deliveries due, so it must not depend on whether any is due.
+    """
     with Session(parts.engine.execution_options(sqlite_begin="DEFERRED")) as session:
         parts.messages.refresh(session)
+        outdated = outdated_waits(session, parts.messages.senders.every(session), parts.now())
+    if outdated:
+        with parts.session() as session:
+            for sender in outdated:
+                end_outdated_waits(session, sender, parts.now())
+            session.commit()
+
+
+def _relays_with_work(parts: Parts, lane: Lane) -> dict[str, Relay]:
+    """Return the relays that can be sent something now, by key."""
+    _end_outdated_waits(parts)
+    now = parts.now()
+    with Session(parts.engine.execution_options(sqlite_begin="DEFERRED")) as session:
         return {sender.relay.key: sender.relay for sender in senders_with_work(parts, session, lane, now)}
 
 

@@ -37,9 +37,7 @@ from newsletter.outbox.pacing.pace import (
 )
 from newsletter.outbox.pacing.sending_window import is_open
 from newsletter.outbox.pacing.setup_wait import (
-    end_outdated_waits,
     end_wait,
-    is_outdated,
     relay_test_seconds,
     seconds_to_test,
     sender_test_seconds,
@@ -138,13 +136,7 @@ class Allowance:
 
         It books nothing.
         """
-        standing = self._read(sender)
-        if is_outdated(standing, sender):
-            with self._parts.session() as session:
-                end_outdated_waits(session, sender, self._parts.now())
-                session.commit()
-            standing = self._read(sender)
-        return _room(sender, standing, lane, self._parts.now())
+        return _room(sender, self._read(sender), lane, self._parts.now())
 
     def is_waiting(self, sender: Sender) -> bool:
         """Return whether the relay refuses this sender, so that only single messages may test it."""

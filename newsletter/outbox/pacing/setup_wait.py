@@ -88,8 +88,13 @@ def waiting(standing: SenderStanding, sender: Sender) -> Refusals | None:
     return None
 
 
-def is_outdated(standing: SenderStanding, sender: Sender) -> bool:
-    """Return whether there are refusals of settings that have changed since."""
+def outdated_waits(session: Session, senders: Sequence[Sender], now: datetime) -> list[Sender]:
+    """Return the senders with refusals of settings that have changed since."""
+    found = zip(senders, standings.read_standings(session, senders, now), strict=True)
+    return [sender for sender, standing in found if _is_outdated(standing, sender)]
+
+
+def _is_outdated(standing: SenderStanding, sender: Sender) -> bool:
     rows = ((standing.relay, SetupFault.ACCOUNT), (standing.sender, SetupFault.SENDER))
     return any(
         row.refusals is not None and row.refusals.settings != settings_mark(sender, scope)

@@ -46,6 +46,18 @@ def read_standing(session: Session, sender: Sender, now: datetime) -> SenderStan
     return SenderStanding(read(session, relay_key(sender.relay), now), read(session, sender_key(sender), now))
 
 
+def read_standings(session: Session, senders: Sequence[Sender], now: datetime) -> list[SenderStanding]:
+    """Return the standings of several senders and of their relays, in the order of the senders."""
+    keys = {key for each in senders for key in (relay_key(each.relay), sender_key(each))}
+    rows = session.scalars(select(Pace).where(Pace.key.in_(keys)))
+    known = {row.key: from_state(row.state, row.seen_at) for row in rows}
+    new = Standing(now)
+    return [
+        SenderStanding(known.get(relay_key(each.relay), new), known.get(sender_key(each), new))
+        for each in senders
+    ]
+
+
 def read(session: Session, key: str, now: datetime) -> Standing:
     """Return the standing of `key`, or a new one if no row has that key."""
     row = session.get(Pace, key)

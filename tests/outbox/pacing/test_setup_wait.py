@@ -197,6 +197,24 @@ def test_an_edited_sender_ends_the_wait_at_once(tmp_path: Path):
         assert mail_from.partition(">")[0].endswith("@harbour.example")
 
 
+def test_an_edited_sender_ends_the_wait_although_no_delivery_is_due(tmp_path: Path):
+    with house_with(tmp_path, answers={"RCPT": NOT_OWNED}) as (house, relay):
+        digest_for(house, 3)
+        send(house)
+        relay.answers.clear()
+        with house.runtime.session() as session:
+            # On a slow machine the relay refuses all of them before the first refusal is recorded.
+            later = {"state": DeliveryState.DEFERRED, "reply_code": 553}
+            session.execute(update(Delivery).values(due_at=house.clock() + timedelta(minutes=5), **later))
+            given = {"from_address": "desk@harbour.example"}
+            edit_newsletter(session, house.runtime.settings, given, actor="test", now=house.clock())
+            session.commit()
+
+        send(house)
+
+        assert set(house.states()) == {"accepted"}
+
+
 def test_a_check_that_succeeds_lets_one_message_be_tried_at_once(tmp_path: Path):
     with house_with(tmp_path, answers={"RCPT": NOT_OWNED}) as (house, relay):
         digest_for(house, 5)
