@@ -29,14 +29,14 @@ class LeaveByMail:
 
 @dataclass(frozen=True)
 class AskByMail:
-    """Somebody wrote to the plain address. From can be forged, so we only email a link to that address."""
+    """An email to the plain address. From can be forged, so we only email a link to that address."""
 
     address: Address
 
 
 @dataclass(frozen=True)
 class ForOwner:
-    """Somebody wrote to postmaster@ or abuse@ of a return-path domain of ours (RFC 2142)."""
+    """An email to postmaster@ or abuse@ of one of our return-path domains (RFC 2142)."""
 
     role: str
 

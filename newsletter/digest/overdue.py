@@ -61,9 +61,9 @@ def find_overdue(session: Session, now: datetime) -> list[Overdue]:
 
 
 def count_waiting(session: Session) -> int:
-    """Return how many ready releases wait in some newsletter.
+    """Return how many ready releases wait for the next issue of any newsletter.
 
-    They are newer than its last issue of some frequency that somebody chose.
+    A release waits if it is newer than the newsletter's last issue of a frequency that has subscribers.
     """
     served = _served_to(session)
     choosing = {frequency: set(_newsletters_with(session, frequency)) for frequency in Frequency}

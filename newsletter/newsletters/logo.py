@@ -1,4 +1,4 @@
-"""Read a logo that somebody uploaded, and encode it again: bounded, one frame, without metadata. Pure."""
+"""Check an uploaded logo and re-encode it: limited size, first frame only, no metadata. Pure."""
 
 from __future__ import annotations
 

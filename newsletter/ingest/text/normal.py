@@ -1,4 +1,4 @@
-"""Compose text (NFC) in linear time, whatever it contains. Pure."""
+"""Normalise text to Unicode form NFC, in linear time also for hostile text. Pure."""
 
 from __future__ import annotations
 

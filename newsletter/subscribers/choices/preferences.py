@@ -126,8 +126,8 @@ def save_preferences(
     A new topic is active at once, because the link proves the address. A row with a new frequency takes over
     the old marks. If `wanted` is empty, the subscriber is unsubscribed, and `notice` is passed on
     (leaving/unsubscribe.py). If one newsletter has no wanted topic left, they left that newsletter, and with
-    `notice` they get the same email. A former subscriber has to confirm again, because somebody else may hold
-    an old email with this link.
+    `notice` they get the same email. A former subscriber has to confirm again, because another person may
+    have an old email with this link.
     """
     subscriber = read_link_subscriber(session, tokens, token, now, lock=True)
     if isinstance(subscriber, LinkFault):
@@ -234,7 +234,7 @@ def _ask_again(
     asked = False
     for newsletter_id, wanted in parts.items():
         fresh = is_news(session, subscriber.id, wanted)
-        # Somebody else may hold this link, so the rate limit of sign-ups counts here too. If it means that no
+        # Another person may have this link, so the rate limit of sign-ups counts here too. If it means that no
         # email is sent, change nothing, so that the link in the last email still works.
         if not allow_email(session, tokens, subscriber.email_key or "", now, changed=fresh or asked):
             break

@@ -96,7 +96,7 @@ def confirm(
 ) -> Confirmed | LinkFault:
     """Start the pending subscriptions that a link covers. A repeated call changes nothing more.
 
-    The link covers only rows of its newsletter that were pending when its email was made: somebody else may
+    The link covers only rows of its newsletter that were pending when its email was made. Another person may
     have signed up this address since. If the topic is active with another frequency, the new row
     takes over its marks. If this ends a pause, the person gets the newest `catch_up` releases of each topic,
     or all if `catch_up` is None. With `welcome_mail`, the first confirmation of a newsletter sends an email

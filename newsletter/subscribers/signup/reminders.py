@@ -14,8 +14,8 @@ from newsletter.subscribers.address_marks import may_answer_form
 from newsletter.subscribers.signup.pending import send_confirmation
 from newsletter.tokens import Tokens
 
-# A person with several requests is reminded of the last one, and then not again for this long. Somebody else
-# may have typed the address, so this holds over all newsletters.
+# A subscriber with several requests gets one reminder, about the last one, and no other for this long. This
+# holds over all newsletters, because another person may have typed the address.
 BETWEEN = timedelta(days=30)
 
 
