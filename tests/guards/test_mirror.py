@@ -58,6 +58,7 @@ ELSEWHERE = {
     "service/heartbeat.py": "cli/test_digest.py",
     "service/processes/programs.py": "service/processes/test_whole_service.py",
     "service/send_round.py": "test_old_installation.py",
+    "outbox/relay_drain.py": "outbox/test_worker.py",
     "service/web_server.py": "service/test_web_worker.py",
     "smtp/access_token.py": "smtp/test_sign_in.py",
     "smtp/endpoint.py": "smtp/test_greeting.py",

@@ -27,8 +27,9 @@ from newsletter.outbox.enqueue import enqueue_single
 from newsletter.outbox.journal import Journal
 from newsletter.outbox.lease import claim, still_wanted
 from newsletter.outbox.record import finish, give_up_host, recover
+from newsletter.outbox.relay_drain import LOOK_SECONDS
 from newsletter.outbox.reports.progress import overdue_leases
-from newsletter.outbox.worker import LOOK_SECONDS, drain, journal_folder
+from newsletter.outbox.worker import drain, journal_folder
 from newsletter.smtp.outcomes import Fate, Outcome, Result, Step
 from newsletter.smtp.replies import Reply
 from newsletter.suppression import add_subscribers

@@ -234,8 +234,8 @@ def _ask_again(
     asked = False
     for newsletter_id, wanted in parts.items():
         fresh = is_news(session, subscriber.id, wanted)
-        # Another person may have this link, so the rate limit of sign-ups counts here too. If it means that no
-        # email is sent, change nothing, so that the link in the last email still works.
+        # Another person may have this link, so the rate limit of sign-ups counts here too. If it means that
+        # no email is sent, change nothing, so that the link in the last email still works.
         if not allow_email(session, tokens, subscriber.email_key or "", now, changed=fresh or asked):
             break
         asked = True

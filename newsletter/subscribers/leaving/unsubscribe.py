@@ -173,8 +173,8 @@ def unsubscribe(
     With `newsletter_id`, end those of one newsletter. With `only`, end those of some topics (slugs). A
     repeated call changes nothing more. `how` is for the ledger: "button", "one-click", "mail", "preferences".
     With `notice`, the subscriber gets an email about it, because the person who used the link may have got
-    it in a forwarded email. There is no email for "one-click" and "mail": the subscriber did that in their own
-    mail program and wants no answer. Commits nothing.
+    it in a forwarded email. There is no email for "one-click" and "mail": the subscriber did that in their
+    own mail program and wants no answer. Commits nothing.
     """
     subscriber = find_link_subscriber(session, tokens, public_id, None, lock=True)
     if isinstance(subscriber, LinkFault):
