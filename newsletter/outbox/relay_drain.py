@@ -32,6 +32,7 @@ from newsletter.outbox.lease import (
     skip_unwanted,
     still_wanted,
 )
+from newsletter.outbox.pacing import allowance
 from newsletter.outbox.pacing.allowance import Allowance
 from newsletter.outbox.pacing.domain_limits import book_domains
 from newsletter.outbox.pacing.relay_failures import is_suspicious, pause_if_down, pause_if_refused
@@ -68,18 +69,11 @@ LOOKED_AT_ONCE = 500
 RELAY_DOWN = {Lane.SINGLE: timedelta(seconds=15), Lane.BULK: timedelta(seconds=60)}
 
 
-class Parts(Protocol):
-    """The parts of an installation (a Runtime) that `drain` needs."""
+class Parts(allowance.Parts, Protocol):
+    """The parts of an installation (a Runtime) that a drain needs."""
 
     @property
     def settings(self) -> Settings: ...
-    @property
-    def messages(self) -> MessageMaker: ...
-    @property
-    def engine(self) -> Engine: ...
-    @property
-    def now(self) -> Callable[[], datetime]: ...
-    def session(self) -> Session: ...
 
 
 class RelayDrain:
