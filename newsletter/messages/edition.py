@@ -152,12 +152,15 @@ class Edition:
                     releases.append(self._rest())
                     marked = True
                 releases.append(self._fragments[f"{kind}:{each}"])
+        is_cut = left_out > 0 and not complete
+        if is_cut and "frame_cut" not in self._fragments:
+            # An earlier version prepared the issue. Its frame has no place for this line.
+            releases.append(self._fragments[f"more:{left_out}"])
         shown_ids = [each for each in listed if complete or each in chosen]
         reason = [self._fragments["reason"]]
         reason += [self._fragments[f"reason:{part.topic_id}:{part.frequency}"] for part in selection]
         slots = {"releases": _join(releases), "reason": _join(reason), "preheader": self._preheader(listed)}
-        is_cut = left_out > 0 and not complete
-        if is_cut:
+        if is_cut and "frame_cut" in self._fragments:
             slots["more"] = _join([self._fragments[f"more:{left_out}"]])
         if len(shown_ids) >= CONTENTS_FROM:
             slots["contents"] = self._contents(shown_ids)

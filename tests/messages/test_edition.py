@@ -170,10 +170,7 @@ def test_what_does_not_fit_is_behind_a_link_to_the_first_release_left_out(
     assert f"And {len(left_out)} more" in sent
 
 
-def test_an_issue_that_an_earlier_version_prepared_is_sent_with_its_subject(house: House):
-    house.add_subscriber(house.topic("energy"))
-    releases(house, 12)
-    issue = house.open()
+def as_an_earlier_version_prepared_it(house: House, issue: int) -> None:
     new = ("subject:", "headline:", "opening:", "brief:", "contents_more:", "frame_cut")
     with house.runtime.session() as session:
         session.execute(delete(Fragment).where(or_(*(Fragment.part.startswith(each) for each in new))))
@@ -181,11 +178,29 @@ def test_an_issue_that_an_earlier_version_prepared_is_sent_with_its_subject(hous
         session.execute(insert_new(session, Fragment), [old])
         session.commit()
 
+
+def test_an_issue_that_an_earlier_version_prepared_is_sent_with_its_subject(house: House):
+    house.add_subscriber(house.topic("energy"))
+    releases(house, 12)
+    as_an_earlier_version_prepared_it(house, house.open())
+
     house.drain()
 
     (mail,) = mails(house)
     assert mail["Subject"] == "Of March"
     assert "12.  Energy report 0" in part(mail, "plain")
+
+
+def test_an_issue_that_an_earlier_version_prepared_says_how_many_it_leaves_out(
+    house: House, crowded: Sequence[int]
+):
+    as_an_earlier_version_prepared_it(house, house.open())
+
+    house.drain()
+
+    (mail,) = mails(house)
+    left_out = [each for each in crowded if f" {each:03}<" not in part(mail, "html")]
+    assert f"And {len(left_out)} more" in part(mail, "html")
 
 
 def test_each_release_has_the_language_and_direction_of_its_own(house: House):
