@@ -12,6 +12,7 @@
     │   └── TokenInvalid       the link is damaged, forged or made for another purpose
     ├── LimitReached           a rate limit is reached; says when to retry
     ├── NotFound               no such topic, release, issue or subscriber
+    │   └── ReleaseWithdrawn   it was public before, and is not now
     ├── StateConflict          the current state does not allow the request
     └── TransportError         no SMTP session with the relay
         ├── RelayRefused       the relay refused the greeting, TLS or sign-in; has the reply's code
@@ -94,6 +95,10 @@ class LimitReached(NewsletterError):
 
 class NotFound(NewsletterError):
     """There is nothing with that name or id."""
+
+
+class ReleaseWithdrawn(NotFound):
+    """A release was public before, and is held or excluded now. Old links lead to it."""
 
 
 class StateConflict(NewsletterError):

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from newsletter.errors import NotFound
+from newsletter.errors import NotFound, ReleaseWithdrawn
 from newsletter.messages.build import MessageMaker
 from newsletter.messages.claimed import load_claimed
 from newsletter.messages.edition import Edition
-from newsletter.models import Delivery, DeliveryState, Issue, Subscriber
+from newsletter.models import (
+    Delivery,
+    DeliveryState,
+    Issue,
+    Release,
+    Subscriber,
+    is_one_of,
+    public_now,
+)
+from newsletter.models.rendition_key import read_key, release_ids, write_key
 from newsletter.models.tables.subscriber import went_to_present_address
 
 
@@ -22,6 +32,8 @@ def read_issue(
 
     Both ids come from a signed link. Raises NotFound when the delivery was deleted or cancelled, belongs to
     another subscriber, or is not a digest. It is also raised when the texts of the issue were deleted.
+
+    Releases that are not public now are left out. Raises ReleaseWithdrawn if none is left.
     """
     found = load_claimed(session, [delivery_id])
     state = session.scalar(select(Delivery.state).where(Delivery.id == delivery_id))
@@ -40,8 +52,23 @@ def read_issue(
         raise NotFound("this issue is gone")
     if session.scalar(select(Issue.emptied_at).where(Issue.id == claimed.issue_id)) is not None:
         raise NotFound("this issue is too old to be shown as it was sent")
+    key = _of_public_releases(session, claimed.rendition_key, now)
+    if not key:
+        raise ReleaseWithdrawn("no release of this issue is public now")
     edition = Edition.load(session, claimed.issue_id, claimed.issue_public_id, claimed.language)
-    return edition.html(claimed.rendition_key, maker.subscriber_fields(claimed, now), complete=True)
+    return edition.html(key, maker.subscriber_fields(claimed, now), complete=True)
+
+
+def _of_public_releases(session: Session, key: str, now: datetime) -> str:
+    """Return the rendition key without the releases that are not public now."""
+    selection = read_key(key)
+    query = select(Release.id).where(is_one_of(session, Release.id, release_ids(selection)), public_now(now))
+    public = set(session.scalars(query))
+    shown = (
+        replace(part, release_ids=tuple(each for each in part.release_ids if each in public))
+        for part in selection
+    )
+    return write_key(tuple(part for part in shown if part.release_ids))
 
 
 def _went_elsewhere(session: Session, delivery_id: int) -> bool:

@@ -48,6 +48,8 @@ from newsletter.models.tables.release import (
     ReleaseTopic,
     SequenceCounter,
     current_sequence,
+    is_public,
+    public_now,
     take_sequences,
 )
 from newsletter.models.tables.subscriber import AddressChange, SignupRequest, Subscriber
@@ -120,11 +122,13 @@ __all__ = [
     "insert_new",
     "is_gone",
     "is_one_of",
+    "is_public",
     "is_single",
     "newest_version",
     "of_language",
     "of_newsletters",
     "open_engine",
+    "public_now",
     "rows_as_table",
     "seen_lately",
     "take_sequences",

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 
 from sqlalchemy import ColumnElement, exists, func, or_, select
-from sqlalchemy.orm import Session, defer, selectinload
+from sqlalchemy.orm import Session, selectinload
 
 from newsletter.coverage import HOLDING
 from newsletter.errors import NotFound
@@ -72,32 +72,6 @@ def newest_releases(session: Session, limit: int) -> Sequence[Release]:
     """Return up to `limit` releases in whatever state, the newest first."""
     newest = select(Release).order_by(*NEWEST_FIRST).limit(limit)
     return session.scalars(newest).all()
-
-
-def newest_by_topic(session: Session, newsletter_id: int | None = None) -> dict[str, Release]:
-    """Return the newest ready release of each topic, by slug. A topic without releases is left out.
-
-    With `newsletter_id`, only the topics of one newsletter.
-    """
-    newest = (
-        select(ReleaseTopic.release_id)
-        .join(ReleaseTopic.release)
-        .where(
-            ReleaseTopic.topic_id == Topic.id,
-            ReleaseTopic.sequence.is_not(None),
-            Release.state == ReleaseState.READY,
-        )
-        .order_by(ReleaseTopic.sequence.desc())
-        .limit(1)
-        .correlate(Topic)
-        .scalar_subquery()
-    )
-    # Bodies are long, and callers show only titles.
-    query = select(Topic.slug, Release).join(Release, Release.id == newest)
-    if newsletter_id is not None:
-        query = query.where(Topic.newsletter_id == newsletter_id)
-    found = session.execute(query.options(defer(Release.body_html), defer(Release.body_text)))
-    return {slug: release for slug, release in found}
 
 
 def find_release(session: Session, public_id: str) -> Release:

@@ -7,14 +7,18 @@ from datetime import date, datetime
 
 from sqlalchemy import (
     DDL,
+    ColumnElement,
     Date,
     ForeignKey,
     Index,
     String,
     Text,
     UniqueConstraint,
+    and_,
     event,
+    or_,
     select,
+    text,
     update,
 )
 from sqlalchemy.engine.default import DefaultExecutionContext
@@ -50,11 +54,20 @@ class Release(Base):
 
     `published_on` is the date that the publisher gave. Pages and emails show it, whatever the time zone.
     `published_at` is the time of publication, or noon in UTC on that date if the time is not known.
-    `made_public_at` is when it became ready for the first time.
+    `made_public_at` is when it became ready for the first time. Before `embargo_until`, nothing of it is
+    public.
     """
 
     __tablename__ = "release"
-    __table_args__ = (Index("ix_release_published_on_published_at_id", "published_on", "published_at", "id"),)
+    __table_args__ = (
+        Index("ix_release_published_on_published_at_id", "published_on", "published_at", "id"),
+        Index(
+            "ix_release_embargo_until",
+            "embargo_until",
+            sqlite_where=text("embargo_until IS NOT NULL"),
+            postgresql_where=text("embargo_until IS NOT NULL"),
+        ),
+    )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     public_id: Mapped[str] = mapped_column(String(16), unique=True, default=new_public_id)
@@ -76,6 +89,7 @@ class Release(Base):
     urgent: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[datetime] = mapped_column(UTCDateTime)
     made_public_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    embargo_until: Mapped[datetime | None] = mapped_column(UTCDateTime)
 
     holds: Mapped[list[ReleaseHold]] = relationship(
         cascade="all, delete-orphan", order_by="ReleaseHold.id", back_populates="release"
@@ -83,6 +97,18 @@ class Release(Base):
     topic_links: Mapped[list[ReleaseTopic]] = relationship(
         cascade="all, delete-orphan", order_by="ReleaseTopic.topic_id", back_populates="release"
     )
+
+
+def is_public(release: Release, now: datetime) -> bool:
+    """Return whether visitors may see a release. `public_now` is the same rule in SQL."""
+    is_over = release.embargo_until is None or release.embargo_until <= now
+    return release.state is ReleaseState.READY and is_over
+
+
+def public_now(now: datetime) -> ColumnElement[bool]:
+    """Return the SQL condition that visitors may see a release. `is_public` is the same rule for one row."""
+    is_over = or_(Release.embargo_until.is_(None), Release.embargo_until <= now)
+    return and_(Release.state == ReleaseState.READY, is_over)
 
 
 class ReleaseHold(Base):

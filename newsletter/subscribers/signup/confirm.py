@@ -18,11 +18,11 @@ from newsletter.models import (
     Frequency,
     MarkKind,
     Release,
-    ReleaseState,
     ReleaseTopic,
     Subscriber,
     Subscription,
     SubscriptionState,
+    public_now,
 )
 from newsletter.outbox.enqueue import enqueue_single, key_of_newsletter
 from newsletter.subscribers import subscription_rows
@@ -146,7 +146,7 @@ def _welcome(
     newest = (
         select(Release)
         .where(
-            Release.state == ReleaseState.READY,
+            public_now(now),
             Release.id.in_(
                 select(ReleaseTopic.release_id).where(
                     ReleaseTopic.topic_id.in_([row.topic_id for row in covered]),

@@ -7,13 +7,13 @@ from datetime import date
 from itertools import groupby
 from urllib.parse import urlsplit
 
-from flask import Blueprint, Response, abort, render_template, request
+from flask import Blueprint, Response, render_template, request
 
 from newsletter.digest.archive import read_issue
 from newsletter.errors import NotFound, TokenError
-from newsletter.models import Release, ReleaseState, db
+from newsletter.models import Release, db
 from newsletter.models.paging import LAST_PAGE
-from newsletter.releases.queries import find_release, list_releases
+from newsletter.releases.public import find_public, list_public
 from newsletter.subscribers.offered_topics import OfferedTopic, offered_topics
 from newsletter.tokens import Purpose
 from newsletter.web.archive.feed import atom_feed
@@ -45,9 +45,9 @@ def index() -> str:
     page = request.args.get("page", 1, type=int)
     if not 1 <= page <= LAST_PAGE:
         raise NotFound("no such page")
-    found = list_releases(
+    found = list_public(
         db.session(),
-        state=ReleaseState.READY,
+        runtime().now(),
         topic=slug,
         newsletter_id=newsletter_id,
         page=page,
@@ -103,9 +103,7 @@ def feed() -> Response:
     topic = next((each for each in _topics(newsletter_id) if each.slug == slug), None)
     if slug and topic is None:
         raise NotFound("no such topic")
-    found = list_releases(
-        db.session(), state=ReleaseState.READY, topic=slug, newsletter_id=newsletter_id, per_page=PER_PAGE
-    )
+    found = list_public(db.session(), parts.now(), topic=slug, newsletter_id=newsletter_id, per_page=PER_PAGE)
     named = named_newsletter()
     name = named.name if named else urlsplit(parts.settings.public_url).netloc
     newsletter = this_newsletter().slug if newsletter_id else ""
@@ -122,15 +120,8 @@ def feed() -> Response:
 
 @archive.get("/releases/<public_id>")
 def release(public_id: str) -> str:
-    """Show one release. One that is held or excluded now was withdrawn if it was public before."""
-    if "\0" in public_id:  # PostgreSQL refuses such a query
-        raise NotFound("no such release")
-    found = find_release(db.session(), public_id)
-    if found.state is not ReleaseState.READY:
-        # Emails that were sent before link to it. Nothing of it is shown.
-        if found.made_public_at is not None:
-            abort(410)
-        raise NotFound("no such release")
+    """Show one release that is public now."""
+    found = find_public(db.session(), public_id, runtime().now())
     shown = {
         "public_id": found.public_id,
         "title": found.title,

@@ -10,7 +10,7 @@ from flask_babel import lazy_gettext as _
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
 
-from newsletter.errors import NotFound, StateConflict
+from newsletter.errors import NotFound, ReleaseWithdrawn, StateConflict
 from newsletter.models import db
 
 log = logging.getLogger(__name__)
@@ -77,6 +77,10 @@ def init_error_pages(app: Flask) -> None:
     @app.errorhandler(NotFound)
     def not_found(fault: NotFound) -> Response:
         return error_page(404)
+
+    @app.errorhandler(ReleaseWithdrawn)
+    def withdrawn(fault: ReleaseWithdrawn) -> Response:
+        return error_page(410)
 
     @app.errorhandler(StateConflict)
     def conflict(fault: StateConflict) -> Response:

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from flask import Response, make_response, render_template, request, url_for
 from flask_babel import get_locale
 
-from newsletter.models import ReleaseState, db
-from newsletter.releases.queries import list_releases, newest_by_topic
+from newsletter.models import db
+from newsletter.releases.public import list_public, newest_by_topic
 from newsletter.subscribers.offered_topics import OfferedTopic
+from newsletter.web.http.extensions import runtime
 from newsletter.web.http.this_newsletter import is_only_one
 from newsletter.web.http.time_zones import zone_in_words, zone_options
 from newsletter.web.public.forms import FREQUENCY_WORDS, EmbeddedSignupForm, SignupForm
@@ -26,7 +27,7 @@ def signup_page(form: SignupForm, topics: Sequence[OfferedTopic], *, press: bool
     form.ready()
     let_form_lead_to(form.next.data)
     language = str(get_locale() or "en")
-    session = db.session()
+    session, now = db.session(), runtime().now()
     # A release without a topic belongs to no newsletter. If there is one newsletter, its page shows all.
     only = None if is_only_one() else form.newsletter.newsletter_id
     page = render_template(
@@ -38,12 +39,12 @@ def signup_page(form: SignupForm, topics: Sequence[OfferedTopic], *, press: bool
         ),
         press=press,
         topics=[each.shown_in(language) for each in topics],
-        samples=newest_by_topic(session, only),
+        samples=newest_by_topic(session, now, only),
         frequencies=[(frequency.value, words) for frequency, words in FREQUENCY_WORDS.items()],
         zone=(form.time_zone.data, zone_in_words(form.time_zone.data, language)),
         zones=zone_options(language),
         consent=form.agreed(),
-        latest=list_releases(session, state=ReleaseState.READY, newsletter_id=only, per_page=LATEST).items,
+        latest=list_public(session, now, newsletter_id=only, per_page=LATEST).items,
     )
     answer = make_response(page, 422 if form.errors else 200)
     if request.method == "POST":

@@ -1,0 +1,97 @@
+"""Guard: no address that a visitor can open shows a release that is not public now."""
+
+from __future__ import annotations
+
+import html
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlalchemy import select
+from werkzeug.routing import Rule
+
+from newsletter.clock import utcnow
+from newsletter.models import Delivery, Newsletter, Release, ReleaseState, Rendition
+from newsletter.models.rendition_key import read_key, release_ids
+
+# The admin needs a sign-in. The mailbox of the demo shows emails as they were sent.
+NOT_FOR_VISITORS = ("/admin", "/dev")
+
+
+@dataclass(frozen=True)
+class Marks:
+    """The parts of a release by which it is found in a page."""
+
+    public_id: str
+    texts: tuple[str, ...]
+    topics: tuple[str, ...]
+
+    @classmethod
+    def of(cls, release: Release) -> Marks:
+        opening = release.body_text.strip().splitlines()[0][:60]
+        texts = (release.title, release.summary[:60], opening, release.canonical_url or release.title)
+        return cls(release.public_id, texts, tuple(link.topic.slug for link in release.topic_links))
+
+    def found_in(self, page: str) -> list[str]:
+        text = " ".join(html.unescape(html.unescape(page)).split())
+        return [each for each in self.texts if each and " ".join(each.split()) in text]
+
+
+def sent_releases(session) -> list[Release]:
+    """Return the releases of the issue that was prepared for a subscriber."""
+    key = session.scalars(select(Rendition.key).join(Delivery, Delivery.rendition_id == Rendition.id)).first()
+    ids = release_ids(read_key(key))
+    assert len(ids) >= 4, "the issue has too few releases for this test"
+    return [session.get_one(Release, each) for each in ids]
+
+
+def hide_three(furnished) -> tuple[dict[str, Marks], Marks]:
+    """Put one sent release under embargo, hold one and exclude one; return their marks and a public one's."""
+    now = utcnow()
+    with furnished.runtime.session() as session:
+        embargoed, held, excluded, public, *_ = sent_releases(session)
+        embargoed.embargo_until = now + timedelta(days=2)
+        held.state, excluded.state = ReleaseState.HELD, ReleaseState.EXCLUDED
+        hidden = {"embargoed": embargoed, "held": held, "excluded": excluded}
+        marks = {name: Marks.of(each) for name, each in hidden.items()}, Marks.of(public)
+        session.commit()
+        return marks
+
+
+def newsletters(furnished) -> list[str]:
+    with furnished.runtime.session() as session:
+        return list(session.scalars(select(Newsletter.slug)))
+
+
+def paths(furnished, rule: Rule, hidden: dict[str, Marks]) -> list[str]:
+    """Return every path of a route that may lead to a release."""
+    path = furnished.path(rule)
+    there = [path, f"{path}?lang=de"]
+    if "newsletter" in rule.arguments:
+        there += [path.replace("/n/other", f"/n/{slug}") for slug in newsletters(furnished)]
+    for each in hidden.values():
+        there += [f"{path}?topic={slug}" for slug in each.topics]
+        if "public_id" in rule.arguments:
+            there.append(path.replace(furnished.values[rule.endpoint]["public_id"], each.public_id))
+    return there
+
+
+def test_no_public_address_shows_a_release_that_is_not_public_now(own_furnished):
+    hidden, public = hide_three(own_furnished)
+    own_furnished.values["archive.release"] = {"public_id": public.public_id}
+    visitor = own_furnished.visitor()
+    shown_on = set()
+
+    for rule in own_furnished.rules("GET"):
+        if rule.rule.startswith(NOT_FOR_VISITORS):
+            continue
+        for path in paths(own_furnished, rule, hidden):
+            page = own_furnished.get(visitor, path).data.decode(errors="replace")
+            for name, marks in hidden.items():
+                assert marks.found_in(page) == [], f"{path} shows the {name} release"
+                assert marks.public_id not in page or marks.public_id in path, f"{path} names it"
+            if public.texts[0] in html.unescape(page):
+                shown_on.add(rule.endpoint)
+
+    # The walk can find a release at all.
+    lists = {"archive.feed", "archive.index", "public.subscribe"}
+    assert shown_on >= {*lists, "archive.issue", "archive.release"}
