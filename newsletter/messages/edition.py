@@ -14,7 +14,7 @@ from newsletter.errors import InputError
 from newsletter.mail.assemble import Frame, FramePart, decode_fragments, encode_fragment, numbered
 from newsletter.mail.headers import Field, make_boundary, subject_field
 from newsletter.models import Fragment
-from newsletter.models.rendition_key import Selection, read_key, release_ids
+from newsletter.models.rendition_key import Selection, read_key, read_section, release_ids
 
 # Gmail cuts off HTML that is larger, and with it the unsubscribe link.
 HTML_BUDGET_BYTES = 102_400
@@ -44,6 +44,18 @@ class _Parts(NamedTuple):
     is_cut: bool
 
 
+class _JoinedSection(NamedTuple):
+    """The releases of one topic as they are in a digest with room for all: heading, releases and reason.
+
+    `html_bytes` counts the heading, and each release with its line in the contents.
+    """
+
+    release_ids: tuple[int, ...]
+    releases: tuple[bytes, bytes]
+    reason: Encoded
+    html_bytes: int
+
+
 class Edition:
     """The fragments of one issue and language. Makes bodies; holds no database session."""
 
@@ -61,6 +73,8 @@ class Edition:
             for part, fragment in fragments.items()
             if part.startswith("release:")
         }
+        self._room = HTML_BUDGET_BYTES - FIELDS_BYTES - self._frame_bytes * 2
+        self._sections = lru_cache(maxsize=256)(self._join_section)
         self._subjects = lru_cache(maxsize=1024)(self._make_subject)
         # Many subscribers share a selection. Rare selections need not stay in the cache.
         self._parts = lru_cache(maxsize=64)(self._make_parts)
@@ -132,11 +146,11 @@ class Edition:
 
     def _make_parts(self, key: str, *, complete: bool = False) -> _Parts:
         """Return the joined fragments, with as many releases as fit into the budget, or with all."""
+        sections = [self._sections(part) for part in key.split(";")]
+        if sum([each.html_bytes for each in sections]) <= self._room:  # the usual case
+            return self._whole(sections)
         selection = read_key(key)
         listed = release_ids(selection)
-        missing = [each for each in listed if each not in self._bytes_by_release]
-        if missing:
-            raise InputError(f"the fragment release:{missing[0]} is missing")
         chosen, kind = self._within_budget(selection, listed)
         left_out = len(listed) - len(chosen)
         if complete:
@@ -165,6 +179,35 @@ class Edition:
         if len(shown_ids) >= CONTENTS_FROM:
             slots["contents"] = self._contents(shown_ids)
         return _Parts(slots, is_cut)
+
+    def _join_section(self, part: str) -> _JoinedSection:
+        section = read_section(part)
+        missing = [each for each in section.release_ids if each not in self._bytes_by_release]
+        if missing:
+            raise InputError(f"the fragment release:{missing[0]} is missing")
+        heading = self._fragments[f"topic:{section.topic_id}"]
+        releases = [self._fragments[f"release:{each}"] for each in section.release_ids]
+        return _JoinedSection(
+            section.release_ids,
+            _join([heading, *releases]),
+            self._fragments[f"reason:{section.topic_id}:{section.frequency}"],
+            len(heading.html) + sum([self._bytes_by_release[each] for each in section.release_ids]),
+        )
+
+    def _whole(self, sections: list[_JoinedSection]) -> _Parts:
+        """Return the parts of a digest with room for all its releases."""
+        listed = [each for section in sections for each in section.release_ids]
+        slots = {
+            "releases": (
+                b"".join([each.releases[0] for each in sections]),
+                b"".join([each.releases[1] for each in sections]),
+            ),
+            "reason": _join([self._fragments["reason"], *[each.reason for each in sections]]),
+            "preheader": self._preheader(listed),
+        }
+        if len(listed) >= CONTENTS_FROM:
+            slots["contents"] = self._contents(listed)
+        return _Parts(slots, is_cut=False)
 
     def _rest(self) -> Encoded:
         """Return the mark before the first release that an email leaves out."""
@@ -196,11 +239,8 @@ class Edition:
 
         Pinned releases are kept first, then the newest. One is always kept: no digest is sent without any.
         """
-        left = HTML_BUDGET_BYTES - FIELDS_BYTES - self._frame_bytes * 2
+        left = self._room
         left -= sum(len(self._fragments[f"topic:{part.topic_id}"].html) for part in selection)
-        sizes = self._bytes_by_release
-        if sum([sizes[each] for each in listed]) <= left:  # the usual case
-            return set(listed), "release"
         kind = "brief" if f"brief:{listed[0]}" in self._fragments else "release"
         chosen: set[int] = set()
         for each in sorted(listed, key=self._importance, reverse=True):

@@ -230,9 +230,7 @@ def _unready(session: Session, issue_ids: Collection[int]) -> Mapping[int, Set[i
 def _fits(digest: Digest, unready: Set[int]) -> bool:
     if digest.is_away or not digest.topics:
         return False
-    active = digest.topics.split(",")
-    # Read from the text: parsing a million keys would cost more than all else here.
-    if any(part.partition(":")[0][:-1] not in active for part in digest.key.split(";")):
+    if not {str(part.topic_id) for part in read_key(digest.key)}.issubset(digest.topics.split(",")):
         return False
     return not unready or unready.isdisjoint(release_ids(read_key(digest.key)))
 
