@@ -26,8 +26,8 @@ _WORTH_A_CONNECTION = 8  # Queued messages for which a new connection, with TLS 
 _RESULTS = 64  # Results that wake the caller. To wake it for each would cost as much as the sending.
 _TICK_SECONDS = 0.05
 _RETRY_SECONDS = 60.0  # After a refused connection, before more are tried.
-_FEW = 4  # connections, enough for a relay that replies within _FAR_SECONDS
-_FAR_SECONDS = 0.005
+_FEW = 2  # connections, enough for a relay that replies within _FAR_SECONDS
+_FAR_SECONDS = 0.002
 _FRUITLESS = 3  # connections in a row without any reply, after which we stop: the relay does not work
 
 

@@ -96,7 +96,7 @@ def test_few_connections_are_kept_to_a_relay_that_replies_quickly():
             limit.heard(seconds)
         steps.append(limit.connections)
 
-    assert steps == [4, 20, 4, 20]
+    assert steps == [2, 20, 2, 20]
 
 
 def test_the_limit_doubles_each_minute_after_a_refused_connection():
