@@ -20,9 +20,11 @@ subscription of a person and each release that matches it:
 A delivery *holds* the releases of its rendition, whose topics all belong to the newsletter of the delivery.
 In five states (`HOLDING`) it *may still be sent or may have arrived*: queued, leased, deferred, accepted,
 uncertain. Deliveries in these states count. A rejected delivery counts if its issue is not cancelled. A
-skipped or cancelled delivery never counts, nor does a rejected one of a cancelled issue. The transaction that
-sets such a state puts the held releases back. A delivery counts for the row it was made for. If an earlier
-version merged rows into that row, their deliveries count for it too.
+*dropped* delivery counts too: it is cancelled, and its issue was cancelled with "drop" (`drops_unsent`).
+Selection leaves out the releases that a dropped delivery holds. Other cancelled deliveries never count. Nor
+do skipped ones, and rejected ones of a cancelled issue. The transaction that sets such a state puts the held
+releases back. A delivery counts for the row it was made for. If an earlier version merged rows into that row,
+their deliveries count for it too.
 
 (a) has two exceptions. The first is a release that `skip_ahead` left out. The second follows from a move to
 an address with subscriptions of its own. The new row begins with the old marks, so it does not get the
@@ -190,11 +192,12 @@ def held_releases(
     releases: Iterable[int] | None = None,
     but_issue: int | None = None,
 ) -> Mapping[int, set[int]]:
-    """Return the releases that deliveries of a newsletter hold, by subscriber id.
+    """Return the releases that selection leaves out because deliveries of a newsletter hold them.
 
-    These deliveries may still be sent or may have arrived. `whose` makes the condition on a column of
-    subscriber ids. `releases` limits the search to issues that have one of these releases, and `but_issue`
-    excludes one issue. A row that an earlier version merged into another one counts for that other one.
+    They are grouped by subscriber id. These deliveries may still be sent, may have arrived, or were
+    dropped. `whose` makes the condition on a column of subscriber ids. `releases` limits the search to
+    issues that have one of these releases, and `but_issue` excludes one issue. A row that an earlier
+    version merged into another one counts for that other one.
     """
     found: dict[int, set[int]] = defaultdict(set)
     issues = select(Issue.id).where(Issue.newsletter_id == newsletter_id, Issue.is_test.is_(False))
@@ -217,12 +220,18 @@ def held_releases(
     )
     for query in (own, joined):
         chosen = query.join(Rendition, Rendition.id == Delivery.rendition_id).where(
-            Delivery.state.in_(HOLDING), among
+            or_(Delivery.state.in_(HOLDING), _is_dropped()), among
         )
         for subscriber_id, key in session.execute(chosen):
             if subscriber_id is not None:
                 found[subscriber_id].update(release_ids(read_key(key)))
     return found
+
+
+def _is_dropped() -> ColumnElement[bool]:
+    # Both databases run the sub-query once. Few issues are dropped.
+    dropped = select(Issue.id).where(Issue.drops_unsent)
+    return and_(Delivery.state == DeliveryState.CANCELLED, Delivery.issue_id.in_(dropped))
 
 
 def _floor_below_newest(session: Session, topic_id: int, newest: int) -> int:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
 from house import House, edit_release, meanwhile, unsubscribe_from_topic
 from memory_transport import MemoryTransport
 from sqlalchemy import select, update
 
 from newsletter import coverage, suppression
 from newsletter.digest.issues import Preparer
+from newsletter.errors import StateConflict
 from newsletter.ingest.press.parse import PressRelease
 from newsletter.models import (
     Delivery,
@@ -15,6 +17,7 @@ from newsletter.models import (
     Fragment,
     Frequency,
     Issue,
+    Lane,
     Release,
     Subscriber,
     Subscription,
@@ -23,6 +26,8 @@ from newsletter.models import (
     current_sequence,
 )
 from newsletter.outbox import control
+from newsletter.outbox.lease import claim, give_back
+from newsletter.outbox.record import finish
 from newsletter.releases.edit import ReleaseAction
 from newsletter.releases.store import add_release
 from newsletter.smtp.outcomes import Fate, Outcome, Step
@@ -554,3 +559,93 @@ def test_put_back_reaches_no_row_that_was_replaced(house: House):
 
     assert marks[None] == 0
     assert marks[EndedReason.CHANGED] == 1
+
+
+def drop(session, issue, actor, now):
+    """Cancel an issue and drop its releases."""
+    return control.cancel(session, issue, actor, now, session.commit, drop=True)
+
+
+def test_dropped_releases_never_come_again_under_any_topic(either_house: House):
+    house = either_house
+    weekly, daily = house.topic("energy"), house.topic("sea")
+    ann = house.add_subscriber(weekly, frequency=WEEKLY, name="ann")
+    choose(house, ann, daily, DAILY)
+    cable = house.release("A new energy cable")
+    name_topic(house, cable, "sea")
+    issue_id = house.open(DAILY)
+    assert act(house, drop, issue_id) == 1
+    plant = house.release("An energy plant")
+
+    house.send(WEEKLY)
+
+    assert sent_to(house, ann) == [plant]
+    assert house.states(issue_id) == ["cancelled"]
+    with pytest.raises(StateConflict, match="No release waits"):
+        house.send(DAILY)
+
+
+def test_a_delivery_that_a_worker_gives_back_after_the_drop_is_dropped_too(either_house: House):
+    house = either_house
+    ann = house.add_subscriber(house.topic("energy"), name="ann")
+    house.release("A new energy cable")
+    issue_id = house.open()
+    with house.runtime.session() as session:
+        taken = claim(session, Lane.BULK, issue_id, "worker", 1, house.clock())
+        session.commit()
+    assert act(house, drop, issue_id) == 0
+    with house.runtime.session() as session:
+        give_back(session, taken, "worker", house.clock())
+        finish(session, house.clock())
+        session.commit()
+    plant = house.release("An energy plant")
+
+    house.send()
+
+    assert house.states(issue_id) == ["cancelled"]
+    assert sent_to(house, ann) == [plant]
+
+
+def test_a_refused_email_of_a_dropped_issue_is_not_dropped(either_house: House):
+    house = either_house
+    energy = house.topic("energy")
+    ann, ben = (house.add_subscriber(energy, name=name) for name in ("ann", "ben"))
+    cable = house.release("A new energy cable")
+    house.transport.answer("ann@example.org", REFUSED)
+    issue_id = house.send()
+    reopen(house, issue_id)
+    act(house, drop, issue_id)
+    house.transport = MemoryTransport()
+
+    house.send()
+
+    assert sent_to(house, ann) == sent_to(house, ben) == [cable]
+
+
+def test_resending_the_uncertain_of_a_dropped_issue_gives_their_releases_to_the_next(either_house: House):
+    house = either_house
+    ann = house.add_subscriber(house.topic("energy"), name="ann")
+    cable = house.release("A new energy cable")
+    issue_id = house.open()
+    make_uncertain(house, issue_id)
+    act(house, drop, issue_id)
+
+    done = act(house, control.resend_uncertain, issue_id)
+    house.send()
+
+    assert (done.given_back, house.states(issue_id)) == (1, ["skipped"])
+    assert sent_to(house, ann) == [cable]
+
+
+def test_who_was_not_prepared_when_an_issue_was_dropped_gets_its_releases(either_house: House):
+    house = either_house
+    energy = house.topic("energy")
+    ann, ben = (house.add_subscriber(energy, name=name) for name in ("ann", "ben"))
+    cable = house.release("A new energy cable")
+    issue_id = house.open_unprepared(WEEKLY)
+    step(house, Preparer(house.runtime.renderer, issue_id, chunk=1))
+    act(house, drop, issue_id)
+
+    house.send()
+
+    assert (sent_to(house, ann), sent_to(house, ben)) == ([], [cable])

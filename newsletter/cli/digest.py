@@ -14,7 +14,7 @@ from newsletter.cli.runtime import open_runtime
 from newsletter.digest import preview as previews
 from newsletter.digest.issues import open_issue, send_test
 from newsletter.digest.preview import Preview
-from newsletter.digest.select import count_subscribers
+from newsletter.digest.reach import count_reach
 from newsletter.errors import StateConflict
 from newsletter.mail.addresses import parse_address
 from newsletter.models import DeliveryState, Frequency, current_sequence
@@ -78,13 +78,15 @@ def preview(
         print_json(
             {
                 "subject": found.subject,
-                "readers": found.subscribers,
+                "readers": found.reach.would_reach_now,
+                **found.reach._asdict(),
                 "releases": [each.public_id for each in found.releases],
                 "html_bytes": found.html_bytes,
                 "is_sample": found.is_sample,
             }
         )
         return
+    click.echo(f"{found.reach.in_words().capitalize()}\n", err=True)
     if found.is_sample:
         click.echo("Nothing is new; these are the newest releases that went out before.\n", err=True)
     click.echo(found.html if as_html else f"Subject: {found.subject}\n\n{found.text}")
@@ -119,14 +121,13 @@ def send(
         return
     chosen = [Frequency(each) for each in frequencies]
     with parts.reading() as session:
-        subscribers = count_subscribers(session, chosen, current_sequence(session), newsletter_id)
+        reach = count_reach(session, chosen, current_sequence(session), newsletter_id)
+    subscribers = reach.would_reach_now
     if dry_run:
         if as_json:
-            print_json({"readers": subscribers, "frequencies": list(frequencies)})
+            print_json({"readers": subscribers, **reach._asdict(), "frequencies": list(frequencies)})
         else:
-            click.echo(
-                f"{_subscribers(subscribers)} would get it ({', '.join(each.words for each in chosen)})."
-            )
+            click.echo(f"{', '.join(each.words for each in chosen)}: {reach.in_words()}")
         return
     if subscribers and not yes:
         typed = click.prompt(f"{_subscribers(subscribers)} would get it. Type that number to send", type=int)
@@ -213,9 +214,7 @@ def _steering(name: str, act: str, help_line: str) -> click.Command:
         do: Callable[..., int | control.SentAgain | None] = getattr(module, act)
         with parts.session() as session:
             issue = control.find_issue(session, public_id)
-            # Cancelling commits every few thousand rows, so that no other transaction waits for all of them.
-            more = (session.commit,) if act == "cancel" else ()
-            done = do(session, issue, ACTOR, parts.now(), *more)
+            done = do(session, issue, ACTOR, parts.now())
             session.commit()
         parts.wake("bulk")
         said = done.in_words() if isinstance(done, control.SentAgain) else done
@@ -227,12 +226,25 @@ def _steering(name: str, act: str, help_line: str) -> click.Command:
 for _name, _act, _line in (
     ("pause", "pause", "Stop an issue; emails that the relay has already are delivered."),
     ("resume", "resume", "Resume a paused issue."),
-    ("cancel", "cancel", "End an issue; subscribers get its releases with a later one."),
     ("retry-rejected", "retry_rejected", "Send again what the relay refused."),
     ("resend-uncertain", "resend_uncertain", "Send again what may or may not have arrived."),
     ("skip-unbuildable", "skip_unbuildable", "Skip messages that cannot be made; their releases come later."),
 ):
     digest.add_command(_steering(_name, _act, _line))
+
+
+@digest.command(cls=IdCommand)
+@id_argument
+@click.option("--drop", is_flag=True, help="Do not bring its releases with the next issue.")
+def cancel(public_id: str, drop: bool) -> None:
+    """End an issue. Subscribers who do not have it get its releases with the next issue."""
+    parts = open_runtime()
+    with parts.session() as session:
+        issue = control.find_issue(session, public_id)
+        # It commits every few thousand rows, so that no other transaction waits for all of them.
+        count = control.cancel(session, issue, ACTOR, parts.now(), session.commit, drop=drop)
+        session.commit()
+    click.echo(f"{public_id}  cancel: {count}" + (", and their releases are dropped" if drop else ""))
 
 
 @digest.command("lost-host")
@@ -304,7 +316,8 @@ def _preview(
             newsletter_id=newsletter_id,
         )
     if found is None:
-        raise StateConflict("There is no release yet; add one with: newsletter release add FILE")
+        said = previews.nothing_to_show(topics, for_subscriber=reader is not None)
+        raise StateConflict(f"{said} Add one: {program()} release add FILE")
     return found
 
 

@@ -12,8 +12,9 @@ from sqlalchemy.orm import Session
 from newsletter import coverage
 from newsletter.digest.compose import Interest
 from newsletter.digest.issues import next_number
+from newsletter.digest.reach import Reach, count_reach
 from newsletter.digest.render import DigestRenderer, render_edition
-from newsletter.digest.select import Audience, count_subscribers, interests_of_subscriber, load_catalogue
+from newsletter.digest.select import Audience, interests_of_subscriber, load_catalogue
 from newsletter.errors import NotFound
 from newsletter.languages import choose_language
 from newsletter.messages.edition import Edition
@@ -38,8 +39,8 @@ SAMPLE_RELEASES = 10
 class Preview:
     """A digest as it would be now.
 
-    `html_bytes` is the size of the HTML part as it is sent. `subscribers` is how many people an issue of
-    these frequencies would reach. If `is_sample`, no new release waits for this subscriber or these topics,
+    `html_bytes` is the size of the HTML part as it is sent. `reach` counts the people of an issue of these
+    frequencies. If `is_sample`, no new release waits for this subscriber or these topics,
     and older releases are shown instead.
     """
 
@@ -49,7 +50,7 @@ class Preview:
     html_bytes: int
     releases: Sequence[Release]
     selection: Selection
-    subscribers: int
+    reach: Reach
     is_sample: bool
 
 
@@ -92,9 +93,19 @@ def preview(
         html_bytes=edition.html_bytes(key),
         releases=sorted(releases, key=lambda each: order[each.id]),
         selection=chosen,
-        subscribers=count_subscribers(session, frequencies, to_sequence, newsletter_id),
+        reach=count_reach(session, frequencies, to_sequence, newsletter_id),
         is_sample=is_sample,
     )
+
+
+def nothing_to_show(topics: Sequence[str] = (), *, for_subscriber: bool = False) -> str:
+    """Return a sentence that says why `preview` returned None."""
+    if for_subscriber:
+        return "This subscriber's topics have no release yet."
+    if topics:
+        named = ("topic " if len(topics) == 1 else "topics ") + ", ".join(topics)
+        return f"There is no release yet on the {named}."
+    return "This newsletter has no release yet."
 
 
 def _language_of(session: Session, email_key: str | None) -> str:

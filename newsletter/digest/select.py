@@ -18,7 +18,6 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 from newsletter import coverage
 from newsletter.digest.compose import Catalogue, Interest, Offer
 from newsletter.models import (
-    FIRST_NEWSLETTER,
     Frequency,
     Release,
     ReleaseState,
@@ -48,15 +47,21 @@ class Audience:
     newsletter_id: int
     frequencies: tuple[Frequency, ...]
 
-    def condition(self) -> ColumnElement[bool]:
-        """Return the SQL condition on subscriptions."""
-        # Few subscribers pause. Both databases run this sub-query once and look subscriptions up in it.
-        pausing = select(Subscriber.id).where(Subscriber.snoozed_until.is_not(None))
+    def chosen(self) -> ColumnElement[bool]:
+        """Return the SQL condition on subscriptions, without leaving anybody out."""
         return and_(
             # A literal, so that the partial index of active subscriptions is used.
             Subscription.state == literal_column("'active'"),
             Subscription.newsletter_id == self.newsletter_id,
             Subscription.frequency.in_(self.frequencies),
+        )
+
+    def condition(self) -> ColumnElement[bool]:
+        """Return the SQL condition on the subscriptions that are served."""
+        # Few subscribers pause. Both databases run this sub-query once and look subscriptions up in it.
+        pausing = select(Subscriber.id).where(Subscriber.snoozed_until.is_not(None))
+        return and_(
+            self.chosen(),
             Subscription.subscriber_id.not_in(pausing),
             Subscription.subscriber_id.not_in(suppressed_subscribers()),
         )
@@ -266,14 +271,3 @@ def interests_of_subscriber(session: Session, audience: Audience, subscriber_id:
         ).where(audience.condition(), Subscription.subscriber_id == subscriber_id)
     )
     return [Interest(*row) for row in rows]
-
-
-def count_subscribers(
-    session: Session,
-    frequencies: Iterable[Frequency],
-    to_sequence: int,
-    newsletter_id: int = FIRST_NEWSLETTER,
-) -> int:
-    """Return how many subscribers an issue of these frequencies would reach (its number of deliveries)."""
-    selector = Selector(session, Audience(newsletter_id, tuple(frequencies)), to_sequence)
-    return sum(len(chunk.selections) for chunk in selector.chunks(session, 50_000))

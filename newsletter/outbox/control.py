@@ -62,18 +62,21 @@ def cancel(
     actor: str,
     now: datetime,
     commit: Callable[[], None] = lambda: None,
+    *,
+    drop: bool = False,
 ) -> int:
     """Cancel an issue; return how many deliveries were cancelled now.
 
-    The releases of cancelled and rejected deliveries wait for the next issue. A delivery that a worker holds
+    The releases of cancelled deliveries wait for the next issue, or never come if `drop`. Those of rejected
+    deliveries wait for the next issue in both cases. A delivery that a worker holds
     now is cancelled when it comes back unsent. `commit` is called after every few thousand rows, so that
     other transactions do not wait for all of them. By default nothing is committed. If the program ends in
     between, the sweep continues (outbox/record.py, finish).
     """
     _move(issue, {IssueState.PREPARING, IssueState.SENDING, IssueState.PAUSED}, IssueState.CANCELLED)
     issue_id = issue.id
-    issue.finished_at = now
-    audit.record(session, actor, "issue.cancel", issue.public_id, now)
+    issue.finished_at, issue.drops_unsent = now, drop
+    audit.record(session, actor, "issue.cancel", issue.public_id, now, drop=drop)
     session.flush()
     # In the transaction that changes the state. Deliveries rejected later are put back by outbox/record.py.
     for part in parts_of(session, issue_id, (DeliveryState.REJECTED,)):
@@ -86,10 +89,14 @@ def cancel(
 def cancel_unsent(
     session: Session, issue_id: int, now: datetime, commit: Callable[[], None] = lambda: None
 ) -> int:
-    """Cancel the waiting deliveries of a cancelled issue, and put back their releases; return how many."""
+    """Cancel the waiting deliveries of a cancelled issue; return how many.
+
+    Their releases are put back, unless the issue was cancelled with "drop".
+    """
     count = 0
+    drop = bool(session.scalar(select(Issue.drops_unsent).where(Issue.id == issue_id)))
     for part in parts_of(session, issue_id, WAITING):
-        count += end_unsent(session, part, DeliveryState.CANCELLED, now)
+        count += end_unsent(session, part, DeliveryState.CANCELLED, now, drop=drop)
         commit()
     return count
 
@@ -137,7 +144,7 @@ def resend_uncertain(session: Session, issue: Issue, actor: str, now: datetime) 
     releases.
     """
     if issue.state is IssueState.CANCELLED:
-        done = _give_back_uncertain(session, issue.id, now)
+        done = _give_back_uncertain(session, issue, now)
     else:
         done = _send_again(session, issue, DeliveryState.UNCERTAIN, now)
     audit.record(session, actor, "issue.resend_uncertain", issue.public_id, now, **asdict(done))
@@ -209,12 +216,16 @@ def _send_part_again(
     return SentAgain(len(queued), len(pausing), len(served))
 
 
-def _give_back_uncertain(session: Session, issue_id: int, now: datetime) -> SentAgain:
-    """Cancel the uncertain deliveries of a cancelled issue, and put back their releases."""
+def _give_back_uncertain(session: Session, issue: Issue, now: datetime) -> SentAgain:
+    """End the uncertain deliveries of a cancelled issue, and put back their releases.
+
+    In an issue that was cancelled with "drop", a cancelled delivery is a dropped one, so these are skipped.
+    """
     done = SentAgain()
-    for part in parts_of(session, issue_id, (DeliveryState.UNCERTAIN,)):
+    ended = DeliveryState.SKIPPED if issue.drops_unsent else DeliveryState.CANCELLED
+    for part in parts_of(session, issue.id, (DeliveryState.UNCERTAIN,)):
         coverage.lock(session, [subscriber_id for _, subscriber_id, _ in part], moved=True)
-        _settle(session, [each for each, _, _ in part], DeliveryState.CANCELLED, now)
+        _settle(session, [each for each, _, _ in part], ended, now)
         coverage.put_back(session, [(subscriber_id, key) for _, subscriber_id, key in part])
         done += SentAgain(given_back=len(part))
     return done

@@ -1,4 +1,4 @@
-"""End deliveries that were not sent, and put back their releases in the same transaction."""
+"""End deliveries that were not sent, and put back or drop their releases in the same transaction."""
 
 from __future__ import annotations
 
@@ -53,11 +53,13 @@ def parts_of(
         after = part[-1][1]
 
 
-def end_unsent(session: Session, part: Sequence[Held], state: DeliveryState, now: datetime) -> int:
+def end_unsent(
+    session: Session, part: Sequence[Held], state: DeliveryState, now: datetime, *, drop: bool = False
+) -> int:
     """Give those of these deliveries that still wait a final state, and put back their releases.
 
-    Returns how many. If a worker has claimed some of them since they were read, those are not changed.
-    Commits nothing.
+    With `drop` they keep their releases. Returns how many. If a worker has claimed some of them since they
+    were read, those are not changed. Commits nothing.
     """
     coverage.lock(session, [subscriber_id for _, subscriber_id, _ in part], moved=True)
     ended = session.scalars(
@@ -69,5 +71,6 @@ def end_unsent(session: Session, part: Sequence[Held], state: DeliveryState, now
         .execution_options(synchronize_session=False)
     )
     done = set(ended)
-    coverage.put_back(session, [(whom, key) for each, whom, key in part if each in done])
+    if not drop:
+        coverage.put_back(session, [(whom, key) for each, whom, key in part if each in done])
     return len(done)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, case, exists, func, literal_column, select, text
+from sqlalchemy import ColumnElement, Row, case, exists, func, select, text
 from sqlalchemy.orm import Session, joinedload
 
 from newsletter import suppression
@@ -261,20 +261,6 @@ def _count_active(session: Session) -> int:
         "WHERE state = 'active')"
     )
     return session.scalar(select(func.count()).select_from(people_in_order)) or 0
-
-
-def count_by_frequency(session: Session, newsletter_id: int) -> dict[Frequency, int]:
-    """Return how many subscribers of a newsletter chose each frequency; one that nobody chose is left out."""
-    counted = session.execute(
-        select(Subscription.frequency, func.count(Subscription.subscriber_id.distinct()))
-        .where(
-            # A literal, so that the index is used.
-            Subscription.state == literal_column("'active'"),
-            Subscription.newsletter_id == newsletter_id,
-        )
-        .group_by(Subscription.frequency)
-    )
-    return {Frequency(frequency): int(count) for frequency, count in counted}
 
 
 def find_by_key(session: Session, email_key: str) -> Subscriber | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -28,6 +28,8 @@ from newsletter.outbox.journal import host_name
 from newsletter.releases.store import add_release
 from newsletter.service.database import upgrade
 from newsletter.service.heartbeat import beat
+
+NOBODY = {"readers": 0, "would_reach_now": 0, "due": 0, "subscribers": 0}
 
 
 @pytest.fixture
@@ -62,10 +64,10 @@ def test_the_status_of_nothing_says_so(env_file: Path, words: tuple[str, ...]) -
 
 def test_a_dry_run_is_a_sentence_and_json_only_when_asked_for(env_file: Path) -> None:
     assert _run(env_file, "send", "--dry-run", "--frequency", "daily").output == (
-        "0 subscribers would get it (daily).\n"
+        "daily: would reach now 0, due 0, subscribers 0.\n"
     )
     asked = _run(env_file, "send", "--dry-run", "--json", "--frequency", "daily")
-    assert json.loads(asked.output) == {"readers": 0, "frequencies": ["daily"]}
+    assert json.loads(asked.output) == {**NOBODY, "frequencies": ["daily"]}
 
 
 @pytest.mark.parametrize("name", ["as-it-happens", "immediate"])
@@ -73,8 +75,8 @@ def test_the_frequency_as_it_happens_has_two_names_in_commands(env_file: Path, n
     said = _run(env_file, "send", "--dry-run", "--frequency", name)
     asked = _run(env_file, "send", "--dry-run", "--json", "--frequency", name, "--frequency", "immediate")
 
-    assert said.output == "0 subscribers would get it (as it happens).\n"
-    assert json.loads(asked.output) == {"readers": 0, "frequencies": ["immediate"]}
+    assert said.output == "as it happens: would reach now 0, due 0, subscribers 0.\n"
+    assert json.loads(asked.output) == {**NOBODY, "frequencies": ["immediate"]}
 
 
 def test_the_status_of_an_issue_says_why_it_was_paused(env_file: Path, tmp_path: Path) -> None:
@@ -202,3 +204,58 @@ def test_a_test_is_made_from_the_named_newsletter(two_newsletters: Path) -> None
     assert told.exit_code == 0, told.output
     with Session(open_engine(f"sqlite:///{two_newsletters.parent / 'newsletter.sqlite3'}")) as session:
         assert session.query(Issue.newsletter_id).all() == [(2,)]
+
+
+@pytest.mark.parametrize(("option", "said"), [((), ""), (("--drop",), ", and their releases are dropped")])
+def test_cancelling_drops_the_releases_only_if_told_to(
+    two_newsletters: Path, option: tuple[str, ...], said: str
+) -> None:
+    sent = _run(two_newsletters, "send", "--newsletter", "sea", "--yes", "--json")
+    issue = json.loads(sent.output)["id"]
+
+    told = _run(two_newsletters, "cancel", issue, *option)
+
+    assert told.output == f"{issue}  cancel: 0{said}\n"
+    with Session(open_engine(f"sqlite:///{two_newsletters.parent / 'newsletter.sqlite3'}")) as session:
+        assert session.query(Issue.state, Issue.drops_unsent).all() == [(IssueState.CANCELLED, bool(option))]
+
+
+def test_the_three_numbers_are_named_by_the_preview_and_the_dry_run(two_newsletters: Path) -> None:
+    with Session(open_engine(f"sqlite:///{two_newsletters.parent / 'newsletter.sqlite3'}")) as session:
+        for at, address in enumerate(("paused@example.org", "served@example.org"), start=7):
+            person = Subscriber(id=at, email=address, email_key=address, created_at=utcnow())
+            person.snoozed_until = utcnow() + timedelta(days=9) if at == 7 else None
+            session.add(person)
+            session.flush()
+            session.add(
+                Subscription(
+                    subscriber_id=at, topic_id=2, newsletter_id=2, frequency=Frequency.WEEKLY,
+                    state=SubscriptionState.ACTIVE, started_sequence=99, covered_to=99, created_at=utcnow(),
+                )
+            )  # fmt: skip
+        session.commit()
+    numbers = {"readers": 1, "would_reach_now": 1, "due": 2, "subscribers": 3}
+
+    shown = _run(two_newsletters, "preview", "--newsletter", "sea", "--frequency", "weekly")
+    asked = _run(two_newsletters, "preview", "--newsletter", "sea", "--frequency", "weekly", "--json")
+    dry = _run(two_newsletters, "send", "--newsletter", "sea", "--frequency", "weekly", "--dry-run", "--json")
+
+    assert shown.stderr.splitlines()[0] == "Would reach now 1, due 2, subscribers 3."
+    assert json.loads(asked.stdout).items() >= numbers.items()
+    assert json.loads(dry.stdout) == {**numbers, "frequencies": ["weekly"]}
+
+
+def test_an_empty_topic_is_not_the_same_as_no_release_at_all(two_newsletters: Path) -> None:
+    with Session(open_engine(f"sqlite:///{two_newsletters.parent / 'newsletter.sqlite3'}")) as session:
+        session.add(Topic(id=3, slug="tides", name="Tides", newsletter_id=2, created_at=utcnow()))
+        session.commit()
+
+    told = _run(two_newsletters, "preview", "--newsletter", "sea", "--topic", "tides")
+    none = _run(two_newsletters, "preview", "--newsletter", "sea", "--reader", "harbours@example.org")
+
+    assert "There is no release yet on the topic tides. Add one: " in told.stderr
+    assert "This subscriber's topics have no release yet." in none.stderr
+
+
+def test_without_any_release_the_preview_says_so(env_file: Path) -> None:
+    assert "This newsletter has no release yet. Add one: " in _run(env_file, "preview").stderr

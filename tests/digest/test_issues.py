@@ -7,7 +7,7 @@ from house import House
 
 from newsletter.digest.issues import Preparer, open_issue, send_test
 from newsletter.digest.preview import preview
-from newsletter.digest.select import count_subscribers
+from newsletter.digest.reach import count_reach
 from newsletter.errors import StateConflict
 from newsletter.models import (
     Delivery,
@@ -114,7 +114,7 @@ def test_the_number_of_subscribers_is_the_number_of_deliveries(either_house: Hou
         house.add_subscriber(*topics)
     house.release("An energy cable")
     with house.runtime.session() as session:
-        foreseen = count_subscribers(session, [Frequency.WEEKLY], current_sequence(session))
+        foreseen = count_reach(session, [Frequency.WEEKLY], current_sequence(session)).would_reach_now
 
     issue_id = house.send()
 
@@ -190,7 +190,7 @@ def test_a_preview_is_the_email_that_is_sent_and_changes_nothing(house: House):
     assert shown.subject.encode() in content
     assert not shown.is_sample
     assert [each.id for each in shown.releases] == house.releases_sent(subscriber)
-    assert shown.subscribers == 1
+    assert shown.reach.would_reach_now == 1
 
 
 def test_with_nothing_new_a_preview_shows_older_releases_and_says_so(house: House):
@@ -204,7 +204,7 @@ def test_with_nothing_new_a_preview_shows_older_releases_and_says_so(house: Hous
         )  # fmt: skip
 
     assert shown.is_sample
-    assert shown.subscribers == 0
+    assert shown.reach.would_reach_now == 0
     assert len(shown.releases) == 1
 
 

@@ -8,7 +8,8 @@ import pytest
 from house import House, edit_release
 
 from newsletter.digest.overdue import GRACE, INTERVALS, Overdue, count_waiting, find_overdue
-from newsletter.models import FIRST_NEWSLETTER, Frequency, Subscriber
+from newsletter.models import FIRST_NEWSLETTER, Frequency, Issue, Subscriber
+from newsletter.outbox import control
 from newsletter.releases.edit import ReleaseAction
 
 DAILY, WEEKLY = Frequency.DAILY, Frequency.WEEKLY
@@ -141,3 +142,16 @@ def test_a_release_of_two_newsletters_is_counted_once_as_waiting(either_house: H
     either_house.release("A whale in the sea")
 
     assert waiting(either_house) == 2
+
+
+@pytest.mark.parametrize("drop", [True, False])
+def test_dropped_releases_are_not_overdue(house: House, topic, drop: bool):
+    house.release("Energy in March")
+    issue_id = house.open(DAILY)
+    with house.runtime.session() as session:
+        control.cancel(session, session.get_one(Issue, issue_id), "test", house.clock(), drop=drop)
+        session.commit()
+
+    wait(house, DAILY)
+
+    assert bool(overdue(house)) is bool(waiting(house)) is not drop

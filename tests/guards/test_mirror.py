@@ -18,7 +18,7 @@ ELSEWHERE = {
     "demo/run.py": "demo/test_data.py",
     "digest/archive.py": "subscribers/choices/test_change_address.py",
     "digest/preview.py": "digest/test_issues.py",
-    "digest/select.py": "digest/test_issues.py",
+    "digest/select.py": "newsletters/test_once_each.py",
     "errors.py": "accounts/test_create.py",
     "ingest/press/dates/calendars.py": "ingest/press/dates/test_find.py",
     "ingest/press/lines/labels.py": "ingest/press/lines/test_line.py",

@@ -66,7 +66,7 @@ ACTS: Mapping[str, Act] = {
         },
     ),
     "prepare": Act(6, "", {"pick": PICKS, "chunks": st.sampled_from([1, 2, 9, 9])}),
-    "cancel": Act(3, "cancels", {"pick": PICKS}),
+    "cancel": Act(4, "cancels", {"pick": PICKS, "drop": st.sampled_from([False, False, True])}),
     "pause_issue": Act(1, "stops", {"pick": PICKS}),
     "resume_issue": Act(3, "stops", {"pick": PICKS}),
     "retry": Act(4, "retries", {"pick": PICKS}),

@@ -20,7 +20,7 @@ plain SQL and uses no code of the program. The rules are those of newsletter/cov
 (mark) A subscription begins at the counter. It continues where it was if somebody comes back within the time
     for undo. It skips only releases that the end of a pause may skip.
 
-(never) At the end, with nothing open, everybody has every release.
+(never) At the end, with nothing open, everybody has every release, except what an editor dropped.
 
 (stuck) At the end, nothing waits.
 """
@@ -80,7 +80,12 @@ class Delivery(NamedTuple):
         """Whether it counts: the releases that it holds need not wait any more."""
         if self.state == "rejected":
             return self.issue_state != "cancelled"
-        return self.state in LIVE or (self.state == "cancelled" and self.dropped)
+        return self.state in LIVE or self.is_dropped
+
+    @property
+    def is_dropped(self) -> bool:
+        """Whether it was cancelled unsent, in an issue that was cancelled with "drop"."""
+        return self.state == "cancelled" and self.dropped
 
 
 @dataclass(frozen=True)
@@ -321,7 +326,7 @@ class Oracle:
         """Return the first sequence of the newest release that the end of a pause may leave out."""
         held = {
             release for each in before.sent_to(row.person, row.newsletter)
-            if each.state in LIVE or (each.state == "cancelled" and each.dropped) for release in each.releases
+            if each.state in LIVE or each.is_dropped for release in each.releases
         }  # fmt: skip
         was = next(
             (
@@ -414,7 +419,7 @@ class Oracle:
                 continue
             for release, _ in self._new_to(row, now):
                 if self._taken[row.person, row.newsletter, release] or any(
-                    each.state == "uncertain" or each.dropped
+                    each.state == "uncertain" or each.is_dropped
                     for each in holders.get((row.person, row.newsletter, release), [])
                 ):
                     continue

@@ -54,7 +54,7 @@ WEEKS = (1, 4)
 # Deferred deliveries are due again after hours, and refused ones may be tried once more.
 MOST_DAYS = 6
 # The condition that an issue was cancelled with "drop", in SQL, on a row `i` of `issue`.
-DROPPED = "1 = 0"
+DROPPED = "i.drops_unsent"
 
 
 def newsletter_id(name: str) -> int:
@@ -495,11 +495,13 @@ class World:
             if not self.ask(host, lambda parts, session: preparer.step(session, parts.now())):
                 return
 
-    def cancel(self, host: int, pick: int) -> None:
+    def cancel(self, host: int, pick: int, drop: bool = False) -> None:
         self._steer(
             host,
             self.pick("cancel", pick),
-            lambda session, issue, actor, now: control.cancel(session, issue, actor, now, session.commit),
+            lambda session, issue, actor, now: control.cancel(
+                session, issue, actor, now, session.commit, drop=drop
+            ),
         )
 
     def pause_issue(self, host: int, pick: int) -> None:

@@ -13,7 +13,8 @@ from sqlalchemy.exc import IntegrityError
 from newsletter import coverage, suppression
 from newsletter.digest.issues import Preparer
 from newsletter.digest.preview import preview
-from newsletter.digest.select import Audience, count_subscribers
+from newsletter.digest.reach import count_reach
+from newsletter.digest.select import Audience
 from newsletter.errors import NotFound, StateConflict
 from newsletter.models import (
     FIRST_NEWSLETTER,
@@ -264,9 +265,9 @@ def test_the_subscribers_of_a_newsletter_are_counted(two: Two):
 
     with two.house.runtime.session() as session:
         today = current_sequence(session)
-        assert count_subscribers(session, [WEEKLY], today, two.first) == 2
-        assert count_subscribers(session, [WEEKLY], today, two.second) == 1
-        assert count_subscribers(session, [DAILY], today, two.second) == 0
+        assert count_reach(session, [WEEKLY], today, two.first).would_reach_now == 2
+        assert count_reach(session, [WEEKLY], today, two.second).would_reach_now == 1
+        assert count_reach(session, [DAILY], today, two.second).would_reach_now == 0
 
 
 def test_after_a_pause_each_newsletter_brings_its_newest_releases(two: Two):

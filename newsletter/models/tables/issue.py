@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from datetime import datetime
 
-from sqlalchemy import JSON, ForeignKey, LargeBinary, String, Text, UniqueConstraint
+from sqlalchemy import JSON, ForeignKey, LargeBinary, String, Text, UniqueConstraint, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from newsletter.models.base import Base, BigId, UTCDateTime, choice, new_public_id, newsletter_column
@@ -54,6 +54,8 @@ class Issue(Base):
     created_at: Mapped[datetime] = mapped_column(UTCDateTime)
     started_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     finished_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    # It was cancelled with "drop": what its cancelled deliveries hold does not come with a later issue.
+    drops_unsent: Mapped[bool] = mapped_column(default=False, server_default=false())
     # When its fragments, and the relay's replies to its deliveries, were deleted because of their age.
     emptied_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     replies_emptied_at: Mapped[datetime | None] = mapped_column(UTCDateTime)

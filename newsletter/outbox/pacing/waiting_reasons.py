@@ -24,21 +24,21 @@ def reasons_to_wait(both: SenderStanding, sender: Sender, now: datetime) -> list
     window = sender.settings.sending_window
     standing = both.relay
     if window is not None and not is_open(window, zone, now):
-        opens = opens_at(window, zone, now).astimezone(zone)
-        reasons.append(f"Outside the hours for sending; goes on at {opens:%Y-%m-%d %H:%M} ({zone.key}).")
+        opens = _at(opens_at(window, zone, now), zone)
+        reasons.append(f"Outside the hours for sending; goes on at {opens}.")
     refusals = waiting(both, sender)
     if refusals is not None and refusals.try_at is not None:
         fault = SetupFault(refusals.fault)
         row = both.sender if fault is SetupFault.SENDER else standing
-        since, again = (row.on_clock(at).astimezone(zone) for at in (refusals.since, refusals.try_at))
+        since, again = (_at(row.on_clock(at), zone) for at in (refusals.since, refusals.try_at))
         reasons.append(
-            f"The relay refuses {what_is_refused(fault, sender)} since {since:%Y-%m-%d %H:%M}, so all emails "
+            f"The relay refuses {what_is_refused(fault, sender)} since {since}, so all emails "
             f"of this newsletter wait: {refusals.said.rstrip('.')}. {remedy(fault, sender)} One email is "
-            f"tried at {again:%H:%M}."
+            f"tried at {again}."
         )
     if standing.down_since is not None:
-        since = standing.on_clock(standing.down_since).astimezone(zone)
-        reasons.append(f"The relay could not be used since {since:%H:%M}; it is tried again each minute.")
+        since = _at(standing.on_clock(standing.down_since), zone)
+        reasons.append(f"The relay could not be used since {since}; it is tried again each minute.")
     _, booking = book(standing, limits, 1, now, ahead_seconds=60, share=BULK_SHARE)
     if not booking.count and (limits.per_hour or limits.per_day):
         minutes = max(1, round(booking.wait_seconds / 60))
@@ -55,5 +55,8 @@ def own_hours_in_words(later: int, last_at: datetime | None, zone: ZoneInfo) -> 
     if not later or last_at is None:
         return []
     who = "1 subscriber waits" if later == 1 else f"{later:,} subscribers wait"
-    last = last_at.astimezone(zone)
-    return [f"{who} for an hour of their own; the last is at {last:%Y-%m-%d %H:%M} ({zone.key})."]
+    return [f"{who} for an hour of their own; the last is at {_at(last_at, zone)}."]
+
+
+def _at(moment: datetime, zone: ZoneInfo) -> str:
+    return f"{moment.astimezone(zone):%Y-%m-%d %H:%M} ({zone.key})"

@@ -135,6 +135,8 @@ def cancel_issue(public_id: str) -> str:
     return render_template(
         "admin/cancel_issue.html",
         issue=found,
+        preparing=found.state is IssueState.PREPARING,
+        refused=counts.get(DeliveryState.REJECTED, 0),
         have=counts.get(DeliveryState.ACCEPTED, 0) + counts.get(DeliveryState.UNCERTAIN, 0),
         sending=counts.get(DeliveryState.LEASED, 0),
         waiting=counts.get(DeliveryState.QUEUED, 0) + counts.get(DeliveryState.DEFERRED, 0),
@@ -167,10 +169,10 @@ def change_issue(public_id: str) -> Response:
         control.resume(session, found, actor(), now)
         words = "Resumed. Sending continues."
     elif action is IssueAction.CANCEL:
-        count = control.cancel(session, found, actor(), now, session.commit)
-        words = (
-            f"Cancelled. Subscribers who did not get it: {count}. They get its releases with a later issue."
-        )
+        drop = request.form.get("releases") == "drop"
+        count = control.cancel(session, found, actor(), now, session.commit, drop=drop)
+        fate = "Its releases are dropped for them." if drop else "They get its releases with the next issue."
+        words = f"Cancelled. Subscribers who did not get it: {count}. {fate}"
     elif action is IssueAction.SKIP_UNBUILDABLE:
         count = skip_unbuildable(session, found, actor(), now)
         words = f"Emails skipped: {count}. Their releases are sent with the next issue."

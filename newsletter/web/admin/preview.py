@@ -12,9 +12,9 @@ from sqlalchemy.orm import Session
 
 from newsletter.digest.issues import find_opened, open_issue
 from newsletter.digest.issues import send_test as enqueue_test
-from newsletter.digest.preview import Preview
+from newsletter.digest.preview import Preview, nothing_to_show
 from newsletter.digest.preview import preview as make_preview
-from newsletter.digest.select import count_subscribers
+from newsletter.digest.reach import count_by_frequency, count_reach
 from newsletter.errors import AddressInvalid, NotFound, TokenError
 from newsletter.limits.keys import limit_key
 from newsletter.limits.spend import spend
@@ -25,7 +25,6 @@ from newsletter.models import (
     db,
 )
 from newsletter.releases.topics import list_topics
-from newsletter.subscribers.queries import count_by_frequency
 from newsletter.throttle import Limit
 from newsletter.tokens import Purpose
 from newsletter.web.admin.blueprint import admin
@@ -118,7 +117,8 @@ def send_issue() -> Response:
     if opened is not None:  # a second click, or a request repeated after a timeout
         return _see(url_for("admin.issue", public_id=opened.public_id))
     frequencies = choices_of(Frequency, names)
-    now_subscribers = count_subscribers(session, frequencies, current_sequence(session), newsletter_id)
+    reach = count_reach(session, frequencies, current_sequence(session), newsletter_id)
+    now_subscribers = reach.would_reach_now
     if not form.validate() or form.number.data.strip() != str(shown):
         form.number.errors = [f"Please type the number of subscribers, {now_subscribers}, to send."]
         return _page(frequencies, form, status=422)
@@ -178,7 +178,7 @@ def _page(
     except (NotFound, AddressInvalid) as fault:
         trouble = str(fault)
     if shown is None and trouble is None:
-        trouble = "There are no releases on these topics yet."
+        trouble = nothing_to_show(wanted.topics, for_subscriber=bool(wanted.subscriber))
     view = request.args.get("view")
     page = render_template(
         "admin/preview.html",
@@ -206,12 +206,12 @@ def _send_context(
 ) -> dict[str, Any]:
     parts = runtime()
     chose = count_by_frequency(session, newsletter_id)
-    subscribers = None
+    reach = None
     if frequencies:
-        subscribers = count_subscribers(session, frequencies, current_sequence(session), newsletter_id)
+        reach = count_reach(session, frequencies, current_sequence(session), newsletter_id)
         # The sealed form carries what was counted and shown. Its key opens one issue only.
         names = [each.value for each in frequencies]
-        sealed = ["send", secrets.token_urlsafe(18), newsletter_id, subscribers, *names]
+        sealed = ["send", secrets.token_urlsafe(18), newsletter_id, reach.would_reach_now, *names]
         form.key.data = parts.tokens.make(Purpose.FORM, sealed, parts.now())
         form.number.data = ""
     return {
@@ -220,7 +220,7 @@ def _send_context(
         ],
         "chosen": [each.value for each in frequencies],
         "words": [each.words for each in frequencies],
-        "readers": subscribers,
+        "reach": reach,
         "form": form,
     }
 
@@ -254,7 +254,8 @@ def _facts(shown: Preview, wanted: PreviewRequest) -> dict[str, Any]:
         "subject": shown.subject,
         "html_bytes": shown.html_bytes,
         "releases": len(shown.releases),
-        "readers": None if wanted.subscriber else shown.subscribers,
+        "reach": None if wanted.subscriber else shown.reach,
+        "words": wanted.frequency.words,
         "is_sample": shown.is_sample,
     }
 

@@ -11,6 +11,7 @@ from flask import Response, abort, flash, make_response, redirect, render_templa
 from werkzeug.wrappers import Response as AnyResponse
 
 from newsletter import suppression
+from newsletter.clock import zone_in_words
 from newsletter.errors import AddressInvalid
 from newsletter.mail.addresses import parse_address
 from newsletter.models import Subscriber, db
@@ -165,7 +166,6 @@ def subscriber_consent(public_id: str) -> str:
         record=record,
         label=find_person(db.session(), public_id).label,
         public_id=public_id,
-        made_at=datetime.fromisoformat(record["made_at"]),
         entries=[_shown(entry, record["person"]["time_zone"]) for entry in record["entries"]],
     )
 
@@ -194,8 +194,7 @@ def _shown(entry: dict[str, Any], time_zone: str) -> dict[str, Any]:
         local = at
     return entry | {
         "at": at,
-        "utc": f"{at:%Y-%m-%d %H:%M:%S}",
-        "local": f"{local:%Y-%m-%d %H:%M:%S %Z}" if time_zone != "UTC" else None,
+        "local": f"{local:%Y-%m-%d %H:%M:%S} {zone_in_words(local)}" if time_zone != "UTC" else None,
         "act": act_in_words(entry["act"]),
         "how": how_in_words(entry["how"]),
         "detail": detail_in_words(_named_if_several(entry["detail"])),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from functools import lru_cache
 from itertools import groupby
 from pathlib import Path
@@ -15,8 +15,9 @@ from urllib.parse import urlsplit
 from babel.dates import format_timedelta
 from babel.lists import format_list
 from flask import Flask, url_for
-from flask_babel import format_date, format_datetime, format_decimal, get_locale
+from flask_babel import format_date, format_datetime, format_decimal, get_locale, to_user_timezone
 
+from newsletter.clock import zone_in_words
 from newsletter.identity import Logo, Texts
 from newsletter.mail.palette import USUAL, colours_name
 from newsletter.runtime import Runtime
@@ -101,7 +102,13 @@ def init_display(app: Flask, parts: Runtime) -> None:
         proof_wanted=settings.altcha,
     )
     app.jinja_env.filters.update(
-        by_group=by_group, date=_date, datetime=_datetime, timeago=_timeago, number=_number, listing=listing
+        by_group=by_group,
+        date=_date,
+        datetime=_datetime,
+        utc=_utc,
+        timeago=_timeago,
+        number=_number,
+        listing=listing,
     )
 
 
@@ -120,7 +127,16 @@ def _date(value: date | datetime | None, style: str = "long") -> str:
 
 
 def _datetime(value: datetime | None, style: str = "medium") -> str:
-    return format_datetime(value, style) if value else ""
+    """Return date and time with their zone, which is the subscriber's or the newsletter's."""
+    if not value:
+        return ""
+    return f"{format_datetime(value, style)} {zone_in_words(to_user_timezone(value))}"
+
+
+def _utc(value: datetime | str) -> str:
+    """Return date and time in UTC, for records that are read by people in any zone."""
+    moment = datetime.fromisoformat(value) if isinstance(value, str) else value
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _timeago(value: datetime | None) -> str:

@@ -47,7 +47,7 @@ def test_an_outage_and_a_slow_down_are_told(tmp_path: Path):
     reasons = reasons_to_wait(alone(standing), sender_of(make_settings(tmp_path)), NOON)
 
     assert [each.split(";")[0].split(":")[0] for each in reasons] == [
-        "The relay could not be used since 12",
+        "The relay could not be used since 2026-03-10 12",
         "The relay asked for less",
     ]
     assert "2.5 messages a second" in reasons[1]
@@ -60,4 +60,4 @@ def test_after_the_clock_was_set_back_times_are_shown_by_the_clock(tmp_path: Pat
 
     (reason,) = reasons_to_wait(alone(standing), sender_of(make_settings(tmp_path)), NOON - hour)
 
-    assert reason.startswith("The relay could not be used since 11:00")
+    assert reason.startswith("The relay could not be used since 2026-03-10 11:00 (UTC);")

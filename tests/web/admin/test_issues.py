@@ -8,7 +8,16 @@ import io
 import pytest
 from sqlalchemy import select
 
-from newsletter.models import Delivery, DeliveryState, Issue, IssueState, Lane, Rendition, Subscriber
+from newsletter.models import (
+    AuditEntry,
+    Delivery,
+    DeliveryState,
+    Issue,
+    IssueState,
+    Lane,
+    Rendition,
+    Subscriber,
+)
 
 
 @pytest.fixture
@@ -98,6 +107,21 @@ def test_cancelling_says_how_many_did_not_get_it(house, issue, editor):
 
     assert state_of(house) == "cancelled"
     assert "Cancelled. Subscribers who did not get it: 1." in editor.get(f"/admin/issues/{issue}").text
+
+
+def test_cancelling_asks_what_becomes_of_the_releases(house, issue, editor):
+    page = editor.get(f"/admin/issues/{issue}/cancel").text
+    assert 'value="next" checked' in page
+    assert 'value="drop"' in page
+    assert "still being prepared" not in page
+
+    editor.post(f"/admin/issues/{issue}", {"action": "cancel", "releases": "drop"})
+
+    assert "Its releases are dropped for them." in editor.get(f"/admin/issues/{issue}").text
+    with house.make_session() as session:
+        (entry,) = session.scalars(select(AuditEntry).where(AuditEntry.action == "issue.cancel"))
+        assert entry.detail == {"drop": True}
+        assert session.scalar(select(Issue.drops_unsent).where(Issue.public_id == issue)) is True
 
 
 def test_what_does_not_fit_the_state_is_refused_and_changes_nothing(house, issue, editor):

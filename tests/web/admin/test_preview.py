@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import threading
 from datetime import UTC, datetime, timedelta
 
@@ -107,7 +108,7 @@ def test_a_preview_begins_with_what_most_subscribers_chose(list_of_two, editor):
 
 
 def test_an_empty_house_has_a_preview_that_says_so(editor):
-    assert "There are no releases" in editor.get("/admin/preview").text
+    assert "This newsletter has no release yet." in editor.get("/admin/preview").text
 
 
 def test_a_test_goes_to_one_address_through_the_outbox(house, list_of_two, editor):
@@ -153,6 +154,20 @@ def test_tests_are_limited(house, list_of_two, editor):
 
     assert statuses == [303, 429]
     assert len(house.all(select(Delivery.id))) == 1
+
+
+def test_both_pages_name_the_same_three_numbers(house, list_of_two, editor):
+    house.topic("trains")
+    house.add_subscriber("trains@example.org", "trains")
+    with house.make_session() as session:
+        session.scalars(select(Subscriber)).first().snoozed_until = house.clock() + timedelta(days=9)
+        session.commit()
+
+    pages = [editor.get(path).text for path in ("/admin/preview?frequency=daily", SEND)]
+
+    for page in pages:
+        said = re.findall(r"<dt>([\w ]+)</dt><dd>(\d+)</dd>", page)
+        assert said[-3:] == [("Would reach now", "1"), ("Due", "2"), ("Subscribers", "3")]
 
 
 def test_the_page_counts_the_subscribers_before_it_sends(list_of_two, editor):
@@ -358,7 +373,7 @@ def test_what_holds_up_an_issue_and_why_it_was_paused_is_on_its_page(house, list
         standing, _ = fail(Standing(now), now)
         session.add(Pace(key=relay, seen_at=now, state=to_state(standing)))
         session.commit()
-    assert "The relay could not be used since 12:00" in editor.get(page).text
+    assert "The relay could not be used since 2025-10-23 12:00 (" in editor.get(page).text
 
     with house.make_session() as session:
         issue = session.scalars(select(Issue)).one()

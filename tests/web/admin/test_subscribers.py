@@ -45,7 +45,7 @@ def test_the_record_shows_both_steps_the_wording_and_both_clocks(house, subscrib
     assert "Asked to receive the newsletter" in page
     assert "by the link in an email to them" in page
     assert page.count("2025-10-23 12:00:00 UTC") >= 2
-    assert "2025-10-23 15:00:00 EEST local time of the subscriber" in page
+    assert "2025-10-23 15:00:00 UTC+3 local time of the subscriber" in page
     assert "I can unsubscribe at any time with the link in every email." in page
     assert "harbours: daily" in page and "192.0.2.0" in page
 
