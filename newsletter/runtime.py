@@ -12,11 +12,11 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from newsletter.clock import utcnow
-from newsletter.digest.render import DigestRenderer
 from newsletter.identity import Identities
 from newsletter.links import Links
 from newsletter.mail.templates import TemplateSet
 from newsletter.messages.build import MessageMaker
+from newsletter.messages.render import DigestRenderer
 from newsletter.messages.sender import Sender
 from newsletter.models import open_engine
 from newsletter.settings import Settings

@@ -41,7 +41,9 @@ from newsletter.models import (
 )
 from newsletter.models.rendition_key import read_key, release_ids
 from newsletter.outbox.worker import drain
-from newsletter.releases.edit import ReleaseAction, change_release
+from newsletter.releases.edit import ReleaseAction, change_release, find_release
+from newsletter.releases.revise import revise
+from newsletter.releases.revisions import Texts
 from newsletter.releases.store import add_release
 from newsletter.releases.topics import add_topic
 from newsletter.runtime import Runtime
@@ -252,6 +254,15 @@ def edit_release(house: House, release: int, action: ReleaseAction) -> None:
         session.commit()
 
 
+def correct_release(house: House, release: int, title: str, **more: object) -> None:
+    """Correct the title, and perhaps other texts, of a release as an editor does."""
+    with house.runtime.session() as session:
+        found = find_release(session, session.get_one(Release, release).public_id)
+        texts = replace(Texts.of(found), title=title, **more)  # type: ignore[arg-type]
+        revise(session, found, texts, made_by="test", now=house.clock())
+        session.commit()
+
+
 def make_right_token(tokens: Tokens, right: Right, public_id: str, email_key: str, now: datetime) -> str:
     """Return the token of an emailed link for `right`, as messages/personal_links.py makes it."""
     return tokens.make(PURPOSES[right], [public_id, tokens.fingerprint(email_key)], now)
@@ -370,6 +381,7 @@ __all__ = [
     "Release",
     "Topic",
     "big_house",
+    "correct_release",
     "either_house",
     "house",
     "make_house",

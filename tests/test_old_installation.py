@@ -11,7 +11,7 @@ import shutil
 import sqlite3
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -50,6 +50,7 @@ from newsletter.models import (
     Issue,
     IssueState,
     Lane,
+    Release,
     Subscriber,
     Subscription,
     SubscriptionState,
@@ -61,6 +62,8 @@ from newsletter.newsletters.add import add_newsletter
 from newsletter.outbox.control import cancel, resend_uncertain
 from newsletter.outbox.journal import boot_id, host_name
 from newsletter.outbox.worker import drain
+from newsletter.releases.revise import revise
+from newsletter.releases.revisions import Texts
 from newsletter.releases.topics import add_topic
 from newsletter.runtime import Runtime, data_folder
 from newsletter.service.incoming.apply import take_in
@@ -608,6 +611,32 @@ def test_the_half_sent_issue_is_completed_and_nobody_gets_it_twice(old: Upgraded
     assert HALF_SENT["unanswered"] == "seven@example.org"
     assert sent_before | sent_now.keys() | left.keys() == {name.partition("@")[0] for name in states}
     assert old.issue(title).state is IssueState.SENDING  # two deliveries wait for a person
+
+
+def test_a_correction_reaches_the_rest_of_the_half_sent_issue_and_no_page(
+    old: Upgraded,
+) -> None:
+    def words() -> str:
+        return re.sub(r"<[^>]*>", "", old.get(LINKS["view"]).text)
+
+    before = words()
+    with old.runtime.session() as session:
+        for title, corrected in (
+            ("Energy for the port", "Heat for the port"),
+            ("Energy from the sea", "Waves"),
+        ):
+            release = session.scalars(select(Release).where(Release.title.startswith(title))).one()
+            texts = replace(Texts.of(release), title=corrected, summary="It begins in May.")
+            revise(session, release, texts, made_by="test", now=old.clock())
+        session.commit()
+
+    old.send()
+    old.clock.pass_(hours=24)
+    old.send()
+
+    assert old.recipients("Energy for the port", "The half-sent issue") == Counter()
+    assert old.recipients("Heat for the port", "The half-sent issue") == Counter(["one", "eight", "nine"])
+    assert words() == before
 
 
 def test_uncertain_deliveries_are_sent_again_on_request(old: Upgraded) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from newsletter.models import Frequency
-from newsletter.models.rendition_key import Section, Selection
+from newsletter.models.rendition_key import FIRST_REVISION, Section, Selection, name_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +23,7 @@ class Offer:
     release_id: int
     pinned: bool
     published_at: datetime
+    revision: int = FIRST_REVISION
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,10 @@ class Catalogue:
     def release_ids(self) -> set[int]:
         """Return the ids of all releases in the catalogue."""
         return {offer.release_id for each in self._offers.values() for offer in each}
+
+    def names(self) -> set[str]:
+        """Return the names of all releases in the catalogue (`rendition_key.name_of`)."""
+        return {name_of(offer.release_id, offer.revision) for each in self._offers.values() for offer in each}
 
     def waiting(self, interest: Interest) -> list[Offer]:
         """Return the offers that wait for one subscription (newsletter/coverage.py defines this)."""
@@ -89,5 +94,8 @@ class Catalogue:
             fresh.sort(key=lambda offer: (offer.pinned, offer.published_at, offer.release_id), reverse=True)
             ids = tuple(offer.release_id for offer in fresh)
             taken.update(ids)
-            sections.append(Section(interest.topic_id, interest.frequency, ids))
+            revisions = tuple(
+                (offer.release_id, offer.revision) for offer in fresh if offer.revision != FIRST_REVISION
+            )
+            sections.append(Section(interest.topic_id, interest.frequency, ids, revisions))
         return tuple(sections)

@@ -12,11 +12,17 @@ from sqlalchemy.orm import Session
 
 from newsletter import audit, coverage
 from newsletter.digest.own_hour import by_moment, own_hours
-from newsletter.digest.render import DigestRenderer, NewsletterRenderer, render_edition, render_more
 from newsletter.digest.select import MOST_KEPT, Audience, Chunk, Selector
 from newsletter.errors import StateConflict
 from newsletter.languages import choose_language
 from newsletter.messages.edition import Encoded
+from newsletter.messages.render import (
+    DigestRenderer,
+    NewsletterRenderer,
+    load_revisions,
+    render_edition,
+    render_more,
+)
 from newsletter.messages.renditions import make_renditions
 from newsletter.models import (
     FIRST_NEWSLETTER,
@@ -32,7 +38,7 @@ from newsletter.models import (
     current_sequence,
     insert_new,
 )
-from newsletter.models.rendition_key import Selection, read_key, release_ids, write_key
+from newsletter.models.rendition_key import Selection, name_of, read_key, release_names, write_key
 from newsletter.outbox.enqueue import enqueue_issue, enqueue_test
 
 # How many subscribers' deliveries one transaction writes.
@@ -107,9 +113,9 @@ class Preparer:
         self._renditions: dict[str, int] = {}
         # The digest's language for each language tag of a subscriber.
         self._languages: dict[str, str] = {}
-        # The releases that have fragments, by language, and all releases in renditions of the issue.
-        self._rendered: dict[str, set[int]] | None = None
-        self._named: set[int] = set()
+        # The names of releases that have fragments, by language, and those in renditions of the issue.
+        self._rendered: dict[str, set[str]] | None = None
+        self._named: set[str] = set()
         # The last subscriber id that this preparer prepared. Another one may have prepared more since.
         self._prepared_to: int | None = None
 
@@ -181,7 +187,7 @@ class Preparer:
         if self._rendered is None:
             self._rendered = _rendered(session, issue.id)
             self._named = _named(session, issue.id)
-        self._named |= {each for key in fresh for each in release_ids(read_key(key))}
+        self._named |= {each for key in fresh for each in release_names(read_key(key))}
         subscribers = select(Subscriber.language).where(chunk.covers(session, Subscriber.id))
         offered = renderer.languages
         read = {tag: choose_language(tag, offered) for tag in session.scalars(subscribers.distinct())}
@@ -189,39 +195,44 @@ class Preparer:
         needed = {offered[0], *read.values()}
         for language in [each for each in offered if each in needed]:
             known = self._rendered.get(language, set())
-            shown = self._named | self._selector.catalogue.release_ids() if not known else self._named - known
+            shown = self._named | self._selector.catalogue.names() if not known else self._named - known
             if shown:
                 _render(session, renderer, issue, shown, language, before=len(known))
                 self._rendered[language] = shown | known
         self._languages |= {tag: language for tag, language in read.items() if language != offered[0]}
 
 
-def _rendered(session: Session, issue_id: int) -> dict[str, set[int]]:
-    """Return the ids of the releases that have fragments in an issue, by language."""
-    found: dict[str, set[int]] = defaultdict(set)
+def _rendered(session: Session, issue_id: int) -> dict[str, set[str]]:
+    """Return the names of the releases that have fragments in an issue, by language."""
+    found: dict[str, set[str]] = defaultdict(set)
     parts = select(Fragment.language, Fragment.part).where(
         Fragment.issue_id == issue_id, Fragment.part.startswith("release:")
     )
     for language, part in session.execute(parts):
-        found[language].add(int(part.removeprefix("release:")))
+        found[language].add(part.removeprefix("release:"))
     return found
 
 
-def _named(session: Session, issue_id: int) -> set[int]:
-    """Return the ids of the releases in the renditions of an issue."""
-    return set(session.scalars(select(IssueRelease.release_id).where(IssueRelease.issue_id == issue_id)))
+def _named(session: Session, issue_id: int) -> set[str]:
+    """Return the names of the releases in the renditions of an issue, with their present revisions."""
+    there = (
+        select(Release.id, Release.revision)
+        .join(IssueRelease, IssueRelease.release_id == Release.id)
+        .where(IssueRelease.issue_id == issue_id)
+    )
+    return {name_of(release_id, revision) for release_id, revision in session.execute(there)}
 
 
 def _render(
     session: Session,
     renderer: NewsletterRenderer,
     issue: Issue,
-    shown: Iterable[int],
+    shown: Iterable[str],
     language: str,
     before: int = 0,
 ) -> None:
     """Render and store the fragments of these releases; `before` other releases have fragments already."""
-    releases = session.scalars(select(Release).where(Release.id.in_(list(shown))).order_by(Release.id)).all()
+    releases = load_revisions(session, shown)
     facts = renderer.issue_facts(issue.title, issue.created_at, is_test=issue.is_test)
     if before:
         frame = session.get_one(Fragment, (issue.id, language, "frame"))
@@ -282,7 +293,7 @@ def send_test(
     )
     session.add(issue)
     session.flush()
-    shown = release_ids(selection)
+    shown = release_names(selection)
     own = renderer.of_newsletter(session, issue.newsletter_id)
     language = own.languages[0]
     _render(session, own, issue, shown, language)

@@ -13,11 +13,11 @@ from newsletter import coverage
 from newsletter.digest.compose import Interest
 from newsletter.digest.issues import next_number
 from newsletter.digest.reach import Reach, count_reach
-from newsletter.digest.render import DigestRenderer, render_edition
 from newsletter.digest.select import Audience, interests_of_subscriber, load_catalogue
 from newsletter.errors import NotFound
 from newsletter.languages import choose_language
 from newsletter.messages.edition import Edition
+from newsletter.messages.render import DigestRenderer, load_revisions, render_edition
 from newsletter.models import (
     FIRST_NEWSLETTER,
     Frequency,
@@ -29,7 +29,7 @@ from newsletter.models import (
     Topic,
     current_sequence,
 )
-from newsletter.models.rendition_key import Selection, release_ids, write_key
+from newsletter.models.rendition_key import Selection, release_ids, release_names, write_key
 
 # If no new release waits, a preview shows this many of the newest ones.
 SAMPLE_RELEASES = 10
@@ -75,7 +75,7 @@ def preview(
     chosen, is_sample = _choose(session, audience, to_sequence, topics, email_key)
     if not chosen:
         return None
-    releases = session.scalars(select(Release).where(Release.id.in_(release_ids(chosen)))).all()
+    releases = load_revisions(session, release_names(chosen))
     shelf = select(Topic).where(Topic.newsletter_id == newsletter_id).order_by(Topic.position, Topic.id)
     own = renderer.of_newsletter(session, newsletter_id)
     facts = own.issue_facts(f"No. {next_number(session, newsletter_id)}", now)
@@ -91,7 +91,7 @@ def preview(
         html=edition.html(key, fields),
         text=edition.text(key, fields),
         html_bytes=edition.html_bytes(key),
-        releases=sorted(releases, key=lambda each: order[each.id]),
+        releases=sorted((each.release for each in releases), key=lambda each: order[each.id]),
         selection=chosen,
         reach=count_reach(session, frequencies, to_sequence, newsletter_id),
         is_sample=is_sample,

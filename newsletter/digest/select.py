@@ -86,6 +86,7 @@ def load_catalogue(session: Session, newsletter_id: int, above: int, to_sequence
             Release.id,
             Release.pinned,
             Release.published_at,
+            Release.revision,
         )
         .join(Release, Release.id == ReleaseTopic.release_id)
         .where(
@@ -96,9 +97,10 @@ def load_catalogue(session: Session, newsletter_id: int, above: int, to_sequence
         )
     )
     offers: dict[int, list[Offer]] = defaultdict(list)
-    for topic_id, sequence, first, release_id, pinned, published_at in rows:
+    for topic_id, sequence, first, release_id, pinned, published_at, revision in rows:
         if sequence is not None:
-            offers[topic_id].append(Offer(sequence, first or sequence, release_id, pinned, published_at))
+            offer = Offer(sequence, first or sequence, release_id, pinned, published_at, revision)
+            offers[topic_id].append(offer)
     return Catalogue(topic_ids, offers)
 
 

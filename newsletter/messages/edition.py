@@ -14,7 +14,7 @@ from newsletter.errors import InputError
 from newsletter.mail.assemble import Frame, FramePart, decode_fragments, encode_fragment, numbered
 from newsletter.mail.headers import Field, make_boundary, subject_field
 from newsletter.models import Fragment
-from newsletter.models.rendition_key import Selection, read_key, read_section, release_ids
+from newsletter.models.rendition_key import Selection, read_key, read_section, release_names
 
 # Gmail cuts off HTML that is larger, and with it the unsubscribe link.
 HTML_BUDGET_BYTES = 102_400
@@ -50,7 +50,7 @@ class _JoinedSection(NamedTuple):
     `html_bytes` counts the heading, and each release with its line in the contents.
     """
 
-    release_ids: tuple[int, ...]
+    names: tuple[str, ...]
     releases: tuple[bytes, bytes]
     reason: Encoded
     html_bytes: int
@@ -66,10 +66,9 @@ class Edition:
         # The frame of a digest that leaves out releases. Issues of an earlier version have none.
         self._cut_frame = self._load_frame("frame_cut" if "frame_cut" in fragments else "frame")
         self._frame_bytes = len(self._frame.html.text.encode())
-        # The bytes of each release, to sum up quickly for each different selection.
+        # The bytes of each release by its name, to sum up quickly for each different selection.
         self._bytes_by_release = {
-            int(part.removeprefix("release:")): len(fragment.html)
-            + len(fragments[f"contents:{part[8:]}"].html)
+            part.removeprefix("release:"): len(fragment.html) + len(fragments[f"contents:{part[8:]}"].html)
             for part, fragment in fragments.items()
             if part.startswith("release:")
         }
@@ -89,6 +88,10 @@ class Edition:
         if "frame" not in fragments:
             raise InputError("the fragment frame is missing")
         return cls(issue_public_id, fragments)
+
+    def has_all(self, key: str) -> bool:
+        """Return whether every release of the selection `key` has its fragments here."""
+        return all(each in self._bytes_by_release for each in release_names(read_key(key)))
 
     def subject_field(self, key: str) -> Field:
         """Return the Subject of the message to a subscriber with the selection `key`."""
@@ -134,7 +137,7 @@ class Edition:
         stored = self._fragments[part]
         return Frame(FramePart.load(stored.text), FramePart.load(stored.html), self.boundary)
 
-    def _make_subject(self, lead: int, more: int) -> tuple[str, Field]:
+    def _make_subject(self, lead: str, more: int) -> tuple[str, Field]:
         pattern = self._fragments.get(f"subject:{more}")
         headline = self._fragments.get(f"headline:{lead}")
         if pattern is None or headline is None:
@@ -150,7 +153,7 @@ class Edition:
         if sum([each.html_bytes for each in sections]) <= self._room:  # the usual case
             return self._whole(sections)
         selection = read_key(key)
-        listed = release_ids(selection)
+        listed = release_names(selection)
         chosen, kind = self._within_budget(selection, listed)
         left_out = len(listed) - len(chosen)
         if complete:
@@ -158,7 +161,7 @@ class Edition:
         releases: list[Encoded] = []
         marked = False
         for part in selection:
-            shown = [each for each in part.release_ids if complete or each in chosen]
+            shown = [each for each in part.names if complete or each in chosen]
             if shown:
                 releases.append(self._fragments[f"topic:{part.topic_id}"])
             for each in shown:
@@ -170,33 +173,34 @@ class Edition:
         if is_cut and "frame_cut" not in self._fragments:
             # An earlier version prepared the issue. Its frame has no place for this line.
             releases.append(self._fragments[f"more:{left_out}"])
-        shown_ids = [each for each in listed if complete or each in chosen]
+        shown_names = [each for each in listed if complete or each in chosen]
         reason = [self._fragments["reason"]]
         reason += [self._fragments[f"reason:{part.topic_id}:{part.frequency}"] for part in selection]
         slots = {"releases": _join(releases), "reason": _join(reason), "preheader": self._preheader(listed)}
         if is_cut and "frame_cut" in self._fragments:
             slots["more"] = _join([self._fragments[f"more:{left_out}"]])
-        if len(shown_ids) >= CONTENTS_FROM:
-            slots["contents"] = self._contents(shown_ids)
+        if len(shown_names) >= CONTENTS_FROM:
+            slots["contents"] = self._contents(shown_names)
         return _Parts(slots, is_cut)
 
     def _join_section(self, part: str) -> _JoinedSection:
         section = read_section(part)
-        missing = [each for each in section.release_ids if each not in self._bytes_by_release]
+        names = section.names
+        missing = [each for each in names if each not in self._bytes_by_release]
         if missing:
             raise InputError(f"the fragment release:{missing[0]} is missing")
         heading = self._fragments[f"topic:{section.topic_id}"]
-        releases = [self._fragments[f"release:{each}"] for each in section.release_ids]
+        releases = [self._fragments[f"release:{each}"] for each in names]
         return _JoinedSection(
-            section.release_ids,
+            names,
             _join([heading, *releases]),
             self._fragments[f"reason:{section.topic_id}:{section.frequency}"],
-            len(heading.html) + sum([self._bytes_by_release[each] for each in section.release_ids]),
+            len(heading.html) + sum([self._bytes_by_release[each] for each in names]),
         )
 
     def _whole(self, sections: list[_JoinedSection]) -> _Parts:
         """Return the parts of a digest with room for all its releases."""
-        listed = [each for section in sections for each in section.release_ids]
+        listed = [each for section in sections for each in section.names]
         slots = {
             "releases": (
                 b"".join([each.releases[0] for each in sections]),
@@ -213,14 +217,14 @@ class Edition:
         """Return the mark before the first release that an email leaves out."""
         return Encoded(b"", encode_fragment('<a id="rest"></a>', self._frame.html.encoding))
 
-    def _preheader(self, listed: list[int]) -> tuple[bytes, bytes]:
+    def _preheader(self, listed: list[str]) -> tuple[bytes, bytes]:
         """Return the headlines after the first, which is in the subject; or what the only release says."""
         following = listed[1 : 1 + PREHEADER_HEADLINES]
         if not following and f"opening:{listed[0]}" in self._fragments:
             return _join([self._fragments[f"opening:{listed[0]}"]])
         return _join([self._fragments[f"preheader:{each}"] for each in following or listed])
 
-    def _contents(self, shown: list[int]) -> tuple[bytes, bytes]:
+    def _contents(self, shown: list[str]) -> tuple[bytes, bytes]:
         heading = self._fragments["contents"]
         lines = [self._fragments[f"contents:{each}"] for each in shown]
         more = self._fragments.get(f"contents_more:{len(shown) - MOST_CONTENTS}")
@@ -234,15 +238,16 @@ class Edition:
             [line.html for line in lines]
         ) + end_html
 
-    def _within_budget(self, selection: Selection, listed: list[int]) -> tuple[Set[int], str]:
+    def _within_budget(self, selection: Selection, listed: list[str]) -> tuple[Set[str], str]:
         """Return the releases that fit, and the kind of their fragments: `release`, or `brief` to save space.
 
         Pinned releases are kept first, then the newest. One is always kept: no digest is sent without any.
         """
         left = self._room
         left -= sum(len(self._fragments[f"topic:{part.topic_id}"].html) for part in selection)
-        kind = "brief" if f"brief:{listed[0]}" in self._fragments else "release"
-        chosen: set[int] = set()
+        # In an issue of an earlier version, only releases that were corrected since have brief summaries.
+        kind = "brief" if all(f"brief:{each}" in self._fragments for each in listed) else "release"
+        chosen: set[str] = set()
         for each in sorted(listed, key=self._importance, reverse=True):
             left -= len(self._fragments[f"{kind}:{each}"].html) + len(
                 self._fragments[f"contents:{each}"].html
@@ -252,16 +257,16 @@ class Edition:
             chosen.add(each)
         return chosen, kind
 
-    def _importance(self, release_id: int) -> bytes:
+    def _importance(self, name: str) -> bytes:
         """Return what orders releases: whether it is pinned, then its date."""
-        headline = self._fragments.get(f"headline:{release_id}")
+        headline = self._fragments.get(f"headline:{name}")
         return headline.html if headline is not None else b""
 
 
-def _lead_and_more(key: str) -> tuple[int, int]:
-    """Return the id of a selection's first release, and the number of the others."""
+def _lead_and_more(key: str) -> tuple[str, int]:
+    """Return the name of a selection's first release, and the number of the others."""
     first = key.partition(":")[2].partition(";")[0].partition(",")[0]
-    return int(first), key.count(",") + key.count(";")
+    return first, key.count(",") + key.count(";")
 
 
 def _join(fragments: list[Encoded]) -> tuple[bytes, bytes]:

@@ -1,7 +1,8 @@
 """Recompose a claimed digest, so that it has only topics still subscribed and releases still ready.
 
-Between preparing and sending, people unsubscribe, pause and change topics, and editors hold releases. Such
-topics and releases are left out of the digest and put back (newsletter/coverage.py).
+Between preparing and sending, people unsubscribe, pause and change topics. Editors hold and correct releases,
+and take topics off them. What a digest may not have any more is left out and put back
+(newsletter/coverage.py). A release that was corrected gets its present text.
 """
 
 from __future__ import annotations
@@ -11,10 +12,11 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, S
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, String, cast, func, literal_column, select, update
+from sqlalchemy import ColumnElement, String, cast, func, literal_column, or_, select, update
 from sqlalchemy.orm import Session
 
 from newsletter import coverage
+from newsletter.messages.render import DigestRenderer, render_corrections
 from newsletter.messages.renditions import store_renditions
 from newsletter.models import (
     Delivery,
@@ -31,9 +33,19 @@ from newsletter.models import (
     Subscriber,
     Subscription,
     Topic,
+    TopicChoice,
     is_one_of,
 )
-from newsletter.models.rendition_key import Section, Selection, read_key, release_ids, write_key
+from newsletter.models.rendition_key import (
+    FIRST_REVISION,
+    Section,
+    Selection,
+    read_key,
+    release_ids,
+    release_names,
+    with_revisions,
+    write_key,
+)
 
 
 class Digest(NamedTuple):
@@ -42,9 +54,21 @@ class Digest(NamedTuple):
     delivery_id: int
     subscriber_id: int
     issue_id: int
+    language: str
     key: str
     is_away: bool
     topics: str | None
+
+
+class Change(NamedTuple):
+    """How a release of an issue differs from what was ready first: it is in few issues, and mostly in none.
+
+    `taken_off` has the ids of topics that an editor took off the release.
+    """
+
+    is_ready: bool
+    revision: int
+    taken_off: Set[int]
 
 
 def find_outdated(session: Session, delivery_ids: Sequence[int]) -> set[int]:
@@ -59,23 +83,29 @@ def find_fitting(session: Session, delivery_ids: Sequence[int], *conditions: Col
 
 
 def _fitting(session: Session, digests: Sequence[Digest]) -> set[int]:
-    unready = _unready(session, {each.issue_id for each in digests})
-    return {each.delivery_id for each in digests if _fits(each, unready.get(each.issue_id, frozenset()))}
+    changed = _changed(session, {each.issue_id for each in digests})
+    return {each.delivery_id for each in digests if _fits(each, changed.get(each.issue_id, {}))}
 
 
 def recompose(
-    session: Session, delivery_ids: Collection[int], suppressed: Collection[int], worker: str, now: datetime
+    session: Session,
+    delivery_ids: Collection[int],
+    suppressed: Collection[int],
+    worker: str,
+    now: datetime,
+    renderer: DigestRenderer,
 ) -> set[int]:
     """Recompose these digests, which `worker` has leased; return the ids of those that are skipped.
 
     A delivery is skipped if it is in `suppressed`, if its subscriber pauses, or if no release is left. The
-    others get a rendition without the releases that they may not hold. The releases left out are put back.
-    Commits nothing.
+    others get a rendition without the releases that they may not hold, with the present text of each release.
+    A text that is new in the issue is rendered with `renderer`. The releases left out are put back. Commits
+    nothing.
     """
     before = _load(session, delivery_ids)
     coverage.lock(session, {each.subscriber_id for each in before}, moved=True)
     digests = _load(session, delivery_ids, *held_by(worker))
-    unready = _unready(session, {each.issue_id for each in digests})
+    changed = _changed(session, {each.issue_id for each in digests})
     left_out: list[tuple[int, str]] = []
     skipped, keys = set(), {}
     places = _Places(session, digests)
@@ -85,7 +115,7 @@ def recompose(
             keep, gone = narrow(
                 read_key(each.key),
                 places.kept(each.subscriber_id),
-                unready.get(each.issue_id, frozenset()),
+                changed.get(each.issue_id, {}),
                 lambda release_id, each=each: places.others(each, release_id),  # type: ignore[misc]
             )
             left_out.append((each.subscriber_id, write_key(gone)))
@@ -95,6 +125,7 @@ def recompose(
             skipped.add(each.delivery_id)
             left_out.append((each.subscriber_id, each.key))
     _skip(session, skipped, now)
+    _render(session, renderer, keys)
     _store(session, keys)
     coverage.put_back(session, left_out)
     return skipped
@@ -103,14 +134,15 @@ def recompose(
 def narrow(
     selection: Selection,
     kept: Mapping[int, Frequency],
-    unready: Set[int],
+    changed: Mapping[int, Change],
     others: Callable[[int], Iterable[int]],
 ) -> tuple[Selection, Selection]:
     """Return the part of a selection that remains, and the part that is left out. Pure.
 
-    `kept` has the frequency of each active topic of the subscriber. A release in `unready` is left out. A
-    release whose topic is not in `kept` moves to the first topic of `others(release_id)`. If there is none,
-    it is left out.
+    `kept` has the frequency of each active topic of the subscriber. `changed` has the releases that changed.
+    A release that is not ready is left out. A release whose topic is not in `kept`, or was taken off it,
+    moves to the first topic of `others(release_id)`. If there is none, it is left out. What remains has the
+    present revisions.
     """
     remains: dict[int, list[int]] = {}
     frequencies: dict[int, Frequency] = {}
@@ -118,9 +150,10 @@ def narrow(
     for part in selection:
         for release_id in part.release_ids:
             topic_id: int | None = part.topic_id
-            if release_id in unready:
+            change = changed.get(release_id)
+            if change is not None and not change.is_ready:
                 topic_id = None
-            elif topic_id not in kept:
+            elif topic_id not in kept or (change is not None and topic_id in change.taken_off):
                 topic_id = next(iter(others(release_id)), None)
             if topic_id is None:
                 gone.append(Section(part.topic_id, part.frequency, (release_id,)))
@@ -128,7 +161,11 @@ def narrow(
             remains.setdefault(topic_id, []).append(release_id)
             same = topic_id == part.topic_id
             frequencies.setdefault(topic_id, part.frequency if same else kept[topic_id])
-    keep = tuple(Section(topic, frequencies[topic], tuple(ids)) for topic, ids in remains.items())
+    numbers = {release_id: each.revision for release_id, each in changed.items()}
+    keep = tuple(
+        with_revisions(Section(topic, frequencies[topic], tuple(ids)), numbers)
+        for topic, ids in remains.items()
+    )
     return keep, tuple(gone)
 
 
@@ -206,33 +243,68 @@ def _load(session: Session, delivery_ids: Collection[int], *conditions: ColumnEl
     )
     is_away = Subscriber.snoozed_until.is_not(None) | Subscriber.email.is_(None)
     query = (
-        select(Delivery.id, Delivery.subscriber_id, Delivery.issue_id, Rendition.key, is_away, topics)
+        select(
+            Delivery.id, Delivery.subscriber_id, Delivery.issue_id, Delivery.language, Rendition.key, is_away,
+            topics,
+        )
         .join(Rendition, Rendition.id == Delivery.rendition_id)
         .join(Subscriber, Subscriber.id == Delivery.subscriber_id)
         .where(is_one_of(session, Delivery.id, delivery_ids), Delivery.lane == Lane.BULK, *conditions)
-    )
+    )  # fmt: skip
     return [Digest._make(row) for row in session.execute(query)]
 
 
-def _unready(session: Session, issue_ids: Collection[int]) -> Mapping[int, Set[int]]:
-    """Return the releases of each issue that are not ready now. Mostly there are none."""
-    found: dict[int, set[int]] = defaultdict(set)
-    held = (
-        select(IssueRelease.issue_id, IssueRelease.release_id)
+def _changed(session: Session, issue_ids: Collection[int]) -> Mapping[int, Mapping[int, Change]]:
+    """Return the releases of each issue that are not ready now, were corrected, or lost a topic."""
+    taken = select(TopicChoice.release_id).where(TopicChoice.is_taken_off.is_(True))
+    query = (
+        select(IssueRelease.issue_id, Release.id, Release.state, Release.revision)
         .join(Release, Release.id == IssueRelease.release_id)
-        .where(IssueRelease.issue_id.in_(issue_ids), Release.state != ReleaseState.READY)
+        .where(
+            IssueRelease.issue_id.in_(issue_ids),
+            or_(
+                Release.state != ReleaseState.READY,
+                Release.revision != FIRST_REVISION,
+                Release.id.in_(taken),
+            ),
+        )
     )
-    for issue_id, release_id in session.execute(held):
-        found[issue_id].add(release_id)
+    rows = session.execute(query).all()
+    if not rows:
+        return {}
+    off: dict[int, set[int]] = defaultdict(set)
+    pairs = select(TopicChoice.release_id, TopicChoice.topic_id).where(
+        TopicChoice.is_taken_off.is_(True),
+        is_one_of(session, TopicChoice.release_id, {row.id for row in rows}),
+    )
+    for release_id, topic_id in session.execute(pairs):
+        off[release_id].add(topic_id)
+    found: dict[int, dict[int, Change]] = defaultdict(dict)
+    for issue_id, release_id, state, revision in rows:
+        found[issue_id][release_id] = Change(state is ReleaseState.READY, revision, off[release_id])
     return found
 
 
-def _fits(digest: Digest, unready: Set[int]) -> bool:
+def _fits(digest: Digest, changed: Mapping[int, Change]) -> bool:
     if digest.is_away or not digest.topics:
         return False
     if not {str(part.topic_id) for part in read_key(digest.key)}.issubset(digest.topics.split(",")):
         return False
-    return not unready or unready.isdisjoint(release_ids(read_key(digest.key)))
+    return not changed or all(_is_current(part, changed) for part in read_key(digest.key))
+
+
+def _is_current(part: Section, changed: Mapping[int, Change]) -> bool:
+    """Return whether the releases of a section may be sent under its topic, with the revisions it has."""
+    numbers = dict(part.revisions)
+    for release_id in part.release_ids:
+        change = changed.get(release_id)
+        if change is not None and (
+            not change.is_ready
+            or change.revision != numbers.get(release_id, FIRST_REVISION)
+            or part.topic_id in change.taken_off
+        ):
+            return False
+    return True
 
 
 def _skip(session: Session, delivery_ids: Collection[int], now: datetime) -> None:
@@ -242,6 +314,17 @@ def _skip(session: Session, delivery_ids: Collection[int], now: datetime) -> Non
         .values(state=DeliveryState.SKIPPED, leased_by=None, leased_until=None, settled_at=now)
         .execution_options(synchronize_session=False)
     )
+
+
+def _render(session: Session, renderer: DigestRenderer, keys: Mapping[Digest, str]) -> None:
+    """Render corrected texts of these renditions that were not rendered yet, in the languages of digests."""
+    names: dict[tuple[int, str], set[str]] = defaultdict(set)
+    for digest, key in keys.items():
+        if key != digest.key and "." in key:
+            fresh = [each for each in release_names(read_key(key)) if "." in each]
+            names[digest.issue_id, digest.language].update(fresh)
+    for (issue_id, language), those in sorted(names.items()):
+        render_corrections(session, renderer, issue_id, language, those)
 
 
 def _store(session: Session, keys: Mapping[Digest, str]) -> None:

@@ -18,6 +18,7 @@ from newsletter.mail.redact import without_addresses
 from newsletter.messages.build import MessageMaker
 from newsletter.messages.claimed import Claimed, load_claimed
 from newsletter.messages.recompose import find_outdated, recompose
+from newsletter.messages.render import DigestRenderer
 from newsletter.messages.sender import Sender
 from newsletter.models import FIRST_NEWSLETTER, Lane
 from newsletter.outbox.erasure_emails import LAST_EMAIL, forget_recipients
@@ -74,6 +75,8 @@ class Parts(allowance.Parts, Protocol):
 
     @property
     def settings(self) -> Settings: ...
+    @property
+    def renderer(self) -> DigestRenderer: ...
 
 
 class RelayDrain:
@@ -289,7 +292,7 @@ class RelayDrain:
         if not outdated:
             return claimed, set()
         with self._parts.session() as session:
-            skipped = recompose(session, outdated, suppressed, self._journal.name, now)
+            skipped = recompose(session, outdated, suppressed, self._journal.name, now, self._parts.renderer)
             name_subscribers(session, _hashes(self._parts.messages, claimed, suppressed))
             fresh = {each.id: each for each in load_claimed(session, sorted(outdated - skipped))}
             session.commit()

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import enum
+from dataclasses import replace
 from datetime import date, datetime
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from newsletter import audit
-from newsletter.errors import InputError, NotFound
+from newsletter.errors import NotFound
 from newsletter.models import HoldReason, Release, ReleaseState
-from newsletter.releases.decide import Candidate, published_moment
+from newsletter.releases.decide import published_moment
 from newsletter.releases.holds import doubtful_fields, hold, make_ready
-from newsletter.releases.store import hold_for_date, match_topics
+from newsletter.releases.revise import judge_again, revise
+from newsletter.releases.revisions import Texts
 
 
 class ReleaseAction(enum.StrEnum):
@@ -82,23 +84,17 @@ def correct_release(
     without a word, and for a text that is stored already. Commit at once, as after `change_release`.
     """
     release = find_release(session, public_id)
-    title = " ".join(title.split())
-    if not any(map(str.isalnum, title)):
-        raise InputError("The title is empty. Write the headline of the release.")
     if not doubtful_fields(release):
         raise NotFound(f"Release {public_id} is not held for a doubtful field.")
-    candidate = Candidate(title, publisher.strip(), release.body_text)
-    same = select(Release.id).where(Release.content_hash == candidate.content_hash, Release.id != release.id)
-    if session.scalar(same) is not None:
-        raise InputError("A release with this title, publisher and text is stored already.")
-    release.title, release.publisher = title, candidate.publisher[:300]
-    release.published_on, release.published_at = published, published_moment(published, now)
-    release.content_hash = candidate.content_hash
-    match_topics(session, release, candidate)
-    release.holds = [each for each in release.holds if each.reason is HoldReason.EDITOR]
-    hold_for_date(session, release, (), published, now)
-    audit.record(session, actor, "release.correct", release.public_id, now)
-    session.flush()
-    if not release.holds:
-        make_ready(session, release, now)
+    texts = Texts.of(release)
+    if published != release.published_on:
+        texts = replace(texts, published_on=published, published_at=published_moment(published, now))
+    texts = replace(texts, title=title, publisher=publisher)
+    if not revise(session, release, texts, made_by=actor, now=now, action="release.correct"):
+        # Nothing was wrong, so only the doubt ends.
+        audit.record(session, actor, "release.correct", release.public_id, now)
+        judge_again(session, release, (), published, now)
+        session.flush()
+        if not release.holds:
+            make_ready(session, release, now)
     return release

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from newsletter import audit
 from newsletter.models import HoldReason, Release, ReleaseHold, ReleaseState, ReleaseTopic, take_sequences
+from newsletter.releases.revisions import note_public
 
 _AT_ONCE = 100
 
@@ -41,6 +42,7 @@ def make_ready(session: Session, release: Release, now: datetime) -> None:
     release.state = ReleaseState.READY
     release.holds.clear()
     release.made_public_at = release.made_public_at or now
+    note_public(release, now)
     session.flush()
     had = [link for link in release.topic_links if link.sequence is not None]
     renew_sequences(session, had or release.topic_links)

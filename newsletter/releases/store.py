@@ -11,7 +11,16 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from newsletter.errors import NotFound
-from newsletter.models import HoldReason, Newsletter, Release, ReleaseState, ReleaseTopic, Topic
+from newsletter.models import (
+    HoldReason,
+    Newsletter,
+    Release,
+    ReleaseRevision,
+    ReleaseState,
+    ReleaseTopic,
+    Topic,
+    TopicChoice,
+)
 from newsletter.releases.decide import (
     Candidate,
     Markup,
@@ -64,7 +73,7 @@ def add_release(
     at once, because taking sequences is the last write before a commit (models/tables/release.py).
     """
     candidate = Candidate(press.title, press.publisher, press.body)
-    known = session.scalar(select(Release).where(Release.content_hash == candidate.content_hash))
+    known = find_by_hash(session, candidate.content_hash)
     if known is not None:
         _name_topics(session, known, topics)
         return known, False
@@ -106,11 +115,42 @@ def hold_for_date(
         hold(release, HoldReason.DATE, "parser", now, until=midnight.astimezone(UTC))
 
 
-def match_topics(session: Session, release: Release, candidate: Candidate) -> None:
-    """Add the topics whose rules match a corrected release."""
+def match_topics(session: Session, release: Release, candidate: Candidate) -> list[ReleaseTopic]:
+    """Add the topics whose rules match a corrected release; return the new pairs, without sequences.
+
+    A topic that a person took off stays off.
+    """
     had = {link.topic_id for link in release.topic_links}
+    had.update(session.scalars(select(TopicChoice.topic_id).where(TopicChoice.release_id == release.id)))
     found = _topics_of(session, candidate, ())
-    release.topic_links.extend(ReleaseTopic(topic_id=each.id) for each in found if each.id not in had)
+    added = [ReleaseTopic(topic_id=each.id) for each in found if each.id not in had]
+    release.topic_links.extend(added)
+    return added
+
+
+def is_mailable(release: Release) -> bool:
+    """Return whether pairs that are added to a release get sequences at once.
+
+    They do if it was ever ready. When a held release becomes ready again, only the pairs that have a sequence
+    get a new one.
+    """
+    return release.state is ReleaseState.READY or any(link.sequence for link in release.topic_links)
+
+
+def find_by_hash(session: Session, content_hash: str, *, but: int | None = None) -> Release | None:
+    """Return the release that has a text with this hash, or had it before a correction.
+
+    `but` is the id of a release that does not count.
+    """
+    for mine, column in (
+        (Release.id, Release.content_hash),
+        (ReleaseRevision.release_id, ReleaseRevision.content_hash),
+    ):
+        query = select(mine).where(column == content_hash)
+        found = session.scalars((query if but is None else query.where(mine != but)).limit(1)).first()
+        if found is not None:
+            return session.get_one(Release, found)
+    return None
 
 
 def _zone(session: Session) -> ZoneInfo:
@@ -122,9 +162,7 @@ def _zone(session: Session) -> ZoneInfo:
 def _name_topics(session: Session, release: Release, slugs: Collection[str]) -> None:
     """Add topics to a stored release. Their subscribers get it, unless they have had it."""
     had = {link.topic_id for link in release.topic_links}
-    # If the release was ever ready, the new pairs need sequences too. When a held release becomes ready
-    # again, only the pairs that have a sequence get a new one.
-    mailable = release.state is ReleaseState.READY or any(link.sequence for link in release.topic_links)
+    mailable = is_mailable(release)
     chosen = [topic for topic in _known_topics(session, slugs) if topic.slug in slugs]
     added = [ReleaseTopic(topic_id=topic.id) for topic in chosen if topic.id not in had]
     release.topic_links.extend(added)

@@ -122,7 +122,7 @@ THROUGH_OTHERS = {
         "cli/runtime.py",
     },
     "A step of making a digest: digest/test_issues.py and test_recompose.py read whole messages.": {
-        "digest/render.py",
+        "messages/render.py",
     },
     "A step of the release parser: ingest/press/test_parse.py compares whole releases.": {
         "ingest/press/body.py",

@@ -54,6 +54,7 @@ ACTS: Mapping[str, Act] = {
         {"topics": UNDER, "held": st.sampled_from([False] * 5 + [True]), "days_ago": st.sampled_from([0, 9])},
     ),
     "name_topic": Act(2, "topics", {"pick": PICKS, "topic": st.sampled_from(TOPICS)}),
+    "correct": Act(2, "corrections", {"pick": PICKS}),
     "hold": Act(2, "holds", {"pick": PICKS, "action": st.sampled_from(["hold", "exclude"])}),
     "free": Act(3, "holds", {"pick": PICKS}),
     "open": Act(

@@ -17,6 +17,9 @@ plain SQL and uses no code of the program. The rules are those of newsletter/cov
 (unwanted) Suppose that a hold, an exclusion, a pause or the end of a topic was committed before a claim. Then
     the claimed email does not have such a release.
 
+(text) A claimed email has the text of a release that was the present one at some time between the beginning
+    of the claim and its commit, or the present one when it was sent.
+
 (mark) A subscription begins at the counter. It continues where it was if somebody comes back within the time
     for undo. It skips only releases that the end of a pause may skip.
 
@@ -42,7 +45,7 @@ LIVE = {"queued", "leased", "deferred", "accepted", "uncertain"}
 # How long somebody can come back to a topic, and the uncertainty of it, because hosts' clocks differ.
 UNDO = timedelta(days=7)
 UNSURE = timedelta(hours=3)
-_NUMBER = re.compile(r"Bulletin (\d+) ")
+_NUMBER = re.compile(r"Bulletin (\d+) text (\d+) ")
 
 
 class Subscription(NamedTuple):
@@ -100,8 +103,9 @@ class Snapshot:
     issues: Mapping[int, str]
     # The newsletter of each topic.
     newsletters: Mapping[int, int]
-    # The number in each release's title, which identifies it in messages.
+    # The number in each release's title, which identifies it in messages, and the number of its present text.
     numbers: Mapping[int, int]
+    texts: Mapping[int, int]
     paused_until: Mapping[int, datetime]
     # Merged rows of one person, and the row that replaced each.
     joined: Mapping[int, int]
@@ -149,7 +153,8 @@ def read(query: Query, dropped: str) -> Snapshot:
         frozenset(row[0] for row in releases if row[1] == "ready"),
         dict(query("SELECT id, state FROM issue")),
         dict(query("SELECT id, newsletter_id FROM topic")),
-        {row[0]: int(_NUMBER.findall(row[2])[0]) for row in releases},
+        {row[0]: int(_NUMBER.findall(row[2])[0][0]) for row in releases},
+        {row[0]: int(_NUMBER.findall(row[2])[0][1]) for row in releases},
         {row[0]: _moment(row[1]) for row in people if row[1] is not None},
         {row[0]: row[2] for row in people if row[2] is not None},
         query("SELECT value FROM sequence_counter")[0][0],
@@ -157,9 +162,15 @@ def read(query: Query, dropped: str) -> Snapshot:
 
 
 def _releases(key: str) -> frozenset[int]:
-    """Return the releases in the key of a rendition, which is written as `3w:12,15;5d:18`."""
+    """Return the releases in the key of a rendition, which is written as `3w:12,15.2;5d:18`.
+
+    The number behind a dot is that of a correction.
+    """
     return frozenset(
-        int(each) for part in key.split(";") if part for each in part.partition(":")[2].split(",")
+        int(each.partition(".")[0])
+        for part in key.split(";")
+        if part
+        for each in part.partition(":")[2].split(",")
     )
 
 
@@ -205,6 +216,8 @@ class Oracle:
     _left_at: dict[tuple[int, int], datetime] = field(default_factory=dict)
     _before_move: dict[tuple[int, int], int] = field(default_factory=dict)
     _unwanted: dict[int, Mapping[int, str]] = field(default_factory=dict)
+    # The texts that each claimed delivery may have of a release.
+    _texts: dict[int, Mapping[int, set[int]]] = field(default_factory=dict)
     emails: int = 0
     # How often the relay accepted a release for a person from a newsletter.
     _taken: Counter[tuple[int, int, int]] = field(default_factory=Counter)
@@ -242,13 +255,20 @@ class Oracle:
             for release in each.releases
         }
 
-    def took(self, delivery: int, numbers: frozenset[int]) -> None:
+    def took(self, delivery: int, numbers: frozenset[tuple[int, int]]) -> None:
         """Note a message that the relay accepted."""
         now = self.history[-1]
         row = now.deliveries[delivery]
         self.emails += 1
         by_number = {number: release for release, number in now.numbers.items()}
-        sent = {by_number[each] for each in numbers}
+        sent = {by_number[each] for each, _ in numbers}
+        for number, text in sorted(numbers):
+            release = by_number[number]
+            allowed = {*self._texts.get(delivery, {}).get(release, ()), now.texts[release]}
+            if text not in allowed:
+                self.broken(
+                    f"(text) delivery {delivery} sent text {text} of release {release}, not {sorted(allowed)}"
+                )
         if sent != row.releases:
             self.broken(f"(content) delivery {delivery} says {sorted(row.releases)}, sent {sorted(sent)}")
         for release in sorted(sent):
@@ -363,6 +383,10 @@ class Oracle:
                 elif all(one.paused_until.get(each.person, self.now()) > self.latest_clock() for one in span):
                     reasons[release] = "they had paused"
             self._unwanted[each.id] = reasons
+            self._texts[each.id] = {
+                release: {one.texts[release] for one in span if release in one.texts}
+                for release in each.releases
+            }
 
     def _see_rejections(self, before: Snapshot, after: Snapshot) -> None:
         for each in after.deliveries.values():

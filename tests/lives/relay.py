@@ -29,7 +29,7 @@ _OUTCOMES = {
     "lost": Outcome(Fate.UNCERTAIN, Step.CONTENT, reason="no reply"),
     "lost before": Outcome(Fate.UNCERTAIN, Step.CONTENT, reason="no reply"),
 }
-_NUMBER = re.compile(r"Bulletin (\d+) ")
+_NUMBER = re.compile(r"Bulletin (\d+) text (\d+) ")
 
 
 @dataclass
@@ -37,11 +37,11 @@ class ScriptedRelay:
     """A transport. `answers` are used up one for each digest; then everything is accepted.
 
     `is_digest` tells a digest from a single email by its delivery's id. `took` and `unbuilt` are told what
-    the relay took (with the numbers of the releases in it), and what could not be built.
+    the relay took (with the numbers and texts of the releases in it), and what could not be built.
     """
 
     is_digest: Callable[[int], bool]
-    took: Callable[[int, str, frozenset[int]], None]
+    took: Callable[[int, str, frozenset[tuple[int, int]]], None]
     unbuilt: Callable[[int, Exception], None]
     answers: list[str] = field(default_factory=list)
 
@@ -95,11 +95,13 @@ class ScriptedRelay:
         """Nothing is kept open."""
 
 
-def releases_in(content: bytes) -> frozenset[int]:
-    """Return the numbers of the releases in the text of a message."""
+def releases_in(content: bytes) -> frozenset[tuple[int, int]]:
+    """Return the number of each release in the text of a message, and which of its texts it is."""
     parts = [
         each for each in email.message_from_bytes(content).walk() if each.get_content_type() == "text/plain"
     ]
     return frozenset(
-        int(each) for part in parts for each in _NUMBER.findall(str(part.get_payload(decode=True)))
+        (int(number), int(text))
+        for part in parts
+        for number, text in _NUMBER.findall(str(part.get_payload(decode=True)))
     )

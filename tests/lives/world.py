@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
@@ -29,7 +29,9 @@ from newsletter.models import FIRST_NEWSLETTER, Frequency, Issue, Lane, ReleaseS
 from newsletter.outbox import control
 from newsletter.outbox.record import finish, recover
 from newsletter.outbox.worker import drain, journal_folder
-from newsletter.releases.edit import ReleaseAction, change_release
+from newsletter.releases.edit import ReleaseAction, change_release, find_release
+from newsletter.releases.revise import revise
+from newsletter.releases.revisions import Texts
 from newsletter.releases.store import add_release
 from newsletter.runtime import Runtime
 from newsletter.subscribers.choices import preferences
@@ -172,7 +174,7 @@ class World:
     def _is_digest(self, delivery: int) -> bool:
         return self.database.query(f"SELECT lane FROM delivery WHERE id = {int(delivery)}")[0][0] == "bulk"
 
-    def _took(self, delivery: int, recipient: str, numbers: frozenset[int]) -> None:
+    def _took(self, delivery: int, recipient: str, numbers: frozenset[tuple[int, int]]) -> None:
         self.story.append(f"    the relay takes delivery {delivery} to {recipient}: {sorted(numbers)}")
         self.oracle.took(delivery, numbers)
 
@@ -255,6 +257,7 @@ class World:
             "suppress": active - self.oracle.suppressed,
             "lift": self.oracle.suppressed & {each.id for each in self.people()},
             "name_topic": now.numbers.keys(),
+            "correct": now.numbers.keys(),
             "hold": now.ready,
             "free": now.numbers.keys() - now.ready,
             "prepare": among("preparing"),
@@ -443,12 +446,27 @@ class World:
 
     def _store(self, host: int, number: int, topics: Sequence[str], *, held: bool, days_ago: int) -> None:
         day = (NOON - timedelta(days=days_ago)).date()
-        press = PressRelease(f"Bulletin {number} is out", "Port", day, "en", (f"Text {number}.",))
+        press = PressRelease(f"Bulletin {number} text 1 is out", "Port", day, "en", (f"Text {number}.",))
         state = ReleaseState.HELD if held else ReleaseState.READY
         self.ask(
             host,
             lambda parts, session: add_release(session, press, now=parts.now(), topics=topics, state=state),
         )
+
+    def correct(self, host: int, pick: int) -> None:
+        """Give a release its next text."""
+        release = self.pick("correct", pick)
+        rows = self.database.query(f"SELECT public_id FROM release WHERE id = {release}")
+        number, text = (
+            each[release] for each in (self.oracle.history[-1].numbers, self.oracle.history[-1].texts)
+        )
+
+        def act(parts: Host, session: Session) -> None:
+            found = find_release(session, rows[0][0])
+            texts = replace(Texts.of(found), title=f"Bulletin {number} text {text + 1} is out")
+            revise(session, found, texts, made_by="editor", now=parts.now())
+
+        self.ask(host, act)
 
     def hold(self, host: int, pick: int, action: str) -> None:
         """Hold or exclude a release."""

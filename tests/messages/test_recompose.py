@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from house import House, edit_release, unsubscribe_from_topic
+from datetime import timedelta
+from email import message_from_bytes, policy
 
-from newsletter.messages.recompose import narrow
-from newsletter.models import Frequency, Subscriber, Subscription
+import pytest
+from house import House, correct_release, edit_release, unsubscribe_from_topic
+from sqlalchemy import update
+
+from newsletter.digest.archive import read_issue
+from newsletter.messages.recompose import Change, narrow
+from newsletter.models import Delivery, Frequency, Lane, Release, Subscriber, Subscription
 from newsletter.models.rendition_key import Section
+from newsletter.outbox.lease import claim, give_back, still_wanted
 from newsletter.releases.edit import ReleaseAction
+from newsletter.runtime import Runtime
+from newsletter.smtp.replies import Reply
 from newsletter.subscribers import subscription_rows
 from newsletter.subscribers.choices import pauses
 
@@ -21,8 +30,6 @@ def arrange(house: House) -> tuple[int, int, int]:
 
 
 def bodies(house: House) -> list[str]:
-    from email import message_from_bytes, policy
-
     messages = [message_from_bytes(each.content, policy=policy.SMTP) for each in house.transport.sent]
     return [each.get_body(("plain",)).get_content() for each in messages]
 
@@ -148,9 +155,164 @@ def test_narrowing_keeps_the_order_and_says_what_is_left_out():
     keep, gone = narrow(
         selection,
         kept={2: DAILY, 3: DAILY},
-        unready={12},
+        changed={12: Change(False, 1, frozenset())},
         others=lambda release: [3] if release == 11 else [],
     )
 
     assert keep == (Section(3, DAILY, (11, 13)),)
     assert gone == (Section(1, WEEKLY, (10,)), Section(2, WEEKLY, (12,)))
+
+
+def half_sent(house: House) -> tuple[int, list[int]]:
+    """Send two digests of six, and let another worker lease two; return the issue and the leased deliveries.
+
+    Each has the release "A sea wave" and another one. The two that are queued are due in an hour.
+    """
+    sea = house.topic("sea")
+    for name in ("ann", "ben", "eva", "ida", "jon", "kim"):
+        house.add_subscriber(sea, name=name)
+    house.release("A calm sea")
+    house.clock.pass_(hours=1)
+    house.release("A sea wave")
+    issue_id = house.open()
+    with house.runtime.session() as session:
+        ids = [each for (each,) in session.query(Delivery.id).order_by(Delivery.id)]
+        later = update(Delivery).where(Delivery.id.in_(ids[4:]))
+        session.execute(later.values(due_at=house.clock() + timedelta(hours=1)))
+        leased = claim(session, Lane.BULK, issue_id, "another", 2, house.clock())
+        session.commit()
+    house.drain()
+    assert house.states() == ["leased"] * 2 + ["accepted"] * 2 + ["queued"] * 2
+    return issue_id, leased
+
+
+def send_the_rest(house: House, leased: list[int]) -> None:
+    """Let the other worker give back its leases, and send all that waits an hour later."""
+    with house.runtime.session() as session:
+        give_back(session, leased, "another", house.clock())
+        session.commit()
+    house.clock.pass_(hours=1)
+    house.drain()
+
+
+def the_wave(house: House) -> int:
+    with house.runtime.reading() as session:
+        return session.query(Release.id).filter(Release.title == "A sea wave").one()[0]
+
+
+def subjects(house: House) -> list[str]:
+    return [message_from_bytes(each.content, policy=policy.SMTP)["Subject"] for each in house.transport.sent]
+
+
+def test_a_release_that_is_corrected_half_way_is_sent_to_the_rest_with_its_new_text(either_house: House):
+    house = either_house
+    _, leased = half_sent(house)
+
+    correct_release(house, the_wave(house), "A sea storm", summary="It comes tomorrow.")
+
+    with house.runtime.reading() as session:
+        assert still_wanted(session, leased, [], "another") == set()
+    send_the_rest(house, leased)
+    assert house.states() == ["accepted"] * 6
+    assert subjects(house) == ["A sea wave, and 1 more"] * 2 + ["A sea storm, and 1 more"] * 4
+    for body in bodies(house)[2:]:
+        assert "It comes tomorrow." in body
+        assert "wave" not in body
+    for sent in house.transport.sent[2:]:
+        html = message_from_bytes(sent.content, policy=policy.SMTP).get_body(("html",)).get_content()
+        assert "A sea storm" in html
+        assert "wave" not in html
+
+
+def test_an_email_that_was_sent_keeps_the_old_text_in_the_browser(either_house: House):
+    house = either_house
+    _, leased = half_sent(house)
+    correct_release(house, the_wave(house), "A sea storm", summary="It comes tomorrow.")
+    send_the_rest(house, leased)
+
+    with house.runtime.reading() as session:
+        shown = [
+            read_issue(session, house.runtime.messages, public_id, delivery, house.clock())
+            for delivery, public_id in session.query(Delivery.id, Subscriber.public_id)
+            .join(Subscriber, Subscriber.id == Delivery.subscriber_id)
+            .order_by(Delivery.id)
+        ]
+
+    storms = ["A sea storm" in page for page in shown]
+    assert storms == [True, True, False, False, True, True]
+    assert ["A sea wave" in page for page in shown] == [not each for each in storms]
+
+
+def test_a_release_that_is_corrected_twice_is_sent_with_its_last_text(either_house: House):
+    house = either_house
+    _, leased = half_sent(house)
+    correct_release(house, the_wave(house), "A sea storm")
+    wave = next(each for each in house.releases_sent(1))
+    house.clock.pass_(minutes=1)
+    correct_release(house, wave, "A sea gale")
+
+    send_the_rest(house, leased)
+
+    assert subjects(house)[2:] == ["A sea gale, and 1 more"] * 4
+
+
+@pytest.mark.parametrize("action", [ReleaseAction.HOLD, ReleaseAction.EXCLUDE])
+def test_a_release_that_is_held_or_excluded_half_way_leaves_the_rest(
+    either_house: House, action: ReleaseAction
+):
+    house = either_house
+    _, leased = half_sent(house)
+
+    edit_release(house, the_wave(house), action)
+
+    send_the_rest(house, leased)
+    assert subjects(house) == ["A sea wave, and 1 more"] * 2 + ["A calm sea"] * 4
+    edit_release(house, the_wave(house), ReleaseAction.READY)
+    house.send()
+    assert subjects(house)[6:] == ["A sea wave"] * 4
+
+
+def test_a_correction_reaches_every_language_of_an_issue(either_house: House):
+    house = either_house
+    house.add_subscriber(house.topic("sea"), name="ann")
+    german = house.add_subscriber(house.topic("trade", "sea"), name="ben")
+    with house.runtime.session() as session:
+        session.get_one(Subscriber, german).language = "de"
+        session.commit()
+    wave = house.release("A sea wave")
+    calm = house.release("A calm sea")
+    house.open()
+
+    correct_release(house, wave, "A sea storm")
+    correct_release(house, calm, "A quiet sea")
+
+    house.drain()
+    assert sorted(subjects(house)) == ["A quiet sea und 1 weitere", "A quiet sea, and 1 more"]
+
+
+def test_a_process_that_knows_the_issue_reads_a_correction_that_another_one_rendered(either_house: House):
+    house = either_house
+    sea = house.topic("sea")
+    house.add_subscriber(sea, name="ann")
+    house.add_subscriber(sea, name="ben")
+    wave = house.release("A sea wave")
+    issue_id = house.open()
+    with house.runtime.session() as session:
+        leased = claim(session, Lane.BULK, issue_id, "another", 1, house.clock())
+        session.commit()
+    house.drain()
+    correct_release(house, wave, "A sea storm")
+    with house.runtime.session() as session:
+        give_back(session, leased, "another", house.clock())
+        session.commit()
+    # Another host, with caches of its own, renders the correction. The relay defers the message.
+    other = House(Runtime(house.runtime.settings, now=house.clock), house.clock)
+    other.transport.answer("ann@example.org", Reply(450, ("4.2.1 mailbox busy",)))
+    other.drain()
+    other.runtime.engine.dispose()
+    assert house.states() == ["deferred", "accepted"]
+
+    house.clock.pass_(hours=2)
+    house.drain()
+
+    assert subjects(house) == ["A sea wave", "A sea storm"]

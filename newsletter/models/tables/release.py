@@ -37,11 +37,20 @@ class ReleaseState(enum.StrEnum):
 
 
 class HoldReason(enum.StrEnum):
-    """Why a release is not sent yet: a doubtful field, a date in the future, or an editor's decision."""
+    """Why a release is not sent yet.
+
+    DOUBT: a field may be wrong. DATE: its date is in the future. EDITOR: an editor decided so. EMBARGO:
+    nothing of it is public before a time. APPROVAL: its source wants a person to look at each release.
+    SETTLING: its page may still change. GONE: its page was removed while it settled.
+    """
 
     DOUBT = "doubt"
     DATE = "date"
     EDITOR = "editor"
+    EMBARGO = "embargo"
+    APPROVAL = "approval"
+    SETTLING = "settling"
+    GONE = "gone"
 
 
 def _day(context: DefaultExecutionContext) -> date:
@@ -79,6 +88,9 @@ class Release(Base):
     body_html: Mapped[str] = mapped_column(Text)
     body_text: Mapped[str] = mapped_column(Text)
     summary: Mapped[str] = mapped_column(Text, default="")
+    # The title and summary in emails, where they are not those of the pages; "" if they are.
+    email_title: Mapped[str] = mapped_column(Text, default="", server_default=text("''"))
+    email_summary: Mapped[str] = mapped_column(Text, default="", server_default=text("''"))
     canonical_url: Mapped[str | None] = mapped_column(Text)
     content_hash: Mapped[str] = mapped_column(String(64), unique=True)
     state: Mapped[ReleaseState] = mapped_column(
@@ -90,6 +102,10 @@ class Release(Base):
     created_at: Mapped[datetime] = mapped_column(UTCDateTime)
     made_public_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     embargo_until: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    # The number of the present text. Each correction adds one (ReleaseRevision).
+    revision: Mapped[int] = mapped_column(default=1, server_default=text("1"))
+    # When the present text replaced another one that was public; None if it did not.
+    updated_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
 
     holds: Mapped[list[ReleaseHold]] = relationship(
         cascade="all, delete-orphan", order_by="ReleaseHold.id", back_populates="release"
@@ -97,6 +113,38 @@ class Release(Base):
     topic_links: Mapped[list[ReleaseTopic]] = relationship(
         cascade="all, delete-orphan", order_by="ReleaseTopic.topic_id", back_populates="release"
     )
+    revisions: Mapped[list[ReleaseRevision]] = relationship(
+        cascade="all, delete-orphan", order_by="ReleaseRevision.number", passive_deletes=True
+    )
+
+
+class ReleaseRevision(Base):
+    """A text of a release that was corrected. A release that was never corrected has no rows here.
+
+    Number 1 is the text it was stored with. The present text is both here and in the release's own row, so
+    pages and issues read one row. Rows are never changed, except that `made_public_at` is set when the text
+    becomes public for the first time.
+    """
+
+    __tablename__ = "release_revision"
+    __table_args__ = (Index("ix_release_revision_content_hash", "content_hash"),)
+
+    release_id: Mapped[int] = mapped_column(ForeignKey("release.id", ondelete="CASCADE"), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    title: Mapped[str] = mapped_column(Text)
+    publisher: Mapped[str] = mapped_column(String(300))
+    published_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    published_on: Mapped[date] = mapped_column(Date)
+    language: Mapped[str] = mapped_column(String(16))
+    body_html: Mapped[str] = mapped_column(Text)
+    body_text: Mapped[str] = mapped_column(Text)
+    summary: Mapped[str] = mapped_column(Text)
+    email_title: Mapped[str] = mapped_column(Text)
+    email_summary: Mapped[str] = mapped_column(Text)
+    content_hash: Mapped[str] = mapped_column(String(64))
+    made_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    made_by: Mapped[str] = mapped_column(String(320))
+    made_public_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
 
 
 def is_public(release: Release, now: datetime) -> bool:
@@ -145,6 +193,25 @@ class ReleaseTopic(Base):
 
     release: Mapped[Release] = relationship(back_populates="topic_links")
     topic: Mapped[Topic] = relationship()
+
+
+class TopicChoice(Base):
+    """A person's decision about a release and a topic, which rules never change.
+
+    `is_taken_off`: the topic was taken off the release; otherwise it was added. The row keeps the pair's
+    first sequence, in case that the topic is added again.
+    """
+
+    __tablename__ = "topic_choice"
+
+    release_id: Mapped[int] = mapped_column(ForeignKey("release.id", ondelete="CASCADE"), primary_key=True)
+    topic_id: Mapped[int] = mapped_column(
+        ForeignKey("topic.id", ondelete="CASCADE"), primary_key=True, index=True
+    )
+    is_taken_off: Mapped[bool]
+    first_sequence: Mapped[int | None] = mapped_column(BigId)
+    set_by: Mapped[str] = mapped_column(String(320))
+    set_at: Mapped[datetime] = mapped_column(UTCDateTime)
 
 
 class SequenceCounter(Base):

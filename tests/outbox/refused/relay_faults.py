@@ -181,7 +181,8 @@ class Town:
             ids = claim(session, Lane.BULK, issue_id, process.name, limit, now)
             claimed = load_claimed(session, ids)
             suppressed = set(_suppressed(session, maker, claimed))
-            skipped = recompose(session, suppressed, suppressed, process.name, now)
+            renderer = self.house.runtime.renderer
+            skipped = recompose(session, suppressed, suppressed, process.name, now, renderer)
             waiting = hold_domains(session, claimed, process.name, now)
             session.commit()
         process.held.extend(each for each in claimed if each.id not in skipped | waiting)

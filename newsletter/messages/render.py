@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from newsletter.identity import Identity, load_identity
@@ -18,7 +19,8 @@ from newsletter.mail.plaintext import shorten
 from newsletter.mail.templates import Piece, TemplateSet
 from newsletter.messages.build import SiteFacts
 from newsletter.messages.edition import LEAD, Encoded
-from newsletter.models import Frequency, Release, Topic
+from newsletter.models import Fragment, Frequency, Issue, Release, ReleaseRevision, Topic, insert_new
+from newsletter.models.rendition_key import name_of, read_name
 from newsletter.settings import Settings
 
 # Columns of a headline in the subject. Phones show about 40 characters of a subject, others 70.
@@ -55,6 +57,15 @@ class ReleaseFacts:
         return "right" if self.direction == "rtl" else "left"
 
 
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """A release with the texts of one revision. `name` names it in keys and in fragments."""
+
+    name: str
+    release: Release
+    texts: Release | ReleaseRevision
+
+
 @dataclass(frozen=True)
 class NewsletterRenderer:
     """What rendering the digests of one newsletter needs."""
@@ -87,12 +98,30 @@ class DigestRenderer:
         return NewsletterRenderer(self.templates, self.links, identity)
 
 
+def load_revisions(session: Session, names: Iterable[str]) -> list[Revision]:
+    """Return the releases with these names, in the order of their ids (`rendition_key.name_of`).
+
+    The present text of a release is in its own row. Earlier texts are in rows of `ReleaseRevision`.
+    """
+    wanted = sorted(map(read_name, names))
+    chosen = select(Release).where(Release.id.in_({release_id for release_id, _ in wanted}))
+    releases = {each.id: each for each in session.scalars(chosen)}
+    found = []
+    for release_id, number in wanted:
+        release = releases[release_id]
+        texts = (
+            release if release.revision == number else session.get_one(ReleaseRevision, (release_id, number))
+        )
+        found.append(Revision(name_of(release_id, number), release, texts))
+    return found
+
+
 def render_edition(
     renderer: NewsletterRenderer,
     issue: IssueFacts,
     language: str,
     topics: Iterable[Topic],
-    releases: Sequence[Release],
+    releases: Sequence[Revision],
 ) -> Mapping[str, Encoded]:
     """Return every part of an issue in one language, by its name (models/tables/issue.py, Fragment)."""
     context = _context(renderer, issue, language)
@@ -126,7 +155,7 @@ def render_more(
     renderer: NewsletterRenderer,
     issue: IssueFacts,
     language: str,
-    releases: Sequence[Release],
+    releases: Sequence[Revision],
     frame: Encoded,
     before: int,
 ) -> Mapping[str, Encoded]:
@@ -134,6 +163,35 @@ def render_more(
     pieces = _release_pieces(renderer, issue, language, releases, before)
     parts = _encoded(pieces, FramePart.load(frame.text).encoding, FramePart.load(frame.html).encoding)
     return parts | _subject_parts(renderer, issue, language, releases, before)
+
+
+def render_corrections(
+    session: Session, renderer: DigestRenderer, issue_id: int, language: str, names: Collection[str]
+) -> None:
+    """Render revisions that an issue has no fragments of, because they were made after it was prepared.
+
+    `names` are those of corrected releases. Commits nothing.
+    """
+    there = (Fragment.issue_id == issue_id, Fragment.language == language)
+    parts = select(Fragment.part).where(*there, Fragment.part.in_([f"release:{each}" for each in names]))
+    missing = set(names) - {part.removeprefix("release:") for part in session.scalars(parts)}
+    if not missing:
+        return
+    stored = session.get(Fragment, (issue_id, language, "frame"))
+    if stored is None:  # the texts of the issue were deleted, so its messages cannot be built
+        return
+    issue = session.get_one(Issue, issue_id)
+    own = renderer.of_newsletter(session, issue.newsletter_id)
+    facts = own.issue_facts(issue.title, issue.created_at, is_test=issue.is_test)
+    frame = Encoded(stored.text, stored.html)
+    rendered = render_more(own, facts, language, load_revisions(session, missing), frame, before=0)
+    rows = [
+        {"issue_id": issue_id, "language": language, "part": part, "html": each.html, "text": each.text}
+        for part, each in sorted(rendered.items())
+        # The parts for each number of releases are there already.
+        if part.partition(":")[2] in missing
+    ]
+    session.execute(insert_new(session, Fragment), rows)
 
 
 def _context(renderer: NewsletterRenderer, issue: IssueFacts, language: str) -> dict[str, object]:
@@ -145,7 +203,7 @@ def _release_pieces(
     renderer: NewsletterRenderer,
     issue: IssueFacts,
     language: str,
-    releases: Sequence[Release],
+    releases: Sequence[Revision],
     before: int = 0,
 ) -> dict[str, Piece]:
     """Return the pieces of each release, and those with "N more" for each possible number."""
@@ -155,11 +213,11 @@ def _release_pieces(
         facts = _facts(renderer, release)
         shown = context | {"release": facts}
         for name in ("release", "contents", "preheader", "opening"):
-            pieces[f"{name}:{release.id}"] = renderer.templates.render_piece(
+            pieces[f"{name}:{release.name}"] = renderer.templates.render_piece(
                 f"digest/{name}", language, shown
             )
         brief = context | {"release": replace(facts, summary=shorten(facts.summary, BRIEF_COLUMNS))}
-        pieces[f"brief:{release.id}"] = renderer.templates.render_piece("digest/release", language, brief)
+        pieces[f"brief:{release.name}"] = renderer.templates.render_piece("digest/release", language, brief)
         for name in ("more", "contents_more"):
             pieces[f"{name}:{at}"] = renderer.templates.render_piece(
                 f"digest/{name}", language, context | {"count": at}
@@ -171,7 +229,7 @@ def _subject_parts(
     renderer: NewsletterRenderer,
     issue: IssueFacts,
     language: str,
-    releases: Sequence[Release],
+    releases: Sequence[Revision],
     before: int = 0,
 ) -> dict[str, Encoded]:
     """Return the headline of each release, and a pattern of the subject for each number of further ones.
@@ -185,9 +243,9 @@ def _subject_parts(
             "digest", language, context | {"headline": LEAD, "count": more}
         )
         parts[f"subject:{more}"] = Encoded(pattern.encode(), b"")
-        order = f"{int(release.pinned)} {release.published_at.isoformat()}"
-        headline = shorten(one_line(release.title), SUBJECT_COLUMNS)
-        parts[f"headline:{release.id}"] = Encoded(headline.encode(), order.encode())
+        order = f"{int(release.release.pinned)} {release.texts.published_at.isoformat()}"
+        headline = shorten(one_line(_facts(renderer, release).title), SUBJECT_COLUMNS)
+        parts[f"headline:{release.name}"] = Encoded(headline.encode(), order.encode())
     return parts
 
 
@@ -198,13 +256,15 @@ def _encoded(pieces: Mapping[str, Piece], texts: Encoding, pages: Encoding) -> d
     }
 
 
-def _facts(renderer: NewsletterRenderer, release: Release) -> ReleaseFacts:
+def _facts(renderer: NewsletterRenderer, revision: Revision) -> ReleaseFacts:
+    texts = revision.texts
+    title = texts.email_title or texts.title
     return ReleaseFacts(
-        release.title,
-        release.publisher,
-        release.published_on,
-        release.summary,
-        renderer.links.release(release.public_id),
-        "" if release.language == UNKNOWN_LANGUAGE else release.language,
-        text_direction(release.language, release.title),
+        title,
+        texts.publisher,
+        texts.published_on,
+        texts.email_summary or texts.summary,
+        renderer.links.release(revision.release.public_id),
+        "" if texts.language == UNKNOWN_LANGUAGE else texts.language,
+        text_direction(texts.language, title),
     )
