@@ -41,6 +41,7 @@ class Purpose(enum.StrEnum):
     ERASE = "erase"
     DISOWN = "disown"
     CHALLENGE = "challenge"
+    SIGNUP = "signup"
 
 
 class Tokens:
@@ -56,6 +57,7 @@ class Tokens:
             Purpose.EXPORT: timedelta(hours=1),
             Purpose.ERASE: timedelta(hours=1),
             Purpose.CHALLENGE: timedelta(hours=1),
+            Purpose.SIGNUP: timedelta(hours=1),
         }
         # Each digest needs three tokens, so the keys of all purposes are derived once, here.
         self._newest = {purpose: _derive(keys[-1].encode(), purpose) for purpose in Purpose}

@@ -22,7 +22,8 @@ MOST_MOVES = 10
 class LinkFault(enum.StrEnum):
     """Why a link cannot be used. Each reason has a page that explains it and offers a new link.
 
-    LATE: a link that works for one hour has expired (subscribers/privacy/emailed_links.py).
+    LATE: a link that works for one hour has expired (subscribers/privacy/emailed_links.py). DELETED: the
+    address of its subscriber was deleted.
     """
 
     EXPIRED = "expired"
@@ -31,6 +32,7 @@ class LinkFault(enum.StrEnum):
     REPLACED = "replaced"
     DAMAGED = "damaged"
     OUTDATED = "outdated"
+    DELETED = "deleted"
 
 
 def find_link_subscriber(
@@ -44,10 +46,10 @@ def find_link_subscriber(
 ) -> Subscriber | LinkFault:
     """Return the subscriber for whom a genuine link was made, with a row lock if `lock`.
 
-    If `fingerprint` does not match the present address, the address was changed or erased since, and the
-    link is OUTDATED. Unsubscribe links have no fingerprint, so they still work after a change of address. If
-    an earlier version merged the row, they lead to the row that replaced it; other links do so only with
-    `follow`.
+    If `fingerprint` does not match the present address, the address was changed since, and the link is
+    OUTDATED. If the address was deleted, it is DELETED. Unsubscribe links have no fingerprint, so they still
+    work after a change of address. If an earlier version merged the row, they lead to the row that replaced
+    it; other links do so only with `follow`.
     """
     wanted = select(Subscriber).where(Subscriber.public_id == public_id)
     if lock:
@@ -58,13 +60,20 @@ def find_link_subscriber(
             if subscriber is None or subscriber.moved_to is None:
                 break
             subscriber = session.get(Subscriber, subscriber.moved_to, with_for_update=lock or None)
-    if subscriber is None or subscriber.email_key is None:
+    if subscriber is None:
         return LinkFault.OUTDATED
+    if subscriber.email_key is None:
+        return without_address(subscriber)
     if fingerprint is not None:
         today = tokens.fingerprint(subscriber.email_key)
         if not hmac.compare_digest(today.encode(), fingerprint.encode()):
             return LinkFault.OUTDATED
     return subscriber
+
+
+def without_address(subscriber: Subscriber) -> LinkFault:
+    """Return why the links of a subscriber without an address cannot be used."""
+    return LinkFault.OUTDATED if subscriber.moved_to is not None else LinkFault.DELETED
 
 
 def read_payload(
@@ -116,3 +125,12 @@ def address_hint(email: str) -> str:
     """Return an address in a form that its owner recognises and that hides it: r…@example.org."""
     local, _, domain = email.rpartition("@")
     return f"{local[:1]}…@{domain}"
+
+
+def longer_hint(email: str) -> str:
+    """Return an address for a page that only its owner was sent: ro…t@example.org.
+
+    It tells two addresses of one person apart. Of a short name, only the first character is shown.
+    """
+    local, _, domain = email.rpartition("@")
+    return f"{local[:2]}…{local[-1]}@{domain}" if len(local) > 4 else address_hint(email)

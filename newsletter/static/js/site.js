@@ -36,6 +36,27 @@
     ["keydown", "pointerdown"].forEach((kind) => addEventListener(kind, note, { capture: true }));
   }
 
+  // Ticks every topic, or none if all are ticked. Without this file, the button is not shown.
+  document.querySelectorAll("button[data-select-all]").forEach((button) => {
+    const boxes = [...button.closest("[data-topics]").querySelectorAll('input[type="checkbox"]')];
+    const all = button.textContent;
+    const show = () => {
+      button.textContent = boxes.every((box) => box.checked) ? button.dataset.none : all;
+    };
+    button.hidden = false;
+    button.addEventListener("click", () => {
+      const wanted = boxes.some((box) => !box.checked);
+      boxes.forEach((box) => {
+        if (box.checked === wanted) return;
+        box.checked = wanted;
+        box.dispatchEvent(new Event("change", { bubbles: true }));
+      });
+    });
+    boxes.forEach((box) => box.addEventListener("change", show));
+    addEventListener("pageshow", show); // Back brings the ticks back
+    show();
+  });
+
   // Filters apply as they are chosen; without this file there is a button for it.
   document.addEventListener("change", (event) => {
     const form = event.target.closest("form[data-apply]");

@@ -14,8 +14,8 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from newsletter.errors import StateConflict
-from newsletter.limits.keys import limit_key
-from newsletter.limits.spend import spend
+from newsletter.limits.keys import limit_key, mailbox_of
+from newsletter.limits.spend import spend_all
 from newsletter.mail.addresses import Address
 from newsletter.models import (
     AddressChange,
@@ -29,15 +29,17 @@ from newsletter.outbox.enqueue import enqueue_notice
 from newsletter.subscribers import subscription_rows
 from newsletter.subscribers.choices.merge import find_restorable, lock_people, move_subscriptions, restore
 from newsletter.subscribers.consent.ledger import note
-from newsletter.subscribers.link import LinkFault, read_payload
+from newsletter.subscribers.link import LinkFault, read_payload, without_address
 from newsletter.subscribers.privacy.emailed_links import Right, read_right
-from newsletter.subscribers.signup.email_limits import allow_email
 from newsletter.suppression import forget_subscriber, is_suppressed
 from newsletter.throttle import Limit
 from newsletter.tokens import Purpose, Tokens
 
 # How often one subscriber may ask. Each request sends an email to an address whose owner may not expect it.
 PER_SUBSCRIBER = Limit(burst=3, period_seconds=86400)
+# How many of these emails an address gets from all subscribers. The limits of the sign-up form do not count
+# here. Otherwise, the answer would say whether somebody has just asked for a link for that address.
+PER_ADDRESS = Limit(burst=3, period_seconds=86400)
 # Unconfirmed requests are emptied this long after their links have expired.
 FORGET_AFTER = timedelta(days=1)
 
@@ -88,14 +90,16 @@ def request_address_change(
         return subscriber
     if address.canonical == subscriber.email_key and address.text == subscriber.email:
         return Asked(same=True)
-    wait_seconds = spend(session, limit_key(tokens, "move", subscriber.public_id), PER_SUBSCRIBER, now)
-    if wait_seconds:
-        return Asked(wait_seconds=wait_seconds)
+    limits = {
+        limit_key(tokens, "move", subscriber.public_id): PER_SUBSCRIBER,
+        limit_key(tokens, "move-to", mailbox_of(address.canonical)): PER_ADDRESS,
+    }
+    spent = spend_all(session, limits, now)
+    if spent.wait_seconds:
+        return Asked(wait_seconds=spent.wait_seconds)
     _settle(session, subscriber.id, now, everything=False)
     change = _add_change(session, subscriber, address, now, ip_address=ip_address)
-    # Always run both checks, so that the counters do not reveal whether the address is suppressed.
-    wanted = not is_suppressed(session, tokens, address.canonical)
-    if allow_email(session, tokens, address.canonical, now) and wanted:
+    if not is_suppressed(session, tokens, address.canonical):
         _mail(session, "change_address", subscriber, address, change, f"move:{change.id}", now)
     return Asked()
 
@@ -304,7 +308,7 @@ def _still_good(
         return hmac.compare_digest(tokens.fingerprint(email_key or "").encode(), fingerprint.encode())
 
     if subscriber.email_key is None:
-        return LinkFault.OUTDATED
+        return without_address(subscriber)
     if change.settled_at is None:
         return (subscriber, change) if is_of(change.email_key) else LinkFault.DAMAGED
     if is_of(subscriber.email_key):

@@ -14,7 +14,8 @@ from newsletter.models import FIRST_NEWSLETTER, Subscriber, Subscription, Subscr
 from newsletter.tokens import Purpose, Tokens
 
 # Purposes whose tokens begin with a subscriber's public id. The others are for forms.
-_PERSONAL = tuple(each for each in Purpose if each not in {Purpose.FORM, Purpose.CHALLENGE})
+_OF_FORMS = {Purpose.FORM, Purpose.CHALLENGE, Purpose.SIGNUP}
+_PERSONAL = tuple(each for each in Purpose if each not in _OF_FORMS)
 
 
 class SubscriberLocale(NamedTuple):

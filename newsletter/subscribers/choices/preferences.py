@@ -71,10 +71,14 @@ class Preferences:
 
 
 class Saved(enum.StrEnum):
-    """The result of saving. ASKED: a former subscriber chose topics and gets a confirmation email."""
+    """The result of saving. ASKED: a former subscriber chose topics and gets a confirmation email.
+
+    WITHHELD: a rate limit means that no confirmation was sent for some or all of these topics.
+    """
 
     KEPT = "kept"
     ASKED = "asked"
+    WITHHELD = "withheld"
 
 
 def make_preferences_token(tokens: Tokens, public_id: str, email_key: str, now: datetime) -> str:
@@ -231,12 +235,13 @@ def _ask_again(
     for topic, frequency in chosen:
         parts.setdefault(topic.newsletter_id, {})[topic.id] = frequency
     waiting = subscription_rows.of_subscriber(session, subscriber.id, SubscriptionState.PENDING)
-    asked = False
+    asked, result = False, Saved.ASKED
     for newsletter_id, wanted in parts.items():
         fresh = is_news(session, subscriber.id, wanted)
         # Another person may have this link, so the rate limit of sign-ups counts here too. If it means that
         # no email is sent, change nothing, so that the link in the last email still works.
         if not allow_email(session, tokens, subscriber.email_key or "", now, changed=fresh or asked):
+            result = Saved.WITHHELD
             break
         asked = True
         theirs = subscription_rows.in_newsletter(waiting, newsletter_id)
@@ -246,7 +251,7 @@ def _ask_again(
     if asked:
         others = [row for row in waiting if row.newsletter_id not in parts]
         subscription_rows.end(session, others, EndedReason.CHANGED, now)
-    return Saved.ASKED
+    return result
 
 
 def _ask(

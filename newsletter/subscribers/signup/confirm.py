@@ -39,6 +39,7 @@ WELCOME_SHOWS = 5
 class AskedTopic:
     """One topic that a confirmation link would confirm."""
 
+    topic_id: int
     name: str
     description: str
     frequency: Frequency
@@ -46,8 +47,10 @@ class AskedTopic:
 
 @dataclass(frozen=True)
 class Confirmation:
-    """What the button on the confirmation page would start, all in one newsletter."""
+    """What the button on the confirmation page would start, all in one newsletter and for one address."""
 
+    email_key: str
+    newsletter_id: int
     topics: tuple[AskedTopic, ...]
 
 
@@ -71,14 +74,17 @@ def read_confirmation(
     if not covered:
         return _spent(session, subscriber, newsletter_id)
     return Confirmation(
+        subscriber.email_key or "",
+        newsletter_id,
         tuple(
             AskedTopic(
+                row.topic_id,
                 row.topic.name_in(subscriber.language),
                 row.topic.description_in(subscriber.language),
                 row.frequency,
             )
             for row in covered
-        )
+        ),
     )
 
 

@@ -23,7 +23,12 @@ from newsletter.mail.palette import USUAL, colours_name
 from newsletter.runtime import Runtime
 from newsletter.web.http.extensions import runtime
 from newsletter.web.http.language import page_language
-from newsletter.web.http.this_newsletter import all_newsletters, is_only_one, named_newsletter
+from newsletter.web.http.this_newsletter import (
+    all_newsletters,
+    is_only_one,
+    named_newsletter,
+    this_newsletter,
+)
 
 
 @dataclass(frozen=True)
@@ -69,6 +74,11 @@ class Site:
         named = named_newsletter()
         addresses = {each.postal_address for each in ([named] if named else all_newsletters())}
         return addresses.pop() if len(addresses) == 1 else ""
+
+    @property
+    def contact(self) -> str:
+        """The owner's address, to write to."""
+        return this_newsletter().contact
 
     @property
     def one_newsletter(self) -> bool:

@@ -9,7 +9,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from newsletter.models import db
 from newsletter.subscribers.choices.change_address import move, read_move, request_address_change
 from newsletter.subscribers.choices.preferences import make_preferences_token
-from newsletter.subscribers.link import LinkFault, address_hint
+from newsletter.subscribers.link import LinkFault, address_hint, longer_hint
 from newsletter.subscribers.privacy.emailed_links import Right, read_right
 from newsletter.web.http.extensions import runtime
 from newsletter.web.http.security import guard_tokens
@@ -22,7 +22,7 @@ from newsletter.web.public.responses import (
     link_problem,
     refuse_too_many,
     stop_writing,
-    too_many_links,
+    too_many_emails,
 )
 
 
@@ -67,7 +67,7 @@ def _ask(token: str, hint: str, form: MoveForm) -> AnyResponse:
         return _new_address_page(token, hint, form, status=422)
     if done.wait_seconds:
         db.session.rollback()
-        return too_many_links(done.wait_seconds)
+        return too_many_emails(done.wait_seconds)
     db.session.commit()
     parts.wake("single")
     return guarded_redirect(url_for(".new_address", token=token, news="asked"))
@@ -86,8 +86,8 @@ def move_address(token: str) -> AnyResponse:
         "web/move.html",
         token=token,
         form=ActForm(),
-        old_hint=address_hint(found.old),
-        new_hint=address_hint(found.new),
+        old_hint=longer_hint(found.old),
+        new_hint=longer_hint(found.new),
         is_undo=found.is_undo,
     )
     return guard_tokens(make_response(page))

@@ -19,11 +19,15 @@ from newsletter.web.http.security import guard_tokens
 from newsletter.web.public.blueprint import public
 from newsletter.web.public.forms import FREQUENCY_WORDS, ActForm
 from newsletter.web.public.responses import address_to_keep, guarded_redirect, link_problem
+from newsletter.web.public.signup import own_request
 
 
 @public.route("/confirm/<token>", methods=["GET", "POST"])
 def confirm(token: str) -> AnyResponse:
-    """Show what the link would confirm, and one button. A POST confirms."""
+    """Show what the link would confirm, and one button. A POST confirms.
+
+    In the browser that sent the sign-up (signup/own_request.py), the visible page sends the form by itself.
+    """
     if request.method == "POST":
         return _confirm_now(token)
     parts = runtime()
@@ -31,12 +35,14 @@ def confirm(token: str) -> AnyResponse:
     if isinstance(found, LinkFault):
         return link_problem(found)
     often = {topic.frequency for topic in found.topics}
+    asked = own_request.read()
     page = render_template(
         "web/confirm.html",
         token=token,
         form=ActForm(),
         topics=[(topic.name, FREQUENCY_WORDS[topic.frequency]) for topic in found.topics],
         frequency=FREQUENCY_WORDS[often.pop()] if len(often) == 1 else None,
+        confirms_itself=asked is not None and asked.covers(found),
         disown_token=parts.tokens.make(
             Purpose.DISOWN, parts.tokens.read(Purpose.CONFIRM, token, parts.now()), parts.now()
         ),
@@ -63,7 +69,7 @@ def _confirm_now(token: str) -> AnyResponse:
     if parts.settings.welcome_mail and done.started:
         parts.wake("single")
     choices = make_preferences_token(parts.tokens, done.public_id, done.email_key, now)
-    return guarded_redirect(url_for(".confirmed", token=choices))
+    return own_request.forget(guarded_redirect(url_for(".confirmed", token=choices)))
 
 
 @public.get("/confirmed")

@@ -35,6 +35,7 @@ from newsletter.web.http.extensions import runtime
 from newsletter.web.http.language import page_language
 from newsletter.web.http.security import client_address
 from newsletter.web.http.time_zones import known_zones
+from newsletter.web.public.signup.own_request import OwnRequest, is_from_here
 from newsletter.web.public.thanks_pages import allowed_page
 
 # Nobody can read the page, type an address and send the form in less time.
@@ -165,6 +166,7 @@ class SignupForm(AddressForm):
         """`posted` is False on a preview, where the request's form is another one."""
         super().__init__(*([] if posted else [None]))
         self.newsletter = newsletter
+        self.offered = offered
         self._slugs = [topic.slug for topic in offered]
         if not posted or not self.is_submitted():
             self._take_from_link()
@@ -256,6 +258,33 @@ class SignupForm(AddressForm):
     def choices(self) -> dict[str, Frequency]:
         """Return the frequency of each chosen topic: its own, or the one for all."""
         return {slug: Frequency(self.often.get(slug) or self.frequency.data) for slug in self.topics.data}
+
+    def own_request(self) -> OwnRequest:
+        """Return what this browser keeps of its own sign-up."""
+        choices = self.choices()
+        return OwnRequest(
+            self.address.text,
+            self.address.canonical,
+            self.newsletter.newsletter_id,
+            {topic.topic_id: choices[topic.slug] for topic in self.offered if topic.slug in choices},
+            self.language.data,
+            self.time_zone.data,
+            is_from_here(),
+        )
+
+    def fill_from(self, asked: OwnRequest) -> None:
+        """Show again what this browser sent, so that the address can be corrected."""
+        slugs = {topic.topic_id: topic.slug for topic in self.offered}
+        chosen = {slugs[each]: often for each, often in asked.topics.items() if each in slugs}
+        self.email.data, self.topics.data = asked.email, list(chosen)
+        if len(set(chosen.values())) == 1:
+            self.frequency.data = next(iter(chosen.values())).value
+        else:
+            self.often.update(chosen)
+        if asked.language in self.newsletter.languages:
+            self.language.data = asked.language
+        if asked.time_zone in known_zones():
+            self.time_zone.data = asked.time_zone
 
     def agreed(self) -> Wording:
         """Return the consent wording that the page showed."""

@@ -109,7 +109,7 @@ def preferences(token: str) -> AnyResponse:
     rows = [row for group in groups for row in group.rows]
     # Validate the form even if a row is faulty, so that every fault is shown at once.
     if personal_settings.validate() and not any(row.faulty for row in rows):
-        return _save(token, rows, personal_settings)
+        return _save(token, found, groups, personal_settings)
     return preferences_page(token, found, groups=groups, personal_settings=personal_settings, status=422)
 
 
@@ -120,8 +120,9 @@ def preferences_page(
     groups: Sequence[Group] | None = None,
     personal_settings: PersonalSettingsForm | None = None,
     status: int = 200,
+    withheld: bool = False,
 ) -> Response:
-    """Render the page, with the submitted forms if there are any."""
+    """Render the page, with the submitted forms if there are any. `withheld`: an email was not sent."""
     parts = runtime()
     stop_writing()
     leave = parts.tokens.make(Purpose.UNSUBSCRIBE, [found.public_id, None], parts.now())
@@ -136,6 +137,7 @@ def preferences_page(
         personal_settings=personal_settings
         or PersonalSettingsForm(None, found.personal_settings, offered_languages()),
         news=news if request.method == "GET" and news in NEWS else "",
+        withheld=withheld,
         on_the_list=found.on_the_list,
         snoozed_until=found.snoozed_until,
         pauses=WEEKS,
@@ -204,13 +206,15 @@ def _options() -> dict[str, Markup]:
     }
 
 
-def _save(token: str, rows: Sequence[Row], personal_settings: PersonalSettingsForm) -> AnyResponse:
+def _save(
+    token: str, found: Preferences, groups: Sequence[Group], personal_settings: PersonalSettingsForm
+) -> AnyResponse:
     parts = runtime()
     done = save_preferences(
         db.session(),
         parts.tokens,
         token,
-        {row.topic.slug: Frequency(row.frequency) for row in rows if row.wanted},
+        {row.topic.slug: Frequency(row.frequency) for group in groups for row in group.rows if row.wanted},
         parts.now(),
         personal_settings=personal_settings.personal_settings(),
         welcome_releases=parts.settings.welcome_releases,
@@ -223,9 +227,14 @@ def _save(token: str, rows: Sequence[Row], personal_settings: PersonalSettingsFo
     if isinstance(done, Left):
         parts.wake("single")
         return left_page(done)
+    if done is Saved.WITHHELD:
+        parts.wake("single")
+        return preferences_page(
+            token, found, groups=groups, personal_settings=personal_settings, status=429, withheld=True
+        )
     if done is Saved.ASKED:
         parts.wake("single")
-        return guarded_redirect(url_for(".check_inbox"))
+        return guarded_redirect(url_for(".check_inbox", elsewhere="yes"))
     # In the newly chosen language, even if the page was shown in another one.
     return guarded_redirect(url_for(".preferences", token=token, news="saved", lang=None))
 

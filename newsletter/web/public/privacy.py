@@ -183,7 +183,7 @@ def _erase_now(found: Subscriber) -> Response:
     try:
         erase_everywhere(runtime(), db.session(), found.public_id, "page")
     except NotFound:  # the button was pressed twice at the same moment
-        return link_problem(LinkFault.OUTDATED)
+        return link_problem(LinkFault.DELETED)
     runtime().wake("single")
     return guard_tokens(make_response(render_template("web/erased.html")))
 

@@ -134,6 +134,16 @@ def too_many_links(wait_seconds: float) -> Response:
     return too_many(wait_seconds, str(words))
 
 
+def too_many_emails(wait_seconds: float) -> Response:
+    """Return the page for too many emails to one address. It says when the next one is sent."""
+    words = ngettext(
+        "We send few emails to one address in a short time. Please ask again in an hour.",
+        "We send few emails to one address in a short time. Please ask again in %(num)d hours.",
+        math.ceil(wait_seconds / 3600),
+    )
+    return too_many(wait_seconds, str(words))
+
+
 def stop_writing() -> None:
     """Release the database's only write lock before a page is rendered."""
     db.session.rollback()

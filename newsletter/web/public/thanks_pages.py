@@ -15,9 +15,12 @@ def allowed_page(url: str | None) -> str:
     return url if url and url in runtime().settings.thanks_urls else ""
 
 
-def after_asking(url: str | None) -> str:
-    """Return the URL after a sign-up: an allowed thank-you page, or our own page."""
-    return allowed_page(url) or url_for("public.check_inbox")
+def after_asking(url: str | None, *, elsewhere: bool = False) -> str:
+    """Return the URL after a sign-up: an allowed thank-you page, or our own page.
+
+    `elsewhere`: the form was on another site, so this browser does not keep what was typed.
+    """
+    return allowed_page(url) or url_for("public.check_inbox", elsewhere="yes" if elsewhere else None)
 
 
 def let_form_lead_to(url: str) -> None:

@@ -296,13 +296,33 @@ def test_an_address_that_was_suppressed_meanwhile_is_not_taken(people):
     assert people.person(ANN).email == ANN
 
 
-def test_a_subscriber_can_request_three_changes_a_day_and_an_address_gets_few_emails(people):
+def test_a_subscriber_can_request_three_changes_a_day_and_each_sends_an_email(people):
     people.house.topic("energy")
     people.join(ANN, {"energy": WEEKLY})
 
     answers = [asks(people, NEW) for _ in range(5)]
 
     assert [answer.wait_seconds > 0 for answer in answers] == [False] * 3 + [True] * 2
+    assert len(notices(people, "change_address")) == 3
+
+
+def test_an_address_gets_three_of_these_emails_a_day_whoever_asks_and_the_others_are_told(people):
+    people.house.topic("energy")
+    for each in ("a@example.org", "b@example.org"):
+        people.join(each, {"energy": WEEKLY})
+
+    answers = [asks(people, NEW, each) for each in ("a@example.org", "b@example.org") for _ in range(2)]
+
+    assert [answer.wait_seconds > 0 for answer in answers] == [False] * 3 + [True]
+    assert len(notices(people, "change_address")) == 3
+
+
+def test_an_email_that_a_form_just_caused_does_not_withhold_the_link_of_a_subscriber(people):
+    people.house.topic("energy")
+    people.join(ANN, {"energy": WEEKLY})
+    people.sign_up(NEW, {"energy": WEEKLY})
+
+    assert asks(people, NEW) == Asked()
     assert len(notices(people, "change_address")) == 1
 
 

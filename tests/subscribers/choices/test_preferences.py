@@ -102,7 +102,7 @@ def test_a_former_subscriber_gets_one_confirmation_email(people):
 
     done = [people.choose(ANN, {"energy": DAILY}), people.choose(ANN, {"energy": DAILY})]
 
-    assert done == [Saved.ASKED, Saved.ASKED]
+    assert done == [Saved.ASKED, Saved.WITHHELD]
     assert people.reads(ANN) == {}
     assert people.templates(ANN) == ["confirm", "confirm"]  # The first is that of the sign-up.
     people.confirm(people.confirmation(ANN))

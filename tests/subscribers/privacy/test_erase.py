@@ -273,7 +273,7 @@ def test_links_of_an_erased_person_open_nothing(everywhere, ann):
         found = read_link_subscriber(
             session, everywhere.house.runtime.tokens, token, everywhere.house.clock()
         )
-    assert found is LinkFault.OUTDATED
+    assert found is LinkFault.DELETED
 
 
 def test_other_people_are_left_alone(everywhere, ann):

@@ -20,6 +20,7 @@ from newsletter.models import (
 from newsletter.models.scrub import empty_log
 from newsletter.smtp.replies import Reply
 from newsletter.suppression import add_by_hand
+from newsletter.tokens import Purpose
 from newsletter.web.erase_everywhere import erase_everywhere
 from newsletter.web.mailbox.stored_emails import list_stored_emails, mailbox_folder
 
@@ -326,3 +327,34 @@ def test_the_key_for_records_is_published(visitor):
     answer = visitor.get("/.well-known/newsletter-consent-key.pem")
 
     assert answer.text.startswith("-----BEGIN PUBLIC KEY-----")
+
+
+def test_the_move_page_shows_enough_of_both_addresses_to_tell_them_apart(visitor, ann):
+    path = visitor.own_path("address")
+    visitor.fill(path, **{"move-email": "annabel.port@example.org"})
+    change = visitor.mails()[-1].context["change"]
+    fingerprint = visitor.house.runtime.tokens.fingerprint("annabel.port@example.org")
+    token = visitor.token(Purpose.CHANGE_ADDRESS, visitor.person(ANN).public_id, change, fingerprint)
+
+    page = visitor.get(f"/move/{token}").text
+
+    assert "an…t@example.org" in page
+    assert "a…@example.org" in page  # of a short name, one character
+    assert "annabel" not in page
+
+
+def test_the_links_of_a_deleted_address_say_so(visitor, ann):
+    preferences = visitor.preferences_path()
+    visitor.fill(visitor.own_path("erase"), sure="y")
+
+    page = visitor.get(preferences)
+
+    assert page.status_code == 410
+    assert "The address of this link was deleted" in page.text
+
+
+def test_privacy_and_error_pages_name_the_owners_address(visitor):
+    link = '<a href="mailto:letter@example.org"><bdi>letter@example.org</bdi></a>'
+
+    assert f"Write to {link}." in visitor.get("/privacy").text
+    assert f"Do you need help? Write to {link}." in visitor.get("/nothing/here").text

@@ -178,10 +178,28 @@ def test_who_had_left_and_chooses_again_is_asked_by_email(subscriber):
         **{"topic-sea-wanted": "y", "topic-sea-frequency": "daily", "topic-energy-frequency": "daily"},
     )
 
-    assert (answer.status_code, answer.location) == (303, "/check-inbox")
+    assert (answer.status_code, answer.location) == (303, "/check-inbox?elsewhere=yes")
     assert subscriber.reads() == {}
     assert subscriber.mails()[-1].template == "confirm"
     assert subscriber.woken[-1] == "single"
+
+
+def test_a_former_subscriber_whose_email_is_withheld_is_told_and_keeps_the_entries(subscriber):
+    path = subscriber.preferences_path()
+    subscriber.fill(subscriber.unsubscribe_path())
+    wish = {"topic-sea-wanted": "y", "topic-sea-frequency": "monthly", "topic-energy-frequency": "daily"}
+    subscriber.fill(path, **wish)
+    sent = len(subscriber.mails())
+
+    answer = subscriber.fill(path, **wish)
+
+    assert answer.status_code == 429
+    assert "Please save your preferences again in 20 minutes." in answer.text
+    assert re.search(r'checked id="topic-sea-wanted"', answer.text)
+    assert len(subscriber.mails()) == sent
+    subscriber.house.clock.pass_(minutes=20)
+    assert subscriber.fill(path, **wish).status_code == 303
+    assert len(subscriber.mails()) == sent + 1
 
 
 def test_the_unsubscribe_page_leads_to_the_choices_and_they_lead_back(subscriber):

@@ -8,7 +8,6 @@ once its button is pressed there.
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import urlsplit
 
 from flask import Response, current_app, jsonify, redirect, request, send_from_directory
 from flask_babel import gettext
@@ -21,6 +20,8 @@ from newsletter.web.http.this_newsletter import make_it_about_the_first, this_ne
 from newsletter.web.public.blueprint import public
 from newsletter.web.public.forms import EmbeddedSignupForm, SignupForm
 from newsletter.web.public.responses import in_a_while, stop_writing, too_many
+from newsletter.web.public.signup import own_request
+from newsletter.web.public.signup.own_request import is_from_here
 from newsletter.web.public.signup.page import signup_page
 from newsletter.web.public.signup.receive import take_signup, topics_to_offer
 from newsletter.web.public.thanks_pages import after_asking, allowed_page
@@ -45,7 +46,7 @@ def subscribe_embedded() -> AnyResponse:
         return signup_page(SignupForm(newsletter, offered), offered)
     form = EmbeddedSignupForm(newsletter, offered)
     by_script = request.accept_mimetypes.best == "application/json"
-    if _is_ours(_origin()) or form.pressed_here():
+    if _is_ours() or form.pressed_here():
         taken = take_signup(form, "embed script" if by_script else "embed")
     else:
         stop_writing()
@@ -53,7 +54,7 @@ def subscribe_embedded() -> AnyResponse:
     if by_script:
         return _to_script(form, taken)
     if taken.outcome is Outcome.ASKED:
-        return redirect(after_asking(form.next.data), code=303)
+        return _after(form)
     if taken.outcome is Outcome.WAIT:
         return too_many(taken.wait_seconds)
     return signup_page(form, offered, press=taken.outcome is Outcome.PRESS)
@@ -78,15 +79,20 @@ def embed_script() -> Response:
     return answer
 
 
+def _after(form: EmbeddedSignupForm) -> AnyResponse:
+    """Return the answer to an accepted form. The cookie is for forms that were sent from a page of ours."""
+    here = is_from_here()
+    answer = redirect(after_asking(form.next.data, elsewhere=not here), code=303)
+    return own_request.keep(answer, form.own_request()) if here else answer
+
+
 def _origin() -> str:
     return request.headers.get("Origin", "")
 
 
-def _is_ours(origin: str) -> bool:
-    """Return whether pages of this origin may have the form: a site in the settings, or this one."""
-    settings = runtime().settings
-    here = urlsplit(settings.public_url)
-    return origin in settings.embed_origins or origin == f"{here.scheme}://{here.netloc}".lower()
+def _is_ours() -> bool:
+    """Return whether a page sent the form that may have it: on a site in the settings, or on this one."""
+    return _origin() in runtime().settings.embed_origins or is_from_here()
 
 
 def _let_read(answer: Response) -> Response:
@@ -103,10 +109,18 @@ def _to_script(form: EmbeddedSignupForm, taken: Taken) -> Response:
     match taken.outcome:
         case Outcome.ASKED:
             words["title"] = gettext("Check your inbox")
-            # The sentence of our own page, so that it is translated once.
-            words["message"] = gettext(
-                "We have sent an email to the address you entered. "
-                "Open its link and confirm your subscription."
+            # The sentences of our own page, so that they are translated once.
+            words["message"] = " ".join(
+                (
+                    gettext(
+                        "We have sent an email to the address you entered. "
+                        "Open its link and confirm your subscription."
+                    ),
+                    gettext(
+                        "We send few emails to one address in a short time. "
+                        "If nothing comes within 20 minutes, ask again then."
+                    ),
+                )
             )
             words["next"] = allowed_page(form.next.data)
         case Outcome.FAULTY:

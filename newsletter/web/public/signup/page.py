@@ -10,6 +10,7 @@ from flask_babel import get_locale
 from newsletter.models import db
 from newsletter.releases.public import list_public, newest_by_topic
 from newsletter.subscribers.offered_topics import OfferedTopic
+from newsletter.subscribers.signup.judge import MOST_TOPICS
 from newsletter.web.http.extensions import runtime
 from newsletter.web.http.this_newsletter import is_only_one
 from newsletter.web.http.time_zones import zone_in_words, zone_options
@@ -39,6 +40,7 @@ def signup_page(form: SignupForm, topics: Sequence[OfferedTopic], *, press: bool
         ),
         press=press,
         topics=[each.shown_in(language) for each in topics],
+        most_topics=MOST_TOPICS,
         samples=newest_by_topic(session, now, only),
         frequencies=[(frequency.value, words) for frequency, words in FREQUENCY_WORDS.items()],
         zone=(form.time_zone.data, zone_in_words(form.time_zone.data, language)),

@@ -24,6 +24,7 @@ from newsletter.web.http.this_newsletter import (
 from newsletter.web.public.blueprint import public
 from newsletter.web.public.forms import LinkForm, SignupForm
 from newsletter.web.public.responses import contact, link_problem, refuse_too_many, stop_writing, too_many
+from newsletter.web.public.signup import own_request
 from newsletter.web.public.signup.page import signup_page
 from newsletter.web.public.signup.receive import take_signup, topics_to_offer
 from newsletter.web.public.thanks_pages import after_asking
@@ -44,9 +45,12 @@ def subscribe() -> AnyResponse:
     if request.method == "POST":
         taken = take_signup(form, "form")
         if taken.outcome is Outcome.ASKED:
-            return redirect(after_asking(form.next.data), code=303)
+            return own_request.keep(redirect(after_asking(form.next.data), code=303), form.own_request())
         if taken.outcome is Outcome.WAIT:
             return too_many(taken.wait_seconds)
+    elif "correct" in request.args and (asked := own_request.read()) is not None:
+        form.fill_from(asked)
+        return own_request.do_not_store(signup_page(form, offered))
     return signup_page(form, offered)
 
 
@@ -71,10 +75,20 @@ def _list_newsletters() -> AnyResponse:
 
 
 @public.get("/check-inbox")
-def check_inbox() -> str:
-    """Say that an email is on its way. The page is the same for everyone."""
+def check_inbox() -> AnyResponse:
+    """Say that an email is on its way. The page is the same for every address.
+
+    It shows the address that was typed, if the browser keeps our cookie, and a link to correct it.
+    """
     named = named_newsletter()
-    return render_template("web/check_inbox.html", sender=named.from_address if named else None)
+    asked = None if "elsewhere" in request.args else own_request.read()
+    page = render_template(
+        "web/check_inbox.html",
+        sender=named.from_address if named else None,
+        typed=asked.email if asked else None,
+        correct_url=url_for(".subscribe", correct="yes" if asked and asked.topics else None),
+    )
+    return own_request.do_not_store(make_response(page))
 
 
 @public.get("/privacy")
@@ -94,10 +108,16 @@ def send_link() -> AnyResponse:
         request_link(db.session(), form.address, runtime().now())
         db.session.commit()
         runtime().wake("signups")
-        return redirect(url_for(".send_link", sent="yes"), code=303)
+        answer = redirect(url_for(".send_link", sent="yes"), code=303)
+        return own_request.keep(answer, own_request.typed_address(form.address))
     stop_writing()
-    page = render_template("web/send_link.html", form=form.ready(), sent=request.args.get("sent") == "yes")
-    return make_response(page, 422 if form.errors else 200)
+    sent = request.args.get("sent") == "yes"
+    asked = own_request.read() if sent else None
+    page = render_template(
+        "web/send_link.html", form=form.ready(), sent=sent, typed=asked.email if asked else None
+    )
+    answer = make_response(page, 422 if form.errors else 200)
+    return own_request.do_not_store(answer) if asked else answer
 
 
 @public.post("/link/renew")
@@ -113,7 +133,8 @@ def renew_link() -> AnyResponse:
     request_renewal(db.session(), form.address, runtime().now())
     db.session.commit()
     runtime().wake("signups")
-    return redirect(url_for(".check_inbox"), code=303)
+    answer = redirect(url_for(".check_inbox"), code=303)
+    return own_request.keep(answer, own_request.typed_address(form.address))
 
 
 def _fault_named(name: str | None) -> LinkFault:

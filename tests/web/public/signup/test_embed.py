@@ -60,7 +60,7 @@ def requests(visitor):
 def test_a_form_from_a_site_of_the_settings_is_taken_without_cookie_token_or_script(visitor):
     answer = send(visitor)
 
-    assert (answer.status_code, answer.location) == (303, "/check-inbox")
+    assert (answer.status_code, answer.location) == (303, "/check-inbox?elsewhere=yes")
     assert "Set-Cookie" not in answer.headers
     assert [request.email for request in requests(visitor)] == [ANN]
     assert visitor.woken == ["signups"]
@@ -68,7 +68,7 @@ def test_a_form_from_a_site_of_the_settings_is_taken_without_cookie_token_or_scr
 
 def test_it_leads_on_to_an_allowed_page_only(visitor):
     assert send(visitor, next=THANKS).location == THANKS
-    assert send(visitor, next="https://evil.example/").location == "/check-inbox"
+    assert send(visitor, next="https://evil.example/").location == "/check-inbox?elsewhere=yes"
 
 
 def test_the_ledger_says_by_which_door_somebody_came(visitor):
@@ -179,7 +179,7 @@ def test_it_counts_against_the_same_limits_as_our_own_form(visitor):
 def test_the_hidden_field_catches_programs_here_too(visitor):
     answer = send(visitor, website="https://spam.example")
 
-    assert (answer.status_code, answer.location) == (303, "/check-inbox")
+    assert (answer.status_code, answer.location) == (303, "/check-inbox?elsewhere=yes")
     assert requests(visitor) == []
 
 
@@ -240,7 +240,7 @@ def test_the_form_decides_the_language_of_the_answer(visitor):
     taken = visitor.post("/subscribe/embed?lang=de", FORM, headers={"Origin": SHOP})
 
     assert '<html lang="de"' in answer.text
-    assert taken.location == "/check-inbox?lang=de"
+    assert taken.location == "/check-inbox?elsewhere=yes&lang=de"
     assert requests(visitor)[0].choices["language"] == "de"
 
 
