@@ -6,6 +6,7 @@
     ├── InputError             a file or a value from outside is invalid
     │   ├── FieldsInvalid      some fields of a form are invalid; says for each why
     │   ├── ReleaseUnreadable  a file is not a press release
+    │   ├── FeedUnreadable     a document is not a feed, or not one that we read
     │   └── AddressInvalid     not an email address that we can send to
     ├── TokenError             a signed link cannot be used
     │   ├── TokenExpired       the link is genuine, but too old or outdated
@@ -14,6 +15,8 @@
     ├── NotFound               no such topic, release, issue or subscriber
     │   └── ReleaseWithdrawn   it was public before, and is not now
     ├── StateConflict          the current state does not allow the request
+    ├── FetchError             a URL could not be fetched
+    │   └── FetchRefused       the URL, its address or its answer is one that we do not accept
     └── TransportError         no SMTP session with the relay
         ├── RelayRefused       the relay refused the greeting, TLS or sign-in; has the reply's code
         ├── ProtocolError      the relay sent something that is not SMTP
@@ -65,6 +68,10 @@ class ReleaseUnreadable(InputError):
         super().__init__(f"{name}: {reason}")
 
 
+class FeedUnreadable(InputError):
+    """A document is not a feed, or it is one that we refuse to read. The message says why."""
+
+
 class AddressInvalid(InputError):
     """Not an email address that we can send to. The message can be shown to the person who typed it."""
 
@@ -103,6 +110,19 @@ class ReleaseWithdrawn(NotFound):
 
 class StateConflict(NewsletterError):
     """The current state does not allow the request."""
+
+
+class FetchError(NewsletterError):
+    """A URL could not be fetched now: no address, no answer, or not in time. `url` is the one that failed."""
+
+    def __init__(self, url: str, reason: str) -> None:
+        self.url = url
+        self.reason = reason
+        super().__init__(f"{url[:200]}: {reason}")
+
+
+class FetchRefused(FetchError):
+    """A URL that we never fetch, or an answer beyond what we accept."""
 
 
 class TransportError(NewsletterError):

@@ -133,6 +133,46 @@ class NoticeKind(enum.Enum):
         ),
     )
 
+    SOURCE_STOPPED = (
+        "source_stopped",
+        "A source is no longer fetched",
+        "The source {name} is no longer fetched. {what}",
+        (
+            "Look at its address in a browser. If the feed has a new address, add that and remove this "
+            "source. If it works again, resume it on its page, or: newsletter source resume {subject}"
+        ),
+    )
+    SOURCE_MOVED = (
+        "source_moved",
+        "A source lists its releases again",
+        (
+            "The source {name} lists {what} releases under new identifiers, with texts that it had before. "
+            "Perhaps the site has moved. They are held."
+        ),
+        (
+            "Look at them on the page “Releases”. Exclude those that were sent before, and make the others "
+            "ready. This notice closes after three days."
+        ),
+    )
+    ITEMS_GONE = (
+        "items_gone",
+        "A release was removed while it settled",
+        "The source {name} no longer lists what it had just published: {what}. It is held.",
+        (
+            "Ask the publisher. Then make it ready or exclude it on the page “Releases”. This notice closes "
+            "after three days."
+        ),
+    )
+    ITEMS_REMOVED = (
+        "items_removed",
+        "A release was removed by its source",
+        "The source {name} no longer lists {what}. Nothing is held, because it was public already.",
+        (
+            "If the publisher took it back, exclude it on the page “Releases”. It then leaves the archive "
+            "too. This notice closes after three days."
+        ),
+    )
+
     def __init__(self, key: str, title: str, sentence: str, remedy: str, urgent: bool = False) -> None:
         self.key = key
         self.title = title

@@ -99,6 +99,7 @@ COMMANDS: Mapping[str, Place] = {
     "edit": Place("newsletter.cli.newsletter:edit", "A newsletter's name, sender, look: show, change."),
     "topic": Place("newsletter.cli.topic:topic", "Topics that subscribers can choose."),
     "release": Place("newsletter.cli.release:release", "Press releases: add, parse, list, hold."),
+    "source": Place("newsletter.cli.source:source", "Sources of releases: add, try, list, poll, pause."),
     "subscriber": Place("newsletter.cli.subscriber:subscriber", "Subscribers: list, show, erase, suppress."),
     "consent": Place("newsletter.cli.consent:consent", "Check a signed record of consent."),
     "language": Place(

@@ -17,6 +17,7 @@ from newsletter.ingest.press.parse import as_json as release_as_json
 from newsletter.ingest.text.decode import MAX_RELEASE_BYTES, decode
 from newsletter.models import HoldReason, Release, ReleaseHold, ReleaseState
 from newsletter.releases.edit import ReleaseAction, change_release
+from newsletter.releases.from_sources.backlog import send_after_all
 from newsletter.releases.queries import find_release, newest_releases
 from newsletter.releases.store import add_release
 
@@ -117,6 +118,19 @@ for _action, _line in {
     release.add_command(_steering(_action, _line))
 
 
+@release.command("send-after-all", cls=IdCommand)
+@click.argument("public_ids", nargs=-1, required=True, metavar="ID...")
+@json_option
+def send_after_all_(public_ids: tuple[str, ...], as_json: bool) -> None:
+    """Mail releases that were old when their source was added."""
+    parts = open_runtime()
+    for public_id in public_ids:
+        with parts.session() as session:
+            changed = send_after_all(session, public_id, ACTOR, parts.now())
+            session.commit()
+            _print(changed, as_json)
+
+
 def _read(files: tuple[str, ...]) -> Iterator[tuple[str, PressRelease | ReleaseUnreadable]]:
     """Yield each file's name, and its release or the error."""
     for name in files:
@@ -146,23 +160,32 @@ def _print(stored: Release, as_json: bool, *, known: bool = False) -> None:
                 "holds": [{"reason": each.reason, "fields": each.fields} for each in stored.holds],
                 "pinned": stored.pinned,
                 "topics": topics,
+                "kept_back": stored.is_kept_back,
                 "known": known,
             }
         )
         return
     marks = [stored.state, *(["pinned"] if stored.pinned else [])]
+    if stored.is_kept_back:
+        marks.append("kept back: it was old when its source was added")
     where = ", ".join(topics) or "no topic: nobody gets it until a topic's rules or --topic name it"
     note = " (known already)" if known else ""
     click.echo(f"{stored.public_id}  {stored.published_on:%Y-%m-%d}  {stored.title}{note}")
     click.echo(f"              {', '.join(marks)}; {where}")
     for each in stored.holds:
-        if each.reason is not HoldReason.EDITOR:
+        if each.reason is not HoldReason.EDITOR or each.set_by != ACTOR:
             click.echo(f"              {_why(stored, each)}")
 
 
 def _why(stored: Release, hold: ReleaseHold) -> str:
     if hold.reason is HoldReason.DATE:
         return f"held until {stored.published_on:%Y-%m-%d}, the date of the release"
+    if hold.reason is HoldReason.SETTLING and hold.until is not None:
+        return f"settling: held until its source shows it unchanged, at most until {hold.until:%H:%M} UTC"
+    if hold.reason is HoldReason.GONE:
+        return "held: its source removed it while it settled"
+    if hold.reason is HoldReason.EDITOR:
+        return f"held: {hold.set_by}"
     fields = " and ".join(hold.fields.split(",")).replace("published", "date")
     remedy = f"correct it on the release's admin page, or: newsletter release ready {stored.public_id}"
     return f"held: the {fields} may be wrong; {remedy}"

@@ -16,6 +16,7 @@ from typing import Protocol
 
 from sqlalchemy import delete
 
+from newsletter.limits.spend import spend
 from newsletter.models import Lane, Pace, SpentChallenge, ThrottleBucket
 from newsletter.outbox.erasure_emails import forget_recipients
 from newsletter.outbox.lease import single_mail_is_due
@@ -23,6 +24,7 @@ from newsletter.outbox.owner_email import email_notices
 from newsletter.outbox.worker import drain as empty_lane
 from newsletter.runtime import Runtime
 from newsletter.service.heartbeat import forget_stale
+from newsletter.service.poll_sources import poll_sources, sources_wait
 from newsletter.service.prepare_issues import any_to_prepare, end_all_holds, end_all_pauses
 from newsletter.service.relay_transport import Transports
 from newsletter.service.send_round import (
@@ -36,11 +38,16 @@ from newsletter.subscribers.choices.change_address import empty_old_address_chan
 from newsletter.subscribers.signup.confirmation_limits import ConfirmationLimits
 from newsletter.subscribers.signup.hold import count_unresolved
 from newsletter.subscribers.signup.resolve import resolve_signups
+from newsletter.throttle import Limit
 
 DRAIN = "newsletter.drain"
+POLL = "newsletter.poll"
 SWEEP = "newsletter.sweep"
 
 SIGNUPS_AT_ONCE = 200
+POLL_TURN = "job:poll"
+# Once a minute, even with several beat processes or hosts.
+POLL_LIMIT = Limit(burst=1, period_seconds=60)
 # A rate limit's bucket that was not used for this long is full, whatever its limit.
 BUCKET_KEPT = timedelta(days=7)
 
@@ -112,10 +119,31 @@ def sweep(engine: Engine) -> None:
         due = digests_wait(session, engine.runtime.now())
     if due:
         _ask_for_drains(engine)
+    _ask_for_poll(engine)
     _serve_singles(engine)
 
 
-TASKS: Mapping[str, Callable[..., None]] = {DRAIN: drain, SWEEP: sweep}
+def poll(engine: Engine) -> None:
+    """Poll the sources that are due. If some are left after a round, queue another one."""
+    tally = poll_sources(engine.runtime, engine.stopping)
+    if tally.fetched:
+        log.info("event=polled sources=%d new=%d failed=%d", tally.fetched, tally.added, tally.failed)
+    if tally.fetched and sources_wait(engine.runtime) and not engine.stopping():
+        engine.send(Lane.BULK, POLL)
+
+
+TASKS: Mapping[str, Callable[..., None]] = {DRAIN: drain, SWEEP: sweep, POLL: poll}
+
+
+def _ask_for_poll(engine: Engine) -> None:
+    """Queue a poll if a source is due, at most one a minute: while every worker sends, they would pile up."""
+    if not sources_wait(engine.runtime):
+        return
+    with engine.runtime.session() as session:
+        is_time = not spend(session, POLL_TURN, POLL_LIMIT, engine.runtime.now())
+        session.commit()
+    if is_time:
+        engine.send(Lane.BULK, POLL)
 
 
 def _end_pauses_and_old_wishes(runtime: Runtime) -> None:

@@ -44,6 +44,7 @@ from newsletter.models.tables.release import (
     HoldReason,
     Release,
     ReleaseHold,
+    ReleaseKey,
     ReleaseRevision,
     ReleaseState,
     ReleaseTopic,
@@ -53,6 +54,14 @@ from newsletter.models.tables.release import (
     is_public,
     public_now,
     take_sequences,
+)
+from newsletter.models.tables.source import (
+    FetchOutcome,
+    Source,
+    SourceFetch,
+    SourceItem,
+    SourceKind,
+    SourceState,
 )
 from newsletter.models.tables.subscriber import AddressChange, SignupRequest, Subscriber
 from newsletter.models.tables.subscription import EndedReason, Frequency, Subscription, SubscriptionState
@@ -83,6 +92,7 @@ __all__ = [
     "Delivery",
     "DeliveryState",
     "EndedReason",
+    "FetchOutcome",
     "Fragment",
     "Frequency",
     "Heartbeat",
@@ -99,6 +109,7 @@ __all__ = [
     "RelayCheck",
     "Release",
     "ReleaseHold",
+    "ReleaseKey",
     "ReleaseRevision",
     "ReleaseState",
     "ReleaseTopic",
@@ -107,6 +118,11 @@ __all__ = [
     "RuleMatch",
     "SequenceCounter",
     "SignupRequest",
+    "Source",
+    "SourceFetch",
+    "SourceItem",
+    "SourceKind",
+    "SourceState",
     "SpentChallenge",
     "StoredLogo",
     "Subscriber",

@@ -37,15 +37,37 @@ def make_ready(session: Session, release: Release, now: datetime) -> None:
     """Make a release ready and end its holds. New sequences are the last write before the commit.
 
     If it was ready before, only the topics that it had get them, because issues may have been sent without it
-    meanwhile. Selection leaves out subscribers who have got it.
+    meanwhile. Selection leaves out subscribers who have got it. A release that was kept back gets none
+    (releases/backlog.py).
     """
     release.state = ReleaseState.READY
     release.holds.clear()
-    release.made_public_at = release.made_public_at or now
+    release.made_public_at = release.made_public_at or _public_moment(release, now)
     note_public(release, now)
     session.flush()
+    if release.is_kept_back:
+        return
     had = [link for link in release.topic_links if link.sequence is not None]
     renew_sequences(session, had or release.topic_links)
+
+
+def _public_moment(release: Release, now: datetime) -> datetime:
+    """Return when a release becomes public: now, or at its own date if it is part of a source's backlog."""
+    return min(release.published_at, now) if release.is_kept_back else now
+
+
+def end_hold(session: Session, release: Release, reason: HoldReason, now: datetime) -> bool:
+    """End the hold with this reason, and make the release ready if it has no other.
+
+    Returns whether there was such a hold. Sequences are the last write, so commit at once.
+    """
+    ended = [each for each in release.holds if each.reason is reason]
+    for each in ended:
+        release.holds.remove(each)
+    session.flush()
+    if ended and not release.holds and release.state is ReleaseState.HELD:
+        make_ready(session, release, now)
+    return bool(ended)
 
 
 def doubtful_fields(release: Release) -> list[str]:

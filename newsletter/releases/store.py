@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from typing import Protocol
 from zoneinfo import ZoneInfo
@@ -30,6 +31,7 @@ from newsletter.releases.decide import (
     to_html,
     wait_for,
 )
+from newsletter.releases.from_sources.keys import take_keys
 from newsletter.releases.holds import hold, make_ready, renew_sequences
 from newsletter.releases.topics import list_topics
 
@@ -55,6 +57,28 @@ class ParsedRelease(Protocol):
     def markup(self) -> Markup: ...
     @property
     def doubts(self) -> tuple[str, ...]: ...
+    # The moment of publication in UTC, if a time is known.
+    @property
+    def published_at(self) -> datetime | None: ...
+    # Clean HTML, or "" to make it from the paragraphs and their markup.
+    @property
+    def body_html(self) -> str: ...
+    @property
+    def canonical_url(self) -> str | None: ...
+
+
+def _holds_nothing(_release: Release) -> None:
+    """Hold a release for no further reason."""
+
+
+@dataclass(frozen=True)
+class Arriving:
+    """What a source adds to a release: keys, its own content hash, holds, and whether it is kept back."""
+
+    keys: tuple[str, ...]
+    content_hash: str
+    is_kept_back: bool = False
+    hold_back: Callable[[Release], None] = _holds_nothing
 
 
 def add_release(
@@ -64,6 +88,7 @@ def add_release(
     now: datetime,
     topics: Collection[str] = (),
     state: ReleaseState = ReleaseState.READY,
+    arriving: Arriving | None = None,
 ) -> tuple[Release, bool]:
     """Store a release; return it, and whether it is new. A duplicate with the same text is stored once.
 
@@ -73,7 +98,8 @@ def add_release(
     at once, because taking sequences is the last write before a commit (models/tables/release.py).
     """
     candidate = Candidate(press.title, press.publisher, press.body)
-    known = find_by_hash(session, candidate.content_hash)
+    content_hash = arriving.content_hash if arriving else candidate.content_hash
+    known = find_by_hash(session, content_hash)
     if known is not None:
         _name_topics(session, known, topics)
         return known, False
@@ -81,22 +107,28 @@ def add_release(
     release = Release(
         title=press.title,
         publisher=press.publisher[:300],
-        published_at=published_moment(press.published, now),
+        published_at=press.published_at or published_moment(press.published, now),
         published_on=press.published or now.astimezone(zone).date(),
         language=press.language,
-        body_html=to_html(press.paragraphs, press.markup),
+        body_html=press.body_html or to_html(press.paragraphs, press.markup),
         body_text=press.body,
         summary=press.summary,
-        content_hash=candidate.content_hash,
+        canonical_url=press.canonical_url,
+        content_hash=content_hash,
         state=state,
         created_at=now,
+        is_kept_back=arriving is not None and arriving.is_kept_back,
     )
     release.topic_links = [ReleaseTopic(topic_id=each.id) for each in _topics_of(session, candidate, topics)]
     session.add(release)
     if state is ReleaseState.HELD:
         hold(release, HoldReason.EDITOR, "added as held", now)
     hold_for_date(session, release, press.doubts, press.published, now)
+    if arriving is not None:
+        arriving.hold_back(release)
     session.flush()
+    if arriving is not None:
+        take_keys(session, release.id, arriving.keys)
     if release.state is ReleaseState.READY:
         make_ready(session, release, now)
     return release, True
@@ -131,10 +163,11 @@ def match_topics(session: Session, release: Release, candidate: Candidate) -> li
 def is_mailable(release: Release) -> bool:
     """Return whether pairs that are added to a release get sequences at once.
 
-    They do if it was ever ready. When a held release becomes ready again, only the pairs that have a sequence
-    get a new one.
+    They do if it was ever ready and is not kept back (from_sources/backlog.py). When a held release becomes
+    ready again, only the pairs that have a sequence get a new one.
     """
-    return release.state is ReleaseState.READY or any(link.sequence for link in release.topic_links)
+    was_ready = release.state is ReleaseState.READY or any(link.sequence for link in release.topic_links)
+    return was_ready and not release.is_kept_back
 
 
 def find_by_hash(session: Session, content_hash: str, *, but: int | None = None) -> Release | None:
@@ -157,6 +190,11 @@ def _zone(session: Session) -> ZoneInfo:
     """Return the time zone of the first newsletter: it says which day is today."""
     first = select(Newsletter.time_zone).order_by(Newsletter.position, Newsletter.id).limit(1)
     return ZoneInfo(session.scalar(first) or "UTC")
+
+
+def today_of(session: Session, now: datetime) -> date:
+    """Return the day that it is in the first newsletter's time zone."""
+    return now.astimezone(_zone(session)).date()
 
 
 def _name_topics(session: Session, release: Release, slugs: Collection[str]) -> None:

@@ -30,6 +30,7 @@ from newsletter.settings.parse.places import (
     parse_bind,
     parse_broker_url,
     parse_database_url,
+    parse_fetch_allow,
     parse_listeners,
     parse_networks,
     parse_origins,
@@ -345,6 +346,16 @@ class Settings:
         "The address that gets the notices to the owner. Every admin account when empty.",
         optional(parse_address),
         None,
+    )
+    fetch_allow: tuple[str, ...] = setting(
+        "Networks, addresses and host names of an intranet that sources may be fetched from, separated by "
+        "commas. Otherwise only public addresses are fetched (docs/sources.md).",
+        optional_or(parse_fetch_allow, ()),
+        (),
+        "10.1.0.0/16, press.intranet.example.org",
+    )
+    source_failing_days: int = setting(
+        "After how many days of failure a source is paused and the owner is told.", whole_number(1, 365), 7
     )
     altcha: bool = setting(
         "Have visitors' browsers do a little work (ALTCHA) before they sign up. A sign-up without "

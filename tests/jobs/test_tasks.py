@@ -7,11 +7,14 @@ from datetime import timedelta
 
 import pytest
 from house import NOON, make_house, make_settings
+from press_site import News, Site, desk_of
+from servers.web import serving
 
-from newsletter.jobs.tasks import DRAIN, Engine, drain, sweep
+from newsletter.jobs.tasks import DRAIN, POLL, Engine, drain, poll, sweep
 from newsletter.mail.addresses import parse_address
 from newsletter.models import Heartbeat, IssueState, Lane, Pace, SignupRequest, ThrottleBucket
 from newsletter.service.heartbeat import beat
+from newsletter.service.poll_sources import sources_wait
 from newsletter.settings import SendingWindow, Span
 from newsletter.subscribers.signup.request import request_link
 
@@ -177,3 +180,47 @@ def test_the_pace_of_a_relay_that_is_used_no_more_is_forgotten(house, engine):
 
     assert "relay:old.example.org:25" not in {each.key for each in house.all(Pace)}
     assert "relay:new.example.org:25" in {each.key for each in house.all(Pace)}
+
+
+@pytest.fixture
+def press(house):
+    """A press site whose feed is a source that is due."""
+    with serving() as server, desk_of(house) as desk:
+        site = Site(server)
+        site.show(News("The quay opens", "1"))
+        desk.add(site, settle_minutes=0)
+        yield desk
+
+
+def test_a_sweep_asks_for_a_poll_once_a_minute_while_a_source_is_due(house, engine, sent, press):
+    for _ in range(3):
+        sweep(engine)
+    house.clock.pass_(minutes=2)
+    sweep(engine)
+
+    assert sent.tasks.count((Lane.BULK, POLL)) == 2
+
+
+def test_a_sweep_asks_for_no_poll_if_no_source_is_due(engine, sent):
+    sweep(engine)
+
+    assert sent.tasks == []
+
+
+def test_a_poll_stores_what_the_due_sources_have(house, sent, press):
+    settings = replace(house.runtime.settings, fetch_allow=("127.0.0.0/8",))
+    engine = Engine(replace(house.runtime, settings=settings), sent, lambda: False)
+
+    poll(engine)
+
+    assert press.releases() == {"The quay opens": "ready"}
+    assert sent.tasks == []
+
+
+def test_a_poll_that_is_asked_to_stop_gives_its_sources_back(house, sent, press):
+    engine = Engine(house.runtime, sent, lambda: True)
+
+    poll(engine)
+
+    assert press.releases() == {}
+    assert sources_wait(house.runtime)

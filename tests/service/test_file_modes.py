@@ -34,9 +34,10 @@ from newsletter.models import (
 RUN = ("-m", "newsletter", "--env-file", "")
 RELEASE = "Harbour opens new quay\n\nHAMBURG, 3 March 2026 - The port opened a quay today, its owner said.\n"
 MAIL = "From: ann@example.org\nTo: letter@example.org\nSubject: hello\n\nHello.\n"
+FEEDS = '<opml version="2.0"><body><outline xmlUrl="https://press.example.org/feed"/></body></opml>'
 READER = "ann@example.org"
 # The arguments of each command, in an order in which each has something to work on. IN is a folder beside the
-# data folder and DATA is that folder. RELEASE and ISSUE are public ids of rows that exist by then.
+# data folder and DATA is that folder. RELEASE, ISSUE and SOURCE are public ids of rows that exist by then.
 COMMANDS: dict[str, list[str]] = {
     "db upgrade": [],
     "edit": ["--tagline", "News of the port"],
@@ -61,6 +62,17 @@ COMMANDS: dict[str, list[str]] = {
     "release ready": ["RELEASE"],
     "release pin": ["RELEASE"],
     "release unpin": ["RELEASE"],
+    "source add": ["IN/", "--folder", "--backlog", "all"],
+    "source list": [],
+    "source show": ["SOURCE"],
+    "source try": ["http://127.0.0.1:9/"],
+    "source poll": [],
+    "source pause": ["SOURCE"],
+    "source resume": ["SOURCE"],
+    "source import": ["IN/feeds.opml"],
+    "source export": [],
+    "source remove": ["SOURCE"],
+    "release send-after-all": ["RELEASE"],
     "digest preview": ["--frequency", "weekly"],
     "digest send": ["--frequency", "weekly", "--yes"],
     "digest status": [],
@@ -96,7 +108,8 @@ COMMANDS: dict[str, list[str]] = {
 }
 # These have nothing to do here, or no relay answers.
 CAN_FAIL = {
-    "relay check", "digest pause", "digest resume", "consent verify", "bounce again", "bounce gone",
+    "relay check", "source try", "release send-after-all", "digest pause",
+    "digest resume", "consent verify", "bounce again", "bounce gone",
 }  # fmt: skip
 WRONG_USAGE = 2
 # These are checked while they run.
@@ -159,6 +172,7 @@ def test_every_command_of_the_program_is_looked_at_here():
 def test_every_command_leaves_files_for_their_owner_alone(environ, tmp_path, with_umask_of_nothing):
     (tmp_path / "release.txt").write_text(RELEASE)
     (tmp_path / "mail.eml").write_text(MAIL)
+    (tmp_path / "feeds.opml").write_text(FEEDS)
     data = Path(environ["NEWSLETTER_DATA_DIR"])
 
     ended = {}
@@ -189,7 +203,7 @@ def fill_in(argument: str, folder: Path, data: Path) -> str:
     for name, path in (("IN/", folder), ("DATA/", data)):
         if argument.startswith(name):
             return str(path / argument.removeprefix(name))
-    if argument not in {"RELEASE", "ISSUE"}:
+    if argument not in {"RELEASE", "ISSUE", "SOURCE"}:
         return argument
     with closing(sqlite3.connect(data / "newsletter.sqlite3")) as connection:
         (public_id,) = connection.execute(f"SELECT public_id FROM {argument.lower()}").fetchone()

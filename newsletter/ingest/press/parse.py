@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 
 from newsletter.errors import ReleaseUnreadable
 from newsletter.ingest.press.body import Body, read_body
@@ -52,6 +52,10 @@ class PressRelease:
     paragraphs: tuple[str, ...]
     markup: Markup = Markup()
     doubts: tuple[str, ...] = ()
+    # A text has no time, no address and no HTML. A release from a feed has them (feeds/feed.py).
+    published_at: datetime | None = None
+    canonical_url: str | None = None
+    body_html: str = ""
 
     @property
     def body(self) -> str:

@@ -16,6 +16,7 @@ from sqlalchemy import (
     UniqueConstraint,
     and_,
     event,
+    false,
     or_,
     select,
     text,
@@ -106,6 +107,8 @@ class Release(Base):
     revision: Mapped[int] = mapped_column(default=1, server_default=text("1"))
     # When the present text replaced another one that was public; None if it did not.
     updated_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    # It was old when its source was added, so it is public and is not mailed until an editor says so.
+    is_kept_back: Mapped[bool] = mapped_column(default=False, server_default=false())
 
     holds: Mapped[list[ReleaseHold]] = relationship(
         cascade="all, delete-orphan", order_by="ReleaseHold.id", back_populates="release"
@@ -212,6 +215,18 @@ class TopicChoice(Base):
     first_sequence: Mapped[int | None] = mapped_column(BigId)
     set_by: Mapped[str] = mapped_column(String(320))
     set_at: Mapped[datetime] = mapped_column(UTCDateTime)
+
+
+class ReleaseKey(Base):
+    """What identifies a release outside: a hash of its guid or of its address. One release has each key.
+
+    Two sources may bring the same release at the same moment. The primary key lets one of them store it.
+    """
+
+    __tablename__ = "release_key"
+
+    key: Mapped[str] = mapped_column(String(64), primary_key=True)
+    release_id: Mapped[int] = mapped_column(ForeignKey("release.id", ondelete="CASCADE"), index=True)
 
 
 class SequenceCounter(Base):

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from newsletter.settings.parse.common import (
     NAME,
+    domain_in_ascii,
     is_loopback,
     split_list,
 )
@@ -84,6 +85,22 @@ def parse_bind(value: str) -> tuple[str, int]:
     if not colon or not port.isdigit() or not 0 < int(port) < 65536:
         raise ValueError("is not host:port, such as 127.0.0.1:8000")
     return host.strip("[]"), int(port)
+
+
+def parse_fetch_allow(value: str) -> tuple[str, ...]:
+    """Return networks, addresses and host names, each as it is compared."""
+    found = []
+    for part in split_list(value):
+        try:
+            found.append(str(ipaddress.ip_network(part.strip("[]"))))
+        except ValueError:
+            name = domain_in_ascii(part) if "/" not in part and not part[-1:].isdigit() else None
+            if name is None and part.lower() != "localhost":
+                raise ValueError(
+                    f"has {part}, which is neither a network such as 10.1.0.0/16 nor a host name"
+                ) from None
+            found.append(name or "localhost")
+    return tuple(dict.fromkeys(found))
 
 
 def parse_networks(value: str) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:

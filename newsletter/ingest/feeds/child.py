@@ -1,0 +1,53 @@
+"""The process that reads feeds from outside, within limits of time and memory (isolated.py starts it).
+
+It reads requests from standard input and writes a line of JSON for each to standard output. It ends when its
+input ends, so it never outlives the process that started it by more than one request.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import signal
+import sys
+from typing import BinaryIO
+
+from newsletter.errors import FeedUnreadable
+from newsletter.ingest.feeds.isolated import MEMORY_BYTES, WAITED_SECONDS
+from newsletter.ingest.feeds.read import read_feed
+
+
+def main() -> None:
+    """Answer requests until the input ends."""
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    seconds = float(sys.argv[1])
+    source = sys.stdin.buffer
+    while line := source.readline():
+        request = json.loads(line)
+        # These signals end the process, also in the middle of a library's C code.
+        signal.setitimer(signal.ITIMER_PROF, seconds)
+        signal.setitimer(signal.ITIMER_REAL, WAITED_SECONDS)
+        answer = _answer(source, request)
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        sys.stdout.write(answer + "\n")
+        sys.stdout.flush()
+
+
+def _answer(source: BinaryIO, request: dict[str, str]) -> str:
+    data = source.read(int(request["size"]))
+    try:
+        feed = read_feed(data, request["content_type"], request["url"])
+        return json.dumps({"feed": feed.as_record()})
+    except FeedUnreadable as fault:
+        return json.dumps({"unreadable": str(fault)})
+    except MemoryError:
+        return json.dumps({"unreadable": "Reading the feed takes too much memory."})
+    except Exception as fault:
+        # Whatever a document provokes in a library is a fault of the document, and no reason to stop.
+        return json.dumps({"unreadable": f"The feed cannot be read ({type(fault).__name__})."})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,101 @@
+"""What a feed says, as values. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from datetime import date, datetime
+from typing import Any
+
+from newsletter.ingest.press.parse import Markup, summarise
+
+
+@dataclass(frozen=True)
+class Item:
+    """One item of a feed. `releases.store.add_release` stores it.
+
+    `published` is the date as the publisher gave it, in the publisher's time zone. `published_at` is the
+    moment, in UTC, if the feed has a time. `body_html` is clean. `guid` and `url` may be "".
+    """
+
+    guid: str
+    url: str
+    title: str
+    publisher: str
+    published: date | None
+    published_at: datetime | None
+    language: str
+    body_html: str
+    paragraphs: tuple[str, ...]
+    doubts: tuple[str, ...] = ()
+    # Only for the text of a file: the HTML of a feed's item has its markup.
+    marks: Markup = Markup()
+
+    @property
+    def body(self) -> str:
+        """The text, with a blank line between paragraphs."""
+        return "\n\n".join(self.paragraphs)
+
+    @property
+    def summary(self) -> str:
+        """The first sentences, at most 240 characters."""
+        return summarise(self.paragraphs)
+
+    @property
+    def markup(self) -> Markup:
+        """What the paragraphs are."""
+        return self.marks
+
+    @property
+    def canonical_url(self) -> str | None:
+        """The address of the release at its publisher."""
+        return self.url or None
+
+    @property
+    def text_hash(self) -> str:
+        """A hash of title and text, to see whether the item has changed."""
+        words = "\n".join([self.title, *self.paragraphs])
+        return hashlib.sha256(" ".join(words.split()).encode("utf-8", "replace")).hexdigest()
+
+    def named(self, publisher: str) -> Item:
+        """Return the item with a publisher of the editor's choice; "" keeps its own."""
+        return replace(self, publisher=publisher) if publisher else self
+
+
+@dataclass(frozen=True)
+class Feed:
+    """A feed: its title, the site it belongs to, and its items in the order of the feed."""
+
+    title: str
+    site_url: str
+    kind: str
+    items: tuple[Item, ...]
+    # Items without a title and a text.
+    skipped: int = 0
+
+    def as_record(self) -> dict[str, Any]:
+        """Return what JSON can hold."""
+        record = asdict(self)
+        for item in record["items"]:
+            del item["marks"]
+            item["published"] = item["published"] and item["published"].isoformat()
+            item["published_at"] = item["published_at"] and item["published_at"].isoformat()
+        return record
+
+
+def feed_from_record(record: Mapping[str, Any]) -> Feed:
+    """Return the feed that `Feed.as_record` made."""
+    items = tuple(
+        Item(
+            **{
+                **each,
+                "published": each["published"] and date.fromisoformat(each["published"]),
+                "published_at": each["published_at"] and datetime.fromisoformat(each["published_at"]),
+                "paragraphs": tuple(each["paragraphs"]),
+                "doubts": tuple(each["doubts"]),
+            }
+        )
+        for each in record["items"]
+    )
+    return Feed(record["title"], record["site_url"], record["kind"], items, record["skipped"])

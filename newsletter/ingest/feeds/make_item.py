@@ -1,0 +1,69 @@
+"""Make an item from what a feed gives for it: clean HTML, plain text, a title, a date, a language. Pure."""
+
+from __future__ import annotations
+
+import re
+from html import escape
+
+from newsletter.ingest.feeds.dates import Dated
+from newsletter.ingest.feeds.feed import Item
+from newsletter.ingest.html.clean import absolute, clean_html
+from newsletter.ingest.html.to_text import one_line, to_paragraphs
+from newsletter.ingest.press.parse import HEADLINE_LENGTH, summarise
+from newsletter.ingest.text.language import detect_language
+
+LONGEST_TITLE = 1_000
+LONGEST_GUID = 2_000
+LONGEST_URL = 2_000
+LONGEST_TEXT = 400_000
+
+_TAG = re.compile(r"[A-Za-z]{2,3}")
+
+
+def make_item(
+    *,
+    guid: str,
+    url: str,
+    title: str,
+    publisher: str,
+    dated: Dated | None,
+    language: str,
+    html: str,
+    base: str,
+) -> Item | None:
+    """Return an item; None if it has neither a title nor a text. `title` is plain text, `html` anything.
+
+    `language` is what the feed declares. It counts only if the text does not tell, because many feeds declare
+    the language of their software.
+    """
+    body_html = clean_html(html, base)
+    paragraphs = to_paragraphs(body_html[:LONGEST_TEXT])
+    title = one_line(title)[:LONGEST_TITLE] or summarise(paragraphs, HEADLINE_LENGTH).rstrip(" .。")
+    if not any(map(str.isalnum, title)):
+        return None
+    found = detect_language("\n".join([title, *paragraphs]))
+    declared = _TAG.match(language.strip())
+    if found == "und" and declared:
+        found = declared[0].lower()
+    return Item(
+        guid=one_line(guid)[:LONGEST_GUID],
+        url=_link(url, base),
+        title=title,
+        publisher=one_line(publisher)[:300],
+        published=dated.day if dated else None,
+        published_at=dated.moment if dated else None,
+        language=found,
+        body_html=body_html,
+        paragraphs=paragraphs,
+    )
+
+
+def from_text(text: str) -> str:
+    """Return plain text as HTML, a paragraph for each block of lines."""
+    blocks = (block.strip() for block in re.split(r"\n\s*\n", text))
+    return "\n".join(f"<p>{escape(block, quote=False)}</p>" for block in blocks if block)
+
+
+def _link(url: str, base: str) -> str:
+    made = absolute(url, base) if url.strip() else None
+    return made if made and len(made) <= LONGEST_URL and made.isprintable() and " " not in made else ""

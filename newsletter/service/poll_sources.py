@@ -1,0 +1,384 @@
+"""Poll sources: fetch those that are due with many threads, then read and store one after another.
+
+Threads only wait for servers. What they fetch is read in a process of its own and stored by the calling
+thread, a transaction for each release. Slow servers hold up a part of the threads, and never all of them.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from sqlalchemy.orm import Session
+
+from newsletter.errors import FeedUnreadable, FetchError
+from newsletter.ingest.feeds.feed import Feed
+from newsletter.ingest.feeds.isolated import IsolatedReader
+from newsletter.ingest.retrieve import Retriever
+from newsletter.ingest.sources.fetch import Fetched, fetch_feed, make_retriever
+from newsletter.ingest.sources.folder import read_folder
+from newsletter.ingest.sources.identity import each_once
+from newsletter.ingest.sources.lease import (
+    Claimed,
+    SourceLeaseLost,
+    any_due,
+    claim,
+    keep_lease,
+    release_lease,
+)
+from newsletter.ingest.sources.listing import (
+    Listed,
+    NewItem,
+    Plan,
+    add_item,
+    as_listed,
+    compare_list,
+    same_list,
+)
+from newsletter.ingest.sources.record import Counts, record_fetch, tell_of_items, titles_of
+from newsletter.models import FetchOutcome, HoldReason, Source, SourceItem, SourceKind
+from newsletter.notices import NoticeKind, settle_quiet
+from newsletter.releases.from_sources.arrive import Arrival, rewrite_held, store_arrival
+from newsletter.releases.holds import end_hold, hold
+from newsletter.releases.store import today_of
+from newsletter.runtime import Runtime
+
+# Fetches at the same time. A thread that waits for a server needs little.
+THREADS = 64
+# How many of them may serve sources whose last fetch took long.
+SLOW_THREADS = 24
+ROUND_SECONDS = 50.0
+# How long the calling thread waits for a fetch before it looks for further sources.
+LOOK_SECONDS = 1.0
+# An item that changes at every fetch is not held for longer than this.
+SETTLES_AT_MOST = timedelta(minutes=60)
+# Notices about single items close by themselves.
+ITEM_NOTICES = (NoticeKind.SOURCE_MOVED, NoticeKind.ITEMS_GONE, NoticeKind.ITEMS_REMOVED)
+NOTICE_KEPT = timedelta(days=3)
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class Tally:
+    """What a round has done."""
+
+    fetched: int = 0
+    added: int = 0
+    failed: int = 0
+    results: list[tuple[str, Fetched, Counts]] = field(default_factory=list)
+
+
+@dataclass
+class Poller:
+    """Polls sources of one installation."""
+
+    runtime: Runtime
+    reader: IsolatedReader
+    retriever: Retriever
+    clock: Callable[[], float] = time.monotonic
+
+    def round(
+        self,
+        stopping: Callable[[], bool],
+        *,
+        seconds: float = ROUND_SECONDS,
+        threads: int = THREADS,
+        only: str | None = None,
+    ) -> Tally:
+        """Poll what is due, or the source `only`, until nothing is due or the time is over."""
+        tally = Tally()
+        until = self.clock() + seconds
+        looked_at = self.clock() - LOOK_SECONDS
+        with _Threads(self._fetch, threads) as pool:
+            while not stopping():
+                is_time = self.clock() < until and self.clock() >= looked_at + LOOK_SECONDS
+                if is_time and pool.running <= threads // 2 and not (only and tally.fetched):
+                    found = self._claim(pool, threads, only)
+                    pool.start(found)
+                    if not found:
+                        looked_at = self.clock()
+                if not pool.running:
+                    break
+                if (done := pool.next(LOOK_SECONDS)) is not None:
+                    self.store(*done, tally)
+            self._give_back(pool.claimed)
+        return tally
+
+    def poll_one(self, claimed: Claimed) -> Tally:
+        """Fetch and store one source that was claimed."""
+        tally = Tally()
+        self.store(claimed, self._fetch(claimed), tally)
+        return tally
+
+    def store(self, claimed: Claimed, fetched: Fetched, tally: Tally) -> None:
+        """Read what was fetched and store it. If another process has the source meanwhile, drop it."""
+        tally.fetched += 1
+        try:
+            counts = self._store(claimed, fetched)
+        except SourceLeaseLost as fault:
+            log.warning("event=source_lease_lost source=%s fault=%s", claimed.public_id, fault)
+            return
+        except Exception as fault:
+            # Whatever one source provokes, the others are polled.
+            log.exception("event=source_not_stored source=%s", claimed.public_id)
+            fetched.outcome, counts = FetchOutcome.FAILED, Counts()
+            fetched.message = f"Not stored: {type(fault).__name__}. The log of the service says more."
+            self._record(claimed, fetched, counts)
+        finally:
+            fetched.close()
+        tally.added += counts.added
+        is_good = fetched.outcome in {FetchOutcome.READ, FetchOutcome.UNCHANGED}
+        tally.failed += not is_good
+        tally.results.append((claimed.public_id, fetched, counts))
+        if counts.added or not is_good:
+            log.info(
+                "event=source_polled source=%s outcome=%s added=%d changed=%d",
+                claimed.public_id, fetched.outcome, counts.added, counts.changed,
+            )  # fmt: skip
+
+    def _claim(self, pool: _Threads, threads: int, only: str | None) -> list[Claimed]:
+        """Claim as many sources as there are free threads."""
+        free = threads - pool.running
+        with self.runtime.session() as session:
+            now = self.runtime.now()
+            room = SLOW_THREADS - pool.slow
+            found = claim(session, free, now, slow=room >= free, only=only)
+            if not found and 0 < room < free:
+                found = claim(session, room, now)
+            session.commit()
+        return found
+
+    def _fetch(self, claimed: Claimed) -> Fetched:
+        if claimed.kind is SourceKind.FOLDER:
+            return Fetched(FetchOutcome.READ)
+        return fetch_feed(self.retriever, claimed.request, self.runtime.now())
+
+    def _give_back(self, sources: Sequence[Claimed]) -> None:
+        if not sources:
+            return
+        with self.runtime.session() as session:
+            for each in sources:
+                release_lease(session, each)
+            session.commit()
+
+    def _store(self, claimed: Claimed, fetched: Fetched) -> Counts:
+        counts = Counts()
+        if fetched.outcome is FetchOutcome.READ:
+            counts = self._store_list(claimed, fetched)
+        elif fetched.outcome is FetchOutcome.UNCHANGED:
+            with self._owned(claimed) as (session, source, now):
+                plan = same_list(session, source, now)
+            self._settle(claimed, plan)
+            self._tell(claimed, plan)
+        self._record(claimed, fetched, counts)
+        return counts
+
+    def _record(self, claimed: Claimed, fetched: Fetched, counts: Counts) -> None:
+        days = self.runtime.settings.source_failing_days
+        with self._owned(claimed) as (session, source, now):
+            record_fetch(session, source, fetched, now, failing_days=days, counts=counts)
+
+    def _store_list(self, claimed: Claimed, fetched: Fetched) -> Counts:
+        listed, site_url = self._listed(claimed, fetched)
+        if listed is None:
+            return Counts()
+        with self._owned(claimed) as (session, source, now):
+            plan = compare_list(session, source, listed, site_url, now, today_of(session, now))
+            publisher, settle_minutes = source.publisher, source.settle_minutes
+        settles = settle_minutes > 0 and claimed.kind is not SourceKind.FOLDER
+        added = sum([self._add(claimed, each, plan, publisher, settles=settles) for each in plan.new])
+        for row_id, item in plan.rewrite:
+            with self._owned(claimed) as (session, _source, now):
+                row = session.get_one(SourceItem, row_id)
+                rewrite_held(session, row.release, item.named(publisher), now)
+                row.stored_hash = item.text_hash
+        self._settle(claimed, plan)
+        self._tell(claimed, plan)
+        return Counts(len(listed), added, plan.changed)
+
+    def _listed(self, claimed: Claimed, fetched: Fetched) -> tuple[list[Listed] | None, str]:
+        """Return what a source lists, or None. Then `fetched` says why."""
+        if claimed.kind is SourceKind.FOLDER:
+            return self._files(claimed, fetched), ""
+        assert fetched.document is not None
+        try:
+            feed = read_document(self.reader, fetched)
+        except FeedUnreadable as fault:
+            fetched.outcome, fetched.message = FetchOutcome.UNREADABLE, str(fault)
+            return None, ""
+        items, doubles = each_once(feed.items)
+        if doubles:
+            fetched.message = f"{doubles} items have the identifier of another item, and were left out."
+        self._learn(claimed, feed)
+        return as_listed(items), feed.site_url
+
+    def _files(self, claimed: Claimed, fetched: Fetched) -> list[Listed] | None:
+        with self._owned(claimed) as (_session, source, now):
+            since = source.last_read_at
+        try:
+            content = read_folder(claimed.request.url, since, now)
+        except FetchError as fault:
+            fetched.outcome, fetched.message = FetchOutcome.FAILED, f"Not read: {fault.reason}."
+            return None
+        more = f" and {len(content.problems) - 3} more" if len(content.problems) > 3 else ""
+        fetched.message = "; ".join(content.problems[:3]) + more
+        fetched.is_early = content.waits > 0
+        return list(content.listed)
+
+    def _learn(self, claimed: Claimed, feed: Feed) -> None:
+        """Take name and site from the feed where the editor gave none."""
+        with self._owned(claimed) as (_session, source, _now):
+            source.name = source.name or feed.title
+            source.site_url = source.site_url or feed.site_url
+
+    def _add(self, claimed: Claimed, new: NewItem, plan: Plan, publisher: str, *, settles: bool) -> bool:
+        with self._owned(claimed) as (session, source, now):
+            if new.same_as is not None:
+                add_item(session, source.id, new, new.same_as, plan.number, now)
+                return False
+            is_held = plan.looks_moved and new.recurs and not new.is_kept_back
+            arrival = Arrival(
+                new.item.named(publisher),
+                keys=new.shared,
+                is_kept_back=new.is_kept_back,
+                settles_until=now + SETTLES_AT_MOST if settles else None,
+                held_because="its source lists old texts again" if is_held else "",
+                recurs=new.recurs,
+            )
+            # It may take sequences, which locks their counter. What follows waits for no other process,
+            # because the source's row is locked already.
+            release, is_new = store_arrival(session, arrival, now)
+            add_item(session, source.id, new, release.id, plan.number, now)
+        return is_new
+
+    def _settle(self, claimed: Claimed, plan: Plan) -> None:
+        for row_id in plan.settled:
+            with self._owned(claimed) as (session, _source, now):
+                end_hold(session, session.get_one(SourceItem, row_id).release, HoldReason.SETTLING, now)
+        for row_id in plan.gone:
+            with self._owned(claimed) as (session, _source, now):
+                release = session.get_one(SourceItem, row_id).release
+                hold(release, HoldReason.GONE, "source", now)
+                session.flush()
+                end_hold(session, release, HoldReason.SETTLING, now)
+        for row_id in plan.back:
+            with self._owned(claimed) as (session, _source, now):
+                release = session.get_one(SourceItem, row_id).release
+                hold(release, HoldReason.SETTLING, "source", now, until=now + SETTLES_AT_MOST)
+                session.flush()
+                end_hold(session, release, HoldReason.GONE, now)
+
+    def _tell(self, claimed: Claimed, plan: Plan) -> None:
+        if not (plan.looks_moved or plan.gone or plan.removed):
+            return
+        repeated = sum(each.recurs and not each.is_kept_back for each in plan.new)
+        with self._owned(claimed) as (session, source, now):
+            if plan.looks_moved:
+                tell_of_items(session, NoticeKind.SOURCE_MOVED, source, str(repeated), now)
+            if plan.gone:
+                tell_of_items(session, NoticeKind.ITEMS_GONE, source, titles_of(session, plan.gone), now)
+            if plan.removed:
+                words = titles_of(session, plan.removed)
+                tell_of_items(session, NoticeKind.ITEMS_REMOVED, source, words, now)
+
+    @contextmanager
+    def _owned(self, claimed: Claimed) -> Iterator[tuple[Session, Source, datetime]]:
+        """Begin a transaction with the source's row, and commit it. Raises SourceLeaseLost."""
+        with self.runtime.session() as session:
+            now = self.runtime.now()
+            source = keep_lease(session, claimed, now)
+            yield session, source, now
+            session.commit()
+
+
+def poll_sources(runtime: Runtime, stopping: Callable[[], bool], *, only: str | None = None) -> Tally:
+    """Poll what is due for up to 50 seconds, or the source `only` whether it is due or not."""
+    with IsolatedReader() as reader:
+        tally = Poller(runtime, reader, make_retriever(runtime.settings)).round(stopping, only=only)
+    with runtime.session() as session:
+        for kind in ITEM_NOTICES:
+            settle_quiet(session, kind, runtime.now() - NOTICE_KEPT, runtime.now())
+        session.commit()
+    return tally
+
+
+def sources_wait(runtime: Runtime) -> bool:
+    """Return whether a source is due."""
+    with runtime.reading() as session:
+        return any_due(session, runtime.now())
+
+
+def read_document(reader: IsolatedReader, fetched: Fetched) -> Feed:
+    """Return the feed that was fetched. Raises FeedUnreadable."""
+    assert fetched.document is not None
+    content_type = fetched.document.headers.get("content-type", "")[:200]
+    return reader.read(fetched.document.read(), content_type, fetched.document.url)
+
+
+class _Threads:
+    """Threads that fetch. They are daemons: a fetch that is under way never keeps the process alive."""
+
+    def __init__(self, fetch: Callable[[Claimed], Fetched], count: int) -> None:
+        self._fetch = fetch
+        self._jobs: queue.SimpleQueue[Claimed | None] = queue.SimpleQueue()
+        self._done: queue.SimpleQueue[tuple[Claimed, Fetched]] = queue.SimpleQueue()
+        self._count = count
+        self._threads: list[threading.Thread] = []
+        self._running: dict[int, Claimed] = {}
+
+    def __enter__(self) -> _Threads:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for _thread in self._threads:
+            self._jobs.put(None)
+
+    @property
+    def running(self) -> int:
+        """How many sources are being fetched."""
+        return len(self._running)
+
+    @property
+    def slow(self) -> int:
+        """How many of them were slow the last time."""
+        return sum(each.is_slow for each in self._running.values())
+
+    @property
+    def claimed(self) -> list[Claimed]:
+        """The sources that are being fetched."""
+        return list(self._running.values())
+
+    def start(self, sources: Sequence[Claimed]) -> None:
+        """Fetch these sources."""
+        for each in sources:
+            self._running[each.id] = each
+            self._jobs.put(each)
+            if len(self._threads) < min(self._count, self.running):
+                thread = threading.Thread(target=self._work, daemon=True)
+                self._threads.append(thread)
+                thread.start()
+
+    def next(self, seconds: float) -> tuple[Claimed, Fetched] | None:
+        """Return a source that was fetched, or None if there is none after some time."""
+        try:
+            claimed, fetched = self._done.get(timeout=seconds)
+        except queue.Empty:
+            return None
+        self._running.pop(claimed.id, None)
+        return claimed, fetched
+
+    def _work(self) -> None:
+        while (claimed := self._jobs.get()) is not None:
+            try:
+                fetched = self._fetch(claimed)
+            except Exception as fault:
+                log.exception("event=fetch_failed source=%s", claimed.public_id)
+                fetched = Fetched(FetchOutcome.FAILED, f"Not fetched: {type(fault).__name__}.")
+            self._done.put((claimed, fetched))
