@@ -9,7 +9,8 @@ complete by itself: what one newsletter sends decides nothing for another. So if
 release, a person who subscribed to both gets it from both.
 
 A release *matches* a subscription if it is ready and its pair with the topic has a sequence. The pair's first
-sequence must also be above `started_sequence`. At every commit, this invariant holds for each active
+sequence must also be above `started_sequence`, and the subscriber must want its language
+(models/release_languages.py). At every commit, this invariant holds for each active
 subscription of a person and each release that matches it:
 
 (a) The pair's latest sequence is above `covered_to`, so the release still waits, or a delivery of the same
@@ -26,7 +27,9 @@ do skipped ones, and rejected ones of a cancelled issue. The transaction that se
 releases back. A delivery counts for the row it was made for. If an earlier version merged rows into that row,
 their deliveries count for it too.
 
-(a) has two exceptions. The first is a release that `skip_ahead` left out. The second follows from a move to
+(a) has three exceptions. The first is a release that `skip_ahead` left out. The second is a release whose
+language was not wanted when an issue served the row past it, also if its language is corrected later. So a
+subscriber who adds a language gets the releases since the last issue. The third follows from a move to
 an address with subscriptions of its own. The new row begins with the old marks, so it does not get the
 releases that the earlier address was served. If a delivery to the earlier address then never arrives, put
 back lowers the new row too. A person who was erased and signs up again has no marks from before.
@@ -64,6 +67,7 @@ from newsletter.models import (
     is_one_of,
     rows_as_table,
 )
+from newsletter.models.release_languages import read_choice, wants_in_sql
 from newsletter.models.rendition_key import read_key, release_ids
 
 # How long an unsubscription can be undone. A subscription that resumes within this time keeps both marks.
@@ -104,7 +108,7 @@ def begin(session: Session, row: Subscription, welcome_releases: int = 0) -> Non
 
     It also gets the newest `welcome_releases` releases of the topic, so that its first issue is not empty.
     """
-    row.started_sequence = row.covered_to = _floor_below_newest(session, row.topic_id, welcome_releases)
+    row.started_sequence = row.covered_to = _floor_below_newest(session, row, welcome_releases)
 
 
 def carry_over(earlier: Subscription, later: Subscription) -> None:
@@ -169,13 +173,14 @@ def skip_ahead(session: Session, subscriber_id: int, newest: int) -> None:
     lock(session, [subscriber_id])
     theirs = select(Subscription).where(Subscription.subscriber_id == subscriber_id, _is_or_can_come_back())
     rows = session.scalars(theirs.execution_options(populate_existing=True)).all()
+    languages = _languages_of(session, subscriber_id)
     held = {
         each: held_releases(session, lambda column: column == subscriber_id, each).get(subscriber_id, set())
         for each in {row.newsletter_id for row in rows}
     }
     for row in rows:
         theirs_held = held[row.newsletter_id]
-        found = _waiting(session, row, most=newest + len(theirs_held) + 1)
+        found = _waiting(session, row, languages, most=newest + len(theirs_held) + 1)
         waiting = [first for release_id, first in found if release_id not in theirs_held]
         if len(waiting) > newest:
             left_out = waiting[newest]
@@ -234,8 +239,14 @@ def _is_dropped() -> ColumnElement[bool]:
     return and_(Delivery.state == DeliveryState.CANCELLED, Delivery.issue_id.in_(dropped))
 
 
-def _floor_below_newest(session: Session, topic_id: int, newest: int) -> int:
-    """Return a mark below the `newest` ready releases of a topic, ordered by first sequence."""
+def _languages_of(session: Session, subscriber_id: int) -> frozenset[str]:
+    """Return the languages that a subscriber chose for releases; empty if they want all."""
+    chosen = select(Subscriber.release_languages).where(Subscriber.id == subscriber_id)
+    return read_choice(session.scalar(chosen))
+
+
+def _floor_below_newest(session: Session, row: Subscription, newest: int) -> int:
+    """Return a mark below the `newest` ready releases that the subscriber wants, by first sequence."""
     today = current_sequence(session)
     if newest < 1:
         return today
@@ -243,9 +254,10 @@ def _floor_below_newest(session: Session, topic_id: int, newest: int) -> int:
         select(ReleaseTopic.first_sequence)
         .join(ReleaseTopic.release)
         .where(
-            ReleaseTopic.topic_id == topic_id,
+            ReleaseTopic.topic_id == row.topic_id,
             ReleaseTopic.first_sequence.is_not(None),
             Release.state == ReleaseState.READY,
+            wants_in_sql(_languages_of(session, row.subscriber_id), Release.language),
         )
         .order_by(ReleaseTopic.first_sequence.desc())
         .limit(newest)
@@ -257,10 +269,12 @@ def _is_or_can_come_back() -> ColumnElement[bool]:
     return or_(Subscription.state == SubscriptionState.ACTIVE, Subscription.ended_reason.in_(CAN_COME_BACK))
 
 
-def _waiting(session: Session, row: Subscription, most: int) -> list[tuple[int, int]]:
+def _waiting(
+    session: Session, row: Subscription, languages: frozenset[str], most: int
+) -> list[tuple[int, int]]:
     """Return the newest releases that wait for one subscription, at most `most`: id and first sequence.
 
-    The newest release is first.
+    The newest release is first. `languages` has what the subscriber chose.
     """
     chosen = (
         select(ReleaseTopic.release_id, ReleaseTopic.first_sequence)
@@ -270,6 +284,7 @@ def _waiting(session: Session, row: Subscription, most: int) -> list[tuple[int, 
             ReleaseTopic.sequence > row.covered_to,
             ReleaseTopic.first_sequence > row.started_sequence,
             Release.state == ReleaseState.READY,
+            wants_in_sql(languages, Release.language),
         )
         .order_by(ReleaseTopic.first_sequence.desc())
         .limit(most)

@@ -22,6 +22,9 @@ from newsletter.errors import TokenExpired, TokenInvalid
 # Email programs and people add characters to the end of a link: a full stop, a bracket, &utm_source=...
 _TOKEN = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 
+# A preferences link has this word if it is for an email that was requested just before.
+REQUESTED = "requested"
+
 # Our tokens are shorter. A longer one is refused before any work is spent on it.
 LONGEST_TOKEN = 1024
 

@@ -84,6 +84,8 @@ def show(address: str, as_json: bool) -> None:
     ):  # fmt: skip
         if profile[name]:
             click.echo(f"  {name.replace('_', ' ')}: {profile[name]}")
+    if profile["release_languages"]:
+        click.echo(f"  languages of releases: {', '.join(profile['release_languages'])}")
     click.echo(f"  {_suppressed_line(data['not_mailed'])}")
     for row in data["subscriptions"]:
         reason = f", {row['ended_reason']} {row['ended_at']}" if row["ended_at"] else ""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from newsletter.models import Frequency
+from newsletter.models.release_languages import wants
 from newsletter.models.rendition_key import FIRST_REVISION, Section, Selection, name_of
 
 
@@ -24,6 +25,7 @@ class Offer:
     pinned: bool
     published_at: datetime
     revision: int = FIRST_REVISION
+    language: str = "und"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,8 @@ class Catalogue:
         self._offers = {
             topic_id: sorted(each, key=lambda offer: offer.sequence) for topic_id, each in offers.items()
         }
+        # For each choice of languages, the releases that are in none of them.
+        self._unwanted: dict[frozenset[str], Set[int]] = {}
         self._sequences = {
             topic_id: [offer.sequence for offer in each] for topic_id, each in self._offers.items()
         }
@@ -58,6 +62,17 @@ class Catalogue:
     def names(self) -> set[str]:
         """Return the names of all releases in the catalogue (`rendition_key.name_of`)."""
         return {name_of(offer.release_id, offer.revision) for each in self._offers.values() for offer in each}
+
+    def _not_in(self, languages: frozenset[str]) -> Set[int]:
+        """Return the ids of the releases that a subscriber who chose these languages does not want."""
+        if languages not in self._unwanted:
+            self._unwanted[languages] = {
+                offer.release_id
+                for each in self._offers.values()
+                for offer in each
+                if not wants(languages, offer.language)
+            }
+        return self._unwanted[languages]
 
     def waiting(self, interest: Interest) -> list[Offer]:
         """Return the offers that wait for one subscription (newsletter/coverage.py defines this)."""
@@ -79,13 +94,21 @@ class Catalogue:
             if offer.first_sequence != offer.sequence
         )
 
-    def compose(self, interests: Iterable[Interest], sent: Set[int] = frozenset()) -> Selection:
+    def compose(
+        self,
+        interests: Iterable[Interest],
+        sent: Set[int] = frozenset(),
+        languages: frozenset[str] = frozenset(),
+    ) -> Selection:
         """Return the selection for one subscriber; empty when nothing waits for them.
 
         `sent` has the releases that another delivery brought, or is bringing, to the same subscriber.
-        Pinned releases come first under their topic, then the newest.
+        `languages` has those that the subscriber chose for releases; none for all of them. Pinned releases
+        come first under their topic, then the newest.
         """
         taken = set(sent)
+        if languages:
+            taken |= self._not_in(languages)
         sections = []
         for interest in sorted(interests, key=lambda each: self._order.get(each.topic_id, len(self._order))):
             fresh = [offer for offer in self.waiting(interest) if offer.release_id not in taken]

@@ -24,6 +24,7 @@ from newsletter.models import (
     Topic,
     rows_as_table,
 )
+from newsletter.models.release_languages import stored_choice_wants
 
 # A ready release is overdue if it waits for an issue longer than the interval of the frequency plus GRACE.
 INTERVALS: Mapping[Frequency, timedelta] = {
@@ -125,6 +126,7 @@ def _count_overdue(
         Subscription.frequency == frequency,
         Subscription.started_sequence < first,
         Subscription.subscriber_id == Subscriber.id,
+        stored_choice_wants(Subscriber.release_languages, Release.language),
         or_(Subscriber.snoozed_until.is_(None), Subscriber.snoozed_until <= now),
     )
     counted = select(Topic.newsletter_id, func.count(ReleaseTopic.release_id.distinct()))

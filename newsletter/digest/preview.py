@@ -29,6 +29,7 @@ from newsletter.models import (
     Topic,
     current_sequence,
 )
+from newsletter.models.release_languages import read_choice, wants_in_sql
 from newsletter.models.rendition_key import Selection, release_ids, release_names, write_key
 
 # If no new release waits, a preview shows this many of the newest ones.
@@ -72,7 +73,8 @@ def preview(
     """
     to_sequence = current_sequence(session)
     audience = Audience(newsletter_id, tuple(frequencies))
-    chosen, is_sample = _choose(session, audience, to_sequence, topics, email_key)
+    wanted = _release_languages_of(session, email_key)
+    chosen, is_sample = _choose(session, audience, to_sequence, topics, email_key, wanted)
     if not chosen:
         return None
     releases = load_revisions(session, release_names(chosen))
@@ -114,12 +116,22 @@ def _language_of(session: Session, email_key: str | None) -> str:
     return session.scalar(select(Subscriber.language).where(Subscriber.email_key == email_key)) or ""
 
 
+def _release_languages_of(session: Session, email_key: str | None) -> frozenset[str]:
+    """Return the languages in which a subscriber wants releases; empty for all, and without `email_key`."""
+    if email_key is None:
+        return frozenset()
+    return read_choice(
+        session.scalar(select(Subscriber.release_languages).where(Subscriber.email_key == email_key))
+    )
+
+
 def _choose(
     session: Session,
     audience: Audience,
     to_sequence: int,
     topics: Sequence[str],
     email_key: str | None,
+    wanted: frozenset[str],
 ) -> tuple[Selection, bool]:
     """Return what to show, and whether it is a sample of older releases."""
     if email_key is not None:
@@ -136,10 +148,11 @@ def _choose(
         interests = [Interest(topic_id, frequency, served) for topic_id in chosen]
         sent = set()
     above = min((each.covered_to for each in interests), default=to_sequence)
-    selection = load_catalogue(session, audience.newsletter_id, above, to_sequence).compose(interests, sent)
+    catalogue = load_catalogue(session, audience.newsletter_id, above, to_sequence)
+    selection = catalogue.compose(interests, sent, wanted)
     if selection:
         return selection, False
-    return _sample(session, audience.newsletter_id, interests, to_sequence), True
+    return _sample(session, audience.newsletter_id, interests, to_sequence, wanted), True
 
 
 def _topic_ids(session: Session, newsletter_id: int, slugs: Sequence[str]) -> list[int]:
@@ -166,7 +179,11 @@ def _last_served(session: Session, audience: Audience) -> int:
 
 
 def _sample(
-    session: Session, newsletter_id: int, interests: Sequence[Interest], to_sequence: int
+    session: Session,
+    newsletter_id: int,
+    interests: Sequence[Interest],
+    to_sequence: int,
+    wanted: frozenset[str],
 ) -> Selection:
     """Return the newest releases of these topics, also those that were sent before."""
     newest = session.scalars(
@@ -176,6 +193,7 @@ def _sample(
             ReleaseTopic.topic_id.in_([each.topic_id for each in interests]),
             ReleaseTopic.sequence.is_not(None),
             Release.state == ReleaseState.READY,
+            wants_in_sql(wanted, Release.language),
         )
         .order_by(ReleaseTopic.sequence.desc())
         .limit(SAMPLE_RELEASES)
@@ -184,5 +202,5 @@ def _sample(
         return ()
     above = (newest[-1] or 0) - 1
     return load_catalogue(session, newsletter_id, above, to_sequence).compose(
-        [Interest(each.topic_id, each.frequency, above) for each in interests]
+        [Interest(each.topic_id, each.frequency, above) for each in interests], languages=wanted
     )

@@ -1,7 +1,7 @@
 """Select releases for an issue of a newsletter: load its catalogue, and find each subscriber's selection.
 
-The database joins each subscriber's subscriptions into one short text. Subscribers with the same text get the
-same selection, so it is composed once for all of them.
+The database joins each subscriber's subscriptions into one short text. Subscribers with the same text, who
+chose the same languages of releases, get the same selection. So it is composed once for all of them.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from newsletter.models import (
     Topic,
     is_one_of,
 )
+from newsletter.models.release_languages import read_choice
 from newsletter.models.rendition_key import BY_LETTER, write_key
 from newsletter.suppression import suppressed_subscribers
 
@@ -87,6 +88,7 @@ def load_catalogue(session: Session, newsletter_id: int, above: int, to_sequence
             Release.pinned,
             Release.published_at,
             Release.revision,
+            Release.language,
         )
         .join(Release, Release.id == ReleaseTopic.release_id)
         .where(
@@ -97,9 +99,9 @@ def load_catalogue(session: Session, newsletter_id: int, above: int, to_sequence
         )
     )
     offers: dict[int, list[Offer]] = defaultdict(list)
-    for topic_id, sequence, first, release_id, pinned, published_at, revision in rows:
+    for topic_id, sequence, first, release_id, pinned, published_at, revision, language in rows:
         if sequence is not None:
-            offer = Offer(sequence, first or sequence, release_id, pinned, published_at, revision)
+            offer = Offer(sequence, first or sequence, release_id, pinned, published_at, revision, language)
             offers[topic_id].append(offer)
     return Catalogue(topic_ids, offers)
 
@@ -171,10 +173,11 @@ class Selector:
             self._load(session, lowest)
             rows = self._read(session, theirs)
         held = self._held(session, after + 1, last)
+        languages = self._chosen_languages(session, after + 1, last)
         selections = [
             (subscriber_id, key)
             for subscriber_id, interests, _, _ in rows
-            if (key := self._compose(interests, held.get(subscriber_id)))
+            if (key := self._compose(interests, held.get(subscriber_id), languages.get(subscriber_id)))
         ]
         read = ",".join(row_ids for _, _, row_ids, _ in rows)
         return Chunk(after, last, selections, json.loads(f"[{read}]"))
@@ -213,15 +216,28 @@ class Selector:
             releases=self.catalogue.release_ids(),
         )
 
-    def _compose(self, interests: str, held: set[int] | None) -> str:
-        """Return the key of the selection for these interests, "" for none."""
+    def _chosen_languages(self, session: Session, first: int, last: int) -> Mapping[int, str]:
+        """Return the stored choices of languages of subscribers `first` to `last`. Few of them choose any."""
+        chosen = select(Subscriber.id, Subscriber.release_languages).where(
+            Subscriber.release_languages.is_not(None), Subscriber.id.between(first, last)
+        )
+        return {subscriber_id: languages or "" for subscriber_id, languages in session.execute(chosen)}
+
+    def _compose(self, interests: str, held: set[int] | None, chosen: str | None = None) -> str:
+        """Return the key of the selection for these interests, "" for none.
+
+        `chosen` is the subscriber's stored choice of languages.
+        """
         if held:
-            return write_key(self.catalogue.compose(_read_interests(interests), held))
-        key = self._composed.get(interests)
+            wanted = read_choice(chosen)
+            return write_key(self.catalogue.compose(_read_interests(interests), held, wanted))
+        of = interests if chosen is None else f"{interests}|{chosen}"
+        key = self._composed.get(of)
         if key is None:
-            key = write_key(self.catalogue.compose(_read_interests(interests)))
+            wanted = read_choice(chosen)
+            key = write_key(self.catalogue.compose(_read_interests(interests), languages=wanted))
             if len(self._composed) < MOST_KEPT:
-                self._composed[interests] = key
+                self._composed[of] = key
         return key
 
 

@@ -50,6 +50,12 @@ def _preferences(making: Making) -> dict[str, Any]:
     return {"preferences_url": making.links.preferences(making.claimed, making.now)}
 
 
+def _requested_link(making: Making) -> dict[str, Any]:
+    if making.claimed.subscriber_public_id is None or making.claimed.email_key is None:
+        return _preferences(making)
+    return {"preferences_url": making.links.requested_preferences(making.claimed, making.now)}
+
+
 def _confirm(making: Making) -> dict[str, Any]:
     claimed, links, upto = making.claimed, making.links, making.stored["upto"]
     return {
@@ -100,7 +106,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
         "confirm": Kind(_confirm, SubscriptionState.PENDING),
         "reminder": Kind(_confirm, SubscriptionState.PENDING),
         "welcome": Kind(_welcome, SubscriptionState.ACTIVE, has_list_fields=True),
-        "link": Kind(_preferences),
+        "link": Kind(_requested_link),
         "own_link": Kind(_own_link),
         "left": Kind(_left),
         "change_address": Kind(_address),

@@ -8,7 +8,7 @@ from newsletter.links import Links
 from newsletter.mail.addresses import canonical
 from newsletter.messages.claimed import Claimed
 from newsletter.models import FIRST_NEWSLETTER
-from newsletter.tokens import Purpose, Tokens
+from newsletter.tokens import REQUESTED, Purpose, Tokens
 
 
 class PersonalLinks:
@@ -28,6 +28,14 @@ class PersonalLinks:
         if claimed.subscriber_public_id is None or claimed.email_key is None:
             return self.pages.send_link()
         return self.pages.preferences(self._tokens.make(Purpose.PREFERENCES, self._subscriber(claimed), now))
+
+    def requested_preferences(self, claimed: Claimed, now: datetime) -> str:
+        """Return the link to their preferences for the email that they requested just now.
+
+        It says so (subscribers/link.py): for an hour, the page was most likely opened from their mailbox.
+        """
+        payload = [*self._subscriber(claimed), REQUESTED]
+        return self.pages.preferences(self._tokens.make(Purpose.PREFERENCES, payload, now))
 
     def unsubscribe(self, claimed: Claimed, now: datetime) -> str:
         """Return the link that unsubscribes from the newsletter of the email.

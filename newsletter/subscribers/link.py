@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 import hmac
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import select
@@ -13,10 +13,12 @@ from sqlalchemy.orm import Session
 from newsletter.errors import TokenExpired, TokenInvalid
 from newsletter.models import Delivery, Subscriber
 from newsletter.models.tables.subscriber import went_to_present_address
-from newsletter.tokens import Purpose, Tokens
+from newsletter.tokens import REQUESTED, Purpose, Tokens
 
 # An earlier version merged rows: `moved_to` points to the row that replaced one, which may point to a next.
 MOST_MOVES = 10
+# For so long, the subscriber is expected to have opened a link that was emailed on request.
+LATELY = timedelta(hours=1)
 
 
 class LinkFault(enum.StrEnum):
@@ -93,10 +95,22 @@ def read_link_subscriber(
 ) -> Subscriber | LinkFault:
     """Return the subscriber of a preferences link. It never expires, but a change of address ends it."""
     match read_payload(tokens, Purpose.PREFERENCES, token, now):
-        case [str(public_id), str(fingerprint)]:
+        case [str(public_id), str(fingerprint)] | [str(public_id), str(fingerprint), "requested"]:
             return find_link_subscriber(session, tokens, public_id, fingerprint, lock=lock, follow=True)
         case _:
             return LinkFault.DAMAGED
+
+
+def emailed_lately(tokens: Tokens, token: str, now: datetime) -> datetime | None:
+    """Return when a preferences link was made, if that was within the hour and for a requested email.
+
+    Somebody who got a forwarded digest cannot have such a link: the email goes to the subscriber's mailbox.
+    """
+    try:
+        made_at, payload = tokens.open(Purpose.PREFERENCES, token, now)
+    except (TokenExpired, TokenInvalid):
+        return None
+    return made_at if payload[2:] == [REQUESTED] and now - made_at <= LATELY else None
 
 
 def reaches_today(

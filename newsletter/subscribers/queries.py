@@ -28,6 +28,7 @@ from newsletter.models import (
     Topic,
 )
 from newsletter.models.paging import LAST_PAGE, Page
+from newsletter.models.release_languages import read_choice
 from newsletter.tokens import Tokens
 
 LATEST_DELIVERIES = 50
@@ -75,6 +76,7 @@ class SubscriberRow:
     emptied_at: datetime | None
     label: str
     topics: tuple[SubscriberTopic, ...]
+    release_languages: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -206,6 +208,7 @@ def _rows(session: Session, found: Sequence[Row[Subscriber, str]]) -> tuple[Subs
             subscriber.emptied_at,
             subscriber.label,
             tuple(topics.get(subscriber.id, ())),
+            tuple(sorted(read_choice(subscriber.release_languages))),
         )
         for subscriber, state in found
     )

@@ -74,6 +74,16 @@ def test_a_subscriber_is_shown_by_address_and_by_id(place):
     assert data["profile"]["address"] == ANN
 
 
+def test_the_languages_of_releases_are_shown(place):
+    with place.runtime.session() as session:
+        session.query(Subscriber).one().release_languages = "de,en"
+        session.commit()
+
+    assert "languages of releases: de, en" in run(place, "subscriber", "show", ANN).output
+    data = json.loads(run(place, "subscriber", "show", ANN, "--json").output)
+    assert data["profile"]["release_languages"] == ["de", "en"]
+
+
 def test_consent_is_shown_for_people(place):
     shown = run(place, "subscriber", "consent", ANN).output
 

@@ -101,3 +101,16 @@ def test_the_catalogue_knows_its_releases_and_which_became_ready_again():
 
     assert catalogue.release_ids() == {1, 2, 4}
     assert catalogue.renewed() == [1, 3]
+
+
+def test_a_choice_of_languages_leaves_out_the_others_but_never_the_unknown():
+    def at(release, sequence, language):
+        return Offer(sequence, sequence, release, False, NOON, language=language)
+
+    catalogue = Catalogue([SEA], {SEA: [at(1, 1, "de"), at(2, 2, "en"), at(3, 3, "und"), at(4, 4, "de-AT")]})
+    interests = [Interest(SEA, DAILY, 0)]
+
+    assert releases(catalogue.compose(interests, languages=frozenset({"de"}))) == [(SEA, (4, 3, 1))]
+    assert releases(catalogue.compose(interests, {1}, frozenset({"de"}))) == [(SEA, (4, 3))]
+    assert releases(catalogue.compose(interests, languages=frozenset({"fr"}))) == [(SEA, (3,))]
+    assert releases(catalogue.compose(interests)) == [(SEA, (4, 3, 2, 1))]

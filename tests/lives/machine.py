@@ -25,6 +25,7 @@ LEFT = st.none() | st.sampled_from([*TOPICS, *TOPICS_OF])
 SERVED = st.sampled_from([("daily",), ("weekly",), ("daily", "weekly")])
 UNDER = st.lists(st.sampled_from(TOPICS), min_size=1, max_size=2, unique=True)
 ANSWER = st.sampled_from(["accepted", "accepted", "rejected", "rejected", *ANSWERS])
+CHOSEN = st.sets(st.sampled_from(["en", "de", "pt"])).map(sorted)
 DIES = st.sampled_from([None, None, None, None, 0, 1, 2, 3, 4])
 
 
@@ -39,6 +40,7 @@ class Act(NamedTuple):
 ACTS: Mapping[str, Act] = {
     "join": Act(1, "joining", {"name": st.integers(0, 5), "wanted": WANTED}),
     "choose": Act(3, "choices", {"pick": PICKS, "wanted": WANTED}),
+    "choose_languages": Act(2, "languages", {"pick": PICKS, "chosen": CHOSEN}),
     "unsubscribe": Act(2, "leaving", {"pick": PICKS, "only": LEFT}),
     "undo": Act(3, "leaving", {"pick": PICKS}),
     "pause": Act(2, "pauses", {"pick": PICKS, "weeks": st.sampled_from(WEEKS)}),
@@ -51,7 +53,12 @@ ACTS: Mapping[str, Act] = {
     "add": Act(
         6,
         "",
-        {"topics": UNDER, "held": st.sampled_from([False] * 5 + [True]), "days_ago": st.sampled_from([0, 9])},
+        {
+            "topics": UNDER,
+            "held": st.sampled_from([False] * 5 + [True]),
+            "days_ago": st.sampled_from([0, 9]),
+            "language": st.sampled_from(["en", "en", "de", "pt-BR", "und"]),
+        },
     ),
     "name_topic": Act(2, "topics", {"pick": PICKS, "topic": st.sampled_from(TOPICS)}),
     "correct": Act(2, "corrections", {"pick": PICKS}),

@@ -23,6 +23,10 @@ plain SQL and uses no code of the program. The rules are those of newsletter/cov
 (mark) A subscription begins at the counter. It continues where it was if somebody comes back within the time
     for undo. It skips only releases that the end of a pause may skip.
 
+(languages) A person who chose languages of releases gets only releases in these languages, and those whose
+    language is not known. When a mark passes another release, it is no longer expected, until the mark falls
+    below it again.
+
 (never) At the end, with nothing open, everybody has every release, except what an editor dropped.
 
 (stuck) At the end, nothing waits.
@@ -103,6 +107,9 @@ class Snapshot:
     issues: Mapping[int, str]
     # The newsletter of each topic.
     newsletters: Mapping[int, int]
+    # The language of each release, and the languages that each person chose; nothing stands for all.
+    languages: Mapping[int, str]
+    chosen: Mapping[int, frozenset[str]]
     # The number in each release's title, which identifies it in messages, and the number of its present text.
     numbers: Mapping[int, int]
     texts: Mapping[int, int]
@@ -110,6 +117,12 @@ class Snapshot:
     # Merged rows of one person, and the row that replaced each.
     joined: Mapping[int, int]
     counter: int
+
+    def wants(self, person: int, release: int) -> bool:
+        """Return whether a person wants the language of a release."""
+        language = self.languages[release]
+        chosen = self.chosen.get(person)
+        return not chosen or language == "und" or language.split("-")[0] in chosen
 
     def active(self) -> list[Subscription]:
         return [each for each in self.subscriptions.values() if each.state == "active"]
@@ -137,8 +150,8 @@ def read(query: Query, dropped: str) -> Snapshot:
         " FROM delivery d JOIN issue i ON i.id = d.issue_id WHERE d.subscriber_id IS NOT NULL"
     )
     pairs = query("SELECT release_id, topic_id, sequence FROM release_topic")
-    people = query("SELECT id, snoozed_until, moved_to FROM subscriber")
-    releases = query("SELECT id, state, title FROM release")
+    people = query("SELECT id, snoozed_until, moved_to, release_languages FROM subscriber")
+    releases = query("SELECT id, state, title, language FROM release")
     subscriptions = query(
         "SELECT id, subscriber_id, newsletter_id, topic_id, frequency, state, started_sequence, covered_to,"
         " ended_reason FROM subscription ORDER BY id"
@@ -153,6 +166,8 @@ def read(query: Query, dropped: str) -> Snapshot:
         frozenset(row[0] for row in releases if row[1] == "ready"),
         dict(query("SELECT id, state FROM issue")),
         dict(query("SELECT id, newsletter_id FROM topic")),
+        {row[0]: row[3] for row in releases},
+        {row[0]: frozenset(row[3].split(",")) for row in people if row[3]},
         {row[0]: int(_NUMBER.findall(row[2])[0][0]) for row in releases},
         {row[0]: int(_NUMBER.findall(row[2])[0][1]) for row in releases},
         {row[0]: _moment(row[1]) for row in people if row[1] is not None},
@@ -218,6 +233,8 @@ class Oracle:
     _unwanted: dict[int, Mapping[int, str]] = field(default_factory=dict)
     # The texts that each claimed delivery may have of a release.
     _texts: dict[int, Mapping[int, set[int]]] = field(default_factory=dict)
+    # The person, topic and release of each release that a mark passed while its language was not chosen.
+    _passed: set[tuple[int, int, int]] = field(default_factory=set)
     emails: int = 0
     # How often the relay accepted a release for a person from a newsletter.
     _taken: Counter[tuple[int, int, int]] = field(default_factory=Counter)
@@ -242,6 +259,7 @@ class Oracle:
         self.history.append(after)
         self._see_sequences(after)
         self._see_beginnings(before, after, asked)
+        self._see_languages(before, after)
         self._see_claims(before, after, self.history[since - 1 :])
         self._see_rejections(before, after)
         self._check_rows(after)
@@ -359,10 +377,29 @@ class Oracle:
             self._first[release, topic]
             for (release, topic), sequence in before.pairs.items()
             if topic == row.topic and release in before.ready and release not in held
+            and before.wants(row.person, release)
             and sequence is not None and sequence > was.covered_to
             and self._first[release, topic] > was.started
         )  # fmt: skip
         return waiting[-self.catch_up - 1] if len(waiting) > self.catch_up else 0
+
+    def _see_languages(self, before: Snapshot, after: Snapshot) -> None:
+        """Note which releases in languages that were not chosen a mark passed in this commit."""
+        was = {(each.person, each.topic): each.covered_to for each in before.active()}
+        for row in after.active():
+            key = (row.person, row.topic)
+            for (release, topic), latest in after.pairs.items():
+                if topic != row.topic or latest is None:
+                    continue
+                if latest > row.covered_to:
+                    self._passed.discard((*key, release))
+                elif latest > was.get(key, row.covered_to) and not before.wants(row.person, release):
+                    self._passed.add((*key, release))
+        for each in after.deliveries.values():
+            if each.id not in before.deliveries:
+                for release in each.releases:
+                    if not after.wants(each.person, release):
+                        self.broken(f"(languages) delivery {each.id} has release {release}")
 
     def _see_claims(self, before: Snapshot, after: Snapshot, span: Sequence[Snapshot]) -> None:
         """Note what a claim should have left out: conditions that held before it began until its commit."""
@@ -425,6 +462,8 @@ class Oracle:
         key = (row.person, row.topic)
         for (release, topic), latest in now.pairs.items():
             if topic != row.topic or release not in now.ready or latest is None:
+                continue
+            if not now.wants(row.person, release) or (*key, release) in self._passed:
                 continue
             if self._first[release, topic] > row.started and latest > self._before_move.get(key, 0):
                 yield release, latest

@@ -122,6 +122,8 @@ class World:
     deadlocks: int = 0
     # The clock of workers, in seconds, by which they decide when to check again.
     elapsed: float = 0.0
+    # The language of each release, by its number.
+    _languages: dict[int, str] = field(default_factory=dict)
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     def __post_init__(self) -> None:
@@ -247,6 +249,7 @@ class World:
 
         return {
             "choose": active | ended,
+            "choose_languages": active,
             "unsubscribe": active,
             "undo": ended,
             "pause": active - now.paused_until.keys(),
@@ -324,6 +327,24 @@ class World:
             host,
             lambda parts, session: preferences.save_preferences(
                 session, parts.tokens, token, choices, parts.now()
+            ),
+        )
+
+    def choose_languages(self, host: int, pick: int, chosen: Sequence[str]) -> None:
+        """Save the preferences page with other languages of releases, and the same topics."""
+        person = self.person("choose_languages", pick)
+        token = self._preferences_token(host, person)
+        now = self.oracle.history[-1]
+        slugs = dict(self.database.query("SELECT id, slug FROM topic"))
+        choices = {
+            slugs[each.topic]: Frequency(each.frequency)
+            for each in now.active() if each.person == person.id
+        }  # fmt: skip
+        settings = preferences.PersonalSettings("en", "UTC", None, frozenset(chosen))
+        self.ask(
+            host,
+            lambda parts, session: preferences.save_preferences(
+                session, parts.tokens, token, choices, parts.now(), personal_settings=settings
             ),
         )
 
@@ -433,8 +454,9 @@ class World:
 
     # Releases.
 
-    def add(self, host: int, topics: Sequence[str], held: bool, days_ago: int) -> None:
+    def add(self, host: int, topics: Sequence[str], held: bool, days_ago: int, language: str = "en") -> None:
         number = next(self._numbers)
+        self._languages[number] = language
         self._store(host, number, topics, held=held, days_ago=days_ago)
 
     def name_topic(self, host: int, pick: int, topic: str) -> None:
@@ -446,7 +468,8 @@ class World:
 
     def _store(self, host: int, number: int, topics: Sequence[str], *, held: bool, days_ago: int) -> None:
         day = (NOON - timedelta(days=days_ago)).date()
-        press = PressRelease(f"Bulletin {number} text 1 is out", "Port", day, "en", (f"Text {number}.",))
+        language, title = self._languages[number], f"Bulletin {number} text 1 is out"
+        press = PressRelease(title, "Port", day, language, (f"Text {number}.",))
         state = ReleaseState.HELD if held else ReleaseState.READY
         self.ask(
             host,

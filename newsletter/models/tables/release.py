@@ -71,6 +71,8 @@ class Release(Base):
     __tablename__ = "release"
     __table_args__ = (
         Index("ix_release_published_on_published_at_id", "published_on", "published_at", "id"),
+        # For the list of languages that a subscriber can choose from.
+        Index("ix_release_language", "language"),
         Index(
             "ix_release_embargo_until",
             "embargo_until",

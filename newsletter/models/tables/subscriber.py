@@ -33,6 +33,11 @@ class Subscriber(Base):
             "ix_subscriber_moved_to", "moved_to",
             sqlite_where=text("moved_to IS NOT NULL"), postgresql_where=text("moved_to IS NOT NULL"),
         ),
+        Index(
+            "ix_subscriber_id_release_languages", "id", "release_languages",
+            sqlite_where=text("release_languages IS NOT NULL"),
+            postgresql_where=text("release_languages IS NOT NULL"),
+        ),
     )  # fmt: skip
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
@@ -44,6 +49,8 @@ class Subscriber(Base):
     time_zone: Mapped[str] = mapped_column(String(64), default="UTC")
     # The hour of the day, 0 to 23, at which the subscriber wants issues; None: when an issue is sent.
     preferred_hour: Mapped[int | None]
+    # The languages in which they want releases (models/release_languages.py); None: all languages.
+    release_languages: Mapped[str | None] = mapped_column(String(255))
     snoozed_until: Mapped[datetime | None] = mapped_column(UTCDateTime)
     # When the address last changed. Earlier emails went to a mailbox that may belong to somebody else now.
     address_since: Mapped[datetime | None] = mapped_column(UTCDateTime)

@@ -93,6 +93,7 @@ def _welcome(mover: Subscriber, there: Subscriber, *, has_topics: bool, now: dat
         there.confirmed_at = now
         there.language, there.time_zone = mover.language, mover.time_zone
         there.preferred_hour = mover.preferred_hour
+        there.release_languages = mover.release_languages
 
 
 @dataclass(frozen=True)

@@ -15,16 +15,18 @@ from newsletter.models import (
     ConsentAct,
     EndedReason,
     Frequency,
+    Release,
     Subscriber,
     Subscription,
     SubscriptionState,
     Topic,
 )
+from newsletter.models.release_languages import UNKNOWN, base_language, read_choice, write_choice
 from newsletter.subscribers import subscription_rows
 from newsletter.subscribers.choices import pauses
 from newsletter.subscribers.consent.ledger import note_topics
 from newsletter.subscribers.leaving.unsubscribe import Left, tell_leaver, unsubscribe
-from newsletter.subscribers.link import LinkFault, read_link_subscriber
+from newsletter.subscribers.link import LinkFault, emailed_lately, read_link_subscriber
 from newsletter.subscribers.offered_topics import offered_topics
 from newsletter.subscribers.signup.email_limits import allow_email
 from newsletter.subscribers.signup.pending import add_pending, is_news, send_confirmation
@@ -47,22 +49,30 @@ class Choice:
 
 @dataclass(frozen=True)
 class PersonalSettings:
-    """A subscriber's language, IANA time zone, and the hour (0 to 23) at which they want issues, or None."""
+    """A subscriber's language, IANA time zone, and the hour (0 to 23) at which they want issues, or None.
+
+    `release_languages` has the languages in which they want releases; none for all.
+    """
 
     language: str
     time_zone: str
     preferred_hour: int | None
+    release_languages: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
 class Preferences:
-    """All topics with this subscriber's choices, their personal settings, and their pause."""
+    """All topics with this subscriber's choices, their personal settings, and their pause.
+
+    `release_languages` has the languages that releases have, to choose from.
+    """
 
     public_id: str
     email: str
     choices: tuple[Choice, ...]
     personal_settings: PersonalSettings
     snoozed_until: datetime | None
+    release_languages: tuple[str, ...] = ()
 
     @property
     def on_the_list(self) -> bool:
@@ -108,9 +118,21 @@ def read_preferences(session: Session, tokens: Tokens, token: str, now: datetime
         subscriber.public_id,
         subscriber.email or "",
         choices,
-        PersonalSettings(subscriber.language, subscriber.time_zone, subscriber.preferred_hour),
+        PersonalSettings(
+            subscriber.language,
+            subscriber.time_zone,
+            subscriber.preferred_hour,
+            read_choice(subscriber.release_languages),
+        ),
         subscriber.snoozed_until if pauses.is_paused(subscriber, now) else None,
+        _languages_of_releases(session),
     )
+
+
+def _languages_of_releases(session: Session) -> tuple[str, ...]:
+    """Return the known languages of all releases, without regions, in the order of their tags."""
+    found = session.scalars(select(Release.language).distinct())
+    return tuple(sorted({base_language(each) for each in found if each not in UNKNOWN}))
 
 
 def save_preferences(
@@ -130,15 +152,18 @@ def save_preferences(
     A new topic is active at once, because the link proves the address. A row with a new frequency takes over
     the old marks. If `wanted` is empty, the subscriber is unsubscribed, and `notice` is passed on
     (leaving/unsubscribe.py). If one newsletter has no wanted topic left, they left that newsletter, and with
-    `notice` they get the same email. A former subscriber has to confirm again, because another person may
+    `notice` they get the same email. There is none if the link was emailed on request within the last hour,
+    because then the subscriber did this. A former subscriber has to confirm again, because another person may
     have an old email with this link.
     """
     subscriber = read_link_subscriber(session, tokens, token, now, lock=True)
     if isinstance(subscriber, LinkFault):
         return subscriber
+    notice = notice and emailed_lately(tokens, token, now) is None
     if personal_settings is not None:
         subscriber.language, subscriber.time_zone = personal_settings.language, personal_settings.time_zone
         subscriber.preferred_hour = personal_settings.preferred_hour
+        subscriber.release_languages = write_choice(personal_settings.release_languages)
     topics = select(Topic).outerjoin(Topic.group).where(Topic.slug.in_(wanted)).order_by(*TOPIC_ORDER)
     chosen = [(topic, wanted[topic.slug]) for topic in session.scalars(topics)]
     if not chosen:

@@ -24,7 +24,7 @@ from newsletter.models.rendition_key import read_key
 from newsletter.outbox.enqueue import enqueue_single, key_of_newsletter
 from newsletter.subscribers import subscription_rows
 from newsletter.subscribers.consent.ledger import note_topics
-from newsletter.subscribers.link import LinkFault, find_link_subscriber, reaches_today
+from newsletter.subscribers.link import LATELY, LinkFault, emailed_lately, find_link_subscriber, reaches_today
 from newsletter.tokens import Purpose, Tokens
 
 # Ways that also work for somebody who got a forwarded email, so the subscriber gets an email about them.
@@ -134,12 +134,32 @@ def _topics_carried(session: Session, delivery_id: int | None) -> set[int]:
     return {part.topic_id for part in read_key(key)} if key else set()
 
 
+def make_leave_token(tokens: Tokens, preferences_token: str, public_id: str, now: datetime) -> str:
+    """Return the token of the unsubscribe link on a preferences page.
+
+    If the page was opened by a link that was emailed on request lately, the token says when.
+    """
+    emailed_at = emailed_lately(tokens, preferences_token, now)
+    since = [] if emailed_at is None else [None, int(emailed_at.timestamp())]
+    return tokens.make(Purpose.UNSUBSCRIBE, [public_id, None, *since], now)
+
+
+def _was_emailed_lately(tokens: Tokens, token: str, now: datetime) -> bool:
+    """Return whether the page with this unsubscribe link was opened by a link from the last hour."""
+    match tokens.read(Purpose.UNSUBSCRIBE, token, now):
+        case [_, _, _, int(emailed_at)]:
+            return now - datetime.fromtimestamp(emailed_at, UTC) <= LATELY
+        case _:
+            return False
+
+
 def read_unsubscribe_token(
     tokens: Tokens, token: str, now: datetime
 ) -> tuple[str, int | None, int | None, datetime] | LinkFault:
     """Return the subscriber's public id, the delivery with the link, its newsletter, and when it was made.
 
-    A link without a newsletter means everything: there was one newsletter when it was made. It never expires.
+    A link without a newsletter means everything: there was one newsletter when it was made, or it is from a
+    preferences page. It never expires.
     """
     try:
         made_at, payload = tokens.open(Purpose.UNSUBSCRIBE, token, now)
@@ -148,6 +168,8 @@ def read_unsubscribe_token(
     match payload:
         case [str(public_id), int() | None as delivery_id]:
             return public_id, delivery_id, None, made_at
+        case [str(public_id), None, None, int()]:
+            return public_id, None, None, made_at
         case [str(public_id), int() | None as delivery_id, int(newsletter_id)]:
             return public_id, delivery_id, newsletter_id, made_at
         case _:
@@ -198,8 +220,9 @@ def unsubscribe_by_link(
 ) -> Left | LinkFault:
     """Do what `unsubscribe` does, for the subscriber of an unsubscribe link.
 
-    Without `everything` and `newsletter_id`, end what the link means: its newsletter, or everything. Commits
-    nothing.
+    Without `everything` and `newsletter_id`, end what the link means: its newsletter, or everything. If the
+    link is from a preferences page that was opened by a link emailed on request within the last hour, there
+    is no `notice`. Commits nothing.
     """
     payload = read_unsubscribe_token(tokens, token, now)
     if isinstance(payload, LinkFault):
@@ -211,6 +234,7 @@ def unsubscribe_by_link(
     trusted = reaches_today(session, subscriber, made_at, delivery_id)
     ending = None if everything else newsletter_id or meant
     leaving = _Leaving(delivery_id, ending, only, trusted)
+    notice = notice and not _was_emailed_lately(tokens, token, now)
     return _unsubscribe(session, subscriber, leaving, now, how, ip_address, notice)
 
 

@@ -63,3 +63,4 @@ def clear_address(session: Session, person: Subscriber) -> None:
     suppression.forget_subscriber(session, person.id)
     person.email = person.email_key = None
     person.preferred_hour = person.snoozed_until = person.address_since = None
+    person.release_languages = None

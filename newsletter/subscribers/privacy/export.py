@@ -24,6 +24,7 @@ from newsletter.models import (
     is_one_of,
 )
 from newsletter.models.paging import LAST_PAGE, Page
+from newsletter.models.release_languages import read_choice
 from newsletter.models.rendition_key import read_key, release_ids
 from newsletter.subscribers.consent.chain import utc_text
 from newsletter.subscribers.consent.record import (
@@ -101,7 +102,10 @@ def personal_data(
         "made_at": utc_text(now),
         "newsletter": publisher_part(publisher),
         **newsletters_part(publisher),
-        "profile": profile_part(subscriber),
+        "profile": {
+            **profile_part(subscriber),
+            "release_languages": sorted(read_choice(subscriber.release_languages)),
+        },
         "subscriptions": subscriptions_part(session, people, publisher),
         "consent": entries_part(session, people),
         "wordings": wordings_part(session, people),

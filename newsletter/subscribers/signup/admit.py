@@ -24,7 +24,7 @@ class Outcome(enum.StrEnum):
     """How a sign-up was answered.
 
     ASKED: the same answer for every address. FAULTY: something in it is wrong. WAIT: too many came.
-    PRESS: it has to be sent again from a page of ours.
+    PRESS: the button has to be pressed once more, on a page of ours.
     """
 
     ASKED = "asked"
@@ -46,12 +46,14 @@ class Arrival:
     """A sign-up without faults, and how it came.
 
     `timed`: we know when its form was opened. `trapped`: a field that people do not see was filled in.
-    `altcha` is the proof of work, "" if it lacks, None if none is wanted.
+    `pressed`: the answer to an earlier form asked this visitor to press once more. `altcha` is the proof of
+    work, "" if it lacks, None if none is wanted.
     """
 
     ip_address: str
     timed: bool
     trapped: bool
+    pressed: bool
     altcha: str | None
     signup: Signup
 
@@ -75,10 +77,12 @@ def _admit(session: Session, tokens: Tokens, arrival: Arrival, now: datetime) ->
         return Taken(Outcome.WAIT, visit.wait_seconds), None
     if visit.nth > UNTIMED and not arrival.timed:
         return Taken(Outcome.PRESS), None
+    proven = arrival.altcha is not None and check_proof(session, tokens, arrival.altcha, now)
     if arrival.trapped:
-        # A program filled in the hidden field. It gets the same answer as everybody, and was counted.
-        return Taken(Outcome.ASKED), None
-    trust = arrival.signup.trust
-    if arrival.altcha is not None and check_proof(session, tokens, arrival.altcha, now):
-        trust = Trust.PROVEN
+        # A bot filled in the hidden field, or a password manager did. A person presses once more, or their
+        # browser has done a proof of work. It counts as one of a crowd, which waits first in a burst.
+        if not (arrival.pressed or proven):
+            return Taken(Outcome.PRESS), None
+        return Taken(Outcome.ASKED), replace(arrival.signup, trust=Trust.NONE, nth=max(1, visit.nth))
+    trust = Trust.PROVEN if proven else arrival.signup.trust
     return Taken(Outcome.ASKED), replace(arrival.signup, trust=trust, nth=visit.nth)

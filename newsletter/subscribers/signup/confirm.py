@@ -24,6 +24,7 @@ from newsletter.models import (
     SubscriptionState,
     public_now,
 )
+from newsletter.models.release_languages import read_choice, wants_in_sql
 from newsletter.outbox.enqueue import enqueue_single, key_of_newsletter
 from newsletter.subscribers import subscription_rows
 from newsletter.subscribers.address_marks import unmark_address
@@ -153,6 +154,7 @@ def _welcome(
         select(Release)
         .where(
             public_now(now),
+            wants_in_sql(read_choice(subscriber.release_languages), Release.language),
             Release.id.in_(
                 select(ReleaseTopic.release_id).where(
                     ReleaseTopic.topic_id.in_([row.topic_id for row in covered]),

@@ -259,6 +259,29 @@ class SignupForm(AddressForm):
         """Return the frequency of each chosen topic: its own, or the one for all."""
         return {slug: Frequency(self.often.get(slug) or self.frequency.data) for slug in self.topics.data}
 
+    def pressed_here(self) -> bool:
+        """Return whether the button was pressed on a page that we gave to this visitor.
+
+        The page's token names the visitor's network, so another site can neither make one nor get one made.
+        """
+        parts = runtime()
+        try:
+            payload = parts.tokens.read(Purpose.FORM, self.opened.data or "", parts.now())
+        except TokenError:
+            return False
+        return payload == [self._visitor()]
+
+    def ask_to_press(self) -> None:
+        """Let the page that is shown now count as one on which this visitor presses the button."""
+        if not self.pressed_here():
+            self.opened.data = runtime().tokens.make(Purpose.FORM, [self._visitor()], runtime().now())
+
+    def _visitor(self) -> str:
+        parts = runtime()
+        asking = client_address(request, parts.settings.trusted_proxies)
+        network = network_of(asking) or ""
+        return parts.tokens.keyed_hash("visitor", network)[:16]
+
     def own_request(self) -> OwnRequest:
         """Return what this browser keeps of its own sign-up."""
         choices = self.choices()
@@ -304,31 +327,11 @@ class EmbeddedSignupForm(SignupForm):
         if field.data:
             super().validate_opened(field)
 
-    def pressed_here(self) -> bool:
-        """Return whether the button was pressed on a page that we gave to this visitor.
-
-        The page's token names the visitor's network, so another site can neither make one nor get one made.
-        """
-        parts = runtime()
-        try:
-            payload = parts.tokens.read(Purpose.FORM, self.opened.data or "", parts.now())
-        except TokenError:
-            return False
-        return payload == [self._visitor()]
-
     def ready(self) -> EmbeddedSignupForm:
         """Return the form itself, ready to be shown on a page of ours."""
-        if not self.pressed_here():
-            now = runtime().now()
-            self.opened.data = runtime().tokens.make(Purpose.FORM, [self._visitor()], now)
+        self.ask_to_press()
         super().ready()
         return self
-
-    def _visitor(self) -> str:
-        parts = runtime()
-        asking = client_address(request, parts.settings.trusted_proxies)
-        network = network_of(asking) or ""
-        return parts.tokens.keyed_hash("visitor", network)[:16]
 
 
 class MoveForm(AddressForm):

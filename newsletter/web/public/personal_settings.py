@@ -10,9 +10,9 @@ from babel.dates import format_time
 from flask_babel import get_locale
 from flask_babel import lazy_gettext as _
 from markupsafe import Markup
-from wtforms import Form, SelectField, StringField, ValidationError
+from wtforms import Form, SelectField, SelectMultipleField, StringField, ValidationError
 
-from newsletter.languages import choose_language, language_name
+from newsletter.languages import choose_language, language_name, parse_language
 from newsletter.subscribers.choices.preferences import PersonalSettings
 from newsletter.web.http.time_zones import known_zones, zone_in_words, zone_options
 
@@ -25,8 +25,16 @@ class PersonalSettingsForm(Form):  # type: ignore[misc]
     language = SelectField(_("Language"))
     time_zone = StringField(_("Time zone"))
     preferred_hour = SelectField(_("Time of day"))
+    release_languages = SelectMultipleField(_("Languages of releases"), validate_choice=False)
 
-    def __init__(self, posted: Any, personal_settings: PersonalSettings, offered: Sequence[str]) -> None:
+    def __init__(
+        self,
+        posted: Any,
+        personal_settings: PersonalSettings,
+        offered: Sequence[str],
+        of_releases: Sequence[str] = (),
+    ) -> None:
+        """`offered` has the languages of emails, and `of_releases` those that releases have."""
         hour = personal_settings.preferred_hour
         super().__init__(
             posted,
@@ -34,6 +42,7 @@ class PersonalSettingsForm(Form):  # type: ignore[misc]
                 "language": choose_language(personal_settings.language, offered),
                 "time_zone": personal_settings.time_zone,
                 "preferred_hour": ANY_HOUR if hour is None else str(hour),
+                "release_languages": sorted(personal_settings.release_languages),
             },
         )
         self._usual_zone = personal_settings.time_zone
@@ -41,6 +50,12 @@ class PersonalSettingsForm(Form):  # type: ignore[misc]
         locale = get_locale() or "en"
         hours = [(str(hour), format_time(time(hour), "short", locale=locale)) for hour in range(24)]
         self.preferred_hour.choices = [(ANY_HOUR, _("Whenever an issue is sent")), *hours]
+
+        # A choice stays on offer, even if no release has that language any more.
+        known = {*of_releases, *personal_settings.release_languages}
+        named = [(each, _name_here(each)) for each in known]
+        self.release_languages.choices = sorted(named, key=lambda each: each[1].casefold())
+        self.release_languages.data = [each for each in self.release_languages.data or () if each in known]
 
     def validate_time_zone(self, field: StringField) -> None:
         """Accept known zones, and the subscriber's current one even if it no longer exists."""
@@ -62,4 +77,15 @@ class PersonalSettingsForm(Form):  # type: ignore[misc]
     def personal_settings(self) -> PersonalSettings:
         """Return the chosen values."""
         hour = self.preferred_hour.data
-        return PersonalSettings(self.language.data, self.time_zone.data, int(hour) if hour else None)
+        return PersonalSettings(
+            self.language.data,
+            self.time_zone.data,
+            int(hour) if hour else None,
+            frozenset(self.release_languages.data),
+        )
+
+
+def _name_here(language: str) -> str:
+    """Return the name of a language in the language of the page."""
+    name: str = (get_locale() or parse_language("en")).languages.get(language, language)
+    return name[:1].upper() + name[1:]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from flask import Response, abort, make_response, render_template, request, url_for
 from markupsafe import Markup, escape
@@ -20,9 +21,8 @@ from newsletter.subscribers.choices.preferences import (
     resume,
     save_preferences,
 )
-from newsletter.subscribers.leaving.unsubscribe import Left
+from newsletter.subscribers.leaving.unsubscribe import Left, make_leave_token
 from newsletter.subscribers.link import LinkFault, address_hint
-from newsletter.tokens import Purpose
 from newsletter.web.http.extensions import runtime
 from newsletter.web.http.language import page_language
 from newsletter.web.http.security import guard_tokens
@@ -103,7 +103,7 @@ def preferences(token: str) -> AnyResponse:
         return link_problem(found)
     posted = request.form if request.method == "POST" else None
     groups = _groups(found.choices, posted is not None)
-    personal_settings = PersonalSettingsForm(posted, found.personal_settings, offered_languages())
+    personal_settings = _personal_settings(posted, found)
     if posted is None:
         return preferences_page(token, found, groups=groups, personal_settings=personal_settings)
     rows = [row for group in groups for row in group.rows]
@@ -125,7 +125,7 @@ def preferences_page(
     """Render the page, with the submitted forms if there are any. `withheld`: an email was not sent."""
     parts = runtime()
     stop_writing()
-    leave = parts.tokens.make(Purpose.UNSUBSCRIBE, [found.public_id, None], parts.now())
+    leave = make_leave_token(parts.tokens, token, found.public_id, parts.now())
     news = request.args.get("news", "")
     page = render_template(
         "web/preferences.html",
@@ -134,8 +134,7 @@ def preferences_page(
         form=ActForm(formdata=None),
         groups=groups if groups is not None else _groups(found.choices, posted=False),
         options=_options(),
-        personal_settings=personal_settings
-        or PersonalSettingsForm(None, found.personal_settings, offered_languages()),
+        personal_settings=personal_settings or _personal_settings(None, found),
         news=news if request.method == "GET" and news in NEWS else "",
         withheld=withheld,
         on_the_list=found.on_the_list,
@@ -145,6 +144,10 @@ def preferences_page(
         leave_url=url_for(".unsubscribe", token=leave),
     )
     return guard_tokens(make_response(page, status))
+
+
+def _personal_settings(posted: Any, found: Preferences) -> PersonalSettingsForm:
+    return PersonalSettingsForm(posted, found.personal_settings, offered_languages(), found.release_languages)
 
 
 def _groups(choices: Sequence[Choice], posted: bool) -> list[Group]:

@@ -6,8 +6,11 @@ import re
 from datetime import timedelta
 
 import pytest
+from house import NOON
 
-from newsletter.models import Frequency, Subscription
+from newsletter.ingest.press.parse import PressRelease
+from newsletter.models import Frequency, ReleaseState, Subscriber, Subscription
+from newsletter.releases.store import add_release
 from newsletter.subscribers.leaving.reasons import Reason, count_reasons
 from newsletter.tokens import Purpose
 
@@ -250,6 +253,66 @@ def test_leaving_by_a_link_is_told_once_and_one_click_back_works_for_a_week(subs
     assert len(subscriber.reads()) == 2
 
 
+def requested_page(subscriber):
+    """Return the path of the preferences link in an email that was requested just now."""
+    subscriber.house.clock.pass_(minutes=15)  # an address gets few emails
+    subscriber.fill("/link", email=ANN)
+    subscriber.resolve()
+    subscriber.house.drain("single")
+    message = subscriber.house.transport.sent[-1].content.decode().replace("=\r\n", "")
+    return re.search(r"https://news\.example\.org(/preferences/[\w.=-]+)", message)[1]
+
+
+NOTHING = {"topic-sea-frequency": "daily", "topic-energy-frequency": "daily"}
+
+
+def leave_by_saving(subscriber, path):
+    subscriber.fill(path, **NOTHING)
+
+
+def leave_by_its_link(subscriber, path):
+    (leave,) = re.findall(r'href="(/unsubscribe/[^"]+)"', subscriber.get(path).text)
+    subscriber.fill(leave)
+
+
+@pytest.mark.parametrize("leave", [leave_by_saving, leave_by_its_link])
+def test_no_email_tells_of_leaving_by_a_page_that_a_requested_link_opened(subscriber, leave):
+    leave(subscriber, requested_page(subscriber))
+
+    assert subscriber.reads() == {}
+    assert "left" not in [mail.template for mail in subscriber.mails()]
+
+
+@pytest.mark.parametrize("leave", [leave_by_saving, leave_by_its_link])
+def test_after_an_hour_the_requested_link_may_have_been_forwarded_too(subscriber, leave):
+    path = requested_page(subscriber)
+    subscriber.house.clock.pass_(minutes=61)
+
+    leave(subscriber, path)
+
+    assert subscriber.reads() == {}
+    assert [mail.template for mail in subscriber.mails()].count("left") == 1
+
+
+@pytest.mark.parametrize("leave", [leave_by_saving, leave_by_its_link])
+def test_a_page_that_a_digest_leads_to_is_told_of_also_within_the_hour(subscriber, leave):
+    unsubscribing = subscriber.get(subscriber.unsubscribe_path()).text
+    (choices,) = re.findall(r'href="(/preferences/[^"]+)"', unsubscribing)
+
+    leave(subscriber, choices)
+
+    assert [mail.template for mail in subscriber.mails()].count("left") == 1
+
+
+def test_an_unsubscribe_link_from_a_requested_page_that_is_kept_is_told_of(subscriber):
+    (leave,) = re.findall(r'href="(/unsubscribe/[^"]+)"', subscriber.get(requested_page(subscriber)).text)
+    subscriber.house.clock.pass_(hours=2)
+
+    subscriber.fill(leave)
+
+    assert [mail.template for mail in subscriber.mails()].count("left") == 1
+
+
 def test_who_left_by_their_mailbox_program_is_not_written_to(subscriber):
     subscriber.client.post(subscriber.unsubscribe_path(), data={"List-Unsubscribe": "One-Click"})
 
@@ -338,6 +401,48 @@ def test_language_time_zone_and_hour_are_kept_and_the_page_speaks_that_language(
     person = subscriber.person()
     assert (person.language, person.time_zone, person.preferred_hour) == ("de", "Europe/Vilnius", 7)
     assert '<html lang="de"' in subscriber.get(answer.location).text
+
+
+def add_releases(house, *languages):
+    for language in languages:
+        press = PressRelease(f"Bulletin in {language}", "Port", NOON.date(), language, ("It opens.",))
+        with house.runtime.session() as session:
+            add_release(session, press, now=house.clock(), topics=["energy"], state=ReleaseState.READY)
+            session.commit()
+
+
+def test_languages_of_releases_are_chosen_shown_and_exported(subscriber):
+    add_releases(subscriber.house, "de", "pt-BR", "und")
+    path = subscriber.preferences_path()
+    form = subscriber.get(path).text
+    rows = {"topic-energy-wanted": "y", "topic-energy-frequency": "daily", "topic-sea-frequency": "daily"}
+
+    answer = subscriber.fill(path, **rows, release_languages=["pt", "tlh"])
+
+    assert re.findall(r'name="release_languages" value="(\w+)"', form) == ["de", "pt"]
+    assert "German" in form and "Portuguese" in form
+    assert subscriber.person().release_languages == "pt"
+    assert 'value="pt" checked' in subscriber.get(answer.location).text
+    data = subscriber.fill(subscriber.own_path("export")).json
+    assert data["profile"]["release_languages"] == ["pt"]
+    subscriber.fill(path, **rows)
+    assert subscriber.person().release_languages is None
+
+
+def test_releases_in_one_language_leave_nothing_to_choose(subscriber):
+    add_releases(subscriber.house, "de", "und")
+
+    assert "release_languages" not in subscriber.get(subscriber.preferences_path()).text
+
+
+def test_erasing_forgets_the_languages(subscriber):
+    with subscriber.house.runtime.session() as session:
+        session.merge(subscriber.person()).release_languages = "de"
+        session.commit()
+
+    subscriber.fill(subscriber.own_path("erase"), sure="y")
+
+    assert [each.release_languages for each in subscriber.house.all(Subscriber)] == [None]
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ LATEST = 6
 def signup_page(form: SignupForm, topics: Sequence[OfferedTopic], *, press: bool = False) -> Response:
     """Return the page with `form`. The status is 422 if a field has an error.
 
-    `press`: the form came from another site, and its button has to be pressed here.
+    `press`: the button has to be pressed once more, here.
     """
     form.ready()
     let_form_lead_to(form.next.data)
@@ -39,6 +39,7 @@ def signup_page(form: SignupForm, topics: Sequence[OfferedTopic], *, press: bool
             "public.subscribe_embedded" if isinstance(form, EmbeddedSignupForm) else "public.subscribe"
         ),
         press=press,
+        embedded=isinstance(form, EmbeddedSignupForm),
         topics=[each.shown_in(language) for each in topics],
         most_topics=MOST_TOPICS,
         samples=newest_by_topic(session, now, only),

@@ -70,6 +70,7 @@ def _read_arrival(form: SignupForm, how: str) -> Arrival:
         ip_address=client_address(request, settings.trusted_proxies),
         timed=form.timed,
         trapped=bool(form.website.data),
+        pressed=form.pressed_here(),
         altcha=(form.altcha.data or "") if settings.altcha else None,
         signup=Signup(
             address=form.address,

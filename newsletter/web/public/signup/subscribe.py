@@ -48,6 +48,9 @@ def subscribe() -> AnyResponse:
             return own_request.keep(redirect(after_asking(form.next.data), code=303), form.own_request())
         if taken.outcome is Outcome.WAIT:
             return too_many(taken.wait_seconds)
+        if taken.outcome is Outcome.PRESS:
+            form.ask_to_press()
+            return signup_page(form, offered, press=True)
     elif "correct" in request.args and (asked := own_request.read()) is not None:
         form.fill_from(asked)
         return own_request.do_not_store(signup_page(form, offered))

@@ -176,11 +176,17 @@ def test_it_counts_against_the_same_limits_as_our_own_form(visitor):
     assert "try again" in script.json["message"]
 
 
-def test_the_hidden_field_catches_programs_here_too(visitor):
-    answer = send(visitor, website="https://spam.example")
+def test_a_filled_hidden_field_asks_for_a_press_here_too(visitor):
+    page, script = (send(visitor, website="https://spam.example", **more) for more in ({}, {"headers": JSON}))
+    before = requests(visitor)
+    opened = re.search(r'name="opened" type="hidden" value="([^"]+)"', page.text)
+    visitor.house.clock.pass_(seconds=5)
+    pressed = send(visitor, opened=opened[1], headers={"Origin": "https://news.example.org"})
 
-    assert (answer.status_code, answer.location) == (303, "/check-inbox?elsewhere=yes")
-    assert requests(visitor) == []
+    assert (page.status_code, script.status_code, script.json["outcome"]) == (200, 403, "press")
+    assert before == []
+    assert pressed.status_code == 303
+    assert [request.email for request in requests(visitor)] == [ANN]
 
 
 def test_the_answer_is_the_same_for_every_address(visitor):

@@ -7,13 +7,16 @@ import hashlib
 import ipaddress
 import itertools
 import json
+import re
 
 import pytest
+from web.conftest import fields_of
 from werkzeug.test import EnvironBuilder
 from werkzeug.wrappers import Request
 
 from newsletter.limits.visits import VISITOR
 from newsletter.models import SignupRequest, SpentChallenge
+from newsletter.subscribers.signup.confirmation_limits import Trust
 from newsletter.web.http.security import client_address
 
 ANN = "ann@example.org"
@@ -47,13 +50,66 @@ def guarded(visitor_with, house):
     return visitor_with(altcha="yes")
 
 
-def test_a_program_that_fills_in_the_trap_is_told_what_everybody_is_told(visitor):
-    good = visitor.sign_up()
-    trapped = visitor.sign_up("bot@example.org", website="https://spam.example")
+def press_again(visitor, page, **data):
+    """Send the form of a page back, with what a person sees in it."""
+    visitor.house.clock.pass_(seconds=5)
+    fields = {"email": ANN, "topics": ["energy"], "frequency": "daily", "seen": "yes"}
+    return visitor.post("/", {**fields_of(page.text), **fields, **data})
 
-    assert (trapped.status_code, trapped.location, trapped.data) == (303, good.location, good.data)
-    assert sorted(trapped.headers.keys()) == sorted(good.headers.keys())
-    assert [request.email for request in requests(visitor)] == [ANN]
+
+def test_a_filled_trap_asks_for_one_more_press_and_keeps_the_entries(visitor):
+    page = visitor.sign_up(website="https://spam.example")
+
+    assert page.status_code == 200
+    assert "perhaps by a password manager" in page.text
+    assert f'value="{ANN}"' in page.text
+    assert requests(visitor) == []
+
+
+@pytest.mark.parametrize("filled_again", ["", "https://spam.example"])
+def test_after_the_press_the_form_is_taken_and_trusted_less_if_filled_again(visitor, filled_again):
+    page = visitor.sign_up(website="https://spam.example", seen="yes")
+
+    answer = press_again(visitor, page, website=filled_again)
+
+    assert (answer.status_code, answer.location) == (303, "/check-inbox")
+    (request,) = requests(visitor)
+    lowered = (Trust.NONE, 1)
+    assert request.email == ANN
+    assert ((request.trust, request.nth) == lowered) is bool(filled_again)
+
+
+def test_the_press_counts_only_in_the_network_that_was_asked(visitor):
+    page = visitor.sign_up(website="https://spam.example")
+    elsewhere = {"environ_overrides": {"REMOTE_ADDR": "203.0.113.9"}}
+    visitor.house.clock.pass_(seconds=5)
+    fields = {"email": ANN, "topics": ["energy"], "frequency": "daily", "website": "x"}
+
+    answer = visitor.post("/", {**fields_of(page.text), **fields}, **elsewhere)
+
+    assert answer.status_code == 200
+    assert requests(visitor) == []
+
+
+def test_a_proof_of_work_stands_for_the_press_and_is_trusted_as_little(guarded):
+    proof = solve(guarded.get("/challenge").json)
+
+    answer = guarded.sign_up(website="https://spam.example", altcha=proof)
+
+    assert answer.status_code == 303
+    assert [(request.trust, request.nth) for request in requests(guarded)] == [(0, 1)]
+    without = guarded.sign_up(website="https://spam.example")
+    assert "perhaps by a password manager" in without.text
+
+
+def test_password_managers_are_told_to_leave_the_field_alone(visitor):
+    (field,) = re.findall(r'<input[^>]*name="website"[^>]*>', visitor.get("/").text)
+
+    for attribute in (
+        *('autocomplete="off"', 'tabindex="-1"', 'data-1p-ignore="true"', 'data-lpignore="true"'),
+        *('data-bwignore="true"', 'data-form-type="other"'),
+    ):
+        assert attribute in field
 
 
 def test_the_trap_is_counted_like_any_form(visitor):
