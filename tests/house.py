@@ -254,6 +254,12 @@ def edit_release(house: House, release: int, action: ReleaseAction) -> None:
         session.commit()
 
 
+def public_id(house: House, release: int) -> str:
+    """Return the public id of a release."""
+    with house.runtime.reading() as session:
+        return session.get_one(Release, release).public_id
+
+
 def correct_release(house: House, release: int, title: str, **more: object) -> None:
     """Correct the title, and perhaps other texts, of a release as an editor does."""
     with house.runtime.session() as session:
@@ -388,4 +394,5 @@ __all__ = [
     "make_right_token",
     "make_settings",
     "meanwhile",
+    "public_id",
 ]

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from datetime import datetime
 from pathlib import Path
 
 import click
+from sqlalchemy.orm import Session
 
 from newsletter.cli.arguments import IdCommand
 from newsletter.cli.context import print_json
@@ -16,10 +18,12 @@ from newsletter.ingest.press.parse import PressRelease, parse_press
 from newsletter.ingest.press.parse import as_json as release_as_json
 from newsletter.ingest.text.decode import MAX_RELEASE_BYTES, decode
 from newsletter.models import HoldReason, Release, ReleaseHold, ReleaseState
+from newsletter.releases.delete import delete_release, undo_delete
 from newsletter.releases.edit import ReleaseAction, change_release
+from newsletter.releases.embargo import embargo_moment, lift_embargo, read_zone, set_embargo
 from newsletter.releases.from_sources.backlog import send_after_all
 from newsletter.releases.queries import find_release, newest_releases
-from newsletter.releases.store import add_release
+from newsletter.releases.store import add_release, first_zone
 
 ACTOR = "command line"
 
@@ -92,6 +96,41 @@ def show(public_id: str) -> None:
         click.echo(f"{found.title}\n{found.publisher}\n{found.published_on:%Y-%m-%d}\n\n{found.body_text}")
 
 
+@release.command(cls=IdCommand)
+@click.argument("public_id", metavar="ID")
+@click.argument("until", metavar="TIME")
+@click.option("--zone", metavar="NAME", help="The time zone of TIME; usually that of the first newsletter.")
+@json_option
+def embargo(public_id: str, until: str, zone: str | None, as_json: bool) -> None:
+    """Hide a release and hold it until TIME, such as 2026-12-01T09:00. Then it becomes ready."""
+    parts = open_runtime()
+    with parts.session() as session:
+        place = read_zone(zone) if zone else first_zone(session)
+        changed = set_embargo(session, public_id, embargo_moment(until, place), ACTOR, parts.now())
+        session.commit()
+        _print(changed, as_json)
+
+
+def _by_id(name: str, help_line: str, act: Callable[[Session, str, str, datetime], Release]) -> click.Command:
+    @click.command(name, help=help_line, cls=IdCommand)
+    @click.argument("public_ids", nargs=-1, required=True, metavar="ID...")
+    @json_option
+    def command(public_ids: tuple[str, ...], as_json: bool) -> None:
+        parts = open_runtime()
+        for public_id in public_ids:
+            with parts.session() as session:
+                changed = act(session, public_id, ACTOR, parts.now())
+                session.commit()
+                _print(changed, as_json)
+
+    return command
+
+
+release.add_command(_by_id("free", "End the embargo of releases now.", lift_embargo))
+release.add_command(_by_id("delete", "Delete releases. No source brings them again.", delete_release))
+release.add_command(_by_id("undo", "Bring deleted releases back as they were.", undo_delete))
+
+
 def _steering(action: str, help_line: str) -> click.Command:
     @click.command(action, help=help_line, cls=IdCommand)
     @click.argument("public_ids", nargs=-1, required=True, metavar="ID...")
@@ -159,13 +198,16 @@ def _print(stored: Release, as_json: bool, *, known: bool = False) -> None:
                 "state": stored.state,
                 "holds": [{"reason": each.reason, "fields": each.fields} for each in stored.holds],
                 "pinned": stored.pinned,
+                "deleted": stored.deleted_at is not None,
+                "embargo_until": stored.embargo_until and stored.embargo_until.isoformat(),
+                "revision": stored.revision,
                 "topics": topics,
                 "kept_back": stored.is_kept_back,
                 "known": known,
             }
         )
         return
-    marks = [stored.state, *(["pinned"] if stored.pinned else [])]
+    marks = ["deleted" if stored.deleted_at else stored.state, *(["pinned"] if stored.pinned else [])]
     if stored.is_kept_back:
         marks.append("kept back: it was old when its source was added")
     where = ", ".join(topics) or "no topic: nobody gets it until a topic's rules or --topic name it"
@@ -178,6 +220,9 @@ def _print(stored: Release, as_json: bool, *, known: bool = False) -> None:
 
 
 def _why(stored: Release, hold: ReleaseHold) -> str:
+    if hold.reason is HoldReason.EMBARGO and hold.until:
+        end = "end it now by: newsletter release free"
+        return f"under embargo until {hold.until:%Y-%m-%d %H:%M} UTC; {end} {stored.public_id}"
     if hold.reason is HoldReason.DATE:
         return f"held until {stored.published_on:%Y-%m-%d}, the date of the release"
     if hold.reason is HoldReason.SETTLING and hold.until is not None:

@@ -10,10 +10,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from newsletter import audit
-from newsletter.errors import NotFound
+from newsletter.errors import NotFound, StateConflict
 from newsletter.models import HoldReason, Release, ReleaseState
 from newsletter.releases.decide import published_moment
-from newsletter.releases.holds import doubtful_fields, hold, make_ready
+from newsletter.releases.holds import doubtful_fields, hold, hold_for_embargo, is_embargoed, make_ready
 from newsletter.releases.revise import judge_again, revise
 from newsletter.releases.revisions import Texts
 
@@ -48,9 +48,12 @@ def change_release(
     A release that becomes ready gets sequences. Taking them is the last write, so commit at once. If it was
     ready before, it gets new sequences for the topics it had, because issues may have been sent without it
     meanwhile. Selection leaves out subscribers who have got it. It gets no sequence for a topic that was
-    added to it later.
+    added to it later. An embargo goes on: only its end and `lift_embargo` end it. Raises StateConflict if the
+    release is deleted.
     """
     release = find_release(session, public_id)
+    if release.deleted_at is not None and action not in _PINNED:
+        raise StateConflict(f"Release {public_id} is deleted. Undo that first.")
     was = (release.state, release.pinned)
     release.pinned = _PINNED.get(action, release.pinned)
     if action is ReleaseAction.HOLD:
@@ -59,6 +62,11 @@ def change_release(
     elif action is ReleaseAction.EXCLUDE:
         release.state = ReleaseState.EXCLUDED
     becomes_ready = action is ReleaseAction.READY and release.state is not ReleaseState.READY
+    if becomes_ready and is_embargoed(release, now):
+        # What else held it ends. The embargo ends by its time, or by a decision about the embargo.
+        becomes_ready, release.state = False, ReleaseState.HELD
+        release.holds = [each for each in release.holds if each.reason is HoldReason.EMBARGO]
+        hold_for_embargo(release, actor, now)
     if becomes_ready or (release.state, release.pinned) != was:
         audit.record(session, actor, f"release.{action}", release.public_id, now)
     session.flush()

@@ -33,6 +33,19 @@ def hold(
         release.state = ReleaseState.HELD
 
 
+def is_embargoed(release: Release, now: datetime) -> bool:
+    """Return whether nothing of a release may be public yet."""
+    return release.embargo_until is not None and release.embargo_until > now
+
+
+def hold_for_embargo(release: Release, set_by: str, now: datetime) -> None:
+    """Hold a release until the end of its embargo."""
+    hold(release, HoldReason.EMBARGO, set_by, now, until=release.embargo_until)
+    for each in release.holds:
+        if each.reason is HoldReason.EMBARGO:
+            each.until = release.embargo_until
+
+
 def make_ready(session: Session, release: Release, now: datetime) -> None:
     """Make a release ready and end its holds. New sequences are the last write before the commit.
 

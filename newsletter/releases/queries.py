@@ -44,15 +44,18 @@ def list_releases(
     topic: str = "",
     newsletter_id: int | None = None,
     since: date | None = None,
+    deleted: bool = False,
     page: int = 1,
     per_page: int = 50,
 ) -> Page[Release]:
     """Return one page of releases with their topics, the newest first.
 
     `search` matches titles and publishers in any case. `topic` is a slug. With `newsletter_id`, they are in a
-    topic of that newsletter. `since` is the earliest date of publication.
+    topic of that newsletter. `since` is the earliest date of publication. Deleted ones are left out; with
+    `deleted`, only they are listed.
     """
     query = select(Release).options(*_SHOWN)
+    query = query.where(Release.deleted_at.is_not(None) if deleted else Release.deleted_at.is_(None))
     search = search.strip()[:LONGEST_SEARCH]
     if search:
         query = query.where(contains(search, Release.title, Release.publisher))
@@ -70,7 +73,7 @@ def list_releases(
 
 def newest_releases(session: Session, limit: int) -> Sequence[Release]:
     """Return up to `limit` releases in whatever state, the newest first."""
-    newest = select(Release).order_by(*NEWEST_FIRST).limit(limit)
+    newest = select(Release).where(Release.deleted_at.is_(None)).order_by(*NEWEST_FIRST).limit(limit)
     return session.scalars(newest).all()
 
 

@@ -13,7 +13,7 @@ from newsletter.errors import InputError
 from newsletter.models import HoldReason, Release, ReleaseState
 from newsletter.releases.decide import Candidate
 from newsletter.releases.holds import make_ready, renew_sequences
-from newsletter.releases.revisions import Texts, add_revision
+from newsletter.releases.revisions import Texts, add_revision, hash_of
 from newsletter.releases.store import find_by_hash, hold_for_date, is_mailable, match_topics
 
 # The holds that the parser sets, from the text alone.
@@ -43,7 +43,7 @@ def revise(
         raise InputError("The title is empty. Write the headline of the release.")
     if texts == Texts.of(release):
         return False
-    if find_by_hash(session, texts.hash, but=release.id) is not None:
+    if find_by_hash(session, hash_of(release, texts), but=release.id) is not None:
         raise InputError("A release with this title, publisher and text is stored already.")
     was_on = release.published_on
     made = add_revision(release, texts, made_by, now)

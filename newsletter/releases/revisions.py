@@ -43,6 +43,15 @@ class Texts:
 _IN_EMAILS = {"email_title", "email_summary"}
 
 
+def hash_of(release: Release, texts: Texts) -> str:
+    """Return the content hash of a release with these texts.
+
+    If what identifies it did not change, the hash stays: a notice that recurs with the same text has one of
+    its own.
+    """
+    return release.content_hash if texts.hash == Texts.of(release).hash else texts.hash
+
+
 def add_revision(release: Release, texts: Texts, made_by: str, now: datetime) -> ReleaseRevision:
     """Give a release new texts, and keep the ones it had. Commits nothing."""
     if not release.revisions:
@@ -50,11 +59,11 @@ def add_revision(release: Release, texts: Texts, made_by: str, now: datetime) ->
         first = _row(FIRST_REVISION, Texts.of(release), release.content_hash, release.created_at, "")
         first.made_public_at = release.made_public_at
         release.revisions.append(first)
+    release.content_hash = hash_of(release, texts)
     for name, value in asdict(texts).items():
         setattr(release, name, value)
     release.revision += 1
-    release.content_hash = texts.hash
-    made = _row(release.revision, texts, texts.hash, now, made_by)
+    made = _row(release.revision, texts, release.content_hash, now, made_by)
     release.revisions.append(made)
     if release.state is ReleaseState.READY:
         note_public(release, now)

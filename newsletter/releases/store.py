@@ -103,7 +103,7 @@ def add_release(
     if known is not None:
         _name_topics(session, known, topics)
         return known, False
-    zone = _zone(session)
+    zone = first_zone(session)
     release = Release(
         title=press.title,
         publisher=press.publisher[:300],
@@ -138,7 +138,7 @@ def hold_for_date(
     session: Session, release: Release, doubts: Sequence[str], published: date | None, now: datetime
 ) -> None:
     """Hold a release for its doubtful fields, and until its date if that is in the future."""
-    zone = _zone(session)
+    zone = first_zone(session)
     wait = wait_for(doubts, published, now.astimezone(zone).date())
     if wait.doubts:
         hold(release, HoldReason.DOUBT, "parser", now, fields=wait.doubts)
@@ -186,7 +186,7 @@ def find_by_hash(session: Session, content_hash: str, *, but: int | None = None)
     return None
 
 
-def _zone(session: Session) -> ZoneInfo:
+def first_zone(session: Session) -> ZoneInfo:
     """Return the time zone of the first newsletter: it says which day is today."""
     first = select(Newsletter.time_zone).order_by(Newsletter.position, Newsletter.id).limit(1)
     return ZoneInfo(session.scalar(first) or "UTC")
@@ -194,7 +194,7 @@ def _zone(session: Session) -> ZoneInfo:
 
 def today_of(session: Session, now: datetime) -> date:
     """Return the day that it is in the first newsletter's time zone."""
-    return now.astimezone(_zone(session)).date()
+    return now.astimezone(first_zone(session)).date()
 
 
 def _name_topics(session: Session, release: Release, slugs: Collection[str]) -> None:
@@ -203,6 +203,11 @@ def _name_topics(session: Session, release: Release, slugs: Collection[str]) -> 
     mailable = is_mailable(release)
     chosen = [topic for topic in _known_topics(session, slugs) if topic.slug in slugs]
     added = [ReleaseTopic(topic_id=topic.id) for topic in chosen if topic.id not in had]
+    for link in added:
+        choice = session.get(TopicChoice, (release.id, link.topic_id))
+        if choice is not None:
+            # The topic was taken off, and is named again. The pair keeps its first sequence.
+            choice.is_taken_off, link.first_sequence = False, choice.first_sequence
     release.topic_links.extend(added)
     if mailable:
         renew_sequences(session, added)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from house import ENVIRON, House, make_house, make_settings
+from house import ENVIRON, House, make_house, make_settings, public_id
 
 from newsletter.cli import main
 from newsletter.models import Issue, IssueState, Release
@@ -94,3 +94,41 @@ def test_add_says_until_when_a_release_with_a_date_in_the_future_is_held(owner: 
     added = run(owner, "release", "add", str(text))
 
     assert f"held until {later:%Y-%m-%d}" in added.output
+
+
+def test_a_release_is_put_under_embargo_and_freed(owner: House):
+    quay = public_id(owner, owner.release("A new quay"))
+
+    held = json.loads(
+        run(owner, "release", "embargo", quay, "2040-12-01T09:00", "--zone", "Europe/Berlin", "--json").output
+    )
+    told = run(owner, "release", "list").output
+    still = json.loads(run(owner, "release", "ready", quay, "--json").output)
+    free = json.loads(run(owner, "release", "free", quay, "--json").output)
+
+    assert (held["state"], held["embargo_until"]) == ("held", "2040-12-01T08:00:00+00:00")
+    assert f"under embargo until 2040-12-01 08:00 UTC; end it now by: newsletter release free {quay}" in told
+    assert still["state"] == "held"
+    assert (free["state"], free["embargo_until"]) == ("ready", None)
+
+
+def test_a_wrong_time_or_zone_of_an_embargo_is_told(owner: House):
+    quay = public_id(owner, owner.release("A new quay"))
+
+    soon = run(owner, "release", "embargo", quay, "soon")
+    nowhere = run(owner, "release", "embargo", quay, "2040-12-01T09:00", "--zone", "Atlantis")
+
+    assert (soon.exit_code, nowhere.exit_code) == (1, 1)
+    assert "Write the end of the embargo as 2026-12-01T09:00." in soon.output
+    assert "There is no such time zone" in nowhere.output
+
+
+def test_a_release_is_deleted_and_comes_back(owner: House):
+    quay = public_id(owner, owner.release("A new quay"))
+
+    deleted = json.loads(run(owner, "release", "delete", quay, "--json").output)
+    listed = run(owner, "release", "list").output
+    back = json.loads(run(owner, "release", "undo", quay, "--json").output)
+
+    assert (deleted["state"], deleted["deleted"], listed) == ("excluded", True, "")
+    assert (back["state"], back["deleted"]) == ("ready", False)

@@ -62,6 +62,11 @@ ACTS: Mapping[str, Act] = {
     ),
     "name_topic": Act(2, "topics", {"pick": PICKS, "topic": st.sampled_from(TOPICS)}),
     "correct": Act(2, "corrections", {"pick": PICKS}),
+    "take_off": Act(2, "choices of topics", {"pick": PICKS, "topics": UNDER}),
+    "embargo": Act(1, "embargoes", {"pick": PICKS, "hours": st.sampled_from([1, 24])}),
+    "lift_embargo": Act(1, "embargoes", {"pick": PICKS}),
+    "delete": Act(1, "deletions", {"pick": PICKS}),
+    "undo_delete": Act(2, "deletions", {"pick": PICKS}),
     "hold": Act(2, "holds", {"pick": PICKS, "action": st.sampled_from(["hold", "exclude"])}),
     "free": Act(3, "holds", {"pick": PICKS}),
     "open": Act(

@@ -20,6 +20,8 @@ plain SQL and uses no code of the program. The rules are those of newsletter/cov
 (text) A claimed email has the text of a release that was the present one at some time between the beginning
     of the claim and its commit, or the present one when it was sent.
 
+(embargo) A release is not ready while its embargo lasts.
+
 (mark) A subscription begins at the counter. It continues where it was if somebody comes back within the time
     for undo. It skips only releases that the end of a pause may skip.
 
@@ -113,6 +115,8 @@ class Snapshot:
     # The number in each release's title, which identifies it in messages, and the number of its present text.
     numbers: Mapping[int, int]
     texts: Mapping[int, int]
+    embargoes: Mapping[int, datetime]
+    deleted: frozenset[int]
     paused_until: Mapping[int, datetime]
     # Merged rows of one person, and the row that replaced each.
     joined: Mapping[int, int]
@@ -151,7 +155,7 @@ def read(query: Query, dropped: str) -> Snapshot:
     )
     pairs = query("SELECT release_id, topic_id, sequence FROM release_topic")
     people = query("SELECT id, snoozed_until, moved_to, release_languages FROM subscriber")
-    releases = query("SELECT id, state, title, language FROM release")
+    releases = query("SELECT id, state, title, language, embargo_until, deleted_at FROM release")
     subscriptions = query(
         "SELECT id, subscriber_id, newsletter_id, topic_id, frequency, state, started_sequence, covered_to,"
         " ended_reason FROM subscription ORDER BY id"
@@ -170,6 +174,8 @@ def read(query: Query, dropped: str) -> Snapshot:
         {row[0]: frozenset(row[3].split(",")) for row in people if row[3]},
         {row[0]: int(_NUMBER.findall(row[2])[0][0]) for row in releases},
         {row[0]: int(_NUMBER.findall(row[2])[0][1]) for row in releases},
+        {row[0]: _moment(row[4]) for row in releases if row[4] is not None},
+        frozenset(row[0] for row in releases if row[5] is not None),
         {row[0]: _moment(row[1]) for row in people if row[1] is not None},
         {row[0]: row[2] for row in people if row[2] is not None},
         query("SELECT value FROM sequence_counter")[0][0],
@@ -439,6 +445,9 @@ class Oracle:
 
     def _check_rows(self, now: Snapshot) -> None:
         holders = _holders(now)
+        for release in now.ready & now.embargoes.keys():
+            if now.embargoes[release] > self.latest_clock():
+                self.broken(f"(embargo) release {release} is ready before {now.embargoes[release]}")
         for row in now.subscriptions.values():
             if row.newsletter != now.newsletters[row.topic]:
                 self.broken(f"(newsletter) subscription {row.id} has newsletter {row.newsletter}")

@@ -29,7 +29,11 @@ from newsletter.models import FIRST_NEWSLETTER, Frequency, Issue, Lane, ReleaseS
 from newsletter.outbox import control
 from newsletter.outbox.record import finish, recover
 from newsletter.outbox.worker import drain, journal_folder
+from newsletter.releases.choose_topics import choose_topics
+from newsletter.releases.delete import delete_release, undo_delete
 from newsletter.releases.edit import ReleaseAction, change_release, find_release
+from newsletter.releases.embargo import lift_embargo, set_embargo
+from newsletter.releases.holds import end_due_holds
 from newsletter.releases.revise import revise
 from newsletter.releases.revisions import Texts
 from newsletter.releases.store import add_release
@@ -261,8 +265,13 @@ class World:
             "lift": self.oracle.suppressed & {each.id for each in self.people()},
             "name_topic": now.numbers.keys(),
             "correct": now.numbers.keys(),
+            "take_off": now.numbers.keys(),
+            "embargo": now.numbers.keys(),
+            "lift_embargo": now.embargoes.keys(),
+            "delete": now.numbers.keys() - now.deleted,
+            "undo_delete": now.deleted,
             "hold": now.ready,
-            "free": now.numbers.keys() - now.ready,
+            "free": now.numbers.keys() - now.ready - now.deleted,
             "prepare": among("preparing"),
             "cancel": among("preparing", "sending", "paused"),
             "pause_issue": among("sending"),
@@ -491,6 +500,42 @@ class World:
 
         self.ask(host, act)
 
+    def take_off(self, host: int, pick: int, topics: Sequence[str]) -> None:
+        """Leave a release only under these topics, or put it under them again."""
+        rows = self._release("take_off", pick)
+        self.ask(
+            host,
+            lambda parts, session: choose_topics(
+                session, find_release(session, rows), topics, "editor", parts.now()
+            ),
+        )
+
+    def embargo(self, host: int, pick: int, hours: int) -> None:
+        name = self._release("embargo", pick)
+        self.ask(
+            host,
+            lambda parts, session: set_embargo(
+                session, name, parts.now() + timedelta(hours=hours), "editor", parts.now()
+            ),
+        )
+
+    def lift_embargo(self, host: int, pick: int) -> None:
+        name = self._release("lift_embargo", pick)
+        self.ask(host, lambda parts, session: lift_embargo(session, name, "editor", parts.now()))
+
+    def delete(self, host: int, pick: int) -> None:
+        name = self._release("delete", pick)
+        self.ask(host, lambda parts, session: delete_release(session, name, "editor", parts.now()))
+
+    def undo_delete(self, host: int, pick: int) -> None:
+        name = self._release("undo_delete", pick)
+        self.ask(host, lambda parts, session: undo_delete(session, name, "editor", parts.now()))
+
+    def _release(self, act: str, pick: int) -> str:
+        """Return the public id of the release that an act picks; "" if there is none."""
+        rows = self.database.query(f"SELECT public_id FROM release WHERE id = {self.pick(act, pick)}")
+        return str(rows[0][0]) if rows else ""
+
     def hold(self, host: int, pick: int, action: str) -> None:
         """Hold or exclude a release."""
         self._edit(host, self.pick("hold", pick), ReleaseAction(action))
@@ -627,6 +672,7 @@ class World:
         self.ask(
             host, lambda parts, session: end_pauses(session, CATCH_UP, parts.now()), Asked(skips_ahead=over)
         )
+        self.ask(host, lambda parts, session: end_due_holds(session, parts.now()))
         self.ask(host, lambda parts, session: finish(session, parts.now()))
 
     # Several acts at the same time (PostgreSQL).

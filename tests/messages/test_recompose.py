@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from email import message_from_bytes, policy
 
 import pytest
-from house import House, correct_release, edit_release, unsubscribe_from_topic
+from house import House, correct_release, edit_release, public_id, unsubscribe_from_topic
 from sqlalchemy import update
 
 from newsletter.digest.archive import read_issue
@@ -14,8 +15,11 @@ from newsletter.messages.recompose import Change, narrow
 from newsletter.models import Delivery, Frequency, Lane, Release, Subscriber, Subscription
 from newsletter.models.rendition_key import Section
 from newsletter.outbox.lease import claim, give_back, still_wanted
+from newsletter.releases.delete import delete_release, undo_delete
 from newsletter.releases.edit import ReleaseAction
+from newsletter.releases.embargo import set_embargo
 from newsletter.runtime import Runtime
+from newsletter.service.prepare_issues import end_all_holds
 from newsletter.smtp.replies import Reply
 from newsletter.subscribers import subscription_rows
 from newsletter.subscribers.choices import pauses
@@ -268,6 +272,55 @@ def test_a_release_that_is_held_or_excluded_half_way_leaves_the_rest(
     send_the_rest(house, leased)
     assert subjects(house) == ["A sea wave, and 1 more"] * 2 + ["A calm sea"] * 4
     edit_release(house, the_wave(house), ReleaseAction.READY)
+    house.send()
+    assert subjects(house)[6:] == ["A sea wave"] * 4
+
+
+def embargo(house: House, wave: str) -> None:
+    with house.runtime.session() as session:
+        set_embargo(session, wave, house.clock() + timedelta(hours=3), "test", house.clock())
+        session.commit()
+
+
+def end_embargo(house: House, _wave: str) -> None:
+    house.clock.pass_(hours=3)
+    end_all_holds(house.runtime)
+
+
+def delete(house: House, wave: str) -> None:
+    with house.runtime.session() as session:
+        delete_release(session, wave, "test", house.clock())
+        session.commit()
+
+
+def undo(house: House, wave: str) -> None:
+    with house.runtime.session() as session:
+        undo_delete(session, wave, "test", house.clock())
+        session.commit()
+
+
+@pytest.mark.parametrize(("act", "back"), [(embargo, end_embargo), (delete, undo)])
+def test_a_release_that_is_embargoed_or_deleted_half_way_leaves_the_rest(
+    either_house: House, act: Callable[[House, str], None], back: Callable[[House, str], None]
+):
+    house = either_house
+    _, leased = half_sent(house)
+    wave = public_id(house, the_wave(house))
+
+    act(house, wave)
+
+    send_the_rest(house, leased)
+    assert subjects(house) == ["A sea wave, and 1 more"] * 2 + ["A calm sea"] * 4
+    with house.runtime.reading() as session:
+        sent = session.query(Delivery.id, Subscriber.public_id).join(
+            Subscriber, Subscriber.id == Delivery.subscriber_id
+        )
+        pages = [
+            read_issue(session, house.runtime.messages, whose, delivery, house.clock())
+            for delivery, whose in sent
+        ]
+    assert [page for page in pages if "wave" in page] == []
+    back(house, wave)
     house.send()
     assert subjects(house)[6:] == ["A sea wave"] * 4
 

@@ -9,6 +9,7 @@ from sqlalchemy import (
     DDL,
     ColumnElement,
     Date,
+    Enum,
     ForeignKey,
     Index,
     String,
@@ -111,6 +112,15 @@ class Release(Base):
     updated_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     # It was old when its source was added, so it is public and is not mailed until an editor says so.
     is_kept_back: Mapped[bool] = mapped_column(default=False, server_default=false())
+    # A deleted release is excluded. Its row stays, so that no source brings it again, and so that it can come
+    # back as it was.
+    deleted_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    deleted_from: Mapped[ReleaseState | None] = mapped_column(
+        Enum(
+            ReleaseState, name="deleted_from", native_enum=False, create_constraint=False, length=24,
+            values_callable=lambda members: [member.value for member in members],
+        )
+    )  # fmt: skip
 
     holds: Mapped[list[ReleaseHold]] = relationship(
         cascade="all, delete-orphan", order_by="ReleaseHold.id", back_populates="release"
