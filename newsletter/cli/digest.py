@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import TextIO
 
 import click
 
@@ -15,8 +16,9 @@ from newsletter.digest import preview as previews
 from newsletter.digest.issues import open_issue, send_test
 from newsletter.digest.preview import Preview
 from newsletter.digest.reach import count_reach
-from newsletter.errors import StateConflict
+from newsletter.errors import InputError, StateConflict
 from newsletter.mail.addresses import parse_address
+from newsletter.messages.note import NOTE_BYTES, read_note
 from newsletter.models import DeliveryState, Frequency, current_sequence
 from newsletter.newsletters.queries import choose_newsletter, find_newsletter
 from newsletter.outbox import control, unbuildable
@@ -98,6 +100,14 @@ def preview(
 @click.option("--dry-run", is_flag=True, help="Say what would be sent, and end.")
 @click.option("--test", "recipient", metavar="ADDRESS", help="Send it to this one address only.")
 @click.option("--yes", is_flag=True, help="Do not ask for the number of subscribers.")
+@click.option(
+    "--note",
+    "note_file",
+    type=click.File("r", encoding="utf-8"),
+    metavar="FILE",
+    help=f"The editor's note on top: Markdown of at most {NOTE_BYTES:,} bytes. - reads standard input.",
+)
+@click.option("--note-language", metavar="TAG", help="Its language. The newsletter's first one by default.")
 @click.option("--own-hour", is_flag=True, help="Subscribers who chose an hour get it at that hour.")
 @json_option
 def send(
@@ -106,6 +116,8 @@ def send(
     dry_run: bool,
     recipient: str | None,
     yes: bool,
+    note_file: TextIO | None,
+    note_language: str | None,
     own_hour: bool,
     as_json: bool,
 ) -> None:
@@ -116,8 +128,9 @@ def send(
     """
     parts = open_runtime()
     newsletter_id = _choose(parts, newsletter_slug)
+    note = _read_note(parts, newsletter_id, note_file, note_language)
     if recipient is not None:
-        _send_test(parts, newsletter_id, frequencies, recipient)
+        _send_test(parts, newsletter_id, frequencies, recipient, note)
         return
     chosen = [Frequency(each) for each in frequencies]
     with parts.reading() as session:
@@ -141,6 +154,7 @@ def send(
             now=parts.now(),
             own_hour=own_hour,
             newsletter_id=newsletter_id,
+            **note,
         )
         public_id = issue.public_id
         session.commit()
@@ -321,7 +335,31 @@ def _preview(
     return found
 
 
-def _send_test(parts: Runtime, newsletter_id: int, frequencies: tuple[str, ...], recipient: str) -> None:
+def _read_note(
+    parts: Runtime, newsletter_id: int, file: TextIO | None, language: str | None
+) -> dict[str, str]:
+    """Return the arguments of an issue with the editor's note. Raises InputError."""
+    if file is None:
+        return {}
+    with parts.reading() as session:
+        offered = parts.renderer.of_newsletter(session, newsletter_id).languages
+    try:
+        text = file.read(NOTE_BYTES + 1)
+    except UnicodeDecodeError as fault:
+        raise InputError(f"{file.name} is not text in UTF-8.") from fault
+    # It is checked before anybody is asked for the number of subscribers.
+    tag = language or offered[0]
+    read_note(text, tag)
+    return {"note": text, "note_language": tag}
+
+
+def _send_test(
+    parts: Runtime,
+    newsletter_id: int,
+    frequencies: tuple[str, ...],
+    recipient: str,
+    note: Mapping[str, str],
+) -> None:
 
     address = parse_address(recipient)
     selection = _preview(parts, newsletter_id, frequencies).selection
@@ -334,6 +372,7 @@ def _send_test(parts: Runtime, newsletter_id: int, frequencies: tuple[str, ...],
             actor=ACTOR,
             now=parts.now(),
             newsletter_id=newsletter_id,
+            **note,
         )
         session.commit()
     parts.wake("single")

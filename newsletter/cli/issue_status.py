@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from newsletter.cli.context import print_json
-from newsletter.models import Issue, IssueState
+from newsletter.models import DeliveryState, Issue, IssueState
 from newsletter.newsletters.queries import list_newsletters
 from newsletter.outbox import control
 from newsletter.outbox.pacing.standings import read_standing
@@ -56,7 +56,8 @@ def print_status(parts: Runtime, issue: Issue, as_json: bool) -> None:
         }
         print_json(answer)
         return
-    states = ", ".join(f"{count} {state}" for state, count in counts.items()) or "nothing yet"
+    states = ", ".join(f"{count} {DeliveryState(state).words}" for state, count in counts.items())
+    states = states or "nothing yet"
     title = issue.title if len(newsletters) == 1 else f"{slug}  {issue.title}"
     click.echo(f"{issue.public_id}  {title}  {issue.state}: {states}")
     for line in [issue.note, *waits]:

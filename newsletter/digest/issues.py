@@ -16,6 +16,7 @@ from newsletter.digest.select import MOST_KEPT, Audience, Chunk, Selector
 from newsletter.errors import StateConflict
 from newsletter.languages import choose_language
 from newsletter.messages.edition import Encoded
+from newsletter.messages.note import read_note
 from newsletter.messages.render import (
     DigestRenderer,
     NewsletterRenderer,
@@ -55,19 +56,22 @@ def open_issue(
     title: str = "",
     own_hour: bool = False,
     newsletter_id: int = FIRST_NEWSLETTER,
+    note: str = "",
+    note_language: str = "",
 ) -> Issue:
     """Open an issue of a newsletter for its subscribers of these frequencies; return it.
 
-    Raises StateConflict when no release waits for anybody: an issue without releases is never sent. A
-    second call with the same `request_key` returns the same issue, so a form that is sent twice opens one.
-    With `own_hour`, subscribers who chose an hour of their day get it at that hour, a day later at the
-    latest. Subscribers with a topic as it happens get it at once. Next, prepare the issue (`Preparer`).
-    Commits nothing.
+    `note` is the editor's note in Markdown. Raises InputError if it cannot be used, and StateConflict
+    when no release waits for anybody: an issue without releases is never sent. A second call with the
+    same `request_key` returns the same issue, so a form that is sent twice opens one. With `own_hour`,
+    subscribers who chose an hour of their day get it at that hour, a day later at the latest. Subscribers
+    with a topic as it happens get it at once. Next, prepare the issue (`Preparer`). Commits nothing.
     """
     if request_key is not None:
         known = find_opened(session, request_key)
         if known is not None:
             return known
+    read_note(note, note_language)
     chosen = tuple(sorted(set(frequencies), key=list(Frequency).index))
     audience = Audience(newsletter_id, chosen)
     to_sequence = current_sequence(session)
@@ -82,6 +86,8 @@ def open_issue(
         to_sequence=to_sequence,
         request_key=request_key,
         own_hour=own_hour,
+        editors_note=note.strip(),
+        note_language=note_language,
         created_by=actor,
         created_at=now,
     )
@@ -233,7 +239,8 @@ def _render(
 ) -> None:
     """Render and store the fragments of these releases; `before` other releases have fragments already."""
     releases = load_revisions(session, shown)
-    facts = renderer.issue_facts(issue.title, issue.created_at, is_test=issue.is_test)
+    note = read_note(issue.editors_note, issue.note_language)
+    facts = renderer.issue_facts(issue.title, issue.created_at, is_test=issue.is_test, note=note)
     if before:
         frame = session.get_one(Fragment, (issue.id, language, "frame"))
         encoded = Encoded(frame.text, frame.html)
@@ -273,11 +280,13 @@ def send_test(
     actor: str,
     now: datetime,
     newsletter_id: int = FIRST_NEWSLETTER,
+    note: str = "",
+    note_language: str = "",
 ) -> Issue:
     """Enqueue a test digest of `selection` to one address, which may be no subscriber's. Commits nothing.
 
-    No `covered_to` moves, so the test changes no subscriber's next issue. Raises StateConflict for an empty
-    selection.
+    `note` is the editor's note in Markdown. Raises InputError if it cannot be used. No `covered_to`
+    moves, so the test changes no subscriber's next issue. Raises StateConflict for an empty selection.
     """
     if not selection:
         raise StateConflict("There is no release to show, so nothing is sent.")
@@ -288,6 +297,8 @@ def send_test(
         state=IssueState.DRAFT,
         to_sequence=current_sequence(session),
         is_test=True,
+        editors_note=note.strip(),
+        note_language=note_language,
         created_by=actor,
         created_at=now,
     )

@@ -17,6 +17,7 @@ from newsletter.digest.select import Audience, interests_of_subscriber, load_cat
 from newsletter.errors import NotFound
 from newsletter.languages import choose_language
 from newsletter.messages.edition import Edition
+from newsletter.messages.note import Note
 from newsletter.messages.render import DigestRenderer, load_revisions, render_edition
 from newsletter.models import (
     FIRST_NEWSLETTER,
@@ -64,6 +65,7 @@ def preview(
     topics: Sequence[str] = (),
     email_key: str | None = None,
     newsletter_id: int = FIRST_NEWSLETTER,
+    note: Note | None = None,
 ) -> Preview | None:
     """Return a newsletter's digest for a subscriber (a canonical address) or for a choice of its topics.
 
@@ -80,7 +82,7 @@ def preview(
     releases = load_revisions(session, release_names(chosen))
     shelf = select(Topic).where(Topic.newsletter_id == newsletter_id).order_by(Topic.position, Topic.id)
     own = renderer.of_newsletter(session, newsletter_id)
-    facts = own.issue_facts(f"No. {next_number(session, newsletter_id)}", now)
+    facts = own.issue_facts(f"No. {next_number(session, newsletter_id)}", now, note=note)
     language = choose_language(_language_of(session, email_key), own.languages)
     edition = Edition("preview", render_edition(own, facts, language, session.scalars(shelf).all(), releases))
     key = write_key(chosen)

@@ -19,6 +19,7 @@ from newsletter.mail.plaintext import shorten
 from newsletter.mail.templates import Piece, TemplateSet
 from newsletter.messages.build import SiteFacts
 from newsletter.messages.edition import LEAD, Encoded
+from newsletter.messages.note import Note
 from newsletter.models import Fragment, Frequency, Issue, Release, ReleaseRevision, Topic, insert_new
 from newsletter.models.rendition_key import name_of, read_name
 from newsletter.settings import Settings
@@ -36,6 +37,7 @@ class IssueFacts:
     title: str
     date: date
     is_test: bool = False
+    note: Note | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +81,11 @@ class NewsletterRenderer:
         """The languages of digests. The first is used for subscribers with any other language."""
         return self.identity.languages
 
-    def issue_facts(self, title: str, moment: datetime, *, is_test: bool = False) -> IssueFacts:
-        """Return an issue's title, and its date in the newsletter's time zone."""
-        return IssueFacts(title, moment.astimezone(ZoneInfo(self.identity.time_zone)).date(), is_test)
+    def issue_facts(
+        self, title: str, moment: datetime, *, is_test: bool = False, note: Note | None = None
+    ) -> IssueFacts:
+        """Return an issue's title, its date in the newsletter's time zone, and the editor's note."""
+        return IssueFacts(title, moment.astimezone(ZoneInfo(self.identity.time_zone)).date(), is_test, note)
 
 
 @dataclass(frozen=True)

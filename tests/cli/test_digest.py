@@ -259,3 +259,40 @@ def test_an_empty_topic_is_not_the_same_as_no_release_at_all(two_newsletters: Pa
 
 def test_without_any_release_the_preview_says_so(env_file: Path) -> None:
     assert "This newsletter has no release yet. Add one: " in _run(env_file, "preview").stderr
+
+
+def test_a_note_is_sent_from_a_file_in_the_newsletters_first_language(
+    two_newsletters: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "note.md").write_text("The **quay** opens.\n", "utf-8")
+    words = ("send", "--newsletter", "sea", "--yes", "--json", "--note", str(tmp_path / "note.md"))
+
+    sent = _run(two_newsletters, *words)
+
+    assert sent.exit_code == 0, sent.output
+    with Session(open_engine(f"sqlite:///{two_newsletters.parent / 'newsletter.sqlite3'}")) as session:
+        assert session.query(Issue.editors_note, Issue.note_language).all() == [("The **quay** opens.", "en")]
+
+
+@pytest.mark.parametrize(
+    ("content", "option", "said"),
+    [
+        (b"x" * 1_000_000, (), "At most 5,000 are possible."),
+        (b">" * 10_000, (), "At most 5,000 are possible."),
+        (b"\xff\xfe\x00", (), "is not text in UTF-8."),
+        (b"quay", ("--note-language", "not a tag"), "is not a language tag"),
+    ],
+)
+def test_a_note_that_cannot_be_used_sends_nothing(
+    two_newsletters: Path, tmp_path: Path, content: bytes, option: tuple[str, ...], said: str
+) -> None:
+    (tmp_path / "note.md").write_bytes(content)
+
+    told = _run(
+        two_newsletters, "send", "--newsletter", "sea", "--yes", "--note", str(tmp_path / "note.md"), *option
+    )
+
+    assert told.exit_code == 1
+    assert said in told.stderr
+    with Session(open_engine(f"sqlite:///{two_newsletters.parent / 'newsletter.sqlite3'}")) as session:
+        assert session.query(Issue.id).all() == []

@@ -20,7 +20,7 @@ def test_with_one_newsletter_the_status_names_none(house: House, capsys):
     house.release("An energy plant")
     issue_id = house.open()
 
-    assert _status(house, issue_id, capsys).startswith("  No. 1  sending: 1 queued\n")
+    assert _status(house, issue_id, capsys).startswith("  No. 1  sending: 1 waiting\n")
 
 
 def test_with_several_newsletters_the_status_names_the_one_of_the_issue(house: House, capsys):
@@ -29,5 +29,5 @@ def test_with_several_newsletters_the_status_names_the_one_of_the_issue(house: H
     house.release("A whale in the sea")
     issue_id = house.open(newsletter=second)
 
-    assert _status(house, issue_id, capsys).startswith("  harbour  No. 1  sending: 1 queued\n")
+    assert _status(house, issue_id, capsys).startswith("  harbour  No. 1  sending: 1 waiting\n")
     assert json.loads(_status(house, issue_id, capsys, as_json=True))["newsletter"] == "harbour"

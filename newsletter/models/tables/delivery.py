@@ -44,6 +44,22 @@ class DeliveryState(enum.StrEnum):
     SKIPPED = "skipped"
     CANCELLED = "cancelled"
 
+    @property
+    def words(self) -> str:
+        """The English name for people, on admin pages and in commands. JSON and CSV have the value."""
+        return _STATES_IN_WORDS[self]
+
+
+_STATES_IN_WORDS = {
+    DeliveryState.QUEUED: "waiting",
+    DeliveryState.LEASED: "sending",
+    DeliveryState.ACCEPTED: "delivered to the relay",
+    DeliveryState.DEFERRED: "will retry",
+    DeliveryState.REJECTED: "refused",
+    DeliveryState.UNCERTAIN: "unknown",
+    DeliveryState.SKIPPED: "skipped",
+    DeliveryState.CANCELLED: "cancelled",
+}
 
 UNSETTLED = (DeliveryState.QUEUED, DeliveryState.LEASED, DeliveryState.DEFERRED)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from datetime import datetime
 
-from sqlalchemy import JSON, ForeignKey, LargeBinary, String, Text, UniqueConstraint, false
+from sqlalchemy import JSON, ForeignKey, LargeBinary, String, Text, UniqueConstraint, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from newsletter.models.base import Base, BigId, UTCDateTime, choice, new_public_id, newsletter_column
@@ -45,6 +45,9 @@ class Issue(Base):
     prepared_to: Mapped[int] = mapped_column(BigId, default=0)
     created_by: Mapped[str] = mapped_column(String(320), default="")
     note: Mapped[str] = mapped_column(Text, default="")
+    # The editor's note on top, in Markdown, and the tag of its language.
+    editors_note: Mapped[str] = mapped_column(Text, default="", server_default=text("''"))
+    note_language: Mapped[str] = mapped_column(String(16), default="", server_default=text("''"))
     # The one-time key of the form that opened it, so that a form sent twice opens one issue.
     request_key: Mapped[str | None] = mapped_column(String(40), unique=True)
     # A test digest to one address: it moves no `covered_to` and is left out of the list of issues.

@@ -51,6 +51,8 @@ class SendForm(FlaskForm):  # type: ignore[misc]
         _("Number of subscribers"), [DataRequired(_("Please type the number of subscribers."))]
     )
     own_hour = BooleanField(_("At each subscriber's own hour"))
+    note = TextAreaField(_("Editor's note"))
+    note_language = SelectField(_("Language of the note"), validate_choice=False)
     key = HiddenField()
 
 

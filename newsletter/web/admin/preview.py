@@ -9,16 +9,19 @@ from typing import Any
 from flask import Response, abort, flash, make_response, redirect, render_template, request, url_for
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
+from wtforms.fields.choices import SelectChoice
 
 from newsletter.digest.issues import find_opened, open_issue
 from newsletter.digest.issues import send_test as enqueue_test
 from newsletter.digest.preview import Preview, nothing_to_show
 from newsletter.digest.preview import preview as make_preview
 from newsletter.digest.reach import count_by_frequency, count_reach
-from newsletter.errors import AddressInvalid, NotFound, TokenError
+from newsletter.errors import AddressInvalid, InputError, NotFound, TokenError
+from newsletter.languages import language_name
 from newsletter.limits.keys import limit_key
 from newsletter.limits.spend import spend
 from newsletter.mail.addresses import parse_address
+from newsletter.messages.note import NOTE_BYTES, Note, read_note
 from newsletter.models import (
     Frequency,
     current_sequence,
@@ -104,6 +107,20 @@ def send_test() -> Response:
     return _see(url_for("admin.preview", **_args(wanted)))
 
 
+@admin.post("/preview/note")
+def preview_note() -> Response:
+    """Return the HTML of the digest with the note that is in the form. Stores nothing."""
+    form = SendForm()
+    try:
+        note = read_note(form.note.data or "", form.note_language.data or "")
+        shown = _preview(db.session(), _preview_request(), note)
+    except (InputError, NotFound) as fault:
+        return error_page(422, str(fault))
+    if shown is None:
+        abort(404)
+    return mail_answer(shown.html)
+
+
 @admin.post("/preview/send")
 def send_issue() -> Response:
     """Open the issue if the typed number was the number of subscribers on the page, and still is."""
@@ -119,14 +136,9 @@ def send_issue() -> Response:
     frequencies = choices_of(Frequency, names)
     reach = count_reach(session, frequencies, current_sequence(session), newsletter_id)
     now_subscribers = reach.would_reach_now
-    if not form.validate() or form.number.data.strip() != str(shown):
-        form.number.errors = [f"Please type the number of subscribers, {now_subscribers}, to send."]
-        return _page(frequencies, form, status=422)
-    if now_subscribers != shown:
-        form.number.errors = [
-            f"The number has changed from {shown} to {now_subscribers}. Please type the new number."
-        ]
-        return _page(frequencies, form, status=409)
+    status = _find_faults(form, shown, now_subscribers)
+    if status:
+        return _page(frequencies, form, status=status)
     try:
         issue = open_issue(
             session,
@@ -136,6 +148,8 @@ def send_issue() -> Response:
             request_key=key,
             own_hour=form.own_hour.data,
             newsletter_id=newsletter_id,
+            note=form.note.data or "",
+            note_language=form.note_language.data or "",
         )
         session.flush()
     except IntegrityError:
@@ -150,6 +164,25 @@ def send_issue() -> Response:
     parts.wake("bulk")
     flash("The issue is being sent.", "ok")
     return _see(place)
+
+
+def _find_faults(form: SendForm, shown: int, now_subscribers: int) -> int:
+    """Put the faults of a form beside its fields; return the status of the answer, 0 if there is none."""
+    status = 0
+    if not form.validate() or form.number.data.strip() != str(shown):
+        form.number.errors = [f"Please type the number of subscribers, {now_subscribers}, to send."]
+        status = 422
+    elif now_subscribers != shown:
+        form.number.errors = [
+            f"The number has changed from {shown} to {now_subscribers}. Please type the new number."
+        ]
+        status = 409
+    try:
+        read_note(form.note.data or "", form.note_language.data or "")
+    except InputError as fault:
+        form.note.errors = [str(fault)]
+        status = 422
+    return status
 
 
 def _read_sealed(token: str) -> tuple[str, int, int, list[str]] | None:
@@ -214,6 +247,8 @@ def _send_context(
         sealed = ["send", secrets.token_urlsafe(18), newsletter_id, reach.would_reach_now, *names]
         form.key.data = parts.tokens.make(Purpose.FORM, sealed, parts.now())
         form.number.data = ""
+        offered = parts.renderer.of_newsletter(session, newsletter_id).languages
+        form.note_language.choices = [SelectChoice(each, language_name(each)) for each in offered]
     return {
         "options": [
             {"value": each.value, "label": LABELS[each], "readers": chose.get(each, 0)} for each in Frequency
@@ -222,10 +257,11 @@ def _send_context(
         "words": [each.words for each in frequencies],
         "reach": reach,
         "form": form,
+        "note_bytes": NOTE_BYTES,
     }
 
 
-def _preview(session: Session, wanted: PreviewRequest) -> Preview | None:
+def _preview(session: Session, wanted: PreviewRequest, note: Note | None = None) -> Preview | None:
     """Return the requested digest. Raises NotFound and AddressInvalid, with texts for the editor."""
     parts = runtime()
     if wanted.subscriber:
@@ -238,6 +274,7 @@ def _preview(session: Session, wanted: PreviewRequest) -> Preview | None:
             now=parts.now(),
             email_key=key,
             newsletter_id=wanted.newsletter.id,
+            note=note,
         )
     return make_preview(
         session,
@@ -246,6 +283,7 @@ def _preview(session: Session, wanted: PreviewRequest) -> Preview | None:
         now=parts.now(),
         topics=wanted.topics,
         newsletter_id=wanted.newsletter.id,
+        note=note,
     )
 
 

@@ -20,6 +20,7 @@ from flask_babel import format_date, format_datetime, format_decimal, get_locale
 from newsletter.clock import zone_in_words
 from newsletter.identity import Logo, Texts
 from newsletter.mail.palette import USUAL, colours_name
+from newsletter.models import DeliveryState
 from newsletter.runtime import Runtime
 from newsletter.web.http.extensions import runtime
 from newsletter.web.http.language import page_language
@@ -119,6 +120,7 @@ def init_display(app: Flask, parts: Runtime) -> None:
         timeago=_timeago,
         number=_number,
         listing=listing,
+        delivery_words=_delivery_words,
     )
 
 
@@ -154,6 +156,10 @@ def _timeago(value: datetime | None) -> str:
         return ""
     passed = value - runtime().now()
     return format_timedelta(passed, add_direction=True, locale=get_locale() or "en")
+
+
+def _delivery_words(state: str) -> str:
+    return DeliveryState(state).words
 
 
 def _number(value: float | None) -> str:

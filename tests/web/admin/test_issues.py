@@ -75,6 +75,31 @@ def test_an_issue_shows_its_deliveries_and_those_of_one_state(issue, editor):
     assert editor.get("/admin/issues/unknown").status_code == 404
 
 
+def test_states_are_words_and_the_detail_has_the_technical_word_and_the_reply(house, issue, editor):
+    with house.make_session() as session:
+        refused = session.scalars(select(Delivery).where(Delivery.state == DeliveryState.REJECTED)).one()
+        refused.reply_code, refused.status, refused.reply_text = 554, "5.7.1", "not today"
+        person = session.get_one(Subscriber, refused.subscriber_id).public_id
+        session.commit()
+
+    page = " ".join(editor.get(f"/admin/issues/{issue}?state=rejected").text.split())
+    persons = " ".join(editor.get(f"/admin/readers/{person}").text.split())
+
+    assert "Deliveries: refused" in page
+    assert '<span class="badge badge-quiet">waiting</span>' in page
+    for shown in (page, persons):
+        assert '<span class="badge badge-bad">refused</span>' in shown
+        assert '<span class="muted">rejected</span> · 554 5.7.1 not today' in shown
+
+
+def test_each_state_has_words_of_its_own():
+    words = {each: each.words for each in DeliveryState}
+
+    assert len(set(words.values())) == len(DeliveryState)
+    assert words[DeliveryState.ACCEPTED] == "delivered to the relay"
+    assert words[DeliveryState.UNCERTAIN] == "unknown"
+
+
 def test_the_deliveries_can_be_downloaded(issue, editor):
     answer = editor.get(f"/admin/issues/{issue}/deliveries.csv?state=rejected")
 

@@ -152,8 +152,8 @@ def test_the_outbox_is_counted_by_state(house, editor):
 
     page = " ".join(editor.get("/admin/").text.split())
 
-    assert re.search(r"queued</span></dt><dd>2</dd>", page)
-    assert re.search(r"deferred</span></dt><dd>1</dd>", page)
+    assert re.search(r"waiting</span></dt><dd>2</dd>", page)
+    assert re.search(r"will retry</span></dt><dd>1</dd>", page)
     assert "5 minutes ago" in page
 
 

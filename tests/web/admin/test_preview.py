@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import html
 import re
 import threading
 from datetime import UTC, datetime, timedelta
@@ -57,12 +58,12 @@ def _prepare(house):
 
 
 def test_the_digest_is_shown_as_html_and_text_and_in_a_phones_frame(list_of_two, editor):
-    html = editor.get("/admin/preview?topic=harbours&frequency=daily").text
+    page = editor.get("/admin/preview?topic=harbours&frequency=daily").text
     text = editor.get("/admin/preview?topic=harbours&frequency=daily&view=text").text
     phone = editor.get("/admin/preview?view=phone").text
     body = editor.get("/admin/preview/body?topic=harbours&frequency=daily")
 
-    assert "/admin/preview/body?topic=harbours&amp;frequency=daily" in html
+    assert "/admin/preview/body?topic=harbours&amp;frequency=daily" in page
     assert "frame-phone" in phone
     assert "A new quay" in text
     assert "A new quay" in body.text
@@ -227,6 +228,57 @@ def _due(house):
             Delivery, Delivery.subscriber_id == Subscriber.id
         )
         return dict(session.execute(pairs).all())
+
+
+def test_a_note_is_previewed_and_sent_with_the_issue(house, list_of_two, editor):
+    form = _form(editor, "2") | {"note": "The **quay**\r\n\r\nopens.", "note_language": "de"}
+
+    shown = editor.client.post("/admin/preview/note?frequency=daily", data=form)
+    assert house.all(select(Issue.id)) == []
+    place = editor.client.post("/admin/preview/send", data=form).location
+
+    assert "<strong>quay</strong>" in shown.text
+    assert 'lang="de"' in shown.text
+    assert "sandbox" in shown.headers["Content-Security-Policy"]
+    page = editor.get(place).text
+    assert "Editor&#39;s note" in page or "Editor's note" in page
+    assert "The **quay**" in page
+    assert house.all(select(Issue.note_language)) == ["de"]
+
+
+@pytest.mark.parametrize(
+    ("note", "said"), [("é" * 2_501, "5,002 bytes. At most 5,000"), ("> " * 500 + "x", "levels deep")]
+)
+def test_a_note_that_cannot_be_used_is_refused_beside_its_field_and_kept(
+    house, list_of_two, editor, note: str, said: str
+):
+    form = _form(editor, "2") | {"note": note, "note_language": "en"}
+
+    answer = editor.client.post("/admin/preview/send", data=form)
+    shown = editor.client.post("/admin/preview/note?frequency=daily", data=form)
+
+    assert (answer.status_code, shown.status_code) == (422, 422)
+    assert said in answer.text
+    assert said in shown.text
+    assert note[:300] in html.unescape(answer.text)
+    assert "At most 5,000 bytes." in editor.get(SEND).text
+    assert house.all(select(Issue.id)) == []
+
+
+def test_a_note_of_a_megabyte_and_a_script_do_no_harm(house, list_of_two, editor):
+    huge = _form(editor, "2") | {"note": "x" * 1_000_000, "note_language": "en"}
+    script = _form(editor, "2") | {
+        "note": "<script>alert(1)</script> [a](javascript:alert(1))",
+        "note_language": "en",
+    }
+
+    assert editor.client.post("/admin/preview/send", data=huge).status_code in {413, 422}
+    shown = editor.client.post("/admin/preview/note?frequency=daily", data=script).text
+
+    assert "&lt;script&gt;alert(1)" in shown
+    assert "<script" not in shown
+    assert 'href="javascript' not in shown
+    assert house.all(select(Issue.id)) == []
 
 
 @pytest.mark.parametrize("number", ["", "1", "3", "02", "two", "2.0", "2 readers"])
