@@ -4,20 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import date
+from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, exists, func, or_, select
+from sqlalchemy import ColumnElement, case, exists, func, literal, or_, select
 from sqlalchemy.orm import Session, selectinload
 
 from newsletter.coverage import HOLDING
 from newsletter.errors import NotFound
 from newsletter.models import (
     Delivery,
+    DeliveryState,
     Issue,
     IssueRelease,
     IssueState,
     Release,
     ReleaseState,
     ReleaseTopic,
+    Rendition,
     Topic,
 )
 from newsletter.models.paging import Page, contains, paged
@@ -115,3 +118,53 @@ def _sent() -> ColumnElement[bool]:
     """Whether an issue is not cancelled, or was cancelled after some of its emails were sent."""
     reached = exists().where(Delivery.issue_id == Issue.id, Delivery.state.in_(HOLDING))
     return or_(Issue.state != IssueState.CANCELLED, reached)
+
+
+class Recipients(NamedTuple):
+    """How many people have a release by email, are being sent it now, and wait for it.
+
+    `waiting` people have it in an email that is not sent yet. If the release is held or excluded now, it is
+    left out of that email.
+    """
+
+    have: int
+    sending: int
+    waiting: int
+
+
+def count_recipients(session: Session, release_id: int) -> Recipients:
+    """Return how many people have a release in an email, by the state of that email. Tests do not count."""
+    carrying = (
+        select(Issue.id)
+        .join(IssueRelease, IssueRelease.issue_id == Issue.id)
+        .where(IssueRelease.release_id == release_id, Issue.is_test.is_(False))
+    )
+    # A key is like `3w:12,15.2;5d:18`, so this makes `,3w,12,15.2,5d,18,`.
+    names = literal(",") + func.replace(func.replace(Rendition.key, ":", ","), ";", ",") + literal(",")
+    holding = or_(names.contains(f",{release_id},"), names.contains(f",{release_id}."))
+
+    def people(*states: DeliveryState) -> ColumnElement[int]:
+        return func.count(case((Delivery.state.in_(states), Delivery.subscriber_id)).distinct())
+
+    counted = (
+        select(
+            people(DeliveryState.ACCEPTED, DeliveryState.UNCERTAIN),
+            people(DeliveryState.LEASED),
+            people(DeliveryState.QUEUED, DeliveryState.DEFERRED),
+        )
+        .join(Rendition, Rendition.id == Delivery.rendition_id)
+        .where(Delivery.issue_id.in_(carrying), Rendition.issue_id.in_(carrying), holding)
+    )
+    return Recipients._make(session.execute(counted).one())
+
+
+def find_seen(session: Session, public_id: str) -> tuple[Release, Recipients] | None:
+    """Return a ready release that people have seen, with its recipients. None if nobody can have seen it.
+
+    A page warns before such a release is held or excluded. Raises NotFound.
+    """
+    release = find_release(session, public_id)
+    if release.state is not ReleaseState.READY:
+        return None
+    recipients = count_recipients(session, release.id)
+    return (release, recipients) if release.made_public_at is not None or any(recipients) else None

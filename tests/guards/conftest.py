@@ -215,6 +215,7 @@ def _furnish(session: Session, runtime: Runtime, stored_password: str) -> dict[s
         "archive.issue": {"token": tokens.make(Purpose.VIEW, [subscriber.public_id, delivery], now)},
         "admin.release": {"public_id": release},
         "admin.change_release": {"public_id": release},
+        "admin.withdraw_release": {"public_id": release},
         "admin.correct_release_": {"public_id": release},
         "admin.subscriber": {"public_id": subscriber.public_id},
         "admin.subscriber_consent": {"public_id": subscriber.public_id},

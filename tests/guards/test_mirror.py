@@ -50,7 +50,6 @@ ELSEWHERE = {
     "outbox/refused/owner_decisions.py": "outbox/refused/test_ask_owner.py",
     "outbox/reports/progress.py": "outbox/test_recovery.py",
     "releases/fold.py": "releases/test_match_words.py",
-    "releases/queries.py": "releases/test_edit.py",
     "releases/topics.py": "releases/test_store.py",
     "runtime.py": "cli/test_bounce.py",
     "service/catalogues.py": "guards/test_catalogues.py",

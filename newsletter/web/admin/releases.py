@@ -11,7 +11,7 @@ from newsletter.errors import InputError
 from newsletter.models import ReleaseState, db
 from newsletter.releases.edit import ReleaseAction, change_release, correct_release
 from newsletter.releases.holds import doubtful_fields
-from newsletter.releases.queries import carried, find_release, issues_with, list_releases
+from newsletter.releases.queries import carried, find_release, find_seen, issues_with, list_releases
 from newsletter.releases.topics import list_topics
 from newsletter.web.admin.blueprint import admin
 from newsletter.web.admin.chosen_newsletter import newsletter_names
@@ -27,6 +27,8 @@ DONE = {
     ReleaseAction.PIN: "is pinned and comes first",
     ReleaseAction.UNPIN: "is no longer pinned",
 }
+# After these actions, the public page of a release says that it was withdrawn.
+WITHDRAWING = {ReleaseAction.HOLD, ReleaseAction.EXCLUDE}
 
 
 @admin.get("/releases")
@@ -78,6 +80,22 @@ def release(public_id: str) -> str:
     )
 
 
+@admin.get("/releases/<public_id>/withdraw")
+def withdraw_release(public_id: str) -> str:
+    """Ask before a release that people have seen is held or excluded: say who has it."""
+    action = choice_of(ReleaseAction, request.args.get("action"))
+    session = db.session()
+    seen = find_seen(session, public_id)
+    found = seen[0] if seen else find_release(session, public_id)
+    return render_template(
+        "admin/withdraw_release.html",
+        release=found,
+        recipients=seen[1] if seen else None,
+        action=action if action in WITHDRAWING else ReleaseAction.HOLD,
+        back=_back(),
+    )
+
+
 @admin.post("/releases/<public_id>", endpoint="change_release")
 def change_release_(public_id: str) -> Response:
     """Apply the button's action, and return to the page where it was pressed."""
@@ -85,14 +103,17 @@ def change_release_(public_id: str) -> Response:
     if action is None:
         abort(400)
     session = db.session()
+    if action in WITHDRAWING and not request.form.get("sure") and find_seen(session, public_id):
+        place = url_for("admin.withdraw_release", public_id=public_id, action=action.value, **_back())
+        return make_response(redirect(place, code=303))
     title = change_release(session, public_id, action, actor(), runtime().now()).title
     session.commit()  # at once: until the commit, the row of the sequence counter stays locked
     flash(f"“{title}” {DONE[action]}.", "ok")
-    if request.args.get("back") == "release":
+    back = _back()
+    if "back" in back:
         place = url_for("admin.release", public_id=public_id)
     else:
-        kept: dict[str, Any] = {name: value for name, value in _filters().items() if value}
-        place = url_for("admin.releases", **kept, page=page_number())
+        place = url_for("admin.releases", **back)
     return make_response(redirect(place, code=303))
 
 
@@ -122,6 +143,13 @@ def correct_release_(public_id: str) -> Response:
         session.commit()  # at once: until the commit, the row of the sequence counter stays locked
         flash(f"“{title}” {DONE[ReleaseAction.READY] if ready else 'is corrected and still held'}.", "ok")
     return make_response(redirect(url_for("admin.release", public_id=public_id), code=303))
+
+
+def _back() -> dict[str, Any]:
+    """Return the query that leads back to the page where a button was pressed."""
+    if request.args.get("back") == "release":
+        return {"back": "release"}
+    return {name: value for name, value in _filters().items() if value} | {"page": page_number()}
 
 
 def _filters() -> dict[str, str | None]:

@@ -89,6 +89,44 @@ def test_a_button_changes_a_release_and_leads_back_to_the_list_as_it_was(house, 
     assert "A new quay" in editor.get(answer.location).text
 
 
+@pytest.mark.parametrize(("action", "words"), [("hold", "Hold"), ("exclude", "Exclude")])
+def test_before_a_public_release_is_withdrawn_a_page_says_who_has_it(house, editor, action, words):
+    house.topic()
+    public_id = house.release()
+    with house.make_session() as session:
+        session.scalars(select(Release)).one().made_public_at = NOON
+        session.commit()
+    path = f"/admin/releases/{public_id}?q=quay&page=1"
+
+    asked = editor.post(path, {"action": action}, page="/admin/releases")
+    page = editor.get(asked.location).text
+    assert house.all(select(Release.state)) == [ReleaseState.READY]
+    answer = editor.post(path, {"action": action, "sure": "y"}, page="/admin/releases")
+
+    assert (asked.status_code, f"/admin/releases/{public_id}/withdraw" in asked.location) == (303, True)
+    said = " ".join(page.split())
+    assert f"<h1>{words} this release?</h1>" in said
+    assert "<dt>People who have it by email</dt><dd>0</dd>" in said
+    assert "will say that it was withdrawn" in said
+    assert f'action="/admin/releases/{public_id}?q=quay&amp;page=1"' in said
+    assert f'name="action" value="{action}"' in said
+    assert answer.location == "/admin/releases?q=quay&page=1"
+    withdrawn = ReleaseState.HELD if action == "hold" else ReleaseState.EXCLUDED
+    assert house.all(select(Release.state)) == [withdrawn]
+
+
+def test_that_page_changes_nothing_by_itself_and_knows_releases_that_nobody_has_seen(house, editor):
+    house.topic()
+    public_id = house.release()
+
+    page = editor.get(f"/admin/releases/{public_id}/withdraw?action=ready").text
+
+    assert "Nobody has seen this release." in page
+    assert 'name="action" value="hold"' in page
+    assert house.all(select(Release.state)) == [ReleaseState.READY]
+    assert editor.get("/admin/releases/nothing/withdraw").status_code == 404
+
+
 def test_a_release_that_becomes_ready_becomes_mailable(house, editor):
     house.topic()
     public_id = house.release(state=ReleaseState.HELD)
