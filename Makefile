@@ -16,7 +16,7 @@ ARGS ?=
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help setup setup-dev link browser demo test test-busy coverage mutants lint prose format messages language lock bench lives lives-faults relay-faults clean
+.PHONY: help setup setup-dev link browser demo test test-busy coverage mutants lint prose format messages language lock validate bench lives lives-faults relay-faults clean
 
 help: ## print the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS='	' read -r name what; do \
@@ -40,6 +40,9 @@ test-busy: setup-dev browser ## run all tests in three random orders, beside fou
 
 coverage: setup-dev browser ## run all tests and say which lines they run (test-output/coverage); takes longer than `make test`
 	$(PY) -m pytest -n 2 --cov --cov-report=term --cov-report=html:test-output/coverage $(ARGS)
+
+validate: setup-dev browser ## check pages and emails with axe, html-validate, SpamAssassin and Lighthouse (5 minutes)
+	@PYTHONPATH=tests $(PY) -m validators.run
 
 mutants: setup-dev ## change the modules that decide in many small ways: their own tests must notice 90 % (20 minutes)
 	@rm -rf mutants

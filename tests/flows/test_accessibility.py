@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import pytest
 from public_site import PublicSite, run_public_site
@@ -18,9 +20,10 @@ from newsletter.languages import LANGUAGES
 from newsletter.newsletters.add import add_newsletter
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, Page, Response
 
 ROOT = Path(__file__).resolve().parents[2]
+REDIRECTS = {301, 302, 303, 307, 308}
 WIDTHS = {375: 740, 1280: 900}
 # Programs read the responses of these, or they redirect to a page that is checked.
 NOT_PAGES = {
@@ -33,6 +36,8 @@ NOT_WHOLE = re.compile(r"base\.html|_\w+\.html")
 
 # Set to keep a picture of every state: TEST_PICTURES=1 make test ARGS="-k accessibility".
 PICTURES = bool(os.environ.get("TEST_PICTURES"))
+# A folder for the HTML of every page as the server sent it, and for every email (`make validate`).
+KEPT = os.environ.get("TEST_KEPT_FOLDER")
 AXE = axe_script()
 WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 # Its rules about colours.
@@ -137,14 +142,29 @@ def tour(browser: Browser, site: PublicSite, tmp_path_factory: pytest.TempPathFa
     context = browser.new_context(viewport={"width": 1280, "height": 900}, locale="en-GB", timezone_id="UTC")
     context.set_default_timeout(10_000)
     made = Tour(context.new_page(), site)
+    if KEPT:
+        context.on("response", keep_page)
     for part in (joining, confirming, own_page, moving, leaving, rights, reading, error_pages):
         part(made)
     with run_public_site(tmp_path_factory.mktemp("several")) as other:
         add_newsletters(other)
         several(Tour(made.page, other, made.states, made.violations, made.cuts))
         site.templates |= other.templates
+    if KEPT:
+        for number, sent in enumerate(site.house.transport.sent):
+            (Path(KEPT) / f"{number:03}.eml").write_bytes(sent.content)
     yield made
     context.close()
+
+
+def keep_page(response: Response) -> None:
+    """Write a page as the server sent it into the folder, once for each different page."""
+    is_page = response.headers.get("content-type", "").startswith("text/html")
+    if is_page and response.request.is_navigation_request() and response.status not in REDIRECTS:
+        body = response.body()
+        path = re.sub(r"[^a-z]+", "-", urlsplit(response.url).path.lower())[:20].strip("-") or "home"
+        name = f"{path}-{hashlib.sha256(body).hexdigest()[:8]}.html"
+        (Path(str(KEPT)) / name).write_bytes(body)
 
 
 def joining(tour: Tour) -> None:
