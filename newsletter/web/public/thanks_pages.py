@@ -18,7 +18,7 @@ def allowed_page(url: str | None) -> str:
 def after_asking(url: str | None, *, elsewhere: bool = False) -> str:
     """Return the URL after a sign-up: an allowed thank-you page, or our own page.
 
-    `elsewhere`: the form was on another site, so this browser does not keep what was typed.
+    `elsewhere`: the form began on another site, which sets no cookie. So our page names no address.
     """
     return allowed_page(url) or url_for("public.check_inbox", elsewhere="yes" if elsewhere else None)
 

@@ -20,7 +20,6 @@ from newsletter.web.http.this_newsletter import make_it_about_the_first, this_ne
 from newsletter.web.public.blueprint import public
 from newsletter.web.public.forms import EmbeddedSignupForm, SignupForm
 from newsletter.web.public.responses import in_a_while, stop_writing, too_many
-from newsletter.web.public.signup import own_request
 from newsletter.web.public.signup.own_request import is_from_here
 from newsletter.web.public.signup.page import signup_page
 from newsletter.web.public.signup.receive import take_signup, topics_to_offer
@@ -54,7 +53,7 @@ def subscribe_embedded() -> AnyResponse:
     if by_script:
         return _to_script(form, taken)
     if taken.outcome is Outcome.ASKED:
-        return _after(form)
+        return redirect(after_asking(form.next.data, elsewhere=True), code=303)
     if taken.outcome is Outcome.WAIT:
         return too_many(taken.wait_seconds)
     return signup_page(form, offered, press=taken.outcome is Outcome.PRESS)
@@ -77,13 +76,6 @@ def embed_script() -> Response:
     )
     answer.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
     return answer
-
-
-def _after(form: EmbeddedSignupForm) -> AnyResponse:
-    """Return the answer to an accepted form. The cookie is for forms that were sent from a page of ours."""
-    here = is_from_here()
-    answer = redirect(after_asking(form.next.data, elsewhere=not here), code=303)
-    return own_request.keep(answer, form.own_request()) if here else answer
 
 
 def _origin() -> str:
