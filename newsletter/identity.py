@@ -33,7 +33,8 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Texts:
-    """A newsletter's texts in one language. An empty `consent` stands for the usual wording.
+    """A newsletter's texts in one language. An empty `consent` stands for the usual wording, and an empty
+    `subject` for the usual subject of issues.
 
     `version` is the newsletter's version that brought these texts. The same texts are equal in any version.
     """
@@ -41,6 +42,7 @@ class Texts:
     name: str
     tagline: str
     consent: str = ""
+    subject: str = ""
     version: int = field(default=0, compare=False)
 
 
@@ -132,8 +134,10 @@ class Identity:
         if found is not None:
             return found
         first = self.texts.get(self.languages[0]) or next(iter(self.texts.values()))
-        if language == self.languages[0] or not first.tagline:
+        if language == self.languages[0]:
             return first
+        if not first.tagline:
+            return replace(first, subject="")
         translated = translations(language).gettext(first.tagline)
         return Texts(first.name, "" if translated == first.tagline else translated)
 
@@ -201,14 +205,15 @@ def load_texts(session: Session, newsletter_id: int) -> dict[str, Texts]:
             NewsletterText.name,
             NewsletterText.tagline,
             NewsletterText.consent,
+            NewsletterText.subject,
             NewsletterText.version,
         )
         .where(NewsletterText.newsletter_id == newsletter_id)
         .order_by(NewsletterText.version)
     )
     return {
-        language: Texts(name, tagline, consent, version)
-        for language, name, tagline, consent, version in session.execute(versions)
+        language: Texts(name, tagline, consent, subject, version)
+        for language, name, tagline, consent, subject, version in session.execute(versions)
     }
 
 

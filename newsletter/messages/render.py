@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
+from babel.dates import format_date
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from newsletter.identity import Identity, load_identity
-from newsletter.languages import UNKNOWN_LANGUAGE, text_direction
+from newsletter.languages import UNKNOWN_LANGUAGE, parse_language, text_direction
 from newsletter.links import Links
 from newsletter.mail.assemble import Encoding, FramePart, choose_encoding, digest_marks, encode_fragment
 from newsletter.mail.headers import one_line
@@ -20,6 +21,7 @@ from newsletter.mail.templates import Piece, TemplateSet
 from newsletter.messages.build import SiteFacts
 from newsletter.messages.edition import LEAD, Encoded
 from newsletter.messages.note import Note
+from newsletter.messages.subject import fill_template
 from newsletter.models import Fragment, Frequency, Issue, Release, ReleaseRevision, Topic, insert_new
 from newsletter.models.rendition_key import name_of, read_name
 from newsletter.settings import Settings
@@ -243,14 +245,47 @@ def _subject_parts(
     context = _context(renderer, issue, language)
     parts = {}
     for more, release in enumerate(releases, start=before):
-        pattern = renderer.templates.render_subject(
-            "digest", language, context | {"headline": LEAD, "count": more}
-        )
+        pattern = _subject_pattern(renderer, issue, language, context, more)
         parts[f"subject:{more}"] = Encoded(pattern.encode(), b"")
         order = f"{int(release.release.pinned)} {release.texts.published_at.isoformat()}"
         headline = shorten(one_line(_facts(renderer, release).title), SUBJECT_COLUMNS)
         parts[f"headline:{release.name}"] = Encoded(headline.encode(), order.encode())
     return parts
+
+
+def _subject_pattern(
+    renderer: NewsletterRenderer,
+    issue: IssueFacts,
+    language: str,
+    context: Mapping[str, object],
+    more: int,
+) -> str:
+    """Return the subject with LEAD in place of the headline: the usual one, or by the owner's template."""
+
+    def usual(headline: str, count: int) -> str:
+        given = {**context, "headline": headline, "count": count}
+        return renderer.templates.render_subject("digest", language, given)
+
+    template = renderer.identity.texts_in(language).subject
+    if not template:
+        return usual(LEAD, more)
+    values = {
+        "headline": LEAD,
+        "more": usual(LEAD, more).partition(LEAD)[2],
+        "newsletter": renderer.identity.texts_in(language).name,
+        "date": format_date(issue.date, "long", locale=parse_language(language)),
+        "number": issue.title,
+    }
+    # Without a headline, the usual subject is the mark of a test, or nothing.
+    return f"{usual('', 0)} {fill_template(template, values)}".strip()
+
+
+def sample_subjects(renderer: NewsletterRenderer, language: str, moment: datetime) -> list[str]:
+    """Return the subjects of an issue with one release and of one with ten, as a preview for the owner."""
+    issue = renderer.issue_facts("No. 12", moment)
+    context = _context(renderer, issue, language)
+    patterns = (_subject_pattern(renderer, issue, language, context, more) for more in (0, 9))
+    return [each.replace(LEAD, "Sea cable switched on five weeks early") for each in patterns]
 
 
 def _encoded(pieces: Mapping[str, Piece], texts: Encoding, pages: Encoding) -> dict[str, Encoded]:

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from newsletter.identity import Identity, Texts
 from newsletter.mail.palette import contrast_faults, parse_colour
+from newsletter.messages.subject import check_template
 from newsletter.models import Frequency
 from newsletter.settings.parse.common import parse_address, whole_number
 from newsletter.settings.parse.general import one_of, parse_languages
@@ -96,6 +97,11 @@ def _zone(value: str) -> str:
     return name
 
 
+def _own_subject(identity: Identity, language: str) -> str:
+    texts = identity.texts.get(language)
+    return texts.subject if texts else ""
+
+
 def _own_consent(identity: Identity, language: str) -> str:
     texts = identity.texts.get(language)
     return texts.consent if texts else ""
@@ -142,6 +148,13 @@ FIELDS: Mapping[str, ContentField] = MappingProxyType(
             "The sentence beside the sign-up button. The usual one of the language when empty.",
             _line(LONGEST_CONSENT),
             _own_consent,
+            by_language=True,
+        ),
+        "subject": ContentField(
+            "Subject of issues",
+            "With fields such as {headline}{more}, {newsletter}, {date}, {number}. The usual one when empty.",
+            check_template,
+            _own_subject,
             by_language=True,
         ),
         "from_address": ContentField(
@@ -280,7 +293,7 @@ def apply_changes(before: Identity, values: Mapping[str, Value], language: str) 
 def _start_of(identity: Identity, language: str) -> Texts:
     """Return the texts of a language. One without texts has those of the first, but its usual wording."""
     texts = identity.texts_in(language)
-    return texts if language in identity.texts else replace(texts, consent="")
+    return texts if language in identity.texts else replace(texts, consent="", subject="")
 
 
 def _plain(value: Value) -> str:

@@ -106,6 +106,7 @@ def write_texts(
                     name=texts.name,
                     tagline=texts.tagline,
                     consent=texts.consent,
+                    subject=texts.subject,
                     since=now,
                 )
             )

@@ -145,6 +145,7 @@ def test_every_fault_is_told_for_its_field_and_nothing_is_changed(house):
         languages="en, tlh",
         time_zone="Mars/Olympus",
         from_name="Ed\x07itor",
+        subject="{topic}",
     )
 
     assert set(found) == set(FIELDS)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import DDL, JSON, ForeignKey, LargeBinary, String, Text, event
+from sqlalchemy import DDL, JSON, ForeignKey, LargeBinary, String, Text, event, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from newsletter.models.base import Base, BigId, UTCDateTime, choice
@@ -67,7 +67,7 @@ class NewsletterText(Base):
 
     Rows are never changed: a new text is a new row, and the row with the highest version counts. `consent`
     is the sentence beside the sign-up button; empty: the usual one of that language
-    (subscribers/consent/wording.py).
+    (subscribers/consent/wording.py). `subject` is the template of an issue's subject; empty: the usual one.
     """
 
     __tablename__ = "newsletter_text"
@@ -78,6 +78,7 @@ class NewsletterText(Base):
     name: Mapped[str] = mapped_column(Text)
     tagline: Mapped[str] = mapped_column(Text, default="")
     consent: Mapped[str] = mapped_column(Text, default="")
+    subject: Mapped[str] = mapped_column(Text, default="", server_default=text("''"))
     since: Mapped[datetime] = mapped_column(UTCDateTime)
 
 

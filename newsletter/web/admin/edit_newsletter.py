@@ -13,6 +13,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from newsletter.errors import FieldsInvalid, NewsletterError, StateConflict
 from newsletter.identity import Identity
 from newsletter.languages import language_name, parse_language
+from newsletter.messages.render import sample_subjects
 from newsletter.models import db
 from newsletter.newsletters.add import add_newsletter, new_identity
 from newsletter.newsletters.edit import edit_newsletter as store_edit
@@ -112,6 +113,15 @@ def preview_newsletter_(what: str) -> AnyResponse:
         content = parts.messages.build_sample(sender, language, parts.now(), names)
         body = message_from_bytes(content, policy=policy.default).get_body(("html",))
         return mail_answer(body.get_content() if body else "")
+    if what == "subject":
+        own = replace(parts.renderer.of_newsletter(session, identity.newsletter_id), identity=edited)
+        return make_response(
+            render_template(
+                "admin/preview_subject.html",
+                subjects=sample_subjects(own, language, parts.now()),
+                language=language,
+            )
+        )
     if what != "signup":
         abort(404)
     g.newsletter = edited

@@ -68,6 +68,7 @@ class NewsletterForm(FlaskForm):  # type: ignore[misc]
     name = StringField(FIELDS["name"].label)
     tagline = StringField(FIELDS["tagline"].label)
     consent = TextAreaField(FIELDS["consent"].label)
+    subject = StringField(FIELDS["subject"].label)
     from_address = StringField(FIELDS["from_address"].label)
     from_name = StringField(FIELDS["from_name"].label)
     reply_to = StringField(FIELDS["reply_to"].label)

@@ -163,6 +163,22 @@ def test_a_preview_shows_the_edited_page_and_email_and_saves_nothing(house, edit
     assert house.all(select(Newsletter.version)) == [0]
 
 
+def test_the_subject_of_issues_is_previewed_refused_beside_its_field_and_saved(house, editor):
+    house.topic()
+    values = {**shown(editor), "subject": "<{newsletter}> {headline}{more}"}
+
+    seen = editor.post(f"{PAGE}/preview/subject", values, page=PAGE).text
+    wrong = editor.post(PAGE, {**values, "subject": "{headline} {topic}"}, page=PAGE)
+    assert house.all(select(Newsletter.version)) == [0]
+    editor.post(PAGE, values, page=PAGE)
+
+    assert "&lt;The Release Letter&gt; Sea cable switched on five weeks early<" in seen
+    assert "Sea cable switched on five weeks early, and 9 more<" in seen
+    assert wrong.status_code == 422
+    assert "Subject of issues has an unknown field {topic}." in wrong.text
+    assert shown(editor)["subject"] == "<{newsletter}> {headline}{more}"
+
+
 def test_earlier_texts_are_kept_and_shown(editor):
     editor.post(PAGE, {**shown(editor), "consent": "Send me what I chose."}, page=PAGE)
     editor.post(PAGE, {**shown(editor), "name": "Harbour News"}, page=PAGE)
