@@ -12,7 +12,7 @@ from newsletter.models import db, tune
 from newsletter.runtime import Runtime, data_folder, no_wake
 from newsletter.settings import Settings
 from newsletter.web.admin import admin
-from newsletter.web.archive.pages import archive
+from newsletter.web.archive import archive
 from newsletter.web.http.display import init_display
 from newsletter.web.http.errors import init_error_pages
 from newsletter.web.http.extensions import csrf, login, migrate

@@ -65,11 +65,23 @@ class Links:
 
     def archive(self, slug: str = "", newsletter: str = "") -> str:
         """The archive: all releases, newest first, or those of one topic or of one newsletter."""
-        return self._of(newsletter) + "/releases" + (f"?topic={slug}" if slug else "")
+        return self._of(newsletter) + (f"/topics/{slug}" if slug else "/releases")
 
-    def feed(self, slug: str = "", newsletter: str = "") -> str:
-        """The Atom feed of the archive, or of one topic or one newsletter of it."""
-        return self._of(newsletter) + "/releases.atom" + (f"?topic={slug}" if slug else "")
+    def feed(self, slug: str = "", newsletter: str = "", kind: str = "atom") -> str:
+        """The feed of the archive, or of one topic or one newsletter of it. `kind` is atom, rss or json."""
+        return f"{self.archive(slug, newsletter)}.{kind}"
+
+    def issue(self, number: int, newsletter: str = "") -> str:
+        """The releases of one issue, for everybody."""
+        return f"{self._of(newsletter)}/issues/{number}"
+
+    def sitemap(self) -> str:
+        """The index of the sitemap."""
+        return f"{self.public_url}/sitemap.xml"
+
+    def sitemap_part(self, number: int) -> str:
+        """One part of the sitemap."""
+        return f"{self.public_url}/sitemap-{number}.xml"
 
     def send_link(self) -> str:
         """The page where a subscriber requests a link to their preferences."""

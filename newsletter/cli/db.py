@@ -11,6 +11,7 @@ from newsletter.cli.runtime import open_runtime
 from newsletter.clock import utcnow
 from newsletter.service.database import upgrade as bring_up_to_date
 from newsletter.service.first_newsletter import fill_first_newsletter
+from newsletter.service.search_index import rebuild_index
 from newsletter.subscribers.privacy.retention.policy import Policy
 from newsletter.subscribers.privacy.retention.run import Purger
 
@@ -31,6 +32,16 @@ def upgrade() -> None:
         click.echo(f"The database went from {before or 'empty'} to {after}.")
     for warning in fill_first_newsletter(settings, utcnow()):
         click.echo(f"newsletter: warning: {warning}", err=True)
+
+
+@db.command()
+def reindex() -> None:
+    """Rebuild the search index. Safe while the service runs: search keeps working meanwhile."""
+    engine = open_runtime().engine
+    total = 0
+    for total in rebuild_index(engine):
+        click.echo(f"{total} releases indexed", err=True)
+    click.echo(f"The search index has {total} releases.")
 
 
 @db.command()

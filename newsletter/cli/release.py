@@ -1,4 +1,4 @@
-"""`newsletter release`: parse, add, list, hold, exclude and pin press releases."""
+"""`newsletter release`: parse, add, list, search, hold, exclude and pin press releases."""
 
 from __future__ import annotations
 
@@ -23,7 +23,9 @@ from newsletter.releases.edit import ReleaseAction, change_release
 from newsletter.releases.embargo import embargo_moment, lift_embargo, read_zone, set_embargo
 from newsletter.releases.from_sources.backlog import send_after_all
 from newsletter.releases.queries import find_release, newest_releases
+from newsletter.releases.search.find import Filters, Order, search_releases
 from newsletter.releases.store import add_release, first_zone
+from newsletter.releases.topics import find_topic
 
 ACTOR = "command line"
 
@@ -85,6 +87,47 @@ def list_(limit: int, as_json: bool) -> None:
     with open_runtime().reading() as session:
         for each in newest_releases(session, limit):
             _print(each, as_json)
+
+
+@release.command()
+@click.argument("words", nargs=-1, required=True, metavar="WORD...")
+@click.option("--topic", metavar="SLUG", help="Only releases under this topic.")
+@click.option("--publisher", default="", metavar="NAME", help="Only releases of this publisher.")
+@click.option("--since", type=click.DateTime(["%Y-%m-%d"]), help="The earliest date.")
+@click.option("--until", type=click.DateTime(["%Y-%m-%d"]), help="The latest date.")
+@click.option(
+    "--by",
+    "order",
+    type=click.Choice([each.value for each in Order]),
+    default=Order.NEWEST.value,
+    show_default=True,
+    help="The order: by date, or those with the words in the title first.",
+)
+@click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 1_000))
+@json_option
+def search(
+    words: tuple[str, ...],
+    topic: str | None,
+    publisher: str,
+    since: datetime | None,
+    until: datetime | None,
+    order: str,
+    limit: int,
+    as_json: bool,
+) -> None:
+    """List the releases, in whatever state, that have all the words."""
+    with open_runtime().reading() as session:
+        filters = Filters(
+            topic_id=find_topic(session, topic).id if topic else None,
+            publisher=publisher,
+            since=since.date() if since else None,
+            until=until.date() if until else None,
+        )
+        found = search_releases(session, " ".join(words), filters, order=Order(order), per_page=limit)
+        for each in found.page.items:
+            _print(each, as_json)
+        if not as_json:
+            click.echo(f"{found.page.total}{'+' if found.is_more else ''} found", err=True)
 
 
 @release.command(cls=IdCommand)

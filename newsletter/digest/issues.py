@@ -33,6 +33,7 @@ from newsletter.models import (
     Issue,
     IssueRelease,
     IssueState,
+    Newsletter,
     Release,
     Subscriber,
     Topic,
@@ -78,9 +79,11 @@ def open_issue(
     first = next((each for each in _with_something(session, audience, to_sequence)), None)
     if first is None:
         raise StateConflict("No release waits for a subscriber of these frequencies, so nothing is sent.")
+    number = _take_number(session, newsletter_id)
     issue = Issue(
         newsletter_id=newsletter_id,
-        title=title or f"No. {next_number(session, newsletter_id)}",
+        number=number,
+        title=title or f"No. {number}",
         frequencies=[str(each) for each in audience.frequencies],
         state=IssueState.PREPARING,
         to_sequence=to_sequence,
@@ -267,8 +270,19 @@ def _start(session: Session, issue: Issue, now: datetime) -> None:
 
 def next_number(session: Session, newsletter_id: int) -> int:
     """Return the number of the newsletter's next issue."""
-    sent = select(func.count()).where(Issue.is_test.is_(False), Issue.newsletter_id == newsletter_id)
-    return (session.scalar(sent) or 0) + 1
+    opened = select(func.count(), func.max(Issue.number)).where(
+        Issue.is_test.is_(False), Issue.newsletter_id == newsletter_id
+    )
+    count, highest = session.execute(opened).one()
+    # An issue that a host with the version before opened has no number.
+    return max(int(count), highest or 0) + 1
+
+
+def _take_number(session: Session, newsletter_id: int) -> int:
+    """Return the number of a new issue. Two that are opened at the same time wait for each other here."""
+    row = select(Newsletter.id).where(Newsletter.id == newsletter_id)
+    session.execute(row.with_for_update(key_share=True))
+    return next_number(session, newsletter_id)
 
 
 def send_test(

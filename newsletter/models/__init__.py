@@ -12,7 +12,9 @@ from newsletter.models.base import (
     rows_as_table,
     tune,
 )
+from newsletter.models.public_version import PublicVersion, public_version
 from newsletter.models.schema import applied_version, newest_version
+from newsletter.models.search_index import SEARCH_TABLE
 from newsletter.models.tables.account import AdminUser, AuditEntry
 from newsletter.models.tables.bounce import AddressMark, MarkKind, Suppression, SuppressionReason
 from newsletter.models.tables.consent import ConsentAct, ConsentEntry
@@ -77,6 +79,7 @@ from newsletter.models.tables.topic import (
 
 __all__ = [
     "FIRST_NEWSLETTER",
+    "SEARCH_TABLE",
     "SERVING_KINDS",
     "SILENT",
     "TOPIC_ORDER",
@@ -106,6 +109,7 @@ __all__ = [
     "NewsletterText",
     "Notice",
     "Pace",
+    "PublicVersion",
     "RelayCheck",
     "Release",
     "ReleaseHold",
@@ -149,6 +153,7 @@ __all__ = [
     "of_newsletters",
     "open_engine",
     "public_now",
+    "public_version",
     "rows_as_table",
     "seen_lately",
     "take_sequences",

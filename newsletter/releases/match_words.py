@@ -11,7 +11,7 @@ from newsletter.releases.fold import fold
 
 # Scripts without spaces between words, and Hangul, which joins particles to the word. In these scripts a word
 # is also found inside a longer run of characters.
-_INSIDE = (
+INSIDE = (
     "\u0e00-\u0e7f"  # Thai
     "\u0e80-\u0eff"  # Lao
     "\u1000-\u109f\ua9e0-\ua9ff\uaa60-\uaa7f"  # Burmese
@@ -21,7 +21,7 @@ _INSIDE = (
     "\U00020000-\U0003ffff"
     "\u3041-\u30ff\u3100-\u312f\u31a0-\u31bf\u31f0-\u31ff\uff66-\uff9f\U0001b000-\U0001b16f"  # kana, bopomofo
 )
-_IS_INSIDE = re.compile(f"[{_INSIDE}]")
+_IS_INSIDE = re.compile(f"[{INSIDE}]")
 _IS_ARABIC = re.compile("[\u0620-\u064a\u066e-\u06d3]")
 _IS_HEBREW = re.compile("[\u05d0-\u05ea]")
 # Arabic joins these to the word: conjunctions (and, so), prepositions (in, as, for, will), the article.
@@ -67,15 +67,15 @@ def _pattern(words: str) -> re.Pattern[str]:
 
 
 def _one_word(part: str, *, first: bool, last: bool) -> str:
-    letter = _letter()
+    character = letter()
     word = part.rstrip("*") or part
     text = _start(word) if first else _later(word)
     if _IS_INSIDE.match(word[-1]):
         return text
     if word == part:
-        return f"{text}(?!{letter})"
+        return f"{text}(?!{character})"
     # Possessive, because the next part begins with a space: giving characters back could never match.
-    return text if last else f"{text}{letter}*+"
+    return text if last else f"{text}{character}*+"
 
 
 def _start(word: str) -> str:
@@ -115,7 +115,7 @@ def _behind(prefixes: tuple[str, ...], first: str) -> str:
 
     It holds if one of `prefixes` precedes `first`, and no other character of a word does.
     """
-    plain = f"(?<!{_letter()}{first})"
+    plain = f"(?<!{letter()}{first})"
     longer = [each for each in prefixes if each]
     if not longer:
         return plain
@@ -126,7 +126,7 @@ def _behind(prefixes: tuple[str, ...], first: str) -> str:
 
 
 @lru_cache
-def _letter() -> str:
+def letter() -> str:
     """Return the regular expression for one character of a word, combining marks included (`\\w` lacks them).
 
     A character of a script without spaces is excluded, because it ends a word of any other script.

@@ -27,7 +27,8 @@ REDIRECTS = {301, 302, 303, 307, 308}
 WIDTHS = {375: 740, 1280: 900}
 # Programs read the responses of these, or they redirect to a page that is checked.
 NOT_PAGES = {
-    "archive.feed", "public.challenge", "public.colours", "public.logo", "public.embed_script",
+    "archive.favicon", "archive.feed", "archive.robots", "archive.sitemap", "archive.sitemap_part",
+    "archive.topic_feed", "public.challenge", "public.colours", "public.logo", "public.embed_script",
     "public.embed_opened", "public.pause_preferences", "public.resume_preferences", "public.my_data",
     "public.consent_key", "public.ask_for_own_link",
 }  # fmt: skip
@@ -305,8 +306,26 @@ def reading(tour: Tour) -> None:
     tour.look("releases")
     tour.page.locator(".pill").nth(1).click()
     tour.look("releases of a topic")
+    topic = tour.page.url
     tour.page.locator(".headline a").first.click()
     tour.look("release")
+    year = re.search(r"\d{4}", tour.page.locator(".article-meta time").first.get_attribute("datetime"))[0]
+    tour.go(f"/releases/{year}")
+    tour.look("releases of a year")
+    months = tour.page.locator(".months a")
+    tour.go(months.first.get_attribute("href") if months.count() else f"/releases/{year}/1")
+    tour.look("releases of a month")
+    tour.go(f"{topic}/{year}")
+    tour.look("a topic's releases of a year")
+    months = tour.page.locator(".months a")
+    tour.go(months.first.get_attribute("href") if months.count() else f"{topic}/{year}/1")
+    tour.look("a topic's releases of a month")
+    tour.go("/releases?q=the&order=relevance")
+    tour.look("search")
+    tour.go("/releases?q=?")
+    tour.look("search without a word")
+    tour.go("/issues/1")
+    tour.look("an issue for everybody")
     tour.go("/privacy")
     tour.look("privacy")
     # Emails are in a sandbox, where axe cannot check them.

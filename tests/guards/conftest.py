@@ -28,7 +28,19 @@ from newsletter.demo.data import ADMIN
 from newsletter.demo.run import prepare_demo
 from newsletter.digest.issues import Preparer, open_issue
 from newsletter.mail.addresses import parse_address
-from newsletter.models import AddressChange, Delivery, Frequency, Release, Subscriber, Subscription, Topic
+from newsletter.models import (
+    FIRST_NEWSLETTER,
+    AddressChange,
+    Delivery,
+    DeliveryState,
+    Frequency,
+    Newsletter,
+    Release,
+    ReleaseTopic,
+    Subscriber,
+    Subscription,
+    Topic,
+)
 from newsletter.newsletters.add import add_newsletter
 from newsletter.newsletters.logo import encode_logo
 from newsletter.newsletters.store import store_logo
@@ -169,6 +181,12 @@ def _furnish(session: Session, runtime: Runtime, stored_password: str) -> dict[s
     mailed = select(Delivery.id).where(Delivery.subscriber_id == subscriber.id, Delivery.issue_id == issue.id)
     delivery = session.scalars(mailed).one()
     release = session.scalars(select(Release.public_id)).first() or ""
+    # The archive shows the first newsletter, whose issue has reached somebody.
+    session.get_one(Delivery, delivery).state = DeliveryState.ACCEPTED
+    slug = session.scalars(select(Newsletter.slug).where(Newsletter.id == FIRST_NEWSLETTER)).one()
+    in_topic = select(Release.published_on).join(Release.topic_links).join(ReleaseTopic.topic)
+    day = session.scalars(in_topic.where(Topic.slug == slugs[0])).first() or now.date()
+    year, month = f"{day.year:04}", str(day.month)
     picture = io.BytesIO()
     Image.new("RGB", (20, 20)).save(picture, "PNG")
     logo = store_logo(session, encode_logo(picture.getvalue()), now)
@@ -189,8 +207,16 @@ def _furnish(session: Session, runtime: Runtime, stored_password: str) -> dict[s
         "static": {"filename": "css/site.css"},
         "public.subscribe": {"newsletter": "other"},
         "public.subscribe_embedded": {"newsletter": "other"},
-        "archive.index": {"newsletter": "other"},
-        "archive.feed": {"newsletter": "other"},
+        "archive.index": {"newsletter": slug},
+        "archive.feed": {"newsletter": slug, "kind": "atom"},
+        "archive.topic_feed": {"newsletter": slug, "topic": slugs[0], "kind": "rss"},
+        "archive.topic": {"newsletter": slug, "topic": slugs[0]},
+        "archive.topic_year": {"newsletter": slug, "topic": slugs[0], "year": year},
+        "archive.topic_month": {"newsletter": slug, "topic": slugs[0], "year": year, "month": month},
+        "archive.year": {"newsletter": slug, "year": year},
+        "archive.month": {"newsletter": slug, "year": year, "month": month},
+        "archive.numbered_issue": {"newsletter": slug, "number": str(issue.number)},
+        "archive.sitemap_part": {"part": "1"},
         "public.colours": {"colours": "1b5e8c-ffffff-8daec6-161513"},
         "admin.preview_newsletter": {"what": "signup"},
         "public.logo": {"file_name": logo.file_name},

@@ -50,6 +50,7 @@ ELSEWHERE = {
     "outbox/refused/owner_decisions.py": "outbox/refused/test_ask_owner.py",
     "outbox/reports/progress.py": "outbox/test_recovery.py",
     "releases/fold.py": "releases/test_match_words.py",
+    "releases/search/index.py": "releases/search/test_follow.py",
     "releases/topics.py": "releases/test_store.py",
     "runtime.py": "cli/test_bounce.py",
     "service/catalogues.py": "guards/test_catalogues.py",
@@ -100,6 +101,7 @@ THROUGH_OTHERS = {
         "models/tables/source.py",
         "models/tables/subscriber.py",
         "models/tables/topic.py",
+        "models/search_index.py",
     },
     "It starts a process: service/processes/test_whole_service.py and flows/ run it as a program.": {
         "__main__.py",
@@ -157,6 +159,9 @@ THROUGH_OTHERS = {
     },
     "A part of pages: web/admin, web/public and flows/ send requests to these pages.": {
         "web/admin/forms.py",
+        "web/archive/blueprint.py",
+        "web/archive/choice.py",
+        "web/http/by_address.py",
         "web/public/change_address.py",
         "web/public/forms.py",
         "web/public/personal_settings.py",

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import html
+import re
 from dataclasses import dataclass
 from datetime import timedelta
+from urllib.parse import quote
 
 from sqlalchemy import select
 from werkzeug.routing import Rule
@@ -68,7 +70,10 @@ def paths(furnished, rule: Rule, hidden: dict[str, Marks]) -> list[str]:
     there = [path, f"{path}?lang=de"]
     if "newsletter" in rule.arguments:
         there += [path.replace("/n/other", f"/n/{slug}") for slug in newsletters(furnished)]
+    if "kind" in rule.arguments:
+        there += [f"{path.rpartition('.')[0]}.{kind}" for kind in ("atom", "rss", "json")]
     for each in hidden.values():
+        there.append(f"{path}?q={quote(each.texts[0])}")
         there += [f"{path}?topic={slug}" for slug in each.topics]
         if "public_id" in rule.arguments:
             there.append(path.replace(furnished.values[rule.endpoint]["public_id"], each.public_id))
@@ -86,6 +91,8 @@ def test_no_public_address_shows_a_release_that_is_not_public_now(own_furnished)
             continue
         for path in paths(own_furnished, rule, hidden):
             page = own_furnished.get(visitor, path).data.decode(errors="replace")
+            # A page repeats what was searched for.
+            page = re.sub(r'name="q" value="[^"]*"|[?&](?:amp;)?q=[^"&]*', "", page)
             for name, marks in hidden.items():
                 assert marks.found_in(page) == [], f"{path} shows the {name} release"
                 assert marks.public_id not in page or marks.public_id in path, f"{path} names it"
@@ -93,5 +100,5 @@ def test_no_public_address_shows_a_release_that_is_not_public_now(own_furnished)
                 shown_on.add(rule.endpoint)
 
     # The walk can find a release at all.
-    lists = {"archive.feed", "archive.index", "public.subscribe"}
+    lists = {"archive.feed", "archive.index", "archive.numbered_issue", "public.subscribe"}
     assert shown_on >= {*lists, "archive.issue", "archive.release"}

@@ -48,8 +48,15 @@ def test_every_page_can_be_seen(furnished):
     answers = {rule.endpoint: answer.status_code for rule, answer in pages(furnished, furnished.editor())}
 
     unseen = {endpoint: status for endpoint, status in answers.items() if status != 200}
+    # With several newsletters, the short addresses of topics and issues redirect to the newsletter's.
+    short = ("numbered_issue", "topic", "topic_feed", "topic_month", "topic_year")
     # The sign-in page redirects a signed-in person, the proof of work is off by default, and no worker runs.
-    assert unseen == {"admin.sign_in": 303, "public.challenge": 404, "health.check_everything": 503}
+    assert unseen == {
+        "admin.sign_in": 303,
+        "public.challenge": 404,
+        "health.check_everything": 503,
+        **{f"archive.{name}": 308 for name in short},
+    }
 
 
 def test_no_get_writes(furnished):
@@ -224,11 +231,18 @@ class Faults(HTMLParser):
         self.found += [f"{tag} {name}" for name in values if name == "style" or name.startswith("on")]
         if tag == "style":
             self.found.append("style element")
-        if tag == "script" and "src" not in values and values.get("nonce") != self.nonce:
+        # A browser never runs data, so the policy does not apply to it.
+        is_data = values.get("type") == "application/ld+json"
+        if tag == "script" and "src" not in values and not is_data and values.get("nonce") != self.nonce:
             self.found.append("script without src or nonce")
         if tag in {"script", "link", "img", "iframe", "source", "form"}:
             place = values.get("src") or values.get("href") or values.get("action") or ""
-            if re.match(r"(?:[a-z][a-z0-9+.-]*:|//)", place, re.I) and not place.startswith("data:image/"):
+            is_named_only = tag == "link" and values.get("rel") in {"alternate", "canonical"}
+            if (
+                not is_named_only
+                and re.match(r"(?:[a-z][a-z0-9+.-]*:|//)", place, re.I)
+                and not place.startswith("data:image/")
+            ):
                 self.found.append(f"{tag} from {place}")
         if values.get("href", "").lower().startswith("javascript:"):
             self.found.append("javascript: link")
@@ -268,7 +282,8 @@ def test_every_public_link_leads_to_a_page(furnished):
 
     assert len(makers) > 5
     for name, make in makers:
-        url = make(*("value" for _ in inspect.signature(make).parameters))
+        parameters = inspect.signature(make).parameters.values()
+        url = make(*(1 if each.annotation == "int" else "value" for each in parameters))
         path = url.removeprefix("https://news.example.org").partition("?")[0]
         assert router.test(path, method="GET"), f"links.{name}() gives {url}, which no route answers"
 

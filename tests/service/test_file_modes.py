@@ -40,6 +40,7 @@ READER = "ann@example.org"
 # data folder and DATA is that folder. RELEASE, ISSUE and SOURCE are public ids of rows that exist by then.
 COMMANDS: dict[str, list[str]] = {
     "db upgrade": [],
+    "db reindex": [],
     "edit": ["--tagline", "News of the port"],
     "settings": [],
     "topic add": ["energy", "Energy", "--words", "energy"],
@@ -57,6 +58,7 @@ COMMANDS: dict[str, list[str]] = {
     "release parse": ["IN/release.txt"],
     "release add": ["IN/release.txt", "--topic", "energy"],
     "release list": [],
+    "release search": ["harbour"],
     "release show": ["RELEASE"],
     "release embargo": ["RELEASE", "2040-12-01T09:00", "--zone", "Europe/Berlin"],
     "release free": ["RELEASE"],

@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from datetime import datetime
 
-from sqlalchemy import JSON, ForeignKey, LargeBinary, String, Text, UniqueConstraint, false, text
+from sqlalchemy import JSON, ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from newsletter.models.base import Base, BigId, UTCDateTime, choice, new_public_id, newsletter_column
@@ -31,12 +31,17 @@ class Issue(Base):
     """
 
     __tablename__ = "issue"
-    __table_args__ = (UniqueConstraint("newsletter_id", "slot"),)
+    __table_args__ = (
+        UniqueConstraint("newsletter_id", "slot"),
+        Index("uq_issue_newsletter_id_number", "newsletter_id", "number", unique=True),
+    )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     public_id: Mapped[str] = mapped_column(String(16), unique=True, default=new_public_id)
     newsletter_id: Mapped[int] = newsletter_column(index=True)
     slot: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    # The first issue of a newsletter is 1. Tests have no number.
+    number: Mapped[int | None] = mapped_column()
     title: Mapped[str] = mapped_column(Text)
     frequencies: Mapped[list[str]] = mapped_column(JSON)
     state: Mapped[IssueState] = mapped_column(choice(IssueState, "issue_state"), index=True)

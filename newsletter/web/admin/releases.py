@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
 from flask import Response, abort, flash, make_response, redirect, render_template, request, url_for
 
 from newsletter.errors import InputError
-from newsletter.models import ReleaseState, db
+from newsletter.models import Release, ReleaseState, Topic, db
+from newsletter.models.paging import Page
 from newsletter.releases.edit import ReleaseAction, change_release, correct_release
 from newsletter.releases.holds import doubtful_fields
 from newsletter.releases.queries import carried, find_release, find_seen, issues_with, list_releases
+from newsletter.releases.search.find import Filters, search_releases
+from newsletter.releases.search.highlight import excerpt, mark
 from newsletter.releases.topics import list_topics
 from newsletter.web.admin.blueprint import admin
 from newsletter.web.admin.chosen_newsletter import newsletter_names
@@ -20,6 +24,7 @@ from newsletter.web.admin.session import actor
 from newsletter.web.http.extensions import runtime
 
 LONGEST_TITLE = 1000
+PER_PAGE = 50
 DONE = {
     ReleaseAction.READY: "is ready and goes out with the next digest",
     ReleaseAction.HOLD: "is held until somebody makes it ready",
@@ -36,19 +41,14 @@ def releases() -> str:
     """Show the releases that match the filters."""
     session = db.session()
     filters = _filters()
-    found = list_releases(
-        session,
-        search=filters["q"] or "",
-        state=choice_of(ReleaseState, filters["state"]),
-        topic=filters["topic"] or "",
-        since=_day(filters["since"]),
-        page=page_number(),
-    )
+    topics = list_topics(session)
+    found, words, is_more = _found(filters, topics)
     sent = carried(session, [release.id for release in found.items])
     rows = [
         {
             "public_id": release.public_id,
-            "title": release.title,
+            "title": mark(release.title, words),
+            "excerpt": excerpt(release.body_text, words) if words else [],
             "publisher": release.publisher,
             "published_on": release.published_on,
             "state": release.state,
@@ -59,10 +59,42 @@ def releases() -> str:
         }
         for release in found.items
     ]
-    topics = list_topics(session)
     return render_template(
-        "admin/releases.html", releases=rows, topics=topics, filters=filters, pagination=found
+        "admin/releases.html",
+        releases=rows,
+        topics=topics,
+        filters=filters,
+        pagination=found,
+        is_more=is_more,
     )
+
+
+def _found(
+    filters: Mapping[str, str | None], topics: Sequence[Topic]
+) -> tuple[Page[Release], tuple[str, ...], bool]:
+    """Return a page of releases, the words of the search in them, and whether there are more than counted.
+
+    A search finds whole words in all of the text. Without a hit, it looks for the typed characters in titles
+    and publishers.
+    """
+    session, page = db.session(), page_number()
+    state, since = choice_of(ReleaseState, filters["state"]), _day(filters["since"])
+    topic = next((each for each in topics if each.slug == filters["topic"]), None)
+    if filters["q"] and (topic or not filters["topic"]):
+        chosen = Filters(topic_id=topic.id if topic else None, since=since, state=state)
+        hits = search_releases(session, filters["q"], chosen, page=page, per_page=PER_PAGE)
+        if hits.page.total:
+            return hits.page, hits.words, hits.is_more
+    found = list_releases(
+        session,
+        search=filters["q"] or "",
+        state=state,
+        topic=filters["topic"] or "",
+        since=since,
+        page=page,
+        per_page=PER_PAGE,
+    )
+    return found, (), False
 
 
 @admin.get("/releases/<public_id>")

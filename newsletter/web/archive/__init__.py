@@ -1,1 +1,9 @@
-"""The public archive: releases, their Atom feed, and issues in the browser."""
+"""The public archive: releases, issues, search, and feeds; robots.txt and the sitemap."""
+
+from __future__ import annotations
+
+# Importing the views registers them with the blueprint.
+from newsletter.web.archive import feeds, issues, lists, release, robots
+from newsletter.web.archive.blueprint import archive
+
+__all__ = ["archive", "feeds", "issues", "lists", "release", "robots"]

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from babel.dates import format_timedelta
+from babel.dates import format_skeleton, format_timedelta
 from babel.lists import format_list
 from flask import Flask, url_for
 from flask_babel import format_date, format_datetime, format_decimal, get_locale, to_user_timezone
@@ -116,11 +116,13 @@ def init_display(app: Flask, parts: Runtime) -> None:
         by_group=by_group,
         date=_date,
         datetime=_datetime,
-        utc=_utc,
-        timeago=_timeago,
-        number=_number,
-        listing=listing,
         delivery_words=_delivery_words,
+        listing=listing,
+        month=_month,
+        month_name=_month_name,
+        number=_number,
+        timeago=_timeago,
+        utc=_utc,
     )
 
 
@@ -136,6 +138,14 @@ def listing(words: Iterable[object]) -> str:
 
 def _date(value: date | datetime | None, style: str = "long") -> str:
     return format_date(value, style) if value else ""
+
+
+def _month(value: date) -> str:
+    return format_skeleton("yMMMM", value, locale=get_locale() or "en")
+
+
+def _month_name(value: date) -> str:
+    return str(format_date(value, "LLLL"))
 
 
 def _datetime(value: datetime | None, style: str = "medium") -> str:

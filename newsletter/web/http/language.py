@@ -18,6 +18,7 @@ from newsletter.languages import (
     parse_language,
     translations,
 )
+from newsletter.web.http.by_address import depends_on_address_only
 from newsletter.web.http.extensions import babel
 from newsletter.web.http.link_subscriber import link_subscriber
 from newsletter.web.http.security import SAFE_METHODS
@@ -27,6 +28,13 @@ from newsletter.web.http.this_newsletter import offered_languages, this_newslett
 ENGLISH_ONLY = frozenset({"admin", "dev"})
 # On these pages, links keep the language that was chosen by a link.
 _SPEAKING = frozenset({"public", "archive"})
+# These pages do not ask the browser for its language. So links to them have it in the address.
+_BY_ADDRESS = frozenset(
+    f"archive.{name}"
+    for name in (
+        "index", "month", "numbered_issue", "release", "topic", "topic_month", "topic_year", "year",
+    )
+)  # fmt: skip
 
 
 class _Catalogues(Domain):  # type: ignore[misc]
@@ -53,6 +61,8 @@ def init_language(app: Flask) -> None:
     def keep_language(endpoint: str, values: dict[str, Any]) -> None:
         if endpoint.partition(".")[0] in _SPEAKING and (chosen := _asked_for()):
             values.setdefault("lang", chosen)
+        elif endpoint in _BY_ADDRESS and g.get("language", offered_languages()[0]) != offered_languages()[0]:
+            values.setdefault("lang", g.language)
 
     @app.context_processor
     def language() -> dict[str, Any]:
@@ -64,7 +74,8 @@ def init_language(app: Flask) -> None:
     def name_language(answer: Response) -> Response:
         if "language" in g:
             answer.content_language.add(g.language)
-            answer.vary.add("Accept-Language")
+            if not depends_on_address_only():
+                answer.vary.add("Accept-Language")
         return answer
 
 
@@ -85,6 +96,8 @@ def _choose_language() -> str:
     asked = _asked_for()
     if asked:
         return asked
+    if depends_on_address_only():
+        return offered[0]
     subscriber = link_subscriber()
     if subscriber is not None:
         return choose_language(subscriber.language, offered)

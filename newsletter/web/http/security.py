@@ -7,8 +7,10 @@ import secrets
 from collections.abc import Sequence
 
 from flask import Flask, Request, Response, g, request
+from flask.sessions import SecureCookieSessionInterface, SessionMixin
 
 from newsletter.models import db
+from newsletter.web.http.by_address import depends_on_address_only
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -20,7 +22,7 @@ WITH_FILE = frozenset({"admin.edit_newsletter", "admin.add_newsletter", "admin.p
 
 POLICY = (
     "default-src 'none'",
-    "script-src 'self' 'nonce-{nonce}'",
+    "script-src 'self'{nonce}",
     "style-src 'self'",
     "img-src 'self' data:",
     "font-src 'self'",
@@ -40,7 +42,12 @@ MAIL_POLICY = (
 
 
 def csp_nonce() -> str:
-    """Return the nonce of this response. All scripts of one page share it."""
+    """Return the nonce of this response. All scripts of one page share it.
+
+    A page that caches keep has none: it is "" there, and such a page has only scripts of this site.
+    """
+    if depends_on_address_only():
+        return ""
     if "csp_nonce" not in g:
         g.csp_nonce = secrets.token_urlsafe(16)
     return str(g.csp_nonce)
@@ -99,8 +106,20 @@ def _read_address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | 
     return getattr(found, "ipv4_mapped", None) or found
 
 
+class _Sessions(SecureCookieSessionInterface):
+    """Sessions in a signed cookie, but none on pages that depend on their address alone.
+
+    Flask-Login looks into the session after every request. The answer would then vary by cookie.
+    """
+
+    def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
+        if not depends_on_address_only():
+            super().save_session(app, session, response)
+
+
 def init_security(app: Flask, *, secure: bool) -> None:
     """Set the cookies, limits and headers of every response, and let only unsafe methods write."""
+    app.session_interface = _Sessions()
     app.config.update(
         SESSION_COOKIE_NAME="__Host-session" if secure else "session",
         SESSION_COOKIE_SECURE=secure,
@@ -129,9 +148,11 @@ def init_security(app: Flask, *, secure: bool) -> None:
 
     @app.after_request
     def add_headers(answer: Response) -> Response:
-        nonce = g.get("csp_nonce") or secrets.token_urlsafe(16)
+        nonce = "" if depends_on_address_only() else g.get("csp_nonce") or secrets.token_urlsafe(16)
         headers = answer.headers
-        policy = "; ".join(POLICY).format(nonce=nonce, form_targets=g.get("form_targets", ""))
+        policy = "; ".join(POLICY).format(
+            nonce=nonce and f" 'nonce-{nonce}'", form_targets=g.get("form_targets", "")
+        )
         headers.setdefault("Content-Security-Policy", policy)
         headers.setdefault("X-Content-Type-Options", "nosniff")
         headers.setdefault("Referrer-Policy", "strict-origin-when-cross-origin")

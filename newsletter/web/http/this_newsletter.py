@@ -19,6 +19,13 @@ _ABOUT_ONE = frozenset(
     {
         "archive.feed",
         "archive.index",
+        "archive.month",
+        "archive.numbered_issue",
+        "archive.topic",
+        "archive.topic_feed",
+        "archive.topic_month",
+        "archive.topic_year",
+        "archive.year",
         "public.check_inbox",
         "public.confirmed",
         "public.privacy",

@@ -18,8 +18,20 @@ def test_releases_are_found_by_title_case_aside(house, editor):
 
     page = editor.get("/admin/releases?q=PAJŪRIO").text
 
-    assert "Pajūrio sveikata" in page
+    assert "<mark>Pajūrio</mark> sveikata" in page
     assert "A new quay" not in page
+
+
+def test_a_search_finds_words_of_the_text_and_parts_of_titles(house, editor):
+    house.topic()
+    house.release("A new quay")
+    house.release("Ferries run late", ReleaseState.HELD)
+
+    by_word, by_part = (editor.get(f"/admin/releases?q={each}").text for each in ("Ferries", "erri"))
+
+    assert "<mark>Ferries</mark> run late" in by_word and "1 release" in by_word
+    assert "Ferries run late" in by_part
+    assert "Ferries" not in editor.get("/admin/releases?q=ferries&state=ready").text.partition("<table")[2]
 
 
 def test_wildcards_in_a_search_are_themselves(house, editor):
