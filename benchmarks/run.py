@@ -249,6 +249,17 @@ def _page(measure: Callable[[int], Run]) -> Callable[[Options], list[Run]]:
     return lambda options: [measure(options.subscribers(GROWN))]
 
 
+def _archive(row: str) -> Callable[[Options], list[Run]]:
+    """Measure the archive with 100,000 releases. All its rows use the same installations."""
+
+    def measure(options: Options) -> list[Run]:
+        from benchmarks import archive  # noqa: PLC0415 (only these rows need psycopg)
+
+        return archive.measure(row, options.subscribers(archive.RELEASES))
+
+    return measure
+
+
 ROWS = {
     "signed": Row(0.50, 0.65, "higher", signed_runs),
     "own-selection": Row(0.45, 0.60, "higher", _against_source("own", signed=True)),
@@ -267,6 +278,11 @@ ROWS = {
     ),
     "preferences-page": Row(50, 25, "lower", _page(many_newsletters.preferences_page), "value"),
     "overview-page": Row(200, 100, "lower", _page(many_newsletters.overview_page), "value"),
+    "archive-page": Row(30, 15, "lower", _archive("archive-page"), "value"),
+    "topic-page": Row(30, 15, "lower", _archive("topic-page"), "value"),
+    "search-page": Row(150, 50, "lower", _archive("search-page"), "value"),
+    "archive-anew": Row(60, 120, "higher", _archive("archive-anew"), "value"),
+    "archive-cached": Row(300, 600, "higher", _archive("archive-cached"), "value"),
     "timing": Row(0.05, 0.5, "higher", lambda _options: timing.measure(), "value"),
     "growth": Row(1.1, 1.0, "lower", _growth, "value"),
 }

@@ -96,7 +96,7 @@ def serve_ours(version: Version = THIS, **settings: str) -> Iterator[Server]:
         for words in made:
             subprocess.run([*ours, *words], env=env, cwd=folder, check=True, capture_output=True)  # noqa: S603
         # The service's own command, because another version may run another web server.
-        with _running(port, [*ours, "web"], env, folder) as pid:
+        with run_server(port, [*ours, "web"], env, folder) as pid:
             yield Server(port, pid, folder / DATABASE)
 
 
@@ -116,12 +116,14 @@ def serve_bare() -> Iterator[Server]:
             "--threads", str(THREADS), "--log-level", "warning", "--no-control-socket",
             "benchmarks.peers.bare_signup:make_application()",
         ]  # fmt: skip
-        with _running(port, command, env, folder) as pid:
+        with run_server(port, command, env, folder) as pid:
             yield Server(port, pid, folder / DATABASE)
 
 
 @contextlib.contextmanager
-def _running(port: int, command: Sequence[str], env: Mapping[str, str], folder: Path) -> Iterator[int]:
+def run_server(port: int, command: Sequence[str], env: Mapping[str, str], folder: Path) -> Iterator[int]:
+    """Run a web server until the block ends; return its first process."""
+
     def ready() -> bool:
         try:
             urllib.request.urlopen(f"http://{LOOPBACK}:{port}/", timeout=5).close()

@@ -84,3 +84,10 @@ def test_the_database_lies_in_the_data_folder_whatever_the_folder_is_called(
     assert (made.exit_code, read.exit_code, page.status_code) == (0, 0, 200), made.output + read.output
     assert (tmp_path / name / "newsletter.sqlite3").stat().st_size > 0
     assert [each.name for each in tmp_path.iterdir()] == [name]
+
+
+def test_the_search_index_is_rebuilt(env_file: Path):
+    told = CliRunner().invoke(main, ["--env-file", str(env_file), "db", "reindex"])
+
+    assert told.exit_code == 0, told.output
+    assert "The search index has 0 releases." in told.output

@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 from house import ENVIRON, House, make_house, make_settings, public_id
 
 from newsletter.cli import main
-from newsletter.models import Issue, IssueState, Release
+from newsletter.models import Issue, IssueState, Release, ReleaseState
 from newsletter.service.database import upgrade
 
 OLD_IDS = ("-h3Xk9_aQwZr", "--json3aQwZr", "-Y__________")
@@ -132,3 +132,21 @@ def test_a_release_is_deleted_and_comes_back(owner: House):
 
     assert (deleted["state"], deleted["deleted"], listed) == ("excluded", True, "")
     assert (back["state"], back["deleted"]) == ("ready", False)
+
+
+def test_a_search_finds_releases_in_every_state(owner: House):
+    owner.topic("harbour")
+    for title in ("Harbour opens", "Harbour closes"):
+        owner.release(title)
+    owner.release("Harbour in secret", state=ReleaseState.HELD)
+    owner.release("A new quay")
+
+    found = run(owner, "release", "search", "HARBOUR", "--topic", "harbour", "--json")
+    one = run(owner, "release", "search", "harbour", "closes", "--by", "relevance")
+    later = run(owner, "release", "search", "harbour", "--since", "2030-01-01")
+
+    titles = {json.loads(line)["title"] for line in found.output.splitlines()}
+    assert titles == {"Harbour opens", "Harbour closes", "Harbour in secret"}
+    assert "Harbour closes" in one.output and "1 found" in one.output
+    assert "0 found" in later.output
+    assert run(owner, "release", "search", "harbour", "--topic", "gone").exit_code == 1
