@@ -29,6 +29,7 @@ _TRAILING = re.compile(
     r"(?:,?\s+(?:posted|published|updated|released|issued|dated|on))?(?:\s+\d{1,2}[:.]\d\d)?\Z", re.IGNORECASE
 )
 _DOMAIN = re.compile(r"\S+\.[a-z]{2,8}(?:\s\(.{1,12}\))?")
+_CLOCK = re.compile(r"(?<!\d)\d{1,2}:\d\d(?!\d)")
 _NEXT_LABEL = re.compile(r"\s+[^\s:：]{1,12}\s?[:：]")
 
 
@@ -107,6 +108,8 @@ def _is_headline(line: Line, rest: str, parts: Sequence[str]) -> bool:
     small = any(word.islower() for word in rest.split()) and all(each.year is None for each in dates)
     if (small or _LEANS_ON_DATE.search(text[: dates[0].start])) and "|" not in text and size(rest) >= 2:
         return True
+    if dates[0].year is not None and _CLOCK.search(text[dates[0].end :]):
+        return False  # "Politics 22 May 2008 / 14:30 491 views"
     at_edge = dates[0].start == 0 or "|" in text or not any(map(str.isalpha, text[dates[-1].end :]))
     short = at_edge and size(rest) <= (4 if "|" in text else 3)
     cells = text.count("|") >= 2 and all(size(part) <= 3 for part in parts)  # "Home news | kjm | 11.2.2025"

@@ -14,6 +14,7 @@ from newsletter.ingest.press.dated_lines import (
     read_byline,
     read_mixed,
 )
+from newsletter.ingest.press.doubt import LABELLED, confidence
 from newsletter.ingest.press.lines.contacts import contact_lines, event_lines
 from newsletter.ingest.press.lines.furniture import Kind, kind_of
 from newsletter.ingest.press.lines.labels import BYLINE, SPLIT
@@ -22,7 +23,7 @@ from newsletter.ingest.press.lines.organisations import (
     is_office,
     organisation_score,
 )
-from newsletter.ingest.press.lines.shape import ends_sentence, is_capitals, size
+from newsletter.ingest.press.lines.shape import ends_sentence, is_capitals, is_cut_off, size
 from newsletter.ingest.press.title import LONGEST_TITLE, Entry, Repeats, choose_title
 
 _LONGEST_HEAD = 200
@@ -126,11 +127,15 @@ def _is_body_below_title(line: Line, entries: list[Entry]) -> bool:
     if line.bullet:
         return line.size >= 4
     ends_with_colon = line.text.endswith((":", "：")) and line.size >= 6 and not line.dates
-    is_dateline = line.dateline is not None and line.dateline.end >= len(line.text) - 1
-    if line.prose or _opens_with_dateline(line) or is_dateline or ends_with_colon:
+    if line.prose or _opens_with_dateline(line) or _is_dateline(line) or ends_with_colon:
         return True
     stops = line.text[-1] in ".。।" and line.size >= 2 and not line.label and line.score < NAME
     return stops and any(entry.may_be_title and entry.line.size >= 4 for entry in entries)
+
+
+def _is_dateline(line: Line) -> bool:
+    """Return whether a line is a dateline and nothing else."""
+    return line.dateline is not None and line.dateline.end >= len(line.text) - 1
 
 
 def _opens_with_dateline(line: Line) -> bool:
@@ -199,15 +204,15 @@ def _choose(head: Head, entries: list[Entry], lines: Sequence[Line], meta_at: in
     entries = list(_join_headlines(entries))
     dated = {each.at: each.found for each in head.dates if lines[each.at].alone}
     below = [line for line in lines[head.body_at : head.body_at + 40] if line.kind is Kind.TEXT][:16]
-    free = [entry for entry in entries if not entry.named]
+    free = [entry for entry in entries if not entry.named and not _is_dateline(entry.line)]
     title = None
     if head.title:
-        head.sure = 1.0
-    else:
-        title, head.sure = choose_title(free, below, repeats, dated)
-    if title is not None:
+        head.sure = LABELLED
+    elif choice := choose_title(free, below, repeats, dated, head.body_at):
+        title, head.sure = choice.entry, confidence(choice)
         # Of the same headline with and without the name of the site, take the shorter one.
         same = [entry.text for entry in free if repeats.same(entry.text, title.text)]
+        same = [text for text in same if not is_cut_off(text)] or same
         head.title, head.title_at = min(same, key=len), title.at
     rest = [entry for entry in entries if entry is not title and not repeats.same(entry.text, head.title)]
     publisher = _best_publisher(rest, " ".join(line.text for line in below)[:4000].casefold(), title)
@@ -217,10 +222,20 @@ def _choose(head: Head, entries: list[Entry], lines: Sequence[Line], meta_at: in
     start = max(head.title_at, repeats.body_from - 1)
     head.leads = [
         entry.text
-        for entry in rest
-        if entry is not publisher and not entry.named and not entry.by_date and entry.at > start
+        for number, entry in enumerate(rest)
+        if entry is not publisher
+        and not _is_twin(rest, number)
+        and not entry.named
+        and not entry.by_date
+        and entry.at > start
         if _leads(entry, head, meta_at)
     ]
+
+
+def _is_twin(entries: Sequence[Entry], number: int) -> bool:
+    """Return whether a line stands twice in a row, as the words of a picture and its caption do."""
+    beside = (*entries[max(0, number - 1) : number], *entries[number + 1 : number + 2])
+    return any(each.text == entries[number].text for each in beside)
 
 
 def _leads(entry: Entry, head: Head, meta_at: int) -> bool:

@@ -11,12 +11,13 @@ from newsletter.ingest.press.body import Body, read_body
 from newsletter.ingest.press.clean import clean
 from newsletter.ingest.press.dates.dateline import Dateline, read_dateline
 from newsletter.ingest.press.dates.find import FoundDate, find_dates, resolve
+from newsletter.ingest.press.doubt import FIRST_SENTENCE, SURE
 from newsletter.ingest.press.head import Head, read_head
 from newsletter.ingest.press.lines.furniture import Kind
 from newsletter.ingest.press.lines.labels import BARE, BELOW, DATELINE, EVENT
 from newsletter.ingest.press.lines.shape import is_sentence
 from newsletter.ingest.press.publisher import Evidence, copyright_year, find_publisher
-from newsletter.ingest.press.title import SURE, Repeats, split_site
+from newsletter.ingest.press.title import same_headline, split_site
 from newsletter.ingest.press.unwrap import read_lines
 from newsletter.ingest.text.language import detect_language
 
@@ -123,11 +124,11 @@ def _speak_for_title(head: Head, body: Body) -> None:
         return
     prose = next((each for each in body.paragraphs if is_sentence(each)), body.paragraphs[0])
     head.title = summarise((prose,), HEADLINE_LENGTH).rstrip(" .。")
-    head.sure = 0.0
+    head.sure = FIRST_SENTENCE
 
 
 def _is_title(paragraph: str, head: Head) -> bool:
-    return head.title_at >= 0 and Repeats.same(paragraph, head.title)
+    return head.title_at >= 0 and same_headline(paragraph, head.title)
 
 
 def as_json(name: str, release: PressRelease | ReleaseUnreadable) -> dict[str, str | None]:

@@ -1,25 +1,22 @@
-"""Choose the title among the lines above the text, and say how sure the choice is. Pure."""
+"""Choose the title among the lines above the text. Pure."""
 
 from __future__ import annotations
 
-import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from newsletter.ingest.press.dates.find import FoundDate
 from newsletter.ingest.press.lines.furniture import Kind
 from newsletter.ingest.press.lines.line import NAME, Line
 from newsletter.ingest.press.lines.organisations import (
-    is_like_sentence,
     is_wire,
     looks_like_name,
     organisation_score,
 )
-from newsletter.ingest.press.lines.shape import is_capitals, size
+from newsletter.ingest.press.lines.shape import is_capitals, is_cut_off, size
 
 LONGEST_TITLE = 300
-SURE = 0.5  # a field with less confidence than this waits for a person
 _LOOK_FOR_REPEATS = 60
 _COMPARED = 3000
 _SITE_MARKS = (" | ", " :: ", " - ", " – ", " — ", " > ", " » ")
@@ -57,7 +54,10 @@ class Entry:
         score = float(self.name_score)
         begins = title is not None and title.text.startswith(f"{self.text} ")
         below_it = title is not None and self.at == title.at + 1
-        telling = self.named or self.by_date or (name and (begins or below_it or (alone and beside)))
+        # One word alone is more often a section of the site, such as "Incidents".
+        known = words >= 2 or self.text.isupper() or self.text.casefold() in below
+        only = alone and beside and known
+        telling = self.named or self.by_date or (name and (begins or below_it or only))
         if score < 2 and not telling:
             return score  # the name of a section of the site, or the words of a picture
         score += 3 if self.named else 0
@@ -69,7 +69,7 @@ class Entry:
         score += 1 if name else 0
         inside = title is not None and self.text.casefold() in title.text.casefold()
         score -= 3 if inside and not name and self.name_score < NAME else 0
-        score += 1 if name and alone and beside else 0
+        score += 1 if name and only else 0
         score += 2 if begins else 0
         return score
 
@@ -77,40 +77,83 @@ class Entry:
 class Repeats:
     """The lines of the head that stand there twice, as headlines do, also with the name of the site behind.
 
-    `body_from` is the index behind the last repetition. The text does not begin above it.
+    A breadcrumb that ends with the headline, a headline with its author behind, and one that was cut off with
+    three dots are repetitions, too. `body_from` is the index behind the last repetition. The text does not
+    begin above it.
     """
 
     def __init__(self, lines: Sequence[Line]) -> None:
         self._count: dict[str, int] = {}
+        self._other: dict[str, str] = {}
         self.body_from = 0
-        self._first: set[str] | None = None
-        prose = 0
-        for at, line in enumerate(lines[:_LOOK_FOR_REPEATS]):
-            prose += line.prose and not line.open
-            short = line.size < 3 and len(line.text) < 12
-            sentences = (line.prose and not line.open) or len(line.text) > 500
-            if line.kind is not Kind.TEXT or line.alone or short or sentences or prose > 3:
-                continue
-            keys = list(_keys(line.text))
+        first: set[str] | None = None
+        candidates = list(_candidates(lines[:_LOOK_FOR_REPEATS]))
+        self._find_longer([line.text for _, line, _ in candidates])
+        for at, line, twin in candidates:
+            keys = self._keys(line.text)
             repeated = next((key for key in keys if key in self._count), None)
-            if repeated is not None and line.score < 4 and (self._first is None or repeated in self._first):
+            if repeated is not None and twin and first is None and len(self._count) > 1:
+                continue  # the words of a picture and its caption
+            if repeated is not None and line.score < 4 and (first is None or repeated in first):
                 self.body_from = at + 1
-                self._first = self._first or set(keys)
+                first = first or set(keys)
             for key in keys:
                 self._count[key] = self._count.get(key, 0) + 1
 
+    def _find_longer(self, texts: list[str]) -> None:
+        """Note each line that is another one with more words before or behind."""
+        bare = [text.casefold().strip(" .…") for text in texts]
+        for at, long in enumerate(bare):
+            for below, short in enumerate(bare):
+                if len(short) >= len(long):
+                    continue
+                cut = is_cut_off(texts[below]) and long.startswith(short)
+                if cut or _is_longer(long, short, above=at < below):
+                    self._other[long] = short
+
+    def _keys(self, text: str) -> list[str]:
+        keys = list(_keys(text))
+        other = self._other.get(text.casefold().strip(" .…"))
+        return [*keys, other] if other and other not in keys else keys
+
     def times(self, text: str) -> int:
         """Return how often a line stands in the head."""
-        return max((self._count.get(key, 0) for key in _keys(text)), default=0)
+        return max((self._count.get(key, 0) for key in self._keys(text)), default=0)
 
-    @staticmethod
-    def same(text: str, title: str) -> bool:
-        """Return whether two lines are one headline."""
-        return not set(_keys(text)).isdisjoint(_keys(title))
+    def same(self, text: str, title: str) -> bool:
+        """Return whether two lines of the head are one headline."""
+        return not set(self._keys(text)).isdisjoint(self._keys(title))
+
+
+def same_headline(text: str, title: str) -> bool:
+    """Return whether two lines are one headline."""
+    return not set(_keys(text)).isdisjoint(_keys(title))
+
+
+def _candidates(lines: Sequence[Line]) -> Iterator[tuple[int, Line, bool]]:
+    """Yield the lines that may be a headline, with their index, and whether the line above is the same."""
+    prose = 0
+    for at, line in enumerate(lines):
+        prose += line.prose and not line.open
+        short = line.size < 3 and len(line.text) < 12
+        sentences = (line.prose and not line.open) or len(line.text) > 500
+        if line.kind is not Kind.TEXT or line.alone or short or sentences or prose > 3:
+            continue
+        twin = at > 0 and not line.gap and lines[at - 1].text == line.text
+        yield at, line, twin
+
+
+def _is_longer(long: str, short: str, *, above: bool) -> bool:
+    """Return whether `long` is the headline `short` with a breadcrumb before it, or its author behind it."""
+    if long.endswith(f" {short}"):
+        return size(short) >= 5 and size(long) - size(short) <= 12
+    if not above or not long.startswith(f"{short} "):
+        return False
+    return size(short) >= 3 and size(long) - size(short) <= 2 and organisation_score(short) < NAME
 
 
 def _keys(text: str) -> Iterator[str]:
-    low = text.casefold().strip(" .")
+    low = text.casefold().strip(" .…")
     yield low
     for mark in _SITE_MARKS:
         before, found, _ = low.rpartition(mark)
@@ -121,87 +164,62 @@ def _keys(text: str) -> Iterator[str]:
         yield bare
 
 
+@dataclass(frozen=True)
+class Choice:
+    """The line that was chosen as the title, and what it was chosen by.
+
+    `below` is the casefolded text, and `grams` the pieces of its words. `dates` are the indexes of lines that
+    are only a date. `body_at` is the index of the first line of the text.
+    """
+
+    number: int
+    scores: Sequence[float]
+    entries: Sequence[Entry]
+    below: str
+    grams: set[str]
+    repeats: Repeats
+    dates: Collection[int]
+    body_at: int
+
+    @property
+    def entry(self) -> Entry:
+        return self.entries[self.number]
+
+    @property
+    def score(self) -> float:
+        return self.scores[self.number]
+
+    @property
+    def margin(self) -> float:
+        """How much higher the score is than that of the best other line."""
+        pairs = zip(self.entries, self.scores, strict=True)
+        others = [score for each, score in pairs if each is not self.entry and not self.same(each)]
+        return self.score - max(others, default=0.0)
+
+    @property
+    def times(self) -> int:
+        """How often the line stands in the head."""
+        return self.repeats.times(self.entry.text)
+
+    def same(self, other: Entry) -> bool:
+        """Return whether another line is the same headline."""
+        return self.repeats.same(other.text, self.entry.text)
+
+
 def choose_title(
-    entries: list[Entry], below: Sequence[Line], repeats: Repeats, dated: dict[int, FoundDate]
-) -> tuple[Entry | None, float]:
-    """Return the most likely title, or None if there is no entry, and the confidence in it from 0 to 1.
+    entries: list[Entry], below: Sequence[Line], repeats: Repeats, dated: dict[int, FoundDate], body_at: int
+) -> Choice | None:
+    """Return the most likely title and what it was chosen by, or None if there is no entry.
 
     `dated` are the dates that are alone on their line, by its index. A headline often stands beside one.
     """
     if not entries:
-        return None, 0.0
+        return None
     text = " ".join(line.text for line in below if line.size >= 4)[:_COMPARED]
     grams = set(_grams(text))
     scores = [_score(entry, at, entries, grams, repeats, dated) for at, entry in enumerate(entries)]
     best = max(range(len(entries)), key=lambda at: (scores[at], -at))
-    chosen = entries[best]
-    return chosen, _confidence(best, scores[best], entries, text.casefold(), grams, repeats, dated)
-
-
-# What each sign of a title adds to the confidence. The numbers come from a logistic regression on 475 titles,
-# right and wrong ones. They are added up, and the sum becomes a probability.
-_SIGNS = {
-    "always": -2.5,
-    "share of its words that the text has": 1.9,
-    "score": 1.5,
-    "fewer than four words": -1.7,
-    "five words": 1.9,
-    "seven words": 0.3,
-    "long": -0.9,
-    "words of a sentence": 0.8,
-    "twice on the page": 0.4,
-    "in capitals": 1.2,
-    "form of a name": -1.1,
-    "verbatim in the text": -1.0,
-    "whole sentences": -1.4,
-    "very long, without a date below": -1.0,
-    "in brackets": -0.4,
-    "list item": -0.3,
-    "begins with a number": -0.5,
-    "has a date": -0.5,
-    "below a long line": 0.5,
-    "date above": -0.7,
-    "date below": 0.7,
-    "many other lines": -0.5,
-}
-
-
-def _confidence(
-    number: int,
-    score: float,
-    entries: Sequence[Entry],
-    below: str,
-    grams: set[str],
-    repeats: Repeats,
-    dated: dict[int, FoundDate],
-) -> float:
-    entry = entries[number]
-    text, words = entry.text, size(entry.text)
-    signs: dict[str, float] = {
-        "always": 1,
-        "share of its words that the text has": share_of(text, grams),
-        "score": max(-1.0, min(12.0, score)) / 12,
-        "fewer than four words": words < 3.5,
-        "five words": words >= 5,
-        "seven words": words >= 7,
-        "long": len(text) > 140,
-        "words of a sentence": is_like_sentence(text),
-        "twice on the page": repeats.times(text) > 1,
-        "in capitals": is_capitals(text),
-        "form of a name": looks_like_name(text),
-        "verbatim in the text": text.casefold() in below,
-        "whole sentences": (entry.line.prose and not entry.line.open) or text[-1] in ".。",
-        "very long, without a date below": len(text) > 180 and not any(at > entry.at for at in dated),
-        "in brackets": text[0] in "([（【「[<" and text[-1] not in "”’",
-        "list item": entry.line.bullet,
-        "begins with a number": text[0].isdigit(),
-        "has a date": bool(entry.line.dates),
-        "below a long line": number > 0 and size(entries[number - 1].text) >= 4,
-        "date above": any(at < entry.at for at in dated),
-        "date below": any(at > entry.at for at in dated),
-        "many other lines": min(len(entries), 8) / 8,
-    }
-    return 1 / (1 + math.exp(-sum(_SIGNS[name] * value for name, value in signs.items())))
+    return Choice(best, scores, entries, text.casefold(), grams, repeats, dated, body_at)
 
 
 def _same_day(one: FoundDate, other: FoundDate) -> bool:
@@ -273,6 +291,7 @@ def split_site(title: str) -> tuple[str, str]:
     title = _IMMEDIATE.sub("", title, count=1)
     for mark in _SITE_MARKS:
         before, found, after = title.rpartition(mark)
-        if found and len(before) >= 15 and organisation_score(after) >= 4:
+        # A site begins with a capital. Inside a headline, the words after a dash go on in small characters.
+        if found and len(before) >= 15 and not after[:1].islower() and organisation_score(after) >= 4:
             return before.strip(), after.strip()
     return title, ""

@@ -13,7 +13,9 @@ from newsletter.ingest.press.lines.organisations import is_agency, is_wire
 from newsletter.ingest.press.lines.shape import size
 
 _REACH = 130
-_CUT = re.compile(r"\s[-–—]{1,2}\s|\s?--\s?|\s?—\s?|–\s|(?<=[\w)])-\s|/\.?:?\s|\)[.,:]?\s|(?<=\w)[:.]\s")
+_CUT = re.compile(
+    r"\s[-–—]{1,2}\s|\s?--\s?|\s?—\s?|–\s|(?<=[\w)])-\s|/\.?:?\s|\)[.,:]?\s|\)\.[-–—]\s|(?<=\w)[:.]\s"
+)
 _IN_BRACKETS = re.compile(r"\(([^()]{2,40})\)|/([^/()]{2,40})/|【([^】]{2,20})】")
 _DASHES = re.compile(r"[\s\-–—:]*")
 _STATES = re.compile(r"[A-Z]{2}|[A-Z][a-z]{1,4}\.|\d.*")

@@ -47,9 +47,9 @@ def _day(year: int, month: int, day: int) -> date | None:
 Parts = tuple[int | None, int, int]
 ReadParts = Callable[["re.Match[str]"], "Parts | None"]
 
-# In Thai and Devanagari, vowels are combining marks. Four Arabic months of the Levant have names of two
-# words.
-_LETTER = r"(?:[^\W\d_]|[\u0900-\u094f\u0e31-\u0e4e])"
+# In Thai and the scripts of India, vowels are combining marks. Four Arabic months of the Levant have names of
+# two words.
+_LETTER = r"(?:[^\W\d_]|[\u0900-\u0963\u0970-\u0dff\u0e31-\u0e4e])"
 _MONTH = rf"(?P<m>(?:تشرين|كانون) (?:الأول|الثاني)|[^\W\d_]{_LETTER}{{1,13}})"
 _D = r"(?<!\d)(?P<d>\d{1,2})"
 _Y = r"(?P<y>\d{4})(?!\d)"
@@ -97,12 +97,13 @@ def _named(hit: re.Match[str]) -> Parts | None:
     return year, month, day
 
 
-def _era(first: int) -> ReadParts:
-    def read(hit: re.Match[str]) -> Parts | None:
-        year = first - 1 + (1 if hit["y"] == "元" else int(hit["y"]))
-        return (year, int(hit["m"]), int(hit["d"])) if _day(year, int(hit["m"]), int(hit["d"])) else None
+# The first year of each era of Japan, and of the Republic of China on Taiwan.
+_ERAS = {"令和": 2019, "平成": 1989, "昭和": 1926, "民國": 1912}
 
-    return read
+
+def _era(hit: re.Match[str]) -> Parts | None:
+    year = _ERAS[hit["e"]] - 1 + (1 if hit["y"] == "元" else int(hit["y"]))
+    return (year, int(hit["m"]), int(hit["d"])) if _day(year, int(hit["m"]), int(hit["d"])) else None
 
 
 def _without_year(hit: re.Match[str]) -> Parts | None:
@@ -121,14 +122,12 @@ PATTERNS: tuple[tuple[str, re.Pattern[str], ReadParts], ...] = tuple(
             _numbers,
         ),
         (
-            "reiwa",
-            r"令和\s*(?P<y>\d{1,2}|元)\s*年\s*(?:[(（]\d{4}年?[)）])?\s*(?P<m>\d{1,2})\s*月\s*(?P<d>\d{1,2})\s*日",
-            _era(2019),
-        ),
-        (
-            "minguo",
-            r"(?:中華)?民國\s*(?P<y>\d{2,3})\s*年\s*(?P<m>\d{1,2})\s*月\s*(?P<d>\d{1,2})\s*日",
-            _era(1912),
+            "era",
+            (
+                rf"(?P<e>{'|'.join(_ERAS)})\s*(?P<y>\d{{1,3}}|元)\s*年\s*(?:[(（]\d{{4}}年?[)）])?"
+                r"\s*(?P<m>\d{1,2})\s*月\s*(?P<d>\d{1,2})\s*日"
+            ),
+            _era,
         ),
         (
             "iso",
@@ -177,8 +176,7 @@ _WORD = re.compile(rf"(?:تشرين|كانون) (?:الأول|الثاني)|[^\W
 _MARKS = {
     "juche": ("juche",),
     "east asian": ("年", "년"),
-    "reiwa": ("令",),
-    "minguo": ("國",),
+    "era": tuple(_ERAS),
     "vietnamese": ("tháng",),
     "latvian": ("gada",),
     "east asian, no year": ("月", "월"),

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from newsletter.ingest.press.lines.furniture import Kind
 from newsletter.ingest.press.lines.line import Line
+from newsletter.ingest.press.lines.shape import ends_sentence
 
 _LONGEST_BLOCK = 7
 _LONGEST_ENTRY = 8
+# "12 Harbour Road", "Uferweg 3", "LT-01103 Vilnius", "1010 Wien"
+_STREET = re.compile(
+    r"(?:[^\W\d][\w.’'-]*[ ,]+){1,4}\d{1,4}\s?[a-zA-Z]?(?:\s?[-–/]\s?\d{1,4})?"
+    r"|\d{1,4}[a-z]?,? (?:[^\W\d][\w.’'-]* ?){1,4}|(?:[A-Z]{1,2}-)?\d{4,6} (?:[^\W\d][\w.()’'-]* ?){1,4}"
+)
 
 
 def contact_lines(lines: Sequence[Line]) -> set[int]:
@@ -32,6 +39,8 @@ def contact_lines(lines: Sequence[Line]) -> set[int]:
             found.add(at)
             if _is_block(lines, block, at):
                 found.update(range(block, at))
+            else:
+                found.update(range(_address_start(lines, at), at))
         at += 1
     return found
 
@@ -44,6 +53,20 @@ def _is_block(lines: Sequence[Line], start: int, end: int) -> bool:
     if start == 0 and not any(line.kind is Kind.REACH for line in above):
         return False  # the first line is more often the headline
     return all(not line.prose and not line.bullet and line.size <= _LONGEST_ENTRY for line in above)
+
+
+def _address_start(lines: Sequence[Line], end: int) -> int:
+    """Return where the lines of an address begin that stand right above a number, without a blank line.
+
+    They are short, have no sentence, and one is a street or a town with their numbers.
+    """
+    start = end
+    while start > 0 and end - start < _LONGEST_BLOCK and not lines[start].gap:
+        line = lines[start - 1]
+        if line.prose or line.bullet or line.dates or line.size > _LONGEST_ENTRY or ends_sentence(line.text):
+            break
+        start -= 1
+    return start if start > 0 and any(_STREET.fullmatch(each.text) for each in lines[start:end]) else end
 
 
 def _contact_end(lines: Sequence[Line], start: int) -> int:

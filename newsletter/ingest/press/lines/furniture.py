@@ -54,12 +54,21 @@ _PHONE = re.compile(r"(?:\+\s?\d|\(\d{2,5}\)|\b0\d|\b\d{3}[-. ])[\d\s().\-/–]{
 _REACH_LABEL = re.compile(
     rf"(?:(?:{'|'.join(read_phrases('labels')['reach'])})\s?[.:：]|press(?:e)?@|media@)",
 )
+_BRACES = re.compile(r"[{}]|\$\(|=>|\(\);|@import ")
+_CODE = re.compile(r"[{}()\[\];:=<>$#'\"\\/_.,|&]")
+_CODE_SAMPLE = 1000
+# The agency and the photographer at the end of a caption: "... in Lund, 12 March 2019. ANSA/ADA FINCH".
+_CREDIT = re.compile(
+    r".{10,400}[\s.(（]\(?[A-Z]{2,10}(?:[-/][A-Z]{2,10})?\s?/\s?[A-Z][\w.'’-]+(?: [A-Z][\w.'’-]+){0,3}\)?"
+)
 # Characters set apart, as in "P U B LI C O F F I C E".
 _SET_APART = re.compile(r"(?:[A-Z]{1,2} ){7,}[A-Z]{1,2}")
 
 
 def kind_of(text: str) -> tuple[str, Kind]:
     """Return name and kind of the rule that matches the line `text`, or ("text", TEXT) if none does."""
+    if _is_code(text):
+        return "code", Kind.FURNITURE
     if len(text) > _SHORT:
         return "text", Kind.TEXT
     low = text.casefold().strip().replace("i\u0307", "i")  # "İ" in small
@@ -68,6 +77,14 @@ def kind_of(text: str) -> tuple[str, Kind]:
     if low[:1] in _BULLETS and (bare := low.lstrip(_BULLETS)):
         return kind_of(bare)
     return next(((name, kind) for name, kind, fits in _FORMS if fits(text, low)), ("text", Kind.TEXT))
+
+
+def _is_code(text: str) -> bool:
+    """Return whether a line is of a script, a style sheet or data in JSON that the page had inside."""
+    if not _BRACES.search(text):
+        return False
+    sample = text[:_CODE_SAMPLE]
+    return len(_CODE.findall(sample)) * 8 > len(sample)
 
 
 def is_share_bar(low: str) -> bool:
@@ -145,5 +162,6 @@ _FORMS: tuple[tuple[str, Kind, Callable[[str, str], bool]], ...] = (
     ("menu", Kind.WEAK, lambda _, low: is_menu(low)),
     ("reach", Kind.REACH, lambda _, low: _is_reach(low)),
     ("set apart", Kind.FURNITURE, lambda text, _: _SET_APART.fullmatch(text) is not None),
+    ("credit", Kind.FURNITURE, lambda text, _: _CREDIT.fullmatch(text) is not None),
     ("contact line", Kind.CONTACT, lambda text, _: is_contact_line(text)),
 )

@@ -32,6 +32,7 @@ _NOISE = re.compile(
     r"\b(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?\b\.?"
     rf"|\b(?:{'|'.join(_PHRASES['weekdays'])})\b"
     r"|[(（]?(?:[月火水木金土日]曜?日?|[월화수목금토일]요?일?|星期[一二三四五六日]|周[一二三四五六日])[)）]"
+    r"|\d{1,2}\s?[時时시点](?:\s?\d{1,2}\s?[分분])?|午[前後]|오[전후]|[上下]午|[~〜～]"
     r"|\b\d{1,2}\s?[:h.]\s?\d{2}(?::\d{2})?(?:\.\d+)?\s*(?:[ap]\.?m\b\.?|uhr|hrs?)?"
     r"|\b\d{1,4}/\d{2,4}\b|\b\d{1,2}\s?[ap]\.?m\b\.?|t\d\d:\d\d(?::\d\d)?(?:\.\d+)?z?"
     r"|[+-]\d\d:?\d\d\b|\b(?:gmt|utc|e[sd]?t|c[esd]?[sd]?t|p[sd]?t|ist|jst|kst|msk|bst|eest"

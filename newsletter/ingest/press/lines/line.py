@@ -10,7 +10,7 @@ from newsletter.ingest.press.dates.dateline import Dateline, read_dateline
 from newsletter.ingest.press.dates.find import FoundDate, find_dates
 from newsletter.ingest.press.lines.furniture import Kind, has_reach, kind_of, mostly_share_bar
 from newsletter.ingest.press.lines.labels import BARE, beside_dates, is_time, read_label, weigh
-from newsletter.ingest.press.lines.organisations import organisation_score
+from newsletter.ingest.press.lines.organisations import is_agency, organisation_score
 from newsletter.ingest.press.lines.shape import ends_sentence, is_bullet, is_sentence, size
 
 NAME = 3  # the lowest score at which a line counts as a name without other evidence
@@ -70,6 +70,9 @@ def classify(raw: RawLine) -> Line:
     dates = tuple(find_dates(text))
     opened = kind is Kind.TEXT and not bullet and (dates or not _BRACKETS.isdisjoint(text[:130]))
     dateline = read_dateline(text, dates) if opened else None
+    if dateline is None and opened and text.endswith((")", ").")) and words <= 8:
+        alone_on_line = read_dateline(f"{text} ", dates)  # "Vilnius, September 16 (ELTA)."
+        dateline = alone_on_line if alone_on_line and is_agency(alone_on_line.agency) else None
     beside, alone, rank = "", False, BARE
     if dates and len(text) <= _LONGEST_DATE_LINE and words <= 16:
         beside = beside_dates(text, dates)

@@ -38,9 +38,14 @@ def is_sentence(text: str) -> bool:
     """Return whether `text` is prose with at least one complete sentence."""
     if len(text) >= PROSE_LENGTH:
         return size(text) >= 12
-    if not ends_sentence(text) or is_bullet(text):
+    if not ends_sentence(text) or is_bullet(text) or is_cut_off(text):
         return False
     return size(text) >= (16 if ends_question(text) else 7)
+
+
+def is_cut_off(text: str) -> bool:
+    """Return whether `text` ends with three dots, as headlines and teasers do that a page has shortened."""
+    return text.endswith(("...", "…"))
 
 
 def is_bullet(text: str) -> bool:

@@ -57,6 +57,17 @@ FITS = {
         "News ID: 48213",
         "Short URL: https://x.example/1",
     ],
+    "comments": [
+        "No comments:",
+        "Post a Comment",
+        "12 Kommentare",
+        "Mostrar comentarios",
+        "Оставить комментарий",
+        "הוספת תגובה",
+        "댓글 쓰기",
+    ],
+    "social": ["Громада у соцмережах:", "Síguenos en el canal del puerto", "Bizi takip edin", "Följ oss"],
+    "player and font size": ["Cargando siguiente contenido...", "Text Size:", "Размер шрифта:", "文字サイズ"],
     "credits": ["(By Joseph Yeh)", "Editor: Wang Xin", "Reporting by Ann Lee", "责任编辑：王新"],
     "embargo": [
         "EMBARGOED UNTIL 00:01 GMT, 2 APRIL 2025",
@@ -100,6 +111,9 @@ FITS = {
     ],
 }
 SPARES = [
+    "Comments by the harbour master were read out to the council.",
+    "Follow-up of the storm: three piers are closed",
+    "{Curly} brackets are allowed in a title, the editor says",
     "The newsletter of the club has appeared every month since March 1925.",
     "Join us for the opening of the bridge, said the mayor of Lund.",
     "Share prices fell after the announcement, and the company said it would wait.",
@@ -184,3 +198,22 @@ def test_a_contact_heading_may_have_its_contact_on_the_same_line() -> None:
     assert not is_contact_line(
         "The contact: a story of two sailors who met in the fog and never parted again"
     )
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "$(function(){Rotate([[function() {setBanner('68f2','/a/b.jpg',18504,'Pier',true,'');},15]]);})",
+        '[{"id":12,"title":"Pier","tags":null,"link":"/pier/12"},{"id":13,"title":"Tower","tags":null}]',
+        ".header{color:#fff;margin:0 0 4px} .menu{display:none}",
+        "{{ comment.number }}",
+    ],
+)
+def test_a_line_of_a_script_is_furniture_however_long_it_is(line: str) -> None:
+    assert kind_of(line) == ("code", Kind.FURNITURE)
+    assert kind_of(line * 9) == ("code", Kind.FURNITURE)
+
+
+def test_a_caption_ends_with_the_agency_and_the_photographer() -> None:
+    assert kind_of("The president at the hearing, 12 March 2019. HNB/ADA FINCH") == ("credit", Kind.FURNITURE)
+    assert kind_of("The council spoke about TCP/IP and HTML")[1] is Kind.TEXT

@@ -1,0 +1,117 @@
+"""Say how sure the choice of a title is: all rules that hold a release because of its title. Pure."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+
+from newsletter.ingest.press.lines.line import NAME
+from newsletter.ingest.press.lines.organisations import is_like_sentence, looks_like_name
+from newsletter.ingest.press.lines.shape import is_capitals, size
+from newsletter.ingest.press.title import Choice, Entry, share_of
+
+SURE = 0.5  # a title with less confidence than this waits for a person
+LABELLED = 1.0  # the source says which line is the title
+FIRST_SENTENCE = 0.0  # there is no headline, and the first sentence stands for it
+_NEAR = 3
+_ASCII_LETTERS = re.compile(r"[A-Za-z]")
+_LETTERS = re.compile(r"[^\W\d_]")
+
+# What each sign of a title adds to the confidence. The numbers come from a logistic regression on titles that
+# the parser chose, right and wrong ones. They are added up, and the sum becomes a probability.
+WEIGHTS: Mapping[str, float] = {
+    "always": -0.2,
+    "share of its words that the text has": 0.7,
+    "no word that the text has": -0.9,
+    "few words that the text has": -0.5,
+    "score": 2.0,
+    "fewer than four words": -3.0,
+    "five words": 0.7,
+    "seven words": 0.6,
+    "long": -0.2,
+    "words of a sentence": 0.2,
+    "twice on the page": 1.6,
+    "in capitals": 1.4,
+    "form of a name": -1.6,
+    "name of an organisation": -1.1,
+    "verbatim in the text": -1.8,
+    "whole sentences": -0.9,
+    "in brackets": -1.3,
+    "date above": -0.8,
+    "date below": 1.0,
+    "many other lines": -1.4,
+    "long lines beside it": -3.8,
+    "long lines below it": 1.1,
+    "first line": -1.5,
+    "right above the text": 1.1,
+    "far above the text": -0.5,
+    "another script": -1.4,
+    "question": -0.9,
+    "quotation not closed": -2.8,
+    "far ahead of the next line": 0.4,
+}
+
+
+def confidence(choice: Choice) -> float:
+    """Return how sure it is that the chosen line is the title, from 0 to 1."""
+    total = sum(WEIGHTS.get(name, 0.0) * value for name, value in signs(choice).items())
+    return 1 / (1 + math.exp(-total))
+
+
+def signs(choice: Choice) -> dict[str, float]:
+    """Return the signs that the chosen line is, or is not, the title. Most are 0 or 1."""
+    entry, entries = choice.entry, choice.entries
+    text, words, line = entry.text, size(entry.text), entry.line
+    share = share_of(text, choice.grams)
+    others = [each for each in entries if each is not entry and not choice.same(each)]
+    long_others = [each for each in others if size(each.text) >= 4 and not looks_like_name(each.text)]
+    dates = choice.dates
+    found: dict[str, float] = {
+        "always": 1,
+        "share of its words that the text has": share,
+        "no word that the text has": share == 0,
+        "few words that the text has": share < 0.3,
+        "score": max(-1.0, min(12.0, choice.score)) / 12,
+        "fewer than four words": words < 3.5,
+        "five words": words >= 5,
+        "seven words": words >= 7,
+        "long": len(text) > 140,
+        "words of a sentence": is_like_sentence(text),
+        "twice on the page": choice.times > 1,
+        "in capitals": is_capitals(text),
+        "form of a name": looks_like_name(text),
+        "name of an organisation": entry.name_score >= NAME,
+        "verbatim in the text": text.casefold() in choice.below,
+        "whole sentences": (line.prose and not line.open) or text[-1] in ".。",
+        "in brackets": text[0] in "([（【「[<" and text[-1] not in "”’",
+        "date above": any(at < entry.at for at in dates),
+        "date below": any(at > entry.at for at in dates),
+        "many other lines": min(len(entries), 8) / 8,
+        "long lines beside it": min(_beside(entry, long_others), 2) / 2,
+        "long lines below it": min(sum(each.at > entry.at for each in long_others), 2) / 2,
+        "first line": entry.at == 0,
+        "right above the text": entry.at == choice.body_at - 1,
+        "far above the text": choice.body_at - entry.at > 6,
+        "another script": abs(_latin(text) - _latin(choice.below[:600])) > 0.6,
+        "question": text[-1] in "?？",
+        "quotation not closed": _is_cut_in_quotation(text),
+        "far ahead of the next line": max(0.0, min(6.0, choice.margin)) / 6,
+    }
+    return found
+
+
+def _beside(entry: Entry, others: list[Entry]) -> int:
+    """Return how many long lines stand in one block with the title, as in a list of headlines."""
+    near = [each for each in others if 0 < abs(each.at - entry.at) < _NEAR]
+    return sum(not (each.line.gap if each.at > entry.at else entry.line.gap) for each in near)
+
+
+def _is_cut_in_quotation(text: str) -> bool:
+    return sum(text.count(mark) for mark in "„“«「") > sum(text.count(mark) for mark in "“”»」")
+
+
+def _latin(text: str) -> float:
+    """Return the share of the letters of `text` that are Latin, without accents."""
+    letters = len(_LETTERS.findall(text))
+    return len(_ASCII_LETTERS.findall(text)) / letters if letters else 0.0
