@@ -1,8 +1,9 @@
 """Change the pairs of a folder as pages are changed, and count the wrong and right titles that are held.
 
-`PYTHONPATH=tests python -m reader_variants [--list] FOLDER...` makes eight variants of each pair (its form is
-in reader_score): the headline removed, a menu, a caption, coming events or contacts above. `--list` prints each
-wrong title that is not held and each right one that is. A pair with `no_title` has no headline at all.
+`PYTHONPATH=tests python -m reader_variants [--list] FOLDER...` makes eight variants of each pair. Its form is
+in reader_score. The headline is removed, or a menu, a caption, coming events or contacts stand above.
+`--list` prints each wrong title that is not held and each right one that is. A pair with `no_title` has no
+headline at all.
 """
 
 from __future__ import annotations
