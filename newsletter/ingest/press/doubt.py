@@ -11,9 +11,12 @@ from newsletter.ingest.press.lines.organisations import is_like_sentence, looks_
 from newsletter.ingest.press.lines.shape import is_capitals, size
 from newsletter.ingest.press.title import Choice, Entry, share_of
 
-SURE = 0.5  # a title with less confidence than this waits for a person
-LABELLED = 1.0  # the source says which line is the title
-FIRST_SENTENCE = 0.0  # there is no headline, and the first sentence stands for it
+# A title with less confidence than this waits for a person.
+SURE = 0.5
+# The source says which line is the title.
+LABELLED = 1.0
+# There is no headline. The first sentence stands for it.
+FIRST_SENTENCE = 0.0
 _NEAR = 3
 _ASCII_LETTERS = re.compile(r"[A-Za-z]")
 _LETTERS = re.compile(r"[^\W\d_]")
@@ -112,6 +115,6 @@ def _is_cut_in_quotation(text: str) -> bool:
 
 
 def _latin(text: str) -> float:
-    """Return the share of the letters of `text` that are Latin, without accents."""
+    """Return the share of Latin characters among the characters of the words in `text`, 0 to 1."""
     letters = len(_LETTERS.findall(text))
     return len(_ASCII_LETTERS.findall(text)) / letters if letters else 0.0
