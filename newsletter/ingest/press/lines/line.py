@@ -65,9 +65,9 @@ def classify(raw: RawLine) -> Line:
     text = raw.text
     rule, kind = kind_of(text)
     words = size(text)
-    bullet = is_bullet(text)
     prose = is_sentence(text)
     dates = tuple(find_dates(text))
+    bullet = is_bullet(text) and not (dates and dates[0].start == 0)  # "4. 10. 2013" is no item of a list
     opened = kind is Kind.TEXT and not bullet and (dates or not _BRACKETS.isdisjoint(text[:130]))
     dateline = read_dateline(text, dates) if opened else None
     if dateline is None and opened and text.endswith((")", ").")) and words <= 8:

@@ -83,6 +83,8 @@ FITS = {
         "https://www.example.org/a/b",
         "Toggle navigation",
         "Loading...",
+        "Welcome to the harbour of Brinehaven",
+        "港長室へようこそWelcome to the office",
         "Please enable JavaScript to go on",
     ],
     "release number": [

@@ -76,3 +76,8 @@ def test_furniture_has_no_name_score_and_no_dateline() -> None:
 
     assert (line.kind, line.score, line.dateline) == (Kind.FURNITURE, -9, None)
     assert classify(RawLine("Ministry of Roads")).score >= NAME
+
+
+def test_a_line_that_begins_with_a_date_is_no_list_item() -> None:
+    assert not classify(RawLine("4. 10. 2013 / Ada Finch")).bullet
+    assert classify(RawLine("4. The pier is renewed")).bullet
