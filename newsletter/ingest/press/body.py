@@ -101,7 +101,7 @@ def _without_furniture(lines: Sequence[Line], contacts: set[int], footer: list[L
         elif listing and _is_text(line) and len(line.text) >= _LONG:
             listing = False
         gone = listing or kind in _GOES or at in contacts or kind is Kind.END
-        gone = gone or (line.label == "author" and line.size <= 6 and at > last_prose)
+        gone = gone or (line.label == "author" and line.size <= 6 and (at > last_prose or at < _EARLY))
         gone = gone or (line.label == "publisher" and 0 < size(line.value) <= 5 and line.size <= 8)
         if gone and _is_led_up_to(line, kept):
             gone = False

@@ -114,6 +114,9 @@ def _is_body(line: Line, entries: list[Entry], at: int, lines: Sequence[Line]) -
     if ("|" in line.text and len(line.text) < 200 and line.dates) or line.label == "title":
         return False
     if any(entry.may_be_title for entry in entries):
+        after = lines[at + 1] if at + 1 < len(lines) else None
+        if line.bullet and after is not None and after.dates and after.dates[0].year and after.size <= 8:
+            return False  # an entry of a list of news, with its date below
         return _is_body_below_title(line, entries)
     opened = _opens_with_dateline(line)
     if line.bullet or not (line.prose or opened) or (line.open and not opened):
@@ -218,7 +221,7 @@ def _choose(head: Head, entries: list[Entry], lines: Sequence[Line], meta_at: in
     publisher = _best_publisher(rest, " ".join(line.text for line in below)[:4000].casefold(), title)
     # Of "Ministry of Health | Caring for Merrin", the name without the motto.
     named = max(publisher.text.split(" | "), key=organisation_score) if publisher else ""
-    head.publisher = named.lstrip("•·-–*▪■ ")
+    head.publisher = named.lstrip("•·-–*▪■●○◆◇ ")
     start = max(head.title_at, repeats.body_from - 1)
     head.leads = [
         entry.text

@@ -14,7 +14,7 @@ from newsletter.ingest.press.lines.shape import size
 
 _SOURCE = re.compile(
     r"(?:source|original-content von|bron|quelle|šaltinis|источник|джерело|来源|來源|出典)"
-    r"\s?[:：]?\s+(?P<who>.{2,80})\Z",
+    r"(?:\s?[:：]\s?|\s+)(?P<who>.{2,80})\Z",
     re.IGNORECASE,
 )
 _BEHIND_SOURCE = re.compile(r" Editor:|, übermittelt|Inhalt melden")
@@ -28,6 +28,9 @@ _LEAD_NAME = re.compile(
     r"(?:\([A-Z][\w ]{1,30}: ?[\w.\-]{1,12}\)|(?:today|on \w+day)[ ,]"
     r"|announced |announces |has |(?:the|an?) \w+)",
 )
+
+
+_LONGEST_CONTACT = 120
 
 
 @dataclass(frozen=True)
@@ -82,6 +85,8 @@ def from_contacts(evidence: Evidence) -> str:
 
 def _names(lines: Iterable[str]) -> Iterator[str]:
     for line in lines:
+        if len(line) > _LONGEST_CONTACT:
+            continue  # a notice
         for part in (*line.partition(":")[2].split(","), *line.split(","), line):
             if organisation_score(part) >= NAME and 2 <= size(part) <= 9 and kind_of(part)[1] is Kind.TEXT:
                 yield part.strip()

@@ -19,6 +19,7 @@ from newsletter.ingest.press.lines.shape import is_capitals, is_cut_off, size
 LONGEST_TITLE = 300
 _LOOK_FOR_REPEATS = 60
 _COMPARED = 3000
+_LONG_HEADLINE = 40  # so long a text is no common ending of other words
 _SITE_MARKS = (" | ", " :: ", " - ", " – ", " — ", " > ", " » ")
 _KIND_BEFORE = re.compile(r"(?:release|news|press release|media advisory)\s?[–—:-]\s", re.IGNORECASE)
 _IMMEDIATE = re.compile(r"for immediate release\s?[:–—-]\s?(?=\S)", re.IGNORECASE)
@@ -145,7 +146,8 @@ def _candidates(lines: Sequence[Line]) -> Iterator[tuple[int, Line, bool]]:
 
 def _is_longer(long: str, short: str, *, above: bool) -> bool:
     """Return whether `long` is the headline `short` with a breadcrumb before it, or its author behind it."""
-    if long.endswith(f" {short}"):
+    glued = len(short) >= _LONG_HEADLINE and long.endswith(short)
+    if glued or long.endswith(f" {short}"):
         return size(short) >= 5 and size(long) - size(short) <= 12
     if not above or not long.startswith(f"{short} "):
         return False
