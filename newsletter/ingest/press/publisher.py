@@ -62,7 +62,8 @@ def from_agency(evidence: Evidence) -> str:
 def from_copyright(evidence: Evidence) -> str:
     """Return the holder in the copyright line below the text."""
     hits = (_COPYRIGHT.search(line) for line in evidence.footer)
-    return next((hit["holder"].strip() for hit in hits if hit and hit["holder"].strip()), "")
+    holders = (hit["holder"].split(" - ")[0].strip() for hit in hits if hit)
+    return next((holder for holder in holders if holder), "")
 
 
 def from_about(evidence: Evidence) -> str:

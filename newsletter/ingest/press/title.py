@@ -88,6 +88,8 @@ class Repeats:
         self._other: dict[str, str] = {}
         self.body_from = 0
         first: set[str] | None = None
+        # The name of the publisher may stand above the text and again in the contacts below it.
+        last_prose = max((at for at, line in enumerate(lines) if line.prose), default=-1)
         candidates = list(_candidates(lines[:_LOOK_FOR_REPEATS]))
         self._find_longer([line.text for _, line, _ in candidates])
         for at, line, twin in candidates:
@@ -95,6 +97,8 @@ class Repeats:
             repeated = next((key for key in keys if key in self._count), None)
             if repeated is not None and twin and first is None and len(self._count) > 1:
                 continue  # the words of a picture and its caption
+            if at > last_prose >= 0:
+                break
             if repeated is not None and line.score < 4 and (first is None or repeated in first):
                 self.body_from = at + 1
                 first = first or set(keys)
