@@ -23,7 +23,7 @@ _LONG_HEADLINE = 40  # so long a text is no common ending of other words
 _SITE_MARKS = (" | ", " :: ", " - ", " – ", " — ", " > ", " » ")
 _KIND_BEFORE = re.compile(r"(?:release|news|press release|media advisory)\s?[–—:-]\s", re.IGNORECASE)
 _IMMEDIATE = re.compile(r"for immediate release\s?[:–—-]\s?(?=\S)", re.IGNORECASE)
-_LEANS = re.compile(r"\b(?:on|of|am|vom|le|el|del|di|den)\s+\Z", re.IGNORECASE)
+_LEANS = re.compile(r"(?:\b(?:on|of|am|vom|le|el|del|di|den)\s|[,(（\[【])\s*\Z", re.IGNORECASE)
 _WORD = re.compile(r"[^\W\d_]+")
 _ASIAN = re.compile(r"[\u0e01-\u0eff\u1000-\u109f\u1780-\u17dd\u3041-\u9fff]")
 
