@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
+from typing import TextIO
 
 import click
 from sqlalchemy.orm import Session
@@ -18,8 +19,10 @@ from newsletter.ingest.press.parse import PressRelease, parse_press
 from newsletter.ingest.press.parse import as_json as release_as_json
 from newsletter.ingest.text.decode import MAX_RELEASE_BYTES, decode
 from newsletter.models import HoldReason, Release, ReleaseHold, ReleaseState
+from newsletter.releases.body import LONGEST_BYTES
 from newsletter.releases.delete import delete_release, undo_delete
 from newsletter.releases.edit import ReleaseAction, change_release
+from newsletter.releases.edit_fields import edit_release, form_values
 from newsletter.releases.embargo import embargo_moment, lift_embargo, read_zone, set_embargo
 from newsletter.releases.from_sources.backlog import send_after_all
 from newsletter.releases.queries import find_release, newest_releases
@@ -137,6 +140,54 @@ def show(public_id: str) -> None:
     with open_runtime().reading() as session:
         found = find_release(session, public_id)
         click.echo(f"{found.title}\n{found.publisher}\n{found.published_on:%Y-%m-%d}\n\n{found.body_text}")
+
+
+def _edit_options(command: Callable[..., None]) -> Callable[..., None]:
+    for name in ("title", "publisher", "summary", "date", "time", "zone", "language"):
+        command = click.option(f"--{name}", metavar="TEXT", help=f"The {name}.")(command)
+    for name in ("title", "summary"):
+        command = click.option(f"--email-{name}", metavar="TEXT", help=f"The {name} in emails only.")(command)
+    return command
+
+
+@release.command(cls=IdCommand)
+@click.argument("public_id", metavar="ID")
+@_edit_options
+@click.option("--text", "file", type=click.File("r", "utf-8"), help="A file with the text (Markdown); or -.")
+@click.option("--topic", "added", multiple=True, metavar="SLUG", help="Put it under this topic.")
+@click.option("--no-topic", "taken_off", multiple=True, metavar="SLUG", help="Take it off this topic.")
+@json_option
+def edit(
+    public_id: str,
+    file: TextIO | None,
+    added: tuple[str, ...],
+    taken_off: tuple[str, ...],
+    as_json: bool,
+    **fields: str | None,
+) -> None:
+    """Correct a release. Without options, edit its text in $EDITOR.
+
+    Emails that are not sent yet get the new text. Earlier texts are kept.
+    """
+    parts = open_runtime()
+    given = {name: value for name, value in fields.items() if value is not None}
+    if file is not None:
+        given["body"] = file.read(LONGEST_BYTES + 1)
+    with parts.reading() as session:
+        found = find_release(session, public_id)
+        seen, slugs = found.revision, {link.topic.slug for link in found.topic_links}
+        text = form_values(found, first_zone(session))["body"]
+    if not given and not added and not taken_off:
+        written = click.edit(text, extension=".md")
+        if written is None:
+            click.echo("Nothing has changed.", err=True)
+            return
+        given["body"] = written
+    topics = (slugs | set(added)) - set(taken_off) if added or taken_off else None
+    with parts.session() as session:
+        edit_release(session, public_id, given, topics=topics, revision=seen, actor=ACTOR, now=parts.now())
+        session.commit()
+        _print(find_release(session, public_id), as_json)
 
 
 @release.command(cls=IdCommand)

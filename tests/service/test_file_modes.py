@@ -60,6 +60,7 @@ COMMANDS: dict[str, list[str]] = {
     "release list": [],
     "release search": ["harbour"],
     "release show": ["RELEASE"],
+    "release edit": ["RELEASE", "--title", "Harbour opens a new quay"],
     "release embargo": ["RELEASE", "2040-12-01T09:00", "--zone", "Europe/Berlin"],
     "release free": ["RELEASE"],
     "release delete": ["RELEASE"],

@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass
 from html.parser import HTMLParser
 
-from newsletter.ingest.html.clean import absolute
 from newsletter.ingest.html.to_text import one_line
+from newsletter.mail.clean_html import absolute
 
 KINDS = frozenset(
     {"application/rss+xml", "application/atom+xml", "application/feed+json", "application/json"}

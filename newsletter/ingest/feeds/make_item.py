@@ -7,10 +7,10 @@ from html import escape
 
 from newsletter.ingest.feeds.dates import Dated
 from newsletter.ingest.feeds.feed import Item
-from newsletter.ingest.html.clean import absolute, clean_html
 from newsletter.ingest.html.to_text import one_line, to_paragraphs
 from newsletter.ingest.press.parse import HEADLINE_LENGTH, summarise
 from newsletter.ingest.text.language import detect_language
+from newsletter.mail.clean_html import absolute, clean_html
 
 LONGEST_TITLE = 1_000
 LONGEST_GUID = 2_000

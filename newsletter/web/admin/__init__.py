@@ -5,6 +5,7 @@ from __future__ import annotations
 # Importing the views registers them with the blueprint.
 from newsletter.web.admin import (
     edit_newsletter,
+    edit_release,
     embed,
     issues,
     overview,
@@ -19,6 +20,7 @@ from newsletter.web.admin.blueprint import admin
 __all__ = [
     "admin",
     "edit_newsletter",
+    "edit_release",
     "embed",
     "issues",
     "overview",

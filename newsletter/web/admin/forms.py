@@ -56,6 +56,22 @@ class SendForm(FlaskForm):  # type: ignore[misc]
     key = HiddenField()
 
 
+class ReleaseForm(FlaskForm):  # type: ignore[misc]
+    """A release as text, which releases/edit_fields.py checks. `revision` is the one that the page showed."""
+
+    revision = HiddenField()
+    title = StringField("Title")
+    publisher = StringField("Publisher")
+    summary = TextAreaField("Summary")
+    body = TextAreaField("Text")
+    date = StringField("Date")
+    time = StringField("Time")
+    zone = StringField("Time zone")
+    language = StringField("Language")
+    email_title = StringField("Title in emails")
+    email_summary = TextAreaField("Summary in emails")
+
+
 class NewsletterForm(FlaskForm):  # type: ignore[misc]
     """The content of the newsletter as text. newsletters/fields.py reads and checks it.
 

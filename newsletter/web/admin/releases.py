@@ -12,10 +12,11 @@ from newsletter.errors import InputError
 from newsletter.models import Release, ReleaseState, Topic, db
 from newsletter.models.paging import Page
 from newsletter.releases.edit import ReleaseAction, change_release, correct_release
-from newsletter.releases.holds import doubtful_fields
+from newsletter.releases.holds import doubtful_fields, is_embargoed
 from newsletter.releases.queries import carried, find_release, find_seen, issues_with, list_releases
 from newsletter.releases.search.find import Filters, search_releases
 from newsletter.releases.search.highlight import excerpt, mark
+from newsletter.releases.store import first_zone
 from newsletter.releases.topics import list_topics
 from newsletter.web.admin.blueprint import admin
 from newsletter.web.admin.chosen_newsletter import newsletter_names
@@ -54,6 +55,7 @@ def releases() -> str:
             "state": release.state,
             "doubts": doubtful_fields(release),
             "pinned": release.pinned,
+            "deleted_at": release.deleted_at,
             "topics": [link.topic.name for link in release.topic_links],
             "sent": release.id in sent,
         }
@@ -80,7 +82,8 @@ def _found(
     session, page = db.session(), page_number()
     state, since = choice_of(ReleaseState, filters["state"]), _day(filters["since"])
     topic = next((each for each in topics if each.slug == filters["topic"]), None)
-    if filters["q"] and (topic or not filters["topic"]):
+    deleted = filters["state"] == "deleted"
+    if filters["q"] and not deleted and (topic or not filters["topic"]):
         chosen = Filters(topic_id=topic.id if topic else None, since=since, state=state)
         hits = search_releases(session, filters["q"], chosen, page=page, per_page=PER_PAGE)
         if hits.page.total:
@@ -89,6 +92,7 @@ def _found(
         session,
         search=filters["q"] or "",
         state=state,
+        deleted=deleted,
         topic=filters["topic"] or "",
         since=since,
         page=page,
@@ -109,6 +113,8 @@ def release(public_id: str) -> str:
         topics=[{"name": link.topic.name, "sequence": link.sequence} for link in found.topic_links],
         issues=issues_with(session, found.id),
         newsletters=newsletter_names(session),
+        zone=first_zone(session).key,
+        embargo=found.embargo_until if is_embargoed(found, runtime().now()) else None,
     )
 
 
@@ -138,9 +144,12 @@ def change_release_(public_id: str) -> Response:
     if action in WITHDRAWING and not request.form.get("sure") and find_seen(session, public_id):
         place = url_for("admin.withdraw_release", public_id=public_id, action=action.value, **_back())
         return make_response(redirect(place, code=303))
-    title = change_release(session, public_id, action, actor(), runtime().now()).title
+    changed = change_release(session, public_id, action, actor(), runtime().now())
+    title, done = changed.title, DONE[action]
+    if action is ReleaseAction.READY and changed.state is ReleaseState.HELD:
+        done = "stays held until its embargo ends"
     session.commit()  # at once: until the commit, the row of the sequence counter stays locked
-    flash(f"“{title}” {DONE[action]}.", "ok")
+    flash(f"“{title}” {done}.", "ok")
     back = _back()
     if "back" in back:
         place = url_for("admin.release", public_id=public_id)

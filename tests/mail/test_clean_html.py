@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from newsletter.ingest.html.clean import absolute, clean_html
+from newsletter.mail.clean_html import absolute, clean_html
 
 BASE = "https://press.example/news/1"
 
