@@ -237,7 +237,7 @@ def _first_words(text: str) -> str:
 
 
 def sentence_case(title: str) -> str | None:
-    """Return a title in capitals with only its first letter in capitals; None if it is not in capitals. Pure.
+    """Return a title in capitals as a sentence; None if it is not in capitals. Pure.
 
     Names lose their capitals too, so a person looks at the result.
     """
