@@ -18,8 +18,8 @@ TAGS = frozenset({
 })  # fmt: skip
 # These are removed with their content. Other tags that are not allowed only lose the tag.
 WITH_CONTENT = frozenset({
-    "applet", "audio", "button", "canvas", "embed", "form", "head", "iframe", "math", "nav", "noscript",
-    "object", "script", "select", "style", "svg", "template", "textarea", "title", "video",
+    "audio", "button", "canvas", "form", "head", "math", "nav", "noscript", "script", "select", "style",
+    "svg", "template", "textarea", "title", "video",
 })  # fmt: skip
 ATTRIBUTES = {
     "a": {"href", "title"},
@@ -34,6 +34,8 @@ LONGEST_HTML = 1_000_000
 
 # nh3 needs 15 s for 1 MB of single ampersands, and far less if they are written as &amp;.
 _LONE_AMPERSAND = re.compile(r"&(?![#a-zA-Z])")
+# A parser takes everything after an open <iframe> for its content, so the tags are removed first.
+_FRAME = re.compile(r"</?iframe\b[^<>]*>?", re.IGNORECASE)
 _TOP_HEADING = re.compile(r"<(/?)h1(?=[\s>/])", re.IGNORECASE)
 _EMPTY = re.compile(r"<(p|h[2-6]|li|blockquote|strong|em|b|i)>(?:\s|&nbsp;|\u00a0|<br>)*</\1>")
 
@@ -42,7 +44,7 @@ def clean_html(html: str, base: str) -> str:
     """Return HTML that is safe to show on our pages; `base` is the URL that relative links start from."""
     html = _LONE_AMPERSAND.sub("&amp;", html[:LONGEST_HTML].replace("\0", ""))
     made = nh3.clean(
-        _TOP_HEADING.sub(r"<\1h2", html),
+        _TOP_HEADING.sub(r"<\1h2", _FRAME.sub("", html)),
         tags=set(TAGS),
         clean_content_tags=set(WITH_CONTENT),
         attributes=ATTRIBUTES,

@@ -69,8 +69,19 @@ def _public_moment(release: Release, now: datetime) -> datetime:
     return min(release.published_at, now) if release.is_kept_back else now
 
 
+def lock_release(session: Session, release_id: int) -> Release:
+    """Return a release with a row lock, and with its holds as they are now.
+
+    On PostgreSQL, another transaction may be adding a hold. The caller has to see it before it ends another.
+    """
+    chosen = select(Release).where(Release.id == release_id).with_for_update()
+    release = session.scalars(chosen.execution_options(populate_existing=True)).one()
+    session.expire(release, ["holds", "topic_links"])
+    return release
+
+
 def end_hold(session: Session, release: Release, reason: HoldReason, now: datetime) -> bool:
-    """End the hold with this reason, and make the release ready if it has no other.
+    """End the hold of a locked release with this reason, and make the release ready if it has no other.
 
     Returns whether there was such a hold. Sequences are the last write, so commit at once.
     """
@@ -94,19 +105,23 @@ def end_due_holds(session: Session, now: datetime) -> int:
 
     At most 100 end in one call. Call it again until it returns 0, and commit after each call.
     """
-    query = select(ReleaseHold).where(ReleaseHold.until <= now).order_by(ReleaseHold.until, ReleaseHold.id)
-    due = session.scalars(query.limit(_AT_ONCE).with_for_update()).all()
+    query = select(ReleaseHold.release_id).where(ReleaseHold.until <= now)
+    found = session.scalars(query.order_by(ReleaseHold.until, ReleaseHold.id).limit(_AT_ONCE)).all()
+    ended = 0
     ready: list[Release] = []
-    for each in due:
-        release = each.release
-        release.holds.remove(each)
-        if not release.holds and release.state is ReleaseState.HELD:
+    for release_id in sorted(set(found)):
+        release = lock_release(session, release_id)
+        due = [each for each in release.holds if each.until is not None and each.until <= now]
+        for each in due:
+            release.holds.remove(each)
+        ended += len(due)
+        if due and not release.holds and release.state is ReleaseState.HELD:
             audit.record(session, "date", "release.ready", release.public_id, now)
             ready.append(release)
     session.flush()
     for release in ready:
         make_ready(session, release, now)
-    return len(due)
+    return ended
 
 
 def renew_sequences(session: Session, links: Sequence[ReleaseTopic]) -> None:

@@ -7,8 +7,6 @@ thread, a transaction for each release. Slow servers hold up a part of the threa
 from __future__ import annotations
 
 import logging
-import queue
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -29,6 +27,7 @@ from newsletter.ingest.sources.lease import (
     SourceLeaseLost,
     any_due,
     claim,
+    find_leased,
     keep_lease,
     release_lease,
 )
@@ -37,17 +36,19 @@ from newsletter.ingest.sources.listing import (
     NewItem,
     Plan,
     add_item,
+    anything_waits,
     as_listed,
     compare_list,
     same_list,
 )
 from newsletter.ingest.sources.record import Counts, record_fetch, tell_of_items, titles_of
-from newsletter.models import FetchOutcome, HoldReason, Source, SourceItem, SourceKind
+from newsletter.models import FetchOutcome, HoldReason, Release, Source, SourceItem, SourceKind
 from newsletter.notices import NoticeKind, settle_quiet
 from newsletter.releases.from_sources.arrive import Arrival, rewrite_held, store_arrival
-from newsletter.releases.holds import end_hold, hold
+from newsletter.releases.holds import end_hold, hold, lock_release
 from newsletter.releases.store import today_of
 from newsletter.runtime import Runtime
+from newsletter.service.fetch_threads import Done, FetchThreads
 
 # Fetches at the same time. A thread that waits for a server needs little.
 THREADS = 64
@@ -56,6 +57,8 @@ SLOW_THREADS = 24
 ROUND_SECONDS = 50.0
 # How long the calling thread waits for a fetch before it looks for further sources.
 LOOK_SECONDS = 1.0
+# Unchanged sources that are recorded in one transaction.
+AT_ONCE = 32
 # An item that changes at every fetch is not held for longer than this.
 SETTLES_AT_MOST = timedelta(minutes=60)
 # Notices about single items close by themselves.
@@ -96,7 +99,7 @@ class Poller:
         tally = Tally()
         until = self.clock() + seconds
         looked_at = self.clock() - LOOK_SECONDS
-        with _Threads(self._fetch, threads) as pool:
+        with FetchThreads(self._fetch, threads) as pool:
             while not stopping():
                 is_time = self.clock() < until and self.clock() >= looked_at + LOOK_SECONDS
                 if is_time and pool.running <= threads // 2 and not (only and tally.fetched):
@@ -106,8 +109,8 @@ class Poller:
                         looked_at = self.clock()
                 if not pool.running:
                     break
-                if (done := pool.next(LOOK_SECONDS)) is not None:
-                    self.store(*done, tally)
+                for each in self._store_unchanged(pool.next(LOOK_SECONDS, AT_ONCE), tally):
+                    self.store(*each, tally)
             self._give_back(pool.claimed)
         return tally
 
@@ -116,6 +119,24 @@ class Poller:
         tally = Tally()
         self.store(claimed, self._fetch(claimed), tally)
         return tally
+
+    def _store_unchanged(self, done: Sequence[Done], tally: Tally) -> list[Done]:
+        """Record the sources that are unchanged in one transaction; return the others."""
+        left = [each for each in done if each[1].outcome is not FetchOutcome.UNCHANGED]
+        results = []
+        with self.runtime.session() as session:
+            now = self.runtime.now()
+            for claimed, fetched in (each for each in done if each[1].outcome is FetchOutcome.UNCHANGED):
+                source = find_leased(session, claimed)
+                if source is None or anything_waits(session, source):
+                    left.append((claimed, fetched))
+                    continue
+                self._record_in(session, source, fetched, Counts(), now)
+                results.append((claimed.public_id, fetched, Counts()))
+            session.commit()
+        tally.fetched += len(results)
+        tally.results.extend(results)
+        return left
 
     def store(self, claimed: Claimed, fetched: Fetched, tally: Tally) -> None:
         """Read what was fetched and store it. If another process has the source meanwhile, drop it."""
@@ -143,7 +164,7 @@ class Poller:
                 claimed.public_id, fetched.outcome, counts.added, counts.changed,
             )  # fmt: skip
 
-    def _claim(self, pool: _Threads, threads: int, only: str | None) -> list[Claimed]:
+    def _claim(self, pool: FetchThreads, threads: int, only: str | None) -> list[Claimed]:
         """Claim as many sources as there are free threads."""
         free = threads - pool.running
         with self.runtime.session() as session:
@@ -181,9 +202,14 @@ class Poller:
         return counts
 
     def _record(self, claimed: Claimed, fetched: Fetched, counts: Counts) -> None:
-        days = self.runtime.settings.source_failing_days
         with self._owned(claimed) as (session, source, now):
-            record_fetch(session, source, fetched, now, failing_days=days, counts=counts)
+            self._record_in(session, source, fetched, counts, now)
+
+    def _record_in(
+        self, session: Session, source: Source, fetched: Fetched, counts: Counts, now: datetime
+    ) -> None:
+        days = self.runtime.settings.source_failing_days
+        record_fetch(session, source, fetched, now, failing_days=days, counts=counts)
 
     def _store_list(self, claimed: Claimed, fetched: Fetched) -> Counts:
         listed, site_url = self._listed(claimed, fetched)
@@ -197,7 +223,7 @@ class Poller:
         for row_id, item in plan.rewrite:
             with self._owned(claimed) as (session, _source, now):
                 row = session.get_one(SourceItem, row_id)
-                rewrite_held(session, row.release, item.named(publisher), now)
+                rewrite_held(session, lock_release(session, row.release_id), item.named(publisher), now)
                 row.stored_hash = item.text_hash
         self._settle(claimed, plan)
         self._tell(claimed, plan)
@@ -261,16 +287,16 @@ class Poller:
     def _settle(self, claimed: Claimed, plan: Plan) -> None:
         for row_id in plan.settled:
             with self._owned(claimed) as (session, _source, now):
-                end_hold(session, session.get_one(SourceItem, row_id).release, HoldReason.SETTLING, now)
+                end_hold(session, _locked(session, row_id), HoldReason.SETTLING, now)
         for row_id in plan.gone:
             with self._owned(claimed) as (session, _source, now):
-                release = session.get_one(SourceItem, row_id).release
+                release = _locked(session, row_id)
                 hold(release, HoldReason.GONE, "source", now)
                 session.flush()
                 end_hold(session, release, HoldReason.SETTLING, now)
         for row_id in plan.back:
             with self._owned(claimed) as (session, _source, now):
-                release = session.get_one(SourceItem, row_id).release
+                release = _locked(session, row_id)
                 hold(release, HoldReason.SETTLING, "source", now, until=now + SETTLES_AT_MOST)
                 session.flush()
                 end_hold(session, release, HoldReason.GONE, now)
@@ -322,63 +348,5 @@ def read_document(reader: IsolatedReader, fetched: Fetched) -> Feed:
     return reader.read(fetched.document.read(), content_type, fetched.document.url)
 
 
-class _Threads:
-    """Threads that fetch. They are daemons: a fetch that is under way never keeps the process alive."""
-
-    def __init__(self, fetch: Callable[[Claimed], Fetched], count: int) -> None:
-        self._fetch = fetch
-        self._jobs: queue.SimpleQueue[Claimed | None] = queue.SimpleQueue()
-        self._done: queue.SimpleQueue[tuple[Claimed, Fetched]] = queue.SimpleQueue()
-        self._count = count
-        self._threads: list[threading.Thread] = []
-        self._running: dict[int, Claimed] = {}
-
-    def __enter__(self) -> _Threads:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for _thread in self._threads:
-            self._jobs.put(None)
-
-    @property
-    def running(self) -> int:
-        """How many sources are being fetched."""
-        return len(self._running)
-
-    @property
-    def slow(self) -> int:
-        """How many of them were slow the last time."""
-        return sum(each.is_slow for each in self._running.values())
-
-    @property
-    def claimed(self) -> list[Claimed]:
-        """The sources that are being fetched."""
-        return list(self._running.values())
-
-    def start(self, sources: Sequence[Claimed]) -> None:
-        """Fetch these sources."""
-        for each in sources:
-            self._running[each.id] = each
-            self._jobs.put(each)
-            if len(self._threads) < min(self._count, self.running):
-                thread = threading.Thread(target=self._work, daemon=True)
-                self._threads.append(thread)
-                thread.start()
-
-    def next(self, seconds: float) -> tuple[Claimed, Fetched] | None:
-        """Return a source that was fetched, or None if there is none after some time."""
-        try:
-            claimed, fetched = self._done.get(timeout=seconds)
-        except queue.Empty:
-            return None
-        self._running.pop(claimed.id, None)
-        return claimed, fetched
-
-    def _work(self) -> None:
-        while (claimed := self._jobs.get()) is not None:
-            try:
-                fetched = self._fetch(claimed)
-            except Exception as fault:
-                log.exception("event=fetch_failed source=%s", claimed.public_id)
-                fetched = Fetched(FetchOutcome.FAILED, f"Not fetched: {type(fault).__name__}.")
-            self._done.put((claimed, fetched))
+def _locked(session: Session, row_id: int) -> Release:
+    return lock_release(session, session.get_one(SourceItem, row_id).release_id)

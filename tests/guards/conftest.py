@@ -27,6 +27,8 @@ from newsletter.clock import utcnow
 from newsletter.demo.data import ADMIN
 from newsletter.demo.run import prepare_demo
 from newsletter.digest.issues import Preparer, open_issue
+from newsletter.ingest.guard import Allowed
+from newsletter.ingest.sources.manage import add_source
 from newsletter.mail.addresses import parse_address
 from newsletter.models import (
     FIRST_NEWSLETTER,
@@ -187,6 +189,9 @@ def _furnish(session: Session, runtime: Runtime, stored_password: str) -> dict[s
     in_topic = select(Release.published_on).join(Release.topic_links).join(ReleaseTopic.topic)
     day = session.scalars(in_topic.where(Topic.slug == slugs[0])).first() or now.date()
     year, month = f"{day.year:04}", str(day.month)
+    source = add_source(
+        session, "https://press.example.org/feed.xml", allowed=Allowed(), actor=ADMIN, now=now
+    )
     picture = io.BytesIO()
     Image.new("RGB", (20, 20)).save(picture, "PNG")
     logo = store_logo(session, encode_logo(picture.getvalue()), now)
@@ -217,6 +222,9 @@ def _furnish(session: Session, runtime: Runtime, stored_password: str) -> dict[s
         "archive.month": {"newsletter": slug, "year": year, "month": month},
         "archive.numbered_issue": {"newsletter": slug, "number": str(issue.number)},
         "archive.sitemap_part": {"part": "1"},
+        "admin.source": {"public_id": source.public_id},
+        "admin.change_source": {"public_id": source.public_id},
+        "admin.send_release_after_all": {"public_id": release},
         "public.colours": {"colours": "1b5e8c-ffffff-8daec6-161513"},
         "admin.preview_newsletter": {"what": "signup"},
         "public.logo": {"file_name": logo.file_name},

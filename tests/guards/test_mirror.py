@@ -133,6 +133,7 @@ THROUGH_OTHERS = {
     "A step of polling: service/test_poll_sources.py and cli/test_source.py go from answer to release.": {
         "ingest/sources/fetch.py",
         "ingest/sources/record.py",
+        "service/fetch_threads.py",
         "releases/from_sources/keys.py",
         "releases/match_topics.py",
     },

@@ -13,7 +13,7 @@ from servers.postgresql import PostgreSQL
 from lives.databases import Database, PostgreSQLDatabase, SQLiteDatabase
 from lives.machine import shared_memory
 from lives.world import TOPICS_OF, World
-from newsletter.models import FIRST_NEWSLETTER, Base
+from newsletter.models import FIRST_NEWSLETTER, Base, RuleField
 from newsletter.newsletters.add import add_newsletter
 from newsletter.releases.topics import add_topic
 
@@ -68,7 +68,10 @@ def _begin(database: Database, folder: Path) -> None:
         for newsletter_id, slugs in zip((FIRST_NEWSLETTER, second.id), TOPICS_OF.values(), strict=True):
             for slug in slugs:
                 # There are no rules, because releases are put under topics by name.
-                add_topic(session, slug=slug, name=slug.title(), newsletter_id=newsletter_id, now=NOON)
+                rules = [(RuleField.WORDS, slug)]
+                add_topic(
+                    session, slug=slug, name=slug.title(), rules=rules, newsletter_id=newsletter_id, now=NOON
+                )
         session.commit()
     for name, wanted in enumerate(PEOPLE):
         world.join(0, name, wanted)

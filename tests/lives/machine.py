@@ -60,6 +60,11 @@ ACTS: Mapping[str, Act] = {
             "language": st.sampled_from(["en", "en", "de", "pt-BR", "und"]),
         },
     ),
+    "arrive": Act(
+        2, "sources", {"topics": UNDER, "kept_back": st.booleans(), "days_ago": st.sampled_from([0, 9])}
+    ),
+    "settle": Act(3, "sources", {"pick": PICKS}),
+    "send_after_all": Act(2, "sources", {"pick": PICKS}),
     "name_topic": Act(2, "topics", {"pick": PICKS, "topic": st.sampled_from(TOPICS)}),
     "correct": Act(2, "corrections", {"pick": PICKS}),
     "take_off": Act(2, "choices of topics", {"pick": PICKS, "topics": UNDER}),

@@ -17,6 +17,10 @@ plain SQL and uses no code of the program. The rules are those of newsletter/cov
 (unwanted) Suppose that a hold, an exclusion, a pause or the end of a topic was committed before a claim. Then
     the claimed email does not have such a release.
 
+(backlog) A release of a source's backlog has no sequence until an editor sends it after all.
+
+(hold) A ready release has no hold.
+
 (text) A claimed email has the text of a release that was the present one at some time between the beginning
     of the claim and its commit, or the present one when it was sent.
 
@@ -121,6 +125,8 @@ class Snapshot:
     # Merged rows of one person, and the row that replaced each.
     joined: Mapping[int, int]
     counter: int
+    # The releases that have a hold.
+    held: frozenset[int]
 
     def wants(self, person: int, release: int) -> bool:
         """Return whether a person wants the language of a release."""
@@ -179,6 +185,7 @@ def read(query: Query, dropped: str) -> Snapshot:
         {row[0]: _moment(row[1]) for row in people if row[1] is not None},
         {row[0]: row[2] for row in people if row[2] is not None},
         query("SELECT value FROM sequence_counter")[0][0],
+        frozenset(row[0] for row in query("SELECT release_id FROM release_hold")),
     )  # fmt: skip
 
 
@@ -209,10 +216,13 @@ class Asked:
     """A request to the program in one transaction, as far as it changes what the oracle expects.
 
     `skips_ahead` has the people whose pause or suppression ends. `moves` says that an address changes.
+    `sends_after_all` names a release of a source's backlog.
     """
 
     skips_ahead: frozenset[int] = frozenset()
     moves: bool = False
+    # The number of a release that was kept back until now.
+    sends_after_all: int = 0
 
 
 @dataclass
@@ -232,6 +242,8 @@ class Oracle:
     # People, newsletters and releases that somebody chose to send again.
     chosen_again: set[tuple[int, int, int]] = field(default_factory=set)
     suppressed: set[int] = field(default_factory=set)
+    # The numbers of releases that were old when their source was added.
+    kept_back: set[int] = field(default_factory=set)
     _first: dict[tuple[int, int], int] = field(default_factory=dict)
     _start: dict[tuple[int, int], int] = field(default_factory=dict)
     _left_at: dict[tuple[int, int], datetime] = field(default_factory=dict)
@@ -263,6 +275,7 @@ class Oracle:
         """Check the rows after a commit; `since` is the value of `commits` when its transaction began."""
         before, after = self.history[-1], read(self.query, self.dropped)
         self.history.append(after)
+        self.kept_back.discard(asked.sends_after_all)
         self._see_sequences(after)
         self._see_beginnings(before, after, asked)
         self._see_languages(before, after)
@@ -319,6 +332,10 @@ class Oracle:
         for pair, sequence in after.pairs.items():
             if sequence is not None:
                 self._first.setdefault(pair, sequence)
+                if after.numbers[pair[0]] in self.kept_back:
+                    self.broken(f"(backlog) release {pair[0]} was kept back and has sequence {sequence}")
+        for release in sorted(after.ready & after.held):
+            self.broken(f"(hold) release {release} is ready and has a hold")
 
     def _see_beginnings(self, before: Snapshot, after: Snapshot, asked: Asked) -> None:
         """Note where each person's subscription to a topic begins: it may skip nothing after that."""

@@ -25,7 +25,7 @@ from newsletter.digest.issues import Preparer, open_issue
 from newsletter.errors import NotFound, StateConflict
 from newsletter.ingest.press.parse import PressRelease
 from newsletter.mail.addresses import parse_address
-from newsletter.models import FIRST_NEWSLETTER, Frequency, Issue, Lane, ReleaseState
+from newsletter.models import FIRST_NEWSLETTER, Frequency, HoldReason, Issue, Lane, ReleaseState
 from newsletter.outbox import control
 from newsletter.outbox.record import finish, recover
 from newsletter.outbox.worker import drain, journal_folder
@@ -33,7 +33,9 @@ from newsletter.releases.choose_topics import choose_topics
 from newsletter.releases.delete import delete_release, undo_delete
 from newsletter.releases.edit import ReleaseAction, change_release, find_release
 from newsletter.releases.embargo import lift_embargo, set_embargo
-from newsletter.releases.holds import end_due_holds
+from newsletter.releases.from_sources.arrive import Arrival, store_arrival
+from newsletter.releases.from_sources.backlog import send_after_all
+from newsletter.releases.holds import end_due_holds, end_hold, lock_release
 from newsletter.releases.revise import revise
 from newsletter.releases.revisions import Texts
 from newsletter.releases.store import add_release
@@ -145,6 +147,8 @@ class World:
         self.preparers: dict[tuple[int, int], Preparer] = {}
         self.left: dict[int, Left] = {}
         self.moved: set[int] = set()
+        # The texts of releases that sources brought, by number.
+        self.bodies: dict[int, str] = {}
         self.dies_in: list[int | None] = [None, None]
         self.oracle.begin()
 
@@ -248,6 +252,8 @@ class World:
             for state in set(now.issues.values())
         }
 
+        holds = self.database.query("SELECT release_id, reason FROM release_hold")
+
         def among(*names: str) -> set[int]:
             return set().union(*(issues.get(each, set()) for each in names))
 
@@ -270,6 +276,10 @@ class World:
             "lift_embargo": now.embargoes.keys(),
             "delete": now.numbers.keys() - now.deleted,
             "undo_delete": now.deleted,
+            "settle": {row[0] for row in holds if row[1] == "settling"},
+            "send_after_all": {
+                each for each, number in now.numbers.items() if number in self.oracle.kept_back
+            },
             "hold": now.ready,
             "free": now.numbers.keys() - now.ready - now.deleted,
             "prepare": among("preparing"),
@@ -478,12 +488,54 @@ class World:
     def _store(self, host: int, number: int, topics: Sequence[str], *, held: bool, days_ago: int) -> None:
         day = (NOON - timedelta(days=days_ago)).date()
         language, title = self._languages[number], f"Bulletin {number} text 1 is out"
-        press = PressRelease(title, "Port", day, language, (f"Text {number}.",))
+        body = self.bodies.get(number, f"Text {number}.")
+        press = PressRelease(title, "Port", day, language, (body,))
         state = ReleaseState.HELD if held else ReleaseState.READY
         self.ask(
             host,
             lambda parts, session: add_release(session, press, now=parts.now(), topics=topics, state=state),
         )
+
+    def arrive(self, host: int, topics: Sequence[str], kept_back: bool, days_ago: int) -> None:
+        """Let a source bring a release: one that settles, or one of its backlog."""
+        number = next(self._numbers)
+        # The topics' rules match their names. Other releases do not have them.
+        self._languages[number] = "en"
+        self.bodies[number] = f"Text {number} on {' and '.join(topics)}."
+        day = (NOON - timedelta(days=days_ago)).date()
+        press = PressRelease(f"Bulletin {number} text 1 is out", "Port", day, "en", (self.bodies[number],))
+        if kept_back:
+            self.oracle.kept_back.add(number)
+
+        def act(parts: Host, session: Session) -> None:
+            until = parts.now() + timedelta(hours=1)
+            arrival = Arrival(press, (f"key {number}",), is_kept_back=kept_back, settles_until=until)
+            store_arrival(session, arrival, parts.now())
+
+        self.ask(host, act)
+
+    def settle(self, host: int, pick: int) -> None:
+        """End the settling of a release."""
+        release = self.pick("settle", pick)
+        if release:
+            self.ask(
+                host,
+                lambda parts, session: end_hold(
+                    session, lock_release(session, release), HoldReason.SETTLING, parts.now()
+                ),
+            )
+
+    def send_after_all(self, host: int, pick: int) -> None:
+        """Let a release that was kept back be mailed."""
+        release = self.pick("send_after_all", pick)
+        rows = self.database.query(f"SELECT public_id FROM release WHERE id = {release}")
+        if rows:
+            asked = Asked(sends_after_all=self.oracle.history[-1].numbers[release])
+            self.ask(
+                host,
+                lambda parts, session: send_after_all(session, rows[0][0], "editor", parts.now()),
+                asked,
+            )
 
     def correct(self, host: int, pick: int) -> None:
         """Give a release its next text."""

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from newsletter import __version__
 from newsletter.errors import FetchError, FetchRefused
 from newsletter.ingest.guard import Allowed
-from newsletter.ingest.retrieve import Retrieved, Retriever
+from newsletter.ingest.retrieve import Limits, Retrieved, Retriever
 from newsletter.ingest.sources.schedule import Asked, what_is_asked
 from newsletter.models import FetchOutcome
 from newsletter.settings import Settings
@@ -19,6 +19,7 @@ ACCEPT = (
     "application/rss+xml, application/atom+xml, application/rdf+xml, application/feed+json,"
     " application/xml;q=0.9, application/json;q=0.8, text/xml;q=0.8, */*;q=0.5"
 )
+USUAL = Limits()
 _WORDS = {
     400: "bad request",
     401: "a password is needed",
@@ -64,11 +65,11 @@ class Fetched:
             self.document.close()
 
 
-def make_retriever(settings: Settings) -> Retriever:
+def make_retriever(settings: Settings, limits: Limits = USUAL) -> Retriever:
     """Return what fetches URLs, with a User-Agent that says who we are and how to reach the owner."""
     contact = f"; {settings.owner_address}" if settings.owner_address else ""
     agent = f"newsletter/{__version__} (+{settings.public_url}{contact})"
-    return Retriever(agent.encode("ascii", "replace").decode(), Allowed.of(settings.fetch_allow))
+    return Retriever(agent.encode("ascii", "replace").decode(), Allowed.of(settings.fetch_allow), limits)
 
 
 def fetch_feed(retriever: Retriever, request: Request, now: datetime) -> Fetched:

@@ -84,11 +84,16 @@ def release_lease(session: Session, claimed: Claimed) -> None:
     session.execute(update(Source).where(mine).values(leased_by=None, leased_until=None))
 
 
+def find_leased(session: Session, claimed: Claimed) -> Source | None:
+    """Return the locked row of a claimed source, or None if this process no longer has it."""
+    query = select(Source).where(Source.id == claimed.id, Source.leased_by == claimed.token)
+    return session.scalars(query.with_for_update()).one_or_none()
+
+
 def keep_lease(session: Session, claimed: Claimed, now: datetime) -> Source:
     """Return the locked row of a claimed source, with a longer lease. Raises SourceLeaseLost."""
-    query = select(Source).where(Source.id == claimed.id).with_for_update()
-    found = session.scalars(query).one_or_none()
-    if found is None or found.leased_by != claimed.token:
+    found = find_leased(session, claimed)
+    if found is None:
         raise SourceLeaseLost(f"The source {claimed.public_id} is fetched by another process.")
     found.leased_until = now + LEASE
     return found

@@ -120,6 +120,11 @@ def same_list(session: Session, source: Source, now: datetime) -> Plan:
     return plan
 
 
+def anything_waits(session: Session, source: Source) -> bool:
+    """Return whether an item of the source settles or is gone, so that even an unchanged list matters."""
+    return bool(_waiting(session, source))
+
+
 def add_item(
     session: Session, source_id: int, new: NewItem, release_id: int, number: int, now: datetime
 ) -> None:

@@ -13,6 +13,7 @@ from newsletter.web.admin import (
     refused_addresses,
     releases,
     sign_in,
+    sources,
     subscribers,
 )
 from newsletter.web.admin.blueprint import admin
@@ -28,5 +29,6 @@ __all__ = [
     "refused_addresses",
     "releases",
     "sign_in",
+    "sources",
     "subscribers",
 ]
