@@ -81,3 +81,7 @@ def test_furniture_has_no_name_score_and_no_dateline() -> None:
 def test_a_line_that_begins_with_a_date_is_no_list_item() -> None:
     assert not classify(RawLine("4. 10. 2013 / Ada Finch")).bullet
     assert classify(RawLine("4. The pier is renewed")).bullet
+
+
+def test_the_state_of_a_german_police_report_is_its_date() -> None:
+    assert classify(RawLine("Stand: 21.12.2024, 12:00 Uhr")).rank == PUBLISHED
