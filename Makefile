@@ -16,7 +16,7 @@ ARGS ?=
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help setup setup-dev link browser demo test test-busy coverage mutants lint prose format messages language lock validate bench lives lives-faults relay-faults clean
+.PHONY: help setup setup-dev link browser demo test test-busy coverage mutants lint prose format messages language lock validate bench lives lives-faults year year-faults relay-faults clean
 
 help: ## print the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS='	' read -r name what; do \
@@ -58,6 +58,12 @@ lives: setup-dev ## test 20,000 random histories of an installation on SQLite an
 
 lives-faults: setup-dev ## put each known fault back in turn, and check that a random history finds it (FAULT=3 for one)
 	@PYTHONPATH=tests $(PY) -m lives.run --faults $(FAULT) $(ARGS)
+
+year: setup-dev ## simulate a year of a schedule in parts of two weeks, with an oracle (ARGS="--postgresql" for PostgreSQL)
+	@PYTHONPATH=tests $(PY) -m year.run $(ARGS)
+
+year-faults: setup-dev ## put each known fault of schedules back in turn, and check that the simulation finds it (FAULT=3 for one)
+	@PYTHONPATH=tests $(PY) -m year.run --faults $(FAULT)
 
 relay-faults: setup-dev ## simulate faulty relays, and print who was suppressed (SIZES="60 5000")
 	@PYTHONPATH=tests $(PY) tests/outbox/refused/relay_faults.py $(or $(SIZES),1 3 9 60 5000 500000)

@@ -46,7 +46,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, and_, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, exists, func, insert, or_, select, update
 from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from newsletter.models import (
@@ -63,6 +63,7 @@ from newsletter.models import (
     Subscription,
     SubscriptionState,
     Topic,
+    WaitsAgain,
     current_sequence,
     is_one_of,
     rows_as_table,
@@ -109,6 +110,8 @@ def begin(session: Session, row: Subscription, welcome_releases: int = 0) -> Non
     It also gets the newest `welcome_releases` releases of the topic, so that its first issue is not empty.
     """
     row.started_sequence = row.covered_to = _floor_below_newest(session, row, welcome_releases)
+    if welcome_releases > 0:
+        _tell_clock(session, session.scalars(select(Topic.newsletter_id).where(Topic.id == row.topic_id)))
 
 
 def carry_over(earlier: Subscription, later: Subscription) -> None:
@@ -161,6 +164,7 @@ def put_back(session: Session, held: Iterable[tuple[int, str]]) -> None:
         held_by = [(subscriber_id, newsletters[key], key) for subscriber_id, key in pairs]
         _lower(session, (Subscription.id,), list(_floors_of_moved(session, moved, held_by).items()))
     _forget_loaded_marks(session)
+    _tell_clock(session, {newsletter_id for _, newsletter_id in lowest})
 
 
 def skip_ahead(session: Session, subscriber_id: int, newest: int) -> None:
@@ -187,6 +191,7 @@ def skip_ahead(session: Session, subscriber_id: int, newest: int) -> None:
             row.started_sequence = max(row.started_sequence, left_out)
             row.covered_to = max(row.covered_to, left_out)
     session.flush()
+    _tell_clock(session, held)
 
 
 def held_releases(
@@ -231,6 +236,13 @@ def held_releases(
             if subscriber_id is not None:
                 found[subscriber_id].update(release_ids(read_key(key)))
     return found
+
+
+def _tell_clock(session: Session, newsletters: Iterable[int]) -> None:
+    """Note for the schedules that a release may wait again. New releases need no note."""
+    rows = [{"newsletter_id": each} for each in sorted(set(newsletters))]
+    if rows:
+        session.execute(insert(WaitsAgain), rows)
 
 
 def _is_dropped() -> ColumnElement[bool]:

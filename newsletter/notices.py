@@ -120,6 +120,27 @@ class NoticeKind(enum.Enum):
         "{mend} To check it: newsletter relay check",
         True,
     )
+    SCHEDULE_SKIPPED = (
+        "schedule_skipped",
+        "Late issues were skipped",
+        (
+            "The schedule of “{subject}” was late, so these issues were not sent: {dates}. Their releases "
+            "come with the next issue."
+        ),
+        (
+            "Find out why nothing ran at that time: newsletter doctor. What happens to late issues is a "
+            "setting of the schedule: newsletter schedule set --newsletter {subject}"
+        ),
+    )
+    SCHEDULE_ASKS = (
+        "schedule_asks",
+        "A late issue waits for your answer",
+        "The schedule of “{subject}” was late. Shall the issue of this date still be sent: {dates}?",
+        (
+            "Send or skip it on the page of the schedule, or by: newsletter schedule late send|skip "
+            "--newsletter {subject}. If you do nothing, the next issue brings its releases."
+        ),
+    )
     CONSENT_LEDGER = (
         "consent_ledger",
         "The ledger of consent does not fit its signed head",

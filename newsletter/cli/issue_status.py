@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from newsletter.cli.context import print_json
+from newsletter.digest.schedule.outlook import waves_in_words
 from newsletter.models import DeliveryState, Issue, IssueState
 from newsletter.newsletters.queries import list_newsletters
 from newsletter.outbox import control
@@ -72,8 +73,9 @@ def _waits(parts: Runtime, issue: Issue, found: Progress) -> list[str]:
     sender = parts.sender(issue.newsletter_id)
     with parts.reading() as session:
         standing = read_standing(session, sender, parts.now())
+        waves = waves_in_words(session, issue, sender.zone)
     hours = own_hours_in_words(found.later, found.last_hour_at, sender.zone)
-    return reasons_to_wait(standing, sender, parts.now()) + hours
+    return reasons_to_wait(standing, sender, parts.now()) + hours + waves
 
 
 def watch_issue(parts: Runtime, public_id: str) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import secrets
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy import func, select
@@ -19,9 +20,11 @@ from newsletter.messages.edition import Encoded
 from newsletter.messages.note import read_note
 from newsletter.messages.render import (
     DigestRenderer,
+    IssueFacts,
     NewsletterRenderer,
     load_revisions,
     render_edition,
+    render_headings,
     render_more,
 )
 from newsletter.messages.renditions import make_renditions
@@ -100,6 +103,12 @@ def open_issue(
     return issue
 
 
+def something_waits(session: Session, newsletter_id: int, frequency: Frequency, to_sequence: int) -> bool:
+    """Return whether a subscriber of a newsletter would get something with this frequency now."""
+    audience = Audience(newsletter_id, (frequency,))
+    return next(_with_something(session, audience, to_sequence), None) is not None
+
+
 def find_opened(session: Session, request_key: str) -> Issue | None:
     """Return the issue that the form with this key opened, if any."""
     return session.scalar(select(Issue).where(Issue.request_key == request_key))
@@ -113,9 +122,10 @@ def _with_something(session: Session, audience: Audience, to_sequence: int) -> I
 class Preparer:
     """Prepares one issue, a chunk of subscribers at a time, and caches compositions between chunks."""
 
-    def __init__(self, renderer: DigestRenderer, issue_id: int, chunk: int = CHUNK) -> None:
+    def __init__(self, renderer: DigestRenderer, issue_id: int | None, chunk: int = CHUNK) -> None:
         self._renderers = renderer
         self._renderer: NewsletterRenderer | None = None
+        # None: the wave has no issue yet.
         self._issue_id = issue_id
         self._chunk = chunk
         self._selector: Selector | None = None
@@ -134,33 +144,59 @@ class Preparer:
         Fragments are rendered with the first chunk that needs them. Fragments, deliveries, renditions and
         `covered_to` change in one transaction with `prepared_to`. So after a crash, or with two workers, the
         work continues at `prepared_to` and nobody is enqueued twice. If an older issue of the newsletter is
-        still being prepared, this does nothing: selection must see which releases the older issue brings.
-        After a failed transaction make a new Preparer, because this one has cached what it wrote.
+        still being prepared, this does nothing, so that the older issue brings what both could bring. But an
+        issue as it happens waits for none. After a failed transaction make a new Preparer, because this one
+        has cached what it wrote.
         """
+        known = select(Issue.newsletter_id, Issue.frequencies).where(Issue.id == self._issue_id)
+        newsletter_id, frequencies = session.execute(known).one()
         # Lock all preparing issues of the newsletter, so that two workers on two of them take turns too.
-        newsletter = select(Issue.newsletter_id).where(Issue.id == self._issue_id).scalar_subquery()
-        preparing = select(Issue).where(
-            Issue.state == IssueState.PREPARING, Issue.newsletter_id == newsletter
+        mine = (
+            Issue.id == self._issue_id
+            if frequencies == [Frequency.IMMEDIATE]
+            else Issue.newsletter_id == newsletter_id
         )
+        preparing = select(Issue).where(Issue.state == IssueState.PREPARING, mine)
         locked = preparing.order_by(Issue.id).with_for_update(key_share=True)
         issue = next(iter(session.scalars(locked).all()), None)
         if issue is None or issue.id != self._issue_id:
             return False
         audience = Audience(issue.newsletter_id, tuple(Frequency(each) for each in issue.frequencies))
-        if self._selector is None:
-            self._selector = Selector(session, audience, issue.to_sequence)
-        if self._renderer is None:
-            self._renderer = self._renderers.of_newsletter(session, issue.newsletter_id)
-        if issue.prepared_to != self._prepared_to:
-            self._rendered = None  # another preparer has rendered since
-        chunk = self._selector.chunk(session, issue.prepared_to, self._chunk, lock=True)
+        chunk = self.select_chunk(session, audience, issue.to_sequence, issue.prepared_to)
         if chunk is None:
             _start(session, issue, now)
             return False
-        self._enqueue(session, issue, self._renderer, chunk, now)
-        coverage.serve(session, chunk.subscription_ids, issue.to_sequence)
-        issue.prepared_to = self._prepared_to = chunk.last
+        self.write_chunk(session, issue, chunk, issue.to_sequence, now)
+        issue.prepared_to = chunk.last
         return True
+
+    def select_chunk(
+        self, session: Session, audience: Audience, to_sequence: int, prepared_to: int
+    ) -> Chunk | None:
+        """Lock the next subscribers and return what they get, or None when there are no more."""
+        if self._selector is None:
+            self._selector = Selector(session, audience, to_sequence)
+        if prepared_to != self._prepared_to:
+            self._rendered = None  # another preparer has rendered since
+        return self._selector.chunk(session, prepared_to, self._chunk, lock=True)
+
+    def nothing_waits(self) -> bool:
+        """Return whether there is no release for anybody, so that no subscriber need be looked at."""
+        return self._selector is not None and not self._selector.catalogue.release_ids()
+
+    def write_chunk(
+        self, session: Session, issue: Issue | None, chunk: Chunk, to_sequence: int, now: datetime
+    ) -> None:
+        """Write the deliveries of a chunk, and mark its subscriptions as served.
+
+        Without an issue, the chunk has no selections.
+        """
+        if issue is not None:
+            if self._renderer is None:
+                self._renderer = self._renderers.of_newsletter(session, issue.newsletter_id)
+            self._enqueue(session, issue, self._renderer, chunk, now)
+        coverage.serve(session, chunk.subscription_ids, to_sequence)
+        self._prepared_to = chunk.last
 
     def _enqueue(
         self, session: Session, issue: Issue, renderer: NewsletterRenderer, chunk: Chunk, now: datetime
@@ -242,21 +278,49 @@ def _render(
 ) -> None:
     """Render and store the fragments of these releases; `before` other releases have fragments already."""
     releases = load_revisions(session, shown)
-    note = read_note(issue.editors_note, issue.note_language)
-    facts = renderer.issue_facts(issue.title, issue.created_at, is_test=issue.is_test, note=note)
+    facts = _facts(renderer, issue)
     if before:
         frame = session.get_one(Fragment, (issue.id, language, "frame"))
         encoded = Encoded(frame.text, frame.html)
         parts = render_more(renderer, facts, language, releases, encoded, before)
+        parts = {**parts, **_new_headings(session, renderer, issue, language, encoded)}
     else:
-        shown_topics = select(Topic).where(Topic.newsletter_id == issue.newsletter_id)
-        topics = session.scalars(shown_topics.order_by(Topic.position, Topic.id)).all()
+        topics = _topics(session, issue)
         parts = render_edition(renderer, facts, language, topics, releases)
     rows = [
         {"issue_id": issue.id, "language": language, "part": part, "html": each.html, "text": each.text}
         for part, each in parts.items()
     ]
     session.execute(insert_new(session, Fragment), rows)
+
+
+def _facts(renderer: NewsletterRenderer, issue: Issue) -> IssueFacts:
+    note = read_note(issue.editors_note, issue.note_language)
+    facts = renderer.issue_facts(issue.title, issue.created_at, is_test=issue.is_test, note=note)
+    # A scheduled issue shows the date that it is for, which is the same for everybody.
+    return facts if issue.slot is None else replace(facts, date=issue.slot)
+
+
+def _topics(session: Session, issue: Issue) -> Sequence[Topic]:
+    shown = select(Topic).where(Topic.newsletter_id == issue.newsletter_id)
+    return session.scalars(shown.order_by(Topic.position, Topic.id)).all()
+
+
+def _new_headings(
+    session: Session, renderer: NewsletterRenderer, issue: Issue, language: str, frame: Encoded
+) -> Mapping[str, Encoded]:
+    """Return the headings of topics that were added since the issue was rendered."""
+    rendered = set(
+        session.scalars(
+            select(Fragment.part).where(
+                Fragment.issue_id == issue.id,
+                Fragment.language == language,
+                Fragment.part.startswith("topic:"),
+            )
+        )
+    )
+    added = [each for each in _topics(session, issue) if f"topic:{each.id}" not in rendered]
+    return render_headings(renderer, _facts(renderer, issue), language, added, frame)
 
 
 def _start(session: Session, issue: Issue, now: datetime) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Select, String, and_, case, cast, exists, func, literal_column, or_, select
 from sqlalchemy.orm import Session
 
+from newsletter.calendar.store import calendars_on
 from newsletter.models import (
     AuditEntry,
     Frequency,
@@ -51,10 +52,11 @@ def find_overdue(session: Session, now: datetime) -> list[Overdue]:
     They are ordered by newsletter and frequency. The wait begins when the release was added, or when it was
     last made ready. Subscriptions that began after the release do not count, nor do those of paused people.
     """
-    served = _served_to(session)
+    served, scheduled = _served_to(session), set(calendars_on(session))
     found = []
     for frequency in Frequency:
-        choosing = _newsletters_with(session, frequency)
+        # A schedule that is on decides by itself when an issue is due.
+        choosing = [each for each in _newsletters_with(session, frequency) if each not in scheduled]
         for newsletter_id, releases in _count_overdue(session, frequency, choosing, served, now):
             found.append(Overdue(newsletter_id, frequency, releases))
     order = list(Frequency)

@@ -47,6 +47,8 @@ class Audience:
 
     newsletter_id: int
     frequencies: tuple[Frequency, ...]
+    # A further condition on subscriptions, for a wave of a schedule.
+    among: ColumnElement[bool] | None = None
 
     def chosen(self) -> ColumnElement[bool]:
         """Return the SQL condition on subscriptions, without leaving anybody out."""
@@ -65,6 +67,7 @@ class Audience:
             self.chosen(),
             Subscription.subscriber_id.not_in(pausing),
             Subscription.subscriber_id.not_in(suppressed_subscribers()),
+            *([] if self.among is None else [self.among]),
         )
 
     def floor(self, session: Session) -> int | None:

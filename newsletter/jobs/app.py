@@ -17,6 +17,8 @@ from newsletter.settings import Settings
 SWEEP_SECONDS = 15
 # An unread sweep expires after this time, because later ones already wait behind it.
 SWEEP_EXPIRES_SECONDS = 60
+# How often the schedules are looked at. This reads a few rows.
+CLOCK_SECONDS = 5
 # How often an idle worker looks into the queue folder. On average, half of this is added to each wait.
 POLL_SECONDS = 0.1
 # Redis delivers a task again if it is not acknowledged within this time. A drain ends long before.
@@ -57,6 +59,11 @@ def make_celery(settings: Settings) -> Celery:
                 "task": tasks.SWEEP,
                 "schedule": SWEEP_SECONDS,
                 "options": {"queue": queue_of(Lane.SINGLE), "expires": SWEEP_EXPIRES_SECONDS},
+            },
+            "clock": {
+                "task": tasks.CLOCK,
+                "schedule": CLOCK_SECONDS,
+                "options": {"queue": queue_of(Lane.SINGLE), "expires": CLOCK_SECONDS},
             },
             "tidy": {
                 "task": cleanup.TIDY,

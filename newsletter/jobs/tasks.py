@@ -25,7 +25,13 @@ from newsletter.outbox.worker import drain as empty_lane
 from newsletter.runtime import Runtime
 from newsletter.service.heartbeat import forget_stale
 from newsletter.service.poll_sources import poll_sources, sources_wait
-from newsletter.service.prepare_issues import any_to_prepare, end_all_holds, end_all_pauses
+from newsletter.service.prepare_issues import (
+    any_to_prepare,
+    end_all_holds,
+    end_all_pauses,
+    run_schedules,
+    schedules_due,
+)
 from newsletter.service.relay_transport import Transports
 from newsletter.service.send_round import (
     ROUND_SECONDS,
@@ -43,6 +49,7 @@ from newsletter.throttle import Limit
 DRAIN = "newsletter.drain"
 POLL = "newsletter.poll"
 SWEEP = "newsletter.sweep"
+CLOCK = "newsletter.clock"
 
 SIGNUPS_AT_ONCE = 200
 POLL_TURN = "job:poll"
@@ -115,12 +122,19 @@ def sweep(engine: Engine) -> None:
         session.execute(delete(Pace).where(Pace.seen_at < now - BUCKET_KEPT))
         session.commit()
     _end_pauses_and_old_wishes(engine.runtime)
-    with engine.runtime.reading() as session:
-        due = digests_wait(session, engine.runtime.now())
-    if due:
-        _ask_for_drains(engine)
+    run_schedules(engine.runtime)
+    _send_if_due(engine)
     _ask_for_poll(engine)
     _serve_singles(engine)
+
+
+def clock(engine: Engine) -> None:
+    """Open what the schedules say is due, and ask for drains at once if something was opened."""
+    with engine.runtime.reading() as session:
+        due = schedules_due(session, engine.runtime.now())
+    if due:
+        run_schedules(engine.runtime)
+        _send_if_due(engine)
 
 
 def poll(engine: Engine) -> None:
@@ -132,7 +146,7 @@ def poll(engine: Engine) -> None:
         engine.send(Lane.BULK, POLL)
 
 
-TASKS: Mapping[str, Callable[..., None]] = {DRAIN: drain, SWEEP: sweep, POLL: poll}
+TASKS: Mapping[str, Callable[..., None]] = {DRAIN: drain, SWEEP: sweep, CLOCK: clock, POLL: poll}
 
 
 def _ask_for_poll(engine: Engine) -> None:
@@ -144,6 +158,14 @@ def _ask_for_poll(engine: Engine) -> None:
         session.commit()
     if is_time:
         engine.send(Lane.BULK, POLL)
+
+
+def _send_if_due(engine: Engine) -> None:
+    with engine.runtime.reading() as session:
+        due = digests_wait(session, engine.runtime.now())
+    if due:
+        _ask_for_drains(engine)
+
 
 
 def _end_pauses_and_old_wishes(runtime: Runtime) -> None:

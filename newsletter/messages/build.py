@@ -184,7 +184,7 @@ class _NewsletterMaker:
             raise InputError(f"delivery {claimed.id} has a rendition but no issue")
         known = (claimed.issue_id, claimed.language)
         # If building failed before, load the edition again: the fault may be fixed since. The same if another
-        # process has rendered a correction since.
+        # process has rendered a correction or a later wave since.
         if known not in self._editions or claimed.failed_before or self._lacks(known, claimed):
             # One issue is sent at a time, so older editions need not stay in memory.
             if len(self._editions) >= 8:
@@ -204,8 +204,7 @@ class _NewsletterMaker:
 
     def _lacks(self, known: tuple[int, str], claimed: Claimed) -> bool:
         key = claimed.rendition_key or ""
-        # Only releases that were corrected have a dot in their names.
-        return "." in key and not self._editions[known].edition.has_all(key)
+        return bool(key) and not self._editions[known].edition.has_all(key)
 
     def _digest(self, claimed: Claimed, digest: _Digest, token: str, now: datetime) -> bytes:
         values = digest_fields(self.personal, claimed, now)

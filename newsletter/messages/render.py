@@ -133,13 +133,10 @@ def render_edition(
     context = _context(renderer, issue, language)
     pieces: dict[str, Piece] = {}
 
-    def render(part: str, template: str, **more: object) -> None:
-        pieces[part] = renderer.templates.render_piece(f"digest/{template}", language, context | more)
+    def render(part: str, template: str) -> None:
+        pieces[part] = renderer.templates.render_piece(f"digest/{template}", language, context)
 
-    for topic in topics:
-        render(f"topic:{topic.id}", "heading", topic=topic)
-        for frequency in Frequency:
-            render(f"reason:{topic.id}:{frequency}", "reason_topic", topic=topic, frequency=frequency)
+    pieces |= _topic_pieces(renderer, issue, language, topics)
     pieces |= _release_pieces(renderer, issue, language, releases)
     render("contents", "contents_heading")
     render("reason", "reason")
@@ -198,6 +195,30 @@ def render_corrections(
         if part.partition(":")[2] in missing
     ]
     session.execute(insert_new(session, Fragment), rows)
+
+
+def render_headings(
+    renderer: NewsletterRenderer, issue: IssueFacts, language: str, topics: Iterable[Topic], frame: Encoded
+) -> Mapping[str, Encoded]:
+    """Return the parts of topics that were added after an issue with this `frame` was rendered."""
+    pieces = _topic_pieces(renderer, issue, language, topics)
+    return _encoded(pieces, FramePart.load(frame.text).encoding, FramePart.load(frame.html).encoding)
+
+
+def _topic_pieces(
+    renderer: NewsletterRenderer, issue: IssueFacts, language: str, topics: Iterable[Topic]
+) -> dict[str, Piece]:
+    """Return the heading of each topic, and why a subscriber of each frequency gets it."""
+    context = _context(renderer, issue, language)
+    pieces = {}
+    for topic in topics:
+        shown = context | {"topic": topic}
+        pieces[f"topic:{topic.id}"] = renderer.templates.render_piece("digest/heading", language, shown)
+        for frequency in Frequency:
+            pieces[f"reason:{topic.id}:{frequency}"] = renderer.templates.render_piece(
+                "digest/reason_topic", language, shown | {"frequency": frequency}
+            )
+    return pieces
 
 
 def _context(renderer: NewsletterRenderer, issue: IssueFacts, language: str) -> dict[str, object]:

@@ -1,14 +1,19 @@
-"""Write the deliveries of every issue that is being prepared."""
+"""Open what the schedules say is due, and write the deliveries of every issue that is being prepared."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Protocol
 
-from sqlalchemy import exists, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from newsletter.digest.issues import Preparer
+from newsletter.digest.schedule.clock import due_calendars, open_waves
+from newsletter.digest.schedule.gather import due_gatherings, gather, newsletters_to_gather, open_gathered
+from newsletter.digest.schedule.prepare import WavePreparer, waves_to_prepare
 from newsletter.models import Issue, IssueState
 from newsletter.releases.holds import end_due_holds
 from newsletter.runtime import Runtime
@@ -17,28 +22,96 @@ from newsletter.subscribers.choices.pauses import end_pauses
 log = logging.getLogger(__name__)
 
 
+class _Steps(Protocol):
+    """What prepares an issue or a wave, a chunk in each step."""
+
+    def step(self, session: Session, now: datetime) -> bool: ...
+
+
+def run_schedules(runtime: Runtime) -> None:
+    """Open the waves and the issues as they happen that are due. If there are none, this takes no lock.
+
+    Each step is a transaction of its own, so a process that is killed in between loses and repeats nothing.
+    """
+    now = runtime.now()
+    with runtime.reading() as session:
+        gathering, calendars = newsletters_to_gather(session), due_calendars(session, now)
+        opening = due_gatherings(session, now)
+    for newsletter_id in calendars:
+        with runtime.session() as session:
+            opened = open_waves(session, newsletter_id, now)
+            session.commit()
+        if opened:
+            log.info("event=waves_opened newsletter=%d waves=%d", newsletter_id, opened)
+    if opening:
+        # Pauses and holds that end now belong to the issue.
+        end_all_pauses(runtime)
+        end_all_holds(runtime)
+    for newsletter_id in opening:
+        with runtime.session() as session:
+            issue = open_gathered(session, newsletter_id, now)
+            made = issue.id if issue else None
+            session.commit()
+        log.info("event=gathering_ended newsletter=%d issue=%s", newsletter_id, made)
+    for newsletter_id in gathering:
+        with runtime.session() as session:
+            gather(session, newsletter_id, now)
+            session.commit()
+
+
+def schedules_due(session: Session, now: datetime) -> bool:
+    """Return whether `run_schedules` has something to do."""
+    return bool(newsletters_to_gather(session) or due_calendars(session, now) or due_gatherings(session, now))
+
+
 def prepare_issues(runtime: Runtime, ending: Callable[[], bool]) -> bool:
-    """Prepare the open issues until all are prepared or `ending` returns true; return whether there were any.
+    """Prepare the open issues and waves until `ending` returns true; return whether there were any.
 
     Expired pauses and holds end first, so that these subscribers and releases are in the issue. Each chunk
-    is a transaction of its own. Two processes that prepare the same issue take turns.
+    is a transaction of its own. Two processes that prepare the same issue take turns. If several are open,
+    each gets a chunk in turn, so that a small one does not wait for a large one.
     """
-    waiting = select(Issue.id).where(Issue.state == IssueState.PREPARING)
+    run_schedules(runtime)
     # Reading takes no lock: a drain that waits for another process looks five times a second.
     with runtime.reading() as session:
-        preparing = session.scalars(waiting.order_by(Issue.id)).all()  # they are prepared in this order
-    if not preparing:
+        found = bool(_open_issues(session) or waves_to_prepare(session))
+    if not found:
         return False
     end_all_pauses(runtime)
     end_all_holds(runtime)
-    with runtime.session() as session:
-        for issue_id in preparing:
-            preparer, more = Preparer(runtime.renderer, issue_id), True
-            while more and not ending():
-                more = preparer.step(session, runtime.now())
+    work: dict[str, _Steps] = {}
+    waits_for_others: set[str] = set()
+    while not ending():
+        still_open = _open_work(runtime, work)
+        work = {name: steps for name, steps in still_open.items() if name not in waits_for_others}
+        if not work:
+            break
+        for name, steps in work.items():
+            with runtime.session() as session:
+                more = steps.step(session, runtime.now())
                 session.commit()
-            log.info("event=issue_prepared issue=%d complete=%s", issue_id, not more)
+            if more:
+                continue
+            waits_for_others.add(name)
+            if name not in _open_work(runtime, work):
+                log.info("event=prepared %s", name)
+                # An issue or a wave that waited for this one can be prepared now.
+                waits_for_others.clear()
     return True
+
+
+def _open_work(runtime: Runtime, known: Mapping[str, _Steps]) -> dict[str, _Steps]:
+    """Return what can be prepared, by name. What is known keeps the compositions that it has cached."""
+    with runtime.reading() as session:
+        issues, waves = _open_issues(session), waves_to_prepare(session)
+    work: dict[str, _Steps] = {}
+    for issue_id in issues:
+        name = f"issue={issue_id}"
+        work[name] = known.get(name) or Preparer(runtime.renderer, issue_id)
+    for wave_id in waves:
+        name = f"wave={wave_id}"
+        work[name] = known.get(name) or WavePreparer(runtime.renderer, wave_id)
+    return work
 
 
 def end_all_pauses(runtime: Runtime) -> None:
@@ -59,6 +132,12 @@ def end_all_holds(runtime: Runtime) -> None:
             session.commit()
 
 
+def _open_issues(session: Session) -> list[int]:
+    """Return the issues that are being prepared, in the order in which this has to be done."""
+    waiting = select(Issue.id).where(Issue.state == IssueState.PREPARING)
+    return list(session.scalars(waiting.order_by(Issue.id)))
+
+
 def any_to_prepare(session: Session) -> bool:
-    """Return whether an issue is still being prepared."""
-    return bool(session.scalar(select(exists().where(Issue.state == IssueState.PREPARING))))
+    """Return whether an issue or a wave is still being prepared."""
+    return bool(_open_issues(session) or waves_to_prepare(session))

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import enum
-from datetime import datetime
+from datetime import date, datetime
 
-from sqlalchemy import JSON, ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint, false, text
+from sqlalchemy import JSON, Date, ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from newsletter.models.base import Base, BigId, UTCDateTime, choice, new_public_id, newsletter_column
@@ -25,7 +25,7 @@ class IssueState(enum.StrEnum):
 
 
 class Issue(Base):
-    """One edition of a newsletter, for one slot of its schedule, or opened by a person (`slot` is then null).
+    """One edition of a newsletter, for one date of its schedule, or else `slot` is null.
 
     `to_sequence` is the highest sequence in it. The lower end is each subscription's own `covered_to`.
     """
@@ -39,7 +39,7 @@ class Issue(Base):
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     public_id: Mapped[str] = mapped_column(String(16), unique=True, default=new_public_id)
     newsletter_id: Mapped[int] = newsletter_column(index=True)
-    slot: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    slot: Mapped[date | None] = mapped_column(Date)
     # The first issue of a newsletter is 1. Tests have no number.
     number: Mapped[int | None] = mapped_column()
     title: Mapped[str] = mapped_column(Text)

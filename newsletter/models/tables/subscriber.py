@@ -30,6 +30,11 @@ class Subscriber(Base):
             postgresql_where=text("snoozed_until IS NOT NULL"),
         ),
         Index(
+            "ix_subscriber_time_zone_preferred_hour", "time_zone", "preferred_hour",
+            sqlite_where=text("preferred_hour IS NOT NULL"),
+            postgresql_where=text("preferred_hour IS NOT NULL"),
+        ),
+        Index(
             "ix_subscriber_moved_to", "moved_to",
             sqlite_where=text("moved_to IS NOT NULL"), postgresql_where=text("moved_to IS NOT NULL"),
         ),
@@ -47,7 +52,7 @@ class Subscriber(Base):
     email_key: Mapped[str | None] = mapped_column(String(320), unique=True)
     language: Mapped[str] = mapped_column(String(16), default="en")
     time_zone: Mapped[str] = mapped_column(String(64), default="UTC")
-    # The hour of the day, 0 to 23, at which the subscriber wants issues; None: when an issue is sent.
+    # The hour of the day, 0 to 23, at which the subscriber wants issues; None: the newsletter's hour.
     preferred_hour: Mapped[int | None]
     # The languages in which they want releases (models/release_languages.py); None: all languages.
     release_languages: Mapped[str | None] = mapped_column(String(255))

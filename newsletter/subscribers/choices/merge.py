@@ -14,6 +14,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
 
 from newsletter import coverage
+from newsletter.calendar.changes import move_hour
+from newsletter.calendar.store import hour_of
 from newsletter.models import (
     ConsentAct,
     EndedReason,
@@ -67,7 +69,7 @@ def move_subscriptions(
         coverage.skip_ahead(session, ending.id, catch_up)
     subscription_rows.end(session, old, EndedReason.MOVED, now)
     begun = [_begin_there(session, row, there, now) for row in old if row.topic_id not in taken]
-    _welcome(mover, there, has_topics=bool(present), now=now)
+    _welcome(session, mover, there, has_topics=bool(present), now=now)
     session.flush()
     note_topics(
         session, mover.id, ConsentAct.MOVED, how, now, subscription_rows.topics_of(old),
@@ -85,15 +87,19 @@ def _begin_there(session: Session, old: Subscription, there: Subscriber, now: da
     return row
 
 
-def _welcome(mover: Subscriber, there: Subscriber, *, has_topics: bool, now: datetime) -> None:
+def _welcome(
+    session: Session, mover: Subscriber, there: Subscriber, *, has_topics: bool, now: datetime
+) -> None:
     """Copy the mover's pause if `there` had no topics, and the mover's settings if it never confirmed."""
     if not has_topics:
         there.snoozed_until = mover.snoozed_until
     if there.confirmed_at is None:
         there.confirmed_at = now
+        before = hour_of(there)
         there.language, there.time_zone = mover.language, mover.time_zone
         there.preferred_hour = mover.preferred_hour
         there.release_languages = mover.release_languages
+        move_hour(session, there.id, before, hour_of(there), now)
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,8 @@ from datetime import UTC, datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from newsletter.calendar.changes import move_hour
+from newsletter.calendar.store import hour_of
 from newsletter.models import (
     TOPIC_ORDER,
     ConsentAct,
@@ -161,9 +163,11 @@ def save_preferences(
         return subscriber
     notice = notice and emailed_lately(tokens, token, now) is None
     if personal_settings is not None:
+        before = hour_of(subscriber)
         subscriber.language, subscriber.time_zone = personal_settings.language, personal_settings.time_zone
         subscriber.preferred_hour = personal_settings.preferred_hour
         subscriber.release_languages = write_choice(personal_settings.release_languages)
+        move_hour(session, subscriber.id, before, hour_of(subscriber), now)
     topics = select(Topic).outerjoin(Topic.group).where(Topic.slug.in_(wanted)).order_by(*TOPIC_ORDER)
     chosen = [(topic, wanted[topic.slug]) for topic in session.scalars(topics)]
     if not chosen:

@@ -10,6 +10,7 @@ from flask import Response, abort, flash, g, make_response, redirect, render_tem
 from flask_babel import force_locale
 from werkzeug.wrappers import Response as AnyResponse
 
+from newsletter.calendar.store import calendars_on
 from newsletter.errors import FieldsInvalid, NewsletterError, StateConflict
 from newsletter.identity import Identity
 from newsletter.languages import language_name, parse_language
@@ -44,7 +45,7 @@ def newsletters() -> str:
     parts.identities.forget()
     session = db.session()
     found = [parts.identities.of(session, row.id) for row in list_newsletters(session)]
-    return render_template("admin/newsletters.html", newsletters=found)
+    return render_template("admin/newsletters.html", newsletters=found, scheduled=calendars_on(session))
 
 
 @admin.get("/newsletter")
@@ -223,6 +224,7 @@ def _page(form: NewsletterForm, identity: Identity | None, language: str, status
         newsletters=chosen.options if identity else (),
         newsletter=chosen.slug,
         name=identity.name if identity else None,
+        slug=identity.slug if identity else None,
         saved_logo=identity.logo if identity else None,
         earlier=earlier_texts(session, identity.newsletter_id, language) if identity else (),
         of_this=of_this,

@@ -13,6 +13,7 @@ from newsletter.accounts.passwords import LONGEST, SHORTEST
 from newsletter.mail.addresses import LONGEST_ADDRESS
 from newsletter.models import Frequency
 from newsletter.newsletters.fields import FIELDS
+from newsletter.newsletters.schedule import FIELDS as SCHEDULE_FIELDS
 
 
 class SignInForm(FlaskForm):  # type: ignore[misc]
@@ -70,6 +71,24 @@ class ReleaseForm(FlaskForm):  # type: ignore[misc]
     language = StringField("Language")
     email_title = StringField("Title in emails")
     email_summary = TextAreaField("Summary in emails")
+
+
+class ScheduleForm(FlaskForm):  # type: ignore[misc]
+    """The fields of a schedule as text. newsletters/schedule.py reads and checks them."""
+
+    time_zone = StringField(SCHEDULE_FIELDS["time_zone"][0])
+    hour = StringField(SCHEDULE_FIELDS["hour"][0])
+    daily = StringField(SCHEDULE_FIELDS["daily"][0])
+    weekly = StringField(SCHEDULE_FIELDS["weekly"][0])
+    weekly_every = StringField(SCHEDULE_FIELDS["weekly_every"][0])
+    weekly_from = StringField(SCHEDULE_FIELDS["weekly_from"][0])
+    monthly_day = StringField(SCHEDULE_FIELDS["monthly_day"][0])
+    holidays = StringField(SCHEDULE_FIELDS["holidays"][0])
+    late_daily = StringField(SCHEDULE_FIELDS["late_daily"][0])
+    late_weekly = StringField(SCHEDULE_FIELDS["late_weekly"][0])
+    late_monthly = StringField(SCHEDULE_FIELDS["late_monthly"][0])
+    gather_minutes = StringField(SCHEDULE_FIELDS["gather_minutes"][0])
+    gather_releases = StringField(SCHEDULE_FIELDS["gather_releases"][0])
 
 
 class NewsletterForm(FlaskForm):  # type: ignore[misc]

@@ -20,6 +20,7 @@ from flask import (
 )
 from sqlalchemy.orm import Session
 
+from newsletter.digest.schedule.outlook import waves_in_words
 from newsletter.models import UNSETTLED, Delivery, DeliveryState, Frequency, Issue, IssueState, db
 from newsletter.models.paging import Page
 from newsletter.outbox import control
@@ -204,7 +205,8 @@ def _progress(session: Session, issue: Issue, now: datetime) -> dict[str, Any]:
 def _waits(session: Session, issue: Issue, counted: Progress, now: datetime) -> list[str]:
     sender = runtime().sender(issue.newsletter_id)
     hours = own_hours_in_words(counted.later, counted.last_hour_at, sender.zone)
-    return reasons_to_wait(read_standing(session, sender, now), sender, now) + hours
+    waits = reasons_to_wait(read_standing(session, sender, now), sender, now) + hours
+    return waits + waves_in_words(session, issue, sender.zone)
 
 
 def _rate(rate: float) -> str:

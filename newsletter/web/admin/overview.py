@@ -9,6 +9,7 @@ from typing import Any
 from flask import render_template, url_for
 from sqlalchemy.orm import Session
 
+from newsletter.calendar.store import calendars_on
 from newsletter.digest.overdue import INTERVALS, count_waiting, find_overdue
 from newsletter.messages.sender import Sender
 from newsletter.models import (
@@ -58,8 +59,14 @@ def overview() -> str:
         outbox=outbox,
         workers=workers,
         relay_check=_worst(checks),
+        schedules=_schedules(session),
         warnings=_warnings(session, now, workers, outbox, senders, checks),
     )
+
+
+def _schedules(session: Session) -> list[dict[str, Any]]:
+    on = set(calendars_on(session))
+    return [{"slug": each.slug, "is_on": each.id in on} for each in list_newsletters(session)]
 
 
 def _numbers(session: Session, now: datetime) -> dict[str, int]:

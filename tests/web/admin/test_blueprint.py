@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-ARGUMENTS = {"public_id": "abcdefghijkl", "notice_id": 1, "what": "page"}
+ARGUMENTS = {"public_id": "abcdefghijkl", "notice_id": 1, "what": "page", "slug": "news"}
 
 
 def _routes(app):

@@ -1,0 +1,129 @@
+"""Change hours, zones and rules, so that no date is lost to anybody and none comes twice.
+
+A date's wave is looked up by its instant. If an hour changes, the new instant of a date may have passed, and
+the old one may still be to come. Then the old instant holds for that date. If the new instant is still to
+come, its wave takes the subscriber, even if an earlier wave of that date had nothing for them.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable
+from datetime import date, datetime
+
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from newsletter.calendar.plan import OLDEST, Calendar, Hour, days_between
+from newsletter.calendar.rules import DAY
+from newsletter.calendar.store import load_calendar
+from newsletter.models import (
+    Frequency,
+    KeptInstant,
+    NewsletterCalendar,
+    PersonalInstant,
+    Subscription,
+    SubscriptionState,
+    Wave,
+    WaveState,
+    insert_new,
+)
+
+
+def move_hour(session: Session, subscriber_id: int, before: Hour, after: Hour, now: datetime) -> None:
+    """Record that a subscriber changes from one hour to another. The caller has locked the subscriber.
+
+    It locks the calendars of the subscriber's newsletters, and so waits until no wave is being opened.
+    """
+    if before == after:
+        return
+    theirs = select(Subscription.newsletter_id).where(
+        Subscription.subscriber_id == subscriber_id, Subscription.state == SubscriptionState.ACTIVE
+    )
+    rows = (
+        select(NewsletterCalendar)
+        .where(NewsletterCalendar.is_on.is_(True), NewsletterCalendar.newsletter_id.in_(theirs))
+        .order_by(NewsletterCalendar.newsletter_id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+    for row in session.scalars(rows).all():
+        _move_in_newsletter(session, row, subscriber_id, before, after, now)
+
+
+def _move_in_newsletter(
+    session: Session, row: NewsletterCalendar, subscriber_id: int, before: Hour, after: Hour, now: datetime
+) -> None:
+    calendar = load_calendar(session, row)
+    opened_to = row.opened_to or now
+    passed = max(opened_to, now)
+    mine = (
+        PersonalInstant.subscriber_id == subscriber_id,
+        PersonalInstant.newsletter_id == row.newsletter_id,
+    )
+    personal: dict[date, tuple[datetime, set[Frequency]]] = {}
+    for each in session.scalars(select(PersonalInstant).where(*mine)):
+        personal.setdefault(each.slot, (each.instant, set()))[1].add(each.frequency)
+    session.execute(delete(PersonalInstant).where(*mine))
+    unfinished = _unfinished(session, row.newsletter_id)
+    for day in days_between(max(opened_to, now - OLDEST), now + DAY):
+        old, due_before = personal.get(day) or (calendar.instant(before, day), calendar.due(before, day))
+        new, due_after = calendar.instant(after, day), calendar.due(after, day)
+        waits = bool(due_before) and (old > opened_to or (day, old) in unfinished)
+        if new > passed:
+            due = due_after | due_before if waits else due_after
+            chosen = (new, due) if due != due_after else None
+        else:
+            chosen = (old, frozenset(due_before)) if waits else None
+        if chosen is not None:
+            rows = [
+                {
+                    "subscriber_id": subscriber_id, "newsletter_id": row.newsletter_id, "slot": day,
+                    "frequency": frequency, "instant": chosen[0],
+                }
+                for frequency in sorted(chosen[1])
+            ]  # fmt: skip
+            session.execute(insert_new(session, PersonalInstant), rows)
+    row.next_at = None
+
+
+def change_calendar(
+    session: Session, row: NewsletterCalendar, change: Callable[[NewsletterCalendar], None], now: datetime
+) -> None:
+    """Apply `change` to a calendar, whose row the caller has locked. Commits nothing."""
+    before = load_calendar(session, row)
+    change(row)
+    if not row.is_on:
+        return
+    opened_to = row.opened_to or now
+    days = list(days_between(max(opened_to, now - OLDEST), now + DAY))
+    session.execute(
+        delete(KeptInstant).where(KeptInstant.newsletter_id == row.newsletter_id, KeptInstant.slot.in_(days))
+    )
+    session.flush()
+    after = load_calendar(session, row)
+    for day in days:
+        if _is_kept(before, after, day, opened_to, now):
+            session.add(
+                KeptInstant(newsletter_id=row.newsletter_id, slot=day, instant=before.instant(None, day))
+            )
+    row.next_at = None
+    session.flush()
+
+
+def _is_kept(before: Calendar, after: Calendar, day: date, opened_to: datetime, now: datetime) -> bool:
+    """Return whether the old instant of a date holds for those without an hour of their own."""
+    old, new = before.instant(None, day), after.instant(None, day)
+    was_to_come = bool(before.due(None, day)) and old > opened_to
+    return was_to_come and old != new and new <= max(opened_to, now) and bool(after.due(None, day))
+
+
+def _unfinished(session: Session, newsletter_id: int) -> set[tuple[date, datetime]]:
+    """Return the waves that are still being prepared."""
+    found: dict[date, set[datetime]] = defaultdict(set)
+    waves = select(Wave.slot, Wave.instant).where(
+        Wave.newsletter_id == newsletter_id, Wave.state == WaveState.PREPARING
+    )
+    for slot, moment in session.execute(waves):
+        found[slot].add(moment)
+    return {(slot, moment) for slot, moments in found.items() for moment in moments}

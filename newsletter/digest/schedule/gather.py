@@ -1,0 +1,102 @@
+"""Issues as they happen: note when something begins to wait, and open the issue after the gathering delay."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import delete, exists, func, or_, select
+from sqlalchemy.orm import Session
+
+from newsletter.calendar.store import find_calendar
+from newsletter.digest.issues import open_issue, something_waits
+from newsletter.digest.schedule.clock import ACTOR
+from newsletter.errors import StateConflict
+from newsletter.models import (
+    Frequency,
+    Gathering,
+    Issue,
+    NewsletterCalendar,
+    Release,
+    ReleaseState,
+    ReleaseTopic,
+    Topic,
+    WaitsAgain,
+    current_sequence,
+    insert_new,
+    is_one_of,
+)
+
+
+def newsletters_to_gather(session: Session) -> Sequence[int]:
+    """Return the newsletters for which something may have begun to wait."""
+    noted = exists().where(WaitsAgain.newsletter_id == NewsletterCalendar.newsletter_id)
+    fresh = NewsletterCalendar.gathered_to < current_sequence(session)
+    chosen = select(NewsletterCalendar.newsletter_id).where(
+        NewsletterCalendar.is_on.is_(True), or_(noted, fresh)
+    )
+    return session.scalars(chosen.order_by(NewsletterCalendar.newsletter_id)).all()
+
+
+def gather(session: Session, newsletter_id: int, now: datetime) -> bool:
+    """Begin the gathering delay if something waits for a subscriber as it happens; return whether it does.
+
+    New releases are seen by the sequence. The rest is seen by rows of WaitsAgain. Commits nothing.
+    """
+    noted = session.scalars(select(WaitsAgain.id).where(WaitsAgain.newsletter_id == newsletter_id)).all()
+    to_sequence = current_sequence(session)
+    waits = something_waits(session, newsletter_id, Frequency.IMMEDIATE, to_sequence)
+    row = find_calendar(session, newsletter_id, lock=True)
+    if row is None or not row.is_on:
+        return False
+    session.execute(delete(WaitsAgain).where(is_one_of(session, WaitsAgain.id, noted)))
+    if waits:
+        started = {
+            "newsletter_id": newsletter_id,
+            "from_sequence": row.gathered_to,
+            "opens_at": now + timedelta(minutes=row.gather_minutes),
+        }
+        session.execute(insert_new(session, Gathering).values(started))
+    row.gathered_to = max(row.gathered_to, to_sequence)
+    return waits
+
+
+def due_gatherings(session: Session, now: datetime) -> Sequence[int]:
+    """Return the newsletters whose issue as it happens has to be opened now."""
+    found = []
+    gatherings = select(Gathering, NewsletterCalendar.gather_releases).join(
+        NewsletterCalendar, NewsletterCalendar.newsletter_id == Gathering.newsletter_id
+    )
+    for row, enough in session.execute(gatherings.order_by(Gathering.newsletter_id)):
+        if row.opens_at <= now or (enough and _gathered(session, row) >= enough):
+            found.append(row.newsletter_id)
+    return found
+
+
+def open_gathered(session: Session, newsletter_id: int, now: datetime) -> Issue | None:
+    """Open the issue as it happens and delete the gathering row, in one transaction. Commits nothing.
+
+    Returns None if another process opened it, or if nobody would get it.
+    """
+    mine = delete(Gathering).where(Gathering.newsletter_id == newsletter_id)
+    if session.scalar(mine.returning(Gathering.newsletter_id)) is None:
+        return None
+    try:
+        return open_issue(session, [Frequency.IMMEDIATE], actor=ACTOR, now=now, newsletter_id=newsletter_id)
+    except StateConflict:
+        return None
+
+
+def _gathered(session: Session, row: Gathering) -> int:
+    """Return how many releases have become ready since the gathering began."""
+    counted = (
+        select(func.count(ReleaseTopic.release_id.distinct()))
+        .join(Topic, Topic.id == ReleaseTopic.topic_id)
+        .join(Release, Release.id == ReleaseTopic.release_id)
+        .where(
+            Topic.newsletter_id == row.newsletter_id,
+            ReleaseTopic.sequence > row.from_sequence,
+            Release.state == ReleaseState.READY,
+        )
+    )
+    return session.scalar(counted) or 0

@@ -1,0 +1,110 @@
+"""Prepare one wave, a chunk of subscribers at a time."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, and_, exists, or_, select
+from sqlalchemy.orm import Session, aliased
+
+from newsletter import audit
+from newsletter.digest.issues import CHUNK, Preparer, next_number
+from newsletter.digest.render import DigestRenderer
+from newsletter.digest.schedule.clock import ACTOR
+from newsletter.digest.schedule.waves import audience_of
+from newsletter.models import Frequency, Issue, IssueState, Wave, WaveState, current_sequence
+
+
+def waves_to_prepare(session: Session) -> list[int]:
+    """Return the first wave of each newsletter that can be prepared now.
+
+    The waves of a newsletter are prepared in the order of their instants. A wave of a paused issue waits
+    until the issue is resumed, and the others do not wait for it.
+    """
+    earlier = aliased(Wave)
+    first = ~exists().where(
+        earlier.newsletter_id == Wave.newsletter_id,
+        earlier.state == WaveState.PREPARING,
+        or_(
+            earlier.instant < Wave.instant,
+            and_(earlier.instant == Wave.instant, earlier.slot < Wave.slot),
+        ),
+        ~_is_paused(earlier),
+    )
+    chosen = select(Wave.id).where(Wave.state == WaveState.PREPARING, ~_is_paused(Wave), first)
+    return list(session.scalars(chosen.order_by(Wave.instant, Wave.id)))
+
+
+def _is_paused(wave: type[Wave]) -> ColumnElement[bool]:
+    return exists().where(
+        Issue.newsletter_id == wave.newsletter_id, Issue.slot == wave.slot, Issue.state == IssueState.PAUSED
+    )
+
+
+class WavePreparer:
+    """Prepares one wave. The first chunk that has something for somebody makes the issue of the date."""
+
+    def __init__(self, renderer: DigestRenderer, wave_id: int, chunk: int = CHUNK) -> None:
+        self._wave_id = wave_id
+        self._preparer = Preparer(renderer, None, chunk)
+
+    def step(self, session: Session, now: datetime) -> bool:
+        """Prepare one chunk; return whether more follow. The caller commits each chunk.
+
+        `prepared_to` changes in the transaction that writes the deliveries. So after a crash, or with two
+        workers, the work continues there. After a failed transaction make a new preparer.
+        """
+        # A wave that another process holds, or has finished, is left to it.
+        chosen = select(Wave).where(Wave.id == self._wave_id).with_for_update()
+        wave = session.scalar(chosen.execution_options(populate_existing=True))
+        if wave is None or wave.state is WaveState.DONE or wave.id not in waves_to_prepare(session):
+            return False
+        issue = self._find_issue(session, wave)
+        if issue is not None and issue.state is IssueState.PAUSED:
+            return False
+        if issue is not None and (issue.state is IssueState.CANCELLED or issue.emptied_at is not None):
+            wave.state = WaveState.DONE
+            return False
+        if wave.to_sequence is None:
+            wave.to_sequence = current_sequence(session)
+        chunk = self._preparer.select_chunk(session, audience_of(wave), wave.to_sequence, wave.prepared_to)
+        if chunk is None or self._preparer.nothing_waits():
+            wave.state = WaveState.DONE
+            return False
+        if chunk.selections:
+            issue = issue or self._make_issue(session, wave, now)
+            self._take_up(issue, wave)
+        self._preparer.write_chunk(session, issue, chunk, wave.to_sequence, now)
+        wave.prepared_to = chunk.last
+        return True
+
+    def _find_issue(self, session: Session, wave: Wave) -> Issue | None:
+        mine = select(Issue).where(Issue.newsletter_id == wave.newsletter_id, Issue.slot == wave.slot)
+        locked = mine.with_for_update(key_share=True).execution_options(populate_existing=True)
+        return session.scalar(locked)
+
+    def _make_issue(self, session: Session, wave: Wave, now: datetime) -> Issue:
+        issue = Issue(
+            newsletter_id=wave.newsletter_id,
+            slot=wave.slot,
+            title=f"No. {next_number(session, wave.newsletter_id)}",
+            frequencies=[],
+            state=IssueState.SENDING,
+            to_sequence=0,
+            created_by=ACTOR,
+            created_at=now,
+            started_at=now,
+        )
+        session.add(issue)
+        session.flush()
+        audit.record(session, ACTOR, "issue.open", issue.public_id, now, slot=str(wave.slot))
+        return issue
+
+    def _take_up(self, issue: Issue, wave: Wave) -> None:
+        """Add the wave to its issue, which is sent again if it had finished."""
+        frequencies = {*issue.frequencies, *(each for part in wave.parts for each in part["frequencies"])}
+        issue.frequencies = [each.value for each in Frequency if each.value in frequencies]
+        issue.to_sequence = max(issue.to_sequence, wave.to_sequence or 0)
+        if issue.state is IssueState.FINISHED:
+            issue.state, issue.finished_at = IssueState.SENDING, None
+        wave.issue_id = issue.id

@@ -1,0 +1,118 @@
+"""Run many simulated weeks of a schedule (`make year`), or check that they find known faults (`make year-faults`).
+
+    python -m year.run [--runs N] [--days N] [--seed N] [--postgresql]
+    python -m year.run --faults
+
+Every second run has outages. The exit status is 1 if a run broke a promise, or if a fault was not found.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import logging
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+FAULTS = Path(__file__).parent / "faults"
+# A fault must be found within this many runs.
+ENOUGH = 40
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--runs", type=int, default=26)
+    parser.add_argument("--days", type=int, default=14)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--postgresql", action="store_true")
+    parser.add_argument("--faults", nargs="*", metavar="FAULT")
+    given = parser.parse_args()
+    logging.disable(logging.CRITICAL)
+    if given.faults is not None:
+        return find_faults(given.faults)
+    return simulate(given.runs, given.days, given.seed, postgresql=given.postgresql)
+
+
+def simulate(runs: int, days: int, first: int, *, postgresql: bool) -> int:
+    """Run the simulations one after another; stop at the first that breaks a promise."""
+    from year.world import Broken, World
+
+    emails = releases = 0
+    with _houses(postgresql=postgresql) as make:
+        for seed in range(first, first + runs):
+            with make() as house:
+                world = World(house, seed, outages=seed % 2 == 0)
+                try:
+                    world.run(days)
+                except Broken as broken:
+                    print(broken)
+                    return 1
+                emails, releases = emails + len(house.transport.sent), releases + world.releases
+    kind = "postgresql" if postgresql else "sqlite"
+    print(f"{kind}: held: {runs} times {days} days, {releases:,} releases, {emails:,} emails")
+    return 0
+
+
+@contextlib.contextmanager
+def _houses(*, postgresql: bool) -> Iterator:
+    from house import make_house, make_settings
+    from servers.postgresql import run_postgresql
+
+    with contextlib.ExitStack() as stack:
+        server = stack.enter_context(run_postgresql()) if postgresql else None
+
+        @contextlib.contextmanager
+        def make() -> Iterator:
+            with tempfile.TemporaryDirectory(prefix="year-") as folder:
+                settings = make_settings(Path(folder))
+                if server is not None:
+                    settings = replace(settings, database_url=server.url(server.create_database()))
+                house = make_house(settings)
+                yield house
+                house.runtime.engine.dispose()
+
+        yield make
+
+
+def find_faults(names: list[str]) -> int:
+    """Apply each fault in a work tree of its own, and simulate until it is found."""
+    patches = [
+        each for each in sorted(FAULTS.glob("*.patch")) if not names or each.stem.split("-")[0] in names
+    ]
+    missed = []
+    for patch in patches:
+        with tempfile.TemporaryDirectory(prefix="year-fault-") as folder:
+            tree = Path(folder) / "tree"
+            _git("worktree", "add", "--quiet", "--detach", str(tree), "HEAD")
+            try:
+                _git("-C", str(tree), "apply", str(patch))
+                found = subprocess.run(
+                    [sys.executable, "-m", "year.run", "--runs", str(ENOUGH)],
+                    env={**os.environ, "PYTHONPATH": f"{tree}:{tree / 'tests'}"},
+                    cwd=tree,
+                    capture_output=True,
+                    text=True,
+                    check=False,
+                )
+                said = (found.stdout.splitlines() or ["nothing"])[0]
+                print(f"{patch.stem}: {said}", flush=True)
+                if found.returncode != 1 or not said.startswith("seed "):
+                    missed.append(patch.stem)
+            finally:
+                _git("worktree", "remove", "--force", str(tree))
+    print(f"found {len(patches) - len(missed)} of {len(patches)}; missed: {', '.join(missed) or 'none'}")
+    return 1 if missed else 0
+
+
+def _git(*arguments: str) -> None:
+    subprocess.run(["git", *arguments], cwd=ROOT, check=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,410 @@
+"""Weeks of a scheduled newsletter on the real code, with random events and an oracle.
+
+The oracle does its own calendar arithmetic. It reads the log of events and what the transport received, and no
+table. Each matching release must come exactly once, in time, and at the hour that the subscriber chose.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from calendar import monthrange
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, time, timedelta
+from email import message_from_bytes, policy
+from zoneinfo import ZoneInfo
+
+from house import House
+
+from newsletter.calendar.changes import change_calendar
+from newsletter.calendar.plan import Late, LateRule
+from newsletter.calendar.rules import Rules
+from newsletter.calendar.store import find_calendar, set_rules, start, usual_calendar, write_late
+from newsletter.digest.schedule.clock import due_calendars, open_waves
+from newsletter.digest.schedule.prepare import WavePreparer, waves_to_prepare
+from newsletter.models import FIRST_NEWSLETTER, Frequency, Subscriber
+from newsletter.service.prepare_issues import prepare_issues, schedules_due
+from newsletter.service.send_round import digests_wait, judge_and_finish
+from newsletter.subscribers.choices import pauses
+from newsletter.subscribers.choices.preferences import (
+    PersonalSettings,
+    Saved,
+    make_preferences_token,
+    save_preferences,
+)
+
+ZONES = (
+    "Europe/Berlin", "Pacific/Auckland", "Pacific/Honolulu", "Pacific/Kiritimati", "America/New_York",
+    "Asia/Kathmandu", "Australia/Lord_Howe", "UTC",
+)  # fmt: skip
+TICK = timedelta(minutes=30)
+DAY = timedelta(days=1)
+GATHER_MINUTES = 60
+TOPICS = ("energy", "ports", "rail")
+# Days around which clocks change somewhere, and a year's end.
+BEGINNINGS = (date(2026, 3, 22), date(2026, 10, 18), date(2026, 3, 3), date(2026, 12, 24), date(2026, 9, 20))
+DATED = (Frequency.DAILY, Frequency.WEEKLY, Frequency.MONTHLY)
+
+
+def oracle_instant(day: date, hour: int, zone_name: str) -> datetime:
+    """Return when an hour comes on a date, by looking at each quarter of an hour of it."""
+    zone = ZoneInfo(zone_name)
+    moment = datetime.combine(day, time(0), UTC) - timedelta(hours=16)
+    wanted = datetime.combine(day, time(hour))
+    while moment.astimezone(zone).replace(tzinfo=None) < wanted:
+        moment += timedelta(minutes=15)
+    return moment
+
+
+@dataclass
+class Rule:
+    """The oracle's own idea of the calendar."""
+
+    zone: str
+    hour: int
+    daily: set[int]
+    weekly: set[int]
+    monthly: int
+
+    def due(self, frequency: str, day: date) -> bool:
+        if frequency == "daily":
+            return day.weekday() in self.daily
+        if frequency == "weekly":
+            return day.weekday() in self.weekly
+        return day.day == min(self.monthly, monthrange(day.year, day.month)[1])
+
+
+@dataclass
+class Promise:
+    """A release that a subscriber must get: the latest moment, and the date it was promised for."""
+
+    published: datetime
+    until: datetime
+    day: date | None
+
+
+@dataclass
+class Person:
+    """What the log says about one subscriber."""
+
+    id: int
+    address: str
+    zone: str = "UTC"
+    hour: int | None = None
+    topics: dict[str, str] = field(default_factory=dict)
+    paused: bool = False
+    promises: dict[int, Promise] = field(default_factory=dict)
+    got: dict[int, list[datetime]] = field(default_factory=dict)
+    dates: list[tuple[date, datetime, list[int]]] = field(default_factory=list)
+    # Every hour and zone they had, with their own or the newsletter's.
+    hours: set[tuple[str, int]] = field(default_factory=set)
+    # Emails as they happen must not count as scheduled ones.
+    frequencies: set[str] = field(default_factory=set)
+
+
+class Broken(AssertionError):
+    """The emails are not what the log of events promises."""
+
+
+class World:
+    """One newsletter, its subscribers, and the events of some weeks."""
+
+    def __init__(self, house: House, seed: int, *, outages: bool, subscribers: int = 5) -> None:
+        self.house, self.chance, self.seed = house, random.Random(seed), seed
+        beginning = self.chance.choice(BEGINNINGS)
+        house.clock.moment = datetime.combine(beginning, time(self.chance.randrange(24)), UTC)
+        self.outages, self.down_until, self.was_down = outages, house.clock(), False
+        self.seen, self.releases, self.log = 0, 0, []
+        chance = self.chance
+        self.rule = Rule(
+            chance.choice(ZONES), chance.randrange(24), set(chance.sample(range(7), chance.randint(1, 7))),
+            set(chance.sample(range(7), chance.randint(1, 2))), chance.choice([1, 15, 25, 31]),
+        )  # fmt: skip
+        self.topics = {name: house.topic(name) for name in TOPICS}
+        self._start_schedule()
+        self.people = [self._join() for _ in range(subscribers)]
+
+    def run(self, days: int) -> None:
+        for _ in range(days * 48):
+            self._events()
+            self._work()
+            self.house.clock.pass_(minutes=30)
+        self._check_the_end()
+
+    # What happens.
+
+    def _start_schedule(self) -> None:
+        rule, now = self.rule, self.house.clock()
+        with self.house.runtime.session() as session:
+            row = usual_calendar(FIRST_NEWSLETTER, rule.zone)
+            row.hour, row.gather_minutes = rule.hour, GATHER_MINUTES
+            set_rules(row, Rules(frozenset(rule.daily), frozenset(rule.weekly), monthly_day=rule.monthly))
+            row.late = write_late(
+                {
+                    Frequency.DAILY: LateRule(6, self.chance.choice([Late.SKIP, Late.SEND])),
+                    Frequency.WEEKLY: LateRule(24, self.chance.choice([Late.SKIP, Late.SEND])),
+                    Frequency.MONTHLY: LateRule(48, self.chance.choice([Late.SKIP, Late.SEND])),
+                }
+            )
+            session.add(row)
+            start(session, row, now)
+            session.commit()
+
+    def _join(self) -> Person:
+        chance = self.chance
+        id_ = self.house.add_subscriber()
+        with self.house.runtime.session() as session:
+            address = session.get_one(Subscriber, id_).email or ""
+        person = Person(id_, address)
+        chosen = chance.sample(TOPICS, chance.randint(1, len(TOPICS)))
+        person.topics = {each: self._frequency() for each in chosen}
+        with self.house.runtime.session() as session:
+            for name, frequency in person.topics.items():
+                row = self.house.subscription(
+                    id_, self.topics[name], Frequency(frequency), self._sequence(session)
+                )
+                session.add(row)
+            session.commit()
+        self._note(person)
+        return person
+
+    def _sequence(self, session) -> int:
+        from newsletter.models import current_sequence
+
+        return current_sequence(session)
+
+    def _frequency(self) -> str:
+        return self.chance.choice(["immediate", "daily", "daily", "weekly", "monthly"])
+
+    def _note(self, person: Person) -> None:
+        person.hours.add(
+            (person.zone, person.hour) if person.hour is not None else (self.rule.zone, self.rule.hour)
+        )
+        person.frequencies |= set(person.topics.values())
+
+    def _events(self) -> None:
+        chance = self.chance
+        if chance.random() < 0.04:
+            self._publish()
+        if chance.random() < 0.03:
+            self._change_preferences(chance.choice(self.people))
+        if chance.random() < 0.004:
+            self._change_hour()
+        if chance.random() < 0.008:
+            self._pause_or_resume(chance.choice(self.people))
+
+    def _publish(self) -> None:
+        names = self.chance.sample(TOPICS, self.chance.choice([1, 1, 2]))
+        self.releases += 1
+        self.house.release(f"Item {self.releases} about {' and '.join(names)}")
+        now = self.house.clock()
+        self.log.append(f"{now} release {self.releases} {names}")
+        for person in self.people:
+            if set(names) & set(person.topics):
+                person.promises[self.releases] = Promise(now, now, None)
+                self._promise(person, self.releases, names)
+
+    def _promise(self, person: Person, release: int, names: list[str] | None = None) -> None:
+        """Promise a release for the first due moment from now on."""
+        promise, now = person.promises[release], self.house.clock()
+        frequencies = (
+            set(person.topics.values())
+            if names is None
+            else {person.topics[each] for each in names if each in person.topics}
+        )
+        if person.paused:
+            promise.until, promise.day = now + DAY * 400, None
+            return
+        if frequencies == {"immediate"}:
+            promise.until, promise.day = now + timedelta(minutes=GATHER_MINUTES) + TICK * 2, None
+            return
+        dated = frequencies - {"immediate"} or set(person.topics.values()) - {"immediate"}
+        taken = {each for each, _, _ in person.dates}
+        best = max(
+            next(
+                (each, day)
+                for step in range(-3, 80)
+                if self.rule.due(frequency, day := now.date() + DAY * step)
+                and (each := self._instant(person, day)) >= now and day not in taken
+            )
+            for frequency in dated
+        )  # fmt: skip
+        promise.until, promise.day = max(promise.until, best[0]), best[1]
+
+    def _instant(self, person: Person, day: date) -> datetime:
+        if person.hour is None:
+            return oracle_instant(day, self.rule.hour, self.rule.zone)
+        return oracle_instant(day, person.hour, person.zone)
+
+    def _change_preferences(self, person: Person) -> None:
+        chance, now = self.chance, self.house.clock()
+        changes_topics = chance.random() < 0.3
+        if changes_topics:
+            person.topics = {each: self._frequency() for each in person.topics}
+        else:
+            person.hour, person.zone = chance.choice([None, chance.randrange(24)]), chance.choice(ZONES)
+        runtime = self.house.runtime
+        with runtime.session() as session:
+            public_id = session.get_one(Subscriber, person.id).public_id
+            token = make_preferences_token(runtime.tokens, public_id, person.address, now)
+            saved = save_preferences(
+                session, runtime.tokens, token, {k: Frequency(v) for k, v in person.topics.items()}, now,
+                personal_settings=PersonalSettings("en", person.zone, person.hour),
+            )  # fmt: skip
+            if chance.random() < 0.1:
+                session.rollback()  # the process died before its commit, and the person tries again
+                saved = save_preferences(
+                    session, runtime.tokens, token, {k: Frequency(v) for k, v in person.topics.items()}, now,
+                    personal_settings=PersonalSettings("en", person.zone, person.hour),
+                )  # fmt: skip
+            assert saved is Saved.KEPT
+            session.commit()
+        self.log.append(f"{now} {person.address} {person.hour} {person.zone} {person.topics}")
+        self._note(person)
+        self._put_off([person], new_frequency=changes_topics)
+
+    def _change_hour(self) -> None:
+        now = self.house.clock()
+        self.rule = replace(self.rule, hour=self.chance.randrange(24), zone=self.chance.choice(ZONES))
+        with self.house.runtime.session() as session:
+            row = find_calendar(session, FIRST_NEWSLETTER, lock=True)
+
+            def change(row):
+                row.hour, row.time_zone = self.rule.hour, self.rule.zone
+
+            change_calendar(session, row, change, now)
+            session.commit()
+        self.log.append(f"{now} newsletter {self.rule.hour} {self.rule.zone}")
+        for person in self.people:
+            self._note(person)
+        self._put_off(self.people)
+
+    def _put_off(self, people: list[Person], *, new_frequency: bool = False) -> None:
+        """Let a change move a date's email, but never put it off to the next date of the frequency."""
+        for person in people:
+            for release, promise in person.promises.items():
+                if release in person.got:
+                    continue
+                if new_frequency or promise.day is None:
+                    self._promise(person, release)
+                else:
+                    promise.until = max(promise.until, self._instant(person, promise.day))
+
+    def _pause_or_resume(self, person: Person) -> None:
+        now = self.house.clock()
+        with self.house.runtime.session() as session:
+            subscriber = session.get_one(Subscriber, person.id, with_for_update=True)
+            if person.paused:
+                pauses.resume(session, subscriber, 10_000, now, "test")
+            else:
+                pauses.pause(session, subscriber, 12, now, "test")
+            session.commit()
+        person.paused = not person.paused
+        self.log.append(f"{now} {person.address} paused={person.paused}")
+        for release in person.promises:
+            if release not in person.got:
+                self._promise(person, release)
+
+    # What the program does.
+
+    def _work(self) -> None:
+        now = self.house.clock()
+        if now < self.down_until:
+            return
+        if self.outages and self.chance.random() < 0.003:
+            self.down_until, self.was_down = now + timedelta(hours=self.chance.randint(1, 60)), True
+            self.log.append(f"{now} down until {self.down_until}")
+            return
+        if self.chance.random() < 0.1:
+            self._work_and_die()
+        with self.house.runtime.reading() as session:
+            # This is what the clock asks. Its answer must not miss anything.
+            due = schedules_due(session, now) or digests_wait(session, now)
+        if not due:
+            return
+        prepare_issues(self.house.runtime, lambda: False)
+        with self.house.runtime.reading() as session:
+            due = digests_wait(session, now)
+        if due:
+            self.house.drain()
+            self._read_emails()
+        judge_and_finish(self.house.runtime)
+
+    def _work_and_die(self) -> None:
+        """Do some steps, and lose the last one, as a process does that is killed."""
+        runtime, now = self.house.runtime, self.house.clock()
+        with runtime.session() as session:
+            for newsletter in due_calendars(session, now):
+                open_waves(session, newsletter, now)
+            if self.chance.random() < 0.5:
+                session.rollback()
+            else:
+                session.commit()
+        with runtime.session() as session:
+            for wave in waves_to_prepare(session):
+                steps = WavePreparer(runtime.renderer, wave, chunk=1)
+                for _ in range(self.chance.randrange(4)):
+                    steps.step(session, now)
+                    session.commit()
+                steps.step(session, now)
+                session.rollback()
+        if self.chance.random() < 0.3:
+            # Somebody changes their hour in the middle of a wave.
+            self._change_preferences(self.chance.choice(self.people))
+
+    # What arrived.
+
+    def _read_emails(self) -> None:
+        people = {each.address: each for each in self.people}
+        for sent in self.house.transport.sent[self.seen :]:
+            person = people[sent.envelope.recipient]
+            message = message_from_bytes(sent.content, policy=policy.default)
+            text = message.get_body(("plain",)).get_content().replace("\r\n", "\n")
+            releases = [int(each) for each in re.findall(r"^Item (\d+) about [a-z ]+$", text, re.MULTILINE)]
+            shown = re.search(r"^(?:\w+day), (\w+ \d+, \d{4})", text, re.MULTILINE)
+            day = datetime.strptime(shown[1], "%B %d, %Y").replace(tzinfo=UTC).date()
+            reasons = re.findall(r"^  - \w+, ([a-z ]+)$", text, re.MULTILINE)
+            is_dated = set(reasons) != {"as it happens"}
+            self._check_email(person, day, releases, is_dated=is_dated)
+        self.seen = len(self.house.transport.sent)
+
+    def _check_email(self, person: Person, day: date, releases: list[int], *, is_dated: bool) -> None:
+        now = self.house.clock()
+        if not releases:
+            self._fail(f"{person.address} got an empty email")
+        for release in releases:
+            times = person.got.setdefault(release, [])
+            times.append(now)
+            promise = person.promises.get(release)
+            if promise is None:
+                self._fail(f"{person.address} got {release}, which they did not subscribe to")
+            if len(times) > 1:
+                self._fail(f"{person.address} got {release} at {times}")
+            late = TICK
+            if self.was_down:
+                late = DAY * (40 if person.frequencies & {"daily", "immediate"} else 8)
+            if now > promise.until + late:
+                self._fail(f"{person.address} got {release} at {now}, promised until {promise.until}")
+        if not is_dated:
+            return
+        if day in {each for each, _, _ in person.dates}:
+            self._fail(f"{person.address} got two emails of {day}")
+        person.dates.append((day, now, releases))
+        instants = {oracle_instant(day, hour, zone) for zone, hour in person.hours}
+        if not self.was_down and not any(each <= now < each + TICK for each in instants):
+            self._fail(
+                f"{person.address} got the email of {day} at {now}, their instants: {sorted(instants)}"
+            )
+        if not self.was_down and not any(self.rule.due(each, day) for each in person.frequencies):
+            self._fail(f"{person.address} got an email of {day}, which is no date of theirs")
+
+    def _check_the_end(self) -> None:
+        now = self.house.clock()
+        for person in self.people:
+            for release, promise in person.promises.items():
+                late = DAY * 40 if self.was_down else TICK
+                if release not in person.got and now > promise.until + late:
+                    self._fail(f"{person.address} never got {release}, promised until {promise.until}")
+
+    def _fail(self, words: str) -> None:
+        raise Broken("\n".join([f"seed {self.seed}: {words}", str(self.rule), *self.log[-60:]]))
