@@ -176,6 +176,10 @@ class World:
     def _frequency(self) -> str:
         return self.chance.choice(["immediate", "daily", "daily", "weekly", "monthly"])
 
+    def _hour(self) -> int:
+        """Return an hour of the day, often one at which clocks change."""
+        return self.chance.choice([self.chance.randrange(24), self.chance.randrange(1, 4)])
+
     def _note(self, person: Person) -> None:
         person.hours.add(
             (person.zone, person.hour) if person.hour is not None else (self.rule.zone, self.rule.hour)
@@ -242,7 +246,7 @@ class World:
         if changes_topics:
             person.topics = {each: self._frequency() for each in person.topics}
         else:
-            person.hour, person.zone = chance.choice([None, chance.randrange(24)]), chance.choice(ZONES)
+            person.hour, person.zone = chance.choice([None, self._hour()]), chance.choice(ZONES)
         runtime = self.house.runtime
         with runtime.session() as session:
             public_id = session.get_one(Subscriber, person.id).public_id
@@ -265,7 +269,7 @@ class World:
 
     def _change_hour(self) -> None:
         now = self.house.clock()
-        self.rule = replace(self.rule, hour=self.chance.randrange(24), zone=self.chance.choice(ZONES))
+        self.rule = replace(self.rule, hour=self._hour(), zone=self.chance.choice(ZONES))
         with self.house.runtime.session() as session:
             row = find_calendar(session, FIRST_NEWSLETTER, lock=True)
 
@@ -382,7 +386,7 @@ class World:
                 self._fail(f"{person.address} got {release} at {times}")
             late = TICK
             if self.was_down:
-                late = DAY * (40 if person.frequencies & {"daily", "immediate"} else 8)
+                late = DAY * (40 if person.frequencies & {"daily", "immediate"} else 5)
             if now > promise.until + late:
                 self._fail(f"{person.address} got {release} at {now}, promised until {promise.until}")
         if not is_dated:
