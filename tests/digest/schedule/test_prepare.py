@@ -37,13 +37,13 @@ def test_subscribers_with_an_hour_of_their_own_get_the_same_date_at_it(either: S
     }
     either.start("2026-03-09 12:00")
     either.choose_hour(people["ben"], "Pacific/Kiritimati", 8)
-    either.choose_hour(people["eve"], "Pacific/Honolulu", 8)
+    either.choose_hour(people["eve"], "America/New_York", 20)
     either.work("2026-03-09 17:59")
     house.release("An energy cable")
 
     assert either.work("2026-03-09 18:00") == ["ben"]  # it is 8:00 of the 10th there
     assert either.work("2026-03-10 08:00") == ["ann"]
-    assert either.work("2026-03-10 18:00") == ["eve"]
+    assert either.work("2026-03-11 00:00") == ["eve"]  # it is still the 10th there
     assert either.issues() == [(date(2026, 3, 10), "finished")]
 
 
