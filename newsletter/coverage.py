@@ -111,7 +111,7 @@ def begin(session: Session, row: Subscription, welcome_releases: int = 0) -> Non
     """
     row.started_sequence = row.covered_to = _floor_below_newest(session, row, welcome_releases)
     if welcome_releases > 0:
-        _tell_clock(session, session.scalars(select(Topic.newsletter_id).where(Topic.id == row.topic_id)))
+        tell_clock(session, session.scalars(select(Topic.newsletter_id).where(Topic.id == row.topic_id)))
 
 
 def carry_over(earlier: Subscription, later: Subscription) -> None:
@@ -164,7 +164,7 @@ def put_back(session: Session, held: Iterable[tuple[int, str]]) -> None:
         held_by = [(subscriber_id, newsletters[key], key) for subscriber_id, key in pairs]
         _lower(session, (Subscription.id,), list(_floors_of_moved(session, moved, held_by).items()))
     _forget_loaded_marks(session)
-    _tell_clock(session, {newsletter_id for _, newsletter_id in lowest})
+    tell_clock(session, {newsletter_id for _, newsletter_id in lowest})
 
 
 def skip_ahead(session: Session, subscriber_id: int, newest: int) -> None:
@@ -191,7 +191,7 @@ def skip_ahead(session: Session, subscriber_id: int, newest: int) -> None:
             row.started_sequence = max(row.started_sequence, left_out)
             row.covered_to = max(row.covered_to, left_out)
     session.flush()
-    _tell_clock(session, held)
+    tell_clock(session, held)
 
 
 def held_releases(
@@ -238,7 +238,7 @@ def held_releases(
     return found
 
 
-def _tell_clock(session: Session, newsletters: Iterable[int]) -> None:
+def tell_clock(session: Session, newsletters: Iterable[int]) -> None:
     """Note for the schedules that a release may wait again. New releases need no note."""
     rows = [{"newsletter_id": each} for each in sorted(set(newsletters))]
     if rows:

@@ -229,6 +229,7 @@ class Preparer:
         """
         if not chunk.selections or self._selector is None:
             return
+        begins = self._rendered is None
         if self._rendered is None:
             self._rendered = _rendered(session, issue.id)
             self._named = _named(session, issue.id)
@@ -241,7 +242,8 @@ class Preparer:
         for language in [each for each in offered if each in needed]:
             known = self._rendered.get(language, set())
             shown = self._named | self._selector.catalogue.names() if not known else self._named - known
-            if shown:
+            # A topic may have been added since an earlier wave.
+            if shown or begins:
                 _render(session, renderer, issue, shown, language, before=len(known))
                 self._rendered[language] = shown | known
         self._languages |= {tag: language for tag, language in read.items() if language != offered[0]}

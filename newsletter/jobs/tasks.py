@@ -16,6 +16,7 @@ from typing import Protocol
 
 from sqlalchemy import delete
 
+from newsletter.digest.schedule.gather import forget_notes
 from newsletter.limits.spend import spend
 from newsletter.models import Lane, Pace, SpentChallenge, ThrottleBucket
 from newsletter.outbox.erasure_emails import forget_recipients
@@ -116,6 +117,7 @@ def sweep(engine: Engine) -> None:
     now = engine.runtime.now()
     with engine.runtime.session() as session:
         forget_recipients(session)
+        forget_notes(session)
         forget_stale(session, now)
         session.execute(delete(ThrottleBucket).where(ThrottleBucket.updated_at < now - BUCKET_KEPT))
         session.execute(delete(SpentChallenge).where(SpentChallenge.expires_at < now))
@@ -165,7 +167,6 @@ def _send_if_due(engine: Engine) -> None:
         due = digests_wait(session, engine.runtime.now())
     if due:
         _ask_for_drains(engine)
-
 
 
 def _end_pauses_and_old_wishes(runtime: Runtime) -> None:

@@ -61,6 +61,12 @@ def gather(session: Session, newsletter_id: int, now: datetime) -> bool:
     return waits
 
 
+def forget_notes(session: Session) -> None:
+    """Delete the rows of WaitsAgain that nobody will read, because the schedule is off. Commits nothing."""
+    on = select(NewsletterCalendar.newsletter_id).where(NewsletterCalendar.is_on.is_(True))
+    session.execute(delete(WaitsAgain).where(WaitsAgain.newsletter_id.not_in(on)))
+
+
 def due_gatherings(session: Session, now: datetime) -> Sequence[int]:
     """Return the newsletters whose issue as it happens has to be opened now."""
     found = []

@@ -12,7 +12,8 @@ from sqlalchemy.orm import Session
 from newsletter.calendar.plan import instants_of
 from newsletter.calendar.rules import DATED, DAY
 from newsletter.calendar.store import hours_in_use, load_calendar
-from newsletter.digest.select import count_subscribers
+from newsletter.digest.reach import count_would_reach
+from newsletter.digest.select import Audience
 from newsletter.models import (
     Frequency,
     Gathering,
@@ -68,8 +69,8 @@ def coming_dates(
             due = {each for hour in hours for each in calendar.due(hour, day)}
             frequencies = tuple(each for each in DATED if each in due)
             if counted and frequencies not in counts:
-                counts[frequencies] = count_subscribers(
-                    session, frequencies, current_sequence(session), row.newsletter_id
+                counts[frequencies] = count_would_reach(
+                    session, Audience(row.newsletter_id, frequencies), current_sequence(session)
                 )
             found.append(
                 ComingDate(

@@ -9,9 +9,9 @@ from sqlalchemy.orm import Session, aliased
 
 from newsletter import audit
 from newsletter.digest.issues import CHUNK, Preparer, next_number
-from newsletter.digest.render import DigestRenderer
 from newsletter.digest.schedule.clock import ACTOR
 from newsletter.digest.schedule.waves import audience_of
+from newsletter.messages.render import DigestRenderer
 from newsletter.models import Frequency, Issue, IssueState, Wave, WaveState, current_sequence
 
 

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from newsletter import coverage
 from newsletter.calendar.changes import move_hour
 from newsletter.calendar.store import hour_of
 from newsletter.models import (
@@ -182,6 +183,8 @@ def save_preferences(
     subscription_rows.end(session, waiting, EndedReason.CHANGED, now)
     left = _newsletters_left(active, chosen)
     changed = _change(session, subscriber, active, chosen, welcome_releases, now)
+    # With another frequency or language, releases may wait for the next issue as it happens.
+    coverage.tell_clock(session, {topic.newsletter_id for topic, _ in chosen})
     kept = [(topic, frequency) for topic, frequency in chosen if topic.newsletter_id in changed]
     if kept:
         note_topics(
