@@ -293,7 +293,8 @@ def _render(
         {"issue_id": issue.id, "language": language, "part": part, "html": each.html, "text": each.text}
         for part, each in parts.items()
     ]
-    session.execute(insert_new(session, Fragment), rows)
+    if rows:
+        session.execute(insert_new(session, Fragment), rows)
 
 
 def _facts(renderer: NewsletterRenderer, issue: Issue) -> IssueFacts:

@@ -1,4 +1,6 @@
-"""Run many simulated weeks of a schedule (`make year`), or check that they find known faults (`make year-faults`).
+"""Run many simulated weeks of a schedule, or check that they find known faults.
+
+`make year` and `make year-faults` call this:
 
     python -m year.run [--runs N] [--days N] [--seed N] [--postgresql]
     python -m year.run --faults

@@ -1,7 +1,7 @@
 """Weeks of a scheduled newsletter on the real code, with random events and an oracle.
 
-The oracle does its own calendar arithmetic. It reads the log of events and what the transport received, and no
-table. Each matching release must come exactly once, in time, and at the hour that the subscriber chose.
+The oracle does its own calendar arithmetic. It reads the log of events and what the transport received, and
+no table. Each matching release must come exactly once, in time, and at the hour that the subscriber chose.
 """
 
 from __future__ import annotations
