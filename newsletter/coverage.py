@@ -46,9 +46,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, and_, exists, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, and_, exists, func, or_, select, update
 from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
+from newsletter.calendar.store import tell_clock
 from newsletter.models import (
     Delivery,
     DeliveryState,
@@ -63,7 +64,6 @@ from newsletter.models import (
     Subscription,
     SubscriptionState,
     Topic,
-    WaitsAgain,
     current_sequence,
     is_one_of,
     rows_as_table,
@@ -236,13 +236,6 @@ def held_releases(
             if subscriber_id is not None:
                 found[subscriber_id].update(release_ids(read_key(key)))
     return found
-
-
-def tell_clock(session: Session, newsletters: Iterable[int]) -> None:
-    """Note for the schedules that a release may wait again. New releases need no note."""
-    rows = [{"newsletter_id": each} for each in sorted(set(newsletters))]
-    if rows:
-        session.execute(insert(WaitsAgain), rows)
 
 
 def _is_dropped() -> ColumnElement[bool]:

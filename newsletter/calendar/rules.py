@@ -90,7 +90,7 @@ def check_rules(rules: Rules) -> None:
 
 
 def read_weekdays(names: Collection[str]) -> frozenset[int]:
-    """Return the numbers of weekdays, by English names or their first three letters. Raises InputError."""
+    """Return the numbers of weekdays, by English names or their first three characters. Raises InputError."""
     found = set()
     for name in names:
         word = name.strip().lower()

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select, tuple_
+from sqlalchemy import func, insert, select, tuple_
 from sqlalchemy.orm import Session
 
 from newsletter.calendar.plan import USUAL_LATE, Calendar, Hour, Late, LateRule
@@ -17,6 +17,7 @@ from newsletter.models import (
     KeptInstant,
     NewsletterCalendar,
     Subscriber,
+    WaitsAgain,
     current_sequence,
 )
 
@@ -140,3 +141,10 @@ def any_calendar_on(session: Session) -> bool:
     return bool(
         session.scalar(select(func.count()).select_from(NewsletterCalendar).where(NewsletterCalendar.is_on))
     )
+
+
+def tell_clock(session: Session, newsletters: Iterable[int]) -> None:
+    """Note for the schedules that a release may wait again. New releases need no note."""
+    rows = [{"newsletter_id": each} for each in sorted(set(newsletters))]
+    if rows:
+        session.execute(insert(WaitsAgain), rows)

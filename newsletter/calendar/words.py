@@ -9,8 +9,8 @@ from newsletter.models import Frequency
 
 
 def rule_in_words(rules: Rules, frequency: Frequency, hour: int) -> str:
-    """Return one rule as words, such as "Tuesdays and Fridays at 8:00"."""
-    at = f"at {hour}:00"
+    """Return one rule as words, such as "Tuesdays and Fridays at 8"."""
+    at = f"at {hour}"
     if frequency is Frequency.DAILY:
         return f"{_daily(sorted(rules.daily))} {at}"
     if frequency is Frequency.WEEKLY:

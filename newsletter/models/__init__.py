@@ -66,6 +66,7 @@ from newsletter.models.tables.schedule import (
     WaitsAgain,
     Wave,
     WaveState,
+    has_more_waves,
 )
 from newsletter.models.tables.source import (
     FetchOutcome,
@@ -161,6 +162,7 @@ __all__ = [
     "applied_version",
     "current_sequence",
     "db",
+    "has_more_waves",
     "insert_new",
     "is_gone",
     "is_one_of",

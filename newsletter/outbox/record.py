@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, and_, exists, func, or_, select, update
+from sqlalchemy import exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from newsletter import coverage
@@ -24,11 +24,9 @@ from newsletter.models import (
     Issue,
     IssueState,
     Lane,
-    NewsletterCalendar,
     Rendition,
     Subscriber,
-    Wave,
-    WaveState,
+    has_more_waves,
     is_one_of,
     rows_as_table,
 )
@@ -283,7 +281,7 @@ def finish(session: Session, now: datetime) -> list[int]:
         # A refusal may show that the relay is at fault. Then its issue is paused.
         exists().where(Delivery.issue_id == Issue.id, is_unjudged()),
         reached_nobody(Issue.id),
-        _has_more_waves(),
+        has_more_waves(Issue.newsletter_id, Issue.slot),
     )
     # Two statements, because another transaction may have locked an issue to queue its emails again. Only a
     # statement that begins after we have the lock sees those rows.
@@ -296,19 +294,6 @@ def finish(session: Session, now: datetime) -> list[int]:
         .returning(Issue.id)
     )
     return list(session.scalars(done.execution_options(synchronize_session=False)))
-
-
-def _has_more_waves() -> ColumnElement[bool]:
-    """Return the SQL condition that a wave of an issue's date is being prepared or still to come."""
-    return exists().where(
-        Wave.newsletter_id == Issue.newsletter_id,
-        Wave.slot == Issue.slot,
-        NewsletterCalendar.newsletter_id == Wave.newsletter_id,
-        or_(
-            Wave.state == WaveState.PREPARING,
-            and_(NewsletterCalendar.is_on.is_(True), Wave.last_at > NewsletterCalendar.opened_to),
-        ),
-    )
 
 
 def recover(session: Session, maker: MessageMaker, folder: Path, now: datetime) -> int:

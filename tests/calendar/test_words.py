@@ -16,23 +16,23 @@ DAILY, WEEKLY, MONTHLY = Frequency.DAILY, Frequency.WEEKLY, Frequency.MONTHLY
 @pytest.mark.parametrize(
     ("rules", "frequency", "words"),
     [
-        (Rules(), DAILY, "Monday to Friday at 8:00"),
-        (Rules(daily=frozenset(range(7))), DAILY, "Every day at 8:00"),
-        (Rules(daily=frozenset({0, 2, 5})), DAILY, "Mondays, Wednesdays and Saturdays at 8:00"),
-        (Rules(weekly=frozenset({1, 4})), WEEKLY, "Tuesdays and Fridays at 8:00"),
+        (Rules(), DAILY, "Monday to Friday at 8"),
+        (Rules(daily=frozenset(range(7))), DAILY, "Every day at 8"),
+        (Rules(daily=frozenset({0, 2, 5})), DAILY, "Mondays, Wednesdays and Saturdays at 8"),
+        (Rules(weekly=frozenset({1, 4})), WEEKLY, "Tuesdays and Fridays at 8"),
         (
             Rules(weekly_every=2, weekly_from=date(2026, 3, 2)),
             WEEKLY,
-            "Tuesday of every second week at 8:00, counted from the week of 2026-03-02",
+            "Tuesday of every second week at 8, counted from the week of 2026-03-02",
         ),
-        (Rules(), MONTHLY, "The 1st of each month at 8:00"),
-        (Rules(monthly_day=12), MONTHLY, "The 12th of each month at 8:00"),
+        (Rules(), MONTHLY, "The 1st of each month at 8"),
+        (Rules(monthly_day=12), MONTHLY, "The 12th of each month at 8"),
         (
             Rules(monthly_day=30),
             MONTHLY,
-            "The 30th of each month, or the last day of a shorter month, at 8:00",
+            "The 30th of each month, or the last day of a shorter month, at 8",
         ),
-        (Rules(monthly_day=31), MONTHLY, "The last day of each month at 8:00"),
+        (Rules(monthly_day=31), MONTHLY, "The last day of each month at 8"),
     ],
 )
 def test_a_rule_in_words(rules: Rules, frequency: Frequency, words: str):

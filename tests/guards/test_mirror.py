@@ -34,6 +34,7 @@ ELSEWHERE = {
     "models/rendition_key.py": "messages/test_recompose.py",
     "models/scrub.py": "subscribers/privacy/test_erase.py",
     "newsletters/fields.py": "newsletters/test_edit.py",
+    "models/tables/schedule.py": "calendar/test_store.py",
     "models/tables/subscription.py": "service/processes/test_whole_service.py",
     "outbox/enqueue.py": "outbox/pacing/test_allowance.py",
     "outbox/holders.py": "outbox/test_recovery.py",

@@ -11,7 +11,7 @@ from house import make_settings
 from newsletter.jobs.app import make_celery
 from newsletter.jobs.cleanup import TIDY
 from newsletter.jobs.queues import queue_of, send
-from newsletter.jobs.tasks import DRAIN, SWEEP
+from newsletter.jobs.tasks import CLOCK, DRAIN, SWEEP
 from newsletter.jobs.wake import Waker
 from newsletter.models import Lane
 
@@ -95,7 +95,7 @@ def test_nothing_is_ever_asked_for_later_and_nobody_waits_for_an_answer(settings
     assert app.conf.task_reject_on_worker_lost
     assert app.conf.worker_prefetch_multiplier == 1
     assert app.conf.accept_content == ["json"]
-    assert [entry["task"] for entry in app.conf.beat_schedule.values()] == [SWEEP, TIDY]
+    assert [entry["task"] for entry in app.conf.beat_schedule.values()] == [SWEEP, CLOCK, TIDY]
     assert app.conf.beat_schedule["sweep"]["schedule"] == 15
     assert app.conf.beat_schedule["sweep"]["options"]["queue"] == queue_of(Lane.SINGLE)
     # Nobody who waits for a confirmation waits for the cleanup.

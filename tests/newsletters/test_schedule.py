@@ -41,9 +41,9 @@ def test_without_a_stored_schedule_it_is_off_and_has_default_rules(house: House)
 
         assert not row.is_on
         assert in_words(row) == {
-            "daily": "Monday to Friday at 8:00",
-            "weekly": "Tuesdays at 8:00",
-            "monthly": "The 1st of each month at 8:00",
+            "daily": "Monday to Friday at 8",
+            "weekly": "Tuesdays at 8",
+            "monthly": "The 1st of each month at 8",
             "as it happens": "30 minutes after the first release",
         }
 

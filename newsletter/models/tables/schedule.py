@@ -6,7 +6,19 @@ import enum
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import JSON, Date, ForeignKey, Index, String, UniqueConstraint, text
+from sqlalchemy import (
+    JSON,
+    ColumnElement,
+    Date,
+    ForeignKey,
+    Index,
+    String,
+    UniqueConstraint,
+    and_,
+    exists,
+    or_,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from newsletter.models.base import Base, BigId, UTCDateTime, choice
@@ -156,3 +168,16 @@ class WaitsAgain(Base):
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     newsletter_id: Mapped[int] = mapped_column(ForeignKey("newsletter.id"))
+
+
+def has_more_waves(newsletter_id: Any, slot: Any) -> ColumnElement[bool]:
+    """Return the SQL condition that a wave of a date is being prepared or still to come."""
+    return exists().where(
+        Wave.newsletter_id == newsletter_id,
+        Wave.slot == slot,
+        NewsletterCalendar.newsletter_id == Wave.newsletter_id,
+        or_(
+            Wave.state == WaveState.PREPARING,
+            and_(NewsletterCalendar.is_on.is_(True), Wave.last_at > NewsletterCalendar.opened_to),
+        ),
+    )

@@ -10,9 +10,8 @@ from datetime import UTC, datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from newsletter import coverage
 from newsletter.calendar.changes import move_hour
-from newsletter.calendar.store import hour_of
+from newsletter.calendar.store import hour_of, tell_clock
 from newsletter.models import (
     TOPIC_ORDER,
     ConsentAct,
@@ -184,7 +183,7 @@ def save_preferences(
     left = _newsletters_left(active, chosen)
     changed = _change(session, subscriber, active, chosen, welcome_releases, now)
     # With another frequency or language, releases may wait for the next issue as it happens.
-    coverage.tell_clock(session, {topic.newsletter_id for topic, _ in chosen})
+    tell_clock(session, {topic.newsletter_id for topic, _ in chosen})
     kept = [(topic, frequency) for topic, frequency in chosen if topic.newsletter_id in changed]
     if kept:
         note_topics(

@@ -45,7 +45,7 @@ def schedule(slug: str) -> str:
 @admin.get("/newsletters/<slug>/schedule/confirm")
 def confirm_schedule(slug: str) -> str:
     """Ask before the schedule is started or stopped: say what will happen."""
-    session, now = db.session(), runtime().now()
+    session = db.session()
     identity = _identity(session, slug)
     row = schedules.read_schedule(session, identity)
     return render_template(
@@ -54,7 +54,6 @@ def confirm_schedule(slug: str) -> str:
         is_on=row.is_on,
         rules=schedules.in_words(row),
         dates=_dates(session, identity, 3, counted=not row.is_on),
-        now=now,
     )
 
 
@@ -108,6 +107,7 @@ def _identity(session: Session, slug: str) -> Identity:
 
 def _page(session: Session, identity: Identity, form: ScheduleForm) -> str:
     row = schedules.read_schedule(session, identity)
+    zone = zone_of(row.time_zone)
     opens_at = outlook.gathering_opens_at(session, identity.newsletter_id)
     return render_template(
         "admin/schedule.html",
@@ -118,7 +118,7 @@ def _page(session: Session, identity: Identity, form: ScheduleForm) -> str:
         time_zone=row.time_zone,
         rules=schedules.in_words(row),
         dates=_dates(session, identity, 10),
-        opens_at=opens_at.astimezone(zone_of(row.time_zone)) if opens_at else None,
+        opens_at=f"{opens_at.astimezone(zone):%H:%M} ({zone.key})" if opens_at else "",
         asked=outlook.count_asked(session, identity.newsletter_id),
     )
 
@@ -131,10 +131,10 @@ def _dates(
     zone = zone_of(row.time_zone)
     return [
         {
-            "day": each.day,
+            "day": f"{each.day:%a, %Y-%m-%d}",
             "frequencies": ", ".join(frequency.words for frequency in each.frequencies),
-            "first_at": each.first_at.astimezone(zone),
-            "last_at": each.last_at.astimezone(zone),
+            "first_at": f"{each.first_at.astimezone(zone):%a %H:%M} ({zone.key})",
+            "last_at": f"{each.last_at.astimezone(zone):%a %H:%M} ({zone.key})",
             "waves": each.waves,
             "subscribers": each.subscribers,
         }
