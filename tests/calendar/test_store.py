@@ -21,7 +21,8 @@ from newsletter.calendar.store import (
     usual_calendar,
     write_late,
 )
-from newsletter.models import FIRST_NEWSLETTER, DueAgain, Frequency, KeptInstant, Subscriber
+from newsletter.models import FIRST_NEWSLETTER, Frequency, Subscriber
+from newsletter.models.tables.schedule import DueAgain, KeptInstant
 
 
 def test_a_calendar_is_stored_and_read(either_house: House):
