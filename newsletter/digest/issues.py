@@ -82,7 +82,7 @@ def open_issue(
     first = next((each for each in _with_something(session, audience, to_sequence)), None)
     if first is None:
         raise StateConflict("No release waits for a subscriber of these frequencies, so nothing is sent.")
-    number = _take_number(session, newsletter_id)
+    number = take_number(session, newsletter_id)
     issue = Issue(
         newsletter_id=newsletter_id,
         number=number,
@@ -345,7 +345,7 @@ def next_number(session: Session, newsletter_id: int) -> int:
     return max(int(count), highest or 0) + 1
 
 
-def _take_number(session: Session, newsletter_id: int) -> int:
+def take_number(session: Session, newsletter_id: int) -> int:
     """Return the number of a new issue. Two that are opened at the same time wait for each other here."""
     row = select(Newsletter.id).where(Newsletter.id == newsletter_id)
     session.execute(row.with_for_update(key_share=True))

@@ -50,6 +50,12 @@ COMMANDS: dict[str, list[str]] = {
     "topic group add": ["sea", "Sea"],
     "topic group edit": ["sea", "--name", "The sea"],
     "topic group list": [],
+    "schedule set": ["--hour", "7"],
+    "schedule start": [],
+    "schedule show": [],
+    "schedule try": [],
+    "schedule stop": [],
+    "schedule late": ["skip"],
     "account add": ["owner@example.org"],
     "account reset": ["owner@example.org"],
     "account list": [],
@@ -116,7 +122,7 @@ COMMANDS: dict[str, list[str]] = {
 # These have nothing to do here, or no relay answers.
 CAN_FAIL = {
     "relay check", "source try", "release send-after-all", "digest pause",
-    "digest resume", "consent verify", "bounce again", "bounce gone",
+    "digest resume", "schedule late", "consent verify", "bounce again", "bounce gone",
 }  # fmt: skip
 WRONG_USAGE = 2
 # These are checked while they run.

@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, and_, exists, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from newsletter import audit
-from newsletter.digest.issues import CHUNK, Preparer, next_number
+from newsletter.digest.issues import CHUNK, Preparer, take_number
 from newsletter.digest.schedule.clock import ACTOR
 from newsletter.digest.schedule.waves import audience_of
 from newsletter.messages.render import DigestRenderer
@@ -84,10 +84,12 @@ class WavePreparer:
         return session.scalar(locked)
 
     def _make_issue(self, session: Session, wave: Wave, now: datetime) -> Issue:
+        number = take_number(session, wave.newsletter_id)
         issue = Issue(
             newsletter_id=wave.newsletter_id,
+            number=number,
             slot=wave.slot,
-            title=f"No. {next_number(session, wave.newsletter_id)}",
+            title=f"No. {number}",
             frequencies=[],
             state=IssueState.SENDING,
             to_sequence=0,
