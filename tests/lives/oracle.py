@@ -215,12 +215,13 @@ def _moment(value: datetime | str) -> datetime:
 class Asked:
     """A request to the program in one transaction, as far as it changes what the oracle expects.
 
-    `skips_ahead` has the people whose pause or suppression ends. `moves` says that an address changes.
-    `sends_after_all` names a release of a source's backlog.
+    `skips_ahead` has the people whose pause or suppression ends. `moves` says that an address changes,
+    and `moves_back` that a change is undone. `sends_after_all` names a release of a source's backlog.
     """
 
     skips_ahead: frozenset[int] = frozenset()
     moves: bool = False
+    moves_back: bool = False
     # The number of a release that was kept back until now.
     sends_after_all: int = 0
 
@@ -247,6 +248,8 @@ class Oracle:
     _first: dict[tuple[int, int], int] = field(default_factory=dict)
     _start: dict[tuple[int, int], int] = field(default_factory=dict)
     _left_at: dict[tuple[int, int], datetime] = field(default_factory=dict)
+    # Those of the keys in `_left_at` that ended because their person changed to another address.
+    _moved: set[tuple[int, int]] = field(default_factory=set)
     _before_move: dict[tuple[int, int], int] = field(default_factory=dict)
     _unwanted: dict[int, Mapping[int, str]] = field(default_factory=dict)
     # The texts that each claimed delivery may have of a release.
@@ -344,8 +347,11 @@ class Oracle:
         for key in had - has.keys():
             last = [each for each in after.subscriptions.values() if (each.person, each.topic) == key][-1]
             self._left_at.pop(key, None)
+            self._moved.discard(key)
             if last.ended_reason in {"unsubscribed", "moved"}:
                 self._left_at[key] = self.now()
+                if last.ended_reason == "moved":
+                    self._moved.add(key)
             else:
                 self._start.pop(key, None)
         for key, row in has.items():
@@ -372,7 +378,13 @@ class Oracle:
                 self._start[key] = max(self._start[key], self._skipped(theirs[-1], before))
 
     def _begin(self, key: tuple[int, int], row: Subscription, after: Snapshot, asked: Asked) -> None:
-        away = self.now() - self._left_at[key] if key in self._left_at else None
+        if asked.moves and not asked.moves_back:
+            # The subscriptions of the old address go on under the new one, from where they were.
+            self._start[key], self._before_move[key] = row.started, row.covered_to
+            return
+        # A sign-up with the old address is a new start: it may belong to somebody else now.
+        carries_over = key in self._left_at and (asked.moves_back or key not in self._moved)
+        away = self.now() - self._left_at[key] if carries_over else None
         if away is not None and key in self._start and away < UNDO - UNSURE:
             return  # carried over
         self._before_move.pop(key, None)
