@@ -135,7 +135,7 @@ class NoticeKind(enum.Enum):
     SCHEDULE_ASKS = (
         "schedule_asks",
         "A late issue waits for your answer",
-        "The schedule of “{subject}” was late. Shall the issue of this date still be sent: {dates}?",
+        "The schedule of “{subject}” was late. Decide whether the issue of {dates} is still sent.",
         (
             "Send or skip it on the page of the schedule, or by: newsletter schedule late send|skip "
             "--newsletter {subject}. If you do nothing, the next issue brings its releases."
@@ -191,6 +191,15 @@ class NoticeKind(enum.Enum):
         (
             "If the publisher took it back, exclude it on the page “Releases”. It then leaves the archive "
             "too. This notice closes after three days."
+        ),
+    )
+    ITEMS_NOT_CORRECTED = (
+        "items_not_corrected",
+        "A release was not corrected",
+        "The source {name} has changed {what}. The stored text was kept.",
+        (
+            "Open it on the page “Releases”, compare it with the source, and edit it if it is wrong. This "
+            "notice closes after three days."
         ),
     )
 

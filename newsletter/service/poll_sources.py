@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from sqlalchemy.orm import Session
 
 from newsletter.errors import FeedUnreadable, FetchError
-from newsletter.ingest.feeds.feed import Feed
+from newsletter.ingest.feeds.feed import Feed, Item
 from newsletter.ingest.feeds.isolated import IsolatedReader
 from newsletter.ingest.retrieve import Retriever
 from newsletter.ingest.sources.fetch import Fetched, fetch_feed, make_retriever
@@ -39,12 +39,14 @@ from newsletter.ingest.sources.listing import (
     anything_waits,
     as_listed,
     compare_list,
+    is_leading,
     same_list,
 )
 from newsletter.ingest.sources.record import Counts, record_fetch, tell_of_items, titles_of
 from newsletter.models import FetchOutcome, HoldReason, Release, Source, SourceItem, SourceKind
 from newsletter.notices import NoticeKind, settle_quiet
 from newsletter.releases.from_sources.arrive import Arrival, rewrite_held, store_arrival
+from newsletter.releases.from_sources.correct import Correction, correct_from_source
 from newsletter.releases.holds import end_hold, hold, lock_release
 from newsletter.releases.store import today_of
 from newsletter.runtime import Runtime
@@ -62,7 +64,15 @@ AT_ONCE = 32
 # An item that changes at every fetch is not held for longer than this.
 SETTLES_AT_MOST = timedelta(minutes=60)
 # Notices about single items close by themselves.
-ITEM_NOTICES = (NoticeKind.SOURCE_MOVED, NoticeKind.ITEMS_GONE, NoticeKind.ITEMS_REMOVED)
+ITEM_NOTICES = (
+    NoticeKind.SOURCE_MOVED, NoticeKind.ITEMS_GONE, NoticeKind.ITEMS_REMOVED, NoticeKind.ITEMS_NOT_CORRECTED,
+)  # fmt: skip
+# Why the text of a source is not taken, in words for the owner.
+NOT_CORRECTED = {
+    Correction.EDITED: "an editor has corrected it",
+    Correction.RESTLESS: "its source has corrected it three times already",
+    Correction.REFUSED: "another release has the new text, or the new title is empty",
+}
 NOTICE_KEPT = timedelta(days=3)
 
 log = logging.getLogger(__name__)
@@ -225,9 +235,10 @@ class Poller:
                 row = session.get_one(SourceItem, row_id)
                 rewrite_held(session, lock_release(session, row.release_id), item.named(publisher), now)
                 row.stored_hash = item.text_hash
+        corrected = [self._correct(claimed, row_id, item.named(publisher)) for row_id, item in plan.correct]
         self._settle(claimed, plan)
         self._tell(claimed, plan)
-        return Counts(len(listed), added, plan.changed)
+        return Counts(len(listed), added, plan.changed, corrected.count(Correction.LATER))
 
     def _listed(self, claimed: Claimed, fetched: Fetched) -> tuple[list[Listed] | None, str]:
         """Return what a source lists, or None. Then `fetched` says why."""
@@ -283,6 +294,21 @@ class Poller:
             release, is_new = store_arrival(session, arrival, now)
             add_item(session, source.id, new, release.id, plan.number, now)
         return is_new
+
+    def _correct(self, claimed: Claimed, row_id: int, item: Item) -> Correction:
+        """Store the new text of an item that had settled. If it is not taken, the owner is told once."""
+        with self._owned(claimed) as (session, source, now):
+            row = session.get_one(SourceItem, row_id)
+            release = lock_release(session, row.release_id)
+            judged = Correction.SAME
+            if release.deleted_at is None and is_leading(session, row):
+                judged = correct_from_source(session, release, item, now)
+            if judged is not Correction.LATER:
+                row.stored_hash = item.text_hash
+            if judged in NOT_CORRECTED:
+                words = f"“{release.title[:120]}” ({NOT_CORRECTED[judged]})"
+                tell_of_items(session, NoticeKind.ITEMS_NOT_CORRECTED, source, words, now)
+        return judged
 
     def _settle(self, claimed: Claimed, plan: Plan) -> None:
         for row_id in plan.settled:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -12,6 +13,7 @@ from servers.web import WebServer, answer, serving
 from newsletter.ingest.retrieve import Limits
 from newsletter.models import FetchOutcome, SourceState
 from newsletter.notices import open_notices
+from newsletter.releases.edit_fields import edit_release
 
 QUAY = News("The quay opens", "1", date=datetime(2026, 3, 10, 6, 30, tzinfo=UTC))
 FERRY = News("The ferry is late", "2", "Fog keeps the ferry from sailing to the islands today.")
@@ -201,3 +203,69 @@ def test_one_item_that_cannot_be_stored_does_not_stop_the_other_sources(desk: De
 
     assert tally.fetched == 2
     assert desk.releases()["The quay opens"] == "ready"
+
+
+def test_a_changed_item_corrects_its_release_and_makes_no_second_one(desk: Desk, site: Site):
+    site.show(QUAY)
+    source = desk.add(site, settle_minutes=0)
+    desk.poll(source)
+
+    site.show(replace(QUAY, text="The harbour opens its new quay on Friday."))
+    desk.poll(source)
+
+    assert desk.releases() == {"The quay opens": "ready"}
+    release = desk.release("The quay opens")
+    assert (release.revision, release.body_text) == (2, "The harbour opens its new quay on Friday.")
+    assert [link.sequence for link in release.topic_links] == []
+
+
+def test_a_correction_that_comes_too_soon_is_stored_later_although_the_feed_stays(desk: Desk, site: Site):
+    site.show(QUAY)
+    source = desk.add(site, settle_minutes=0)
+    desk.poll(source)
+    desk.house.clock.pass_(hours=2)
+    texts = []
+    for word in ("Friday", "Saturday"):
+        site.show(replace(QUAY, text=f"The harbour opens its new quay on {word}."))
+        desk.poll(source)
+        texts.append(desk.release("The quay opens").body_text)
+
+    desk.house.clock.pass_(hours=7)
+    desk.poll(source)
+
+    assert texts == ["The harbour opens its new quay on Friday."] * 2
+    assert desk.release("The quay opens").body_text == "The harbour opens its new quay on Saturday."
+
+
+def test_a_source_does_not_correct_what_an_editor_wrote(desk: Desk, site: Site):
+    site.show(QUAY)
+    source = desk.add(site, settle_minutes=0)
+    desk.poll(source)
+    release = desk.release("The quay opens")
+    house = desk.house
+    with house.runtime.session() as session:
+        given, name = {"title": "A quay at last"}, release.public_id
+        edit_release(session, name, given, topics=None, revision=None, actor="editor", now=house.clock())
+        session.commit()
+
+    site.show(replace(QUAY, text="The harbour opens its new quay on Friday."))
+    for _ in range(2):
+        desk.poll(source)
+
+    assert desk.releases() == {"A quay at last": "ready"}
+    assert desk.release("A quay at last").revision == 2
+    assert notices(desk) == ["items_not_corrected"]
+
+
+def test_only_the_source_that_listed_a_release_first_corrects_it(desk: Desk, server: WebServer):
+    link = server.url("/quay")
+    first, second = Site(server), Site(server)
+    for site in (first, second):
+        site.show(replace(QUAY, guid="", link=link))
+        desk.poll(desk.add(site, settle_minutes=0))
+
+    second.show(replace(QUAY, guid="", link=link, text="The harbour opens its new quay on Friday."))
+    desk.house.clock.pass_(minutes=20)
+    desk.poll()
+
+    assert desk.release("The quay opens").revision == 1

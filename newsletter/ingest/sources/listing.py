@@ -65,6 +65,8 @@ class Plan:
     number: int
     new: list[NewItem] = field(default_factory=list)
     rewrite: list[tuple[int, Item]] = field(default_factory=list)
+    # Items that changed after they had settled.
+    correct: list[tuple[int, Item]] = field(default_factory=list)
     settled: list[int] = field(default_factory=list)
     gone: list[int] = field(default_factory=list)
     back: list[int] = field(default_factory=list)
@@ -120,6 +122,12 @@ def same_list(session: Session, source: Source, now: datetime) -> Plan:
     return plan
 
 
+def is_leading(session: Session, row: SourceItem) -> bool:
+    """Return whether this source was the first to list the release of an item. Only that one corrects it."""
+    earlier = exists().where(SourceItem.release_id == row.release_id, SourceItem.id < row.id)
+    return not session.scalar(select(earlier))
+
+
 def anything_waits(session: Session, source: Source) -> bool:
     """Return whether an item of the source settles or is gone, so that even an unchanged list matters."""
     return bool(_waiting(session, source))
@@ -164,6 +172,8 @@ def _compare_item(
         plan.back.append(row.id)
     if waits is not None and row.stored_hash != item.text_hash:
         plan.rewrite.append((row.id, item))
+    elif waits is None and row.stored_hash != item.text_hash:
+        plan.correct.append((row.id, item))
     elif waits is HoldReason.SETTLING and _has_settled(source, row, now):
         plan.settled.append(row.id)
 

@@ -23,11 +23,15 @@ _GOOD = frozenset({FetchOutcome.READ, FetchOutcome.UNCHANGED})
 
 @dataclass(frozen=True)
 class Counts:
-    """How many items a document had, how many of them were new, and how many had changed."""
+    """How many items a document had, how many of them were new, and how many had changed.
+
+    `later` is how many changes are to be stored at a later fetch.
+    """
 
     items: int = 0
     added: int = 0
     changed: int = 0
+    later: int = 0
 
 
 def record_fetch(
@@ -44,6 +48,9 @@ def record_fetch(
     source.is_slow = fetched.milliseconds >= SLOW_MILLISECONDS
     if fetched.outcome in _GOOD:
         _record_success(session, source, fetched, now)
+        if counts.later:
+            # The document must be read again, although it may not change.
+            source.etag = source.last_modified = source.body_hash = ""
     elif fetched.outcome is FetchOutcome.GONE:
         _stop(session, source, SourceState.ENDED, fetched.message, now)
     else:

@@ -273,8 +273,7 @@ def test_a_site_that_lists_old_texts_under_new_guids_is_held_and_the_editor_is_t
     assert notices(desk) == ["source_moved"]
 
 
-def test_a_public_release_keeps_its_text_when_its_source_changes_it(desk: Desk, site: Site):
-    """The change is counted in the history, until corrections are taken over."""
+def test_a_public_release_is_corrected_when_its_source_changes_it(desk: Desk, site: Site):
     site.show(QUAY)
     source = desk.add(site, settle_minutes=0)
     desk.poll()
@@ -283,8 +282,8 @@ def test_a_public_release_keeps_its_text_when_its_source_changes_it(desk: Desk, 
     later(desk, 20)
 
     (item,) = desk.items()
-    assert desk.release("The quay opens").body_text == QUAY.text
-    assert item.text_hash != item.stored_hash
+    assert desk.release("The quay opens").body_text == EDITED.text
+    assert item.text_hash == item.stored_hash
     assert desk.history(source)[-1].changed == 1
 
 
