@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, exists, func, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, String, cast, delete, exists, func, or_, select
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from newsletter.calendar.store import find_calendar
 from newsletter.digest.issues import open_issue, something_waits
@@ -16,6 +16,7 @@ from newsletter.models import (
     Frequency,
     Gathering,
     Issue,
+    IssueState,
     NewsletterCalendar,
     Release,
     ReleaseState,
@@ -68,12 +69,16 @@ def forget_notes(session: Session) -> None:
 
 
 def due_gatherings(session: Session, now: datetime) -> Sequence[int]:
-    """Return the newsletters whose issue as it happens has to be opened now."""
+    """Return the newsletters whose issue as it happens has to be opened now.
+
+    While another one is prepared, it is not known yet what that one leaves over.
+    """
     found = []
     gatherings = select(Gathering, NewsletterCalendar.gather_releases).join(
         NewsletterCalendar, NewsletterCalendar.newsletter_id == Gathering.newsletter_id
     )
-    for row, enough in session.execute(gatherings.order_by(Gathering.newsletter_id)):
+    free = gatherings.where(~_is_preparing(Gathering.newsletter_id))
+    for row, enough in session.execute(free.order_by(Gathering.newsletter_id)):
         if row.opens_at <= now or (enough and _gathered(session, row) >= enough):
             found.append(row.newsletter_id)
     return found
@@ -82,15 +87,26 @@ def due_gatherings(session: Session, now: datetime) -> Sequence[int]:
 def open_gathered(session: Session, newsletter_id: int, now: datetime) -> Issue | None:
     """Open the issue as it happens and delete the gathering row, in one transaction. Commits nothing.
 
-    Returns None if another process opened it, or if nobody would get it.
+    Returns None if another process opened it, if another one is being prepared, or if nobody would get it.
     """
-    mine = delete(Gathering).where(Gathering.newsletter_id == newsletter_id)
+    mine = delete(Gathering).where(
+        Gathering.newsletter_id == newsletter_id, ~_is_preparing(Gathering.newsletter_id)
+    )
     if session.scalar(mine.returning(Gathering.newsletter_id)) is None:
         return None
     try:
         return open_issue(session, [Frequency.IMMEDIATE], actor=ACTOR, now=now, newsletter_id=newsletter_id)
     except StateConflict:
         return None
+
+
+def _is_preparing(newsletter_id: InstrumentedAttribute[int]) -> ColumnElement[bool]:
+    """Return the condition that an issue with what happens at once is being prepared for a newsletter."""
+    return exists().where(
+        Issue.newsletter_id == newsletter_id,
+        Issue.state == IssueState.PREPARING,
+        cast(Issue.frequencies, String).contains(f'"{Frequency.IMMEDIATE}"'),
+    )
 
 
 def _gathered(session: Session, row: Gathering) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from scheduled import Scheduled
 
+from newsletter.digest.schedule.gather import due_gatherings, gather, open_gathered
 from newsletter.models import Frequency, Gathering, Issue, Release, Subscriber, WaitsAgain, current_sequence
 from newsletter.outbox import control
 from newsletter.releases.edit import ReleaseAction, change_release
@@ -139,3 +140,27 @@ def test_a_hand_made_issue_that_is_being_prepared_is_not_waited_for(one: Schedul
         issue = open_issue(session, [AT_ONCE], actor="ed", now=house.clock())
         session.commit()
         assert Preparer(house.runtime.renderer, issue.id).step(session, house.clock())
+
+
+def test_no_second_issue_opens_while_the_first_is_prepared(either: Scheduled):
+    """On two hosts, one may look for what waits while the other prepares the issue that brings it."""
+    house = either.house
+    house.add_subscriber(house.topic("energy"), frequency=AT_ONCE, name="ann")
+    either.start("2026-03-09 12:00", gather_minutes=0)
+    house.release("An energy cable")
+    with house.runtime.session() as session:
+        gather(session, 1, house.clock())
+        assert open_gathered(session, 1, house.clock()) is not None
+        session.commit()
+        # The first issue is being prepared: no mark has moved yet.
+        assert gather(session, 1, house.clock())
+        session.commit()
+
+        assert due_gatherings(session, house.clock()) == []
+        assert open_gathered(session, 1, house.clock()) is None
+        session.commit()
+
+    assert either.work("2026-03-09 12:01") == ["ann"]
+    assert either.work("2026-03-09 12:02") == []
+    assert len(either.issues()) == 1
+    assert house.all(Gathering) == []
