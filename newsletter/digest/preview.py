@@ -105,11 +105,11 @@ def preview(
 def nothing_to_show(topics: Sequence[str] = (), *, for_subscriber: bool = False) -> str:
     """Return a sentence that says why `preview` returned None."""
     if for_subscriber:
-        return "This subscriber's topics have no release yet."
+        return "No release on this subscriber's topics is ready yet."
     if topics:
         named = ("topic " if len(topics) == 1 else "topics ") + ", ".join(topics)
-        return f"There is no release yet on the {named}."
-    return "This newsletter has no release yet."
+        return f"No release on the {named} is ready yet."
+    return "No release of this newsletter is ready yet."
 
 
 def _language_of(session: Session, email_key: str | None) -> str:

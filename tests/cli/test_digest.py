@@ -253,12 +253,12 @@ def test_an_empty_topic_is_not_the_same_as_no_release_at_all(two_newsletters: Pa
     told = _run(two_newsletters, "preview", "--newsletter", "sea", "--topic", "tides")
     none = _run(two_newsletters, "preview", "--newsletter", "sea", "--reader", "harbours@example.org")
 
-    assert "There is no release yet on the topic tides. Add one: " in told.stderr
-    assert "This subscriber's topics have no release yet." in none.stderr
+    assert "No release on the topic tides is ready yet. Add one: " in told.stderr
+    assert "No release on this subscriber's topics is ready yet." in none.stderr
 
 
 def test_without_any_release_the_preview_says_so(env_file: Path) -> None:
-    assert "This newsletter has no release yet. Add one: " in _run(env_file, "preview").stderr
+    assert "No release of this newsletter is ready yet. Add one: " in _run(env_file, "preview").stderr
 
 
 def test_a_note_is_sent_from_a_file_in_the_newsletters_first_language(

@@ -14,7 +14,7 @@ from house import ENVIRON, make_settings
 from newsletter.models import Release
 from newsletter.runtime import Runtime
 
-TITLE = "Été à Łódź, 日本語 和 🛳"
+TITLE = "Harbour opens a new quay: été à Łódź, 日本語 和 🛳"
 BODY = f"{TITLE}\n\nHarbour Board\n10 March 2026\n\n" + "The new quay “Żuraw” opens on Monday. " * 12
 
 # Locales that decode arguments and encode output differently.

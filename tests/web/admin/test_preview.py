@@ -109,7 +109,7 @@ def test_a_preview_begins_with_what_most_subscribers_chose(list_of_two, editor):
 
 
 def test_an_empty_house_has_a_preview_that_says_so(editor):
-    assert "This newsletter has no release yet." in editor.get("/admin/preview").text
+    assert "No release of this newsletter is ready yet." in editor.get("/admin/preview").text
 
 
 def test_a_test_goes_to_one_address_through_the_outbox(house, list_of_two, editor):
