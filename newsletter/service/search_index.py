@@ -27,12 +27,12 @@ def fill_index(engine: Engine, stopping: Callable[[], bool] = lambda: False) -> 
     return total
 
 
-def rebuild_index(engine: Engine) -> Iterator[int]:
+def rebuild_index(engine: Engine, at_once: int = AT_ONCE) -> Iterator[int]:
     """Index every release again; yield how many are done after each batch. Search works meanwhile."""
     last, total = 0, 0
     while True:
         with engine.begin() as connection:
-            ids = index_again(connection, last, AT_ONCE)
+            ids = index_again(connection, last, at_once)
         if not ids:
             return
         last, total = ids[-1], total + len(ids)

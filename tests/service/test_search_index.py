@@ -6,7 +6,6 @@ from house import House
 from sqlalchemy import text
 
 from newsletter.releases.search.find import search_releases
-from newsletter.service import search_index
 from newsletter.service.search_index import fill_index, rebuild_index
 
 
@@ -40,12 +39,11 @@ def test_filling_stops_when_asked_and_continues_later(either_house: House):
     assert fill_index(either_house.runtime.engine) == 1
 
 
-def test_the_index_is_built_anew_in_batches(either_house: House, monkeypatch):
-    monkeypatch.setattr(search_index, "AT_ONCE", 2)
+def test_the_index_is_built_anew_in_batches(either_house: House):
     for number in range(3):
         either_house.release(f"Harbour {number}")
     with either_house.runtime.engine.begin() as connection:
         connection.execute(text("DELETE FROM release_words"))
 
-    assert list(rebuild_index(either_house.runtime.engine)) == [2, 3]
+    assert list(rebuild_index(either_house.runtime.engine, at_once=2)) == [2, 3]
     assert found(either_house) == 3
