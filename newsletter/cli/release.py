@@ -225,20 +225,11 @@ release.add_command(_by_id("delete", "Delete releases. No source brings them aga
 release.add_command(_by_id("undo", "Bring deleted releases back as they were.", undo_delete))
 
 
-def _steering(action: str, help_line: str) -> click.Command:
-    @click.command(action, help=help_line, cls=IdCommand)
-    @click.argument("public_ids", nargs=-1, required=True, metavar="ID...")
-    @json_option
-    def command(public_ids: tuple[str, ...], as_json: bool) -> None:
+def _steer(action: ReleaseAction) -> Callable[[Session, str, str, datetime], Release]:
+    def act(session: Session, public_id: str, actor: str, now: datetime) -> Release:
+        return change_release(session, public_id, action, actor, now)
 
-        parts = open_runtime()
-        for public_id in public_ids:
-            with parts.session() as session:
-                changed = change_release(session, public_id, ReleaseAction(action), ACTOR, parts.now())
-                session.commit()
-                _print(changed, as_json)
-
-    return command
+    return act
 
 
 for _action, _line in {
@@ -248,20 +239,12 @@ for _action, _line in {
     "pin": "Put releases first under their topics.",
     "unpin": "Undo pin.",
 }.items():
-    release.add_command(_steering(_action, _line))
+    release.add_command(_by_id(_action, _line, _steer(ReleaseAction(_action))))
 
 
-@release.command("send-after-all", cls=IdCommand)
-@click.argument("public_ids", nargs=-1, required=True, metavar="ID...")
-@json_option
-def send_after_all_(public_ids: tuple[str, ...], as_json: bool) -> None:
-    """Mail releases that were old when their source was added."""
-    parts = open_runtime()
-    for public_id in public_ids:
-        with parts.session() as session:
-            changed = send_after_all(session, public_id, ACTOR, parts.now())
-            session.commit()
-            _print(changed, as_json)
+release.add_command(
+    _by_id("send-after-all", "Mail releases that were old when their source was added.", send_after_all)
+)
 
 
 def _read(files: tuple[str, ...]) -> Iterator[tuple[str, PressRelease | ReleaseUnreadable]]:
