@@ -214,7 +214,7 @@ def _has_arrived(condition: ColumnElement[bool]) -> ColumnElement[bool]:
 
 
 def _was_brought(issue: Issue) -> ColumnElement[bool]:
-    """Return the condition that an issue brought a release to somebody.
+    """Return the condition that an issue brought a release to a subscriber.
 
     A release that was held before the issue was sent left its deliveries. It then has a later sequence, and
     only for such a release the deliveries are read.

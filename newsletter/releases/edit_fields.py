@@ -113,12 +113,12 @@ def edit_release(
     """Change a release's texts and topics; return whether anything changed. The texts get a new revision.
 
     `topics` are slugs; None leaves them alone. `revision` is the one that the editor saw. Raises NotFound,
-    FieldsInvalid, InputError for a text that another release has, and StateConflict if somebody else has
+    FieldsInvalid, InputError for a text that another release has, and StateConflict if another editor has
     changed the release since. Commit at once: taking sequences is the last write.
     """
     release = find_release(session, public_id)
     if revision is not None and revision != release.revision:
-        raise StateConflict("Somebody else has changed this release meanwhile. Load the form again.")
+        raise StateConflict("Another editor has changed this release meanwhile. Load the form again.")
     before = Texts.of(release)
     shown = form_values(release, first_zone(session))
     texts = read_texts(
@@ -133,7 +133,7 @@ def edit_release(
 def write_release(
     session: Session, given: Mapping[str, str], *, topics: Collection[str] = (), actor: str, now: datetime
 ) -> Release:
-    """Store a release that an editor wrote, held until somebody makes it ready; return it.
+    """Store a release that an editor wrote, held until an editor makes it ready; return it.
 
     It gets `topics`, and those whose rules match. Raises FieldsInvalid, and StateConflict if it is stored
     already. Commits nothing.

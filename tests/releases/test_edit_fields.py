@@ -119,7 +119,7 @@ def test_an_edit_of_a_text_that_somebody_else_has_changed_is_refused(house: Hous
     name = public_id(house, quay)
     edit(house, quay, title="A new pier")
 
-    with house.runtime.session() as session, pytest.raises(StateConflict, match="Somebody else"):
+    with house.runtime.session() as session, pytest.raises(StateConflict, match="Another editor"):
         edit_release(session, name, {"title": "A wharf"}, revision=1, actor="ann", now=house.clock())
 
 

@@ -42,7 +42,7 @@ def _is_paused(wave: type[Wave]) -> ColumnElement[bool]:
 
 
 class WavePreparer:
-    """Prepares one wave. The first chunk that has something for somebody makes the issue of the date."""
+    """Prepares one wave. The first chunk with a digest for a subscriber makes the issue of the date."""
 
     def __init__(self, renderer: DigestRenderer, wave_id: int, chunk: int = CHUNK) -> None:
         self._wave_id = wave_id

@@ -100,7 +100,7 @@ def places(session: Session, release_id: int) -> Sequence[SourceItem]:
 
 
 def pause_source(session: Session, public_id: str, actor: str, now: datetime) -> Source:
-    """Stop fetching a source until somebody resumes it. Raises NotFound."""
+    """Stop fetching a source until it is resumed. Raises NotFound."""
     source = find_source(session, public_id, lock=True)
     if source.state is SourceState.ACTIVE:
         source.state, source.state_reason = SourceState.PAUSED, "paused by hand"

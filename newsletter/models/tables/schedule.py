@@ -159,7 +159,7 @@ class Gathering(Base):
 
 
 class WaitsAgain(Base):
-    """A note for the clock that a release waits again for somebody: put back, a new subscription, ...
+    """A note for the clock that a release waits again for a subscriber: put back, a new subscription, ...
 
     Rows are only inserted and deleted, so that no two transactions wait for each other.
     """

@@ -28,7 +28,7 @@ LONGEST_TITLE = 1000
 PER_PAGE = 50
 DONE = {
     ReleaseAction.READY: "is ready and goes out with the next digest",
-    ReleaseAction.HOLD: "is held until somebody makes it ready",
+    ReleaseAction.HOLD: "is held until an editor makes it ready",
     ReleaseAction.EXCLUDE: "is excluded from every digest",
     ReleaseAction.PIN: "is pinned and comes first",
     ReleaseAction.UNPIN: "is no longer pinned",

@@ -33,7 +33,7 @@ def test_an_outdated_form_is_refused_and_shown_again(house, editor):
     answer = editor.post(path, {"title": "My own title", "revision": "1"}, page=path)
 
     assert answer.status_code == 409
-    assert "Somebody else has changed this release" in answer.text
+    assert "Another editor has changed this release" in answer.text
     assert "My own title" in answer.text
 
 
