@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from newsletter.cli.arguments import IdCommand
 from newsletter.cli.context import print_json
+from newsletter.cli.release_mail import notice
 from newsletter.cli.runtime import open_runtime
 from newsletter.errors import ReleaseUnreadable
 from newsletter.ingest.press.parse import PressRelease, parse_press
@@ -245,6 +246,9 @@ for _action, _line in {
 release.add_command(
     _by_id("send-after-all", "Mail releases that were old when their source was added.", send_after_all)
 )
+
+
+release.add_command(notice)
 
 
 def _read(files: tuple[str, ...]) -> Iterator[tuple[str, PressRelease | ReleaseUnreadable]]:

@@ -24,6 +24,7 @@ from newsletter.outbox.lease import single_mail_is_due
 from newsletter.outbox.owner_email import email_notices
 from newsletter.outbox.worker import drain as empty_lane
 from newsletter.runtime import Runtime
+from newsletter.service.correction_notices import enqueue_notices
 from newsletter.service.heartbeat import forget_stale
 from newsletter.service.poll_sources import poll_sources, sources_wait
 from newsletter.service.prepare_issues import (
@@ -179,9 +180,10 @@ def _end_pauses_and_old_wishes(runtime: Runtime) -> None:
 
 
 def _serve_singles(engine: Engine) -> None:
-    """Resolve the sign-ups, then send the single emails, their confirmations included."""
+    """Resolve the sign-ups and enqueue correction notices, then send the single emails."""
     runtime = engine.runtime
     resolved = _resolve_signups(runtime)
+    notices = enqueue_notices(runtime)
     with closing(Transports(runtime.settings)) as transports:
         handled = empty_lane(
             runtime,
@@ -194,7 +196,8 @@ def _serve_singles(engine: Engine) -> None:
     _log_drained(Lane.SINGLE, handled)
     with runtime.reading() as session:
         # A request that cannot be resolved waits for the sweep. Another drain now would repeat it forever.
-        left = resolved == SIGNUPS_AT_ONCE or (handled > 0 and single_mail_is_due(session, runtime.now()))
+        more = notices or single_mail_is_due(session, runtime.now())
+        left = resolved == SIGNUPS_AT_ONCE or (handled > 0 and more)
     if left and not engine.stopping():
         engine.send(Lane.SINGLE, DRAIN, Lane.SINGLE.value, at_most=1)
 

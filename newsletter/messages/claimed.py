@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from newsletter.models import Delivery, Issue, Lane, Rendition, Subscriber, is_one_of
+from newsletter.models import CorrectionNotice, Delivery, Issue, Lane, Rendition, Subscriber, is_one_of
 
 
 class Claimed(NamedTuple):
@@ -42,12 +42,21 @@ def load_claimed(session: Session, delivery_ids: Sequence[int]) -> list[Claimed]
             Delivery.context, Delivery.language, Delivery.attempt, Delivery.created_at,
             func.coalesce(Subscriber.email, Delivery.recipient), Subscriber.email_key, Subscriber.public_id,
             Rendition.key, Issue.public_id, Delivery.build_failed_at.is_not(None),
-            func.coalesce(Issue.newsletter_id, Delivery.newsletter_id),
+            func.coalesce(Issue.newsletter_id, Delivery.newsletter_id), CorrectionNotice.content,
         )
         .outerjoin(Subscriber, Subscriber.id == Delivery.subscriber_id)
         .outerjoin(Rendition, Rendition.id == Delivery.rendition_id)
         .outerjoin(Issue, Issue.id == Delivery.issue_id)
+        .outerjoin(CorrectionNotice, CorrectionNotice.id == Delivery.correction_notice_id)
         .where(is_one_of(session, Delivery.id, delivery_ids))
         .order_by(Delivery.id)
     )  # fmt: skip
-    return [Claimed._make(row) for row in session.execute(query)]
+    return [
+        Claimed._make(row) if notice is None else _of_notice(Claimed._make(row), notice)
+        for *row, notice in session.execute(query)
+    ]
+
+
+def _of_notice(claimed: Claimed, content: dict[str, Any]) -> Claimed:
+    """Return a correction notice with what it says, which all its emails share."""
+    return claimed._replace(context={**content, **(claimed.context or {})})

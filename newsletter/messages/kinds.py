@@ -12,6 +12,7 @@ from datetime import date, datetime
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from newsletter.languages import UNKNOWN_LANGUAGE, text_direction
 from newsletter.messages.claimed import Claimed
 from newsletter.messages.personal_links import PersonalLinks
 from newsletter.models import SubscriptionState
@@ -38,12 +39,14 @@ class Kind:
 
     `values` returns the template's values beside those of every email and the stored ones. A claimed email
     to a subscriber is skipped unless they have a subscription in the state `wanted_with` (None: never
-    skipped for this). `has_list_fields`: its headers let email programs offer to unsubscribe.
+    skipped for this). With `respects_pause`, it is skipped if they pause. `has_list_fields`: its headers
+    let email programs offer to unsubscribe.
     """
 
     values: Callable[[Making], dict[str, Any]]
     wanted_with: SubscriptionState | None = None
     has_list_fields: bool = False
+    respects_pause: bool = False
 
 
 def _preferences(making: Making) -> dict[str, Any]:
@@ -92,6 +95,18 @@ def _left(making: Making) -> dict[str, Any]:
     return _preferences(making) | {"undo_url": undo, "several": several}
 
 
+def _correction(making: Making) -> dict[str, Any]:
+    stored, links = making.stored, making.links
+    return _preferences(making) | {
+        "unsubscribe_url": links.unsubscribe(making.claimed, making.now),
+        "release_url": links.pages.release(stored["public_id"]),
+        "date": date.fromisoformat(stored["date"]),
+        "changes": stored["changes"].get(str(stored["had"]), []),
+        "release_language": "" if stored["language"] == UNKNOWN_LANGUAGE else stored["language"],
+        "release_direction": text_direction(stored["language"], stored["title"]),
+    }
+
+
 def _address(making: Making) -> dict[str, Any]:
     stored = making.stored
     if stored["change"] is None:
@@ -113,6 +128,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
         "address_changed": Kind(_address),
         "erased": Kind(_preferences),
         "notice": Kind(_preferences),
+        "correction": Kind(_correction, SubscriptionState.ACTIVE, has_list_fields=True, respects_pause=True),
     }
 )
 
@@ -120,3 +136,8 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
 def wanted_with(state: SubscriptionState) -> tuple[str, ...]:
     """Return the kinds that are wanted only with a subscription in this state."""
     return tuple(name for name, kind in KINDS.items() if kind.wanted_with is state)
+
+
+def kinds_that_respect_pauses() -> tuple[str, ...]:
+    """Return the kinds that are not sent to a subscriber who pauses."""
+    return tuple(name for name, kind in KINDS.items() if kind.respects_pause)

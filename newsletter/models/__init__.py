@@ -18,6 +18,7 @@ from newsletter.models.search_index import SEARCH_TABLE
 from newsletter.models.tables.account import AdminUser, AuditEntry
 from newsletter.models.tables.bounce import AddressMark, MarkKind, Suppression, SuppressionReason
 from newsletter.models.tables.consent import ConsentAct, ConsentEntry
+from newsletter.models.tables.correction_notice import CorrectionNotice
 from newsletter.models.tables.delivery import (
     UNSETTLED,
     BounceVerdict,
@@ -103,6 +104,7 @@ __all__ = [
     "BounceVerdict",
     "ConsentAct",
     "ConsentEntry",
+    "CorrectionNotice",
     "Delivery",
     "DeliveryState",
     "DueAgain",

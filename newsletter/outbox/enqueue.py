@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 from sqlalchemy import case, literal, select
 from sqlalchemy.orm import Session
@@ -93,6 +93,43 @@ def _enqueue(
         created_at=now,
     )
     return session.scalar(fresh.returning(Delivery.id)) is not None
+
+
+class ToBeCorrected(Protocol):
+    """Somebody with an earlier text of a release: which revision, and the newsletter that sent it."""
+
+    @property
+    def subscriber_id(self) -> int: ...
+    @property
+    def newsletter_id(self) -> int: ...
+    @property
+    def revision(self) -> int: ...
+    @property
+    def language(self) -> str: ...
+
+
+def enqueue_correction(
+    session: Session, notice_id: int, recipients: Sequence[ToBeCorrected], now: datetime
+) -> None:
+    """Enqueue a correction notice for each recipient, unless they have one. Commits nothing."""
+    rows = [
+        {
+            "subscriber_id": each.subscriber_id,
+            "newsletter_id": each.newsletter_id,
+            "lane": Lane.SINGLE,
+            "template": "correction",
+            "context": {"had": each.revision},
+            "correction_notice_id": notice_id,
+            "purpose_key": f"correction:{notice_id}",
+            "language": each.language,
+            "state": DeliveryState.QUEUED,
+            "due_at": now,
+            "attempt": 0,
+            "created_at": now,
+        }
+        for each in recipients
+    ]
+    session.execute(insert_new(session, Delivery), rows)
 
 
 def enqueue_test(

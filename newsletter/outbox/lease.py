@@ -20,15 +20,18 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session
 
-from newsletter.messages.kinds import wanted_with
+from newsletter.messages.kinds import kinds_that_respect_pauses, wanted_with
 from newsletter.messages.recompose import find_fitting, held_by
 from newsletter.models import (
     FIRST_NEWSLETTER,
+    CorrectionNotice,
     Delivery,
     DeliveryState,
     Issue,
     IssueState,
     Lane,
+    Release,
+    ReleaseState,
     Subscriber,
     Subscription,
     SubscriptionState,
@@ -94,7 +97,7 @@ def _claim_state(
     now: datetime,
     newsletters: Collection[int] | None,
 ) -> list[int]:
-    mine = is_single() if lane is Lane.SINGLE else Delivery.lane == Lane.BULK
+    mine = and_(is_single(), ~_waits()) if lane is Lane.SINGLE else Delivery.lane == Lane.BULK
     due = select(Delivery.id).where(mine, Delivery.state == state, Delivery.due_at <= now)
     if issue_id is not None:
         due = due.where(Delivery.issue_id == issue_id)
@@ -119,13 +122,13 @@ def _claim_state(
 
 def single_mail_is_due(session: Session, now: datetime) -> bool:
     """Return whether a single email is due. This costs less than a claim that finds nothing."""
-    waiting = exists().where(is_single(), Delivery.state.in_(WAITING), Delivery.due_at <= now)
+    waiting = exists().where(is_single(), Delivery.state.in_(WAITING), Delivery.due_at <= now, ~_waits())
     return bool(session.scalar(select(waiting)))
 
 
 def newsletters_with_singles(session: Session, now: datetime) -> list[int]:
     """Return the newsletters that have a due single email to send, the one with the oldest email first."""
-    due = (is_single(), Delivery.state.in_(WAITING), Delivery.due_at <= now)
+    due = (is_single(), Delivery.state.in_(WAITING), Delivery.due_at <= now, ~_waits())
     newsletter = func.coalesce(Delivery.newsletter_id, FIRST_NEWSLETTER)
     chosen = select(newsletter).where(*due).group_by(newsletter)
     return list(session.scalars(chosen.order_by(func.min(Delivery.due_at), newsletter)))
@@ -138,11 +141,29 @@ def _unwanted() -> ColumnElement[bool]:
     """
     erased = exists().where(Subscriber.id == Delivery.subscriber_id, Subscriber.email.is_(None))
     to_subscriber = Delivery.subscriber_id.is_not(None)
+    pausing = exists().where(Subscriber.id == Delivery.subscriber_id, Subscriber.snoozed_until.is_not(None))
     return or_(
         erased,
+        and_(func.coalesce(Delivery.template, "").in_(kinds_that_respect_pauses()), pausing),
+        _corrects(ReleaseState.EXCLUDED),
         and_(Delivery.subscriber_id.is_(None), Delivery.recipient.is_(None)),
         *(and_(to_subscriber, _lacks(state)) for state in SubscriptionState if wanted_with(state)),
     )
+
+
+def _waits() -> ColumnElement[bool]:
+    """Return the SQL condition that an email may not be sent yet: a notice about a release that is held."""
+    return _corrects(ReleaseState.HELD)
+
+
+def _corrects(state: ReleaseState) -> ColumnElement[bool]:
+    """Return the SQL condition that an email is a correction notice about a release in this state."""
+    there = exists().where(
+        CorrectionNotice.id == Delivery.correction_notice_id,
+        Release.id == CorrectionNotice.release_id,
+        Release.state == state,
+    )
+    return and_(Delivery.correction_notice_id.is_not(None), there)
 
 
 def _lacks(state: SubscriptionState) -> ColumnElement[bool]:
@@ -185,7 +206,8 @@ def still_wanted(session: Session, digests: Sequence[int], singles: Sequence[int
     """Return the deliveries that `worker` still holds and that may still be sent unchanged.
 
     It is the last check before an envelope. A digest may be sent if its issue is not paused or cancelled, its
-    topics are still subscribed, and its releases are ready. A single email may be sent if it is still wanted.
+    topics are still subscribed, and its releases are ready. A single email may be sent if it is still wanted
+    and need not wait.
     In both cases the subscriber must still have an address.
     """
     wanted: set[int] = set()
@@ -194,7 +216,7 @@ def still_wanted(session: Session, digests: Sequence[int], singles: Sequence[int
         wanted |= find_fitting(session, digests, *held_by(worker), sending)
     if singles:
         kept = select(Delivery.id).where(
-            is_one_of(session, Delivery.id, singles), *held_by(worker), is_single(), ~_unwanted()
+            is_one_of(session, Delivery.id, singles), *held_by(worker), is_single(), ~_unwanted(), ~_waits()
         )
         wanted.update(session.scalars(kept))
     return wanted

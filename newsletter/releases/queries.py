@@ -139,9 +139,7 @@ def count_recipients(session: Session, release_id: int) -> Recipients:
         .join(IssueRelease, IssueRelease.issue_id == Issue.id)
         .where(IssueRelease.release_id == release_id, Issue.is_test.is_(False))
     )
-    # A key is like `3w:12,15.2;5d:18`, so this makes `,3w,12,15.2,5d,18,`.
-    names = literal(",") + func.replace(func.replace(Rendition.key, ":", ","), ";", ",") + literal(",")
-    holding = or_(names.contains(f",{release_id},"), names.contains(f",{release_id}."))
+    holding = or_(has_names([str(release_id)]), _names_of_keys().contains(f",{release_id}."))
 
     def people(*states: DeliveryState) -> ColumnElement[int]:
         return func.count(case((Delivery.state.in_(states), Delivery.subscriber_id)).distinct())
@@ -156,6 +154,16 @@ def count_recipients(session: Session, release_id: int) -> Recipients:
         .where(Delivery.issue_id.in_(carrying), Rendition.issue_id.in_(carrying), holding)
     )
     return Recipients._make(session.execute(counted).one())
+
+
+def has_names(names: Collection[str]) -> ColumnElement[bool]:
+    """Return the SQL condition that the key of a rendition has one of these names (`name_of`)."""
+    return or_(*(_names_of_keys().contains(f",{each},") for each in names))
+
+
+def _names_of_keys() -> ColumnElement[str]:
+    # A key is like `3w:12,15.2;5d:18`, so this makes `,3w,12,15.2,5d,18,`.
+    return literal(",") + func.replace(func.replace(Rendition.key, ":", ","), ";", ",") + literal(",")
 
 
 def find_seen(session: Session, public_id: str) -> tuple[Release, Recipients] | None:

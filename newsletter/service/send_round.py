@@ -14,6 +14,7 @@ from newsletter.outbox.record import finish, recover
 from newsletter.outbox.refused.judge import judge_all
 from newsletter.outbox.worker import drain, journal_folder
 from newsletter.runtime import Runtime
+from newsletter.service.correction_notices import enqueue_notices
 from newsletter.service.prepare_issues import any_to_prepare, prepare_issues
 from newsletter.settings import Relay
 from newsletter.smtp.transport import Transport
@@ -33,10 +34,12 @@ def send_round(
 ) -> int:
     """Prepare the open issues, then send digests for a minute at most; return how many were handled.
 
-    It first settles the deliveries that dead processes had leased. With `prepare_seconds`, preparing stops
-    after that time. If an issue was being prepared, `prepared` is called before anything is sent.
+    It first settles the deliveries that dead processes had leased, and enqueues correction notices. With
+    `prepare_seconds`, preparing stops after that time. If an issue was being prepared, `prepared` is called
+    before anything is sent.
     """
     recover_claims(runtime)
+    enqueue_notices(runtime)
     until = None if prepare_seconds is None else time.monotonic() + prepare_seconds
 
     def ending() -> bool:

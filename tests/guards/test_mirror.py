@@ -93,6 +93,7 @@ THROUGH_OTHERS = {
         "models/tables/account.py",
         "models/tables/bounce.py",
         "models/tables/consent.py",
+        "models/tables/correction_notice.py",
         "models/tables/delivery.py",
         "models/tables/issue.py",
         "models/tables/newsletter.py",

@@ -64,6 +64,26 @@ CONTEXTS = {
         "preferences_url": "https://news.example.org/preferences/to.ken",
         "unsubscribe_url": "https://news.example.org/unsubscribe/to.ken",
     },
+    "correction": {
+        "site": SITE,
+        "title": "A new quay",
+        "publisher": "Port of Halmstrand",
+        "date": date(2025, 10, 23),
+        "release_url": "https://news.example.org/releases/abc",
+        "release_language": "en",
+        "release_direction": "ltr",
+        "sentence": "",
+        "changes": [
+            {
+                "field": "title",
+                "paragraphs": [[["same", "A new "], ["removed", "pier"], ["added", "quay"]]],
+                "is_cut": True,
+            },
+            {"field": "text", "paragraphs": [[["removed", "It is open."]]], "is_cut": False},
+        ],
+        "preferences_url": "https://news.example.org/preferences/to.ken",
+        "unsubscribe_url": "https://news.example.org/unsubscribe/to.ken",
+    },
     "left": {
         "site": SITE,
         "topics": ["Foreign affairs", "Trade & economy"],
@@ -130,8 +150,8 @@ def test_an_email_has_one_subject_line_a_text_and_a_page(templates: TemplateSet,
 
     assert mail.subject.strip() == mail.subject != ""
     assert "\n" not in mail.subject
-    # A digest's subject has a headline instead: the sender's name is beside it.
-    assert (SITE.name in mail.subject) == (name != "digest")
+    # The subject of a release's email has a headline instead: the sender's name is beside it.
+    assert (SITE.name in mail.subject) == (name not in {"digest", "correction"})
     assert mail.text.endswith("\n")
     assert not re.search(r"[ \t]\n|\n{4}", mail.text)
     assert all(len(line) <= 72 or line.startswith("https://") for line in mail.text.splitlines())
@@ -161,7 +181,8 @@ def test_a_page_can_be_listened_to_and_be_read_in_the_dark(templates: TemplateSe
 
     assert dict(tags)["html"] == {"lang": "en", "dir": "ltr"}
     assert all(attrs.get("role") == "presentation" for tag, attrs in tags if tag == "table")
-    assert [tag for tag, _ in tags if tag in {"h1", "h2", "h3"}] == ["h1"]
+    headings = ["h1", "h2", "h3", "h2"] if name == "correction" else ["h1"]
+    assert [tag for tag, _ in tags if tag in {"h1", "h2", "h3"}] == headings
     assert not [tag for tag, _ in tags if tag in {"img", "script", "link", "form"}]
     assert '<meta name="color-scheme" content="light dark">' in page
     assert "prefers-color-scheme: dark" in page

@@ -7,12 +7,12 @@ from datetime import timedelta
 from email import message_from_bytes, policy
 
 import pytest
+from half_sent import half_sent, send_the_rest, subjects, the_wave
 from house import House, correct_release, edit_release, public_id, unsubscribe_from_topic
-from sqlalchemy import update
 
 from newsletter.digest.archive import read_issue
 from newsletter.messages.recompose import Change, narrow
-from newsletter.models import Delivery, Frequency, Lane, Release, Subscriber, Subscription
+from newsletter.models import Delivery, Frequency, Lane, Subscriber, Subscription
 from newsletter.models.rendition_key import Section
 from newsletter.outbox.lease import claim, give_back, still_wanted
 from newsletter.releases.delete import delete_release, undo_delete
@@ -165,47 +165,6 @@ def test_narrowing_keeps_the_order_and_says_what_is_left_out():
 
     assert keep == (Section(3, DAILY, (11, 13)),)
     assert gone == (Section(1, WEEKLY, (10,)), Section(2, WEEKLY, (12,)))
-
-
-def half_sent(house: House) -> tuple[int, list[int]]:
-    """Send two digests of six, and let another worker lease two; return the issue and the leased deliveries.
-
-    Each has the release "A sea wave" and another one. The two that are queued are due in an hour.
-    """
-    sea = house.topic("sea")
-    for name in ("ann", "ben", "eva", "ida", "jon", "kim"):
-        house.add_subscriber(sea, name=name)
-    house.release("A calm sea")
-    house.clock.pass_(hours=1)
-    house.release("A sea wave")
-    issue_id = house.open()
-    with house.runtime.session() as session:
-        ids = [each for (each,) in session.query(Delivery.id).order_by(Delivery.id)]
-        later = update(Delivery).where(Delivery.id.in_(ids[4:]))
-        session.execute(later.values(due_at=house.clock() + timedelta(hours=1)))
-        leased = claim(session, Lane.BULK, issue_id, "another", 2, house.clock())
-        session.commit()
-    house.drain()
-    assert house.states() == ["leased"] * 2 + ["accepted"] * 2 + ["queued"] * 2
-    return issue_id, leased
-
-
-def send_the_rest(house: House, leased: list[int]) -> None:
-    """Let the other worker give back its leases, and send all that waits an hour later."""
-    with house.runtime.session() as session:
-        give_back(session, leased, "another", house.clock())
-        session.commit()
-    house.clock.pass_(hours=1)
-    house.drain()
-
-
-def the_wave(house: House) -> int:
-    with house.runtime.reading() as session:
-        return session.query(Release.id).filter(Release.title == "A sea wave").one()[0]
-
-
-def subjects(house: House) -> list[str]:
-    return [message_from_bytes(each.content, policy=policy.SMTP)["Subject"] for each in house.transport.sent]
 
 
 def test_a_release_that_is_corrected_half_way_is_sent_to_the_rest_with_its_new_text(either_house: House):

@@ -67,6 +67,7 @@ COMMANDS: dict[str, list[str]] = {
     "release search": ["harbour"],
     "release show": ["RELEASE"],
     "release edit": ["RELEASE", "--title", "Harbour opens a new quay"],
+    "release notice": ["RELEASE", "--dry-run"],
     "release embargo": ["RELEASE", "2040-12-01T09:00", "--zone", "Europe/Berlin"],
     "release free": ["RELEASE"],
     "release delete": ["RELEASE"],

@@ -120,6 +120,11 @@ class Delivery(Base):
             "ix_delivery_leased_by", "leased_by",
             sqlite_where=text("leased_by IS NOT NULL"), postgresql_where=text("leased_by IS NOT NULL"),
         ),
+        Index(
+            "ix_delivery_correction_notice_id", "correction_notice_id", "state",
+            sqlite_where=text("correction_notice_id IS NOT NULL"),
+            postgresql_where=text("correction_notice_id IS NOT NULL"),
+        ),
         # The replies of a relay, and of a domain, in their order. outbox/refused/judge.py reads some hundred
         # rows of each.
         Index(
@@ -147,6 +152,8 @@ class Delivery(Base):
     recipient: Mapped[str | None] = mapped_column(String(320))
     purpose_key: Mapped[str | None] = mapped_column(String(80))
     template: Mapped[str | None] = mapped_column(String(40))
+    # The correction notice that this email is. A foreign key would copy the whole table on SQLite.
+    correction_notice_id: Mapped[int | None] = mapped_column(BigId)
     context: Mapped[dict[str, Any] | None] = mapped_column(JSON)
     language: Mapped[str] = mapped_column(String(16), default="en")
     state: Mapped[DeliveryState] = mapped_column(choice(DeliveryState, "delivery_state"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 # Importing the views registers them with the blueprint.
 from newsletter.web.admin import (
+    correction_notice,
     edit_newsletter,
     edit_release,
     embed,
@@ -21,6 +22,7 @@ from newsletter.web.admin.blueprint import admin
 
 __all__ = [
     "admin",
+    "correction_notice",
     "edit_newsletter",
     "edit_release",
     "embed",

@@ -11,6 +11,7 @@ from flask import Response, abort, flash, make_response, redirect, render_templa
 from newsletter.errors import InputError
 from newsletter.models import Release, ReleaseState, Topic, db
 from newsletter.models.paging import Page
+from newsletter.releases.correction_notice.send import count_told, find_notice
 from newsletter.releases.edit import ReleaseAction, change_release, correct_release
 from newsletter.releases.holds import doubtful_fields, is_embargoed
 from newsletter.releases.queries import carried, find_release, find_seen, issues_with, list_releases
@@ -106,6 +107,7 @@ def release(public_id: str) -> str:
     """Show one release."""
     session = db.session()
     found = find_release(session, public_id)
+    notice = find_notice(session, found)
     return render_template(
         "admin/release.html",
         release=found,
@@ -114,6 +116,8 @@ def release(public_id: str) -> str:
         issues=issues_with(session, found.id),
         newsletters=newsletter_names(session),
         zone=first_zone(session).key,
+        notice=notice,
+        told=count_told(session, notice) if notice else {},
         embargo=found.embargo_until if is_embargoed(found, runtime().now()) else None,
     )
 

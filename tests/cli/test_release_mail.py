@@ -1,0 +1,46 @@
+"""`newsletter release notice`: who would be told, and the emails."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from house import ENVIRON, House, correct_release, make_house, make_settings, public_id
+
+from newsletter.cli import main
+from newsletter.models import CorrectionNotice
+from newsletter.service.database import upgrade
+
+
+@pytest.fixture
+def owner(tmp_path: Path) -> House:
+    """An installation with a database of its own, which `run` uses."""
+    settings = make_settings(tmp_path / "data")
+    upgrade(settings.database)
+    return make_house(settings)
+
+
+def run(owner: House, *words: str, typed: str | None = None) -> Result:
+    environ = {**ENVIRON, "NEWSLETTER_DATA_DIR": str(owner.runtime.settings.data_dir)}
+    return CliRunner().invoke(main, words, env=environ, input=typed)
+
+
+def test_a_notice_prints_its_numbers_and_asks_before_it_is_sent(owner: House):
+    owner.add_subscriber(owner.topic("sea"))
+    wave = owner.release("A sea wave")
+    owner.send()
+    correct_release(owner, wave, "A sea storm")
+    release = public_id(owner, wave)
+
+    counted = run(owner, "release", "notice", release, "--dry-run", "--json")
+    refused = run(owner, "release", "notice", release, typed="n\n")
+    assert owner.all(CorrectionNotice) == []
+    sent = run(owner, "release", "notice", release, "--sentence", "We were wrong.", "--yes")
+
+    assert json.loads(counted.output) == {"have": 1, "sending": 0, "waiting": 0, "left_out": 0}
+    assert (refused.exit_code, sent.exit_code) == (1, 0), sent.output
+    (notice,) = owner.all(CorrectionNotice)
+    assert notice.content["sentence"] == "We were wrong."
+    assert "already" in run(owner, "release", "notice", release, "--yes").output
