@@ -166,7 +166,7 @@ def filled(releases: int = RELEASES, database_url: str = "") -> Iterator[Filled]
         engine = open_engine(settings.database)
         with Session(engine) as session:
             topics = [
-                add_topic(session, slug=f"topic-{number}", name=f"Topic {number}", now=NOW).id
+                add_topic(session, slug=f"topic-{number}", name=f"Topic {number}", actor="bench", now=NOW).id
                 for number in range(TOPICS)
             ]
             session.commit()

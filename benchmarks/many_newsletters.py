@@ -123,7 +123,14 @@ def _add_topics(session: Session, settings: Any, number: int) -> tuple[int, list
             session, settings, slug=slug, fields=fields, actor="benchmark", now=NOW
         ).id
     made: list[Topic] = [
-        add_topic(session, slug=f"t{number}-{each}", name=f"Topic {each}", now=NOW, newsletter_id=newsletter)
+        add_topic(
+            session,
+            slug=f"t{number}-{each}",
+            name=f"Topic {each}",
+            actor="bench",
+            now=NOW,
+            newsletter_id=newsletter,
+        )
         for each in range(TOPICS)
     ]
     return newsletter, [topic.id for topic in made]

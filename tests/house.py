@@ -115,7 +115,9 @@ class House:
     def topic(self, slug: str, *words: str, newsletter: int = FIRST_NEWSLETTER) -> int:
         with self.runtime.session() as session:
             rules = [(RuleField.WORDS, each) for each in words or (slug,)]
-            made = add_topic(session, slug=slug, name=slug.title(), rules=rules, now=self.clock())
+            made = add_topic(
+                session, slug=slug, name=slug.title(), rules=rules, actor="test", now=self.clock()
+            )
             made.newsletter_id = newsletter
             session.commit()
             return made.id

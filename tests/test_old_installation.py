@@ -434,7 +434,9 @@ def add_harbour(old: Upgraded, *names: str) -> None:
     settings, now = old.runtime.settings, old.clock()
     with old.runtime.session() as session:
         made = add_newsletter(session, settings, slug="harbour", fields=fields, actor="test", now=now)
-        add_topic(session, slug="quays", name="Quays", rules=[], now=now).newsletter_id = made.id
+        add_topic(
+            session, slug="quays", name="Quays", rules=[], actor="test", now=now
+        ).newsletter_id = made.id
         session.commit()
     old.clock.pass_(seconds=2)
     for name in names:

@@ -64,6 +64,7 @@ def add(
             match=RuleMatch.ALL if match_all else RuleMatch.ANY,
             rules=rules,
             newsletter_id=choose_newsletter(session, newsletter_slug).id,
+            actor=ACTOR,
             now=parts.now(),
         )
         session.commit()

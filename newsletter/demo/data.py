@@ -77,6 +77,7 @@ def add_topics(session: Session) -> None:
             name=sample.name,
             description=sample.description,
             rules=rules,
+            actor="demo",
             now=utcnow(),
         )
 

@@ -9,14 +9,10 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from newsletter import audit
-from newsletter.errors import FieldsInvalid, NotFound, StateConflict
+from newsletter.errors import FieldsInvalid, NotFound
 from newsletter.identity import Identity
 from newsletter.models import Topic, TopicGroup
-from newsletter.releases.topics import check_slug, find_topic
-
-LONGEST_NAME = 120
-LONGEST_DESCRIPTION = 500
-HIGHEST_POSITION = 9999
+from newsletter.releases.topics import check_slug, find_topic, read_texts
 
 
 def edit_topic(
@@ -39,7 +35,7 @@ def edit_topic(
     if topic.newsletter_id != identity.newsletter_id:
         raise NotFound(f"there is no topic {slug} in the newsletter {identity.slug}")
     faults = _language_fault(identity, language)
-    values = _read(given, faults, name_needed=language in {"", identity.languages[0]})
+    values = read_texts(given, faults, name_needed=language in {"", identity.languages[0]})
     group = _group_of(session, identity, given, faults)
     if faults:
         raise FieldsInvalid(faults)
@@ -68,16 +64,15 @@ def add_group(
 ) -> TopicGroup:
     """Add a group after the other groups of a newsletter; return it. Commits nothing.
 
-    Raises InputError, and StateConflict if the newsletter has a group with this slug.
+    Raises FieldsInvalid, also if the newsletter has a group with this slug.
     """
-    check_slug(slug)
-    faults: dict[str, str] = {}
-    name = _read({"name": name}, faults, name_needed=True).get("name", "")
-    if faults:
-        raise FieldsInvalid(faults)
+    faults = check_slug(slug)
+    name = read_texts({"name": name}, faults, name_needed=True).get("name", "")
     owned = TopicGroup.newsletter_id == identity.newsletter_id
     if session.scalar(select(TopicGroup.id).where(owned, TopicGroup.slug == slug)) is not None:
-        raise StateConflict(f"there is already a group {slug} in the newsletter {identity.slug}")
+        faults["slug"] = f"There is already a group {slug} in the newsletter {identity.slug}."
+    if faults:
+        raise FieldsInvalid(faults)
     last = session.scalar(select(func.max(TopicGroup.position)).where(owned))
     group = TopicGroup(
         newsletter_id=identity.newsletter_id,
@@ -108,7 +103,7 @@ def edit_group(
     """
     group = find_group(session, identity, slug)
     faults = _language_fault(identity, language)
-    values = _read(given, faults, name_needed=language in {"", identity.languages[0]})
+    values = read_texts(given, faults, name_needed=language in {"", identity.languages[0]})
     if faults:
         raise FieldsInvalid(faults)
     changed = []
@@ -147,23 +142,6 @@ def _language_fault(identity: Identity, language: str) -> dict[str, str]:
         return {}
     known = ", ".join(identity.languages)
     return {"language": f"The newsletter {identity.slug} has no texts in {language}. It has: {known}."}
-
-
-def _read(given: Mapping[str, str], faults: dict[str, str], *, name_needed: bool) -> dict[str, str]:
-    """Return the texts of `given` on one line each, and add what is wrong to `faults`."""
-    values = {name: " ".join(text.split()) for name, text in given.items() if name != "group"}
-    name = values.get("name")
-    if name is not None and (len(name) > LONGEST_NAME or (name_needed and not name)):
-        faults["name"] = f"The name must have 1 to {LONGEST_NAME} characters."
-    if len(values.get("description", "")) > LONGEST_DESCRIPTION:
-        faults["description"] = f"The description has more than {LONGEST_DESCRIPTION} characters."
-    for field in ("name", "description"):
-        if not values.get(field, "").isprintable():
-            faults[field] = f"The {field} has characters that cannot be printed."
-    position = values.get("position")
-    if position is not None and not (position.isascii() and position.isdigit() and len(position) <= 4):
-        faults["position"] = f"The position must be a whole number from 0 to {HIGHEST_POSITION}."
-    return values
 
 
 def _group_of(

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, contains_eager, selectinload
 
-from newsletter.errors import InputError, NotFound, StateConflict
+from newsletter import audit
+from newsletter.errors import FieldsInvalid, InputError, NotFound
 from newsletter.models import (
     FIRST_NEWSLETTER,
     TOPIC_ORDER,
@@ -27,6 +28,9 @@ from newsletter.releases.match_words import find, find_formerly
 
 # `compare_rules` looks at this many of the newest releases.
 COMPARED_RELEASES = 5_000
+LONGEST_NAME = 120
+LONGEST_DESCRIPTION = 500
+HIGHEST_POSITION = 9999
 _SLUG = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 
 
@@ -39,31 +43,32 @@ def add_topic(
     match: RuleMatch = RuleMatch.ANY,
     rules: Iterable[tuple[RuleField, str]] = (),
     newsletter_id: int = FIRST_NEWSLETTER,
+    actor: str,
     now: datetime,
 ) -> Topic:
     """Add a topic of a newsletter after the others; return it. Commits nothing.
 
-    Raises InputError if the slug is not made of lower-case words joined by hyphens, and StateConflict if it
-    is taken.
+    Raises FieldsInvalid, also if another topic has this slug, and InputError if a rule cannot be used.
     """
-    check_slug(slug)
-    if not name.strip() or len(name) > 120:
-        raise InputError("a topic needs a name of at most 120 characters")
+    faults = check_slug(slug)
+    texts = read_texts({"name": name, "description": description}, faults, name_needed=True)
     taken = (
         select(Newsletter.slug).join(Topic, Topic.newsletter_id == Newsletter.id).where(Topic.slug == slug)
     )
     owner = session.scalar(taken)
     if owner is not None:
-        raise StateConflict(
-            f"there is already a topic {slug}, in the newsletter {owner}. Choose another slug: no two topics "
+        faults["slug"] = (
+            f"There is already a topic {slug}, in the newsletter {owner}. Choose another slug: no two topics "
             "have the same, in any newsletter."
         )
+    if faults:
+        raise FieldsInvalid(faults)
     last = session.scalar(select(func.max(Topic.position)))
     topic = Topic(
         newsletter_id=newsletter_id,
         slug=slug,
-        name=name.strip(),
-        description=description.strip(),
+        name=texts["name"],
+        description=texts["description"],
         position=0 if last is None else last + 1,
         rule_match=match,
         created_at=now,
@@ -71,13 +76,32 @@ def add_topic(
     )
     session.add(topic)
     session.flush()
+    audit.record(session, actor, "topic.add", slug, now)
     return topic
 
 
-def check_slug(slug: str) -> None:
-    """Raise InputError if the slug is not made of lower-case words joined by hyphens."""
-    if not _SLUG.fullmatch(slug) or len(slug) > 64:
-        raise InputError(f"{slug!r} is not a slug: use a-z and 0-9, and hyphens between words")
+def check_slug(slug: str) -> dict[str, str]:
+    """Return what is wrong with a slug, by the name of its field; nothing if it can be used."""
+    if _SLUG.fullmatch(slug) and len(slug) <= 64:
+        return {}
+    return {"slug": f"{slug!r} is not a slug: use a-z and 0-9, and hyphens between words."}
+
+
+def read_texts(given: Mapping[str, str], faults: dict[str, str], *, name_needed: bool) -> dict[str, str]:
+    """Return the texts of `given` on one line each, and add what is wrong to `faults`."""
+    values = {name: " ".join(text.split()) for name, text in given.items() if name != "group"}
+    name = values.get("name")
+    if name is not None and (len(name) > LONGEST_NAME or (name_needed and not name)):
+        faults["name"] = f"The name must have 1 to {LONGEST_NAME} characters."
+    if len(values.get("description", "")) > LONGEST_DESCRIPTION:
+        faults["description"] = f"The description has more than {LONGEST_DESCRIPTION} characters."
+    for field in ("name", "description"):
+        if not values.get(field, "").isprintable():
+            faults[field] = f"The {field} has characters that cannot be printed."
+    position = values.get("position")
+    if position is not None and not (position.isascii() and position.isdigit() and len(position) <= 4):
+        faults["position"] = f"The position must be a whole number from 0 to {HIGHEST_POSITION}."
+    return values
 
 
 def change_rules(

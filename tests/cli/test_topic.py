@@ -105,6 +105,6 @@ def test_a_topic_belongs_to_the_newsletter_that_is_named(owner: House):
     again = CliRunner().invoke(main, ["topic", "add", "quays", "Quays", "--newsletter", "news"], env=environ)
 
     assert "Say which one, by --newsletter: news, harbour." in without.output
-    assert "there is already a topic quays, in the newsletter harbour" in again.output
+    assert "There is already a topic quays, in the newsletter harbour" in again.output
     assert run(owner, "list", "--newsletter", "harbour").output.startswith("harbour  quays  Quays")
     assert run(owner, "list", "--newsletter", "news").output.startswith("news  energy  Energy")

@@ -46,6 +46,7 @@ from newsletter.models import (
 from newsletter.newsletters.add import add_newsletter
 from newsletter.newsletters.logo import encode_logo
 from newsletter.newsletters.store import store_logo
+from newsletter.releases.edit_topic import add_group
 from newsletter.runtime import Runtime
 from newsletter.subscribers.consent.wording import current_wording
 from newsletter.subscribers.leaving.undo import make_undo_token
@@ -157,6 +158,8 @@ def _furnish(session: Session, runtime: Runtime, stored_password: str) -> dict[s
     # Only with several newsletters do the pages of each have URLs of their own.
     fields = {"name": "Other News", "from_address": "other@example.org"}
     add_newsletter(session, runtime.settings, slug="other", fields=fields, actor=ADMIN, now=now)
+    first = runtime.identities.of(session, FIRST_NEWSLETTER)
+    add_group(session, first, "supply", "Supply", actor=ADMIN, now=now)
 
     def join(address: str) -> tuple[Subscriber, str]:
         chosen = dict.fromkeys(slugs, Frequency.DAILY)
@@ -270,6 +273,10 @@ def _furnish(session: Session, runtime: Runtime, stored_password: str) -> dict[s
         "admin.schedule": {"slug": "news"},
         "admin.confirm_schedule": {"slug": "news"},
         "admin.change_schedule": {"slug": "news"},
+        "admin.topic": {"slug": "energy-and-climate"},
+        "admin.edit_topic": {"slug": "energy-and-climate"},
+        "admin.group": {"slug": "supply"},
+        "admin.edit_group": {"slug": "supply"},
         "admin.answer_refused": {"notice_id": "1"},
         "dev.leave": {"mail_id": "1.letter"},
         "dev.message": {"mail_id": "1.letter"},

@@ -70,7 +70,13 @@ def _begin(database: Database, folder: Path) -> None:
                 # There are no rules, because releases are put under topics by name.
                 rules = [(RuleField.WORDS, slug)]
                 add_topic(
-                    session, slug=slug, name=slug.title(), rules=rules, newsletter_id=newsletter_id, now=NOON
+                    session,
+                    slug=slug,
+                    name=slug.title(),
+                    rules=rules,
+                    newsletter_id=newsletter_id,
+                    actor="test",
+                    now=NOON,
                 )
         session.commit()
     for name, wanted in enumerate(PEOPLE):

@@ -93,7 +93,13 @@ def make_town(folder: Path, **settings: str) -> Town:
         ).id
         rules = [(RuleField.WORDS, "harbours")]
         harbours = add_topic(
-            session, slug="harbours", name="Harbours", rules=rules, now=house.clock(), newsletter_id=second
+            session,
+            slug="harbours",
+            name="Harbours",
+            rules=rules,
+            actor="test",
+            now=house.clock(),
+            newsletter_id=second,
         ).id
         session.commit()
     return Town(house, second, {1: house.topic("energy"), second: harbours})

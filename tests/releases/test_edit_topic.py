@@ -6,7 +6,7 @@ import pytest
 from house import House
 from sqlalchemy import select
 
-from newsletter.errors import FieldsInvalid, NotFound, StateConflict
+from newsletter.errors import FieldsInvalid, NotFound
 from newsletter.identity import Identity
 from newsletter.models import FIRST_NEWSLETTER, AuditEntry, Frequency, Subscriber, Topic
 from newsletter.newsletters.add import add_newsletter
@@ -118,7 +118,7 @@ def test_a_group_belongs_to_one_newsletter(house):
         second = house.runtime.identities.of(session, other.id)
 
         add_group(session, second, "supply", "Supplies", actor="ann", now=now)
-        with pytest.raises(StateConflict, match="already a group supply in the newsletter harbour"):
+        with pytest.raises(FieldsInvalid, match="already a group supply in the newsletter harbour"):
             add_group(session, second, "supply", "Again", actor="ann", now=now)
         with pytest.raises(NotFound):
             edit_topic(session, second, "energy", {"name": "X"}, actor="ann", now=now)
@@ -134,7 +134,9 @@ def test_edits_are_in_the_audit_log(house):
     edit(house, "energy", group="supply", name="Power")
 
     with house.runtime.reading() as session:
-        entries = session.scalars(select(AuditEntry).order_by(AuditEntry.id)).all()
+        entries = session.scalars(
+            select(AuditEntry).where(AuditEntry.action != "topic.add").order_by(AuditEntry.id)
+        ).all()
     assert [(each.action, each.subject) for each in entries] == [
         ("topic.group.add", "supply"),
         ("topic.edit", "energy"),

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from house import NOON, House
 
-from newsletter.errors import InputError, NotFound, StateConflict
+from newsletter.errors import FieldsInvalid, InputError, NotFound
 from newsletter.ingest.press.parse import PressRelease
 from newsletter.models import AuditEntry, Release, ReleaseState, ReleaseTopic, RuleField
 from newsletter.releases.edit import ReleaseAction, change_release
@@ -98,7 +98,7 @@ def test_a_repeated_action_changes_nothing_and_has_no_audit_entry(house: House):
         change_release(session, public_id, ReleaseAction.READY, "ed", NOON)
         session.commit()
 
-    assert [entry.action for entry in house.all(AuditEntry)] == ["release.pin"]
+    assert [entry.action for entry in house.all(AuditEntry)[1:]] == ["release.pin"]
     assert [link.sequence for link in house.all(ReleaseTopic)] == [1]
 
 
@@ -118,10 +118,10 @@ def test_a_changed_rule_applies_only_to_later_releases(house: House):
 @pytest.mark.parametrize("slug", ["", "Energy", "energy news", "-energy", "energy/", "é"])
 def test_a_slug_is_lower_case_words(house: House, slug: str):
     with house.runtime.session() as session, pytest.raises(InputError):
-        add_topic(session, slug=slug, name="Energy", now=NOON)
+        add_topic(session, slug=slug, name="Energy", actor="test", now=NOON)
 
 
 def test_a_slug_is_taken_once(house: House):
     house.topic("energy")
-    with house.runtime.session() as session, pytest.raises(StateConflict):
-        add_topic(session, slug="energy", name="Energy again", now=NOON)
+    with house.runtime.session() as session, pytest.raises(FieldsInvalid, match="already a topic energy"):
+        add_topic(session, slug="energy", name="Energy again", actor="test", now=NOON)

@@ -17,6 +17,7 @@ from newsletter.web.admin import (
     sign_in,
     sources,
     subscribers,
+    topics,
 )
 from newsletter.web.admin.blueprint import admin
 
@@ -35,4 +36,5 @@ __all__ = [
     "sign_in",
     "sources",
     "subscribers",
+    "topics",
 ]

@@ -159,7 +159,7 @@ def add_newsletter_() -> Response:
         return _page(form, None, _blank().languages[0], status=_tell(form, fault))
     session.commit()
     parts.identities.forget()
-    flash("The newsletter was added. Give it topics: newsletter topic add, with --newsletter.", "ok")
+    flash("The newsletter was added. Give it topics on the page Topics.", "ok")
     return make_response(redirect(url_for("admin.newsletter", newsletter=made), code=303))
 
 

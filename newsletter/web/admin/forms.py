@@ -73,6 +73,24 @@ class ReleaseForm(FlaskForm):  # type: ignore[misc]
     email_summary = TextAreaField("Summary in emails")
 
 
+class TopicForm(FlaskForm):  # type: ignore[misc]
+    """A topic as text, which releases/edit_topic.py checks. Only a new topic has a slug to fill in."""
+
+    slug = StringField("Slug")
+    name = StringField("Name")
+    description = TextAreaField("Description")
+    group = SelectField("Group", validate_choice=False)
+    position = StringField("Position")
+
+
+class GroupForm(FlaskForm):  # type: ignore[misc]
+    """A group of topics as text, which releases/edit_topic.py checks."""
+
+    slug = StringField("Slug")
+    name = StringField("Name")
+    position = StringField("Position")
+
+
 class ScheduleForm(FlaskForm):  # type: ignore[misc]
     """The fields of a schedule as text. newsletters/schedule.py reads and checks them."""
 
