@@ -1,4 +1,4 @@
-"""`newsletter bounce`: incoming mail from a pipe, files, a Maildir or SMTP, and refused addresses."""
+"""`newsletter bounce`: read returned mail, take incoming mail in, and decide about refused addresses."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import sys
 import click
 from sqlalchemy.exc import SQLAlchemyError
 
+from newsletter.bounces.read.reader import read_report
+from newsletter.bounces.read.report import Kind, Report, as_json
 from newsletter.cli.arguments import AnyText
 from newsletter.cli.context import invocation, print_json, program
 from newsletter.cli.late_import import late_import
@@ -24,7 +26,7 @@ from newsletter.outbox.refused.owner_decisions import (
 )
 from newsletter.runtime import Runtime
 from newsletter.service.database import await_database
-from newsletter.service.incoming.apply import take_in
+from newsletter.service.incoming.apply import LARGEST_MAIL_BYTES, take_in
 from newsletter.service.incoming.files import MailFile, mails_of
 from newsletter.service.logs import configure_logging
 
@@ -98,6 +100,26 @@ def _take(
         # In a pipe nothing is printed: the mail server would send the output to the author.
         click.echo(f"{mail.name}: {', '.join(done)}")
     return True
+
+
+@bounce.command()
+@click.argument("files", nargs=-1, required=True, metavar="FILE...", type=click.Path(allow_dash=True))
+def parse(files: tuple[str, ...]) -> None:
+    """Print what each FILE, a returned email, says: one JSON object a line, in the given order.
+
+    Nothing is stored, and the email need not be ours. FILE can be - for standard input. If a file cannot be
+    read, its line has an error and the exit status is 1.
+    """
+    failed = False
+    for name in files:
+        try:
+            with click.open_file(name, "rb") as file:
+                print_json({"file": name} | as_json(read_report(file.read(LARGEST_MAIL_BYTES))))
+        except OSError as fault:
+            failed = True
+            error = f"cannot be read: {fault.strerror}"
+            print_json({"file": name} | as_json(Report(Kind.OTHER)) | {"error": error})
+    sys.exit(1 if failed else 0)
 
 
 @bounce.command()

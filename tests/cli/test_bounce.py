@@ -211,3 +211,19 @@ def test_the_listener_says_when_it_is_told_nothing_or_its_place_is_taken(runtime
     assert nowhere.returncode == taken.returncode == 1
     assert b"NEWSLETTER_INTAKE_LISTEN" in nowhere.stderr
     assert b"This host cannot listen" in taken.stderr
+
+
+def test_parse_prints_one_line_for_each_file_in_the_given_order(runtime, tmp_path):
+    report = tmp_path / "report.eml"
+    report.write_bytes(
+        b"From: MAILER-DAEMON@mx.example\nSubject: failure notice\n\n<ada@example.org>: user unknown\n"
+    )
+
+    done = bounce(runtime, "parse", str(tmp_path / "missing"), str(report))
+
+    assert done.returncode == 1
+    missing, read = map(json.loads, done.stdout.splitlines())
+    assert "cannot be read" in missing["error"]
+    assert read == {
+        "file": str(report), "kind": "bounce", "suppress": ["ada@example.org"], "soft": [], "complaint": [],
+    }  # fmt: skip

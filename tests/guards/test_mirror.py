@@ -10,6 +10,8 @@ PACKAGE, TESTS = ROOT / "newsletter", ROOT / "tests"
 ELSEWHERE = {
     "app.py": "cli/test_db.py",
     "audit.py": "web/admin/test_overview.py",
+    "bounces/read/report.py": "bounces/read/test_delivery_status.py",
+    "bounces/read/wording.py": "bounces/read/test_reasons.py",
     "bounces/read_header.py": "bounces/test_classify.py",
     "cli/context.py": "cli/test_locales.py",
     "cli/settings.py": "cli/test_run_commands.py",

@@ -112,6 +112,7 @@ COMMANDS: dict[str, list[str]] = {
     "consent verify": ["--all"],
     "language list": [],
     "bounce ingest": ["IN/mail.eml"],
+    "bounce parse": ["IN/mail.eml"],
     "bounce held": [],
     "bounce again": ["1", "--count", "1"],
     "bounce gone": ["1", "--count", "1"],

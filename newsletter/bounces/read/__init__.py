@@ -1,0 +1,1 @@
+"""Read returned mail: delivery reports, feedback reports, automatic replies, and home-made formats. Pure."""

@@ -1,0 +1,272 @@
+"""Read reports without a machine-readable part: find the failed addresses in the text for people. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+from newsletter.bounces.read.reasons import Reason, classify, code_in, fold, status_in
+from newsletter.bounces.read.report import LONGEST_WORDS, Failure, addresses_in_text, clean_address
+from newsletter.bounces.read.wording import ends_with, says
+from newsletter.bounces.read_header import Header, addresses_in, first_word, read_header
+
+# A report says what happened in its first lines. A list of recipients may follow.
+MOST_LINES = 1500
+MOST_CHARACTERS = 64 * 1024
+MOST_CANDIDATES = 300
+LONGEST_CONTEXT = 1200
+# How many addresses one report may name.
+MOST_RECIPIENTS = 100
+
+_START_OF_HEADER = re.compile(
+    r"^[ \t>|]{0,8}(?:received:[ \t]+(?:from|by|\(|id)|return-path:|x-[a-z-]{2,40}:[ \t]|mime-version:|"
+    r"dkim-signature:|message-id:[ \t]*<|content-type:[ \t]*(?:text|multipart))",
+    re.IGNORECASE,
+)
+_ONLY_MARKS = re.compile(r"[\s<>\"'`(\[{*|:;.,=#&\-\u2022\u00b7\u3000\d)/+]*")
+_BEFORE_WORDS = re.compile(r"[\s<\"'`(\[=]+$")
+_TYPE_OF_ADDRESS = re.compile(r"(?:rfc822|smtp|internet)\s*[;:]\s*$|mailto:$", re.IGNORECASE)
+_WORD_AFTER = re.compile(r"[>\"'\])]*[ \t]+[^\W\d_]")
+_LETTERS = re.compile(r"[^\W\d_]{2,}")
+_ADDRESS_WORDS = re.compile(r"\S{0,120}@\S{0,120}")
+_ANNOUNCEMENT = re.compile(
+    r"\b(?:following|these|listed) (?:recipient|address|user|e-?mail|destination|people)|did not reach",
+    re.IGNORECASE,
+)
+_NOT_PEOPLE = frozenset({"postmaster", "mailer-daemon", "abuse", "hostmaster", "mailerdaemon"})
+_ONESELF = ("to", "delivered-to", "x-original-to", "from", "reply-to", "sender", "return-path", "errors-to")
+
+
+# The start of the line, the end of the address, the address, and its score.
+_Place = tuple[int, int, str, int]
+
+
+@dataclass(frozen=True)
+class HomeMade:
+    """The signs of a report: its header, its text for people, and the headers of the returned messages."""
+
+    header: Header
+    text: str
+    originals: Sequence[Header] = field(default=())
+
+    @property
+    def by_program(self) -> bool:
+        """Whether a program for mail delivery sent it."""
+        senders = (
+            " ".join(self.header.get("from", ())[:1]) + " " + " ".join(self.header.get("sender", ())[:1])
+        )
+        null = any(not path.strip(" <>") for path in self.header.get("return-path", ()))
+        return null or says("senders", fold(senders))
+
+    @property
+    def subject_says_so(self) -> bool:
+        """Whether the subject is that of a report."""
+        return says("subjects", fold(" ".join(self.header.get("subject", ())[:1])))
+
+    @cached_property
+    def signs(self) -> int:
+        """How much in the header says that this is a report."""
+        return self.by_program + self.subject_says_so + 2 * self.has_failed_recipients
+
+    @property
+    def may_be_report(self) -> bool:
+        """Whether its header or its first words are those of a report."""
+        start = fold(self.text[:2000])
+        return self.signs > 0 or says("failures", start) or says("delays", start)
+
+    @property
+    def has_failed_recipients(self) -> bool:
+        """Whether the header names the failed addresses, as Exim and Gmail do."""
+        return "x-failed-recipients" in self.header
+
+
+def read_home_made(mail: HomeMade, library: Collection[str] = ()) -> list[Failure]:
+    """Return the failures that a text for people names; none if this is no report.
+
+    `library` has the addresses that the library found. They are right more often than our own search, unless
+    they stand in the returned message only.
+    """
+    if not mail.signs and not library:
+        return []
+    region, rest = _cut_original(mail.text)
+    folded = fold(region)
+    if (
+        not mail.has_failed_recipients
+        and not library
+        and not says("failures", folded)
+        and not says("delays", folded)
+    ):
+        return []
+    named = [clean_address(each) for each in addresses_in(mail.header, ("x-failed-recipients",))]
+    named = [each for each in named if each]
+    found = _candidates(region, mail.header)
+    if not named and not (found and found[0].score == 4 and not _any_in(library, region)):
+        named = list(library)
+    if named:
+        wanted = {each.lower() for each in named}
+        found = [each for each in found if each.address.lower() in wanted]
+        missing = wanted - {each.address.lower() for each in found}
+        found += [_Candidate(each, 3, "") for each in named if each.lower() in missing]
+    if not found and mail.signs + says("failures", folded) >= 2:
+        found = [_Candidate(each, 3, "") for each in _recipients_of(mail, rest)]
+    return [_failure(each, region, len(found) == 1) for each in found[:MOST_RECIPIENTS]]
+
+
+def _any_in(addresses: Collection[str], text: str) -> bool:
+    folded = text.lower()
+    return any(each.lower() in folded for each in addresses)
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    address: str
+    score: int
+    context: str
+
+
+def _cut_original(text: str) -> tuple[str, str]:
+    """Return the text for people, and what follows: the returned message."""
+    lines = text[:MOST_CHARACTERS].split("\n")[:MOST_LINES]
+    seen_failure = False
+    for at, line in enumerate(lines):
+        stripped = line.strip()
+        if not stripped:
+            continue
+        folded = fold(line[:300])
+        is_marker = len(stripped) < 90 and says("originals", folded) and at + 1 < len(lines)
+        starts = _START_OF_HEADER.match(line) is not None
+        if seen_failure and (starts or (is_marker and "@" not in stripped and not says("failures", folded))):
+            after = "\n".join(lines[at if starts else at + 1 :]).lstrip("\n -=_*>|\t")
+            return "\n".join(lines[:at]), after
+        seen_failure = seen_failure or "@" in stripped or says("failures", folded)
+    return "\n".join(lines), ""
+
+
+def _candidates(text: str, header: Header, *, everything: bool = False) -> list[_Candidate]:
+    """Return the addresses of the best kind in a text (or of every kind), each with the words after it."""
+    oneself = {each.lower() for each in addresses_in(header, _ONESELF)}
+    places: list[_Place] = []
+    for match in addresses_in_text(text):
+        address = clean_address(match[0])
+        start = text.rfind("\n", 0, match.start()) + 1
+        before = text[max(start, match.start() - 100) : match.start()]
+        score = _score(before, text[match.end() : match.end() + 20], address)
+        if (
+            score
+            and address
+            and address.lower() not in oneself
+            and address.lower().partition("@")[0] not in _NOT_PEOPLE
+        ):
+            places.append((start, match.end(), address, score))
+        if len(places) >= MOST_CANDIDATES:
+            break
+    places = _after_announcement(places, text)
+    best = max((score for *_, score in places), default=0)
+    chosen = [place for place in places if place[3] == best]
+    if everything:
+        chosen = places
+    elif best == 1:
+        chosen = chosen[:1]
+    found: dict[str, _Candidate] = {}
+    for number, (start, _, address, score) in enumerate(chosen):
+        others = (place[0] for place in chosen[number + 1 :] if place[2].lower() != address.lower())
+        end = min(next(others, len(text)), start + LONGEST_CONTEXT)
+        known = found.get(address.lower())
+        context = text[start:end] if known is None else f"{known.context}\n{text[start:end]}"
+        found[address.lower()] = _Candidate(known.address if known else address, score, context)
+    return list(found.values())
+
+
+def _after_announcement(places: list[_Place], text: str) -> list[_Place]:
+    """Leave out what stands before "the following recipients", if anything stands after it.
+
+    Exchange quotes To and Subject of the returned message first, and To may be a mailing list.
+    """
+    announced = _ANNOUNCEMENT.search(text)
+    if announced is None:
+        return places
+    later = [place for place in places if place[1] > announced.end()]
+    return later or places
+
+
+def _score(before: str, after: str, address: str) -> int:
+    """Return how surely an address in a text is a failed recipient: from 4, alone in its line, to 0, not."""
+    plain = _TYPE_OF_ADDRESS.sub("", before)
+    folded = fold(_BEFORE_WORDS.sub("", plain))
+    words = f" {folded.lstrip('<>*-|=. ')}"
+    if ends_with("not_recipients", words):
+        return 0
+    if len(address.partition("@")[0]) > 40 and any(each.isdigit() for each in address):
+        return 0
+    if _ONLY_MARKS.fullmatch(plain):
+        return 3 if _WORD_AFTER.match(after) else 4
+    return 3 if ends_with("before_address", words) else 1
+
+
+def _recipients_of(mail: HomeMade, rest: str) -> list[str]:
+    """Return the only recipient of the returned message, if it has one. A mailing list is none."""
+    oneself = {each.lower() for each in addresses_in(mail.header, _ONESELF)}
+    for header in (*mail.originals, read_header(rest.encode("utf-8", "replace"))):
+        if "x-beenthere" in header or first_word(header, "precedence") == "list":
+            continue
+        found = addresses_in(header, ("x-original-to", "delivered-to")) or addresses_in(header, ("to",))
+        if len(found) == 1 and found[0].lower() not in oneself:
+            return found
+    return []
+
+
+def explain(failures: list[Failure], mail: HomeMade) -> list[Failure]:
+    """Return failures with the reasons that stand in the text for people, where their own words give none.
+
+    Exim gives the server's words in the text alone.
+    """
+    if all(each.words or each.reason is not Reason.UNKNOWN for each in failures):
+        return failures
+    region, _ = _cut_original(mail.text)
+    said = {each.address.lower(): each.context for each in _candidates(region, mail.header, everything=True)}
+    alone = len({each.address.lower() for each in failures}) == 1
+    explained = []
+    for each in failures:
+        words = said.get(each.address.lower()) or said.get(each.final.lower()) or (region if alone else "")
+        if each.words or each.reason is not Reason.UNKNOWN or not words:
+            explained.append(each)
+            continue
+        reason, status, _ = _classify(words, whole=words is region)
+        bare = reason is Reason.UNKNOWN and _says_nothing(words)
+        explained.append(
+            replace(each, reason=reason, status=status or each.status, words=_kept(words), unexplained=bare)
+        )
+    return explained
+
+
+def _says_nothing(words: str) -> bool:
+    """Return whether the words after an address explain nothing."""
+    rest = fold(_ADDRESS_WORDS.sub(" ", words))
+    return not says("explanations", rest) and code_in(rest) is None and len(_LETTERS.findall(rest)) < 3
+
+
+def _failure(candidate: _Candidate, region: str, alone: bool) -> Failure:
+    words = candidate.context
+    reason, status, code = _classify(words)
+    if reason is Reason.UNKNOWN and (alone or not words):
+        reason, status_there, code_there = _classify(region, whole=True)
+        status, code, words = status or status_there, code or code_there, words or region
+    delayed = says("delays", fold(region)) and not says("final", fold(region))
+    permanent = not delayed and (status.startswith("5") if status else code is None or code >= 500)
+    bare = code is None and not status and not says("explanations", fold(region))
+    return Failure(
+        candidate.address, reason, permanent, delayed, status, _kept(words), candidate.address,
+        unexplained=reason is Reason.UNKNOWN and bare,
+    )  # fmt: skip
+
+
+def _kept(words: str) -> str:
+    return " ".join(words.split())[:LONGEST_WORDS]
+
+
+def _classify(words: str, *, whole: bool = False) -> tuple[Reason, str, int | None]:
+    plain = _ADDRESS_WORDS.sub("@", words)
+    status, code = status_in(plain), code_in(plain)
+    return classify(status, plain, whole=whole), status, code

@@ -1,0 +1,27 @@
+"""What flufl.bounce is asked, and what it is not given."""
+
+from __future__ import annotations
+
+import pytest
+
+from newsletter.bounces.read.library import LARGEST_BYTES, MOST_LIBRARY_PARTS, MOST_LINES, scan
+from newsletter.bounces.read.parts import cut
+
+TEXT = b"From: x@y.example\n\nInvalid final delivery userid: ada@harbour.example\n"
+
+
+def test_the_library_names_an_address():
+    assert scan(TEXT, cut(TEXT)) == (set(), {"ada@harbour.example"})
+
+
+@pytest.mark.parametrize("more", [b" " * LARGEST_BYTES, b"\n" * MOST_LINES])
+def test_a_large_message_is_not_given_to_the_library(more):
+    raw = TEXT + more
+
+    assert scan(raw, cut(raw)) == (set(), set())
+
+
+def test_a_message_of_many_parts_is_not_given_to_the_library():
+    parts = cut(TEXT) * (MOST_LIBRARY_PARTS + 1)
+
+    assert scan(TEXT, parts) == (set(), set())
