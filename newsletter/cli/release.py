@@ -16,9 +16,13 @@ from newsletter.cli.context import print_json
 from newsletter.cli.release_mail import notice
 from newsletter.cli.runtime import open_runtime
 from newsletter.errors import ReleaseUnreadable
-from newsletter.ingest.press.parse import PressRelease, parse_press
+from newsletter.ingest.feeds.feed import Item
+from newsletter.ingest.feeds.isolated import IsolatedReader
+from newsletter.ingest.pages.charset import LARGEST_BYTES
+from newsletter.ingest.pages.document import fetch_release, is_url, read_release
+from newsletter.ingest.press.parse import PressRelease
 from newsletter.ingest.press.parse import as_json as release_as_json
-from newsletter.ingest.text.decode import MAX_RELEASE_BYTES, decode
+from newsletter.ingest.sources.fetch import make_retriever
 from newsletter.models import HoldReason, Release, ReleaseHold, ReleaseState
 from newsletter.releases.body import LONGEST_BYTES
 from newsletter.releases.delete import delete_release, undo_delete
@@ -35,7 +39,7 @@ ACTOR = "command line"
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, one object a line.")
 files_argument = click.argument(
-    "files", nargs=-1, required=True, metavar="FILE|-...", type=click.Path(allow_dash=True)
+    "files", nargs=-1, required=True, metavar="FILE|URL|-...", type=click.Path(allow_dash=True)
 )
 
 
@@ -47,7 +51,10 @@ def release() -> None:
 @release.command()
 @files_argument
 def parse(files: tuple[str, ...]) -> None:
-    """Print the parsed content of each FILE, one JSON object a line, in the given order."""
+    """Print the parsed content of each FILE or URL, one JSON object a line, in the given order.
+
+    A file is plain text or an HTML page.
+    """
     failed = False
     for name, found in _read(files):
         failed |= isinstance(found, ReleaseUnreadable)
@@ -63,7 +70,7 @@ def parse(files: tuple[str, ...]) -> None:
 @click.option("--held", is_flag=True, help="Keep it back until somebody has looked at it.")
 @json_option
 def add(files: tuple[str, ...], topics: tuple[str, ...], held: bool, as_json: bool) -> None:
-    """Add the press release in each FILE (text; - reads standard input).
+    """Add the press release in each FILE (plain text or an HTML page; - reads standard input) or at each URL.
 
     All files are read before the first is stored. If a file cannot be read, the others are still added, and
     the exit status is 1.
@@ -251,20 +258,26 @@ release.add_command(
 release.add_command(notice)
 
 
-def _read(files: tuple[str, ...]) -> Iterator[tuple[str, PressRelease | ReleaseUnreadable]]:
-    """Yield each file's name, and its release or the error."""
-    for name in files:
-        try:
-            if name == "-":
-                data = sys.stdin.buffer.read(MAX_RELEASE_BYTES + 1)
-            else:
-                with Path(name).open("rb") as file:
-                    data = file.read(MAX_RELEASE_BYTES + 1)
-            yield name, parse_press(decode(data, name), name)
-        except OSError as fault:
-            yield name, ReleaseUnreadable(name, f"cannot be read: {fault.strerror}")
-        except ReleaseUnreadable as fault:
-            yield name, fault
+def _read(files: tuple[str, ...]) -> Iterator[tuple[str, PressRelease | Item | ReleaseUnreadable]]:
+    """Yield each file's or URL's name, and its release or the error."""
+    with IsolatedReader() as reader:
+        for name in files:
+            try:
+                if is_url(name):
+                    yield name, fetch_release(make_retriever(open_runtime().settings), reader, name)
+                else:
+                    yield name, read_release(reader, _bytes(name), name)
+            except OSError as fault:
+                yield name, ReleaseUnreadable(name, f"cannot be read: {fault.strerror}")
+            except ReleaseUnreadable as fault:
+                yield name, fault
+
+
+def _bytes(name: str) -> bytes:
+    if name == "-":
+        return sys.stdin.buffer.read(LARGEST_BYTES + 1)
+    with Path(name).open("rb") as file:
+        return file.read(LARGEST_BYTES + 1)
 
 
 def _print(stored: Release, as_json: bool, *, known: bool = False) -> None:

@@ -37,7 +37,7 @@ _LONE_AMPERSAND = re.compile(r"&(?![#a-zA-Z])")
 # A parser takes everything after an open <iframe> for its content, so the tags are removed first.
 _FRAME = re.compile(r"</?iframe\b[^<>]*>?", re.IGNORECASE)
 _TOP_HEADING = re.compile(r"<(/?)h1(?=[\s>/])", re.IGNORECASE)
-_EMPTY = re.compile(r"<(p|h[2-6]|li|blockquote|strong|em|b|i)>(?:\s|&nbsp;|\u00a0|<br>)*</\1>")
+_EMPTY = re.compile(r"<(p|h[2-6]|li|ul|ol|blockquote|strong|em|b|i)>(?:\s|&nbsp;|\u00a0|<br>)*</\1>")
 
 
 def clean_html(html: str, base: str) -> str:

@@ -150,3 +150,31 @@ def test_a_search_finds_releases_in_every_state(owner: House):
     assert "Harbour closes" in one.output and "1 found" in one.output
     assert "0 found" in later.output
     assert run(owner, "release", "search", "harbour", "--topic", "gone").exit_code == 1
+
+
+def test_html_files_are_parsed_and_added_with_their_links(owner: House, tmp_path: Path):
+    page = tmp_path / "quay.html"
+    text = "The harbour has opened its <a href='https://port.example/plan'>new quay</a> for all ferries."
+    head = "<!doctype html><title>The quay opens</title><meta property=og:site_name content='Port of Halden'>"
+    page.write_text(f"{head}<nav>Home</nav><h1>The quay opens</h1><p>3 March 2026</p><p>{text}</p>")
+
+    parsed = run(owner, "release", "parse", str(page))
+    added = run(owner, "release", "add", "--json", str(page))
+
+    line = json.loads(parsed.stdout)
+    assert (line["title"], line["publisher"], line["published"]) == (
+        "The quay opens",
+        "Port of Halden",
+        "2026-03-03",
+    )
+    assert line["body"] == "The harbour has opened its new quay for all ferries."
+    with owner.runtime.reading() as session:
+        stored = session.query(Release).filter_by(public_id=json.loads(added.stdout)["id"]).one()
+        assert 'href="https://port.example/plan"' in stored.body_html
+
+
+def test_a_url_that_may_not_be_fetched_is_an_error_of_its_own_line(owner: House):
+    result = run(owner, "release", "parse", "http://127.0.0.1/quay.html")
+
+    assert result.exit_code == 1
+    assert "cannot be fetched" in json.loads(result.stdout)["error"]

@@ -1,4 +1,4 @@
-"""The process that reads feeds from outside, within limits of time and memory (isolated.py starts it).
+"""The process that reads feeds and pages from outside, within limits (isolated.py starts it).
 
 It reads requests from standard input and writes a line of JSON for each to standard output. It ends when its
 input ends, so it never outlives the process that started it by more than one request.
@@ -10,9 +10,10 @@ import json
 import resource
 import signal
 import sys
-from typing import BinaryIO
+from datetime import date
+from typing import Any, BinaryIO
 
-from newsletter.errors import FeedUnreadable
+from newsletter.errors import FeedUnreadable, ReleaseUnreadable
 from newsletter.ingest.feeds.isolated import MEMORY_BYTES, WAITED_SECONDS
 from newsletter.ingest.feeds.read import read_feed
 
@@ -38,15 +39,27 @@ def main() -> None:
 def _answer(source: BinaryIO, request: dict[str, str]) -> str:
     data = source.read(int(request["size"]))
     try:
-        feed = read_feed(data, request["content_type"], request["url"])
-        return json.dumps({"feed": feed.as_record()})
+        return json.dumps(_read(data, request))
     except FeedUnreadable as fault:
         return json.dumps({"unreadable": str(fault)})
+    except ReleaseUnreadable as fault:
+        return json.dumps({"unreadable": fault.reason})
     except MemoryError:
-        return json.dumps({"unreadable": "Reading the feed takes too much memory."})
+        return json.dumps({"unreadable": "Reading it takes too much memory."})
     except Exception as fault:
         # Whatever a document provokes in a library is a fault of the document, and no reason to stop.
-        return json.dumps({"unreadable": f"The feed cannot be read ({type(fault).__name__})."})
+        return json.dumps({"unreadable": f"It cannot be read ({type(fault).__name__})."})
+
+
+def _read(data: bytes, request: dict[str, str]) -> dict[str, Any]:
+    content_type, url = request["content_type"], request["url"]
+    if request["what"] == "feed":
+        return {"feed": read_feed(data, content_type, url).as_record()}
+    # Only a process that reads pages needs the memory for what reads them.
+    from newsletter.ingest.pages.read import read_page  # noqa: PLC0415
+
+    today = date.fromisoformat(request["today"]) if request["today"] else None
+    return {"page": read_page(data, content_type, url, today).as_record()}
 
 
 if __name__ == "__main__":

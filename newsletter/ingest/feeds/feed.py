@@ -31,6 +31,9 @@ class Item:
     doubts: tuple[str, ...] = ()
     # Only for the text of a file: the HTML of a feed's item has its markup.
     marks: Markup = Markup()
+    # The lead image of a page, and what it shows.
+    image_url: str = ""
+    image_alt: str = ""
 
     @property
     def body(self) -> str:
@@ -62,6 +65,18 @@ class Item:
         """Return the item with a publisher of the editor's choice; "" keeps its own."""
         return replace(self, publisher=publisher) if publisher else self
 
+    def as_record(self) -> dict[str, Any]:
+        """Return what JSON can hold. The markup of files is left out."""
+        record = asdict(self)
+        del record["marks"]
+        record["published"] = self.published and self.published.isoformat()
+        record["published_at"] = self.published_at and self.published_at.isoformat()
+        return record
+
+    def pictured(self, url: str, alt: str) -> Item:
+        """Return the item with a lead image."""
+        return replace(self, image_url=url, image_alt=alt)
+
 
 @dataclass(frozen=True)
 class Feed:
@@ -76,26 +91,23 @@ class Feed:
 
     def as_record(self) -> dict[str, Any]:
         """Return what JSON can hold."""
-        record = asdict(self)
-        for item in record["items"]:
-            del item["marks"]
-            item["published"] = item["published"] and item["published"].isoformat()
-            item["published_at"] = item["published_at"] and item["published_at"].isoformat()
-        return record
+        return {**asdict(replace(self, items=())), "items": [each.as_record() for each in self.items]}
 
 
 def feed_from_record(record: Mapping[str, Any]) -> Feed:
     """Return the feed that `Feed.as_record` made."""
-    items = tuple(
-        Item(
-            **{
-                **each,
-                "published": each["published"] and date.fromisoformat(each["published"]),
-                "published_at": each["published_at"] and datetime.fromisoformat(each["published_at"]),
-                "paragraphs": tuple(each["paragraphs"]),
-                "doubts": tuple(each["doubts"]),
-            }
-        )
-        for each in record["items"]
-    )
+    items = tuple(item_from_record(each) for each in record["items"])
     return Feed(record["title"], record["site_url"], record["kind"], items, record["skipped"])
+
+
+def item_from_record(record: Mapping[str, Any]) -> Item:
+    """Return the item that `Item.as_record` made."""
+    return Item(
+        **{
+            **record,
+            "published": record["published"] and date.fromisoformat(record["published"]),
+            "published_at": record["published_at"] and datetime.fromisoformat(record["published_at"]),
+            "paragraphs": tuple(record["paragraphs"]),
+            "doubts": tuple(record["doubts"]),
+        }
+    )

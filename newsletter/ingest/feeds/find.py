@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from html.parser import HTMLParser
 
 from newsletter.ingest.html.to_text import one_line
+from newsletter.ingest.pages.charset import decode_page
 from newsletter.mail.clean_html import absolute
 
 KINDS = frozenset(
@@ -15,7 +15,6 @@ KINDS = frozenset(
 MOST = 20
 # Feeds are named in the head, so the rest of a large page is not read.
 READ_BYTES = 512 * 1024
-_CHARSET = re.compile(r"charset=[\"']?([\w-]{1,40})", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -29,13 +28,8 @@ class FoundFeed:
 
 def find_feeds(data: bytes, content_type: str, url: str) -> tuple[FoundFeed, ...]:
     """Return the feeds that a page names, in its order, at most 20."""
-    hit = _CHARSET.search(content_type) or _CHARSET.search(data[:2048].decode("latin-1"))
-    try:
-        text = data[:READ_BYTES].decode(hit[1] if hit else "utf-8", "replace")
-    except LookupError:
-        text = data[:READ_BYTES].decode("utf-8", "replace")
     reader = _Links(url)
-    reader.feed(text)
+    reader.feed(decode_page(data[:READ_BYTES], content_type))
     return tuple(dict.fromkeys(reader.found))[:MOST]
 
 

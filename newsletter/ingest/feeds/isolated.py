@@ -1,4 +1,4 @@
-"""Read feeds in a process of their own, so that no document can hold up or fill the process that polls.
+"""Read feeds and pages in a process of their own, so that none can hold up or fill the process that polls.
 
 A parser may need minutes or gigabytes for a document that was made for it. The child process ends by itself
 at its limits, and the next feed gets a new one.
@@ -11,11 +11,12 @@ import os
 import subprocess
 import sys
 import threading
+from datetime import date
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
-from newsletter.errors import FeedUnreadable
-from newsletter.ingest.feeds.feed import Feed, feed_from_record
+from newsletter.errors import FeedUnreadable, ReleaseUnreadable
+from newsletter.ingest.feeds.feed import Feed, Item, feed_from_record, item_from_record
 
 # The address space of the child process: Python and its libraries take about 70 MB of it.
 MEMORY_BYTES = 240 * 1024 * 1024
@@ -28,7 +29,7 @@ _KEPT = ("PATH", "PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "LD_LIBRARY_PATH", "
 
 
 class IsolatedReader:
-    """Reads one feed after another in a child process. Threads wait for each other."""
+    """Reads one document after another in a child process. Threads wait for each other."""
 
     def __init__(self, seconds: float = SECONDS) -> None:
         self._seconds = seconds
@@ -37,24 +38,37 @@ class IsolatedReader:
 
     def read(self, data: bytes, content_type: str, url: str) -> Feed:
         """Return the feed in `data`. Raises FeedUnreadable, also when a limit was reached."""
-        request = {"size": len(data), "content_type": content_type, "url": url}
+        answer = self._ask(data, {"what": "feed", "content_type": content_type, "url": url})
+        if "unreadable" in answer:
+            raise FeedUnreadable(answer["unreadable"])
+        return feed_from_record(answer["feed"])
+
+    def read_page(self, data: bytes, content_type: str, url: str, today: date | None = None) -> Item:
+        """Return the release on a page. Raises ReleaseUnreadable, also when a limit was reached."""
+        day = today.isoformat() if today else ""
+        answer = self._ask(data, {"what": "page", "content_type": content_type, "url": url, "today": day})
+        if "unreadable" in answer:
+            raise ReleaseUnreadable(url, answer["unreadable"])
+        return item_from_record(answer["page"])
+
+    def _ask(self, data: bytes, request: dict[str, str]) -> dict[str, Any]:
+        """Return what the child process answers. It has no answer if it reaches a limit."""
+        head = json.dumps({**request, "size": len(data)}).encode()
         with self._lock:
             child = self._started()
             assert child.stdin is not None
             assert child.stdout is not None
             try:
-                child.stdin.write(json.dumps(request).encode() + b"\n" + data)
+                child.stdin.write(head + b"\n" + data)
                 child.stdin.flush()
                 line = child.stdout.readline()
             except OSError:
                 line = b""
             if not line.endswith(b"\n"):
                 self._end()
-                raise FeedUnreadable("Reading the feed takes too long or too much memory.")
-        answer = json.loads(line)
-        if "unreadable" in answer:
-            raise FeedUnreadable(answer["unreadable"])
-        return feed_from_record(answer["feed"])
+                return {"unreadable": "Reading it takes too long or too much memory."}
+        found: dict[str, Any] = json.loads(line)
+        return found
 
     @property
     def pid(self) -> int | None:

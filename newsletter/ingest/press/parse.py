@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Protocol
 
 from newsletter.errors import ReleaseUnreadable
 from newsletter.ingest.press.body import Body, read_body
@@ -131,7 +132,22 @@ def _is_title(paragraph: str, head: Head) -> bool:
     return head.title_at >= 0 and same_headline(paragraph, head.title)
 
 
-def as_json(name: str, release: PressRelease | ReleaseUnreadable) -> dict[str, str | None]:
+class Parsed(Protocol):
+    """What one line of `newsletter release parse` needs of a release: it is from a text, or from a page."""
+
+    @property
+    def title(self) -> str: ...
+    @property
+    def publisher(self) -> str: ...
+    @property
+    def published(self) -> date | None: ...
+    @property
+    def language(self) -> str: ...
+    @property
+    def body(self) -> str: ...
+
+
+def as_json(name: str, release: Parsed | ReleaseUnreadable) -> dict[str, str | None]:
     """Return one line of `newsletter release parse`. "error" is there only on failure, other keys always."""
     if isinstance(release, ReleaseUnreadable):
         empty: dict[str, str | None] = dict.fromkeys(("title", "publisher", "body"), "")

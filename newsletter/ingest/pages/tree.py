@@ -1,0 +1,70 @@
+"""Make a tree of a web page from its bytes, within limits. Pure.
+
+Run it on pages from outside by `feeds.isolated`, which bounds time and memory too.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from lxml import etree
+from lxml import html as lxml_html
+
+from newsletter.errors import ReleaseUnreadable
+from newsletter.ingest.pages.charset import LARGEST_BYTES, decode_page
+from newsletter.ingest.text.decode import repair_mojibake
+
+# An element of lxml, which has no types of its own.
+Element = Any
+
+DEEPEST = 200
+MOST_ELEMENTS = 60_000
+
+_CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff\ud800-\udfff]")
+_XML_HEAD = re.compile(r"\s*<\?xml[^>]{0,200}>")
+
+
+def parse_tree(data: bytes, content_type: str, name: str) -> Element:
+    """Return the root of a page. `name` is for messages. Raises ReleaseUnreadable."""
+    if len(data) > LARGEST_BYTES:
+        raise ReleaseUnreadable(name, f"the page is larger than {LARGEST_BYTES // 1024 // 1024} MB")
+    text = _CONTROLS.sub("", repair_mojibake(decode_page(data, content_type)))
+    text = _XML_HEAD.sub("", text, count=1)
+    if not text.strip():
+        raise ReleaseUnreadable(name, "the page is empty")
+    parser = lxml_html.HTMLParser(remove_comments=True, remove_pis=True, no_network=True)
+    try:
+        root = lxml_html.document_fromstring(text, parser=parser)
+    except (etree.LxmlError, ValueError) as fault:
+        raise ReleaseUnreadable(name, "it is not a web page that can be read") from fault
+    _check_shape(root, name)
+    return root
+
+
+def text_of(element: Element) -> str:
+    """Return the text of an element on one line."""
+    return " ".join("".join(element.itertext()).split())
+
+
+def tag_of(element: Element) -> str:
+    """Return the name of an element, or "" for what is none."""
+    return element.tag if isinstance(element.tag, str) else ""
+
+
+def remove(element: Element) -> None:
+    """Take an element out of its tree. The text behind it stays."""
+    parent = element.getparent()
+    if parent is not None:
+        element.drop_tree()
+
+
+def _check_shape(root: Element, name: str) -> None:
+    depth = count = 0
+    for event, _ in etree.iterwalk(root, events=("start", "end")):
+        depth += 1 if event == "start" else -1
+        count += event == "start"
+        if depth > DEEPEST:
+            raise ReleaseUnreadable(name, f"the page nests its elements more than {DEEPEST} deep")
+        if count > MOST_ELEMENTS:
+            raise ReleaseUnreadable(name, f"the page has more than {MOST_ELEMENTS:,} elements")

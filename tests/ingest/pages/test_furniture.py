@@ -1,0 +1,51 @@
+"""Tests of taking menus, forms and hidden parts out of a page."""
+
+from __future__ import annotations
+
+import pytest
+
+from newsletter.ingest.pages.furniture import remove_furniture
+from newsletter.ingest.pages.tree import parse_tree, text_of
+
+PROSE = "<p>" + "The harbour has opened its new quay, and all ferries use it from April on. " * 12 + "</p>"
+
+
+def left(html: str) -> str:
+    body = parse_tree(f"<html><body>{html}<p>The quay opens.</p></body></html>".encode(), "", "x").find(
+        "body"
+    )
+    remove_furniture(body)
+    return text_of(body)
+
+
+@pytest.mark.parametrize(
+    "html",
+    [
+        "<nav>Home News</nav>",
+        "<footer>Imprint</footer>",
+        "<aside>More</aside>",
+        "<script>x()</script><style>p{}</style><noscript>Turn it on</noscript>",
+        "<button>Share</button><select><option>de</select><textarea>x</textarea>",
+        "<div class='post-share'>Share</div>",
+        "<div id=relatedNews>More</div>",
+        "<ul class='site breadcrumbs'><li>Home</ul>",
+        "<div hidden>Secret</div><span style='display: none'>Secret</span>",
+        "<span class='visually-hidden'>Skip</span>",
+        "<div role=navigation>Home</div>",
+        "<iframe src=x>y</iframe><svg><text>Logo</text></svg>",
+    ],
+)
+def test_what_is_no_text_is_taken_out(html: str):
+    assert left(html) == "The quay opens."
+
+
+def test_a_form_around_the_whole_page_leaves_the_page():
+    assert left("<form>Read this <input name=x></form>") == "Read this The quay opens."
+
+
+def test_a_part_with_much_prose_is_the_text_whatever_its_class():
+    assert "all ferries" in left(f"<div class='has-sidebar menu'>{PROSE}</div>")
+
+
+def test_a_word_inside_another_word_names_nothing():
+    assert left("<div class='shareholders'>For shareholders</div>").startswith("For shareholders")
