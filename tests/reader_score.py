@@ -1,4 +1,4 @@
-"""Score the release parser on a folder of pairs: NN.txt, and NN.json with the right values.
+"""Score the release parser on a folder of pairs: NN.txt or NN.html, and NN.json with the right values.
 
 `PYTHONPATH=tests python -m reader_score FOLDER...` prints each wrong value and a table by field. The JSON has
 any of the keys in FIELDS. `also` gives other right values by key; `kind` and `source` are for people.
@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from newsletter.errors import ReleaseUnreadable
+from newsletter.ingest.feeds.feed import Item
+from newsletter.ingest.pages.read import read_page
 from newsletter.ingest.press.parse import PressRelease, parse_press
 from newsletter.ingest.text.decode import decode
 
@@ -43,13 +45,13 @@ def _same(expected: Any, found: Any) -> bool:
 
 
 # For each key of the JSON: what the release has, and how the two are compared.
-FIELDS: Mapping[str, tuple[Callable[[PressRelease], Any], Callable[[Any, Any], bool]]] = {
+FIELDS: Mapping[str, tuple[Callable[[PressRelease | Item], Any], Callable[[Any, Any], bool]]] = {
     "title": (lambda press: press.title, _same),
     "published": (lambda press: press.published.isoformat() if press.published else None, _same),
     "publisher": (lambda press: press.publisher, _same),
     "language": (lambda press: press.language, _same),
     "body_first_words": (
-        lambda press: _even(press.body)[:120],
+        lambda press: _even(press.body).removeprefix("- ")[:120],
         lambda words, body: bool(body.startswith(_even(words))),
     ),
     "body_last_words": (
@@ -62,9 +64,11 @@ FIELDS: Mapping[str, tuple[Callable[[PressRelease], Any], Callable[[Any, Any], b
 }
 
 
-def read(path: Path) -> PressRelease | None:
+def read(path: Path) -> PressRelease | Item | None:
     """Return the release in the file, or None if it is refused."""
     try:
+        if path.suffix == ".html":
+            return read_page(path.read_bytes(), "", path.name)
         return parse_press(decode(path.read_bytes(), path.name), path.name)
     except ReleaseUnreadable:
         return None
@@ -74,7 +78,9 @@ def score(folder: Path) -> Iterator[Check]:
     """Yield the checks of all pairs in `folder`. Every check of a refused text is wrong."""
     for path in sorted(folder.glob("*.json")):
         pair: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        press = read(path.with_suffix(".txt"))
+        # A name may have dots of its own.
+        page = path.parent / f"{path.name.removesuffix('.json')}.html"
+        press = read(page if page.exists() else path.with_suffix(".txt"))
         for field, (value, agrees) in FIELDS.items():
             if field not in pair:
                 continue

@@ -16,10 +16,11 @@ _INLINE = frozenset({
     "strike",
     "strong", "sub", "sup", "time", "tt", "u", "var", "wbr",
 })  # fmt: skip
-# What may hold blocks, and so has its loose text wrapped.
-_HOLDERS = frozenset({
-    "body", "div", "section", "article", "main", "center", "header", "footer", "aside", "nav", "td", "th",
-    "details", "fieldset", "figure", "address", "hgroup", "p", "li", "dd", "blockquote", "figcaption",
+# What holds no loose text, or keeps it as it is. Everything else may hold blocks and loose text.
+_NO_HOLDERS = frozenset({
+    "table", "tbody", "thead", "tfoot", "tr", "colgroup", "col", "ul", "ol", "dl", "pre", "hr", "h1", "h2",
+    "h3",
+    "h4", "h5", "h6", "dt", "caption", "legend", "summary",
 })  # fmt: skip
 _LEAVES = frozenset({
     "p", "h1", "h2", "h3", "h4", "h5", "h6", "li", "pre", "tr", "dt", "dd", "caption", "figcaption",
@@ -58,7 +59,7 @@ def even_out(body: Element) -> None:
             for each in [table, *(part for part in parts if _table_of(part) is table)]:
                 each.tag = "div"
     for element in list(body.iter()):
-        if tag_of(element) in _HOLDERS:
+        if tag_of(element) and tag_of(element) not in _INLINE | _NO_HOLDERS:
             _wrap(element)
 
 

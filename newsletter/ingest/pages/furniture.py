@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 
 from newsletter.ingest.pages.tree import Element, remove, tag_of, text_of
 
 _NEVER = frozenset({
     "script", "style", "noscript", "template", "iframe", "object", "embed", "applet", "svg", "canvas", "math",
     "video", "audio", "picture", "img", "source", "map", "area", "input", "select", "option", "textarea",
-    "button", "datalist", "dialog", "menu", "link", "meta", "progress", "meter", "frame", "frameset",
+    "button", "datalist", "figcaption", "dialog", "menu", "link", "meta", "progress", "meter", "frame",
+    "frameset",
 })  # fmt: skip
 _AROUND = frozenset({"nav", "footer", "aside"})
+_WHOLE = frozenset({"html", "body", "main", "article"})
 _ROLES = frozenset({
     "navigation", "banner", "contentinfo", "complementary", "search", "menu", "menubar", "toolbar", "dialog",
     "alertdialog", "alert", "tooltip", "tablist", "img", "button",
@@ -25,7 +28,13 @@ _WORDS = frozenset({
     "pager", "menu", "navbar", "navigation", "nav", "toolbar", "tags", "taglist", "skip", "skiplink",
     "footer",
     "advertisement", "advert", "ads", "promo", "popup", "modal", "offcanvas", "feedback", "rating", "print",
-    "printfriendly", "readmore", "masthead", "sharedaddy", "jp-relatedposts", "widget", "prevnext",
+    "printfriendly", "readmore", "flyout", "masthead", "sharedaddy", "jp-relatedposts", "widget", "prevnext",
+})  # fmt: skip
+# Words of what lies over a page or beside a picture. Much prose does not make them the text.
+_ALWAYS = frozenset({
+    "modal", "popup", "offcanvas", "tooltip", "cookie", "cookies", "consent", "gdpr", "onetrust",
+    "overlay", "caption", "copyright", "credit", "credits", "figcaption", "imagecaption",
+    "bildnachweis", "accessibility",
 })  # fmt: skip
 _HIDDEN_WORDS = frozenset({
     "sr-only", "visually-hidden", "visuallyhidden", "screen-reader-text", "screen-reader", "screenreader",
@@ -34,8 +43,8 @@ _HIDDEN_WORDS = frozenset({
 _HIDDEN_STYLE = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
 _SPLIT = re.compile(r"[^a-z0-9]+|(?<=[a-z])(?=\d)")
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
-# A part of the page with a menu's class that has more prose than this is the page itself (a WordPress theme
-# gives its body the class "has-sidebar").
+# A part with a menu's class that has more prose than this is the page itself. Some themes give the whole page
+# the class "has-sidebar".
 _MOST_PROSE = 700
 
 
@@ -45,12 +54,22 @@ def remove_furniture(body: Element) -> None:
         tag = tag_of(element)
         if not tag or element is body or element.getparent() is None:
             continue
-        if tag in _NEVER or _is_hidden(element):
-            remove(element)
-        elif tag == "form":
+        if tag == "form":
             element.drop_tag()
-        elif (tag in _AROUND or _role(element) or _named_so(element)) and not _is_text(element):
+        elif tag in _NEVER or _is_hidden(element) or _is_beside(element) or _is_menu(element):
             remove(element)
+
+
+def _is_beside(element: Element) -> bool:
+    """Return whether an element lies over the page, belongs to a picture, or is a teaser."""
+    if tag_of(element) == "article" and next(element.iterancestors("article"), None) is not None:
+        return not _has_prose(element)
+    return tag_of(element) not in _WHOLE and has_word(element, _ALWAYS)
+
+
+def _is_menu(element: Element) -> bool:
+    is_named = tag_of(element) in _AROUND or _role(element) or has_word(element, _WORDS)
+    return is_named and tag_of(element) not in _WHOLE and not _has_prose(element)
 
 
 def _role(element: Element) -> bool:
@@ -60,22 +79,22 @@ def _role(element: Element) -> bool:
 def _is_hidden(element: Element) -> bool:
     if element.get("hidden") is not None or _HIDDEN_STYLE.search(element.get("style") or ""):
         return True
-    return not _HIDDEN_WORDS.isdisjoint((element.get("class") or "").lower().split()) and not _is_text(
-        element
-    )
+    names = (element.get("class") or "").lower().split()
+    return not _HIDDEN_WORDS.isdisjoint(names) and tag_of(element) not in _WHOLE and not _has_prose(element)
 
 
-def _named_so(element: Element) -> bool:
+def has_word(element: Element, words: Collection[str]) -> bool:
+    """Return whether the class or the id of an element has one of these words."""
     names = f"{element.get('class') or ''} {element.get('id') or ''}"
     if not names.strip() or len(names) > 1000:
         return False
-    return any(not _WORDS.isdisjoint(_SPLIT.split(_CAMEL.sub("-", each).lower())) for each in names.split())
+    return any(
+        word in words for each in names.split() for word in _SPLIT.split(_CAMEL.sub("-", each).lower())
+    )
 
 
-def _is_text(element: Element) -> bool:
+def _has_prose(element: Element) -> bool:
     """Return whether an element has so much prose that its name must mean something else."""
-    if tag_of(element) in {"html", "body", "main", "article"}:
-        return True
     prose = 0
     for paragraph in element.iter("p"):
         text = text_of(paragraph)

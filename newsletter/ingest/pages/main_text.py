@@ -1,8 +1,8 @@
 """Find the text of a release in its page: trafilatura says where it is, and our rules where it ends. Pure.
 
-trafilatura loses links, some lists and sometimes a first or a last paragraph. So only its choice is used: the
-part of the page that has most of what it found is taken, with all that stands in it. The reader of plain text
-(press/) then says where the text begins and ends.
+trafilatura loses links, some lists and sometimes a first or a last paragraph. So only its choice is used. The
+part of the page that has most of what it found is taken whole. The parser of plain text (press/) then says
+where the text begins and ends.
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ from lxml import etree
 
 from newsletter.errors import ReleaseUnreadable
 from newsletter.ingest.pages.blocks import Block, compact
+from newsletter.ingest.pages.furniture import has_word
 from newsletter.ingest.pages.tree import Element, tag_of
+from newsletter.ingest.press.dates.find import find_dates
 from newsletter.ingest.press.parse import PressRelease, parse_press
 
 # How much a block that trafilatura did not find counts against the part of the page that holds it.
@@ -24,6 +26,16 @@ _AGAINST = 0.5
 _PROSE = 80
 # With less than this, trafilatura has found only a part of the text, if anything.
 _LEAST = 200
+# Blocks between the title and the text, at most.
+_FAR = 40
+# So many blocks in a row that are no text end it, if most of the text is above them.
+_WIDE_GAP = 4
+_MOST_OF_IT = 0.75
+_SHORT = 60
+# Words in the class of lines about the release, such as its author.
+_ABOUT = frozenset({"author", "byline", "cat", "category", "categories", "date", "meta", "kicker", "topic"})
+# Characters beside the date in a line such as "Berlin, 3 March 2026".
+_WITH_DATE = 24
 # Each one walks through the whole text.
 _MOST_SEARCHES = 1_000
 _MOST_LINKED = 0.6
@@ -64,7 +76,8 @@ def mark_found(root: Element, blocks: Sequence[Block]) -> None:
     body = None if made is None or isinstance(made, dict) else made.body
     words = Words([] if body is None else ["".join(each.itertext()) for each in body])
     for block in blocks:
-        block.is_found = len(block.text) > 3 and words.has(block.text)
+        is_menu = block.link_share >= _MOST_LINKED
+        block.is_found = not is_menu and len(block.text) > 3 and words.has(block.text)
     if sum(len(block.text) for block in blocks if block.is_found and not block.is_heading) < _LEAST:
         for block in blocks:
             block.is_found |= len(block.text) >= _PROSE and block.link_share < _MOST_LINKED
@@ -94,7 +107,7 @@ def container(body: Element, blocks: Sequence[Block]) -> Element:
 def read_press(
     title: str, blocks: Sequence[Block], name: str, today: datetime.date | None
 ) -> PressRelease | None:
-    """Return what the reader of plain text makes of the blocks, or None."""
+    """Return what the parser of plain text makes of the blocks, or None."""
     lines = [title, *(block.text for block in blocks if compact(block.text) != compact(title))]
     try:
         return parse_press("\n\n".join(lines), name, today)
@@ -102,18 +115,104 @@ def read_press(
         return None
 
 
-def trim(blocks: Sequence[Block], press: PressRelease | None, title: str) -> list[Block]:
+def choose_blocks(
+    blocks: Sequence[Block], inside: Sequence[Block], title: str, name: str, today: datetime.date | None
+) -> tuple[list[Block], PressRelease | None]:
+    """Return the blocks of the text, and what the parser of plain text makes of them.
+
+    `blocks` are those of the whole page, `inside` those of the part that has most of the text.
+    """
+    candidates = _below_title(blocks, inside, title)
+    press = read_press(title, candidates, name, today)
+    return trim(candidates, press), press
+
+
+def trim(blocks: Sequence[Block], press: PressRelease | None) -> list[Block]:
     """Return the blocks from the first to the last one that belong to the text."""
     kept = Words([line for each in press.paragraphs for line in each.split("\n")] if press else [])
+    marked = [_stays(block, kept) for block in blocks]
+    if not any(marked):
+        marked = [block.is_found for block in blocks]
+    if not any(marked):
+        return list(blocks)
+    first, last = marked.index(True), _last(blocks, marked)
+    while first < last and (_begins_nothing(blocks[first]) or blocks[first].link_share >= _MOST_LINKED):
+        first += 1
+    while last > first and _ends_nothing(blocks[last]):
+        last -= 1
+    inner = zip(blocks[first : last + 1], marked[first : last + 1], strict=True)
+    return [block for block, stays in inner if stays or not _begins_nothing(block)]
+
+
+def _below_title(blocks: Sequence[Block], inside: Sequence[Block], title: str) -> list[Block]:
+    """Return the blocks of the text without the title, and the prose between the title and the text.
+
+    Many systems keep the first paragraph in a field of its own, above the text.
+    """
+    if not inside:
+        return []
     plain = compact(title).casefold()
-    inside = [block for block in blocks if compact(block.text).casefold() != plain]
-    marked = [_stays(block, kept) for block in inside]
-    if not any(marked):
-        marked = [block.is_found for block in inside]
-    if not any(marked):
-        return list(inside)
-    first, last = marked.index(True), len(marked) - 1 - marked[::-1].index(True)
-    return inside[first : last + 1]
+    is_title = {
+        id(each) for each in blocks if each.is_heading and plain and plain in compact(each.text).casefold()
+    }
+    whole = _found_after(inside, -1)
+    own = [
+        at for at, each in enumerate(inside) if id(each) in is_title and _found_after(inside, at) * 2 >= whole
+    ]
+    text = list(inside[own[-1] + 1 :] if own else inside)
+    start = next(at for at, each in enumerate(blocks) if each is text[0]) if text else 0
+    above = list(blocks[max(0, start - _FAR) : start])
+    titles = [at for at, each in enumerate(above) if id(each) in is_title]
+    leads = above[titles[-1] + 1 :] if titles and not own else []
+    prose = [each for each in leads if len(each.text) >= _PROSE and each.link_share < _MOST_LINKED]
+    return [*prose, *(each for each in text if compact(each.text).casefold() != plain)]
+
+
+def _found_after(blocks: Sequence[Block], at: int) -> int:
+    """Return how much prose stands behind a block. Short lines may be a menu."""
+    return sum(len(each.text) for each in blocks[at + 1 :] if each.is_found and len(each.text) >= _PROSE)
+
+
+def _last(blocks: Sequence[Block], marked: Sequence[bool]) -> int:
+    """Return where the text ends: at its last marked block, or before a wide gap with little behind it."""
+    last = len(marked) - 1 - marked[::-1].index(True)
+    whole = sum(len(block.text) for block, stays in zip(blocks, marked, strict=True) if stays)
+    seen = gap = 0
+    before = 0
+    for at, (block, stays) in enumerate(zip(blocks, marked, strict=True)):
+        # A heading that is a link begins a teaser of another page.
+        is_teaser = block.is_heading and block.link_share > 0.9
+        if (is_teaser or (stays and gap >= _WIDE_GAP)) and seen >= whole * _MOST_OF_IT:
+            return before
+        if not stays:
+            gap += 1
+            continue
+        gap, before = 0, at
+        seen += len(block.text)
+    return last
+
+
+def _begins_nothing(block: Block) -> bool:
+    """Return whether a block at the beginning is a date, or a short line that was not found."""
+    if _is_date_line(block.text):
+        return True
+    if block.is_heading or tag_of(block.element) in {"li", "tr"} or len(block.text) >= _SHORT:
+        return False
+    return (
+        not block.is_found or has_word(block.element, _ABOUT) or has_word(block.element.getparent(), _ABOUT)
+    )
+
+
+def _ends_nothing(block: Block) -> bool:
+    """Return whether a block at the end is a heading, links, or a short line that was not found."""
+    is_item = tag_of(block.element) in {"li", "tr"}
+    is_short = not block.is_found and len(block.text) < _SHORT and not is_item
+    return block.is_heading or block.link_share >= _MOST_LINKED or is_short
+
+
+def _is_date_line(text: str) -> bool:
+    dates = find_dates(text)
+    return bool(dates) and len(text) - sum(each.end - each.start for each in dates) <= _WITH_DATE
 
 
 def _stays(block: Block, kept: Words) -> bool:

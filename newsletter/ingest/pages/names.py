@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
+import copy
 import re
 from collections.abc import Iterable, Sequence
+from itertools import islice
+from urllib.parse import urlsplit
 
 from newsletter.ingest.pages.declared import Declared
+from newsletter.ingest.pages.furniture import remove_furniture
 from newsletter.ingest.pages.tree import Element, tag_of, text_of
+from newsletter.ingest.press.dates.find import find_dates
 from newsletter.ingest.press.lines.organisations import is_wire
+from newsletter.ingest.press.publisher import Evidence, from_copyright
 
 _SITE_MARK = re.compile(r"\s+[|–—·•:»›-]\s+|\s*[|»｜]\s*")
 _WORD = re.compile(r"\w+")
 _ADDRESS = re.compile(r"(?:https?://|www\.)\S+|[\w-]+(?:\.[\w-]+)*\.[a-z]{2,6}", re.IGNORECASE)
 _NO_NAME = re.compile(
-    r"(?:home|news|press|admin|editor|webmaster|untitled|none|website|author|staff|redaktion)\Z",
+    r"(?:home|accueil|startseite|inicio|hjem|©.*|news|press|admin|editor|webmaster|untitled|none|website|author|staff|redaktion)\Z",
+    re.IGNORECASE,
+)
+_YEAR = re.compile(r"\b(?:19|20)\d\d\b")
+_LOGO = re.compile(
+    r"\b(?:logo|startseite|homepage|home|zur|to|the|link|back|go|start)\b(?: page| of| der| von)?:?",
     re.IGNORECASE,
 )
 _LONGEST_NAME = 120
+_MOST_HEADINGS = 2_000
 
 
 def choose_title(root: Element, declared: Declared) -> str:
@@ -25,12 +37,18 @@ def choose_title(root: Element, declared: Declared) -> str:
     pieces = [
         piece for title in declared.titles for piece in (title, *_SITE_MARK.split(title)) if piece.strip()
     ]
-    headings = [(tag_of(each), text_of(each)) for each in root.iter("h1", "h2", "h3", "h4")][:200]
+    found = islice(root.iter("h1", "h2", "h3", "h4"), _MOST_HEADINGS)
+    headings = [(tag_of(each), _heading(each)) for each in found]
     sites = {_even(site) for site in (*declared.sites, *declared.publishers)}
     usual = [(tag, text) for tag, text in headings if text and _even(text) not in sites and len(text) <= 400]
+    longest = max(
+        (len(_even(piece)) for title in declared.titles for piece in _SITE_MARK.split(title)), default=0
+    )
     for wanted in ("h1", "h2", "h3", "h4"):
         for tag, text in usual:
-            if tag == wanted and _is_one_of(text, pieces, exact=wanted != "h1"):
+            # "News" is a part of many declared titles, and a heading of many pages.
+            is_long = wanted == "h1" or len(_even(text)) * 2 >= longest
+            if tag == wanted and is_long and _is_one_of(text, pieces, exact=wanted != "h1"):
                 return text
     single = [text for tag, text in usual if tag == "h1"]
     if declared.titles:
@@ -38,18 +56,58 @@ def choose_title(root: Element, declared: Declared) -> str:
     return single[0] if single else ""
 
 
-def choose_publisher(declared: Declared, title: str, press: str) -> str:
+def choose_publisher(declared: Declared, shown: Sequence[str], title: str, press: str) -> str:
     """Return who published the release: its author if that is an organisation, else the site.
 
-    A wire service distributes the releases of others. Then the text names the publisher (`press`).
+    `shown` are names that the page shows (`shown_names`). A wire service distributes the releases of others.
+    Then the text names the publisher (`press`).
     """
-    named = [each for each in (*declared.publishers, *declared.sites) if _is_name(each)]
+    sites = [each for each in declared.sites if not _is_title(each, declared.titles)]
+    named = [each for each in (*declared.publishers, *sites) if _is_name(each)]
     own = [each for each in named if not is_wire(each)]
     if named and not own:
         return press or named[0]
     if own:
         return own[0]
-    return press or _site_in_title(declared.titles, title) or next(iter(named), "")
+    found = _site_in_title(declared.titles, title) or next(iter(shown), "") or press
+    return found or next((each.removeprefix("www.") for each in sites if "/" not in each), "")
+
+
+def shown_names(body: Element, base: str) -> list[str]:
+    """Return the names in the copyright line and in the link to the start page, the most reliable first."""
+    marked = [each for each in body.iter() if "©" in (each.text or "") or "opyright" in (each.text or "")]
+    # Without a year, it is often the credit of a picture.
+    lines = [text_of(each)[:300] for each in marked[-20:] if _YEAR.search(text_of(each)) or _in_footer(each)]
+    holders = [from_copyright(Evidence((), [line], (), None, "")) for line in lines]
+    links = islice(body.iter("a"), 200)
+    linked = [_alt_or_text(each) for each in links if _is_start(each.get("href") or "", base)]
+    names = [_LOGO.sub("", each).strip(" -–|") for each in (*holders, *linked)]
+    # The name of the host is often a part of the publisher's.
+    host = (urlsplit(base).hostname or "").removeprefix("www.").partition(".")[0]
+    return sorted(filter(_is_name, names), key=lambda each: not host or host not in _even(each))
+
+
+def _alt_or_text(link: Element) -> str:
+    alts = [each.get("alt") or "" for each in link.iter("img")]
+    return text_of(link) or next((each for each in alts if each), "") or link.get("title") or ""
+
+
+def _in_footer(element: Element) -> bool:
+    return next(element.iterancestors("footer"), None) is not None
+
+
+def _is_start(place: str, base: str) -> bool:
+    if place in {"/", "./"}:
+        return True
+    mine, theirs = urlsplit(base), urlsplit(place)
+    return bool(theirs.hostname) and theirs.hostname == mine.hostname and not theirs.path.strip("/")
+
+
+def _is_title(site: str, titles: Sequence[str]) -> bool:
+    """Return whether a site's name is in truth the title: some systems fill it in everywhere."""
+    firsts = [_SITE_MARK.split(each) for each in titles]
+    longer = len(site) > 25 and any(_even(each[0]) == _even(site) and len(each) > 1 for each in firsts)
+    return longer or any(_even(site) == _even(each) for each in titles if len(site) > 40)
 
 
 def _without_site(titles: Sequence[str], headings: Sequence[str], sites: set[str]) -> str:
@@ -66,12 +124,34 @@ def _without_site(titles: Sequence[str], headings: Sequence[str], sites: set[str
 
 
 def _site_in_title(titles: Iterable[str], title: str) -> str:
+    """Return the name of the site before or behind the title of the release."""
+    plain = _even(title)
     for each in titles:
-        if _even(each).startswith(_even(title)) and len(each) > len(title):
-            rest = _SITE_MARK.split(each[len(title) :])[-1].strip(" -|–—·:»")
-            if _is_name(rest):
-                return rest
+        parts = [part.strip() for part in _SITE_MARK.split(each)]
+        left = [part for part in parts if part and not _is_part_of_title(_even(part), plain)]
+        if len(left) < len(parts) and plain and plain in _even(each):
+            for part in left[-1:] if _even(each).startswith(plain) else left[:1]:
+                if _is_name(part) and not find_dates(part):
+                    return part
     return ""
+
+
+def _is_part_of_title(part: str, title: str) -> bool:
+    return (
+        part == title or (len(part) >= 15 and title.startswith(part)) or (len(part) >= 25 and part in title)
+    )
+
+
+def _heading(element: Element) -> str:
+    """Return the text of a heading without the date and the hidden words that some have inside."""
+    if next(element.iter("time"), None) is None and next(element.iter("span"), None) is None:
+        return text_of(element)
+    inner = copy.deepcopy(element)
+    inner.tail = None
+    remove_furniture(inner)
+    for each in list(inner.iter("time")):
+        each.drop_tree()
+    return text_of(inner)
 
 
 def _is_one_of(text: str, pieces: Sequence[str], *, exact: bool) -> bool:
@@ -82,7 +162,8 @@ def _is_one_of(text: str, pieces: Sequence[str], *, exact: bool) -> bool:
         return True
     # A title that was shortened with an ellipsis, or a heading with a part of its own.
     return any(
-        len(other) >= 15 and (mine.startswith(other) or (other.startswith(mine) and len(mine) >= 15))
+        (len(other) >= 15 and (mine.startswith(other) or (len(mine) >= 15 and other.startswith(mine))))
+        or (len(mine) >= 25 and other.endswith(mine))
         for other in (_even(each.rstrip(" .…")) for each in pieces)
     ) and (not exact or len(mine) >= 25)
 

@@ -20,13 +20,13 @@ from newsletter.ingest.pages.dates import choose, declared_date, seen_days, time
 from newsletter.ingest.pages.declared import Declared, base_of, read_declared
 from newsletter.ingest.pages.furniture import remove_furniture
 from newsletter.ingest.pages.lead_image import lead_image
-from newsletter.ingest.pages.main_text import container, mark_found, read_press, trim
-from newsletter.ingest.pages.names import choose_publisher, choose_title
+from newsletter.ingest.pages.main_text import choose_blocks, container, mark_found
+from newsletter.ingest.pages.names import choose_publisher, choose_title, shown_names
 from newsletter.ingest.pages.tree import Element, parse_tree, remove
 
 MOST_BLOCKS = 5_000
-# Lines above the text in which a date may stand.
-_ABOVE = 12
+# Lines next to the beginning of the text in which a date may stand.
+_NEAR = 12
 
 
 def read_page(data: bytes, content_type: str, url: str, today: date | None = None) -> Item:
@@ -41,6 +41,7 @@ def read_page(data: bytes, content_type: str, url: str, today: date | None = Non
     base = base_of(root, url if urlsplit(url).scheme in {"http", "https"} else "")
     declared = read_declared(root, base)
     title = choose_title(root, declared)
+    shown = shown_names(body, base or declared.canonical_url)
     image = lead_image(body, declared, base)
     whole = copy.deepcopy(root)
     times = time_elements(body)
@@ -54,27 +55,25 @@ def read_page(data: bytes, content_type: str, url: str, today: date | None = Non
     mark_found(whole, blocks)
     holder = container(body, blocks)
     inside = _inside(blocks, holder)
-    press = read_press(title, inside, url, today) if inside else None
-    kept = trim(inside, press, title)
+    kept, press = choose_blocks(blocks, inside, title, url, today)
     if not kept:
         raise ReleaseUnreadable(
             url, "the page has no text of a release; it may need JavaScript, or list others"
         )
-    above = _above(blocks, kept[0], title)
     dated = choose(
         declared_date(declared.dates),
         times,
-        seen_days([each.text for each in above], today),
+        seen_days(_around(blocks, kept, title), today),
         press.published if press else None,
     )
     made = make_item(
         guid="",
         url=_address(declared, url),
         title=title or (press.title if press else ""),
-        publisher=choose_publisher(declared, title, press.publisher if press else ""),
+        publisher=choose_publisher(declared, shown, title, press.publisher if press else ""),
         dated=dated,
         language=declared.language,
-        html=_html(holder, inside, kept),
+        html=_html(body, blocks, kept),
         base=base or "",
     )
     if made is None or not made.paragraphs:
@@ -88,18 +87,23 @@ def _inside(blocks: Sequence[Block], holder: Element) -> list[Block]:
     return [each for each in blocks if each.element is holder or holder in each.element.iterancestors()]
 
 
-def _above(blocks: Sequence[Block], first: Block, title: str) -> list[Block]:
-    """Return the lines between the title and the text, and those right above the title."""
-    at = next((index for index, each in enumerate(blocks) if each is first), 0)
-    plain = compact(title).casefold()
-    lines = [each for each in blocks[max(0, at - _ABOVE) : at] if compact(each.text).casefold() != plain]
-    return lines[::-1]
+def _around(blocks: Sequence[Block], kept: Sequence[Block], title: str) -> list[str]:
+    """Return the lines above the text and between its first paragraphs, those next to it first."""
+    at = next(index for index, each in enumerate(blocks) if each is kept[0])
+    stay, plain = {id(each) for each in kept}, compact(title).casefold()
+    near = [*blocks[max(0, at - _NEAR) : at][::-1], *blocks[at : at + _NEAR]]
+    return [each.text for each in near if id(each) not in stay and compact(each.text).casefold() != plain]
 
 
-def _html(holder: Element, inside: Sequence[Block], kept: Sequence[Block]) -> str:
-    """Return the HTML of what holds the text, without the blocks before and after it."""
+def _html(body: Element, blocks: Sequence[Block], kept: Sequence[Block]) -> str:
+    """Return the HTML of the part of the page that holds the text, without its other blocks."""
     stay = {id(each) for each in kept}
-    for each in inside:
+    above = [set(each.element.iterancestors()) for each in kept]
+    common = set.intersection(*above) if len(kept) > 1 else {kept[0].element, *above[0]}
+    holder = next(
+        each for each in (kept[0].element, *kept[0].element.iterancestors(), body) if each in common
+    )
+    for each in blocks:
         if id(each) not in stay:
             remove(each.element)
     return str(etree.tostring(holder, encoding="unicode", method="html", with_tail=False))

@@ -21,7 +21,8 @@ Element = Any
 DEEPEST = 200
 MOST_ELEMENTS = 60_000
 
-_CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff\ud800-\udfff]")
+# What XML does not have, and soft hyphens: they would break words that people search for.
+_CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\xad\ufffe\uffff\ud800-\udfff]")
 _XML_HEAD = re.compile(r"\s*<\?xml[^>]{0,200}>")
 
 
@@ -30,6 +31,8 @@ def parse_tree(data: bytes, content_type: str, name: str) -> Element:
     if len(data) > LARGEST_BYTES:
         raise ReleaseUnreadable(name, f"the page is larger than {LARGEST_BYTES // 1024 // 1024} MB")
     text = _CONTROLS.sub("", repair_mojibake(decode_page(data, content_type)))
+    # `&shy;` is a soft hyphen too.
+    text = text.replace("&shy;", "").replace("&#173;", "").replace("&#xAD;", "")
     text = _XML_HEAD.sub("", text, count=1)
     if not text.strip():
         raise ReleaseUnreadable(name, "the page is empty")

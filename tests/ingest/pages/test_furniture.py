@@ -49,3 +49,11 @@ def test_a_part_with_much_prose_is_the_text_whatever_its_class():
 
 def test_a_word_inside_another_word_names_nothing():
     assert left("<div class='shareholders'>For shareholders</div>").startswith("For shareholders")
+
+
+def test_what_lies_over_the_page_is_taken_out_however_much_prose_it_has():
+    assert left(f"<div class='cookie-overlay'>{PROSE}</div>") == "The quay opens."
+
+
+def test_a_teaser_inside_an_article_is_taken_out():
+    assert left("<article>Text <article>Another story</article></article>").startswith("Text The quay")

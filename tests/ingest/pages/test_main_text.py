@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 
 from newsletter.ingest.pages.blocks import blocks_of
-from newsletter.ingest.pages.main_text import Words, container, mark_found, read_press, trim
+from newsletter.ingest.pages.main_text import Words, choose_blocks, container, mark_found, trim
 from newsletter.ingest.pages.tree import parse_tree
 
 PROSE = (
@@ -36,22 +36,48 @@ def test_prose_counts_when_the_library_finds_nothing():
     assert [each.is_found for each in blocks if each.element.tag == "p"] == [True] * 6
 
 
-def test_the_text_begins_and_ends_where_the_reader_of_texts_says():
-    end = "<p>###</p><p>Contact: press@port.example</p>"
-    html = f"<html><body><h1>The quay opens</h1><p>3 March 2026</p>{TEXT}{end}"
-    blocks = blocks_of(parse_tree(html.encode(), "", "x").find("body"))
-
-    press = read_press("The quay opens", blocks, "x", None)
-    kept = trim(blocks, press, "The quay opens")
-
-    assert [each.text for each in kept] == [PROSE.format(at) for at in range(6)]
-    assert press is not None and press.published is not None
+def chosen(html: str) -> list[str]:
+    root = parse_tree(f"<html><body>{html}</body></html>".encode(), "", "x")
+    whole, body = copy.deepcopy(root), root.find("body")
+    blocks = blocks_of(body)
+    mark_found(whole, blocks)
+    holder = container(body, blocks)
+    inside = [each for each in blocks if holder in each.element.iterancestors()]
+    return [each.text for each in choose_blocks(blocks, inside, "The quay opens", "x", None)[0]]
 
 
-def test_without_a_reading_nothing_but_the_title_is_left_out():
-    blocks = blocks_of(parse_tree(b"<html><body><h1>The quay opens</h1><p>Soon.</p>", "", "x").find("body"))
+ALL = [PROSE.format(at) for at in range(6)]
+HEADING = "<h1>The quay opens</h1>"
 
-    assert [each.text for each in trim(blocks, None, "The quay opens")] == ["Soon."]
+
+def test_the_text_begins_and_ends_where_the_parser_of_texts_says():
+    assert chosen(f"{HEADING}<p>3 March 2026</p>{TEXT}<p>###</p><p>Contact: press@port.example</p>") == ALL
+
+
+def test_a_first_paragraph_in_a_field_of_its_own_belongs_to_the_text():
+    lead = "The port of Halden has opened a third quay, which took four years to build and cost 40 million."
+
+    assert chosen(f"{HEADING}<div><p>{lead}</p></div><div><i>Share</i></div><div>{TEXT}</div>") == [
+        lead,
+        *ALL,
+    ]
+
+
+def test_teasers_of_other_pages_below_the_text_are_no_part_of_it():
+    link = "<a href=/1>Another story of the port</a>"
+    teaser = f"<h2>{link}</h2><p>The port is larger than ever, its director says.</p>"
+
+    assert chosen(f"{HEADING}<div>{TEXT}{teaser}</div>") == ALL
+
+
+def test_a_heading_without_a_text_does_not_end_it():
+    assert chosen(f"{HEADING}<div>{TEXT}<h2>Further texts</h2><ul>{LINKS}</ul></div>") == ALL
+
+
+def test_without_a_reading_all_blocks_stay():
+    blocks = blocks_of(parse_tree(b"<html><body><p>Soon.</p>", "", "x").find("body"))
+
+    assert [each.text for each in trim(blocks, None)] == ["Soon."]
 
 
 def test_words_are_found_across_texts_without_white_space():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from newsletter.ingest.pages.declared import Declared
-from newsletter.ingest.pages.names import choose_publisher, choose_title
+from newsletter.ingest.pages.names import choose_publisher, choose_title, shown_names
 from newsletter.ingest.pages.tree import parse_tree
 
 
@@ -39,9 +39,41 @@ def test_without_a_heading_the_site_is_taken_off_the_declared_title():
         (Declared(sites=("City of Halden",)), "Somebody", "City of Halden"),
         (Declared(sites=("PR Newswire",)), "Halden Robotics", "Halden Robotics"),
         (Declared(sites=("www.port.example", "Home")), "Port of Halden", "Port of Halden"),
+        (Declared(sites=("www.port.example",)), "", "port.example"),
         (Declared(titles=("The quay opens | Port of Halden",)), "", "Port of Halden"),
         (Declared(), "", ""),
     ],
 )
 def test_the_publisher_is_who_wrote_the_release(declared: Declared, press: str, expected: str):
-    assert choose_publisher(declared, "The quay opens", press) == expected
+    assert choose_publisher(declared, (), "The quay opens", press) == expected
+
+
+def test_a_site_with_the_name_of_the_title_is_no_publisher():
+    title = "The port of Halden opens its new quay"
+    declared = Declared(titles=(f"{title} | Port",), sites=(title,))
+
+    assert choose_publisher(declared, (), title, "") == "Port"
+
+
+def test_a_short_heading_that_is_a_part_of_the_declared_title_is_not_the_title():
+    body = "<h2>News</h2><h1>Council opens the new quay for ferries</h1>"
+
+    assert (
+        title(body, "EC opens the new quay for ferries | News | Port")
+        == "Council opens the new quay for ferries"
+    )
+
+
+def test_a_heading_is_read_without_the_date_inside():
+    body = "<h1><time>3 March 2026</time> <span>The quay opens in April</span></h1>"
+
+    assert title(body, "The quay opens in April - Port") == "The quay opens in April"
+
+
+def test_the_copyright_line_and_the_link_to_the_start_page_name_the_publisher():
+    logo = "<a href='/'><img alt='Logo Port of Halden'></a>"
+    body = f"<p>© Ann Photo</p>{logo}<footer>© 2026 City of Halden</footer>"
+    root = parse_tree(f"<html><body>{body}".encode(), "", "x").find("body")
+
+    assert shown_names(root, "https://port.example/news/1") == ["Port of Halden", "City of Halden"]
+    assert choose_publisher(Declared(), ("City of Halden",), "The quay opens", "") == "City of Halden"

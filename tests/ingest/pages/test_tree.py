@@ -33,3 +33,7 @@ def test_characters_that_xml_does_not_have_are_left_out():
 def test_a_page_beyond_a_limit_is_refused(data: bytes, words: str):
     with pytest.raises(ReleaseUnreadable, match=words):
         parse_tree(data, "", "x")
+
+
+def test_soft_hyphens_are_left_out_of_words():
+    assert text_of(parse_tree("<p>Mes\u00adsen&shy;ger".encode(), "", "x")) == "Messenger"
