@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from memory_transport import MemoryTransport
 from servers.postgresql import PostgreSQL
-from sqlalchemy import inspect, text
+from sqlalchemy import URL, inspect, make_url, text
 
 from newsletter.digest.issues import Preparer, open_issue
 from newsletter.ingest.press.parse import PressRelease
@@ -47,6 +47,7 @@ from newsletter.releases.revisions import Texts
 from newsletter.releases.store import add_release
 from newsletter.releases.topics import add_topic
 from newsletter.runtime import Runtime
+from newsletter.service.database import upgrade
 from newsletter.settings import Settings, load_settings
 from newsletter.subscribers import subscription_rows
 from newsletter.subscribers.privacy.emailed_links import PURPOSES, Right
@@ -282,19 +283,49 @@ def make_settings(folder: Path, **more: str) -> Settings:
     return load_settings({**ENVIRON, "NEWSLETTER_DATA_DIR": str(folder), **given})
 
 
-@functools.cache
-def empty_sqlite() -> bytes:
-    """Return a SQLite file with all tables. To copy it is much faster than to create the tables."""
+def _sqlite_file(make: Callable[[str], object]) -> bytes:
+    """Return the SQLite file that `make` makes at the URL that it is given."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "newsletter.sqlite3"
+        make(f"sqlite:///{path}")
         engine = open_engine(f"sqlite:///{path}")
-        Base.metadata.create_all(engine)
         with engine.connect() as connection:
             connection.exec_driver_sql("COMMIT")
             connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
             connection.exec_driver_sql("BEGIN")
         engine.dispose()
         return path.read_bytes()
+
+
+def _create_tables(url: str) -> None:
+    engine = open_engine(url)
+    Base.metadata.create_all(engine)
+    engine.dispose()
+
+
+@functools.cache
+def empty_sqlite() -> bytes:
+    """Return a SQLite file with all tables. To copy it is much faster than to create the tables."""
+    return _sqlite_file(_create_tables)
+
+
+@functools.cache
+def _upgraded_sqlite() -> bytes:
+    return _sqlite_file(upgrade)
+
+
+def make_upgraded(database: str | URL) -> None:
+    """Make a new database as `newsletter db upgrade` does, for the commands and processes that ask for one.
+
+    On SQLite the migrations run once in a test process. Later databases are copies of the first.
+    """
+    url = make_url(database)
+    if url.get_backend_name() != "sqlite":
+        upgrade(database)
+        return
+    path = Path(url.database or "")
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path.write_bytes(_upgraded_sqlite())
 
 
 def make_house(settings: Settings) -> House:
@@ -314,9 +345,7 @@ def make_house(settings: Settings) -> House:
 def template_database(postgresql: PostgreSQL) -> str:
     """The name of a PostgreSQL database with all tables and no rows."""
     name = postgresql.create_database()
-    engine = open_engine(postgresql.url(name))
-    Base.metadata.create_all(engine)
-    engine.dispose()
+    _create_tables(postgresql.url(name))
     return name
 
 
@@ -395,6 +424,7 @@ __all__ = [
     "make_house",
     "make_right_token",
     "make_settings",
+    "make_upgraded",
     "meanwhile",
     "public_id",
 ]

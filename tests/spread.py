@@ -14,8 +14,8 @@ import pytest
 if TYPE_CHECKING:
     from xdist.scheduler import LoadScopeScheduling
 
-# The browser tests with one set of fonts, and the tests of one wheel.
-TOGETHER = re.compile(r"font-\w+|^tests/flows/test_wheel\.py|^tests/benchmarks/")
+# The browser tests with one set of fonts, and the tests of one wheel or of one old installation.
+TOGETHER = re.compile(r"font-\w+|^tests/(?:flows/test_wheel|test_old_installation)\.py|^tests/benchmarks/")
 # These come first, so that no worker still runs a slow test when the other has finished.
 SLOW = ("tests/lives/", "tests/flows/", "tests/outbox/test_c", "tests/service/")
 

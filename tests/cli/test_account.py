@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from house import make_upgraded
 from sqlalchemy.orm import Session
 
 from newsletter.accounts.create import find_account
 from newsletter.accounts.passwords import check_password
 from newsletter.cli import main
 from newsletter.models import open_engine
-from newsletter.service.database import upgrade
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def folder(tmp_path: Path) -> Path:
         "NEWSLETTER_RELAY=smtp://127.0.0.1:9\n"
         f"NEWSLETTER_DATA_DIR={tmp_path}\n"
     )
-    upgrade(f"sqlite:///{tmp_path / 'newsletter.sqlite3'}")
+    make_upgraded(f"sqlite:///{tmp_path / 'newsletter.sqlite3'}")
     return tmp_path
 
 

@@ -9,12 +9,11 @@ import subprocess
 import sys
 
 import pytest
-from house import ENVIRON, make_settings
+from house import ENVIRON, make_settings, make_upgraded
 
 from newsletter.mail.verp import LEAVE_KEY, leave_address
 from newsletter.models import Frequency, Subscriber, Subscription, SubscriptionState, Topic
 from newsletter.runtime import Runtime
-from newsletter.service.database import upgrade
 
 MAILBOX = "leave@news.example.org"
 
@@ -23,7 +22,7 @@ MAILBOX = "leave@news.example.org"
 def runtime(tmp_path):
     """A runtime of an installation with three subscribers."""
     made = Runtime(make_settings(tmp_path, unsubscribe_address=MAILBOX))
-    upgrade(made.settings.database)
+    make_upgraded(made.settings.database)
     with made.session() as session:
         topic = Topic(slug="harbours", name="Harbours", description="", created_at=made.now())
         session.add(topic)

@@ -8,13 +8,12 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from house import ENVIRON, make_settings
+from house import ENVIRON, make_settings, make_upgraded
 from sqlalchemy.orm import Session
 
 from newsletter.app import create_app
 from newsletter.cli import main
 from newsletter.models import Subscriber, open_engine
-from newsletter.service.database import upgrade
 
 
 @pytest.fixture
@@ -31,7 +30,7 @@ def env_file(tmp_path: Path) -> Path:
         f"NEWSLETTER_DATA_DIR={tmp_path}\n"
     )
     url = f"sqlite:///{tmp_path / 'newsletter.sqlite3'}"
-    upgrade(url)
+    make_upgraded(url)
     engine = open_engine(url)
     with Session(engine) as session:
         long_ago = datetime(2020, 1, 1, tzinfo=UTC)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from house import make_upgraded
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
@@ -26,7 +27,6 @@ from newsletter.models import (
 )
 from newsletter.outbox.journal import host_name
 from newsletter.releases.store import add_release
-from newsletter.service.database import upgrade
 from newsletter.service.heartbeat import beat
 
 NOBODY = {"readers": 0, "would_reach_now": 0, "due": 0, "subscribers": 0}
@@ -45,7 +45,7 @@ def env_file(tmp_path: Path) -> Path:
         "NEWSLETTER_RELAY=smtp://127.0.0.1:9\n"
         f"NEWSLETTER_DATA_DIR={tmp_path}\n"
     )
-    upgrade(f"sqlite:///{tmp_path / 'newsletter.sqlite3'}")
+    make_upgraded(f"sqlite:///{tmp_path / 'newsletter.sqlite3'}")
     return path
 
 

@@ -7,14 +7,15 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from house import ENVIRON
+from house import ENVIRON, make_settings, make_upgraded
 
 from newsletter.cli import main
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    assert run(tmp_path, "db", "upgrade").exit_code == 0
+    make_upgraded(make_settings(tmp_path).database)
+    assert run(tmp_path, "db", "upgrade").exit_code == 0  # fills the first newsletter
     return tmp_path
 
 

@@ -8,11 +8,10 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from house import House, make_house, make_settings
+from house import House, make_house, make_settings, make_upgraded
 
 from newsletter.cli import main
 from newsletter.models import Issue, Suppression, SuppressionReason
-from newsletter.service.database import upgrade
 from newsletter.smtp.replies import Reply
 from newsletter.suppression import add_subscribers
 
@@ -28,7 +27,7 @@ ENV = (
 @pytest.fixture
 def place(tmp_path: Path) -> House:
     """An installation whose relay refused all three subscribers."""
-    upgrade(f"sqlite:///{tmp_path / 'newsletter.sqlite3'}")
+    make_upgraded(f"sqlite:///{tmp_path / 'newsletter.sqlite3'}")
     (tmp_path / "settings.env").touch(0o600)  # else each command warns
     (tmp_path / "settings.env").write_text(f"{ENV}NEWSLETTER_DATA_DIR={tmp_path}\n")
     house = make_house(make_settings(tmp_path))

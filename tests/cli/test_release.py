@@ -8,11 +8,10 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from house import ENVIRON, House, make_house, make_settings, public_id
+from house import ENVIRON, House, make_house, make_settings, make_upgraded, public_id
 
 from newsletter.cli import main
 from newsletter.models import Issue, IssueState, Release, ReleaseState
-from newsletter.service.database import upgrade
 
 OLD_IDS = ("-h3Xk9_aQwZr", "--json3aQwZr", "-Y__________")
 
@@ -21,7 +20,7 @@ OLD_IDS = ("-h3Xk9_aQwZr", "--json3aQwZr", "-Y__________")
 def owner(tmp_path: Path) -> House:
     """An installation with a database of its own, which `run` uses."""
     settings = make_settings(tmp_path / "data")
-    upgrade(settings.database)
+    make_upgraded(settings.database)
     return make_house(settings)
 
 

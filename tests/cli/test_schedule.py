@@ -7,18 +7,17 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from house import ENVIRON, House, make_house, make_settings
+from house import ENVIRON, House, make_house, make_settings, make_upgraded
 
 from newsletter.cli import main
 from newsletter.models import Frequency
-from newsletter.service.database import upgrade
 
 
 @pytest.fixture
 def owner(tmp_path: Path) -> House:
     """An installation with a database of its own, which `run` uses."""
     settings = make_settings(tmp_path / "data")
-    upgrade(settings.database)
+    make_upgraded(settings.database)
     return make_house(settings)
 
 

@@ -7,13 +7,12 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from house import House, make_house, make_settings
+from house import House, make_house, make_settings, make_upgraded
 from sqlalchemy import select
 
 from newsletter.cli import main
 from newsletter.mail.addresses import parse_address
 from newsletter.models import AuditEntry, Frequency, Subscriber, Subscription, Suppression
-from newsletter.service.database import upgrade
 from newsletter.subscribers.consent.wording import current_wording
 from newsletter.subscribers.signup.confirm import confirm
 from newsletter.subscribers.signup.request import Signup, request_signups
@@ -33,7 +32,7 @@ ENV = (
 @pytest.fixture
 def place(tmp_path: Path) -> House:
     """An installation made by migrations, with one subscriber."""
-    upgrade(f"sqlite:///{tmp_path / 'newsletter.sqlite3'}")
+    make_upgraded(f"sqlite:///{tmp_path / 'newsletter.sqlite3'}")
     (tmp_path / "settings.env").touch(0o600)  # else each command warns
     (tmp_path / "settings.env").write_text(f"{ENV}NEWSLETTER_DATA_DIR={tmp_path}\n")
     (tmp_path / "settings.env").chmod(0o600)

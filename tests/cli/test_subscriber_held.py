@@ -7,13 +7,12 @@ from datetime import timedelta
 
 import pytest
 from click.testing import CliRunner
-from house import ENVIRON
+from house import ENVIRON, make_upgraded
 
 from newsletter.cli import main
 from newsletter.clock import utcnow
 from newsletter.models import SignupRequest
 from newsletter.runtime import Runtime
-from newsletter.service.database import upgrade
 from newsletter.settings import load_settings
 
 
@@ -21,7 +20,7 @@ from newsletter.settings import load_settings
 def run(tmp_path):
     environ = {**ENVIRON, "NEWSLETTER_DATA_DIR": str(tmp_path)}
     runtime = Runtime(load_settings(environ))
-    upgrade(runtime.settings.database)
+    make_upgraded(runtime.settings.database)
     now = utcnow()
     with runtime.session() as session:
         for number in range(3):

@@ -8,18 +8,17 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
-from house import ENVIRON, House, make_house, make_settings
+from house import ENVIRON, House, make_house, make_settings, make_upgraded
 
 from newsletter.cli import main
 from newsletter.models import ReleaseTopic, TopicRule
-from newsletter.service.database import upgrade
 
 
 @pytest.fixture
 def owner(tmp_path: Path) -> House:
     """An installation with a topic of two rules, and three releases."""
     settings = make_settings(tmp_path / "data")
-    upgrade(settings.database)
+    make_upgraded(settings.database)
     made = make_house(settings)
     made.topic("energy", "газ", "quay")
     for title in ("Новый магазин", "Газ дорожает", "A new quay"):

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from house import make_upgraded
 from PIL import Image
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -137,6 +138,7 @@ def own_furnished(tmp_path: Path, stored_password: str) -> Iterator[Furnished]:
 
 
 def _build(folder: Path, stored_password: str) -> Iterator[Furnished]:
+    make_upgraded(f"sqlite:///{folder / 'newsletter.sqlite3'}")
     prepared = prepare_demo(folder, 8000, 2525)
     runtime = Runtime(dataclasses.replace(prepared.settings, public_url=PUBLIC_URL))
     box = folder / "mailbox" / "new"

@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from house import ENVIRON, Clock, House
+from house import ENVIRON, Clock, House, make_upgraded
 from servers.processes import die_with_parent
 from sqlalchemy import func, insert, select
 
@@ -28,13 +28,12 @@ from newsletter.models import (
 )
 from newsletter.outbox.control import find_issue, resend_uncertain
 from newsletter.runtime import Runtime
-from newsletter.service.database import upgrade
 from newsletter.settings import Settings
 
 
 def open_house(settings: Settings) -> House:
     """Return a house with the real time as its clock, like the processes."""
-    upgrade(settings.database)
+    make_upgraded(settings.database)
     clock = Clock(utcnow())
     return House(Runtime(settings, now=clock), clock)
 

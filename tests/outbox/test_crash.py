@@ -28,7 +28,7 @@ from outbox.processes import (
 from servers.processes import free_port as unused_port
 from servers.redis import redis_on
 
-SUBSCRIBERS = 20_000
+SUBSCRIBERS = 10_000
 KILLS = 20
 
 

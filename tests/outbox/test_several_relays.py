@@ -10,7 +10,7 @@ from itertools import chain, count
 from pathlib import Path
 
 import pytest
-from house import House, make_house, make_settings
+from house import House, make_house, make_settings, make_upgraded
 from outbox.processes import Fleet, environ_of, until
 from smtp.relay_script import EHLO, ScriptedRelay, Session, scripted_relay
 from sqlalchemy import func, select
@@ -24,7 +24,6 @@ from newsletter.outbox.enqueue import enqueue_single
 from newsletter.outbox.several_relays import Served, serve_several
 from newsletter.outbox.worker import drain
 from newsletter.releases.topics import add_topic
-from newsletter.service.database import upgrade
 from newsletter.service.relay_transport import Transports
 from newsletter.settings import Relay
 
@@ -84,7 +83,7 @@ ALL_SENT = {("single", "accepted"), ("bulk", "accepted")}
 
 
 def make_town(folder: Path, **settings: str) -> Town:
-    upgrade(make_settings(folder, **settings).database)
+    make_upgraded(make_settings(folder, **settings).database)
     house = make_house(make_settings(folder, **settings))
     with house.runtime.session() as session:
         fields = {"name": "Harbour News", "from_address": "desk@harbour.example"}

@@ -6,14 +6,13 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from house import ENVIRON, NOON, make_settings
+from house import ENVIRON, NOON, make_settings, make_upgraded
 from sqlalchemy.orm import Session
 
 from newsletter.cli import main
 from newsletter.errors import ServiceError
 from newsletter.identity import load_identity
 from newsletter.models import FIRST_NEWSLETTER, open_engine
-from newsletter.service.database import upgrade
 from newsletter.service.first_newsletter import fill_first_newsletter, require_sender
 from newsletter.settings import Settings, load_settings
 
@@ -41,7 +40,7 @@ def name_in(settings: Settings) -> str:
 
 def test_a_new_database_gets_the_values_of_the_settings(tmp_path: Path):
     settings = make_settings(tmp_path, site_name="The Harbour Letter")
-    upgrade(settings.database)
+    make_upgraded(settings.database)
 
     assert fill_first_newsletter(settings, NOON) == []
     assert name_in(settings) == "The Harbour Letter"
@@ -49,7 +48,7 @@ def test_a_new_database_gets_the_values_of_the_settings(tmp_path: Path):
 
 def test_a_setting_that_was_changed_later_changes_nothing_and_is_named(tmp_path: Path):
     settings = make_settings(tmp_path, site_name="The Harbour Letter")
-    upgrade(settings.database)
+    make_upgraded(settings.database)
     fill_first_newsletter(settings, NOON)
 
     (told,) = fill_first_newsletter(make_settings(tmp_path, site_name="Another Letter"), NOON)
@@ -63,7 +62,7 @@ def test_without_a_sender_anywhere_the_error_names_the_settings_and_the_command(
     tmp_path: Path, missing: tuple[str, ...]
 ):
     settings = settings_without(tmp_path, *missing)
-    upgrade(settings.database)
+    make_upgraded(settings.database)
 
     for attempt in (lambda: fill_first_newsletter(settings, NOON), lambda: require_sender(settings)):
         with pytest.raises(ServiceError) as caught:
@@ -91,7 +90,7 @@ def test_with_a_sender_in_the_database_the_settings_need_none(tmp_path: Path):
 
 def test_a_database_that_was_filled_needs_the_settings_no_more(tmp_path: Path):
     settings = settings_without(tmp_path)
-    upgrade(settings.database)
+    make_upgraded(settings.database)
     fill_first_newsletter(settings, NOON)
 
     assert fill_first_newsletter(settings_without(tmp_path, *SENDER), NOON) == []

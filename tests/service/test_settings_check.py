@@ -9,7 +9,7 @@ import urllib.error
 import urllib.request
 
 import pytest
-from house import ENVIRON, make_settings
+from house import ENVIRON, make_settings, make_upgraded
 
 from newsletter.errors import ServiceError
 from newsletter.jobs.broker import await_broker
@@ -103,7 +103,7 @@ def test_without_a_broker_workers_and_clock_end_and_the_web_server_serves_and_wa
     start, environ, closed_port, eventually
 ):
     environ["NEWSLETTER_BROKER_URL"] = f"redis://:sekret@127.0.0.1:{closed_port}/0"
-    upgrade(make_settings(environ["NEWSLETTER_DATA_DIR"]).database)
+    make_upgraded(make_settings(environ["NEWSLETTER_DATA_DIR"]).database)
 
     web = start(*RUN, "web", env=environ)
     others = [

@@ -179,6 +179,9 @@ class Town:
         maker, now = self.house.runtime.messages, self.house.clock()
         with self.house.runtime.session() as session:
             ids = claim(session, Lane.BULK, issue_id, process.name, limit, now)
+            if not ids:
+                session.commit()
+                return
             claimed = load_claimed(session, ids)
             suppressed = set(_suppressed(session, maker, claimed))
             renderer = self.house.runtime.renderer

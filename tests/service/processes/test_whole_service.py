@@ -11,7 +11,7 @@ import urllib.error
 import urllib.request
 
 import pytest
-from house import ENVIRON, make_settings
+from house import ENVIRON, make_settings, make_upgraded
 
 from newsletter.accounts.create import create_account
 from newsletter.jobs.wake import Waker
@@ -25,7 +25,6 @@ from newsletter.models import (
 )
 from newsletter.models.tables.subscription import Frequency
 from newsletter.runtime import Runtime
-from newsletter.service.database import upgrade
 from newsletter.service.processes.programs import first_steps
 from newsletter.subscribers.signup.request import request_link
 
@@ -133,7 +132,7 @@ def test_one_service_runs_in_a_folder_and_a_kill_ends_all_its_processes(
 
 def test_a_service_that_nobody_can_use_yet_names_the_commands_for_that(tmp_path):
     settings = make_settings(tmp_path)
-    upgrade(settings.database)
+    make_upgraded(settings.database)
     runtime = Runtime(settings)
 
     before = first_steps(settings.database, "newsletter --env-file x")
@@ -205,7 +204,7 @@ def test_the_worker_for_single_emails_sends_within_a_moment_and_leaves_in_order(
     if broker != "files":
         environ["NEWSLETTER_BROKER_URL"] = request.getfixturevalue(f"{broker}_url")
     settings = settings_of(environ)
-    upgrade(settings.database)
+    make_upgraded(settings.database)
     runtime = add_subscriber(settings)
     worker = start(*RUN, "worker", "--lane", "single", env=environ)
     said(worker, "event=worker_ready")
@@ -231,7 +230,7 @@ def test_an_edit_is_used_by_the_running_web_server_and_worker_without_a_restart(
     start, environ, smtp_sink, eventually
 ):
     settings = settings_of(environ)
-    upgrade(settings.database)
+    make_upgraded(settings.database)
     runtime = add_subscriber(settings, "bea@example.org")
     web = start(*RUN, "web", env=environ)
     worker = start(*RUN, "worker", "--lane", "single", env=environ)
@@ -263,7 +262,7 @@ def test_an_edit_is_used_by_the_running_web_server_and_worker_without_a_restart(
 def test_the_processes_that_send_digests_end_with_their_worker(
     start, environ, descendants, alive, eventually
 ):
-    upgrade(settings_of(environ).database)
+    make_upgraded(settings_of(environ).database)
     worker = start(*RUN, "worker", "--lane", "bulk", env=environ)
     said(worker, "event=worker_ready")
     pool = eventually(lambda: descendants(worker.pid))
@@ -276,7 +275,7 @@ def test_the_processes_that_send_digests_end_with_their_worker(
 
 def test_draining_without_the_engine_sends_everything_and_ends(start, environ, smtp_sink):
     settings = settings_of(environ)
-    upgrade(settings.database)
+    make_upgraded(settings.database)
     runtime = add_subscriber(settings)
     with runtime.session() as session:
         from newsletter.outbox.enqueue import enqueue_single

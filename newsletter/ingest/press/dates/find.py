@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from functools import cache
 
 from newsletter.ingest.press.dates.calendars import from_jalali, jalali_month, month_number
 
@@ -184,10 +185,12 @@ _MARKS = {
 _NUMBERS = re.compile(r"\d\s?[-./]\s?\d{1,2}\s?[-./]\s?\d")
 
 
-# Digits of other scripts, such as Arabic and Devanagari.
-_DIGITS = {
-    code: str(unicodedata.decimal(chr(code))) for code in range(0x80, 0x1FBFA) if chr(code).isdecimal()
-}
+# Made at the first use, because it takes longer than to import the rest of the module.
+@cache
+def _ascii_digits() -> dict[int, str]:
+    """Return the ASCII digit for each digit of another script, such as Arabic or Devanagari."""
+    others = filter(str.isdecimal, map(chr, range(0x80, 0x1FBFA)))
+    return {ord(digit): str(unicodedata.decimal(digit)) for digit in others}
 
 
 def fold_digits(text: str) -> str:
@@ -197,7 +200,7 @@ def fold_digits(text: str) -> str:
         return low
     if len(low) != len(text):  # "İ" becomes two characters
         low = "".join(each if len(each := char.lower()) == 1 else char for char in text)
-    return low.translate(_DIGITS)
+    return low.translate(_ascii_digits())
 
 
 def find_dates(text: str) -> list[FoundDate]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from enum import Enum, auto
+from functools import cache
 
 from newsletter.ingest.phrases import read_phrases
 from newsletter.ingest.press.dates.find import find_dates
@@ -40,11 +41,6 @@ _SHARE_FILLERS = frozenset(_SITE["share fillers"])
 MENU = frozenset(_SITE["menu"])
 
 _SHORT = 400
-# One pattern for all rules. Most lines are text, and this finds that with one match.
-_ANY = re.compile("|".join(f"(?:{pattern})" for _, _, pattern in RULES))
-_COMPILED = tuple((name, kind, re.compile(pattern)) for name, kind, pattern in RULES)
-_CONTACT = next(pattern for name, _, pattern in _COMPILED if name == "contact")
-
 _BULLETS = "•-–*·◦ "
 _WORDS = re.compile(r"[^\W\d_]+(?:['’‌-][^\W\d_]+)*")
 _TOKENS = re.compile(r"[^\w‌+-]+")
@@ -65,6 +61,19 @@ _CREDIT = re.compile(
 _SET_APART = re.compile(r"(?:[A-Z]{1,2} ){7,}[A-Z]{1,2}")
 
 
+# Compiled at the first line that is read, because most processes that import this module read none.
+@cache
+def _any_rule() -> re.Pattern[str]:
+    """Return one pattern for all rules. Most lines are text, and this finds that with one match."""
+    return re.compile("|".join(f"(?:{pattern})" for _, _, pattern in RULES))
+
+
+@cache
+def _compiled_rules() -> dict[str, tuple[Kind, re.Pattern[str]]]:
+    """Return the kind and the pattern of each rule by its name, in the order of the rules."""
+    return {name: (kind, re.compile(pattern)) for name, kind, pattern in RULES}
+
+
 def kind_of(text: str) -> tuple[str, Kind]:
     """Return name and kind of the rule that matches the line `text`, or ("text", TEXT) if none does."""
     if _is_code(text):
@@ -72,8 +81,9 @@ def kind_of(text: str) -> tuple[str, Kind]:
     if len(text) > _SHORT:
         return "text", Kind.TEXT
     low = text.casefold().strip().replace("i\u0307", "i")  # "İ" in small
-    if _ANY.fullmatch(low):
-        return next((name, kind) for name, kind, pattern in _COMPILED if pattern.fullmatch(low))
+    if _any_rule().fullmatch(low):
+        rules = _compiled_rules().items()
+        return next((name, kind) for name, (kind, pattern) in rules if pattern.fullmatch(low))
     if low[:1] in _BULLETS and (bare := low.lstrip(_BULLETS)):
         return kind_of(bare)
     return next(((name, kind) for name, kind, fits in _FORMS if fits(text, low)), ("text", Kind.TEXT))
@@ -151,7 +161,9 @@ def _is_reach(low: str) -> bool:
 def is_contact_line(text: str) -> bool:
     """Return whether a heading such as "Media contact:" has the contact on the same line."""
     head, colon, rest = text.partition(":")
-    if not colon or not rest.strip() or len(head) > 60 or not _CONTACT.fullmatch(head.casefold().strip()):
+    if not colon or not rest.strip() or len(head) > 60:
+        return False
+    if not _compiled_rules()["contact"][1].fullmatch(head.casefold().strip()):
         return False
     return size(rest) <= 8 or (has_reach(rest) and not find_dates(rest))
 
