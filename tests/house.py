@@ -48,6 +48,7 @@ from newsletter.releases.store import add_release
 from newsletter.releases.topics import add_topic
 from newsletter.runtime import Runtime
 from newsletter.service.database import upgrade
+from newsletter.service.first_newsletter import fill_first_newsletter
 from newsletter.settings import Settings, load_settings
 from newsletter.subscribers import subscription_rows
 from newsletter.subscribers.privacy.emailed_links import PURPOSES, Right
@@ -328,6 +329,12 @@ def make_upgraded(database: str | URL) -> None:
     path.write_bytes(_upgraded_sqlite())
 
 
+def make_installed(settings: Settings) -> None:
+    """Make the database of these settings, with the first newsletter, as `newsletter db upgrade` does."""
+    make_upgraded(settings.database)
+    fill_first_newsletter(settings, NOON)
+
+
 def make_house(settings: Settings) -> House:
     """Return an installation on the database of the settings, with its tables."""
     clock = Clock()
@@ -422,6 +429,7 @@ __all__ = [
     "either_house",
     "house",
     "make_house",
+    "make_installed",
     "make_right_token",
     "make_settings",
     "make_upgraded",

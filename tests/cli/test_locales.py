@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from house import ENVIRON, make_settings
+from house import ENVIRON, make_settings, make_upgraded
 
 from newsletter.models import Release
 from newsletter.runtime import Runtime
@@ -37,6 +37,12 @@ for number, line in enumerate(sys.argv[1].split("\\x1e")):
         sys.stdout.flush()
         os.write(1, f"\\n<{number}:{end.code or 0}>\\n".encode())
 """
+
+
+@pytest.fixture
+def upgraded(tmp_path: Path) -> None:
+    """The folder of the test has a database already: `newsletter db upgrade` only looks at it."""
+    make_upgraded(make_settings(tmp_path / "data").database)
 
 
 def run(folder: Path, locale: str, *commands: tuple[bytes, ...]) -> list[tuple[int, bytes]]:
@@ -68,6 +74,7 @@ def titles(folder: Path) -> list[str]:
     return found
 
 
+@pytest.mark.usefixtures("upgraded")
 @pytest.mark.parametrize("locale", LOCALES)
 def test_no_command_fails_because_of_what_it_prints(tmp_path, locale):
     (tmp_path / "one.txt").write_text(BODY, "utf-8")
@@ -98,6 +105,7 @@ def test_no_command_fails_because_of_what_it_prints(tmp_path, locale):
     assert {each["title"] for each in told} == {TITLE, f"Second: {TITLE}"}
 
 
+@pytest.mark.usefixtures("upgraded")
 @pytest.mark.parametrize("locale", LOCALES)
 def test_an_argument_that_is_no_text_is_refused_before_anything_is_stored(tmp_path, locale):
     for name in ("a", "b"):

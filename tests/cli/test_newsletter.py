@@ -7,15 +7,14 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from house import ENVIRON, make_settings, make_upgraded
+from house import ENVIRON, make_installed, make_settings
 
 from newsletter.cli import main
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    make_upgraded(make_settings(tmp_path).database)
-    assert run(tmp_path, "db", "upgrade").exit_code == 0  # fills the first newsletter
+    make_installed(make_settings(tmp_path))
     return tmp_path
 
 

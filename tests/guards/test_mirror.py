@@ -57,7 +57,7 @@ ELSEWHERE = {
     "releases/topics.py": "releases/test_store.py",
     "runtime.py": "cli/test_bounce.py",
     "service/catalogues.py": "guards/test_catalogues.py",
-    "service/database.py": "service/processes/test_whole_service.py",
+    "service/database.py": "service/test_settings_check.py",
     "service/heartbeat.py": "cli/test_digest.py",
     "service/processes/programs.py": "service/processes/test_whole_service.py",
     "service/send_round.py": "test_old_installation.py",

@@ -17,7 +17,7 @@ from pathlib import Path
 import click
 import pytest
 from click.testing import CliRunner
-from house import ENVIRON, NOON
+from house import ENVIRON, NOON, make_installed
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -30,6 +30,7 @@ from newsletter.models import (
     Topic,
     open_engine,
 )
+from newsletter.settings import load_settings
 
 RUN = ("-m", "newsletter", "--env-file", "")
 RELEASE = "Harbour opens new quay\n\nHAMBURG, 3 March 2026 - The port opened a quay today, its owner said.\n"
@@ -249,7 +250,7 @@ def add_subscriber(data: Path) -> None:
 @pytest.mark.parametrize("program", PROCESSES)
 def test_every_process_leaves_files_for_their_owner_alone(environ, tmp_path, eventually, free_port, program):
     data = Path(environ["NEWSLETTER_DATA_DIR"])
-    subprocess.run(widely(*RUN, "db", "upgrade"), env=environ, check=True)
+    make_installed(load_settings(environ))
     bind = ["--bind", f"127.0.0.1:{free_port}"]
     command = ["-m", "gunicorn", *bind, "wsgi:application"] if program == "wsgi" else [*RUN, program]
     before = set(data.rglob("*"))

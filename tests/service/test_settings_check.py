@@ -10,6 +10,7 @@ import urllib.request
 
 import pytest
 from house import ENVIRON, make_settings, make_upgraded
+from servers.processes import free_port as unused_port
 
 from newsletter.errors import ServiceError
 from newsletter.jobs.broker import await_broker
@@ -80,48 +81,46 @@ def test_every_fault_of_files_formats_and_packages_is_in_one_message_of_every_pr
         assert "  - NEWSLETTER_DATA_DIR " in text
 
 
-def test_a_database_that_stays_away_ends_every_process_after_half_a_minute(start, environ, closed_port):
-    url = f"postgresql+psycopg://me:sekret@127.0.0.1:{closed_port}/newsletter"
+def test_whoever_needs_a_database_or_a_broker_that_stays_away_waits_half_a_minute_and_ends(
+    start, environ, closed_port, eventually, tmp_path
+):
+    """One test for both, because each takes half a minute of waiting."""
+    no_database = {
+        **environ,
+        "NEWSLETTER_DATA_DIR": str(tmp_path / "without database"),
+        "NEWSLETTER_BIND": f"127.0.0.1:{unused_port()}",
+        "NEWSLETTER_DATABASE_URL": f"postgresql+psycopg://me:sekret@127.0.0.1:{closed_port}/newsletter",
+    }
+    no_broker = {**environ, "NEWSLETTER_BROKER_URL": f"redis://:sekret@127.0.0.1:{closed_port}/0"}
+    make_upgraded(make_settings(environ["NEWSLETTER_DATA_DIR"]).database)
     began = time.monotonic()
 
-    processes = [
-        start(*RUN, *words, env={**environ, "NEWSLETTER_DATABASE_URL": url}) for words in SERVING[:5]
+    without_database = [start(*RUN, *words, env=no_database) for words in SERVING[:5]]
+    web = start(*RUN, "web", env=no_broker)
+    without_broker = [
+        start(*RUN, *words, env=no_broker)
+        for words in (("worker",), ("worker", "--lane", "single"), ("worker", "--lane", "bulk"), ("beat",))
     ]
-    ends = [process.wait(timeout=150) for process in processes]
-    told = [process.stdout.read() for process in processes]
+    eventually(lambda: page(environ, "/livez") == 200, seconds=60)
+    ends = [process.wait(timeout=150) for process in without_database + without_broker]
+    waited = time.monotonic() - began
+    pages = {path: page(environ, path) for path in ("/", "/livez", "/readyz", "/health")}
+    web.terminate()
+    web.wait(timeout=30)
 
-    assert ends == [1] * 5
-    assert time.monotonic() - began >= 30
-    for text in told:
+    assert ends == [1] * 9
+    assert waited >= 30
+    for process in without_database:
+        text = process.stdout.read()
         assert "event=waiting for=database seconds=30" in text
         assert "newsletter: The database postgresql+psycopg://127.0.0.1" in text
         assert "sekret" not in text
         assert "Traceback" not in text
-
-
-def test_without_a_broker_workers_and_clock_end_and_the_web_server_serves_and_warns(
-    start, environ, closed_port, eventually
-):
-    environ["NEWSLETTER_BROKER_URL"] = f"redis://:sekret@127.0.0.1:{closed_port}/0"
-    make_upgraded(make_settings(environ["NEWSLETTER_DATA_DIR"]).database)
-
-    web = start(*RUN, "web", env=environ)
-    others = [
-        start(*RUN, *words, env=environ)
-        for words in (("worker",), ("worker", "--lane", "single"), ("worker", "--lane", "bulk"), ("beat",))
-    ]
-    eventually(lambda: page(environ, "/livez") == 200, seconds=60)
-    ends = [process.wait(timeout=150) for process in others]
-    told = [process.stdout.read() for process in others]
-    pages = {path: page(environ, path) for path in ("/", "/livez", "/readyz", "/health")}
-    web.terminate()
-    web.wait(timeout=30)
-    warned = web.stdout.read()
-
-    assert ends == [1] * 4
+    # The web server needs no broker: it serves, and warns.
     assert pages == {"/": 200, "/livez": 200, "/readyz": 200, "/health": 503}
+    warned = web.stdout.read()
     assert "event=no_broker" in warned
-    for text in [*told, warned]:
+    for text in [warned, *(process.stdout.read() for process in without_broker)]:
         assert f"redis://127.0.0.1:{closed_port} cannot be reached" in text
         assert "sekret" not in text
         assert "Traceback" not in text

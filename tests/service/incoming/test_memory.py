@@ -9,7 +9,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from house import ENVIRON
+from house import ENVIRON, make_installed
+
+from newsletter.settings import load_settings
 
 MAILBOX = "leave@news.example.org"
 RUN = ("-m", "newsletter", "--env-file", "")
@@ -48,7 +50,7 @@ def listener(start, tmp_path, free_port, eventually):
         "NEWSLETTER_UNSUBSCRIBE_ADDRESS": MAILBOX,
         "NEWSLETTER_INTAKE_LISTEN": f"smtp://127.0.0.1:{free_port}",
     }
-    subprocess.run([sys.executable, *RUN, "db", "upgrade"], env=env, check=True)
+    make_installed(load_settings(env))
     process = start(*RUN, "bounce", "serve", env=env)
     eventually(lambda: listens(free_port), seconds=90)
     return process, free_port, env
