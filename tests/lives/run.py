@@ -16,10 +16,11 @@ import logging
 import os
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+
+from faults import find_faults
 
 ROOT = Path(__file__).resolve().parents[2]
 FAULTS = Path(__file__).parent / "faults"
@@ -43,7 +44,12 @@ def main() -> int:
         kind, lives, url = given.part
         return live(kind, int(lives), given.seed, given.steps, url)
     if given.faults is not None:
-        return find_faults(given.faults, given)
+
+        def find(fault: str, tree: Path) -> bool:
+            kind = "postgresql" if "postgresql" in fault else "sqlite"
+            return run(kind, ENOUGH, given, tree, quiet=True) != 0
+
+        return find_faults(FAULTS, given.faults, find)
     whole = [run("sqlite", given.sqlite, given, ROOT), run("postgresql", given.postgresql, given, ROOT)]
     return max(whole)
 
@@ -125,32 +131,6 @@ def live(kind: str, lives: int, seed: int, steps: int, url: str) -> int:
                 break
     print(json.dumps(machine.tally))
     return status
-
-
-def find_faults(names: Sequence[str], given: argparse.Namespace) -> int:
-    """Apply each fault in its own work tree, and run lives until they find it."""
-    patches = [
-        each for each in sorted(FAULTS.glob("*.patch")) if not names or each.stem.split("-")[0] in names
-    ]
-    missed = []
-    for patch in patches:
-        with tempfile.TemporaryDirectory(prefix="lives-fault-") as folder:
-            tree = Path(folder) / "tree"
-            _git("worktree", "add", "--quiet", "--detach", str(tree), "HEAD")
-            try:
-                _git("-C", str(tree), "apply", str(patch))
-                kind = "postgresql" if "postgresql" in patch.stem else "sqlite"
-                print(f"{patch.stem}: ", end="", flush=True)
-                if not run(kind, ENOUGH, given, tree, quiet=True):
-                    missed.append(patch.stem)
-            finally:
-                _git("worktree", "remove", "--force", str(tree))
-    print(f"found {len(patches) - len(missed)} of {len(patches)}; missed: {', '.join(missed) or 'none'}")
-    return 1 if missed else 0
-
-
-def _git(*arguments: str) -> None:
-    subprocess.run(["git", *arguments], cwd=ROOT, check=True)
 
 
 if __name__ == "__main__":

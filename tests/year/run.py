@@ -21,7 +21,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+from faults import find_faults
+
 FAULTS = Path(__file__).parent / "faults"
 # A fault must be found within this many runs.
 ENOUGH = 40
@@ -37,7 +38,7 @@ def main() -> int:
     given = parser.parse_args()
     logging.disable(logging.CRITICAL)
     if given.faults is not None:
-        return find_faults(given.faults)
+        return find_faults(FAULTS, given.faults, find_fault)
     return simulate(given.runs, given.days, given.seed, postgresql=given.postgresql)
 
 
@@ -82,38 +83,19 @@ def _houses(*, postgresql: bool) -> Iterator:
         yield make
 
 
-def find_faults(names: list[str]) -> int:
-    """Apply each fault in a work tree of its own, and simulate until it is found."""
-    patches = [
-        each for each in sorted(FAULTS.glob("*.patch")) if not names or each.stem.split("-")[0] in names
-    ]
-    missed = []
-    for patch in patches:
-        with tempfile.TemporaryDirectory(prefix="year-fault-") as folder:
-            tree = Path(folder) / "tree"
-            _git("worktree", "add", "--quiet", "--detach", str(tree), "HEAD")
-            try:
-                _git("-C", str(tree), "apply", str(patch))
-                found = subprocess.run(
-                    [sys.executable, "-m", "year.run", "--runs", str(ENOUGH)],
-                    env={**os.environ, "PYTHONPATH": f"{tree}:{tree / 'tests'}"},
-                    cwd=tree,
-                    capture_output=True,
-                    text=True,
-                    check=False,
-                )
-                said = (found.stdout.splitlines() or ["nothing"])[0]
-                print(f"{patch.stem}: {said}", flush=True)
-                if found.returncode != 1 or not said.startswith("seed "):
-                    missed.append(patch.stem)
-            finally:
-                _git("worktree", "remove", "--force", str(tree))
-    print(f"found {len(patches) - len(missed)} of {len(patches)}; missed: {', '.join(missed) or 'none'}")
-    return 1 if missed else 0
-
-
-def _git(*arguments: str) -> None:
-    subprocess.run(["git", *arguments], cwd=ROOT, check=True)
+def find_fault(_name: str, tree: Path) -> bool:
+    """Simulate with the code of a work tree; return whether a run broke a promise."""
+    found = subprocess.run(
+        [sys.executable, "-m", "year.run", "--runs", str(ENOUGH)],
+        env={**os.environ, "PYTHONPATH": f"{tree}:{tree / 'tests'}"},
+        cwd=tree,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    said = (found.stdout.splitlines() or ["nothing"])[0]
+    print(said, flush=True)
+    return found.returncode == 1 and said.startswith("seed ")
 
 
 if __name__ == "__main__":
