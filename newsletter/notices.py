@@ -141,6 +141,15 @@ class NoticeKind(enum.Enum):
             "--newsletter {subject}. If you do nothing, the next issue brings its releases."
         ),
     )
+    URGENT_ASKS = (
+        "urgent_asks",
+        "A late urgent release waits for your answer",
+        "“{title}” was to be sent urgently, and became ready {hours} hours late.",
+        (
+            "Decide on its page whether it is still sent urgently, or by: newsletter release urgent "
+            "{subject}. If you do nothing, the next issue brings it."
+        ),
+    )
     CONSENT_LEDGER = (
         "consent_ledger",
         "The ledger of consent does not fit its signed head",

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from newsletter.cli.arguments import IdCommand
 from newsletter.cli.context import print_json
-from newsletter.cli.release_mail import notice
+from newsletter.cli.release_mail import not_urgent, notice, urgent
 from newsletter.cli.runtime import open_runtime
 from newsletter.errors import ReleaseUnreadable
 from newsletter.ingest.feeds.feed import Item
@@ -255,7 +255,8 @@ release.add_command(
 )
 
 
-release.add_command(notice)
+for _command in (notice, urgent, not_urgent):
+    release.add_command(_command)
 
 
 def _read(files: tuple[str, ...]) -> Iterator[tuple[str, PressRelease | Item | ReleaseUnreadable]]:
@@ -296,12 +297,15 @@ def _print(stored: Release, as_json: bool, *, known: bool = False) -> None:
                 "embargo_until": stored.embargo_until and stored.embargo_until.isoformat(),
                 "revision": stored.revision,
                 "topics": topics,
+                "urgent": stored.urgent,
                 "kept_back": stored.is_kept_back,
                 "known": known,
             }
         )
         return
     marks = ["deleted" if stored.deleted_at else stored.state, *(["pinned"] if stored.pinned else [])]
+    if stored.urgent:
+        marks.append("urgent")
     if stored.is_kept_back:
         marks.append("kept back: it was old when its source was added")
     where = ", ".join(topics) or "no topic: nobody gets it until a topic's rules or --topic name it"

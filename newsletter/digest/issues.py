@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import and_, func, select
 from sqlalchemy.orm import Session
 
 from newsletter import audit, coverage
@@ -145,8 +145,8 @@ class Preparer:
         `covered_to` change in one transaction with `prepared_to`. So after a crash, or with two workers, the
         work continues at `prepared_to` and nobody is enqueued twice. If an older issue of the newsletter is
         still being prepared, this does nothing, so that the older issue brings what both could bring. But an
-        issue as it happens waits for none. After a failed transaction make a new Preparer, because this one
-        has cached what it wrote.
+        issue as it happens waits for none, and none waits for an urgent one. After a failed transaction make
+        a new Preparer, because this one has cached what it wrote.
         """
         known = select(Issue.newsletter_id, Issue.frequencies).where(Issue.id == self._issue_id)
         newsletter_id, frequencies = session.execute(known).one()
@@ -154,7 +154,7 @@ class Preparer:
         mine = (
             Issue.id == self._issue_id
             if frequencies == [Frequency.IMMEDIATE]
-            else Issue.newsletter_id == newsletter_id
+            else and_(Issue.newsletter_id == newsletter_id, Issue.urgent_release_id.is_(None))
         )
         preparing = select(Issue).where(Issue.state == IssueState.PREPARING, mine)
         locked = preparing.order_by(Issue.id).with_for_update(key_share=True)
@@ -164,7 +164,7 @@ class Preparer:
         audience = Audience(issue.newsletter_id, tuple(Frequency(each) for each in issue.frequencies))
         chunk = self.select_chunk(session, audience, issue.to_sequence, issue.prepared_to)
         if chunk is None:
-            _start(session, issue, now)
+            start_sending(session, issue, now)
             return False
         self.write_chunk(session, issue, chunk, issue.to_sequence, now)
         issue.prepared_to = chunk.last
@@ -244,7 +244,7 @@ class Preparer:
             shown = self._named | self._selector.catalogue.names() if not known else self._named - known
             # A topic may have been added since an earlier wave.
             if shown or begins:
-                _render(session, renderer, issue, shown, language, before=len(known))
+                render_issue(session, renderer, issue, shown, language, before=len(known))
                 self._rendered[language] = shown | known
         self._languages |= {tag: language for tag, language in read.items() if language != offered[0]}
 
@@ -270,7 +270,7 @@ def _named(session: Session, issue_id: int) -> set[str]:
     return {name_of(release_id, revision) for release_id, revision in session.execute(there)}
 
 
-def _render(
+def render_issue(
     session: Session,
     renderer: NewsletterRenderer,
     issue: Issue,
@@ -299,7 +299,7 @@ def _render(
 
 def _facts(renderer: NewsletterRenderer, issue: Issue) -> IssueFacts:
     note = read_note(issue.editors_note, issue.note_language)
-    facts = renderer.issue_facts(issue.title, issue.created_at, is_test=issue.is_test, note=note)
+    facts = renderer.facts_of(issue, note)
     # A scheduled issue shows the date that it is for, which is the same for everybody.
     return facts if issue.slot is None else replace(facts, date=issue.slot)
 
@@ -326,7 +326,8 @@ def _new_headings(
     return render_headings(renderer, _facts(renderer, issue), language, added, frame)
 
 
-def _start(session: Session, issue: Issue, now: datetime) -> None:
+def start_sending(session: Session, issue: Issue, now: datetime) -> None:
+    """Let an issue be sent whose deliveries are written, or finish it if it has none."""
     enqueued = session.scalar(select(func.count()).where(Delivery.issue_id == issue.id))
     issue.started_at = now
     issue.state = IssueState.SENDING if enqueued else IssueState.FINISHED
@@ -388,7 +389,7 @@ def send_test(
     shown = release_names(selection)
     own = renderer.of_newsletter(session, issue.newsletter_id)
     language = own.languages[0]
-    _render(session, own, issue, shown, language)
+    render_issue(session, own, issue, shown, language)
     key = write_key(selection)
     rendition_id = make_renditions(session, issue.id, [key])[key]
     enqueue_test(session, issue, rendition_id, recipient, f"test:{secrets.token_hex(8)}", language, now)

@@ -170,7 +170,11 @@ def _last_served(session: Session, audience: Audience) -> int:
     """Return `to_sequence` of the newsletter's last issue that had one of these frequencies, or 0."""
     recent = session.execute(
         select(Issue.frequencies, Issue.to_sequence)
-        .where(Issue.is_test.is_(False), Issue.newsletter_id == audience.newsletter_id)
+        .where(
+            Issue.is_test.is_(False),
+            Issue.urgent_release_id.is_(None),
+            Issue.newsletter_id == audience.newsletter_id,
+        )
         .order_by(Issue.id.desc())
         .limit(100)
     )

@@ -40,6 +40,7 @@ class IssueFacts:
     date: date
     is_test: bool = False
     note: Note | None = None
+    is_urgent: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +89,11 @@ class NewsletterRenderer:
     ) -> IssueFacts:
         """Return an issue's title, its date in the newsletter's time zone, and the editor's note."""
         return IssueFacts(title, moment.astimezone(ZoneInfo(self.identity.time_zone)).date(), is_test, note)
+
+    def facts_of(self, issue: Issue, note: Note | None = None) -> IssueFacts:
+        """Return the values of a stored issue."""
+        facts = self.issue_facts(issue.title, issue.created_at, is_test=issue.is_test, note=note)
+        return replace(facts, is_urgent=issue.urgent_release_id is not None)
 
 
 @dataclass(frozen=True)
@@ -185,7 +191,7 @@ def render_corrections(
         return
     issue = session.get_one(Issue, issue_id)
     own = renderer.of_newsletter(session, issue.newsletter_id)
-    facts = own.issue_facts(issue.title, issue.created_at, is_test=issue.is_test)
+    facts = own.facts_of(issue)
     frame = Encoded(stored.text, stored.html)
     rendered = render_more(own, facts, language, load_revisions(session, missing), frame, before=0)
     rows = [

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from newsletter.models.tables.subscription import Frequency
@@ -86,6 +86,17 @@ def release_ids(selection: Selection) -> list[int]:
 def release_names(selection: Selection) -> list[str]:
     """Return the names of all releases of a selection, in order (`name_of`)."""
     return [each for part in selection for each in part.names]
+
+
+def without(key: str, taken: Collection[int]) -> str:
+    """Return a key without the releases in `taken`; "" when nothing is left."""
+    if not taken:
+        return key
+    parts = [
+        replace(part, release_ids=tuple(each for each in part.release_ids if each not in taken))
+        for part in read_key(key)
+    ]
+    return write_key(tuple(part for part in parts if part.release_ids))
 
 
 def with_revisions(section: Section, numbers: Mapping[int, int]) -> Section:

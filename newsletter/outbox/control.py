@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from datetime import datetime
 
 from sqlalchemy import select, update
@@ -22,7 +22,7 @@ from newsletter.models import (
     is_gone,
     is_one_of,
 )
-from newsletter.models.rendition_key import read_key, write_key
+from newsletter.models.rendition_key import without
 from newsletter.outbox.refused.notices import forget_pause
 from newsletter.outbox.unbuildable import retry_unbuildable
 from newsletter.outbox.unsent import WAITING, Held, end_unsent, parts_of
@@ -71,8 +71,14 @@ def cancel(
     deliveries wait for the next issue in both cases. A delivery that a worker holds
     now is cancelled when it comes back unsent. `commit` is called after every few thousand rows, so that
     other transactions do not wait for all of them. By default nothing is committed. If the program ends in
-    between, the sweep continues (outbox/record.py, finish).
+    between, the sweep continues (outbox/record.py, finish). Raises StateConflict if an urgent issue would be
+    dropped.
     """
+    if drop and issue.urgent_release_id is not None:
+        raise StateConflict(
+            "An urgent issue cannot be dropped: its release would come with the next issue all the same. "
+            "Cancel the issue, and exclude the release."
+        )
     _move(issue, {IssueState.PREPARING, IssueState.SENDING, IssueState.PAUSED}, IssueState.CANCELLED)
     issue_id = issue.id
     issue.finished_at, issue.drops_unsent = now, drop
@@ -204,7 +210,7 @@ def _send_part_again(
         delivery_id, subscriber_id, key = each
         if subscriber_id in away:
             pausing.append(each)
-        elif left := _without(key, taken.get(subscriber_id, set())):
+        elif left := without(key, taken.get(subscriber_id, set())):
             queued[delivery_id] = left
         else:
             served.append(each)
@@ -236,17 +242,6 @@ def _away(session: Session, subscriber_ids: Sequence[int]) -> set[int]:
     theirs = is_one_of(session, Subscriber.id, subscriber_ids)
     away = Subscriber.snoozed_until.is_not(None) | Subscriber.id.in_(suppressed_subscribers())
     return set(session.scalars(select(Subscriber.id).where(theirs, away)))
-
-
-def _without(key: str, taken: Collection[int]) -> str:
-    """Return a rendition's key without the releases in `taken`; "" when nothing is left."""
-    if not taken:
-        return key
-    parts = [
-        replace(part, release_ids=tuple(each for each in part.release_ids if each not in taken))
-        for part in read_key(key)
-    ]
-    return write_key(tuple(part for part in parts if part.release_ids))
 
 
 def _queue(

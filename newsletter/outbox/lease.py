@@ -47,7 +47,9 @@ WAITING = (DeliveryState.DEFERRED, DeliveryState.QUEUED)
 
 
 def issues_to_send(session: Session, now: datetime) -> list[tuple[int, int]]:
-    """Return the issues in `sending` that have a due delivery, the oldest first: their ids and newsletters.
+    """Return the issues in `sending` that have a due delivery: their ids and newsletters.
+
+    Urgent ones come first, then the oldest.
 
     The worker calls it before it claims, so that a paused issue with a million waiting rows costs nothing.
     """
@@ -58,7 +60,8 @@ def issues_to_send(session: Session, now: datetime) -> list[tuple[int, int]]:
         Delivery.due_at <= now,
     )
     chosen = select(Issue.id, Issue.newsletter_id).where(Issue.state == IssueState.SENDING, due)
-    return [(row.id, row.newsletter_id) for row in session.execute(chosen.order_by(Issue.id))]
+    urgent_first = (Issue.urgent_release_id.is_(None), Issue.id)
+    return [(row.id, row.newsletter_id) for row in session.execute(chosen.order_by(*urgent_first))]
 
 
 def claim(

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, case, exists, func, literal, or_, select
+from sqlalchemy import ColumnElement, case, exists, func, or_, select
 from sqlalchemy.orm import Session, selectinload
 
 from newsletter.coverage import HOLDING
@@ -24,6 +24,7 @@ from newsletter.models import (
     Topic,
 )
 from newsletter.models.paging import Page, contains, paged
+from newsletter.models.tables.issue import holds_release
 
 # By the publisher's date, then by the time if it is known, then by the time at which it became public.
 NEWEST_FIRST = (
@@ -139,7 +140,6 @@ def count_recipients(session: Session, release_id: int) -> Recipients:
         .join(IssueRelease, IssueRelease.issue_id == Issue.id)
         .where(IssueRelease.release_id == release_id, Issue.is_test.is_(False))
     )
-    holding = or_(has_names([str(release_id)]), _names_of_keys().contains(f",{release_id}."))
 
     def people(*states: DeliveryState) -> ColumnElement[int]:
         return func.count(case((Delivery.state.in_(states), Delivery.subscriber_id)).distinct())
@@ -151,19 +151,9 @@ def count_recipients(session: Session, release_id: int) -> Recipients:
             people(DeliveryState.QUEUED, DeliveryState.DEFERRED),
         )
         .join(Rendition, Rendition.id == Delivery.rendition_id)
-        .where(Delivery.issue_id.in_(carrying), Rendition.issue_id.in_(carrying), holding)
+        .where(Delivery.issue_id.in_(carrying), Rendition.issue_id.in_(carrying), holds_release(release_id))
     )
     return Recipients._make(session.execute(counted).one())
-
-
-def has_names(names: Collection[str]) -> ColumnElement[bool]:
-    """Return the SQL condition that the key of a rendition has one of these names (`name_of`)."""
-    return or_(*(_names_of_keys().contains(f",{each},") for each in names))
-
-
-def _names_of_keys() -> ColumnElement[str]:
-    # A key is like `3w:12,15.2;5d:18`, so this makes `,3w,12,15.2,5d,18,`.
-    return literal(",") + func.replace(func.replace(Rendition.key, ":", ","), ";", ",") + literal(",")
 
 
 def find_seen(session: Session, public_id: str) -> tuple[Release, Recipients] | None:

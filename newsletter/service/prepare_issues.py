@@ -14,6 +14,7 @@ from newsletter.digest.issues import Preparer
 from newsletter.digest.schedule.clock import due_calendars, open_waves
 from newsletter.digest.schedule.gather import due_gatherings, gather, newsletters_to_gather, open_gathered
 from newsletter.digest.schedule.prepare import WavePreparer, waves_to_prepare
+from newsletter.digest.urgent import UrgentPreparer, marked_releases, open_urgent
 from newsletter.models import Issue, IssueState
 from newsletter.releases.holds import end_due_holds
 from newsletter.runtime import Runtime
@@ -29,11 +30,13 @@ class _Steps(Protocol):
 
 
 def run_schedules(runtime: Runtime) -> None:
-    """Open the waves and the issues as they happen that are due. If there are none, this takes no lock.
+    """Open the urgent issues, the waves and the issues as they happen that are due.
 
-    Each step is a transaction of its own, so a process that is killed in between loses and repeats nothing.
+    If there are none, this takes no lock. Each step is a transaction of its own, so a process that is killed
+    in between loses and repeats nothing.
     """
     now = runtime.now()
+    _open_urgent(runtime)
     with runtime.reading() as session:
         gathering, calendars = newsletters_to_gather(session), due_calendars(session, now)
         opening = due_gatherings(session, now)
@@ -61,7 +64,24 @@ def run_schedules(runtime: Runtime) -> None:
 
 def schedules_due(session: Session, now: datetime) -> bool:
     """Return whether `run_schedules` has something to do."""
-    return bool(newsletters_to_gather(session) or due_calendars(session, now) or due_gatherings(session, now))
+    return bool(
+        marked_releases(session)
+        or newsletters_to_gather(session)
+        or due_calendars(session, now)
+        or due_gatherings(session, now)
+    )
+
+
+def _open_urgent(runtime: Runtime) -> None:
+    """Open the issues of urgent releases, each release in a transaction of its own."""
+    with runtime.reading() as session:
+        marked = marked_releases(session)
+    for release_id in marked:
+        with runtime.session() as session:
+            opened = open_urgent(session, runtime.renderer, release_id, runtime.now())
+            issues = [each.id for each in opened]
+            session.commit()
+        log.info("event=urgent_opened release=%d issues=%s", release_id, issues)
 
 
 def prepare_issues(runtime: Runtime, ending: Callable[[], bool]) -> bool:
@@ -105,9 +125,10 @@ def _open_work(runtime: Runtime, known: Mapping[str, _Steps]) -> dict[str, _Step
     with runtime.reading() as session:
         issues, waves = _open_issues(session), waves_to_prepare(session)
     work: dict[str, _Steps] = {}
-    for issue_id in issues:
+    for issue_id, is_urgent in issues:
         name = f"issue={issue_id}"
-        work[name] = known.get(name) or Preparer(runtime.renderer, issue_id)
+        prepares = UrgentPreparer if is_urgent else Preparer
+        work[name] = known.get(name) or prepares(runtime.renderer, issue_id)
     for wave_id in waves:
         name = f"wave={wave_id}"
         work[name] = known.get(name) or WavePreparer(runtime.renderer, wave_id)
@@ -132,10 +153,11 @@ def end_all_holds(runtime: Runtime) -> None:
             session.commit()
 
 
-def _open_issues(session: Session) -> list[int]:
-    """Return the issues that are being prepared, in the order in which this has to be done."""
-    waiting = select(Issue.id).where(Issue.state == IssueState.PREPARING)
-    return list(session.scalars(waiting.order_by(Issue.id)))
+def _open_issues(session: Session) -> list[tuple[int, bool]]:
+    """Return the issues that are being prepared, in their order, and whether each is urgent."""
+    is_urgent = Issue.urgent_release_id.is_not(None)
+    waiting = select(Issue.id, is_urgent).where(Issue.state == IssueState.PREPARING)
+    return [(row[0], row[1]) for row in session.execute(waiting.order_by(~is_urgent, Issue.id))]
 
 
 def any_to_prepare(session: Session) -> bool:

@@ -57,15 +57,6 @@ def test_an_old_id_that_begins_with_a_hyphen_is_taken_for_an_id(owner: House, pu
     assert json.loads(status.output)["id"] == public_id
 
 
-def test_no_command_and_no_page_offers_to_make_a_release_urgent(owner: House):
-    owner.release("A new quay")
-
-    told = run(owner, "release", "--help").output + run(owner, "release", "list", "--json").output
-
-    assert "urgent" not in told
-    assert "calm" not in told
-
-
 def test_add_says_why_a_release_is_held_and_ready_accepts_it(owner: House, tmp_path: Path):
     text = tmp_path / "lost-headline.txt"
     text.write_text(

@@ -43,3 +43,20 @@ def test_a_notice_prints_its_numbers_and_asks_before_it_is_sent(owner: House):
     (notice,) = owner.all(CorrectionNotice)
     assert notice.content["sentence"] == "We were wrong."
     assert "already" in run(owner, "release", "notice", release, "--yes").output
+
+
+def test_an_urgent_release_needs_the_number_of_people_and_can_be_taken_back(owner: House):
+    owner.add_subscriber(owner.topic("sea"))
+    release = public_id(owner, owner.release("A sea wave"))
+
+    counted = run(owner, "release", "urgent", release, "--dry-run", "--json")
+    wrong = run(owner, "release", "urgent", release, "--yes", "2")
+    right = run(owner, "release", "urgent", release, typed="1\n")
+    listed = json.loads(run(owner, "release", "list", "--json").output)
+    back = run(owner, "release", "not-urgent", release)
+
+    assert json.loads(counted.output) == {"would_get": 1, "waiting": 0, "have": 0, "away": 0}
+    assert (wrong.exit_code, right.exit_code, back.exit_code) == (1, 0, 0), right.output
+    assert "nothing was sent" in wrong.output
+    assert listed["urgent"] is True
+    assert json.loads(run(owner, "release", "list", "--json").output)["urgent"] is False

@@ -111,7 +111,9 @@ CONTEXTS = {
     "link": {"site": SITE, "preferences_url": "https://news.example.org/preferences/to.ken"},
     "digest": {
         "site": SITE,
-        "issue": SimpleNamespace(title="No. 7", date=date(2025, 10, 24), is_test=False, note=None),
+        "issue": SimpleNamespace(
+            title="No. 7", date=date(2025, 10, 24), is_test=False, note=None, is_urgent=False
+        ),
         "headline": "Ministers meet",
         "count": 3,
         "is_cut": False,

@@ -69,6 +69,8 @@ COMMANDS: dict[str, list[str]] = {
     "release show": ["RELEASE"],
     "release edit": ["RELEASE", "--title", "Harbour opens a new quay"],
     "release notice": ["RELEASE", "--dry-run"],
+    "release urgent": ["RELEASE", "--dry-run"],
+    "release not-urgent": ["RELEASE"],
     "release embargo": ["RELEASE", "2040-12-01T09:00", "--zone", "Europe/Berlin"],
     "release free": ["RELEASE"],
     "release delete": ["RELEASE"],

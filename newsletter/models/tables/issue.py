@@ -3,9 +3,25 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Collection
 from datetime import date, datetime
 
-from sqlalchemy import JSON, Date, ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint, false, text
+from sqlalchemy import (
+    JSON,
+    ColumnElement,
+    Date,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    String,
+    Text,
+    UniqueConstraint,
+    false,
+    func,
+    literal,
+    or_,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from newsletter.models.base import Base, BigId, UTCDateTime, choice, new_public_id, newsletter_column
@@ -34,7 +50,12 @@ class Issue(Base):
     __table_args__ = (
         UniqueConstraint("newsletter_id", "slot"),
         Index("uq_issue_newsletter_id_number", "newsletter_id", "number", unique=True),
-    )
+        Index(
+            "uq_issue_urgent_release_id", "urgent_release_id", "newsletter_id", unique=True,
+            sqlite_where=text("urgent_release_id IS NOT NULL"),
+            postgresql_where=text("urgent_release_id IS NOT NULL"),
+        ),
+    )  # fmt: skip
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     public_id: Mapped[str] = mapped_column(String(16), unique=True, default=new_public_id)
@@ -59,6 +80,9 @@ class Issue(Base):
     is_test: Mapped[bool] = mapped_column(default=False)
     # Subscribers who chose an hour of their day get it at that hour, the others at once.
     own_hour: Mapped[bool] = mapped_column(default=False)
+    # The only release of an urgent issue (digest/urgent.py). No subscription is served by it, so its
+    # `to_sequence` is 0. A foreign key would copy the table on SQLite.
+    urgent_release_id: Mapped[int | None] = mapped_column(BigId)
     created_at: Mapped[datetime] = mapped_column(UTCDateTime)
     started_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     finished_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
@@ -108,3 +132,18 @@ class IssueRelease(Base):
 
     issue_id: Mapped[int] = mapped_column(ForeignKey("issue.id", ondelete="CASCADE"), primary_key=True)
     release_id: Mapped[int] = mapped_column(ForeignKey("release.id"), primary_key=True, index=True)
+
+
+def has_names(names: Collection[str]) -> ColumnElement[bool]:
+    """Return the SQL condition that the key of a rendition has one of these names (`name_of`)."""
+    return or_(*(_names_of_keys().contains(f",{each},") for each in names))
+
+
+def holds_release(release_id: int) -> ColumnElement[bool]:
+    """Return the SQL condition that a rendition has a release, with any of its texts."""
+    return or_(has_names([str(release_id)]), _names_of_keys().contains(f",{release_id}."))
+
+
+def _names_of_keys() -> ColumnElement[str]:
+    # A key is like `3w:12,15.2;5d:18`, so this makes `,3w,12,15.2,5d,18,`.
+    return literal(",") + func.replace(func.replace(Rendition.key, ":", ","), ";", ",") + literal(",")

@@ -88,6 +88,7 @@ class Release(Base):
             postgresql_where=text("place IS NULL"),
         ),
         Index("ix_release_made_public_at", "made_public_at", "id"),
+        Index("ix_release_urgent", "id", sqlite_where=text("urgent"), postgresql_where=text("urgent")),
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
@@ -109,8 +110,12 @@ class Release(Base):
         choice(ReleaseState, "release_state"), default=ReleaseState.READY
     )
     pinned: Mapped[bool] = mapped_column(default=False)
-    # Nothing reads or sets it yet.
+    # An editor wants it sent at once, and its urgent issue is not open yet (releases/urgent.py). It is late
+    # if it waits much longer than until `urgent_from`. Then the editor was asked at `urgent_asked_at`.
     urgent: Mapped[bool] = mapped_column(default=False)
+    urgent_from: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    urgent_by: Mapped[str] = mapped_column(String(320), default="", server_default=text("''"))
+    urgent_asked_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     created_at: Mapped[datetime] = mapped_column(UTCDateTime)
     made_public_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     embargo_until: Mapped[datetime | None] = mapped_column(UTCDateTime)

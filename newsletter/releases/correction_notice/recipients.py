@@ -21,7 +21,7 @@ from newsletter.models import (
     SubscriptionState,
 )
 from newsletter.models.rendition_key import name_of
-from newsletter.releases.queries import has_names
+from newsletter.models.tables.issue import has_names
 from newsletter.releases.revisions import Texts
 from newsletter.suppression import suppressed_subscribers
 

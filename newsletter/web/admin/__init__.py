@@ -18,6 +18,7 @@ from newsletter.web.admin import (
     sources,
     subscribers,
     topics,
+    urgent,
 )
 from newsletter.web.admin.blueprint import admin
 
@@ -37,4 +38,5 @@ __all__ = [
     "sources",
     "subscribers",
     "topics",
+    "urgent",
 ]
