@@ -10,6 +10,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
@@ -109,7 +110,7 @@ class Identity:
         """The name beside the From address."""
         return self.from_name or self.name
 
-    @property
+    @cached_property
     def sender_domain(self) -> str:
         """The domain of the From address."""
         return self.from_address.rpartition("@")[2]

@@ -19,6 +19,7 @@ from newsletter.runtime import Runtime
 from newsletter.service.database import await_database
 from newsletter.service.heartbeat import Heart
 from newsletter.service.logs import configure_logging
+from newsletter.service.processes.before_fork import prepare_to_fork
 from newsletter.service.processes.end_with_parent import end_with_parent
 from newsletter.service.processes.stop_flag import ask_to_stop
 from newsletter.settings import Settings
@@ -46,6 +47,7 @@ def run_worker(settings: Settings, lane_name: str) -> None:
     pool = ["--pool", "solo"]
     if lane is Lane.BULK:
         pool = ["--pool", "prefork", "--concurrency", str(settings.send_workers or os.cpu_count() or 1)]
+        prepare_to_fork()
     app.worker_main(
         ["--quiet", "worker", "--queues", queue_of(lane), "--hostname", f"{lane}@%h", *pool, *QUIETLY]
     )

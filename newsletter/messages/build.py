@@ -103,12 +103,12 @@ class MessageMaker:
         """Notice changes of newsletters. Call it for each batch, so that edits need no restart."""
         self.identities.refresh(session)
 
-    def outgoing(self, session: Session, claimed: Claimed, now: datetime) -> Outgoing:
+    def outgoing(self, session: Session, claimed: Claimed, sender: Sender, now: datetime) -> Outgoing:
         """Return the message of one delivery. Its bytes are built when the transport asks for them.
 
         The edition of its issue is loaded once. `now` is the message's Date.
         """
-        return self._maker(self.senders.of(session, claimed.newsletter_id)).outgoing(session, claimed, now)
+        return self._maker(sender).outgoing(session, claimed, now)
 
     def build_sample(
         self, sender: Sender, language: str, now: datetime, topics: Sequence[str] = ("-",)
@@ -163,9 +163,7 @@ class _NewsletterMaker:
             build: Callable[[], bytes] = partial(self._digest, claimed, edition, token, now)
         else:
             build = partial(self._single, claimed, token, now)
-        path = self.sender.plain_path
-        if path is None:
-            path = return_path(token, self.sender.path_domain)
+        path = self.sender.plain_path or return_path(token, self.sender.path_domain)
         return Outgoing(claimed.id, Envelope(path, claimed.address or "", envelope_id=str(claimed.id)), build)
 
     def build_sample(self, language: str, now: datetime, topics: Sequence[str]) -> bytes:

@@ -75,7 +75,7 @@ class Edition:
         self._room = HTML_BUDGET_BYTES - FIELDS_BYTES - self._frame_bytes * 2
         self._sections = lru_cache(maxsize=256)(self._join_section)
         self._subjects = lru_cache(maxsize=1024)(self._make_subject)
-        self._covered = lru_cache(maxsize=1024)(self._has_parts)
+        self._covered = lru_cache(maxsize=1024)(self._has_section)
         # Many subscribers share a selection. Rare selections need not stay in the cache.
         self._parts = lru_cache(maxsize=64)(self._make_parts)
 
@@ -92,7 +92,7 @@ class Edition:
 
     def has_all(self, key: str) -> bool:
         """Return whether every release and topic of the selection `key` has its fragments here."""
-        return self._covered(key)
+        return all(self._covered(part) for part in key.split(";"))
 
     def subject_field(self, key: str) -> Field:
         """Return the Subject of the message to a subscriber with the selection `key`."""
@@ -134,11 +134,10 @@ class Edition:
         slots = self._parts(key).slots
         return self._frame_bytes + sum(len(encoded) for _, encoded in slots.values())
 
-    def _has_parts(self, key: str) -> bool:
-        selection = read_key(key)
-        return all(f"topic:{part.topic_id}" in self._fragments for part in selection) and all(
-            each in self._bytes_by_release for each in release_names(selection)
-        )
+    def _has_section(self, part: str) -> bool:
+        section = read_section(part)
+        has_heading = f"topic:{section.topic_id}" in self._fragments
+        return has_heading and all(each in self._bytes_by_release for each in section.names)
 
     def _load_frame(self, part: str) -> Frame:
         stored = self._fragments[part]

@@ -33,7 +33,7 @@ class Sender:
         identity = identity_of_settings(settings)
         return cls(settings, identity, identity.sender_domain)
 
-    @property
+    @cached_property
     def newsletter_id(self) -> int:
         """The newsletter."""
         return self.identity.newsletter_id
@@ -53,7 +53,7 @@ class Sender:
         """The envelope sender of every email; None if each delivery has its own."""
         return plain_return_path(self.settings, self.relay)
 
-    @property
+    @cached_property
     def path_domain(self) -> str:
         """The domain of signed envelope senders."""
         return self.settings.return_path_domain or self.identity.sender_domain

@@ -108,15 +108,15 @@ class RelayDrain:
         self._held: dict[int, Claimed] = {}
         self._answered: list[Attempt] = []
         self._issues: set[int] = set()
-        # The senders of all newsletters, as of the last claim.
+        # The senders of all newsletters, as of the last claim, and the newsletters that use this relay.
         self._senders: dict[int, Sender] = {}
+        self._here: set[int] = set()
         self.allowance = Allowance(parts, relay, self._lane_and_sender, self._ending)
         self._refusals: deque[bool] = deque(maxlen=STRETCH)
         self._recorded_at = self._elapsed()
         self._lock = threading.Lock()
-        # The deliveries checked since `_looked_at`, and those of them that may not be sent.
-        self._looked_at = self._elapsed()
-        self._looked: set[int] = set()
+        # When each held delivery was checked, and those that may not be sent.
+        self._looked_at: dict[int, float] = {}
         self._unwanted: set[int] = set()
         # Errors of messages that could not be built, by issue and language.
         self._unbuilt: dict[tuple[int, str], str] = {}
@@ -180,12 +180,11 @@ class RelayDrain:
             # Loading an edition only reads, so this session must not take SQLite's write lock.
             with Session(self._reading()) as session:
                 for claimed in batch:
-                    if self._ending():
-                        return
-                    if self._sender(claimed).relay.key != self.allowance.relay.key:
+                    sender = self._sender(claimed)
+                    if sender.newsletter_id not in self._here:
                         continue  # edited since the claim; it is given back, and the other relay gets it
                     try:
-                        message = self._parts.messages.outgoing(session, claimed, self._parts.now())
+                        message = self._parts.messages.outgoing(session, claimed, sender, self._parts.now())
                     except Exception as fault:
                         # The fault is in this message, or in this issue and language. Others are still sent.
                         self._take(Result(claimed.id, Outcome(Fate.UNBUILT, error=fault)))
@@ -216,7 +215,8 @@ class RelayDrain:
                     continue
                 claimed = load_claimed(session, ids)
                 suppressed = _suppressed(session, self._parts.messages, claimed)
-                skipped = skip_unwanted(session, ids, suppressed, now)
+                # Digests are checked by `_recompose`.
+                skipped = skip_unwanted(session, ids, suppressed, now) if lane is Lane.SINGLE else set()
                 waiting = hold_domains(session, claimed, self._journal.name, now)
                 claimed = [each for each in claimed if each.id not in skipped | waiting]
                 times, later = book_domains(session, self._parts.settings, claimed, self._journal.name, now)
@@ -230,7 +230,7 @@ class RelayDrain:
             batch = [each for each in claimed if each.id not in skipped]
             with self._lock:
                 self._held |= {each.id: each for each in batch}
-                self._looked.update(each.id for each in batch)
+                self._looked_at |= dict.fromkeys([each.id for each in batch], self._elapsed())
             return batch
         return None
 
@@ -253,6 +253,7 @@ class RelayDrain:
             for number, each in self._senders.items()
             if each.relay.key == self.allowance.relay.key
         }
+        self._here = set(here)
         for issue_id, newsletter in issues:
             room = self.allowance.room(lane, here[newsletter]) if newsletter in here else 0
             if room:
@@ -299,28 +300,35 @@ class RelayDrain:
         return [fresh.get(each.id, each) for each in claimed], skipped
 
     def _take(self, result: Result) -> None:
-        if result.outcome.error is not None:
-            log.error("delivery=%d cannot be made", result.id, exc_info=result.outcome.error)
-        claimed = self._held[result.id]
-        if result.outcome.fate is Fate.UNBUILT and claimed.issue_id is not None:
-            self._unbuilt[claimed.issue_id, claimed.language] = _words(result.outcome)
+        claimed, outcome = self._held[result.id], result.outcome
         self._answered.append(
             Attempt(
                 result.id, claimed.attempt, claimed.lane, claimed.created_at, claimed.subscriber_id,
-                result.outcome, claimed.email_key, self._parts.now(), claimed.newsletter_id,
+                outcome, claimed.email_key, self._parts.now(), claimed.newsletter_id,
             )
         )  # fmt: skip
-        self.allowance.heard(result.outcome, self._sender(claimed))
-        fault = setup_fault(result.outcome)
-        if fault is not None and result.outcome.reply is not None:
-            self._setup_refusal = (result.id, fault, str(result.outcome.reply))
-            self._halted.add(self._halts(fault, claimed))
-        elif claimed.lane is Lane.BULK:
-            self._refusals.append(says_no_such_mailbox(result.outcome))
+        self.allowance.heard(outcome, self._sender(claimed))
+        # Nearly every message is accepted, so this case is kept short.
+        accepted = outcome.accepted
+        fault = None if accepted else self._note_failure(claimed, outcome)
+        if claimed.lane is Lane.BULK and fault is None:
+            self._refusals.append(not accepted and says_no_such_mailbox(outcome))
         if fault is not None or len(self._answered) >= RECORDED_AT_ONCE:
             self._record()
         else:
             self.meanwhile()
+
+    def _note_failure(self, claimed: Claimed, outcome: Outcome) -> SetupFault | None:
+        """Note why a message was not accepted; return the part of our settings that was refused, if any."""
+        if outcome.error is not None:
+            log.error("delivery=%d cannot be made", claimed.id, exc_info=outcome.error)
+        if outcome.fate is Fate.UNBUILT and claimed.issue_id is not None:
+            self._unbuilt[claimed.issue_id, claimed.language] = _words(outcome)
+        fault = setup_fault(outcome)
+        if fault is not None and outcome.reply is not None:
+            self._setup_refusal = (claimed.id, fault, str(outcome.reply))
+            self._halted.add(self._halts(fault, claimed))
+        return fault
 
     def meanwhile(self) -> None:
         """Record outcomes that are a second old, because one slow message may delay the next outcome."""
@@ -357,6 +365,7 @@ class RelayDrain:
         with self._lock:
             for each in self._answered:
                 del self._held[each.delivery_id]
+                del self._looked_at[each.delivery_id]
         self._answered.clear()
 
     def _note_refusal(
@@ -380,7 +389,8 @@ class RelayDrain:
         now = self._parts.now()
         paused = []
         digests = [each.outcome for each in self._answered if each.lane is Lane.BULK]
-        if is_suspicious(each for each in digests if setup_fault(each) is None):
+        failed = not all(each.accepted for each in digests)
+        if failed and is_suspicious(each for each in digests if setup_fault(each) is None):
             with self._parts.session() as session:
                 paused = pause_if_refused(session, self._issues, self._relay, now)
                 session.commit()
@@ -407,6 +417,8 @@ class RelayDrain:
                 finish(session, now)
             session.commit()
         self._held.clear()
+        self._looked_at.clear()
+        self._unwanted.clear()
         self._journal.clear()
 
     def _reading(self) -> Engine:
@@ -422,26 +434,25 @@ class RelayDrain:
                 newsletter = self._held[message_id].newsletter_id or FIRST_NEWSLETTER
                 if None in self._halted or newsletter in self._halted:
                     return False
-            if self._elapsed() - self._looked_at > LOOK_SECONDS:
-                self._looked.clear()
-                self._unwanted.clear()
-                self._looked_at = self._elapsed()
-            if message_id not in self._looked:
-                self._look_again(message_id)
+            now = self._elapsed()
+            if now - self._looked_at[message_id] > LOOK_SECONDS:
+                self._look_again(message_id, now)
             return message_id not in self._unwanted
 
-    def _look_again(self, message_id: int) -> None:
+    def _look_again(self, message_id: int, now: float) -> None:
         """Check this message and the next ones that this process holds, in the order they were claimed."""
         held = list(self._held)
         first = held.index(message_id)
-        near = [each for each in held[first : first + LOOKED_AT_ONCE] if each not in self._looked]
+        due = now - LOOK_SECONDS
+        near = [each for each in held[first : first + LOOKED_AT_ONCE] if self._looked_at[each] < due]
         with Session(self._reading()) as session:
             digests = [each for each in near if self._held[each].lane is Lane.BULK]
             singles = [each for each in near if self._held[each].lane is Lane.SINGLE]
             wanted = still_wanted(session, digests, singles, self._journal.name)
-            self._unwanted.update(set(near) - wanted)
+            self._unwanted -= wanted
+            self._unwanted |= set(near) - wanted
             self._unwanted |= self._suppressed_meanwhile(session, near)
-        self._looked.update(near)
+        self._looked_at |= dict.fromkeys(near, now)
 
     def _suppressed_meanwhile(self, session: Session, delivery_ids: Sequence[int]) -> set[int]:
         """Return the deliveries to addresses that were suppressed after the claim. A lease is ten minutes."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import logging
 import os
 import signal
@@ -22,6 +21,7 @@ from newsletter.outbox.worker import journal_folder, senders_with_work
 from newsletter.runtime import Runtime
 from newsletter.service.database import database_fault
 from newsletter.service.prepare_issues import any_to_prepare
+from newsletter.service.processes.before_fork import prepare_to_fork
 from newsletter.service.processes.end_with_parent import end_with_parent
 from newsletter.service.processes.stop_flag import ask_to_stop, stopping
 from newsletter.service.relay_transport import Transports
@@ -53,8 +53,7 @@ def drain_everything(settings: Settings) -> Drained:
     """
     count = settings.send_workers or os.cpu_count() or 1
     sys.stdout.flush()
-    # Imported code lives until the end, so the garbage collections of the children need not visit it.
-    gc.freeze()
+    prepare_to_fork()
     children = [_fork(settings) for _ in range(count)]
     before = {number: signal.signal(number, _ask) for number in (signal.SIGTERM, signal.SIGINT)}
     try:

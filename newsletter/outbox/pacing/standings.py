@@ -43,7 +43,7 @@ def domain_key(domain: str) -> str:
 
 def read_standing(session: Session, sender: Sender, now: datetime) -> SenderStanding:
     """Return the standing of a sender and of its relay."""
-    return SenderStanding(read(session, relay_key(sender.relay), now), read(session, sender_key(sender), now))
+    return read_standings(session, [sender], now)[0]
 
 
 def read_standings(session: Session, senders: Sequence[Sender], now: datetime) -> list[SenderStanding]:
