@@ -18,7 +18,8 @@ from newsletter.errors import ReleaseUnreadable
 from newsletter.ingest.press.parse import parse_press
 from newsletter.ingest.text.decode import MAX_RELEASE_BYTES, decode
 from newsletter.models import RuleField, RuleMatch
-from newsletter.releases.decide import Candidate, Rule, matches, to_html
+from newsletter.releases.decide import Candidate, to_html
+from newsletter.releases.rules.match import Rule, RuleSet
 
 
 def take_in(raw: bytes) -> None:
@@ -28,7 +29,8 @@ def take_in(raw: bytes) -> None:
     _ = candidate.content_hash
     to_html(press.paragraphs)
     _ = press.summary
-    matches(candidate, RuleMatch.ALL, [Rule(RuleField.WORDS, "harbour"), Rule(RuleField.WORDS, "zzz zzz")])
+    rules = tuple(Rule(RuleField.WORDS, words) for words in ("harbour", "zzz zzz"))
+    RuleSet(RuleMatch.ALL, rules).matches(candidate)
 
 
 def measure(size_bytes: int) -> Iterator[dict[str, str | float]]:

@@ -141,6 +141,15 @@ class NoticeKind(enum.Enum):
             "--newsletter {subject}. If you do nothing, the next issue brings its releases."
         ),
     )
+    APPROVALS_WAIT = (
+        "approvals_wait",
+        "Releases wait for your approval",
+        "The source {name} has new releases. {what} for approval.",
+        (
+            "Approve them on the page “Waiting for approval”, which the page “Releases” leads to, or by: "
+            "newsletter release approve --all. You are told again of the first one after that."
+        ),
+    )
     URGENT_ASKS = (
         "urgent_asks",
         "A late urgent release waits for your answer",

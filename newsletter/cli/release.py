@@ -29,6 +29,8 @@ from newsletter.releases.delete import delete_release, undo_delete
 from newsletter.releases.edit import ReleaseAction, change_release
 from newsletter.releases.edit_fields import edit_release, form_values
 from newsletter.releases.embargo import embargo_moment, lift_embargo, read_zone, set_embargo
+from newsletter.releases.from_sources.approve import approve as approve_release
+from newsletter.releases.from_sources.approve import waiting_for_approval
 from newsletter.releases.from_sources.backlog import send_after_all
 from newsletter.releases.queries import find_release, newest_releases
 from newsletter.releases.search.find import Filters, Order, search_releases
@@ -255,6 +257,27 @@ release.add_command(
 )
 
 
+@release.command(cls=IdCommand)
+@click.argument("public_ids", nargs=-1, metavar="[ID...]")
+@click.option("--all", "every", is_flag=True, help="Approve all that wait.")
+@json_option
+def approve(public_ids: tuple[str, ...], every: bool, as_json: bool) -> None:
+    """Approve releases of sources that need it. Without an ID, list those that wait."""
+    parts = open_runtime()
+    with parts.reading() as session:
+        waiting = waiting_for_approval(session)
+        if not public_ids and not every:
+            for each in waiting:
+                _print(each, as_json)
+            return
+        chosen = public_ids or tuple(each.public_id for each in waiting)
+    for public_id in chosen:
+        with parts.session() as session:
+            approved = approve_release(session, public_id, ACTOR, parts.now())
+            session.commit()
+            _print(approved, as_json)
+
+
 for _command in (notice, urgent, not_urgent):
     release.add_command(_command)
 
@@ -325,10 +348,13 @@ def _why(stored: Release, hold: ReleaseHold) -> str:
         return f"held until {stored.published_on:%Y-%m-%d}, the date of the release"
     if hold.reason is HoldReason.SETTLING and hold.until is not None:
         return f"settling: held until its source shows it unchanged, at most until {hold.until:%H:%M} UTC"
-    if hold.reason is HoldReason.GONE:
-        return "held: its source removed it while it settled"
-    if hold.reason is HoldReason.EDITOR:
-        return f"held: {hold.set_by}"
+    known = {
+        HoldReason.APPROVAL: f"waits for approval: newsletter release approve {stored.public_id}",
+        HoldReason.GONE: "held: its source removed it while it settled",
+        HoldReason.EDITOR: f"held: {hold.set_by}",
+    }
+    if hold.reason in known:
+        return known[hold.reason]
     fields = " and ".join(hold.fields.split(",")).replace("published", "date")
     remedy = f"correct it on the release's admin page, or: newsletter release ready {stored.public_id}"
     return f"held: the {fields} may be wrong; {remedy}"

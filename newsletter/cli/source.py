@@ -20,6 +20,7 @@ from newsletter.ingest.sources.manage import (
     find_source,
     history,
     list_sources,
+    need_approval,
     newest_items,
     pause_source,
     remove_source,
@@ -27,6 +28,7 @@ from newsletter.ingest.sources.manage import (
 )
 from newsletter.ingest.sources.trial import Trial, try_address
 from newsletter.models import FetchOutcome, Source, SourceKind, SourceState
+from newsletter.releases.decide import Candidate
 from newsletter.releases.match_topics import topics_for
 from newsletter.service.poll_sources import Tally, poll_sources
 
@@ -62,7 +64,17 @@ def source() -> None:
 @interval_option
 @settle_option
 @backlog_option
-def add(url: str, name: str, publisher: str, folder: bool, interval: int, settle: int, backlog: str) -> None:
+@click.option("--approval", is_flag=True, help="Its releases wait until an editor approves them.")
+def add(
+    url: str,
+    name: str,
+    publisher: str,
+    folder: bool,
+    interval: int,
+    settle: int,
+    backlog: str,
+    approval: bool,
+) -> None:
     """Add a source. It is fetched within a minute, and then regularly.
 
     Items that it has already are stored and public, and are not mailed unless --backlog says so. To see first
@@ -79,6 +91,7 @@ def add(url: str, name: str, publisher: str, folder: bool, interval: int, settle
             interval_minutes=interval,
             settle_minutes=settle,
             backlog=backlog,
+            needs_approval=approval,
             allowed=Allowed.of(parts.settings.fetch_allow),
             actor=ACTOR,
             now=parts.now(),
@@ -99,7 +112,9 @@ def try_(url: str, limit: int, as_json: bool) -> None:
     parts = open_runtime()
     trial = try_address(make_retriever(parts.settings), url)
     with parts.reading() as session:
-        found = topics_for(session, [(item.title, item.publisher, item.body) for item in trial.items[:limit]])
+        shown = trial.items[:limit]
+        texts = [Candidate(each.title, each.publisher, each.body, each.language, each.tags) for each in shown]
+        found = topics_for(session, texts)
     _print_trial(trial, found, as_json)
 
 
@@ -196,6 +211,17 @@ def remove(public_id: str) -> None:
         name = remove_source(session, public_id, ACTOR, parts.now())
         session.commit()
     click.echo(f"Removed: {name}")
+
+
+@source.command(cls=IdCommand)
+@click.argument("public_id", metavar="ID")
+@click.argument("needed", metavar="on|off", type=click.Choice(["on", "off"]))
+def approval(public_id: str, needed: str) -> None:
+    """Let the new releases of a source wait for approval: newsletter release approve."""
+    parts = open_runtime()
+    with parts.session() as session:
+        need_approval(session, public_id, needed == "on", ACTOR, parts.now())
+        session.commit()
 
 
 @source.command("import")

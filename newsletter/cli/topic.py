@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
+from typing import TextIO
 
 import click
 
@@ -12,6 +14,8 @@ from newsletter.cli.runtime import open_runtime
 from newsletter.models import RuleField, RuleMatch
 from newsletter.newsletters.queries import choose_newsletter, find_newsletter, list_newsletters
 from newsletter.releases.edit_topic import add_group, edit_group, edit_topic, list_groups
+from newsletter.releases.rules.edit import Trial, set_rules, try_rules
+from newsletter.releases.rules.text import read_rules, write_rules
 from newsletter.releases.topics import (
     RuleEffect,
     add_topic,
@@ -19,6 +23,7 @@ from newsletter.releases.topics import (
     compare_rules,
     find_topic,
     list_topics,
+    rule_set_of,
     rules_of,
 )
 
@@ -90,12 +95,56 @@ def rule(slug: str, words: tuple[str, ...], publisher: tuple[str, ...], clear: b
         before = rules_of(find_topic(session, slug))
         after = before
         if rules or clear:
-            after = rules_of(change_rules(session, slug, rules, clear=clear))
+            after = rules_of(change_rules(session, slug, rules, clear=clear, actor=ACTOR, now=parts.now()))
             session.commit()
     with parts.reading() as session:
         effects = compare_rules(session, before, after)
     for each in effects:
         _print_effect(each, as_json, is_new=each.rule not in before, is_gone=each.rule not in after)
+
+
+@topic.command("rules")
+@click.argument("slug")
+@click.option("--file", type=click.File("r", "utf-8"), help="A file with new rules; - for standard input.")
+@click.option("--try", "only_try", is_flag=True, help="Only print what the rules would do.")
+@click.option("--existing", is_flag=True, help="Also put stored releases under the topic; none is emailed.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def rules_(slug: str, file: TextIO | None, only_try: bool, existing: bool, as_json: bool) -> None:
+    """Print the rules of a topic as text, or replace them by those of a FILE in the same form.
+
+    Rules apply to releases that are stored from now on. Before it stores them, this prints what they would do
+    to the newest 5,000 releases.
+    """
+    parts = open_runtime()
+    given = None if file is None else read_rules(file.read())
+    with parts.reading() as session:
+        rules = rule_set_of(find_topic(session, slug)) if given is None else given
+        trial = try_rules(session, slug, rules) if only_try or given is not None else None
+    if trial is not None and as_json:
+        print_json({"rules": write_rules(rules), **asdict(trial)})
+    elif trial is not None:
+        _print_trial(trial)
+    elif as_json:
+        print_json({"rules": write_rules(rules)})
+    else:
+        click.echo(write_rules(rules) or "There are no rules, so nothing matches.")
+    if only_try or (given is None and not existing):
+        return
+    with parts.session() as session:
+        added = set_rules(session, slug, rules, actor=ACTOR, now=parts.now(), existing=existing)
+        session.commit()
+    if not as_json:
+        click.echo(f"The rules are stored. Stored releases that came under the topic: {added}.")
+
+
+def _print_trial(trial: Trial) -> None:
+    click.echo(
+        f"of the newest {trial.tried:,}: match {trial.matches:,}, new {trial.gains:,}, would no longer match "
+        f"{trial.losses:,} (they stay), chosen by an editor {trial.by_hand:,}"
+    )
+    for sign, releases in (("+", trial.gained), ("-", trial.lost)):
+        for public_id, title in releases[:SHOWN]:
+            click.echo(f"  {sign} {public_id}  {title}")
 
 
 def _print_effect(effect: RuleEffect, as_json: bool, *, is_new: bool, is_gone: bool) -> None:
@@ -194,6 +243,7 @@ def list_(newsletter_slug: str | None, as_json: bool) -> None:
         only = find_newsletter(session, newsletter_slug).id if newsletter_slug else None
         for each in list_topics(session, only):
             rules = [f"{found.field}:{found.pattern}" for found in each.rules]
+            text = write_rules(rule_set_of(each))
             owner = slugs[each.newsletter_id]
             if as_json:
                 print_json(
@@ -205,9 +255,10 @@ def list_(newsletter_slug: str | None, as_json: bool) -> None:
                         "newsletter": owner,
                         "match": each.rule_match,
                         "rules": rules,
+                        "text": text,
                     }
                 )
             else:
                 place = f"{owner}  " if len(slugs) > 1 else ""
-                matching = f"{each.rule_match} of: {', '.join(rules) or 'no rules'}"
+                matching = "; ".join(line.strip() for line in text.splitlines()) or "no rules"
                 click.echo(f"{place}{each.slug}  {each.name}  ({matching})")

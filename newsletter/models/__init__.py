@@ -86,6 +86,7 @@ from newsletter.models.tables.topic import (
     Topic,
     TopicGroup,
     TopicRule,
+    TopicRuleGroup,
     of_language,
 )
 
@@ -157,6 +158,7 @@ __all__ = [
     "TopicChoice",
     "TopicGroup",
     "TopicRule",
+    "TopicRuleGroup",
     "WaitsAgain",
     "Wave",
     "WaveState",

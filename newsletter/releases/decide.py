@@ -1,4 +1,4 @@
-"""The content hash of a release, the topic rules it matches, and its text as HTML. Pure."""
+"""The content hash of a release, what topic rules look at in it, and its text as HTML. Pure."""
 
 from __future__ import annotations
 
@@ -11,9 +11,8 @@ from datetime import UTC, date, datetime, time, timedelta
 from functools import cached_property
 from typing import Protocol
 
-from newsletter.models import RuleField, RuleMatch
+from newsletter.models import Release, RuleField
 from newsletter.releases.fold import fold
-from newsletter.releases.match_words import find
 
 # The time of a release that has only a date. It only orders releases: pages show the date itself.
 NOON = time(12, tzinfo=UTC)
@@ -56,20 +55,26 @@ class Wait:
 
 
 @dataclass(frozen=True)
-class Rule:
-    """One rule of a topic: `field` contains the words of `pattern` (match_words.py says how they match)."""
-
-    field: RuleField
-    pattern: str
-
-
-@dataclass(frozen=True)
 class Candidate:
-    """The texts of a release that rules search. Each text is folded once for all rules."""
+    """What rules look at in a release. Each text is folded once for all rules.
+
+    `sources` has the public ids of its sources.
+    """
 
     title: str
     publisher: str
     body: str
+    language: str = "und"
+    tags: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, release: Release, sources: Sequence[str] = ()) -> Candidate:
+        """Return what rules look at in a stored release."""
+        tags = tuple(release.tags or ())
+        return cls(
+            release.title, release.publisher, release.body_text, release.language, tags, tuple(sources)
+        )
 
     def value(self, field: RuleField) -> str:
         """Return the folded text that a rule on `field` searches."""
@@ -90,14 +95,6 @@ class Candidate:
     def _folded_words(self) -> str:
         title = " ".join(self.title.split("\n"))
         return fold(f"{title}\n{self.body}")
-
-
-def matches(candidate: Candidate, match: RuleMatch, rules: Sequence[Rule]) -> bool:
-    """Return whether a release matches a topic's rules. A topic without rules matches nothing."""
-    if not rules:
-        return False
-    found = (find(rule.pattern, candidate.value(rule.field)) for rule in rules)
-    return any(found) if match is RuleMatch.ANY else all(found)
 
 
 def content_hash(title: str, publisher: str, body: str) -> str:

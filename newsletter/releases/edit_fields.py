@@ -43,6 +43,7 @@ class Written:
     published: date | None
     markup: PlainText = PlainText()
     doubts: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
 
     @property
     def title(self) -> str:

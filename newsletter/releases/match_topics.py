@@ -6,12 +6,11 @@ from collections.abc import Sequence
 
 from sqlalchemy.orm import Session
 
-from newsletter.releases.decide import Candidate, matches
-from newsletter.releases.topics import list_topics, rules_of
+from newsletter.releases.decide import Candidate
+from newsletter.releases.topics import list_topics, rule_set_of
 
 
-def topics_for(session: Session, texts: Sequence[tuple[str, str, str]]) -> list[list[str]]:
-    """Return for each title, publisher and body the slugs of the topics whose rules match."""
-    topics = [(each.slug, each.rule_match, rules_of(each)) for each in list_topics(session)]
-    candidates = (Candidate(*each) for each in texts)
-    return [[slug for slug, match, rules in topics if matches(each, match, rules)] for each in candidates]
+def topics_for(session: Session, candidates: Sequence[Candidate]) -> list[list[str]]:
+    """Return for each candidate the slugs of the topics whose rules match."""
+    topics = [(each.slug, rule_set_of(each)) for each in list_topics(session)]
+    return [[slug for slug, rules in topics if rules.matches(each)] for each in candidates]

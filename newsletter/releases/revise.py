@@ -14,6 +14,7 @@ from newsletter.models import HoldReason, Release, ReleaseState
 from newsletter.releases.decide import Candidate
 from newsletter.releases.holds import make_ready, renew_sequences
 from newsletter.releases.revisions import Texts, add_revision, hash_of
+from newsletter.releases.rules.edit import sources_of
 from newsletter.releases.store import find_by_hash, hold_for_date, is_mailable, match_topics
 
 # The holds that the parser sets, from the text alone.
@@ -45,9 +46,10 @@ def revise(
         return False
     if find_by_hash(session, hash_of(release, texts), but=release.id) is not None:
         raise InputError("A release with this title, publisher and text is stored already.")
-    was_on = release.published_on
+    was_on, sources = release.published_on, sources_of(session, [release.id]).get(release.id, ())
+    before = Candidate.of(release, sources)
     made = add_revision(release, texts, made_by, now)
-    added = match_topics(session, release, Candidate(texts.title, texts.publisher, texts.body_text))
+    added = match_topics(session, release, Candidate.of(release, sources), before)
     audit.record(session, made_by, action, release.public_id, now, revision=made.number)
     if release.state is ReleaseState.HELD:
         judge_again(session, release, doubts, texts.published_on, now)

@@ -25,15 +25,13 @@ from newsletter.models import (
 from newsletter.releases.decide import (
     Candidate,
     Markup,
-    Rule,
-    matches,
     published_moment,
     to_html,
     wait_for,
 )
 from newsletter.releases.from_sources.keys import take_keys
 from newsletter.releases.holds import hold, make_ready, renew_sequences
-from newsletter.releases.topics import list_topics
+from newsletter.releases.topics import list_topics, rule_set_of
 
 
 class ParsedRelease(Protocol):
@@ -65,6 +63,9 @@ class ParsedRelease(Protocol):
     def body_html(self) -> str: ...
     @property
     def canonical_url(self) -> str | None: ...
+    # The categories that its source gave it.
+    @property
+    def tags(self) -> tuple[str, ...]: ...
 
 
 def _holds_nothing(_release: Release) -> None:
@@ -73,10 +74,14 @@ def _holds_nothing(_release: Release) -> None:
 
 @dataclass(frozen=True)
 class Arriving:
-    """What a source adds to a release: keys, its own content hash, holds, and whether it is kept back."""
+    """What a source adds to a release: keys, its own content hash, holds, and whether it is kept back.
+
+    `source` is the public id of the source.
+    """
 
     keys: tuple[str, ...]
     content_hash: str
+    source: str = ""
     is_kept_back: bool = False
     hold_back: Callable[[Release], None] = _holds_nothing
 
@@ -97,7 +102,8 @@ def add_release(
     held until that date. Raises NotFound for a slug that does not exist. Commits nothing: the caller commits
     at once, because taking sequences is the last write before a commit (models/tables/release.py).
     """
-    candidate = Candidate(press.title, press.publisher, press.body)
+    source = (arriving.source,) if arriving and arriving.source else ()
+    candidate = Candidate(press.title, press.publisher, press.body, press.language, press.tags, source)
     content_hash = arriving.content_hash if arriving else candidate.content_hash
     known = find_by_hash(session, content_hash)
     if known is not None:
@@ -114,6 +120,7 @@ def add_release(
         body_text=press.body,
         summary=press.summary,
         canonical_url=press.canonical_url,
+        tags=list(press.tags) or None,
         content_hash=content_hash,
         state=state,
         created_at=now,
@@ -147,14 +154,19 @@ def hold_for_date(
         hold(release, HoldReason.DATE, "parser", now, until=midnight.astimezone(UTC))
 
 
-def match_topics(session: Session, release: Release, candidate: Candidate) -> list[ReleaseTopic]:
+def match_topics(
+    session: Session, release: Release, candidate: Candidate, before: Candidate | None = None
+) -> list[ReleaseTopic]:
     """Add the topics whose rules match a corrected release; return the new pairs, without sequences.
 
-    A topic that a person took off stays off.
+    A topic that a person took off stays off. If the rules of a topic match the text `before` too, they were
+    changed since the release was stored. So the topic is not added.
     """
     had = {link.topic_id for link in release.topic_links}
     had.update(session.scalars(select(TopicChoice.topic_id).where(TopicChoice.release_id == release.id)))
     found = _topics_of(session, candidate, ())
+    if before is not None:
+        had.update(each.id for each in _topics_of(session, before, ()))
     added = [ReleaseTopic(topic_id=each.id) for each in found if each.id not in had]
     release.topic_links.extend(added)
     return added
@@ -223,9 +235,4 @@ def _known_topics(session: Session, slugs: Collection[str]) -> Sequence[Topic]:
 
 def _topics_of(session: Session, candidate: Candidate, slugs: Collection[str]) -> list[Topic]:
     known = _known_topics(session, slugs)
-    return [
-        topic
-        for topic in known
-        if topic.slug in slugs
-        or matches(candidate, topic.rule_match, [Rule(each.field, each.pattern) for each in topic.rules])
-    ]
+    return [topic for topic in known if topic.slug in slugs or rule_set_of(topic).matches(candidate)]

@@ -23,8 +23,10 @@ from newsletter.models import (
     Topic,
     TopicRule,
 )
-from newsletter.releases.decide import Candidate, Rule
+from newsletter.releases.decide import Candidate
 from newsletter.releases.match_words import find, find_formerly
+from newsletter.releases.rules.match import Group, Rule, RuleSet
+from newsletter.releases.rules.text import check_pattern, write_rules
 
 # `compare_rules` looks at this many of the newest releases.
 COMPARED_RELEASES = 5_000
@@ -105,16 +107,27 @@ def read_texts(given: Mapping[str, str], faults: dict[str, str], *, name_needed:
 
 
 def change_rules(
-    session: Session, slug: str, rules: Iterable[tuple[RuleField, str]], *, clear: bool = False
+    session: Session,
+    slug: str,
+    rules: Iterable[tuple[RuleField, str]],
+    *,
+    clear: bool = False,
+    actor: str,
+    now: datetime,
 ) -> Topic:
-    """Add rules to a topic; `clear` first removes its present rules. Commits nothing.
+    """Add rules to a topic; `clear` first removes its present rules and groups. Commits nothing.
 
-    The rules apply to releases stored from now on. Stored releases keep their topics.
+    The rules apply to releases stored from now on. Stored releases keep their topics. `rules/edit.py`
+    replaces all rules, groups included.
     """
-    topic = find_topic(session, slug)
-    kept = [] if clear else list(topic.rules)
-    topic.rules = kept + _rules(rules)
+    topic = find_topic(session, slug, lock=True)
+    before = write_rules(rule_set_of(topic))
+    if clear:
+        topic.rules, topic.rule_groups = [], []
+    topic.rules.extend(_rules(rules))
     session.flush()
+    after = write_rules(rule_set_of(topic))
+    audit.record(session, actor, "topic.rules", slug, now, before=before, after=after)
     return topic
 
 
@@ -139,14 +152,20 @@ def compare_rules(session: Session, before: Sequence[Rule], after: Sequence[Rule
     matched: Counter[Rule] = Counter()
     gained: dict[Rule, list[tuple[str, str]]] = {rule: [] for rule in rules}
     lost: dict[Rule, list[tuple[str, str]]] = {rule: [] for rule in rules}
-    columns = select(Release.public_id, Release.title, Release.publisher, Release.body_text)
+    columns = select(
+        Release.public_id, Release.title, Release.publisher, Release.body_text, Release.language, Release.tags
+    )
     newest = columns.order_by(Release.id.desc()).limit(COMPARED_RELEASES).execution_options(yield_per=100)
-    for public_id, title, publisher, body in session.execute(newest):
-        candidate = Candidate(title, publisher, body)
+    for public_id, title, publisher, body, language, tags in session.execute(newest):
+        candidate = Candidate(title, publisher, body, language, tuple(tags or ()))
         for rule in rules:
-            text = candidate.value(rule.field)
-            had = rule in kept and find_formerly(rule.pattern, text)
-            has = rule in there and find(rule.pattern, text)
+            if rule.field in {RuleField.WORDS, RuleField.PUBLISHER}:
+                text = candidate.value(rule.field)
+                had = rule in kept and find_formerly(rule.pattern, text)
+                has = rule in there and find(rule.pattern, text)
+            else:
+                holds = Rule(rule.field, rule.pattern).holds(candidate)
+                had, has = rule in kept and holds, rule in there and holds
             matched[rule] += has
             if has and not had:
                 gained[rule].append((public_id, title))
@@ -156,13 +175,32 @@ def compare_rules(session: Session, before: Sequence[Rule], after: Sequence[Rule
 
 
 def rules_of(topic: Topic) -> list[Rule]:
-    """Return a topic's rules as values."""
-    return [Rule(each.field, each.pattern) for each in topic.rules]
+    """Return a topic's rules as values, those of its groups included."""
+    return rule_set_of(topic).rules()
 
 
-def find_topic(session: Session, slug: str) -> Topic:
-    """Return a topic. Raises NotFound."""
-    topic = session.scalar(select(Topic).where(Topic.slug == slug))
+def rule_set_of(topic: Topic) -> RuleSet:
+    """Return a topic's rules and groups as values: first the rules that stand alone, then the groups."""
+    alone = [_rule(each) for each in topic.rules if each.group_number is None]
+    groups = [
+        Group(
+            each.match,
+            tuple(_rule(rule) for rule in topic.rules if rule.group_number == each.number),
+            each.is_not,
+        )
+        for each in topic.rule_groups
+    ]
+    return RuleSet(topic.rule_match, (*alone, *groups))
+
+
+def _rule(row: TopicRule) -> Rule:
+    return Rule(row.field, row.pattern, row.is_not)
+
+
+def find_topic(session: Session, slug: str, *, lock: bool = False) -> Topic:
+    """Return a topic, with a row lock if wanted. Raises NotFound."""
+    query = select(Topic).where(Topic.slug == slug)
+    topic = session.scalar(query.with_for_update(key_share=True) if lock else query)
     if topic is None:
         raise NotFound(f"there is no topic {slug}")
     return topic
@@ -171,7 +209,9 @@ def find_topic(session: Session, slug: str) -> Topic:
 def list_topics(session: Session, newsletter_id: int | None = None) -> Sequence[Topic]:
     """Return every topic (of a newsletter) with its rules, in the order of the sign-up page."""
     wanted = select(Topic).outerjoin(Topic.group).order_by(*TOPIC_ORDER)
-    wanted = wanted.options(selectinload(Topic.rules), contains_eager(Topic.group))
+    wanted = wanted.options(
+        selectinload(Topic.rules), selectinload(Topic.rule_groups), contains_eager(Topic.group)
+    )
     if newsletter_id is not None:
         wanted = wanted.where(Topic.newsletter_id == newsletter_id)
     return session.scalars(wanted).all()
@@ -180,10 +220,8 @@ def list_topics(session: Session, newsletter_id: int | None = None) -> Sequence[
 def _rules(rules: Iterable[tuple[RuleField, str]]) -> list[TopicRule]:
     made = []
     for field, pattern in rules:
-        words = " ".join(pattern.split())
-        if not words or len(words) > 200:
-            raise InputError("a rule needs one or more words, at most 200 characters")
-        if any("*" in part.rstrip("*") or not part.strip("*") for part in words.split()):
-            raise InputError(f"{words!r} has a * that is not at the end of a word; write it like gas*")
-        made.append(TopicRule(field=field, pattern=words))
+        try:
+            made.append(TopicRule(field=field, pattern=check_pattern(field, pattern), is_not=False))
+        except ValueError as fault:
+            raise InputError(str(fault)) from None
     return made

@@ -45,6 +45,7 @@ from newsletter.ingest.sources.listing import (
 from newsletter.ingest.sources.record import Counts, record_fetch, tell_of_items, titles_of
 from newsletter.models import FetchOutcome, HoldReason, Release, Source, SourceItem, SourceKind
 from newsletter.notices import NoticeKind, settle_quiet
+from newsletter.releases.from_sources.approve import count_of_source
 from newsletter.releases.from_sources.arrive import Arrival, rewrite_held, store_arrival
 from newsletter.releases.from_sources.correct import Correction, correct_from_source
 from newsletter.releases.holds import end_hold, hold, lock_release
@@ -238,6 +239,8 @@ class Poller:
         corrected = [self._correct(claimed, row_id, item.named(publisher)) for row_id, item in plan.correct]
         self._settle(claimed, plan)
         self._tell(claimed, plan)
+        if added:
+            self._tell_of_approvals(claimed)
         return Counts(len(listed), added, plan.changed, corrected.count(Correction.LATER))
 
     def _listed(self, claimed: Claimed, fetched: Fetched) -> tuple[list[Listed] | None, str]:
@@ -288,6 +291,8 @@ class Poller:
                 settles_until=now + SETTLES_AT_MOST if settles else None,
                 held_because="its source lists old texts again" if is_held else "",
                 recurs=new.recurs,
+                source=source.public_id,
+                needs_approval=source.needs_approval,
             )
             # It may take sequences, which locks their counter. What follows waits for no other process,
             # because the source's row is locked already.
@@ -339,6 +344,14 @@ class Poller:
             if plan.removed:
                 words = titles_of(session, plan.removed)
                 tell_of_items(session, NoticeKind.ITEMS_REMOVED, source, words, now)
+
+    def _tell_of_approvals(self, claimed: Claimed) -> None:
+        """Tell the owner once for each batch: again only after all of the source were approved."""
+        with self._owned(claimed) as (session, source, now):
+            waiting = count_of_source(session, source.id) if source.needs_approval else 0
+            if waiting:
+                words = "1 release waits" if waiting == 1 else f"{waiting} releases wait"
+                tell_of_items(session, NoticeKind.APPROVALS_WAIT, source, words, now)
 
     @contextmanager
     def _owned(self, claimed: Claimed) -> Iterator[tuple[Session, Source, datetime]]:

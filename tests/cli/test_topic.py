@@ -107,3 +107,18 @@ def test_a_topic_belongs_to_the_newsletter_that_is_named(owner: House):
     assert "There is already a topic quays, in the newsletter harbour" in again.output
     assert run(owner, "list", "--newsletter", "harbour").output.startswith("harbour  quays  Quays")
     assert run(owner, "list", "--newsletter", "news").output.startswith("news  energy  Energy")
+
+
+def test_rules_are_printed_tried_and_replaced_as_text(owner: House, tmp_path: Path):
+    file = tmp_path / "rules"
+    file.write_text("all of\nwords: quay\nnot language: ru\n", "utf-8")
+
+    shown = run(owner, "rules", "energy").output
+    tried = run(owner, "rules", "energy", "--file", str(file), "--try", "--json").output
+    assert rules(owner) == ["газ", "quay"]
+    run(owner, "rules", "energy", "--file", str(file))
+
+    assert shown == "any of\nwords: газ\nwords: quay\n"
+    told = json.loads(tried)
+    assert (told["matches"], told["gains"], told["losses"]) == (1, 0, 1)
+    assert run(owner, "rules", "energy").output == "all of\nwords: quay\nnot language: ru\n"

@@ -262,6 +262,8 @@ def _furnish(session: Session, runtime: Runtime, stored_password: str) -> dict[s
         "admin.delete_release": {"public_id": release},
         "admin.release_revisions": {"public_id": release},
         "admin.ask_notice": {"public_id": release},
+        "admin.topic_rules": {"slug": slugs[0]},
+        "admin.change_topic_rules": {"slug": slugs[0]},
         "admin.ask_urgent": {"public_id": release},
         "admin.send_urgent": {"public_id": release},
         "admin.send_notice": {"public_id": release},

@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 from newsletter.ingest.press.parse import parse_press
 from newsletter.ingest.text.decode import decode
 from newsletter.models import RuleField, RuleMatch
-from newsletter.releases.decide import Candidate, Rule, matches, to_html
+from newsletter.releases.decide import Candidate, to_html
 from newsletter.releases.fold import fold
+from newsletter.releases.rules.match import Rule, RuleSet
 
 TAGS = {"p", "ul", "li", "br"}
 
@@ -25,7 +26,7 @@ TAGS = {"p", "ul", "li", "br"}
 def take_in(raw: bytes) -> str:
     press = parse_press(decode(raw, "x"), "x", date(2026, 3, 3))
     candidate = Candidate(press.title, press.publisher, press.body)
-    matches(candidate, RuleMatch.ALL, [Rule(RuleField.WORDS, "harbour")])
+    RuleSet(RuleMatch.ALL, (Rule(RuleField.WORDS, "harbour"),)).matches(candidate)
     return candidate.content_hash + to_html(press.paragraphs)
 
 

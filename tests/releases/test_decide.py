@@ -8,60 +8,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from newsletter.models import RuleField, RuleMatch
 from newsletter.releases.decide import (
     Candidate,
     PlainText,
-    Rule,
     Wait,
     content_hash,
-    matches,
     published_moment,
     to_html,
     wait_for,
 )
 
 PORT = Candidate("Port opens a quay", "Port of Halmstrand", "Ships take electricity from the shore.")
-
-
-def words(*patterns: str) -> list[Rule]:
-    return [Rule(RuleField.WORDS, each) for each in patterns]
-
-
-@pytest.mark.parametrize(
-    ("pattern", "expected"),
-    [
-        ("quay", True),
-        ("QUAY", True),
-        ("electricity from", True),
-        ("ship", False),  # a part of "Ships"
-        ("port of", False),  # in the publisher only
-        ("from the\n shore", True),
-    ],
-)
-def test_words_match_as_whole_words(pattern, expected):
-    assert matches(PORT, RuleMatch.ANY, words(pattern)) is expected
-
-
-def test_any_rule_is_enough_and_all_means_all():
-    rules = words("quay", "railway")
-
-    assert matches(PORT, RuleMatch.ANY, rules)
-    assert not matches(PORT, RuleMatch.ALL, rules)
-
-
-def test_a_publisher_rule_looks_at_the_publisher():
-    assert matches(PORT, RuleMatch.ALL, [Rule(RuleField.PUBLISHER, "halmstrand")])
-
-
-def test_scripts_without_spaces_match_inside_a_sentence():
-    release = Candidate("北浜沖の洋上風力発電所が運転を開始", "", "")
-
-    assert matches(release, RuleMatch.ANY, words("風力"))
-
-
-def test_a_topic_without_rules_matches_nothing():
-    assert not matches(PORT, RuleMatch.ALL, [])
 
 
 def test_white_space_and_case_do_not_change_the_content_hash():

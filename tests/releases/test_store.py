@@ -106,7 +106,7 @@ def test_a_changed_rule_applies_only_to_later_releases(house: House):
     energy = house.topic("energy")
     old = house.release("All ports get a quay")
     with house.runtime.session() as session:
-        change_rules(session, "energy", [(RuleField.WORDS, "quay")])
+        change_rules(session, "energy", [(RuleField.WORDS, "quay")], actor="test", now=house.clock())
         session.commit()
     new = house.release("Another quay for ports")
 

@@ -34,6 +34,8 @@ class Item:
     # The lead image of a page, and what it shows.
     image_url: str = ""
     image_alt: str = ""
+    # The categories that the feed gives it.
+    tags: tuple[str, ...] = ()
 
     @property
     def body(self) -> str:
@@ -109,5 +111,6 @@ def item_from_record(record: Mapping[str, Any]) -> Item:
             "published_at": record["published_at"] and datetime.fromisoformat(record["published_at"]),
             "paragraphs": tuple(record["paragraphs"]),
             "doubts": tuple(record["doubts"]),
+            "tags": tuple(record["tags"]),
         }
     )

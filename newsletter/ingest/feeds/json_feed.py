@@ -41,6 +41,7 @@ def read_json_feed(data: bytes, url: str) -> Feed:
 def _item(entry: Mapping[str, Any], publisher: str, language: str, url: str) -> Item | None:
     place = _text(entry, "url") or _text(entry, "external_url")
     text = _text(entry, "content_text") or _text(entry, "summary")
+    tags = entry.get("tags")
     return make_item(
         guid=_text(entry, "id"),
         url=place,
@@ -50,6 +51,7 @@ def _item(entry: Mapping[str, Any], publisher: str, language: str, url: str) -> 
         language=_text(entry, "language") or language,
         html=_text(entry, "content_html") or from_text(text),
         base=place if place.startswith("http") else url,
+        tags=[each for each in tags if isinstance(each, str)] if isinstance(tags, list) else [],
     )
 
 

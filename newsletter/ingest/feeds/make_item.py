@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from html import escape
 
 from newsletter.ingest.feeds.dates import Dated
@@ -17,6 +18,8 @@ LONGEST_GUID = 2_000
 LONGEST_URL = 2_000
 LONGEST_TEXT = 400_000
 
+MOST_TAGS = 30
+LONGEST_TAG = 100
 _TAG = re.compile(r"[A-Za-z]{2,3}")
 
 
@@ -30,6 +33,7 @@ def make_item(
     language: str,
     html: str,
     base: str,
+    tags: Iterable[str] = (),
 ) -> Item | None:
     """Return an item; None if it has neither a title nor a text. `title` is plain text, `html` anything.
 
@@ -55,7 +59,14 @@ def make_item(
         language=found,
         body_html=body_html,
         paragraphs=paragraphs,
+        tags=_tags(tags),
     )
+
+
+def _tags(given: Iterable[str]) -> tuple[str, ...]:
+    """Return the first categories, each once and on one line."""
+    lines = (one_line(each)[:LONGEST_TAG] for each in given)
+    return tuple(dict.fromkeys(each for each in lines if each))[:MOST_TAGS]
 
 
 def from_text(text: str) -> str:

@@ -68,7 +68,15 @@ def _item(entry: Mapping[str, Any], language: str, publisher: str, url: str, *, 
         language=spoken or _text(entry, "language") or language,
         html=html,
         base=_text(entry, "link") if _text(entry, "link").startswith("http") else url,
+        tags=_tags(entry),
     )
+
+
+def _tags(entry: Mapping[str, Any]) -> list[str]:
+    """Return the categories of an entry: the label of each for people, or else its term."""
+    found = entry.get("tags")
+    tags = [each for each in found if isinstance(each, Mapping)] if isinstance(found, list) else []
+    return [_text(each, "label") or _text(each, "term") for each in tags]
 
 
 def _body(entry: Mapping[str, Any]) -> tuple[str, str]:

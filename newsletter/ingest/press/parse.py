@@ -58,6 +58,7 @@ class PressRelease:
     published_at: datetime | None = None
     canonical_url: str | None = None
     body_html: str = ""
+    tags: tuple[str, ...] = ()
 
     @property
     def body(self) -> str:

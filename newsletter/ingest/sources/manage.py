@@ -31,6 +31,7 @@ def add_source(
     interval_minutes: int = 15,
     settle_minutes: int = 10,
     backlog: str = "none",
+    needs_approval: bool = False,
 ) -> Source:
     """Add a source that is due at once; return it. Commits nothing.
 
@@ -51,6 +52,7 @@ def add_source(
         interval_minutes=interval_minutes,
         settle_minutes=settle_minutes,
         backlog=check_backlog(backlog),
+        needs_approval=needs_approval,
         next_at=now,
         created_at=now,
     )
@@ -137,17 +139,30 @@ def edit_source(
     publisher: str,
     interval_minutes: int,
     settle_minutes: int,
+    needs_approval: bool,
     actor: str,
     now: datetime,
 ) -> Source:
-    """Change what an editor chose for a source. Raises NotFound and InputError."""
+    """Change what an editor chose for a source. Raises NotFound and InputError.
+
+    Releases that wait for approval keep waiting if the source does not need it any more.
+    """
     _check_minutes(interval_minutes, settle_minutes)
     source = find_source(session, public_id, lock=True)
     source.name = " ".join(name.split())[:300]
     source.publisher = " ".join(publisher.split())[:300]
     source.interval_minutes, source.settle_minutes = interval_minutes, settle_minutes
+    source.needs_approval = needs_approval
     source.next_at = min(source.next_at, now + timedelta(minutes=interval_minutes))
-    audit.record(session, actor, "source.edit", public_id, now)
+    audit.record(session, actor, "source.edit", public_id, now, approval=needs_approval)
+    return source
+
+
+def need_approval(session: Session, public_id: str, needed: bool, actor: str, now: datetime) -> Source:
+    """Let the releases of a source wait for approval from now on, or not. Raises NotFound."""
+    source = find_source(session, public_id, lock=True)
+    source.needs_approval = needed
+    audit.record(session, actor, "source.approval", public_id, now, needed=needed)
     return source
 
 
@@ -156,6 +171,7 @@ def remove_source(session: Session, public_id: str, actor: str, now: datetime) -
     source = find_source(session, public_id, lock=True)
     name = source.name or source.url
     settle(session, NoticeKind.SOURCE_STOPPED, public_id, now)
+    settle(session, NoticeKind.APPROVALS_WAIT, public_id, now)
     audit.record(session, actor, "source.remove", public_id, now)
     session.delete(source)
     session.flush()

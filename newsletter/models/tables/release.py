@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, time
 
 from sqlalchemy import (
     DDL,
+    JSON,
     ColumnElement,
     Date,
     Enum,
@@ -105,6 +106,8 @@ class Release(Base):
     email_title: Mapped[str] = mapped_column(Text, default="", server_default=text("''"))
     email_summary: Mapped[str] = mapped_column(Text, default="", server_default=text("''"))
     canonical_url: Mapped[str | None] = mapped_column(Text)
+    # The categories that its source gave it, for rules of topics.
+    tags: Mapped[list[str] | None] = mapped_column(JSON(none_as_null=True))
     content_hash: Mapped[str] = mapped_column(String(64), unique=True)
     state: Mapped[ReleaseState] = mapped_column(
         choice(ReleaseState, "release_state"), default=ReleaseState.READY

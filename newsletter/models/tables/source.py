@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint, text
+from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint, false, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from newsletter.models.base import Base, BigId, UTCDateTime, choice, new_public_id
@@ -76,6 +76,8 @@ class Source(Base):
     state_reason: Mapped[str] = mapped_column(Text, default="")
     interval_minutes: Mapped[int] = mapped_column(default=15)
     settle_minutes: Mapped[int] = mapped_column(default=10)
+    # Whether its releases wait until an editor approves them.
+    needs_approval: Mapped[bool] = mapped_column(default=False, server_default=false())
     backlog: Mapped[str] = mapped_column(String(8), default="none")
     etag: Mapped[str] = mapped_column(Text, default="")
     last_modified: Mapped[str] = mapped_column(String(80), default="")

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import TypeVar
 
-from sqlalchemy import JSON, ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy import JSON, ForeignKey, Index, String, Text, UniqueConstraint, false
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from newsletter.models.base import Base, BigId, UTCDateTime, choice, newsletter_column
@@ -25,6 +25,9 @@ class RuleField(enum.StrEnum):
 
     PUBLISHER = "publisher"
     WORDS = "words"
+    LANGUAGE = "language"
+    TAG = "tag"
+    SOURCE = "source"
 
 
 T = TypeVar("T")
@@ -82,6 +85,9 @@ class Topic(Base):
     created_at: Mapped[datetime] = mapped_column(UTCDateTime)
 
     rules: Mapped[list[TopicRule]] = relationship(cascade="all, delete-orphan", order_by="TopicRule.id")
+    rule_groups: Mapped[list[TopicRuleGroup]] = relationship(
+        cascade="all, delete-orphan", order_by="TopicRuleGroup.number"
+    )
     group: Mapped[TopicGroup | None] = relationship()
 
     def name_in(self, language: str) -> str:
@@ -106,7 +112,7 @@ TOPIC_ORDER = (
 
 
 class TopicRule(Base):
-    """One rule: the release's `field` contains the words of `pattern` (releases/match_words.py)."""
+    """One rule on the `field` of a release (releases/rules/match.py). `group_number` is that of its group."""
 
     __tablename__ = "topic_rule"
 
@@ -114,3 +120,16 @@ class TopicRule(Base):
     topic_id: Mapped[int] = mapped_column(ForeignKey("topic.id", ondelete="CASCADE"), index=True)
     field: Mapped[RuleField] = mapped_column(choice(RuleField, "rule_field"))
     pattern: Mapped[str] = mapped_column(String(200))
+    is_not: Mapped[bool] = mapped_column(default=False, server_default=false())
+    group_number: Mapped[int | None]
+
+
+class TopicRuleGroup(Base):
+    """A group of rules of a topic, which counts as one rule. It stands where its number is."""
+
+    __tablename__ = "topic_rule_group"
+
+    topic_id: Mapped[int] = mapped_column(ForeignKey("topic.id", ondelete="CASCADE"), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    match: Mapped[RuleMatch] = mapped_column(choice(RuleMatch, "rule_group_match"))
+    is_not: Mapped[bool] = mapped_column(default=False, server_default=false())

@@ -15,6 +15,7 @@ from newsletter.models import HoldReason, Release, ReleaseKey
 from newsletter.releases.decide import Candidate
 from newsletter.releases.from_sources.keys import KeyTaken
 from newsletter.releases.holds import hold
+from newsletter.releases.rules.edit import sources_of
 from newsletter.releases.store import (
     Arriving,
     ParsedRelease,
@@ -35,7 +36,8 @@ class Arrival:
 
     `is_kept_back`: it is part of the source's backlog. `settles_until`: the latest end of its settling.
     `held_because`: why a person has to look at it first. `recurs`: it has the text of an earlier release of
-    the same source, and is a new one.
+    the same source, and is a new one. `source` is the public id of its source. With `needs_approval`, it
+    waits until an editor approves it.
     """
 
     press: ParsedRelease
@@ -44,6 +46,8 @@ class Arrival:
     settles_until: datetime | None = None
     held_because: str = ""
     recurs: bool = False
+    source: str = ""
+    needs_approval: bool = False
 
 
 def store_arrival(session: Session, arrival: Arrival, now: datetime) -> tuple[Release, bool]:
@@ -99,7 +103,9 @@ def rewrite_held(session: Session, release: Release, press: ParsedRelease, now: 
     """
     if release.made_public_at is not None or release.revisions:
         return False
-    candidate = Candidate(press.title, press.publisher, press.body)
+    sources = sources_of(session, [release.id]).get(release.id, ())
+    release.tags = list(press.tags) or None
+    candidate = Candidate(press.title, press.publisher, press.body, press.language, press.tags, sources)
     release.title, release.publisher = press.title, candidate.publisher[:300]
     release.body_text, release.summary = press.body, press.summary
     release.body_html = press.body_html
@@ -123,11 +129,14 @@ def _store(session: Session, arrival: Arrival, now: datetime) -> Release:
     def hold_back(release: Release) -> None:
         if arrival.settles_until is not None and not arrival.is_kept_back:
             hold(release, HoldReason.SETTLING, "source", now, until=arrival.settles_until)
+        if arrival.needs_approval and not arrival.is_kept_back:
+            hold(release, HoldReason.APPROVAL, "source", now)
         if arrival.held_because:
             hold(release, HoldReason.EDITOR, arrival.held_because, now)
 
     arriving = Arriving(
         keys=arrival.keys,
+        source=arrival.source,
         is_kept_back=arrival.is_kept_back,
         # The plain hash is unique, and belongs to the earlier release with this text.
         content_hash=_salted(plain, f"{press.published} {arrival.keys}") if taken else plain,

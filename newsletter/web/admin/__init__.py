@@ -4,6 +4,7 @@ from __future__ import annotations
 
 # Importing the views registers them with the blueprint.
 from newsletter.web.admin import (
+    approvals,
     correction_notice,
     edit_newsletter,
     edit_release,
@@ -17,6 +18,7 @@ from newsletter.web.admin import (
     sign_in,
     sources,
     subscribers,
+    topic_rules,
     topics,
     urgent,
 )
@@ -24,6 +26,7 @@ from newsletter.web.admin.blueprint import admin
 
 __all__ = [
     "admin",
+    "approvals",
     "correction_notice",
     "edit_newsletter",
     "edit_release",
@@ -37,6 +40,7 @@ __all__ = [
     "sign_in",
     "sources",
     "subscribers",
+    "topic_rules",
     "topics",
     "urgent",
 ]

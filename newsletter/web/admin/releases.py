@@ -13,6 +13,7 @@ from newsletter.models import Release, ReleaseState, Topic, db
 from newsletter.models.paging import Page
 from newsletter.releases.correction_notice.send import count_told, find_notice
 from newsletter.releases.edit import ReleaseAction, change_release, correct_release
+from newsletter.releases.from_sources.approve import count_waiting
 from newsletter.releases.holds import doubtful_fields, is_embargoed
 from newsletter.releases.queries import carried, find_release, find_seen, issues_with, list_releases
 from newsletter.releases.search.find import Filters, search_releases
@@ -69,6 +70,7 @@ def releases() -> str:
         filters=filters,
         pagination=found,
         is_more=is_more,
+        waiting=count_waiting(session),
     )
 
 

@@ -11,6 +11,7 @@ from newsletter.ingest.sources import manage
 from newsletter.ingest.sources.fetch import make_retriever
 from newsletter.ingest.sources.trial import Trial, try_address
 from newsletter.models import Lane, SourceKind, db
+from newsletter.releases.decide import Candidate
 from newsletter.releases.from_sources.backlog import send_after_all
 from newsletter.releases.match_topics import topics_for
 from newsletter.web.admin.blueprint import admin
@@ -155,6 +156,7 @@ def _edit(public_id: str) -> str:
         publisher=request.form.get("publisher", ""),
         interval_minutes=interval,
         settle_minutes=settle,
+        needs_approval=bool(request.form.get("needs_approval")),
         actor=actor(),
         now=runtime().now(),
     )
@@ -164,7 +166,7 @@ def _edit(public_id: str) -> str:
 def _rows(trial: Trial) -> list[dict[str, object]]:
     """Return the first items with the slugs of the topics that they would come under."""
     shown = trial.items[:SHOWN]
-    texts = [(item.title, item.publisher, item.body) for item in shown]
+    texts = [Candidate(each.title, each.publisher, each.body, each.language, each.tags) for each in shown]
     found = topics_for(db.session(), texts)
     return [{"item": item, "topics": topics} for item, topics in zip(shown, found, strict=True)]
 

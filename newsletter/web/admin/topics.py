@@ -13,7 +13,8 @@ from newsletter.identity import Identity
 from newsletter.languages import language_name
 from newsletter.models import Topic, TopicGroup, db
 from newsletter.releases.edit_topic import add_group, edit_group, edit_topic, find_group, list_groups
-from newsletter.releases.topics import add_topic, find_topic, list_topics
+from newsletter.releases.rules.text import write_rules
+from newsletter.releases.topics import add_topic, find_topic, list_topics, rule_set_of
 from newsletter.web.admin.blueprint import admin
 from newsletter.web.admin.chosen_newsletter import chosen_newsletter
 from newsletter.web.admin.forms import GroupForm, TopicForm
@@ -201,7 +202,9 @@ def _form_of_topic(shown: Topic | None = None) -> TopicForm:
 
 def _topic_page(session: Session, shown: Topic | None, form: TopicForm, status: int = 200) -> Response:
     identity = _identity(session, shown.newsletter_id if shown else None)
-    page = render_template("admin/topic.html", topic=shown, form=form, **_around(session, identity, shown))
+    rules = write_rules(rule_set_of(shown)) if shown else ""
+    around = _around(session, identity, shown)
+    page = render_template("admin/topic.html", topic=shown, form=form, rules=rules, **around)
     return make_response(page, status)
 
 

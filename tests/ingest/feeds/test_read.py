@@ -217,3 +217,20 @@ def test_broken_xml_is_read_as_far_as_it_goes():
 
     assert isinstance(feed, Feed)
     assert [each.title for each in feed.items] == ["The quay opens", "Ferries & fish"]
+
+
+def test_categories_of_every_kind_of_feed_become_tags():
+    many = "".join(f"<category>c{each}</category>" for each in range(40))
+    in_rss = read_feed(rss(item(more=f"<category>Energy  policy</category>{many}")), "", URL)
+    atom = ATOM.replace(
+        b"<summary>", b'<category term="en-pol" label="Energy policy"/><category term="sea"/><summary>'
+    )
+    in_json = json.loads(JSON)
+    in_json["items"][0]["tags"] = ["Energy policy", 3, "sea"]
+
+    tags = in_rss.items[0].tags
+    assert (tags[0], len(tags)) == ("Energy policy", 30)
+    assert read_feed(atom, "", URL).items[0].tags == ("Energy policy", "sea")
+    found = read_feed(json.dumps(in_json).encode(), "application/feed+json", URL)
+    assert found.items[0].tags == ("Energy policy", "sea")
+    assert feed_from_record(found.as_record()).items[0].tags == ("Energy policy", "sea")

@@ -85,7 +85,7 @@ def test_pause_resume_edit_and_poll_soon_leave_an_audit_entry_each(either_house:
         assert (row.state, row.next_at) == (SourceState.ACTIVE, later)
         edit_source(
             session, public_id, name=" Harbour  Press ", publisher="", interval_minutes=60, settle_minutes=0,
-            actor="ann", now=later,
+            needs_approval=True, actor="ann", now=later,
         )  # fmt: skip
         assert (row.name, row.interval_minutes) == ("Harbour Press", 60)
         row.next_at = later + timedelta(hours=9)

@@ -95,7 +95,7 @@ def test_hold_ready_a_named_topic_and_a_changed_rule_give_no_sequence(desk: Desk
     with desk.house.runtime.session() as session:
         for action in (ReleaseAction.HOLD, ReleaseAction.READY, ReleaseAction.EXCLUDE, ReleaseAction.READY):
             change_release(session, release.public_id, action, "ann", NOON)
-        change_rules(session, "other", [(RuleField.WORDS, "day")])
+        change_rules(session, "other", [(RuleField.WORDS, "day")], actor="test", now=NOON)
         add_release(session, press, now=NOON, topics=["other"])
         session.commit()
 
