@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 # The browser tests with one set of fonts, and the tests of one wheel or of one old installation.
 TOGETHER = re.compile(r"font-\w+|^tests/(?:flows/test_wheel|test_old_installation)\.py|^tests/benchmarks/")
 # These come first, so that no worker still runs a slow test when the other has finished.
-SLOW = ("tests/lives/", "tests/flows/", "tests/outbox/test_c", "tests/service/")
+SLOW = ("tests/lives/", "tests/year/", "tests/flows/", "tests/outbox/test_c", "tests/service/")
 
 
 def unit_of(test: str) -> str:
