@@ -32,12 +32,14 @@ from newsletter.releases.embargo import embargo_moment, lift_embargo, read_zone,
 from newsletter.releases.from_sources.approve import approve as approve_release
 from newsletter.releases.from_sources.approve import waiting_for_approval
 from newsletter.releases.from_sources.backlog import send_after_all
-from newsletter.releases.queries import find_release, newest_releases
+from newsletter.releases.queries import find_release, find_seen, newest_releases
 from newsletter.releases.search.find import Filters, Order, search_releases
 from newsletter.releases.store import add_release, first_zone
 from newsletter.releases.topics import find_topic
 
 ACTOR = "command line"
+# After these actions, nobody sees the release any more.
+WITHDRAWING = {ReleaseAction.HOLD, ReleaseAction.EXCLUDE}
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, one object a line.")
 files_argument = click.argument(
@@ -237,6 +239,15 @@ release.add_command(_by_id("undo", "Bring deleted releases back as they were.", 
 
 def _steer(action: ReleaseAction) -> Callable[[Session, str, str, datetime], Release]:
     def act(session: Session, public_id: str, actor: str, now: datetime) -> Release:
+        seen = find_seen(session, public_id) if action in WITHDRAWING else None
+        if seen is not None:
+            have, sending, waiting = seen[1]
+            click.echo(
+                f"{public_id}: {have:,} have it by email, {sending:,} are being sent it at this moment, and "
+                f"{waiting:,} waiting emails will leave it out. Its page and its links will say that it was "
+                "withdrawn.",
+                err=True,
+            )
         return change_release(session, public_id, action, actor, now)
 
     return act

@@ -168,3 +168,15 @@ def test_a_url_that_may_not_be_fetched_is_an_error_of_its_own_line(owner: House)
 
     assert result.exit_code == 1
     assert "cannot be fetched" in json.loads(result.stdout)["error"]
+
+
+def test_holding_a_release_that_people_have_prints_how_many(owner: House):
+    owner.add_subscriber(owner.topic("sea"))
+    sent, fresh = owner.release("A sea wave"), owner.release("A river", state=ReleaseState.HELD)
+    owner.send()
+
+    told = run(owner, "release", "hold", public_id(owner, sent))
+    silent = run(owner, "release", "exclude", public_id(owner, fresh))
+
+    assert "1 have it by email, 0 are being sent it at this moment, and 0 waiting emails" in told.stderr
+    assert "by email" not in silent.stderr

@@ -40,9 +40,11 @@ class ChangePasswordForm(FlaskForm):  # type: ignore[misc]
 
 
 class TestForm(FlaskForm):  # type: ignore[misc]
-    """The address for a test email. The view parses it."""
+    """The address for a test email, and an editor's note on top of it. The view parses both."""
 
     email = StringField(_("Address"), [DataRequired(_("Please enter an address."))])
+    test_note = TextAreaField(_("Editor's note"))
+    test_note_language = SelectField(_("Language of the note"), validate_choice=False)
 
 
 class SendForm(FlaskForm):  # type: ignore[misc]

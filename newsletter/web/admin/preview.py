@@ -86,6 +86,12 @@ def send_test() -> Response:
     except AddressInvalid as fault:
         form.email.errors = [str(fault)]
         return _page([], SendForm(formdata=None), test_form=form, status=422)
+    note, note_language = form.test_note.data or "", form.test_note_language.data or ""
+    try:
+        read_note(note, note_language)
+    except InputError as fault:
+        form.test_note.errors = [str(fault)]
+        return _page([], SendForm(formdata=None), test_form=form, status=422)
     wanted = _preview_request()
     shown = _preview(session, wanted)
     if shown is None:
@@ -100,6 +106,8 @@ def send_test() -> Response:
         actor=actor(),
         now=parts.now(),
         newsletter_id=wanted.newsletter.id,
+        note=note,
+        note_language=note_language,
     )
     session.commit()
     parts.wake("single")
@@ -213,6 +221,9 @@ def _page(
     if shown is None and trouble is None:
         trouble = nothing_to_show(wanted.topics, for_subscriber=bool(wanted.subscriber))
     view = request.args.get("view")
+    test_form = test_form or TestForm(formdata=None)
+    offered = runtime().renderer.of_newsletter(session, wanted.newsletter.id).languages
+    test_form.test_note_language.choices = [SelectChoice(each, language_name(each)) for each in offered]
     page = render_template(
         "admin/preview.html",
         newsletters=wanted.newsletter.options,
@@ -228,7 +239,7 @@ def _page(
         problem=trouble,
         facts=_facts(shown, wanted) if shown else None,
         text=shown.text if shown else "",
-        test_form=test_form or TestForm(formdata=None),
+        test_form=test_form,
         send=_send_context(session, wanted.newsletter.id, frequencies, form),
     )
     return make_response(page, status)

@@ -455,3 +455,15 @@ def test_what_may_have_been_lost_is_sent_again_when_a_person_says_so(house, list
     editor.post(place, {"action": "resend_uncertain"})
 
     assert set(house.all(select(Delivery.state))) == {DeliveryState.QUEUED}
+
+
+def test_a_test_has_the_note_of_its_form(house, list_of_two, editor):
+    given = {"email": "me@example.org", "test_note": "Look at **this**.", "test_note_language": "en"}
+    path = "/admin/preview/test?topic=harbours&frequency=daily"
+
+    answer = editor.post(path, given, page="/admin/preview")
+    refused = editor.post(path, {**given, "test_note": "x" * 20_000}, page="/admin/preview")
+
+    assert answer.status_code == 303
+    assert house.all(select(Issue.editors_note)) == ["Look at **this**."]
+    assert (refused.status_code, "20,000 bytes" in refused.text) == (422, True)
