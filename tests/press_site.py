@@ -18,7 +18,7 @@ from newsletter.ingest.feeds.isolated import IsolatedReader
 from newsletter.ingest.guard import Allowed
 from newsletter.ingest.retrieve import Limits, Retriever
 from newsletter.ingest.sources.manage import add_source
-from newsletter.models import Release, Source, SourceFetch, SourceItem
+from newsletter.models import FullText, Release, Source, SourceFetch, SourceItem
 from newsletter.service.poll_sources import Poller, Tally
 
 HERE = Allowed.of(["127.0.0.0/8"])
@@ -97,7 +97,7 @@ class Desk:
                 allowed=HERE,
                 actor="desk",
                 now=self.house.clock(),
-                **{"backlog": "all", **given},
+                **{"backlog": "all", "full_text": FullText.NEVER, **given},
             )
             session.commit()
             return source.public_id

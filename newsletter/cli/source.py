@@ -26,8 +26,8 @@ from newsletter.ingest.sources.manage import (
     remove_source,
     resume_source,
 )
-from newsletter.ingest.sources.trial import Trial, try_address
-from newsletter.models import FetchOutcome, Source, SourceKind, SourceState
+from newsletter.ingest.sources.trial import Trial, try_address, try_page
+from newsletter.models import FetchOutcome, FullText, Source, SourceKind, SourceState
 from newsletter.releases.decide import Candidate
 from newsletter.releases.match_topics import topics_for
 from newsletter.service.poll_sources import Tally, poll_sources
@@ -51,9 +51,25 @@ backlog_option = click.option(
 )
 
 
+full_text_option = click.option(
+    "--full-text",
+    type=click.Choice([each.value for each in FullText]),
+    default=FullText.AUTO.value,
+    show_default=True,
+    help="Take the text of a feed's items from their pages; auto: only if the feed has a teaser.",
+)
+page_option = click.option("--page", is_flag=True, help="It is a page that lists releases, not a feed.")
+select_option = click.option(
+    "--select", "selector", default="", metavar="CSS", help="With --page: where the links are, if rules fail."
+)
+pattern_option = click.option(
+    "--pattern", default="", metavar="URL", help="With --page: which links, such as /news/*."
+)
+
+
 @click.group()
 def source() -> None:
-    """Sources of releases: feeds, and folders of files."""
+    """Sources of releases: feeds, pages that list releases, and folders of files."""
 
 
 @source.command()
@@ -65,6 +81,10 @@ def source() -> None:
 @settle_option
 @backlog_option
 @click.option("--approval", is_flag=True, help="Its releases wait until an editor approves them.")
+@full_text_option
+@page_option
+@select_option
+@pattern_option
 def add(
     url: str,
     name: str,
@@ -74,18 +94,28 @@ def add(
     settle: int,
     backlog: str,
     approval: bool,
+    full_text: str,
+    page: bool,
+    selector: str,
+    pattern: str,
 ) -> None:
     """Add a source. It is fetched within a minute, and then regularly.
 
     Items that it has already are stored and public, and are not mailed unless --backlog says so. To see first
     what would come in: newsletter source try URL
     """
+    _check_page_options(page, selector, pattern)
+    if page and folder:
+        raise click.UsageError("A source is a page or a folder, not both.")
     parts = open_runtime()
     with parts.session() as session:
         added = add_source(
             session,
             url,
-            kind=SourceKind.FOLDER if folder else SourceKind.FEED,
+            kind=SourceKind.FOLDER if folder else SourceKind.PAGE if page else SourceKind.FEED,
+            full_text=FullText(full_text),
+            link_selector=selector,
+            link_pattern=pattern,
             name=name,
             publisher=publisher,
             interval_minutes=interval,
@@ -103,19 +133,30 @@ def add(
 @source.command("try")
 @click.argument("url")
 @click.option("--limit", default=10, show_default=True, type=click.IntRange(1, 2000))
+@page_option
+@select_option
+@pattern_option
 @json_option
-def try_(url: str, limit: int, as_json: bool) -> None:
+def try_(url: str, limit: int, page: bool, selector: str, pattern: str, as_json: bool) -> None:
     """Show what would come in from URL and under which topics. Stores nothing.
 
-    URL may also be a site that names its feeds. The first of them is then tried.
+    URL may also be a site that names its feeds. The first of them is then tried. If it names none, the
+    releases that the page lists are shown. Of these, the first three are read.
     """
+    _check_page_options(page, selector, pattern)
     parts = open_runtime()
-    trial = try_address(make_retriever(parts.settings), url)
+    retriever = make_retriever(parts.settings)
+    trial = try_page(retriever, url, selector, pattern) if page else try_address(retriever, url)
     with parts.reading() as session:
         shown = trial.items[:limit]
         texts = [Candidate(each.title, each.publisher, each.body, each.language, each.tags) for each in shown]
         found = topics_for(session, texts)
     _print_trial(trial, found, as_json)
+
+
+def _check_page_options(page: bool, selector: str, pattern: str) -> None:
+    if (selector or pattern) and not page:
+        raise click.UsageError("--select and --pattern need --page.")
 
 
 @source.command("list")
@@ -268,7 +309,7 @@ def import_(file: Path, interval: int, settle: int, backlog: str) -> None:
 def export() -> None:
     """Print the feeds as OPML."""
     with open_runtime().reading() as session:
-        feeds = [each for each in list_sources(session) if each.kind is not SourceKind.FOLDER]
+        feeds = [each for each in list_sources(session) if each.kind is SourceKind.FEED]
         made = write_opml("Sources", [Outline(each.url, each.name, each.site_url) for each in feeds])
     click.echo(made.decode(), nl=False)
 
@@ -287,6 +328,9 @@ def _print(found: Source, items: int, as_json: bool) -> None:
                 "interval_minutes": found.interval_minutes,
                 "settle_minutes": found.settle_minutes,
                 "backlog": found.backlog,
+                "full_text": found.full_text,
+                "select": found.link_selector,
+                "pattern": found.link_pattern,
                 "failures": found.failures,
                 "last_read_at": found.last_read_at and found.last_read_at.isoformat(),
                 "next_at": found.next_at.isoformat(),
@@ -307,6 +351,8 @@ def _print_trial(trial: Trial, topics: list[list[str]], as_json: bool) -> None:
         where = "" if trial.url == trial.asked else f" The page {trial.asked} names it."
         click.echo(f"{trial.title or trial.url}  ({trial.kind}, {len(trial.items)} items)")
         click.echo(f"  {trial.url}.{where}")
+        for problem in trial.problems:
+            click.echo(f"  not read: {problem}", err=True)
     for item, slugs in zip(trial.items, topics, strict=False):
         day = item.published.isoformat() if item.published else None
         if as_json:

@@ -71,10 +71,12 @@ from newsletter.models.tables.schedule import (
 )
 from newsletter.models.tables.source import (
     FetchOutcome,
+    FullText,
     Source,
     SourceFetch,
     SourceItem,
     SourceKind,
+    SourcePage,
     SourceState,
 )
 from newsletter.models.tables.subscriber import AddressChange, SignupRequest, Subscriber
@@ -113,6 +115,7 @@ __all__ = [
     "FetchOutcome",
     "Fragment",
     "Frequency",
+    "FullText",
     "Gathering",
     "Heartbeat",
     "HoldReason",
@@ -145,6 +148,7 @@ __all__ = [
     "SourceFetch",
     "SourceItem",
     "SourceKind",
+    "SourcePage",
     "SourceState",
     "SpentChallenge",
     "StoredLogo",

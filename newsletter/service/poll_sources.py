@@ -22,6 +22,7 @@ from newsletter.ingest.retrieve import Retriever
 from newsletter.ingest.sources.fetch import Fetched, fetch_feed, make_retriever
 from newsletter.ingest.sources.folder import read_folder
 from newsletter.ingest.sources.identity import each_once
+from newsletter.ingest.sources.known_pages import load_pages, needs_page, store_pages
 from newsletter.ingest.sources.lease import (
     Claimed,
     SourceLeaseLost,
@@ -41,7 +42,9 @@ from newsletter.ingest.sources.listing import (
     compare_list,
     is_leading,
     same_list,
+    waiting_keys,
 )
+from newsletter.ingest.sources.read_pages import PageReader, PagesRead
 from newsletter.ingest.sources.record import Counts, record_fetch, tell_of_items, titles_of
 from newsletter.models import FetchOutcome, HoldReason, Release, Source, SourceItem, SourceKind
 from newsletter.notices import NoticeKind, settle_quiet
@@ -97,6 +100,8 @@ class Poller:
     reader: IsolatedReader
     retriever: Retriever
     clock: Callable[[], float] = time.monotonic
+    # Reads pages, so that a page that takes long does not hold up feeds.
+    page_reader: IsolatedReader | None = None
 
     def round(
         self,
@@ -190,7 +195,36 @@ class Poller:
     def _fetch(self, claimed: Claimed) -> Fetched:
         if claimed.kind is SourceKind.FOLDER:
             return Fetched(FetchOutcome.READ)
-        return fetch_feed(self.retriever, claimed.request, self.runtime.now())
+        fetched = fetch_feed(self.retriever, claimed.request, self.runtime.now())
+        if fetched.outcome is FetchOutcome.READ:
+            began = self.clock()
+            self._read(claimed, fetched)
+            fetched.milliseconds += round((self.clock() - began) * 1000)
+        return fetched
+
+    def _read(self, claimed: Claimed, fetched: Fetched) -> None:
+        """Read the document, and the pages of its items. This waits for servers, so a thread does it."""
+        try:
+            fetched.feed = read_document(self.reader, fetched, claimed)
+        except FeedUnreadable as fault:
+            fetched.outcome, fetched.message = FetchOutcome.UNREADABLE, str(fault)
+            return
+        items, doubles = each_once(fetched.feed.items)
+        if doubles:
+            fetched.message = f"{doubles} items have the identifier of another item, and were left out."
+        listed = as_listed(items)
+        pages = PageReader(self.retriever, self.page_reader or self.reader, claimed.kind, claimed.full_text)
+        if not any(needs_page(each.item, claimed.kind, claimed.full_text) for each in listed):
+            fetched.read = PagesRead(listed)
+            return
+        with self.runtime.reading() as session:
+            known = load_pages(session, claimed.id, [each.key for each in listed])
+            waiting = waiting_keys(session, claimed.id)
+        fetched.read = pages.read(listed, known, waiting, self.runtime.now())
+        fetched.is_early = fetched.read.unread > 0
+        if fetched.read.problems:
+            more = f" and {len(fetched.read.problems) - 2} more" if len(fetched.read.problems) > 2 else ""
+            fetched.message = "Pages not read: " + "; ".join(fetched.read.problems[:2]) + more
 
     def _give_back(self, sources: Sequence[Claimed]) -> None:
         if not sources:
@@ -227,7 +261,11 @@ class Poller:
         if listed is None:
             return Counts()
         with self._owned(claimed) as (session, source, now):
-            plan = compare_list(session, source, listed, site_url, now, today_of(session, now))
+            lost = fetched.read.lost if fetched.read else set()
+            if fetched.read:
+                store_pages(session, source.id, fetched.read.pages, now)
+            today = today_of(session, now)
+            plan = compare_list(session, source, listed, site_url, now, today, lost=lost)
             publisher, settle_minutes = source.publisher, source.settle_minutes
         settles = settle_minutes > 0 and claimed.kind is not SourceKind.FOLDER
         added = sum([self._add(claimed, each, plan, publisher, settles=settles) for each in plan.new])
@@ -241,23 +279,17 @@ class Poller:
         self._tell(claimed, plan)
         if added:
             self._tell_of_approvals(claimed)
-        return Counts(len(listed), added, plan.changed, corrected.count(Correction.LATER))
+        unread = fetched.read.unread if fetched.read else 0
+        return Counts(len(listed), added, plan.changed, corrected.count(Correction.LATER) + unread)
 
     def _listed(self, claimed: Claimed, fetched: Fetched) -> tuple[list[Listed] | None, str]:
         """Return what a source lists, or None. Then `fetched` says why."""
         if claimed.kind is SourceKind.FOLDER:
             return self._files(claimed, fetched), ""
-        assert fetched.document is not None
-        try:
-            feed = read_document(self.reader, fetched)
-        except FeedUnreadable as fault:
-            fetched.outcome, fetched.message = FetchOutcome.UNREADABLE, str(fault)
-            return None, ""
-        items, doubles = each_once(feed.items)
-        if doubles:
-            fetched.message = f"{doubles} items have the identifier of another item, and were left out."
-        self._learn(claimed, feed)
-        return as_listed(items), feed.site_url
+        assert fetched.feed is not None
+        assert fetched.read is not None
+        self._learn(claimed, fetched.feed)
+        return fetched.read.listed, fetched.feed.site_url
 
     def _files(self, claimed: Claimed, fetched: Fetched) -> list[Listed] | None:
         with self._owned(claimed) as (_session, source, now):
@@ -365,8 +397,9 @@ class Poller:
 
 def poll_sources(runtime: Runtime, stopping: Callable[[], bool], *, only: str | None = None) -> Tally:
     """Poll what is due for up to 50 seconds, or the source `only` whether it is due or not."""
-    with IsolatedReader() as reader:
-        tally = Poller(runtime, reader, make_retriever(runtime.settings)).round(stopping, only=only)
+    with IsolatedReader() as reader, IsolatedReader() as pages:
+        poller = Poller(runtime, reader, make_retriever(runtime.settings), page_reader=pages)
+        tally = poller.round(stopping, only=only)
     with runtime.session() as session:
         for kind in ITEM_NOTICES:
             settle_quiet(session, kind, runtime.now() - NOTICE_KEPT, runtime.now())
@@ -380,11 +413,19 @@ def sources_wait(runtime: Runtime) -> bool:
         return any_due(session, runtime.now())
 
 
-def read_document(reader: IsolatedReader, fetched: Fetched) -> Feed:
-    """Return the feed that was fetched. Raises FeedUnreadable."""
+def read_document(reader: IsolatedReader, fetched: Fetched, claimed: Claimed) -> Feed:
+    """Return the feed or the list that was fetched. Raises FeedUnreadable."""
     assert fetched.document is not None
     content_type = fetched.document.headers.get("content-type", "")[:200]
-    return reader.read(fetched.document.read(), content_type, fetched.document.url)
+    data, url = fetched.document.read(), fetched.document.url
+    if claimed.kind is not SourceKind.PAGE:
+        return reader.read(data, content_type, url)
+    found = reader.read_list(data, content_type, url, claimed.link_selector, claimed.link_pattern)
+    if not found.items:
+        raise FeedUnreadable(
+            "No releases were found on this page. Say by a CSS selector or a URL pattern where."
+        )
+    return found
 
 
 def _locked(session: Session, row_id: int) -> Release:

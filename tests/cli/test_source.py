@@ -141,3 +141,27 @@ def test_a_folder_is_a_source(run, tmp_path: Path):
     assert json.loads(run("source", "list", "--json").output)["kind"] == "folder"
     assert "0 items" in run("source", "show", source).output
     assert "xmlUrl" not in run("source", "export").output
+
+
+def test_a_page_with_links_is_a_source(run, server: WebServer):
+    link = "<li>3 March 2026 <a href='/news/1'>The quay opens to all ferries</a></li>"
+    text = "<p>All ferries use the new quay from April on, said the port's director.</p>"
+    server.answers |= {
+        "/news": answer(f"<!doctype html><title>Port</title><ul>{link}</ul>".encode()),
+        "/news/1": answer(f"<!doctype html><h1>The quay opens to all ferries</h1>{text}".encode()),
+    }
+    url = server.url("/news")
+
+    tried = run("source", "try", url).output
+    refused = run("source", "try", url, "--select", "a", status=2).output
+    both = run("source", "add", url, "--page", "--folder", status=2).output
+    public_id = add(run, url, "--page", "--pattern", "/news/*", "--settle", "0")
+    run("source", "poll", public_id, "--now")
+
+    assert "(Page, 1 items)" in tried
+    assert "2026-03-03  The quay opens to all ferries" in tried
+    assert "need --page" in refused
+    assert "not both" in both
+    assert "The quay opens to all ferries" in run("source", "show", public_id).output
+    assert json.loads(run("source", "list", "--json").output)["pattern"] == "/news/*"
+    assert "/news" not in run("source", "export").output

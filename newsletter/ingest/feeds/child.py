@@ -13,7 +13,7 @@ import sys
 from datetime import date
 from typing import Any, BinaryIO
 
-from newsletter.errors import FeedUnreadable, ReleaseUnreadable
+from newsletter.errors import InputError, ReleaseUnreadable
 from newsletter.ingest.feeds.isolated import MEMORY_BYTES, WAITED_SECONDS
 from newsletter.ingest.feeds.read import read_feed
 
@@ -40,10 +40,10 @@ def _answer(source: BinaryIO, request: dict[str, str]) -> str:
     data = source.read(int(request["size"]))
     try:
         return json.dumps(_read(data, request))
-    except FeedUnreadable as fault:
-        return json.dumps({"unreadable": str(fault)})
     except ReleaseUnreadable as fault:
         return json.dumps({"unreadable": fault.reason})
+    except InputError as fault:
+        return json.dumps({"unreadable": str(fault)})
     except MemoryError:
         return json.dumps({"unreadable": "Reading it takes too much memory."})
     except Exception as fault:
@@ -56,8 +56,12 @@ def _read(data: bytes, request: dict[str, str]) -> dict[str, Any]:
     if request["what"] == "feed":
         return {"feed": read_feed(data, content_type, url).as_record()}
     # Only a process that reads pages needs the memory for what reads them.
+    from newsletter.ingest.pages.links import read_list  # noqa: PLC0415
     from newsletter.ingest.pages.read import read_page  # noqa: PLC0415
 
+    if request["what"] == "list":
+        found = read_list(data, content_type, url, request["selector"], request["pattern"])
+        return {"feed": found.as_record()}
     today = date.fromisoformat(request["today"]) if request["today"] else None
     return {"page": read_page(data, content_type, url, today).as_record()}
 

@@ -75,6 +75,16 @@ class Item:
         record["published_at"] = self.published_at and self.published_at.isoformat()
         return record
 
+    def completed(self, *, title: str, published: date | None) -> Item:
+        """Return the item with the title and the date that a list has, where its own page has none."""
+        return replace(self, title=self.title or title, published=self.published or published)
+
+    def with_text_of(self, page: Item) -> Item:
+        """Return the item with the text and the image of its page."""
+        language = page.language if page.language != "und" else self.language
+        made = replace(self, body_html=page.body_html, paragraphs=page.paragraphs, language=language)
+        return made.pictured(page.image_url, page.image_alt)
+
     def pictured(self, url: str, alt: str) -> Item:
         """Return the item with a lead image."""
         return replace(self, image_url=url, image_alt=alt)

@@ -51,6 +51,14 @@ class IsolatedReader:
             raise ReleaseUnreadable(url, answer["unreadable"])
         return item_from_record(answer["page"])
 
+    def read_list(self, data: bytes, content_type: str, url: str, selector: str, pattern: str) -> Feed:
+        """Return the releases that a page lists. Raises FeedUnreadable, also when a limit was reached."""
+        rules = {"selector": selector, "pattern": pattern}
+        answer = self._ask(data, {"what": "list", "content_type": content_type, "url": url, **rules})
+        if "unreadable" in answer:
+            raise FeedUnreadable(answer["unreadable"])
+        return feed_from_record(answer["feed"])
+
     def _ask(self, data: bytes, request: dict[str, str]) -> dict[str, Any]:
         """Return what the child process answers. It has no answer if it reaches a limit."""
         head = json.dumps({**request, "size": len(data)}).encode()

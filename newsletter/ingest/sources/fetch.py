@@ -9,15 +9,17 @@ from datetime import datetime, timedelta
 
 from newsletter import __version__
 from newsletter.errors import FetchError, FetchRefused
+from newsletter.ingest.feeds.feed import Feed
 from newsletter.ingest.guard import Allowed
 from newsletter.ingest.retrieve import Limits, Retrieved, Retriever
+from newsletter.ingest.sources.read_pages import PagesRead
 from newsletter.ingest.sources.schedule import Asked, what_is_asked
 from newsletter.models import FetchOutcome
 from newsletter.settings import Settings
 
 ACCEPT = (
     "application/rss+xml, application/atom+xml, application/rdf+xml, application/feed+json,"
-    " application/xml;q=0.9, application/json;q=0.8, text/xml;q=0.8, */*;q=0.5"
+    " application/xml;q=0.9, application/json;q=0.8, text/xml;q=0.8, text/html;q=0.7, */*;q=0.5"
 )
 USUAL = Limits()
 _WORDS = {
@@ -55,8 +57,11 @@ class Fetched:
     moved_to: str | None = None
     milliseconds: int = 0
     document: Retrieved | None = None
-    # A file of a folder is still being written.
+    # It is fetched again in a minute: a file is still being written, or pages are left to be read.
     is_early: bool = False
+    # The document as a feed, and what its items have on their pages.
+    feed: Feed | None = None
+    read: PagesRead | None = None
     body_hash: str = ""
 
     def close(self) -> None:

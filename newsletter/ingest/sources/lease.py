@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from newsletter.errors import NewsletterError
 from newsletter.ingest.sources.fetch import Request
-from newsletter.models import Source, SourceKind, SourceState
+from newsletter.models import FullText, Source, SourceKind, SourceState
 
 # Longer than a fetch with its storing can take. A source whose process was killed is due again afterwards.
 LEASE = timedelta(minutes=5)
@@ -31,6 +31,9 @@ class Claimed:
     request: Request
     is_slow: bool
     token: str
+    full_text: FullText
+    link_selector: str
+    link_pattern: str
 
 
 def claim(
@@ -67,6 +70,9 @@ def claim(
             Request(each.url, each.etag, each.last_modified, each.body_hash),
             each.is_slow,
             token,
+            each.full_text,
+            each.link_selector,
+            each.link_pattern,
         )
         for each in sorted(rows, key=lambda row: (row.next_at, row.id))
     ]

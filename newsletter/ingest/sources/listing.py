@@ -81,9 +81,19 @@ def as_listed(items: Sequence[Item]) -> list[Listed]:
 
 
 def compare_list(
-    session: Session, source: Source, listed: Sequence[Listed], site_url: str, now: datetime, today: date
+    session: Session,
+    source: Source,
+    listed: Sequence[Listed],
+    site_url: str,
+    now: datetime,
+    today: date,
+    *,
+    lost: Collection[str] = (),
 ) -> Plan:
-    """Note which items are listed now, and return what is to be done. `listed` has each key once."""
+    """Note which items are listed now, and return what is to be done. `listed` has each key once.
+
+    `lost` has the keys of items that are listed although their own page is gone.
+    """
     plan = Plan(source.lists + 1)
     known = _rows(session, source, [each.key for each in listed])
     before = _earlier_rows(session, source)
@@ -93,13 +103,17 @@ def compare_list(
         row = known.get(each.key)
         if row is None:
             fresh.append(each)
+        elif each.key in lost:
+            _lose(plan, row, waiting.get(row.id), now)
         else:
             _compare_item(plan, source, row, each.item, waiting.get(row.id), now)
     ids = [row.id for row in known.values()]
     session.flush()
     _see_missing(session, plan, source, before, waiting, ids, now)
     marked = update(SourceItem).where(is_one_of(session, SourceItem.id, ids))
-    session.execute(marked.values(last_list=plan.number, misses=0))
+    session.execute(marked.values(last_list=plan.number))
+    stays = [row.id for key, row in known.items() if key not in lost]
+    session.execute(update(SourceItem).where(is_one_of(session, SourceItem.id, stays)).values(misses=0))
     source.lists = plan.number
     plan.new = _judge_new(session, source, fresh, [each.item for each in listed], site_url, today)
     repeated = [each for each in plan.new if each.recurs and not each.is_kept_back]
@@ -152,6 +166,13 @@ def add_item(
     session.execute(row)
 
 
+def waiting_keys(session: Session, source_id: int) -> set[str]:
+    """Return the keys of the items of a source that settle or are gone."""
+    source = session.get_one(Source, source_id)
+    ids = list(_waiting(session, source))
+    return set(session.scalars(select(SourceItem.key).where(is_one_of(session, SourceItem.id, ids))))
+
+
 def settles_in(session: Session, source: Source, now: datetime) -> timedelta | None:
     """Return how long it takes until an item of the source can settle, or None if none is settling."""
     ids = [row_id for row_id, why in _waiting(session, source).items() if why is HoldReason.SETTLING]
@@ -201,13 +222,23 @@ def _see_missing(
         if row.id in present or not is_missing(row.id, beside, present):
             continue
         row.misses += 1
-        if row.misses != MISSES:
-            continue
-        if waiting.get(row.id) is HoldReason.SETTLING:
-            plan.gone.append(row.id)
-        elif now - row.first_seen_at <= TOLD_FOR and row.release.state is ReleaseState.READY:
-            plan.removed.append(row.id)
+        if row.misses == MISSES:
+            _note_removed(plan, row, waiting.get(row.id), now)
     session.flush()
+
+
+def _lose(plan: Plan, row: SourceItem, waits: HoldReason | None, now: datetime) -> None:
+    """Note that an item's own page is gone, once."""
+    if row.misses < MISSES:
+        row.misses = MISSES
+        _note_removed(plan, row, waits, now)
+
+
+def _note_removed(plan: Plan, row: SourceItem, waits: HoldReason | None, now: datetime) -> None:
+    if waits is HoldReason.SETTLING:
+        plan.gone.append(row.id)
+    elif now - row.first_seen_at <= TOLD_FOR and row.release.state is ReleaseState.READY:
+        plan.removed.append(row.id)
 
 
 def _rows(session: Session, source: Source, keys: Sequence[str]) -> dict[str, SourceItem]:

@@ -12,8 +12,9 @@ from sqlalchemy.orm import Session
 from newsletter import audit
 from newsletter.errors import FetchRefused, InputError, NotFound, StateConflict
 from newsletter.ingest.guard import Allowed, check_url
+from newsletter.ingest.pages.link_rules import check_rules
 from newsletter.ingest.sources.choices import INTERVAL_MINUTES, SETTLE_MINUTES, check_backlog
-from newsletter.models import Source, SourceFetch, SourceItem, SourceKind, SourceState
+from newsletter.models import FullText, Source, SourceFetch, SourceItem, SourceKind, SourceState
 from newsletter.notices import NoticeKind, settle
 
 
@@ -32,6 +33,9 @@ def add_source(
     settle_minutes: int = 10,
     backlog: str = "none",
     needs_approval: bool = False,
+    full_text: FullText = FullText.AUTO,
+    link_selector: str = "",
+    link_pattern: str = "",
 ) -> Source:
     """Add a source that is due at once; return it. Commits nothing.
 
@@ -40,6 +44,8 @@ def add_source(
     """
     url = _folder(url) if kind is SourceKind.FOLDER else _address(url, allowed)
     _check_minutes(interval_minutes, settle_minutes)
+    link_selector, link_pattern = link_selector.strip(), link_pattern.strip()
+    check_rules(link_selector, link_pattern)
     known = session.scalars(select(Source).where(Source.url == url)).one_or_none()
     if known is not None:
         raise StateConflict(f"This source is there already: {known.public_id}.")
@@ -53,6 +59,9 @@ def add_source(
         settle_minutes=settle_minutes,
         backlog=check_backlog(backlog),
         needs_approval=needs_approval,
+        full_text=full_text,
+        link_selector=link_selector,
+        link_pattern=link_pattern,
         next_at=now,
         created_at=now,
     )
@@ -140,6 +149,9 @@ def edit_source(
     interval_minutes: int,
     settle_minutes: int,
     needs_approval: bool,
+    full_text: FullText,
+    link_selector: str,
+    link_pattern: str,
     actor: str,
     now: datetime,
 ) -> Source:
@@ -148,11 +160,16 @@ def edit_source(
     Releases that wait for approval keep waiting if the source does not need it any more.
     """
     _check_minutes(interval_minutes, settle_minutes)
+    rules = (link_selector.strip(), link_pattern.strip())
+    check_rules(*rules)
     source = find_source(session, public_id, lock=True)
     source.name = " ".join(name.split())[:300]
     source.publisher = " ".join(publisher.split())[:300]
     source.interval_minutes, source.settle_minutes = interval_minutes, settle_minutes
     source.needs_approval = needs_approval
+    if (source.full_text, source.link_selector, source.link_pattern) != (full_text, *rules):
+        source.full_text, (source.link_selector, source.link_pattern) = full_text, rules
+        source.etag = source.last_modified = source.body_hash = ""
     source.next_at = min(source.next_at, now + timedelta(minutes=interval_minutes))
     audit.record(session, actor, "source.edit", public_id, now, approval=needs_approval)
     return source

@@ -48,7 +48,8 @@ def record_fetch(
     source.is_slow = fetched.milliseconds >= SLOW_MILLISECONDS
     if fetched.outcome in _GOOD:
         _record_success(session, source, fetched, now)
-        if counts.later:
+        reads_pages = fetched.read is not None and bool(fetched.read.pages)
+        if counts.later or (reads_pages and settles_in(session, source, now) is not None):
             # The document must be read again, although it may not change.
             source.etag = source.last_modified = source.body_hash = ""
     elif fetched.outcome is FetchOutcome.GONE:
@@ -85,7 +86,8 @@ def _record_success(session: Session, source: Source, fetched: Fetched, now: dat
         source.etag = headers.get("etag", "")[:1000]
         source.last_modified = headers.get("last-modified", "")[:80]
         source.body_hash = fetched.body_hash
-        source.backlog_done_at = source.backlog_done_at or now
+        if not (fetched.read and fetched.read.unread):
+            source.backlog_done_at = source.backlog_done_at or now
     if fetched.moved_to and fetched.outcome is FetchOutcome.READ:
         _move(session, source, fetched)
 

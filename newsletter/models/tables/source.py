@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import enum
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint, false, text
+from sqlalchemy import JSON, Enum, ForeignKey, Index, String, Text, UniqueConstraint, false, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from newsletter.models.base import Base, BigId, UTCDateTime, choice, new_public_id
@@ -18,6 +19,14 @@ class SourceKind(enum.StrEnum):
     FEED = "feed"
     PAGE = "page"
     FOLDER = "folder"
+
+
+class FullText(enum.StrEnum):
+    """Whether a feed's items get their texts from their pages. AUTO: if the feed has only a teaser."""
+
+    AUTO = "auto"
+    ALWAYS = "always"
+    NEVER = "never"
 
 
 class SourceState(enum.StrEnum):
@@ -79,6 +88,16 @@ class Source(Base):
     # Whether its releases wait until an editor approves them.
     needs_approval: Mapped[bool] = mapped_column(default=False, server_default=false())
     backlog: Mapped[str] = mapped_column(String(8), default="none")
+    full_text: Mapped[FullText] = mapped_column(
+        Enum(
+            FullText, native_enum=False, length=24, values_callable=lambda each: [one.value for one in each]
+        ),
+        default=FullText.AUTO,
+        server_default=FullText.NEVER.value,
+    )
+    # How the releases on a page are found if our rules fail: a CSS selector, a URL with asterisks, or both.
+    link_selector: Mapped[str] = mapped_column(Text, default="", server_default=text("''"))
+    link_pattern: Mapped[str] = mapped_column(Text, default="", server_default=text("''"))
     etag: Mapped[str] = mapped_column(Text, default="")
     last_modified: Mapped[str] = mapped_column(String(80), default="")
     body_hash: Mapped[str] = mapped_column(String(64), default="")
@@ -125,6 +144,30 @@ class SourceItem(Base):
 
     source: Mapped[Source] = relationship()
     release: Mapped[Release] = relationship()
+
+
+class SourcePage(Base):
+    """The page of an item, as it was read last. `key` is that of the item, also before the item is stored.
+
+    `listed_hash` is a hash of what the list said about the item then. `misses` counts the answers 404 and 410
+    in a row. `item` has what was read, or is None.
+    """
+
+    __tablename__ = "source_page"
+    __table_args__ = (UniqueConstraint("source_id", "key"),)
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    source_id: Mapped[int] = mapped_column(ForeignKey("source.id", ondelete="CASCADE"))
+    key: Mapped[str] = mapped_column(String(64))
+    url: Mapped[str] = mapped_column(Text)
+    listed_hash: Mapped[str] = mapped_column(String(64))
+    etag: Mapped[str] = mapped_column(Text, default="")
+    last_modified: Mapped[str] = mapped_column(String(80), default="")
+    body_hash: Mapped[str] = mapped_column(String(64), default="")
+    item: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    misses: Mapped[int] = mapped_column(default=0)
+    first_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    read_at: Mapped[datetime] = mapped_column(UTCDateTime)
 
 
 class SourceFetch(Base):

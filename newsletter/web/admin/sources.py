@@ -9,8 +9,8 @@ from newsletter.ingest.guard import Allowed
 from newsletter.ingest.retrieve import Limits
 from newsletter.ingest.sources import manage
 from newsletter.ingest.sources.fetch import make_retriever
-from newsletter.ingest.sources.trial import Trial, try_address
-from newsletter.models import Lane, SourceKind, db
+from newsletter.ingest.sources.trial import Trial, try_address, try_page
+from newsletter.models import FullText, Lane, SourceKind, db
 from newsletter.releases.decide import Candidate
 from newsletter.releases.from_sources.backlog import send_after_all
 from newsletter.releases.match_topics import topics_for
@@ -22,6 +22,11 @@ from newsletter.web.http.extensions import runtime
 TRIAL = Limits(seconds=8, silent_seconds=5)
 SHOWN = 10
 LONGEST_URL = 2_000
+FULL_TEXTS = [
+    (FullText.AUTO.value, "from the item's page, if the feed has only a teaser"),
+    (FullText.ALWAYS.value, "always from the item's page"),
+    (FullText.NEVER.value, "from the feed"),
+]
 BACKLOGS = [
     ("none", "nothing"),
     ("3", "the newest 3"),
@@ -44,16 +49,32 @@ def sources() -> str:
 def try_source() -> str | tuple[str, int]:
     """Show what would come in from an address, and a form to add it."""
     url = request.form.get("url", "").strip()[:LONGEST_URL]
-    session = db.session()
+    selector, pattern = _link_rules()
+    as_page = request.form.get("as_page") == "1"
+    session, retriever = db.session(), make_retriever(runtime().settings, TRIAL)
     try:
-        trial = try_address(make_retriever(runtime().settings, TRIAL), url)
+        trial = try_page(retriever, url, selector, pattern) if as_page else try_address(retriever, url)
     except InputError as fault:
         counted, found = manage.count_items(session), manage.list_sources(session)
         page = render_template(
-            "admin/sources.html", sources=found, counted=counted, url=url, fault=str(fault)
+            "admin/sources.html",
+            sources=found,
+            counted=counted,
+            url=url,
+            fault=str(fault),
+            selector=selector,
+            pattern=pattern,
         )
         return page, 422
-    return render_template("admin/try_source.html", trial=trial, rows=_rows(trial), backlogs=BACKLOGS)
+    return render_template(
+        "admin/try_source.html",
+        trial=trial,
+        rows=_rows(trial),
+        backlogs=BACKLOGS,
+        full_texts=FULL_TEXTS,
+        selector=selector,
+        pattern=pattern,
+    )
 
 
 @admin.post("/sources")
@@ -66,7 +87,11 @@ def add_source() -> Response:
             request.form.get("url", "")[:LONGEST_URL],
             name=request.form.get("name", ""),
             site_url=request.form.get("site_url", "")[:LONGEST_URL],
+            kind=SourceKind.PAGE if request.form.get("as_page") == "1" else SourceKind.FEED,
             backlog=request.form.get("backlog", "none"),
+            full_text=_full_text(),
+            link_selector=_link_rules()[0],
+            link_pattern=_link_rules()[1],
             allowed=Allowed.of(parts.settings.fetch_allow),
             actor=actor(),
             now=parts.now(),
@@ -90,6 +115,8 @@ def source(public_id: str) -> str:
         "admin/source.html",
         source=found,
         is_folder=found.kind is SourceKind.FOLDER,
+        is_page=found.kind is SourceKind.PAGE,
+        full_texts=FULL_TEXTS,
         count=manage.count_items(session).get(found.id, 0),
         history=manage.history(session, found.id),
         items=manage.newest_items(session, found.id),
@@ -157,10 +184,24 @@ def _edit(public_id: str) -> str:
         interval_minutes=interval,
         settle_minutes=settle,
         needs_approval=bool(request.form.get("needs_approval")),
+        full_text=_full_text(),
+        link_selector=_link_rules()[0],
+        link_pattern=_link_rules()[1],
         actor=actor(),
         now=runtime().now(),
     )
     return "The source is changed."
+
+
+def _full_text() -> FullText:
+    chosen = request.form.get("full_text", FullText.AUTO.value)
+    if chosen not in {each.value for each in FullText}:
+        raise InputError("The choice of full texts is auto, always or never.")
+    return FullText(chosen)
+
+
+def _link_rules() -> tuple[str, str]:
+    return request.form.get("selector", ""), request.form.get("pattern", "")
 
 
 def _rows(trial: Trial) -> list[dict[str, object]]:

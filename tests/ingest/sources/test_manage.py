@@ -25,7 +25,7 @@ from newsletter.ingest.sources.manage import (
     remove_source,
     resume_source,
 )
-from newsletter.models import AuditEntry, SourceState
+from newsletter.models import AuditEntry, FullText, SourceState
 from newsletter.notices import open_notices
 
 
@@ -85,9 +85,11 @@ def test_pause_resume_edit_and_poll_soon_leave_an_audit_entry_each(either_house:
         assert (row.state, row.next_at) == (SourceState.ACTIVE, later)
         edit_source(
             session, public_id, name=" Harbour  Press ", publisher="", interval_minutes=60, settle_minutes=0,
-            needs_approval=True, actor="ann", now=later,
+            needs_approval=True, full_text=FullText.ALWAYS, link_selector=" a ", link_pattern="",
+            actor="ann", now=later,
         )  # fmt: skip
         assert (row.name, row.interval_minutes) == ("Harbour Press", 60)
+        assert (row.full_text, row.link_selector) == (FullText.ALWAYS, "a")
         row.next_at = later + timedelta(hours=9)
         assert poll_soon(session, public_id, later).next_at == later
         actions = session.scalars(select(AuditEntry.action).order_by(AuditEntry.id)).all()

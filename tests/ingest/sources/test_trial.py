@@ -9,7 +9,7 @@ from servers.web import answer, serving
 from newsletter.errors import InputError
 from newsletter.ingest.guard import Allowed
 from newsletter.ingest.retrieve import Retriever
-from newsletter.ingest.sources.trial import try_address
+from newsletter.ingest.sources.trial import PAGES_TRIED, try_address, try_page
 
 RETRIEVER = Retriever("newsletter test", HERE)
 
@@ -48,7 +48,7 @@ def test_a_page_that_names_its_feed_leads_to_it(site: Site):
 @pytest.mark.parametrize(
     ("said", "words"),
     [
-        (answer(b"<html><p>No feed here</p></html>"), "a web page"),
+        (answer(b"<html><p>No feed here</p></html>"), "names no feed"),
         (answer(b"", 404), "status 404"),
         (answer(b"", 302, {"Location": "http://10.0.0.1/"}), "private"),
         (answer(b'<html><link rel=alternate type="application/rss+xml" href="/lost">'), "status 404"),
@@ -68,3 +68,39 @@ def test_an_address_without_a_scheme_is_https(site: Site):
         try_address(RETRIEVER, f"127.0.0.1:{site.server.port}/")
     with pytest.raises(InputError, match="loopback"):
         try_address(Retriever("newsletter test", Allowed()), site.url)
+
+
+def show_list(site: Site) -> str:
+    """Let the server have a page that lists five releases, the last one without a page of its own."""
+    entries = "".join(
+        f"<li>{at} March 2026 <a href='/{at}'>Quay number {at} opens today</a></li>" for at in range(1, 6)
+    )
+    link = f'<link rel="alternate" type="application/rss+xml" href="{site.path}">'
+    site.server.answers["/list"] = answer(f"<!doctype html><title>News</title><ul>{entries}</ul>".encode())
+    site.server.answers["/both"] = answer(f"<!doctype html>{link}<ul>{entries}</ul>".encode())
+    for at in range(2, 6):
+        text = "<p>All ferries use the new quay from April on, said the port's director.</p>"
+        site.server.answers[f"/{at}"] = answer(
+            f"<!doctype html><h1>Quay number {at} opens today</h1>{text}".encode()
+        )
+    return site.server.url("/list")
+
+
+def test_a_page_that_lists_releases_shows_them_and_reads_the_first(site: Site):
+    trial = try_address(RETRIEVER, show_list(site))
+
+    assert (trial.is_page, trial.title, len(trial.items)) == (True, "News", 5)
+    assert [bool(each.body) for each in trial.items] == [False, True, True, False, False]
+    assert [each.partition(" ")[2] for each in trial.problems] == ["answers 404"]
+    assert len(site.server.asked) == 1 + PAGES_TRIED
+
+
+def test_a_page_is_tried_by_an_editors_rules_although_it_names_a_feed(site: Site):
+    show_list(site)
+
+    assert not try_address(RETRIEVER, site.server.url("/both")).is_page
+    assert [each.title for each in try_page(RETRIEVER, site.server.url("/both"), pattern="/3").items] == [
+        "Quay number 3 opens today"
+    ]
+    with pytest.raises(InputError, match="CSS selector"):
+        try_page(RETRIEVER, site.server.url("/both"), selector="li[")

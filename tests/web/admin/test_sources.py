@@ -10,7 +10,7 @@ from press_site import News, Site
 from servers.web import WebServer, answer, serving
 from sqlalchemy import select
 
-from newsletter.models import AuditEntry, Release, ReleaseTopic, Source, SourceState
+from newsletter.models import AuditEntry, FullText, Release, ReleaseTopic, Source, SourceKind, SourceState
 
 
 @pytest.fixture
@@ -47,10 +47,46 @@ def test_an_address_is_tried_before_it_is_added(house, editor, site: Site):
 def test_an_address_without_a_feed_says_why(editor, site: Site):
     site.server.answers["/page"] = answer(b"<html><b>No feed</b></html>")
 
-    for url, words in ((site.server.url("/page"), "a web page"), ("http://10.0.0.1/", "private")):
+    for url, words in ((site.server.url("/page"), "names no feed"), ("http://10.0.0.1/", "private")):
         found = editor.post("/admin/sources/try", {"url": url}, page="/admin/sources")
         assert found.status_code == 422
         assert words in found.text
+
+
+def test_a_page_with_links_is_tried_by_a_rule_added_and_changed(house, editor, site: Site):
+    entries = "".join(f"<li><a href='/news/{at}'>Quay number {at}</a></li>" for at in (1, 2))
+    site.server.answers["/list"] = answer(f"<!doctype html><title>Press</title><nav>{entries}</nav>".encode())
+    url, rule = site.server.url("/list"), {"as_page": "1", "pattern": "/news/*", "selector": "nav a"}
+
+    refused = editor.post("/admin/sources/try", {"url": url}, page="/admin/sources")
+    tried = editor.post("/admin/sources/try", {"url": url, **rule}, page="/admin/sources")
+    added = editor.post("/admin/sources", {"url": url, **rule}, page="/admin/sources")
+
+    assert "Try it as a page with links" in refused.text
+    assert "Quay number 1" in tried.text
+    assert "Not read:" in tried.text
+    source = only_source(house)
+    assert (source.kind, source.link_pattern, source.link_selector) == (SourceKind.PAGE, "/news/*", "nav a")
+    place = added.location or ""
+    changed = {
+        "action": "edit",
+        "interval_minutes": "30",
+        "settle_minutes": "5",
+        "selector": "",
+        "pattern": "/n/*",
+    }
+    editor.post(place, changed, page=place)
+    assert (only_source(house).link_selector, only_source(house).link_pattern) == ("", "/n/*")
+    editor.post(place, {**changed, "pattern": "n"}, page=place)
+    assert only_source(house).link_pattern == "/n/*"
+
+
+def test_a_feed_takes_its_texts_from_where_the_editor_says(house, editor, site: Site):
+    chosen = {"url": site.url, "full_text": "always"}
+    editor.post("/admin/sources", {**chosen, "full_text": "perhaps"}, page="/admin/sources")
+    editor.post("/admin/sources", chosen, page="/admin/sources")
+
+    assert only_source(house).full_text is FullText.ALWAYS
 
 
 def test_a_source_is_added_paused_resumed_changed_and_removed(house, editor, site: Site):
