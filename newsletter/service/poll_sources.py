@@ -15,14 +15,13 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
-from newsletter.errors import FeedUnreadable, FetchError
+from newsletter.errors import FetchError
 from newsletter.ingest.feeds.feed import Feed, Item
 from newsletter.ingest.feeds.isolated import IsolatedReader
 from newsletter.ingest.retrieve import Retriever
-from newsletter.ingest.sources.fetch import Fetched, fetch_feed, make_retriever
+from newsletter.ingest.sources.fetch import Fetched, make_retriever
 from newsletter.ingest.sources.folder import read_folder
-from newsletter.ingest.sources.identity import each_once
-from newsletter.ingest.sources.known_pages import load_pages, needs_page, store_pages
+from newsletter.ingest.sources.known_pages import store_pages
 from newsletter.ingest.sources.lease import (
     Claimed,
     SourceLeaseLost,
@@ -38,13 +37,10 @@ from newsletter.ingest.sources.listing import (
     Plan,
     add_item,
     anything_waits,
-    as_listed,
     compare_list,
     is_leading,
     same_list,
-    waiting_keys,
 )
-from newsletter.ingest.sources.read_pages import PageReader, PagesRead
 from newsletter.ingest.sources.record import Counts, record_fetch, tell_of_items, titles_of
 from newsletter.models import FetchOutcome, HoldReason, Release, Source, SourceItem, SourceKind
 from newsletter.notices import NoticeKind, settle_quiet
@@ -55,6 +51,7 @@ from newsletter.releases.holds import end_hold, hold, lock_release
 from newsletter.releases.store import today_of
 from newsletter.runtime import Runtime
 from newsletter.service.fetch_threads import Done, FetchThreads
+from newsletter.service.read_source import read_source
 
 # Fetches at the same time. A thread that waits for a server needs little.
 THREADS = 64
@@ -193,38 +190,8 @@ class Poller:
         return found
 
     def _fetch(self, claimed: Claimed) -> Fetched:
-        if claimed.kind is SourceKind.FOLDER:
-            return Fetched(FetchOutcome.READ)
-        fetched = fetch_feed(self.retriever, claimed.request, self.runtime.now())
-        if fetched.outcome is FetchOutcome.READ:
-            began = self.clock()
-            self._read(claimed, fetched)
-            fetched.milliseconds += round((self.clock() - began) * 1000)
-        return fetched
-
-    def _read(self, claimed: Claimed, fetched: Fetched) -> None:
-        """Read the document, and the pages of its items. This waits for servers, so a thread does it."""
-        try:
-            fetched.feed = read_document(self.reader, fetched, claimed)
-        except FeedUnreadable as fault:
-            fetched.outcome, fetched.message = FetchOutcome.UNREADABLE, str(fault)
-            return
-        items, doubles = each_once(fetched.feed.items)
-        if doubles:
-            fetched.message = f"{doubles} items have the identifier of another item, and were left out."
-        listed = as_listed(items)
-        pages = PageReader(self.retriever, self.page_reader or self.reader, claimed.kind, claimed.full_text)
-        if not any(needs_page(each.item, claimed.kind, claimed.full_text) for each in listed):
-            fetched.read = PagesRead(listed)
-            return
-        with self.runtime.reading() as session:
-            known = load_pages(session, claimed.id, [each.key for each in listed])
-            waiting = waiting_keys(session, claimed.id)
-        fetched.read = pages.read(listed, known, waiting, self.runtime.now())
-        fetched.is_early = fetched.read.unread > 0
-        if fetched.read.problems:
-            more = f" and {len(fetched.read.problems) - 2} more" if len(fetched.read.problems) > 2 else ""
-            fetched.message = "Pages not read: " + "; ".join(fetched.read.problems[:2]) + more
+        pages = self.page_reader or self.reader
+        return read_source(self.runtime, self.retriever, self.reader, pages, claimed)
 
     def _give_back(self, sources: Sequence[Claimed]) -> None:
         if not sources:
@@ -411,21 +378,6 @@ def sources_wait(runtime: Runtime) -> bool:
     """Return whether a source is due."""
     with runtime.reading() as session:
         return any_due(session, runtime.now())
-
-
-def read_document(reader: IsolatedReader, fetched: Fetched, claimed: Claimed) -> Feed:
-    """Return the feed or the list that was fetched. Raises FeedUnreadable."""
-    assert fetched.document is not None
-    content_type = fetched.document.headers.get("content-type", "")[:200]
-    data, url = fetched.document.read(), fetched.document.url
-    if claimed.kind is not SourceKind.PAGE:
-        return reader.read(data, content_type, url)
-    found = reader.read_list(data, content_type, url, claimed.link_selector, claimed.link_pattern)
-    if not found.items:
-        raise FeedUnreadable(
-            "No releases were found on this page. Say by a CSS selector or a URL pattern where."
-        )
-    return found
 
 
 def _locked(session: Session, row_id: int) -> Release:

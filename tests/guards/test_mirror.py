@@ -138,6 +138,7 @@ THROUGH_OTHERS = {
         "ingest/sources/fetch.py",
         "ingest/sources/record.py",
         "service/fetch_threads.py",
+        "service/read_source.py",
         "releases/from_sources/keys.py",
         "releases/match_topics.py",
     },

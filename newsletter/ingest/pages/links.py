@@ -43,15 +43,16 @@ _FILES = re.compile(
 _OTHER_RELS = frozenset(
     {"next", "prev", "tag", "author", "category", "search", "help", "license", "nofollow"}
 )
-_MORE = re.compile(
-    r"(?:read|learn|see|find out|view|show|load|continue)"
-    r" (?:more|all|on|the full|full|article|story|reading).{0,20}"
-    r"|more|details|here|next|previous|older|newer|back|weiter(?:lesen)?|mehr.{0,12}|zur(?:ück)?|suite"
-    r"|lire la suite|en savoir plus|leer m[áa]s|ver m[áa]s|подробнее"
-    r"|続きを読む|詳細.{0,4}|もっと見る|次へ|前へ"
-    r"|المزيد|اقرأ المزيد|التالي|السابق|skaityti.{0,10}|[›»>→‹«<←]+",
-    re.IGNORECASE,
+# Links that name no release, such as "Read more" below it.
+_MORE_WORDS = (
+    r"(?:read|learn|see|find out|view|show|load|continue) (?:more|all|on|the full|full|article|story).{0,20}",
+    r"more|details|here|next|previous|older|newer|back",
+    r"weiter(?:lesen)?|mehr.{0,12}|zur(?:ück)?",
+    r"suite|lire la suite|en savoir plus|leer m[áa]s|ver m[áa]s",
+    r"подробнее|続きを読む|詳細.{0,4}|もっと見る|次へ|前へ",
+    r"المزيد|اقرأ المزيد|التالي|السابق|skaityti.{0,10}|[›»>→‹«<←]+",
 )
+_MORE = re.compile("|".join(_MORE_WORDS), re.IGNORECASE)
 _LETTERS = re.compile(r"[^\W\d_]")
 # A word of Japanese or Chinese has one or two characters.
 _WIDE = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
@@ -80,8 +81,8 @@ class Link:
 def read_list(data: bytes, content_type: str, url: str, selector: str = "", pattern: str = "") -> Feed:
     """Return the releases that a page lists, without their texts, in the order of the page.
 
-    `selector` is a CSS selector of links or of what holds them, `pattern` a URL with `*` for any characters:
-    then every link that fits is a release. Raises FeedUnreadable, and InputError for a rule that is none.
+    `selector` is a CSS selector of links, or of what holds them. `pattern` is a URL with `*` for any
+    characters. With one of them, every link that fits is a release. Raises FeedUnreadable, and InputError for a rule that is none.
     """
     check_rules(selector, pattern)
     try:

@@ -23,6 +23,7 @@ MOST_ELEMENTS = 60_000
 
 # What XML does not have, and soft hyphens: they would break words that people search for.
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\xad\ufffe\uffff\ud800-\udfff]")
+_HEAD = frozenset({"title", "meta", "link", "base", "script", "style", "noscript", "template"})
 _XML_HEAD = re.compile(r"\s*<\?xml[^>]{0,200}>")
 
 
@@ -42,6 +43,8 @@ def parse_tree(data: bytes, content_type: str, name: str) -> Element:
     except (etree.LxmlError, ValueError) as fault:
         raise ReleaseUnreadable(name, "it is not a web page that can be read") from fault
     _check_shape(root, name)
+    if root.find("body") is None:
+        _add_body(root)
     return root
 
 
@@ -60,6 +63,18 @@ def remove(element: Element) -> None:
     parent = element.getparent()
     if parent is not None:
         element.drop_tree()
+
+
+def _add_body(root: Element) -> None:
+    """Give a page its body. HTML need not name it, and the parser begins it only at some elements."""
+    body = lxml_html.Element("body")
+    head = root.find("head")
+    rest = [each for each in root if tag_of(each) != "head"]
+    within = list(head) if head is not None else []
+    first = next((at for at, each in enumerate(within) if tag_of(each) not in _HEAD), len(within))
+    for each in (*within[first:], *rest):
+        body.append(each)
+    root.append(body)
 
 
 def _check_shape(root: Element, name: str) -> None:

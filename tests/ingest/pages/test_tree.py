@@ -37,3 +37,12 @@ def test_a_page_beyond_a_limit_is_refused(data: bytes, words: str):
 
 def test_soft_hyphens_are_left_out_of_words():
     assert text_of(parse_tree("<p>Mes\u00adsen&shy;ger".encode(), "", "x")) == "Messenger"
+
+
+def test_a_page_that_does_not_name_its_body_has_one():
+    page = b"<!doctype html><title>Port</title><nav>Home</nav><article>The quay opens</article>"
+
+    root = parse_tree(page, "", "x")
+
+    assert text_of(root.find("body")) == "HomeThe quay opens"
+    assert text_of(root.find(".//title")) == "Port"

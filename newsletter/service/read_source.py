@@ -1,0 +1,81 @@
+"""Fetch one source, and read its document and the pages of its items. It waits for servers, in a thread."""
+
+from __future__ import annotations
+
+import time
+
+from newsletter.errors import FeedUnreadable
+from newsletter.ingest.feeds.feed import Feed
+from newsletter.ingest.feeds.isolated import IsolatedReader
+from newsletter.ingest.retrieve import Retriever
+from newsletter.ingest.sources.fetch import Fetched, fetch_feed
+from newsletter.ingest.sources.identity import each_once
+from newsletter.ingest.sources.known_pages import load_pages, needs_page
+from newsletter.ingest.sources.lease import Claimed
+from newsletter.ingest.sources.listing import as_listed, waiting_keys
+from newsletter.ingest.sources.read_pages import PageReader, PagesRead
+from newsletter.models import FetchOutcome, SourceKind
+from newsletter.runtime import Runtime
+
+# Problems with pages that the history names.
+_NAMED = 2
+
+
+def read_source(
+    runtime: Runtime, retriever: Retriever, reader: IsolatedReader, pages: IsolatedReader, claimed: Claimed
+) -> Fetched:
+    """Return what a fetch came to. If it is READ, `feed` and `read` have its items; a folder has neither.
+
+    `pages` reads pages in a process of their own, so that one that takes long does not hold up feeds.
+    """
+    if claimed.kind is SourceKind.FOLDER:
+        return Fetched(FetchOutcome.READ)
+    fetched = fetch_feed(retriever, claimed.request, runtime.now())
+    if fetched.outcome is FetchOutcome.READ:
+        try:
+            fetched.feed = _read_document(reader, fetched, claimed)
+        except FeedUnreadable as fault:
+            fetched.outcome, fetched.message = FetchOutcome.UNREADABLE, str(fault)
+        else:
+            page_reader = PageReader(retriever, pages, claimed.kind, claimed.full_text)
+            _read_items(runtime, page_reader, claimed, fetched)
+    return fetched
+
+
+def _read_items(runtime: Runtime, pages: PageReader, claimed: Claimed, fetched: Fetched) -> None:
+    """Set `fetched.read` to the items of the document, with the texts of their pages."""
+    assert fetched.feed is not None
+    items, doubles = each_once(fetched.feed.items)
+    if doubles:
+        fetched.message = f"{doubles} items have the identifier of another item, and were left out."
+    listed = as_listed(items)
+    if not any(needs_page(each.item, claimed.kind, claimed.full_text) for each in listed):
+        fetched.read = PagesRead(listed)
+        return
+    with runtime.reading() as session:
+        known = load_pages(session, claimed.id, [each.key for each in listed])
+        waiting = waiting_keys(session, claimed.id)
+    began = time.monotonic()
+    fetched.read = pages.read(listed, known, waiting, runtime.now())
+    # A source with many pages counts as a slow one, which few threads serve.
+    fetched.milliseconds += round((time.monotonic() - began) * 1000)
+    fetched.is_early = fetched.read.unread > 0
+    problems = fetched.read.problems
+    if problems:
+        more = f" and {len(problems) - _NAMED} more" if len(problems) > _NAMED else ""
+        fetched.message = "Pages not read: " + "; ".join(problems[:_NAMED]) + more
+
+
+def _read_document(reader: IsolatedReader, fetched: Fetched, claimed: Claimed) -> Feed:
+    """Return the feed or the list that was fetched. Raises FeedUnreadable."""
+    assert fetched.document is not None
+    content_type = fetched.document.headers.get("content-type", "")[:200]
+    data, url = fetched.document.read(), fetched.document.url
+    if claimed.kind is not SourceKind.PAGE:
+        return reader.read(data, content_type, url)
+    found = reader.read_list(data, content_type, url, claimed.link_selector, claimed.link_pattern)
+    if not found.items:
+        raise FeedUnreadable(
+            "No releases were found on this page. Say by a CSS selector or a URL pattern where."
+        )
+    return found
