@@ -82,7 +82,8 @@ def read_list(data: bytes, content_type: str, url: str, selector: str = "", patt
     """Return the releases that a page lists, without their texts, in the order of the page.
 
     `selector` is a CSS selector of links, or of what holds them. `pattern` is a URL with `*` for any
-    characters. With one of them, every link that fits is a release. Raises FeedUnreadable, and InputError for a rule that is none.
+    characters. With one of them, every link that fits is a release. Raises FeedUnreadable, and InputError for
+    a rule that is none.
     """
     check_rules(selector, pattern)
     try:
