@@ -186,12 +186,20 @@ def skip_ahead(session: Session, subscriber_id: int, newest: int) -> None:
         theirs_held = held[row.newsletter_id]
         found = _waiting(session, row, languages, most=newest + len(theirs_held) + 1)
         waiting = [first for release_id, first in found if release_id not in theirs_held]
-        if len(waiting) > newest:
-            left_out = waiting[newest]
+        left_out = first_left_out(waiting, newest)
+        if left_out is not None:
             row.started_sequence = max(row.started_sequence, left_out)
             row.covered_to = max(row.covered_to, left_out)
     session.flush()
     tell_clock(session, held)
+
+
+def first_left_out(waiting: Sequence[int], newest: int) -> int | None:
+    """Return the mark to which `skip_ahead` raises a subscription, or None if nothing is left out.
+
+    `waiting` has the first sequences of the releases that wait for it, the newest first. Pure.
+    """
+    return waiting[newest] if len(waiting) > newest else None
 
 
 def held_releases(

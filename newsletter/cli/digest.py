@@ -10,6 +10,7 @@ import click
 from newsletter import audit
 from newsletter.cli.arguments import IdCommand, newsletter_option
 from newsletter.cli.context import print_json, program
+from newsletter.cli.explain import explain_command
 from newsletter.cli.issue_status import load_issue, print_status, watch_issue
 from newsletter.cli.runtime import open_runtime
 from newsletter.digest import preview as previews
@@ -53,7 +54,10 @@ id_argument = click.argument("public_id", metavar="ID")
 
 @click.group()
 def digest() -> None:
-    """Issues: preview, send, watch, pause."""
+    """Issues: preview, explain, send, watch, pause."""
+
+
+digest.add_command(explain_command)
 
 
 @digest.command()

@@ -80,6 +80,13 @@ def load_catalogue(session: Session, newsletter_id: int, above: int, to_sequence
 
     The sequences are above `above` and up to `to_sequence`.
     """
+    return Catalogue(*load_offers(session, newsletter_id, above, to_sequence))
+
+
+def load_offers(
+    session: Session, newsletter_id: int, above: int, to_sequence: int
+) -> tuple[Sequence[int], dict[int, list[Offer]]]:
+    """Return a newsletter's topics in their order, and what `load_catalogue` makes a catalogue of."""
     shown = select(Topic.id).where(Topic.newsletter_id == newsletter_id)
     topic_ids = session.scalars(shown.order_by(Topic.position, Topic.id)).all()
     rows = session.execute(
@@ -106,7 +113,7 @@ def load_catalogue(session: Session, newsletter_id: int, above: int, to_sequence
         if sequence is not None:
             offer = Offer(sequence, first or sequence, release_id, pinned, published_at, revision, language)
             offers[topic_id].append(offer)
-    return Catalogue(topic_ids, offers)
+    return topic_ids, offers
 
 
 @dataclass(frozen=True)
@@ -281,14 +288,20 @@ def _read_interests(text: str) -> Iterable[Interest]:
         yield Interest(int(part[:at]), BY_LETTER[part[at]], int(served_to), int(started or 0))
 
 
-def interests_of_subscriber(session: Session, audience: Audience, subscriber_id: int) -> list[Interest]:
-    """Return the interests of one subscriber that belong to the audience."""
+def interests_of_subscriber(
+    session: Session, audience: Audience, subscriber_id: int, *, left_out_too: bool = False
+) -> list[Interest]:
+    """Return the interests of one subscriber that belong to the audience.
+
+    With `left_out_too`, they are returned even if the subscriber is paused or suppressed.
+    """
+    condition = audience.chosen() if left_out_too else audience.condition()
     rows = session.execute(
         select(
             Subscription.topic_id,
             Subscription.frequency,
             _served_to(session),
             Subscription.started_sequence,
-        ).where(audience.condition(), Subscription.subscriber_id == subscriber_id)
+        ).where(condition, Subscription.subscriber_id == subscriber_id)
     )
     return [Interest(*row) for row in rows]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from functools import partial
 from typing import Any
 from zoneinfo import available_timezones
@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from newsletter import audit
 from newsletter.calendar.changes import change_calendar
+from newsletter.calendar.instants import zone_of
 from newsletter.calendar.plan import Late, LateRule
 from newsletter.calendar.rules import DATED, WEEKDAYS, Rules, check_rules, read_weekdays
 from newsletter.calendar.store import (
@@ -74,6 +75,22 @@ def as_text(row: NewsletterCalendar) -> dict[str, str]:
         "gather_minutes": str(row.gather_minutes),
         "gather_releases": "" if row.gather_releases is None else str(row.gather_releases),
     }
+
+
+def read_moment(session: Session, identity: Identity, text: str) -> datetime:
+    """Return the moment of a local time such as 2026-12-01T08:00, in the time zone of the schedule.
+
+    A time with an offset has its own zone. Raises InputError.
+    """
+    try:
+        moment = datetime.fromisoformat(text.strip())
+    except ValueError:
+        raise InputError("Write the time as 2026-12-01T08:00.") from None
+    zone = zone_of(read_schedule(session, identity).time_zone)
+    try:
+        return (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(UTC)
+    except OverflowError:
+        raise InputError("Write the time as 2026-12-01T08:00.") from None
 
 
 def in_words(row: NewsletterCalendar) -> dict[str, str]:

@@ -9,7 +9,15 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from newsletter import audit
-from newsletter.models import HoldReason, Release, ReleaseHold, ReleaseState, ReleaseTopic, take_sequences
+from newsletter.models import (
+    HoldReason,
+    Release,
+    ReleaseHold,
+    ReleaseState,
+    ReleaseTopic,
+    links_to_renew,
+    take_sequences,
+)
 from newsletter.releases.revisions import note_public
 
 _AT_ONCE = 100
@@ -49,19 +57,14 @@ def hold_for_embargo(release: Release, set_by: str, now: datetime) -> None:
 def make_ready(session: Session, release: Release, now: datetime) -> None:
     """Make a release ready and end its holds. New sequences are the last write before the commit.
 
-    If it was ready before, only the topics that it had get them, because issues may have been sent without it
-    meanwhile. Selection leaves out subscribers who have got it. A release that was kept back gets none
-    (releases/backlog.py).
+    Issues may have been sent without it meanwhile. Selection leaves out subscribers who have got it.
     """
     release.state = ReleaseState.READY
     release.holds.clear()
     release.made_public_at = release.made_public_at or _public_moment(release, now)
     note_public(release, now)
     session.flush()
-    if release.is_kept_back:
-        return
-    had = [link for link in release.topic_links if link.sequence is not None]
-    renew_sequences(session, had or release.topic_links)
+    renew_sequences(session, links_to_renew(release))
 
 
 def _public_moment(release: Release, now: datetime) -> datetime:

@@ -268,6 +268,7 @@ def _furnish(session: Session, runtime: Runtime, stored_password: str) -> dict[s
         "admin.send_urgent": {"public_id": release},
         "admin.send_notice": {"public_id": release},
         "admin.subscriber": {"public_id": subscriber.public_id},
+        "admin.explain_subscriber": {"public_id": subscriber.public_id},
         "admin.subscriber_consent": {"public_id": subscriber.public_id},
         "admin.subscriber_consent_json": {"public_id": subscriber.public_id},
         "admin.change_subscriber": {"public_id": subscriber.public_id},

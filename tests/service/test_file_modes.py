@@ -95,6 +95,7 @@ COMMANDS: dict[str, list[str]] = {
     "release send-after-all": ["RELEASE"],
     "digest preview": ["--frequency", "weekly"],
     "digest send": ["--frequency", "weekly", "--yes"],
+    "digest explain": [READER],
     "digest status": [],
     "digest pause": ["ISSUE"],
     "digest resume": ["ISSUE"],

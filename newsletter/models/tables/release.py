@@ -270,6 +270,26 @@ class TopicChoice(Base):
     set_at: Mapped[datetime] = mapped_column(UTCDateTime)
 
 
+def links_to_renew(release: Release) -> list[ReleaseTopic]:
+    """Return the pairs of a release that get new sequences when it becomes ready.
+
+    If it was ready before, only the topics that it had get them. A release that was kept back gets none.
+    """
+    if release.is_kept_back:
+        return []
+    had = [link for link in release.topic_links if link.sequence is not None]
+    return had or list(release.topic_links)
+
+
+def ready_by_itself_at(release: Release) -> datetime | None:
+    """Return when a held release becomes ready without a person, or None if it does not."""
+    ends = [each.until for each in release.holds]
+    known = [each for each in ends if each is not None]
+    if release.state is not ReleaseState.HELD or not ends or len(known) < len(ends):
+        return None
+    return max(known)
+
+
 class ReleaseKey(Base):
     """What identifies a release outside: a hash of its guid or of its address. One release has each key.
 
