@@ -195,10 +195,7 @@ def skip_ahead(session: Session, subscriber_id: int, newest: int) -> None:
 
 
 def first_left_out(waiting: Sequence[int], newest: int) -> int | None:
-    """Return the mark to which `skip_ahead` raises a subscription, or None if nothing is left out.
-
-    `waiting` has the first sequences of the releases that wait for it, the newest first. Pure.
-    """
+    """Return the mark that `skip_ahead` raises to, or None. `waiting` are first sequences, newest first."""
     return waiting[newest] if len(waiting) > newest else None
 
 

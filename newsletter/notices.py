@@ -159,6 +159,16 @@ class NoticeKind(enum.Enum):
             "{subject}. If you do nothing, the next issue brings it."
         ),
     )
+    RESTORED_COPY = (
+        "restored_copy",
+        "Digests wait: is this a restored copy?",
+        "{what} If the original still sends, subscribers would get digests twice. So digests wait here.",
+        (
+            "Make sure that no other copy sends. Then let digests go on the page “Send from here”, or by: "
+            "newsletter digest send-from-here"
+        ),
+        True,
+    )
     CONSENT_LEDGER = (
         "consent_ledger",
         "The ledger of consent does not fit its signed head",

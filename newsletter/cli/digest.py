@@ -13,6 +13,7 @@ from newsletter.cli.context import print_json, program
 from newsletter.cli.explain import explain_command
 from newsletter.cli.issue_status import load_issue, print_status, watch_issue
 from newsletter.cli.runtime import open_runtime
+from newsletter.cli.send_from_here import send_from_here_command
 from newsletter.digest import preview as previews
 from newsletter.digest.issues import open_issue, send_test
 from newsletter.digest.preview import Preview
@@ -58,6 +59,7 @@ def digest() -> None:
 
 
 digest.add_command(explain_command)
+digest.add_command(send_from_here_command)
 
 
 @digest.command()

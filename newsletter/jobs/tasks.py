@@ -19,6 +19,7 @@ from sqlalchemy import delete
 from newsletter.digest.schedule.gather import forget_notes
 from newsletter.limits.spend import spend
 from newsletter.models import Lane, Pace, SpentChallenge, ThrottleBucket
+from newsletter.outbox import copies
 from newsletter.outbox.erasure_emails import forget_recipients
 from newsletter.outbox.lease import single_mail_is_due
 from newsletter.outbox.owner_email import email_notices
@@ -93,6 +94,8 @@ def drain(engine: Engine, lane_name: str) -> None:
         recover_claims(engine.runtime)
         _serve_singles(engine)
         return
+    if _is_copy(engine.runtime):
+        return
     with closing(Transports(engine.runtime.settings)) as transports:
         handled = send_round(
             engine.runtime,
@@ -125,19 +128,28 @@ def sweep(engine: Engine) -> None:
         session.execute(delete(Pace).where(Pace.seen_at < now - BUCKET_KEPT))
         session.commit()
     _end_pauses_and_old_wishes(engine.runtime)
-    run_schedules(engine.runtime)
-    _send_if_due(engine)
+    if not _is_copy(engine.runtime):
+        run_schedules(engine.runtime)
+        _send_if_due(engine)
     _ask_for_poll(engine)
     _serve_singles(engine)
 
 
 def clock(engine: Engine) -> None:
     """Open what the schedules say is due, and ask for drains at once if something was opened."""
-    with engine.runtime.reading() as session:
-        due = schedules_due(session, engine.runtime.now())
-    if due:
+    runtime = engine.runtime
+    folder = runtime.settings.data_dir
+    copies.tick(runtime.reading, runtime.session, folder, runtime.now(), by_clock=True)
+    with runtime.reading() as session:
+        due = schedules_due(session, runtime.now())
+    if due and not _is_copy(runtime):
         run_schedules(engine.runtime)
         _send_if_due(engine)
+
+
+def _is_copy(runtime: Runtime) -> bool:
+    """Return whether digests wait because this may be a restored copy."""
+    return copies.is_held(runtime.reading, runtime.session, runtime.settings.data_dir, runtime.now())
 
 
 def poll(engine: Engine) -> None:

@@ -35,6 +35,7 @@ from newsletter.models.tables.notice import Notice
 from newsletter.models.tables.operation import (
     SERVING_KINDS,
     SILENT,
+    ClockMark,
     Heartbeat,
     Pace,
     RelayCheck,
@@ -107,6 +108,7 @@ __all__ = [
     "AuditEntry",
     "Base",
     "BounceVerdict",
+    "ClockMark",
     "ConsentAct",
     "ConsentEntry",
     "CorrectionNotice",

@@ -16,6 +16,7 @@ from sqlalchemy.exc import DBAPIError
 
 from newsletter.errors import ServiceError
 from newsletter.models import Lane
+from newsletter.outbox import copies
 from newsletter.outbox.holders import lease_holders
 from newsletter.outbox.worker import journal_folder, senders_with_work
 from newsletter.runtime import Runtime
@@ -51,6 +52,7 @@ def drain_everything(settings: Settings) -> Drained:
     It waits only for workers whose journals are in our folder. SIGTERM and Ctrl-C end it early: it starts
     nothing new, and records what was sent.
     """
+    refuse_copy(settings)
     count = settings.send_workers or os.cpu_count() or 1
     sys.stdout.flush()
     prepare_to_fork()
@@ -66,6 +68,21 @@ def drain_everything(settings: Settings) -> Drained:
     elsewhere = lease_holders(runtime.reading, journal_folder(settings)).elsewhere
     runtime.engine.dispose()
     return Drained(not any(codes), elsewhere)
+
+
+def refuse_copy(settings: Settings) -> None:
+    """Raise ServiceError if digests wait because this may be a restored copy."""
+    runtime = Runtime(settings)
+    now, folder = runtime.now(), settings.data_dir
+    copies.tick(runtime.reading, runtime.session, folder, now, by_clock=False)
+    with runtime.reading() as session:
+        why = copies.held_because(session)
+    # No child may inherit a connection.
+    runtime.engine.dispose()
+    if why is not None:
+        raise ServiceError(
+            f"{why} Digests wait. Make sure that no other copy sends, then: newsletter digest send-from-here"
+        )
 
 
 def _ask(_signal: int, _frame: FrameType | None) -> None:

@@ -10,9 +10,10 @@ from house import NOON, make_house, make_settings
 from press_site import News, Site, desk_of
 from servers.web import serving
 
-from newsletter.jobs.tasks import DRAIN, POLL, Engine, drain, poll, sweep
+from newsletter.jobs.tasks import DRAIN, POLL, Engine, clock, drain, poll, sweep
 from newsletter.mail.addresses import parse_address
 from newsletter.models import Heartbeat, IssueState, Lane, Pace, SignupRequest, ThrottleBucket
+from newsletter.outbox.copies import write_file
 from newsletter.service.heartbeat import beat
 from newsletter.service.poll_sources import sources_wait
 from newsletter.settings import SendingWindow, Span
@@ -224,3 +225,19 @@ def test_a_poll_that_is_asked_to_stop_gives_its_sources_back(house, sent, press)
 
     assert press.releases() == {}
     assert sources_wait(house.runtime)
+
+
+def test_a_restored_copy_sends_no_digest_but_single_emails(house, engine, sent, smtp_sink):
+    issue = prepared_issue(house)
+    clock(engine)
+    write_file(house.runtime.settings.data_dir, 99)  # the data folder is ahead of the database
+    with house.runtime.session() as session:
+        request_link(session, parse_address("ann@example.org"), house.clock())
+        session.commit()
+
+    sweep(engine)
+    drain(engine, "bulk")
+
+    assert sent.tasks == []
+    assert house.issue_state(issue) == IssueState.SENDING
+    assert len(smtp_sink.wait_for(1)) == 1  # the link; the notice goes to nobody, because there is no account

@@ -106,6 +106,7 @@ COMMANDS: dict[str, list[str]] = {
     "digest skip-unbuildable": ["ISSUE"],
     "digest cancel": ["ISSUE"],
     "digest lost-host": ["elsewhere"],
+    "digest send-from-here": [],
     "release exclude": ["RELEASE"],
     "subscriber list": [],
     "subscriber show": [READER],
@@ -130,8 +131,8 @@ COMMANDS: dict[str, list[str]] = {
 }
 # These have nothing to do here, or no relay answers.
 CAN_FAIL = {
-    "relay check", "source try", "release send-after-all", "digest pause",
-    "digest resume", "schedule late", "consent verify", "bounce again", "bounce gone",
+    "relay check", "source try", "release send-after-all", "digest pause", "digest resume",
+    "digest send-from-here", "schedule late", "consent verify", "bounce again", "bounce gone",
 }  # fmt: skip
 WRONG_USAGE = 2
 # These are checked while they run.

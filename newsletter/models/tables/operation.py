@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import JSON, String, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from newsletter.models.base import Base, UTCDateTime
+from newsletter.models.base import Base, BigId, UTCDateTime
 
 # A process without a heartbeat for this long counts as dead. Heartbeats come every ten seconds.
 SILENT = timedelta(minutes=2)
@@ -85,3 +85,20 @@ class RelayCheck(Base):
     settings: Mapped[str] = mapped_column(String(64))
     verdict: Mapped[str] = mapped_column(String(16))
     report: Mapped[dict[str, Any]] = mapped_column(JSON)
+
+
+class ClockMark(Base):
+    """A single row that the clock raises each minute, to tell a restored copy (outbox/copies.py).
+
+    `copy_sign` is set while digests wait for a person. `database` identifies the PostgreSQL database.
+    `by_clock`: the clock raised it last, and not a drain that a person or cron started.
+    """
+
+    __tablename__ = "clock_mark"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    ticks: Mapped[int] = mapped_column(BigId)
+    ticked_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    by_clock: Mapped[bool]
+    database: Mapped[str] = mapped_column(String(80))
+    copy_sign: Mapped[str | None] = mapped_column(String(24))

@@ -122,6 +122,8 @@ def _told(notice: Notice) -> dict[str, str]:
     warning = {"tone": "bad" if said.urgent else "warn", "text": text}
     if notice.kind in {kind.key for kind in QUESTIONS}:
         warning |= {"url": url_for("admin.refused"), "link": "See the refused addresses"}
+    if notice.kind == NoticeKind.RESTORED_COPY.key:
+        warning |= {"url": url_for("admin.ask_send_from_here"), "link": "Send from here"}
     return warning
 
 

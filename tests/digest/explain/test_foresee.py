@@ -123,8 +123,8 @@ class Town:
     def disturb(self) -> None:
         """Hold, exclude and embargo releases, and pause and suppress people.
 
-        Pauses end when holds end. If another person's pause ended at a moment of its own, it could open an
-        issue as it happens just when a scheduled one is due. That is not foreseen.
+        Pauses end when holds end. Otherwise another person's pause could open an issue as it happens just
+        when a scheduled one is due. That is not foreseen.
         """
         now = self.house.clock()
         moments = [now + HOUR * self.chance.randint(1, 70) for _ in range(12)]
