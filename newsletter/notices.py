@@ -2,12 +2,14 @@
 
 To add a kind of notice, add a member to NoticeKind with a title, a sentence and a remedy. The texts can use
 `{subject}` and the details that `tell_owner` got. Never put a subscriber's address or a token into them,
-because the row is kept longer than both. `outbox/owner_email.py` sends the emails.
+because the row is kept longer than both. `outbox/owner_email.py` sends the emails, and
+`service/announce.py` runs the owner's command and posts to their URL.
 """
 
 from __future__ import annotations
 
 import enum
+import logging
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -16,6 +18,8 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from newsletter.models import Notice, insert_new
+
+log = logging.getLogger(__name__)
 
 
 class NoticeKind(enum.Enum):
@@ -159,6 +163,29 @@ class NoticeKind(enum.Enum):
             "{subject}. If you do nothing, the next issue brings it."
         ),
     )
+    ISSUE_PAUSED = (
+        "issue_paused",
+        "An issue paused by itself",
+        "The issue “{title}” is paused. {what}",
+        "When the cause is fixed, resume it on its page, or by: newsletter digest resume {subject}",
+        True,
+    )
+    PROCESS_GONE = (
+        "process_gone",
+        "A process of the service is gone",
+        "For two minutes, {name} was not seen. What it does waits.",
+        "Look at the log of the service, and start it again. This notice closes when the process is seen.",
+        True,
+    )
+    SCHEDULE_SILENT = (
+        "schedule_silent",
+        "A schedule has sent nothing for long",
+        "The last {dates} dates of the schedule of “{subject}”, since {since}, brought nobody an email.",
+        (
+            "See whether releases come in and become ready, and whether they have topics that people "
+            "subscribe to. For one person, ask: newsletter digest explain ADDRESS"
+        ),
+    )
     RESTORED_COPY = (
         "restored_copy",
         "Digests wait: is this a restored copy?",
@@ -260,6 +287,7 @@ def tell_owner(session: Session, kind: NoticeKind, subject: str, now: datetime, 
         kind=kind.key, subject=subject, detail=detail, opened_at=now, seen_at=now
     )
     if session.scalar(fresh.returning(Notice.id)) is not None:
+        log.warning("event=notice kind=%s subject=%s", kind.key, subject)
         return True
     session.execute(update(Notice).where(*_open(kind, subject)).values(detail=detail, seen_at=now))
     return False

@@ -23,8 +23,10 @@ from newsletter.outbox import copies
 from newsletter.outbox.erasure_emails import forget_recipients
 from newsletter.outbox.lease import single_mail_is_due
 from newsletter.outbox.owner_email import email_notices
+from newsletter.outbox.owner_watch import watch
 from newsletter.outbox.worker import drain as empty_lane
 from newsletter.runtime import Runtime
+from newsletter.service.announce import announce_notices
 from newsletter.service.correction_notices import enqueue_notices
 from newsletter.service.heartbeat import forget_stale
 from newsletter.service.poll_sources import poll_sources, sources_wait
@@ -122,6 +124,7 @@ def sweep(engine: Engine) -> None:
     with engine.runtime.session() as session:
         forget_recipients(session)
         forget_notes(session)
+        watch(session, now)
         forget_stale(session, now)
         session.execute(delete(ThrottleBucket).where(ThrottleBucket.updated_at < now - BUCKET_KEPT))
         session.execute(delete(SpentChallenge).where(SpentChallenge.expires_at < now))
@@ -133,6 +136,8 @@ def sweep(engine: Engine) -> None:
         _send_if_due(engine)
     _ask_for_poll(engine)
     _serve_singles(engine)
+    # After the single emails, because a slow command must not delay them.
+    announce_notices(engine.runtime)
 
 
 def clock(engine: Engine) -> None:

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from newsletter import audit
 from newsletter.languages import SOURCE_LANGUAGE, parse_language
 from newsletter.models import Delivery, DeliveryState, Issue, IssueState
+from newsletter.outbox.owner_watch import tell_about_pause
 from newsletter.outbox.unsent import WAITING, end_unsent, parts_of
 
 ACTOR = "outbox"
@@ -58,6 +59,7 @@ def pause_if_unbuildable(session: Session, faults: Mapping[tuple[int, str], str]
         )
         session.flush()
         audit.record(session, ACTOR, "issue.pause", issue.public_id, now, unbuildable=language)
+        tell_about_pause(session, issue, now)
         paused.append(issue_id)
     return paused
 

@@ -23,6 +23,7 @@ from newsletter.settings.parse.general import (
     parse_languages,
     parse_path,
     parse_text,
+    parse_web_address,
     parse_yes,
 )
 from newsletter.settings.parse.host_names import name_for_ehlo, parse_ehlo_name, parse_public_url
@@ -346,6 +347,19 @@ class Settings:
         "The address that gets the notices to the owner. Every admin account when empty.",
         optional(parse_address),
         None,
+    )
+    owner_command: str | None = setting(
+        "A command that is run once for each notice to the owner, with the notice as a line of JSON on its "
+        "standard input. It has five seconds.",
+        optional(parse_command),
+        None,
+        "/usr/local/bin/page-me",
+    )
+    owner_url: str | None = setting(
+        "A URL to which each notice to the owner is posted once, as JSON.",
+        optional(parse_web_address),
+        None,
+        "https://hooks.example.org/newsletter",
     )
     fetch_allow: tuple[str, ...] = setting(
         "Networks, addresses and host names of an intranet that sources may be fetched from, separated by "

@@ -33,5 +33,7 @@ class Notice(Base):
     opened_at: Mapped[datetime] = mapped_column(UTCDateTime)
     # When it was last reported while it was open.
     seen_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    # When the owner's command was run and their URL was asked, or tried.
+    announced_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     emailed_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     settled_at: Mapped[datetime | None] = mapped_column(UTCDateTime)

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from newsletter import audit
 from newsletter.mail.redact import without_addresses
 from newsletter.models import Delivery, DeliveryState, Issue, IssueState
+from newsletter.outbox.owner_watch import tell_about_pause
 from newsletter.outbox.retry import ABOUT_A_MAILBOX, blames_the_sender
 from newsletter.smtp.outcomes import Fate, Outcome
 
@@ -118,6 +119,7 @@ def _pause(session: Session, issue: Issue, note: str, now: datetime, **detail: i
     issue.note = note
     session.flush()
     audit.record(session, ACTOR, "issue.pause", issue.public_id, now, **detail)
+    tell_about_pause(session, issue, now)
 
 
 def _quoted(text: str) -> str:

@@ -12,6 +12,7 @@ from flask import Blueprint, Flask, Response, current_app
 from sqlalchemy.exc import SQLAlchemyError
 
 from newsletter.models import SERVING_KINDS, applied_version, db, newest_version, seen_lately
+from newsletter.notices import open_notices, words
 from newsletter.runtime import Runtime, data_folder
 from newsletter.web.http.extensions import runtime
 
@@ -40,11 +41,11 @@ def check_everything() -> Response:
     """Return 200 if everything works, else 503 with a line for each fault.
 
     Besides /readyz, it checks that each worker and beat were seen within two minutes, and that an email can
-    be built.
+    be built. A notice to the owner that stops sending is a fault, too.
     """
     faults = _database_faults()
     if not faults:
-        faults += _silent_processes(runtime().now())
+        faults += _silent_processes(runtime().now()) + _notices()
     return _answer(faults + _email_trial().faults(runtime()))
 
 
@@ -80,6 +81,16 @@ def _silent_processes(now: datetime) -> list[str]:
         db.session.rollback()
         return ["database: does not answer"]
     return [f"{name}: not seen for two minutes" for kind, name in SERVING_KINDS.items() if kind not in seen]
+
+
+def _notices() -> list[str]:
+    """Return the titles of what stops sending. Everybody can see this page, so it names nothing else."""
+    try:
+        found = [words(each) for each in open_notices(db.session())]
+    except SQLAlchemyError:
+        db.session.rollback()
+        return ["database: does not answer"]
+    return sorted({f"notice: {each.title}" for each in found if each.urgent})
 
 
 class _EmailTrial:
