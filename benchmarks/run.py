@@ -25,7 +25,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from benchmarks import against, installations, many_newsletters, peers, signup, timing
+from benchmarks import against, installations, many_newsletters, peers, signup, timing, wave
 from benchmarks.installations import LARGEST, SMALLEST, copy, drain, prepared, sample
 from benchmarks.limit import Limit, limit_of
 from benchmarks.measure import BenchmarkFailed, Sink, Usage, cpu_seconds, fast_sink, run, say, smtp_sink, tool
@@ -272,6 +272,10 @@ ROWS = {
     "memory-growth": Row(1.1, 1.0, "lower", _memory_growth, "value"),
     "latency": Row(0.50, 0.80, "higher", _latency),
     "prepare": Row(60, 20, "lower", _prepare, "value"),
+    "wave": Row(1, 0.5, "lower", lambda options: wave.prepare_wave(options.subscribers(MILLION)), "seconds"),
+    "selections": Row(
+        10, 5, "lower", lambda options: wave.select_all(options.subscribers(MILLION)), "seconds"
+    ),
     "signup": Row(0.70, 0.90, "higher", lambda options: signup.measure(options.rounds)),
     "signups-at-once": Row(
         PEOPLE, PEOPLE, "higher", lambda options: signup.at_once(options.subscribers(PEOPLE)), "value"

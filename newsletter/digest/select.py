@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from sqlalchemy import ColumnElement, String, and_, cast, func, literal, literal_column, select
@@ -33,6 +34,8 @@ from newsletter.suppression import suppressed_subscribers
 
 # How many ids a range may have for each subscriber who gets an issue, before it is better to list their ids.
 WIDEST = 4
+# Makes the condition on a column of subscriber ids.
+Whose = Callable[[InstrumentedAttribute[Any]], ColumnElement[bool]]
 # Limit of cached compositions. If all subscribers differ, the cache does not help and must not grow.
 MOST_KEPT = 100_000
 
@@ -130,13 +133,9 @@ class Chunk:
     subscription_ids: Sequence[int]
 
     def covers(self, session: Session, column: InstrumentedAttribute[int]) -> ColumnElement[bool]:
-        """Return the condition that `column` is a subscriber who gets something, or perhaps one in between.
-
-        A range of ids is fastest, unless most people in it subscribed to other newsletters only.
-        """
-        if self.last - self.after <= WIDEST * len(self.selections):
-            return and_(column > self.after, column <= self.last)
-        return is_one_of(session, column, [subscriber_id for subscriber_id, _ in self.selections])
+        """Return the condition that `column` is a subscriber who gets something, or one in between."""
+        ids = [subscriber_id for subscriber_id, _ in self.selections]
+        return _is_among(session, column, ids, self.after, self.last)
 
 
 class Selector:
@@ -182,8 +181,9 @@ class Selector:
             # Another transaction put releases back after the catalogue was loaded, so load it again.
             self._load(session, lowest)
             rows = self._read(session, theirs)
-        held = self._held(session, after + 1, last)
-        languages = self._chosen_languages(session, after + 1, last)
+        covered = partial(_is_among, session, ids=ids, after=after, last=last)
+        held = self._held(session, covered)
+        languages = self._chosen_languages(session, covered)
         selections = [
             (subscriber_id, key)
             for subscriber_id, interests, _, _ in rows
@@ -217,19 +217,19 @@ class Selector:
         )
         return [tuple(row) for row in session.execute(folded)]
 
-    def _held(self, session: Session, first: int, last: int) -> Mapping[int, set[int]]:
-        """Return the catalogue's releases that other deliveries hold, for subscribers `first` to `last`."""
+    def _held(self, session: Session, whose: Whose) -> Mapping[int, set[int]]:
+        """Return the catalogue's releases that other deliveries of these subscribers hold."""
         return coverage.held_releases(
             session,
-            lambda column: column.between(first, last),
+            whose,
             self.audience.newsletter_id,
             releases=self.catalogue.release_ids(),
         )
 
-    def _chosen_languages(self, session: Session, first: int, last: int) -> Mapping[int, str]:
-        """Return the stored choices of languages of subscribers `first` to `last`. Few of them choose any."""
+    def _chosen_languages(self, session: Session, whose: Whose) -> Mapping[int, str]:
+        """Return the stored choices of languages of these subscribers. Few of them choose any."""
         chosen = select(Subscriber.id, Subscriber.release_languages).where(
-            Subscriber.release_languages.is_not(None), Subscriber.id.between(first, last)
+            Subscriber.release_languages.is_not(None), whose(Subscriber.id)
         )
         return {subscriber_id: languages or "" for subscriber_id, languages in session.execute(chosen)}
 
@@ -249,6 +249,19 @@ class Selector:
             if len(self._composed) < MOST_KEPT:
                 self._composed[of] = key
         return key
+
+
+def _is_among(
+    session: Session, column: InstrumentedAttribute[Any], ids: Sequence[int], after: int, last: int
+) -> ColumnElement[bool]:
+    """Return the condition that `column` is in `ids`, or perhaps in between, above `after` and up to `last`.
+
+    A range of ids is fastest, unless most people in it are not meant. These subscribed to other newsletters
+    only, or their hour comes in another wave.
+    """
+    if last - after <= WIDEST * len(ids):
+        return and_(column > after, column <= last)
+    return is_one_of(session, column, ids)
 
 
 def _interest(session: Session, renewed: Sequence[int]) -> ColumnElement[str]:

@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, exists, false, func, or_, select, tuple_
+from sqlalchemy import (
+    ColumnElement,
+    CompoundSelect,
+    and_,
+    exists,
+    false,
+    func,
+    or_,
+    select,
+    tuple_,
+    union,
+)
 from sqlalchemy.orm import Session
 
 from newsletter.calendar.plan import Part
@@ -46,8 +57,24 @@ def audience_of(wave: Wave) -> Audience:
         Delivery.issue_id == issue.scalar_subquery(), Delivery.subscriber_id == Subscription.subscriber_id
     )
     among = and_(or_(false(), *(_part_condition(wave, part) for part in wave.parts)), ~has_delivery)
+    if not any(part["own"] for part in wave.parts):
+        # The other conditions alone would read the subscriptions of all subscribers.
+        among = and_(Subscription.subscriber_id.in_(_with_hour_of(wave)), among)
     ordered = tuple(each for each in Frequency if each in frequencies)
     return Audience(wave.newsletter_id, ordered, among)
+
+
+def _with_hour_of(wave: Wave) -> CompoundSelect[int]:
+    """Return the query for the few subscribers who can be in a wave of subscribers' own hours."""
+    pairs = {tuple(each) for part in wave.parts for each in part["hours"]}
+    by_hour = select(Subscriber.id).where(
+        Subscriber.preferred_hour.is_not(None),
+        tuple_(Subscriber.time_zone, Subscriber.preferred_hour).in_(sorted(pairs)),
+    )
+    personally = select(PersonalInstant.subscriber_id).where(
+        PersonalInstant.newsletter_id == wave.newsletter_id, PersonalInstant.instant == wave.instant
+    )
+    return union(by_hour, personally)
 
 
 def _part_condition(wave: Wave, part: dict[str, Any]) -> ColumnElement[bool]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from house import House
 from scheduled import Scheduled, at
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from newsletter.calendar.plan import Part
 from newsletter.digest.schedule.waves import audience_of, write_parts
@@ -59,3 +59,18 @@ def test_a_personal_instant_counts_in_place_of_the_hour(either: Scheduled):
 
     assert who(house, Part(frozenset({DAILY}), frozenset({None}))) == {ben}
     assert who(house, Part(frozenset({DAILY}), frozenset())) == {ben}
+
+
+def test_a_wave_of_own_hours_looks_up_its_subscribers(house: House):
+    """A wave for a thousand of a million subscribers must not read the subscriptions of all."""
+    parts = write_parts([Part(frozenset({DAILY}), frozenset({("Asia/Tokyo", 17)}))])
+    wave = Wave(
+        newsletter_id=FIRST_NEWSLETTER, slot=EIGHT.date(), instant=EIGHT, parts=parts, last_at=EIGHT
+    )  # fmt: skip
+    chosen = select(Subscription.subscriber_id).where(audience_of(wave).condition())
+    with house.runtime.session() as session:
+        statement = chosen.compile(session.connection(), compile_kwargs={"literal_binds": True})
+        plan = [row[3] for row in session.execute(text(f"EXPLAIN QUERY PLAN {statement}"))]
+
+    (found,) = [step for step in plan if step.startswith("SEARCH subscription ")]
+    assert "subscriber_id=?" in found
