@@ -1,8 +1,9 @@
-"""The demo's sample data: topics, releases and an administrator account."""
+"""The demo's sample data: topics, releases, a schedule and an administrator account."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from importlib import resources
 
 from sqlalchemy import select
@@ -10,10 +11,11 @@ from sqlalchemy.orm import Session
 
 from newsletter.accounts.create import create_account, find_account
 from newsletter.accounts.passwords import hash_password, one_time_password
+from newsletter.calendar.store import find_calendar, start, usual_calendar
 from newsletter.clock import utcnow
 from newsletter.ingest.press.parse import parse_press
 from newsletter.ingest.text.decode import decode
-from newsletter.models import Release, RuleField, Topic
+from newsletter.models import FIRST_NEWSLETTER, Release, RuleField, Topic
 from newsletter.releases.store import add_release
 from newsletter.releases.topics import add_topic
 
@@ -91,6 +93,20 @@ def add_samples(session: Session) -> None:
     parsed = [parse_press(text, name) for name, text in sorted(texts.items())]
     for press in sorted(parsed, key=lambda each: (str(each.published), each.title)):
         add_release(session, press, now=utcnow())
+
+
+def add_schedule(session: Session, now: datetime) -> None:
+    """Start the schedule of the first newsletter, unless it has one. Does not commit.
+
+    A new subscriber as it happens gets the newest releases a minute after confirming. The hour of the other
+    issues is half a day away, so that none disturbs the first steps.
+    """
+    if find_calendar(session, FIRST_NEWSLETTER) is not None:
+        return
+    row = usual_calendar(FIRST_NEWSLETTER, "UTC")
+    row.gather_minutes, row.hour = 1, (now.hour + 12) % 24
+    session.add(row)
+    start(session, row, now)
 
 
 def add_admin(session: Session) -> str | None:

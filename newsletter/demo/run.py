@@ -15,7 +15,7 @@ from dotenv import dotenv_values
 
 from newsletter.clock import utcnow
 from newsletter.demo.catcher import HOST
-from newsletter.demo.data import ADMIN, add_admin, add_samples, add_topics
+from newsletter.demo.data import ADMIN, add_admin, add_samples, add_schedule, add_topics
 from newsletter.runtime import Runtime
 from newsletter.service.database import upgrade
 from newsletter.service.first_newsletter import fill_first_newsletter
@@ -71,6 +71,7 @@ def prepare_demo(
         add_topics(session)
         session.commit()
         add_samples(session)
+        add_schedule(session, utcnow())
         password = add_admin(session)
         session.commit()
     runtime.engine.dispose()
@@ -134,6 +135,7 @@ def banner(demo: Demo) -> str:
             "",
             f"  1. Subscribe       {url}/             with any address",
             f"  2. Read the email  {url}/dev/mailbox  and confirm there",
+            "                     If you chose “as it happens”, a digest comes by itself a minute later",
             f"  3. Send the digest {url}/admin        as {ADMIN}",
             f"                     {signed}",
             f"     or by command   {call} digest send",

@@ -144,7 +144,8 @@ def clock(engine: Engine) -> None:
     """Open what the schedules say is due, and ask for drains at once if something was opened."""
     runtime = engine.runtime
     folder = runtime.settings.data_dir
-    copies.tick(runtime.reading, runtime.session, folder, runtime.now(), by_clock=True)
+    if not runtime.settings.demo:  # a demo sends nothing, and may be continued a week later
+        copies.tick(runtime.reading, runtime.session, folder, runtime.now(), by_clock=True)
     with runtime.reading() as session:
         due = schedules_due(session, runtime.now())
     if due and not _is_copy(runtime):
