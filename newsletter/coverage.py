@@ -34,6 +34,9 @@ an address with subscriptions of its own. The new row begins with the old marks,
 releases that the earlier address was served. If a delivery to the earlier address then never arrives, put
 back lowers the new row too. A person who was erased and signs up again has no marks from before.
 
+An urgent issue moves no mark. Its transaction takes the release out of the deliveries that wait, so the
+urgent delivery alone holds it (digest/urgent.py). A correction notice holds no release.
+
 Lock these people (`lock`) before serve and before put back. Also lock them before reading which releases
 deliveries hold, if the result decides what another delivery may hold. Whether a release was served never
 depends on comparing the clocks of two hosts.

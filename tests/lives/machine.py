@@ -61,8 +61,20 @@ ACTS: Mapping[str, Act] = {
         },
     ),
     "arrive": Act(
-        2, "sources", {"topics": UNDER, "kept_back": st.booleans(), "days_ago": st.sampled_from([0, 9])}
+        2,
+        "sources",
+        {
+            "topics": UNDER,
+            "kept_back": st.booleans(),
+            "days_ago": st.sampled_from([0, 9]),
+            "approval": st.booleans(),
+        },
     ),
+    "approve": Act(3, "sources", {"pick": PICKS}),
+    "change_rules": Act(1, "rules", {"topic": st.sampled_from(TOPICS), "words": st.sampled_from(TOPICS)}),
+    "urgent": Act(2, "urgent", {"pick": PICKS, "chunks": st.sampled_from([0, 1, 9, 9])}),
+    "tell": Act(2, "notices", {"pick": PICKS}),
+    "enqueue_notices": Act(3, "notices", {"pick": PICKS}),
     "settle": Act(3, "sources", {"pick": PICKS}),
     "send_after_all": Act(2, "sources", {"pick": PICKS}),
     "name_topic": Act(2, "topics", {"pick": PICKS, "topic": st.sampled_from(TOPICS)}),

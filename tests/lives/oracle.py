@@ -33,6 +33,12 @@ plain SQL and uses no code of the program. The rules are those of newsletter/cov
     language is not known. When a mark passes another release, it is no longer expected, until the mark falls
     below it again.
 
+(urgent) An urgent email has no other release, and a person gets at most one for a release, also from several
+    newsletters.
+
+(notice) A correction notice is taken once for each person and revision, and the person had the text that it
+    corrects. At the end, those who always got emails have a notice for each earlier text that they had.
+
 (never) At the end, with nothing open, everybody has every release, except what an editor dropped.
 
 (stuck) At the end, nothing waits.
@@ -40,6 +46,7 @@ plain SQL and uses no code of the program. The rules are those of newsletter/cov
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -127,6 +134,8 @@ class Snapshot:
     counter: int
     # The releases that have a hold.
     held: frozenset[int]
+    # The release of each urgent issue.
+    urgent: Mapping[int, int]
 
     def wants(self, person: int, release: int) -> bool:
         """Return whether a person wants the language of a release."""
@@ -186,6 +195,7 @@ def read(query: Query, dropped: str) -> Snapshot:
         {row[0]: row[2] for row in people if row[2] is not None},
         query("SELECT value FROM sequence_counter")[0][0],
         frozenset(row[0] for row in query("SELECT release_id FROM release_hold")),
+        dict(query("SELECT id, urgent_release_id FROM issue WHERE urgent_release_id IS NOT NULL")),
     )  # fmt: skip
 
 
@@ -257,6 +267,11 @@ class Oracle:
     # The person, topic and release of each release that a mark passed while its language was not chosen.
     _passed: set[tuple[int, int, int]] = field(default_factory=set)
     emails: int = 0
+    # The texts that each person has of each release, and the notices that they got: person and notice.
+    _had: dict[tuple[int, int], set[int]] = field(default_factory=dict)
+    _told: set[tuple[int, int]] = field(default_factory=set)
+    # People who paused, left or were suppressed at some time.
+    _were_away: set[int] = field(default_factory=set)
     # How often the relay accepted a release for a person from a newsletter.
     _taken: Counter[tuple[int, int, int]] = field(default_factory=Counter)
     _unbuilt: dict[int, str] = field(default_factory=dict)
@@ -284,6 +299,8 @@ class Oracle:
         self._see_languages(before, after)
         self._see_claims(before, after, self.history[since - 1 :])
         self._see_rejections(before, after)
+        self._were_away |= after.paused_until.keys() | self.suppressed | after.joined.keys()
+        self._were_away |= {each.person for each in after.subscriptions.values() if each.state == "ended"}
         self._check_rows(after)
 
     def chose_again(self, issue: int) -> None:
@@ -315,11 +332,35 @@ class Oracle:
             if reason := self._unwanted.get(delivery, {}).get(release):
                 self.broken(f"(unwanted) delivery {delivery} sent release {release}: {reason}")
             sent_once = (row.person, row.newsletter, release)
+            texts = {text for number, text in numbers if by_number[number] == release}
+            self._had.setdefault((row.person, release), set()).update(texts)
             self._taken[sent_once] += 1
             if self._taken[sent_once] > 1 and sent_once not in self.chosen_again:
                 self.broken(
                     f"(twice) newsletter {row.newsletter} sent release {release} twice to person {row.person}"
                 )
+
+    def told(self, delivery: int) -> None:
+        """Note a single email that the relay accepted: it may be a correction notice."""
+        rows = self.query(
+            "SELECT d.subscriber_id, n.id, n.release_id, d.context FROM delivery d"
+            f" JOIN correction_notice n ON n.id = d.correction_notice_id WHERE d.id = {int(delivery)}"
+        )
+        for person, notice, release, context in rows:
+            had = (json.loads(context) if isinstance(context, str) else context)["had"]
+            if (person, notice) in self._told:
+                self.broken(f"(notice) person {person} got notice {notice} twice")
+            self._told.add((person, notice))
+            if had not in self._had.get((person, release), ()) and not self._may_have(person, release):
+                self.broken(f"(notice) person {person} never had text {had} of release {release}")
+
+    def _may_have(self, person: int, release: int) -> bool:
+        """Return whether the reply to an email with this release was lost."""
+        return any(
+            each.person == person and release in each.releases and each.state == "uncertain"
+            for snapshot in self.history
+            for each in snapshot.deliveries.values()
+        )
 
     def could_not_build(self, delivery: int, reason: str) -> None:
         """Note that a message could not be built, which says nothing about its recipient."""
@@ -495,6 +536,16 @@ class Oracle:
                 if len(live) > 1:
                     self.broken(f"(b) {who}: held by {live}")
 
+        urgent: Counter[tuple[int, int]] = Counter()
+        for each in now.deliveries.values():
+            release = now.urgent.get(each.issue)
+            if release is not None and each.state in LIVE:
+                urgent[each.person, release] += 1
+                if each.releases != {release} or urgent[each.person, release] > 1:
+                    self.broken(
+                        f"(urgent) delivery {each.id} has {sorted(each.releases)}, or is a second one"
+                    )
+
     def _new_to(self, row: Subscription, now: Snapshot) -> Iterable[tuple[int, int]]:
         """Return the ready releases that a subscription should bring, with their latest sequences."""
         key = (row.person, row.topic)
@@ -512,6 +563,7 @@ class Oracle:
         waiting = [each for each in now.deliveries.values() if each.state in {"queued", "deferred", "leased"}]
         if waiting:
             self.broken(f"(stuck) at the end delivery {waiting[0].id} is {waiting[0].state}")
+        self._check_notices(now)
         holders = _holders(now)
         # People whose address was refused as dead may get no more emails.
         refused = {each.person for each in now.deliveries.values() if each.bounced}
@@ -528,6 +580,17 @@ class Oracle:
                 if any(self._taken[old, row.newsletter, release] for old in merged):
                     continue
                 self.broken(f"(never) person {row.person}, topic {row.topic}, release {release}")
+
+    def _check_notices(self, now: Snapshot) -> None:
+        """Check that everybody who had an earlier text, and never paused or left, was told."""
+        refused = {each.person for each in now.deliveries.values() if each.bounced}
+        for notice, release, revision in self.query("SELECT id, release_id, revision FROM correction_notice"):
+            for (person, of), texts in self._had.items():
+                skipped = person in self._were_away | refused
+                if of != release or skipped or release not in now.ready or min(texts) >= revision:
+                    continue
+                if (person, notice) not in self._told:
+                    self.broken(f"(notice) person {person} was not told of text {revision} of {release}")
 
 
 def _topics_of(release: int, now: Snapshot) -> set[int]:

@@ -37,12 +37,14 @@ class ScriptedRelay:
     """A transport. `answers` are used up one for each digest; then everything is accepted.
 
     `is_digest` tells a digest from a single email by its delivery's id. `took` and `unbuilt` are told what
-    the relay took (with the numbers and texts of the releases in it), and what could not be built.
+    the relay took (with the numbers and texts of the releases in it), and what could not be built. `told_of`
+    is told of each single email that it took.
     """
 
     is_digest: Callable[[int], bool]
     took: Callable[[int, str, frozenset[tuple[int, int]]], None]
     unbuilt: Callable[[int, Exception], None]
+    told_of: Callable[[int], None]
     answers: list[str] = field(default_factory=list)
 
     def send(self, messages: Iterable[Outgoing | None], hooks: Hooks | None = None) -> Iterator[Result]:
@@ -61,6 +63,7 @@ class ScriptedRelay:
         if not told.before_envelope(message.id):
             return Outcome(Fate.SKIPPED)
         told.before_content(message.id)
+        self.told_of(message.id)
         told.after_content(message.id, _OUTCOMES["accepted"])
         return _OUTCOMES["accepted"]
 

@@ -22,23 +22,38 @@ from lives.oracle import Asked, Oracle
 from lives.relay import ScriptedRelay
 from lives.turns import SimulatedCrash, Strand, current, interleave, stop_here
 from newsletter.digest.issues import Preparer, open_issue
+from newsletter.digest.urgent import UrgentPreparer, open_urgent
 from newsletter.errors import NotFound, StateConflict
 from newsletter.ingest.press.parse import PressRelease
 from newsletter.mail.addresses import parse_address
-from newsletter.models import FIRST_NEWSLETTER, Frequency, HoldReason, Issue, Lane, ReleaseState
+from newsletter.models import (
+    FIRST_NEWSLETTER,
+    Frequency,
+    HoldReason,
+    Issue,
+    Lane,
+    ReleaseState,
+    RuleField,
+    RuleMatch,
+)
 from newsletter.outbox import control
 from newsletter.outbox.record import finish, recover
 from newsletter.outbox.worker import drain, journal_folder
 from newsletter.releases.choose_topics import choose_topics
+from newsletter.releases.correction_notice.send import ask_notice, enqueue_next
 from newsletter.releases.delete import delete_release, undo_delete
 from newsletter.releases.edit import ReleaseAction, change_release, find_release
 from newsletter.releases.embargo import lift_embargo, set_embargo
+from newsletter.releases.from_sources.approve import approve
 from newsletter.releases.from_sources.arrive import Arrival, store_arrival
 from newsletter.releases.from_sources.backlog import send_after_all
 from newsletter.releases.holds import end_due_holds, end_hold, lock_release
 from newsletter.releases.revise import revise
 from newsletter.releases.revisions import Texts
+from newsletter.releases.rules.edit import set_rules
+from newsletter.releases.rules.match import Rule, RuleSet
 from newsletter.releases.store import add_release
+from newsletter.releases.urgent import mark_urgent
 from newsletter.runtime import Runtime
 from newsletter.subscribers.choices import preferences
 from newsletter.subscribers.choices.change_address import move, request_address_change
@@ -143,9 +158,11 @@ class World:
             strict=self.strict,
         )
         self.hosts = [self._host(at) for at in (0, 1)]
-        self.relays = [ScriptedRelay(self._is_digest, self._took, self._not_built) for _ in self.hosts]
+        self.relays = [
+            ScriptedRelay(self._is_digest, self._took, self._not_built, self._told) for _ in self.hosts
+        ]
         self.drains: list[Strand | None] = [None, None]
-        self.preparers: dict[tuple[int, int], Preparer] = {}
+        self.preparers: dict[tuple[int, int], Preparer | UrgentPreparer] = {}
         self.left: dict[int, Left] = {}
         self.moved: set[int] = set()
         # The texts of releases that sources brought, by number.
@@ -189,6 +206,9 @@ class World:
         self.story.append(f"    the relay takes delivery {delivery} to {recipient}: {sorted(numbers)}")
         self.oracle.took(delivery, numbers)
 
+    def _told(self, delivery: int) -> None:
+        self.oracle.told(delivery)
+
     def _not_built(self, delivery: int, error: Exception) -> None:
         self.story.append(f"    delivery {delivery} cannot be built: {error!r}")
         self.oracle.could_not_build(delivery, repr(error))
@@ -229,7 +249,7 @@ class World:
         least = min((each.covered_to for each in now.active()), default=now.counter)
         due = any(each.state in {"queued", "deferred"} for each in now.deliveries.values())
         return {
-            *("join", "add", "pass_time"),
+            *("join", "add", "arrive", "change_rules", "pass_time"),
             *(name for name, found in self._candidates().items() if found),
             *(("open",) if least < now.counter else ()),
             *(("start_drain", "send") if due else ()),
@@ -254,6 +274,7 @@ class World:
         }
 
         holds = self.database.query("SELECT release_id, reason FROM release_hold")
+        open_notices = self.database.query("SELECT id FROM correction_notice WHERE finished_at IS NULL")
 
         def among(*names: str) -> set[int]:
             return set().union(*(issues.get(each, set()) for each in names))
@@ -278,6 +299,10 @@ class World:
             "delete": now.numbers.keys() - now.deleted,
             "undo_delete": now.deleted,
             "settle": {row[0] for row in holds if row[1] == "settling"},
+            "approve": {row[0] for row in holds if row[1] == "approval"},
+            "urgent": now.numbers.keys() - now.deleted,
+            "tell": {release for release in now.ready if now.texts[release] > 1},
+            "enqueue_notices": {row[0] for row in open_notices},
             "send_after_all": {
                 each for each, number in now.numbers.items() if number in self.oracle.kept_back
             },
@@ -504,8 +529,10 @@ class World:
             lambda parts, session: add_release(session, press, now=parts.now(), topics=topics, state=state),
         )
 
-    def arrive(self, host: int, topics: Sequence[str], kept_back: bool, days_ago: int) -> None:
-        """Let a source bring a release: one that settles, or one of its backlog."""
+    def arrive(
+        self, host: int, topics: Sequence[str], kept_back: bool, days_ago: int, approval: bool = False
+    ) -> None:
+        """Let a source bring a release: one that settles, and may need approval, or one of its backlog."""
         number = next(self._numbers)
         # The topics' rules match their names. Other releases do not have them.
         self._languages[number] = "en"
@@ -517,7 +544,13 @@ class World:
 
         def act(parts: Host, session: Session) -> None:
             until = parts.now() + timedelta(hours=1)
-            arrival = Arrival(press, (f"key {number}",), is_kept_back=kept_back, settles_until=until)
+            arrival = Arrival(
+                press,
+                (f"key {number}",),
+                is_kept_back=kept_back,
+                settles_until=until,
+                needs_approval=approval,
+            )
             store_arrival(session, arrival, parts.now())
 
         self.ask(host, act)
@@ -532,6 +565,46 @@ class World:
                     session, lock_release(session, release), HoldReason.SETTLING, parts.now()
                 ),
             )
+
+    def approve(self, host: int, pick: int) -> None:
+        """Approve a release that its source brought."""
+        name = self._release("approve", pick)
+        self.ask(host, lambda parts, session: approve(session, name, "editor", parts.now()))
+
+    def change_rules(self, host: int, topic: str, words: str) -> None:
+        """Change the rules of a topic, and put stored releases under it, which no email brings."""
+        rules = RuleSet(RuleMatch.ANY, (Rule(RuleField.WORDS, topic), Rule(RuleField.WORDS, words)))
+        self.ask(
+            host,
+            lambda parts, session: set_rules(
+                session, topic, rules, actor="editor", now=parts.now(), existing=True
+            ),
+        )
+
+    def urgent(self, host: int, pick: int, chunks: int) -> None:
+        """Mark a release as urgent, open its issues if it is ready, and prepare some chunks of them."""
+        release, name = self.pick("urgent", pick), self._release("urgent", pick)
+        self.ask(host, lambda parts, session: mark_urgent(session, name, 0, "editor", parts.now()))
+        self._open_urgent(host, release, chunks)
+
+    def _open_urgent(self, host: int, release: int, chunks: int) -> None:
+        def act(parts: Host, session: Session) -> list[int]:
+            return [each.id for each in open_urgent(session, parts.renderer, release, parts.now())]
+
+        opened = self.ask(host, act)
+        for issue in opened if isinstance(opened, list) else []:
+            self._prepare(host, issue, chunks)
+
+    def tell(self, host: int, pick: int) -> None:
+        """Tell those who have an earlier text of a release about its correction."""
+        name = self._release("tell", pick)
+        self.ask(host, lambda parts, session: ask_notice(session, name, actor="editor", now=parts.now()))
+
+    def enqueue_notices(self, host: int, pick: int) -> None:
+        """Enqueue the next emails of a correction notice."""
+        notice = self.pick("enqueue_notices", pick)
+        if notice:
+            self.ask(host, lambda parts, session: enqueue_next(session, notice, parts.now()))
 
     def send_after_all(self, host: int, pick: int) -> None:
         """Let a release that was kept back be mailed."""
@@ -636,7 +709,9 @@ class World:
     def _prepare(self, host: int, issue: int, chunks: int) -> None:
         preparer = self.preparers.get((host, issue))
         if preparer is None:
-            preparer = self.preparers[host, issue] = Preparer(self.hosts[host].renderer, issue, CHUNK)
+            is_urgent = self.database.query(f"SELECT urgent_release_id FROM issue WHERE id = {issue}")[0][0]
+            prepares = UrgentPreparer if is_urgent else Preparer
+            preparer = self.preparers[host, issue] = prepares(self.hosts[host].renderer, issue, CHUNK)
         for _ in range(chunks):
             if not self.ask(host, lambda parts, session: preparer.step(session, parts.now())):
                 return
@@ -733,6 +808,8 @@ class World:
             host, lambda parts, session: end_pauses(session, CATCH_UP, parts.now()), Asked(skips_ahead=over)
         )
         self.ask(host, lambda parts, session: end_due_holds(session, parts.now()))
+        for row in self.database.query("SELECT id FROM release WHERE urgent AND state = 'ready' ORDER BY id"):
+            self._open_urgent(host, row[0], 9)
         self.ask(host, lambda parts, session: finish(session, parts.now()))
 
     # Several acts at the same time (PostgreSQL).
@@ -784,6 +861,10 @@ class World:
         preparing = sorted(self._candidates()["prepare"])
         for issue in preparing:
             self._prepare(0, issue, 100)
+        # Notices are enqueued again after the digests were sent.
+        notices = sorted(self._candidates()["enqueue_notices"])
+        for each in notices:
+            self.ask(0, lambda parts, session, each=each: enqueue_next(session, each, parts.now()))
         waits = "send" in self.possible()
         if waits:
             self.send(0, [])
