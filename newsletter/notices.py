@@ -93,6 +93,19 @@ class NoticeKind(enum.Enum):
         ),
     )
 
+    MAIL_RETURNED = (
+        "mail_returned",
+        "Emails come back because of policy",
+        (
+            "Mailbox providers returned {returned} emails because of their policy, your reputation or the "
+            "contents. The last one said: {said}. No address was suppressed."
+        ),
+        (
+            "Check that SPF, DKIM and DMARC of your From domain pass, and whether your relay is on a "
+            "blocklist. This notice closes after seven quiet days. To see what providers said: newsletter "
+            "bounce reports"
+        ),
+    )
     SENDER_REFUSED = (
         "sender_refused",
         "The relay refuses a sender address",

@@ -1,1 +1,1 @@
-"""Incoming mail: read its header and classify it as an unsubscribe, a request, or nothing to do."""
+"""Incoming mail: unsubscribe emails, requests for a link, and reports about emails that came back."""

@@ -1,4 +1,4 @@
-"""Classify an incoming message: unsubscribe, request for a link, for the owner, or nothing to do. Pure."""
+"""Classify an incoming message: unsubscribe, request for a link, report, for the owner, or nothing. Pure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from newsletter.bounces.read_header import Header, addresses_in, first_word, only_author, read_header
 from newsletter.errors import AddressInvalid
 from newsletter.mail.addresses import Address, parse_address
-from newsletter.mail.verp import parse_leave_address
+from newsletter.mail.verp import parse_leave_address, parse_return_path
 
 # Header fields that may hold the recipient when we do not have the envelope. First the fields that delivery
 # agents add (Postfix, Exim, qmail, Courier, Fastmail), then those of the sender.
@@ -42,13 +42,20 @@ class ForOwner:
 
 
 @dataclass(frozen=True)
+class Returned:
+    """A report or an automatic reply (bounces/receive.py). `recipients` are the addresses it was sent to."""
+
+    recipients: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class NothingToDo:
     """The message is not for us, or a program should not answer it; `reason` is a word for the log."""
 
     reason: str
 
 
-InboundAction = LeaveByMail | AskByMail | ForOwner | NothingToDo
+InboundAction = LeaveByMail | AskByMail | ForOwner | Returned | NothingToDo
 
 # RFC 5321, section 4.5.1, and RFC 2142 require that somebody reads these.
 OWNERS_ROLES = ("postmaster", "abuse")
@@ -61,6 +68,8 @@ class OwnAddresses:
     mailbox: str | None
     key: bytes
     return_path_domains: frozenset[str] = frozenset()
+    return_key: bytes = b""
+    plain_paths: frozenset[str] = frozenset()
 
     def leaver(self, address: str) -> LeaveByMail | None:
         """Return whom an email to `address` unsubscribes, or None if it is not a signed address of ours."""
@@ -74,7 +83,13 @@ class OwnAddresses:
     def takes(self, address: str) -> bool:
         """Return whether mail to `address` is for us. An address with a forged token does not exist."""
         ours = self.is_mailbox(address) or self.role_of(address) is not None
-        return ours or self.leaver(address) is not None
+        return ours or self.is_return_path(address) or self.leaver(address) is not None
+
+    def is_return_path(self, address: str) -> bool:
+        """Return whether reports come to `address`: a signed return path, or a relay's plain one."""
+        if _folded(address) in self.plain_paths:
+            return True
+        return bool(self.return_key) and parse_return_path(address, [self.return_key]) is not None
 
     def role_of(self, address: str) -> str | None:
         """Return the role that `address` names, ignoring case: postmaster, abuse, or None."""
@@ -91,11 +106,11 @@ def read_mail(
     an address that unsubscribes is signed. `sender` is empty or "<>" for a bounce, None when unknown.
     """
     header = read_header(raw)
+    named = [*recipients, *addresses_in(header, _TRACES)]
     # A vacation notice or a bounce never unsubscribes anybody. Other automatic mail may: some providers send
     # the unsubscribe email for their users and mark it as auto-generated.
-    if is_answer(header):
-        return [NothingToDo("answer")]
-    named = [*recipients, *addresses_in(header, _TRACES)]
+    if is_answer(header) or any(map(own.is_return_path, named)):
+        return [Returned(tuple(named))]
     leavers = dict.fromkeys(leaver for leaver in map(own.leaver, named) if leaver is not None)
     if leavers:
         return list(leavers)

@@ -8,6 +8,7 @@ import sys
 import click
 from sqlalchemy.exc import SQLAlchemyError
 
+from newsletter.bounces.queries import list_reports, read_message
 from newsletter.bounces.read.reader import read_report
 from newsletter.bounces.read.report import Kind, Report, as_json
 from newsletter.cli.arguments import AnyText
@@ -16,6 +17,8 @@ from newsletter.cli.late_import import late_import
 from newsletter.cli.runtime import open_runtime
 from newsletter.cli.tried_settings import open_tried_settings
 from newsletter.errors import NewsletterError
+from newsletter.mail.addresses import parse_address
+from newsletter.models import ReportOutcome
 from newsletter.notices import as_record
 from newsletter.outbox.refused.owner_decisions import (
     find_question,
@@ -58,11 +61,11 @@ def bounce() -> None:
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, one object for each email.")
 def ingest(files: tuple[str, ...], recipients: tuple[str, ...], sender: str | None, as_json: bool) -> None:
-    """Read incoming emails and do what they ask for.
+    """Read incoming emails and do what follows from them.
 
-    FILE is one email, - is one email on standard input, and DIR is a Maildir, whose new emails are moved to
-    cur afterwards. If an email cannot be handled now, for example because the database is down, the exit
-    status is 75 (EX_TEMPFAIL). An SMTP server that runs this command then tries again later.
+    FILE is one email or an mbox file, and - is one email on standard input. DIR is a Maildir, whose new
+    emails are moved to cur afterwards. If an email cannot be handled now, for example because the database is
+    down, the exit status is 75 (EX_TEMPFAIL). An SMTP server that runs this command then tries again later.
     """
     configure_logging(logging.WARNING)
     whole = True
@@ -120,6 +123,29 @@ def parse(files: tuple[str, ...]) -> None:
             error = f"cannot be read: {fault.strerror}"
             print_json({"file": name} | as_json(Report(Kind.OTHER)) | {"error": error})
     sys.exit(1 if failed else 0)
+
+
+@bounce.command()
+@click.argument("number", type=int, required=False, metavar="[ID]")
+@click.option("--address", help="Only reports about emails to this address.")
+@click.option("--outcome", type=click.Choice([each.value for each in ReportOutcome]), help="Only these.")
+@click.option("--limit", type=click.IntRange(1, 100_000), default=100, show_default=True, help="How many.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, one object a line.")
+def reports(number: int | None, address: str | None, outcome: str | None, limit: int, as_json: bool) -> None:
+    """List the newest reports and what followed. With an ID, print the message of that report."""
+    with open_runtime().reading() as session:
+        if number is not None:
+            sys.stdout.buffer.write(read_message(session, number))
+            return
+        wanted = ReportOutcome(outcome) if outcome else None
+        key = parse_address(address).canonical if address else None
+        for each in list_reports(session, outcome=wanted, email_key=key, limit=limit):
+            if as_json:
+                print_json(each.as_record())
+            else:
+                facts = (each.reason, each.status, each.words)
+                said = " ".join(fact for fact in facts if fact)
+                click.echo(f"{each.id}  {each.received_at:%Y-%m-%d %H:%M}  {each.outcome.value:9}  {said}")
 
 
 @bounce.command()

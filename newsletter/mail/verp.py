@@ -6,6 +6,7 @@ import base64
 import hmac
 import re
 from collections.abc import Iterable
+from itertools import islice
 
 # 80 bits as 16 characters of base32: relays may change the case of a local part, and base32 ignores case.
 _MAC_BYTES = 10
@@ -16,8 +17,11 @@ LONGEST_ID = 64 - 3 - _MAC_LETTERS
 _TOKEN = rf"b-([a-z0-9-]{{1,{LONGEST_ID}}})-([a-z2-7]{{{_MAC_LETTERS}}})"
 _ADDRESS = re.compile(rf"{_TOKEN}@[^@\s<>]+")
 # Our own header holds the token alone. A Message-ID has more after it.
+_MARKS = re.compile(rf"(?<![a-z0-9-]){_TOKEN}(?![a-z0-9-])")
 _MARK = re.compile(rf"{_TOKEN}(?:\.[0-9]{{1,12}})?(?:@[^@\s<>]+)?")
 
+# The purpose for which the key of return paths, Message-IDs and our header is derived.
+RETURN_KEY = "return-path"
 # The purpose for which the key of unsubscribe addresses is derived (tokens.py).
 LEAVE_KEY = "leave-by-mail"
 # 25 bytes are 40 characters of base32, without padding: subscriber's public id, delivery id, signature. In
@@ -28,7 +32,10 @@ _NEWSLETTER_BYTES = 2
 _TOKEN_LETTERS = 40
 _SUBSCRIBER = re.compile(r"[A-Za-z0-9_-]{12}")
 _LEAVE = re.compile(rf"[^@\s<>]+[-+=._]([a-z2-7]{{{_TOKEN_LETTERS}}})@[^@\s<>]+")
+_LEAVES = re.compile(rf"[-+=._]([a-z2-7]{{{_TOKEN_LETTERS}}})@")
 _LONGEST_ADDRESS = 320
+# A report holds a few values of ours. A forged one may hold thousands, and each costs a hash.
+MOST_MARKS = 50
 # The room that is left in a local part for the mailbox before the plus sign.
 LONGEST_LEAVE_MAILBOX = 64 - 1 - _TOKEN_LETTERS
 
@@ -60,6 +67,20 @@ def parse_return_path(address: str, keys: Iterable[bytes]) -> str | None:
 def parse_delivery_token(value: str, keys: Iterable[bytes]) -> str | None:
     """Return the delivery id in `value`, a Message-ID or our header in returned mail; None if not signed."""
     return _genuine(_MARK.fullmatch(_plain(value[:_LONGEST_ADDRESS])), keys)
+
+
+def delivery_ids_in(text: str, key: bytes, leave_key: bytes) -> set[str]:
+    """Return the ids of the deliveries whose signed values stand anywhere in a text, such as a report.
+
+    These are return paths, Message-IDs and our header, signed with `key`, and unsubscribe addresses, signed
+    with `leave_key`. Only the first `MOST_MARKS` candidates of each kind are looked at.
+    """
+    folded = text.lower()
+    marks = dict.fromkeys(found.groups() for found in islice(_MARKS.finditer(folded), MOST_MARKS))
+    named = {each[0] for each in marks if hmac.compare_digest(each[1], _mac(each[0], key))}
+    letters = dict.fromkeys(found[1] for found in islice(_LEAVES.finditer(folded), MOST_MARKS))
+    left = (_parse_leave_token(each, leave_key) for each in letters)
+    return named | {str(each[1]) for each in left if each is not None}
 
 
 def leave_address(
@@ -98,9 +119,11 @@ def parse_leave_address(address: str, key: bytes) -> tuple[str, int, int | None]
     if len(address) > _LONGEST_ADDRESS:
         return None
     found = _LEAVE.fullmatch(_plain(address))
-    if found is None:
-        return None
-    raw = base64.b32decode(found[1].upper())
+    return None if found is None else _parse_leave_token(found[1], key)
+
+
+def _parse_leave_token(letters: str, key: bytes) -> tuple[str, int, int | None] | None:
+    raw = base64.b32decode(letters.upper())
     told, mac = raw[:-_MAC_BYTES], raw[-_MAC_BYTES:]
     subscriber_public_id = base64.urlsafe_b64encode(told[:_SUBSCRIBER_BYTES]).decode("ascii")
     numbers = told[_SUBSCRIBER_BYTES:]

@@ -20,7 +20,7 @@ from newsletter.mail.dkim import Presigner, sign
 from newsletter.mail.headers import Field
 from newsletter.mail.palette import USUAL, Palette
 from newsletter.mail.templates import TemplateSet
-from newsletter.mail.verp import LEAVE_KEY, delivery_token, leave_address, return_path
+from newsletter.mail.verp import LEAVE_KEY, RETURN_KEY, delivery_token, leave_address, return_path
 from newsletter.messages.claimed import Claimed
 from newsletter.messages.edition import Edition
 from newsletter.messages.kinds import KINDS, Making
@@ -281,7 +281,7 @@ class _NewsletterMaker:
 
     @cached_property
     def _return_key(self) -> bytes:
-        return self.tokens.derived_key("return-path")
+        return self.tokens.derived_key(RETURN_KEY)
 
     @cached_property
     def _leave_key(self) -> bytes:

@@ -61,6 +61,7 @@ from newsletter.models.tables.release import (
     ready_by_itself_at,
     take_sequences,
 )
+from newsletter.models.tables.returned_mail import ReportOutcome, ReturnedMail
 from newsletter.models.tables.schedule import (
     DueAgain,
     Gathering,
@@ -144,6 +145,8 @@ __all__ = [
     "ReleaseState",
     "ReleaseTopic",
     "Rendition",
+    "ReportOutcome",
+    "ReturnedMail",
     "RuleField",
     "RuleMatch",
     "SequenceCounter",

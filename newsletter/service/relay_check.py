@@ -19,7 +19,7 @@ from newsletter.mail.addresses import parse_address
 from newsletter.mail.assemble import build_message
 from newsletter.mail.dkim import sign
 from newsletter.mail.redact import without_addresses
-from newsletter.mail.verp import delivery_token, return_path
+from newsletter.mail.verp import RETURN_KEY, delivery_token, return_path
 from newsletter.messages.sender import Sender
 from newsletter.models import AdminUser
 from newsletter.outbox.pacing import relay_checks
@@ -278,7 +278,7 @@ def lines_of(report: Report) -> Sequence[str]:
 def _envelope_sender(sender: Sender) -> str:
     if sender.plain_path is not None:
         return sender.plain_path
-    key = Tokens(sender.settings.secret_keys).derived_key("return-path")
+    key = Tokens(sender.settings.secret_keys).derived_key(RETURN_KEY)
     return return_path(delivery_token(NO_DELIVERY, key), sender.path_domain)
 
 

@@ -105,8 +105,6 @@ def _contradictions(values: Mapping[str, Any]) -> list[str]:
         faults.append(
             f"{variable('dkim_selector')} and {variable('dkim_key_file')} must both be set, or neither"
         )
-    if values.get("intake_listen") and values.get("unsubscribe_address") is None:
-        faults.append(f"{variable('intake_listen')} needs {variable('unsubscribe_address')}, which is empty")
     if (
         values.get("reminder_hours", 0)
         >= max(values.get("pending_days", 14), values.get("confirm_days", 7)) * 24

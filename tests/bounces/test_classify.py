@@ -10,11 +10,12 @@ from newsletter.bounces.classify import (
     LeaveByMail,
     NothingToDo,
     OwnAddresses,
+    Returned,
     is_automatic,
     read_mail,
 )
 from newsletter.bounces.read_header import LONGEST_HEADER_BYTES, addresses_in, only_author, read_header
-from newsletter.mail.verp import leave_address
+from newsletter.mail.verp import delivery_token, leave_address
 
 KEY = b"k" * 32
 OWN = OwnAddresses("leave@news.example.org", KEY)
@@ -85,7 +86,7 @@ def test_a_forged_address_means_nothing() -> None:
     ],
 )
 def test_an_automatic_answer_unsubscribes_nobody(line: str) -> None:
-    assert read_mail(mail(line), OWN, [SIGNED]) == [NothingToDo("answer")]
+    assert read_mail(mail(line), OWN, [SIGNED]) == [Returned((SIGNED, "leave@news.example.org"))]
 
 
 @pytest.mark.parametrize("line", ["Auto-Submitted: auto-generated", "Precedence: bulk", "Return-Path: <>"])
@@ -243,9 +244,28 @@ def test_what_a_program_sends_is_answered_by_nobody(sender: str) -> None:
 
 @pytest.mark.parametrize("line", ["Auto-Submitted: auto-notified", "X-Autorespond: yes"])
 def test_other_automatic_answers_unsubscribe_nobody(line: str) -> None:
-    assert read_mail(mail(line), OWN, [SIGNED], "ada@example.net") == [NothingToDo("answer")]
+    assert read_mail(mail(line), OWN, [SIGNED], "ada@example.net") == [
+        Returned((SIGNED, "leave@news.example.org"))
+    ]
 
 
 def test_mail_that_is_marked_as_written_by_a_person_is_not_automatic() -> None:
     assert not is_automatic(read_header(mail("Auto-Submitted: no")), "ada@example.net")
     assert is_automatic(read_header(mail("Precedence: junk")), "ada@example.net")
+
+
+RETURNING = OwnAddresses(
+    "leave@news.example.org", KEY, return_key=b"r" * 32, plain_paths=frozenset({"news@example.org"})
+)
+PATH = f"{delivery_token('42', b'r' * 32)}@news.example.org"
+
+
+@pytest.mark.parametrize("address", [PATH, PATH.upper(), "News@example.org"])
+def test_everything_that_comes_to_a_return_path_is_a_report(address: str) -> None:
+    assert RETURNING.takes(address)
+    assert read_mail(mail(to=address), RETURNING, [address], "") == [Returned((address, address))]
+
+
+@pytest.mark.parametrize("address", [PATH.replace("42", "43"), "other@example.org", "b-42@news.example.org"])
+def test_a_return_path_that_we_did_not_sign_does_not_exist(address: str) -> None:
+    assert not RETURNING.takes(address)

@@ -10,6 +10,7 @@ PACKAGE, TESTS = ROOT / "newsletter", ROOT / "tests"
 ELSEWHERE = {
     "app.py": "cli/test_db.py",
     "audit.py": "web/admin/test_overview.py",
+    "bounces/queries.py": "bounces/test_receive.py",
     "bounces/read/report.py": "bounces/read/test_delivery_status.py",
     "bounces/read/wording.py": "bounces/read/test_reasons.py",
     "bounces/read_header.py": "bounces/test_classify.py",
@@ -36,6 +37,7 @@ ELSEWHERE = {
     "models/rendition_key.py": "messages/test_recompose.py",
     "models/scrub.py": "subscribers/privacy/test_erase.py",
     "newsletters/fields.py": "newsletters/test_edit.py",
+    "models/tables/returned_mail.py": "bounces/test_receive.py",
     "models/tables/schedule.py": "calendar/test_store.py",
     "models/tables/subscription.py": "service/processes/test_whole_service.py",
     "outbox/enqueue.py": "outbox/pacing/test_allowance.py",
@@ -51,6 +53,7 @@ ELSEWHERE = {
     "outbox/refused/notices.py": "outbox/refused/test_ask_owner.py",
     "outbox/refused/outcome_keys.py": "outbox/refused/test_ask_owner.py",
     "outbox/refused/owner_decisions.py": "outbox/refused/test_ask_owner.py",
+    "outbox/refused/reported.py": "bounces/test_receive.py",
     "outbox/reports/progress.py": "outbox/test_recovery.py",
     "releases/fold.py": "releases/test_match_words.py",
     "releases/search/index.py": "releases/search/test_follow.py",

@@ -121,6 +121,7 @@ COMMANDS: dict[str, list[str]] = {
     "language list": [],
     "bounce ingest": ["IN/mail.eml"],
     "bounce parse": ["IN/mail.eml"],
+    "bounce reports": [],
     "bounce held": [],
     "bounce again": ["1", "--count", "1"],
     "bounce gone": ["1", "--count", "1"],

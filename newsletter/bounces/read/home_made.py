@@ -104,6 +104,8 @@ def read_home_made(mail: HomeMade, library: Collection[str] = ()) -> list[Failur
     found = _candidates(region, mail.header)
     if not named and not (found and found[0].score == 4 and not _any_in(library, region)):
         named = list(library)
+        # What the library found outside of the text that we would read is explained there.
+        region = region if _any_in(library, region) else mail.text[:MOST_CHARACTERS]
     if named:
         wanted = {each.lower() for each in named}
         found = [each for each in found if each.address.lower() in wanted]

@@ -85,7 +85,8 @@ def reason_of_text(text: str, *, whole: bool = False) -> Reason:
 
 def fold(text: str) -> str:
     """Return a text as phrases are compared with it: lower case, single spaces, plain apostrophes."""
-    return " ".join(text[:LONGEST_TEXT].replace("\u2019", "'").lower().split())
+    folded = " ".join(text[:LONGEST_TEXT].replace("\u2019", "'").lower().split())
+    return folded.replace("mail box", "mailbox").replace("mail-box", "mailbox")
 
 
 def occurs(phrase: Sequence[str], folded: str) -> bool:

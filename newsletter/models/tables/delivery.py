@@ -67,12 +67,14 @@ UNSETTLED = (DeliveryState.QUEUED, DeliveryState.LEASED, DeliveryState.DEFERRED)
 class BounceVerdict(enum.StrEnum):
     """What we concluded from the refusal of a digest, mostly with "no such mailbox".
 
+    REPORTED: a delivery report said so after the relay had accepted the email, and other reports may follow.
     UNJUDGED: not decided yet. GONE: we believe it, and the address is suppressed. WAIT: we do not believe it,
     and email the address as before. RELAY, DOMAIN: so many were refused that we ask the owner. ISSUE: the
     relay accepted no delivery of the issue, so we ask the owner. FINAL: the owner answered that the refusal
     is final, and nobody is suppressed.
     """
 
+    REPORTED = "reported"
     UNJUDGED = "unjudged"
     GONE = "gone"
     WAIT = "wait"

@@ -25,6 +25,7 @@ from newsletter.models import (
     SuppressionReason,
     is_one_of,
 )
+from newsletter.notices import NoticeKind, settle_quiet
 from newsletter.outbox.refused.ask_owner import ask_about_domain, ask_about_relay, ask_about_unreached
 from newsletter.outbox.refused.held_domains import release_domains
 from newsletter.outbox.refused.notices import look_at_confirmations
@@ -38,6 +39,7 @@ from newsletter.outbox.refused.outcome_rows import (
     of_relay,
     read,
 )
+from newsletter.outbox.refused.reported import hand_to_judge
 from newsletter.outbox.refused.verdict import (
     AROUND,
     DOMAIN_OUTCOMES,
@@ -53,6 +55,8 @@ from newsletter.suppression import add_subscribers
 
 # After this time every process has recorded its replies.
 SETTLED = timedelta(minutes=2)
+# The notice about returned emails closes if none has come for this time.
+RETURNED_QUIET = timedelta(days=7)
 # The most refusals that one call judges, because it holds database locks meanwhile.
 AT_ONCE = 1000
 # How many outcomes one reading has, and how many readings one call makes.
@@ -93,6 +97,7 @@ def judge_bounces(session: Session, maker: MessageMaker, now: datetime) -> Judge
     locked deliveries (outbox/refused/ask_owner.py).
     """
     judged = Judged()
+    hand_to_judge(session, now)
     relays = select(Delivery.relay_key).where(is_unjudged(), Delivery.relay_key.is_not(None)).distinct()
     judges = [
         _Judge(session, maker, relay, now, judged)
@@ -108,6 +113,7 @@ def judge_bounces(session: Session, maker: MessageMaker, now: datetime) -> Judge
             each.run()
     look_at_confirmations(session, now)
     release_domains(session, now)
+    settle_quiet(session, NoticeKind.MAIL_RETURNED, now - RETURNED_QUIET, now)
     return judged
 
 

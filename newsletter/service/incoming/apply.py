@@ -1,4 +1,4 @@
-"""Apply an incoming message: unsubscribe, send a link, or forward it to the owner."""
+"""Apply an incoming message: unsubscribe, send a link, record a report, or forward it to the owner."""
 
 from __future__ import annotations
 
@@ -15,11 +15,14 @@ from newsletter.bounces.classify import (
     LeaveByMail,
     NothingToDo,
     OwnAddresses,
+    Returned,
     read_mail,
 )
+from newsletter.bounces.match import SigningKeys
+from newsletter.bounces.receive import receive
 from newsletter.errors import LimitReached
 from newsletter.limits.spend import spend
-from newsletter.mail.verp import LEAVE_KEY
+from newsletter.mail.verp import LEAVE_KEY, RETURN_KEY
 from newsletter.outbox.owner_email import forward_to_owner
 from newsletter.runtime import Runtime
 from newsletter.subscribers.leaving.unsubscribe import unsubscribe
@@ -45,8 +48,14 @@ def own_addresses(runtime: Runtime) -> OwnAddresses:
     domains = {each.path_domain.lower() for each in runtime.senders() if each.plain_path is None}
     if runtime.settings.return_path_domain:
         domains.add(runtime.settings.return_path_domain.lower())
-    mailbox, key = runtime.settings.unsubscribe_address, runtime.tokens.derived_key(LEAVE_KEY)
-    return OwnAddresses(mailbox, key, frozenset(domains))
+    plain = {each.plain_path.lower() for each in runtime.senders() if each.plain_path is not None}
+    mailbox, keys = runtime.settings.unsubscribe_address, signing_keys(runtime)
+    return OwnAddresses(mailbox, keys.leave, frozenset(domains), keys.return_path, frozenset(plain))
+
+
+def signing_keys(runtime: Runtime) -> SigningKeys:
+    """Return the keys of the values in our emails that a report gives back."""
+    return SigningKeys(runtime.tokens.derived_key(RETURN_KEY), runtime.tokens.derived_key(LEAVE_KEY))
 
 
 def take_in(
@@ -54,7 +63,8 @@ def take_in(
 ) -> list[str]:
     """Do what an incoming message asks for, and commit.
 
-    Return one word for each action: left, gone, asked, owner, or the reason why nothing was done.
+    Return one word for each action: left, gone, asked, owner, what followed from a report (ReportOutcome), or
+    the reason why nothing was done.
     `recipients` and `sender` come from the envelope, if known. Running it twice changes nothing more.
 
     Raises LimitReached if there were too many such messages, from all senders together. Database errors are
@@ -90,6 +100,8 @@ def _do(session: Session, runtime: Runtime, action: InboundAction, raw: bytes) -
                 return "owner"  # the same message again
             _spend(session, f"intake:owner:{now:%Y-%m-%d}", _DAY, now)
             return "owner"
+        case Returned(recipients):
+            return receive(session, runtime.tokens, signing_keys(runtime), raw, recipients, now).value
         case NothingToDo(reason):
             return reason
 

@@ -1,4 +1,4 @@
-"""Read incoming messages from standard input, single files, or the new messages of a Maildir."""
+"""Read incoming messages from standard input, files, mbox files, or the new messages of a Maildir."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from typing import BinaryIO
 from newsletter.errors import InputError
 from newsletter.service.incoming.apply import LARGEST_MAIL_BYTES
 
+# The start of the line before each message in an mbox file.
+MBOX_LINE = b"From "
 # The envelope variables that Postfix's local(8) and Exim's pipe transport set for a program.
 _RECIPIENTS = ("ORIGINAL_RECIPIENT", "RECIPIENT")
 
@@ -48,9 +50,28 @@ def mails_of(name: str, environ: Mapping[str, str]) -> Iterator[MailFile]:
         return
     try:
         with path.open("rb") as file:
-            yield MailFile(name, _read(file))
+            if file.peek(len(MBOX_LINE)).startswith(MBOX_LINE):
+                yield from _of_mbox(name, file)
+            else:
+                yield MailFile(name, _read(file))
     except OSError as fault:
         raise InputError(f"{name}: {fault.strerror}") from fault
+
+
+def _of_mbox(name: str, file: BinaryIO) -> Iterator[MailFile]:
+    """Yield the messages of an mbox file (RFC 4155). Its lines of the form "From ..." stand between them."""
+    lines: list[bytes] = []
+    size, number, after_blank = 0, 0, False
+    for line in file:
+        if line.startswith(MBOX_LINE) and after_blank and lines:
+            number += 1
+            yield MailFile(f"{name}#{number}", b"".join(lines))
+            lines, size = [], 0
+        after_blank = line in (b"\n", b"\r\n")
+        if size < LARGEST_MAIL_BYTES:
+            lines.append(line[: LARGEST_MAIL_BYTES - size])
+            size += len(line)
+    yield MailFile(f"{name}#{number + 1}", b"".join(lines))
 
 
 def _new_of(folder: Path) -> Iterator[MailFile]:

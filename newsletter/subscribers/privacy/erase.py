@@ -23,6 +23,7 @@ from newsletter.models import (
     Delivery,
     DeliveryState,
     EndedReason,
+    ReturnedMail,
     SignupRequest,
     Subscriber,
     SubscriptionState,
@@ -221,6 +222,11 @@ def _empty_the_rest(
             settled_at=func.coalesce(AddressChange.settled_at, now),
         )
         .execution_options(**_QUIETLY)
+    )
+    # A report quotes the address and the email.
+    theirs = ReturnedMail.subscriber_id.in_(people)
+    session.execute(
+        update(ReturnedMail).where(theirs).values(raw=None, words="").execution_options(**_QUIETLY)
     )
     hashes = [suppression.suppression_hash(tokens, address) for address in own]
     session.execute(

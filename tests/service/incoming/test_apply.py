@@ -135,7 +135,7 @@ def test_a_vacation_notice_to_the_signed_address_ends_nothing(house):
 
     done = take_in(house.runtime, mail(address, "ada@example.org", "Auto-Submitted: auto-replied"), [address])
 
-    assert done == ["answer"]
+    assert done == ["autoreply"]
     assert {state for state, *_ in states(house)} == {SubscriptionState.ACTIVE}
 
 

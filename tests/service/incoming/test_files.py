@@ -89,3 +89,16 @@ def test_standard_input_is_read_with_the_recipients_that_the_mail_server_names()
     told = subprocess.run([sys.executable, "-c", program], input=b"one\xff", capture_output=True, check=True)
 
     assert told.stdout.decode().strip() == r"b'one\xff' ('a?@example.org', 'b@example.org')"
+
+
+def test_an_mbox_file_holds_several_messages(tmp_path: Path):
+    path = tmp_path / "returned"
+    path.write_bytes(
+        b"From a Mon\nSubject: one\n\ntext\nFrom here on\n\nFrom b Tue\nSubject: two\n\ntext\n\n"
+    )
+
+    first, second = mails_of(str(path), {})
+
+    assert (first.name, second.name) == (f"{path}#1", f"{path}#2")
+    assert first.raw.endswith(b"text\nFrom here on\n\n")
+    assert second.raw.startswith(b"From b Tue\nSubject: two")

@@ -13,8 +13,8 @@ import pytest
 from house import make_house, make_settings
 from servers.processes import free_port as any_free_port
 
-from newsletter.mail.verp import LEAVE_KEY, leave_address
-from newsletter.models import Base, Subscriber, Subscription, SubscriptionState
+from newsletter.mail.verp import LEAVE_KEY, RETURN_KEY, delivery_token, leave_address
+from newsletter.models import Base, Delivery, ReturnedMail, Subscriber, Subscription, SubscriptionState
 from newsletter.service.incoming import server
 from newsletter.service.incoming.apply import ASKED_BY_MAIL
 from newsletter.service.incoming.server import ConnectionLimit, serve
@@ -319,3 +319,26 @@ def test_noise_is_answered_with_an_error_and_the_next_email_is_taken(doors, nois
 
     assert 400 <= code < 600
     assert not is_active(house)
+
+
+def test_a_report_to_a_signed_return_path_is_recorded_before_it_is_answered(doors):
+    house, _, port, _ = doors
+    house.release("Harbours open")
+    house.send()
+    (delivery,) = house.all(Delivery)
+    token = delivery_token(str(delivery.id), house.runtime.tokens.derived_key(RETURN_KEY))
+    report = b"Subject: failure notice\r\n\r\nfailed:\r\n<p1@example.org>: user unknown\r\n"
+
+    with smtplib.SMTP("127.0.0.1", port) as talk:
+        refused = talk.sendmail("", [f"{token}@example.org"], report)
+
+    assert refused == {}
+    (row,) = house.all(ReturnedMail)
+    assert row.delivery_id == delivery.id
+
+
+def test_a_forged_return_path_does_not_exist(doors):
+    _, _, port, _ = doors
+
+    with smtplib.SMTP("127.0.0.1", port) as talk, pytest.raises(smtplib.SMTPRecipientsRefused):
+        talk.sendmail("", [f"b-1-{'a' * 16}@example.org"], MAIL)

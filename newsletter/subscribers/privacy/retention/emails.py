@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, and_, delete, func, null, or_, select, update
 from sqlalchemy.orm import Session
 
-from newsletter.models import UNSETTLED, Delivery, Fragment, Issue, IssueState, is_single
+from newsletter.models import UNSETTLED, Delivery, Fragment, Issue, IssueState, ReturnedMail, is_single
 from newsletter.subscribers.privacy.retention.policy import Policy
 from newsletter.tokens import Tokens
 
@@ -49,6 +49,21 @@ def empty(session: Session, tokens: Tokens, policy: Policy, ids: Sequence[int]) 
         .where(Delivery.id.in_(ids), _is_old_single(policy))
         .values(context=null(), recipient=None, reply_text=None)
     )
+    return session.connection().execute(emptied).rowcount
+
+
+def old_reports(policy: Policy) -> Select[Any] | None:
+    """Return the ids of old reports that still have their message, or None if they are kept forever."""
+    if policy.mail_before is None:
+        return None
+    return select(ReturnedMail.id).where(
+        ReturnedMail.raw.is_not(None), ReturnedMail.received_at < policy.mail_before
+    )
+
+
+def empty_reports(session: Session, tokens: Tokens, policy: Policy, ids: Sequence[int]) -> int:
+    """Delete the messages of these reports and the servers' words. What followed stays. Commits nothing."""
+    emptied = update(ReturnedMail).where(ReturnedMail.id.in_(ids)).values(raw=None, words="")
     return session.connection().execute(emptied).rowcount
 
 

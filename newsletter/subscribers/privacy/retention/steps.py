@@ -84,6 +84,9 @@ STEPS = (
         emails.empty_issues,
         chunk=5,
     ),
+    Step(
+        "reports", "contents of returned emails", "keep_mail_days", emails.old_reports, emails.empty_reports
+    ),
     Step("forms", "resolved forms", "keep_mail_days", events.old_requests, events.delete_requests),
     Step("moves", "settled changes of address", "keep_mail_days", events.old_moves, events.delete_moves),
     Step("ips", "IP addresses in the consent ledger", "keep_ip_days", events.old_ips, events.empty_ips),

@@ -1,0 +1,194 @@
+"""Take in a report that came back: find its delivery, decide, record it once, and do what follows.
+
+This is the only intake of reports, whatever way they come. The caller commits, and only then confirms that it
+has the message.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from sqlalchemy import exists, select, update
+from sqlalchemy.orm import Session, aliased
+
+from newsletter import audit, suppression
+from newsletter.bounces.match import SigningKeys, find_delivery
+from newsletter.bounces.policy import Decision, Facts, decide
+from newsletter.bounces.read.parts import LARGEST_BYTES, cut
+from newsletter.bounces.read.reader import read_report
+from newsletter.bounces.read.report import Kind
+from newsletter.mail.redact import without_addresses
+from newsletter.models import (
+    ConsentEntry,
+    Delivery,
+    DeliveryState,
+    ReportOutcome,
+    ReturnedMail,
+    Subscriber,
+    SuppressionReason,
+    insert_new,
+)
+from newsletter.notices import NoticeKind, find_open, tell_owner
+from newsletter.outbox.refused.reported import record_reported
+from newsletter.tokens import Tokens
+
+ACTOR = "returned mail"
+# How much of a message is kept for people to look at.
+KEPT_BYTES = 64 * 1024
+LONGEST_WORDS = 500
+
+# Messages that are neither a report nor signed leave no row: anybody can send them, in any number.
+_UNKEPT = (Kind.AUTOREPLY, Kind.OTHER)
+
+
+class _Sent(NamedTuple):
+    """The delivery that a report is about."""
+
+    delivery_id: int
+    subscriber_id: int | None
+    state: DeliveryState
+    settled_at: datetime | None
+
+
+def receive(
+    session: Session, tokens: Tokens, keys: SigningKeys, raw: bytes, recipients: Sequence[str], now: datetime
+) -> ReportOutcome:
+    """Do what follows from a returned message; return what that was. Commits nothing.
+
+    The same bytes again, and a second report about the same failure, change nothing.
+    """
+    message = raw[:LARGEST_BYTES]
+    report = read_report(message)
+    delivery_id = find_delivery(cut(message), recipients, keys)
+    row = _Row(session, message, now)
+    if delivery_id is None:
+        if report.kind in _UNKEPT:
+            return ReportOutcome.AUTOREPLY if report.kind is Kind.AUTOREPLY else ReportOutcome.NOTHING
+        return row.add(Decision(ReportOutcome.UNSIGNED))
+    if report.kind in _UNKEPT:
+        return decide(report, Facts(frozenset(), None), now).outcome
+    columns = (Delivery.id, Delivery.subscriber_id, Delivery.state, Delivery.settled_at)
+    found = session.execute(select(*columns).where(Delivery.id == delivery_id)).one_or_none()
+    if found is None:
+        return row.add(Decision(ReportOutcome.GONE), delivery_id)
+    delivery = _Sent(*found)
+    decision = decide(report, _facts(session, delivery), now)
+    recorded = row.add(decision, delivery_id, delivery.subscriber_id)
+    if recorded is not decision.outcome:
+        return recorded
+    return _follow(session, tokens, row, decision, delivery, now)
+
+
+def _facts(session: Session, delivery: _Sent) -> Facts:
+    delivery_id, subscriber_id, state, settled_at = delivery
+    earlier = select(ReturnedMail.outcome).where(ReturnedMail.delivery_id == delivery_id)
+    said = frozenset(session.scalars(earlier.distinct()))
+    # A delivery that bounced by a report before is "rejected" now, and was accepted then.
+    sent = state is DeliveryState.ACCEPTED or ReportOutcome.HARD in said
+    addresses = session.execute(
+        select(Subscriber.email, Subscriber.email_key).where(Subscriber.id == subscriber_id)
+    ).one_or_none()
+    return Facts(
+        frozenset(each.lower() for each in addresses or () if each),
+        settled_at if sent else None,
+        later_accepted=_has_later(session, delivery_id, subscriber_id),
+        used_since=_has_used(session, subscriber_id, settled_at),
+        said=said,
+    )
+
+
+def _has_later(session: Session, delivery_id: int, subscriber_id: int | None) -> bool:
+    later = aliased(Delivery)
+    accepted = exists().where(
+        later.subscriber_id == subscriber_id,
+        later.id > delivery_id,
+        later.state == DeliveryState.ACCEPTED,
+    )
+    return subscriber_id is not None and bool(session.scalar(select(accepted)))
+
+
+def _has_used(session: Session, subscriber_id: int | None, since: datetime | None) -> bool:
+    """Return whether the person did something since: confirmed, changed, or left by a link of ours."""
+    if subscriber_id is None or since is None:
+        return False
+    acted = exists().where(ConsentEntry.subscriber_id == subscriber_id, ConsentEntry.at > since)
+    return bool(session.scalar(select(acted)))
+
+
+class _Row:
+    """The row of one message. It is inserted first, so that two processes never follow one report twice."""
+
+    def __init__(self, session: Session, message: bytes, now: datetime) -> None:
+        self._session = session
+        self._message = message
+        self._now = now
+        self._id: int | None = None
+
+    def add(
+        self, decision: Decision, delivery_id: int | None = None, subscriber_id: int | None = None
+    ) -> ReportOutcome:
+        """Record what follows from the message; return REPEATED if it was recorded before."""
+        failure = decision.failure
+        fresh = insert_new(self._session, ReturnedMail).values(
+            digest=hashlib.sha256(self._message).hexdigest(),
+            received_at=self._now,
+            outcome=decision.outcome,
+            delivery_id=delivery_id,
+            subscriber_id=subscriber_id,
+            reason=failure.reason.value if failure else "",
+            status=failure.status if failure else "",
+            words=_kept(failure.words) if failure else "",
+            raw=zlib.compress(self._message[:KEPT_BYTES]),
+        )
+        self._id = self._session.scalar(fresh.returning(ReturnedMail.id))
+        return ReportOutcome.REPEATED if self._id is None else decision.outcome
+
+    def change(self, outcome: ReportOutcome) -> ReportOutcome:
+        """Record that something else followed."""
+        mine = update(ReturnedMail).where(ReturnedMail.id == self._id)
+        self._session.execute(mine.values(outcome=outcome).execution_options(synchronize_session=False))
+        return outcome
+
+
+def _kept(words: str) -> str:
+    """Return a server's words without addresses and without characters that control a terminal."""
+    plain = "".join(each if each.isprintable() else " " for each in words[: 2 * LONGEST_WORDS])
+    return " ".join(without_addresses(plain).split())[:LONGEST_WORDS]
+
+
+def _follow(
+    session: Session, tokens: Tokens, row: _Row, decision: Decision, delivery: _Sent, now: datetime
+) -> ReportOutcome:
+    delivery_id, subscriber_id = delivery.delivery_id, delivery.subscriber_id
+    failure = decision.failure
+    if decision.outcome is ReportOutcome.HARD and failure is not None:
+        if not record_reported(session, delivery_id, failure.status, _kept(failure.words), now):
+            # Another process has recorded the same bounce meanwhile.
+            return row.change(ReportOutcome.REPEATED)
+    elif decision.outcome is ReportOutcome.POLICY and failure is not None:
+        _tell(session, _kept(failure.words), now)
+    elif decision.outcome is ReportOutcome.COMPLAINT:
+        first = update(Delivery).where(Delivery.id == delivery_id, Delivery.complained_at.is_(None))
+        session.execute(first.values(complained_at=now).execution_options(synchronize_session=False))
+        _suppress(session, tokens, subscriber_id, now)
+    return decision.outcome
+
+
+def _suppress(session: Session, tokens: Tokens, subscriber_id: int | None, now: datetime) -> None:
+    key = session.scalar(select(Subscriber.email_key).where(Subscriber.id == subscriber_id))
+    if subscriber_id is None or key is None:
+        return
+    mark = suppression.suppression_hash(tokens, key)
+    if suppression.add(session, mark, SuppressionReason.COMPLAINT, now, subscriber_id):
+        # The start of the hash, as in entries of people's own decisions (suppression.py).
+        audit.record(session, ACTOR, "address.suppress", mark[:16], now, reason="complaint")
+
+
+def _tell(session: Session, words: str, now: datetime) -> None:
+    known = find_open(session, NoticeKind.MAIL_RETURNED, "")
+    count = 1 + (known.detail.get("returned", 0) if known else 0)
+    tell_owner(session, NoticeKind.MAIL_RETURNED, "", now, returned=count, said=words[:200] or "-")
