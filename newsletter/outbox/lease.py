@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
+    String,
     Update,
     and_,
     bindparam,
+    cast,
     exists,
     func,
     literal_column,
@@ -27,6 +30,7 @@ from newsletter.models import (
     CorrectionNotice,
     Delivery,
     DeliveryState,
+    Frequency,
     Issue,
     IssueState,
     Lane,
@@ -42,6 +46,8 @@ from newsletter.models import (
 
 LEASE = timedelta(minutes=10)
 
+# The frequencies of an issue as it happens, as the database stores them.
+AS_IT_HAPPENS = json.dumps([Frequency.IMMEDIATE.value])
 # The states that wait, the one that has waited longer first.
 WAITING = (DeliveryState.DEFERRED, DeliveryState.QUEUED)
 
@@ -49,7 +55,7 @@ WAITING = (DeliveryState.DEFERRED, DeliveryState.QUEUED)
 def issues_to_send(session: Session, now: datetime) -> list[tuple[int, int]]:
     """Return the issues in `sending` that have a due delivery: their ids and newsletters.
 
-    Urgent ones come first, then the oldest.
+    Urgent ones come first, then those as it happens, then the oldest.
 
     The worker calls it before it claims, so that a paused issue with a million waiting rows costs nothing.
     """
@@ -60,8 +66,8 @@ def issues_to_send(session: Session, now: datetime) -> list[tuple[int, int]]:
         Delivery.due_at <= now,
     )
     chosen = select(Issue.id, Issue.newsletter_id).where(Issue.state == IssueState.SENDING, due)
-    urgent_first = (Issue.urgent_release_id.is_(None), Issue.id)
-    return [(row.id, row.newsletter_id) for row in session.execute(chosen.order_by(*urgent_first))]
+    order = (Issue.urgent_release_id.is_(None), cast(Issue.frequencies, String) != AS_IT_HAPPENS, Issue.id)
+    return [(row.id, row.newsletter_id) for row in session.execute(chosen.order_by(*order))]
 
 
 def claim(

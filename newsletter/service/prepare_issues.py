@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Protocol
@@ -19,6 +20,9 @@ from newsletter.models import Issue, IssueState
 from newsletter.releases.holds import end_due_holds
 from newsletter.runtime import Runtime
 from newsletter.subscribers.choices.pauses import end_pauses
+
+# How often a process that sends looks for newly opened issues.
+LOOK_SECONDS = 1.0
 
 log = logging.getLogger(__name__)
 
@@ -133,6 +137,27 @@ def _open_work(runtime: Runtime, known: Mapping[str, _Steps]) -> dict[str, _Step
         name = f"wave={wave_id}"
         work[name] = known.get(name) or WavePreparer(runtime.renderer, wave_id)
     return work
+
+
+class OpenedMeanwhile:
+    """Tells whether an issue or a wave was opened for preparing since this was made. It looks once a second.
+
+    `elapsed` is its clock, in seconds.
+    """
+
+    def __init__(self, runtime: Runtime, elapsed: Callable[[], float] = time.monotonic) -> None:
+        self._runtime = runtime
+        self._elapsed = elapsed
+        self._looked_at = elapsed()
+        self._known = _open_work(runtime, {}).keys()
+        self._opened = False
+
+    def __call__(self) -> bool:
+        """Return whether there is new work. Once it is true, it stays true."""
+        if not self._opened and self._elapsed() - self._looked_at >= LOOK_SECONDS:
+            self._looked_at = self._elapsed()
+            self._opened = not _open_work(self._runtime, {}).keys() <= self._known
+        return self._opened
 
 
 def end_all_pauses(runtime: Runtime) -> None:

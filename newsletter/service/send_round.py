@@ -15,7 +15,7 @@ from newsletter.outbox.refused.judge import judge_all
 from newsletter.outbox.worker import drain, journal_folder
 from newsletter.runtime import Runtime
 from newsletter.service.correction_notices import enqueue_notices
-from newsletter.service.prepare_issues import any_to_prepare, prepare_issues
+from newsletter.service.prepare_issues import OpenedMeanwhile, any_to_prepare, prepare_issues
 from newsletter.settings import Relay
 from newsletter.smtp.transport import Transport
 
@@ -50,12 +50,14 @@ def send_round(
             prepared()
 
     prepare()
+    # If an issue is opened while a large one is sent, this round ends, and the next one prepares it.
+    opened = OpenedMeanwhile(runtime)
     return drain(
         runtime,
         transport_to,
         lane=Lane.BULK,
         seconds=ROUND_SECONDS,
-        stopping=stopping,
+        stopping=lambda: stopping() or opened(),
         meanwhile=prepare,
     )
 

@@ -15,6 +15,7 @@ from newsletter.models import (
     Delivery,
     DeliveryState,
     EndedReason,
+    Frequency,
     Issue,
     Lane,
     Subscription,
@@ -25,7 +26,7 @@ from newsletter.models import (
 from newsletter.outbox.control import cancel, find_issue, pause, resend_uncertain, resume
 from newsletter.outbox.enqueue import enqueue_single
 from newsletter.outbox.journal import Journal
-from newsletter.outbox.lease import claim, still_wanted
+from newsletter.outbox.lease import claim, issues_to_send, still_wanted
 from newsletter.outbox.record import finish, give_up_host, recover
 from newsletter.outbox.relay_drain import LOOK_SECONDS
 from newsletter.outbox.reports.progress import overdue_leases
@@ -334,6 +335,20 @@ def test_single_emails_overtake_an_issue_that_is_being_sent(house: House):
         message_from_bytes(each.content, policy=policy.default)["Subject"] for each in house.transport.sent
     ]
     assert [each.startswith("Your link") for each in subjects] == [True, False]
+
+
+def test_an_issue_as_it_happens_overtakes_an_older_one(either_house: House):
+    energy = either_house.topic("energy")
+    for frequency in (Frequency.WEEKLY, Frequency.IMMEDIATE):
+        either_house.add_subscriber(energy, frequency=frequency)
+    either_house.release("A new energy cable")
+    weekly = either_house.open(Frequency.WEEKLY)
+    as_it_happens = either_house.open(Frequency.IMMEDIATE)
+
+    with either_house.runtime.session() as session:
+        order = [issue_id for issue_id, _ in issues_to_send(session, either_house.clock())]
+
+    assert order == [as_it_happens, weekly]
 
 
 def test_the_same_purpose_is_emailed_once(either_house: House):

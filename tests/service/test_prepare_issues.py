@@ -6,7 +6,7 @@ from house import House
 
 from newsletter.digest.issues import open_issue
 from newsletter.models import Delivery, Frequency, Issue, IssueState, Subscriber
-from newsletter.service.prepare_issues import any_to_prepare, prepare_issues
+from newsletter.service.prepare_issues import OpenedMeanwhile, any_to_prepare, prepare_issues
 
 WEEKLY = Frequency.WEEKLY
 
@@ -61,3 +61,19 @@ def test_a_pause_that_has_ended_does_not_keep_the_issue_away(house: House):
     prepare_issues(house.runtime, lambda: False)
 
     assert [each.subscriber_id for each in house.all(Delivery)] == [1, paused]
+
+
+def test_a_process_that_sends_learns_of_an_issue_opened_meanwhile(house: House):
+    seconds = [0.0]
+    house.add_subscriber(house.topic("energy"))
+    opened(house, "Energy in March")
+    opened_meanwhile = OpenedMeanwhile(house.runtime, elapsed=lambda: seconds[0])
+
+    seconds[0] = 2.0
+    before = opened_meanwhile()
+    opened(house, "Energy in April")
+    at_once = opened_meanwhile()
+    seconds[0] = 4.0
+
+    assert (before, at_once, opened_meanwhile()) == (False, False, True)
+    assert opened_meanwhile()
