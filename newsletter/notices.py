@@ -201,7 +201,7 @@ class NoticeKind(enum.Enum):
     )
     RESTORED_COPY = (
         "restored_copy",
-        "Digests wait: is this a restored copy?",
+        "Digests wait, because this may be a restored copy",
         "{what} If the original still sends, subscribers would get digests twice. So digests wait here.",
         (
             "Make sure that no other copy sends. Then let digests go on the page “Send from here”, or by: "

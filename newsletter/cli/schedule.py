@@ -13,6 +13,7 @@ from newsletter.cli.context import print_json, program
 from newsletter.cli.runtime import open_runtime
 from newsletter.digest.schedule import outlook
 from newsletter.digest.schedule.clock import answer_late
+from newsletter.digest.schedule.first_start import steps_before_start
 from newsletter.identity import Identity
 from newsletter.newsletters import schedule as schedules
 from newsletter.newsletters.queries import choose_newsletter
@@ -125,6 +126,11 @@ def start(newsletter_slug: str | None) -> None:
     with parts.session() as session:
         schedules.start_schedule(session, identity, actor=ACTOR, now=parts.now())
         session.commit()
+    with parts.reading() as session:
+        steps = steps_before_start(session, parts.sender(identity.newsletter_id))
+    for step in steps:
+        if not step.is_done:
+            click.echo(f"Not done yet: {step.sentence}", err=True)
     click.echo(f"{identity.slug}  on. The next dates: {program()} schedule try")
 
 

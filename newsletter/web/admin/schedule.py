@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from newsletter.calendar.instants import zone_of
 from newsletter.digest.schedule import outlook
 from newsletter.digest.schedule.clock import answer_late
+from newsletter.digest.schedule.first_start import steps_before_start
 from newsletter.errors import FieldsInvalid, StateConflict
 from newsletter.identity import Identity
 from newsletter.models import db
@@ -52,6 +53,7 @@ def confirm_schedule(slug: str) -> str:
         "admin/confirm_schedule.html",
         identity=identity,
         is_on=row.is_on,
+        steps=steps_before_start(session, runtime().sender(identity.newsletter_id)),
         rules=schedules.in_words(row),
         dates=_dates(session, identity, 3, counted=not row.is_on),
     )

@@ -36,6 +36,7 @@ def test_a_schedule_is_started_and_stopped_after_a_question(house, editor):
 
     asked = editor.get(f"{PAGE}/confirm").text
     assert "Start sending" in asked
+    assert "Check the relay: newsletter relay check" in asked
     assert "would go to 1 subscriber now" in asked
     assert not _is_on(house)
     assert _post(editor, action="start").status_code == 303

@@ -21,12 +21,12 @@ def _hold(house) -> None:
 def test_the_overview_leads_to_the_question_and_a_button_answers_it(house, editor):
     _hold(house)
 
-    assert "is this a restored copy?" in editor.get("/admin/").text
+    assert "this may be a restored copy" in editor.get("/admin/").text
     assert "The database is older than the data folder" in editor.get(PAGE).text
     token = editor.hidden(PAGE, "csrf_token")
     assert editor.client.post(PAGE, data={"csrf_token": token}).status_code == 303
 
-    assert "is this a restored copy?" not in editor.get("/admin/").text
+    assert "this may be a restored copy" not in editor.get("/admin/").text
     (mark,) = house.all(select(ClockMark))
     assert mark.copy_sign is None
     assert "installation.send_from_here" in {each.action for each in house.all(select(AuditEntry))}
