@@ -132,7 +132,8 @@ COMMANDS: dict[str, list[str]] = {
 }
 # These have nothing to do here, or no relay answers.
 CAN_FAIL = {
-    "relay check", "source try", "release send-after-all", "digest pause", "digest resume",
+    "relay check", "source try", "release send-after-all", "release not-urgent", "digest pause",
+    "digest resume",
     "digest send-from-here", "schedule late", "consent verify", "bounce again", "bounce gone",
 }  # fmt: skip
 WRONG_USAGE = 2
