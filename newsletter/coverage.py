@@ -37,6 +37,10 @@ back lowers the new row too. A person who was erased and signs up again has no m
 An urgent issue moves no mark. Its transaction takes the release out of the deliveries that wait, so the
 urgent delivery alone holds it (digest/urgent.py). A correction notice holds no release.
 
+A release that was merged into another one (releases/duplicates/merge.py) is excluded, so it does not match. A
+delivery that holds it holds the other one too, for (a) and for selection. For (b) it does not, until it is
+sent: its claim leaves the merged release out. If it is put back, the other one is put back.
+
 Lock these people (`lock`) before serve and before put back. Also lock them before reading which releases
 deliveries hold, if the result decides what another delivery may hold. Whether a release was served never
 depends on comparing the clocks of two hosts.
@@ -45,7 +49,7 @@ depends on comparing the clocks of two hosts.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, NamedTuple
 
@@ -60,6 +64,7 @@ from newsletter.models import (
     Issue,
     IssueRelease,
     Release,
+    ReleaseMerge,
     ReleaseState,
     ReleaseTopic,
     Rendition,
@@ -225,7 +230,10 @@ def held_releases(
         # A person has few deliveries, so the database looks up the issue of each.
         among: ColumnElement[bool] = exists(issues.where(Issue.id == Delivery.issue_id))
     else:
-        offered = is_one_of(session, IssueRelease.release_id, releases)
+        wanted = set(releases)
+        merged = select(ReleaseMerge.release_id).where(is_one_of(session, ReleaseMerge.stays_id, wanted))
+        wanted.update(session.scalars(merged))
+        offered = is_one_of(session, IssueRelease.release_id, wanted)
         ids = session.scalars(issues.where(Issue.id.in_(select(IssueRelease.issue_id).where(offered)))).all()
         if not ids:
             return found
@@ -243,7 +251,24 @@ def held_releases(
         for subscriber_id, key in session.execute(chosen):
             if subscriber_id is not None:
                 found[subscriber_id].update(release_ids(read_key(key)))
+    _add_those_that_stay(session, found.values())
     return found
+
+
+def _stays_of(session: Session, release_ids: Collection[int]) -> Mapping[int, int]:
+    """Return which of these releases were merged, and the one that each was merged into."""
+    if not release_ids:
+        return {}
+    merged = is_one_of(session, ReleaseMerge.release_id, release_ids)
+    rows = session.execute(select(ReleaseMerge.release_id, ReleaseMerge.stays_id).where(merged))
+    return {release_id: stays_id for release_id, stays_id in rows}
+
+
+def _add_those_that_stay(session: Session, groups: Collection[set[int]]) -> None:
+    """Add to each group of releases those that they were merged into."""
+    stays = _stays_of(session, set().union(*groups))
+    for each in groups if stays else ():
+        each.update([stays[one] for one in each if one in stays])
 
 
 def _is_dropped() -> ColumnElement[bool]:
@@ -307,7 +332,8 @@ def _waiting(
 
 def _floors(session: Session, keys: Iterable[str]) -> dict[str, int]:
     """Return a mark for each rendition key: just below the latest sequence of each of its releases."""
-    releases = {key: release_ids(read_key(key)) for key in keys}
+    releases = {key: set(release_ids(read_key(key))) for key in keys}
+    _add_those_that_stay(session, releases.values())
     wanted = {each for ids in releases.values() for each in ids}
     latest = (
         select(ReleaseTopic.release_id, func.min(ReleaseTopic.sequence))
@@ -369,6 +395,7 @@ def _floors_of_moved(
     releases: dict[tuple[int, int], set[int]] = defaultdict(set)
     for subscriber_id, newsletter_id, key in held:
         releases[subscriber_id, newsletter_id].update(release_ids(read_key(key)))
+    _add_those_that_stay(session, releases.values())
     wanted = {one for each in moved for one in releases[each.earlier_id, each.newsletter_id]}
     pairs = select(ReleaseTopic.release_id, ReleaseTopic.topic_id, ReleaseTopic.sequence).where(
         is_one_of(session, ReleaseTopic.release_id, wanted), ReleaseTopic.sequence.is_not(None)

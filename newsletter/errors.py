@@ -13,7 +13,8 @@
     │   └── TokenInvalid       the link is damaged, forged or made for another purpose
     ├── LimitReached           a rate limit is reached; says when to retry
     ├── NotFound               no such topic, release, issue or subscriber
-    │   └── ReleaseWithdrawn   it was public before, and is not now
+    │   ├── ReleaseWithdrawn   it was public before, and is not now
+    │   └── ReleaseMerged      it was merged into another one; says which
     ├── StateConflict          the current state does not allow the request
     ├── FetchError             a URL could not be fetched
     │   └── FetchRefused       the URL, its address or its answer is one that we do not accept
@@ -106,6 +107,14 @@ class NotFound(NewsletterError):
 
 class ReleaseWithdrawn(NotFound):
     """A release was public before, and is held or excluded now. Old links lead to it."""
+
+
+class ReleaseMerged(NotFound):
+    """A release was merged into another one, whose public id is `stays`. Old links lead to it."""
+
+    def __init__(self, stays: str) -> None:
+        self.stays = stays
+        super().__init__(f"This release was merged into {stays}.")
 
 
 class StateConflict(NewsletterError):

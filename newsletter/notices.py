@@ -271,6 +271,19 @@ class NoticeKind(enum.Enum):
         ),
     )
 
+    DUPLICATE_HELD = (
+        "duplicate_held",
+        "A release may be one that you held back",
+        (
+            "“{title}” has the text of “{other}”, which is under embargo, held, excluded or deleted. Nothing "
+            "was merged. The new one is held."
+        ),
+        (
+            "Compare both on the page “May be the same”. Merge them, or say that they are different and make "
+            "the new one ready. This notice closes when you have decided."
+        ),
+    )
+
     def __init__(self, key: str, title: str, sentence: str, remedy: str, urgent: bool = False) -> None:
         self.key = key
         self.title = title

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from newsletter.cli.arguments import IdCommand
 from newsletter.cli.context import print_json
+from newsletter.cli.duplicates import different, duplicates, merge, places, unmerge
 from newsletter.cli.release_mail import not_urgent, notice, urgent
 from newsletter.cli.runtime import open_runtime
 from newsletter.errors import ReleaseUnreadable
@@ -26,6 +27,7 @@ from newsletter.ingest.sources.fetch import make_retriever
 from newsletter.models import HoldReason, Release, ReleaseHold, ReleaseState
 from newsletter.releases.body import LONGEST_BYTES
 from newsletter.releases.delete import delete_release, undo_delete
+from newsletter.releases.duplicates.queries import merged_into
 from newsletter.releases.edit import ReleaseAction, change_release
 from newsletter.releases.edit_fields import edit_release, form_values
 from newsletter.releases.embargo import embargo_moment, lift_embargo, read_zone, set_embargo
@@ -90,7 +92,8 @@ def add(files: tuple[str, ...], topics: tuple[str, ...], held: bool, as_json: bo
             state = ReleaseState.HELD if held else ReleaseState.READY
             stored, is_new = add_release(session, found, now=parts.now(), topics=topics, state=state)
             session.commit()
-            _print(stored, as_json, known=not is_new)
+            merged = merged_into(session, stored.id)
+            _print(stored if merged is None else merged, as_json, known=not is_new or merged is not None)
     sys.exit(1 if failed else 0)
 
 
@@ -289,7 +292,7 @@ def approve(public_ids: tuple[str, ...], every: bool, as_json: bool) -> None:
             _print(approved, as_json)
 
 
-for _command in (notice, urgent, not_urgent):
+for _command in (notice, urgent, not_urgent, merge, unmerge, different, duplicates, places):
     release.add_command(_command)
 
 

@@ -12,6 +12,7 @@ from newsletter.limits.spend import refill, spend
 from newsletter.models import Lane
 from newsletter.notices import NoticeKind, settle, tell_owner
 from newsletter.runtime import Runtime
+from newsletter.service.fingerprints import fill_fingerprints
 from newsletter.service.search_index import fill_index
 from newsletter.subscribers.consent.head import FILE_NAME, Stopped, renew_head
 from newsletter.subscribers.privacy.retention.policy import Policy
@@ -39,6 +40,7 @@ def tidy(engine: Engine) -> None:
     runtime = engine.runtime
     # Hosts that still run the version before add releases without indexing them.
     fill_index(runtime.engine, engine.stopping)
+    fill_fingerprints(runtime.engine, engine.stopping)
     if _take_turn(runtime, TURN, HOURLY) and not _purge(engine):
         _give_turn_back(runtime, TURN)
     if _take_turn(runtime, HEAD_TURN, DAILY):

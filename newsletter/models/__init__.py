@@ -29,6 +29,7 @@ from newsletter.models.tables.delivery import (
     is_single,
     of_newsletters,
 )
+from newsletter.models.tables.duplicate import PairState, ReleaseBand, ReleaseMerge, ReleasePair, stays_of
 from newsletter.models.tables.issue import Fragment, Issue, IssueRelease, IssueState, Rendition
 from newsletter.models.tables.newsletter import FIRST_NEWSLETTER, Newsletter, NewsletterText, StoredLogo
 from newsletter.models.tables.notice import Notice
@@ -135,12 +136,16 @@ __all__ = [
     "NewsletterText",
     "Notice",
     "Pace",
+    "PairState",
     "PersonalInstant",
     "PublicVersion",
     "RelayCheck",
     "Release",
+    "ReleaseBand",
     "ReleaseHold",
     "ReleaseKey",
+    "ReleaseMerge",
+    "ReleasePair",
     "ReleaseRevision",
     "ReleaseState",
     "ReleaseTopic",
@@ -193,6 +198,7 @@ __all__ = [
     "ready_by_itself_at",
     "rows_as_table",
     "seen_lately",
+    "stays_of",
     "take_sequences",
     "tune",
     "worker_heartbeats",

@@ -13,12 +13,13 @@ from sqlalchemy import DDL, event, func, select, text, update
 from sqlalchemy.orm import Mapped, ORMExecuteState, Session, mapped_column
 
 from newsletter.models.base import Base, BigId, UTCDateTime
+from newsletter.models.tables.duplicate import ReleaseMerge, ReleasePair
 from newsletter.models.tables.newsletter import Newsletter, NewsletterText
 from newsletter.models.tables.release import Release, ReleaseTopic
 from newsletter.models.tables.topic import Topic, TopicGroup
 
 # What visitors see in the archive is made of these.
-_SEEN = (Newsletter, NewsletterText, Release, ReleaseTopic, Topic, TopicGroup)
+_SEEN = (Newsletter, NewsletterText, Release, ReleaseMerge, ReleasePair, ReleaseTopic, Topic, TopicGroup)
 _CHANGED = "public_changed"
 
 

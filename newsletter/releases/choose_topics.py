@@ -11,8 +11,7 @@ from sqlalchemy.orm import Session
 from newsletter import audit
 from newsletter.errors import NotFound
 from newsletter.models import Release, ReleaseTopic, Topic, TopicChoice
-from newsletter.releases.holds import renew_sequences
-from newsletter.releases.store import is_mailable
+from newsletter.releases.holds import is_mailable, renew_sequences
 
 
 def choose_topics(

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from newsletter import audit
 from newsletter.errors import NotFound, StateConflict
-from newsletter.models import HoldReason, Release, ReleaseState
+from newsletter.models import HoldReason, Release, ReleaseMerge, ReleaseState
 from newsletter.releases.decide import published_moment
 from newsletter.releases.holds import doubtful_fields, hold, hold_for_embargo, is_embargoed, make_ready
 from newsletter.releases.revise import judge_again, revise
@@ -49,11 +49,13 @@ def change_release(
     ready before, it gets new sequences for the topics it had, because issues may have been sent without it
     meanwhile. Selection leaves out subscribers who have got it. It gets no sequence for a topic that was
     added to it later. An embargo goes on: only its end and `lift_embargo` end it. Raises StateConflict if the
-    release is deleted.
+    release is deleted or merged.
     """
     release = find_release(session, public_id)
     if release.deleted_at is not None and action not in _PINNED:
         raise StateConflict(f"Release {public_id} is deleted. Undo that first.")
+    if action not in _PINNED and session.get(ReleaseMerge, release.id) is not None:
+        raise StateConflict(f"Release {public_id} is merged into another one. Undo that first.")
     was = (release.state, release.pinned)
     release.pinned = _PINNED.get(action, release.pinned)
     if action is ReleaseAction.HOLD:

@@ -8,7 +8,6 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from newsletter import audit
 from newsletter.models import (
     HoldReason,
     Release,
@@ -19,8 +18,6 @@ from newsletter.models import (
     take_sequences,
 )
 from newsletter.releases.revisions import note_public
-
-_AT_ONCE = 100
 
 
 def hold(
@@ -103,30 +100,6 @@ def doubtful_fields(release: Release) -> list[str]:
     return [field for fields in named for field in fields.split(",") if field]
 
 
-def end_due_holds(session: Session, now: datetime) -> int:
-    """End the holds whose time has come, and make releases ready that have no other; return how many ended.
-
-    At most 100 end in one call. Call it again until it returns 0, and commit after each call.
-    """
-    query = select(ReleaseHold.release_id).where(ReleaseHold.until <= now)
-    found = session.scalars(query.order_by(ReleaseHold.until, ReleaseHold.id).limit(_AT_ONCE)).all()
-    ended = 0
-    ready: list[Release] = []
-    for release_id in sorted(set(found)):
-        release = lock_release(session, release_id)
-        due = [each for each in release.holds if each.until is not None and each.until <= now]
-        for each in due:
-            release.holds.remove(each)
-        ended += len(due)
-        if due and not release.holds and release.state is ReleaseState.HELD:
-            audit.record(session, "date", "release.ready", release.public_id, now)
-            ready.append(release)
-    session.flush()
-    for release in ready:
-        make_ready(session, release, now)
-    return ended
-
-
 def renew_sequences(session: Session, links: Sequence[ReleaseTopic]) -> None:
     """Give each of these pairs a new sequence, so that the next issue includes the release.
 
@@ -140,3 +113,13 @@ def renew_sequences(session: Session, links: Sequence[ReleaseTopic]) -> None:
         link.sequence = first + at
         link.first_sequence = link.first_sequence or link.sequence
     session.flush()
+
+
+def is_mailable(release: Release) -> bool:
+    """Return whether pairs that are added to a release get sequences at once.
+
+    They do if it was ever ready and is not kept back (from_sources/backlog.py). When a held release becomes
+    ready again, only the pairs that have a sequence get a new one.
+    """
+    was_ready = release.state is ReleaseState.READY or any(link.sequence for link in release.topic_links)
+    return was_ready and not release.is_kept_back

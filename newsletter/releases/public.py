@@ -10,8 +10,8 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session, defer, selectinload
 
-from newsletter.errors import NotFound, ReleaseWithdrawn
-from newsletter.models import Release, ReleaseTopic, Topic, is_public, public_now
+from newsletter.errors import NotFound, ReleaseMerged, ReleaseWithdrawn
+from newsletter.models import Release, ReleaseMerge, ReleaseTopic, Topic, is_public, public_now
 from newsletter.models.paging import Page, paged
 from newsletter.releases.queries import NEWEST_FIRST
 
@@ -46,13 +46,17 @@ def find_public(session: Session, public_id: str, now: datetime) -> Release:
     """Return a release that is public now, with its topics.
 
     Raises ReleaseWithdrawn if it was public before and is held or excluded now, NotFound for all others. An
-    embargo ends by itself, so its release is not withdrawn.
+    embargo ends by itself, so its release is not withdrawn. Raises ReleaseMerged if it was merged into a
+    release that is public now.
     """
     query = select(Release).options(_WITH_TOPICS).where(Release.public_id == public_id)
     # PostgreSQL refuses a query with a NUL.
     found = None if "\0" in public_id else session.scalars(query).one_or_none()
     if found is not None and is_public(found, now):
         return found
+    merged = session.get(ReleaseMerge, found.id) if found is not None else None
+    if merged is not None and is_public(stays := session.get_one(Release, merged.stays_id), now):
+        raise ReleaseMerged(stays.public_id)
     was_public = found is not None and found.made_public_at is not None
     if found is not None and was_public and (found.embargo_until is None or found.embargo_until <= now):
         raise ReleaseWithdrawn("this release was public before")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, datetime
@@ -10,12 +11,12 @@ from sqlalchemy.orm import Session
 
 from newsletter import audit
 from newsletter.errors import InputError
-from newsletter.models import HoldReason, Release, ReleaseState
+from newsletter.models import HoldReason, Release, ReleaseState, stays_of
 from newsletter.releases.decide import Candidate
-from newsletter.releases.holds import make_ready, renew_sequences
+from newsletter.releases.holds import is_mailable, make_ready, renew_sequences
 from newsletter.releases.revisions import Texts, add_revision, hash_of
 from newsletter.releases.rules.edit import sources_of
-from newsletter.releases.store import find_by_hash, hold_for_date, is_mailable, match_topics
+from newsletter.releases.store import find_by_hash, hold_for_date, match_topics
 
 # The holds that the parser sets, from the text alone.
 _JUDGED = {HoldReason.DOUBT, HoldReason.DATE}
@@ -44,8 +45,7 @@ def revise(
         raise InputError("The title is empty. Write the headline of the release.")
     if texts == Texts.of(release):
         return False
-    if find_by_hash(session, hash_of(release, texts), but=release.id) is not None:
-        raise InputError("A release with this title, publisher and text is stored already.")
+    _take_hash(session, release, hash_of(release, texts))
     was_on, sources = release.published_on, sources_of(session, [release.id]).get(release.id, ())
     before = Candidate.of(release, sources)
     made = add_revision(release, texts, made_by, now)
@@ -61,6 +61,22 @@ def revise(
     elif is_mailable(release):
         renew_sequences(session, added)
     return True
+
+
+def _take_hash(session: Session, release: Release, content_hash: str) -> None:
+    """Make sure that no other release has this hash, but a copy that was merged into this one.
+
+    Raises InputError.
+    """
+    other = find_by_hash(session, content_hash, but=release.id)
+    if other is None:
+        return
+    if stays_of(session, other.id) != release.id:
+        raise InputError("A release with this title, publisher and text is stored already.")
+    if other.content_hash == content_hash:
+        # Hashes are unique, and this one belongs to the release that stays from now on.
+        other.content_hash = hashlib.sha256(f"{content_hash}\n{other.public_id}".encode()).hexdigest()
+        session.flush()
 
 
 def judge_again(

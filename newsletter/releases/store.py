@@ -21,6 +21,7 @@ from newsletter.models import (
     ReleaseTopic,
     Topic,
     TopicChoice,
+    stays_of,
 )
 from newsletter.releases.decide import (
     Candidate,
@@ -29,8 +30,10 @@ from newsletter.releases.decide import (
     to_html,
     wait_for,
 )
+from newsletter.releases.duplicates.find import lock_arrivals
+from newsletter.releases.duplicates.judge import judge_arrival
 from newsletter.releases.from_sources.keys import take_keys
-from newsletter.releases.holds import hold, make_ready, renew_sequences
+from newsletter.releases.holds import hold, is_mailable, make_ready, renew_sequences
 from newsletter.releases.topics import list_topics, rule_set_of
 
 
@@ -76,7 +79,7 @@ def _holds_nothing(_release: Release) -> None:
 class Arriving:
     """What a source adds to a release: keys, its own content hash, holds, and whether it is kept back.
 
-    `source` is the public id of the source.
+    `source` is the public id of the source. `source_id` is its id, if it tells its own items apart.
     """
 
     keys: tuple[str, ...]
@@ -84,6 +87,7 @@ class Arriving:
     source: str = ""
     is_kept_back: bool = False
     hold_back: Callable[[Release], None] = _holds_nothing
+    source_id: int | None = None
 
 
 def add_release(
@@ -97,16 +101,20 @@ def add_release(
 ) -> tuple[Release, bool]:
     """Store a release; return it, and whether it is new. A duplicate with the same text is stored once.
 
+    A near-duplicate is stored too, and may be merged or held at once (duplicates/judge.py).
+
     A new release gets the topics whose rules match, and the topics with a slug in `topics`. A duplicate only
     gets the topics in `topics`. A release with a doubtful field is held, and one with a date in the future is
     held until that date. Raises NotFound for a slug that does not exist. Commits nothing: the caller commits
     at once, because taking sequences is the last write before a commit (models/tables/release.py).
     """
+    lock_arrivals(session)
     source = (arriving.source,) if arriving and arriving.source else ()
     candidate = Candidate(press.title, press.publisher, press.body, press.language, press.tags, source)
     content_hash = arriving.content_hash if arriving else candidate.content_hash
     known = find_by_hash(session, content_hash)
     if known is not None:
+        known = session.get_one(Release, stays_of(session, known.id))
         _name_topics(session, known, topics)
         return known, False
     zone = first_zone(session)
@@ -136,6 +144,8 @@ def add_release(
     session.flush()
     if arriving is not None:
         take_keys(session, release.id, arriving.keys)
+    if all(each.reason is not HoldReason.SETTLING for each in release.holds):
+        judge_arrival(session, release, now, source_id=arriving.source_id if arriving else None)
     if release.state is ReleaseState.READY:
         make_ready(session, release, now)
     return release, True
@@ -170,16 +180,6 @@ def match_topics(
     added = [ReleaseTopic(topic_id=each.id) for each in found if each.id not in had]
     release.topic_links.extend(added)
     return added
-
-
-def is_mailable(release: Release) -> bool:
-    """Return whether pairs that are added to a release get sequences at once.
-
-    They do if it was ever ready and is not kept back (from_sources/backlog.py). When a held release becomes
-    ready again, only the pairs that have a sequence get a new one.
-    """
-    was_ready = release.state is ReleaseState.READY or any(link.sequence for link in release.topic_links)
-    return was_ready and not release.is_kept_back
 
 
 def find_by_hash(session: Session, content_hash: str, *, but: int | None = None) -> Release | None:

@@ -15,6 +15,7 @@ from newsletter.errors import ServiceError
 from newsletter.mail.redact import without_addresses
 from newsletter.models import applied_version, newest_version, open_engine
 from newsletter.runtime import data_folder
+from newsletter.service.fingerprints import fill_fingerprints
 from newsletter.service.search_index import fill_index
 
 # How long a starting process waits for a database or a broker that may start at the same time.
@@ -119,6 +120,7 @@ def upgrade(url: str | URL) -> tuple[str | None, str]:
         command.upgrade(config, "head")
     # Not in the migration: so each batch is a short transaction, and an interrupted upgrade continues here.
     fill_index(engine)
+    fill_fingerprints(engine)
     engine.dispose()
     return before, newest()
 

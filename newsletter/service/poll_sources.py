@@ -44,6 +44,7 @@ from newsletter.ingest.sources.listing import (
 from newsletter.ingest.sources.record import Counts, record_fetch, tell_of_items, titles_of
 from newsletter.models import FetchOutcome, HoldReason, Release, Source, SourceItem, SourceKind
 from newsletter.notices import NoticeKind, settle_quiet
+from newsletter.releases.duplicates.judge import end_settling
 from newsletter.releases.from_sources.approve import count_of_source
 from newsletter.releases.from_sources.arrive import Arrival, rewrite_held, store_arrival
 from newsletter.releases.from_sources.correct import Correction, correct_from_source
@@ -292,6 +293,7 @@ class Poller:
                 recurs=new.recurs,
                 source=source.public_id,
                 needs_approval=source.needs_approval,
+                source_id=None if claimed.kind is SourceKind.FOLDER else source.id,
             )
             # It may take sequences, which locks their counter. What follows waits for no other process,
             # because the source's row is locked already.
@@ -317,7 +319,7 @@ class Poller:
     def _settle(self, claimed: Claimed, plan: Plan) -> None:
         for row_id in plan.settled:
             with self._owned(claimed) as (session, _source, now):
-                end_hold(session, _locked(session, row_id), HoldReason.SETTLING, now)
+                end_settling(session, session.get_one(SourceItem, row_id).release_id, now)
         for row_id in plan.gone:
             with self._owned(claimed) as (session, _source, now):
                 release = _locked(session, row_id)

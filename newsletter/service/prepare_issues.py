@@ -17,7 +17,7 @@ from newsletter.digest.schedule.gather import due_gatherings, gather, newsletter
 from newsletter.digest.schedule.prepare import WavePreparer, waves_to_prepare
 from newsletter.digest.urgent import UrgentPreparer, marked_releases, open_urgent
 from newsletter.models import Issue, IssueState
-from newsletter.releases.holds import end_due_holds
+from newsletter.releases.due_holds import end_due_holds
 from newsletter.runtime import Runtime
 from newsletter.subscribers.choices.pauses import end_pauses
 

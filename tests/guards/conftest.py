@@ -187,7 +187,7 @@ def _furnish(session: Session, runtime: Runtime, stored_password: str) -> dict[s
     unsubscribe(session, tokens, leaver.public_id, None, now, "link")
     mailed = select(Delivery.id).where(Delivery.subscriber_id == subscriber.id, Delivery.issue_id == issue.id)
     delivery = session.scalars(mailed).one()
-    release = session.scalars(select(Release.public_id)).first() or ""
+    release, another = session.scalars(select(Release.public_id).limit(2)).all()
     # The archive shows the first newsletter, whose issue has reached somebody.
     session.get_one(Delivery, delivery).state = DeliveryState.ACCEPTED
     slug = session.scalars(select(Newsletter.slug).where(Newsletter.id == FIRST_NEWSLETTER)).one()
@@ -267,6 +267,8 @@ def _furnish(session: Session, runtime: Runtime, stored_password: str) -> dict[s
         "admin.ask_urgent": {"public_id": release},
         "admin.send_urgent": {"public_id": release},
         "admin.send_notice": {"public_id": release},
+        "admin.compare_releases": {"public_id": release, "other_id": another},
+        "admin.decide_duplicate": {"public_id": release, "other_id": another},
         "admin.subscriber": {"public_id": subscriber.public_id},
         "admin.explain_subscriber": {"public_id": subscriber.public_id},
         "admin.subscriber_consent": {"public_id": subscriber.public_id},

@@ -84,6 +84,8 @@ ACTS: Mapping[str, Act] = {
     "lift_embargo": Act(1, "embargoes", {"pick": PICKS}),
     "delete": Act(1, "deletions", {"pick": PICKS}),
     "undo_delete": Act(2, "deletions", {"pick": PICKS}),
+    "merge": Act(2, "merges", {"pick": PICKS, "other": PICKS}),
+    "undo_merge": Act(2, "merges", {"pick": PICKS}),
     "hold": Act(2, "holds", {"pick": PICKS, "action": st.sampled_from(["hold", "exclude"])}),
     "free": Act(3, "holds", {"pick": PICKS}),
     "open": Act(

@@ -39,6 +39,11 @@ plain SQL and uses no code of the program. The rules are those of newsletter/cov
 (notice) A correction notice is taken once for each person and revision, and the person had the text that it
     corrects. At the end, those who always got emails have a notice for each earlier text that they had.
 
+(merge) A release is merged only if no email with it was sent or is being sent. Afterwards, a delivery that
+    holds it holds the other one too: (a) and (never) are met by either. Nobody who got one, or is being sent
+    it, is given the other one later. The topics of the merged one are topics of the other one, unless an
+    editor took them off that, or it was part of a source's backlog.
+
 (never) At the end, with nothing open, everybody has every release, except what an editor dropped.
 
 (stuck) At the end, nothing waits.
@@ -103,6 +108,11 @@ class Delivery(NamedTuple):
         return self.state in LIVE or self.is_dropped
 
     @property
+    def is_sent(self) -> bool:
+        """Whether it was sent, or is being sent."""
+        return self.state in {"leased", "accepted", "uncertain"}
+
+    @property
     def is_dropped(self) -> bool:
         """Whether it was cancelled unsent, in an issue that was cancelled with "drop"."""
         return self.state == "cancelled" and self.dropped
@@ -136,6 +146,10 @@ class Snapshot:
     held: frozenset[int]
     # The release of each urgent issue.
     urgent: Mapping[int, int]
+    # Each merged release, and the one that stays.
+    merged: Mapping[int, int]
+    # The releases and topics that an editor took apart.
+    taken_off: frozenset[tuple[int, int]]
 
     def wants(self, person: int, release: int) -> bool:
         """Return whether a person wants the language of a release."""
@@ -196,6 +210,14 @@ def read(query: Query, dropped: str) -> Snapshot:
         query("SELECT value FROM sequence_counter")[0][0],
         frozenset(row[0] for row in query("SELECT release_id FROM release_hold")),
         dict(query("SELECT id, urgent_release_id FROM issue WHERE urgent_release_id IS NOT NULL")),
+        dict(query("SELECT release_id, stays_id FROM release_merge")),
+        frozenset(
+            (row[0], row[1])
+            for row in query(
+                "SELECT release_id, topic_id, is_taken_off FROM topic_choice WHERE set_by = 'editor'"
+            )
+            if row[2]
+        ),
     )  # fmt: skip
 
 
@@ -301,6 +323,7 @@ class Oracle:
         self._see_rejections(before, after)
         self._were_away |= after.paused_until.keys() | self.suppressed | after.joined.keys()
         self._were_away |= {each.person for each in after.subscriptions.values() if each.state == "ended"}
+        self._see_merges(before, after, self.history[since - 1 :])
         self._check_rows(after)
 
     def chose_again(self, issue: int) -> None:
@@ -511,6 +534,39 @@ class Oracle:
             if was.state == "leased":
                 self._unbuilt.pop(each.id, None)
 
+    def _see_merges(self, before: Snapshot, after: Snapshot, span: Sequence[Snapshot]) -> None:
+        """Check what was merged, and that no new delivery brings what another one has sent as the other."""
+        for release in after.merged.keys() - before.merged.keys():
+            sent = [
+                each.id for each in before.deliveries.values() if release in each.releases and each.is_sent
+            ]
+            if sent and self.strict:
+                self.broken(f"(merge) release {release} was merged, but deliveries {sent} have it")
+            stays = after.merged[release]
+            has = {topic for each, topic in after.pairs if each == stays} | {
+                topic for each, topic in after.taken_off if each == stays
+            }
+            kept_back = after.numbers[release] in self.kept_back
+            lost = {
+                topic for (each, topic), sequence in before.pairs.items()
+                if each == release and sequence is not None
+            } - has  # fmt: skip
+            if lost and self.strict and not kept_back:
+                self.broken(f"(merge) release {release} was merged, and its topics {lost} are lost")
+        if not after.merged:
+            return
+        for each in after.deliveries.values():
+            if each.id in before.deliveries:
+                continue
+            for other in after.sent_to(each.person, each.newsletter):
+                same = {stays for merged, stays in after.merged.items() if merged in other.releases}
+                if same & each.releases and all(
+                    other.id in one.deliveries and one.deliveries[other.id].is_sent
+                    and same <= set(one.merged.values())
+                    for one in span
+                ):  # fmt: skip
+                    self.broken(f"(merge) delivery {each.id} has what delivery {other.id} sent: {same}")
+
     # The rules.
 
     def _check_rows(self, now: Snapshot) -> None:
@@ -527,8 +583,15 @@ class Oracle:
         for row in now.active():
             for release, latest in self._new_to(row, now):
                 held_by = holders.get((row.person, row.newsletter, release), [])
+                either = [
+                    *held_by,
+                    *(
+                        each for merged, stays in now.merged.items() if stays == release
+                        for each in holders.get((row.person, row.newsletter, merged), [])
+                    ),
+                ]  # fmt: skip
                 who = f"person {row.person}, topic {row.topic}, release {release}"
-                if latest <= row.covered_to and not any(each.counts for each in held_by):
+                if latest <= row.covered_to and not any(each.counts for each in either):
                     self.broken(
                         f"(a) {who}: served up to {row.covered_to}, but no delivery that counts holds it"
                     )
@@ -571,13 +634,15 @@ class Oracle:
             if row.person in self.suppressed | refused:
                 continue
             for release, _ in self._new_to(row, now):
-                if self._taken[row.person, row.newsletter, release] or any(
+                same = [release, *(each for each, stays in now.merged.items() if stays == release)]
+                if any(self._taken[row.person, row.newsletter, each] for each in same) or any(
                     each.state == "uncertain" or each.is_dropped
-                    for each in holders.get((row.person, row.newsletter, release), [])
+                    for one in same
+                    for each in holders.get((row.person, row.newsletter, one), [])
                 ):
                     continue
                 merged = [old for old, new in now.joined.items() if new == row.person]
-                if any(self._taken[old, row.newsletter, release] for old in merged):
+                if any(self._taken[old, row.newsletter, each] for old in merged for each in same):
                     continue
                 self.broken(f"(never) person {row.person}, topic {row.topic}, release {release}")
 

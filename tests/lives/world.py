@@ -23,13 +23,12 @@ from lives.relay import ScriptedRelay
 from lives.turns import SimulatedCrash, Strand, current, interleave, stop_here
 from newsletter.digest.issues import Preparer, open_issue
 from newsletter.digest.urgent import UrgentPreparer, open_urgent
-from newsletter.errors import NotFound, StateConflict
+from newsletter.errors import InputError, NotFound, StateConflict
 from newsletter.ingest.press.parse import PressRelease
 from newsletter.mail.addresses import parse_address
 from newsletter.models import (
     FIRST_NEWSLETTER,
     Frequency,
-    HoldReason,
     Issue,
     Lane,
     ReleaseState,
@@ -42,12 +41,14 @@ from newsletter.outbox.worker import drain, journal_folder
 from newsletter.releases.choose_topics import choose_topics
 from newsletter.releases.correction_notice.send import ask_notice, enqueue_next
 from newsletter.releases.delete import delete_release, undo_delete
+from newsletter.releases.due_holds import end_due_holds
+from newsletter.releases.duplicates.judge import end_settling
+from newsletter.releases.duplicates.merge import merge_releases, undo_merge
 from newsletter.releases.edit import ReleaseAction, change_release, find_release
 from newsletter.releases.embargo import lift_embargo, set_embargo
 from newsletter.releases.from_sources.approve import approve
 from newsletter.releases.from_sources.arrive import Arrival, store_arrival
 from newsletter.releases.from_sources.backlog import send_after_all
-from newsletter.releases.holds import end_due_holds, end_hold, lock_release
 from newsletter.releases.revise import revise
 from newsletter.releases.revisions import Texts
 from newsletter.releases.rules.edit import set_rules
@@ -225,7 +226,7 @@ class World:
                 result = act(parts, session)
                 session.commit()
                 return result
-        except (StateConflict, NotFound):
+        except (StateConflict, NotFound, InputError):
             return None
         except OperationalError as fault:
             if "deadlock" not in str(fault):
@@ -298,6 +299,8 @@ class World:
             "lift_embargo": now.embargoes.keys(),
             "delete": now.numbers.keys() - now.deleted,
             "undo_delete": now.deleted,
+            "merge": now.numbers.keys() if len(now.numbers) > 1 else (),
+            "undo_merge": now.merged.keys(),
             "settle": {row[0] for row in holds if row[1] == "settling"},
             "approve": {row[0] for row in holds if row[1] == "approval"},
             "urgent": now.numbers.keys() - now.deleted,
@@ -561,9 +564,7 @@ class World:
         if release:
             self.ask(
                 host,
-                lambda parts, session: end_hold(
-                    session, lock_release(session, release), HoldReason.SETTLING, parts.now()
-                ),
+                lambda parts, session: end_settling(session, release, parts.now()),
             )
 
     def approve(self, host: int, pick: int) -> None:
@@ -663,6 +664,15 @@ class World:
     def undo_delete(self, host: int, pick: int) -> None:
         name = self._release("undo_delete", pick)
         self.ask(host, lambda parts, session: undo_delete(session, name, "editor", parts.now()))
+
+    def merge(self, host: int, pick: int, other: int) -> None:
+        """Say that two releases are one. The first one stays."""
+        names = self._release("merge", pick), self._release("merge", other)
+        self.ask(host, lambda parts, session: merge_releases(session, *names, "editor", parts.now()))
+
+    def undo_merge(self, host: int, pick: int) -> None:
+        name = self._release("undo_merge", pick)
+        self.ask(host, lambda parts, session: undo_merge(session, name, "editor", parts.now()))
 
     def _release(self, act: str, pick: int) -> str:
         """Return the public id of the release that an act picks; "" if there is none."""

@@ -26,8 +26,9 @@ from newsletter.models import (
     TopicRule,
     open_engine,
 )
+from newsletter.releases.due_holds import end_due_holds
 from newsletter.releases.edit import ReleaseAction, change_release, correct_release
-from newsletter.releases.holds import doubtful_fields, end_due_holds
+from newsletter.releases.holds import doubtful_fields
 from newsletter.releases.store import add_release
 
 NOON = datetime(2026, 3, 5, 12, tzinfo=UTC)

@@ -73,6 +73,11 @@ COMMANDS: dict[str, list[str]] = {
     "release urgent": ["RELEASE", "--dry-run"],
     "release not-urgent": ["RELEASE"],
     "release approve": ["--all"],
+    "release duplicates": [],
+    "release places": ["RELEASE"],
+    "release merge": ["RELEASE", "RELEASE"],
+    "release different": ["RELEASE", "RELEASE"],
+    "release unmerge": ["RELEASE"],
     "release embargo": ["RELEASE", "2040-12-01T09:00", "--zone", "Europe/Berlin"],
     "release free": ["RELEASE"],
     "release delete": ["RELEASE"],
@@ -135,6 +140,7 @@ CAN_FAIL = {
     "relay check", "source try", "release send-after-all", "release not-urgent", "digest pause",
     "digest resume",
     "digest send-from-here", "schedule late", "consent verify", "bounce again", "bounce gone",
+    "release merge", "release different", "release unmerge",
 }  # fmt: skip
 WRONG_USAGE = 2
 # These are checked while they run.

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from newsletter.models import HoldReason, Release, ReleaseKey
 from newsletter.releases.decide import Candidate
+from newsletter.releases.duplicates.find import lock_arrivals
 from newsletter.releases.from_sources.keys import KeyTaken
 from newsletter.releases.holds import hold
 from newsletter.releases.rules.edit import sources_of
@@ -37,7 +38,7 @@ class Arrival:
     `is_kept_back`: it is part of the source's backlog. `settles_until`: the latest end of its settling.
     `held_because`: why a person has to look at it first. `recurs`: it has the text of an earlier release of
     the same source, and is a new one. `source` is the public id of its source. With `needs_approval`, it
-    waits until an editor approves it.
+    waits until an editor approves it. `source_id` is the source, if it tells its own items apart.
     """
 
     press: ParsedRelease
@@ -48,6 +49,7 @@ class Arrival:
     recurs: bool = False
     source: str = ""
     needs_approval: bool = False
+    source_id: int | None = None
 
 
 def store_arrival(session: Session, arrival: Arrival, now: datetime) -> tuple[Release, bool]:
@@ -56,6 +58,7 @@ def store_arrival(session: Session, arrival: Arrival, now: datetime) -> tuple[Re
     Call it in a transaction of its own and commit at once: taking sequences is the last write. On PostgreSQL,
     two transactions with the same release wait for each other, and the second one finds the first one's.
     """
+    lock_arrivals(session)
     for _ in range(_ATTEMPTS):
         known = find_known(session, arrival)
         if known is not None:
@@ -141,6 +144,7 @@ def _store(session: Session, arrival: Arrival, now: datetime) -> Release:
         # The plain hash is unique, and belongs to the earlier release with this text.
         content_hash=_salted(plain, f"{press.published} {arrival.keys}") if taken else plain,
         hold_back=hold_back,
+        source_id=arrival.source_id,
     )
     release, _ = add_release(session, press, now=now, arriving=arriving)
     return release

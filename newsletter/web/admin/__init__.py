@@ -6,6 +6,7 @@ from __future__ import annotations
 from newsletter.web.admin import (
     approvals,
     correction_notice,
+    duplicates,
     edit_newsletter,
     edit_release,
     embed,
@@ -30,6 +31,7 @@ __all__ = [
     "admin",
     "approvals",
     "correction_notice",
+    "duplicates",
     "edit_newsletter",
     "edit_release",
     "embed",

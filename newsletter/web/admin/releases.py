@@ -12,6 +12,7 @@ from newsletter.errors import InputError
 from newsletter.models import Release, ReleaseState, Topic, db
 from newsletter.models.paging import Page
 from newsletter.releases.correction_notice.send import count_told, find_notice
+from newsletter.releases.duplicates.queries import count_suggested, merged_into, others_of, places_of
 from newsletter.releases.edit import ReleaseAction, change_release, correct_release
 from newsletter.releases.from_sources.approve import count_waiting
 from newsletter.releases.holds import doubtful_fields, is_embargoed
@@ -71,6 +72,7 @@ def releases() -> str:
         pagination=found,
         is_more=is_more,
         waiting=count_waiting(session),
+        suggested=count_suggested(session),
     )
 
 
@@ -121,6 +123,9 @@ def release(public_id: str) -> str:
         notice=notice,
         told=count_told(session, notice) if notice else {},
         embargo=found.embargo_until if is_embargoed(found, runtime().now()) else None,
+        stays=merged_into(session, found.id),
+        places=places_of(session, found.id),
+        others=others_of(session, found.id),
     )
 
 

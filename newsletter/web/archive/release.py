@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from flask import render_template
 
 from newsletter.models import Release, db
+from newsletter.releases.duplicates.queries import linked_releases
 from newsletter.releases.public import find_public
 from newsletter.web.archive.blueprint import archive
 from newsletter.web.archive.caching import cacheable
@@ -40,6 +41,10 @@ def release(public_id: str) -> str:
         "web/release.html",
         release=shown,
         article=article(found, own),
+        twins=[
+            {"public_id": each.public_id, "title": each.title, "language": each.language}
+            for each in linked_releases(db.session(), found.id, runtime().now())
+        ],
         topics=[
             {"slug": link.topic.slug, "name": link.topic.name_in(page_language())}
             for link in found.topic_links

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 
-from flask import Flask, Response, make_response, render_template, request
+from flask import Flask, Response, make_response, redirect, render_template, request, url_for
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
 
-from newsletter.errors import NotFound, ReleaseWithdrawn, StateConflict
+from newsletter.errors import NotFound, ReleaseMerged, ReleaseWithdrawn, StateConflict
 from newsletter.models import db
 
 log = logging.getLogger(__name__)
@@ -81,6 +81,10 @@ def init_error_pages(app: Flask) -> None:
     @app.errorhandler(ReleaseWithdrawn)
     def withdrawn(fault: ReleaseWithdrawn) -> Response:
         return error_page(410)
+
+    @app.errorhandler(ReleaseMerged)
+    def merged(fault: ReleaseMerged) -> Response:
+        return make_response(redirect(url_for("archive.release", public_id=fault.stays), code=301))
 
     @app.errorhandler(StateConflict)
     def conflict(fault: StateConflict) -> Response:

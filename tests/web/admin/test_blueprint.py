@@ -2,7 +2,13 @@ from __future__ import annotations
 
 import pytest
 
-ARGUMENTS = {"public_id": "abcdefghijkl", "notice_id": 1, "what": "page", "slug": "news"}
+ARGUMENTS = {
+    "public_id": "abcdefghijkl",
+    "other_id": "abcdefghijkm",
+    "notice_id": 1,
+    "what": "page",
+    "slug": "news",
+}
 
 
 def _routes(app):

@@ -9,7 +9,8 @@ from dataclasses import replace
 import pytest
 from house import edit_release
 
-from newsletter.models import Release, ReleaseState
+from newsletter.models import PairState, Release, ReleasePair, ReleaseState
+from newsletter.releases.duplicates.merge import merge_releases
 from newsletter.releases.edit import ReleaseAction
 from newsletter.releases.revise import revise
 from newsletter.releases.revisions import Texts
@@ -135,3 +136,33 @@ def test_a_release_whose_public_text_was_corrected_says_so(visitor):
     assert json_ld(page)["dateModified"].startswith("2026-03-11")
     assert "Updated" in visitor.get("/releases").text
     assert "<updated>2026-03-11" in visitor.get("/releases.atom").text
+
+
+def test_two_releases_that_were_both_sent_link_each_other(visitor):
+    one, other = visitor.house.release("Energy from waves"), visitor.house.release("Wave energy")
+    with visitor.house.runtime.session() as session:
+        session.add(
+            ReleasePair(
+                earlier_id=one, later_id=other, state=PairState.LINKED, found_at=visitor.house.clock()
+            )
+        )
+        session.commit()
+
+    page = visitor.get(f"/releases/{public_id(visitor, one)}").text
+
+    assert "was also published as" in page
+    assert f'href="/releases/{public_id(visitor, other)}"' in page
+
+
+def test_a_merged_release_leads_to_the_one_that_stays(visitor):
+    one, other = visitor.house.release("Energy from waves"), visitor.house.release("Wave energy")
+    with visitor.house.runtime.session() as session:
+        merge_releases(
+            session, public_id(visitor, one), public_id(visitor, other), "editor", visitor.house.clock()
+        )
+        session.commit()
+
+    answer = visitor.get(f"/releases/{public_id(visitor, other)}")
+
+    assert (answer.status_code, answer.headers["Location"]) == (301, f"/releases/{public_id(visitor, one)}")
+    assert "Wave energy" not in visitor.get("/releases").text
