@@ -243,12 +243,11 @@ def _served_dates(session: Session, newsletter_id: int, subscriber_id: int) -> f
 
 def _becoming(session: Session, topics: Mapping[int, str]) -> tuple[Becoming, ...]:
     """Return the held releases of these topics that become ready by themselves, in that order."""
+    theirs = select(ReleaseTopic.release_id).where(ReleaseTopic.topic_id.in_(list(topics)))
     waiting = (
         select(Release)
-        .join(ReleaseTopic, ReleaseTopic.release_id == Release.id)
-        .where(Release.state == ReleaseState.HELD, ReleaseTopic.topic_id.in_(list(topics)))
+        .where(Release.state == ReleaseState.HELD, Release.id.in_(theirs))
         .options(selectinload(Release.holds), selectinload(Release.topic_links))
-        .distinct()
     )
     found = []
     for release in session.scalars(waiting.order_by(Release.id)):
