@@ -71,7 +71,7 @@ def _of_mbox(name: str, file: BinaryIO) -> Iterator[MailFile]:
         if size < LARGEST_MAIL_BYTES:
             lines.append(line[: LARGEST_MAIL_BYTES - size])
             size += len(line)
-    yield MailFile(f"{name}#{number + 1}", b"".join(lines))
+    yield MailFile(f"{name}#{number + 1}" if number else name, b"".join(lines))
 
 
 def _new_of(folder: Path) -> Iterator[MailFile]:
