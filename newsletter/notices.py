@@ -209,6 +209,53 @@ class NoticeKind(enum.Enum):
         ),
         True,
     )
+    APPROVAL_ASKED = (
+        "approval_asked",
+        "An issue waits for an approval",
+        ("The issue of “{newsletter}” for {date} waits for an approval. Its first emails are due at {when}."),
+        (
+            "Look at it and approve it on its page, or by: newsletter digest approve --newsletter "
+            "{newsletter} --date {date}. If nobody approves it before the issue of the next date begins, "
+            "that one brings its releases."
+        ),
+    )
+    APPROVAL_REMINDER = (
+        "approval_reminder",
+        "An issue still waits for an approval",
+        (
+            "The issue of “{newsletter}” for {date} still waits for an approval. Its first emails are due at "
+            "{when}."
+        ),
+        (
+            "Look at it and approve it on its page, or by: newsletter digest approve --newsletter "
+            "{newsletter} --date {date}. If nobody approves it before the issue of the next date begins, "
+            "that one brings its releases."
+        ),
+    )
+    APPROVAL_MISSED = (
+        "approval_missed",
+        "An issue was not approved in time",
+        (
+            "Nobody approved the issue of “{newsletter}” for {date} before the issue of {next} began. It was "
+            "not sent. The next issue brings its releases."
+        ),
+        (
+            "Approve the next issue in time. To be asked earlier: newsletter schedule set --newsletter "
+            "{newsletter} --approval-hours HOURS. This notice closes after a week."
+        ),
+    )
+    APPROVED_CHANGED = (
+        "approved_changed",
+        "A text of an approved issue was corrected",
+        (
+            "These texts were corrected after the issue of “{newsletter}” for {date} was approved: {titles}. "
+            "Emails that are not sent yet have the new texts."
+        ),
+        (
+            "Look at them on the page “Releases”. If one is wrong, hold the release or pause the issue. This "
+            "notice closes after a week."
+        ),
+    )
     CONSENT_LEDGER = (
         "consent_ledger",
         "The ledger of consent does not fit its signed head",

@@ -127,13 +127,15 @@ def make_plan(
     personal: Iterable[Personal],
     after: datetime,
     now: datetime,
-    paused: Collection[date] = (),
+    late_from: Mapping[date, datetime] | None = None,
 ) -> Plan:
     """Return what is due later than `after` and up to `now`.
 
     If several dates of a frequency were missed, only the last one counts, because its wave brings everything.
-    The issues of the dates in `paused` are paused. Their waves are late only after that.
+    The waves of a date in `late_from` are late only after that moment, because the issue was paused, or was
+    not approved, until then.
     """
+    late_from = late_from or {}
     after = max(after, now - OLDEST)
     found: dict[tuple[datetime, date], dict[Late, dict[Hour, set[Frequency]]]] = defaultdict(
         lambda: {Late.SEND: defaultdict(set), Late.ASK: defaultdict(set)}
@@ -144,7 +146,7 @@ def make_plan(
     skipped, again = set(), set()
     days = list(days_between(after, now))
     for hour in hours:
-        last = _last_dates(calendar, hour, days, after, now, paused)
+        last = _last_dates(calendar, hour, days, after, now, late_from)
         for frequency, (moment, day, verdict) in last.items():
             if verdict is not Late.SKIP:
                 found[moment, day][verdict][hour].add(frequency)
@@ -154,7 +156,7 @@ def make_plan(
                 again.add((day + DAY, frequency, hour))
     lost = []
     for row in personal:
-        verdict = _verdict(calendar, row.frequency, row.instant, now, paused=row.slot in paused)
+        verdict = _verdict(calendar, row.frequency, late_from.get(row.slot), row.instant, now)
         if verdict is Late.SKIP:
             skipped.add((row.slot, row.frequency))
             if row.frequency is not Frequency.DAILY:
@@ -193,7 +195,7 @@ def _last_dates(
     days: Iterable[date],
     after: datetime,
     now: datetime,
-    paused: Collection[date],
+    late_from: Mapping[date, datetime],
 ) -> dict[Frequency, tuple[datetime, date, Late]]:
     """Return the last due date of each frequency for one hour: its instant, the date and the verdict."""
     last: dict[Frequency, tuple[datetime, date, Late]] = {}
@@ -208,7 +210,7 @@ def _last_dates(
         for frequency in DATED:
             if frequency not in due:
                 continue
-            verdict = _verdict(calendar, frequency, moment, now, paused=day in paused)
+            verdict = _verdict(calendar, frequency, late_from.get(day), moment, now)
             last[frequency] = (moment, day, verdict)
             if verdict is Late.SKIP and frequency is not Frequency.DAILY:
                 more |= {frequency}
@@ -216,10 +218,11 @@ def _last_dates(
 
 
 def _verdict(
-    calendar: Calendar, frequency: Frequency, moment: datetime, now: datetime, *, paused: bool
+    calendar: Calendar, frequency: Frequency, late_from: datetime | None, moment: datetime, now: datetime
 ) -> Late:
     rule = calendar.late[frequency]
-    return rule.then if not paused and now - moment > timedelta(hours=rule.hours) else Late.SEND
+    late = now - (moment if late_from is None else max(moment, late_from))
+    return rule.then if late > timedelta(hours=rule.hours) else Late.SEND
 
 
 def _parts(hours: Mapping[Hour, set[Frequency]], alone: set[Frequency]) -> tuple[Part, ...]:

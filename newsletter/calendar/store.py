@@ -44,6 +44,8 @@ def usual_calendar(newsletter_id: int, time_zone: str) -> NewsletterCalendar:
         gather_minutes=USUAL_GATHER_MINUTES,
         gather_releases=None,
         gathered_to=0,
+        approval_hours=None,
+        approver="",
         is_on=False,
         late=write_late(USUAL_LATE),
     )

@@ -55,6 +55,12 @@ def gathering_in_words(minutes: int, releases: int | None) -> str:
     return f"{delay}, or once {releases} releases wait" if releases and minutes else delay
 
 
+def approval_in_words(hours: int, approver: str) -> str:
+    """Return when an approval is asked for, and of whom."""
+    before = "1 hour" if hours == 1 else f"{hours} hours"
+    return f"{approver or 'The owner'} is asked {before} before the first emails of a date"
+
+
 def _and(words: Sequence[str]) -> str:
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
 

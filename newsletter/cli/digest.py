@@ -8,8 +8,10 @@ from typing import TextIO
 import click
 
 from newsletter import audit
+from newsletter.cli.approve import approve
 from newsletter.cli.arguments import IdCommand, newsletter_option
 from newsletter.cli.context import print_json, program
+from newsletter.cli.editors_note import note_options, read_note_file
 from newsletter.cli.explain import explain_command
 from newsletter.cli.issue_status import load_issue, print_status, watch_issue
 from newsletter.cli.runtime import open_runtime
@@ -18,9 +20,8 @@ from newsletter.digest import preview as previews
 from newsletter.digest.issues import open_issue, send_test
 from newsletter.digest.preview import Preview
 from newsletter.digest.reach import count_reach
-from newsletter.errors import InputError, StateConflict
+from newsletter.errors import StateConflict
 from newsletter.mail.addresses import parse_address
-from newsletter.messages.note import NOTE_BYTES, read_note
 from newsletter.models import DeliveryState, Frequency, current_sequence
 from newsletter.newsletters.queries import choose_newsletter, find_newsletter
 from newsletter.outbox import control, unbuildable
@@ -106,14 +107,7 @@ def preview(
 @click.option("--dry-run", is_flag=True, help="Say what would be sent, and end.")
 @click.option("--test", "recipient", metavar="ADDRESS", help="Send it to this one address only.")
 @click.option("--yes", is_flag=True, help="Do not ask for the number of subscribers.")
-@click.option(
-    "--note",
-    "note_file",
-    type=click.File("r", encoding="utf-8"),
-    metavar="FILE",
-    help=f"The editor's note on top: Markdown of at most {NOTE_BYTES:,} bytes. - reads standard input.",
-)
-@click.option("--note-language", metavar="TAG", help="Its language. The newsletter's first one by default.")
+@note_options
 @click.option("--own-hour", is_flag=True, help="Subscribers who chose an hour get it at that hour.")
 @json_option
 def send(
@@ -134,7 +128,7 @@ def send(
     """
     parts = open_runtime()
     newsletter_id = _choose(parts, newsletter_slug)
-    note = _read_note(parts, newsletter_id, note_file, note_language)
+    note = read_note_file(parts, newsletter_id, note_file, note_language)
     if recipient is not None:
         _send_test(parts, newsletter_id, frequencies, recipient, note)
         return
@@ -253,6 +247,9 @@ for _name, _act, _line in (
     digest.add_command(_steering(_name, _act, _line))
 
 
+digest.add_command(approve)
+
+
 @digest.command(cls=IdCommand)
 @id_argument
 @click.option("--drop", is_flag=True, help="Do not bring its releases with the next issue.")
@@ -339,24 +336,6 @@ def _preview(
         said = previews.nothing_to_show(topics, for_subscriber=reader is not None)
         raise StateConflict(f"{said} Add one: {program()} release add FILE")
     return found
-
-
-def _read_note(
-    parts: Runtime, newsletter_id: int, file: TextIO | None, language: str | None
-) -> dict[str, str]:
-    """Return the arguments of an issue with the editor's note. Raises InputError."""
-    if file is None:
-        return {}
-    with parts.reading() as session:
-        offered = parts.renderer.of_newsletter(session, newsletter_id).languages
-    try:
-        text = file.read(NOTE_BYTES + 1)
-    except UnicodeDecodeError as fault:
-        raise InputError(f"{file.name} is not text in UTF-8.") from fault
-    # It is checked before anybody is asked for the number of subscribers.
-    tag = language or offered[0]
-    read_note(text, tag)
-    return {"note": text, "note_language": tag}
 
 
 def _send_test(

@@ -12,6 +12,8 @@ from newsletter.cli.arguments import newsletter_option
 from newsletter.cli.context import print_json, program
 from newsletter.cli.runtime import open_runtime
 from newsletter.digest.schedule import outlook
+from newsletter.digest.schedule.approval import open_approvals
+from newsletter.digest.schedule.approval_dates import forget_approvals
 from newsletter.digest.schedule.clock import answer_late
 from newsletter.digest.schedule.first_start import steps_before_start
 from newsletter.identity import Identity
@@ -42,8 +44,10 @@ def show(newsletter_slug: str | None, as_json: bool) -> None:
         words, values, on = schedules.in_words(row), schedules.as_text(row), row.is_on
         opens_at = outlook.gathering_opens_at(session, identity.newsletter_id)
         asked = outlook.count_asked(session, identity.newsletter_id)
+        waiting = [str(each.slot) for each in open_approvals(session, identity.newsletter_id)]
     if as_json:
-        print_json({"newsletter": identity.slug, "on": on, **values, "asked": asked})
+        shown = {"newsletter": identity.slug, "on": on, **values, "asked": asked, "to_approve": waiting}
+        print_json(shown)
         return
     click.echo(f"{identity.slug}  {'on' if on else 'off'}, times in {values['time_zone']}")
     for name, said in words.items():
@@ -54,6 +58,8 @@ def show(newsletter_slug: str | None, as_json: bool) -> None:
         click.echo(f"  An issue as it happens opens at {_at(opens_at, values['time_zone'])}.")
     if asked:
         click.echo("  A late issue waits for an answer: newsletter schedule late send|skip")
+    if waiting:
+        click.echo(f"  To approve: {', '.join(waiting)}. Run: {program()} digest approve")
     if not on:
         click.echo(f"  To send by this schedule: {program()} schedule start")
 
@@ -141,7 +147,9 @@ def stop(newsletter_slug: str | None) -> None:
     parts = open_runtime()
     identity = _identity(parts, newsletter_slug)
     with parts.session() as session:
-        schedules.stop_schedule(session, identity, actor=ACTOR, now=parts.now())
+        now = parts.now()
+        schedules.stop_schedule(session, identity, actor=ACTOR, now=now)
+        forget_approvals(session, identity.newsletter_id, now)
         session.commit()
     click.echo(f"{identity.slug}  off")
 

@@ -103,9 +103,11 @@ def open_issue(
     return issue
 
 
-def something_waits(session: Session, newsletter_id: int, frequency: Frequency, to_sequence: int) -> bool:
-    """Return whether a subscriber of a newsletter would get something with this frequency now."""
-    audience = Audience(newsletter_id, (frequency,))
+def something_waits(
+    session: Session, newsletter_id: int, frequencies: Iterable[Frequency], to_sequence: int
+) -> bool:
+    """Return whether a subscriber of a newsletter would get something with these frequencies now."""
+    audience = Audience(newsletter_id, tuple(frequencies))
     return next(_with_something(session, audience, to_sequence), None) is not None
 
 
@@ -116,6 +118,8 @@ def find_opened(session: Session, request_key: str) -> Issue | None:
 
 def _with_something(session: Session, audience: Audience, to_sequence: int) -> Iterator[Chunk]:
     selector = Selector(session, audience, to_sequence)
+    if not selector.catalogue.release_ids():
+        return iter(())  # no subscriber need be looked at
     return (chunk for chunk in selector.chunks(session, CHUNK) if chunk.selections)
 
 

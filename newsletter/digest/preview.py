@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import date, datetime
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -54,6 +54,7 @@ class Preview:
     selection: Selection
     reach: Reach
     is_sample: bool
+    to_sequence: int
 
 
 def preview(
@@ -66,14 +67,17 @@ def preview(
     email_key: str | None = None,
     newsletter_id: int = FIRST_NEWSLETTER,
     note: Note | None = None,
+    to_sequence: int | None = None,
+    slot: date | None = None,
 ) -> Preview | None:
     """Return a newsletter's digest for a subscriber (a canonical address) or for a choice of its topics.
 
     Without `email_key` it is the digest of somebody who chose `topics` (slugs; all when empty) and got the
-    last issue of these frequencies. Returns None when there is no release at all. Raises NotFound for an
-    unknown subscriber, and for a topic that the newsletter does not have.
+    last issue of these frequencies. `to_sequence` is the highest sequence in it, the newest one by default.
+    `slot` is the date that it shows, today by default. Returns None when there is no release at all. Raises
+    NotFound for an unknown subscriber, and for a topic that the newsletter does not have.
     """
-    to_sequence = current_sequence(session)
+    to_sequence = current_sequence(session) if to_sequence is None else to_sequence
     audience = Audience(newsletter_id, tuple(frequencies))
     wanted = _release_languages_of(session, email_key)
     chosen, is_sample = _choose(session, audience, to_sequence, topics, email_key, wanted)
@@ -83,6 +87,7 @@ def preview(
     shelf = select(Topic).where(Topic.newsletter_id == newsletter_id).order_by(Topic.position, Topic.id)
     own = renderer.of_newsletter(session, newsletter_id)
     facts = own.issue_facts(f"No. {next_number(session, newsletter_id)}", now, note=note)
+    facts = facts if slot is None else replace(facts, date=slot)
     language = choose_language(_language_of(session, email_key), own.languages)
     edition = Edition("preview", render_edition(own, facts, language, session.scalars(shelf).all(), releases))
     key = write_key(chosen)
@@ -99,6 +104,7 @@ def preview(
         selection=chosen,
         reach=count_reach(session, frequencies, to_sequence, newsletter_id),
         is_sample=is_sample,
+        to_sequence=to_sequence,
     )
 
 

@@ -26,9 +26,15 @@ from newsletter.calendar.store import (
     usual_calendar,
     write_late,
 )
-from newsletter.calendar.words import gathering_in_words, holidays_in_words, rule_in_words
+from newsletter.calendar.words import (
+    approval_in_words,
+    gathering_in_words,
+    holidays_in_words,
+    rule_in_words,
+)
 from newsletter.errors import FieldsInvalid, InputError, StateConflict
 from newsletter.identity import Identity
+from newsletter.mail.addresses import parse_address
 from newsletter.models import Frequency, Gathering, NewsletterCalendar, WaitsAgain
 
 # Each field of a schedule, with its label and a hint. Values are given as texts.
@@ -49,8 +55,16 @@ FIELDS: Mapping[str, tuple[str, str]] = {
         "An issue as it happens opens this long after the first release.",
     ),
     "gather_releases": ("Releases to gather", "It opens earlier at this many releases. No limit when empty."),
+    "approval_hours": (
+        "Ask for an approval",
+        "Hours before the first emails of a date, from 1 to 168. Issues need no approval when empty.",
+    ),
+    "approver": ("Who is asked", "An email address. The owner when empty."),
 }
 LONGEST_GATHERING = 2 * 24 * 60
+MOST_APPROVAL_HOURS = 7 * 24
+# The fields that are stored as they are.
+_COLUMNS = ("time_zone", "hour", "gather_minutes", "gather_releases", "approval_hours", "approver")
 
 
 def read_schedule(session: Session, identity: Identity) -> NewsletterCalendar:
@@ -74,6 +88,8 @@ def as_text(row: NewsletterCalendar) -> dict[str, str]:
         **{f"late_{each}": f"{late[each].hours} {late[each].then}" for each in DATED},
         "gather_minutes": str(row.gather_minutes),
         "gather_releases": "" if row.gather_releases is None else str(row.gather_releases),
+        "approval_hours": "" if row.approval_hours is None else str(row.approval_hours),
+        "approver": row.approver,
     }
 
 
@@ -100,6 +116,8 @@ def in_words(row: NewsletterCalendar) -> dict[str, str]:
     said[Frequency.IMMEDIATE.words] = gathering_in_words(row.gather_minutes, row.gather_releases)
     if rules.holidays:
         said["holidays"] = holidays_in_words(rules)
+    if row.approval_hours is not None:
+        said["approval"] = approval_in_words(row.approval_hours, row.approver)
     return said
 
 
@@ -159,7 +177,7 @@ def _locked(session: Session, identity: Identity) -> NewsletterCalendar:
 def _write(row: NewsletterCalendar, values: Mapping[str, Any]) -> None:
     set_rules(row, values["rules"])
     row.late = write_late(values["late"])
-    for name in ("time_zone", "hour", "gather_minutes", "gather_releases"):
+    for name in _COLUMNS:
         setattr(row, name, values[name])
 
 
@@ -182,6 +200,8 @@ def _parse(texts: Mapping[str, str], row: NewsletterCalendar) -> dict[str, Any]:
         "hour": read("hour", lambda text: _number(text, 0, 23)),
         "gather_minutes": read("gather_minutes", lambda text: _number(text, 0, LONGEST_GATHERING)),
         "gather_releases": read("gather_releases", lambda text: _number(text, 2, 1000) if text else None),
+        "approval_hours": read("approval_hours", _approval_hours),
+        "approver": read("approver", lambda text: parse_address(text).text if text else ""),
         "late": {each: read(f"late_{each}", _late) for each in DATED},
     }
     for name in _RULE_READERS:
@@ -221,6 +241,10 @@ def _number(text: str, least: int, most: int) -> int:
     if not least <= number <= most:
         raise InputError(f"Choose a number from {least} to {most}.")
     return number
+
+
+def _approval_hours(text: str) -> int | None:
+    return None if text.lower() in {"", "none"} else _number(text, 1, MOST_APPROVAL_HOURS)
 
 
 def _late(text: str) -> LateRule:

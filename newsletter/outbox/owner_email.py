@@ -17,6 +17,8 @@ from newsletter.outbox.enqueue import enqueue_notice
 
 # Emails in one run. A fault that opens hundreds of notices must not send hundreds of emails in one minute.
 AT_ONCE = 20
+# The page that the button of an email opens, unless the notice has a page of its own.
+ADMIN_PAGE = "/admin/"
 # The largest part of a message that is attached. Abuse reports have a few kilobytes.
 MOST_ATTACHED_BYTES = 256 * 1024
 
@@ -24,11 +26,10 @@ MOST_ATTACHED_BYTES = 256 * 1024
 def email_notices(session: Session, owner: str | None, now: datetime) -> int:
     """Enqueue an email for each open notice that was not emailed yet; return how many. Commits nothing.
 
-    `owner` is the owner's address. Without one, every account gets the email.
+    `owner` is the owner's address. Without one, every account gets the email. A notice with the detail
+    `send_to` goes to that address.
     """
-    recipients = [owner] if owner else _accounts(session)
-    if not recipients:
-        return 0  # the notices stay open, so an account that is created later gets them
+    usual = [owner] if owner else _accounts(session)
     new = (
         select(Notice)
         .where(Notice.emailed_at.is_(None), Notice.settled_at.is_(None))
@@ -37,21 +38,31 @@ def email_notices(session: Session, owner: str | None, now: datetime) -> int:
         .with_for_update(skip_locked=True)
     )
     notices = list(session.scalars(new))
+    told = 0
     for notice in notices:
         said = words(notice)
+        recipients = [notice.detail["send_to"]] if notice.detail.get("send_to") else usual
+        if not recipients:
+            continue  # it stays open, so an account that is created later gets it
         for recipient in recipients:
             enqueue_notice(
                 session,
                 recipient=recipient,
                 template="notice",
-                context={"title": said.title, "sentence": said.sentence, "remedy": said.remedy},
+                context={
+                    "title": said.title,
+                    "sentence": said.sentence,
+                    "remedy": said.remedy,
+                    "page": notice.detail.get("page", ADMIN_PAGE),
+                },
                 purpose_key=f"notice:{notice.id}",
                 language="en",
                 now=now,
             )
         notice.emailed_at = now
+        told += 1
     session.flush()
-    return len(notices)
+    return told
 
 
 def forward_to_owner(session: Session, owner: str | None, role: str, raw: bytes, now: datetime) -> bool:

@@ -12,6 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from newsletter.digest.issues import Preparer
+from newsletter.digest.schedule.approval import dates_to_compare, tell_of_corrections
 from newsletter.digest.schedule.clock import due_calendars, open_waves
 from newsletter.digest.schedule.gather import due_gatherings, gather, newsletters_to_gather, open_gathered
 from newsletter.digest.schedule.prepare import WavePreparer, waves_to_prepare
@@ -43,7 +44,11 @@ def run_schedules(runtime: Runtime) -> None:
     _open_urgent(runtime)
     with runtime.reading() as session:
         gathering, calendars = newsletters_to_gather(session), due_calendars(session, now)
-        opening = due_gatherings(session, now)
+        opening, approved = due_gatherings(session, now), dates_to_compare(session)
+    for newsletter_id in approved:
+        with runtime.session() as session:
+            tell_of_corrections(session, newsletter_id, now)
+            session.commit()
     for newsletter_id in calendars:
         with runtime.session() as session:
             opened = open_waves(session, newsletter_id, now)
@@ -73,6 +78,7 @@ def schedules_due(session: Session, now: datetime) -> bool:
         or newsletters_to_gather(session)
         or due_calendars(session, now)
         or due_gatherings(session, now)
+        or dates_to_compare(session)
     )
 
 

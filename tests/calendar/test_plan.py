@@ -70,7 +70,7 @@ def test_what_is_skipped_is_due_again_the_next_day_until_it_is_in_time():
     late = with_late(Late.SKIP)
 
     soon = make_plan(calendar(late=late), [None], [], at("2026-03-09 12:00"), at("2026-03-11 09:00"))
-    later = make_plan(calendar(late=late), [None], [], at("2026-03-09 12:00"), at("2026-03-11 07:00"), ())
+    later = make_plan(calendar(late=late), [None], [], at("2026-03-09 12:00"), at("2026-03-11 07:00"), {})
 
     assert [(each.slot.day, each.send[0].frequencies) for each in soon.waves] == [(11, {DAILY, WEEKLY})]
     assert later.again == frozenset()
@@ -95,10 +95,22 @@ def test_a_skipped_date_that_is_due_again_in_the_future_is_stored():
 
 
 def test_a_date_of_a_paused_issue_is_not_late():
-    plan = make_plan(calendar(), [None], [], at("2026-03-09 12:00"), at("2026-03-10 23:00"), {TENTH})
+    now = at("2026-03-10 23:00")
+
+    plan = make_plan(calendar(), [None], [], at("2026-03-09 12:00"), now, {TENTH: now})
 
     assert [each.slot for each in plan.waves] == [TENTH]
     assert plan.skipped == frozenset()
+
+
+def test_lateness_counts_from_the_approval():
+    began, approved = at("2026-03-09 12:00"), {TENTH: at("2026-03-10 15:00")}
+
+    in_time = make_plan(calendar(), [None], [], began, at("2026-03-10 20:59"), approved)
+    late = make_plan(calendar(), [None], [], began, at("2026-03-10 21:01"), approved)
+
+    assert in_time.skipped == frozenset()
+    assert late.skipped == {(TENTH, DAILY)}
 
 
 def test_a_late_date_can_wait_for_a_person():

@@ -8,7 +8,7 @@ import re
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -24,6 +24,7 @@ from werkzeug.test import TestResponse
 from newsletter.accounts.create import change_password, find_account
 from newsletter.accounts.passwords import hash_password
 from newsletter.app import create_app
+from newsletter.calendar.store import usual_calendar
 from newsletter.clock import utcnow
 from newsletter.demo.data import ADMIN
 from newsletter.demo.run import prepare_demo
@@ -40,6 +41,7 @@ from newsletter.models import (
     Newsletter,
     Release,
     ReleaseTopic,
+    SlotApproval,
     Subscriber,
     Subscription,
     Topic,
@@ -59,6 +61,8 @@ from newsletter.tokens import Purpose
 
 PUBLIC_URL = "https://news.example.org"
 PASSWORD = "three quiet harbours"
+# Its issue waits for an approval.
+A_TUESDAY = date(2026, 3, 10)
 MAIL = b"From: a@example.org\r\nSubject: Hello\r\nContent-Type: text/html\r\n\r\n<p>Hello</p>\r\n"
 
 
@@ -197,6 +201,12 @@ def _furnish(session: Session, runtime: Runtime, stored_password: str) -> dict[s
     source = add_source(
         session, "https://press.example.org/feed.xml", allowed=Allowed(), actor=ADMIN, now=now
     )
+    calendar = usual_calendar(FIRST_NEWSLETTER, "UTC")
+    calendar.is_on, calendar.approval_hours = True, 24
+    waiting_date = SlotApproval(
+        newsletter_id=FIRST_NEWSLETTER, slot=A_TUESDAY, first_at=now, asked_at=now, reminders=0
+    )
+    session.add_all([calendar, waiting_date])
     picture = io.BytesIO()
     Image.new("RGB", (20, 20)).save(picture, "PNG")
     logo = store_logo(session, encode_logo(picture.getvalue()), now)
@@ -279,6 +289,9 @@ def _furnish(session: Session, runtime: Runtime, stored_password: str) -> dict[s
         "admin.issue_progress": {"public_id": issue.public_id},
         "admin.deliveries_csv": {"public_id": issue.public_id},
         "admin.change_issue": {"public_id": issue.public_id},
+        "admin.approve": {"slug": "news", "slot": str(A_TUESDAY)},
+        "admin.approve_body": {"slug": "news", "slot": str(A_TUESDAY)},
+        "admin.approve_issue": {"slug": "news", "slot": str(A_TUESDAY)},
         "admin.schedule": {"slug": "news"},
         "admin.confirm_schedule": {"slug": "news"},
         "admin.change_schedule": {"slug": "news"},

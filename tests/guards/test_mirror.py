@@ -21,6 +21,7 @@ ELSEWHERE = {
     "demo/run.py": "demo/test_data.py",
     "digest/archive.py": "subscribers/choices/test_change_address.py",
     "digest/preview.py": "digest/test_issues.py",
+    "digest/schedule/approval_dates.py": "digest/schedule/test_approval.py",
     "errors.py": "accounts/test_create.py",
     "ingest/feeds/feed.py": "ingest/feeds/test_read.py",
     "ingest/press/dates/calendars.py": "ingest/press/dates/test_find.py",

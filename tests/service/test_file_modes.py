@@ -58,6 +58,7 @@ COMMANDS: dict[str, list[str]] = {
     "schedule try": [],
     "schedule stop": [],
     "schedule late": ["skip"],
+    "digest approve": ["--yes"],
     "account add": ["owner@example.org"],
     "account reset": ["owner@example.org"],
     "account list": [],
@@ -138,9 +139,8 @@ COMMANDS: dict[str, list[str]] = {
 # These have nothing to do here, or no relay answers.
 CAN_FAIL = {
     "relay check", "source try", "release send-after-all", "release not-urgent", "digest pause",
-    "digest resume",
-    "digest send-from-here", "schedule late", "consent verify", "bounce again", "bounce gone",
-    "release merge", "release different", "release unmerge",
+    "digest resume", "digest send-from-here", "schedule late", "consent verify", "bounce again",
+    "bounce gone", "release merge", "release different", "release unmerge", "digest approve",
 }  # fmt: skip
 WRONG_USAGE = 2
 # These are checked while they run.

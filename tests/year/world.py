@@ -6,6 +6,7 @@ no table. Each matching release must come exactly once, in time, and at the hour
 
 from __future__ import annotations
 
+import itertools
 import random
 import re
 from calendar import monthrange
@@ -20,6 +21,7 @@ from newsletter.calendar.changes import change_calendar
 from newsletter.calendar.plan import Late, LateRule
 from newsletter.calendar.rules import Rules
 from newsletter.calendar.store import find_calendar, set_rules, start, usual_calendar, write_late
+from newsletter.digest.schedule.approval import approve, open_approvals
 from newsletter.digest.schedule.clock import due_calendars, open_waves
 from newsletter.digest.schedule.prepare import WavePreparer, waves_to_prepare
 from newsletter.models import FIRST_NEWSLETTER, Frequency, Subscriber
@@ -43,6 +45,8 @@ GATHER_MINUTES = 60
 TOPICS = ("energy", "ports", "rail")
 # Days around which clocks change somewhere, and a year's end.
 BEGINNINGS = (date(2026, 3, 22), date(2026, 10, 18), date(2026, 3, 3), date(2026, 12, 24), date(2026, 9, 20))
+# When the issues of a date need an approval, it is asked for this long before.
+APPROVAL_HOURS = 10
 DATED = (Frequency.DAILY, Frequency.WEEKLY, Frequency.MONTHLY)
 
 
@@ -109,12 +113,16 @@ class Broken(AssertionError):
 class World:
     """One newsletter, its subscribers, and the events of some weeks."""
 
-    def __init__(self, house: House, seed: int, *, outages: bool, subscribers: int = 5) -> None:
+    def __init__(
+        self, house: House, seed: int, *, outages: bool, approvals: bool = False, subscribers: int = 5
+    ) -> None:
         self.house, self.chance, self.seed = house, random.Random(seed), seed
         beginning = self.chance.choice(BEGINNINGS)
         house.clock.moment = datetime.combine(beginning, time(self.chance.randrange(24)), UTC)
         self.outages, self.down_until, self.was_down = outages, house.clock(), False
         self.seen, self.releases, self.log = 0, 0, []
+        # The dates that were approved, and when. Those that were not, and the date that closed each.
+        self.approvals, self.approved, self.closed = approvals, {}, {}
         chance = self.chance
         self.rule = Rule(
             chance.choice(ZONES), chance.randrange(24), set(chance.sample(range(7), chance.randint(1, 7))),
@@ -146,6 +154,7 @@ class World:
                     Frequency.MONTHLY: LateRule(48, self.chance.choice([Late.SKIP, Late.SEND])),
                 }
             )
+            row.approval_hours = APPROVAL_HOURS if self.approvals else None
             session.add(row)
             start(session, row, now)
             session.commit()
@@ -196,6 +205,43 @@ class World:
             self._change_hour()
         if chance.random() < 0.008:
             self._pause_or_resume(chance.choice(self.people))
+        if self.approvals:
+            self._close_dates()
+            self._approve()
+
+    def _approve(self) -> None:
+        """Approve dates at random times, often too late, and some never."""
+        now = self.house.clock()
+        with self.house.runtime.session() as session:
+            for each in open_approvals(session, FIRST_NEWSLETTER):
+                if each.slot in self.closed or self.chance.random() > 0.04:
+                    continue
+                seen = self._sequence(session)
+                approve(session, FIRST_NEWSLETTER, each.slot, seen, now, actor="editor", now=now)
+                self.approved[each.slot] = now
+                self.log.append(f"{now} approved {each.slot}")
+            session.commit()
+
+    def _close_dates(self) -> None:
+        """Promise the releases of a date that nobody approved for the next one, when that begins."""
+        now = self.house.clock()
+        hours = [(each.zone, each.hour) for each in self.people if each.hour is not None]
+        hours.append((self.rule.zone, self.rule.hour))
+        frequencies = ("daily", "weekly", "monthly")
+        days = [now.date() + DAY * step for step in range(-10, 3)]
+        dates = [each for each in days if any(self.rule.due(frequency, each) for frequency in frequencies)]
+        for day, later in itertools.pairwise(dates):
+            if day in self.approved or day in self.closed:
+                continue
+            if min(oracle_instant(later, hour, zone) for zone, hour in hours) > now:
+                continue
+            self.closed[day] = later
+            self.log.append(f"{now} closed {day}")
+            for person in self.people:
+                for release, promise in person.promises.items():
+                    if promise.day == day and release not in person.got:
+                        self._promise(person, release)
+                        promise.until = max(promise.until, self._instant(person, later))
 
     def _publish(self) -> None:
         names = self.chance.sample(TOPICS, self.chance.choice([1, 1, 2]))
@@ -230,6 +276,7 @@ class World:
                 for step in range(-3, 80)
                 if self.rule.due(frequency, day := now.date() + DAY * step)
                 and (each := self._instant(person, day)) >= now and day not in taken
+                and day not in self.approved and day not in self.closed
             )
             for frequency in dated
         )  # fmt: skip
@@ -374,6 +421,8 @@ class World:
 
     def _check_email(self, person: Person, day: date, releases: list[int], *, is_dated: bool) -> None:
         now = self.house.clock()
+        if self.approvals and is_dated and day not in self.approved:
+            self._fail(f"{person.address} got the email of {day}, which nobody approved")
         if not releases:
             self._fail(f"{person.address} got an empty email")
         for release in releases:
@@ -387,19 +436,25 @@ class World:
             late = TICK
             if self.was_down:
                 late = DAY * (40 if person.frequencies & {"daily", "immediate"} else 5)
-            if now > promise.until + late:
+            if now > max(promise.until, self.approved.get(day, now - DAY * 400)) + late:
                 self._fail(f"{person.address} got {release} at {now}, promised until {promise.until}")
+            if self.approvals and is_dated and promise.published > self.approved[day]:
+                self._fail(f"{person.address} got {release} on {day}, which the approver did not see")
         if not is_dated:
             return
         if day in {each for each, _, _ in person.dates}:
             self._fail(f"{person.address} got two emails of {day}")
         person.dates.append((day, now, releases))
         instants = {oracle_instant(day, hour, zone) for zone, hour in person.hours}
+        if day in self.approved:
+            instants = {max(each, self.approved[day]) for each in instants}
         if not self.was_down and not any(each <= now < each + TICK for each in instants):
             self._fail(
                 f"{person.address} got the email of {day} at {now}, their instants: {sorted(instants)}"
             )
-        if not self.was_down and not any(self.rule.due(each, day) for each in person.frequencies):
+        # A date that closes another one brings its weekly and monthly issues too.
+        is_due = any(self.rule.due(each, day) for each in person.frequencies) or day in self.closed.values()
+        if not self.was_down and not is_due:
             self._fail(f"{person.address} got an email of {day}, which is no date of theirs")
 
     def _check_the_end(self) -> None:
@@ -407,6 +462,8 @@ class World:
         for person in self.people:
             for release, promise in person.promises.items():
                 late = DAY * 40 if self.was_down else TICK
+                if self.approvals and promise.day is not None and promise.day not in self.approved:
+                    continue  # it still waits
                 if release not in person.got and now > promise.until + late:
                     self._fail(f"{person.address} never got {release}, promised until {promise.until}")
 

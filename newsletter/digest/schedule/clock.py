@@ -26,6 +26,8 @@ from newsletter.calendar.plan import (
 )
 from newsletter.calendar.rules import DAY
 from newsletter.calendar.store import NO_HOUR, find_calendar, hour_of, hours_in_use, load_calendar
+from newsletter.digest.schedule import approval_dates
+from newsletter.digest.schedule.approval import was_missed
 from newsletter.digest.schedule.waves import write_parts
 from newsletter.errors import StateConflict
 from newsletter.models import (
@@ -64,9 +66,16 @@ def open_waves(session: Session, newsletter_id: int, now: datetime) -> int:
         return 0
     calendar, hours = load_calendar(session, row), hours_in_use(session)
     personal = _personal_instants(session, newsletter_id, opened_to)
-    paused = _paused_dates(session, newsletter_id)
+    approval_dates.add_dates(session, row, calendar, hours, personal, now)
+    waited = dict.fromkeys(_paused_dates(session, newsletter_id), now)
+    waited |= approval_dates.late_from(session, newsletter_id, now)
     due = [each for each in personal if each.instant <= now]
-    plan = make_plan(calendar, hours, due, opened_to, now, paused)
+    plan = make_plan(calendar, hours, due, opened_to, now, waited)
+    again = approval_dates.close_missed(session, calendar, hours, plan.waves, now)
+    if again:
+        _store_again(session, newsletter_id, again)
+        calendar = load_calendar(session, row)
+        plan = make_plan(calendar, hours, due, opened_to, now, waited)
     opened = sum(_open(session, calendar, hours, personal, wave) for wave in plan.waves)
     _make_due_again(session, calendar, plan, now)
     _tell_owner(session, newsletter_id, plan, now)
@@ -74,7 +83,8 @@ def open_waves(session: Session, newsletter_id: int, now: datetime) -> int:
     row.opened_to = now
     session.flush()
     after = load_calendar(session, row)
-    row.next_at = next_instant(after, hours, [each.instant for each in personal], now)
+    next_at = next_instant(after, hours, [each.instant for each in personal], now)
+    row.next_at = min(filter(None, [next_at, approval_dates.ask(session, row, after, hours, personal, now)]))
     return opened
 
 
@@ -113,14 +123,15 @@ def _open(
 ) -> int:
     last = [*instants_of(calendar, hours, wave.slot), *(p.instant for p in personal if p.slot == wave.slot)]
     _close_asked(session, calendar.newsletter_id, wave)
+    is_over = was_missed(session, calendar.newsletter_id, wave.slot)
     values = {
         "newsletter_id": calendar.newsletter_id,
         "slot": wave.slot,
         "instant": wave.instant,
         "parts": write_parts(wave.send),
-        "asked": write_parts(wave.ask) or None,
+        "asked": None if is_over else write_parts(wave.ask) or None,
         "last_at": max([wave.instant, *last]),
-        "state": WaveState.PREPARING if wave.send else WaveState.DONE,
+        "state": WaveState.PREPARING if wave.send and not is_over else WaveState.DONE,
         "prepared_to": 0,
     }
     made = session.scalar(insert_new(session, Wave).values(values).returning(Wave.id))

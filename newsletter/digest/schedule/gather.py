@@ -46,7 +46,7 @@ def gather(session: Session, newsletter_id: int, now: datetime) -> bool:
     """
     noted = session.scalars(select(WaitsAgain.id).where(WaitsAgain.newsletter_id == newsletter_id)).all()
     to_sequence = current_sequence(session)
-    waits = something_waits(session, newsletter_id, Frequency.IMMEDIATE, to_sequence)
+    waits = something_waits(session, newsletter_id, [Frequency.IMMEDIATE], to_sequence)
     row = find_calendar(session, newsletter_id, lock=True)
     if row is None or not row.is_on:
         return False

@@ -9,17 +9,19 @@ from sqlalchemy.orm import Session, aliased
 
 from newsletter import audit
 from newsletter.digest.issues import CHUNK, Preparer, take_number
+from newsletter.digest.schedule.approval import find_approval, waits_for_approval
 from newsletter.digest.schedule.clock import ACTOR
 from newsletter.digest.schedule.waves import audience_of
 from newsletter.messages.render import DigestRenderer
-from newsletter.models import Frequency, Issue, IssueState, Wave, WaveState, current_sequence
+from newsletter.models import Frequency, Issue, IssueState, SlotApproval, Wave, WaveState, current_sequence
 
 
 def waves_to_prepare(session: Session) -> list[int]:
     """Return the first wave of each newsletter that can be prepared now.
 
     The waves of a newsletter are prepared in the order of their instants. A wave of a paused issue waits
-    until the issue is resumed, and the others do not wait for it.
+    until the issue is resumed, and one of a date without an approval waits for that. The others do not wait
+    for these.
     """
     earlier = aliased(Wave)
     first = ~exists().where(
@@ -29,16 +31,17 @@ def waves_to_prepare(session: Session) -> list[int]:
             earlier.instant < Wave.instant,
             and_(earlier.instant == Wave.instant, earlier.slot < Wave.slot),
         ),
-        ~_is_paused(earlier),
+        ~_waits(earlier),
     )
-    chosen = select(Wave.id).where(Wave.state == WaveState.PREPARING, ~_is_paused(Wave), first)
+    chosen = select(Wave.id).where(Wave.state == WaveState.PREPARING, ~_waits(Wave), first)
     return list(session.scalars(chosen.order_by(Wave.instant, Wave.id)))
 
 
-def _is_paused(wave: type[Wave]) -> ColumnElement[bool]:
-    return exists().where(
+def _waits(wave: type[Wave]) -> ColumnElement[bool]:
+    paused = exists().where(
         Issue.newsletter_id == wave.newsletter_id, Issue.slot == wave.slot, Issue.state == IssueState.PAUSED
     )
+    return or_(paused, waits_for_approval(wave.newsletter_id, wave.slot))
 
 
 class WavePreparer:
@@ -65,14 +68,16 @@ class WavePreparer:
         if issue is not None and (issue.state is IssueState.CANCELLED or issue.emptied_at is not None):
             wave.state = WaveState.DONE
             return False
+        approval = find_approval(session, wave.newsletter_id, wave.slot)
         if wave.to_sequence is None:
-            wave.to_sequence = current_sequence(session)
+            seen = approval.to_sequence if approval else None
+            wave.to_sequence = current_sequence(session) if seen is None else seen
         chunk = self._preparer.select_chunk(session, audience_of(wave), wave.to_sequence, wave.prepared_to)
         if chunk is None or self._preparer.nothing_waits():
             wave.state = WaveState.DONE
             return False
         if chunk.selections:
-            issue = issue or self._make_issue(session, wave, now)
+            issue = issue or self._make_issue(session, wave, approval, now)
             self._take_up(issue, wave)
         self._preparer.write_chunk(session, issue, chunk, wave.to_sequence, now)
         wave.prepared_to = chunk.last
@@ -83,7 +88,9 @@ class WavePreparer:
         locked = mine.with_for_update(key_share=True).execution_options(populate_existing=True)
         return session.scalar(locked)
 
-    def _make_issue(self, session: Session, wave: Wave, now: datetime) -> Issue:
+    def _make_issue(
+        self, session: Session, wave: Wave, approval: SlotApproval | None, now: datetime
+    ) -> Issue:
         number = take_number(session, wave.newsletter_id)
         issue = Issue(
             newsletter_id=wave.newsletter_id,
@@ -93,6 +100,8 @@ class WavePreparer:
             frequencies=[],
             state=IssueState.SENDING,
             to_sequence=0,
+            editors_note=approval.editors_note if approval else "",
+            note_language=approval.note_language if approval else "",
             created_by=ACTOR,
             created_at=now,
             started_at=now,

@@ -13,6 +13,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     String,
+    Text,
     UniqueConstraint,
     and_,
     exists,
@@ -56,6 +57,44 @@ class NewsletterCalendar(Base):
     is_on: Mapped[bool] = mapped_column(default=False)
     opened_to: Mapped[datetime | None] = mapped_column(UTCDateTime)
     next_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    # How many hours before the first wave of a date its approval is asked for. Null: it needs none.
+    approval_hours: Mapped[int | None]
+    # The address that is asked. Empty: the owner.
+    approver: Mapped[str] = mapped_column(String(320), default="", server_default=text("''"))
+
+
+class SlotApproval(Base):
+    """A date whose issue needs an approval (digest/schedule/approval.py). Its waves wait for it.
+
+    `first_at` is the first instant of the date that was still to come when the row was made. `to_sequence` is
+    the highest sequence in the preview that was approved, of the moment `shown_at`. `ended_at` is set when a
+    later date began without an approval, or when the last wave of an approved date was prepared.
+    """
+
+    __tablename__ = "slot_approval"
+    __table_args__ = (
+        Index(
+            "ix_slot_approval_open", "newsletter_id", "slot",
+            sqlite_where=text("ended_at IS NULL"), postgresql_where=text("ended_at IS NULL"),
+        ),
+    )  # fmt: skip
+
+    newsletter_id: Mapped[int] = mapped_column(
+        ForeignKey("newsletter.id"), primary_key=True, autoincrement=False
+    )
+    slot: Mapped[date] = mapped_column(Date, primary_key=True)
+    first_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    # Null while nothing waits for anybody.
+    asked_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    reminders: Mapped[int] = mapped_column(default=0)
+    approved_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    approved_by: Mapped[str] = mapped_column(String(320), default="")
+    to_sequence: Mapped[int | None] = mapped_column(BigId)
+    shown_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    # The editor's note of the issue, in Markdown, and the tag of its language.
+    editors_note: Mapped[str] = mapped_column(Text, default="")
+    note_language: Mapped[str] = mapped_column(String(16), default="")
+    ended_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
 
 
 class WaveState(enum.StrEnum):

@@ -5,6 +5,7 @@ from __future__ import annotations
 # Importing the views registers them with the blueprint.
 from newsletter.web.admin import (
     approvals,
+    approve,
     correction_notice,
     duplicates,
     edit_newsletter,
@@ -30,6 +31,7 @@ from newsletter.web.admin.blueprint import admin
 __all__ = [
     "admin",
     "approvals",
+    "approve",
     "correction_notice",
     "duplicates",
     "edit_newsletter",

@@ -59,6 +59,14 @@ class SendForm(FlaskForm):  # type: ignore[misc]
     key = HiddenField()
 
 
+class ApproveForm(FlaskForm):  # type: ignore[misc]
+    """The approval of a date. `key` seals the date, and the releases and the moment of the preview."""
+
+    note = TextAreaField(_("Editor's note"))
+    note_language = SelectField(_("Language of the note"), validate_choice=False)
+    key = HiddenField()
+
+
 class ReleaseForm(FlaskForm):  # type: ignore[misc]
     """A release as text, which releases/edit_fields.py checks. `revision` is the one that the page showed."""
 
@@ -109,6 +117,8 @@ class ScheduleForm(FlaskForm):  # type: ignore[misc]
     late_monthly = StringField(SCHEDULE_FIELDS["late_monthly"][0])
     gather_minutes = StringField(SCHEDULE_FIELDS["gather_minutes"][0])
     gather_releases = StringField(SCHEDULE_FIELDS["gather_releases"][0])
+    approval_hours = StringField(SCHEDULE_FIELDS["approval_hours"][0])
+    approver = StringField(SCHEDULE_FIELDS["approver"][0])
 
 
 class NewsletterForm(FlaskForm):  # type: ignore[misc]

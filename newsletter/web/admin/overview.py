@@ -124,6 +124,8 @@ def _told(notice: Notice) -> dict[str, str]:
         warning |= {"url": url_for("admin.refused"), "link": "See the refused addresses"}
     if notice.kind == NoticeKind.RESTORED_COPY.key:
         warning |= {"url": url_for("admin.ask_send_from_here"), "link": "Send from here"}
+    if notice.detail.get("page"):
+        warning |= {"url": notice.detail["page"], "link": "Look at the issue"}
     return warning
 
 

@@ -9,6 +9,8 @@ from sqlalchemy.orm import Session
 
 from newsletter.calendar.instants import zone_of
 from newsletter.digest.schedule import outlook
+from newsletter.digest.schedule.approval import open_approvals
+from newsletter.digest.schedule.approval_dates import forget_approvals
 from newsletter.digest.schedule.clock import answer_late
 from newsletter.digest.schedule.first_start import steps_before_start
 from newsletter.errors import FieldsInvalid, StateConflict
@@ -78,6 +80,7 @@ def change_schedule(slug: str) -> Response:
             words = "The schedule is on. Issues go out by themselves."
         elif action is ScheduleAction.STOP:
             schedules.stop_schedule(session, identity, actor=actor(), now=now)
+            forget_approvals(session, identity.newsletter_id, now)
             words = "The schedule is off. What was opened is still sent."
         else:
             send = action is ScheduleAction.SEND_LATE
@@ -122,6 +125,7 @@ def _page(session: Session, identity: Identity, form: ScheduleForm) -> str:
         dates=_dates(session, identity, 10),
         opens_at=f"{opens_at.astimezone(zone):%H:%M} ({zone.key})" if opens_at else "",
         asked=outlook.count_asked(session, identity.newsletter_id),
+        approvals=[each.slot for each in open_approvals(session, identity.newsletter_id) if each.asked_at],
     )
 
 

@@ -8,6 +8,7 @@ ARGUMENTS = {
     "notice_id": 1,
     "what": "page",
     "slug": "news",
+    "slot": "2026-03-10",
 }
 
 

@@ -1,0 +1,67 @@
+"""`newsletter digest approve`: what it shows, asks and refuses."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from house import ENVIRON, House, make_house, make_settings
+from scheduled import Scheduled
+
+from newsletter.cli import main
+from newsletter.clock import utcnow
+from newsletter.models import Frequency, SlotApproval
+from newsletter.service.database import upgrade
+
+
+@pytest.fixture
+def owner(tmp_path: Path) -> House:
+    """An installation with a release, whose next date waits for an approval."""
+    settings = make_settings(tmp_path / "data")
+    upgrade(settings.database)
+    house = make_house(settings)
+    house.add_subscriber(house.topic("energy"), frequency=Frequency.DAILY)
+    one, now = Scheduled(house), f"{utcnow():%Y-%m-%d %H:%M}"
+    one.start(now, approval_hours=48)
+    house.release("An energy cable")
+    one.work(now)
+    return house
+
+
+def run(owner: House, *words: str, **more: str) -> Result:
+    environ = {**ENVIRON, "NEWSLETTER_DATA_DIR": str(owner.runtime.settings.data_dir)}
+    return CliRunner().invoke(main, words, env=environ, **more)
+
+
+def test_the_next_date_is_shown_and_approved_after_a_question(owner: House):
+    waiting = json.loads(run(owner, "schedule", "show", "--json").output)["to_approve"]
+    no = run(owner, "digest", "approve", input="n\n")
+    yes = run(owner, "digest", "approve", input="y\n")
+
+    assert no.exit_code == 1
+    assert "An energy cable" in yes.output
+    assert "Approved." in yes.output
+    rows = {str(each.slot): each.approved_by for each in owner.all(SlotApproval)}
+    assert rows[waiting[0]] == "command line"
+
+
+def test_a_named_date_is_approved_with_a_note(owner: House, tmp_path: Path):
+    note = tmp_path / "note.md"
+    note.write_text("A quiet week.", encoding="utf-8")
+    last = max(each.slot for each in owner.all(SlotApproval))
+
+    words = ["digest", "approve", "--date", str(last), "--yes", "--note", str(note), "--json"]
+    answer = json.loads(run(owner, *words).output)
+
+    assert answer["date"] == str(last)
+    assert len(answer["releases"]) == 1
+    assert [each.editors_note for each in owner.all(SlotApproval) if each.slot == last] == ["A quiet week."]
+
+
+def test_a_date_that_does_not_wait_is_refused(owner: House):
+    assert "is no date" in run(owner, "digest", "approve", "--date", "friday").output
+    unknown = run(owner, "digest", "approve", "--date", "2020-01-01", "--yes")
+
+    assert unknown.exit_code == 1
