@@ -17,7 +17,8 @@
     │   └── ReleaseMerged      it was merged into another one; says which
     ├── StateConflict          the current state does not allow the request
     ├── FetchError             a URL could not be fetched
-    │   └── FetchRefused       the URL, its address or its answer is one that we do not accept
+    │   └── FetchRefused       the URL or its address is one that we do not accept
+    │       └── AnswerRefused  the answer is one that we do not accept
     └── TransportError         no SMTP session with the relay
         ├── RelayRefused       the relay refused the greeting, TLS or sign-in; has the reply's code
         ├── ProtocolError      the relay sent something that is not SMTP
@@ -131,7 +132,11 @@ class FetchError(NewsletterError):
 
 
 class FetchRefused(FetchError):
-    """A URL that we never fetch, or an answer beyond what we accept."""
+    """A URL that we never fetch."""
+
+
+class AnswerRefused(FetchRefused):
+    """The site answered, with more or other bytes than we accept."""
 
 
 class TransportError(NewsletterError):

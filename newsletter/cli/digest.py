@@ -10,9 +10,11 @@ import click
 from newsletter import audit
 from newsletter.cli.approve import approve
 from newsletter.cli.arguments import IdCommand, newsletter_option
+from newsletter.cli.check import check
 from newsletter.cli.context import print_json, program
 from newsletter.cli.editors_note import note_options, read_note_file
 from newsletter.cli.explain import explain_command
+from newsletter.cli.frequencies import frequency_option
 from newsletter.cli.issue_status import load_issue, print_status, watch_issue
 from newsletter.cli.runtime import open_runtime
 from newsletter.cli.send_from_here import send_from_here_command
@@ -34,23 +36,12 @@ from newsletter.runtime import Runtime
 from newsletter.service.heartbeat import alive_hosts
 
 ACTOR = "command line"
-# "immediate" is the stored value, and the former name of the option.
-FREQUENCIES = {each.option: each.value for each in Frequency} | {"immediate": Frequency.IMMEDIATE.value}
 # How many issues `status` lists without an ID.
 LISTED = 10
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, one object a line.")
 
 
-def _to_values(_context: click.Context, _option: click.Parameter, names: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(FREQUENCIES[name] for name in names))
-
-
-frequency_option = click.option(
-    "--frequency", "frequencies", multiple=True, type=click.Choice(list(FREQUENCIES)),
-    default=list(FREQUENCIES), callback=_to_values,
-    help="Subscribers of this frequency; may be repeated. All when left out.",
-)  # fmt: skip
 id_argument = click.argument("public_id", metavar="ID")
 
 
@@ -248,6 +239,7 @@ for _name, _act, _line in (
 
 
 digest.add_command(approve)
+digest.add_command(check)
 
 
 @digest.command(cls=IdCommand)

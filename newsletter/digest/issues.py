@@ -3,47 +3,35 @@
 from __future__ import annotations
 
 import secrets
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
 from sqlalchemy import and_, func, select
 from sqlalchemy.orm import Session
 
 from newsletter import audit, coverage
+from newsletter.digest.fragments import names_in, render_issue, rendered_names
 from newsletter.digest.own_hour import by_moment, own_hours
 from newsletter.digest.select import MOST_KEPT, Audience, Chunk, Selector
 from newsletter.errors import StateConflict
 from newsletter.languages import choose_language
-from newsletter.messages.edition import Encoded
 from newsletter.messages.note import read_note
 from newsletter.messages.render import (
     DigestRenderer,
-    IssueFacts,
     NewsletterRenderer,
-    load_revisions,
-    render_edition,
-    render_headings,
-    render_more,
 )
 from newsletter.messages.renditions import make_renditions
 from newsletter.models import (
     FIRST_NEWSLETTER,
     Delivery,
-    Fragment,
     Frequency,
     Issue,
-    IssueRelease,
     IssueState,
     Newsletter,
-    Release,
     Subscriber,
-    Topic,
     current_sequence,
-    insert_new,
 )
-from newsletter.models.rendition_key import Selection, name_of, read_key, release_names, write_key
+from newsletter.models.rendition_key import Selection, read_key, release_names, write_key
 from newsletter.outbox.enqueue import enqueue_issue, enqueue_test
 
 # How many subscribers' deliveries one transaction writes.
@@ -235,8 +223,8 @@ class Preparer:
             return
         begins = self._rendered is None
         if self._rendered is None:
-            self._rendered = _rendered(session, issue.id)
-            self._named = _named(session, issue.id)
+            self._rendered = rendered_names(session, issue.id)
+            self._named = names_in(session, issue.id)
         self._named |= {each for key in fresh for each in release_names(read_key(key))}
         subscribers = select(Subscriber.language).where(chunk.covers(session, Subscriber.id))
         offered = renderer.languages
@@ -251,83 +239,6 @@ class Preparer:
                 render_issue(session, renderer, issue, shown, language, before=len(known))
                 self._rendered[language] = shown | known
         self._languages |= {tag: language for tag, language in read.items() if language != offered[0]}
-
-
-def _rendered(session: Session, issue_id: int) -> dict[str, set[str]]:
-    """Return the names of the releases that have fragments in an issue, by language."""
-    found: dict[str, set[str]] = defaultdict(set)
-    parts = select(Fragment.language, Fragment.part).where(
-        Fragment.issue_id == issue_id, Fragment.part.startswith("release:")
-    )
-    for language, part in session.execute(parts):
-        found[language].add(part.removeprefix("release:"))
-    return found
-
-
-def _named(session: Session, issue_id: int) -> set[str]:
-    """Return the names of the releases in the renditions of an issue, with their present revisions."""
-    there = (
-        select(Release.id, Release.revision)
-        .join(IssueRelease, IssueRelease.release_id == Release.id)
-        .where(IssueRelease.issue_id == issue_id)
-    )
-    return {name_of(release_id, revision) for release_id, revision in session.execute(there)}
-
-
-def render_issue(
-    session: Session,
-    renderer: NewsletterRenderer,
-    issue: Issue,
-    shown: Iterable[str],
-    language: str,
-    before: int = 0,
-) -> None:
-    """Render and store the fragments of these releases; `before` other releases have fragments already."""
-    releases = load_revisions(session, shown)
-    facts = _facts(renderer, issue)
-    if before:
-        frame = session.get_one(Fragment, (issue.id, language, "frame"))
-        encoded = Encoded(frame.text, frame.html)
-        parts = render_more(renderer, facts, language, releases, encoded, before)
-        parts = {**parts, **_new_headings(session, renderer, issue, language, encoded)}
-    else:
-        topics = _topics(session, issue)
-        parts = render_edition(renderer, facts, language, topics, releases)
-    rows = [
-        {"issue_id": issue.id, "language": language, "part": part, "html": each.html, "text": each.text}
-        for part, each in parts.items()
-    ]
-    if rows:
-        session.execute(insert_new(session, Fragment), rows)
-
-
-def _facts(renderer: NewsletterRenderer, issue: Issue) -> IssueFacts:
-    note = read_note(issue.editors_note, issue.note_language)
-    facts = renderer.facts_of(issue, note)
-    # A scheduled issue shows the date that it is for, which is the same for everybody.
-    return facts if issue.slot is None else replace(facts, date=issue.slot)
-
-
-def _topics(session: Session, issue: Issue) -> Sequence[Topic]:
-    shown = select(Topic).where(Topic.newsletter_id == issue.newsletter_id)
-    return session.scalars(shown.order_by(Topic.position, Topic.id)).all()
-
-
-def _new_headings(
-    session: Session, renderer: NewsletterRenderer, issue: Issue, language: str, frame: Encoded
-) -> Mapping[str, Encoded]:
-    """Return the headings of topics that were added since the issue was rendered."""
-    rendered = set(
-        session.scalars(
-            select(Fragment.part).where(
-                Fragment.issue_id == issue.id,
-                Fragment.language == language,
-                Fragment.part.startswith("topic:"),
-            )
-        )
-    )
-    added = [each for each in _topics(session, issue) if f"topic:{each.id}" not in rendered]
-    return render_headings(renderer, _facts(renderer, issue), language, added, frame)
 
 
 def start_sending(session: Session, issue: Issue, now: datetime) -> None:

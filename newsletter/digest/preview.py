@@ -38,6 +38,22 @@ SAMPLE_RELEASES = 10
 
 
 @dataclass(frozen=True)
+class Rendered:
+    """A selection as the email in one language.
+
+    `is_cut` means that some releases stand behind a link, because the HTML would be too large.
+    """
+
+    language: str
+    subject: str
+    html: str
+    text: str
+    html_bytes: int
+    is_cut: bool
+    releases: Sequence[Release]
+
+
+@dataclass(frozen=True)
 class Preview:
     """A digest as it would be now.
 
@@ -83,28 +99,54 @@ def preview(
     chosen, is_sample = _choose(session, audience, to_sequence, topics, email_key, wanted)
     if not chosen:
         return None
-    releases = load_revisions(session, release_names(chosen))
-    shelf = select(Topic).where(Topic.newsletter_id == newsletter_id).order_by(Topic.position, Topic.id)
-    own = renderer.of_newsletter(session, newsletter_id)
-    facts = own.issue_facts(f"No. {next_number(session, newsletter_id)}", now, note=note)
-    facts = facts if slot is None else replace(facts, date=slot)
-    language = choose_language(_language_of(session, email_key), own.languages)
-    edition = Edition("preview", render_edition(own, facts, language, session.scalars(shelf).all(), releases))
-    key = write_key(chosen)
-    # A preview has no personal links: they all lead to the home page.
-    home = renderer.links.home()
-    fields = dict.fromkeys(("browser_url", "preferences_url", "unsubscribe_url"), home)
-    order = {release_id: at for at, release_id in enumerate(release_ids(chosen))}
+    language = choose_language(
+        _language_of(session, email_key), renderer.of_newsletter(session, newsletter_id).languages
+    )
+    made = render_in(session, renderer, newsletter_id, chosen, language, now, note=note, slot=slot)
     return Preview(
-        subject=edition.subject(key),
-        html=edition.html(key, fields),
-        text=edition.text(key, fields),
-        html_bytes=edition.html_bytes(key),
-        releases=sorted((each.release for each in releases), key=lambda each: order[each.id]),
+        subject=made.subject,
+        html=made.html,
+        text=made.text,
+        html_bytes=made.html_bytes,
+        releases=made.releases,
         selection=chosen,
         reach=count_reach(session, frequencies, to_sequence, newsletter_id),
         is_sample=is_sample,
         to_sequence=to_sequence,
+    )
+
+
+def render_in(
+    session: Session,
+    renderer: DigestRenderer,
+    newsletter_id: int,
+    selection: Selection,
+    language: str,
+    now: datetime,
+    *,
+    note: Note | None = None,
+    slot: date | None = None,
+) -> Rendered:
+    """Return a selection as the email in one language."""
+    releases = load_revisions(session, release_names(selection))
+    shelf = select(Topic).where(Topic.newsletter_id == newsletter_id).order_by(Topic.position, Topic.id)
+    own = renderer.of_newsletter(session, newsletter_id)
+    facts = own.issue_facts(f"No. {next_number(session, newsletter_id)}", now, note=note)
+    facts = facts if slot is None else replace(facts, date=slot)
+    edition = Edition("preview", render_edition(own, facts, language, session.scalars(shelf).all(), releases))
+    key = write_key(selection)
+    # A preview has no personal links: they all lead to the home page.
+    home = renderer.links.home()
+    fields = dict.fromkeys(("browser_url", "preferences_url", "unsubscribe_url"), home)
+    order = {release_id: at for at, release_id in enumerate(release_ids(selection))}
+    return Rendered(
+        language=language,
+        subject=edition.subject(key),
+        html=edition.html(key, fields),
+        text=edition.text(key, fields),
+        html_bytes=edition.html_bytes(key),
+        is_cut=edition.is_cut(key),
+        releases=sorted((each.release for each in releases), key=lambda each: order[each.id]),
     )
 
 

@@ -16,7 +16,8 @@ from sqlalchemy import ColumnElement, and_, exists, func, literal, literal_colum
 from sqlalchemy.orm import Session
 
 from newsletter import audit, coverage
-from newsletter.digest.issues import CHUNK, render_issue, start_sending, take_number
+from newsletter.digest.fragments import render_issue
+from newsletter.digest.issues import CHUNK, start_sending, take_number
 from newsletter.languages import choose_language
 from newsletter.messages.render import DigestRenderer
 from newsletter.messages.renditions import make_renditions, store_renditions

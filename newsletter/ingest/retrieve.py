@@ -24,7 +24,7 @@ from typing import IO, Any, Self
 import httpcore2
 import httpx2
 
-from newsletter.errors import FetchError, FetchRefused
+from newsletter.errors import AnswerRefused, FetchError, FetchRefused
 from newsletter.ingest.guard import Allowed, Target, check_address, check_url
 
 Address = IPv4Address | IPv6Address
@@ -178,18 +178,19 @@ class Retriever:
     ) -> Retrieved:
         encodings = [each.strip().lower() for each in answer.headers.get("content-encoding", "").split(",")]
         if unknown := [each for each in encodings if each and each not in {*ENCODINGS, "identity"}]:
-            raise FetchRefused(
+            raise AnswerRefused(
                 target.text, f"it is compressed by {unknown[0][:40]}, an encoding not asked for"
             )
         if len(encodings) > 2:
-            raise FetchRefused(target.text, "it is compressed more than twice")
+            raise AnswerRefused(target.text, "it is compressed more than twice")
         file = tempfile.SpooledTemporaryFile(IN_MEMORY_BYTES)  # noqa: SIM115
         size = 0
         try:
             for piece in answer.iter_bytes():
                 size += len(piece)
                 if size > self.limits.body_bytes:
-                    raise FetchRefused(target.text, f"it is larger than {_megabytes(self.limits.body_bytes)}")
+                    size_limit = _megabytes(self.limits.body_bytes)
+                    raise AnswerRefused(target.text, f"it is larger than {size_limit}")
                 if self.clock() > deadline:
                     raise FetchError(target.text, _NO_TIME)
                 file.write(piece)
@@ -232,7 +233,7 @@ class PinnedTransport(httpx2.BaseTransport):
             )
         )
         if sum(len(name) + len(value) for name, value in answer.headers) > self._limits.header_bytes:
-            raise FetchRefused(self._target.text, "its headers are too large")
+            raise AnswerRefused(self._target.text, "its headers are too large")
         assert isinstance(answer.stream, Iterable)
         return httpx2.Response(
             answer.status, headers=answer.headers, stream=_Stream(answer.stream), request=request
@@ -348,7 +349,7 @@ def _as_fetch_errors(url: str) -> Iterator[None]:
     try:
         yield
     except _TooLarge as fault:
-        raise FetchRefused(url, str(fault)) from fault
+        raise AnswerRefused(url, str(fault)) from fault
     except (httpcore2.TimeoutException, httpx2.TimeoutException) as fault:
         raise FetchError(url, _NO_TIME) from fault
     except httpx2.DecodingError as fault:

@@ -134,6 +134,10 @@ class Edition:
         slots = self._parts(key).slots
         return self._frame_bytes + sum(len(encoded) for _, encoded in slots.values())
 
+    def is_cut(self, key: str) -> bool:
+        """Return whether some releases stand behind a link, because the HTML would be too large."""
+        return self._parts(key).is_cut
+
     def _has_section(self, part: str) -> bool:
         section = read_section(part)
         has_heading = f"topic:{section.topic_id}" in self._fragments

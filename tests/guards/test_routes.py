@@ -17,7 +17,13 @@ from newsletter.links import Links
 from newsletter.models import db
 
 # Emails are shown with their inline styles, in a sandbox.
-MAIL_FRAMES = {"archive.issue", "admin.preview_body", "admin.approve_body", "dev.message_html"}
+MAIL_FRAMES = {
+    "archive.issue",
+    "admin.preview_body",
+    "admin.approve_body",
+    "admin.sample",
+    "dev.message_html",
+}
 OPEN_ADMIN_PAGES = {"admin.sign_in"}
 WRITING = "INSERT|UPDATE|DELETE|REPLACE"
 WRITE = re.compile(rf"^\s*({WRITING}|CREATE|DROP|ALTER|WITH\b.*\b({WRITING}))", re.S)

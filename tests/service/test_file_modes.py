@@ -59,6 +59,7 @@ COMMANDS: dict[str, list[str]] = {
     "schedule stop": [],
     "schedule late": ["skip"],
     "digest approve": ["--yes"],
+    "digest check": [],
     "account add": ["owner@example.org"],
     "account reset": ["owner@example.org"],
     "account list": [],
@@ -141,6 +142,7 @@ CAN_FAIL = {
     "relay check", "source try", "release send-after-all", "release not-urgent", "digest pause",
     "digest resume", "digest send-from-here", "schedule late", "consent verify", "bounce again",
     "bounce gone", "release merge", "release different", "release unmerge", "digest approve",
+    "digest check",
 }  # fmt: skip
 WRONG_USAGE = 2
 # These are checked while they run.

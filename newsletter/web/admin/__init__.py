@@ -6,6 +6,7 @@ from __future__ import annotations
 from newsletter.web.admin import (
     approvals,
     approve,
+    check,
     correction_notice,
     duplicates,
     edit_newsletter,
@@ -32,6 +33,7 @@ __all__ = [
     "admin",
     "approvals",
     "approve",
+    "check",
     "correction_notice",
     "duplicates",
     "edit_newsletter",
