@@ -46,6 +46,7 @@ def usual_calendar(newsletter_id: int, time_zone: str) -> NewsletterCalendar:
         gathered_to=0,
         approval_hours=None,
         approver="",
+        second_person=False,
         is_on=False,
         late=write_late(USUAL_LATE),
     )

@@ -7,26 +7,30 @@ from typing import TextIO
 
 import click
 
-from newsletter.cli.arguments import newsletter_option
+from newsletter.cli.arguments import IdCommand, newsletter_option
 from newsletter.cli.context import print_json
 from newsletter.cli.editors_note import note_options, read_note_file
 from newsletter.cli.runtime import open_runtime
+from newsletter.digest.by_hand import approve_held
 from newsletter.digest.preview import Preview, nothing_to_show, preview
 from newsletter.digest.schedule import approval
 from newsletter.errors import InputError, StateConflict
 from newsletter.newsletters.queries import choose_newsletter
+from newsletter.outbox.control import find_issue
 from newsletter.runtime import Runtime
 
 ACTOR = "command line"
 
 
-@click.command()
+@click.command(cls=IdCommand)
+@click.argument("public_id", metavar="[ID]", required=False)
 @newsletter_option
 @click.option("--date", "slot_text", metavar="DATE", help="Such as 2026-03-10. The next one that waits.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @note_options
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, one object a line.")
 def approve(
+    public_id: str | None,
     newsletter_slug: str | None,
     slot_text: str | None,
     yes: bool,
@@ -37,9 +41,12 @@ def approve(
     """Approve the issue of a date, with the releases that it has now.
 
     Prints the subject and the releases, and asks. A release that becomes ready later comes with the next
-    issue.
+    issue. With ID, approve an issue that somebody else sends.
     """
     parts = open_runtime()
+    if public_id is not None:
+        _approve_held(parts, public_id, as_json=as_json)
+        return
     with parts.reading() as session:
         newsletter_id = choose_newsletter(session, newsletter_slug).id
     slot = _choose_date(parts, newsletter_id, slot_text)
@@ -73,6 +80,20 @@ def approve(
         print_json({"date": str(slot), "subject": found.subject, "releases": releases})
     else:
         click.echo("Approved.")
+
+
+def _approve_held(parts: Runtime, public_id: str, *, as_json: bool) -> None:
+    """Approve an issue that waits for a second person."""
+    with parts.session() as session:
+        issue = find_issue(session, public_id)
+        approve_held(session, issue, ACTOR, parts.now())
+        state = issue.state
+        session.commit()
+    parts.wake("bulk")
+    if as_json:
+        print_json({"id": public_id, "state": state})
+    else:
+        click.echo(f"{public_id}  approved, {state}")
 
 
 def _choose_date(parts: Runtime, newsletter_id: int, text: str | None) -> date:

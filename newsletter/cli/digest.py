@@ -19,12 +19,13 @@ from newsletter.cli.issue_status import load_issue, print_status, watch_issue
 from newsletter.cli.runtime import open_runtime
 from newsletter.cli.send_from_here import send_from_here_command
 from newsletter.digest import preview as previews
+from newsletter.digest.by_hand import read_start
 from newsletter.digest.issues import open_issue, send_test
 from newsletter.digest.preview import Preview
 from newsletter.digest.reach import count_reach
 from newsletter.errors import StateConflict
 from newsletter.mail.addresses import parse_address
-from newsletter.models import DeliveryState, Frequency, current_sequence
+from newsletter.models import DeliveryState, Frequency, IssueState, current_sequence
 from newsletter.newsletters.queries import choose_newsletter, find_newsletter
 from newsletter.outbox import control, unbuildable
 from newsletter.outbox.journal import host_name
@@ -100,6 +101,7 @@ def preview(
 @click.option("--yes", is_flag=True, help="Do not ask for the number of subscribers.")
 @note_options
 @click.option("--own-hour", is_flag=True, help="Subscribers who chose an hour get it at that hour.")
+@click.option("--at", "start", metavar="TIME", default="", help="Not before, such as 2026-03-10T08:00.")
 @json_option
 def send(
     newsletter_slug: str | None,
@@ -110,6 +112,7 @@ def send(
     note_file: TextIO | None,
     note_language: str | None,
     own_hour: bool,
+    start: str,
     as_json: bool,
 ) -> None:
     """Send the new releases to every subscriber of these frequencies.
@@ -123,6 +126,7 @@ def send(
     if recipient is not None:
         _send_test(parts, newsletter_id, frequencies, recipient, note)
         return
+    starts_at = read_start(start, parts.sender(newsletter_id).identity.time_zone, parts.now())
     chosen = [Frequency(each) for each in frequencies]
     with parts.reading() as session:
         reach = count_reach(session, chosen, current_sequence(session), newsletter_id)
@@ -145,13 +149,19 @@ def send(
             now=parts.now(),
             own_hour=own_hour,
             newsletter_id=newsletter_id,
-            **note,
+            starts_at=starts_at,
+            note=note.get("note", ""),
+            note_language=note.get("note_language", ""),
         )
-        public_id = issue.public_id
+        public_id, state = issue.public_id, issue.state
         session.commit()
     parts.wake("bulk")
     if as_json:
-        print_json({"id": public_id, "readers": subscribers})
+        print_json({"id": public_id, "readers": subscribers, "state": state})
+    elif state is IssueState.HELD:
+        click.echo(f"{public_id}  waits until another person approves it, on its page.")
+    elif state is IssueState.SCHEDULED:
+        click.echo(f"{public_id}  is planned. Until then: {program()} digest cancel {public_id}")
     else:
         click.echo(f"{public_id}  is being sent to {_subscribers(subscribers)}; watch it with:")
         click.echo(f"  {program()} digest status {public_id} --watch")

@@ -10,6 +10,7 @@ from sqlalchemy import and_, func, select
 from sqlalchemy.orm import Session
 
 from newsletter import audit, coverage
+from newsletter.digest.by_hand import first_state
 from newsletter.digest.fragments import names_in, render_issue, rendered_names
 from newsletter.digest.own_hour import by_moment, own_hours
 from newsletter.digest.select import MOST_KEPT, Audience, Chunk, Selector
@@ -50,6 +51,8 @@ def open_issue(
     newsletter_id: int = FIRST_NEWSLETTER,
     note: str = "",
     note_language: str = "",
+    starts_at: datetime | None = None,
+    by_hand: bool = True,
 ) -> Issue:
     """Open an issue of a newsletter for its subscribers of these frequencies; return it.
 
@@ -57,7 +60,9 @@ def open_issue(
     when no release waits for anybody: an issue without releases is never sent. A second call with the
     same `request_key` returns the same issue, so a form that is sent twice opens one. With `own_hour`,
     subscribers who chose an hour of their day get it at that hour, a day later at the latest. Subscribers
-    with a topic as it happens get it at once. Next, prepare the issue (`Preparer`). Commits nothing.
+    with a topic as it happens get it at once. With `starts_at` the issue waits until then, and with `by_hand`
+    for a second person if the newsletter asks for one. It has the releases of now in any case. Next, prepare
+    it (`Preparer`). Commits nothing.
     """
     if request_key is not None:
         known = find_opened(session, request_key)
@@ -76,7 +81,8 @@ def open_issue(
         number=number,
         title=title or f"No. {number}",
         frequencies=[str(each) for each in audience.frequencies],
-        state=IssueState.PREPARING,
+        state=first_state(session, newsletter_id, starts_at) if by_hand else IssueState.PREPARING,
+        starts_at=starts_at,
         to_sequence=to_sequence,
         request_key=request_key,
         own_hour=own_hour,

@@ -23,6 +23,7 @@ from newsletter.models import (
     FIRST_NEWSLETTER,
     Frequency,
     Issue,
+    IssueState,
     Release,
     ReleaseState,
     ReleaseTopic,
@@ -222,6 +223,7 @@ def _last_served(session: Session, audience: Audience) -> int:
             Issue.is_test.is_(False),
             Issue.urgent_release_id.is_(None),
             Issue.newsletter_id == audience.newsletter_id,
+            Issue.state.not_in([IssueState.HELD, IssueState.SCHEDULED]),  # nothing of these is sent yet
         )
         .order_by(Issue.id.desc())
         .limit(100)

@@ -92,7 +92,8 @@ class NewsletterRenderer:
 
     def facts_of(self, issue: Issue, note: Note | None = None) -> IssueFacts:
         """Return the values of a stored issue."""
-        facts = self.issue_facts(issue.title, issue.created_at, is_test=issue.is_test, note=note)
+        began = issue.starts_at or issue.created_at
+        facts = self.issue_facts(issue.title, began, is_test=issue.is_test, note=note)
         return replace(facts, is_urgent=issue.urgent_release_id is not None)
 
 

@@ -60,11 +60,23 @@ FIELDS: Mapping[str, tuple[str, str]] = {
         "Hours before the first emails of a date, from 1 to 168. Issues need no approval when empty.",
     ),
     "approver": ("Who is asked", "An email address. The owner when empty."),
+    "second_person": (
+        "Issues that a person sends",
+        "yes: they wait until another person than the sender approves them. no: they do not wait.",
+    ),
 }
 LONGEST_GATHERING = 2 * 24 * 60
 MOST_APPROVAL_HOURS = 7 * 24
 # The fields that are stored as they are.
-_COLUMNS = ("time_zone", "hour", "gather_minutes", "gather_releases", "approval_hours", "approver")
+_COLUMNS = (
+    "time_zone",
+    "hour",
+    "gather_minutes",
+    "gather_releases",
+    "approval_hours",
+    "approver",
+    "second_person",
+)
 
 
 def read_schedule(session: Session, identity: Identity) -> NewsletterCalendar:
@@ -90,6 +102,7 @@ def as_text(row: NewsletterCalendar) -> dict[str, str]:
         "gather_releases": "" if row.gather_releases is None else str(row.gather_releases),
         "approval_hours": "" if row.approval_hours is None else str(row.approval_hours),
         "approver": row.approver,
+        "second_person": "yes" if row.second_person else "no",
     }
 
 
@@ -118,6 +131,8 @@ def in_words(row: NewsletterCalendar) -> dict[str, str]:
         said["holidays"] = holidays_in_words(rules)
     if row.approval_hours is not None:
         said["approval"] = approval_in_words(row.approval_hours, row.approver)
+    if row.second_person:
+        said["manual issues"] = "Issues that a person sends wait until another person approves them"
     return said
 
 
@@ -202,6 +217,7 @@ def _parse(texts: Mapping[str, str], row: NewsletterCalendar) -> dict[str, Any]:
         "gather_releases": read("gather_releases", lambda text: _number(text, 2, 1000) if text else None),
         "approval_hours": read("approval_hours", _approval_hours),
         "approver": read("approver", lambda text: parse_address(text).text if text else ""),
+        "second_person": read("second_person", _yes_or_no),
         "late": {each: read(f"late_{each}", _late) for each in DATED},
     }
     for name in _RULE_READERS:
@@ -245,6 +261,12 @@ def _number(text: str, least: int, most: int) -> int:
 
 def _approval_hours(text: str) -> int | None:
     return None if text.lower() in {"", "none"} else _number(text, 1, MOST_APPROVAL_HOURS)
+
+
+def _yes_or_no(text: str) -> bool:
+    if text.lower() not in {"yes", "no"}:
+        raise InputError("Choose yes or no.")
+    return text.lower() == "yes"
 
 
 def _late(text: str) -> LateRule:

@@ -28,6 +28,17 @@ from newsletter.outbox.unbuildable import retry_unbuildable
 from newsletter.outbox.unsent import WAITING, Held, end_unsent, parts_of
 from newsletter.suppression import suppressed_subscribers
 
+# An issue in one of these states can be cancelled.
+CAN_END = frozenset(
+    {
+        IssueState.HELD,
+        IssueState.SCHEDULED,
+        IssueState.PREPARING,
+        IssueState.SENDING,
+        IssueState.PAUSED,
+    }
+)
+
 
 def find_issue(session: Session, public_id: str, *, lock: bool = True) -> Issue:
     """Return the issue, locked until the transaction ends if `lock`. Raises NotFound."""
@@ -79,7 +90,7 @@ def cancel(
             "An urgent issue cannot be dropped: its release would come with the next issue all the same. "
             "Cancel the issue, and exclude the release."
         )
-    _move(issue, {IssueState.PREPARING, IssueState.SENDING, IssueState.PAUSED}, IssueState.CANCELLED)
+    _move(issue, CAN_END, IssueState.CANCELLED)
     issue_id = issue.id
     issue.finished_at, issue.drops_unsent = now, drop
     audit.record(session, actor, "issue.cancel", issue.public_id, now, drop=drop)
@@ -267,7 +278,7 @@ def _settle(session: Session, delivery_ids: Collection[int], state: DeliveryStat
     )
 
 
-def _move(issue: Issue, allowed: set[IssueState], to: IssueState) -> None:
+def _move(issue: Issue, allowed: Collection[IssueState], to: IssueState) -> None:
     if issue.state not in allowed:
         raise StateConflict(f"issue {issue.public_id} is {issue.state} and cannot become {to}")
     issue.state = to

@@ -11,6 +11,7 @@ from typing import Protocol
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from newsletter.digest.by_hand import any_to_start, start_planned
 from newsletter.digest.issues import Preparer
 from newsletter.digest.schedule.approval import dates_to_compare, tell_of_corrections
 from newsletter.digest.schedule.clock import due_calendars, open_waves
@@ -45,6 +46,12 @@ def run_schedules(runtime: Runtime) -> None:
     with runtime.reading() as session:
         gathering, calendars = newsletters_to_gather(session), due_calendars(session, now)
         opening, approved = due_gatherings(session, now), dates_to_compare(session)
+        starting = any_to_start(session, now)
+    if starting:
+        with runtime.session() as session:
+            started = start_planned(session, now)
+            session.commit()
+        log.info("event=planned_issues_started issues=%s", started)
     for newsletter_id in approved:
         with runtime.session() as session:
             tell_of_corrections(session, newsletter_id, now)
@@ -79,6 +86,7 @@ def schedules_due(session: Session, now: datetime) -> bool:
         or due_calendars(session, now)
         or due_gatherings(session, now)
         or dates_to_compare(session)
+        or any_to_start(session, now)
     )
 
 

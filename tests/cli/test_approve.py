@@ -12,6 +12,7 @@ from scheduled import Scheduled
 
 from newsletter.cli import main
 from newsletter.clock import utcnow
+from newsletter.digest.issues import open_issue
 from newsletter.models import Frequency, SlotApproval
 from newsletter.service.database import upgrade
 
@@ -65,3 +66,21 @@ def test_a_date_that_does_not_wait_is_refused(owner: House):
     unknown = run(owner, "digest", "approve", "--date", "2020-01-01", "--yes")
 
     assert unknown.exit_code == 1
+
+
+def test_an_issue_sent_by_hand_is_planned_and_approved_by_its_id(owner: House):
+    run(owner, "schedule", "set", "--second-person", "yes")
+    with owner.runtime.session() as session:
+        issue = open_issue(session, [Frequency.DAILY], actor="ann@example.org", now=utcnow())
+        session.commit()
+        public_id = issue.public_id
+
+    approved = run(owner, "digest", "approve", public_id)
+    sent = run(owner, "digest", "send", "--yes", "--at", "2020-01-01T08:00")
+    held = run(owner, "digest", "send", "--yes", "--json")
+
+    assert "approved, preparing" in approved.output
+    assert "This time has passed." in sent.output
+    assert json.loads(held.output)["state"] == "held"
+    own = run(owner, "digest", "approve", json.loads(held.output)["id"])
+    assert "Another person" in own.output

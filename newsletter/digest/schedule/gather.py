@@ -95,7 +95,14 @@ def open_gathered(session: Session, newsletter_id: int, now: datetime) -> Issue 
     if session.scalar(mine.returning(Gathering.newsletter_id)) is None:
         return None
     try:
-        return open_issue(session, [Frequency.IMMEDIATE], actor=ACTOR, now=now, newsletter_id=newsletter_id)
+        return open_issue(
+            session,
+            [Frequency.IMMEDIATE],
+            actor=ACTOR,
+            now=now,
+            newsletter_id=newsletter_id,
+            by_hand=False,
+        )
     except StateConflict:
         return None
 

@@ -28,7 +28,10 @@ from newsletter.models.base import Base, BigId, UTCDateTime, choice, new_public_
 
 
 class IssueState(enum.StrEnum):
-    """The state of an issue. HELD waits for a person. All deliveries of a FINISHED issue are final."""
+    """The state of an issue. HELD waits for a second person, and SCHEDULED for its `starts_at`.
+
+    All deliveries of a FINISHED issue are final.
+    """
 
     DRAFT = "draft"
     SCHEDULED = "scheduled"
@@ -84,6 +87,8 @@ class Issue(Base):
     # `to_sequence` is 0. A foreign key would copy the table on SQLite.
     urgent_release_id: Mapped[int | None] = mapped_column(BigId)
     created_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    # When preparing begins, if a person chose a time.
+    starts_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     started_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     finished_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     # It was cancelled with "drop": what its cancelled deliveries hold does not come with a later issue.

@@ -17,6 +17,7 @@ from sqlalchemy import (
     UniqueConstraint,
     and_,
     exists,
+    false,
     or_,
     text,
 )
@@ -61,6 +62,8 @@ class NewsletterCalendar(Base):
     approval_hours: Mapped[int | None]
     # The address that is asked. Empty: the owner.
     approver: Mapped[str] = mapped_column(String(320), default="", server_default=text("''"))
+    # An issue that a person sends waits until another person approves it.
+    second_person: Mapped[bool] = mapped_column(default=False, server_default=false())
 
 
 class SlotApproval(Base):

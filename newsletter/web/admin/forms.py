@@ -54,6 +54,7 @@ class SendForm(FlaskForm):  # type: ignore[misc]
         _("Number of subscribers"), [DataRequired(_("Please type the number of subscribers."))]
     )
     own_hour = BooleanField(_("At each subscriber's own hour"))
+    starts_at = StringField(_("Not before"))
     note = TextAreaField(_("Editor's note"))
     note_language = SelectField(_("Language of the note"), validate_choice=False)
     key = HiddenField()
@@ -119,6 +120,7 @@ class ScheduleForm(FlaskForm):  # type: ignore[misc]
     gather_releases = StringField(SCHEDULE_FIELDS["gather_releases"][0])
     approval_hours = StringField(SCHEDULE_FIELDS["approval_hours"][0])
     approver = StringField(SCHEDULE_FIELDS["approver"][0])
+    second_person = StringField(SCHEDULE_FIELDS["second_person"][0])
 
 
 class NewsletterForm(FlaskForm):  # type: ignore[misc]

@@ -20,6 +20,7 @@ from flask import (
 )
 from sqlalchemy.orm import Session
 
+from newsletter.digest.by_hand import approve_held
 from newsletter.digest.schedule.outlook import waves_in_words
 from newsletter.models import UNSETTLED, Delivery, DeliveryState, Frequency, Issue, IssueState, db
 from newsletter.models.paging import Page
@@ -38,7 +39,6 @@ from newsletter.web.http.extensions import runtime
 
 PER_PAGE = 50
 MOVING = frozenset({IssueState.PREPARING, IssueState.SENDING})
-CAN_END = frozenset({IssueState.PREPARING, IssueState.SENDING, IssueState.PAUSED})
 
 
 class IssueAction(enum.StrEnum):
@@ -50,6 +50,7 @@ class IssueAction(enum.StrEnum):
     RESEND_UNCERTAIN = "resend_uncertain"
     RETRY_REJECTED = "retry_rejected"
     SKIP_UNBUILDABLE = "skip_unbuildable"
+    APPROVE = "approve"
 
 
 @admin.get("/issues")
@@ -94,8 +95,9 @@ def issue(public_id: str) -> str:
     may = {
         "pause": found.state is IssueState.SENDING,
         "resume": found.state is IssueState.PAUSED,
-        "cancel": found.state in CAN_END,
+        "cancel": found.state in control.CAN_END,
         "resend_uncertain": bool(shown["counts"].get("uncertain")),
+        "approve": found.state is IssueState.HELD and found.created_by != actor(),
         "skip_unbuildable": bool(count_unbuildable(session, found.id)),
         "retry_rejected": bool(shown["counts"].get("rejected")) and found.state is not IssueState.CANCELLED,
     }
@@ -137,6 +139,7 @@ def cancel_issue(public_id: str) -> str:
         "admin/cancel_issue.html",
         issue=found,
         preparing=found.state is IssueState.PREPARING,
+        planned=found.state in {IssueState.HELD, IssueState.SCHEDULED},
         refused=counts.get(DeliveryState.REJECTED, 0),
         have=counts.get(DeliveryState.ACCEPTED, 0) + counts.get(DeliveryState.UNCERTAIN, 0),
         sending=counts.get(DeliveryState.LEASED, 0),
@@ -174,6 +177,11 @@ def change_issue(public_id: str) -> Response:
         count = control.cancel(session, found, actor(), now, session.commit, drop=drop)
         fate = "Its releases are dropped for them." if drop else "They get its releases with the next issue."
         words = f"Cancelled. Subscribers who did not get it: {count}. {fate}"
+    elif action is IssueAction.APPROVE:
+        approve_held(session, found, actor(), now)
+        words = "Approved. " + (
+            "The issue is sent at its time." if found.state is IssueState.SCHEDULED else "It is being sent."
+        )
     elif action is IssueAction.SKIP_UNBUILDABLE:
         count = skip_unbuildable(session, found, actor(), now)
         words = f"Emails skipped: {count}. Their releases are sent with the next issue."

@@ -11,6 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 from wtforms.fields.choices import SelectChoice
 
+from newsletter.digest.by_hand import read_start
 from newsletter.digest.issues import find_opened, open_issue
 from newsletter.digest.issues import send_test as enqueue_test
 from newsletter.digest.preview import Preview, nothing_to_show
@@ -24,6 +25,7 @@ from newsletter.mail.addresses import parse_address
 from newsletter.messages.note import NOTE_BYTES, Note, read_note
 from newsletter.models import (
     Frequency,
+    IssueState,
     current_sequence,
     db,
 )
@@ -144,7 +146,8 @@ def send_issue() -> Response:
     frequencies = choices_of(Frequency, names)
     reach = count_reach(session, frequencies, current_sequence(session), newsletter_id)
     now_subscribers = reach.would_reach_now
-    status = _find_faults(form, shown, now_subscribers)
+    time_zone = parts.sender(newsletter_id).identity.time_zone
+    status = _find_faults(form, shown, now_subscribers, time_zone)
     if status:
         return _page(frequencies, form, status=status)
     try:
@@ -158,6 +161,7 @@ def send_issue() -> Response:
             newsletter_id=newsletter_id,
             note=form.note.data or "",
             note_language=form.note_language.data or "",
+            starts_at=read_start(form.starts_at.data or "", time_zone, parts.now()),
         )
         session.flush()
     except IntegrityError:
@@ -167,14 +171,21 @@ def send_issue() -> Response:
         if first is None:
             raise
         return _see(url_for("admin.issue", public_id=first.public_id))
-    place = url_for("admin.issue", public_id=issue.public_id)
+    place, words = url_for("admin.issue", public_id=issue.public_id), _OPENED[issue.state]
     session.commit()
     parts.wake("bulk")
-    flash("The issue is being sent.", "ok")
+    flash(words, "ok")
     return _see(place)
 
 
-def _find_faults(form: SendForm, shown: int, now_subscribers: int) -> int:
+_OPENED = {
+    IssueState.PREPARING: "The issue is being sent.",
+    IssueState.SCHEDULED: "The issue is planned.",
+    IssueState.HELD: "The issue waits until another person approves it.",
+}
+
+
+def _find_faults(form: SendForm, shown: int, now_subscribers: int, time_zone: str) -> int:
     """Put the faults of a form beside its fields; return the status of the answer, 0 if there is none."""
     status = 0
     if not form.validate() or form.number.data.strip() != str(shown):
@@ -189,6 +200,11 @@ def _find_faults(form: SendForm, shown: int, now_subscribers: int) -> int:
         read_note(form.note.data or "", form.note_language.data or "")
     except InputError as fault:
         form.note.errors = [str(fault)]
+        status = 422
+    try:
+        read_start(form.starts_at.data or "", time_zone, runtime().now())
+    except InputError as fault:
+        form.starts_at.errors = [str(fault)]
         status = 422
     return status
 
@@ -269,6 +285,7 @@ def _send_context(
         "reach": reach,
         "form": form,
         "note_bytes": NOTE_BYTES,
+        "time_zone": parts.sender(newsletter_id).identity.time_zone,
     }
 
 

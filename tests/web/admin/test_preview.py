@@ -191,6 +191,46 @@ def test_the_number_of_subscribers_sends(house, list_of_two, editor):
     assert "The issue is being sent." in editor.get(answer.location).text
 
 
+def test_a_planned_issue_says_when_it_is_sent_and_can_be_cancelled(house, list_of_two, editor):
+    answer = editor.client.post(
+        "/admin/preview/send", data={**_form(editor, "2"), "starts_at": "2025-10-24 08:00"}
+    )
+
+    assert "The issue is planned." in editor.get(answer.location).text
+    assert "You can cancel it until then." in editor.get(answer.location).text
+    assert "Cancel this issue?" in editor.get(f"{answer.location}/cancel").text
+    editor.post(answer.location, {"action": "cancel"})
+    assert house.all(select(Issue.state)) == [IssueState.CANCELLED]
+
+
+def test_a_time_that_has_passed_is_named_beside_its_field(house, list_of_two, editor):
+    data = {**_form(editor, "2"), "starts_at": "2025-10-22 08:00"}
+
+    answer = editor.client.post("/admin/preview/send", data=data)
+
+    assert answer.status_code == 422
+    assert "This time has passed." in answer.text
+    assert house.all(select(Issue)) == []
+
+
+def test_an_issue_by_hand_waits_for_another_account(house, list_of_two, editor):
+    page = "/admin/newsletters/news/schedule"
+    editor.post(page, {"action": "save", "second_person": "yes"})
+    place = editor.client.post("/admin/preview/send", data=_form(editor, "2")).location
+
+    own = editor.get(place).text
+    refused = editor.post(place, {"action": "approve"})
+    with house.make_session() as session:
+        session.scalars(select(Issue)).one().created_by = "chief@example.org"
+        session.commit()
+    editor.post(place, {"action": "approve"})
+
+    assert "waits until another person than editor@example.org approves it" in own
+    assert 'value="approve"' not in own
+    assert refused.status_code == 409
+    assert house.all(select(Issue.state)) == [IssueState.PREPARING]
+
+
 def test_a_box_lets_subscribers_who_chose_an_hour_wait_for_it(house, list_of_two, editor):
     with house.make_session() as session:
         one = session.scalars(select(Subscriber).where(Subscriber.email == "one@example.org")).one()
