@@ -15,7 +15,6 @@ ELSEWHERE = {
     "bounces/read/wording.py": "bounces/read/test_reasons.py",
     "bounces/read_header.py": "bounces/test_classify.py",
     "cli/context.py": "cli/test_locales.py",
-    "cli/frequencies.py": "cli/test_digest.py",
     "cli/settings.py": "cli/test_run_commands.py",
     "clock.py": "cli/test_digest.py",
     "demo/check.py": "flows/test_demo_check.py",

@@ -127,6 +127,15 @@ class Delivery(Base):
             sqlite_where=text("correction_notice_id IS NOT NULL"),
             postgresql_where=text("correction_notice_id IS NOT NULL"),
         ),
+        Index(
+            "ix_delivery_bounced", "issue_id",
+            sqlite_where=text("bounced_at IS NOT NULL"), postgresql_where=text("bounced_at IS NOT NULL"),
+        ),
+        Index(
+            "ix_delivery_complained", "issue_id",
+            sqlite_where=text("complained_at IS NOT NULL"),
+            postgresql_where=text("complained_at IS NOT NULL"),
+        ),
         # The replies of a relay, and of a domain, in their order. outbox/refused/judge.py reads some hundred
         # rows of each.
         Index(

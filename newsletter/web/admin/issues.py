@@ -29,6 +29,7 @@ from newsletter.outbox.pacing.standings import read_standing
 from newsletter.outbox.pacing.waiting_reasons import own_hours_in_words, reasons_to_wait
 from newsletter.outbox.reports.delivery_list import as_csv, list_deliveries
 from newsletter.outbox.reports.issue_list import count_by_issue, list_issues, page_of_deliveries
+from newsletter.outbox.reports.outcome import read_outcome
 from newsletter.outbox.reports.progress import Progress, progress
 from newsletter.outbox.unbuildable import count_unbuildable, skip_unbuildable
 from newsletter.web.admin.blueprint import admin
@@ -107,6 +108,7 @@ def issue(public_id: str) -> str:
         newsletter=newsletter_names(session).get(found.newsletter_id),
         frequencies=[Frequency(each).words for each in found.frequencies],
         progress=shown,
+        outcome=read_outcome(session, found),
         may=may,
         deliveries=rows,
         state_filter=state.value if state else None,

@@ -8,6 +8,7 @@ from flask import Response, abort, flash, make_response, redirect, render_templa
 from sqlalchemy.orm import Session
 
 from newsletter.calendar.instants import zone_of
+from newsletter.calendar.rules import WEEKDAYS
 from newsletter.digest.schedule import outlook
 from newsletter.digest.schedule.approval import open_approvals
 from newsletter.digest.schedule.approval_dates import forget_approvals
@@ -69,10 +70,15 @@ def change_schedule(slug: str) -> Response:
         abort(400)
     session, now = db.session(), runtime().now()
     identity = _identity(session, slug)
-    words = "The schedule was saved."
+    words, given = "The schedule was saved.", {}
     try:
         if action is ScheduleAction.SAVE:
-            given = {name: request.form[name] for name in schedules.FIELDS if name in request.form}
+            # The weekdays are checkboxes. An empty field comes before them, in case none is ticked.
+            given = {
+                name: ",".join(filter(None, request.form.getlist(name)))
+                for name in schedules.FIELDS
+                if name in request.form
+            }
             if not schedules.set_schedule(session, identity, given, actor=actor(), now=now):
                 words = "Nothing has changed."
         elif action is ScheduleAction.START:
@@ -88,7 +94,9 @@ def change_schedule(slug: str) -> Response:
             words = "It is being sent." if send else "Skipped. Its releases come with the next issue."
     except FieldsInvalid as fault:
         stop_writing()
-        form = ScheduleForm()
+        form = ScheduleForm(
+            None, data={**schedules.as_text(schedules.read_schedule(session, identity)), **given}
+        )
         for name, said in fault.faults.items():
             form[name].errors = [said]
         return make_response(_page(session, identity, form), 422)
@@ -120,6 +128,7 @@ def _page(session: Session, identity: Identity, form: ScheduleForm) -> str:
         form=form,
         hints={name: hint for name, (_, hint) in schedules.FIELDS.items()},
         is_on=row.is_on,
+        weekdays=WEEKDAYS,
         time_zone=row.time_zone,
         rules=schedules.in_words(row),
         dates=_dates(session, identity, 10),

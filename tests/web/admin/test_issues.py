@@ -75,6 +75,14 @@ def test_an_issue_shows_its_deliveries_and_those_of_one_state(issue, editor):
     assert editor.get("/admin/issues/unknown").status_code == 404
 
 
+def test_the_page_says_what_became_of_the_issue(issue, editor):
+    text = " ".join(editor.get(f"/admin/issues/{issue}").text.split())
+
+    assert "<dt>Unsubscribed by one of its emails</dt><dd>0</dd>" in text
+    assert "<dt>Returned as undeliverable</dt><dd>0</dd>" in text
+    assert "Who did not get it, or may not have got it" in text
+
+
 def test_states_are_words_and_the_detail_has_the_technical_word_and_the_reply(house, issue, editor):
     with house.make_session() as session:
         refused = session.scalars(select(Delivery).where(Delivery.state == DeliveryState.REJECTED)).one()

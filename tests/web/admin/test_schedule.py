@@ -95,3 +95,21 @@ def test_a_late_issue_is_answered_on_the_page(house, editor):
 def test_unknown_newsletters_and_actions_are_refused(editor):
     assert editor.get("/admin/newsletters/nothing/schedule").status_code == 404
     assert _post(editor, action="explode").status_code == 400
+
+
+def test_weekdays_are_ticked_and_at_least_one_is_needed(house, editor):
+    token = editor.hidden(PAGE, "csrf_token")
+
+    def save(days: list[str]):
+        data = {"csrf_token": token, "action": "save", "weekly": ["", *days], "hour": "9"}
+        return editor.client.post(PAGE, data=data)
+
+    assert save(["tuesday", "friday"]).status_code == 303
+    text = editor.get(PAGE).text
+    none = save([])
+
+    assert "Tuesdays and Fridays at 9" in text
+    assert 'name="weekly" value="friday" checked' in text
+    assert 'name="weekly" value="monday" checked' not in text
+    assert none.status_code == 422
+    assert "Choose at least one weekday for weekly issues." in none.text
