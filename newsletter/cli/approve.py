@@ -119,6 +119,7 @@ def _preview(parts: Runtime, newsletter_id: int, slot: date) -> Preview:
             now=parts.now(),
             newsletter_id=newsletter_id,
             slot=slot,
+            for_anybody=True,
         )
     if found is None:
         raise StateConflict(nothing_to_show())

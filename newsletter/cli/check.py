@@ -33,7 +33,12 @@ def check(newsletter_slug: str | None, frequencies: tuple[str, ...], with_links:
     with parts.reading() as session:
         newsletter_id = choose_newsletter(session, newsletter_slug).id
         shown = preview(
-            session, parts.renderer, frequencies=chosen, now=parts.now(), newsletter_id=newsletter_id
+            session,
+            parts.renderer,
+            frequencies=chosen,
+            now=parts.now(),
+            newsletter_id=newsletter_id,
+            for_anybody=True,
         )
         if shown is None:
             raise StateConflict(nothing_to_show())

@@ -86,18 +86,21 @@ def preview(
     note: Note | None = None,
     to_sequence: int | None = None,
     slot: date | None = None,
+    for_anybody: bool = False,
 ) -> Preview | None:
     """Return a newsletter's digest for a subscriber (a canonical address) or for a choice of its topics.
 
     Without `email_key` it is the digest of somebody who chose `topics` (slugs; all when empty) and got the
     last issue of these frequencies. `to_sequence` is the highest sequence in it, the newest one by default.
-    `slot` is the date that it shows, today by default. Returns None when there is no release at all. Raises
+    `slot` is the date that it shows, today by default. With `for_anybody`, it has what waits for at least one
+    subscriber of these frequencies. Returns None when there is no release at all. Raises
     NotFound for an unknown subscriber, and for a topic that the newsletter does not have.
     """
     to_sequence = current_sequence(session) if to_sequence is None else to_sequence
     audience = Audience(newsletter_id, tuple(frequencies))
     wanted = _release_languages_of(session, email_key)
-    chosen, is_sample = _choose(session, audience, to_sequence, topics, email_key, wanted)
+    served = (audience.floor(session) or 0) if for_anybody else None
+    chosen, is_sample = _choose(session, audience, to_sequence, topics, email_key, wanted, served)
     if not chosen:
         return None
     language = choose_language(
@@ -183,8 +186,12 @@ def _choose(
     topics: Sequence[str],
     email_key: str | None,
     wanted: frozenset[str],
+    served: int | None = None,
 ) -> tuple[Selection, bool]:
-    """Return what to show, and whether it is a sample of older releases."""
+    """Return what to show, and whether it is a sample of older releases.
+
+    Without `email_key`, it is for somebody who was served up to `served`, by default up to the last issue.
+    """
     if email_key is not None:
         subscriber = session.scalar(select(Subscriber).where(Subscriber.email_key == email_key))
         if subscriber is None:
@@ -193,7 +200,7 @@ def _choose(
         held = coverage.held_releases(session, lambda column: column == subscriber.id, audience.newsletter_id)
         sent = held.get(subscriber.id, set())
     else:
-        served = _last_served(session, audience)
+        served = _last_served(session, audience) if served is None else served
         frequency = audience.frequencies[0] if audience.frequencies else Frequency.WEEKLY
         chosen = _topic_ids(session, audience.newsletter_id, topics)
         interests = [Interest(topic_id, frequency, served) for topic_id in chosen]

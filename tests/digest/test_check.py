@@ -121,3 +121,20 @@ def test_the_audience_is_compared_with_issues_of_the_same_frequencies(house: Hou
 
         assert earlier_audiences(session, FIRST_NEWSLETTER, [Frequency.WEEKLY]) == [3]
         assert earlier_audiences(session, FIRST_NEWSLETTER, [Frequency.MONTHLY]) == []
+
+
+def test_the_preview_for_anybody_has_what_waits_for_at_least_one_subscriber(house: House):
+    energy = house.topic("energy")
+    house.add_subscriber(energy, frequency=Frequency.WEEKLY)
+    house.add_subscriber(energy, frequency=Frequency.DAILY)
+    first = house.release("An energy cable")
+    house.send(Frequency.DAILY)
+    second = house.release("An energy mast")
+    chosen = {"frequencies": [Frequency.DAILY, Frequency.WEEKLY], "now": house.clock()}
+
+    with house.runtime.reading() as session:
+        usual = preview(session, house.runtime.renderer, **chosen)
+        anybody = preview(session, house.runtime.renderer, **chosen, for_anybody=True)
+
+    assert {each.id for each in usual.releases} == {second}
+    assert {each.id for each in anybody.releases} == {first, second}

@@ -18,6 +18,7 @@ LONG_FILES = {
     "newsletter/outbox/relay_drain.py": "the state of one drain: claimed, offered, answered, recorded",
     "newsletter/coverage.py": "the two marks of subscriptions, which no other module may change",
     "newsletter/settings/fields.py": "a table: one entry a setting",
+    "newsletter/notices.py": "a table: one entry a kind of notice, and the few functions on it",
     "newsletter/mail/assemble.py": "one walk from a template to signed bytes, and the tables it needs",
 }
 

@@ -103,6 +103,7 @@ def _preview(session: Session, newsletter_id: int, slot: date, to_sequence: int 
         newsletter_id=newsletter_id,
         to_sequence=to_sequence,
         slot=slot,
+        for_anybody=True,
     )
 
 

@@ -78,7 +78,12 @@ def _request() -> tuple[ChosenNewsletter, list[Frequency]]:
 def _preview(session: Session, newsletter: ChosenNewsletter, frequencies: list[Frequency]) -> Preview | None:
     parts = runtime()
     return preview(
-        session, parts.renderer, frequencies=frequencies, now=parts.now(), newsletter_id=newsletter.id
+        session,
+        parts.renderer,
+        frequencies=frequencies,
+        now=parts.now(),
+        newsletter_id=newsletter.id,
+        for_anybody=True,
     )
 
 

@@ -4,13 +4,8 @@ import sqlalchemy as sa
 from alembic import op
 
 
-<<<<<<<< HEAD:migrations/versions/0034_slot_approvals.py
-revision = "0034"
-down_revision = "0033"
-========
-revision = "0032"
-down_revision = "0031"
->>>>>>>> a0ec087 (Say on its page what became of an issue, and tick weekdays):migrations/versions/0032_slot_approvals.py
+revision = "0036"
+down_revision = "0035"
 
 ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 MOMENT = sa.DateTime(timezone=True)
