@@ -1,4 +1,4 @@
-"""Run 42 random lives on SQLite and 14 on PostgreSQL; `make lives` runs many more."""
+"""Run 150 random lives on SQLite and 50 on PostgreSQL; `make lives` runs many more."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ STEPS = 40
 QUIET = [HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large]
 # In parts, which can run side by side.
 SQLITE_PARTS, POSTGRESQL_PARTS = 3, 2
-LIVES_OF_A_PART = {"sqlite": 42 // SQLITE_PARTS, "postgresql": 14 // POSTGRESQL_PARTS}
+LIVES_OF_A_PART = {"sqlite": 150 // SQLITE_PARTS, "postgresql": 50 // POSTGRESQL_PARTS}
 
 
 # Measuring coverage makes a life three times as slow.
 @pytest.mark.no_cover
 @pytest.mark.parametrize("part", range(SQLITE_PARTS))
-def test_nobody_is_skipped_or_emailed_twice_in_42_lives(part: int):
+def test_nobody_is_skipped_or_emailed_twice_in_150_lives(part: int):
     with sqlite_database() as database:
         Lives.database = database
 
