@@ -24,7 +24,6 @@ from werkzeug.test import TestResponse
 from newsletter.accounts.create import change_password, find_account
 from newsletter.accounts.passwords import hash_password
 from newsletter.app import create_app
-from newsletter.calendar.store import usual_calendar
 from newsletter.clock import utcnow
 from newsletter.demo.data import ADMIN
 from newsletter.demo.run import prepare_demo
@@ -39,6 +38,7 @@ from newsletter.models import (
     DeliveryState,
     Frequency,
     Newsletter,
+    NewsletterCalendar,
     Release,
     ReleaseTopic,
     SlotApproval,
@@ -201,12 +201,12 @@ def _furnish(session: Session, runtime: Runtime, stored_password: str) -> dict[s
     source = add_source(
         session, "https://press.example.org/feed.xml", allowed=Allowed(), actor=ADMIN, now=now
     )
-    calendar = usual_calendar(FIRST_NEWSLETTER, "UTC")
-    calendar.is_on, calendar.approval_hours = True, 24
+    # The demo has a schedule that is on.
+    session.get_one(NewsletterCalendar, FIRST_NEWSLETTER).approval_hours = 24
     waiting_date = SlotApproval(
         newsletter_id=FIRST_NEWSLETTER, slot=A_TUESDAY, first_at=now, asked_at=now, reminders=0
     )
-    session.add_all([calendar, waiting_date])
+    session.add(waiting_date)
     picture = io.BytesIO()
     Image.new("RGB", (20, 20)).save(picture, "PNG")
     logo = store_logo(session, encode_logo(picture.getvalue()), now)
