@@ -9,10 +9,10 @@ from __future__ import annotations
 import hashlib
 import zlib
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from sqlalchemy import exists, select, update
+from sqlalchemy import exists, func, select, update
 from sqlalchemy.orm import Session, aliased
 
 from newsletter import audit, suppression
@@ -44,6 +44,13 @@ LONGEST_WORDS = 500
 # Messages that are neither a report nor signed leave no row: anybody can send them, in any number.
 _UNKEPT = (Kind.AUTOREPLY, Kind.OTHER)
 
+# Reports that change nothing are kept for people to look at, so many a day: anybody can send them.
+MOST_IDLE_A_DAY = 1_000
+_IDLE = (
+    ReportOutcome.UNSIGNED, ReportOutcome.GONE, ReportOutcome.STALE, ReportOutcome.REPEATED,
+    ReportOutcome.LATE, ReportOutcome.NOTHING,
+)  # fmt: skip
+
 
 class _Sent(NamedTuple):
     """The delivery that a report is about."""
@@ -55,16 +62,24 @@ class _Sent(NamedTuple):
 
 
 def receive(
-    session: Session, tokens: Tokens, keys: SigningKeys, raw: bytes, recipients: Sequence[str], now: datetime
+    session: Session,
+    tokens: Tokens,
+    keys: SigningKeys,
+    raw: bytes,
+    recipients: Sequence[str],
+    now: datetime,
+    *,
+    most_idle: int = MOST_IDLE_A_DAY,
 ) -> ReportOutcome:
     """Do what follows from a returned message; return what that was. Commits nothing.
 
-    The same bytes again, and a second report about the same failure, change nothing.
+    The same bytes again, and a second report about the same failure, change nothing. Of the reports that
+    change nothing, at most `most_idle` in 24 hours are recorded.
     """
     message = raw[:LARGEST_BYTES]
     report = read_report(message)
     delivery_id = find_delivery(cut(message), recipients, keys)
-    row = _Row(session, message, now)
+    row = _Row(session, message, now, most_idle)
     if delivery_id is None:
         if report.kind in _UNKEPT:
             return ReportOutcome.AUTOREPLY if report.kind is Kind.AUTOREPLY else ReportOutcome.NOTHING
@@ -122,16 +137,19 @@ def _has_used(session: Session, subscriber_id: int | None, since: datetime | Non
 class _Row:
     """The row of one message. It is inserted first, so that two processes never follow one report twice."""
 
-    def __init__(self, session: Session, message: bytes, now: datetime) -> None:
+    def __init__(self, session: Session, message: bytes, now: datetime, most_idle: int) -> None:
         self._session = session
         self._message = message
         self._now = now
+        self._most_idle = most_idle
         self._id: int | None = None
 
     def add(
         self, decision: Decision, delivery_id: int | None = None, subscriber_id: int | None = None
     ) -> ReportOutcome:
         """Record what follows from the message; return REPEATED if it was recorded before."""
+        if decision.outcome in _IDLE and self._count_idle() >= self._most_idle:
+            return decision.outcome
         failure = decision.failure
         fresh = insert_new(self._session, ReturnedMail).values(
             digest=hashlib.sha256(self._message).hexdigest(),
@@ -146,6 +164,14 @@ class _Row:
         )
         self._id = self._session.scalar(fresh.returning(ReturnedMail.id))
         return ReportOutcome.REPEATED if self._id is None else decision.outcome
+
+    def _count_idle(self) -> int:
+        recent = select(ReturnedMail.id).where(
+            ReturnedMail.raw.is_not(None),
+            ReturnedMail.received_at > self._now - timedelta(days=1),
+            ReturnedMail.outcome.in_(_IDLE),
+        )
+        return self._session.scalar(select(func.count()).select_from(recent.subquery())) or 0
 
     def change(self, outcome: ReportOutcome) -> ReportOutcome:
         """Record that something else followed."""

@@ -104,8 +104,8 @@ def _certificates(values: Mapping[str, Any]) -> str | None:
     return None
 
 
-def _token_command(values: Mapping[str, Any]) -> str | None:
-    program = shlex.split(values["relay_token_command"])[0]
+def _command(command: str) -> str | None:
+    program = shlex.split(command)[0]
     if shutil.which(program) is None:
         return f"names the program {program}, which does not exist or may not be run"
     return None
@@ -181,7 +181,8 @@ def _missing_package(module: str, extra: str) -> str | None:
 TRIALS: Mapping[str, Trial] = MappingProxyType(
     {
         "relay_ca_file": _certificates,
-        "relay_token_command": _token_command,
+        "relay_token_command": lambda values: _command(values["relay_token_command"]),
+        "owner_command": lambda values: _command(values["owner_command"]),
         "dkim_key_file": _dkim_key,
         "dkim_keys": _domain_keys,
         "refuse_disposable": _listed_domains,

@@ -97,9 +97,11 @@ X-Newsletter-Token: %s
 """
 
 
-def take(house: House, raw: bytes, *recipients: str) -> ReportOutcome:
+def take(house: House, raw: bytes, *recipients: str, most_idle: int = 100) -> ReportOutcome:
     with house.runtime.session() as session:
-        found = receive(session, house.runtime.tokens, keys(house), raw, recipients, house.clock())
+        found = receive(
+            session, house.runtime.tokens, keys(house), raw, recipients, house.clock(), most_idle=most_idle
+        )
         session.commit()
     return found
 
@@ -292,3 +294,18 @@ def test_an_erased_person_leaves_no_words_in_reports(sent: House):
 
 def house_person(house: House) -> Subscriber:
     return house.all(Subscriber)[0]
+
+
+def test_reports_that_change_nothing_are_recorded_up_to_a_limit_a_day(sent: House):
+    reports = [report(sent, words=f"try {number}") for number in range(4)]
+    unsigned = [each.partition(b"Message-ID")[0] + b"--b--\n" for each in reports]
+
+    outcomes = [take(sent, each, most_idle=2) for each in unsigned]
+    real = take(sent, report(sent), most_idle=2)
+
+    assert outcomes == [ReportOutcome.UNSIGNED] * 4
+    assert real is ReportOutcome.HARD
+    assert [each.outcome for each in sent.all(ReturnedMail)] == ["unsigned"] * 2 + ["hard"]
+    sent.clock.pass_(days=2)
+    take(sent, unsigned[3], most_idle=2)
+    assert len(sent.all(ReturnedMail)) == 4

@@ -22,6 +22,8 @@ WRONG: dict[str, tuple[str, ...]] = {
     "relay": ("relay.example.org", "http://relay.example.org", "smtp://"),
     "relays": ("smtp://relay.example.org", "example.org=relay"),
     "relay_token_command": ("{folder}/missing --now", "{garbage}", "no-such-program-anywhere", "'open"),
+    "owner_command": ("{folder}/missing --now", "{garbage}", "no-such-program-anywhere", "'open"),
+    "owner_url": ("hooks.example.org", "ftp://hooks.example.org", "https://"),
     "relay_ca_file": ("{folder}/missing", "{folder}", "{garbage}"),
     "intake_listen": ("http://127.0.0.1:25", "lmtp://127.0.0.1"),
     "embed_origins": ("ftp://www.example.org", "https://[x", "https://www.example.org/page"),
