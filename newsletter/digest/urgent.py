@@ -19,7 +19,7 @@ from newsletter import audit, coverage
 from newsletter.digest.fragments import render_issue
 from newsletter.digest.issues import CHUNK, start_sending, take_number
 from newsletter.languages import choose_language
-from newsletter.messages.render import DigestRenderer
+from newsletter.messages.render import DigestRenderer, render_corrections
 from newsletter.messages.renditions import make_renditions, store_renditions
 from newsletter.models import (
     Delivery,
@@ -38,7 +38,15 @@ from newsletter.models import (
     is_one_of,
 )
 from newsletter.models.release_languages import stored_choice_wants
-from newsletter.models.rendition_key import FIRST_REVISION, Section, name_of, without, write_key
+from newsletter.models.rendition_key import (
+    FIRST_REVISION,
+    Section,
+    name_of,
+    read_key,
+    release_names,
+    without,
+    write_key,
+)
 from newsletter.models.tables.issue import holds_release
 from newsletter.notices import NoticeKind, tell_owner
 from newsletter.outbox.enqueue import enqueue_issue
@@ -190,6 +198,10 @@ class UrgentPreparer:
         offered = self._renderer.of_newsletter(session, issue.newsletter_id).languages
         tags = select(Subscriber.language).where(is_one_of(session, Subscriber.id, keys)).distinct()
         languages = {tag: choose_language(tag, offered) for tag in session.scalars(tags)}
+        # A release that was corrected after the issue was opened has a text that was not rendered then.
+        names = {name for key in renditions for name in release_names(read_key(key)) if "." in name}
+        for language in sorted({*languages.values(), offered[0]}):
+            render_corrections(session, self._renderer, issue.id, language, names)
         enqueue_issue(session, issue.id, pairs, languages, offered[0], now)
 
 

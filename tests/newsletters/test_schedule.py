@@ -54,6 +54,7 @@ def test_each_field_can_be_changed_and_the_rest_stays(either_house: House):
         "weekly_every": "2",
         "weekly_from": "2026-03-05", "monthly_day": "31", "holidays": "lt", "late_daily": "4 ask",
         "late_weekly": "30 skip", "late_monthly": "50 send", "gather_minutes": "0", "gather_releases": "3",
+        "approval_hours": "4", "approver": "chief@example.org", "second_person": "yes",
     }  # fmt: skip
     assert given.keys() == FIELDS.keys()
     for name, text in given.items():
