@@ -18,7 +18,7 @@ SWEEP_SECONDS = 15
 # An unread sweep expires after this time, because later ones already wait behind it.
 SWEEP_EXPIRES_SECONDS = 60
 # How often the schedules are looked at. This reads a few rows.
-CLOCK_SECONDS = 5
+CLOCK_SECONDS = 2
 # How often an idle worker looks into the queue folder. On average, half of this is added to each wait.
 POLL_SECONDS = 0.1
 # Redis delivers a task again if it is not acknowledged within this time. A drain ends long before.

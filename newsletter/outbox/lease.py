@@ -66,8 +66,13 @@ def issues_to_send(session: Session, now: datetime) -> list[tuple[int, int]]:
         Delivery.due_at <= now,
     )
     chosen = select(Issue.id, Issue.newsletter_id).where(Issue.state == IssueState.SENDING, due)
-    order = (Issue.urgent_release_id.is_(None), cast(Issue.frequencies, String) != AS_IT_HAPPENS, Issue.id)
+    order = (Issue.urgent_release_id.is_(None), ~goes_first(), Issue.id)
     return [(row.id, row.newsletter_id) for row in session.execute(chosen.order_by(*order))]
+
+
+def goes_first() -> ColumnElement[bool]:
+    """Return the condition that an issue goes before older ones: it is urgent, or as it happens."""
+    return or_(Issue.urgent_release_id.is_not(None), cast(Issue.frequencies, String) == AS_IT_HAPPENS)
 
 
 def claim(

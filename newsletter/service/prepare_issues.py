@@ -19,6 +19,7 @@ from newsletter.digest.schedule.gather import due_gatherings, gather, newsletter
 from newsletter.digest.schedule.prepare import WavePreparer, waves_to_prepare
 from newsletter.digest.urgent import UrgentPreparer, marked_releases, open_urgent
 from newsletter.models import Issue, IssueState
+from newsletter.outbox.lease import goes_first
 from newsletter.releases.due_holds import end_due_holds
 from newsletter.runtime import Runtime
 from newsletter.subscribers.choices.pauses import end_pauses
@@ -102,12 +103,14 @@ def _open_urgent(runtime: Runtime) -> None:
         log.info("event=urgent_opened release=%d issues=%s", release_id, issues)
 
 
-def prepare_issues(runtime: Runtime, ending: Callable[[], bool]) -> bool:
+def prepare_issues(runtime: Runtime, ending: Callable[[], bool], *, stop_after_first: bool = False) -> bool:
     """Prepare the open issues and waves until `ending` returns true; return whether there were any.
 
     Expired pauses and holds end first, so that these subscribers and releases are in the issue. Each chunk
     is a transaction of its own. Two processes that prepare the same issue take turns. If several are open,
-    each gets a chunk in turn, so that a small one does not wait for a large one.
+    each gets a chunk in turn, so that a small one does not wait for a large one. With
+    `stop_after_first`, it ends as soon as an issue that goes first (outbox/lease.py) is prepared. The caller
+    can then send it before a large one is prepared.
     """
     run_schedules(runtime)
     # Reading takes no lock: a drain that waits for another process looks five times a second.
@@ -119,7 +122,9 @@ def prepare_issues(runtime: Runtime, ending: Callable[[], bool]) -> bool:
     end_all_holds(runtime)
     work: dict[str, _Steps] = {}
     waits_for_others: set[str] = set()
+    first: set[str] = set()
     while not ending():
+        first |= _names_of_first(runtime)
         still_open = _open_work(runtime, work)
         work = {name: steps for name, steps in still_open.items() if name not in waits_for_others}
         if not work:
@@ -135,6 +140,8 @@ def prepare_issues(runtime: Runtime, ending: Callable[[], bool]) -> bool:
                 log.info("event=prepared %s", name)
                 # An issue or a wave that waited for this one can be prepared now.
                 waits_for_others.clear()
+                if stop_after_first and name in first:
+                    return True
     return True
 
 
@@ -151,6 +158,13 @@ def _open_work(runtime: Runtime, known: Mapping[str, _Steps]) -> dict[str, _Step
         name = f"wave={wave_id}"
         work[name] = known.get(name) or WavePreparer(runtime.renderer, wave_id)
     return work
+
+
+def _names_of_first(runtime: Runtime) -> set[str]:
+    """Return the names, as in `_open_work`, of the issues that are sent before older ones."""
+    chosen = select(Issue.id).where(Issue.state == IssueState.PREPARING, goes_first())
+    with runtime.reading() as session:
+        return {f"issue={issue_id}" for issue_id in session.scalars(chosen)}
 
 
 class OpenedMeanwhile:

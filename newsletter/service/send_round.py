@@ -46,7 +46,7 @@ def send_round(
         return stopping() or (until is not None and time.monotonic() >= until)
 
     def prepare() -> None:
-        if prepare_issues(runtime, ending):
+        if prepare_issues(runtime, ending, stop_after_first=True):
             prepared()
 
     prepare()

@@ -11,11 +11,11 @@ from newsletter.service.prepare_issues import OpenedMeanwhile, any_to_prepare, p
 WEEKLY = Frequency.WEEKLY
 
 
-def opened(house: House, title: str) -> int:
+def opened(house: House, title: str, frequency: Frequency = WEEKLY) -> int:
     """Open an issue without preparing it."""
     house.release(title)
     with house.runtime.session() as session:
-        issue = open_issue(session, [WEEKLY], actor="test", now=house.clock())
+        issue = open_issue(session, [frequency], actor="test", now=house.clock())
         session.commit()
         return issue.id
 
@@ -77,3 +77,17 @@ def test_a_process_that_sends_learns_of_an_issue_opened_meanwhile(house: House):
 
     assert (before, at_once, opened_meanwhile()) == (False, False, True)
     assert opened_meanwhile()
+
+
+def test_preparing_ends_when_an_issue_as_it_happens_can_be_sent(house: House):
+    topic = house.topic("energy")
+    house.add_subscriber(topic, frequency=Frequency.IMMEDIATE)
+    house.add_subscriber(topic)
+    hurried, weekly = opened(house, "Energy in March", Frequency.IMMEDIATE), opened(house, "Energy in April")
+
+    prepare_issues(house.runtime, lambda: False, stop_after_first=True)
+
+    states = {each.id: each.state for each in house.all(Issue)}
+    assert states == {hurried: IssueState.SENDING, weekly: IssueState.PREPARING}
+    prepare_issues(house.runtime, lambda: False, stop_after_first=True)
+    assert {each.state for each in house.all(Issue)} == {IssueState.SENDING}
