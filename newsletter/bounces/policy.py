@@ -56,7 +56,7 @@ def decide(report: Report, facts: Facts, now: datetime) -> Decision:
 def _of_complaint(report: Report, facts: Facts) -> Decision:
     named = {each.lower() for each in report.complaints}
     if named and not named & facts.addresses:
-        # Somebody else complains, to whom the email was forwarded.
+        # The complaint comes from a person to whom the email was forwarded.
         return Decision(ReportOutcome.NOTHING)
     repeated = ReportOutcome.COMPLAINT in facts.said
     return Decision(ReportOutcome.REPEATED if repeated else ReportOutcome.COMPLAINT)

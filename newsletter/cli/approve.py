@@ -41,7 +41,7 @@ def approve(
     """Approve the issue of a date, with the releases that it has now.
 
     Prints the subject and the releases, and asks. A release that becomes ready later comes with the next
-    issue. With ID, approve an issue that somebody else sends.
+    issue. With ID, approve an issue that another account sends.
     """
     parts = open_runtime()
     if public_id is not None:

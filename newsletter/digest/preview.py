@@ -90,10 +90,10 @@ def preview(
 ) -> Preview | None:
     """Return a newsletter's digest for a subscriber (a canonical address) or for a choice of its topics.
 
-    Without `email_key` it is the digest of somebody who chose `topics` (slugs; all when empty) and got the
-    last issue of these frequencies. `to_sequence` is the highest sequence in it, the newest one by default.
-    `slot` is the date that it shows, today by default. With `for_anybody`, it has what waits for at least one
-    subscriber of these frequencies. Returns None when there is no release at all. Raises
+    Without `email_key` it is the digest of a subscriber who chose `topics` (slugs; all when empty) and got
+    the last issue of these frequencies. `to_sequence` is the highest sequence in it, the newest one by
+    default. `slot` is the date that it shows, today by default. With `for_anybody`, it has what waits for
+    at least one subscriber of these frequencies. Returns None when there is no release at all. Raises
     NotFound for an unknown subscriber, and for a topic that the newsletter does not have.
     """
     to_sequence = current_sequence(session) if to_sequence is None else to_sequence
@@ -190,7 +190,8 @@ def _choose(
 ) -> tuple[Selection, bool]:
     """Return what to show, and whether it is a sample of older releases.
 
-    Without `email_key`, it is for somebody who was served up to `served`, by default up to the last issue.
+    Without `email_key`, it is for a subscriber who was served up to `served`, by default up to the last
+    issue.
     """
     if email_key is not None:
         subscriber = session.scalar(select(Subscriber).where(Subscriber.email_key == email_key))

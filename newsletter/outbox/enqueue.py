@@ -96,7 +96,7 @@ def _enqueue(
 
 
 class ToBeCorrected(Protocol):
-    """Somebody with an earlier text of a release: which revision, and the newsletter that sent it."""
+    """A subscriber with an earlier text of a release: which revision, and the newsletter that sent it."""
 
     @property
     def subscriber_id(self) -> int: ...

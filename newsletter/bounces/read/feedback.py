@@ -1,4 +1,4 @@
-"""Read a feedback report (ARF, RFC 5965): somebody marked our email as spam. Pure."""
+"""Read a feedback report (ARF, RFC 5965): a recipient marked our email as spam. Pure."""
 
 from __future__ import annotations
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from newsletter.bounces.read.delivery_status import fields_in_text, read_delivery_status
 from newsletter.bounces.read.feedback import complainers, is_complaint, read_feedback
+from newsletter.bounces.read.flufl_formats import scan
 from newsletter.bounces.read.home_made import HomeMade, explain, read_home_made
-from newsletter.bounces.read.library import scan
 from newsletter.bounces.read.parts import Part, cut
 from newsletter.bounces.read.reasons import fold
 from newsletter.bounces.read.report import Failure, Kind, Report

@@ -156,7 +156,7 @@ def tell_of_corrections(session: Session, newsletter_id: int, now: datetime) -> 
     for approval in open_rows(session, newsletter_id):
         if approval.shown_at is None or approval.to_sequence is None:
             continue
-        # Only what still waits for somebody. What was sent has the old text.
+        # Only releases that still wait for a subscriber. What was sent has the old text.
         floor = Audience(newsletter_id, DATED).floor(session) or 0
         titles = session.scalars(
             select(Release.title)

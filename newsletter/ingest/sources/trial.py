@@ -18,7 +18,7 @@ from newsletter.ingest.sources.listing import as_listed
 from newsletter.ingest.sources.read_pages import PageReader
 from newsletter.models import FullText, SourceKind
 
-# Somebody waits for a trial, so only the pages of the first releases are read.
+# An editor waits for a trial, so only the pages of the first releases are read.
 PAGES_TRIED = 3
 
 

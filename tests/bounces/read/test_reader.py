@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from servers.library_files import bounce_library_files
+from servers.sdist_files import bounce_library_files
 
 from newsletter.bounces.read.parts import LARGEST_BYTES
 from newsletter.bounces.read.reader import read_report

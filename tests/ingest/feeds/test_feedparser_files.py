@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import pytest
 from house import NOON, House
-from servers.library_files import feedparser_files
+from servers.sdist_files import feedparser_files
 
 from newsletter.errors import FeedUnreadable
 from newsletter.ingest.feeds.feed import Item

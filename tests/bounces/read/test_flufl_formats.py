@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from newsletter.bounces.read.library import LARGEST_BYTES, MOST_LIBRARY_PARTS, MOST_LINES, scan
+from newsletter.bounces.read.flufl_formats import LARGEST_BYTES, MOST_LIBRARY_PARTS, MOST_LINES, scan
 from newsletter.bounces.read.parts import cut
 
 TEXT = b"From: x@y.example\n\nInvalid final delivery userid: ada@harbour.example\n"
