@@ -32,7 +32,7 @@ from benchmarks.web import WORKERS, run_server
 from newsletter.app import create_app
 from newsletter.models import Release, ReleaseTopic, open_engine
 from newsletter.releases.search.index import index_missing
-from newsletter.releases.topics import add_topic
+from newsletter.releases.topics.manage import add_topic
 from newsletter.service.database import upgrade
 from newsletter.service.first_newsletter import fill_first_newsletter
 from newsletter.settings import Settings, load_settings

@@ -25,7 +25,7 @@ from newsletter.accounts.passwords import hash_password
 from newsletter.app import create_app
 from newsletter.models import Subscriber, Subscription, SubscriptionState, Topic, open_engine
 from newsletter.newsletters.add import add_newsletter
-from newsletter.releases.topics import add_topic
+from newsletter.releases.topics.manage import add_topic
 from newsletter.service.database import upgrade
 from newsletter.service.first_newsletter import fill_first_newsletter
 from newsletter.settings import load_settings

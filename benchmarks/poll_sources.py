@@ -30,7 +30,7 @@ from newsletter.ingest.sources.fetch import make_retriever
 from newsletter.ingest.sources.manage import add_source
 from newsletter.models import Base, Release, Source
 from newsletter.runtime import Runtime
-from newsletter.service.poll_sources import Poller, Tally
+from newsletter.service.polling.poll_sources import Poller, Tally
 from newsletter.settings import load_settings
 
 ITEMS = 3

@@ -2,7 +2,7 @@
 
 To add a kind of notice, add a member to NoticeKind with a title, a sentence and a remedy. The texts can use
 `{subject}` and the details that `tell_owner` got. Never put a subscriber's address or a token into them,
-because the row is kept longer than both. `outbox/owner_email.py` sends the emails, and
+because the row is kept longer than both. `outbox/owner/email.py` sends the emails, and
 `service/announce.py` runs the owner's command and posts to their URL.
 """
 

@@ -40,12 +40,12 @@ from newsletter.models import (
     open_engine,
 )
 from newsletter.models.rendition_key import read_key, release_ids
-from newsletter.outbox.worker import drain
-from newsletter.releases.edit import ReleaseAction, change_release, find_release
-from newsletter.releases.revise import revise
-from newsletter.releases.revisions import Texts
+from newsletter.outbox.drain.worker import drain
+from newsletter.releases.editing.edit import ReleaseAction, change_release, find_release
+from newsletter.releases.revisions.revise import revise
+from newsletter.releases.revisions.store import Texts
 from newsletter.releases.store import add_release
-from newsletter.releases.topics import add_topic
+from newsletter.releases.topics.manage import add_topic
 from newsletter.runtime import Runtime
 from newsletter.service.database import upgrade
 from newsletter.service.first_newsletter import fill_first_newsletter

@@ -19,7 +19,7 @@ from newsletter.ingest.guard import Allowed
 from newsletter.ingest.retrieve import Limits, Retriever
 from newsletter.ingest.sources.manage import add_source
 from newsletter.models import FullText, Release, Source, SourceFetch, SourceItem
-from newsletter.service.poll_sources import Poller, Tally
+from newsletter.service.polling.poll_sources import Poller, Tally
 
 HERE = Allowed.of(["127.0.0.0/8"])
 _NAMES = itertools.count(1)

@@ -12,8 +12,8 @@ from newsletter.calendar.changes import change_calendar, move_hour
 from newsletter.calendar.rules import Rules
 from newsletter.calendar.store import find_calendar, hour_of, set_rules, start, usual_calendar
 from newsletter.models import FIRST_NEWSLETTER, Issue, NewsletterCalendar, Subscriber, Wave
-from newsletter.service.prepare_issues import prepare_issues
-from newsletter.service.send_round import judge_and_finish
+from newsletter.service.sending.prepare_issues import prepare_issues
+from newsletter.service.sending.send_round import judge_and_finish
 
 EVERY_DAY = Rules(daily=frozenset(range(7)), weekly=frozenset({1}), monthly_day=15)
 

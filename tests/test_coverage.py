@@ -28,7 +28,7 @@ from newsletter.models import (
 from newsletter.outbox import control
 from newsletter.outbox.lease import claim, give_back
 from newsletter.outbox.record import finish
-from newsletter.releases.edit import ReleaseAction
+from newsletter.releases.editing.edit import ReleaseAction
 from newsletter.releases.store import add_release
 from newsletter.smtp.outcomes import Fate, Outcome, Step
 from newsletter.smtp.replies import Reply

@@ -9,7 +9,7 @@ from house import meanwhile
 
 from newsletter.models import AdminUser, Delivery, Notice
 from newsletter.notices import NoticeKind, find_open, open_notices, settle, settle_quiet, tell_owner, words
-from newsletter.outbox.owner_email import AT_ONCE, email_notices
+from newsletter.outbox.owner.email import AT_ONCE, email_notices
 
 KIND = NoticeKind.SIGNUPS_HELD
 OWNER = "owner@example.com"

@@ -60,14 +60,14 @@ from newsletter.models import (
 )
 from newsletter.newsletters.add import add_newsletter
 from newsletter.outbox.control import cancel, resend_uncertain
-from newsletter.outbox.journal import boot_id, host_name
-from newsletter.outbox.worker import drain
-from newsletter.releases.revise import revise
-from newsletter.releases.revisions import Texts
-from newsletter.releases.topics import add_topic
+from newsletter.outbox.drain.worker import drain
+from newsletter.outbox.journals.journal import boot_id, host_name
+from newsletter.releases.revisions.revise import revise
+from newsletter.releases.revisions.store import Texts
+from newsletter.releases.topics.manage import add_topic
 from newsletter.runtime import Runtime, data_folder
 from newsletter.service.incoming.apply import take_in
-from newsletter.service.send_round import judge_and_finish, send_round
+from newsletter.service.sending.send_round import judge_and_finish, send_round
 from newsletter.settings import load_settings
 from newsletter.subscribers.consent.head import verify_all
 from newsletter.subscribers.signup.resolve import resolve_signups

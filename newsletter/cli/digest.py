@@ -28,11 +28,11 @@ from newsletter.mail.addresses import parse_address
 from newsletter.models import DeliveryState, Frequency, IssueState, current_sequence
 from newsletter.newsletters.queries import choose_newsletter, find_newsletter
 from newsletter.outbox import control, unbuildable
-from newsletter.outbox.journal import host_name
+from newsletter.outbox.drain.worker import journal_folder
+from newsletter.outbox.journals.journal import host_name
 from newsletter.outbox.record import give_up_host
 from newsletter.outbox.reports.delivery_list import as_csv, list_deliveries
 from newsletter.outbox.reports.issue_list import newest_issues
-from newsletter.outbox.worker import journal_folder
 from newsletter.runtime import Runtime
 from newsletter.service.heartbeat import alive_hosts
 

@@ -25,19 +25,19 @@ from newsletter.ingest.press.parse import PressRelease
 from newsletter.ingest.press.parse import as_json as release_as_json
 from newsletter.ingest.sources.fetch import make_retriever
 from newsletter.models import HoldReason, Release, ReleaseHold, ReleaseState
-from newsletter.releases.body import LONGEST_BYTES
-from newsletter.releases.delete import delete_release, undo_delete
 from newsletter.releases.duplicates.queries import merged_into
-from newsletter.releases.edit import ReleaseAction, change_release
-from newsletter.releases.edit_fields import edit_release, form_values
-from newsletter.releases.embargo import embargo_moment, lift_embargo, read_zone, set_embargo
+from newsletter.releases.editing.body import LONGEST_BYTES
+from newsletter.releases.editing.delete import delete_release, undo_delete
+from newsletter.releases.editing.edit import ReleaseAction, change_release
+from newsletter.releases.editing.edit_fields import edit_release, form_values
+from newsletter.releases.editing.embargo import embargo_moment, lift_embargo, read_zone, set_embargo
 from newsletter.releases.from_sources.approve import approve as approve_release
 from newsletter.releases.from_sources.approve import waiting_for_approval
 from newsletter.releases.from_sources.backlog import send_after_all
 from newsletter.releases.queries import find_release, find_seen, newest_releases
 from newsletter.releases.search.find import Filters, Order, search_releases
 from newsletter.releases.store import add_release, first_zone
-from newsletter.releases.topics import find_topic
+from newsletter.releases.topics.manage import find_topic
 
 ACTOR = "command line"
 # After these actions, nobody sees the release any more.

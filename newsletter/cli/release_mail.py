@@ -10,8 +10,8 @@ from newsletter.cli.runtime import open_runtime
 from newsletter.digest.urgent import count_urgent
 from newsletter.releases.correction_notice.recipients import NoticeReach, count_reach
 from newsletter.releases.correction_notice.send import ask_notice
+from newsletter.releases.editing.urgent import mark_urgent, unmark_urgent
 from newsletter.releases.queries import find_release
-from newsletter.releases.urgent import mark_urgent, unmark_urgent
 
 ACTOR = "command line"
 

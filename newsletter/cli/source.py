@@ -29,8 +29,8 @@ from newsletter.ingest.sources.manage import (
 from newsletter.ingest.sources.trial import Trial, try_address, try_page
 from newsletter.models import FetchOutcome, FullText, Source, SourceKind, SourceState
 from newsletter.releases.decide import Candidate
-from newsletter.releases.match_topics import topics_for
-from newsletter.service.poll_sources import Tally, poll_sources
+from newsletter.releases.rules.match_topics import topics_for
+from newsletter.service.polling.poll_sources import Tally, poll_sources
 
 ACTOR = "command line"
 GOOD = frozenset({FetchOutcome.READ, FetchOutcome.UNCHANGED})

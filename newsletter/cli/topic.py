@@ -13,10 +13,10 @@ from newsletter.cli.context import print_json
 from newsletter.cli.runtime import open_runtime
 from newsletter.models import RuleField, RuleMatch
 from newsletter.newsletters.queries import choose_newsletter, find_newsletter, list_newsletters
-from newsletter.releases.edit_topic import add_group, edit_group, edit_topic, list_groups
 from newsletter.releases.rules.edit import Trial, set_rules, try_rules
 from newsletter.releases.rules.text import read_rules, write_rules
-from newsletter.releases.topics import (
+from newsletter.releases.topics.edit import add_group, edit_group, edit_topic, list_groups
+from newsletter.releases.topics.manage import (
     RuleEffect,
     add_topic,
     change_rules,

@@ -17,7 +17,7 @@ from newsletter.ingest.press.parse import parse_press
 from newsletter.ingest.text.decode import decode
 from newsletter.models import FIRST_NEWSLETTER, Release, RuleField, Topic
 from newsletter.releases.store import add_release
-from newsletter.releases.topics import add_topic
+from newsletter.releases.topics.manage import add_topic
 
 ADMIN = "admin@localhost"
 ACTOR = "demo"

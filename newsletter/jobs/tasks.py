@@ -20,25 +20,25 @@ from newsletter.digest.schedule.gather import forget_notes
 from newsletter.limits.spend import spend
 from newsletter.models import Lane, Pace, SpentChallenge, ThrottleBucket
 from newsletter.outbox import copies
+from newsletter.outbox.drain.worker import drain as empty_lane
 from newsletter.outbox.erasure_emails import forget_recipients
 from newsletter.outbox.lease import single_mail_is_due
-from newsletter.outbox.owner_email import email_notices
-from newsletter.outbox.owner_watch import watch
-from newsletter.outbox.worker import drain as empty_lane
+from newsletter.outbox.owner.email import email_notices
+from newsletter.outbox.owner.watch import watch
 from newsletter.runtime import Runtime
 from newsletter.service.announce import announce_notices
-from newsletter.service.correction_notices import enqueue_notices
 from newsletter.service.heartbeat import forget_stale
-from newsletter.service.poll_sources import poll_sources, sources_wait
-from newsletter.service.prepare_issues import (
+from newsletter.service.polling.poll_sources import poll_sources, sources_wait
+from newsletter.service.relay_transport import Transports
+from newsletter.service.sending.correction_notices import enqueue_notices
+from newsletter.service.sending.prepare_issues import (
     any_to_prepare,
     end_all_holds,
     end_all_pauses,
     run_schedules,
     schedules_due,
 )
-from newsletter.service.relay_transport import Transports
-from newsletter.service.send_round import (
+from newsletter.service.sending.send_round import (
     ROUND_SECONDS,
     digests_wait,
     judge_and_finish,

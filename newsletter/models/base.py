@@ -47,7 +47,7 @@ BUSY_SECONDS = 30
 # Without this, a database error would quote its parameters (addresses, for example) in a log.
 ENGINE_OPTIONS = {"hide_parameters": True}
 # How many database connections an engine may have beyond its pool. A drain uses up to four of them for each
-# relay that it serves at the same time (outbox/several_relays.py).
+# relay that it serves at the same time (outbox/drain/several_relays.py).
 MOST_OVERFLOW = 60
 
 # Constraints get names, because a later migration on SQLite can drop them only by name.

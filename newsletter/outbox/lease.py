@@ -89,7 +89,7 @@ def claim(
     If `newsletters` are given, only the single emails that these newsletters send are leased.
 
     A delivery with an expired lease is not due again. Only the journal of the worker that held it can tell
-    what was sent (outbox/journal.py). Commits nothing.
+    what was sent (outbox/journals/journal.py). Commits nothing.
     """
     taken: list[int] = []
     # One state at a time, so that the index returns the rows in order. Otherwise each claim would sort up to

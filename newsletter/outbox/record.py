@@ -31,7 +31,7 @@ from newsletter.models import (
     rows_as_table,
 )
 from newsletter.outbox.control import cancel_unsent
-from newsletter.outbox.journal import Record, abandoned, left_in, worker_host, written_on
+from newsletter.outbox.journals.journal import Record, abandoned, left_in, worker_host, written_on
 from newsletter.outbox.lease import WAITING
 from newsletter.outbox.pacing.setup_wait import is_contradicted
 from newsletter.outbox.refused.outcome_keys import domain_number, microseconds, relay_number

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from newsletter import audit
 from newsletter.languages import SOURCE_LANGUAGE, parse_language
 from newsletter.models import Delivery, DeliveryState, Issue, IssueState
-from newsletter.outbox.owner_watch import tell_about_pause
+from newsletter.outbox.owner.watch import tell_about_pause
 from newsletter.outbox.unsent import WAITING, end_unsent, parts_of
 
 ACTOR = "outbox"

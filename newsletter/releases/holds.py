@@ -17,7 +17,7 @@ from newsletter.models import (
     links_to_renew,
     take_sequences,
 )
-from newsletter.releases.revisions import note_public
+from newsletter.releases.revisions.store import note_public
 
 
 def hold(

@@ -34,7 +34,7 @@ from newsletter.releases.duplicates.find import lock_arrivals
 from newsletter.releases.duplicates.judge import judge_arrival
 from newsletter.releases.from_sources.keys import take_keys
 from newsletter.releases.holds import hold, is_mailable, make_ready, renew_sequences
-from newsletter.releases.topics import list_topics, rule_set_of
+from newsletter.releases.topics.manage import list_topics, rule_set_of
 
 
 class ParsedRelease(Protocol):

@@ -15,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from newsletter.models import Heartbeat, insert_new, open_engine
-from newsletter.outbox.journal import LONGEST_HOST, host_label
+from newsletter.outbox.journals.journal import LONGEST_HOST, host_label
 
 BEAT_SECONDS = 10
 # The row of a process that crashed is kept this long, so that a person can see it.

@@ -25,7 +25,7 @@ from newsletter.models import (
     Topic,
     open_engine,
 )
-from newsletter.outbox.journal import host_name
+from newsletter.outbox.journals.journal import host_name
 from newsletter.releases.store import add_release
 from newsletter.service.heartbeat import beat
 

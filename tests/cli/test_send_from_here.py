@@ -12,7 +12,7 @@ from newsletter.cli import main
 from newsletter.errors import ServiceError
 from newsletter.outbox.copies import write_file
 from newsletter.service.database import upgrade
-from newsletter.service.drain import refuse_copy
+from newsletter.service.sending.drain import refuse_copy
 
 
 def test_a_drain_refuses_a_restored_copy_until_a_person_confirms(tmp_path: Path):

@@ -22,7 +22,7 @@ from newsletter.models import (
     Topic,
 )
 from newsletter.runtime import Runtime
-from newsletter.service.prepare_issues import prepare_issues
+from newsletter.service.sending.prepare_issues import prepare_issues
 from newsletter.settings import load_settings
 from newsletter.subscribers.consent.wording import current_wording
 from newsletter.subscribers.signup.confirm import confirm

@@ -18,7 +18,7 @@ from newsletter.models import (
     Subscription,
     current_sequence,
 )
-from newsletter.releases.edit import ReleaseAction, change_release
+from newsletter.releases.editing.edit import ReleaseAction, change_release
 
 
 def change(house: House, release_id: int, action: ReleaseAction) -> None:

@@ -10,7 +10,7 @@ from house import House, edit_release
 from newsletter.digest.overdue import GRACE, INTERVALS, Overdue, count_waiting, find_overdue
 from newsletter.models import FIRST_NEWSLETTER, Frequency, Issue, Subscriber
 from newsletter.outbox import control
-from newsletter.releases.edit import ReleaseAction
+from newsletter.releases.editing.edit import ReleaseAction
 
 DAILY, WEEKLY = Frequency.DAILY, Frequency.WEEKLY
 

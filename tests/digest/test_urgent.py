@@ -13,10 +13,10 @@ from newsletter.digest.urgent import UrgentPreparer, UrgentReach, count_urgent, 
 from newsletter.errors import StateConflict
 from newsletter.models import Delivery, Frequency, Issue, Notice, Release, ReleaseState, Subscriber
 from newsletter.outbox import control
-from newsletter.releases.edit import ReleaseAction
-from newsletter.releases.embargo import set_embargo
-from newsletter.releases.urgent import mark_urgent
-from newsletter.service.prepare_issues import end_all_holds, prepare_issues
+from newsletter.releases.editing.edit import ReleaseAction
+from newsletter.releases.editing.embargo import set_embargo
+from newsletter.releases.editing.urgent import mark_urgent
+from newsletter.service.sending.prepare_issues import end_all_holds, prepare_issues
 from newsletter.smtp.replies import Reply
 
 DAILY, WEEKLY = Frequency.DAILY, Frequency.WEEKLY

@@ -14,7 +14,7 @@ import pytest
 from house import House, make_house, make_settings
 
 from newsletter.app import create_app
-from newsletter.outbox.owner_email import email_notices
+from newsletter.outbox.owner.email import email_notices
 from newsletter.runtime import Runtime
 from newsletter.subscribers.signup.confirmation_limits import ConfirmationLimits
 from newsletter.subscribers.signup.hold import held_signups

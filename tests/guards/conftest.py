@@ -49,7 +49,7 @@ from newsletter.models import (
 from newsletter.newsletters.add import add_newsletter
 from newsletter.newsletters.logo import encode_logo
 from newsletter.newsletters.store import store_logo
-from newsletter.releases.edit_topic import add_group
+from newsletter.releases.topics.edit import add_group
 from newsletter.runtime import Runtime
 from newsletter.subscribers.consent.wording import current_wording
 from newsletter.subscribers.leaving.undo import make_undo_token

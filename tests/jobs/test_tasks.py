@@ -15,7 +15,7 @@ from newsletter.mail.addresses import parse_address
 from newsletter.models import Heartbeat, IssueState, Lane, Pace, SignupRequest, ThrottleBucket
 from newsletter.outbox.copies import write_file
 from newsletter.service.heartbeat import beat
-from newsletter.service.poll_sources import sources_wait
+from newsletter.service.polling.poll_sources import sources_wait
 from newsletter.settings import SendingWindow, Span
 from newsletter.subscribers.signup.request import request_link
 

@@ -15,7 +15,7 @@ from lives.machine import shared_memory
 from lives.world import TOPICS_OF, World
 from newsletter.models import FIRST_NEWSLETTER, Base, RuleField
 from newsletter.newsletters.add import add_newsletter
-from newsletter.releases.topics import add_topic
+from newsletter.releases.topics.manage import add_topic
 
 PEOPLE = (
     {"alpha": "daily", "beta": "weekly", "delta": "weekly"},

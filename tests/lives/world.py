@@ -36,25 +36,25 @@ from newsletter.models import (
     RuleMatch,
 )
 from newsletter.outbox import control
+from newsletter.outbox.drain.worker import drain, journal_folder
 from newsletter.outbox.record import finish, recover
-from newsletter.outbox.worker import drain, journal_folder
-from newsletter.releases.choose_topics import choose_topics
 from newsletter.releases.correction_notice.send import ask_notice, enqueue_next
-from newsletter.releases.delete import delete_release, undo_delete
 from newsletter.releases.due_holds import end_due_holds
 from newsletter.releases.duplicates.judge import end_settling
 from newsletter.releases.duplicates.merge import merge_releases, undo_merge
-from newsletter.releases.edit import ReleaseAction, change_release, find_release
-from newsletter.releases.embargo import lift_embargo, set_embargo
+from newsletter.releases.editing.delete import delete_release, undo_delete
+from newsletter.releases.editing.edit import ReleaseAction, change_release, find_release
+from newsletter.releases.editing.embargo import lift_embargo, set_embargo
+from newsletter.releases.editing.urgent import mark_urgent
 from newsletter.releases.from_sources.approve import approve
 from newsletter.releases.from_sources.arrive import Arrival, store_arrival
 from newsletter.releases.from_sources.backlog import send_after_all
-from newsletter.releases.revise import revise
-from newsletter.releases.revisions import Texts
+from newsletter.releases.revisions.revise import revise
+from newsletter.releases.revisions.store import Texts
 from newsletter.releases.rules.edit import set_rules
 from newsletter.releases.rules.match import Rule, RuleSet
 from newsletter.releases.store import add_release
-from newsletter.releases.urgent import mark_urgent
+from newsletter.releases.topics.choose import choose_topics
 from newsletter.runtime import Runtime
 from newsletter.subscribers.choices import preferences
 from newsletter.subscribers.choices.change_address import move, request_address_change

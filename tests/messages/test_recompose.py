@@ -15,11 +15,11 @@ from newsletter.messages.recompose import Change, narrow
 from newsletter.models import Delivery, Frequency, Lane, Subscriber, Subscription
 from newsletter.models.rendition_key import Section
 from newsletter.outbox.lease import claim, give_back, still_wanted
-from newsletter.releases.delete import delete_release, undo_delete
-from newsletter.releases.edit import ReleaseAction
-from newsletter.releases.embargo import set_embargo
+from newsletter.releases.editing.delete import delete_release, undo_delete
+from newsletter.releases.editing.edit import ReleaseAction
+from newsletter.releases.editing.embargo import set_embargo
 from newsletter.runtime import Runtime
-from newsletter.service.prepare_issues import end_all_holds
+from newsletter.service.sending.prepare_issues import end_all_holds
 from newsletter.smtp.replies import Reply
 from newsletter.subscribers import subscription_rows
 from newsletter.subscribers.choices import pauses

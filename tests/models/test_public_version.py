@@ -7,7 +7,7 @@ from house import House, edit_release
 from sqlalchemy import update
 
 from newsletter.models import Newsletter, Release, Topic, public_version
-from newsletter.releases.edit import ReleaseAction
+from newsletter.releases.editing.edit import ReleaseAction
 
 
 def version(house: House) -> int:

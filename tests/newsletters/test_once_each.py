@@ -31,7 +31,7 @@ from newsletter.models import (
 )
 from newsletter.models.rendition_key import read_key, release_ids
 from newsletter.outbox import control
-from newsletter.releases.edit import ReleaseAction
+from newsletter.releases.editing.edit import ReleaseAction
 from newsletter.smtp.replies import Reply
 from newsletter.subscribers import subscription_rows
 from newsletter.subscribers.choices import merge, pauses

@@ -17,12 +17,19 @@ from sqlalchemy import update
 
 from newsletter.digest.issues import open_issue
 from newsletter.models import Delivery, Frequency, Lane
-from newsletter.outbox.holders import lease_holders
-from newsletter.outbox.journal import LONGEST_HOST, Journal, abandoned, host_label, host_name, worker_host
+from newsletter.outbox.drain.worker import journal_folder
+from newsletter.outbox.journals.holders import lease_holders
+from newsletter.outbox.journals.journal import (
+    LONGEST_HOST,
+    Journal,
+    abandoned,
+    host_label,
+    host_name,
+    worker_host,
+)
 from newsletter.outbox.lease import claim, give_back
 from newsletter.outbox.record import GivenUp, give_up_host, recover
 from newsletter.outbox.reports.progress import overdue_leases
-from newsletter.outbox.worker import journal_folder
 from newsletter.smtp.outcomes import Fate, Outcome, Step
 from newsletter.smtp.replies import Reply
 

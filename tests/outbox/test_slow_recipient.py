@@ -13,8 +13,8 @@ from outbox.processes import open_house, until
 from servers.smtp import SMTPSink
 
 from newsletter.models import DeliveryState, Lane
+from newsletter.outbox.drain.worker import drain
 from newsletter.outbox.reports.progress import progress
-from newsletter.outbox.worker import drain
 from newsletter.smtp.endpoint import Endpoint
 from newsletter.smtp.transport import SMTPTransport
 

@@ -27,7 +27,7 @@ from newsletter.models import (
     open_engine,
 )
 from newsletter.releases.due_holds import end_due_holds
-from newsletter.releases.edit import ReleaseAction, change_release, correct_release
+from newsletter.releases.editing.edit import ReleaseAction, change_release, correct_release
 from newsletter.releases.holds import doubtful_fields
 from newsletter.releases.store import add_release
 

@@ -8,7 +8,7 @@ from sqlalchemy import select, update
 
 from newsletter.errors import NotFound
 from newsletter.models import Delivery, DeliveryState, Issue, Release, ReleaseState
-from newsletter.releases.edit import ReleaseAction
+from newsletter.releases.editing.edit import ReleaseAction
 from newsletter.releases.queries import Recipients, count_recipients, find_seen
 
 

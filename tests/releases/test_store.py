@@ -10,9 +10,9 @@ from house import NOON, House
 from newsletter.errors import FieldsInvalid, InputError, NotFound
 from newsletter.ingest.press.parse import PressRelease
 from newsletter.models import AuditEntry, Release, ReleaseState, ReleaseTopic, RuleField
-from newsletter.releases.edit import ReleaseAction, change_release
+from newsletter.releases.editing.edit import ReleaseAction, change_release
 from newsletter.releases.store import add_release
-from newsletter.releases.topics import add_topic, change_rules
+from newsletter.releases.topics.manage import add_topic, change_rules
 
 PRESS = PressRelease("An energy cable", "Northern Grid", NOON.date(), "en", ("The cable opens.", "- a\n- b"))
 

@@ -25,8 +25,8 @@ from newsletter.digest.schedule.approval import approve, open_approvals
 from newsletter.digest.schedule.clock import due_calendars, open_waves
 from newsletter.digest.schedule.prepare import WavePreparer, waves_to_prepare
 from newsletter.models import FIRST_NEWSLETTER, Frequency, Subscriber
-from newsletter.service.prepare_issues import prepare_issues, schedules_due
-from newsletter.service.send_round import digests_wait, judge_and_finish
+from newsletter.service.sending.prepare_issues import prepare_issues, schedules_due
+from newsletter.service.sending.send_round import digests_wait, judge_and_finish
 from newsletter.subscribers.choices import pauses
 from newsletter.subscribers.choices.preferences import (
     PersonalSettings,

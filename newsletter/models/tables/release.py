@@ -113,8 +113,8 @@ class Release(Base):
         choice(ReleaseState, "release_state"), default=ReleaseState.READY
     )
     pinned: Mapped[bool] = mapped_column(default=False)
-    # An editor wants it sent at once, and its urgent issue is not open yet (releases/urgent.py). It is late
-    # if it waits much longer than until `urgent_from`. Then the editor was asked at `urgent_asked_at`.
+    # An editor wants it sent at once, and its urgent issue is not open yet (releases/editing/urgent.py).
+    # If it waits much longer than until `urgent_from`, it is late: the editor was asked at `urgent_asked_at`.
     urgent: Mapped[bool] = mapped_column(default=False)
     urgent_from: Mapped[datetime | None] = mapped_column(UTCDateTime)
     urgent_by: Mapped[str] = mapped_column(String(320), default="", server_default=text("''"))

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from newsletter import audit
 from newsletter.mail.redact import without_addresses
 from newsletter.models import Delivery, DeliveryState, Issue, IssueState
-from newsletter.outbox.owner_watch import tell_about_pause
+from newsletter.outbox.owner.watch import tell_about_pause
 from newsletter.outbox.retry import ABOUT_A_MAILBOX, blames_the_sender
 from newsletter.smtp.outcomes import Fate, Outcome
 

@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from newsletter.models import UNSETTLED, Delivery, DeliveryState, Issue, IssueState, Lane, is_single
-from newsletter.outbox.journal import worker_host
+from newsletter.outbox.journals.journal import worker_host
 
 # The rate is measured over the last minute.
 WINDOW = timedelta(seconds=60)

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from newsletter.errors import InputError
-from newsletter.releases.differences import Piece, differences
-from newsletter.releases.revisions import Texts
+from newsletter.releases.revisions.differences import Piece, differences
+from newsletter.releases.revisions.store import Texts
 
 LONGEST_SENTENCE = 600
 # A notice is short: what does not fit is on the release's page.

@@ -22,7 +22,7 @@ from newsletter.models import (
 )
 from newsletter.models.rendition_key import name_of
 from newsletter.models.tables.issue import has_names
-from newsletter.releases.revisions import Texts
+from newsletter.releases.revisions.store import Texts
 from newsletter.suppression import suppressed_subscribers
 
 # In these states the email has arrived, or may have.

@@ -19,8 +19,8 @@ from newsletter.releases.correction_notice.recipients import (
     is_being_sent,
     next_recipients,
 )
-from newsletter.releases.edit import find_release
-from newsletter.releases.revisions import Texts
+from newsletter.releases.editing.edit import find_release
+from newsletter.releases.revisions.store import Texts
 
 # How many notices may wait in the outbox. More would delay the confirmations behind them.
 MOST_WAITING = 200

@@ -30,9 +30,9 @@ from newsletter.models import (
     TopicChoice,
 )
 from newsletter.notices import NoticeKind, settle
-from newsletter.releases.choose_topics import choose_topics
 from newsletter.releases.duplicates.find import lock_arrivals
 from newsletter.releases.holds import is_mailable, lock_release, make_ready, renew_sequences
+from newsletter.releases.topics.choose import choose_topics
 
 # Who merges releases without a person.
 PROGRAM = "duplicates"

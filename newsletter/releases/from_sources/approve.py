@@ -12,7 +12,7 @@ from newsletter import audit
 from newsletter.errors import StateConflict
 from newsletter.models import HoldReason, Release, ReleaseHold, ReleaseTopic, Source, SourceItem
 from newsletter.notices import NoticeKind, open_notices, settle
-from newsletter.releases.edit import find_release
+from newsletter.releases.editing.edit import find_release
 from newsletter.releases.holds import end_hold, lock_release
 
 

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from newsletter import audit
 from newsletter.errors import StateConflict
 from newsletter.models import Release, ReleaseState
-from newsletter.releases.edit import find_release
+from newsletter.releases.editing.edit import find_release
 from newsletter.releases.holds import renew_sequences
 
 

@@ -12,8 +12,8 @@ from sqlalchemy.orm import Session
 from newsletter.errors import InputError
 from newsletter.models import Release
 from newsletter.releases.decide import published_moment, to_html
-from newsletter.releases.revise import revise
-from newsletter.releases.revisions import Texts
+from newsletter.releases.revisions.revise import revise
+from newsletter.releases.revisions.store import Texts
 from newsletter.releases.store import ParsedRelease
 
 # Who made a revision that came from a source. Every other name is a person's.

@@ -26,7 +26,7 @@ from newsletter.models import (
 from newsletter.releases.decide import Candidate
 from newsletter.releases.rules.match import Group, Rule, RuleSet
 from newsletter.releases.rules.text import write_rules
-from newsletter.releases.topics import find_topic, rule_set_of
+from newsletter.releases.topics.manage import find_topic, rule_set_of
 
 # How many of the newest releases are looked at.
 TRIED = 5_000

@@ -9,7 +9,7 @@ from newsletter.models import RuleField, RuleMatch
 from newsletter.models.release_languages import base_language
 from newsletter.releases.decide import Candidate
 from newsletter.releases.fold import fold
-from newsletter.releases.match_words import find
+from newsletter.releases.rules.match_words import find
 
 
 @dataclass(frozen=True)

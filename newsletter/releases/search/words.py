@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 from newsletter.releases.fold import fold
-from newsletter.releases.match_words import INSIDE, letter
+from newsletter.releases.rules.match_words import INSIDE, letter
 
 # At most so much of a release is indexed.
 INDEXED_BYTES = 200 * 1024

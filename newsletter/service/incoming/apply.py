@@ -23,7 +23,7 @@ from newsletter.bounces.receive import receive
 from newsletter.errors import LimitReached
 from newsletter.limits.spend import spend
 from newsletter.mail.verp import LEAVE_KEY, RETURN_KEY
-from newsletter.outbox.owner_email import forward_to_owner
+from newsletter.outbox.owner.email import forward_to_owner
 from newsletter.runtime import Runtime
 from newsletter.subscribers.leaving.unsubscribe import unsubscribe
 from newsletter.subscribers.link import LinkFault

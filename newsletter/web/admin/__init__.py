@@ -3,54 +3,7 @@
 from __future__ import annotations
 
 # Importing the views registers them with the blueprint.
-from newsletter.web.admin import (
-    approvals,
-    approve,
-    check,
-    correction_notice,
-    duplicates,
-    edit_newsletter,
-    edit_release,
-    embed,
-    explain,
-    issues,
-    overview,
-    preview,
-    refused_addresses,
-    releases,
-    schedule,
-    send_from_here,
-    sign_in,
-    sources,
-    subscribers,
-    topic_rules,
-    topics,
-    urgent,
-)
+from newsletter.web.admin import issues, newsletters, overview, releases, sign_in, subscribers
 from newsletter.web.admin.blueprint import admin
 
-__all__ = [
-    "admin",
-    "approvals",
-    "approve",
-    "check",
-    "correction_notice",
-    "duplicates",
-    "edit_newsletter",
-    "edit_release",
-    "embed",
-    "explain",
-    "issues",
-    "overview",
-    "preview",
-    "refused_addresses",
-    "releases",
-    "schedule",
-    "send_from_here",
-    "sign_in",
-    "sources",
-    "subscribers",
-    "topic_rules",
-    "topics",
-    "urgent",
-]
+__all__ = ["admin", "issues", "newsletters", "overview", "releases", "sign_in", "subscribers"]

@@ -69,7 +69,10 @@ class ApproveForm(FlaskForm):  # type: ignore[misc]
 
 
 class ReleaseForm(FlaskForm):  # type: ignore[misc]
-    """A release as text, which releases/edit_fields.py checks. `revision` is the one that the page showed."""
+    """A release as text, which releases/editing/edit_fields.py checks.
+
+    `revision` is the one that the page showed.
+    """
 
     revision = HiddenField()
     title = StringField("Title")
@@ -85,7 +88,7 @@ class ReleaseForm(FlaskForm):  # type: ignore[misc]
 
 
 class TopicForm(FlaskForm):  # type: ignore[misc]
-    """A topic as text, which releases/edit_topic.py checks. Only a new topic has a slug to fill in."""
+    """A topic as text, which releases/topics/edit.py checks. Only a new topic has a slug to fill in."""
 
     slug = StringField("Slug")
     name = StringField("Name")
@@ -95,7 +98,7 @@ class TopicForm(FlaskForm):  # type: ignore[misc]
 
 
 class GroupForm(FlaskForm):  # type: ignore[misc]
-    """A group of topics as text, which releases/edit_topic.py checks."""
+    """A group of topics as text, which releases/topics/edit.py checks."""
 
     slug = StringField("Slug")
     name = StringField("Name")

@@ -24,13 +24,13 @@ from newsletter.models import (
 from newsletter.newsletters.edit import differing_settings
 from newsletter.newsletters.queries import list_newsletters
 from newsletter.notices import NoticeKind, find_open, open_notices, words
-from newsletter.outbox.file_systems import network_file_system
+from newsletter.outbox.drain.worker import journal_folder
+from newsletter.outbox.journals.file_systems import network_file_system
 from newsletter.outbox.pacing.relay_checks import FAILED, PASSED, UNKNOWN, failures_of, last_checks
 from newsletter.outbox.refused.notices import QUESTIONS
 from newsletter.outbox.reports.issue_list import held_issues, newest_issues
 from newsletter.outbox.reports.progress import health, progress
 from newsletter.outbox.unbuildable import count_unbuildable
-from newsletter.outbox.worker import journal_folder
 from newsletter.releases.queries import count_releases
 from newsletter.subscribers.queries import count_changes
 from newsletter.subscribers.signup.hold import count_held, count_unresolved

@@ -9,7 +9,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from newsletter.errors import NotFound
 from newsletter.models import db
-from newsletter.releases.archive import newest_public
+from newsletter.releases.publishing.archive import newest_public
 from newsletter.web.archive.blueprint import archive
 from newsletter.web.archive.caching import cacheable
 from newsletter.web.archive.choice import asked_newsletter, find_topic, owner_of_topic

@@ -8,7 +8,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from newsletter.digest.archive import read_issue
 from newsletter.errors import NotFound, TokenError
 from newsletter.models import db
-from newsletter.releases.archive import find_issue
+from newsletter.releases.publishing.archive import find_issue
 from newsletter.tokens import Purpose
 from newsletter.web.archive.blueprint import archive
 from newsletter.web.archive.caching import cacheable

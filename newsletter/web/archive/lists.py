@@ -12,7 +12,13 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from newsletter.errors import NotFound
 from newsletter.models import Release, db
-from newsletter.releases.archive import ArchivePage, Period, archive_months, archive_years, list_archive
+from newsletter.releases.publishing.archive import (
+    ArchivePage,
+    Period,
+    archive_months,
+    archive_years,
+    list_archive,
+)
 from newsletter.releases.search.find import Filters, Found, Order, search_releases
 from newsletter.releases.search.highlight import excerpt, mark
 from newsletter.subscribers.offered_topics import OfferedTopic

@@ -11,7 +11,7 @@ from flask import render_template
 
 from newsletter.models import Release, db
 from newsletter.releases.duplicates.queries import linked_releases
-from newsletter.releases.public import find_public
+from newsletter.releases.publishing.public import find_public
 from newsletter.web.archive.blueprint import archive
 from newsletter.web.archive.caching import cacheable
 from newsletter.web.http.extensions import runtime

@@ -9,7 +9,7 @@ from flask import Response, current_app
 
 from newsletter.errors import NotFound
 from newsletter.models import db
-from newsletter.releases.sitemap import PART_IDS, count_parts, releases_of_part
+from newsletter.releases.publishing.sitemap import PART_IDS, count_parts, releases_of_part
 from newsletter.web.archive.blueprint import archive
 from newsletter.web.archive.caching import cacheable
 from newsletter.web.archive.choice import shown_topics

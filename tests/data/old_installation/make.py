@@ -42,7 +42,7 @@ from newsletter.models import (
     Subscriber,
 )
 from newsletter.outbox import steer
-from newsletter.outbox.worker import drain
+from newsletter.outbox.drain.worker import drain
 from newsletter.runtime import Runtime
 from newsletter.settings import load_settings
 from newsletter.smtp.outcomes import Fate, Outcome, Step
@@ -443,7 +443,7 @@ def write(maker: Maker, folder: Path, links: dict[str, str], unanswered: str) ->
 
 if __name__ == "__main__":
     socket.gethostname = lambda: HOST
-    import newsletter.outbox.journal as journal
+    import newsletter.outbox.journals.journal as journal
 
     journal.BOOT_ID = HERE / "boot_id"
     journal.BOOT_ID.write_text(BOOT)

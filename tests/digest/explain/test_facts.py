@@ -8,8 +8,8 @@ from scheduled import Scheduled, at
 from newsletter.digest.explain.facts import Facts, Schedule, read_facts, read_schedule
 from newsletter.digest.schedule.clock import open_waves
 from newsletter.models import FIRST_NEWSLETTER, Frequency, HoldReason, Subscriber
-from newsletter.releases.edit import find_release
-from newsletter.releases.embargo import set_embargo
+from newsletter.releases.editing.edit import find_release
+from newsletter.releases.editing.embargo import set_embargo
 from newsletter.releases.holds import hold
 
 DAILY = Frequency.DAILY

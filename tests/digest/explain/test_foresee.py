@@ -32,11 +32,11 @@ from newsletter.models import (
 )
 from newsletter.models.rendition_key import write_key
 from newsletter.outbox.control import cancel
-from newsletter.releases.edit import ReleaseAction, change_release, find_release
-from newsletter.releases.embargo import set_embargo
+from newsletter.releases.editing.edit import ReleaseAction, change_release, find_release
+from newsletter.releases.editing.embargo import set_embargo
 from newsletter.releases.holds import hold
 from newsletter.releases.store import add_release
-from newsletter.service.prepare_issues import end_all_holds, end_all_pauses, prepare_issues
+from newsletter.service.sending.prepare_issues import end_all_holds, end_all_pauses, prepare_issues
 
 SEED = 14
 HOUR = timedelta(hours=1)

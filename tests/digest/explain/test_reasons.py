@@ -20,8 +20,8 @@ from newsletter.models import (
     Subscription,
     SubscriptionState,
 )
-from newsletter.releases.edit import ReleaseAction
-from newsletter.releases.embargo import set_embargo
+from newsletter.releases.editing.edit import ReleaseAction
+from newsletter.releases.editing.embargo import set_embargo
 
 DAILY, WEEKLY = Frequency.DAILY, Frequency.WEEKLY
 

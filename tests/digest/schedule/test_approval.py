@@ -25,7 +25,7 @@ from newsletter.models import (
     SlotApproval,
     current_sequence,
 )
-from newsletter.outbox.owner_email import email_notices
+from newsletter.outbox.owner.email import email_notices
 
 DAILY, WEEKLY = Frequency.DAILY, Frequency.WEEKLY
 TENTH, ELEVENTH = date(2026, 3, 10), date(2026, 3, 11)

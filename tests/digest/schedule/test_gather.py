@@ -7,8 +7,8 @@ from scheduled import Scheduled
 from newsletter.digest.schedule.gather import due_gatherings, gather, open_gathered
 from newsletter.models import Frequency, Gathering, Issue, Release, Subscriber, WaitsAgain, current_sequence
 from newsletter.outbox import control
-from newsletter.releases.edit import ReleaseAction, change_release
-from newsletter.service.prepare_issues import schedules_due
+from newsletter.releases.editing.edit import ReleaseAction, change_release
+from newsletter.service.sending.prepare_issues import schedules_due
 from newsletter.subscribers.choices import pauses
 
 AT_ONCE = Frequency.IMMEDIATE

@@ -12,7 +12,7 @@ from servers.web import serving
 from newsletter.models import ReleaseState
 from newsletter.notices import open_notices
 from newsletter.releases.due_holds import end_due_holds
-from newsletter.releases.edit import ReleaseAction, change_release
+from newsletter.releases.editing.edit import ReleaseAction, change_release
 
 OLD = News("The oldest news", "0", "An older text about the harbour.", date=NOON - timedelta(days=2))
 QUAY = News("The quay opens", "1", date=NOON)

@@ -14,11 +14,11 @@ from memory_transport import MemoryTransport
 from newsletter.errors import RelayRefused, TransportError
 from newsletter.models import AuditEntry, Delivery, Issue, Lane
 from newsletter.outbox.control import find_issue, resume, retry_rejected
+from newsletter.outbox.drain.worker import drain
 from newsletter.outbox.enqueue import enqueue_single
 from newsletter.outbox.pacing.allowance import Allowance, may_send
 from newsletter.outbox.pacing.pace import Limits, pace_of
 from newsletter.outbox.pacing.standings import read_standing
-from newsletter.outbox.worker import drain
 from newsletter.runtime import Runtime
 from newsletter.settings import load_settings
 from newsletter.smtp.outcomes import Envelope, Fate, Outcome, Outgoing, Step

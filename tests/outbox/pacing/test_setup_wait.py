@@ -18,15 +18,15 @@ from sqlalchemy import update
 from newsletter.models import Delivery, DeliveryState, Lane
 from newsletter.newsletters.edit import edit_newsletter
 from newsletter.notices import open_notices, words
+from newsletter.outbox.drain.worker import drain, journal_folder
 from newsletter.outbox.enqueue import enqueue_notice
-from newsletter.outbox.journal import Journal, read_record
+from newsletter.outbox.journals.journal import Journal, read_record
 from newsletter.outbox.pacing.setup_refusals import LONGEST_TRY
 from newsletter.outbox.pacing.setup_wait import try_now
 from newsletter.outbox.pacing.standings import read_standing
 from newsletter.outbox.pacing.waiting_reasons import reasons_to_wait
 from newsletter.outbox.record import recover
 from newsletter.outbox.retry import next_step
-from newsletter.outbox.worker import drain, journal_folder
 from newsletter.service.relay_transport import Transports
 from newsletter.smtp.outcomes import Fate, Outcome, Step
 from newsletter.smtp.refusals import SIGNS, Sign, setup_fault

@@ -33,6 +33,7 @@ from newsletter.models import (
     SubscriptionState,
     Suppression,
 )
+from newsletter.outbox.drain.relay_drain import _suppressed
 from newsletter.outbox.lease import claim, give_back
 from newsletter.outbox.record import Attempt, finish, record
 from newsletter.outbox.refused.held_domains import hold_domains
@@ -40,7 +41,6 @@ from newsletter.outbox.refused.judge import judge_all, pause_if_wrong
 from newsletter.outbox.refused.outcome_keys import relay_number
 from newsletter.outbox.refused.owner_decisions import questions, really_gone, send_again
 from newsletter.outbox.refused.verdict import IN_A_ROW, STRETCH
-from newsletter.outbox.relay_drain import _suppressed
 from newsletter.smtp.outcomes import Fate, Outcome, Step
 from newsletter.smtp.replies import Reply
 from newsletter.suppression import suppression_hash

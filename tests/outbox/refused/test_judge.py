@@ -17,13 +17,13 @@ from newsletter.models import (
     SuppressionReason,
 )
 from newsletter.notices import NoticeKind, find_open, open_notices, words
+from newsletter.outbox.drain.worker import journal_folder
 from newsletter.outbox.enqueue import enqueue_single
-from newsletter.outbox.journal import Journal
+from newsletter.outbox.journals.journal import Journal
 from newsletter.outbox.lease import claim
 from newsletter.outbox.record import finish, recover
 from newsletter.outbox.refused.judge import judge_all
 from newsletter.outbox.refused.owner_decisions import list_refusals, questions, really_gone, send_again
-from newsletter.outbox.worker import journal_folder
 from newsletter.smtp.replies import Reply
 
 NO_SUCH_USER = Reply(550, ("5.1.1 no such user",))

@@ -15,7 +15,7 @@ from newsletter.releases.correction_notice.content import (
     make_content,
     read_sentence,
 )
-from newsletter.releases.revisions import Texts
+from newsletter.releases.revisions.store import Texts
 
 BEFORE = Texts("A sea wave", "Port", NOON, NOON.date(), "en", "<p>One.</p>", "One.", "One.")
 

@@ -8,7 +8,7 @@ from house import House, correct_release, edit_release, unsubscribe_from_topic
 
 from newsletter.models import Release, Subscriber, Suppression, SuppressionReason, Topic
 from newsletter.releases.correction_notice.recipients import NoticeReach, count_reach, earlier_texts
-from newsletter.releases.edit import ReleaseAction
+from newsletter.releases.editing.edit import ReleaseAction
 
 
 def reach(house: House) -> NoticeReach:

@@ -15,9 +15,9 @@ from newsletter.errors import StateConflict
 from newsletter.models import CorrectionNotice, Delivery, Lane, Release, Subscriber, Topic
 from newsletter.outbox.lease import claim
 from newsletter.releases.correction_notice.send import ask_notice, enqueue_next
-from newsletter.releases.edit import ReleaseAction
-from newsletter.releases.embargo import lift_embargo, set_embargo
-from newsletter.service.correction_notices import enqueue_notices
+from newsletter.releases.editing.edit import ReleaseAction
+from newsletter.releases.editing.embargo import lift_embargo, set_embargo
+from newsletter.service.sending.correction_notices import enqueue_notices
 
 
 def ask(house: House, release: int, **more: object) -> int:

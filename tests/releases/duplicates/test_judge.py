@@ -20,8 +20,8 @@ from newsletter.models import (
 from newsletter.notices import NoticeKind, open_notices
 from newsletter.releases.due_holds import end_due_holds
 from newsletter.releases.duplicates.judge import end_settling
-from newsletter.releases.edit import ReleaseAction
-from newsletter.releases.embargo import set_embargo
+from newsletter.releases.editing.edit import ReleaseAction
+from newsletter.releases.editing.embargo import set_embargo
 from newsletter.releases.from_sources.arrive import Arrival, store_arrival
 
 COPY = press(f"HALMSTRAND, 10 March 2026 – {TEXT}", publisher="Wire")

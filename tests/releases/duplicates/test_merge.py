@@ -17,9 +17,9 @@ from newsletter.models import (
     ReleasePair,
     ReleaseState,
 )
-from newsletter.releases.delete import delete_release
 from newsletter.releases.duplicates.merge import merge_releases, part_releases, undo_merge
-from newsletter.releases.edit import ReleaseAction
+from newsletter.releases.editing.delete import delete_release
+from newsletter.releases.editing.edit import ReleaseAction
 from newsletter.releases.store import add_release
 
 

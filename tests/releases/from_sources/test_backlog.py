@@ -12,10 +12,10 @@ from servers.web import serving
 from newsletter.errors import StateConflict
 from newsletter.ingest.press.parse import PressRelease
 from newsletter.models import Frequency, RuleField
-from newsletter.releases.edit import ReleaseAction, change_release
+from newsletter.releases.editing.edit import ReleaseAction, change_release
 from newsletter.releases.from_sources.backlog import send_after_all
 from newsletter.releases.store import add_release
-from newsletter.releases.topics import change_rules
+from newsletter.releases.topics.manage import change_rules
 
 
 @pytest.fixture

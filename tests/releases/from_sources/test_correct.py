@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from ingest.sources.samples import make_sample
 
 from newsletter.models import Release
-from newsletter.releases.edit_fields import edit_release
+from newsletter.releases.editing.edit_fields import edit_release
 from newsletter.releases.from_sources.arrive import Arrival, store_arrival
 from newsletter.releases.from_sources.correct import (
     APART,

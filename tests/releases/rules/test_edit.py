@@ -7,11 +7,11 @@ from house import House, correct_release, public_id
 
 from newsletter.errors import FieldsInvalid, StateConflict
 from newsletter.models import AuditEntry, Release, ReleaseTopic
-from newsletter.releases.choose_topics import choose_topics
 from newsletter.releases.from_sources.backlog import send_after_all
 from newsletter.releases.rules.edit import Trial, set_rules, try_rules
 from newsletter.releases.rules.text import read_rules, write_rules
-from newsletter.releases.topics import find_topic, rule_set_of
+from newsletter.releases.topics.choose import choose_topics
+from newsletter.releases.topics.manage import find_topic, rule_set_of
 
 
 def save(house: House, text: str, *, existing: bool = False) -> int:

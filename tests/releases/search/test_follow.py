@@ -10,7 +10,7 @@ from sqlalchemy import text
 
 from newsletter.ingest.press.parse import PressRelease
 from newsletter.models import Release, ReleaseState
-from newsletter.releases.edit import ReleaseAction, correct_release
+from newsletter.releases.editing.edit import ReleaseAction, correct_release
 from newsletter.releases.search.find import search_releases
 from newsletter.releases.search.index import index_again, index_missing
 from newsletter.releases.store import add_release

@@ -12,7 +12,7 @@ from smtp.relay_script import Session, scripted_relay
 
 from newsletter.errors import SettingsError
 from newsletter.models import Lane
-from newsletter.outbox.worker import drain
+from newsletter.outbox.drain.worker import drain
 from newsletter.service.relay_transport import Transports, make_endpoint
 
 FILE = Path(__file__).parents[2] / "data" / "relay" / "public-urls.txt"

@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from newsletter.mail.addresses import parse_address
 from newsletter.models import AuditEntry, Delivery, Frequency, SignupRequest
-from newsletter.outbox.owner_email import email_notices
+from newsletter.outbox.owner.email import email_notices
 from newsletter.subscribers.consent.wording import current_wording
 from newsletter.subscribers.signup.confirmation_limits import ConfirmationLimits, Trust, limited_domain
 from newsletter.subscribers.signup.hold import drop_held, held_signups, release_held

@@ -9,7 +9,7 @@ from house import edit_release
 
 from newsletter.clock import utcnow
 from newsletter.models import Newsletter, Release
-from newsletter.releases.edit import ReleaseAction
+from newsletter.releases.editing.edit import ReleaseAction
 from newsletter.web.archive.caching import KEPT_FOR, MOST_BYTES, Made, PageStore
 
 PATHS = [

@@ -12,7 +12,7 @@ from web.archive.feed_rules import JSON_RULES, RSS_RULES, atom_faults, json_faul
 
 from newsletter.ingest.press.parse import parse_press
 from newsletter.models import Release
-from newsletter.releases.archive import newest_public
+from newsletter.releases.publishing.archive import newest_public
 from newsletter.releases.store import add_release
 from newsletter.web.archive.feed import FORMATS, Channel, atom_feed, json_feed, rss_feed
 

@@ -11,9 +11,9 @@ from house import edit_release
 
 from newsletter.models import PairState, Release, ReleasePair, ReleaseState
 from newsletter.releases.duplicates.merge import merge_releases
-from newsletter.releases.edit import ReleaseAction
-from newsletter.releases.revise import revise
-from newsletter.releases.revisions import Texts
+from newsletter.releases.editing.edit import ReleaseAction
+from newsletter.releases.revisions.revise import revise
+from newsletter.releases.revisions.store import Texts
 
 
 def public_id(visitor, release_id):

@@ -10,7 +10,7 @@ from house import edit_release
 from PIL import Image
 
 from newsletter.models import Release
-from newsletter.releases.edit import ReleaseAction
+from newsletter.releases.editing.edit import ReleaseAction
 
 NAMESPACE = "{http://www.sitemaps.org/schemas/sitemap/0.9}"
 

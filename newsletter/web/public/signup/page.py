@@ -8,7 +8,7 @@ from flask import Response, make_response, render_template, request, url_for
 from flask_babel import get_locale
 
 from newsletter.models import db
-from newsletter.releases.public import list_public, newest_by_topic
+from newsletter.releases.publishing.public import list_public, newest_by_topic
 from newsletter.subscribers.offered_topics import OfferedTopic
 from newsletter.subscribers.signup.judge import MOST_TOPICS
 from newsletter.web.http.extensions import runtime

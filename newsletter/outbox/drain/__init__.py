@@ -1,0 +1,1 @@
+"""Drain the outbox: claim, send and record, one thread for each relay."""

@@ -1,0 +1,1 @@
+"""The journals of workers, and the leases that they hold."""

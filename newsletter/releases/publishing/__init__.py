@@ -1,0 +1,1 @@
+"""What is public now, and the archive and sitemap made of it."""

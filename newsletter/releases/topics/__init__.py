@@ -1,0 +1,1 @@
+"""Topics and their groups, and the topics that a person chose for a release."""

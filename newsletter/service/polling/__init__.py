@@ -1,0 +1,1 @@
+"""Poll sources: fetch, read and store."""

@@ -1,0 +1,1 @@
+"""Prepare issues and send them, for the Celery tasks and for `newsletter worker --drain`."""
