@@ -24,8 +24,8 @@ from pathlib import Path
 from sqlalchemy import func, select, update
 
 from newsletter.clock import utcnow
-from newsletter.ingest.feeds.isolated import IsolatedReader
 from newsletter.ingest.guard import Allowed
+from newsletter.ingest.isolated_reader import IsolatedReader
 from newsletter.ingest.sources.fetch import make_retriever
 from newsletter.ingest.sources.manage import add_source
 from newsletter.models import Base, Release, Source

@@ -14,8 +14,8 @@ from house import House
 from servers.web import Asked, WebServer, answer
 from sqlalchemy import select
 
-from newsletter.ingest.feeds.isolated import IsolatedReader
 from newsletter.ingest.guard import Allowed
+from newsletter.ingest.isolated_reader import IsolatedReader
 from newsletter.ingest.retrieve import Limits, Retriever
 from newsletter.ingest.sources.manage import add_source
 from newsletter.models import FullText, Release, Source, SourceFetch, SourceItem

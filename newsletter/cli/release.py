@@ -18,7 +18,7 @@ from newsletter.cli.release_mail import not_urgent, notice, urgent
 from newsletter.cli.runtime import open_runtime
 from newsletter.errors import ReleaseUnreadable
 from newsletter.ingest.feeds.feed import Item
-from newsletter.ingest.feeds.isolated import IsolatedReader
+from newsletter.ingest.isolated_reader import IsolatedReader
 from newsletter.ingest.pages.charset import LARGEST_BYTES
 from newsletter.ingest.pages.document import fetch_release, is_url, read_release
 from newsletter.ingest.press.parse import PressRelease

@@ -125,6 +125,7 @@ THROUGH_OTHERS = {
         "cli/wsgi.py",
         "jobs/worker.py",
     },
+    "The program in the process that isolation/test_process.py starts.": {"isolation/child.py"},
     "It only makes Flask's objects, without a decision: each test of web/ uses them.": {
         "web/http/extensions.py",
         "web/public/blueprint.py",
@@ -134,10 +135,10 @@ THROUGH_OTHERS = {
         "cli/relay.py",
         "cli/runtime.py",
     },
-    "A step of reading a feed: ingest/feeds/test_read.py and test_isolated.py read whole documents.": {
+    "A step of reading a feed: feeds/test_read.py and test_isolated_reader.py read whole documents.": {
         "ingest/feeds/check_xml.py",
-        "ingest/feeds/child.py",
         "ingest/feeds/json_feed.py",
+        "ingest/read_document.py",
         "ingest/feeds/make_item.py",
         "ingest/feeds/rss_atom.py",
     },

@@ -1,6 +1,6 @@
 """Read a feed of any kind from its bytes. Pure.
 
-Run it on documents from outside by `feeds.isolated`, which bounds its time and memory.
+Run it on documents from outside by `isolated_reader`, which bounds its time and memory.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ from datetime import date
 
 from newsletter.errors import FetchError, ReleaseUnreadable
 from newsletter.ingest.feeds.feed import Item
-from newsletter.ingest.feeds.isolated import IsolatedReader
+from newsletter.ingest.isolated_reader import IsolatedReader
 from newsletter.ingest.pages.charset import is_page
 from newsletter.ingest.press.parse import PressRelease, parse_press
 from newsletter.ingest.retrieve import Retriever

@@ -1,6 +1,6 @@
 """Read a release from its web page: text, title, publisher, date, language, address and lead image. Pure.
 
-Run it on pages from outside by `feeds.isolated`, which bounds its time and memory.
+Run it on pages from outside by `isolated_reader`, which bounds its time and memory.
 """
 
 from __future__ import annotations

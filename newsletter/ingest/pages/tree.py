@@ -1,6 +1,6 @@
 """Make a tree of a web page from its bytes, within limits. Pure.
 
-Run it on pages from outside by `feeds.isolated`, which bounds time and memory too.
+Run it on pages from outside by `isolated_reader`, which bounds time and memory too.
 """
 
 from __future__ import annotations

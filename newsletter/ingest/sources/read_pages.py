@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 
 from newsletter.errors import FetchError, ReleaseUnreadable
-from newsletter.ingest.feeds.isolated import IsolatedReader
+from newsletter.ingest.isolated_reader import IsolatedReader
 from newsletter.ingest.pages.document import ACCEPT
 from newsletter.ingest.retrieve import Retriever
 from newsletter.ingest.sources.known_pages import (

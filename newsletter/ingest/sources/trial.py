@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from newsletter.errors import FeedUnreadable, FetchError, InputError
 from newsletter.ingest.feeds.feed import Feed, Item
 from newsletter.ingest.feeds.find import FoundFeed, find_feeds
-from newsletter.ingest.feeds.isolated import IsolatedReader
+from newsletter.ingest.isolated_reader import IsolatedReader
 from newsletter.ingest.pages.charset import is_page
 from newsletter.ingest.pages.link_rules import PAGE, check_rules
 from newsletter.ingest.retrieve import Retrieved, Retriever

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from newsletter.errors import FetchError
 from newsletter.ingest.feeds.feed import Feed, Item
-from newsletter.ingest.feeds.isolated import IsolatedReader
+from newsletter.ingest.isolated_reader import IsolatedReader
 from newsletter.ingest.retrieve import Retriever
 from newsletter.ingest.sources.fetch import Fetched, make_retriever
 from newsletter.ingest.sources.folder import read_folder

@@ -6,7 +6,7 @@ import time
 
 from newsletter.errors import FeedUnreadable
 from newsletter.ingest.feeds.feed import Feed
-from newsletter.ingest.feeds.isolated import IsolatedReader
+from newsletter.ingest.isolated_reader import IsolatedReader
 from newsletter.ingest.retrieve import Retriever
 from newsletter.ingest.sources.fetch import Fetched, fetch_feed
 from newsletter.ingest.sources.identity import each_once

@@ -9,7 +9,7 @@ from press_site import HERE
 from servers.web import WebServer, answer, serving
 
 from newsletter.errors import ReleaseUnreadable
-from newsletter.ingest.feeds.isolated import IsolatedReader
+from newsletter.ingest.isolated_reader import IsolatedReader
 from newsletter.ingest.pages.document import fetch_release, is_url, read_release
 from newsletter.ingest.retrieve import Retriever
 

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 import pytest
 
 from newsletter.errors import ReleaseUnreadable
-from newsletter.ingest.feeds.isolated import IsolatedReader
+from newsletter.ingest.isolated_reader import IsolatedReader
 from newsletter.ingest.pages.read import MOST_BLOCKS, read_page
 
 URL = "https://port.example/news/quay?utm_source=x"

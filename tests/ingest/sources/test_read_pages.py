@@ -8,7 +8,7 @@ from ingest.sources.samples import make_sample
 from press_site import HERE
 from servers.web import Asked, WebServer, answer, serving
 
-from newsletter.ingest.feeds.isolated import IsolatedReader
+from newsletter.ingest.isolated_reader import IsolatedReader
 from newsletter.ingest.retrieve import Retriever
 from newsletter.ingest.sources.listing import Listed
 from newsletter.ingest.sources.read_pages import PageReader

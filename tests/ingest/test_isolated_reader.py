@@ -1,4 +1,4 @@
-"""Tests of reading feeds in a process with limits."""
+"""Tests of reading feeds in a process with limits (isolated_reader.py, read_document.py)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from newsletter.errors import FeedUnreadable
-from newsletter.ingest.feeds.isolated import MEMORY_BYTES, IsolatedReader
+from newsletter.ingest.isolated_reader import IsolatedReader
+from newsletter.isolation.process import MEMORY_BYTES
 
 URL = "https://press.example/feed"
 GOOD = (

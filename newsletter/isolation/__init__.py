@@ -1,0 +1,1 @@
+"""Run what reads documents from outside in a process of its own, with limits of memory and time."""
