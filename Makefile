@@ -16,7 +16,7 @@ ARGS ?=
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help setup setup-dev link browser demo test test-busy coverage mutants lint prose format messages language lock validate bench lives lives-faults year year-faults relay-faults clean
+.PHONY: help setup setup-dev link browser demo test test-busy coverage mutants lint prose format messages language migration lock validate bench lives lives-faults year year-faults relay-faults clean
 
 help: ## print the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS='	' read -r name what; do \
@@ -90,6 +90,11 @@ messages: $(VENV)/.installed link ## add new texts to every language's catalogue
 
 language: $(VENV)/.installed link ## add a language (CODE=pl), and say what to translate
 	@$(BIN)/newsletter language add $(CODE)
+
+migration: setup-dev ## write a migration from the changed models (NAME="add a column"); read it before you commit it
+	@folder=$$(mktemp -d); trap "rm -rf $$folder" EXIT; \
+	alembic="$(PY) -m alembic -c migrations/alembic.ini -x url=sqlite:///$$folder/newsletter.sqlite"; \
+	$$alembic upgrade head && $$alembic revision --autogenerate -m "$(NAME)"
 
 lock: setup-dev ## pin the dependencies again (UPGRADE=1 takes the newest versions)
 	$(COMPILE) --all-extras --group dev -o requirements-dev.txt

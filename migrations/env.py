@@ -1,12 +1,11 @@
-"""Run migrations on the engine of the current Flask app, or on the one in the config's attributes."""
+"""Run migrations on the engine in the config's attributes, or on the database of `alembic -x url=...`."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from alembic import context
-from flask import current_app
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Engine, create_engine
 
 from newsletter.models import Base
 from newsletter.models.base import UTCDateTime
@@ -16,7 +15,9 @@ MIGRATION_LOCK = 7_305_411_889
 
 
 def run_migrations() -> None:
-    engine = context.config.attributes.get("engine") or current_app.extensions["migrate"].db.engine
+    engine: Engine = context.config.attributes.get("engine") or create_engine(
+        context.get_x_argument(as_dictionary=True)["url"]
+    )
     with engine.connect() as connection:
         # Batch mode drops a table and renames its copy, and foreign keys would make that fail.
         set_foreign_keys(connection, "OFF")
@@ -28,6 +29,7 @@ def run_migrations() -> None:
                 compare_server_default=True,
                 process_revision_directives=number_revision,
                 render_item=render_item,
+                include_name=has_a_model,
             )
             with context.begin_transaction():
                 if connection.dialect.name == "postgresql":
@@ -48,6 +50,11 @@ def set_foreign_keys(connection: Connection, state: str) -> None:
         driver = connection.connection.driver_connection
         assert driver is not None
         driver.execute(f"PRAGMA foreign_keys = {state}")
+
+
+def has_a_model(name: str | None, kind: str, _parents: Any) -> bool:
+    """Leave out tables without a model: the search index of SQLite makes its own."""
+    return kind != "table" or name in Base.metadata.tables
 
 
 def render_item(kind: str, item: Any, _context: Any) -> str | bool:

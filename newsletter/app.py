@@ -15,7 +15,7 @@ from newsletter.web.admin import admin
 from newsletter.web.archive import archive
 from newsletter.web.http.display import init_display
 from newsletter.web.http.errors import init_error_pages
-from newsletter.web.http.extensions import csrf, login, migrate
+from newsletter.web.http.extensions import csrf, login
 from newsletter.web.http.health import init_health
 from newsletter.web.http.language import init_language
 from newsletter.web.http.security import init_security
@@ -52,7 +52,6 @@ def create_app(
     db.init_app(app)
     with app.app_context():
         tune(db.engine)
-    migrate.init_app(app, db, directory=str(data_folder("migrations")), render_as_batch=True)
     csrf.init_app(app)
     csrf.exempt(public)  # see PublicForm
     init_newsletter(app)

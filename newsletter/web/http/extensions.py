@@ -7,7 +7,6 @@ from typing import cast
 from flask import current_app
 from flask_babel import Babel
 from flask_login import LoginManager
-from flask_migrate import Migrate
 from flask_wtf import CSRFProtect
 
 from newsletter.runtime import Runtime
@@ -15,7 +14,6 @@ from newsletter.runtime import Runtime
 babel = Babel()
 csrf = CSRFProtect()
 login = LoginManager()
-migrate = Migrate()
 
 
 def runtime() -> Runtime:
