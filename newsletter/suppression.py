@@ -1,8 +1,9 @@
 """Suppressions, the addresses that we never email. Only this module hashes, finds, adds and lifts them.
 
 A suppression stores a keyed hash of the address, so it stays when the address is deleted. No import, form or
-API call lifts one. Only a person with the right to do so lifts one, and the audit log has an entry. Only
-`outbox/refused/judge.py` adds hard bounces.
+API call lifts one. Only a person with the right to do so lifts one, and the audit log has an entry. The one
+exception is SOFT_BOUNCE: the button of the probe email lifts it too, because the email arrived.
+Only `outbox/refused/judge.py` adds hard bounces.
 """
 
 from __future__ import annotations
@@ -14,10 +15,12 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, Select, delete, exists, select, update
 from sqlalchemy.orm import Session
 
-from newsletter import audit, coverage
+from newsletter import audit, bounce_steps, coverage
+from newsletter.bounce_steps import Step
 from newsletter.mail.addresses import address_hash
 from newsletter.models import (
     Delivery,
+    StepKind,
     Subscriber,
     Suppression,
     SuppressionReason,
@@ -29,6 +32,7 @@ from newsletter.tokens import Tokens
 
 # The purpose from which the key of these hashes is derived.
 KEY = "suppression"
+_BOUNCES = (SuppressionReason.HARD_BOUNCE, SuppressionReason.SOFT_BOUNCE)
 
 
 def suppression_hash(tokens: Tokens, email_key: str) -> str:
@@ -90,6 +94,7 @@ def forget_subscriber(session: Session, subscriber_id: int) -> None:
     theirs = update(Suppression).where(Suppression.subscriber_id == subscriber_id)
     session.execute(theirs.values(subscriber_id=None))
     _forget_bounces(session, subscriber_id)
+    bounce_steps.forget_address(session, subscriber_id)
 
 
 def add(
@@ -98,12 +103,17 @@ def add(
     reason: SuppressionReason,
     now: datetime,
     subscriber_id: int | None = None,
+    *,
+    actor: str = "",
+    delivery_id: int | None = None,
 ) -> bool:
     """Stop all email to an address; return whether that is new. Commits nothing.
 
     `subscriber_id` is the subscriber with this address, if known. An address that is suppressed already keeps
     its reason, unless the new reason is ERASED. That reason overrides the others, because no bounce policy
     may lift the suppression of an erased person.
+
+    It is a step in the subscriber's history, with `actor`, and with the delivery that led to it.
     """
     fresh = insert_new(session, Suppression).values(
         address_hash=address_hash, reason=reason, since=now, subscriber_id=subscriber_id
@@ -112,11 +122,21 @@ def add(
     if not new and reason is SuppressionReason.ERASED:
         there = update(Suppression).where(Suppression.address_hash == address_hash)
         session.execute(there.values(reason=reason, subscriber_id=None))
+    if new and subscriber_id is not None:
+        step = Step(StepKind.SUPPRESSED, subscriber_id, reason.value, delivery_id=delivery_id, actor=actor)
+        bounce_steps.add(session, step, now)
     return new
 
 
 def add_subscribers(
-    session: Session, tokens: Tokens, subscriber_ids: Iterable[int], reason: SuppressionReason, now: datetime
+    session: Session,
+    tokens: Tokens,
+    subscriber_ids: Iterable[int],
+    reason: SuppressionReason,
+    now: datetime,
+    *,
+    actor: str = "",
+    delivery_id: int | None = None,
 ) -> int:
     """Stop all email to the addresses of these subscribers; return how many are new. Commits nothing."""
     people = session.execute(
@@ -125,16 +145,19 @@ def add_subscribers(
         )
     ).all()
     return sum(
-        add(session, suppression_hash(tokens, key or ""), reason, now, subscriber_id)
+        add(
+            session, suppression_hash(tokens, key or ""), reason, now, subscriber_id,
+            actor=actor, delivery_id=delivery_id,
+        )
         for subscriber_id, key in people
-    )
+    )  # fmt: skip
 
 
 def add_by_hand(session: Session, tokens: Tokens, email_key: str, actor: str, now: datetime) -> bool:
     """Stop all email to an address because `actor` says so; return whether that is new. Commits nothing."""
     mark = suppression_hash(tokens, email_key)
     whose = session.scalar(select(Subscriber.id).where(Subscriber.email_key == email_key))
-    new = add(session, mark, SuppressionReason.MANUAL, now, whose)
+    new = add(session, mark, SuppressionReason.MANUAL, now, whose, actor=actor)
     if new:
         # The start of the hash lets a person match audit entries of one address without naming anybody.
         audit.record(session, actor, "address.suppress", mark[:16], now)
@@ -156,13 +179,13 @@ def lift(session: Session, tokens: Tokens, email_key: str, actor: str, now: date
         return False
     _remove(session, found, actor, now)
     if known is not None:
-        _welcome_back(session, known, newest)
+        _welcome_back(session, known, newest, found.reason, actor, now)
     return True
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """Which hard bounces to lift: those of one issue's subscribers, those added in a period, or all."""
+    """Which bounces to lift: those of one issue's subscribers, those added in a period, or all."""
 
     issue_id: int | None = None
     since: datetime | None = None
@@ -172,12 +195,12 @@ class Wanted:
 def lift_many(
     session: Session, tokens: Tokens, wanted: Wanted, actor: str, now: datetime, newest: int, *, dry_run: bool
 ) -> int:
-    """Lift the hard bounces that match `wanted`; return how many. Commits nothing.
+    """Lift the hard and soft bounces that match `wanted`; return how many. Commits nothing.
 
     Suppressions for complaints, erasures and manual entries stay. `dry_run` only counts. Suppressions store
     hashes, so only addresses of present subscribers can be found.
     """
-    there = select(Suppression).where(Suppression.reason == SuppressionReason.HARD_BOUNCE)
+    there = select(Suppression).where(Suppression.reason.in_(_BOUNCES))
     if wanted.since is not None:
         there = there.where(Suppression.since >= wanted.since)
     if wanted.until is not None:
@@ -192,7 +215,7 @@ def lift_many(
         if not dry_run:
             coverage.lock(session, [subscriber_id])
             _remove(session, found, actor, now)
-            _welcome_back(session, subscriber_id, newest)
+            _welcome_back(session, subscriber_id, newest, found.reason, actor, now)
     return lifted
 
 
@@ -201,8 +224,8 @@ def _people(session: Session, issue_id: int | None) -> list[tuple[int, str]]:
     bounced: ColumnElement[bool] = exists().where(
         Delivery.subscriber_id == Subscriber.id, Delivery.bounced_at.is_not(None)
     )
-    hard = Suppression.reason == SuppressionReason.HARD_BOUNCE
-    unnamed = exists().where(hard, Suppression.subscriber_id.is_(None))
+    bounces = Suppression.reason.in_(_BOUNCES)
+    unnamed = exists().where(bounces, Suppression.subscriber_id.is_(None))
     if issue_id is not None:
         bounced = exists().where(
             Delivery.issue_id == issue_id,
@@ -211,7 +234,7 @@ def _people(session: Session, issue_id: int | None) -> list[tuple[int, str]]:
         )
     elif not session.scalar(select(unnamed)):
         # Usually each suppression has its subscriber's id. Then no delivery has to be read.
-        bounced = Subscriber.id.in_(select(Suppression.subscriber_id).where(hard))
+        bounced = Subscriber.id.in_(select(Suppression.subscriber_id).where(bounces))
     query = select(Subscriber.id, Subscriber.email_key).where(Subscriber.email_key.is_not(None), bounced)
     return [
         (subscriber_id, key) for subscriber_id, key in session.execute(query.order_by(Subscriber.id)) if key
@@ -224,10 +247,13 @@ def _remove(session: Session, found: Suppression, actor: str, now: datetime) -> 
     audit.record(session, actor, "address.unsuppress", mark, now, reason=reason)
 
 
-def _welcome_back(session: Session, subscriber_id: int, newest: int) -> None:
+def _welcome_back(
+    session: Session, subscriber_id: int, newest: int, reason: SuppressionReason, actor: str, now: datetime
+) -> None:
     """Clear this person's bounces, and limit the releases that they still get to the newest ones."""
     coverage.skip_ahead(session, subscriber_id, newest)
     _forget_bounces(session, subscriber_id)
+    bounce_steps.add(session, Step(StepKind.LIFTED, subscriber_id, reason.value, actor=actor), now)
 
 
 def _forget_bounces(session: Session, subscriber_id: int) -> None:

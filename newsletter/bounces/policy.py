@@ -19,7 +19,8 @@ class Facts:
     """What we know about the delivery that a report is about.
 
     `addresses` are the forms of the address that we mailed, in lower case. `attempted_at` is None if the
-    relay never accepted the email. `said` are the outcomes of earlier reports about it.
+    relay never accepted the email. `later_accepted`: the address accepted a later email that did not come
+    back. `used_since`: its owner used a link since. `said` are the outcomes of earlier reports about it.
     """
 
     addresses: frozenset[str]
@@ -31,10 +32,14 @@ class Facts:
 
 @dataclass(frozen=True)
 class Decision:
-    """What follows from a report, and the failure that it is about."""
+    """What follows from a report, and the failure that it is about.
+
+    `asks_probe`: the mailbox does not exist by this report, and a sign of life contradicts it.
+    """
 
     outcome: ReportOutcome
     failure: Failure | None = None
+    asks_probe: bool = False
 
 
 def decide(report: Report, facts: Facts, now: datetime) -> Decision:
@@ -71,8 +76,10 @@ def _of_bounce(report: Report, facts: Facts) -> Decision:
         return Decision(ReportOutcome.LATE, failure)
     if facts.said & {ReportOutcome.HARD, ReportOutcome.SOFT, ReportOutcome.POLICY}:
         return Decision(ReportOutcome.REPEATED, failure)
-    if failure.hard and ours and not facts.later_accepted and not facts.used_since:
+    is_dead = failure.hard and bool(ours)
+    is_alive = facts.later_accepted or facts.used_since
+    if is_dead and not is_alive:
         return Decision(ReportOutcome.HARD, failure)
-    if failure.reason in _OWNERS_FAULT:
+    if failure.reason in _OWNERS_FAULT and not is_dead:
         return Decision(ReportOutcome.POLICY, failure)
-    return Decision(ReportOutcome.SOFT, failure)
+    return Decision(ReportOutcome.SOFT, failure, asks_probe=is_dead)

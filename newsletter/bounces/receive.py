@@ -12,10 +12,12 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from sqlalchemy import exists, func, select, update
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
 
-from newsletter import audit, suppression
+from newsletter import audit, bounce_steps, suppression
+from newsletter.bounce_steps import Step
+from newsletter.bounces.life import has_later, has_used
 from newsletter.bounces.match import SigningKeys, find_delivery
 from newsletter.bounces.policy import Decision, Facts, decide
 from newsletter.bounces.read.parts import LARGEST_BYTES, cut
@@ -23,11 +25,11 @@ from newsletter.bounces.read.reader import read_report
 from newsletter.bounces.read.report import Kind
 from newsletter.mail.redact import without_addresses
 from newsletter.models import (
-    ConsentEntry,
     Delivery,
     DeliveryState,
     ReportOutcome,
     ReturnedMail,
+    StepKind,
     Subscriber,
     SuppressionReason,
     insert_new,
@@ -110,28 +112,10 @@ def _facts(session: Session, delivery: _Sent) -> Facts:
     return Facts(
         frozenset(each.lower() for each in addresses or () if each),
         settled_at if sent else None,
-        later_accepted=_has_later(session, delivery_id, subscriber_id),
-        used_since=_has_used(session, subscriber_id, settled_at),
+        later_accepted=has_later(session, delivery_id, subscriber_id),
+        used_since=has_used(session, subscriber_id, settled_at),
         said=said,
     )
-
-
-def _has_later(session: Session, delivery_id: int, subscriber_id: int | None) -> bool:
-    later = aliased(Delivery)
-    accepted = exists().where(
-        later.subscriber_id == subscriber_id,
-        later.id > delivery_id,
-        later.state == DeliveryState.ACCEPTED,
-    )
-    return subscriber_id is not None and bool(session.scalar(select(accepted)))
-
-
-def _has_used(session: Session, subscriber_id: int | None, since: datetime | None) -> bool:
-    """Return whether the person did something since: confirmed, changed, or left by a link of ours."""
-    if subscriber_id is None or since is None:
-        return False
-    acted = exists().where(ConsentEntry.subscriber_id == subscriber_id, ConsentEntry.at > since)
-    return bool(session.scalar(select(acted)))
 
 
 class _Row:
@@ -142,7 +126,7 @@ class _Row:
         self._message = message
         self._now = now
         self._most_idle = most_idle
-        self._id: int | None = None
+        self.id: int | None = None
 
     def add(
         self, decision: Decision, delivery_id: int | None = None, subscriber_id: int | None = None
@@ -162,8 +146,8 @@ class _Row:
             words=_kept(failure.words) if failure else "",
             raw=zlib.compress(self._message[:KEPT_BYTES]),
         )
-        self._id = self._session.scalar(fresh.returning(ReturnedMail.id))
-        return ReportOutcome.REPEATED if self._id is None else decision.outcome
+        self.id = self._session.scalar(fresh.returning(ReturnedMail.id))
+        return ReportOutcome.REPEATED if self.id is None else decision.outcome
 
     def _count_idle(self) -> int:
         recent = select(ReturnedMail.id).where(
@@ -175,7 +159,7 @@ class _Row:
 
     def change(self, outcome: ReportOutcome) -> ReportOutcome:
         """Record that something else followed."""
-        mine = update(ReturnedMail).where(ReturnedMail.id == self._id)
+        mine = update(ReturnedMail).where(ReturnedMail.id == self.id)
         self._session.execute(mine.values(outcome=outcome).execution_options(synchronize_session=False))
         return outcome
 
@@ -186,30 +170,58 @@ def _kept(words: str) -> str:
     return " ".join(without_addresses(plain).split())[:LONGEST_WORDS]
 
 
+_STEPS = {
+    ReportOutcome.HARD: StepKind.HARD,
+    ReportOutcome.SOFT: StepKind.SOFT,
+    ReportOutcome.POLICY: StepKind.POLICY,
+}
+
+
 def _follow(
     session: Session, tokens: Tokens, row: _Row, decision: Decision, delivery: _Sent, now: datetime
 ) -> ReportOutcome:
-    delivery_id, subscriber_id = delivery.delivery_id, delivery.subscriber_id
-    failure = decision.failure
-    if decision.outcome is ReportOutcome.HARD and failure is not None:
-        if not record_reported(session, delivery_id, failure.status, _kept(failure.words), now):
-            # Another process has recorded the same bounce meanwhile.
+    delivery_id, failure = delivery.delivery_id, decision.failure
+    if decision.outcome is ReportOutcome.COMPLAINT:
+        _complained(session, tokens, row, delivery, now)
+        return decision.outcome
+    kind = _STEPS.get(decision.outcome)
+    if kind is None or failure is None:
+        return decision.outcome
+    if kind is StepKind.HARD and not record_reported(
+        session, delivery_id, failure.status, _kept(failure.words), now
+    ):
+        # Another process has recorded the same bounce meanwhile.
+        return row.change(ReportOutcome.REPEATED)
+    if delivery.subscriber_id is not None:
+        step = Step(
+            kind, delivery.subscriber_id, failure.reason.value, failure.status, delivery_id, row.id,
+            delivery.settled_at, decision.asks_probe,
+        )  # fmt: skip
+        if bounce_steps.add(session, step, now) is None:
+            # This email failed before.
             return row.change(ReportOutcome.REPEATED)
-    elif decision.outcome is ReportOutcome.POLICY and failure is not None:
+    if kind is StepKind.POLICY:
         _tell(session, _kept(failure.words), now)
-    elif decision.outcome is ReportOutcome.COMPLAINT:
-        first = update(Delivery).where(Delivery.id == delivery_id, Delivery.complained_at.is_(None))
-        session.execute(first.values(complained_at=now).execution_options(synchronize_session=False))
-        _suppress(session, tokens, subscriber_id, now)
     return decision.outcome
 
 
-def _suppress(session: Session, tokens: Tokens, subscriber_id: int | None, now: datetime) -> None:
+def _complained(session: Session, tokens: Tokens, row: _Row, delivery: _Sent, now: datetime) -> None:
+    delivery_id, subscriber_id = delivery.delivery_id, delivery.subscriber_id
+    first = update(Delivery).where(Delivery.id == delivery_id, Delivery.complained_at.is_(None))
+    session.execute(first.values(complained_at=now).execution_options(synchronize_session=False))
+    if subscriber_id is None:
+        return
+    step = Step(
+        StepKind.COMPLAINT, subscriber_id, delivery_id=delivery_id, report_id=row.id,
+        sent_at=delivery.settled_at,
+    )  # fmt: skip
+    bounce_steps.add(session, step, now)
     key = session.scalar(select(Subscriber.email_key).where(Subscriber.id == subscriber_id))
-    if subscriber_id is None or key is None:
+    if key is None:
         return
     mark = suppression.suppression_hash(tokens, key)
-    if suppression.add(session, mark, SuppressionReason.COMPLAINT, now, subscriber_id):
+    reason = SuppressionReason.COMPLAINT
+    if suppression.add(session, mark, reason, now, subscriber_id, delivery_id=delivery_id):
         # The start of the hash, as in entries of people's own decisions (suppression.py).
         audit.record(session, ACTOR, "address.suppress", mark[:16], now, reason="complaint")
 

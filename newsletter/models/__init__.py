@@ -17,6 +17,7 @@ from newsletter.models.schema import applied_version, newest_version
 from newsletter.models.search_index import SEARCH_TABLE
 from newsletter.models.tables.account import AdminUser, AuditEntry
 from newsletter.models.tables.bounce import AddressMark, MarkKind, Suppression, SuppressionReason
+from newsletter.models.tables.bounce_step import FAILURES, BounceStep, Probe, ProbeResult, StepKind
 from newsletter.models.tables.consent import ConsentAct, ConsentEntry
 from newsletter.models.tables.correction_notice import CorrectionNotice
 from newsletter.models.tables.delivery import (
@@ -99,6 +100,7 @@ from newsletter.models.tables.topic import (
 )
 
 __all__ = [
+    "FAILURES",
     "FIRST_NEWSLETTER",
     "SEARCH_TABLE",
     "SERVING_KINDS",
@@ -110,6 +112,7 @@ __all__ = [
     "AdminUser",
     "AuditEntry",
     "Base",
+    "BounceStep",
     "BounceVerdict",
     "ClockMark",
     "ConsentAct",
@@ -139,6 +142,8 @@ __all__ = [
     "Pace",
     "PairState",
     "PersonalInstant",
+    "Probe",
+    "ProbeResult",
     "PublicVersion",
     "RelayCheck",
     "Release",
@@ -165,6 +170,7 @@ __all__ = [
     "SourcePage",
     "SourceState",
     "SpentChallenge",
+    "StepKind",
     "StoredLogo",
     "Subscriber",
     "Subscription",

@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 from sqlalchemy import exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from newsletter import coverage
+from newsletter import bounce_steps, coverage
+from newsletter.bounce_steps import Step
 from newsletter.mail.redact import without_addresses
 from newsletter.messages.build import MessageMaker
 from newsletter.models import (
@@ -25,6 +26,7 @@ from newsletter.models import (
     IssueState,
     Lane,
     Rendition,
+    StepKind,
     Subscriber,
     has_more_waves,
     is_one_of,
@@ -36,7 +38,7 @@ from newsletter.outbox.lease import WAITING
 from newsletter.outbox.pacing.setup_wait import is_contradicted
 from newsletter.outbox.refused.outcome_keys import domain_number, microseconds, relay_number
 from newsletter.outbox.refused.outcome_rows import is_unjudged, reached_nobody
-from newsletter.outbox.retry import Backoff, NextStep, next_step
+from newsletter.outbox.retry import Backoff, NextStep, mailbox_trouble, next_step
 from newsletter.smtp.outcomes import Fate, Outcome
 from newsletter.smtp.refusals import setup_fault
 
@@ -257,9 +259,23 @@ def _reject(
     ).all()
     put_back = [(subscriber_id, key) for subscriber_id, key in late if subscriber_id is not None]
     coverage.lock(session, [subscriber_id for subscriber_id, _ in put_back], moved=True)
-    changed = sum(_change(session, maker, worker, attempt, step, now) for attempt, step in rejected)
+    changed = 0
+    for attempt, step in rejected:
+        if _change(session, maker, worker, attempt, step, now):
+            changed += 1
+            _note_failure(session, attempt, step, now)
     coverage.put_back(session, put_back)
     return changed
+
+
+def _note_failure(session: Session, attempt: Attempt, step: NextStep, now: datetime) -> None:
+    """Record in the person's history that the relay refused an email because of their mailbox."""
+    reply = attempt.outcome.reply
+    reason = mailbox_trouble(reply.status) if reply else ""
+    if reason and reply is not None and attempt.subscriber_id is not None:
+        kind = StepKind.HARD if step.hard_bounce else StepKind.SOFT
+        failure = Step(kind, attempt.subscriber_id, reason, reply.status, attempt.delivery_id, sent_at=now)
+        bounce_steps.add(session, failure, now)
 
 
 def finish(session: Session, now: datetime) -> list[int]:

@@ -12,9 +12,10 @@ from newsletter.models.base import Base, BigId, UTCDateTime, choice
 
 
 class SuppressionReason(enum.StrEnum):
-    """Why an address is suppressed."""
+    """Why an address is suppressed. SOFT_BOUNCE: its emails kept coming back, and so did a probe email."""
 
     HARD_BOUNCE = "hard_bounce"
+    SOFT_BOUNCE = "soft_bounce"
     COMPLAINT = "complaint"
     ERASED = "erased"
     MANUAL = "manual"

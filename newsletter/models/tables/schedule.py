@@ -64,6 +64,8 @@ class NewsletterCalendar(Base):
     approver: Mapped[str] = mapped_column(String(320), default="", server_default=text("''"))
     # An issue that a person sends waits until another person approves it.
     second_person: Mapped[bool] = mapped_column(default=False, server_default=false())
+    # Too many people complained about an issue, so the next one waits for an approval, whatever the hours.
+    approve_next: Mapped[bool] = mapped_column(default=False, server_default=false())
 
 
 class SlotApproval(Base):

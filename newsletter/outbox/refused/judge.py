@@ -15,6 +15,8 @@ from datetime import datetime, timedelta
 from sqlalchemy import exists, func, select, update
 from sqlalchemy.orm import Session, aliased
 
+from newsletter import bounce_steps
+from newsletter.bounce_steps import Step
 from newsletter.messages.build import MessageMaker
 from newsletter.models import (
     BounceVerdict,
@@ -22,6 +24,7 @@ from newsletter.models import (
     DeliveryState,
     Issue,
     Lane,
+    StepKind,
     SuppressionReason,
     is_one_of,
 )
@@ -179,11 +182,15 @@ class _Judge:
             later.id > Delivery.id,
             later.state == DeliveryState.ACCEPTED,
         )
-        alive = select(Delivery.id).where(is_unjudged(), Delivery.relay_key == self._relay, accepted)
-        ids = self._session.scalars(alive.limit(AT_ONCE)).all()
-        if ids:
-            self._decide(ids, BounceVerdict.WAIT)
-            self._judged.wait += len(ids)
+        alive = select(Delivery.id, Delivery.subscriber_id).where(
+            is_unjudged(), Delivery.relay_key == self._relay, accepted
+        )
+        found = self._session.execute(alive.limit(AT_ONCE)).all()
+        if found:
+            self._decide([delivery_id for delivery_id, _ in found], BounceVerdict.WAIT)
+            for delivery_id, person in found:
+                self._doubt(delivery_id, person)
+            self._judged.wait += len(found)
             self._judged.more = True
 
     def _next_ready(self, place: tuple[int, int] | None) -> Row | None:
@@ -241,13 +248,23 @@ class _Judge:
             self._decide([row.heard.delivery_id], BounceVerdict.GONE)
             self._judged.gone += 1
             reason = SuppressionReason.HARD_BOUNCE
-            add_subscribers(self._session, self._maker.tokens, [row.heard.person], reason, self._now)
+            add_subscribers(
+                self._session, self._maker.tokens, [row.heard.person], reason, self._now,
+                delivery_id=row.heard.delivery_id,
+            )  # fmt: skip
         else:
             self._wait(row)
 
     def _wait(self, row: Row) -> None:
         self._decide([row.heard.delivery_id], BounceVerdict.WAIT)
+        self._doubt(row.heard.delivery_id, row.heard.person)
         self._judged.wait += 1
+
+    def _doubt(self, delivery_id: int, person: int | None) -> None:
+        """Record in the person's history that a refusal was not believed."""
+        if person:
+            step = Step(StepKind.DOUBTED, person, delivery_id=delivery_id)
+            bounce_steps.add(self._session, step, self._now)
 
     def _mates(self, row: Row) -> tuple[list[Heard], list[Heard], bool]:
         """Return the domain's outcomes for other people before and after, and whether the domain is wrong."""

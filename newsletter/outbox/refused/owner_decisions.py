@@ -102,7 +102,8 @@ def really_gone(
         select(Delivery.subscriber_id).where(*bounced, Delivery.subscriber_id.is_not(None))
     ).all()
     reason = SuppressionReason.HARD_BOUNCE
-    new = add_subscribers(session, tokens, {each for each in people if each is not None}, reason, now)
+    theirs = {each for each in people if each is not None}
+    new = add_subscribers(session, tokens, theirs, reason, now, actor=actor)
     _decide(session, and_(*bounced), verdict=BounceVerdict.GONE)
     _decide(session, _about(question.notice), verdict=BounceVerdict.FINAL)
     _close(session, question, "bounces.gone", actor, now)

@@ -1,0 +1,29 @@
+"""A person's history: each step with the server's words, newest first."""
+
+from __future__ import annotations
+
+from bounces.test_receive import report, take
+from house import House
+
+from newsletter.bounces.history import list_steps, list_steps_of
+from newsletter.models import StepKind, Subscriber
+
+
+def test_a_history_has_each_step_with_the_words_of_the_server(either_house: House):
+    house = either_house
+    house.add_subscriber(house.topic("harbours"), name="ada")
+    house.release("Harbours open")
+    house.send()
+    take(house, report(house, "5.2.2", "mailbox is full"))
+    ada = house.all(Subscriber)[0]
+
+    with house.runtime.reading() as session:
+        (step,) = list_steps_of(session, ada.email_key or "")
+
+    assert (step.kind, step.reason, step.status) == (StepKind.SOFT, "mailbox full", "5.2.2")
+    assert "mailbox is full" in step.words
+    assert step.email
+    assert step.sentence.startswith("An email failed")
+    assert step.as_record()["kind"] == "soft"
+    with house.runtime.reading() as session:
+        assert list_steps(session, ada.id + 1) == []
