@@ -99,6 +99,10 @@ class Links:
         """A newsletter's logo, by its hash."""
         return f"{self.public_url}/logo/{file_name}"
 
+    def image(self, file_name: str) -> str:
+        """A release's image in one of its sizes, by its hash."""
+        return f"{self.public_url}/images/{file_name}"
+
     def privacy(self) -> str:
         """The privacy page: the stored data, and why it is stored."""
         return f"{self.public_url}/privacy"

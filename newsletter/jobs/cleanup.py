@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 
 from newsletter.errors import InputError
+from newsletter.images.store import delete_unused
 from newsletter.jobs.tasks import DRAIN, Engine
 from newsletter.limits.spend import refill, spend
 from newsletter.models import Lane
@@ -107,10 +108,20 @@ def _remind(engine: Engine) -> None:
         engine.send(Lane.SINGLE, DRAIN, Lane.SINGLE.value, at_most=1)
 
 
+def _delete_images(runtime: Runtime) -> None:
+    """Delete the images that were uploaded and never saved with a release."""
+    with runtime.session() as session:
+        count = delete_unused(session, runtime.now())
+        session.commit()
+    if count:
+        log.info("event=purged what=images count=%d", count)
+
+
 def _purge(engine: Engine) -> bool:
     """Run the retention steps for up to `PURGE_SECONDS`; return whether all of them are complete."""
     runtime = engine.runtime
     until = time.monotonic() + PURGE_SECONDS
+    _delete_images(runtime)
     policy = Policy.of(runtime.settings, runtime.now())
     purger = Purger(runtime.session, runtime.reading, runtime.tokens, policy)
     complete = True

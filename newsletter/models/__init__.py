@@ -31,6 +31,7 @@ from newsletter.models.tables.delivery import (
     of_newsletters,
 )
 from newsletter.models.tables.duplicate import PairState, ReleaseBand, ReleaseMerge, ReleasePair, stays_of
+from newsletter.models.tables.image import StoredImage
 from newsletter.models.tables.issue import Fragment, Issue, IssueRelease, IssueState, Rendition
 from newsletter.models.tables.newsletter import FIRST_NEWSLETTER, Newsletter, NewsletterText, StoredLogo
 from newsletter.models.tables.notice import Notice
@@ -171,6 +172,7 @@ __all__ = [
     "SourceState",
     "SpentChallenge",
     "StepKind",
+    "StoredImage",
     "StoredLogo",
     "Subscriber",
     "Subscription",

@@ -69,6 +69,11 @@ class ParsedRelease(Protocol):
     # The categories that its source gave it.
     @property
     def tags(self) -> tuple[str, ...]: ...
+    # Its lead image, which is stored already, and what that shows.
+    @property
+    def image_hash(self) -> str | None: ...
+    @property
+    def image_alt(self) -> str: ...
 
 
 def _holds_nothing(_release: Release) -> None:
@@ -129,6 +134,8 @@ def add_release(
         summary=press.summary,
         canonical_url=press.canonical_url,
         tags=list(press.tags) or None,
+        image_hash=press.image_hash,
+        image_alt=press.image_alt if press.image_hash else "",
         content_hash=content_hash,
         state=state,
         created_at=now,

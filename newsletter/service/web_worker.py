@@ -7,21 +7,29 @@ and half-read responses, and closes those that take too long (docs/decisions/000
 from __future__ import annotations
 
 import contextlib
+import copy
 import os
+import re
 import resource
 import time
+import weakref
 from types import FrameType
-from typing import Any
+from typing import Any, ClassVar
 
 from gunicorn.workers.base import Worker
 from waitress import wasyncore
 from waitress.adjustments import Adjustments
 from waitress.channel import HTTPChannel
+from waitress.parser import HTTPRequestParser
 from waitress.server import TcpWSGIServer
 from waitress.task import ThreadedTaskDispatcher
 
 # Our own limit for a form is half of this. A form over that limit gets an error page.
 MOST_BODY_BYTES = 128 * 1024
+# A form with an image has more. Few are accepted at the same time, each in a temporary file, because a server
+# reads a body before it knows who sends it.
+MOST_UPLOAD_BYTES = 11 * 1024 * 1024
+MOST_UPLOADS = 4
 MOST_HEAD_BYTES = 32 * 1024
 # For one process. At this limit, the oldest half-sent request is closed to accept the next connection.
 MOST_CONNECTIONS = 1000
@@ -30,15 +38,19 @@ OTHER_FILES = 200
 
 HEAD_SECONDS = 15.0
 BODY_SECONDS = 30.0
+UPLOAD_SECONDS = 120.0
 # For a client that does not read its response.
 STALLED_SECONDS = 30.0
 IDLE_SECONDS = 60.0
 # How long an ending process waits for a request that a client may be sending on a kept connection.
 LINGER_SECONDS = 1.0
+_WITH_IMAGE = re.compile(r"/admin/releases/(?:new|[A-Za-z0-9_-]{1,40}/edit)$")
 
 
-def sends_too_long(seconds: float, *, head_read: bool) -> bool:
+def sends_too_long(seconds: float, *, head_read: bool, is_upload: bool = False) -> bool:
     """Return whether a request that began this long ago is given up. Slow bytes do not prolong it."""
+    if is_upload:
+        return seconds > UPLOAD_SECONDS
     return seconds > (BODY_SECONDS if head_read else HEAD_SECONDS)
 
 
@@ -50,9 +62,42 @@ def waits_too_long(seconds: float, *, stalled: bool) -> bool:
     return seconds > (STALLED_SECONDS if stalled else IDLE_SECONDS)
 
 
+class Parser(HTTPRequestParser):  # type: ignore[misc]
+    """Reads a request. A form of a release may have a large body, if few others have one at this moment."""
+
+    adj: Adjustments
+    is_upload = False
+    # Those that are being received or answered.
+    _uploads: ClassVar[weakref.WeakSet[Parser]] = weakref.WeakSet()
+
+    def parse_header(self, header_plus: bytes) -> None:
+        """Read the head. It says whether the body may be large."""
+        super().parse_header(header_plus)
+        is_large = MOST_BODY_BYTES <= self.content_length < MOST_UPLOAD_BYTES
+        # A person who is signed in has a cookie. The application checks it when it has the whole request.
+        is_upload = is_large and takes_upload(self.command, self.path) and "COOKIE" in self.headers
+        if is_upload and len(self._uploads) < MOST_UPLOADS:
+            self._uploads.add(self)
+            self.is_upload = True
+            self.adj = _for_upload(self.adj)
+
+
+def takes_upload(command: str, path: str) -> bool:
+    """Return whether this is the address of a form with an image."""
+    return command == "POST" and _WITH_IMAGE.search(path) is not None
+
+
+def _for_upload(adjustments: Adjustments) -> Adjustments:
+    """Return the same limits, with that of an upload for the body."""
+    made = copy.copy(adjustments)
+    made.max_request_body_size = MOST_UPLOAD_BYTES
+    return made
+
+
 class Channel(HTTPChannel):  # type: ignore[misc]
     """One connection, with the time at which its current request began."""
 
+    parser_class = Parser
     began_at: float | None = None
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
@@ -88,7 +133,9 @@ class Channel(HTTPChannel):  # type: ignore[misc]
             return False
         if self.request is None or self.began_at is None:
             return waits_too_long(now - self.active_at, stalled=bool(self.total_outbufs_len))
-        return sends_too_long(now - self.began_at, head_read=self.request.headers_finished)
+        return sends_too_long(
+            now - self.began_at, head_read=self.request.headers_finished, is_upload=self.request.is_upload
+        )
 
 
 class Server(TcpWSGIServer):  # type: ignore[misc]

@@ -28,6 +28,8 @@ from newsletter.clock import utcnow
 from newsletter.demo.data import ADMIN
 from newsletter.demo.run import prepare_demo
 from newsletter.digest.issues import Preparer, open_issue
+from newsletter.images.encoder import ImageEncoder
+from newsletter.images.store import store_image
 from newsletter.ingest.guard import Allowed
 from newsletter.ingest.sources.manage import add_source
 from newsletter.mail.addresses import parse_address
@@ -42,6 +44,7 @@ from newsletter.models import (
     Release,
     ReleaseTopic,
     SlotApproval,
+    StoredImage,
     Subscriber,
     Subscription,
     Topic,
@@ -210,6 +213,11 @@ def _furnish(session: Session, runtime: Runtime, stored_password: str) -> dict[s
     picture = io.BytesIO()
     Image.new("RGB", (20, 20)).save(picture, "PNG")
     logo = store_logo(session, encode_logo(picture.getvalue()), now)
+    with ImageEncoder() as encoder:
+        image_hash = store_image(session, encoder.encode(picture.getvalue()), now)
+    shown = session.scalars(select(Release).where(Release.public_id == release)).one()
+    shown.image_hash, shown.image_alt = image_hash, "A square"
+    image_name = session.get_one(StoredImage, image_hash).file_name
     not_me = tokens.make(Purpose.DISOWN, tokens.read(Purpose.CONFIRM, waiting, now), now)
     own = [subscriber.public_id, tokens.fingerprint(subscriber.email_key or "")]
     preferences = tokens.make(Purpose.PREFERENCES, own, now)
@@ -243,6 +251,8 @@ def _furnish(session: Session, runtime: Runtime, stored_password: str) -> dict[s
         "public.colours": {"colours": "1b5e8c-ffffff-8daec6-161513"},
         "admin.preview_newsletter": {"what": "signup"},
         "public.logo": {"file_name": logo.file_name},
+        "archive.image": {"file_name": image_name},
+        "admin.image": {"file_name": image_name},
         "public.confirm": {"token": waiting},
         "public.confirmed": {"token": preferences},
         "public.welcome_back": {"token": preferences},

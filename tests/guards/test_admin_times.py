@@ -16,7 +16,13 @@ TIME = re.compile(r"\b\d{1,2}:\d{2}(?::\d{2})?(?:\s[AP]M)?(?P<zone>\s(?:UTC|\())
 # A page formats a time by the macro `when` or by the filter `utc`.
 BY_HAND = re.compile(r"strftime|\|\s*(datetime|time)\b|format_(date)?time|\[:\d+\]|%H")
 # Emails and files for programs. The text of a release may have a time of its own.
-NO_PAGES = {"admin.preview", "admin.preview_body", "admin.deliveries_csv", "admin.subscriber_consent_json"}
+NO_PAGES = {
+    "admin.image",
+    "admin.preview",
+    "admin.preview_body",
+    "admin.deliveries_csv",
+    "admin.subscriber_consent_json",
+}
 
 
 def times_without_zone(page: str) -> list[str]:

@@ -167,11 +167,45 @@ def test_a_request_that_is_too_large_or_wrong_is_refused(serve, free_port, reque
     assert answer.split()[1] == status
 
 
+def upload(path: bytes, size: int, more: bytes = b"Cookie: session=x\r\n") -> bytes:
+    head = b"POST %s HTTP/1.1\r\nContent-Length: %d\r\n" % (path, size) + more + CLOSE
+    return head + b"x" * size
+
+
+def test_only_a_form_with_an_image_may_be_large(serve, free_port):
+    serve()
+    size, form = 300_000, b"/admin/releases/abcdefghijkl/edit"
+
+    answers = [
+        ask(free_port, request)
+        for request in (
+            upload(form, size),
+            upload(b"/admin/releases/new", size),
+            upload(b"/subscribe", size),
+            upload(form, size, b""),
+            upload(form, web_worker.MOST_UPLOAD_BYTES)[:1000],
+        )
+    ]
+
+    assert [each.split()[1] for each in answers] == [b"200", b"200", b"413", b"413", b"413"]
+
+
+def test_few_large_forms_are_received_at_the_same_time(serve, free_port):
+    serve()
+    form = upload(b"/admin/releases/new", 300_000)
+
+    with half_sent(free_port, web_worker.MOST_UPLOADS, (form[:-1],)) as held:
+        waiting = sum(map(is_open, held))
+        refused = ask(free_port, form).split()[1]
+    assert (waiting, refused) == (web_worker.MOST_UPLOADS, b"413")
+
+
 def test_how_long_a_client_may_take():
     sends, waits = web_worker.sends_too_long, web_worker.waits_too_long
 
     assert [sends(each, head_read=False) for each in (14.9, 15.1)] == [False, True]
     assert [sends(each, head_read=True) for each in (29.9, 30.1)] == [False, True]
+    assert [sends(each, head_read=True, is_upload=True) for each in (119.9, 120.1)] == [False, True]
     assert [waits(each, stalled=True) for each in (29.9, 30.1)] == [False, True]
     assert [waits(each, stalled=False) for each in (59.9, 60.1)] == [False, True]
 

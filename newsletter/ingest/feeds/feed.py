@@ -34,6 +34,8 @@ class Item:
     # The lead image of a page, and what it shows.
     image_url: str = ""
     image_alt: str = ""
+    # The image as it was stored (images/store.py). None until then.
+    image_hash: str | None = None
     # The categories that the feed gives it.
     tags: tuple[str, ...] = ()
 

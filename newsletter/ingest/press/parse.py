@@ -54,11 +54,13 @@ class PressRelease:
     paragraphs: tuple[str, ...]
     markup: Markup = Markup()
     doubts: tuple[str, ...] = ()
-    # A text has no time, no address and no HTML. A release from a feed has them (feeds/feed.py).
+    # A text has no time, no address, no HTML and no image. A release from a feed has them (feeds/feed.py).
     published_at: datetime | None = None
     canonical_url: str | None = None
     body_html: str = ""
     tags: tuple[str, ...] = ()
+    image_hash: str | None = None
+    image_alt: str = ""
 
     @property
     def body(self) -> str:

@@ -89,6 +89,12 @@ class Release(Base):
             postgresql_where=text("place IS NULL"),
         ),
         Index("ix_release_made_public_at", "made_public_at", "id"),
+        Index(
+            "ix_release_image_hash",
+            "image_hash",
+            sqlite_where=text("image_hash IS NOT NULL"),
+            postgresql_where=text("image_hash IS NOT NULL"),
+        ),
         Index("ix_release_urgent", "id", sqlite_where=text("urgent"), postgresql_where=text("urgent")),
     )
 
@@ -106,6 +112,10 @@ class Release(Base):
     email_title: Mapped[str] = mapped_column(Text, default="", server_default=text("''"))
     email_summary: Mapped[str] = mapped_column(Text, default="", server_default=text("''"))
     canonical_url: Mapped[str | None] = mapped_column(Text)
+    # The lead image, a row of `image`, and what it shows in words. Without words it is not shown. It is no
+    # foreign key: SQLite could add one only by copying the table.
+    image_hash: Mapped[str | None] = mapped_column(String(64))
+    image_alt: Mapped[str] = mapped_column(Text, default="", server_default=text("''"))
     # The categories that its source gave it, for rules of topics.
     tags: Mapped[list[str] | None] = mapped_column(JSON(none_as_null=True))
     content_hash: Mapped[str] = mapped_column(String(64), unique=True)
@@ -161,7 +171,15 @@ class ReleaseRevision(Base):
     """
 
     __tablename__ = "release_revision"
-    __table_args__ = (Index("ix_release_revision_content_hash", "content_hash"),)
+    __table_args__ = (
+        Index("ix_release_revision_content_hash", "content_hash"),
+        Index(
+            "ix_release_revision_image_hash",
+            "image_hash",
+            sqlite_where=text("image_hash IS NOT NULL"),
+            postgresql_where=text("image_hash IS NOT NULL"),
+        ),
+    )
 
     release_id: Mapped[int] = mapped_column(ForeignKey("release.id", ondelete="CASCADE"), primary_key=True)
     number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
@@ -175,6 +193,8 @@ class ReleaseRevision(Base):
     summary: Mapped[str] = mapped_column(Text)
     email_title: Mapped[str] = mapped_column(Text)
     email_summary: Mapped[str] = mapped_column(Text)
+    image_hash: Mapped[str | None] = mapped_column(String(64))
+    image_alt: Mapped[str] = mapped_column(Text, default="", server_default=text("''"))
     content_hash: Mapped[str] = mapped_column(String(64))
     made_at: Mapped[datetime] = mapped_column(UTCDateTime)
     made_by: Mapped[str] = mapped_column(String(320))

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy.orm import Session
 
 from newsletter.errors import FieldsInvalid, InputError, StateConflict
+from newsletter.images.store import keep_image
 from newsletter.languages import UNKNOWN_LANGUAGE
 from newsletter.models import Release, ReleaseState
 from newsletter.releases.decide import LATEST, NOON, PlainText
@@ -25,11 +26,15 @@ from newsletter.releases.topics.choose import choose_topics
 # The fields of the form, all as text. A field that is not given is not changed.
 FIELDS = (
     "title", "publisher", "summary", "body", "date", "time", "zone", "language", "email_title",
-    "email_summary",
+    "email_summary", "image", "image_alt",
 )  # fmt: skip
-LONGEST = {"title": 500, "publisher": 300, "summary": 2000, "email_title": 500, "email_summary": 2000}
+LONGEST = {
+    "title": 500, "publisher": 300, "summary": 2000, "email_title": 500, "email_summary": 2000,
+    "image_alt": 500,
+}  # fmt: skip
 _NAMES = {"title": "title", "publisher": "publisher", "summary": "summary", "email_title": "title",
-          "email_summary": "summary"}  # fmt: skip
+          "email_summary": "summary", "image_alt": "description"}  # fmt: skip
+LONGEST_URL = 2_000
 _SUMMARY_COLUMNS = 240
 # A language tag (BCP 47).
 _TAG = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]+)*")
@@ -44,6 +49,7 @@ class Written:
     markup: PlainText = PlainText()
     doubts: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
+    canonical_url: str | None = None
 
     @property
     def title(self) -> str:
@@ -78,8 +84,12 @@ class Written:
         return self.texts.body_html
 
     @property
-    def canonical_url(self) -> None:
-        return None
+    def image_hash(self) -> str | None:
+        return self.texts.image_hash
+
+    @property
+    def image_alt(self) -> str:
+        return self.texts.image_alt
 
 
 def form_values(release: Release, zone: ZoneInfo) -> dict[str, str]:
@@ -98,6 +108,8 @@ def form_values(release: Release, zone: ZoneInfo) -> dict[str, str]:
         "language": "" if texts.language == UNKNOWN_LANGUAGE else texts.language,
         "email_title": texts.email_title,
         "email_summary": texts.email_summary,
+        "image": texts.image_hash or "",
+        "image_alt": texts.image_alt,
     }
 
 
@@ -125,6 +137,8 @@ def edit_release(
     texts = read_texts(
         shown | {key: value for key, value in given.items() if key in FIELDS}, before, shown, now
     )
+    if texts.image_hash != before.image_hash:
+        keep_image(session, texts.image_hash, now)
     changed = revise(session, release, texts, made_by=actor, now=now)
     if topics is not None:
         changed |= choose_topics(session, release, topics, actor, now)
@@ -132,21 +146,28 @@ def edit_release(
 
 
 def write_release(
-    session: Session, given: Mapping[str, str], *, topics: Collection[str] = (), actor: str, now: datetime
+    session: Session,
+    given: Mapping[str, str],
+    *,
+    topics: Collection[str] = (),
+    canonical_url: str = "",
+    actor: str,
+    now: datetime,
 ) -> Release:
     """Store a release that an editor wrote, held until an editor makes it ready; return it.
 
-    It gets `topics`, and those whose rules match. Raises FieldsInvalid, and StateConflict if it is stored
-    already. Commits nothing.
+    It gets `topics`, and those whose rules match. `canonical_url` is the page that it was fetched from.
+    Raises FieldsInvalid, and StateConflict if it is stored already. Commits nothing.
     """
     zone = first_zone(session)
     today = now.astimezone(zone).date()
     blank = Texts("", "", datetime.combine(today, NOON), today, UNKNOWN_LANGUAGE, "", "", "")
     shown = {**dict.fromkeys(FIELDS, ""), "date": "", "zone": zone.key}
     texts = read_texts(shown | dict(given), blank, shown, now)
-    release, is_new = add_release(
-        session, Written(texts, texts.published_on), now=now, topics=topics, state=ReleaseState.HELD
-    )
+    keep_image(session, texts.image_hash, now)
+    url = canonical_url if canonical_url.startswith(("http://", "https://")) else ""
+    written = Written(texts, texts.published_on, canonical_url=url[:LONGEST_URL] or None)
+    release, is_new = add_release(session, written, now=now, topics=topics, state=ReleaseState.HELD)
     if not is_new:
         raise StateConflict("A release with this title, publisher and text is stored already.")
     release.email_title, release.email_summary = texts.email_title, texts.email_summary
@@ -170,7 +191,12 @@ def read_texts(given: Mapping[str, str], before: Texts, shown: Mapping[str, str]
         email_title=values["email_title"],
         email_summary=values["email_summary"],
         language=_language(given["language"], faults),
+        image_hash=given["image"] or None,
+        image_alt=values["image_alt"] if given["image"] else "",
     )
+    is_new_image = given["image"] != shown["image"] or bool(shown["image_alt"])
+    if texts.image_hash and not texts.image_alt and is_new_image:
+        faults["image_alt"] = "Describe the image in a sentence, for people who do not see it."
     if given["body"].replace("\r\n", "\n").strip() != shown["body"].strip() or not before.body_text:
         try:
             body = from_markdown(given["body"])

@@ -100,4 +100,6 @@ def _texts(release: Release, press: ParsedRelease, now: datetime) -> Texts:
         summary=press.summary,
         email_title=release.email_title,
         email_summary=release.email_summary,
+        image_hash=release.image_hash,
+        image_alt=release.image_alt,
     )

@@ -21,6 +21,7 @@ _FIELDS = (
     ("summary", "Summary"),
     ("email_title", "Title in emails"),
     ("email_summary", "Summary in emails"),
+    ("image_alt", "Description of the image"),
     ("body_text", "Text"),
 )
 
@@ -46,9 +47,19 @@ def differences(before: Texts, after: Texts) -> list[Difference]:
         one, other = str(getattr(before, name)), str(getattr(after, name))
         if one != other:
             found.append(Difference(label, list(_paragraphs(one, other))))
+    if before.image_hash != after.image_hash:
+        found.append(Difference("Image", [[_image_words(before.image_hash, after.image_hash)]]))
     if not found and before.body_html != after.body_html:
         found.append(Difference("Text", [[Piece("same", "Only the form of the text was changed.")]]))
     return found
+
+
+def _image_words(before: str | None, after: str | None) -> Piece:
+    if not before:
+        return Piece("added", "An image was added.")
+    if not after:
+        return Piece("removed", "The image was removed.")
+    return Piece("same", "Another image takes the place of the earlier one.")
 
 
 def _paragraphs(before: str, after: str) -> Iterator[list[Piece]]:

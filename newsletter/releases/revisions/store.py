@@ -14,7 +14,8 @@ from newsletter.releases.decide import content_hash
 class Texts:
     """What a correction can change about a release. `body_html` is sanitised.
 
-    `email_title` and `email_summary` replace title and summary in emails, unless they are "".
+    `email_title` and `email_summary` replace title and summary in emails, unless they are "". `image_hash`
+    names the lead image, and `image_alt` says what it shows.
     """
 
     title: str
@@ -27,6 +28,8 @@ class Texts:
     summary: str
     email_title: str = ""
     email_summary: str = ""
+    image_hash: str | None = None
+    image_alt: str = ""
 
     @classmethod
     def of(cls, stored: Release | ReleaseRevision) -> Texts:

@@ -85,6 +85,12 @@ class ReleaseForm(FlaskForm):  # type: ignore[misc]
     language = StringField("Language")
     email_title = StringField("Title in emails")
     email_summary = TextAreaField("Summary in emails")
+    # The hash of an image that is stored, and a file that takes its place.
+    image = HiddenField()
+    image_file = FileField("Image")
+    image_alt = StringField("Description of the image")
+    no_image = BooleanField("Remove the image")
+    canonical_url = HiddenField()
 
 
 class TopicForm(FlaskForm):  # type: ignore[misc]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 # Importing the views registers them with the blueprint.
-from newsletter.web.archive import feeds, issues, lists, release, robots
+from newsletter.web.archive import feeds, images, issues, lists, release, robots
 from newsletter.web.archive.blueprint import archive
 
-__all__ = ["archive", "feeds", "issues", "lists", "release", "robots"]
+__all__ = ["archive", "feeds", "images", "issues", "lists", "release", "robots"]

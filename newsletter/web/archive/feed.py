@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, time
 from email.utils import format_datetime
+from html import escape
 from xml.etree.ElementTree import Element, SubElement, tostring
 from zoneinfo import ZoneInfo
 
 from newsletter.links import Links
-from newsletter.models import Release
+from newsletter.models import Release, StoredImage
 from newsletter.web.archive.release import web_address
 
 # Characters that XML 1.0 cannot contain, not even escaped (section 2.2).
@@ -32,10 +33,31 @@ class Channel:
     # When something in it last became public.
     time_zone: str
     links: Links
+    # By their hashes.
+    images: Mapping[str, StoredImage] = field(default_factory=dict)
 
     def published(self, release: Release) -> datetime:
         """Return noon of the release's date in the newsletter's zone: a release has a date and no time."""
         return datetime.combine(release.published_on, time(12), ZoneInfo(self.time_zone))
+
+    def content(self, release: Release) -> str:
+        """Return the text of a release as HTML, with its image before it."""
+        image = self.image(release)
+        if image is None:
+            return release.body_html
+        alt = escape(release.image_alt)
+        shown = (
+            f'<img src="{self.image_url(image)}" width="{image.width}" height="{image.height}" alt="{alt}">'
+        )
+        return f"<p>{shown}</p>{release.body_html}"
+
+    def image(self, release: Release) -> StoredImage | None:
+        """Return the image that is shown with a release."""
+        return self.images.get(release.image_hash or "") if release.image_alt else None
+
+    def image_url(self, image: StoredImage) -> str:
+        """Return the URL of an image in the size for pages."""
+        return self.links.image(image.file_name)
 
     def updated(self, releases: Sequence[Release]) -> datetime:
         """Return when the newest of the releases became public or was updated."""
@@ -69,7 +91,7 @@ def atom_feed(releases: Sequence[Release], channel: Channel) -> bytes:
         for name in _topics(each, channel):
             SubElement(entry, "category", term=_sayable(name))
         _say(entry, "summary", each.summary)
-        _say(entry, "content", each.body_html, type="html")
+        _say(entry, "content", channel.content(each), type="html")
     return _xml(root)
 
 
@@ -101,7 +123,7 @@ def rss_feed(releases: Sequence[Release], channel: Channel) -> bytes:
             _say(item, "dc:creator", each.publisher)
         for name in _topics(each, channel):
             _say(item, "category", name)
-        _say(item, "description", each.body_html)
+        _say(item, "description", channel.content(each))
     return _xml(root)
 
 
@@ -120,10 +142,11 @@ def json_feed(releases: Sequence[Release], channel: Channel) -> bytes:
 
 
 def _item(release: Release, channel: Channel) -> dict[str, object]:
-    address = channel.links.release(release.public_id)
+    address, image = channel.links.release(release.public_id), channel.image(release)
     optional: dict[str, object] = {
         "external_url": web_address(release.canonical_url),
         "summary": release.summary,
+        "image": channel.image_url(image) if image else None,
         "language": _language(release),
         "authors": [{"name": release.publisher}] if release.publisher else None,
         "tags": _topics(release, channel),
@@ -132,7 +155,7 @@ def _item(release: Release, channel: Channel) -> dict[str, object]:
         "id": address,
         "url": address,
         "title": release.title,
-        "content_html": release.body_html,
+        "content_html": channel.content(release),
         "date_published": channel.published(release).isoformat(),
         "date_modified": changed(release).isoformat(),
         **{name: value for name, value in optional.items() if value},

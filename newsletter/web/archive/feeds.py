@@ -8,6 +8,7 @@ from flask import Response, redirect, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from newsletter.errors import NotFound
+from newsletter.images.store import find_images
 from newsletter.models import db
 from newsletter.releases.publishing.archive import newest_public
 from newsletter.web.archive.blueprint import archive
@@ -71,6 +72,7 @@ def _feed(kind: str, slug: str) -> Response:
         language=page_language(),
         time_zone=this_newsletter().time_zone,
         links=parts.links,
+        images=find_images(db.session(), [each.image_hash for each in found]),
     )
     chosen = FORMATS[kind]
     return Response(chosen.write(found, channel), mimetype=chosen.media_type)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime, time
 from typing import Any
 from urllib.parse import urlsplit
@@ -9,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from flask import render_template
 
+from newsletter.images.store import find_image
 from newsletter.models import Release, db
 from newsletter.releases.duplicates.queries import linked_releases
 from newsletter.releases.publishing.public import find_public
@@ -36,11 +38,12 @@ def release(public_id: str) -> str:
         "summary": found.summary,
         "canonical_url": web_address(found.canonical_url),
         "url": own,
+        "image": shown_image(found),
     }
     return render_template(
         "web/release.html",
         release=shown,
-        article=article(found, own),
+        article=article(found, own, shown_image(found)),
         twins=[
             {"public_id": each.public_id, "title": each.title, "language": each.language}
             for each in linked_releases(db.session(), found.id, runtime().now())
@@ -52,7 +55,27 @@ def release(public_id: str) -> str:
     )
 
 
-def article(found: Release, url: str) -> dict[str, Any]:
+@dataclass(frozen=True)
+class ShownImage:
+    """A release's image as pages, feeds and search engines get it. `url` is absolute."""
+
+    url: str
+    file_name: str
+    width: int
+    height: int
+    alt: str
+
+
+def shown_image(found: Release) -> ShownImage | None:
+    """Return the image of a release, if it has one with a description."""
+    image = find_image(db.session(), found.image_hash) if found.image_alt else None
+    if image is None:
+        return None
+    url = runtime().links.image(image.file_name)
+    return ShownImage(url, image.file_name, image.width, image.height, found.image_alt)
+
+
+def article(found: Release, url: str, image: ShownImage | None) -> dict[str, Any]:
     """Return a release as a NewsArticle of schema.org.
 
     The template writes it as JSON in which no character can end the script element.
@@ -73,6 +96,13 @@ def article(found: Release, url: str) -> dict[str, Any]:
         facts["dateModified"] = found.updated_at.astimezone(zone).isoformat()
     if found.language != "und":
         facts["inLanguage"] = found.language
+    if image is not None:
+        facts["image"] = {
+            "@type": "ImageObject",
+            "url": image.url,
+            "width": image.width,
+            "height": image.height,
+        }
     if found.summary:
         facts["description"] = found.summary
     if found.publisher:

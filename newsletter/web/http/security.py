@@ -19,6 +19,10 @@ MAX_FORM_BYTES = 64 * 1024
 # A form with a logo, which may have 100 KB. The web server accepts little more (service/web_worker.py).
 MAX_FILE_FORM_BYTES = 120 * 1024
 WITH_FILE = frozenset({"admin.edit_newsletter", "admin.add_newsletter", "admin.preview_newsletter"})
+# A form with the image and the whole text of a release. The web server lets few of them in at a time.
+MAX_IMAGE_FORM_BYTES = 11 * 1024 * 1024
+MAX_RELEASE_TEXT_BYTES = 512 * 1024
+WITH_IMAGE = frozenset({"admin.edit_release", "admin.write_release"})
 
 POLICY = (
     "default-src 'none'",
@@ -145,6 +149,9 @@ def init_security(app: Flask, *, secure: bool) -> None:
         db.session.info["writes"] = request.method not in SAFE_METHODS
         if request.endpoint in WITH_FILE:
             request.max_content_length = MAX_FILE_FORM_BYTES
+        elif request.endpoint in WITH_IMAGE:
+            request.max_content_length = MAX_IMAGE_FORM_BYTES
+            request.max_form_memory_size = MAX_RELEASE_TEXT_BYTES
 
     @app.after_request
     def add_headers(answer: Response) -> Response:

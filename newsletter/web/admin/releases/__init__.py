@@ -1,4 +1,4 @@
-"""Admin pages about releases: list, edit, copies, notices of corrections, urgent ones, and sources."""
+"""Admin pages about releases: list, write, edit, copies, notices of corrections, urgent ones, and sources."""
 
 from __future__ import annotations
 
@@ -9,6 +9,15 @@ from newsletter.web.admin.releases import (
     releases,
     sources,
     urgent,
+    write_release,
 )
 
-__all__ = ["correction_notice", "duplicates", "edit_release", "releases", "sources", "urgent"]
+__all__ = [
+    "correction_notice",
+    "duplicates",
+    "edit_release",
+    "releases",
+    "sources",
+    "urgent",
+    "write_release",
+]

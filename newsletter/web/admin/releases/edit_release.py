@@ -1,85 +1,35 @@
-"""The editor's pages: write, edit, preview, embargo and delete a release, and compare its texts."""
+"""The editor's pages of a stored release: edit, preview, embargo, delete, and compare its texts."""
 
 from __future__ import annotations
 
 from itertools import pairwise
 
-from flask import Response, flash, make_response, redirect, render_template, request, url_for
-from sqlalchemy.orm import Session
+from flask import Response, flash, render_template, request
 
-from newsletter.errors import FieldsInvalid, InputError, NewsletterError, ReleaseUnreadable, StateConflict
-from newsletter.ingest.press.parse import parse_press
+from newsletter.errors import InputError, StateConflict
 from newsletter.models import db
 from newsletter.releases.editing.body import from_markdown
 from newsletter.releases.editing.delete import delete_release, undo_delete
-from newsletter.releases.editing.edit_fields import (
-    FIELDS,
-    edit_release,
-    form_values,
-    sentence_case,
-    write_release,
-)
+from newsletter.releases.editing.edit_fields import edit_release, form_values
 from newsletter.releases.editing.embargo import embargo_moment, lift_embargo, read_zone, set_embargo
 from newsletter.releases.queries import find_release
 from newsletter.releases.revisions.differences import differences
 from newsletter.releases.revisions.store import Texts
 from newsletter.releases.store import first_zone
-from newsletter.releases.topics.manage import list_topics
 from newsletter.web.admin.blueprint import admin
 from newsletter.web.admin.forms import ReleaseForm
+from newsletter.web.admin.releases.release_form import (
+    chosen_topics,
+    given_fields,
+    go_to_release,
+    in_sentence_case,
+    release_page,
+    take_image,
+    tell_faults,
+)
 from newsletter.web.admin.session import actor
 from newsletter.web.http.extensions import runtime
 from newsletter.web.public.responses import stop_writing
-
-LONGEST_PASTE = 400_000
-
-
-@admin.get("/releases/new")
-def new_release() -> Response:
-    """Show an empty form, and a field to paste a release into."""
-    zone = first_zone(db.session())
-    return _page(ReleaseForm(None, data={"zone": zone.key}), set())
-
-
-@admin.post("/releases/new", endpoint="write_release")
-def write_release_() -> Response:
-    """Store a release that was written; or read one that was pasted, and show it in the form."""
-    if request.form.get("action") == "paste":
-        return _read_pasted()
-    form, chosen, session = ReleaseForm(), _chosen(), db.session()
-    try:
-        made = write_release(session, _given(form), topics=chosen, actor=actor(), now=runtime().now())
-    except (InputError, StateConflict) as fault:
-        stop_writing()
-        return _page(form, chosen, status=_tell(form, fault))
-    public_id = made.public_id
-    session.commit()
-    flash("The release is stored and held. Make it ready when it may be sent.", "ok")
-    return _go_to(public_id)
-
-
-def _read_pasted() -> Response:
-    pasted = request.form.get("pasted", "")[:LONGEST_PASTE]
-    session = db.session()
-    zone = first_zone(session)
-    today = runtime().now().astimezone(zone).date()
-    try:
-        press = parse_press(pasted, "The text", today)
-    except ReleaseUnreadable as fault:
-        stop_writing()
-        flash(f"{fault}. Fill in the form instead.", "bad")
-        return _page(ReleaseForm(None, data={"zone": zone.key, "body": pasted}), set(), status=422)
-    stop_writing()
-    read = {
-        "title": press.title,
-        "publisher": press.publisher,
-        "summary": press.summary,
-        "body": press.body,
-        "date": press.published.isoformat() if press.published else "",
-        "zone": zone.key,
-        "language": "" if press.language == "und" else press.language,
-    }
-    return _page(ReleaseForm(None, data=read), set(), guesses={"title", "publisher", "date", "language"})
 
 
 @admin.get("/releases/<public_id>/edit", endpoint="edit_release_form")
@@ -88,7 +38,7 @@ def show_edit_form(public_id: str) -> Response:
     session = db.session()
     found = find_release(session, public_id)
     shown = form_values(found, first_zone(session)) | {"revision": str(found.revision)}
-    return _page(
+    return release_page(
         ReleaseForm(None, data=shown), {link.topic.slug for link in found.topic_links}, public_id=public_id
     )
 
@@ -96,13 +46,17 @@ def show_edit_form(public_id: str) -> Response:
 @admin.post("/releases/<public_id>/edit", endpoint="edit_release")
 def edit_release_(public_id: str) -> Response:
     """Store the changes as a new revision, and show the release; show the form again with what is wrong."""
-    form, chosen, session = ReleaseForm(), _chosen(), db.session()
+    form, chosen = ReleaseForm(), chosen_topics()
     revision = form.revision.data or ""
+    if request.form.get("action") == "sentence-case":
+        return in_sentence_case(form, chosen, public_id)
     try:
+        take_image(form)
+        session = db.session()
         changed = edit_release(
             session,
             public_id,
-            _given(form),
+            given_fields(form),
             topics=chosen,
             revision=int(revision) if revision.isdecimal() and len(revision) < 9 else 0,
             actor=actor(),
@@ -110,10 +64,10 @@ def edit_release_(public_id: str) -> Response:
         )
     except (InputError, StateConflict) as fault:
         stop_writing()
-        return _page(form, chosen, public_id=public_id, status=_tell(form, fault))
+        return release_page(form, chosen, public_id=public_id, status=tell_faults(form, fault))
     session.commit()  # at once: until the commit, the row of the sequence counter stays locked
     flash("The release was changed." if changed else "Nothing has changed.", "ok")
-    return _go_to(public_id)
+    return go_to_release(public_id)
 
 
 @admin.post("/releases/preview")
@@ -153,7 +107,7 @@ def embargo_release_(public_id: str) -> Response:
     else:
         session.commit()
         flash(done, "ok")
-    return _go_to(public_id)
+    return go_to_release(public_id)
 
 
 @admin.post("/releases/<public_id>/delete", endpoint="delete_release")
@@ -173,7 +127,7 @@ def delete_release_(public_id: str) -> Response:
     else:
         session.commit()
         flash(done, "ok")
-    return _go_to(public_id)
+    return go_to_release(public_id)
 
 
 @admin.get("/releases/<public_id>/revisions")
@@ -190,49 +144,3 @@ def release_revisions(public_id: str) -> str:
         for before, after in pairwise(found.revisions)
     ]
     return render_template("admin/release_revisions.html", release=found, changes=changes[::-1])
-
-
-def _page(
-    form: ReleaseForm,
-    chosen: set[str],
-    *,
-    public_id: str | None = None,
-    guesses: set[str] = frozenset(),  # type: ignore[assignment]
-    status: int = 200,
-) -> Response:
-    page = render_template(
-        "admin/edit_release.html",
-        form=form,
-        topics=_topics(db.session()),
-        chosen=chosen,
-        public_id=public_id,
-        guesses=guesses,
-        in_sentence_case=sentence_case(form.title.data or ""),
-    )
-    return make_response(page, status)
-
-
-def _topics(session: Session) -> list[tuple[str, str]]:
-    return [(each.slug, each.name) for each in list_topics(session)]
-
-
-def _chosen() -> set[str]:
-    return set(request.form.getlist("topics"))
-
-
-def _given(form: ReleaseForm) -> dict[str, str]:
-    return {name: form[name].data or "" for name in FIELDS if name in request.form}
-
-
-def _tell(form: ReleaseForm, fault: NewsletterError) -> int:
-    """Put what is wrong beside its field, or at the top; return the status of the response."""
-    if isinstance(fault, FieldsInvalid):
-        for name, words in fault.faults.items():
-            form[name].errors = [words]
-        return 422
-    form.form_errors.append(str(fault))
-    return 409 if isinstance(fault, StateConflict) else 422
-
-
-def _go_to(public_id: str) -> Response:
-    return make_response(redirect(url_for("admin.release", public_id=public_id), code=303))

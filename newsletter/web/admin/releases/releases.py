@@ -9,6 +9,7 @@ from typing import Any
 from flask import Response, abort, flash, make_response, redirect, render_template, request, url_for
 
 from newsletter.errors import InputError
+from newsletter.images.store import find_image
 from newsletter.models import Release, ReleaseState, Topic, db
 from newsletter.models.paging import Page
 from newsletter.releases.correction_notice.send import count_told, find_notice
@@ -115,6 +116,7 @@ def release(public_id: str) -> str:
     return render_template(
         "admin/release.html",
         release=found,
+        image=find_image(session, found.image_hash),
         doubts=doubtful_fields(found),
         topics=[{"name": link.topic.name, "sequence": link.sequence} for link in found.topic_links],
         issues=issues_with(session, found.id),

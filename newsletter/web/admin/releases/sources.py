@@ -17,6 +17,7 @@ from newsletter.releases.rules.match_topics import topics_for
 from newsletter.web.admin.blueprint import admin
 from newsletter.web.admin.session import actor
 from newsletter.web.http.extensions import runtime
+from newsletter.web.public.responses import stop_writing
 
 # Somebody waits for the page, so a slow server gets less time than when it is polled.
 TRIAL = Limits(seconds=8, silent_seconds=5)
@@ -52,6 +53,8 @@ def try_source() -> str | tuple[str, int]:
     selector, pattern = _link_rules()
     as_page = request.form.get("as_page") == "1"
     session, retriever = db.session(), make_retriever(runtime().settings, TRIAL)
+    # Nothing is written while a server is waited for.
+    stop_writing()
     try:
         trial = try_page(retriever, url, selector, pattern) if as_page else try_address(retriever, url)
     except InputError as fault:

@@ -1,10 +1,8 @@
-"""The editor's pages of a release: write, paste, edit, preview, compare, embargo, delete."""
+"""The editor's pages of a release: edit, preview, compare, embargo, delete."""
 
 from __future__ import annotations
 
 from newsletter.releases.editing.edit import ReleaseAction
-
-PASTED = "Port opens a new quay for winter\n\nHALMSTRAND, 22 October 2025 - The port opened a quay.\n"
 
 
 def test_a_release_is_edited_and_the_page_shows_what_changed(house, editor):
@@ -46,40 +44,6 @@ def test_a_form_with_a_fault_is_shown_again(house, editor):
 
     assert answer.status_code == 422
     assert "Write the date as year-month-day." in answer.text
-
-
-def test_a_release_is_written_and_held(house, editor):
-    house.topic()
-
-    answer = editor.post(
-        "/admin/releases/new",
-        {"title": "A new quay", "body": "It is **open**.", "topics": "harbours"},
-        page="/admin/releases/new",
-    )
-    page = editor.get(answer.location).text
-
-    assert answer.status_code == 303
-    assert "<p>It is <strong>open</strong>.</p>" in page
-    assert "is stored and held" in page
-
-
-def test_a_pasted_text_fills_in_the_form(house, editor):
-    answer = editor.post(
-        "/admin/releases/new", {"action": "paste", "pasted": PASTED}, page="/admin/releases/new"
-    )
-
-    assert 'value="Port opens a new quay for winter"' in answer.text
-    assert 'value="2025-10-22"' in answer.text
-    assert "Read from the text: look at it." in answer.text
-
-
-def test_a_pasted_text_that_is_no_release_is_kept_in_the_form(house, editor):
-    answer = editor.post(
-        "/admin/releases/new", {"action": "paste", "pasted": "- \n"}, page="/admin/releases/new"
-    )
-
-    assert answer.status_code == 422
-    assert "Fill in the form instead" in answer.text
 
 
 def test_the_preview_shows_clean_text_and_stores_nothing(house, editor):

@@ -1,0 +1,114 @@
+"""`newsletter release edit`, and the image that comes with a release from a URL."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import BinaryIO, TextIO
+
+import click
+
+from newsletter.cli.arguments import IdCommand
+from newsletter.cli.print_release import ACTOR, print_release
+from newsletter.cli.runtime import open_runtime
+from newsletter.errors import FetchError, InputError
+from newsletter.images.encoder import MOST_BYTES, ImageEncoder
+from newsletter.images.store import store_image
+from newsletter.ingest.feeds.feed import Item
+from newsletter.ingest.fetch_image import fetch_image
+from newsletter.ingest.press.parse import PressRelease
+from newsletter.ingest.sources.fetch import make_retriever
+from newsletter.releases.editing.body import LONGEST_BYTES
+from newsletter.releases.editing.edit_fields import edit_release, form_values, sentence_case
+from newsletter.releases.queries import find_release
+from newsletter.releases.store import first_zone
+from newsletter.runtime import Runtime
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, one object a line.")
+
+
+def _edit_options(command: Callable[..., None]) -> Callable[..., None]:
+    for name in ("title", "publisher", "summary", "date", "time", "zone", "language"):
+        command = click.option(f"--{name}", metavar="TEXT", help=f"The {name}.")(command)
+    for name in ("title", "summary"):
+        command = click.option(f"--email-{name}", metavar="TEXT", help=f"The {name} in emails only.")(command)
+    return command
+
+
+@click.command(cls=IdCommand)
+@click.argument("public_id", metavar="ID")
+@_edit_options
+@click.option("--image", type=click.File("rb"), help="A file with the image: JPEG, PNG, GIF or WebP.")
+@click.option("--image-alt", metavar="TEXT", help="What the image shows, for people who do not see it.")
+@click.option("--no-image", is_flag=True, help="Remove the image.")
+@click.option("--sentence-case", "lowers", is_flag=True, help="Write a title in capitals as a sentence.")
+@click.option("--text", "file", type=click.File("r", "utf-8"), help="A file with the text (Markdown); or -.")
+@click.option("--topic", "added", multiple=True, metavar="SLUG", help="Put it under this topic.")
+@click.option("--no-topic", "taken_off", multiple=True, metavar="SLUG", help="Take it off this topic.")
+@json_option
+def edit(
+    public_id: str,
+    file: TextIO | None,
+    added: tuple[str, ...],
+    taken_off: tuple[str, ...],
+    image: BinaryIO | None,
+    no_image: bool,
+    lowers: bool,
+    as_json: bool,
+    **fields: str | None,
+) -> None:
+    """Correct a release. Without options, edit its text in $EDITOR.
+
+    Emails that are not sent yet get the new text. Earlier texts are kept.
+    """
+    parts = open_runtime()
+    given = {name: value for name, value in fields.items() if value is not None}
+    if file is not None:
+        given["body"] = file.read(LONGEST_BYTES + 1)
+    if image is not None:
+        given["image"] = _stored_image(parts, image.read(MOST_BYTES + 1))
+    elif no_image:
+        given["image"] = ""
+    with parts.reading() as session:
+        found = find_release(session, public_id)
+        seen, slugs = found.revision, {link.topic.slug for link in found.topic_links}
+        text = form_values(found, first_zone(session))["body"]
+        if lowers:
+            given["title"] = sentence_case(given.get("title", found.title)) or found.title
+    if not given and not added and not taken_off:
+        written = click.edit(text, extension=".md")
+        if written is None:
+            click.echo("Nothing has changed.", err=True)
+            return
+        given["body"] = written
+    topics = (slugs | set(added)) - set(taken_off) if added or taken_off else None
+    with parts.session() as session:
+        edit_release(session, public_id, given, topics=topics, revision=seen, actor=ACTOR, now=parts.now())
+        session.commit()
+        print_release(find_release(session, public_id), as_json)
+
+
+def _stored_image(parts: Runtime, content: bytes) -> str:
+    """Encode and store an image; return its hash."""
+    with ImageEncoder() as encoder:
+        encoded = encoder.encode(content)
+    with parts.session() as session:
+        image_hash = store_image(session, encoded, parts.now())
+        session.commit()
+    return image_hash
+
+
+def with_image(parts: Runtime, found: PressRelease | Item) -> PressRelease | Item:
+    """Return the release of a URL with the image of its page. Without it, it is added all the same."""
+    if not isinstance(found, Item) or not found.image_url:
+        return found
+    try:
+        with ImageEncoder() as encoder:
+            encoded = fetch_image(make_retriever(parts.settings), encoder, found.image_url)
+    except (FetchError, InputError) as fault:
+        click.echo(f"newsletter: the image {found.image_url} was not taken: {fault}", err=True)
+        return found
+    with parts.session() as session:
+        image_hash = store_image(session, encoded, parts.now())
+        session.commit()
+    return replace(found, image_hash=image_hash)
