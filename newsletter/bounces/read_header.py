@@ -8,9 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from email.errors import HeaderParseError
+from email.header import decode_header, make_header
 
 # Real headers have a few kilobytes. Bytes after this limit are ignored.
 LONGEST_HEADER_BYTES = 128 * 1024
+# A subject or a name. Decoding it takes longer than linear time.
+LONGEST_TEXT = 1000
 MOST_ADDRESSES = 200
 LONGEST_ADDRESS = 320
 
@@ -52,6 +56,17 @@ def first_word(header: Header, name: str) -> str:
     """Return the first word of a field, before any parameter, in lower case; "" without one."""
     value = next(iter(header.get(name, ())), "")
     return value.partition(";")[0].strip().partition(" ")[0].lower()
+
+
+def first_text(header: Header, name: str) -> str:
+    """Return the first value of a field, with its encoded words decoded (RFC 2047); "" without one."""
+    value = next(iter(header.get(name, ())), "")[:LONGEST_TEXT]
+    if "=?" not in value:
+        return value
+    try:
+        return str(make_header(decode_header(value)))
+    except (LookupError, ValueError, HeaderParseError):
+        return value
 
 
 def addresses_in(header: Header, names: Iterable[str]) -> list[str]:

@@ -33,14 +33,17 @@ def read_delivery_status(text: str) -> list[Failure]:
     return [each for each in found if each is not None]
 
 
-def fields_in_text(text: str) -> str:
-    """Return the fields of a delivery status that a program put into a text; "" without any."""
+def fields_in_text(text: str, *, quoted: bool = True) -> str:
+    """Return the fields of a delivery status that a program put into a text; "" without any.
+
+    With `quoted`, lines that are quoted with ">" count too.
+    """
     if "-recipient" not in text.lower():
         return ""
     lines = []
     inside = False
     for line in text.split("\n"):
-        if _FIELD.match(line):
+        if _FIELD.match(line) and (quoted or not line.lstrip().startswith(">")):
             inside = True
             lines.append(line.lstrip(" \t>|*"))
         elif inside and line[:1] in (" ", "\t") and line.strip():

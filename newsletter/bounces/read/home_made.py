@@ -3,31 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field, replace
-from functools import cached_property
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 
+from newsletter.bounces.read.original import MOST_CHARACTERS, cut_original
 from newsletter.bounces.read.reasons import Reason, classify, code_in, fold, status_in
 from newsletter.bounces.read.report import LONGEST_WORDS, Failure, addresses_in_text, clean_address
+from newsletter.bounces.read.signs import HomeMade, oneself_of
 from newsletter.bounces.read.wording import ends_with, says
 from newsletter.bounces.read_header import Header, addresses_in, first_word, read_header
 
-# A report says what happened in its first lines. A list of recipients may follow.
-MOST_LINES = 1500
-MOST_CHARACTERS = 64 * 1024
 MOST_CANDIDATES = 300
 LONGEST_CONTEXT = 1200
 # How many addresses one report may name.
 MOST_RECIPIENTS = 100
 
-_START_OF_HEADER = re.compile(
-    r"^[ \t>|]{0,8}(?:received:[ \t]+(?:from|by|\(|id)|return-path:|x-[a-z-]{2,40}:[ \t]|mime-version:|"
-    r"dkim-signature:|message-id:[ \t]*<|content-type:[ \t]*(?:text|multipart))",
-    re.IGNORECASE,
-)
 _ONLY_MARKS = re.compile(r"[\s<>\"'`(\[{*|:;.,=#&\-\u2022\u00b7\u3000\d)/+]*")
 _BEFORE_WORDS = re.compile(r"[\s<\"'`(\[=]+$")
 _TYPE_OF_ADDRESS = re.compile(r"(?:rfc822|smtp|internet)\s*[;:]\s*$|mailto:$", re.IGNORECASE)
+_REPLY_CODE = re.compile(r"[\s#>]*[245](?:\d\d|\.\d{1,3}\.\d{1,3})\b[\s\d.#-]*[\s<\"'`(\[]*$")
 _WORD_AFTER = re.compile(r"[>\"'\])]*[ \t]+[^\W\d_]")
 _LETTERS = re.compile(r"[^\W\d_]{2,}")
 _ADDRESS_WORDS = re.compile(r"\S{0,120}@\S{0,120}")
@@ -36,50 +30,10 @@ _ANNOUNCEMENT = re.compile(
     re.IGNORECASE,
 )
 _NOT_PEOPLE = frozenset({"postmaster", "mailer-daemon", "abuse", "hostmaster", "mailerdaemon"})
-_ONESELF = ("to", "delivered-to", "x-original-to", "from", "reply-to", "sender", "return-path", "errors-to")
 
 
 # The start of the line, the end of the address, the address, and its score.
 _Place = tuple[int, int, str, int]
-
-
-@dataclass(frozen=True)
-class HomeMade:
-    """The signs of a report: its header, its text for people, and the headers of the returned messages."""
-
-    header: Header
-    text: str
-    originals: Sequence[Header] = field(default=())
-
-    @property
-    def by_program(self) -> bool:
-        """Whether a program for mail delivery sent it."""
-        senders = (
-            " ".join(self.header.get("from", ())[:1]) + " " + " ".join(self.header.get("sender", ())[:1])
-        )
-        null = any(not path.strip(" <>") for path in self.header.get("return-path", ()))
-        return null or says("senders", fold(senders))
-
-    @property
-    def subject_says_so(self) -> bool:
-        """Whether the subject is that of a report."""
-        return says("subjects", fold(" ".join(self.header.get("subject", ())[:1])))
-
-    @cached_property
-    def signs(self) -> int:
-        """How much in the header says that this is a report."""
-        return self.by_program + self.subject_says_so + 2 * self.has_failed_recipients
-
-    @property
-    def may_be_report(self) -> bool:
-        """Whether its header or its first words are those of a report."""
-        start = fold(self.text[:2000])
-        return self.signs > 0 or says("failures", start) or says("delays", start)
-
-    @property
-    def has_failed_recipients(self) -> bool:
-        """Whether the header names the failed addresses, as Exim and Gmail do."""
-        return "x-failed-recipients" in self.header
 
 
 def read_home_made(mail: HomeMade, library: Collection[str] = ()) -> list[Failure]:
@@ -88,24 +42,25 @@ def read_home_made(mail: HomeMade, library: Collection[str] = ()) -> list[Failur
     `library` has the addresses that the library found. They are right more often than our own search, unless
     they stand in the returned message only.
     """
-    if not mail.signs and not library:
+    if mail.by_person or (not mail.signs and not library):
         return []
-    region, rest = _cut_original(mail.text)
+    oneself = oneself_of(mail.header)
+    region, rest = cut_original(mail.text, oneself)
     folded = fold(region)
-    if (
-        not mail.has_failed_recipients
-        and not library
-        and not says("failures", folded)
-        and not says("delays", folded)
-    ):
+    if not mail.has_failed_recipients and not library and not mail.says_failure(folded):
         return []
     named = [clean_address(each) for each in addresses_in(mail.header, ("x-failed-recipients",))]
     named = [each for each in named if each]
+    if mail.has_failed_recipients and not named:
+        # Exim names a pipe or a filter that failed. The addresses in its output did not.
+        return []
     found = _candidates(region, mail.header)
-    if not named and not (found and found[0].score == 4 and not _any_in(library, region)):
-        named = list(library)
+    library = [each for each in library if each.lower() not in oneself] or list(library)
+    inside = _inside(library, region)
+    if not named and not (found and found[0].score == 4 and not inside):
+        named = inside or library
         # What the library found outside of the text that we would read is explained there.
-        region = region if _any_in(library, region) else mail.text[:MOST_CHARACTERS]
+        region = region if inside else mail.text[:MOST_CHARACTERS]
     if named:
         wanted = {each.lower() for each in named}
         found = [each for each in found if each.address.lower() in wanted]
@@ -116,9 +71,9 @@ def read_home_made(mail: HomeMade, library: Collection[str] = ()) -> list[Failur
     return [_failure(each, region, len(found) == 1) for each in found[:MOST_RECIPIENTS]]
 
 
-def _any_in(addresses: Collection[str], text: str) -> bool:
+def _inside(addresses: Collection[str], text: str) -> list[str]:
     folded = text.lower()
-    return any(each.lower() in folded for each in addresses)
+    return [each for each in addresses if each.lower() in folded]
 
 
 @dataclass(frozen=True)
@@ -128,27 +83,9 @@ class _Candidate:
     context: str
 
 
-def _cut_original(text: str) -> tuple[str, str]:
-    """Return the text for people, and what follows: the returned message."""
-    lines = text[:MOST_CHARACTERS].split("\n")[:MOST_LINES]
-    seen_failure = False
-    for at, line in enumerate(lines):
-        stripped = line.strip()
-        if not stripped:
-            continue
-        folded = fold(line[:300])
-        is_marker = len(stripped) < 90 and says("originals", folded) and at + 1 < len(lines)
-        starts = _START_OF_HEADER.match(line) is not None
-        if seen_failure and (starts or (is_marker and "@" not in stripped and not says("failures", folded))):
-            after = "\n".join(lines[at if starts else at + 1 :]).lstrip("\n -=_*>|\t")
-            return "\n".join(lines[:at]), after
-        seen_failure = seen_failure or "@" in stripped or says("failures", folded)
-    return "\n".join(lines), ""
-
-
 def _candidates(text: str, header: Header, *, everything: bool = False) -> list[_Candidate]:
     """Return the addresses of the best kind in a text (or of every kind), each with the words after it."""
-    oneself = {each.lower() for each in addresses_in(header, _ONESELF)}
+    oneself = oneself_of(header)
     places: list[_Place] = []
     for match in addresses_in_text(text):
         address = clean_address(match[0])
@@ -169,7 +106,7 @@ def _candidates(text: str, header: Header, *, everything: bool = False) -> list[
     chosen = [place for place in places if place[3] == best]
     if everything:
         chosen = places
-    elif best == 1:
+    elif best <= 2:
         chosen = chosen[:1]
     found: dict[str, _Candidate] = {}
     for number, (start, _, address, score) in enumerate(chosen):
@@ -194,7 +131,10 @@ def _after_announcement(places: list[_Place], text: str) -> list[_Place]:
 
 
 def _score(before: str, after: str, address: str) -> int:
-    """Return how surely an address in a text is a failed recipient: from 4, alone in its line, to 0, not."""
+    """Return how surely an address in a text is a failed recipient: from 4, alone in its line, to 0, not.
+
+    2 is an address in the words of a server, after its reply code. It may be where an alias leads to.
+    """
     plain = _TYPE_OF_ADDRESS.sub("", before)
     folded = fold(_BEFORE_WORDS.sub("", plain))
     words = f" {folded.lstrip('<>*-|=. ')}"
@@ -202,6 +142,8 @@ def _score(before: str, after: str, address: str) -> int:
         return 0
     if len(address.partition("@")[0]) > 40 and any(each.isdigit() for each in address):
         return 0
+    if _REPLY_CODE.match(plain):
+        return 2
     if _ONLY_MARKS.fullmatch(plain):
         return 3 if _WORD_AFTER.match(after) else 4
     return 3 if ends_with("before_address", words) else 1
@@ -209,7 +151,7 @@ def _score(before: str, after: str, address: str) -> int:
 
 def _recipients_of(mail: HomeMade, rest: str) -> list[str]:
     """Return the only recipient of the returned message, if it has one. A mailing list is none."""
-    oneself = {each.lower() for each in addresses_in(mail.header, _ONESELF)}
+    oneself = oneself_of(mail.header)
     for header in (*mail.originals, read_header(rest.encode("utf-8", "replace"))):
         if "x-beenthere" in header or first_word(header, "precedence") == "list":
             continue
@@ -226,7 +168,7 @@ def explain(failures: list[Failure], mail: HomeMade) -> list[Failure]:
     """
     if all(each.words or each.reason is not Reason.UNKNOWN for each in failures):
         return failures
-    region, _ = _cut_original(mail.text)
+    region, _ = cut_original(mail.text, oneself_of(mail.header))
     said = {each.address.lower(): each.context for each in _candidates(region, mail.header, everything=True)}
     alone = len({each.address.lower() for each in failures}) == 1
     explained = []
@@ -257,7 +199,9 @@ def _failure(candidate: _Candidate, region: str, alone: bool) -> Failure:
         status, code, words = status or status_there, code or code_there, words or region
     delayed = says("delays", fold(region)) and not says("final", fold(region))
     permanent = not delayed and (status.startswith("5") if status else code is None or code >= 500)
+    beside = candidate.context.partition("\n\n")[0]
     bare = code is None and not status and not says("explanations", fold(region))
+    bare = bare and (_says_nothing(beside) or says("failures", fold(beside)))
     return Failure(
         candidate.address, reason, permanent, delayed, status, _kept(words), candidate.address,
         unexplained=reason is Reason.UNKNOWN and bare,

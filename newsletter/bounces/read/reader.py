@@ -8,12 +8,13 @@ from dataclasses import replace
 from newsletter.bounces.read.delivery_status import fields_in_text, read_delivery_status
 from newsletter.bounces.read.feedback import complainers, is_complaint, read_feedback
 from newsletter.bounces.read.flufl_formats import scan
-from newsletter.bounces.read.home_made import HomeMade, explain, read_home_made
+from newsletter.bounces.read.home_made import explain, read_home_made
 from newsletter.bounces.read.parts import Part, cut
 from newsletter.bounces.read.reasons import fold
-from newsletter.bounces.read.report import Failure, Kind, Report
-from newsletter.bounces.read.wording import says
-from newsletter.bounces.read_header import Header, first_word
+from newsletter.bounces.read.report import Failure, Kind, Report, set_apart
+from newsletter.bounces.read.signs import HomeMade
+from newsletter.bounces.read.wording import says, starts_with
+from newsletter.bounces.read_header import Header, first_text, first_word
 
 _STATUS_PARTS = ("message/delivery-status", "message/global-delivery-status")
 # Fields by which programs mark an automatic reply (RFC 3834, and habits from before it).
@@ -36,17 +37,21 @@ def read_report(raw: bytes) -> Report:
     if is_autoreply(header, text) and not mail.by_program and not mail.has_failed_recipients:
         return Report(Kind.AUTOREPLY)
     found = _by_fields_in_text(mail) or _forwarded(parts) or _by_words(raw, parts, mail)
-    if found:
+    # A report may name no address at all.
+    if found or (mail.signs >= 2 and mail.says_failure(fold(text))):
         return Report(Kind.BOUNCE, tuple(found))
     return Report(Kind.AUTOREPLY if is_autoreply(header, text) else Kind.OTHER)
 
 
 def text_for_people(parts: Sequence[Part]) -> str:
-    """Return the text of a report for people: its plain parts, else its HTML, else what stands before."""
-    for kind in ("text/plain", "text/html", "text/x-preamble"):
+    """Return the text of a report for people: its plain parts, else its HTML, else what stands before.
+
+    Some programs write to people in a part for programs.
+    """
+    for kind in ("text/plain", "text/html", "text/x-preamble", *_STATUS_PARTS):
         text = "\n\n".join(part.text for part in parts if part.kind == kind)
         if text.strip():
-            return text
+            return set_apart(text)
     return ""
 
 
@@ -58,8 +63,10 @@ def is_autoreply(header: Header, text: str) -> bool:
         return True
     if any(name in header for name in _REPLY_FIELDS):
         return True
-    subject = fold(" ".join(header.get("subject", ())[:1]))
-    return says("autoreplies", subject) or says("challenges", f"{subject} {fold(text[:1500])}")
+    subject = fold(first_text(header, "subject"))
+    if says("autoreplies", subject) or starts_with("autoreply_starts", subject):
+        return True
+    return says("challenges", f"{subject} {fold(text[:1500])}")
 
 
 def _complaint(fields: Header, returned: Sequence[Header]) -> Report:
@@ -81,7 +88,8 @@ def _by_status_part(parts: Sequence[Part]) -> list[Failure] | None:
 
 
 def _by_fields_in_text(mail: HomeMade) -> list[Failure]:
-    fields = fields_in_text(mail.text)
+    # A person may quote a report in an answer, and ask what it means.
+    fields = "" if mail.by_person else fields_in_text(mail.text, quoted=mail.by_program)
     return explain(read_delivery_status(fields), mail) if fields else []
 
 

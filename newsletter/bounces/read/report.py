@@ -21,6 +21,11 @@ _MARKS = r"\s<>()\[\],;:\"@\\"
 _ADDRESS = re.compile(rf"(?<![^{_MARKS}])[^{_MARKS}]{{1,128}}@[^{_MARKS}]{{1,255}}")
 
 
+# Chinese, Japanese and Korean write words right beside an address, without a space.
+_GLUED_BEFORE = re.compile(r"([\u2e80-\uffef])(?=[!-~]{1,64}@)")
+_GLUED_AFTER = re.compile(r"(@[a-zA-Z0-9.-]{1,255})(?=[\u2e80-\uffef])")
+
+
 class Kind(enum.StrEnum):
     """What a message is: a delivery report, a complaint, an automatic reply, or something else."""
 
@@ -94,6 +99,11 @@ def clean_address(text: str) -> str:
     if found is None or len(found[0]) > LONGEST_ADDRESS or ".." in found[0]:
         return ""
     return _PREFIX.sub("", found[0].strip(".'`"))
+
+
+def set_apart(text: str) -> str:
+    """Return a text with a space between each address and the Chinese, Japanese or Korean words beside it."""
+    return _GLUED_AFTER.sub(r"\1 ", _GLUED_BEFORE.sub(r"\1 ", text)) if "@" in text else text
 
 
 def addresses_in_text(text: str) -> Iterable[re.Match[str]]:

@@ -11,6 +11,9 @@ from newsletter.bounces.read.reasons import occurs, pieces
 
 _FILE = Path(__file__).with_name("notices.toml")
 
+# The first of the characters of Chinese, Japanese and Korean.
+_FIRST_WITHOUT_SPACES = "\u2e80"
+
 Phrases = Sequence[tuple[str, ...]]
 
 
@@ -24,6 +27,11 @@ def ends_with(kind: str, folded: str) -> bool:
     return folded.endswith(_words(kind))
 
 
+def starts_with(kind: str, folded: str) -> bool:
+    """Return whether a folded text starts with a phrase of this kind."""
+    return folded.startswith(tuple(_lists()[kind]))
+
+
 @cache
 def phrases(kind: str) -> Phrases:
     """Return the phrases of one list of the file, in pieces."""
@@ -32,7 +40,8 @@ def phrases(kind: str) -> Phrases:
 
 @cache
 def _words(kind: str) -> tuple[str, ...]:
-    return tuple(f" {each}" for each in dict.fromkeys(_lists()[kind]))
+    # Chinese and Japanese write no spaces between words.
+    return tuple(each if each[0] >= _FIRST_WITHOUT_SPACES else f" {each}" for each in _lists()[kind])
 
 
 @cache

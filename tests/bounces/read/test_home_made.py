@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from newsletter.bounces.read.home_made import HomeMade, explain, read_home_made
+from newsletter.bounces.read.home_made import explain, read_home_made
 from newsletter.bounces.read.reasons import Reason
 from newsletter.bounces.read.report import Failure
+from newsletter.bounces.read.signs import HomeMade
 from newsletter.bounces.read_header import read_header
 
 HEADER = read_header(b"From: MAILER-DAEMON@mx.example\nTo: news@letters.example\nSubject: failure notice\n\n")
