@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 from newsletter.errors import NotFound
 from newsletter.languages import translations
 from newsletter.mail.palette import Palette, palette_of
-from newsletter.models import FIRST_NEWSLETTER, Frequency, Newsletter, NewsletterText, StoredLogo
+from newsletter.models import FIRST_NEWSLETTER, EmailImages, Frequency, Newsletter, NewsletterText, StoredLogo
 from newsletter.settings import Settings
 
 # Pages may show what a newsletter was this long ago. So a sign-up, which must be quick, seldom reads it.
@@ -99,6 +99,7 @@ class Identity:
     colours: Mapping[str, str]
     texts: Mapping[str, Texts]
     logo: Logo | None = None
+    email_images: EmailImages = EmailImages.OFF
 
     @property
     def name(self) -> str:
@@ -186,6 +187,7 @@ def load_identity(session: Session, settings: Settings, newsletter_id: int) -> I
         colours=dict(row.colours),
         texts=load_texts(session, row.id),
         logo=load_logo(session, row.logo_hash) if row.logo_hash else None,
+        email_images=row.email_images,
     )
 
 

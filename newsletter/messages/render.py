@@ -12,6 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from newsletter.identity import Identity, load_identity
+from newsletter.images.store import find_images
 from newsletter.languages import UNKNOWN_LANGUAGE, parse_language, text_direction
 from newsletter.links import Links
 from newsletter.mail.assemble import Encoding, FramePart, choose_encoding, digest_marks, encode_fragment
@@ -22,7 +23,17 @@ from newsletter.messages.build import SiteFacts
 from newsletter.messages.edition import LEAD, Encoded
 from newsletter.messages.note import Note
 from newsletter.messages.subject import fill_template
-from newsletter.models import Fragment, Frequency, Issue, Release, ReleaseRevision, Topic, insert_new
+from newsletter.models import (
+    EmailImages,
+    Fragment,
+    Frequency,
+    Issue,
+    Release,
+    ReleaseRevision,
+    StoredImage,
+    Topic,
+    insert_new,
+)
 from newsletter.models.rendition_key import name_of, read_name
 from newsletter.settings import Settings
 
@@ -30,6 +41,8 @@ from newsletter.settings import Settings
 SUBJECT_COLUMNS = 60
 # Columns of a summary in a digest in which the whole summaries do not fit.
 BRIEF_COLUMNS = 200
+# The most pixels at which an issue shows an image: the width of its text, and what a phone shows at once.
+IMAGE_BOX = (536, 480)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +57,16 @@ class IssueFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class ImageFacts:
+    """The image of a release as templates use it: its absolute URL, and the size at which it is shown."""
+
+    url: str
+    alt: str
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
 class ReleaseFacts:
     """The values of a release that templates use."""
 
@@ -55,6 +78,7 @@ class ReleaseFacts:
     # The tag of its language, "" if it is unknown.
     language: str
     direction: str
+    image: ImageFacts | None = None
 
     @property
     def start(self) -> str:
@@ -69,6 +93,7 @@ class Revision:
     name: str
     release: Release
     texts: Release | ReleaseRevision
+    image: StoredImage | None = None
 
 
 @dataclass(frozen=True)
@@ -126,7 +151,8 @@ def load_revisions(session: Session, names: Iterable[str]) -> list[Revision]:
             release if release.revision == number else session.get_one(ReleaseRevision, (release_id, number))
         )
         found.append(Revision(name_of(release_id, number), release, texts))
-    return found
+    images = find_images(session, [each.texts.image_hash for each in found if each.texts.image_alt])
+    return [replace(each, image=images.get(each.texts.image_hash or "")) for each in found]
 
 
 def render_edition(
@@ -250,7 +276,9 @@ def _release_pieces(
             pieces[f"{name}:{release.name}"] = renderer.templates.render_piece(
                 f"digest/{name}", language, shown
             )
-        brief = context | {"release": replace(facts, summary=shorten(facts.summary, BRIEF_COLUMNS))}
+        brief = context | {
+            "release": replace(facts, summary=shorten(facts.summary, BRIEF_COLUMNS), image=None)
+        }
         pieces[f"brief:{release.name}"] = renderer.templates.render_piece("digest/release", language, brief)
         for name in ("more", "contents_more"):
             pieces[f"{name}:{at}"] = renderer.templates.render_piece(
@@ -334,4 +362,19 @@ def _facts(renderer: NewsletterRenderer, revision: Revision) -> ReleaseFacts:
         renderer.links.release(revision.release.public_id),
         "" if texts.language == UNKNOWN_LANGUAGE else texts.language,
         text_direction(texts.language, title),
+        _image(renderer, revision),
+    )
+
+
+def _image(renderer: NewsletterRenderer, revision: Revision) -> ImageFacts | None:
+    """Return the image of a release, if issues of this newsletter show images."""
+    image = revision.image
+    if image is None or renderer.identity.email_images is EmailImages.OFF:
+        return None
+    scale = min(1.0, IMAGE_BOX[0] / image.email_width, IMAGE_BOX[1] / image.email_height)
+    return ImageFacts(
+        renderer.links.image(image.email_file_name),
+        revision.texts.image_alt,
+        max(1, round(image.email_width * scale)),
+        max(1, round(image.email_height * scale)),
     )

@@ -33,7 +33,13 @@ from newsletter.models.tables.delivery import (
 from newsletter.models.tables.duplicate import PairState, ReleaseBand, ReleaseMerge, ReleasePair, stays_of
 from newsletter.models.tables.image import StoredImage
 from newsletter.models.tables.issue import Fragment, Issue, IssueRelease, IssueState, Rendition
-from newsletter.models.tables.newsletter import FIRST_NEWSLETTER, Newsletter, NewsletterText, StoredLogo
+from newsletter.models.tables.newsletter import (
+    FIRST_NEWSLETTER,
+    EmailImages,
+    Newsletter,
+    NewsletterText,
+    StoredLogo,
+)
 from newsletter.models.tables.notice import Notice
 from newsletter.models.tables.operation import (
     SERVING_KINDS,
@@ -122,6 +128,7 @@ __all__ = [
     "Delivery",
     "DeliveryState",
     "DueAgain",
+    "EmailImages",
     "EndedReason",
     "FetchOutcome",
     "Fragment",

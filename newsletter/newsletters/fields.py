@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from newsletter.identity import Identity, Texts
 from newsletter.mail.palette import contrast_faults, parse_colour
 from newsletter.messages.subject import check_template
-from newsletter.models import Frequency
+from newsletter.models import EmailImages, Frequency
 from newsletter.settings.parse.common import parse_address, whole_number
 from newsletter.settings.parse.general import one_of, parse_languages
 
@@ -204,6 +204,12 @@ FIELDS: Mapping[str, ContentField] = MappingProxyType(
             "The frequency that the sign-up page has chosen at first: " + ", ".join(Frequency) + ".",
             one_of(Frequency),
             lambda identity, _: identity.default_frequency.value,
+        ),
+        "email_images": ContentField(
+            "Images in issues",
+            "The images that issues show: off, or lead (the image of each release).",
+            one_of(EmailImages),
+            lambda identity, _: identity.email_images.value,
         ),
         "accent": _colour("accent", "Accent colour", "Of links and buttons, such as #8c2f1b."),
         "on_accent": _colour(

@@ -132,6 +132,7 @@ def test_every_fault_is_told_for_its_field_and_nothing_is_changed(house):
         slug="Not a slug",
         consent="x" * 1001,
         default_frequency="hourly",
+        email_images="all",
         position="first",
         accent="red",
         on_accent="#fff",

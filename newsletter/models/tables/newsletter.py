@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import enum
 from datetime import datetime
 
-from sqlalchemy import DDL, JSON, ForeignKey, LargeBinary, String, Text, event, text
+from sqlalchemy import DDL, JSON, Enum, ForeignKey, LargeBinary, String, Text, event, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from newsletter.models.base import Base, BigId, UTCDateTime, choice
@@ -12,6 +13,13 @@ from newsletter.models.tables.subscription import Frequency
 
 # The newsletter that every database begins with. `newsletter_column` has it as default.
 FIRST_NEWSLETTER = 1
+
+
+class EmailImages(enum.StrEnum):
+    """Which images of releases the issues of a newsletter show: none, or the one of each release."""
+
+    OFF = "off"
+    LEAD = "lead"
 
 
 class StoredLogo(Base):
@@ -58,6 +66,13 @@ class Newsletter(Base):
     default_frequency: Mapped[Frequency] = mapped_column(
         choice(Frequency, "default_frequency"), default=Frequency.WEEKLY
     )
+    email_images: Mapped[EmailImages] = mapped_column(
+        Enum(
+            EmailImages, name="email_images", native_enum=False, create_constraint=False, length=24,
+            values_callable=lambda members: [member.value for member in members],
+        ),
+        default=EmailImages.OFF, server_default=text("'off'"),
+    )  # fmt: skip
     position: Mapped[int] = mapped_column(default=0)
     created_at: Mapped[datetime] = mapped_column(UTCDateTime)
 

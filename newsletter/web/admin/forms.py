@@ -11,7 +11,7 @@ from wtforms.validators import DataRequired, Length
 
 from newsletter.accounts.passwords import LONGEST, SHORTEST
 from newsletter.mail.addresses import LONGEST_ADDRESS
-from newsletter.models import Frequency
+from newsletter.models import EmailImages, Frequency
 from newsletter.newsletters.fields import FIELDS
 from newsletter.newsletters.schedule import FIELDS as SCHEDULE_FIELDS
 
@@ -154,6 +154,13 @@ class NewsletterForm(FlaskForm):  # type: ignore[misc]
     default_frequency = SelectField(
         FIELDS["default_frequency"].label,
         choices=[SelectChoice(each.value, each.words) for each in Frequency],
+    )
+    email_images = SelectField(
+        FIELDS["email_images"].label,
+        choices=[
+            SelectChoice(EmailImages.OFF.value, "none"),
+            SelectChoice(EmailImages.LEAD.value, "the image of each release"),
+        ],
     )
     accent = StringField(FIELDS["accent"].label)
     on_accent = StringField(FIELDS["on_accent"].label)
