@@ -29,6 +29,8 @@ SYSTEMS = (
     ("Gmail", rb"(?i)mailer-daemon@(?:googlemail|gmail)|mx\.google\.com; .*failed"),
     ("Yahoo", rb"(?i)mailer-daemon@yahoo|unable to deliver your message to the following address"),
     ("AOL", rb"(?i)mailer-daemon@aol"),
+    ("iCloud", rb"(?i)mail\.icloud\.com|mail\.me\.com"),
+    ("Yandex", rb"(?i)mailer-daemon@yandex|yandex\.(?:ru|net)"),
     ("mail.ru", rb"(?i)@(?:corp\.)?mail\.ru"),
     ("QQ, 163", rb"(?i)postmaster@(?:163|qq|126)\.com"),
     ("Amazon SES", rb"(?i)amazonses"),

@@ -24,7 +24,7 @@ _TYPE_OF_ADDRESS = re.compile(r"(?:rfc822|smtp|internet)\s*[;:]\s*$|mailto:$", r
 _REPLY_CODE = re.compile(r"[\s#>]*[245](?:\d\d|\.\d{1,3}\.\d{1,3})\b[\s\d.#-]*[\s<\"'`(\[]*$")
 _WORD_AFTER = re.compile(r"[>\"'\])]*[ \t]+[^\W\d_]")
 _LETTERS = re.compile(r"[^\W\d_]{2,}")
-_ADDRESS_WORDS = re.compile(r"\S{0,120}@\S{0,120}")
+_ADDRESS_WORDS = re.compile(r"[^\s:;,<>()\[\]\"']{0,120}@[^\s;,<>()\[\]\"']{0,120}")
 _ANNOUNCEMENT = re.compile(
     r"\b(?:following|these|listed) (?:recipient|address|user|e-?mail|destination|people)|did not reach",
     re.IGNORECASE,
@@ -101,7 +101,7 @@ def _candidates(text: str, header: Header, *, everything: bool = False) -> list[
             places.append((start, match.end(), address, score))
         if len(places) >= MOST_CANDIDATES:
             break
-    places = _after_announcement(places, text)
+    places = _without_continued_lines(_after_announcement(places, text), text)
     best = max((score for *_, score in places), default=0)
     chosen = [place for place in places if place[3] == best]
     if everything:
@@ -116,6 +116,14 @@ def _candidates(text: str, header: Header, *, everything: bool = False) -> list[
         context = text[start:end] if known is None else f"{known.context}\n{text[start:end]}"
         found[address.lower()] = _Candidate(known.address if known else address, score, context)
     return list(found.values())
+
+
+def _without_continued_lines(places: list[_Place], text: str) -> list[_Place]:
+    """Leave out what stands in an indented line below "<address>: words". Postfix wraps words so."""
+    flush = [place for place in places if place[3] == 4 and text.startswith(">:", place[1])]
+    if not any(text[place[0]] == "<" for place in flush):
+        return places
+    return [place for place in places if text[place[0]] not in " \t"]
 
 
 def _after_announcement(places: list[_Place], text: str) -> list[_Place]:

@@ -68,8 +68,8 @@ def classify(status: str, text: str, *, whole: bool = False) -> Reason:
         return told
     if told is Reason.UNKNOWN or said is told:
         return said
-    # A status of a dead mailbox with words about the sender or the text: the words are closer to the fault.
-    if told.is_dead and said in (Reason.NETWORK, Reason.TOO_BIG, Reason.CONTENT):
+    # A status of a dead mailbox with words about the sender or the size: the words are closer to the fault.
+    if told.is_dead and said in (Reason.NETWORK, Reason.CONTENT):
         return told
     return said
 

@@ -22,6 +22,7 @@ def addresses(text, header=HEADER):
     [
         "Delivery failed.\n\nada@harbour.example\n",
         "<ada@harbour.example>: user unknown",
+        "Delivery failed. User not found:ada@harbour.example",
         "Your message to ada@harbour.example could not be delivered. Ask help@lake.example.",
         "Delivery failed for rfc822;ada@harbour.example",
         "Message from news@letters.example to ada@harbour.example failed",
@@ -63,3 +64,9 @@ def test_the_text_explains_a_failure_that_has_no_words():
     assert full.reason is Reason.MAILBOX_FULL
     assert not full.hard
     assert not other.hard
+
+
+def test_an_address_in_the_wrapped_words_of_a_server_did_not_fail():
+    text = "<ada@harbour.example>: host mx.example said: 550 5.1.1\n    <b-7@letters.example>: bad sender\n"
+
+    assert addresses(text) == ["ada@harbour.example"]

@@ -20,6 +20,8 @@ from newsletter.bounces.read.wording import ends_with, says
         ("5.2.2", "user unknown", Reason.MAILBOX_FULL),
         ("", "552 mailbox of this person is full", Reason.MAILBOX_FULL),
         ("5.1.1", "rejected: listed at a dnsbl", Reason.POLICY),
+        ("5.1.1", "max message size exceeded", Reason.TOO_BIG),
+        ("5.1.1", "unauthorized sender", Reason.POLICY),
         ("5.1.8", "user unknown", Reason.POLICY),
         ("5.7.26", "", Reason.POLICY),
         ("5.0.0", "spam", Reason.CONTENT),
