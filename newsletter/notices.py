@@ -137,6 +137,18 @@ class NoticeKind(enum.Enum):
         "{mend} To check it: newsletter relay check",
         True,
     )
+    RELAY_REPLACED = (
+        "relay_replaced",
+        "A backup relay has taken over",
+        (
+            "The relay {subject} does not answer: {said}. Emails go through the backup relay {backup} until "
+            "it answers again."
+        ),
+        (
+            "Ask the relay's operator, or look at its log. You need not do anything here. This notice closes "
+            "when the relay answers."
+        ),
+    )
     SCHEDULE_SKIPPED = (
         "schedule_skipped",
         "Late issues were skipped",

@@ -69,6 +69,9 @@ class MemoryTransport:
             told.after_content(message.id, outcome)
             yield Result(message.id, outcome)
 
+    def reach(self) -> None:
+        """Do nothing: no connection is needed."""
+
     def close_idle(self) -> None:
         """Do nothing: no connection is open."""
 

@@ -10,7 +10,7 @@ from newsletter.cli.context import open_settings, print_json
 from newsletter.cli.runtime import open_runtime
 from newsletter.clock import utcnow
 from newsletter.errors import ServiceError
-from newsletter.messages.sender import Sender
+from newsletter.messages.sender import Sender, with_backups
 from newsletter.outbox.pacing.relay_checks import keep_check
 from newsletter.runtime import Runtime
 from newsletter.service.relay_check import check_relay, lines_of, owner_of
@@ -25,13 +25,13 @@ def relay() -> None:
 @click.option("--send", is_flag=True, help="Send one real message to the owner as well.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, one object a line.")
 def check(send: bool, as_json: bool) -> None:
-    """Talk to the relay of each newsletter as sending does, and say what would fail.
+    """Talk to the relays of each newsletter as sending does, and say what would fail.
 
     It greets, signs in, and offers the sender and the owner's address, then cancels. Without --send, no
     message is sent. The exit status is 1 if something would fail. The admin overview shows the last results.
     """
     settings, runtime = open_settings(), _runtime()
-    senders = runtime.senders() if runtime is not None else [Sender.of_settings(settings)]
+    senders = with_backups(runtime.senders() if runtime is not None else [Sender.of_settings(settings)])
     first = senders[0].identity
     if not first.from_address:
         raise ServiceError("The newsletter has no sender yet. Set NEWSLETTER_FROM_ADDRESS.")
@@ -51,7 +51,8 @@ def check(send: bool, as_json: bool) -> None:
             print_json(report.as_json())
             continue
         if len(senders) > 1:
-            click.echo(f"{report.newsletter} ({sender.identity.from_address})")
+            which = f", backup relay {report.relay}" if report.by_backup else ""
+            click.echo(f"{report.newsletter} ({sender.identity.from_address}){which}")
         click.echo("\n".join(lines_of(report)))
     sys.exit(1 if failed else 0)
 

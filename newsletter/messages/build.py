@@ -97,7 +97,7 @@ class MessageMaker:
         self.identities = Identities(settings)
         self.senders = Senders(settings, self.identities)
         self.settings = settings
-        self._makers: dict[int, _NewsletterMaker] = {}
+        self._makers: dict[tuple[int, bool], _NewsletterMaker] = {}
 
     def refresh(self, session: Session) -> None:
         """Notice changes of newsletters. Call it for each batch, so that edits need no restart."""
@@ -121,10 +121,11 @@ class MessageMaker:
         return digest_fields(self.personal, claimed, now)
 
     def _maker(self, sender: Sender) -> _NewsletterMaker:
-        known = self._makers.get(sender.newsletter_id)
+        key = (sender.newsletter_id, sender.by_backup)
+        known = self._makers.get(key)
         if known is None or known.sender is not sender:
             known = _NewsletterMaker(sender, self.tokens, self.personal, self.templates)
-            self._makers[sender.newsletter_id] = known
+            self._makers[key] = known
         return known
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from zoneinfo import ZoneInfo
 
@@ -13,19 +13,21 @@ from newsletter.identity import Identities, Identity, identity_of_settings
 from newsletter.mail.dkim import DKIMKey
 from newsletter.messages.dkim_keys import lacks_key, load_keys, missing_key
 from newsletter.models import FIRST_NEWSLETTER
-from newsletter.settings import Relay, Settings, choose_relay, plain_return_path
+from newsletter.settings import Relay, Settings, choose_backup, choose_relay, plain_return_path
 
 
 @dataclass(frozen=True)
 class Sender:
     """How the emails of one newsletter, at one version, are sent.
 
-    `first_domain` is the From domain of the first newsletter.
+    `first_domain` is the From domain of the first newsletter. With `by_backup`, the emails go through the
+    backup relay.
     """
 
     settings: Settings
     identity: Identity
     first_domain: str
+    by_backup: bool = False
 
     @classmethod
     def of_settings(cls, settings: Settings) -> Sender:
@@ -41,7 +43,16 @@ class Sender:
     @cached_property
     def relay(self) -> Relay:
         """The relay for the From address."""
+        if self.by_backup and (backup := choose_backup(self.settings, self.identity.from_address)):
+            return backup
         return choose_relay(self.settings, self.identity.from_address)
+
+    @cached_property
+    def backup(self) -> Sender | None:
+        """How the same emails are sent while the relay is down; None if there is no backup relay."""
+        if self.by_backup or choose_backup(self.settings, self.identity.from_address) is None:
+            return None
+        return replace(self, by_backup=True)
 
     @cached_property
     def zone(self) -> ZoneInfo:
@@ -72,6 +83,11 @@ class Sender:
         return missing_key(self.identity.name, domain)
 
 
+def with_backups(senders: Sequence[Sender]) -> list[Sender]:
+    """Return the senders, each followed by the one through its backup relay if it has one."""
+    return [each for first in senders for each in (first, first.backup) if each is not None]
+
+
 class Senders:
     """The senders of all newsletters, as this process last read them. Threads may share it."""
 
@@ -91,13 +107,17 @@ class Senders:
         first = self._identities.of(session, FIRST_NEWSLETTER)
         return [self._made(each, first.sender_domain) for each in self._identities.every(session)]
 
+    def with_backups(self, session: Session) -> list[Sender]:
+        """Return the senders of all newsletters, and those through backup relays."""
+        return with_backups(self.every(session))
+
     def at_relay(self, session: Session, relay: Relay) -> list[Sender]:
-        """Return the senders that use a relay."""
-        return [each for each in self.every(session) if each.relay.key == relay.key]
+        """Return the senders that use a relay, also as a backup."""
+        return [each for each in self.with_backups(session) if each.relay.key == relay.key]
 
     def relays(self, session: Session) -> dict[str, Relay]:
-        """Return the relays that the newsletters use, by key."""
-        return {each.relay.key: each.relay for each in self.every(session)}
+        """Return the relays that the newsletters use, also as a backup, by key."""
+        return {each.relay.key: each.relay for each in self.with_backups(session)}
 
     def _made(self, identity: Identity, first_domain: str) -> Sender:
         known = self._known.get(identity.newsletter_id)

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
+    Select,
     String,
     Update,
     and_,
@@ -83,10 +84,12 @@ def claim(
     limit: int,
     now: datetime,
     newsletters: Collection[int] | None = None,
+    conditions: Sequence[ColumnElement[bool]] = (),
 ) -> list[int]:
     """Lease up to `limit` due deliveries of a lane (and issue) to `worker`; return their ids.
 
-    If `newsletters` are given, only the single emails that these newsletters send are leased.
+    If `newsletters` are given, only the single emails that these newsletters send are leased. `conditions`
+    are further conditions on the deliveries.
 
     A delivery with an expired lease is not due again. Only the journal of the worker that held it can tell
     what was sent (outbox/journals/journal.py). Commits nothing.
@@ -97,26 +100,43 @@ def claim(
     for state in WAITING:
         if len(taken) < limit:
             room = limit - len(taken)
-            taken += _claim_state(session, lane, issue_id, state, worker, room, now, newsletters)
+            due = _due(lane, issue_id, state, now, newsletters).where(*conditions)
+            taken += _take(session, due, worker, room, now)
     return sorted(taken)
 
 
-def _claim_state(
+def can_claim(
     session: Session,
     lane: Lane,
     issue_id: int | None,
+    now: datetime,
+    newsletters: Collection[int] | None = None,
+    conditions: Sequence[ColumnElement[bool]] = (),
+) -> bool:
+    """Return whether `claim` would find a delivery."""
+    return any(
+        session.scalars(_due(lane, issue_id, state, now, newsletters).where(*conditions).limit(1)).all()
+        for state in WAITING
+    )
+
+
+def _due(
+    lane: Lane,
+    issue_id: int | None,
     state: DeliveryState,
-    worker: str,
-    limit: int,
     now: datetime,
     newsletters: Collection[int] | None,
-) -> list[int]:
+) -> Select[int]:
     mine = and_(is_single(), ~_waits()) if lane is Lane.SINGLE else Delivery.lane == Lane.BULK
     due = select(Delivery.id).where(mine, Delivery.state == state, Delivery.due_at <= now)
     if issue_id is not None:
         due = due.where(Delivery.issue_id == issue_id)
     if newsletters is not None:
         due = due.where(of_newsletters(newsletters))
+    return due
+
+
+def _take(session: Session, due: Select[int], worker: str, limit: int, now: datetime) -> list[int]:
     chosen = due.order_by(Delivery.due_at, Delivery.id).limit(limit).with_for_update(skip_locked=True)
     # One statement, so that two workers never claim the same row. SQLite has no row locks, and PostgreSQL
     # skips rows that another worker has locked.

@@ -66,6 +66,8 @@ class Attempt(NamedTuple):
     answered_at: datetime | None = None
     # None means the first newsletter.
     newsletter_id: int | None = None
+    # The number of the relay. None means the usual relay of the newsletter.
+    relay: int | None = None
 
 
 def record(
@@ -78,7 +80,7 @@ def record(
     """
     accepted: list[_AcceptedRow] = []
     rejected: list[tuple[Attempt, NextStep]] = []
-    relays: dict[int | None, int] = {}
+    relays: dict[tuple[int | None, int | None], int] = {}
     changed = 0
     backoff = Backoff()
     for attempt in attempts:
@@ -88,10 +90,10 @@ def record(
             reply = outcome.reply
             heard: tuple[int | None, int | None, int | None] = (None, None, None)
             if attempt.lane is Lane.BULK:
-                newsletter = attempt.newsletter_id
-                if newsletter not in relays:
-                    relays[newsletter] = _relay_number(session, maker, newsletter)
-                heard = (relays[newsletter], *_heard(maker, attempt, now))
+                key = (attempt.newsletter_id, attempt.relay)
+                if key not in relays:
+                    relays[key] = _relay_number(session, maker, attempt)
+                heard = (relays[key], *_heard(maker, attempt, now))
             accepted.append((attempt.delivery_id, reply.code, _kept(reply.text), reply.status, *heard))
             continue
         age = backoff.tried_for(attempt.number, now - attempt.created_at)
@@ -132,11 +134,16 @@ def _is_contradicted(session: Session, maker: MessageMaker, attempt: Attempt, no
     if fault is None:
         return False
     sender = maker.senders.of(session, attempt.newsletter_id)
+    backup = sender.backup
+    if backup is not None and attempt.relay == relay_number(backup.relay.key):
+        sender = backup
     return is_contradicted(session, maker.senders, sender, fault, attempt.delivery_id, now)
 
 
-def _relay_number(session: Session, maker: MessageMaker, newsletter_id: int | None) -> int:
-    return relay_number(maker.senders.of(session, newsletter_id).relay.key)
+def _relay_number(session: Session, maker: MessageMaker, attempt: Attempt) -> int:
+    if attempt.relay is not None:
+        return attempt.relay
+    return relay_number(maker.senders.of(session, attempt.newsletter_id).relay.key)
 
 
 def _heard(maker: MessageMaker, attempt: Attempt, now: datetime) -> tuple[int | None, int]:
@@ -150,7 +157,7 @@ def _to_be_judged(
     """Return the columns of a rejected digest that outbox/refused/judge.py needs."""
     if attempt.lane is not Lane.BULK or step.state is not DeliveryState.REJECTED:
         return {"verdict": None}
-    relay = _relay_number(session, maker, attempt.newsletter_id)
+    relay = _relay_number(session, maker, attempt)
     domain, answered = _heard(maker, attempt, now)
     verdict = BounceVerdict.UNJUDGED if step.hard_bounce else None
     return {
@@ -207,6 +214,9 @@ def _change(
         "settled_at": None if waits else now,
         "due_at": step.due_at or now,
     }
+    if outcome.fate is Fate.UNCERTAIN:
+        # This relay may have the message, so no other relay may get it.
+        values["only_relay"] = _relay_number(session, maker, attempt)
     if not untried:
         values["build_failed_at"] = now if outcome.fate is Fate.UNBUILT else None
         text = outcome.reply.text if outcome.reply else outcome.reason
@@ -401,7 +411,7 @@ def replay(session: Session, maker: MessageMaker, left: Record, now: datetime) -
         attempts.append(
             Attempt(
                 delivery_id, number, lane, created_at, subscriber_id, outcome, email_key,
-                newsletter_id=newsletter_id,
+                newsletter_id=newsletter_id, relay=left.relay,
             )
         )  # fmt: skip
     return record(session, maker, left.name, attempts, now)

@@ -76,6 +76,7 @@ class Report:
     newsletter: str
     findings: tuple[Finding, ...]
     sent: bool = False
+    by_backup: bool = False
 
     @property
     def failed(self) -> bool:
@@ -97,6 +98,7 @@ class Report:
         return {
             "relay": self.relay,
             "newsletter": self.newsletter,
+            "backup": self.by_backup,
             "verdict": self.verdict,
             "sent": self.sent,
             "findings": found,
@@ -111,7 +113,7 @@ def check_relay(sender: Sender, owner: str, now: datetime, *, send: bool = False
     endpoint = replace(make_endpoint(sender.settings, sender.relay), timeouts=PATIENCE)
     check = _Check(sender, endpoint, owner, now, send)
     findings = tuple(check.run())
-    return Report(endpoint.name, sender.identity.name, findings, sent=check.accepted)
+    return Report(endpoint.name, sender.identity.name, findings, check.accepted, sender.by_backup)
 
 
 def owner_of(settings: Settings, session: Session | None, from_address: str) -> str:

@@ -108,6 +108,18 @@ class Settings:
         (),
         "example.com=smtps://user:password@relay.example.com, news@example.org=smtp://other.example.org",
     )
+    backup_relays: tuple[tuple[str, Relay], ...] = setting(
+        "Relays that take over while the usual relay of a From address or domain is down, separated by "
+        "commas. * is every address that is not named (docs/sending.md).",
+        optional_or(parse_relays, ()),
+        (),
+        "example.com=smtps://user:password@relay.example.net, *=smtp://backup.example.org",
+    )
+    backup_after_minutes: int = setting(
+        "The minutes for which a relay must have been down before its backup relay takes over. 0: at once.",
+        whole_number(0, 1440),
+        5,
+    )
     relay_token_command: str | None = setting(
         "A command that prints an OAuth 2 access token for the relay's user, for relays that accept no "
         "passwords. It prints the token alone, or JSON with access_token and expires_in. It runs without a "
@@ -435,6 +447,14 @@ def choose_relay(settings: Settings, from_address: str) -> Relay:
     relays = dict(settings.relays)
     address = from_address.lower()
     return relays.get(address) or relays.get(address.rpartition("@")[2]) or settings.relay
+
+
+def choose_backup(settings: Settings, from_address: str) -> Relay | None:
+    """Return the relay that takes over while the usual relay of `from_address` is down; None without one."""
+    relays = dict(settings.backup_relays)
+    address = from_address.lower()
+    found = relays.get(address) or relays.get(address.rpartition("@")[2]) or relays.get("*")
+    return found if found is not None and found.key != choose_relay(settings, from_address).key else None
 
 
 def plain_return_path(settings: Settings, relay: Relay) -> str | None:

@@ -83,6 +83,8 @@ def _relay_faults(values: Mapping[str, Any]) -> list[str]:
     domain, path = variable("return_path_domain"), variable("return_path")
     named = [(variable("relay"), values.get("relay"))]
     named += [(f"{variable('relays')} for {sender}", relay) for sender, relay in values.get("relays", ())]
+    backups = values.get("backup_relays", ())
+    named += [(f"{variable('backup_relays')} for {sender}", relay) for sender, relay in backups]
     known = [(name, relay) for name, relay in named if relay is not None]
     if values.get("return_path_domain") is not None:
         if values.get("return_path") is not None:

@@ -74,6 +74,10 @@ class Pool:
         """How many idle connections are open."""
         return len(self._idle)
 
+    def reach(self) -> None:
+        """Make sure that there is an open connection. Raises TransportError."""
+        self.release(self.acquire())
+
     def acquire(self) -> Connection:
         """Return an idle connection that is still alive, or a new one. Raises TransportError."""
         with contextlib.suppress(IndexError):

@@ -20,6 +20,9 @@ class Transport(Protocol):
         when nothing more can be sent, after every message taken has its result.
         """
 
+    def reach(self) -> None:
+        """Connect, or find an open connection. Raises TransportError if that fails."""
+
     def close_idle(self) -> None:
         """Close connections that have been idle for too long. The caller does this from time to time."""
 
@@ -36,6 +39,10 @@ class SMTPTransport:
     def send(self, messages: Iterable[Outgoing | None], hooks: Hooks | None = None) -> Iterator[Result]:
         """Send over the pool; see `Pool.send`."""
         return self._pool.send(messages, hooks)
+
+    def reach(self) -> None:
+        """Connect; see `Pool.reach`."""
+        self._pool.reach()
 
     def close_idle(self) -> None:
         """Close connections that were idle for the endpoint's `idle_seconds`."""

@@ -21,6 +21,7 @@ WRONG: dict[str, tuple[str, ...]] = {
     "secret_keys": ("short", " , "),
     "relay": ("relay.example.org", "http://relay.example.org", "smtp://"),
     "relays": ("smtp://relay.example.org", "example.org=relay"),
+    "backup_relays": ("smtp://relay.example.org", "*=relay"),
     "relay_token_command": ("{folder}/missing --now", "{garbage}", "no-such-program-anywhere", "'open"),
     "owner_command": ("{folder}/missing --now", "{garbage}", "no-such-program-anywhere", "'open"),
     "owner_url": ("hooks.example.org", "ftp://hooks.example.org", "https://"),

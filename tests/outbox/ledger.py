@@ -93,9 +93,9 @@ class Ledger:
 
 
 @contextlib.contextmanager
-def keep_ledger() -> Iterator[Ledger]:
-    """Run a relay on a free port until the block ends."""
-    with socket.create_server(("127.0.0.1", 0), backlog=128) as server:
+def keep_ledger(port: int = 0) -> Iterator[Ledger]:
+    """Run a relay on this port, or a free one, until the block ends."""
+    with socket.create_server(("127.0.0.1", port), backlog=128) as server:
         ledger = Ledger(server.getsockname()[1])
         selector, stop = selectors.DefaultSelector(), threading.Event()
         selector.register(server, selectors.EVENT_READ)

@@ -147,6 +147,10 @@ class Delivery(Base):
             sqlite_where=text("domain_key IS NOT NULL"), postgresql_where=text("domain_key IS NOT NULL"),
         ),
         Index(
+            "ix_delivery_only_relay", "only_relay", "state",
+            sqlite_where=text("only_relay IS NOT NULL"), postgresql_where=text("only_relay IS NOT NULL"),
+        ),
+        Index(
             "ix_delivery_verdict", "verdict", "relay_key", "answered_microseconds",
             sqlite_where=text("verdict IS NOT NULL"), postgresql_where=text("verdict IS NOT NULL"),
         ),
@@ -187,6 +191,8 @@ class Delivery(Base):
     relay_key: Mapped[int | None] = mapped_column(BigInteger)
     domain_key: Mapped[int | None] = mapped_column(BigInteger)
     answered_microseconds: Mapped[int | None] = mapped_column(BigInteger)
+    # The only relay that may get this email: it may have it already, because its reply never came.
+    only_relay: Mapped[int | None] = mapped_column(BigInteger)
     verdict: Mapped[BounceVerdict | None] = mapped_column(
         Enum(
             BounceVerdict, name="bounce_verdict", native_enum=False, create_constraint=False, length=12,

@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 import threading
 from collections import deque
-from collections.abc import Callable, Collection, Generator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Sequence
 from contextlib import closing
 from datetime import datetime, timedelta
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
@@ -21,20 +21,19 @@ from newsletter.messages.recompose import find_outdated, recompose
 from newsletter.messages.render import DigestRenderer
 from newsletter.messages.sender import Sender
 from newsletter.models import FIRST_NEWSLETTER, Lane
+from newsletter.outbox.drain.choose import Chooser
 from newsletter.outbox.erasure_emails import LAST_EMAIL, forget_recipients
 from newsletter.outbox.journals.journal import Journal
 from newsletter.outbox.lease import (
     LEASE,
     claim,
     give_back,
-    issues_to_send,
-    newsletters_with_singles,
-    single_mail_is_due,
     skip_unwanted,
     still_wanted,
 )
-from newsletter.outbox.pacing import allowance
+from newsletter.outbox.pacing import allowance, standings
 from newsletter.outbox.pacing.allowance import Allowance
+from newsletter.outbox.pacing.backup_relay import is_replaced, relays_to_try, tell_replaced
 from newsletter.outbox.pacing.domain_limits import book_domains
 from newsletter.outbox.pacing.relay_failures import is_suspicious, pause_if_down, pause_if_refused
 from newsletter.outbox.pacing.setup_wait import note_refusal
@@ -107,11 +106,13 @@ class RelayDrain:
         # The deliveries that this process has claimed and not yet recorded, by id.
         self._held: dict[int, Claimed] = {}
         self._answered: list[Attempt] = []
-        self._issues: set[int] = set()
-        # The senders of all newsletters, as of the last claim, and the newsletters that use this relay.
-        self._senders: dict[int, Sender] = {}
-        self._here: set[int] = set()
+        # The issues that were claimed from, and whether a backup takes over for them if this relay is down.
+        self._issues: dict[int, bool] = {}
+        # Whether a backup has taken over from this relay.
+        self._replaced = False
         self.allowance = Allowance(parts, relay, self._lane_and_sender, self._ending)
+        self._chooser = Chooser(parts, self.allowance)
+        self._relay_number = relay_number(relay.key)
         self._refusals: deque[bool] = deque(maxlen=STRETCH)
         self._recorded_at = self._elapsed()
         self._lock = threading.Lock()
@@ -158,11 +159,41 @@ class RelayDrain:
                 self._note_refusal(session, sender, refused, str(fault), None)
                 session.commit()
             return
-        down = self.allowance.unreachable(fault)
+        with Session(self._reading()) as session:
+            backed = self._usual_senders(session)
+        down = self.allowance.unreachable(fault, has_backup=bool(backed))
+        alone = [issue for issue, has_backup in self._issues.items() if not has_backup]
         with self._parts.session() as session:
-            paused = pause_if_down(session, self._issues, self._relay, down, str(fault), now)
+            standing = standings.read(session, standings.relay_key(self.allowance.relay), now)
+            replaced = [each for each in backed if is_replaced(standing, each, now)]
+            self._replaced = bool(replaced)
+            for sender in replaced[:1]:
+                tell_replaced(session, sender, without_addresses(str(fault))[:LONGEST_FAULT], now)
+            paused = pause_if_down(session, alone, self._relay, down, str(fault), now)
             session.commit()
         _report(paused, self._relay)
+
+    def _usual_senders(self, session: Session) -> list[Sender]:
+        """Return the senders whose usual relay is this one, and that have a backup relay."""
+        at_relay = self._parts.messages.senders.at_relay(session, self.allowance.relay)
+        return [each for each in at_relay if each.backup is not None]
+
+    def answers(self, transport: Transport) -> bool:
+        """Return whether this relay may be used. If a backup has taken over from it, try to connect."""
+        now = self._parts.now()
+        with Session(self._reading()) as session:
+            tried = bool(relays_to_try(session, self._usual_senders(session), now))
+        if not tried:
+            return True
+        try:
+            transport.reach()
+        except TransportError as fault:
+            log.warning("event=relay_still_down fault=%s", fault)
+            self._unreachable(fault)
+            return False
+        log.warning("event=relay_is_back relay=%s", self.allowance.relay.key)
+        self.allowance.reached()
+        return True
 
     @property
     def _relay(self) -> str:
@@ -181,7 +212,7 @@ class RelayDrain:
             with Session(self._reading()) as session:
                 for claimed in batch:
                     sender = self._sender(claimed)
-                    if sender.newsletter_id not in self._here:
+                    if sender.newsletter_id not in self._chooser.here:
                         continue  # edited since the claim; it is given back, and the other relay gets it
                     try:
                         message = self._parts.messages.outgoing(session, claimed, sender, self._parts.now())
@@ -200,16 +231,17 @@ class RelayDrain:
             now = self._parts.now()
             # Reading takes no lock. Claiming takes one even if nothing is due.
             with Session(self._reading()) as session:
-                chosen = self._choose(session, lane, now)
+                chosen = self._chooser.choose(session, lane, now)
             if chosen is None:
                 continue
             if chosen.issue_id is not None:
-                self._issues.add(chosen.issue_id)
+                self._issues[chosen.issue_id] = chosen.has_backup
             with self._parts.session() as session:
                 limit = min(CLAIMED_AT_ONCE[lane], chosen.room)
                 ids = claim(
-                    session, lane, chosen.issue_id, self._journal.name, limit, now, chosen.newsletters
-                )
+                    session, lane, chosen.issue_id, self._journal.name, limit, now, chosen.newsletters,
+                    chosen.conditions,
+                )  # fmt: skip
                 if not ids:
                     session.rollback()
                     continue
@@ -234,47 +266,8 @@ class RelayDrain:
             return batch
         return None
 
-    def _choose(self, session: Session, lane: Lane, now: datetime) -> _Chosen | None:
-        """Return what to claim next for this relay; None if nothing is due that it may get soon.
-
-        An issue whose newsletter uses another relay, has closed sending hours, or has a refused sender does
-        not delay the issues after it.
-        """
-        if lane is Lane.SINGLE and not single_mail_is_due(session, now):
-            return None
-        issues = issues_to_send(session, now) if lane is Lane.BULK else []
-        if lane is Lane.BULK and not issues:
-            return None
-        messages = self._parts.messages
-        messages.refresh(session)
-        self._senders = {each.newsletter_id: each for each in messages.senders.every(session)}
-        here = {
-            number: each
-            for number, each in self._senders.items()
-            if each.relay.key == self.allowance.relay.key
-        }
-        self._here = set(here)
-        for issue_id, newsletter in issues:
-            room = self.allowance.room(lane, here[newsletter]) if newsletter in here else 0
-            if room:
-                return _Chosen(room, issue_id)
-        return self._choose_singles(session, here, now) if lane is Lane.SINGLE else None
-
-    def _choose_singles(self, session: Session, here: Mapping[int, Sender], now: datetime) -> _Chosen | None:
-        if len(self._senders) == 1:
-            room = self.allowance.room(Lane.SINGLE, *here.values()) if here else 0
-            return _Chosen(room) if room else None
-        due = [here[each] for each in newsletters_with_singles(session, now) if each in here]
-        rooms = {each.newsletter_id: self.allowance.room(Lane.SINGLE, each) for each in due}
-        free = [each.newsletter_id for each in due if not self.allowance.is_waiting(each)]
-        free = [each for each in free if rooms[each]]
-        if free:
-            return _Chosen(rooms[free[0]], newsletters=free)
-        # A refused sender is tested with one message.
-        return next((_Chosen(1, newsletters=[each]) for each, room in rooms.items() if room), None)
-
     def _sender(self, claimed: Claimed) -> Sender:
-        return self._senders[claimed.newsletter_id or FIRST_NEWSLETTER]
+        return self._chooser.senders[claimed.newsletter_id or FIRST_NEWSLETTER]
 
     def _lane_and_sender(self, message_id: int) -> tuple[Lane, Sender]:
         claimed = self._held[message_id]
@@ -304,7 +297,7 @@ class RelayDrain:
         self._answered.append(
             Attempt(
                 result.id, claimed.attempt, claimed.lane, claimed.created_at, claimed.subscriber_id,
-                outcome, claimed.email_key, self._parts.now(), claimed.newsletter_id,
+                outcome, claimed.email_key, self._parts.now(), claimed.newsletter_id, self._relay_number,
             )
         )  # fmt: skip
         self.allowance.heard(outcome, self._sender(claimed))
@@ -357,8 +350,7 @@ class RelayDrain:
             self._refusals.clear()
             # In a second transaction, so that all processes that count refusals see the recorded ones.
             with self._parts.session() as session:
-                relay = relay_number(self.allowance.relay.key)
-                pause_if_wrong(session, self._parts.messages, relay, now)
+                pause_if_wrong(session, self._parts.messages, self._relay_number, now)
                 session.commit()
         # Skipped messages (of a paused issue, for example) are no work, so they must not extend the drain.
         self.handled += sum(each.outcome.fate is not Fate.SKIPPED for each in self._answered)
@@ -409,10 +401,14 @@ class RelayDrain:
                 judge_all(session, self._parts.messages, now)
         with self._parts.session() as session:
             for lane in self._lanes:
-                left = [each.id for each in self._held.values() if each.lane is lane]
-                if left:
-                    due_at = now if self.reached else now + RELAY_DOWN[lane]
-                    give_back(session, left, self._journal.name, due_at)
+                held = [each for each in self._held.values() if each.lane is lane]
+                # Another relay may send these at once.
+                soon = {each.id for each in held if self.reached or self._has_taken_over(each)}
+                later = [each.id for each in held if each.id not in soon]
+                if soon:
+                    give_back(session, sorted(soon), self._journal.name, now)
+                if later:
+                    give_back(session, later, self._journal.name, now + RELAY_DOWN[lane])
             if self._issues:
                 finish(session, now)
             session.commit()
@@ -420,6 +416,9 @@ class RelayDrain:
         self._looked_at.clear()
         self._unwanted.clear()
         self._journal.clear()
+
+    def _has_taken_over(self, claimed: Claimed) -> bool:
+        return self._replaced and self._sender(claimed).backup is not None
 
     def _reading(self) -> Engine:
         return self._parts.engine.execution_options(sqlite_begin="DEFERRED")
@@ -470,17 +469,6 @@ class RelayDrain:
     def after_content(self, message_id: int, outcome: Outcome) -> None:
         """Write the outcome of a message to the journal."""
         self._journal.reply(message_id, outcome)
-
-
-class _Chosen(NamedTuple):
-    """What is claimed next: up to `room` deliveries of an issue, or single emails of some newsletters.
-
-    None stands for all newsletters.
-    """
-
-    room: int
-    issue_id: int | None = None
-    newsletters: Sequence[int] | None = None
 
 
 def _report(paused: Sequence[int], relay: str) -> None:

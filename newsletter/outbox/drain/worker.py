@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from newsletter.messages.sender import Sender
 from newsletter.models import Lane
+from newsletter.outbox.drain.choose import has_any
 from newsletter.outbox.drain.relay_drain import Parts, RelayDrain
 from newsletter.outbox.drain.several_relays import Served, serve_several
 from newsletter.outbox.journals.journal import Journal
@@ -19,7 +20,9 @@ from newsletter.outbox.lease import (
     newsletters_with_singles,
 )
 from newsletter.outbox.pacing.allowance import may_send
+from newsletter.outbox.pacing.backup_relay import in_use, only_backup_may_get, relays_to_try
 from newsletter.outbox.pacing.setup_wait import end_outdated_waits, outdated_waits
+from newsletter.outbox.refused.outcome_keys import relay_number
 from newsletter.settings import Relay, Settings
 from newsletter.smtp.transport import Transport
 
@@ -76,7 +79,7 @@ def _end_outdated_waits(parts: Parts) -> None:
     """
     with Session(parts.engine.execution_options(sqlite_begin="DEFERRED")) as session:
         parts.messages.refresh(session)
-        outdated = outdated_waits(session, parts.messages.senders.every(session), parts.now())
+        outdated = outdated_waits(session, parts.messages.senders.with_backups(session), parts.now())
     if outdated:
         with parts.session() as session:
             for sender in outdated:
@@ -89,7 +92,9 @@ def _relays_with_work(parts: Parts, lane: Lane) -> dict[str, Relay]:
     _end_outdated_waits(parts)
     now = parts.now()
     with Session(parts.engine.execution_options(sqlite_begin="DEFERRED")) as session:
-        return {sender.relay.key: sender.relay for sender in senders_with_work(parts, session, lane, now)}
+        found = [sender.relay for sender in senders_with_work(parts, session, lane, now)]
+        found += relays_to_try(session, parts.messages.senders.every(session), now)
+    return {relay.key: relay for relay in found}
 
 
 def senders_with_work(parts: Parts, session: Session, lane: Lane, now: datetime) -> list[Sender]:
@@ -97,16 +102,29 @@ def senders_with_work(parts: Parts, session: Session, lane: Lane, now: datetime)
 
     Of the bulk lane, these are the senders of single emails too.
     """
-    of = parts.messages.senders.of
-    found: dict[int, Sender] = {}
-    due = [(Lane.SINGLE, newsletter) for newsletter in newsletters_with_singles(session, now)]
+    senders = parts.messages.senders
+    found: dict[tuple[int, bool], Sender] = {}
+    due: list[tuple[Lane, int, int | None]] = []
+    due += [(Lane.SINGLE, newsletter, None) for newsletter in newsletters_with_singles(session, now)]
     if lane is Lane.BULK:
-        due += [(Lane.BULK, newsletter) for _, newsletter in issues_to_send(session, now)]
-    for each, newsletter in due:
-        sender = of(session, newsletter)
-        if newsletter not in found and may_send(session, sender, each, now):
-            found[newsletter] = sender
+        due += [(Lane.BULK, newsletter, issue) for issue, newsletter in issues_to_send(session, now)]
+    for each, newsletter, issue in due:
+        usual = senders.of(session, newsletter)
+        for sender in _with_work(session, usual, each, issue, now):
+            if (newsletter, sender.by_backup) not in found and may_send(session, sender, each, now):
+                found[newsletter, sender.by_backup] = sender
     return list(found.values())
+
+
+def _with_work(
+    session: Session, usual: Sender, lane: Lane, issue: int | None, now: datetime
+) -> Iterator[Sender]:
+    """Yield those of a newsletter's senders whose relay may get due emails of a lane."""
+    (used,) = in_use(session, [usual], now)
+    if has_any(session, lane, issue, used, usual, now):
+        yield used
+    if used is usual and usual.backup is not None and only_backup_may_get(session, usual, lane, now)[0]:
+        yield usual.backup
 
 
 def _serve(
@@ -119,11 +137,14 @@ def _serve(
     elapsed: Callable[[], float],
 ) -> Served:
     """Send the due deliveries of `lane` whose newsletters use this relay, as `drain` does."""
-    journal = Journal(journal_folder(parts.settings))
+    journal = Journal(journal_folder(parts.settings), relay=relay_number(relay.key))
     work = RelayDrain(parts, relay, journal, lane, elapsed() + seconds, stopping, elapsed)
     try:
-        while work.run(transport):
-            pass
+        if work.answers(transport):
+            while work.run(transport):
+                pass
+        else:
+            work.reached = False
         work.allowance.close()
     except BaseException:
         # There may be open leases. The process that finds the journal decides them.

@@ -8,6 +8,7 @@ The writer holds the file by flock, so another process that gets the lock knows 
 does not depend on the host name, which changes when a container is made again or a machine is renamed.
 
     boot <boot id>
+    relay <number of the relay's key>
     start <delivery id>
     reply <delivery id> <fate> <step or -> <code or -> <text>
 """
@@ -70,7 +71,8 @@ class Journal:
     Raises ServiceError when it cannot be written, because then no message may be sent.
     """
 
-    def __init__(self, folder: Path, host: str | None = None) -> None:
+    def __init__(self, folder: Path, host: str | None = None, *, relay: int | None = None) -> None:
+        self._relay = relay
         self.name = f"{host or host_name()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
         self.path = folder / f"{self.name}{SUFFIX}"
         # The threads of two connections may write at the same time, and a line must not be split.
@@ -84,7 +86,7 @@ class Journal:
             raise self._unwritable(fault.strerror) from fault
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            self._write(f"boot {boot_id()}\n")
+            self._write(self._head())
             unnamed.rename(self.path)
         except (OSError, ServiceError) as fault:
             # On a full disk the worker tries again every few seconds, and must leave no files behind.
@@ -109,7 +111,7 @@ class Journal:
         """Empty the journal, after the database has recorded everything in it."""
         with self._lock:
             os.ftruncate(self._file, 0)
-        self._write(f"boot {boot_id()}\n")
+        self._write(self._head())
 
     def close(self) -> None:
         """Remove the journal. Call it when the process holds no lease any more."""
@@ -122,6 +124,10 @@ class Journal:
         with self._lock:
             file, self._file = self._file, -1
         os.close(file)
+
+    def _head(self) -> str:
+        head = f"boot {boot_id()}\n"
+        return head if self._relay is None else f"{head}relay {self._relay}\n"
 
     def _write(self, line: str) -> None:
         data = line.encode("utf-8", "replace")
@@ -145,13 +151,14 @@ class Record:
     """A dead worker's journal: outcomes by delivery id, ids without a reply, and whether it is complete.
 
     After a power loss the end of the file may be missing. Then `complete` is false, and an id without a line
-    may have been sent too.
+    may have been sent too. `relay` is the number of the relay that the worker sent to, None if not known.
     """
 
     name: str
     outcomes: dict[int, Outcome]
     unanswered: frozenset[int]
     complete: bool
+    relay: int | None = None
 
 
 def judged_here(folder: Path, host: str | None = None, network: str | None = None) -> list[Path]:
@@ -225,6 +232,7 @@ def read_record(path: Path) -> Record:
     outcomes: dict[int, Outcome] = {}
     unanswered: set[int] = set()
     boot = ""
+    relay: int | None = None
     whole = True
     *lines, _cut = path.read_bytes().decode("utf-8", "replace").split("\n")
     for line in lines:
@@ -232,6 +240,8 @@ def read_record(path: Path) -> Record:
         try:
             if words[0] == "boot":
                 boot = words[1]
+            elif words[0] == "relay":
+                relay = int(words[1])
             elif words[0] == "start":
                 # A worker may try a delivery twice. The first reply says nothing about the second attempt.
                 outcomes.pop(int(words[1]), None)
@@ -244,7 +254,7 @@ def read_record(path: Path) -> Record:
         except (ValueError, IndexError):
             whole = False
     complete = whole and boot == boot_id()
-    return Record(path.stem, outcomes, frozenset(unanswered), complete)
+    return Record(path.stem, outcomes, frozenset(unanswered), complete, relay)
 
 
 def _outcome(words: list[str]) -> Outcome:

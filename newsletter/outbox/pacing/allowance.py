@@ -20,6 +20,7 @@ from newsletter.messages.build import MessageMaker
 from newsletter.messages.sender import Sender
 from newsletter.models import Lane
 from newsletter.outbox.pacing import standings
+from newsletter.outbox.pacing.backup_relay import settle_replaced
 from newsletter.outbox.pacing.domain_limits import HOLD_SECONDS
 from newsletter.outbox.pacing.pace import (
     BULK_SHARE,
@@ -171,22 +172,35 @@ class Allowance:
             return
         self._replies.append(self._parts.now())
         if self._down:
-            self._change(lambda standing, _: recovered(standing))
+            self.reached()
         if self._relay_refused or sender.newsletter_id in self._refused:
             self._test_ended(outcome, sender)
         if asks_to_slow_down(outcome):
             log.warning("event=slow_down relay=%s reply=%s", self.relay.key, outcome.reply.code)
             self._slow_down()
 
-    def unreachable(self, fault: TransportError) -> timedelta:
-        """Record that the relay could not be reached; return for how long that has been so."""
+    def reached(self) -> None:
+        """Record that the relay replied again."""
+        now = self._parts.now()
+        with self._parts.session() as session:
+            standings.change(session, self._key, lambda standing, _: recovered(standing), now)
+            settle_replaced(session, self.relay, now)
+            session.commit()
+        self._down = False
+
+    def unreachable(self, fault: TransportError, *, has_backup: bool = False) -> timedelta:
+        """Record that the relay could not be reached; return for how long that has been so.
+
+        If it has a backup, it is not tried while no email is sent. So a long time between two failures is no
+        sign that it worked in between.
+        """
         if isinstance(fault, RelayRefused) and fault.code in SLOW_DOWN_CODES:
             self._slow_down()
         down = timedelta()
 
         def change(standing: Standing, now: datetime) -> Standing:
             nonlocal down
-            standing, down = fail(standing, now)
+            standing, down = fail(standing, now, may_end=not has_backup)
             return standing
 
         self._change(change)

@@ -260,11 +260,14 @@ def slow_down(standing: Standing, limits: Limits, rate: float | None, clock: dat
     return replace(standing, learnt=Learnt(halved, began_with, now))
 
 
-def fail(standing: Standing, clock: datetime) -> tuple[Standing, timedelta]:
-    """Return the standing after the relay could not be reached, and for how long that has been so."""
+def fail(standing: Standing, clock: datetime, *, may_end: bool = True) -> tuple[Standing, timedelta]:
+    """Return the standing after the relay could not be reached, and for how long that has been so.
+
+    With `may_end`, failures further apart than `ONE_OUTAGE` are two outages.
+    """
     standing, now = catch_up(standing, clock)
     last, since = standing.down_at, standing.down_since
-    if last is None or since is None or now - last > ONE_OUTAGE:
+    if last is None or since is None or (may_end and now - last > ONE_OUTAGE):
         since = now
     return replace(standing, down_since=since, down_at=now), now - since
 

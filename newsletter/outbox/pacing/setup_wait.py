@@ -274,10 +274,10 @@ def _concerned(
     """Return the newsletters that a fault concerns; None if it is all of them."""
     every = senders.every(session)
     if fault is SetupFault.SENDER:
-        theirs = [each for each in every if each.newsletter_id == sender.newsletter_id]
+        theirs = {each.newsletter_id for each in every if each.newsletter_id == sender.newsletter_id}
     else:
-        theirs = [each for each in every if each.relay.key == sender.relay.key]
-    return None if len(theirs) == len(every) else [each.newsletter_id for each in theirs]
+        theirs = {each.newsletter_id for each in senders.at_relay(session, sender.relay)}
+    return None if len(theirs) == len(every) else sorted(theirs)
 
 
 def remedy(fault: SetupFault, sender: Sender) -> str:
@@ -317,7 +317,7 @@ def what_is_refused(fault: SetupFault, sender: Sender) -> str:
 def _subject(sender: Sender, fault: SetupFault) -> str:
     """Return the subject of a notice. It stays the same when the From address is edited."""
     if fault is SetupFault.SENDER:
-        return f"newsletter {sender.newsletter_id}"
+        return f"newsletter {sender.newsletter_id}" + (", backup relay" if sender.by_backup else "")
     return f"{sender.relay.host}:{sender.relay.port}"
 
 

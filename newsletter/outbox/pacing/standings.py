@@ -32,8 +32,8 @@ def relay_key(relay: Relay) -> str:
 
 
 def sender_key(sender: Sender) -> str:
-    """Return the key of the row for a newsletter's sender."""
-    return f"sender:{sender.newsletter_id}"
+    """Return the key of the row for a newsletter's sender, which has another row for its backup relay."""
+    return f"sender:{sender.newsletter_id}" + (":backup" if sender.by_backup else "")
 
 
 def domain_key(domain: str) -> str:

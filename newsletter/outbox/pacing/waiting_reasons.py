@@ -6,6 +6,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from newsletter.messages.sender import Sender
+from newsletter.outbox.pacing.backup_relay import is_replaced
 from newsletter.outbox.pacing.pace import BULK_SHARE, Limits, book, catch_up
 from newsletter.outbox.pacing.sending_window import is_open, opens_at
 from newsletter.outbox.pacing.setup_wait import remedy, waiting, what_is_refused
@@ -36,7 +37,14 @@ def reasons_to_wait(both: SenderStanding, sender: Sender, now: datetime) -> list
             f"of this newsletter wait: {refusals.said.rstrip('.')}. {remedy(fault, sender)} One email is "
             f"tried at {again}."
         )
-    if standing.down_since is not None:
+    if standing.down_since is not None and sender.backup is not None and is_replaced(standing, sender, now):
+        since = _at(standing.on_clock(standing.down_since), zone)
+        usual, backup = sender.relay, sender.backup.relay
+        reasons.append(
+            f"The relay {usual.host} could not be used since {since}. Emails go through the backup relay "
+            f"{backup.host} until it answers; it is tried each minute."
+        )
+    elif standing.down_since is not None:
         since = _at(standing.on_clock(standing.down_since), zone)
         reasons.append(f"The relay could not be used since {since}; it is tried again each minute.")
     _, booking = book(standing, limits, 1, now, ahead_seconds=60, share=BULK_SHARE)

@@ -37,7 +37,7 @@ def ask_about_relay(session: Session, maker: MessageMaker, relay: int, now: date
     mine = (is_unjudged(), Delivery.relay_key == relay)
     theirs = select(Delivery.issue_id).where(*mine, Delivery.issue_id.is_not(None))
     concerned: ColumnElement[bool] = Issue.id.in_(theirs)
-    senders = maker.senders.every(session)
+    senders = maker.senders.with_backups(session)
     here = [each.newsletter_id for each in senders if relay_number(each.relay.key) == relay]
     if here:
         concerned |= (Issue.state == IssueState.SENDING) & Issue.newsletter_id.in_(here)
@@ -137,7 +137,7 @@ def _pause(session: Session, issue: Issue, note: str, now: datetime, **detail: i
 
 def _relay_name(maker: MessageMaker, relay: int) -> str:
     settings = maker.settings
-    known = [settings.relay, *(each for _, each in settings.relays)]
+    known = [settings.relay, *(each for _, each in (*settings.relays, *settings.backup_relays))]
     names = {relay_number(each.key): each.key for each in known}
     return names.get(relay, f"number {relay}")
 

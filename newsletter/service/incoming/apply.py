@@ -23,6 +23,7 @@ from newsletter.bounces.receive import receive
 from newsletter.errors import LimitReached
 from newsletter.limits.spend import spend
 from newsletter.mail.verp import LEAVE_KEY, RETURN_KEY
+from newsletter.messages.sender import with_backups
 from newsletter.outbox.owner.email import forward_to_owner
 from newsletter.runtime import Runtime
 from newsletter.subscribers.leaving.unsubscribe import unsubscribe
@@ -45,10 +46,11 @@ log = logging.getLogger(__name__)
 
 def own_addresses(runtime: Runtime) -> OwnAddresses:
     """Return the addresses of all newsletters whose incoming mail is for us, as of a second ago at most."""
-    domains = {each.path_domain.lower() for each in runtime.senders() if each.plain_path is None}
+    senders = with_backups(runtime.senders())
+    domains = {each.path_domain.lower() for each in senders if each.plain_path is None}
     if runtime.settings.return_path_domain:
         domains.add(runtime.settings.return_path_domain.lower())
-    plain = {each.plain_path.lower() for each in runtime.senders() if each.plain_path is not None}
+    plain = {each.plain_path.lower() for each in senders if each.plain_path is not None}
     mailbox, keys = runtime.settings.unsubscribe_address, signing_keys(runtime)
     return OwnAddresses(mailbox, keys.leave, frozenset(domains), keys.return_path, frozenset(plain))
 

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from newsletter.calendar.store import calendars_on
 from newsletter.digest.overdue import INTERVALS, count_waiting, find_overdue
-from newsletter.messages.sender import Sender
+from newsletter.messages.sender import Sender, with_backups
 from newsletter.models import (
     SILENT,
     DeliveryState,
@@ -50,7 +50,7 @@ def overview() -> str:
     workers = _workers(session, now)
     outbox = _outbox(session, now)
     senders = runtime().senders()
-    checks = last_checks(session, senders)
+    checks = last_checks(session, with_backups(senders))
     return render_template(
         "admin/overview.html",
         numbers=_numbers(session, now),
