@@ -89,7 +89,7 @@ COMMANDS: Mapping[str, Place] = {
     "web": Place("newsletter.cli.web:web", "Run the web server alone."),
     "worker": Place("newsletter.cli.worker:worker", "Run the workers alone, or send due emails and end."),
     "beat": Place("newsletter.cli.beat:beat", "Run beat alone."),
-    "db": Place("newsletter.cli.db:db", "Make, upgrade or clean up the database."),
+    "db": Place("newsletter.cli.db:db", "Make, upgrade, back up, restore or clean up the database."),
     "settings": Place("newsletter.cli.settings:settings", "Describe every setting."),
     "relay": Place("newsletter.cli.relay:relay", "Check that the relay accepts our emails."),
     "dkim": Place("newsletter.cli.dkim:dkim", "Keys that sign our emails."),

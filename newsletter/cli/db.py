@@ -1,14 +1,17 @@
-"""`newsletter db`: create, upgrade and clean up the database."""
+"""`newsletter db`: create, upgrade, back up, restore and clean up the database."""
 
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 import click
 
 from newsletter.cli.context import open_settings, print_json
 from newsletter.cli.runtime import open_runtime
 from newsletter.clock import utcnow
+from newsletter.service.backup import back_up
+from newsletter.service.backup import restore as restore_backup
 from newsletter.service.database import upgrade as bring_up_to_date
 from newsletter.service.first_newsletter import fill_first_newsletter
 from newsletter.service.search_index import rebuild_index
@@ -18,7 +21,7 @@ from newsletter.subscribers.privacy.retention.run import Purger
 
 @click.group()
 def db() -> None:
-    """Make, upgrade or clean up the database."""
+    """Make, upgrade, back up, restore or clean up the database."""
 
 
 @db.command()
@@ -32,6 +35,42 @@ def upgrade() -> None:
         click.echo(f"The database went from {before or 'empty'} to {after}.")
     for warning in fill_first_newsletter(settings, utcnow()):
         click.echo(f"newsletter: warning: {warning}", err=True)
+
+
+@db.command()
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+def backup(file: Path) -> None:
+    """Copy the SQLite database to a new FILE. Safe while the service runs.
+
+    Keep the backup as safe as the database: it has all addresses. The secret keys are not in it, nor are
+    pictures, keys and journals of the data folder.
+    """
+    size = back_up(open_settings(), file)
+    click.echo(f"The backup {file} has {size / 1e6:.1f} MB.")
+
+
+@db.command()
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def restore(file: Path, yes: bool) -> None:
+    """Put the backup FILE in the place of the SQLite database, and upgrade it.
+
+    Stop the service first. The database that is there is kept beside it. Digests wait afterwards until you
+    confirm that no other copy sends: newsletter digest send-from-here
+    """
+    settings = open_settings()
+    if not yes:
+        click.confirm(f"Replace the database by {file}? What happened since is no longer known", abort=True)
+    restored = restore_backup(settings, file, utcnow())
+    click.echo(f"The backup is restored (version {restored.version}).")
+    if restored.kept is not None:
+        click.echo(f"The database before it is kept: {restored.kept}. Delete it when you need it no more.")
+    if restored.uncertain:
+        click.echo(
+            f"{restored.uncertain} emails were being sent when the backup was made. Digests of these are "
+            "uncertain now."
+        )
+    click.echo("Digests wait until you run: newsletter digest send-from-here")
 
 
 @db.command()

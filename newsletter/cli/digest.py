@@ -30,7 +30,7 @@ from newsletter.newsletters.queries import choose_newsletter, find_newsletter
 from newsletter.outbox import control, unbuildable
 from newsletter.outbox.drain.worker import journal_folder
 from newsletter.outbox.journals.journal import host_name
-from newsletter.outbox.record import give_up_host
+from newsletter.outbox.recover import give_up_host
 from newsletter.outbox.reports.delivery_list import as_csv, list_deliveries
 from newsletter.outbox.reports.issue_list import newest_issues
 from newsletter.runtime import Runtime

@@ -130,6 +130,11 @@ def tick(
         write_file(folder, ticks)
 
 
+def hold_restored(session: Session, now: datetime) -> None:
+    """Let digests of a database that was just restored wait until a person confirms. Commits nothing."""
+    _hold(session, CopySign.OLDER, now)
+
+
 def send_from_here(session: Session, folder: Path, actor: str, now: datetime) -> None:
     """Let digests go from this installation, because `actor` says so. Commits nothing.
 

@@ -109,8 +109,8 @@ class Settings:
         "example.com=smtps://user:password@relay.example.com, news@example.org=smtp://other.example.org",
     )
     backup_relays: tuple[tuple[str, Relay], ...] = setting(
-        "Relays that take over while the usual relay of a From address or domain is down, separated by "
-        "commas. * is every address that is not named (docs/sending.md).",
+        "Relays that take over while the usual relay of a From address or domain is down. Commas separate "
+        "them, and * is every address that is not named (docs/sending.md).",
         optional_or(parse_relays, ()),
         (),
         "example.com=smtps://user:password@relay.example.net, *=smtp://backup.example.org",

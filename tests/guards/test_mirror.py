@@ -42,7 +42,7 @@ ELSEWHERE = {
     "models/tables/schedule.py": "calendar/test_store.py",
     "models/tables/subscription.py": "service/processes/test_whole_service.py",
     "outbox/enqueue.py": "outbox/pacing/test_allowance.py",
-    "outbox/journals/holders.py": "outbox/test_recovery.py",
+    "outbox/journals/holders.py": "outbox/test_recover.py",
     "outbox/lease.py": "outbox/pacing/test_setup_wait.py",
     "outbox/owner/email.py": "flows/test_list_bombing.py",
     "outbox/pacing/relay_checks.py": "service/test_relay_check.py",
@@ -55,7 +55,7 @@ ELSEWHERE = {
     "outbox/refused/outcome_keys.py": "outbox/refused/test_ask_owner.py",
     "outbox/refused/owner_decisions.py": "outbox/refused/test_ask_owner.py",
     "outbox/refused/reported.py": "bounces/test_receive.py",
-    "outbox/reports/progress.py": "outbox/test_recovery.py",
+    "outbox/reports/progress.py": "outbox/test_recover.py",
     "releases/due_holds.py": "releases/test_holds.py",
     "releases/fold.py": "releases/rules/test_match_words.py",
     "releases/search/index.py": "releases/search/test_follow.py",
@@ -166,7 +166,7 @@ THROUGH_OTHERS = {
     "It stores the versions of a newsletter: newsletters/test_edit.py reads what it stored.": {
         "newsletters/store.py",
     },
-    "It forks processes: outbox/test_recovery.py and test_crash.py run `newsletter worker --drain`.": {
+    "It forks processes: outbox/test_recover.py and test_crash.py run `newsletter worker --drain`.": {
         "service/sending/drain.py",
     },
     "The steps of retention: retention/test_run.py runs each by its name.": {

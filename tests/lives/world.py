@@ -37,7 +37,8 @@ from newsletter.models import (
 )
 from newsletter.outbox import control
 from newsletter.outbox.drain.worker import drain, journal_folder
-from newsletter.outbox.record import finish, recover
+from newsletter.outbox.record import finish
+from newsletter.outbox.recover import recover
 from newsletter.releases.correction_notice.send import ask_notice, enqueue_next
 from newsletter.releases.due_holds import end_due_holds
 from newsletter.releases.duplicates.judge import end_settling

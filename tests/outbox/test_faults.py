@@ -27,7 +27,7 @@ from sqlalchemy.exc import DatabaseError
 
 from newsletter.models import Lane
 from newsletter.outbox.drain.worker import drain, journal_folder
-from newsletter.outbox.record import recover
+from newsletter.outbox.recover import recover
 from newsletter.service.relay_transport import Transports
 from newsletter.smtp.outcomes import Envelope, Outcome
 from newsletter.smtp.replies import Reply

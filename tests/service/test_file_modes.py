@@ -133,6 +133,8 @@ COMMANDS: dict[str, list[str]] = {
     "bounce again": ["1", "--count", "1"],
     "bounce gone": ["1", "--count", "1"],
     "db purge": [],
+    "db backup": ["DATA/backup.sqlite3"],
+    "db restore": ["DATA/backup.sqlite3", "--yes"],
     # Last: with two newsletters, other commands need --newsletter.
     "add": ["harbour", "--name", "Harbour", "--from-address", "harbour@example.org"],
     "list": [],

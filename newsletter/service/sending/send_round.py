@@ -11,7 +11,8 @@ from sqlalchemy.orm import Session
 from newsletter.models import Lane
 from newsletter.outbox.drain.worker import drain, journal_folder
 from newsletter.outbox.lease import issues_to_send
-from newsletter.outbox.record import finish, recover
+from newsletter.outbox.record import finish
+from newsletter.outbox.recover import recover
 from newsletter.outbox.refused.judge import judge_all
 from newsletter.runtime import Runtime
 from newsletter.service.sending.correction_notices import enqueue_notices

@@ -29,7 +29,8 @@ from newsletter.outbox.drain.worker import drain, journal_folder
 from newsletter.outbox.enqueue import enqueue_single
 from newsletter.outbox.journals.journal import Journal
 from newsletter.outbox.lease import claim, issues_to_send, still_wanted
-from newsletter.outbox.record import finish, give_up_host, recover
+from newsletter.outbox.record import finish
+from newsletter.outbox.recover import give_up_host, recover
 from newsletter.outbox.reports.progress import overdue_leases
 from newsletter.smtp.outcomes import Fate, Outcome, Result, Step
 from newsletter.smtp.replies import Reply

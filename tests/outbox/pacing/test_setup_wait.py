@@ -25,7 +25,7 @@ from newsletter.outbox.pacing.setup_refusals import LONGEST_TRY
 from newsletter.outbox.pacing.setup_wait import try_now
 from newsletter.outbox.pacing.standings import read_standing
 from newsletter.outbox.pacing.waiting_reasons import reasons_to_wait
-from newsletter.outbox.record import recover
+from newsletter.outbox.recover import recover
 from newsletter.outbox.retry import next_step
 from newsletter.service.relay_transport import Transports
 from newsletter.smtp.outcomes import Fate, Outcome, Step

@@ -21,7 +21,8 @@ from newsletter.outbox.drain.worker import journal_folder
 from newsletter.outbox.enqueue import enqueue_single
 from newsletter.outbox.journals.journal import Journal
 from newsletter.outbox.lease import claim
-from newsletter.outbox.record import finish, recover
+from newsletter.outbox.record import finish
+from newsletter.outbox.recover import recover
 from newsletter.outbox.refused.judge import judge_all
 from newsletter.outbox.refused.owner_decisions import list_refusals, questions, really_gone, send_again
 from newsletter.smtp.replies import Reply

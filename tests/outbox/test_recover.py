@@ -28,7 +28,7 @@ from newsletter.outbox.journals.journal import (
     worker_host,
 )
 from newsletter.outbox.lease import claim, give_back
-from newsletter.outbox.record import GivenUp, give_up_host, recover
+from newsletter.outbox.recover import GivenUp, give_up_host, recover
 from newsletter.outbox.reports.progress import overdue_leases
 from newsletter.smtp.outcomes import Fate, Outcome, Step
 from newsletter.smtp.replies import Reply
