@@ -49,7 +49,7 @@ ELSEWHERE = {
     "outbox/pacing/sending_window.py": "outbox/pacing/test_pace.py",
     "outbox/pacing/setup_refusals.py": "outbox/pacing/test_setup_wait.py",
     "outbox/pacing/standings.py": "outbox/pacing/test_allowance.py",
-    "outbox/record.py": "outbox/pacing/test_setup_wait.py",
+    "outbox/record.py": "outbox/test_control.py",
     "outbox/refused/held_domains.py": "outbox/refused/test_ask_owner.py",
     "outbox/refused/notices.py": "outbox/refused/test_ask_owner.py",
     "outbox/refused/outcome_keys.py": "outbox/refused/test_ask_owner.py",

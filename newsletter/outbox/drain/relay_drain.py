@@ -178,7 +178,7 @@ class RelayDrain:
         at_relay = self._parts.messages.senders.at_relay(session, self.allowance.relay)
         return [each for each in at_relay if each.backup is not None]
 
-    def answers(self, transport: Transport) -> bool:
+    def can_be_used(self, transport: Transport) -> bool:
         """Return whether this relay may be used. If a backup has taken over from it, try to connect."""
         now = self._parts.now()
         with Session(self._reading()) as session:

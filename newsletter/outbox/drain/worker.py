@@ -140,7 +140,7 @@ def _serve(
     journal = Journal(journal_folder(parts.settings), relay=relay_number(relay.key))
     work = RelayDrain(parts, relay, journal, lane, elapsed() + seconds, stopping, elapsed)
     try:
-        if work.answers(transport):
+        if work.can_be_used(transport):
             while work.run(transport):
                 pass
         else:
