@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tomllib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from importlib import resources
@@ -25,45 +27,23 @@ ACTOR = "demo"
 
 @dataclass(frozen=True)
 class SampleTopic:
-    """A topic of the demo, and its rules. One matching rule is enough for a release."""
+    """A topic of the demo, and its rules. One matching rule is enough for a release.
+
+    `texts` has the name and the description for each language.
+    """
 
     slug: str
-    name: str
-    description: str
-    publishers: tuple[str, ...]
-    words: tuple[str, ...]
+    publishers: Sequence[str]
+    words: Sequence[str]
+    texts: Mapping[str, tuple[str, str]]
 
 
-TOPICS = (
-    SampleTopic(
-        "foreign-affairs",
-        "Foreign affairs",
-        "Visits, agreements, borders, and help for people abroad.",
-        ("Foreign Affairs", "Foreign Office", "Council of the Amber Straits"),
-        ("treaty", "embassy", "consulate"),
-    ),
-    SampleTopic(
-        "energy-and-climate",
-        "Energy and climate",
-        "Cables, wind, heat, and what they do to bills and emissions.",
-        ("Northern Grid",),
-        ("shore power", "heat pump", "heat pumps", "wind farm", "風力発電"),
-    ),
-    SampleTopic(
-        "transport",
-        "Transport",
-        "Trains, ferries and harbours: what runs, what stops, what opens.",
-        ("Ministry of Transport", "Port of Halmstrand", "Skerry Lines"),
-        ("timetable", "night train", "metro"),
-    ),
-    SampleTopic(
-        "science-and-health",
-        "Science and health",
-        "Findings from institutes, and advice from health agencies.",
-        ("Institute", "institutas", "Health Agency"),
-        ("vaccination", "clinical trial"),
-    ),
-)
+def _read_topics() -> Sequence[SampleTopic]:
+    found = tomllib.loads((resources.files("newsletter.demo") / "topics.toml").read_text("utf-8"))
+    return [SampleTopic(slug, **fields) for slug, fields in found.items()]
+
+
+TOPICS = _read_topics()
 
 
 def add_topics(session: Session) -> None:
@@ -73,15 +53,21 @@ def add_topics(session: Session) -> None:
     for sample in TOPICS:
         rules = [(RuleField.PUBLISHER, pattern) for pattern in sample.publishers]
         rules += [(RuleField.WORDS, pattern) for pattern in sample.words]
-        add_topic(
+        name, description = sample.texts["en"]
+        topic = add_topic(
             session,
             slug=sample.slug,
-            name=sample.name,
-            description=sample.description,
+            name=name,
+            description=description,
             rules=rules,
-            actor="demo",
+            actor=ACTOR,
             now=utcnow(),
         )
+        topic.translations = {
+            language: {"name": name, "description": description}
+            for language, (name, description) in sample.texts.items()
+            if language != "en"
+        }
 
 
 def add_samples(session: Session) -> None:

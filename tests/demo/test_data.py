@@ -9,6 +9,7 @@ from sqlalchemy import func, select
 from newsletter.clock import utcnow
 from newsletter.demo.data import TOPICS
 from newsletter.demo.run import SETTINGS_FILE, banner, prepare_demo
+from newsletter.languages import LANGUAGES
 from newsletter.mail.addresses import parse_address
 from newsletter.models import (
     AdminUser,
@@ -53,6 +54,12 @@ def test_every_sample_falls_under_a_topic_and_can_be_emailed(tmp_path):
         "Topic": len(TOPICS),
         "AdminUser": 1,
         "topics of releases": 12,
+    }
+
+
+def test_every_topic_has_a_name_and_a_description_in_each_language():
+    assert {topic.slug: sorted(topic.texts) for topic in TOPICS} == {
+        topic.slug: sorted(LANGUAGES) for topic in TOPICS
     }
 
 
