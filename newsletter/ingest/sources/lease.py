@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -94,6 +95,13 @@ def find_leased(session: Session, claimed: Claimed) -> Source | None:
     """Return the locked row of a claimed source, or None if this process no longer has it."""
     query = select(Source).where(Source.id == claimed.id, Source.leased_by == claimed.token)
     return session.scalars(query.with_for_update()).one_or_none()
+
+
+def find_all_leased(session: Session, claimed: Iterable[Claimed]) -> dict[int, Source]:
+    """Return the locked rows of those claimed sources that this process still has, by their ids."""
+    tokens = {each.id: each.token for each in claimed}
+    query = select(Source).where(Source.id.in_(tokens)).order_by(Source.id).with_for_update()
+    return {each.id: each for each in session.scalars(query) if each.leased_by == tokens[each.id]}
 
 
 def keep_lease(session: Session, claimed: Claimed, now: datetime) -> Source:

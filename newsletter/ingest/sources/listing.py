@@ -36,6 +36,8 @@ MOST_REPEATED = 3
 TOLD_FOR = timedelta(days=7)
 # Equal texts whose dates are further apart are two releases (releases/from_sources/arrive.py).
 RECURS_AFTER = timedelta(days=1)
+# An item whose release has one of these holds is looked at again, also in an unchanged list.
+_WAITS = (HoldReason.SETTLING, HoldReason.GONE)
 
 
 @dataclass(frozen=True)
@@ -142,9 +144,11 @@ def is_leading(session: Session, row: SourceItem) -> bool:
     return not session.scalar(select(earlier))
 
 
-def anything_waits(session: Session, source: Source) -> bool:
-    """Return whether an item of the source settles or is gone, so that even an unchanged list matters."""
-    return bool(_waiting(session, source))
+def where_anything_waits(session: Session, source_ids: Collection[int]) -> set[int]:
+    """Return the sources with an item that settles or is gone. For them, even an unchanged list matters."""
+    chosen = select(SourceItem.source_id).join(ReleaseHold, ReleaseHold.release_id == SourceItem.release_id)
+    waiting = chosen.where(SourceItem.source_id.in_(source_ids), ReleaseHold.reason.in_(_WAITS))
+    return set(session.scalars(waiting.distinct()))
 
 
 def add_item(
@@ -268,7 +272,7 @@ def _waiting(session: Session, source: Source) -> dict[int, HoldReason]:
         .join(ReleaseHold, ReleaseHold.release_id == SourceItem.release_id)
         .where(
             SourceItem.source_id == source.id,
-            ReleaseHold.reason.in_([HoldReason.SETTLING, HoldReason.GONE]),
+            ReleaseHold.reason.in_(_WAITS),
             ~earlier,
         )
     )

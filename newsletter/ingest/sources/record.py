@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from newsletter.ingest.sources.fetch import Fetched
@@ -43,8 +44,14 @@ def record_fetch(
     failing_days: int,
     counts: Counts = Counts(),
     jitter: float | None = None,
+    nothing_waits: bool = False,
+    last: SourceFetch | None = None,
 ) -> None:
-    """Store the result of a fetch, give the source back, and say when it is fetched next. Commits nothing."""
+    """Store the result of a fetch, give the source back, and say when it is fetched next. Commits nothing.
+
+    `nothing_waits`: no item of the source settles. `last` is its newest entry of history. Who records many
+    fetches knows both from one query. Without them, they are read here.
+    """
     source.is_slow = fetched.milliseconds >= SLOW_MILLISECONDS
     if fetched.outcome in _GOOD:
         _record_success(session, source, fetched, now)
@@ -65,11 +72,20 @@ def record_fetch(
         timedelta(minutes=source.interval_minutes),
         fetched.asked,
         failures=source.failures,
-        settles_in=_sooner(session, source, fetched, now),
+        settles_in=None if nothing_waits else _sooner(session, source, fetched, now),
         jitter=random.random() if jitter is None else jitter,  # noqa: S311 - no secret depends on it
     )
     source.leased_by = source.leased_until = None
-    _write_history(session, source, fetched, counts, now)
+    _write_history(
+        session, source, fetched, counts, now, last or newest_fetches(session, [source.id]).get(source.id)
+    )
+
+
+def newest_fetches(session: Session, source_ids: Collection[int]) -> dict[int, SourceFetch]:
+    """Return the newest entry of history of each of these sources."""
+    newest = select(func.max(SourceFetch.id)).where(SourceFetch.source_id.in_(source_ids))
+    chosen = select(SourceFetch).where(SourceFetch.id.in_(newest.group_by(SourceFetch.source_id)))
+    return {each.source_id: each for each in session.scalars(chosen)}
 
 
 def _sooner(session: Session, source: Source, fetched: Fetched, now: datetime) -> timedelta | None:
@@ -131,9 +147,14 @@ def titles_of(session: Session, item_ids: list[int], most: int = 3) -> str:
     return ", ".join(f"“{title[:120]}”" for title in found) + more
 
 
-def _write_history(session: Session, source: Source, fetched: Fetched, counts: Counts, now: datetime) -> None:
-    query = select(SourceFetch).where(SourceFetch.source_id == source.id)
-    last = session.scalars(query.order_by(SourceFetch.id.desc()).limit(1)).one_or_none()
+def _write_history(
+    session: Session,
+    source: Source,
+    fetched: Fetched,
+    counts: Counts,
+    now: datetime,
+    last: SourceFetch | None,
+) -> None:
     is_same = (
         last is not None
         and (last.outcome, last.status, last.message) == (fetched.outcome, fetched.status, fetched.message)
@@ -156,6 +177,9 @@ def _write_history(session: Session, source: Source, fetched: Fetched, counts: C
             message=fetched.message[:1000],
         )
     )
+    if fetched.outcome is FetchOutcome.UNCHANGED:
+        # The next fetch that is not unchanged removes old entries, and until then no entry is added.
+        return
     session.flush()
     mine = select(SourceFetch.id).where(SourceFetch.source_id == source.id)
     oldest = session.scalar(mine.order_by(SourceFetch.id.desc()).offset(HISTORY - 1).limit(1))

@@ -24,6 +24,8 @@ from newsletter.releases.search.words import runs
 LEAD = 45
 # So much of a text is compared. What follows has to be equal.
 MOST_CHARACTERS = 30_000
+# The words of a body of this length take about 1 MB.
+LONGEST_KEPT = 20_000
 # A difference between longer parts is not looked into.
 MOST_WORDS = 1_500
 # One word may be replaced in so many.
@@ -141,9 +143,19 @@ def _pattern() -> re.Pattern[str]:
 
 def _body(sample: Sample) -> list[Word]:
     """Return the words of a body, without the title at its beginning."""
-    title, words = _folded(sample.title), read_words(sample.body[:MOST_CHARACTERS])
+    title, words = _folded(sample.title), _words_of_body(sample.body[:MOST_CHARACTERS])
     begins = [each.folded for each in words[: len(title)]]
     return words[len(title) :] if begins == title and len(words) > len(title) else words
+
+
+def _words_of_body(body: str) -> list[Word]:
+    """Return the words of a body. One release is compared with several others, so short ones are kept."""
+    return _kept_words(body) if len(body) <= LONGEST_KEPT else read_words(body)
+
+
+@lru_cache(maxsize=16)
+def _kept_words(body: str) -> list[Word]:
+    return read_words(body)
 
 
 def _titles_differ(known: Sample, new: Sample) -> Iterator[str]:

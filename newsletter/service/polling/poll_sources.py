@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from sqlalchemy.orm import Session
 
 from newsletter.errors import FetchError
-from newsletter.ingest.feeds.feed import Feed, Item
+from newsletter.ingest.feeds.feed import Item
 from newsletter.ingest.isolated_reader import IsolatedReader
 from newsletter.ingest.retrieve import Retriever
 from newsletter.ingest.sources.fetch import Fetched, make_retriever
@@ -27,7 +27,7 @@ from newsletter.ingest.sources.lease import (
     SourceLeaseLost,
     any_due,
     claim,
-    find_leased,
+    find_all_leased,
     keep_lease,
     release_lease,
 )
@@ -36,12 +36,12 @@ from newsletter.ingest.sources.listing import (
     NewItem,
     Plan,
     add_item,
-    anything_waits,
     compare_list,
     is_leading,
     same_list,
+    where_anything_waits,
 )
-from newsletter.ingest.sources.record import Counts, record_fetch, tell_of_items, titles_of
+from newsletter.ingest.sources.record import Counts, newest_fetches, record_fetch, tell_of_items, titles_of
 from newsletter.models import FetchOutcome, HoldReason, Release, Source, SourceItem, SourceKind
 from newsletter.notices import NoticeKind, settle_quiet
 from newsletter.releases.duplicates.judge import end_settling
@@ -56,6 +56,9 @@ from newsletter.service.polling.read_source import read_source
 
 # Fetches at the same time. A thread that waits for a server needs little.
 THREADS = 64
+# Sources are claimed when this part of the threads is free: an eighth. New sources whose servers are slow may
+# take most of the threads, until they are known to be slow.
+CLAIM_PART = 8
 # How many of them may serve sources whose last fetch took long.
 SLOW_THREADS = 24
 ROUND_SECONDS = 50.0
@@ -116,7 +119,8 @@ class Poller:
         with FetchThreads(self._fetch, threads) as pool:
             while not stopping():
                 is_time = self.clock() < until and self.clock() >= looked_at + LOOK_SECONDS
-                if is_time and pool.running <= threads // 2 and not (only and tally.fetched):
+                has_room = threads - pool.running >= max(1, threads // CLAIM_PART)
+                if is_time and has_room and not (only and tally.fetched):
                     found = self._claim(pool, threads, only)
                     pool.start(found)
                     if not found:
@@ -137,15 +141,24 @@ class Poller:
     def _store_unchanged(self, done: Sequence[Done], tally: Tally) -> list[Done]:
         """Record the sources that are unchanged in one transaction; return the others."""
         left = [each for each in done if each[1].outcome is not FetchOutcome.UNCHANGED]
+        unchanged = [each for each in done if each[1].outcome is FetchOutcome.UNCHANGED]
+        if not unchanged:
+            return left
         results = []
         with self.runtime.session() as session:
             now = self.runtime.now()
-            for claimed, fetched in (each for each in done if each[1].outcome is FetchOutcome.UNCHANGED):
-                source = find_leased(session, claimed)
-                if source is None or anything_waits(session, source):
+            sources = find_all_leased(session, [claimed for claimed, _ in unchanged])
+            waits = where_anything_waits(session, sources)
+            newest = newest_fetches(session, sources)
+            for claimed, fetched in unchanged:
+                source = sources.get(claimed.id)
+                if source is None or source.id in waits:
                     left.append((claimed, fetched))
                     continue
-                self._record_in(session, source, fetched, Counts(), now)
+                record_fetch(
+                    session, source, fetched, now, failing_days=self.runtime.settings.source_failing_days,
+                    nothing_waits=True, last=newest.get(source.id),
+                )  # fmt: skip
                 results.append((claimed.public_id, fetched, Counts()))
             session.commit()
         tally.fetched += len(results)
@@ -215,14 +228,9 @@ class Poller:
         return counts
 
     def _record(self, claimed: Claimed, fetched: Fetched, counts: Counts) -> None:
-        with self._owned(claimed) as (session, source, now):
-            self._record_in(session, source, fetched, counts, now)
-
-    def _record_in(
-        self, session: Session, source: Source, fetched: Fetched, counts: Counts, now: datetime
-    ) -> None:
         days = self.runtime.settings.source_failing_days
-        record_fetch(session, source, fetched, now, failing_days=days, counts=counts)
+        with self._owned(claimed) as (session, source, now):
+            record_fetch(session, source, fetched, now, failing_days=days, counts=counts)
 
     def _store_list(self, claimed: Claimed, fetched: Fetched) -> Counts:
         listed, site_url = self._listed(claimed, fetched)
@@ -230,11 +238,16 @@ class Poller:
             return Counts()
         with self._owned(claimed) as (session, source, now):
             lost = fetched.read.lost if fetched.read else set()
+            if fetched.feed:
+                # Take name and site from the feed where the editor gave none.
+                source.name = source.name or fetched.feed.title
+                source.site_url = source.site_url or fetched.feed.site_url
             if fetched.read:
                 store_pages(session, source.id, fetched.read.pages, now)
             today = today_of(session, now)
             plan = compare_list(session, source, listed, site_url, now, today, lost=lost)
             publisher, settle_minutes = source.publisher, source.settle_minutes
+            needs_approval = source.needs_approval
         settles = settle_minutes > 0 and claimed.kind is not SourceKind.FOLDER
         added = sum([self._add(claimed, each, plan, publisher, settles=settles) for each in plan.new])
         for row_id, item in plan.rewrite:
@@ -245,7 +258,7 @@ class Poller:
         corrected = [self._correct(claimed, row_id, item.named(publisher)) for row_id, item in plan.correct]
         self._settle(claimed, plan)
         self._tell(claimed, plan)
-        if added:
+        if added and needs_approval:
             self._tell_of_approvals(claimed)
         unread = fetched.read.unread if fetched.read else 0
         return Counts(len(listed), added, plan.changed, corrected.count(Correction.LATER) + unread)
@@ -256,7 +269,6 @@ class Poller:
             return self._files(claimed, fetched), ""
         assert fetched.feed is not None
         assert fetched.read is not None
-        self._learn(claimed, fetched.feed)
         return fetched.read.listed, fetched.feed.site_url
 
     def _files(self, claimed: Claimed, fetched: Fetched) -> list[Listed] | None:
@@ -271,12 +283,6 @@ class Poller:
         fetched.message = "; ".join(content.problems[:3]) + more
         fetched.is_early = content.waits > 0
         return list(content.listed)
-
-    def _learn(self, claimed: Claimed, feed: Feed) -> None:
-        """Take name and site from the feed where the editor gave none."""
-        with self._owned(claimed) as (_session, source, _now):
-            source.name = source.name or feed.title
-            source.site_url = source.site_url or feed.site_url
 
     def _add(self, claimed: Claimed, new: NewItem, plan: Plan, publisher: str, *, settles: bool) -> bool:
         with self._owned(claimed) as (session, source, now):

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from house import NOON, House
 from press_site import Desk, News, Site, desk_of
-from servers.web import WebServer, answer, serving
+from servers.web import Asked, WebServer, answer, serving
 
 from newsletter.ingest.retrieve import Limits
 from newsletter.models import FetchOutcome, SourceState
@@ -269,3 +271,30 @@ def test_only_the_source_that_listed_a_release_first_corrects_it(desk: Desk, ser
     desk.poll()
 
     assert desk.release("The quay opens").revision == 1
+
+
+def test_sources_that_send_a_byte_now_and_then_hold_up_no_other(house: House, server: WebServer):
+    """The slow ones would be served for minutes. The round stops as soon as all others are stored."""
+    slow, quick, ended = 6, 12, threading.Event()
+
+    def trickle(_asked: Asked) -> Iterator[bytes]:
+        yield b"HTTP/1.1 200 OK\r\n\r\n"
+        while not ended.wait(0.05):
+            yield b" "
+
+    server.answers |= {f"/slow/{at}": trickle for at in range(slow)}
+    with desk_of(house, Limits(seconds=600, silent_seconds=600)) as desk:
+        for at in range(slow):
+            desk.add(server.url(f"/slow/{at}"))
+        sites = [Site(server, [News(f"Quay number {at}", str(at))]) for at in range(quick)]
+        for each in sites:
+            desk.add(each.url)
+
+        try:
+            # The slow ones are due first, so they are claimed first.
+            desk.poller.round(lambda: len(desk.releases()) == quick, threads=slow + 2)
+        finally:
+            ended.set()
+
+    assert sorted(desk.releases()) == sorted(f"Quay number {at}" for at in range(quick))
+    assert sum(each.path.startswith("/slow/") for each in server.asked) == slow
