@@ -22,6 +22,7 @@ from newsletter.web.http.security import init_security
 from newsletter.web.http.this_newsletter import init_newsletter
 from newsletter.web.mailbox.pages import dev
 from newsletter.web.public import public
+from newsletter.web.webhooks import webhooks
 
 
 def create_app(
@@ -54,12 +55,13 @@ def create_app(
         tune(db.engine)
     csrf.init_app(app)
     csrf.exempt(public)  # see PublicForm
+    csrf.exempt(webhooks)  # a provider calls, without cookies
     init_newsletter(app)
     init_language(app)
     login.init_app(app)
     init_display(app, parts)
     init_error_pages(app)
-    for blueprint in (public, archive, admin):
+    for blueprint in (public, archive, admin, webhooks):
         app.register_blueprint(blueprint)
     init_health(app)
     if settings.demo:

@@ -7,7 +7,9 @@
     │   ├── FieldsInvalid      some fields of a form are invalid; says for each why
     │   ├── ReleaseUnreadable  a file is not a press release
     │   ├── FeedUnreadable     a document is not a feed, or not one that we read
+    │   ├── PayloadInvalid     the body of a webhook call is not what the provider documents
     │   └── AddressInvalid     not an email address that we can send to
+    ├── CallRefused            a webhook call is not authentic; says why, for the log
     ├── TokenError             a signed link cannot be used
     │   ├── TokenExpired       the link is genuine, but too old or outdated
     │   └── TokenInvalid       the link is damaged, forged or made for another purpose
@@ -51,6 +53,18 @@ class ServiceError(NewsletterError):
 
 class InputError(NewsletterError):
     """A file, an argument or a form value cannot be used."""
+
+
+class PayloadInvalid(InputError):
+    """The body of a webhook call is not what the provider documents."""
+
+
+class CallRefused(NewsletterError):
+    """A webhook call is not authentic. `reason` is a word for the log, and never told to the caller."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(f"the call is refused: {reason}")
 
 
 class FieldsInvalid(InputError):

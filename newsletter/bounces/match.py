@@ -32,10 +32,19 @@ def find_delivery(parts: Sequence[Part], recipients: Iterable[str], keys: Signin
     delivery, and no second one.
     """
     sent_to = {found for each in recipients if (found := parse_return_path(each, [keys.return_path]))}
-    named = sent_to if sent_to else _named_in(parts, keys)
+    return _only(sent_to if sent_to else _named_in(parts, keys))
+
+
+def find_named(values: Iterable[str], keys: SigningKeys) -> int | None:
+    """Return the id of the one delivery whose signed values are among `values`, or None."""
+    text = "\n".join(each[:SEARCHED_BYTES] for each in values)
+    return _only(delivery_ids_in(text[:SEARCHED_BYTES], keys.return_path, keys.leave))
+
+
+def _only(named: set[str]) -> int | None:
     if len(named) != 1:
         return None
-    delivery_id = named.pop()
+    (delivery_id,) = named
     return int(delivery_id) if delivery_id.isdigit() and len(delivery_id) < 19 else None
 
 

@@ -22,7 +22,7 @@ from newsletter.bounces.match import SigningKeys, find_delivery
 from newsletter.bounces.policy import Decision, Facts, decide
 from newsletter.bounces.read.parts import LARGEST_BYTES, cut
 from newsletter.bounces.read.reader import read_report
-from newsletter.bounces.read.report import Kind
+from newsletter.bounces.read.report import Kind, Report
 from newsletter.mail.redact import without_addresses
 from newsletter.models import (
     Delivery,
@@ -79,8 +79,26 @@ def receive(
     change nothing, at most `most_idle` in 24 hours are recorded.
     """
     message = raw[:LARGEST_BYTES]
-    report = read_report(message)
     delivery_id = find_delivery(cut(message), recipients, keys)
+    return receive_report(
+        session, tokens, read_report(message), delivery_id, message, now, most_idle=most_idle
+    )
+
+
+def receive_report(
+    session: Session,
+    tokens: Tokens,
+    report: Report,
+    delivery_id: int | None,
+    message: bytes,
+    now: datetime,
+    *,
+    most_idle: int = MOST_IDLE_A_DAY,
+) -> ReportOutcome:
+    """Do what follows from a report about a delivery, None without a signed value; return what that was.
+
+    `message` has the bytes by which the report is recorded once. Commits nothing.
+    """
     row = _Row(session, message, now, most_idle)
     if delivery_id is None:
         if report.kind in _UNKEPT:

@@ -16,6 +16,7 @@ from typing import Protocol
 
 from sqlalchemy import delete
 
+from newsletter.bounces.take_events import forget_events
 from newsletter.digest.schedule.gather import forget_notes
 from newsletter.limits.spend import spend
 from newsletter.models import Lane, Pace, SpentChallenge, ThrottleBucket
@@ -129,6 +130,7 @@ def sweep(engine: Engine) -> None:
         session.execute(delete(ThrottleBucket).where(ThrottleBucket.updated_at < now - BUCKET_KEPT))
         session.execute(delete(SpentChallenge).where(SpentChallenge.expires_at < now))
         session.execute(delete(Pace).where(Pace.seen_at < now - BUCKET_KEPT))
+        forget_events(session, now)
         session.commit()
     _end_pauses_and_old_wishes(engine.runtime)
     if not _is_copy(engine.runtime):

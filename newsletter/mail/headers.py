@@ -31,6 +31,13 @@ _URL = re.compile(r"(?:https?://|mailto:)[!#-;=?-\[\]_a-z~%]+")
 _ID = re.compile(r"[A-Za-z0-9!#$%&'*+\-/=?^_`{|}~.]+@[A-Za-z0-9.-]+")
 _HEADER_NAME = re.compile(r"[A-Za-z0-9-]{1,70}")
 _TOKEN = re.compile(r"[A-Za-z0-9._-]{1,250}")
+# Headers whose value has a form that the relay's provider defines. It gives the token back in its reports
+# (docs/returned-mail.md).
+_TOKEN_FORMS = {
+    "x-smtpapi": '{"unique_args": {"newsletter_token": "%s"}}',
+    "x-mailgun-variables": '{"newsletter_token": "%s"}',
+    "x-ses-message-tags": "newsletter_token=%s",
+}
 _LIST_ID = re.compile(r"[A-Za-z0-9!#$%&'*+\-/=?^_`{|}~]+(?:\.[A-Za-z0-9!#$%&'*+\-/=?^_`{|}~]+)+")
 _FEEDBACK = re.compile(r"[A-Za-z0-9._-]*(?::[A-Za-z0-9._-]*){0,2}:[A-Za-z0-9._-]{5,15}")
 _BOUNDARY = re.compile(r"=_[A-Za-z0-9_]{1,60}")
@@ -168,7 +175,8 @@ def token_field(name: str, token: str) -> Field:
     """Return our own header `name`, which identifies the delivery when an email is returned."""
     if not _HEADER_NAME.fullmatch(name) or not _TOKEN.fullmatch(token):
         raise ValueError("not a name and a token for a header field")
-    return Field(name.encode("ascii"), token.encode("ascii"))
+    form = _TOKEN_FORMS.get(name.lower(), "%s")
+    return Field(name.encode("ascii"), (form % token).encode("ascii"))
 
 
 def list_unsubscribe_field(url: str, mailto: str | None = None) -> Field:

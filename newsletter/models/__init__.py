@@ -105,6 +105,7 @@ from newsletter.models.tables.topic import (
     TopicRuleGroup,
     of_language,
 )
+from newsletter.models.tables.webhook_event import WebhookEvent
 
 __all__ = [
     "FAILURES",
@@ -196,6 +197,7 @@ __all__ = [
     "Wave",
     "WaveState",
     "WebSession",
+    "WebhookEvent",
     "applied_version",
     "current_sequence",
     "db",

@@ -19,6 +19,7 @@ from typing import Any
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
+from newsletter.bounces.providers.sendgrid import load_key
 from newsletter.errors import InputError
 from newsletter.messages.dkim_keys import read_keys
 from newsletter.settings import Settings, load_settings, variable
@@ -111,6 +112,15 @@ def _command(command: str) -> str | None:
     return None
 
 
+def _sendgrid_keys(values: Mapping[str, Any]) -> str | None:
+    for key in values["webhook_sendgrid_keys"]:
+        try:
+            load_key(key)
+        except ValueError as fault:
+            return f"cannot be used: it {fault}"
+    return None
+
+
 def _domains(values: Mapping[str, Any]) -> str | None:
     path = values["disposable_domains_file"]
     fault = _unreadable(path)
@@ -187,6 +197,7 @@ TRIALS: Mapping[str, Trial] = MappingProxyType(
         "dkim_keys": _domain_keys,
         "refuse_disposable": _listed_domains,
         "disposable_domains_file": _domains,
+        "webhook_sendgrid_keys": _sendgrid_keys,
         "data_dir": _folder,
         "database_url": _database,
         "broker_url": _broker,

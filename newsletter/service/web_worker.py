@@ -30,6 +30,10 @@ MOST_BODY_BYTES = 128 * 1024
 # reads a body before it knows who sends it.
 MOST_UPLOAD_BYTES = 11 * 1024 * 1024
 MOST_UPLOADS = 4
+# Providers post their reports in batches (web/webhooks). The application's limit is a little lower.
+WEBHOOKS = "/webhooks/"
+MOST_WEBHOOK_BYTES = 1024 * 1024 + 1024
+MOST_WEBHOOK_CALLS = 32
 MOST_HEAD_BYTES = 32 * 1024
 # For one process. At this limit, the oldest half-sent request is closed to accept the next connection.
 MOST_CONNECTIONS = 1000
@@ -63,12 +67,16 @@ def waits_too_long(seconds: float, *, stalled: bool) -> bool:
 
 
 class Parser(HTTPRequestParser):  # type: ignore[misc]
-    """Reads a request. A form of a release may have a large body, if few others have one at this moment."""
+    """Reads a request. Some may have a large body, if few others have one at this moment.
+
+    These are forms of a release, and calls of webhooks.
+    """
 
     adj: Adjustments
     is_upload = False
     # Those that are being received or answered.
     _uploads: ClassVar[weakref.WeakSet[Parser]] = weakref.WeakSet()
+    _webhook_calls: ClassVar[weakref.WeakSet[Parser]] = weakref.WeakSet()
 
     def parse_header(self, header_plus: bytes) -> None:
         """Read the head. It says whether the body may be large."""
@@ -79,7 +87,11 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
         if is_upload and len(self._uploads) < MOST_UPLOADS:
             self._uploads.add(self)
             self.is_upload = True
-            self.adj = _for_upload(self.adj)
+            self.adj = _with_body(self.adj, MOST_UPLOAD_BYTES)
+        is_call = (is_large or self.chunked) and self.path.startswith(WEBHOOKS)
+        if is_call and len(self._webhook_calls) < MOST_WEBHOOK_CALLS:
+            self._webhook_calls.add(self)
+            self.adj = _with_body(self.adj, MOST_WEBHOOK_BYTES)
 
 
 def takes_upload(command: str, path: str) -> bool:
@@ -87,10 +99,10 @@ def takes_upload(command: str, path: str) -> bool:
     return command == "POST" and _WITH_IMAGE.search(path) is not None
 
 
-def _for_upload(adjustments: Adjustments) -> Adjustments:
-    """Return the same limits, with that of an upload for the body."""
+def _with_body(adjustments: Adjustments, most_bytes: int) -> Adjustments:
+    """Return the same limits, with another one for the body."""
     made = copy.copy(adjustments)
-    made.max_request_body_size = MOST_UPLOAD_BYTES
+    made.max_request_body_size = most_bytes
     return made
 
 

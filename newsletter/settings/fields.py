@@ -46,6 +46,12 @@ from newsletter.settings.parse.sending import (
     parse_list_id,
     parse_sending_window,
 )
+from newsletter.settings.parse.webhooks import (
+    parse_given_keys,
+    parse_public_keys,
+    parse_signing_keys,
+    parse_topics,
+)
 from newsletter.settings.values import DomainKey, IPStorage, Listener, Relay, SendingWindow
 
 if TYPE_CHECKING:
@@ -179,6 +185,59 @@ class Settings:
         optional_or(parse_listeners, ()),
         (),
         "lmtp://127.0.0.1:8024",
+    )
+    webhook_ses_topics: tuple[str, ...] = setting(
+        "The Amazon SNS topics to which Amazon SES reports (docs/returned-mail.md says how), separated by "
+        "commas. Messages of other topics are refused.",
+        optional_or(parse_topics, ()),
+        (),
+        "arn:aws:sns:eu-west-1:123456789012:returned-mail",
+    )
+    webhook_sendgrid_keys: tuple[str, ...] = setting(
+        "SendGrid's verification keys of the signed event webhook, separated by commas.",
+        optional_or(parse_public_keys, ()),
+        (),
+        "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE...",
+    )
+    webhook_mailgun_keys: tuple[str, ...] = setting(
+        "Mailgun's HTTP webhook signing keys, separated by commas.",
+        optional_or(parse_given_keys, ()),
+        (),
+    )
+    webhook_postmark_secrets: tuple[str, ...] = setting(
+        "Secrets that Postmark sends as the password of the webhook's URL, separated by commas. Postmark "
+        "signs nothing.",
+        optional_or(parse_keys, ()),
+        (),
+        "32 random characters or more",
+    )
+    webhook_postmark_networks: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...] = setting(
+        "Networks that Postmark's calls come from, separated by commas. Calls from others are refused. All "
+        "networks when empty.",
+        parse_networks,
+        (),
+        "203.0.113.4/32",
+    )
+    webhook_brevo_secrets: tuple[str, ...] = setting(
+        "Secrets that Brevo sends as the password of the webhook's URL, or as a token, separated by commas. "
+        "Brevo signs nothing.",
+        optional_or(parse_keys, ()),
+        (),
+        "32 random characters or more",
+    )
+    webhook_brevo_networks: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...] = setting(
+        "Networks that Brevo's calls come from, separated by commas. Calls from others are refused. All "
+        "networks when empty.",
+        parse_networks,
+        (),
+        "203.0.113.0/24",
+    )
+    webhook_generic_keys: tuple[bytes, ...] = setting(
+        "Keys that sign the calls of your own programs, separated by commas: text, or whsec_ and base64 "
+        "(docs/returned-mail.md).",
+        optional_or(parse_signing_keys, ()),
+        (),
+        "32 random characters or more",
     )
     return_path: str | None = setting(
         "The envelope sender (MAIL FROM) of every email, for relays that let an account send only under its "

@@ -101,8 +101,27 @@ def _relay_faults(values: Mapping[str, Any]) -> list[str]:
     return faults
 
 
+def _webhook_faults(values: Mapping[str, Any]) -> list[str]:
+    """Return what a webhook needs and does not have."""
+    faults = []
+    for provider in ("postmark", "brevo"):
+        networks, secrets = f"webhook_{provider}_networks", f"webhook_{provider}_secrets"
+        if values.get(networks) and not values.get(secrets):
+            faults.append(f"{variable(networks)} has no effect without {variable(secrets)}")
+    relays = [values.get("relay"), *(relay for _, relay in values.get("relays", ()))]
+    names = [relay.token_header.lower() for relay in relays if relay is not None]
+    for provider, header in (("postmark", "X-PM-Metadata-Token"), ("brevo", "X-Mailin-custom")):
+        secrets, start = f"webhook_{provider}_secrets", header.removesuffix("Token").lower()
+        if values.get(secrets) and names and not any(each.startswith(start) for each in names):
+            faults.append(
+                f"{variable(secrets)} needs token_header={header} in the URL of a relay: "
+                f"{provider.title()} gives no other header back"
+            )
+    return faults
+
+
 def _contradictions(values: Mapping[str, Any]) -> list[str]:
-    faults = _relay_faults(values)
+    faults = _relay_faults(values) + _webhook_faults(values)
     if (values.get("dkim_selector") is None) != (values.get("dkim_key_file") is None):
         faults.append(
             f"{variable('dkim_selector')} and {variable('dkim_key_file')} must both be set, or neither"

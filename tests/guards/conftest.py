@@ -264,6 +264,7 @@ def _furnish(session: Session, runtime: Runtime, stored_password: str) -> dict[s
         "public.erase": {"token": tokens.make(Purpose.ERASE, own, now)},
         "public.new_address": {"token": tokens.make(Purpose.NEW_ADDRESS, own, now)},
         "public.unsubscribe": {"token": leaving},
+        "webhooks.take": {"provider": "generic"},
         "public.undo_unsubscribe": {"token": farewell_undo},
         "public.give_leaving_reason": {"token": farewell_undo},
         "public.pause_unsubscribe": {"token": leaving},

@@ -40,6 +40,7 @@ ELSEWHERE = {
     "newsletters/fields.py": "newsletters/test_edit.py",
     "models/tables/returned_mail.py": "bounces/test_receive.py",
     "models/tables/schedule.py": "calendar/test_store.py",
+    "models/tables/webhook_event.py": "bounces/test_take_events.py",
     "models/tables/subscription.py": "service/processes/test_whole_service.py",
     "outbox/enqueue.py": "outbox/pacing/test_allowance.py",
     "outbox/journals/holders.py": "outbox/test_recover.py",

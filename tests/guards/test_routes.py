@@ -15,6 +15,7 @@ from sqlalchemy import Engine, event
 from newsletter.app import create_app
 from newsletter.links import Links
 from newsletter.models import db
+from newsletter.web.webhooks.providers import WEBHOOKS
 
 # Emails are shown with their inline styles, in a sandbox.
 MAIL_FRAMES = {
@@ -108,7 +109,9 @@ def test_every_admin_page_asks_who_you_are(furnished):
 def test_every_post_without_a_token_is_refused_and_changes_nothing(furnished):
     client = furnished.editor()
     # Public pages act for nobody's cookie: the token in the URL or the typed address is the proof.
-    posts = [rule for rule in furnished.rules("POST") if not rule.endpoint.startswith("public.")]
+    # A webhook's proof is its signature (see below).
+    open_ones = ("public.", "webhooks.")
+    posts = [rule for rule in furnished.rules("POST") if not rule.endpoint.startswith(open_ones)]
     others = furnished.csrf_token(furnished.visitor())
     before = furnished.content()
 
@@ -131,6 +134,16 @@ def test_every_public_post_with_a_forged_link_changes_nothing(furnished):
         )
 
     assert len(posts) > 8
+    assert furnished.content() == before
+
+
+def test_every_webhook_without_a_key_does_not_exist_and_changes_nothing(furnished):
+    before = furnished.content()
+
+    for provider in WEBHOOKS:
+        for form in ({}, {"csrf_token": "forged"}):
+            assert furnished.post(furnished.visitor(), f"/webhooks/{provider}", form).status_code == 404
+
     assert furnished.content() == before
 
 

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from dataclasses import Field, fields
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from house import ENVIRON
 
 from newsletter.errors import SettingsError
 from newsletter.service.settings_check import TRIALS, tried_settings
 from newsletter.settings import Settings, variable
 
+# A public key, but not one for ECDSA.
+RSA_KEY = base64.b64encode(
+    rsa.generate_private_key(65537, 2048)
+    .public_key()
+    .public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+).decode()
 # Wrong values, by setting. {folder} is an existing folder, {garbage} an unusable file, and {key} a key file
 # with one RSA key. A new setting that names something outside the program needs a line here. If parsing
 # cannot find a wrong value, it also needs a trial in newsletter/service/settings_check.py.
@@ -43,6 +52,14 @@ WRONG: dict[str, tuple[str, ...]] = {
     "dkim_key_file": ("{folder}/missing", "{folder}", "{garbage}"),
     "dkim_keys": ("example.com={folder}/missing", "example.com=one:{folder}", "example.com=one:{garbage}"),
     "dkim_selector": ("one,two", "no selector"),
+    "webhook_ses_topics": ("returned-mail", "arn:aws:sqs:eu-west-1:123456789012:queue", " , "),
+    "webhook_sendgrid_keys": ("not base64!", "AAAA", "-----BEGIN PUBLIC KEY-----", RSA_KEY),
+    "webhook_mailgun_keys": ("short", "with spaces in the middle of it"),
+    "webhook_postmark_secrets": ("short",),
+    "webhook_postmark_networks": ("postmarkapp.com", "203.0.113.5/24"),
+    "webhook_brevo_secrets": ("short",),
+    "webhook_brevo_networks": ("brevo.com",),
+    "webhook_generic_keys": ("short", "whsec_" + "!" * 40, "whsec_" + "YWJj" * 5 + "YWJjZGVmZw"),
     "disposable_domains_file": ("{folder}/missing", "{folder}", "{garbage}"),
 }
 # Other settings without which a setting is not read.

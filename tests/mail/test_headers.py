@@ -204,3 +204,20 @@ def test_what_is_built_here_is_signed_so_that_a_verifier_agrees(subject: str, na
 
 
 SIGNING_KEY = load_key(generate_key("rsa")[0], selector="s", domain="example.org")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("X-Newsletter-Token", "b-12-abcdefghijklmnop"),
+        ("X-PM-Metadata-Token", "b-12-abcdefghijklmnop"),
+        ("X-Mailin-custom", "b-12-abcdefghijklmnop"),
+        ("X-SMTPAPI", '{"unique_args": {"newsletter_token": "b-12-abcdefghijklmnop"}}'),
+        ("x-mailgun-variables", '{"newsletter_token": "b-12-abcdefghijklmnop"}'),
+        ("X-SES-MESSAGE-TAGS", "newsletter_token=b-12-abcdefghijklmnop"),
+    ],
+)
+def test_the_token_has_the_form_that_the_provider_of_the_header_reads(name: str, value: str):
+    field = headers.token_field(name, "b-12-abcdefghijklmnop")
+
+    assert (field.name.decode(), field.value.decode()) == (name, value)

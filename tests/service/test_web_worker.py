@@ -151,6 +151,16 @@ def test_what_a_proxy_wrote_reaches_the_application_as_it_came(serve, free_port)
     ("request_bytes", "status"),
     [
         (b"POST / HTTP/1.1\r\nContent-Length: 200000\r\n" + CLOSE, b"413"),
+        (b"POST /webhooks HTTP/1.1\r\nContent-Length: 200000\r\n" + CLOSE, b"413"),
+        (b"POST //webhooks/ses HTTP/1.1\r\nContent-Length: 200000\r\n" + CLOSE, b"413"),
+        (b"POST /webhooks/ses HTTP/1.1\r\nContent-Length: 1100000\r\n" + CLOSE, b"413"),
+        (
+            b"POST /webhooks/ses HTTP/1.1\r\nTransfer-Encoding: chunked\r\n"
+            + CLOSE
+            + b"10cd00\r\n"
+            + b"x" * 0x10CD00,
+            b"413",
+        ),
         (b"GET / HTTP/1.1\r\nCookie: " + b"x" * 40_000 + b"\r\n" + CLOSE, b"431"),
         (b"POST / HTTP/1.1\r\nContent-Length: 3\r\nContent-Length: 4\r\n" + CLOSE + b"abcd", b"400"),
         (b"POST / HTTP/1.1\r\nContent-Length: -1\r\n" + CLOSE, b"400"),
@@ -198,6 +208,34 @@ def test_few_large_forms_are_received_at_the_same_time(serve, free_port):
         waiting = sum(map(is_open, held))
         refused = ask(free_port, form).split()[1]
     assert (waiting, refused) == (web_worker.MOST_UPLOADS, b"413")
+
+
+@pytest.mark.parametrize("framing", ["length", "chunked"])
+def test_a_webhook_may_have_a_large_body(serve, free_port, framing):
+    serve()
+    body = b"x" * 1024 * 1024
+    head = b"POST /webhooks/ses HTTP/1.1\r\n"
+    if framing == "length":
+        sent = head + b"Content-Length: %d\r\n" % len(body) + CLOSE + body
+    else:
+        sent = (
+            head + b"Transfer-Encoding: chunked\r\n" + CLOSE + b"%x\r\n" % len(body) + body + b"\r\n0\r\n\r\n"
+        )
+
+    assert b"POST /webhooks/ses 127.0.0.1 1048576" in ask(free_port, sent)
+
+
+def test_few_large_calls_of_webhooks_are_received_at_the_same_time(serve, free_port):
+    serve()
+    call = upload(b"/webhooks/ses", 300_000, b"")
+
+    with half_sent(free_port, web_worker.MOST_WEBHOOK_CALLS, (call[:-1],)) as held:
+        waiting = sum(map(is_open, held))
+        refused, small = (
+            ask(free_port, call).split()[1],
+            ask(free_port, upload(b"/webhooks/ses", 999, b"")).split()[1],
+        )
+    assert (waiting, refused, small) == (web_worker.MOST_WEBHOOK_CALLS, b"413", b"200")
 
 
 def test_how_long_a_client_may_take():

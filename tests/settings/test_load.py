@@ -160,6 +160,28 @@ def test_half_a_dkim_key_is_a_fault():
     assert "must both be set" in faults_of(NEWSLETTER_DKIM_SELECTOR="s1")
 
 
+SECRET = "a-secret-for-tests-that-is-long-enough"
+
+
+@pytest.mark.parametrize("provider", ["POSTMARK", "BREVO"])
+def test_networks_of_a_webhook_without_its_secret_are_a_fault(provider: str):
+    faults = faults_of(**{f"NEWSLETTER_WEBHOOK_{provider}_NETWORKS": "203.0.113.0/24"})
+
+    assert f"has no effect without NEWSLETTER_WEBHOOK_{provider}_SECRETS" in faults
+
+
+@pytest.mark.parametrize(
+    ("provider", "header"), [("POSTMARK", "X-PM-Metadata-Token"), ("BREVO", "X-Mailin-custom")]
+)
+def test_a_webhook_whose_provider_gives_no_header_of_ours_back_is_a_fault(provider: str, header: str):
+    given = {f"NEWSLETTER_WEBHOOK_{provider}_SECRETS": SECRET}
+    relay = f"smtp://127.0.0.1:2525?token_header={header.lower()}"
+
+    assert f"needs token_header={header} in the URL of a relay" in faults_of(**given)
+    load_settings({**ENVIRON, **given, "NEWSLETTER_RELAY": relay})
+    load_settings({**ENVIRON, **given, "NEWSLETTER_RELAYS": f"example.com={relay}"})
+
+
 def test_settings_cannot_be_changed():
     settings = load_settings(ENVIRON)
 

@@ -1,0 +1,78 @@
+"""Take in the events of a webhook call: each once, whatever its call, and how often it comes.
+
+A row remembers each event, and each call whose signature does not cover its events, until a repetition is too
+old to count. The caller commits, and only then confirms the call.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from newsletter.bounces.match import SigningKeys, find_named
+from newsletter.bounces.policy import STALE
+from newsletter.bounces.providers.event import Event
+from newsletter.bounces.receive import MOST_IDLE_A_DAY, receive_report
+from newsletter.errors import CallRefused
+from newsletter.models import ReportOutcome, WebhookEvent, insert_new
+from newsletter.tokens import Tokens
+
+# After this time a report is stale, so its repetition changes nothing (bounces/policy.py). It is longer than
+# the time in which any provider repeats a call.
+REMEMBERED = STALE + timedelta(days=1)
+
+
+def take_event(
+    session: Session,
+    tokens: Tokens,
+    keys: SigningKeys,
+    provider: str,
+    event: Event,
+    now: datetime,
+    *,
+    most_idle: int = MOST_IDLE_A_DAY,
+) -> ReportOutcome:
+    """Do what follows from an event; return what that was. Commits nothing."""
+    if not event.is_report:
+        return ReportOutcome.NOTHING
+    if not _remember(session, _mark(provider, "event", event.key), now):
+        return ReportOutcome.REPEATED
+    delivery_id = find_named(event.signed, keys)
+    return receive_report(session, tokens, event.report, delivery_id, event.raw, now, most_idle=most_idle)
+
+
+def take_call(session: Session, provider: str, call: str, events: Sequence[Event], now: datetime) -> None:
+    """Remember a call whose signature does not cover its events. Commits nothing.
+
+    Raises CallRefused if the call came before with other events. The same events again are no attack: the
+    provider repeats a call whose confirmation was lost.
+    """
+    content = hashlib.sha256(b"\n".join(each.raw for each in events)).hexdigest()
+    mark = _mark(provider, "call", call)
+    if _remember(session, mark, now, content):
+        return
+    before = session.scalar(select(WebhookEvent.content).where(WebhookEvent.digest == mark))
+    if before != content:
+        raise CallRefused("replay")
+
+
+def forget_events(session: Session, now: datetime) -> None:
+    """Delete the rows of events that are too old to be repeated. Commits nothing."""
+    old = delete(WebhookEvent).where(WebhookEvent.expires_at <= now)
+    session.execute(old.execution_options(synchronize_session=False))
+
+
+def _mark(provider: str, kind: str, key: str) -> str:
+    return hashlib.sha256("\0".join((provider, kind, key)).encode("utf-8", "replace")).hexdigest()
+
+
+def _remember(session: Session, mark: str, now: datetime, content: str = "") -> bool:
+    """Insert the row of an event; return False if it is there already."""
+    fresh = insert_new(session, WebhookEvent).values(
+        digest=mark, content=content, expires_at=now + REMEMBERED
+    )
+    return session.scalar(fresh.returning(WebhookEvent.digest)) is not None
