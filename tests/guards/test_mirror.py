@@ -151,6 +151,7 @@ THROUGH_OTHERS = {
         "ingest/sources/record.py",
         "service/polling/fetch_threads.py",
         "service/polling/read_source.py",
+        "service/polling/write_source.py",
         "releases/from_sources/keys.py",
         "releases/rules/match_topics.py",
     },

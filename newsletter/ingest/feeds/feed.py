@@ -85,7 +85,7 @@ class Item:
         """Return the item with the text and the image of its page."""
         language = page.language if page.language != "und" else self.language
         made = replace(self, body_html=page.body_html, paragraphs=page.paragraphs, language=language)
-        return made.pictured(page.image_url, page.image_alt)
+        return made.pictured(page.image_url, page.image_alt) if page.image_url else made
 
     def pictured(self, url: str, alt: str) -> Item:
         """Return the item with a lead image."""

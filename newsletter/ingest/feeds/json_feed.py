@@ -51,6 +51,7 @@ def _item(entry: Mapping[str, Any], publisher: str, language: str, url: str) -> 
         language=_text(entry, "language") or language,
         html=_text(entry, "content_html") or from_text(text),
         base=place if place.startswith("http") else url,
+        pictures=[_text(entry, "image"), _text(entry, "banner_image")],
         tags=[each for each in tags if isinstance(each, str)] if isinstance(tags, list) else [],
     )
 

@@ -8,6 +8,7 @@ from html import escape
 
 from newsletter.ingest.feeds.dates import Dated
 from newsletter.ingest.feeds.feed import Item
+from newsletter.ingest.html.pictures import first_picture
 from newsletter.ingest.html.to_text import one_line, to_paragraphs
 from newsletter.ingest.press.parse import HEADLINE_LENGTH, summarise
 from newsletter.ingest.text.language import detect_language
@@ -34,8 +35,11 @@ def make_item(
     html: str,
     base: str,
     tags: Iterable[str] = (),
+    pictures: Iterable[str] = (),
 ) -> Item | None:
     """Return an item; None if it has neither a title nor a text. `title` is plain text, `html` anything.
+
+    `pictures` are addresses of images that the feed names beside the text.
 
     `language` is what the feed declares. It counts only if the text does not tell, because many feeds declare
     the language of their software.
@@ -46,6 +50,7 @@ def make_item(
     if not any(map(str.isalnum, title)):
         return None
     found = detect_language("\n".join([title, *paragraphs]))
+    image_url, image_alt = first_picture(html, pictures, base)
     declared = _TAG.match(language.strip())
     if found == "und" and declared:
         found = declared[0].lower()
@@ -59,6 +64,8 @@ def make_item(
         language=found,
         body_html=body_html,
         paragraphs=paragraphs,
+        image_url=image_url,
+        image_alt=image_alt,
         tags=_tags(tags),
     )
 

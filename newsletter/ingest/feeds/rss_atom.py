@@ -69,7 +69,23 @@ def _item(entry: Mapping[str, Any], language: str, publisher: str, url: str, *, 
         html=html,
         base=_text(entry, "link") if _text(entry, "link").startswith("http") else url,
         tags=_tags(entry),
+        pictures=_pictures(entry),
     )
+
+
+def _pictures(entry: Mapping[str, Any]) -> list[str]:
+    """Return the addresses of an entry's enclosed images (RSS, Atom) and of its media (Media RSS)."""
+    found = []
+    for name in ("media_content", "enclosures", "media_thumbnail"):
+        held = entry.get(name)
+        for each in held if isinstance(held, list) else []:
+            if isinstance(each, Mapping) and (name == "media_thumbnail" or _is_image(each)):
+                found.append(_text(each, "url") or _text(each, "href"))
+    return found
+
+
+def _is_image(media: Mapping[str, Any]) -> bool:
+    return _text(media, "medium") == "image" or _text(media, "type").startswith("image/")
 
 
 def _tags(entry: Mapping[str, Any]) -> list[str]:

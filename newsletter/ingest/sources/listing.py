@@ -91,10 +91,12 @@ def compare_list(
     today: date,
     *,
     lost: Collection[str] = (),
+    pictured: Collection[str] = (),
 ) -> Plan:
     """Note which items are listed now, and return what is to be done. `listed` has each key once.
 
-    `lost` has the keys of items that are listed although their own page is gone.
+    `lost` has the keys of items that are listed although their own page is gone, `pictured` those of items
+    that have another image now.
     """
     plan = Plan(source.lists + 1)
     known = _rows(session, source, [each.key for each in listed])
@@ -108,7 +110,8 @@ def compare_list(
         elif each.key in lost:
             _lose(plan, row, waiting.get(row.id), now)
         else:
-            _compare_item(plan, source, row, each.item, waiting.get(row.id), now)
+            is_new = row.stored_hash != each.item.text_hash or each.key in pictured
+            _compare_item(plan, source, row, each.item, waiting.get(row.id), now, is_new=is_new)
     ids = [row.id for row in known.values()]
     session.flush()
     _see_missing(session, plan, source, before, waiting, ids, now)
@@ -162,12 +165,20 @@ def add_item(
         url=new.item.url,
         text_hash=new.item.text_hash,
         stored_hash=new.item.text_hash,
+        image_url=new.item.image_url,
         first_seen_at=now,
         same_since=now,
         last_list=number,
         misses=0,
     )
     session.execute(row)
+
+
+def note_stored(row: SourceItem, item: Item) -> None:
+    """Note that the release of a stored item has the text and the image that it has now."""
+    row.stored_hash = item.text_hash
+    if row.image_url is not None:
+        row.image_url = item.image_url
 
 
 def waiting_keys(session: Session, source_id: int) -> set[str]:
@@ -187,17 +198,25 @@ def settles_in(session: Session, source: Source, now: datetime) -> timedelta | N
 
 
 def _compare_item(
-    plan: Plan, source: Source, row: SourceItem, item: Item, waits: HoldReason | None, now: datetime
+    plan: Plan,
+    source: Source,
+    row: SourceItem,
+    item: Item,
+    waits: HoldReason | None,
+    now: datetime,
+    *,
+    is_new: bool,
 ) -> None:
+    """Note what is to be done about a stored item. `is_new`: its release has another text, or image."""
     if row.text_hash != item.text_hash:
         row.text_hash, row.same_since = item.text_hash, now
         plan.changed += 1
     if waits is HoldReason.GONE:
         row.same_since = now
         plan.back.append(row.id)
-    if waits is not None and row.stored_hash != item.text_hash:
+    if waits is not None and is_new:
         plan.rewrite.append((row.id, item))
-    elif waits is None and row.stored_hash != item.text_hash:
+    elif waits is None and is_new:
         plan.correct.append((row.id, item))
     elif waits is HoldReason.SETTLING and _has_settled(source, row, now):
         plan.settled.append(row.id)

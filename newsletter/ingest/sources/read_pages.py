@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 
 from newsletter.errors import FetchError, ReleaseUnreadable
+from newsletter.images.encoder import EncodedImage
 from newsletter.ingest.isolated_reader import IsolatedReader
 from newsletter.ingest.pages.document import ACCEPT
 from newsletter.ingest.retrieve import Retriever
@@ -41,6 +42,9 @@ class PagesRead:
     lost: set[str] = field(default_factory=set)
     problems: list[str] = field(default_factory=list)
     unread: int = 0
+    # Images that were fetched, and addresses that gave none, by the keys of their items (read_images.py).
+    images: dict[str, EncodedImage] = field(default_factory=dict)
+    imageless: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -139,6 +139,8 @@ class SourceItem(Base):
     stored_hash: Mapped[str] = mapped_column(String(64))
     first_seen_at: Mapped[datetime] = mapped_column(UTCDateTime)
     same_since: Mapped[datetime] = mapped_column(UTCDateTime)
+    # The address of its image as it was listed last. None: it came before this service took images.
+    image_url: Mapped[str | None] = mapped_column(Text)
     last_list: Mapped[int]
     misses: Mapped[int] = mapped_column(default=0)
 

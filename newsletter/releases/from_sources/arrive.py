@@ -113,6 +113,7 @@ def rewrite_held(session: Session, release: Release, press: ParsedRelease, now: 
     release.body_text, release.summary = press.body, press.summary
     release.body_html = press.body_html
     release.language = press.language
+    release.image_hash, release.image_alt = press.image_hash, press.image_alt if press.image_hash else ""
     release.content_hash = _own_hash(session, candidate.content_hash, release)
     release.topic_links = [link for link in release.topic_links if link.sequence is not None]
     session.flush()

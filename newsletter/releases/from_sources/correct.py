@@ -86,7 +86,10 @@ def correct_from_source(
 
 
 def _texts(release: Release, press: ParsedRelease, now: datetime) -> Texts:
-    """Return the texts of a source. What only emails show stays, and so does a date that it does not give."""
+    """Return the texts of a source. What only emails show stays, and so does a date that it does not give.
+
+    The caller has chosen the image: a new one, the present one, or none.
+    """
     day = press.published or release.published_on
     moment = release.published_at if day == release.published_on else published_moment(day, now)
     return Texts(
@@ -100,6 +103,6 @@ def _texts(release: Release, press: ParsedRelease, now: datetime) -> Texts:
         summary=press.summary,
         email_title=release.email_title,
         email_summary=release.email_summary,
-        image_hash=release.image_hash,
-        image_alt=release.image_alt,
+        image_hash=press.image_hash,
+        image_alt=press.image_alt if press.image_hash else "",
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 from newsletter.errors import FeedUnreadable
+from newsletter.images.encoder import ImageEncoder
 from newsletter.ingest.feeds.feed import Feed
 from newsletter.ingest.isolated_reader import IsolatedReader
 from newsletter.ingest.retrieve import Retriever
@@ -13,6 +14,7 @@ from newsletter.ingest.sources.identity import each_once
 from newsletter.ingest.sources.known_pages import load_pages, needs_page
 from newsletter.ingest.sources.lease import Claimed
 from newsletter.ingest.sources.listing import as_listed, waiting_keys
+from newsletter.ingest.sources.read_images import ImageReader, known_images
 from newsletter.ingest.sources.read_pages import PageReader, PagesRead
 from newsletter.models import FetchOutcome, SourceKind
 from newsletter.runtime import Runtime
@@ -22,11 +24,17 @@ _NAMED = 2
 
 
 def read_source(
-    runtime: Runtime, retriever: Retriever, reader: IsolatedReader, pages: IsolatedReader, claimed: Claimed
+    runtime: Runtime,
+    retriever: Retriever,
+    reader: IsolatedReader,
+    pages: IsolatedReader,
+    encoder: ImageEncoder | None,
+    claimed: Claimed,
 ) -> Fetched:
     """Return what a fetch came to. If it is READ, `feed` and `read` have its items; a folder has neither.
 
     `pages` reads pages in a process of their own, so that one that takes long does not hold up feeds.
+    Without an `encoder`, no images are fetched.
     """
     if claimed.kind is SourceKind.FOLDER:
         return Fetched(FetchOutcome.READ)
@@ -39,6 +47,9 @@ def read_source(
         else:
             page_reader = PageReader(retriever, pages, claimed.kind, claimed.full_text)
             _read_items(runtime, page_reader, claimed, fetched)
+            if encoder is not None:
+                _read_images(runtime, ImageReader(retriever, encoder), claimed, fetched)
+            _name_problems(fetched)
     return fetched
 
 
@@ -60,10 +71,28 @@ def _read_items(runtime: Runtime, pages: PageReader, claimed: Claimed, fetched: 
     # A source with many pages counts as a slow one, which few threads serve.
     fetched.milliseconds += round((time.monotonic() - began) * 1000)
     fetched.is_early = fetched.read.unread > 0
-    problems = fetched.read.problems
+
+
+def _read_images(runtime: Runtime, images: ImageReader, claimed: Claimed, fetched: Fetched) -> None:
+    """Fetch the images of the items that are new, or that have another image now."""
+    assert fetched.read is not None
+    pictured = [each for each in fetched.read.listed if each.item.image_url]
+    if not pictured:
+        return
+    with runtime.reading() as session:
+        known = known_images(session, claimed.id, pictured)
+    began = time.monotonic()
+    images.read(fetched.read, known)
+    fetched.milliseconds += round((time.monotonic() - began) * 1000)
+    fetched.is_early |= fetched.read.unread > 0
+
+
+def _name_problems(fetched: Fetched) -> None:
+    """Say in the history of the source which pages and images could not be read."""
+    problems = fetched.read.problems if fetched.read else []
     if problems:
         more = f" and {len(problems) - _NAMED} more" if len(problems) > _NAMED else ""
-        fetched.message = "Pages not read: " + "; ".join(problems[:_NAMED]) + more
+        fetched.message = "Not read: " + "; ".join(problems[:_NAMED]) + more
 
 
 def _read_document(reader: IsolatedReader, fetched: Fetched, claimed: Claimed) -> Feed:

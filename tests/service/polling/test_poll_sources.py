@@ -9,11 +9,14 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from house import NOON, House
+from pictures import SVG, photo
 from press_site import Desk, News, Site, desk_of
 from servers.web import Asked, WebServer, answer, serving
+from sqlalchemy import update
 
+from newsletter.images.encoder import ImageEncoder
 from newsletter.ingest.retrieve import Limits
-from newsletter.models import FetchOutcome, SourceState
+from newsletter.models import FetchOutcome, SourceItem, SourceState
 from newsletter.notices import open_notices
 from newsletter.releases.editing.edit_fields import edit_release
 
@@ -298,3 +301,118 @@ def test_sources_that_send_a_byte_now_and_then_hold_up_no_other(house: House, se
 
     assert sorted(desk.releases()) == sorted(f"Quay number {at}" for at in range(quick))
     assert sum(each.path.startswith("/slow/") for each in server.asked) == slow
+
+
+def pictured(server: WebServer, name: str, content: bytes, alt: str = "The quay") -> str:
+    """Let the server have an image, and return the text of an item with it."""
+    server.answers[f"/{name}"] = answer(content)
+    return f"<p>{QUAY.text}</p><p><img src='{server.url(f'/{name}')}' alt='{alt}'></p>"
+
+
+def image_of(desk: Desk, title: str) -> tuple[str | None, str]:
+    found = desk.release(title)
+    return found.image_hash, found.image_alt
+
+
+@pytest.fixture
+def gallery(either_house: House):
+    """A desk that takes images."""
+    with ImageEncoder() as encoder, desk_of(either_house, Limits(seconds=10)) as made:
+        made.poller.encoder = encoder
+        yield made
+
+
+def test_an_item_comes_with_its_image_which_is_fetched_once(gallery: Desk, site: Site):
+    gallery.house.topic("quay")
+    site.show(replace(QUAY, text=pictured(site.server, "a.jpg", photo())))
+    source = gallery.add(site, settle_minutes=0)
+
+    gallery.poll()
+    site.show(FERRY, *site.items)
+    gallery.poll(source)
+
+    image_hash, alt = image_of(gallery, QUAY.title)
+    assert (len(image_hash or ""), alt) == (64, "The quay")
+    assert gallery.release(QUAY.title).revision == 1
+    assert "<img" not in gallery.release(QUAY.title).body_html
+    assert [each.path for each in site.server.asked].count("/a.jpg") == 1
+
+
+def test_another_image_of_an_item_is_a_correction_and_a_missing_one_changes_nothing(
+    gallery: Desk, site: Site
+):
+    gallery.house.topic("quay")
+    site.show(replace(QUAY, text=pictured(site.server, "a.jpg", photo())))
+    source = gallery.add(site, settle_minutes=0)
+    gallery.poll()
+    first = image_of(gallery, QUAY.title)
+
+    site.show(replace(QUAY, text=pictured(site.server, "b.jpg", photo(700, 500), "The new quay")))
+    gallery.poll(source)
+    second = image_of(gallery, QUAY.title)
+    site.show(replace(QUAY, text=pictured(site.server, "c.svg", SVG)))
+    gallery.poll(source)
+
+    assert first[0] != second[0]
+    assert second[1] == "The new quay"
+    assert gallery.release(QUAY.title).revision == 2
+    assert image_of(gallery, QUAY.title) == second
+
+
+def test_the_image_of_an_item_changes_while_it_settles(gallery: Desk, site: Site):
+    site.show(replace(QUAY, text=pictured(site.server, "a.jpg", photo())))
+    source = gallery.add(site)
+    gallery.poll()
+    first = image_of(gallery, QUAY.title)
+
+    site.show(replace(QUAY, text=pictured(site.server, "b.jpg", photo(700, 500))))
+    gallery.poll(source)
+
+    assert gallery.releases() == {QUAY.title: "held settling"}
+    assert image_of(gallery, QUAY.title)[0] not in {None, first[0]}
+
+
+def test_an_item_whose_image_is_refused_comes_without_it_and_the_history_says_why(gallery: Desk, site: Site):
+    site.show(replace(QUAY, text=pictured(site.server, "a.jpg", SVG)))
+    source = gallery.add(site, settle_minutes=0)
+
+    gallery.poll()
+    site.show(FERRY, *site.items)
+    gallery.poll(source)
+
+    assert image_of(gallery, QUAY.title) == (None, "")
+    assert "/a.jpg: The image file holds a web page" in gallery.history(source)[0].message
+    assert [each.path for each in site.server.asked].count("/a.jpg") == 1
+
+
+def test_an_item_from_before_images_were_taken_gets_none(gallery: Desk, site: Site):
+    """An upgrade must not correct every release of every source."""
+    site.show(replace(QUAY, text=pictured(site.server, "a.jpg", photo())))
+    gallery.poller.encoder, encoder = None, gallery.poller.encoder
+    source = gallery.add(site, settle_minutes=0)
+    gallery.poll()
+    with gallery.house.runtime.session() as session:
+        session.execute(update(SourceItem).values(image_url=None))
+        session.commit()
+    gallery.poller.encoder = encoder
+
+    site.show(FERRY, *site.items)
+    gallery.poll(source)
+
+    assert image_of(gallery, QUAY.title) == (None, "")
+    assert gallery.release(QUAY.title).revision == 1
+
+
+def test_a_source_does_not_take_the_image_that_an_editor_chose(gallery: Desk, site: Site):
+    site.show(replace(QUAY, text=pictured(site.server, "a.jpg", photo())))
+    source = gallery.add(site, settle_minutes=0)
+    gallery.poll()
+    with gallery.house.runtime.session() as session:
+        public_id = gallery.release(QUAY.title).public_id
+        edit_release(session, public_id, {"image": ""}, actor="Ann", now=gallery.house.clock())
+        session.commit()
+
+    site.show(replace(QUAY, text=pictured(site.server, "b.jpg", photo(700, 500))))
+    gallery.poll(source)
+
+    assert image_of(gallery, QUAY.title) == (None, "")
