@@ -3,22 +3,27 @@
 A suppression stores a keyed hash of the address, so it stays when the address is deleted. No import, form or
 API call lifts one. Only a person with the right to do so lifts one, and the audit log has an entry. The one
 exception is SOFT_BOUNCE: the button of the probe email lifts it too, because the email arrived.
-Only `outbox/refused/judge.py` adds hard bounces.
+Only `outbox/refused/judge.py` adds hard bounces. If you ask here whether an address may be emailed, the rules
+of `address_rules` count too.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Select, delete, exists, select, update
+from sqlalchemy import BigInteger, ColumnElement, Select, delete, exists, literal, select, update
 from sqlalchemy.orm import Session
 
 from newsletter import audit, bounce_steps, coverage
+from newsletter.address_rules.rules import is_never_accepted, is_never_mailed, never_mailed_among
 from newsletter.bounce_steps import Step
+from newsletter.errors import NotFound
 from newsletter.mail.addresses import address_hash
+from newsletter.mail.redact import without_addresses
 from newsletter.models import (
+    AddressRule,
     Delivery,
     StepKind,
     Subscriber,
@@ -28,11 +33,13 @@ from newsletter.models import (
     is_one_of,
     rows_as_table,
 )
+from newsletter.models.base import UTCDateTime
 from newsletter.tokens import Tokens
 
 # The purpose from which the key of these hashes is derived.
 KEY = "suppression"
 _BOUNCES = (SuppressionReason.HARD_BOUNCE, SuppressionReason.SOFT_BOUNCE)
+LONGEST_WHY = 200
 
 
 def suppression_hash(tokens: Tokens, email_key: str) -> str:
@@ -47,19 +54,33 @@ def find(session: Session, tokens: Tokens, email_key: str) -> Suppression | None
 
 
 def is_suppressed(session: Session, tokens: Tokens, email_key: str) -> bool:
-    """Return whether an address is suppressed."""
+    """Return whether an address is suppressed, or a rule says that it is never emailed."""
     mark = suppression_hash(tokens, email_key)
-    return session.scalar(select(Suppression.id).where(Suppression.address_hash == mark)) is not None
+    stored = session.scalar(select(Suppression.id).where(Suppression.address_hash == mark)) is not None
+    return stored or is_never_mailed(session, email_key)
 
 
-def anybody_suppressed(session: Session) -> bool:
-    """Return whether there is any suppression. If not, the caller need not hash each address."""
-    return bool(session.scalar(select(exists().where(Suppression.id.is_not(None)))))
+def may_join(session: Session, tokens: Tokens, email_key: str) -> bool:
+    """Return whether somebody can sign up with an address: not suppressed, and no rule refuses it."""
+    return not is_suppressed(session, tokens, email_key) and not is_never_accepted(session, email_key)
 
 
-def suppressed_since(session: Session, since: datetime) -> set[str]:
-    """Return the hashes of addresses suppressed since then. They are few even on a long list."""
-    return set(session.scalars(select(Suppression.address_hash).where(Suppression.since >= since)))
+def unwanted_among(session: Session, tokens: Tokens, keys: Mapping[int, str]) -> set[int]:
+    """Return the numbers in `keys` whose address is suppressed, or is never emailed by a rule."""
+    by_rule = never_mailed_among(session, set(keys.values()))
+    found = {number for number, key in keys.items() if key in by_rule}
+    if not session.scalar(select(exists().where(Suppression.id.is_not(None)))):
+        return found  # so no address has to be hashed
+    hashes = {number: suppression_hash(tokens, key) for number, key in keys.items()}
+    suppressed = suppressed_among(session, list(hashes.values()))
+    return found | {number for number, mark in hashes.items() if mark in suppressed}
+
+
+def has_changed_since(session: Session, since: datetime) -> bool:
+    """Return whether an address was suppressed since then, or a rule was added that may stop emails."""
+    fresh = select(Suppression.id).where(Suppression.since >= since).limit(1)
+    rules = select(AddressRule.id).where(AddressRule.since >= since).limit(1)
+    return session.scalar(fresh) is not None or session.scalar(rules) is not None
 
 
 def suppressed_among(session: Session, hashes: Sequence[str]) -> set[str]:
@@ -164,11 +185,46 @@ def add_by_hand(session: Session, tokens: Tokens, email_key: str, actor: str, no
     return new
 
 
-def lift(session: Session, tokens: Tokens, email_key: str, actor: str, now: datetime, newest: int) -> bool:
+def add_imported(
+    session: Session, tokens: Tokens, email_keys: Iterable[str], import_id: int, actor: str, now: datetime
+) -> int:
+    """Stop all email to the addresses of an imported file; return how many are new. Commits nothing."""
+    keys = sorted(set(email_keys))
+    given = rows_as_table(session, {"email_key": str}, [(key,) for key in keys])
+    known = select(Subscriber.email_key, Subscriber.id).where(
+        Subscriber.email_key.in_(select(given.c.email_key))
+    )
+    people = {key: number for key, number in session.execute(known)}
+    marks = sorted((suppression_hash(tokens, key), people.get(key)) for key in keys)
+    rows = rows_as_table(session, {"address_hash": str, "subscriber_id": int}, marks)
+    values = select(
+        rows.c.address_hash, literal(SuppressionReason.MANUAL.value), literal(now, UTCDateTime()),
+        rows.c.subscriber_id, literal(import_id, BigInteger()),
+    )  # fmt: skip
+    columns = ["address_hash", "reason", "since", "subscriber_id", "import_id"]
+    # The order lets two imports wait for each other without a deadlock.
+    added = insert_new(session, Suppression, (columns, values.order_by(rows.c.address_hash)))
+    whose = session.scalars(added.returning(Suppression.subscriber_id)).all()
+    for subscriber_id in sorted(each for each in whose if each is not None):
+        step = Step(StepKind.SUPPRESSED, subscriber_id, SuppressionReason.MANUAL.value, actor=actor)
+        bounce_steps.add(session, step, now)
+    return len(whose)
+
+
+def lift(
+    session: Session,
+    tokens: Tokens,
+    email_key: str,
+    actor: str,
+    now: datetime,
+    newest: int,
+    why: str = "",
+) -> bool:
     """Let an address be emailed again; return whether it was suppressed. Commits nothing.
 
     It works like the end of a pause: the person still gets the `newest` releases of each topic, and misses
-    the older ones. No subscription is restored. A person who was erased must sign up and confirm again.
+    the older ones. No subscription is restored. A person who was erased must sign up and confirm again. `why`
+    is for the audit log.
     """
     known = session.scalar(select(Subscriber.id).where(Subscriber.email_key == email_key))
     if known is not None:
@@ -177,10 +233,49 @@ def lift(session: Session, tokens: Tokens, email_key: str, actor: str, now: date
     found = find(session, tokens, email_key)
     if found is None:
         return False
-    _remove(session, found, actor, now)
+    _remove(session, found, actor, now, why)
     if known is not None:
         _welcome_back(session, known, newest, found.reason, actor, now)
     return True
+
+
+def lift_row(
+    session: Session, number: int, actor: str, now: datetime, newest: int, why: str
+) -> SuppressionReason:
+    """Lift one suppression as `lift` does, without its address; return its reason. Raises NotFound."""
+    row = select(Suppression).where(Suppression.id == number)
+    found = session.scalars(row).one_or_none()
+    if found is not None and found.subscriber_id is not None:
+        coverage.lock(session, [found.subscriber_id])
+    # Read it again, because another person may have lifted it while this one waited for the lock.
+    found = session.scalars(row.with_for_update().execution_options(populate_existing=True)).one_or_none()
+    if found is None:
+        raise NotFound("this suppression was lifted already")
+    reason, subscriber_id = found.reason, found.subscriber_id
+    _remove(session, found, actor, now, why)
+    if subscriber_id is not None:
+        _welcome_back(session, subscriber_id, newest, reason, actor, now)
+    return reason
+
+
+def lift_imported(
+    session: Session, import_id: int, actor: str, now: datetime, newest: int, limit: int
+) -> int:
+    """Lift up to `limit` suppressions that came with an import; return how many. Commits nothing.
+
+    A person who complained or was erased meanwhile stays suppressed.
+    """
+    mine = (Suppression.import_id == import_id, Suppression.reason == SuppressionReason.MANUAL)
+    found = session.scalars(select(Suppression).where(*mine).order_by(Suppression.id).limit(limit)).all()
+    people = sorted(each.subscriber_id for each in found if each.subscriber_id is not None)
+    coverage.lock(session, people)
+    gone = delete(Suppression).where(is_one_of(session, Suppression.id, [each.id for each in found]), *mine)
+    count = session.connection().execute(gone).rowcount
+    for subscriber_id in people:
+        _welcome_back(session, subscriber_id, newest, SuppressionReason.MANUAL, actor, now)
+    if count:
+        audit.record(session, actor, "addresses.unsuppress", f"import {import_id}", now, count=count)
+    return count
 
 
 @dataclass(frozen=True)
@@ -241,10 +336,12 @@ def _people(session: Session, issue_id: int | None) -> list[tuple[int, str]]:
     ]
 
 
-def _remove(session: Session, found: Suppression, actor: str, now: datetime) -> None:
-    mark, reason = found.address_hash[:16], found.reason.value
+def _remove(session: Session, found: Suppression, actor: str, now: datetime, why: str = "") -> None:
+    mark, detail = found.address_hash[:16], {"reason": found.reason.value}
+    if why:
+        detail["why"] = without_addresses(" ".join(why.split()))[:LONGEST_WHY]
     session.execute(delete(Suppression).where(Suppression.id == found.id))
-    audit.record(session, actor, "address.unsuppress", mark, now, reason=reason)
+    audit.record(session, actor, "address.unsuppress", mark, now, **detail)
 
 
 def _welcome_back(

@@ -102,6 +102,10 @@ COMMANDS: Mapping[str, Place] = {
     "release": Place("newsletter.cli.release:release", "Press releases: add, parse, list, hold."),
     "source": Place("newsletter.cli.source:source", "Sources of releases: add, try, list, poll, pause."),
     "subscriber": Place("newsletter.cli.subscriber:subscriber", "Subscribers: list, show, erase, suppress."),
+    "suppression": Place(
+        "newsletter.cli.suppression:suppression", "Addresses that get no email: list, import, export."
+    ),
+    "domain": Place("newsletter.cli.domain:domain", "Rules for domains: refuse, stop, allow."),
     "consent": Place("newsletter.cli.consent:consent", "Check a signed record of consent."),
     "language": Place(
         "newsletter.cli.language:language", "Languages of pages and emails: list, add, update."

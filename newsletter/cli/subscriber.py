@@ -180,6 +180,7 @@ def suppress(address: str) -> None:
     type=click.Choice(["hard_bounce"]),
     help="Why they are suppressed: in bulk, hard bounces only.",
 )
+@click.option("--why", default="", help="For one address: why it is lifted, for the audit log.")
 @click.option("--dry-run", is_flag=True, help="Say how many it would be, and change nothing.")
 @as_json_option
 def unsuppress(
@@ -188,6 +189,7 @@ def unsuppress(
     since: datetime | None,
     until: datetime | None,
     reason: str | None,
+    why: str,
     dry_run: bool,
     as_json: bool,
 ) -> None:
@@ -206,7 +208,7 @@ def unsuppress(
         else:
             click.echo(f"{count} addresses {'would be' if dry_run else 'may be'} emailed again.")
         return
-    lifted = _unsuppress_one(address, dry_run=dry_run)
+    lifted = _unsuppress_one(address, why, dry_run=dry_run)
     if as_json:
         print_json({"lifted": int(lifted and not dry_run), "found": int(lifted)})
     elif not lifted:
@@ -215,14 +217,15 @@ def unsuppress(
         click.echo(f"{address} {'would be emailed' if dry_run else 'may be emailed'} again.")
 
 
-def _unsuppress_one(address: str, *, dry_run: bool) -> bool:
+def _unsuppress_one(address: str, why: str, *, dry_run: bool) -> bool:
 
     parts = open_runtime()
     key = _key(address)
     with parts.session() as session:
         if dry_run:
             return find(session, parts.tokens, key) is not None
-        lifted = lift(session, parts.tokens, key, ACTOR, parts.now(), parts.settings.snooze_catch_up)
+        newest = parts.settings.snooze_catch_up
+        lifted = lift(session, parts.tokens, key, ACTOR, parts.now(), newest, why)
         session.commit()
     return lifted
 

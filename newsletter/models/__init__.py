@@ -16,7 +16,14 @@ from newsletter.models.public_version import PublicVersion, public_version
 from newsletter.models.schema import applied_version, newest_version
 from newsletter.models.search_index import SEARCH_TABLE
 from newsletter.models.tables.account import AdminUser, AuditEntry
-from newsletter.models.tables.bounce import AddressMark, MarkKind, Suppression, SuppressionReason
+from newsletter.models.tables.address_rule import AddressRule, RuleKind
+from newsletter.models.tables.bounce import (
+    AddressMark,
+    MarkKind,
+    Suppression,
+    SuppressionImport,
+    SuppressionReason,
+)
 from newsletter.models.tables.bounce_step import FAILURES, BounceStep, Probe, ProbeResult, StepKind
 from newsletter.models.tables.consent import ConsentAct, ConsentEntry
 from newsletter.models.tables.correction_notice import CorrectionNotice
@@ -117,6 +124,7 @@ __all__ = [
     "UNSETTLED",
     "AddressChange",
     "AddressMark",
+    "AddressRule",
     "AdminUser",
     "AuditEntry",
     "Base",
@@ -168,6 +176,7 @@ __all__ = [
     "ReportOutcome",
     "ReturnedMail",
     "RuleField",
+    "RuleKind",
     "RuleMatch",
     "SequenceCounter",
     "SignupRequest",
@@ -186,6 +195,7 @@ __all__ = [
     "Subscription",
     "SubscriptionState",
     "Suppression",
+    "SuppressionImport",
     "SuppressionReason",
     "ThrottleBucket",
     "Topic",

@@ -217,7 +217,7 @@ def _lacks(state: SubscriptionState) -> ColumnElement[bool]:
 
 
 def skip_unwanted(
-    session: Session, claimed: Sequence[int], suppressed: Sequence[int], now: datetime
+    session: Session, claimed: Sequence[int], suppressed: Collection[int], now: datetime
 ) -> set[int]:
     """Skip the single emails of `claimed` that are unwanted or in `suppressed`; return their ids.
 

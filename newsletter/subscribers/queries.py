@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, Row, case, exists, func, select, text
 from sqlalchemy.orm import Session, joinedload
 
 from newsletter import suppression
+from newsletter.address_rules.rules import pattern_of, rules_for
 from newsletter.errors import NotFound
 from newsletter.models import (
     ConsentAct,
@@ -21,6 +22,7 @@ from newsletter.models import (
     EndedReason,
     Frequency,
     Issue,
+    RuleKind,
     Subscriber,
     Subscription,
     SubscriptionState,
@@ -133,10 +135,14 @@ class Suppressed:
 
 @dataclass(frozen=True)
 class SubscriberDetail:
-    """Everything that the admin page of one subscriber shows. Entries with a time are newest first."""
+    """Everything that the admin page of one subscriber shows. Entries with a time are newest first.
+
+    `stopped_by` are the patterns of rules that stop all emails to the address.
+    """
 
     subscriber: SubscriberRow
     suppressed: Suppressed | None
+    stopped_by: tuple[str, ...]
     subscriptions: tuple[PastSubscription, ...]
     ledger: tuple[LedgerLine, ...]
     deliveries: tuple[SubscriberEmail, ...]
@@ -292,6 +298,11 @@ def subscriber_detail(session: Session, public_id: str, tokens: Tokens | None = 
     return SubscriberDetail(
         _rows(session, found)[0],
         _suppressed(session, subscriber, tokens),
+        tuple(
+            str(pattern_of(rule))
+            for rule in rules_for(session, subscriber.email_key or "")
+            if rule.kind is RuleKind.NEVER_MAILED
+        ),
         _history(session, subscriber.id),
         _ledger(session, subscriber.id),
         _deliveries(session, subscriber.id),

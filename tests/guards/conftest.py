@@ -47,6 +47,7 @@ from newsletter.models import (
     StoredImage,
     Subscriber,
     Subscription,
+    Suppression,
     Topic,
 )
 from newsletter.newsletters.add import add_newsletter
@@ -60,6 +61,7 @@ from newsletter.subscribers.leaving.unsubscribe import unsubscribe
 from newsletter.subscribers.signup.confirm import confirm
 from newsletter.subscribers.signup.request import Signup, request_signups
 from newsletter.subscribers.signup.resolve import resolve_signups
+from newsletter.suppression import add_by_hand
 from newsletter.tokens import Purpose
 
 PUBLIC_URL = "https://news.example.org"
@@ -229,6 +231,8 @@ def _furnish(session: Session, runtime: Runtime, stored_password: str) -> dict[s
     moving = tokens.make(
         Purpose.CHANGE_ADDRESS, [subscriber.public_id, wish.id, tokens.fingerprint("new@example.org")], now
     )
+    add_by_hand(session, tokens, "suppressed@example.org", ADMIN, now)
+    suppressed = str(session.scalar(select(func.max(Suppression.id))))
     farewell_undo = make_undo_token(tokens, leaver.public_id, now, now)
     leaving = tokens.make(Purpose.UNSUBSCRIBE, [subscriber.public_id, delivery], now)
     return {
@@ -311,6 +315,9 @@ def _furnish(session: Session, runtime: Runtime, stored_password: str) -> dict[s
         "admin.group": {"slug": "supply"},
         "admin.edit_group": {"slug": "supply"},
         "admin.answer_refused": {"notice_id": "1"},
+        "admin.ask_lift": {"number": suppressed},
+        "admin.lift_suppression": {"number": suppressed},
+        "admin.undo_suppression_import": {"import_id": "1"},
         "dev.leave": {"mail_id": "1.letter"},
         "dev.message": {"mail_id": "1.letter"},
         "dev.message_html": {"mail_id": "1.letter"},

@@ -168,7 +168,7 @@ def is_suppressed(session: Session, tokens: Tokens, person: Subscriber) -> bool:
     """Return whether nothing may be sent to a subscriber's address, or there is none."""
     if person.email_key is None:
         return True
-    return suppression.find(session, tokens, person.email_key) is not None
+    return suppression.is_suppressed(session, tokens, person.email_key)
 
 
 def _personal(session: Session, subscriber_id: int, newsletter_id: int) -> dict[date, Due]:

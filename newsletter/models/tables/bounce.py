@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, String, UniqueConstraint
+from sqlalchemy import BigInteger, ForeignKey, Index, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from newsletter.models.base import Base, BigId, UTCDateTime, choice
@@ -25,6 +25,15 @@ class Suppression(Base):
     """A keyed hash of an address that we do not email. It stays when the subscriber is erased."""
 
     __tablename__ = "suppression"
+    # The page of suppressions reads them newest first, all of them or those of one reason.
+    __table_args__ = (
+        Index("ix_suppression_since", "since", "id"),
+        Index("ix_suppression_reason", "reason", "since", "id"),
+        Index(
+            "ix_suppression_import_id", "import_id",
+            sqlite_where=text("import_id IS NOT NULL"), postgresql_where=text("import_id IS NOT NULL"),
+        ),
+    )  # fmt: skip
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     address_hash: Mapped[str] = mapped_column(String(64), unique=True)
@@ -32,6 +41,25 @@ class Suppression(Base):
     since: Mapped[datetime] = mapped_column(UTCDateTime)
     # The subscriber with this address, if known and not erased: selection leaves them out.
     subscriber_id: Mapped[int | None] = mapped_column(ForeignKey("subscriber.id"), index=True)
+    # The imported file that it came with. A foreign key would copy the whole table on SQLite.
+    import_id: Mapped[int | None] = mapped_column(BigInteger)
+
+
+class SuppressionImport(Base):
+    """An import of a file of addresses to suppress: who did it, and how many lines were what.
+
+    The addresses are not stored. Undoing the import lifts the suppressions that came with it.
+    """
+
+    __tablename__ = "suppression_import"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    began_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    actor: Mapped[str] = mapped_column(String(320))
+    new: Mapped[int] = mapped_column(default=0)
+    known: Mapped[int] = mapped_column(default=0)
+    unreadable: Mapped[int] = mapped_column(default=0)
+    undone_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
 
 
 class MarkKind(enum.StrEnum):

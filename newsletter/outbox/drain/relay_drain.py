@@ -49,11 +49,10 @@ from newsletter.smtp.outcomes import Fate, Outcome, Outgoing, Result
 from newsletter.smtp.refusals import SetupFault, connect_fault, setup_fault
 from newsletter.smtp.transport import Transport
 from newsletter.suppression import (
-    anybody_suppressed,
+    has_changed_since,
     name_subscribers,
-    suppressed_among,
-    suppressed_since,
     suppression_hash,
+    unwanted_among,
 )
 
 log = logging.getLogger(__name__)
@@ -246,7 +245,7 @@ class RelayDrain:
                     session.rollback()
                     continue
                 claimed = load_claimed(session, ids)
-                suppressed = _suppressed(session, self._parts.messages, claimed)
+                suppressed = _unwanted(session, self._parts.messages, claimed)
                 # Digests are checked by `_recompose`.
                 skipped = skip_unwanted(session, ids, suppressed, now) if lane is Lane.SINGLE else set()
                 waiting = hold_domains(session, claimed, self._journal.name, now)
@@ -256,7 +255,7 @@ class RelayDrain:
             self.allowance.hold(times)
             claimed = [each for each in claimed if each.id not in later]
             if lane is Lane.BULK:
-                claimed, away = self._recompose(claimed, set(suppressed), now)
+                claimed, away = self._recompose(claimed, suppressed, now)
                 skipped |= away
             self.handled += len(skipped)
             batch = [each for each in claimed if each.id not in skipped]
@@ -455,12 +454,9 @@ class RelayDrain:
 
     def _suppressed_meanwhile(self, session: Session, delivery_ids: Sequence[int]) -> set[int]:
         """Return the deliveries to addresses that were suppressed after the claim. A lease is ten minutes."""
-        fresh = suppressed_since(session, self._parts.now() - 2 * LEASE)
-        if not fresh:
+        if not has_changed_since(session, self._parts.now() - 2 * LEASE):
             return set()
-        maker = self._parts.messages
-        keys = {each: self._held[each].email_key for each in delivery_ids}
-        return {each for each, key in keys.items() if key and suppression_hash(maker.tokens, key) in fresh}
+        return _unwanted(session, self._parts.messages, [self._held[each] for each in delivery_ids])
 
     def before_content(self, message_id: int) -> None:
         """Write to the journal that a message is about to be sent."""
@@ -494,9 +490,7 @@ def _hashes(
     ]
 
 
-def _suppressed(session: Session, maker: MessageMaker, claimed: Sequence[Claimed]) -> list[int]:
-    if not anybody_suppressed(session):
-        return []
-    hashes = {each.id: suppression_hash(maker.tokens, each.email_key) for each in claimed if each.email_key}
-    found = suppressed_among(session, list(hashes.values()))
-    return [delivery_id for delivery_id, value in hashes.items() if value in found]
+def _unwanted(session: Session, maker: MessageMaker, claimed: Sequence[Claimed]) -> set[int]:
+    """Return the deliveries to addresses that are suppressed, or never emailed by a rule."""
+    keys = {each.id: each.email_key for each in claimed if each.email_key}
+    return unwanted_among(session, maker.tokens, keys)

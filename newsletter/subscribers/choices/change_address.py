@@ -31,7 +31,7 @@ from newsletter.subscribers.choices.merge import find_restorable, lock_people, m
 from newsletter.subscribers.consent.ledger import note
 from newsletter.subscribers.link import LinkFault, read_payload, without_address
 from newsletter.subscribers.privacy.emailed_links import Right, read_right
-from newsletter.suppression import forget_subscriber, is_suppressed
+from newsletter.suppression import forget_subscriber, is_suppressed, may_join
 from newsletter.throttle import Limit
 from newsletter.tokens import Purpose, Tokens
 
@@ -99,7 +99,7 @@ def request_address_change(
         return Asked(wait_seconds=spent.wait_seconds)
     _settle(session, subscriber.id, now, everything=False)
     change = _add_change(session, subscriber, address, now, ip_address=ip_address)
-    if not is_suppressed(session, tokens, address.canonical):
+    if may_join(session, tokens, address.canonical):
         _mail(session, "change_address", subscriber, address, change, f"move:{change.id}", now)
     return Asked()
 
@@ -166,7 +166,9 @@ def _move(
         return found
     subscriber, change = found
     address = Address(change.email or "", change.email_key or "")
-    if is_suppressed(session, tokens, address.canonical):
+    # An undo returns to an address that was accepted before, so a later rule does not matter.
+    goes = not is_suppressed(session, tokens, address.canonical)
+    if not (goes if change.is_undo else may_join(session, tokens, address.canonical)):
         return LinkFault.OUTDATED
     return _move_to(session, tokens, subscriber, change, address, now, ip_address, catch_up)
 

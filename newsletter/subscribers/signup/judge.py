@@ -9,6 +9,7 @@ import enum
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from newsletter.address_rules.pattern import Pattern
 from newsletter.errors import AddressInvalid
 from newsletter.mail.addresses import Address, parse_address
 from newsletter.models import Frequency
@@ -49,10 +50,14 @@ class SignupFields:
 
 @dataclass(frozen=True)
 class SignupRules:
-    """What may be asked for: the slugs on offer, and the domains and mailboxes that are refused."""
+    """What may be asked for: the slugs on offer, and the domains and mailboxes that are refused.
+
+    Addresses that match `allowed` are taken although their domain is disposable.
+    """
 
     offered: Collection[str]
     disposable: Collection[str] = ()
+    allowed: Collection[Pattern] = ()
     refuse_role: bool = False
 
 
@@ -115,6 +120,7 @@ def _judge_address(fields: SignupFields, rules: SignupRules) -> JudgedAddress:
 
 
 def _refusal(address: Address, rules: SignupRules) -> SignupFault | None:
-    if rules.disposable and is_disposable(address.domain, rules.disposable):
+    disposable = rules.disposable and is_disposable(address.domain, rules.disposable)
+    if disposable and not any(each.matches(address.canonical) for each in rules.allowed):
         return SignupFault.DISPOSABLE_ADDRESS
     return SignupFault.ROLE_ADDRESS if rules.refuse_role and is_role(address.local_part) else None

@@ -9,6 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from newsletter import suppression
+from newsletter.address_rules.rules import is_never_accepted
 from newsletter.errors import AddressInvalid
 from newsletter.mail.addresses import Address, parse_address
 from newsletter.models import (
@@ -133,6 +134,8 @@ def _resolve(session: Session, tokens: Tokens, request: SignupRequest, limiter: 
         return
     if suppression.is_suppressed(session, tokens, address.canonical):
         return
+    if request.kind != "link" and is_never_accepted(session, address.canonical):
+        return
     if request.kind == "signup":
         _resolve_signup(session, tokens, request, address, limiter)
     else:
@@ -191,6 +194,7 @@ def _resolve_link(
     confirmed = subscriber.confirmed_at is not None
     wants_confirmation = bool(pending) and (request.kind == "renew" or not confirmed)
     wants_confirmation &= may_answer_form(session, tokens, address.canonical, now)
+    wants_confirmation &= not is_never_accepted(session, address.canonical)
     if not (wants_confirmation or confirmed) or not allow_email(session, tokens, address.canonical, now):
         return
     if not wants_confirmation:

@@ -18,7 +18,9 @@ SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 MAX_FORM_BYTES = 64 * 1024
 # A form with a logo, which may have 100 KB. The web server accepts little more (service/web_worker.py).
 MAX_FILE_FORM_BYTES = 120 * 1024
-WITH_FILE = frozenset({"admin.edit_newsletter", "admin.add_newsletter", "admin.preview_newsletter"})
+WITH_FILE = frozenset({
+    "admin.edit_newsletter", "admin.add_newsletter", "admin.preview_newsletter", "admin.import_suppressions",
+})  # fmt: skip
 # A form with the image and the whole text of a release. The web server lets few of them in at a time.
 MAX_IMAGE_FORM_BYTES = 11 * 1024 * 1024
 MAX_RELEASE_TEXT_BYTES = 512 * 1024

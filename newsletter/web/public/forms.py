@@ -20,6 +20,7 @@ from wtforms import (
 )
 from wtforms.fields.choices import SelectChoice
 
+from newsletter.address_rules.rules import allowed_patterns
 from newsletter.errors import AddressInvalid, TokenError
 from newsletter.identity import Identity
 from newsletter.languages import choose_language, language_name
@@ -209,9 +210,13 @@ class SignupForm(AddressForm):
             asked_about=self.hinted.data,
             use=self.use.data,
         )
+        disposable = disposable_domains(settings.refuse_disposable, settings.disposable_domains_file)
+        with runtime().reading() as session:
+            allowed = allowed_patterns(session) if disposable else ()
         rules = SignupRules(
             offered=self._slugs,
-            disposable=disposable_domains(settings.refuse_disposable, settings.disposable_domains_file),
+            disposable=disposable,
+            allowed=allowed,
             refuse_role=settings.refuse_role,
         )
         self._judged = judge_signup(fields, rules)

@@ -10,6 +10,8 @@ from email import message_from_bytes, policy
 from house import NOON, House
 from memory_transport import MemoryTransport
 
+from newsletter.address_rules.pattern import parse_pattern
+from newsletter.address_rules.rules import add_rule, remove_rule
 from newsletter.errors import TransportError
 from newsletter.models import (
     Delivery,
@@ -18,6 +20,7 @@ from newsletter.models import (
     Frequency,
     Issue,
     Lane,
+    RuleKind,
     Subscription,
     SubscriptionState,
     Suppression,
@@ -393,6 +396,28 @@ def test_a_single_email_of_unknown_fate_is_not_sent_again_for_ever(house: House)
         house.clock.pass_(hours=5)
 
     assert house.states() == ["uncertain"]
+
+
+def test_a_digest_to_a_domain_that_is_never_emailed_is_skipped_and_its_releases_come_later(house: House):
+    topic = house.topic("energy")
+    house.add_subscriber(topic, name="ann")
+    house.add_subscriber(topic, name="bob")
+    house.release("Energy")
+    issue = house.open()
+    with house.runtime.session() as session:
+        pattern = parse_pattern("ann*@example.org")
+        add_rule(session, pattern, RuleKind.NEVER_MAILED, "", "owner", house.clock())
+        session.commit()
+
+    house.drain()
+
+    assert house.recipients() == ["bob@example.org"]
+    assert sorted(house.states(issue)) == ["accepted", "skipped"]
+    with house.runtime.session() as session:
+        remove_rule(session, pattern, "owner", house.clock())
+        session.commit()
+    house.send()
+    assert sorted(house.recipients()) == ["ann@example.org", "bob@example.org"]
 
 
 def test_who_is_suppressed_after_the_claim_is_not_written_to(house: House):

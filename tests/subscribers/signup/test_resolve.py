@@ -6,10 +6,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 from sqlalchemy import select
 
+from newsletter.address_rules.pattern import parse_pattern
+from newsletter.address_rules.rules import add_rule
 from newsletter.mail.addresses import address_hash
 from newsletter.messages.claimed import load_claimed
 from newsletter.models import (
     Frequency,
+    RuleKind,
     SignupRequest,
     Subscriber,
     SubscriptionState,
@@ -240,6 +243,21 @@ def test_a_suppressed_address_gets_no_email_and_no_row(people):
     assert people.resolve() == 2
     assert people.house.all(Subscriber) == []
     assert people.house.states() == []
+
+
+def test_an_address_that_a_rule_refuses_gets_no_email_and_no_row(people):
+    people.house.topic("energy")
+    for pattern, kind in (("*.org", RuleKind.NEVER_ACCEPTED), ("news*@other.net", RuleKind.NEVER_MAILED)):
+        with people.house.runtime.session() as session:
+            add_rule(session, parse_pattern(pattern), kind, "", "owner", people.house.clock())
+            session.commit()
+
+    for address in (ANN, "newsroom@other.net", "ann@other.net"):
+        people.ask(address, {"energy": DAILY})
+
+    assert people.resolve() == 3
+    assert [each.email for each in people.house.all(Subscriber)] == ["ann@other.net"]
+    assert all(each.email is None for each in requests(people))
 
 
 def test_spellings_of_one_address_are_one_person(people):

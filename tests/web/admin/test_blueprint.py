@@ -10,6 +10,8 @@ ARGUMENTS = {
     "slug": "news",
     "slot": "2026-03-10",
     "file_name": "0" * 64 + ".jpg",
+    "number": 1,
+    "import_id": 1,
 }
 
 

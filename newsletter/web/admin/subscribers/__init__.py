@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from newsletter.web.admin.subscribers import refused_addresses, subscribers
+from newsletter.web.admin.subscribers import domains, refused_addresses, subscribers, suppressions
 
-__all__ = ["refused_addresses", "subscribers"]
+__all__ = ["domains", "refused_addresses", "subscribers", "suppressions"]

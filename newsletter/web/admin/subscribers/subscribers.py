@@ -93,6 +93,7 @@ def subscriber(public_id: str) -> str:
         subscriber=found.subscriber,
         state=found.subscriber.state,
         suppressed=found.suppressed,
+        stopped_by=found.stopped_by,
         subscriptions=found.subscriptions,
         consent=found.ledger,
         deliveries=deliveries,
@@ -127,11 +128,13 @@ def _lift(person: Subscriber) -> None:
     """Lift the suppression of a subscriber, or of the typed address if the person is erased."""
     parts = runtime()
     key = person.email_key or _typed_key()
+    why = request.form.get("why", "").strip()
+    newest = parts.settings.snooze_catch_up
     if key is None:
         flash("Please type the erased address.", "warn")
-    elif suppression.lift(
-        db.session(), parts.tokens, key, actor(), parts.now(), parts.settings.snooze_catch_up
-    ):
+    elif not why:
+        flash("Nothing has changed. Say why emails to this address are allowed again.", "warn")
+    elif suppression.lift(db.session(), parts.tokens, key, actor(), parts.now(), newest, why):
         db.session.commit()
         flash(
             "Emails to this address are allowed again. This does not restore a subscription. "

@@ -68,7 +68,9 @@ def test_a_subscriber_is_suppressed_and_may_be_emailed_again(house, subscriber):
     act(house, browser, subscriber, action="suppress")
     assert len(house.all(select(Suppression))) == 1
     assert "We send no email to this address since" in browser.get(f"/admin/readers/{subscriber}").text
-    act(house, browser, subscriber, action="unsuppress")
+    act(house, browser, subscriber, action="unsuppress", why=" ")
+    assert len(house.all(select(Suppression))) == 1
+    act(house, browser, subscriber, action="unsuppress", why="they asked")
 
     assert house.all(select(Suppression)) == []
     entries = house.all(select(AuditEntry).order_by(AuditEntry.id))
@@ -99,9 +101,9 @@ def test_an_erased_address_is_let_in_again_by_typing_it(house, subscriber):
     browser = house.signed_in()
     act(house, browser, subscriber, action="erase", address=READER)
 
-    act(house, browser, subscriber, action="unsuppress", address="somebody@example.org")
+    act(house, browser, subscriber, action="unsuppress", address="somebody@example.org", why="asked")
     assert len(house.all(select(Suppression))) == 1
-    act(house, browser, subscriber, action="unsuppress", address=READER)
+    act(house, browser, subscriber, action="unsuppress", address=READER, why="asked")
 
     assert house.all(select(Suppression)) == []
 
