@@ -46,8 +46,8 @@ def list_(as_json: bool) -> None:
 def add(pattern: str, rule: str, note: str, yes: bool) -> None:
     """Add a rule for PATTERN: a domain, *.domain for its subdomains, or a part before the @ with stars.
 
-    never-accepted: sign-up gives the usual answer and sends no email. never-mailed: that too, and present
-    subscribers get no email. allowed: sign-up takes it although its domain is disposable.
+    With never-accepted, sign-up gives the usual answer and sends no email. With never-mailed, present
+    subscribers get no email either. With allowed, sign-up takes it although its domain is disposable.
     """
     parts = open_runtime()
     wanted, kind = parse_pattern(pattern), KINDS[rule]

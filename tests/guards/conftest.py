@@ -6,6 +6,7 @@ import dataclasses
 import io
 import re
 import sqlite3
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -43,6 +44,8 @@ from newsletter.models import (
     NewsletterCalendar,
     Release,
     ReleaseTopic,
+    ReportOutcome,
+    ReturnedMail,
     SlotApproval,
     StoredImage,
     Subscriber,
@@ -231,6 +234,11 @@ def _furnish(session: Session, runtime: Runtime, stored_password: str) -> dict[s
     moving = tokens.make(
         Purpose.CHANGE_ADDRESS, [subscriber.public_id, wish.id, tokens.fingerprint("new@example.org")], now
     )
+    returned = ReturnedMail(
+        digest="d", received_at=now, outcome=ReportOutcome.UNSIGNED, raw=zlib.compress(MAIL)
+    )
+    session.add(returned)
+    session.flush()
     add_by_hand(session, tokens, "suppressed@example.org", ADMIN, now)
     suppressed = str(session.scalar(select(func.max(Suppression.id))))
     farewell_undo = make_undo_token(tokens, leaver.public_id, now, now)
@@ -315,6 +323,8 @@ def _furnish(session: Session, runtime: Runtime, stored_password: str) -> dict[s
         "admin.group": {"slug": "supply"},
         "admin.edit_group": {"slug": "supply"},
         "admin.answer_refused": {"notice_id": "1"},
+        "admin.report": {"number": str(returned.id)},
+        "admin.report_message": {"number": str(returned.id)},
         "admin.ask_lift": {"number": suppressed},
         "admin.lift_suppression": {"number": suppressed},
         "admin.undo_suppression_import": {"import_id": "1"},

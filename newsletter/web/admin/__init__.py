@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 # Importing the views registers them with the blueprint.
-from newsletter.web.admin import issues, newsletters, overview, releases, sign_in, subscribers
+from newsletter.web.admin import issues, newsletters, overview, releases, returned_mail, sign_in, subscribers
 from newsletter.web.admin.blueprint import admin
 
-__all__ = ["admin", "issues", "newsletters", "overview", "releases", "sign_in", "subscribers"]
+__all__ = [
+    "admin",
+    "issues",
+    "newsletters",
+    "overview",
+    "releases",
+    "returned_mail",
+    "sign_in",
+    "subscribers",
+]

@@ -11,6 +11,7 @@ from flask import Response, abort, flash, make_response, redirect, render_templa
 from werkzeug.wrappers import Response as AnyResponse
 
 from newsletter import suppression
+from newsletter.bounces.history import list_steps
 from newsletter.clock import zone_in_words
 from newsletter.errors import AddressInvalid
 from newsletter.mail.addresses import parse_address
@@ -96,6 +97,7 @@ def subscriber(public_id: str) -> str:
         stopped_by=found.stopped_by,
         subscriptions=found.subscriptions,
         consent=found.ledger,
+        history=list_steps(db.session(), find_person(db.session(), public_id).id),
         deliveries=deliveries,
         newsletters=names_of(all_newsletters()),
     )

@@ -143,14 +143,14 @@ def _lift(key: str) -> None:
         flash("This address is not suppressed.", "warn")
 
 
-@admin.get("/suppressions/<int:number>")
+@admin.get("/suppressions/<int(max=9223372036854775807):number>")
 def ask_lift(number: int) -> str:
     """Show one suppression, with a form that asks why it is lifted."""
     found = find_suppression(db.session(), runtime().tokens, number)
     return render_template("admin/lift_suppression.html", row=found, reasons=REASONS)
 
 
-@admin.post("/suppressions/<int:number>")
+@admin.post("/suppressions/<int(max=9223372036854775807):number>")
 def lift_suppression(number: int) -> AnyResponse:
     """Lift one suppression."""
     session, parts = db.session(), runtime()
@@ -190,7 +190,7 @@ def import_suppressions() -> AnyResponse:
     return make_response(redirect(url_for("admin.suppressions"), code=303))
 
 
-@admin.post("/suppressions/imports/<int:import_id>/undo")
+@admin.post("/suppressions/imports/<int(max=9223372036854775807):import_id>/undo")
 def undo_suppression_import(import_id: int) -> AnyResponse:
     """Lift what came with one import."""
     session, parts = db.session(), runtime()

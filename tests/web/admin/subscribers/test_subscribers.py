@@ -9,7 +9,19 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
-from newsletter.models import AuditEntry, ConsentAct, Frequency, Subscriber, Suppression, Topic
+from newsletter import bounce_steps
+from newsletter.bounce_steps import Step
+from newsletter.models import (
+    AuditEntry,
+    ConsentAct,
+    Frequency,
+    ReportOutcome,
+    ReturnedMail,
+    StepKind,
+    Subscriber,
+    Suppression,
+    Topic,
+)
 from newsletter.subscribers.consent.ledger import note, note_topics
 from newsletter.subscribers.consent.signature import check_record
 from newsletter.subscribers.consent.wording import current_wording
@@ -171,3 +183,23 @@ def test_with_one_newsletter_neither_page_nor_record_speak_of_it(house):
     assert "newsletter: news" not in browser.get(f"/admin/readers/{public_id}/consent").text
     assert "newsletter news" not in browser.get(f"/admin/readers/{public_id}").text
     assert "newsletters" not in record and "newsletter" not in record["subscriptions"][0]
+
+
+def test_the_history_of_returned_mail_is_shown_with_what_servers_said(house, subscriber):
+    browser = house.signed_in()
+    assert 'id="history"' not in browser.get(f"/admin/readers/{subscriber}").text
+    with house.make_session() as session:
+        person = session.scalars(select(Subscriber)).one()
+        report = ReturnedMail(
+            digest="d", received_at=house.clock(), outcome=ReportOutcome.SOFT, words="<i>over quota"
+        )
+        session.add(report)
+        session.flush()
+        step = Step(StepKind.SOFT, person.id, "mailbox full", "4.2.2", report_id=report.id)
+        bounce_steps.add(session, step, house.clock())
+        session.commit()
+
+    page = browser.get(f"/admin/readers/{subscriber}").text
+
+    assert "An email failed, and it counts: mailbox full" in page and "&lt;i&gt;over quota" in page
+    assert "/admin/returned/reports/1" in page
