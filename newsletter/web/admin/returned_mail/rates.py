@@ -17,7 +17,7 @@ from newsletter.web.http.extensions import runtime
 # The choices of the page, in days.
 PERIODS = (30, 90, 365)
 KINDS = {"hard": "no such mailbox", "soft": "other failures", "policy": "policy"}
-# More colours look alike. The rarest reasons count as "others".
+# Few colours can be distinguished. The rarest reasons count as "others".
 MOST_REASONS = 5
 OTHERS = "others"
 
