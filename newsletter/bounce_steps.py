@@ -10,6 +10,9 @@ from sqlalchemy.orm import Session
 
 from newsletter.models import BounceStep, StepKind, Subscriber, insert_new
 
+# The reason of a reset: the person pressed the button of a probe email.
+STAYED = "stayed"
+
 
 class Step(NamedTuple):
     """A step to be added, with the columns of BounceStep."""

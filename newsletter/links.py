@@ -27,6 +27,10 @@ class Links:
         """The page for a person who got a confirmation email without asking for it."""
         return f"{self.public_url}/not-me/{token}"
 
+    def stay(self, token: str) -> str:
+        """The page with the button of a probe email."""
+        return f"{self.public_url}/stay/{token}"
+
     def preferences(self, token: str) -> str:
         """The page with a subscriber's topics and frequencies; it needs no password."""
         return f"{self.public_url}/preferences/{token}"

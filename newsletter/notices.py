@@ -106,6 +106,32 @@ class NoticeKind(enum.Enum):
             "bounce reports"
         ),
     )
+    COMPLAINTS_HIGH = (
+        "complaints_high",
+        "Many people marked an issue as spam",
+        (
+            "{complaints} of {accepted} people marked the issue “{title}” as spam. That is {percent} %. "
+            "Their addresses get no more email. {what}"
+        ),
+        (
+            "Find out whether these people asked for the newsletter, and whether it is easy to leave. "
+            "Mailbox providers refuse senders with many complaints. To see the complaints: newsletter "
+            "bounce reports --outcome complaint. {remedy}"
+        ),
+        True,
+    )
+    BOUNCES_HIGH = (
+        "bounces_high",
+        "Many addresses of an issue do not exist",
+        (
+            "{bounces} of {accepted} emails of the issue “{title}” found no mailbox. That is {percent} %. "
+            "Addresses that are believed to be gone get no more email."
+        ),
+        (
+            "Find out where these addresses come from, for example an old import. Mailbox providers distrust "
+            "senders with many wrong addresses. To see the reports: newsletter bounce reports --outcome hard"
+        ),
+    )
     SENDER_REFUSED = (
         "sender_refused",
         "The relay refuses a sender address",

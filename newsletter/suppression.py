@@ -2,7 +2,7 @@
 
 A suppression stores a keyed hash of the address, so it stays when the address is deleted. No import, form or
 API call lifts one. Only a person with the right to do so lifts one, and the audit log has an entry. The one
-exception is SOFT_BOUNCE: the button of the probe email lifts it too, because the email arrived.
+exception is SOFT_BOUNCE: the button of the probe email lifts it too (docs/decisions/0020-a-probe-decides.md).
 Only `outbox/refused/judge.py` adds hard bounces. If you ask here whether an address may be emailed, the rules
 of `address_rules` count too.
 """

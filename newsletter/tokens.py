@@ -45,6 +45,7 @@ class Purpose(enum.StrEnum):
     DISOWN = "disown"
     CHALLENGE = "challenge"
     SIGNUP = "signup"
+    STAY = "stay"
 
 
 class Tokens:
@@ -55,6 +56,7 @@ class Tokens:
         self._limits = {
             Purpose.CONFIRM: timedelta(days=confirm_days),
             Purpose.FORM: timedelta(days=1),
+            Purpose.STAY: timedelta(days=60),
             Purpose.CHANGE_ADDRESS: timedelta(days=confirm_days),
             Purpose.NEW_ADDRESS: timedelta(hours=1),
             Purpose.EXPORT: timedelta(hours=1),

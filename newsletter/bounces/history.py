@@ -54,7 +54,9 @@ class StepRow(NamedTuple):
 
     def as_record(self) -> Mapping[str, object]:
         """Return it as a mapping, for JSON."""
-        return self._asdict() | {"kind": self.kind.value}
+        moments = {"at": self.at, "sent_at": self.sent_at, "undone_at": self.undone_at}
+        written = {name: None if each is None else each.isoformat() for name, each in moments.items()}
+        return self._asdict() | written | {"kind": self.kind.value}
 
 
 def list_steps(session: Session, subscriber_id: int, limit: int = 200) -> Sequence[StepRow]:

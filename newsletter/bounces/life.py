@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, exists, func, literal_column, select
 from sqlalchemy.orm import Session, aliased
 
+from newsletter.bounce_steps import STAYED
 from newsletter.models import (
     FAILURES,
     BounceStep,
@@ -18,8 +19,6 @@ from newsletter.models import (
     StepKind,
 )
 
-# The reason of a reset: the person pressed the button of a probe email.
-STAYED = "stayed"
 # What only the owner of the mailbox can do, by a link in an email. Anybody can ask with an address.
 _BY_LINK = (
     ConsentAct.CONFIRMED, ConsentAct.CHANGED, ConsentAct.LEFT, ConsentAct.RETURNED, ConsentAct.SNOOZED,

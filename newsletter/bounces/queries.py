@@ -30,7 +30,7 @@ class ReportRow(NamedTuple):
 
     def as_record(self) -> Mapping[str, object]:
         """Return it as a mapping, for JSON."""
-        return self._asdict()
+        return self._asdict() | {"received_at": self.received_at.isoformat()}
 
 
 def list_reports(

@@ -12,6 +12,7 @@ from newsletter.bounces.queries import list_reports, read_message
 from newsletter.bounces.read.reader import read_report
 from newsletter.bounces.read.report import Kind, Report, as_json
 from newsletter.cli.arguments import AnyText
+from newsletter.cli.bounce_history import go_on, history, undo
 from newsletter.cli.context import invocation, print_json, program
 from newsletter.cli.late_import import late_import
 from newsletter.cli.runtime import open_runtime
@@ -44,6 +45,10 @@ log = logging.getLogger(__name__)
 @click.group()
 def bounce() -> None:
     """Incoming mail, and addresses that a relay refused."""
+
+
+for command in (history, undo, go_on):
+    bounce.add_command(command)
 
 
 @bounce.command()

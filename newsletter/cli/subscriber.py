@@ -195,8 +195,9 @@ def unsuppress(
 ) -> None:
     """Allow email to ADDRESS again, or to all that the options select. Ended subscriptions stay ended.
 
-    The options lift hard bounces only. People who complained, were erased or were suppressed manually stay
-    suppressed: lift those one by one. They still get the newest releases of each topic that came meanwhile.
+    The options lift hard and soft bounces only. People who complained, were erased or were suppressed
+    manually stay suppressed: lift those one by one. People whose address is lifted still get the newest
+    releases of each topic that came meanwhile.
     """
     in_bulk = bool(issue_id or since or until or reason)
     if in_bulk == (address is not None):

@@ -31,6 +31,7 @@ from newsletter.service.announce import announce_notices
 from newsletter.service.heartbeat import forget_stale
 from newsletter.service.polling.poll_sources import poll_sources, sources_wait
 from newsletter.service.relay_transport import Transports
+from newsletter.service.returned_mail import follow_up
 from newsletter.service.sending.correction_notices import enqueue_notices
 from newsletter.service.sending.prepare_issues import (
     any_to_prepare,
@@ -121,6 +122,7 @@ def sweep(engine: Engine) -> None:
     """Find due work that no process is doing: the broker may have lost any message."""
     recover_claims(engine.runtime)
     judge_and_finish(engine.runtime)
+    follow_up(engine.runtime)
     now = engine.runtime.now()
     with engine.runtime.session() as session:
         forget_recipients(session)

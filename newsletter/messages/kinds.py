@@ -107,6 +107,14 @@ def _correction(making: Making) -> dict[str, Any]:
     }
 
 
+def _probe(making: Making) -> dict[str, Any]:
+    links = making.links
+    return _preferences(making) | {
+        "unsubscribe_url": links.unsubscribe(making.claimed, making.now),
+        "stay_url": links.stay(making.claimed, making.stored["probe"], making.now),
+    }
+
+
 def _address(making: Making) -> dict[str, Any]:
     stored = making.stored
     if stored["change"] is None:
@@ -129,6 +137,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
         "erased": Kind(_preferences),
         "notice": Kind(_preferences),
         "correction": Kind(_correction, SubscriptionState.ACTIVE, has_list_fields=True, respects_pause=True),
+        "probe": Kind(_probe, SubscriptionState.ACTIVE, has_list_fields=True, respects_pause=True),
     }
 )
 

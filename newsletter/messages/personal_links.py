@@ -58,6 +58,10 @@ class PersonalLinks:
         payload = [*self._subscriber(claimed), upto, claimed.newsletter_id or FIRST_NEWSLETTER]
         return self.pages.disown(self._tokens.make(Purpose.DISOWN, payload, now))
 
+    def stay(self, claimed: Claimed, probe: int, now: datetime) -> str:
+        """Return the link of a probe email, by which its recipient says that it arrived."""
+        return self.pages.stay(self._tokens.make(Purpose.STAY, [*self._subscriber(claimed), probe], now))
+
     def undo(self, claimed: Claimed, left_at: object, now: datetime) -> str:
         """Return the link that undoes the unsubscribing of `left_at`."""
         public_id, proof = self._subscriber(claimed)

@@ -11,8 +11,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import exists, or_, select, update
 from sqlalchemy.orm import Session
 
-from newsletter import bounce_steps, coverage
-from newsletter.bounce_steps import Step
+from newsletter import coverage
 from newsletter.mail.redact import without_addresses
 from newsletter.messages.build import MessageMaker
 from newsletter.models import (
@@ -24,7 +23,6 @@ from newsletter.models import (
     IssueState,
     Lane,
     Rendition,
-    StepKind,
     has_more_waves,
     is_one_of,
     rows_as_table,
@@ -32,9 +30,10 @@ from newsletter.models import (
 from newsletter.outbox.control import cancel_unsent
 from newsletter.outbox.lease import WAITING
 from newsletter.outbox.pacing.setup_wait import is_contradicted
+from newsletter.outbox.refused.mailbox_trouble import note_refusal
 from newsletter.outbox.refused.outcome_keys import domain_number, microseconds, relay_number
 from newsletter.outbox.refused.outcome_rows import is_unjudged, reached_nobody
-from newsletter.outbox.retry import Backoff, NextStep, mailbox_trouble, next_step
+from newsletter.outbox.retry import Backoff, NextStep, next_step
 from newsletter.smtp.outcomes import Fate, Outcome
 from newsletter.smtp.refusals import setup_fault
 
@@ -269,19 +268,12 @@ def _reject(
     for attempt, step in rejected:
         if _change(session, maker, worker, attempt, step, now):
             changed += 1
-            _note_failure(session, attempt, step, now)
+            note_refusal(
+                session, attempt.subscriber_id, attempt.delivery_id, attempt.outcome.reply, now,
+                hard=step.hard_bounce,
+            )  # fmt: skip
     coverage.put_back(session, put_back)
     return changed
-
-
-def _note_failure(session: Session, attempt: Attempt, step: NextStep, now: datetime) -> None:
-    """Record in the person's history that the relay refused an email because of their mailbox."""
-    reply = attempt.outcome.reply
-    reason = mailbox_trouble(reply.status) if reply else ""
-    if reason and reply is not None and attempt.subscriber_id is not None:
-        kind = StepKind.HARD if step.hard_bounce else StepKind.SOFT
-        failure = Step(kind, attempt.subscriber_id, reason, reply.status, attempt.delivery_id, sent_at=now)
-        bounce_steps.add(session, failure, now)
 
 
 def finish(session: Session, now: datetime) -> list[int]:

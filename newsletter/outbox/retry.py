@@ -157,27 +157,3 @@ def says_no_such_mailbox(outcome: Outcome) -> bool:
         and reply.status.startswith("5.1.")
         and reply.status.startswith(ABOUT_A_MAILBOX)
     )
-
-
-# Trouble of one mailbox or of its domain, by subject and detail (RFC 3463). In the words of
-# bounces/read/reasons.py.
-_TROUBLES = {
-    "1.2": "domain gone", "1.10": "domain gone", "4.4": "domain gone", "2.2": "mailbox full",
-    "4.1": "network", "4.2": "network", "4.6": "network", "4.7": "network",
-}  # fmt: skip
-_BY_SUBJECT = {"1": "no such user", "2": "unknown"}
-
-
-def mailbox_trouble(status: str) -> str:
-    """Return why the relay's last word counts against an address, or "" if it does not.
-
-    It counts if its status is about the mailbox or the domain: 5.1.z and 5.2.z. It counts too if an email was
-    tried for days and the last status was 4.1.z, 4.2.z or some of 4.4.z. Other replies say nothing about the
-    address. Examples are a busy relay (x.3.z, x.4.5), policy (x.7.z) and an email that is too big (x.2.3).
-    """
-    detail = status.partition(".")[2]
-    if detail in _TROUBLES:
-        return _TROUBLES[detail]
-    if detail == "2.3" or not f"5.{detail}".startswith(ABOUT_A_MAILBOX):
-        return ""
-    return _BY_SUBJECT.get(detail.partition(".")[0], "")

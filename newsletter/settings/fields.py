@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from newsletter.languages import LANGUAGES, translatable
-from newsletter.settings.parse.common import parse_address, whole_number
+from newsletter.settings.parse.common import parse_address, percent, whole_number
 from newsletter.settings.parse.general import (
     one_of,
     optional,
@@ -413,6 +413,39 @@ class Settings:
     )
     brake_hold_hours: int = setting(
         "How many hours a waiting sign-up is kept before it is dropped.", whole_number(1, 24 * 7), 24
+    )
+    soft_bounce_emails: int = setting(
+        "How many emails to one address must fail for a time before a probe email is sent "
+        "(docs/returned-mail.md).",
+        whole_number(2, 100),
+        4,
+    )
+    soft_bounce_days: int = setting(
+        "Over how many days, at least, these emails must have failed.", whole_number(1, 365), 21
+    )
+    soft_bounce_half_life_days: int = setting(
+        "After how many days such a failure counts half.", whole_number(1, 365), 45
+    )
+    probe_days: int = setting(
+        "How many days a probe email must not have come back before it has arrived.", whole_number(1, 30), 7
+    )
+    complaint_alarm_percent: float = setting(
+        "Tell the owner when more than this part of an issue's accepted emails were marked as spam, from "
+        "five complaints on. 0 means never.",
+        percent(100),
+        0.1,
+    )
+    bounce_alarm_percent: float = setting(
+        "Tell the owner when more than this part of an issue's emails found no mailbox, from 20 of them on. "
+        "0 means never.",
+        percent(100),
+        2.0,
+    )
+    complaint_pause_percent: float = setting(
+        "If complaints pass this part, pause what is still unsent of the issue. The newsletter's next issue "
+        "then waits for an approval. 0 means never.",
+        percent(100),
+        0.3,
     )
     owner_address: str | None = setting(
         "The address that gets the notices to the owner. Every admin account when empty.",

@@ -42,6 +42,7 @@ from newsletter.models import (
     Frequency,
     Newsletter,
     NewsletterCalendar,
+    Probe,
     Release,
     ReleaseTopic,
     ReportOutcome,
@@ -241,6 +242,9 @@ def _furnish(session: Session, runtime: Runtime, stored_password: str) -> dict[s
     session.flush()
     add_by_hand(session, tokens, "suppressed@example.org", ADMIN, now)
     suppressed = str(session.scalar(select(func.max(Suppression.id))))
+    probe = Probe(subscriber_id=subscriber.id, delivery_id=delivery, begun_at=now)
+    session.add(probe)
+    session.flush()
     farewell_undo = make_undo_token(tokens, leaver.public_id, now, now)
     leaving = tokens.make(Purpose.UNSUBSCRIBE, [subscriber.public_id, delivery], now)
     return {
@@ -269,6 +273,7 @@ def _furnish(session: Session, runtime: Runtime, stored_password: str) -> dict[s
         "public.confirmed": {"token": preferences},
         "public.welcome_back": {"token": preferences},
         "public.not_me": {"token": not_me},
+        "public.stay": {"token": tokens.make(Purpose.STAY, [*own, probe.id], now)},
         "public.preferences": {"token": preferences},
         "public.my_mails": {"token": preferences},
         "public.ask_for_own_link": {"token": preferences, "right": "export"},

@@ -81,6 +81,7 @@ ELSEWHERE = {
     "subscribers/leaving/reasons.py": "web/public/test_unsubscribe.py",
     "subscribers/offered_topics.py": "releases/topics/test_edit.py",
     "subscribers/leaving/undo.py": "subscribers/leaving/test_unsubscribe.py",
+    "subscribers/choices/stay.py": "web/public/test_stay.py",
     "subscribers/link.py": "subscribers/choices/test_change_address.py",
     "subscribers/privacy/emailed_links.py": "subscribers/privacy/test_erase.py",
     "subscribers/privacy/empty_address.py": "subscribers/consent/test_chain.py",

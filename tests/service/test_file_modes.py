@@ -138,6 +138,9 @@ COMMANDS: dict[str, list[str]] = {
     "bounce parse": ["IN/mail.eml"],
     "bounce reports": [],
     "bounce held": [],
+    "bounce history": ["ada@example.org"],
+    "bounce undo": ["1"],
+    "bounce go-on": ["news"],
     "bounce again": ["1", "--count", "1"],
     "bounce gone": ["1", "--count", "1"],
     "db purge": [],
@@ -151,7 +154,7 @@ COMMANDS: dict[str, list[str]] = {
 CAN_FAIL = {
     "relay check", "source try", "release send-after-all", "release not-urgent", "digest pause",
     "digest resume", "digest send-from-here", "schedule late", "consent verify", "bounce again",
-    "bounce gone", "release merge", "release different", "release unmerge", "digest approve",
+    "bounce undo", "bounce gone", "release merge", "release different", "release unmerge", "digest approve",
     "digest check", "db restore",
 }  # fmt: skip
 WRONG_USAGE = 2

@@ -23,6 +23,7 @@ from newsletter.messages.note import read_note
 from newsletter.models import (
     Frequency,
     Newsletter,
+    NewsletterCalendar,
     Release,
     ReleaseRevision,
     ReleaseTopic,
@@ -33,6 +34,8 @@ from newsletter.notices import NoticeKind, settle, tell_owner
 
 # The titles that a notice names.
 MOST_TITLES = 5
+# How many hours ahead we ask, if only the next issue has to be approved.
+HOURS_AHEAD = 24
 
 
 class OpenApproval(NamedTuple):
@@ -102,7 +105,7 @@ def approve(
     """
     read_note(note, note_language)
     # The clock holds this lock while it opens waves and closes dates.
-    find_calendar(session, newsletter_id, lock=True)
+    calendar = find_calendar(session, newsletter_id, lock=True)
     row = find_approval(session, newsletter_id, slot)
     if row is None:
         raise NotFound(f"No issue for {slot} waits for an approval.")
@@ -113,11 +116,46 @@ def approve(
             f"The issue for {slot} was not approved in time. The next issue brings its releases."
         )
     row.approved_at, row.approved_by = now, actor
+    if calendar is not None:
+        calendar.approve_next = False
     row.to_sequence, row.shown_at = to_sequence, shown_at
     row.editors_note, row.note_language = note.strip(), note_language
     slug = session.get_one(Newsletter, newsletter_id).slug
     settle_questions(session, slug, slot, now)
     audit.record(session, actor, "issue.approve", slug, now, slot=str(slot), to_sequence=to_sequence)
+
+
+def hours_ahead(row: NewsletterCalendar) -> int | None:
+    """Return how many hours before a date its approval is asked for, or None if it needs none."""
+    if row.approval_hours is None and row.approve_next:
+        return HOURS_AHEAD
+    return row.approval_hours
+
+
+def require_next(session: Session, newsletter_id: int, actor: str, now: datetime) -> bool:
+    """Let a newsletter's next issue wait for an approval, whatever its schedule says. Commits nothing.
+
+    An approval ends that, or `go_on`. Issues as they happen wait too. Returns False if the schedule is off
+    or waits already.
+    """
+    row = find_calendar(session, newsletter_id, lock=True)
+    if row is None or not row.is_on or row.approve_next:
+        return False
+    row.approve_next, row.next_at = True, None
+    slug = session.get_one(Newsletter, newsletter_id).slug
+    audit.record(session, actor, "schedule.approve_next", slug, now)
+    return True
+
+
+def go_on(session: Session, newsletter_id: int, actor: str, now: datetime) -> bool:
+    """End what `require_next` began; return whether it had. Commits nothing."""
+    row = find_calendar(session, newsletter_id, lock=True)
+    if row is None or not row.approve_next:
+        return False
+    row.approve_next, row.next_at = False, None
+    slug = session.get_one(Newsletter, newsletter_id).slug
+    audit.record(session, actor, "schedule.go_on", slug, now)
+    return True
 
 
 def was_missed(session: Session, newsletter_id: int, slot: date) -> bool:

@@ -18,6 +18,7 @@ from newsletter.calendar.store import hour_of
 from newsletter.digest.issues import something_waits
 from newsletter.digest.schedule.approval import (
     frequencies_of,
+    hours_ahead,
     open_rows,
     settle_questions,
     subject_of,
@@ -60,14 +61,16 @@ def add_dates(
     A date whose first wave was opened before the setting was turned on needs no approval. If the setting is
     off, dates whose first wave is still to come need none any more.
     """
-    if row.approval_hours is None:
+    hours_before = hours_ahead(row)
+    if hours_before is None:
         _forget_if_not_begun(session, row.newsletter_id, now)
         return
     opened_to = row.opened_to or now
     known = {each.slot for each in open_rows(session, row.newsletter_id)}
-    for day in days_between(opened_to, now + timedelta(hours=row.approval_hours)):
+    until = now + timedelta(hours=hours_before)
+    for day in days_between(opened_to, until):
         first = _first_instant(calendar, hours, personal, day, opened_to)
-        soon = first is not None and first <= now + timedelta(hours=row.approval_hours)
+        soon = first is not None and first <= until
         if not soon or day in known or _has_wave(session, row.newsletter_id, day):
             continue
         values = {"newsletter_id": row.newsletter_id, "slot": day, "first_at": first, "reminders": 0}
@@ -132,8 +135,9 @@ def ask(
             if first is not None and not has_wave:
                 each.first_at = first
             moments.append(_ask(session, row, slug, each, frequencies_of(calendar, hours, each.slot), now))
-    if row.approval_hours is not None:
-        ahead = timedelta(hours=row.approval_hours)
+    hours_before = hours_ahead(row)
+    if hours_before is not None:
+        ahead = timedelta(hours=hours_before)
         later = [
             first - ahead
             for day in days_between(now + ahead, now + ahead + DAY)
@@ -169,7 +173,7 @@ def _ask(
     now: datetime,
 ) -> datetime:
     """Ask for one approval or remind of it, if it is time; return when to look again."""
-    hours = row.approval_hours or 0
+    hours = hours_ahead(row) or 0
     stages = [approval.first_at - timedelta(hours=hours) / LEFT_AT_REMINDER, approval.first_at]
     stage = sum(each <= now for each in stages)
     if approval.asked_at is None:

@@ -71,13 +71,16 @@ def forget_notes(session: Session) -> None:
 def due_gatherings(session: Session, now: datetime) -> Sequence[int]:
     """Return the newsletters whose issue as it happens has to be opened now.
 
-    While another one is prepared, it is not known yet what that one leaves over.
+    While another one is prepared, it is not known yet what that one leaves over. They wait too while the next
+    issue has to be approved because of complaints (approval.py).
     """
     found = []
     gatherings = select(Gathering, NewsletterCalendar.gather_releases).join(
         NewsletterCalendar, NewsletterCalendar.newsletter_id == Gathering.newsletter_id
     )
-    free = gatherings.where(~_is_preparing(Gathering.newsletter_id))
+    free = gatherings.where(
+        ~_is_preparing(Gathering.newsletter_id), NewsletterCalendar.approve_next.is_(False)
+    )
     for row, enough in session.execute(free.order_by(Gathering.newsletter_id)):
         if row.opens_at <= now or (enough and _gathered(session, row) >= enough):
             found.append(row.newsletter_id)

@@ -40,6 +40,22 @@ def parse_rate(value: str) -> float:
     return found
 
 
+def percent(highest: float) -> Callable[[str], float]:
+    """Return a parser of a part of a hundred from 0 to `highest`, such as 0.3 or 2 %."""
+
+    def parse(value: str) -> float:
+        try:
+            number = float(value.strip().removesuffix("%"))
+        except ValueError:
+            number = -1.0
+        # NaN fails this too.
+        if not 0 <= number <= highest:
+            raise ValueError(f"is not a number of percent from 0 to {highest:g}")
+        return number
+
+    return parse
+
+
 def whole_number(low: int, high: int) -> Callable[[str], int]:
     """Return a parser of whole numbers from `low` to `high`."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from newsletter.web.public import change_address, confirm, look, preferences, privacy, unsubscribe
+from newsletter.web.public import change_address, confirm, look, preferences, privacy, stay, unsubscribe
 from newsletter.web.public.blueprint import public
 
 # Importing the views registers them with the blueprint.
@@ -17,6 +17,7 @@ __all__ = [
     "preferences",
     "privacy",
     "public",
+    "stay",
     "subscribe",
     "unsubscribe",
 ]

@@ -11,7 +11,9 @@ from scheduled import Scheduled, at
 from newsletter.digest.schedule.approval import (
     approve,
     find_approval,
+    go_on,
     open_approvals,
+    require_next,
 )
 from newsletter.digest.schedule.approval_dates import forget_approvals
 from newsletter.errors import InputError, NotFound, StateConflict
@@ -50,7 +52,9 @@ def waiting(one: Scheduled) -> list[date]:
         return [each.slot for each in open_approvals(session)]
 
 
-def started(one: Scheduled, *readers: tuple[str, Frequency], hours: int = 12, **fields: object) -> None:
+def started(
+    one: Scheduled, *readers: tuple[str, Frequency], hours: int | None = 12, **fields: object
+) -> None:
     energy = one.house.topic("energy")
     for name, frequency in readers:
         one.house.add_subscriber(energy, frequency=frequency, name=name)
@@ -328,3 +332,61 @@ def test_a_row_of_an_approved_date_ends_after_its_last_wave(one: Scheduled):
 
     with one.house.runtime.reading() as session:
         assert find_approval(session, FIRST_NEWSLETTER, TENTH).ended_at is not None
+
+
+def require(one: Scheduled) -> bool:
+    with one.house.runtime.session() as session:
+        required = require_next(session, FIRST_NEWSLETTER, "returned mail", one.house.clock())
+        session.commit()
+    return required
+
+
+def test_after_complaints_the_next_issue_waits_until_a_person_approves_one(either: Scheduled):
+    started(either, ("ann", DAILY), hours=None)
+    either.house.release("An energy cable")
+    either.work("2026-03-09 21:00")
+
+    assert require(either)
+    assert not require(either)
+    assert either.work("2026-03-09 21:01") == []
+    assert waiting(either) == [TENTH]
+    assert either.work("2026-03-10 08:00") == []
+
+    approved(either)
+    assert either.work("2026-03-10 08:01") == ["ann"]
+    either.house.release("An energy mast")
+    assert either.work("2026-03-11 08:00") == ["ann"]
+
+
+def test_a_person_can_let_the_next_issue_go_without_an_approval(either: Scheduled):
+    started(either, ("ann", DAILY), hours=None)
+    either.house.release("An energy cable")
+    require(either)
+    either.work("2026-03-09 21:00")
+
+    with either.house.runtime.session() as session:
+        assert go_on(session, FIRST_NEWSLETTER, "kim", either.house.clock())
+        assert not go_on(session, FIRST_NEWSLETTER, "kim", either.house.clock())
+        session.commit()
+
+    either.work("2026-03-09 21:01")
+    assert waiting(either) == []
+    assert either.work("2026-03-10 08:00") == ["ann"]
+
+
+def test_issues_as_they_happen_wait_too(either: Scheduled):
+    started(either, ("ann", Frequency.IMMEDIATE), hours=None)
+    either.work("2026-03-09 21:00")
+    require(either)
+    either.house.release("An energy cable")
+
+    assert either.work("2026-03-09 21:01") == []
+    assert either.work("2026-03-09 23:00") == []
+    with either.house.runtime.session() as session:
+        go_on(session, FIRST_NEWSLETTER, "kim", either.house.clock())
+        session.commit()
+    assert either.work("2026-03-09 23:01") == ["ann"]
+
+
+def test_a_newsletter_without_a_schedule_has_no_next_issue_that_could_wait(one: Scheduled):
+    assert not require(one)
