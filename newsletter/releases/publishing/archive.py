@@ -32,12 +32,9 @@ MOST_YEARS = 60
 # An issue brought a release if a delivery with it was accepted, or may have been.
 _BROUGHT = (DeliveryState.ACCEPTED, DeliveryState.UNCERTAIN)
 
-_SHORT = (
-    selectinload(Release.topic_links).selectinload(ReleaseTopic.topic),
-    # Lists show titles and summaries. A body can have a megabyte.
-    defer(Release.body_html),
-    defer(Release.body_text),
-)
+_WITH_TOPICS = selectinload(Release.topic_links).selectinload(ReleaseTopic.topic)
+# Lists show titles and summaries. A body can have a megabyte.
+_SHORT = (defer(Release.body_html), defer(Release.body_text))
 
 
 @dataclass(frozen=True)
@@ -156,7 +153,7 @@ def newest_public(
     Feeds are in this order. By date, a back-dated release would never be seen, and one with a date ahead
     would stay first.
     """
-    query = select(Release).options(_SHORT[0]).where(public_now(now), Release.made_public_at.is_not(None))
+    query = select(Release).options(_WITH_TOPICS).where(public_now(now), Release.made_public_at.is_not(None))
     if topic_id is not None:
         query = query.where(Release.topic_links.any(ReleaseTopic.topic_id == topic_id))
     elif newsletter_id is not None:

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import wraps
-from typing import Any
+from typing import Any, TypeVar
 
 from flask import Response, current_app, g, make_response, request
 from werkzeug.http import http_date
@@ -32,7 +32,11 @@ MOST_BYTES, LONGEST_ADDRESS = 8 * 1024 * 1024, 200
 # Two changes in one second have the same Last-Modified. So the header is left out for so long.
 SETTLED = timedelta(seconds=3)
 
+# The values of one process: those of the present version, and of the one before while it is replaced.
+MOST_VALUES = 20
+
 View = Callable[..., AnyResponse | str]
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True)
@@ -74,6 +78,41 @@ class PageStore:
                 self._bytes -= len(gone.body)
 
 
+@dataclass
+class ValueStore:
+    """Values that many pages have in common, such as the list of topics."""
+
+    _values: OrderedDict[object, tuple[datetime, object]] = field(default_factory=OrderedDict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def find(self, key: object, make: Callable[[], Any], now: datetime) -> Any:
+        """Return the value as it was made lately, or make it."""
+        with self._lock:
+            made_at, value = self._values.get(key, (None, None))
+        if made_at is not None and made_at <= now < made_at + KEPT_FOR:
+            return value
+        value = make()
+        with self._lock:
+            self._values[key] = now, value
+            self._values.move_to_end(key)
+            while len(self._values) > MOST_VALUES:
+                self._values.popitem(last=False)
+        return value
+
+
+def kept(name: str, make: Callable[[], Value]) -> Value:
+    """Return a value that depends only on what is public, as this process made it for the present version.
+
+    Outside of a cacheable view it is made each time.
+    """
+    version = g.get("public_version")
+    if version is None:
+        return make()
+    store: ValueStore = current_app.extensions.setdefault("archive_values", ValueStore())
+    found: Value = store.find((name, version), make, runtime().now())
+    return found
+
+
 def cacheable(view: View) -> View:
     """Let caches keep the answers of a view, and answer 304 if the asker has the present one.
 
@@ -83,6 +122,7 @@ def cacheable(view: View) -> View:
     @wraps(view)
     def answer(*args: Any, **values: Any) -> Response:
         version = public_version(db.session())
+        g.public_version = version.value
         now = runtime().now()
         store: PageStore = current_app.extensions.setdefault("archive_pages", PageStore())
         # `all_newsletters` may be a second old, so its versions are in the key too.

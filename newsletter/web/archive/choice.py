@@ -5,6 +5,7 @@ from __future__ import annotations
 from newsletter.errors import NotFound
 from newsletter.models import db
 from newsletter.subscribers.offered_topics import OfferedTopic, find_newsletter_of, offered_topics
+from newsletter.web.archive.caching import kept
 from newsletter.web.http.language import page_language
 from newsletter.web.http.this_newsletter import is_only_one, named_newsletter
 
@@ -20,7 +21,7 @@ def shown_topics(newsletter_id: int | None) -> list[OfferedTopic]:
     language = page_language()
     return [
         topic.shown_in(language)
-        for topic in offered_topics(db.session())
+        for topic in kept("topics", lambda: offered_topics(db.session()))
         if newsletter_id is None or topic.newsletter_id == newsletter_id
     ]
 

@@ -23,7 +23,7 @@ from newsletter.releases.search.find import Filters, Found, Order, search_releas
 from newsletter.releases.search.highlight import excerpt, mark
 from newsletter.subscribers.offered_topics import OfferedTopic
 from newsletter.web.archive.blueprint import archive
-from newsletter.web.archive.caching import cacheable
+from newsletter.web.archive.caching import cacheable, kept
 from newsletter.web.archive.choice import asked_newsletter, find_topic, owner_of_topic, shown_topics
 from newsletter.web.archive.feed import FORMATS
 from newsletter.web.http.extensions import runtime
@@ -124,7 +124,7 @@ def _render(newsletter_id: int | None, topic: OfferedTopic | None, period: Perio
         topic=topic,
         newsletters=_newsletters() if shared else [],
         period=period,
-        years=archive_years(session, now),
+        years=kept("years", lambda: archive_years(session, now)),
         months=[date(period.year, each, 1) for each in months] if period else [],
         **more,
     )

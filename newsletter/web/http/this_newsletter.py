@@ -88,8 +88,13 @@ def _first() -> Identity:
 def offered_languages() -> tuple[str, ...]:
     """Return the languages of the newsletter of this request; of all, if it is about none or several."""
     named = named_newsletter()
-    those = [named] if named is not None else all_newsletters()
-    return tuple(dict.fromkeys(language for each in those for language in each.languages))
+    # Each link on a page asks for them.
+    known = g.get("offered_languages")
+    if known is None or known[0] is not named:
+        those = [named] if named is not None else all_newsletters()
+        known = named, tuple(dict.fromkeys(language for each in those for language in each.languages))
+        g.offered_languages = known
+    return cast("tuple[str, ...]", known[1])
 
 
 def init_newsletter(app: Flask) -> None:

@@ -6,9 +6,10 @@ from datetime import timedelta
 
 import pytest
 from house import edit_release
+from sqlalchemy import event
 
 from newsletter.clock import utcnow
-from newsletter.models import Newsletter, Release
+from newsletter.models import Newsletter, Release, db
 from newsletter.releases.editing.edit import ReleaseAction
 from newsletter.web.archive.caching import KEPT_FOR, MOST_BYTES, Made, PageStore
 
@@ -140,3 +141,53 @@ def test_a_stored_page_ends_with_time_and_when_the_clock_goes_back(visitor):
     assert store.find("page", now) is not None
     assert store.find("page", now + KEPT_FOR) is None
     assert store.find("page", now - timedelta(seconds=1)) is None
+
+
+def test_what_pages_have_in_common_is_as_new_as_the_pages(visitor):
+    visitor.house.release("Energy from waves")
+    visitor.get("/releases?n=1")
+
+    visitor.house.topic("harbours", "quay")
+    old = visitor.house.release("A quay")
+    with visitor.house.runtime.session() as session:
+        release = session.get_one(Release, old)
+        release.published_on = release.published_on.replace(year=2019)
+        release.published_at = release.published_at.replace(year=2019)
+        session.commit()
+    page = visitor.get("/releases?n=2").text
+
+    assert "/topics/harbours" in page
+    assert "/releases/2019" in page
+
+
+def test_the_years_follow_the_end_of_an_embargo(visitor):
+    """An embargo ends without a change in the database."""
+    release = visitor.house.release("Energy from waves")
+    with visitor.house.runtime.session() as session:
+        found = session.get_one(Release, release)
+        found.published_on = found.published_on.replace(year=2019)
+        found.embargo_until = visitor.house.clock() + timedelta(seconds=30)
+        session.commit()
+    visitor.house.release("Energy from wind")
+    before = visitor.get("/releases?n=1").text
+
+    visitor.house.clock.pass_(seconds=KEPT_FOR.total_seconds() + 1)
+    after = visitor.get("/releases?n=2").text
+
+    assert "/releases/2019" not in before
+    assert "/releases/2019" in after
+
+
+def test_a_new_page_asks_the_database_a_few_questions(visitor):
+    visitor.house.release("Energy from waves")
+    visitor.get("/releases?n=1")
+    asked: list[str] = []
+    with visitor.client.application.app_context():
+        engine = db.engine
+    event.listen(engine, "before_cursor_execute", lambda *given: asked.append(given[2]))
+
+    answer = visitor.get("/releases?n=2")
+
+    assert answer.status_code == 200
+    # The version of what is public, the newsletters, and the releases.
+    assert 1 <= len([each for each in asked if each.startswith("SELECT")]) <= 3
