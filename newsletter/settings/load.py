@@ -108,7 +108,8 @@ def _webhook_faults(values: Mapping[str, Any]) -> list[str]:
         networks, secrets = f"webhook_{provider}_networks", f"webhook_{provider}_secrets"
         if values.get(networks) and not values.get(secrets):
             faults.append(f"{variable(networks)} has no effect without {variable(secrets)}")
-    relays = [values.get("relay"), *(relay for _, relay in values.get("relays", ()))]
+    others = (*values.get("relays", ()), *values.get("backup_relays", ()))
+    relays = [values.get("relay"), *(relay for _, relay in others)]
     names = [relay.token_header.lower() for relay in relays if relay is not None]
     for provider, header in (("postmark", "X-PM-Metadata-Token"), ("brevo", "X-Mailin-custom")):
         secrets, start = f"webhook_{provider}_secrets", header.removesuffix("Token").lower()

@@ -16,7 +16,9 @@ LONGEST_TEXT = 4000
 LONGEST_NUMBER = 20
 MOST_ITEMS = 5000
 
-_STRING = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
+# Without its end, a string goes on to the end of the text. Otherwise the search would begin again at each
+# quotation mark in it, which takes quadratic time.
+_STRING = re.compile(r'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
 _BRACKET = re.compile(r"[\[\]{}]")
 
 Object = Mapping[str, Any]

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import logging
 import math
+import time
 from collections import Counter
-from collections.abc import Sequence
 
 from flask import Blueprint, Response, request
 from sqlalchemy.exc import SQLAlchemyError
@@ -17,14 +17,13 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 from newsletter.bounces.match import SigningKeys
 from newsletter.bounces.providers.call import Call
-from newsletter.bounces.providers.event import Event
 from newsletter.bounces.providers.payload import LARGEST_BYTES
 from newsletter.bounces.take_events import take_call, take_event
 from newsletter.errors import CallRefused, FetchError, PayloadInvalid
 from newsletter.limits.keys import limit_key, network_of
 from newsletter.limits.spend import spend
 from newsletter.mail.verp import LEAVE_KEY, RETURN_KEY
-from newsletter.models import db
+from newsletter.models import ReportOutcome, db
 from newsletter.runtime import Runtime
 from newsletter.throttle import Limit
 from newsletter.web.http.extensions import runtime
@@ -36,7 +35,9 @@ webhooks = Blueprint("webhooks", __name__)
 # Refused calls of one network that are recorded in the log. A provider with a wrong key stays below this.
 REFUSED = Limit(burst=30, period_seconds=600)
 # Other processes can write between two commits, and what was committed is not repeated.
-EVENTS_A_COMMIT = 100
+EVENTS_A_COMMIT = 25
+# After this time a provider does not wait any more. It repeats the call, and the other events follow then.
+WORK_SECONDS = 20.0
 RETRY_SECONDS = 60
 
 log = logging.getLogger(__name__)
@@ -53,7 +54,7 @@ def take(provider: str) -> Response:
     if isinstance(raw, Response):
         return raw
     try:
-        done = _take_in(parts, provider, _verify(parts, webhook, raw))
+        done, left = take_in(parts, provider, _verify(parts, webhook, raw))
     except (CallRefused, PayloadInvalid) as fault:
         return _refuse(parts, webhook, provider, fault)
     except FetchError as fault:
@@ -64,8 +65,8 @@ def take(provider: str) -> Response:
         log.exception("event=webhook_not_taken_in provider=%s", provider)
         return _busy(webhook)
     words = ",".join(f"{outcome}:{count}" for outcome, count in sorted(done.items()))
-    log.info("event=webhook_taken_in provider=%s bytes=%d done=%s", provider, len(raw), words)
-    return _answer(200, "Done.")
+    log.info("event=webhook_taken_in provider=%s bytes=%d done=%s left=%d", provider, len(raw), words, left)
+    return _busy(webhook) if left else _answer(200, "Done.")
 
 
 def _read_body() -> bytes | Response:
@@ -90,24 +91,27 @@ def _caller(parts: Runtime) -> str:
     return client_address(request, parts.settings.trusted_proxies)
 
 
-def _take_in(parts: Runtime, provider: str, verified: Verified) -> Counter[str]:
-    """Do what follows from the events, and commit. Return how many had which outcome."""
+def take_in(
+    parts: Runtime, provider: str, verified: Verified, seconds: float = WORK_SECONDS
+) -> tuple[Counter[str], int]:
+    """Do what follows from the events, and commit. Return how many had which outcome, and how many are left.
+
+    Events are left if the work takes longer than `seconds`. What was committed is known when they come again.
+    """
     session, now = db.session(), parts.now()
     keys = SigningKeys(parts.tokens.derived_key(RETURN_KEY), parts.tokens.derived_key(LEAVE_KEY))
     if verified.call:
         take_call(session, provider, verified.call, verified.events, now)
     done: Counter[str] = Counter()
-    for batch in _batches(verified.events):
+    reports = [each for each in verified.events if each.is_report]
+    until = time.monotonic() + seconds
+    # Each call does something new, however slow this host is.
+    while reports and (set(done) <= {ReportOutcome.REPEATED} or time.monotonic() < until):
+        batch, reports = reports[:EVENTS_A_COMMIT], reports[EVENTS_A_COMMIT:]
         done.update(take_event(session, parts.tokens, keys, provider, each, now).value for each in batch)
         session.commit()
     session.commit()
-    return done
-
-
-def _batches(events: Sequence[Event]) -> list[Sequence[Event]]:
-    """Return the events that say that something failed, some for each commit."""
-    reports = [each for each in events if each.is_report]
-    return [reports[at : at + EVENTS_A_COMMIT] for at in range(0, len(reports), EVENTS_A_COMMIT)]
+    return done, len(reports)
 
 
 def _refuse(parts: Runtime, webhook: Webhook, provider: str, fault: CallRefused | PayloadInvalid) -> Response:

@@ -42,6 +42,8 @@ HOSTILE = [
     b"{'a': 1}",
     b'{"a": "\x00"}',
     b'"' + b"\\" * 100_001,
+    # Each quotation mark could begin a string. A search that begins again at each one would not end today.
+    b'"' + b'\\"' * 300_000,
 ]
 
 

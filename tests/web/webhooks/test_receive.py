@@ -36,9 +36,11 @@ from webhook_calls import (
 from webhook_door import Door, make_door
 
 from newsletter.bounces.providers.payload import LARGEST_BYTES
+from newsletter.bounces.providers.sendgrid import read_events
 from newsletter.models import Delivery, ReturnedMail, Suppression, WebhookEvent, db
-from newsletter.web.webhooks.providers import WEBHOOKS
-from newsletter.web.webhooks.receive import REFUSED
+from newsletter.web.http.extensions import runtime
+from newsletter.web.webhooks.providers import WEBHOOKS, Verified
+from newsletter.web.webhooks.receive import EVENTS_A_COMMIT, REFUSED, take_in
 
 GONE = "550 5.1.1 user unknown"
 
@@ -236,6 +238,22 @@ def test_a_batch_that_was_taken_in_partly_is_completed(house: House):
 
     assert door.outcomes == ["late", "complaint"]
     assert len(door.house.all(WebhookEvent)) == 2
+
+
+def test_a_batch_that_takes_too_long_is_taken_in_by_several_calls(door: Door):
+    token = door.token
+    batch = [sendgrid_event("deferred", token, number, response="450 later") for number in range(60)]
+    verified = Verified(read_events(json.dumps(batch).encode()))
+
+    left = []
+    for _ in range(3):
+        with door.app.test_request_context(method="POST"):
+            db.session.info["writes"] = True
+            left.append(take_in(runtime(), "sendgrid", verified, seconds=0.0))
+
+    # Each call does at least one new batch.
+    assert [each[1] for each in left] == [60 - EVENTS_A_COMMIT, 60 - 2 * EVENTS_A_COMMIT, 0]
+    assert door.outcomes == ["late"] * 60
 
 
 def test_a_failing_database_is_no_confirmation_and_loses_nothing(door: Door):
