@@ -30,6 +30,11 @@ from newsletter.mail.plaintext import shorten, wrap
 # inlined.
 STYLE_SHEET = "style.css"
 
+# A block of a digest ends in a line break, unless it is empty. This character stands after it, and is removed
+# together with the line break of the template, so that an empty block leaves no empty line.
+_BLOCK_END = "\ue004"
+_AFTER_BLOCK = re.compile(f"[ \\t]*{_BLOCK_END}[ \\t]*\n?")
+
 _NO_MARKS = str.maketrans("", "", MARK_CHARACTERS)
 
 
@@ -73,8 +78,8 @@ class TemplateSet:
         values = dict(context)
         return Rendered(
             subject=self.render_subject(name, language, values),
-            text=_tidy(environment.get_template(f"{name}/body.txt").render(values)),
-            html=inline_document(environment.get_template(f"{name}/body.html").render(values)),
+            text=tidy(_whole(environment, f"{name}/body.txt", values)),
+            html=inline_document(_whole(environment, f"{name}/body.html", values)),
         )
 
     def render_subject(self, name: str, language: str, context: Mapping[str, Any]) -> str:
@@ -92,7 +97,7 @@ class TemplateSet:
         text = environment.get_template(f"{name}.txt").render(values)
         rendered = environment.get_template(f"{name}.html").render(values)
         style = self._style(environment, values["site"].palette) if "<" in rendered else ""
-        return Piece(text=_trimmed(text), html=inline_fragment(rendered, style).strip() + "\n")
+        return Piece(text=trimmed(text), html=inline_fragment(rendered, style).strip() + "\n")
 
     def _style(self, environment: Environment, palette: Palette) -> str:
         known = self._styles.get(palette)
@@ -136,6 +141,7 @@ class TemplateSet:
             "direction": locale.text_direction,
             "start": start,
             "end": end,
+            "block": _render_block,
         }
         return environment
 
@@ -152,12 +158,23 @@ def _without_marks(value: Any) -> Any:
     return value
 
 
-def _tidy(text: str) -> str:
+@pass_context
+def _render_block(context: Context, name: str) -> Mark:
+    """Return a block of the digest, for a template that shows it as it is, with its marks."""
+    template = context.environment.get_template(f"digest/blocks/{name}")
+    return Mark(template.render(context.get_all()) + _BLOCK_END)
+
+
+def _whole(environment: Environment, name: str, values: dict[str, Any]) -> str:
+    return _AFTER_BLOCK.sub("", environment.get_template(name).render(values))
+
+
+def tidy(text: str) -> str:
     """Return a whole text without spaces at the ends of lines and without empty lines around it."""
-    return _trimmed(text).strip("\n") + "\n"
+    return trimmed(text).strip("\n") + "\n"
 
 
-def _trimmed(text: str) -> str:
+def trimmed(text: str) -> str:
     """Return a piece's text without spaces at the ends of lines; empty lines stay as in the template."""
     trimmed = "\n".join([line.rstrip(" \t") for line in text.split("\n")])
     return trimmed if not trimmed or trimmed.endswith("\n") else trimmed + "\n"
