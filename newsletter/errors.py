@@ -5,6 +5,7 @@
     ├── ServiceError           a process of the service cannot start or continue
     ├── InputError             a file or a value from outside is invalid
     │   ├── FieldsInvalid      some fields of a form are invalid; says for each why
+    │   ├── TemplateInvalid    templates of the owner cannot be used; lists every fault with its line
     │   ├── ReleaseUnreadable  a file is not a press release
     │   ├── FeedUnreadable     a document is not a feed, or not one that we read
     │   ├── PayloadInvalid     the body of a webhook call is not what the provider documents
@@ -73,6 +74,17 @@ class FieldsInvalid(InputError):
     def __init__(self, faults: Mapping[str, str]) -> None:
         self.faults = dict(faults)
         super().__init__("\n".join(self.faults.values()))
+
+
+class TemplateInvalid(InputError):
+    """Templates of the owner cannot be used; `faults` has a (part, line, sentence) for each fault.
+
+    The line is 0 if it is not known.
+    """
+
+    def __init__(self, faults: Sequence[tuple[str, int, str]]) -> None:
+        self.faults = tuple(faults)
+        super().__init__("\n".join(sentence for _, _, sentence in self.faults))
 
 
 class ReleaseUnreadable(InputError):

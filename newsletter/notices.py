@@ -307,6 +307,15 @@ class NoticeKind(enum.Enum):
         ),
     )
 
+    TEMPLATE_FAILED = (
+        "template_failed",
+        "The usual templates were used",
+        ("An email of “{name}” could not be made with your templates, so it has the usual ones. {what}"),
+        (
+            "Open the page “Templates” of the newsletter, correct them and save. This notice closes when you "
+            "save templates."
+        ),
+    )
     SOURCE_STOPPED = (
         "source_stopped",
         "A source is no longer fetched",

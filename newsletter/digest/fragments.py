@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -18,7 +19,9 @@ from newsletter.messages.render import (
     render_edition,
     render_headings,
     render_more,
+    report_failures,
 )
+from newsletter.messages.templates.parts import USUAL_TEMPLATES
 from newsletter.models import Fragment, Issue, IssueRelease, Release, Topic, insert_new
 from newsletter.models.rendition_key import name_of
 
@@ -50,10 +53,12 @@ def render_issue(
     issue: Issue,
     shown: Iterable[str],
     language: str,
+    now: datetime,
     before: int = 0,
 ) -> None:
     """Render and store the fragments of these releases; `before` other releases have fragments already."""
     releases = load_revisions(session, shown)
+    renderer = renderer.with_templates_of(session, issue)
     facts = _facts(renderer, issue)
     if before:
         frame = session.get_one(Fragment, (issue.id, language, "frame"))
@@ -63,6 +68,9 @@ def render_issue(
     else:
         topics = _topics(session, issue)
         parts = render_edition(renderer, facts, language, topics, releases)
+    report_failures(session, renderer, now)
+    if renderer.failures and not before:
+        issue.template_version = USUAL_TEMPLATES.version
     rows = [
         {"issue_id": issue.id, "language": language, "part": part, "html": each.html, "text": each.text}
         for part, each in parts.items()

@@ -203,7 +203,7 @@ class Preparer:
         if len(self._renditions) > MOST_KEPT:
             self._renditions.clear()
         fresh = sorted(keys - self._renditions.keys())
-        self._render_for(session, issue, renderer, chunk, fresh)
+        self._render_for(session, issue, renderer, chunk, fresh, now)
         self._renditions |= make_renditions(session, issue.id, fresh)
         due = own_hours(session, chunk, now) if issue.own_hour else {}
         pairs = [(subscriber, self._renditions[key]) for subscriber, key in chunk.selections]
@@ -219,6 +219,7 @@ class Preparer:
         renderer: NewsletterRenderer,
         chunk: Chunk,
         fresh: Sequence[str],
+        now: datetime,
     ) -> None:
         """Render, in each language needed, the releases of this chunk's renditions that have no fragments.
 
@@ -242,7 +243,7 @@ class Preparer:
             shown = self._named | self._selector.catalogue.names() if not known else self._named - known
             # A topic may have been added since an earlier wave.
             if shown or begins:
-                render_issue(session, renderer, issue, shown, language, before=len(known))
+                render_issue(session, renderer, issue, shown, language, now, before=len(known))
                 self._rendered[language] = shown | known
         self._languages |= {tag: language for tag, language in read.items() if language != offered[0]}
 
@@ -310,7 +311,7 @@ def send_test(
     shown = release_names(selection)
     own = renderer.of_newsletter(session, issue.newsletter_id)
     language = own.languages[0]
-    render_issue(session, own, issue, shown, language)
+    render_issue(session, own, issue, shown, language, now)
     key = write_key(selection)
     rendition_id = make_renditions(session, issue.id, [key])[key]
     enqueue_test(session, issue, rendition_id, recipient, f"test:{secrets.token_hex(8)}", language, now)

@@ -144,7 +144,7 @@ def _open(
     session.flush()
     own = renderer.of_newsletter(session, newsletter_id)
     for language in own.languages:
-        render_issue(session, own, issue, [name_of(release.id, release.revision)], language)
+        render_issue(session, own, issue, [name_of(release.id, release.revision)], language, now)
     audit.record(session, release.urgent_by, "issue.open", issue.public_id, now, urgent=release.public_id)
     return issue
 
@@ -201,7 +201,7 @@ class UrgentPreparer:
         # A release that was corrected after the issue was opened has a text that was not rendered then.
         names = {name for key in renditions for name in release_names(read_key(key)) if "." in name}
         for language in sorted({*languages.values(), offered[0]}):
-            render_corrections(session, self._renderer, issue.id, language, names)
+            render_corrections(session, self._renderer, issue.id, language, names, now)
         enqueue_issue(session, issue.id, pairs, languages, offered[0], now)
 
 

@@ -48,10 +48,14 @@ class IsolatedProcess:
         self._arguments = (program, str(seconds), str(memory_bytes))
         self._child: subprocess.Popen[bytes] | None = None
         self._lock = threading.Lock()
+        self._owner = os.getpid()
 
     def ask(self, document: bytes, request: Mapping[str, Any]) -> Answer:
         """Return what the program answers. At a limit, `unreadable` says so."""
         head = json.dumps({"size": len(document), "request": request}).encode()
+        if self._owner != os.getpid():
+            # A process that was forked has the pipes of its parent, and the child cannot serve both.
+            self._child, self._lock, self._owner = None, threading.Lock(), os.getpid()
         with self._lock:
             child = self._started()
             assert child.stdin is not None

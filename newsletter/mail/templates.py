@@ -22,8 +22,8 @@ from markupsafe import Markup
 from newsletter.languages import parse_language, translations
 from newsletter.mail.assemble import MARK_CHARACTERS, Mark
 from newsletter.mail.headers import one_line
-from newsletter.mail.inline import inline_document, inline_fragment
-from newsletter.mail.palette import Palette
+from newsletter.mail.inline import inline_document, inline_fragments
+from newsletter.mail.palette import USUAL, Palette
 from newsletter.mail.plaintext import shorten, wrap
 
 # The style sheet, a template with the colours of `site.palette`. The layout includes it, and pieces get it
@@ -87,17 +87,36 @@ class TemplateSet:
         template = self._environment(language).get_template(f"{name}/subject.txt")
         return one_line(template.render(dict(context)))
 
+    @property
+    def folder(self) -> Path:
+        """The folder of the templates."""
+        return self._folder
+
+    def render_source(self, file: str, language: str, context: Mapping[str, Any]) -> str:
+        """Return what the template of one file makes, without inlined styles. Raises as `render` does."""
+        return self._environment(language).get_template(file).render(dict(context))
+
     def render_piece(self, name: str, language: str, context: Mapping[str, Any]) -> Piece:
         """Return a piece of an email, such as `digest/release`, from `<name>.txt` and `<name>.html`.
 
         Both end in a line break. Raises as `render` does.
         """
+        return self.render_pieces(language, {name: (name, context)})[name]
+
+    def render_pieces(
+        self, language: str, wanted: Mapping[str, tuple[str, Mapping[str, Any]]]
+    ) -> dict[str, Piece]:
+        """Return several pieces, by any names. `wanted` has the template and the context of each."""
         environment = self._environment(language)
-        values = dict(context)
-        text = environment.get_template(f"{name}.txt").render(values)
-        rendered = environment.get_template(f"{name}.html").render(values)
-        style = self._style(environment, values["site"].palette) if "<" in rendered else ""
-        return Piece(text=trimmed(text), html=inline_fragment(rendered, style).strip() + "\n")
+        texts, pages = {}, {}
+        palette = USUAL
+        for key, (name, context) in wanted.items():
+            values = dict(context)
+            texts[key] = environment.get_template(f"{name}.txt").render(values)
+            pages[key] = environment.get_template(f"{name}.html").render(values)
+            palette = values["site"].palette
+        inlined = inline_fragments(pages, self._style(environment, palette))
+        return {key: Piece(trimmed(text), inlined[key].strip() + "\n") for key, text in texts.items()}
 
     def _style(self, environment: Environment, palette: Palette) -> str:
         known = self._styles.get(palette)
@@ -122,7 +141,7 @@ class TemplateSet:
             lstrip_blocks=True,
             keep_trailing_newline=True,
             auto_reload=False,
-            finalize=_without_marks,
+            finalize=without_marks,
         )
         catalogue = self._catalogue(language)
         environment.install_gettext_translations(catalogue, newstyle=True)  # type: ignore[attr-defined]
@@ -134,16 +153,16 @@ class TemplateSet:
             "shorten": shorten,
             "paragraphs": paragraphs,
         }
-        # Old mail programs support left and right only, not start and end.
-        start, end = ("right", "left") if locale.text_direction == "rtl" else ("left", "right")
-        environment.globals |= {
-            "language": str(locale).replace("_", "-"),
-            "direction": locale.text_direction,
-            "start": start,
-            "end": end,
-            "block": _render_block,
-        }
+        environment.globals |= {**text_sides(locale), "block": _render_block}
         return environment
+
+
+def text_sides(locale: Locale) -> dict[str, str]:
+    """Return the tag of a language, its direction, and the sides on which its lines start and end."""
+    # Old mail programs support left and right only, not start and end.
+    start, end = ("right", "left") if locale.text_direction == "rtl" else ("left", "right")
+    tag = str(locale).replace("_", "-")
+    return {"language": tag, "direction": locale.text_direction, "start": start, "end": end}
 
 
 def paragraphs(text: str) -> list[str]:
@@ -151,7 +170,7 @@ def paragraphs(text: str) -> list[str]:
     return [" ".join(part.split()) for part in re.split(r"\n\s*\n", text) if part.strip()]
 
 
-def _without_marks(value: Any) -> Any:
+def without_marks(value: Any) -> Any:
     """Remove mark characters from a value that a template inserts: only `Mark` may insert a placeholder."""
     if isinstance(value, str) and not isinstance(value, Mark):
         return value.translate(_NO_MARKS)

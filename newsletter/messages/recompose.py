@@ -125,7 +125,7 @@ def recompose(
             skipped.add(each.delivery_id)
             left_out.append((each.subscriber_id, each.key))
     _skip(session, skipped, now)
-    _render(session, renderer, keys)
+    _render(session, renderer, keys, now)
     _store(session, keys)
     coverage.put_back(session, left_out)
     return skipped
@@ -316,7 +316,7 @@ def _skip(session: Session, delivery_ids: Collection[int], now: datetime) -> Non
     )
 
 
-def _render(session: Session, renderer: DigestRenderer, keys: Mapping[Digest, str]) -> None:
+def _render(session: Session, renderer: DigestRenderer, keys: Mapping[Digest, str], now: datetime) -> None:
     """Render corrected texts of these renditions that were not rendered yet, in the languages of digests."""
     names: dict[tuple[int, str], set[str]] = defaultdict(set)
     for digest, key in keys.items():
@@ -324,7 +324,7 @@ def _render(session: Session, renderer: DigestRenderer, keys: Mapping[Digest, st
             fresh = [each for each in release_names(read_key(key)) if "." in each]
             names[digest.issue_id, digest.language].update(fresh)
     for (issue_id, language), those in sorted(names.items()):
-        render_corrections(session, renderer, issue_id, language, those)
+        render_corrections(session, renderer, issue_id, language, those, now)
 
 
 def _store(session: Session, keys: Mapping[Digest, str]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
@@ -11,6 +11,7 @@ from babel.dates import format_date
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from newsletter.errors import TemplateInvalid
 from newsletter.identity import Identity, load_identity
 from newsletter.images.store import find_images
 from newsletter.languages import UNKNOWN_LANGUAGE, parse_language, text_direction
@@ -23,6 +24,10 @@ from newsletter.messages.build import SiteFacts
 from newsletter.messages.edition import LEAD, Encoded
 from newsletter.messages.note import Note
 from newsletter.messages.subject import fill_template
+from newsletter.messages.templates.own import Filled, Wanted, fill_own, fill_usual
+from newsletter.messages.templates.parts import PARTS, USUAL_TEMPLATES, OwnTemplates
+from newsletter.messages.templates.process import template_process
+from newsletter.messages.templates.stored import newest_templates, templates_of_issue
 from newsletter.models import (
     EmailImages,
     Fragment,
@@ -35,6 +40,7 @@ from newsletter.models import (
     insert_new,
 )
 from newsletter.models.rendition_key import name_of, read_name
+from newsletter.notices import NoticeKind, tell_owner
 from newsletter.settings import Settings
 
 # Columns of a headline in the subject. Phones show about 40 characters of a subject, others 70.
@@ -103,6 +109,9 @@ class NewsletterRenderer:
     templates: TemplateSet
     links: Links
     identity: Identity
+    own: OwnTemplates = USUAL_TEMPLATES
+    # What was wrong with the owner's templates, so that the usual ones were used.
+    failures: list[TemplateInvalid] = field(default_factory=list, compare=False)
 
     @property
     def languages(self) -> Sequence[str]:
@@ -114,6 +123,23 @@ class NewsletterRenderer:
     ) -> IssueFacts:
         """Return an issue's title, its date in the newsletter's time zone, and the editor's note."""
         return IssueFacts(title, moment.astimezone(ZoneInfo(self.identity.time_zone)).date(), is_test, note)
+
+    def with_templates_of(self, session: Session, issue: Issue) -> NewsletterRenderer:
+        """Return this renderer with the templates of an issue, which keeps those that it begins with."""
+        own = templates_of_issue(session, issue)
+        issue.template_version = own.version
+        return replace(self, own=own, failures=[])
+
+    def fill(
+        self, language: str, pieces: Mapping[str, Wanted], frames: Mapping[str, Mapping[str, object]]
+    ) -> Filled:
+        """Return pieces and frames with the owner's templates; with the usual ones if those fail."""
+        if self.own:
+            try:
+                return fill_own(template_process(), self.templates, self.own, language, pieces, frames)
+            except TemplateInvalid as fault:
+                self.failures.append(fault)
+        return fill_usual(self.templates, language, pieces, frames)
 
     def facts_of(self, issue: Issue, note: Note | None = None) -> IssueFacts:
         """Return the values of a stored issue."""
@@ -133,7 +159,8 @@ class DigestRenderer:
     def of_newsletter(self, session: Session, newsletter_id: int) -> NewsletterRenderer:
         """Return the renderer of a newsletter as it is now. Raises NotFound."""
         identity = load_identity(session, self.settings, newsletter_id)
-        return NewsletterRenderer(self.templates, self.links, identity)
+        own = newest_templates(session, newsletter_id)
+        return NewsletterRenderer(self.templates, self.links, identity, own)
 
 
 def load_revisions(session: Session, names: Iterable[str]) -> list[Revision]:
@@ -164,20 +191,13 @@ def render_edition(
 ) -> Mapping[str, Encoded]:
     """Return every part of an issue in one language, by its name (models/tables/issue.py, Fragment)."""
     context = _context(renderer, issue, language)
-    pieces: dict[str, Piece] = {}
-
-    def render(part: str, template: str) -> None:
-        pieces[part] = renderer.templates.render_piece(f"digest/{template}", language, context)
-
-    pieces |= _topic_pieces(renderer, issue, language, topics)
-    pieces |= _release_pieces(renderer, issue, language, releases)
-    render("contents", "contents_heading")
-    render("reason", "reason")
-    context |= digest_marks() | {"headline": "", "count": 0}
-    frames = {
-        name: renderer.templates.render("digest", language, context | {"is_cut": is_cut})
-        for name, is_cut in (("frame", False), ("frame_cut", True))
-    }
+    wanted = _topic_pieces(renderer, issue, language, topics)
+    wanted |= _release_pieces(renderer, issue, language, releases)
+    wanted["contents"] = Wanted("digest/contents_heading", context)
+    wanted["reason"] = Wanted("digest/reason", context)
+    marked = context | digest_marks() | {"headline": "", "count": 0}
+    cuts = {"frame": marked | {"is_cut": False}, "frame_cut": marked | {"is_cut": True}}
+    pieces, frames = renderer.fill(language, wanted, cuts)
     frame = frames["frame"]
     texts = choose_encoding([frame.text, *(piece.text for piece in pieces.values())])
     pages = choose_encoding([frame.html, *(piece.html for piece in pieces.values())])
@@ -196,13 +216,19 @@ def render_more(
     before: int,
 ) -> Mapping[str, Encoded]:
     """Return the parts of more releases, for an issue with a rendered `frame` and `before` releases."""
-    pieces = _release_pieces(renderer, issue, language, releases, before)
+    wanted = _release_pieces(renderer, issue, language, releases, before)
+    pieces, _ = renderer.fill(language, wanted, {})
     parts = _encoded(pieces, FramePart.load(frame.text).encoding, FramePart.load(frame.html).encoding)
     return parts | _subject_parts(renderer, issue, language, releases, before)
 
 
 def render_corrections(
-    session: Session, renderer: DigestRenderer, issue_id: int, language: str, names: Collection[str]
+    session: Session,
+    renderer: DigestRenderer,
+    issue_id: int,
+    language: str,
+    names: Collection[str],
+    now: datetime,
 ) -> None:
     """Render revisions that an issue has no fragments of, because they were made after it was prepared.
 
@@ -217,10 +243,11 @@ def render_corrections(
     if stored is None:  # the texts of the issue were deleted, so its messages cannot be built
         return
     issue = session.get_one(Issue, issue_id)
-    own = renderer.of_newsletter(session, issue.newsletter_id)
+    own = renderer.of_newsletter(session, issue.newsletter_id).with_templates_of(session, issue)
     facts = own.facts_of(issue)
     frame = Encoded(stored.text, stored.html)
     rendered = render_more(own, facts, language, load_revisions(session, missing), frame, before=0)
+    report_failures(session, own, now)
     rows = [
         {"issue_id": issue_id, "language": language, "part": part, "html": each.html, "text": each.text}
         for part, each in sorted(rendered.items())
@@ -230,28 +257,38 @@ def render_corrections(
     session.execute(insert_new(session, Fragment), rows)
 
 
+def report_failures(session: Session, renderer: NewsletterRenderer, now: datetime) -> None:
+    """Tell the owner that the usual templates were used, and why. Commits nothing."""
+    for fault in renderer.failures[:1]:
+        slug = renderer.identity.slug
+        part, line, words = fault.faults[0]
+        label = PARTS[part].label if part in PARTS else "Templates"
+        place = f"{label}, line {line}" if line else label
+        detail = {"name": renderer.identity.name, "what": f"{place}: {words}"}
+        tell_owner(session, NoticeKind.TEMPLATE_FAILED, slug, now, **detail)
+
+
 def render_headings(
     renderer: NewsletterRenderer, issue: IssueFacts, language: str, topics: Iterable[Topic], frame: Encoded
 ) -> Mapping[str, Encoded]:
     """Return the parts of topics that were added after an issue with this `frame` was rendered."""
-    pieces = _topic_pieces(renderer, issue, language, topics)
+    pieces, _ = renderer.fill(language, _topic_pieces(renderer, issue, language, topics), {})
     return _encoded(pieces, FramePart.load(frame.text).encoding, FramePart.load(frame.html).encoding)
 
 
 def _topic_pieces(
     renderer: NewsletterRenderer, issue: IssueFacts, language: str, topics: Iterable[Topic]
-) -> dict[str, Piece]:
+) -> dict[str, Wanted]:
     """Return the heading of each topic, and why a subscriber of each frequency gets it."""
     context = _context(renderer, issue, language)
-    pieces = {}
+    wanted = {}
     for topic in topics:
         shown = context | {"topic": topic}
-        pieces[f"topic:{topic.id}"] = renderer.templates.render_piece("digest/heading", language, shown)
+        wanted[f"topic:{topic.id}"] = Wanted("digest/heading", shown)
         for frequency in Frequency:
-            pieces[f"reason:{topic.id}:{frequency}"] = renderer.templates.render_piece(
-                "digest/reason_topic", language, shown | {"frequency": frequency}
-            )
-    return pieces
+            named = shown | {"frequency": frequency}
+            wanted[f"reason:{topic.id}:{frequency}"] = Wanted("digest/reason_topic", named)
+    return wanted
 
 
 def _context(renderer: NewsletterRenderer, issue: IssueFacts, language: str) -> dict[str, object]:
@@ -265,26 +302,22 @@ def _release_pieces(
     language: str,
     releases: Sequence[Revision],
     before: int = 0,
-) -> dict[str, Piece]:
+) -> dict[str, Wanted]:
     """Return the pieces of each release, and those with "N more" for each possible number."""
     context = _context(renderer, issue, language)
-    pieces = {}
+    wanted = {}
     for at, release in enumerate(releases, start=before + 1):
         facts = _facts(renderer, release)
         shown = context | {"release": facts}
         for name in ("release", "contents", "preheader", "opening"):
-            pieces[f"{name}:{release.name}"] = renderer.templates.render_piece(
-                f"digest/{name}", language, shown
-            )
+            wanted[f"{name}:{release.name}"] = Wanted(f"digest/{name}", shown)
         brief = context | {
             "release": replace(facts, summary=shorten(facts.summary, BRIEF_COLUMNS), image=None)
         }
-        pieces[f"brief:{release.name}"] = renderer.templates.render_piece("digest/release", language, brief)
+        wanted[f"brief:{release.name}"] = Wanted("digest/release", brief)
         for name in ("more", "contents_more"):
-            pieces[f"{name}:{at}"] = renderer.templates.render_piece(
-                f"digest/{name}", language, context | {"count": at}
-            )
-    return pieces
+            wanted[f"{name}:{at}"] = Wanted(f"digest/{name}", context | {"count": at})
+    return wanted
 
 
 def _subject_parts(

@@ -44,6 +44,7 @@ from newsletter.models.tables.newsletter import (
     FIRST_NEWSLETTER,
     EmailImages,
     Newsletter,
+    NewsletterTemplate,
     NewsletterText,
     StoredLogo,
 )
@@ -154,6 +155,7 @@ __all__ = [
     "MarkKind",
     "Newsletter",
     "NewsletterCalendar",
+    "NewsletterTemplate",
     "NewsletterText",
     "Notice",
     "Pace",

@@ -37,7 +37,11 @@ ELSEWHERE = {
     "messages/kinds.py": "guards/test_email_kinds.py",
     "models/rendition_key.py": "messages/test_recompose.py",
     "models/scrub.py": "subscribers/privacy/test_erase.py",
+    "messages/templates/parts.py": "newsletters/templates/test_check.py",
+    "messages/templates/process.py": "messages/templates/test_own.py",
+    "messages/templates/stored.py": "messages/templates/test_own.py",
     "newsletters/fields.py": "newsletters/test_edit.py",
+    "newsletters/templates/samples.py": "newsletters/templates/test_check.py",
     "models/tables/returned_mail.py": "bounces/test_receive.py",
     "models/tables/schedule.py": "calendar/test_store.py",
     "models/tables/webhook_event.py": "bounces/test_take_events.py",
@@ -156,6 +160,9 @@ THROUGH_OTHERS = {
         "service/polling/write_source.py",
         "releases/from_sources/keys.py",
         "releases/rules/match_topics.py",
+    },
+    "The program of the template process: newsletters/templates/test_check.py asks it.": {
+        "messages/templates/fill.py"
     },
     "A step of making a digest: digest/test_issues.py and test_recompose.py read whole messages.": {
         "messages/render.py",

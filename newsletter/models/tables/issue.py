@@ -93,6 +93,8 @@ class Issue(Base):
     finished_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     # It was cancelled with "drop": what its cancelled deliveries hold does not come with a later issue.
     drops_unsent: Mapped[bool] = mapped_column(default=False, server_default=false())
+    # The version of the newsletter's templates that it began with; 0 for the usual ones.
+    template_version: Mapped[int | None] = mapped_column()
     # When its fragments, and the relay's replies to its deliveries, were deleted because of their age.
     emptied_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     replies_emptied_at: Mapped[datetime | None] = mapped_column(UTCDateTime)

@@ -97,6 +97,22 @@ class NewsletterText(Base):
     since: Mapped[datetime] = mapped_column(UTCDateTime)
 
 
+class NewsletterTemplate(Base):
+    """One version of the templates of a newsletter's digests. Rows are never changed.
+
+    `sources` has the parts that are not the usual ones (messages/templates/parts.py). The row with the
+    highest version counts. Issues name theirs.
+    """
+
+    __tablename__ = "newsletter_template"
+
+    newsletter_id: Mapped[int] = mapped_column(ForeignKey("newsletter.id"), primary_key=True)
+    version: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    sources: Mapped[dict[str, str]] = mapped_column(JSON, default=dict)
+    created_by: Mapped[str] = mapped_column(String(320), default="")
+    created_at: Mapped[datetime] = mapped_column(UTCDateTime)
+
+
 # The row is made with the table, and by the migration, so that no two processes try to make it.
 _FIRST_ROW = DDL(  # type: ignore[no-untyped-call]
     "INSERT INTO newsletter (slug, version, from_address, from_name, postal_address, languages, time_zone, "

@@ -12,7 +12,8 @@
   // A second click on a slow connection must not post twice: the buttons rest until the page changes.
   document.addEventListener("submit", (event) => {
     const form = event.target;
-    if (form.method !== "post") return;
+    // A button that fills a frame, or another tab, leaves the page as it is.
+    if (form.method !== "post" || event.submitter?.formTarget) return;
     if (form.dataset.sent) {
       event.preventDefault();
       return;
@@ -54,6 +55,18 @@
     });
     boxes.forEach((box) => box.addEventListener("change", show));
     addEventListener("pageshow", show); // Back brings the ticks back
+    show();
+  });
+
+  // A preview follows what is typed; without this file there is a button for it.
+  document.querySelectorAll("form[data-live]").forEach((form) => {
+    const button = document.getElementById(form.dataset.live);
+    let waiting;
+    const show = () => form.requestSubmit(button);
+    form.addEventListener("input", () => {
+      clearTimeout(waiting);
+      waiting = setTimeout(show, 600);
+    });
     show();
   });
 

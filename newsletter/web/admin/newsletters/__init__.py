@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from newsletter.web.admin.newsletters import edit_newsletter, embed, topic_rules, topics
+from newsletter.web.admin.newsletters import edit_newsletter, embed, templates, topic_rules, topics
 
-__all__ = ["edit_newsletter", "embed", "topic_rules", "topics"]
+__all__ = ["edit_newsletter", "embed", "templates", "topic_rules", "topics"]

@@ -1,0 +1,1 @@
+"""Templates of digests that an owner changes: their language, checks and process."""
