@@ -10,6 +10,7 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from newsletter.messages.corrections import report_failures
 from newsletter.messages.edition import Encoded
 from newsletter.messages.note import read_note
 from newsletter.messages.render import (
@@ -19,7 +20,6 @@ from newsletter.messages.render import (
     render_edition,
     render_headings,
     render_more,
-    report_failures,
 )
 from newsletter.messages.templates.parts import USUAL_TEMPLATES
 from newsletter.models import Fragment, Issue, IssueRelease, Release, Topic, insert_new

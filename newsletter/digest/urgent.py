@@ -19,7 +19,8 @@ from newsletter import audit, coverage
 from newsletter.digest.fragments import render_issue
 from newsletter.digest.issues import CHUNK, start_sending, take_number
 from newsletter.languages import choose_language
-from newsletter.messages.render import DigestRenderer, render_corrections
+from newsletter.messages.corrections import render_corrections
+from newsletter.messages.render import DigestRenderer
 from newsletter.messages.renditions import make_renditions, store_renditions
 from newsletter.models import (
     Delivery,

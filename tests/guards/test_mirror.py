@@ -165,6 +165,7 @@ THROUGH_OTHERS = {
         "messages/templates/fill.py"
     },
     "A step of making a digest: digest/test_issues.py and test_recompose.py read whole messages.": {
+        "messages/corrections.py",
         "messages/render.py",
     },
     "A step of the release parser: ingest/press/test_parse.py compares whole releases.": {

@@ -78,7 +78,7 @@ def test_subscribers_get_the_templates_of_the_owner_with_working_links(either_ho
     assert '<p class="hello" style="margin:0 0 12px;color:#808080">Ahoy</p>' in page
     assert ">Ahoy <a" in page
     assert "Ahoy" in text.splitlines()
-    for link in ("/view/", "/preferences/", "/unsubscribe/"):
+    for link in ("/issues/", "/preferences/", "/unsubscribe/"):
         assert link in page
         assert link in text
 
