@@ -38,6 +38,8 @@ def test_the_first_picture_in_the_text_counts_with_its_description(html: str, fo
         '<img src="data:image/png;base64,AAAA">',
         '<img src="javascript:alert(1)">',
         "<img " * 5000,
+        ("<img " + "a" * 3990 + ">") * 5,
+        ("<img " + "a" * 3980 + "=>") * 5,
     ],
 )
 def test_decorations_are_no_lead_image_and_the_one_that_the_feed_names_counts(html: str):
