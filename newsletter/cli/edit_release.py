@@ -1,9 +1,10 @@
-"""`newsletter release edit`, and the image that comes with a release from a URL."""
+"""`newsletter release write`, `edit` and `corrections`, and the image of a release from a URL."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import pairwise
 from typing import BinaryIO, TextIO
 
 import click
@@ -19,12 +20,16 @@ from newsletter.ingest.fetch_image import fetch_image
 from newsletter.ingest.press.parse import PressRelease
 from newsletter.ingest.sources.fetch import make_retriever
 from newsletter.releases.editing.body import LONGEST_BYTES
-from newsletter.releases.editing.edit_fields import edit_release, form_values, sentence_case
+from newsletter.releases.editing.edit_fields import edit_release, form_values, sentence_case, write_release
 from newsletter.releases.queries import find_release
+from newsletter.releases.revisions.differences import differences
+from newsletter.releases.revisions.store import Texts
 from newsletter.releases.store import first_zone
 from newsletter.runtime import Runtime
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, one object a line.")
+# How words that were removed and added are marked.
+_MARKS = {"same": "{}", "removed": "[-{}-]", "added": "{{+{}+}}"}
 
 
 def _edit_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -86,6 +91,50 @@ def edit(
         edit_release(session, public_id, given, topics=topics, revision=seen, actor=ACTOR, now=parts.now())
         session.commit()
         print_release(find_release(session, public_id), as_json)
+
+
+@click.command()
+@_edit_options
+@click.option("--image", type=click.File("rb"), help="A file with the image: JPEG, PNG, GIF or WebP.")
+@click.option("--image-alt", metavar="TEXT", help="What the image shows. Needed with an image.")
+@click.option(
+    "--text",
+    "file",
+    type=click.File("r", "utf-8"),
+    required=True,
+    help="A file with the text (Markdown); or -.",
+)
+@click.option("--topic", "topics", multiple=True, metavar="SLUG", help="Put it under this topic.")
+@json_option
+def write(
+    file: TextIO, topics: tuple[str, ...], image: BinaryIO | None, as_json: bool, **fields: str | None
+) -> None:
+    """Store a release that you wrote. It is held until you make it ready.
+
+    It also comes under the topics whose rules match.
+    """
+    parts = open_runtime()
+    given = {name: value for name, value in fields.items() if value is not None}
+    given["body"] = file.read(LONGEST_BYTES + 1)
+    if image is not None:
+        given["image"] = _stored_image(parts, image.read(MOST_BYTES + 1))
+    with parts.session() as session:
+        made = write_release(session, given, topics=topics, actor=ACTOR, now=parts.now())
+        session.commit()
+        print_release(made, as_json)
+
+
+@click.command(cls=IdCommand)
+@click.argument("public_id", metavar="ID")
+def corrections(public_id: str) -> None:
+    """Print what each correction of a release changed, the oldest first."""
+    with open_runtime().reading() as session:
+        for before, after in pairwise(find_release(session, public_id).revisions):
+            click.echo(f"Revision {after.number}, {after.made_at:%Y-%m-%d %H:%M} UTC, by {after.made_by}")
+            for each in differences(Texts.of(before), Texts.of(after)):
+                click.echo(f"  {each.field}:")
+                for pieces in each.paragraphs:
+                    click.echo("    " + "".join(_MARKS[kind].format(words) for kind, words in pieces))
 
 
 def _stored_image(parts: Runtime, content: bytes) -> str:

@@ -28,6 +28,8 @@ def print_release(stored: Release, as_json: bool, *, known: bool = False) -> Non
                 "embargo_until": stored.embargo_until and stored.embargo_until.isoformat(),
                 "revision": stored.revision,
                 "topics": topics,
+                "image": stored.image_hash,
+                "image_alt": stored.image_alt,
                 "urgent": stored.urgent,
                 "kept_back": stored.is_kept_back,
                 "known": known,
@@ -43,6 +45,11 @@ def print_release(stored: Release, as_json: bool, *, known: bool = False) -> Non
     note = " (known already)" if known else ""
     click.echo(f"{stored.public_id}  {stored.published_on:%Y-%m-%d}  {stored.title}{note}")
     click.echo(f"              {', '.join(marks)}; {where}")
+    if stored.image_hash and not stored.image_alt:
+        click.echo(
+            "              its image is not shown until you describe it: "
+            f"newsletter release edit {stored.public_id} --image-alt TEXT"
+        )
     for each in stored.holds:
         if each.reason is not HoldReason.EDITOR or each.set_by != ACTOR:
             click.echo(f"              {_why(stored, each)}")

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from newsletter.cli.arguments import IdCommand
 from newsletter.cli.context import print_json
 from newsletter.cli.duplicates import different, duplicates, merge, places, unmerge
-from newsletter.cli.edit_release import edit, with_image
+from newsletter.cli.edit_release import corrections, edit, with_image, write
 from newsletter.cli.print_release import ACTOR, print_release
 from newsletter.cli.release_mail import not_urgent, notice, urgent
 from newsletter.cli.runtime import open_runtime
@@ -244,7 +244,19 @@ def approve(public_ids: tuple[str, ...], every: bool, as_json: bool) -> None:
             print_release(approved, as_json)
 
 
-for _command in (edit, notice, urgent, not_urgent, merge, unmerge, different, duplicates, places):
+for _command in (
+    write,
+    edit,
+    corrections,
+    notice,
+    urgent,
+    not_urgent,
+    merge,
+    unmerge,
+    different,
+    duplicates,
+    places,
+):
     release.add_command(_command)
 
 

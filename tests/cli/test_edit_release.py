@@ -95,3 +95,31 @@ def test_a_release_is_added_without_an_image_that_is_refused(owner: House, serve
     assert added.exit_code == 0
     assert "was not taken" in added.stderr
     assert stored(owner).image_hash is None
+
+
+def test_a_release_is_written_with_topics_and_an_image_and_is_held(owner: House, tmp_path: Path):
+    owner.topic("harbours")
+    (tmp_path / "quay.md").write_text("It is **open**.\n")
+    (tmp_path / "quay.jpg").write_bytes(photo())
+    words = ["--title", "A new quay", "--text", str(tmp_path / "quay.md"), "--topic", "harbours"]
+    image = ["--image", str(tmp_path / "quay.jpg")]
+
+    bare = run(owner, "release", "write", *words, *image)
+    made = run(owner, "release", "write", *words, *image, "--image-alt", "A quay")
+
+    assert (bare.exit_code, made.exit_code) == (1, 0)
+    assert "Describe the image" in bare.stderr
+    found = stored(owner)
+    assert (found.title, found.state, found.image_alt) == ("A new quay", "held", "A quay")
+    assert found.body_html == "<p>It is <strong>open</strong>.</p>"
+    assert "harbours" in made.stdout
+
+
+def test_the_corrections_of_a_release_are_printed(owner: House):
+    release = public_id(owner, owner.release("A new quay"))
+    run(owner, "release", "edit", release, "--title", "A new pier")
+
+    printed = run(owner, "release", "corrections", release).stdout
+
+    assert "Revision 2," in printed
+    assert "A new [-quay-]{+pier+}" in printed

@@ -70,6 +70,8 @@ COMMANDS: dict[str, list[str]] = {
     "release list": [],
     "release search": ["harbour"],
     "release show": ["RELEASE"],
+    "release corrections": ["RELEASE"],
+    "release write": ["--title", "A quay", "--text", "IN/release.txt"],
     "release edit": ["RELEASE", "--title", "Harbour opens a new quay"],
     "release notice": ["RELEASE", "--dry-run"],
     "release urgent": ["RELEASE", "--dry-run"],

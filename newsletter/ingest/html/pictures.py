@@ -18,7 +18,7 @@ _LEAST_PIXELS = 100
 # A feed's text is read here without a parser, because each poll reads many. So only its beginning is.
 _SEARCHED = 20_000
 _IMG = re.compile(r"<img\b([^<>]{1,4000})>", re.IGNORECASE)
-# A name begins only after another character, so that a long run of letters is read once.
+# A name begins only after another character, so that a long word is read once.
 _ATTRIBUTE = re.compile(r"(?<![a-z-])([a-z-]++)\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|([^\s\"'>]+))", re.IGNORECASE)
 
 
