@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import and_, func, select
@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from newsletter import audit, coverage
 from newsletter.digest.by_hand import first_state
 from newsletter.digest.fragments import names_in, render_issue, rendered_names
+from newsletter.digest.merge_unsent import merge_unsent
 from newsletter.digest.own_hour import by_moment, own_hours
 from newsletter.digest.select import MOST_KEPT, Audience, Chunk, Selector
 from newsletter.errors import StateConflict
@@ -34,6 +35,7 @@ from newsletter.models import (
 )
 from newsletter.models.rendition_key import Selection, read_key, release_names, write_key
 from newsletter.outbox.enqueue import enqueue_issue, enqueue_test
+from newsletter.outbox.pacing.warm_up import stage_of
 
 # How many subscribers' deliveries one transaction writes.
 CHUNK = 20_000
@@ -133,6 +135,8 @@ class Preparer:
         # The names of releases that have fragments, by language, and those in renditions of the issue.
         self._rendered: dict[str, set[str]] | None = None
         self._named: set[str] = set()
+        # When the digests were due that are merged into those of this chunk, by subscriber.
+        self._merged: Mapping[int, datetime] = {}
         # The last subscriber id that this preparer prepared. Another one may have prepared more since.
         self._prepared_to: int | None = None
 
@@ -160,7 +164,7 @@ class Preparer:
         if issue is None or issue.id != self._issue_id:
             return False
         audience = Audience(issue.newsletter_id, tuple(Frequency(each) for each in issue.frequencies))
-        chunk = self.select_chunk(session, audience, issue.to_sequence, issue.prepared_to)
+        chunk = self.select_chunk(session, audience, issue.to_sequence, issue.prepared_to, now, issue.id)
         if chunk is None:
             start_sending(session, issue, now)
             return False
@@ -169,14 +173,36 @@ class Preparer:
         return True
 
     def select_chunk(
-        self, session: Session, audience: Audience, to_sequence: int, prepared_to: int
+        self,
+        session: Session,
+        audience: Audience,
+        to_sequence: int,
+        prepared_to: int,
+        now: datetime,
+        issue_id: int | None,
     ) -> Chunk | None:
-        """Lock the next subscribers and return what they get, or None when there are no more."""
+        """Lock the next subscribers and return what they get, or None when there are no more.
+
+        While the From domain warms up, their digests that still wait are merged into this one.
+        """
         if self._selector is None:
             self._selector = Selector(session, audience, to_sequence)
         if prepared_to != self._prepared_to:
             self._rendered = None  # another preparer has rendered since
-        return self._selector.chunk(session, prepared_to, self._chunk, lock=True)
+        self._merged = {}
+
+        def merge(ids: Sequence[int]) -> None:
+            if not self.nothing_waits() and self._warms_up(session, audience.newsletter_id, now):
+                self._merged = merge_unsent(session, audience, issue_id, ids, now)
+
+        return self._selector.chunk(session, prepared_to, self._chunk, lock=True, once_locked=merge)
+
+    def _warms_up(self, session: Session, newsletter_id: int, now: datetime) -> bool:
+        settings = self._renderers.settings
+        if not settings.warm_up:
+            return False
+        identity = self._renderers.of_newsletter(session, newsletter_id).identity
+        return stage_of(settings, identity, now) is not None
 
     def nothing_waits(self) -> bool:
         """Return whether there is no release for anybody, so that no subscriber need be looked at."""
@@ -205,7 +231,7 @@ class Preparer:
         fresh = sorted(keys - self._renditions.keys())
         self._render_for(session, issue, renderer, chunk, fresh, now)
         self._renditions |= make_renditions(session, issue.id, fresh)
-        due = own_hours(session, chunk, now) if issue.own_hour else {}
+        due = {**self._merged, **(own_hours(session, chunk, now) if issue.own_hour else {})}
         pairs = [(subscriber, self._renditions[key]) for subscriber, key in chunk.selections]
         usual = renderer.languages[0]
         # All hours in all time zones are only some dozens of moments, even with a million subscribers.

@@ -160,11 +160,19 @@ class Selector:
             yield chunk
             after = chunk.last
 
-    def chunk(self, session: Session, after: int, size: int, *, lock: bool = False) -> Chunk | None:
+    def chunk(
+        self,
+        session: Session,
+        after: int,
+        size: int,
+        *,
+        lock: bool = False,
+        once_locked: Callable[[Sequence[int]], None] | None = None,
+    ) -> Chunk | None:
         """Return the next `size` subscribers with an id above `after`, or None when there are no more.
 
         With `lock` they are locked before we read what decides their selections. So nothing of that changes
-        until the transaction ends.
+        until the transaction ends. `once_locked` is called with their ids before we read.
         """
         mine = and_(self.audience.condition(), Subscription.subscriber_id > after)
         chosen = select(Subscription.subscriber_id).where(mine).distinct()
@@ -173,6 +181,8 @@ class Selector:
             return None
         if lock:
             coverage.lock(session, ids)
+        if once_locked is not None:
+            once_locked(ids)
         last = ids[-1]
         theirs = and_(self.audience.condition(), is_one_of(session, Subscription.subscriber_id, ids))
         rows = self._read(session, theirs)

@@ -22,6 +22,7 @@ from newsletter.settings.values import (
     RelaySecurity,
     SendingWindow,
     Span,
+    WarmUp,
 )
 
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "SendingWindow",
     "Settings",
     "Span",
+    "WarmUp",
     "choose_backup",
     "choose_relay",
     "is_text",

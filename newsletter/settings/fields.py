@@ -45,6 +45,7 @@ from newsletter.settings.parse.sending import (
     parse_leave_mailbox,
     parse_list_id,
     parse_sending_window,
+    parse_warm_up,
 )
 from newsletter.settings.parse.webhooks import (
     parse_given_keys,
@@ -52,7 +53,7 @@ from newsletter.settings.parse.webhooks import (
     parse_signing_keys,
     parse_topics,
 )
-from newsletter.settings.values import DomainKey, IPStorage, Listener, Relay, SendingWindow
+from newsletter.settings.values import DomainKey, IPStorage, Listener, Relay, SendingWindow, WarmUp
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import URL
@@ -148,6 +149,13 @@ class Settings:
         optional_or(parse_domain_limits, ()),
         (),
         "gmail.com=20/s, *=300/m",
+    )
+    warm_up: tuple[tuple[str, WarmUp], ...] = setting(
+        "How many digests a new From domain sends in 24 hours: first day, its limit, the daily factor, and "
+        "the number of days (docs/sending.md).",
+        optional_or(parse_warm_up, ()),
+        (),
+        "example.org=2026-12-01:200*1.5:14",
     )
     sending_window: SendingWindow | None = setting(
         "When issues may be sent. Outside these hours they wait, and then continue by themselves. "

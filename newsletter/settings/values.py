@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 import hashlib
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -50,6 +51,20 @@ class DomainKey:
     domain: str
     selector: str = ""
     file: Path | None = None
+
+
+@dataclass(frozen=True)
+class WarmUp:
+    """How many digests a new From domain sends: `first` on the day `starts`, then `factor` times as many."""
+
+    starts: date
+    first: int
+    factor: float
+    days: int
+
+    def limit(self, day: int) -> int:
+        """Return the limit of a day, counted from 1."""
+        return int(min(self.first * self.factor ** (day - 1), 10.0**9))
 
 
 class RelaySecurity(enum.StrEnum):

@@ -72,7 +72,9 @@ class WavePreparer:
         if wave.to_sequence is None:
             seen = approval.to_sequence if approval else None
             wave.to_sequence = current_sequence(session) if seen is None else seen
-        chunk = self._preparer.select_chunk(session, audience_of(wave), wave.to_sequence, wave.prepared_to)
+        chunk = self._preparer.select_chunk(
+            session, audience_of(wave), wave.to_sequence, wave.prepared_to, now, issue.id if issue else None
+        )
         if chunk is None or self._preparer.nothing_waits():
             wave.state = WaveState.DONE
             return False

@@ -39,15 +39,15 @@ def has_any(
 class Chosen(NamedTuple):
     """What is claimed next: up to `room` deliveries of an issue, or single emails of some newsletters.
 
-    None stands for all newsletters. `conditions` are further conditions on the deliveries. `has_backup` says
-    whether another relay takes over if this one is down.
+    None stands for all newsletters. `conditions` are further conditions on the deliveries. `sender` sends
+    the issue.
     """
 
     room: int
     issue_id: int | None = None
     newsletters: Sequence[int] | None = None
     conditions: Sequence[ColumnElement[bool]] = ()
-    has_backup: bool = False
+    sender: Sender | None = None
 
 
 class Chooser:
@@ -87,8 +87,7 @@ class Chooser:
             sender = here.get(newsletter)
             room = self._allowance.room(lane, sender) if sender is not None else 0
             if sender is not None and room and self._has_any(session, lane, issue_id, sender, now):
-                has_backup = sender.backup is not None
-                return Chosen(room, issue_id, None, self._may_get(sender), has_backup)
+                return Chosen(room, issue_id, None, self._may_get(sender), sender)
         chosen = self._choose_singles(session, here, now) if lane is Lane.SINGLE else None
         return chosen or self._choose_tied(session, used, lane, now)
 
@@ -137,5 +136,5 @@ class Chooser:
                 self.senders[number] = backup
                 self.here.add(number)
                 newsletters = [number] if lane is Lane.SINGLE else None
-                return Chosen(room, issues[0], newsletters, tied)
+                return Chosen(room, issues[0], newsletters, tied, backup)
         return None

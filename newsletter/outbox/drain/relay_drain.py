@@ -37,6 +37,7 @@ from newsletter.outbox.pacing.backup_relay import is_replaced, relays_to_try, te
 from newsletter.outbox.pacing.domain_limits import book_domains
 from newsletter.outbox.pacing.relay_failures import is_suspicious, pause_if_down, pause_if_refused
 from newsletter.outbox.pacing.setup_wait import note_refusal
+from newsletter.outbox.pacing.warm_up import WarmUpBooks
 from newsletter.outbox.record import Attempt, finish, record
 from newsletter.outbox.refused.held_domains import hold_domains
 from newsletter.outbox.refused.judge import judge_all, pause_if_wrong
@@ -61,6 +62,8 @@ log = logging.getLogger(__name__)
 CLAIMED_AT_ONCE = {Lane.BULK: 1000, Lane.SINGLE: 20}
 RECORDED_AT_ONCE = 1000
 LONGEST_FAULT = 200
+# Outcomes of emails that the relay was offered.
+OFFERED = frozenset({Fate.REPLIED, Fate.UNCERTAIN})
 # Outcomes are recorded at least this often. Pausing must take effect within two seconds.
 LOOK_SECONDS = 1.0
 # How many deliveries one check before an envelope reads: about as many as are sent until the next check.
@@ -112,6 +115,7 @@ class RelayDrain:
         self.allowance = Allowance(parts, relay, self._lane_and_sender, self._ending)
         self._chooser = Chooser(parts, self.allowance)
         self._relay_number = relay_number(relay.key)
+        self._warm_up = WarmUpBooks()
         self._refusals: deque[bool] = deque(maxlen=STRETCH)
         self._recorded_at = self._elapsed()
         self._lock = threading.Lock()
@@ -234,9 +238,11 @@ class RelayDrain:
             if chosen is None:
                 continue
             if chosen.issue_id is not None:
-                self._issues[chosen.issue_id] = chosen.has_backup
+                self._issues[chosen.issue_id] = chosen.sender is not None and chosen.sender.backup is not None
             with self._parts.session() as session:
                 limit = min(CLAIMED_AT_ONCE[lane], chosen.room)
+                if chosen.sender is not None and lane is Lane.BULK:
+                    limit = self._warm_up.limit(session, chosen.sender, limit, now)
                 ids = claim(
                     session, lane, chosen.issue_id, self._journal.name, limit, now, chosen.newsletters,
                     chosen.conditions,
@@ -244,6 +250,8 @@ class RelayDrain:
                 if not ids:
                     session.rollback()
                     continue
+                if chosen.sender is not None and lane is Lane.BULK:
+                    self._warm_up.book(session, chosen.sender, ids, now)
                 claimed = load_claimed(session, ids)
                 suppressed = _unwanted(session, self._parts.messages, claimed)
                 # Digests are checked by `_recompose`.
@@ -259,6 +267,7 @@ class RelayDrain:
                 skipped |= away
             self.handled += len(skipped)
             batch = [each for each in claimed if each.id not in skipped]
+            self._warm_up.not_sent(set(ids) - {each.id for each in batch})
             with self._lock:
                 self._held |= {each.id: each for each in batch}
                 self._looked_at |= dict.fromkeys([each.id for each in batch], self._elapsed())
@@ -335,6 +344,9 @@ class RelayDrain:
         with self._parts.session() as session:
             now = self._parts.now()
             record(session, self._parts.messages, self._journal.name, self._answered, now)
+            offered = {each.delivery_id: each.outcome.fate in OFFERED for each in self._answered}
+            self._warm_up.sent([each for each, was_offered in offered.items() if was_offered])
+            self._warm_up.not_sent([each for each, was_offered in offered.items() if not was_offered])
             if any(self._held[each.delivery_id].template == LAST_EMAIL for each in self._answered):
                 forget_recipients(session)
             if self._setup_refusal is not None:
@@ -408,6 +420,8 @@ class RelayDrain:
                     give_back(session, sorted(soon), self._journal.name, now)
                 if later:
                     give_back(session, later, self._journal.name, now + RELAY_DOWN[lane])
+            self._warm_up.not_sent(list(self._held))
+            self._warm_up.give_back(session, now)
             if self._issues:
                 finish(session, now)
             session.commit()

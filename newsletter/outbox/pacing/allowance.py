@@ -47,6 +47,7 @@ from newsletter.outbox.pacing.setup_wait import (
     waiting,
 )
 from newsletter.outbox.pacing.standings import SenderStanding
+from newsletter.outbox.pacing.warm_up import room_of, stage_of
 from newsletter.outbox.retry import SLOW_DOWN_CODES, asks_to_slow_down
 from newsletter.settings import Relay
 from newsletter.smtp.outcomes import Fate, Outcome, Outgoing
@@ -382,7 +383,10 @@ def _room(sender: Sender, standing: SenderStanding, lane: Lane, now: datetime) -
         return int(test_seconds == 0)
     limits = Limits.of(sender.relay)
     _, booking = book(standing.relay, limits, MANY, now, ahead_seconds=HOLD_SECONDS[lane], share=_share(lane))
-    return booking.count
+    stage = stage_of(sender.settings, sender.identity, now) if lane is Lane.BULK else None
+    if stage is None or standing.warm_up is None:
+        return booking.count
+    return min(booking.count, room_of(standing.warm_up, stage, now))
 
 
 def _is_open(sender: Sender, lane: Lane, now: datetime) -> bool:

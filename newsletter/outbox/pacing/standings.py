@@ -14,16 +14,20 @@ from newsletter.models import Pace, insert_new
 from newsletter.outbox.pacing.pace import Standing, from_state, to_state
 from newsletter.settings import Relay
 
+# Makes a new standing of one and the time.
+Change = Callable[[Standing, datetime], Standing]
+
 
 @dataclass(frozen=True)
 class SenderStanding:
-    """The state of a relay, and that of one newsletter's sender.
+    """The state of a relay, that of one newsletter's sender, and that of the warm-up of its domain.
 
     The row of the sender has only `refusals` and `told_at`: a relay may refuse one sender and accept others.
     """
 
     relay: Standing
     sender: Standing
+    warm_up: Standing | None = None
 
 
 def relay_key(relay: Relay) -> str:
@@ -34,6 +38,11 @@ def relay_key(relay: Relay) -> str:
 def sender_key(sender: Sender) -> str:
     """Return the key of the row for a newsletter's sender, which has another row for its backup relay."""
     return f"sender:{sender.newsletter_id}" + (":backup" if sender.by_backup else "")
+
+
+def warm_up_key(sender: Sender) -> str:
+    """Return the key of the row for the warm-up of a From domain."""
+    return f"warm-up:{sender.identity.sender_domain.lower()}"[:320]
 
 
 def domain_key(domain: str) -> str:
@@ -49,19 +58,29 @@ def read_standing(session: Session, sender: Sender, now: datetime) -> SenderStan
 def read_standings(session: Session, senders: Sequence[Sender], now: datetime) -> list[SenderStanding]:
     """Return the standings of several senders and of their relays, in the order of the senders."""
     keys = {key for each in senders for key in (relay_key(each.relay), sender_key(each))}
+    keys |= {warm_up_key(each) for each in senders if each.settings.warm_up}
     rows = session.scalars(select(Pace).where(Pace.key.in_(keys)))
-    known = {row.key: from_state(row.state, row.seen_at) for row in rows}
+    known = {row.key: of_row(row) for row in rows}
     new = Standing(now)
     return [
-        SenderStanding(known.get(relay_key(each.relay), new), known.get(sender_key(each), new))
+        SenderStanding(
+            known.get(relay_key(each.relay), new),
+            known.get(sender_key(each), new),
+            known.get(warm_up_key(each), new),
+        )
         for each in senders
     ]
+
+
+def of_row(row: Pace) -> Standing:
+    """Return the standing that a row stores."""
+    return from_state(row.state, row.seen_at)
 
 
 def read(session: Session, key: str, now: datetime) -> Standing:
     """Return the standing of `key`, or a new one if no row has that key."""
     row = session.get(Pace, key)
-    return Standing(now) if row is None else from_state(row.state, row.seen_at)
+    return Standing(now) if row is None else of_row(row)
 
 
 def lock(session: Session, keys: Sequence[str], now: datetime) -> Sequence[Pace]:
@@ -73,12 +92,10 @@ def lock(session: Session, keys: Sequence[str], now: datetime) -> Sequence[Pace]
     return session.scalars(chosen).all()
 
 
-def change(
-    session: Session, key: str, make: Callable[[Standing, datetime], Standing], now: datetime
-) -> tuple[Standing, Standing]:
+def change(session: Session, key: str, make: Change, now: datetime) -> tuple[Standing, Standing]:
     """Change the standing of `key`; return it before and after. The row is locked until the commit."""
     (row,) = lock(session, [key], now)
-    before = from_state(row.state, row.seen_at)
+    before = of_row(row)
     after = make(before, now)
     row.state, row.seen_at = to_state(after), after.seen_at
     return before, after

@@ -11,6 +11,7 @@ from newsletter.outbox.pacing.pace import BULK_SHARE, Limits, book, catch_up
 from newsletter.outbox.pacing.sending_window import is_open, opens_at
 from newsletter.outbox.pacing.setup_wait import remedy, waiting, what_is_refused
 from newsletter.outbox.pacing.standings import SenderStanding
+from newsletter.outbox.pacing.warm_up import in_words, stage_of
 from newsletter.smtp.refusals import SetupFault
 
 
@@ -51,6 +52,9 @@ def reasons_to_wait(both: SenderStanding, sender: Sender, now: datetime) -> list
     if not booking.count and (limits.per_hour or limits.per_day):
         minutes = max(1, round(booking.wait_seconds / 60))
         reasons.append(f"The relay's limit is used up; there is room again in {minutes} min.")
+    stage = stage_of(sender.settings, sender.identity, now)
+    if stage is not None and both.warm_up is not None:
+        reasons.append(in_words(both.warm_up, stage, now))
     standing, now = catch_up(standing, now)
     learnt = standing.learnt.pace(now) if standing.learnt else None
     if learnt is not None and learnt < (limits.per_second or learnt + 1):

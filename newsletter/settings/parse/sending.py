@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import date
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -13,7 +14,7 @@ from newsletter.settings.parse.common import (
     parse_rate,
     split_list,
 )
-from newsletter.settings.values import DomainKey, SendingWindow, Span
+from newsletter.settings.values import DomainKey, SendingWindow, Span, WarmUp
 
 # A local part has at most 64 octets (RFC 5321). The token of an unsubscribe address (mail/verp.py) takes 41.
 LONGEST_LEAVE_MAILBOX = 23
@@ -51,6 +52,30 @@ def parse_domain_limits(value: str) -> tuple[tuple[str, float], ...]:
             raise ValueError("is not a list such as gmail.com=20/s, *=300/m")
         limits[_mail_domain(found[1])] = parse_rate(found[2]) / _SECONDS[found[3]]
     return tuple(limits.items())
+
+
+_PLAN = re.compile(
+    r"([^\s=/@]+)\s*=\s*([0-9]{4}-[0-9]{2}-[0-9]{2}):([0-9]{1,9})\*([0-9]{1,2}(?:\.[0-9]{1,3})?):([0-9]{1,3})"
+)
+
+
+def parse_warm_up(value: str) -> tuple[tuple[str, WarmUp], ...]:
+    plans: dict[str, WarmUp] = {}
+    for part in split_list(value):
+        found = _PLAN.fullmatch(part)
+        if found is None:
+            raise ValueError(
+                "is not a list such as example.org=2026-12-01:200*1.5:14 (first day, emails, factor, days)"
+            )
+        try:
+            starts = date.fromisoformat(found[2])
+        except ValueError:
+            raise ValueError(f"has a date that does not exist: {found[2]}") from None
+        plan = WarmUp(starts, int(found[3]), float(found[4]), int(found[5]))
+        if plan.first < 1 or plan.factor < 1 or not 1 <= plan.days <= 365:
+            raise ValueError("needs at least 1 email, a factor of at least 1, and 1 to 365 days")
+        plans[_mail_domain(found[1])] = plan
+    return tuple(plans.items())
 
 
 def _mail_domain(name: str) -> str:

@@ -27,6 +27,7 @@ from newsletter.notices import NoticeKind, find_open, open_notices, words
 from newsletter.outbox.drain.worker import journal_folder
 from newsletter.outbox.journals.file_systems import network_file_system
 from newsletter.outbox.pacing.relay_checks import FAILED, PASSED, UNKNOWN, failures_of, last_checks
+from newsletter.outbox.pacing.warm_up import read_stages
 from newsletter.outbox.refused.notices import QUESTIONS
 from newsletter.outbox.reports.issue_list import held_issues, newest_issues
 from newsletter.outbox.reports.progress import health, progress
@@ -59,6 +60,7 @@ def overview() -> str:
         outbox=outbox,
         workers=workers,
         relay_check=_worst(checks),
+        warm_ups=read_stages(session, senders, now),
         schedules=_schedules(session),
         warnings=_warnings(session, now, workers, outbox, senders, checks),
     )
