@@ -27,6 +27,7 @@ ACTOR = "command line"
 @newsletter_option
 @click.option("--date", "slot_text", metavar="DATE", help="Such as 2026-03-10. The next one that waits.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--withdraw", is_flag=True, help="Take the approval of --date back, while nothing is sent.")
 @note_options
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, one object a line.")
 def approve(
@@ -34,6 +35,7 @@ def approve(
     newsletter_slug: str | None,
     slot_text: str | None,
     yes: bool,
+    withdraw: bool,
     note_file: TextIO | None,
     note_language: str | None,
     as_json: bool,
@@ -49,6 +51,9 @@ def approve(
         return
     with parts.reading() as session:
         newsletter_id = choose_newsletter(session, newsletter_slug).id
+    if withdraw:
+        _withdraw(parts, newsletter_id, slot_text, as_json=as_json)
+        return
     slot = _choose_date(parts, newsletter_id, slot_text)
     note = read_note_file(parts, newsletter_id, note_file, note_language)
     shown_at = parts.now()
@@ -80,6 +85,19 @@ def approve(
         print_json({"date": str(slot), "subject": found.subject, "releases": releases})
     else:
         click.echo("Approved.")
+
+
+def _withdraw(parts: Runtime, newsletter_id: int, slot_text: str | None, *, as_json: bool) -> None:
+    if slot_text is None:
+        raise InputError("Name the date whose approval you withdraw, for example: --date 2026-03-10")
+    slot = _choose_date(parts, newsletter_id, slot_text)
+    with parts.session() as session:
+        approval.withdraw(session, newsletter_id, slot, actor=ACTOR, now=parts.now())
+        session.commit()
+    if as_json:
+        print_json({"date": str(slot), "approved": False})
+    else:
+        click.echo(f"The approval for {slot} is withdrawn. The issue waits for another one.")
 
 
 def _approve_held(parts: Runtime, public_id: str, *, as_json: bool) -> None:

@@ -42,9 +42,9 @@ def merge_unsent(
 ) -> Mapping[int, datetime]:
     """End the waiting digests that an issue replaces; return when those were due, by subscriber id.
 
-    A digest waits if no relay was ever offered it. It is left alone if a topic of it is still subscribed and
-    is not served by this issue: a weekly topic, for example, in a daily issue. The caller has locked these
-    people, and selects for them next. Commits nothing.
+    A digest waits if no relay was ever offered it. It is left alone if this issue does not serve a topic of
+    it that is still subscribed. A daily issue, for example, does not serve weekly topics. The caller has
+    locked these people, and selects for them next. Commits nothing.
     """
     waiting = _waiting(session, audience, issue_id, subscriber_ids, now)
     kept = _served_elsewhere(session, audience, {each.subscriber_id for each in waiting})

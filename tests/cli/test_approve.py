@@ -84,3 +84,18 @@ def test_an_issue_sent_by_hand_is_planned_and_approved_by_its_id(owner: House):
     assert json.loads(held.output)["state"] == "held"
     own = run(owner, "digest", "approve", json.loads(held.output)["id"])
     assert "Another person" in own.output
+
+
+def test_an_approval_is_withdrawn_by_its_date(owner: House):
+    slot = json.loads(run(owner, "schedule", "show", "--json").output)["to_approve"][0]
+    run(owner, "digest", "approve", "--date", slot, "--yes")
+
+    unnamed = run(owner, "digest", "approve", "--withdraw")
+    named = run(owner, "digest", "approve", "--withdraw", "--date", slot)
+    again = run(owner, "digest", "approve", "--withdraw", "--date", slot)
+
+    assert (unnamed.exit_code, named.exit_code, again.exit_code) == (1, 0, 1)
+    assert "--date" in unnamed.output
+    assert f"The approval for {slot} is withdrawn" in named.output
+    assert "is not approved" in again.output
+    assert slot in json.loads(run(owner, "schedule", "show", "--json").output)["to_approve"]

@@ -29,6 +29,7 @@ from newsletter.models import (
     ReleaseTopic,
     SlotApproval,
     Topic,
+    Wave,
 )
 from newsletter.notices import NoticeKind, settle, tell_owner
 
@@ -156,6 +157,40 @@ def go_on(session: Session, newsletter_id: int, actor: str, now: datetime) -> bo
     slug = session.get_one(Newsletter, newsletter_id).slug
     audit.record(session, actor, "schedule.go_on", slug, now)
     return True
+
+
+def withdraw(session: Session, newsletter_id: int, slot: date, *, actor: str, now: datetime) -> None:
+    """Take an approval back, so that the issue waits for another one. Commits nothing.
+
+    Raises NotFound if the date has no approval, and StateConflict if its first emails were prepared.
+    """
+    calendar = find_calendar(session, newsletter_id, lock=True)
+    row = find_approval(session, newsletter_id, slot)
+    if calendar is None or row is None or row.approved_at is None:
+        raise NotFound(f"The issue for {slot} is not approved.")
+    if has_begun(session, newsletter_id, slot, lock=True):
+        raise StateConflict(
+            f"The issue for {slot} is being sent, so its approval stands. Pause or cancel it on its page."
+        )
+    row.approved_at, row.approved_by = None, ""
+    row.to_sequence = row.shown_at = None
+    row.editors_note = row.note_language = ""
+    # The clock asks again. Without this mark, a schedule that needs no approvals would forget the date.
+    row.asked_at, row.reminders = None, 0
+    calendar.approve_next |= calendar.approval_hours is None
+    slug = session.get_one(Newsletter, newsletter_id).slug
+    settle(session, NoticeKind.APPROVED_CHANGED, subject_of(slug, slot), now)
+    audit.record(session, actor, "issue.withdraw_approval", slug, now, slot=str(slot))
+
+
+def has_begun(session: Session, newsletter_id: int, slot: date, *, lock: bool = False) -> bool:
+    """Return whether the issue of a date has emails, or its first wave is being prepared."""
+    waves = select(Wave).where(Wave.newsletter_id == newsletter_id, Wave.slot == slot).order_by(Wave.id)
+    # A wave that is prepared at this moment is locked, and has changed when we get the lock.
+    found = session.scalars(
+        (waves.with_for_update() if lock else waves).execution_options(populate_existing=True)
+    ).all()
+    return any(each.issue_id is not None or each.prepared_to or each.to_sequence for each in found)
 
 
 def was_missed(session: Session, newsletter_id: int, slot: date) -> bool:

@@ -14,6 +14,7 @@ from newsletter.digest.schedule.approval import (
     go_on,
     open_approvals,
     require_next,
+    withdraw,
 )
 from newsletter.digest.schedule.approval_dates import forget_approvals
 from newsletter.errors import InputError, NotFound, StateConflict
@@ -390,3 +391,65 @@ def test_issues_as_they_happen_wait_too(either: Scheduled):
 
 def test_a_newsletter_without_a_schedule_has_no_next_issue_that_could_wait(one: Scheduled):
     assert not require(one)
+
+
+def withdrawn(one: Scheduled, slot: date = TENTH) -> None:
+    with one.house.runtime.session() as session:
+        withdraw(session, FIRST_NEWSLETTER, slot, actor="editor", now=one.house.clock())
+        session.commit()
+
+
+def test_a_withdrawn_approval_lets_the_issue_wait_and_the_approver_is_asked_again(either: Scheduled):
+    started(either, ("ann", DAILY))
+    first = either.house.release("A new energy cable")
+    either.work("2026-03-09 21:00")
+    approved(either, note="Good morning", note_language="en")
+    withdrawn(either)
+
+    assert either.work("2026-03-10 08:00") == []
+    assert waiting(either) == [TENTH]
+    assert "approval_asked" in notices(either)
+
+    second = either.house.release("The energy cable is late")
+    either.house.clock.pass_(minutes=1)
+    approved(either)
+    assert either.work("2026-03-10 08:02") == ["ann"]
+    with either.house.runtime.session() as session:
+        (issue,) = session.query(Issue)
+        assert issue.editors_note == ""
+    assert set(either.house.releases_sent(1)) == {first, second}
+
+
+def test_a_date_that_only_returned_mail_held_up_waits_again(one: Scheduled):
+    started(one, ("ann", DAILY), hours=None)
+    one.house.release("A new energy cable")
+    one.work("2026-03-09 21:00")
+    require(one)
+    one.work("2026-03-09 21:01")
+    approved(one)
+
+    withdrawn(one)
+
+    assert one.work("2026-03-09 21:02") == []
+    assert waiting(one) == [TENTH]
+    assert one.work("2026-03-10 08:00") == []
+
+
+def test_an_approval_stands_once_emails_are_prepared(either: Scheduled):
+    started(either, ("ann", DAILY))
+    either.house.release("A new energy cable")
+    either.work("2026-03-09 21:00")
+    approved(either)
+    assert either.work("2026-03-10 08:00") == ["ann"]
+
+    with pytest.raises(StateConflict, match="its approval stands"):
+        withdrawn(either)
+
+
+def test_only_an_approved_date_has_an_approval_to_withdraw(one: Scheduled):
+    started(one, ("ann", DAILY))
+    one.house.release("A new energy cable")
+    one.work("2026-03-09 21:00")
+
+    with pytest.raises(NotFound, match="is not approved"):
+        withdrawn(one)

@@ -46,8 +46,10 @@ def approve_body(slug: str, slot: str) -> Response:
 
 @admin.post("/newsletters/<slug>/approve/<slot>")
 def approve_issue(slug: str, slot: str) -> Response:
-    """Approve the issue of a date with the releases that the page showed."""
+    """Approve the issue of a date with the releases that the page showed, or withdraw its approval."""
     session, parts, form, day = db.session(), runtime(), ApproveForm(), _read_date(slot)
+    if request.form.get("action") == "withdraw":
+        return _withdraw(slug, day)
     try:
         what, for_slug, for_slot, to_sequence, shown_at = parts.tokens.read(
             Purpose.FORM, form.key.data or "", parts.now()
@@ -81,6 +83,20 @@ def approve_issue(slug: str, slot: str) -> Response:
     parts.wake("bulk")
     flash(f"The issue for {day} is approved.", "ok")
     return make_response(redirect(url_for("admin.schedule", slug=slug), code=303))
+
+
+def _withdraw(slug: str, day: date) -> Response:
+    session = db.session()
+    newsletter_id = find_newsletter(session, slug).id
+    try:
+        approval.withdraw(session, newsletter_id, day, actor=actor(), now=runtime().now())
+    except StateConflict as fault:
+        session.rollback()
+        flash(str(fault), "warn")
+    else:
+        session.commit()
+        flash(f"The approval for {day} is withdrawn. The issue waits for another one.", "ok")
+    return make_response(redirect(url_for("admin.approve", slug=slug, slot=day), code=303))
 
 
 def _read_date(text: str) -> date:
@@ -135,5 +151,8 @@ def _page(slug: str, slot: date, form: ApproveForm, status: int = 200) -> Respon
         shown=shown,
         note_bytes=NOTE_BYTES,
         form=form,
+        can_withdraw=bool(row.approved_at)
+        and not row.ended_at
+        and not approval.has_begun(session, newsletter_id, slot),
     )
     return make_response(page, status)

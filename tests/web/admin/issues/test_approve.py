@@ -116,3 +116,18 @@ def test_the_setting_is_checked_and_can_be_removed(house, editor):
     assert "The owner is asked 24 hours before" in editor.get(SCHEDULE).text
     save(approval_hours="")
     assert house.all(select(NewsletterCalendar.approval_hours)) == [None]
+
+
+def test_an_approval_can_be_withdrawn_until_emails_are_prepared(house, editor):
+    wait_for_approval(house, editor)
+    editor.post(PAGE, {"key": editor.hidden(PAGE, "key")})
+    assert "Withdraw the approval" in editor.get(PAGE).text
+
+    answer = editor.post(PAGE, {"action": "withdraw"}, page=PAGE)
+
+    assert answer.status_code == 303
+    text = editor.get(PAGE).text
+    assert "The approval for 2025-10-24 is withdrawn" in text
+    assert "Approve this issue" in text
+    assert house.all(select(SlotApproval.approved_by)) == [""]
+    assert editor.post(PAGE, {"action": "withdraw"}, page=PAGE).status_code == 404
