@@ -13,11 +13,27 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import BigInteger, ColumnElement, Select, delete, exists, literal, select, update
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    CompoundSelect,
+    delete,
+    exists,
+    literal,
+    select,
+    union_all,
+    update,
+)
 from sqlalchemy.orm import Session
 
 from newsletter import audit, bounce_steps, coverage
-from newsletter.address_rules.rules import is_never_accepted, is_never_mailed, never_mailed_among
+from newsletter.address_rules.rules import (
+    forget_stopped,
+    is_never_accepted,
+    is_never_mailed,
+    never_mailed_among,
+    stopped_subscribers,
+)
 from newsletter.bounce_steps import Step
 from newsletter.errors import NotFound
 from newsletter.mail.addresses import address_hash
@@ -90,13 +106,14 @@ def suppressed_among(session: Session, hashes: Sequence[str]) -> set[str]:
     return set(session.scalars(found))
 
 
-def suppressed_subscribers() -> Select[int | None]:
-    """Return the query for the ids of subscribers that a suppression names.
+def suppressed_subscribers() -> CompoundSelect[int | None]:
+    """Return the query for the ids of subscribers that a suppression names or a rule stops.
 
     Selection leaves them out. A suppression may lack the id. The check at the claim compares the address,
     so it finds those too.
     """
-    return select(Suppression.subscriber_id).where(Suppression.subscriber_id.is_not(None))
+    named = select(Suppression.subscriber_id).where(Suppression.subscriber_id.is_not(None))
+    return union_all(named, stopped_subscribers())
 
 
 def name_subscribers(session: Session, found: Iterable[tuple[str, int]]) -> None:
@@ -112,6 +129,7 @@ def forget_subscriber(session: Session, subscriber_id: int) -> None:
 
     Also clear the bounces of their deliveries: refusals at the old address say nothing about the new one.
     """
+    forget_stopped(session, subscriber_id)
     theirs = update(Suppression).where(Suppression.subscriber_id == subscriber_id)
     session.execute(theirs.values(subscriber_id=None))
     _forget_bounces(session, subscriber_id)

@@ -7,15 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import ColumnElement, delete, exists, func, select
+from sqlalchemy import BigInteger, ColumnElement, Select, delete, exists, func, literal, select
 from sqlalchemy.orm import Session
 
 from newsletter import audit
 from newsletter.address_rules.pattern import Pattern, hosts_of, match_local
 from newsletter.errors import NotFound, StateConflict
 from newsletter.mail.redact import without_addresses
-from newsletter.models import AddressRule, RuleKind, Subscriber, insert_new, rows_as_table
+from newsletter.models import AddressRule, RuleKind, StoppedSubscriber, Subscriber, insert_new, rows_as_table
 
 LONGEST_NOTE = 200
 # What sign-up refuses.
@@ -97,14 +98,45 @@ def add_rule(
         note=without_addresses(" ".join(note.split()))[:LONGEST_NOTE],
         since=now,
     )
-    if session.scalar(fresh.returning(AddressRule.id)) is None:
+    number = session.scalar(fresh.returning(AddressRule.id))
+    if number is None:
         raise StateConflict(f"There is a rule for {pattern} already. Remove it first.")
+    if kind is RuleKind.NEVER_MAILED:
+        stopped: Any = select(literal(number, BigInteger()), Subscriber.id).where(_in_sql(pattern))
+        columns = (["rule_id", "subscriber_id"], stopped)
+        session.execute(insert_new(session, StoppedSubscriber, columns))
     audit.record(session, actor, "domain.add", str(pattern)[:120], now, kind=kind.value)
 
 
+def find_rule(session: Session, pattern: Pattern) -> AddressRule:
+    """Return the rule of a pattern. Raises NotFound."""
+    found = session.scalars(
+        select(AddressRule).where(AddressRule.host == pattern.host, AddressRule.local == pattern.local)
+    ).one_or_none()
+    if found is None:
+        raise NotFound(f"there is no rule for {pattern}")
+    return found
+
+
+def stopped_subscribers() -> Select[int]:
+    """Return the query for the ids of the subscribers whom rules stop. Selection leaves them out."""
+    return select(StoppedSubscriber.subscriber_id)
+
+
+def forget_stopped(session: Session, subscriber_id: int) -> None:
+    """Forget that rules stop a person, because they have another address now or none. Commits nothing."""
+    theirs = delete(StoppedSubscriber).where(StoppedSubscriber.subscriber_id == subscriber_id)
+    session.execute(theirs.execution_options(synchronize_session=False))
+
+
 def remove_rule(session: Session, pattern: Pattern, actor: str, now: datetime) -> RuleKind:
-    """Remove the rule of a pattern; return its kind. Raises NotFound. Commits nothing."""
+    """Remove the rule of a pattern; return its kind. Raises NotFound. Commits nothing.
+
+    Pages and commands use subscribers/suppressions/end_rule.py, which also cares for those it stopped.
+    """
     mine = (AddressRule.host == pattern.host, AddressRule.local == pattern.local)
+    stopped = StoppedSubscriber.rule_id.in_(select(AddressRule.id).where(*mine))
+    session.execute(delete(StoppedSubscriber).where(stopped).execution_options(synchronize_session=False))
     found = session.scalar(delete(AddressRule).where(*mine).returning(AddressRule.kind))
     if found is None:
         raise NotFound(f"there is no rule for {pattern}")

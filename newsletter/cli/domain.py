@@ -5,10 +5,11 @@ from __future__ import annotations
 import click
 
 from newsletter.address_rules.pattern import parse_pattern
-from newsletter.address_rules.rules import add_rule, count_subscribers, list_rules, pattern_of, remove_rule
+from newsletter.address_rules.rules import add_rule, count_subscribers, list_rules, pattern_of
 from newsletter.cli.context import print_json
 from newsletter.cli.runtime import open_runtime
 from newsletter.models import RuleKind
+from newsletter.subscribers.suppressions.end_rule import end_rule
 
 ACTOR = "command line"
 KINDS = {
@@ -70,6 +71,6 @@ def remove(pattern: str) -> None:
     parts = open_runtime()
     wanted = parse_pattern(pattern)
     with parts.session() as session:
-        remove_rule(session, wanted, ACTOR, parts.now())
-        session.commit()
+        for _ in end_rule(session, wanted, ACTOR, parts.now(), parts.settings.snooze_catch_up):
+            session.commit()
     click.echo(f"The rule for {wanted} is removed.")

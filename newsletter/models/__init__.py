@@ -16,7 +16,7 @@ from newsletter.models.public_version import PublicVersion, public_version
 from newsletter.models.schema import applied_version, newest_version
 from newsletter.models.search_index import SEARCH_TABLE
 from newsletter.models.tables.account import AdminUser, AuditEntry
-from newsletter.models.tables.address_rule import AddressRule, RuleKind
+from newsletter.models.tables.address_rule import AddressRule, RuleKind, StoppedSubscriber
 from newsletter.models.tables.bounce import (
     AddressMark,
     MarkKind,
@@ -191,6 +191,7 @@ __all__ = [
     "SourceState",
     "SpentChallenge",
     "StepKind",
+    "StoppedSubscriber",
     "StoredImage",
     "StoredLogo",
     "Subscriber",

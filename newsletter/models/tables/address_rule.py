@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from datetime import datetime
 
-from sqlalchemy import String, UniqueConstraint
+from sqlalchemy import ForeignKey, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from newsletter.models.base import Base, BigId, UTCDateTime, choice
@@ -38,3 +38,19 @@ class AddressRule(Base):
     kind: Mapped[RuleKind] = mapped_column(choice(RuleKind, "rule_kind"))
     note: Mapped[str] = mapped_column(String(200), default="")
     since: Mapped[datetime] = mapped_column(UTCDateTime)
+
+
+class StoppedSubscriber(Base):
+    """A subscriber whom a rule stops, so that no issue is prepared for them.
+
+    The rows are made with the rule. Later nobody can join with such an address. The claim compares addresses.
+    """
+
+    __tablename__ = "stopped_subscriber"
+
+    rule_id: Mapped[int] = mapped_column(
+        BigId, ForeignKey("address_rule.id"), primary_key=True, autoincrement=False
+    )
+    subscriber_id: Mapped[int] = mapped_column(
+        BigId, ForeignKey("subscriber.id"), primary_key=True, autoincrement=False, index=True
+    )

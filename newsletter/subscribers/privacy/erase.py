@@ -37,6 +37,7 @@ from newsletter.subscribers import subscription_rows
 from newsletter.subscribers.consent.ledger import note
 from newsletter.subscribers.consent.record import own_rows
 from newsletter.subscribers.privacy.empty_address import clear_address
+from newsletter.subscribers.privacy.unmatched_reports import empty_unmatched_reports
 from newsletter.tokens import Tokens
 
 _QUIETLY = {"synchronize_session": False}
@@ -228,6 +229,7 @@ def _empty_the_rest(
     session.execute(
         update(ReturnedMail).where(theirs).values(raw=None, words="").execution_options(**_QUIETLY)
     )
+    empty_unmatched_reports(session, own)
     hashes = [suppression.suppression_hash(tokens, address) for address in own]
     session.execute(
         delete(AddressMark)

@@ -6,9 +6,10 @@ from flask import flash, make_response, redirect, render_template, request, url_
 from werkzeug.wrappers import Response
 
 from newsletter.address_rules.pattern import Pattern, parse_pattern
-from newsletter.address_rules.rules import add_rule, count_subscribers, list_rules, pattern_of, remove_rule
+from newsletter.address_rules.rules import add_rule, count_subscribers, list_rules, pattern_of
 from newsletter.errors import InputError, NotFound, StateConflict
 from newsletter.models import RuleKind, db
+from newsletter.subscribers.suppressions.end_rule import end_rule
 from newsletter.web.admin.blueprint import admin
 from newsletter.web.admin.query_string import choice_of
 from newsletter.web.admin.session import actor
@@ -42,7 +43,9 @@ def change_domains() -> Response:
     try:
         pattern = parse_pattern(request.form.get("pattern", ""))
         if request.form.get("action") == "remove":
-            remove_rule(session, pattern, actor(), runtime().now())
+            newest = runtime().settings.snooze_catch_up
+            for _ in end_rule(session, pattern, actor(), runtime().now(), newest):
+                session.commit()
             words = f"The rule for {pattern} is removed."
         else:
             kind = choice_of(RuleKind, request.form.get("kind"))
