@@ -22,9 +22,11 @@ from sqlalchemy.orm import Session
 from werkzeug.routing import Rule
 from werkzeug.test import TestResponse
 
+from newsletter import bounce_steps
 from newsletter.accounts.create import change_password, find_account
 from newsletter.accounts.passwords import hash_password
 from newsletter.app import create_app
+from newsletter.bounce_steps import Step
 from newsletter.clock import utcnow
 from newsletter.demo.data import ADMIN
 from newsletter.demo.run import prepare_demo
@@ -48,6 +50,7 @@ from newsletter.models import (
     ReportOutcome,
     ReturnedMail,
     SlotApproval,
+    StepKind,
     StoredImage,
     Subscriber,
     Subscription,
@@ -240,6 +243,7 @@ def _furnish(session: Session, runtime: Runtime, stored_password: str) -> dict[s
     )
     session.add(returned)
     session.flush()
+    step = bounce_steps.add(session, Step(StepKind.SOFT, subscriber.id, "mailbox full"), now)
     add_by_hand(session, tokens, "suppressed@example.org", ADMIN, now)
     suppressed = str(session.scalar(select(func.max(Suppression.id))))
     probe = Probe(subscriber_id=subscriber.id, delivery_id=delivery, begun_at=now)
@@ -312,6 +316,7 @@ def _furnish(session: Session, runtime: Runtime, stored_password: str) -> dict[s
         "admin.subscriber_consent": {"public_id": subscriber.public_id},
         "admin.subscriber_consent_json": {"public_id": subscriber.public_id},
         "admin.change_subscriber": {"public_id": subscriber.public_id},
+        "admin.undo_step": {"public_id": subscriber.public_id, "number": str(step)},
         "admin.issue": {"public_id": issue.public_id},
         "admin.cancel_issue": {"public_id": issue.public_id},
         "admin.issue_progress": {"public_id": issue.public_id},

@@ -44,6 +44,8 @@ class Columns:
     values: Sequence[Label]
     names: Sequence[Label]
     is_empty: bool
+    # The height of the line that marks a limit.
+    limit: float | None = None
     width: int = WIDTH
     height: int = HEIGHT
     left: int = LEFT
@@ -52,14 +54,17 @@ class Columns:
 
 
 def stacked_columns(
-    columns: Sequence[tuple[str, Mapping[str, float]]], series: Sequence[str], unit: str = ""
+    columns: Sequence[tuple[str, Mapping[str, float]]],
+    series: Sequence[str],
+    unit: str = "",
+    limit: float | None = None,
 ) -> Columns:
     """Return a chart with one column for each of `columns`, from left to right: its name and its values.
 
-    `series` are the names of the values, the lowest part first.
+    `series` are the names of the values, the lowest part first. `limit` is marked by a line.
     """
     totals = [sum(values.get(name, 0) for name in series) for _, values in columns]
-    top = _round_up(max(totals, default=0))
+    top = _round_up(max([*totals, limit or 0]))
     room = (WIDTH - LEFT - RIGHT) / max(1, len(columns))
     scale = (HEIGHT - TOP - BOTTOM) / top
     bars = []
@@ -90,7 +95,13 @@ def stacked_columns(
         for number, (name, _) in enumerate(columns)
         if number % step == 0
     ]
-    return Columns(bars, values_, names, is_empty=not any(totals))
+    return Columns(
+        bars,
+        values_,
+        names,
+        is_empty=not any(totals),
+        limit=limit and round(HEIGHT - BOTTOM - limit * scale, 1),
+    )
 
 
 def _height_of(part: int, scale: float, top: float) -> float:

@@ -25,7 +25,7 @@ OTHERS = "others"
 @admin.get("/returned")
 def returned_mail() -> str:
     """Show the rates."""
-    session, now = db.session(), runtime().now()
+    session, now, settings = db.session(), runtime().now(), runtime().settings
     days = request.args.get("days", type=int)
     days = days if days in PERIODS else PERIODS[1]
     issues = count_by_issue(session)
@@ -45,7 +45,11 @@ def returned_mail() -> str:
         newsletters=newsletter_names(session),
         kinds=list(KINDS.values()),
         failures=stacked_columns(percents, list(KINDS.values()), " %"),
-        complaints=stacked_columns(complaints, ["complaints"], " %"),
+        complaints=stacked_columns(
+            complaints, ["complaints"], " %", settings.complaint_alarm_percent or None
+        ),
+        complaint_alarm=settings.complaint_alarm_percent,
+        bounce_alarm=settings.bounce_alarm_percent,
         domains=domains,
         domain_chart=bars_in_rows(
             [(each.domain, each.numbers.percent("hard")) for each in domains[:8]], " %"

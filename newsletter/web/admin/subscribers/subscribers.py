@@ -12,8 +12,9 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from newsletter import suppression
 from newsletter.bounces.history import list_steps
+from newsletter.bounces.undo import CAN_UNDO, undo
 from newsletter.clock import zone_in_words
-from newsletter.errors import AddressInvalid
+from newsletter.errors import AddressInvalid, NotFound, StateConflict
 from newsletter.mail.addresses import parse_address
 from newsletter.models import Subscriber, db
 from newsletter.subscribers import queries
@@ -97,6 +98,7 @@ def subscriber(public_id: str) -> str:
         stopped_by=found.stopped_by,
         subscriptions=found.subscriptions,
         consent=found.ledger,
+        can_undo=CAN_UNDO,
         history=list_steps(db.session(), find_person(db.session(), public_id).id),
         deliveries=deliveries,
         newsletters=names_of(all_newsletters()),
@@ -117,6 +119,26 @@ def change_subscriber(public_id: str) -> AnyResponse:
         case _:
             abort(400)
     return make_response(redirect(url_for("admin.subscriber", public_id=public_id), code=303))
+
+
+@admin.post("/readers/<public_id>/steps/<int(max=9223372036854775807):number>/undo")
+def undo_step(public_id: str, number: int) -> AnyResponse:
+    """Undo one step of this person's history of returned emails."""
+    session, parts = db.session(), runtime()
+    person = find_person(session, public_id)
+    if number not in {step.id for step in list_steps(session, person.id)}:
+        abort(404)
+    try:
+        undo(session, parts.tokens, number, actor(), parts.now(), parts.settings.snooze_catch_up)
+    except (NotFound, StateConflict) as fault:
+        session.rollback()
+        flash(str(fault), "warn")
+    else:
+        session.commit()
+        parts.wake("bulk")
+        flash("The step is undone. The history and the audit log have it.", "ok")
+    place = url_for("admin.subscriber", public_id=public_id, _anchor="history")
+    return make_response(redirect(place, code=303))
 
 
 def _suppress(email_key: str) -> None:

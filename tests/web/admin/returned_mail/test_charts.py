@@ -52,3 +52,11 @@ def test_rows_are_as_long_as_their_values_and_long_names_are_shortened():
     assert [each.words for each in chart.rows] == ["2 %", "1 %", "0 %"]
     assert len(chart.rows[1].name) < 50 and "…" in chart.rows[1].name
     assert bars_in_rows([]).rows == []
+
+
+def test_a_limit_is_marked_inside_of_the_chart_even_if_no_value_reaches_it():
+    low = stacked_columns([("1 Mar", {"a": 0.01})], ["a"], " %", limit=0.1)
+    none = stacked_columns([("1 Mar", {"a": 0.01})], ["a"], " %")
+
+    assert low.limit == TOP and low.values[-1].words == "0.1 %"
+    assert none.limit is None

@@ -203,3 +203,23 @@ def test_the_history_of_returned_mail_is_shown_with_what_servers_said(house, sub
 
     assert "An email failed, and it counts: mailbox full" in page and "&lt;i&gt;over quota" in page
     assert "/admin/returned/reports/1" in page
+
+
+def test_a_step_of_the_history_is_undone_once_and_only_on_its_persons_page(house, subscriber):
+    other = house.add_subscriber("other@example.org")
+    with house.make_session() as session:
+        person = session.scalars(select(Subscriber).where(Subscriber.email == READER)).one()
+        bounce_steps.add(session, Step(StepKind.SOFT, person.id, "mailbox full", "4.2.2"), house.clock())
+        session.commit()
+    browser = house.signed_in()
+    page = f"/admin/readers/{subscriber}"
+    place = f"{page}/steps/1/undo"
+    assert place in browser.get(page).text
+
+    assert browser.post(f"/admin/readers/{other}/steps/1/undo", page=page).status_code == 404
+    done = browser.post(place, page=page, follow_redirects=True).text
+    again = browser.post(place, page=page, follow_redirects=True).text
+
+    assert "The step is undone." in done and "undone before" in again
+    assert place not in browser.get(page).text
+    assert "bounce.undo" in [each.action for each in house.all(select(AuditEntry))]
