@@ -16,7 +16,7 @@ ARGS ?=
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help setup setup-dev link browser demo test test-busy coverage mutants lint prose format messages language migration lock validate bench lives lives-faults year year-faults relay-faults clean
+.PHONY: help setup setup-dev link browser demo test test-servers test-busy coverage mutants lint prose format messages language migration lock validate bench lives lives-faults year year-faults relay-faults clean
 
 help: ## print the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS='	' read -r name what; do \
@@ -32,6 +32,9 @@ demo: $(VENV)/.installed link ## run the whole service with sample releases and 
 
 test: setup-dev browser lint ## run all checks and all tests, as CI does
 	$(PY) -m pytest -n 2 $(ARGS)
+
+test-servers: setup-dev ## test with a real Dovecot and Postfix (on Debian: apt install dovecot-imapd dovecot-pop3d postfix)
+	$(PY) -m pytest -m servers $(ARGS)
 
 test-busy: setup-dev browser ## run all tests in three random orders, beside four busy loops (SEEDS="1 2 3")
 	@for loop in 1 2 3 4; do (while :; do :; done) & loops="$$loops $$!"; done; \

@@ -260,6 +260,12 @@ def _archive(row: str) -> Callable[[Options], list[Run]]:
     return measure
 
 
+def _returned_mail(options: Options) -> list[Run]:
+    from benchmarks import returned_mail  # noqa: PLC0415 (other rows start programs with little memory)
+
+    return returned_mail.measure(options.subscribers(GROWN))
+
+
 ROWS = {
     "signed": Row(0.50, 0.65, "higher", signed_runs),
     "own-selection": Row(0.45, 0.60, "higher", _against_source("own", signed=True)),
@@ -288,6 +294,7 @@ ROWS = {
     "archive-anew": Row(60, 120, "higher", _archive("archive-anew"), "value"),
     "archive-cached": Row(300, 600, "higher", _archive("archive-cached"), "value"),
     "timing": Row(0.05, 0.5, "higher", lambda _options: timing.measure(), "value"),
+    "returned-mail": Row(50, 300, "higher", _returned_mail, "value"),
     "growth": Row(1.1, 1.0, "lower", _growth, "value"),
 }
 # docs/performance.md has these two rows in one line of its table.

@@ -22,6 +22,8 @@
     ├── FetchError             a URL could not be fetched
     │   └── FetchRefused       the URL or its address is one that we do not accept
     │       └── AnswerRefused  the answer is one that we do not accept
+    ├── MailboxError           a mailbox could not be read now
+    │   └── MailboxRefused     the owner has to change something: password, folder, certificate
     └── TransportError         no SMTP session with the relay
         ├── RelayRefused       the relay refused the greeting, TLS or sign-in; has the reply's code
         ├── ProtocolError      the relay sent something that is not SMTP
@@ -163,6 +165,21 @@ class FetchRefused(FetchError):
 
 class AnswerRefused(FetchRefused):
     """The site answered, with more or other bytes than we accept."""
+
+
+class MailboxError(NewsletterError):
+    """A mailbox could not be read: no answer, a closed connection, or an answer that we do not accept."""
+
+
+class MailboxRefused(MailboxError):
+    """The server answered, and the next try will fail too until the owner changes something.
+
+    `part` is what to change: sign-in, certificate, folder or server.
+    """
+
+    def __init__(self, message: str, part: str) -> None:
+        self.part = part
+        super().__init__(message)
 
 
 class TransportError(NewsletterError):

@@ -132,6 +132,15 @@ class NoticeKind(enum.Enum):
             "senders with many wrong addresses. To see the reports: newsletter bounce reports --outcome hard"
         ),
     )
+    MAILBOX_FAILS = (
+        "mailbox_fails",
+        "A mailbox cannot be read",
+        (
+            "The mailbox {subject} cannot be read. {what} Reports about returned emails and requests to "
+            "unsubscribe by email wait in it."
+        ),
+        "{remedy} To try it: newsletter bounce fetch. This notice closes when the mailbox can be read.",
+    )
     SENDER_REFUSED = (
         "sender_refused",
         "The relay refuses a sender address",

@@ -87,8 +87,10 @@ class OwnAddresses:
 
     def is_return_path(self, address: str) -> bool:
         """Return whether reports come to `address`: a signed return path, or a relay's plain one."""
-        if _folded(address) in self.plain_paths:
-            return True
+        return _folded(address) in self.plain_paths or self.is_signed_path(address)
+
+    def is_signed_path(self, address: str) -> bool:
+        """Return whether `address` is the signed return path of a delivery."""
         return bool(self.return_key) and parse_return_path(address, [self.return_key]) is not None
 
     def role_of(self, address: str) -> str | None:

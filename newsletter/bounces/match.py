@@ -26,26 +26,32 @@ class SigningKeys:
 
 
 def find_delivery(parts: Sequence[Part], recipients: Iterable[str], keys: SigningKeys) -> int | None:
-    """Return the id of the delivery that a report is about, or None.
+    """Return the id of the delivery that a report is about, or None."""
+    return as_delivery(find_signed_id(parts, recipients, keys))
+
+
+def as_delivery(signed_id: str | None) -> int | None:
+    """Return a signed id as the id of a delivery, or None if it is none."""
+    is_one = signed_id is not None and signed_id.isdigit() and len(signed_id) < 19
+    return int(signed_id) if is_one and signed_id else None
+
+
+def find_signed_id(parts: Sequence[Part], recipients: Iterable[str], keys: SigningKeys) -> str | None:
+    """Return the signed id in a report, of a delivery or of a check, or None.
 
     The address that the report was sent to decides. Without a signed one, the report itself must name one
-    delivery, and no second one.
+    email, and no second one.
     """
     sent_to = {found for each in recipients if (found := parse_return_path(each, [keys.return_path]))}
-    return _only(sent_to if sent_to else _named_in(parts, keys))
+    named = sent_to if sent_to else _named_in(parts, keys)
+    return named.pop() if len(named) == 1 else None
 
 
-def find_named(values: Iterable[str], keys: SigningKeys) -> int | None:
-    """Return the id of the one delivery whose signed values are among `values`, or None."""
+def find_named(values: Iterable[str], keys: SigningKeys) -> str | None:
+    """Return the signed id of the one email whose signed values are among `values`, or None."""
     text = "\n".join(each[:SEARCHED_BYTES] for each in values)
-    return _only(delivery_ids_in(text[:SEARCHED_BYTES], keys.return_path, keys.leave))
-
-
-def _only(named: set[str]) -> int | None:
-    if len(named) != 1:
-        return None
-    (delivery_id,) = named
-    return int(delivery_id) if delivery_id.isdigit() and len(delivery_id) < 19 else None
+    named = delivery_ids_in(text[:SEARCHED_BYTES], keys.return_path, keys.leave)
+    return named.pop() if len(named) == 1 else None
 
 
 def _named_in(parts: Sequence[Part], keys: SigningKeys) -> set[str]:

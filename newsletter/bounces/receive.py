@@ -18,7 +18,8 @@ from sqlalchemy.orm import Session
 from newsletter import audit, bounce_steps, suppression
 from newsletter.bounce_steps import Step
 from newsletter.bounces.life import has_later, has_used
-from newsletter.bounces.match import SigningKeys, find_delivery
+from newsletter.bounces.match import SigningKeys, as_delivery, find_signed_id
+from newsletter.bounces.path_checks import note_return
 from newsletter.bounces.policy import Decision, Facts, decide
 from newsletter.bounces.read.parts import LARGEST_BYTES, cut
 from newsletter.bounces.read.reader import read_report
@@ -79,31 +80,28 @@ def receive(
     change nothing, at most `most_idle` in 24 hours are recorded.
     """
     message = raw[:LARGEST_BYTES]
-    delivery_id = find_delivery(cut(message), recipients, keys)
-    return receive_report(
-        session, tokens, read_report(message), delivery_id, message, now, most_idle=most_idle
-    )
+    signed_id = find_signed_id(cut(message), recipients, keys)
+    return receive_report(session, tokens, read_report(message), signed_id, message, now, most_idle=most_idle)
 
 
 def receive_report(
     session: Session,
     tokens: Tokens,
     report: Report,
-    delivery_id: int | None,
+    signed_id: str | None,
     message: bytes,
     now: datetime,
     *,
     most_idle: int = MOST_IDLE_A_DAY,
 ) -> ReportOutcome:
-    """Do what follows from a report about a delivery, None without a signed value; return what that was.
+    """Do what follows from a report about an email, None without a signed value; return what that was.
 
     `message` has the bytes by which the report is recorded once. Commits nothing.
     """
+    delivery_id = as_delivery(signed_id)
     row = _Row(session, message, now, most_idle)
     if delivery_id is None:
-        if report.kind in _UNKEPT:
-            return ReportOutcome.AUTOREPLY if report.kind is Kind.AUTOREPLY else ReportOutcome.NOTHING
-        return row.add(Decision(ReportOutcome.UNSIGNED))
+        return _without_delivery(session, row, report, signed_id, now)
     if report.kind in _UNKEPT:
         return decide(report, Facts(frozenset(), None), now).outcome
     columns = (Delivery.id, Delivery.subscriber_id, Delivery.state, Delivery.settled_at)
@@ -116,6 +114,20 @@ def receive_report(
     if recorded is not decision.outcome:
         return recorded
     return _follow(session, tokens, row, decision, delivery, now)
+
+
+def _without_delivery(
+    session: Session, row: _Row, report: Report, signed_id: str | None, now: datetime
+) -> ReportOutcome:
+    """Record a message that is about none of our deliveries: about a check, or not signed."""
+    if signed_id is not None and note_return(session, signed_id, report.kind, now):
+        row.add(Decision(ReportOutcome.CHECK))
+        return ReportOutcome.CHECK
+    if report.kind in _UNKEPT:
+        return ReportOutcome.AUTOREPLY if report.kind is Kind.AUTOREPLY else ReportOutcome.NOTHING
+    # Again the same answer for the same bytes: the report may be another sender's (service/mailboxes).
+    row.add(Decision(ReportOutcome.UNSIGNED))
+    return ReportOutcome.UNSIGNED
 
 
 def _facts(session: Session, delivery: _Sent) -> Facts:

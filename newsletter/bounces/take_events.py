@@ -41,8 +41,8 @@ def take_event(
         return ReportOutcome.NOTHING
     if not _remember(session, _mark(provider, "event", event.key), now):
         return ReportOutcome.REPEATED
-    delivery_id = find_named(event.signed, keys)
-    return receive_report(session, tokens, event.report, delivery_id, event.raw, now, most_idle=most_idle)
+    signed_id = find_named(event.signed, keys)
+    return receive_report(session, tokens, event.report, signed_id, event.raw, now, most_idle=most_idle)
 
 
 def take_call(session: Session, provider: str, call: str, events: Sequence[Event], now: datetime) -> None:

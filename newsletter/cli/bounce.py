@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import time
 
 import click
 from sqlalchemy.exc import SQLAlchemyError
@@ -11,7 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from newsletter.bounces.queries import list_reports, read_message
 from newsletter.bounces.read.reader import read_report
 from newsletter.bounces.read.report import Kind, Report, as_json
-from newsletter.cli.arguments import AnyText
+from newsletter.cli.arguments import AnyText, newsletter_option
 from newsletter.cli.bounce_history import go_on, history, undo
 from newsletter.cli.context import invocation, print_json, program
 from newsletter.cli.late_import import late_import
@@ -20,6 +21,7 @@ from newsletter.cli.tried_settings import open_tried_settings
 from newsletter.errors import NewsletterError
 from newsletter.mail.addresses import parse_address
 from newsletter.models import ReportOutcome
+from newsletter.newsletters.queries import choose_newsletter
 from newsletter.notices import as_record
 from newsletter.outbox.refused.owner_decisions import (
     find_question,
@@ -33,6 +35,8 @@ from newsletter.service.database import await_database
 from newsletter.service.incoming.apply import LARGEST_MAIL_BYTES, take_in
 from newsletter.service.incoming.files import MailFile, mails_of
 from newsletter.service.logs import configure_logging
+from newsletter.service.mailboxes.watch import accounts_of, read_all, watch_all
+from newsletter.service.path_check import Found, check_path, random_address
 
 # sysexits.h: with this status, the mail server keeps the message and tries again. With any other status but
 # 0, it returns the message to its sender.
@@ -163,6 +167,69 @@ def serve() -> None:
     await_database(open_tried_settings(invocation()).database)
     # SMTP servers may start `ingest` for each email, and that needs no aiosmtpd.
     late_import("newsletter.service.incoming.server:run_mail_server")(open_runtime())
+
+
+@bounce.command()
+@click.argument("address", required=False)
+@click.option(
+    "--wait", type=click.IntRange(1, 86_400), default=300, show_default=True, help="Seconds to wait at most."
+)
+@newsletter_option
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def check(address: str | None, wait: int, newsletter_slug: str | None, as_json: bool) -> None:
+    """Send an email to an address that does not exist, and wait for its report to come home.
+
+    ADDRESS is best at another provider. Without it, a random name at the sender's own domain is taken. The
+    exit status is 0 only if something came home.
+    """
+    runtime = open_runtime()
+    with runtime.reading() as session:
+        sender = runtime.sender(choose_newsletter(session, newsletter_slug).id)
+    target = parse_address(address) if address else parse_address(random_address(sender))
+
+    def say(_address: str) -> None:
+        if not as_json:
+            click.echo(f"The relay accepted the email. Waiting up to {wait} seconds for its report ...")
+
+    result = check_path(runtime, sender, target, wait, time.sleep, say)
+    if as_json:
+        print_json(result.as_json())
+    else:
+        click.echo("\n".join([result.words, *(f"- {each}" for each in result.advice)]))
+    sys.exit(0 if result.found is Found.RETURNED else 1)
+
+
+@bounce.command()
+@click.option("--watch", is_flag=True, help="Go on until stopped, and read new emails as they come.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, one object for each mailbox.")
+def fetch(watch: bool, as_json: bool) -> None:
+    """Read the mailboxes in NEWSLETTER_MAILBOXES by IMAP or POP3, and do what follows from their emails.
+
+    `newsletter run` does this too. If a mailbox cannot be read now, the exit status is 1.
+    """
+    configure_logging(logging.INFO if watch else logging.WARNING)
+    if watch:
+        await_database(open_tried_settings(invocation()).database)
+    runtime = open_runtime()
+    accounts = accounts_of(runtime.settings)
+    if watch:
+        watch_all(runtime, accounts)
+        return
+    failed = False
+    for mailbox, counts, fault in read_all(runtime, accounts):
+        failed |= bool(fault)
+        if as_json:
+            done = {"mailbox": mailbox.name, "read": counts.read, "done": dict(counts.done)}
+            others = {"left_alone": counts.left_alone, "later": counts.later, "skipped": counts.skipped}
+            print_json(done | others | {"error": fault or None})
+            continue
+        words = (
+            ", ".join(f"{number} {word}" for word, number in sorted(counts.done.items())) or "nothing for us"
+        )
+        click.echo(f"{mailbox.name}: {counts.read} read: {words}")
+        if fault:
+            click.echo(f"newsletter: {mailbox.name}: {fault}", err=True)
+    sys.exit(1 if failed else 0)
 
 
 @bounce.command()

@@ -40,6 +40,7 @@ from newsletter.models.tables.delivery import (
 from newsletter.models.tables.duplicate import PairState, ReleaseBand, ReleaseMerge, ReleasePair, stays_of
 from newsletter.models.tables.image import StoredImage
 from newsletter.models.tables.issue import Fragment, Issue, IssueRelease, IssueState, Rendition
+from newsletter.models.tables.mailbox import MailboxMessage, MailboxPlace
 from newsletter.models.tables.newsletter import (
     FIRST_NEWSLETTER,
     EmailImages,
@@ -78,7 +79,7 @@ from newsletter.models.tables.release import (
     ready_by_itself_at,
     take_sequences,
 )
-from newsletter.models.tables.returned_mail import ReportOutcome, ReturnedMail
+from newsletter.models.tables.returned_mail import PathCheck, ReportOutcome, ReturnedMail
 from newsletter.models.tables.schedule import (
     DueAgain,
     Gathering,
@@ -152,6 +153,8 @@ __all__ = [
     "IssueState",
     "KeptInstant",
     "Lane",
+    "MailboxMessage",
+    "MailboxPlace",
     "MarkKind",
     "Newsletter",
     "NewsletterCalendar",
@@ -160,6 +163,7 @@ __all__ = [
     "Notice",
     "Pace",
     "PairState",
+    "PathCheck",
     "PersonalInstant",
     "Probe",
     "ProbeResult",

@@ -93,8 +93,7 @@ def _domain_keys(values: Mapping[str, Any]) -> str | None:
     return None
 
 
-def _certificates(values: Mapping[str, Any]) -> str | None:
-    path = values["relay_ca_file"]
+def _certificates(path: Path) -> str | None:
     fault = _unreadable(path)
     if fault:
         return fault
@@ -190,8 +189,10 @@ def _missing_package(module: str, extra: str) -> str | None:
 # By the setting's field. Settings that are not here are checked completely when they are parsed.
 TRIALS: Mapping[str, Trial] = MappingProxyType(
     {
-        "relay_ca_file": _certificates,
+        "relay_ca_file": lambda values: _certificates(values["relay_ca_file"]),
+        "mailbox_ca_file": lambda values: _certificates(values["mailbox_ca_file"]),
         "relay_token_command": lambda values: _command(values["relay_token_command"]),
+        "mailbox_token_command": lambda values: _command(values["mailbox_token_command"]),
         "owner_command": lambda values: _command(values["owner_command"]),
         "dkim_key_file": _dkim_key,
         "dkim_keys": _domain_keys,

@@ -27,6 +27,7 @@ from newsletter.settings.parse.general import (
     parse_yes,
 )
 from newsletter.settings.parse.host_names import name_for_ehlo, parse_ehlo_name, parse_public_url
+from newsletter.settings.parse.mailbox_urls import parse_mailboxes
 from newsletter.settings.parse.places import (
     parse_bind,
     parse_broker_url,
@@ -53,7 +54,7 @@ from newsletter.settings.parse.webhooks import (
     parse_signing_keys,
     parse_topics,
 )
-from newsletter.settings.values import DomainKey, IPStorage, Listener, Relay, SendingWindow, WarmUp
+from newsletter.settings.values import DomainKey, IPStorage, Listener, Mailbox, Relay, SendingWindow, WarmUp
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import URL
@@ -246,6 +247,29 @@ class Settings:
         optional_or(parse_signing_keys, ()),
         (),
         "32 random characters or more",
+    )
+    mailboxes: tuple[Mailbox, ...] = setting(
+        "Mailboxes that such mail comes to, separated by commas, read by IMAP or POP3. With imaps:// and "
+        "pop3s://, the connection uses TLS from the first byte. With imap:// and pop3://, it uses STARTTLS, "
+        "which is required except on loopback. ?tls=none turns encryption off. A message that was a report "
+        "or a request is kept and marked as seen. `done=delete` deletes it, and `move_to=Folder` moves it. "
+        "Other messages stay as they are. A server that cannot say when mail comes is asked every "
+        "`poll_seconds=120`. Percent-encode as in `NEWSLETTER_RELAY`.",
+        optional_or(parse_mailboxes, ()),
+        (),
+        "imaps://returned:password@mail.example.org/INBOX?done=delete",
+    )
+    mailbox_token_command: str | None = setting(
+        "A command that prints an OAuth 2 access token for a mailbox whose URL has no password, as in "
+        "`NEWSLETTER_RELAY_TOKEN_COMMAND`. The environment names MAILBOX_HOST and MAILBOX_USER.",
+        optional(parse_command),
+        None,
+        "/usr/local/bin/mailbox-token",
+    )
+    mailbox_ca_file: Path | None = setting(
+        "A PEM file of certificates to trust at mailboxes, instead of the system's.",
+        optional(parse_path),
+        None,
     )
     return_path: str | None = setting(
         "The envelope sender (MAIL FROM) of every email, for relays that let an account send only under its "

@@ -123,6 +123,13 @@ def _webhook_faults(values: Mapping[str, Any]) -> list[str]:
 
 def _contradictions(values: Mapping[str, Any]) -> list[str]:
     faults = _relay_faults(values) + _webhook_faults(values)
+    if values.get("mailbox_token_command") is None:
+        faults += [
+            f"{variable('mailboxes')} has no password for {each.name}; for a sign-in with tokens set "
+            f"{variable('mailbox_token_command')}"
+            for each in values.get("mailboxes", ())
+            if each.password is None
+        ]
     if (values.get("dkim_selector") is None) != (values.get("dkim_key_file") is None):
         faults.append(
             f"{variable('dkim_selector')} and {variable('dkim_key_file')} must both be set, or neither"

@@ -102,3 +102,36 @@ class Relay:
         """The key of this relay's counters. Two accounts at one relay have separate limits."""
         account = hashlib.sha256((self.username or "").encode()).hexdigest()[:8] if self.username else ""
         return f"{self.host.lower()}:{self.port}" + (f"#{account}" if account else "")
+
+
+@dataclass(frozen=True)
+class Mailbox:
+    """A mailbox that reports come to, from a URL such as imaps://user:password@host/INBOX.
+
+    Without a password, the sign-in uses a token (`mailbox_token_command`). `done` is what happens to a
+    message that was a report or a request: keep or delete. With `move_to`, it is moved to that folder.
+    """
+
+    protocol: str
+    host: str
+    port: int
+    security: RelaySecurity
+    username: str
+    password: str | None = field(default=None, repr=False)
+    folder: str = "INBOX"
+    done: str = "keep"
+    move_to: str | None = None
+    poll_seconds: int = 120
+
+    @property
+    def key(self) -> str:
+        """The key of what we know about this mailbox. A new password or option does not change it."""
+        named = (self.protocol, self.host.lower(), str(self.port), self.username, self.folder)
+        return hashlib.sha256("\0".join(named).encode()).hexdigest()
+
+    @property
+    def name(self) -> str:
+        """The mailbox for messages to the owner and for logs. Its user is named without a domain."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        folder = f"/{self.folder}" if self.protocol == "imap" else ""
+        return f"{self.username.partition('@')[0]} at {host}:{self.port}{folder}"

@@ -1,4 +1,4 @@
-"""OAuth 2 access tokens for the relay: run the owner's command and cache its token until it expires."""
+"""OAuth 2 access tokens for a relay or a mailbox: run the owner's command and cache its token."""
 
 from __future__ import annotations
 
@@ -30,15 +30,22 @@ _TOKEN = re.compile(r"[A-Za-z0-9._~+/-]{1,8192}=*")
 class TokenCommand:
     """The token command of one account, with its cached token. The threads of a process share it.
 
-    One thread runs the command. Threads that wait meanwhile get the same token or the same failure.
+    One thread runs the command. Threads that wait meanwhile get the same token or the same failure. `whose`
+    is relay or mailbox. The command gets the account in RELAY_HOST and RELAY_USER, or MAILBOX_HOST and so on.
     """
 
     def __init__(
-        self, command: str, host: str, username: str, clock: Callable[[], float] = time.time
+        self,
+        command: str,
+        host: str,
+        username: str,
+        clock: Callable[[], float] = time.time,
+        whose: str = "relay",
     ) -> None:
         self._command = command
         self._clock = clock
-        self._about = {"RELAY_HOST": host, "RELAY_USER": username}
+        self._whose = whose
+        self._about = {f"{whose.upper()}_HOST": host, f"{whose.upper()}_USER": username}
         self._lock = threading.Lock()
         self._token: str | None = None
         self._until = 0.0
@@ -51,7 +58,12 @@ class TokenCommand:
         relay = endpoint.relay
         if endpoint.token_command is None:
             raise TransportError(f"there is neither a password nor a command for a token for {endpoint.name}")
-        return _shared(endpoint.token_command, relay.host, relay.username or "")
+        return _shared(endpoint.token_command, relay.host, relay.username or "", "relay")
+
+    @classmethod
+    def of_mailbox(cls, command: str, host: str, username: str) -> TokenCommand:
+        """Return the shared command for the account of a mailbox."""
+        return _shared(command, host, username, "mailbox")
 
     @property
     def kept(self) -> str | None:
@@ -70,7 +82,7 @@ class TokenCommand:
             if self._has_just_failed():
                 raise TransportError(self._failure)
             try:
-                kept, seconds = parse_answer(self._run(), self._clock())
+                kept, seconds = parse_answer(self._run(), self._clock(), self._whose)
             except TransportError as error:
                 self._failure, self._failed_at = str(error), self._clock()
                 raise
@@ -105,23 +117,25 @@ class TokenCommand:
             )
         except OSError as error:
             raise TransportError(
-                f"the command for the relay's token cannot be run: {error.strerror}"
+                f"the command for the {self._whose}'s token cannot be run: {error.strerror}"
             ) from error
         except subprocess.TimeoutExpired as error:
             raise TransportError(
-                f"the command for the relay's token took over {COMMAND_SECONDS} s"
+                f"the command for the {self._whose}'s token took over {COMMAND_SECONDS} s"
             ) from error
         if done.returncode:
-            raise TransportError(f"the command for the relay's token ended with status {done.returncode}")
+            raise TransportError(
+                f"the command for the {self._whose}'s token ended with status {done.returncode}"
+            )
         return done.stdout.decode("utf-8", "replace")
 
 
 @functools.lru_cache(maxsize=16)
-def _shared(command: str, host: str, username: str) -> TokenCommand:
-    return TokenCommand(command, host, username)
+def _shared(command: str, host: str, username: str, whose: str) -> TokenCommand:
+    return TokenCommand(command, host, username, whose=whose)
 
 
-def parse_answer(printed: str, now: float) -> tuple[str, float]:
+def parse_answer(printed: str, now: float, whose: str = "relay") -> tuple[str, float]:
     """Return the token that a command printed, and for how many seconds to cache it. Pure.
 
     The command may print the token alone, the JSON of a token endpoint (RFC 6749, section 5.1), or the JSON
@@ -135,12 +149,12 @@ def parse_answer(printed: str, now: float) -> tuple[str, float]:
             answer = json.loads(text)
         except ValueError:
             raise TransportError(
-                "the command for the relay's token printed JSON that cannot be read"
+                f"the command for the {whose}'s token printed JSON that cannot be read"
             ) from None
         text = str(answer.get("access_token") or answer.get("accessToken") or "")
         seconds = _seconds_left(answer, now)
     if not _TOKEN.fullmatch(text):
-        raise TransportError("the command for the relay's token printed no token")
+        raise TransportError(f"the command for the {whose}'s token printed no token")
     return text, seconds
 
 

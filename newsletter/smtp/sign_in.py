@@ -8,6 +8,7 @@ import hmac
 from collections.abc import Callable, Collection, Mapping
 
 from newsletter.errors import ConnectionLost, ProtocolError, RelayRefused, TransportError
+from newsletter.smtp import sasl
 from newsletter.smtp.access_token import TokenCommand
 from newsletter.smtp.endpoint import Endpoint
 from newsletter.smtp.replies import Reply
@@ -95,7 +96,7 @@ def _offer_token(ask: Ask, endpoint: Endpoint, mechanisms: Collection[str], toke
 
 def _plain(ask: Ask, username: str, password: str) -> Reply:
     """Sign in by PLAIN (RFC 4616)."""
-    return ask(b"AUTH PLAIN " + _base64(f"\0{username}\0{password}"))
+    return ask(b"AUTH PLAIN " + sasl.plain(username, password))
 
 
 def _login(ask: Ask, username: str, password: str) -> Reply:
@@ -104,7 +105,7 @@ def _login(ask: Ask, username: str, password: str) -> Reply:
     for word in (username, password):
         if reply.code != 334:
             return reply
-        reply = ask(_base64(word))
+        reply = ask(sasl.encode(word))
     return reply
 
 
@@ -118,7 +119,7 @@ def _cram_md5(ask: Ask, username: str, password: str) -> Reply:
     except (binascii.Error, ValueError) as error:
         raise ProtocolError("the relay's challenge for CRAM-MD5 is not base64") from error
     digest = hmac.digest(password.encode(), challenge, "md5").hex()
-    return ask(_base64(f"{username} {digest}"))
+    return ask(sasl.encode(f"{username} {digest}"))
 
 
 _TALKS: Mapping[str, Callable[[Ask, str, str], Reply]] = {
@@ -131,21 +132,16 @@ _TALKS: Mapping[str, Callable[[Ask, str, str], Reply]] = {
 def _oauthbearer(ask: Ask, endpoint: Endpoint, token: str) -> Reply:
     """Sign in by OAUTHBEARER (RFC 7628). A refusing relay gives the reason with 334 and waits for a ^A."""
     relay = endpoint.relay
-    user = (relay.username or "").replace("=", "=3D").replace(",", "=2C")
-    fields = (f"n,a={user},", f"host={relay.host}", f"port={relay.port}", f"auth=Bearer {token}")
-    reply = ask(b"AUTH OAUTHBEARER " + _base64("\x01".join(fields) + "\x01\x01"))
-    return ask(_base64("\x01")) if reply.code == 334 else reply
+    answer = sasl.oauthbearer(relay.username or "", token, relay.host, relay.port)
+    reply = ask(b"AUTH OAUTHBEARER " + answer)
+    return ask(sasl.encode("\x01")) if reply.code == 334 else reply
 
 
 def _xoauth2(ask: Ask, endpoint: Endpoint, token: str) -> Reply:
     """Sign in by XOAUTH2 of Google and Microsoft. A refusing relay gives the reason with 334 and waits."""
-    reply = ask(b"AUTH XOAUTH2 " + _base64(f"user={endpoint.relay.username}\x01auth=Bearer {token}\x01\x01"))
+    reply = ask(b"AUTH XOAUTH2 " + sasl.xoauth2(endpoint.relay.username or "", token))
     return ask(b"") if reply.code == 334 else reply
 
 
 def _refused(reply: Reply) -> RelayRefused:
     return RelayRefused(f"the relay answered the sign-in with: {reply}", reply.code, reply.status, "sign-in")
-
-
-def _base64(text: str) -> bytes:
-    return base64.b64encode(text.encode())

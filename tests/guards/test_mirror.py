@@ -10,10 +10,13 @@ PACKAGE, TESTS = ROOT / "newsletter", ROOT / "tests"
 ELSEWHERE = {
     "app.py": "cli/test_db.py",
     "audit.py": "web/admin/test_overview.py",
+    "bounces/path_checks.py": "service/test_path_check.py",
     "bounces/queries.py": "bounces/test_receive.py",
     "bounces/read/report.py": "bounces/read/test_delivery_status.py",
     "bounces/read/wording.py": "bounces/read/test_reasons.py",
     "bounces/read_header.py": "bounces/test_classify.py",
+    "bounces/ways_in/account.py": "bounces/ways_in/test_imap_sign_in.py",
+    "bounces/ways_in/imap.py": "service/mailboxes/test_dovecot.py",
     "cli/context.py": "cli/test_locales.py",
     "cli/settings.py": "cli/test_run_commands.py",
     "clock.py": "cli/test_digest.py",
@@ -114,6 +117,7 @@ THROUGH_OTHERS = {
         "models/tables/duplicate.py",
         "models/tables/image.py",
         "models/tables/issue.py",
+        "models/tables/mailbox.py",
         "models/tables/newsletter.py",
         "models/tables/notice.py",
         "models/tables/operation.py",
@@ -180,6 +184,12 @@ THROUGH_OTHERS = {
     },
     "It forks processes: outbox/test_recover.py and test_crash.py run `newsletter worker --drain`.": {
         "service/sending/drain.py",
+    },
+    "A step of reading a mailbox: service/mailboxes/test_watch.py and test_dovecot.py read whole ones.": {
+        "bounces/ways_in/pop3.py",
+        "service/mailboxes/read_imap.py",
+        "service/mailboxes/read_pop3.py",
+        "service/mailboxes/take.py",
     },
     "The steps of retention: retention/test_run.py runs each by its name.": {
         "subscribers/privacy/retention/addresses.py",

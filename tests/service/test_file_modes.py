@@ -139,6 +139,8 @@ COMMANDS: dict[str, list[str]] = {
     "bounce ingest": ["IN/mail.eml"],
     "bounce parse": ["IN/mail.eml"],
     "bounce reports": [],
+    "bounce check": ["nobody@example.org", "--wait", "1"],
+    "bounce fetch": [],
     "bounce held": [],
     "bounce history": ["ada@example.org"],
     "bounce undo": ["1"],
@@ -157,7 +159,7 @@ CAN_FAIL = {
     "relay check", "source try", "release send-after-all", "release not-urgent", "digest pause",
     "digest resume", "digest send-from-here", "schedule late", "consent verify", "bounce again",
     "bounce undo", "bounce gone", "release merge", "release different", "release unmerge", "digest approve",
-    "digest check", "db restore",
+    "digest check", "db restore", "bounce check", "bounce fetch",
 }  # fmt: skip
 WRONG_USAGE = 2
 # These are checked while they run.

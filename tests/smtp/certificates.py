@@ -48,6 +48,12 @@ class Authority:
 
     def server(self, *names: str, expired: bool = False) -> ssl.SSLContext:
         """Return a server's context with a certificate for `names`: host names or IP addresses."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self.server_file(*names, expired=expired))
+        return context
+
+    def server_file(self, *names: str, expired: bool = False) -> Path:
+        """Return the file of a new certificate for `names` and its key."""
         key = ec.generate_private_key(ec.SECP256R1())
         end = timedelta(days=-1 if expired else 2)
         builder = self._builder(x509.Name([]), key.public_key(), end)
@@ -65,9 +71,7 @@ class Authority:
                 serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
             )
         )
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(path)
-        return context
+        return path
 
 
 def _general(name: str) -> x509.GeneralName:

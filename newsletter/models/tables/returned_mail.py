@@ -17,7 +17,8 @@ class ReportOutcome(enum.StrEnum):
     HARD: the delivery bounced, and the address will be judged. SOFT: counted. LATE: the server still tries.
     POLICY: the owner was told. COMPLAINT: the address was suppressed. The others change nothing. UNSIGNED:
     without a signed value of ours. STALE: long after the email. REPEATED: said before. GONE: about an email
-    or a person that we do not know any more. AUTOREPLY and NOTHING: no report of a failure.
+    or a person that we do not know any more. AUTOREPLY and NOTHING: no report of a failure. CHECK: about the
+    email of a check of the way back (PathCheck).
     """
 
     HARD = "hard"
@@ -31,6 +32,7 @@ class ReportOutcome(enum.StrEnum):
     GONE = "gone"
     AUTOREPLY = "autoreply"
     NOTHING = "nothing"
+    CHECK = "check"
 
 
 class ReturnedMail(Base):
@@ -65,3 +67,15 @@ class ReturnedMail(Base):
     status: Mapped[str] = mapped_column(String(12), default="")
     words: Mapped[str] = mapped_column(Text, default="")
     raw: Mapped[bytes | None] = mapped_column(LargeBinary)
+
+
+class PathCheck(Base):
+    """A check of the way back: an email whose report is to come home. `id` stands signed in that email."""
+
+    __tablename__ = "path_check"
+
+    id: Mapped[str] = mapped_column(String(24), primary_key=True)
+    sent_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    returned_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    # What came home: bounce, autoreply, or something else (Kind).
+    kind: Mapped[str] = mapped_column(String(12), default="")

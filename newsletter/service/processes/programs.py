@@ -32,15 +32,20 @@ def worker_programs(environ: Mapping[str, str], command: Command) -> list[Progra
 
 
 def service_programs(
-    environ: Mapping[str, str], command: Command, *, takes_mail: bool = False
+    environ: Mapping[str, str], command: Command, *, takes_mail: bool = False, reads_mailboxes: bool = False
 ) -> list[Program]:
-    """Return every program of the service. `takes_mail` adds the server for incoming mail."""
+    """Return every program of the service.
+
+    `takes_mail` adds the server for incoming mail, and `reads_mailboxes` what reads mailboxes.
+    """
     intake = [Program("intake", command("bounce", "serve"), environ)] if takes_mail else []
+    mailbox = [Program("mailbox", command("bounce", "fetch", "--watch"), environ)] if reads_mailboxes else []
     return [
         Program("web", command("web"), environ),
         *worker_programs(environ, command),
         Program("beat", command("beat"), environ),
         *intake,
+        *mailbox,
     ]
 
 
@@ -65,7 +70,12 @@ def run_service(
         for warning in fill_first_newsletter(settings, utcnow()):
             log.warning("event=former_setting warning=%s", warning)
         report_missing_keys(settings)
-        programs = service_programs(plain(environ), command, takes_mail=bool(settings.intake_listen))
+        programs = service_programs(
+            plain(environ),
+            command,
+            takes_mail=bool(settings.intake_listen),
+            reads_mailboxes=bool(settings.mailboxes),
+        )
         # The relay check runs beside the others, so a slow or unreachable relay does not delay the start.
         programs.append(Program("relay", command("relay", "check"), plain(environ), once=True))
         lines = [f"The service is ready at {settings.public_url}/", *first_steps(settings.database, program)]

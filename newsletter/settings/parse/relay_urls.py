@@ -38,7 +38,7 @@ def parse_relay(value: str) -> Relay:
     authority, query = _take_apart(rest)
     userinfo, at, place = authority.rpartition("@")
     username, colon, password = userinfo.partition(":")
-    host, port = _host_and_port(place)
+    host, port = host_and_port(place, _EXAMPLE)
     options = _options(query)
     tls = options.pop("tls", "")
     if scheme == "smtps":
@@ -98,11 +98,12 @@ def _take_apart(rest: str) -> tuple[str, str]:
     return authority, query if question else ""
 
 
-def _host_and_port(place: str) -> tuple[str, int | None]:
+def host_and_port(place: str, example: str) -> tuple[str, int | None]:
+    """Return the host and the port, if any, of the part of a URL after the @; `example` is for messages."""
     found = _PLACE.fullmatch(place)
     host = found and (found[1] if found[1].isascii() else domain_in_ascii(found[1]))
     if not found or not host or not _HOST.fullmatch(host):
-        raise ValueError(f"has no host and port that can be read, such as {_EXAMPLE}")
+        raise ValueError(f"has no host and port that can be read, such as {example}")
     port = int(found[2]) if found[2] else None
     if port is not None and not 0 < port < 65536:
         raise ValueError("has a port that is not a number from 1 to 65535")

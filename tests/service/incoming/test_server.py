@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 import smtplib
 import socket
-import threading
 import time
-from contextlib import contextmanager
 
 import pytest
 from house import make_house, make_settings
 from servers.processes import free_port as any_free_port
+from service_listener import listening
 
 from newsletter.mail.verp import LEAVE_KEY, RETURN_KEY, delivery_token, leave_address
 from newsletter.models import Base, Delivery, ReturnedMail, Subscriber, Subscription, SubscriptionState
 from newsletter.service.incoming import server
 from newsletter.service.incoming.apply import ASKED_BY_MAIL
-from newsletter.service.incoming.server import ConnectionLimit, serve
+from newsletter.service.incoming.server import ConnectionLimit
 
 MAILBOX = "leave@news.example.org"
 MAIL = b"From: ada@example.org\r\nSubject: unsubscribe\r\n\r\n.\r\nPlease.\r\n"
@@ -35,24 +33,6 @@ def doors(tmp_path):
     with listening(house.runtime):
         yield house, leave_address(MAILBOX, subscriber.public_id, 42, key), *ports
     house.runtime.engine.dispose()
-
-
-@contextmanager
-def listening(runtime, patience_seconds=server.PATIENCE_SECONDS):
-    """Serve in a thread until the block ends."""
-    ready, told = threading.Event(), {}
-
-    async def run():
-        told["loop"], told["stop"] = asyncio.get_running_loop(), asyncio.Event()
-        await serve(runtime, told["stop"], ready.set, patience_seconds)
-
-    thread = threading.Thread(target=asyncio.run, args=(run(),))
-    thread.start()
-    assert ready.wait(20)
-    yield
-    told["loop"].call_soon_threadsafe(told["stop"].set)
-    thread.join(20)
-    assert not thread.is_alive()
 
 
 def is_active(house) -> bool:
