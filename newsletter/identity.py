@@ -19,7 +19,15 @@ from sqlalchemy.orm import Session
 from newsletter.errors import NotFound
 from newsletter.languages import translations
 from newsletter.mail.palette import Palette, palette_of
-from newsletter.models import FIRST_NEWSLETTER, EmailImages, Frequency, Newsletter, NewsletterText, StoredLogo
+from newsletter.models import (
+    FIRST_NEWSLETTER,
+    ClickCounting,
+    EmailImages,
+    Frequency,
+    Newsletter,
+    NewsletterText,
+    StoredLogo,
+)
 from newsletter.settings import Settings
 
 # Pages may show what a newsletter was this long ago. So a sign-up, which must be quick, seldom reads it.
@@ -100,6 +108,7 @@ class Identity:
     texts: Mapping[str, Texts]
     logo: Logo | None = None
     email_images: EmailImages = EmailImages.OFF
+    click_counting: ClickCounting = ClickCounting.OFF
 
     @property
     def name(self) -> str:
@@ -188,6 +197,7 @@ def load_identity(session: Session, settings: Settings, newsletter_id: int) -> I
         texts=load_texts(session, row.id),
         logo=load_logo(session, row.logo_hash) if row.logo_hash else None,
         email_images=row.email_images,
+        click_counting=row.click_counting,
     )
 
 

@@ -63,6 +63,10 @@ class Links:
         """One subscriber's issue as a web page."""
         return f"{self.public_url}/issues/{token}"
 
+    def counted(self, token: str) -> str:
+        """A release in the archive, by a link that is counted."""
+        return f"{self.public_url}/follow/{token}"
+
     def release(self, public_id: str) -> str:
         """One release in the archive."""
         return f"{self.public_url}/releases/{public_id}"

@@ -45,6 +45,7 @@ class Purpose(enum.StrEnum):
     DISOWN = "disown"
     CHALLENGE = "challenge"
     SIGNUP = "signup"
+    COUNTED = "counted"
     STAY = "stay"
 
 

@@ -11,6 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from newsletter.messages.corrections import report_failures
+from newsletter.messages.counted_links import has_counted_links, plain_language
 from newsletter.messages.edition import Encoded
 from newsletter.messages.note import read_note
 from newsletter.messages.render import (
@@ -56,18 +57,24 @@ def render_issue(
     now: datetime,
     before: int = 0,
 ) -> None:
-    """Render and store the fragments of these releases; `before` other releases have fragments already."""
+    """Render and store the fragments of these releases; `before` other releases have fragments already.
+
+    `language` also says whether their links are counted (messages/counted_links.py).
+    """
     releases = load_revisions(session, shown)
     renderer = renderer.with_templates_of(session, issue)
+    if has_counted_links(language):
+        renderer = renderer.counting(issue)
+    spoken = plain_language(language)
     facts = _facts(renderer, issue)
     if before:
         frame = session.get_one(Fragment, (issue.id, language, "frame"))
         encoded = Encoded(frame.text, frame.html)
-        parts = render_more(renderer, facts, language, releases, encoded, before)
+        parts = render_more(renderer, facts, spoken, releases, encoded, before)
         parts = {**parts, **_new_headings(session, renderer, issue, language, encoded)}
     else:
         topics = _topics(session, issue)
-        parts = render_edition(renderer, facts, language, topics, releases)
+        parts = render_edition(renderer, facts, spoken, topics, releases)
     report_failures(session, renderer, now)
     if renderer.failures and not before:
         issue.template_version = USUAL_TEMPLATES.version
@@ -105,4 +112,4 @@ def _new_headings(
         )
     )
     added = [each for each in _topics(session, issue) if f"topic:{each.id}" not in rendered]
-    return render_headings(renderer, _facts(renderer, issue), language, added, frame)
+    return render_headings(renderer, _facts(renderer, issue), plain_language(language), added, frame)

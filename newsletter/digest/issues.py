@@ -17,6 +17,7 @@ from newsletter.digest.own_hour import by_moment, own_hours
 from newsletter.digest.select import MOST_KEPT, Audience, Chunk, Selector
 from newsletter.errors import StateConflict
 from newsletter.languages import choose_language
+from newsletter.messages.counted_links import somebody_agreed, use_counted_links, with_counted_links
 from newsletter.messages.note import read_note
 from newsletter.messages.render import (
     DigestRenderer,
@@ -25,6 +26,7 @@ from newsletter.messages.render import (
 from newsletter.messages.renditions import make_renditions
 from newsletter.models import (
     FIRST_NEWSLETTER,
+    ClickCounting,
     Delivery,
     Frequency,
     Issue,
@@ -237,6 +239,8 @@ class Preparer:
         # All hours in all time zones are only some dozens of moments, even with a million subscribers.
         for due_at, theirs in by_moment(pairs, due, now).items():
             enqueue_issue(session, issue.id, theirs, self._languages, usual, now, due_at)
+        if renderer.identity.click_counting is ClickCounting.AGREED:
+            use_counted_links(session, issue.id, chunk.covers(session, Subscriber.id))
 
     def _render_for(
         self,
@@ -264,7 +268,12 @@ class Preparer:
         read = {tag: choose_language(tag, offered) for tag in session.scalars(subscribers.distinct())}
         # The first language is always needed: somebody may choose another language while we write the chunk.
         needed = {offered[0], *read.values()}
-        for language in [each for each in offered if each in needed]:
+        languages = [each for each in offered if each in needed]
+        if renderer.identity.click_counting is ClickCounting.AGREED and somebody_agreed(
+            session, chunk.covers(session, Subscriber.id)
+        ):
+            languages += [with_counted_links(each) for each in languages]
+        for language in languages:
             known = self._rendered.get(language, set())
             shown = self._named | self._selector.catalogue.names() if not known else self._named - known
             # A topic may have been added since an earlier wave.

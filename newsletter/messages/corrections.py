@@ -8,6 +8,7 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from newsletter.messages.counted_links import has_counted_links, plain_language
 from newsletter.messages.edition import Encoded
 from newsletter.messages.render import DigestRenderer, NewsletterRenderer, load_revisions, render_more
 from newsletter.messages.templates.parts import PARTS
@@ -37,9 +38,11 @@ def render_corrections(
         return
     issue = session.get_one(Issue, issue_id)
     own = renderer.of_newsletter(session, issue.newsletter_id).with_templates_of(session, issue)
+    own = own.counting(issue) if has_counted_links(language) else own
     facts = own.facts_of(issue)
     frame = Encoded(stored.text, stored.html)
-    rendered = render_more(own, facts, language, load_revisions(session, missing), frame, before=0)
+    spoken = plain_language(language)
+    rendered = render_more(own, facts, spoken, load_revisions(session, missing), frame, before=0)
     report_failures(session, own, now)
     rows = [
         {"issue_id": issue_id, "language": language, "part": part, "html": each.html, "text": each.text}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
@@ -21,6 +21,7 @@ from newsletter.mail.headers import one_line
 from newsletter.mail.plaintext import shorten
 from newsletter.mail.templates import Piece, TemplateSet
 from newsletter.messages.build import SiteFacts
+from newsletter.messages.counted_links import CountedLinks, Place
 from newsletter.messages.edition import LEAD, Encoded
 from newsletter.messages.note import Note
 from newsletter.messages.subject import fill_template
@@ -39,6 +40,7 @@ from newsletter.models import (
 )
 from newsletter.models.rendition_key import name_of, read_name
 from newsletter.settings import Settings
+from newsletter.tokens import Tokens
 
 # Columns of a headline in the subject. Phones show about 40 characters of a subject, others 70.
 SUBJECT_COLUMNS = 60
@@ -109,6 +111,9 @@ class NewsletterRenderer:
     own: OwnTemplates = USUAL_TEMPLATES
     # What was wrong with the owner's templates, so that the usual ones were used.
     failures: list[TemplateInvalid] = field(default_factory=list, compare=False)
+    # None: links are not counted.
+    counted: CountedLinks | None = None
+    make_tokens: Callable[[], Tokens] | None = None
 
     @property
     def languages(self) -> Sequence[str]:
@@ -126,6 +131,18 @@ class NewsletterRenderer:
         own = templates_of_issue(session, issue)
         issue.template_version = own.version
         return replace(self, own=own, failures=[])
+
+    def counting(self, issue: Issue) -> NewsletterRenderer:
+        """Return this renderer with counted links, for the subscribers who agreed to them."""
+        assert self.make_tokens is not None
+        counted = CountedLinks(self.make_tokens(), self.links, issue.public_id, issue.created_at)
+        return replace(self, counted=counted)
+
+    def link_to(self, release: Release, place: Place) -> str:
+        """Return the link to a release."""
+        if self.counted is not None:
+            return self.counted.release(release.public_id, place)
+        return self.links.release(release.public_id)
 
     def fill(
         self, language: str, pieces: Mapping[str, Wanted], frames: Mapping[str, Mapping[str, object]]
@@ -157,7 +174,14 @@ class DigestRenderer:
         """Return the renderer of a newsletter as it is now. Raises NotFound."""
         identity = load_identity(session, self.settings, newsletter_id)
         own = newest_templates(session, newsletter_id)
-        return NewsletterRenderer(self.templates, self.links, identity, own)
+        settings = self.settings
+        return NewsletterRenderer(
+            self.templates,
+            self.links,
+            identity,
+            own,
+            make_tokens=lambda: Tokens(settings.secret_keys, settings.confirm_days),
+        )
 
 
 def load_revisions(session: Session, names: Iterable[str]) -> list[Revision]:
@@ -262,6 +286,9 @@ def _release_pieces(
         shown = context | {"release": facts}
         for name in ("release", "contents", "preheader", "opening"):
             wanted[f"{name}:{release.name}"] = Wanted(f"digest/{name}", shown)
+        if renderer.counted is not None:
+            listed = replace(facts, url=renderer.link_to(release.release, Place.CONTENTS))
+            wanted[f"contents:{release.name}"] = Wanted("digest/contents", context | {"release": listed})
         brief = context | {
             "release": replace(facts, summary=shorten(facts.summary, BRIEF_COLUMNS), image=None)
         }
@@ -343,7 +370,7 @@ def _facts(renderer: NewsletterRenderer, revision: Revision) -> ReleaseFacts:
         texts.publisher,
         texts.published_on,
         texts.email_summary or texts.summary,
-        renderer.links.release(revision.release.public_id),
+        renderer.link_to(revision.release, Place.RELEASE),
         "" if texts.language == UNKNOWN_LANGUAGE else texts.language,
         text_direction(texts.language, title),
         _image(renderer, revision),

@@ -39,10 +39,11 @@ from newsletter.models.tables.delivery import (
 )
 from newsletter.models.tables.duplicate import PairState, ReleaseBand, ReleaseMerge, ReleasePair, stays_of
 from newsletter.models.tables.image import StoredImage
-from newsletter.models.tables.issue import Fragment, Issue, IssueRelease, IssueState, Rendition
+from newsletter.models.tables.issue import ClickCount, Fragment, Issue, IssueRelease, IssueState, Rendition
 from newsletter.models.tables.mailbox import MailboxMessage, MailboxPlace
 from newsletter.models.tables.newsletter import (
     FIRST_NEWSLETTER,
+    ClickCounting,
     EmailImages,
     Newsletter,
     NewsletterTemplate,
@@ -132,6 +133,8 @@ __all__ = [
     "Base",
     "BounceStep",
     "BounceVerdict",
+    "ClickCount",
+    "ClickCounting",
     "ClockMark",
     "ConsentAct",
     "ConsentEntry",

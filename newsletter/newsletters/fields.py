@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from newsletter.identity import Identity, Texts
 from newsletter.mail.palette import contrast_faults, parse_colour
 from newsletter.messages.subject import check_template
-from newsletter.models import EmailImages, Frequency
+from newsletter.models import ClickCounting, EmailImages, Frequency
 from newsletter.settings.parse.common import parse_address, whole_number
 from newsletter.settings.parse.general import one_of, parse_languages
 
@@ -210,6 +210,12 @@ FIELDS: Mapping[str, ContentField] = MappingProxyType(
             "The images that issues show: off, or lead (the image of each release).",
             one_of(EmailImages),
             lambda identity, _: identity.email_images.value,
+        ),
+        "click_counting": ContentField(
+            "Count followed links",
+            "Whether followed links of issues are counted: off, or agreed (only of subscribers who agreed).",
+            one_of(ClickCounting),
+            lambda identity, _: identity.click_counting.value,
         ),
         "accent": _colour("accent", "Accent colour", "Of links and buttons, such as #8c2f1b."),
         "on_accent": _colour(

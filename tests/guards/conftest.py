@@ -292,6 +292,7 @@ def _furnish(session: Session, runtime: Runtime, stored_password: str) -> dict[s
         "public.pause_preferences": {"token": preferences},
         "public.resume_preferences": {"token": preferences},
         "public.move_address": {"token": moving},
+        "public.follow_link": {"token": tokens.make(Purpose.COUNTED, ["an-issue", release, "release"], now)},
         "archive.release": {"public_id": release},
         "archive.issue": {"token": tokens.make(Purpose.VIEW, [subscriber.public_id, delivery], now)},
         "admin.release": {"public_id": release},

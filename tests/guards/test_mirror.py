@@ -40,6 +40,7 @@ ELSEWHERE = {
     "messages/kinds.py": "guards/test_email_kinds.py",
     "models/rendition_key.py": "messages/test_recompose.py",
     "models/scrub.py": "subscribers/privacy/test_erase.py",
+    "messages/counted_links.py": "digest/clicks/test_count.py",
     "messages/templates/parts.py": "newsletters/templates/test_check.py",
     "messages/templates/process.py": "messages/templates/test_own.py",
     "messages/templates/stored.py": "messages/templates/test_own.py",

@@ -61,6 +61,7 @@ def test_every_page_can_be_seen(furnished):
     assert unseen == {
         "admin.sign_in": 303,
         "public.challenge": 404,
+        "public.follow_link": 302,
         "health.check_everything": 503,
         **{f"archive.{name}": 308 for name in short},
     }

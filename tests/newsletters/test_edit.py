@@ -133,6 +133,7 @@ def test_every_fault_is_told_for_its_field_and_nothing_is_changed(house):
         consent="x" * 1001,
         default_frequency="hourly",
         email_images="all",
+        click_counting="everybody",
         position="first",
         accent="red",
         on_accent="#fff",

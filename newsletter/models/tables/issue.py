@@ -141,6 +141,17 @@ class IssueRelease(Base):
     release_id: Mapped[int] = mapped_column(ForeignKey("release.id"), primary_key=True, index=True)
 
 
+class ClickCount(Base):
+    """How often a release was followed from one place of an issue, by everybody together."""
+
+    __tablename__ = "click_count"
+
+    issue_id: Mapped[int] = mapped_column(ForeignKey("issue.id", ondelete="CASCADE"), primary_key=True)
+    release_id: Mapped[int] = mapped_column(ForeignKey("release.id"), primary_key=True, index=True)
+    place: Mapped[str] = mapped_column(String(16), primary_key=True)
+    clicks: Mapped[int] = mapped_column()
+
+
 def has_names(names: Collection[str]) -> ColumnElement[bool]:
     """Return the SQL condition that the key of a rendition has one of these names (`name_of`)."""
     return or_(*(_names_of_keys().contains(f",{each},") for each in names))

@@ -22,6 +22,13 @@ class EmailImages(enum.StrEnum):
     LEAD = "lead"
 
 
+class ClickCounting(enum.StrEnum):
+    """Whether followed links of issues are counted: never, or for subscribers who agreed to it."""
+
+    OFF = "off"
+    AGREED = "agreed"
+
+
 class StoredLogo(Base):
     """An image that a newsletter has or had as its logo, as this program encoded it.
 
@@ -72,6 +79,13 @@ class Newsletter(Base):
             values_callable=lambda members: [member.value for member in members],
         ),
         default=EmailImages.OFF, server_default=text("'off'"),
+    )  # fmt: skip
+    click_counting: Mapped[ClickCounting] = mapped_column(
+        Enum(
+            ClickCounting, name="click_counting", native_enum=False, create_constraint=False, length=24,
+            values_callable=lambda members: [member.value for member in members],
+        ),
+        default=ClickCounting.OFF, server_default=text("'off'"),
     )  # fmt: skip
     position: Mapped[int] = mapped_column(default=0)
     created_at: Mapped[datetime] = mapped_column(UTCDateTime)

@@ -39,6 +39,11 @@ class Subscriber(Base):
             sqlite_where=text("moved_to IS NOT NULL"), postgresql_where=text("moved_to IS NOT NULL"),
         ),
         Index(
+            "ix_subscriber_clicks_agreed", "id",
+            sqlite_where=text("clicks_agreed_at IS NOT NULL"),
+            postgresql_where=text("clicks_agreed_at IS NOT NULL"),
+        ),
+        Index(
             "ix_subscriber_id_release_languages", "id", "release_languages",
             sqlite_where=text("release_languages IS NOT NULL"),
             postgresql_where=text("release_languages IS NOT NULL"),
@@ -56,6 +61,8 @@ class Subscriber(Base):
     preferred_hour: Mapped[int | None]
     # The languages in which they want releases (models/release_languages.py); None: all languages.
     release_languages: Mapped[str | None] = mapped_column(String(255))
+    # When they agreed that the links of their issues are counted; None: they did not.
+    clicks_agreed_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     snoozed_until: Mapped[datetime | None] = mapped_column(UTCDateTime)
     # When the address last changed. Earlier emails went to a mailbox that may belong to somebody else now.
     address_since: Mapped[datetime | None] = mapped_column(UTCDateTime)

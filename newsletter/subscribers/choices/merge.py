@@ -99,6 +99,7 @@ def _welcome(
         there.language, there.time_zone = mover.language, mover.time_zone
         there.preferred_hour = mover.preferred_hour
         there.release_languages = mover.release_languages
+        there.clicks_agreed_at = mover.clicks_agreed_at
         move_hour(session, there.id, before, hour_of(there), now)
 
 

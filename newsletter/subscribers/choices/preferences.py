@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from newsletter.calendar.changes import move_hour
 from newsletter.calendar.store import hour_of, tell_clock
+from newsletter.messages.counted_links import use_plain_links
 from newsletter.models import (
     TOPIC_ORDER,
     ConsentAct,
@@ -26,7 +27,7 @@ from newsletter.models import (
 from newsletter.models.release_languages import UNKNOWN, base_language, read_choice, write_choice
 from newsletter.subscribers import subscription_rows
 from newsletter.subscribers.choices import pauses
-from newsletter.subscribers.consent.ledger import note_topics
+from newsletter.subscribers.consent.ledger import note, note_topics
 from newsletter.subscribers.leaving.unsubscribe import Left, tell_leaver, unsubscribe
 from newsletter.subscribers.link import LinkFault, emailed_lately, read_link_subscriber
 from newsletter.subscribers.offered_topics import offered_topics
@@ -53,13 +54,17 @@ class Choice:
 class PersonalSettings:
     """A subscriber's language, IANA time zone, and the hour (0 to 23) at which they want issues, or None.
 
-    `release_languages` has the languages in which they want releases; none for all.
+    `release_languages` has the languages in which they want releases; none for all. `clicks`: they agree that
+    the links of their issues are counted; None leaves this as it is. `clicks_wording` is the sentence that
+    they saw.
     """
 
     language: str
     time_zone: str
     preferred_hour: int | None
     release_languages: frozenset[str] = frozenset()
+    clicks: bool | None = None
+    clicks_wording: str = ""
 
 
 @dataclass(frozen=True)
@@ -125,6 +130,7 @@ def read_preferences(session: Session, tokens: Tokens, token: str, now: datetime
             subscriber.time_zone,
             subscriber.preferred_hour,
             read_choice(subscriber.release_languages),
+            subscriber.clicks_agreed_at is not None,
         ),
         subscriber.snoozed_until if pauses.is_paused(subscriber, now) else None,
         _languages_of_releases(session),
@@ -168,6 +174,7 @@ def save_preferences(
         subscriber.preferred_hour = personal_settings.preferred_hour
         subscriber.release_languages = write_choice(personal_settings.release_languages)
         move_hour(session, subscriber.id, before, hour_of(subscriber), now)
+        _note_clicks(session, subscriber, personal_settings, now, ip_address)
     topics = select(Topic).outerjoin(Topic.group).where(Topic.slug.in_(wanted)).order_by(*TOPIC_ORDER)
     chosen = [(topic, wanted[topic.slug]) for topic in session.scalars(topics)]
     if not chosen:
@@ -197,6 +204,26 @@ def save_preferences(
         if notice:
             tell_leaver(session, subscriber, ended, [], now)
     return Saved.KEPT
+
+
+def _note_clicks(
+    session: Session,
+    subscriber: Subscriber,
+    given: PersonalSettings,
+    now: datetime,
+    ip_address: str | None,
+) -> None:
+    """Store whether the subscriber agrees to counted links, and note a change in the ledger."""
+    if given.clicks is None or given.clicks == (subscriber.clicks_agreed_at is not None):
+        return
+    subscriber.clicks_agreed_at = now if given.clicks else None
+    if not given.clicks:
+        use_plain_links(session, subscriber.id)
+    answer = "agreed" if given.clicks else "refused"
+    note(
+        session, subscriber.id, ConsentAct.CHANGED, "preferences", now,
+        ip_address=ip_address, counted_links=answer, words=given.clicks_wording,
+    )  # fmt: skip
 
 
 def pause(

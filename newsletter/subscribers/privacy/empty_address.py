@@ -64,3 +64,4 @@ def clear_address(session: Session, person: Subscriber) -> None:
     person.email = person.email_key = None
     person.preferred_hour = person.snoozed_until = person.address_since = None
     person.release_languages = None
+    person.clicks_agreed_at = None

@@ -105,6 +105,7 @@ def personal_data(
         "profile": {
             **profile_part(subscriber),
             "release_languages": sorted(read_choice(subscriber.release_languages)),
+            "clicks_agreed_at": time_text(subscriber.clicks_agreed_at),
         },
         "subscriptions": subscriptions_part(session, people, publisher),
         "consent": entries_part(session, people),

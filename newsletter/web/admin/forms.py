@@ -11,7 +11,7 @@ from wtforms.validators import DataRequired, Length
 
 from newsletter.accounts.passwords import LONGEST, SHORTEST
 from newsletter.mail.addresses import LONGEST_ADDRESS
-from newsletter.models import EmailImages, Frequency
+from newsletter.models import ClickCounting, EmailImages, Frequency
 from newsletter.newsletters.fields import FIELDS
 from newsletter.newsletters.schedule import FIELDS as SCHEDULE_FIELDS
 
@@ -160,6 +160,13 @@ class NewsletterForm(FlaskForm):  # type: ignore[misc]
         choices=[
             SelectChoice(EmailImages.OFF.value, "none"),
             SelectChoice(EmailImages.LEAD.value, "the image of each release"),
+        ],
+    )
+    click_counting = SelectField(
+        FIELDS["click_counting"].label,
+        choices=[
+            SelectChoice(ClickCounting.OFF.value, "no"),
+            SelectChoice(ClickCounting.AGREED.value, "of subscribers who agreed"),
         ],
     )
     accent = StringField(FIELDS["accent"].label)

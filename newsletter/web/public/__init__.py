@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from newsletter.web.public import change_address, confirm, look, preferences, privacy, stay, unsubscribe
+from newsletter.web.public import (
+    change_address,
+    confirm,
+    follow,
+    look,
+    preferences,
+    privacy,
+    stay,
+    unsubscribe,
+)
 from newsletter.web.public.blueprint import public
 
 # Importing the views registers them with the blueprint.
@@ -13,6 +22,7 @@ __all__ = [
     "change_address",
     "confirm",
     "embed",
+    "follow",
     "look",
     "preferences",
     "privacy",

@@ -10,13 +10,18 @@ from babel.dates import format_time
 from flask_babel import get_locale
 from flask_babel import lazy_gettext as _
 from markupsafe import Markup
-from wtforms import Form, SelectField, SelectMultipleField, StringField, ValidationError
+from wtforms import BooleanField, Form, SelectField, SelectMultipleField, StringField, ValidationError
 
 from newsletter.languages import choose_language, language_name, parse_language
 from newsletter.subscribers.choices.preferences import PersonalSettings
 from newsletter.web.http.time_zones import known_zones, zone_in_words, zone_options
 
 ANY_HOUR = ""
+# What a subscriber agrees to, beside the field. The ledger keeps it in the language in which they saw it.
+CLICKS_WORDING = _(
+    "If you tick this, the links in your issues are counted: how often each release is opened. Only the sum "
+    "is kept, never who opened it. You can change this at any time."
+)
 
 
 class PersonalSettingsForm(Form):  # type: ignore[misc]
@@ -25,6 +30,7 @@ class PersonalSettingsForm(Form):  # type: ignore[misc]
     language = SelectField(_("Language"))
     time_zone = StringField(_("Time zone"))
     preferred_hour = SelectField(_("Time of day"))
+    clicks = BooleanField(_("Count which releases I open"))
     release_languages = SelectMultipleField(_("Languages of releases"), validate_choice=False)
 
     def __init__(
@@ -33,8 +39,13 @@ class PersonalSettingsForm(Form):  # type: ignore[misc]
         personal_settings: PersonalSettings,
         offered: Sequence[str],
         of_releases: Sequence[str] = (),
+        *,
+        asks_clicks: bool = False,
     ) -> None:
-        """`offered` has the languages of emails, and `of_releases` those that releases have."""
+        """`offered` has the languages of emails, and `of_releases` those that releases have.
+
+        `asks_clicks`: the page asks whether links may be counted.
+        """
         hour = personal_settings.preferred_hour
         super().__init__(
             posted,
@@ -43,8 +54,11 @@ class PersonalSettingsForm(Form):  # type: ignore[misc]
                 "time_zone": personal_settings.time_zone,
                 "preferred_hour": ANY_HOUR if hour is None else str(hour),
                 "release_languages": sorted(personal_settings.release_languages),
+                "clicks": bool(personal_settings.clicks),
             },
         )
+        # A person who agreed can withdraw that, even if no newsletter counts any more.
+        self.asks_clicks = asks_clicks or bool(personal_settings.clicks)
         self._usual_zone = personal_settings.time_zone
         self.language.choices = [(each, language_name(each)) for each in offered]
         locale = get_locale() or "en"
@@ -82,6 +96,8 @@ class PersonalSettingsForm(Form):  # type: ignore[misc]
             self.time_zone.data,
             int(hour) if hour else None,
             frozenset(self.release_languages.data),
+            bool(self.clicks.data) if self.asks_clicks else None,
+            str(CLICKS_WORDING),
         )
 
 

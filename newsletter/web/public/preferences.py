@@ -10,7 +10,7 @@ from flask import Response, abort, make_response, render_template, request, url_
 from markupsafe import Markup, escape
 from werkzeug.wrappers import Response as AnyResponse
 
-from newsletter.models import Frequency, db
+from newsletter.models import ClickCounting, Frequency, db
 from newsletter.subscribers.choices.pauses import WEEKS
 from newsletter.subscribers.choices.preferences import (
     Choice,
@@ -29,7 +29,7 @@ from newsletter.web.http.security import guard_tokens
 from newsletter.web.http.this_newsletter import all_newsletters, is_only_one, offered_languages
 from newsletter.web.public.blueprint import public
 from newsletter.web.public.forms import FREQUENCY_WORDS, ActForm
-from newsletter.web.public.personal_settings import PersonalSettingsForm
+from newsletter.web.public.personal_settings import CLICKS_WORDING, PersonalSettingsForm
 from newsletter.web.public.responses import (
     address_to_keep,
     contact,
@@ -137,6 +137,7 @@ def preferences_page(
         personal_settings=personal_settings or _personal_settings(None, found),
         news=news if request.method == "GET" and news in NEWS else "",
         withheld=withheld,
+        clicks_wording=CLICKS_WORDING,
         on_the_list=found.on_the_list,
         snoozed_until=found.snoozed_until,
         pauses=WEEKS,
@@ -147,7 +148,14 @@ def preferences_page(
 
 
 def _personal_settings(posted: Any, found: Preferences) -> PersonalSettingsForm:
-    return PersonalSettingsForm(posted, found.personal_settings, offered_languages(), found.release_languages)
+    counting = any(each.click_counting is ClickCounting.AGREED for each in all_newsletters())
+    return PersonalSettingsForm(
+        posted,
+        found.personal_settings,
+        offered_languages(),
+        found.release_languages,
+        asks_clicks=counting,
+    )
 
 
 def _groups(choices: Sequence[Choice], posted: bool) -> list[Group]:

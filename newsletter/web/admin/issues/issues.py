@@ -21,6 +21,7 @@ from flask import (
 from sqlalchemy.orm import Session
 
 from newsletter.digest.by_hand import approve_held
+from newsletter.digest.clicks.count import clicks_of, count_agreed
 from newsletter.digest.schedule.outlook import waves_in_words
 from newsletter.models import UNSETTLED, Delivery, DeliveryState, Frequency, Issue, IssueState, db
 from newsletter.models.paging import Page
@@ -109,6 +110,8 @@ def issue(public_id: str) -> str:
         frequencies=[Frequency(each).words for each in found.frequencies],
         progress=shown,
         outcome=read_outcome(session, found),
+        clicks=clicks_of(session, found.id),
+        agreed=count_agreed(session, found.id),
         may=may,
         deliveries=rows,
         state_filter=state.value if state else None,

@@ -7,7 +7,7 @@ from typing import Any
 from flask import make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
-from newsletter.models import db
+from newsletter.models import ClickCounting, db
 from newsletter.subscribers.link import LinkFault
 from newsletter.subscribers.offered_topics import find_newsletter_of
 from newsletter.subscribers.signup.admit import Outcome
@@ -97,7 +97,10 @@ def check_inbox() -> AnyResponse:
 @public.get("/privacy")
 def privacy() -> str:
     """Say what is stored, why, and for how long."""
-    return render_template("web/privacy.html", keeps=runtime().settings, contact=contact())
+    counts = any(each.click_counting is ClickCounting.AGREED for each in all_newsletters())
+    return render_template(
+        "web/privacy.html", keeps=runtime().settings, contact=contact(), counts_clicks=counts
+    )
 
 
 @public.route("/link", methods=["GET", "POST"])

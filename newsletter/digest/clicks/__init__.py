@@ -1,0 +1,1 @@
+"""Counted links of issues: what counts, and how often each was followed."""

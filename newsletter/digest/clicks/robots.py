@@ -1,0 +1,26 @@
+"""Decide whether a request for a counted link came from a program rather than from a person. Pure."""
+
+from __future__ import annotations
+
+import re
+
+# Parts of the names by which programs present themselves that open the links of emails, or copy pages.
+_NAMES = re.compile(
+    r"bot\b|crawl|spider|slurp|scan|preview|proxy|prefetch|monitor|check|validator|fetch|archiver|facebookexternalhit"
+    r"|barracuda|mimecast|proofpoint|safelinks|symantec|messagelabs|trend ?micro|forcepoint|fireeye|zscaler"
+    r"|urldefense|sophos|cloudmark|bitdefender|kaspersky|virustotal|headless|phantomjs|selenium|playwright"
+    r"|puppeteer|curl|wget|python|java/|okhttp|go-http|libwww|httpclient|axios|node-fetch|ruby|perl|php",
+    re.IGNORECASE,
+)
+# Browsers present themselves with this.
+_BROWSER = "Mozilla/"
+
+
+def is_robot(method: str, user_agent: str, purpose: str = "") -> bool:
+    """Return whether a request is not from a person who followed a link.
+
+    `purpose` is the value of Sec-Purpose or Purpose: browsers say there that they load a page in advance.
+    """
+    if method != "GET" or not user_agent.startswith(_BROWSER):
+        return True
+    return bool(_NAMES.search(user_agent)) or "prefetch" in purpose.lower() or "preview" in purpose.lower()
