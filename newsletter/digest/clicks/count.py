@@ -69,21 +69,15 @@ def count_click(session: Session, tokens: Tokens, followed: Followed, ip_address
     It is not counted if the newsletter does not count, or if this network opened other links of the issue
     within the same second.
     """
-    found = session.execute(
-        select(Issue.id, Release.id)
-        .join(Newsletter, Newsletter.id == Issue.newsletter_id)
-        .where(
-            Issue.public_id == followed.issue_public_id,
-            Release.public_id == followed.release_public_id,
-            Newsletter.click_counting == ClickCounting.AGREED,
-        )
-    ).one_or_none()
-    if found is None:
+    counting = Newsletter.click_counting == ClickCounting.AGREED
+    issues = select(Issue.id).join(Newsletter, Newsletter.id == Issue.newsletter_id).where(counting)
+    issue_id = session.scalar(issues.where(Issue.public_id == followed.issue_public_id))
+    release_id = session.scalar(select(Release.id).where(Release.public_id == followed.release_public_id))
+    if issue_id is None or release_id is None:
         return False
     network = network_of(ip_address) or "unknown"
     if spend(session, limit_key(tokens, "click", followed.issue_public_id, network), PER_NETWORK, now):
         return False
-    issue_id, release_id = found
     row = {"issue_id": issue_id, "release_id": release_id, "place": followed.place.value}
     session.execute(insert_new(session, ClickCount), [{**row, "clicks": 0}])
     mine = (
