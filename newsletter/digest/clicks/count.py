@@ -25,8 +25,8 @@ from newsletter.models import (
 from newsletter.throttle import Limit
 from newsletter.tokens import Purpose, Tokens
 
-# A person follows one link after another. A scanner opens all links of an email at once, so of one network
-# and issue, only so many count: one, and one more each second.
+# A person follows one link after another, and a scanner opens all links of an email at once. So of one
+# network and issue, two count at once, and then one each second.
 PER_NETWORK = Limit(burst=2, period_seconds=2)
 
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 
 # Parts of the names by which programs present themselves that open the links of emails, or copy pages.
-_NAMES = re.compile(
-    r"bot\b|crawl|spider|slurp|scan|preview|proxy|prefetch|monitor|check|validator|fetch|archiver|facebookexternalhit"
-    r"|barracuda|mimecast|proofpoint|safelinks|symantec|messagelabs|trend ?micro|forcepoint|fireeye|zscaler"
-    r"|urldefense|sophos|cloudmark|bitdefender|kaspersky|virustotal|headless|phantomjs|selenium|playwright"
-    r"|puppeteer|curl|wget|python|java/|okhttp|go-http|libwww|httpclient|axios|node-fetch|ruby|perl|php",
-    re.IGNORECASE,
-)
+_NAMES = (
+    "crawl", "spider", "slurp", "scan", "preview", "proxy", "prefetch", "monitor", "check", "validator",
+    "fetch", "archiver", "facebookexternalhit", "barracuda", "mimecast", "proofpoint", "safelinks",
+    "symantec", "messagelabs", "trendmicro", "forcepoint", "fireeye", "zscaler", "urldefense", "sophos",
+    "cloudmark", "bitdefender", "kaspersky", "virustotal", "headless", "phantomjs", "selenium",
+    "playwright", "puppeteer", "curl", "wget", "python", "java/", "okhttp", "go-http", "libwww",
+    "httpclient", "axios", "node-fetch", "ruby", "perl", "php",
+)  # fmt: skip
+_NAMED = re.compile(r"bot\b|" + "|".join(map(re.escape, _NAMES)), re.IGNORECASE)
 # Browsers present themselves with this.
 _BROWSER = "Mozilla/"
 
@@ -23,4 +25,4 @@ def is_robot(method: str, user_agent: str, purpose: str = "") -> bool:
     """
     if method != "GET" or not user_agent.startswith(_BROWSER):
         return True
-    return bool(_NAMES.search(user_agent)) or "prefetch" in purpose.lower() or "preview" in purpose.lower()
+    return bool(_NAMED.search(user_agent)) or "prefetch" in purpose.lower() or "preview" in purpose.lower()
