@@ -36,6 +36,8 @@ _ALWAYS = frozenset({
     "overlay", "caption", "copyright", "credit", "credits", "figcaption", "imagecaption",
     "bildnachweis", "accessibility",
 })  # fmt: skip
+# A page that shows little but such a notice has no text.
+_NOTICES = frozenset({"cookie", "cookies", "consent", "gdpr", "onetrust"})
 _HIDDEN_WORDS = frozenset({
     "sr-only", "visually-hidden", "visuallyhidden", "screen-reader-text", "screen-reader", "screenreader",
     "element-invisible", "hidden", "hide", "noprint-hidden", "u-hidden", "is-hidden", "d-none",
@@ -43,21 +45,34 @@ _HIDDEN_WORDS = frozenset({
 _HIDDEN_STYLE = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
 _SPLIT = re.compile(r"[^a-z0-9]+|(?<=[a-z])(?=\d)")
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
+# A paragraph of at least so many characters is prose.
+_LONG = 80
 # A part with a menu's class that has more prose than this is the page itself. Some themes give the whole page
 # the class "has-sidebar".
 _MOST_PROSE = 700
+# A part with so much of the prose holds the text, whatever its name says. A script may have to show it first.
+_WHOLE_SHARE = 0.7
+# Each one walks through a part of the page.
+_MOST_LOOKS = 200
 
 
 def remove_furniture(body: Element) -> None:
     """Take furniture out of the body of a page, in place."""
+    most = _WHOLE_SHARE * _prose_of(body)
+    looks = 0
     for element in list(body.iter()):
         tag = tag_of(element)
         if not tag or element is body or element.getparent() is None:
             continue
         if tag == "form":
             element.drop_tag()
-        elif tag in _NEVER or _is_hidden(element) or _is_beside(element) or _is_menu(element):
+        elif tag in _NEVER:
             remove(element)
+        elif _is_hidden(element) or _is_beside(element) or _is_menu(element):
+            looks += 1
+            is_notice = not most or looks > _MOST_LOOKS or has_word(element, _NOTICES)
+            if is_notice or _prose_of(element) < most:
+                remove(element)
 
 
 def _is_beside(element: Element) -> bool:
@@ -93,12 +108,18 @@ def has_word(element: Element, words: Collection[str]) -> bool:
     )
 
 
+def _prose_of(element: Element) -> int:
+    """Return how many characters the long paragraphs of an element have."""
+    sizes = (len(text_of(each)) for each in element.iter("p"))
+    return sum(size for size in sizes if size >= _LONG)
+
+
 def _has_prose(element: Element) -> bool:
     """Return whether an element has so much prose that its name must mean something else."""
     prose = 0
     for paragraph in element.iter("p"):
         text = text_of(paragraph)
-        if len(text) >= 80:
+        if len(text) >= _LONG:
             prose += len(text)
             if prose > _MOST_PROSE:
                 return True

@@ -17,6 +17,7 @@ from lxml import etree
 from newsletter.errors import ReleaseUnreadable
 from newsletter.ingest.pages.blocks import Block, compact
 from newsletter.ingest.pages.furniture import has_word
+from newsletter.ingest.pages.names import shares
 from newsletter.ingest.pages.tree import Element, tag_of
 from newsletter.ingest.press.dates.find import find_dates
 from newsletter.ingest.press.parse import PressRelease, parse_press
@@ -165,7 +166,22 @@ def _below_title(blocks: Sequence[Block], inside: Sequence[Block], title: str) -
     titles = [at for at, each in enumerate(above) if id(each) in is_title]
     leads = above[titles[-1] + 1 :] if titles and not own else []
     prose = [each for each in leads if len(each.text) >= _PROSE and each.link_share < _MOST_LINKED]
-    return [*prose, *(each for each in text if compact(each.text).casefold() != plain)]
+    kept = [each for each in text if compact(each.text).casefold() != plain]
+    return [*prose, *_without_titles(kept, title)]
+
+
+def _without_titles(blocks: list[Block], title: str) -> list[Block]:
+    """Leave out headings before the first paragraph that are another wording of the title, or an h1."""
+    first = next((at for at, each in enumerate(blocks) if len(each.text) >= _PROSE), 0)
+    return [
+        each
+        for at, each in enumerate(blocks)
+        if not (
+            at < first
+            and each.is_heading
+            and (tag_of(each.element) == "h1" or shares(each.text, title) >= 0.6)
+        )
+    ]
 
 
 def _found_after(blocks: Sequence[Block], at: int) -> int:

@@ -16,6 +16,7 @@ from newsletter.ingest.press.lines.organisations import is_wire
 from newsletter.ingest.press.publisher import Evidence, from_copyright
 
 _SITE_MARK = re.compile(r"\s+[|–—·•:»›-]\s+|\s*[|»｜]\s*")
+_PARTED = re.compile(r"[:：.!?…|–—-] ")
 _WORD = re.compile(r"\w+")
 _ADDRESS = re.compile(r"(?:https?://|www\.)\S+|[\w-]+(?:\.[\w-]+)*\.[a-z]{2,6}", re.IGNORECASE)
 _NO_NAME = re.compile(
@@ -49,11 +50,22 @@ def choose_title(root: Element, declared: Declared) -> str:
             # "News" is a part of many declared titles, and a heading of many pages.
             is_long = wanted == "h1" or len(_even(text)) * 2 >= longest
             if tag == wanted and is_long and _is_one_of(text, pieces, exact=wanted != "h1"):
-                return text
+                return _unglued(text, pieces)
     single = [text for tag, text in usual if tag == "h1"]
     if declared.titles:
         return _without_site(declared.titles, single, sites)
     return single[0] if single else ""
+
+
+def _unglued(heading: str, pieces: Sequence[str]) -> str:
+    """Return a heading, or the declared title if only that has a mark between its two parts.
+
+    Many sites put a topic above the headline, into the same heading: "Harbour" and "Bridge opens".
+    """
+    for piece in pieces:
+        if _even(piece) == _even(heading) and _PARTED.search(piece) and not _PARTED.search(heading):
+            return piece.strip()
+    return heading
 
 
 def choose_publisher(declared: Declared, shown: Sequence[str], title: str, press: str) -> str:
@@ -113,7 +125,7 @@ def _is_title(site: str, titles: Sequence[str]) -> bool:
 def _without_site(titles: Sequence[str], headings: Sequence[str], sites: set[str]) -> str:
     title = titles[0]
     for heading in headings:
-        if _shares(heading, title) >= 0.6:
+        if shares(heading, title) >= 0.6:
             return heading
     parts = _SITE_MARK.split(title)
     if len(parts) == 1:
@@ -177,6 +189,7 @@ def _even(text: str) -> str:
     return "".join(_WORD.findall(text.casefold()))
 
 
-def _shares(one: str, other: str) -> float:
+def shares(one: str, other: str) -> float:
+    """Return how many of the words of the shorter text the other one has, from 0 to 1."""
     mine, others = set(_WORD.findall(one.casefold())), set(_WORD.findall(other.casefold()))
     return len(mine & others) / max(1, min(len(mine), len(others)))

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from newsletter.ingest.phrases import read_phrases
 from newsletter.ingest.press.dates.dateline import Dateline
 from newsletter.ingest.press.lines.furniture import Kind, kind_of
 from newsletter.ingest.press.lines.line import NAME
@@ -31,6 +32,17 @@ _LEAD_NAME = re.compile(
 
 
 _LONGEST_CONTACT = 120
+_OPENING = 160
+_ARTICLE = re.compile(
+    r"(?:the|der|die|das|le|la|les|el|los|las|il|lo|i|gli|o|a|os|as|de|het|den|det)\s+|l['’]", re.IGNORECASE
+)
+_SMALL = frozenset(read_phrases("organisations")["small words"])
+_COMPOUNDS = tuple(read_phrases("organisations")["compounds"])
+_ASIAN_SUBJECT = re.compile(
+    r"(?P<who>(?:(?:株式会社|有限会社|合同会社|(?:一般|公益)(?:社団|財団)法人|独立行政法人|国立大学法人)[^、。はが「（(\s]{2,20}"
+    r"|[^、。はが「（(\s]{2,20}(?:株式会社|有限会社|合同会社|大学|協会|機構|研究所|銀行|組合|財団|商工会議所|省|庁|県|市|区|町|村)))"
+    r"(?:[（(][^）)]{1,60}[）)])?は"
+)
 
 
 @dataclass(frozen=True)
@@ -89,14 +101,48 @@ def _names(lines: Iterable[str]) -> Iterator[str]:
         if len(line) > _LONGEST_CONTACT:
             continue  # a notice
         for part in (*line.partition(":")[2].split(","), *line.split(","), line):
-            if organisation_score(part) >= NAME and 2 <= size(part) <= 9 and kind_of(part)[1] is Kind.TEXT:
+            if _is_organisation(part) and 2 <= size(part) <= 9 and kind_of(part)[1] is Kind.TEXT:
                 yield part.strip()
+
+
+def _is_organisation(name: str) -> bool:
+    """Return whether this is a name. German and its neighbours write "Harbourpolice" as one word."""
+    if organisation_score(name) >= NAME:
+        return True
+    plain = size(name) <= 6 and not any(char.isdigit() or char in "?!:„“" for char in name)
+    return plain and any(word.strip("(),.").casefold().endswith(_COMPOUNDS) for word in name.split())
 
 
 def from_lead(evidence: Evidence) -> str:
     """Return the name at the start of a lead such as "Corvane Systems (NYSE: CRVX), a supplier"."""
     hit = _LEAD_NAME.match(evidence.lead) if evidence.dateline else None
     return hit["who"].strip(" ,") if hit else ""
+
+
+def from_subject(evidence: Evidence) -> str:
+    """Return the organisation that the text begins with: "The Harbour Office of Vestby says"."""
+    opening = (evidence.lead or next(iter(evidence.paragraphs), ""))[:_OPENING]
+    asian = _ASIAN_SUBJECT.match(opening)
+    if asian:
+        return asian["who"]
+    words: list[str] = []
+    for word in _ARTICLE.sub("", opening, count=1).split():
+        plain = word.strip("()[],'’“”\"«»")
+        if not plain or (plain[0].islower() and plain.casefold() not in _SMALL):
+            break
+        words.append(word)
+        if word.endswith((",", ":", ".", ";")):
+            return ""
+    else:
+        return ""
+    while words and words[-1].casefold() in _SMALL:
+        words.pop()
+    name = " ".join(words)
+    # "Officers of the Harbour Police" are people.
+    people = len(words) > 1 and words[1].casefold() in _SMALL and not _ARTICLE.match(opening)
+    if people and not _is_organisation(words[0]):
+        return ""
+    return name if _is_organisation(name) and 2 <= size(name) <= 9 else ""
 
 
 def from_wire(evidence: Evidence) -> str:
@@ -112,6 +158,7 @@ FINDERS: tuple[Callable[[Evidence], str], ...] = (
     from_about,
     from_contacts,
     from_lead,
+    from_subject,
     from_wire,
 )
 

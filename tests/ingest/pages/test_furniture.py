@@ -57,3 +57,11 @@ def test_what_lies_over_the_page_is_taken_out_however_much_prose_it_has():
 
 def test_a_teaser_inside_an_article_is_taken_out():
     assert left("<article>Text <article>Another story</article></article>").startswith("Text The quay")
+
+
+@pytest.mark.parametrize(
+    "wrapper",
+    ["<div class='offcanvas-wrapper'>", "<div class='background-overlay'>", "<div style='display:none'>"],
+)
+def test_a_part_with_nearly_all_prose_of_the_page_is_its_text(wrapper: str):
+    assert "all ferries" in left(f"{wrapper}{PROSE}</div>")

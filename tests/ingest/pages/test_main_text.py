@@ -86,3 +86,7 @@ def test_words_are_found_across_texts_without_white_space():
     assert words.has("quay opens")
     assert not words.has("ferry")
     assert not Words([])
+
+
+def test_another_wording_of_the_title_above_the_text_is_left_out():
+    assert chosen(f"<div>{HEADING}</div><div><h2>Quay opens in April</h2>{TEXT}</div>") == ALL

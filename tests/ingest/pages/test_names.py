@@ -25,6 +25,12 @@ def test_a_longer_heading_than_the_declared_title_counts_whole():
     assert title(body, "The quay opens in April…") == "The quay opens in April, and ferries use it"
 
 
+def test_a_topic_inside_the_heading_is_parted_from_the_headline_as_in_the_declared_title():
+    body = "<h1><span>Harbour</span><span>The quay opens in April</span></h1>"
+
+    assert title(body, "Harbour: The quay opens in April | Port") == "Harbour: The quay opens in April"
+
+
 def test_without_a_heading_the_site_is_taken_off_the_declared_title():
     assert title("<p>x", "Port | The quay opens", sites=("Port",)) == "The quay opens"
     assert title("<p>x", "The quay opens") == "The quay opens"

@@ -149,7 +149,11 @@ PATTERNS: tuple[tuple[str, re.Pattern[str], ReadParts], ...] = tuple(
             _named,
         ),
         ("vietnamese", rf"{_D}\s+tháng\s+(?P<m>\d{{1,2}})[,\s]+(?:năm\s+)?{_Y}", _numbers),
-        ("month day year", rf"{_MONTH}\.?,?[\s-]+(?P<d>\d{{1,2}})(?:st|nd|rd|th)?,?[\s-]+{_Y}", _named),
+        (
+            "month day year",
+            rf"{_MONTH}\.?,?[\s-]+(?P<d>\d{{1,2}})(?:st|nd|rd|th)?(?:\s?,\s?|[\s-]+){_Y}",
+            _named,
+        ),
         (
             "year month day",
             (

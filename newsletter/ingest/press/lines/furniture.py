@@ -41,6 +41,8 @@ _SHARE_FILLERS = frozenset(_SITE["share fillers"])
 MENU = frozenset(_SITE["menu"])
 
 _SHORT = 400
+# So much of a long paragraph tells whether it is a notice of the page.
+_OPENING = 160
 _BULLETS = "•-–*·◦ "
 _WORDS = re.compile(r"[^\W\d_]+(?:['’‌-][^\W\d_]+)*")
 _TOKENS = re.compile(r"[^\w‌+-]+")
@@ -78,6 +80,8 @@ def kind_of(text: str) -> tuple[str, Kind]:
     """Return name and kind of the rule that matches the line `text`, or ("text", TEXT) if none does."""
     if _is_code(text):
         return "code", Kind.FURNITURE
+    if len(text) > _OPENING and _is_cookie_notice(text):
+        return "cookies", Kind.FURNITURE
     if len(text) > _SHORT:
         return "text", Kind.TEXT
     low = text.casefold().strip().replace("i\u0307", "i")  # "İ" in small
@@ -95,6 +99,12 @@ def _is_code(text: str) -> bool:
         return False
     sample = text[:_CODE_SAMPLE]
     return len(_CODE.findall(sample)) * 8 > len(sample)
+
+
+def _is_cookie_notice(text: str) -> bool:
+    """Return whether a long paragraph begins as a notice about the cookies of the page."""
+    opening = text[:_OPENING].casefold()
+    return "cookie" in opening and _compiled_rules()["cookies"][1].fullmatch(opening) is not None
 
 
 def is_share_bar(low: str) -> bool:

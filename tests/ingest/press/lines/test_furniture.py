@@ -26,12 +26,21 @@ FITS = {
         "Diese Website verwendet Cookies.",
         "Ši svetainė naudoja slapukus",
         "Сайт использует файлы cookie",
+        "Esta web utiliza cookies propias. "
+        + "Al hacer clic en el botón Aceptar, acepta estas condiciones. " * 8,
     ],
     "mailing list": [
         "Join the GlobalSecurity.org mailing list",
         "NEWSLETTER",
         "Sign up for our newsletter",
         "Subscribe",
+    ],
+    "asks readers": [
+        "Ihre Meinung ist uns wichtig. Schreiben Sie uns!",
+        "Share this Story : Harbour Post",
+        "Was this page helpful?",
+        "Нашли ошибку? Сообщите нам",
+        "Jetzt testen",
     ],
     "advertisement": ["Advertisement", "- Advertisement -", "ANZEIGE", "広告"],
     "copyright": [
@@ -54,6 +63,8 @@ FITS = {
         "Views: 1204",
         "1,204 views",
         "3 min read",
+        "3 Minuten Lesezeit",
+        "Lesedauer: 2 Min.",
         "News ID: 48213",
         "Short URL: https://x.example/1",
     ],
