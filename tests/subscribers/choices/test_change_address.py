@@ -9,6 +9,8 @@ import pytest
 from house import meanwhile
 from sqlalchemy import func, select, update
 
+from newsletter.address_rules.pattern import parse_pattern
+from newsletter.address_rules.rules import add_rule
 from newsletter.digest.archive import read_issue
 from newsletter.digest.issues import Preparer, open_issue
 from newsletter.mail.addresses import address_hash, parse_address
@@ -21,6 +23,7 @@ from newsletter.models import (
     Frequency,
     Issue,
     Lane,
+    RuleKind,
     Subscriber,
     Subscription,
     SubscriptionState,
@@ -284,6 +287,29 @@ def test_a_suppressed_address_gets_no_email_and_the_answer_is_the_same(people):
 
     assert asks(people, NEW) == Asked()
     assert notices(people, "change_address") == []
+
+
+def test_nobody_can_change_to_an_address_that_a_rule_refuses_but_an_undo_still_works(people):
+    people.house.topic("energy")
+    people.join(ANN, {"energy": WEEKLY})
+    asks(people, NEW)
+    moving = link(people, notices(people, "change_address")[0])
+
+    def rule(kind, pattern):
+        with people.house.runtime.session() as session:
+            add_rule(session, parse_pattern(pattern), kind, "", "owner", people.house.clock())
+            session.commit()
+
+    assert isinstance(presses(people, moving), Moved)
+    rule(RuleKind.NEVER_ACCEPTED, f"{ANN.partition('@')[0]}*@{ANN.partition('@')[2]}")
+    assert isinstance(presses(people, link(people, notices(people, "address_changed")[0])), Moved)
+    assert people.person(ANN).email == ANN
+
+    people.house.clock.pass_(days=2)
+    rule(RuleKind.NEVER_ACCEPTED, f"{NEW.partition('@')[0]}*@{NEW.partition('@')[2]}")
+    sent = len(notices(people, "change_address"))
+    assert asks(people, NEW) == Asked()
+    assert len(notices(people, "change_address")) == sent
 
 
 def test_an_address_that_was_suppressed_meanwhile_is_not_taken(people):

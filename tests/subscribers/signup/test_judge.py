@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from newsletter.address_rules.pattern import Pattern
 from newsletter.subscribers.signup.judge import (
     MOST_TOPICS,
     SignupFault,
@@ -69,3 +70,23 @@ def test_a_likely_typo_is_asked_about_once():
     assert first.suggestion == "joe@gmail.com"
     assert (kept.fault, kept.address.text) == (None, "joe@gmial.com")
     assert (changed.fault, changed.address.text) == (None, "joe@gmail.com")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "address", "fault"),
+    [
+        ("thrown.example", "joe@thrown.example", None),
+        ("thrown.example", "joe@mx.thrown.example", SignupFault.DISPOSABLE_ADDRESS),
+        ("*.thrown.example", "joe@mx.thrown.example", None),
+        ("jo*@thrown.example", "ann@thrown.example", SignupFault.DISPOSABLE_ADDRESS),
+        ("thrown.example", "abuse@thrown.example", SignupFault.ROLE_ADDRESS),
+    ],
+)
+def test_an_allowed_pattern_is_not_refused_as_disposable(pattern, address, fault):
+    local, _, host = pattern.rpartition("@")
+    allowed = [Pattern(host, local or "*")]
+    rules = SignupRules({"solar"}, {"thrown.example"}, allowed, refuse_role=True)
+
+    found = judge_signup(SignupFields(email=address, topics=("solar",), frequency="weekly"), rules)
+
+    assert found.email.fault is fault
