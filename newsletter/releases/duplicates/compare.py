@@ -175,13 +175,18 @@ def _same_title(one: Sequence[Word], other: Sequence[Word]) -> bool:
 def _bare(title: list[Word], publishers: Sequence[list[str]]) -> list[list[Word]]:
     """Return a title, also without a publisher's name and without a label at its beginning or end."""
     found = [title]
-    for each in [*publishers, *map(_folded, _LABELS)]:
+    for each in [*publishers, *_folded_labels()]:
         words, size = [word.folded for word in found[-1]], len(each)
         if size and len(words) > size and words[:size] == each:
             found.append(found[-1][size:])
         elif size and len(words) > size and words[-size:] == each:
             found.append(found[-1][:-size])
     return found
+
+
+@lru_cache
+def _folded_labels() -> tuple[list[str], ...]:
+    return tuple(map(_folded, _LABELS))
 
 
 def _is_typo(one: Word, other: Word) -> bool:
