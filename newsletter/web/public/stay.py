@@ -14,7 +14,7 @@ from newsletter.web.http.extensions import runtime
 from newsletter.web.http.security import guard_tokens
 from newsletter.web.public.blueprint import public
 from newsletter.web.public.forms import ActForm
-from newsletter.web.public.responses import contact, guarded_redirect, link_problem
+from newsletter.web.public.responses import guarded_redirect, link_problem
 
 
 @public.route("/stay/<token>", methods=["GET", "POST"])
@@ -35,7 +35,6 @@ def stay(token: str) -> AnyResponse:
         token=token,
         form=ActForm(),
         state=found,
-        contact=contact(),
         preferences_url=url_for(".preferences", token=choices),
     )
     return guard_tokens(make_response(page))

@@ -118,3 +118,9 @@ def test_a_forged_link_reads_nothing(probed):
         found = read_stay(session, probed.house.runtime.tokens, "a.b", probed.house.clock())
 
     assert not hasattr(found, "done")
+
+
+def test_the_page_after_a_sign_up_says_whom_to_ask_if_no_email_comes(visitor):
+    page = visitor.get(visitor.sign_up().location)
+
+    assert "addresses that returned our emails or reported them as unwanted" in page.text
