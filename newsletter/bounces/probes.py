@@ -186,7 +186,8 @@ def _newsletter_of(session: Session, person: Subscriber) -> int | None:
         .join(Delivery, Delivery.id == BounceStep.delivery_id)
         .outerjoin(Issue, Issue.id == Delivery.issue_id)
         .where(BounceStep.subscriber_id == person.id, BounceStep.kind == StepKind.SOFT)
-        .order_by(BounceStep.id.desc())
+        # By the index of a person's steps. By id alone, SQLite reads everybody's.
+        .order_by(BounceStep.at.desc(), BounceStep.id.desc())
         .limit(1)
     )
     return last if last in active else min(active, default=None)

@@ -60,7 +60,7 @@ class BounceStep(Base):
             "ix_bounce_step_unweighed", "id", sqlite_where=_UNWEIGHED, postgresql_where=_UNWEIGHED
         ),
         # The pages count failures by time, reason and domain, from this index alone.
-        Index("ix_bounce_step_at", "at", "kind", "reason", "domain"),
+        Index("ix_bounce_step_at", "at", "kind", "reason", "domain", "undone_at"),
     )  # fmt: skip
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
