@@ -180,6 +180,8 @@ def _newsletter_of(session: Session, person: Subscriber) -> int | None:
         )
         .distinct()
     ).all()
+    if len(active) < 2:
+        return min(active, default=None)
     last = session.scalar(
         select(func.coalesce(Issue.newsletter_id, Delivery.newsletter_id, FIRST_NEWSLETTER))
         .select_from(BounceStep)
