@@ -3,8 +3,8 @@
 from alembic import op
 
 
-revision = "0047"
-down_revision = "0046"
+revision = "0049"
+down_revision = "0048"
 
 NAME, TABLE = "ix_bounce_step_at", "bounce_step"
 BEFORE = ["at", "kind", "reason", "domain"]
