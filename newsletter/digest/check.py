@@ -196,6 +196,11 @@ def _sample_faults(sample: Rendered) -> list[Fault]:
     for source in dict.fromkeys(_parse(sample.html).bare_pictures):
         words = f"A picture has no text for people who do not see it ({sample.language}): {source[:100]}"
         found.append(Fault("no_alt_text", "bad", words))
+    if sample.template_fault:
+        words = (
+            f"Your templates fail ({sample.language}), so emails have the usual ones: {sample.template_fault}"
+        )
+        found.append(Fault("template_failed", "warn", words))
     if sample.is_cut or sample.html_bytes > HTML_BUDGET_BYTES:
         words = (
             f"The issue is too large for Gmail, which shows {HTML_BUDGET_BYTES:,} bytes ({sample.language}). "

@@ -52,6 +52,8 @@ class Rendered:
     html_bytes: int
     is_cut: bool
     releases: Sequence[Release]
+    # Why it has the usual templates and not the owner's; "" if that is not so.
+    template_fault: str = ""
 
 
 @dataclass(frozen=True)
@@ -151,6 +153,7 @@ def render_in(
         html_bytes=edition.html_bytes(key),
         is_cut=edition.is_cut(key),
         releases=sorted((each.release for each in releases), key=lambda each: order[each.id]),
+        template_fault=str(own.failures[0]) if own.failures else "",
     )
 
 

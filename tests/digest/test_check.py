@@ -54,6 +54,7 @@ def test_an_issue_without_faults_passes():
         ("no_alt_text", sample(html='<p><img src="a.png">Text</p>')),
         ("over_budget", sample(html_bytes=102_401)),
         ("over_budget", sample(is_cut=True)),
+        ("template_failed", sample(template_fault="Styles, line 3: x.")),
         ("no_plain_text", sample(text=" \n")),
         ("dead_link", {"dead_links": [DeadLink("https://port.example/1", "the site answers 404")]}),
     ],

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from newsletter.messages.templates.markup import check_markup, check_visible, clean_markup, count_marks
+from newsletter.messages.templates.markup import (
+    check_markup,
+    check_visible,
+    clean_markup,
+    count_marks,
+    images_in,
+)
 
 MARK = "\ue000reason\ue002"
 
@@ -15,9 +21,7 @@ def test_usual_markup_is_kept_and_has_no_fault():
 
 
 def test_cleaning_removes_what_the_check_names():
-    page = (
-        '<p onclick="x()">a<script>b</script><img src="https://a.example/"><a href="javascript:c">d</a></p>'
-    )
+    page = '<p onclick="x()">a<script>b</script><video src="a"></video><a href="javascript:c">d</a></p>'
 
     assert len(check_markup(page)) == 4
     assert clean_markup(page) == "<p>a<a>d</a></p>"
@@ -43,3 +47,17 @@ def test_text_is_judged_by_the_colour_and_the_size_that_it_inherits():
     assert len(found) == 2
     assert found[0].startswith("“dark” has the colour #000000 on #000000")
     assert found[1].startswith("“small” has a size of 8 px")
+
+
+def test_only_the_image_of_the_release_is_allowed():
+    ours = "https://news.example.org/images/a.jpg"
+    good = f'<img src="{ours}" width="536" height="357" alt="A mast">'
+
+    assert check_markup(good, ours) == []
+    assert images_in(clean_markup(good)) == {ours}
+    for page in (good, '<img src="https://evil.example/">', "<img>", f'<img alt="{ours}">'):
+        assert check_markup(page)
+    assert len(check_markup('<img src="https://evil.example/">', ours)) == 1
+    # Two parsers of HTML may see different things, so the cleaned HTML is looked at too.
+    odd = '<!--><img src="https://evil.example/"><!-- -->'
+    assert images_in(clean_markup(odd)) <= {"https://evil.example/"}
