@@ -87,7 +87,9 @@ def _first_frame(image: Image.Image) -> Image.Image:
         # 16 bits for each pixel: `convert` would cut all bright values off.
         image = image.convert("I").point(lambda value: value / 256).convert("L")
     has_alpha = image.mode in {"RGBA", "LA", "PA", "RGBa", "La"} or "transparency" in image.info
-    frame = image.convert("RGBA" if has_alpha else "RGB")
+    wanted = "RGBA" if has_alpha else "RGB"
+    # `convert` copies also an image that has the mode already, and a large one fits into memory only once.
+    frame = image if image.mode == wanted else image.convert(wanted)
     frame.thumbnail(PAGE_BOX, Image.Resampling.LANCZOS)
     upright = ImageOps.exif_transpose(frame)
     # A new image has pixels only. A resized one still has comments, profiles and positions.

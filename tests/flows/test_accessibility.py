@@ -27,8 +27,9 @@ REDIRECTS = {301, 302, 303, 307, 308}
 WIDTHS = {375: 740, 1280: 900}
 # Programs read the responses of these, or they redirect to a page that is checked.
 NOT_PAGES = {
-    "archive.favicon", "archive.feed", "archive.robots", "archive.sitemap", "archive.sitemap_part",
-    "archive.topic_feed", "public.challenge", "public.colours", "public.logo", "public.embed_script",
+    "archive.favicon", "archive.feed", "archive.image", "archive.robots", "archive.sitemap",
+    "archive.sitemap_part", "archive.topic_feed", "public.challenge", "public.colours", "public.logo",
+    "public.embed_script",
     "public.embed_opened", "public.pause_preferences", "public.resume_preferences", "public.my_data",
     "public.consent_key", "public.ask_for_own_link",
 }  # fmt: skip

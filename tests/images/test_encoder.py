@@ -5,7 +5,7 @@ from __future__ import annotations
 import resource
 
 import pytest
-from pictures import SVG, photo, png_of, polyglots
+from pictures import SVG, drawing, photo, png_of, polyglots
 
 from newsletter.errors import InputError
 from newsletter.images.encoder import MOST_BYTES, ImageEncoder
@@ -33,6 +33,12 @@ def test_the_process_has_a_limit_of_memory_that_a_large_photo_does_not_reach(enc
 
     assert made.page.width == 1600
     assert resource.prlimit(encoder.pid, resource.RLIMIT_AS) == (MEMORY_BYTES, MEMORY_BYTES)
+
+
+def test_the_largest_picture_with_transparent_parts_is_encoded_within_the_limit_of_memory(
+    encoder: ImageEncoder,
+):
+    assert encoder.encode(drawing(4000, 4000, "RGBA")).page.width == 1600
 
 
 def test_files_made_to_do_harm_are_refused_and_the_next_image_is_encoded(encoder: ImageEncoder):
