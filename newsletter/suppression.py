@@ -303,6 +303,8 @@ class Wanted:
     issue_id: int | None = None
     since: datetime | None = None
     until: datetime | None = None
+    # Only those with this reason, SOFT_BOUNCE or HARD_BOUNCE. None: both.
+    reason: SuppressionReason | None = None
 
 
 def lift_many(
@@ -314,6 +316,8 @@ def lift_many(
     hashes, so only addresses of present subscribers can be found.
     """
     there = select(Suppression).where(Suppression.reason.in_(_BOUNCES))
+    if wanted.reason is not None:
+        there = there.where(Suppression.reason == wanted.reason)
     if wanted.since is not None:
         there = there.where(Suppression.since >= wanted.since)
     if wanted.until is not None:

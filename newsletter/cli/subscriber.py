@@ -14,7 +14,7 @@ from newsletter.cli.context import print_json
 from newsletter.cli.runtime import open_runtime
 from newsletter.errors import NotFound
 from newsletter.mail.addresses import parse_address
-from newsletter.models import Frequency, Subscriber
+from newsletter.models import Frequency, Subscriber, SuppressionReason
 from newsletter.models.tables.subscriber import why_no_address
 from newsletter.outbox.control import find_issue
 from newsletter.runtime import Runtime
@@ -177,8 +177,8 @@ def suppress(address: str) -> None:
 @click.option("--until", type=click.DateTime(), help="Suppressed before this time, UTC.")
 @click.option(
     "--reason",
-    type=click.Choice(["hard_bounce"]),
-    help="Why they are suppressed: in bulk, hard bounces only.",
+    type=click.Choice([SuppressionReason.HARD_BOUNCE.value, SuppressionReason.SOFT_BOUNCE.value]),
+    help="Why they are suppressed. Without it, both.",
 )
 @click.option("--why", default="", help="For one address: why it is lifted, for the audit log.")
 @click.option("--dry-run", is_flag=True, help="Say how many it would be, and change nothing.")
@@ -203,7 +203,7 @@ def unsuppress(
     if in_bulk == (address is not None):
         raise click.UsageError("Name one address, or choose by --issue, --since, --until or --reason.")
     if address is None:
-        count = _unsuppress_many(issue_id, since, until, dry_run=dry_run)
+        count = _unsuppress_many(issue_id, since, until, reason, dry_run=dry_run)
         if as_json:
             print_json({"lifted": 0 if dry_run else count, "found": count})
         else:
@@ -232,14 +232,20 @@ def _unsuppress_one(address: str, why: str, *, dry_run: bool) -> bool:
 
 
 def _unsuppress_many(
-    public_id: str | None, since: datetime | None, until: datetime | None, *, dry_run: bool
+    public_id: str | None,
+    since: datetime | None,
+    until: datetime | None,
+    reason: str | None,
+    *,
+    dry_run: bool,
 ) -> int:
 
     parts = open_runtime()
     newest = parts.settings.snooze_catch_up
     with parts.session() as session:
         issue = find_issue(session, public_id, lock=False).id if public_id else None
-        wanted = Wanted(issue, since and since.replace(tzinfo=UTC), until and until.replace(tzinfo=UTC))
+        period = (since and since.replace(tzinfo=UTC), until and until.replace(tzinfo=UTC))
+        wanted = Wanted(issue, *period, SuppressionReason(reason) if reason else None)
         count = lift_many(session, parts.tokens, wanted, ACTOR, parts.now(), newest, dry_run=dry_run)
         if not dry_run:
             session.commit()

@@ -98,6 +98,19 @@ def test_a_bulk_lifting_leaves_complaints_alone(place):
     assert [each.reason for each in place.all(Suppression)] == [SuppressionReason.COMPLAINT]
 
 
+def test_a_bulk_lifting_can_name_one_kind_of_bounces(place):
+    with place.runtime.session() as session:
+        tokens, now = place.runtime.tokens, place.clock()
+        add_subscribers(session, tokens, [1], SuppressionReason.SOFT_BOUNCE, now)
+        add_subscribers(session, tokens, [2], SuppressionReason.HARD_BOUNCE, now)
+        session.commit()
+
+    run(place, "subscriber", "unsuppress", "--reason", "hard_bounce")
+    assert [each.reason for each in place.all(Suppression)] == [SuppressionReason.SOFT_BOUNCE]
+    run(place, "subscriber", "unsuppress", "--since", "2020-01-01")
+    assert place.all(Suppression) == []
+
+
 def test_an_address_and_a_choice_of_many_are_not_mixed(place):
     assert run(place, "subscriber", "unsuppress").exit_code == 2
     assert run(place, "subscriber", "unsuppress", "ann@example.org", "--since", "2026-03-10").exit_code == 2
