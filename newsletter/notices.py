@@ -120,6 +120,19 @@ class NoticeKind(enum.Enum):
         ),
         True,
     )
+    PROBES_FAIL = (
+        "probes_fail",
+        "Many probe emails to one domain came back",
+        (
+            "Within a day, {failed} probe emails to {subject} came back, and these addresses get no more "
+            "email. So many failures are probably a fault of its server, so no more of its addresses are "
+            "suppressed on this day."
+        ),
+        (
+            "If the server was at fault, allow email to these addresses again: newsletter subscriber "
+            "unsuppress --reason soft_bounce --since {since}. This notice closes after seven quiet days."
+        ),
+    )
     BOUNCES_HIGH = (
         "bounces_high",
         "Many addresses of an issue do not exist",

@@ -40,6 +40,7 @@ from newsletter.models import (
     insert_new,
     is_one_of,
 )
+from newsletter.notices import NoticeKind, settle_quiet, tell_owner
 from newsletter.outbox.enqueue import enqueue_single
 from newsletter.tokens import Tokens
 
@@ -47,6 +48,10 @@ ACTOR = "returned mail"
 TEMPLATE = "probe"
 # One person gets no second probe within this time.
 NOT_AGAIN = timedelta(days=30)
+# If more probes to one domain fail in a day, its server is probably at fault. The others end without result.
+MOST_FAILED_A_DAY = 20
+A_DAY = timedelta(days=1)
+QUIET = timedelta(days=7)
 # How many soft failures, or how many probes, one call looks at.
 AT_ONCE = 500
 
@@ -94,6 +99,7 @@ def settle_probes(session: Session, tokens: Tokens, wait: timedelta, now: dateti
         .limit(AT_ONCE)
         .with_for_update(of=Probe, skip_locked=True)
     )
+    settle_quiet(session, NoticeKind.PROBES_FAIL, now - QUIET, now)
     ended = 0
     for probe, state, settled_at in session.execute(maybe).all():
         person = session.get_one(Subscriber, probe.subscriber_id, populate_existing=True)
@@ -105,10 +111,28 @@ def settle_probes(session: Session, tokens: Tokens, wait: timedelta, now: dateti
             wanted=_is_wanted(session, tokens, person, probe),
         )
         result = judge_probe(facts, wait, now)
+        if result is ProbeResult.FAILED and _is_domain_at_fault(session, person, now):
+            result = ProbeResult.ENDED
         if result is not None:
             end_probe(session, tokens, probe, result, now)
             ended += 1
     return ended
+
+
+def _is_domain_at_fault(session: Session, person: Subscriber, now: datetime) -> bool:
+    """Return whether so many probes to this person's domain failed that its server is to blame; then tell."""
+    domain = (person.email_key or "").rpartition("@")[2]
+    failed = select(func.count()).where(
+        BounceStep.at > now - A_DAY,
+        BounceStep.kind == StepKind.PROBE_FAILED,
+        BounceStep.domain == domain,
+        BounceStep.undone_at.is_(None),
+    )
+    count = session.scalar(failed) or 0
+    if count < MOST_FAILED_A_DAY:
+        return False
+    tell_owner(session, NoticeKind.PROBES_FAIL, domain, now, failed=count, since=str((now - A_DAY).date()))
+    return True
 
 
 def end_probe(session: Session, tokens: Tokens, probe: Probe, result: ProbeResult, now: datetime) -> None:

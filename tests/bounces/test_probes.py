@@ -7,14 +7,17 @@ from bounces.test_receive import report, take
 from house import House
 from sqlalchemy import update
 
-from newsletter import suppression
+from newsletter import bounce_steps, suppression
+from newsletter.bounce_steps import Step
 from newsletter.bounces.history import list_steps
+from newsletter.bounces.probes import MOST_FAILED_A_DAY
 from newsletter.errors import StateConflict
 from newsletter.models import (
     BounceStep,
     Delivery,
     DeliveryState,
     Lane,
+    Notice,
     Probe,
     ProbeResult,
     StepKind,
@@ -25,6 +28,7 @@ from newsletter.models import (
     SuppressionReason,
 )
 from newsletter.models.tables.returned_mail import ReportOutcome
+from newsletter.notices import words
 from newsletter.service.returned_mail import follow_up
 
 WEEKS = 4
@@ -196,3 +200,22 @@ def test_a_relay_that_says_mailbox_full_for_days_counts_once_with_its_report(eit
 
     assert outcome is ReportOutcome.REPEATED
     assert house.all(BounceStep) == []
+
+
+def test_a_domain_that_returns_many_probes_is_at_fault_and_the_owner_is_told(house: House):
+    domain = (ada(house).email_key or "").partition("@")[2]
+    probe = send_probe(house)
+    take(house, report(house, delivery=probe.id))
+    other = house.add_subscriber(name="ben")
+    with house.runtime.session() as session:
+        for _ in range(MOST_FAILED_A_DAY):
+            bounce_steps.add(session, Step(StepKind.PROBE_FAILED, other), house.clock())
+        session.commit()
+
+    follow_up(house.runtime)
+
+    assert [each.result for each in house.all(Probe)] == [ProbeResult.ENDED]
+    assert house.all(Suppression) == []
+    (notice,) = house.all(Notice)
+    assert (notice.kind, notice.subject) == ("probes_fail", domain)
+    assert "unsuppress --reason soft_bounce --since 20" in words(notice).remedy
