@@ -13,6 +13,7 @@ from newsletter.service.incoming.apply import LARGEST_MAIL_BYTES
 
 # The start of the line before each message in an mbox file.
 MBOX_LINE = b"From "
+LONGEST_PIECE_BYTES = 64 * 1024
 # The envelope variables that Postfix's local(8) and Exim's pipe transport set for a program.
 _RECIPIENTS = ("ORIGINAL_RECIPIENT", "RECIPIENT")
 
@@ -60,18 +61,17 @@ def mails_of(name: str, environ: Mapping[str, str]) -> Iterator[MailFile]:
 
 def _of_mbox(name: str, file: BinaryIO) -> Iterator[MailFile]:
     """Yield the messages of an mbox file (RFC 4155). Its lines of the form "From ..." stand between them."""
-    lines: list[bytes] = []
-    size, number, after_blank = 0, 0, False
-    for line in file:
-        if line.startswith(MBOX_LINE) and after_blank and lines:
+    kept, number, after_blank, whole = bytearray(), 0, False, True
+    # A line may have no end, so it is read in pieces. `whole` says whether a piece begins a line.
+    while piece := file.readline(LONGEST_PIECE_BYTES):
+        if whole and piece.startswith(MBOX_LINE) and after_blank and kept:
             number += 1
-            yield MailFile(f"{name}#{number}", b"".join(lines))
-            lines, size = [], 0
-        after_blank = line in (b"\n", b"\r\n")
-        if size < LARGEST_MAIL_BYTES:
-            lines.append(line[: LARGEST_MAIL_BYTES - size])
-            size += len(line)
-    yield MailFile(f"{name}#{number + 1}" if number else name, b"".join(lines))
+            yield MailFile(f"{name}#{number}", bytes(kept))
+            kept.clear()
+        after_blank = whole and piece in (b"\n", b"\r\n")
+        whole = piece.endswith(b"\n")
+        kept += piece[: LARGEST_MAIL_BYTES - len(kept)]
+    yield MailFile(f"{name}#{number + 1}" if number else name, bytes(kept))
 
 
 def _new_of(folder: Path) -> Iterator[MailFile]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -89,6 +90,23 @@ def test_standard_input_is_read_with_the_recipients_that_the_mail_server_names()
     told = subprocess.run([sys.executable, "-c", program], input=b"one\xff", capture_output=True, check=True)
 
     assert told.stdout.decode().strip() == r"b'one\xff' ('a?@example.org', 'b@example.org')"
+
+
+def test_lines_of_any_length_in_an_mbox_file_cost_little(tmp_path: Path):
+    path = tmp_path / "returned"
+    with path.open("wb") as file:
+        file.write(b"From a Mon\n\n" + b"\n" * 3_000_000)
+        for _ in range(40):
+            file.write(b"x" * 1_000_000)
+        file.write(b"From a long line\n\nFrom b Tue\nSubject: two\n\n")
+
+    tracemalloc.start()
+    sizes = [len(mail.raw) for mail in mails_of(str(path), {})]
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert sizes == [LARGEST_MAIL_BYTES, 25]
+    assert peak < 4 * LARGEST_MAIL_BYTES
 
 
 def test_an_mbox_file_holds_several_messages(tmp_path: Path):

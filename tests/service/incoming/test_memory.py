@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import os
 import smtplib
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from house import ENVIRON, make_installed
 
+from newsletter.mail.verp import RETURN_KEY, delivery_token
 from newsletter.settings import load_settings
+from newsletter.tokens import Tokens
 
 MAILBOX = "leave@news.example.org"
 RUN = ("-m", "newsletter", "--env-file", "")
@@ -71,11 +75,11 @@ def peak_bytes(pid: int) -> int:
     return int(line.split()[1]) * 1024
 
 
-def bring(port: int, message: bytes) -> int:
+def bring(port: int, message: bytes, recipient: str = MAILBOX) -> int:
     with smtplib.SMTP("127.0.0.1", port, timeout=120) as talk:
         talk.ehlo()
         talk.mail("ada@example.org")
-        talk.rcpt(MAILBOX)
+        talk.rcpt(recipient)
         return talk.data(message)[0]
 
 
@@ -115,3 +119,55 @@ def test_a_message_of_ten_megabytes_in_a_pipe_costs_at_most_50_mb(listener):
     cost = max(peak(SHAPES[shape]()) - before for shape in ("empty lines", "headers"))
 
     assert cost < MOST_BYTES
+
+
+REPORT = b"From: MAILER-DAEMON@mx.example\r\nContent-Type: multipart/report; boundary=b\r\n\r\n"
+STATUS = (
+    b"Content-Type: message/delivery-status\r\n\r\nFinal-Recipient: rfc822; a@b.example\r\nStatus: 5.1.1\r\n"
+)
+
+
+def deep(levels: int) -> bytes:
+    parts = [REPORT, b"--b\r\n", STATUS, b"\r\n"]
+    for number in range(levels):
+        outer = b"b" if number == 0 else b"b%d" % (number - 1)
+        parts.append(b"--%s\r\nContent-Type: multipart/mixed; boundary=b%d\r\n\r\n" % (outer, number))
+    return b"".join(parts)
+
+
+REPORTS = {
+    "ten megabytes": lambda: REPORT + b"--b\r\n" + STATUS + b"X: y\r\n" * (SIZE // 6),
+    "ten megabytes of text": lambda: (
+        REPORT + b"--b\r\n\r\n" + b"<a@b.example>: user unknown\r\n" * (SIZE // 29)
+    ),
+    "10,000 parts": lambda: REPORT + (b"--b\r\n" + STATUS + b"\r\n") * 10_000 + b"--b--\r\n",
+    "3,000 levels": lambda: deep(3000),
+}
+
+
+def cpu_seconds(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def test_a_hostile_report_costs_at_most_a_second_of_cpu_and_100_mb(listener):
+    process, port, env = listener
+    key = Tokens(load_settings(env).secret_keys).derived_key(RETURN_KEY)
+    path = f"{delivery_token('7', key)}@example.org"
+    bring(port, REPORT + b"--b\r\n" + STATUS, path)
+    idle, costs = peak_bytes(process.pid), {}
+
+    for shape, make in REPORTS.items():
+        message, before = make(), cpu_seconds(process.pid)
+        code = bring(port, message, path)
+        costs[shape] = (code, cpu_seconds(process.pid) - before)
+    cost = peak_bytes(process.pid) - idle
+    with closing(sqlite3.connect(load_settings(env).data_dir / "newsletter.sqlite3")) as connection:
+        outcomes = connection.execute("SELECT outcome FROM returned_mail").fetchall()
+
+    print(costs, round(cost / 2**20, 1))
+    assert {code for code, _ in costs.values()} == {250}
+    assert max(seconds for _, seconds in costs.values()) < 1
+    assert cost < 100 * 1024 * 1024
+    # No delivery has the number 7. So each was read, matched and recorded.
+    assert outcomes == [("gone",)] * (1 + len(REPORTS))
