@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, exists, func, literal_column, select
+from sqlalchemy import ColumnElement, Select, bindparam, exists, func, literal_column, select
 from sqlalchemy.orm import Session, aliased
 
 from newsletter.bounce_steps import STAYED
@@ -30,14 +31,21 @@ _NOT_BY_OWNER = ("time", "admin", "command line", "import", "move", "joined")
 
 def has_later(session: Session, delivery_id: int, subscriber_id: int | None) -> bool:
     """Return whether the relay accepted a later email to this person that did not come back."""
-    later = aliased(Delivery)
+    if subscriber_id is None:
+        return False
+    return bool(session.scalar(_later(), {"of": subscriber_id, "after": delivery_id}))
+
+
+@functools.cache
+def _later() -> Select[bool]:
+    """Return the query of `has_later`. It is made once, because that takes longer than to run it."""
     accepted = exists().where(
-        later.subscriber_id == subscriber_id,
-        later.id > delivery_id,
-        later.state == DeliveryState.ACCEPTED,
-        ~came_back(later.id),
+        Delivery.subscriber_id == bindparam("of"),
+        Delivery.id > bindparam("after"),
+        Delivery.state == DeliveryState.ACCEPTED,
+        ~came_back(Delivery.id),
     )
-    return subscriber_id is not None and bool(session.scalar(select(accepted)))
+    return select(accepted)
 
 
 def has_used(session: Session, subscriber_id: int | None, since: datetime | None) -> bool:
@@ -50,19 +58,25 @@ def has_used(session: Session, subscriber_id: int | None, since: datetime | None
 
 def last_used(session: Session, subscriber_id: int) -> datetime | None:
     """Return when the person last used a link of ours, or None."""
+    found = (session.scalar(query, {"of": subscriber_id}) for query in _uses())
+    return max((each for each in found if each is not None), default=None)
+
+
+@functools.cache
+def _uses() -> tuple[Select[datetime | None], ...]:
+    """Return the queries of `last_used`, made once as in `_later`."""
     acts = select(func.max(ConsentEntry.at)).where(
-        ConsentEntry.subscriber_id == subscriber_id,
+        ConsentEntry.subscriber_id == bindparam("of"),
         ConsentEntry.act.in_(_BY_LINK),
         ConsentEntry.how.not_in(_NOT_BY_OWNER),
     )
     stayed = select(func.max(BounceStep.at)).where(
-        BounceStep.subscriber_id == subscriber_id,
+        BounceStep.subscriber_id == bindparam("of"),
         BounceStep.kind == StepKind.RESET,
         BounceStep.reason == STAYED,
         BounceStep.undone_at.is_(None),
     )
-    moments = [each for each in (session.scalar(acts), session.scalar(stayed)) if each is not None]
-    return max(moments, default=None)
+    return acts, stayed
 
 
 def came_back(delivery_id: Any) -> ColumnElement[bool]:
