@@ -9,8 +9,9 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from newsletter.bounces.match import SigningKeys, find_named
@@ -18,12 +19,20 @@ from newsletter.bounces.policy import STALE
 from newsletter.bounces.providers.event import Event
 from newsletter.bounces.receive import MOST_IDLE_A_DAY, receive_report
 from newsletter.errors import CallRefused
-from newsletter.models import ReportOutcome, WebhookEvent, insert_new
+from newsletter.models import Delivery, Issue, ReportOutcome, Subscriber, WebhookEvent, insert_new
 from newsletter.tokens import Tokens
 
 # After this time a report is stale, so its repetition changes nothing (bounces/policy.py). It is longer than
 # the time in which any provider repeats a call.
 REMEMBERED = STALE + timedelta(days=1)
+
+
+class Leaver(NamedTuple):
+    """A person who unsubscribed from a newsletter by the link of a provider in one email; None means all."""
+
+    public_id: str
+    delivery_id: int
+    newsletter_id: int | None
 
 
 def take_event(
@@ -37,12 +46,29 @@ def take_event(
     most_idle: int = MOST_IDLE_A_DAY,
 ) -> ReportOutcome:
     """Do what follows from an event; return what that was. Commits nothing."""
-    if not event.is_report:
+    if not event.counts or event.leaves:
         return ReportOutcome.NOTHING
     if not _remember(session, _mark(provider, "event", event.key), now):
         return ReportOutcome.REPEATED
     signed_id = find_named(event.signed, keys)
     return receive_report(session, tokens, event.report, signed_id, event.raw, now, most_idle=most_idle)
+
+
+def find_leaver(
+    session: Session, keys: SigningKeys, provider: str, event: Event, now: datetime
+) -> Leaver | None:
+    """Return who unsubscribed by an event; None without a signed value, or if it was taken in before."""
+    delivery_id = find_named(event.signed, keys)
+    if delivery_id is None or not _remember(session, _mark(provider, "event", event.key), now):
+        return None
+    about = (
+        select(Subscriber.public_id, Delivery.id, func.coalesce(Delivery.newsletter_id, Issue.newsletter_id))
+        .join(Subscriber, Subscriber.id == Delivery.subscriber_id)
+        .outerjoin(Issue, Issue.id == Delivery.issue_id)
+        .where(Delivery.id == delivery_id)
+    )
+    found = session.execute(about).one_or_none()
+    return None if found is None else Leaver(*found)
 
 
 def take_call(session: Session, provider: str, call: str, events: Sequence[Event], now: datetime) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from house import House
+from house import House, meanwhile
 from webhook_calls import ADA
 
 from newsletter.bounces.match import SigningKeys
@@ -91,6 +91,22 @@ def test_an_event_that_is_no_report_leaves_no_row(sent: House):
     assert take(sent, "e1", NOTHING, token(sent)) is ReportOutcome.NOTHING
 
     assert sent.all(WebhookEvent) == sent.all(ReturnedMail) == []
+
+
+def test_two_processes_take_an_event_once(big_house: House):
+    big_house.add_subscriber(big_house.topic("harbours"), name="ada")
+    big_house.release("Harbours open")
+    big_house.send()
+    event = Event("e1", DEAD, (token(big_house),), b"{}")
+    outcomes: list[ReportOutcome] = []
+    with big_house.runtime.session() as session:
+        first = take_event(
+            session, big_house.runtime.tokens, keys(big_house), "generic", event, big_house.clock()
+        )
+        with meanwhile(big_house, lambda: outcomes.append(take(big_house, "e1", DEAD, *event.signed))):
+            session.commit()
+
+    assert (first, outcomes) == (ReportOutcome.HARD, [ReportOutcome.REPEATED])
 
 
 def call(house: House, name: str, *events: bytes, provider: str = "mailgun") -> None:

@@ -29,7 +29,10 @@ def _event(source: Object) -> Event:
     names = ("event", "message-id", "email", "ts_event", "ts_epoch")
     key = "\n".join(text_at(source, name) for name in names)
     signed = [text_at(source, "X-Mailin-custom"), text_at(source, "message-id")]
-    return make_event(source, key if text_at(source, "message-id") else "", _report(source), signed)
+    leaves = text_at(source, "event") == "unsubscribed"
+    return make_event(
+        source, key if text_at(source, "message-id") else "", _report(source), signed, leaves=leaves
+    )
 
 
 def _report(source: Object) -> Report:

@@ -44,9 +44,9 @@ def read_events(call: Call) -> list[Event]:
 def _event(source: Object, place: str) -> Event:
     own = text_at(source, "id")
     # The two kinds of keys begin with different words, so that none can stand for the other.
-    return make_event(
-        source, f"id {own}" if own else f"call {place}", _report(source), texts_at(source, "token")
-    )
+    key = f"id {own}" if own else f"call {place}"
+    leaves = text_at(source, "type") == "unsubscribe"
+    return make_event(source, key, _report(source), texts_at(source, "token"), leaves=leaves)
 
 
 def _report(source: Object) -> Report:

@@ -58,7 +58,8 @@ def read_events(source: Object) -> list[Event]:
         text_at(event, "message", "headers", "message-id"),
         text_at(event, "envelope", "sender"),
     ]
-    return [make_event(event, key if text_at(event, "id") else "", _report(event), signed)]
+    leaves = text_at(event, "event") == "unsubscribed"
+    return [make_event(event, key if text_at(event, "id") else "", _report(event), signed, leaves=leaves)]
 
 
 def _report(event: Object) -> Report:

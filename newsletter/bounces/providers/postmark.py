@@ -29,7 +29,18 @@ def read_events(raw: bytes) -> list[Event]:
     values = list(metadata.values())[:MOST_METADATA] if isinstance(metadata, dict) else []
     number = text_at(source, "ID")
     key = f"{text_at(source, 'RecordType')} {number}" if number else ""
-    return [make_event(source, key, _report(source), [text_at(each) for each in values])]
+    signed = [text_at(each) for each in values]
+    return [make_event(source, key, _report(source), signed, leaves=_leaves(source))]
+
+
+def _leaves(source: Object) -> bool:
+    """Return whether a person unsubscribed. Bounces and complaints come as events of their own, too."""
+    return (
+        text_at(source, "RecordType") == "SubscriptionChange"
+        and source.get("SuppressSending") is True
+        and text_at(source, "SuppressionReason") == "ManualSuppression"
+        and text_at(source, "Origin") == "Recipient"
+    )
 
 
 def _report(source: Object) -> Report:

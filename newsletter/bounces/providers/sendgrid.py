@@ -76,7 +76,8 @@ def read_events(raw: bytes) -> list[Event]:
 def _event(source: Object) -> Event:
     # The arguments of the header X-SMTPAPI stand beside the event's own fields.
     signed = [text_at(source, "newsletter_token"), text_at(source, "smtp-id")]
-    return make_event(source, text_at(source, "sg_event_id"), _report(source), signed)
+    leaves = text_at(source, "event") in {"unsubscribe", "group_unsubscribe"}
+    return make_event(source, text_at(source, "sg_event_id"), _report(source), signed, leaves=leaves)
 
 
 def _report(source: Object) -> Report:

@@ -10,21 +10,26 @@ import logging
 import math
 import time
 from collections import Counter
+from datetime import datetime
 
 from flask import Blueprint, Response, request
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from newsletter.bounces.match import SigningKeys
 from newsletter.bounces.providers.call import Call
+from newsletter.bounces.providers.event import Event
 from newsletter.bounces.providers.payload import LARGEST_BYTES
-from newsletter.bounces.take_events import take_call, take_event
+from newsletter.bounces.take_events import find_leaver, take_call, take_event
 from newsletter.errors import CallRefused, FetchError, PayloadInvalid
 from newsletter.limits.keys import limit_key, network_of
 from newsletter.limits.spend import spend
 from newsletter.mail.verp import LEAVE_KEY, RETURN_KEY
 from newsletter.models import ReportOutcome, db
 from newsletter.runtime import Runtime
+from newsletter.subscribers.leaving.unsubscribe import unsubscribe
+from newsletter.subscribers.link import LinkFault
 from newsletter.throttle import Limit
 from newsletter.web.http.extensions import runtime
 from newsletter.web.http.security import client_address
@@ -103,15 +108,31 @@ def take_in(
     if verified.call:
         take_call(session, provider, verified.call, verified.events, now)
     done: Counter[str] = Counter()
-    reports = [each for each in verified.events if each.is_report]
+    reports = [each for each in verified.events if each.counts]
     until = time.monotonic() + seconds
     # Each call does something new, however slow this host is.
     while reports and (set(done) <= {ReportOutcome.REPEATED} or time.monotonic() < until):
         batch, reports = reports[:EVENTS_A_COMMIT], reports[EVENTS_A_COMMIT:]
-        done.update(take_event(session, parts.tokens, keys, provider, each, now).value for each in batch)
+        done.update(_take(session, parts, keys, provider, each, now) for each in batch)
         session.commit()
     session.commit()
     return done, len(reports)
+
+
+def _take(
+    session: Session, parts: Runtime, keys: SigningKeys, provider: str, event: Event, now: datetime
+) -> str:
+    """Do what follows from one event; return a word for that."""
+    if not event.leaves:
+        return take_event(session, parts.tokens, keys, provider, event, now).value
+    leaver = find_leaver(session, keys, provider, event, now)
+    if leaver is None:
+        return ReportOutcome.REPEATED.value
+    left = unsubscribe(
+        session, parts.tokens, leaver.public_id, leaver.delivery_id, now, "one-click",
+        newsletter_id=leaver.newsletter_id,
+    )  # fmt: skip
+    return "left" if not isinstance(left, LinkFault) and left.ended else ReportOutcome.GONE.value
 
 
 def _refuse(parts: Runtime, webhook: Webhook, provider: str, fault: CallRefused | PayloadInvalid) -> Response:

@@ -37,7 +37,19 @@ from webhook_door import Door, make_door
 
 from newsletter.bounces.providers.payload import LARGEST_BYTES
 from newsletter.bounces.providers.sendgrid import read_events
-from newsletter.models import Delivery, ReturnedMail, Suppression, WebhookEvent, db
+from newsletter.models import (
+    ConsentAct,
+    ConsentEntry,
+    Delivery,
+    Frequency,
+    ReturnedMail,
+    Subscriber,
+    Subscription,
+    SubscriptionState,
+    Suppression,
+    WebhookEvent,
+    db,
+)
 from newsletter.web.http.extensions import runtime
 from newsletter.web.webhooks.providers import WEBHOOKS, Verified
 from newsletter.web.webhooks.receive import EVENTS_A_COMMIT, REFUSED, take_in
@@ -116,6 +128,59 @@ def test_a_complaint_suppresses_the_address(door: Door, provider: str):
     assert door.post(provider, CALLS[provider][1](door.token)).status_code == 200
 
     assert (door.outcomes, len(door.house.all(Suppression))) == (["complaint"], 1)
+
+
+SUPPRESSED = {"SuppressSending": True, "SuppressionReason": "ManualSuppression", "Origin": "Recipient"}
+LEAVES: dict[str, Callable[[str], Posted]] = {
+    "sendgrid": lambda token: sendgrid([sendgrid_event("group_unsubscribe", token)]),
+    "mailgun": lambda token: mailgun(mailgun_event("unsubscribed", token)),
+    "postmark": lambda token: postmark(postmark_event("SubscriptionChange", token, **SUPPRESSED)),
+    "brevo": lambda token: brevo(brevo_event("unsubscribed", token)),
+    "generic": lambda token: generic({"type": "unsubscribe", "token": token}),
+}
+
+
+@pytest.mark.parametrize("provider", LEAVES)
+def test_a_person_who_unsubscribes_by_a_providers_link_is_unsubscribed_here_once(door: Door, provider: str):
+    other = door.house.newsletter("other")
+    elsewhere = door.house.topic("elsewhere", newsletter=other)
+    (ada,) = door.house.all(Subscriber)
+    with door.house.runtime.session() as session:
+        session.add(door.house.subscription(ada.id, elsewhere, Frequency.WEEKLY, 0))
+        session.commit()
+
+    for _ in range(2):
+        assert door.post(provider, LEAVES[provider](door.token)).status_code == 200
+
+    states = {each.topic_id: each.state for each in door.house.all(Subscription)}
+    assert states.pop(elsewhere) is SubscriptionState.ACTIVE
+    assert set(states.values()) == {SubscriptionState.ENDED}
+    assert [each.act for each in door.house.all(ConsentEntry)] == [ConsentAct.LEFT]
+    assert door.house.all(Suppression) == []
+
+
+@pytest.mark.parametrize("provider", LEAVES)
+def test_nobody_is_unsubscribed_without_our_signed_value(door: Door, provider: str):
+    assert door.post(provider, LEAVES[provider]("b-1-aaaaaaaaaaaaaaaa")).status_code == 200
+
+    assert [each.state for each in door.house.all(Subscription)] == [SubscriptionState.ACTIVE]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"SuppressSending": False},
+        {"SuppressSending": "true"},
+        {"SuppressionReason": "HardBounce"},
+        {"Origin": "Admin"},
+    ],
+)
+def test_other_changes_of_a_subscription_at_postmark_unsubscribe_nobody(door: Door, change: dict):
+    event = postmark_event("SubscriptionChange", door.token, **{**SUPPRESSED, **change})
+
+    assert door.post("postmark", postmark(event)).status_code == 200
+
+    assert [each.state for each in door.house.all(Subscription)] == [SubscriptionState.ACTIVE]
 
 
 @pytest.mark.parametrize("provider", CALLS)
