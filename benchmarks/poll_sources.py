@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
+import random
 import resource
 import socket
 import sys
@@ -23,6 +24,7 @@ from pathlib import Path
 
 from sqlalchemy import func, select, update
 
+from benchmarks.corpus import WORDS
 from newsletter.clock import utcnow
 from newsletter.ingest.guard import Allowed
 from newsletter.ingest.isolated_reader import IsolatedReader
@@ -34,7 +36,7 @@ from newsletter.service.polling.poll_sources import Poller, Tally
 from newsletter.settings import load_settings
 
 ITEMS = 3
-PROSE = "The harbour opens its new quay on Monday, and all ferries to the islands will use it. " * 20
+BODY_WORDS = 250
 
 
 @dataclass(frozen=True)
@@ -46,13 +48,21 @@ class Round:
 
 
 def feed(number: int, *, changed: bool) -> bytes:
-    """Return the feed of a source, with one more item if it has changed."""
+    """Return the feed of a source, with one more item if it has changed.
+
+    Each item has words of its own. With the same text, each would be compared with eight others.
+    """
     items = "".join(
         f"<item><title>Quay {at} of harbour {number} opens</title><guid>urn:x:{number}-{at}-item</guid>"
-        f"<description>&lt;p&gt;{PROSE}&lt;/p&gt;</description></item>"
+        f"<description>&lt;p&gt;{_prose(number, at)}&lt;/p&gt;</description></item>"
         for at in range(ITEMS + changed)
     )
     return f"<rss version='2.0'><channel><title>Harbour {number}</title>{items}</channel></rss>".encode()
+
+
+def _prose(number: int, at: int) -> str:
+    chosen = random.Random(number * 100 + at)  # noqa: S311 (test data, the same each time)
+    return " ".join(chosen.choices(WORDS, k=BODY_WORDS))
 
 
 def serve(listener: socket.socket, changed: int, slow: int, is_second: Event) -> None:
