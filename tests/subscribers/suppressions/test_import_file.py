@@ -8,7 +8,15 @@ import pytest
 from house import House
 
 from newsletter.errors import NotFound, StateConflict
-from newsletter.models import AuditEntry, Subscriber, Suppression, SuppressionImport, SuppressionReason
+from newsletter.models import (
+    AuditEntry,
+    BounceStep,
+    StepKind,
+    Subscriber,
+    Suppression,
+    SuppressionImport,
+    SuppressionReason,
+)
 from newsletter.subscribers.suppressions.import_file import (
     AT_ONCE,
     Counted,
@@ -78,6 +86,8 @@ def test_imported_addresses_are_suppressed_by_hash_and_name_their_subscriber(kno
     imported(known, FILE)
 
     (ann,) = known.all(Subscriber)
+    (step,) = known.all(BounceStep)
+    assert (step.kind, step.subscriber_id, step.actor) == (StepKind.SUPPRESSED, ann.id, "owner")
     rows = {each.address_hash: each for each in known.all(Suppression)}
     assert rows[suppression_hash(tokens, "ann@example.org")].subscriber_id == ann.id
     assert rows[suppression_hash(tokens, "bob@example.org")].subscriber_id is None

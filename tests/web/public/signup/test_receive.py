@@ -14,8 +14,10 @@ from web.conftest import fields_of
 from werkzeug.test import EnvironBuilder
 from werkzeug.wrappers import Request
 
+from newsletter.address_rules.pattern import parse_pattern
+from newsletter.address_rules.rules import add_rule
 from newsletter.limits.visits import VISITOR
-from newsletter.models import SignupRequest, SpentChallenge
+from newsletter.models import RuleKind, SignupRequest, SpentChallenge
 from newsletter.subscribers.signup.confirmation_limits import Trust
 from newsletter.web.http.security import client_address
 
@@ -222,6 +224,19 @@ def test_throw_away_and_shared_mailboxes_are_refused_by_setting_only(visitor_wit
     assert "enter a personal address" in pages[4].text
     assert [strict.sign_up(email).status_code for email in taken] == [303] * len(taken)
     assert visitor_with().sign_up("ann@mailinator.com").status_code == 303
+
+
+def test_a_rule_allows_a_disposable_domain_on_the_form(visitor_with, house):
+    house.topic("energy")
+    strict = visitor_with(refuse_disposable="yes")
+    assert strict.sign_up("ann@mailinator.com").status_code == 422
+    with house.runtime.session() as session:
+        pattern = parse_pattern("mailinator.com")
+        add_rule(session, pattern, RuleKind.ALLOWED, "", "owner", house.clock())
+        session.commit()
+
+    assert strict.sign_up("ann@mailinator.com").status_code == 303
+    assert strict.sign_up("ann@deep.mailinator.com").status_code == 422
 
 
 TRUSTED = [
