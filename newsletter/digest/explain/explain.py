@@ -117,7 +117,10 @@ def _summary(facts: Facts, email: Email, at: str) -> str:
     what = f"{found} release{'' if found == 1 else 's'}" if found else "no email"
     if email.occasion.slot is not None:
         said = f"At {at}, the subscriber gets {what}."
-        return said if found else f"{said} No release waits for them."
+        if not found:
+            return f"{said} No release waits for them."
+        waits = email.occasion.slot in facts.schedule.unapproved
+        return f"{said} But the issue of this date waits for an approval." if waits else said
     if facts.schedule.is_on:
         return f"With an issue as it happens at {at}, the subscriber gets {what}."
     return f"The schedule is off. With an issue that you send at {at}, the subscriber gets {what}."

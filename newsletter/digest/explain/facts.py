@@ -30,6 +30,7 @@ from newsletter.models import (
     Release,
     ReleaseState,
     ReleaseTopic,
+    SlotApproval,
     Subscriber,
     Subscription,
     Topic,
@@ -70,7 +71,9 @@ class Becoming:
 class Schedule:
     """What is the same for every subscriber of a newsletter. `topics` are in the order that emails show.
 
-    `closed_dates` have an issue that is cancelled or paused, so no further wave of them is prepared.
+    `closed_dates` have an issue that is cancelled or paused, or were not approved in time. So no further wave
+    of them is prepared. `approved` has the highest sequence of each date that was approved, and `unapproved`
+    the dates that wait for an approval. `urgent` are releases that are sent alone as soon as they are ready.
     """
 
     newsletter_id: int
@@ -86,6 +89,9 @@ class Schedule:
     closed_dates: frozenset[date]
     # The opened waves that are still being prepared.
     waves: Sequence[Wave]
+    approved: Mapping[date, int]
+    unapproved: frozenset[date]
+    urgent: frozenset[int]
 
 
 @dataclass(frozen=True)
@@ -118,6 +124,9 @@ def read_schedule(session: Session, identity: Identity, now: datetime) -> Schedu
     row = find_calendar(session, newsletter_id) or usual_calendar(newsletter_id, identity.time_zone)
     shown = select(Topic.id, Topic.name).where(Topic.newsletter_id == newsletter_id)
     topics = {each: name for each, name in session.execute(shown.order_by(Topic.position, Topic.id))}
+    approvals = list(session.scalars(select(SlotApproval).where(SlotApproval.newsletter_id == newsletter_id)))
+    missed = {each.slot for each in approvals if each.ended_at and not each.approved_at}
+    marked = select(Release.id).where(Release.urgent, Release.urgent_asked_at.is_(None))
     gathering = select(Gathering.opens_at).where(Gathering.newsletter_id == newsletter_id)
     return Schedule(
         newsletter_id=newsletter_id,
@@ -130,8 +139,13 @@ def read_schedule(session: Session, identity: Identity, now: datetime) -> Schedu
         topics=topics,
         to_sequence=current_sequence(session),
         becoming=_becoming(session, topics),
-        closed_dates=_closed_dates(session, newsletter_id),
+        closed_dates=_closed_dates(session, newsletter_id) | missed,
         waves=_waves(session, newsletter_id),
+        approved={each.slot: each.to_sequence for each in approvals if each.to_sequence is not None},
+        unapproved=frozenset(
+            each.slot for each in approvals if each.approved_at is None and each.ended_at is None
+        ),
+        urgent=frozenset(session.scalars(marked)),
     )
 
 

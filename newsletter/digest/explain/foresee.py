@@ -7,7 +7,7 @@ Nobody can foresee new releases, a person's changes and failed deliveries, so th
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from itertools import count
@@ -37,7 +37,8 @@ class Foreseen:
     """The email of the target, those before it, and what decides at the target.
 
     `interests`, `catalogue` and `held` are as they will be just before the target is prepared.
-    `has_date`: an earlier wave of the same date has sent them an email by then.
+    `has_date`: an earlier wave of the same date has sent them an email by then. `urgent` says when releases
+    are sent alone by then.
     """
 
     email: Email
@@ -47,6 +48,7 @@ class Foreseen:
     held: frozenset[int]
     is_paused: bool
     has_date: bool
+    urgent: Mapping[int, datetime]
 
 
 def choose_target(facts: Facts, at: datetime | None) -> Occasion:
@@ -86,11 +88,21 @@ def foresee(facts: Facts, target: Occasion) -> Foreseen:
     has_date = target.slot in state.served_dates
     selection = () if paused or facts.is_suppressed or has_date else state.compose(target)
     email, held = Email(target, selection), frozenset(state.held)
-    return Foreseen(email, tuple(before), interests, catalogue, held, paused, has_date)
+    return Foreseen(email, tuple(before), interests, catalogue, held, paused, has_date, state.urgent)
 
 
 def _occasions(facts: Facts, until: datetime) -> Iterator[Occasion]:
-    """Yield the scheduled issues for the subscriber up to `until`, in order."""
+    """Yield the scheduled issues for the subscriber up to `until`, in order.
+
+    An approved date has what the approver saw.
+    """
+    approved = facts.schedule.approved
+    for each in _scheduled(facts, until):
+        end = approved.get(each.slot) if each.slot is not None else None
+        yield each if end is None or each.to_sequence is not None else replace(each, to_sequence=end)
+
+
+def _scheduled(facts: Facts, until: datetime) -> Iterator[Occasion]:
     closed = facts.schedule.closed_dates
     yield from (each for each in facts.to_prepare if each.slot not in closed)
     if not facts.schedule.is_on:
@@ -126,6 +138,8 @@ class _State:
         self.held = set(facts.held)
         self.served_dates = set(facts.served_dates)
         self.snoozed_until = facts.snoozed_until
+        self.urgent: dict[int, datetime] = {}
+        self._send_urgently(facts.schedule.now)
         if facts.snoozed_until is not None:
             self.push(facts.snoozed_until, _PAUSE_ENDS, None)
         for each in facts.schedule.becoming:
@@ -149,6 +163,7 @@ class _State:
                 self._gather(at)
             elif isinstance(what, Becoming):
                 self._make_ready(what)
+                self._send_urgently(at)
                 self._gather(at)
             elif isinstance(what, Occasion):
                 self._gathers = self._gathers and kind != _GATHERED
@@ -218,6 +233,18 @@ class _State:
             first = offer.first_sequence or self._sequence
             ready = replace(offer, sequence=self._sequence, first_sequence=first)
             self._offers.setdefault(topic, []).append(ready)
+
+    def _send_urgently(self, at: datetime) -> None:
+        """Send the releases that are marked urgent and ready, each in an email of its own."""
+        if self.snoozed_until is not None or self._facts.is_suppressed or not self._facts.schedule.urgent:
+            return
+        catalogue = Catalogue(list(self._facts.schedule.topics), self._offers)
+        for interest in self.interests:
+            for each in catalogue.waiting(interest):
+                is_new = each.release_id in self._facts.schedule.urgent and each.release_id not in self.held
+                if is_new and wants(self._facts.languages, each.language):
+                    self.held.add(each.release_id)
+                    self.urgent[each.release_id] = at
 
     def _gather(self, at: datetime) -> None:
         if not self._gathers:

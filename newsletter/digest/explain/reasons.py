@@ -28,12 +28,14 @@ class Why(enum.StrEnum):
     NO_TOPIC = "no_topic"
     KEPT_BACK = "kept_back"
     TOPIC_ADDED_LATER = "topic_added_later"
+    URGENT = "urgent"
     IN_OTHER_EMAIL = "in_other_email"
     NOT_CONFIRMED = "not_confirmed"
     NOT_SUBSCRIBED = "not_subscribed"
     SUPPRESSED = "suppressed"
     PAUSED = "paused"
     LANGUAGE = "language"
+    AFTER_APPROVAL = "after_approval"
     NOT_DUE = "not_due"
     SAME_DATE = "same_date"
     OLDER = "older"
@@ -98,10 +100,12 @@ class Reasoner:
         yield self._comes_before(release)
         yield self._is_not_ready(release)
         yield self._has_no_sequence(release, links)
+        yield self._is_urgent(release)
         yield self._is_in_other_email(release)
         yield self._is_not_subscribed(links)
         yield self._gets_nothing()
         yield self._is_not_wanted(release)
+        yield self._is_too_late(release, links)
         yield self._waits(release, links)
         yield self._was_served(release, links)
 
@@ -133,7 +137,10 @@ class Reasoner:
                 _HOLDS[each.reason] + (f" until {self.say_time(each.until)}" if each.until else "")
                 for each in release.holds
             ]
-            return Why.HELD, f"It is held: {', and '.join(said) or 'an editor holds it'}."
+            mark = " It is marked urgent, so it is sent alone as soon as it is ready."
+            is_marked = release.id in self.facts.schedule.urgent
+            held = f"It is held: {', and '.join(said) or 'an editor holds it'}."
+            return Why.HELD, held + (mark if is_marked else "")
         return None
 
     def _becomes_ready(self, release: Release) -> bool:
@@ -150,6 +157,26 @@ class Reasoner:
         if release.is_kept_back:
             return Why.KEPT_BACK, "It was old when its source was added, so it is in the archive only."
         return Why.TOPIC_ADDED_LATER, "A rule added its topic later, so no email brings it."
+
+    def _is_urgent(self, release: Release) -> tuple[Why, str] | None:
+        at = self.foreseen.urgent.get(release.id)
+        if at is None:
+            return None
+        when = "now" if at <= self.facts.schedule.now else f"at {self.say_time(at)}"
+        return Why.URGENT, f"It is marked urgent, so it is sent {when} in an email of its own."
+
+    def _is_too_late(self, release: Release, links: Sequence[ReleaseTopic]) -> tuple[Why, str] | None:
+        occasion = self.foreseen.email.occasion
+        if occasion.slot not in self.facts.schedule.approved or occasion.to_sequence is None:
+            return None
+        topics = {each.topic_id for each in self._theirs(links)}
+        sequences = [link.sequence for link in links if link.topic_id in topics]
+        newest = max((each for each in sequences if each is not None), default=None)
+        if self._becomes_ready(release) or (newest is not None and newest > occasion.to_sequence):
+            return Why.AFTER_APPROVAL, (
+                "It became ready after the issue of this date was approved. It comes with the next one."
+            )
+        return None
 
     def _is_in_other_email(self, release: Release) -> tuple[Why, str] | None:
         if release.id not in self.foreseen.held:

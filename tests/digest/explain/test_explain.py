@@ -7,8 +7,17 @@ from digest_explained import explain_in
 from scheduled import Scheduled, at
 
 from newsletter.digest.explain.explain import explain
+from newsletter.digest.schedule.approval import approve
 from newsletter.errors import NotFound
-from newsletter.models import FIRST_NEWSLETTER, Frequency, Issue, IssueState
+from newsletter.models import (
+    FIRST_NEWSLETTER,
+    Frequency,
+    Issue,
+    IssueState,
+    Release,
+    ReleaseState,
+    current_sequence,
+)
 from newsletter.models.rendition_key import release_ids
 
 DAILY, WEEKLY, IMMEDIATE = Frequency.DAILY, Frequency.WEEKLY, Frequency.IMMEDIATE
@@ -99,3 +108,75 @@ def test_a_date_whose_issue_was_cancelled_is_passed_over(one: Scheduled):
         session.commit()
 
     assert explain_in(house, ben).email.occasion.at == at("2026-03-11 20:00")
+
+
+def test_a_date_that_waits_for_an_approval_is_named(one: Scheduled):
+    house = one.house
+    anna = house.add_subscriber(house.topic("energy"), frequency=DAILY)
+    one.start("2026-03-09 12:00", approval_hours=24)
+    house.release("An energy cable")
+    one.work("2026-03-09 12:01")
+
+    assert explain_in(house, anna).summary == (
+        "At Tue 2026-03-10 08:00 (UTC), the subscriber gets 1 release. "
+        "But the issue of this date waits for an approval."
+    )
+
+
+def test_an_approved_date_has_only_what_the_approver_saw(either: Scheduled):
+    house = either.house
+    anna = house.add_subscriber(house.topic("energy"), frequency=DAILY)
+    either.start("2026-03-09 12:00", approval_hours=24)
+    cable = house.release("An energy cable")
+    either.work("2026-03-09 12:01")
+    with house.runtime.session() as session:
+        slot, seen = at("2026-03-10 08:00").date(), current_sequence(session)
+        approve(session, FIRST_NEWSLETTER, slot, seen, house.clock(), actor="ed", now=house.clock())
+        session.commit()
+    late = house.release("A second energy cable")
+
+    found = explain_in(house, anna)
+
+    assert release_ids(found.email.selection) == [cable]
+    (verdict,) = [each for each in found.verdicts if each.release.id == late]
+    assert (verdict.why, verdict.sentence) == (
+        "after_approval",
+        "It became ready after the issue of this date was approved. It comes with the next one.",
+    )
+    either.work("2026-03-10 08:00")
+    assert house.releases_sent(anna) == [cable]
+
+
+def test_a_release_that_is_marked_urgent_comes_alone(either: Scheduled):
+    house = either.house
+    anna = house.add_subscriber(house.topic("energy"), frequency=DAILY)
+    either.start("2026-03-09 12:00")
+    cable = house.release("An energy cable")
+    urgent = house.release("An urgent energy cable")
+    with house.runtime.session() as session:
+        session.get_one(Release, urgent).urgent = True
+        session.commit()
+
+    found = explain_in(house, anna)
+
+    assert release_ids(found.email.selection) == [cable]
+    (verdict,) = [each for each in found.verdicts if each.release.id == urgent]
+    assert verdict.sentence == "It is marked urgent, so it is sent now in an email of its own."
+    either.work("2026-03-09 12:01")
+    either.work("2026-03-10 08:00")
+    assert house.releases_sent(anna) == [urgent, cable]
+
+
+def test_a_held_release_says_that_it_is_urgent(one: Scheduled):
+    house = one.house
+    anna = house.add_subscriber(house.topic("energy"), frequency=DAILY)
+    one.start("2026-03-09 12:00")
+    held = house.release("An energy cable", state=ReleaseState.HELD)
+    with house.runtime.session() as session:
+        session.get_one(Release, held).urgent = True
+        session.commit()
+
+    (verdict,) = explain_in(house, anna).verdicts
+
+    assert verdict.why == "held"
+    assert verdict.sentence.endswith("It is marked urgent, so it is sent alone as soon as it is ready.")
