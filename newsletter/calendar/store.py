@@ -139,6 +139,12 @@ def calendars_on(session: Session) -> Sequence[int]:
     return session.scalars(chosen.order_by(NewsletterCalendar.newsletter_id)).all()
 
 
+def calendar_in_use(session: Session, newsletter_id: int) -> Calendar | None:
+    """Return the calendar of a newsletter whose schedule is on."""
+    row = find_calendar(session, newsletter_id)
+    return load_calendar(session, row) if row is not None and row.is_on else None
+
+
 def any_calendar_on(session: Session) -> bool:
     """Return whether a schedule is on."""
     return bool(

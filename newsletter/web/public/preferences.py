@@ -29,6 +29,7 @@ from newsletter.web.http.security import guard_tokens
 from newsletter.web.http.this_newsletter import all_newsletters, is_only_one, offered_languages
 from newsletter.web.public.blueprint import public
 from newsletter.web.public.forms import FREQUENCY_WORDS, ActForm
+from newsletter.web.public.issue_dates import IssueDates, issue_dates
 from newsletter.web.public.personal_settings import CLICKS_WORDING, PersonalSettingsForm
 from newsletter.web.public.responses import (
     address_to_keep,
@@ -138,6 +139,7 @@ def preferences_page(
         news=news if request.method == "GET" and news in NEWS else "",
         withheld=withheld,
         clicks_wording=CLICKS_WORDING,
+        dates=_dates(found),
         on_the_list=found.on_the_list,
         snoozed_until=found.snoozed_until,
         pauses=WEEKS,
@@ -145,6 +147,19 @@ def preferences_page(
         leave_url=url_for(".unsubscribe", token=leave),
     )
     return guard_tokens(make_response(page, status))
+
+
+def _dates(found: Preferences) -> list[tuple[str, IssueDates]]:
+    """Return when the issues of the subscriber's newsletters come, at their own hour if they chose one."""
+    theirs = {each.newsletter_id for each in found.choices if each.frequency}
+    own, now, language = found.personal_settings, runtime().now(), page_language()
+    hour = None if own.preferred_hour is None else (own.time_zone, own.preferred_hour)
+    dates = []
+    for each in all_newsletters():
+        if each.newsletter_id in theirs:
+            when = issue_dates(db.session(), each.newsletter_id, hour, now, language)
+            dates += [] if when is None else [(each.texts_in(language).name, when)]
+    return dates
 
 
 def _personal_settings(posted: Any, found: Preferences) -> PersonalSettingsForm:

@@ -15,6 +15,7 @@ from newsletter.web.http.extensions import runtime
 from newsletter.web.http.this_newsletter import is_only_one
 from newsletter.web.http.time_zones import zone_in_words, zone_options
 from newsletter.web.public.forms import FREQUENCY_WORDS, EmbeddedSignupForm, SignupForm
+from newsletter.web.public.issue_dates import issue_dates
 from newsletter.web.public.thanks_pages import let_form_lead_to
 
 LATEST = 6
@@ -44,6 +45,7 @@ def signup_page(form: SignupForm, topics: Sequence[OfferedTopic], *, press: bool
         most_topics=MOST_TOPICS,
         samples=newest_by_topic(session, now, only),
         frequencies=[(frequency.value, words) for frequency, words in FREQUENCY_WORDS.items()],
+        dates=issue_dates(session, form.newsletter.newsletter_id, None, now, language),
         zone=(form.time_zone.data, zone_in_words(form.time_zone.data, language)),
         zones=zone_options(language),
         consent=form.agreed(),
