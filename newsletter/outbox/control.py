@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from newsletter import audit, coverage
@@ -29,6 +29,7 @@ from newsletter.outbox.unsent import WAITING, Held, end_unsent, parts_of
 from newsletter.suppression import suppressed_subscribers
 
 # An issue in one of these states can be cancelled.
+CAN_BE_SENT_AGAIN = frozenset({IssueState.SENDING, IssueState.PAUSED, IssueState.FINISHED})
 CAN_END = frozenset(
     {
         IssueState.HELD,
@@ -180,6 +181,17 @@ def retry_rejected(
     return done
 
 
+def count_retryable(session: Session, issue: Issue) -> int:
+    """Return how many refused emails of an issue `retry_rejected` would look at: not those to dead mailboxes.
+
+    0 if nothing of the issue can be sent again.
+    """
+    if issue.state not in CAN_BE_SENT_AGAIN or issue.emptied_at is not None:
+        return 0
+    refused = (Delivery.issue_id == issue.id, Delivery.state == DeliveryState.REJECTED, ~is_gone())
+    return session.scalar(select(func.count()).select_from(Delivery).where(*refused)) or 0
+
+
 def _send_again(
     session: Session,
     issue: Issue,
@@ -188,7 +200,7 @@ def _send_again(
     only: Collection[int] | None = None,
 ) -> SentAgain:
     """Queue the deliveries in `state` again, without releases that another delivery of the person holds."""
-    if issue.state not in {IssueState.SENDING, IssueState.PAUSED, IssueState.FINISHED}:
+    if issue.state not in CAN_BE_SENT_AGAIN:
         raise StateConflict(f"issue {issue.public_id} is {issue.state}, so nothing of it is sent again")
     if issue.emptied_at is not None:
         raise StateConflict(f"the texts of issue {issue.public_id} were deleted for their age")

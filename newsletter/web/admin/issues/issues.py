@@ -98,10 +98,10 @@ def issue(public_id: str) -> str:
         "pause": found.state is IssueState.SENDING,
         "resume": found.state is IssueState.PAUSED,
         "cancel": found.state in control.CAN_END,
-        "resend_uncertain": bool(shown["counts"].get("uncertain")),
+        "resend_uncertain": shown["counts"].get("uncertain", 0) if found.emptied_at is None else 0,
         "approve": found.state is IssueState.HELD and found.created_by != actor(),
         "skip_unbuildable": bool(count_unbuildable(session, found.id)),
-        "retry_rejected": bool(shown["counts"].get("rejected")) and found.state is not IssueState.CANCELLED,
+        "retry_rejected": control.count_retryable(session, found),
     }
     return render_template(
         "admin/issue.html",

@@ -10,6 +10,7 @@ from sqlalchemy import select
 
 from newsletter.models import (
     AuditEntry,
+    BounceVerdict,
     Delivery,
     DeliveryState,
     Issue,
@@ -169,3 +170,20 @@ def test_the_progress_is_a_part_of_a_page_and_asks_for_itself_again(issue, edito
     assert "<html" not in part
     assert "of 2 completed" in part
     assert f'hx-get="/admin/issues/{issue}/progress' in part
+
+
+def test_the_buttons_count_whose_email_can_be_sent_again_and_leave_out_dead_mailboxes(house, issue, editor):
+    page = f"/admin/issues/{issue}"
+    assert "Send 1 refused email again" in editor.get(page).text
+
+    editor.post(page, {"action": "retry_rejected"})
+
+    assert house.all(select(Delivery.state)) == [DeliveryState.QUEUED, DeliveryState.QUEUED]
+    with house.make_session() as session:
+        gone, uncertain = session.scalars(select(Delivery).order_by(Delivery.id))
+        gone.state, gone.verdict = DeliveryState.REJECTED, BounceVerdict.GONE
+        uncertain.state = DeliveryState.UNCERTAIN
+        session.commit()
+    text = editor.get(page).text
+    assert "refused email again" not in text
+    assert "Resend 1 unknown email" in text
