@@ -43,7 +43,7 @@ def issue_dates(
     rules = [
         (
             str(FREQUENCY_WORDS[each]),
-            f"{_rule(calendar.rules, each, locale)}, {_hour(calendar, hour, locale)}",
+            _capital(f"{_rule(calendar.rules, each, locale)}, {_hour(calendar, hour, locale)}"),
             _next(moment, zone, locale),
         )
         for each, moment in sorted(
@@ -51,6 +51,10 @@ def issue_dates(
         )
     ]
     return IssueDates(rules, zone_in_words(zone.key, language)) if rules else None
+
+
+def _capital(words: str) -> str:
+    return words[:1].upper() + words[1:]
 
 
 def _hour(calendar: Calendar, hour: Hour, locale: Locale) -> str:

@@ -42,7 +42,7 @@ def test_the_sign_up_page_has_the_rules_and_the_next_dates(house, visitor):
     assert "When issues come" in text
     assert "Monday to Friday, 8:00 AM" in text
     assert "Tuesday and Friday, 8:00 AM" in text
-    assert "on day 15 of the month, 8:00 AM" in text
+    assert "On day 15 of the month, 8:00 AM" in text
     assert "Next: Fri, Dec 4, 2026, 8:00 AM" in text
     assert "Times are in this time zone: Lithuania" in text
 
@@ -51,10 +51,10 @@ def test_the_sign_up_page_has_the_rules_and_the_next_dates(house, visitor):
     ("language", "rule"),
     [
         ("de", "Dienstag und Freitag, 08:00"),
-        ("es", "martes y viernes, 8:00"),
-        ("fr", "mardi et vendredi, 08:00"),
+        ("es", "Martes y viernes, 8:00"),
+        ("fr", "Mardi et vendredi, 08:00"),
         ("ja", "火曜日、金曜日, 8:00"),
-        ("lt", "antradienis ir penktadienis, 08:00"),
+        ("lt", "Antradienis ir penktadienis, 08:00"),
     ],
 )
 def test_the_rule_is_in_the_language_of_the_page(house, visitor, language: str, rule: str):
@@ -71,9 +71,9 @@ def test_every_second_week_and_the_last_day_are_named(house, visitor):
 
     text = plain(visitor.get("/").text)
 
-    assert "every day, 8:00 AM" in text
+    assert "Every day, 8:00 AM" in text
     assert "Tuesday, every second week, 8:00 AM" in text
-    assert "on the last day of the month, 8:00 AM" in text
+    assert "On the last day of the month, 8:00 AM" in text
 
 
 def test_the_preferences_page_counts_in_the_subscribers_own_hour_and_zone(house, visitor):
