@@ -31,6 +31,7 @@ from newsletter.service.mailboxes.watch import (
     read_all,
     watch_all,
 )
+from newsletter.service.processes.programs import service_programs
 
 QUICK = Limits(connect_seconds=5, answer_seconds=0.15, message_seconds=0.15, skipped_bytes=4 * 1024 * 1024)
 PATIENT = Limits(skipped_bytes=4 * 1024 * 1024)
@@ -313,3 +314,35 @@ def test_a_process_that_is_killed_at_any_command_loses_nothing_and_counts_nothin
     assert bounced(house) == set(ids)
     assert outcomes(house).count("hard") == 3
     assert sorted(server.messages.values()) == sorted([OTHERS, OTHERS_REPORT])
+
+
+def test_the_service_reads_mailboxes_if_there_are_any():
+    def started(*, mailboxes: bool) -> list[list[str]]:
+        return [
+            list(each.command)
+            for each in service_programs({}, lambda *words: list(words), reads_mailboxes=mailboxes)
+        ]
+
+    assert ["bounce", "fetch", "--watch"] in started(mailboxes=True)
+    assert ["bounce", "fetch", "--watch"] not in started(mailboxes=False)
+
+
+def test_the_process_that_reads_mailboxes_stops_when_it_is_told(tmp_path, imap, eventually):
+    make_installed(make_settings(tmp_path))
+    address = f"imap://returned:right@127.0.0.1:{imap.port}/"
+    environ = {**os.environ, **ENVIRON, "NEWSLETTER_DATA_DIR": str(tmp_path), "NEWSLETTER_MAILBOXES": address}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "newsletter", "--env-file", "", "bounce", "fetch", "--watch"],
+        env=environ, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        eventually(lambda: imap.commands["IDLE"] >= 1, seconds=120)
+        process.terminate()
+        _, log = process.communicate(timeout=60)
+    finally:
+        process.kill()
+        process.wait()
+
+    assert process.returncode == 0
+    assert "event=mailboxes_watched number=1" in log
+    assert "right" not in log
