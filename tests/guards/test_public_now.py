@@ -20,6 +20,7 @@ from newsletter.models import Delivery, Newsletter, Release, ReleaseState, Rendi
 from newsletter.models.rendition_key import read_key, release_ids
 
 # The admin needs a sign-in. The mailbox of the demo shows emails as they were sent.
+FOLLOW = "public.follow_link"
 NOT_FOR_VISITORS = ("/admin", "/dev")
 
 
@@ -114,10 +115,12 @@ def test_no_public_address_shows_a_release_that_is_not_public_now(own_furnished)
             page = answer.data.decode(errors="replace")
             # A page repeats what was searched for.
             page = re.sub(r'name="q" value="[^"]*"|[?&](?:amp;)?q=[^"&]*', "", page)
+            # A counted link holds the id of its release in another form, and leads to its page.
+            named = path + answer.headers.get("Location", "") if rule.endpoint == FOLLOW else path
             for name, marks in hidden.items():
                 assert marks.found_in(page) == [], f"{path} shows the {name} release"
                 assert marks.image not in page or marks.image in path, f"{path} shows its image"
-                assert marks.public_id not in page or marks.public_id in path, f"{path} names it"
+                assert marks.public_id not in page or marks.public_id in named, f"{path} names it"
             if public.texts[0] in html.unescape(page):
                 shown_on.add(rule.endpoint)
 
