@@ -43,7 +43,10 @@ class ForOwner:
 
 @dataclass(frozen=True)
 class Returned:
-    """A report or an automatic reply (bounces/receive.py). `recipients` are the addresses it was sent to."""
+    """A report or an automatic reply (bounces/reports/receive.py).
+
+    `recipients` are the addresses it was sent to.
+    """
 
     recipients: tuple[str, ...]
 

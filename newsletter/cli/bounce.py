@@ -9,7 +9,7 @@ import time
 import click
 from sqlalchemy.exc import SQLAlchemyError
 
-from newsletter.bounces.queries import list_reports, read_message
+from newsletter.bounces.history.queries import list_reports, read_message
 from newsletter.bounces.read.reader import read_report
 from newsletter.bounces.read.report import Kind, Report, as_json
 from newsletter.cli.arguments import AnyText, newsletter_option

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
-from newsletter.bounces.history import list_steps_of
-from newsletter.bounces.undo import undo as undo_step
+from newsletter.bounces.history.steps import list_steps_of
+from newsletter.bounces.history.undo import undo as undo_step
 from newsletter.cli.context import print_json
 from newsletter.cli.runtime import open_runtime
 from newsletter.digest.schedule.approval import go_on as let_go_on

@@ -16,7 +16,7 @@ from typing import Protocol
 
 from sqlalchemy import delete
 
-from newsletter.bounces.take_events import forget_events
+from newsletter.bounces.reports.take_events import forget_events
 from newsletter.digest.schedule.gather import forget_notes
 from newsletter.limits.spend import spend
 from newsletter.models import Lane, Pace, SpentChallenge, ThrottleBucket

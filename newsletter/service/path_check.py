@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from newsletter.bounces.path_checks import begin_check, find_return
 from newsletter.bounces.read.report import Kind
+from newsletter.bounces.reports.path_checks import begin_check, find_return
 from newsletter.errors import InputError, TransportError
 from newsletter.mail import headers as fields
 from newsletter.mail.addresses import Address

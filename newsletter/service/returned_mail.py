@@ -6,9 +6,9 @@ from datetime import timedelta
 
 from sqlalchemy.orm import Session
 
-from newsletter.bounces.alarms import ACTOR, AlarmRule, check_rates
-from newsletter.bounces.probes import AT_ONCE, settle_probes, weigh_soft
-from newsletter.bounces.soft import SoftRule
+from newsletter.bounces.rules.alarms import ACTOR, AlarmRule, check_rates
+from newsletter.bounces.rules.probes import AT_ONCE, settle_probes, weigh_soft
+from newsletter.bounces.rules.soft import SoftRule
 from newsletter.digest.schedule.approval import require_next
 from newsletter.limits.spend import spend
 from newsletter.runtime import Runtime

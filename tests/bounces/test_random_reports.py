@@ -8,13 +8,13 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from newsletter.bounces.match import SigningKeys, find_delivery
-from newsletter.bounces.policy import STALE, Decision, Facts, decide
 from newsletter.bounces.read.parts import cut
 from newsletter.bounces.read.reader import read_report
 from newsletter.bounces.read.reasons import Reason
 from newsletter.bounces.read.report import Failure, Kind, Report
-from newsletter.bounces.soft import Sent, SoftRule, wants_probe
+from newsletter.bounces.reports.match import SigningKeys, find_delivery
+from newsletter.bounces.rules.policy import STALE, Decision, Facts, decide
+from newsletter.bounces.rules.soft import Sent, SoftRule, wants_probe
 from newsletter.mail.verp import delivery_token, leave_address, return_path
 from newsletter.models import ReportOutcome
 

@@ -17,7 +17,7 @@ from servers.processes import free_port as any_free_port
 from service_listener import listening
 from smtp.relay_script import ScriptedRelay, scripted_relay
 
-from newsletter.bounces.path_checks import begin_check, find_return
+from newsletter.bounces.reports.path_checks import begin_check, find_return
 from newsletter.cli import main
 from newsletter.errors import InputError
 from newsletter.mail.addresses import parse_address

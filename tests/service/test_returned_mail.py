@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bounces.test_alarms import an_issue
+from bounces.rules.test_alarms import an_issue
 from scheduled import Scheduled
 
 from newsletter.models import NewsletterCalendar, Notice

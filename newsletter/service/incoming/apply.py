@@ -18,8 +18,8 @@ from newsletter.bounces.classify import (
     Returned,
     read_mail,
 )
-from newsletter.bounces.match import SigningKeys
-from newsletter.bounces.receive import receive
+from newsletter.bounces.reports.match import SigningKeys
+from newsletter.bounces.reports.receive import receive
 from newsletter.errors import LimitReached
 from newsletter.limits.spend import spend
 from newsletter.mail.verp import LEAVE_KEY, RETURN_KEY

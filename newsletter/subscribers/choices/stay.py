@@ -1,6 +1,6 @@
 """The button of a probe email: the person says that our emails reach them.
 
-A probe email is sent when emails keep coming back (bounces/probes.py).
+A probe email is sent when emails keep coming back (bounces/rules/probes.py).
 """
 
 from __future__ import annotations

@@ -17,11 +17,11 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from newsletter.bounces.match import SigningKeys
 from newsletter.bounces.providers.call import Call
 from newsletter.bounces.providers.event import Event
 from newsletter.bounces.providers.payload import LARGEST_BYTES
-from newsletter.bounces.take_events import find_leaver, take_call, take_event
+from newsletter.bounces.reports.match import SigningKeys
+from newsletter.bounces.reports.take_events import find_leaver, take_call, take_event
 from newsletter.errors import CallRefused, FetchError, PayloadInvalid
 from newsletter.limits.keys import limit_key, network_of
 from newsletter.limits.spend import spend

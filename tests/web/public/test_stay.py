@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from newsletter import suppression
-from newsletter.bounces.history import list_steps_of
+from newsletter.bounces.history.steps import list_steps_of
 from newsletter.models import Delivery, Probe, ProbeResult, StepKind, SuppressionReason
 from newsletter.subscribers.choices.stay import read_stay
 from newsletter.tokens import Purpose

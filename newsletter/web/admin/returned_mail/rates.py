@@ -7,7 +7,7 @@ from typing import Any
 
 from flask import render_template, request
 
-from newsletter.bounces.summary import count_by_domain, count_by_issue, count_by_reason, in_weeks
+from newsletter.bounces.history.summary import count_by_domain, count_by_issue, count_by_reason, in_weeks
 from newsletter.models import db
 from newsletter.web.admin.blueprint import admin
 from newsletter.web.admin.chosen_newsletter import newsletter_names

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Response, render_template, request
 
-from newsletter.bounces.queries import find_report, page_of_reports, read_message
+from newsletter.bounces.history.queries import find_report, page_of_reports, read_message
 from newsletter.models import ReportOutcome, db
 from newsletter.web.admin.blueprint import admin
 from newsletter.web.admin.query_string import choice_of

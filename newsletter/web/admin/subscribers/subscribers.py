@@ -11,8 +11,8 @@ from flask import Response, abort, flash, make_response, redirect, render_templa
 from werkzeug.wrappers import Response as AnyResponse
 
 from newsletter import suppression
-from newsletter.bounces.history import list_steps
-from newsletter.bounces.undo import CAN_UNDO, undo
+from newsletter.bounces.history.steps import list_steps
+from newsletter.bounces.history.undo import CAN_UNDO, undo
 from newsletter.clock import zone_in_words
 from newsletter.errors import AddressInvalid, NotFound, StateConflict
 from newsletter.mail.addresses import parse_address

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import select, update
 from werkzeug.serving import make_server
 
-from newsletter.bounces.queries import PER_PAGE
+from newsletter.bounces.history.queries import PER_PAGE
 from newsletter.models import ReportOutcome, ReturnedMail, Subscriber
 
 PAGE = "/admin/returned/reports"

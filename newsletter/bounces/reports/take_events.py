@@ -14,16 +14,16 @@ from typing import NamedTuple
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
-from newsletter.bounces.match import SigningKeys, find_named
-from newsletter.bounces.policy import STALE
 from newsletter.bounces.providers.event import Event
-from newsletter.bounces.receive import MOST_IDLE_A_DAY, receive_report
+from newsletter.bounces.reports.match import SigningKeys, find_named
+from newsletter.bounces.reports.receive import MOST_IDLE_A_DAY, receive_report
+from newsletter.bounces.rules.policy import STALE
 from newsletter.errors import CallRefused
 from newsletter.models import Delivery, Issue, ReportOutcome, Subscriber, WebhookEvent, insert_new
 from newsletter.tokens import Tokens
 
-# After this time a report is stale, so its repetition changes nothing (bounces/policy.py). It is longer than
-# the time in which any provider repeats a call.
+# After this time a report is stale, so its repetition changes nothing (bounces/rules/policy.py). No provider
+# repeats a call for so long.
 REMEMBERED = STALE + timedelta(days=1)
 
 

@@ -8,7 +8,7 @@ import pytest
 from house import House
 from sqlalchemy import insert, update
 
-from newsletter.bounces.alarms import Alarm, AlarmRule, Counts, check_rates, judge_counts
+from newsletter.bounces.rules.alarms import Alarm, AlarmRule, Counts, check_rates, judge_counts
 from newsletter.models import (
     FIRST_NEWSLETTER,
     BounceVerdict,

@@ -8,9 +8,9 @@ import pytest
 from house import House
 from sqlalchemy import select, update
 
-from newsletter.bounces.match import SigningKeys
-from newsletter.bounces.queries import list_reports, read_message
-from newsletter.bounces.receive import receive
+from newsletter.bounces.history.queries import list_reports, read_message
+from newsletter.bounces.reports.match import SigningKeys
+from newsletter.bounces.reports.receive import receive
 from newsletter.errors import NotFound
 from newsletter.mail.verp import LEAVE_KEY, RETURN_KEY, delivery_token
 from newsletter.models import (

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from newsletter import audit, bounce_steps, suppression
 from newsletter.bounce_steps import Step
-from newsletter.bounces.probes import end_probe
+from newsletter.bounces.rules.probes import end_probe
 from newsletter.errors import NotFound, StateConflict
 from newsletter.models import (
     BounceStep,

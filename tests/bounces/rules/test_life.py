@@ -9,7 +9,7 @@ from house import House
 
 from newsletter import bounce_steps
 from newsletter.bounce_steps import STAYED, Step
-from newsletter.bounces.life import has_later, has_used, last_used
+from newsletter.bounces.rules.life import has_later, has_used, last_used
 from newsletter.models import ConsentAct, ConsentEntry, Delivery, StepKind, Subscriber
 
 

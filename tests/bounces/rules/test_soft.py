@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from newsletter.bounces.soft import ProbeFacts, Sent, SoftRule, judge_probe, wants_probe
+from newsletter.bounces.rules.soft import ProbeFacts, Sent, SoftRule, judge_probe, wants_probe
 from newsletter.models import DeliveryState, ProbeResult, StepKind
 
 START = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)

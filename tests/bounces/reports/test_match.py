@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from newsletter.bounces.match import SigningKeys, find_delivery
 from newsletter.bounces.read.parts import cut
+from newsletter.bounces.reports.match import SigningKeys, find_delivery
 from newsletter.mail.verp import MOST_MARKS, delivery_token, leave_address
 
 KEYS = SigningKeys(b"key of return paths", b"key of unsubscribe addresses")

@@ -13,8 +13,8 @@ from sqlalchemy.orm import Session
 
 from newsletter import audit, bounce_steps, suppression
 from newsletter.bounce_steps import Step
-from newsletter.bounces.life import came_back, has_used, last_used
-from newsletter.bounces.soft import (
+from newsletter.bounces.rules.life import came_back, has_used, last_used
+from newsletter.bounces.rules.soft import (
     ARRIVED_AFTER,
     ProbeFacts,
     Sent,

@@ -8,12 +8,12 @@ import pytest
 from house import House, meanwhile
 from webhook_calls import ADA
 
-from newsletter.bounces.match import SigningKeys
-from newsletter.bounces.policy import STALE
+from newsletter.bounces.history.queries import read_message
 from newsletter.bounces.providers.event import NOTHING, Event, bounce, complaint, failure
-from newsletter.bounces.queries import read_message
 from newsletter.bounces.read.report import Report
-from newsletter.bounces.take_events import REMEMBERED, forget_events, take_call, take_event
+from newsletter.bounces.reports.match import SigningKeys
+from newsletter.bounces.reports.take_events import REMEMBERED, forget_events, take_call, take_event
+from newsletter.bounces.rules.policy import STALE
 from newsletter.errors import CallRefused
 from newsletter.mail.verp import LEAVE_KEY, RETURN_KEY, delivery_token
 from newsletter.models import Delivery, DeliveryState, ReportOutcome, ReturnedMail, Suppression

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import pytest
-from bounces.test_receive import report, take
+from bounces.reports.test_receive import report, take
 from house import House
 from sqlalchemy import update
 
 from newsletter import bounce_steps, suppression
 from newsletter.bounce_steps import Step
-from newsletter.bounces.history import list_steps
-from newsletter.bounces.probes import MOST_FAILED_A_DAY
+from newsletter.bounces.history.steps import list_steps
+from newsletter.bounces.rules.probes import MOST_FAILED_A_DAY
 from newsletter.errors import StateConflict
 from newsletter.models import (
     BounceStep,

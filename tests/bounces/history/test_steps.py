@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from bounces.test_receive import report, take
+from bounces.reports.test_receive import report, take
 from house import House
 
-from newsletter.bounces.history import list_steps, list_steps_of
+from newsletter.bounces.history.steps import list_steps, list_steps_of
 from newsletter.models import StepKind, Subscriber
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from bounces.test_probes import ada, send_probe, steps
-from bounces.test_probes import house as _house
-from bounces.test_receive import COMPLAINT, keys, report, take
+from bounces.reports.test_receive import COMPLAINT, keys, report, take
+from bounces.rules.test_probes import ada, send_probe, steps
+from bounces.rules.test_probes import house as _house
 from house import House
 
-from newsletter.bounces.undo import undo
+from newsletter.bounces.history.undo import undo
 from newsletter.errors import NotFound, StateConflict
 from newsletter.mail.verp import delivery_token
 from newsletter.models import (

@@ -5,11 +5,17 @@ from __future__ import annotations
 from datetime import date, timedelta
 
 import pytest
-from bounces.test_receive import report, take
+from bounces.reports.test_receive import report, take
 from house import House
 from sqlalchemy import update
 
-from newsletter.bounces.summary import Returned, count_by_domain, count_by_issue, count_by_reason, in_weeks
+from newsletter.bounces.history.summary import (
+    Returned,
+    count_by_domain,
+    count_by_issue,
+    count_by_reason,
+    in_weeks,
+)
 from newsletter.models import BounceStep, Delivery, Subscriber
 
 

@@ -17,13 +17,13 @@ from sqlalchemy.orm import Session
 
 from newsletter import audit, bounce_steps, suppression
 from newsletter.bounce_steps import Step
-from newsletter.bounces.life import has_later, has_used
-from newsletter.bounces.match import SigningKeys, as_delivery, find_signed_id
-from newsletter.bounces.path_checks import note_return
-from newsletter.bounces.policy import Decision, Facts, decide
 from newsletter.bounces.read.parts import LARGEST_BYTES, cut
 from newsletter.bounces.read.reader import read_report
 from newsletter.bounces.read.report import Kind, Report
+from newsletter.bounces.reports.match import SigningKeys, as_delivery, find_signed_id
+from newsletter.bounces.reports.path_checks import note_return
+from newsletter.bounces.rules.life import has_later, has_used
+from newsletter.bounces.rules.policy import Decision, Facts, decide
 from newsletter.mail.redact import without_addresses
 from newsletter.models import (
     Delivery,

@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from newsletter.bounces.policy import STALE, Facts, decide
 from newsletter.bounces.read.reasons import Reason
 from newsletter.bounces.read.report import Failure, Kind, Report
+from newsletter.bounces.rules.policy import STALE, Facts, decide
 from newsletter.models import ReportOutcome
 
 NOW = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)

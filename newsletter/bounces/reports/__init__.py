@@ -1,0 +1,1 @@
+"""Receive reports: whose they are, what they say about us, and what follows."""
