@@ -37,6 +37,7 @@ from newsletter.models import (
 )
 from newsletter.runtime import Runtime
 from newsletter.service.database import upgrade
+from newsletter.service.processes.before_fork import prepare_to_fork
 from newsletter.settings import load_settings
 
 MOMENT = datetime(2026, 3, 10, 12, tzinfo=UTC)
@@ -116,6 +117,7 @@ def fill(runtime: Runtime, kind: Kind, readers: int) -> None:
 
 def prepare(runtime: Runtime) -> None:
     """Open the next issue and prepare it as the service does, one transaction for each chunk."""
+    prepare_to_fork()
     with runtime.session() as session:
         issue = open_issue(session, [Frequency.WEEKLY], actor="benchmark", now=runtime.now())
         session.commit()

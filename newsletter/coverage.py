@@ -244,7 +244,9 @@ def held_releases(
         .join(Delivery, Delivery.subscriber_id == Subscriber.id)
         .where(whose(Subscriber.moved_to))
     )
-    for query in (own, joined):
+    # Without the first look, SQLite would read all deliveries of the issues for each chunk of subscribers.
+    moved = session.scalar(select(Subscriber.id).where(whose(Subscriber.moved_to)).limit(1)) is not None
+    for query in (own, joined) if moved else (own,):
         chosen = query.join(Rendition, Rendition.id == Delivery.rendition_id).where(
             or_(Delivery.state.in_(HOLDING), _is_dropped()), among
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from newsletter.errors import TokenError, TokenExpired, TokenInvalid
-from newsletter.tokens import Purpose, Tokens
+from newsletter.tokens import Purpose, Tokens, keyed_digest
 
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
 OLD, NEW = "o" * 32, "n" * 32
@@ -82,3 +83,8 @@ def test_characters_at_the_end_that_no_token_has_are_ignored(mark: str, more: st
     token = TOKENS.make(Purpose.CONFIRM, ["reader", 3], NOON)
 
     assert TOKENS.read(Purpose.CONFIRM, token + mark + more, NOON) == ["reader", 3]
+
+
+@given(st.binary(min_size=1, max_size=200), st.binary(max_size=300))
+def test_a_keyed_digest_is_the_hmac_of_rfc_2104(key, data):
+    assert keyed_digest(key, data) == hmac.digest(key, data, "sha256")

@@ -41,6 +41,8 @@ from newsletter.outbox.pacing.warm_up import stage_of
 
 # How many subscribers' deliveries one transaction writes.
 CHUNK = 20_000
+# How many subscribers are looked at first to learn whether anybody gets something. Mostly somebody does.
+FIRST_LOOK = 500
 
 
 def open_issue(
@@ -118,7 +120,11 @@ def _with_something(session: Session, audience: Audience, to_sequence: int) -> I
     selector = Selector(session, audience, to_sequence)
     if not selector.catalogue.release_ids():
         return iter(())  # no subscriber need be looked at
-    return (chunk for chunk in selector.chunks(session, CHUNK) if chunk.selections)
+    first = selector.chunk(session, 0, FIRST_LOOK)
+    if first is None or first.selections:
+        return iter([first] if first else [])
+    rest = selector.chunks(session, CHUNK, after=first.last)
+    return (chunk for chunk in rest if chunk.selections)
 
 
 class Preparer:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hmac
 import re
 import unicodedata
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from email_validator import EmailNotValidError, EmailSyntaxError, validate_email
 
 from newsletter.errors import AddressInvalid
 from newsletter.languages import translatable
+from newsletter.tokens import keyed_digest
 
 # RFC 5321, section 4.5.3.1: 64 octets before the @, 256 for the path with its angle brackets.
 LONGEST_ADDRESS = 254
@@ -143,4 +143,4 @@ def address_hash(canonical_text: str, key: bytes) -> str:
     """
     if not key:
         raise ValueError("a suppression hash needs a key")
-    return hmac.digest(key, canonical_text.encode(), "sha256").hex()
+    return keyed_digest(key, canonical_text.encode()).hex()

@@ -8,6 +8,8 @@ import re
 from collections.abc import Iterable
 from itertools import islice
 
+from newsletter.tokens import keyed_digest
+
 # 80 bits as 16 characters of base32: relays may change the case of a local part, and base32 ignores case.
 _MAC_BYTES = 10
 _MAC_LETTERS = 16
@@ -152,11 +154,11 @@ def _leave_mac(told: bytes, key: bytes, *, everything: bool) -> bytes:
         raise ValueError("an address to leave by needs a key")
     # `told` has a fixed length, so the MAC of one form never fits the other form.
     form = b"leave-" if everything else b"leave-newsletter-"
-    return hmac.digest(key, form + told, "sha256")[:_MAC_BYTES]
+    return keyed_digest(key, form + told)[:_MAC_BYTES]
 
 
 def _mac(delivery_id: str, key: bytes) -> str:
     if not key:
         raise ValueError("a return path needs a key")
-    digest = hmac.digest(key, f"b-{delivery_id}".encode("ascii"), "sha256")
+    digest = keyed_digest(key, f"b-{delivery_id}".encode("ascii"))
     return base64.b32encode(digest[:_MAC_BYTES]).decode("ascii").lower()
