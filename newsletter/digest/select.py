@@ -225,7 +225,7 @@ class Selector:
             .group_by(ordered.c.subscriber_id)
             .order_by(ordered.c.subscriber_id)
         )
-        return session.connection().execute(folded).tuples().all()
+        return [(*row,) for row in session.connection().execute(folded)]
 
     def _held(self, session: Session, whose: Whose) -> Mapping[int, set[int]]:
         """Return the catalogue's releases that other deliveries of these subscribers hold."""
