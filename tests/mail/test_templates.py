@@ -36,6 +36,7 @@ RELEASE = SimpleNamespace(
     language="en",
     direction="ltr",
     start="left",
+    image=None,
 )
 CONTEXTS = {
     "confirm": {
@@ -101,6 +102,12 @@ CONTEXTS = {
         "change_url": "https://news.example.org/move/to.ken",
         "change_days": 7,
         "change": True,
+    },
+    "probe": {
+        "site": SITE,
+        "stay_url": "https://news.example.org/stay/to.ken",
+        "preferences_url": "https://news.example.org/preferences/to.ken",
+        "unsubscribe_url": "https://news.example.org/unsubscribe/to.ken",
     },
     "notice": {
         "site": SITE,
