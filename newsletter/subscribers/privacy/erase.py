@@ -18,6 +18,7 @@ from newsletter.limits.keys import mailbox_of, mark_of
 from newsletter.models import (
     AddressChange,
     AddressMark,
+    BounceStep,
     ConsentAct,
     ConsentEntry,
     Delivery,
@@ -228,6 +229,13 @@ def _empty_the_rest(
     theirs = ReturnedMail.subscriber_id.in_(people)
     session.execute(
         update(ReturnedMail).where(theirs).values(raw=None, words="").execution_options(**_QUIETLY)
+    )
+    # The domain of a person can be their name.
+    session.execute(
+        update(BounceStep)
+        .where(BounceStep.subscriber_id.in_(people))
+        .values(domain="")
+        .execution_options(**_QUIETLY)
     )
     empty_unmatched_reports(session, own)
     hashes = [suppression.suppression_hash(tokens, address) for address in own]

@@ -14,6 +14,7 @@ from newsletter import suppression
 from newsletter.models import (
     AddressChange,
     AddressMark,
+    BounceStep,
     Delivery,
     DeliveryState,
     Issue,
@@ -114,6 +115,7 @@ def personal_data(
         "pending": {"sign_ups": _requests(session, subscriber), "address_changes": _changes(session, people)},
         "not_mailed": blocked and {"reason": blocked.reason.value, "since": utc_text(blocked.since)},
         "marks": _marks(session, people),
+        "returned_mail": _returned_mail(session, people),
     }
 
 
@@ -191,3 +193,18 @@ def _marks(session: Session, people: Sequence[Subscriber]) -> list[dict[str, Any
     mine = AddressMark.subscriber_id.in_([person.id for person in people])
     marks = session.scalars(select(AddressMark).where(mine).order_by(AddressMark.id))
     return [{"kind": mark.kind.value, "since": time_text(mark.since)} for mark in marks]
+
+
+def _returned_mail(session: Session, people: Sequence[Subscriber]) -> list[dict[str, Any]]:
+    """Return the steps of the history of emails that came back: failures, probes, suppressions."""
+    mine = BounceStep.subscriber_id.in_([person.id for person in people])
+    return [
+        {
+            "at": time_text(step.at),
+            "step": step.kind.value,
+            "reason": step.reason or None,
+            "status": step.status or None,
+            "undone_at": time_text(step.undone_at),
+        }
+        for step in session.scalars(select(BounceStep).where(mine).order_by(BounceStep.id))
+    ]

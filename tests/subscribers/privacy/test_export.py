@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from newsletter.models import Frequency, Subscriber
+from newsletter.models import BounceStep, Frequency, StepKind, Subscriber
 from newsletter.subscribers.consent.record import Publisher
 from newsletter.subscribers.privacy.export import list_own_emails, personal_data
 
@@ -41,6 +41,25 @@ def test_everything_about_a_person_is_in_it_and_nothing_about_another(sent):
     assert "Energy in March" in text
     assert "192.0.2.0" in text
     assert "Harbour Road 1" in text
+
+
+def test_the_history_of_emails_that_came_back_is_in_it(sent):
+    house = sent.house
+    with house.runtime.session() as session:
+        for email, reason in ((ANN, "mailbox full"), (BOB, "no such user")):
+            person = session.query(Subscriber).filter_by(email_key=email).one()
+            session.add(
+                BounceStep(
+                    subscriber_id=person.id, at=house.clock(), kind=StepKind.SOFT, reason=reason,
+                    status="5.2.2", domain="example.org",
+                )
+            )  # fmt: skip
+        session.commit()
+
+    (step,) = export(sent)["returned_mail"]
+
+    assert (step["step"], step["reason"], step["status"]) == ("soft", "mailbox full", "5.2.2")
+    assert step["undone_at"] is None
 
 
 def test_each_email_has_its_title_its_releases_and_its_state(sent):

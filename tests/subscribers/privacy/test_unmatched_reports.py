@@ -6,7 +6,7 @@ import zlib
 
 from house import House
 
-from newsletter.models import ReportOutcome, ReturnedMail, Subscriber
+from newsletter.models import BounceStep, ReportOutcome, ReturnedMail, StepKind, Subscriber
 from newsletter.subscribers.privacy.erase import erase
 from newsletter.subscribers.privacy.unmatched_reports import AT_ONCE
 
@@ -37,3 +37,22 @@ def test_an_erased_person_is_named_by_no_kept_message(either_house: House):
     rows = {each.digest: each for each in house.all(ReturnedMail)}
     emptied = {digest for digest, each in rows.items() if each.raw is None and each.words == ""}
     assert emptied == {str(number) for number, each in enumerate(messages) if each in NAMING}
+
+
+def test_the_domain_of_an_erased_person_is_not_kept_with_their_failures(either_house: House):
+    house = either_house
+    topic = house.topic("harbours")
+    for name in ("ann", "bob"):
+        house.add_subscriber(topic, name=name)
+    with house.runtime.session() as session:
+        ann, bob = session.query(Subscriber).order_by(Subscriber.id)
+        for person in (ann, bob):
+            session.add(
+                BounceStep(subscriber_id=person.id, at=house.clock(), kind=StepKind.HARD, domain="x.example")
+            )
+        session.flush()
+
+        erase(session, house.runtime.tokens, ann.public_id, "page", house.clock())
+        session.commit()
+
+    assert {each.subscriber_id: each.domain for each in house.all(BounceStep)} == {1: "", 2: "x.example"}
