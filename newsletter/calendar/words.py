@@ -48,7 +48,9 @@ def holidays_in_words(rules: Rules) -> str:
 
 def gathering_in_words(minutes: int, releases: int | None) -> str:
     """Return when an issue as it happens is opened."""
-    delay = "As soon as a release is ready" if not minutes else f"{minutes} minutes after the first release"
+    delay = "As soon as a release is ready"
+    if minutes:
+        delay = f"{'1 minute' if minutes == 1 else f'{minutes} minutes'} after the first release"
     if minutes and minutes % 60 == 0:
         hours = minutes // 60
         delay = f"{'1 hour' if hours == 1 else f'{hours} hours'} after the first release"

@@ -47,6 +47,7 @@ def test_holidays_in_words():
 @pytest.mark.parametrize(
     ("minutes", "releases", "words"),
     [
+        (1, None, "1 minute after the first release"),
         (30, None, "30 minutes after the first release"),
         (120, 5, "2 hours after the first release, or once 5 releases wait"),
         (0, 5, "As soon as a release is ready"),

@@ -46,6 +46,8 @@ def record_reported(session: Session, delivery_id: int, status: str, words: str,
             # As at the relay: single emails are not judged (outbox/record.py).
             verdict=BounceVerdict.REPORTED if lane is Lane.BULK else None,
             status=status or None,
+            # The code was the relay's, which accepted the email.
+            reply_code=None,
             reply_text=without_addresses(words)[:LONGEST_WORDS] or None,
         )
     )
