@@ -97,8 +97,8 @@ class NoticeKind(enum.Enum):
         "mail_returned",
         "Emails come back because of policy",
         (
-            "Emails that mailbox providers returned because of their policy, your reputation or the contents: "
-            "{returned}. The last one said: {said}. No address was suppressed."
+            "Emails that mailbox providers returned because of their policy, your reputation or the "
+            "contents: {returned}. The last one said: {said}. No address was suppressed."
         ),
         (
             "Check that SPF, DKIM and DMARC of your From domain pass, and whether your relay is on a "

@@ -21,7 +21,7 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 from newsletter.app import create_app
 from newsletter.clock import utcnow
 from newsletter.demo.run import prepare_demo
-from newsletter.models import Delivery, Frequency, Subscriber, Topic
+from newsletter.models import Delivery, Frequency, Probe, Subscriber, Topic
 from newsletter.runtime import Runtime
 from newsletter.subscribers.choices.preferences import make_preferences_token
 from newsletter.subscribers.leaving.undo import make_undo_token
@@ -109,6 +109,16 @@ class PublicSite:
             runtime.tokens, right, person.public_id, person.email_key or "", self.house.clock()
         )
         return f"{self.url}/{path}/{token}"
+
+    def stay(self, email: str) -> str:
+        """Begin a probe of an address, and return the URL that the probe email would contain."""
+        person, runtime = self.person(email), self.house.runtime
+        with runtime.session() as session:
+            probe = Probe(subscriber_id=person.id, delivery_id=0, begun_at=runtime.now())
+            session.add(probe)
+            session.commit()
+            proof = runtime.tokens.fingerprint(person.email_key or "")
+            return f"{self.url}/stay/{self._token(Purpose.STAY, person.public_id, proof, probe.id)}"
 
     def send_issue(self) -> None:
         """Send the new releases to all daily subscribers."""

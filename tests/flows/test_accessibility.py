@@ -31,7 +31,7 @@ NOT_PAGES = {
     "archive.sitemap_part", "archive.topic_feed", "public.challenge", "public.colours", "public.logo",
     "public.embed_script",
     "public.embed_opened", "public.pause_preferences", "public.resume_preferences", "public.my_data",
-    "public.consent_key", "public.ask_for_own_link",
+    "public.consent_key", "public.ask_for_own_link", "public.follow_link",
 }  # fmt: skip
 # Parts of pages.
 NOT_WHOLE = re.compile(r"base\.html|_\w+\.html")
@@ -235,6 +235,10 @@ def own_page(tour: Tour) -> None:
     tour.look("preferences paused")
     tour.press("Resume emails now")
     tour.look("preferences resumed")
+    tour.go(tour.site.stay(subscriber))
+    tour.look("probe")
+    tour.press("Yes, keep sending me emails")
+    tour.look("probe answered")
 
 
 def moving(tour: Tour) -> None:
