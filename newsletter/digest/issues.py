@@ -41,7 +41,7 @@ from newsletter.outbox.pacing.warm_up import stage_of
 
 # How many subscribers' deliveries one transaction writes.
 CHUNK = 20_000
-# How many subscribers are looked at first to learn whether anybody gets something. Mostly somebody does.
+# To learn whether the issue has a recipient, these first subscribers are usually enough.
 FIRST_LOOK = 500
 
 

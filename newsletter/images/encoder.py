@@ -11,7 +11,7 @@ from typing import Any, Self
 from newsletter.errors import InputError
 from newsletter.isolation.process import IsolatedProcess
 
-# Of a file that somebody uploads, or that a site has.
+# The largest image file that is accepted, uploaded or fetched.
 MOST_BYTES = 10 * 1024 * 1024
 # Of the processor's time for one image. A good one takes about half a second.
 SECONDS = 5.0

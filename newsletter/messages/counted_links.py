@@ -1,8 +1,8 @@
 """Counted links: links of an issue that add one to a counter, for subscribers who agreed to that.
 
-The fragments of an issue exist once without counted links and, if somebody agreed, once with them. The second
-ones are stored under a language of their own, such as `de+c`, and the language of a delivery says which it
-gets. So a message costs the same in both cases.
+The fragments of an issue exist once without counted links and, if a subscriber agreed, once with them. The
+second ones are stored under a language of their own, such as `de+c`, and the language of a delivery says
+which it gets. So a message costs the same in both cases.
 """
 
 from __future__ import annotations

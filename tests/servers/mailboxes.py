@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import contextlib
 import itertools
 import re
@@ -86,7 +87,7 @@ def drip(talk: Talk) -> bool:
     raise Ended
 
 
-class _Server:
+class _Server(abc.ABC):
     def __init__(self) -> None:
         self.messages: dict[int, bytes] = {}
         self.password = "right"
@@ -114,8 +115,9 @@ class _Server:
         with contextlib.suppress(OSError, Ended), sock:
             self.talk(Talk(sock, self.stop))
 
+    @abc.abstractmethod
     def talk(self, talk: Talk) -> None:
-        raise NotImplementedError
+        """Serve one connection until it ends."""
 
     def fails(self, name: str, talk: Talk) -> bool:
         self.commands[name] += 1

@@ -57,7 +57,7 @@ class DomainReturned:
 
 
 def count_by_issue(session: Session, newsletter_id: int | None = None) -> Sequence[IssueReturned]:
-    """Return the numbers of the newest issues that reached somebody, the oldest first."""
+    """Return the numbers of the newest issues with an accepted email, the oldest first."""
     reached = select(Delivery.id).where(
         Delivery.issue_id == Issue.id, Delivery.state == DeliveryState.ACCEPTED
     )

@@ -29,7 +29,7 @@ class Event:
 
     @property
     def counts(self) -> bool:
-        """Whether it says that an email failed, is late or unwanted, or that somebody unsubscribed."""
+        """Whether it says that an email failed, is late or unwanted, or that a subscriber unsubscribed."""
         return self.leaves or self.report.kind is not Kind.OTHER
 
 

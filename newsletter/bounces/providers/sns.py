@@ -55,7 +55,7 @@ class Message:
 
     @property
     def kind(self) -> str:
-        """What it is: a notification, or a confirmation that somebody subscribed or unsubscribed us."""
+        """Its type: a notification, or a message about a subscription of our URL to the topic."""
         return self["Type"]
 
 

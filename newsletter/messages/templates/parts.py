@@ -18,7 +18,7 @@ BLOCKS = {
     "contents": "the list of contents of an issue with many releases",
     "releases": "the releases, under their topics",
     "more": "the link to releases that did not fit; usually empty",
-    "reason": "the line that says why somebody gets the email",
+    "reason": "the line that says why the subscriber gets the email",
     "foot_links": "the links to the preferences, to unsubscribe and to the browser view",
     "postal_address": "your postal address",
 }

@@ -79,7 +79,7 @@ def in_effect(page: str, condition: str) -> str:
 def check_declarations(style: str, *, quick: bool = False) -> list[StyleFault]:
     """Return what is wrong with declarations, such as those of a style attribute.
 
-    With `quick`, the caller has looked for what no style may have.
+    With `quick`, comments and forbidden parts are not looked for, because the caller did that.
     """
     text = style if quick else _without_comments(style)
     found = [] if quick else list(_forbidden(text))
