@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import unquote
 
 from newsletter.settings.parse.common import is_loopback, split_list, whole_number
-from newsletter.settings.parse.relay_urls import PERCENT_ENCODE, host_and_port
+from newsletter.settings.parse.relay_urls import PERCENT_ENCODE, host_and_port, parse_options
 from newsletter.settings.values import Mailbox, RelaySecurity
 
 _EXAMPLE = "imaps://user:password@mail.example.org/INBOX"
@@ -43,7 +42,7 @@ def parse_mailbox(value: str) -> Mailbox:
     if not username:
         raise ValueError(f"has no user name; write it as {_EXAMPLE}")
     host, port = host_and_port(place, _EXAMPLE)
-    options = _options(query)
+    options = parse_options(query, _OPTIONS, _text)
     wanted = options.pop("tls", "")
     if tls:
         security = RelaySecurity.TLS
@@ -112,18 +111,3 @@ _OPTIONS: Mapping[str, Callable[[str], Any]] = {
     "move_to": _folder,
     "poll_seconds": whole_number(10, 86_400),
 }
-
-
-def _options(query: str) -> dict[str, Any]:
-    options: dict[str, Any] = {}
-    for part in query.split("&") if query else ():
-        name, _, value = part.partition("=")
-        if name not in _OPTIONS:
-            meant = difflib.get_close_matches(name, _OPTIONS, n=1)
-            hint = f"did you mean {meant[0]}?" if meant else "a ? in a password is written as %3F"
-            raise ValueError(f"has an option that is none of {', '.join(_OPTIONS)}; {hint}")
-        try:
-            options[name] = _OPTIONS[name](_text(value))
-        except ValueError as fault:
-            raise ValueError(f"has an option that cannot be read: {name} {fault}") from None
-    return options

@@ -39,7 +39,7 @@ def parse_relay(value: str) -> Relay:
     userinfo, at, place = authority.rpartition("@")
     username, colon, password = userinfo.partition(":")
     host, port = host_and_port(place, _EXAMPLE)
-    options = _options(query)
+    options = parse_options(query, _OPTIONS)
     tls = options.pop("tls", "")
     if scheme == "smtps":
         security = RelaySecurity.TLS
@@ -133,16 +133,19 @@ _OPTIONS: Mapping[str, Callable[[str], Any]] = {
 }
 
 
-def _options(query: str) -> dict[str, Any]:
+def parse_options(
+    query: str, parsers: Mapping[str, Callable[[str], Any]], decode: Callable[[str], str] = unquote
+) -> dict[str, Any]:
+    """Return the options of a URL, each read by its parser. Raises ValueError, which shows no value."""
     options: dict[str, Any] = {}
     for part in query.split("&") if query else ():
         name, _, value = part.partition("=")
-        if name not in _OPTIONS:
-            meant = difflib.get_close_matches(name, _OPTIONS, n=1)
+        if name not in parsers:
+            meant = difflib.get_close_matches(name, parsers, n=1)
             hint = f"did you mean {meant[0]}?" if meant else "a ? in a password is written as %3F"
-            raise ValueError(f"has an option that is none of {', '.join(_OPTIONS)}; {hint}")
+            raise ValueError(f"has an option that is none of {', '.join(parsers)}; {hint}")
         try:
-            options[name] = _OPTIONS[name](unquote(value))
+            options[name] = parsers[name](decode(value))
         except ValueError as fault:
             raise ValueError(f"has an option that cannot be read: {name} {fault}") from None
     return options
