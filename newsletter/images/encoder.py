@@ -5,11 +5,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from newsletter.errors import InputError
-from newsletter.isolation.process import IsolatedProcess
+from newsletter.isolation.process import IsolatedProcess, ProcessOwner
 
 # The largest image file that is accepted, uploaded or fetched.
 MOST_BYTES = 10 * 1024 * 1024
@@ -40,11 +39,11 @@ class EncodedImage:
         return hashlib.sha256(self.page.content).hexdigest()
 
 
-class ImageEncoder:
+class ImageEncoder(ProcessOwner):
     """Encodes one image after another in a child process. Threads wait for each other."""
 
     def __init__(self) -> None:
-        self._process = IsolatedProcess("newsletter.images.encode", SECONDS)
+        super().__init__(IsolatedProcess("newsletter.images.encode", SECONDS))
 
     def encode(self, document: bytes) -> EncodedImage:
         """Return both sizes of an image. Raises InputError with a sentence that says what is wrong."""
@@ -61,23 +60,6 @@ class ImageEncoder:
         return EncodedImage(
             _size(made.facts["page"], made.content[:end]), _size(made.facts["email"], made.content[end:])
         )
-
-    @property
-    def pid(self) -> int | None:
-        """The id of the child process, if one was started."""
-        return self._process.pid
-
-    def close(self) -> None:
-        """End the child process."""
-        self._process.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def _size(facts: Mapping[str, Any], content: bytes) -> Size:

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from datetime import date
-from types import TracebackType
-from typing import Self
 
 from newsletter.errors import FeedUnreadable, ReleaseUnreadable
 from newsletter.ingest.feeds.feed import Feed, Item, feed_from_record, item_from_record
-from newsletter.isolation.process import SECONDS, IsolatedProcess
+from newsletter.isolation.process import SECONDS, IsolatedProcess, ProcessOwner
 
 
-class IsolatedReader:
+class IsolatedReader(ProcessOwner):
     """Reads one document after another in a child process. Threads wait for each other."""
 
     def __init__(self, seconds: float = SECONDS) -> None:
-        self._process = IsolatedProcess("newsletter.ingest.read_document", seconds)
+        super().__init__(IsolatedProcess("newsletter.ingest.read_document", seconds))
 
     def read(self, data: bytes, content_type: str, url: str) -> Feed:
         """Return the feed in `data`. Raises FeedUnreadable, also when a limit was reached."""
@@ -41,20 +39,3 @@ class IsolatedReader:
         if answer.unreadable:
             raise FeedUnreadable(answer.unreadable)
         return feed_from_record(answer.facts)
-
-    @property
-    def pid(self) -> int | None:
-        """The id of the child process, if one was started."""
-        return self._process.pid
-
-    def close(self) -> None:
-        """End the child process."""
-        self._process.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()

@@ -112,3 +112,27 @@ class IsolatedProcess:
             if stream is not None:
                 stream.close()
         child.wait()
+
+
+class ProcessOwner:
+    """The base of what works in a child process of its own, and ends it when it is closed."""
+
+    def __init__(self, process: IsolatedProcess) -> None:
+        self._process = process
+
+    @property
+    def pid(self) -> int | None:
+        """The id of the child process, if one was started."""
+        return self._process.pid
+
+    def close(self) -> None:
+        """End the child process."""
+        self._process.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
