@@ -33,15 +33,6 @@ from newsletter.subscribers.privacy.retention.policy import Policy
 from newsletter.subscribers.privacy.retention.run import Purger
 
 
-@pytest.fixture
-def sent(either_house: House) -> House:
-    """An installation that has sent one issue to Ada."""
-    either_house.add_subscriber(either_house.topic("harbours"), name="ada")
-    either_house.release("Harbours open")
-    either_house.send()
-    return either_house
-
-
 def keys(house: House) -> SigningKeys:
     tokens = house.runtime.tokens
     return SigningKeys(tokens.derived_key(RETURN_KEY), tokens.derived_key(LEAVE_KEY))

@@ -5,35 +5,21 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from bounces.reports.test_receive import keys
 from house import House, meanwhile
 from webhook_calls import ADA
 
 from newsletter.bounces.history.queries import read_message
 from newsletter.bounces.providers.event import NOTHING, Event, bounce, complaint, failure
 from newsletter.bounces.read.report import Report
-from newsletter.bounces.reports.match import SigningKeys
 from newsletter.bounces.reports.take_events import REMEMBERED, forget_events, take_call, take_event
 from newsletter.bounces.rules.policy import STALE
 from newsletter.errors import CallRefused
-from newsletter.mail.verp import LEAVE_KEY, RETURN_KEY, delivery_token
+from newsletter.mail.verp import delivery_token
 from newsletter.models import Delivery, DeliveryState, ReportOutcome, ReturnedMail, Suppression
 from newsletter.models.tables.webhook_event import WebhookEvent
 
 DEAD = bounce(failure(ADA, "550 5.1.1 user unknown", permanent=True))
-
-
-@pytest.fixture
-def sent(either_house: House) -> House:
-    """An installation that has sent one issue to Ada."""
-    either_house.add_subscriber(either_house.topic("harbours"), name="ada")
-    either_house.release("Harbours open")
-    either_house.send()
-    return either_house
-
-
-def keys(house: House) -> SigningKeys:
-    tokens = house.runtime.tokens
-    return SigningKeys(tokens.derived_key(RETURN_KEY), tokens.derived_key(LEAVE_KEY))
 
 
 def token(house: House) -> str:
