@@ -15,7 +15,6 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 LONGEST = 400
 # Longer files, each with the reason why it is not split.
 LONG_FILES = {
-    "newsletter/outbox/drain/relay_drain.py": "the state of one drain: claimed, offered, answered, recorded",
     "newsletter/coverage.py": "the two marks of subscriptions, which no other module may change",
     "newsletter/settings/fields.py": "a table: one entry a setting",
     "newsletter/notices.py": "a table: one entry a kind of notice, and the few functions on it",

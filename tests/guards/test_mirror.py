@@ -76,7 +76,7 @@ ELSEWHERE = {
     "service/heartbeat.py": "cli/test_digest.py",
     "service/processes/programs.py": "service/processes/test_whole_service.py",
     "service/sending/send_round.py": "test_old_installation.py",
-    "outbox/drain/relay_drain.py": "outbox/drain/test_worker.py",
+    "outbox/drain/held.py": "outbox/drain/test_worker.py",
     "service/web_server.py": "service/test_web_worker.py",
     "smtp/access_token.py": "smtp/test_sign_in.py",
     "smtp/endpoint.py": "smtp/test_greeting.py",
@@ -179,6 +179,12 @@ THROUGH_OTHERS = {
         "ingest/press/head.py",
         "ingest/press/publisher.py",
         "ingest/press/title.py",
+    },
+    "A step of a drain: outbox/drain/test_worker.py sends whole issues.": {
+        "outbox/drain/claimer.py",
+        "outbox/drain/parts.py",
+        "outbox/drain/recorder.py",
+        "outbox/drain/relay_drain.py",
     },
     "It stores the versions of a newsletter: newsletters/test_edit.py reads what it stored.": {
         "newsletters/store.py",

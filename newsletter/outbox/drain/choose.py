@@ -4,24 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from sqlalchemy import ColumnElement
 from sqlalchemy.orm import Session
 
-from newsletter.messages.build import MessageMaker
 from newsletter.messages.sender import Sender
 from newsletter.models import Lane
+from newsletter.outbox.drain.parts import Parts
 from newsletter.outbox.lease import can_claim, issues_to_send, newsletters_with_singles, single_mail_is_due
 from newsletter.outbox.pacing.allowance import Allowance
 from newsletter.outbox.pacing.backup_relay import in_use, may_get, only_backup_may_get
-
-
-class Parts(Protocol):
-    """The parts of an installation (a Runtime) that a choice needs."""
-
-    @property
-    def messages(self) -> MessageMaker: ...
 
 
 def has_any(

@@ -12,7 +12,8 @@ from sqlalchemy.orm import Session
 from newsletter.messages.sender import Sender
 from newsletter.models import Lane
 from newsletter.outbox.drain.choose import has_any
-from newsletter.outbox.drain.relay_drain import Parts, RelayDrain
+from newsletter.outbox.drain.parts import Parts
+from newsletter.outbox.drain.relay_drain import RelayDrain
 from newsletter.outbox.drain.several_relays import Served, serve_several
 from newsletter.outbox.journals.journal import Journal
 from newsletter.outbox.lease import (
@@ -54,7 +55,7 @@ def drain(
     caller does between two drains.
     """
     _end_outdated_waits(parts)
-    with Session(parts.engine.execution_options(sqlite_begin="DEFERRED")) as session:
+    with parts.reading() as session:
         relays = list(parts.messages.senders.relays(session).values())
     if len(relays) == 1:
         return _serve(parts, relays[0], transport_to(relays[0]), lane, seconds, stopping, elapsed).handled
@@ -77,7 +78,7 @@ def _end_outdated_waits(parts: Parts) -> None:
 
     This makes deliveries due, so it must not depend on whether any is due.
     """
-    with Session(parts.engine.execution_options(sqlite_begin="DEFERRED")) as session:
+    with parts.reading() as session:
         parts.messages.refresh(session)
         outdated = outdated_waits(session, parts.messages.senders.with_backups(session), parts.now())
     if outdated:
@@ -91,7 +92,7 @@ def _relays_with_work(parts: Parts, lane: Lane) -> dict[str, Relay]:
     """Return the relays that can be sent something now, by key."""
     _end_outdated_waits(parts)
     now = parts.now()
-    with Session(parts.engine.execution_options(sqlite_begin="DEFERRED")) as session:
+    with parts.reading() as session:
         found = [sender.relay for sender in senders_with_work(parts, session, lane, now)]
         found += relays_to_try(session, parts.messages.senders.every(session), now)
     return {relay.key: relay for relay in found}

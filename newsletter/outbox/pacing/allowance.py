@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from newsletter.errors import RelayRefused, TransportError
@@ -74,10 +73,9 @@ class Parts(Protocol):
     @property
     def messages(self) -> MessageMaker: ...
     @property
-    def engine(self) -> Engine: ...
-    @property
     def now(self) -> Callable[[], datetime]: ...
     def session(self) -> Session: ...
+    def reading(self) -> Session: ...
 
 
 @dataclass
@@ -119,6 +117,7 @@ class Allowance:
         self._lane_of = lane_of
         self._ending = ending
         self.relay = relay
+        self.relay_name = f"{relay.host}:{relay.port}"
         self._key = standings.relay_key(relay)
         self._limits = Limits.of(relay)
         self._reserved: _Reserved | None = None
@@ -349,7 +348,7 @@ class Allowance:
             self._change(try_next, standings.sender_key(sender))
 
     def _read(self, sender: Sender) -> SenderStanding:
-        with Session(self._parts.engine.execution_options(sqlite_begin="DEFERRED")) as session:
+        with self._parts.reading() as session:
             standing = standings.read_standing(session, sender, self._parts.now())
         self._down = standing.relay.down_at is not None
         self._relay_refused = standing.relay.refusals is not None

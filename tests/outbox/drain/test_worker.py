@@ -27,7 +27,7 @@ from newsletter.models import (
     SuppressionReason,
 )
 from newsletter.outbox.control import cancel, find_issue, pause, resend_uncertain, resume
-from newsletter.outbox.drain.relay_drain import LOOK_SECONDS
+from newsletter.outbox.drain.held import LOOK_SECONDS
 from newsletter.outbox.drain.worker import drain, journal_folder
 from newsletter.outbox.enqueue import enqueue_single
 from newsletter.outbox.journals.journal import Journal

@@ -33,7 +33,7 @@ from newsletter.models import (
     SubscriptionState,
     Suppression,
 )
-from newsletter.outbox.drain.relay_drain import _unwanted
+from newsletter.outbox.drain.held import suppressed_among
 from newsletter.outbox.lease import claim, give_back
 from newsletter.outbox.record import Attempt, finish, record
 from newsletter.outbox.refused.held_domains import hold_domains
@@ -183,7 +183,7 @@ class Town:
                 session.commit()
                 return
             claimed = load_claimed(session, ids)
-            suppressed = _unwanted(session, maker, claimed)
+            suppressed = suppressed_among(session, maker, claimed)
             renderer = self.house.runtime.renderer
             skipped = recompose(session, suppressed, suppressed, process.name, now, renderer)
             waiting = hold_domains(session, claimed, process.name, now)
