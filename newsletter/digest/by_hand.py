@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from functools import cache
 
-from sqlalchemy import exists, func, select, update
+from sqlalchemy import Select, bindparam, exists, func, select, update
 from sqlalchemy.orm import Session
 
 from newsletter import audit
@@ -62,8 +63,14 @@ def approve_held(session: Session, issue: Issue, actor: str, now: datetime) -> N
 
 def any_to_start(session: Session, now: datetime) -> bool:
     """Return whether the time of a planned issue has come."""
-    due = select(func.count()).where(Issue.state == IssueState.SCHEDULED, Issue.starts_at <= now)
-    return bool(session.scalar(due))
+    return bool(session.scalar(_to_start(), {"now": now}))
+
+
+@cache
+def _to_start() -> Select[int]:
+    return select(func.count()).where(
+        Issue.state == IssueState.SCHEDULED, Issue.starts_at <= bindparam("now")
+    )
 
 
 def start_planned(session: Session, now: datetime) -> list[int]:

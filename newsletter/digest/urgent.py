@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import cache
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, and_, exists, func, literal, literal_column, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, exists, func, literal, literal_column, or_, select, update
 from sqlalchemy.orm import Session
 
 from newsletter import audit, coverage
@@ -91,10 +92,15 @@ def count_urgent(session: Session, release: Release) -> UrgentReach:
 
 def marked_releases(session: Session) -> Sequence[int]:
     """Return the ready releases whose urgent issue has to be opened now."""
+    return session.scalars(_marked_releases()).all()
+
+
+@cache
+def _marked_releases() -> Select[int]:
     query = select(Release.id).where(
         Release.urgent, Release.urgent_asked_at.is_(None), Release.state == ReleaseState.READY
     )
-    return session.scalars(query.order_by(Release.id)).all()
+    return query.order_by(Release.id)
 
 
 def open_urgent(

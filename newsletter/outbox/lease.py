@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
 from sqlalchemy import (
@@ -60,15 +61,20 @@ def issues_to_send(session: Session, now: datetime) -> list[tuple[int, int]]:
 
     The worker calls it before it claims, so that a paused issue with a million waiting rows costs nothing.
     """
+    return [(row.id, row.newsletter_id) for row in session.execute(_issues_to_send(), {"now": now})]
+
+
+@cache
+def _issues_to_send() -> Select[int, int]:
+    """Return the query of `issues_to_send`. It is made once, because that takes longer than to run it."""
     due = exists().where(
         Delivery.lane == Lane.BULK,
         Delivery.issue_id == Issue.id,
         Delivery.state.in_(WAITING),
-        Delivery.due_at <= now,
+        Delivery.due_at <= bindparam("now"),
     )
     chosen = select(Issue.id, Issue.newsletter_id).where(Issue.state == IssueState.SENDING, due)
-    order = (Issue.urgent_release_id.is_(None), ~goes_first(), Issue.id)
-    return [(row.id, row.newsletter_id) for row in session.execute(chosen.order_by(*order))]
+    return chosen.order_by(Issue.urgent_release_id.is_(None), ~goes_first(), Issue.id)
 
 
 def goes_first() -> ColumnElement[bool]:

@@ -6,9 +6,10 @@ import logging
 import random
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import exists, or_, select, update
+from sqlalchemy import ColumnElement, Select, exists, or_, select, update
 from sqlalchemy.orm import Session
 
 from newsletter import coverage
@@ -284,11 +285,38 @@ def finish(session: Session, now: datetime) -> list[int]:
     A scheduled issue does not finish before the last instant of its date.
     Deliveries that a worker gave back after their issue was cancelled are cancelled here.
     """
-    waits = exists().where(Delivery.issue_id == Issue.id, Delivery.state.in_(WAITING))
     # One issue in a transaction, because subscribers must be locked in the order of their ids.
-    cancelled = select(Issue.id).where(Issue.state == IssueState.CANCELLED, waits).order_by(Issue.id).limit(1)
-    for issue_id in session.scalars(cancelled).all():
+    for issue_id in session.scalars(_cancelled_that_wait()).all():
         cancel_unsent(session, issue_id, now)
+    # Two statements, because another transaction may have locked an issue to queue its emails again. Only a
+    # statement that begins after we have the lock sees those rows.
+    locked = session.scalars(_to_finish()).all()
+    if not locked:
+        return []
+    done = (
+        update(Issue)
+        .where(Issue.id.in_(locked), _is_done())
+        .values(state=IssueState.FINISHED, finished_at=now)
+        .returning(Issue.id)
+    )
+    return list(session.scalars(done.execution_options(synchronize_session=False)))
+
+
+@cache
+def _cancelled_that_wait() -> Select[int]:
+    waits = exists().where(Delivery.issue_id == Issue.id, Delivery.state.in_(WAITING))
+    return select(Issue.id).where(Issue.state == IssueState.CANCELLED, waits).order_by(Issue.id).limit(1)
+
+
+@cache
+def _to_finish() -> Select[int]:
+    sending = select(Issue.id).where(Issue.state == IssueState.SENDING, _is_done())
+    return sending.with_for_update(skip_locked=True, key_share=True)
+
+
+@cache
+def _is_done() -> ColumnElement[bool]:
+    """Return the condition that `finish` waits for. To make it takes longer than to use it."""
     open_states = (*UNSETTLED, DeliveryState.UNCERTAIN)
     unsettled = or_(
         exists().where(Delivery.issue_id == Issue.id, Delivery.state.in_(open_states)),
@@ -297,14 +325,4 @@ def finish(session: Session, now: datetime) -> list[int]:
         reached_nobody(Issue.id),
         has_more_waves(Issue.newsletter_id, Issue.slot),
     )
-    # Two statements, because another transaction may have locked an issue to queue its emails again. Only a
-    # statement that begins after we have the lock sees those rows.
-    sending = select(Issue.id).where(Issue.state == IssueState.SENDING, ~unsettled)
-    locked = session.scalars(sending.with_for_update(skip_locked=True, key_share=True)).all()
-    done = (
-        update(Issue)
-        .where(Issue.id.in_(locked), ~unsettled)
-        .values(state=IssueState.FINISHED, finished_at=now)
-        .returning(Issue.id)
-    )
-    return list(session.scalars(done.execution_options(synchronize_session=False)))
+    return ~unsettled

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
+from functools import cache
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, exists, select
+from sqlalchemy import ColumnElement, Select, exists, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from newsletter import audit
@@ -213,11 +214,16 @@ def frequencies_of(calendar: Calendar, hours: Iterable[Hour], slot: date) -> tup
 
 def dates_to_compare(session: Session) -> list[int]:
     """Return the newsletters in which a release may have been corrected after an approval."""
+    return list(session.scalars(_dates_to_compare()))
+
+
+@cache
+def _dates_to_compare() -> Select[int]:
     corrected = exists().where(ReleaseRevision.made_at > SlotApproval.shown_at)
     chosen = select(SlotApproval.newsletter_id).where(
         SlotApproval.ended_at.is_(None), SlotApproval.approved_at.is_not(None), corrected
     )
-    return list(session.scalars(chosen.distinct().order_by(SlotApproval.newsletter_id)))
+    return chosen.distinct().order_by(SlotApproval.newsletter_id)
 
 
 def tell_of_corrections(session: Session, newsletter_id: int, now: datetime) -> None:

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
+from functools import cache
 
-from sqlalchemy import and_, delete, or_, select
+from sqlalchemy import Select, and_, bindparam, delete, or_, select
 from sqlalchemy.orm import Session
 
 from newsletter import audit
@@ -51,9 +52,14 @@ ACTOR = "schedule"
 
 def due_calendars(session: Session, now: datetime) -> Sequence[int]:
     """Return the newsletters whose calendars have to be looked at now."""
-    due = or_(NewsletterCalendar.next_at.is_(None), NewsletterCalendar.next_at <= now)
+    return session.scalars(_due_calendars(), {"now": now}).all()
+
+
+@cache
+def _due_calendars() -> Select[int]:
+    due = or_(NewsletterCalendar.next_at.is_(None), NewsletterCalendar.next_at <= bindparam("now"))
     chosen = select(NewsletterCalendar.newsletter_id).where(NewsletterCalendar.is_on.is_(True), due)
-    return session.scalars(chosen.order_by(NewsletterCalendar.newsletter_id)).all()
+    return chosen.order_by(NewsletterCalendar.newsletter_id)
 
 
 def open_waves(session: Session, newsletter_id: int, now: datetime) -> int:

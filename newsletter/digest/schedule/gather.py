@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import cache
 
-from sqlalchemy import ColumnElement, String, cast, delete, exists, func, or_, select
+from sqlalchemy import ColumnElement, Select, String, bindparam, cast, delete, exists, func, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from newsletter.calendar.store import find_calendar
@@ -31,12 +32,17 @@ from newsletter.models import (
 
 def newsletters_to_gather(session: Session) -> Sequence[int]:
     """Return the newsletters for which something may have begun to wait."""
+    return session.scalars(_to_gather(), {"sequence": current_sequence(session)}).all()
+
+
+@cache
+def _to_gather() -> Select[int]:
     noted = exists().where(WaitsAgain.newsletter_id == NewsletterCalendar.newsletter_id)
-    fresh = NewsletterCalendar.gathered_to < current_sequence(session)
+    fresh = NewsletterCalendar.gathered_to < bindparam("sequence")
     chosen = select(NewsletterCalendar.newsletter_id).where(
         NewsletterCalendar.is_on.is_(True), or_(noted, fresh)
     )
-    return session.scalars(chosen.order_by(NewsletterCalendar.newsletter_id)).all()
+    return chosen.order_by(NewsletterCalendar.newsletter_id)
 
 
 def gather(session: Session, newsletter_id: int, now: datetime) -> bool:
@@ -75,16 +81,21 @@ def due_gatherings(session: Session, now: datetime) -> Sequence[int]:
     issue has to be approved because of complaints (approval.py).
     """
     found = []
+    for row, enough in session.execute(_free_gatherings()):
+        if row.opens_at <= now or (enough and _gathered(session, row) >= enough):
+            found.append(row.newsletter_id)
+    return found
+
+
+@cache
+def _free_gatherings() -> Select[Gathering, int | None]:
     gatherings = select(Gathering, NewsletterCalendar.gather_releases).join(
         NewsletterCalendar, NewsletterCalendar.newsletter_id == Gathering.newsletter_id
     )
     free = gatherings.where(
         ~_is_preparing(Gathering.newsletter_id), NewsletterCalendar.approve_next.is_(False)
     )
-    for row, enough in session.execute(free.order_by(Gathering.newsletter_id)):
-        if row.opens_at <= now or (enough and _gathered(session, row) >= enough):
-            found.append(row.newsletter_id)
-    return found
+    return free.order_by(Gathering.newsletter_id)
 
 
 def open_gathered(session: Session, newsletter_id: int, now: datetime) -> Issue | None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import cache
 
-from sqlalchemy import ColumnElement, and_, exists, or_, select
+from sqlalchemy import ColumnElement, Select, and_, exists, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from newsletter import audit
@@ -23,6 +24,12 @@ def waves_to_prepare(session: Session) -> list[int]:
     until the issue is resumed, and one of a date without an approval waits for that. The others do not wait
     for these.
     """
+    return list(session.scalars(_waves_to_prepare()))
+
+
+@cache
+def _waves_to_prepare() -> Select[int]:
+    """Return the query of `waves_to_prepare`. It is made once, because that takes longer than to run it."""
     earlier = aliased(Wave)
     first = ~exists().where(
         earlier.newsletter_id == Wave.newsletter_id,
@@ -34,7 +41,7 @@ def waves_to_prepare(session: Session) -> list[int]:
         ~_waits(earlier),
     )
     chosen = select(Wave.id).where(Wave.state == WaveState.PREPARING, ~_waits(Wave), first)
-    return list(session.scalars(chosen.order_by(Wave.instant, Wave.id)))
+    return chosen.order_by(Wave.instant, Wave.id)
 
 
 def _waits(wave: type[Wave]) -> ColumnElement[bool]:

@@ -336,9 +336,12 @@ _FIRST_ROW = DDL("INSERT INTO sequence_counter (id, value) VALUES (1, 0)")  # ty
 event.listen(SequenceCounter.__table__, "after_create", _FIRST_ROW)
 
 
+_COUNTER = select(SequenceCounter.value).where(SequenceCounter.id == 1)
+
+
 def current_sequence(session: Session) -> int:
     """Return the highest sequence given so far, 0 before the first."""
-    return session.scalars(select(SequenceCounter.value).where(SequenceCounter.id == 1)).one()
+    return session.scalars(_COUNTER).one()
 
 
 def take_sequences(session: Session, count: int) -> int:

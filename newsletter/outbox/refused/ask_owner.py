@@ -9,8 +9,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable
 from datetime import datetime
+from functools import cache
 
-from sqlalchemy import ColumnElement, select, update
+from sqlalchemy import ColumnElement, Select, select, update
 from sqlalchemy.orm import Session
 
 from newsletter import audit
@@ -77,8 +78,7 @@ def ask_about_unreached(session: Session, maker: MessageMaker, now: datetime) ->
     If the relay replied "no such mailbox" for several addresses of this issue, the question is about the
     relay, and its other issues pause too. Otherwise the question is about this issue alone.
     """
-    ended = (Issue.state == IssueState.SENDING, ~has_unsettled(Issue.id), reached_nobody(Issue.id))
-    issue_id = session.scalar(select(Issue.id).where(*ended).order_by(Issue.id).limit(1))
+    issue_id = session.scalar(_reached_nobody())
     if issue_id is None:
         return 0
     unjudged = select(Delivery.relay_key).where(Delivery.issue_id == issue_id, is_unjudged())
@@ -87,8 +87,15 @@ def ask_about_unreached(session: Session, maker: MessageMaker, now: datetime) ->
         return ask_about_relay(session, maker, relays[0], now)
     locked = lock_issues(session, Issue.id == issue_id)
     # Check again: somebody may have queued its emails again before it was locked.
-    still_so = session.scalar(select(Issue.id).where(Issue.id == issue_id, *ended))
+    still_so = session.scalar(_reached_nobody().where(Issue.id == issue_id))
     return _ask_about_issue(session, locked[0], now) if still_so else 0
+
+
+@cache
+def _reached_nobody() -> Select[int]:
+    """Return the query for the first issue that was sent and reached nobody. To make it takes long."""
+    ended = (Issue.state == IssueState.SENDING, ~has_unsettled(Issue.id), reached_nobody(Issue.id))
+    return select(Issue.id).where(*ended).order_by(Issue.id).limit(1)
 
 
 def lock_issues(session: Session, *which: ColumnElement[bool]) -> list[Issue]:

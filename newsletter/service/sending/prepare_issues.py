@@ -6,9 +6,10 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import cache
 from typing import Protocol
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from newsletter.digest.by_hand import any_to_start, start_planned
@@ -208,9 +209,14 @@ def end_all_holds(runtime: Runtime) -> None:
 
 def _open_issues(session: Session) -> list[tuple[int, bool]]:
     """Return the issues that are being prepared, in their order, and whether each is urgent."""
+    return [(row[0], row[1]) for row in session.execute(_being_prepared())]
+
+
+@cache
+def _being_prepared() -> Select[int, bool]:
     is_urgent = Issue.urgent_release_id.is_not(None)
     waiting = select(Issue.id, is_urgent).where(Issue.state == IssueState.PREPARING)
-    return [(row[0], row[1]) for row in session.execute(waiting.order_by(~is_urgent, Issue.id))]
+    return waiting.order_by(~is_urgent, Issue.id)
 
 
 def any_to_prepare(session: Session) -> bool:
