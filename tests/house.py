@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -158,12 +158,14 @@ class House:
             confirmed_at=self.clock(),
         )
 
-    def release(self, title: str, *, state: ReleaseState = ReleaseState.READY) -> int:
-        """Add a release, whose title decides its topics; return the id."""
+    def release(
+        self, title: str, *, state: ReleaseState = ReleaseState.READY, day: date | None = None
+    ) -> int:
+        """Add a release, whose title decides its topics; return the id. `day` is its date."""
         press = PressRelease(
             title,
             "Port of Halmstrand",
-            min(NOON, self.clock()).date(),
+            day or min(NOON, self.clock()).date(),
             "en",
             (f"{title}. It opens on Monday.",),
         )

@@ -18,6 +18,8 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -45,9 +47,10 @@ def main() -> int:
 
 def simulate(runs: int, days: int, first: int, *, postgresql: bool) -> int:
     """Run the simulations one after another; stop at the first that breaks a promise."""
+    from newsletter.models import Issue, Wave
     from year.world import Broken, World
 
-    emails = releases = 0
+    tally: Counter[str] = Counter()
     with _houses(postgresql=postgresql) as make:
         for seed in range(first, first + runs):
             with make() as house:
@@ -55,17 +58,23 @@ def simulate(runs: int, days: int, first: int, *, postgresql: bool) -> int:
                 try:
                     world.run(days)
                 except Broken as broken:
-                    print(broken)
+                    print(f"{broken}\n{seed - first + 1} parts, {time.process_time():.0f} CPU seconds")
                     return 1
-                emails, releases = emails + len(house.transport.sent), releases + world.releases
+                tally += world.tally
+                tally["email"] += len(house.transport.sent)
+                tally["issue"] += len(house.all(Issue))
+                tally["wave"] += len(house.all(Wave))
     kind = "postgresql" if postgresql else "sqlite"
-    print(f"{kind}: held: {runs} times {days} days, {releases:,} releases, {emails:,} emails")
+    figures = ", ".join(f"{name} {count:,}" for name, count in sorted(tally.items()))
+    print(f"{kind}: held: {runs} times {days} days, seeds from {first}: {figures}")
+    print(f"{time.process_time():.0f} CPU seconds")
     return 0
 
 
 @contextlib.contextmanager
 def _houses(*, postgresql: bool) -> Iterator:
     from house import make_house, make_settings
+    from lives.machine import shared_memory
     from servers.postgresql import run_postgresql
 
     with contextlib.ExitStack() as stack:
@@ -73,7 +82,7 @@ def _houses(*, postgresql: bool) -> Iterator:
 
         @contextlib.contextmanager
         def make() -> Iterator:
-            with tempfile.TemporaryDirectory(prefix="year-") as folder:
+            with tempfile.TemporaryDirectory(prefix="year-", dir=shared_memory()) as folder:
                 settings = make_settings(Path(folder))
                 if server is not None:
                     settings = replace(settings, database_url=server.url(server.create_database()))
@@ -94,9 +103,9 @@ def find_fault(_name: str, tree: Path) -> bool:
         text=True,
         check=False,
     )
-    said = (found.stdout.splitlines() or ["nothing"])[0]
-    print(said, flush=True)
-    return found.returncode == 1 and said.startswith("seed ")
+    said = found.stdout.splitlines() or ["nothing"]
+    print(f"{said[0]} ({said[-1]})", flush=True)
+    return found.returncode == 1 and said[0].startswith("seed ")
 
 
 if __name__ == "__main__":
