@@ -14,8 +14,11 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from email import message_from_bytes, policy
+from functools import cache
+from typing import NoReturn
 from zoneinfo import ZoneInfo
 
+from babel.dates import format_date
 from house import House, correct_release, edit_release
 
 from newsletter.calendar.changes import change_calendar
@@ -44,6 +47,8 @@ ZONES = (
 TICK = timedelta(minutes=30)
 DAY = timedelta(days=1)
 GATHER_MINUTES = 60
+# The languages of subscribers, and what their emails call the frequency "as it happens".
+LANGUAGES = {"en": "as it happens", "de": "sofort", "ja": "その都度"}
 TOPICS = ("energy", "ports", "rail")
 # Days around which clocks change somewhere, and a year's end.
 BEGINNINGS = (date(2026, 3, 22), date(2026, 10, 18), date(2026, 3, 3), date(2026, 12, 24), date(2026, 9, 20))
@@ -52,6 +57,7 @@ APPROVAL_HOURS = 10
 DATED = (Frequency.DAILY, Frequency.WEEKLY, Frequency.MONTHLY)
 
 
+@cache
 def oracle_instant(day: date, hour: int, zone_name: str) -> datetime:
     """Return when an hour comes on a date, by looking at each quarter of an hour of it."""
     zone = ZoneInfo(zone_name)
@@ -60,6 +66,12 @@ def oracle_instant(day: date, hour: int, zone_name: str) -> datetime:
     while moment.astimezone(zone).replace(tzinfo=None) < wanted:
         moment += timedelta(minutes=15)
     return moment
+
+
+@cache
+def _in_words(day: date, language: str) -> str:
+    """Return a date as an email shows it."""
+    return format_date(day, "full", locale=language)
 
 
 @dataclass
@@ -109,6 +121,7 @@ class Person:
 
     id: int
     address: str
+    language: str
     zone: str = "UTC"
     hour: int | None = None
     topics: dict[str, str] = field(default_factory=dict)
@@ -116,14 +129,19 @@ class Person:
     promises: dict[int, Promise] = field(default_factory=dict)
     got: dict[int, list[datetime]] = field(default_factory=dict)
     dates: list[tuple[date, datetime, list[int]]] = field(default_factory=list)
-    # Every hour and zone they had, with their own or the newsletter's.
-    hours: set[tuple[str, int]] = field(default_factory=set)
+    # Every zone and hour they had, their own or the newsletter's, and since when.
+    hours: list[tuple[datetime, tuple[str, int]]] = field(default_factory=list)
     # Emails as they happen must not count as scheduled ones.
     frequencies: set[str] = field(default_factory=set)
 
     def dated(self, item: Item) -> set[str]:
         """Return the frequencies, but as it happens, at which this person gets a release."""
         return {self.topics[each] for each in item.names if each in self.topics} - {"immediate"}
+
+    def hours_after(self, moment: datetime) -> set[tuple[str, int]]:
+        """Return the zones and hours that this person had at a moment or later."""
+        before = [hour for since, hour in self.hours if since <= moment][-1:]
+        return {*before, *(hour for since, hour in self.hours if since > moment)}
 
     def waiting(self) -> list[tuple[int, Promise]]:
         """Return the releases that were promised and have not come."""
@@ -192,8 +210,10 @@ class World:
         chance = self.chance
         id_ = self.house.add_subscriber()
         with self.house.runtime.session() as session:
-            address = session.get_one(Subscriber, id_).email or ""
-        person = Person(id_, address)
+            subscriber = session.get_one(Subscriber, id_)
+            address, subscriber.language = subscriber.email or "", chance.choice(["en", *LANGUAGES])
+            person = Person(id_, address, subscriber.language)
+            session.commit()
         chosen = chance.sample(TOPICS, chance.randint(1, len(TOPICS)))
         person.topics = {each: self._frequency() for each in chosen}
         with self.house.runtime.session() as session:
@@ -214,9 +234,8 @@ class World:
         return self.chance.choice([self.chance.randrange(24), self.chance.randrange(1, 4)])
 
     def _note(self, person: Person) -> None:
-        person.hours.add(
-            (person.zone, person.hour) if person.hour is not None else (self.rule.zone, self.rule.hour)
-        )
+        own = None if person.hour is None else (person.zone, person.hour)
+        person.hours.append((self.house.clock(), own or (self.rule.zone, self.rule.hour)))
         person.frequencies |= set(person.topics.values())
 
     def _events(self) -> None:
@@ -352,23 +371,26 @@ class World:
             person.topics = {each: self._frequency() for each in person.topics}
         else:
             person.hour, person.zone = chance.choice([None, self._hour()]), chance.choice(ZONES)
+            person.language = chance.choice(["en", *LANGUAGES])
         runtime = self.house.runtime
         with runtime.session() as session:
             public_id = session.get_one(Subscriber, person.id).public_id
             token = make_preferences_token(runtime.tokens, public_id, person.address, now)
             saved = save_preferences(
                 session, runtime.tokens, token, {k: Frequency(v) for k, v in person.topics.items()}, now,
-                personal_settings=PersonalSettings("en", person.zone, person.hour),
+                personal_settings=PersonalSettings(person.language, person.zone, person.hour),
             )  # fmt: skip
             if chance.random() < 0.1:
                 session.rollback()  # the process died before its commit, and the person tries again
                 saved = save_preferences(
                     session, runtime.tokens, token, {k: Frequency(v) for k, v in person.topics.items()}, now,
-                    personal_settings=PersonalSettings("en", person.zone, person.hour),
+                    personal_settings=PersonalSettings(person.language, person.zone, person.hour),
                 )  # fmt: skip
             assert saved is Saved.KEPT
             session.commit()
-        self._note_event(f"preferences {person.address} {person.hour} {person.zone} {person.topics}")
+        self._note_event(
+            f"preferences {person.address} {person.language} {person.hour} {person.zone} {person.topics}"
+        )
         self._note(person)
         self._put_off([person], new_frequency=changes_topics)
 
@@ -469,7 +491,8 @@ class World:
         earlier time.
         """
         taken = {each for each, _, _ in person.dates}
-        return max(self._late_at(each, frequency, again, since, taken) for each in person.hours)
+        hours = person.hours_after(since - DAY)
+        return max(self._late_at(each, frequency, again, since, taken) for each in hours)
 
     def _late_at(
         self, at: tuple[str, int], frequency: str, again: date | None, since: datetime, taken: set[date]
@@ -517,16 +540,25 @@ class World:
             person = people[sent.envelope.recipient]
             message = message_from_bytes(sent.content, policy=policy.default)
             text = message.get_body(("plain",)).get_content().replace("\r\n", "\n")
+            lines = [each.strip() for each in text.split("\n")]
+            day = self._date_shown(person, lines)
+            reasons = {each.partition(", ")[2] for each in lines if each.startswith("- ")}
+            is_dated = reasons != {LANGUAGES[person.language]}
             titles = {
                 int(number): title
                 for title, number in re.findall(r"^(Item (\d+) about [a-z0-9, ]+)$", text, re.MULTILINE)
             }
-            shown = re.search(r"^(?:\w+day), (\w+ \d+, \d{4})", text, re.MULTILINE)
-            day = datetime.strptime(shown[1], "%B %d, %Y").replace(tzinfo=UTC).date()
-            reasons = re.findall(r"^  - \w+, ([a-z ]+)$", text, re.MULTILINE)
-            is_dated = set(reasons) != {"as it happens"}
             self._check_email(person, day, titles, is_dated=is_dated)
         self.seen = len(self.house.transport.sent)
+
+    def _date_shown(self, person: Person, lines: list[str]) -> date:
+        """Return the date of an email, which it must show in the language that the person chose."""
+        today = self.house.clock().date()
+        days = [today + DAY * step for step in range(3, -60, -1)]
+        shown = next((day for day in days if _in_words(day, person.language) in lines), None)
+        if shown is None:
+            self._fail(f"{person.address} got an email without a date in “{person.language}”: {lines[:6]}")
+        return shown
 
     def _check_email(self, person: Person, day: date, titles: dict[int, str], *, is_dated: bool) -> None:
         now = self.house.clock()
@@ -553,7 +585,7 @@ class World:
         if day in {each for each, _, _ in person.dates}:
             self._fail(f"{person.address} got two emails of {day}")
         person.dates.append((day, now, [*titles]))
-        instants = {oracle_instant(day, hour, zone) for zone, hour in person.hours}
+        instants = {oracle_instant(day, hour, zone) for _, (zone, hour) in person.hours}
         if day in self.approved:
             instants = {max(each, self.approved[day]) for each in instants}
         # Late ones come when the clock runs again.
@@ -589,5 +621,5 @@ class World:
         self.log.append(f"{self.house.clock()} {words}")
         self.tally[words.partition(" ")[0].rstrip(":")] += 1
 
-    def _fail(self, words: str) -> None:
+    def _fail(self, words: str) -> NoReturn:
         raise Broken("\n".join([f"seed {self.seed}: {words}", str(self.rule), *self.log[-60:]]))
