@@ -9,7 +9,6 @@ from markupsafe import Markup
 
 from newsletter.errors import InputError
 from newsletter.languages import text_direction
-from newsletter.mail.markdown import render_markdown
 
 NOTE_BYTES = 5_000
 _TAG = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,4}){0,2}")
@@ -37,6 +36,8 @@ def read_note(source: str, language: str) -> Note | None:
         return None
     if not _TAG.fullmatch(language):
         raise InputError("The language of the note is not a language tag, such as de or pt-BR.")
+    from newsletter.mail.markdown import render_markdown  # noqa: PLC0415 (slow to import, and seldom needed)
+
     rich = render_markdown(source, most_bytes=NOTE_BYTES)
     if not rich.text.strip():
         raise InputError("This note shows no text.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -12,8 +13,10 @@ from newsletter.errors import InputError, NotFound
 from newsletter.identity import Identity, Logo, Texts, load_identity
 from newsletter.models import Newsletter, NewsletterText, StoredLogo
 from newsletter.newsletters.fields import FIELDS, is_column
-from newsletter.newsletters.logo import EncodedLogo, encode_logo
 from newsletter.settings import Settings
+
+if TYPE_CHECKING:
+    from newsletter.newsletters.logo import EncodedLogo
 
 
 def lock_newsletters(session: Session) -> dict[int, Newsletter]:
@@ -84,6 +87,8 @@ def read_logo(session: Session, file: bytes | None, faults: dict[str, str], now:
     """Return the logo of a file, or None without a file. What is wrong with it goes into `faults`."""
     if file is None:
         return None
+    from newsletter.newsletters.logo import encode_logo  # noqa: PLC0415 (Pillow is slow to import)
+
     try:
         encoded = encode_logo(file)
     except InputError as fault:

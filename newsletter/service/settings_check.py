@@ -19,7 +19,6 @@ from typing import Any
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
-from newsletter.bounces.providers.sendgrid import load_key
 from newsletter.errors import InputError
 from newsletter.messages.dkim_keys import read_keys
 from newsletter.settings import Settings, load_settings, variable
@@ -112,6 +111,11 @@ def _command(command: str) -> str | None:
 
 
 def _sendgrid_keys(values: Mapping[str, Any]) -> str | None:
+    if not values["webhook_sendgrid_keys"]:
+        return None
+    # Every command checks the settings, and few installations have such a key.
+    from newsletter.bounces.providers.sendgrid import load_key  # noqa: PLC0415
+
     for key in values["webhook_sendgrid_keys"]:
         try:
             load_key(key)

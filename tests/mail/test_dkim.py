@@ -200,6 +200,16 @@ def test_a_generated_key_loads_with_the_record_printed_for_it(kind):
     assert str(key.private_key) not in repr(key)
 
 
+def test_a_key_is_checked_once_and_each_selector_and_domain_has_its_own():
+    pem, _ = generate_key("ed25519")
+
+    key = load_key(pem, selector="s1", domain="example.org")
+
+    assert load_key(pem, selector="s1", domain="example.org") is key
+    assert load_key(pem, selector="s2", domain="example.org").selector == "s2"
+    assert load_key(pem, selector="s1", domain="example.net").domain == "example.net"
+
+
 def test_an_opendkim_key_loads(rsa_key):
     pem = rsa_key.private_key.private_bytes(
         serialization.Encoding.PEM,
