@@ -52,7 +52,7 @@ FIELDS: Mapping[str, tuple[Callable[[PressRelease | Item], Any], Callable[[Any, 
     "language": (lambda press: press.language, _same),
     "body_first_words": (
         lambda press: _even(press.body).removeprefix("- ")[:120],
-        lambda words, body: bool(body.startswith(_even(words))),
+        lambda words, body: bool(body.startswith(_even(words).removeprefix("- "))),
     ),
     "body_last_words": (
         lambda press: _even(press.body)[-120:],

@@ -29,7 +29,8 @@ _LEAVES = frozenset({
 _BLOCKS_INSIDE = frozenset(
     {"p", "ul", "ol", "table", "h1", "h2", "h3", "h4", "h5", "h6", "pre", "div", "dl", "blockquote"}
 )
-_SPACE = re.compile(r"\s+")
+# White space, and what the parser of plain text takes out too: invisible characters and those of icon fonts.
+_SPACE = re.compile(r"[\s\xad\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ue000-\uf8ff\ufeff]+")
 
 
 @dataclass
@@ -47,7 +48,7 @@ class Block:
 
 
 def compact(text: str) -> str:
-    """Return text without white space, to compare it."""
+    """Return text without white space and invisible characters, to compare it."""
     return _SPACE.sub("", text)
 
 

@@ -12,7 +12,11 @@ from newsletter.ingest.pages.declared import Declared
 from newsletter.ingest.pages.furniture import remove_furniture
 from newsletter.ingest.pages.tree import Element, tag_of, text_of
 from newsletter.ingest.press.dates.find import find_dates
-from newsletter.ingest.press.lines.organisations import is_wire
+from newsletter.ingest.press.lines.furniture import kind_of
+from newsletter.ingest.press.lines.labels import SPLIT
+from newsletter.ingest.press.lines.line import NAME
+from newsletter.ingest.press.lines.organisations import is_wire, organisation_score
+from newsletter.ingest.press.lines.shape import size
 from newsletter.ingest.press.publisher import Evidence, from_copyright
 
 _SITE_MARK = re.compile(r"\s+[|–—·•:»›-]\s+|\s*[|»｜]\s*")
@@ -29,6 +33,7 @@ _LOGO = re.compile(
     re.IGNORECASE,
 )
 _LONGEST_NAME = 120
+_MOST_WORDS = 8
 _MOST_HEADINGS = 2_000
 
 
@@ -68,11 +73,13 @@ def _unglued(heading: str, pieces: Sequence[str]) -> str:
     return heading
 
 
-def choose_publisher(declared: Declared, shown: Sequence[str], title: str, press: str) -> str:
+def choose_publisher(
+    declared: Declared, shown: Sequence[str], title: str, press: str, above: Sequence[str] = ()
+) -> str:
     """Return who published the release: its author if that is an organisation, else the site.
 
-    `shown` are names that the page shows (`shown_names`). A wire service distributes the releases of others.
-    Then the text names the publisher (`press`).
+    `shown` are names that the page shows (`shown_names`), and `above` the lines above the text. A wire
+    service distributes the releases of others. Then the text names the publisher (`press`).
     """
     sites = [each for each in declared.sites if not _is_title(each, declared.titles)]
     named = [each for each in (*declared.publishers, *sites) if _is_name(each)]
@@ -81,15 +88,30 @@ def choose_publisher(declared: Declared, shown: Sequence[str], title: str, press
         return press or named[0]
     if own:
         return own[0]
-    found = _site_in_title(declared.titles, title) or next(iter(shown), "") or press
+    found = _name_above(above) or _site_in_title(declared.titles, title) or next(iter(shown), "") or press
     return found or next((each.removeprefix("www.") for each in sites if "/" not in each), "")
+
+
+def _name_above(lines: Sequence[str]) -> str:
+    """Return the organisation in a line above the text: alone, or behind the kind of the release."""
+    for line in lines:
+        *kind, name = SPLIT.split(line)
+        is_kind = len(kind) == 1 and kind_of(kind[0])[0] == "kind of release"
+        if size(name) <= _MOST_WORDS and organisation_score(name) >= (2 if is_kind else 4 + len(kind)):
+            return name
+    return ""
 
 
 def shown_names(body: Element, base: str) -> list[str]:
     """Return the names in the copyright line and in the link to the start page, the most reliable first."""
     marked = [each for each in body.iter() if "©" in (each.text or "") or "opyright" in (each.text or "")]
     # Without a year, it is often the credit of a picture.
-    lines = [text_of(each)[:300] for each in marked[-20:] if _YEAR.search(text_of(each)) or _in_footer(each)]
+    texts = ["".join(each.xpath(".//text()[not(ancestor::script)]")) for each in marked[-20:]]
+    lines = [
+        " ".join(text.split())[:300]
+        for each, text in zip(marked[-20:], texts, strict=True)
+        if _YEAR.search(text) or _in_footer(each)
+    ]
     holders = [from_copyright(Evidence((), [line], (), None, "")) for line in lines]
     links = islice(body.iter("a"), 200)
     linked = [_alt_or_text(each) for each in links if _is_start(each.get("href") or "", base)]
@@ -139,6 +161,9 @@ def _site_in_title(titles: Iterable[str], title: str) -> str:
     """Return the name of the site before or behind the title of the release."""
     plain = _even(title)
     for each in titles:
+        site = each[len(title) :].strip() if title and each.startswith(f"{title}：") else ""
+        if organisation_score(site.lstrip("：")) >= NAME:
+            return site.lstrip("：")
         parts = [part.strip() for part in _SITE_MARK.split(each)]
         left = [part for part in parts if part and not _is_part_of_title(_even(part), plain)]
         if len(left) < len(parts) and plain and plain in _even(each):

@@ -27,6 +27,7 @@ from newsletter.ingest.pages.tree import Element, parse_tree, remove
 MOST_BLOCKS = 5_000
 # Lines next to the beginning of the text in which a date may stand.
 _NEAR = 12
+_NEAR_TITLE = 6
 
 
 def read_page(data: bytes, content_type: str, url: str, today: date | None = None) -> Item:
@@ -70,7 +71,9 @@ def read_page(data: bytes, content_type: str, url: str, today: date | None = Non
         guid="",
         url=_address(declared, url),
         title=title or (press.title if press else ""),
-        publisher=choose_publisher(declared, shown, title, press.publisher if press else ""),
+        publisher=choose_publisher(
+            declared, shown, title, press.publisher if press else "", _above(blocks, kept, title)
+        ),
         dated=dated,
         language=declared.language,
         html=_html(body, blocks, kept),
@@ -93,6 +96,14 @@ def _around(blocks: Sequence[Block], kept: Sequence[Block], title: str) -> list[
     stay, plain = {id(each) for each in kept}, compact(title).casefold()
     near = [*blocks[max(0, at - _NEAR) : at][::-1], *blocks[at : at + _NEAR]]
     return [each.text for each in near if id(each) not in stay and compact(each.text).casefold() != plain]
+
+
+def _above(blocks: Sequence[Block], kept: Sequence[Block], title: str) -> list[str]:
+    """Return the lines above the text that are near to it, without the title."""
+    at = next(index for index, each in enumerate(blocks) if each is kept[0])
+    plain = compact(title).casefold()
+    near = blocks[max(0, at - _NEAR_TITLE) : at]
+    return [each.text for each in near if compact(each.text).casefold() != plain and each.link_share < 0.5]
 
 
 def _html(body: Element, blocks: Sequence[Block], kept: Sequence[Block]) -> str:

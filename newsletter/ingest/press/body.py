@@ -11,14 +11,16 @@ from newsletter.ingest.press.lines.contacts import contact_lines
 from newsletter.ingest.press.lines.furniture import Kind
 from newsletter.ingest.press.lines.line import NAME, Line, classify
 from newsletter.ingest.press.lines.organisations import looks_like_name
-from newsletter.ingest.press.lines.shape import ends_sentence, even_bullet, size
+from newsletter.ingest.press.lines.shape import ends_sentence, even_bullet, is_cut_off, size
 
 _SOURCE = re.compile(r"SOURCE:? \S.{1,100}\Z")  # how wire services name the company at the end of its release
 _MARK_BEHIND = re.compile(
     r"(?<=[.!?\"”’)])\s+(?P<mark>Enditem|Endit|ENDS|\(END\)|-END-|-30-|-ENDS-|###|\(E\))\Z"
 )
+_YEAR = re.compile(r"\b(?:19|20)\d\d\b")
 _GOES = (Kind.FURNITURE, Kind.REACH)
 _LONG = 120
+_FEW = 5
 _EARLY = 5  # a date in so many lines below the first paragraph is that of the release
 
 
@@ -39,23 +41,20 @@ class Body:
     last_dates: list[Line] = field(default_factory=list)
 
 
-def read_body(lines: Sequence[Line]) -> Body:
-    """Return the body in `lines`, which are the lines below the head."""
-    body = Body()
-    lines = [each for line in lines for each in _cut_mark(line)]
-    end = _end(lines)
-    body.footer = list(lines[end:])
-    contacts = contact_lines(lines)
-    body.contacts = [lines[at].text for at in sorted(contacts)]
+def read_body(lines: Sequence[Line], below: Sequence[Line]) -> Body:
+    """Return the body in `lines`, which are between the head and the end. `below` are those below the end."""
+    body = Body(footer=list(below))
+    contacts = contact_lines([*lines, *below])
+    body.contacts = [each.text for at, each in enumerate((*lines, *below)) if at in contacts]
     body.early_dates = [line for line in lines[1:_EARLY] if line.alone and line.dates and len(lines) > 2]
-    lines = [line for line in lines[:end] if line not in body.early_dates]
+    lines = [line for line in lines if line not in body.early_dates]
     kept = _without_furniture(lines, contact_lines(lines) if body.early_dates else contacts, body.footer)
     _trim_tail(kept, body)
     _make_paragraphs(kept, body)
     return body
 
 
-def _cut_mark(line: Line) -> list[Line]:
+def cut_mark(line: Line) -> list[Line]:
     """Return `line`, or split it in two if an end mark follows its last sentence."""
     hit = _MARK_BEHIND.search(line.text[-20:])
     if not hit:
@@ -63,21 +62,28 @@ def _cut_mark(line: Line) -> list[Line]:
     return [replace(line, text=line.text[: -len(hit[0])].rstrip()), classify(RawLine(hit["mark"]))]
 
 
-def _end(lines: Sequence[Line]) -> int:
-    """Return the index of the end mark or of the last list of other pages, or len(lines).
+def find_end(lines: Sequence[Line]) -> int:
+    """Return the index of the end mark, or of what begins the end of the page, or len(lines).
 
-    A mark with more text below than above does not count. A list ends the text if little text is below it.
+    A mark with more text below than above does not count, but "###" always does. A list of other pages, a
+    notice of copyright or the heading of comments ends the text if little text is below it.
     """
     prose = [_weight(line) for line in lines]
     total = sum(prose)
     above = 0
     for at, line in enumerate(lines):
-        if line.kind is Kind.END and above > 0 and above * 2 >= total:
+        if line.kind is Kind.END and above > 0 and (above * 2 >= total or line.text.count("#") >= 3):
             return at
-        if line.kind is Kind.RELATED and not ends_sentence(line.text) and above * 4 >= total * 3 > 0:
+        if _begins_end(line) and above * 4 >= total * 3 > 0:
             return at
         above += prose[at]
     return len(lines)
+
+
+def _begins_end(line: Line) -> bool:
+    if line.rule == "copyright":  # "© Ada Finch" is the credit of a picture
+        return not line.text.startswith("©") or bool(_YEAR.search(line.text))
+    return (line.kind is Kind.RELATED and not ends_sentence(line.text)) or line.rule == "comments"
 
 
 def _weight(line: Line) -> int:
@@ -105,6 +111,9 @@ def _without_furniture(lines: Sequence[Line], contacts: set[int], footer: list[L
         gone = gone or (line.label == "publisher" and 0 < size(line.value) <= 5 and line.size <= 8)
         if gone and _is_led_up_to(line, kept):
             gone = False
+        if line.rule == "read more" and kept and is_cut_off(kept[-1].text):
+            footer.append(kept.pop())  # the teaser of another page, and its headline
+            footer.extend([kept.pop()] if len(kept) > 1 and not kept[-1].prose else [])
         # After the last sentence, the first furniture line ends the text, because titles of other pages
         # follow.
         if gone and at > last_prose >= 0 and kind is not Kind.END and not _is_picture(line.text):
@@ -153,10 +162,18 @@ def _trim_tail(kept: list[Line], body: Body) -> None:
     """Remove lines at the end of `kept` that are no text: menu words, notices, a last date."""
     while kept:
         last = kept[-1]
-        if last.text_only and not _SOURCE.match(last.text):
+        if last.text_only and not _SOURCE.match(last.text) and not _is_stray(last, kept[:-1]):
             break
         body.last_dates.extend([last] if last.alone and last.dates else [])
         body.footer.append(kept.pop())
+
+
+def _is_stray(line: Line, above: Sequence[Line]) -> bool:
+    """Return whether a few words below the last sentence are no text, such as tags, a name or a link."""
+    if line.prose or line.bullet or line.mark or line.size > _FEW or not line.open:
+        return False
+    plain = not any(char.isdigit() or char in ":：|" for char in line.text)
+    return plain and sum(each.prose for each in above) > 1 and above[-1].text[-1] not in ":："
 
 
 def _make_paragraphs(lines: Sequence[Line], body: Body) -> None:

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import html
 import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-# Zero-width space, word joiner, byte order mark, soft hyphen, and marks of writing direction.
-_INVISIBLE = dict.fromkeys(
+# Zero-width space, word joiner, byte order mark, soft hyphen, marks of writing direction, and the private
+# characters of icon fonts. Two of these are bullets in PDF files.
+_INVISIBLE: dict[int, str | None] = dict.fromkeys(
     [0xFEFF, 0x00AD, 0x200B, 0x200E, 0x200F, 0x2060, *range(0x202A, 0x202F), *range(0x2066, 0x206A)]
 )
+_INVISIBLE |= dict.fromkeys(range(0xE000, 0xF900)) | dict.fromkeys([0xF0A7, 0xF0B7], "•")
 _CONTROLS = dict.fromkeys([*range(9), *range(14, 32), *range(127, 133), *range(134, 160)])
 _BREAKS = {0x0B: "\n", 0x0C: "\n", 0x0D: "\n", 0x85: "\n", 0x2028: "\n", 0x2029: "\n"}
 _SPACES = dict.fromkeys([0x09, 0xA0, 0x1680, *range(0x2000, 0x200B), 0x202F, 0x205F, 0x3000], " ")
@@ -57,6 +60,9 @@ _HIDDEN = ("script", "style")
 # The characters of a Japanese label may be set apart. A wide gap stands for the colon: "会 社 名    北浜町".
 _WIDE_LABEL = re.compile(r"\s*((?:[\u3041-\u9fff] {0,9}){1,6}?) {3,}(?=\S)")
 _APART = re.compile(r"(?:[\u3041-\u9fff]\s+){1,8}[\u3041-\u9fff]")
+# A text that lost its line breaks has wide gaps instead. No row of a table is so long.
+_LONGEST_ROW = 500
+_LOST_BREAK = re.compile(r" {5,}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +89,7 @@ def clean(text: str, most: int | None = None) -> Cleaned:
     links: dict[str, str] = {}
     lines: list[RawLine] = []
     gap = True
-    for raw in _plain(text, links).split("\n"):
+    for raw in _with_breaks(_plain(text, links).split("\n")):
         spaced = raw.translate(_SPACING)
         bare = spaced.strip()
         mark = "#" if _HEADING.match(bare) else ">" if _QUOTE.match(bare) else ""
@@ -96,6 +102,11 @@ def clean(text: str, most: int | None = None) -> Cleaned:
         lines.append(RawLine(shown, gap, len(spaced) - len(spaced.lstrip()), mark))
         gap = False
     return Cleaned(lines, links)
+
+
+def _with_breaks(lines: Iterable[str]) -> Iterator[str]:
+    for line in lines:
+        yield from _LOST_BREAK.split(line) if len(line) > _LONGEST_ROW else (line,)
 
 
 def _without(mark: str, bare: str) -> str:

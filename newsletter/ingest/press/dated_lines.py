@@ -28,6 +28,7 @@ _LEANS_ON_DATE = re.compile(
 _TRAILING = re.compile(
     r"(?:,?\s+(?:posted|published|updated|released|issued|dated|on))?(?:\s+\d{1,2}[:.]\d\d)?\Z", re.IGNORECASE
 )
+_IN_SECTION = re.compile(r"\s(?:in|en|em|dans|im)\Z")  # "Posted 27 March by ACN in"
 _DOMAIN = re.compile(r"\S+\.[a-z]{2,8}(?:\s\(.{1,12}\))?")
 _CLOCK = re.compile(r"(?<!\d)\d{1,2}:\d\d(?!\d)")
 _NEXT_LABEL = re.compile(r"\s+[^\s:：]{1,12}\s?[:：]")
@@ -71,7 +72,7 @@ def read_byline(at: int, line: Line, who: str, dates_found: list[HeadDate]) -> l
 
 def names_in(at: int, line: Line, parts: Sequence[str]) -> list[Entry]:
     for part in parts:
-        bare = part.strip(" ,|-–—")
+        bare = _IN_SECTION.sub("", part.strip(" ,|-–—"))
         bare = read_label(bare)[1] or bare
         if bare and not find_dates(bare) and (is_name(bare) or is_agency(bare)):
             return [Entry(at, bare, line, named=True)]
@@ -82,7 +83,7 @@ def read_mixed(at: int, line: Line, dates_found: list[HeadDate]) -> list[Entry]:
     """Read a line with a date and more: "Ministry of X | 23 October 2025", "By X, October 23", a title."""
     text, dates = line.text, line.dates
     rest = _TRAILING.sub("", line.beside)
-    parts = [part.strip(" ,") for part in SPLIT.split(rest) if part.strip(" ,")]
+    parts = [_IN_SECTION.sub("", part).strip(" ,") for part in SPLIT.split(rest) if part.strip(" ,")]
     labelled = next(((part, hit) for part in parts if (hit := INNER_PUBLISHER.search(part))), None)
     if labelled:
         dates_found.append(HeadDate(at, line.rank, dates[0]))

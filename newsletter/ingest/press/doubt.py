@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from newsletter.ingest.press.lines.line import NAME
 from newsletter.ingest.press.lines.organisations import is_like_sentence, looks_like_name
-from newsletter.ingest.press.lines.shape import is_capitals, size
+from newsletter.ingest.press.lines.shape import is_capitals, is_cut_off, size, starts_small
 from newsletter.ingest.press.title import Choice, Entry, share_of
 
 # A title with less confidence than this waits for a person.
@@ -24,32 +24,33 @@ _LETTERS = re.compile(r"[^\W\d_]")
 # What each sign of a title adds to the confidence. The numbers come from a logistic regression on titles that
 # the parser chose, right and wrong ones. They are added up, and the sum becomes a probability.
 WEIGHTS: Mapping[str, float] = {
-    "always": -1.3,
-    "share of its words that the text has": 1.1,
-    "no word that the text has": -0.5,
-    "score": 2.1,
-    "fewer than four words": -2.3,
-    "five words": 0.2,
-    "seven words": 1.0,
-    "words of a sentence": 0.6,
-    "twice on the page": 1.0,
-    "in capitals": 1.1,
-    "form of a name": -1.1,
-    "name of an organisation": -0.6,
-    "verbatim in the text": -1.1,
-    "whole sentences": -0.9,
-    "in brackets": -1.1,
-    "date above": -0.9,
-    "date below": 0.6,
-    "many other lines": -0.7,
-    "long lines beside it": -2.7,
-    "long lines below it": 0.2,
-    "first line": -1.3,
-    "right above the text": 0.5,
-    "another script": -2.6,
-    "question": -1.2,
+    "always": -1.6,
+    "share of its words that the text has": 1.4,
+    "no word that the text has": -0.7,
+    "score": 2.9,
+    "fewer than four words": -2.4,
+    "five words": 0.4,
+    "seven words": 0.7,
+    "words of a sentence": 0.5,
+    "twice on the page": 1.8,
+    "in capitals": 0.9,
+    "form of a name": -1.3,
+    "name of an organisation": -1.1,
+    "verbatim in the text": -2.3,
+    "whole sentences": -1.6,
+    "in brackets": -1.0,
+    "date above": -0.3,
+    "date below": 0.7,
+    "many other lines": -1.9,
+    "long lines beside it": -3.1,
+    "long lines below it": 0.5,
+    "first line": -1.8,
+    "right above the text": 0.4,
+    "another script": -2.7,
+    "question": -1.1,
     "quotation not closed": -2.3,
-    "far ahead of the next line": 0.5,
+    "far ahead of the next line": 1.2,
+    "cut at one end": -2.7,
 }
 
 
@@ -94,6 +95,7 @@ def signs(choice: Choice) -> dict[str, float]:
         "question": text[-1] in "?？",
         "quotation not closed": _is_cut_in_quotation(text),
         "far ahead of the next line": max(0.0, min(6.0, choice.margin)) / 6,
+        "cut at one end": starts_small(text) or is_cut_off(text) or text[-1] in ":：",
     }
     return found
 

@@ -24,9 +24,12 @@ from newsletter.ingest.press.lines.organisations import (
     organisation_score,
 )
 from newsletter.ingest.press.lines.shape import ends_sentence, is_capitals, is_cut_off, size
-from newsletter.ingest.press.title import LONGEST_TITLE, Entry, Repeats, choose_title
+from newsletter.ingest.press.title import LONGEST_TITLE, Entry, Repeats, choose_title, split_site
 
 _LONGEST_HEAD = 200
+# A line between date and text with fewer words is more often a place or the caption of a picture.
+_FEWEST_LEAD = 6
+_VALUE = re.compile(r"[^:：]{2,24}[:：] (?:\S+ ?){1,5}")  # "Published under: Harbour Office"
 _PERSON = r"(?:[A-Z][\w.’'-]+ ){1,3}[A-Z][\w’'-]+"
 _PEOPLE = re.compile(rf"{_PERSON}(?:,? and |, )(?:{_PERSON}(?:,? and |, |$))+")
 _HEADING = re.compile(
@@ -41,12 +44,14 @@ class Head:
     """The contents of the lines above the text. `body_at` is the index of the first line of the text.
 
     `title_at` is the index of the title, or -1 if no line is one. `sure` is the confidence in it, 0 to 1.
+    `site` is what another copy of the title has behind it.
     """
 
     title: str = ""
     title_at: int = -1
     sure: float = 0.0
     publisher: str = ""
+    site: str = ""
     dates: list[HeadDate] = field(default_factory=list)
     leads: list[str] = field(default_factory=list)
     contacts: list[str] = field(default_factory=list)
@@ -88,6 +93,8 @@ def read_head(lines: Sequence[Line]) -> Head:
         made = list(_read_line(at, line, head, repeats))
         if label == "publisher" and len(made) == 1 and size(made[0].text) <= 9:
             made = [replace(made[0], named=True)]
+        if at and top[at - 1].kind is Kind.RELATED:
+            made = [replace(each, below_related=True) for each in made]
         label = "" if line.value else line.label
         entries.extend(made)
         if not made or any(entry.named or entry.by_date for entry in made):
@@ -173,6 +180,8 @@ def _read_line(at: int, line: Line, head: Head, repeats: Repeats) -> Iterator[En
         named = [part for part in parts if kind_of(part)[1] is Kind.TEXT] if len(parts) > 1 else []
         if len(named) == 1 and is_name(named[0]):
             yield Entry(at, named[0], line, named=True)  # "European Commission - Press release"
+        elif len(named) >= 3 and line.size <= 12 and is_name(named[0]):
+            yield Entry(at, named[0], line, by_date=True)  # "Harbour Daily / Islands / Ferries"
         else:
             yield Entry(at, text, line)
 
@@ -217,6 +226,7 @@ def _choose(head: Head, entries: list[Entry], lines: Sequence[Line], meta_at: in
         same = [entry.text for entry in free if repeats.same(entry.text, title.text)]
         same = [text for text in same if not is_cut_off(text)] or same
         head.title, head.title_at = min(same, key=len), title.at
+        head.site = next((site for text in same if (site := split_site(text, {head.title})[1])), "")
     rest = [entry for entry in entries if entry is not title and not repeats.same(entry.text, head.title)]
     publisher = _best_publisher(rest, " ".join(line.text for line in below)[:4000].casefold(), title)
     # Of "Ministry of Health | Caring for Merrin", the name without the motto.
@@ -243,10 +253,12 @@ def _is_twin(entries: Sequence[Entry], number: int) -> bool:
 
 def _leads(entry: Entry, head: Head, meta_at: int) -> bool:
     """Return whether a line below the title belongs to the text: a subtitle, or a heading right above it."""
-    text, words = entry.text, entry.line.size
-    if entry.line.bullet and words < 4:
-        return False
-    if text.casefold() in head.title.casefold() or is_name(text) or is_office(text):
+    text, words, dates = entry.text, entry.line.size, entry.line.dates
+    byline = bool(dates) and dates[0].year is not None and size(text) <= 9
+    if byline or split_site(text)[0] != text:
+        return False  # split_site knows "For immediate release: Ada Finch"
+    repeats = text.casefold() in head.title.casefold()
+    if (entry.line.bullet and words < 4) or repeats or is_name(text) or is_office(text):
         return False
     if entry.at == head.body_at - 1 and ends_sentence(text):
         return True
@@ -254,7 +266,7 @@ def _leads(entry: Entry, head: Head, meta_at: int) -> bool:
         return words >= 5
     if _HEADING.fullmatch(text):
         return True
-    return words >= 3 and not (words <= 5 and re.fullmatch(r"[^,]{2,30}, [^,.]{2,30}", text))
+    return words >= _FEWEST_LEAD and not _VALUE.fullmatch(text)
 
 
 def _best_publisher(rest: list[Entry], below: str, title: Entry | None) -> Entry | None:

@@ -8,7 +8,7 @@ from datetime import date, datetime
 from typing import Protocol
 
 from newsletter.errors import ReleaseUnreadable
-from newsletter.ingest.press.body import Body, read_body
+from newsletter.ingest.press.body import Body, cut_mark, find_end, read_body
 from newsletter.ingest.press.clean import clean
 from newsletter.ingest.press.dates.dateline import Dateline, read_dateline
 from newsletter.ingest.press.dates.find import FoundDate, find_dates, resolve
@@ -85,9 +85,10 @@ def parse_press(text: str, name: str, today: date | None = None) -> PressRelease
     if cleaned.more:
         reason = f"it has more than {MAX_LINES:,} lines; save only the text of the release and try again"
         raise ReleaseUnreadable(name, reason)
-    lines = read_lines(cleaned.lines)
-    head = read_head(lines)
-    body = read_body(lines[head.body_at :])
+    lines = [each for line in read_lines(cleaned.lines) for each in cut_mark(line)]
+    end = find_end(lines)
+    head = read_head(lines[:end])
+    body = read_body(lines[head.body_at : end], lines[end:])
     _speak_for_title(head, body)
     if not head.title:
         reason = "it has no title; put only the headline on the first line and try again"
@@ -101,10 +102,10 @@ def parse_press(text: str, name: str, today: date | None = None) -> PressRelease
     moved = len(leads) - skipped
     opening = (read_dateline(each) for each in paragraphs[: len(leads) + 2])
     dateline = next((found for found in opening if found), None)
-    title, site = split_site(head.title)
+    title, site = split_site(head.title, {line.text for line in lines})
     return PressRelease(
         title=title,
-        publisher=head.publisher or site or _publisher(head, paragraphs, body, dateline),
+        publisher=head.publisher or site or head.site or _publisher(head, paragraphs, body, dateline),
         published=_published(head, body, dateline, paragraphs, today),
         language=detect_language("\n".join([title, *paragraphs])),
         paragraphs=tuple(paragraphs),
@@ -193,7 +194,7 @@ def _publisher(head: Head, paragraphs: list[str], body: Body, dateline: Dateline
     lead = next(opened, "")[dateline.end if dateline else 0 :].strip()
     footer = [line.text for line in body.footer[:_TELLING]]
     contacts = (head.contacts + body.contacts)[:_TELLING]
-    return find_publisher(Evidence(paragraphs, footer, contacts, dateline, lead.strip()))
+    return find_publisher(Evidence(paragraphs, footer, contacts, dateline, lead.strip(), head.title))
 
 
 def _published(

@@ -10,7 +10,7 @@ from newsletter.ingest.phrases import read_phrases
 from newsletter.ingest.press.dates.dateline import Dateline
 from newsletter.ingest.press.lines.furniture import Kind, kind_of
 from newsletter.ingest.press.lines.line import NAME
-from newsletter.ingest.press.lines.organisations import is_wire, organisation_score
+from newsletter.ingest.press.lines.organisations import is_agency, is_wire, organisation_score
 from newsletter.ingest.press.lines.shape import size
 
 _SOURCE = re.compile(
@@ -31,11 +31,15 @@ _LEAD_NAME = re.compile(
 )
 
 
+_CREDIT = re.compile(r"[-–—\s]*[(（]([^()（）:\d]{2,40})[)）]\.?")
+_CREDIT_BEHIND = re.compile(r"[.!?…。\"”»)]\s*[(（]([^()（）:\d]{2,20})[)）]\.?\Z")
 _LONGEST_CONTACT = 120
 _OPENING = 160
 _ARTICLE = re.compile(
     r"(?:the|der|die|das|le|la|les|el|los|las|il|lo|i|gli|o|a|os|as|de|het|den|det)\s+|l['’]", re.IGNORECASE
 )
+# "RIVERSIDE – ", "(Leipzig) - ", "New York, NY -- "
+_PLACE_FIRST = re.compile(r"\(?[^\W\d_a-z][\w.,'’ ]{1,40}\)?\s[–—-]{1,2}\s+(?=[^\W\d_a-z])")
 _SMALL = frozenset(read_phrases("organisations")["small words"])
 _COMPOUNDS = tuple(read_phrases("organisations")["compounds"])
 _ASIAN_SUBJECT = re.compile(
@@ -54,6 +58,7 @@ class Evidence:
     contacts: Sequence[str]
     dateline: Dateline | None
     lead: str
+    title: str = ""
 
 
 def from_signature(evidence: Evidence) -> str:
@@ -76,6 +81,19 @@ def from_copyright(evidence: Evidence) -> str:
     hits = (_COPYRIGHT.search(line) for line in evidence.footer)
     holders = (hit["holder"].split(" - ")[0].strip() for hit in hits if hit)
     return next((holder for holder in holders if holder), "")
+
+
+def from_credit(evidence: Evidence) -> str:
+    """Return the name in brackets below the text or behind its last sentence: "(KWP w Krakowie)", "(ACN)"."""
+    lines = [*evidence.paragraphs[-1:], *evidence.footer[:3]]
+    hits = (_CREDIT.fullmatch(line) or _CREDIT_BEHIND.search(line) for line in lines)
+    names = (hit[1].strip() for hit in hits if hit)
+    return next((each for each in names if _is_credit(each)), "")
+
+
+def _is_credit(name: str) -> bool:
+    capitals = any(len(word) > 1 and word.isupper() for word in name.split())
+    return (capitals or is_agency(name) or organisation_score(name) >= NAME) and kind_of(name)[1] is Kind.TEXT
 
 
 def from_about(evidence: Evidence) -> str:
@@ -121,14 +139,25 @@ def from_lead(evidence: Evidence) -> str:
 
 def from_subject(evidence: Evidence) -> str:
     """Return the organisation that the text begins with: "The Harbour Office of Vestby says"."""
-    opening = (evidence.lead or next(iter(evidence.paragraphs), ""))[:_OPENING]
+    return _subject(evidence.lead or next(iter(evidence.paragraphs), ""))
+
+
+def from_title(evidence: Evidence) -> str:
+    """Return the organisation that the title begins with: "Municipality of Vestby buys two ferries"."""
+    return _subject(evidence.title)
+
+
+def _subject(text: str) -> str:
+    opening = _PLACE_FIRST.sub("", text[:_OPENING], count=1)
     asian = _ASIAN_SUBJECT.match(opening)
     if asian:
         return asian["who"]
     words: list[str] = []
     for word in _ARTICLE.sub("", opening, count=1).split():
         plain = word.strip("()[],'’“”\"«»")
-        if not plain or (plain[0].islower() and plain.casefold() not in _SMALL):
+        if not any(map(str.isalnum, plain)):
+            return ""
+        if plain[0].islower() and plain.casefold() not in _SMALL:
             break
         words.append(word)
         if word.endswith((",", ":", ".", ";")):
@@ -154,11 +183,13 @@ def from_wire(evidence: Evidence) -> str:
 FINDERS: tuple[Callable[[Evidence], str], ...] = (
     from_signature,
     from_agency,
+    from_credit,
     from_copyright,
     from_about,
     from_contacts,
     from_lead,
     from_subject,
+    from_title,
     from_wire,
 )
 

@@ -19,24 +19,29 @@ from newsletter.ingest.press.lines.shape import is_capitals, is_cut_off, size
 LONGEST_TITLE = 300
 _LOOK_FOR_REPEATS = 60
 _COMPARED = 3000
+_NEAR_TEXT = 3
 _LONG_HEADLINE = 40  # so long a text is no common ending of other words
 _SITE_MARKS = (" | ", " :: ", " - ", " – ", " — ", " > ", " » ")
 _KIND_BEFORE = re.compile(r"(?:release|news|press release|media advisory)\s?[–—:-]\s", re.IGNORECASE)
 _IMMEDIATE = re.compile(r"for immediate release\s?[:–—-]\s?(?=\S)", re.IGNORECASE)
 _LEANS = re.compile(r"(?:\b(?:on|of|am|vom|le|el|del|di|den)\s|[,(（\[【])\s*\Z", re.IGNORECASE)
 _WORD = re.compile(r"[^\W\d_]+")
-_ASIAN = re.compile(r"[\u0e01-\u0eff\u1000-\u109f\u1780-\u17dd\u3041-\u9fff]")
+_ASIAN = re.compile(r"[\u0e01-\u0eff\u1000-\u109f\u1780-\u17dd\u3041-\u9fff\uac00-\ud7a3]")
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A line of the head that may be a title or a publisher. `named`: its label says a publisher."""
+    """A line of the head that may be a title or a publisher. `named`: its label says a publisher.
+
+    `below_related`: the heading of a list of other pages is right above.
+    """
 
     at: int
     text: str
     line: Line
     named: bool = False
     by_date: bool = False
+    below_related: bool = False
 
     @property
     def name_score(self) -> int:
@@ -88,10 +93,14 @@ class Repeats:
         self._other: dict[str, str] = {}
         self.body_from = 0
         first: set[str] | None = None
+        begins: dict[str, int] = {}
+        # What stands twice below the first sentence is a row of a table, if a headline can be above it.
+        text_at = next((at for at, line in enumerate(lines) if line.prose and not line.open), len(lines))
         # The name of the publisher may stand above the text and again in the contacts below it.
         last_prose = max((at for at, line in enumerate(lines) if line.prose), default=-1)
         candidates = list(_candidates(lines[:_LOOK_FOR_REPEATS]))
         self._find_longer([line.text for _, line, _ in candidates])
+        headed = any(at < text_at <= at + _NEAR_TEXT and line.size >= 5 for at, line, _ in candidates)
         for at, line, twin in candidates:
             keys = self._keys(line.text)
             repeated = next((key for key in keys if key in self._count), None)
@@ -99,11 +108,14 @@ class Repeats:
                 continue  # the words of a picture and its caption
             if at > last_prose >= 0:
                 break
+            if repeated is not None and headed and begins[repeated] > text_at:
+                continue
             if repeated is not None and line.score < 4 and (first is None or repeated in first):
                 self.body_from = at + 1
                 first = first or set(keys)
             for key in keys:
                 self._count[key] = self._count.get(key, 0) + 1
+                begins.setdefault(key, at)
 
     def _find_longer(self, texts: list[str]) -> None:
         """Note each line that is another one with more words before or behind."""
@@ -264,6 +276,7 @@ def _score(
     score += 0.5 if is_capitals(text) and words >= 4 else 0
     score -= 0.5 if looks_like_name(text) and words <= 4 else 0
     score -= 2 if entry.by_date else 0
+    score -= 4 if entry.below_related else 0
     score -= 2 if len(text) > LONGEST_TITLE else 0
     score -= 2 if text.endswith((":", "：")) else 0
     score -= 1 if entry.line.prose and not entry.line.open else 0
@@ -271,7 +284,8 @@ def _score(
     score += 1 if number == 0 and entry.at + 1 in dated else 0
     # A subtitle stands below its title and often has more words of the text.
     above = entries[number - 1] if number else None
-    if above is not None and entry.at - above.at <= 5 and size(above.text) >= 4 and not above.line.bullet:
+    listed = above is None or above.line.bullet or above.below_related
+    if above is not None and not listed and entry.at - above.at <= 5 and size(above.text) >= 4:
         name = above.line.score >= NAME or looks_like_name(above.text)
         score -= 0 if name else 3 if size(above.text) >= 5 else 2
     return score
@@ -292,12 +306,18 @@ def _grams(text: str) -> Iterator[str]:
             yield word[:5]
 
 
-def split_site(title: str) -> tuple[str, str]:
-    """Return the headline, and the name of the site that pages append to it, or ""."""
-    title = _IMMEDIATE.sub("", title, count=1)
+def split_site(title: str, lines: Collection[str] = ()) -> tuple[str, str]:
+    """Return the headline, and the name of the site that pages append to it, or "".
+
+    A headline that is also one of `lines` of the page is whole, and what follows it is the site.
+    """
+    title = _KIND_BEFORE.sub("", _IMMEDIATE.sub("", title, count=1), count=1)
     for mark in _SITE_MARKS:
         before, found, after = title.rpartition(mark)
+        if not found or len(before) < 15:
+            continue
         # A site begins with a capital. Inside a headline, the words after a dash go on in small characters.
-        if found and len(before) >= 15 and not after[:1].islower() and organisation_score(after) >= 4:
-            return before.strip(), after.strip()
+        site = organisation_score(after) >= 4 and not after[:1].islower()
+        if site or before.strip() in lines:
+            return before.strip(), after.strip() if site or looks_like_name(after) else ""
     return title, ""

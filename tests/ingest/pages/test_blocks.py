@@ -47,3 +47,4 @@ def test_the_share_of_links_is_known():
 
     assert only.link_share == 0.5
     assert compact(" a  b\n") == "ab"
+    assert compact("sta\u200btion\ue80b") == "station"

@@ -31,6 +31,22 @@ def test_a_topic_inside_the_heading_is_parted_from_the_headline_as_in_the_declar
     assert title(body, "Harbour: The quay opens in April | Port") == "Harbour: The quay opens in April"
 
 
+def test_a_line_above_the_text_names_the_publisher_if_the_page_declares_none():
+    lines = ["12 May 2030", "Press release | Harbour Guild of Marlow", "For immediate release"]
+
+    assert choose_publisher(Declared(), ["Forum"], "The quay opens", "", lines) == "Harbour Guild of Marlow"
+    assert (
+        choose_publisher(Declared(), [], "The quay opens", "x", ["Ministry of Ports"]) == "Ministry of Ports"
+    )
+    assert choose_publisher(Declared(), ["Forum"], "The quay opens", "", ["Ada Finch"]) == "Forum"
+
+
+def test_a_site_stands_behind_a_wide_colon():
+    declared = Declared(titles=("新しい桟橋：北浜 港湾研究機構",))
+
+    assert choose_publisher(declared, [], "新しい桟橋", "") == "北浜 港湾研究機構"
+
+
 def test_without_a_heading_the_site_is_taken_off_the_declared_title():
     assert title("<p>x", "Port | The quay opens", sites=("Port",)) == "The quay opens"
     assert title("<p>x", "The quay opens") == "The quay opens"

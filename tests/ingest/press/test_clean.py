@@ -91,3 +91,20 @@ def test_a_wide_gap_behind_a_japanese_label_stands_for_a_colon() -> None:
 def test_more_lines_than_asked_for_are_told() -> None:
     assert clean("a\nb\nc", 2).more
     assert not clean("a\nb", 2).more
+
+
+def test_the_characters_of_icon_fonts_are_no_text():
+    lines = clean("\ue80b\n\uf0b7 Lamps\nShare \uf09a").lines
+
+    assert [line.text for line in lines] == ["• Lamps", "Share"]
+
+
+def test_wide_gaps_in_a_long_line_are_lost_line_breaks():
+    long = "The port opens two gates" + " " * 30 + "Ships " * 80 + "come" + " " * 9 + "The end"
+
+    assert [line.text for line in clean(long).lines] == [
+        "The port opens two gates",
+        "Ships " * 80 + "come",
+        "The end",
+    ]
+    assert len(clean("Year      Ships\n2030      1,200").lines) == 2

@@ -18,7 +18,9 @@ _CUT = re.compile(
 )
 _IN_BRACKETS = re.compile(r"\(([^()]{2,40})\)|/([^/()]{2,40})/|【([^】]{2,20})】")
 _DASHES = re.compile(r"[\s\-–—:]*")
+_AGENCY_FIRST = re.compile(r"[(/]([^()/]{2,20})[)/]\s?[-–—]{1,2}\s+(?=\S)")
 _STATES = re.compile(r"[A-Z]{2}|[A-Z][a-z]{1,4}\.|\d.*")
+_TWO_CAPITALS = re.compile(r"[^\W\d_][\w -]{2,30}\. ?[^\W\d_]{3,12}")  # "PORT HALDEN. BRINEPRESS -"
 # Words that have no capital inside the name of a place, or between two names.
 _SMALL = frozenset(read_phrases("organisations")["small words"]) | {"al", "d", "les", "m"}
 
@@ -37,6 +39,10 @@ def read_dateline(paragraph: str, dates: Sequence[FoundDate] | None = None) -> D
 
     If its date has no year, the same day with a year in the text behind it tells the year.
     """
+    first = _AGENCY_FIRST.match(paragraph)  # "(ANSA) - ROMA, 28 LUG -"
+    if first and is_agency(first[1]):
+        rest = read_dateline(paragraph[first.end() :])
+        return Dateline(first.end() + (rest.end if rest else 0), rest.found if rest else None, first[1])
     opening = paragraph[:_REACH]
     known = find_dates(paragraph) if dates is None else dates
     for cut in _CUT.finditer(opening):
@@ -46,6 +52,8 @@ def read_dateline(paragraph: str, dates: Sequence[FoundDate] | None = None) -> D
             return None
         if opening[cut.end() : cut.end() + 1] in ("/", "("):
             continue  # "MOSCOW, October 23. /TASS/."
+        if any(found.start < cut.start() < found.end for found in known):
+            continue  # "Nov. 12, 2024"
         if head.endswith(")") and opening[cut.end() : cut.end() + 1].islower():
             return None  # "The Union of Ports (UOP) has", no dateline
         inside = [found for found in known if found.end <= len(head)]
@@ -73,7 +81,9 @@ def _agency(head: str) -> str:
         if not find_dates(name) and not _STATES.fullmatch(name) and any(char.isalpha() for char in name):
             return name
     last: str = re.split(r"[,.\s]+", head.strip(" ,.:"))[-1]
-    return last if is_agency(last) and head.strip() != last else ""
+    if is_agency(last) and head.strip() != last:
+        return last
+    return last if _TWO_CAPITALS.fullmatch(head) and head.isupper() else ""
 
 
 def _is_place(head: str, dates: Sequence[FoundDate]) -> bool:

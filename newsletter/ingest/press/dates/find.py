@@ -49,11 +49,13 @@ Parts = tuple[int | None, int, int]
 ReadParts = Callable[["re.Match[str]"], "Parts | None"]
 
 # In Thai and the scripts of India, vowels are combining marks. Four Arabic months of the Levant have names of
-# two words.
+# two words. Many Arabic dates have both names of a month, with a slash between them.
 _LETTER = r"(?:[^\W\d_]|[\u0900-\u0963\u0970-\u0dff\u0e31-\u0e4e])"
-_MONTH = rf"(?P<m>(?:تشرين|كانون) (?:الأول|الثاني)|[^\W\d_]{_LETTER}{{1,13}})"
+_LEVANT = r"(?:تشرين|كانون) (?:الأول|الثاني)"
+_MONTH = rf"(?P<m>{_LEVANT}|[^\W\d_]{_LETTER}{{1,13}})(?:\s?/\s?(?:{_LEVANT}|[^\W\d_]{{3,10}}))?"
 _D = r"(?<!\d)(?P<d>\d{1,2})"
-_Y = r"(?P<y>\d{4})(?!\d)"
+# Some pages have a time right behind the year: "28 luglio 202010:43".
+_Y = r"(?P<y>\d{4})(?!\d(?!\d?:\d\d))"
 
 
 def _year(text: str) -> int | None:
@@ -176,7 +178,7 @@ PATTERNS: tuple[tuple[str, re.Pattern[str], ReadParts], ...] = tuple(
 
 
 _DIGIT = re.compile(r"\d")
-_WORD = re.compile(rf"(?:تشرين|كانون) (?:الأول|الثاني)|[^\W\d_]{_LETTER}{{1,13}}")
+_WORD = re.compile(rf"{_LEVANT}|[^\W\d_]{_LETTER}{{1,13}}")
 # What a text must have so that a pattern can match.
 _MARKS = {
     "juche": ("juche",),

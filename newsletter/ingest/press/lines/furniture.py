@@ -48,7 +48,8 @@ _WORDS = re.compile(r"[^\W\d_]+(?:['’‌-][^\W\d_]+)*")
 _TOKENS = re.compile(r"[^\w‌+-]+")
 _SEPARATORS = re.compile(r"\s*(?:[|¦·•›»>/,–—]|\s-\s|\t)\s*")
 _MAIL = re.compile(r"[^\s@<>()]{1,64}@[a-z0-9.\-]{2,100}\.[a-z]{2,15}|\[email\s?protected\]")
-_PHONE = re.compile(r"(?:\+\s?\d|\(\d{2,5}\)|\b0\d|\b\d{3}[-. ])[\d\s().\-/–]{5,20}\d")
+_PHONE = re.compile(r"(?:\+\s?\d|\(\d{2,5}\)|\b0\d|\b\d{3}[-./ ])[\d\s().\-/–]{5,20}\d")
+_BULLET_BAR = re.compile(r"\s[|•·∙●]\s")
 _REACH_LABEL = re.compile(
     rf"(?:(?:{'|'.join(read_phrases('labels')['reach'])})\s?[.:：]|press(?:e)?@|media@)",
 )
@@ -163,14 +164,16 @@ def _is_reach(low: str) -> bool:
         return True
     if not mail and not phone:
         return False
+    if len(_BULLET_BAR.findall(low)) >= 2:
+        return True  # "Harbour House • 3 Quay Road • Brinehaven 12999 • 555/010-0144"
     rest = _PHONE.sub(" ", _MAIL.sub(" ", low))
     letters = [word for word in rest.split() if any(char.isalpha() for char in word)]
     return len(letters) <= (4 if mail else 2)
 
 
 def is_contact_line(text: str) -> bool:
-    """Return whether a heading such as "Media contact:" has the contact on the same line."""
-    head, colon, rest = text.partition(":")
+    """Return whether a heading such as "Media contact:" or "【お問い合わせ先】" has the contact behind it."""
+    head, colon, rest = text.removeprefix("【").partition("】" if text[:1] == "【" else ":")
     if not colon or not rest.strip() or len(head) > 60:
         return False
     if not _compiled_rules()["contact"][1].fullmatch(head.casefold().strip()):

@@ -48,6 +48,10 @@ _NOISE = re.compile(
 )
 
 
+_MARKS = " ,.;:|()[]/–—-·•"
+_EDGE_TIME = re.compile(r"\A\d{1,2}[:.]\d{2}(?::\d{2})?(?!\d)|(?<!\d)\d{1,2}:\d{2}(?::\d{2})?\Z")
+
+
 def read_label(text: str) -> tuple[str, str]:
     """Return the kind of the label at the start of a line and the text behind it, or two empty strings.
 
@@ -78,4 +82,5 @@ def beside_dates(text: str, dates: Sequence[FoundDate]) -> str:
         hit = pattern.match(text)
         text = text[hit.end() :] if hit else text
     bare = INNER_DATE.sub(" ", _NOISE.sub(" ", text))
-    return text.strip(" ,.;:|()[]/–—-·•") if any(char.isalnum() for char in bare) else ""
+    text = _EDGE_TIME.sub("", text.strip(_MARKS))
+    return text.strip(_MARKS) if any(char.isalnum() for char in bare) else ""

@@ -9,12 +9,26 @@ from newsletter.ingest.press.clean import RawLine
 from newsletter.ingest.press.dates.dateline import Dateline, read_dateline
 from newsletter.ingest.press.dates.find import FoundDate, find_dates
 from newsletter.ingest.press.lines.furniture import Kind, has_reach, kind_of, mostly_share_bar
-from newsletter.ingest.press.lines.labels import BARE, beside_dates, is_time, read_label, weigh
+from newsletter.ingest.press.lines.labels import (
+    BARE,
+    PUBLISHED,
+    beside_dates,
+    is_time,
+    read_label,
+    weigh,
+)
 from newsletter.ingest.press.lines.organisations import is_agency, organisation_score
 from newsletter.ingest.press.lines.shape import ends_sentence, is_bullet, is_sentence, size
 
 NAME = 3  # the lowest score at which a line counts as a name without other evidence
 _LONGEST_DATE_LINE = 160
+_MOST_WORDS = 8
+# Words between the kind of a release and its date, and its number before them.
+_OF = re.compile(
+    r"(?:\W+(?:nr|no|n°|nº|№)\.?\s?[\w/-]{1,12})?"
+    r"[\s,]+(?:vom|of|on|from|dated|du|de|del|da|di|van|från|fra|z dnia|z|dne|od|от|від)\Z",
+    re.IGNORECASE,
+)
 _BRACKETS = frozenset("(/【")  # a dateline has a date or, in brackets, an agency
 _STOP_INSIDE = re.compile(r"[.!?…]['\"”’»)]*\s+['\"“‘«(]*[^\W\d_]|[。！？।۔]")
 
@@ -74,9 +88,11 @@ def classify(raw: RawLine) -> Line:
         alone_on_line = read_dateline(f"{text} ", dates)  # "Vilnius, September 16 (ELTA)."
         dateline = alone_on_line if alone_on_line and is_agency(alone_on_line.agency) else None
     beside, alone, rank = "", False, BARE
-    if dates and len(text) <= _LONGEST_DATE_LINE and words <= 16:
+    if dates and len(text) <= _LONGEST_DATE_LINE and words <= 26:
         beside = beside_dates(text, dates)
         alone, rank = not beside or mostly_share_bar(beside.casefold()), weigh(text)
+        if not alone and words <= _MOST_WORDS and kind_of(_OF.sub("", beside))[0] == "kind of release":
+            alone, rank = True, min(rank, PUBLISHED)  # "Pressemitteilung Nr. 5 vom 19.05.2031"
     elif not dates and len(text) <= 40:
         alone = is_time(text)
     label, value = read_label(text) if len(text) <= 300 else ("", "")

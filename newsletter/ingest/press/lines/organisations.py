@@ -120,7 +120,8 @@ def _headline_signs(text: str, words: list[str]) -> int:
     signs += 3 if ends_sentence(text) and not _LEGAL.search(text) and not is_initials(text) else 0
     signs += 2 if any(mark in text for mark in ("“", "”", '"', "?", "!", ": ", "、", "「", "：", "…")) else 0
     signs += 1 if any(char.isdigit() for char in text) else 0
-    signs += 3 if size(text) > 14 else 0
+    # In a script without capitals, only the length tells a long headline from a name.
+    signs += 3 if size(text) > (14 if cased else 9) else 0
     return signs
 
 
@@ -160,10 +161,12 @@ def is_initials(text: str) -> bool:
 
 def is_agency(text: str) -> bool:
     """Return whether `text` is, begins or ends with the short name of a news agency or known organisation."""
-    words = [word.strip("().,:;[]").casefold() for word in text.split()]
+    words = [word.strip("().,:;[]") for word in text.split()]
     if not words or len(words) > 5:
         return False
-    return any(word in _AGENCIES for word in (words[0], words[-1])) or words[0].startswith("rfe/rl")
+    # "Who", "Mti" and other short ones are names only in capitals.
+    known = (word for word in (words[0], words[-1]) if len(word) > 3 or word.isupper() or not word.isascii())
+    return any(word.casefold() in _AGENCIES for word in known) or words[0].casefold().startswith("rfe/rl")
 
 
 _WIRE = re.compile(

@@ -20,6 +20,9 @@ from newsletter.ingest.press.dates.dateline import read_dateline
         ("Tehran, Oct 23, IRNA - The", "IRNA"),
         ("Brüssel, 23. Oktober 2025 – Der Rat", ""),
         ("HALMSTRAND (Nov. 19, 2025) - The port", ""),
+        ("(ANSA) - LUND, 28 LUG - Il porto", "ANSA"),
+        ("BRINGRAD. MORINFORM – The port", "MORINFORM"),
+        ("BRINE, Nordal and REEF, South Nordal, Nov 12, 2024, Nov. 12, 2024 (WIREFILE) — Halden", "WIREFILE"),
     ],
 )
 def test_a_dateline_is_read_with_its_agency(text: str, agency: str) -> None:

@@ -158,6 +158,16 @@ def test_accents_and_capitals_do_not_matter_in_a_month() -> None:
     assert month_number("report") is None
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["24 نيسان / أبريل 2030", "24 أبريل/ نيسان 2030", "24 aprile 203010:43  News", "BNS2030.04.24 13:44"],
+)
+def test_a_month_may_have_two_names_and_a_year_a_time_right_behind_it(text: str) -> None:
+    (found,) = find_dates(text)
+
+    assert found.on(None) == date(2030, 4, 24)
+
+
 def test_every_pattern_has_a_name_of_its_own() -> None:
     names = [name for name, _, _ in PATTERNS]
 

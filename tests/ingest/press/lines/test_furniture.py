@@ -261,3 +261,8 @@ def test_a_line_of_a_script_is_furniture_however_long_it_is(line: str) -> None:
 def test_a_caption_ends_with_the_agency_and_the_photographer() -> None:
     assert kind_of("The president at the hearing, 12 March 2019. HNB/ADA FINCH") == ("credit", Kind.FURNITURE)
     assert kind_of("The council spoke about TCP/IP and HTML")[1] is Kind.TEXT
+
+
+def test_an_address_with_bullets_and_a_number_is_no_text() -> None:
+    assert kind_of("Harbour House • 3 Quay Road • Brinehaven 12999 • 555/010-0144")[1] is Kind.REACH
+    assert kind_of("【報道関係お問い合わせ先】 北浜町船具 TEL：03-5550-1010")[1] is Kind.CONTACT

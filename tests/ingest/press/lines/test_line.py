@@ -85,3 +85,18 @@ def test_a_line_that_begins_with_a_date_is_no_list_item() -> None:
 
 def test_the_state_of_a_german_police_report_is_its_date() -> None:
     assert classify(RawLine("Stand: 21.12.2024, 12:00 Uhr")).rank == PUBLISHED
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Pressemitteilung vom 19.05.2031",
+        "Press release no. 12 of 19 May 2031",
+        "Communiqué de presse, 19 mai 2031",
+    ],
+)
+def test_a_kind_of_release_with_a_date_tells_the_day_of_publication(text: str) -> None:
+    line = classify(RawLine(text))
+
+    assert line.alone
+    assert line.rank == PUBLISHED
