@@ -5,8 +5,7 @@
     python -m year.run [--runs N] [--days N] [--seed N] [--postgresql]
     python -m year.run --faults
 
-Every second run has outages. In every third one, issues need an approval. The exit status is 1 if a run
-broke a promise, or if a fault was not found.
+The exit status is 1 if a run broke a promise, or if a fault was not found.
 """
 
 from __future__ import annotations
@@ -54,7 +53,7 @@ def simulate(runs: int, days: int, first: int, *, postgresql: bool) -> int:
     with _houses(postgresql=postgresql) as make:
         for seed in range(first, first + runs):
             with make() as house:
-                world = World(house, seed, outages=seed % 2 == 0, approvals=seed % 3 == 0)
+                world = World(house, seed)
                 try:
                     world.run(days)
                 except Broken as broken:

@@ -17,9 +17,9 @@ DAYS = 5
 
 # Measuring coverage makes this three times as slow.
 @pytest.mark.no_cover
-@pytest.mark.parametrize("seed", [3, 4])
+@pytest.mark.parametrize("seed", [1, 2])
 def test_each_release_comes_once_and_on_time(either_house: House, seed: int):
-    world = World(either_house, seed, outages=seed % 2 == 0, approvals=seed % 3 == 0)
+    world = World(either_house, seed)
 
     world.run(DAYS)
 
