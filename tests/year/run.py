@@ -102,7 +102,8 @@ def find_fault(_name: str, tree: Path) -> bool:
         text=True,
         check=False,
     )
-    said = found.stdout.splitlines() or ["nothing"]
+    # If the code with the fault does not run at all, the last line says why.
+    said = found.stdout.splitlines() or found.stderr.splitlines()[-1:]
     print(f"{said[0]} ({said[-1]})", flush=True)
     return found.returncode == 1 and said[0].startswith("seed ")
 
