@@ -23,7 +23,7 @@ def test_each_release_comes_once_and_on_time(either_house: House, seed: int):
 
     world.run(DAYS)
 
-    assert world.releases
+    assert world.items
     assert either_house.transport.sent
 
 
