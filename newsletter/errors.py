@@ -19,6 +19,7 @@
     │   ├── ReleaseWithdrawn   it was public before, and is not now
     │   └── ReleaseMerged      it was merged into another one; says which
     ├── StateConflict          the current state does not allow the request
+    │   └── OrderChanged       another person changed the order of an issue meanwhile
     ├── FetchError             a URL could not be fetched
     │   └── FetchRefused       the URL or its address is one that we do not accept
     │       └── AnswerRefused  the answer is one that we do not accept
@@ -148,6 +149,10 @@ class ReleaseMerged(NotFound):
 
 class StateConflict(NewsletterError):
     """The current state does not allow the request."""
+
+
+class OrderChanged(StateConflict):
+    """Another person changed the order of an issue after this one saw it."""
 
 
 class FetchError(NewsletterError):

@@ -76,6 +76,7 @@ def approve(
             shown_at,
             actor=ACTOR,
             now=parts.now(),
+            order_version=found.order_version,
             **note,
         )
         session.commit()

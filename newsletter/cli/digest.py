@@ -16,6 +16,7 @@ from newsletter.cli.editors_note import note_options, read_note_file
 from newsletter.cli.explain import explain_command
 from newsletter.cli.frequencies import frequency_option
 from newsletter.cli.issue_status import load_issue, print_status, watch_issue
+from newsletter.cli.order import order
 from newsletter.cli.runtime import open_runtime
 from newsletter.cli.send_from_here import send_from_here_command
 from newsletter.digest import preview as previews
@@ -250,6 +251,7 @@ for _name, _act, _line in (
 
 digest.add_command(approve)
 digest.add_command(check)
+digest.add_command(order)
 
 
 @digest.command(cls=IdCommand)
@@ -349,16 +351,17 @@ def _send_test(
 ) -> None:
 
     address = parse_address(recipient)
-    selection = _preview(parts, newsletter_id, frequencies).selection
+    shown = _preview(parts, newsletter_id, frequencies)
     with parts.session() as session:
         send_test(
             session,
             parts.renderer,
-            selection,
+            shown.selection,
             recipient=address.text,
             actor=ACTOR,
             now=parts.now(),
             newsletter_id=newsletter_id,
+            order=shown.order,
             **note,
         )
         session.commit()

@@ -10,8 +10,9 @@ from sqlalchemy.orm import Session
 
 from newsletter import audit
 from newsletter.calendar.instants import zone_of
+from newsletter.digest.order.store import require_version
 from newsletter.errors import InputError, StateConflict
-from newsletter.models import Issue, IssueState, NewsletterCalendar
+from newsletter.models import Issue, IssueState, NewsletterCalendar, target_of
 
 # An issue can be planned so far ahead.
 FARTHEST = timedelta(days=60)
@@ -47,15 +48,20 @@ def first_state(session: Session, newsletter_id: int, starts_at: datetime | None
     return IssueState.SCHEDULED if starts_at is not None else IssueState.PREPARING
 
 
-def approve_held(session: Session, issue: Issue, actor: str, now: datetime) -> None:
+def approve_held(
+    session: Session, issue: Issue, actor: str, now: datetime, order_version: int | None = None
+) -> None:
     """Let an issue go out that waits for a second person. Commits nothing.
 
-    Raises StateConflict if it does not wait, or if `actor` is the person who wanted to send it.
+    `order_version` is that of the manual order that they saw, None if they saw none. Raises StateConflict if
+    it has changed since, if the issue does not wait, or if `actor` is the person who wanted to send it.
     """
     if issue.state is not IssueState.HELD:
         raise StateConflict(f"Issue {issue.public_id} is {issue.state} and waits for no approval.")
     if issue.created_by == actor:
         raise StateConflict("Another person has to approve this issue, because you wanted to send it.")
+    require_version(session, issue.newsletter_id, target_of(issue), order_version)
+    issue.approved_by = actor
     waits = issue.starts_at is not None and issue.starts_at > now
     issue.state = IssueState.SCHEDULED if waits else IssueState.PREPARING
     audit.record(session, actor, "issue.approve", issue.public_id, now)

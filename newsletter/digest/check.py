@@ -76,7 +76,7 @@ def gather_facts(
     checks = last_checks(session, [sender])
     return Facts(
         samples=[
-            render_in(session, renderer, newsletter_id, shown.selection, language, now)
+            render_in(session, renderer, newsletter_id, shown.selection, language, now, order=shown.order)
             for language in renderer.of_newsletter(session, newsletter_id).languages
         ],
         postal_address=sender.identity.postal_address,

@@ -23,7 +23,7 @@ from newsletter.messages.render import (
     render_more,
 )
 from newsletter.messages.templates.parts import USUAL_TEMPLATES
-from newsletter.models import Fragment, Issue, IssueRelease, Release, Topic, insert_new
+from newsletter.models import Fragment, Issue, IssueRelease, Release, Topic, insert_new, order_of_issue
 from newsletter.models.rendition_key import name_of
 
 
@@ -74,7 +74,8 @@ def render_issue(
         parts = {**parts, **_new_headings(session, renderer, issue, language, encoded)}
     else:
         topics = _topics(session, issue)
-        parts = render_edition(renderer, facts, spoken, topics, releases)
+        order = order_of_issue(session, issue)
+        parts = render_edition(renderer, facts, spoken, topics, releases, order)
     report_failures(session, renderer, now)
     if renderer.failures and not before:
         issue.template_version = USUAL_TEMPLATES.version

@@ -13,6 +13,7 @@ from newsletter import audit, coverage
 from newsletter.digest.by_hand import first_state
 from newsletter.digest.fragments import names_in, render_issue, rendered_names
 from newsletter.digest.merge_unsent import merge_unsent
+from newsletter.digest.order.store import AS_IT_HAPPENS, BY_HAND, store_for_test, take_up
 from newsletter.digest.own_hour import by_moment, own_hours
 from newsletter.digest.select import MOST_KEPT, Audience, Chunk, Selector
 from newsletter.errors import StateConflict
@@ -35,6 +36,7 @@ from newsletter.models import (
     Subscriber,
     current_sequence,
 )
+from newsletter.models.hand_order import HandOrder
 from newsletter.models.rendition_key import Selection, read_key, release_names, write_key
 from newsletter.outbox.enqueue import enqueue_issue, enqueue_test
 from newsletter.outbox.pacing.warm_up import stage_of
@@ -67,8 +69,8 @@ def open_issue(
     same `request_key` returns the same issue, so a form that is sent twice opens one. With `own_hour`,
     subscribers who chose an hour of their day get it at that hour, a day later at the latest. Subscribers
     with a topic as it happens get it at once. With `starts_at` the issue waits until then, and with `by_hand`
-    for a second person if the newsletter asks for one. It has the releases of now in any case. Next, prepare
-    it (`Preparer`). Commits nothing.
+    for a second person if the newsletter asks for one. It has the releases of now in any case, in the order
+    that an editor made for it (digest/order). Next, prepare it (`Preparer`). Commits nothing.
     """
     if request_key is not None:
         known = find_opened(session, request_key)
@@ -99,6 +101,7 @@ def open_issue(
     )
     session.add(issue)
     session.flush()
+    take_up(session, issue, BY_HAND if by_hand else AS_IT_HAPPENS)
     audit.record(session, actor, "issue.open", issue.public_id, now, frequencies=issue.frequencies)
     return issue
 
@@ -327,11 +330,13 @@ def send_test(
     newsletter_id: int = FIRST_NEWSLETTER,
     note: str = "",
     note_language: str = "",
+    order: HandOrder = (),
 ) -> Issue:
     """Enqueue a test digest of `selection` to one address, which may be no subscriber's. Commits nothing.
 
-    `note` is the editor's note in Markdown. Raises InputError if it cannot be used. No `covered_to`
-    moves, so the test changes no subscriber's next issue. Raises StateConflict for an empty selection.
+    `order` is the manual order of the issue that is tested. `note` is the editor's note in Markdown. Raises
+    InputError if it cannot be used. No `covered_to` moves, so the test changes no subscriber's next issue.
+    Raises StateConflict for an empty selection.
     """
     if not selection:
         raise StateConflict("There is no release to show, so nothing is sent.")
@@ -349,6 +354,7 @@ def send_test(
     )
     session.add(issue)
     session.flush()
+    store_for_test(session, issue, order)
     shown = release_names(selection)
     own = renderer.of_newsletter(session, issue.newsletter_id)
     language = own.languages[0]

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from newsletter import coverage
 from newsletter.digest.compose import Interest
 from newsletter.digest.issues import next_number
+from newsletter.digest.order.store import BY_HAND, version_of
 from newsletter.digest.reach import Reach, count_reach
 from newsletter.digest.select import Audience, interests_of_subscriber, load_catalogue
 from newsletter.errors import NotFound
@@ -30,9 +31,11 @@ from newsletter.models import (
     Subscriber,
     Topic,
     current_sequence,
+    order_of_target,
 )
+from newsletter.models.hand_order import HandOrder, arrange
 from newsletter.models.release_languages import read_choice, wants_in_sql
-from newsletter.models.rendition_key import Selection, release_ids, release_names, write_key
+from newsletter.models.rendition_key import Selection, release_names, write_key
 
 # If no new release waits, a preview shows this many of the newest ones.
 SAMPLE_RELEASES = 10
@@ -74,6 +77,8 @@ class Preview:
     reach: Reach
     is_sample: bool
     to_sequence: int
+    order: HandOrder
+    order_version: int
 
 
 def preview(
@@ -88,16 +93,22 @@ def preview(
     note: Note | None = None,
     to_sequence: int | None = None,
     slot: date | None = None,
+    target: str | None = None,
+    order: HandOrder | None = None,
     for_anybody: bool = False,
 ) -> Preview | None:
     """Return a newsletter's digest for a subscriber (a canonical address) or for a choice of its topics.
 
     Without `email_key` it is the digest of a subscriber who chose `topics` (slugs; all when empty) and got
     the last issue of these frequencies. `to_sequence` is the highest sequence in it, the newest one by
-    default. `slot` is the date that it shows, today by default. With `for_anybody`, it has what waits for
-    at least one subscriber of these frequencies. Returns None when there is no release at all. Raises
-    NotFound for an unknown subscriber, and for a topic that the newsletter does not have.
+    default. `slot` is the date that it shows, today by default. `target` is the issue whose manual order it
+    has: that of the slot, or else the next one that a person sends. `order` stands in place of the stored
+    order. With `for_anybody`, it has what waits for at least one subscriber of these frequencies. Returns
+    None when there is no release at all. Raises NotFound for an unknown subscriber, and for a topic that the
+    newsletter does not have.
     """
+    if target is None:
+        target = BY_HAND if slot is None else str(slot)
     to_sequence = current_sequence(session) if to_sequence is None else to_sequence
     audience = Audience(newsletter_id, tuple(frequencies))
     wanted = _release_languages_of(session, email_key)
@@ -108,7 +119,11 @@ def preview(
     language = choose_language(
         _language_of(session, email_key), renderer.of_newsletter(session, newsletter_id).languages
     )
-    made = render_in(session, renderer, newsletter_id, chosen, language, now, note=note, slot=slot)
+    if order is None:
+        order = order_of_target(session, newsletter_id, target)
+    made = render_in(
+        session, renderer, newsletter_id, chosen, language, now, note=note, slot=slot, order=order
+    )
     return Preview(
         subject=made.subject,
         html=made.html,
@@ -119,6 +134,8 @@ def preview(
         reach=count_reach(session, frequencies, to_sequence, newsletter_id),
         is_sample=is_sample,
         to_sequence=to_sequence,
+        order=order,
+        order_version=version_of(session, newsletter_id, target),
     )
 
 
@@ -132,19 +149,22 @@ def render_in(
     *,
     note: Note | None = None,
     slot: date | None = None,
+    order: HandOrder = (),
 ) -> Rendered:
-    """Return a selection as the email in one language."""
+    """Return a selection as the email in one language, with a manual order."""
     releases = load_revisions(session, release_names(selection))
     shelf = select(Topic).where(Topic.newsletter_id == newsletter_id).order_by(Topic.position, Topic.id)
     own = renderer.of_newsletter(session, newsletter_id)
     facts = own.issue_facts(f"No. {next_number(session, newsletter_id)}", now, note=note)
     facts = facts if slot is None else replace(facts, date=slot)
-    edition = Edition("preview", render_edition(own, facts, language, session.scalars(shelf).all(), releases))
+    parts = render_edition(own, facts, language, session.scalars(shelf).all(), releases, order)
+    edition = Edition("preview", parts)
     key = write_key(selection)
     # A preview has no personal links: they all lead to the home page.
     home = renderer.links.home()
     fields = dict.fromkeys(("browser_url", "preferences_url", "unsubscribe_url"), home)
-    order = {release_id: at for at, release_id in enumerate(release_ids(selection))}
+    blocks = arrange(selection, [each.release_ids for each in order])
+    by_name = {each.name: each.release for each in releases}
     return Rendered(
         language=language,
         subject=edition.subject(key),
@@ -152,7 +172,7 @@ def render_in(
         text=edition.text(key, fields),
         html_bytes=edition.html_bytes(key),
         is_cut=edition.is_cut(key),
-        releases=sorted((each.release for each in releases), key=lambda each: order[each.id]),
+        releases=[by_name[name] for block in blocks for name in block.names],
         template_fault=str(own.failures[0]) if own.failures else "",
     )
 

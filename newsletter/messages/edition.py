@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
@@ -14,7 +14,8 @@ from newsletter.errors import InputError
 from newsletter.mail.assemble import Frame, FramePart, decode_fragments, encode_fragment, numbered
 from newsletter.mail.headers import Field, make_boundary, subject_field
 from newsletter.models import Fragment
-from newsletter.models.rendition_key import Selection, read_key, read_section, release_names
+from newsletter.models.hand_order import Block, arrange, read_places
+from newsletter.models.rendition_key import read_key, read_section
 
 # Gmail cuts off HTML that is larger, and with it the unsubscribe link.
 HTML_BUDGET_BYTES = 102_400
@@ -72,10 +73,14 @@ class Edition:
             for part, fragment in fragments.items()
             if part.startswith("release:")
         }
+        order = fragments.get("order")
+        # The releases of each section that an editor made (models/hand_order.py).
+        self._places = read_places(order.text) if order is not None else ()
         self._room = HTML_BUDGET_BYTES - FIELDS_BYTES - self._frame_bytes * 2
         self._sections = lru_cache(maxsize=256)(self._join_section)
         self._subjects = lru_cache(maxsize=1024)(self._make_subject)
         self._covered = lru_cache(maxsize=1024)(self._has_section)
+        self._blocks = lru_cache(maxsize=64)(self._arrange)
         # Many subscribers share a selection. Rare selections need not stay in the cache.
         self._parts = lru_cache(maxsize=64)(self._make_parts)
 
@@ -96,11 +101,11 @@ class Edition:
 
     def subject_field(self, key: str) -> Field:
         """Return the Subject of the message to a subscriber with the selection `key`."""
-        return self._subjects(*_lead_and_more(key))[1]
+        return self._subjects(*self._lead_and_more(key))[1]
 
     def subject(self, key: str) -> str:
         """Return the subject of that message: the first headline of the selection, and how many more."""
-        return self._subjects(*_lead_and_more(key))[0]
+        return self._subjects(*self._lead_and_more(key))[0]
 
     def body(self, key: str, fields: Mapping[str, str]) -> bytes:
         """Return the body of the message to a subscriber with the selection `key` and these fields."""
@@ -143,6 +148,14 @@ class Edition:
         has_heading = f"topic:{section.topic_id}" in self._fragments
         return has_heading and all(each in self._bytes_by_release for each in section.names)
 
+    def _arrange(self, key: str) -> list[Block]:
+        return arrange(read_key(key), self._places)
+
+    def _lead_and_more(self, key: str) -> tuple[str, int]:
+        """Return the name of the first release in the email, and the number of the others."""
+        lead, more = _lead_and_more(key)
+        return (self._blocks(key)[0].names[0] if self._places else lead), more
+
     def _load_frame(self, part: str) -> Frame:
         stored = self._fragments[part]
         return Frame(FramePart.load(stored.text), FramePart.load(stored.html), self.boundary)
@@ -159,21 +172,23 @@ class Edition:
 
     def _make_parts(self, key: str, *, complete: bool = False) -> _Parts:
         """Return the joined fragments, with as many releases as fit into the budget, or with all."""
-        sections = [self._sections(part) for part in key.split(";")]
-        if sum([each.html_bytes for each in sections]) <= self._room:  # the usual case
-            return self._whole(sections)
-        selection = read_key(key)
-        listed = release_names(selection)
-        chosen, kind = self._within_budget(selection, listed)
+        if not self._places:
+            sections = [self._sections(part) for part in key.split(";")]
+            if sum([each.html_bytes for each in sections]) <= self._room:  # the usual case
+                return self._whole(sections)
+        blocks = self._blocks(key)
+        listed = [each for block in blocks for each in block.names]
+        self._require(listed)
+        chosen, kind = self._within_budget(blocks, listed)
         left_out = len(listed) - len(chosen)
         if complete:
             kind = "release"
         releases: list[Encoded] = []
         marked = False
-        for part in selection:
-            shown = [each for each in part.names if complete or each in chosen]
+        for block in blocks:
+            shown = [each for each in block.names if complete or each in chosen]
             if shown:
-                releases.append(self._fragments[f"topic:{part.topic_id}"])
+                releases.append(self._fragments[block.part])
             for each in shown:
                 if complete and not marked and each not in chosen:
                     releases.append(self._rest())
@@ -185,7 +200,7 @@ class Edition:
             releases.append(self._fragments[f"more:{left_out}"])
         shown_names = [each for each in listed if complete or each in chosen]
         reason = [self._fragments["reason"]]
-        reason += [self._fragments[f"reason:{part.topic_id}:{part.frequency}"] for part in selection]
+        reason += [self._fragments[f"reason:{part.topic_id}:{part.frequency}"] for part in read_key(key)]
         slots = {"releases": _join(releases), "reason": _join(reason), "preheader": self._preheader(listed)}
         if is_cut and "frame_cut" in self._fragments:
             slots["more"] = _join([self._fragments[f"more:{left_out}"]])
@@ -193,12 +208,16 @@ class Edition:
             slots["contents"] = self._contents(shown_names)
         return _Parts(slots, is_cut)
 
-    def _join_section(self, part: str) -> _JoinedSection:
-        section = read_section(part)
-        names = section.names
+    def _require(self, names: Iterable[str]) -> None:
+        """Raise InputError if a release has no fragments here."""
         missing = [each for each in names if each not in self._bytes_by_release]
         if missing:
             raise InputError(f"the fragment release:{missing[0]} is missing")
+
+    def _join_section(self, part: str) -> _JoinedSection:
+        section = read_section(part)
+        names = section.names
+        self._require(names)
         heading = self._fragments[f"topic:{section.topic_id}"]
         releases = [self._fragments[f"release:{each}"] for each in names]
         return _JoinedSection(
@@ -248,17 +267,22 @@ class Edition:
             [line.html for line in lines]
         ) + end_html
 
-    def _within_budget(self, selection: Selection, listed: list[str]) -> tuple[Set[str], str]:
+    def _within_budget(self, blocks: list[Block], listed: list[str]) -> tuple[Set[str], str]:
         """Return the releases that fit, and the kind of their fragments: `release`, or `brief` to save space.
 
-        Pinned releases are kept first, then the newest. One is always kept: no digest is sent without any.
+        The releases of an editor's sections are kept first, in their order. Then come pinned ones, then the
+        newest. One is always kept: no digest is sent without any.
         """
-        left = self._room
-        left -= sum(len(self._fragments[f"topic:{part.topic_id}"].html) for part in selection)
+        left = self._room - sum(len(self._fragments[block.part].html) for block in blocks)
+        if sum(self._bytes_by_release[each] for each in listed) <= left:
+            return set(listed), "release"
+        by_hand = [each for block in blocks if block.is_by_hand for each in block.names]
+        by_topic = [each for block in blocks if not block.is_by_hand for each in block.names]
+        others = sorted(by_topic, key=self._importance, reverse=True)
         # In an issue of an earlier version, only releases that were corrected since have brief summaries.
         kind = "brief" if all(f"brief:{each}" in self._fragments for each in listed) else "release"
         chosen: set[str] = set()
-        for each in sorted(listed, key=self._importance, reverse=True):
+        for each in [*by_hand, *others]:
             left -= len(self._fragments[f"{kind}:{each}"].html) + len(
                 self._fragments[f"contents:{each}"].html
             )

@@ -38,6 +38,7 @@ from newsletter.models import (
     StoredImage,
     Topic,
 )
+from newsletter.models.hand_order import HandOrder, write_places
 from newsletter.models.rendition_key import name_of, read_name
 from newsletter.settings import Settings
 from newsletter.tokens import Tokens
@@ -209,10 +210,13 @@ def render_edition(
     language: str,
     topics: Iterable[Topic],
     releases: Sequence[Revision],
+    order: HandOrder = (),
 ) -> Mapping[str, Encoded]:
     """Return every part of an issue in one language, by its name (models/tables/issue.py, Fragment)."""
     context = _context(renderer, issue, language)
     wanted = _topic_pieces(renderer, issue, language, topics)
+    for number, section in enumerate(order):
+        wanted[f"section:{number}"] = Wanted("digest/heading", context | {"topic": section})
     wanted |= _release_pieces(renderer, issue, language, releases)
     wanted["contents"] = Wanted("digest/contents_heading", context)
     wanted["reason"] = Wanted("digest/reason", context)
@@ -225,6 +229,8 @@ def render_edition(
     parts = _encoded(pieces, texts, pages)
     for name, each in frames.items():
         parts[name] = Encoded(FramePart(each.text, texts).dump(), FramePart(each.html, pages).dump())
+    if order:
+        parts["order"] = Encoded(write_places(order), b"")
     return parts | _subject_parts(renderer, issue, language, releases)
 
 

@@ -40,6 +40,7 @@ from newsletter.models.tables.delivery import (
 from newsletter.models.tables.duplicate import PairState, ReleaseBand, ReleaseMerge, ReleasePair, stays_of
 from newsletter.models.tables.image import StoredImage
 from newsletter.models.tables.issue import ClickCount, Fragment, Issue, IssueRelease, IssueState, Rendition
+from newsletter.models.tables.issue_order import IssueOrder, order_of_issue, order_of_target, target_of
 from newsletter.models.tables.mailbox import MailboxMessage, MailboxPlace
 from newsletter.models.tables.newsletter import (
     FIRST_NEWSLETTER,
@@ -152,6 +153,7 @@ __all__ = [
     "Heartbeat",
     "HoldReason",
     "Issue",
+    "IssueOrder",
     "IssueRelease",
     "IssueState",
     "KeptInstant",
@@ -232,6 +234,8 @@ __all__ = [
     "of_language",
     "of_newsletters",
     "open_engine",
+    "order_of_issue",
+    "order_of_target",
     "public_now",
     "public_version",
     "ready_by_itself_at",
@@ -239,6 +243,7 @@ __all__ = [
     "seen_lately",
     "stays_of",
     "take_sequences",
+    "target_of",
     "tune",
     "worker_heartbeats",
 ]

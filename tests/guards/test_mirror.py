@@ -46,6 +46,7 @@ ELSEWHERE = {
     "messages/templates/stored.py": "messages/templates/test_own.py",
     "newsletters/fields.py": "newsletters/test_edit.py",
     "newsletters/templates/samples.py": "newsletters/templates/test_check.py",
+    "models/tables/issue_order.py": "digest/order/test_store.py",
     "models/tables/returned_mail.py": "bounces/reports/test_receive.py",
     "models/tables/schedule.py": "calendar/test_store.py",
     "models/tables/webhook_event.py": "bounces/reports/test_take_events.py",

@@ -22,6 +22,7 @@ MAIL_FRAMES = {
     "archive.issue",
     "admin.preview_body",
     "admin.approve_body",
+    "admin.order_body",
     "admin.sample",
     "dev.message_html",
 }

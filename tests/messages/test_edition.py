@@ -7,13 +7,14 @@ from email import message_from_bytes, policy
 from email.message import EmailMessage
 
 import pytest
-from house import House
+from house import House, public_id
 from sqlalchemy import delete, or_, update
 
 from newsletter.digest.archive import read_issue
 from newsletter.digest.issues import send_test
+from newsletter.digest.order.change import GivenSection, change_order
 from newsletter.messages.edition import HTML_BUDGET_BYTES
-from newsletter.models import Delivery, Fragment, Release, Subscriber, insert_new
+from newsletter.models import FIRST_NEWSLETTER, Delivery, Fragment, Release, Subscriber, insert_new
 from newsletter.models.rendition_key import Section
 
 
@@ -239,3 +240,66 @@ def test_a_test_email_says_that_it_is_one(house: House):
     assert mail["Subject"] == "[Test] Energy report 0"
     assert "This is a test email." in part(mail, "html")
     assert "This is a test email." in part(mail, "plain")
+
+
+def put_first(house: House, release_ids: Sequence[int]) -> None:
+    """Let the next issue begin with a section of these releases."""
+    with house.runtime.session() as session:
+        section = GivenSection("Chosen", [public_id(house, each) for each in release_ids])
+        change_order(
+            session, FIRST_NEWSLETTER, "by-hand", [section], 0,
+            languages=["en"], actor="test", now=house.clock(),
+        )  # fmt: skip
+        session.commit()
+
+
+def test_the_contents_and_the_preheader_follow_an_order_by_hand(house: House):
+    house.add_subscriber(house.topic("energy"))
+    found = releases(house, 6)
+    put_first(house, [found[0], found[2]])
+
+    house.send()
+
+    mail = mails(house)[0]
+    page = part(mail, "html")
+    preheader = page.partition('class="preheader"')[2].partition("</div>")[0]
+    contents = part(mail, "plain").partition("In this issue")[2].partition("----")[0]
+    order = [0, 2, 5, 4, 3, 1]
+    assert mail["Subject"] == "Energy report 0, and 5 more"
+    assert [number for number in range(6) if f"Energy report {number}" in preheader] == [2, 4, 5]
+    places = [contents.index(f"{place}.  Energy report {number}") for place, number in enumerate(order, 1)]
+    assert places == sorted(places)
+
+
+def test_the_releases_of_a_section_are_kept_when_not_all_fit(house: House, crowded: Sequence[int]):
+    fourth, eighth = crowded[3], crowded[7]
+    put_first(house, [eighth, fourth])
+
+    house.send()
+
+    (mail,) = mails(house)
+    sent = part(mail, "html")
+    with house.runtime.reading() as session:
+        (delivery,) = house.all(Delivery)
+        subscriber = session.get_one(Subscriber, delivery.subscriber_id)
+        page = read_issue(session, house.runtime.messages, subscriber.public_id, delivery.id, house.clock())
+    left_out = [each for each in crowded if f" {each:03}<" not in sent]
+    assert left_out == [each for each in crowded[1 : len(left_out) + 3] if each not in {fourth, eighth}]
+    # In the browser, all stand in the same order, and the link leads to the first one that was left out.
+    shown, _, rest = page.partition('id="rest"')
+    assert (
+        0 < shown.index(f" {eighth:03}<") < shown.index(f" {fourth:03}<") < shown.index(f" {crowded[0]:03}<")
+    )
+    assert all(f" {each:03}<" in rest and f" {each:03}<" not in shown for each in left_out)
+
+
+def test_a_section_without_a_release_of_the_subscriber_is_not_there(house: House):
+    house.add_subscriber(house.topic("energy"))
+    house.topic("ferry")
+    releases(house, 1)
+    put_first(house, [house.release("A ferry")])
+
+    house.send()
+
+    assert "Chosen" not in part(mails(house)[0], "html")
+    assert "Energy report 0" in part(mails(house)[0], "html")

@@ -59,6 +59,7 @@ COMMANDS: dict[str, list[str]] = {
     "schedule stop": [],
     "schedule late": ["skip"],
     "digest approve": ["--yes"],
+    "digest order": ["by-hand", "--automatic"],
     "digest check": [],
     "account add": ["owner@example.org"],
     "account reset": ["owner@example.org"],

@@ -14,6 +14,7 @@ from newsletter.calendar.instants import zone_of
 from newsletter.digest.explain.facts import Facts, read_facts, read_schedule
 from newsletter.digest.explain.foresee import Email, choose_target, foresee
 from newsletter.digest.explain.reasons import Reasoner, Sent, Verdict, releases_of
+from newsletter.digest.order.store import AS_IT_HAPPENS, BY_HAND
 from newsletter.errors import InputError, NotFound
 from newsletter.identity import Identity
 from newsletter.models import (
@@ -25,8 +26,10 @@ from newsletter.models import (
     Subscription,
     SubscriptionState,
     is_one_of,
+    order_of_target,
 )
-from newsletter.models.rendition_key import read_key, release_ids
+from newsletter.models.hand_order import arrange
+from newsletter.models.rendition_key import read_key, read_name, release_ids
 from newsletter.tokens import Tokens
 
 # A release is recent if it was added within this time. A month is the longest that one can wait.
@@ -89,15 +92,23 @@ def explain(
     facts = read_facts(session, tokens, person, read_schedule(session, identity, now), catch_up)
     foreseen = foresee(facts, choose_target(facts, at))
     zone = zone_of(facts.hour[0] if facts.hour else facts.calendar.time_zone)
+    order = order_of_target(session, newsletter_id, _target_of(facts, foreseen.email))
     reasoner = Reasoner(
         facts,
         foreseen,
         _sent(session, person.id, newsletter_id),
         _pending_topics(session, person.id),
         lambda moment: say_time(moment, zone),
+        order,
     )
     recent = _recent_releases(session, releases_of(foreseen), now)
-    verdicts = sorted((reasoner.judge(each) for each in recent), key=lambda each: not each.is_in)
+    blocks = arrange(foreseen.email.selection, [each.release_ids for each in order])
+    names = [read_name(name)[0] for block in blocks for name in block.names]
+    places = {release_id: place for place, release_id in enumerate(names)}
+    # Those in the email come first, in its order.
+    verdicts = sorted(
+        (reasoner.judge(each) for each in recent), key=lambda each: places.get(each.release.id, len(places))
+    )
     return Explanation(
         subscriber=person,
         email=foreseen.email,
@@ -107,6 +118,13 @@ def explain(
         is_on=facts.schedule.is_on,
         summary=_summary(facts, foreseen.email, say_time(foreseen.email.occasion.at, zone)),
     )
+
+
+def _target_of(facts: Facts, email: Email) -> str:
+    """Return the target of the email's issue (digest/order/targets.py)."""
+    if email.occasion.slot is not None:
+        return str(email.occasion.slot)
+    return AS_IT_HAPPENS if facts.schedule.is_on else BY_HAND
 
 
 def _summary(facts: Facts, email: Email, at: str) -> str:

@@ -13,6 +13,7 @@ from newsletter.digest.explain.facts import Facts
 from newsletter.digest.explain.foresee import Email, Foreseen, next_date
 from newsletter.languages import language_name
 from newsletter.models import DeliveryState, Frequency, HoldReason, Release, ReleaseState, ReleaseTopic
+from newsletter.models.hand_order import HandOrder
 from newsletter.models.release_languages import wants
 from newsletter.models.rendition_key import release_ids
 
@@ -87,6 +88,7 @@ class Reasoner:
     sent: Sequence[Sent]
     pending: frozenset[int]
     say_time: Callable[[datetime], str]
+    order: HandOrder = ()
 
     def judge(self, release: Release) -> Verdict:
         """Return the verdict on a release, whose holds and topics are loaded."""
@@ -111,7 +113,11 @@ class Reasoner:
 
     def _is_in(self, release: Release) -> tuple[Why, str] | None:
         found = self._under(self.foreseen.email, release)
-        return (Why.IN, f"It is new under {found}.") if found else None
+        if not found:
+            return None
+        titles = [each.title for each in self.order if release.id in each.release_ids]
+        place = f", and stands in the section “{titles[0]}”" if titles else ""
+        return Why.IN, f"It is new under {found}{place}."
 
     def _comes_before(self, release: Release) -> tuple[Why, str] | None:
         for email in self.foreseen.before:

@@ -18,6 +18,7 @@ from newsletter import audit
 from newsletter.calendar.plan import Calendar, Hour
 from newsletter.calendar.rules import DATED
 from newsletter.calendar.store import find_calendar, hours_in_use, load_calendar
+from newsletter.digest.order.store import require_version
 from newsletter.digest.select import Audience
 from newsletter.errors import NotFound, StateConflict
 from newsletter.messages.note import read_note
@@ -98,12 +99,14 @@ def approve(
     now: datetime,
     note: str = "",
     note_language: str = "",
+    order_version: int | None = None,
 ) -> None:
     """Approve the issue of a date with the releases up to `to_sequence`. Commits nothing.
 
-    `to_sequence` and `shown_at` are those of the preview that the approver saw. Waves whose instant has
-    passed are prepared now. `note` is the editor's note in Markdown. Raises NotFound if the date waits for no
-    approval, StateConflict if it was approved or is over, and InputError if the note cannot be used.
+    `to_sequence`, `shown_at` and `order_version` are those of the preview that the approver saw. The last is
+    the version of the manual order. Waves whose instant has passed are prepared now. `note` is the editor's
+    note in Markdown. Raises NotFound if the date waits for no approval, and InputError if the note cannot be
+    used. Raises StateConflict if the date was approved, is over, or has another order by now.
     """
     read_note(note, note_language)
     # The clock holds this lock while it opens waves and closes dates.
@@ -117,6 +120,7 @@ def approve(
         raise StateConflict(
             f"The issue for {slot} was not approved in time. The next issue brings its releases."
         )
+    require_version(session, newsletter_id, str(slot), order_version)
     row.approved_at, row.approved_by = now, actor
     if calendar is not None:
         calendar.approve_next = False

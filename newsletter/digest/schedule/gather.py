@@ -11,6 +11,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from newsletter.calendar.store import find_calendar
 from newsletter.digest.issues import open_issue, something_waits
+from newsletter.digest.order.store import AS_IT_HAPPENS, forget
 from newsletter.digest.schedule.clock import ACTOR
 from newsletter.errors import StateConflict
 from newsletter.models import (
@@ -118,6 +119,7 @@ def open_gathered(session: Session, newsletter_id: int, now: datetime) -> Issue 
             by_hand=False,
         )
     except StateConflict:
+        forget(session, newsletter_id, AS_IT_HAPPENS)
         return None
 
 

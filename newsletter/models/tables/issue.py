@@ -73,6 +73,8 @@ class Issue(Base):
     # The last subscriber id of the last prepared chunk. After a crash, preparing continues there.
     prepared_to: Mapped[int] = mapped_column(BigId, default=0)
     created_by: Mapped[str] = mapped_column(String(320), default="")
+    # The second person who approved it, if it waited for one.
+    approved_by: Mapped[str] = mapped_column(String(320), default="", server_default=text("''"))
     note: Mapped[str] = mapped_column(Text, default="")
     # The editor's note on top, in Markdown, and the tag of its language.
     editors_note: Mapped[str] = mapped_column(Text, default="", server_default=text("''"))

@@ -20,8 +20,10 @@ from newsletter.models import (
     ReleaseTopic,
     Rendition,
     Topic,
+    order_of_issue,
     public_now,
 )
+from newsletter.models.hand_order import HandSection
 from newsletter.releases.queries import NEWEST_FIRST
 from newsletter.releases.search.find import Filters, load_releases, newest_ids
 
@@ -166,11 +168,15 @@ def newest_public(
 
 @dataclass(frozen=True)
 class PublicIssue:
-    """An issue in the archive: its number, title and date, and the releases in it that are public now."""
+    """An issue in the archive: its number, title and date, and the releases in it that are public now.
+
+    `sections` are those that an editor named, each with its releases. `releases` has all the others.
+    """
 
     number: int
     title: str
     opened_at: datetime
+    sections: Sequence[tuple[HandSection, Sequence[Release]]]
     releases: Sequence[Release]
     previous: int | None
     following: int | None
@@ -191,7 +197,12 @@ def find_issue(session: Session, newsletter_id: int, number: int, now: datetime)
         .join(IssueRelease, IssueRelease.release_id == Release.id)
         .where(IssueRelease.issue_id == issue.id, public_now(now), _was_brought(issue))
     )
-    releases = session.scalars(query.order_by(*NEWEST_FIRST)).all()
+    others = {each.id: each for each in session.scalars(query.order_by(*NEWEST_FIRST))}
+    sections = []
+    for section in order_of_issue(session, issue):
+        shown = [others.pop(each) for each in section.release_ids if each in others]
+        if shown:
+            sections.append((section, shown))
     arrived = _has_arrived(own)
     previous = select(func.max(Issue.number)).where(own, Issue.number < number, arrived)
     following = select(func.min(Issue.number)).where(own, Issue.number > number, arrived)
@@ -199,7 +210,8 @@ def find_issue(session: Session, newsletter_id: int, number: int, now: datetime)
         number,
         issue.title,
         issue.started_at or issue.created_at,
-        releases,
+        sections,
+        list(others.values()),
         session.scalar(previous),
         session.scalar(following),
     )

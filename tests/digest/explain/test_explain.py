@@ -7,6 +7,7 @@ from digest_explained import explain_in
 from scheduled import Scheduled, at
 
 from newsletter.digest.explain.explain import explain
+from newsletter.digest.order.change import GivenSection, change_order
 from newsletter.digest.schedule.approval import approve
 from newsletter.errors import NotFound
 from newsletter.models import (
@@ -34,6 +35,30 @@ def test_the_next_email_is_at_the_subscribers_own_hour(either: Scheduled):
 
     assert found.summary == "At Tue 2026-03-10 07:00 (Asia/Tokyo), the subscriber gets 1 release."
     assert found.email.occasion.at == at("2026-03-09 22:00")
+
+
+def test_releases_are_in_the_order_of_the_email_with_their_sections(one: Scheduled):
+    house = one.house
+    anna = house.add_subscriber(house.topic("energy"), frequency=DAILY)
+    one.start("2026-03-09 12:00")
+    house.release("An energy mast")
+    cable = house.release("An energy cable")
+    house.release("An energy law")
+    with house.runtime.session() as session:
+        section = GivenSection("Top stories", [session.get_one(Release, cable).public_id])
+        change_order(
+            session, FIRST_NEWSLETTER, "2026-03-10", [section], 0,
+            languages=["en"], actor="test", now=house.clock(),
+        )  # fmt: skip
+        session.commit()
+
+    found = explain_in(house, anna)
+
+    assert [(each.release.title, each.sentence) for each in found.verdicts] == [
+        ("An energy cable", "It is new under Energy (daily), and stands in the section “Top stories”."),
+        ("An energy law", "It is new under Energy (daily)."),
+        ("An energy mast", "It is new under Energy (daily)."),
+    ]
 
 
 def test_without_a_release_there_is_no_email(one: Scheduled):

@@ -9,6 +9,7 @@ ARGUMENTS = {
     "what": "page",
     "slug": "news",
     "slot": "2026-03-10",
+    "target": "by-hand",
     "file_name": "0" * 64 + ".jpg",
     "number": 1,
     "import_id": 1,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from newsletter.models import Delivery, Frequency, Subscription
+from newsletter.digest.order.change import GivenSection, change_order
+from newsletter.models import FIRST_NEWSLETTER, Delivery, Frequency, Release, Subscription
 from newsletter.tokens import Purpose
 
 
@@ -50,6 +51,33 @@ def test_an_issue_has_a_page_for_everybody(visitor):
     assert "Energy from waves" in first.text and "Sea and shore" not in first.text
     assert "Sea and shore" in second.text and "Energy from wind" in second.text
     assert 'rel="prev" href="/issues/2"' in first.text and 'rel="next" href="/issues/1"' in second.text
+
+
+def test_the_page_of_an_issue_has_the_sections_that_an_editor_named(visitor):
+    visitor.house.release("Energy from waves")
+    wind = visitor.house.release("Energy from wind")
+    with visitor.house.runtime.session() as session:
+        sections = [
+            GivenSection("Top <stories>", [session.get_one(Release, wind).public_id], {"de": "Ganz oben"}),
+            GivenSection("Nothing here", []),
+        ]
+        change_order(
+            session, FIRST_NEWSLETTER, "by-hand", sections, 0,
+            languages=["en", "de"], actor="test", now=visitor.house.clock(),
+        )  # fmt: skip
+        session.commit()
+    send(visitor, 1)
+
+    page, german = visitor.get("/issues/1").text, visitor.get("/issues/1?lang=de").text
+
+    places = [
+        page.index(each)
+        for each in ("Top &lt;stories&gt;", "Energy from wind", "More releases", "Energy from waves")
+    ]
+    assert places == sorted(places)
+    assert "2 releases" in page
+    assert "Nothing here" not in page
+    assert "Ganz oben" in german
 
 
 @pytest.mark.parametrize("number", ["0", "2", "-1", "1x", "9" * 30, "x"])

@@ -8,9 +8,20 @@ from newsletter.web.admin.issues import (
     check,
     explain,
     issues,
+    order,
     preview,
     schedule,
     send_from_here,
 )
 
-__all__ = ["approvals", "approve", "check", "explain", "issues", "preview", "schedule", "send_from_here"]
+__all__ = [
+    "approvals",
+    "approve",
+    "check",
+    "explain",
+    "issues",
+    "order",
+    "preview",
+    "schedule",
+    "send_from_here",
+]

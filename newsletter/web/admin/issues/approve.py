@@ -51,7 +51,7 @@ def approve_issue(slug: str, slot: str) -> Response:
     if request.form.get("action") == "withdraw":
         return _withdraw(slug, day)
     try:
-        what, for_slug, for_slot, to_sequence, shown_at = parts.tokens.read(
+        what, for_slug, for_slot, to_sequence, shown_at, order_version = parts.tokens.read(
             Purpose.FORM, form.key.data or "", parts.now()
         )
     except (TokenError, ValueError):
@@ -70,6 +70,7 @@ def approve_issue(slug: str, slot: str) -> Response:
             now=parts.now(),
             note=form.note.data or "",
             note_language=form.note_language.data or "",
+            order_version=order_version,
         )
     except InputError as fault:
         form.note.errors = [str(fault)]
@@ -138,7 +139,7 @@ def _page(slug: str, slot: date, form: ApproveForm, status: int = 200) -> Respon
     shown = _preview(session, newsletter_id, slot, to_sequence)
     form.note_language.choices = [(each, language_name(each)) for each in identity.languages]
     if shown is not None:
-        sealed = ["approve", slug, str(slot), shown.to_sequence, int(now.timestamp())]
+        sealed = ["approve", slug, str(slot), shown.to_sequence, int(now.timestamp()), shown.order_version]
         form.key.data = parts.tokens.make(Purpose.FORM, sealed, now)
     zone = zone_of(calendar.time_zone)
     page = render_template(

@@ -106,7 +106,9 @@ def _sample(session: Session, newsletter: ChosenNewsletter, frequencies: list[Fr
     if shown is None:
         return None
     language = _language(tuple(parts.renderer.of_newsletter(session, newsletter.id).languages))
-    return render_in(session, parts.renderer, newsletter.id, shown.selection, language, parts.now())
+    return render_in(
+        session, parts.renderer, newsletter.id, shown.selection, language, parts.now(), order=shown.order
+    )
 
 
 def _page(dead: list[DeadLink] | None, checked: int = 0) -> Response:

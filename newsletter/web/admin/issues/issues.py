@@ -22,8 +22,19 @@ from sqlalchemy.orm import Session
 
 from newsletter.digest.by_hand import approve_held
 from newsletter.digest.clicks.count import clicks_of, count_agreed
+from newsletter.digest.order.store import version_of
 from newsletter.digest.schedule.outlook import waves_in_words
-from newsletter.models import UNSETTLED, Delivery, DeliveryState, Frequency, Issue, IssueState, db
+from newsletter.models import (
+    UNSETTLED,
+    Delivery,
+    DeliveryState,
+    Frequency,
+    Issue,
+    IssueState,
+    Newsletter,
+    db,
+    target_of,
+)
 from newsletter.models.paging import Page
 from newsletter.outbox import control
 from newsletter.outbox.pacing.standings import read_standing
@@ -107,6 +118,9 @@ def issue(public_id: str) -> str:
         "admin/issue.html",
         issue=found,
         newsletter=newsletter_names(session).get(found.newsletter_id),
+        slug=session.get_one(Newsletter, found.newsletter_id).slug,
+        order_target=target_of(found),
+        order_version=version_of(session, found.newsletter_id, target_of(found)),
         frequencies=[Frequency(each).words for each in found.frequencies],
         progress=shown,
         outcome=read_outcome(session, found),
@@ -183,7 +197,8 @@ def change_issue(public_id: str) -> Response:
         fate = "Its releases are dropped for them." if drop else "They get its releases with the next issue."
         words = f"Cancelled. Subscribers who did not get it: {count}. {fate}"
     elif action is IssueAction.APPROVE:
-        approve_held(session, found, actor(), now)
+        seen = request.form.get("order_version", "")
+        approve_held(session, found, actor(), now, int(seen) if seen.isdecimal() and len(seen) < 9 else None)
         words = "Approved. " + (
             "The issue is sent at its time." if found.state is IssueState.SCHEDULED else "It is being sent."
         )

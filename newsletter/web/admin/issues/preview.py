@@ -26,6 +26,7 @@ from newsletter.messages.note import NOTE_BYTES, Note, read_note
 from newsletter.models import (
     Frequency,
     IssueState,
+    Newsletter,
     current_sequence,
     db,
 )
@@ -110,6 +111,7 @@ def send_test() -> Response:
         newsletter_id=wanted.newsletter.id,
         note=note,
         note_language=note_language,
+        order=shown.order,
     )
     session.commit()
     parts.wake("single")
@@ -286,6 +288,7 @@ def _send_context(
         "form": form,
         "note_bytes": NOTE_BYTES,
         "time_zone": parts.sender(newsletter_id).identity.time_zone,
+        "slug": session.get_one(Newsletter, newsletter_id).slug,
     }
 
 

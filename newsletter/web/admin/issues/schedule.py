@@ -147,6 +147,7 @@ def _dates(
     return [
         {
             "day": f"{each.day:%a, %Y-%m-%d}",
+            "slot": each.day,
             "frequencies": ", ".join(frequency.words for frequency in each.frequencies),
             "first_at": f"{each.first_at.astimezone(zone):%a %H:%M} ({zone.key})",
             "last_at": f"{each.last_at.astimezone(zone):%a %H:%M} ({zone.key})",
