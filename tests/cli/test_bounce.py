@@ -6,10 +6,10 @@ import json
 import os
 import smtplib
 import subprocess
-import sys
 
 import pytest
 from house import ENVIRON, make_settings, make_upgraded
+from servers.programs import Program, run_program
 
 from newsletter.mail.verp import LEAVE_KEY, leave_address
 from newsletter.models import Frequency, Subscriber, Subscription, SubscriptionState, Topic
@@ -55,14 +55,8 @@ def environ(runtime, **more):
 
 
 def bounce(runtime, *words, stdin=b"", **more):
-    return subprocess.run(
-        [sys.executable, "-m", "newsletter", "--env-file", "", "bounce", *words],
-        input=stdin,
-        env=environ(runtime, **more),
-        capture_output=True,
-        timeout=60,
-        check=False,
-    )
+    options = {"given": stdin, "env": environ(runtime, **more), "timeout": 60}
+    return run_program("--env-file", "", "bounce", *words, **options)
 
 
 def address_of(runtime, email):
@@ -179,8 +173,11 @@ def test_a_folder_that_is_no_emaildir_is_told(runtime, tmp_path):
 
 
 def test_the_listener_runs_until_it_is_told_to_stop(runtime, free_port):
-    process = subprocess.Popen(
-        [sys.executable, "-m", "newsletter", "--env-file", "", "bounce", "serve"],
+    process = Program(
+        "--env-file",
+        "",
+        "bounce",
+        "serve",
         env=environ(runtime, NEWSLETTER_INTAKE_LISTEN=f"smtp://127.0.0.1:{free_port}"),
         stderr=subprocess.PIPE,
         text=True,

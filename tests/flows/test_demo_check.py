@@ -1,15 +1,15 @@
-"""The demo: one command starts it, and its self-check follows a subscriber over HTTP and SMTP."""
+"""The demo: one command starts it, and its self-check follows a subscriber over HTTP and SMTP.
+
+test_wheel.py runs the self-check of the installed demo, with SQLite and without a server for the queue.
+"""
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
-from email import message_from_bytes, policy
-from pathlib import Path
 
-import pytest
+from demo_journey import require_whole_journey
 
 from newsletter.demo.check import Browser
 
@@ -21,12 +21,9 @@ def environ(folder, **more):
     return os.environ | {"TMPDIR": str(folder), "NEWSLETTER_RELAY": "smtp://relay.example.org", **more}
 
 
-@pytest.mark.parametrize("size", ["embedded", "scaled"])
-def test_the_journey_from_the_form_to_the_digest_and_out_again(tmp_path, request, size):
-    urls = {"--database": "postgresql_url", "--broker": "redis_url"} if size == "scaled" else {}
-    options = [word for name, url in urls.items() for word in (name, request.getfixturevalue(url))]
+def test_the_journey_from_the_form_to_the_digest_and_out_again(tmp_path, postgresql_url, redis_url):
     done = subprocess.run(
-        [*DEMO, "--check", *options],
+        [*DEMO, "--check", "--database", postgresql_url, "--broker", redis_url],
         env=environ(tmp_path),
         capture_output=True,
         text=True,
@@ -35,20 +32,7 @@ def test_the_journey_from_the_form_to_the_digest_and_out_again(tmp_path, request
     )
 
     assert done.returncode == 0, done.stdout + done.stderr
-    (line,) = done.stdout.splitlines()
-    told = json.loads(line)
-    assert told["ok"]
-    assert 0 < told["html_bytes"] < 102_400
-    assert {"start", "sign_up", "confirmation_mail", "confirm", "digest_mail", "unsubscribe"} <= told[
-        "seconds"
-    ].keys()
-    digest = message_from_bytes(Path(told["eml"]).read_bytes(), policy=policy.default)
-    assert digest["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
-    assert digest.get_body(("plain",)) is not None
-    assert digest.get_body(("html",)) is not None
-    # Only the digest is left in the mailbox.
-    assert [path.suffix for path in tmp_path.glob("newsletter-*")].count(".eml") == 1
-    assert not list(tmp_path.glob("newsletter-check-*/data"))
+    require_whole_journey(done.stdout, tmp_path)
 
 
 def test_a_running_demo_says_where_everything_is_and_is_the_only_one_in_its_folder(tmp_path, free_port):

@@ -11,9 +11,11 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from house import ENVIRON, Clock, House, make_upgraded
 from servers.processes import die_with_parent
+from servers.programs import Program
 from sqlalchemy import func, insert, select
 
 from newsletter.clock import utcnow
@@ -133,7 +135,7 @@ class Fleet:
 
     def start(self, *words: str, before: Callable[[], None] | None = None) -> subprocess.Popen[bytes]:
         """Start `newsletter` with `words`; `before` is called in the new process first."""
-        tie = die_with_parent(signal.SIGTERM)
+        tie, words = die_with_parent(signal.SIGTERM), ("--env-file", "", *words)
 
         def prepare() -> None:
             tie()
@@ -141,13 +143,13 @@ class Fleet:
                 before()
 
         with self.log.open("ab") as output:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "newsletter", "--env-file", "", *words],
-                env=self.environ,
-                stdout=output,
-                stderr=output,
-                preexec_fn=prepare,  # noqa: PLW1509 (system calls only)
-            )
+            options: dict[str, Any] = {"env": self.environ, "stdout": output, "stderr": output}
+            process: subprocess.Popen[bytes]
+            if before is None:
+                process = Program(*words, **options)
+            else:
+                command = [sys.executable, "-m", "newsletter", *words]
+                process = subprocess.Popen(command, preexec_fn=prepare, **options)  # noqa: PLW1509 (system calls only)
         self.running.append(process)
         return process
 

@@ -19,6 +19,7 @@ from typing import Any
 
 LOOPBACK = "127.0.0.1"
 _PR_SET_PDEATHSIG = 1
+_PR_SET_CHILD_SUBREAPER = 36
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -56,12 +57,13 @@ def short_folder(prefix: str) -> Path:
     raise ServerFailed(f"no temporary folder that every user can reach among {candidates}")
 
 
-def die_with_parent(signum: signal.Signals) -> Callable[[], None]:
+def die_with_parent(signum: signal.Signals, parent: int | None = None) -> Callable[[], None]:
     """Return a `preexec_fn` that makes the kernel send `signum` when the parent's thread ends.
 
     It has to run after the change of user, which clears the setting. subprocess does it in this order.
+    `parent` is the process that calls this, unless it is given.
     """
-    parent = os.getpid()
+    parent = parent or os.getpid()
 
     def arm() -> None:
         _libc.prctl(_PR_SET_PDEATHSIG, int(signum), 0, 0, 0)
@@ -69,6 +71,11 @@ def die_with_parent(signum: signal.Signals) -> Callable[[], None]:
             os.kill(os.getpid(), signal.SIGKILL)
 
     return arm
+
+
+def adopt_orphans() -> None:
+    """Make this process the parent of each process below it whose own parent has ended."""
+    _libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 @contextmanager

@@ -10,10 +10,14 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from servers.processes import die_with_parent
+from servers.programs import Program
+
+NEWSLETTER = ("-m", "newsletter")
 
 
 @pytest.fixture
@@ -58,18 +62,19 @@ def alive() -> Callable[[int], bool]:
 
 @pytest.fixture
 def start() -> Iterator[Callable[..., subprocess.Popen[str]]]:
-    """Return a function that starts Python with these arguments. The test ends what still runs."""
+    """Return a function that starts Python with these arguments. The test ends what still runs.
+
+    `-m newsletter` is a fork of the imported program, unless `imports` says that it begins by its imports.
+    """
     started: list[subprocess.Popen[str]] = []
 
-    def run(*arguments: str, **options: object) -> subprocess.Popen[str]:
-        process = subprocess.Popen(
-            [sys.executable, *arguments],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            preexec_fn=die_with_parent(signal.SIGTERM),  # noqa: PLW1509 (as the servers do)
-            **options,  # type: ignore[call-overload]
-        )
+    def run(*arguments: str, imports: bool = False, **options: Any) -> subprocess.Popen[str]:
+        options |= {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+        if arguments[:2] == NEWSLETTER and not imports:
+            process: subprocess.Popen[str] = Program(*arguments[2:], **options)
+        else:
+            tie = die_with_parent(signal.SIGTERM)
+            process = subprocess.Popen([sys.executable, *arguments], preexec_fn=tie, **options)  # noqa: PLW1509 (as the servers do)
         started.append(process)
         return process
 

@@ -7,13 +7,13 @@ import signal
 import sqlite3
 import stat
 import subprocess
-import sys
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 from house import NOON, House, make_house, make_settings, make_upgraded
 from outbox.processes import Fleet, environ_of, until
+from servers.programs import run_program
 from sqlalchemy import select
 
 from newsletter.errors import ServiceError
@@ -174,12 +174,9 @@ def test_the_real_service_is_backed_up_while_it_runs_and_refuses_a_restore(
     house.topic("energy")
     house.release("A new energy cable")
     house.runtime.engine.dispose()
-    words = [sys.executable, "-m", "newsletter", "--env-file", "", "db"]
 
-    def run(*more: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [*words, *more], env=environ, capture_output=True, text=True, check=False, timeout=120
-        )
+    def run(*words: str) -> subprocess.CompletedProcess[str]:
+        return run_program("--env-file", "", "db", *words, env=environ, text=True, timeout=120)
 
     with Fleet(environ, tmp_path / "log") as fleet:
         service = fleet.start("run")

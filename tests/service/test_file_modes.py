@@ -18,6 +18,7 @@ import click
 import pytest
 from click.testing import CliRunner
 from house import ENVIRON, NOON, make_installed
+from servers.programs import run_program
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -336,13 +337,7 @@ def test_settings_that_everybody_can_read_are_told(environ, tmp_path, mode, warn
     file.write_text("NEWSLETTER_SITE_NAME=News\n")
     file.chmod(mode)
 
-    done = subprocess.run(
-        [sys.executable, "-m", "newsletter", "db", "upgrade"],
-        env={**environ, "PYTHONPATH": str(Path.cwd())},
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    done = run_program("db", "upgrade", env=environ, cwd=tmp_path, text=True)
 
+    assert done.returncode == 0
     assert (f"can read {file}" in done.stderr) is warned

@@ -55,7 +55,7 @@ def listener(start, tmp_path, free_port, eventually):
         "NEWSLETTER_INTAKE_LISTEN": f"smtp://127.0.0.1:{free_port}",
     }
     make_installed(load_settings(env))
-    process = start(*RUN, "bounce", "serve", env=env)
+    process = start(*RUN, "bounce", "serve", imports=True, env=env)
     eventually(lambda: listens(free_port), seconds=90)
     return process, free_port, env
 

@@ -7,7 +7,6 @@ import os
 import re
 import signal
 import subprocess
-import sys
 import threading
 import tracemalloc
 from dataclasses import replace
@@ -17,6 +16,7 @@ from house import ENVIRON, House, make_house, make_installed, make_settings
 from mailbox_reports import OTHERS, OTHERS_REPORT, bounced, outcomes, report_about, send_to
 from servers import mailboxes as faults
 from servers.mailboxes import ImapServer, Pop3Server, serving
+from servers.programs import Program
 
 from newsletter.bounces.ways_in.account import Limits
 from newsletter.clock import utcnow
@@ -290,8 +290,8 @@ def test_a_process_that_is_killed_at_any_command_loses_nothing_and_counts_nothin
 
     for step in itertools.count(6 if isinstance(server, ImapServer) else 4, 3):
         numbers = itertools.count(1)
-        process = subprocess.Popen(
-            [sys.executable, "-m", "newsletter", "--env-file", "", "bounce", "fetch"],
+        process = Program(
+            "--env-file", "", "bounce", "fetch",
             env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         )  # fmt: skip
 
@@ -331,8 +331,8 @@ def test_the_process_that_reads_mailboxes_stops_when_it_is_told(tmp_path, imap, 
     make_installed(make_settings(tmp_path))
     address = f"imap://returned:right@127.0.0.1:{imap.port}/"
     environ = {**os.environ, **ENVIRON, "NEWSLETTER_DATA_DIR": str(tmp_path), "NEWSLETTER_MAILBOXES": address}
-    process = subprocess.Popen(
-        [sys.executable, "-m", "newsletter", "--env-file", "", "bounce", "fetch", "--watch"],
+    process = Program(
+        "--env-file", "", "bounce", "fetch", "--watch",
         env=environ, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     try:

@@ -115,7 +115,7 @@ def add_subscriber(settings, *others):
 def test_one_service_runs_in_a_folder_and_a_kill_ends_all_its_processes(
     start, environ, descendants, alive, eventually
 ):
-    service = start(*RUN, "run", env=environ)
+    service = start(*RUN, "run", imports=True, env=environ)
     said(service, "The service is ready at")
     assert eventually(lambda: page(environ, "/health") == "ok\n", seconds=60)
     # gunicorn with two workers, a worker for single emails, one for digests with its pool, beat.
@@ -293,7 +293,8 @@ def test_draining_without_the_engine_sends_everything_and_ends(start, environ, s
         session.commit()
     runtime.engine.dispose()
 
-    drained = start(*RUN, "worker", "--drain", env={**environ, "NEWSLETTER_SEND_WORKERS": "2"})
+    environ["NEWSLETTER_SEND_WORKERS"] = "2"
+    drained = start(*RUN, "worker", "--drain", imports=True, env=environ)
 
     assert drained.wait(timeout=60) == 0, drained.stdout.read()
     assert len(smtp_sink.mails) == 30
