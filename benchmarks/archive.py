@@ -33,8 +33,8 @@ from newsletter.app import create_app
 from newsletter.models import Release, ReleaseTopic, open_engine
 from newsletter.releases.search.index import index_missing
 from newsletter.releases.topics.manage import add_topic
-from newsletter.service.database import upgrade
-from newsletter.service.first_newsletter import fill_first_newsletter
+from newsletter.service.database.first_newsletter import fill_first_newsletter
+from newsletter.service.database.schema import upgrade
 from newsletter.settings import Settings, load_settings
 
 RELEASES, TOPICS, BODY_WORDS, DAYS = 100_000, 10, 120, 3_650

@@ -36,7 +36,7 @@ from newsletter.models import (
     Topic,
 )
 from newsletter.runtime import Runtime
-from newsletter.service.database import upgrade
+from newsletter.service.database.schema import upgrade
 from newsletter.service.processes.before_fork import prepare_to_fork
 from newsletter.settings import load_settings
 

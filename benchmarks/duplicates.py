@@ -31,7 +31,7 @@ from newsletter.releases.duplicates.decide import Verdict
 from newsletter.releases.duplicates.find import index_missing_bands
 from newsletter.releases.duplicates.fingerprint import fingerprint
 from newsletter.releases.duplicates.judge import find_duplicates
-from newsletter.service.database import upgrade
+from newsletter.service.database.schema import upgrade
 from newsletter.settings import load_settings
 
 DAYS, BODY_WORDS, AT_ONCE, COPIES = 100, 250, 2_000, 30

@@ -26,8 +26,8 @@ from newsletter.app import create_app
 from newsletter.models import Subscriber, Subscription, SubscriptionState, Topic, open_engine
 from newsletter.newsletters.add import add_newsletter
 from newsletter.releases.topics.manage import add_topic
-from newsletter.service.database import upgrade
-from newsletter.service.first_newsletter import fill_first_newsletter
+from newsletter.service.database.first_newsletter import fill_first_newsletter
+from newsletter.service.database.schema import upgrade
 from newsletter.settings import load_settings
 from newsletter.tokens import Purpose, Tokens
 

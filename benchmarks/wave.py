@@ -31,7 +31,7 @@ from newsletter.models import (
 )
 from newsletter.models.base import UTCDateTime
 from newsletter.runtime import Runtime
-from newsletter.service.database import upgrade
+from newsletter.service.database.schema import upgrade
 from newsletter.settings import load_settings
 
 # How many subscribers chose the hour of the wave.

@@ -47,8 +47,8 @@ from newsletter.releases.revisions.store import Texts
 from newsletter.releases.store import add_release
 from newsletter.releases.topics.manage import add_topic
 from newsletter.runtime import Runtime
-from newsletter.service.database import upgrade
-from newsletter.service.first_newsletter import fill_first_newsletter
+from newsletter.service.database.first_newsletter import fill_first_newsletter
+from newsletter.service.database.schema import upgrade
 from newsletter.settings import Settings, load_settings
 from newsletter.subscribers import subscription_rows
 from newsletter.subscribers.privacy.emailed_links import PURPOSES, Right

@@ -79,7 +79,7 @@ class LazyGroup(click.Group):
             # SQLAlchemy.
             if not any(each.__name__ == "DBAPIError" for each in type(fault).__mro__):
                 raise
-            database_fault = late_import("newsletter.service.database:database_fault")
+            database_fault = late_import("newsletter.service.database.schema:database_fault")
             raise Failure(str(database_fault(fault))) from fault
 
 

@@ -31,12 +31,12 @@ from newsletter.outbox.refused.owner_decisions import (
     send_again,
 )
 from newsletter.runtime import Runtime
-from newsletter.service.database import await_database
+from newsletter.service.checks.path_check import Found, check_path, random_address
+from newsletter.service.database.schema import await_database
 from newsletter.service.incoming.apply import LARGEST_MAIL_BYTES, take_in
 from newsletter.service.incoming.files import MailFile, mails_of
 from newsletter.service.logs import configure_logging
 from newsletter.service.mailboxes.watch import accounts_of, read_all, watch_all
-from newsletter.service.path_check import Found, check_path, random_address
 
 # sysexits.h: with this status, the mail server keeps the message and tries again. With any other status but
 # 0, it returns the message to its sender.

@@ -10,11 +10,11 @@ import click
 from newsletter.cli.context import open_settings, print_json
 from newsletter.cli.runtime import open_runtime
 from newsletter.clock import utcnow
-from newsletter.service.backup import back_up
-from newsletter.service.backup import restore as restore_backup
-from newsletter.service.database import upgrade as bring_up_to_date
-from newsletter.service.first_newsletter import fill_first_newsletter
-from newsletter.service.search_index import rebuild_index
+from newsletter.service.database.backup import back_up
+from newsletter.service.database.backup import restore as restore_backup
+from newsletter.service.database.first_newsletter import fill_first_newsletter
+from newsletter.service.database.schema import upgrade as bring_up_to_date
+from newsletter.service.database.search_index import rebuild_index
 from newsletter.subscribers.privacy.retention.policy import Policy
 from newsletter.subscribers.privacy.retention.run import Purger
 

@@ -13,7 +13,7 @@ from newsletter.errors import ServiceError
 from newsletter.messages.sender import Sender, with_backups
 from newsletter.outbox.pacing.relay_checks import keep_check
 from newsletter.runtime import Runtime
-from newsletter.service.relay_check import check_relay, lines_of, owner_of
+from newsletter.service.checks.relay_check import check_relay, lines_of, owner_of
 
 
 @click.group()

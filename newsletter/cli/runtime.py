@@ -7,7 +7,7 @@ from collections.abc import Callable
 from newsletter.cli.context import open_settings
 from newsletter.cli.late_import import late_import
 from newsletter.runtime import Runtime
-from newsletter.service.database import require_current
+from newsletter.service.database.schema import require_current
 from newsletter.settings import Settings
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from newsletter.cli.context import Invocation
-from newsletter.service.settings_check import tried_settings
+from newsletter.service.checks.settings_check import tried_settings
 from newsletter.settings import Settings
 
 

@@ -8,8 +8,8 @@ from newsletter.cli.context import invocation, whole_command
 from newsletter.cli.late_import import late_import
 from newsletter.cli.tried_settings import open_tried_settings
 from newsletter.errors import ServiceError
-from newsletter.service.database import await_database
-from newsletter.service.first_newsletter import require_sender
+from newsletter.service.database.first_newsletter import require_sender
+from newsletter.service.database.schema import await_database
 from newsletter.service.logs import configure_logging
 from newsletter.service.processes.programs import report_missing_keys, run_workers
 from newsletter.service.sending.drain import drain_everything

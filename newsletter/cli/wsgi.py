@@ -13,7 +13,7 @@ from newsletter.cli.context import Invocation
 from newsletter.cli.tried_settings import open_tried_settings
 from newsletter.jobs.broker import warn_without_broker
 from newsletter.jobs.wake import Waker
-from newsletter.service.database import await_database
+from newsletter.service.database.schema import await_database
 from newsletter.service.logs import configure_logging
 from newsletter.settings import Settings, load_settings
 

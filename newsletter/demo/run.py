@@ -17,8 +17,8 @@ from newsletter.clock import utcnow
 from newsletter.demo.catcher import HOST
 from newsletter.demo.data import ADMIN, add_admin, add_samples, add_schedule, add_topics
 from newsletter.runtime import Runtime
-from newsletter.service.database import upgrade
-from newsletter.service.first_newsletter import fill_first_newsletter
+from newsletter.service.database.first_newsletter import fill_first_newsletter
+from newsletter.service.database.schema import upgrade
 from newsletter.service.logs import configure_logging
 from newsletter.service.processes.programs import Command, plain, service_programs, web_responds
 from newsletter.service.processes.supervisor import Program, Supervisor, check_port, only_one

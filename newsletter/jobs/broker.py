@@ -7,7 +7,7 @@ from functools import partial
 
 from newsletter.errors import ServiceError
 from newsletter.jobs.app import make_celery
-from newsletter.service.database import AWAIT_SECONDS, patiently
+from newsletter.service.database.schema import AWAIT_SECONDS, patiently
 from newsletter.settings import Settings
 
 log = logging.getLogger(__name__)

@@ -13,8 +13,8 @@ from newsletter.limits.spend import refill, spend
 from newsletter.models import Lane
 from newsletter.notices import NoticeKind, settle, tell_owner
 from newsletter.runtime import Runtime
-from newsletter.service.fingerprints import fill_fingerprints
-from newsletter.service.search_index import fill_index
+from newsletter.service.database.fingerprints import fill_fingerprints
+from newsletter.service.database.search_index import fill_index
 from newsletter.subscribers.consent.head import FILE_NAME, Stopped, renew_head
 from newsletter.subscribers.privacy.retention.policy import Policy
 from newsletter.subscribers.privacy.retention.run import Purger

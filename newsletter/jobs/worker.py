@@ -16,7 +16,7 @@ from newsletter.jobs.broker import await_broker
 from newsletter.jobs.queues import queue_of, send
 from newsletter.models import Lane
 from newsletter.runtime import Runtime
-from newsletter.service.database import await_database
+from newsletter.service.database.schema import await_database
 from newsletter.service.heartbeat import Heart
 from newsletter.service.logs import configure_logging
 from newsletter.service.processes.before_fork import prepare_to_fork

@@ -14,7 +14,7 @@ from newsletter.cli import main
 from newsletter.clock import utcnow
 from newsletter.digest.issues import open_issue
 from newsletter.models import Frequency, SlotApproval
-from newsletter.service.database import upgrade
+from newsletter.service.database.schema import upgrade
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from click.testing import CliRunner, Result
 from house import ENVIRON, House, make_house, make_settings
 
 from newsletter.cli import main
-from newsletter.service.database import upgrade
+from newsletter.service.database.schema import upgrade
 
 
 def run(owner: House, *words: str) -> Result:

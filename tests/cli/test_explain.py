@@ -12,7 +12,7 @@ from house import ENVIRON, House, make_house, make_settings
 from newsletter.cli import main
 from newsletter.clock import utcnow
 from newsletter.models import Frequency
-from newsletter.service.database import upgrade
+from newsletter.service.database.schema import upgrade
 
 
 def test_it_says_what_comes_and_why(tmp_path: Path):

@@ -11,7 +11,7 @@ from house import ENVIRON, make_settings
 from newsletter.cli import main
 from newsletter.errors import ServiceError
 from newsletter.outbox.copies import write_file
-from newsletter.service.database import upgrade
+from newsletter.service.database.schema import upgrade
 from newsletter.service.sending.drain import refuse_copy
 
 

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from house import ENVIRON
 
 from newsletter.errors import SettingsError
-from newsletter.service.settings_check import TRIALS, tried_settings
+from newsletter.service.checks.settings_check import TRIALS, tried_settings
 from newsletter.settings import Settings, variable
 
 # A public key, but not one for ECDSA.
@@ -24,7 +24,7 @@ RSA_KEY = base64.b64encode(
 ).decode()
 # Wrong values, by setting. {folder} is an existing folder, {garbage} an unusable file, and {key} a key file
 # with one RSA key. A new setting that names something outside the program needs a line here. If parsing
-# cannot find a wrong value, it also needs a trial in newsletter/service/settings_check.py.
+# cannot find a wrong value, it also needs a trial in newsletter/service/checks/settings_check.py.
 WRONG: dict[str, tuple[str, ...]] = {
     "public_url": ("news.example.org", "ftp://news.example.org", "https://news.example.org/letters"),
     "secret_keys": ("short", " , "),

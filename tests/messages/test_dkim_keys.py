@@ -10,7 +10,7 @@ from house import make_settings
 from newsletter.errors import InputError, SettingsError
 from newsletter.mail.dkim import generate_key
 from newsletter.messages.dkim_keys import lacks_key, load_keys, read_keys
-from newsletter.service.settings_check import faults_of
+from newsletter.service.checks.settings_check import faults_of
 
 
 def key_file(folder: Path, name: str, *kinds: str) -> Path:

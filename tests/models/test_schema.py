@@ -7,7 +7,7 @@ from pathlib import Path
 from newsletter.models import open_engine
 from newsletter.models.schema import applied_version, newest_version
 from newsletter.runtime import data_folder
-from newsletter.service.database import upgrade
+from newsletter.service.database.schema import upgrade
 
 
 def test_the_newest_migration_has_the_highest_number(tmp_path: Path):

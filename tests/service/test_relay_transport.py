@@ -9,8 +9,8 @@ from house import make_settings
 
 from newsletter.errors import SettingsError
 from newsletter.mail.addresses import parse_address
+from newsletter.service.checks.settings_check import faults_of
 from newsletter.service.relay_transport import make_endpoint
-from newsletter.service.settings_check import faults_of
 from newsletter.settings import choose_relay
 from newsletter.smtp.endpoint import Endpoint
 

@@ -1,4 +1,4 @@
-"""Store and read the result of the last relay check (service/relay_check.py)."""
+"""Store and read the result of the last relay check (service/checks/relay_check.py)."""
 
 from __future__ import annotations
 

@@ -14,8 +14,8 @@ from sqlalchemy.orm import Session
 from newsletter.clock import utcnow
 from newsletter.models import AdminUser, Lane, Topic, open_engine
 from newsletter.runtime import Runtime
-from newsletter.service.database import await_database, require_reachable, upgrade
-from newsletter.service.first_newsletter import fill_first_newsletter, require_sender
+from newsletter.service.database.first_newsletter import fill_first_newsletter, require_sender
+from newsletter.service.database.schema import await_database, require_reachable, upgrade
 from newsletter.service.logs import configure_logging
 from newsletter.service.processes.supervisor import Program, Supervisor, check_port, make_folder, only_one
 from newsletter.settings import Settings, variable

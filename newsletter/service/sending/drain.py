@@ -20,7 +20,7 @@ from newsletter.outbox import copies
 from newsletter.outbox.drain.worker import journal_folder, senders_with_work
 from newsletter.outbox.journals.holders import lease_holders
 from newsletter.runtime import Runtime
-from newsletter.service.database import database_fault
+from newsletter.service.database.schema import database_fault
 from newsletter.service.processes.before_fork import prepare_to_fork
 from newsletter.service.processes.end_with_parent import end_with_parent
 from newsletter.service.processes.stop_flag import ask_to_stop, stopping

@@ -10,7 +10,7 @@ from sqlalchemy import delete, func, select
 
 from newsletter.models import Release, ReleaseBand
 from newsletter.releases.duplicates.find import MOST_CANDIDATES, find_candidates
-from newsletter.service.fingerprints import fill_fingerprints
+from newsletter.service.database.fingerprints import fill_fingerprints
 
 SHORT = "It opens on Monday."
 

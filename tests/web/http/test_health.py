@@ -12,7 +12,7 @@ from newsletter.app import create_app
 from newsletter.mail.dkim import generate_key
 from newsletter.models import Heartbeat, open_engine
 from newsletter.runtime import Runtime
-from newsletter.service.database import upgrade
+from newsletter.service.database.schema import upgrade
 
 
 def site(settings, clock=None):

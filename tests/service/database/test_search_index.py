@@ -6,7 +6,7 @@ from house import House
 from sqlalchemy import text
 
 from newsletter.releases.search.find import search_releases
-from newsletter.service.search_index import fill_index, rebuild_index
+from newsletter.service.database.search_index import fill_index, rebuild_index
 
 
 def empty(house: House) -> None:

@@ -23,7 +23,7 @@ from newsletter.outbox.copies import hold_restored
 from newsletter.outbox.journals.journal import Record
 from newsletter.outbox.recover import replay
 from newsletter.runtime import Runtime
-from newsletter.service.database import newest, upgrade
+from newsletter.service.database.schema import newest, upgrade
 from newsletter.service.heartbeat import SILENT
 from newsletter.settings import Settings
 

@@ -20,7 +20,7 @@ from newsletter.messages.sender import Sender
 from newsletter.outbox.pacing.relay_checks import keep_check, last_checks
 from newsletter.outbox.pacing.setup_wait import note_refusal
 from newsletter.outbox.pacing.standings import read_standing
-from newsletter.service.relay_check import Report, Verdict, check_relay, lines_of
+from newsletter.service.checks.relay_check import Report, Verdict, check_relay, lines_of
 from newsletter.settings import Settings
 from newsletter.smtp.refusals import SetupFault
 

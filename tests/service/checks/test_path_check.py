@@ -22,8 +22,8 @@ from newsletter.cli import main
 from newsletter.errors import InputError
 from newsletter.mail.addresses import parse_address
 from newsletter.models import PathCheck, ReturnedMail, SuppressionReason
+from newsletter.service.checks.path_check import Found, Result, advice, check_path, random_address
 from newsletter.service.incoming.apply import take_in
-from newsletter.service.path_check import Found, Result, advice, check_path, random_address
 from newsletter.suppression import add, suppression_hash
 
 NOBODY = parse_address("nobody@harbour.example")

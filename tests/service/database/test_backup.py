@@ -19,7 +19,7 @@ from sqlalchemy import select
 from newsletter.errors import ServiceError
 from newsletter.models import Delivery, DeliveryState, Release
 from newsletter.outbox import copies
-from newsletter.service.backup import back_up, restore
+from newsletter.service.database.backup import back_up, restore
 from newsletter.service.heartbeat import beat
 
 

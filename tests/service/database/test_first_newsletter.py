@@ -13,7 +13,7 @@ from newsletter.cli import main
 from newsletter.errors import ServiceError
 from newsletter.identity import load_identity
 from newsletter.models import FIRST_NEWSLETTER, open_engine
-from newsletter.service.first_newsletter import fill_first_newsletter, require_sender
+from newsletter.service.database.first_newsletter import fill_first_newsletter, require_sender
 from newsletter.settings import Settings, load_settings
 
 SENDER = ("NEWSLETTER_FROM_ADDRESS", "NEWSLETTER_POSTAL_ADDRESS")

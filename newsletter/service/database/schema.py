@@ -15,8 +15,8 @@ from newsletter.errors import ServiceError
 from newsletter.mail.redact import without_addresses
 from newsletter.models import applied_version, newest_version, open_engine
 from newsletter.runtime import data_folder
-from newsletter.service.fingerprints import fill_fingerprints
-from newsletter.service.search_index import fill_index
+from newsletter.service.database.fingerprints import fill_fingerprints
+from newsletter.service.database.search_index import fill_index
 
 # How long a starting process waits for a database or a broker that may start at the same time.
 AWAIT_SECONDS = 30.0

@@ -14,7 +14,7 @@ from servers.processes import free_port as unused_port
 
 from newsletter.errors import ServiceError
 from newsletter.jobs.broker import await_broker
-from newsletter.service.database import await_database, require_reachable, upgrade
+from newsletter.service.database.schema import await_database, require_reachable, upgrade
 
 RUN = ("-m", "newsletter", "--env-file", "")
 SERVING = [("run",), ("web",), ("worker",), ("worker", "--drain"), ("beat",), ("bounce", "serve")]

@@ -21,7 +21,7 @@ from newsletter.mail.redact import without_addresses
 from newsletter.mail.verp import RETURN_KEY, delivery_token, return_path
 from newsletter.messages.sender import Sender
 from newsletter.runtime import Runtime
-from newsletter.service.relay_check import PATIENCE
+from newsletter.service.checks.relay_check import PATIENCE
 from newsletter.service.relay_transport import make_endpoint
 from newsletter.settings import Settings, variable
 from newsletter.smtp.connection import Connection

@@ -1,0 +1,1 @@
+"""Checks that a person or a start runs: settings, relay, return path."""
