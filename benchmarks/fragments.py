@@ -17,7 +17,7 @@ from pathlib import Path
 
 from newsletter.identity import Identity, Texts
 from newsletter.links import Links
-from newsletter.messages.render import IssueFacts, NewsletterRenderer, Revision, render_edition
+from newsletter.messages.digests.render import IssueFacts, NewsletterRenderer, Revision, render_edition
 from newsletter.messages.templates.parts import OwnTemplates, usual_sources
 from newsletter.messages.templates.process import template_process
 from newsletter.models import Frequency, Release, Topic

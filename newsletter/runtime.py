@@ -16,7 +16,7 @@ from newsletter.identity import Identities
 from newsletter.links import Links
 from newsletter.mail.templates import TemplateSet
 from newsletter.messages.build import MessageMaker
-from newsletter.messages.render import DigestRenderer
+from newsletter.messages.digests.render import DigestRenderer
 from newsletter.messages.sender import Sender
 from newsletter.models import open_engine
 from newsletter.settings import Settings

@@ -8,7 +8,7 @@ from typing import TextIO
 import click
 
 from newsletter.errors import InputError
-from newsletter.messages.note import NOTE_BYTES, read_note
+from newsletter.messages.digests.note import NOTE_BYTES, read_note
 from newsletter.runtime import Runtime
 
 

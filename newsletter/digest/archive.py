@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from newsletter.errors import NotFound, ReleaseWithdrawn
 from newsletter.messages.build import MessageMaker
 from newsletter.messages.claimed import load_claimed
-from newsletter.messages.edition import Edition
+from newsletter.messages.digests.edition import Edition
 from newsletter.models import (
     Delivery,
     DeliveryState,

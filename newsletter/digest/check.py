@@ -13,8 +13,8 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from newsletter.digest.preview import Preview, Rendered, render_in
-from newsletter.messages.edition import HTML_BUDGET_BYTES
-from newsletter.messages.render import DigestRenderer
+from newsletter.messages.digests.edition import HTML_BUDGET_BYTES
+from newsletter.messages.digests.render import DigestRenderer
 from newsletter.messages.sender import Sender
 from newsletter.models import Delivery, Frequency, Issue, IssueState
 from newsletter.outbox.pacing.relay_checks import failures_of, last_checks

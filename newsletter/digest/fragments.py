@@ -10,11 +10,11 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from newsletter.messages.corrections import report_failures
 from newsletter.messages.counted_links import has_counted_links, plain_language
-from newsletter.messages.edition import Encoded
-from newsletter.messages.note import read_note
-from newsletter.messages.render import (
+from newsletter.messages.digests.corrections import report_failures
+from newsletter.messages.digests.edition import Encoded
+from newsletter.messages.digests.note import read_note
+from newsletter.messages.digests.render import (
     IssueFacts,
     NewsletterRenderer,
     load_revisions,

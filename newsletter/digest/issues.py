@@ -19,12 +19,12 @@ from newsletter.digest.select import MOST_KEPT, Audience, Chunk, Selector
 from newsletter.errors import StateConflict
 from newsletter.languages import choose_language
 from newsletter.messages.counted_links import somebody_agreed, use_counted_links, with_counted_links
-from newsletter.messages.note import read_note
-from newsletter.messages.render import (
+from newsletter.messages.digests.note import read_note
+from newsletter.messages.digests.render import (
     DigestRenderer,
     NewsletterRenderer,
 )
-from newsletter.messages.renditions import make_renditions
+from newsletter.messages.digests.renditions import make_renditions
 from newsletter.models import (
     FIRST_NEWSLETTER,
     ClickCounting,

@@ -17,9 +17,9 @@ from newsletter.digest.reach import Reach, count_reach
 from newsletter.digest.select import Audience, interests_of_subscriber, load_catalogue
 from newsletter.errors import NotFound
 from newsletter.languages import choose_language
-from newsletter.messages.edition import Edition
-from newsletter.messages.note import Note
-from newsletter.messages.render import DigestRenderer, load_revisions, render_edition
+from newsletter.messages.digests.edition import Edition
+from newsletter.messages.digests.note import Note
+from newsletter.messages.digests.render import DigestRenderer, load_revisions, render_edition
 from newsletter.models import (
     FIRST_NEWSLETTER,
     Frequency,

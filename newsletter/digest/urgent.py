@@ -20,9 +20,9 @@ from newsletter import audit, coverage
 from newsletter.digest.fragments import render_issue
 from newsletter.digest.issues import CHUNK, start_sending, take_number
 from newsletter.languages import choose_language
-from newsletter.messages.corrections import render_corrections
-from newsletter.messages.render import DigestRenderer
-from newsletter.messages.renditions import make_renditions, store_renditions
+from newsletter.messages.digests.corrections import render_corrections
+from newsletter.messages.digests.render import DigestRenderer
+from newsletter.messages.digests.renditions import make_renditions, store_renditions
 from newsletter.models import (
     Delivery,
     DeliveryState,

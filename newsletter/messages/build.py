@@ -22,7 +22,7 @@ from newsletter.mail.palette import USUAL, Palette
 from newsletter.mail.templates import TemplateSet
 from newsletter.mail.verp import LEAVE_KEY, RETURN_KEY, delivery_token, leave_address, return_path
 from newsletter.messages.claimed import Claimed
-from newsletter.messages.edition import Edition
+from newsletter.messages.digests.edition import Edition
 from newsletter.messages.kinds import KINDS, Making
 from newsletter.messages.personal_links import PersonalLinks
 from newsletter.messages.sender import Sender, Senders

@@ -1,7 +1,7 @@
 """The registry of single emails: for each kind, its template's values and when it is no longer wanted.
 
 The name of a kind is stored in `Delivery.template` and names the folder of its templates. Digests are not
-in it: their renditions are made in advance (messages/edition.py).
+in it: their renditions are made in advance (messages/digests/edition.py).
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from newsletter.identity import Identity, Texts
 from newsletter.mail.palette import contrast_faults, parse_colour
-from newsletter.messages.subject import check_template
+from newsletter.messages.digests.subject import check_template
 from newsletter.models import ClickCounting, EmailImages, Frequency
 from newsletter.settings.parse.common import parse_address, whole_number
 from newsletter.settings.parse.general import one_of, parse_languages

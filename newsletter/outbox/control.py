@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from newsletter import audit, coverage
 from newsletter.errors import NotFound, StateConflict
-from newsletter.messages.renditions import store_renditions
+from newsletter.messages.digests.renditions import store_renditions
 from newsletter.models import (
     Delivery,
     DeliveryState,

@@ -25,8 +25,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session
 
+from newsletter.messages.digests.recompose import find_fitting, held_by
 from newsletter.messages.kinds import kinds_that_respect_pauses, wanted_with
-from newsletter.messages.recompose import find_fitting, held_by
 from newsletter.models import (
     FIRST_NEWSLETTER,
     CorrectionNotice,
@@ -177,7 +177,7 @@ def newsletters_with_singles(session: Session, now: datetime) -> list[int]:
 def _unwanted() -> ColumnElement[bool]:
     """Return the SQL condition that a single email is no longer wanted, or that its recipient was erased.
 
-    messages/recompose.py does this for digests.
+    messages/digests/recompose.py does this for digests.
     """
     erased = exists().where(Subscriber.id == Delivery.subscriber_id, Subscriber.email.is_(None))
     to_subscriber = Delivery.subscriber_id.is_not(None)

@@ -7,7 +7,7 @@ from pathlib import Path
 from newsletter.messages.kinds import KINDS
 
 TEMPLATES = Path(__file__).resolve().parents[2] / "templates" / "email"
-# Its parts are made in advance, so it is no single email (messages/edition.py).
+# Its parts are made in advance, so it is no single email (messages/digests/edition.py).
 DIGEST = "digest"
 
 

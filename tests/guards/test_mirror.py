@@ -38,7 +38,7 @@ ELSEWHERE = {
     "links.py": "guards/test_routes.py",
     "messages/claimed.py": "subscribers/signup/test_resolve.py",
     "messages/kinds.py": "guards/test_email_kinds.py",
-    "models/rendition_key.py": "messages/test_recompose.py",
+    "models/rendition_key.py": "messages/digests/test_recompose.py",
     "models/scrub.py": "subscribers/privacy/test_erase.py",
     "messages/counted_links.py": "digest/clicks/test_count.py",
     "messages/templates/parts.py": "newsletters/templates/test_check.py",
@@ -171,8 +171,8 @@ THROUGH_OTHERS = {
         "messages/templates/fill.py"
     },
     "A step of making a digest: digest/test_issues.py and test_recompose.py read whole messages.": {
-        "messages/corrections.py",
-        "messages/render.py",
+        "messages/digests/corrections.py",
+        "messages/digests/render.py",
     },
     "A step of the release parser: ingest/press/test_parse.py compares whole releases.": {
         "ingest/press/body.py",

@@ -11,7 +11,7 @@ from pictures import drawing, photo
 
 from newsletter.images.encoder import EncodedImage, ImageEncoder
 from newsletter.images.store import store_image
-from newsletter.messages.edition import HTML_BUDGET_BYTES
+from newsletter.messages.digests.edition import HTML_BUDGET_BYTES
 from newsletter.models import StoredImage
 from newsletter.newsletters.edit import edit_newsletter
 from newsletter.releases.editing.edit_fields import edit_release

@@ -61,7 +61,7 @@ def test_the_corrected_text_of_a_release_counts_as_the_release(house: House):
     issue_id = house.open()
     with house.runtime.session() as session:
         delivery = session.scalars(select(Delivery).where(Delivery.issue_id == issue_id)).one()
-        from newsletter.messages.renditions import store_renditions
+        from newsletter.messages.digests.renditions import store_renditions
 
         store_renditions(session, issue_id, {delivery.id: f"1w:{cable}.2"})
         session.commit()

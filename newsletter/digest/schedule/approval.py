@@ -21,7 +21,7 @@ from newsletter.calendar.store import find_calendar, hours_in_use, load_calendar
 from newsletter.digest.order.store import require_version
 from newsletter.digest.select import Audience
 from newsletter.errors import NotFound, StateConflict
-from newsletter.messages.note import read_note
+from newsletter.messages.digests.note import read_note
 from newsletter.models import (
     Frequency,
     Newsletter,

@@ -13,7 +13,7 @@ from newsletter.digest.issues import CHUNK, Preparer, take_number
 from newsletter.digest.schedule.approval import find_approval, waits_for_approval
 from newsletter.digest.schedule.clock import ACTOR
 from newsletter.digest.schedule.waves import audience_of
-from newsletter.messages.render import DigestRenderer
+from newsletter.messages.digests.render import DigestRenderer
 from newsletter.models import Frequency, Issue, IssueState, SlotApproval, Wave, WaveState, current_sequence
 
 

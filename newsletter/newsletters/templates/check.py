@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from newsletter.errors import TemplateInvalid
 from newsletter.languages import LANGUAGES, language_name
-from newsletter.messages.render import NewsletterRenderer
+from newsletter.messages.digests.render import NewsletterRenderer
 from newsletter.messages.templates.parts import MOST_CHARACTERS, PARTS, OwnTemplates
 from newsletter.messages.templates.process import template_process
 from newsletter.newsletters.templates.samples import SAMPLES, SampleEmail, render_sample

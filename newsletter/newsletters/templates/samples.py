@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 
-from newsletter.messages.edition import Edition, Encoded
-from newsletter.messages.note import read_note
-from newsletter.messages.render import IssueFacts, NewsletterRenderer, Revision, render_edition
+from newsletter.messages.digests.edition import Edition, Encoded
+from newsletter.messages.digests.note import read_note
+from newsletter.messages.digests.render import IssueFacts, NewsletterRenderer, Revision, render_edition
 from newsletter.models import Frequency, Release, Topic
 from newsletter.models.rendition_key import FIRST_REVISION, Section, write_key
 

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from newsletter import audit
 from newsletter.errors import NotFound, StateConflict
-from newsletter.messages.render import NewsletterRenderer
+from newsletter.messages.digests.render import NewsletterRenderer
 from newsletter.messages.templates.parts import PARTS, usual_sources
 from newsletter.messages.templates.stored import newest_templates
 from newsletter.models import NewsletterTemplate

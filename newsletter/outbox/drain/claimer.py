@@ -7,7 +7,7 @@ from datetime import datetime
 
 from newsletter.messages.build import MessageMaker
 from newsletter.messages.claimed import Claimed, load_claimed
-from newsletter.messages.recompose import find_outdated, recompose
+from newsletter.messages.digests.recompose import find_outdated, recompose
 from newsletter.messages.sender import Sender
 from newsletter.models import FIRST_NEWSLETTER, Lane
 from newsletter.outbox.drain.choose import Chooser, Chosen

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from newsletter.messages.render import DigestRenderer
+from newsletter.messages.digests.render import DigestRenderer
 from newsletter.outbox.pacing import allowance
 from newsletter.settings import Settings
 

@@ -101,7 +101,7 @@ def enqueue_next(session: Session, notice_id: int, now: datetime) -> bool:
 
     Digests that a worker holds now may still arrive with an earlier text. So after a pass over all
     recipients another one follows, until no worker held one at the beginning of a pass. A claim replaces the
-    text of all others (messages/recompose.py). A notice of an excluded release ends.
+    text of all others (messages/digests/recompose.py). A notice of an excluded release ends.
     """
     chosen = select(CorrectionNotice).where(CorrectionNotice.id == notice_id).with_for_update()
     notice = session.scalars(chosen.execution_options(populate_existing=True)).one()

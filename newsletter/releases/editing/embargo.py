@@ -39,8 +39,8 @@ def set_embargo(session: Session, public_id: str, until: datetime, actor: str, n
     """Hide a release until `until`, and hold it. It becomes ready then if it has no other hold.
 
     Nothing of it is public meanwhile, also if it was before. It leaves every delivery that is not leased
-    (messages/recompose.py). A second call changes the end. Raises NotFound, and InputError for a time that is
-    not in the future. Commits nothing.
+    (messages/digests/recompose.py). A second call changes the end. Raises NotFound, and InputError for a
+    time that is not in the future. Commits nothing.
     """
     release = find_release(session, public_id)
     if until <= now:

@@ -35,10 +35,10 @@ def revise(
     """Give a release, which is locked, new texts; return whether they differ from the present ones.
 
     It gets no sequence and moves no mark. Only a pair with a newly matched topic gets a sequence. Deliveries
-    that are not leased yet are sent with the new texts (messages/recompose.py). If the release is held,
-    `doubts` and its date are judged again: it becomes ready if no other hold is left. Raises InputError for a
-    title without a word, and for a text that another release has. `action` is for the audit log. Commit at
-    once: taking sequences is the last write.
+    that are not leased yet are sent with the new texts (messages/digests/recompose.py). If the release is
+    held, `doubts` and its date are judged again: it becomes ready if no other hold is left. Raises InputError
+    for a title without a word, and for a text that another release has. `action` is for the audit log. Commit
+    at once: taking sequences is the last write.
     """
     texts = replace(texts, title=" ".join(texts.title.split()), publisher=texts.publisher.strip()[:300])
     if not any(map(str.isalnum, texts.title)):

@@ -102,7 +102,7 @@ def skip_unclaimed_digests(session: Session, subscriber_id: int, now: datetime) 
     """Skip one (locked) person's digests that no worker has claimed; return how many. Commits nothing.
 
     The releases that they held wait for a later issue. A digest that a worker has claimed is checked again
-    before it is sent (messages/recompose.py).
+    before it is sent (messages/digests/recompose.py).
     """
     found = session.execute(
         select(Delivery.id, Rendition.key)

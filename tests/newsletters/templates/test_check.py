@@ -11,7 +11,7 @@ import pytest
 from newsletter.errors import TemplateInvalid
 from newsletter.identity import Identity, Texts
 from newsletter.links import Links
-from newsletter.messages.render import NewsletterRenderer
+from newsletter.messages.digests.render import NewsletterRenderer
 from newsletter.messages.templates.parts import BLOCKS, PARTS, OwnTemplates, usual_sources
 from newsletter.messages.templates.process import template_process
 from newsletter.models import Frequency

@@ -21,7 +21,7 @@ from house import House, make_house, make_settings
 from sqlalchemy import insert, select
 
 from newsletter.messages.claimed import Claimed, load_claimed
-from newsletter.messages.recompose import recompose
+from newsletter.messages.digests.recompose import recompose
 from newsletter.models import (
     Delivery,
     Frequency,

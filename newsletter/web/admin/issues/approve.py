@@ -14,7 +14,7 @@ from newsletter.digest.preview import preview as make_preview
 from newsletter.digest.schedule import approval
 from newsletter.errors import InputError, StateConflict, TokenError
 from newsletter.languages import language_name
-from newsletter.messages.note import NOTE_BYTES
+from newsletter.messages.digests.note import NOTE_BYTES
 from newsletter.models import db
 from newsletter.newsletters.queries import find_newsletter
 from newsletter.tokens import Purpose

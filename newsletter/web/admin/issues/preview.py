@@ -22,7 +22,7 @@ from newsletter.languages import language_name
 from newsletter.limits.keys import limit_key
 from newsletter.limits.spend import spend
 from newsletter.mail.addresses import parse_address
-from newsletter.messages.note import NOTE_BYTES, Note, read_note
+from newsletter.messages.digests.note import NOTE_BYTES, Note, read_note
 from newsletter.models import (
     Frequency,
     IssueState,

@@ -14,7 +14,7 @@ from newsletter.calendar.store import calendars_on
 from newsletter.errors import FieldsInvalid, NewsletterError, StateConflict
 from newsletter.identity import Identity
 from newsletter.languages import language_name, parse_language
-from newsletter.messages.render import sample_subjects
+from newsletter.messages.digests.render import sample_subjects
 from newsletter.models import db
 from newsletter.newsletters.add import add_newsletter, new_identity
 from newsletter.newsletters.edit import edit_newsletter as store_edit

@@ -9,7 +9,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from newsletter.errors import NotFound, StateConflict, TemplateInvalid
 from newsletter.languages import LANGUAGES, language_name
-from newsletter.messages.render import NewsletterRenderer
+from newsletter.messages.digests.render import NewsletterRenderer
 from newsletter.messages.templates.parts import BLOCKS, PARTS
 from newsletter.messages.templates.styles import in_effect
 from newsletter.models import db

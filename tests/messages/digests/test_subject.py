@@ -8,7 +8,7 @@ import pytest
 from house import House
 
 from newsletter.errors import FieldsInvalid
-from newsletter.messages.subject import check_template, fill_template
+from newsletter.messages.digests.subject import check_template, fill_template
 from newsletter.newsletters.edit import edit_newsletter
 
 

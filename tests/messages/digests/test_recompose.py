@@ -11,7 +11,7 @@ from half_sent import half_sent, send_the_rest, subjects, the_wave
 from house import House, correct_release, edit_release, public_id, unsubscribe_from_topic
 
 from newsletter.digest.archive import read_issue
-from newsletter.messages.recompose import Change, narrow
+from newsletter.messages.digests.recompose import Change, narrow
 from newsletter.models import Delivery, Frequency, Lane, Subscriber, Subscription
 from newsletter.models.rendition_key import Section
 from newsletter.outbox.lease import claim, give_back, still_wanted

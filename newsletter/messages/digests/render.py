@@ -22,9 +22,9 @@ from newsletter.mail.plaintext import shorten
 from newsletter.mail.templates import Piece, TemplateSet
 from newsletter.messages.build import SiteFacts
 from newsletter.messages.counted_links import CountedLinks, Place
-from newsletter.messages.edition import LEAD, Encoded
-from newsletter.messages.note import Note
-from newsletter.messages.subject import fill_template
+from newsletter.messages.digests.edition import LEAD, Encoded
+from newsletter.messages.digests.note import Note
+from newsletter.messages.digests.subject import fill_template
 from newsletter.messages.templates.own import Filled, Wanted, fill_own, fill_usual
 from newsletter.messages.templates.parts import USUAL_TEMPLATES, OwnTemplates
 from newsletter.messages.templates.process import template_process

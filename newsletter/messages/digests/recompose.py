@@ -16,9 +16,9 @@ from sqlalchemy import ColumnElement, String, cast, func, literal_column, or_, s
 from sqlalchemy.orm import Session
 
 from newsletter import coverage
-from newsletter.messages.corrections import render_corrections
-from newsletter.messages.render import DigestRenderer
-from newsletter.messages.renditions import store_renditions
+from newsletter.messages.digests.corrections import render_corrections
+from newsletter.messages.digests.render import DigestRenderer
+from newsletter.messages.digests.renditions import store_renditions
 from newsletter.models import (
     Delivery,
     DeliveryState,

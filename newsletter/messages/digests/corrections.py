@@ -9,8 +9,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from newsletter.messages.counted_links import has_counted_links, plain_language
-from newsletter.messages.edition import Encoded
-from newsletter.messages.render import DigestRenderer, NewsletterRenderer, load_revisions, render_more
+from newsletter.messages.digests.edition import Encoded
+from newsletter.messages.digests.render import DigestRenderer, NewsletterRenderer, load_revisions, render_more
 from newsletter.messages.templates.parts import PARTS
 from newsletter.models import Fragment, Issue, insert_new
 from newsletter.notices import NoticeKind, tell_owner

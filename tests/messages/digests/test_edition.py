@@ -13,7 +13,7 @@ from sqlalchemy import delete, or_, update
 from newsletter.digest.archive import read_issue
 from newsletter.digest.issues import send_test
 from newsletter.digest.order.change import GivenSection, change_order
-from newsletter.messages.edition import HTML_BUDGET_BYTES
+from newsletter.messages.digests.edition import HTML_BUDGET_BYTES
 from newsletter.models import FIRST_NEWSLETTER, Delivery, Fragment, Release, Subscriber, insert_new
 from newsletter.models.rendition_key import Section
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from house import House
 
-from newsletter.messages.renditions import make_renditions, store_renditions
+from newsletter.messages.digests.renditions import make_renditions, store_renditions
 from newsletter.models import Delivery, IssueRelease, Rendition
 
 

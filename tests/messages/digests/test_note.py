@@ -12,8 +12,8 @@ from newsletter.digest.archive import read_issue
 from newsletter.digest.issues import open_issue, send_test
 from newsletter.digest.preview import preview
 from newsletter.errors import InputError
-from newsletter.messages.edition import HTML_BUDGET_BYTES
-from newsletter.messages.note import NOTE_BYTES, read_note
+from newsletter.messages.digests.edition import HTML_BUDGET_BYTES
+from newsletter.messages.digests.note import NOTE_BYTES, read_note
 from newsletter.models import Delivery, Frequency, Issue, Rendition, Subscriber
 
 NOTE = "Dear friends, the **new quay** opens.\n\n- [Plan](https://example.org/plan)\n- Tea"
