@@ -28,8 +28,8 @@ from benchmarks.corpus import WORDS
 from newsletter.clock import utcnow
 from newsletter.ingest.guard import Allowed
 from newsletter.ingest.isolated_reader import IsolatedReader
-from newsletter.ingest.sources.fetch import make_retriever
 from newsletter.ingest.sources.manage import add_source
+from newsletter.ingest.sources.reading.fetch import make_retriever
 from newsletter.models import Base, Release, Source
 from newsletter.runtime import Runtime
 from newsletter.service.polling.poll_sources import Poller, Tally

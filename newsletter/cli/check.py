@@ -14,7 +14,7 @@ from newsletter.digest.check import DeadLink, find_faults, gather_facts, links_o
 from newsletter.digest.preview import nothing_to_show, preview
 from newsletter.errors import StateConflict
 from newsletter.ingest.check_links import LINK_LIMITS, find_dead_links
-from newsletter.ingest.sources.fetch import make_retriever
+from newsletter.ingest.sources.reading.fetch import make_retriever
 from newsletter.models import Frequency
 from newsletter.newsletters.queries import choose_newsletter
 

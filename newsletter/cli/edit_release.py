@@ -18,7 +18,7 @@ from newsletter.images.store import store_image
 from newsletter.ingest.feeds.feed import Item
 from newsletter.ingest.fetch_image import fetch_image
 from newsletter.ingest.press.parse import PressRelease
-from newsletter.ingest.sources.fetch import make_retriever
+from newsletter.ingest.sources.reading.fetch import make_retriever
 from newsletter.releases.editing.body import LONGEST_BYTES
 from newsletter.releases.editing.edit_fields import edit_release, form_values, sentence_case, write_release
 from newsletter.releases.queries import find_release

@@ -24,7 +24,7 @@ from newsletter.ingest.pages.charset import LARGEST_BYTES
 from newsletter.ingest.pages.document import fetch_release, is_url, read_release
 from newsletter.ingest.press.parse import PressRelease
 from newsletter.ingest.press.parse import as_json as release_as_json
-from newsletter.ingest.sources.fetch import make_retriever
+from newsletter.ingest.sources.reading.fetch import make_retriever
 from newsletter.models import Release, ReleaseState
 from newsletter.releases.duplicates.queries import merged_into
 from newsletter.releases.editing.delete import delete_release, undo_delete

@@ -13,7 +13,6 @@ from newsletter.cli.runtime import open_runtime
 from newsletter.errors import NewsletterError, StateConflict
 from newsletter.ingest.feeds.opml import LARGEST_BYTES, Outline, read_opml, write_opml
 from newsletter.ingest.guard import Allowed
-from newsletter.ingest.sources.fetch import make_retriever
 from newsletter.ingest.sources.manage import (
     add_source,
     count_items,
@@ -26,6 +25,7 @@ from newsletter.ingest.sources.manage import (
     remove_source,
     resume_source,
 )
+from newsletter.ingest.sources.reading.fetch import make_retriever
 from newsletter.ingest.sources.trial import Trial, try_address, try_page
 from newsletter.models import FetchOutcome, FullText, Source, SourceKind, SourceState
 from newsletter.releases.decide import Candidate

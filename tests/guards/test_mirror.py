@@ -159,7 +159,7 @@ THROUGH_OTHERS = {
         "ingest/feeds/rss_atom.py",
     },
     "A step of polling: service/polling/test_poll_sources.py and cli/test_source.py test it.": {
-        "ingest/sources/fetch.py",
+        "ingest/sources/reading/fetch.py",
         "ingest/sources/record.py",
         "service/polling/fetch_threads.py",
         "service/polling/read_source.py",

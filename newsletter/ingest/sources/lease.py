@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, and_, exists, or_, select, update
 from sqlalchemy.orm import Session
 
 from newsletter.errors import NewsletterError
-from newsletter.ingest.sources.fetch import Request
+from newsletter.ingest.sources.reading.fetch import Request
 from newsletter.models import FullText, Source, SourceKind, SourceState
 
 # Longer than a fetch with its storing can take. A source whose process was killed is due again afterwards.

@@ -10,8 +10,8 @@ from datetime import datetime, timedelta
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
-from newsletter.ingest.sources.fetch import Fetched
 from newsletter.ingest.sources.listing import settles_in
+from newsletter.ingest.sources.reading.fetch import Fetched
 from newsletter.ingest.sources.schedule import next_fetch
 from newsletter.models import FetchOutcome, Source, SourceFetch, SourceItem, SourceState
 from newsletter.notices import NoticeKind, tell_owner

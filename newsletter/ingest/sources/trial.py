@@ -12,10 +12,10 @@ from newsletter.ingest.isolated_reader import IsolatedReader
 from newsletter.ingest.pages.charset import is_page
 from newsletter.ingest.pages.link_rules import PAGE, check_rules
 from newsletter.ingest.retrieve import Retrieved, Retriever
-from newsletter.ingest.sources.fetch import ACCEPT
 from newsletter.ingest.sources.identity import each_once
 from newsletter.ingest.sources.listing import as_listed
-from newsletter.ingest.sources.read_pages import PageReader
+from newsletter.ingest.sources.reading.fetch import ACCEPT
+from newsletter.ingest.sources.reading.read_pages import PageReader
 from newsletter.models import FullText, SourceKind
 
 # An editor waits for a trial, so only the pages of the first releases are read.

@@ -7,8 +7,8 @@ import queue
 import threading
 from collections.abc import Callable, Sequence
 
-from newsletter.ingest.sources.fetch import Fetched
 from newsletter.ingest.sources.lease import Claimed
+from newsletter.ingest.sources.reading.fetch import Fetched
 from newsletter.models import FetchOutcome
 
 # A source and what its fetch came to.

@@ -16,7 +16,6 @@ from functools import cached_property
 from newsletter.images.encoder import ImageEncoder
 from newsletter.ingest.isolated_reader import IsolatedReader
 from newsletter.ingest.retrieve import Retriever
-from newsletter.ingest.sources.fetch import Fetched, make_retriever
 from newsletter.ingest.sources.lease import (
     Claimed,
     SourceLeaseLost,
@@ -28,6 +27,7 @@ from newsletter.ingest.sources.lease import (
 from newsletter.ingest.sources.listing import (
     where_anything_waits,
 )
+from newsletter.ingest.sources.reading.fetch import Fetched, make_retriever
 from newsletter.ingest.sources.record import Counts, newest_fetches, record_fetch
 from newsletter.models import FetchOutcome
 from newsletter.notices import NoticeKind, settle_quiet

@@ -9,13 +9,13 @@ from newsletter.images.encoder import ImageEncoder
 from newsletter.ingest.feeds.feed import Feed
 from newsletter.ingest.isolated_reader import IsolatedReader
 from newsletter.ingest.retrieve import Retriever
-from newsletter.ingest.sources.fetch import Fetched, fetch_feed
 from newsletter.ingest.sources.identity import each_once
-from newsletter.ingest.sources.known_pages import load_pages, needs_page
 from newsletter.ingest.sources.lease import Claimed
 from newsletter.ingest.sources.listing import as_listed, waiting_keys
-from newsletter.ingest.sources.read_images import ImageReader, known_images
-from newsletter.ingest.sources.read_pages import PageReader, PagesRead
+from newsletter.ingest.sources.reading.fetch import Fetched, fetch_feed
+from newsletter.ingest.sources.reading.known_pages import load_pages, needs_page
+from newsletter.ingest.sources.reading.read_images import ImageReader, known_images
+from newsletter.ingest.sources.reading.read_pages import PageReader, PagesRead
 from newsletter.models import FetchOutcome, SourceKind
 from newsletter.runtime import Runtime
 

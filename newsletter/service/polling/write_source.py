@@ -13,9 +13,6 @@ from newsletter.errors import FetchError
 from newsletter.images.encoder import EncodedImage
 from newsletter.images.store import store_image
 from newsletter.ingest.feeds.feed import Item
-from newsletter.ingest.sources.fetch import Fetched
-from newsletter.ingest.sources.folder import read_folder
-from newsletter.ingest.sources.known_pages import store_pages
 from newsletter.ingest.sources.lease import (
     Claimed,
     keep_lease,
@@ -30,7 +27,10 @@ from newsletter.ingest.sources.listing import (
     note_stored,
     same_list,
 )
-from newsletter.ingest.sources.read_images import note_imageless
+from newsletter.ingest.sources.reading.fetch import Fetched
+from newsletter.ingest.sources.reading.folder import read_folder
+from newsletter.ingest.sources.reading.known_pages import store_pages
+from newsletter.ingest.sources.reading.read_images import note_imageless
 from newsletter.ingest.sources.record import Counts, record_fetch, tell_of_items, titles_of
 from newsletter.models import FetchOutcome, HoldReason, Release, Source, SourceItem, SourceKind
 from newsletter.notices import NoticeKind

@@ -12,7 +12,7 @@ from flask import current_app
 
 from newsletter.errors import FetchError
 from newsletter.ingest.retrieve import Limits
-from newsletter.ingest.sources.fetch import make_retriever
+from newsletter.ingest.sources.reading.fetch import make_retriever
 from newsletter.settings import Settings
 from newsletter.throttle import Bucket, Limit, take
 

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from newsletter.digest.check import DeadLink, Facts, find_faults, gather_facts, links_of
 from newsletter.digest.preview import Preview, Rendered, nothing_to_show, preview, render_in
 from newsletter.ingest.check_links import LINK_LIMITS, MOST_LINKS, find_dead_links
-from newsletter.ingest.sources.fetch import make_retriever
+from newsletter.ingest.sources.reading.fetch import make_retriever
 from newsletter.languages import language_name
 from newsletter.limits.keys import limit_key
 from newsletter.limits.spend import spend

@@ -8,7 +8,7 @@ from newsletter.errors import InputError, StateConflict
 from newsletter.ingest.guard import Allowed
 from newsletter.ingest.retrieve import Limits
 from newsletter.ingest.sources import manage
-from newsletter.ingest.sources.fetch import make_retriever
+from newsletter.ingest.sources.reading.fetch import make_retriever
 from newsletter.ingest.sources.trial import Trial, try_address, try_page
 from newsletter.models import FullText, Lane, SourceKind, db
 from newsletter.releases.decide import Candidate

@@ -12,7 +12,7 @@ from newsletter.ingest.isolated_reader import IsolatedReader
 from newsletter.ingest.pages.document import fetch_release
 from newsletter.ingest.press.parse import PressRelease, parse_press
 from newsletter.ingest.retrieve import Limits
-from newsletter.ingest.sources.fetch import make_retriever
+from newsletter.ingest.sources.reading.fetch import make_retriever
 from newsletter.models import db
 from newsletter.releases.decide import to_html
 from newsletter.releases.editing.body import to_markdown

@@ -13,7 +13,8 @@ from newsletter.images.encoder import EncodedImage
 from newsletter.ingest.isolated_reader import IsolatedReader
 from newsletter.ingest.pages.document import ACCEPT
 from newsletter.ingest.retrieve import Retriever
-from newsletter.ingest.sources.known_pages import (
+from newsletter.ingest.sources.listing import Listed
+from newsletter.ingest.sources.reading.known_pages import (
     MISSES,
     KnownPage,
     is_due,
@@ -21,7 +22,6 @@ from newsletter.ingest.sources.known_pages import (
     needs_page,
     with_page,
 )
-from newsletter.ingest.sources.listing import Listed
 from newsletter.models import FullText, SourceKind
 
 # For one source, at one fetch. What is left follows a minute later.

@@ -11,7 +11,7 @@ from house import NOON, House
 from press_site import Desk, desk_of
 
 from newsletter.errors import FetchError, InputError
-from newsletter.ingest.sources.folder import read_folder
+from newsletter.ingest.sources.reading.folder import read_folder
 from newsletter.models import FetchOutcome, SourceKind
 
 TEXT = "Harbour opens new quay {name}\n\nHAMBURG, 3 March 2026 - The port opened quay {name}, it said.\n"

@@ -12,7 +12,7 @@ from newsletter.errors import FetchError, FetchRefused
 from newsletter.ingest.feeds.feed import Feed
 from newsletter.ingest.guard import Allowed
 from newsletter.ingest.retrieve import Limits, Retrieved, Retriever
-from newsletter.ingest.sources.read_pages import PagesRead
+from newsletter.ingest.sources.reading.read_pages import PagesRead
 from newsletter.ingest.sources.schedule import Asked, what_is_asked
 from newsletter.models import FetchOutcome
 from newsletter.settings import Settings

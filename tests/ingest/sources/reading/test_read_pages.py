@@ -11,7 +11,7 @@ from servers.web import Asked, WebServer, answer, serving
 from newsletter.ingest.isolated_reader import IsolatedReader
 from newsletter.ingest.retrieve import Retriever
 from newsletter.ingest.sources.listing import Listed
-from newsletter.ingest.sources.read_pages import PageReader
+from newsletter.ingest.sources.reading.read_pages import PageReader
 from newsletter.models import FullText, SourceKind
 
 TEXT = "All ferries use it. The harbour has opened its new quay, and ferries sail from it in April."

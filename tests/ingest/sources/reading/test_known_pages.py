@@ -10,7 +10,8 @@ from house import NOON, House
 from ingest.sources.samples import make_sample
 from press_site import HERE
 
-from newsletter.ingest.sources.known_pages import (
+from newsletter.ingest.sources.manage import add_source
+from newsletter.ingest.sources.reading.known_pages import (
     AGAIN_AFTER,
     FULL_TEXT,
     KEPT,
@@ -23,7 +24,6 @@ from newsletter.ingest.sources.known_pages import (
     store_pages,
     with_page,
 )
-from newsletter.ingest.sources.manage import add_source
 from newsletter.models import FullText, SourceKind
 
 FEED, PAGE = SourceKind.FEED, SourceKind.PAGE

@@ -14,7 +14,7 @@ from newsletter.images.encoder import ImageEncoder
 from newsletter.ingest.fetch_image import fetch_image
 from newsletter.ingest.retrieve import Retriever
 from newsletter.ingest.sources.listing import Listed
-from newsletter.ingest.sources.read_pages import PagesRead
+from newsletter.ingest.sources.reading.read_pages import PagesRead
 from newsletter.models import SourceItem
 
 # For one source, at one fetch. What is left follows a minute later.

@@ -13,8 +13,8 @@ from newsletter.images.encoder import ImageEncoder
 from newsletter.ingest.guard import Allowed
 from newsletter.ingest.retrieve import Retriever
 from newsletter.ingest.sources.listing import Listed
-from newsletter.ingest.sources.read_images import MOST_IMAGES, MOST_SECONDS, ImageReader
-from newsletter.ingest.sources.read_pages import PagesRead
+from newsletter.ingest.sources.reading.read_images import MOST_IMAGES, MOST_SECONDS, ImageReader
+from newsletter.ingest.sources.reading.read_pages import PagesRead
 
 HERE = Allowed.of(["127.0.0.0/8"])
 
