@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from newsletter.errors import RelayRefused, TransportError
 from newsletter.settings import RelaySecurity
+from newsletter.smtp.authentication.sign_in import sign_in
 from newsletter.smtp.endpoint import Endpoint
 from newsletter.smtp.replies import Reply
-from newsletter.smtp.sign_in import sign_in
 from newsletter.smtp.wire import Wire
 
 _HELO_INSTEAD = frozenset({500, 501, 502, 504, 550, 554})

@@ -79,7 +79,7 @@ ELSEWHERE = {
     "service/sending/send_round.py": "test_old_installation.py",
     "outbox/drain/held.py": "outbox/drain/test_worker.py",
     "service/web_server.py": "service/test_web_worker.py",
-    "smtp/access_token.py": "smtp/test_sign_in.py",
+    "smtp/authentication/access_token.py": "smtp/authentication/test_sign_in.py",
     "smtp/endpoint.py": "smtp/test_greeting.py",
     "smtp/outcomes.py": "smtp/test_commands.py",
     "subscribers/address_marks.py": "subscribers/privacy/retention/test_run.py",

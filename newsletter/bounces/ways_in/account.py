@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from newsletter.bounces.ways_in.wire import LineWire
 from newsletter.errors import MailboxRefused, TransportError
 from newsletter.settings import Mailbox, RelaySecurity
-from newsletter.smtp.access_token import TokenCommand
+from newsletter.smtp.authentication.access_token import TokenCommand
 
 
 @dataclass(frozen=True)

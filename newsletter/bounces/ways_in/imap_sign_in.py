@@ -8,7 +8,7 @@ from typing import Protocol
 from newsletter.bounces.ways_in.account import Account
 from newsletter.bounces.ways_in.imap_answers import Answer
 from newsletter.errors import MailboxError, MailboxRefused
-from newsletter.smtp import sasl
+from newsletter.smtp.authentication import sasl
 
 # The server is busy or repairs something. The password may be right (RFC 5530).
 _FOR_A_TIME = frozenset({"UNAVAILABLE", "INUSE", "LIMIT", "SERVERBUG"})

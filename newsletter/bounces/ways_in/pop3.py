@@ -12,7 +12,7 @@ from newsletter.bounces.ways_in.account import Account
 from newsletter.bounces.ways_in.wire import LineWire
 from newsletter.errors import MailboxError, MailboxRefused
 from newsletter.settings import RelaySecurity
-from newsletter.smtp import sasl
+from newsletter.smtp.authentication import sasl
 
 # A list of 100,000 messages has about 4 MB.
 _LIST_BYTES = 8 * 1024 * 1024

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from smtp.relay_script import EHLO, ScriptedRelay, Session, scripted_relay
 
 from newsletter.errors import ProtocolError, RelayRefused, TransportError
-from newsletter.smtp.access_token import FAILED_SECONDS, TokenCommand, _shared, parse_answer
+from newsletter.smtp.authentication.access_token import FAILED_SECONDS, TokenCommand, _shared, parse_answer
 from newsletter.smtp.connection import Connection
 
 WELCOME = "235 2.7.0 welcome"

@@ -8,8 +8,8 @@ import hmac
 from collections.abc import Callable, Collection, Mapping
 
 from newsletter.errors import ConnectionLost, ProtocolError, RelayRefused, TransportError
-from newsletter.smtp import sasl
-from newsletter.smtp.access_token import TokenCommand
+from newsletter.smtp.authentication import sasl
+from newsletter.smtp.authentication.access_token import TokenCommand
 from newsletter.smtp.endpoint import Endpoint
 from newsletter.smtp.replies import Reply
 

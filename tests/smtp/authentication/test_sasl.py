@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 
-from newsletter.smtp import sasl
+from newsletter.smtp.authentication import sasl
 
 
 def test_plain_is_the_example_of_rfc_4616():
