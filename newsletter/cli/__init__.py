@@ -85,10 +85,12 @@ class LazyGroup(click.Group):
 
 COMMANDS: Mapping[str, Place] = {
     "demo": Place("newsletter.cli.demo:demo", "Try it: sample releases, and a mailbox for every email."),
-    "run": Place("newsletter.cli.run:run", "Run the whole service: web, workers and beat."),
-    "web": Place("newsletter.cli.web:web", "Run the web server alone."),
-    "worker": Place("newsletter.cli.worker:worker", "Run the workers alone, or send due emails and end."),
-    "beat": Place("newsletter.cli.beat:beat", "Run beat alone."),
+    "run": Place("newsletter.cli.processes.run:run", "Run the whole service: web, workers and beat."),
+    "web": Place("newsletter.cli.processes.web:web", "Run the web server alone."),
+    "worker": Place(
+        "newsletter.cli.processes.worker:worker", "Run the workers alone, or send due emails and end."
+    ),
+    "beat": Place("newsletter.cli.processes.beat:beat", "Run beat alone."),
     "db": Place("newsletter.cli.db:db", "Make, upgrade, back up, restore or clean up the database."),
     "settings": Place("newsletter.cli.settings:settings", "Describe every setting."),
     "relay": Place("newsletter.cli.relay:relay", "Check that the relay accepts our emails."),
@@ -99,7 +101,7 @@ COMMANDS: Mapping[str, Place] = {
     "edit": Place("newsletter.cli.newsletter:edit", "A newsletter's name, sender, look: show, change."),
     "schedule": Place("newsletter.cli.schedule:schedule", "When issues go out: show, set, try, start."),
     "topic": Place("newsletter.cli.topic:topic", "Topics that subscribers can choose."),
-    "release": Place("newsletter.cli.release:release", "Press releases: add, parse, list, hold."),
+    "release": Place("newsletter.cli.releases.release:release", "Press releases: add, parse, list, hold."),
     "source": Place("newsletter.cli.source:source", "Sources of releases: add, try, list, poll, pause."),
     "subscriber": Place("newsletter.cli.subscriber:subscriber", "Subscribers: list, show, erase, suppress."),
     "suppression": Place(
@@ -110,8 +112,8 @@ COMMANDS: Mapping[str, Place] = {
     "language": Place(
         "newsletter.cli.language:language", "Languages of pages and emails: list, add, update."
     ),
-    "bounce": Place("newsletter.cli.bounce:bounce", "Incoming mail, and refused addresses."),
-    "digest": Place("newsletter.cli.digest:digest", "Issues: preview, send, watch, pause."),
+    "bounce": Place("newsletter.cli.bounces.bounce:bounce", "Incoming mail, and refused addresses."),
+    "digest": Place("newsletter.cli.issues.digest:digest", "Issues: preview, send, watch, pause."),
 }
 
 

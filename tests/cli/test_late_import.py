@@ -40,7 +40,7 @@ def test_an_import_does_not_begin_to_collect_garbage(request):
 def test_no_garbage_is_collected_during_an_import():
     program = (
         "import gc; from newsletter.cli.late_import import late_import; before = gc.get_stats(); "
-        "late_import('newsletter.cli.worker:worker'); after = gc.get_stats(); "
+        "late_import('newsletter.cli.processes.worker:worker'); after = gc.get_stats(); "
         "print([now['collections'] - then['collections'] for now, then in zip(after, before)][1:])"
     )
 
@@ -51,7 +51,8 @@ def test_no_garbage_is_collected_during_an_import():
 
 def test_a_drain_starts_without_packages_that_it_seldom_needs():
     program = (
-        "import sys, newsletter.cli.worker; print({'PIL', 'markdown_it', 'celery'} & sys.modules.keys())"
+        "import sys, newsletter.cli.processes.worker; "
+        "print({'PIL', 'markdown_it', 'celery'} & sys.modules.keys())"
     )
 
     told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

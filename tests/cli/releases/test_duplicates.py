@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from cli.test_release import owner, run
+from cli.releases.test_release import owner, run
 from house import House, public_id
 from releases.duplicates.samples import TEXT, add_source, arrive, press, state
 

@@ -7,13 +7,13 @@ import os
 import click
 
 from newsletter.cli.context import invocation
-from newsletter.cli.tried_settings import open_tried_settings
+from newsletter.cli.processes.tried_settings import open_tried_settings
 from newsletter.service.database.first_newsletter import require_sender
 from newsletter.service.database.schema import await_database
 from newsletter.service.logs import configure_logging
 from newsletter.service.web_server import web_command
 
-APPLICATION = "newsletter.cli.wsgi:make_application()"
+APPLICATION = "newsletter.cli.processes.wsgi:make_application()"
 
 
 @click.command()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from newsletter.cli.context import invocation
-from newsletter.cli.tried_settings import open_tried_settings
+from newsletter.cli.processes.tried_settings import open_tried_settings
 from newsletter.jobs.worker import run_beat
 
 

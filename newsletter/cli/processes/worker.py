@@ -6,7 +6,7 @@ import click
 
 from newsletter.cli.context import invocation, whole_command
 from newsletter.cli.late_import import late_import
-from newsletter.cli.tried_settings import open_tried_settings
+from newsletter.cli.processes.tried_settings import open_tried_settings
 from newsletter.errors import ServiceError
 from newsletter.service.database.first_newsletter import require_sender
 from newsletter.service.database.schema import await_database

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 from click.testing import CliRunner
 
-from newsletter.cli.frequencies import frequency_option
+from newsletter.cli.issues.frequencies import frequency_option
 
 
 @click.command()

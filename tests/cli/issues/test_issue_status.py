@@ -4,7 +4,7 @@ import json
 
 from house import House
 
-from newsletter.cli.issue_status import load_issue, print_status
+from newsletter.cli.issues.issue_status import load_issue, print_status
 from newsletter.models import Issue
 
 

@@ -9,7 +9,7 @@ import click
 
 from newsletter.cli.arguments import IdCommand, newsletter_option
 from newsletter.cli.context import print_json
-from newsletter.cli.editors_note import note_options, read_note_file
+from newsletter.cli.issues.editors_note import note_options, read_note_file
 from newsletter.cli.runtime import open_runtime
 from newsletter.digest.by_hand import approve_held
 from newsletter.digest.preview import Preview, nothing_to_show, preview

@@ -8,7 +8,7 @@ import click
 
 from newsletter.cli.arguments import newsletter_option
 from newsletter.cli.context import print_json
-from newsletter.cli.frequencies import frequency_option
+from newsletter.cli.issues.frequencies import frequency_option
 from newsletter.cli.runtime import open_runtime
 from newsletter.digest.check import DeadLink, find_faults, gather_facts, links_of
 from newsletter.digest.preview import nothing_to_show, preview

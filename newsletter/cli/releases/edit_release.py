@@ -10,7 +10,7 @@ from typing import BinaryIO, TextIO
 import click
 
 from newsletter.cli.arguments import IdCommand
-from newsletter.cli.print_release import ACTOR, print_release
+from newsletter.cli.releases.print_release import ACTOR, print_release
 from newsletter.cli.runtime import open_runtime
 from newsletter.errors import FetchError, InputError
 from newsletter.images.encoder import MOST_BYTES, ImageEncoder

@@ -12,10 +12,10 @@ from sqlalchemy.orm import Session
 
 from newsletter.cli.arguments import IdCommand
 from newsletter.cli.context import print_json
-from newsletter.cli.duplicates import different, duplicates, merge, places, unmerge
-from newsletter.cli.edit_release import corrections, edit, with_image, write
-from newsletter.cli.print_release import ACTOR, print_release
-from newsletter.cli.release_mail import not_urgent, notice, urgent
+from newsletter.cli.releases.duplicates import different, duplicates, merge, places, unmerge
+from newsletter.cli.releases.edit_release import corrections, edit, with_image, write
+from newsletter.cli.releases.print_release import ACTOR, print_release
+from newsletter.cli.releases.release_mail import not_urgent, notice, urgent
 from newsletter.cli.runtime import open_runtime
 from newsletter.errors import ReleaseUnreadable
 from newsletter.ingest.feeds.feed import Item

@@ -10,7 +10,7 @@ from flask import Flask
 from newsletter.accounts.passwords import warm_up
 from newsletter.app import create_app
 from newsletter.cli.context import Invocation
-from newsletter.cli.tried_settings import open_tried_settings
+from newsletter.cli.processes.tried_settings import open_tried_settings
 from newsletter.jobs.broker import warn_without_broker
 from newsletter.jobs.wake import Waker
 from newsletter.service.database.schema import await_database

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from house import House
 
-from newsletter.cli.editors_note import read_note_file
+from newsletter.cli.issues.editors_note import read_note_file
 from newsletter.errors import InputError
 from newsletter.models import FIRST_NEWSLETTER
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 
 import pytest
-from cli.test_bounce import bounce, runtime
+from cli.bounces.test_bounce import bounce, runtime
 from sqlalchemy import select, update
 
 from newsletter import bounce_steps
 from newsletter.bounce_steps import Step
-from newsletter.cli import bounce_history
+from newsletter.cli.bounces import bounce_history
 from newsletter.models import NewsletterCalendar, ReportOutcome, ReturnedMail, StepKind, Subscriber
 
 __all__ = ["runtime"]

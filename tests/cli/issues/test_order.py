@@ -11,7 +11,7 @@ from house import ENVIRON, House, make_house, make_settings, public_id
 
 from newsletter.cli import main
 from newsletter.models import Frequency
-from newsletter.service.database import upgrade
+from newsletter.service.database.schema import upgrade
 
 
 @pytest.fixture

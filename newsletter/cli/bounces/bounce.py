@@ -13,11 +13,11 @@ from newsletter.bounces.history.queries import list_reports, read_message
 from newsletter.bounces.read.reader import read_report
 from newsletter.bounces.read.report import Kind, Report, as_json
 from newsletter.cli.arguments import AnyText, newsletter_option
-from newsletter.cli.bounce_history import go_on, history, undo
+from newsletter.cli.bounces.bounce_history import go_on, history, undo
 from newsletter.cli.context import invocation, print_json, program
 from newsletter.cli.late_import import late_import
+from newsletter.cli.processes.tried_settings import open_tried_settings
 from newsletter.cli.runtime import open_runtime
-from newsletter.cli.tried_settings import open_tried_settings
 from newsletter.errors import NewsletterError
 from newsletter.mail.addresses import parse_address
 from newsletter.models import ReportOutcome

@@ -8,17 +8,17 @@ from typing import TextIO
 import click
 
 from newsletter import audit
-from newsletter.cli.approve import approve
 from newsletter.cli.arguments import IdCommand, newsletter_option
-from newsletter.cli.check import check
 from newsletter.cli.context import print_json, program
-from newsletter.cli.editors_note import note_options, read_note_file
-from newsletter.cli.explain import explain_command
-from newsletter.cli.frequencies import frequency_option
-from newsletter.cli.issue_status import load_issue, print_status, watch_issue
-from newsletter.cli.order import order
+from newsletter.cli.issues.approve import approve
+from newsletter.cli.issues.check import check
+from newsletter.cli.issues.editors_note import note_options, read_note_file
+from newsletter.cli.issues.explain import explain_command
+from newsletter.cli.issues.frequencies import frequency_option
+from newsletter.cli.issues.issue_status import load_issue, print_status, watch_issue
+from newsletter.cli.issues.order import order
+from newsletter.cli.issues.send_from_here import send_from_here_command
 from newsletter.cli.runtime import open_runtime
-from newsletter.cli.send_from_here import send_from_here_command
 from newsletter.digest import preview as previews
 from newsletter.digest.by_hand import read_start
 from newsletter.digest.issues import open_issue, send_test

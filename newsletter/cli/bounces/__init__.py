@@ -1,0 +1,1 @@
+"""`newsletter bounce`: its commands."""

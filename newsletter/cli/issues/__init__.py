@@ -1,0 +1,1 @@
+"""`newsletter digest`: its commands, and what several of them share."""

@@ -1,0 +1,1 @@
+"""`newsletter release`: its commands, and what several of them share."""
