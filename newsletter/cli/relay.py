@@ -11,7 +11,7 @@ from newsletter.cli.runtime import open_runtime
 from newsletter.clock import utcnow
 from newsletter.errors import ServiceError
 from newsletter.messages.sender import Sender, with_backups
-from newsletter.outbox.pacing.relay_checks import keep_check
+from newsletter.outbox.pacing.setup.relay_checks import keep_check
 from newsletter.runtime import Runtime
 from newsletter.service.checks.relay_check import check_relay, lines_of, owner_of
 

@@ -17,7 +17,7 @@ from newsletter.messages.digests.edition import HTML_BUDGET_BYTES
 from newsletter.messages.digests.render import DigestRenderer
 from newsletter.messages.sender import Sender
 from newsletter.models import Delivery, Frequency, Issue, IssueState
-from newsletter.outbox.pacing.relay_checks import failures_of, last_checks
+from newsletter.outbox.pacing.setup.relay_checks import failures_of, last_checks
 
 # The audience of an issue is compared with this many issues before it.
 COMPARED_ISSUES = 5

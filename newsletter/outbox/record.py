@@ -30,7 +30,7 @@ from newsletter.models import (
 )
 from newsletter.outbox.control import cancel_unsent
 from newsletter.outbox.lease import WAITING
-from newsletter.outbox.pacing.setup_wait import is_contradicted
+from newsletter.outbox.pacing.setup.acceptances import is_contradicted
 from newsletter.outbox.refused.mailbox_trouble import note_refusal
 from newsletter.outbox.refused.outcome_keys import domain_number, microseconds, relay_number
 from newsletter.outbox.refused.outcome_rows import is_unjudged, reached_nobody

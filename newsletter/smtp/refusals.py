@@ -2,7 +2,7 @@
 
 A relay that refuses our sender, our EHLO name or our account refuses every message for the same reason. So
 no delivery is rejected for such a reply: sending waits until the settings are fixed
-(outbox/pacing/setup_wait.py).
+(outbox/pacing/setup/wait.py).
 
 The table matches the text, because the codes are not specific: a spam filter says 550 5.7.1 too. Each row
 has an example of the words of one kind of relay. `tests/smtp/test_refusals.py` tests every example.

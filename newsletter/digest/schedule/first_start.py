@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from newsletter.messages.sender import Sender
 from newsletter.models import Issue
-from newsletter.outbox.pacing.relay_checks import PASSED, last_checks
+from newsletter.outbox.pacing.setup.relay_checks import PASSED, last_checks
 
 
 class Step(NamedTuple):

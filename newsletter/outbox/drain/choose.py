@@ -11,10 +11,10 @@ from sqlalchemy.orm import Session
 
 from newsletter.messages.sender import Sender
 from newsletter.models import Lane
-from newsletter.outbox.drain.parts import Parts
 from newsletter.outbox.lease import can_claim, issues_to_send, newsletters_with_singles, single_mail_is_due
 from newsletter.outbox.pacing.allowance import Allowance
 from newsletter.outbox.pacing.backup_relay import in_use, may_get, only_backup_may_get
+from newsletter.outbox.parts import Parts
 
 
 def has_any(

@@ -12,11 +12,11 @@ from newsletter.messages.sender import Sender
 from newsletter.models import FIRST_NEWSLETTER, Lane
 from newsletter.outbox.drain.choose import Chooser, Chosen
 from newsletter.outbox.drain.held import Held, suppressed_among
-from newsletter.outbox.drain.parts import Parts
 from newsletter.outbox.lease import claim, skip_unwanted
 from newsletter.outbox.pacing.allowance import Allowance
 from newsletter.outbox.pacing.domain_limits import book_domains
 from newsletter.outbox.pacing.warm_up import WarmUpBooks
+from newsletter.outbox.parts import Parts
 from newsletter.outbox.refused.held_domains import hold_domains
 from newsletter.suppression import name_subscribers, suppression_hash
 
@@ -83,7 +83,7 @@ class Claimer:
                 session.rollback()
                 return None
             if warming is not None:
-                self._warm_up.book(session, warming, ids, now)
+                self._warm_up.book(session, warming, len(ids), now)
             claimed = load_claimed(session, ids)
             suppressed = suppressed_among(session, self._parts.messages, claimed)
             # Digests are checked by `_recompose`.
@@ -98,9 +98,7 @@ class Claimer:
             claimed, away = self._recompose(claimed, suppressed, now)
             skipped |= away
         self.skipped += len(skipped)
-        batch = [each for each in claimed if each.id not in skipped]
-        self._warm_up.not_sent(set(ids) - {each.id for each in batch})
-        return batch
+        return [each for each in claimed if each.id not in skipped]
 
     def _recompose(
         self, claimed: list[Claimed], suppressed: set[int], now: datetime

@@ -10,8 +10,8 @@ from sqlalchemy.orm import Session
 from newsletter.messages.build import MessageMaker
 from newsletter.messages.claimed import Claimed
 from newsletter.models import FIRST_NEWSLETTER, Lane
-from newsletter.outbox.drain.parts import Parts
 from newsletter.outbox.lease import LEASE, still_wanted
+from newsletter.outbox.parts import Parts
 from newsletter.smtp.refusals import SetupFault
 from newsletter.suppression import has_changed_since, unwanted_among
 

@@ -14,12 +14,12 @@ from newsletter.messages.sender import Sender
 from newsletter.models import Lane
 from newsletter.outbox.drain.claimer import Claimer
 from newsletter.outbox.drain.held import LOOK_SECONDS, Held
-from newsletter.outbox.drain.parts import Parts
 from newsletter.outbox.erasure_emails import LAST_EMAIL, forget_recipients
 from newsletter.outbox.pacing.allowance import Allowance
 from newsletter.outbox.pacing.relay_failures import is_suspicious, pause_if_refused
-from newsletter.outbox.pacing.setup_wait import note_refusal
+from newsletter.outbox.pacing.setup.wait import note_refusal
 from newsletter.outbox.pacing.warm_up import WarmUpBooks
+from newsletter.outbox.parts import Parts
 from newsletter.outbox.record import Attempt, record
 from newsletter.outbox.refused.judge import pause_if_wrong
 from newsletter.outbox.refused.outcome_keys import relay_number
@@ -112,9 +112,9 @@ class Recorder:
         with self._parts.session() as session:
             now = self._parts.now()
             record(session, self._parts.messages, self._worker, self._answered, now)
-            offered = {each.delivery_id: each.outcome.fate in OFFERED for each in self._answered}
-            self._warm_up.sent([each for each, was_offered in offered.items() if was_offered])
-            self._warm_up.not_sent([each for each, was_offered in offered.items() if not was_offered])
+            for each in self._answered:
+                if each.lane is Lane.BULK and each.outcome.fate in OFFERED:
+                    self._warm_up.offered(self._claimer.sender(self._held.claimed[each.delivery_id]))
             if any(self._held.claimed[each.delivery_id].template == LAST_EMAIL for each in self._answered):
                 forget_recipients(session)
             self._record_setup_refusal(session)
@@ -143,7 +143,7 @@ class Recorder:
         self, session: Session, sender: Sender, fault: SetupFault, said: str, delivery_id: int | None
     ) -> bool:
         """Record that the relay refuses our settings; return whether emails wait because of that."""
-        self._allowance.refused(fault, sender)
+        self._allowance.refused()
         senders, now = self._parts.messages.senders, self._parts.now()
         return note_refusal(session, senders, sender, fault, said, now, delivery_id)
 

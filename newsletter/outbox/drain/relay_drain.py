@@ -16,7 +16,6 @@ from newsletter.messages.sender import Sender
 from newsletter.models import Lane
 from newsletter.outbox.drain.claimer import Claimer
 from newsletter.outbox.drain.held import Held
-from newsletter.outbox.drain.parts import Parts
 from newsletter.outbox.drain.recorder import LONGEST_FAULT, Recorder, report_paused
 from newsletter.outbox.journals.journal import Journal
 from newsletter.outbox.lease import give_back
@@ -25,6 +24,7 @@ from newsletter.outbox.pacing.allowance import Allowance
 from newsletter.outbox.pacing.backup_relay import is_replaced, relays_to_try, tell_replaced
 from newsletter.outbox.pacing.relay_failures import pause_if_down
 from newsletter.outbox.pacing.warm_up import WarmUpBooks
+from newsletter.outbox.parts import Parts
 from newsletter.outbox.record import finish
 from newsletter.outbox.refused.judge import judge_all
 from newsletter.settings import Relay
@@ -206,7 +206,6 @@ class RelayDrain:
                     give_back(session, sorted(soon), self._journal.name, now)
                 if later:
                     give_back(session, later, self._journal.name, now + RELAY_DOWN[lane])
-            self._warm_up.not_sent(list(self._held.claimed))
             self._warm_up.give_back(session, now)
             if self._claimer.issues:
                 finish(session, now)

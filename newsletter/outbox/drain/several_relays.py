@@ -32,12 +32,51 @@ Serve = Callable[[Relay, float, Callable[[], bool]], Served]
 class _Running:
     """The threads of one drain, by relay. A thread removes itself when it ends."""
 
+    serve: Serve
+    stopping: Callable[[], bool]
+    elapsed: Callable[[], float]
     threads: dict[str, threading.Thread] = field(default_factory=dict)
     rest_until: dict[str, float] = field(default_factory=dict)
     handled: int = 0
     error: BaseException | None = None
     lock: threading.Lock = field(default_factory=threading.Lock)
     changed: threading.Event = field(default_factory=threading.Event)
+
+    def ending(self) -> bool:
+        """Return whether every thread is to end."""
+        return self.stopping() or self.error is not None
+
+    def start(self, relay: Relay, seconds: float, now: float) -> threading.Thread | None:
+        """Serve a relay for so long; None if a thread serves it, or if it rests."""
+        if relay.key in self.threads or now < self.rest_until.get(relay.key, now):
+            return None
+        # A daemon: a relay that never answers must not keep a process that ends.
+        thread = threading.Thread(target=self._run, args=(relay, seconds), name="relay", daemon=True)
+        self.threads[relay.key] = thread
+        thread.start()
+        return thread
+
+    def _run(self, relay: Relay, seconds: float) -> None:
+        served = Served(0, reached=False)
+        try:
+            served = self.serve(relay, seconds, self.ending)
+        except BaseException as error:
+            self.error = self.error or error
+        finally:
+            rest = LOOK_SECONDS if served.reached else DOWN_SECONDS
+            with self.lock:
+                self.handled += served.handled
+                self.rest_until[relay.key] = self.elapsed() + rest
+                del self.threads[relay.key]
+            self.changed.set()
+
+    def join(self) -> int:
+        """Wait for the threads; return how many deliveries they handled. Raises their first error."""
+        for thread in list(self.threads.values()):
+            thread.join()
+        if self.error is not None:
+            raise self.error
+        return self.handled
 
 
 def serve_several(
@@ -54,52 +93,23 @@ def serve_several(
     for minutes, and until that thread ends, the other relays are served. `meanwhile` is called twice a
     second. The first error of a thread is raised after all threads have ended.
     """
-    running = _Running()
+    running = _Running(serve, stopping, elapsed)
     until = elapsed() + seconds
-    early: set[threading.Thread] = set()
-
-    def ending() -> bool:
-        return stopping() or running.error is not None
-
-    def run(relay: Relay, seconds: float) -> None:
-        served = Served(0, reached=False)
-        try:
-            served = serve(relay, seconds, ending)
-        except BaseException as error:
-            running.error = running.error or error
-        finally:
-            rest = LOOK_SECONDS if served.reached else DOWN_SECONDS
-            with running.lock:
-                running.handled += served.handled
-                running.rest_until[relay.key] = elapsed() + rest
-                del running.threads[relay.key]
-            running.changed.set()
-
+    early: list[threading.Thread] = []
     try:
         while True:
             running.changed.clear()
             now = elapsed()
             in_time = now < until
-            early = {each for each in early if each.is_alive()}
-            if not ending() and (in_time or early):
+            early = [each for each in early if each.is_alive()]
+            if not running.ending() and (in_time or early):
                 meanwhile()
-                for relay in with_work():
-                    if relay.key in running.threads or now < running.rest_until.get(relay.key, now):
-                        continue
-                    share = until - now if in_time else LATE_SECONDS
-                    # A daemon: a relay that never answers must not keep a process that ends.
-                    thread = threading.Thread(target=run, args=(relay, share), name="relay", daemon=True)
-                    running.threads[relay.key] = thread
-                    if in_time:
-                        early.add(thread)
-                    thread.start()
+                share = until - now if in_time else LATE_SECONDS
+                started = [running.start(relay, share, now) for relay in with_work()]
+                early += [each for each in started if each is not None and in_time]
             if not running.threads:
                 break
             running.changed.wait(LOOK_SECONDS)
     except BaseException as error:
         running.error = running.error or error
-    for thread in list(running.threads.values()):
-        thread.join()
-    if running.error is not None:
-        raise running.error
-    return running.handled
+    return running.join()

@@ -12,7 +12,6 @@ from sqlalchemy.orm import Session
 from newsletter.messages.sender import Sender
 from newsletter.models import Lane
 from newsletter.outbox.drain.choose import has_any
-from newsletter.outbox.drain.parts import Parts
 from newsletter.outbox.drain.relay_drain import RelayDrain
 from newsletter.outbox.drain.several_relays import Served, serve_several
 from newsletter.outbox.journals.journal import Journal
@@ -22,7 +21,8 @@ from newsletter.outbox.lease import (
 )
 from newsletter.outbox.pacing.allowance import may_send
 from newsletter.outbox.pacing.backup_relay import in_use, only_backup_may_get, relays_to_try
-from newsletter.outbox.pacing.setup_wait import end_outdated_waits, outdated_waits
+from newsletter.outbox.pacing.setup.wait import end_outdated_waits, outdated_waits
+from newsletter.outbox.parts import Parts
 from newsletter.outbox.refused.outcome_keys import relay_number
 from newsletter.settings import Relay, Settings
 from newsletter.smtp.transport import Transport

@@ -22,6 +22,6 @@ reply.
 The pace is halved when the relay replies 421 or a similar code, and grows again in small steps (pace.py).
 Digests also wait outside the sending hours (sending_window.py). An issue is paused if the relay refuses
 nearly everything or is down for long (relay_failures.py), unless a backup relay takes over
-(backup_relay.py). Everything waits if the relay refuses our own
-settings (setup_wait.py). People read the reasons on the page of an issue (waiting_reasons.py).
+(backup_relay.py). A new domain sends few digests a day (warm_up.py). Everything waits if the relay refuses
+our own settings (setup/). People read the reasons on the page of an issue (waiting_reasons.py).
 """

@@ -10,12 +10,11 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import TypeVar
 
 from sqlalchemy.orm import Session
 
 from newsletter.errors import RelayRefused, TransportError
-from newsletter.messages.build import MessageMaker
 from newsletter.messages.sender import Sender
 from newsletter.models import Lane
 from newsletter.outbox.pacing import standings
@@ -36,17 +35,17 @@ from newsletter.outbox.pacing.pace import (
     slow_down,
 )
 from newsletter.outbox.pacing.sending_window import is_open
-from newsletter.outbox.pacing.setup_wait import (
+from newsletter.outbox.pacing.setup.wait import (
     end_wait,
-    relay_test_seconds,
+    row_seconds_to_test,
     seconds_to_test,
-    sender_test_seconds,
     try_next,
     trying,
     waiting,
 )
 from newsletter.outbox.pacing.standings import SenderStanding
 from newsletter.outbox.pacing.warm_up import room_of, stage_of
+from newsletter.outbox.parts import Parts
 from newsletter.outbox.retry import SLOW_DOWN_CODES, asks_to_slow_down
 from newsletter.settings import Relay
 from newsletter.smtp.outcomes import Fate, Outcome, Outgoing
@@ -54,28 +53,19 @@ from newsletter.smtp.refusals import SetupFault, setup_fault
 
 log = logging.getLogger(__name__)
 
+_Result = TypeVar("_Result")
+
 # How much is booked at once.
 BOOKED_SECONDS, BOOKED_MESSAGES = 0.25, 500
 # A booking is given back this long after its last message was due. Later, it would be a burst.
 LATE = timedelta(seconds=0.25)
-# Without limits, the relay's row is read this often: another process may have got a slow-down reply.
+# The rows are read this often: another process may have got a slow-down reply, or a refusal.
 LOOK = timedelta(seconds=1)
 # So many messages at most wait in memory for their domains.
 MOST_HELD = 1000
 RATE_SECONDS = 10.0
 # With fewer replies, no rate is computed.
 ENOUGH_REPLIES = 20
-
-
-class Parts(Protocol):
-    """The parts of an installation (a Runtime) that an Allowance needs."""
-
-    @property
-    def messages(self) -> MessageMaker: ...
-    @property
-    def now(self) -> Callable[[], datetime]: ...
-    def session(self) -> Session: ...
-    def reading(self) -> Session: ...
 
 
 @dataclass
@@ -118,30 +108,25 @@ class Allowance:
         self._ending = ending
         self.relay = relay
         self.relay_name = f"{relay.host}:{relay.port}"
-        self._key = standings.relay_key(relay)
         self._limits = Limits.of(relay)
         self._reserved: _Reserved | None = None
         self._not_before: dict[int, datetime] = {}
         self._replies: deque[datetime] = deque(maxlen=1000)
         self._slowed_at: datetime | None = None
-        # What the rows say. They are written only when this changes.
-        self._down = False
-        # Whether the relay refuses our name or account, and the newsletters whose sender it refuses.
-        self._relay_refused = False
-        self._refused: set[int] = set()
-        # The lane and newsletter that may send until this time, without asking again.
-        self._free_until: dict[tuple[Lane, int], datetime] = {}
+        # What the rows of each sender said, and when they were read.
+        self._known: dict[str, tuple[datetime, SenderStanding]] = {}
 
     def room(self, lane: Lane, sender: Sender) -> int:
         """Return how many messages may be sent soon from a sender. Call it before claiming.
 
         It books nothing.
         """
-        return _room(sender, self._read(sender), lane, self._parts.now())
+        now = self._parts.now()
+        return _room(sender, self._read(sender, now), lane, now)
 
     def is_waiting(self, sender: Sender) -> bool:
         """Return whether the relay refuses this sender, so that only single messages may test it."""
-        return waiting(self._read(sender), sender) is not None
+        return waiting(self._standing(sender, self._parts.now()), sender) is not None
 
     def hold(self, times: Mapping[int, datetime]) -> None:
         """Offer these messages, by id, no earlier than at these times, because of their domains' limits."""
@@ -170,11 +155,13 @@ class Allowance:
         """Adapt the pace to the outcome of a message."""
         if outcome.fate is not Fate.REPLIED or outcome.reply is None or outcome.reply.local:
             return
-        self._replies.append(self._parts.now())
-        if self._down:
+        now = self._parts.now()
+        self._replies.append(now)
+        known = self._standing(sender, now)
+        if known.relay.down_at is not None:
             self.reached()
-        if self._relay_refused or sender.newsletter_id in self._refused:
-            self._test_ended(outcome, sender)
+        if known.relay.refusals is not None or known.sender.refusals is not None:
+            self._test_ended(outcome, sender, known)
         if asks_to_slow_down(outcome):
             log.warning("event=slow_down relay=%s reply=%s", self.relay.key, outcome.reply.code)
             self._slow_down()
@@ -183,10 +170,11 @@ class Allowance:
         """Record that the relay replied again."""
         now = self._parts.now()
         with self._parts.session() as session:
-            standings.change(session, self._key, lambda standing, _: recovered(standing), now)
+            key = standings.relay_key(self.relay)
+            standings.change(session, key, lambda standing, _: recovered(standing), now)
             settle_replaced(session, self.relay, now)
             session.commit()
-        self._down = False
+        self._known.clear()
 
     def unreachable(self, fault: TransportError, *, has_backup: bool = False) -> timedelta:
         """Record that the relay could not be reached; return for how long that has been so.
@@ -196,24 +184,12 @@ class Allowance:
         """
         if isinstance(fault, RelayRefused) and fault.code in SLOW_DOWN_CODES:
             self._slow_down()
-        down = timedelta()
+        return self._update(lambda standing, now: fail(standing, now, may_end=not has_backup))
 
-        def change(standing: Standing, now: datetime) -> Standing:
-            nonlocal down
-            standing, down = fail(standing, now, may_end=not has_backup)
-            return standing
-
-        self._change(change)
-        return down
-
-    def refused(self, fault: SetupFault, sender: Sender) -> None:
-        """Note that a row now has refusals of our settings (outbox/pacing/setup_wait.py)."""
-        if fault is SetupFault.SENDER:
-            self._refused.add(sender.newsletter_id)
-        else:
-            self._relay_refused = True
+    def refused(self) -> None:
+        """Read the rows again: one has new refusals of our settings (outbox/pacing/setup/wait.py)."""
         self._reserved = None
-        self._free_until.clear()
+        self._known.clear()
 
     def close(self) -> None:
         """Give back what was booked and not used."""
@@ -242,52 +218,38 @@ class Allowance:
     def _take(self, lane: Lane, sender: Sender) -> float:
         """Use one reserved message of `lane` and return 0.0, or return the seconds until one may be sent."""
         now = self._parts.now()
-        wait_seconds = self._sender_seconds(lane, sender, now)
-        if wait_seconds > 0:
-            return wait_seconds
+        if not _is_open(sender, lane, now):
+            return math.inf
         reserved = self._reserved
         if reserved is None or not reserved.is_valid(lane, now):
             reserved = self._reserved = self._reserve(lane, sender, now)
         wait_seconds = reserved.wait_seconds(now)
-        if wait_seconds > 0:
-            return wait_seconds
-        reserved.used += 1
-        return 0.0
-
-    def _sender_seconds(self, lane: Lane, sender: Sender, now: datetime) -> float:
-        """Return the seconds until the newsletter may send a message: it has sending hours, or is refused."""
-        known = (lane, sender.newsletter_id)
-        if now < self._free_until.get(known, now):
-            return 0.0
-        if not _is_open(sender, lane, now):
-            return math.inf
-        if sender_test_seconds(self._read(sender).sender, sender, now) is None:
-            self._free_until[known] = now + LOOK
-            return 0.0
-        wait_seconds = math.inf
-
-        def test(standing: Standing, now: datetime) -> Standing:
-            nonlocal wait_seconds
-            wait_seconds = sender_test_seconds(standing, sender, now) or 0.0
-            return standing if wait_seconds else trying(standing, now)
-
-        self._change(test, standings.sender_key(sender))
+        if wait_seconds <= 0 and self._standing(sender, now).sender.refusals is not None:
+            wait_seconds = self._take_test(sender, now)
+        if wait_seconds <= 0:
+            reserved.used += 1
         return wait_seconds
+
+    def _take_test(self, sender: Sender, now: datetime) -> float:
+        """Book the test message of a refused sender, or return the seconds until there may be one."""
+        if row_seconds_to_test(self._standing(sender, now).sender, sender, SetupFault.SENDER, now) is None:
+            return 0.0
+
+        def test(standing: Standing, now: datetime) -> tuple[Standing, float]:
+            wait_seconds = row_seconds_to_test(standing, sender, SetupFault.SENDER, now) or 0.0
+            return standing if wait_seconds else trying(standing, now), wait_seconds
+
+        return self._update(test, standings.sender_key(sender))
 
     def _reserve(self, lane: Lane, sender: Sender, now: datetime) -> _Reserved:
         """Reserve the next messages of `lane`, and give back what is left of the last reservation."""
         if self._limits == Limits():
-            standing = self._read(sender).relay
+            standing = self._read(sender, now).relay
             if standing.refusals is None and pace_of(standing, self._limits, now) is None:
                 return _Reserved(lane, Booking(MANY, 0.0), now, now + LOOK)
-        booking = Booking(0, 0.0)
-
-        def change(standing: Standing, now: datetime) -> Standing:
-            nonlocal booking
-            standing, booking = self._book(self._without_unused(standing, now), lane, sender, now)
-            return standing
-
-        self._change(change)
+        booking = self._update(
+            lambda standing, now: self._book(self._without_unused(standing, now), lane, sender, now)
+        )
         until = now + timedelta(seconds=booking.wait_seconds)
         if booking.count:
             until += LATE + timedelta(seconds=(booking.count - 1) * booking.interval_seconds)
@@ -297,7 +259,7 @@ class Allowance:
         self, standing: Standing, lane: Lane, sender: Sender, now: datetime
     ) -> tuple[Standing, Booking]:
         """Book about a quarter of a second, or one test message while the relay refuses our settings."""
-        test_seconds = relay_test_seconds(standing, sender, now)
+        test_seconds = row_seconds_to_test(standing, sender, SetupFault.ACCOUNT, now)
         if test_seconds:
             return standing, Booking(0, test_seconds)
         pace = pace_of(standing, self._limits, now) or math.inf
@@ -324,47 +286,54 @@ class Allowance:
         rate = None
         if len(recent) >= ENOUGH_REPLIES:
             # An estimate: every process of this host sends about as much as this one.
-            processes = self._parts.messages.settings.send_workers or os.cpu_count() or 1
+            processes = self._parts.settings.send_workers or os.cpu_count() or 1
             rate = len(recent) / max(1.0, (now - recent[0]).total_seconds()) * processes
         self._change(
             lambda standing, now: slow_down(self._without_unused(standing, now), self._limits, rate, now)
         )
 
-    def _test_ended(self, outcome: Outcome, sender: Sender) -> None:
+    def _test_ended(self, outcome: Outcome, sender: Sender, known: SenderStanding) -> None:
         """Note the reply to a message that was sent while the relay refuses our settings."""
         fault = setup_fault(outcome)
         if outcome.accepted:
             with self._parts.session() as session:
                 end_wait(session, sender, self._parts.now())
                 session.commit()
-            self._relay_refused = False
-            self._refused.discard(sender.newsletter_id)
+            self._known.clear()
             log.warning("event=relay_takes_us_again relay=%s", self.relay.key)
             return
         # A refusal that is about something else proves nothing.
-        if self._relay_refused and fault in {None, SetupFault.SENDER}:
+        if known.relay.refusals is not None and fault in {None, SetupFault.SENDER}:
             self._change(try_next)
-        if sender.newsletter_id in self._refused and fault is not SetupFault.SENDER:
+        if known.sender.refusals is not None and fault is not SetupFault.SENDER:
             self._change(try_next, standings.sender_key(sender))
 
-    def _read(self, sender: Sender) -> SenderStanding:
+    def _standing(self, sender: Sender, now: datetime) -> SenderStanding:
+        """Return what the rows of a sender said, at most a second ago."""
+        known = self._known.get(standings.sender_key(sender))
+        if known is None or not timedelta() <= now - known[0] < LOOK:
+            return self._read(sender, now)
+        return known[1]
+
+    def _read(self, sender: Sender, now: datetime) -> SenderStanding:
         with self._parts.reading() as session:
-            standing = standings.read_standing(session, sender, self._parts.now())
-        self._down = standing.relay.down_at is not None
-        self._relay_refused = standing.relay.refusals is not None
-        if standing.sender.refusals is None:
-            self._refused.discard(sender.newsletter_id)
-        else:
-            self._refused.add(sender.newsletter_id)
+            standing = standings.read_standing(session, sender, now)
+        self._known[standings.sender_key(sender)] = (now, standing)
         return standing
 
-    def _change(self, change: Callable[[Standing, datetime], Standing], key: str | None = None) -> None:
-        """Update a row, by default the relay's, and commit."""
+    def _change(self, change: standings.Change, key: str = "") -> None:
+        self._update(lambda standing, now: (change(standing, now), None), key)
+
+    def _update(
+        self, change: Callable[[Standing, datetime], tuple[Standing, _Result]], key: str = ""
+    ) -> _Result:
+        """Update a row, by default the relay's, and commit; return what else `change` returns."""
         with self._parts.session() as session:
-            _, standing = standings.change(session, key or self._key, change, self._parts.now())
+            key = key or standings.relay_key(self.relay)
+            result = standings.update(session, key, change, self._parts.now())
             session.commit()
-        if key is None:
-            self._down = standing.down_at is not None
+        self._known.clear()
+        return result
 
 
 def may_send(session: Session, sender: Sender, lane: Lane, now: datetime) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 
 from sqlalchemy import func, not_, or_, select
@@ -41,12 +41,9 @@ def is_suspicious(outcomes: Iterable[Outcome]) -> bool:
 def pause_if_refused(session: Session, issue_ids: Iterable[int], relay: str, now: datetime) -> list[int]:
     """Pause those issues whose messages the relay refuses nearly all; return their ids. Commits nothing."""
     paused = []
-    for issue_id in sorted(issue_ids):
-        issue = _sending(session, issue_id)
-        if issue is None:
-            continue
-        enough = _enough(session, issue_id)
-        heard, refused, said = _counts(session, issue_id, enough, now)
+    for issue in _sending(session, issue_ids):
+        enough = _enough(session, issue.id)
+        heard, refused, said = _counts(session, issue.id, enough, now)
         if heard < enough or refused < PART * heard:
             continue
         note = (
@@ -55,7 +52,7 @@ def pause_if_refused(session: Session, issue_ids: Iterable[int], relay: str, now
             "resume the issue and send the rejected emails again."
         )
         _pause(session, issue, note, now, heard=heard, refused=refused)
-        paused.append(issue_id)
+        paused.append(issue.id)
     return paused
 
 
@@ -66,24 +63,24 @@ def pause_if_down(
     if down < OUTAGE:
         return []
     paused = []
-    for issue_id in sorted(issue_ids):
-        issue = _sending(session, issue_id)
-        if issue is None:
-            continue
-        minutes = int(down.total_seconds() // 60)
+    minutes = int(down.total_seconds() // 60)
+    for issue in _sending(session, issue_ids):
         note = (
             f"Paused by itself: the relay {relay} could not be used for {minutes} minutes: "
             f"{_quoted(fault)}. Nobody was left out. When that is fixed, resume."
         )
         _pause(session, issue, note, now, minutes=minutes)
-        paused.append(issue_id)
+        paused.append(issue.id)
     return paused
 
 
-def _sending(session: Session, issue_id: int) -> Issue | None:
-    # Locked, so that a second process counts after the first one has committed.
-    issue = session.get(Issue, issue_id, with_for_update={"key_share": True}, populate_existing=True)
-    return issue if issue is not None and issue.state is IssueState.SENDING else None
+def _sending(session: Session, issue_ids: Iterable[int]) -> Iterator[Issue]:
+    """Lock these issues, one after another, and yield those that are being sent."""
+    for issue_id in sorted(issue_ids):
+        # Locked, so that a second process counts after the first one has committed.
+        issue = session.get(Issue, issue_id, with_for_update={"key_share": True}, populate_existing=True)
+        if issue is not None and issue.state is IssueState.SENDING:
+            yield issue
 
 
 def _enough(session: Session, issue_id: int) -> int:

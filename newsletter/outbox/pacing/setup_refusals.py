@@ -23,7 +23,7 @@ _MOMENTS = ("since", "round_at", "try_at")
 
 @dataclass(frozen=True)
 class Refusals:
-    """The relay refused our settings, `count` times in a row (outbox/pacing/setup_wait.py).
+    """The relay refused our settings, `count` times in a row (outbox/pacing/setup/wait.py).
 
     `settings` is a hash of the refused settings. If `try_at` is set, both lanes wait until then, and then one
     test message is sent. `rounds` counts the tests; `round_at` is when the last one was refused. `doubted`

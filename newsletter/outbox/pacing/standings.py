@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeVar
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -14,6 +15,7 @@ from newsletter.models import Pace, insert_new
 from newsletter.outbox.pacing.pace import Standing, from_state, to_state
 from newsletter.settings import Relay
 
+_Result = TypeVar("_Result")
 # Makes a new standing of one and the time.
 Change = Callable[[Standing, datetime], Standing]
 
@@ -92,10 +94,21 @@ def lock(session: Session, keys: Sequence[str], now: datetime) -> Sequence[Pace]
     return session.scalars(chosen).all()
 
 
+def update(
+    session: Session, key: str, make: Callable[[Standing, datetime], tuple[Standing, _Result]], now: datetime
+) -> _Result:
+    """Change the standing of `key`; return what else `make` returns. The row is locked until the commit."""
+    (row,) = lock(session, [key], now)
+    standing, result = make(of_row(row), now)
+    row.state, row.seen_at = to_state(standing), standing.seen_at
+    return result
+
+
 def change(session: Session, key: str, make: Change, now: datetime) -> tuple[Standing, Standing]:
     """Change the standing of `key`; return it before and after. The row is locked until the commit."""
-    (row,) = lock(session, [key], now)
-    before = of_row(row)
-    after = make(before, now)
-    row.state, row.seen_at = to_state(after), after.seen_at
-    return before, after
+
+    def both(before: Standing, now: datetime) -> tuple[Standing, tuple[Standing, Standing]]:
+        after = make(before, now)
+        return after, (before, after)
+
+    return update(session, key, both, now)

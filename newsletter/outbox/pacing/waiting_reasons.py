@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from newsletter.messages.sender import Sender
 from newsletter.outbox.pacing.backup_relay import is_replaced
-from newsletter.outbox.pacing.pace import BULK_SHARE, Limits, book, catch_up
+from newsletter.outbox.pacing.pace import BULK_SHARE, Limits, Standing, book, catch_up
 from newsletter.outbox.pacing.sending_window import is_open, opens_at
-from newsletter.outbox.pacing.setup_wait import remedy, waiting, what_is_refused
+from newsletter.outbox.pacing.setup.owner_notices import remedy, what_is_refused
+from newsletter.outbox.pacing.setup.wait import waiting
 from newsletter.outbox.pacing.standings import SenderStanding
 from newsletter.outbox.pacing.warm_up import in_words, stage_of
 from newsletter.smtp.refusals import SetupFault
@@ -20,46 +22,63 @@ def reasons_to_wait(both: SenderStanding, sender: Sender, now: datetime) -> list
 
     Times are in the newsletter's time zone.
     """
-    zone = sender.zone
-    limits = Limits.of(sender.relay)
-    reasons = []
-    window = sender.settings.sending_window
-    standing = both.relay
+    return [
+        *_closed_hours(sender, now),
+        *_refused_settings(both, sender),
+        *_outage(both.relay, sender, now),
+        *_limits(both, sender, now),
+        *_slow_down(both.relay, sender, now),
+    ]
+
+
+def _closed_hours(sender: Sender, now: datetime) -> Iterator[str]:
+    window, zone = sender.settings.sending_window, sender.zone
     if window is not None and not is_open(window, zone, now):
-        opens = _at(opens_at(window, zone, now), zone)
-        reasons.append(f"Outside the hours for sending; goes on at {opens}.")
+        yield f"Outside the hours for sending; goes on at {_at(opens_at(window, zone, now), zone)}."
+
+
+def _refused_settings(both: SenderStanding, sender: Sender) -> Iterator[str]:
     refusals = waiting(both, sender)
-    if refusals is not None and refusals.try_at is not None:
-        fault = SetupFault(refusals.fault)
-        row = both.sender if fault is SetupFault.SENDER else standing
-        since, again = (_at(row.on_clock(at), zone) for at in (refusals.since, refusals.try_at))
-        reasons.append(
-            f"The relay refuses {what_is_refused(fault, sender)} since {since}, so all emails "
-            f"of this newsletter wait: {refusals.said.rstrip('.')}. {remedy(fault, sender)} One email is "
-            f"tried at {again}."
+    if refusals is None or refusals.try_at is None:
+        return
+    fault = SetupFault(refusals.fault)
+    row = both.sender if fault is SetupFault.SENDER else both.relay
+    since, again = (_at(row.on_clock(at), sender.zone) for at in (refusals.since, refusals.try_at))
+    yield (
+        f"The relay refuses {what_is_refused(fault, sender)} since {since}, so all emails of this newsletter "
+        f"wait: {refusals.said.rstrip('.')}. {remedy(fault, sender)} One email is tried at {again}."
+    )
+
+
+def _outage(standing: Standing, sender: Sender, now: datetime) -> Iterator[str]:
+    if standing.down_since is None:
+        return
+    since = _at(standing.on_clock(standing.down_since), sender.zone)
+    if sender.backup is not None and is_replaced(standing, sender, now):
+        yield (
+            f"The relay {sender.relay.host} could not be used since {since}. Emails go through the backup "
+            f"relay {sender.backup.relay.host} until it answers; it is tried each minute."
         )
-    if standing.down_since is not None and sender.backup is not None and is_replaced(standing, sender, now):
-        since = _at(standing.on_clock(standing.down_since), zone)
-        usual, backup = sender.relay, sender.backup.relay
-        reasons.append(
-            f"The relay {usual.host} could not be used since {since}. Emails go through the backup relay "
-            f"{backup.host} until it answers; it is tried each minute."
-        )
-    elif standing.down_since is not None:
-        since = _at(standing.on_clock(standing.down_since), zone)
-        reasons.append(f"The relay could not be used since {since}; it is tried again each minute.")
-    _, booking = book(standing, limits, 1, now, ahead_seconds=60, share=BULK_SHARE)
+    else:
+        yield f"The relay could not be used since {since}; it is tried again each minute."
+
+
+def _limits(both: SenderStanding, sender: Sender, now: datetime) -> Iterator[str]:
+    limits = Limits.of(sender.relay)
+    _, booking = book(both.relay, limits, 1, now, ahead_seconds=60, share=BULK_SHARE)
     if not booking.count and (limits.per_hour or limits.per_day):
         minutes = max(1, round(booking.wait_seconds / 60))
-        reasons.append(f"The relay's limit is used up; there is room again in {minutes} min.")
+        yield f"The relay's limit is used up; there is room again in {minutes} min."
     stage = stage_of(sender.settings, sender.identity, now)
     if stage is not None and both.warm_up is not None:
-        reasons.append(in_words(both.warm_up, stage, now))
+        yield in_words(both.warm_up, stage, now)
+
+
+def _slow_down(standing: Standing, sender: Sender, now: datetime) -> Iterator[str]:
     standing, now = catch_up(standing, now)
     learnt = standing.learnt.pace(now) if standing.learnt else None
-    if learnt is not None and learnt < (limits.per_second or learnt + 1):
-        reasons.append(f"The relay asked for less: {learnt:.3g} messages a second just now, rising.")
-    return reasons
+    if learnt is not None and learnt < (sender.relay.per_second or learnt + 1):
+        yield f"The relay asked for less: {learnt:.3g} messages a second just now, rising."
 
 
 def own_hours_in_words(later: int, last_at: datetime | None, zone: ZoneInfo) -> list[str]:

@@ -8,9 +8,10 @@ limited and not counted. A digest that waits for its turn is merged into the sub
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
@@ -74,12 +75,11 @@ def read_stages(session: Session, senders: Sequence[Sender], now: datetime) -> l
 
 
 class WarmUpBooks:
-    """The digests that one drain has booked in warm-ups, and gives back if they are not sent."""
+    """The digests that one drain has booked in warm-ups. Those not offered to the relay are given back."""
 
     def __init__(self) -> None:
-        # The key of the row, and when it was booked.
-        self._booked: dict[int, tuple[str, datetime]] = {}
-        self._unused: dict[tuple[str, datetime], int] = {}
+        # By the key of the row: how many are booked and not offered, and when the last ones were booked.
+        self._open: dict[str, tuple[int, datetime]] = {}
 
     def limit(self, session: Session, sender: Sender, limit: int, now: datetime) -> int:
         """Return how many digests may be claimed, at most `limit`. If there is a warm-up, lock its row."""
@@ -89,43 +89,35 @@ class WarmUpBooks:
         (row,) = standings.lock(session, [standings.warm_up_key(sender)], now)
         return min(limit, room_of(standings.of_row(row), stage, now))
 
-    def book(self, session: Session, sender: Sender, delivery_ids: Collection[int], now: datetime) -> None:
+    def book(self, session: Session, sender: Sender, number: int, now: datetime) -> None:
         """Count claimed digests. `limit` has locked the row."""
         stage = stage_of(sender.settings, sender.identity, now)
-        if stage is None or not delivery_ids:
+        if stage is None:
             return
         key = standings.warm_up_key(sender)
+        booking = standings.update(session, key, lambda row, now: _book(row, stage, number, now), now)
+        if booking.booked_at is not None:
+            self._open[key] = (self._open.get(key, (0, now))[0] + booking.count, booking.booked_at)
 
-        def count(standing: Standing, now: datetime) -> Standing:
-            standing, booking = _book(standing, stage, len(delivery_ids), now)
-            if booking.booked_at is not None:
-                self._booked |= dict.fromkeys(delivery_ids, (key, booking.booked_at))
-            return standing
-
-        standings.change(session, key, count, now)
-
-    def sent(self, delivery_ids: Collection[int]) -> None:
-        """Forget digests that the relay was offered."""
-        for each in delivery_ids:
-            self._booked.pop(each, None)
-
-    def not_sent(self, delivery_ids: Collection[int]) -> None:
-        """Remember to give back digests that the relay was not offered."""
-        for each in delivery_ids:
-            booked = self._booked.pop(each, None)
-            if booked is not None:
-                self._unused[booked] = self._unused.get(booked, 0) + 1
+    def offered(self, sender: Sender) -> None:
+        """Note that the relay was offered a digest of this sender."""
+        if not self._open:
+            return
+        key = standings.warm_up_key(sender)
+        if key in self._open:
+            count, booked_at = self._open[key]
+            self._open[key] = (count - 1, booked_at)
 
     def give_back(self, session: Session, now: datetime) -> None:
-        """Give back what was not sent. Commits nothing."""
-        unused, self._unused = self._unused, {}
-        for (key, booked_at), count in sorted(unused.items()):
-            standings.change(session, key, _without(count, booked_at), now)
+        """Give back what was not offered, when the drain holds no delivery. Commits nothing."""
+        still_open, self._open = self._open, {}
+        for key, (count, booked_at) in sorted(still_open.items()):
+            booking = Booking(count, 0.0, booked_at=booked_at)
+            standings.change(session, key, partial(_give_back, booking), now)
 
 
-def _without(count: int, booked_at: datetime) -> standings.Change:
-    booking = Booking(count, 0.0, booked_at=booked_at)
-    return lambda standing, now: give_back(standing, booking, count, now)
+def _give_back(booking: Booking, standing: Standing, now: datetime) -> Standing:
+    return give_back(standing, booking, booking.count, now)
 
 
 def _book(standing: Standing, stage: Stage, count: int, now: datetime) -> tuple[Standing, Booking]:

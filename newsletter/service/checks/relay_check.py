@@ -22,8 +22,8 @@ from newsletter.mail.redact import without_addresses
 from newsletter.mail.verp import RETURN_KEY, delivery_token, return_path
 from newsletter.messages.sender import Sender
 from newsletter.models import AdminUser
-from newsletter.outbox.pacing import relay_checks
-from newsletter.outbox.pacing.setup_wait import remedy
+from newsletter.outbox.pacing.setup import relay_checks
+from newsletter.outbox.pacing.setup.owner_notices import remedy
 from newsletter.service.relay_transport import make_endpoint
 from newsletter.settings import RelaySecurity, Settings, variable
 from newsletter.smtp.commands import envelope_commands

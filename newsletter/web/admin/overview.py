@@ -26,7 +26,7 @@ from newsletter.newsletters.queries import list_newsletters
 from newsletter.notices import NoticeKind, find_open, open_notices, words
 from newsletter.outbox.drain.worker import journal_folder
 from newsletter.outbox.journals.file_systems import network_file_system
-from newsletter.outbox.pacing.relay_checks import FAILED, PASSED, UNKNOWN, failures_of, last_checks
+from newsletter.outbox.pacing.setup.relay_checks import FAILED, PASSED, UNKNOWN, failures_of, last_checks
 from newsletter.outbox.pacing.warm_up import read_stages
 from newsletter.outbox.refused.notices import QUESTIONS
 from newsletter.outbox.reports.issue_list import held_issues, newest_issues

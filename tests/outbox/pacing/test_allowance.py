@@ -17,8 +17,8 @@ from newsletter.outbox.control import find_issue, resume, retry_rejected
 from newsletter.outbox.drain.worker import drain
 from newsletter.outbox.enqueue import enqueue_single
 from newsletter.outbox.pacing.allowance import Allowance, may_send
-from newsletter.outbox.pacing.pace import Limits, pace_of
-from newsletter.outbox.pacing.standings import read_standing
+from newsletter.outbox.pacing.pace import Limits, book, pace_of
+from newsletter.outbox.pacing.standings import change, read_standing, relay_key
 from newsletter.runtime import Runtime
 from newsletter.settings import load_settings
 from newsletter.smtp.outcomes import Envelope, Fate, Outcome, Outgoing, Step
@@ -437,6 +437,28 @@ def test_an_outage_ends_with_the_first_answer(house: House):
     drain(house.runtime, lambda _: broken, lane=Lane.BULK)
 
     assert house.issue_state(issue_id) == "sending"
+
+
+def test_the_test_message_of_a_refused_sender_waits_until_the_relay_has_room(house: House):
+    transport = paced(house, relay="smtp://127.0.0.1:2525?per_second=1")
+    transport.everyone = Reply(
+        553, ("5.7.1 <b-1-x@example.org>: Sender address rejected: not owned by user",)
+    )
+    subscribers(house, 3)
+    house.drain()
+    assert not transport.sent
+    transport.everyone = None
+    house.clock.pass_(minutes=26)
+    relay = house.runtime.sender(1).relay
+    with house.runtime.session() as session:
+        # Another process has booked the next three seconds.
+        change(session, relay_key(relay), lambda row, now: book(row, Limits(1), 3, now, ahead_seconds=9)[0],
+               house.clock())  # fmt: skip
+        session.commit()
+
+    house.drain()
+
+    assert len(transport.sent) == 3
 
 
 def test_single_emails_are_never_paused(house: House):

@@ -17,8 +17,8 @@ from smtp.relay_script import EHLO, LOOPBACK, ScriptedRelay, scripted_relay
 from newsletter.cli import main
 from newsletter.mail.verp import parse_return_path
 from newsletter.messages.sender import Sender
-from newsletter.outbox.pacing.relay_checks import keep_check, last_checks
-from newsletter.outbox.pacing.setup_wait import note_refusal
+from newsletter.outbox.pacing.setup.relay_checks import keep_check, last_checks
+from newsletter.outbox.pacing.setup.wait import note_refusal
 from newsletter.outbox.pacing.standings import read_standing
 from newsletter.service.checks.relay_check import Report, Verdict, check_relay, lines_of
 from newsletter.settings import Settings

@@ -25,7 +25,7 @@ from newsletter.models import (
     SuppressionReason,
 )
 from newsletter.notices import NoticeKind, settle, tell_owner
-from newsletter.outbox.pacing.relay_checks import keep_check
+from newsletter.outbox.pacing.setup.relay_checks import keep_check
 
 
 def _add(house, *rows):

@@ -21,8 +21,8 @@ from newsletter.notices import open_notices, words
 from newsletter.outbox.drain.worker import drain, journal_folder
 from newsletter.outbox.enqueue import enqueue_notice
 from newsletter.outbox.journals.journal import Journal, read_record
+from newsletter.outbox.pacing.setup.wait import try_now
 from newsletter.outbox.pacing.setup_refusals import LONGEST_TRY
-from newsletter.outbox.pacing.setup_wait import try_now
 from newsletter.outbox.pacing.standings import read_standing
 from newsletter.outbox.pacing.waiting_reasons import reasons_to_wait
 from newsletter.outbox.recover import recover

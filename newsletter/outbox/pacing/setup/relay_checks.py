@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from newsletter.messages.sender import Sender
 from newsletter.models import RelayCheck
-from newsletter.outbox.pacing.setup_wait import end_wait, settings_mark, try_now
+from newsletter.outbox.pacing.setup.wait import end_wait, settings_mark, try_now
 from newsletter.outbox.pacing.standings import sender_key
 
 PASSED, FAILED, UNKNOWN = "passed", "failed", "unknown"

@@ -1,0 +1,1 @@
+"""What the outbox does while the relay refuses our own settings."""
