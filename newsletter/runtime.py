@@ -100,4 +100,8 @@ class Runtime:
 
     def reading(self) -> Session:
         """Return a new session that only reads. On SQLite it does not block writers."""
-        return Session(self.engine.execution_options(sqlite_begin="DEFERRED"))
+        return Session(self._reading_engine)
+
+    @cached_property
+    def _reading_engine(self) -> Engine:
+        return self.engine.execution_options(sqlite_begin="DEFERRED")

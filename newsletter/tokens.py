@@ -117,7 +117,7 @@ class Tokens:
 
     def keyed_hash(self, purpose: str, value: str) -> str:
         """Return HMAC-SHA256 in hex with the oldest key, so adding a key does not change it."""
-        return hmac.digest(self.derived_key(purpose), value.encode(), "sha256").hex()
+        return keyed_digest(self.derived_key(purpose), value.encode()).hex()
 
     def derived_key(self, purpose: str) -> bytes:
         """Return a 32-byte key for `purpose` (suppression, return paths), derived from the oldest key."""

@@ -36,7 +36,8 @@ def network_of(ip_address: str) -> str | None:
     if found is None:
         return None
     bits = IPV4_BITS if found.version == 4 else IPV6_BITS
-    return str(ipaddress.ip_network(f"{found}/{bits}", strict=False))
+    kind = ipaddress.IPv4Network if found.version == 4 else ipaddress.IPv6Network
+    return str(kind((int(found), bits), strict=False))
 
 
 def mailbox_of(email_key: str) -> str:

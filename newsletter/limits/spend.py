@@ -5,7 +5,7 @@ The rule of a bucket is `throttle.take`. Buckets survive a restart.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -16,15 +16,14 @@ from newsletter.models import ThrottleBucket
 from newsletter.models.base import UTCDateTime
 from newsletter.throttle import Bucket, Limit, level_at, take
 
-# Add a full bucket, or lock the existing one; return it. The update changes nothing. A SELECT FOR UPDATE
-# finds no row to lock for the first request, and two first requests can come at once.
-_LOCK = (
-    text(
-        "INSERT INTO throttle_bucket AS bucket (key, level, updated_at) VALUES (:key, :full, :now) "
-        "ON CONFLICT (key) DO UPDATE SET level = bucket.level RETURNING level, updated_at"
-    )
-    .bindparams(bindparam("now", type_=UTCDateTime))
-    .columns(ThrottleBucket.level, ThrottleBucket.updated_at)
+# Add a full bucket, or lock the existing one. The update changes nothing. A SELECT FOR UPDATE finds no row to
+# lock for the first request, and two first requests can come at once.
+_LOCK = text(
+    "INSERT INTO throttle_bucket AS bucket (key, level, updated_at) VALUES (:key, :full, :now) "
+    "ON CONFLICT (key) DO UPDATE SET level = bucket.level"
+).bindparams(bindparam("now", type_=UTCDateTime))
+_READ = select(ThrottleBucket.key, ThrottleBucket.level, ThrottleBucket.updated_at).where(
+    ThrottleBucket.key.in_(bindparam("keys", expanding=True))
 )
 _STORE = (
     update(ThrottleBucket)
@@ -54,19 +53,41 @@ def spend_all(session: Session, limits: Mapping[str, Limit], now: datetime, rese
 
     If one bucket is empty, no token is taken from the others.
     """
-    # Use the connection: the session's own work costs more than the statement, and each form runs this.
+    return spend_in_turn(session, [limits], now, reserve)[0]
+
+
+def spend_in_turn(
+    session: Session, requests: Sequence[Mapping[str, Limit]], now: datetime, reserve: float = 0.0
+) -> list[Spent]:
+    """Do for each of several requests, in turn, what `spend_all` does for one. Commits nothing.
+
+    All of them together take three statements.
+    """
+    full = {key: limit.burst for limits in requests for key, limit in limits.items()}
+    if not full:
+        return [Spent(0.0) for _ in requests]
+    keys = sorted(full)  # two callers cannot deadlock, because both lock in this order
+    # Use the connection: the session's own work costs more than a statement.
     connection = session.connection()
-    taken = {}
-    wait_seconds = 0.0
-    for key in sorted(limits):  # always in the same order, so that two callers cannot deadlock
-        locked = connection.execute(_LOCK, {"key": key, "full": limits[key].burst, "now": now}).one()
-        taken[key], wait = take(Bucket(*locked), limits[key], now, reserve)
-        wait_seconds = max(wait_seconds, wait)
-    if wait_seconds:
-        return Spent(wait_seconds)
-    left = {key: bucket.level for key, bucket in taken.items()}
-    connection.execute(_STORE, [{"of": key, "left": level, "now": now} for key, level in left.items()])
-    return Spent(0.0, left)
+    connection.execute(_LOCK, [{"key": key, "full": full[key], "now": now} for key in keys])
+    rows = connection.execute(_READ, {"keys": keys})
+    buckets = {key: Bucket(level, updated_at) for key, level, updated_at in rows}
+    taken: dict[str, Bucket] = {}
+    spent = []
+    for limits in requests:
+        tried = {key: take(buckets[key], limit, now, reserve) for key, limit in limits.items()}
+        wait_seconds = max((wait for _, wait in tried.values()), default=0.0)
+        if wait_seconds:
+            spent.append(Spent(wait_seconds))
+            continue
+        left = {key: bucket for key, (bucket, _) in tried.items()}
+        buckets |= left
+        taken |= left
+        spent.append(Spent(0.0, {key: bucket.level for key, bucket in left.items()}))
+    if taken:
+        stored = [{"of": key, "left": taken[key].level, "now": now} for key in sorted(taken)]
+        connection.execute(_STORE, stored)
+    return spent
 
 
 def tokens_left(session: Session, key: str, limit: Limit, now: datetime) -> float:

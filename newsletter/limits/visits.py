@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy.orm import Session
 
 from newsletter.limits.keys import limit_key, network_of, read_ip
-from newsletter.limits.spend import spend_all
+from newsletter.limits.spend import spend_in_turn
 from newsletter.throttle import Limit
 from newsletter.tokens import Tokens
 
@@ -25,19 +26,27 @@ class Visit:
     nth: int = 0
 
 
-def count_visit(session: Session, tokens: Tokens, ip_address: str, now: datetime) -> Visit:
-    """Count one form of this visitor and of their network. A refused form is not counted."""
-    visitor, network = read_ip(ip_address), network_of(ip_address)
-    if visitor is None or network is None:
-        return Visit(0.0)
-    network_key = limit_key(tokens, "network", network)
-    limits = {limit_key(tokens, "visitor", str(visitor)): VISITOR, network_key: NETWORK}
-    spent = spend_all(session, limits, now)
-    if spent.wait_seconds:
-        return Visit(spent.wait_seconds)
-    return Visit(0.0, round(NETWORK.burst - 1 - spent.left[network_key]))
+def count_visits(session: Session, tokens: Tokens, ip_addresses: Sequence[str], now: datetime) -> list[Visit]:
+    """Count one form for each of these visitors, and for their network. A refused form is not counted."""
+    network_keys = [_network_key(tokens, each) for each in ip_addresses]
+    requests: list[dict[str, Limit]] = [
+        {limit_key(tokens, "visitor", str(read_ip(each))): VISITOR, key: NETWORK} if key else {}
+        for each, key in zip(ip_addresses, network_keys, strict=True)
+    ]
+    spent = spend_in_turn(session, requests, now)
+    return [
+        Visit(each.wait_seconds)
+        if each.wait_seconds or not key
+        else Visit(0.0, round(NETWORK.burst - 1 - each.left[key]))
+        for each, key in zip(spent, network_keys, strict=True)
+    ]
+
+
+def _network_key(tokens: Tokens, ip_address: str) -> str | None:
+    network = network_of(ip_address)
+    return None if network is None else limit_key(tokens, "network", network)
 
 
 def visitor_wait(session: Session, tokens: Tokens, ip_address: str, now: datetime) -> float:
-    """Count one form of this visitor as `count_visit` does; return the seconds to wait, or 0.0."""
-    return count_visit(session, tokens, ip_address, now).wait_seconds
+    """Count one form of this visitor as `count_visits` does; return the seconds to wait, or 0.0."""
+    return count_visits(session, tokens, [ip_address], now)[0].wait_seconds

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from newsletter.limits.keys import limit_key, mailbox_of, network_of
-from newsletter.limits.visits import NETWORK, VISITOR, visitor_wait
+from newsletter.limits.visits import NETWORK, VISITOR, count_visits, visitor_wait
 from newsletter.models import ThrottleBucket
 
 
@@ -64,6 +64,26 @@ def test_a_form_that_one_limit_refuses_is_counted_by_no_other(house):
     assert send(house, "192.0.2.7") > 0
 
     assert {bucket.key: bucket.level for bucket in house.all(ThrottleBucket)} == before
+
+
+def test_forms_counted_together_are_counted_one_after_the_other(either_house):
+    house = either_house
+    burst = int(VISITOR.burst)
+    together = ["192.0.2.7"] * (burst - 1) + ["", "192.0.2.8"] + ["192.0.2.7"] * 2
+
+    with house.runtime.session() as session:
+        found = count_visits(session, house.runtime.tokens, together, house.clock())
+        session.commit()
+
+    *taken, refused = found
+    assert [each.wait_seconds for each in taken] == [0.0] * (burst + 2)
+    assert [each.nth for each in taken] == [*range(burst - 1), 0, burst - 1, burst]
+    assert 0 < refused.wait_seconds <= 60
+    # What they took is stored: the next form of this visitor waits as well, and another one's is the twelfth.
+    assert send(house, "192.0.2.7") > 0
+    with house.runtime.session() as session:
+        (after,) = count_visits(session, house.runtime.tokens, ["192.0.2.9"], house.clock())
+    assert after.nth == burst + 1
 
 
 def test_a_visitor_without_an_address_is_let_through(house):

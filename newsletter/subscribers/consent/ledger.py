@@ -24,14 +24,13 @@ from newsletter.subscribers.consent.chain import Link, digest_of, utc_text
 
 def kept_address(ip_address: str, storage: IPStorage) -> str | None:
     """Return what may be stored of an IP address: the address, its network (/24, /48), or None."""
-    ip, network = read_ip(ip_address), network_of(ip_address)
-    if ip is None or network is None:
-        return None
     match storage:
         case IPStorage.WHOLE:
-            return str(ip)
+            ip = read_ip(ip_address)
+            return None if ip is None else str(ip)
         case IPStorage.SHORT:
-            return network.partition("/")[0]
+            network = network_of(ip_address)
+            return None if network is None else network.partition("/")[0]
         case IPStorage.NONE:
             return None
 

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from newsletter.limits.visits import count_visit
+from newsletter.limits.visits import Visit, count_visits
 from newsletter.subscribers.signup.confirmation_limits import Trust
 from newsletter.subscribers.signup.proof_of_work import check_proof
 from newsletter.subscribers.signup.request import Signup, request_signups
@@ -46,8 +46,8 @@ class Arrival:
     """A sign-up without faults, and how it came.
 
     `timed`: we know when its form was opened. `trapped`: a field that people do not see was filled in.
-    `pressed`: the answer to an earlier form asked this visitor to press once more. `altcha` is the proof of
-    work, "" if it lacks, None if none is wanted.
+    `pressed`: the answer to an earlier form asked this visitor to press once more. It is only read if
+    `trapped`. `altcha` is the proof of work, "" if it lacks, None if none is wanted.
     """
 
     ip_address: str
@@ -63,16 +63,18 @@ def store_signups(
 ) -> list[Taken]:
     """Count each sign-up, store those that are admitted, and return each answer. Commits nothing."""
     taken, signups = [], []
-    for arrival in arrivals:
-        outcome, signup = _admit(session, tokens, arrival, now)
+    visits = count_visits(session, tokens, [each.ip_address for each in arrivals], now)
+    for arrival, visit in zip(arrivals, visits, strict=True):
+        outcome, signup = _admit(session, tokens, arrival, visit, now)
         taken.append(outcome)
         signups += [signup] if signup is not None else []
     request_signups(session, signups, now)
     return taken
 
 
-def _admit(session: Session, tokens: Tokens, arrival: Arrival, now: datetime) -> tuple[Taken, Signup | None]:
-    visit = count_visit(session, tokens, arrival.ip_address, now)
+def _admit(
+    session: Session, tokens: Tokens, arrival: Arrival, visit: Visit, now: datetime
+) -> tuple[Taken, Signup | None]:
     if visit.wait_seconds:
         return Taken(Outcome.WAIT, visit.wait_seconds), None
     if visit.nth > UNTIMED and not arrival.timed:

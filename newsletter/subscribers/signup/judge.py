@@ -6,7 +6,7 @@ Every way to sign up calls `judge_signup`. It returns faults as values, and the 
 from __future__ import annotations
 
 import enum
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from newsletter.address_rules.pattern import Pattern
@@ -52,12 +52,13 @@ class SignupFields:
 class SignupRules:
     """What may be asked for: the slugs on offer, and the domains and mailboxes that are refused.
 
-    Addresses that match `allowed` are taken although their domain is disposable.
+    Addresses that match a pattern of `allowed` are taken although their domain is disposable. It is called
+    only for such a domain, because it reads the database.
     """
 
     offered: Collection[str]
     disposable: Collection[str] = ()
-    allowed: Collection[Pattern] = ()
+    allowed: Callable[[], Iterable[Pattern]] = tuple
     refuse_role: bool = False
 
 
@@ -121,6 +122,6 @@ def _judge_address(fields: SignupFields, rules: SignupRules) -> JudgedAddress:
 
 def _refusal(address: Address, rules: SignupRules) -> SignupFault | None:
     disposable = rules.disposable and is_disposable(address.domain, rules.disposable)
-    if disposable and not any(each.matches(address.canonical) for each in rules.allowed):
+    if disposable and not any(each.matches(address.canonical) for each in rules.allowed()):
         return SignupFault.DISPOSABLE_ADDRESS
     return SignupFault.ROLE_ADDRESS if rules.refuse_role and is_role(address.local_part) else None

@@ -20,6 +20,7 @@ from wtforms import (
 )
 from wtforms.fields.choices import SelectChoice
 
+from newsletter.address_rules.pattern import Pattern
 from newsletter.address_rules.rules import allowed_patterns
 from newsletter.errors import AddressInvalid, TokenError
 from newsletter.identity import Identity
@@ -70,6 +71,11 @@ def _refuse(fault: SignupFault | None) -> None:
     """Raise ValidationError with the sentence for `fault`, if there is one."""
     if fault is not None:
         raise ValidationError(_FAULT_WORDS[fault])
+
+
+def _read_allowed() -> Sequence[Pattern]:
+    with runtime().reading() as session:
+        return allowed_patterns(session)
 
 
 class PublicForm(FlaskForm):  # type: ignore[misc]
@@ -211,12 +217,10 @@ class SignupForm(AddressForm):
             use=self.use.data,
         )
         disposable = disposable_domains(settings.refuse_disposable, settings.disposable_domains_file)
-        with runtime().reading() as session:
-            allowed = allowed_patterns(session) if disposable else ()
         rules = SignupRules(
             offered=self._slugs,
             disposable=disposable,
-            allowed=allowed,
+            allowed=_read_allowed,
             refuse_role=settings.refuse_role,
         )
         self._judged = judge_signup(fields, rules)

@@ -85,8 +85,20 @@ def test_a_likely_typo_is_asked_about_once():
 def test_an_allowed_pattern_is_not_refused_as_disposable(pattern, address, fault):
     local, _, host = pattern.rpartition("@")
     allowed = [Pattern(host, local or "*")]
-    rules = SignupRules({"solar"}, {"thrown.example"}, allowed, refuse_role=True)
+    rules = SignupRules({"solar"}, {"thrown.example"}, lambda: allowed, refuse_role=True)
 
     found = judge_signup(SignupFields(email=address, topics=("solar",), frequency="weekly"), rules)
 
     assert found.email.fault is fault
+
+
+@pytest.mark.parametrize(
+    ("address", "times"), [("joe@example.org", 0), ("joe", 0), ("joe@mx.thrown.example", 1)]
+)
+def test_the_allowed_patterns_are_read_for_a_disposable_domain_only(address, times):
+    reads = []
+    rules = SignupRules({"solar"}, {"thrown.example"}, lambda: reads.append("read") or [])
+
+    judge_signup(SignupFields(email=address, topics=("solar",), frequency="weekly"), rules)
+
+    assert len(reads) == times

@@ -9,6 +9,7 @@ from typing import cast
 from flask import current_app, request
 
 from newsletter.models import db
+from newsletter.subscribers.consent.ledger import kept_address
 from newsletter.subscribers.offered_topics import OfferedTopic, offered_topics
 from newsletter.subscribers.signup.admit import Arrival, Outcome, Taken, store_signups
 from newsletter.subscribers.signup.confirmation_limits import Trust
@@ -16,7 +17,7 @@ from newsletter.subscribers.signup.request import Signup
 from newsletter.web.http.extensions import runtime
 from newsletter.web.http.security import client_address
 from newsletter.web.public.forms import SignupForm
-from newsletter.web.public.responses import address_to_keep, stop_writing
+from newsletter.web.public.responses import stop_writing
 from newsletter.web.public.signup.write_batches import WriteBatcher, WriteLock
 
 # For this long, a process accepts forms for the topics that it has read.
@@ -59,25 +60,25 @@ def take_signup(form: SignupForm, how: str) -> Taken:
     """
     taken = _writer()(_read_arrival(form, how)) if form.validate() else Taken(Outcome.FAULTY)
     stop_writing()
-    if taken.outcome is Outcome.ASKED:
-        runtime().wake("signups")
     return taken
 
 
 def _read_arrival(form: SignupForm, how: str) -> Arrival:
     settings = runtime().settings
+    ip_address = client_address(request, settings.trusted_proxies)
+    trapped = bool(form.website.data)
     return Arrival(
-        ip_address=client_address(request, settings.trusted_proxies),
+        ip_address=ip_address,
         timed=form.timed,
-        trapped=bool(form.website.data),
-        pressed=form.pressed_here(),
+        trapped=trapped,
+        pressed=trapped and form.pressed_here(),
         altcha=(form.altcha.data or "") if settings.altcha else None,
         signup=Signup(
             address=form.address,
             choices=form.choices(),
             wording=form.agreed(),
             newsletter_id=form.newsletter.newsletter_id,
-            ip_address=address_to_keep(),
+            ip_address=kept_address(ip_address, settings.ip_storage),
             language=form.language.data,
             time_zone=form.time_zone.data,
             how=how,
@@ -89,14 +90,15 @@ def _read_arrival(form: SignupForm, how: str) -> Arrival:
 def _writer() -> Callable[[Arrival], Taken]:
     """Return the function that stores a form: batched on SQLite, which has one writer, else one by one."""
     if db.engine.dialect.name != "sqlite":
-        return lambda arrival: _write([arrival])[0]
+        return lambda arrival: _woken(_write([arrival]))[0]
     writer = current_app.extensions.get(WRITER)
     if writer is None:
         lock = WriteLock(runtime().settings.data_dir / LOCK_FILE)
 
         def write(arrivals: Sequence[Arrival]) -> list[Taken]:
             with lock():
-                return _write(arrivals)
+                taken = _write(arrivals)
+            return _woken(taken)
 
         # If several threads get here together, all use the writer that was stored first.
         writer = current_app.extensions.setdefault(WRITER, WriteBatcher(write))
@@ -111,4 +113,11 @@ def _write(arrivals: Sequence[Arrival]) -> list[Taken]:
     except BaseException:
         session.rollback()
         raise
+    return taken
+
+
+def _woken(taken: list[Taken]) -> list[Taken]:
+    """Return these answers, after asking the workers once to resolve the sign-ups among them."""
+    if any(each.outcome is Outcome.ASKED for each in taken):
+        runtime().wake("signups")
     return taken

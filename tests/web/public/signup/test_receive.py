@@ -239,6 +239,18 @@ def test_a_rule_allows_a_disposable_domain_on_the_form(visitor_with, house):
     assert strict.sign_up("ann@deep.mailinator.com").status_code == 422
 
 
+def test_the_workers_are_asked_for_each_stored_form_and_for_no_other(visitor):
+    for email, status in ((ANN, 303), ("ann", 422), ("bob@example.org", 303)):
+        assert visitor.sign_up(email).status_code == status
+    assert visitor.woken == ["signups"] * 2
+
+    emails = [f"reader{number}@example.org" for number in range(int(VISITOR.burst) + 5)]
+    statuses = [visitor.sign_up(email).status_code for email in emails]
+
+    assert set(statuses) == {303, 429}
+    assert visitor.woken == ["signups"] * len(requests(visitor))
+
+
 TRUSTED = [
     ipaddress.ip_network(each) for each in ("10.0.0.0/8", "127.0.0.1/32", "2001:db8:9::/48", "::1/128")
 ]
