@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import partial
@@ -53,6 +53,17 @@ class Piece:
 
     text: str
     html: str
+
+
+class _Environment(Environment):
+    """Jinja2's environment, whose templates share one dict of global names.
+
+    Jinja2 gives each template a ChainMap, and copies it at each rendering. That takes longer than to render a
+    short piece. So the globals must be set before the first template is loaded.
+    """
+
+    def make_globals(self, d: MutableMapping[str, Any] | None) -> MutableMapping[str, Any]:
+        return self.globals if d is None else super().make_globals(d)
 
 
 class TemplateSet:
@@ -132,7 +143,7 @@ class TemplateSet:
 
     def _make_environment(self, language: str) -> Environment:
         locale = parse_language(language)
-        environment = Environment(
+        environment = _Environment(
             loader=self._loader,
             autoescape=select_autoescape(["html"]),
             undefined=StrictUndefined,

@@ -6,10 +6,11 @@ is locked only for a moment, and always after the counter of sequences.
 
 from __future__ import annotations
 
+import functools
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import DDL, event, func, select, text, update
+from sqlalchemy import DDL, Update, event, func, select, text, update
 from sqlalchemy.orm import Mapped, ORMExecuteState, Session, mapped_column
 
 from newsletter.models.base import Base, BigId, UTCDateTime
@@ -73,11 +74,16 @@ def _count(session: Session) -> None:
     # Objects that are not flushed yet count too.
     session.flush()
     if session.info.pop(_CHANGED, False):
-        is_sqlite = session.get_bind().dialect.name == "sqlite"
-        # PostgreSQL's current_timestamp is when the transaction began.
-        moment = func.current_timestamp() if is_sqlite else func.clock_timestamp()
-        grown = update(PublicVersion).values(value=PublicVersion.value + 1, changed_at=moment)
-        session.execute(grown.execution_options(synchronize_session=False))
+        session.execute(_grown(session.get_bind().dialect.name))
+
+
+@functools.cache
+def _grown(dialect: str) -> Update:
+    """Return the statement that adds 1. It is made once, because that takes longer than to run it."""
+    # PostgreSQL's current_timestamp is when the transaction began.
+    moment = func.current_timestamp() if dialect == "sqlite" else func.clock_timestamp()
+    grown = update(PublicVersion).values(value=PublicVersion.value + 1, changed_at=moment)
+    return grown.execution_options(synchronize_session=False)
 
 
 @event.listens_for(Session, "after_soft_rollback")
