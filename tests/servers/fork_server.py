@@ -91,6 +91,8 @@ def become(asked: dict[str, Any], streams: list[int]) -> None:
     os.environ.clear()
     os.environ.update(asked["environ"])
     os.chdir(asked["folder"])
+    if asked["umask"] >= 0:
+        os.umask(asked["umask"])
     sys.argv[1:] = asked["words"]
     # Those of the server remember of their files whether they can seek.
     sys.stdin, sys.stdout, sys.stderr = (

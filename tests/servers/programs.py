@@ -39,6 +39,7 @@ class Program(subprocess.Popen[Any]):
             "words": [os.fsdecode(each) for each in named["args"]],
             "environ": dict(os.environ if named["env"] is None else named["env"]),
             "folder": str(named["cwd"] or Path.cwd()),
+            "umask": named["umask"],
         }
         pipes = [named[each] for each in ("p2cread", "c2pwrite", "errwrite")]
         streams = [number if pipe == -1 else pipe for number, pipe in enumerate(pipes)]

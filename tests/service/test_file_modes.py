@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 import sqlite3
 import stat
 import subprocess
@@ -18,7 +17,7 @@ import click
 import pytest
 from click.testing import CliRunner
 from house import ENVIRON, NOON, make_installed
-from servers.programs import run_program
+from servers.programs import Program, run_program
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -33,7 +32,6 @@ from newsletter.models import (
 )
 from newsletter.settings import load_settings
 
-RUN = ("-m", "newsletter", "--env-file", "")
 RELEASE = "Harbour opens new quay\n\nHAMBURG, 3 March 2026 - The port opened a quay today, its owner said.\n"
 MAIL = "From: ann@example.org\nTo: letter@example.org\nSubject: hello\n\nHello.\n"
 FEEDS = '<opml version="2.0"><body><outline xmlUrl="https://press.example.org/feed"/></body></opml>'
@@ -190,11 +188,6 @@ def environ(tmp_path, free_port):
     }
 
 
-def widely(*words: str) -> list[str]:
-    """Return the command that runs Python with these arguments and the umask 0."""
-    return ["sh", "-c", f"umask 000; exec {shlex.join([sys.executable, *words])}"]
-
-
 def too_open(folder: Path) -> dict[str, str]:
     """Return the mode of each file and folder below `folder` that other users can access."""
     found = {}
@@ -288,10 +281,13 @@ def test_every_process_leaves_files_for_their_owner_alone(environ, tmp_path, eve
     data = Path(environ["NEWSLETTER_DATA_DIR"])
     make_installed(load_settings(environ))
     bind = ["--bind", f"127.0.0.1:{free_port}"]
-    command = ["-m", "gunicorn", *bind, "wsgi:application"] if program == "wsgi" else [*RUN, program]
     before = set(data.rglob("*"))
 
-    process = subprocess.Popen(widely(*command), env=environ, stdout=subprocess.DEVNULL)
+    widely = {"env": environ, "stdout": subprocess.DEVNULL, "umask": 0}
+    if program == "wsgi":
+        process = subprocess.Popen([sys.executable, "-m", "gunicorn", *bind, "wsgi:application"], **widely)
+    else:
+        process = Program("--env-file", "", program, **widely)
     try:
         if program in {"worker", "beat"}:
             eventually(lambda: set(data.rglob("*")) - before, seconds=60)

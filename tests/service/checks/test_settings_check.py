@@ -126,16 +126,6 @@ def test_whoever_needs_a_database_or_a_broker_that_stays_away_waits_half_a_minut
         assert "Traceback" not in text
 
 
-def test_a_relay_that_is_away_stops_no_start(start, environ, closed_port, eventually):
-    environ["NEWSLETTER_RELAY"] = f"smtp://127.0.0.1:{closed_port}"
-
-    service = start(*RUN, "run", env=environ)
-
-    eventually(lambda: page(environ, "/health") == 200, seconds=90)
-    service.terminate()
-    assert service.wait(timeout=60) == 0
-
-
 def test_a_database_that_comes_up_beside_us_is_waited_for(tmp_path, eventually):
     settings = make_settings(tmp_path)
     calls = []

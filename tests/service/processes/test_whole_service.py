@@ -12,6 +12,7 @@ import urllib.request
 
 import pytest
 from house import ENVIRON, make_settings, make_upgraded
+from servers.processes import free_port as unused_port
 
 from newsletter.accounts.create import create_account
 from newsletter.jobs.wake import Waker
@@ -147,22 +148,24 @@ def test_a_service_that_nobody_can_use_yet_names_the_commands_for_that(tmp_path)
     assert first_steps(settings.database, "newsletter") == []
 
 
-def test_a_service_that_takes_email_does_so_from_its_start(start, environ, tmp_path, eventually):
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    more = {
-        "NEWSLETTER_UNSUBSCRIBE_ADDRESS": "leave@news.example.org",
-        "NEWSLETTER_INTAKE_LISTEN": f"lmtp://127.0.0.1:{port}",
-    }
+def test_a_service_starts_and_takes_email_while_its_relay_is_away(start, environ, eventually):
+    port = unused_port()
+    with socket.socket() as closed:  # bound, but not listening
+        closed.bind(("127.0.0.1", 0))
+        more = {
+            "NEWSLETTER_RELAY": f"smtp://127.0.0.1:{closed.getsockname()[1]}",
+            "NEWSLETTER_UNSUBSCRIBE_ADDRESS": "leave@news.example.org",
+            "NEWSLETTER_INTAKE_LISTEN": f"lmtp://127.0.0.1:{port}",
+        }
 
-    service = start(*RUN, "run", env={**environ, **more})
-    told = said(service, "intake_listening")
-    with smtplib.LMTP("127.0.0.1", port) as talk:
-        talk.sendmail("ann@example.org", ["leave@news.example.org"], "From: ann@example.org\r\n\r\n.")
+        service = start(*RUN, "run", env={**environ, **more})
+        told = said(service, "intake_listening")
+        with smtplib.LMTP("127.0.0.1", port) as talk:
+            talk.sendmail("ann@example.org", ["leave@news.example.org"], "From: ann@example.org\r\n\r\n.")
 
-    assert "intake  |" in told
-    assert "done=asked" in said(service, "mail_taken_in")
+        assert "intake  |" in told
+        assert "done=asked" in said(service, "mail_taken_in")
+        assert eventually(lambda: served(environ, "/health") == "ok\n", seconds=90)
     service.terminate()
     assert service.wait(timeout=40) == 0
 
