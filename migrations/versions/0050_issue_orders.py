@@ -13,7 +13,7 @@ def upgrade() -> None:
         "issue_order",
         sa.Column(
             "newsletter_id",
-            sa.Integer(),
+            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
             sa.ForeignKey("newsletter.id"),
             primary_key=True,
             autoincrement=False,
