@@ -120,12 +120,13 @@ def find_opened(session: Session, request_key: str) -> Issue | None:
 
 
 def _with_something(session: Session, audience: Audience, to_sequence: int) -> Iterator[Chunk]:
+    # Without a floor that is read from all subscriptions: these subscribers load what waits for them.
+    first = Selector(session, audience, to_sequence, floor=to_sequence).chunk(session, 0, FIRST_LOOK)
+    if first is None or first.selections:
+        return iter([first] if first else [])
     selector = Selector(session, audience, to_sequence)
     if not selector.catalogue.release_ids():
         return iter(())  # no subscriber need be looked at
-    first = selector.chunk(session, 0, FIRST_LOOK)
-    if first is None or first.selections:
-        return iter([first] if first else [])
     rest = selector.chunks(session, CHUNK, after=first.last)
     return (chunk for chunk in rest if chunk.selections)
 

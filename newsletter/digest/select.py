@@ -141,10 +141,14 @@ class Chunk:
 class Selector:
     """Finds the selection of each subscriber of an audience, chunk by chunk. Writes nothing."""
 
-    def __init__(self, session: Session, audience: Audience, to_sequence: int) -> None:
+    def __init__(
+        self, session: Session, audience: Audience, to_sequence: int, floor: int | None = None
+    ) -> None:
+        """Load the releases above `floor`. By default, it is the lowest served sequence of the audience."""
         self.audience = audience
         self._to_sequence = to_sequence
-        floor = audience.floor(session)
+        if floor is None:
+            floor = audience.floor(session)
         self._load(session, to_sequence if floor is None else floor)
 
     def _load(self, session: Session, floor: int) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from house import House
 
-from newsletter.digest.issues import Preparer, open_issue, send_test
+from newsletter.digest.issues import FIRST_LOOK, Preparer, open_issue, send_test
 from newsletter.digest.preview import preview
 from newsletter.digest.reach import count_reach
 from newsletter.errors import StateConflict
@@ -51,6 +51,20 @@ def test_sending_again_at_once_sends_nothing(either_house: House):
     with pytest.raises(StateConflict):
         house.open()
 
+    assert len(house.transport.sent) == 1
+
+
+def test_an_issue_opens_although_nothing_waits_for_the_first_subscribers(either_house: House):
+    house = either_house
+    energy, ports = house.topic("energy"), house.topic("ports")
+    for _ in range(FIRST_LOOK):
+        house.add_subscriber(energy)
+    last = house.add_subscriber(ports)
+    quay = house.release("All ports get a quay")
+
+    house.send()
+
+    assert list(house.releases_sent(last)) == [quay]
     assert len(house.transport.sent) == 1
 
 

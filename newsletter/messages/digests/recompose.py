@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Set
 from datetime import datetime
+from functools import lru_cache
 from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, String, cast, func, literal_column, or_, select, update
@@ -289,9 +290,16 @@ def _changed(session: Session, issue_ids: Collection[int]) -> Mapping[int, Mappi
 def _fits(digest: Digest, changed: Mapping[int, Change]) -> bool:
     if digest.is_away or not digest.topics:
         return False
-    if not {str(part.topic_id) for part in read_key(digest.key)}.issubset(digest.topics.split(",")):
+    if not _has_topics(digest.key, digest.topics):
         return False
     return not changed or all(_is_current(part, changed) for part in read_key(digest.key))
+
+
+# Many subscribers of an issue have the same key and the same topics.
+@lru_cache(maxsize=1024)
+def _has_topics(key: str, topics: str) -> bool:
+    """Return whether every topic of the selection `key` is in `topics`, the ids joined by commas."""
+    return {str(part.topic_id) for part in read_key(key)}.issubset(topics.split(","))
 
 
 def _is_current(part: Section, changed: Mapping[int, Change]) -> bool:
