@@ -170,9 +170,10 @@ class World:
         # The dates that were approved, and when. Those that were not, and the date that closed each.
         self.approvals, self.approved, self.closed = approvals, {}, {}
         chance = self.chance
+        self.approval_chance = chance.choice([0.01, 0.04])
         self.rule = Rule(
             chance.choice(ZONES), chance.randrange(24), set(chance.sample(range(7), chance.randint(1, 7))),
-            set(chance.sample(range(7), chance.randint(1, 2))), chance.choice([1, 15, 25, 31]),
+            set(chance.sample(range(7), chance.randint(1, 3))), chance.choice([1, 15, 25, 31]),
         )  # fmt: skip
         self.topics = {name: house.topic(name) for name in TOPICS}
         self._start_schedule()
@@ -265,7 +266,7 @@ class World:
         now = self.house.clock()
         with self.house.runtime.session() as session:
             for each in open_approvals(session, FIRST_NEWSLETTER):
-                if each.slot in self.closed or self.chance.random() > 0.04:
+                if each.slot in self.closed or self.chance.random() > self.approval_chance:
                     continue
                 seen = current_sequence(session)
                 approve(session, FIRST_NEWSLETTER, each.slot, seen, now, actor="editor", now=now)
