@@ -173,7 +173,7 @@ class World:
         self.approval_chance = chance.choice([0.01, 0.04])
         self.rule = Rule(
             chance.choice(ZONES), chance.randrange(24), set(chance.sample(range(7), chance.randint(1, 7))),
-            set(chance.sample(range(7), chance.randint(1, 3))), chance.choice([1, 15, 25, 31]),
+            set(chance.sample(range(7), chance.randint(2, 3))), chance.choice([1, 15, 25, 31]),
         )  # fmt: skip
         self.topics = {name: house.topic(name) for name in TOPICS}
         self._start_schedule()
@@ -434,7 +434,8 @@ class World:
             session.commit()
         person.paused = not person.paused
         self._note_event(f"{'paused' if person.paused else 'resumed'} {person.address}")
-        for release, _ in person.waiting():
+        for release, promise in person.waiting():
+            promise.until = now
             self._promise(person, release)
 
     # What the program does.
@@ -445,7 +446,7 @@ class World:
             return
         if self.down_since is not None:
             self._come_back(self.down_since)
-        elif self.outages and self.chance.random() < 0.008:
+        elif self.outages and self.chance.random() < self._outage_chance():
             self.down_since, self.down_until = now, now + timedelta(hours=self.chance.randint(1, 60))
             self._note_event(f"down until {self.down_until}")
             return
@@ -463,6 +464,10 @@ class World:
             self._read_emails()
         if self.chance.random() < 0.1:
             judge_and_finish(self.house.runtime)
+
+    def _outage_chance(self) -> float:
+        """Return how likely the clock stops now. It is more likely on weekly dates, because they are rare."""
+        return 0.03 if self.rule.due("weekly", self.house.clock().date()) else 0.004
 
     def _come_back(self, since: datetime) -> None:
         """Promise what was due while the clock was stopped by the rule for late issues."""
