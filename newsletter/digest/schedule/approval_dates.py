@@ -70,10 +70,23 @@ def add_dates(
     until = now + timedelta(hours=hours_before)
     for day in days_between(opened_to, until):
         first = _first_instant(calendar, hours, personal, day, opened_to)
-        soon = first is not None and first <= until
-        if not soon or day in known or _has_wave(session, row.newsletter_id, day):
-            continue
-        values = {"newsletter_id": row.newsletter_id, "slot": day, "first_at": first, "reminders": 0}
+        if first is not None and first <= until and day not in known:
+            _add(session, row.newsletter_id, day, first)
+
+
+def add_planned(session: Session, row: NewsletterCalendar, waves: Iterable[PlannedWave]) -> None:
+    """Add a row for each date of these waves that has none.
+
+    After an outage, a weekly date can be due again on a date that has passed. No rule has that date.
+    """
+    if hours_ahead(row) is not None:
+        for each in waves:
+            _add(session, row.newsletter_id, each.slot, each.instant)
+
+
+def _add(session: Session, newsletter_id: int, day: date, first_at: datetime) -> None:
+    if not _has_wave(session, newsletter_id, day):
+        values = {"newsletter_id": newsletter_id, "slot": day, "first_at": first_at, "reminders": 0}
         session.execute(insert_new(session, SlotApproval).values(values))
 
 

@@ -77,6 +77,7 @@ def open_waves(session: Session, newsletter_id: int, now: datetime) -> int:
     waited |= approval_dates.late_from(session, newsletter_id, now)
     due = [each for each in personal if each.instant <= now]
     plan = make_plan(calendar, hours, due, opened_to, now, waited)
+    approval_dates.add_planned(session, row, plan.waves)
     again = approval_dates.close_missed(session, calendar, hours, plan.waves, now)
     if again:
         _store_again(session, newsletter_id, again)

@@ -8,6 +8,9 @@ import pytest
 from house import correct_release
 from scheduled import Scheduled, at
 
+from newsletter.calendar.plan import USUAL_LATE, Late, LateRule
+from newsletter.calendar.rules import Rules
+from newsletter.calendar.store import write_late
 from newsletter.digest.schedule.approval import (
     approve,
     find_approval,
@@ -98,6 +101,21 @@ def test_an_issue_has_only_what_the_approver_saw(either: Scheduled):
 
     assert either.house.releases_sent(1) == [first, second]
     assert len(either.house.all(Delivery)) == 2
+
+
+def test_a_date_that_is_due_again_after_an_outage_waits_for_its_approval(either: Scheduled):
+    """The clock stopped before the approved date, and ran again after the next day's hour."""
+    late = write_late({**USUAL_LATE, WEEKLY: LateRule(24, Late.SKIP)})
+    tuesdays = Rules(daily=frozenset({1}), weekly=frozenset({1}), monthly_day=15)
+    started(either, ("ann", WEEKLY), rules=tuesdays, late=late)
+    either.house.release("An energy cable")
+    either.work("2026-03-09 21:00")
+    approved(either)
+
+    assert either.work("2026-03-11 09:00") == []
+    assert waiting(either) == [ELEVENTH]
+    approved(either, ELEVENTH)
+    assert either.work("2026-03-11 10:00") == ["ann"]
 
 
 def test_the_approver_is_asked_reminded_twice_and_not_again_after_the_approval(one: Scheduled):
