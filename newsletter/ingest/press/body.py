@@ -21,6 +21,9 @@ _YEAR = re.compile(r"\b(?:19|20)\d\d\b")
 _GOES = (Kind.FURNITURE, Kind.REACH)
 _LONG = 120
 _FEW = 5
+_WIDE_GAP = 6
+_MENU_WORDS = 12
+_VALUE = re.compile(r"[:：|]")
 _EARLY = 5  # a date in so many lines below the first paragraph is that of the release
 
 
@@ -66,18 +69,31 @@ def find_end(lines: Sequence[Line]) -> int:
     """Return the index of the end mark, or of what begins the end of the page, or len(lines).
 
     A mark with more text below than above does not count, but "###" always does. A list of other pages, a
-    notice of copyright or the heading of comments ends the text if little text is below it.
+    notice of copyright, the heading of comments or many short lines in a row end the text if little text is
+    below them.
     """
     prose = [_weight(line) for line in lines]
     total = sum(prose)
-    above = 0
+    above = gap = 0
     for at, line in enumerate(lines):
+        gap = gap + 1 if _is_no_text(line) else 0
+        if gap == _WIDE_GAP and above * 4 >= total * 3 > 0:
+            return at + 1 - gap
         if line.kind is Kind.END and above > 0 and (above * 2 >= total or line.text.count("#") >= 3):
             return at
         if _begins_end(line) and above * 4 >= total * 3 > 0:
             return at
         above += prose[at]
     return len(lines)
+
+
+def _is_no_text(line: Line) -> bool:
+    """Return whether a line is as in a menu: short, without a stop, and no value, row, item or contact."""
+    if line.prose or line.bullet or line.mark or _VALUE.search(line.text):
+        return False
+    number = not line.alone and any(map(str.isdigit, line.text))
+    known = line.kind in (Kind.REACH, Kind.CONTACT)
+    return not number and not known and line.open and line.size <= _MENU_WORDS
 
 
 def _begins_end(line: Line) -> bool:
@@ -159,13 +175,25 @@ def _is_text(line: Line) -> bool:
 
 
 def _trim_tail(kept: list[Line], body: Body) -> None:
-    """Remove lines at the end of `kept` that are no text: menu words, notices, a last date."""
+    """Remove lines at the end of `kept` that are no text: menu words, notices, headlines, a last date."""
+    tail = next((at + 1 for at in reversed(range(len(kept))) if kept[at].prose), 0)
+    if tail > 1 and _are_headlines(kept[tail - 1], kept[tail:]):
+        body.last_dates.extend(line for line in kept[tail:] if line.alone and line.dates)
+        body.footer.extend(kept[tail:])
+        del kept[tail:]
     while kept:
         last = kept[-1]
         if last.text_only and not _SOURCE.match(last.text) and not _is_stray(last, kept[:-1]):
             break
         body.last_dates.extend([last] if last.alone and last.dates else [])
         body.footer.append(kept.pop())
+
+
+def _are_headlines(last: Line, below: Sequence[Line]) -> bool:
+    """Return whether the lines below the last sentence are a list of other pages, which has no heading."""
+    if last.text[-1] in ":：" or any(line.bullet or line.mark or _VALUE.search(line.text) for line in below):
+        return False
+    return sum(line.text_only and line.open and line.size > _FEW for line in below) > 1
 
 
 def _is_stray(line: Line, above: Sequence[Line]) -> bool:
