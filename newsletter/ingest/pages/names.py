@@ -18,8 +18,9 @@ from newsletter.ingest.press.lines.line import NAME
 from newsletter.ingest.press.lines.organisations import is_wire, organisation_score
 from newsletter.ingest.press.lines.shape import size
 from newsletter.ingest.press.publisher import Evidence, from_copyright
+from newsletter.ingest.press.title import split_site
 
-_SITE_MARK = re.compile(r"\s+[|–—·•:»›-]\s+|\s*[|»｜]\s*")
+_SITE_MARK = re.compile(r"\s+[|–—·•:»›«‹-]\s+|\s*[|»｜]\s*")
 _PARTED = re.compile(r"[:：.!?…|–—-] ")
 _WORD = re.compile(r"\w+")
 _ADDRESS = re.compile(r"(?:https?://|www\.)\S+|[\w-]+(?:\.[\w-]+)*\.[a-z]{2,6}", re.IGNORECASE)
@@ -34,6 +35,7 @@ _LOGO = re.compile(
 )
 _LONGEST_NAME = 120
 _MOST_WORDS = 8
+_LONG = 25
 _MOST_HEADINGS = 2_000
 
 
@@ -55,11 +57,18 @@ def choose_title(root: Element, declared: Declared) -> str:
             # "News" is a part of many declared titles, and a heading of many pages.
             is_long = wanted == "h1" or len(_even(text)) * 2 >= longest
             if tag == wanted and is_long and _is_one_of(text, pieces, exact=wanted != "h1"):
-                return _unglued(text, pieces)
+                return _without_kind(_unglued(text, pieces), sites)
     single = [text for tag, text in usual if tag == "h1"]
     if declared.titles:
-        return _without_site(declared.titles, single, sites)
-    return single[0] if single else ""
+        return _without_kind(_without_site(declared.titles, single, sites), sites)
+    return _without_kind(single[0], sites) if single else ""
+
+
+def _without_kind(title: str, sites: set[str]) -> str:
+    """Return a title without "[News]" before it and without the site behind it."""
+    parts = _SITE_MARK.split(title)
+    known = len(parts) > 1 and _even(parts[-1]) in sites
+    return split_site(title.removesuffix(parts[-1]).rstrip(" |–—·•:»›«‹-｜") if known else title)[0]
 
 
 def _unglued(heading: str, pieces: Sequence[str]) -> str:
@@ -67,7 +76,15 @@ def _unglued(heading: str, pieces: Sequence[str]) -> str:
 
     Many sites put a topic above the headline, into the same heading: "Harbour" and "Bridge opens".
     """
+    whole = any(_even(piece) == _even(heading) for piece in pieces)
     for piece in pieces:
+        # A heading may begin with what its kicker says.
+        if (
+            not whole
+            and _LONG <= len(_even(piece)) < len(_even(heading))
+            and _even(heading).endswith(_even(piece))
+        ):
+            return piece.strip()
         if _even(piece) == _even(heading) and _PARTED.search(piece) and not _PARTED.search(heading):
             return piece.strip()
     return heading
@@ -87,7 +104,7 @@ def choose_publisher(
     if named and not own:
         return press or named[0]
     if own:
-        return own[0]
+        return own[0].split(" | ")[0].strip()  # "Harbour Office | News of the islands"
     found = _name_above(above) or _site_in_title(declared.titles, title) or next(iter(shown), "") or press
     return found or next((each.removeprefix("www.") for each in sites if "/" not in each), "")
 
@@ -200,14 +217,21 @@ def _is_one_of(text: str, pieces: Sequence[str], *, exact: bool) -> bool:
     # A title that was shortened with an ellipsis, or a heading with a part of its own.
     return any(
         (len(other) >= 15 and (mine.startswith(other) or (len(mine) >= 15 and other.startswith(mine))))
-        or (len(mine) >= 25 and other.endswith(mine))
+        or (len(mine) >= _LONG and other.endswith(mine))
+        or (len(other) >= _LONG and mine.endswith(other))
         for other in (_even(each.rstrip(" .…")) for each in pieces)
     ) and (not exact or len(mine) >= 25)
 
 
 def _is_name(text: str) -> bool:
     text = text.strip()
-    return 1 < len(text) <= _LONGEST_NAME and not _ADDRESS.fullmatch(text) and not _NO_NAME.match(text)
+    has_letters = any(map(str.isalpha, text))
+    return (
+        has_letters
+        and 1 < len(text) <= _LONGEST_NAME
+        and not _ADDRESS.fullmatch(text)
+        and not _NO_NAME.match(text)
+    )
 
 
 def _even(text: str) -> str:

@@ -6,6 +6,7 @@ Run it on pages from outside by `isolated_reader`, which bounds time and memory 
 from __future__ import annotations
 
 import re
+import unicodedata
 from typing import Any
 
 from lxml import etree
@@ -31,7 +32,8 @@ def parse_tree(data: bytes, content_type: str, name: str) -> Element:
     """Return the root of a page. `name` is for messages. Raises ReleaseUnreadable."""
     if len(data) > LARGEST_BYTES:
         raise ReleaseUnreadable(name, f"the page is larger than {LARGEST_BYTES // 1024 // 1024} MB")
-    text = _CONTROLS.sub("", repair_mojibake(decode_page(data, content_type)))
+    text = unicodedata.normalize("NFC", repair_mojibake(decode_page(data, content_type)))
+    text = _CONTROLS.sub("", text)
     # `&shy;` is a soft hyphen too.
     text = text.replace("&shy;", "").replace("&#173;", "").replace("&#xAD;", "")
     text = _XML_HEAD.sub("", text, count=1)

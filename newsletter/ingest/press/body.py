@@ -23,7 +23,6 @@ _LONG = 120
 _FEW = 5
 _WIDE_GAP = 6
 _MENU_WORDS = 12
-_VALUE = re.compile(r"[:：|]")
 _EARLY = 5  # a date in so many lines below the first paragraph is that of the release
 
 
@@ -68,9 +67,8 @@ def cut_mark(line: Line) -> list[Line]:
 def find_end(lines: Sequence[Line]) -> int:
     """Return the index of the end mark, or of what begins the end of the page, or len(lines).
 
-    A mark with more text below than above does not count, but "###" always does. A list of other pages, a
-    notice of copyright, the heading of comments or many short lines in a row end the text if little text is
-    below them.
+    A mark with more text below than above does not count, but "###" always does. These end the text if
+    little text is below: other pages, a notice of copyright, comments, many short lines in a row.
     """
     prose = [_weight(line) for line in lines]
     total = sum(prose)
@@ -89,11 +87,16 @@ def find_end(lines: Sequence[Line]) -> int:
 
 def _is_no_text(line: Line) -> bool:
     """Return whether a line is as in a menu: short, without a stop, and no value, row, item or contact."""
-    if line.prose or line.bullet or line.mark or _VALUE.search(line.text):
+    if line.prose or line.bullet or line.mark or _is_value(line):
         return False
-    number = not line.alone and any(map(str.isdigit, line.text))
     known = line.kind in (Kind.REACH, Kind.CONTACT)
-    return not number and not known and line.open and line.size <= _MENU_WORDS
+    return not known and line.open and line.size <= _MENU_WORDS
+
+
+def _is_value(line: Line) -> bool:
+    """Return whether a line is a row, or a few words with a number or with a colon: "Length: 300 m"."""
+    few = line.size <= _FEW and not line.alone
+    return " | " in line.text or (few and any(char.isdigit() or char in ":：" for char in line.text))
 
 
 def _begins_end(line: Line) -> bool:
@@ -191,7 +194,7 @@ def _trim_tail(kept: list[Line], body: Body) -> None:
 
 def _are_headlines(last: Line, below: Sequence[Line]) -> bool:
     """Return whether the lines below the last sentence are a list of other pages, which has no heading."""
-    if last.text[-1] in ":：" or any(line.bullet or line.mark or _VALUE.search(line.text) for line in below):
+    if last.text[-1] in ":：" or any(line.bullet or line.mark or _is_value(line) for line in below):
         return False
     return sum(line.text_only and line.open and line.size > _FEW for line in below) > 1
 

@@ -83,6 +83,11 @@ def read_mixed(at: int, line: Line, dates_found: list[HeadDate]) -> list[Entry]:
     """Read a line with a date and more: "Ministry of X | 23 October 2025", "By X, October 23", a title."""
     text, dates = line.text, line.dates
     rest = _TRAILING.sub("", line.beside)
+    if dates[0].start == 0 and text[dates[0].end :].startswith(":") and size(rest) >= 4:
+        # The date before a headline is that of an event, if another day stands above it.
+        event = any(each.found.year and not _same(each.found, dates[0]) for each in dates_found)
+        dates_found.append(HeadDate(at, EVENT if event else BARE, dates[0]))
+        return [Entry(at, text if event else line.beside, line)]
     parts = [_IN_SECTION.sub("", part).strip(" ,") for part in SPLIT.split(rest) if part.strip(" ,")]
     labelled = next(((part, hit) for part in parts if (hit := INNER_PUBLISHER.search(part))), None)
     if labelled:
@@ -98,6 +103,10 @@ def read_mixed(at: int, line: Line, dates_found: list[HeadDate]) -> list[Entry]:
         return [Entry(at, text, line)]
     dates_found.append(HeadDate(at, line.rank, dates[0]))
     return _names_beside_date(at, line, parts, dates_found)
+
+
+def _same(one: FoundDate, other: FoundDate) -> bool:
+    return (one.year, one.month, one.day) == (other.year, other.month, other.day)
 
 
 def _is_headline(line: Line, rest: str, parts: Sequence[str]) -> bool:

@@ -20,7 +20,9 @@ _SOURCE = re.compile(
 )
 _BEHIND_SOURCE = re.compile(r" Editor:|, übermittelt|Inhalt melden")
 _COPYRIGHT = re.compile(
-    r"(?:(?:copyright|©|\(c\))\s*)+(?P<year>\d{4})?(?:\s?[-–]\s?\d{4})?[\s,.]*(?:by\s+)?(?P<holder>[^.|]{2,80}?)(?:\s\d{4}(?:\s?[-–]\s?\d{4})?)?"
+    r"(?:(?:copyright|©|\(c\))\s*)+(?P<year>\d{4})?(?:\s?[-–]\s?\d{4})?[\s,.]*(?:by\s+)?"
+    r"(?P<holder>(?:[^.|]|\.(?=\s?V\.)|\.(?=,? ?(?:ltd|inc)\b)){2,80}?)"
+    r"(?:\s\d{4}(?:\s?[-–]\s?\d{4})?)?"
     r"(?:[.,|]|\s+all rights|\s+visos teisės|\Z)",
     re.IGNORECASE,
 )

@@ -20,9 +20,14 @@ LONGEST_TITLE = 300
 _LOOK_FOR_REPEATS = 60
 _COMPARED = 3000
 _NEAR_TEXT = 3
+_LONGEST_SITE = 10
 _LONG_HEADLINE = 40  # so long a text is no common ending of other words
 _SITE_MARKS = (" | ", " :: ", " - ", " – ", " — ", " > ", " » ")
-_KIND_BEFORE = re.compile(r"(?:release|news|press release|media advisory)\s?[–—:-]\s", re.IGNORECASE)
+_KIND_BEFORE = re.compile(
+    r"(?:release|news|press release|media advisory)\s?[–—:-]\s"
+    r"|[\[【](?:news|press release|プレスリリース|ニュース(?:リリース)?|お知らせ|보도자료)[\]】]\s*(?=\S)",
+    re.IGNORECASE,
+)
 _IMMEDIATE = re.compile(r"for immediate release\s?[:–—-]\s?(?=\S)", re.IGNORECASE)
 _LEANS = re.compile(r"(?:\b(?:on|of|am|vom|le|el|del|di|den)\s|[,(（\[【])\s*\Z", re.IGNORECASE)
 _WORD = re.compile(r"[^\W\d_]+")
@@ -125,7 +130,8 @@ class Repeats:
                 if len(short) >= len(long):
                     continue
                 cut = is_cut_off(texts[below]) and long.startswith(short)
-                if cut or _is_longer(long, short, above=at < below):
+                name = organisation_score(texts[below]) >= NAME  # of the site
+                if cut or (not name and _is_longer(long, short, above=at < below)):
                     self._other[long] = short
 
     def _keys(self, text: str) -> list[str]:
@@ -167,7 +173,7 @@ def _is_longer(long: str, short: str, *, above: bool) -> bool:
         return size(short) >= 5 and size(long) - size(short) <= 12
     if not above or not long.startswith(f"{short} "):
         return False
-    return size(short) >= 3 and size(long) - size(short) <= 2 and organisation_score(short) < NAME
+    return size(short) >= 3 and size(long) - size(short) <= 2
 
 
 def _keys(text: str) -> Iterator[str]:
@@ -262,7 +268,11 @@ def _score(
     repeats: Repeats,
     dated: dict[int, FoundDate],
 ) -> float:
-    text, words = entry.text, size(entry.text)
+    # In a script without spaces, one word is a part of a word: "ビューティー" is a menu's.
+    text, words = (
+        entry.text,
+        size(entry.text) - (" " not in entry.text and _ASIAN.match(entry.text) is not None),
+    )
     score = 4.0 if words >= 4 else 2.5 if words >= 3 else 0.5 if words >= 2 else -1.0
     score += 5 * share_of(text, grams) + _by_dates(entry, dated)
     named = 1.5 * max(0, entry.name_score - 1)
@@ -276,7 +286,7 @@ def _score(
     score += 0.5 if is_capitals(text) and words >= 4 else 0
     score -= 0.5 if looks_like_name(text) and words <= 4 else 0
     score -= 2 if entry.by_date else 0
-    score -= 4 if entry.below_related else 0
+    score -= 4 if entry.below_related or is_wire(text) else 0
     score -= 2 if len(text) > LONGEST_TITLE else 0
     score -= 2 if text.endswith((":", "：")) else 0
     score -= 1 if entry.line.prose and not entry.line.open else 0
@@ -286,7 +296,7 @@ def _score(
     above = entries[number - 1] if number else None
     listed = above is None or above.line.bullet or above.below_related
     if above is not None and not listed and entry.at - above.at <= 5 and size(above.text) >= 4:
-        name = above.line.score >= NAME or looks_like_name(above.text)
+        name = above.line.score >= NAME or looks_like_name(above.text) or is_wire(above.text)
         score -= 0 if name else 3 if size(above.text) >= 5 else 2
     return score
 
@@ -319,5 +329,6 @@ def split_site(title: str, lines: Collection[str] = ()) -> tuple[str, str]:
         # A site begins with a capital. Inside a headline, the words after a dash go on in small characters.
         site = organisation_score(after) >= 4 and not after[:1].islower()
         if site or before.strip() in lines:
-            return before.strip(), after.strip() if site or looks_like_name(after) else ""
+            named = site or (after[:1].isupper() and size(after) <= _LONGEST_SITE)
+            return before.strip(), after.strip() if named else ""
     return title, ""

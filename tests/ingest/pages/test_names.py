@@ -41,6 +41,21 @@ def test_a_line_above_the_text_names_the_publisher_if_the_page_declares_none():
     assert choose_publisher(Declared(), ["Forum"], "The quay opens", "", ["Ada Finch"]) == "Forum"
 
 
+def test_a_kicker_before_the_headline_is_left_out_if_the_page_declares_the_headline():
+    body = "<h1>News of the Harbour Council :The quay opens in April for all ferries</h1>"
+    parted = "<h1>The quay opens in April – ferries use it from the first of May</h1>"
+
+    assert title(body, "News", "The quay opens in April for all ferries").startswith("The quay")
+    assert title(parted, "The quay opens in April – ferries use it from the first of May").startswith("The q")
+
+
+def test_a_kind_in_brackets_and_a_known_site_are_no_part_of_the_title():
+    assert title("<h1>[News] The quay opens", "[News] The quay opens") == "The quay opens"
+    assert (
+        title("<h1>The quay opens | Port</h1>", "The quay opens | Port", sites=("Port",)) == "The quay opens"
+    )
+
+
 def test_a_site_stands_behind_a_wide_colon():
     declared = Declared(titles=("新しい桟橋：北浜 港湾研究機構",))
 

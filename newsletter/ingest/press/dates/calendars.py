@@ -42,7 +42,9 @@ def month_number(word: str) -> int | None:
 
 def jalali_month(word: str) -> int | None:
     """Return 1 to 12 for the name of a month of the Iranian calendar, or None."""
-    return _JALALI_MONTHS.get(word)
+    return _JALALI_MONTHS.get(
+        word.replace("ي", "ی").replace("ك", "ک")
+    )  # many texts have the Arabic characters
 
 
 def from_jalali(year: int, month: int, day: int) -> date | None:

@@ -20,6 +20,7 @@ _IN_BRACKETS = re.compile(r"\(([^()]{2,40})\)|/([^/()]{2,40})/|【([^】]{2,20})
 _DASHES = re.compile(r"[\s\-–—:]*")
 _AGENCY_FIRST = re.compile(r"[(/]([^()/]{2,20})[)/]\s?[-–—]{1,2}\s+(?=\S)")
 _STATES = re.compile(r"[A-Z]{2}|[A-Z][a-z]{1,4}\.|\d.*")
+_AGENCY_BEHIND = re.compile(r"([^\W\d_]{2,12})\.\s+(?=\S)")
 _TWO_CAPITALS = re.compile(r"[^\W\d_][\w -]{2,30}\. ?[^\W\d_]{3,12}")  # "PORT HALDEN. BRINEPRESS -"
 # Words that have no capital inside the name of a place, or between two names.
 _SMALL = frozenset(read_phrases("organisations")["small words"]) | {"al", "d", "les", "m"}
@@ -61,9 +62,18 @@ def read_dateline(paragraph: str, dates: Sequence[FoundDate] | None = None) -> D
         sure = (
             inside or opening[cut.start() : cut.end()].strip(" ).,") or is_agency(agency) or is_wire(agency)
         )
+        if (
+            inside
+            and ":" in cut[0]
+            and not any(map(str.isalpha, head[: inside[0].start] + head[inside[0].end :]))
+        ):
+            return None  # "4 March 2031: Harbour opens", a headline
         if (inside or agency) and sure and _is_place(head, inside):
             dashes = _DASHES.match(paragraph, cut.end())
             end = dashes.end() if dashes else cut.end()
+            behind = None if agency else _AGENCY_BEHIND.match(paragraph, end)
+            if behind and is_agency(behind[1]):  # "КИЇВ. 23 лютого. УНН. "
+                agency, end = behind[1], behind.end()
             return Dateline(end, _with_year(inside[0], known) if inside else None, agency)
     return None
 

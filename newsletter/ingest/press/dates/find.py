@@ -109,6 +109,15 @@ def _era(hit: re.Match[str]) -> Parts | None:
     return (year, int(hit["m"]), int(hit["d"])) if _day(year, int(hit["m"]), int(hit["d"])) else None
 
 
+# The short names of the months in Thai have full stops.
+_THAI = ("ม.ค.", "ก.พ.", "มี.ค.", "เม.ย.", "พ.ค.", "มิ.ย.", "ก.ค.", "ส.ค.", "ก.ย.", "ต.ค.", "พ.ย.", "ธ.ค.")
+
+
+def _thai(hit: re.Match[str]) -> Parts | None:
+    year, month, day = _year(hit["y"]), _THAI.index(hit["m"]) + 1, int(hit["d"])
+    return (year, month, day) if year and _day(year, month, day) else None
+
+
 def _without_year(hit: re.Match[str]) -> Parts | None:
     return (None, int(hit["m"]), int(hit["d"])) if _day(2000, int(hit["m"]), int(hit["d"])) else None
 
@@ -127,7 +136,7 @@ PATTERNS: tuple[tuple[str, re.Pattern[str], ReadParts], ...] = tuple(
         (
             "era",
             (
-                rf"(?P<e>{'|'.join(_ERAS)})\s*(?P<y>\d{{1,3}}|元)\s*年\s*(?:[(（]\d{{4}}年?[)）])?"
+                rf"(?P<e>{'|'.join(_ERAS)})\s*(?P<y>\d{{1,3}}|元)\s*(?:[(（]\d{{4}}[)）])?年\s*(?:[(（]\d{{4}}年?[)）])?"
                 r"\s*(?P<m>\d{1,2})\s*月\s*(?P<d>\d{1,2})\s*日"
             ),
             _era,
@@ -151,6 +160,7 @@ PATTERNS: tuple[tuple[str, re.Pattern[str], ReadParts], ...] = tuple(
             _named,
         ),
         ("vietnamese", rf"{_D}\s+tháng\s+(?P<m>\d{{1,2}})[,\s]+(?:năm\s+)?{_Y}", _numbers),
+        ("thai", rf"{_D}\s*(?P<m>{'|'.join(map(re.escape, _THAI))})\s*{_Y}", _thai),
         (
             "month day year",
             rf"{_MONTH}\.?,?[\s-]+(?P<d>\d{{1,2}})(?:st|nd|rd|th)?(?:\s?,\s?|[\s-]+){_Y}",
@@ -186,6 +196,7 @@ _MARKS = {
     "era": tuple(_ERAS),
     "vietnamese": ("tháng",),
     "latvian": ("gada",),
+    "thai": _THAI,
     "east asian, no year": ("月", "월"),
 }
 _NUMBERS = re.compile(r"\d\s?[-./]\s?\d{1,2}\s?[-./]\s?\d")

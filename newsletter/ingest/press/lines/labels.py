@@ -58,7 +58,7 @@ def read_label(text: str) -> tuple[str, str]:
     A line that is a label and nothing else may have no colon. Its value is on the next line.
     """
     hit = _LABEL.match(text) or (_LABEL.fullmatch(f"{text}:") if len(text) <= 24 else None)
-    return (str(hit.lastgroup), text[hit.end() :].strip()) if hit else ("", "")
+    return (str(hit.lastgroup), text[hit.end() :].strip(" |")) if hit else ("", "")
 
 
 def is_time(text: str) -> bool:

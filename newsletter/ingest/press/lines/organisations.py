@@ -172,7 +172,7 @@ def is_agency(text: str) -> bool:
 _WIRE = re.compile(
     r"(?:news|press|business|globe|access|north|pr|market|send|media)\s?-?(?:news)?wire"
     r"|newswire|\bwire\b|marketwired"
-    r"|prnewsfoto|\bots\b|\bcnw\b|presseportal|ein presswire|newsfile|\bdgap\b|\beqs\b",
+    r"|prnewsfoto|\bpr times\b|\bots\b|\bcnw\b|presseportal|ein presswire|newsfile|\bdgap\b|\beqs\b",
     re.IGNORECASE,
 )
 

@@ -7,7 +7,7 @@ import re
 _CJK = re.compile(r"[\u3041-\u30ff\u3400-\u9fff\uf900-\ufaff]")
 _UNSPACED = re.compile(r"[\u0e01-\u0e3a\u0e40-\u0eff\u1000-\u109f\u1780-\u17dd]")  # Thai, Lao, Burmese, Khmer
 _CLOSERS = "\"'”’“»«›)]」』）】〉》*_"
-_ENDS = ".!?…。！？؟।۔"
+_ENDS = ".!?…。！？؟।۔։"
 _BULLET = re.compile(r"(?:[•·▪●◦‣■□▶►✓➢*○◆◇・※]|--?(?=\s)|[o](?=\s+[A-Z]))\s*(?=\S)")
 _NUMBERED = re.compile(r"(?:\(?\d{1,2}[.)]|\(?[a-z]\))\s+\S")
 
@@ -25,7 +25,8 @@ def size(text: str) -> float:
 def ends_sentence(text: str) -> bool:
     """Return whether `text` ends with the mark of a sentence's end, before closing quotes and brackets."""
     bare = text.rstrip(_CLOSERS + " ")
-    return bool(bare) and bare[-1] in _ENDS
+    # Armenian has a full stop of its own, for which many texts have a colon.
+    return bool(bare) and (bare[-1] in _ENDS or (bare[-1] == ":" and "\u0561" <= bare[-2:-1] <= "\u0587"))
 
 
 def ends_question(text: str) -> bool:

@@ -22,6 +22,7 @@ from newsletter.ingest.press.dates.dateline import read_dateline
         ("HALMSTRAND (Nov. 19, 2025) - The port", ""),
         ("(ANSA) - LUND, 28 LUG - Il porto", "ANSA"),
         ("BRINGRAD. MORINFORM – The port", "MORINFORM"),
+        ("БРИН. 23 лютого. УНН. У порту", "УНН"),
         ("BRINE, Nordal and REEF, South Nordal, Nov 12, 2024, Nov. 12, 2024 (WIREFILE) — Halden", "WIREFILE"),
     ],
 )
@@ -38,6 +39,7 @@ def test_a_dateline_is_read_with_its_agency(text: str, agency: str) -> None:
     [
         "On 23 October, the minister met with her counterpart - the first time in years.",
         "The line (built in 1998) - a single track - was closed.",
+        "5 June 2031: Harbour office opens on Sundays for the islands",
         "From 1 July next year a nurse needs one card: the permit.",
         "",
     ],

@@ -160,9 +160,17 @@ def test_accents_and_capitals_do_not_matter_in_a_month() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["24 نيسان / أبريل 2030", "24 أبريل/ نيسان 2030", "24 aprile 203010:43  News", "BNS2030.04.24 13:44"],
+    [
+        "24 เม.ย. 2573",
+        "令和12(2030)年4月24日",
+        "4 ارديبهشت 1409",
+        "24 نيسان / أبريل 2030",
+        "24 أبريل/ نيسان 2030",
+        "24 aprile 203010:43  News",
+        "BNS2030.04.24 13:44",
+    ],
 )
-def test_a_month_may_have_two_names_and_a_year_a_time_right_behind_it(text: str) -> None:
+def test_a_date_may_have_two_months_or_short_ones_and_a_time_right_behind_the_year(text: str) -> None:
     (found,) = find_dates(text)
 
     assert found.on(None) == date(2030, 4, 24)
