@@ -44,6 +44,14 @@ plain SQL and uses no code of the program. The rules are those of newsletter/cov
     it, is given the other one later. The topics of the merged one are topics of the other one, unless an
     editor took them off that, or it was part of a source's backlog.
 
+(report) Only a genuine report that a mailbox does not exist makes an accepted delivery rejected: it never
+    arrived, so it may be sent again. A report that was forged, repeated, or about a temporary failure changes
+    no subscription, no delivery and no suppression.
+
+(suppressed) Each suppression has a cause: an editor, a complaint, an erasure, or emails that came back. A
+    complaint about an email of the last week suppresses the address. Suppose that a suppression was committed
+    before a claim, and was not lifted. Then the claimed email is not sent, of any newsletter.
+
 (never) At the end, with nothing open, everybody has every release, except what an editor dropped.
 
 (stuck) At the end, nothing waits.
@@ -144,6 +152,9 @@ class Snapshot:
     counter: int
     # The releases that have a hold.
     held: frozenset[int]
+    # The address of each person, and why each person's address is suppressed.
+    addresses: Mapping[int, str]
+    suppressed: Mapping[int, str]
     # The release of each urgent issue.
     urgent: Mapping[int, int]
     # Each merged release, and the one that stays.
@@ -183,7 +194,7 @@ def read(query: Query, dropped: str) -> Snapshot:
         " FROM delivery d JOIN issue i ON i.id = d.issue_id WHERE d.subscriber_id IS NOT NULL"
     )
     pairs = query("SELECT release_id, topic_id, sequence FROM release_topic")
-    people = query("SELECT id, snoozed_until, moved_to, release_languages FROM subscriber")
+    people = query("SELECT id, snoozed_until, moved_to, release_languages, email_key FROM subscriber")
     releases = query("SELECT id, state, title, language, embargo_until, deleted_at FROM release")
     subscriptions = query(
         "SELECT id, subscriber_id, newsletter_id, topic_id, frequency, state, started_sequence, covered_to,"
@@ -209,6 +220,8 @@ def read(query: Query, dropped: str) -> Snapshot:
         {row[0]: row[2] for row in people if row[2] is not None},
         query("SELECT value FROM sequence_counter")[0][0],
         frozenset(row[0] for row in query("SELECT release_id FROM release_hold")),
+        {row[0]: row[4] for row in people if row[4] is not None},
+        dict(query("SELECT subscriber_id, reason FROM suppression WHERE subscriber_id IS NOT NULL")),
         dict(query("SELECT id, urgent_release_id FROM issue WHERE urgent_release_id IS NOT NULL")),
         dict(query("SELECT release_id, stays_id FROM release_merge")),
         frozenset(
@@ -243,12 +256,20 @@ def _moment(value: datetime | str) -> datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
+class Report(NamedTuple):
+    """A report that comes back: hard, soft, complaint, forged or repeated."""
+
+    kind: str
+    delivery: int
+
+
 @dataclass
 class Asked:
     """A request to the program in one transaction, as far as it changes what the oracle expects.
 
     `skips_ahead` has the people whose pause or suppression ends. `moves` says that an address changes,
     and `moves_back` that a change is undone. `sends_after_all` names a release of a source's backlog.
+    `suppresses` and `lifts` are the people whose address an editor suppresses, or lets be emailed again.
     """
 
     skips_ahead: frozenset[int] = frozenset()
@@ -256,6 +277,9 @@ class Asked:
     moves_back: bool = False
     # The number of a release that was kept back until now.
     sends_after_all: int = 0
+    suppresses: int = 0
+    lifts: int = 0
+    report: Report | None = None
 
 
 @dataclass
@@ -274,7 +298,16 @@ class Oracle:
     history: list[Snapshot] = field(default_factory=list)
     # People, newsletters and releases that somebody chose to send again.
     chosen_again: set[tuple[int, int, int]] = field(default_factory=set)
-    suppressed: set[int] = field(default_factory=set)
+    # The suppressed address of each person who must get no email, and these after each commit.
+    stopped: dict[int, str] = field(default_factory=dict)
+    _stopped: list[Mapping[int, str]] = field(default_factory=list)
+    # The addresses that were suppressed, and not let be emailed again.
+    _barred: set[str] = field(default_factory=set)
+    # When the relay took each delivery, and the deliveries that somebody complained about.
+    _taken_at: dict[int, datetime] = field(default_factory=dict)
+    _complained: set[int] = field(default_factory=set)
+    # People with a genuine report about an email: a probe may have failed.
+    _reported: set[int] = field(default_factory=set)
     # The numbers of releases that were old when their source was added.
     kept_back: set[int] = field(default_factory=set)
     _first: dict[tuple[int, int], int] = field(default_factory=dict)
@@ -301,7 +334,7 @@ class Oracle:
     def begin(self) -> None:
         """Take the present rows as the beginning of the story."""
         first = read(self.query, self.dropped)
-        self.history = [first]
+        self.history, self._stopped = [first], [{}]
         self._see_sequences(first)
         for each in first.active():
             self._start[each.person, each.topic] = each.started
@@ -319,9 +352,10 @@ class Oracle:
         self._see_sequences(after)
         self._see_beginnings(before, after, asked)
         self._see_languages(before, after)
-        self._see_claims(before, after, self.history[since - 1 :])
+        self._see_suppressions(before, after, asked)
+        self._see_claims(before, after, since)
         self._see_rejections(before, after)
-        self._were_away |= after.paused_until.keys() | self.suppressed | after.joined.keys()
+        self._were_away |= after.paused_until.keys() | after.suppressed.keys() | after.joined.keys()
         self._were_away |= {each.person for each in after.subscriptions.values() if each.state == "ended"}
         self._see_merges(before, after, self.history[since - 1 :])
         self._check_rows(after)
@@ -340,6 +374,7 @@ class Oracle:
         now = self.history[-1]
         row = now.deliveries[delivery]
         self.emails += 1
+        self._taken_at[delivery] = self.now()
         by_number = {number: release for release, number in now.numbers.items()}
         sent = {by_number[each] for each, _ in numbers}
         for number, text in sorted(numbers):
@@ -500,8 +535,75 @@ class Oracle:
                     if not after.wants(each.person, release):
                         self.broken(f"(languages) delivery {each.id} has release {release}")
 
-    def _see_claims(self, before: Snapshot, after: Snapshot, span: Sequence[Snapshot]) -> None:
+    def _see_suppressions(self, before: Snapshot, after: Snapshot, asked: Asked) -> None:
+        """Check what followed from a report, and that each new suppression has a cause."""
+        if asked.report is not None:
+            self._see_report(before, after, asked.report)
+        for each in after.deliveries.values():
+            was = before.deliveries.get(each.id)
+            if was is not None and was.state == "accepted" and each.state != "accepted":
+                self._see_return(was, each, asked)
+        for person in after.suppressed.keys() - before.suppressed.keys():
+            reason = after.suppressed[person]
+            has_cause = {
+                "manual": asked.suppresses == person,
+                "complaint": asked.report is not None and asked.report.kind == "complaint",
+                "hard_bounce": any(
+                    each.bounced and each.person == person for each in before.deliveries.values()
+                ),
+                "soft_bounce": person in self._reported,
+                "erased": True,
+            }[reason]
+            address = after.addresses.get(person, "")
+            # A suppression stays with its address, which another person may have later.
+            if not has_cause and address not in self._barred:
+                self.broken(f"(suppressed) person {person}: {reason}, without a cause")
+            self.stopped[person] = address
+            self._barred.add(address)
+        # A person who changes to another address gets email there.
+        for person, address in list(self.stopped.items()):
+            if person == asked.lifts:
+                self._barred.discard(address)
+            if after.addresses.get(person) != address or person == asked.lifts:
+                del self.stopped[person]
+        self._stopped.append(dict(self.stopped))
+
+    def _see_report(self, before: Snapshot, after: Snapshot, report: Report) -> None:
+        was = before.deliveries.get(report.delivery)
+        rows = [(each.subscriptions, each.deliveries, each.suppressed) for each in (before, after)]
+        if report.kind in {"forged", "repeated", "soft"} and rows[0] != rows[1]:
+            self.broken(
+                f"(report) the {report.kind} report about delivery {report.delivery} changed something"
+            )
+        if report.kind in {"hard", "soft"}:
+            self._reported |= {
+                row[0]
+                for row in self.query(f"SELECT subscriber_id FROM delivery WHERE id = {report.delivery}")
+            }
+        if report.kind != "complaint" or was is None:
+            return
+        is_new = report.delivery not in self._complained and was.state == "accepted"
+        age = self.now() - self._taken_at[report.delivery]
+        if is_new and age < UNDO - UNSURE and was.person in before.addresses:
+            self._complained.add(report.delivery)
+            if was.person not in after.suppressed and self.strict:
+                self.broken(f"(suppressed) person {was.person} complained, and is not suppressed")
+        elif not is_new and rows[0] != rows[1] and self.strict:
+            self.broken(f"(report) another complaint about delivery {report.delivery} changed something")
+
+    def _see_return(self, was: Delivery, now: Delivery, asked: Asked) -> None:
+        """Note that an accepted email came back: its releases never arrived."""
+        report = asked.report
+        if now.state != "rejected" or report is None or report != ("hard", was.id):
+            self.broken(f"(report) delivery {was.id} was accepted, and is {now.state}")
+        for release in was.releases:
+            self._taken[was.person, was.newsletter, release] -= 1
+        # Which texts they still have from other emails is not clear.
+        self._were_away.add(was.person)
+
+    def _see_claims(self, before: Snapshot, after: Snapshot, since: int) -> None:
         """Note what a claim should have left out: conditions that held before it began until its commit."""
+        span, stopped = self.history[since - 1 :], self._stopped[since - 1 :]
         for each in after.deliveries.values():
             was = before.deliveries.get(each.id)
             if each.state != "leased" or (
@@ -518,6 +620,8 @@ class Oracle:
                     reasons[release] = "they had left its topics"
                 elif all(one.paused_until.get(each.person, self.now()) > self.latest_clock() for one in span):
                     reasons[release] = "they had paused"
+                elif all(each.person in one for one in stopped):
+                    reasons[release] = "their address was suppressed"
             self._unwanted[each.id] = reasons
             self._texts[each.id] = {
                 release: {one.texts[release] for one in span if release in one.texts}
@@ -631,7 +735,7 @@ class Oracle:
         # People whose address was refused as dead may get no more emails.
         refused = {each.person for each in now.deliveries.values() if each.bounced}
         for row in now.active():
-            if row.person in self.suppressed | refused:
+            if row.person in now.suppressed or row.person in refused:
                 continue
             for release, _ in self._new_to(row, now):
                 same = [release, *(each for each, stays in now.merged.items() if stays == release)]

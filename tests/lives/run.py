@@ -113,6 +113,8 @@ def live(kind: str, lives: int, seed: int, steps: int, url: str) -> int:
         stateful_step_count=steps,
         database=None,
         deadline=None,
+        # Else hypothesis looks for other faults, in as many lives again.
+        report_multiple_bugs=False,
         # A life that broke a rule is printed unchanged, because making it shorter can take an hour.
         phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),

@@ -49,6 +49,7 @@ def live(machine: type[Lives], kind: str, part: int) -> int:
         suppress_health_check=QUIET,
         database=None,
         deadline=None,
+        report_multiple_bugs=False,
     )
     run_state_machine_as_test(seed(part)(machine), settings=chosen)
     return machine.tally["lives"] - before

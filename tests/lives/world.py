@@ -18,14 +18,18 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from lives.databases import Database, PostgreSQLDatabase
-from lives.oracle import Asked, Oracle
+from lives.oracle import Asked, Oracle, Report
 from lives.relay import ScriptedRelay
+from lives.returned_mail import write_report
 from lives.turns import SimulatedCrash, Strand, current, interleave, stop_here
+from newsletter.bounces.reports.match import SigningKeys
+from newsletter.bounces.reports.receive import receive
 from newsletter.digest.issues import Preparer, open_issue
 from newsletter.digest.urgent import UrgentPreparer, open_urgent
 from newsletter.errors import InputError, NotFound, StateConflict
 from newsletter.ingest.press.parse import PressRelease
 from newsletter.mail.addresses import parse_address
+from newsletter.mail.verp import LEAVE_KEY, RETURN_KEY, delivery_token
 from newsletter.models import (
     FIRST_NEWSLETTER,
     Frequency,
@@ -39,6 +43,7 @@ from newsletter.outbox import control
 from newsletter.outbox.drain.worker import drain, journal_folder
 from newsletter.outbox.record import finish
 from newsletter.outbox.recover import recover
+from newsletter.outbox.refused.judge import judge_all
 from newsletter.releases.correction_notice.send import ask_notice, enqueue_next
 from newsletter.releases.due_holds import end_due_holds
 from newsletter.releases.duplicates.judge import end_settling
@@ -57,6 +62,7 @@ from newsletter.releases.rules.match import Rule, RuleSet
 from newsletter.releases.store import add_release
 from newsletter.releases.topics.choose import choose_topics
 from newsletter.runtime import Runtime
+from newsletter.service.returned_mail import follow_up
 from newsletter.subscribers.choices import preferences
 from newsletter.subscribers.choices.change_address import move, request_address_change
 from newsletter.subscribers.choices.pauses import end_pauses
@@ -76,6 +82,8 @@ TOPICS_OF = {"first": ("alpha", "beta", "gamma"), "second": ("delta",)}
 TOPICS = tuple(topic for topics in TOPICS_OF.values() for topic in topics)
 CATCH_UP = 2
 CHUNK = 1
+# At the end of a life, issues are prepared in one chunk, which is faster.
+LAST_CHUNK = 100
 WEEKS = (1, 4)
 # Deferred deliveries are due again after hours, and refused ones may be tried once more.
 MOST_DAYS = 6
@@ -148,6 +156,8 @@ class World:
     elapsed: float = 0.0
     # The language of each release, by its number.
     _languages: dict[int, str] = field(default_factory=dict)
+    # What acts can pick from, with the state of this world that it belongs to.
+    _found: tuple[object, Mapping[str, Collection[int]]] | None = None
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     def __post_init__(self) -> None:
@@ -169,6 +179,8 @@ class World:
         self.moved: set[int] = set()
         # The texts of releases that sources brought, by number.
         self.bodies: dict[int, str] = {}
+        # The reports that came back, as their bytes and the delivery that each is about.
+        self.reports: list[tuple[bytes, int]] = []
         self.dies_in: list[int | None] = [None, None]
         self.oracle.begin()
 
@@ -259,7 +271,13 @@ class World:
         }
 
     def _candidates(self) -> Mapping[str, Collection[int]]:
-        """Return, for each act that picks something, the ids that it can pick from."""
+        """Return, for each act that picks something, the ids that it can pick from. Kept until a change."""
+        state = (self.oracle.commits, len(self.left), len(self.moved), len(self.reports))
+        if self._found is None or self._found[0] != state:
+            self._found = (state, self._find_candidates())
+        return self._found[1]
+
+    def _find_candidates(self) -> Mapping[str, Collection[int]]:
         now = self.oracle.history[-1]
         states = {
             state: {each.issue for each in now.deliveries.values() if each.state == state}
@@ -275,6 +293,10 @@ class World:
             for state in set(now.issues.values())
         }
 
+        probes = self.database.query(
+            "SELECT p.delivery_id FROM probe p JOIN delivery d ON d.id = p.delivery_id"
+            " WHERE p.ended_at IS NULL AND d.state = 'accepted'"
+        )
         holds = self.database.query("SELECT release_id, reason FROM release_hold")
         open_notices = self.database.query("SELECT id FROM correction_notice WHERE finished_at IS NULL")
 
@@ -291,8 +313,11 @@ class World:
             "move": active,
             "undo_move": self.moved,
             "erase": active,
-            "suppress": active - self.oracle.suppressed,
-            "lift": self.oracle.suppressed & {each.id for each in self.people()},
+            "suppress": active - now.suppressed.keys(),
+            "lift": now.suppressed.keys() & {each.id for each in self.people()},
+            "report": {each.id for each in now.deliveries.values() if each.state == "accepted"},
+            "report_again": range(1, len(self.reports) + 1),
+            "report_probe": {row[0] for row in probes},
             "name_topic": now.numbers.keys(),
             "correct": now.numbers.keys(),
             "take_off": now.numbers.keys(),
@@ -489,12 +514,12 @@ class World:
 
     def suppress(self, host: int, pick: int) -> None:
         person = self.person("suppress", pick)
-        self.oracle.suppressed.add(person.id)
         self.ask(
             host,
             lambda parts, session: add_by_hand(
                 session, parts.tokens, person.email_key, "editor", parts.now()
             ),
+            Asked(suppresses=person.id),
         )
 
     def lift(self, host: int, pick: int) -> None:
@@ -504,9 +529,46 @@ class World:
             lambda parts, session: lift(
                 session, parts.tokens, person.email_key, "editor", parts.now(), parts.settings.snooze_catch_up
             ),
-            Asked(skips_ahead=frozenset({person.id})),
+            Asked(skips_ahead=frozenset({person.id}), lifts=person.id),
         )
-        self.oracle.suppressed.discard(person.id)
+
+    # Returned mail.
+
+    def report(self, host: int, pick: int, kind: str, forged: bool) -> None:
+        """Let a report about an accepted digest come back. A forged one has a value that we did not sign."""
+        self._report(host, self.pick("report", pick), kind, forged=forged)
+
+    def report_probe(self, host: int, pick: int, kind: str) -> None:
+        """Let a report about an accepted probe email come back."""
+        self._report(host, self.pick("report_probe", pick), kind)
+
+    def report_again(self, host: int, pick: int) -> None:
+        """Let the same bytes come back once more."""
+        number = self.pick("report_again", pick)
+        if number:
+            raw, delivery = self.reports[number - 1]
+            self._receive(host, raw, Report("repeated", delivery))
+
+    def _report(self, host: int, delivery: int, kind: str, *, forged: bool = False) -> None:
+        rows = self.database.query(
+            "SELECT s.email FROM delivery d JOIN subscriber s ON s.id = d.subscriber_id"
+            f" WHERE d.id = {delivery}"
+        )
+        if not rows or rows[0][0] is None:
+            return
+        key = b"not our key" if forged else self.hosts[host].tokens.derived_key(RETURN_KEY)
+        raw = write_report(kind, delivery_token(str(delivery), key), rows[0][0], len(self.reports) + 1)
+        if self._receive(host, raw, Report("forged" if forged else kind, delivery)) is not None:
+            self.reports.append((raw, delivery))
+
+    def _receive(self, host: int, raw: bytes, report: Report) -> object:
+        def act(parts: Host, session: Session) -> object:
+            keys = SigningKeys(parts.tokens.derived_key(RETURN_KEY), parts.tokens.derived_key(LEAVE_KEY))
+            return receive(session, parts.tokens, keys, raw, (), parts.now())
+
+        outcome = self.ask(host, act, Asked(report=report))
+        self.story.append(f"    the report about delivery {report.delivery}: {outcome}")
+        return outcome
 
     # Releases.
 
@@ -717,12 +779,12 @@ class World:
         if issue:
             self._prepare(host, issue, chunks)
 
-    def _prepare(self, host: int, issue: int, chunks: int) -> None:
+    def _prepare(self, host: int, issue: int, chunks: int, size: int = CHUNK) -> None:
         preparer = self.preparers.get((host, issue))
         if preparer is None:
             is_urgent = self.database.query(f"SELECT urgent_release_id FROM issue WHERE id = {issue}")[0][0]
             prepares = UrgentPreparer if is_urgent else Preparer
-            preparer = self.preparers[host, issue] = prepares(self.hosts[host].renderer, issue, CHUNK)
+            preparer = self.preparers[host, issue] = prepares(self.hosts[host].renderer, issue, size)
         for _ in range(chunks):
             if not self.ask(host, lambda parts, session: preparer.step(session, parts.now())):
                 return
@@ -819,6 +881,8 @@ class World:
             host, lambda parts, session: end_pauses(session, CATCH_UP, parts.now()), Asked(skips_ahead=over)
         )
         self.ask(host, lambda parts, session: end_due_holds(session, parts.now()))
+        self.ask(host, lambda parts, session: judge_all(session, parts.messages, parts.now()))
+        follow_up(self.hosts[host])
         for row in self.database.query("SELECT id FROM release WHERE urgent AND state = 'ready' ORDER BY id"):
             self._open_urgent(host, row[0], 9)
         self.ask(host, lambda parts, session: finish(session, parts.now()))
@@ -871,7 +935,7 @@ class World:
                 self.open(0, ["daily", "weekly"], 0, each)
         preparing = sorted(self._candidates()["prepare"])
         for issue in preparing:
-            self._prepare(0, issue, 100)
+            self._prepare(0, issue, 100, LAST_CHUNK)
         # Notices are enqueued again after the digests were sent.
         notices = sorted(self._candidates()["enqueue_notices"])
         for each in notices:
