@@ -203,9 +203,8 @@ def _last_dates(
     for day in days:
         moment = calendar.instant(hour, day)
         due, more = calendar.due(hour, day) | more, frozenset()
-        if moment > now:
-            break
-        if moment <= after:
+        # A kept instant can be later than that of the next date, so the dates that follow count too.
+        if not after < moment <= now:
             continue
         for frequency in DATED:
             if frequency not in due:
