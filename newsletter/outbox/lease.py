@@ -6,7 +6,7 @@ import json
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
     ColumnElement,
@@ -45,6 +45,7 @@ from newsletter.models import (
     is_single,
     of_newsletters,
 )
+from newsletter.outbox.pacing.priority import Priority, of_issue
 
 LEASE = timedelta(minutes=10)
 
@@ -54,18 +55,26 @@ AS_IT_HAPPENS = json.dumps([Frequency.IMMEDIATE.value])
 WAITING = (DeliveryState.DEFERRED, DeliveryState.QUEUED)
 
 
-def issues_to_send(session: Session, now: datetime) -> list[tuple[int, int]]:
+class IssueToSend(NamedTuple):
+    """An issue with due deliveries: its id, its newsletter, and whether it goes before older issues."""
+
+    id: int
+    newsletter_id: int
+    goes_first: bool
+
+
+def issues_to_send(session: Session, now: datetime) -> list[IssueToSend]:
     """Return the issues in `sending` that have a due delivery: their ids and newsletters.
 
     Urgent ones come first, then those as it happens, then the oldest.
 
     The worker calls it before it claims, so that a paused issue with a million waiting rows costs nothing.
     """
-    return [(row.id, row.newsletter_id) for row in session.execute(_issues_to_send(), {"now": now})]
+    return [IssueToSend._make(row) for row in session.execute(_issues_to_send(), {"now": now})]
 
 
 @cache
-def _issues_to_send() -> Select[int, int]:
+def _issues_to_send() -> Select[int, int, bool]:
     """Return the query of `issues_to_send`. It is made once, because that takes longer than to run it."""
     due = exists().where(
         Delivery.lane == Lane.BULK,
@@ -73,13 +82,20 @@ def _issues_to_send() -> Select[int, int]:
         Delivery.state.in_(WAITING),
         Delivery.due_at <= bindparam("now"),
     )
-    chosen = select(Issue.id, Issue.newsletter_id).where(Issue.state == IssueState.SENDING, due)
+    columns = select(Issue.id, Issue.newsletter_id, goes_first())
+    chosen = columns.where(Issue.state == IssueState.SENDING, due)
     return chosen.order_by(Issue.urgent_release_id.is_(None), ~goes_first(), Issue.id)
 
 
 def goes_first() -> ColumnElement[bool]:
     """Return the condition that an issue goes before older ones: it is urgent, or as it happens."""
     return or_(Issue.urgent_release_id.is_not(None), cast(Issue.frequencies, String) == AS_IT_HAPPENS)
+
+
+def priority_of(issue: Issue) -> Priority:
+    """Return the priority of an issue's emails."""
+    first = issue.urgent_release_id is not None or json.dumps(issue.frequencies) == AS_IT_HAPPENS
+    return of_issue(goes_first=first)
 
 
 def claim(

@@ -166,6 +166,12 @@ class Settings:
         None,
         "Mo-Fr 08:00-18:00, Sa 10:00-14:00 Europe/Vilnius",
     )
+    first_issues_percent: float = setting(
+        "This part of a relay's limits by hour and day is kept for urgent issues and issues as it happens. "
+        "Other issues leave it unused. Single emails have another 5 % for themselves.",
+        percent(90),
+        10.0,
+    )
     site_name: str = setting(
         "The newsletter's name, on pages and emails." + _FILLS, parse_text, "The Release Letter"
     )

@@ -143,6 +143,15 @@ def test_a_kept_instant_replaces_the_newsletters_hour():
     assert instants_of(kept, [None, ("UTC", 9)], TENTH) == [at("2026-03-10 09:00"), at("2026-03-10 20:00")]
 
 
+def test_a_date_is_due_before_the_kept_instant_of_the_date_before_it():
+    # The tenth keeps the instant of an earlier hour and zone, which is later than that of the eleventh.
+    kept = Calendar(1, "UTC", 1, EVERY_DAY, kept={TENTH: at("2026-03-11 03:00")})
+
+    plan = make_plan(kept, [None], [], at("2026-03-11 00:00"), at("2026-03-11 01:30"))
+
+    assert [(each.slot.day, each.instant) for each in plan.waves] == [(11, at("2026-03-11 01:00"))]
+
+
 @given(
     st.lists(
         st.tuples(

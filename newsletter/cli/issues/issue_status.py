@@ -13,6 +13,7 @@ from newsletter.digest.schedule.outlook import waves_in_words
 from newsletter.models import DeliveryState, Issue, IssueState
 from newsletter.newsletters.queries import list_newsletters
 from newsletter.outbox import control
+from newsletter.outbox.lease import priority_of
 from newsletter.outbox.pacing.standings import read_standing
 from newsletter.outbox.pacing.waiting_reasons import own_hours_in_words, reasons_to_wait
 from newsletter.outbox.reports.progress import Progress, progress
@@ -75,7 +76,7 @@ def _waits(parts: Runtime, issue: Issue, found: Progress) -> list[str]:
         standing = read_standing(session, sender, parts.now())
         waves = waves_in_words(session, issue, sender.zone)
     hours = own_hours_in_words(found.later, found.last_hour_at, sender.zone)
-    return reasons_to_wait(standing, sender, parts.now()) + hours + waves
+    return reasons_to_wait(standing, sender, parts.now(), priority_of(issue)) + hours + waves
 
 
 def watch_issue(parts: Runtime, public_id: str) -> None:

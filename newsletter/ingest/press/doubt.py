@@ -66,7 +66,7 @@ def signs(choice: Choice) -> dict[str, float]:
     text, words, line = entry.text, size(entry.text), entry.line
     share = share_of(text, choice.grams)
     others = [each for each in entries if each is not entry and not choice.same(each)]
-    long_others = [each for each in others if size(each.text) >= 4 and not looks_like_name(each.text)]
+    long_others = [each for each in others if size(each.text) >= 4 and not _is_name(each)]
     dates = choice.dates
     found: dict[str, float] = {
         "always": 1,
@@ -98,6 +98,10 @@ def signs(choice: Choice) -> dict[str, float]:
         "cut at one end": starts_small(text) or is_cut_off(text) or text[-1] in ":：",
     }
     return found
+
+
+def _is_name(entry: Entry) -> bool:
+    return entry.name_score >= NAME or looks_like_name(entry.text)
 
 
 def _beside(entry: Entry, others: list[Entry]) -> int:

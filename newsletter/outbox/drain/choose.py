@@ -14,6 +14,7 @@ from newsletter.models import Lane
 from newsletter.outbox.lease import can_claim, issues_to_send, newsletters_with_singles, single_mail_is_due
 from newsletter.outbox.pacing.allowance import Allowance
 from newsletter.outbox.pacing.backup_relay import in_use, may_get, only_backup_may_get
+from newsletter.outbox.pacing.priority import Priority, of_issue
 from newsletter.outbox.parts import Parts
 
 
@@ -33,7 +34,7 @@ class Chosen(NamedTuple):
     """What is claimed next: up to `room` deliveries of an issue, or single emails of some newsletters.
 
     None stands for all newsletters. `conditions` are further conditions on the deliveries. `sender` sends
-    the issue.
+    the issue, whose emails have this `priority`.
     """
 
     room: int
@@ -41,6 +42,7 @@ class Chosen(NamedTuple):
     newsletters: Sequence[int] | None = None
     conditions: Sequence[ColumnElement[bool]] = ()
     sender: Sender | None = None
+    priority: Priority = Priority.SINGLE
 
 
 class Chooser:
@@ -76,11 +78,11 @@ class Chooser:
         here = {number: each for number, each in used.items() if self._is_here(each)}
         self.senders = used | here
         self.here = set(here)
-        for issue_id, newsletter in issues:
-            sender = here.get(newsletter)
-            room = self._allowance.room(lane, sender) if sender is not None else 0
-            if sender is not None and room and self._has_any(session, lane, issue_id, sender, now):
-                return Chosen(room, issue_id, None, self._may_get(sender), sender)
+        for issue in issues:
+            sender, priority = here.get(issue.newsletter_id), of_issue(goes_first=issue.goes_first)
+            room = self._allowance.room(priority, sender) if sender is not None else 0
+            if sender is not None and room and self._has_any(session, lane, issue.id, sender, now):
+                return Chosen(room, issue.id, None, self._may_get(sender), sender, priority)
         chosen = self._choose_singles(session, here, now) if lane is Lane.SINGLE else None
         return chosen or self._choose_tied(session, used, lane, now)
 
@@ -98,11 +100,11 @@ class Chooser:
 
     def _choose_singles(self, session: Session, here: Mapping[int, Sender], now: datetime) -> Chosen | None:
         if len(self.senders) == 1 and not any(map(self._may_get, here.values())):
-            room = self._allowance.room(Lane.SINGLE, *here.values()) if here else 0
+            room = self._allowance.room(Priority.SINGLE, *here.values()) if here else 0
             return Chosen(room) if room else None
         due = [here[each] for each in newsletters_with_singles(session, now) if each in here]
         due = [each for each in due if self._has_any(session, Lane.SINGLE, None, each, now)]
-        rooms = {each.newsletter_id: self._allowance.room(Lane.SINGLE, each) for each in due}
+        rooms = {each.newsletter_id: self._allowance.room(Priority.SINGLE, each) for each in due}
         free = [each for each in due if not self._allowance.is_waiting(each) and rooms[each.newsletter_id]]
         if free and not any(map(self._may_get, free)):
             return Chosen(rooms[free[0].newsletter_id], newsletters=[each.newsletter_id for each in free])
@@ -124,10 +126,11 @@ class Chooser:
             if backup is None or not self._is_here(backup) or used[number] is not usual:
                 continue
             issues, tied = only_backup_may_get(session, usual, lane, now)
-            room = self._allowance.room(lane, backup) if issues else 0
+            priority = Priority.SINGLE if lane is Lane.SINGLE else Priority.ISSUE
+            room = self._allowance.room(priority, backup) if issues else 0
             if room:
                 self.senders[number] = backup
                 self.here.add(number)
                 newsletters = [number] if lane is Lane.SINGLE else None
-                return Chosen(room, issues[0], newsletters, tied, backup)
+                return Chosen(room, issues[0], newsletters, tied, backup, priority)
         return None

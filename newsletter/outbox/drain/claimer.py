@@ -15,6 +15,7 @@ from newsletter.outbox.drain.held import Held, suppressed_among
 from newsletter.outbox.lease import claim, skip_unwanted
 from newsletter.outbox.pacing.allowance import Allowance
 from newsletter.outbox.pacing.domain_limits import book_domains
+from newsletter.outbox.pacing.priority import Priority
 from newsletter.outbox.pacing.warm_up import WarmUpBooks
 from newsletter.outbox.parts import Parts
 from newsletter.outbox.refused.held_domains import hold_domains
@@ -28,7 +29,7 @@ class Claimer:
     """Claims deliveries for one relay, and adds them to `held`.
 
     `issues` are the issues that were claimed from, and whether a backup takes over for them if this relay is
-    down. `skipped` is how many deliveries were skipped instead of sent.
+    down. `priorities` are theirs. `skipped` is how many deliveries were skipped instead of sent.
     """
 
     def __init__(
@@ -41,11 +42,18 @@ class Claimer:
         self._worker = worker
         self._chooser = Chooser(parts, allowance)
         self.issues: dict[int, bool] = {}
+        self.priorities: dict[int, Priority] = {}
         self.skipped = 0
 
     def sender(self, claimed: Claimed) -> Sender:
         """Return the sender of a claimed delivery."""
         return self._chooser.senders[claimed.newsletter_id or FIRST_NEWSLETTER]
+
+    def priority(self, claimed: Claimed) -> Priority:
+        """Return the priority of a claimed delivery. A correction notice has that of an issue."""
+        if claimed.lane is Lane.SINGLE:
+            return Priority.SINGLE
+        return self.priorities.get(claimed.issue_id or 0, Priority.ISSUE)
 
     def is_here(self, sender: Sender) -> bool:
         """Return whether this relay may send for a sender, as of the last claim."""
@@ -70,6 +78,7 @@ class Claimer:
     def _claim(self, lane: Lane, chosen: Chosen, now: datetime) -> list[Claimed] | None:
         if chosen.issue_id is not None:
             self.issues[chosen.issue_id] = chosen.sender is not None and chosen.sender.backup is not None
+            self.priorities[chosen.issue_id] = chosen.priority
         warming = chosen.sender if lane is Lane.BULK else None
         with self._parts.session() as session:
             limit = min(CLAIMED_AT_ONCE[lane], chosen.room)

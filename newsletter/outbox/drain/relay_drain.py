@@ -22,6 +22,7 @@ from newsletter.outbox.lease import give_back
 from newsletter.outbox.pacing import standings
 from newsletter.outbox.pacing.allowance import Allowance
 from newsletter.outbox.pacing.backup_relay import is_replaced, relays_to_try, tell_replaced
+from newsletter.outbox.pacing.priority import Priority
 from newsletter.outbox.pacing.relay_failures import pause_if_down
 from newsletter.outbox.pacing.warm_up import WarmUpBooks
 from newsletter.outbox.parts import Parts
@@ -65,7 +66,7 @@ class RelayDrain:
         self._replaced = False
         self._warm_up = WarmUpBooks()
         self._held = Held(parts, journal.name, elapsed)
-        self.allowance = Allowance(parts, relay, self._lane_and_sender, self._ending)
+        self.allowance = Allowance(parts, relay, self._priority_and_sender, self._ending)
         self._claimer = Claimer(parts, self.allowance, self._held, self._warm_up, journal.name)
         self._recorder = Recorder(
             parts, self.allowance, self._claimer, self._held, self._warm_up, journal.name, elapsed
@@ -134,9 +135,9 @@ class RelayDrain:
     def _ending(self) -> bool:
         return self._elapsed() >= self._until or self._stopping()
 
-    def _lane_and_sender(self, message_id: int) -> tuple[Lane, Sender]:
+    def _priority_and_sender(self, message_id: int) -> tuple[Priority, Sender]:
         claimed = self._held.claimed[message_id]
-        return claimed.lane, self._claimer.sender(claimed)
+        return self._claimer.priority(claimed), self._claimer.sender(claimed)
 
     def _source(self) -> Generator[Outgoing, None, None]:
         """Yield due messages, claiming the next batch while the transport works on the last one."""

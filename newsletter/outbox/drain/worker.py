@@ -21,6 +21,7 @@ from newsletter.outbox.lease import (
 )
 from newsletter.outbox.pacing.allowance import may_send
 from newsletter.outbox.pacing.backup_relay import in_use, only_backup_may_get, relays_to_try
+from newsletter.outbox.pacing.priority import Priority, of_issue
 from newsletter.outbox.pacing.setup.wait import end_outdated_waits, outdated_waits
 from newsletter.outbox.parts import Parts
 from newsletter.outbox.refused.outcome_keys import relay_number
@@ -105,14 +106,15 @@ def senders_with_work(parts: Parts, session: Session, lane: Lane, now: datetime)
     """
     senders = parts.messages.senders
     found: dict[tuple[int, bool], Sender] = {}
-    due: list[tuple[Lane, int, int | None]] = []
-    due += [(Lane.SINGLE, newsletter, None) for newsletter in newsletters_with_singles(session, now)]
+    due: list[tuple[Priority, int, int | None]] = []
+    due += [(Priority.SINGLE, newsletter, None) for newsletter in newsletters_with_singles(session, now)]
     if lane is Lane.BULK:
-        due += [(Lane.BULK, newsletter, issue) for issue, newsletter in issues_to_send(session, now)]
-    for each, newsletter, issue in due:
+        issues = issues_to_send(session, now)
+        due += [(of_issue(goes_first=each.goes_first), each.newsletter_id, each.id) for each in issues]
+    for priority, newsletter, issue in due:
         usual = senders.of(session, newsletter)
-        for sender in _with_work(session, usual, each, issue, now):
-            if (newsletter, sender.by_backup) not in found and may_send(session, sender, each, now):
+        for sender in _with_work(session, usual, priority.lane, issue, now):
+            if (newsletter, sender.by_backup) not in found and may_send(session, sender, priority, now):
                 found[newsletter, sender.by_backup] = sender
     return list(found.values())
 

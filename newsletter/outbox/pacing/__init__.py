@@ -16,6 +16,8 @@ A drain uses a row in three steps (allowance.py):
    the next quarter of a second, evenly spaced, and returns what the last booking left unused. So a message
    needs no query of its own. If a process is killed, only its last booking is lost.
 
+Issues leave a part of the limits by hour and day to single emails, and to issues that go first (priority.py).
+
 Without any limit, the relay's row is only read, once a second: another process may have got a slow-down
 reply.
 

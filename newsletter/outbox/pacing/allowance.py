@@ -21,7 +21,6 @@ from newsletter.outbox.pacing import standings
 from newsletter.outbox.pacing.backup_relay import settle_replaced
 from newsletter.outbox.pacing.domain_limits import HOLD_SECONDS
 from newsletter.outbox.pacing.pace import (
-    BULK_SHARE,
     MANY,
     ROUND_TRIP,
     Booking,
@@ -34,6 +33,7 @@ from newsletter.outbox.pacing.pace import (
     recovered,
     slow_down,
 )
+from newsletter.outbox.pacing.priority import Priority
 from newsletter.outbox.pacing.sending_window import is_open
 from newsletter.outbox.pacing.setup.wait import (
     end_wait,
@@ -72,16 +72,16 @@ ENOUGH_REPLIES = 20
 class _Reserved:
     """A booking of this process, and how many of its messages were offered. It is valid in its time only."""
 
-    lane: Lane
+    priority: Priority
     booking: Booking
     booked_at: datetime
     until: datetime
     used: int = 0
 
-    def is_valid(self, lane: Lane, now: datetime) -> bool:
-        """Whether the next message of `lane` can use it. If the clock was set back, it cannot."""
+    def is_valid(self, priority: Priority, now: datetime) -> bool:
+        """Whether the next message of `priority` can use it. If the clock was set back, it cannot."""
         used_up = 0 < self.booking.count <= self.used
-        return self.lane is lane and not used_up and self.booked_at <= now < self.until
+        return self.priority is priority and not used_up and self.booked_at <= now < self.until
 
     def wait_seconds(self, now: datetime) -> float:
         """Return the seconds until the next message."""
@@ -92,19 +92,19 @@ class _Reserved:
 class Allowance:
     """Keeps one drain within the limits of its relay and of the newsletters that use it. Not thread-safe.
 
-    `lane_of` returns the lane and the sender of a message by its id. `ending` returns whether the drain wants
-    to end.
+    `priority_of` returns the priority and the sender of a message by its id. `ending` returns whether the
+    drain wants to end.
     """
 
     def __init__(
         self,
         parts: Parts,
         relay: Relay,
-        lane_of: Callable[[int], tuple[Lane, Sender]],
+        priority_of: Callable[[int], tuple[Priority, Sender]],
         ending: Callable[[], bool],
     ) -> None:
         self._parts = parts
-        self._lane_of = lane_of
+        self._priority_of = priority_of
         self._ending = ending
         self.relay = relay
         self.relay_name = f"{relay.host}:{relay.port}"
@@ -116,13 +116,13 @@ class Allowance:
         # What the rows of each sender said, and when they were read.
         self._known: dict[str, tuple[datetime, SenderStanding]] = {}
 
-    def room(self, lane: Lane, sender: Sender) -> int:
+    def room(self, priority: Priority, sender: Sender) -> int:
         """Return how many messages may be sent soon from a sender. Call it before claiming.
 
         It books nothing.
         """
         now = self._parts.now()
-        return _room(sender, self._read(sender, now), lane, now)
+        return _room(sender, self._read(sender, now), priority, now)
 
     def is_waiting(self, sender: Sender) -> bool:
         """Return whether the relay refuses this sender, so that only single messages may test it."""
@@ -140,11 +140,11 @@ class Allowance:
         """
         for message in self._by_domain(iter(messages)):
             while message is not None:
-                lane, sender = self._lane_of(message.id)
-                wait_seconds = self._take(lane, sender)
+                priority, sender = self._priority_of(message.id)
+                wait_seconds = self._take(priority, sender)
                 if wait_seconds <= 0:
                     break
-                if wait_seconds > HOLD_SECONDS[lane] or self._ending():
+                if wait_seconds > HOLD_SECONDS[priority.lane] or self._ending():
                     return
                 yield None
             if self._ending():
@@ -215,14 +215,14 @@ class Allowance:
             else:
                 yield None
 
-    def _take(self, lane: Lane, sender: Sender) -> float:
-        """Use one reserved message of `lane` and return 0.0, or return the seconds until one may be sent."""
+    def _take(self, priority: Priority, sender: Sender) -> float:
+        """Use one reserved message and return 0.0, or return the seconds until one may be sent."""
         now = self._parts.now()
-        if not _is_open(sender, lane, now):
+        if not _is_open(sender, priority.lane, now):
             return math.inf
         reserved = self._reserved
-        if reserved is None or not reserved.is_valid(lane, now):
-            reserved = self._reserved = self._reserve(lane, sender, now)
+        if reserved is None or not reserved.is_valid(priority, now):
+            reserved = self._reserved = self._reserve(priority, sender, now)
         wait_seconds = reserved.wait_seconds(now)
         if wait_seconds <= 0 and self._standing(sender, now).sender.refusals is not None:
             wait_seconds = self._take_test(sender, now)
@@ -241,22 +241,22 @@ class Allowance:
 
         return self._update(test, standings.sender_key(sender))
 
-    def _reserve(self, lane: Lane, sender: Sender, now: datetime) -> _Reserved:
-        """Reserve the next messages of `lane`, and give back what is left of the last reservation."""
+    def _reserve(self, priority: Priority, sender: Sender, now: datetime) -> _Reserved:
+        """Reserve the next messages of `priority`, and give back what is left of the last reservation."""
         if self._limits == Limits():
             standing = self._read(sender, now).relay
             if standing.refusals is None and pace_of(standing, self._limits, now) is None:
-                return _Reserved(lane, Booking(MANY, 0.0), now, now + LOOK)
+                return _Reserved(priority, Booking(MANY, 0.0), now, now + LOOK)
         booking = self._update(
-            lambda standing, now: self._book(self._without_unused(standing, now), lane, sender, now)
+            lambda standing, now: self._book(self._without_unused(standing, now), priority, sender, now)
         )
         until = now + timedelta(seconds=booking.wait_seconds)
         if booking.count:
             until += LATE + timedelta(seconds=(booking.count - 1) * booking.interval_seconds)
-        return _Reserved(lane, booking, now, until)
+        return _Reserved(priority, booking, now, until)
 
     def _book(
-        self, standing: Standing, lane: Lane, sender: Sender, now: datetime
+        self, standing: Standing, priority: Priority, sender: Sender, now: datetime
     ) -> tuple[Standing, Booking]:
         """Book about a quarter of a second, or one test message while the relay refuses our settings."""
         test_seconds = row_seconds_to_test(standing, sender, SetupFault.ACCOUNT, now)
@@ -265,8 +265,9 @@ class Allowance:
         pace = pace_of(standing, self._limits, now) or math.inf
         count = 1 if test_seconds == 0 else math.ceil(min(BOOKED_MESSAGES, pace * BOOKED_SECONDS))
         standing, booking = book(
-            standing, self._limits, count, now, ahead_seconds=HOLD_SECONDS[lane], share=_share(lane)
-        )
+            standing, self._limits, count, now,
+            ahead_seconds=HOLD_SECONDS[priority.lane], share=priority.share(sender.settings),
+        )  # fmt: skip
         if booking.count and test_seconds == 0:
             standing = trying(standing, now)
         return standing, booking
@@ -336,22 +337,25 @@ class Allowance:
         return result
 
 
-def may_send(session: Session, sender: Sender, lane: Lane, now: datetime) -> bool:
-    """Return whether an email of `lane` may be sent now or soon."""
+def may_send(session: Session, sender: Sender, priority: Priority, now: datetime) -> bool:
+    """Return whether an email of `priority` may be sent now or soon."""
     standing = standings.read_standing(session, sender, now)
-    return _room(sender, standing, lane, now) > 0
+    return _room(sender, standing, priority, now) > 0
 
 
-def _room(sender: Sender, standing: SenderStanding, lane: Lane, now: datetime) -> int:
-    """Return how many messages of `lane` the relay may get soon from this sender."""
-    if not _is_open(sender, lane, now):
+def _room(sender: Sender, standing: SenderStanding, priority: Priority, now: datetime) -> int:
+    """Return how many messages of `priority` the relay may get soon from this sender."""
+    if not _is_open(sender, priority.lane, now):
         return 0
     test_seconds = seconds_to_test(standing, sender, now)
     if test_seconds is not None:
         return int(test_seconds == 0)
     limits = Limits.of(sender.relay)
-    _, booking = book(standing.relay, limits, MANY, now, ahead_seconds=HOLD_SECONDS[lane], share=_share(lane))
-    stage = stage_of(sender.settings, sender.identity, now) if lane is Lane.BULK else None
+    _, booking = book(
+        standing.relay, limits, MANY, now,
+        ahead_seconds=HOLD_SECONDS[priority.lane], share=priority.share(sender.settings),
+    )  # fmt: skip
+    stage = None if priority is Priority.SINGLE else stage_of(sender.settings, sender.identity, now)
     if stage is None or standing.warm_up is None:
         return booking.count
     return min(booking.count, room_of(standing.warm_up, stage, now))
@@ -359,7 +363,3 @@ def _room(sender: Sender, standing: SenderStanding, lane: Lane, now: datetime) -
 
 def _is_open(sender: Sender, lane: Lane, now: datetime) -> bool:
     return lane is Lane.SINGLE or is_open(sender.settings.sending_window, sender.zone, now)
-
-
-def _share(lane: Lane) -> float:
-    return BULK_SHARE if lane is Lane.BULK else 1.0

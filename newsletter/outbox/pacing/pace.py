@@ -19,9 +19,6 @@ from newsletter.settings import Relay
 
 # The clocks of two hosts may differ by this much. The later time is used.
 SKEW = timedelta(seconds=30)
-# Digests may use this share of an hour's or a day's limit. The rest is kept for single emails.
-BULK_SHARE = 0.95
-
 # The pace is halved at most once in this time, in which all replies to messages under way arrive.
 ROUND_TRIP = timedelta(seconds=10)
 SLOWEST = 0.5

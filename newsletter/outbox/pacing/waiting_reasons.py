@@ -8,7 +8,8 @@ from zoneinfo import ZoneInfo
 
 from newsletter.messages.sender import Sender
 from newsletter.outbox.pacing.backup_relay import is_replaced
-from newsletter.outbox.pacing.pace import BULK_SHARE, Limits, Standing, book, catch_up
+from newsletter.outbox.pacing.pace import Limits, Standing, book, catch_up
+from newsletter.outbox.pacing.priority import Priority
 from newsletter.outbox.pacing.sending_window import is_open, opens_at
 from newsletter.outbox.pacing.setup.owner_notices import remedy, what_is_refused
 from newsletter.outbox.pacing.setup.wait import waiting
@@ -17,8 +18,10 @@ from newsletter.outbox.pacing.warm_up import in_words, stage_of
 from newsletter.smtp.refusals import SetupFault
 
 
-def reasons_to_wait(both: SenderStanding, sender: Sender, now: datetime) -> list[str]:
-    """Return a sentence for each reason why sending waits, or is slower than the settings allow.
+def reasons_to_wait(
+    both: SenderStanding, sender: Sender, now: datetime, priority: Priority = Priority.ISSUE
+) -> list[str]:
+    """Return a sentence for each reason why an issue waits, or is sent slower than the settings allow.
 
     Times are in the newsletter's time zone.
     """
@@ -26,7 +29,7 @@ def reasons_to_wait(both: SenderStanding, sender: Sender, now: datetime) -> list
         *_closed_hours(sender, now),
         *_refused_settings(both, sender),
         *_outage(both.relay, sender, now),
-        *_limits(both, sender, now),
+        *_limits(both, sender, now, priority),
         *_slow_down(both.relay, sender, now),
     ]
 
@@ -63,9 +66,10 @@ def _outage(standing: Standing, sender: Sender, now: datetime) -> Iterator[str]:
         yield f"The relay could not be used since {since}; it is tried again each minute."
 
 
-def _limits(both: SenderStanding, sender: Sender, now: datetime) -> Iterator[str]:
+def _limits(both: SenderStanding, sender: Sender, now: datetime, priority: Priority) -> Iterator[str]:
     limits = Limits.of(sender.relay)
-    _, booking = book(both.relay, limits, 1, now, ahead_seconds=60, share=BULK_SHARE)
+    share = priority.share(sender.settings)
+    _, booking = book(both.relay, limits, 1, now, ahead_seconds=60, share=share)
     if not booking.count and (limits.per_hour or limits.per_day):
         minutes = max(1, round(booking.wait_seconds / 60))
         yield f"The relay's limit is used up; there is room again in {minutes} min."

@@ -350,7 +350,7 @@ def test_an_issue_as_it_happens_overtakes_an_older_one(either_house: House):
     as_it_happens = either_house.open(Frequency.IMMEDIATE)
 
     with either_house.runtime.session() as session:
-        order = [issue_id for issue_id, _ in issues_to_send(session, either_house.clock())]
+        order = [each.id for each in issues_to_send(session, either_house.clock())]
 
     assert order == [as_it_happens, weekly]
 

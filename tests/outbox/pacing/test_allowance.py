@@ -12,12 +12,13 @@ from house import NOON, House
 from memory_transport import MemoryTransport
 
 from newsletter.errors import RelayRefused, TransportError
-from newsletter.models import AuditEntry, Delivery, Issue, Lane
+from newsletter.models import AuditEntry, Delivery, Frequency, Issue, Lane
 from newsletter.outbox.control import find_issue, resume, retry_rejected
 from newsletter.outbox.drain.worker import drain
 from newsletter.outbox.enqueue import enqueue_single
 from newsletter.outbox.pacing.allowance import Allowance, may_send
 from newsletter.outbox.pacing.pace import Limits, book, pace_of
+from newsletter.outbox.pacing.priority import Priority
 from newsletter.outbox.pacing.standings import change, read_standing, relay_key
 from newsletter.runtime import Runtime
 from newsletter.settings import load_settings
@@ -139,22 +140,48 @@ def test_an_hour_that_is_used_up_ends_the_drain_and_the_next_hour_goes_on(either
     issue_id = subscribers(house, 30)
 
     house.drain()
-    assert len(transport.sent) == 19  # one in twenty is kept for single emails
+    assert len(transport.sent) == 17  # two are kept for issues that go first, and one for single emails
     sender = house.runtime.sender(1)
     with house.runtime.reading() as session:
-        assert not may_send(session, sender, Lane.BULK, house.clock())
-        assert may_send(session, sender, Lane.SINGLE, house.clock())
+        assert not may_send(session, sender, Priority.ISSUE, house.clock())
+        assert may_send(session, sender, Priority.FIRST_ISSUE, house.clock())
+        assert may_send(session, sender, Priority.SINGLE, house.clock())
     assert house.drain() == 0
-    assert house.states().count("queued") == 11
+    assert house.states().count("queued") == 13
     single(house, 1, "link:1")
     house.drain("single")
-    assert len(transport.sent) == 20
+    assert len(transport.sent) == 18
 
     house.clock.pass_(minutes=63)
     house.drain()
     assert len(transport.sent) == 31
     assert house.issue_state(issue_id) == "finished"
     assert {each.attempt for each in house.all(Delivery)} == {1}
+
+
+def test_an_issue_as_it_happens_is_sent_in_an_hour_that_a_weekly_one_used_up(either_house: House):
+    house = either_house
+    transport = paced(house, relay="smtp://127.0.0.1:2525?per_hour=20")
+    weekly = subscribers(house, 30)
+    house.drain()
+    house.add_subscriber(house.topic("harbour"), frequency=Frequency.IMMEDIATE)
+    house.release("A harbour opens")
+
+    as_it_happens = house.open(Frequency.IMMEDIATE)
+    house.drain()
+
+    assert len(transport.sent) == 18
+    assert house.issue_state(as_it_happens) == "finished"
+    assert house.issue_state(weekly) == "sending"
+
+
+def test_how_much_is_kept_for_issues_that_go_first_is_a_setting(house: House):
+    transport = paced(house, relay="smtp://127.0.0.1:2525?per_hour=20", first_issues_percent="45")
+    subscribers(house, 30)
+
+    house.drain()
+
+    assert len(transport.sent) == 10
 
 
 def test_outside_the_hours_an_issue_waits_and_then_goes_on_by_itself(house: House):
@@ -291,7 +318,7 @@ def test_what_a_drain_booked_and_did_not_use_is_given_back(either_house: House):
 def allowance(house: House) -> Allowance:
     """Return an allowance for digests of the first newsletter."""
     sender = house.runtime.sender(1)
-    return Allowance(house.runtime, sender.relay, lambda _: (Lane.BULK, sender), lambda: False)
+    return Allowance(house.runtime, sender.relay, lambda _: (Priority.ISSUE, sender), lambda: False)
 
 
 def test_two_processes_share_one_timetable(either_house: House):

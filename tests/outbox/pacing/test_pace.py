@@ -12,7 +12,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from newsletter.outbox.pacing.pace import (
-    BULK_SHARE,
     ONE_OUTAGE,
     QUIET,
     ROUND_TRIP,
@@ -100,7 +99,7 @@ def test_no_second_holds_more_than_its_limit_whoever_books(steps, per_second):
 @given(
     st.lists(st.tuples(st.integers(0, 1500), st.integers(1, 60)), min_size=1, max_size=60),
     st.integers(1, 100),
-    st.sampled_from([1.0, BULK_SHARE]),
+    st.sampled_from([1.0, 0.95, 0.85]),
 )
 def test_no_hour_and_no_day_holds_more_than_its_limit(steps, per_hour, share):
     limits = Limits(per_hour=per_hour, per_day=3 * per_hour)
@@ -188,12 +187,13 @@ def test_without_limits_there_is_no_waiting():
     assert to_state(standing) == {}
 
 
-def test_a_twentieth_of_the_limit_is_reserved_for_single_emails():
+def test_a_share_of_the_limit_leaves_the_rest_to_larger_shares():
     limits = Limits(per_hour=100)
-    standing, bulk = book(FRESH, limits, 500, NOON, ahead_seconds=1, share=BULK_SHARE)
-    _, single = book(standing, limits, 500, NOON, ahead_seconds=1)
+    standing, smaller = book(FRESH, limits, 500, NOON, ahead_seconds=1, share=0.85)
+    standing, larger = book(standing, limits, 500, NOON, ahead_seconds=1, share=0.95)
+    _, whole = book(standing, limits, 500, NOON, ahead_seconds=1)
 
-    assert (bulk.count, single.count) == (95, 5)
+    assert (smaller.count, larger.count, whole.count) == (85, 10, 5)
 
 
 def test_a_slow_down_halves_the_pace_once_a_round_trip():

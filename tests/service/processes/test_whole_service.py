@@ -252,7 +252,7 @@ def test_an_edit_is_used_by_the_running_web_server_and_worker_without_a_restart(
     assert start(*RUN, "edit", *words, env=environ).wait(timeout=30) == 0
 
     eventually(lambda: "Harbour News" in served(environ, "/"), seconds=10)
-    assert "/colours/1b5e8c-" in served(environ, "/")
+    eventually(lambda: "/colours/1b5e8c-" in served(environ, "/"), seconds=10)
     ask_for_link("bea@example.org")
     after = smtp_sink.wait_for(2, timeout=30)[-1]
     assert b"From: The Release Letter <letter@example.org>" in before.raw

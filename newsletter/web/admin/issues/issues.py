@@ -37,6 +37,7 @@ from newsletter.models import (
 )
 from newsletter.models.paging import Page
 from newsletter.outbox import control
+from newsletter.outbox.lease import priority_of
 from newsletter.outbox.pacing.standings import read_standing
 from newsletter.outbox.pacing.waiting_reasons import own_hours_in_words, reasons_to_wait
 from newsletter.outbox.reports.delivery_list import as_csv, list_deliveries
@@ -233,7 +234,7 @@ def _progress(session: Session, issue: Issue, now: datetime) -> dict[str, Any]:
 def _waits(session: Session, issue: Issue, counted: Progress, now: datetime) -> list[str]:
     sender = runtime().sender(issue.newsletter_id)
     hours = own_hours_in_words(counted.later, counted.last_hour_at, sender.zone)
-    waits = reasons_to_wait(read_standing(session, sender, now), sender, now) + hours
+    waits = reasons_to_wait(read_standing(session, sender, now), sender, now, priority_of(issue)) + hours
     return waits + waves_in_words(session, issue, sender.zone)
 
 
