@@ -303,8 +303,9 @@ class Oracle:
     _stopped: list[Mapping[int, str]] = field(default_factory=list)
     # The addresses that were suppressed, and not let be emailed again.
     _barred: set[str] = field(default_factory=set)
-    # When the relay took each delivery, and the deliveries that somebody complained about.
+    # When the relay accepted each delivery.
     _taken_at: dict[int, datetime] = field(default_factory=dict)
+    # The deliveries that have a complaint.
     _complained: set[int] = field(default_factory=set)
     # People with a genuine report about an email: a probe may have failed.
     _reported: set[int] = field(default_factory=set)

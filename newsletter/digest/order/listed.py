@@ -22,7 +22,10 @@ MOST_HELD = 50
 
 @dataclass(frozen=True)
 class ListedRelease:
-    """A release that an issue can have. `topics` are those of the newsletter. `waits`: somebody gets it."""
+    """A release that an issue can have, with its topics of the newsletter.
+
+    `waits` is whether the issue brings it to at least one subscriber.
+    """
 
     release: Release
     topics: tuple[str, ...]
