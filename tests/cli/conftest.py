@@ -1,4 +1,4 @@
-"""An installation with one subscriber, and a function that runs commands in it."""
+"""Fixtures: installations for commands, and a function that runs commands in one."""
 
 from __future__ import annotations
 
@@ -18,6 +18,31 @@ ENV = (
     'NEWSLETTER_POSTAL_ADDRESS="Harbour Road 1, 1000 Town"\n'
     "NEWSLETTER_RELAY=smtp://127.0.0.1:2525\n"
 )
+
+
+@pytest.fixture
+def env_file(tmp_path: Path) -> Path:
+    """An env file that names a data folder with an empty database."""
+    path = tmp_path / "settings.env"
+    path.touch(0o600)  # else each command warns
+    path.write_text(
+        "NEWSLETTER_PUBLIC_URL=https://news.example.org\n"
+        "NEWSLETTER_SECRET_KEYS=a key for tests that is long enough!\n"
+        "NEWSLETTER_FROM_ADDRESS=news@example.org\n"
+        "NEWSLETTER_POSTAL_ADDRESS=Harbour Road 1\n"
+        "NEWSLETTER_RELAY=smtp://127.0.0.1:9\n"
+        f"NEWSLETTER_DATA_DIR={tmp_path}\n"
+    )
+    make_upgraded(f"sqlite:///{tmp_path / 'newsletter.sqlite3'}")
+    return path
+
+
+@pytest.fixture
+def owner(tmp_path: Path) -> House:
+    """An installation with an empty database, for tests that name its data folder in the environment."""
+    settings = make_settings(tmp_path / "data")
+    make_upgraded(settings.database)
+    return make_house(settings)
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from house import make_upgraded
 from sqlalchemy.orm import Session
 
 from newsletter.accounts.create import find_account
@@ -15,19 +14,9 @@ from newsletter.models import open_engine
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
+def folder(env_file: Path) -> Path:
     """A data folder with an upgraded database, and an env file that names it."""
-    (tmp_path / "settings.env").touch(0o600)  # else each command warns
-    (tmp_path / "settings.env").write_text(
-        "NEWSLETTER_PUBLIC_URL=https://news.example.org\n"
-        "NEWSLETTER_SECRET_KEYS=a key for tests that is long enough!\n"
-        "NEWSLETTER_FROM_ADDRESS=news@example.org\n"
-        "NEWSLETTER_POSTAL_ADDRESS=Harbour Road 1\n"
-        "NEWSLETTER_RELAY=smtp://127.0.0.1:9\n"
-        f"NEWSLETTER_DATA_DIR={tmp_path}\n"
-    )
-    make_upgraded(f"sqlite:///{tmp_path / 'newsletter.sqlite3'}")
-    return tmp_path
+    return env_file.parent
 
 
 def _run(folder: Path, *words: str) -> Result:

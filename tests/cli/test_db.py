@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from house import ENVIRON, make_settings, make_upgraded
+from house import ENVIRON, make_settings
 from sqlalchemy.orm import Session
 
 from newsletter.app import create_app
@@ -17,27 +17,15 @@ from newsletter.models import Subscriber, open_engine
 
 
 @pytest.fixture
-def env_file(tmp_path: Path) -> Path:
+def env_file(env_file: Path) -> Path:
     """An env file that names a data folder, whose database has an unconfirmed subscriber to delete."""
-    path = tmp_path / "settings.env"
-    path.touch(0o600)  # else each command warns
-    path.write_text(
-        "NEWSLETTER_PUBLIC_URL=https://news.example.org\n"
-        "NEWSLETTER_SECRET_KEYS=a key for tests that is long enough!\n"
-        "NEWSLETTER_FROM_ADDRESS=news@example.org\n"
-        "NEWSLETTER_POSTAL_ADDRESS=Harbour Road 1\n"
-        "NEWSLETTER_RELAY=smtp://127.0.0.1:9\n"
-        f"NEWSLETTER_DATA_DIR={tmp_path}\n"
-    )
-    url = f"sqlite:///{tmp_path / 'newsletter.sqlite3'}"
-    make_upgraded(url)
-    engine = open_engine(url)
+    engine = open_engine(f"sqlite:///{env_file.parent / 'newsletter.sqlite3'}")
     with Session(engine) as session:
         long_ago = datetime(2020, 1, 1, tzinfo=UTC)
         session.add(Subscriber(email="ann@example.org", email_key="ann@example.org", created_at=long_ago))
         session.commit()
     engine.dispose()
-    return path
+    return env_file
 
 
 def _purge(env_file: Path, *words: str) -> Result:

@@ -3,22 +3,12 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
-import pytest
 from click.testing import CliRunner, Result
-from house import ENVIRON, House, make_house, make_settings, make_upgraded
+from house import ENVIRON, House
 
 from newsletter.cli import main
 from newsletter.models import Frequency
-
-
-@pytest.fixture
-def owner(tmp_path: Path) -> House:
-    """An installation with a database of its own, which `run` uses."""
-    settings = make_settings(tmp_path / "data")
-    make_upgraded(settings.database)
-    return make_house(settings)
 
 
 def run(owner: House, *words: str) -> Result:

@@ -8,22 +8,19 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
-from house import ENVIRON, House, make_house, make_settings, make_upgraded
+from house import ENVIRON, House
 
 from newsletter.cli import main
 from newsletter.models import ReleaseTopic, TopicRule
 
 
 @pytest.fixture
-def owner(tmp_path: Path) -> House:
+def owner(owner: House) -> House:
     """An installation with a topic of two rules, and three releases."""
-    settings = make_settings(tmp_path / "data")
-    make_upgraded(settings.database)
-    made = make_house(settings)
-    made.topic("energy", "газ", "quay")
+    owner.topic("energy", "газ", "quay")
     for title in ("Новый магазин", "Газ дорожает", "A new quay"):
-        made.release(title)
-    return made
+        owner.release(title)
+    return owner
 
 
 def run(owner: House, *words: str) -> Result:

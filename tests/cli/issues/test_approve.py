@@ -7,28 +7,24 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from house import ENVIRON, House, make_house, make_settings
+from house import ENVIRON, House
 from scheduled import Scheduled
 
 from newsletter.cli import main
 from newsletter.clock import utcnow
 from newsletter.digest.issues import open_issue
 from newsletter.models import Frequency, SlotApproval
-from newsletter.service.database.schema import upgrade
 
 
 @pytest.fixture
-def owner(tmp_path: Path) -> House:
+def owner(owner: House) -> House:
     """An installation with a release, whose next date waits for an approval."""
-    settings = make_settings(tmp_path / "data")
-    upgrade(settings.database)
-    house = make_house(settings)
-    house.add_subscriber(house.topic("energy"), frequency=Frequency.DAILY)
-    one, now = Scheduled(house), f"{utcnow():%Y-%m-%d %H:%M}"
+    owner.add_subscriber(owner.topic("energy"), frequency=Frequency.DAILY)
+    one, now = Scheduled(owner), f"{utcnow():%Y-%m-%d %H:%M}"
     one.start(now, approval_hours=48)
-    house.release("An energy cable")
+    owner.release("An energy cable")
     one.work(now)
-    return house
+    return owner
 
 
 def run(owner: House, *words: str, **more: str) -> Result:

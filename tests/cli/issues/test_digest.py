@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from house import make_upgraded
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
@@ -30,23 +29,6 @@ from newsletter.releases.store import add_release
 from newsletter.service.heartbeat import beat
 
 NOBODY = {"readers": 0, "would_reach_now": 0, "due": 0, "subscribers": 0}
-
-
-@pytest.fixture
-def env_file(tmp_path: Path) -> Path:
-    """An env file that names a data folder with an empty database."""
-    path = tmp_path / "settings.env"
-    path.touch(0o600)  # else each command warns
-    path.write_text(
-        "NEWSLETTER_PUBLIC_URL=https://news.example.org\n"
-        "NEWSLETTER_SECRET_KEYS=a key for tests that is long enough!\n"
-        "NEWSLETTER_FROM_ADDRESS=news@example.org\n"
-        "NEWSLETTER_POSTAL_ADDRESS=Harbour Road 1\n"
-        "NEWSLETTER_RELAY=smtp://127.0.0.1:9\n"
-        f"NEWSLETTER_DATA_DIR={tmp_path}\n"
-    )
-    make_upgraded(f"sqlite:///{tmp_path / 'newsletter.sqlite3'}")
-    return path
 
 
 def _run(env_file: Path, *words: str) -> Result:

@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from house import ENVIRON, House, make_house, make_settings, public_id
+from house import ENVIRON, House, public_id
 
 from newsletter.cli import main
 from newsletter.models import Frequency
-from newsletter.service.database.schema import upgrade
 
 
 @pytest.fixture
-def owner(tmp_path: Path) -> House:
+def owner(owner: House) -> House:
     """An installation with two releases that wait for a subscriber."""
-    settings = make_settings(tmp_path / "data")
-    upgrade(settings.database)
-    house = make_house(settings)
-    house.add_subscriber(house.topic("energy"), frequency=Frequency.DAILY)
-    return house
+    owner.add_subscriber(owner.topic("energy"), frequency=Frequency.DAILY)
+    return owner
 
 
 def run(owner: House, *words: str, **more: str) -> Result:

@@ -5,11 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from cli.releases.test_release import owner, run
+from cli.releases.test_release import run
 from house import House, public_id
 from releases.duplicates.samples import TEXT, add_source, arrive, press, state
-
-__all__ = ["owner"]
 
 
 def test_releases_are_listed_merged_and_taken_apart(owner: House):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from house import ENVIRON, House, make_house, make_settings, make_upgraded, public_id
+from house import ENVIRON, House, public_id
 from pictures import SVG, photo
 from servers.web import WebServer, answer, serving
 
@@ -18,13 +18,6 @@ PAGE = """<!doctype html><html lang="en"><title>The ferry gets a new quay</title
 <body><article><h1>The ferry gets a new quay</h1><img src="/quay.jpg" alt="The quay at dawn">
 <p>The harbour opened its new quay on Monday, and all ferries of the northern line use it from now on.</p>
 </article></body></html>"""
-
-
-@pytest.fixture
-def owner(tmp_path: Path) -> House:
-    settings = make_settings(tmp_path / "data")
-    make_upgraded(settings.database)
-    return make_house(settings)
 
 
 @pytest.fixture

@@ -8,20 +8,12 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from house import ENVIRON, House, make_house, make_settings, make_upgraded, public_id
+from house import ENVIRON, House, public_id
 
 from newsletter.cli import main
 from newsletter.models import Issue, IssueState, Release, ReleaseState
 
 OLD_IDS = ("-h3Xk9_aQwZr", "--json3aQwZr", "-Y__________")
-
-
-@pytest.fixture
-def owner(tmp_path: Path) -> House:
-    """An installation with a database of its own, which `run` uses."""
-    settings = make_settings(tmp_path / "data")
-    make_upgraded(settings.database)
-    return make_house(settings)
 
 
 def run(owner: House, *words: str) -> Result:
