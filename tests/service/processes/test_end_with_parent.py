@@ -28,7 +28,6 @@ subprocess.run([sys.executable, "-c", program], preexec_fn=tied_to_parent())
 """
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process that its parent ended")
 @pytest.mark.parametrize("program", [FORKED, STARTED], ids=["forked", "started"])
 def test_a_child_ends_with_its_killed_parent(program, alive, eventually):
     parent = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
