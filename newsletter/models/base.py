@@ -27,6 +27,7 @@ from sqlalchemy import (
     MetaData,
     Select,
     Text,
+    any_,
     create_engine,
     event,
     func,
@@ -156,8 +157,8 @@ def is_one_of(session: Session, column: Any, ids: Iterable[int]) -> ColumnElemen
     if session.get_bind().dialect.name == "sqlite":
         given = func.json_each(json.dumps(list(ids))).table_valued("value")
         return cast("ColumnElement[bool]", column.in_(select(given.c.value)))
-    array = func.unnest(literal(list(ids), ARRAY(BigInteger()))).column_valued("id")
-    return cast("ColumnElement[bool]", column.in_(select(array)))
+    # PostgreSQL finds the rows in one scan of an index. With IN (SELECT unnest(...)) it looks up each id.
+    return cast("ColumnElement[bool]", column == any_(literal(list(ids), ARRAY(BigInteger()))))
 
 
 def rows_as_table(
