@@ -32,6 +32,8 @@ _BLOCKS_INSIDE = frozenset(
 # White space, and what the parser of plain text takes out too: invisible characters and those of icon fonts.
 _SPACE = re.compile(r"[\s\xad\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ue000-\uf8ff\ufeff]+")
 
+_HAN_OR_KANA = re.compile(r"[\u3041-\u30ff\u3400-\u9fff]")
+
 
 @dataclass
 class Block:
@@ -41,6 +43,13 @@ class Block:
     text: str
     link_share: float
     is_found: bool = False
+
+    @property
+    def length(self) -> int:
+        """The number of characters. One of Han or kana counts twice, as it tells as much as two others."""
+        return (
+            len(self.text) if self.text.isascii() else len(self.text) + len(_HAN_OR_KANA.findall(self.text))
+        )
 
     @property
     def is_heading(self) -> bool:

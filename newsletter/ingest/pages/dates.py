@@ -63,8 +63,9 @@ def choose(
     it is more than a day away, the declared date is that of a later move of the page to another system.
     """
     if declared is None:
-        if times and (not seen or abs(times[0].day - seen[0]) <= _NEAR):
-            return Dated(seen[0] if seen else times[0].day, times[0].moment)
+        shown = next((day for day in seen if times and abs(times[0].day - day) <= _NEAR), None)
+        if times and (shown or not seen):
+            return Dated(shown or times[0].day, times[0].moment)
         day = seen[0] if seen else press or (times[0].day if times else None)
         return Dated(day, None) if day else None
     near = next(

@@ -54,6 +54,9 @@ class Words:
     def __bool__(self) -> bool:
         return bool(self._all)
 
+    def is_line(self, text: str) -> bool:
+        return compact(text) in self._texts
+
     def has(self, text: str) -> bool:
         """Return whether the texts have this one. After many searches, only whole texts are found."""
         text = compact(text)
@@ -78,17 +81,17 @@ def mark_found(root: Element, blocks: Sequence[Block]) -> None:
     words = Words([] if body is None else ["".join(each.itertext()) for each in body])
     for block in blocks:
         is_menu = block.link_share >= _MOST_LINKED
-        block.is_found = not is_menu and len(block.text) > 3 and words.has(block.text)
-    if sum(len(block.text) for block in blocks if block.is_found and not block.is_heading) < _LEAST:
+        block.is_found = not is_menu and block.length > 3 and words.has(block.text)
+    if sum(block.length for block in blocks if block.is_found and not block.is_heading) < _LEAST:
         for block in blocks:
-            block.is_found |= len(block.text) >= _PROSE and block.link_share < _MOST_LINKED
+            block.is_found |= block.length >= _PROSE and block.link_share < _MOST_LINKED
 
 
 def container(body: Element, blocks: Sequence[Block]) -> Element:
     """Return the part of the page that has most of the found text, and little else."""
     score: dict[Element, float] = {}
     for block in blocks:
-        size = len(block.text)
+        size = block.length
         # The title stands above the text, and often outside of it.
         worth = 0.0 if block.is_heading else size if block.is_found else -_AGAINST * size
         for each in (block.element, *block.element.iterancestors()):
@@ -139,7 +142,7 @@ def trim(blocks: Sequence[Block], press: PressRelease | None) -> list[Block]:
     first, last = marked.index(True), _last(blocks, marked)
     while first < last and (_begins_nothing(blocks[first]) or blocks[first].link_share >= _MOST_LINKED):
         first += 1
-    while last > first and _ends_nothing(blocks[last]):
+    while last > first and (_ends_nothing(blocks[last]) or _is_name_inside(blocks[last], kept)):
         last -= 1
     inner = zip(blocks[first : last + 1], marked[first : last + 1], strict=True)
     return [block for block, stays in inner if stays or not _begins_nothing(block)]
@@ -165,14 +168,18 @@ def _below_title(blocks: Sequence[Block], inside: Sequence[Block], title: str) -
     above = list(blocks[max(0, start - _FAR) : start])
     titles = [at for at, each in enumerate(above) if id(each) in is_title]
     leads = above[titles[-1] + 1 :] if titles and not own else []
-    prose = [each for each in leads if len(each.text) >= _PROSE and each.link_share < _MOST_LINKED]
+    prose = [
+        each
+        for each in leads
+        if each.length >= _PROSE and each.link_share < _MOST_LINKED and not _is_about(each)
+    ]
     kept = [each for each in text if compact(each.text).casefold() != plain]
     return [*prose, *_without_titles(kept, title)]
 
 
 def _without_titles(blocks: list[Block], title: str) -> list[Block]:
     """Leave out headings before the first paragraph that are another wording of the title, or an h1."""
-    first = next((at for at, each in enumerate(blocks) if len(each.text) >= _PROSE), 0)
+    first = next((at for at, each in enumerate(blocks) if each.length >= _PROSE), 0)
     return [
         each
         for at, each in enumerate(blocks)
@@ -186,13 +193,13 @@ def _without_titles(blocks: list[Block], title: str) -> list[Block]:
 
 def _found_after(blocks: Sequence[Block], at: int) -> int:
     """Return how much prose stands behind a block. Short lines may be a menu."""
-    return sum(len(each.text) for each in blocks[at + 1 :] if each.is_found and len(each.text) >= _PROSE)
+    return sum(each.length for each in blocks[at + 1 :] if each.is_found and each.length >= _PROSE)
 
 
 def _last(blocks: Sequence[Block], marked: Sequence[bool]) -> int:
     """Return where the text ends: at its last marked block, or before a wide gap with little behind it."""
     last = len(marked) - 1 - marked[::-1].index(True)
-    whole = sum(len(block.text) for block, stays in zip(blocks, marked, strict=True) if stays)
+    whole = sum(block.length for block, stays in zip(blocks, marked, strict=True) if stays)
     seen = gap = 0
     before = 0
     for at, (block, stays) in enumerate(zip(blocks, marked, strict=True)):
@@ -204,7 +211,7 @@ def _last(blocks: Sequence[Block], marked: Sequence[bool]) -> int:
             gap += 1
             continue
         gap, before = 0, at
-        seen += len(block.text)
+        seen += block.length
     return last
 
 
@@ -212,18 +219,26 @@ def _begins_nothing(block: Block) -> bool:
     """Return whether a block at the beginning is a date, or a short line that was not found."""
     if _is_date_line(block.text):
         return True
-    if block.is_heading or tag_of(block.element) in {"li", "tr"} or len(block.text) >= _SHORT:
+    if block.is_heading or tag_of(block.element) in {"li", "tr"} or block.length >= _SHORT:
         return False
-    return (
-        not block.is_found or has_word(block.element, _ABOUT) or has_word(block.element.getparent(), _ABOUT)
-    )
+    return not block.is_found or _is_about(block)
+
+
+def _is_about(block: Block) -> bool:
+    return has_word(block.element, _ABOUT) or has_word(block.element.getparent(), _ABOUT)
 
 
 def _ends_nothing(block: Block) -> bool:
     """Return whether a block at the end is a heading, links, or a short line that was not found."""
     is_item = tag_of(block.element) in {"li", "tr"}
-    is_short = not block.is_found and len(block.text) < _SHORT and not is_item
+    is_short = not block.is_found and block.length < _SHORT and not is_item
     return block.is_heading or block.link_share >= _MOST_LINKED or is_short
+
+
+def _is_name_inside(block: Block, kept: Words) -> bool:
+    """Return whether a last short line is only a part of a line of the text, as the author's name is."""
+    is_item = tag_of(block.element) in {"li", "tr"}
+    return bool(kept) and block.length < _SHORT and not is_item and not kept.is_line(block.text)
 
 
 def _is_date_line(text: str) -> bool:
@@ -232,5 +247,5 @@ def _is_date_line(text: str) -> bool:
 
 
 def _stays(block: Block, kept: Words) -> bool:
-    is_menu = block.link_share > 0.9 and len(block.text) < _PROSE and not block.is_found
+    is_menu = block.link_share > 0.9 and block.length < _PROSE and not block.is_found
     return not is_menu and (not kept or kept.has(block.text))

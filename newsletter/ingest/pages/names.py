@@ -13,7 +13,7 @@ from newsletter.ingest.pages.furniture import remove_furniture
 from newsletter.ingest.pages.tree import Element, tag_of, text_of
 from newsletter.ingest.press.dates.find import find_dates
 from newsletter.ingest.press.lines.furniture import kind_of
-from newsletter.ingest.press.lines.labels import SPLIT
+from newsletter.ingest.press.lines.labels import INNER_PUBLISHER, SPLIT
 from newsletter.ingest.press.lines.line import NAME
 from newsletter.ingest.press.lines.organisations import is_wire, organisation_score
 from newsletter.ingest.press.lines.shape import size
@@ -33,6 +33,7 @@ _LOGO = re.compile(
     r"\b(?:logo|startseite|homepage|home|zur|to|the|link|back|go|start)\b(?: page| of| der| von)?:?",
     re.IGNORECASE,
 )
+_SECTIONS = frozenset({"kind of release", "menu"})  # "News" is no title
 _LONGEST_NAME = 120
 _MOST_WORDS = 8
 _LONG = 25
@@ -48,7 +49,11 @@ def choose_title(root: Element, declared: Declared) -> str:
     found = islice(root.iter("h1", "h2", "h3", "h4"), _MOST_HEADINGS)
     headings = [(tag_of(each), _heading(each)) for each in found]
     sites = {_even(site) for site in (*declared.sites, *declared.publishers)}
-    usual = [(tag, text) for tag, text in headings if text and _even(text) not in sites and len(text) <= 400]
+    usual = [
+        (tag, text)
+        for tag, text in headings
+        if text and _even(text) not in sites and len(text) <= 400 and kind_of(text)[0] not in _SECTIONS
+    ]
     longest = max(
         (len(_even(piece)) for title in declared.titles for piece in _SITE_MARK.split(title)), default=0
     )
@@ -78,9 +83,11 @@ def _unglued(heading: str, pieces: Sequence[str]) -> str:
     """
     whole = any(_even(piece) == _even(heading) for piece in pieces)
     for piece in pieces:
-        # A heading may begin with what its kicker says.
+        # A heading may begin with what its kicker says. A mark behind that makes it a part of the headline.
+        kicker = heading.removesuffix(piece.strip())
         if (
             not whole
+            and not _PARTED.fullmatch(kicker[-2:])
             and _LONG <= len(_even(piece)) < len(_even(heading))
             and _even(heading).endswith(_even(piece))
         ):
@@ -105,13 +112,18 @@ def choose_publisher(
         return press or named[0]
     if own:
         return own[0].split(" | ")[0].strip()  # "Harbour Office | News of the islands"
-    found = _name_above(above) or _site_in_title(declared.titles, title) or next(iter(shown), "") or press
+    # A name in the script of the text is rather the publisher's own.
+    alike = sorted(shown, key=lambda each: each.isascii() != title.isascii())
+    seen = press if press and shown and alike[0].isascii() != title.isascii() else next(iter(alike), "")
+    found = _name_above(above) or _site_in_title(declared.titles, title, shown) or seen or press
     return found or next((each.removeprefix("www.") for each in sites if "/" not in each), "")
 
 
 def _name_above(lines: Sequence[str]) -> str:
     """Return the organisation in a line above the text: alone, or behind the kind of the release."""
     for line in lines:
+        if hit := INNER_PUBLISHER.search(line):
+            return line[hit.end() :].strip()
         *kind, name = SPLIT.split(line)
         is_kind = len(kind) == 1 and kind_of(kind[0])[0] == "kind of release"
         if size(name) <= _MOST_WORDS and organisation_score(name) >= (2 if is_kind else 4 + len(kind)):
@@ -174,7 +186,7 @@ def _without_site(titles: Sequence[str], headings: Sequence[str], sites: set[str
     return longest if len(longest) * 2 >= len(title) or len(left) < len(parts) else title
 
 
-def _site_in_title(titles: Iterable[str], title: str) -> str:
+def _site_in_title(titles: Iterable[str], title: str, shown: Sequence[str]) -> str:
     """Return the name of the site before or behind the title of the release."""
     plain = _even(title)
     for each in titles:
@@ -184,7 +196,8 @@ def _site_in_title(titles: Iterable[str], title: str) -> str:
         parts = [part.strip() for part in _SITE_MARK.split(each)]
         left = [part for part in parts if part and not _is_part_of_title(_even(part), plain)]
         if len(left) < len(parts) and plain and plain in _even(each):
-            for part in left[-1:] if _even(each).startswith(plain) else left[:1]:
+            known = [part for part in left if part in shown]  # the others are mottos
+            for part in known[:1] or (left[-1:] if _even(each).startswith(plain) else left[:1]):
                 if _is_name(part) and not find_dates(part):
                     return part
     return ""

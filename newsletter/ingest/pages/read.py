@@ -23,6 +23,7 @@ from newsletter.ingest.pages.lead_image import lead_image
 from newsletter.ingest.pages.main_text import choose_blocks, container, mark_found
 from newsletter.ingest.pages.names import choose_publisher, choose_title, shown_names
 from newsletter.ingest.pages.tree import Element, parse_tree, remove
+from newsletter.ingest.press.lines.labels import BARE, weigh
 
 MOST_BLOCKS = 5_000
 # Lines next to the beginning of the text in which a date may stand.
@@ -91,10 +92,15 @@ def _inside(blocks: Sequence[Block], holder: Element) -> list[Block]:
 
 
 def _around(blocks: Sequence[Block], kept: Sequence[Block], title: str) -> list[str]:
-    """Return the lines above the text and between its first paragraphs, those next to it first."""
+    """Return the lines above the text and between its first paragraphs, those next to it first.
+
+    Below the text, a label such as "Last updated" tells that a date is that of the release.
+    """
     at = next(index for index, each in enumerate(blocks) if each is kept[0])
     stay, plain = {id(each) for each in kept}, compact(title).casefold()
-    near = [*blocks[max(0, at - _NEAR) : at][::-1], *blocks[at : at + _NEAR]]
+    end = next(index for index, each in enumerate(blocks) if each is kept[-1])
+    labelled = (each for each in blocks[end + 1 : end + _NEAR] if weigh(each.text) != BARE)
+    near = [*blocks[max(0, at - _NEAR) : at][::-1], *blocks[at : at + _NEAR], *labelled]
     return [each.text for each in near if id(each) not in stay and compact(each.text).casefold() != plain]
 
 

@@ -21,6 +21,7 @@ _YEAR = re.compile(r"\b(?:19|20)\d\d\b")
 _GOES = (Kind.FURNITURE, Kind.REACH)
 _LONG = 120
 _FEW = 5
+_SIGNED = 8  # words of "Lund, 2 May 2025" and "Ada Finch, harbour office - 2 May 2025"
 _WIDE_GAP = 6
 _MENU_WORDS = 12
 _EARLY = 5  # a date in so many lines below the first paragraph is that of the release
@@ -30,8 +31,8 @@ _EARLY = 5  # a date in so many lines below the first paragraph is that of the r
 class Body:
     """The paragraphs of a release, and the dropped lines, which may name its publisher or date.
 
-    `subheads` and `quotes` are the indexes of paragraphs. `early_dates` stood below the first paragraph, and
-    `last_dates` at the end of the text.
+    `subheads` and `quotes` are the indexes of paragraphs. `early_dates` stood below the first paragraph,
+    and `last_dates` at the end of the text. `signed` is the signature: the last date and the names beside it.
     """
 
     paragraphs: list[str] = field(default_factory=list)
@@ -41,6 +42,7 @@ class Body:
     contacts: list[str] = field(default_factory=list)
     early_dates: list[Line] = field(default_factory=list)
     last_dates: list[Line] = field(default_factory=list)
+    signed: list[Line] = field(default_factory=list)
 
 
 def read_body(lines: Sequence[Line], below: Sequence[Line]) -> Body:
@@ -48,9 +50,11 @@ def read_body(lines: Sequence[Line], below: Sequence[Line]) -> Body:
     body = Body(footer=list(below))
     contacts = contact_lines([*lines, *below])
     body.contacts = [each.text for at, each in enumerate((*lines, *below)) if at in contacts]
-    body.early_dates = [line for line in lines[1:_EARLY] if line.alone and line.dates and len(lines) > 2]
+    last = max((at for at, line in enumerate(lines) if line.prose), default=0)
+    body.early_dates = [line for line in lines[1 : min(_EARLY, last)] if line.alone and line.dates]
     lines = [line for line in lines if line not in body.early_dates]
     kept = _without_furniture(lines, contact_lines(lines) if body.early_dates else contacts, body.footer)
+    _cut_signature(kept, body)
     _trim_tail(kept, body)
     _make_paragraphs(kept, body)
     return body
@@ -95,8 +99,8 @@ def _is_no_text(line: Line) -> bool:
 
 def _is_value(line: Line) -> bool:
     """Return whether a line is a row, or a few words with a number or with a colon: "Length: 300 m"."""
-    few = line.size <= _FEW and not line.alone
-    return " | " in line.text or (few and any(char.isdigit() or char in ":：" for char in line.text))
+    few = line.size <= _FEW and any(char.isdigit() or char in ":：" for char in line.text)
+    return not line.alone and (few or " | " in line.text)
 
 
 def _begins_end(line: Line) -> bool:
@@ -106,8 +110,8 @@ def _begins_end(line: Line) -> bool:
 
 
 def _weight(line: Line) -> int:
-    """Return the length of a line of prose. A line without a stop, such as a headline, counts less."""
-    if not line.prose or line.kind is not Kind.TEXT:
+    """Return the length of a line of prose. A line without a stop counts less, a teaser nothing."""
+    if not line.prose or line.kind is not Kind.TEXT or is_cut_off(line.text):
         return 0
     return len(line.text) // 4 if line.open else len(line.text)
 
@@ -123,7 +127,7 @@ def _without_furniture(lines: Sequence[Line], contacts: set[int], footer: list[L
         kind = line.kind
         if kind is Kind.RELATED and not ends_sentence(line.text):
             listing = True
-        elif listing and _is_text(line) and len(line.text) >= _LONG:
+        elif listing and _is_text(line) and len(line.text) >= _LONG and not is_cut_off(line.text):
             listing = False
         gone = listing or kind in _GOES or at in contacts or kind is Kind.END
         gone = gone or (line.label == "author" and line.size <= 6 and (at > last_prose or at < _EARLY))
@@ -177,6 +181,42 @@ def _is_text(line: Line) -> bool:
     return line.kind is Kind.TEXT and (line.prose or (line.bullet and line.size >= 4))
 
 
+def _cut_signature(kept: list[Line], body: Body) -> None:
+    """Move the last date of a text to the footer, with the names beside it or the headline above it."""
+    tail = next((at + 1 for at in reversed(range(len(kept))) if kept[at].prose), len(kept))
+    at = next((at for at in range(tail, len(kept)) if _is_day(kept[at])), len(kept))
+    below = kept[at + 1 :]
+    if at == len(kept) or len(below) >= _FEW or not all(each.alone or _is_short(each) for each in below):
+        return
+    start = at
+    while start > tail and _is_short(kept[start - 1]) and _is_person_or_office(kept[start - 1]):
+        start -= 1
+    teaser = start == at > tail and _is_no_text(kept[at - 1]) and kept[at - 1].size > _FEW
+    if start == at > tail and not teaser:
+        return  # "When" above a date
+    if not teaser:
+        body.signed.extend(kept[start:])
+    body.footer.extend(kept[start - teaser :])
+    del kept[start - teaser :]
+
+
+def _is_day(line: Line) -> bool:
+    """Return whether a line is only a date or a time, or a date with a place or a person."""
+    if line.alone or line.prose or line.bullet or not line.dates or line.dates[0].year is None:
+        return line.alone
+    return line.size <= _SIGNED and ":" not in line.text and size(line.beside) <= _FEW
+
+
+def _is_short(line: Line) -> bool:
+    return not (line.prose or line.bullet or line.mark or _is_value(line)) and line.size <= _SIGNED
+
+
+def _is_person_or_office(line: Line) -> bool:
+    few = 1 < line.size <= _FEW and not ends_sentence(line.text)
+    uncased = line.text.lower() == line.text.upper()
+    return line.score >= NAME or (few and (uncased or looks_like_name(line.text)))
+
+
 def _trim_tail(kept: list[Line], body: Body) -> None:
     """Remove lines at the end of `kept` that are no text: menu words, notices, headlines, a last date."""
     tail = next((at + 1 for at in reversed(range(len(kept))) if kept[at].prose), 0)
@@ -201,7 +241,8 @@ def _are_headlines(last: Line, below: Sequence[Line]) -> bool:
 
 def _is_stray(line: Line, above: Sequence[Line]) -> bool:
     """Return whether a few words below the last sentence are no text, such as tags, a name or a link."""
-    if line.prose or line.bullet or line.mark or line.size > _FEW or not line.open:
+    few = line.size <= _FEW or looks_like_name(line.text)
+    if line.prose or line.bullet or line.mark or not few or not line.open:
         return False
     plain = not any(char.isdigit() or char in ":：|" for char in line.text)
     return plain and sum(each.prose for each in above) > 1 and above[-1].text[-1] not in ":："

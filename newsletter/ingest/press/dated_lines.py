@@ -15,6 +15,7 @@ from newsletter.ingest.press.lines.labels import (
     INNER_DATE,
     INNER_PUBLISHER,
     SPLIT,
+    beside_dates,
     read_label,
 )
 from newsletter.ingest.press.lines.line import NAME, Line
@@ -93,10 +94,13 @@ def read_mixed(at: int, line: Line, dates_found: list[HeadDate]) -> list[Entry]:
     if labelled:
         dates_found.append(HeadDate(at, line.rank, dates[0]))
         return named_value(at, Line(text), labelled[0][labelled[1].end() :], dates_found)
-    if dates[0].start <= 6 and text.endswith(line.beside) and size(rest) >= 6 and not looks_like_name(rest):
+    glued = text[dates[0].end : dates[0].end + 1].isalpha()  # "2031年6月8日港口发布会" is a headline
+    opens = dates[0].start <= 6 and text.endswith(line.beside) and not glued
+    if opens and size(rest) >= 6 and not looks_like_name(rest):
         dates_found.append(HeadDate(at, BARE, dates[0]))
         return [Entry(at, line.beside, line)]  # "2025-10-23 Government approves budget"
-    parts = [part for part in parts if kind_of(part)[1] is Kind.TEXT and not is_share_bar(part.casefold())]
+    parts = [each for each in parts if kind_of(each)[1] is Kind.TEXT and not is_share_bar(each.casefold())]
+    parts = [each for each in parts if beside_dates(each, ())]  # the day of the week is no name
     if _is_headline(line, rest, parts):
         # The date of a headline is the day of the event, so any other date is better evidence.
         dates_found.append(HeadDate(at, EVENT, dates[0]))
@@ -122,7 +126,7 @@ def _is_headline(line: Line, rest: str, parts: Sequence[str]) -> bool:
         return False  # "Politics 22 May 2008 / 14:30 491 views"
     at_edge = dates[0].start == 0 or "|" in text or not any(map(str.isalpha, text[dates[-1].end :]))
     short = at_edge and size(rest) <= (4 if "|" in text else 3)
-    cells = text.count("|") >= 2 and all(size(part) <= 3 for part in parts)  # "Home news | kjm | 11.2.2025"
+    cells = len(parts) >= 2 and all(size(part) <= 3 for part in parts)  # "Home news | kjm | 11.2.2025"
     return not (short or cells or not parts or any(map(is_name, parts)))
 
 

@@ -44,13 +44,14 @@ class Head:
     """The contents of the lines above the text. `body_at` is the index of the first line of the text.
 
     `title_at` is the index of the title, or -1 if no line is one. `sure` is the confidence in it, 0 to 1.
-    `site` is what another copy of the title has behind it.
+    `site` is what another copy of the title has behind it. `labelled`: a label names the publisher.
     """
 
     title: str = ""
     title_at: int = -1
     sure: float = 0.0
     publisher: str = ""
+    labelled: bool = False
     site: str = ""
     dates: list[HeadDate] = field(default_factory=list)
     leads: list[str] = field(default_factory=list)
@@ -199,7 +200,7 @@ def _read_label(at: int, line: Line, head: Head) -> list[Entry] | None:
     if kind == "title":
         head.title = head.title or value
         return []
-    if kind == "publisher" and size(value) <= 12:
+    if kind == "publisher" and size(value.partition(" | ")[0]) <= 12:
         return named_value(at, line, value, head.dates)
     if kind == "author" and size(value) <= 10:
         return []
@@ -232,6 +233,7 @@ def _choose(head: Head, entries: list[Entry], lines: Sequence[Line], meta_at: in
     # Of "Ministry of Health | Caring for Merrin", the name without the motto.
     named = max(publisher.text.split(" | "), key=organisation_score) if publisher else ""
     head.publisher = named.lstrip("•·-–*▪■●○◆◇ ")
+    head.labelled = publisher is not None and publisher.named
     start = max(head.title_at, repeats.body_from - 1)
     head.leads = [
         entry.text

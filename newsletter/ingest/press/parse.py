@@ -16,6 +16,8 @@ from newsletter.ingest.press.doubt import FIRST_SENTENCE, SURE
 from newsletter.ingest.press.head import Head, read_head
 from newsletter.ingest.press.lines.furniture import Kind
 from newsletter.ingest.press.lines.labels import BARE, BELOW, DATELINE, EVENT
+from newsletter.ingest.press.lines.line import NAME
+from newsletter.ingest.press.lines.organisations import organisation_score
 from newsletter.ingest.press.lines.shape import is_sentence
 from newsletter.ingest.press.publisher import Evidence, copyright_year, find_publisher
 from newsletter.ingest.press.title import same_headline, split_site
@@ -102,10 +104,13 @@ def parse_press(text: str, name: str, today: date | None = None) -> PressRelease
     moved = len(leads) - skipped
     opening = (read_dateline(each) for each in paragraphs[: len(leads) + 2])
     dateline = next((found for found in opening if found), None)
-    title, site = split_site(head.title, {line.text for line in lines})
+    title, *sites = split_site(head.title, {line.text for line in lines})
+    sites.append(head.site)
+    named = [site for site in sites if organisation_score(site) >= NAME]
+    names = [*(named if not head.labelled else ()), head.publisher, *sites]
     return PressRelease(
         title=title,
-        publisher=head.publisher or site or head.site or _publisher(head, paragraphs, body, dateline),
+        publisher=next(filter(None, names), "") or _publisher(head, paragraphs, body, dateline),
         published=_published(head, body, dateline, paragraphs, today),
         language=detect_language("\n".join([title, *paragraphs])),
         paragraphs=tuple(paragraphs),
@@ -134,6 +139,10 @@ def _speak_for_title(head: Head, body: Body) -> None:
 
 def _is_title(paragraph: str, head: Head) -> bool:
     return head.title_at >= 0 and same_headline(paragraph, head.title)
+
+
+def _opens(text: str, day: FoundDate) -> bool:
+    return day.start == 0 or (text[day.start - 1] == "(" and text[day.end : day.end + 1] == ")")
 
 
 class Parsed(Protocol):
@@ -194,7 +203,8 @@ def _publisher(head: Head, paragraphs: list[str], body: Body, dateline: Dateline
     lead = next(opened, "")[dateline.end if dateline else 0 :].strip()
     footer = [line.text for line in body.footer[:_TELLING]]
     contacts = (head.contacts + body.contacts)[:_TELLING]
-    return find_publisher(Evidence(paragraphs, footer, contacts, dateline, lead.strip(), head.title))
+    signed = [line.text for line in body.signed if line.score >= NAME]
+    return find_publisher(Evidence(paragraphs, footer, contacts, dateline, lead.strip(), head.title, signed))
 
 
 def _published(
@@ -205,6 +215,7 @@ def _published(
     dates.extend((line.rank, line.dates[0]) for line in body.early_dates)
     if dateline is not None and dateline.found is not None:
         dates.append((DATELINE, dateline.found))
+    dates.extend((DATELINE, line.dates[0]) for line in body.signed if line.dates)
     dates.extend((EVENT, found) for found in find_dates(head.title)[:1])
     # Below the text, only lines such as "Last updated" and "Source: X 2025-10-23" have dates of this release.
     labelled = (line for line in body.footer if line.kind is Kind.WEAK or (line.alone and line.rank != BARE))
@@ -212,5 +223,8 @@ def _published(
     dates.extend((BELOW, line.dates[0]) for line in telling if line.dates)
     year = next((found.year for _, found in dates if found.year), None)
     year = year or copyright_year([line.text for line in body.footer])
+    if not dates and paragraphs:  # "15 August 2022 The harbour office ...", "Today (15.8.2022), ..."
+        opening = find_dates(paragraphs[0])[:1]
+        dates.extend((BELOW, day) for day in opening if day.year and _opens(paragraphs[0], day))
     american = any(_AMERICAN.search(each[:400]) for each in paragraphs[:3])
     return resolve(dates, year, today, american=american)

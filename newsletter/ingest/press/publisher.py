@@ -21,9 +21,9 @@ _SOURCE = re.compile(
 _BEHIND_SOURCE = re.compile(r" Editor:|, übermittelt|Inhalt melden")
 _COPYRIGHT = re.compile(
     r"(?:(?:copyright|©|\(c\))\s*)+(?P<year>\d{4})?(?:\s?[-–]\s?\d{4})?[\s,.]*(?:by\s+)?"
-    r"(?P<holder>(?:[^.|]|\.(?=\s?V\.)|\.(?=,? ?(?:ltd|inc)\b)){2,80}?)"
+    r"(?P<holder>(?:[^.|]|\.(?=\w|\s?V\.)|\.(?=,? ?(?:ltd|inc)\b)){2,80}?)"
     r"(?:\s\d{4}(?:\s?[-–]\s?\d{4})?)?"
-    r"(?:[.,|]|\s+all rights|\s+visos teisės|\Z)",
+    r"(?:(?:,|\.(?!\w|\s?V\.))(?!,? ?(?:ltd|inc)\b)|\||\s?版[权權]所有|\s+all rights|\s+visos teisės|\Z)",
     re.IGNORECASE,
 )
 _LEAD_NAME = re.compile(
@@ -35,6 +35,8 @@ _LEAD_NAME = re.compile(
 
 _CREDIT = re.compile(r"[-–—\s]*[(（]([^()（）:\d]{2,40})[)）]\.?")
 _CREDIT_BEHIND = re.compile(r"[.!?…。\"”»)]\s*[(（]([^()（）:\d]{2,20})[)）]\.?\Z")
+_OPENING_NAME = re.compile(r"([^:：.,،()\n]{2,40}?)\s?(?::\s?-|\s[-–—])\s+(?=\S)")
+_FEW = 5
 _LONGEST_CONTACT = 120
 _OPENING = 160
 _ARTICLE = re.compile(
@@ -50,10 +52,16 @@ _ASIAN_SUBJECT = re.compile(
     r"(?:[（(][^）)]{1,60}[）)])?は"
 )
 
+# "The following statement was issued by the Ministry of Harbours:"
+_ARABIC_SUBJECT = re.compile(r"صدر عن (?P<who>.{3,60}?) (?:ال)?بيان")
+
 
 @dataclass(frozen=True)
 class Evidence:
-    """The texts in which a publisher may be named. `lead` is the first paragraph after its dateline."""
+    """The texts in which a publisher may be named. `lead` is the first paragraph after its dateline.
+
+    `signed` are the names beside the last date of the text.
+    """
 
     paragraphs: Sequence[str]
     footer: Sequence[str]
@@ -61,15 +69,16 @@ class Evidence:
     dateline: Dateline | None
     lead: str
     title: str = ""
+    signed: Sequence[str] = ()
 
 
 def from_signature(evidence: Evidence) -> str:
-    """Return the name in a last line such as "SOURCE Halden Robotics" or "Source: Xinhua"."""
+    """Return the name in a last line such as "SOURCE Halden Robotics", or else in a signature."""
     for line in (*evidence.footer, *evidence.paragraphs[-2:]):
         hit = _SOURCE.match(line)
         if hit and not hit["who"].startswith("http"):
             return _BEHIND_SOURCE.split(hit["who"])[0].strip(" .")
-    return ""
+    return next(iter(evidence.signed), "")
 
 
 def from_agency(evidence: Evidence) -> str:
@@ -96,6 +105,12 @@ def from_credit(evidence: Evidence) -> str:
 def _is_credit(name: str) -> bool:
     capitals = any(len(word) > 1 and word.isupper() for word in name.split())
     return (capitals or is_agency(name) or organisation_score(name) >= NAME) and kind_of(name)[1] is Kind.TEXT
+
+
+def from_opening(evidence: Evidence) -> str:
+    """Return the name before a dash at the start of the text: "Brine News Agency - The port"."""
+    hit = _OPENING_NAME.match(next(iter(evidence.paragraphs), ""))
+    return hit[1] if hit and size(hit[1]) <= _FEW and _is_organisation(hit[1]) else ""
 
 
 def from_about(evidence: Evidence) -> str:
@@ -141,7 +156,8 @@ def from_lead(evidence: Evidence) -> str:
 
 def from_subject(evidence: Evidence) -> str:
     """Return the organisation that the text begins with: "The Harbour Office of Vestby says"."""
-    return _subject(evidence.lead or next(iter(evidence.paragraphs), ""))
+    openings = [evidence.lead] if evidence.lead else evidence.paragraphs[:2]
+    return next((name for each in openings if (name := _subject(each))), "")
 
 
 def from_title(evidence: Evidence) -> str:
@@ -151,9 +167,8 @@ def from_title(evidence: Evidence) -> str:
 
 def _subject(text: str) -> str:
     opening = _PLACE_FIRST.sub("", text[:_OPENING], count=1)
-    asian = _ASIAN_SUBJECT.match(opening)
-    if asian:
-        return asian["who"]
+    if told := _ASIAN_SUBJECT.match(opening) or _ARABIC_SUBJECT.match(opening):
+        return told["who"]
     words: list[str] = []
     for word in _ARTICLE.sub("", opening, count=1).split():
         plain = word.strip("()[],'’“”\"«»")
@@ -186,6 +201,7 @@ FINDERS: tuple[Callable[[Evidence], str], ...] = (
     from_signature,
     from_agency,
     from_credit,
+    from_opening,
     from_copyright,
     from_about,
     from_contacts,

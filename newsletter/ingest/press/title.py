@@ -62,7 +62,7 @@ class Entry:
         """Return how much the line looks like the publisher. `below` is the casefolded text."""
         words, name = size(self.text), looks_like_name(self.text)
         beside = title is not None and abs(self.at - title.at) == 1
-        score = float(self.name_score)
+        score = float(self.name_score) - (9 if self.text[-1] in ":：" else 0)
         begins = title is not None and title.text.startswith(f"{self.text} ")
         below_it = title is not None and self.at == title.at + 1
         # One word alone is more often a section of the site, such as "Incidents".
@@ -183,9 +183,9 @@ def _keys(text: str) -> Iterator[str]:
         before, found, _ = low.rpartition(mark)
         if found and len(before) >= 15:
             yield before.strip()
-    bare = _KIND_BEFORE.sub("", low, count=1)
+    bare = _KIND_BEFORE.sub("", _IMMEDIATE.sub("", low, count=1), count=1)
     if bare != low:
-        yield bare
+        yield from _keys(bare)
 
 
 @dataclass(frozen=True)
@@ -240,7 +240,7 @@ def choose_title(
     if not entries:
         return None
     text = " ".join(line.text for line in below if line.size >= 4)[:_COMPARED]
-    grams = set(_grams(text))
+    grams = set(pieces(text))
     scores = [_score(entry, at, entries, grams, repeats, dated) for at, entry in enumerate(entries)]
     best = max(range(len(entries)), key=lambda at: (scores[at], -at))
     return Choice(best, scores, entries, text.casefold(), grams, repeats, dated, body_at)
@@ -303,11 +303,11 @@ def _score(
 
 def share_of(text: str, grams: set[str]) -> float:
     """Return the share of the pieces of words in `text` that are among `grams`, 0 to 1."""
-    own = list(_grams(text))
+    own = list(pieces(text))
     return sum(gram in grams for gram in own) / len(own) if own else 0.0
 
 
-def _grams(text: str) -> Iterator[str]:
+def pieces(text: str) -> Iterator[str]:
     """Yield the beginnings of the words of `text`, and pairs of characters in scripts without spaces."""
     for word in _WORD.findall(text.casefold()):
         if _ASIAN.match(word):

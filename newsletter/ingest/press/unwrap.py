@@ -69,7 +69,8 @@ def _is_full(text: str, after: str, width: int) -> bool:
 
 def unwrap(lines: Sequence[Line]) -> list[Line]:
     """Return `lines`, with the lines of one paragraph joined and the joined ones classified again."""
-    width, asian = wrap_width(lines), _asian_width(lines)
+    texts = [line for line in lines if " | " not in line.text]  # the rows of a table have widths of their own
+    width, asian = wrap_width(texts), _asian_width(texts)
     joined: list[list[Line]] = []
     for at, line in enumerate(lines):
         before = joined[-1][-1] if joined else None
@@ -115,11 +116,11 @@ def _item_goes_on(before: Line, ahead: Sequence[Line]) -> bool:
 
 
 def _stands_alone(line: Line) -> bool:
-    """Return whether a line is never part of a wrapped paragraph: a name, a date, furniture, a label."""
+    """Return whether a line is never part of a wrapped paragraph: a name, a date, a row, a label."""
     text = line.text
     if len(text) > 140:
         return False
-    if line.kind is not Kind.TEXT or (line.alone and line.dates):
+    if line.kind is not Kind.TEXT or (line.alone and line.dates) or " | " in text:
         return True
     if line.label and line.size <= 8:
         return True

@@ -48,3 +48,9 @@ def test_the_share_of_links_is_known():
     assert only.link_share == 0.5
     assert compact(" a  b\n") == "ab"
     assert compact("sta\u200btion\ue80b") == "station"
+
+
+def test_a_character_of_han_or_kana_counts_twice():
+    blocks = blocks_of(parse_tree("<p>港の灯台</p><p>quay</p>".encode(), "", "x").find("body"))
+
+    assert [each.length for each in blocks] == [8, 4]

@@ -54,5 +54,11 @@ def test_without_a_declared_date_the_visible_one_counts():
     assert choose(None, [], [], None) is None
 
 
+def test_of_two_visible_days_that_of_the_first_time_element_counts():
+    time = Dated(date(2025, 3, 5), None)
+
+    assert choose(None, [time], [date(2026, 8, 11), date(2025, 3, 5)], None) == time
+
+
 def test_a_date_far_from_the_declared_one_is_that_of_an_event():
     assert choose(Dated(DAY, None), [], [date(2026, 5, 1)], None) == Dated(DAY, None)

@@ -63,6 +63,18 @@ def test_a_first_paragraph_in_a_field_of_its_own_belongs_to_the_text():
     ]
 
 
+def test_the_authors_of_a_text_are_no_part_of_it():
+    byline = (
+        f"<div class=blog-author>Ada Finch, pilot at the harbour, & Lou Marrow, {'who writes ' * 8}here</div>"
+    )
+    text = MAIN.replace("<h1>The quay opens</h1>", "").replace("its director", "its director Ada Finch")
+
+    paragraphs = chosen(f"<h1>The quay opens</h1>{byline}{text.removesuffix('</div>')}<p>Ada Finch</p></div>")
+
+    assert paragraphs[0].startswith("The harbour has opened")
+    assert paragraphs[-1].endswith("said its director Ada Finch.")
+
+
 def test_teasers_of_other_pages_below_the_text_are_no_part_of_it():
     link = "<a href=/1>Another story of the port</a>"
     teaser = f"<h2>{link}</h2><p>The port is larger than ever, its director says.</p>"

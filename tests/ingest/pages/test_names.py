@@ -49,6 +49,39 @@ def test_a_kicker_before_the_headline_is_left_out_if_the_page_declares_the_headl
     assert title(parted, "The quay opens in April – ferries use it from the first of May").startswith("The q")
 
 
+def test_a_section_of_the_site_in_a_heading_is_not_the_title():
+    body = "<h1>News</h1><h3>More about ferries</h3>"
+
+    assert title(body, "The first lamp decides", "News - Port of Halden") == "The first lamp decides"
+
+
+def test_a_place_with_a_colon_before_the_headline_belongs_to_it():
+    body = "<h3>Halden : A pilot left his ferry in the fog</h3>"
+
+    assert title(body, "Halden : A pilot left his ferry in the fog ‹ Harbour Watch").startswith(
+        "Halden : A pilot"
+    )
+
+
+def test_the_publisher_is_not_the_motto_behind_it():
+    declared = Declared(titles=("The quay opens in April - HGM - Together on the water",))
+
+    assert choose_publisher(declared, ["HGM"], "The quay opens in April", "") == "HGM"
+
+
+def test_a_label_above_the_text_names_the_publisher():
+    lines = ["北浜新聞港湾 ( 2031-06-04 09:20:26 ) 来源：北浜町日報"]
+
+    assert choose_publisher(Declared(), [], "話劇の巡演", "", lines) == "北浜町日報"
+
+
+def test_a_name_in_the_script_of_the_text_is_rather_the_publisher():
+    shown = ["BEIHAMA CO.,LTD"]
+
+    assert choose_publisher(Declared(), shown, "新しい鍵を発売", "北浜町船具株式会社") == "北浜町船具株式会社"
+    assert choose_publisher(Declared(), shown, "新しい鍵を発売", "") == "BEIHAMA CO.,LTD"
+
+
 def test_a_kind_in_brackets_and_a_known_site_are_no_part_of_the_title():
     assert title("<h1>[News] The quay opens", "[News] The quay opens") == "The quay opens"
     assert (

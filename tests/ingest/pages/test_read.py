@@ -79,6 +79,15 @@ def test_a_page_without_a_text_says_why(body: str, words: str):
         read_page(f"<html><head><title>The quay opens</title></head><body>{body}".encode(), "", URL)
 
 
+def test_a_label_below_the_text_tells_the_day():
+    long = "<p>The quay has a lamp, a crane and a shelter for those who wait for the ferry.</p>" * 12
+    page = PAGE.replace('<p class="date">5 March 2025</p>', long).replace("2025-03-04T23:30:00Z", "")
+    dated = page.replace("</main>", "</main><p>Last updated: 7 March 2025</p>")
+
+    assert read_page(page.encode(), "", URL).published is None
+    assert read_page(dated.encode(), "", URL).published == date(2025, 3, 7)
+
+
 def test_a_page_is_read_within_the_limits_of_the_other_process():
     with IsolatedReader(seconds=5) as reader:
         item = reader.read_page(PAGE.encode(), "text/html", URL, date(2026, 1, 1))

@@ -238,7 +238,12 @@ def find_dates(text: str) -> list[FoundDate]:
             continue
         for start, end, parts in _hits(pattern, read_parts, folded):
             if all(end <= other.start or start >= other.end for other in found):
-                order_open = name == "numbers" and parts[2] <= 12 and parts[1] != parts[2]
+                order_open = (
+                    name == "numbers"
+                    and "." not in folded[start:end]
+                    and parts[2] <= 12
+                    and parts[1] != parts[2]
+                )
                 first = int(re.findall(r"\d+", folded[start:end])[0]) if order_open else 0
                 found.append(FoundDate(start, end, *parts, first))
     return sorted(found, key=lambda each: each.start)

@@ -15,7 +15,10 @@ _KINDS = ("title", "publisher", "date", "updated", "author")
 _RANKS = {"date": PUBLISHED, "updated": UPDATED}
 _WORDS = {kind: f"(?:{'|'.join(_PHRASES[kind])})" for kind in _KINDS}
 _LABEL = re.compile(
-    "|".join(rf"(?P<{kind}>{_WORDS[kind]}\s?(?:[:=：]|\s\|)\s?)" for kind in _KINDS), re.IGNORECASE
+    r"(?:[-•·*]\s)?(?:"
+    + "|".join(rf"(?P<{kind}>{_WORDS[kind]}\s?(?:[:=：]|\s\|)\s?)" for kind in _KINDS)
+    + ")",
+    re.IGNORECASE,
 )
 _LOOSE = re.compile(rf"(?P<date>{_WORDS['date']}\s)|(?P<updated>{_WORDS['updated']}\s)", re.IGNORECASE)
 INNER_DATE = re.compile(rf"(?<!\S)(?:{_WORDS['date']}|{_WORDS['updated']})(?!\w)\s?[:：]?", re.IGNORECASE)

@@ -17,7 +17,7 @@ _SMALL_WORDS = frozenset(_PHRASES["small words"])
 
 # Endings that are typical of an organisation's name.
 _ENDINGS = re.compile(
-    r"(?:省|庁|厅|廳|部|局|院|府|委员会|委員会|委員會|会社|機構|机构|协会|協会|協會|大学"
+    r"(?:省|庁|厅|廳|部|局|院|府|办公室|辦公室|委员会|委員会|委員會|会社|機構|机构|协会|協会|協會|大学"
     r"|大學|研究所|通信社?|新聞社?"
     r"|新华社|新華社|通讯社|通訊社|日报|日報|时报|時報|电视台|网|政府|内閣|官邸|市役所|役場|区役所|県庁|集团"
     r"|公司|有限公司|株式会社|財団|銀行"
@@ -28,7 +28,8 @@ _ENDINGS = re.compile(
 )
 _ASIAN = re.compile(r"株式会社|有限公司|新华网|新華網|外務省|外交部|国防部|國防部|국방부|외교부|연합뉴스")
 _LEGAL = re.compile(
-    r"\b(?:Inc|Ltd|LLC|PLC|plc|GmbH|AG|S\.A|SA|N\.V|Corp|Co|AB|Oy|ASA|S\.p\.A|UAB|A/S|e\. ?V)\.?"
+    r"\b(?:Inc|Ltd|LLC|PLC|plc|GmbH|AG|S\.A|SA|N\.V|Corp|Co|AB|Oyj?|ASA|S\.p\.A|UAB|A/S|e\. ?V"
+    r"|KGaA|SAS|S\.r\.l|SRL|Nyrt|Zrt|Kft|s\.r\.o|d\.o\.o|Tbk)\.?"
     r"(?: ?\([Pp]ubl\.?\))?\Z"
 )
 _ACRONYM = re.compile(r"[A-Z]{2,6}")
@@ -171,8 +172,9 @@ def is_agency(text: str) -> bool:
 
 _WIRE = re.compile(
     r"(?:news|press|business|globe|access|north|pr|market|send|media)\s?-?(?:news)?wire"
-    r"|newswire|\bwire\b|marketwired"
-    r"|prnewsfoto|\bpr times\b|\bots\b|\bcnw\b|presseportal|ein presswire|newsfile|\bdgap\b|\beqs\b",
+    r"|newswire|\bwire\b|informationsdienst wissenschaft|marketwired"
+    r"|prnewsfoto|(?<![a-z])pr times(?![a-z])|\bots\b|\bcnw\b|presseportal|ein presswire|newsfile"
+    r"|\bdgap\b|\beqs\b",
     re.IGNORECASE,
 )
 
