@@ -1,14 +1,14 @@
 """Change hours, zones and rules, so that no date is lost to anybody and none comes twice.
 
-A date's wave is looked up by its instant. If an hour changes, the new instant of a date may have passed, and
-the old one may still be to come. Then the old instant holds for that date. If the new instant is still to
-come, its wave takes the subscriber, even if an earlier wave of that date had nothing for them.
+A date's wave is looked up by its instant. If an hour changes, the new instant of a date may have passed. The
+old one may still be to come, or its wave may be unfinished, because it waits for an approval. Then the old
+instant holds for that date. If the new instant is still to come, its wave takes the subscriber, even if an
+earlier wave of that date had nothing for them.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from datetime import date, datetime
 
 from sqlalchemy import delete, select
@@ -28,6 +28,9 @@ from newsletter.models import (
     WaveState,
     insert_new,
 )
+
+# The date and the instant of each wave that is still being prepared.
+Unfinished = Set[tuple[date, datetime]]
 
 
 def move_hour(session: Session, subscriber_id: int, before: Hour, after: Hour, now: datetime) -> None:
@@ -66,7 +69,7 @@ def _move_in_newsletter(
         personal.setdefault(each.slot, (each.instant, set()))[1].add(each.frequency)
     session.execute(delete(PersonalInstant).where(*mine))
     unfinished = _unfinished(session, row.newsletter_id)
-    for day in days_between(max(opened_to, now - OLDEST), now + DAY):
+    for day in _open_dates(opened_to, unfinished, now):
         old, due_before = personal.get(day) or (calendar.instant(before, day), calendar.due(before, day))
         new, due_after = calendar.instant(after, day), calendar.due(after, day)
         waits = bool(due_before) and (old > opened_to or (day, old) in unfinished)
@@ -96,14 +99,15 @@ def change_calendar(
     if not row.is_on:
         return
     opened_to = row.opened_to or now
-    days = list(days_between(max(opened_to, now - OLDEST), now + DAY))
+    unfinished = _unfinished(session, row.newsletter_id)
+    days = _open_dates(opened_to, unfinished, now)
     session.execute(
         delete(KeptInstant).where(KeptInstant.newsletter_id == row.newsletter_id, KeptInstant.slot.in_(days))
     )
     session.flush()
     after = load_calendar(session, row)
     for day in days:
-        if _is_kept(before, after, day, opened_to, now):
+        if _is_kept(before, after, day, opened_to, unfinished, now):
             session.add(
                 KeptInstant(newsletter_id=row.newsletter_id, slot=day, instant=before.instant(None, day))
             )
@@ -111,19 +115,29 @@ def change_calendar(
     session.flush()
 
 
-def _is_kept(before: Calendar, after: Calendar, day: date, opened_to: datetime, now: datetime) -> bool:
+def _is_kept(
+    before: Calendar,
+    after: Calendar,
+    day: date,
+    opened_to: datetime,
+    unfinished: Unfinished,
+    now: datetime,
+) -> bool:
     """Return whether the old instant of a date holds for those without an hour of their own."""
     old, new = before.instant(None, day), after.instant(None, day)
-    was_to_come = bool(before.due(None, day)) and old > opened_to
-    return was_to_come and old != new and new <= max(opened_to, now) and bool(after.due(None, day))
+    waits = bool(before.due(None, day)) and (old > opened_to or (day, old) in unfinished)
+    return waits and old != new and new <= max(opened_to, now) and bool(after.due(None, day))
 
 
-def _unfinished(session: Session, newsletter_id: int) -> set[tuple[date, datetime]]:
-    """Return the waves that are still being prepared."""
-    found: dict[date, set[datetime]] = defaultdict(set)
+def _open_dates(opened_to: datetime, unfinished: Unfinished, now: datetime) -> list[date]:
+    """Return every date that may have a wave to come, and those with an unfinished one."""
+    to_come = days_between(max(opened_to, now - OLDEST), now + DAY)
+    return sorted({*to_come, *(day for day, _ in unfinished)})
+
+
+def _unfinished(session: Session, newsletter_id: int) -> Unfinished:
+    """Return the waves that are still being prepared, perhaps because they wait for an approval."""
     waves = select(Wave.slot, Wave.instant).where(
         Wave.newsletter_id == newsletter_id, Wave.state == WaveState.PREPARING
     )
-    for slot, moment in session.execute(waves):
-        found[slot].add(moment)
-    return {(slot, moment) for slot, moments in found.items() for moment in moments}
+    return {(slot, moment) for slot, moment in session.execute(waves)}

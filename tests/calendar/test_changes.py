@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import pytest
 from house import House, meanwhile
 from scheduled import Scheduled, at
 
+from newsletter.calendar.rules import Rules
+from newsletter.digest.schedule.approval import approve
 from newsletter.digest.schedule.clock import open_waves
 from newsletter.digest.schedule.prepare import WavePreparer, waves_to_prepare
-from newsletter.models import FIRST_NEWSLETTER, Frequency, PersonalInstant
+from newsletter.models import FIRST_NEWSLETTER, Frequency, PersonalInstant, current_sequence
 
 DAILY = Frequency.DAILY
 
@@ -110,6 +114,45 @@ def test_a_change_in_the_middle_of_a_wave_keeps_its_instant(either: Scheduled):
     either.choose_hour(ben, "UTC", 7)
 
     assert either.work("2026-03-10 08:01") == ["ann", "ben"]
+
+
+def test_who_waits_for_an_approval_gets_the_date_after_changes_of_both_hours(either: Scheduled):
+    ann = begin_weekly_with_approvals(either)
+    assert either.work("2026-03-10 09:00") == []
+
+    either.change(hour=6)
+    either.choose_hour(ann, "UTC", 5)
+
+    approve_the_tenth(either)
+    assert either.work("2026-03-10 09:30") == ["ann"]
+
+
+def test_who_waits_for_an_approval_for_days_gets_the_date_after_a_change(either: Scheduled):
+    ann = begin_weekly_with_approvals(either)
+    assert either.work("2026-03-10 09:00") == []
+    assert either.work("2026-03-14 09:00") == []
+
+    either.change(hour=6)
+    either.choose_hour(ann, "UTC", 5)
+    either.choose_hour(ann, "UTC", 4)
+
+    approve_the_tenth(either)
+    assert either.work("2026-03-14 09:30") == ["ann"]
+
+
+def begin_weekly_with_approvals(either: Scheduled) -> int:
+    ann = either.house.add_subscriber(either.house.topic("energy"), name="ann")
+    either.start("2026-03-09 12:00", Rules(frozenset(), frozenset({1})), approval_hours=12)
+    either.house.release("An energy cable")
+    return ann
+
+
+def approve_the_tenth(either: Scheduled) -> None:
+    now = either.house.clock()
+    with either.house.runtime.session() as session:
+        seen = current_sequence(session)
+        approve(session, FIRST_NEWSLETTER, date(2026, 3, 10), seen, now, actor="editor", now=now)
+        session.commit()
 
 
 def test_a_change_waits_for_the_clock_that_opens_waves(big_house: House):
