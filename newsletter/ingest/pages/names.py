@@ -13,7 +13,7 @@ from newsletter.ingest.pages.furniture import remove_furniture
 from newsletter.ingest.pages.tree import Element, tag_of, text_of
 from newsletter.ingest.press.dates.find import find_dates
 from newsletter.ingest.press.lines.furniture import kind_of
-from newsletter.ingest.press.lines.labels import INNER_PUBLISHER, SPLIT
+from newsletter.ingest.press.lines.labels import INNER_PUBLISHER, SPLIT, beside_dates
 from newsletter.ingest.press.lines.line import NAME
 from newsletter.ingest.press.lines.organisations import is_wire, organisation_score
 from newsletter.ingest.press.lines.shape import size
@@ -67,6 +67,12 @@ def choose_title(root: Element, declared: Declared) -> str:
     if declared.titles:
         return _without_kind(_without_site(declared.titles, single, sites), sites)
     return _without_kind(single[0], sites) if single else ""
+
+
+def dated_pieces(titles: Iterable[str]) -> list[str]:
+    """Return the pieces of the declared titles that are only a date: "The quay opens | 2.11.2031 | Port"."""
+    pieces = (piece for title in titles for piece in _SITE_MARK.split(title))
+    return [each for each in pieces if (dates := find_dates(each)) and not beside_dates(each, dates)]
 
 
 def _without_kind(title: str, sites: set[str]) -> str:

@@ -21,7 +21,7 @@ from newsletter.ingest.pages.declared import Declared, base_of, read_declared
 from newsletter.ingest.pages.furniture import remove_furniture
 from newsletter.ingest.pages.lead_image import lead_image
 from newsletter.ingest.pages.main_text import choose_blocks, container, mark_found
-from newsletter.ingest.pages.names import choose_publisher, choose_title, shown_names
+from newsletter.ingest.pages.names import choose_publisher, choose_title, dated_pieces, shown_names
 from newsletter.ingest.pages.tree import Element, parse_tree, remove
 from newsletter.ingest.press.lines.labels import BARE, weigh
 
@@ -63,7 +63,7 @@ def read_page(data: bytes, content_type: str, url: str, today: date | None = Non
             url, "the page has no text of a release; it may need JavaScript, or list others"
         )
     dated = choose(
-        declared_date(declared.dates),
+        declared_date((*declared.dates, *dated_pieces(declared.titles))),
         times,
         seen_days(_around(blocks, kept, title), today),
         press.published if press else None,

@@ -131,7 +131,7 @@ def _without_furniture(lines: Sequence[Line], contacts: set[int], footer: list[L
             listing = False
         gone = listing or kind in _GOES or at in contacts or kind is Kind.END
         gone = gone or (line.label == "author" and line.size <= 6 and (at > last_prose or at < _EARLY))
-        gone = gone or (line.label == "publisher" and 0 < size(line.value) <= 5 and line.size <= 8)
+        gone = gone or (line.label == "publisher" and 0 < size(line.value) <= _SIGNED)
         if gone and _is_led_up_to(line, kept):
             gone = False
         if line.rule == "read more" and kept and is_cut_off(kept[-1].text):
@@ -204,7 +204,7 @@ def _is_day(line: Line) -> bool:
     """Return whether a line is only a date or a time, or a date with a place or a person."""
     if line.alone or line.prose or line.bullet or not line.dates or line.dates[0].year is None:
         return line.alone
-    return line.size <= _SIGNED and ":" not in line.text and size(line.beside) <= _FEW
+    return line.size <= _SIGNED and ":" not in line.beside and size(line.beside) <= _FEW
 
 
 def _is_short(line: Line) -> bool:

@@ -171,6 +171,9 @@ def _read_line(at: int, line: Line, head: Head, repeats: Repeats) -> Iterator[En
         return  # "CHICAGO -"
     if _PEOPLE.fullmatch(text) or is_office(text.removeprefix("& ").removeprefix("and ")):
         return
+    told = [word for word in text.split() if len(word) > 3]
+    if 5 < len(told) < 30 and len(set(told)) * 10 <= len(told) * 7:
+        return  # the tags of a page, twice
     hit = BYLINE.match(text)
     if hit and line.size <= 14:
         yield from read_byline(at, line, hit["who"], head.dates)
@@ -229,7 +232,8 @@ def _choose(head: Head, entries: list[Entry], lines: Sequence[Line], meta_at: in
         head.title, head.title_at = min(same, key=len), title.at
         head.site = next((site for text in same if (site := split_site(text, {head.title})[1])), "")
     rest = [entry for entry in entries if entry is not title and not repeats.same(entry.text, head.title)]
-    publisher = _best_publisher(rest, " ".join(line.text for line in below)[:4000].casefold(), title)
+    opening = " ".join(line.text for line in below)[:4000].casefold()
+    publisher = _best_publisher(rest, opening, title)
     # Of "Ministry of Health | Caring for Merrin", the name without the motto.
     named = max(publisher.text.split(" | "), key=organisation_score) if publisher else ""
     head.publisher = named.lstrip("•·-–*▪■●○◆◇ ")
@@ -243,6 +247,7 @@ def _choose(head: Head, entries: list[Entry], lines: Sequence[Line], meta_at: in
         and not entry.named
         and not entry.by_date
         and entry.at > start
+        and not opening.startswith(entry.text.casefold().rstrip(" ."))
         if _leads(entry, head, meta_at)
     ]
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from newsletter.ingest.phrases import read_phrases
 from newsletter.ingest.press.dates.dateline import Dateline
 from newsletter.ingest.press.lines.furniture import Kind, kind_of
+from newsletter.ingest.press.lines.labels import read_label
 from newsletter.ingest.press.lines.line import NAME
 from newsletter.ingest.press.lines.organisations import is_agency, is_wire, organisation_score
 from newsletter.ingest.press.lines.shape import size
@@ -19,11 +20,12 @@ _SOURCE = re.compile(
     re.IGNORECASE,
 )
 _BEHIND_SOURCE = re.compile(r" Editor:|, übermittelt|Inhalt melden")
+_RIGHTS = "|".join(read_phrases("labels")["rights"])
 _COPYRIGHT = re.compile(
     r"(?:(?:copyright|©|\(c\))\s*)+(?P<year>\d{4})?(?:\s?[-–]\s?\d{4})?[\s,.]*(?:by\s+)?"
     r"(?P<holder>(?:[^.|]|\.(?=\w|\s?V\.)|\.(?=,? ?(?:ltd|inc)\b)){2,80}?)"
     r"(?:\s\d{4}(?:\s?[-–]\s?\d{4})?)?"
-    r"(?:(?:,|\.(?!\w|\s?V\.))(?!,? ?(?:ltd|inc)\b)|\||\s?版[权權]所有|\s+all rights|\s+visos teisės|\Z)",
+    rf"(?:(?:,|\.(?!\w|\s?V\.))(?!,? ?(?:ltd|inc)\b)|\||\s?(?:{_RIGHTS})|\Z)",
     re.IGNORECASE,
 )
 _LEAD_NAME = re.compile(
@@ -75,6 +77,10 @@ class Evidence:
 def from_signature(evidence: Evidence) -> str:
     """Return the name in a last line such as "SOURCE Halden Robotics", or else in a signature."""
     for line in (*evidence.footer, *evidence.paragraphs[-2:]):
+        label, value = read_label(line)
+        name = re.split("[:：|]", value)[0].strip(" .")
+        if label == "publisher" and 0 < size(name) <= _FEW:
+            return name
         hit = _SOURCE.match(line)
         if hit and not hit["who"].startswith("http"):
             return _BEHIND_SOURCE.split(hit["who"])[0].strip(" .")
@@ -90,7 +96,7 @@ def from_agency(evidence: Evidence) -> str:
 def from_copyright(evidence: Evidence) -> str:
     """Return the holder in the copyright line below the text."""
     hits = (_COPYRIGHT.search(line) for line in evidence.footer)
-    holders = (hit["holder"].split(" - ")[0].strip() for hit in hits if hit)
+    holders = (hit["holder"].split(" - ")[0].strip(" -–") for hit in hits if hit)
     return next((holder for holder in holders if holder), "")
 
 
@@ -116,7 +122,7 @@ def from_opening(evidence: Evidence) -> str:
 def from_about(evidence: Evidence) -> str:
     """Return the name in a heading such as "About Blue Fjord Lines"."""
     for line in (*evidence.paragraphs, *evidence.footer):
-        if line.startswith("About ") and len(line) <= 60 and kind_of(line)[1] is Kind.TEXT:
+        if re.match("About (?:the )?[^a-z]", line) and len(line) <= 60 and kind_of(line)[1] is Kind.TEXT:
             return line.removeprefix("About ").removeprefix("the ").strip(" :")
     return ""
 

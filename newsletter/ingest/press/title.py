@@ -14,7 +14,7 @@ from newsletter.ingest.press.lines.organisations import (
     looks_like_name,
     organisation_score,
 )
-from newsletter.ingest.press.lines.shape import is_capitals, is_cut_off, size
+from newsletter.ingest.press.lines.shape import is_cut_off, size
 
 LONGEST_TITLE = 300
 _LOOK_FOR_REPEATS = 60
@@ -72,14 +72,10 @@ class Entry:
         if score < 2 and not telling:
             return score  # the name of a section of the site, or the words of a picture
         score += 3 if self.named else 0
-        score += 1 if self.by_date else 0
         score += 2 if 4 <= len(self.text) <= 60 and self.text.casefold() in below else 0
-        score -= 2 if is_wire(self.text) else 0
         near = title is not None and abs(self.at - title.at) <= 2
         score += 1 if words <= 4 and near and "," not in self.text else 0
         score += 1 if name else 0
-        inside = title is not None and self.text.casefold() in title.text.casefold()
-        score -= 3 if inside and not name and self.name_score < NAME else 0
         score += 1 if name and only else 0
         score += 2 if begins else 0
         return score
@@ -241,9 +237,16 @@ def choose_title(
         return None
     text = " ".join(line.text for line in below if line.size >= 4)[:_COMPARED]
     grams = set(pieces(text))
-    scores = [_score(entry, at, entries, grams, repeats, dated) for at, entry in enumerate(entries)]
+    opening = text.casefold()
+    scores = [
+        _score(entry, at, entries, grams, repeats, dated)
+        - (
+            3 if opening.startswith(entry.text.casefold().rstrip(" .")) else 0
+        )  # a subtitle that the text repeats
+        for at, entry in enumerate(entries)
+    ]
     best = max(range(len(entries)), key=lambda at: (scores[at], -at))
-    return Choice(best, scores, entries, text.casefold(), grams, repeats, dated, body_at)
+    return Choice(best, scores, entries, opening, grams, repeats, dated, body_at)
 
 
 def _same_day(one: FoundDate, other: FoundDate) -> bool:
@@ -280,18 +283,11 @@ def _score(
     score -= 3 if words < 4 and any(text in other.text and text != other.text for other in entries) else 0
     times = repeats.times(text)
     score += 1 + times if 1 < times <= 4 else 0
-    score += 1 if times > 1 and entry.at == 0 else 0
     if looks_like_name(text):
         score -= 3 if any(each.line.size >= 4 and not looks_like_name(each.text) for each in entries) else 1
-    score += 0.5 if is_capitals(text) and words >= 4 else 0
-    score -= 0.5 if looks_like_name(text) and words <= 4 else 0
-    score -= 2 if entry.by_date else 0
     score -= 4 if entry.below_related or is_wire(text) else 0
-    score -= 2 if len(text) > LONGEST_TITLE else 0
     score -= 2 if text.endswith((":", "：")) else 0
     score -= 1 if entry.line.prose and not entry.line.open else 0
-    score -= 3 if entry.line.bullet or text[0] in "([（【〔" else 0
-    score += 1 if number == 0 and entry.at + 1 in dated else 0
     # A subtitle stands below its title and often has more words of the text.
     above = entries[number - 1] if number else None
     listed = above is None or above.line.bullet or above.below_related

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from newsletter.ingest.pages.declared import Declared
-from newsletter.ingest.pages.names import choose_publisher, choose_title, shown_names
+from newsletter.ingest.pages.names import choose_publisher, choose_title, dated_pieces, shown_names
 from newsletter.ingest.pages.tree import parse_tree
 
 
@@ -61,6 +61,10 @@ def test_a_place_with_a_colon_before_the_headline_belongs_to_it():
     assert title(body, "Halden : A pilot left his ferry in the fog ‹ Harbour Watch").startswith(
         "Halden : A pilot"
     )
+
+
+def test_a_date_among_the_pieces_of_a_declared_title_is_one_of_the_page():
+    assert dated_pieces(["The quay opens on 3 May | 2.11.2031 | Port of Halden"]) == ["2.11.2031"]
 
 
 def test_the_publisher_is_not_the_motto_behind_it():

@@ -19,6 +19,7 @@ _CUT = re.compile(
 _IN_BRACKETS = re.compile(r"\(([^()]{2,40})\)|/([^/()]{2,40})/|【([^】]{2,20})】")
 _DASHES = re.compile(r"[\s\-–—:]*")
 _AGENCY_FIRST = re.compile(r"[(/]([^()/]{2,20})[)/]\s?[-–—]{1,2}\s+(?=\S)")
+_SITE_FIRST = re.compile(r"([\w-]{2,20}\.[A-Za-z]{2,7}), [^\W\d_][\w ]{1,30}\s?[-–—]{1,2}\s+(?=\S)")
 _STATES = re.compile(r"[A-Z]{2}|[A-Z][a-z]{1,4}\.|\d.*")
 _AGENCY_BEHIND = re.compile(r"([^\W\d_]{2,12})\.\s+(?=\S)")
 _TWO_CAPITALS = re.compile(r"[^\W\d_][\w -]{2,30}\. ?[^\W\d_]{3,12}")  # "PORT HALDEN. BRINEPRESS -"
@@ -40,10 +41,8 @@ def read_dateline(paragraph: str, dates: Sequence[FoundDate] | None = None) -> D
 
     If its date has no year, the same day with a year in the text behind it tells the year.
     """
-    first = _AGENCY_FIRST.match(paragraph)  # "(ANSA) - ROMA, 28 LUG -"
-    if first and is_agency(first[1]):
-        rest = read_dateline(paragraph[first.end() :])
-        return Dateline(first.end() + (rest.end if rest else 0), rest.found if rest else None, first[1])
+    if opened := _agency_first(paragraph):
+        return opened
     opening = paragraph[:_REACH]
     known = find_dates(paragraph) if dates is None else dates
     for cut in _CUT.finditer(opening):
@@ -76,6 +75,17 @@ def read_dateline(paragraph: str, dates: Sequence[FoundDate] | None = None) -> D
                 agency, end = behind[1], behind.end()
             return Dateline(end, _with_year(inside[0], known) if inside else None, agency)
     return None
+
+
+def _agency_first(paragraph: str) -> Dateline | None:
+    """Return a dateline that begins with its agency: "(ANSA) - ROMA, 28 LUG -", "port.example, LUND -"."""
+    if site := _SITE_FIRST.match(paragraph):
+        return Dateline(site.end(), None, site[1])
+    first = _AGENCY_FIRST.match(paragraph)
+    if not first or not is_agency(first[1]):
+        return None
+    rest = read_dateline(paragraph[first.end() :])
+    return Dateline(first.end() + (rest.end if rest else 0), rest.found if rest else None, first[1])
 
 
 def _with_year(found: FoundDate, known: Sequence[FoundDate]) -> FoundDate:
