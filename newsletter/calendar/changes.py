@@ -36,22 +36,37 @@ Unfinished = Set[tuple[date, datetime]]
 def move_hour(session: Session, subscriber_id: int, before: Hour, after: Hour, now: datetime) -> None:
     """Record that a subscriber changes from one hour to another. The caller has locked the subscriber.
 
-    It locks the calendars of the subscriber's newsletters, and so waits until no wave is being opened.
+    It locks all calendars, and so waits until no wave is being opened. Those of newsletters without this
+    subscriber look again too, because the subscriber may join them before they would.
     """
     if before == after:
         return
     theirs = select(Subscription.newsletter_id).where(
         Subscription.subscriber_id == subscriber_id, Subscription.state == SubscriptionState.ACTIVE
     )
+    joined = set(session.scalars(theirs.distinct()))
     rows = (
         select(NewsletterCalendar)
-        .where(NewsletterCalendar.is_on.is_(True), NewsletterCalendar.newsletter_id.in_(theirs))
+        .where(NewsletterCalendar.is_on.is_(True))
         .order_by(NewsletterCalendar.newsletter_id)
         .with_for_update()
         .execution_options(populate_existing=True)
     )
     for row in session.scalars(rows).all():
-        _move_in_newsletter(session, row, subscriber_id, before, after, now)
+        _look_again(row, now)
+        if row.newsletter_id in joined:
+            _move_in_newsletter(session, row, subscriber_id, before, after, now)
+
+
+def _look_again(row: NewsletterCalendar, now: datetime) -> None:
+    """Let the clock look again, because hours or dates change.
+
+    If nothing was due up to now, the clock begins at this moment. Otherwise an earlier instant of the new
+    hour would count as missed.
+    """
+    if row.next_at is not None and row.next_at > now:
+        row.opened_to = max(row.opened_to or now, now)
+    row.next_at = None
 
 
 def _move_in_newsletter(
@@ -87,7 +102,6 @@ def _move_in_newsletter(
                 for frequency in sorted(chosen[1])
             ]  # fmt: skip
             session.execute(insert_new(session, PersonalInstant), rows)
-    row.next_at = None
 
 
 def change_calendar(
@@ -98,6 +112,7 @@ def change_calendar(
     change(row)
     if not row.is_on:
         return
+    _look_again(row, now)
     opened_to = row.opened_to or now
     unfinished = _unfinished(session, row.newsletter_id)
     days = _open_dates(opened_to, unfinished, now)
@@ -111,7 +126,6 @@ def change_calendar(
             session.add(
                 KeptInstant(newsletter_id=row.newsletter_id, slot=day, instant=before.instant(None, day))
             )
-    row.next_at = None
     session.flush()
 
 

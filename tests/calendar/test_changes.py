@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 import pytest
-from house import House, meanwhile
+from house import House, meanwhile, unsubscribe_from_topic
 from scheduled import Scheduled, at
 
 from newsletter.calendar.rules import Rules
@@ -65,6 +65,52 @@ def test_a_change_back_leaves_nothing_behind(either: Scheduled):
     assert either.house.all(PersonalInstant) == []
     assert either.work("2026-03-10 08:00") == []
     assert either.work("2026-03-10 10:00") == ["ann"]
+
+
+def test_an_hour_that_has_passed_is_not_a_missed_one_for_who_chooses_it(either: Scheduled):
+    begin(either)
+    ben = either.house.add_subscriber(either.house.topic("ports"), frequency=DAILY, name="ben")
+    assert either.work("2026-03-10 08:00") == ["ann"]
+    either.house.release("A ports crane")
+    either.house.clock.moment = at("2026-03-10 12:00")
+
+    either.choose_hour(ben, "UTC", 10)
+
+    assert either.work("2026-03-10 12:00") == []
+    assert either.work("2026-03-11 09:59") == []
+    assert either.work("2026-03-11 10:00") == ["ben"]
+
+
+def test_an_hour_that_has_passed_is_not_a_missed_one_for_the_newsletter(either: Scheduled):
+    begin(either)
+    either.house.add_subscriber(either.house.topic("ports"), frequency=DAILY, name="ben")
+    assert either.work("2026-03-10 08:00") == ["ann"]
+    either.house.release("A ports crane")
+    either.house.clock.moment = at("2026-03-10 12:00")
+
+    either.change(hour=10)
+
+    assert either.work("2026-03-10 12:00") == []
+    assert either.work("2026-03-11 10:00") == ["ben"]
+
+
+def test_who_changes_the_hour_and_then_joins_gets_the_issue_at_that_hour(either: Scheduled):
+    house = either.house
+    begin(either)
+    ports, rail = house.topic("ports"), house.topic("rail")
+    ben = house.add_subscriber(rail, frequency=DAILY, name="ben")
+    assert either.work("2026-03-10 08:00") == ["ann"]
+    house.clock.moment = at("2026-03-10 09:00")
+    unsubscribe_from_topic(house, ben, rail)
+    either.choose_hour(ben, "UTC", 12)
+
+    with house.runtime.session() as session:
+        session.add(house.subscription(ben, ports, DAILY, current_sequence(session)))
+        session.commit()
+    house.release("A ports crane")
+
+    assert either.work("2026-03-10 11:59") == []
+    assert either.work("2026-03-10 12:00") == ["ben"]
 
 
 def test_the_newsletters_new_hour_leaves_the_old_one_for_today(either: Scheduled):

@@ -343,6 +343,8 @@ class World:
         if not dated:
             promise.until, promise.day = now + timedelta(minutes=GATHER_MINUTES) + TICK * 2, None
             return
+        # What was approved before the release became ready does not bring it.
+        promise.again = {each: day for each, day in promise.again.items() if day not in self.approved}
         moments = [
             (self._instant(person, promise.again[each]), promise.again[each])
             if each in promise.again
