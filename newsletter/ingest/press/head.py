@@ -169,7 +169,8 @@ def _read_line(at: int, line: Line, head: Head, repeats: Repeats) -> Iterator[En
         return
     if text.endswith(("--", "—", "–", " -")) and line.size <= 8:
         return  # "CHICAGO -"
-    if _PEOPLE.fullmatch(text) or is_office(text.removeprefix("& ").removeprefix("and ")):
+    nameless = not line.dates and not any(map(str.isalpha, text))  # ": 10"
+    if nameless or _PEOPLE.fullmatch(text) or is_office(text.removeprefix("& ").removeprefix("and ")):
         return
     told = [word for word in text.split() if len(word) > 3]
     if 5 < len(told) < 30 and len(set(told)) * 10 <= len(told) * 7:

@@ -176,7 +176,8 @@ def is_contact_line(text: str) -> bool:
     head, colon, rest = text.removeprefix("【").partition("】" if text[:1] == "【" else ":")
     if not colon or not rest.strip() or len(head) > 60:
         return False
-    if not _compiled_rules()["contact"][1].fullmatch(head.casefold().strip()):
+    contact = _compiled_rules()["contact"][1]
+    if not any(contact.fullmatch(head.casefold().strip() + end) for end in ("", ":")):
         return False
     return size(rest) <= 8 or (has_reach(rest) and not find_dates(rest))
 
