@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 from memory_transport import MemoryTransport
-from servers.postgresql import PostgreSQL
+from servers.postgresql import PostgreSQL, ReusedDatabase, keep_first_rows
 from sqlalchemy import URL, inspect, make_url, text
 
 from newsletter.digest.issues import Preparer, open_issue
@@ -350,20 +350,35 @@ def make_house(settings: Settings) -> House:
     return House(runtime, clock)
 
 
+def _reused(server: PostgreSQL, make: Callable[[str], object]) -> ReusedDatabase:
+    template = server.create_database()
+    make(server.url(template))
+    keep_first_rows(server, template)
+    return ReusedDatabase(server, template)
+
+
 @pytest.fixture(scope="session")
-def template_database(postgresql: PostgreSQL) -> str:
-    """The name of a PostgreSQL database with all tables and no rows."""
-    name = postgresql.create_database()
-    _create_tables(postgresql.url(name))
-    return name
+def reused_database(postgresql: PostgreSQL) -> ReusedDatabase:
+    """The PostgreSQL database of the tests of this process, with all tables."""
+    return _reused(postgresql, _create_tables)
+
+
+@pytest.fixture(scope="session")
+def reused_upgraded_database(postgresql: PostgreSQL) -> ReusedDatabase:
+    """The same, made by the migrations."""
+    return _reused(postgresql, upgrade)
 
 
 @pytest.fixture
-def house_url(postgresql: PostgreSQL, template_database: str) -> Iterator[str]:
-    """The URL of a PostgreSQL database for this test, with all tables and no rows."""
-    name = postgresql.create_database(template_database)
-    yield postgresql.url(name)
-    postgresql.drop_database(name)
+def house_url(postgresql: PostgreSQL, reused_database: ReusedDatabase) -> str:
+    """The URL of a PostgreSQL database for this test, with all tables and the rows of a new installation."""
+    return postgresql.url(reused_database.fresh())
+
+
+@pytest.fixture
+def upgraded_url(postgresql: PostgreSQL, reused_upgraded_database: ReusedDatabase) -> str:
+    """The same, as `newsletter db upgrade` makes it: `make_upgraded` finds nothing more to do."""
+    return postgresql.url(reused_upgraded_database.fresh())
 
 
 @pytest.fixture
@@ -437,4 +452,7 @@ __all__ = [
     "make_upgraded",
     "meanwhile",
     "public_id",
+    "reused_database",
+    "reused_upgraded_database",
+    "upgraded_url",
 ]

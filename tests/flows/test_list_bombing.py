@@ -20,8 +20,8 @@ from newsletter.subscribers.signup.confirmation_limits import ConfirmationLimits
 from newsletter.subscribers.signup.hold import held_signups
 from newsletter.subscribers.signup.resolve import resolve_signups
 
-# Four times as many as there may be emails in a day.
-VICTIMS, NETWORKS = 1_500, 150
+# Twice as many as there may be emails in a day.
+VICTIMS, NETWORKS = 700, 70
 CLIENTS, PEOPLE = 64, 200
 # A sixth of the default: each email that is let through costs this test as much as two forms.
 PER_HOUR = 10

@@ -110,10 +110,10 @@ def test_twenty_kills_in_one_issue_lose_nobody_and_repeat_nobody(tmp_path: Path,
     print(f"killed={KILLS} {figures}")
 
 
-def test_on_postgresql_kills_lose_nobody_and_repeat_nobody(tmp_path: Path, postgresql_url: str):
+def test_on_postgresql_kills_lose_nobody_and_repeat_nobody(tmp_path: Path, upgraded_url: str):
     subscribers, chance = 2500, random.Random(4)
     with keep_ledger() as ledger:
-        house = open_house(make_settings(tmp_path, relay=ledger.url, database_url=postgresql_url))
+        house = open_house(make_settings(tmp_path, relay=ledger.url, database_url=upgraded_url))
         issue_id = issue_for(house, subscribers)
 
         with Fleet(environ_of(house), tmp_path / "log") as fleet:

@@ -75,7 +75,7 @@ def test_two_drains_at_once_take_each_subscriber_once(
     tmp_path: Path, ledger: Ledger, database: str, request: pytest.FixtureRequest
 ):
     subscribers = 2500
-    url = request.getfixturevalue("postgresql_url") if database == "postgresql" else ""
+    url = request.getfixturevalue("upgraded_url") if database == "postgresql" else ""
     house = open_house(make_settings(tmp_path, relay=ledger.url, database_url=url))
     issue_id = issue_for(house, subscribers)
 
@@ -138,10 +138,10 @@ def test_a_delivery_waiting_when_the_clock_is_set_back_goes_in_its_time(house: H
     assert house.drain() == 12
 
 
-def test_a_full_disk_under_the_journal_stops_and_goes_on(tmp_path: Path, ledger: Ledger, postgresql_url: str):
+def test_a_full_disk_under_the_journal_stops_and_goes_on(tmp_path: Path, ledger: Ledger, upgraded_url: str):
     """A limit on file size acts as a full disk. The database is a server, so only the journal meets it."""
     subscribers, log = 3000, tmp_path / "log"
-    house = open_house(make_settings(tmp_path, relay=ledger.url, database_url=postgresql_url))
+    house = open_house(make_settings(tmp_path, relay=ledger.url, database_url=upgraded_url))
     issue_id = issue_for(house, subscribers)
 
     def little_room() -> None:

@@ -274,7 +274,7 @@ def open_unprepared(house: House, count: int) -> int:
 def test_a_drain_prepares_the_issues_that_are_open(
     tmp_path: Path, ledger: Ledger, database: str, request: pytest.FixtureRequest
 ):
-    url = request.getfixturevalue("postgresql_url") if database == "postgresql" else ""
+    url = request.getfixturevalue("upgraded_url") if database == "postgresql" else ""
     house = open_house(make_settings(tmp_path, relay=ledger.url, database_url=url))
     issue_id = open_unprepared(house, 40)
 

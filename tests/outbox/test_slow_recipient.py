@@ -56,7 +56,7 @@ def open_for_subscribers(tmp_path: Path, sink: SMTPSink, database_url: str = "")
 def test_one_message_that_is_not_answered_hides_no_other_outcome(
     tmp_path: Path, smtp_sink: SMTPSink, database: str, request: pytest.FixtureRequest
 ):
-    url = request.getfixturevalue("postgresql_url") if database == "postgresql" else ""
+    url = request.getfixturevalue("upgraded_url") if database == "postgresql" else ""
     house, issue_id = open_for_subscribers(tmp_path, smtp_sink, url)
     smtp_sink.slow_data.add("reader4@example.org")
 

@@ -149,19 +149,20 @@ class ImapServer(_Server):
             tag, _, rest = talk.line().partition(b" ")
             words = rest.split()
             name = (words[1] if words[0].upper() == b"UID" else words[0]).decode().upper()
+            # Before the command is counted: a test may put a message as soon as it sees the IDLE.
+            known = len(self.messages)
             if self.fails(name, talk):
                 continue
             with self.lock:
                 answer = getattr(self, f"do_{name.lower()}")(rest, words, talk)
             if name == "IDLE":
-                self._idle(talk)
+                self._idle(talk, known)
             talk.say(tag + b" " + answer)
             if name == "LOGOUT":
                 raise Ended
 
-    def _idle(self, talk: Talk) -> None:
+    def _idle(self, talk: Talk, known: int) -> None:
         talk.say(b"+ idling")
-        known = len(self.messages)
         while not talk.has_line(0.05):
             if len(self.messages) != known:
                 known = len(self.messages)

@@ -218,7 +218,7 @@ def differs(foreseen: Foreseen, prepared: list[tuple[datetime, str, str]]) -> bo
 
 
 def test_what_is_foreseen_is_what_is_prepared(one: Scheduled):
-    check(one, 1000)
+    check(one, 400)
 
 
 def test_the_same_on_postgresql(big_house: House):

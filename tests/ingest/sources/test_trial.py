@@ -8,10 +8,12 @@ from servers.web import answer, serving
 
 from newsletter.errors import InputError
 from newsletter.ingest.guard import Allowed
-from newsletter.ingest.retrieve import Retriever
+from newsletter.ingest.retrieve import Limits, Retriever
 from newsletter.ingest.sources.trial import PAGES_TRIED, try_address, try_page
 
 RETRIEVER = Retriever("newsletter test", HERE)
+# The server waits for a request of plain HTTP, and never answers the beginning of TLS.
+IMPATIENT = Retriever("newsletter test", HERE, Limits(silent_seconds=0.5))
 
 
 @pytest.fixture
@@ -65,7 +67,7 @@ def test_an_address_that_has_no_feed_says_why(site: Site, said: bytes, words: st
 
 def test_an_address_without_a_scheme_is_https(site: Site):
     with pytest.raises(InputError, match="https://127"):
-        try_address(RETRIEVER, f"127.0.0.1:{site.server.port}/")
+        try_address(IMPATIENT, f"127.0.0.1:{site.server.port}/")
     with pytest.raises(InputError, match="loopback"):
         try_address(Retriever("newsletter test", Allowed()), site.url)
 

@@ -34,7 +34,7 @@ MAILBOX = "leave@news.example.org"
 def house(request, tmp_path):
     settings = make_settings(tmp_path, unsubscribe_address=MAILBOX)
     if request.param == "postgresql":
-        settings = replace(settings, database_url=request.getfixturevalue("postgresql_url"))
+        settings = replace(settings, database_url=request.getfixturevalue("house_url"))
     made = make_house(settings)
     yield made
     made.runtime.engine.dispose()

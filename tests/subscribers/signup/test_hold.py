@@ -22,18 +22,19 @@ TIGHT = ConfirmationLimits(burst=10, per_hour=60)
 DAILY = {"energy": Frequency.DAILY}
 
 
-def ask(people, email, *, trust=Trust.NONE, nth=0):
+def ask(people, *emails, trust=Trust.NONE, nth=0):
+    signups = [
+        Signup(address=parse_address(each), choices=DAILY, wording=current_wording(), trust=trust, nth=nth)
+        for each in emails
+    ]
     with people.house.runtime.session() as session:
-        signup = Signup(
-            address=parse_address(email), choices=DAILY, wording=current_wording(), trust=trust, nth=nth
-        )
-        request_signups(session, [signup], people.house.clock())
+        request_signups(session, signups, people.house.clock())
         session.commit()
 
 
 def flood(people, count, *, start=0, **how):
-    for number in range(start, start + count):
-        ask(people, f"victim{number}@example{number}.net", **how)
+    victims = [f"victim{number}@example{number}.net" for number in range(start, start + count)]
+    ask(people, *victims, **how)
 
 
 def resolve(people, limits=TIGHT, limit=200):

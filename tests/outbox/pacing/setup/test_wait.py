@@ -107,7 +107,7 @@ def reasons(house: House) -> str:
 def test_both_lanes_wait_nothing_is_rejected_and_the_setting_that_mends_it_is_named(
     tmp_path: Path, request: pytest.FixtureRequest, database, answers, title, setting
 ):
-    url = request.getfixturevalue("postgresql_url") if database == "postgresql" else ""
+    url = request.getfixturevalue("upgraded_url") if database == "postgresql" else ""
     with house_with(tmp_path, url, answers=answers) as (house, relay):
         issue_id = digest_for(house, 40)
         single_email(house)
