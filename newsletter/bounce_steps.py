@@ -9,6 +9,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from newsletter.models import BounceStep, StepKind, Subscriber, insert_new
+from newsletter.models.tables.subscriber import went_to_present_address
 
 # The reason of a reset: the person pressed the button of a probe email.
 STAYED = "stayed"
@@ -31,9 +32,10 @@ class Step(NamedTuple):
 def add(session: Session, step: Step, now: datetime) -> int | None:
     """Add a step; return its id. Commits nothing.
 
-    Returns None if it is a failure of an email that has failed before: each email fails once.
+    Returns None if it is a failure of an email that has failed before: each email fails once. A step about an
+    email to a former address has no domain.
     """
-    values = step._asdict() | {"at": now, "domain": _domain(session, step.subscriber_id)}
+    values = step._asdict() | {"at": now, "domain": _domain(session, step)}
     values["status"] = step.status[:12]
     fresh = insert_new(session, BounceStep).values(**values)
     added: int | None = session.scalar(fresh.returning(BounceStep.id))
@@ -49,6 +51,9 @@ def forget_address(session: Session, subscriber_id: int) -> None:
     session.execute(theirs.values(domain="").execution_options(synchronize_session=False))
 
 
-def _domain(session: Session, subscriber_id: int) -> str:
-    key = session.scalar(select(Subscriber.email_key).where(Subscriber.id == subscriber_id))
+def _domain(session: Session, step: Step) -> str:
+    columns = (Subscriber.email_key, Subscriber.address_since)
+    key, since = session.execute(select(*columns).where(Subscriber.id == step.subscriber_id)).one()
+    if step.sent_at is not None and not went_to_present_address(since, step.sent_at):
+        return ""
     return (key or "").rpartition("@")[2][:255]

@@ -50,6 +50,7 @@ from newsletter.models import (
     rows_as_table,
 )
 from newsletter.models.base import UTCDateTime
+from newsletter.models.tables.subscriber import went_to_present_address
 from newsletter.tokens import Tokens
 
 # The purpose from which the key of these hashes is derived.
@@ -167,28 +168,29 @@ def add(
     return new
 
 
-def add_subscribers(
-    session: Session,
-    tokens: Tokens,
-    subscriber_ids: Iterable[int],
-    reason: SuppressionReason,
-    now: datetime,
-    *,
-    actor: str = "",
-    delivery_id: int | None = None,
+def add_bounced(
+    session: Session, tokens: Tokens, delivery_ids: Iterable[int], now: datetime, *, actor: str = ""
 ) -> int:
-    """Stop all email to the addresses of these subscribers; return how many are new. Commits nothing."""
-    people = session.execute(
-        select(Subscriber.id, Subscriber.email_key).where(
-            is_one_of(session, Subscriber.id, subscriber_ids), Subscriber.email_key.is_not(None)
+    """Stop all email to the addresses that these deliveries found dead; return how many are new.
+
+    If a person changed their address since, the refusal says nothing about the present one, which stays.
+    Commits nothing.
+    """
+    about = (
+        select(
+            Delivery.id, Delivery.settled_at, Subscriber.id, Subscriber.email_key, Subscriber.address_since
         )
-    ).all()
+        .join(Subscriber, Subscriber.id == Delivery.subscriber_id)
+        .where(is_one_of(session, Delivery.id, delivery_ids), Subscriber.email_key.is_not(None))
+        .order_by(Subscriber.id, Delivery.id)
+    )
     return sum(
         add(
-            session, suppression_hash(tokens, key or ""), reason, now, subscriber_id,
+            session, suppression_hash(tokens, key or ""), SuppressionReason.HARD_BOUNCE, now, subscriber_id,
             actor=actor, delivery_id=delivery_id,
         )
-        for subscriber_id, key in people
+        for delivery_id, settled_at, subscriber_id, key, since in session.execute(about).all()
+        if settled_at is not None and went_to_present_address(since, settled_at)
     )  # fmt: skip
 
 

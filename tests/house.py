@@ -7,7 +7,7 @@ import itertools
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
@@ -17,6 +17,7 @@ import pytest
 from memory_transport import MemoryTransport
 from servers.postgresql import PostgreSQL, ReusedDatabase, keep_first_rows
 from sqlalchemy import URL, inspect, make_url, text
+from sqlalchemy.orm import Session
 
 from newsletter.digest.issues import Preparer, open_issue
 from newsletter.ingest.press.parse import PressRelease
@@ -35,6 +36,7 @@ from newsletter.models import (
     Subscriber,
     Subscription,
     SubscriptionState,
+    SuppressionReason,
     Topic,
     current_sequence,
     open_engine,
@@ -52,6 +54,7 @@ from newsletter.service.database.schema import upgrade
 from newsletter.settings import Settings, load_settings
 from newsletter.subscribers import subscription_rows
 from newsletter.subscribers.privacy.emailed_links import PURPOSES, Right
+from newsletter.suppression import add, suppression_hash
 from newsletter.tokens import Tokens
 
 NOON = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)
@@ -250,6 +253,15 @@ def unsubscribe_from_topic(house: House, subscriber: int, topic: int) -> None:
         leaving = [row for row in active if row.topic_id == topic]
         subscription_rows.end(session, leaving, EndedReason.UNSUBSCRIBED, house.clock())
         session.commit()
+
+
+def suppress_people(
+    session: Session, tokens: Tokens, people: Iterable[int], reason: SuppressionReason, now: datetime
+) -> None:
+    """Suppress the present addresses of these subscribers for any reason."""
+    for each in people:
+        mark = suppression_hash(tokens, session.get_one(Subscriber, each).email_key or "")
+        add(session, mark, reason, now, each)
 
 
 def edit_release(house: House, release: int, action: ReleaseAction) -> None:

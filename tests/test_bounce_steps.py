@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from house import House
+from house import House, suppress_people
 
 from newsletter import bounce_steps
 from newsletter.bounce_steps import Step
 from newsletter.models import BounceStep, StepKind, Subscriber, SuppressionReason
-from newsletter.suppression import add_by_hand, add_subscribers, forget_subscriber, lift
+from newsletter.suppression import add_by_hand, forget_subscriber, lift
 
 
 def person(house: House) -> Subscriber:
@@ -44,7 +44,7 @@ def test_suppressing_and_lifting_are_steps_with_their_actor(either_house: House)
     tokens, key = house.runtime.tokens, ada.email_key or ""
     with house.runtime.session() as session:
         add_by_hand(session, tokens, key, "kim", house.clock())
-        add_subscribers(session, tokens, [ada.id], SuppressionReason.COMPLAINT, house.clock())
+        suppress_people(session, tokens, [ada.id], SuppressionReason.COMPLAINT, house.clock())
         lift(session, tokens, key, "kim", house.clock(), 3)
         session.commit()
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from house import House
+from house import House, suppress_people
 
 from newsletter.models import AuditEntry, BounceVerdict, Delivery, Subscriber, Suppression, SuppressionReason
 from newsletter.suppression import (
     Wanted,
     add,
     add_by_hand,
-    add_subscribers,
     find,
     forget_subscriber,
     has_changed_since,
@@ -28,7 +27,7 @@ ANN = "ann@example.org"
 
 def suppress(house: House, *people: int, reason: SuppressionReason = SuppressionReason.HARD_BOUNCE) -> None:
     with house.runtime.session() as session:
-        add_subscribers(session, house.runtime.tokens, people, reason, house.clock())
+        suppress_people(session, house.runtime.tokens, people, reason, house.clock())
         for delivery in session.query(Delivery).filter(Delivery.subscriber_id.in_(people)):
             delivery.bounced_at, delivery.verdict = house.clock(), BounceVerdict.GONE
         session.commit()

@@ -8,12 +8,11 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from house import House, make_house, make_settings, make_upgraded
+from house import House, make_house, make_settings, make_upgraded, suppress_people
 
 from newsletter.cli import main
 from newsletter.models import Issue, Suppression, SuppressionReason
 from newsletter.smtp.replies import Reply
-from newsletter.suppression import add_subscribers
 
 ENV = (
     "NEWSLETTER_PUBLIC_URL=https://news.example.org\n"
@@ -88,8 +87,8 @@ def test_they_are_really_gone_and_brought_back(place):
 def test_a_bulk_lifting_leaves_complaints_alone(place):
     with place.runtime.session() as session:
         tokens, now = place.runtime.tokens, place.clock()
-        add_subscribers(session, tokens, [1], SuppressionReason.COMPLAINT, now)
-        add_subscribers(session, tokens, [2], SuppressionReason.HARD_BOUNCE, now)
+        suppress_people(session, tokens, [1], SuppressionReason.COMPLAINT, now)
+        suppress_people(session, tokens, [2], SuppressionReason.HARD_BOUNCE, now)
         session.commit()
 
     answer = json.loads(run(place, "subscriber", "unsuppress", "--until", "2030-01-01", "--json").output)
@@ -101,8 +100,8 @@ def test_a_bulk_lifting_leaves_complaints_alone(place):
 def test_a_bulk_lifting_can_name_one_kind_of_bounces(place):
     with place.runtime.session() as session:
         tokens, now = place.runtime.tokens, place.clock()
-        add_subscribers(session, tokens, [1], SuppressionReason.SOFT_BOUNCE, now)
-        add_subscribers(session, tokens, [2], SuppressionReason.HARD_BOUNCE, now)
+        suppress_people(session, tokens, [1], SuppressionReason.SOFT_BOUNCE, now)
+        suppress_people(session, tokens, [2], SuppressionReason.HARD_BOUNCE, now)
         session.commit()
 
     run(place, "subscriber", "unsuppress", "--reason", "hard_bounce")

@@ -49,7 +49,8 @@ plain SQL and uses no code of the program. The rules are those of newsletter/cov
     no subscription, no delivery and no suppression.
 
 (suppressed) Each suppression has a cause: an editor, a complaint, an erasure, or emails that came back. A
-    complaint about an email of the last week suppresses the address. Suppose that a suppression was committed
+    complaint about an email of the last week suppresses the address to which that went, and no other one of
+    that person. Suppose that a suppression was committed
     before a claim, and was not lifted. Then the claimed email is not sent, of any newsletter.
 
 (never) At the end, with nothing open, everybody has every release, except what an editor dropped.
@@ -305,6 +306,9 @@ class Oracle:
     _barred: set[str] = field(default_factory=set)
     # When the relay accepted each delivery.
     _taken_at: dict[int, datetime] = field(default_factory=dict)
+    # The address to which each of them went, and the addresses of each person with the start of each.
+    _mailed: dict[int, str] = field(default_factory=dict)
+    _lived: dict[int, list[tuple[datetime, str]]] = field(default_factory=dict)
     # The deliveries that have a complaint.
     _complained: set[int] = field(default_factory=set)
     # People with a genuine report about an email: a probe may have failed.
@@ -337,6 +341,7 @@ class Oracle:
         first = read(self.query, self.dropped)
         self.history, self._stopped = [first], [{}]
         self._see_sequences(first)
+        self._lived = {person: [(self.now(), address)] for person, address in first.addresses.items()}
         for each in first.active():
             self._start[each.person, each.topic] = each.started
 
@@ -370,12 +375,13 @@ class Oracle:
             for release in each.releases
         }
 
-    def took(self, delivery: int, numbers: frozenset[tuple[int, int]]) -> None:
+    def took(self, delivery: int, recipient: str, numbers: frozenset[tuple[int, int]]) -> None:
         """Note a message that the relay accepted."""
         now = self.history[-1]
         row = now.deliveries[delivery]
         self.emails += 1
         self._taken_at[delivery] = self.now()
+        self._mailed[delivery] = recipient.lower()
         by_number = {number: release for release, number in now.numbers.items()}
         sent = {by_number[each] for each, _ in numbers}
         for number, text in sorted(numbers):
@@ -538,6 +544,9 @@ class Oracle:
 
     def _see_suppressions(self, before: Snapshot, after: Snapshot, asked: Asked) -> None:
         """Check what followed from a report, and that each new suppression has a cause."""
+        for person, address in after.addresses.items():
+            if before.addresses.get(person) != address:
+                self._lived.setdefault(person, []).append((self.now(), address))
         if asked.report is not None:
             self._see_report(before, after, asked.report)
         for each in after.deliveries.values():
@@ -548,7 +557,7 @@ class Oracle:
             reason = after.suppressed[person]
             has_cause = {
                 "manual": asked.suppresses == person,
-                "complaint": asked.report is not None and asked.report.kind == "complaint",
+                "complaint": asked.report is not None and self._may_complain(before, asked.report, person),
                 "hard_bounce": any(
                     each.bounced and each.person == person for each in before.deliveries.values()
                 ),
@@ -587,10 +596,29 @@ class Oracle:
         age = self.now() - self._taken_at[report.delivery]
         if is_new and age < UNDO - UNSURE and was.person in before.addresses:
             self._complained.add(report.delivery)
-            if was.person not in after.suppressed and self.strict:
+            mailed = self._mailed[report.delivery]
+            self._barred.add(mailed)
+            if before.addresses[was.person] == mailed and was.person not in after.suppressed and self.strict:
                 self.broken(f"(suppressed) person {was.person} complained, and is not suppressed")
         elif not is_new and rows[0] != rows[1] and self.strict:
             self.broken(f"(report) another complaint about delivery {report.delivery} changed something")
+
+    def _may_complain(self, before: Snapshot, report: Report, person: int) -> bool:
+        """Return whether a report may suppress this person's address: it is a complaint about an email to it.
+
+        The program may be in doubt in two cases. The address changed as the email was sent. Or a change was
+        undone, so that the person has an address again which they had before.
+        """
+        was = before.deliveries.get(report.delivery)
+        if report.kind != "complaint":
+            return False
+        if was is None:
+            return True  # about a single email, which is not watched here
+        if before.addresses.get(person) == self._mailed[report.delivery] or not self.strict:
+            return True
+        lived = self._lived[person]
+        in_doubt = self._taken_at[report.delivery] >= lived[-1][0]
+        return was.person == person and (in_doubt or lived[-1][1] in {each for _, each in lived[:-1]})
 
     def _see_return(self, was: Delivery, now: Delivery, asked: Asked) -> None:
         """Note that an accepted email came back: its releases never arrived."""

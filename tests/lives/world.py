@@ -218,7 +218,7 @@ class World:
 
     def _took(self, delivery: int, recipient: str, numbers: frozenset[tuple[int, int]]) -> None:
         self.story.append(f"    the relay takes delivery {delivery} to {recipient}: {sorted(numbers)}")
-        self.oracle.took(delivery, numbers)
+        self.oracle.took(delivery, recipient, numbers)
 
     def _told(self, delivery: int) -> None:
         self.oracle.told(delivery)

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from newsletter import audit, bounce_steps, suppression
 from newsletter.bounce_steps import Step
+from newsletter.bounces.reports.mailed import find_mailed
 from newsletter.bounces.rules.probes import end_probe
 from newsletter.errors import NotFound, StateConflict
 from newsletter.models import (
@@ -76,12 +77,13 @@ def _take_back(
             session.execute(mine.values(bounced_at=None, verdict=None))
         case StepKind.COMPLAINT:
             session.execute(mine.values(complained_at=None))
-            _lift(session, tokens, step, {SuppressionReason.COMPLAINT}, actor, now, newest)
+            for each in find_mailed(session, step.subscriber_id, step.sent_at).maybe:
+                _lift_key(session, tokens, each.canonical, SuppressionReason.COMPLAINT, actor, now, newest)
         case StepKind.PROBE_FAILED:
-            _lift(session, tokens, step, {SuppressionReason.SOFT_BOUNCE}, actor, now, newest)
+            _lift(session, tokens, step, SuppressionReason.SOFT_BOUNCE, actor, now, newest)
         case StepKind.SUPPRESSED:
             reason = SuppressionReason(step.reason)
-            if not _lift(session, tokens, step, {reason}, actor, now, newest):
+            if not _lift(session, tokens, step, reason, actor, now, newest):
                 raise StateConflict("This address is not suppressed any more, or for another reason.")
         case StepKind.PROBED:
             _end_probe(session, tokens, step, now)
@@ -91,17 +93,30 @@ def _lift(
     session: Session,
     tokens: Tokens,
     step: BounceStep,
-    reasons: set[SuppressionReason],
+    reason: SuppressionReason,
     actor: str,
     now: datetime,
     newest: int,
 ) -> bool:
+    """Lift the suppression of the person's present address, if it is for this reason."""
     key = session.scalar(select(Subscriber.email_key).where(Subscriber.id == step.subscriber_id))
     # Without a domain, the step is about a former address.
-    found = suppression.find(session, tokens, key) if key and step.domain else None
-    if key is None or found is None or found.reason not in reasons:
+    return bool(key and step.domain) and _lift_key(session, tokens, key or "", reason, actor, now, newest)
+
+
+def _lift_key(
+    session: Session,
+    tokens: Tokens,
+    email_key: str,
+    reason: SuppressionReason,
+    actor: str,
+    now: datetime,
+    newest: int,
+) -> bool:
+    found = suppression.find(session, tokens, email_key)
+    if found is None or found.reason is not reason:
         return False
-    return suppression.lift(session, tokens, key, actor, now, newest)
+    return suppression.lift(session, tokens, email_key, actor, now, newest)
 
 
 def _end_probe(session: Session, tokens: Tokens, step: BounceStep, now: datetime) -> None:

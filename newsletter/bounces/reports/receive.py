@@ -20,6 +20,7 @@ from newsletter.bounce_steps import Step
 from newsletter.bounces.read.parts import LARGEST_BYTES, cut
 from newsletter.bounces.read.reader import read_report
 from newsletter.bounces.read.report import Kind, Report
+from newsletter.bounces.reports.mailed import Mailed, find_mailed
 from newsletter.bounces.reports.match import SigningKeys, as_delivery, find_signed_id
 from newsletter.bounces.reports.path_checks import note_return
 from newsletter.bounces.rules.life import has_later, has_used
@@ -109,11 +110,15 @@ def receive_report(
     if found is None:
         return row.add(Decision(ReportOutcome.GONE), delivery_id)
     delivery = _Sent(*found)
-    decision = decide(report, _facts(session, delivery), now)
+    mailed = find_mailed(session, delivery.subscriber_id, delivery.settled_at)
+    decision = decide(report, _facts(session, delivery, mailed), now)
     recorded = row.add(decision, delivery_id, delivery.subscriber_id)
     if recorded is not decision.outcome:
         return recorded
-    return _follow(session, tokens, row, decision, delivery, now)
+    if decision.outcome is ReportOutcome.COMPLAINT:
+        _complained(session, tokens, row, delivery, mailed.complaining(report.complaints), now)
+        return decision.outcome
+    return _follow(session, row, decision, delivery, now)
 
 
 def _without_delivery(
@@ -130,18 +135,16 @@ def _without_delivery(
     return ReportOutcome.UNSIGNED
 
 
-def _facts(session: Session, delivery: _Sent) -> Facts:
+def _facts(session: Session, delivery: _Sent, mailed: Mailed) -> Facts:
     delivery_id, subscriber_id, state, settled_at = delivery
     earlier = select(ReturnedMail.outcome).where(ReturnedMail.delivery_id == delivery_id)
     said = frozenset(session.scalars(earlier.distinct()))
     # A delivery that bounced by a report before is "rejected" now, and was accepted then.
     sent = state is DeliveryState.ACCEPTED or ReportOutcome.HARD in said
-    addresses = session.execute(
-        select(Subscriber.email, Subscriber.email_key).where(Subscriber.id == subscriber_id)
-    ).one_or_none()
     return Facts(
-        frozenset(each.lower() for each in addresses or () if each),
+        mailed.known,
         settled_at if sent else None,
+        to_present=mailed.to_present,
         later_accepted=has_later(session, delivery_id, subscriber_id),
         used_since=has_used(session, subscriber_id, settled_at),
         said=said,
@@ -207,13 +210,8 @@ _STEPS = {
 }
 
 
-def _follow(
-    session: Session, tokens: Tokens, row: _Row, decision: Decision, delivery: _Sent, now: datetime
-) -> ReportOutcome:
+def _follow(session: Session, row: _Row, decision: Decision, delivery: _Sent, now: datetime) -> ReportOutcome:
     delivery_id, failure = delivery.delivery_id, decision.failure
-    if decision.outcome is ReportOutcome.COMPLAINT:
-        _complained(session, tokens, row, delivery, now)
-        return decision.outcome
     kind = _STEPS.get(decision.outcome)
     if kind is None or failure is None:
         return decision.outcome
@@ -235,7 +233,10 @@ def _follow(
     return decision.outcome
 
 
-def _complained(session: Session, tokens: Tokens, row: _Row, delivery: _Sent, now: datetime) -> None:
+def _complained(
+    session: Session, tokens: Tokens, row: _Row, delivery: _Sent, email_keys: set[str], now: datetime
+) -> None:
+    """Count a complaint, and stop all email to the addresses that it is about."""
     delivery_id, subscriber_id = delivery.delivery_id, delivery.subscriber_id
     first = update(Delivery).where(Delivery.id == delivery_id, Delivery.complained_at.is_(None))
     session.execute(first.values(complained_at=now).execution_options(synchronize_session=False))
@@ -246,14 +247,14 @@ def _complained(session: Session, tokens: Tokens, row: _Row, delivery: _Sent, no
         sent_at=delivery.settled_at,
     )  # fmt: skip
     bounce_steps.add(session, step, now)
-    key = session.scalar(select(Subscriber.email_key).where(Subscriber.id == subscriber_id))
-    if key is None:
-        return
-    mark = suppression.suppression_hash(tokens, key)
-    reason = SuppressionReason.COMPLAINT
-    if suppression.add(session, mark, reason, now, subscriber_id, delivery_id=delivery_id):
-        # The start of the hash, as in entries of people's own decisions (suppression.py).
-        audit.record(session, ACTOR, "address.suppress", mark[:16], now, reason="complaint")
+    for key in sorted(email_keys):
+        # A former address may be another subscriber's today.
+        whose = session.scalar(select(Subscriber.id).where(Subscriber.email_key == key))
+        mark = suppression.suppression_hash(tokens, key)
+        reason = SuppressionReason.COMPLAINT
+        if suppression.add(session, mark, reason, now, whose, delivery_id=delivery_id):
+            # The start of the hash, as in entries of people's own decisions (suppression.py).
+            audit.record(session, ACTOR, "address.suppress", mark[:16], now, reason="complaint")
 
 
 def _tell(session: Session, words: str, now: datetime) -> None:

@@ -18,13 +18,15 @@ _OWNERS_FAULT = (Reason.POLICY, Reason.CONTENT, Reason.RATE)
 class Facts:
     """What we know about the delivery that a report is about.
 
-    `addresses` are the forms of the address that we mailed, in lower case. `attempted_at` is None if the
-    relay never accepted the email. `later_accepted`: the address accepted a later email that did not come
-    back. `used_since`: its owner used a link since. `said` are the outcomes of earlier reports about it.
+    `addresses` are the forms of the address that we mailed, and of the person's present one, in lower case.
+    `attempted_at` is None if the relay never accepted the email. `to_present`: the email went to the present
+    address. `later_accepted`: the address accepted a later email that did not come back. `used_since`: its
+    owner used a link since. `said` are the outcomes of earlier reports about it.
     """
 
     addresses: frozenset[str]
     attempted_at: datetime | None
+    to_present: bool = True
     later_accepted: bool = False
     used_since: bool = False
     said: frozenset[ReportOutcome] = frozenset()
@@ -76,10 +78,14 @@ def _of_bounce(report: Report, facts: Facts) -> Decision:
         return Decision(ReportOutcome.LATE, failure)
     if facts.said & {ReportOutcome.HARD, ReportOutcome.SOFT, ReportOutcome.POLICY}:
         return Decision(ReportOutcome.REPEATED, failure)
-    is_dead = failure.hard and bool(ours)
-    is_alive = facts.later_accepted or facts.used_since
-    if is_dead and not is_alive:
+    if failure.hard and ours:
+        return _of_dead_address(failure, facts)
+    is_owners_fault = failure.reason in _OWNERS_FAULT
+    return Decision(ReportOutcome.POLICY if is_owners_fault else ReportOutcome.SOFT, failure)
+
+
+def _of_dead_address(failure: Failure, facts: Facts) -> Decision:
+    if facts.to_present and not (facts.later_accepted or facts.used_since):
         return Decision(ReportOutcome.HARD, failure)
-    if failure.reason in _OWNERS_FAULT and not is_dead:
-        return Decision(ReportOutcome.POLICY, failure)
-    return Decision(ReportOutcome.SOFT, failure, asks_probe=is_dead)
+    # A report about a former address says nothing about the present one, so no probe is sent there.
+    return Decision(ReportOutcome.SOFT, failure, asks_probe=facts.to_present)

@@ -25,7 +25,6 @@ from newsletter.models import (
     Issue,
     Lane,
     StepKind,
-    SuppressionReason,
     is_one_of,
 )
 from newsletter.notices import NoticeKind, settle_quiet
@@ -54,7 +53,7 @@ from newsletter.outbox.refused.verdict import (
     is_wrong,
     judge,
 )
-from newsletter.suppression import add_subscribers
+from newsletter.suppression import add_bounced
 
 # After this time every process has recorded its replies.
 SETTLED = timedelta(minutes=2)
@@ -247,11 +246,7 @@ class _Judge:
         elif verdict is Verdict.GONE or self._is_gone_for_long(row):
             self._decide([row.heard.delivery_id], BounceVerdict.GONE)
             self._judged.gone += 1
-            reason = SuppressionReason.HARD_BOUNCE
-            add_subscribers(
-                self._session, self._maker.tokens, [row.heard.person], reason, self._now,
-                delivery_id=row.heard.delivery_id,
-            )  # fmt: skip
+            add_bounced(self._session, self._maker.tokens, [row.heard.delivery_id], self._now)
         else:
             self._wait(row)
 

@@ -22,7 +22,6 @@ from newsletter.models import (
     IssueState,
     Notice,
     Subscriber,
-    SuppressionReason,
     is_one_of,
 )
 from newsletter.notices import NoticeKind
@@ -30,7 +29,7 @@ from newsletter.outbox import control
 from newsletter.outbox.refused.ask_owner import lock_issues
 from newsletter.outbox.refused.held_domains import release_domain
 from newsletter.outbox.refused.notices import QUESTIONS
-from newsletter.suppression import add_subscribers
+from newsletter.suppression import add_bounced
 from newsletter.tokens import Tokens
 
 
@@ -98,12 +97,7 @@ def really_gone(
     """
     question = _answer(session, notice_id, number)
     bounced = (_about(question.notice), Delivery.bounced_at.is_not(None))
-    people = session.scalars(
-        select(Delivery.subscriber_id).where(*bounced, Delivery.subscriber_id.is_not(None))
-    ).all()
-    reason = SuppressionReason.HARD_BOUNCE
-    theirs = {each for each in people if each is not None}
-    new = add_subscribers(session, tokens, theirs, reason, now, actor=actor)
+    new = add_bounced(session, tokens, session.scalars(select(Delivery.id).where(*bounced)), now, actor=actor)
     _decide(session, and_(*bounced), verdict=BounceVerdict.GONE)
     _decide(session, _about(question.notice), verdict=BounceVerdict.FINAL)
     _close(session, question, "bounces.gone", actor, now)

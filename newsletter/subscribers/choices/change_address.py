@@ -216,8 +216,8 @@ def _take_address(
         return  # an undo after only topics were moved: the address itself never changed
     if subscriber.email_key != address.canonical:
         forget_subscriber(session, subscriber.id)
+        subscriber.address_since = now
     subscriber.email, subscriber.email_key = address.text, address.canonical
-    subscriber.address_since = now
     session.flush()
     note(session, subscriber.id, ConsentAct.MOVED, how, now, ip_address=ip_address, joined=False)
 

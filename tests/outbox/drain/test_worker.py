@@ -7,7 +7,7 @@ import time
 from datetime import timedelta
 from email import message_from_bytes, policy
 
-from house import NOON, House
+from house import NOON, House, suppress_people
 from memory_transport import MemoryTransport
 
 from newsletter.address_rules.pattern import parse_pattern
@@ -37,7 +37,6 @@ from newsletter.outbox.recover import give_up_host, recover
 from newsletter.outbox.reports.progress import overdue_leases
 from newsletter.smtp.outcomes import Fate, Outcome, Result, Step
 from newsletter.smtp.replies import Reply
-from newsletter.suppression import add_subscribers
 
 
 def three_subscribers(house: House) -> int:
@@ -428,7 +427,7 @@ def test_who_is_suppressed_after_the_claim_is_not_written_to(house: House):
         def send(self, messages, hooks=None):
             taken = list(messages)
             with house.runtime.session() as session:
-                add_subscribers(
+                suppress_people(
                     session, house.runtime.tokens, [2], SuppressionReason.COMPLAINT, house.clock()
                 )
                 session.commit()

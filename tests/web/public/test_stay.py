@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from house import suppress_people
 
 from newsletter import suppression
 from newsletter.bounces.history.steps import list_steps_of
@@ -33,7 +34,7 @@ def path_of(visitor, number=1):
 def suppress(visitor, reason):
     tokens = visitor.house.runtime.tokens
     with visitor.house.runtime.session() as session:
-        suppression.add_subscribers(session, tokens, [visitor.person().id], reason, visitor.house.clock())
+        suppress_people(session, tokens, [visitor.person().id], reason, visitor.house.clock())
         session.commit()
 
 
