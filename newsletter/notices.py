@@ -120,6 +120,19 @@ class NoticeKind(enum.Enum):
         ),
         True,
     )
+    WEBHOOK_ENDED = (
+        "webhook_ended",
+        "Amazon SNS no longer reports returned emails",
+        (
+            "Amazon SNS says that the topic {subject} no longer posts to this service: the subscription was "
+            "deleted. Bounces and complaints of this topic do not arrive."
+        ),
+        (
+            "If you did not want that, subscribe the webhook to the topic again. This notice closes when the "
+            "topic posts again. If you did, take the topic out of NEWSLETTER_WEBHOOK_SES_TOPICS."
+        ),
+        True,
+    )
     PROBES_FAIL = (
         "probes_fail",
         "Many probe emails to one domain came back",

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from sqlalchemy.orm import Session
 
+from newsletter.bounces.reports.take_events import forget_topics
 from newsletter.bounces.rules.alarms import ACTOR, AlarmRule, check_rates
 from newsletter.bounces.rules.probes import AT_ONCE, settle_probes, weigh_soft
 from newsletter.bounces.rules.soft import SoftRule
@@ -39,6 +40,7 @@ def follow_up(runtime: Runtime) -> None:
     with runtime.session() as session:
         if not spend(session, RATES_TURN, RATES_LIMIT, runtime.now()):
             _compare_rates(runtime, session)
+            forget_topics(session, settings.webhook_ses_topics, runtime.now())
         session.commit()
 
 

@@ -58,6 +58,11 @@ class Message:
         """Its type: a notification, or a message about a subscription of our URL to the topic."""
         return self["Type"]
 
+    @property
+    def sent_at(self) -> datetime:
+        """When SNS made it. Raises CallRefused if it does not say."""
+        return _time(self["Timestamp"])
+
 
 def read_message(raw: bytes) -> Message:
     """Return a message. Raises PayloadInvalid."""
@@ -103,7 +108,7 @@ def verify(message: Message, certificate: x509.Certificate, now: datetime) -> No
         key.verify(signature, _signed_text(message).encode("utf-8"), padding.PKCS1v15(), algorithm())
     except (InvalidSignature, binascii.Error, ValueError):  # UnicodeEncodeError is a ValueError
         raise CallRefused("signature") from None
-    check_time(_time(message["Timestamp"]), now, OLDEST)
+    check_time(message.sent_at, now, OLDEST)
 
 
 def confirmation_url(message: Message) -> str:

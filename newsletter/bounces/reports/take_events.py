@@ -7,7 +7,7 @@ old to count. The caller commits, and only then confirms the call.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -20,6 +20,7 @@ from newsletter.bounces.reports.receive import MOST_IDLE_A_DAY, receive_report
 from newsletter.bounces.rules.policy import STALE
 from newsletter.errors import CallRefused
 from newsletter.models import Delivery, Issue, ReportOutcome, Subscriber, WebhookEvent, insert_new
+from newsletter.notices import NoticeKind, find_open, open_notices, settle, tell_owner
 from newsletter.tokens import Tokens
 
 # After this time a report is stale, so its repetition changes nothing (bounces/rules/policy.py). No provider
@@ -33,6 +34,33 @@ class Leaver(NamedTuple):
     public_id: str
     delivery_id: int
     newsletter_id: int | None
+
+
+class TopicState(NamedTuple):
+    """Whether a topic of Amazon SNS posts to us, by a message that SNS made at `at`."""
+
+    topic: str
+    posts: bool
+    at: datetime
+
+
+def note_topic(session: Session, state: TopicState, now: datetime) -> None:
+    """Tell the owner that a topic no longer posts to us; close that notice if it does. Commits nothing.
+
+    Messages arrive in any order. A topic that posted before the end of its subscription posts no more.
+    """
+    known = find_open(session, NoticeKind.WEBHOOK_ENDED, state.topic)
+    if not state.posts:
+        tell_owner(session, NoticeKind.WEBHOOK_ENDED, state.topic, now, ended_at=state.at.isoformat())
+    elif known is not None and state.at > datetime.fromisoformat(known.detail["ended_at"]):
+        settle(session, NoticeKind.WEBHOOK_ENDED, state.topic, now)
+
+
+def forget_topics(session: Session, topics: Collection[str], now: datetime) -> None:
+    """Close the notices about topics that are not in the settings any more. Commits nothing."""
+    for each in open_notices(session, NoticeKind.WEBHOOK_ENDED):
+        if each.subject not in topics:
+            settle(session, NoticeKind.WEBHOOK_ENDED, each.subject, now)
 
 
 def take_event(

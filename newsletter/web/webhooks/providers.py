@@ -13,6 +13,7 @@ from newsletter.bounces.providers import brevo, generic, mailgun, postmark, send
 from newsletter.bounces.providers.call import Call, check_secret
 from newsletter.bounces.providers.event import Event
 from newsletter.bounces.providers.payload import load_object
+from newsletter.bounces.reports.take_events import TopicState
 from newsletter.limits.keys import read_ip
 from newsletter.settings import Settings
 from newsletter.web.webhooks.certificates import CertificateStore, certificates
@@ -24,10 +25,14 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 @dataclass(frozen=True)
 class Verified:
-    """The events of an authentic call. `call` is its id, if the signature does not cover the events."""
+    """The events of an authentic call. `call` is its id, if the signature does not cover the events.
+
+    `topic` says whether a topic of Amazon SNS posts to us.
+    """
 
     events: Sequence[Event] = ()
     call: str = ""
+    topic: TopicState | None = None
 
 
 # Each raises CallRefused if a call is not authentic, PayloadInvalid if it cannot be read, and FetchError if
@@ -66,11 +71,11 @@ def verify_ses(call: Call, settings: Settings, now: datetime, store: Certificate
     if message.kind == sns.SUBSCRIPTION:
         store.visit(sns.confirmation_url(message))
         log.info("event=webhook_subscribed topic=%s", message["TopicArn"])
-        return Verified()
-    if message.kind == sns.UNSUBSCRIBED:
-        log.warning("event=webhook_unsubscribed topic=%s", message["TopicArn"])
-        return Verified()
-    return Verified(ses.read_events(message["Message"], message["MessageId"]))
+    posts = message.kind != sns.UNSUBSCRIBED
+    events = (
+        ses.read_events(message["Message"], message["MessageId"]) if message.kind == sns.NOTIFICATION else []
+    )
+    return Verified(events, topic=TopicState(message["TopicArn"], posts, message.sent_at))
 
 
 def _sendgrid(call: Call, settings: Settings, now: datetime) -> Verified:

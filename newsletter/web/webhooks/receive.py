@@ -21,7 +21,7 @@ from newsletter.bounces.providers.call import Call
 from newsletter.bounces.providers.event import Event
 from newsletter.bounces.providers.payload import LARGEST_BYTES
 from newsletter.bounces.reports.match import SigningKeys
-from newsletter.bounces.reports.take_events import find_leaver, take_call, take_event
+from newsletter.bounces.reports.take_events import find_leaver, note_topic, take_call, take_event
 from newsletter.errors import CallRefused, FetchError, PayloadInvalid
 from newsletter.limits.keys import limit_key, network_of
 from newsletter.limits.spend import spend
@@ -107,6 +107,8 @@ def take_in(
     keys = SigningKeys(parts.tokens.derived_key(RETURN_KEY), parts.tokens.derived_key(LEAVE_KEY))
     if verified.call:
         take_call(session, provider, verified.call, verified.events, now)
+    if verified.topic is not None:
+        note_topic(session, verified.topic, now)
     done: Counter[str] = Counter()
     reports = [each for each in verified.events if each.counts]
     until = time.monotonic() + seconds

@@ -6,6 +6,7 @@ import gzip
 import hashlib
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -17,6 +18,7 @@ from sqlalchemy.exc import OperationalError
 from webhook_calls import (
     ADA,
     SECRET,
+    TOPIC,
     Posted,
     basic,
     brevo,
@@ -42,6 +44,7 @@ from newsletter.models import (
     ConsentEntry,
     Delivery,
     Frequency,
+    Notice,
     ReturnedMail,
     Subscriber,
     Subscription,
@@ -50,6 +53,7 @@ from newsletter.models import (
     WebhookEvent,
     db,
 )
+from newsletter.notices import NoticeKind, open_notices
 from newsletter.web.http.extensions import runtime
 from newsletter.web.webhooks.providers import WEBHOOKS, Verified
 from newsletter.web.webhooks.receive import EVENTS_A_COMMIT, REFUSED, take_in
@@ -363,10 +367,37 @@ def test_a_subscription_to_a_topic_of_ours_is_confirmed_and_another_is_not(door:
     assert door.is_untouched()
 
 
-def test_an_end_of_the_subscription_is_only_logged(door: Door):
-    assert door.post("ses", sns(sns_fields("UnsubscribeConfirmation"))).status_code == 200
+def ended(door: Door) -> list[str]:
+    """Return the topics of the open notices about the end of a subscription."""
+    with door.house.runtime.reading() as session:
+        return [each.subject for each in open_notices(session, NoticeKind.WEBHOOK_ENDED)]
 
+
+def test_the_owner_is_told_once_that_a_topic_no_longer_posts_and_nothing_is_confirmed(door: Door):
+    for _ in range(2):
+        assert door.post("ses", sns(sns_fields("UnsubscribeConfirmation"))).status_code == 200
+
+    assert ended(door) == [TOPIC]
+    assert len(door.house.all(Notice)) == 1
     assert [each for each in door.amazon.asked if "Action" in each] == []
+
+
+def test_a_changed_end_of_the_subscription_tells_nobody(door: Door):
+    posted = sns(sns_fields("UnsubscribeConfirmation"))
+    changed = replace(posted, body=posted.body.replace(b"2026-03-10T12:00", b"2026-03-10T12:01"))
+
+    assert (door.post("ses", changed).status_code, ended(door)) == (403, [])
+
+
+@pytest.mark.parametrize("kind", ["SubscriptionConfirmation", "Notification"])
+def test_the_notice_closes_when_the_topic_posts_again(door: Door, kind: str):
+    door.post("ses", sns(sns_fields("UnsubscribeConfirmation")))
+
+    door.post("ses", sns(sns_fields(kind, Timestamp="2026-03-10T11:59:59.000Z")))
+    assert ended(door) == [TOPIC]  # made before the end, and late
+
+    door.post("ses", sns(sns_fields(kind, Timestamp="2026-03-10T12:00:01.000Z")))
+    assert ended(door) == []
 
 
 def test_without_the_certificate_a_message_waits(door: Door):
