@@ -15,6 +15,7 @@
     │   ├── TokenExpired       the link is genuine, but too old or outdated
     │   └── TokenInvalid       the link is damaged, forged or made for another purpose
     ├── LimitReached           a rate limit is reached; says when to retry
+    │   └── ReportsLimited     a report that changes nothing is not recorded; says whether it is about us
     ├── NotFound               no such topic, release, issue or subscriber
     │   ├── ReleaseWithdrawn   it was public before, and is not now
     │   └── ReleaseMerged      it was merged into another one; says which
@@ -129,6 +130,14 @@ class LimitReached(NewsletterError):
     def __init__(self, message: str, wait_seconds: float) -> None:
         self.wait_seconds = wait_seconds
         super().__init__(message)
+
+
+class ReportsLimited(LimitReached):
+    """Too many reports that change nothing came; `is_signed`: this one has a value that we signed."""
+
+    def __init__(self, wait_seconds: float, *, is_signed: bool) -> None:
+        self.is_signed = is_signed
+        super().__init__("Too many reports that change nothing arrived. Try again later.", wait_seconds)
 
 
 class NotFound(NewsletterError):

@@ -201,7 +201,6 @@ THROUGH_OTHERS = {
         "bounces/ways_in/pop3.py",
         "service/mailboxes/read_imap.py",
         "service/mailboxes/read_pop3.py",
-        "service/mailboxes/take.py",
     },
     "The steps of retention: retention/test_run.py runs each by its name.": {
         "subscribers/privacy/retention/addresses.py",

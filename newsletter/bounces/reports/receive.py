@@ -25,6 +25,8 @@ from newsletter.bounces.reports.match import SigningKeys, as_delivery, find_sign
 from newsletter.bounces.reports.path_checks import note_return
 from newsletter.bounces.rules.life import has_later, has_used
 from newsletter.bounces.rules.policy import Decision, Facts, decide
+from newsletter.errors import ReportsLimited
+from newsletter.limits.spend import spend
 from newsletter.mail.redact import without_addresses
 from newsletter.models import (
     Delivery,
@@ -38,6 +40,7 @@ from newsletter.models import (
 )
 from newsletter.notices import NoticeKind, find_open, tell_owner
 from newsletter.outbox.refused.reported import record_reported
+from newsletter.throttle import Limit
 from newsletter.tokens import Tokens
 
 ACTOR = "returned mail"
@@ -48,8 +51,11 @@ LONGEST_WORDS = 500
 # Messages that are neither a report nor signed leave no row: anybody can send them, in any number.
 _UNKEPT = (Kind.AUTOREPLY, Kind.OTHER)
 
-# Reports that change nothing are kept for people to look at, so many a day: anybody can send them.
+# Anybody can send reports that change nothing. So many a day are kept for people to look at.
 MOST_IDLE_A_DAY = 1_000
+# After that, rows without the message are added, and then the sender must keep it and try again.
+BARE_A_DAY = Limit(burst=20_000, period_seconds=86_400)
+_BARE = "reports:bare"
 _IDLE = (
     ReportOutcome.UNSIGNED, ReportOutcome.GONE, ReportOutcome.STALE, ReportOutcome.REPEATED,
     ReportOutcome.LATE, ReportOutcome.NOTHING,
@@ -74,15 +80,18 @@ def receive(
     now: datetime,
     *,
     most_idle: int = MOST_IDLE_A_DAY,
+    bare: Limit = BARE_A_DAY,
 ) -> ReportOutcome:
     """Do what follows from a returned message; return what that was. Commits nothing.
 
     The same bytes again, and a second report about the same failure, change nothing. Of the reports that
-    change nothing, at most `most_idle` in 24 hours are recorded.
+    change nothing, at most `most_idle` in 24 hours are kept with their message, and those within `bare` are
+    recorded without it. Raises ReportsLimited for the others.
     """
     message = raw[:LARGEST_BYTES]
     signed_id = find_signed_id(cut(message), recipients, keys)
-    return receive_report(session, tokens, read_report(message), signed_id, message, now, most_idle=most_idle)
+    row = _Row(session, message, now, most_idle, bare, is_signed=signed_id is not None)
+    return _receive(session, tokens, row, read_report(message), signed_id, now)
 
 
 def receive_report(
@@ -95,12 +104,19 @@ def receive_report(
     *,
     most_idle: int = MOST_IDLE_A_DAY,
 ) -> ReportOutcome:
-    """Do what follows from a report about an email, None without a signed value; return what that was.
+    """Do what follows from an authentic report, None without a signed value; return what that was.
 
-    `message` has the bytes by which the report is recorded once. Commits nothing.
+    `message` has the bytes by which the report is recorded once. More than `most_idle` that change nothing in
+    24 hours are recorded without it. Commits nothing.
     """
+    row = _Row(session, message, now, most_idle, None, is_signed=signed_id is not None)
+    return _receive(session, tokens, row, report, signed_id, now)
+
+
+def _receive(
+    session: Session, tokens: Tokens, row: _Row, report: Report, signed_id: str | None, now: datetime
+) -> ReportOutcome:
     delivery_id = as_delivery(signed_id)
-    row = _Row(session, message, now, most_idle)
     if delivery_id is None:
         return _without_delivery(session, row, report, signed_id, now)
     if report.kind in _UNKEPT:
@@ -154,19 +170,29 @@ def _facts(session: Session, delivery: _Sent, mailed: Mailed) -> Facts:
 class _Row:
     """The row of one message. It is inserted first, so that two processes never follow one report twice."""
 
-    def __init__(self, session: Session, message: bytes, now: datetime, most_idle: int) -> None:
+    def __init__(
+        self,
+        session: Session,
+        message: bytes,
+        now: datetime,
+        most_idle: int,
+        bare: Limit | None,
+        *,
+        is_signed: bool,
+    ) -> None:
         self._session = session
         self._message = message
         self._now = now
         self._most_idle = most_idle
+        self._bare = bare
+        self._is_signed = is_signed
         self.id: int | None = None
 
     def add(
         self, decision: Decision, delivery_id: int | None = None, subscriber_id: int | None = None
     ) -> ReportOutcome:
         """Record what follows from the message; return REPEATED if it was recorded before."""
-        if decision.outcome in _IDLE and self._count_idle() >= self._most_idle:
-            return decision.outcome
+        is_bare = decision.outcome in _IDLE and self._count_idle() >= self._most_idle
         failure = decision.failure
         fresh = insert_new(self._session, ReturnedMail).values(
             digest=hashlib.sha256(self._message).hexdigest(),
@@ -176,10 +202,14 @@ class _Row:
             subscriber_id=subscriber_id,
             reason=failure.reason.value if failure else "",
             status=failure.status if failure else "",
-            words=_kept(failure.words) if failure else "",
-            raw=zlib.compress(self._message[:KEPT_BYTES]),
+            words=_kept(failure.words) if failure and not is_bare else "",
+            raw=None if is_bare else zlib.compress(self._message[:KEPT_BYTES]),
         )
         self.id = self._session.scalar(fresh.returning(ReturnedMail.id))
+        if self.id is not None and is_bare and self._bare is not None:
+            wait_seconds = spend(self._session, _BARE, self._bare, self._now)
+            if wait_seconds:
+                raise ReportsLimited(wait_seconds, is_signed=self._is_signed)
         return ReportOutcome.REPEATED if self.id is None else decision.outcome
 
     def _count_idle(self) -> int:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from sqlalchemy.exc import SQLAlchemyError
 
 from newsletter.bounces.classify import InboundAction, NothingToDo, OwnAddresses, Returned, read_mail
-from newsletter.errors import LimitReached
+from newsletter.errors import LimitReached, ReportsLimited
 from newsletter.models import ReportOutcome
 from newsletter.runtime import Runtime
 from newsletter.service.incoming.apply import own_addresses, take_in
@@ -67,6 +67,11 @@ def take_message(runtime: Runtime, raw: bytes, counts: Counts) -> After:
     try:
         done = take_in(runtime, raw)
         after = After.SETTLE if _is_ours(actions, done, own) else After.LEAVE
+    except ReportsLimited as limited:
+        # Another sender's report stays where it is, so nothing is lost. Ours is read again.
+        is_ours = limited.is_signed or _is_to_us(actions, own)
+        done = ["later" if is_ours else ReportOutcome.UNSIGNED]
+        after = After.LATER if is_ours else After.LEAVE
     except LimitReached:
         done, after = ["later"], After.LATER
     except SQLAlchemyError:
@@ -84,8 +89,10 @@ def _may_concern(actions: Sequence[InboundAction]) -> bool:
 
 
 def _is_ours(actions: Sequence[InboundAction], done: Sequence[str], own: OwnAddresses) -> bool:
-    if _OURS & set(done):
-        return True
+    return bool(_OURS & set(done)) or _is_to_us(actions, own)
+
+
+def _is_to_us(actions: Sequence[InboundAction], own: OwnAddresses) -> bool:
     # Mail to the signed return path of a delivery is for nobody else, whatever it says.
     to = [each for action in actions if isinstance(action, Returned) for each in action.recipients]
     return any(own.is_signed_path(each) for each in to)

@@ -10,8 +10,8 @@ from sqlalchemy import select, update
 
 from newsletter.bounces.history.queries import list_reports, read_message
 from newsletter.bounces.reports.match import SigningKeys
-from newsletter.bounces.reports.receive import receive
-from newsletter.errors import NotFound
+from newsletter.bounces.reports.receive import BARE_A_DAY, receive
+from newsletter.errors import NotFound, ReportsLimited
 from newsletter.mail.verp import LEAVE_KEY, RETURN_KEY, delivery_token
 from newsletter.models import (
     BounceVerdict,
@@ -31,6 +31,7 @@ from newsletter.outbox.refused.reported import WAIT_FOR_OTHERS
 from newsletter.subscribers.privacy.erase import erase
 from newsletter.subscribers.privacy.retention.policy import Policy
 from newsletter.subscribers.privacy.retention.run import Purger
+from newsletter.throttle import Limit
 
 
 def keys(house: House) -> SigningKeys:
@@ -88,11 +89,12 @@ X-Newsletter-Token: %s
 """
 
 
-def take(house: House, raw: bytes, *recipients: str, most_idle: int = 100) -> ReportOutcome:
+def take(
+    house: House, raw: bytes, *recipients: str, most_idle: int = 100, bare: Limit = BARE_A_DAY
+) -> ReportOutcome:
+    tokens, now = house.runtime.tokens, house.clock()
     with house.runtime.session() as session:
-        found = receive(
-            session, house.runtime.tokens, keys(house), raw, recipients, house.clock(), most_idle=most_idle
-        )
+        found = receive(session, tokens, keys(house), raw, recipients, now, most_idle=most_idle, bare=bare)
         session.commit()
     return found
 
@@ -287,16 +289,38 @@ def house_person(house: House) -> Subscriber:
     return house.all(Subscriber)[0]
 
 
-def test_reports_that_change_nothing_are_recorded_up_to_a_limit_a_day(sent: House):
-    reports = [report(sent, words=f"try {number}") for number in range(4)]
-    unsigned = [each.partition(b"Message-ID")[0] + b"--b--\n" for each in reports]
+def unsigned(house: House, number: int) -> bytes:
+    return report(house, words=f"try {number}").partition(b"Message-ID")[0] + b"--b--\n"
 
-    outcomes = [take(sent, each, most_idle=2) for each in unsigned]
+
+def test_reports_that_change_nothing_are_kept_with_their_message_up_to_a_limit_a_day(sent: House):
+    outcomes = [take(sent, unsigned(sent, number), most_idle=2) for number in range(4)]
     real = take(sent, report(sent), most_idle=2)
 
     assert outcomes == [ReportOutcome.UNSIGNED] * 4
     assert real is ReportOutcome.HARD
-    assert [each.outcome for each in sent.all(ReturnedMail)] == ["unsigned"] * 2 + ["hard"]
+    rows = sent.all(ReturnedMail)
+    assert [each.outcome for each in rows] == ["unsigned"] * 4 + ["hard"]
+    assert [each.raw is None for each in rows] == [False, False, True, True, False]
+    assert take(sent, unsigned(sent, 3), most_idle=2) is ReportOutcome.UNSIGNED
     sent.clock.pass_(days=2)
-    take(sent, unsigned[3], most_idle=2)
-    assert len(sent.all(ReturnedMail)) == 4
+    take(sent, unsigned(sent, 9), most_idle=2)
+    assert sent.all(ReturnedMail)[-1].raw is not None
+
+
+def test_a_report_that_would_not_be_recorded_is_refused_and_others_still_count(sent: House):
+    bare = Limit(burst=1, period_seconds=86_400)
+    take(sent, unsigned(sent, 1), most_idle=0, bare=bare)
+    take(sent, unsigned(sent, 1), most_idle=0, bare=bare)  # the same bytes again spend nothing
+
+    with pytest.raises(ReportsLimited) as limited:
+        take(sent, unsigned(sent, 2), most_idle=0, bare=bare)
+
+    assert (limited.value.is_signed, limited.value.wait_seconds) == (False, pytest.approx(86_400))
+    assert len(sent.all(ReturnedMail)) == 1
+    assert take(sent, report(sent), most_idle=0, bare=bare) is ReportOutcome.HARD
+    with pytest.raises(ReportsLimited) as limited:
+        take(sent, report(sent, words="once more: user unknown"), most_idle=0, bare=bare)
+    assert limited.value.is_signed
+    sent.clock.pass_(days=1)
+    assert take(sent, unsigned(sent, 2), most_idle=0, bare=bare) is ReportOutcome.UNSIGNED
