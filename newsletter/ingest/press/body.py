@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
 from newsletter.ingest.press.clean import RawLine
 from newsletter.ingest.press.lines.contacts import contact_lines
@@ -23,6 +24,12 @@ _LONG = 120
 _FEW = 5
 _SIGNED = 8  # words of "Lund, 2 May 2025" and "Ada Finch, harbour office - 2 May 2025"
 _WIDE_GAP = 6
+# The number of lines below a heading that show whether it is above a list.
+_TEASERS = 12
+# A menu has so many lines.
+_MENU = 20
+# A text with so many characters may be whole.
+_ENOUGH = 400
 _MENU_WORDS = 12
 _EARLY = 5  # a date in so many lines below the first paragraph is that of the release
 
@@ -72,21 +79,35 @@ def find_end(lines: Sequence[Line]) -> int:
     """Return the index of the end mark, or of what begins the end of the page, or len(lines).
 
     A mark with more text below than above does not count, but "###" always does. These end the text if
-    little text is below: other pages, a notice of copyright, comments, many short lines in a row.
+    little text is below: other pages, a notice of copyright, comments, many short lines in a row. A whole
+    menu and a list of teasers end a text of two paragraphs whatever is below.
     """
     prose = [_weight(line) for line in lines]
     total = sum(prose)
-    above = gap = 0
+    above = gap = quiet = paragraphs = 0
     for at, line in enumerate(lines):
         gap = gap + 1 if _is_no_text(line) else 0
+        quiet = 0 if line.prose or line.bullet or " | " in line.text else quiet + 1
+        paragraphs += prose[at] > 0 and not line.open
+        whole = paragraphs > 1 and above >= _ENOUGH
         if gap == _WIDE_GAP and above * 4 >= total * 3 > 0:
             return at + 1 - gap
+        if whole and quiet == _MENU and sum(map(_is_no_text, lines[at + 1 - quiet : at + 1])) * 2 > quiet:
+            return at + 1 - quiet
+        if whole and line.kind is Kind.RELATED and line.open and _are_teasers(lines[at + 1 :]):
+            return at
         if line.kind is Kind.END and above > 0 and (above * 2 >= total or line.text.count("#") >= 3):
             return at
         if _begins_end(line) and above * 4 >= total * 3 > 0:
             return at
         above += prose[at]
     return len(lines)
+
+
+def _are_teasers(lines: Sequence[Line]) -> bool:
+    """Return whether the next paragraphs each have a headline above, as in a list of other pages."""
+    prose = [at for at, line in enumerate(lines[:_TEASERS]) if line.prose]
+    return len(prose) > 1 and all(two - one > 1 for one, two in pairwise(prose))
 
 
 def _is_no_text(line: Line) -> bool:
@@ -226,7 +247,9 @@ def _trim_tail(kept: list[Line], body: Body) -> None:
         del kept[tail:]
     while kept:
         last = kept[-1]
-        if last.text_only and not _SOURCE.match(last.text) and not _is_stray(last, kept[:-1]):
+        above = kept[:-1]
+        repeated = not last.prose and any(each.text == last.text for each in above)
+        if last.text_only and not _SOURCE.match(last.text) and not repeated and not _is_stray(last, above):
             break
         body.last_dates.extend([last] if last.alone and last.dates else [])
         body.footer.append(kept.pop())

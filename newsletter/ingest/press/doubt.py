@@ -107,7 +107,9 @@ def _beside(entry: Entry, others: list[Entry]) -> int:
 
 
 def _is_cut_in_quotation(text: str) -> bool:
-    return sum(text.count(mark) for mark in "„“«「") > sum(text.count(mark) for mark in "“”»」")
+    # A German quotation ends with the mark that begins an English one.
+    begins, ends = ("„«「", "“”»」") if "„" in text else ("“«「", "”»」")
+    return sum(text.count(mark) for mark in begins) > sum(text.count(mark) for mark in ends)
 
 
 def _latin(text: str) -> float:

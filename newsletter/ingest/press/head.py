@@ -59,20 +59,27 @@ class Head:
     body_at: int = 0
 
     def told_dates(self) -> list[HeadDate]:
-        """Return the dates above the text, without the day on which the page was read.
+        """Return the dates above the text, the nearest to the title first.
 
+        The day on which the page was read is not among them.
         Portals show that day with its weekday at their top, far above the title.
         """
         above = [each for each in self.dates if each.weekday and each.at < self.title_at]
         others = [each for each in self.dates if each not in above]
-        return others + [each for each in above if each.at >= 4 or self.title_at - each.at < 6]
+        others += [each for each in above if each.at >= 4 or self.title_at - each.at < 6]
+        return sorted(others, key=lambda each: abs(each.at - self.title_at)) if self.title_at >= 0 else others
 
 
-def read_head(lines: Sequence[Line]) -> Head:
-    """Read the lines above the text. `title` is "" if none of them can be a title."""
+def read_head(lines: Sequence[Line], headline_at: int = -1) -> Head:
+    """Read the lines above the text. `title` is "" if none of them can be a title.
+
+    `headline_at` is the index of the headline if the title of the page told it (page_title.py).
+    """
     top = lines[:_LONGEST_HEAD]
     head = Head(body_at=len(top))
-    repeats = Repeats(top)
+    if headline_at >= 0:
+        head.title, head.title_at = lines[headline_at].text, headline_at
+    repeats = Repeats(top, headline_at)
     contacts, events = contact_lines(top), event_lines(top)
     entries: list[Entry] = []
     meta_at, teaser_to, label = -1, 0, ""

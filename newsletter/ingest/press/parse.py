@@ -14,11 +14,12 @@ from newsletter.ingest.press.dates.dateline import Dateline, read_dateline
 from newsletter.ingest.press.dates.find import FoundDate, find_dates, resolve
 from newsletter.ingest.press.doubt import FIRST_SENTENCE, SURE
 from newsletter.ingest.press.head import Head, read_head
-from newsletter.ingest.press.lines.furniture import Kind
+from newsletter.ingest.press.lines.furniture import Kind, kind_of
 from newsletter.ingest.press.lines.labels import BARE, BELOW, DATELINE, EVENT
-from newsletter.ingest.press.lines.line import NAME
+from newsletter.ingest.press.lines.line import NAME, OF
 from newsletter.ingest.press.lines.organisations import organisation_score
 from newsletter.ingest.press.lines.shape import is_sentence
+from newsletter.ingest.press.page_title import find_page_title, without_menus
 from newsletter.ingest.press.publisher import Evidence, copyright_year, find_publisher
 from newsletter.ingest.press.title import same_headline, split_site
 from newsletter.ingest.press.unwrap import read_lines
@@ -88,8 +89,12 @@ def parse_press(text: str, name: str, today: date | None = None) -> PressRelease
         reason = f"it has more than {MAX_LINES:,} lines; save only the text of the release and try again"
         raise ReleaseUnreadable(name, reason)
     lines = [each for line in read_lines(cleaned.lines) for each in cut_mark(line)]
-    end = find_end(lines)
-    head = read_head(lines[:end])
+    page, headline_at = find_page_title(lines), -1
+    if page is not None:
+        lines, headline_at = without_menus(lines, page)
+    below = headline_at + 1
+    end = below + find_end(lines[below:])
+    head = read_head(lines[:end], headline_at)
     body = read_body(lines[head.body_at : end], lines[end:])
     _speak_for_title(head, body)
     if not head.title:
@@ -106,7 +111,9 @@ def parse_press(text: str, name: str, today: date | None = None) -> PressRelease
     dateline = next((found for found in opening if found), None)
     title, *sites = split_site(head.title, {line.text for line in lines})
     sites.append(head.site)
-    named = [site for site in sites if organisation_score(site) >= NAME]
+    if page is not None and page.site:
+        sites.insert(0, page.site)
+    named = [site for site in sites if organisation_score(site) >= NAME or (page and site == page.site)]
     names = [*(named if not head.labelled else ()), head.publisher, *sites]
     return PressRelease(
         title=title,
@@ -142,7 +149,10 @@ def _is_title(paragraph: str, head: Head) -> bool:
 
 
 def _opens(text: str, day: FoundDate) -> bool:
-    return day.start == 0 or (text[day.start - 1] == "(" and text[day.end : day.end + 1] == ")")
+    """Return whether a text begins with a date, with or without "Press release of" or brackets around it."""
+    kind = kind_of(OF.sub("", text[: day.start].strip()))[0] if day.start <= 40 else ""
+    bracketed = text[day.start - 1] == "(" and text[day.end : day.end + 1] == ")"
+    return day.start == 0 or kind == "kind of release" or bracketed
 
 
 class Parsed(Protocol):
@@ -224,7 +234,7 @@ def _published(
     year = next((found.year for _, found in dates if found.year), None)
     year = year or copyright_year([line.text for line in body.footer])
     if not dates and paragraphs:  # "15 August 2022 The harbour office ...", "Today (15.8.2022), ..."
-        opening = find_dates(paragraphs[0])[:1]
-        dates.extend((BELOW, day) for day in opening if day.year and _opens(paragraphs[0], day))
+        for each in paragraphs[:2]:
+            dates.extend((BELOW, day) for day in find_dates(each)[:1] if day.year and _opens(each, day))
     american = any(_AMERICAN.search(each[:400]) for each in paragraphs[:3])
     return resolve(dates, year, today, american=american)

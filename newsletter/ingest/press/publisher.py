@@ -76,9 +76,15 @@ class Evidence:
 
 def from_signature(evidence: Evidence) -> str:
     """Return the name in a last line such as "SOURCE Halden Robotics", or else in a signature."""
-    for line in (*evidence.footer, *evidence.paragraphs[-2:]):
+    lines = [*evidence.footer, *evidence.paragraphs[-2:]]
+    for at, line in enumerate(lines):
         label, value = read_label(line)
-        name = re.split("[:：|]", value)[0].strip(" .")
+        if label == "publisher" and not value:
+            value = lines[at + 1] if at + 1 < len(lines) else ""
+            if organisation_score(value) >= NAME:
+                return value
+            continue
+        name = "" if value.startswith(("http", "www.")) else re.split("[:：|]", value)[0].strip(" .")
         if label == "publisher" and 0 < size(name) <= _FEW:
             return name
         hit = _SOURCE.match(line)

@@ -86,13 +86,13 @@ class Repeats:
 
     A breadcrumb that ends with the headline, a headline with its author behind, and one that was cut off with
     three dots are repetitions, too. `body_from` is the index behind the last repetition. The text does not
-    begin above it.
+    begin above it, and not above `headline_at`.
     """
 
-    def __init__(self, lines: Sequence[Line]) -> None:
+    def __init__(self, lines: Sequence[Line], headline_at: int = -1) -> None:
         self._count: dict[str, int] = {}
         self._other: dict[str, str] = {}
-        self.body_from = 0
+        self.body_from = headline_at + 1
         first: set[str] | None = None
         begins: dict[str, int] = {}
         # What stands twice below the first sentence is a row of a table, if a headline can be above it.
