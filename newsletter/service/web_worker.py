@@ -48,7 +48,7 @@ STALLED_SECONDS = 30.0
 IDLE_SECONDS = 60.0
 # How long an ending process waits for a request that a client may be sending on a kept connection.
 LINGER_SECONDS = 1.0
-_WITH_IMAGE = re.compile(r"/admin/releases/(?:new|[A-Za-z0-9_-]{1,40}/edit)$")
+_WITH_IMAGE = re.compile(r"/admin/releases/(?:new|preview|[A-Za-z0-9_-]{1,40}/edit)$")
 
 
 def sends_too_long(seconds: float, *, head_read: bool, is_upload: bool = False) -> bool:

@@ -38,8 +38,8 @@ def ask_who() -> Response | None:
 
 @admin.after_request
 def keep_private(answer: Response) -> Response:
-    """Keep these pages out of caches and search indexes."""
-    answer.headers["Cache-Control"] = "no-store"
+    """Keep these pages out of caches and search indexes. Images say themselves how long a browser keeps them."""
+    answer.headers.setdefault("Cache-Control", "no-store")
     answer.headers["X-Robots-Tag"] = "noindex"
     return answer
 

@@ -87,7 +87,7 @@ class ReleaseForm(FlaskForm):  # type: ignore[misc]
     email_summary = TextAreaField("Summary in emails")
     # The hash of an image that is stored, and a file that takes its place.
     image = HiddenField()
-    image_file = FileField("Image")
+    image_file = FileField("Image file")
     image_alt = StringField("Description of the image")
     no_image = BooleanField("Remove the image")
     canonical_url = HiddenField()

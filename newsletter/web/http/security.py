@@ -24,7 +24,7 @@ WITH_FILE = frozenset({
 # A form with the image and the whole text of a release. The web server lets few of them in at a time.
 MAX_IMAGE_FORM_BYTES = 11 * 1024 * 1024
 MAX_RELEASE_TEXT_BYTES = 512 * 1024
-WITH_IMAGE = frozenset({"admin.edit_release", "admin.write_release"})
+WITH_IMAGE = frozenset({"admin.edit_release", "admin.write_release", "admin.preview_release"})
 
 POLICY = (
     "default-src 'none'",

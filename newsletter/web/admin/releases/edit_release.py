@@ -6,7 +6,8 @@ from itertools import pairwise
 
 from flask import Response, flash, render_template, request
 
-from newsletter.errors import InputError, StateConflict
+from newsletter.errors import FieldsInvalid, InputError, StateConflict
+from newsletter.images.store import find_image
 from newsletter.models import db
 from newsletter.releases.editing.body import from_markdown
 from newsletter.releases.editing.delete import delete_release, undo_delete
@@ -72,9 +73,14 @@ def edit_release_(public_id: str) -> Response:
 
 @admin.post("/releases/preview")
 def preview_release() -> str:
-    """Return the text of the form as it will be shown. Stores nothing."""
-    stop_writing()
+    """Return the release in the form as it will be shown. Stores only an image that was chosen (see take_image)."""
     form = ReleaseForm()
+    has_file = bool(form.image_file.data)
+    try:
+        take_image(form)
+    except FieldsInvalid as fault:
+        tell_faults(form, fault)
+    stop_writing()
     try:
         body, fault = from_markdown(form.body.data or "").html, ""
     except InputError as wrong:
@@ -85,6 +91,9 @@ def preview_release() -> str:
         body=body,
         fault=fault,
         language=form.language.data or "",
+        image=find_image(db.session(), form.image.data),
+        image_alt=form.image_alt.data or "",
+        form=form if has_file else None,
     )
 
 

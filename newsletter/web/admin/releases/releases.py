@@ -9,7 +9,7 @@ from typing import Any
 from flask import Response, abort, flash, make_response, redirect, render_template, request, url_for
 
 from newsletter.errors import InputError
-from newsletter.images.store import find_image
+from newsletter.images.store import find_image, find_images
 from newsletter.models import Release, ReleaseState, Topic, db
 from newsletter.models.paging import Page
 from newsletter.releases.correction_notice.send import count_told, find_notice
@@ -49,6 +49,7 @@ def releases() -> str:
     topics = list_topics(session)
     found, words, is_more = _found(filters, topics)
     sent = carried(session, [release.id for release in found.items])
+    images = find_images(session, (release.image_hash for release in found.items))
     rows = [
         {
             "public_id": release.public_id,
@@ -62,6 +63,7 @@ def releases() -> str:
             "deleted_at": release.deleted_at,
             "topics": [link.topic.name for link in release.topic_links],
             "sent": release.id in sent,
+            "image": images.get(release.image_hash or ""),
         }
         for release in found.items
     ]

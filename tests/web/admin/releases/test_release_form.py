@@ -79,6 +79,45 @@ def test_files_made_to_do_harm_are_refused(house, editor, public_id, content):
         assert session.scalars(select(StoredImage)).all() == []
 
 
+def preview(editor, **given: object):
+    return editor.post(
+        "/admin/releases/preview", {"title": "A quay", "body": "It is open.", **given}, page="/admin/releases/new"
+    )
+
+
+def test_the_preview_shows_an_image_as_soon_as_it_is_chosen(house, editor):
+    chosen = preview(editor, image_file=upload(photo()))
+    image_hash = re.search(r'name="image" [^>]*value="([0-9a-f]{64})"', chosen.text)[1]
+    described = preview(editor, image=image_hash, image_alt="A quay at dawn")
+    removed = preview(editor, image=image_hash, image_alt="A quay at dawn", no_image="y")
+    shown = editor.get(f"/admin/images/{image_hash}.jpg")
+
+    assert "Nobody sees this image until it has a description." in chosen.text
+    assert 'hx-swap-oob="true"' in chosen.text
+    assert f'src="/admin/images/{image_hash}.jpg"' in described.text
+    assert 'alt="A quay at dawn"' in described.text
+    # What an editor types meanwhile stays: only another file replaces the fields of the image.
+    assert "hx-swap-oob" not in described.text
+    assert "<img" not in removed.text
+    assert (shown.status_code, shown.headers["Cache-Control"]) == (200, "private, max-age=3600")
+    with house.make_session() as session:
+        assert session.scalars(select(Release)).all() == []
+
+
+def test_the_preview_says_why_an_image_is_refused_and_keeps_the_one_before(editor):
+    first = preview(editor, image_file=upload(photo()))
+    image_hash = re.search(r'name="image" [^>]*value="([0-9a-f]{64})"', first.text)[1]
+
+    refused = preview(editor, image=image_hash, image_file=upload(SVG, "quay.svg"))
+
+    assert 'aria-invalid="true"' in refused.text
+    assert f'name="image" type="hidden" value="{image_hash}"' in refused.text
+
+
+def test_the_preview_shows_a_long_text(editor):
+    assert "the end" in preview(editor, body="A quay. " * 20_000 + "the end").text
+
+
 def test_an_image_that_is_not_stored_cannot_be_named(editor, public_id):
     answer = edit(editor, public_id, image="0" * 64, image_alt="A quay")
 

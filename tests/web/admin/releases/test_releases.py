@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import io
+import re
 from datetime import UTC, datetime
 
 import pytest
+from pictures import photo
 from sqlalchemy import select
 
 from newsletter.models import AuditEntry, HoldReason, Release, ReleaseState, ReleaseTopic
@@ -20,6 +23,22 @@ def test_releases_are_found_by_title_case_aside(house, editor):
 
     assert "<mark>Pajūrio</mark> sveikata" in page
     assert "A new quay" not in page
+
+
+def test_a_release_with_an_image_has_a_small_one_in_the_list(house, editor):
+    house.topic()
+    with_image, _ = house.release("A new quay"), house.release("A pier")
+    path = f"/admin/releases/{with_image}/edit"
+    file = (io.BytesIO(photo()), "quay.jpg")
+    data = {"title": "A new quay", "revision": "1", "image_file": file, "image_alt": "A quay at dawn"}
+    editor.post(path, data, page=path)
+
+    page = editor.get("/admin/releases").text
+
+    (small,) = re.findall("<img [^>]*thumb[^>]*>", page)
+    assert 'loading="lazy"' in small
+    assert 'width="72" height="54"' in small
+    assert re.search(r'src="/admin/images/[0-9a-f]{64}-email\.jpg"', small)
 
 
 def test_a_search_finds_words_of_the_text_and_parts_of_titles(house, editor):
