@@ -48,6 +48,7 @@ def list_releases(
     topic: str = "",
     newsletter_id: int | None = None,
     since: date | None = None,
+    until: date | None = None,
     deleted: bool = False,
     page: int = 1,
     per_page: int = 50,
@@ -55,8 +56,8 @@ def list_releases(
     """Return one page of releases with their topics, the newest first.
 
     `search` matches titles and publishers in any case. `topic` is a slug. With `newsletter_id`, they are in a
-    topic of that newsletter. `since` is the earliest date of publication. Deleted ones are left out; with
-    `deleted`, only they are listed.
+    topic of that newsletter. `since` and `until` are the earliest and the latest date of publication. Deleted
+    ones are left out; with `deleted`, only they are listed.
     """
     query = select(Release).options(*_SHOWN)
     query = query.where(Release.deleted_at.is_not(None) if deleted else Release.deleted_at.is_(None))
@@ -72,6 +73,8 @@ def list_releases(
         query = query.where(Release.topic_links.any(there))
     if since is not None:
         query = query.where(Release.published_on >= since)
+    if until is not None:
+        query = query.where(Release.published_on <= until)
     return paged(session, query.order_by(*NEWEST_FIRST), page, per_page)
 
 

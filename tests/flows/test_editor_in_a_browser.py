@@ -64,3 +64,69 @@ def test_the_preview_follows_the_title_the_text_the_image_and_its_description(
     assert drawn == 900
     editor.get_by_role("img", name="The new quay at dawn").wait_for()
     assert re.search("/admin/releases/[A-Za-z0-9_-]{12}$", editor.url)
+
+
+def press(editor, name: str) -> None:
+    editor.get_by_role("button", name=name, exact=True).last.click()
+    editor.wait_for_load_state()
+
+
+def hold(editor) -> None:
+    editor.get_by_role("button", name=re.compile("^Hold")).click()
+    press(editor, "Hold it")
+
+
+def make_ready(editor) -> None:
+    editor.get_by_role("button", name=re.compile("^Make ready")).click()
+    editor.wait_for_load_state()
+
+
+def delete(editor) -> None:
+    press(editor, "Delete this release")
+    press(editor, "Delete it")
+
+
+def bring_back(editor) -> None:
+    press(editor, "Bring it back")
+
+
+@pytest.mark.parametrize(("take", "give"), [(hold, make_ready), (delete, bring_back)], ids=["hold", "delete"])
+def test_a_sent_release_is_withdrawn_and_comes_back_for_those_who_saw_that_it_was_gone(
+    editor, site, take, give
+):
+    site.subscriber("ada")
+    site.send_issue()
+    link = site.link("ada@example.org", "releases")
+    desk = f"{site.url}/admin/releases/{link.rpartition('/')[2]}"
+
+    editor.goto(desk)
+    take(editor)
+    gone = editor.goto(link).status
+    editor.goto(desk)
+    give(editor)
+
+    # The same browser: it must not keep the page that says that the release is gone.
+    assert (gone, editor.goto(link).status) == (410, 200)
+
+
+def test_two_releases_are_merged_by_hand_and_parted_again(editor, site, screenshot):
+    editor.goto(f"{site.url}/admin/releases")
+    first, second = editor.locator(".table .title a").all()[:2]
+    titles, other = [first.inner_text(), second.inner_text()], second.get_attribute("href")
+    public = f"{site.url}{(other or '').removeprefix('/admin')}"
+
+    first.click()
+    editor.get_by_role("link", name="Merge with another release").click()
+    editor.get_by_role("link", name=re.compile(f"^Compare.*{re.escape(titles[1])}")).click()
+    screenshot("compare-two-releases")
+    editor.get_by_role("button", name="Merge, and keep the later one").click()
+    editor.get_by_text("The releases are merged.").wait_for()
+    editor.goto(public)
+    merged = editor.get_by_role("heading", level=1).inner_text()
+    editor.goto(f"{site.url}{other}")
+    editor.get_by_role("link", name="Compare both, or undo this").click()
+    press(editor, "Undo the merge: they are different")
+    editor.goto(public)
+
+    assert merged == titles[0]
+    assert editor.get_by_role("heading", level=1).inner_text() == titles[1]

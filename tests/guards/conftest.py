@@ -310,6 +310,7 @@ def _furnish(session: Session, runtime: Runtime, stored_password: str) -> dict[s
         "admin.ask_urgent": {"public_id": release},
         "admin.send_urgent": {"public_id": release},
         "admin.send_notice": {"public_id": release},
+        "admin.find_same": {"public_id": release},
         "admin.compare_releases": {"public_id": release, "other_id": another},
         "admin.decide_duplicate": {"public_id": release, "other_id": another},
         "admin.subscriber": {"public_id": subscriber.public_id},

@@ -33,7 +33,7 @@ from newsletter.releases.editing.embargo import embargo_moment, lift_embargo, re
 from newsletter.releases.from_sources.approve import approve as approve_release
 from newsletter.releases.from_sources.approve import waiting_for_approval
 from newsletter.releases.from_sources.backlog import send_after_all
-from newsletter.releases.queries import find_release, find_seen, newest_releases
+from newsletter.releases.queries import Recipients, find_release, find_seen, newest_releases
 from newsletter.releases.search.find import Filters, Order, search_releases
 from newsletter.releases.store import add_release, first_zone
 from newsletter.releases.topics.manage import find_topic
@@ -167,9 +167,22 @@ def embargo(public_id: str, until: str, zone: str | None, as_json: bool) -> None
     parts = open_runtime()
     with parts.session() as session:
         place = read_zone(zone) if zone else first_zone(session)
+        seen = find_seen(session, public_id)
         changed = set_embargo(session, public_id, embargo_moment(until, place), ACTOR, parts.now())
         session.commit()
+        _say_who_has_it(public_id, seen, "there is no such page until then")
         print_release(changed, as_json)
+
+
+def _say_who_has_it(public_id: str, seen: tuple[Release, Recipients] | None, said: str) -> None:
+    """Print how many people have a release that was taken off the public pages, if people have seen it."""
+    if seen is not None:
+        have, sending, waiting = seen[1]
+        click.echo(
+            f"{public_id}: {have:,} have it by email, {sending:,} are being sent it at this moment, and "
+            f"{waiting:,} waiting emails will leave it out. Its page and its links will say that {said}.",
+            err=True,
+        )
 
 
 def _by_id(name: str, help_line: str, act: Callable[[Session, str, str, datetime], Release]) -> click.Command:
@@ -188,21 +201,21 @@ def _by_id(name: str, help_line: str, act: Callable[[Session, str, str, datetime
 
 
 release.add_command(_by_id("free", "End the embargo of releases now.", lift_embargo))
-release.add_command(_by_id("delete", "Delete releases. No source brings them again.", delete_release))
+
+
+def _delete(session: Session, public_id: str, actor: str, now: datetime) -> Release:
+    _say_who_has_it(public_id, find_seen(session, public_id), "it was withdrawn")
+    return delete_release(session, public_id, actor, now)
+
+
+release.add_command(_by_id("delete", "Delete releases. No source brings them again.", _delete))
 release.add_command(_by_id("undo", "Bring deleted releases back as they were.", undo_delete))
 
 
 def _steer(action: ReleaseAction) -> Callable[[Session, str, str, datetime], Release]:
     def act(session: Session, public_id: str, actor: str, now: datetime) -> Release:
-        seen = find_seen(session, public_id) if action in WITHDRAWING else None
-        if seen is not None:
-            have, sending, waiting = seen[1]
-            click.echo(
-                f"{public_id}: {have:,} have it by email, {sending:,} are being sent it at this moment, and "
-                f"{waiting:,} waiting emails will leave it out. Its page and its links will say that it was "
-                "withdrawn.",
-                err=True,
-            )
+        if action in WITHDRAWING:
+            _say_who_has_it(public_id, find_seen(session, public_id), "it was withdrawn")
         return change_release(session, public_id, action, actor, now)
 
     return act

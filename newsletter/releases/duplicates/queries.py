@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -93,6 +93,12 @@ def merged_into(session: Session, release_id: int) -> Release | None:
     stays = aliased(ReleaseMerge)
     query = select(Release).join(stays, stays.stays_id == Release.id).where(stays.release_id == release_id)
     return session.scalar(query)
+
+
+def merged_among(session: Session, release_ids: Collection[int]) -> set[int]:
+    """Return the ids among `release_ids` of the releases that were merged into another one."""
+    query = select(ReleaseMerge.release_id).where(ReleaseMerge.release_id.in_(release_ids))
+    return set(session.scalars(query))
 
 
 def places_of(session: Session, release_id: int) -> list[Place]:

@@ -40,6 +40,11 @@ def find_release(session: Session, public_id: str) -> Release:
     return release
 
 
+def is_merged(session: Session, release: Release) -> bool:
+    """Return whether a release was merged into another one."""
+    return session.get(ReleaseMerge, release.id) is not None
+
+
 def change_release(
     session: Session, public_id: str, action: ReleaseAction, actor: str, now: datetime
 ) -> Release:
@@ -54,7 +59,7 @@ def change_release(
     release = find_release(session, public_id)
     if release.deleted_at is not None and action not in _PINNED:
         raise StateConflict(f"Release {public_id} is deleted. Undo that first.")
-    if action not in _PINNED and session.get(ReleaseMerge, release.id) is not None:
+    if action not in _PINNED and is_merged(session, release):
         raise StateConflict(f"Release {public_id} is merged into another one. Undo that first.")
     was = (release.state, release.pinned)
     release.pinned = _PINNED.get(action, release.pinned)

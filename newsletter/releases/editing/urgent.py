@@ -11,7 +11,7 @@ from newsletter import audit
 from newsletter.errors import StateConflict
 from newsletter.models import HoldReason, Issue, Release, ReleaseState
 from newsletter.notices import NoticeKind, settle
-from newsletter.releases.editing.edit import find_release
+from newsletter.releases.editing.edit import find_release, is_merged
 from newsletter.releases.holds import end_hold
 
 
@@ -24,14 +24,8 @@ def mark_urgent(session: Session, public_id: str, people: int, actor: str, now: 
     before. Commit at once: taking sequences is the last write.
     """
     release = find_release(session, public_id)
-    if release.state is ReleaseState.EXCLUDED:
-        raise StateConflict("The release is excluded. Make it ready first.")
-    if release.is_kept_back:
-        raise StateConflict("The release was old when its source was added. Send it after all first.")
-    if was_sent_urgently(session, release):
-        raise StateConflict("The release was sent urgently before.")
-    if not release.topic_links:
-        raise StateConflict("The release has no topic, so nobody would get it.")
+    if refused := why_not_urgent(session, release):
+        raise StateConflict(refused)
     waits = [each for each in release.holds if each.reason is not HoldReason.SETTLING]
     ends = [each.until for each in waits if each.until is not None]
     release.urgent, release.urgent_asked_at = True, None
@@ -41,6 +35,19 @@ def mark_urgent(session: Session, public_id: str, people: int, actor: str, now: 
     session.flush()
     end_hold(session, release, HoldReason.SETTLING, now)
     return release
+
+
+def why_not_urgent(session: Session, release: Release) -> str:
+    """Return why a release cannot be sent urgently, "" if it can."""
+    refused = {
+        "The release is deleted. Bring it back first.": release.deleted_at is not None,
+        "The release is merged into another one. Undo that first.": is_merged(session, release),
+        "The release is excluded. Make it ready first.": release.state is ReleaseState.EXCLUDED,
+        "The release was old when its source was added. Send it after all first.": release.is_kept_back,
+        "The release was sent urgently before.": was_sent_urgently(session, release),
+        "The release has no topic, so nobody would get it.": not release.topic_links,
+    }
+    return next((words for words, applies in refused.items() if applies), "")
 
 
 def unmark_urgent(session: Session, public_id: str, actor: str, now: datetime) -> Release:

@@ -38,7 +38,7 @@ def ask_who() -> Response | None:
 
 @admin.after_request
 def keep_private(answer: Response) -> Response:
-    """Keep these pages out of caches and search indexes. Images say themselves how long a browser keeps them."""
+    """Keep these pages out of caches and search indexes. A browser may keep images."""
     answer.headers.setdefault("Cache-Control", "no-store")
     answer.headers["X-Robots-Tag"] = "noindex"
     return answer

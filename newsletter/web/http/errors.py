@@ -50,6 +50,8 @@ def error_page(status: int, message: str | None = None, title: str | None = None
     )
     answer = make_response(page, status)
     answer.headers["X-Robots-Tag"] = "noindex"
+    # Browsers keep a 410 forever unless told otherwise, but a release may come back.
+    answer.headers["Cache-Control"] = "no-store"
     return answer
 
 
@@ -84,7 +86,10 @@ def init_error_pages(app: Flask) -> None:
 
     @app.errorhandler(ReleaseMerged)
     def merged(fault: ReleaseMerged) -> Response:
-        return make_response(redirect(url_for("archive.release", public_id=fault.stays), code=301))
+        answer = make_response(redirect(url_for("archive.release", public_id=fault.stays), code=301))
+        # Browsers keep a 301 forever unless told otherwise, but a merge can be undone.
+        answer.headers["Cache-Control"] = "no-store"
+        return answer
 
     @app.errorhandler(StateConflict)
     def conflict(fault: StateConflict) -> Response:

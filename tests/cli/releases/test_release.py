@@ -82,7 +82,7 @@ def test_a_release_is_put_under_embargo_and_freed(owner: House):
     quay = public_id(owner, owner.release("A new quay"))
 
     held = json.loads(
-        run(owner, "release", "embargo", quay, "2040-12-01T09:00", "--zone", "Europe/Berlin", "--json").output
+        run(owner, "release", "embargo", quay, "2040-12-01T09:00", "--zone", "Europe/Berlin", "--json").stdout
     )
     told = run(owner, "release", "list").output
     still = json.loads(run(owner, "release", "ready", quay, "--json").output)
@@ -108,7 +108,7 @@ def test_a_wrong_time_or_zone_of_an_embargo_is_told(owner: House):
 def test_a_release_is_deleted_and_comes_back(owner: House):
     quay = public_id(owner, owner.release("A new quay"))
 
-    deleted = json.loads(run(owner, "release", "delete", quay, "--json").output)
+    deleted = json.loads(run(owner, "release", "delete", quay, "--json").stdout)
     listed = run(owner, "release", "list").output
     back = json.loads(run(owner, "release", "undo", quay, "--json").output)
 
@@ -172,3 +172,21 @@ def test_holding_a_release_that_people_have_prints_how_many(owner: House):
 
     assert "1 have it by email, 0 are being sent it at this moment, and 0 waiting emails" in told.stderr
     assert "by email" not in silent.stderr
+
+
+@pytest.mark.parametrize(
+    ("command", "more", "words"),
+    [
+        ("delete", (), "it was withdrawn."),
+        ("embargo", ("2040-12-01T09:00",), "no such page until then."),
+    ],
+)
+def test_deleting_or_embargoing_what_people_have_prints_how_many(owner: House, command, more, words):
+    owner.add_subscriber(owner.topic("sea"))
+    sent = owner.release("A sea wave")
+    owner.send()
+
+    told = run(owner, "release", command, public_id(owner, sent), *more)
+
+    assert "1 have it by email, 0 are being sent it at this moment, and 0 waiting emails" in told.stderr
+    assert words in told.stderr

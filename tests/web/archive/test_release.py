@@ -48,6 +48,8 @@ def test_a_release_that_was_public_before_is_said_to_be_withdrawn(visitor, actio
     answer = visitor.get(f"/releases/{public_id(visitor, release)}")
 
     assert answer.status_code == 410
+    # Chromium keeps a 410 forever without this.
+    assert answer.headers["Cache-Control"] == "no-store"
     assert answer.headers["X-Robots-Tag"] == "noindex"
     assert "withdrawn" in answer.text
     assert "in secret" not in answer.text

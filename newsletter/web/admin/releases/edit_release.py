@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from flask import Response, flash, render_template, request
+from flask import Response, flash, make_response, render_template, request
 
 from newsletter.errors import FieldsInvalid, InputError, StateConflict
 from newsletter.images.store import find_image
@@ -13,7 +13,7 @@ from newsletter.releases.editing.body import from_markdown
 from newsletter.releases.editing.delete import delete_release, undo_delete
 from newsletter.releases.editing.edit_fields import edit_release, form_values
 from newsletter.releases.editing.embargo import embargo_moment, lift_embargo, read_zone, set_embargo
-from newsletter.releases.queries import find_release
+from newsletter.releases.queries import find_release, find_seen
 from newsletter.releases.revisions.differences import differences
 from newsletter.releases.revisions.store import Texts
 from newsletter.releases.store import first_zone
@@ -28,9 +28,13 @@ from newsletter.web.admin.releases.release_form import (
     take_image,
     tell_faults,
 )
+from newsletter.web.admin.releases.releases import ask_first, is_sure, show_release
 from newsletter.web.admin.session import actor
 from newsletter.web.http.extensions import runtime
 from newsletter.web.public.responses import stop_writing
+
+# A time or the name of a zone.
+LONGEST_EMBARGO = 100
 
 
 @admin.get("/releases/<public_id>/edit", endpoint="edit_release_form")
@@ -73,13 +77,13 @@ def edit_release_(public_id: str) -> Response:
 
 @admin.post("/releases/preview")
 def preview_release() -> str:
-    """Return the release in the form as it will be shown. Stores only an image that was chosen (see take_image)."""
+    """Return the release in the form as it will be shown. Stores only an image that was chosen."""
     form = ReleaseForm()
     has_file = bool(form.image_file.data)
     try:
         take_image(form)
-    except FieldsInvalid as fault:
-        tell_faults(form, fault)
+    except FieldsInvalid as refused:
+        tell_faults(form, refused)
     stop_writing()
     try:
         body, fault = from_markdown(form.body.data or "").html, ""
@@ -101,16 +105,23 @@ def preview_release() -> str:
 def embargo_release_(public_id: str) -> Response:
     """Set, change or end the embargo of a release."""
     session, now = db.session(), runtime().now()
+    typed = {name: request.form.get(name, "")[:LONGEST_EMBARGO] for name in ("until", "zone")}
     try:
         if request.form.get("action") == "lift":
             lift_embargo(session, public_id, actor(), now)
             done = "The embargo is over."
         else:
-            zone = read_zone(request.form.get("zone", ""))
-            until = embargo_moment(request.form.get("until", ""), zone)
+            until = embargo_moment(typed["until"], read_zone(typed["zone"]))
+            asks = not is_sure() and find_seen(session, public_id)
             set_embargo(session, public_id, until, actor(), now)
+            if asks:
+                session.rollback()
+                return ask_first(public_id, "embargo", **typed)
             done = "The release is under embargo. Nothing of it is public until then."
-    except (InputError, StateConflict) as fault:
+    except InputError as fault:
+        stop_writing()
+        return make_response(show_release(public_id, typed, str(fault)), 422)
+    except StateConflict as fault:
         session.rollback()
         flash(str(fault), "bad")
     else:
@@ -127,6 +138,8 @@ def delete_release_(public_id: str) -> Response:
         if request.form.get("action") == "undo":
             undo_delete(session, public_id, actor(), now)
             done = "The release is back as it was."
+        elif not is_sure() and find_seen(session, public_id):
+            return ask_first(public_id, "delete")
         else:
             delete_release(session, public_id, actor(), now)
             done = "The release is deleted. You can bring it back on this page."

@@ -13,10 +13,17 @@ from newsletter.images.store import find_image, find_images
 from newsletter.models import Release, ReleaseState, Topic, db
 from newsletter.models.paging import Page
 from newsletter.releases.correction_notice.send import count_told, find_notice
-from newsletter.releases.duplicates.queries import count_suggested, merged_into, others_of, places_of
+from newsletter.releases.duplicates.queries import (
+    count_suggested,
+    merged_among,
+    merged_into,
+    others_of,
+    places_of,
+)
 from newsletter.releases.editing.edit import ReleaseAction, change_release, correct_release
 from newsletter.releases.from_sources.approve import count_waiting
 from newsletter.releases.holds import doubtful_fields, is_embargoed
+from newsletter.releases.publishing.public import is_public
 from newsletter.releases.queries import carried, find_release, find_seen, issues_with, list_releases
 from newsletter.releases.search.find import Filters, search_releases
 from newsletter.releases.search.highlight import excerpt, mark
@@ -37,8 +44,8 @@ DONE = {
     ReleaseAction.PIN: "is pinned and comes first",
     ReleaseAction.UNPIN: "is no longer pinned",
 }
-# After these actions, the public page of a release says that it was withdrawn.
-WITHDRAWING = {ReleaseAction.HOLD, ReleaseAction.EXCLUDE}
+# These actions take a release off the public pages. Each is asked about if people have seen it.
+WITHDRAWING = {"hold", "exclude", "delete", "embargo"}
 
 
 @admin.get("/releases")
@@ -49,11 +56,13 @@ def releases() -> str:
     topics = list_topics(session)
     found, words, is_more = _found(filters, topics)
     sent = carried(session, [release.id for release in found.items])
+    merged = merged_among(session, [release.id for release in found.items])
     images = find_images(session, (release.image_hash for release in found.items))
     rows = [
         {
             "public_id": release.public_id,
-            "title": mark(release.title, words),
+            "title": release.title,
+            "marked_title": mark(release.title, words),
             "excerpt": excerpt(release.body_text, words) if words else [],
             "publisher": release.publisher,
             "published_on": release.published_on,
@@ -63,6 +72,7 @@ def releases() -> str:
             "deleted_at": release.deleted_at,
             "topics": [link.topic.name for link in release.topic_links],
             "sent": release.id in sent,
+            "merged": release.id in merged,
             "image": images.get(release.image_hash or ""),
         }
         for release in found.items
@@ -112,9 +122,17 @@ def _found(
 @admin.get("/releases/<public_id>")
 def release(public_id: str) -> str:
     """Show one release."""
-    session = db.session()
+    return show_release(public_id)
+
+
+def show_release(public_id: str, typed: Mapping[str, str] | None = None, fault: str = "") -> str:
+    """Return the page of a release. `typed` is an embargo (`until`, `zone`), and `fault` is its fault."""
+    session, now = db.session(), runtime().now()
     found = find_release(session, public_id)
     notice = find_notice(session, found)
+    zone = first_zone(session)
+    embargo = found.embargo_until if is_embargoed(found, now) else None
+    shown = {"zone": zone.key, "until": f"{embargo.astimezone(zone):%Y-%m-%dT%H:%M}" if embargo else ""}
     return render_template(
         "admin/release.html",
         release=found,
@@ -123,10 +141,12 @@ def release(public_id: str) -> str:
         topics=[{"name": link.topic.name, "sequence": link.sequence} for link in found.topic_links],
         issues=issues_with(session, found.id),
         newsletters=newsletter_names(session),
-        zone=first_zone(session).key,
+        typed=typed or shown,
+        embargo_fault=fault,
+        is_public=is_public(found, now),
         notice=notice,
         told=count_told(session, notice) if notice else {},
-        embargo=found.embargo_until if is_embargoed(found, runtime().now()) else None,
+        embargo=embargo,
         stays=merged_into(session, found.id),
         places=places_of(session, found.id),
         others=others_of(session, found.id),
@@ -135,8 +155,8 @@ def release(public_id: str) -> str:
 
 @admin.get("/releases/<public_id>/withdraw")
 def withdraw_release(public_id: str) -> str:
-    """Ask before a release that people have seen is held or excluded: say who has it."""
-    action = choice_of(ReleaseAction, request.args.get("action"))
+    """Ask before a release that people have seen is taken off the public pages: say who has it."""
+    action = request.args.get("action")
     session = db.session()
     seen = find_seen(session, public_id)
     found = seen[0] if seen else find_release(session, public_id)
@@ -144,9 +164,21 @@ def withdraw_release(public_id: str) -> str:
         "admin/withdraw_release.html",
         release=found,
         recipients=seen[1] if seen else None,
-        action=action if action in WITHDRAWING else ReleaseAction.HOLD,
+        action=action if action in WITHDRAWING else "hold",
+        embargo={name: text_of(name) or "" for name in ("until", "zone")},
         back=_back(),
     )
+
+
+def is_sure() -> bool:
+    """Return whether the page that says who has a release was shown."""
+    return bool(request.form.get("sure"))
+
+
+def ask_first(public_id: str, action: str, **more: Any) -> Response:
+    """Return a redirect to the page that asks before `action`. `more` is for its query."""
+    place = url_for("admin.withdraw_release", public_id=public_id, action=action, **more)
+    return make_response(redirect(place, code=303))
 
 
 @admin.post("/releases/<public_id>", endpoint="change_release")
@@ -156,9 +188,8 @@ def change_release_(public_id: str) -> Response:
     if action is None:
         abort(400)
     session = db.session()
-    if action in WITHDRAWING and not request.form.get("sure") and find_seen(session, public_id):
-        place = url_for("admin.withdraw_release", public_id=public_id, action=action.value, **_back())
-        return make_response(redirect(place, code=303))
+    if action in WITHDRAWING and not is_sure() and find_seen(session, public_id):
+        return ask_first(public_id, action.value, **_back())
     changed = change_release(session, public_id, action, actor(), runtime().now())
     title, done = changed.title, DONE[action]
     if action is ReleaseAction.READY and changed.state is ReleaseState.HELD:

@@ -7,7 +7,7 @@ from flask import Response, flash, make_response, redirect, render_template, req
 from newsletter.digest.urgent import UrgentReach, count_urgent
 from newsletter.errors import StateConflict
 from newsletter.models import db
-from newsletter.releases.editing.urgent import mark_urgent, unmark_urgent, was_sent_urgently
+from newsletter.releases.editing.urgent import mark_urgent, unmark_urgent, why_not_urgent
 from newsletter.releases.queries import find_release
 from newsletter.web.admin.blueprint import admin
 from newsletter.web.admin.session import actor
@@ -60,7 +60,7 @@ def _page(public_id: str, *, asks: bool = False, reach: UrgentReach | None = Non
         "admin/urgent.html",
         release=found,
         reach=reach or count_urgent(session, found),
-        was_sent=was_sent_urgently(session, found),
+        refused=why_not_urgent(session, found),
         asks=asks,
         fault=fault,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import date
 
 import pytest
 from sqlalchemy import select
@@ -59,6 +60,7 @@ def test_an_editor_merges_them_sees_where_the_address_leads_and_undoes_it(house,
     assert merged.status_code == 303
     assert states(house) == ["ready", "excluded"]
     assert (moved.status_code, moved.location) == (301, f"/releases/{one}")
+    assert moved.headers["Cache-Control"] == "no-store"  # browsers keep a 301 forever without this
     assert "merged into another one" in editor.get(f"/admin/releases/{other}").text
     assert "merged into this one" in editor.get(f"/admin/releases/{one}").text
 
@@ -66,6 +68,44 @@ def test_an_editor_merges_them_sees_where_the_address_leads_and_undoes_it(house,
 
     assert states(house) == ["ready", "ready"]
     assert editor.get(f"/releases/{other}").status_code == 200
+
+
+def test_a_merged_release_is_marked_in_the_list_and_has_no_buttons(house, editor, two):
+    one, other = two
+    path = f"/admin/releases/{one}/same/{other}"
+
+    editor.post(path, {"action": "merge"}, page=path)
+    listed = editor.get("/admin/releases").text
+    urgent = editor.get(f"/admin/releases/{other}/urgent").text
+
+    assert listed.count(">merged</span>") == 1
+    assert f'action="/admin/releases/{one}?' in listed
+    assert f'action="/admin/releases/{other}?' not in listed
+    assert "merged into another one. Undo that first." in urgent
+
+
+def test_an_editor_finds_the_release_that_is_the_same(house, editor):
+    house.topic()
+    one, other, late = house.release("A new quay"), house.release("Ships get power"), house.release("A pier")
+    with house.make_session() as session:
+        session.get_one(Release, 3).published_on = date(2025, 1, 1)
+        session.commit()
+    find = f"/admin/releases/{one}/same"
+
+    near = editor.get(find).text
+    searched = editor.get(f"{find}?q=pier").text
+    nothing = editor.get(f"{find}?q=zebra").text
+    by_address = editor.get(f"{find}?q=http://news.example.org/releases/{other}?lang=de")
+    by_id = editor.get(f"{find}?q={other}")
+    itself = editor.get(f"{find}?q={one}")
+
+    assert find in editor.get(f"/admin/releases/{one}").text
+    assert f"{find}/{other}" in near
+    assert (f"{find}/{late}" in near, f"{find}/{one}" in near) == (False, False)
+    assert (f"{find}/{other}" in searched, f"{find}/{late}" in searched) == (False, True)
+    assert "No other release found" in nothing
+    assert (by_address.location, by_id.location) == (f"{find}/{other}",) * 2
+    assert itself.status_code == 200
 
 
 def test_different_releases_leave_the_list(house, editor, two):

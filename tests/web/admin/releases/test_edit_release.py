@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+from sqlalchemy import select
+
+from newsletter.models import Release
 from newsletter.releases.editing.edit import ReleaseAction
 
 
@@ -80,9 +84,67 @@ def test_a_wrong_embargo_is_told(house, editor):
     page = f"/admin/releases/{public_id}"
 
     for given in ({"until": "", "zone": "UTC"}, {"until": "2020-01-01T09:00", "zone": "UTC"}):
-        editor.post(f"{page}/embargo", given, page=page)
-        shown = editor.get(page).text
-        assert "the embargo as" in shown or "has to be in the future" in shown
+        answer = editor.post(f"{page}/embargo", given, page=page)
+
+        assert answer.status_code == 422
+        assert "the embargo as" in answer.text or "has to be in the future" in answer.text
+        assert (
+            f'name="until" type="datetime-local" value="{given["until"]}" aria-invalid="true"' in answer.text
+        )
+
+
+def test_the_embargo_can_be_changed_from_what_it_is(house, editor):
+    house.topic()
+    page = f"/admin/releases/{house.release('A new quay')}"
+
+    editor.post(f"{page}/embargo", {"until": "2025-12-01T09:00", "zone": "Europe/Berlin"}, page=page)
+
+    # In the zone of the newsletter.
+    assert 'value="2025-12-01T08:00"' in editor.get(page).text
+
+
+@pytest.mark.parametrize(
+    ("path", "given", "words", "after"),
+    [
+        ("delete", {"action": "delete"}, "If you bring it back, the page comes back", "excluded"),
+        ("embargo", {"until": "2025-12-01T09:00", "zone": "UTC"}, "At that time the page comes back", "held"),
+    ],
+)
+def test_before_a_public_release_is_deleted_or_embargoed_a_page_says_who_has_it(
+    house, editor, path, given, words, after
+):
+    house.topic()
+    page = f"/admin/releases/{house.release('A new quay')}"
+    with house.make_session() as session:
+        session.scalars(select(Release)).one().made_public_at = house.clock()
+        session.commit()
+
+    asked = editor.post(f"{page}/{path}", given, page=page)
+    shown = editor.get(asked.location).text
+    before = house.all(select(Release.state))
+    typed = {name: editor.hidden(asked.location, name) for name in ("sure", "until", "zone") if name in shown}
+    editor.post(f"{page}/{path}", {**given, **typed}, page=asked.location)
+
+    assert asked.status_code == 303
+    assert "<dt>People who have it by email</dt><dd>0</dd>" in shown
+    assert words in shown
+    assert f'action="{page}/{path}"' in shown
+    assert [str(each) for each in before] == ["ready"]
+    assert [str(each) for each in house.all(select(Release.state))] == [after]
+
+
+def test_a_page_says_why_a_release_is_held_and_links_no_public_page(house, editor):
+    house.topic()
+    page = f"/admin/releases/{house.release('A new quay')}"
+    public = editor.get(page).text
+
+    editor.post(page, {"action": ReleaseAction.HOLD.value, "sure": "y"}, page=page)
+    held = editor.get(page).text
+
+    assert ">Public page</a>" in public
+    assert "Held because" not in public
+    assert ">Public page</a>" not in held
+    assert "of a decision by editor@example.org" in held
 
 
 def test_a_deleted_release_is_listed_apart_and_comes_back(house, editor):

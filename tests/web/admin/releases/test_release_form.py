@@ -81,7 +81,9 @@ def test_files_made_to_do_harm_are_refused(house, editor, public_id, content):
 
 def preview(editor, **given: object):
     return editor.post(
-        "/admin/releases/preview", {"title": "A quay", "body": "It is open.", **given}, page="/admin/releases/new"
+        "/admin/releases/preview",
+        {"title": "A quay", "body": "It is open.", **given},
+        page="/admin/releases/new",
     )
 
 

@@ -35,6 +35,8 @@ def test_a_release_with_an_image_has_a_small_one_in_the_list(house, editor):
 
     page = editor.get("/admin/releases").text
 
+    assert "Part(" not in page  # each button names its release
+    assert page.count('<span class="hidden-visually">: A pier</span>') == 3
     (small,) = re.findall("<img [^>]*thumb[^>]*>", page)
     assert 'loading="lazy"' in small
     assert 'width="72" height="54"' in small

@@ -47,6 +47,11 @@ def test_an_excluded_release_is_refused(house, editor):
     house.topic()
     public_id = house.release(state=ReleaseState.EXCLUDED)
 
-    answer = editor.post(f"/admin/releases/{public_id}/urgent", {"typed": "0"})
+    shown = editor.get(f"/admin/releases/{public_id}/urgent").text
+    answer = editor.post(f"/admin/releases/{public_id}/urgent", {"typed": "0"}, page="/admin/releases")
+
+    assert "Make it ready first" in shown
+    assert ">Continue</button>" not in shown
+    assert "Send urgently" not in editor.get(f"/admin/releases/{public_id}").text
 
     assert (answer.status_code, "Make it ready first" in answer.text) == (409, True)
