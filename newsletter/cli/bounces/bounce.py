@@ -187,7 +187,9 @@ def check(address: str | None, wait: int, newsletter_slug: str | None, as_json: 
         sender = runtime.sender(choose_newsletter(session, newsletter_slug).id)
     target = parse_address(address) if address else parse_address(random_address(sender))
 
-    def say(_address: str) -> None:
+    def say(note: str) -> None:
+        if note and not as_json:
+            click.echo(note)
         if not as_json:
             click.echo(f"The relay accepted the email. Waiting up to {wait} seconds for its report ...")
 

@@ -21,6 +21,7 @@ from newsletter.mail.redact import without_addresses
 from newsletter.mail.verp import RETURN_KEY, delivery_token, return_path
 from newsletter.messages.sender import Sender
 from newsletter.runtime import Runtime
+from newsletter.service.checks.mail_exchange import why_no_email
 from newsletter.service.checks.relay_check import PATIENCE
 from newsletter.service.relay_transport import make_endpoint
 from newsletter.settings import Settings, variable
@@ -79,11 +80,13 @@ def check_path(
     target: Address,
     wait_seconds: float,
     sleep: Callable[[float], None],
-    sent: Callable[[str], None] = lambda _address: None,
+    sent: Callable[[str], None] = lambda _note: None,
+    look_up: Callable[[str], str] = why_no_email,
 ) -> Result:
     """Send a check to `target`, and wait up to `wait_seconds` for its report. It commits.
 
-    `sent` is called once the relay has accepted the email. Raises InputError if the address is suppressed.
+    `sent` is called once the relay has accepted the email, with why other servers cannot return any, or "".
+    `look_up` finds that out about a domain. Raises InputError if the address is suppressed.
     Never raises for what the relay does.
     """
     address = target.text
@@ -100,17 +103,20 @@ def check_path(
         return _not_sent(address, path, str(error))
     if not outcome.accepted:
         return _refused(address, path, outcome)
-    sent(address)
+    fault = look_up(path.rpartition("@")[2])
+    note = f"{fault} So only the relay itself can return email to it, and no other server." if fault else ""
+    sent(note)
     waited = 0.0
     while waited < wait_seconds:
         with runtime.reading() as session:
             found = find_return(session, check_id)
         if found is not None:
-            return _returned(address, path, *found)
+            return replace(_returned(address, path, *found), advice=(note,) if note else ())
         sleep(LOOK_EVERY_SECONDS)
         waited += LOOK_EVERY_SECONDS
     words = f"Nothing came home within {wait_seconds:g} seconds."
-    return Result(Found.NOTHING, address, path, words, wait_seconds, advice(runtime.settings, sender, path))
+    lines = advice(runtime.settings, sender, path)
+    return Result(Found.NOTHING, address, path, words, wait_seconds, (note, *lines) if note else lines)
 
 
 def advice(settings: Settings, sender: Sender, path: str) -> tuple[str, ...]:

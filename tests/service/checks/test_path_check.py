@@ -36,8 +36,13 @@ def made(folder: Path, relay: ScriptedRelay | int, **more: str) -> House:
     return make_house(settings)
 
 
-def check(house: House, sleep: Callable[[float], None] = lambda _seconds: None, wait: float = 3) -> Result:
-    return check_path(house.runtime, house.runtime.sender(1), NOBODY, wait, sleep)
+def check(
+    house: House,
+    sleep: Callable[[float], None] = lambda _seconds: None,
+    wait: float = 3,
+    look_up: Callable[[str], str] = lambda _domain: "",
+) -> Result:
+    return check_path(house.runtime, house.runtime.sender(1), NOBODY, wait, sleep, look_up=look_up)
 
 
 def report_on(content: bytes) -> bytes:
@@ -143,6 +148,32 @@ def test_if_nothing_comes_it_says_what_to_look_at(tmp_path):
     assert any("MX of back.example" in each and "lmtp://127.0.0.1:8024" in each for each in result.advice)
 
 
+@pytest.mark.parametrize("comes", [False, True])
+def test_a_return_path_to_which_nobody_can_send_is_told_first(tmp_path, comes: bool):
+    """The relay itself may still know the way, so the check goes on."""
+    asked: list[str] = []
+
+    def look_up(domain: str) -> str:
+        asked.append(domain)
+        return f"There is no domain {domain}."
+
+    with scripted_relay() as relay:
+        house = made(tmp_path, relay, return_path_domain="back.example.org")
+
+        def sleep(_seconds: float) -> None:
+            if comes:
+                take_in(house.runtime, report_on(relay.contents[0]), [result_path(relay)], "")
+
+        result = check(house, sleep, look_up=look_up)
+    house.runtime.engine.dispose()
+
+    assert (asked, result.found) == (["back.example.org"], Found.RETURNED if comes else Found.NOTHING)
+    assert result.advice[0] == (
+        "There is no domain back.example.org. So only the relay itself can return email to it, and no other "
+        "server."
+    )
+
+
 @pytest.mark.parametrize(
     ("more", "words"),
     [
@@ -227,7 +258,9 @@ def test_a_report_of_a_real_postfix_comes_home(tmp_path, protocol):
         house = made(tmp_path, postfix, intake_listen=f"{protocol}://127.0.0.1:{port}")
         runtime = replace(house.runtime)
         with listening(runtime):
-            result = check_path(runtime, runtime.sender(1), NOBODY, 60, time.sleep)
+            result = check_path(
+                runtime, runtime.sender(1), NOBODY, 60, time.sleep, look_up=lambda _domain: ""
+            )
     house.runtime.engine.dispose()
 
     assert result.found is Found.RETURNED, result
