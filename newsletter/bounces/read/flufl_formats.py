@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from email import message_from_bytes
 from email.policy import compat32
 
@@ -17,6 +18,8 @@ KEPT_BYTES = 16 * 1024
 MOST_LINES = 2500
 # The library takes five seconds for ten thousand parts, and raises on deep nesting.
 MOST_LIBRARY_PARTS = 50
+# The library logs some 20 lines for each message, and a traceback for a broken header that anybody can send.
+logging.getLogger("flufl.bounce").setLevel(logging.CRITICAL)
 
 
 def scan(raw: bytes, parts: list[Part]) -> tuple[set[str], set[str]]:

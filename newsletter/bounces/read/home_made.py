@@ -25,6 +25,8 @@ _REPLY_CODE = re.compile(r"[\s#>]*[245](?:\d\d|\.\d{1,3}\.\d{1,3})\b[\s\d.#-]*[\
 _WORD_AFTER = re.compile(r"[>\"'\])]*[ \t]+[^\W\d_]")
 _LETTERS = re.compile(r"[^\W\d_]{2,}")
 _ADDRESS_WORDS = re.compile(r"[^\s:;,<>()\[\]\"']{0,120}@[^\s;,<>()\[\]\"']{0,120}")
+# Where Exim and Postfix say which address was mailed, if an alias led to the one that failed.
+_ALIAS = re.compile(r"\((?:generated|expanded) from <?([^\s<>()]{1,128}@[^\s<>()]{1,255})>?\)")
 _ANNOUNCEMENT = re.compile(
     r"\b(?:following|these|listed) (?:recipient|address|user|e-?mail|destination|people)|did not reach",
     re.IGNORECASE,
@@ -68,7 +70,19 @@ def read_home_made(mail: HomeMade, library: Collection[str] = ()) -> list[Failur
         found += [_Candidate(each, 3, "") for each in named if each.lower() in missing]
     if not found and mail.signs + says("failures", folded) >= 2:
         found = [_Candidate(each, 3, "") for each in _recipients_of(mail, rest)]
-    return [_failure(each, region, len(found) == 1) for each in found[:MOST_RECIPIENTS]]
+    failures = [_failure(each, region, len(found) == 1) for each in found[:MOST_RECIPIENTS]]
+    return _as_mailed(failures)
+
+
+def _as_mailed(failures: list[Failure]) -> list[Failure]:
+    """Return failures with the mailed address, where the words name it; without that one's own failure."""
+    aliases = [clean_address(match[1]) if (match := _ALIAS.search(each.words)) else "" for each in failures]
+    mailed = {each.lower() for each in aliases if each}
+    return [
+        replace(each, address=alias or each.address)
+        for each, alias in zip(failures, aliases, strict=True)
+        if alias or each.address.lower() not in mailed
+    ]
 
 
 def _inside(addresses: Collection[str], text: str) -> list[str]:
@@ -209,7 +223,7 @@ def _failure(candidate: _Candidate, region: str, alone: bool) -> Failure:
     permanent = not delayed and (status.startswith("5") if status else code is None or code >= 500)
     beside = candidate.context.partition("\n\n")[0]
     bare = code is None and not status and not says("explanations", fold(region))
-    bare = bare and (_says_nothing(beside) or says("failures", fold(beside)))
+    bare = bare and (alone or bool(beside)) and (_says_nothing(beside) or says("failures", fold(beside)))
     return Failure(
         candidate.address, reason, permanent, delayed, status, _kept(words), candidate.address,
         unexplained=reason is Reason.UNKNOWN and bare,

@@ -13,6 +13,8 @@ _FILE = Path(__file__).with_name("reasons.toml")
 # How many characters "*" in a phrase stands for, and how much of a text is read.
 GAP = 80
 LONGEST_TEXT = 4000
+# How often the first piece of a phrase is looked for.
+MOST_BEGINNINGS = 8
 # An enhanced status: class 4 or 5, subject, detail. It is no part of an IP address or of a version.
 _STATUS = re.compile(r"(?<![\d.])([245])\.(\d{1,3})\.(\d{1,3})(?![\d.]*\.?\d)")
 # A reply code at the start of the server's words, such as "550 " or "550-5.1.1".
@@ -91,10 +93,18 @@ def fold(text: str) -> str:
 
 def occurs(phrase: Sequence[str], folded: str) -> bool:
     """Return whether the pieces of a phrase occur in their order, each near the one before."""
-    at = folded.find(phrase[0])
-    if at < 0 or len(phrase) == 1:
-        return at >= 0
-    end = at + len(phrase[0])
+    at = folded.find(phrase[0]) if phrase[-1] in folded else -1
+    for _ in range(MOST_BEGINNINGS):
+        if at < 0:
+            return False
+        if _goes_on(phrase, folded, at + len(phrase[0])):
+            return True
+        # The first piece may stand before it too, for example in another language.
+        at = folded.find(phrase[0], at + 1)
+    return False
+
+
+def _goes_on(phrase: Sequence[str], folded: str, end: int) -> bool:
     for piece in phrase[1:]:
         at = folded.find(piece, end, end + GAP + len(piece))
         if at < 0:
