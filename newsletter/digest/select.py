@@ -207,27 +207,20 @@ class Selector:
         return Chunk(after, last, selections, json.loads(f"[{read}]"))
 
     def _read(self, session: Session, theirs: ColumnElement[bool]) -> Sequence[tuple[int, str, str, int]]:
-        """Return for each subscriber: id, interests as a text, subscription ids, lowest served sequence."""
-        ordered = (
-            select(
-                Subscription.subscriber_id,
-                _interest(session, self._renewed).label("interest"),
-                cast(Subscription.id, String).label("row_id"),
-                _served_to(session).label("served_to"),
-            )
-            .where(theirs)
-            .order_by(Subscription.subscriber_id, Subscription.topic_id)
-            .subquery()
-        )
+        """Return for each subscriber: id, interests as a text, subscription ids, lowest served sequence.
+
+        The interests are in no order: to sort them here would take longer than `_compose` does.
+        """
         folded = (
             select(
-                ordered.c.subscriber_id,
-                func.aggregate_strings(ordered.c.interest, ";"),
-                func.aggregate_strings(ordered.c.row_id, ","),
-                func.min(ordered.c.served_to),
+                Subscription.subscriber_id,
+                func.aggregate_strings(_interest(session, self._renewed), ";"),
+                func.aggregate_strings(cast(Subscription.id, String), ","),
+                func.min(_served_to(session)),
             )
-            .group_by(ordered.c.subscriber_id)
-            .order_by(ordered.c.subscriber_id)
+            .where(theirs)
+            .group_by(Subscription.subscriber_id)
+            .order_by(Subscription.subscriber_id)
         )
         return [(*row,) for row in session.connection().execute(folded)]
 
@@ -258,8 +251,13 @@ class Selector:
         of = interests if chosen is None else f"{interests}|{chosen}"
         key = self._composed.get(of)
         if key is None:
-            wanted = read_choice(chosen)
-            key = write_key(self.catalogue.compose(_read_interests(interests), languages=wanted))
+            # Subscribers who chose the same topics share a key in whatever order the database returned them.
+            in_order = ";".join(sorted(interests.split(";")))
+            if in_order != interests:
+                key = self._compose(in_order, None, chosen)
+            else:
+                wanted = read_choice(chosen)
+                key = write_key(self.catalogue.compose(_read_interests(interests), languages=wanted))
             if len(self._composed) < MOST_KEPT:
                 self._composed[of] = key
         return key
