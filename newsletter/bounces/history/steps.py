@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import func, select
+from sqlalchemy import case, func, select
 from sqlalchemy.orm import Session
 
-from newsletter.models import BounceStep, Delivery, Issue, ReturnedMail, StepKind, Subscriber
+from newsletter.models import FAILURES, BounceStep, Delivery, Issue, ReturnedMail, StepKind, Subscriber
 
 STEP_WORDS: Mapping[StepKind, str] = {
     StepKind.HARD: "An email failed: no such mailbox",
@@ -61,12 +61,14 @@ class StepRow(NamedTuple):
 
 def list_steps(session: Session, subscriber_id: int, limit: int = 200) -> Sequence[StepRow]:
     """Return the newest steps of a person, the newest first."""
+    # A failure without a report is the relay's refusal. Its reply to other emails explains no step.
+    reply = case((BounceStep.kind.in_(FAILURES), Delivery.reply_text))
     query = (
         select(
             BounceStep.id, BounceStep.at, BounceStep.kind, BounceStep.reason, BounceStep.status,
             BounceStep.delivery_id, BounceStep.report_id, BounceStep.sent_at, BounceStep.actor,
             BounceStep.undone_at,
-            func.coalesce(ReturnedMail.words, Delivery.reply_text, ""),
+            func.coalesce(ReturnedMail.words, reply, ""),
             func.coalesce(Issue.title, Delivery.template, ""),
         )
         .outerjoin(ReturnedMail, ReturnedMail.id == BounceStep.report_id)

@@ -17,7 +17,9 @@ from newsletter.web.http.extensions import runtime
 # The choices of the page, in days.
 PERIODS = (30, 90, 365)
 KINDS = {"hard": "no such mailbox", "soft": "other failures", "policy": "policy"}
-# Few colours can be distinguished. The rarest reasons count as "others".
+# Few colours can be distinguished. The rarest reasons count as "others". The first ones are always shown, in
+# the colours of the kinds above.
+FIRST_REASONS = ("no such user", "mailbox full", "policy")
 MOST_REASONS = 5
 OTHERS = "others"
 
@@ -67,8 +69,9 @@ def _reasons(now: datetime, days: int) -> dict[str, Any]:
         for reason, number in numbers.items():
             totals[reason] = totals.get(reason, 0) + number
     most = sorted(totals, key=lambda each: (-totals[each], each))
-    shown = [each.replace("_", " ") for each in most[:MOST_REASONS]]
-    series = shown + [OTHERS] * (len(most) > MOST_REASONS)
+    named = [each.replace("_", " ") for each in most]
+    shown = list(dict.fromkeys([*FIRST_REASONS, *named]))[:MOST_REASONS]
+    series = shown + [OTHERS] * bool(set(named) - set(shown))
     columns = []
     for monday, numbers in weeks:
         values: dict[str, float] = {}

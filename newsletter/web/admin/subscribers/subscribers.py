@@ -25,6 +25,7 @@ from newsletter.subscribers.leaving.reasons import Reason, count_reasons
 from newsletter.web.admin.blueprint import admin
 from newsletter.web.admin.query_string import page_number, text_of
 from newsletter.web.admin.session import actor
+from newsletter.web.admin.subscribers.suppressions import REASONS
 from newsletter.web.erase_everywhere import erase_everywhere
 from newsletter.web.http.extensions import runtime
 from newsletter.web.http.this_newsletter import all_newsletters, is_only_one
@@ -99,6 +100,7 @@ def subscriber(public_id: str) -> str:
         subscriptions=found.subscriptions,
         consent=found.ledger,
         can_undo=CAN_UNDO,
+        reasons={reason.value: words for reason, words in REASONS.items()},
         history=list_steps(db.session(), find_person(db.session(), public_id).id),
         deliveries=deliveries,
         newsletters=names_of(all_newsletters()),

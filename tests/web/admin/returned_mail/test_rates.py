@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from sqlalchemy import select
 
@@ -76,3 +78,13 @@ def test_a_period_is_one_of_the_choices(failed):
     assert "No returned mail in these days" in editor.get(f"{PAGE}?days=30").text
     for days in ("90", "365", "7", "x", "-1"):
         assert "No returned mail in these days" not in editor.get(f"{PAGE}?days={days}").text
+
+
+def test_the_first_reasons_have_the_colours_of_the_kinds_above(failed, editor):
+    """Otherwise one colour would mean two things on one page."""
+    page = editor.get(PAGE).text
+    legends = re.findall(r'series-(\d)"[^>]*></span>\s*([^<]+?)\s*<', page)
+
+    assert ("0", "no such mailbox") in legends and ("0", "no such user") in legends
+    assert ("1", "other failures") in legends and ("1", "mailbox full") in legends
+    assert legends.count(("2", "policy")) == 2
