@@ -100,6 +100,7 @@ COMMANDS: Mapping[str, Place] = {
     "list": Place("newsletter.cli.newsletter:list_", "List the newsletters."),
     "edit": Place("newsletter.cli.newsletter:edit", "A newsletter's name, sender, look: show, change."),
     "schedule": Place("newsletter.cli.schedule:schedule", "When issues go out: show, set, try, start."),
+    "template": Place("newsletter.cli.template:template", "Templates of issues: show, check, save, restore."),
     "topic": Place("newsletter.cli.topic:topic", "Topics that subscribers can choose."),
     "release": Place("newsletter.cli.releases.release:release", "Press releases: add, parse, list, hold."),
     "source": Place("newsletter.cli.source:source", "Sources of releases: add, try, list, poll, pause."),

@@ -60,6 +60,12 @@ COMMANDS: dict[str, list[str]] = {
     "digest approve": ["--yes"],
     "digest order": ["by-hand", "--automatic"],
     "digest check": [],
+    "template list": [],
+    "template show": ["style.css"],
+    "template check": ["IN/style.css"],
+    "template save": ["IN/style.css"],
+    "template versions": [],
+    "template restore": ["usual"],
     "account add": ["owner@example.org"],
     "account reset": ["owner@example.org"],
     "account list": [],
@@ -218,6 +224,7 @@ def test_every_command_leaves_files_for_their_owner_alone(environ, tmp_path, wit
     (tmp_path / "release.txt").write_text(RELEASE)
     (tmp_path / "mail.eml").write_text(MAIL)
     (tmp_path / "feeds.opml").write_text(FEEDS)
+    (tmp_path / "style.css").write_text("p { margin: 0 }\n")
     data = Path(environ["NEWSLETTER_DATA_DIR"])
 
     ended = {}

@@ -38,6 +38,16 @@ def check_templates(renderer: NewsletterRenderer, sources: Mapping[str, str]) ->
     return shown
 
 
+def fault_sentences(fault: TemplateInvalid) -> list[str]:
+    """Return a sentence for each fault, with its part and line. Pure."""
+    sentences = []
+    for part, line, words in fault.faults:
+        label = PARTS[part].label if part in PARTS else ""
+        place = f"{label}, line {line}: " if line and label else f"{label}: " if label else ""
+        sentences.append(place + words)
+    return sentences
+
+
 def try_sample(
     renderer: NewsletterRenderer, sources: Mapping[str, str], name: str, language: str
 ) -> SampleEmail:

@@ -79,9 +79,7 @@ def save_templates(
     lock_newsletter(session, newsletter_id)
     newest = newest_templates(session, newsletter_id)
     if newest.version != version:
-        raise StateConflict(
-            "The templates were changed after you opened this page. Open it again, and repeat your change."
-        )
+        raise StateConflict("The templates were changed meanwhile. Open them again, and repeat your change.")
     if dict(newest.sources) == dict(sources):
         return False
     session.add(

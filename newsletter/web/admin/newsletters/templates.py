@@ -13,7 +13,7 @@ from newsletter.messages.digests.render import NewsletterRenderer
 from newsletter.messages.templates.parts import BLOCKS, PARTS
 from newsletter.messages.templates.styles import in_effect
 from newsletter.models import db
-from newsletter.newsletters.templates.check import try_sample
+from newsletter.newsletters.templates.check import fault_sentences, try_sample
 from newsletter.newsletters.templates.samples import SAMPLES
 from newsletter.newsletters.templates.versions import (
     find_version,
@@ -136,15 +136,7 @@ def _is_invalid(fault: Exception) -> bool:
 
 
 def _faults(fault: Exception) -> list[str]:
-    """Return a sentence for each fault, with its part and line."""
-    if not isinstance(fault, TemplateInvalid):
-        return [str(fault)]
-    sentences = []
-    for part, line, words in fault.faults:
-        label = PARTS[part].label if part in PARTS else ""
-        place = f"{label}, line {line}: " if line and label else f"{label}: " if label else ""
-        sentences.append(place + words)
-    return sentences
+    return fault_sentences(fault) if isinstance(fault, TemplateInvalid) else [str(fault)]
 
 
 def _page(
