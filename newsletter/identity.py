@@ -135,6 +135,14 @@ class Identity:
         """The address that people can write to."""
         return self.reply_to or self.from_address
 
+    def language_in_links(self, language: str) -> str:
+        """Return the language for links to pages that do not know who opens them.
+
+        "" if their pages have no other language.
+        """
+        is_only = self.newsletter_id == FIRST_NEWSLETTER and len(self.languages) == 1
+        return "" if is_only else language
+
     def texts_in(self, language: str) -> Texts:
         """Return the texts in a language. Without texts of its own, it has the name of the first language.
 

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
 class Links:
-    """URLs of one installation; `public_url` ends without a slash."""
+    """URLs of one installation; `public_url` ends without a slash.
+
+    With a `language`, the pages that do not know who opens them are asked for it.
+    """
 
     public_url: str
+    language: str = ""
+
+    def in_language(self, language: str) -> Links:
+        """Return the same links with another language."""
+        return replace(self, language=language)
 
     def home(self) -> str:
         """The sign-up page."""
-        return f"{self.public_url}/"
+        return self._spoken(f"{self.public_url}/")
 
     def newsletter(self, slug: str) -> str:
         """The sign-up page of one newsletter, if there are several."""
-        return f"{self.public_url}/n/{slug}"
+        return self._spoken(self._of(slug))
 
     def confirm(self, token: str) -> str:
         """The page with the button that confirms a sign-up."""
@@ -65,23 +73,23 @@ class Links:
 
     def counted(self, token: str) -> str:
         """A release in the archive, by a link that is counted."""
-        return f"{self.public_url}/follow/{token}"
+        return self._spoken(f"{self.public_url}/follow/{token}")
 
     def release(self, public_id: str) -> str:
         """One release in the archive."""
-        return f"{self.public_url}/releases/{public_id}"
+        return self._spoken(f"{self.public_url}/releases/{public_id}")
 
     def archive(self, slug: str = "", newsletter: str = "") -> str:
         """The archive: all releases, newest first, or those of one topic or of one newsletter."""
-        return self._of(newsletter) + (f"/topics/{slug}" if slug else "/releases")
+        return self._spoken(self._archive(slug, newsletter))
 
     def feed(self, slug: str = "", newsletter: str = "", kind: str = "atom") -> str:
         """The feed of the archive, or of one topic or one newsletter of it. `kind` is atom, rss or json."""
-        return f"{self.archive(slug, newsletter)}.{kind}"
+        return f"{self._archive(slug, newsletter)}.{kind}"
 
     def issue(self, number: int, newsletter: str = "") -> str:
         """The releases of one issue, for everybody."""
-        return f"{self._of(newsletter)}/issues/{number}"
+        return self._spoken(f"{self._of(newsletter)}/issues/{number}")
 
     def sitemap(self) -> str:
         """The index of the sitemap."""
@@ -93,11 +101,11 @@ class Links:
 
     def send_link(self) -> str:
         """The page where a subscriber requests a link to their preferences."""
-        return f"{self.public_url}/link"
+        return self._spoken(f"{self.public_url}/link")
 
     def embed(self, newsletter: str = "") -> str:
         """The URL that receives sign-up forms from other websites."""
-        return f"{self.newsletter(newsletter)}/embed" if newsletter else f"{self.public_url}/subscribe/embed"
+        return f"{self._of(newsletter)}/embed" if newsletter else f"{self.public_url}/subscribe/embed"
 
     def embed_script(self) -> str:
         """The script that shows the answer inside such a form, without leaving the website."""
@@ -113,11 +121,17 @@ class Links:
 
     def privacy(self) -> str:
         """The privacy page: the stored data, and why it is stored."""
-        return f"{self.public_url}/privacy"
+        return self._spoken(f"{self.public_url}/privacy")
 
     def consent_key(self) -> str:
         """The public key (PEM) that verifies consent records."""
         return f"{self.public_url}/.well-known/newsletter-consent-key.pem"
 
     def _of(self, newsletter: str) -> str:
-        return self.newsletter(newsletter) if newsletter else self.public_url
+        return f"{self.public_url}/n/{newsletter}" if newsletter else self.public_url
+
+    def _archive(self, slug: str, newsletter: str) -> str:
+        return self._of(newsletter) + (f"/topics/{slug}" if slug else "/releases")
+
+    def _spoken(self, url: str) -> str:
+        return f"{url}?lang={self.language}" if self.language else url

@@ -50,6 +50,8 @@ class SiteFacts:
     postal_address: str
     public_url: str
     palette: Palette = USUAL
+    # The sign-up page in the language of the email.
+    home_url: str = ""
     logo: ShownLogo | None = None
 
     @property
@@ -62,13 +64,16 @@ class SiteFacts:
         """Return the values of a newsletter."""
         texts = identity.texts_in(language)
         links = Links(public_url)
+        spoken = links.in_language(identity.language_in_links(language))
+        is_first = identity.newsletter_id == FIRST_NEWSLETTER
         logo = identity.logo
         return cls(
             texts.name,
             texts.tagline,
             identity.postal_address,
-            public_url if identity.newsletter_id == FIRST_NEWSLETTER else links.newsletter(identity.slug),
+            public_url if is_first else links.newsletter(identity.slug),
             identity.palette,
+            spoken.home() if is_first else spoken.newsletter(identity.slug),
             ShownLogo(links.logo(logo.file_name), logo.width, logo.height) if logo else None,
         )
 
@@ -232,7 +237,8 @@ class _NewsletterMaker:
         language = choose_language(claimed.language, self.identity.languages)
         kind, stored = KINDS[claimed.template or ""], dict(claimed.context or {})
         slug = "" if self._is_first else self.identity.slug
-        values = kind.values(Making(claimed, stored, self.personal, self.settings, slug, now))
+        personal = self.personal.in_language(self.identity.language_in_links(language))
+        values = kind.values(Making(claimed, stored, personal, self.settings, slug, now))
         site = SiteFacts.of(self.identity, language, self.settings.public_url)
         context = {"site": site, "timezone": self.identity.time_zone, **stored, **values}
         rendered = self.templates.render(claimed.template or "", language, context)

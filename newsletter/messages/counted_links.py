@@ -40,10 +40,12 @@ class CountedLinks:
     issue_public_id: str
     made_at: datetime
 
-    def release(self, public_id: str, place: Place) -> str:
-        """Return the link to a release."""
+    def release(self, public_id: str, place: Place, language: str) -> str:
+        """Return the link to a release. `language` is that of its page, "" if there is only one."""
         payload = [self.issue_public_id, public_id, place.value]
-        return self.links.counted(self.tokens.make(Purpose.COUNTED, payload, self.made_at))
+        return self.links.in_language(language).counted(
+            self.tokens.make(Purpose.COUNTED, payload, self.made_at)
+        )
 
 
 def with_counted_links(language: str) -> str:

@@ -18,6 +18,10 @@ class PersonalLinks:
         self.pages = links
         self._tokens = tokens
 
+    def in_language(self, language: str) -> PersonalLinks:
+        """Return the same links; pages that do not know who opens them are asked for this language."""
+        return PersonalLinks(self._tokens, self.pages.in_language(language))
+
     def view(self, claimed: Claimed, now: datetime) -> str:
         """Return the link that shows this digest in a browser."""
         payload = [claimed.subscriber_public_id or "", claimed.id]

@@ -23,6 +23,7 @@ SITE = SimpleNamespace(
     tagline="News you chose, in one letter.",
     postal_address="Harbour Road 1, 1000 Town",
     public_url="https://news.example.org",
+    home_url="https://news.example.org/",
     name_in_address=False,
     palette=USUAL,
     logo=None,

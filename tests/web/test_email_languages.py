@@ -7,8 +7,11 @@ import re
 from email import message_from_bytes, policy
 
 import pytest
+from sqlalchemy import select
 
 from newsletter.languages import LANGUAGES, translations
+from newsletter.models import Frequency, Subscriber
+from newsletter.newsletters.edit import edit_newsletter
 from newsletter.service.catalogues import gather
 from newsletter.subscribers.signup.reminders import remind
 
@@ -106,3 +109,70 @@ def test_each_email_is_in_its_subscribers_language(visitor_with, language):
                 each for each in english if each in " ".join(text.split()) or each in " ".join(page.split())
             ]
             assert left == [], text
+
+
+def links_of(visitor) -> set[str]:
+    """Return every link of the newest email to our own pages."""
+    _, text, _ = letters(visitor)[-1]
+    mail = message_from_bytes(visitor.house.transport.sent[-1].content, policy=policy.default)
+    page = html.unescape(mail.get_body(("html",)).get_content())
+    found = re.findall(r"https://news\.example\.org[^\s\"'<>]*", f"{text} {page}")
+    return {each.rstrip(".,") for each in found}
+
+
+def spoken_by(visitor, link: str, browser: str) -> str | None:
+    """Return the language of the page that a link leads to, in a new browser that asks for another one."""
+    client = visitor.app.test_client()
+    path = link.removeprefix("https://news.example.org") or "/"
+    answer = client.get(
+        path, base_url="https://news.example.org", headers={"Accept-Language": browser}, follow_redirects=True
+    )
+    found = re.search(r"<html[^>]* lang=\"([\w-]+)\"", answer.text)
+    return found[1] if answer.status_code == 200 and found else None
+
+
+@pytest.mark.parametrize("counted", [False, True], ids=["plain", "counted"])
+@pytest.mark.parametrize(("language", "browser"), [("ja", "lt"), ("en", "de"), ("de", "en")])
+def test_each_link_of_an_email_leads_to_a_page_in_its_language(visitor_with, language, browser, counted):
+    visitor = visitor_with(welcome_mail="yes", reminder_hours="48")
+    house = visitor.house
+    house.topic("energy")
+    house.release("Energy from the sea")
+    seen: dict[str, str | None] = {}
+
+    def look(kind: str, least: int) -> None:
+        links = links_of(visitor)
+        assert len(links) >= least, kind
+        seen.update({f"{kind} {link}": spoken_by(visitor, link, browser) for link in links})
+
+    visitor.sign_up(language=language)
+    visitor.resolve()
+    house.drain("single")
+    look("confirm", 3)
+    house.clock.pass_(hours=49)
+    with house.runtime.session() as session:
+        remind(session, house.runtime.tokens, 48, 14, house.clock())
+        session.commit()
+    house.drain("single")
+    look("reminder", 3)
+    visitor.fill(visitor.confirm_path())
+    house.drain("single")
+    look("welcome", 4)
+    house.clock.pass_(hours=1)
+    visitor.fill("/link", email="ann@example.org")
+    visitor.resolve()
+    house.drain("single")
+    look("link", 2)
+    if counted:
+        with house.runtime.session() as session:
+            edit_newsletter(
+                session, house.runtime.settings, {"click_counting": "agreed"}, actor="ed", now=house.clock()
+            )
+            session.scalars(select(Subscriber)).one().clicks_agreed_at = house.clock()
+            session.commit()
+    house.release("Energy from waves")
+    house.send(Frequency.DAILY)
+    look("digest", 5)
+    assert any("/follow/" in each for each in seen) is counted
+
+    assert {each: spoken for each, spoken in seen.items() if spoken != language} == {}

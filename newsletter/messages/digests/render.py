@@ -139,11 +139,12 @@ class NewsletterRenderer:
         counted = CountedLinks(self.make_tokens(), self.links, issue.public_id, issue.created_at)
         return replace(self, counted=counted)
 
-    def link_to(self, release: Release, place: Place) -> str:
-        """Return the link to a release."""
+    def link_to(self, release: Release, place: Place, language: str) -> str:
+        """Return the link to a release from an issue in `language`."""
+        spoken = self.identity.language_in_links(language)
         if self.counted is not None:
-            return self.counted.release(release.public_id, place)
-        return self.links.release(release.public_id)
+            return self.counted.release(release.public_id, place, spoken)
+        return self.links.in_language(spoken).release(release.public_id)
 
     def fill(
         self, language: str, pieces: Mapping[str, Wanted], frames: Mapping[str, Mapping[str, object]]
@@ -288,12 +289,12 @@ def _release_pieces(
     context = _context(renderer, issue, language)
     wanted = {}
     for at, release in enumerate(releases, start=before + 1):
-        facts = _facts(renderer, release)
+        facts = _facts(renderer, release, language)
         shown = context | {"release": facts}
         for name in ("release", "contents", "preheader", "opening"):
             wanted[f"{name}:{release.name}"] = Wanted(f"digest/{name}", shown)
         if renderer.counted is not None:
-            listed = replace(facts, url=renderer.link_to(release.release, Place.CONTENTS))
+            listed = replace(facts, url=renderer.link_to(release.release, Place.CONTENTS, language))
             wanted[f"contents:{release.name}"] = Wanted("digest/contents", context | {"release": listed})
         brief = context | {
             "release": replace(facts, summary=shorten(facts.summary, BRIEF_COLUMNS), image=None)
@@ -321,7 +322,7 @@ def _subject_parts(
         pattern = _subject_pattern(renderer, issue, language, context, more)
         parts[f"subject:{more}"] = Encoded(pattern.encode(), b"")
         order = f"{int(release.release.pinned)} {release.texts.published_at.isoformat()}"
-        headline = shorten(one_line(_facts(renderer, release).title), SUBJECT_COLUMNS)
+        headline = shorten(one_line(_facts(renderer, release, language).title), SUBJECT_COLUMNS)
         parts[f"headline:{release.name}"] = Encoded(headline.encode(), order.encode())
     return parts
 
@@ -368,7 +369,7 @@ def _encoded(pieces: Mapping[str, Piece], texts: Encoding, pages: Encoding) -> d
     }
 
 
-def _facts(renderer: NewsletterRenderer, revision: Revision) -> ReleaseFacts:
+def _facts(renderer: NewsletterRenderer, revision: Revision, language: str) -> ReleaseFacts:
     texts = revision.texts
     title = texts.email_title or texts.title
     return ReleaseFacts(
@@ -376,7 +377,7 @@ def _facts(renderer: NewsletterRenderer, revision: Revision) -> ReleaseFacts:
         texts.publisher,
         texts.published_on,
         texts.email_summary or texts.summary,
-        renderer.link_to(revision.release, Place.RELEASE),
+        renderer.link_to(revision.release, Place.RELEASE, language),
         "" if texts.language == UNKNOWN_LANGUAGE else texts.language,
         text_direction(texts.language, title),
         _image(renderer, revision),

@@ -132,6 +132,7 @@ def _site(site: Any) -> dict[str, Any]:
         "name": site.name,
         "tagline": site.tagline,
         "public_url": site.public_url,
+        "home_url": site.home_url,
         "palette": palette,
     }
 

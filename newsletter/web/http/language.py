@@ -59,7 +59,7 @@ def init_language(app: Flask) -> None:
 
     @app.url_defaults
     def keep_language(endpoint: str, values: dict[str, Any]) -> None:
-        if endpoint.partition(".")[0] in _SPEAKING and (chosen := _asked_for()):
+        if endpoint.partition(".")[0] in _SPEAKING and (chosen := asked_language()):
             values.setdefault("lang", chosen)
         elif endpoint in _BY_ADDRESS and g.get("language", offered_languages()[0]) != offered_languages()[0]:
             values.setdefault("lang", g.language)
@@ -93,7 +93,7 @@ def _choose_language() -> str:
     if request.blueprint in ENGLISH_ONLY:
         return SOURCE_LANGUAGE
     offered = offered_languages()
-    asked = _asked_for()
+    asked = asked_language()
     if asked:
         return asked
     if depends_on_address_only():
@@ -104,7 +104,7 @@ def _choose_language() -> str:
     return request.accept_languages.best_match(offered) or offered[0]
 
 
-def _asked_for() -> str | None:
+def asked_language() -> str | None:
     """Return the language in the URL, if it is on offer."""
     asked = request.args.get("lang", "")
     return asked if asked in offered_languages() else None

@@ -12,6 +12,7 @@ from newsletter.digest.clicks.robots import is_robot
 from newsletter.models import ClickCounting
 from newsletter.runtime import Runtime
 from newsletter.web.http.extensions import runtime
+from newsletter.web.http.language import asked_language
 from newsletter.web.http.security import client_address, guard_tokens
 from newsletter.web.http.this_newsletter import all_newsletters
 from newsletter.web.public.blueprint import public
@@ -27,7 +28,7 @@ def follow_link(token: str) -> Response:
     """
     parts = runtime()
     followed = read_counted(parts.tokens, token, parts.now())
-    place = parts.links.release(followed.release_public_id)
+    place = parts.links.in_language(asked_language() or "").release(followed.release_public_id)
     answer = guard_tokens(make_response(redirect(place, code=302)))
     purpose = request.headers.get("Sec-Purpose", "") + request.headers.get("Purpose", "")
     counting = any(each.click_counting is ClickCounting.AGREED for each in all_newsletters())
