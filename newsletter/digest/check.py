@@ -171,7 +171,7 @@ def _sender_faults(facts: Facts) -> list[Fault]:
         words = "The postal address is missing. Many countries require one. Add it to the newsletter."
         found.append(Fault("no_postal_address", "bad", words))
     if not facts.is_signed:
-        words = "Emails are not signed, so mailbox providers may refuse them. Run: newsletter dkim create"
+        words = "Emails are not signed, so mailbox providers may refuse them. Run: newsletter dkim new"
         found.append(Fault("no_dkim", "bad", words))
     return found
 

@@ -267,6 +267,8 @@ def _deliveries(
                 "reply_code": delivery.reply_code,
                 "status": delivery.status,
                 "reply_text": delivery.reply_text,
+                "bounced_at": delivery.bounced_at,
+                "complained_at": delivery.complained_at,
             }
         )
     return rows, found

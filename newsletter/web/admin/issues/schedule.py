@@ -39,11 +39,11 @@ class ScheduleAction(enum.StrEnum):
 
 @admin.get("/newsletters/<slug>/schedule")
 def schedule(slug: str) -> str:
-    """Show the schedule of a newsletter."""
+    """Show the schedule of a newsletter. It counts who would get each date only if asked to."""
     session = db.session()
     identity = _identity(session, slug)
     values = schedules.as_text(schedules.read_schedule(session, identity))
-    return _page(session, identity, ScheduleForm(None, data=values))
+    return _page(session, identity, ScheduleForm(None, data=values), counted="count" in request.args)
 
 
 @admin.get("/newsletters/<slug>/schedule/confirm")
@@ -118,7 +118,7 @@ def _identity(session: Session, slug: str) -> Identity:
     return parts.identities.recent(parts.reading, newsletter_id)
 
 
-def _page(session: Session, identity: Identity, form: ScheduleForm) -> str:
+def _page(session: Session, identity: Identity, form: ScheduleForm, *, counted: bool = False) -> str:
     row = schedules.read_schedule(session, identity)
     zone = zone_of(row.time_zone)
     opens_at = outlook.gathering_opens_at(session, identity.newsletter_id)
@@ -131,7 +131,8 @@ def _page(session: Session, identity: Identity, form: ScheduleForm) -> str:
         weekdays=WEEKDAYS,
         time_zone=row.time_zone,
         rules=schedules.in_words(row),
-        dates=_dates(session, identity, 10),
+        dates=_dates(session, identity, 10, counted=counted),
+        counted=counted,
         opens_at=f"{opens_at.astimezone(zone):%H:%M} ({zone.key})" if opens_at else "",
         asked=outlook.count_asked(session, identity.newsletter_id),
         approvals=[each.slot for each in open_approvals(session, identity.newsletter_id) if each.asked_at],

@@ -15,7 +15,7 @@ def test_the_page_says_what_to_fix_and_who_gets_it(house, editor):
     assert "The relay was not checked with its present settings." in text
     assert "Emails are not signed" in text
     assert "Would reach now" in text
-    assert "The links were not checked." in text
+    assert "The issue has no links to other sites." in text
     assert "/admin/preview/check?send=daily" in editor.get("/admin/preview?send=daily").text
 
 

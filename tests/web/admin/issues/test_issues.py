@@ -84,6 +84,18 @@ def test_the_page_says_what_became_of_the_issue(issue, editor):
     assert "Who did not get it, or may not have got it" in text
 
 
+def test_a_delivery_that_came_back_or_led_to_a_complaint_is_marked(house, issue, editor):
+    with house.make_session() as session:
+        one, two = session.scalars(select(Delivery).order_by(Delivery.id)).all()[:2]
+        one.bounced_at = two.complained_at = house.clock()
+        session.commit()
+
+    page = editor.get(f"/admin/issues/{issue}").text
+
+    assert page.count('<span class="badge badge-warn">returned</span>') == 1
+    assert page.count('<span class="badge badge-warn">complaint</span>') == 1
+
+
 def test_states_are_words_and_the_detail_has_the_technical_word_and_the_reply(house, issue, editor):
     with house.make_session() as session:
         refused = session.scalars(select(Delivery).where(Delivery.state == DeliveryState.REJECTED)).one()

@@ -29,6 +29,19 @@ def test_the_page_says_the_rules_in_words_and_the_next_dates(house, editor):
     assert house.all(select(NewsletterCalendar)) == []  # looking stores nothing
 
 
+def test_the_page_counts_who_would_get_each_date_if_asked(house, editor):
+    house.topic()
+    house.release()
+    house.add_subscriber()
+
+    plain, counted = editor.get(PAGE).text, editor.get(f"{PAGE}?count=y").text
+
+    assert "Would get it now" not in plain
+    assert f"{PAGE}?count=y#dates" in plain
+    assert counted.count('data-label="Would get it now">1</td>') >= 7  # daily, by the usual rules
+    assert counted.count('data-label="Would get it now">') == 10
+
+
 def test_a_schedule_is_started_and_stopped_after_a_question(house, editor):
     house.topic()
     house.release()
