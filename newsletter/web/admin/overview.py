@@ -57,6 +57,7 @@ def overview() -> str:
         numbers=_numbers(session, now),
         waiting=count_waiting(session),
         last_issue=_last_issue(session, now),
+        newsletters=_newsletters(session, now),
         outbox=outbox,
         workers=workers,
         relay_check=_worst(checks),
@@ -83,8 +84,23 @@ def _numbers(session: Session, now: datetime) -> dict[str, int]:
     }
 
 
-def _last_issue(session: Session, now: datetime) -> dict[str, Any] | None:
-    newest = newest_issues(session, 1)
+def _newsletters(session: Session, now: datetime) -> list[dict[str, Any]]:
+    """Return each newsletter with its last issue and its schedule; nothing if there is only one."""
+    names, on = newsletter_names(session), set(calendars_on(session))
+    return [
+        {
+            "slug": row.slug,
+            "name": names[row.id],
+            "is_on": row.id in on,
+            "last": _last_issue(session, now, row.id),
+        }
+        for row in list_newsletters(session)
+        if names
+    ]
+
+
+def _last_issue(session: Session, now: datetime, newsletter_id: int | None = None) -> dict[str, Any] | None:
+    newest = newest_issues(session, 1, newsletter_id)
     if not newest:
         return None
     issue = newest[0]
@@ -92,7 +108,6 @@ def _last_issue(session: Session, now: datetime) -> dict[str, Any] | None:
     return {
         "public_id": issue.public_id,
         "title": issue.title,
-        "newsletter": newsletter_names(session).get(issue.newsletter_id),
         "state": issue.state,
         "created_at": issue.created_at,
         "total": counted.total,

@@ -179,7 +179,7 @@ def test_a_subscriber_who_is_not_emailed_is_marked(house, editor):
 
     page = editor.get(f"/admin/readers/{public_id}").text
     assert "We send no email to this address since" in page
-    assert "hard bounce" in page
+    assert "no such mailbox" in page
 
 
 def test_the_overview_shows_what_the_owner_is_told(house, editor):
@@ -218,3 +218,18 @@ def test_the_last_check_of_the_relay_is_shown(house, editor):
     assert "check failed" in failed
     assert "check passed" in passed
     assert "A check of the relay" not in passed
+
+
+def test_with_several_newsletters_each_has_its_last_issue_and_its_schedule(house, editor):
+    other = house.newsletter("harbour", "Harbour News")
+    issue = Issue(newsletter_id=other, title="No. 7", frequencies=["daily"], created_by="test", to_sequence=0)
+    issue.created_at, issue.state = house.clock(), IssueState.FINISHED
+    _add(house, issue)
+
+    page = " ".join(editor.get("/admin/").text.split())
+
+    assert "Last issue</h2>" not in page
+    assert page.count("the schedule of ") == 2
+    row = page[page.index("Harbour News</a>") :]
+    assert "No. 7</a>" in row[:600]
+    assert "none yet" in page[: page.index("Harbour News</a>")]
