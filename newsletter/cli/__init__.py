@@ -109,6 +109,7 @@ COMMANDS: Mapping[str, Place] = {
         "newsletter.cli.suppression:suppression", "Addresses that get no email: list, import, export."
     ),
     "domain": Place("newsletter.cli.domain:domain", "Rules for domains: refuse, stop, allow."),
+    "audit": Place("newsletter.cli.audit:audit", "Who changed what."),
     "consent": Place("newsletter.cli.consent:consent", "Check a signed record of consent."),
     "language": Place(
         "newsletter.cli.language:language", "Languages of pages and emails: list, add, update."

@@ -9,7 +9,6 @@ PACKAGE, TESTS = ROOT / "newsletter", ROOT / "tests"
 # Modules without a test file of their name, and a test file that uses the module.
 ELSEWHERE = {
     "app.py": "cli/test_db.py",
-    "audit.py": "web/admin/test_overview.py",
     "bounces/reports/path_checks.py": "service/checks/test_path_check.py",
     "bounces/history/queries.py": "bounces/reports/test_receive.py",
     "bounces/read/report.py": "bounces/read/test_delivery_status.py",

@@ -66,6 +66,7 @@ COMMANDS: dict[str, list[str]] = {
     "template save": ["IN/style.css"],
     "template versions": [],
     "template restore": ["usual"],
+    "audit": [],
     "account add": ["owner@example.org"],
     "account reset": ["owner@example.org"],
     "account list": [],
