@@ -13,7 +13,7 @@ from newsletter.ingest.pages.furniture import remove_furniture
 from newsletter.ingest.pages.tree import Element, tag_of, text_of
 from newsletter.ingest.press.dates.find import find_dates
 from newsletter.ingest.press.lines.furniture import kind_of
-from newsletter.ingest.press.lines.labels import INNER_PUBLISHER, SPLIT, beside_dates
+from newsletter.ingest.press.lines.labels import INNER_PUBLISHER, SPLIT, beside_dates, read_label
 from newsletter.ingest.press.lines.line import NAME
 from newsletter.ingest.press.lines.organisations import is_wire, organisation_score
 from newsletter.ingest.press.lines.shape import size
@@ -87,6 +87,9 @@ def _unglued(heading: str, pieces: Sequence[str]) -> str:
 
     Many sites put a topic above the headline, into the same heading: "Harbour" and "Bridge opens".
     """
+    labelled = (each.strip() for each in pieces if _is_labelled(heading, each.strip()))
+    if found := next(labelled, ""):
+        return found
     whole = any(_even(piece) == _even(heading) for piece in pieces)
     for piece in pieces:
         # A heading may begin with what its kicker says. A mark behind that makes it a part of the headline.
@@ -101,6 +104,12 @@ def _unglued(heading: str, pieces: Sequence[str]) -> str:
         if _even(piece) == _even(heading) and _PARTED.search(piece) and not _PARTED.search(heading):
             return piece.strip()
     return heading
+
+
+def _is_labelled(heading: str, piece: str) -> bool:
+    """Return whether a heading is `piece` with a label behind, as in "Harbour opens: Date"."""
+    rest = heading.removeprefix(piece).lstrip(" :：|–-")
+    return len(piece) >= _LONG and heading.startswith(piece) and bool(rest) and bool(read_label(rest)[0])
 
 
 def choose_publisher(
@@ -132,6 +141,8 @@ def _name_above(lines: Sequence[str]) -> str:
             return line[hit.end() :].strip()
         *kind, name = SPLIT.split(line)
         is_kind = len(kind) == 1 and kind_of(kind[0])[0] == "kind of release"
+        if kind_of(name)[0] in _SECTIONS:
+            continue
         if size(name) <= _MOST_WORDS and organisation_score(name) >= (2 if is_kind else 4 + len(kind)):
             return name
     return ""
@@ -250,6 +261,7 @@ def _is_name(text: str) -> bool:
         and 1 < len(text) <= _LONGEST_NAME
         and not _ADDRESS.fullmatch(text)
         and not _NO_NAME.match(text)
+        and kind_of(text)[0] not in _SECTIONS
     )
 
 

@@ -10,6 +10,7 @@ from itertools import pairwise
 from newsletter.ingest.press.clean import RawLine
 from newsletter.ingest.press.lines.contacts import contact_lines
 from newsletter.ingest.press.lines.furniture import Kind
+from newsletter.ingest.press.lines.labels import PUBLISHED
 from newsletter.ingest.press.lines.line import NAME, Line, classify
 from newsletter.ingest.press.lines.organisations import looks_like_name
 from newsletter.ingest.press.lines.shape import ends_sentence, even_bullet, is_cut_off, size
@@ -59,12 +60,24 @@ def read_body(lines: Sequence[Line], below: Sequence[Line]) -> Body:
     body.contacts = [each.text for at, each in enumerate((*lines, *below)) if at in contacts]
     last = max((at for at, line in enumerate(lines) if line.prose), default=0)
     body.early_dates = [line for line in lines[1 : min(_EARLY, last)] if line.alone and line.dates]
-    lines = [line for line in lines if line not in body.early_dates]
+    told = _labelled_dates(lines)
+    body.last_dates.extend(line for line in told if line.alone)
+    lines = [line for line in lines if line not in body.early_dates and line not in told]
     kept = _without_furniture(lines, contact_lines(lines) if body.early_dates else contacts, body.footer)
     _cut_signature(kept, body)
     _trim_tail(kept, body)
     _make_paragraphs(kept, body)
     return body
+
+
+def _labelled_dates(lines: Sequence[Line]) -> list[Line]:
+    """Return the lines that are only a date of publication, and the lines above that are only its label."""
+    found = []
+    for above, line in pairwise(lines):
+        if line.alone and line.dates and line.dates[0].year is not None:
+            below_label = above.label == "date" and not above.value
+            found.extend([above, line] if below_label else [line] if line.rank == PUBLISHED else [])
+    return found
 
 
 def cut_mark(line: Line) -> list[Line]:

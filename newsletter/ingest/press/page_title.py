@@ -18,13 +18,14 @@ from newsletter.ingest.press.lines.shape import size
 
 # Dates and offices are in so many lines above the headline.
 _ABOVE = 10
-# A first line without a site is a headline if it has so many words and stands again so far below.
-_TELLING = 6
+# A first line without a site is a headline if it stands again so far below, and the text near to that.
 _FAR = 15
+_NEAR = 4
+_TELLING = 6
 _SHORTEST = 12
 _LONGEST_SITE = 10
-_MARKS = "|｜»«>·•:：–—-"
-_MARK = re.compile(rf"\s*[|｜»«>·•]\s*|\s+[:：–—-]{{1,2}}\s+|\A\s*[{_MARKS}]+\s*|\s*[{_MARKS}]+\s*\Z")
+_MARKS = "|｜»«›‹>·•⋆:：–—-"
+_MARK = re.compile(rf"\s*[|｜»«›‹>·•⋆]\s*|\s+[:：–—-]{{1,2}}\s+|\A\s*[{_MARKS}]+\s*|\s*[{_MARKS}]+\s*\Z")
 _OF_SITE = re.compile(r"の(?:プレスリリース|ニュース(?:リリース)?|お知らせ)\Z")
 
 
@@ -58,14 +59,16 @@ def find_page_title(lines: Sequence[Line]) -> PageTitle | None:
     headline = max(places, key=lambda text: (text != first, len(text)))
     site = _site(_parts(first, headline) or ("", ""))
     above = _nearest_to_text(lines, places[headline])
-    if above is None or (headline == first and not _tells_alone(lines[0], above)):
+    if above is None or (headline == first and not _tells_alone(lines, above)):
         return None
     return PageTitle(headline, site, above)
 
 
-def _tells_alone(line: Line, again_at: int) -> bool:
-    """Return whether a first line without a site is a headline because it stands again far below."""
-    return again_at >= _FAR and line.size >= _TELLING and not looks_like_name(line.text)
+def _tells_alone(lines: Sequence[Line], again_at: int) -> bool:
+    """Return whether a first line without a site is a headline: it stands again far below, near to text."""
+    near = lines[again_at + 1 : again_at + 1 + _NEAR]
+    begins = any(line.prose or (line.dates and line.size <= _TELLING) for line in near)
+    return again_at >= _FAR and begins and not looks_like_name(lines[0].text)
 
 
 def without_menus(lines: Sequence[Line], page: PageTitle) -> tuple[list[Line], int]:

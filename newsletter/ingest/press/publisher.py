@@ -35,6 +35,11 @@ _LEAD_NAME = re.compile(
 )
 
 
+_ABOUT = re.compile(
+    rf"(?:{'|'.join(read_phrases('labels')['about'])})(?P<before>\S.{{1,50}})"
+    rf"|(?P<behind>.{{2,50}}?)\s?(?:{'|'.join(read_phrases('labels')['about behind'])})",
+    re.IGNORECASE,
+)
 _CREDIT = re.compile(r"[-–—\s]*[(（]([^()（）:\d]{2,40})[)）]\.?")
 _CREDIT_BEHIND = re.compile(r"[.!?…。\"”»)]\s*[(（]([^()（）:\d]{2,20})[)）]\.?\Z")
 _OPENING_NAME = re.compile(r"([^:：.,،()\n]{2,40}?)\s?(?::\s?-|\s[-–—])\s+(?=\S)")
@@ -127,9 +132,15 @@ def from_opening(evidence: Evidence) -> str:
 
 def from_about(evidence: Evidence) -> str:
     """Return the name in a heading such as "About Blue Fjord Lines"."""
+    told = " ".join((evidence.title, *evidence.paragraphs)).casefold()
     for line in (*evidence.paragraphs, *evidence.footer):
-        if re.match("About (?:the )?[^a-z]", line) and len(line) <= 60 and kind_of(line)[1] is Kind.TEXT:
-            return line.removeprefix("About ").removeprefix("the ").strip(" :")
+        hit = _ABOUT.fullmatch(line) if len(line) <= 60 else None
+        name = (hit["before"] or hit["behind"]).strip(' :：“”„"') if hit else ""
+        named = name[:1].upper() == name[:1] and kind_of(line)[1] is Kind.TEXT
+        # In other languages, "About" is also a word of headings: "Über das Projekt".
+        known = line.startswith("About") or organisation_score(name) >= NAME
+        if name and named and (known or told.count(name.casefold()) > 1):
+            return name
     return ""
 
 

@@ -15,6 +15,8 @@ _NARROWEST = 40
 _NARROWEST_ASIAN = 24
 _SLACK = 10
 _LONG_ITEM = 45
+_FEWEST_CELLS = 2
+_CELL_SLACK = 4
 
 
 def read_lines(raw: Sequence[RawLine]) -> list[Line]:
@@ -69,12 +71,15 @@ def _is_full(text: str, after: str, width: int) -> bool:
 
 def unwrap(lines: Sequence[Line]) -> list[Line]:
     """Return `lines`, with the lines of one paragraph joined and the joined ones classified again."""
-    texts = [line for line in lines if " | " not in line.text]  # the rows of a table have widths of their own
-    width, asian = wrap_width(texts), _asian_width(texts)
+    texts = [line for line in lines if not _is_row(line.text)]  # the rows of a table have widths of their own
+    width, asian, cell = wrap_width(texts), _asian_width(texts), _row_width(lines)
     joined: list[list[Line]] = []
     for at, line in enumerate(lines):
         before = joined[-1][-1] if joined else None
-        if before is not None and _goes_on(joined[-1], lines[at : at + 2], width, asian):
+        ahead = lines[at : at + 2]
+        if before is not None and (
+            _goes_on(joined[-1], ahead, width, asian) or _cell_goes_on(before, ahead, cell)
+        ):
             joined[-1].append(line)
         else:
             joined.append([line])
@@ -106,6 +111,39 @@ def _goes_on(parts: list[Line], ahead: Sequence[Line], width: int | None, asian:
     return full and same_case and line.indent < before.indent + 2 and not _stands_alone(line)
 
 
+def _is_row(text: str) -> bool:
+    """Return whether a line is a row of a table: it has bars, or gaps in a script without spaces."""
+    if " | " in text:
+        return True
+    cells = text.split(" ")
+    return len(cells) > _FEWEST_CELLS and all(cells) and all(_is_asian(each[-1]) for each in cells)
+
+
+def _is_between(lines: Sequence[Line], at: int) -> bool:
+    """Return whether a line without bars is between two rows, the first of which does not end."""
+    row, line, after = lines[at - 1 : at + 2]
+    whole = " | " not in row.text or not _is_asian(row.text[-1]) or ends_sentence(row.text)
+    return not whole and " | " not in line.text and " | " in after.text and not (line.gap or after.gap)
+
+
+def _row_width(lines: Sequence[Line]) -> int | None:
+    """Return the width at which Chinese or Japanese rows were wrapped, or None if they were not."""
+    between = (at for at in range(1, len(lines) - 1) if _is_between(lines, at))
+    return max((len(lines[at - 1].text) for at in between), default=None)
+
+
+def _cell_goes_on(before: Line, ahead: Sequence[Line], width: int | None) -> bool:
+    """Return whether the first line of `ahead` is the rest of the last cell of a wrapped row."""
+    line = ahead[0]
+    if width is None or line.gap or line.mark or " | " not in before.text or " | " in line.text:
+        return False
+    return (
+        _is_asian(before.text[-1])
+        and not ends_sentence(before.text)
+        and len(before.text) >= width - _CELL_SLACK
+    )
+
+
 def _item_goes_on(before: Line, ahead: Sequence[Line]) -> bool:
     """Return whether the first line of `ahead` is the last line of a wrapped list item."""
     line = ahead[0]
@@ -120,7 +158,7 @@ def _stands_alone(line: Line) -> bool:
     text = line.text
     if len(text) > 140:
         return False
-    if line.kind is not Kind.TEXT or (line.alone and line.dates) or " | " in text:
+    if line.kind is not Kind.TEXT or (line.alone and line.dates) or _is_row(text):
         return True
     if line.label and line.size <= 8:
         return True

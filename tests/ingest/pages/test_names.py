@@ -49,6 +49,23 @@ def test_a_kicker_before_the_headline_is_left_out_if_the_page_declares_the_headl
     assert title(parted, "The quay opens in April – ferries use it from the first of May").startswith("The q")
 
 
+def test_a_label_inside_the_heading_is_parted_from_the_headline():
+    body = "<h1><span>The quay opens for ferries in April</span><small>: Date: Release: 6/2031</small></h1>"
+
+    assert title(body, "The quay opens for ferries in April - Port") == "The quay opens for ferries in April"
+
+
+def test_the_kind_of_a_release_is_no_publisher():
+    lines = ["Press Releases", "12 May 2030"]
+
+    assert (
+        choose_publisher(
+            Declared(titles=("The quay opens | News | Harbour Parliament",)), [], "The quay opens", "", lines
+        )
+        == "Harbour Parliament"
+    )
+
+
 def test_a_section_of_the_site_in_a_heading_is_not_the_title():
     body = "<h1>News</h1><h3>More about ferries</h3>"
 
