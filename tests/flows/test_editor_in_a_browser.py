@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from email import message_from_bytes, policy
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,9 @@ from public_site import PublicSite, run_public_site
 from newsletter.accounts.create import create_account
 from newsletter.accounts.passwords import hash_password
 from newsletter.clock import utcnow
+from newsletter.models import Frequency
+from newsletter.service.sending.correction_notices import enqueue_notices
+from newsletter.smtp.replies import Reply
 
 EDITOR = "editor@example.org"
 PASSWORD = "three quiet harbours"
@@ -130,3 +134,65 @@ def test_two_releases_are_merged_by_hand_and_parted_again(editor, site, screensh
 
     assert merged == titles[0]
     assert editor.get_by_role("heading", level=1).inner_text() == titles[1]
+
+
+def subjects(site, name: str) -> list[str]:
+    """Return the subjects of all emails to a subscriber, and the text of the last one."""
+    sent = [each for each in site.house.transport.sent if each.envelope.recipient == f"{name}@example.org"]
+    mails = [message_from_bytes(each.content, policy=policy.default) for each in sent]
+    return [*(str(each["Subject"]) for each in mails), mails[-1].get_body(("plain",)).get_content()]
+
+
+def test_a_correction_reaches_both_those_who_have_the_release_and_those_who_wait_for_it(
+    editor, site, screenshot
+):
+    house = site.house
+    site.subscriber("ada")
+    site.subscriber("eva")
+    house.transport.answer("eva@example.org", Reply(451, ("4.3.0 later",)))
+    issue = house.open(Frequency.DAILY)
+    house.drain()
+    assert house.states(issue) == ["accepted", "deferred"]
+
+    editor.goto(f"{site.url}/admin/releases")
+    editor.locator(".table .title a").first.click()
+    editor.get_by_role("link", name="Edit", exact=True).click()
+    editor.get_by_label("Title", exact=True).fill("Sea cable is switched on in May")
+    press(editor, "Save")
+    editor.get_by_role("link", name="Tell those who have an earlier text").click()
+    counted = editor.locator("main dl").first.inner_text().split()
+    screenshot("correction-notice")
+    press(editor, "Send the notice")
+    editor.get_by_text("The notice is being sent").wait_for()
+    while enqueue_notices(house.runtime):
+        house.drain("single")
+    house.clock.pass_(hours=2)
+    house.drain()
+
+    # One person has the old text, nobody is being sent it, one waits, and nobody is left out.
+    assert [each for each in counted if each.isdecimal()] == ["1", "0", "1", "0"]
+    assert [each.startswith("Correction:") for each in subjects(site, "ada")[:-1]] == [False, True]
+    *only, text = subjects(site, "eva")
+    assert len(only) == 1
+    assert "Sea cable is switched on in May" in text
+
+
+def test_an_urgent_release_is_asked_twice_and_the_log_names_who_sent_it(editor, site):
+    site.subscriber("ada")
+    editor.goto(f"{site.url}/admin/releases")
+    editor.locator(".table .title a").first.click()
+
+    editor.get_by_role("link", name="Send urgently").click()
+    press(editor, "Continue")
+    editor.get_by_label("How many people get it at once?").fill("2")
+    press(editor, "Send it urgently")
+    refused = editor.get_by_role("alert").inner_text()
+    editor.get_by_label("How many people get it at once?").fill("1")
+    press(editor, "Send it urgently")
+    editor.get_by_role("link", name="Who changed it, and when").click()
+    logged = editor.locator(".table tbody tr").first.inner_text()
+
+    assert refused == "Type 1, the number of people who get it."
+    assert "release.urgent" in logged
+    assert EDITOR in logged
+    assert "people: 1" in logged
