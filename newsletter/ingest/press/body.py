@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
@@ -62,7 +63,8 @@ def read_body(lines: Sequence[Line], below: Sequence[Line]) -> Body:
     body.early_dates = [line for line in lines[1 : min(_EARLY, last)] if line.alone and line.dates]
     told = _labelled_dates(lines)
     body.last_dates.extend(line for line in told if line.alone)
-    lines = [line for line in lines if line not in body.early_dates and line not in told]
+    gone = {id(line) for line in (*body.early_dates, *told)}
+    lines = [line for line in lines if id(line) not in gone]
     kept = _without_furniture(lines, contact_lines(lines) if body.early_dates else contacts, body.footer)
     _cut_signature(kept, body)
     _trim_tail(kept, body)
@@ -107,7 +109,12 @@ def find_end(lines: Sequence[Line]) -> int:
             return at + 1 - gap
         if whole and quiet == _MENU and sum(map(_is_no_text, lines[at + 1 - quiet : at + 1])) * 2 > quiet:
             return at + 1 - quiet
-        if whole and line.kind is Kind.RELATED and line.open and _are_teasers(lines[at + 1 :]):
+        if (
+            whole
+            and line.kind is Kind.RELATED
+            and line.open
+            and _are_teasers(lines[at + 1 : at + 1 + _TEASERS])
+        ):
             return at
         if line.kind is Kind.END and above > 0 and (above * 2 >= total or line.text.count("#") >= 3):
             return at
@@ -119,7 +126,7 @@ def find_end(lines: Sequence[Line]) -> int:
 
 def _are_teasers(lines: Sequence[Line]) -> bool:
     """Return whether the next paragraphs each have a headline above, as in a list of other pages."""
-    prose = [at for at, line in enumerate(lines[:_TEASERS]) if line.prose]
+    prose = [at for at, line in enumerate(lines) if line.prose]
     return len(prose) > 1 and all(two - one > 1 for one, two in pairwise(prose))
 
 
@@ -258,13 +265,17 @@ def _trim_tail(kept: list[Line], body: Body) -> None:
         body.last_dates.extend(line for line in kept[tail:] if line.alone and line.dates)
         body.footer.extend(kept[tail:])
         del kept[tail:]
+    times = Counter(line.text for line in kept)
+    sentences = sum(line.prose for line in kept)
     while kept:
         last = kept[-1]
-        above = kept[:-1]
-        repeated = not last.prose and any(each.text == last.text for each in above)
-        if last.text_only and not _SOURCE.match(last.text) and not repeated and not _is_stray(last, above):
+        repeated = not last.prose and times[last.text] > 1
+        stray = sentences > 1 and len(kept) > 1 and _is_stray(last, kept[-2])
+        if last.text_only and not _SOURCE.match(last.text) and not repeated and not stray:
             break
         body.last_dates.extend([last] if last.alone and last.dates else [])
+        times[last.text] -= 1
+        sentences -= last.prose
         body.footer.append(kept.pop())
 
 
@@ -275,18 +286,18 @@ def _are_headlines(last: Line, below: Sequence[Line]) -> bool:
     return sum(line.text_only and line.open and line.size > _FEW for line in below) > 1
 
 
-def _is_stray(line: Line, above: Sequence[Line]) -> bool:
+def _is_stray(line: Line, above: Line) -> bool:
     """Return whether a few words below the last sentence are no text, such as tags, a name or a link."""
     few = line.size <= _FEW or looks_like_name(line.text)
     if line.prose or line.bullet or line.mark or not few or not line.open:
         return False
     plain = not any(char.isdigit() or char in ":：|" for char in line.text)
-    return plain and sum(each.prose for each in above) > 1 and above[-1].text[-1] not in ":："
+    return plain and above.text[-1] not in ":："
 
 
 def _make_paragraphs(lines: Sequence[Line], body: Body) -> None:
     """Add `lines` as paragraphs. A list or table is one paragraph, with a line for each item or row."""
-    made = body.paragraphs
+    made: list[list[str]] = []
     before = None
     for at, line in enumerate(lines):
         row = " | " in line.text and len(line.text) < 200
@@ -295,14 +306,15 @@ def _make_paragraphs(lines: Sequence[Line], body: Body) -> None:
         # Long numbered lines, which ministries write, are paragraphs. Short ones are list items.
         item = None if len(text) >= _LONG and text[:1] not in "-" else item
         if item and item == before:
-            made[-1] += "\n" + text
-        elif not made or made[-1] != text:  # scraped pages repeat some lines
-            made.append(text)
+            made[-1].append(text)
+        elif not made or made[-1] != [text]:  # scraped pages repeat some lines
+            made.append([text])
             if line.mark == ">":
                 body.quotes.add(len(made) - 1)
             elif item is None and _is_subhead(lines, at):
                 body.subheads.add(len(made) - 1)
         before = item
+    body.paragraphs = ["\n".join(each) for each in made]
 
 
 def _is_subhead(lines: Sequence[Line], at: int) -> bool:

@@ -44,6 +44,7 @@ _CREDIT = re.compile(r"[-–—\s]*[(（]([^()（）:\d]{2,40})[)）]\.?")
 _CREDIT_BEHIND = re.compile(r"[.!?…。\"”»)]\s*[(（]([^()（）:\d]{2,20})[)）]\.?\Z")
 _OPENING_NAME = re.compile(r"([^:：.,،()\n]{2,40}?)\s?(?::\s?-|\s[-–—])\s+(?=\S)")
 _FEW = 5
+_LAST = 40  # paragraphs; what a publisher says of itself is at the end
 _LONGEST_CONTACT = 120
 _OPENING = 160
 _ARTICLE = re.compile(
@@ -108,7 +109,7 @@ def from_copyright(evidence: Evidence) -> str:
     """Return the holder in the copyright line below the text."""
     hits = (_COPYRIGHT.search(line) for line in evidence.footer)
     holders = (hit["holder"].split(" - ")[0].strip(" -–") for hit in hits if hit)
-    return next((holder for holder in holders if holder), "")
+    return next((holder for holder in holders if any(map(str.isalpha, holder))), "")
 
 
 def from_credit(evidence: Evidence) -> str:
@@ -133,7 +134,7 @@ def from_opening(evidence: Evidence) -> str:
 def from_about(evidence: Evidence) -> str:
     """Return the name in a heading such as "About Blue Fjord Lines"."""
     told = " ".join((evidence.title, *evidence.paragraphs)).casefold()
-    for line in (*evidence.paragraphs, *evidence.footer):
+    for line in (*evidence.paragraphs[-_LAST:], *evidence.footer):
         hit = _ABOUT.fullmatch(line) if len(line) <= 60 else None
         name = (hit["before"] or hit["behind"]).strip(' :：“”„"') if hit else ""
         named = name[:1].upper() == name[:1] and kind_of(line)[1] is Kind.TEXT
