@@ -11,6 +11,7 @@ import random
 import re
 from calendar import monthrange
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from email import message_from_bytes, policy
@@ -166,6 +167,8 @@ class World:
         self.down_since: datetime | None = None
         self.back: list[datetime] = []
         self.seen, self.items, self.log = 0, {}, []
+        # Who got the email of which date since the last events.
+        self.just_got: list[tuple[Person, date]] = []
         self.tally = Counter()
         # The dates that were approved, and when. Those that were not, and the date that closed each.
         self.approvals, self.approved, self.closed = approvals, {}, {}
@@ -244,6 +247,10 @@ class World:
 
     def _events(self) -> None:
         chance = self.chance
+        for person, day in self.just_got:
+            if chance.random() < 0.1:
+                self._choose_later_hour(person, day)
+        self.just_got.clear()
         if chance.random() < 0.04:
             self._publish()
         held = [each for each in self.items.values() if each.ready_at is None]
@@ -300,10 +307,11 @@ class World:
                         }
                         self._promise(person, release, again)
 
-    def _publish(self) -> None:
-        """Add a release with a date of the last days, ready at once or held."""
+    def _publish(self, topics: Sequence[str] = TOPICS) -> None:
+        """Add a release of some of these topics with a date of the last days, ready at once or held."""
         chance, now = self.chance, self.house.clock()
-        names, number = chance.sample(TOPICS, chance.choice([1, 1, 2])), len(self.items) + 1
+        most = min(len(topics), chance.choice([1, 1, 2]))
+        names, number = chance.sample(topics, most), len(self.items) + 1
         title = f"Item {number} about {' and '.join(names)}"
         state = ReleaseState.HELD if chance.random() < 0.2 else ReleaseState.READY
         id_ = self.house.release(title, state=state, day=now.date() - DAY * chance.choice([0, 0, 1, 9]))
@@ -371,13 +379,26 @@ class World:
         return oracle_instant(day, person.hour, person.zone)
 
     def _change_preferences(self, person: Person) -> None:
-        chance, now = self.chance, self.house.clock()
+        chance = self.chance
         changes_topics = chance.random() < 0.3
         if changes_topics:
             person.topics = {each: self._frequency() for each in person.topics}
         else:
             person.hour, person.zone = chance.choice([None, self._hour()]), chance.choice(ZONES)
             person.language = chance.choice(["en", *LANGUAGES])
+        self._save_preferences(person, changes_topics=changes_topics)
+
+    def _choose_later_hour(self, person: Person, day: date) -> None:
+        """Let somebody who has the email of a date choose a later hour of it, and add a release for them."""
+        local = self.house.clock().astimezone(ZoneInfo(person.zone))
+        if person.paused or local.date() != day or local.hour == 23:
+            return
+        person.hour = self.chance.randrange(local.hour + 1, 24)
+        self._save_preferences(person, changes_topics=False)
+        self._publish([*person.topics])
+
+    def _save_preferences(self, person: Person, *, changes_topics: bool) -> None:
+        chance, now = self.chance, self.house.clock()
         runtime = self.house.runtime
         with runtime.session() as session:
             public_id = session.get_one(Subscriber, person.id).public_id
@@ -596,6 +617,7 @@ class World:
         if day in {each for each, _, _ in person.dates}:
             self._fail(f"{person.address} got two emails of {day}")
         person.dates.append((day, now, [*titles]))
+        self.just_got.append((person, day))
         instants = {oracle_instant(day, hour, zone) for _, (zone, hour) in person.hours}
         if day in self.approved:
             instants = {max(each, self.approved[day]) for each in instants}
