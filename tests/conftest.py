@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import shutil
 import sys
+from pathlib import Path
 
 from hypothesis import settings
 
@@ -17,6 +19,11 @@ for _name in [name for name in os.environ if name.startswith("NEWSLETTER_")]:
 # Python keeps what it compiles, for the many processes that the tests start and for the next run.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
+
+# What the tests write stays in memory if there is room, so that no commit waits for a disk.
+_MEMORY, _ROOM_BYTES = Path("/dev/shm"), 2 << 30
+if "TMPDIR" not in os.environ and _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free > _ROOM_BYTES:
+    os.environ["TMPDIR"] = str(_MEMORY)
 
 # The same examples in each run, so that a failure can be repeated by everyone.
 settings.register_profile("house", derandomize=True, deadline=None, max_examples=60)
