@@ -23,7 +23,21 @@ def _few_long_lines(piece: str) -> Callable[[int], str]:
     return make
 
 
-# Each kind of hostile text is an ordinary headline, and below it one string that is repeated many times.
+def _different_lines(make: Callable[[str], str]) -> Callable[[int], str]:
+    """Make lines that differ, so that no cache of lines helps. Each has a number written as a word."""
+
+    def all_lines(size: int) -> str:
+        lines, length = [], 0
+        while length < size:
+            line = make(format(len(lines), "x").translate(str.maketrans("0123456789", "ghijklmnop")))
+            length += len(line.encode()) + 1
+            lines.append(line)
+        return "\n".join(lines[:-1])
+
+    return all_lines
+
+
+# Each kind of hostile text is an ordinary headline, and below it a string that is repeated many times.
 KINDS: dict[str, Callable[[int], str]] = {
     "ampersands": _run("&"),
     "less-than": _run("<"),
@@ -71,6 +85,11 @@ KINDS: dict[str, Callable[[int], str]] = {
     "sentences": _few_long_lines("It is. "),
     "long-lines-of-ampersands": _few_long_lines("&"),
     "tickers": _few_long_lines("(NYSE: ABC) "),
+    "short-lines": _different_lines(lambda word: f"Pier {word} opens for ships today"),
+    "rows": _different_lines(lambda word: f"Quay {word} | 12 ships | 4 cranes"),
+    "ideographic-rows": _different_lines(
+        lambda word: f"\u7801\u5934{word} | \u5341\u4e8c\u8258\u8239 | \u56db\u53f0"
+    ),
     "limited": _few_long_lines("Port Ltd. "),
 }
 

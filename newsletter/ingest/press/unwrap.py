@@ -7,9 +7,11 @@ from itertools import pairwise
 
 from newsletter.ingest.press.clean import RawLine
 from newsletter.ingest.press.lines.furniture import Kind
-from newsletter.ingest.press.lines.line import NAME, Line, classify
+from newsletter.ingest.press.lines.line import INSIDE, NAME, Line, classify, read_as_text
 from newsletter.ingest.press.lines.shape import ends_question, ends_sentence, is_capitals, starts_small
 
+# Only the lines at both ends of a text are looked at closely, which takes 0.2 ms a line. No release has more.
+_CLASSIFIED_AT_EACH_END = 1_000
 _WIDEST = 130
 _NARROWEST = 40
 _NARROWEST_ASIAN = 24
@@ -21,11 +23,13 @@ _CELL_SLACK = 4
 
 def read_lines(raw: Sequence[RawLine]) -> list[Line]:
     """Return the lines of a text, classified, with the lines of one paragraph joined."""
-    known: dict[RawLine, Line] = {}
-    for line in raw:  # a line that stands there a thousand times is classified once, too
-        if line not in known:
-            known[line] = classify(line)
-    return unwrap([known[line] for line in raw])
+    head = raw[:_CLASSIFIED_AT_EACH_END]
+    tail = raw[max(len(head), len(raw) - _CLASSIFIED_AT_EACH_END) :]
+    inside = raw[len(head) : len(raw) - len(tail)]
+    known = {line: classify(line) for line in {*head, *tail}}
+    return unwrap(
+        [*(known[line] for line in head), *map(read_as_text, inside), *(known[line] for line in tail)]
+    )
 
 
 def wrap_width(lines: Sequence[Line]) -> int | None:
@@ -86,7 +90,7 @@ def unwrap(lines: Sequence[Line]) -> list[Line]:
     return [
         parts[0]
         if len(parts) == 1
-        else classify(
+        else (read_as_text if parts[0].rule == INSIDE else classify)(
             RawLine(_join([part.text for part in parts]), parts[0].gap, parts[0].indent, parts[0].mark)
         )
         for parts in joined

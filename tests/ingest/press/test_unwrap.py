@@ -88,3 +88,14 @@ def test_unwrapping_loses_no_character_that_is_shown(texts: list[str]) -> None:
         return "".join("".join(line.text for line in some).split())
 
     assert shown(read_lines(lines)) == shown(lines)
+
+
+def test_the_lines_far_inside_a_long_text_are_all_text() -> None:
+    contact = "Contact: Ada Finch, +44 20 7946 0123"
+    texts = [f"Pier number {number} opens." for number in range(4_000)]
+    texts[0] = texts[2_000] = texts[-1] = contact
+
+    lines = read_lines(clean("\n\n".join(texts)).lines)
+
+    assert [line.text for line in lines] == texts
+    assert [at for at, line in enumerate(lines) if not line.text_only] == [0, 3_999]

@@ -20,6 +20,7 @@ from newsletter.ingest.press.lines.labels import (
 from newsletter.ingest.press.lines.organisations import is_agency, organisation_score
 from newsletter.ingest.press.lines.shape import ends_sentence, is_bullet, is_sentence, size
 
+INSIDE = "inside"  # the rule of a line that `read_as_text` made
 NAME = 3  # the lowest score at which a line counts as a name without other evidence
 _LONGEST_DATE_LINE = 160
 _MOST_WORDS = 8
@@ -72,6 +73,12 @@ class Line:
     def text_only(self) -> bool:
         """Whether the line is text: no furniture, and not only a date or a time."""
         return self.kind is Kind.TEXT and not self.alone
+
+
+def read_as_text(raw: RawLine) -> Line:
+    """Return the line as a part of the text, without looking for anything else in it."""
+    bullet = is_bullet(raw.text)
+    return Line(raw.text, raw.gap, raw.indent, rule=INSIDE, prose=True, bullet=bullet, mark=raw.mark)
 
 
 def classify(raw: RawLine) -> Line:
