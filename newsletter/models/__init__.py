@@ -81,7 +81,13 @@ from newsletter.models.tables.release import (
     ready_by_itself_at,
     take_sequences,
 )
-from newsletter.models.tables.returned_mail import PathCheck, ReportOutcome, ReturnedMail
+from newsletter.models.tables.returned_mail import (
+    IDLE_OUTCOMES,
+    IS_IDLE,
+    PathCheck,
+    ReportOutcome,
+    ReturnedMail,
+)
 from newsletter.models.tables.schedule import (
     DueAgain,
     Gathering,
@@ -121,6 +127,8 @@ from newsletter.models.tables.webhook_event import WebhookEvent
 __all__ = [
     "FAILURES",
     "FIRST_NEWSLETTER",
+    "IDLE_OUTCOMES",
+    "IS_IDLE",
     "SEARCH_TABLE",
     "SERVING_KINDS",
     "SILENT",

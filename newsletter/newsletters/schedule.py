@@ -150,9 +150,9 @@ def set_schedule(
     after = as_text(row)
     changed = [name for name in FIELDS if before[name] != after[name]]
     if changed:
-        audit.record(
-            session, actor, "schedule.set", identity.slug, now, **{name: after[name] for name in changed}
-        )
+        # The approver is an address, and the log has none.
+        told = {name: after[name] if name != "approver" else bool(after[name]) for name in changed}
+        audit.record(session, actor, "schedule.set", identity.slug, now, **told)
     return changed
 
 

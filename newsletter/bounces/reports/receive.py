@@ -29,6 +29,7 @@ from newsletter.errors import ReportsLimited
 from newsletter.limits.spend import spend
 from newsletter.mail.redact import without_addresses
 from newsletter.models import (
+    IDLE_OUTCOMES,
     Delivery,
     DeliveryState,
     ReportOutcome,
@@ -56,10 +57,6 @@ MOST_IDLE_A_DAY = 1_000
 # After that, rows without the message are added, and then the sender must keep it and try again.
 BARE_A_DAY = Limit(burst=20_000, period_seconds=86_400)
 _BARE = "reports:bare"
-_IDLE = (
-    ReportOutcome.UNSIGNED, ReportOutcome.GONE, ReportOutcome.STALE, ReportOutcome.REPEATED,
-    ReportOutcome.LATE, ReportOutcome.NOTHING,
-)  # fmt: skip
 
 
 class _Sent(NamedTuple):
@@ -192,7 +189,7 @@ class _Row:
         self, decision: Decision, delivery_id: int | None = None, subscriber_id: int | None = None
     ) -> ReportOutcome:
         """Record what follows from the message; return REPEATED if it was recorded before."""
-        is_bare = decision.outcome in _IDLE and self._count_idle() >= self._most_idle
+        is_bare = decision.outcome in IDLE_OUTCOMES and self._count_idle() >= self._most_idle
         failure = decision.failure
         fresh = insert_new(self._session, ReturnedMail).values(
             digest=hashlib.sha256(self._message).hexdigest(),
@@ -216,7 +213,7 @@ class _Row:
         recent = select(ReturnedMail.id).where(
             ReturnedMail.raw.is_not(None),
             ReturnedMail.received_at > self._now - timedelta(days=1),
-            ReturnedMail.outcome.in_(_IDLE),
+            ReturnedMail.outcome.in_(IDLE_OUTCOMES),
         )
         return self._session.scalar(select(func.count()).select_from(recent.subquery())) or 0
 

@@ -35,6 +35,14 @@ class ReportOutcome(enum.StrEnum):
     CHECK = "check"
 
 
+# Reports of these outcomes change nothing. In SQL as a constant, or the partial index would not be used.
+IDLE_OUTCOMES = (
+    ReportOutcome.UNSIGNED, ReportOutcome.GONE, ReportOutcome.STALE, ReportOutcome.REPEATED,
+    ReportOutcome.LATE, ReportOutcome.NOTHING,
+)  # fmt: skip
+IS_IDLE = text(f"outcome IN ({', '.join(repr(each.value) for each in IDLE_OUTCOMES)})")
+
+
 class ReturnedMail(Base):
     """A report. `digest` is the hash of its bytes, so that each is recorded once.
 
@@ -49,6 +57,7 @@ class ReturnedMail(Base):
             "ix_returned_mail_raw", "received_at",
             sqlite_where=text("raw IS NOT NULL"), postgresql_where=text("raw IS NOT NULL"),
         ),
+        Index("ix_returned_mail_idle", "received_at", sqlite_where=IS_IDLE, postgresql_where=IS_IDLE),
     )  # fmt: skip
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)

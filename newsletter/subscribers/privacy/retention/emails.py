@@ -12,7 +12,16 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, and_, delete, func, null, or_, select, update
 from sqlalchemy.orm import Session
 
-from newsletter.models import UNSETTLED, Delivery, Fragment, Issue, IssueState, ReturnedMail, is_single
+from newsletter.models import (
+    IS_IDLE,
+    UNSETTLED,
+    Delivery,
+    Fragment,
+    Issue,
+    IssueState,
+    ReturnedMail,
+    is_single,
+)
 from newsletter.subscribers.privacy.retention.policy import Policy
 from newsletter.tokens import Tokens
 
@@ -65,6 +74,18 @@ def empty_reports(session: Session, tokens: Tokens, policy: Policy, ids: Sequenc
     """Delete the messages of these reports and the servers' words. What followed stays. Commits nothing."""
     emptied = update(ReturnedMail).where(ReturnedMail.id.in_(ids)).values(raw=None, words="")
     return session.connection().execute(emptied).rowcount
+
+
+def idle_reports(policy: Policy) -> Select[Any] | None:
+    """Return the ids of old reports that changed nothing, or None if they are kept forever."""
+    if policy.mail_before is None:
+        return None
+    return select(ReturnedMail.id).where(IS_IDLE, ReturnedMail.received_at < policy.mail_before)
+
+
+def delete_reports(session: Session, tokens: Tokens, policy: Policy, ids: Sequence[int]) -> int:
+    """Delete these reports. Commits nothing. If one comes again, it is too old to change anything."""
+    return session.connection().execute(delete(ReturnedMail).where(ReturnedMail.id.in_(ids))).rowcount
 
 
 def issues_with_replies(policy: Policy) -> Select[Any] | None:

@@ -85,6 +85,13 @@ STEPS = (
         chunk=5,
     ),
     Step(
+        "idle-reports",
+        "returned emails that changed nothing",
+        "keep_mail_days",
+        emails.idle_reports,
+        emails.delete_reports,
+    ),
+    Step(
         "reports", "contents of returned emails", "keep_mail_days", emails.old_reports, emails.empty_reports
     ),
     Step("forms", "resolved forms", "keep_mail_days", events.old_requests, events.delete_requests),

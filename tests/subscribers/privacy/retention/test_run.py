@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import select, update
@@ -21,6 +22,8 @@ from newsletter.models import (
     Lane,
     MarkKind,
     Rendition,
+    ReportOutcome,
+    ReturnedMail,
     SignupRequest,
     Subscriber,
     Suppression,
@@ -250,6 +253,31 @@ def test_an_issue_that_is_being_sent_is_kept_however_old(cleaner):
     assert {"issues", "replies"}.isdisjoint(cleaner.clean())
     house.drain()
     assert house.recipients() == [ANN]
+
+
+def test_old_reports_that_changed_nothing_are_deleted_and_others_lose_their_message(cleaner_everywhere):
+    cleaner = cleaner_everywhere
+    house = cleaner.people.house
+    with house.runtime.session() as session:
+        for days in (31, 29):
+            for outcome in ReportOutcome:
+                session.add(
+                    ReturnedMail(
+                        digest=f"{days} {outcome}", received_at=house.clock() - timedelta(days=days),
+                        outcome=outcome, words="said", raw=b"message",
+                    )
+                )  # fmt: skip
+        session.commit()
+
+    gone = cleaner.clean()
+
+    followed = {"hard", "soft", "policy", "complaint", "autoreply", "check"}
+    assert gone == {"idle-reports": len(ReportOutcome) - len(followed), "reports": len(followed)}
+    kept = {each.digest: each.raw for each in house.all(ReturnedMail)}
+    assert kept == {
+        **{f"31 {each}": None for each in followed},
+        **{f"29 {each}": b"message" for each in ReportOutcome},
+    }
 
 
 def test_resolved_forms_and_settled_changes_are_deleted_and_no_id_is_reused(cleaner):

@@ -24,7 +24,7 @@ def test_each_step_has_a_name_of_its_own_and_a_setting_that_exists():
 @pytest.mark.parametrize(
     ("kept", "names"),
     [
-        ("mail_days", {"mails", "replies", "reports", "forms", "moves"}),
+        ("mail_days", {"mails", "replies", "idle-reports", "reports", "forms", "moves"}),
         ("issue_days", {"issues"}),
         ("ip_days", {"ips"}),
         ("left_days", {"left"}),
