@@ -188,7 +188,8 @@ class Selector:
         if once_locked is not None:
             once_locked(ids)
         last = ids[-1]
-        theirs = and_(self.audience.condition(), is_one_of(session, Subscription.subscriber_id, ids))
+        just_these = _are_just(session, Subscription.subscriber_id, ids, after)
+        theirs = and_(self.audience.condition(), just_these)
         rows = self._read(session, theirs)
         lowest = min((served_to for *_, served_to in rows), default=self._to_sequence)
         if lowest < self._floor:
@@ -261,6 +262,16 @@ class Selector:
             if len(self._composed) < MOST_KEPT:
                 self._composed[of] = key
         return key
+
+
+def _are_just(
+    session: Session, column: InstrumentedAttribute[int], ids: Sequence[int], after: int
+) -> ColumnElement[bool]:
+    """Return the condition that `column` is in `ids`: all of the audience above `after`, up to the last."""
+    if session.get_bind().dialect.name == "sqlite":
+        # Nothing changes within a transaction, so nobody else of the audience is in between.
+        return _is_among(session, column, ids, after, ids[-1])
+    return is_one_of(session, column, ids)
 
 
 def _is_among(
