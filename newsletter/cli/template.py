@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import click
+from sqlalchemy.orm import Session
 
 from newsletter.cli.arguments import newsletter_option
 from newsletter.cli.context import print_json
 from newsletter.cli.runtime import open_runtime
 from newsletter.errors import InputError, TemplateInvalid
+from newsletter.messages.digests.render import NewsletterRenderer
 from newsletter.messages.templates.parts import PARTS
 from newsletter.newsletters.queries import choose_newsletter
 from newsletter.newsletters.templates.check import check_templates, fault_sentences
@@ -21,6 +23,7 @@ from newsletter.newsletters.templates.versions import (
     save_templates,
     sources_of,
 )
+from newsletter.runtime import Runtime
 
 ACTOR = "command line"
 # The name of a part's usual file, such as frame.html, names the part.
@@ -106,13 +109,7 @@ def save(files: tuple[Path, ...], newsletter_slug: str | None) -> None:
         newsletter_id = choose_newsletter(session, newsletter_slug).id
         renderer = parts.renderer.of_newsletter(session, newsletter_id)
         sources = read_sources(renderer, {**renderer.own.sources, **given})
-        number = renderer.own.version
-        try:
-            changed = save_templates(session, renderer, sources, version=number, actor=ACTOR, now=parts.now())
-        except TemplateInvalid as fault:
-            raise _told(fault) from fault
-        session.commit()
-    click.echo(f"Saved as version {number + 1}." if changed else "Nothing has changed.")
+        _save(parts, session, renderer, sources)
 
 
 @template.command()
@@ -160,13 +157,18 @@ def restore(version: str, newsletter_slug: str | None) -> None:
     with parts.session() as session:
         newsletter_id = choose_newsletter(session, newsletter_slug).id
         renderer = parts.renderer.of_newsletter(session, newsletter_id)
-        number = renderer.own.version
         sources = find_version(session, newsletter_id, 0 if version == "usual" else int(version))
-        try:
-            changed = save_templates(session, renderer, sources, version=number, actor=ACTOR, now=parts.now())
-        except TemplateInvalid as fault:
-            raise _told(fault) from fault
-        session.commit()
+        _save(parts, session, renderer, sources)
+
+
+def _save(parts: Runtime, session: Session, renderer: NewsletterRenderer, sources: Mapping[str, str]) -> None:
+    """Save these templates as the newest version, commit, and say so. Raises InputError."""
+    number = renderer.own.version
+    try:
+        changed = save_templates(session, renderer, sources, version=number, actor=ACTOR, now=parts.now())
+    except TemplateInvalid as fault:
+        raise _told(fault) from fault
+    session.commit()
     click.echo(f"Saved as version {number + 1}." if changed else "Nothing has changed.")
 
 
