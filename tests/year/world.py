@@ -389,7 +389,7 @@ class World:
         self._save_preferences(person, changes_topics=changes_topics)
 
     def _choose_later_hour(self, person: Person, day: date) -> None:
-        """Let somebody who has the email of a date choose a later hour of it, and add a release for them."""
+        """Choose a later hour for a person who has the email of this date, and add a release for them."""
         local = self.house.clock().astimezone(ZoneInfo(person.zone))
         if person.paused or local.date() != day or local.hour == 23:
             return

@@ -1,7 +1,7 @@
 """Find out to which of a person's addresses an email went, which decides what a report about it stops.
 
-A delivery does not store its address, and people change theirs. The owner of a former address may be somebody
-else today. So a report about an email to a former address says nothing about the present one.
+A delivery does not store its address, and people change their addresses. Another person may own a former
+address today. So a report about an email to a former address says nothing about the present one.
 """
 
 from __future__ import annotations

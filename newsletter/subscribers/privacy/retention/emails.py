@@ -84,7 +84,7 @@ def idle_reports(policy: Policy) -> Select[Any] | None:
 
 
 def delete_reports(session: Session, tokens: Tokens, policy: Policy, ids: Sequence[int]) -> int:
-    """Delete these reports. Commits nothing. If one comes again, it is too old to change anything."""
+    """Delete these reports. Commits nothing. If one comes again, it again changes nothing."""
     return session.connection().execute(delete(ReturnedMail).where(ReturnedMail.id.in_(ids))).rowcount
 
 
