@@ -238,7 +238,8 @@ def _give_up(
 ) -> set[int]:
     """Take the release out of these people's waiting deliveries; return those who get it by another one.
 
-    The people are locked. A delivery without any other release is skipped.
+    The people are locked. A delivery without any other release is skipped. Who gets the release urgently from
+    another newsletter gets no urgent email here, so their deliveries here keep it.
     """
     held = session.execute(
         select(
@@ -258,9 +259,10 @@ def _give_up(
             *_holding(release_id, *coverage.HOLDING),
         )
     ).all()  # fmt: skip
+    elsewhere = {row[6] for row in held if row.newsletter_id != issue.newsletter_id}
     may_give_up = [
         row.id for row in held
-        if row.state in WAITING and row.newsletter_id == issue.newsletter_id and row.subscriber_id == row[6]
+        if row.state in WAITING and row.subscriber_id == row[6] and row.subscriber_id not in elsewhere
     ]  # fmt: skip
     # A worker may have claimed one since it was read. Then the person gets it by that one.
     waiting = select(Delivery.id).where(
