@@ -6,6 +6,7 @@ import ipaddress
 import os
 import shutil
 import sys
+import tempfile
 from pathlib import Path
 
 from hypothesis import settings
@@ -24,6 +25,8 @@ sys.dont_write_bytecode = False
 _MEMORY, _ROOM_BYTES = Path("/dev/shm"), 2 << 30
 if "TMPDIR" not in os.environ and _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free > _ROOM_BYTES:
     os.environ["TMPDIR"] = str(_MEMORY)
+    # pytest's capturing has asked for the folder before, and Python remembers the answer.
+    tempfile.tempdir = None
 
 # The same examples in each run, so that a failure can be repeated by everyone.
 settings.register_profile("house", derandomize=True, deadline=None, max_examples=60)
