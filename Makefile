@@ -44,7 +44,7 @@ test-busy: setup-dev browser ## run all tests in three random orders, beside fou
 coverage: setup-dev browser ## run all tests and say which lines they run (test-output/coverage); takes longer than `make test`
 	$(PY) -m pytest -n 2 --cov --cov-report=term --cov-report=html:test-output/coverage $(ARGS)
 
-validate: setup-dev browser ## check pages and emails with axe, html-validate, SpamAssassin and Lighthouse (5 minutes)
+validate: setup-dev browser ## check pages and emails with axe, html-validate, caniemail, SpamAssassin and Lighthouse
 	@PYTHONPATH=tests $(PY) -m validators.run
 
 mutants: setup-dev ## change the modules that decide in many small ways: their own tests must notice 90 % (20 minutes)

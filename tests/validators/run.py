@@ -1,4 +1,4 @@
-"""`make validate`: check pages and emails with axe, html-validate, SpamAssassin and Lighthouse."""
+"""`make validate`: check pages and emails with axe, html-validate, caniemail, SpamAssassin and Lighthouse."""
 
 from __future__ import annotations
 
@@ -23,11 +23,12 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 MOST_POINTS = 2.0
 LEAST_FIGURE = 90
+CLIENTS = "gmail.*,outlook.*,apple-mail.*"
 LIGHTHOUSE_PATHS = {"sign-up": "/", "archive": "/releases", "privacy": "/privacy"}
 
 
 def main() -> int:
-    """Run all four validators; print a line for each, and the faults. Return 1 if one found a fault."""
+    """Run all five validators; print a line for each, and the faults. Return 1 if one found a fault."""
     if shutil.which("spamassassin") is None:
         print("SpamAssassin is missing. Install it, on Debian: apt install spamassassin")
         return 1
@@ -36,7 +37,7 @@ def main() -> int:
         kept.mkdir()
         site.mkdir()
         _node("npm", "ci", "--ignore-scripts", "--silent")
-        found = [axe(kept), html(kept), spam(kept), lighthouse(site)]
+        found = [axe(kept), html(kept), clients(kept), spam(kept), lighthouse(site)]
     return 0 if all(found) else 1
 
 
@@ -76,6 +77,23 @@ def _validated(kind: str, files: list[Path]) -> bool:
         name, line = next((name, line) for name, line, *rest in faults if rest == [rule, message])
         print(f"  {count} times {rule}: {message} (first in {name}, line {line})")
     return bool(files) and not faults
+
+
+def clients(kept: Path) -> bool:
+    """Look for HTML and CSS that an email client does not support, in what `html` left of the emails."""
+    allowed = json.loads((HERE / "caniemail.json").read_text("utf-8"))
+    files = sorted(str(each) for each in (kept / "emails").iterdir())
+    found: dict[str, set[str]] = {}
+    for each in json.loads(_node("node", "caniemail.mjs", CLIENTS, *files)):
+        found.setdefault(each["title"], set()).add(each["client"])
+    faults = found.keys() - allowed.keys()
+    unused = allowed.keys() - found.keys()
+    print(f"caniemail: {len(files)} emails, {len(faults)} faults, {len(found.keys() & allowed)} allowed")
+    for title in sorted(faults):
+        print(f"  {title}: not in {', '.join(sorted(found[title]))}")
+    for title in sorted(unused):
+        print(f"  {title}: allowed, but every client supports it, or no email has it")
+    return bool(files) and not faults and not unused
 
 
 def spam(kept: Path) -> bool:
