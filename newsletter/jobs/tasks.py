@@ -56,6 +56,8 @@ from newsletter.throttle import Limit
 DRAIN = "newsletter.drain"
 POLL = "newsletter.poll"
 SWEEP = "newsletter.sweep"
+# A sweep judges refusals no longer than this, because its process also sends the single emails.
+JUDGING_SECONDS = 2
 CLOCK = "newsletter.clock"
 
 SIGNUPS_AT_ONCE = 200
@@ -121,7 +123,7 @@ def drain(engine: Engine, lane_name: str) -> None:
 def sweep(engine: Engine) -> None:
     """Find due work that no process is doing: the broker may have lost any message."""
     recover_claims(engine.runtime)
-    judge_and_finish(engine.runtime)
+    judge_and_finish(engine.runtime, seconds=JUDGING_SECONDS)
     follow_up(engine.runtime)
     now = engine.runtime.now()
     with engine.runtime.session() as session:

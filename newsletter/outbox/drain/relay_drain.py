@@ -97,6 +97,8 @@ class RelayDrain:
             raise
         self._recorder.record()
         self._give_back()
+        if self._claimer.issues:
+            self._judge_and_finish()
         return self.reached and self.handled > before and not self._ending()
 
     def can_be_used(self, transport: Transport) -> bool:
@@ -192,11 +194,8 @@ class RelayDrain:
         return [each for each in at_relay if each.backup is not None]
 
     def _give_back(self) -> None:
-        """Queue claimed deliveries again that were not sent; finish the issues that are done."""
+        """Queue claimed deliveries again that were not sent."""
         now = self._parts.now()
-        if self._claimer.issues:
-            with self._parts.session() as session:
-                judge_all(session, self._parts.messages, now)
         with self._parts.session() as session:
             for lane in self._lanes:
                 held = [each for each in self._held.claimed.values() if each.lane is lane]
@@ -208,11 +207,18 @@ class RelayDrain:
                 if later:
                     give_back(session, later, self._journal.name, now + RELAY_DOWN[lane])
             self._warm_up.give_back(session, now)
-            if self._claimer.issues:
-                finish(session, now)
             session.commit()
         self._held.clear()
         self._journal.clear()
+
+    def _judge_and_finish(self) -> None:
+        """Judge the refusals, and finish the issues that are done."""
+        now = self._parts.now()
+        with self._parts.session() as session:
+            judge_all(session, self._parts.messages, now, self._stopping)
+        with self._parts.session() as session:
+            finish(session, now)
+            session.commit()
 
     def _has_taken_over(self, claimed: Claimed) -> bool:
         return self._replaced and self._claimer.sender(claimed).backup is not None

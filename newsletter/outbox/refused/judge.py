@@ -8,7 +8,7 @@ and so does each worker when it has sent all that it can. Replaying a journal on
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -33,6 +33,7 @@ from newsletter.outbox.refused.held_domains import release_domains
 from newsletter.outbox.refused.notices import look_at_confirmations
 from newsletter.outbox.refused.outcome_keys import microseconds
 from newsletter.outbox.refused.outcome_rows import (
+    DomainOutcomes,
     Row,
     after,
     before,
@@ -59,11 +60,12 @@ from newsletter.suppression import add_bounced
 SETTLED = timedelta(minutes=2)
 # The notice about returned emails closes if none has come for this time.
 RETURNED_QUIET = timedelta(days=7)
-# The most refusals that one call judges, because it holds database locks meanwhile.
-AT_ONCE = 1000
+# The most refusals that one call judges, because it holds database locks meanwhile: for SQLite the only write
+# lock, which each sign-up needs. A refusal takes some milliseconds.
+AT_ONCE = 100
 # How many outcomes one reading has, and how many readings one call makes.
-READ_AT_ONCE = 2000
-READINGS = 25
+READ_AT_ONCE = 1000
+READINGS = 50
 
 
 @dataclass
@@ -84,11 +86,16 @@ class Judged:
         return self.gone + self.wait
 
 
-def judge_all(session: Session, maker: MessageMaker, now: datetime) -> None:
-    """Judge every refusal that can be judged. Commits after each part, to hold no locks for long."""
+def judge_all(
+    session: Session, maker: MessageMaker, now: datetime, ending: Callable[[], bool] = lambda: False
+) -> None:
+    """Judge every refusal that can be judged, or stop between two parts if `ending` says so.
+
+    Commits after each part, to hold no locks for long. What is left unjudged keeps its issue from finishing.
+    """
     more = True
     while more:
-        more = judge_bounces(session, maker, now).more
+        more = judge_bounces(session, maker, now).more and not ending()
         session.commit()
 
 
@@ -216,6 +223,7 @@ class _Judge:
         is_last_reading = len(read_now) < READ_AT_ONCE
         rows = rows_before + read_now
         heard = [each.heard for each in rows]
+        domains = DomainOutcomes(self._session, self._relay, first, rows[-1])
         ended = self._ended({each.issue_id for each in rows if each.verdict is BounceVerdict.UNJUDGED})
         settled = microseconds(self._now - SETTLED)
         for at in range(len(rows_before), len(rows)):
@@ -227,16 +235,18 @@ class _Judge:
                 continue
             if row.issue_id not in ended and (len(later) < AROUND or row.answered > settled):
                 continue
-            self._judge_one(row, heard[max(0, at - AROUND) : at], later)
+            self._judge_one(row, heard[max(0, at - AROUND) : at], later, domains)
             if self._judged.decided >= AT_ONCE:
                 self._judged.more = True
             if self._judged.more:
                 return row.place
         return rows[-1].place
 
-    def _judge_one(self, row: Row, earlier: Sequence[Heard], later: Sequence[Heard]) -> None:
+    def _judge_one(
+        self, row: Row, earlier: Sequence[Heard], later: Sequence[Heard], domains: DomainOutcomes
+    ) -> None:
         """Decide one refusal, or ask the owner."""
-        mates_before, mates_after, wrong = self._mates(row)
+        mates_before, mates_after, wrong = _mates(row, domains)
         if wrong and not is_wrong([*earlier, row.heard, *later]):
             self._ask_about_domain(row)
             return
@@ -245,6 +255,7 @@ class _Judge:
             self._ask_about_relay()
         elif verdict is Verdict.GONE or self._is_gone_for_long(row):
             self._decide([row.heard.delivery_id], BounceVerdict.GONE)
+            domains.note_gone(row)
             self._judged.gone += 1
             add_bounced(self._session, self._maker.tokens, [row.heard.delivery_id], self._now)
         else:
@@ -260,25 +271,6 @@ class _Judge:
         if person:
             step = Step(StepKind.DOUBTED, person, delivery_id=delivery_id)
             bounce_steps.add(self._session, step, self._now)
-
-    def _mates(self, row: Row) -> tuple[list[Heard], list[Heard], bool]:
-        """Return the domain's outcomes for other people before and after, and whether the domain is wrong."""
-        if row.domain is None:
-            return [], [], False
-        theirs = of_relay(self._relay, by_domain=True).where(Delivery.domain_key == row.domain)
-        sides = (
-            read(self._session, theirs.where(*before(row.place)), newest_first=True, limit=AROUND),
-            read(self._session, theirs.where(*after(row.place)), newest_first=False, limit=AROUND),
-        )
-        everything = [each.heard for each in (*sides[0], row, *sides[1])]
-        wrong = len(everything) >= DOMAIN_OUTCOMES and is_wrong(everything)
-        day = DOMAIN_TIME // timedelta(microseconds=1)
-        mates = [
-            [each.heard for each in side if each.heard.person != row.heard.person
-             and abs(each.answered - row.answered) <= day]
-            for side in sides
-        ]  # fmt: skip
-        return mates[0], mates[1], wrong
 
     def _is_gone_for_long(self, row: Row) -> bool:
         """Return whether an address was refused several times, over a week, with no acceptance between.
@@ -334,3 +326,19 @@ class _Judge:
             .values(verdict=verdict)
             .execution_options(synchronize_session=False)
         )
+
+
+def _mates(row: Row, domains: DomainOutcomes) -> tuple[list[Heard], list[Heard], bool]:
+    """Return the domain's outcomes for other people before and after, and whether the domain is wrong."""
+    sides = domains.around(row)
+    everything = [each.heard for each in (*sides[0], row, *sides[1])]
+    wrong = len(everything) >= DOMAIN_OUTCOMES and is_wrong(everything)
+    day = DOMAIN_TIME // timedelta(microseconds=1)
+    mates = [
+        [
+            each.heard for each in side
+            if each.heard.person != row.heard.person and abs(each.answered - row.answered) <= day
+        ]
+        for side in sides
+    ]  # fmt: skip
+    return mates[0], mates[1], wrong

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, exists, literal_column, select
 from sqlalchemy.orm import Session, aliased
 
 from newsletter.models import UNSETTLED, BounceVerdict, Delivery, DeliveryState
-from newsletter.outbox.refused.verdict import Heard
+from newsletter.outbox.refused.verdict import AROUND, Heard
 
 # The owner was asked about these refusals, or they were decided.
 _TOLD = (
@@ -65,8 +67,8 @@ def of_relay(relay: int, *, by_domain: bool = False) -> Any:
     )  # fmt: skip
 
 
-def read(session: Session, query: Any, *, newest_first: bool, limit: int) -> list[Row]:
-    """Return up to `limit` outcomes, always the oldest first.
+def read(session: Session, query: Any, *, newest_first: bool, limit: int | None = None) -> list[Row]:
+    """Return up to `limit` outcomes, or all, always the oldest first.
 
     `newest_first` takes the newest ones of the query; otherwise the oldest.
     """
@@ -77,12 +79,51 @@ def read(session: Session, query: Any, *, newest_first: bool, limit: int) -> lis
     return rows[::-1] if newest_first else rows
 
 
-def before(place: tuple[int, int]) -> tuple[ColumnElement[bool], ...]:
-    """Return the conditions for the outcomes before a place."""
+class DomainOutcomes:
+    """The outcomes of each recipient domain of a relay between two places, and just before and after them.
+
+    Each domain is read once, because thousands of refusals of one domain may have to be judged.
+    """
+
+    def __init__(self, session: Session, relay: int, first: Row, last: Row) -> None:
+        self._session = session
+        self._relay = relay
+        self._first = first.place
+        self._last = last.place
+        self._read: dict[int, list[Row]] = {}
+
+    def around(self, row: Row) -> tuple[Sequence[Row], Sequence[Row]]:
+        """Return the nearest outcomes of a row's domain before and after it, up to `AROUND` each."""
+        if row.domain is None:
+            return (), ()
+        if row.domain not in self._read:
+            self._read[row.domain] = self._of(row.domain)
+        rows = self._read[row.domain]
+        at = bisect_left(rows, row.place, key=lambda each: each.place)
+        return rows[max(0, at - AROUND) : at], rows[at + 1 : at + 1 + AROUND]
+
+    def note_gone(self, row: Row) -> None:
+        """Note that a refusal was believed: it is no evidence against the domain any more."""
+        for each in self._read.get(row.domain or 0, ()):
+            if each.place == row.place:
+                each.heard = each.heard._replace(told=True)
+
+    def _of(self, domain: int) -> list[Row]:
+        theirs = of_relay(self._relay, by_domain=True).where(Delivery.domain_key == domain)
+        between = theirs.where(*after(self._first, itself=True), *before(self._last, itself=True))
+        return [
+            *read(self._session, theirs.where(*before(self._first)), newest_first=True, limit=AROUND),
+            *read(self._session, between, newest_first=False),
+            *read(self._session, theirs.where(*after(self._last)), newest_first=False, limit=AROUND),
+        ]
+
+
+def before(place: tuple[int, int], *, itself: bool = False) -> tuple[ColumnElement[bool], ...]:
+    """Return the conditions for the outcomes before a place, with the one at that place if `itself`."""
     answered, delivery_id = place
     return (
         Delivery.answered_microseconds <= answered,
-        (Delivery.answered_microseconds < answered) | (Delivery.id < delivery_id),
+        (Delivery.answered_microseconds < answered) | (Delivery.id < delivery_id + itself),
     )
 
 

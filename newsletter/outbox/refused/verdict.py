@@ -18,6 +18,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Sequence
 from datetime import timedelta
+from itertools import accumulate
 from typing import NamedTuple
 
 # How many outcomes the rule uses on each side of a refusal.
@@ -82,7 +83,15 @@ def is_wrong(heard: Sequence[Heard]) -> bool:
         return True
     if sum(each.refused for each in fresh) < WRONG_IN_STRETCH:
         return False
-    return any(_is_bad(fresh[at : at + STRETCH]) for at in range(max(1, len(fresh) - STRETCH + 1)))
+    # Sums up to each place, because this is asked for every refusal.
+    refusals = list(accumulate((each.refused for each in fresh), initial=0))
+    acceptances = list(accumulate((each.accepted for each in fresh), initial=0))
+    size = min(STRETCH, len(fresh))
+    return any(
+        refusals[at] - refusals[at - size] >= WRONG_IN_STRETCH
+        and 2 * (acceptances[at] - acceptances[at - size]) <= size
+        for at in range(size, len(fresh) + 1)
+    )
 
 
 def judge(
@@ -138,11 +147,6 @@ def _is_exception(before: Sequence[Heard], refusal: Heard, after: Sequence[Heard
     # A side with few witnesses is not judged alone, because one refusal is already a large part of it.
     judged = [witnesses, *(side for side in sides if len(side) >= WITNESSES)]
     return all(sum(each.refused for each in part) <= BELIEVED_PART * len(part) for part in judged)
-
-
-def _is_bad(stretch: Sequence[Heard]) -> bool:
-    refused = sum(each.refused for each in stretch)
-    return refused >= WRONG_IN_STRETCH and not _mostly_accepted(stretch)
 
 
 def _mostly_accepted(stretch: Sequence[Heard]) -> bool:

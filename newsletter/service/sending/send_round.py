@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from datetime import datetime
@@ -69,10 +70,14 @@ def recover_claims(runtime: Runtime) -> None:
         recover(session, runtime.messages, journal_folder(runtime.settings), runtime.now())
 
 
-def judge_and_finish(runtime: Runtime) -> None:
-    """Decide what refused addresses mean, and finish the issues whose deliveries are all final."""
+def judge_and_finish(runtime: Runtime, *, seconds: float = math.inf) -> None:
+    """Decide what refused addresses mean, and finish the issues whose deliveries are all final.
+
+    After `seconds`, the refusals that are left wait for the next call.
+    """
+    until = time.monotonic() + seconds
     with runtime.session() as session:
-        judge_all(session, runtime.messages, runtime.now())
+        judge_all(session, runtime.messages, runtime.now(), lambda: time.monotonic() >= until)
     with runtime.session() as session:
         finish(session, runtime.now())
         session.commit()

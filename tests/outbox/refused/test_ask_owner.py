@@ -186,7 +186,7 @@ def test_a_domain_is_named_by_what_was_refused_though_its_people_moved(house: Ho
 
 
 def test_one_call_judges_no_more_than_its_bound_and_says_that_there_is_more(house: House):
-    people = judging.AT_ONCE + 11
+    people = 2 * judging.AT_ONCE + 11
     topic = house.topic("energy")
     with house.runtime.session() as session:
         made = [house.subscriber(f"p{number}") for number in range(people)]
@@ -215,8 +215,10 @@ def test_one_call_judges_no_more_than_its_bound_and_says_that_there_is_more(hous
         session.commit()
 
         assert (first.wait, first.more) == (judging.AT_ONCE, True)
-        judge_all(session, house.runtime.messages, house.clock())
         waiting = select(func.count()).where(Delivery.verdict == BounceVerdict.WAIT)
+        judge_all(session, house.runtime.messages, house.clock(), ending=lambda: True)
+        assert session.scalar(waiting) == 2 * judging.AT_ONCE
+        judge_all(session, house.runtime.messages, house.clock())
         assert session.scalar(waiting) == people - 1
 
 

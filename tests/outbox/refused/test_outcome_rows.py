@@ -83,3 +83,28 @@ def test_an_issue_reached_nobody_if_all_its_deliveries_were_refused(house: House
             delivery.state, delivery.verdict = DeliveryState.REJECTED, BounceVerdict.UNJUDGED
         session.commit()
     assert found() == [2]
+
+
+def test_a_domain_is_read_once_with_its_outcomes_before_and_after(house: House, relay):
+    rows = read(house, relay)
+    with house.runtime.reading() as session:
+        domains = outcome_rows.DomainOutcomes(session, relay, rows[2], rows[3])
+        for at in (2, 3):
+            sides = domains.around(rows[at])
+            assert [[each.place for each in side] for side in sides] == [
+                [each.place for each in rows[:at]],
+                [each.place for each in rows[at + 1 :]],
+            ]
+        rows[2].domain = None
+        assert domains.around(rows[2]) == ((), ())
+
+
+def test_a_refusal_that_was_just_believed_is_told(house: House, relay):
+    rows = read(house, relay)
+    at = next(at for at, row in enumerate(rows) if row.heard.refused)
+    with house.runtime.reading() as session:
+        domains = outcome_rows.DomainOutcomes(session, relay, rows[0], rows[-1])
+        others = [each for side in domains.around(rows[at - 1]) for each in side]
+        domains.note_gone(rows[at])
+
+    assert [each.place for each in others if each.heard.told] == [rows[at].place]

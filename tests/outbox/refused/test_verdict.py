@@ -66,6 +66,15 @@ def test_ten_refusals_of_forty_new_addresses_are_wrong_only_without_a_majority_a
     assert not is_wrong(heard("r" * 10 + "a" * 30, witness=False))
 
 
+@given(st.text("aro", max_size=120))
+def test_forty_outcomes_in_a_row_are_looked_at_wherever_they_begin(letters):
+    # Of addresses that never accepted anything, so that only the rule about forty in a row counts.
+    stretches = [letters[at : at + 40] for at in range(max(1, len(letters) - 39))]
+    bad = [each for each in stretches if each.count("r") >= 10 and 2 * each.count("a") <= len(each)]
+
+    assert is_wrong(heard(letters, witness=False)) is bool(bad)
+
+
 def test_what_the_owner_was_asked_about_is_not_wrong_again():
     assert is_wrong(heard("a" * 50 + "r" * 50))
     assert not is_wrong(heard("a" * 50 + "t" * 50))
