@@ -25,7 +25,7 @@ from newsletter.models import Delivery, Frequency, Probe, Subscriber, Topic
 from newsletter.runtime import Runtime
 from newsletter.subscribers.choices.preferences import make_preferences_token
 from newsletter.subscribers.leaving.undo import make_undo_token
-from newsletter.subscribers.leaving.unsubscribe import Left, unsubscribe
+from newsletter.subscribers.leaving.unsubscribe import Unsubscribed, unsubscribe
 from newsletter.subscribers.privacy.emailed_links import Right
 from newsletter.subscribers.signup.resolve import resolve_signups
 from newsletter.tokens import Purpose
@@ -140,7 +140,7 @@ class PublicSite:
         with runtime.session() as session:
             left = unsubscribe(session, runtime.tokens, person.public_id, None, runtime.now(), "button")
             session.commit()
-        assert isinstance(left, Left) and left.ended_at is not None
+        assert isinstance(left, Unsubscribed) and left.ended_at is not None
         token = make_undo_token(
             runtime.tokens, person.public_id, left.ended_at, runtime.now(), person.email_key
         )

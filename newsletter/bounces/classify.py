@@ -16,7 +16,7 @@ _TRACES = ("x-original-to", "delivered-to", "envelope-to", "x-envelope-to", "x-d
 
 
 @dataclass(frozen=True)
-class LeaveByMail:
+class UnsubscribeByEmail:
     """A subscriber, or their mail program, wrote to the signed address of a delivery: unsubscribe them.
 
     Without a newsletter, the address means everything.
@@ -28,7 +28,7 @@ class LeaveByMail:
 
 
 @dataclass(frozen=True)
-class AskByMail:
+class LinkRequestByEmail:
     """An email to the plain address. From can be forged, so we only email a link to that address."""
 
     address: Address
@@ -58,7 +58,7 @@ class NothingToDo:
     reason: str
 
 
-InboundAction = LeaveByMail | AskByMail | ForOwner | Returned | NothingToDo
+InboundAction = UnsubscribeByEmail | LinkRequestByEmail | ForOwner | Returned | NothingToDo
 
 # RFC 5321, section 4.5.1, and RFC 2142 require that somebody reads these.
 OWNERS_ROLES = ("postmaster", "abuse")
@@ -74,10 +74,10 @@ class OwnAddresses:
     return_key: bytes = b""
     plain_paths: frozenset[str] = frozenset()
 
-    def leaver(self, address: str) -> LeaveByMail | None:
+    def unsubscription_of(self, address: str) -> UnsubscribeByEmail | None:
         """Return whom an email to `address` unsubscribes, or None if it is not a signed address of ours."""
         found = parse_leave_address(address, self.key)
-        return None if found is None else LeaveByMail(*found)
+        return None if found is None else UnsubscribeByEmail(*found)
 
     def is_mailbox(self, address: str) -> bool:
         """Return whether `address` is the mailbox for unsubscribe emails, ignoring case."""
@@ -86,7 +86,7 @@ class OwnAddresses:
     def takes(self, address: str) -> bool:
         """Return whether mail to `address` is for us. An address with a forged token does not exist."""
         ours = self.is_mailbox(address) or self.role_of(address) is not None
-        return ours or self.is_return_path(address) or self.leaver(address) is not None
+        return ours or self.is_return_path(address) or self.unsubscription_of(address) is not None
 
     def is_return_path(self, address: str) -> bool:
         """Return whether reports come to `address`: a signed return path, or a relay's plain one."""
@@ -116,9 +116,9 @@ def read_mail(
     # the unsubscribe email for their users and mark it as auto-generated.
     if is_answer(header) or any(map(own.is_return_path, named)):
         return [Returned(tuple(named))]
-    leavers = dict.fromkeys(leaver for leaver in map(own.leaver, named) if leaver is not None)
-    if leavers:
-        return list(leavers)
+    unsubscribing = dict.fromkeys(each for each in map(own.unsubscription_of, named) if each is not None)
+    if unsubscribing:
+        return list(unsubscribing)
     if any(map(own.is_mailbox, named)):
         return [_asked(header, sender)]
     role = next((found for each in named if (found := own.role_of(each)) is not None), None)
@@ -134,7 +134,7 @@ def _asked(header: Header, sender: str | None) -> InboundAction:
     if author is None:
         return NothingToDo("no-author")
     try:
-        return AskByMail(parse_address(author))
+        return LinkRequestByEmail(parse_address(author))
     except AddressInvalid:
         return NothingToDo("no-author")
 

@@ -10,7 +10,7 @@ from newsletter.cli.runtime import open_runtime
 
 
 @click.command()
-@click.option("--actor", default="", metavar="TEXT", help="A part of the name of who did it.")
+@click.option("--actor", default="", metavar="TEXT", help="Part of the name of the person or program.")
 @click.option("--action", default="", metavar="TEXT", help="A part of an action, such as release.urgent.")
 @click.option("--subject", default="", metavar="ID", help="The ID of a release or an issue, or a slug.")
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 10_000))

@@ -32,7 +32,7 @@ def upgrade() -> None:
     if before == after:
         click.echo(f"The database is up to date ({after}).")
     else:
-        click.echo(f"The database went from {before or 'empty'} to {after}.")
+        click.echo(f"The database was upgraded from {before or 'empty'} to {after}.")
     for warning in fill_first_newsletter(settings, utcnow()):
         click.echo(f"newsletter: warning: {warning}", err=True)
 
@@ -89,7 +89,8 @@ def reindex() -> None:
 def purge(dry_run: bool, as_json: bool) -> None:
     """Delete personal data that is older than the settings allow. The service does this every hour.
 
-    Safe while the service runs. A dry run cannot count what one step leaves for another.
+    Safe while the service runs. A dry run counts each step alone. It cannot count what a step would find only
+    after an earlier one.
     """
     runtime = open_runtime()
     policy = Policy.of(runtime.settings, runtime.now())

@@ -47,7 +47,7 @@ backlog_option = click.option(
     default="none",
     show_default=True,
     metavar="N|Nd|all|none",
-    help="Which old items are mailed: the last N, those of the last N days, all or none.",
+    help="Which old items are emailed: the last N, those of the last N days, all or none.",
 )
 
 
@@ -101,8 +101,8 @@ def add(
 ) -> None:
     """Add a source. It is fetched within a minute, and then regularly.
 
-    Items that it has already are stored and public, and are not mailed unless --backlog says so. To see first
-    what would come in: newsletter source try URL
+    Items that it has already are stored and public, and are not emailed unless --backlog says so. To see its
+    releases first: newsletter source try URL
     """
     _check_page_options(page, selector, pattern)
     if page and folder:
@@ -138,7 +138,7 @@ def add(
 @pattern_option
 @json_option
 def try_(url: str, limit: int, page: bool, selector: str, pattern: str, as_json: bool) -> None:
-    """Show what would come in from URL and under which topics. Stores nothing.
+    """Show which releases would come from URL, and under which topics. Stores nothing.
 
     URL may also be a site that names its feeds. The first of them is then tried. If it names none, the
     releases that the page lists are shown. Of these, the first three are read.
@@ -162,7 +162,7 @@ def _check_page_options(page: bool, selector: str, pattern: str) -> None:
 @source.command("list")
 @json_option
 def list_(as_json: bool) -> None:
-    """List the sources, those in trouble first."""
+    """List the sources, those that fail first."""
     with open_runtime().reading() as session:
         counted = count_items(session)
         for each in list_sources(session):

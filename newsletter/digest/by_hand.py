@@ -14,15 +14,15 @@ from newsletter.digest.order.store import require_version
 from newsletter.errors import InputError, StateConflict
 from newsletter.models import Issue, IssueState, NewsletterCalendar, target_of
 
-# An issue can be planned so far ahead.
+# An issue can be planned at most this far ahead.
 FARTHEST = timedelta(days=60)
 
 
 def read_start(text: str, time_zone: str, now: datetime) -> datetime | None:
     """Return the moment that a person typed, such as "2026-03-10 08:00"; None if they typed nothing.
 
-    Raises InputError if it is no time, has passed, or is too far ahead. If clocks show the time twice, it is
-    the first. If they skip it, it is that much later.
+    Raises InputError if it is no time, has passed, or is too far ahead. If clocks show the time twice, the
+    first one counts. If they skip it, the result is later by the skipped time.
     """
     if not text.strip():
         return None

@@ -1,4 +1,4 @@
-"""Check an issue before it is sent: what to fix first, in the order of its weight."""
+"""Check an issue before it is sent, and list what to fix, the most serious fault first."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from newsletter.outbox.pacing.setup.relay_checks import failures_of, last_checks
 # The audience of an issue is compared with this many issues before it.
 COMPARED_ISSUES = 5
 FEWEST_COMPARED = 2
-# It is unusual if it is this many times larger or smaller, and differs by at least so many people.
+# An audience is unusual if it is this many times larger or smaller, and differs by at least this many people.
 UNUSUAL_FACTOR = 1.5
 UNUSUAL_PEOPLE = 20
-# Fewer characters are no text.
+# A release with fewer characters counts as one without a text.
 SHORTEST_TEXT = 20
 
 
@@ -39,7 +39,7 @@ class DeadLink:
 
 @dataclass(frozen=True)
 class Facts:
-    """What the check looks at.
+    """The values that `find_faults` checks.
 
     `relay_failures` is None if the relay was not checked with its present settings. `dead_links` is None if
     links were not checked. `earlier` has the numbers of people who got the last issues of the same kind.
@@ -71,7 +71,7 @@ def gather_facts(
     frequencies: Sequence[Frequency],
     now: datetime,
 ) -> Facts:
-    """Return what the check looks at, without the links."""
+    """Return the values that `find_faults` checks, without the links."""
     newsletter_id = sender.newsletter_id
     checks = last_checks(session, [sender])
     return Facts(
@@ -88,7 +88,7 @@ def gather_facts(
 
 
 def find_faults(facts: Facts) -> list[Fault]:
-    """Return what to fix before the issue is sent, the gravest first. Pure."""
+    """Return what to fix before the issue is sent, the most serious fault first. Pure."""
     found = [
         *_relay_faults(facts),
         *_sender_faults(facts),
@@ -144,7 +144,7 @@ class _Collector(HTMLParser):
         given = dict(attrs)
         if tag == "a" and given.get("href"):
             self.links.append(given["href"] or "")
-        # A picture that is only for the look has an empty one.
+        # A decorative picture has an empty `alt`, which is correct.
         if tag == "img" and "alt" not in given:
             self.bare_pictures.append(given.get("src") or "")
 

@@ -120,7 +120,8 @@ def find_opened(session: Session, request_key: str) -> Issue | None:
 
 
 def _with_something(session: Session, audience: Audience, to_sequence: int) -> Iterator[Chunk]:
-    # Without a floor that is read from all subscriptions: these subscribers load what waits for them.
+    # This floor costs no query of all subscriptions. If a release below it waits for these subscribers, the
+    # selector loads it.
     first = Selector(session, audience, to_sequence, floor=to_sequence).chunk(session, 0, FIRST_LOOK)
     if first is None or first.selections:
         return iter([first] if first else [])
@@ -309,7 +310,7 @@ def next_number(session: Session, newsletter_id: int) -> int:
         Issue.is_test.is_(False), Issue.newsletter_id == newsletter_id
     )
     count, highest = session.execute(opened).one()
-    # An issue that a host with the version before opened has no number.
+    # An issue has no number if a host with the previous version opened it.
     return max(int(count), highest or 0) + 1
 
 

@@ -27,7 +27,7 @@ from newsletter.models import (
     is_one_of,
 )
 from newsletter.models.rendition_key import read_key
-from newsletter.outbox.unsent import Held, end_unsent
+from newsletter.outbox.unsent import Unsent, end_unsent
 
 
 class _Waiting(NamedTuple):
@@ -49,7 +49,7 @@ def merge_unsent(
     waiting = _waiting(session, audience, issue_id, subscriber_ids, now)
     kept = _served_elsewhere(session, audience, {each.subscriber_id for each in waiting})
     due: dict[int, datetime] = {}
-    part: list[Held] = []
+    part: list[Unsent] = []
     for each in waiting:
         topics = {section.topic_id for section in read_key(each.key)}
         if not topics & kept[each.subscriber_id]:

@@ -95,7 +95,7 @@ def _served_to(session: Session) -> Mapping[int, Mapping[Frequency, int]]:
     """Return the sequence up to which the issues of each newsletter and frequency brought releases."""
     names = cast(Issue.frequencies, String)
     ends = [func.max(case((names.contains(f'"{each}"'), Issue.to_sequence))) for each in Frequency]
-    # What a dropped issue had prepared for everybody comes to nobody any more.
+    # A dropped issue counts as sent, because no later issue brings its releases.
     dropped = and_(Issue.drops_unsent, Issue.started_at.is_not(None))
     real = select(Issue.newsletter_id, *ends).where(
         Issue.is_test.is_(False), or_(Issue.state != IssueState.CANCELLED, dropped)

@@ -75,7 +75,7 @@ class UrgentReach(NamedTuple):
 def count_urgent(session: Session, release: Release) -> UrgentReach:
     """Return how many people an urgent issue of a release would reach now. Writes nothing."""
     person, chosen = Subscription.subscriber_id, [_matches(release), _wants(release)]
-    here = _is_here()
+    here = _gets_email()
     sent = _holder(release.id, DeliveryState.LEASED, DeliveryState.ACCEPTED, DeliveryState.UNCERTAIN)
     waits = _holder(release.id, *WAITING)
 
@@ -178,7 +178,7 @@ class UrgentPreparer:
             Subscription.newsletter_id == issue.newsletter_id,
             _matches(release),
             _wants(release),
-            _is_here(),
+            _gets_email(),
         ]
         ids = session.scalars(
             select(Subscription.subscriber_id)
@@ -238,8 +238,8 @@ def _give_up(
 ) -> set[int]:
     """Take the release out of these people's waiting deliveries; return those who get it by another one.
 
-    The people are locked. A delivery without any other release is skipped. Who gets the release urgently from
-    another newsletter gets no urgent email here, so their deliveries here keep it.
+    The people are locked. A delivery without any other release is skipped. People who get the release
+    urgently from another newsletter get no urgent email here. So their deliveries here keep the release.
     """
     held = session.execute(
         select(
@@ -335,7 +335,7 @@ def _wants(release: Release) -> ColumnElement[bool]:
     return wants
 
 
-def _is_here() -> ColumnElement[bool]:
+def _gets_email() -> ColumnElement[bool]:
     """Return the condition that a person gets emails now."""
     return and_(
         Subscriber.email_key.is_not(None),

@@ -19,7 +19,7 @@ Network = IPv4Network | IPv6Network
 
 LONGEST_URL = 2_000
 DEFAULT_PORTS = {"http": 80, "https": 443}
-# Below these, ports belong to services that are not web servers (mail, databases of old, file sharing).
+# Ports below this belong to services that are not web servers, such as mail and file sharing.
 FIRST_FREE_PORT = 1024
 
 # IANA's special-purpose registries. Python's own tables differ from one version to the next.

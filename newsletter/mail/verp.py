@@ -151,7 +151,7 @@ def _plain(address: str) -> str:
 
 def _leave_mac(told: bytes, key: bytes, *, everything: bool) -> bytes:
     if not key:
-        raise ValueError("an address to leave by needs a key")
+        raise ValueError("an unsubscribe address needs a key")
     # `told` has a fixed length, so the MAC of one form never fits the other form.
     form = b"leave-" if everything else b"leave-newsletter-"
     return keyed_digest(key, form + told)[:_MAC_BYTES]

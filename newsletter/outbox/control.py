@@ -25,7 +25,7 @@ from newsletter.models import (
 from newsletter.models.rendition_key import without
 from newsletter.outbox.refused.notices import forget_pause
 from newsletter.outbox.unbuildable import retry_unbuildable
-from newsletter.outbox.unsent import WAITING, Held, end_unsent, parts_of
+from newsletter.outbox.unsent import WAITING, Unsent, end_unsent, parts_of
 from newsletter.suppression import suppressed_subscribers
 
 # An issue in one of these states can be cancelled.
@@ -88,7 +88,7 @@ def cancel(
     """
     if drop and issue.urgent_release_id is not None:
         raise StateConflict(
-            "An urgent issue cannot be dropped: its release would come with the next issue all the same. "
+            "An urgent issue cannot be dropped: its release would still come with the next issue. "
             "Cancel the issue, and exclude the release."
         )
     _move(issue, CAN_END, IssueState.CANCELLED)
@@ -214,7 +214,7 @@ def _send_again(
 
 
 def _send_part_again(
-    session: Session, issue: Issue, part: Sequence[Held], state: DeliveryState, now: datetime
+    session: Session, issue: Issue, part: Sequence[Unsent], state: DeliveryState, now: datetime
 ) -> SentAgain:
     people = [subscriber_id for _, subscriber_id, _ in part]
     coverage.lock(session, people, moved=True)
@@ -227,8 +227,8 @@ def _send_part_again(
         but_issue=issue.id,
     )
     queued: dict[int, str] = {}
-    served: list[Held] = []
-    pausing: list[Held] = []
+    served: list[Unsent] = []
+    pausing: list[Unsent] = []
     for each in part:
         delivery_id, subscriber_id, key = each
         if subscriber_id in away:

@@ -82,7 +82,7 @@ def find_sign(
 def is_held(
     reading: Callable[[], Session], writing: Callable[[], Session], folder: Path, now: datetime
 ) -> bool:
-    """Return whether digests wait because this may be a copy. If that is new, tell the owner. It commits."""
+    """Return whether digests wait because this may be a copy. The first time, tell the owner. It commits."""
     with reading() as session:
         row = session.get(ClockMark, _ONLY)
         if row is not None and row.copy_sign is not None:

@@ -46,7 +46,7 @@ def enqueue_single(
 def key_of_newsletter(purpose_key: str, newsletter_id: int) -> str:
     """Return the `purpose_key` of an email about one newsletter, so that each newsletter has its own.
 
-    The first newsletter's has no addition: such rows are older than the second newsletter.
+    The key of the first newsletter has no suffix, because it has rows from before there were others.
     """
     return purpose_key if newsletter_id == FIRST_NEWSLETTER else f"{purpose_key}:n{newsletter_id}"
 

@@ -78,7 +78,7 @@ def _replay_all(
         decided += replay(session, maker, left, now)
         session.commit()
         path.unlink(missing_ok=True)
-        log.warning("recovered worker=%s uncertain=%d", left.name, len(left.unanswered))
+        log.warning("event=recovered worker=%s uncertain=%d", left.name, len(left.unanswered))
     return decided
 
 

@@ -17,7 +17,7 @@ WAITING = (DeliveryState.QUEUED, DeliveryState.DEFERRED)
 AT_ONCE = 5_000
 
 # A delivery's id, its subscriber's, and the key of its rendition.
-Held = tuple[int, int, str]
+Unsent = tuple[int, int, str]
 
 
 def parts_of(
@@ -25,7 +25,7 @@ def parts_of(
     issue_id: int,
     states: Collection[DeliveryState],
     also: ColumnElement[bool] | None = None,
-) -> Iterator[list[Held]]:
+) -> Iterator[list[Unsent]]:
     """Yield lists of the deliveries of an issue in these states, a few thousand in each list.
 
     They are ordered by subscriber id, the order in which subscribers are locked. `also` is another condition.
@@ -54,7 +54,7 @@ def parts_of(
 
 
 def end_unsent(
-    session: Session, part: Sequence[Held], state: DeliveryState, now: datetime, *, drop: bool = False
+    session: Session, part: Sequence[Unsent], state: DeliveryState, now: datetime, *, drop: bool = False
 ) -> int:
     """Give those of these deliveries that still wait a final state, and put back their releases.
 

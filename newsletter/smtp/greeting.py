@@ -68,7 +68,7 @@ def open_wire(endpoint: Endpoint) -> tuple[Wire, Extensions]:
         if relay.security is RelaySecurity.STARTTLS:
             if not offered.starttls:
                 raise TransportError(
-                    f"{endpoint.name} offers no STARTTLS; nothing is sent over it in the open"
+                    f"{endpoint.name} offers no STARTTLS, and nothing is sent to it unencrypted"
                 )
             _check("starttls", "answered STARTTLS with", _ask(wire, b"STARTTLS", times.sign_in), 220)
             wire.start_tls(_context(endpoint), relay.host, times.sign_in)

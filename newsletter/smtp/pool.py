@@ -299,7 +299,7 @@ class _Sending:
                 self._fruitless = 0 if fruitful else self._fruitless + connection.closed
             self._pool.release(connection)
         if connection.closed and connection.error is not None:
-            log.info("connection_lost relay=%s reason=%s", self._pool.endpoint.name, connection.error)
+            log.info("event=connection_lost relay=%s reason=%s", self._pool.endpoint.name, connection.error)
             if self._fruitless >= _FRUITLESS:
                 self._give_up(connection.error)
 
@@ -342,7 +342,7 @@ class _Sending:
             self._connected -= 1
             alone = self._connected == 0
             self._limit.lower(self._connected, time.monotonic())
-        log.info("not_connected relay=%s alone=%s reason=%s", self._pool.endpoint.name, alone, error)
+        log.info("event=not_connected relay=%s alone=%s reason=%s", self._pool.endpoint.name, alone, error)
         if alone:
             self._give_up(error)
 

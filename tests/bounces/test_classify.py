@@ -5,12 +5,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from newsletter.bounces.classify import (
-    AskByMail,
     ForOwner,
-    LeaveByMail,
+    LinkRequestByEmail,
     NothingToDo,
     OwnAddresses,
     Returned,
+    UnsubscribeByEmail,
     is_automatic,
     read_mail,
 )
@@ -21,7 +21,7 @@ KEY = b"k" * 32
 OWN = OwnAddresses("leave@news.example.org", KEY)
 READER = "abcDEF-_0123"
 SIGNED = leave_address("leave@news.example.org", READER, 42, KEY) or ""
-LEAVES = [LeaveByMail(READER, 42)]
+UNSUBSCRIBES = [UnsubscribeByEmail(READER, 42)]
 
 
 def mail(*lines: str, to: str = "leave@news.example.org", author: str = "Ada <ada@example.net>") -> bytes:
@@ -30,7 +30,7 @@ def mail(*lines: str, to: str = "leave@news.example.org", author: str = "Ada <ad
 
 
 def test_an_email_to_the_signed_address_unsubscribes_its_subscriber() -> None:
-    assert read_mail(mail(), OWN, [SIGNED], "ada@example.net") == LEAVES
+    assert read_mail(mail(), OWN, [SIGNED], "ada@example.net") == UNSUBSCRIBES
 
 
 @pytest.mark.parametrize(
@@ -42,15 +42,15 @@ def test_an_email_to_the_signed_address_unsubscribes_its_subscriber() -> None:
     ],
 )
 def test_without_an_envelope_the_header_tells_whom_it_was_for(line: str) -> None:
-    assert read_mail(mail(line), OWN) == LEAVES
+    assert read_mail(mail(line), OWN) == UNSUBSCRIBES
 
 
 def test_an_extension_that_was_cut_off_on_the_way_is_found_in_the_header() -> None:
-    assert read_mail(mail(to=SIGNED), OWN, ["leave@news.example.org"]) == LEAVES
+    assert read_mail(mail(to=SIGNED), OWN, ["leave@news.example.org"]) == UNSUBSCRIBES
 
 
 def test_an_mbox_line_before_the_header_is_passed_over() -> None:
-    assert read_mail(b"From ada@example.net Mon Nov 23\n" + mail(to=SIGNED), OWN) == LEAVES
+    assert read_mail(b"From ada@example.net Mon Nov 23\n" + mail(to=SIGNED), OWN) == UNSUBSCRIBES
 
 
 def test_a_signed_address_in_the_text_of_an_email_means_nothing() -> None:
@@ -64,7 +64,7 @@ def test_one_email_to_two_signed_addresses_is_for_both_and_a_repeated_one_counts
 
     found = read_mail(mail(to=SIGNED), OWN, [SIGNED, other, SIGNED.upper()])
 
-    assert found == [*LEAVES, LeaveByMail("0123abcDEF-_", 7)]
+    assert found == [*UNSUBSCRIBES, UnsubscribeByEmail("0123abcDEF-_", 7)]
 
 
 def test_a_forged_address_means_nothing() -> None:
@@ -91,13 +91,13 @@ def test_an_automatic_answer_unsubscribes_nobody(line: str) -> None:
 
 @pytest.mark.parametrize("line", ["Auto-Submitted: auto-generated", "Precedence: bulk", "Return-Path: <>"])
 def test_an_email_that_a_provider_sends_for_its_user_unsubscribes_them(line: str) -> None:
-    assert read_mail(mail(line), OWN, [SIGNED], "") == LEAVES
+    assert read_mail(mail(line), OWN, [SIGNED], "") == UNSUBSCRIBES
 
 
 def test_an_email_to_the_plain_address_asks_for_a_link_and_ends_nothing() -> None:
     (asked,) = read_mail(mail(), OWN, ["Leave@News.Example.org"], "ada@example.net")
 
-    assert isinstance(asked, AskByMail)
+    assert isinstance(asked, LinkRequestByEmail)
     assert asked.address.text == "ada@example.net"
 
 
@@ -165,7 +165,7 @@ def test_no_bytes_whatsoever_break_it(raw: bytes, recipients: list[str], sender:
     found = read_mail(raw, OWN, recipients, sender)
 
     assert found
-    assert not any(isinstance(each, LeaveByMail) for each in found)
+    assert not any(isinstance(each, UnsubscribeByEmail) for each in found)
 
 
 PIECES = st.sampled_from(
@@ -182,7 +182,7 @@ PIECES = st.sampled_from(
 def test_no_broken_header_breaks_it(pieces: list[bytes]) -> None:
     found = read_mail(b"".join(pieces), OWN)
 
-    assert all(isinstance(each, NothingToDo | AskByMail) for each in found)
+    assert all(isinstance(each, NothingToDo | LinkRequestByEmail) for each in found)
 
 
 @pytest.mark.parametrize(

@@ -68,7 +68,7 @@ from newsletter.subscribers.choices.change_address import move, request_address_
 from newsletter.subscribers.choices.pauses import end_pauses
 from newsletter.subscribers.consent.wording import current_wording
 from newsletter.subscribers.leaving.undo import make_undo_token, undo
-from newsletter.subscribers.leaving.unsubscribe import Left, unsubscribe
+from newsletter.subscribers.leaving.unsubscribe import Unsubscribed, unsubscribe
 from newsletter.subscribers.link import LinkFault
 from newsletter.subscribers.privacy.erase import erase, stop_first
 from newsletter.subscribers.signup.confirm import confirm
@@ -175,7 +175,7 @@ class World:
         ]
         self.drains: list[Strand | None] = [None, None]
         self.preparers: dict[tuple[int, int], Preparer | UrgentPreparer] = {}
-        self.left: dict[int, Left] = {}
+        self.left: dict[int, Unsubscribed] = {}
         self.moved: set[int] = set()
         # The texts of releases that sources brought, by number.
         self.bodies: dict[int, str] = {}
@@ -436,7 +436,7 @@ class World:
                 only={only} if only in TOPICS else None,
             ),
         )  # fmt: skip
-        if isinstance(left, Left) and left.ended:
+        if isinstance(left, Unsubscribed) and left.ended:
             self.left[person.id] = left
 
     def undo(self, host: int, pick: int) -> None:

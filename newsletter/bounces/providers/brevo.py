@@ -10,7 +10,7 @@ from newsletter.bounces.providers.payload import Object, load_objects, text_at
 from newsletter.bounces.read.reasons import Reason
 from newsletter.bounces.read.report import Report
 
-# Brevo's own lists are yours to change, so an entry there is told to you.
+# Only you can change Brevo's own lists, so we tell you if an address is on one.
 _NOT_SENT = frozenset({"blocked", "error"})
 _BOUNCES: Mapping[str, Any] = {
     "hard_bounce": {"permanent": True, "otherwise": Reason.NO_SUCH_USER},
@@ -29,9 +29,13 @@ def _event(source: Object) -> Event:
     names = ("event", "message-id", "email", "ts_event", "ts_epoch")
     key = "\n".join(text_at(source, name) for name in names)
     signed = [text_at(source, "X-Mailin-custom"), text_at(source, "message-id")]
-    leaves = text_at(source, "event") == "unsubscribed"
+    unsubscribes = text_at(source, "event") == "unsubscribed"
     return make_event(
-        source, key if text_at(source, "message-id") else "", _report(source), signed, leaves=leaves
+        source,
+        key if text_at(source, "message-id") else "",
+        _report(source),
+        signed,
+        unsubscribes=unsubscribes,
     )
 
 

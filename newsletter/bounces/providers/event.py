@@ -17,28 +17,28 @@ NOTHING = Report(Kind.OTHER)
 class Event:
     """One event. `key` is unique for each event of a provider, and the same each time it is sent.
 
-    `signed` are the texts that may have a signed value of ours. `raw` is the event as JSON. `leaves`: the
-    person unsubscribed by a link of the provider, which sends them no more emails.
+    `signed` are the texts that may have a signed value of ours. `raw` is the event as JSON. `unsubscribes`:
+    the person unsubscribed by a link of the provider, which sends them no more emails.
     """
 
     key: str
     report: Report
     signed: Sequence[str]
     raw: bytes
-    leaves: bool = False
+    unsubscribes: bool = False
 
     @property
     def counts(self) -> bool:
         """Whether it says that an email failed, is late or unwanted, or that a subscriber unsubscribed."""
-        return self.leaves or self.report.kind is not Kind.OTHER
+        return self.unsubscribes or self.report.kind is not Kind.OTHER
 
 
 def make_event(
-    source: Object, key: str, report: Report, signed: Sequence[str], *, leaves: bool = False
+    source: Object, key: str, report: Report, signed: Sequence[str], *, unsubscribes: bool = False
 ) -> Event:
     """Return an event. Without a key from the provider, the hash of the event is its key."""
     raw = as_bytes(source)
-    return Event(key or hashlib.sha256(raw).hexdigest(), report, tuple(signed), raw, leaves)
+    return Event(key or hashlib.sha256(raw).hexdigest(), report, tuple(signed), raw, unsubscribes)
 
 
 def bounce(*failures: Failure | None) -> Report:

@@ -45,8 +45,8 @@ def _event(source: Object, place: str) -> Event:
     own = text_at(source, "id")
     # The two kinds of keys begin with different words, so that none can stand for the other.
     key = f"id {own}" if own else f"call {place}"
-    leaves = text_at(source, "type") == "unsubscribe"
-    return make_event(source, key, _report(source), texts_at(source, "token"), leaves=leaves)
+    unsubscribes = text_at(source, "type") == "unsubscribe"
+    return make_event(source, key, _report(source), texts_at(source, "token"), unsubscribes=unsubscribes)
 
 
 def _report(source: Object) -> Report:

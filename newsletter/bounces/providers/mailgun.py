@@ -20,7 +20,7 @@ from newsletter.errors import CallRefused
 OLDEST = timedelta(hours=12)
 LONGEST_TOKEN = 100
 
-# Why Mailgun did not send an email. Its lists of complaints and of people who left are yours to change.
+# Why Mailgun did not send an email. Only you can change its lists of complaints and of unsubscribed people.
 _REASONS = {
     "suppress-bounce": Reason.NO_SUCH_USER,
     "suppress-complaint": Reason.POLICY,
@@ -58,8 +58,12 @@ def read_events(source: Object) -> list[Event]:
         text_at(event, "message", "headers", "message-id"),
         text_at(event, "envelope", "sender"),
     ]
-    leaves = text_at(event, "event") == "unsubscribed"
-    return [make_event(event, key if text_at(event, "id") else "", _report(event), signed, leaves=leaves)]
+    unsubscribes = text_at(event, "event") == "unsubscribed"
+    return [
+        make_event(
+            event, key if text_at(event, "id") else "", _report(event), signed, unsubscribes=unsubscribes
+        )
+    ]
 
 
 def _report(event: Object) -> Report:

@@ -30,10 +30,10 @@ def read_events(raw: bytes) -> list[Event]:
     number = text_at(source, "ID")
     key = f"{text_at(source, 'RecordType')} {number}" if number else ""
     signed = [text_at(each) for each in values]
-    return [make_event(source, key, _report(source), signed, leaves=_leaves(source))]
+    return [make_event(source, key, _report(source), signed, unsubscribes=_unsubscribes(source))]
 
 
-def _leaves(source: Object) -> bool:
+def _unsubscribes(source: Object) -> bool:
     """Return whether a person unsubscribed. Bounces and complaints come as events of their own, too."""
     return (
         text_at(source, "RecordType") == "SubscriptionChange"

@@ -25,7 +25,7 @@ TIMESTAMP = "x-twilio-email-event-webhook-timestamp"
 # SendGrid repeats a call for 24 hours.
 OLDEST = timedelta(hours=26)
 
-# Why SendGrid did not send an email. Its lists are yours to change, so an entry there is told to you.
+# Why SendGrid did not send an email. Only you can change its lists, so we tell you if an address is on one.
 _DROPPED = {
     "bounced address": Reason.NO_SUCH_USER,
     "invalid": Reason.NO_SUCH_USER,
@@ -76,8 +76,10 @@ def read_events(raw: bytes) -> list[Event]:
 def _event(source: Object) -> Event:
     # The arguments of the header X-SMTPAPI stand beside the event's own fields.
     signed = [text_at(source, "newsletter_token"), text_at(source, "smtp-id")]
-    leaves = text_at(source, "event") in {"unsubscribe", "group_unsubscribe"}
-    return make_event(source, text_at(source, "sg_event_id"), _report(source), signed, leaves=leaves)
+    unsubscribes = text_at(source, "event") in {"unsubscribe", "group_unsubscribe"}
+    return make_event(
+        source, text_at(source, "sg_event_id"), _report(source), signed, unsubscribes=unsubscribes
+    )
 
 
 def _report(source: Object) -> Report:

@@ -61,7 +61,7 @@ def read_home_made(mail: HomeMade, library: Collection[str] = ()) -> list[Failur
     inside = _inside(library, region)
     if not named and not (found and found[0].score == 4 and not inside):
         named = inside or library
-        # What the library found outside of the text that we would read is explained there.
+        # The library found the address outside of `region`, so the reason may be outside too.
         region = region if inside else mail.text[:MOST_CHARACTERS]
     if named:
         wanted = {each.lower() for each in named}
@@ -75,7 +75,10 @@ def read_home_made(mail: HomeMade, library: Collection[str] = ()) -> list[Failur
 
 
 def _as_mailed(failures: list[Failure]) -> list[Failure]:
-    """Return failures with the mailed address, where the words name it; without that one's own failure."""
+    """Return failures with the address that we mailed, if the words name it as an alias.
+
+    A failure that names only that alias is left out.
+    """
     aliases = [clean_address(match[1]) if (match := _ALIAS.search(each.words)) else "" for each in failures]
     mailed = {each.lower() for each in aliases if each}
     return [

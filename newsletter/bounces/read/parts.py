@@ -34,7 +34,7 @@ _CHARSETS = frozenset({
     "cp850", "cp852", "cp866", "cp874", *(f"cp125{number}" for number in range(9)),
     *(f"iso8859-{number}" for number in range(1, 17) if number != 12),
 })  # fmt: skip
-# Some programs name a character set after its subset.
+# Some programs name a subset of the character set that they use.
 _WIDER = {
     "gb2312": "gb18030", "gbk": "gb18030", "shift_jis": "cp932", "euc_kr": "cp949", "iso8859-1": "cp1252",
 }  # fmt: skip

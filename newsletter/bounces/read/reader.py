@@ -44,7 +44,7 @@ def read_report(raw: bytes) -> Report:
 
 
 def text_for_people(parts: Sequence[Part]) -> str:
-    """Return the text of a report for people: its plain parts, else its HTML, else what stands before.
+    """Return the text of a report for people: its plain parts, else its HTML, else its preamble.
 
     Some programs write to people in a part for programs.
     """

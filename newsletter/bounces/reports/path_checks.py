@@ -1,4 +1,4 @@
-"""Checks of the way back: an email is sent to be refused, and its report is to come home. Commits nothing."""
+"""Check the return path: send an email that is refused, and wait for its report. Commits nothing."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def begin_check(session: Session, now: datetime) -> str:
 
 
 def note_return(session: Session, signed_id: str, kind: str, now: datetime) -> bool:
-    """Record what came home about a check; return whether `signed_id` is one. Only the first one counts."""
+    """Record the first message that came back to a check; return whether `signed_id` is that of a check."""
     if not signed_id.startswith(_PREFIX):
         return False
     first = update(PathCheck).where(PathCheck.id == signed_id, PathCheck.returned_at.is_(None))
@@ -33,7 +33,7 @@ def note_return(session: Session, signed_id: str, kind: str, now: datetime) -> b
 
 
 def find_return(session: Session, check_id: str) -> tuple[float, str] | None:
-    """Return after how many seconds something came home and what it was, or None if nothing came yet."""
+    """Return after how many seconds a message came back and its kind, or None if none came yet."""
     query = select(PathCheck.sent_at, PathCheck.returned_at, PathCheck.kind).where(PathCheck.id == check_id)
     sent_at, returned_at, kind = session.execute(query).one()
     return None if returned_at is None else ((returned_at - sent_at).total_seconds(), kind)

@@ -1,6 +1,6 @@
-"""Take in a report that came back: find its delivery, decide, record it once, and do what follows.
+"""Receive a report: find its delivery, decide what to do, record the report once, and do it.
 
-This is the only intake of reports, whatever way they come. The caller commits, and only then confirms that it
+All reports come through here, whatever way they arrive. The caller commits, and only then confirms that it
 has the message.
 """
 
@@ -45,14 +45,14 @@ from newsletter.throttle import Limit
 from newsletter.tokens import Tokens
 
 ACTOR = "returned mail"
-# How much of a message is kept for people to look at.
+# This much of a message is kept, so that people can read it.
 KEPT_BYTES = 64 * 1024
 LONGEST_WORDS = 500
 
 # Messages that are neither a report nor signed leave no row: anybody can send them, in any number.
 _UNKEPT = (Kind.AUTOREPLY, Kind.OTHER)
 
-# Anybody can send reports that change nothing. So many a day are kept for people to look at.
+# Anybody can send reports that change nothing. At most this many a day are kept with their message.
 MOST_IDLE_A_DAY = 1_000
 # After that, rows without the message are added, and then the sender must keep it and try again.
 BARE_A_DAY = Limit(burst=20_000, period_seconds=86_400)
@@ -79,7 +79,7 @@ def receive(
     most_idle: int = MOST_IDLE_A_DAY,
     bare: Limit = BARE_A_DAY,
 ) -> ReportOutcome:
-    """Do what follows from a returned message; return what that was. Commits nothing.
+    """Act on a returned message; return the outcome. Commits nothing.
 
     The same bytes again, and a second report about the same failure, change nothing. Of the reports that
     change nothing, at most `most_idle` in 24 hours are kept with their message, and those within `bare` are
@@ -101,7 +101,7 @@ def receive_report(
     *,
     most_idle: int = MOST_IDLE_A_DAY,
 ) -> ReportOutcome:
-    """Do what follows from an authentic report, None without a signed value; return what that was.
+    """Act on a report; return the outcome. `signed_id` is verified, and None if the report has none.
 
     `message` has the bytes by which the report is recorded once. More than `most_idle` that change nothing in
     24 hours are recorded without it. Commits nothing.
@@ -188,7 +188,7 @@ class _Row:
     def add(
         self, decision: Decision, delivery_id: int | None = None, subscriber_id: int | None = None
     ) -> ReportOutcome:
-        """Record what follows from the message; return REPEATED if it was recorded before."""
+        """Record the message with its outcome; return REPEATED if it was recorded before."""
         is_bare = decision.outcome in IDLE_OUTCOMES and self._count_idle() >= self._most_idle
         failure = decision.failure
         fresh = insert_new(self._session, ReturnedMail).values(
@@ -218,7 +218,7 @@ class _Row:
         return self._session.scalar(select(func.count()).select_from(recent.subquery())) or 0
 
     def change(self, outcome: ReportOutcome) -> ReportOutcome:
-        """Record that something else followed."""
+        """Record another outcome."""
         mine = update(ReturnedMail).where(ReturnedMail.id == self.id)
         self._session.execute(mine.values(outcome=outcome).execution_options(synchronize_session=False))
         return outcome

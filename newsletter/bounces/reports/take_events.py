@@ -1,4 +1,4 @@
-"""Take in the events of a webhook call: each once, whatever its call, and how often it comes.
+"""Receive the events of webhook calls: each counts once, however often and in whichever call it comes.
 
 A row remembers each event, and each call whose signature does not cover its events, until a repetition is too
 old to count. The caller commits, and only then confirms the call.
@@ -28,7 +28,7 @@ from newsletter.tokens import Tokens
 REMEMBERED = STALE + timedelta(days=1)
 
 
-class Leaver(NamedTuple):
+class Unsubscriber(NamedTuple):
     """A person who unsubscribed from a newsletter by the link of a provider in one email; None means all."""
 
     public_id: str
@@ -73,8 +73,8 @@ def take_event(
     *,
     most_idle: int = MOST_IDLE_A_DAY,
 ) -> ReportOutcome:
-    """Do what follows from an event; return what that was. Commits nothing."""
-    if not event.counts or event.leaves:
+    """Act on an event; return the outcome. Commits nothing."""
+    if not event.counts or event.unsubscribes:
         return ReportOutcome.NOTHING
     if not _remember(session, _mark(provider, "event", event.key), now):
         return ReportOutcome.REPEATED
@@ -82,10 +82,10 @@ def take_event(
     return receive_report(session, tokens, event.report, signed_id, event.raw, now, most_idle=most_idle)
 
 
-def find_leaver(
+def find_unsubscriber(
     session: Session, keys: SigningKeys, provider: str, event: Event, now: datetime
-) -> Leaver | None:
-    """Return who unsubscribed by an event; None without a signed value, or if it was taken in before."""
+) -> Unsubscriber | None:
+    """Return who unsubscribed by an event; None without a signed value, or if it was received before."""
     delivery_id = find_named(event.signed, keys)
     if delivery_id is None or not _remember(session, _mark(provider, "event", event.key), now):
         return None
@@ -96,7 +96,7 @@ def find_leaver(
         .where(Delivery.id == delivery_id)
     )
     found = session.execute(about).one_or_none()
-    return None if found is None else Leaver(*found)
+    return None if found is None else Unsubscriber(*found)
 
 
 def take_call(session: Session, provider: str, call: str, events: Sequence[Event], now: datetime) -> None:

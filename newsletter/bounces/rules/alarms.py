@@ -1,7 +1,7 @@
 """Tell the owner when many people complain about an issue, or many of its addresses do not exist.
 
-Past a higher rate of complaints, what is still unsent of the issue pauses. The caller lets the next issue of
-the newsletter wait for an approval.
+Above a second, higher rate of complaints, the unsent part of the issue pauses. The caller then makes the next
+issue of the newsletter wait for an approval.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from newsletter.notices import NoticeKind, find_open, settle_quiet, tell_owner
 from newsletter.outbox import control
 
 ACTOR = "returned mail"
-# Fewer say nothing about a rate.
+# With fewer complaints or bounces, a rate says nothing.
 FEW_COMPLAINTS = 5
 FEW_BOUNCES = 20
 # Issues are watched for this time after they were made, and as long as they are sent.

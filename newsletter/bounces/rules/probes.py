@@ -1,4 +1,4 @@
-"""Send probe emails to addresses whose emails keep coming back, and do what follows from the results.
+"""Send probe emails to addresses whose emails keep coming back, and act on the results.
 
 docs/decisions/0020-a-probe-decides.md has the reasons. The sweep calls both functions; the caller commits.
 """

@@ -78,7 +78,7 @@ class ImapFolder:
         if self._account.mailbox.security is RelaySecurity.STARTTLS:
             if "STARTTLS" not in capabilities(self.ask(b"CAPABILITY")):
                 raise MailboxRefused(
-                    "the server offers no STARTTLS, and no password is sent in the open", "server"
+                    "the server offers no STARTTLS, and no password is sent unencrypted", "server"
                 )
             self._need(self.ask(b"STARTTLS"), "STARTTLS")
             self._account.start_tls(self._wire)

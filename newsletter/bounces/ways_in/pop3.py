@@ -57,7 +57,7 @@ class Pop3Mailbox:
         if self._account.mailbox.security is RelaySecurity.STARTTLS:
             if not self._ask(b"STLS").startswith(b"+OK"):
                 raise MailboxRefused(
-                    "the server offers no STLS, and no password is sent in the open", "server"
+                    "the server offers no STLS, and no password is sent unencrypted", "server"
                 )
             self._account.start_tls(self._wire)
         if self._account.mailbox.password is None:

@@ -1,7 +1,7 @@
 """A connection to a mailbox server: read lines and blocks of bytes, within limits of time and memory.
 
 imaplib and poplib trust the server: they read a block of any announced size, any number of lines, and wait
-again for each byte. Here, every answer has a deadline and a most number of bytes.
+again for each byte. Here, every answer has a deadline and a maximum number of bytes.
 """
 
 from __future__ import annotations

@@ -70,7 +70,7 @@ for command in (history, undo, go_on):
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, one object for each email.")
 def ingest(files: tuple[str, ...], recipients: tuple[str, ...], sender: str | None, as_json: bool) -> None:
-    """Read incoming emails and do what follows from them.
+    """Read incoming emails and act on them: unsubscribe, send a link, or record a report.
 
     FILE is one email or an mbox file, and - is one email on standard input. DIR is a Maildir, whose new
     emails are moved to cur afterwards. If an email cannot be handled now, for example because the database is
@@ -141,7 +141,7 @@ def parse(files: tuple[str, ...]) -> None:
 @click.option("--limit", type=click.IntRange(1, 100_000), default=100, show_default=True, help="How many.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, one object a line.")
 def reports(number: int | None, address: str | None, outcome: str | None, limit: int, as_json: bool) -> None:
-    """List the newest reports and what followed. With an ID, print the message of that report."""
+    """List the newest reports and their outcomes. With an ID, print the message of that report."""
     with open_runtime().reading() as session:
         if number is not None:
             sys.stdout.buffer.write(read_message(session, number))
@@ -177,10 +177,10 @@ def serve() -> None:
 @newsletter_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def check(address: str | None, wait: int, newsletter_slug: str | None, as_json: bool) -> None:
-    """Send an email to an address that does not exist, and wait for its report to come home.
+    """Send an email to an address that does not exist, and wait until its report comes back.
 
     ADDRESS is best at another provider. Without it, a random name at the sender's own domain is taken. The
-    exit status is 0 only if something came home.
+    exit status is 0 only if something came back.
     """
     runtime = open_runtime()
     with runtime.reading() as session:
@@ -205,7 +205,7 @@ def check(address: str | None, wait: int, newsletter_slug: str | None, as_json: 
 @click.option("--watch", is_flag=True, help="Go on until stopped, and read new emails as they come.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, one object for each mailbox.")
 def fetch(watch: bool, as_json: bool) -> None:
-    """Read the mailboxes in NEWSLETTER_MAILBOXES by IMAP or POP3, and do what follows from their emails.
+    """Read the mailboxes in NEWSLETTER_MAILBOXES by IMAP or POP3, and act on their emails.
 
     `newsletter run` does this too. If a mailbox cannot be read now, the exit status is 1.
     """

@@ -1,4 +1,4 @@
-"""`newsletter bounce history`, `undo` and `go-on`: what came of a person's emails, and take a step back."""
+"""`newsletter bounce history`, `undo` and `go-on`: a person's returned emails, and undo a step."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from newsletter.bounces.history.steps import list_steps_of
 from newsletter.bounces.history.undo import undo as undo_step
 from newsletter.cli.context import print_json
 from newsletter.cli.runtime import open_runtime
-from newsletter.digest.schedule.approval import go_on as let_go_on
+from newsletter.digest.schedule.approval import stop_requiring_next
 from newsletter.mail.addresses import parse_address
 from newsletter.newsletters.queries import choose_newsletter
 
@@ -20,7 +20,7 @@ ACTOR = "command line"
 @click.option("--limit", type=click.IntRange(1, 100_000), default=200, show_default=True, help="How many.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, one object a line.")
 def history(address: str, limit: int, as_json: bool) -> None:
-    """List what came of the emails to ADDRESS, and what followed, the newest step first."""
+    """List the returned emails of ADDRESS and each step that followed, the newest first."""
     with open_runtime().reading() as session:
         steps = list_steps_of(session, parse_address(address).canonical, limit)
     for each in steps:
@@ -57,6 +57,6 @@ def go_on(slug: str) -> None:
     parts = open_runtime()
     with parts.session() as session:
         newsletter_id = choose_newsletter(session, slug).id
-        waited = let_go_on(session, newsletter_id, ACTOR, parts.now())
+        waited = stop_requiring_next(session, newsletter_id, ACTOR, parts.now())
         session.commit()
     click.echo("The next issue needs no approval." if waited else "No issue waited because of complaints.")

@@ -8,7 +8,7 @@ from newsletter.cli.arguments import IdCommand
 from newsletter.cli.context import print_json
 from newsletter.cli.runtime import open_runtime
 from newsletter.models import PairState
-from newsletter.releases.duplicates.merge import merge_releases, part_releases, undo_merge
+from newsletter.releases.duplicates.merge import mark_different, merge_releases, undo_merge
 from newsletter.releases.duplicates.queries import list_pairs, places_of, releases_of, split
 from newsletter.releases.queries import find_release
 
@@ -52,7 +52,7 @@ def different(public_id: str, other: str) -> None:
     """Say that two releases are different. They are not suggested again."""
     parts = open_runtime()
     with parts.session() as session:
-        part_releases(session, public_id, other, ACTOR, parts.now())
+        mark_different(session, public_id, other, ACTOR, parts.now())
         session.commit()
     click.echo("They are different.")
 

@@ -32,9 +32,20 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, 
 _MARKS = {"same": "{}", "removed": "[-{}-]", "added": "{{+{}+}}"}
 
 
+_HELP = {
+    "title": "The title.",
+    "publisher": "The publisher.",
+    "summary": "The summary.",
+    "date": "The date of publication, such as 2026-03-10.",
+    "time": "The time of publication, such as 08:00.",
+    "zone": "The time zone of --time, such as Europe/Berlin.",
+    "language": "The language tag, such as de or pt-BR.",
+}
+
+
 def _edit_options(command: Callable[..., None]) -> Callable[..., None]:
-    for name in ("title", "publisher", "summary", "date", "time", "zone", "language"):
-        command = click.option(f"--{name}", metavar="TEXT", help=f"The {name}.")(command)
+    for name, words in _HELP.items():
+        command = click.option(f"--{name}", metavar="TEXT", help=words)(command)
     for name in ("title", "summary"):
         command = click.option(f"--email-{name}", metavar="TEXT", help=f"The {name} in emails only.")(command)
     return command
@@ -148,7 +159,7 @@ def _stored_image(parts: Runtime, content: bytes) -> str:
 
 
 def with_image(parts: Runtime, found: PressRelease | Item) -> PressRelease | Item:
-    """Return the release of a URL with the image of its page. Without it, it is added all the same."""
+    """Return the release of a URL, with the image of its page if that can be read."""
     if not isinstance(found, Item) or not found.image_url:
         return found
     try:

@@ -232,7 +232,7 @@ for _action, _line in {
 
 
 release.add_command(
-    _by_id("send-after-all", "Mail releases that were old when their source was added.", send_after_all)
+    _by_id("send-after-all", "Email releases that were old when their source was added.", send_after_all)
 )
 
 

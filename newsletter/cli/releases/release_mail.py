@@ -75,7 +75,7 @@ def urgent(public_id: str, dry_run: bool, typed: int | None, as_json: bool) -> N
     parts.wake("bulk")
     if not as_json:
         when = "It is sent when its last hold ends." if waits else "It is being sent."
-        click.echo(f"{when} To take it back before: newsletter release not-urgent {public_id}")
+        click.echo(f"{when} To undo this before it is sent: newsletter release not-urgent {public_id}")
 
 
 @click.command("not-urgent", cls=IdCommand)

@@ -25,8 +25,8 @@ from newsletter.models import (
 from newsletter.throttle import Limit
 from newsletter.tokens import Purpose, Tokens
 
-# A person follows one link after another, and a scanner opens all links of an email at once. So of one
-# network and issue, two count at once, and then one each second.
+# A person follows one link after another, but a scanner opens all links of an email at once. So from one
+# network, two links of an issue count at once, and then one each second.
 PER_NETWORK = Limit(burst=2, period_seconds=2)
 
 
@@ -50,7 +50,7 @@ class ClicksOfRelease:
 
     @property
     def total(self) -> int:
-        """From all places."""
+        """The clicks of all places."""
         return self.from_release + self.from_contents
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-# Parts of the names by which programs present themselves that open the links of emails, or copy pages.
+# Parts of the User-Agent of programs that open the links of emails, or that copy pages.
 _NAMES = (
     "crawl", "spider", "slurp", "scan", "preview", "proxy", "prefetch", "monitor", "check", "validator",
     "fetch", "archiver", "facebookexternalhit", "barracuda", "mimecast", "proofpoint", "safelinks",
@@ -14,14 +14,14 @@ _NAMES = (
     "httpclient", "axios", "node-fetch", "ruby", "perl", "php",
 )  # fmt: skip
 _NAMED = re.compile(r"bot\b|" + "|".join(map(re.escape, _NAMES)), re.IGNORECASE)
-# Browsers present themselves with this.
+# The User-Agent of a browser begins with this.
 _BROWSER = "Mozilla/"
 
 
 def is_robot(method: str, user_agent: str, purpose: str = "") -> bool:
     """Return whether a request is not from a person who followed a link.
 
-    `purpose` is the value of Sec-Purpose or Purpose: browsers say there that they load a page in advance.
+    `purpose` is the value of Sec-Purpose or Purpose. A browser that loads a page in advance says so there.
     """
     if method != "GET" or not user_agent.startswith(_BROWSER):
         return True

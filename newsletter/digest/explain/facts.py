@@ -50,7 +50,8 @@ Due = Mapping[datetime, frozenset[Frequency]]
 class Occasion:
     """A moment at which an issue is prepared for the subscriber, for some frequencies.
 
-    `slot` is the date of a scheduled issue. `to_sequence` is set if the wave has read its upper end already.
+    `slot` is the date of a scheduled issue. `to_sequence` is set if the wave has already chosen the highest
+    sequence of its releases.
     """
 
     at: datetime
@@ -60,7 +61,7 @@ class Occasion:
 
 
 @dataclass(frozen=True)
-class Becoming:
+class ReadyLater:
     """A held release that becomes ready by itself, as offers without sequences, by topic."""
 
     at: datetime
@@ -85,7 +86,7 @@ class Schedule:
     gather_minutes: int
     topics: Mapping[int, str]
     to_sequence: int
-    becoming: tuple[Becoming, ...]
+    ready_later: tuple[ReadyLater, ...]
     closed_dates: frozenset[date]
     # The opened waves that are still being prepared.
     waves: Sequence[Wave]
@@ -138,7 +139,7 @@ def read_schedule(session: Session, identity: Identity, now: datetime) -> Schedu
         gather_minutes=row.gather_minutes,
         topics=topics,
         to_sequence=current_sequence(session),
-        becoming=_becoming(session, topics),
+        ready_later=_ready_later(session, topics),
         closed_dates=_closed_dates(session, newsletter_id) | missed,
         waves=_waves(session, newsletter_id),
         approved={each.slot: each.to_sequence for each in approvals if each.to_sequence is not None},
@@ -255,7 +256,7 @@ def _served_dates(session: Session, newsletter_id: int, subscriber_id: int) -> f
     return frozenset(each for each in session.scalars(dates) if each is not None)
 
 
-def _becoming(session: Session, topics: Mapping[int, str]) -> tuple[Becoming, ...]:
+def _ready_later(session: Session, topics: Mapping[int, str]) -> tuple[ReadyLater, ...]:
     """Return the held releases of these topics that become ready by themselves, in that order."""
     theirs = select(ReleaseTopic.release_id).where(ReleaseTopic.topic_id.in_(list(topics)))
     waiting = (
@@ -275,5 +276,5 @@ def _becoming(session: Session, topics: Mapping[int, str]) -> tuple[Becoming, ..
             if link.topic_id in topics
         }  # fmt: skip
         if moment is not None and offers:
-            found.append(Becoming(moment, offers))
+            found.append(ReadyLater(moment, offers))
     return tuple(sorted(found, key=lambda each: each.at))

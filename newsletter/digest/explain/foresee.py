@@ -1,7 +1,7 @@
 """Foresee what a subscriber will get: go through the coming moments, and select at each. Pure.
 
 At each moment, the same functions select as when the issue is prepared. Between them, pauses and holds end.
-Nobody can foresee new releases, a person's changes and failed deliveries, so they are not in it.
+New releases, changes by the subscriber and failed deliveries are not foreseen.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from itertools import count
 from newsletter import coverage
 from newsletter.calendar.plan import days_between
 from newsletter.digest.compose import Catalogue, Interest, Offer
-from newsletter.digest.explain.facts import Becoming, Facts, Occasion
+from newsletter.digest.explain.facts import Facts, Occasion, ReadyLater
 from newsletter.models import Frequency
 from newsletter.models.release_languages import wants
 from newsletter.models.rendition_key import Selection, release_ids
@@ -34,7 +34,7 @@ class Email:
 
 @dataclass(frozen=True)
 class Foreseen:
-    """The email of the target, those before it, and what decides at the target.
+    """The email of the target, those before it, and what decides its content.
 
     `interests`, `catalogue` and `held` are as they will be just before the target is prepared.
     `has_date`: an earlier wave of the same date has sent them an email by then. `urgent` says when releases
@@ -120,7 +120,7 @@ def _scheduled(facts: Facts, until: datetime) -> Iterator[Occasion]:
     yield from sorted(coming, key=lambda each: (each.at, each.slot or date.min))
 
 
-# What happens at the same moment, in this order.
+# The kinds of events. Those of the same moment happen in this order.
 _PAUSE_ENDS, _READY, _GATHERED, _ISSUE = range(4)
 
 
@@ -132,7 +132,7 @@ class _State:
         self._offers: dict[int, list[Offer]] = {topic: list(each) for topic, each in facts.offers.items()}
         self._sequence = facts.schedule.to_sequence
         self._order = count()
-        self._events: list[tuple[datetime, int, int, Occasion | Becoming | None]] = []
+        self._events: list[tuple[datetime, int, int, Occasion | ReadyLater | None]] = []
         self._gathers = False
         self.interests = list(facts.interests)
         self.held = set(facts.held)
@@ -142,26 +142,26 @@ class _State:
         self._send_urgently(facts.schedule.now)
         if facts.snoozed_until is not None:
             self.push(facts.snoozed_until, _PAUSE_ENDS, None)
-        for each in facts.schedule.becoming:
+        for each in facts.schedule.ready_later:
             self.push(each.at, _READY, each)
         if facts.schedule.gathering_at is not None:
             self._gather_at(facts.schedule.gathering_at)
         elif self.compose(Occasion(facts.schedule.now, frozenset({Frequency.IMMEDIATE}))):
             self._gather(facts.schedule.now)
 
-    def push(self, at: datetime, kind: int, what: Occasion | Becoming | None) -> None:
+    def push(self, at: datetime, kind: int, what: Occasion | ReadyLater | None) -> None:
         """Add an event."""
         heapq.heappush(self._events, (at, kind, next(self._order), what))
 
     def run(self, target: Occasion) -> list[Email]:
-        """Let everything happen that comes before `target`; return the emails of that time."""
+        """Handle the events before `target`, in order; return the emails of that time."""
         emails: list[Email] = []
         while self._events and self._events[0][0] <= target.at:
             at, kind, _, what = heapq.heappop(self._events)
             if kind == _PAUSE_ENDS:
                 self._end_pause()
                 self._gather(at)
-            elif isinstance(what, Becoming):
+            elif isinstance(what, ReadyLater):
                 self._make_ready(what)
                 self._send_urgently(at)
                 self._gather(at)
@@ -227,7 +227,7 @@ class _State:
             )
         self.interests = after
 
-    def _make_ready(self, release: Becoming) -> None:
+    def _make_ready(self, release: ReadyLater) -> None:
         for topic, offer in release.offers.items():
             self._sequence += 1
             first = offer.first_sequence or self._sequence

@@ -152,7 +152,7 @@ class Reasoner:
     def _becomes_ready(self, release: Release) -> bool:
         """Return whether it becomes ready before the email is prepared. Then its topics decide."""
         at = self.foreseen.email.occasion.at
-        ready = (each for each in self.facts.schedule.becoming if each.at <= at)
+        ready = (each for each in self.facts.schedule.ready_later if each.at <= at)
         return any(offer.release_id == release.id for each in ready for offer in each.offers.values())
 
     def _has_no_sequence(self, release: Release, links: Sequence[ReleaseTopic]) -> tuple[Why, str] | None:

@@ -141,8 +141,8 @@ def hours_ahead(row: NewsletterCalendar) -> int | None:
 def require_next(session: Session, newsletter_id: int, actor: str, now: datetime) -> bool:
     """Let a newsletter's next issue wait for an approval, whatever its schedule says. Commits nothing.
 
-    An approval ends that, or `go_on`. Issues as they happen wait too. Returns False if the schedule is off
-    or waits already.
+    An approval or `stop_requiring_next` ends that. Issues as they happen wait too. Returns False if the
+    schedule is off or waits already.
     """
     row = find_calendar(session, newsletter_id, lock=True)
     if row is None or not row.is_on or row.approve_next:
@@ -153,8 +153,8 @@ def require_next(session: Session, newsletter_id: int, actor: str, now: datetime
     return True
 
 
-def go_on(session: Session, newsletter_id: int, actor: str, now: datetime) -> bool:
-    """End what `require_next` began; return whether it had. Commits nothing."""
+def stop_requiring_next(session: Session, newsletter_id: int, actor: str, now: datetime) -> bool:
+    """End the wait that `require_next` began; return whether there was one. Commits nothing."""
     row = find_calendar(session, newsletter_id, lock=True)
     if row is None or not row.approve_next:
         return False
@@ -165,7 +165,7 @@ def go_on(session: Session, newsletter_id: int, actor: str, now: datetime) -> bo
 
 
 def withdraw(session: Session, newsletter_id: int, slot: date, *, actor: str, now: datetime) -> None:
-    """Take an approval back, so that the issue waits for another one. Commits nothing.
+    """Withdraw an approval, so that the issue waits for another one. Commits nothing.
 
     Raises NotFound if the date has no approval, and StateConflict if its first emails were prepared.
     """

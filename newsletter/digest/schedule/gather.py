@@ -78,8 +78,8 @@ def forget_notes(session: Session) -> None:
 def due_gatherings(session: Session, now: datetime) -> Sequence[int]:
     """Return the newsletters whose issue as it happens has to be opened now.
 
-    While another one is prepared, it is not known yet what that one leaves over. They wait too while the next
-    issue has to be approved because of complaints (approval.py).
+    While another one is prepared, it is not known yet which releases it will leave. They wait too while the
+    next issue has to be approved because of complaints (approval.py).
     """
     found = []
     for row, enough in session.execute(_free_gatherings()):

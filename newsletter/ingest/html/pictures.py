@@ -15,7 +15,8 @@ LONGEST_ALT = 500
 # Pictures of every page: logos, icons, and pixels that count visitors.
 _NO_LEAD = re.compile(r"logo|icon|sprite|avatar|pixel|spacer|blank|placeholder|\.svg(?:$|\?)", re.IGNORECASE)
 _LEAST_PIXELS = 100
-# A feed's text is read here without a parser, because each poll reads many. So only its beginning is.
+# A feed's text is read here without a parser, because each poll reads many. So only its beginning is
+# searched.
 _SEARCHED = 20_000
 _IMG = re.compile(r"<img\b([^<>]{1,4000})>", re.IGNORECASE)
 # A name begins only after another character, so that a long word is read once.

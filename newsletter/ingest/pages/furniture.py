@@ -52,7 +52,7 @@ _LONG = 80
 _MOST_PROSE = 700
 # A part with so much of the prose holds the text, whatever its name says. A script may have to show it first.
 _WHOLE_SHARE = 0.7
-# Each one walks through a part of the page.
+# At most this many elements are looked into, because each look walks through a part of the page.
 _MOST_LOOKS = 200
 
 

@@ -8,7 +8,7 @@ from cssselect import HTMLTranslator, SelectorError
 
 from newsletter.errors import InputError
 
-# What the kind of a list is called, where a feed is RSS or Atom.
+# The format of a list of links, as RSS or Atom is the format of a feed.
 PAGE = "Page"
 LONGEST = 300
 MOST_ASTERISKS = 5

@@ -37,7 +37,7 @@ _SHORT = 60
 _ABOUT = frozenset({"author", "byline", "cat", "category", "categories", "date", "meta", "kicker", "topic"})
 # Characters beside the date in a line such as "Berlin, 3 March 2026".
 _WITH_DATE = 24
-# Each one walks through the whole text.
+# At most this many searches, because each one walks through the whole text.
 _MOST_SEARCHES = 1_000
 _MOST_LINKED = 0.6
 logging.getLogger("trafilatura").setLevel(logging.CRITICAL)
@@ -140,12 +140,12 @@ def trim(blocks: Sequence[Block], press: PressRelease | None) -> list[Block]:
     if not any(marked):
         return list(blocks)
     first, last = marked.index(True), _last(blocks, marked)
-    while first < last and (_begins_nothing(blocks[first]) or blocks[first].link_share >= _MOST_LINKED):
+    while first < last and (_is_cut_at_start(blocks[first]) or blocks[first].link_share >= _MOST_LINKED):
         first += 1
-    while last > first and (_ends_nothing(blocks[last]) or _is_name_inside(blocks[last], kept)):
+    while last > first and (_is_cut_at_end(blocks[last]) or _is_name_inside(blocks[last], kept)):
         last -= 1
     inner = zip(blocks[first : last + 1], marked[first : last + 1], strict=True)
-    return [block for block, stays in inner if stays or not _begins_nothing(block)]
+    return [block for block, stays in inner if stays or not _is_cut_at_start(block)]
 
 
 def _below_title(blocks: Sequence[Block], inside: Sequence[Block], title: str) -> list[Block]:
@@ -215,7 +215,7 @@ def _last(blocks: Sequence[Block], marked: Sequence[bool]) -> int:
     return last
 
 
-def _begins_nothing(block: Block) -> bool:
+def _is_cut_at_start(block: Block) -> bool:
     """Return whether a block at the beginning is a date, or a short line that was not found."""
     if _is_date_line(block.text):
         return True
@@ -228,7 +228,7 @@ def _is_about(block: Block) -> bool:
     return has_word(block.element, _ABOUT) or has_word(block.element.getparent(), _ABOUT)
 
 
-def _ends_nothing(block: Block) -> bool:
+def _is_cut_at_end(block: Block) -> bool:
     """Return whether a block at the end is a heading, links, or a short line that was not found."""
     is_item = tag_of(block.element) in {"li", "tr"}
     is_short = not block.is_found and block.length < _SHORT and not is_item

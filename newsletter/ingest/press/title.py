@@ -21,7 +21,7 @@ _LOOK_FOR_REPEATS = 60
 _COMPARED = 3000
 _NEAR_TEXT = 3
 _LONGEST_SITE = 10
-_LONG_HEADLINE = 40  # so long a text is no common ending of other words
+_LONG_HEADLINE = 40  # a shorter text may be the ending of another headline by chance
 _SITE_MARKS = (" | ", " :: ", " - ", " – ", " — ", " > ", " » ")
 _KIND_BEFORE = re.compile(
     r"(?:release|news|press release|media advisory)\s?[–—:-]\s"

@@ -1,1 +1,1 @@
-"""Sources: their rows, what a fetch of one comes to, when the next one is due, and their health."""
+"""Sources: their rows, the results of fetches, when the next fetch is due, and their health."""

@@ -81,7 +81,7 @@ def find_source(session: Session, public_id: str, *, lock: bool = False) -> Sour
 
 
 def list_sources(session: Session) -> Sequence[Source]:
-    """Return every source, those in trouble first, then by name."""
+    """Return every source, those that fail first, then by name."""
     sources = session.scalars(select(Source)).all()
     return sorted(sources, key=lambda each: (_order(each), (each.name or each.url).lower(), each.id))
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-# So many lists without the item, among its neighbours, show that it was removed.
+# An item was removed if this many lists have its neighbours and not the item.
 MISSES = 2
 
 

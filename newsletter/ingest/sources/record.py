@@ -1,4 +1,4 @@
-"""Record what a fetch came to: the source's health, its history, its next fetch, and notices to the owner."""
+"""Record the result of a fetch: the source's health, its history, the next fetch, and the owner's notices."""
 
 from __future__ import annotations
 
@@ -49,8 +49,8 @@ def record_fetch(
 ) -> None:
     """Store the result of a fetch, give the source back, and say when it is fetched next. Commits nothing.
 
-    `nothing_waits`: no item of the source settles. `last` is its newest entry of history. Who records many
-    fetches knows both from one query. Without them, they are read here.
+    `nothing_waits`: no item of the source settles. `last` is its newest entry of history. A caller that
+    records many fetches reads both by one query. If they are not given, they are read here.
     """
     source.is_slow = fetched.milliseconds >= SLOW_MILLISECONDS
     if fetched.outcome in _GOOD:
@@ -89,7 +89,7 @@ def newest_fetches(session: Session, source_ids: Collection[int]) -> dict[int, S
 
 
 def _sooner(session: Session, source: Source, fetched: Fetched, now: datetime) -> timedelta | None:
-    """Return after which time something may have settled, or None if nothing settles."""
+    """Return the time after which an item may have settled, or None if nothing settles."""
     if fetched.outcome not in _GOOD:
         return None
     return timedelta(minutes=1) if fetched.is_early else settles_in(session, source, now)

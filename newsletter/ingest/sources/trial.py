@@ -24,7 +24,10 @@ PAGES_TRIED = 3
 
 @dataclass(frozen=True)
 class Trial:
-    """What would come in. `url` is the address of the feed, `asked` the one that was tried."""
+    """What a source at this address would bring.
+
+    `url` is the address of the feed, `asked` the one that was tried.
+    """
 
     asked: str
     url: str

@@ -79,12 +79,12 @@ class ReturnedMail(Base):
 
 
 class PathCheck(Base):
-    """A check of the way back: an email whose report is to come home. `id` stands signed in that email."""
+    """A check of the return path: an email whose report should come back. The email has `id`, signed."""
 
     __tablename__ = "path_check"
 
     id: Mapped[str] = mapped_column(String(24), primary_key=True)
     sent_at: Mapped[datetime] = mapped_column(UTCDateTime)
     returned_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
-    # What came home: bounce, autoreply, or something else (Kind).
+    # What came back: bounce, autoreply, or something else (Kind).
     kind: Mapped[str] = mapped_column(String(12), default="")

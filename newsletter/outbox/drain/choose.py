@@ -48,8 +48,8 @@ class Chosen(NamedTuple):
 class Chooser:
     """Chooses for one relay, within its allowance.
 
-    `senders` are those of all newsletters as of the last choice, for newsletters at this relay as it sends
-    for them. `here` are the newsletters that this relay may send for.
+    `senders` has the sender of each newsletter, as of the last choice. If this relay sends for a newsletter,
+    it is the sender at this relay. `here` has the ids of the newsletters that this relay sends for.
     """
 
     def __init__(self, parts: Parts, allowance: Allowance) -> None:

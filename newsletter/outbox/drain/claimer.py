@@ -28,8 +28,9 @@ CLAIMED_AT_ONCE = {Lane.BULK: 1000, Lane.SINGLE: 20}
 class Claimer:
     """Claims deliveries for one relay, and adds them to `held`.
 
-    `issues` are the issues that were claimed from, and whether a backup takes over for them if this relay is
-    down. `priorities` are theirs. `skipped` is how many deliveries were skipped instead of sent.
+    `issues` has the issues that were claimed from, each with whether a backup takes over if this relay is
+    down. `priorities` has the priority of each of these issues. `skipped` counts the deliveries that were
+    skipped instead of sent.
     """
 
     def __init__(

@@ -64,12 +64,12 @@ class Held:
         """Offer no message that this fault concerns: those of one newsletter, or all."""
         self._halted.add(_halted_by(fault, refused))
 
-    def go_on(self, fault: SetupFault, refused: Claimed) -> None:
-        """Take a `halt` back."""
+    def resume(self, fault: SetupFault, refused: Claimed) -> None:
+        """Undo one `halt`."""
         self._halted.discard(_halted_by(fault, refused))
 
-    def go_on_with_all(self) -> None:
-        """Take all halts back."""
+    def resume_all(self) -> None:
+        """Undo every `halt`."""
         self._halted.clear()
 
     def may_be_sent(self, message_id: int) -> bool:

@@ -90,7 +90,7 @@ class Recorder:
     def _note_failure(self, claimed: Claimed, outcome: Outcome) -> SetupFault | None:
         """Note why a message was not accepted; return the part of our settings that was refused, if any."""
         if outcome.error is not None:
-            log.error("delivery=%d cannot be made", claimed.id, exc_info=outcome.error)
+            log.error("event=delivery_not_built delivery=%d", claimed.id, exc_info=outcome.error)
         if outcome.fate is Fate.UNBUILT and claimed.issue_id is not None:
             self._unbuilt[claimed.issue_id, claimed.language] = _words(outcome)
         fault = setup_fault(outcome)
@@ -137,7 +137,7 @@ class Recorder:
         self._setup_refusal = None
         claimed = self._held.claimed[delivery_id]
         if not self.note_refusal(session, self._claimer.sender(claimed), fault, said, delivery_id):
-            self._held.go_on(fault, claimed)
+            self._held.resume(fault, claimed)
 
     def note_refusal(
         self, session: Session, sender: Sender, fault: SetupFault, said: str, delivery_id: int | None

@@ -81,7 +81,7 @@ class RelayDrain:
         """Send until nothing is due; return whether more deliveries may be due by now."""
         before = self.handled
         self.reached = True
-        self._held.go_on_with_all()
+        self._held.resume_all()
         try:
             # Close the source at once, because it has an open database session.
             with closing(self._source()) as source:

@@ -47,10 +47,10 @@ class _Running:
         return self.stopping() or self.error is not None
 
     def start(self, relay: Relay, seconds: float, now: float) -> threading.Thread | None:
-        """Serve a relay for so long; None if a thread serves it, or if it rests."""
+        """Serve a relay in a new thread; None if a thread serves it already, or if it was down just now."""
         if relay.key in self.threads or now < self.rest_until.get(relay.key, now):
             return None
-        # A daemon: a relay that never answers must not keep a process that ends.
+        # A daemon thread, because a relay that never answers must not keep the process from ending.
         thread = threading.Thread(target=self._run, args=(relay, seconds), name="relay", daemon=True)
         self.threads[relay.key] = thread
         thread.start()

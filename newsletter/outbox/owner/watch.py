@@ -1,6 +1,6 @@
 """Open and settle the notices about what nothing else reports: silent processes, schedules and paused issues.
 
-Whatever pauses an issue opens its notice by `tell_about_pause`.
+A function that pauses an issue calls `tell_about_pause`, which opens the notice.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def tell_about_pause(session: Session, issue: Issue, now: datetime) -> None:
 
 
 def watch(session: Session, now: datetime) -> None:
-    """Open the notices that are due, and settle those whose matter is over. Commits nothing."""
+    """Open the notices that are due, and settle those whose cause is gone. Commits nothing."""
     _watch_pauses(session, now)
     _watch_processes(session, now)
     _watch_schedules(session, now)
@@ -48,7 +48,7 @@ def _watch_pauses(session: Session, now: datetime) -> None:
 
 
 def _watch_processes(session: Session, now: datetime) -> None:
-    """Report a kind of process that ran and is not seen any more. A process that ends normally has no row."""
+    """Report each kind of process that stopped without ending normally. A normal end deletes its row."""
     known, alive = set(session.scalars(select(Heartbeat.kind).distinct())), seen_lately(session, now)
     for kind, name in SERVING_KINDS.items():
         if kind in alive:

@@ -57,11 +57,12 @@ _Result = TypeVar("_Result")
 
 # How much is booked at once.
 BOOKED_SECONDS, BOOKED_MESSAGES = 0.25, 500
-# A booking is given back this long after its last message was due. Later, it would be a burst.
+# A booking is given back this long after its last message was due. If it was used later, the messages would
+# be a burst.
 LATE = timedelta(seconds=0.25)
 # The rows are read this often: another process may have got a slow-down reply, or a refusal.
 LOOK = timedelta(seconds=1)
-# So many messages at most wait in memory for their domains.
+# At most this many messages wait in memory for the limit of their domain.
 MOST_HELD = 1000
 RATE_SECONDS = 10.0
 # With fewer replies, no rate is computed.
@@ -70,7 +71,7 @@ ENOUGH_REPLIES = 20
 
 @dataclass
 class _Reserved:
-    """A booking of this process, and how many of its messages were offered. It is valid in its time only."""
+    """A booking of this process, and how many of its messages were offered. It ends at `until`."""
 
     priority: Priority
     booking: Booking
@@ -301,7 +302,7 @@ class Allowance:
                 end_wait(session, sender, self._parts.now())
                 session.commit()
             self._known.clear()
-            log.warning("event=relay_takes_us_again relay=%s", self.relay.key)
+            log.warning("event=relay_accepts_again relay=%s", self.relay.key)
             return
         # A refusal that is about something else proves nothing.
         if known.relay.refusals is not None and fault in {None, SetupFault.SENDER}:

@@ -3,7 +3,8 @@
 Bookings follow each other: each begins where the one before ends, in all processes. So no second has more
 messages than its limit. For the hour and the day, messages are counted in slots (Period).
 
-Functions take the time of the host's clock. `catch_up` makes of it the row's own time, which never goes back.
+Functions take the time of the host's clock. `catch_up` converts it to the row's own time, which never goes
+back.
 """
 
 from __future__ import annotations

@@ -17,11 +17,12 @@ from newsletter.smtp.outcomes import Fate, Outcome
 
 ACTOR = "outbox"
 
-# Pause if the last WHOLESALE outcomes have at least this PART of permanent refusals not about a mailbox. A
-# small issue has fewer outcomes. With fewer than a HANDFUL, it may be chance.
-WHOLESALE = 50
-HANDFUL = 5
-PART = 0.9
+# An issue pauses if at least REFUSED_PART of its last DECIDING_OUTCOMES outcomes are permanent refusals that
+# are not about a mailbox. A small issue has fewer outcomes. With fewer than FEWEST_OUTCOMES, it may be
+# chance.
+DECIDING_OUTCOMES = 50
+FEWEST_OUTCOMES = 5
+REFUSED_PART = 0.9
 RECENT = timedelta(minutes=10)
 # Longer than a restart of a relay takes.
 OUTAGE = timedelta(minutes=15)
@@ -35,7 +36,7 @@ def is_suspicious(outcomes: Iterable[Outcome]) -> bool:
     decided = [each for each in outcomes if each.accepted or (each.reply and each.reply.permanent)]
     replies = [each.reply for each in decided if each.fate is Fate.REPLIED and each.reply is not None]
     blamed = sum(blames_the_sender(reply.code, reply.status) for reply in replies)
-    return blamed > 0 and blamed >= PART * len(replies)
+    return blamed > 0 and blamed >= REFUSED_PART * len(replies)
 
 
 def pause_if_refused(session: Session, issue_ids: Iterable[int], relay: str, now: datetime) -> list[int]:
@@ -44,7 +45,7 @@ def pause_if_refused(session: Session, issue_ids: Iterable[int], relay: str, now
     for issue in _sending(session, issue_ids):
         enough = _enough(session, issue.id)
         heard, refused, said = _counts(session, issue.id, enough, now)
-        if heard < enough or refused < PART * heard:
+        if heard < enough or refused < REFUSED_PART * heard:
             continue
         note = (
             f"Paused by itself: the relay {relay} refused {refused} of the last {heard} messages for good, "
@@ -84,13 +85,13 @@ def _sending(session: Session, issue_ids: Iterable[int]) -> Iterator[Issue]:
 
 
 def _enough(session: Session, issue_id: int) -> int:
-    """Return how many outcomes are enough to decide about an issue: `WHOLESALE`, or all of a small one."""
-    some = select(Delivery.id).where(Delivery.issue_id == issue_id).limit(WHOLESALE).subquery()
-    return max(HANDFUL, session.scalar(select(func.count()).select_from(some)) or 0)
+    """Return how many outcomes are enough to decide about an issue. A small issue has fewer."""
+    some = select(Delivery.id).where(Delivery.issue_id == issue_id).limit(DECIDING_OUTCOMES).subquery()
+    return max(FEWEST_OUTCOMES, session.scalar(select(func.count()).select_from(some)) or 0)
 
 
 def _counts(session: Session, issue_id: int, enough: int, now: datetime) -> tuple[int, int, str]:
-    """Return the numbers of an issue's messages lately accepted or rejected and refused; the last reply."""
+    """Return how many recent messages of an issue were answered, how many refused, and the last refusal."""
     recent = (Delivery.issue_id == issue_id, Delivery.settled_at > now - RECENT)
     blamed = (
         Delivery.state == DeliveryState.REJECTED,
@@ -98,7 +99,7 @@ def _counts(session: Session, issue_id: int, enough: int, now: datetime) -> tupl
         not_(or_(*(func.coalesce(Delivery.status, "").startswith(each) for each in ABOUT_A_MAILBOX))),
     )
     refused = session.scalar(select(func.count()).where(*recent, *blamed)) or 0
-    if refused < PART * enough:
+    if refused < REFUSED_PART * enough:
         return 0, refused, ""
     answered = Delivery.state.in_((DeliveryState.ACCEPTED, DeliveryState.REJECTED))
     heard = session.scalar(select(func.count()).where(*recent, answered)) or 0

@@ -16,7 +16,7 @@ from newsletter.outbox.pacing.pace import Standing, from_state, to_state
 from newsletter.settings import Relay
 
 _Result = TypeVar("_Result")
-# Makes a new standing of one and the time.
+# Returns the new standing, given the present one and the time.
 Change = Callable[[Standing, datetime], Standing]
 
 

@@ -25,7 +25,7 @@ from newsletter.outbox.refused.outcome_rows import has_unsettled, is_unjudged, r
 ACTOR = "outbox"
 
 # If an issue has fewer refusals than this, they say little about its relay.
-HANDFUL = 5
+FEWEST_REFUSALS = 5
 # How many deliveries are read to find the name of a domain.
 NAMED_BY = 100
 LONGEST_QUOTE = 300
@@ -82,8 +82,8 @@ def ask_about_unreached(session: Session, maker: MessageMaker, now: datetime) ->
     if issue_id is None:
         return 0
     unjudged = select(Delivery.relay_key).where(Delivery.issue_id == issue_id, is_unjudged())
-    relays = [each for each in session.scalars(unjudged.limit(HANDFUL)) if each is not None]
-    if len(relays) == HANDFUL:
+    relays = [each for each in session.scalars(unjudged.limit(FEWEST_REFUSALS)) if each is not None]
+    if len(relays) == FEWEST_REFUSALS:
         return ask_about_relay(session, maker, relays[0], now)
     locked = lock_issues(session, Issue.id == issue_id)
     # Check again: somebody may have queued its emails again before it was locked.

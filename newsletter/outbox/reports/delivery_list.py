@@ -16,7 +16,7 @@ from newsletter.models import Delivery, DeliveryState, Subscriber
 # How many rows are read at once, so that a million lines need little memory.
 LINES_AT_ONCE = 2000
 
-# A spreadsheet takes a cell for a formula if it begins with one of these.
+# If a cell begins with one of these, a spreadsheet takes it for a formula.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -60,8 +60,8 @@ def list_deliveries(
 def as_csv(lines: Iterable[DeliveryLine]) -> Iterator[str]:
     """Yield `lines` as CSV (RFC 4180) with a header, a line at a time.
 
-    A cell that a spreadsheet would take for a formula gets a quote before it: others write addresses and
-    replies.
+    A cell that a spreadsheet would take for a formula gets a quote before it, because other people wrote the
+    addresses and replies.
     """
     yield _csv_line(DeliveryLine._fields)
     for line in lines:

@@ -22,15 +22,16 @@ from newsletter.releases.search.words import runs
 
 # The words at the beginning of a text that make its lead.
 LEAD = 45
-# So much of a text is compared. What follows has to be equal.
+# Only this much of a text is compared word by word. The rest has to be equal.
 MOST_CHARACTERS = 30_000
 # The words of a body of this length take about 1 MB.
 LONGEST_KEPT = 20_000
-# A difference between longer parts is not looked into.
+# Parts that differ are compared word by word only if both are at most this long.
 MOST_WORDS = 1_500
-# One word may be replaced in so many.
+# A copy may have one replaced word for each this many words.
 WORDS_FOR_AN_EDIT = 60
-# A dateline and a repeated title at the beginning, and a paragraph about the publisher at the end.
+# How many words a dateline at the beginning has at most, and a paragraph about the publisher at the end has
+# at least.
 LONGEST_START, SHORTEST_END = 12, 6
 _LONGEST_END = 0.3
 _WORDS_BEFORE_END = 60
@@ -45,7 +46,7 @@ _LABELS = (
 
 
 class Sample(NamedTuple):
-    """What is compared of a release."""
+    """The parts of a release that are compared."""
 
     title: str
     publisher: str

@@ -11,9 +11,9 @@ from newsletter.releases.duplicates.compare import Likeness
 
 # Releases whose dates are further apart are not compared.
 WITHIN = timedelta(days=3)
-# The least parts of the texts that two copies have in common (compare.Likeness).
+# Two copies have at least these parts of their texts in common (compare.Likeness).
 LEAST_SHARED, LEAST_COVERED = 0.85, 0.7
-# From here on a pair is suggested.
+# A pair that shares at least this part is suggested to the editor.
 SUGGESTED_FROM = 0.6
 # Shorter texts have too few words to tell a copy from a notice that recurs.
 LEAST_WORDS = 25
@@ -24,7 +24,7 @@ _BY_PERSON = {HoldReason.EDITOR, HoldReason.EMBARGO}
 
 
 class Verdict(enum.Enum):
-    """What follows. ASK: they would be merged, but a person held one back, so the editor is told at once."""
+    """What to do. ASK: they would be merged, but a person held one back, so the editor is told at once."""
 
     NONE = "none"
     SUGGEST = "suggest"

@@ -20,7 +20,7 @@ _READ = ("title", "body_text", "published_on")
 
 
 def lock_arrivals(session: Session) -> None:
-    """Let other transactions that look for duplicates wait until this one ends.
+    """Make other transactions that look for duplicates wait until this one ends.
 
     Two sources may bring copies at the same moment. On SQLite only one transaction writes at a time. Call it
     before any row is locked.

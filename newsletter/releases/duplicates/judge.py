@@ -49,7 +49,7 @@ def end_settling(session: Session, release_id: int, now: datetime) -> None:
 
 
 def judge_arrival(session: Session, release: Release, now: datetime, *, source_id: int | None = None) -> None:
-    """Decide what is to be done about a release that was never ready. `lock_arrivals` was called before.
+    """Merge, hold or pair a release that was never ready. The caller has called `lock_arrivals`.
 
     `source_id` is the source that brings it, if its item is not stored yet. If the release is merged or held
     here, it is not ready afterwards. Taking sequences is the last write, so commit at once.
@@ -74,7 +74,7 @@ def judge_arrival(session: Session, release: Release, now: datetime, *, source_i
 
 
 def find_duplicates(session: Session, release: Release, sources: Collection[int]) -> list[Found]:
-    """Return the releases that something follows for, those to merge first. `sources` are its sources."""
+    """Return the possible duplicates of a release, those to merge first. `sources` are its sources."""
     ids = find_candidates(session, release.id, release.published_on)
     judged = _judged(session, release.id)
     ids = [each for each in ids if each not in judged]

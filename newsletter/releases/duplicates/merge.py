@@ -34,7 +34,7 @@ from newsletter.releases.duplicates.find import lock_arrivals
 from newsletter.releases.holds import is_mailable, lock_release, make_ready, renew_sequences
 from newsletter.releases.topics.choose import choose_topics
 
-# Who merges releases without a person.
+# The name under which the program merges releases without a person.
 PROGRAM = "duplicates"
 # An email in one of these states was sent, or is being sent.
 _SENT = (DeliveryState.LEASED, DeliveryState.ACCEPTED, DeliveryState.UNCERTAIN)
@@ -96,11 +96,11 @@ def merge(session: Session, gone: Release, stays: Release, actor: str, now: date
 
 
 def undo_merge(session: Session, public_id: str, actor: str, now: datetime) -> Release:
-    """Take a merge back: the two releases are different. Return the one that was merged, as it was before.
+    """Undo a merge: the two releases are different. Return the one that was merged, as it was before.
 
     The topics that the merge added are taken off the other one. Both get new sequences if they are ready,
-    because of each, the other one may have been sent instead. Raises NotFound, and StateConflict if the
-    release is not merged, or if the one that it was merged into is itself merged. Commit at once.
+    because an issue may have brought the other one instead. Raises NotFound, and StateConflict if the release
+    is not merged, or if the one that it was merged into is itself merged. Commit at once.
     """
     lock_arrivals(session)
     found = _find(session, public_id)
@@ -128,7 +128,7 @@ def undo_merge(session: Session, public_id: str, actor: str, now: datetime) -> R
     return gone
 
 
-def part_releases(session: Session, one: str, other: str, actor: str, now: datetime) -> None:
+def mark_different(session: Session, one: str, other: str, actor: str, now: datetime) -> None:
     """Say that two releases are different, so that they are not suggested again. Commits nothing.
 
     Raises NotFound, InputError, and StateConflict if one was merged into the other.
@@ -205,7 +205,7 @@ def _choices(session: Session, release_id: int) -> Sequence[TopicChoice]:
 
 
 def _return_earlier_merges(session: Session, release_id: int) -> None:
-    """Let what was merged into a release lead to it again, now that it is not merged any more."""
+    """Let the releases that were merged into this one lead to it again: it is not merged any more."""
     waiting: Collection[int] = [release_id]
     while waiting:
         rows = session.scalars(select(ReleaseMerge).where(ReleaseMerge.into_id.in_(waiting))).all()

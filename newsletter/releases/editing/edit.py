@@ -70,7 +70,7 @@ def change_release(
         release.state = ReleaseState.EXCLUDED
     becomes_ready = action is ReleaseAction.READY and release.state is not ReleaseState.READY
     if becomes_ready and is_embargoed(release, now):
-        # What else held it ends. The embargo ends by its time, or by a decision about the embargo.
+        # All other holds end. The embargo ends by its time, or by a decision about the embargo.
         becomes_ready, release.state = False, ReleaseState.HELD
         release.holds = [each for each in release.holds if each.reason is HoldReason.EMBARGO]
         hold_for_embargo(release, actor, now)

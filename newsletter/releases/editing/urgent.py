@@ -1,4 +1,4 @@
-"""Mark a release as urgent, and take the mark back. A job opens the issue (digest/urgent.py)."""
+"""Mark a release as urgent, and undo that. A job opens the issue (digest/urgent.py)."""
 
 from __future__ import annotations
 

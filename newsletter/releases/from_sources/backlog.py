@@ -1,4 +1,4 @@
-"""Releases that were old when their source was added: public, and mailed only if an editor says so."""
+"""Releases that were old when their source was added: public, and emailed only if an editor says so."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from newsletter.releases.holds import renew_sequences
 
 
 def send_after_all(session: Session, public_id: str, actor: str, now: datetime) -> Release:
-    """Let a release that was kept back be mailed: its pairs get sequences now, or when it is ready.
+    """Let a release that was kept back be emailed: its pairs get sequences now, or when it is ready.
 
     It may have been old when its source was added, or a changed rule may have put it under a topic. This is
     the only way to give such a pair a sequence. Raises NotFound, and StateConflict if every pair has one.

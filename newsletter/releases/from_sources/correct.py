@@ -16,7 +16,7 @@ from newsletter.releases.revisions.revise import revise
 from newsletter.releases.revisions.store import Texts
 from newsletter.releases.store import ParsedRelease
 
-# Who made a revision that came from a source. Every other name is a person's.
+# The `made_by` of a revision that came from a source. Every other value names a person.
 SOURCE = "source"
 # A release may be corrected at every fetch in the first hour after it was public, then once in this time.
 FIRST_HOUR = timedelta(hours=1)

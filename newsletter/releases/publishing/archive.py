@@ -79,7 +79,7 @@ def list_archive(
 ) -> ArchivePage:
     """Return one page of the releases that are public now, the newest first. Raises NotFound after the last.
 
-    There is always a first page. They can be limited to a topic, to the topics of a newsletter, and to a
+    There is always a first page. The list can be limited to a topic, to the topics of a newsletter, and to a
     period.
     """
     if not 1 <= page <= LAST_ARCHIVE_PAGE:
@@ -225,8 +225,8 @@ def _has_arrived(condition: ColumnElement[bool]) -> ColumnElement[bool]:
 def _was_brought(issue: Issue) -> ColumnElement[bool]:
     """Return the condition that an issue brought a release to a subscriber.
 
-    A release that was held before the issue was sent left its deliveries. It then has a later sequence, and
-    only for such a release the deliveries are read.
+    A release that was held before the issue was sent left its deliveries. It then has a later sequence. The
+    deliveries are read only for such a release.
     """
     later = exists().where(ReleaseTopic.release_id == Release.id, ReleaseTopic.sequence > issue.to_sequence)
     # The key of a rendition is 3w:12,15.2;5d:18 (15.2 is a revision of 15).

@@ -8,7 +8,7 @@
       not tag: sport
 
 The first line says how the rules count. A line `any of` or `all of` below it begins a group, whose rules are
-indented. `not` before a rule or a group turns it round.
+indented. `not` before a rule or a group negates it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""`newsletter bounce check`: send an email that is to be refused, and wait for its report to come home."""
+"""`newsletter bounce check`: send an email that is to be refused, and wait until its report comes back."""
 
 from __future__ import annotations
 
@@ -114,13 +114,13 @@ def check_path(
             return replace(_returned(address, path, *found), advice=(note,) if note else ())
         sleep(LOOK_EVERY_SECONDS)
         waited += LOOK_EVERY_SECONDS
-    words = f"Nothing came home within {wait_seconds:g} seconds."
+    words = f"Nothing came back within {wait_seconds:g} seconds."
     lines = advice(runtime.settings, sender, path)
     return Result(Found.NOTHING, address, path, words, wait_seconds, (note, *lines) if note else lines)
 
 
 def advice(settings: Settings, sender: Sender, path: str) -> tuple[str, ...]:
-    """Return what to look at if no report comes home. Pure."""
+    """Return what to check if no report comes back. Pure."""
     domain = path.rpartition("@")[2]
     wanted = sender.plain_path or f"b-...@{domain}"
     lines = ["If the address exists, no report comes. Take an address that does not exist."]
@@ -144,7 +144,7 @@ def advice(settings: Settings, sender: Sender, path: str) -> tuple[str, ...]:
     hooks = (settings.webhook_ses_topics, settings.webhook_sendgrid_keys, settings.webhook_mailgun_keys)
     if any((*hooks, settings.webhook_postmark_secrets, settings.webhook_brevo_secrets)):
         lines.append("If the relay's provider reports by a webhook, look at its list of calls.")
-    lines.append("Look whether the service runs. Its log has event=mail_taken_in for each email.")
+    lines.append("Look whether the service runs. Its log has event=mail_received for each email.")
     lines.append("Some servers report hours later. To see that: newsletter bounce reports --outcome check")
     return tuple(lines)
 
@@ -180,7 +180,7 @@ def _message(sender: Sender, envelope: Envelope, token: str, now: datetime) -> b
 
 def _returned(address: str, path: str, seconds: float, kind: str) -> Result:
     what = {Kind.BOUNCE: "The report", Kind.AUTOREPLY: "An automatic reply"}.get(Kind(kind), "An email")
-    words = f"{what} came home after {seconds:.0f} seconds. Returned emails reach the service."
+    words = f"{what} came back after {seconds:.0f} seconds. Returned emails reach the service."
     return Result(Found.RETURNED, address, path, words, seconds)
 
 

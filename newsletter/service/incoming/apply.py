@@ -9,13 +9,13 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from newsletter.bounces.classify import (
-    AskByMail,
     ForOwner,
     InboundAction,
-    LeaveByMail,
+    LinkRequestByEmail,
     NothingToDo,
     OwnAddresses,
     Returned,
+    UnsubscribeByEmail,
     read_mail,
 )
 from newsletter.bounces.reports.match import SigningKeys
@@ -65,9 +65,9 @@ def take_in(
 ) -> list[str]:
     """Do what an incoming message asks for, and commit.
 
-    Return one word for each action: left, gone, asked, owner, what followed from a report (ReportOutcome), or
-    the reason why nothing was done.
-    `recipients` and `sender` come from the envelope, if known. Running it twice changes nothing more.
+    Return one word for each action: left, gone, asked, owner, the outcome of a report (ReportOutcome), or the
+    reason why nothing was done. `recipients` and `sender` come from the envelope, if known. Running it twice
+    changes nothing more.
 
     Raises LimitReached if there were too many such messages, from all senders together. Database errors are
     raised too. In both cases nothing was done.
@@ -78,7 +78,7 @@ def take_in(
             for action in read_mail(raw, own_addresses(runtime), recipients, sender)
         ]
         session.commit()
-    log.info("event=mail_taken_in done=%s bytes=%d", ",".join(done), len(raw))
+    log.info("event=mail_received done=%s bytes=%d", ",".join(done), len(raw))
     if {"left", "asked", "owner"} & set(done):
         runtime.wake("single")
     return done
@@ -87,13 +87,13 @@ def take_in(
 def _do(session: Session, runtime: Runtime, action: InboundAction, raw: bytes) -> str:
     now = runtime.now()
     match action:
-        case LeaveByMail(public_id, delivery_id, newsletter_id):
+        case UnsubscribeByEmail(public_id, delivery_id, newsletter_id):
             left = unsubscribe(
                 session, runtime.tokens, public_id, delivery_id, now, "mail", newsletter_id=newsletter_id
             )
             # A subscriber who is erased, or belongs to another database, gets no email either.
             return "left" if not isinstance(left, LinkFault) and left.ended else "gone"
-        case AskByMail(address):
+        case LinkRequestByEmail(address):
             _spend(session, "intake:asked", ASKED_BY_MAIL, now)
             request_link(session, address, now)
             return "asked"

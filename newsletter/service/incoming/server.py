@@ -104,7 +104,7 @@ class _Guarded:
             return
         self._taken_bytes += len(data)
         if self._taken_bytes > MOST_BYTES:
-            log.warning("event=intake_message_endless")
+            log.warning("event=intake_message_too_long")
             self.transport.abort()
             return
         super().data_received(data)  # type: ignore[misc]
@@ -230,13 +230,13 @@ class IncomingMailHandler:
             return "451 4.7.1 Too many messages, try again later"
         except Exception:
             # After any error the message must not be lost: the server that sent it keeps it and tries again.
-            log.exception("event=mail_not_taken_in bytes=%d", len(raw))
+            log.exception("event=mail_not_recorded bytes=%d", len(raw))
             return "451 4.3.0 Cannot do this now, try again later"
         return "250 2.0.0 Done"
 
     async def handle_exception(self, fault: Exception) -> str:
         """Answer a command that made aiosmtpd fail, without details."""
-        log.warning("event=intake_stumbled fault=%s", type(fault).__name__)
+        log.warning("event=intake_connection_failed fault=%s", type(fault).__name__)
         return "451 4.3.0 Cannot read this"
 
     def close(self) -> None:

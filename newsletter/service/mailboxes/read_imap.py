@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 
 
 class ImapReader:
-    """Reads one folder again and again. It remembers at which message a server stumbled."""
+    """Reads one folder again and again. It remembers at which messages the connection broke."""
 
     def __init__(self, runtime: Runtime, key: str, most_bytes: int, stopped: Callable[[], bool]) -> None:
         self._runtime = runtime
@@ -41,13 +41,13 @@ class ImapReader:
         self._most_bytes = most_bytes
         self._stopped = stopped
         self._at_once = AT_ONCE
-        self._stumbled: Counter[int] = Counter()
+        self._broken_at: Counter[int] = Counter()
         self._since = runtime.now()
 
     @property
     def stumbles(self) -> int:
         """How often the server failed at a message, or at several."""
-        return self._stumbled.total() + (self._at_once == 1)
+        return self._broken_at.total() + (self._at_once == 1)
 
     def run(self, folder: ImapFolder, counts: Counts) -> None:
         """Read everything that is new in an open folder, then what is to be read again."""
@@ -58,11 +58,11 @@ class ImapReader:
             again = [int(each) for each in remembered(session, place, later=True)]
             session.commit()
         place = self._read_new(folder, place, counts)
-        waiting = sorted(uid for uid in again if self._stumbled[uid] < MOST_TRIES)[:AT_ONCE]
+        waiting = sorted(uid for uid in again if self._broken_at[uid] < MOST_TRIES)[:AT_ONCE]
         for start in range(0, len(waiting), self._at_once):
             self._batch(folder, place, waiting[start : start + self._at_once], counts, new=False)
         self._at_once = AT_ONCE
-        counts.skipped = sum(times >= MOST_TRIES for times in self._stumbled.values())
+        counts.skipped = sum(times >= MOST_TRIES for times in self._broken_at.values())
 
     def _read_new(self, folder: ImapFolder, place: Place, counts: Counts) -> Place:
         while not self._stopped():
@@ -77,7 +77,7 @@ class ImapReader:
     def _forget_old_stumbles(self) -> None:
         """Try again every hour what a server could not send: perhaps it had a fault for a time."""
         if self._runtime.now() - self._since > STUCK_FOR:
-            self._stumbled.clear()
+            self._broken_at.clear()
             self._since = self._runtime.now()
 
     def _batch(
@@ -86,7 +86,7 @@ class ImapReader:
         found = self._fetch(folder, uids, START_BYTES)
         after = {uid: self._take(folder, found[uid], counts) for uid in uids if uid in found}
         folder.settle([uid for uid, what in after.items() if what is After.SETTLE])
-        stuck = {uid for uid in uids if self._stumbled[uid] >= MOST_TRIES}
+        stuck = {uid for uid in uids if self._broken_at[uid] >= MOST_TRIES}
         later = {str(uid) for uid in uids if uid in stuck or after.get(uid) is After.LATER}
         with self._runtime.session() as session:
             forget(session, place, [str(uid) for uid in uids if str(uid) not in later])
@@ -105,14 +105,14 @@ class ImapReader:
         return take_message(self._runtime, raw, counts)
 
     def _fetch(self, folder: ImapFolder, uids: Sequence[int], most_bytes: int) -> dict[int, Fetched]:
-        wanted = [uid for uid in uids if self._stumbled[uid] < MOST_TRIES]
+        wanted = [uid for uid in uids if self._broken_at[uid] < MOST_TRIES]
         try:
             found = folder.fetch(wanted, most_bytes) if wanted else {}
         except MailboxError:
             # It is not known which of them is at fault, so the next pass takes one at a time.
             self._at_once = 1
             if len(uids) == 1:
-                self._stumbled[uids[0]] += 1
-                log.warning("event=mailbox_stumbled uid=%d times=%d", uids[0], self._stumbled[uids[0]])
+                self._broken_at[uids[0]] += 1
+                log.warning("event=mailbox_message_failed uid=%d times=%d", uids[0], self._broken_at[uids[0]])
             raise
         return found

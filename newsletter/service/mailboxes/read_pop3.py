@@ -25,24 +25,24 @@ log = logging.getLogger(__name__)
 
 
 class Pop3Reader:
-    """Reads one mailbox again and again. It remembers at which message a server stumbled."""
+    """Reads one mailbox again and again. It remembers at which messages the connection broke."""
 
     def __init__(self, runtime: Runtime, account: Account, stopped: Callable[[], bool]) -> None:
         self._runtime = runtime
         self._account = account
         self._stopped = stopped
-        self._stumbled: Counter[str] = Counter()
+        self._broken_at: Counter[str] = Counter()
         self._since = runtime.now()
 
     @property
     def stumbles(self) -> int:
         """How often the server failed at a message."""
-        return self._stumbled.total()
+        return self._broken_at.total()
 
     def run(self, counts: Counts) -> None:
         """Read everything that is new, in several conversations if it is much."""
         if self._runtime.now() - self._since > STUCK_FOR:
-            self._stumbled.clear()
+            self._broken_at.clear()
             self._since = self._runtime.now()
         more = True
         while more and not self._stopped():
@@ -51,7 +51,7 @@ class Pop3Reader:
                 more = self._conversation(mailbox, counts)
             finally:
                 mailbox.close()
-            counts.skipped = sum(times >= MOST_TRIES for times in self._stumbled.values())
+            counts.skipped = sum(times >= MOST_TRIES for times in self._broken_at.values())
 
     def _conversation(self, mailbox: Pop3Mailbox, counts: Counts) -> bool:
         """Read some messages; return whether there are more."""
@@ -71,7 +71,7 @@ class Pop3Reader:
         return len(new) > len(chosen) > 0
 
     def _is_stuck(self, message: Listed) -> bool:
-        return self._stumbled[message.uid] >= MOST_TRIES
+        return self._broken_at[message.uid] >= MOST_TRIES
 
     def _read(self, mailbox: Pop3Mailbox, place: Place, messages: Sequence[Listed], counts: Counts) -> None:
         deletes = self._account.mailbox.done == "delete"
@@ -79,8 +79,8 @@ class Pop3Reader:
             try:
                 raw = mailbox.read(each.number, self._account.limits.most_bytes)
             except MailboxError:
-                self._stumbled[each.uid] += 1
-                log.warning("event=mailbox_stumbled times=%d", self._stumbled[each.uid])
+                self._broken_at[each.uid] += 1
+                log.warning("event=mailbox_message_failed times=%d", self._broken_at[each.uid])
                 raise
             if raw is None:
                 continue

@@ -78,7 +78,7 @@ def take_message(runtime: Runtime, raw: bytes, counts: Counts) -> After:
         raise
     except Exception:
         # One message that fails must not stop the others. It stays in the mailbox, and is read again.
-        log.exception("event=mail_not_taken_in bytes=%d", len(raw))
+        log.exception("event=mail_not_recorded bytes=%d", len(raw))
         done, after = ["failed"], After.LATER
     counts.add(after, done)
     return after

@@ -28,7 +28,7 @@ from newsletter.models.release_languages import UNKNOWN, base_language, read_cho
 from newsletter.subscribers import subscription_rows
 from newsletter.subscribers.choices import pauses
 from newsletter.subscribers.consent.ledger import note, note_topics
-from newsletter.subscribers.leaving.unsubscribe import Left, tell_leaver, unsubscribe
+from newsletter.subscribers.leaving.unsubscribe import Unsubscribed, tell_leaver, unsubscribe
 from newsletter.subscribers.link import LinkFault, emailed_lately, read_link_subscriber
 from newsletter.subscribers.offered_topics import offered_topics
 from newsletter.subscribers.signup.email_limits import allow_email
@@ -154,7 +154,7 @@ def save_preferences(
     welcome_releases: int = 0,
     ip_address: str | None = None,
     notice: bool = False,
-) -> Saved | Left | LinkFault:
+) -> Saved | Unsubscribed | LinkFault:
     """Set a subscriber's topics to exactly `wanted` (frequency by slug), and save `personal_settings`.
 
     A new topic is active at once, because the link proves the address. A row with a new frequency takes over

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from newsletter.models import ConsentAct, ConsentEntry
 from newsletter.subscribers.consent.ledger import note
 from newsletter.subscribers.leaving.undo import describe_leaving, read_undo
-from newsletter.subscribers.leaving.unsubscribe import Left
+from newsletter.subscribers.leaving.unsubscribe import Unsubscribed
 from newsletter.subscribers.link import LinkFault
 from newsletter.tokens import Tokens
 
@@ -35,7 +35,7 @@ def give_reason(
     reason: Reason,
     now: datetime,
     ip_address: str | None = None,
-) -> Left | LinkFault:
+) -> Unsubscribed | LinkFault:
     """Store the reason of an unsubscription, once for each; return that unsubscription.
 
     `token` is the undo token, which proves that this person unsubscribed. Commits nothing.

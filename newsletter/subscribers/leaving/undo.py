@@ -11,7 +11,12 @@ from newsletter.coverage import UNDO_FOR
 from newsletter.models import ConsentAct, EndedReason, Subscriber, Subscription, SubscriptionState
 from newsletter.subscribers import subscription_rows
 from newsletter.subscribers.consent.ledger import note_topics
-from newsletter.subscribers.leaving.unsubscribe import Left, moment_text, newsletters_left, topic_names
+from newsletter.subscribers.leaving.unsubscribe import (
+    Unsubscribed,
+    moment_text,
+    newsletters_left,
+    topic_names,
+)
 from newsletter.subscribers.link import LinkFault, find_link_subscriber, read_payload
 from newsletter.tokens import Purpose, Tokens
 
@@ -67,7 +72,7 @@ def read_undo(
     return Undoable(subscriber, datetime.fromisoformat(moment), trusted)
 
 
-def describe_leaving(session: Session, found: Undoable) -> Left:
+def describe_leaving(session: Session, found: Undoable) -> Unsubscribed:
     """Return the unsubscription that an undo link names, in the form that the page shows."""
     subscriber = found.subscriber
     live = subscription_rows.of_subscriber(
@@ -78,7 +83,7 @@ def describe_leaving(session: Session, found: Undoable) -> Left:
         for row in subscription_rows.of_subscriber(session, subscriber.id, SubscriptionState.ENDED)
         if row.ended_at == found.ended_at and row.ended_reason is EndedReason.UNSUBSCRIBED
     ]
-    return Left(
+    return Unsubscribed(
         subscriber.public_id,
         subscriber.email or "",
         subscriber.email_key or "",

@@ -32,7 +32,7 @@ FORWARDABLE = frozenset({"button", "preferences"})
 
 
 @dataclass(frozen=True)
-class LeaverTopic:
+class UnsubscriptionTopic:
     """A topic that a subscriber gets or has requested. `carried`: the email had releases of it."""
 
     slug: str
@@ -42,8 +42,8 @@ class LeaverTopic:
 
 
 @dataclass(frozen=True)
-class Leaver:
-    """The subscriber of an unsubscribe link, and the delivery that carried it.
+class Unsubscription:
+    """The person, the delivery and the topics of an unsubscribe link.
 
     `newsletter_id`: what the link ends, None for everything. `topics` are those of all newsletters.
     `trusted`: the link was sent to the present address. Only then may its page link to other pages.
@@ -55,7 +55,7 @@ class Leaver:
     email_key: str
     delivery_id: int | None
     newsletter_id: int | None
-    topics: tuple[LeaverTopic, ...]
+    topics: tuple[UnsubscriptionTopic, ...]
     trusted: bool = True
     snoozed_until: datetime | None = None
     ended_at: datetime | None = None
@@ -67,7 +67,7 @@ class Leaver:
 
 
 @dataclass(frozen=True)
-class Left:
+class Unsubscribed:
     """The result of unsubscribing at `ended_at`: the numbers of `ended` and `remaining` subscriptions.
 
     `ended` counts only what this request ended, and `topics` has the names of their topics. `newsletters` are
@@ -85,7 +85,9 @@ class Left:
     newsletters: tuple[int, ...] = ()
 
 
-def read_unsubscription(session: Session, tokens: Tokens, token: str, now: datetime) -> Leaver | LinkFault:
+def read_unsubscription(
+    session: Session, tokens: Tokens, token: str, now: datetime
+) -> Unsubscription | LinkFault:
     """Return the subscriber of a link and their topics, or why it cannot be used; changes nothing."""
     payload = read_unsubscribe_token(tokens, token, now)
     if isinstance(payload, LinkFault):
@@ -99,7 +101,7 @@ def read_unsubscription(session: Session, tokens: Tokens, token: str, now: datet
     )
     meant = subscription_rows.in_newsletter(live, newsletter_id)
     carried = _topics_carried(session, delivery_id)
-    return Leaver(
+    return Unsubscription(
         subscriber.public_id,
         subscriber.email or "",
         subscriber.email_key or "",
@@ -107,7 +109,7 @@ def read_unsubscription(session: Session, tokens: Tokens, token: str, now: datet
         newsletter_id,
         tuple(
             {
-                row.topic_id: LeaverTopic(
+                row.topic_id: UnsubscriptionTopic(
                     row.topic.slug,
                     row.topic.name_in(subscriber.language),
                     row.topic_id in carried,
@@ -189,7 +191,7 @@ def unsubscribe(
     only: Collection[str] | None = None,
     notice: bool = False,
     trusted: bool = True,
-) -> Left | LinkFault:
+) -> Unsubscribed | LinkFault:
     """End all active and pending subscriptions of a subscriber.
 
     With `newsletter_id`, end those of one newsletter. With `only`, end those of some topics (slugs). A
@@ -217,7 +219,7 @@ def unsubscribe_by_link(
     newsletter_id: int | None = None,
     only: Collection[str] | None = None,
     notice: bool = False,
-) -> Left | LinkFault:
+) -> Unsubscribed | LinkFault:
     """Do what `unsubscribe` does, for the subscriber of an unsubscribe link.
 
     Without `everything` and `newsletter_id`, end what the link means: its newsletter, or everything. If the
@@ -255,7 +257,7 @@ def _unsubscribe(
     how: str,
     ip_address: str | None,
     notice: bool,
-) -> Left:
+) -> Unsubscribed:
     live = subscription_rows.of_subscriber(
         session, subscriber.id, SubscriptionState.ACTIVE, SubscriptionState.PENDING, lock=True
     )
@@ -274,7 +276,7 @@ def _unsubscribe(
     if notice and how in FORWARDABLE:
         tell_leaver(session, subscriber, leaving, remaining, now)
     ended_at = now if leaving else _left_at(session, subscriber, wish.newsletter_id)
-    return Left(
+    return Unsubscribed(
         subscriber.public_id,
         subscriber.email or "",
         subscriber.email_key or "",

@@ -99,5 +99,7 @@ def init_error_pages(app: Flask) -> None:
     @app.errorhandler(Exception)
     def broken(fault: Exception) -> Response:
         db.session.rollback()
-        log.error("request failed method=%s endpoint=%s", request.method, request.endpoint, exc_info=fault)
+        log.error(
+            "event=request_failed method=%s endpoint=%s", request.method, request.endpoint, exc_info=fault
+        )
         return error_page(500)

@@ -21,7 +21,7 @@ from newsletter.subscribers.choices.preferences import (
     resume,
     save_preferences,
 )
-from newsletter.subscribers.leaving.unsubscribe import Left, make_leave_token
+from newsletter.subscribers.leaving.unsubscribe import Unsubscribed, make_leave_token
 from newsletter.subscribers.link import LinkFault, address_hint
 from newsletter.web.http.extensions import runtime
 from newsletter.web.http.language import page_language
@@ -35,9 +35,9 @@ from newsletter.web.public.responses import (
     address_to_keep,
     contact,
     guarded_redirect,
-    left_page,
     link_problem,
     stop_writing,
+    unsubscribed_page,
 )
 
 _KNOWN = frozenset(Frequency)
@@ -250,9 +250,9 @@ def _save(
     db.session.commit()
     if isinstance(done, LinkFault):
         return link_problem(done)
-    if isinstance(done, Left):
+    if isinstance(done, Unsubscribed):
         parts.wake("single")
-        return left_page(done)
+        return unsubscribed_page(done)
     if done is Saved.WITHHELD:
         parts.wake("single")
         return preferences_page(

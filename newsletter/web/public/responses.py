@@ -18,7 +18,7 @@ from newsletter.subscribers.choices.preferences import make_preferences_token
 from newsletter.subscribers.consent.ledger import kept_address
 from newsletter.subscribers.leaving.reasons import Reason
 from newsletter.subscribers.leaving.undo import make_undo_token
-from newsletter.subscribers.leaving.unsubscribe import Left
+from newsletter.subscribers.leaving.unsubscribe import Unsubscribed
 from newsletter.subscribers.link import LinkFault, address_hint
 from newsletter.web.http.errors import error_page
 from newsletter.web.http.extensions import runtime
@@ -45,7 +45,9 @@ def newsletter_names(ids: Sequence[int]) -> list[tuple[str, str]]:
     ]
 
 
-def left_page(left: Left, *, thanked: bool = False, leave_token: str | None = None) -> Response:
+def unsubscribed_page(
+    left: Unsubscribed, *, thanked: bool = False, leave_token: str | None = None
+) -> Response:
     """Confirm an unsubscribe, offer undo while that works, and ask why. `thanked`: a reason was given.
 
     If other newsletters are left, `leave_token` (the link that was used) offers to end them too.

@@ -11,7 +11,12 @@ from newsletter.subscribers.choices.preferences import make_preferences_token
 from newsletter.subscribers.leaving.pause_instead import pause_instead
 from newsletter.subscribers.leaving.reasons import Reason, give_reason
 from newsletter.subscribers.leaving.undo import read_undo, undo
-from newsletter.subscribers.leaving.unsubscribe import Leaver, Left, read_unsubscription, unsubscribe_by_link
+from newsletter.subscribers.leaving.unsubscribe import (
+    Unsubscribed,
+    Unsubscription,
+    read_unsubscription,
+    unsubscribe_by_link,
+)
 from newsletter.subscribers.link import LinkFault, address_hint
 from newsletter.web.http.extensions import runtime
 from newsletter.web.http.security import guard_tokens
@@ -22,9 +27,9 @@ from newsletter.web.public.preferences import weeks_asked
 from newsletter.web.public.responses import (
     address_to_keep,
     guarded_redirect,
-    left_page,
     link_problem,
     newsletter_names,
+    unsubscribed_page,
 )
 
 # What the field `newsletter` says for all of them: no slug has a space.
@@ -42,27 +47,27 @@ def unsubscribe(token: str) -> Response:
     if request.method == "POST":
         return _unsubscribe_now(token)
     parts = runtime()
-    leaver = read_unsubscription(db.session(), parts.tokens, token, parts.now())
-    if isinstance(leaver, LinkFault):
-        return link_problem(leaver)
-    meant = leaver.newsletter_id
-    if leaver.ended_at is not None:
-        left = Left(
-            leaver.public_id,
-            leaver.email,
-            leaver.email_key,
-            leaver.ended_at,
+    unsubscription = read_unsubscription(db.session(), parts.tokens, token, parts.now())
+    if isinstance(unsubscription, LinkFault):
+        return link_problem(unsubscription)
+    meant = unsubscription.newsletter_id
+    if unsubscription.ended_at is not None:
+        left = Unsubscribed(
+            unsubscription.public_id,
+            unsubscription.email,
+            unsubscription.email_key,
+            unsubscription.ended_at,
             0,
-            len(leaver.topics),
-            trusted=leaver.trusted,
+            len(unsubscription.topics),
+            trusted=unsubscription.trusted,
             newsletters=() if meant is None else (meant,),
         )
-        return left_page(left, leave_token=token)
-    others = [each for each in leaver.newsletters if each != meant]
+        return unsubscribed_page(left, leave_token=token)
+    others = [each for each in unsubscription.newsletters if each != meant]
     topics = [
         topic
         for newsletter in all_newsletters()
-        for topic in leaver.topics
+        for topic in unsubscription.topics
         if topic.newsletter_id == newsletter.newsletter_id and meant in {None, topic.newsletter_id}
     ]
     page = render_template(
@@ -75,20 +80,22 @@ def unsubscribe(token: str) -> Response:
         topics=topics,
         # If there are many topics, only those of this email: this page is to unsubscribe, not to choose.
         offered=[each for each in topics if each.carried] or topics,
-        address_hint=address_hint(leaver.email) if leaver.trusted else None,
-        preferences_url=_choices_of(leaver),
-        pauses=() if leaver.snoozed_until else WEEKS,
-        snoozed_until=leaver.snoozed_until,
+        address_hint=address_hint(unsubscription.email) if unsubscription.trusted else None,
+        preferences_url=_choices_of(unsubscription),
+        pauses=() if unsubscription.snoozed_until else WEEKS,
+        snoozed_until=unsubscription.snoozed_until,
     )
     return guard_tokens(make_response(page))
 
 
-def _choices_of(leaver: Leaver) -> str | None:
+def _choices_of(unsubscription: Unsubscription) -> str | None:
     """Return the URL of the preferences page; None if the link went to an earlier address."""
-    if not leaver.trusted:
+    if not unsubscription.trusted:
         return None
     parts = runtime()
-    choices = make_preferences_token(parts.tokens, leaver.public_id, leaver.email_key, parts.now())
+    choices = make_preferences_token(
+        parts.tokens, unsubscription.public_id, unsubscription.email_key, parts.now()
+    )
     return url_for(".preferences", token=choices)
 
 
@@ -114,7 +121,9 @@ def _unsubscribe_now(token: str) -> Response:
         db.session.commit()
         parts.wake("single")
     if person:
-        return link_problem(done) if isinstance(done, LinkFault) else left_page(done, leave_token=token)
+        return (
+            link_problem(done) if isinstance(done, LinkFault) else unsubscribed_page(done, leave_token=token)
+        )
     if done is LinkFault.DAMAGED:
         return guard_tokens(Response("This link is damaged.\n", 400, mimetype="text/plain"))
     # An erased subscriber gets no email anyway, so there is nothing to do.
@@ -172,4 +181,4 @@ def give_leaving_reason(token: str) -> AnyResponse:
     db.session.commit()
     if isinstance(done, LinkFault):
         return link_problem(done)
-    return left_page(done, thanked=True)
+    return unsubscribed_page(done, thanked=True)

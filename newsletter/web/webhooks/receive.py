@@ -21,7 +21,7 @@ from newsletter.bounces.providers.call import Call
 from newsletter.bounces.providers.event import Event
 from newsletter.bounces.providers.payload import LARGEST_BYTES
 from newsletter.bounces.reports.match import SigningKeys
-from newsletter.bounces.reports.take_events import find_leaver, note_topic, take_call, take_event
+from newsletter.bounces.reports.take_events import find_unsubscriber, note_topic, take_call, take_event
 from newsletter.errors import CallRefused, FetchError, PayloadInvalid
 from newsletter.limits.keys import limit_key, network_of
 from newsletter.limits.spend import spend
@@ -67,10 +67,10 @@ def take(provider: str) -> Response:
         return _busy(webhook)
     except SQLAlchemyError:
         db.session.rollback()
-        log.exception("event=webhook_not_taken_in provider=%s", provider)
+        log.exception("event=webhook_not_recorded provider=%s", provider)
         return _busy(webhook)
     words = ",".join(f"{outcome}:{count}" for outcome, count in sorted(done.items()))
-    log.info("event=webhook_taken_in provider=%s bytes=%d done=%s left=%d", provider, len(raw), words, left)
+    log.info("event=webhook_received provider=%s bytes=%d done=%s left=%d", provider, len(raw), words, left)
     return _busy(webhook) if left else _answer(200, "Done.")
 
 
@@ -125,14 +125,14 @@ def _take(
     session: Session, parts: Runtime, keys: SigningKeys, provider: str, event: Event, now: datetime
 ) -> str:
     """Do what follows from one event; return a word for that."""
-    if not event.leaves:
+    if not event.unsubscribes:
         return take_event(session, parts.tokens, keys, provider, event, now).value
-    leaver = find_leaver(session, keys, provider, event, now)
-    if leaver is None:
+    unsubscriber = find_unsubscriber(session, keys, provider, event, now)
+    if unsubscriber is None:
         return ReportOutcome.REPEATED.value
     left = unsubscribe(
-        session, parts.tokens, leaver.public_id, leaver.delivery_id, now, "one-click",
-        newsletter_id=leaver.newsletter_id,
+        session, parts.tokens, unsubscriber.public_id, unsubscriber.delivery_id, now, "one-click",
+        newsletter_id=unsubscriber.newsletter_id,
     )  # fmt: skip
     return "left" if not isinstance(left, LinkFault) and left.ended else ReportOutcome.GONE.value
 

@@ -70,5 +70,5 @@ def test_a_release_with_two_holds_becomes_ready_at_the_end_of_the_later_one(one:
 
     schedule, _ = read(house, anna)
 
-    found = [(each.at, [offer.release_id for offer in each.offers.values()]) for each in schedule.becoming]
+    found = [(each.at, [offer.release_id for offer in each.offers.values()]) for each in schedule.ready_later]
     assert found == [(at("2026-03-12 07:00"), [cable])]

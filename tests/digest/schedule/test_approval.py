@@ -14,9 +14,9 @@ from newsletter.calendar.store import write_late
 from newsletter.digest.schedule.approval import (
     approve,
     find_approval,
-    go_on,
     open_approvals,
     require_next,
+    stop_requiring_next,
     withdraw,
 )
 from newsletter.digest.schedule.approval_dates import forget_approvals
@@ -384,8 +384,8 @@ def test_a_person_can_let_the_next_issue_go_without_an_approval(either: Schedule
     either.work("2026-03-09 21:00")
 
     with either.house.runtime.session() as session:
-        assert go_on(session, FIRST_NEWSLETTER, "kim", either.house.clock())
-        assert not go_on(session, FIRST_NEWSLETTER, "kim", either.house.clock())
+        assert stop_requiring_next(session, FIRST_NEWSLETTER, "kim", either.house.clock())
+        assert not stop_requiring_next(session, FIRST_NEWSLETTER, "kim", either.house.clock())
         session.commit()
 
     either.work("2026-03-09 21:01")
@@ -402,7 +402,7 @@ def test_issues_as_they_happen_wait_too(either: Scheduled):
     assert either.work("2026-03-09 21:01") == []
     assert either.work("2026-03-09 23:00") == []
     with either.house.runtime.session() as session:
-        go_on(session, FIRST_NEWSLETTER, "kim", either.house.clock())
+        stop_requiring_next(session, FIRST_NEWSLETTER, "kim", either.house.clock())
         session.commit()
     assert either.work("2026-03-09 23:01") == ["ann"]
 

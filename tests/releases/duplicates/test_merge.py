@@ -17,7 +17,7 @@ from newsletter.models import (
     ReleasePair,
     ReleaseState,
 )
-from newsletter.releases.duplicates.merge import merge_releases, part_releases, undo_merge
+from newsletter.releases.duplicates.merge import mark_different, merge_releases, undo_merge
 from newsletter.releases.editing.delete import delete_release
 from newsletter.releases.editing.edit import ReleaseAction
 from newsletter.releases.store import add_release
@@ -194,7 +194,7 @@ def test_what_cannot_be_merged_is_refused_with_a_reason(house: House):
 def test_different_releases_are_remembered(house: House):
     first, second = arrive(house, press()), arrive(house, press(title="Other"))
     with house.runtime.session() as session:
-        part_releases(session, public_id(house, first), public_id(house, second), "editor", house.clock())
+        mark_different(session, public_id(house, first), public_id(house, second), "editor", house.clock())
         session.commit()
 
     (pair,) = house.all(ReleasePair)

@@ -86,7 +86,7 @@ def test_a_report_that_comes_home_is_told_with_its_time(tmp_path, path):
 
     assert result.found is Found.RETURNED
     assert result.seconds == 40
-    assert "The report came home after 40 seconds" in result.words
+    assert "The report came back after 40 seconds" in result.words
     assert result.return_path == (path or result_path(relay))
     assert [each.outcome.value for each in house.all(ReturnedMail)] == ["check"]
 
@@ -104,7 +104,7 @@ def test_an_automatic_reply_proves_the_way_too(tmp_path):
     house.runtime.engine.dispose()
 
     assert result.found is Found.RETURNED
-    assert "An automatic reply came home" in result.words
+    assert "An automatic reply came back" in result.words
 
 
 @pytest.mark.parametrize(
@@ -144,7 +144,7 @@ def test_if_nothing_comes_it_says_what_to_look_at(tmp_path):
 
     assert result.found is Found.NOTHING
     assert waits == [1.0] * 5
-    assert "Nothing came home within 5 seconds" in result.words
+    assert "Nothing came back within 5 seconds" in result.words
     assert any("MX of back.example" in each and "lmtp://127.0.0.1:8024" in each for each in result.advice)
 
 
@@ -264,7 +264,7 @@ def test_a_report_of_a_real_postfix_comes_home(tmp_path, protocol):
     house.runtime.engine.dispose()
 
     assert result.found is Found.RETURNED, result
-    assert "The report came home" in result.words
+    assert "The report came back" in result.words
     (row,) = house.all(ReturnedMail)
     assert row.outcome.value == "check"
     assert threading.active_count() < 50

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from newsletter.models import Frequency
 from newsletter.subscribers.choices.preferences import Saved, read_preferences, save_preferences
-from newsletter.subscribers.leaving.unsubscribe import Left
+from newsletter.subscribers.leaving.unsubscribe import Unsubscribed
 from newsletter.subscribers.link import LinkFault
 
 ANN = "ann@example.org"
@@ -90,7 +90,7 @@ def test_choosing_no_topic_unsubscribes(people):
 
     done = people.choose(ANN, {})
 
-    assert isinstance(done, Left)
+    assert isinstance(done, Unsubscribed)
     assert people.reads(ANN) == {}
     assert (people.ledger(ANN)[-1].act, people.ledger(ANN)[-1].how) == ("left", "preferences")
 

@@ -61,9 +61,9 @@ def test_reading_an_unsubscribe_link_changes_nothing_and_works_years_later(peopl
     people.house.clock.pass_(days=4000)
 
     with people.house.runtime.session() as session:
-        leaver = read_unsubscription(session, tokens, token, people.house.clock())
+        unsubscription = read_unsubscription(session, tokens, token, people.house.clock())
 
-    assert ([topic.name for topic in leaver.topics], leaver.delivery_id) == (["Energy"], 3)
+    assert ([topic.name for topic in unsubscription.topics], unsubscription.delivery_id) == (["Energy"], 3)
     assert len(people.reads(ANN)) == 1
 
 

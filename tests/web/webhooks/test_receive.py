@@ -135,7 +135,7 @@ def test_a_complaint_suppresses_the_address(door: Door, provider: str):
 
 
 SUPPRESSED = {"SuppressSending": True, "SuppressionReason": "ManualSuppression", "Origin": "Recipient"}
-LEAVES: dict[str, Callable[[str], Posted]] = {
+UNSUBSCRIBES: dict[str, Callable[[str], Posted]] = {
     "sendgrid": lambda token: sendgrid([sendgrid_event("group_unsubscribe", token)]),
     "mailgun": lambda token: mailgun(mailgun_event("unsubscribed", token)),
     "postmark": lambda token: postmark(postmark_event("SubscriptionChange", token, **SUPPRESSED)),
@@ -144,7 +144,7 @@ LEAVES: dict[str, Callable[[str], Posted]] = {
 }
 
 
-@pytest.mark.parametrize("provider", LEAVES)
+@pytest.mark.parametrize("provider", UNSUBSCRIBES)
 def test_a_person_who_unsubscribes_by_a_providers_link_is_unsubscribed_here_once(door: Door, provider: str):
     other = door.house.newsletter("other")
     elsewhere = door.house.topic("elsewhere", newsletter=other)
@@ -154,7 +154,7 @@ def test_a_person_who_unsubscribes_by_a_providers_link_is_unsubscribed_here_once
         session.commit()
 
     for _ in range(2):
-        assert door.post(provider, LEAVES[provider](door.token)).status_code == 200
+        assert door.post(provider, UNSUBSCRIBES[provider](door.token)).status_code == 200
 
     states = {each.topic_id: each.state for each in door.house.all(Subscription)}
     assert states.pop(elsewhere) is SubscriptionState.ACTIVE
@@ -163,9 +163,9 @@ def test_a_person_who_unsubscribes_by_a_providers_link_is_unsubscribed_here_once
     assert door.house.all(Suppression) == []
 
 
-@pytest.mark.parametrize("provider", LEAVES)
+@pytest.mark.parametrize("provider", UNSUBSCRIBES)
 def test_nobody_is_unsubscribed_without_our_signed_value(door: Door, provider: str):
-    assert door.post(provider, LEAVES[provider]("b-1-aaaaaaaaaaaaaaaa")).status_code == 200
+    assert door.post(provider, UNSUBSCRIBES[provider]("b-1-aaaaaaaaaaaaaaaa")).status_code == 200
 
     assert [each.state for each in door.house.all(Subscription)] == [SubscriptionState.ACTIVE]
 

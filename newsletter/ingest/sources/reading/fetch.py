@@ -48,7 +48,7 @@ class Request:
 
 @dataclass
 class Fetched:
-    """What a fetch came to. `document` is there only if the outcome is READ; close it."""
+    """The result of a fetch. `document` is there only if the outcome is READ; close it."""
 
     outcome: FetchOutcome
     message: str = ""

@@ -13,12 +13,12 @@ from sqlalchemy.orm import Session
 from newsletter.ingest.feeds.feed import Item, item_from_record
 from newsletter.models import FullText, SourceKind, SourcePage
 
-# The pages of a list are looked at again for so long, and so often, each time that the list has changed.
+# The page of a list's item is read again for this long after it was first read, and this often.
 YOUNG = timedelta(hours=48)
 AGAIN_AFTER = timedelta(hours=1)
 # A page that is not listed any more is forgotten after this time.
 KEPT = timedelta(days=30)
-# So many answers 404 or 410 of its own page, and an item is gone.
+# An item is gone after this many answers 404 or 410 for its own page.
 MISSES = 2
 # A feed's item with less text than this, or that ends with one of these marks, has only a teaser.
 FULL_TEXT = 500

@@ -34,7 +34,7 @@ def is_contradicted(
 def accepted_since(
     session: Session, senders: Senders, sender: Sender, fault: SetupFault, since: datetime
 ) -> bool:
-    """Return whether the relay has accepted an email since then, for which it could have had this fault."""
+    """Return whether the relay has accepted an email since then that this fault concerns too."""
     accepted = Delivery.state == DeliveryState.ACCEPTED
     digest = [
         Delivery.relay_key == relay_number(sender.relay.key),

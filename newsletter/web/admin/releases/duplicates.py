@@ -8,7 +8,7 @@ from flask import Response, abort, flash, make_response, redirect, render_templa
 
 from newsletter.errors import InputError, NotFound, StateConflict
 from newsletter.models import PairState, db
-from newsletter.releases.duplicates.merge import merge_releases, part_releases, undo_merge
+from newsletter.releases.duplicates.merge import mark_different, merge_releases, undo_merge
 from newsletter.releases.duplicates.queries import compare_pair, list_pairs, merged_among, releases_of, split
 from newsletter.releases.queries import find_release, list_releases
 from newsletter.releases.revisions.differences import differences
@@ -101,7 +101,7 @@ def decide_duplicate(public_id: str, other_id: str) -> Response:
             case "merge":
                 done = DONE[merge_releases(session, public_id, other_id, actor(), now)]
             case "different":
-                part_releases(session, public_id, other_id, actor(), now)
+                mark_different(session, public_id, other_id, actor(), now)
                 done = "They are different. They are not suggested again."
             case "undo":
                 undo_merge(session, other_id, actor(), now)

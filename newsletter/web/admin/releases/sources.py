@@ -39,7 +39,7 @@ BACKLOGS = [
 
 @admin.get("/sources")
 def sources() -> str:
-    """Show the sources, those in trouble first."""
+    """Show the sources, those that fail first."""
     session = db.session()
     counted = manage.count_items(session)
     found = manage.list_sources(session)
@@ -48,7 +48,7 @@ def sources() -> str:
 
 @admin.post("/sources/try")
 def try_source() -> str | tuple[str, int]:
-    """Show what would come in from an address, and a form to add it."""
+    """Show which releases a source would bring, and a form to add it."""
     url = request.form.get("url", "").strip()[:LONGEST_URL]
     selector, pattern = _link_rules()
     as_page = request.form.get("as_page") == "1"
@@ -160,7 +160,7 @@ def change_source(public_id: str) -> Response:
 
 @admin.post("/releases/<public_id>/send-after-all")
 def send_release_after_all(public_id: str) -> Response:
-    """Let a release be mailed that was old when its source was added."""
+    """Email a release that was old when its source was added."""
     session, parts = db.session(), runtime()
     try:
         title = send_after_all(session, public_id, actor(), parts.now()).title

@@ -23,7 +23,7 @@ OUTCOMES = {
     ReportOutcome.GONE: "email unknown",
     ReportOutcome.AUTOREPLY: "automatic reply",
     ReportOutcome.NOTHING: "says nothing",
-    ReportOutcome.CHECK: "came home from a check",
+    ReportOutcome.CHECK: "came back from a check",
 }
 
 
