@@ -13,6 +13,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from newsletter.errors import InputError
 from newsletter.images.foreign_content import foreign_content
+from newsletter.images.frame import first_frame
 from newsletter.isolation.process import Answer
 
 # What a page shows, and what an email shows: twice the 600 pixels of its column, for sharp screens.
@@ -51,7 +52,7 @@ def _decode(document: bytes) -> Image.Image:
         # This reads the head of the file only.
         with Image.open(io.BytesIO(document), formats=FORMATS) as image:
             _check_size(image)
-            return _first_frame(image)
+            return _fit_on_white(image)
     except UnidentifiedImageError as fault:
         raise InputError(f"The file is not an image of the kind {KINDS}.") from fault
     except (InputError, MemoryError):
@@ -80,21 +81,14 @@ def _too_large(size: str = "") -> str:
     return f"The image has too many pixels{size}. Make it smaller: 3,000 by 2,000 is enough."
 
 
-def _first_frame(image: Image.Image) -> Image.Image:
+def _fit_on_white(image: Image.Image) -> Image.Image:
     """Return the first frame, upright, as RGB on white, made to fit into PAGE_BOX."""
-    image.load()
-    if image.mode.startswith(("I", "F")):
-        # 16 bits for each pixel: `convert` would cut all bright values off.
-        image = image.convert("I").point(lambda value: value / 256).convert("L")
-    has_alpha = image.mode in {"RGBA", "LA", "PA", "RGBa", "La"} or "transparency" in image.info
-    wanted = "RGBA" if has_alpha else "RGB"
-    # `convert` copies also an image that has the mode already, and a large one fits into memory only once.
-    frame = image if image.mode == wanted else image.convert(wanted)
+    frame = first_frame(image)
     frame.thumbnail(PAGE_BOX, Image.Resampling.LANCZOS)
     upright = ImageOps.exif_transpose(frame)
     # A new image has pixels only. A resized one still has comments, profiles and positions.
     clean = Image.new("RGB", upright.size, "white")
-    clean.paste(upright, mask=upright.getchannel("A") if has_alpha else None)
+    clean.paste(upright, mask=upright.getchannel("A") if upright.mode == "RGBA" else None)
     return clean
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from newsletter.errors import InputError
+from newsletter.images.frame import first_frame
 
 MOST_BYTES = 2 * 1024 * 1024
 # To decode one pixel takes up to 4 bytes, so this is 48 MB at most.
@@ -46,7 +47,7 @@ def encode_logo(content: bytes) -> EncodedLogo:
         with Image.open(io.BytesIO(content), formats=FORMATS) as image:
             _check_size(image)
             kind = image.format
-            picture = _first_frame(image)
+            picture = _fit(image)
     except UnidentifiedImageError as fault:
         raise InputError(f"The logo file is not an image of the kind {KINDS}.") from fault
     except InputError:
@@ -70,15 +71,9 @@ def _too_large(size: str = "") -> str:
     return f"The logo has too many pixels{size}. At most {MOST_PIXELS:,} are allowed. Make it smaller."
 
 
-def _first_frame(image: Image.Image) -> Image.Image:
+def _fit(image: Image.Image) -> Image.Image:
     """Return the first frame, upright, as RGB or RGBA, made to fit into BOX."""
-    image.load()
-    if image.mode.startswith(("I", "F")):
-        # 16 bits for each pixel: `convert` would cut all bright values off.
-        image = image.convert("I").point(lambda value: value / 256).convert("L")
-    has_alpha = image.mode in {"RGBA", "LA", "PA", "RGBa", "La"} or "transparency" in image.info
-    frame = image.convert("RGBA" if has_alpha else "RGB")
-    upright = ImageOps.exif_transpose(frame)
+    upright = ImageOps.exif_transpose(first_frame(image))
     upright.thumbnail(BOX, Image.Resampling.LANCZOS)
     # A new image has pixels only. A resized one still has comments, profiles and positions.
     clean = Image.new(upright.mode, upright.size)

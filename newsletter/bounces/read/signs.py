@@ -32,7 +32,7 @@ class HomeMade:
         author = fold(first_text(self.header, "from"))
         if says("senders", author) or says("senders", fold(first_text(self.header, "sender"))):
             return True
-        # The field Sender of a mailing list often has "bounces".
+        # The Sender field of a mailing list often contains "bounces", which proves nothing.
         return says("weak_senders", author) and self.subject_says_so
 
     @cached_property

@@ -1,1 +1,1 @@
-"""Receive reports: whose they are, what they say about us, and what follows."""
+"""Receive reports: find the delivery that each is about, decide, record, and act."""

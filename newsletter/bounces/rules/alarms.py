@@ -80,7 +80,7 @@ class Alarm(NamedTuple):
 
 
 def judge_counts(counts: Counts, rule: AlarmRule) -> Alarm:
-    """Return what follows from the counts of an issue. Pure."""
+    """Return the alarm that the counts of an issue cause. Pure."""
     enough = counts.complaints >= FEW_COMPLAINTS
     return Alarm(
         complaints=enough and 0 < rule.complaints < counts.complaint_percent,
@@ -92,7 +92,7 @@ def judge_counts(counts: Counts, rule: AlarmRule) -> Alarm:
 def check_rates(session: Session, rule: AlarmRule, now: datetime) -> list[int]:
     """Open the notices that are due and pause issues; return the newsletters whose next issue must wait.
 
-    An issue pauses once: if a person resumes it, it goes on. Commits nothing.
+    An issue pauses only once: if a person resumes it, it is not paused again. Commits nothing.
     """
     waiting = []
     for issue_id, counts in _counts(session, now):

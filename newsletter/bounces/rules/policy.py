@@ -1,4 +1,4 @@
-"""Decide what follows from a report about a delivery. docs/returned-mail.md has the table. Pure."""
+"""Decide the outcome of a report about a delivery. docs/returned-mail.md has the table. Pure."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Facts:
 
 @dataclass(frozen=True)
 class Decision:
-    """What follows from a report, and the failure that it is about.
+    """The outcome of a report, and the failure that it is about.
 
     `asks_probe`: the mailbox does not exist by this report, and a sign of life contradicts it.
     """
@@ -45,7 +45,7 @@ class Decision:
 
 
 def decide(report: Report, facts: Facts, now: datetime) -> Decision:
-    """Return what follows from a report about a delivery."""
+    """Return the decision about a report."""
     if report.kind is Kind.AUTOREPLY:
         return Decision(ReportOutcome.AUTOREPLY)
     if report.kind is Kind.OTHER:

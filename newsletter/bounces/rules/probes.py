@@ -83,7 +83,7 @@ def weigh_soft(session: Session, tokens: Tokens, rule: SoftRule, now: datetime) 
 
 
 def settle_probes(session: Session, tokens: Tokens, wait: timedelta, now: datetime) -> int:
-    """Do what follows from the probes that have a result; return how many. Commits nothing."""
+    """Act on the probes that have a result; return how many. Commits nothing."""
     maybe = (
         select(Probe, Delivery.state, Delivery.settled_at)
         .outerjoin(Delivery, Delivery.id == Probe.delivery_id)

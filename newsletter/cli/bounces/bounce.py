@@ -1,4 +1,4 @@
-"""`newsletter bounce`: read returned mail, take incoming mail in, and decide about refused addresses."""
+"""`newsletter bounce`: read returned mail, receive incoming mail, and decide about refused addresses."""
 
 from __future__ import annotations
 

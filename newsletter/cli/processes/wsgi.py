@@ -45,6 +45,6 @@ def _assemble(settings: Settings) -> Flask:
     # Now, not in the first sign-up: its longer response time would reveal that it is the first.
     waker.prepare()
     warm_up()
-    # Sign-up needs no broker, so a broker that is away is only told.
+    # Sign-up needs no broker, so a broker that does not answer causes only a warning.
     threading.Thread(target=warn_without_broker, args=(settings,), name="broker", daemon=True).start()
     return create_app(settings, wake=waker)

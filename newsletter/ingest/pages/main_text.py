@@ -29,7 +29,7 @@ _PROSE = 80
 _LEAST = 200
 # Blocks between the title and the text, at most.
 _FAR = 40
-# So many blocks in a row that are no text end it, if most of the text is above them.
+# The text ends at this many blocks in a row that are no text, if most of the text is above them.
 _WIDE_GAP = 4
 _MOST_OF_IT = 0.75
 _SHORT = 60

@@ -184,7 +184,7 @@ def _is_start(place: str, base: str) -> bool:
 
 
 def _is_title(site: str, titles: Sequence[str]) -> bool:
-    """Return whether a site's name is in truth the title: some systems fill it in everywhere."""
+    """Return whether a site's name is really the title: some systems fill it in everywhere."""
     firsts = [_SITE_MARK.split(each) for each in titles]
     longer = len(site) > 25 and any(_even(each[0]) == _even(site) and len(each) > 1 for each in firsts)
     return longer or any(_even(site) == _even(each) for each in titles if len(site) > 40)

@@ -33,7 +33,7 @@ _MENU = 20
 # A text with so many characters may be whole.
 _ENOUGH = 400
 _MENU_WORDS = 12
-_EARLY = 5  # a date in so many lines below the first paragraph is that of the release
+_EARLY = 5  # a date within this many lines below the first paragraph is that of the release
 
 
 @dataclass

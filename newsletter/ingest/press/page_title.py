@@ -16,9 +16,9 @@ from newsletter.ingest.press.lines.line import NAME, Line
 from newsletter.ingest.press.lines.organisations import is_wire, looks_like_name, organisation_score
 from newsletter.ingest.press.lines.shape import size
 
-# Dates and offices are in so many lines above the headline.
+# Dates and offices are within this many lines above the headline.
 _ABOVE = 10
-# A first line without a site is a headline if it stands again so far below, and the text near to that.
+# A first line without a site is a headline if it stands again this far below, and the text is near to that.
 _FAR = 15
 _NEAR = 4
 _TELLING = 6

@@ -38,7 +38,7 @@ class SourceState(enum.StrEnum):
 
 
 class FetchOutcome(enum.StrEnum):
-    """What a fetch came to.
+    """The result of a fetch.
 
     READ: the document was read. UNCHANGED: it is as it was at the last fetch. FAILED: there was no usable
     answer. REFUSED: the guard or a limit refused it. UNREADABLE: it is no feed. WAIT: the server asked us to
@@ -57,9 +57,9 @@ class FetchOutcome(enum.StrEnum):
 class Source(Base):
     """A place that releases come from. `url` is a URL, or the path of a folder.
 
-    `backlog` says which items of the first fetch are mailed: none, all, the last three (`3`), or those of the
-    last seven days (`7d`). `lists` counts the fetches whose document was read. A source whose lease
-    has expired is due again.
+    `backlog` says which items of the first fetch are emailed: none, all, the last three (`3`), or those of
+    the last seven days (`7d`). `lists` counts the fetches whose document was read. A source whose lease has
+    expired is due again.
     """
 
     __tablename__ = "source"

@@ -37,7 +37,7 @@ def reasons_to_wait(
 def _closed_hours(sender: Sender, now: datetime) -> Iterator[str]:
     window, zone = sender.settings.sending_window, sender.zone
     if window is not None and not is_open(window, zone, now):
-        yield f"Outside the hours for sending; goes on at {_at(opens_at(window, zone, now), zone)}."
+        yield f"Outside the hours for sending; continues at {_at(opens_at(window, zone, now), zone)}."
 
 
 def _refused_settings(both: SenderStanding, sender: Sender) -> Iterator[str]:

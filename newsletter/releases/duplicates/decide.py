@@ -42,7 +42,7 @@ class Side:
 
 
 def decide(likeness: Likeness, known: Side, new: Side, *, same_source: bool) -> Verdict:
-    """Return what follows from the likeness of a new release to a known one.
+    """Return what to do with a new release, by its likeness to a known one.
 
     A known one that settles is not judged: it is judged itself when it has settled.
     """

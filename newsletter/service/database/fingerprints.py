@@ -8,7 +8,7 @@ from sqlalchemy import Engine
 
 from newsletter.releases.duplicates.find import index_missing_bands
 
-# So many releases in one transaction. Others can write between two of them.
+# This many releases in one transaction, so that others can write between two of them.
 AT_ONCE = 200
 
 

@@ -8,7 +8,7 @@ from sqlalchemy import Engine
 
 from newsletter.releases.search.index import index_again, index_missing
 
-# So many releases are indexed in one transaction. Others can write between two of them.
+# This many releases are indexed in one transaction, so that others can write between two of them.
 AT_ONCE = 200
 
 

@@ -65,9 +65,9 @@ def take_in(
 ) -> list[str]:
     """Do what an incoming message asks for, and commit.
 
-    Return one word for each action: left, gone, asked, owner, the outcome of a report (ReportOutcome), or the
-    reason why nothing was done. `recipients` and `sender` come from the envelope, if known. Running it twice
-    changes nothing more.
+    Return one word for each action: left (unsubscribed), gone, asked, owner, the outcome of a report
+    (ReportOutcome), or the reason why nothing was done. `recipients` and `sender` come from the envelope, if
+    known. Running it twice changes nothing more.
 
     Raises LimitReached if there were too many such messages, from all senders together. Database errors are
     raised too. In both cases nothing was done.

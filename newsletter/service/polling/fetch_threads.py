@@ -11,7 +11,7 @@ from newsletter.ingest.sources.lease import Claimed
 from newsletter.ingest.sources.reading.fetch import Fetched
 from newsletter.models import FetchOutcome
 
-# A source and what its fetch came to.
+# A source and the result of its fetch.
 Done = tuple[Claimed, Fetched]
 
 log = logging.getLogger(__name__)

@@ -31,7 +31,7 @@ def read_source(
     encoder: ImageEncoder | None,
     claimed: Claimed,
 ) -> Fetched:
-    """Return what a fetch came to. If it is READ, `feed` and `read` have its items; a folder has neither.
+    """Return the result of a fetch. If it is READ, `feed` and `read` have its items; a folder has neither.
 
     `pages` reads pages in a process of their own, so that one that takes long does not hold up feeds.
     Without an `encoder`, no images are fetched.

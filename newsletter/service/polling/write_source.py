@@ -72,7 +72,7 @@ class SourceWriter:
         return counts
 
     def record(self, claimed: Claimed, fetched: Fetched, counts: Counts) -> None:
-        """Record what a fetch came to. Raises SourceLeaseLost."""
+        """Record the result of a fetch. Raises SourceLeaseLost."""
         days = self.runtime.settings.source_failing_days
         with self._owned(claimed) as (session, source, now):
             record_fetch(session, source, fetched, now, failing_days=days, counts=counts)

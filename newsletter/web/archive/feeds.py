@@ -24,7 +24,7 @@ from newsletter.web.http.this_newsletter import (
     this_newsletter,
 )
 
-# So many that a program that asks once a day misses nothing.
+# Enough entries for a program that reads the feed once a day.
 MOST_ENTRIES = 50
 KIND = "<any(atom, rss, json):kind>"
 

@@ -99,7 +99,7 @@ def _caller(parts: Runtime) -> str:
 def take_in(
     parts: Runtime, provider: str, verified: Verified, seconds: float = WORK_SECONDS
 ) -> tuple[Counter[str], int]:
-    """Do what follows from the events, and commit. Return how many had which outcome, and how many are left.
+    """Act on the events, and commit. Return how many had which outcome, and how many are left.
 
     Events are left if the work takes longer than `seconds`. What was committed is known when they come again.
     """
@@ -124,7 +124,7 @@ def take_in(
 def _take(
     session: Session, parts: Runtime, keys: SigningKeys, provider: str, event: Event, now: datetime
 ) -> str:
-    """Do what follows from one event; return a word for that."""
+    """Act on one event; return a word for the outcome."""
     if not event.unsubscribes:
         return take_event(session, parts.tokens, keys, provider, event, now).value
     unsubscriber = find_unsubscriber(session, keys, provider, event, now)

@@ -29,7 +29,7 @@ def test_closed_hours_say_when_they_open(tmp_path: Path):
 
     (reason,) = reasons_to_wait(alone(Standing(NOON)), sender_of(settings), NOON)
 
-    assert reason == "Outside the hours for sending; goes on at 2026-03-11 08:00 (Europe/Vilnius)."
+    assert reason == "Outside the hours for sending; continues at 2026-03-11 08:00 (Europe/Vilnius)."
 
 
 def test_a_used_up_hour_says_when_there_is_room(tmp_path: Path):

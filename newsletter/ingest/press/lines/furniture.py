@@ -41,7 +41,7 @@ _SHARE_FILLERS = frozenset(_SITE["share fillers"])
 MENU = frozenset(_SITE["menu"])
 
 _SHORT = 400
-# So much of a long paragraph tells whether it is a notice of the page.
+# These first characters of a long paragraph tell whether it is a notice of the page.
 _OPENING = 160
 _BULLETS = "•-–*·◦ "
 _WORDS = re.compile(r"[^\W\d_]+(?:['’‌-][^\W\d_]+)*")

@@ -151,7 +151,7 @@ def is_like_sentence(text: str) -> bool:
 
 
 def is_office(text: str) -> bool:
-    """Tell whether `text` is a person with an office: "Dana Wharton, Secretary of State"."""
+    """Return whether `text` is a person with an office: "Dana Wharton, Secretary of State"."""
     return size(text) <= 12 and not ends_sentence(text) and bool(_ROLE.search(text))
 
 

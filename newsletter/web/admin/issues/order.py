@@ -27,7 +27,7 @@ from newsletter.web.http.extensions import runtime
 from newsletter.web.http.security import mail_answer
 from newsletter.web.public.responses import stop_writing
 
-# The page has so many empty sections below those that exist.
+# The page has this many empty sections below those that exist.
 EMPTY_SECTIONS = 2
 
 
