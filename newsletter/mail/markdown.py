@@ -16,8 +16,8 @@ from markdown_it.token import Token
 from markdown_it.tree import SyntaxTreeNode
 
 from newsletter.errors import InputError
-from newsletter.mail.assemble import clean
 from newsletter.mail.plaintext import WIDTH, wrap
+from newsletter.mail.transfer_encoding import clean
 
 # markdown-it-py leaves out blocks that are nested deeper, so such a text is refused.
 DEEPEST = 16

@@ -20,11 +20,12 @@ from jinja2.runtime import Context
 from markupsafe import Markup
 
 from newsletter.languages import parse_language, translations
-from newsletter.mail.assemble import MARK_CHARACTERS, Mark
+from newsletter.mail.assemble import Mark
 from newsletter.mail.headers import one_line
 from newsletter.mail.inline import inline_document, inline_fragments
 from newsletter.mail.palette import USUAL, Palette
 from newsletter.mail.plaintext import shorten, wrap
+from newsletter.mail.transfer_encoding import MARK_CHARACTERS
 
 # The style sheet, a template with the colours of `site.palette`. The layout includes it, and pieces get it
 # inlined.

@@ -13,9 +13,10 @@ from babel.support import NullTranslations
 from jinja2 import UndefinedError
 
 from newsletter.languages import parse_language, read_translations
-from newsletter.mail.assemble import DIGEST_FIELDS, DIGEST_SLOTS, Encoding, FramePart, digest_marks, field
+from newsletter.mail.assemble import DIGEST_FIELDS, DIGEST_SLOTS, FramePart, digest_marks, field
 from newsletter.mail.palette import USUAL
 from newsletter.mail.templates import TemplateSet, paragraphs
+from newsletter.mail.transfer_encoding import Encoding
 
 FOLDER = Path(__file__).parents[2] / "templates" / "email"
 SITE = SimpleNamespace(

@@ -11,8 +11,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from newsletter.errors import InputError
-from newsletter.mail.assemble import Frame, FramePart, decode_fragments, encode_fragment, numbered
+from newsletter.mail.assemble import Frame, FramePart
 from newsletter.mail.headers import Field, make_boundary, subject_field
+from newsletter.mail.transfer_encoding import decode_fragments, encode_fragment, numbered
 from newsletter.models import Fragment
 from newsletter.models.hand_order import Block, arrange, read_places
 from newsletter.models.rendition_key import read_key, read_section

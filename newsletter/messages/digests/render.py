@@ -16,10 +16,11 @@ from newsletter.identity import Identity, load_identity
 from newsletter.images.store import find_images
 from newsletter.languages import UNKNOWN_LANGUAGE, parse_language, text_direction
 from newsletter.links import Links
-from newsletter.mail.assemble import Encoding, FramePart, choose_encoding, digest_marks, encode_fragment
+from newsletter.mail.assemble import FramePart, digest_marks
 from newsletter.mail.headers import one_line
 from newsletter.mail.plaintext import shorten
 from newsletter.mail.templates import Piece, TemplateSet
+from newsletter.mail.transfer_encoding import Encoding, choose_encoding, encode_fragment
 from newsletter.messages.build import SiteFacts
 from newsletter.messages.counted_links import CountedLinks, Place
 from newsletter.messages.digests.edition import LEAD, Encoded
