@@ -225,7 +225,7 @@ def _is_text(line: Line) -> bool:
 def _cut_signature(kept: list[Line], body: Body) -> None:
     """Move the last date of a text to the footer, with the names beside it or the headline above it."""
     tail = next((at + 1 for at in reversed(range(len(kept))) if kept[at].prose), len(kept))
-    at = next((at for at in range(tail, len(kept)) if _is_day(kept[at])), len(kept))
+    at = next((at for at in range(tail, len(kept)) if is_day(kept[at])), len(kept))
     below = kept[at + 1 :]
     if at == len(kept) or len(below) >= _FEW or not all(each.alone or _is_short(each) for each in below):
         return
@@ -241,7 +241,7 @@ def _cut_signature(kept: list[Line], body: Body) -> None:
     del kept[start - teaser :]
 
 
-def _is_day(line: Line) -> bool:
+def is_day(line: Line) -> bool:
     """Return whether a line is only a date or a time, or a date with a place or a person."""
     if line.alone or line.prose or line.bullet or not line.dates or line.dates[0].year is None:
         return line.alone
@@ -320,7 +320,7 @@ def _make_paragraphs(lines: Sequence[Line], body: Body) -> None:
 def _is_subhead(lines: Sequence[Line], at: int) -> bool:
     """Return whether a line is a heading inside the text: short, without a stop, and above prose."""
     line = lines[at]
-    if line.mark == "#":
+    if line.mark.startswith("#"):
         return True
     after = lines[at + 1] if at + 1 < len(lines) else None
     if after is None or line.prose or ends_sentence(line.text) or line.text[-1] in ",;:：":

@@ -46,7 +46,8 @@ _INLINE_TAGS = frozenset(
 # Matches any tag. With 60 names as alternatives, a million "<" would take seconds.
 _TAG = re.compile(r"</?([a-zA-Z][a-zA-Z1-6:]{0,9})(?:\s[^<>]*)?/?>")
 _ENTITY = re.compile(r"&(?:#\d{1,6}|#x[0-9a-f]{1,6}|[a-z][a-z0-9]{1,10});", re.IGNORECASE)
-_LINK = re.compile(r"!?\[([^\[\]\n]{0,200})\]\(((?:https?:|/|mailto:|#)[^()\s]{0,400})\)")
+_LINK = re.compile(r"!?\[([^\[\]\n]{0,200})\]\(([^()\s]{1,400})\)")
+_ESCAPED = re.compile(r"\\(?=[\-.#*+_()\[\]!])")
 _ANCHOR = re.compile(
     r"<a\s(?:[^<>]{0,400}\s)?href\s?=\s?[\"']?(https?://[^\"'<>\s]{1,600})[^<>]{0,400}>([^<>]{1,300})</a>",
     re.IGNORECASE,
@@ -67,7 +68,10 @@ _LOST_BREAK = re.compile(r" {5,}")
 
 @dataclass(frozen=True, slots=True)
 class RawLine:
-    """One line of a release. `gap`: a blank line is before it, or it is the first line. `mark`: # or >."""
+    """One line of a release. `gap`: a blank line is before it, or it is the first line.
+
+    `mark` is # for a heading of the first level, ## for others, and > for a quotation.
+    """
 
     text: str
     gap: bool = False
@@ -92,7 +96,7 @@ def clean(text: str, most: int | None = None) -> Cleaned:
     for raw in _with_breaks(_plain(text, links).split("\n")):
         spaced = raw.translate(_SPACING)
         bare = spaced.strip()
-        mark = "#" if _HEADING.match(bare) else ">" if _QUOTE.match(bare) else ""
+        mark = _mark(bare)
         shown = " ".join(strip_bars(_without(mark, bare)).split())
         if not shown:
             gap = True
@@ -104,6 +108,13 @@ def clean(text: str, most: int | None = None) -> Cleaned:
     return Cleaned(lines, links)
 
 
+def _mark(bare: str) -> str:
+    heading = _HEADING.match(bare)
+    if heading is not None:
+        return "#" if len(heading[0].strip()) == 1 else "##"
+    return ">" if _QUOTE.match(bare) else ""
+
+
 def _with_breaks(lines: Iterable[str]) -> Iterator[str]:
     for line in lines:
         yield from _LOST_BREAK.split(line) if len(line) > _LONGEST_ROW else (line,)
@@ -112,7 +123,7 @@ def _with_breaks(lines: Iterable[str]) -> Iterator[str]:
 def _without(mark: str, bare: str) -> str:
     """Return a line without its mark, and with a colon or no space where characters are set apart."""
     if mark:
-        bare = (_HEADING if mark == "#" else _QUOTE).sub("", bare, count=1)
+        bare = (_HEADING if mark[0] == "#" else _QUOTE).sub("", bare, count=1)
     if bare.isascii() or len(bare) > 200:
         return bare
     if _APART.fullmatch(bare):
@@ -139,7 +150,9 @@ def _plain(text: str, links: dict[str, str]) -> str:
         links.update({hit[1]: hit[2] for hit in _LINK.finditer(text) if hit[2].startswith("http")})
         text = _LINK.sub(r"\1", text)
     if "**" in text or "__" in text:
-        text = _BOLD.sub(r"\2", text)
+        text = _BOLD.sub(r"\2", text).replace("****", "")
+    if "\\" in text:
+        text = _ESCAPED.sub("", text)
     # A lone surrogate cannot be encoded in UTF-8.
     return text.encode("utf-8", "replace").decode("utf-8")
 

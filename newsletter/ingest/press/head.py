@@ -24,7 +24,7 @@ from newsletter.ingest.press.lines.organisations import (
     organisation_score,
 )
 from newsletter.ingest.press.lines.shape import ends_sentence, is_capitals, is_cut_off, size
-from newsletter.ingest.press.title import LONGEST_TITLE, Entry, Repeats, choose_title, split_site
+from newsletter.ingest.press.title import IMMEDIATE, LONGEST_TITLE, Entry, Repeats, choose_title, split_site
 
 _LONGEST_HEAD = 200
 # A line between date and text with fewer words is more often a place or the caption of a picture.
@@ -70,16 +70,17 @@ class Head:
         return sorted(others, key=lambda each: abs(each.at - self.title_at)) if self.title_at >= 0 else others
 
 
-def read_head(lines: Sequence[Line], headline_at: int = -1) -> Head:
+def read_head(lines: Sequence[Line], headline_at: int = -1, text_at: int = 0) -> Head:
     """Read the lines above the text. `title` is "" if none of them can be a title.
 
-    `headline_at` is the index of the headline if the title of the page told it (page_title.py).
+    `headline_at` is the index of the headline if the title of the page told it (page_title.py). The text does
+    not begin above `text_at`.
     """
     top = lines[:_LONGEST_HEAD]
     head = Head(body_at=len(top))
     if headline_at >= 0:
         head.title, head.title_at = lines[headline_at].text, headline_at
-    repeats = Repeats(top, headline_at)
+    repeats = Repeats(top, text_at)
     contacts, events = contact_lines(top), event_lines(top)
     entries: list[Entry] = []
     meta_at, teaser_to, label = -1, 0, ""
@@ -127,6 +128,8 @@ def _headline_below(lines: Sequence[Line], at: int) -> int | None:
 def _is_body(line: Line, entries: list[Entry], at: int, lines: Sequence[Line]) -> bool:
     """Return whether the text begins with `line`."""
     if ("|" in line.text and len(line.text) < 200 and line.dates) or line.label == "title":
+        return False
+    if line.mark == "#":
         return False
     if any(entry.may_be_title for entry in entries):
         after = lines[at + 1] if at + 1 < len(lines) else None
@@ -209,7 +212,7 @@ def _read_label(at: int, line: Line, head: Head) -> list[Entry] | None:
     if not value:
         return []
     if kind == "title":
-        head.title = head.title or value
+        head.title = head.title or value.strip('"') or value
         return []
     if kind == "publisher" and size(value.partition(" | ")[0]) <= 12:
         return named_value(at, line, value, head.dates)
@@ -246,14 +249,14 @@ def _choose(head: Head, entries: list[Entry], lines: Sequence[Line], meta_at: in
     named = max(publisher.text.split(" | "), key=organisation_score) if publisher else ""
     head.publisher = named.lstrip("•·-–*▪■●○◆◇ ")
     head.labelled = publisher is not None and publisher.named
-    start = max(head.title_at, repeats.body_from - 1)
+    start = max(head.title_at, repeats.last)
     head.leads = [
         entry.text
         for number, entry in enumerate(rest)
         if entry is not publisher
         and not _is_twin(rest, number)
         and not entry.named
-        and not entry.by_date
+        and not (entry.by_date or entry.below_related)
         and entry.at > start
         and not opening.startswith(entry.text.casefold().rstrip(" ."))
         if _leads(entry, head, meta_at)
@@ -324,4 +327,6 @@ def _continues(first: Entry, second: Entry) -> bool:
         return False
     if is_capitals(first.text) and is_capitals(second.text):
         return True
+    if IMMEDIATE.match(first.text):  # "For immediate release: Port of Halden" and "opens its quay"
+        return not ends_sentence(first.text)
     return bool(_CUT.search(first.text)) or second.text[:1].islower()

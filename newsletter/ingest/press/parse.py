@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Protocol
 
 from newsletter.errors import ReleaseUnreadable
-from newsletter.ingest.press.body import Body, cut_mark, find_end, read_body
+from newsletter.ingest.press.body import Body, cut_mark, find_end, is_day, read_body
 from newsletter.ingest.press.clean import clean
 from newsletter.ingest.press.dates.dateline import Dateline, read_dateline
 from newsletter.ingest.press.dates.find import FoundDate, find_dates, resolve
-from newsletter.ingest.press.doubt import FIRST_SENTENCE, SURE
+from newsletter.ingest.press.doubt import FIRST_SENTENCE, LABELLED, SURE
 from newsletter.ingest.press.head import Head, read_head
 from newsletter.ingest.press.lines.furniture import Kind, kind_of
 from newsletter.ingest.press.lines.labels import BARE, BELOW, DATELINE, EVENT
-from newsletter.ingest.press.lines.line import NAME, OF
+from newsletter.ingest.press.lines.line import NAME, OF, Line
 from newsletter.ingest.press.lines.organisations import organisation_score
 from newsletter.ingest.press.lines.shape import is_sentence
+from newsletter.ingest.press.main_text import MainText, find_main_text
 from newsletter.ingest.press.page_title import find_page_title, without_menus
 from newsletter.ingest.press.publisher import Evidence, copyright_year, find_publisher
 from newsletter.ingest.press.title import same_headline, split_site
@@ -29,6 +31,8 @@ SUMMARY_LENGTH = 240
 MAX_LINES = 50_000
 HEADLINE_LENGTH = 120
 _TELLING = 200  # more lines below the text, or of contacts, tell nothing new about the publisher
+_NEAR_TEXT = 12
+_CLOCK = re.compile(r"\d{1,2}:\d\d")
 _SENTENCE_END = re.compile(r"[.!?…][\"'”’»)\]]*(?=\s)|[。！？][」』）]*")
 # Signs of the United States, where 3/4/2025 is in March.
 _AMERICAN = re.compile(r"\b(?:NYSE|N(?:asdaq|ASDAQ)|BUSINESS WIRE|PRN?ewswire|PRNewswire|AccessWire)\b")
@@ -88,13 +92,17 @@ def parse_press(text: str, name: str, today: date | None = None) -> PressRelease
     if cleaned.more:
         reason = f"it has more than {MAX_LINES:,} lines; save only the text of the release and try again"
         raise ReleaseUnreadable(name, reason)
-    lines = [each for line in read_lines(cleaned.lines) for each in cut_mark(line)]
+    main = find_main_text(cleaned.lines)
+    above = read_lines(main.above)
+    lines = [*above, *(each for line in read_lines(main.lines) for each in cut_mark(line))]
     page, headline_at = find_page_title(lines), -1
+    left_out = 0
     if page is not None:
-        lines, headline_at = without_menus(lines, page)
-    below = headline_at + 1
-    end = below + find_end(lines[below:])
-    head = read_head(lines[:end], headline_at)
+        shown, headline_at = without_menus(lines, page)
+        left_out, lines = len(lines) - len(shown), shown
+    text_at = max(headline_at + 1, len(above) - left_out)
+    end = text_at + find_end(lines[text_at:])
+    head = read_head(lines[:end], headline_at, text_at)
     body = read_body(lines[head.body_at : end], lines[end:])
     _speak_for_title(head, body)
     if not head.title:
@@ -117,7 +125,7 @@ def parse_press(text: str, name: str, today: date | None = None) -> PressRelease
     names = [*(named if not head.labelled else ()), head.publisher, *sites]
     return PressRelease(
         title=title,
-        publisher=next(filter(None, names), "") or _publisher(head, paragraphs, body, dateline),
+        publisher=next(filter(None, names), "") or _publisher(head, paragraphs, body, main, dateline),
         published=_published(head, body, dateline, paragraphs, today),
         language=detect_language("\n".join([title, *paragraphs])),
         paragraphs=tuple(paragraphs),
@@ -132,7 +140,7 @@ def parse_press(text: str, name: str, today: date | None = None) -> PressRelease
 
 def _speak_for_title(head: Head, body: Body) -> None:
     """Let the first sentence be the title of a release without a headline. It also stays in the text."""
-    opening = read_dateline(head.title) if len(head.title) > 60 else None
+    opening = read_dateline(head.title) if len(head.title) > 60 and head.sure < LABELLED else None
     if opening is not None:
         body.paragraphs.insert(0, head.title)
         body.subheads = {at + 1 for at in body.subheads}
@@ -208,13 +216,24 @@ def summarise(paragraphs: tuple[str, ...], limit: int = SUMMARY_LENGTH) -> str:
     return (cut[:word] if word > limit // 2 else cut).rstrip(" ,;:–—-") + "…"
 
 
-def _publisher(head: Head, paragraphs: list[str], body: Body, dateline: Dateline | None) -> str:
+def _publisher(
+    head: Head, paragraphs: list[str], body: Body, main: MainText, dateline: Dateline | None
+) -> str:
     opened = (each for each in paragraphs if dateline is not None and read_dateline(each) == dateline)
     lead = next(opened, "")[dateline.end if dateline else 0 :].strip()
-    footer = [line.text for line in body.footer[:_TELLING]]
+    footer = [*(line.text for line in body.footer), *(raw.text for raw in main.others)][:_TELLING]
     contacts = (head.contacts + body.contacts)[:_TELLING]
     signed = [line.text for line in body.signed if line.score >= NAME]
     return find_publisher(Evidence(paragraphs, footer, contacts, dateline, lead.strip(), head.title, signed))
+
+
+def _days_below(footer: list[Line]) -> Iterator[Line]:
+    """Yield the lines right below the text that are only a place and a day, or a moment."""
+    for line in footer[:_NEAR_TEXT]:
+        if line.kind is Kind.RELATED:
+            return
+        if line.dates and is_day(line) and (not line.alone or _CLOCK.search(line.text)):
+            yield line
 
 
 def _published(
@@ -227,9 +246,10 @@ def _published(
         dates.append((DATELINE, dateline.found))
     dates.extend((DATELINE, line.dates[0]) for line in body.signed if line.dates)
     dates.extend((EVENT, found) for found in find_dates(head.title)[:1])
-    # Below the text, only lines such as "Last updated" and "Source: X 2025-10-23" have dates of this release.
+    # Below the text, only lines such as "Last updated" and "Source: X 2025-10-23" have dates of this release,
+    # and a line right below the text.
     labelled = (line for line in body.footer if line.kind is Kind.WEAK or (line.alone and line.rank != BARE))
-    telling = [*body.last_dates, *labelled]
+    telling = [*body.last_dates, *labelled, *_days_below(body.footer)]
     dates.extend((BELOW, line.dates[0]) for line in telling if line.dates)
     year = next((found.year for _, found in dates if found.year), None)
     year = year or copyright_year([line.text for line in body.footer])

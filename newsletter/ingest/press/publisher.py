@@ -12,7 +12,7 @@ from newsletter.ingest.press.lines.furniture import Kind, kind_of
 from newsletter.ingest.press.lines.labels import read_label
 from newsletter.ingest.press.lines.line import NAME
 from newsletter.ingest.press.lines.organisations import is_agency, is_wire, organisation_score
-from newsletter.ingest.press.lines.shape import size
+from newsletter.ingest.press.lines.shape import ends_sentence, size
 
 _SOURCE = re.compile(
     r"(?:source|original-content von|bron|quelle|šaltinis|источник|джерело|来源|來源|出典)"
@@ -23,11 +23,12 @@ _BEHIND_SOURCE = re.compile(r" Editor:|, übermittelt|Inhalt melden")
 _RIGHTS = "|".join(read_phrases("labels")["rights"])
 _COPYRIGHT = re.compile(
     r"(?:(?:copyright|©|\(c\))\s*)+(?P<year>\d{4})?(?:\s?[-–]\s?\d{4})?[\s,.]*(?:by\s+)?"
-    r"(?P<holder>(?:[^.|]|\.(?=\w|\s?V\.)|\.(?=,? ?(?:ltd|inc)\b)){2,80}?)"
+    r"(?P<holder>(?:[^.|;；]|\.(?=\w|\s?V\.)|\.(?=,? ?(?:ltd|inc)\b)){2,80}?)"
     r"(?:\s\d{4}(?:\s?[-–]\s?\d{4})?)?"
-    rf"(?:(?:,|\.(?!\w|\s?V\.))(?!,? ?(?:ltd|inc)\b)|\||\s?(?:{_RIGHTS})|\Z)",
+    rf"(?:(?:,|\.(?!\w|\s?V\.))(?!,? ?(?:ltd|inc)\b)|[|;；]|\s?(?:{_RIGHTS})|\Z)",
     re.IGNORECASE,
 )
+_SURE = re.compile(rf"\d{{4}}|{_RIGHTS}", re.IGNORECASE)
 _LEAD_NAME = re.compile(
     r"(?:The )?(?P<who>(?:[A-Z0-9][\w&.'’-]*,? (?:of (?:the )?)?){0,5}[A-Z0-9][\w&.'’-]*),? "
     r"(?:\([A-Z][\w ]{1,30}: ?[\w.\-]{1,12}\)|(?:today|on \w+day)[ ,]"
@@ -43,7 +44,12 @@ _ABOUT = re.compile(
 _CREDIT = re.compile(r"[-–—\s]*[(（]([^()（）:\d]{2,40})[)）]\.?")
 _CREDIT_BEHIND = re.compile(r"[.!?…。\"”»)]\s*[(（]([^()（）:\d]{2,20})[)）]\.?\Z")
 _OPENING_NAME = re.compile(r"([^:：.,،()\n]{2,40}?)\s?(?::\s?-|\s[-–—])\s+(?=\S)")
+# "@port.example", "(at)mail.port.example", "www.port.example"
+_DOMAIN = re.compile(
+    r"(?:@|\(at\)|www\.)(?:[\w-]{1,40}\.){0,2}?([\w-]{2,40})\.[a-z]{2,12}(?![\w.-])", re.IGNORECASE
+)
 _FEW = 5
+_SIGNED = 8
 _LAST = 40  # paragraphs; what a publisher says of itself is at the end
 _LONGEST_CONTACT = 120
 _OPENING = 160
@@ -106,10 +112,13 @@ def from_agency(evidence: Evidence) -> str:
 
 
 def from_copyright(evidence: Evidence) -> str:
-    """Return the holder in the copyright line below the text."""
-    hits = (_COPYRIGHT.search(line) for line in evidence.footer)
-    holders = (hit["holder"].split(" - ")[0].strip(" -–") for hit in hits if hit)
-    return next((holder for holder in holders if any(map(str.isalpha, holder))), "")
+    """Return the holder in the copyright line below the text. Without a year, it may be that of a picture."""
+    for line in evidence.footer:
+        hit = _COPYRIGHT.search(line)
+        name = hit["holder"].split(" - ")[0].strip(" -–") if hit else ""
+        if any(map(str.isalpha, name)) and (_SURE.search(line) or _is_organisation(name)):
+            return name
+    return ""
 
 
 def from_credit(evidence: Evidence) -> str:
@@ -123,6 +132,16 @@ def from_credit(evidence: Evidence) -> str:
 def _is_credit(name: str) -> bool:
     capitals = any(len(word) > 1 and word.isupper() for word in name.split())
     return (capitals or is_agency(name) or organisation_score(name) >= NAME) and kind_of(name)[1] is Kind.TEXT
+
+
+def from_last_line(evidence: Evidence) -> str:
+    """Return the name that stands alone below the last sentence, as a signature."""
+    lines = [*evidence.paragraphs[-1:], *evidence.footer[:2]]
+    return next((line for line in lines if size(line) <= _SIGNED and _is_signature(line)), "")
+
+
+def _is_signature(line: str) -> bool:
+    return organisation_score(line) >= NAME and kind_of(line)[1] is Kind.TEXT and not ends_sentence(line)
 
 
 def from_opening(evidence: Evidence) -> str:
@@ -215,6 +234,22 @@ def _subject(text: str) -> str:
     return name if _is_organisation(name) and 2 <= size(name) <= 9 else ""
 
 
+def from_address(evidence: Evidence) -> str:
+    """Return the initials or the words in an email address or a link that the text has too.
+
+    "press@halden-robotics.example" stands for "Halden Robotics", and "press@hro.example" for "HRO".
+    """
+    told = " ".join((evidence.title, *evidence.paragraphs))
+    for line in (*evidence.contacts, *evidence.footer):
+        for domain in _DOMAIN.findall(line):
+            words = r"[\s-]".join(map(re.escape, domain.split("-")))
+            hit = re.search(rf"(?<!\w){words}(?!\w)", told, re.IGNORECASE)
+            name = hit[0] if hit else ""
+            if (name.isupper() or (" " in name and name[0].isupper())) and not is_wire(name):
+                return name
+    return ""
+
+
 def from_wire(evidence: Evidence) -> str:
     """Return the wire service that distributed the release, if nothing names the publisher."""
     return evidence.dateline.agency if evidence.dateline else ""
@@ -225,13 +260,15 @@ FINDERS: tuple[Callable[[Evidence], str], ...] = (
     from_signature,
     from_agency,
     from_credit,
+    from_last_line,
     from_opening,
-    from_copyright,
     from_about,
+    from_copyright,
     from_contacts,
     from_lead,
     from_subject,
     from_title,
+    from_address,
     from_wire,
 )
 

@@ -21,6 +21,7 @@ _LOOK_FOR_REPEATS = 60
 _COMPARED = 3000
 _NEAR_TEXT = 3
 _LONGEST_SITE = 10
+_TELLING = 3
 _LONG_HEADLINE = 40  # a shorter text may be the ending of another headline by chance
 _SITE_MARKS = (" | ", " :: ", " - ", " – ", " — ", " > ", " » ")
 _KIND_BEFORE = re.compile(
@@ -28,7 +29,7 @@ _KIND_BEFORE = re.compile(
     r"|[\[【](?:news|press release|プレスリリース|ニュース(?:リリース)?|お知らせ|보도자료)[\]】]\s*(?=\S)",
     re.IGNORECASE,
 )
-_IMMEDIATE = re.compile(r"for immediate release\s?[:–—-]\s?(?=\S)", re.IGNORECASE)
+IMMEDIATE = re.compile(r"for immediate release\s?[:–—-]\s?(?=\S)", re.IGNORECASE)
 _LEANS = re.compile(r"(?:\b(?:on|of|am|vom|le|el|del|di|den)\s|[,(（\[【])\s*\Z", re.IGNORECASE)
 _WORD = re.compile(r"[^\W\d_]+")
 _ASIAN = re.compile(r"[\u0e01-\u0eff\u1000-\u109f\u1780-\u17dd\u3041-\u9fff\uac00-\ud7a3]")
@@ -85,14 +86,14 @@ class Repeats:
     """The lines of the head that stand there twice, as headlines do, also with the name of the site behind.
 
     A breadcrumb that ends with the headline, a headline with its author behind, and one that was cut off with
-    three dots are repetitions, too. `body_from` is the index behind the last repetition. The text does not
-    begin above it, and not above `headline_at`.
+    three dots are repetitions, too. `last` is the index of the last repetition. The text does not begin above
+    it, and not above `text_at`: it begins at `body_from` or below.
     """
 
-    def __init__(self, lines: Sequence[Line], headline_at: int = -1) -> None:
+    def __init__(self, lines: Sequence[Line], text_at: int = 0) -> None:
         self._count: dict[str, int] = {}
         self._other: dict[str, str] = {}
-        self.body_from = headline_at + 1
+        self.last, self.body_from = -1, text_at
         first: set[str] | None = None
         begins: dict[str, int] = {}
         # What stands twice below the first sentence is a row of a table, if a headline can be above it.
@@ -112,7 +113,7 @@ class Repeats:
             if repeated is not None and headed and begins[repeated] > text_at:
                 continue
             if repeated is not None and line.score < 4 and (first is None or repeated in first):
-                self.body_from = at + 1
+                self.last, self.body_from = at, max(text_at, at + 1)
                 first = first or set(keys)
             for key in keys:
                 self._count[key] = self._count.get(key, 0) + 1
@@ -126,8 +127,9 @@ class Repeats:
                 if len(short) >= len(long):
                     continue
                 cut = is_cut_off(texts[below]) and long.startswith(short)
-                name = organisation_score(texts[below]) >= NAME  # of the site
-                if cut or (not name and _is_longer(long, short, above=at < below)):
+                longer = cut or _is_longer(long, short, above=at < below)
+                # The name of the site may stand behind its own motto.
+                if longer and (cut or organisation_score(texts[below]) < NAME):
                     self._other[long] = short
 
     def _keys(self, text: str) -> list[str]:
@@ -179,7 +181,7 @@ def _keys(text: str) -> Iterator[str]:
         before, found, _ = low.rpartition(mark)
         if found and len(before) >= 15:
             yield before.strip()
-    bare = _KIND_BEFORE.sub("", _IMMEDIATE.sub("", low, count=1), count=1)
+    bare = _KIND_BEFORE.sub("", IMMEDIATE.sub("", low, count=1), count=1)
     if bare != low:
         yield from _keys(bare)
 
@@ -286,21 +288,25 @@ def _score(
     if looks_like_name(text):
         score -= 3 if any(each.line.size >= 4 and not looks_like_name(each.text) for each in entries) else 1
     score -= 4 if entry.below_related or is_wire(text) else 0
+    score += 4 if entry.line.mark == "#" else 0
     score -= 2 if text.endswith((":", "：")) else 0
     score -= 1 if entry.line.prose and not entry.line.open else 0
     # A subtitle stands below its title and often has more words of the text.
     above = entries[number - 1] if number else None
     listed = above is None or above.line.bullet or above.below_related
-    if above is not None and not listed and entry.at - above.at <= 5 and size(above.text) >= 4:
+    if above is not None and not listed and entry.at - above.at <= 8 and size(above.text) >= 4:
         name = above.line.score >= NAME or looks_like_name(above.text) or is_wire(above.text)
         score -= 0 if name else 3 if size(above.text) >= 5 else 2
     return score
 
 
 def share_of(text: str, grams: set[str]) -> float:
-    """Return the share of the pieces of words in `text` that are among `grams`, 0 to 1."""
+    """Return the share of the pieces of words in `text` that are among `grams`, 0 to 1.
+
+    One or two pieces tell little: the text may have them by chance.
+    """
     own = list(pieces(text))
-    return sum(gram in grams for gram in own) / len(own) if own else 0.0
+    return sum(gram in grams for gram in own) / max(len(own), _TELLING)
 
 
 def pieces(text: str) -> Iterator[str]:
@@ -317,7 +323,7 @@ def split_site(title: str, lines: Collection[str] = ()) -> tuple[str, str]:
 
     A headline that is also one of `lines` of the page is whole, and what follows it is the site.
     """
-    title = _KIND_BEFORE.sub("", _IMMEDIATE.sub("", title, count=1), count=1)
+    title = _KIND_BEFORE.sub("", IMMEDIATE.sub("", title, count=1), count=1)
     for mark in _SITE_MARKS:
         before, found, after = title.rpartition(mark)
         if not found or len(before) < 15:

@@ -55,8 +55,9 @@ def test_addresses_with_names_of_entities_are_unchanged() -> None:
 @pytest.mark.parametrize(
     ("raw", "mark", "text"),
     [
-        ("## Timetable", "#", "Timetable"),
-        ("<h3>Timetable</h3>", "#", "Timetable"),
+        ("## Timetable", "##", "Timetable"),
+        ("# Timetable", "#", "Timetable"),
+        ("<h3>Timetable</h3>", "##", "Timetable"),
         ("> We sail at noon.", ">", "We sail at noon."),
         ("<blockquote>We sail at noon.</blockquote>", ">", "We sail at noon."),
         ("<ul><li>one</li></ul>", "", "- one"),

@@ -74,6 +74,8 @@ def _contact_end(lines: Sequence[Line], start: int) -> int:
     for at in range(start + 1, min(start + 16, len(lines))):
         line = lines[at]
         reached = line.reach or line.kind is Kind.REACH
+        if line.prose and reached and at == start + 1:
+            return at  # "For more information, write to press@port.example."
         if line.prose or line.kind in (Kind.END, Kind.RELATED) or line.size > 14:
             break
         if line.gap and at > start + 1 and not reached:

@@ -168,7 +168,8 @@ def _is_reach(low: str) -> bool:
         return True  # "Harbour House • 3 Quay Road • Brinehaven 12999 • 555/010-0144"
     rest = _PHONE.sub(" ", _MAIL.sub(" ", low))
     letters = [word for word in rest.split() if any(char.isalpha() for char in word)]
-    return len(letters) <= (4 if mail else 2)
+    phones = len(_PHONE.findall(low))
+    return len(letters) <= (4 if mail else 2 if phones == 1 else 3 * phones)
 
 
 def is_contact_line(text: str) -> bool:

@@ -42,7 +42,7 @@ class Line:
     as "publisher", and `value` what follows the label. `rank` says how well its date tells the day of
     publication. `alone`: it is only a date, and `beside` is the text beside its dates. `score` is how much it
     looks like the name of an organisation. `reach`: it has an email address or a telephone number. `mark` is
-    # for a heading and > for a quotation that the source marked.
+    # or ## for a heading and > for a quotation that the source marked.
     """
 
     text: str

@@ -21,7 +21,7 @@ _ENDINGS = re.compile(
     r"|大學|研究所|通信社?|新聞社?"
     r"|新华社|新華社|通讯社|通訊社|日报|日報|时报|時報|电视台|网|政府|内閣|官邸|市役所|役場|区役所|県庁|集团"
     r"|公司|有限公司|株式会社|財団|銀行"
-    r"|大使館|大使馆|부|청|처|원|위원회|공사|통신|뉴스|신문|정부|대사관|연구원|주식회사|그룹"
+    r"|大使館|大使馆|부|청|처|원|위원회|공사|공단|협회|재단|연구소|은행|병원|대학교|총장실|시청|도청|군청|구청|경찰서|통신|뉴스|신문|정부|대사관|연구원|주식회사|그룹"
     r"|ministerium|ministerija|ministerstvo|kommission|verwaltung|minister[iy]|behörde|werke"
     r"|styrelsen|verket|myndigheten|departementet|direktoratet|tilsynet|etaten|laitos|virasto|ministeriö|zentrale|amt)\Z",
     re.IGNORECASE,
@@ -89,9 +89,10 @@ def organisation_score(text: str) -> int:
     text = text.strip(" -–—|,:")
     if not text or len(text) > 140 or not any(char.isalpha() for char in text):
         return -9
-    words = [word.strip("().,'’\"“”;:-–") for word in text.split()]
+    words = [word.strip("().,'’\"“”;:-–*+•") for word in text.split()]
     words = [word for word in words if word]
-    known = any(word.casefold() in _ORGANISATIONS for word in words)
+    # "University" alone is an entry of a menu.
+    known = len(words) > 1 and any(word.casefold() in _ORGANISATIONS for word in words)
     ending = bool(_ENDINGS.search(text) or _ASIAN.search(text))
     # "County" or "power" is typical of a name with few words, but not of a long line.
     vague = size(text) <= 6 and any(word.casefold() in _VAGUE for word in words)
@@ -174,7 +175,7 @@ _WIRE = re.compile(
     r"(?:news|press|business|globe|access|north|pr|market|send|media)\s?-?(?:news)?wire"
     r"|newswire|\bwire\b|informationsdienst wissenschaft|marketwired"
     r"|prnewsfoto|(?<![a-z])pr times(?![a-z])|\bots\b|\bcnw\b|presseportal|ein presswire|newsfile"
-    r"|\bdgap\b|\beqs\b",
+    r"|\bdgap\b|\beqs\b|뉴스와이어",
     re.IGNORECASE,
 )
 

@@ -8,7 +8,7 @@ _CJK = re.compile(r"[\u3041-\u30ff\u3400-\u9fff\uf900-\ufaff]")
 _UNSPACED = re.compile(r"[\u0e01-\u0e3a\u0e40-\u0eff\u1000-\u109f\u1780-\u17dd]")  # Thai, Lao, Burmese, Khmer
 _CLOSERS = "\"'”’“»«›)]」』）】〉》*_"
 _ENDS = ".!?…。！？؟।۔։"
-_BULLET = re.compile(r"(?:[•·▪●◦‣■□▶►✓➢*○◆◇・※]|--?(?=\s)|[o](?=\s+[A-Z]))\s*(?=\S)")
+_BULLET = re.compile(r"(?:[•·▪●◦‣■□▶►✓➢*○◆◇・※]|(?:--?|\+)(?=\s)|[o](?=\s+[A-Z]))\s*(?=\S)")
 _NUMBERED = re.compile(r"(?:\(?\d{1,2}[.)]|\(?[a-z]\))\s+\S")
 
 PROSE_LENGTH = 200
