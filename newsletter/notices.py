@@ -114,7 +114,7 @@ class NoticeKind(enum.Enum):
             "Their addresses get no more email. {what}"
         ),
         (
-            "Find out whether these people asked for the newsletter, and whether it is easy to leave. "
+            "Find out whether these people asked for the newsletter, and whether it is easy to unsubscribe. "
             "Mailbox providers refuse senders with many complaints. To see the complaints: newsletter "
             "bounce reports --outcome complaint. {remedy}"
         ),
@@ -218,7 +218,7 @@ class NoticeKind(enum.Enum):
             "come with the next issue."
         ),
         (
-            "Find out why nothing ran at that time: newsletter doctor. What happens to late issues is a "
+            "Find in the log of the service why nothing ran at that time. What happens to late issues is a "
             "setting of the schedule: newsletter schedule set --newsletter {subject}"
         ),
     )
@@ -386,7 +386,7 @@ class NoticeKind(enum.Enum):
         "A release was removed by its source",
         "The source {name} no longer lists {what}. Nothing is held, because it was public already.",
         (
-            "If the publisher took it back, exclude it on the page “Releases”. It then leaves the archive "
+            "If the publisher withdrew it, exclude it on the page “Releases”. It then leaves the archive "
             "too. This notice closes after three days."
         ),
     )

@@ -39,7 +39,7 @@ def test_the_command_gets_each_notice_once(house: House, tmp_path: Path):
     assert counts == [1, 0]
     (line,) = [json.loads(each) for each in said.read_text().splitlines()]
     assert line["kind"] == "process_gone"
-    assert "newsletter doctor" not in line["title"]
+    assert line["title"] == "A process of the service is gone"
     owned.runtime.engine.dispose()
 
 
