@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, insert, select, tuple_
+from sqlalchemy import insert, select, tuple_
 from sqlalchemy.orm import Session
 
 from newsletter.calendar.plan import USUAL_LATE, Calendar, Hour, Late, LateRule
@@ -143,13 +143,6 @@ def calendar_in_use(session: Session, newsletter_id: int) -> Calendar | None:
     """Return the calendar of a newsletter whose schedule is on."""
     row = find_calendar(session, newsletter_id)
     return load_calendar(session, row) if row is not None and row.is_on else None
-
-
-def any_calendar_on(session: Session) -> bool:
-    """Return whether a schedule is on."""
-    return bool(
-        session.scalar(select(func.count()).select_from(NewsletterCalendar).where(NewsletterCalendar.is_on))
-    )
 
 
 def tell_clock(session: Session, newsletters: Iterable[int]) -> None:

@@ -11,13 +11,11 @@ from sqlalchemy import (
     and_,
     exists,
     false,
-    func,
     or_,
     select,
     tuple_,
     union,
 )
-from sqlalchemy.orm import Session
 
 from newsletter.calendar.plan import Part
 from newsletter.digest.select import Audience
@@ -95,8 +93,3 @@ def _part_condition(wave: Wave, part: dict[str, Any]) -> ColumnElement[bool]:
     usual = and_(or_(false(), *by_hour), ~exists().where(whose, date))
     frequencies = [Frequency(each) for each in part["frequencies"]]
     return and_(Subscription.frequency.in_(frequencies), or_(usual, personally))
-
-
-def count_prepared(session: Session, wave: Wave) -> int:
-    """Return how many deliveries the issue of a wave has."""
-    return session.scalar(select(func.count()).where(Delivery.issue_id == wave.issue_id)) or 0

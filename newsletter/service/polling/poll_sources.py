@@ -112,12 +112,6 @@ class Poller:
             self._give_back(pool.claimed)
         return tally
 
-    def poll_one(self, claimed: Claimed) -> Tally:
-        """Fetch and store one source that was claimed."""
-        tally = Tally()
-        self.store(claimed, self._fetch(claimed), tally)
-        return tally
-
     def _store_unchanged(self, done: Sequence[Done], tally: Tally) -> list[Done]:
         """Record the sources that are unchanged in one transaction; return the others."""
         left = [each for each in done if each[1].outcome is not FetchOutcome.UNCHANGED]
