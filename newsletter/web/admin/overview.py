@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -226,9 +226,22 @@ def _warnings(
 ) -> list[dict[str, str]]:
     warnings = [_told(notice) for notice in open_notices(session)]
     warnings += _relay_warnings(checks) + _key_warnings(senders) + _setting_warnings(senders)
-    if not any(worker["alive"] for worker in workers):
-        words = "No worker has been seen for two minutes. Confirmations and digests wait until a worker runs."
-        warnings.append({"tone": "bad", "text": words})
+    warnings += _worker_warnings(workers) + _signup_warnings(session, now)
+    warnings += _uncertain_warnings(outbox["uncertain"]) + _journal_warnings()
+    warnings += _overdue_warnings(session, now) + _unbuildable_warnings(session)
+    return warnings + _host_warnings(outbox["overdue"]) + _decision_warnings(session)
+
+
+def _worker_warnings(workers: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
+    if any(worker["alive"] for worker in workers):
+        return []
+    words = "No worker has been seen for two minutes. Confirmations and digests wait until a worker runs."
+    return [{"tone": "bad", "text": words}]
+
+
+def _signup_warnings(session: Session, now: datetime) -> list[dict[str, str]]:
+    """Warn about sign-ups that wait for a worker, and about those that a limit holds."""
+    warnings = []
     late = count_unresolved(session, now - WAITS_LONG)
     if late:
         words = "1 sign-up has" if late == 1 else f"{late} sign-ups have"
@@ -242,32 +255,45 @@ def _warnings(
             "use the command “newsletter subscriber held”."
         )
         warnings.append({"tone": "warn", "text": text})
-    if outbox["uncertain"]:
-        count = outbox["uncertain"]
-        words = "1 email" if count == 1 else f"{count} emails"
-        text = f"It is uncertain whether {words} arrived. The relay did not reply."
-        warnings.append(
-            {"tone": "warn", "text": text, "url": url_for("admin.issues"), "link": "See the issues"}
-        )
-    warnings += _journal_warnings()
-    warnings += _overdue_warnings(session, now)
-    unbuildable = count_unbuildable(session)
-    if unbuildable:
-        words = "1 email cannot" if unbuildable == 1 else f"{unbuildable} emails cannot"
-        text = (
-            f"{words} be built, and wait. The log of the worker names the fault. They are sent when it is "
-            "fixed. To skip the emails of an issue, use the button on its page."
-        )
-        warnings.append(
-            {"tone": "bad", "text": text, "url": url_for("admin.issues"), "link": "See the issues"}
-        )
-    for host, count in sorted(outbox["overdue"].items()):
+    return warnings
+
+
+def _uncertain_warnings(count: int) -> list[dict[str, str]]:
+    if not count:
+        return []
+    words = "1 email" if count == 1 else f"{count} emails"
+    text = f"It is uncertain whether {words} arrived. The relay did not reply."
+    return [{"tone": "warn", "text": text, "url": url_for("admin.issues"), "link": "See the issues"}]
+
+
+def _unbuildable_warnings(session: Session) -> list[dict[str, str]]:
+    count = count_unbuildable(session)
+    if not count:
+        return []
+    words = "1 email cannot" if count == 1 else f"{count} emails cannot"
+    text = (
+        f"{words} be built, and wait. The log of the worker names the fault. They are sent when it is "
+        "fixed. To skip the emails of an issue, use the button on its page."
+    )
+    return [{"tone": "bad", "text": text, "url": url_for("admin.issues"), "link": "See the issues"}]
+
+
+def _host_warnings(overdue: Mapping[str, int]) -> list[dict[str, str]]:
+    """Warn about hosts that have held deliveries for too long. `overdue` counts these by host."""
+    warnings = []
+    for host, count in sorted(overdue.items()):
         words = "1 email has" if count == 1 else f"{count} emails have"
         text = (
             f"{words} been held by the host {host} for more than ten minutes. It may be slow or "
             f"disconnected. If it is lost for good, run: newsletter digest lost-host {host}"
         )
         warnings.append({"tone": "bad", "text": text})
+    return warnings
+
+
+def _decision_warnings(session: Session) -> list[dict[str, str]]:
+    """Warn about issues that wait for a person's decision."""
+    warnings = []
     for issue in held_issues(session, 5):
         place = url_for("admin.issue", public_id=issue.public_id)
         text = f"The issue “{issue.title}” needs a decision."
