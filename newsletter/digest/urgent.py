@@ -11,9 +11,21 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, and_, exists, func, literal, literal_column, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Row,
+    Select,
+    and_,
+    exists,
+    func,
+    literal,
+    literal_column,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.orm import Session
 
 from newsletter import audit, coverage
@@ -238,13 +250,32 @@ def _give_up(
 ) -> set[int]:
     """Take the release out of these people's waiting deliveries; return those who get it by another one.
 
-    The people are locked. A delivery without any other release is skipped. People who get the release
-    urgently from another newsletter get no urgent email here. So their deliveries here keep the release.
+    The people are locked. People who get the release urgently from another newsletter get no urgent email
+    here. So their deliveries here keep the release.
     """
-    held = session.execute(
+    held = _deliveries_that_hold(session, issue, release_id, people)
+    elsewhere = {row.person_id for row in held if row.newsletter_id != issue.newsletter_id}
+    may_give_up = [
+        row.id for row in held
+        if row.state in WAITING and row.subscriber_id == row.person_id and row.person_id not in elsewhere
+    ]  # fmt: skip
+    # A worker may have claimed one since it was read. Then the person gets it by that one.
+    waiting = select(Delivery.id).where(
+        is_one_of(session, Delivery.id, may_give_up), Delivery.state.in_(WAITING)
+    )
+    given = set(session.scalars(waiting.with_for_update()))
+    _take_out(session, [row for row in held if row.id in given], release_id, now)
+    return {row.person_id for row in held if row.id not in given}
+
+
+def _deliveries_that_hold(
+    session: Session, issue: Issue, release_id: int, people: Collection[int]
+) -> Sequence[Row[*tuple[Any, ...]]]:
+    """Return the deliveries to these people that hold the release. `person_id` follows an earlier merge."""
+    query = (
         select(
             Delivery.id, Delivery.issue_id, Rendition.key, Delivery.state, Issue.newsletter_id,
-            Delivery.subscriber_id, func.coalesce(Subscriber.moved_to, Subscriber.id),
+            Delivery.subscriber_id, func.coalesce(Subscriber.moved_to, Subscriber.id).label("person_id"),
         )
         .join(Rendition, Rendition.id == Delivery.rendition_id)
         .join(Issue, Issue.id == Delivery.issue_id)
@@ -258,26 +289,22 @@ def _give_up(
             or_(Issue.newsletter_id == issue.newsletter_id, Issue.urgent_release_id == release_id),
             *_holding(release_id, *coverage.HOLDING),
         )
-    ).all()  # fmt: skip
-    elsewhere = {row[6] for row in held if row.newsletter_id != issue.newsletter_id}
-    may_give_up = [
-        row.id for row in held
-        if row.state in WAITING and row.subscriber_id == row[6] and row.subscriber_id not in elsewhere
-    ]  # fmt: skip
-    # A worker may have claimed one since it was read. Then the person gets it by that one.
-    waiting = select(Delivery.id).where(
-        is_one_of(session, Delivery.id, may_give_up), Delivery.state.in_(WAITING)
-    )
-    given = set(session.scalars(waiting.with_for_update()))
+    )  # fmt: skip
+    return session.execute(query).all()
+
+
+def _take_out(
+    session: Session, deliveries: Sequence[Row[*tuple[Any, ...]]], release_id: int, now: datetime
+) -> None:
+    """Take the release out of these locked deliveries. A delivery without any other release is skipped."""
     left: dict[int, dict[int, str]] = defaultdict(dict)
     empty = []
-    for row in held:
-        if row.id in given:
-            key = without(row.key, {release_id})
-            if key:
-                left[row.issue_id][row.id] = key
-            else:
-                empty.append(row.id)
+    for row in deliveries:
+        key = without(row.key, {release_id})
+        if key:
+            left[row.issue_id][row.id] = key
+        else:
+            empty.append(row.id)
     for issue_id, keys in sorted(left.items()):
         store_renditions(session, issue_id, keys)
     session.execute(
@@ -286,7 +313,6 @@ def _give_up(
         .values(state=DeliveryState.SKIPPED, settled_at=now)
         .execution_options(synchronize_session=False)
     )
-    return {row[6] for row in held if row.id not in given}
 
 
 def _holding(release_id: int, *states: DeliveryState) -> Sequence[ColumnElement[bool]]:
