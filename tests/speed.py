@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import gc
 import types
-from collections.abc import Callable
 from typing import Any, ClassVar
 
 from flask import Flask
@@ -37,15 +36,27 @@ class CodeInMemory(BytecodeCache):
 
 
 class RuleInMemory(Rule):
-    """A route that takes over the code that builds its URLs from the same route of an earlier application."""
+    """A route that takes over what it compiles from the same route of an earlier application."""
 
-    _builders: ClassVar[dict[tuple[object, ...], Callable[..., tuple[str, str]]]] = {}
+    _compiled: ClassVar[dict[tuple[object, ...], tuple[Any, ...]]] = {}
 
-    def _compile_builder(self, append_unknown: bool = True) -> Callable[..., tuple[str, str]]:
-        key = (self.rule, *self._trace, *(self.defaults or {}).items(), append_unknown)
-        if key not in self._builders:
-            self._builders[key] = super()._compile_builder(append_unknown)
-        return self._builders[key]
+    def compile(self) -> None:
+        """Set what `Rule.compile` sets."""
+        assert self.map is not None
+        key = (
+            self.rule,
+            self.host if self.map.host_matching else self.subdomain,
+            self.merge_slashes,
+            *(self.defaults or {}).items(),
+        )
+        if key not in self._compiled:
+            super().compile()
+            builders = self._build.__func__, self._build_unknown.__func__  # type: ignore[attr-defined]
+            self._compiled[key] = (self._parts, self._trace, self._converters, *builders)
+        self._parts, self._trace, self._converters, build, build_unknown = self._compiled[key]
+        self.arguments.update(self._converters)
+        self._build = build.__get__(self, None)
+        self._build_unknown = build_unknown.__get__(self, None)
 
 
 class _OneForAllEngines:
