@@ -7,6 +7,7 @@ import random
 import struct
 import zipfile
 import zlib
+from functools import cache
 
 from PIL import Image
 
@@ -30,6 +31,7 @@ def drawing(width: int = 900, height: int = 600, mode: str = "RGB") -> bytes:
     return out.getvalue()
 
 
+@cache
 def png_of(width: int, height: int) -> bytes:
     """Return a PNG file of grey pixels. It is small, however large the picture is."""
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
 import itertools
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from email.utils import format_datetime
+from functools import cache
 from html import escape
 
 from house import House
@@ -136,12 +136,18 @@ class Desk:
             return list(session.scalars(select(SourceItem).order_by(SourceItem.id)))
 
 
-@contextmanager
-def desk_of(house: House, limits: Limits | None = None) -> Iterator[Desk]:
+def desk_of(house: House, limits: Limits | None = None) -> Desk:
     """Return the desk of an installation."""
-    with IsolatedReader(seconds=5) as reader:
-        retriever = Retriever("newsletter test", HERE, limits or Limits())
-        yield Desk(house, Poller(house.runtime, reader, retriever))
+    retriever = Retriever("newsletter test", HERE, limits or Limits())
+    return Desk(house, Poller(house.runtime, shared_reader(), retriever))
+
+
+@cache
+def shared_reader() -> IsolatedReader:
+    """Return the reader of all tests of this process. Its child takes longer to start than most tests."""
+    made = IsolatedReader(seconds=5)
+    atexit.register(made.close)
+    return made
 
 
 def with_settings(house: House, **given: object) -> House:

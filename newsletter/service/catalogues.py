@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 from babel import Locale, UnknownLocaleError
@@ -21,6 +22,8 @@ ENGLISH_ONLY = ("web/admin", "web/mailbox", "cli", "demo", "service")
 # templates/admin and templates/dev are the owner's too.
 TRANSLATED_TEMPLATES = ("web", "email")
 
+# A text, or its singular and its plural.
+Text = str | tuple[str, ...]
 _CALLS = {**DEFAULT_KEYWORDS, "lazy_gettext": None, "lazy_ngettext": (1, 2), "translatable": None}
 # The options of the Jinja environments of pages and emails, so that extracted texts match the lookups.
 _TEMPLATE_OPTIONS = {"newstyle_gettext": "true", "silent": "false"}
@@ -35,13 +38,23 @@ _IDLE_HEADERS = re.compile(
 def gather() -> Catalog:
     """Return every translatable text of pages, emails and messages, with the files that contain it."""
     found = Catalog(charset="utf-8")
+    for name, text, context in _texts():
+        # Without line numbers: every edit changes them, and the text can be searched for.
+        found.add(text, locations=[(name, 0)], context=context)
+    return found
+
+
+@cache
+def _texts() -> list[tuple[str, Text, str | None]]:
+    """Return each text with its file and its context. It takes a second or two, so once in a process."""
+    found: list[tuple[str, Text, str | None]] = []
     package, templates = Path(__file__).parents[1], data_folder("templates")
     for path in _sources(package):
-        _extract(found, "python", path, f"newsletter/{path.relative_to(package).as_posix()}")
+        found += _extract("python", path, f"newsletter/{path.relative_to(package).as_posix()}")
     for path in _templates(templates):
         trimmed = {"trim_blocks": "true", "lstrip_blocks": "true"} if "email" in path.parts else {}
         name = f"templates/{path.relative_to(templates).as_posix()}"
-        _extract(found, "jinja2.ext:babel_extract", path, name, _TEMPLATE_OPTIONS | trimmed)
+        found += _extract("jinja2.ext:babel_extract", path, name, _TEMPLATE_OPTIONS | trimmed)
     return found
 
 
@@ -58,13 +71,12 @@ def _templates(folder: Path) -> Iterator[Path]:
 
 
 def _extract(
-    found: Catalog, method: str, path: Path, name: str, options: dict[str, str] | None = None
-) -> None:
+    method: str, path: Path, name: str, options: dict[str, str] | None = None
+) -> Iterator[tuple[str, Text, str | None]]:
     for _line, text, _comments, context in extract_from_file(
         method, path, keywords=_CALLS, options=options or {}
     ):
-        # Without line numbers: every edit changes them, and the text can be searched for.
-        found.add(text, locations=[(name, 0)], context=context)
+        yield name, text, context
 
 
 def update(language: str) -> list[Message]:

@@ -188,8 +188,8 @@ def test_the_pace_of_a_relay_that_is_used_no_more_is_forgotten(house, engine):
 @pytest.fixture
 def press(house):
     """A press site whose feed is a source that is due."""
-    with serving() as server, desk_of(house) as desk:
-        site = Site(server)
+    with serving() as server:
+        desk, site = desk_of(house), Site(server)
         site.show(News("The quay opens", "1"))
         desk.add(site, settle_minutes=0)
         yield desk

@@ -24,8 +24,7 @@ def server():
 
 @pytest.fixture
 def desk(house: House):
-    with desk_of(house, Limits(seconds=10)) as made:
-        yield made
+    return desk_of(house, Limits(seconds=10))
 
 
 def show(server: WebServer, *numbers: int, note: str = "") -> None:

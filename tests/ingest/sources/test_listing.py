@@ -22,8 +22,7 @@ FERRY = News("The ferry is late", "2", "Fog keeps the ferry from sailing today."
 
 @pytest.fixture
 def desk(either_house: House):
-    with desk_of(either_house) as made:
-        yield made
+    return desk_of(either_house)
 
 
 @pytest.fixture

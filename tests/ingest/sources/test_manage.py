@@ -31,8 +31,7 @@ from newsletter.notices import open_notices
 
 @pytest.fixture
 def desk(either_house: House):
-    with desk_of(either_house) as made:
-        yield made
+    return desk_of(either_house)
 
 
 def add(session, url="https://press.example/feed", **given):

@@ -24,8 +24,7 @@ def site():
 
 @pytest.fixture
 def desk(either_house: House):
-    with desk_of(either_house, Limits(seconds=10)) as made:
-        yield made
+    return desk_of(either_house, Limits(seconds=10))
 
 
 def need(desk: Desk, source: str) -> None:

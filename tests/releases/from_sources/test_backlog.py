@@ -20,8 +20,7 @@ from newsletter.releases.topics.manage import change_rules
 
 @pytest.fixture
 def desk(either_house: House):
-    with desk_of(either_house) as made:
-        yield made
+    return desk_of(either_house)
 
 
 @pytest.fixture

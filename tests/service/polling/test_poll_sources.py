@@ -32,8 +32,7 @@ def server():
 
 @pytest.fixture
 def desk(either_house: House):
-    with desk_of(either_house, Limits(seconds=10)) as made:
-        yield made
+    return desk_of(either_house, Limits(seconds=10))
 
 
 @pytest.fixture
@@ -286,18 +285,18 @@ def test_sources_that_send_a_byte_now_and_then_hold_up_no_other(house: House, se
             yield b" "
 
     server.answers |= {f"/slow/{at}": trickle for at in range(slow)}
-    with desk_of(house, Limits(seconds=600, silent_seconds=600)) as desk:
-        for at in range(slow):
-            desk.add(server.url(f"/slow/{at}"))
-        sites = [Site(server, [News(f"Quay number {at}", str(at))]) for at in range(quick)]
-        for each in sites:
-            desk.add(each.url)
+    desk = desk_of(house, Limits(seconds=600, silent_seconds=600))
+    for at in range(slow):
+        desk.add(server.url(f"/slow/{at}"))
+    sites = [Site(server, [News(f"Quay number {at}", str(at))]) for at in range(quick)]
+    for each in sites:
+        desk.add(each.url)
 
-        try:
-            # The slow ones are due first, so they are claimed first.
-            desk.poller.round(lambda: len(desk.releases()) == quick, threads=slow + 2)
-        finally:
-            ended.set()
+    try:
+        # The slow ones are due first, so they are claimed first.
+        desk.poller.round(lambda: len(desk.releases()) == quick, threads=slow + 2)
+    finally:
+        ended.set()
 
     assert sorted(desk.releases()) == sorted(f"Quay number {at}" for at in range(quick))
     assert sum(each.path.startswith("/slow/") for each in server.asked) == slow
@@ -317,7 +316,8 @@ def image_of(desk: Desk, title: str) -> tuple[str | None, str]:
 @pytest.fixture
 def gallery(either_house: House):
     """A desk that takes images."""
-    with ImageEncoder() as encoder, desk_of(either_house, Limits(seconds=10)) as made:
+    made = desk_of(either_house, Limits(seconds=10))
+    with ImageEncoder() as encoder:
         made.poller.encoder = encoder
         yield made
 

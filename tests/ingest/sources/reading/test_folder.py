@@ -99,8 +99,7 @@ def test_a_file_that_is_no_release_is_named(folder: Path):
 
 @pytest.fixture
 def desk(either_house: House):
-    with desk_of(either_house) as made:
-        yield made
+    return desk_of(either_house)
 
 
 def test_a_file_is_stored_once_and_does_not_settle(desk: Desk, folder: Path):
