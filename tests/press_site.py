@@ -144,7 +144,7 @@ def desk_of(house: House, limits: Limits | None = None) -> Desk:
 
 @cache
 def shared_reader() -> IsolatedReader:
-    """Return the reader of all tests of this process. Its child takes longer to start than most tests."""
+    """Return the document process of all tests here. To start it takes longer than most tests."""
     made = IsolatedReader(seconds=5)
     atexit.register(made.close)
     return made
