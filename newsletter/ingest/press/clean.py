@@ -53,6 +53,7 @@ _ANCHOR = re.compile(
     re.IGNORECASE,
 )
 _BOLD = re.compile(r"(\*\*|__)(?=\S)([^*_\n]{1,300})(?<=\S)\1")
+_GLUED_DATE = re.compile(r"((?<!\d)\d{1,2}\.\d{1,2}\.\d{4})(?=[^\W\d_])")
 _HEADING = re.compile(r"#{1,6} +(?=[^\s#])")
 _QUOTE = re.compile(r"(?:> ?)+(?=\S)")
 _BARS = "|¦│┃║ "
@@ -93,10 +94,11 @@ def clean(text: str, most: int | None = None) -> Cleaned:
     links: dict[str, str] = {}
     lines: list[RawLine] = []
     gap = True
-    for raw in _with_breaks(_plain(text, links).split("\n")):
-        spaced = raw.translate(_SPACING)
+    for spaced in _with_breaks(_plain(text, links).translate(_SPACING).split("\n")):
         bare = spaced.strip()
         mark = _mark(bare)
+        if "." in bare[:20]:
+            bare = _GLUED_DATE.sub(r"\1 ", bare, count=1)
         shown = " ".join(strip_bars(_without(mark, bare)).split())
         if not shown:
             gap = True

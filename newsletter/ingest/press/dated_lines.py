@@ -96,7 +96,7 @@ def read_mixed(at: int, line: Line, dates_found: list[HeadDate]) -> list[Entry]:
         return named_value(at, Line(text), labelled[0][labelled[1].end() :], dates_found)
     glued = text[dates[0].end : dates[0].end + 1].isalpha()  # "2031年6月8日港口发布会" is a headline
     opens = dates[0].start <= 6 and text.endswith(line.beside) and not glued
-    if opens and size(rest) >= 6 and not looks_like_name(rest):
+    if opens and (line.mark == "#" or (size(rest) >= 6 and not looks_like_name(rest))):
         dates_found.append(HeadDate(at, BARE, dates[0]))
         return [Entry(at, line.beside, line)]  # "2025-10-23 Government approves budget"
     parts = [each for each in parts if kind_of(each)[1] is Kind.TEXT and not is_share_bar(each.casefold())]

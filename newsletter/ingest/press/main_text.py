@@ -23,9 +23,9 @@ _TRAIL = 14
 # So many lines above the text may have its headline and date.
 _ABOVE = 16
 # The lines below the text and the first and last lines of the page may name its publisher.
-_BELOW = 50
+_BELOW = 40
 _TOP = 12
-_BOTTOM = 30
+_BOTTOM = 25
 # A few sentences above items of a menu are a notice of the page.
 _ITEMS = 2
 _NOTICE = 400

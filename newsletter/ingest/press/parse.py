@@ -221,10 +221,13 @@ def _publisher(
 ) -> str:
     opened = (each for each in paragraphs if dateline is not None and read_dateline(each) == dateline)
     lead = next(opened, "")[dateline.end if dateline else 0 :].strip()
-    footer = [*(line.text for line in body.footer), *(raw.text for raw in main.others)][:_TELLING]
+    footer = [line.text for line in body.footer[:_TELLING]]
+    page = [raw.text for raw in main.others]
     contacts = (head.contacts + body.contacts)[:_TELLING]
     signed = [line.text for line in body.signed if line.score >= NAME]
-    return find_publisher(Evidence(paragraphs, footer, contacts, dateline, lead.strip(), head.title, signed))
+    return find_publisher(
+        Evidence(paragraphs, footer, contacts, dateline, lead.strip(), head.title, signed, page)
+    )
 
 
 def _days_below(footer: list[Line]) -> Iterator[Line]:

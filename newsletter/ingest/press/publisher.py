@@ -12,7 +12,7 @@ from newsletter.ingest.press.lines.furniture import Kind, kind_of
 from newsletter.ingest.press.lines.labels import read_label
 from newsletter.ingest.press.lines.line import NAME
 from newsletter.ingest.press.lines.organisations import is_agency, is_wire, organisation_score
-from newsletter.ingest.press.lines.shape import ends_sentence, size
+from newsletter.ingest.press.lines.shape import ends_sentence, is_bullet, size
 
 _SOURCE = re.compile(
     r"(?:source|original-content von|bron|quelle|šaltinis|источник|джерело|来源|來源|出典)"
@@ -74,7 +74,7 @@ _ARABIC_SUBJECT = re.compile(r"صدر عن (?P<who>.{3,60}?) (?:ال)?بيان")
 class Evidence:
     """The texts in which a publisher may be named. `lead` is the first paragraph after its dateline.
 
-    `signed` are the names beside the last date of the text.
+    `signed` are the names beside the last date of the text, and `page` are lines far from the text.
     """
 
     paragraphs: Sequence[str]
@@ -84,6 +84,7 @@ class Evidence:
     lead: str
     title: str = ""
     signed: Sequence[str] = ()
+    page: Sequence[str] = ()
 
 
 def from_signature(evidence: Evidence) -> str:
@@ -113,7 +114,7 @@ def from_agency(evidence: Evidence) -> str:
 
 def from_copyright(evidence: Evidence) -> str:
     """Return the holder in the copyright line below the text. Without a year, it may be that of a picture."""
-    for line in evidence.footer:
+    for line in (*evidence.footer, *evidence.page):
         hit = _COPYRIGHT.search(line)
         name = hit["holder"].split(" - ")[0].strip(" -–") if hit else ""
         if any(map(str.isalpha, name)) and (_SURE.search(line) or _is_organisation(name)):
@@ -141,7 +142,9 @@ def from_last_line(evidence: Evidence) -> str:
 
 
 def _is_signature(line: str) -> bool:
-    return organisation_score(line) >= NAME and kind_of(line)[1] is Kind.TEXT and not ends_sentence(line)
+    if "\n" in line or is_bullet(line) or ends_sentence(line) or line[-1] in ":：":
+        return False
+    return organisation_score(line) >= NAME and kind_of(line)[1] is Kind.TEXT
 
 
 def from_opening(evidence: Evidence) -> str:
@@ -167,7 +170,7 @@ def from_about(evidence: Evidence) -> str:
 def from_contacts(evidence: Evidence) -> str:
     """Return the organisation in the contacts."""
     told = set(re.findall(r"\w{4,}", " ".join((evidence.lead, *evidence.paragraphs)).casefold()[:4000]))
-    for name in (*_names(evidence.contacts), *_names(evidence.footer)):
+    for name in (*_names(evidence.contacts), *_names(evidence.footer), *_names(evidence.page)):
         own = [word for word in re.findall(r"\w{4,}", name.casefold()) if organisation_score(word) < NAME]
         if not own or not told.isdisjoint(own):  # the office of one contact person is not the publisher
             return name
@@ -240,7 +243,7 @@ def from_address(evidence: Evidence) -> str:
     "press@halden-robotics.example" stands for "Halden Robotics", and "press@hro.example" for "HRO".
     """
     told = " ".join((evidence.title, *evidence.paragraphs))
-    for line in (*evidence.contacts, *evidence.footer):
+    for line in (*evidence.contacts, *evidence.footer, *evidence.page):
         for domain in _DOMAIN.findall(line):
             words = r"[\s-]".join(map(re.escape, domain.split("-")))
             hit = re.search(rf"(?<!\w){words}(?!\w)", told, re.IGNORECASE)

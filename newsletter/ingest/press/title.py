@@ -31,6 +31,7 @@ _KIND_BEFORE = re.compile(
 )
 IMMEDIATE = re.compile(r"for immediate release\s?[:–—-]\s?(?=\S)", re.IGNORECASE)
 _LEANS = re.compile(r"(?:\b(?:on|of|am|vom|le|el|del|di|den)\s|[,(（\[【])\s*\Z", re.IGNORECASE)
+_NUMBERED = re.compile(r"\d{1,2}[.)] ")
 _WORD = re.compile(r"[^\W\d_]+")
 _ASIAN = re.compile(r"[\u0e01-\u0eff\u1000-\u109f\u1780-\u17dd\u3041-\u9fff\uac00-\ud7a3]")
 
@@ -63,6 +64,8 @@ class Entry:
         """Return how much the line looks like the publisher. `below` is the casefolded text."""
         words, name = size(self.text), looks_like_name(self.text)
         beside = title is not None and abs(self.at - title.at) == 1
+        if self.line.bullet and not self.named and self.text[0] in "*+0123456789":
+            return 0.0  # an item of a menu or of a breadcrumb
         score = float(self.name_score) - (9 if self.text[-1] in ":：" else 0)
         begins = title is not None and title.text.startswith(f"{self.text} ")
         below_it = title is not None and self.at == title.at + 1
@@ -166,6 +169,8 @@ def _candidates(lines: Sequence[Line]) -> Iterator[tuple[int, Line, bool]]:
 
 def _is_longer(long: str, short: str, *, above: bool) -> bool:
     """Return whether `long` is the headline `short` with a breadcrumb before it, or its author behind it."""
+    if _NUMBERED.fullmatch(long.removesuffix(short)):
+        return True  # the last item of a breadcrumb
     glued = len(short) >= _LONG_HEADLINE and long.endswith(short)
     if glued or long.endswith(f" {short}"):
         return size(short) >= 5 and size(long) - size(short) <= 12
@@ -288,7 +293,7 @@ def _score(
     if looks_like_name(text):
         score -= 3 if any(each.line.size >= 4 and not looks_like_name(each.text) for each in entries) else 1
     score -= 4 if entry.below_related or is_wire(text) else 0
-    score += 4 if entry.line.mark == "#" else 0
+    score += 4 if entry.line.mark == "#" else -3 if entry.line.bullet else 0
     score -= 2 if text.endswith((":", "：")) else 0
     score -= 1 if entry.line.prose and not entry.line.open else 0
     # A subtitle stands below its title and often has more words of the text.

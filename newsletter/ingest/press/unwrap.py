@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -19,6 +20,8 @@ _SLACK = 10
 _LONG_ITEM = 45
 _FEWEST_CELLS = 2
 _CELL_SLACK = 4
+# A paragraph begins with "(HALDEN) – " or "PORT HALDEN, Calif. -- ".
+_PLACE = re.compile(r"\(?[A-Z]{3,}[\w,. ]{0,30}\)? [–—-]{1,2} \S")
 
 
 def read_lines(raw: Sequence[RawLine]) -> list[Line]:
@@ -100,7 +103,7 @@ def unwrap(lines: Sequence[Line]) -> list[Line]:
 def _goes_on(parts: list[Line], ahead: Sequence[Line], width: int | None, asian: int | None) -> bool:
     """Return whether the first line of `ahead` continues the paragraph that consists of `parts`."""
     before, line = parts[-1], ahead[0]
-    if line.gap or before.mark != line.mark or _stands_alone(before):
+    if line.gap or before.mark != line.mark or _stands_alone(before) or _PLACE.match(line.text):
         return False
     if line.bullet:
         return width is not None and _mid_sentence(before, line)

@@ -99,3 +99,14 @@ def test_the_lines_far_inside_a_long_text_are_all_text() -> None:
 
     assert [line.text for line in lines] == texts
     assert [at for at, line in enumerate(lines) if not line.text_only] == [0, 3_999]
+
+
+def test_a_paragraph_that_opens_with_a_place_in_capitals_is_not_joined_to_the_headline() -> None:
+    headline = "FOR IMMEDIATE RELEASE: Port of Halden reopens its northern quay to the ferries of"
+    rest = "the islands and thanks the divers who repaired eleven broken piles within six weeks"
+    lead = "(HALDEN) – The port of Halden reopened its northern quay on Tuesday, six weeks after"
+    more = "the storm. The first ferry made fast at noon, and its captain thanked all the divers."
+
+    joined = [line.text for line in read_lines(clean(f"{headline}\n{rest}\n{lead}\n{more}").lines)]
+
+    assert joined[-1] == f"{lead} {more}"

@@ -67,14 +67,13 @@ _SET_APART = re.compile(r"(?:[A-Z]{1,2} ){7,}[A-Z]{1,2}")
 # Compiled at the first line that is read, because most processes that import this module read none.
 @cache
 def _any_rule() -> re.Pattern[str]:
-    """Return one pattern for all rules. Most lines are text, and this finds that with one match."""
-    return re.compile("|".join(f"(?:{pattern})" for _, _, pattern in RULES))
+    """Return one pattern for all rules, with a group for each, so that one match tells the rule."""
+    return re.compile("|".join(f"(?P<rule{at}>{pattern})" for at, (_, _, pattern) in enumerate(RULES)))
 
 
 @cache
-def _compiled_rules() -> dict[str, tuple[Kind, re.Pattern[str]]]:
-    """Return the kind and the pattern of each rule by its name, in the order of the rules."""
-    return {name: (kind, re.compile(pattern)) for name, kind, pattern in RULES}
+def _rule(name: str) -> re.Pattern[str]:
+    return re.compile(next(pattern for each, _, pattern in RULES if each == name))
 
 
 def kind_of(text: str) -> tuple[str, Kind]:
@@ -86,9 +85,9 @@ def kind_of(text: str) -> tuple[str, Kind]:
     if len(text) > _SHORT:
         return "text", Kind.TEXT
     low = text.casefold().strip().replace("i\u0307", "i")  # "İ" in small
-    if _any_rule().fullmatch(low):
-        rules = _compiled_rules().items()
-        return next((name, kind) for name, (kind, pattern) in rules if pattern.fullmatch(low))
+    if hit := _any_rule().fullmatch(low):
+        name, kind, _ = RULES[int(str(hit.lastgroup).removeprefix("rule"))]
+        return name, kind
     if low[:1] in _BULLETS and (bare := low.lstrip(_BULLETS)):
         return kind_of(bare)
     return next(((name, kind) for name, kind, fits in _FORMS if fits(text, low)), ("text", Kind.TEXT))
@@ -105,7 +104,7 @@ def _is_code(text: str) -> bool:
 def _is_cookie_notice(text: str) -> bool:
     """Return whether a long paragraph begins as a notice about the cookies of the page."""
     opening = text[:_OPENING].casefold()
-    return "cookie" in opening and _compiled_rules()["cookies"][1].fullmatch(opening) is not None
+    return "cookie" in opening and _rule("cookies").fullmatch(opening) is not None
 
 
 def is_share_bar(low: str) -> bool:
@@ -177,7 +176,7 @@ def is_contact_line(text: str) -> bool:
     head, colon, rest = text.removeprefix("【").partition("】" if text[:1] == "【" else ":")
     if not colon or not rest.strip() or len(head) > 60:
         return False
-    contact = _compiled_rules()["contact"][1]
+    contact = _rule("contact")
     if not any(contact.fullmatch(head.casefold().strip() + end) for end in ("", ":")):
         return False
     return size(rest) <= 8 or (has_reach(rest) and not find_dates(rest))

@@ -113,6 +113,7 @@ def _headline_signs(text: str, words: list[str]) -> int:
     signs = 0
     cased = [word for word in words if word[:1].isalpha() and word[:1].lower() != word[:1].upper()]
     small = [word for word in cased if word[:1].islower() and word.casefold() not in _SMALL_WORDS]
+    small = [word for word in small if "." not in word]  # "e.V"
     if small and words[0] in cased and any(word.isascii() for word in small):
         # In English, all words of a name have capitals. Other languages write "užsienio reikalų ministerija".
         signs += 2 if all(word.isascii() for word in words) else 1
