@@ -56,7 +56,7 @@ class Body:
 
 def read_body(lines: Sequence[Line], below: Sequence[Line]) -> Body:
     """Return the body in `lines`, which are between the head and the end. `below` are those below the end."""
-    body = Body(footer=list(below))
+    body = Body()
     contacts = contact_lines([*lines, *below])
     body.contacts = [each.text for at, each in enumerate((*lines, *below)) if at in contacts]
     last = max((at for at, line in enumerate(lines) if line.prose), default=0)
@@ -68,6 +68,7 @@ def read_body(lines: Sequence[Line], below: Sequence[Line]) -> Body:
     kept = _without_furniture(lines, contact_lines(lines) if body.early_dates else contacts, body.footer)
     _cut_signature(kept, body)
     _trim_tail(kept, body)
+    body.footer.extend(below)
     _make_paragraphs(kept, body)
     return body
 

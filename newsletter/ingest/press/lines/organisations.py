@@ -32,6 +32,7 @@ _LEGAL = re.compile(
     r"|KGaA|SAS|S\.r\.l|SRL|Nyrt|Zrt|Kft|s\.r\.o|d\.o\.o|Tbk)\.?"
     r"(?: ?\([Pp]ubl\.?\))?\Z"
 )
+_ELIDED = re.compile(r"\A(?:l|d|dell|dall|all|nell)['’](?=\w)", re.IGNORECASE)
 _ACRONYM = re.compile(r"[A-Z]{2,6}")
 # People with an office or employer: "Dana Wharton, Secretary of State", "Times Staff Writers".
 _ROLE = re.compile(
@@ -90,7 +91,7 @@ def organisation_score(text: str) -> int:
     if not text or len(text) > 140 or not any(char.isalpha() for char in text):
         return -9
     words = [word.strip("().,'’\"“”;:-–*+•") for word in text.split()]
-    words = [word for word in words if word]
+    words = [_ELIDED.sub("", word) for word in words if word]
     # "University" alone is an entry of a menu.
     known = len(words) > 1 and any(word.casefold() in _ORGANISATIONS for word in words)
     ending = bool(_ENDINGS.search(text) or _ASIAN.search(text))
