@@ -48,11 +48,15 @@ class AskedTopic:
 
 @dataclass(frozen=True)
 class Confirmation:
-    """What the button on the confirmation page would start, all in one newsletter and for one address."""
+    """What the button on the confirmation page would start, all in one newsletter and for one address.
+
+    `disown_token` is for the link by which the owner of the address says that they did not sign up.
+    """
 
     email_key: str
     newsletter_id: int
     topics: tuple[AskedTopic, ...]
+    disown_token: str = ""
 
 
 @dataclass(frozen=True)
@@ -74,8 +78,11 @@ def read_confirmation(
     subscriber, newsletter_id, covered = found
     if not covered:
         return _spent(session, subscriber, newsletter_id)
+    email_key = subscriber.email_key or ""
+    last = max(row.id for row in covered)
+    disowning = [subscriber.public_id, tokens.fingerprint(email_key), last, newsletter_id]
     return Confirmation(
-        subscriber.email_key or "",
+        email_key,
         newsletter_id,
         tuple(
             AskedTopic(
@@ -86,6 +93,7 @@ def read_confirmation(
             )
             for row in covered
         ),
+        tokens.make(Purpose.DISOWN, disowning, now),
     )
 
 

@@ -43,9 +43,7 @@ def confirm(token: str) -> AnyResponse:
         topics=[(topic.name, FREQUENCY_WORDS[topic.frequency]) for topic in found.topics],
         frequency=FREQUENCY_WORDS[often.pop()] if len(often) == 1 else None,
         confirms_itself=asked is not None and asked.covers(found),
-        disown_token=parts.tokens.make(
-            Purpose.DISOWN, parts.tokens.read(Purpose.CONFIRM, token, parts.now()), parts.now()
-        ),
+        disown_token=found.disown_token,
     )
     return guard_tokens(make_response(page))
 
