@@ -10,6 +10,8 @@ PIP_INSTALL := $(PY) -m pip install --quiet --disable-pip-version-check --no-dep
 # For every Python from the oldest on: Debian 12 has 3.11.2, which needs more than 3.11.3 does.
 COMPILE := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url $(if $(UPGRADE),--upgrade)
+# How many processes run the tests. With three on two cores, both cores work while a test waits.
+TEST_PROCESSES ?= 3
 # Extra arguments: `make demo ARGS="--port 8080"`, `make test ARGS="-k outbox"`.
 ARGS ?=
 
@@ -31,7 +33,7 @@ demo: $(VENV)/.installed link ## run the whole service with sample releases and 
 	@exec $(BIN)/newsletter demo $(ARGS)
 
 test: setup-dev browser lint ## run all checks and all tests, as CI does
-	$(PY) -m pytest -n 2 $(ARGS)
+	$(PY) -m pytest -n $(TEST_PROCESSES) $(ARGS)
 
 test-servers: setup-dev ## test with a real Dovecot and Postfix (on Debian: apt install dovecot-imapd dovecot-pop3d postfix)
 	$(PY) -m pytest -m servers $(ARGS)
@@ -39,10 +41,10 @@ test-servers: setup-dev ## test with a real Dovecot and Postfix (on Debian: apt 
 test-busy: setup-dev browser ## run all tests in three random orders, beside four busy loops (SEEDS="1 2 3")
 	@for loop in 1 2 3 4; do (while :; do :; done) & loops="$$loops $$!"; done; \
 	trap "kill $$loops" EXIT; trap 'exit 1' INT TERM; \
-	for seed in $(or $(SEEDS),1 2 3); do $(PY) -m pytest -n 2 -p no:cacheprovider --randomly-seed=$$seed $(ARGS) || exit 1; done
+	for seed in $(or $(SEEDS),1 2 3); do $(PY) -m pytest -n $(TEST_PROCESSES) -p no:cacheprovider --randomly-seed=$$seed $(ARGS) || exit 1; done
 
 coverage: setup-dev browser ## run all tests and say which lines they run (test-output/coverage); takes longer than `make test`
-	$(PY) -m pytest -n 2 --cov --cov-report=term --cov-report=html:test-output/coverage $(ARGS)
+	$(PY) -m pytest -n $(TEST_PROCESSES) --cov --cov-report=term --cov-report=html:test-output/coverage $(ARGS)
 
 validate: setup-dev browser ## check pages and emails with axe, html-validate, caniemail, SpamAssassin and Lighthouse
 	@PYTHONPATH=tests $(PY) -m validators.run
