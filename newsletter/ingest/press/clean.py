@@ -54,7 +54,7 @@ _ANCHOR = re.compile(
 )
 _BOLD = re.compile(r"(\*\*|__)(?=\S)([^*_\n]{1,300})(?<=\S)\1")
 _GLUED_DATE = re.compile(r"((?<!\d)\d{1,2}\.\d{1,2}\.\d{4})(?=[^\W\d_])")
-_HEADING = re.compile(r"#{1,6} +(?=[^\s#])")
+_HEADING = re.compile(r"#{1,6} +(?=[^\s#]|#\w)")
 _QUOTE = re.compile(r"(?:> ?)+(?=\S)")
 _BARS = "|¦│┃║ "
 _TABLE_EDGE = re.compile(r"[\s|:+=\-–—_]+")

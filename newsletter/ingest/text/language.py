@@ -25,6 +25,11 @@ _SCRIPTS = (
     ("hi", re.compile(r"[\u0904-\u0939]")),
     ("ka", re.compile(r"[\u10d0-\u10ff]")),
     ("hy", re.compile(r"[\u0531-\u0587]")),
+    ("pa", re.compile(r"[\u0a05-\u0a39]")),
+    ("gu", re.compile(r"[\u0a85-\u0ab9]")),
+    ("te", re.compile(r"[\u0c05-\u0c39]")),
+    ("kn", re.compile(r"[\u0c85-\u0cb9]")),
+    ("ml", re.compile(r"[\u0d05-\u0d39]")),
     ("bn", re.compile(r"[\u0985-\u09b9]")),
     ("ta", re.compile(r"[\u0b85-\u0bb9]")),
 )

@@ -57,6 +57,7 @@ def test_addresses_with_names_of_entities_are_unchanged() -> None:
     [
         ("## Timetable", "##", "Timetable"),
         ("# Timetable", "#", "Timetable"),
+        ("# #SailHome begins today", "#", "#SailHome begins today"),
         ("<h3>Timetable</h3>", "##", "Timetable"),
         ("> We sail at noon.", ">", "We sail at noon."),
         ("<blockquote>We sail at noon.</blockquote>", ">", "We sail at noon."),

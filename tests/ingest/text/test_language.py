@@ -41,6 +41,11 @@ from newsletter.ingest.text.language import detect_language
         ("he", "השר אמר כי הגשר יהיה מוכן עד סוף השנה."),
         ("und", "1234 5678 !!"),
         ("und", "Xqzt brfl klmp wrtz dvgh snbt kplw fghr mnbv qwrt zxcv plkj hgfd"),
+        ("pa", "ਬੰਦਰਗਾਹ ਨੇ ਮੰਗਲਵਾਰ ਨੂੰ ਉੱਤਰੀ ਘਾਟ ਖੋਲ੍ਹਿਆ।"),
+        ("gu", "બંદરે મંગળવારે ઉત્તર ઘાટ ખોલ્યો."),
+        ("te", "ఓడరేవు మంగళవారం ఉత్తర రేవును తెరిచింది."),
+        ("kn", "ಬಂದರು ಮಂಗಳವಾರ ಉತ್ತರ ಧಕ್ಕೆಯನ್ನು ತೆರೆಯಿತು."),
+        ("ml", "തുറമുഖം ചൊവ്വാഴ്ച വടക്കൻ കടവ് തുറന്നു."),
     ],
 )
 def test_the_language_of_a_text_is_detected(language: str, text: str) -> None:
