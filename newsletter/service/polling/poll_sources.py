@@ -171,8 +171,9 @@ class Poller:
         with self.runtime.session() as session:
             now = self.runtime.now()
             room = SLOW_THREADS - pool.slow
-            found = claim(session, free, now, slow=room >= free, only=only)
-            if not found and 0 < room < free:
+            # A source that somebody asks for is fetched, however slow it is.
+            found = claim(session, free, now, slow=bool(only) or room >= free, only=only)
+            if not (found or only) and 0 < room < free:
                 found = claim(session, room, now)
             session.commit()
         return found

@@ -16,7 +16,7 @@ from sqlalchemy import update
 
 from newsletter.images.encoder import ImageEncoder
 from newsletter.ingest.retrieve import Limits
-from newsletter.models import FetchOutcome, SourceItem, SourceState
+from newsletter.models import FetchOutcome, Source, SourceItem, SourceState
 from newsletter.notices import open_notices
 from newsletter.releases.editing.edit_fields import edit_release
 
@@ -273,6 +273,21 @@ def test_only_the_source_that_listed_a_release_first_corrects_it(desk: Desk, ser
     desk.poll()
 
     assert desk.release("The quay opens").revision == 1
+
+
+def test_a_slow_source_that_somebody_asks_for_is_fetched_and_no_other_one(desk: Desk, server: WebServer):
+    asked_for, other = Site(server), Site(server)
+    public_id = desk.add(asked_for)
+    desk.add(other)
+    desk.poll(public_id)
+    with desk.house.runtime.session() as session:
+        session.execute(update(Source).values(is_slow=True))
+        session.commit()
+    server.asked.clear()
+
+    desk.poll(public_id)
+
+    assert [each.path for each in server.asked] == [asked_for.path]
 
 
 def test_sources_that_send_a_byte_now_and_then_hold_up_no_other(house: House, server: WebServer):
