@@ -173,11 +173,14 @@ class World:
         # The dates that were approved, and when. Those that were not, and the date that closed each.
         self.approvals, self.approved, self.closed = approvals, {}, {}
         chance = self.chance
-        self.approval_chance = chance.choice([0.01, 0.04])
+        self.weekly_approval_chance = chance.choice([0.005, 0.02])
         self.rule = Rule(
             chance.choice(ZONES), chance.randrange(24), set(chance.sample(range(7), chance.randint(1, 7))),
             set(chance.sample(range(7), chance.randint(2, 3))), chance.choice([1, 15, 25, 31]),
         )  # fmt: skip
+        if approvals:
+            # The date that closes an unapproved weekly one is often no weekly date itself.
+            self.rule.daily |= {(day + 1) % 7 for day in self.rule.weekly}
         self.topics = {name: house.topic(name) for name in TOPICS}
         self._start_schedule()
         self.people = [self._join() for _ in range(subscribers)]
@@ -220,6 +223,9 @@ class World:
             subscriber = session.get_one(Subscriber, id_)
             address, subscriber.language = subscriber.email or "", chance.choice(["en", *LANGUAGES])
             person = Person(id_, address, subscriber.language)
+            if chance.random() < 0.5:
+                person.zone, person.hour = chance.choice(ZONES), self._hour()
+                subscriber.time_zone, subscriber.preferred_hour = person.zone, person.hour
             session.commit()
         chosen = chance.sample(TOPICS, chance.randint(1, len(TOPICS)))
         person.topics = {each: self._frequency() for each in chosen}
@@ -273,13 +279,17 @@ class World:
         now = self.house.clock()
         with self.house.runtime.session() as session:
             for each in open_approvals(session, FIRST_NEWSLETTER):
-                if each.slot in self.closed or self.chance.random() > self.approval_chance:
+                if each.slot in self.closed or self.chance.random() > self._approval_chance(each.slot):
                     continue
                 seen = current_sequence(session)
                 approve(session, FIRST_NEWSLETTER, each.slot, seen, now, actor="editor", now=now)
                 self.approved[each.slot] = now
                 self._note_event(f"approved {each.slot}")
             session.commit()
+
+    def _approval_chance(self, day: date) -> float:
+        """Return how likely a date is approved now. Weekly dates often close without approval."""
+        return self.weekly_approval_chance if self.rule.due("weekly", day) else 0.04
 
     def _close_dates(self) -> None:
         """Promise the releases of a date that nobody approved for the next one, when that begins."""
@@ -351,26 +361,30 @@ class World:
         if not dated:
             promise.until, promise.day = now + timedelta(minutes=GATHER_MINUTES) + TICK * 2, None
             return
-        # What was approved before the release became ready does not bring it.
-        promise.again = {each: day for each, day in promise.again.items() if day not in self.approved}
+        promise.again = {each: day for each, day in promise.again.items() if self._can_bring(day, release)}
         moments = [
             (self._instant(person, promise.again[each]), promise.again[each])
             if each in promise.again
-            else self._next_date(person, each)
+            else self._next_date(person, each, release)
             for each in dated
         ]
         moment, promise.day = min(moments)
         promise.until = max(promise.until, moment)
 
-    def _next_date(self, person: Person, frequency: str) -> tuple[datetime, date]:
-        """Return the next date of a frequency that can have what becomes ready now, and its instant."""
+    def _can_bring(self, day: date, release: int) -> bool:
+        """Return whether a date is open, and was not approved before a release became ready."""
+        ready_at, now = self.items[release].ready_at, self.house.clock()
+        return day not in self.closed and ready_at <= self.approved.get(day, now)
+
+    def _next_date(self, person: Person, frequency: str, release: int) -> tuple[datetime, date]:
+        """Return the next date of a frequency that can bring a release, and its instant."""
         now, taken = self.house.clock(), {each for each, _, _ in person.dates}
         return next(
             (each, day)
             for step in range(-3, 80)
             if self.rule.due(frequency, day := now.date() + DAY * step)
             and (each := self._instant(person, day)) >= now and day not in taken
-            and day not in self.approved and day not in self.closed
+            and self._can_bring(day, release)
         )  # fmt: skip
 
     def _instant(self, person: Person, day: date) -> datetime:
