@@ -23,7 +23,6 @@ from newsletter.settings.parse.general import (
     parse_languages,
     parse_path,
     parse_text,
-    parse_web_address,
     parse_yes,
 )
 from newsletter.settings.parse.host_names import name_for_ehlo, parse_ehlo_name, parse_public_url
@@ -37,6 +36,7 @@ from newsletter.settings.parse.places import (
     parse_networks,
     parse_origins,
     parse_pages,
+    parse_web_address,
 )
 from newsletter.settings.parse.relay_urls import parse_relay, parse_relays
 from newsletter.settings.parse.sending import (

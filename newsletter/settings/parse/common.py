@@ -11,6 +11,12 @@ from email_validator import EmailNotValidError, validate_email
 # A host name as DNS and email headers allow it, localhost included.
 NAME = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)(?:\.(?!-)[A-Za-z0-9-]{1,63}(?<!-))*")
 LONGEST_NAME = 253
+_HOST = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,251}[A-Za-z0-9_])?|\[[0-9A-Fa-f:.]{2,45}\]")
+_PLACE = re.compile(r"(\[[^\]]*\]|[^:\[\]]*)(?::([0-9]{1,5})?)?")
+PERCENT_ENCODE = (
+    "has a character in its user name or password that a URL cannot hold as it is. Percent-encode these: "
+    "# as %23, / as %2F, ? as %3F, [ as %5B, ] as %5D, @ as %40, : as %3A, % as %25, a comma as %2C"
+)
 
 
 def parse_address(value: str) -> str:
@@ -22,6 +28,36 @@ def parse_address(value: str) -> str:
     if not local.isascii():
         raise ValueError("has characters before the @ that many relays do not accept; use ASCII only")
     return value
+
+
+def split_authority(rest: str, may_have_at: Callable[[str], bool] = lambda _option: False) -> tuple[str, str]:
+    """Split a URL after `://`: return user, password, host and port as one text, and what follows them.
+
+    An unencoded `#`, `/` or `?` in a password ends the first part too early. Then an @ is left in what
+    follows. Only options for which `may_have_at` is true may have one. Raises ValueError without any part.
+    """
+    found = re.match(r"[^/?#]*", rest)
+    authority = found[0] if found else ""
+    path, question, query = rest[len(authority) :].partition("?")
+    options = [part for part in query.split("&") if not may_have_at(part)]
+    early_end = "#" in rest or "@" in path or any("@" in part for part in options)
+    unreadable = any(not char.isprintable() for char in rest)
+    brackets = any(char in "[]" for char in authority.rpartition("@")[0])
+    if early_end or unreadable or brackets:
+        raise ValueError(PERCENT_ENCODE)
+    return authority, f"{path}{question}{query}"
+
+
+def host_and_port(place: str, example: str) -> tuple[str, int | None]:
+    """Return the host and the port, if any, of the part of a URL after the @; `example` is for messages."""
+    found = _PLACE.fullmatch(place)
+    host = found and (found[1] if found[1].isascii() else domain_in_ascii(found[1]))
+    if not found or not host or not _HOST.fullmatch(host):
+        raise ValueError(f"has no host and port that can be read, such as {example}")
+    port = int(found[2]) if found[2] else None
+    if port is not None and not 0 < port < 65536:
+        raise ValueError("has a port that is not a number from 1 to 65535")
+    return host.strip("[]"), port
 
 
 def split_list(value: str) -> list[str]:

@@ -8,7 +8,6 @@ import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
 
 from newsletter.languages import LANGUAGES
 from newsletter.settings.parse.common import (
@@ -44,13 +43,6 @@ def parse_command(value: str) -> str:
         raise ValueError("has an opening quotation mark without a closing one") from None
     if not words:
         raise ValueError("is not a command")
-    return value.strip()
-
-
-def parse_web_address(value: str) -> str:
-    parts = urlsplit(value.strip())
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise ValueError("is not a URL such as https://hooks.example.org/newsletter")
     return value.strip()
 
 

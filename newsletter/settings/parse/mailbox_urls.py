@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import unquote
 
-from newsletter.settings.parse.common import is_loopback, split_list, whole_number
-from newsletter.settings.parse.relay_urls import PERCENT_ENCODE, host_and_port, parse_options
+from newsletter.settings.parse.common import (
+    host_and_port,
+    is_loopback,
+    split_authority,
+    split_list,
+    whole_number,
+)
+from newsletter.settings.parse.relay_urls import parse_options
 from newsletter.settings.values import Mailbox, RelaySecurity
 
 _EXAMPLE = "imaps://user:password@mail.example.org/INBOX"
@@ -68,17 +73,9 @@ def parse_mailbox(value: str) -> Mailbox:
 
 
 def _take_apart(rest: str) -> tuple[str, str, str]:
-    """Split the URL after `://` into user, password, host and port as one text; the folder; the options.
-
-    An @ after the first of them means that an unencoded character in a password ended it too early.
-    """
-    found = re.match(r"[^/?#]*", rest)
-    authority = found[0] if found else ""
-    path, _, query = rest[len(authority) :].partition("?")
-    unreadable = any(not char.isprintable() for char in rest)
-    brackets = any(char in "[]" for char in authority.rpartition("@")[0])
-    if "#" in rest or "@" in path or "@" in query or unreadable or brackets:
-        raise ValueError(PERCENT_ENCODE)
+    """Split the URL after `://` into user, password, host and port as one text; the folder; the options."""
+    authority, more = split_authority(rest)
+    path, _, query = more.partition("?")
     return authority, path, query
 
 

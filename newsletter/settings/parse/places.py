@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from urllib.parse import urlsplit
 
 from newsletter.settings.parse.common import (
     NAME,
+    PERCENT_ENCODE,
     domain_in_ascii,
+    host_and_port,
     is_loopback,
+    split_authority,
     split_list,
 )
 from newsletter.settings.values import Listener
@@ -59,8 +63,14 @@ def parse_listeners(value: str) -> tuple[Listener, ...]:
 
 
 def parse_database_url(value: str) -> str:
+    scheme, _, rest = value.strip().partition("://")
+    if scheme == "sqlite" and rest in {"/", "/:memory:"}:
+        raise ValueError("names no file; write it as sqlite:////var/lib/newsletter/newsletter.sqlite3")
     if not value.strip().startswith(("sqlite:///", "postgresql+psycopg://")):
         raise ValueError("is not a URL such as postgresql+psycopg://newsletter@db/newsletter")
+    # SQLAlchemy reads every other character of a password as it is.
+    if scheme != "sqlite" and rest.partition("?")[0].count("@") > 1:
+        raise ValueError("has a second @. If it is a part of the password: @ is %40")
     return value.strip()
 
 
@@ -68,15 +78,38 @@ BROKER_SCHEMES = ("amqp", "amqps", "redis", "rediss", "redis+socket", "sentinel"
 
 
 def parse_broker_url(value: str) -> str:
-    scheme, separator, rest = value.strip().partition("://")
-    if not separator or scheme not in BROKER_SCHEMES or not rest or any(map(str.isspace, rest)):
-        raise ValueError("is not a URL such as redis://queue:6379/0 or amqp://user:password@queue//")
-    try:
-        _ = urlsplit(value.strip()).port
-    except ValueError:
+    """Return the URL of a broker, or several with semicolons between them, as Celery reads them."""
+    urls = [url.partition("://") for url in value.strip().split(";")]
+    if not all(
+        scheme in BROKER_SCHEMES and rest and not any(map(str.isspace, rest)) for scheme, _, rest in urls
+    ):
         raise ValueError(
-            "has a port that is not a number; percent-encode :, /, ?, # and @ in a password"
-        ) from None
+            "is not a URL such as redis://queue:6379/0 or amqp://user:password@queue//; "
+            "a ; in a password is written as %3B"
+        )
+    for scheme, _, rest in urls:
+        if scheme == "redis+socket":
+            continue
+        place = split_authority(rest)[0].rpartition("@")[2]
+        if place:
+            host_and_port(place, "amqp://user:password@queue:5672//")
+    return value.strip()
+
+
+def parse_web_address(value: str) -> str:
+    scheme, separator, rest = value.strip().partition("://")
+    if not separator or scheme.lower() not in {"http", "https"}:
+        raise ValueError("is not a URL such as https://hooks.example.org/newsletter")
+    # Unlike in other URLs, an @ may stand in the path.
+    found = re.match(r"[^/?#]*", rest)
+    authority = found[0] if found else ""
+    place = split_authority(authority)[0].rpartition("@")[2]
+    try:
+        host_and_port(place, "https://hooks.example.org/newsletter")
+    except ValueError:
+        if "@" in rest[len(authority) :]:
+            raise ValueError(PERCENT_ENCODE) from None
+        raise
     return value.strip()
 
 

@@ -9,22 +9,17 @@ from typing import Any
 from urllib.parse import unquote
 
 from newsletter.settings.parse.common import (
-    domain_in_ascii,
+    host_and_port,
     is_loopback,
     parse_address,
     parse_rate,
+    split_authority,
     split_list,
     whole_number,
 )
 from newsletter.settings.values import Relay, RelaySecurity
 
 _EXAMPLE = "smtp://user:password@relay.example.org:587"
-PERCENT_ENCODE = (
-    "has a character in its user name or password that a URL cannot hold as it is. Percent-encode these: "
-    "# as %23, / as %2F, ? as %3F, [ as %5B, ] as %5D, @ as %40, : as %3A, % as %25, a comma as %2C"
-)
-_HOST = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,251}[A-Za-z0-9_])?|\[[0-9A-Fa-f:.]{2,45}\]")
-_PLACE = re.compile(r"(\[[^\]]*\]|[^:\[\]]*)(?::([0-9]{1,5})?)?")
 # Only X- names, so that this header is never mistaken for a standard one.
 _HEADER_NAME = re.compile(r"[Xx]-[A-Za-z0-9-]{1,60}")
 
@@ -77,37 +72,14 @@ def parse_relays(value: str) -> tuple[tuple[str, Relay], ...]:
 
 
 def _take_apart(rest: str) -> tuple[str, str]:
-    """Split the URL after `://`: return user, password, host and port as one text, and the options.
-
-    An unencoded `#`, `/` or `?` in a password ends the first part too early. Then an @ is left in a wrong
-    place, or the first part has no host.
-    """
-    found = re.match(r"[^/?#]*", rest)
-    authority = found[0] if found else ""
-    path, question, query = rest[len(authority) :].partition("?")
-    options = [part for part in query.split("&") if not part.startswith("return_path=")]
-    early_end = "#" in rest or "@" in path or any("@" in part for part in options)
-    unreadable = any(not char.isprintable() for char in rest)
-    brackets = any(char in "[]" for char in authority.rpartition("@")[0])
-    if early_end or unreadable or brackets:
-        raise ValueError(PERCENT_ENCODE)
+    """Split the URL after `://`: return user, password, host and port as one text, and the options."""
+    authority, more = split_authority(rest, lambda option: option.startswith("return_path="))
+    path, _, query = more.partition("?")
     if not authority:
         raise ValueError(f"is not a URL such as {_EXAMPLE}")
     if path.strip("/"):
         raise ValueError("has a path, which a relay does not have. If it is a part of the password: / is %2F")
-    return authority, query if question else ""
-
-
-def host_and_port(place: str, example: str) -> tuple[str, int | None]:
-    """Return the host and the port, if any, of the part of a URL after the @; `example` is for messages."""
-    found = _PLACE.fullmatch(place)
-    host = found and (found[1] if found[1].isascii() else domain_in_ascii(found[1]))
-    if not found or not host or not _HOST.fullmatch(host):
-        raise ValueError(f"has no host and port that can be read, such as {example}")
-    port = int(found[2]) if found[2] else None
-    if port is not None and not 0 < port < 65536:
-        raise ValueError("has a port that is not a number from 1 to 65535")
-    return host.strip("[]"), port
+    return authority, query
 
 
 def _tls(value: str) -> str:

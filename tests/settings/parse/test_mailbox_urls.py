@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from newsletter.settings import Mailbox, RelaySecurity
+from newsletter.settings.parse.common import PERCENT_ENCODE
 from newsletter.settings.parse.mailbox_urls import parse_mailbox, parse_mailboxes
-from newsletter.settings.parse.relay_urls import PERCENT_ENCODE
 
 TLS, STARTTLS, NONE = RelaySecurity.TLS, RelaySecurity.STARTTLS, RelaySecurity.NONE
 

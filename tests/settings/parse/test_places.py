@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from newsletter.settings.parse.common import PERCENT_ENCODE
 from newsletter.settings.parse.places import (
     parse_bind,
     parse_broker_url,
@@ -12,6 +13,7 @@ from newsletter.settings.parse.places import (
     parse_networks,
     parse_origins,
     parse_pages,
+    parse_web_address,
 )
 from newsletter.settings.values import Listener
 
@@ -68,6 +70,21 @@ def test_a_listener_has_a_protocol_a_host_and_a_port():
             parse_listeners(wrong)
 
 
+@pytest.mark.parametrize("given", ["sqlite:///", "sqlite:///:memory:"])
+def test_a_database_in_memory_is_refused(given):
+    with pytest.raises(ValueError, match="names no file"):
+        parse_database_url(given)
+
+
+def test_an_at_sign_in_the_password_of_the_database_is_refused_and_others_are_accepted():
+    with pytest.raises(ValueError, match="has a second @") as caught:
+        parse_database_url("postgresql+psycopg://news:qZ7@9vX@db/news")
+
+    assert "9vX" not in str(caught.value)
+    accepted = "postgresql+psycopg://news:a/b#c[d@db/news?application_name=x@y"
+    assert parse_database_url(accepted) == accepted
+
+
 @pytest.mark.parametrize("given", ["mysql://db/news", "postgresql://db/news", "sqlite://"])
 def test_only_the_two_databases_are_accepted(given):
     with pytest.raises(ValueError, match="is not a URL such as"):
@@ -75,7 +92,15 @@ def test_only_the_two_databases_are_accepted(given):
 
 
 @pytest.mark.parametrize(
-    "url", ["redis://queue:6379/0", "amqps://u:p@queue//", "redis+socket:///run/redis.sock"]
+    "url",
+    [
+        "redis://queue:6379/0",
+        "redis://:p@/1",
+        "amqps://u:p@queue//",
+        "amqp://u:p@one//;amqp://u:p@two//",
+        "sentinel://:p@one:26379;sentinel://:p@two:26379",
+        "redis+socket:///run/redis.sock",
+    ],
 )
 def test_a_broker_may_be_redis_or_rabbitmq(url):
     assert parse_broker_url(f" {url} ") == url
@@ -86,12 +111,44 @@ def test_a_broker_may_be_redis_or_rabbitmq(url):
     [
         ("http://queue", "is not a URL"),
         ("redis://", "is not a URL"),
-        ("amqp://u:p#w@queue:x/", "port that is not a number"),
+        ("amqp://queue:x//", "no host and port"),
+        ("amqp://queue:99999//", "not a number from 1"),
+        ("amqp://u:p;w@queue//", "%3B"),
     ],
 )
 def test_a_broker_url_that_cannot_work_is_refused(given, words):
     with pytest.raises(ValueError, match=words):
         parse_broker_url(given)
+
+
+@pytest.mark.parametrize("password", ["12/34", "12#34", "12?34", "12[34", "qZ7/9vX"])
+@pytest.mark.parametrize("url", ["amqp://ann:{}@queue.example.org//", "redis://:{}@queue.example.org/0"])
+def test_a_broker_url_with_a_reserved_character_in_its_password_is_refused(url, password):
+    with pytest.raises(ValueError, match="Percent-encode") as caught:
+        parse_broker_url(url.format(password))
+
+    assert str(caught.value) == PERCENT_ENCODE
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ("ftp://hooks.example.org", "is not a URL"),
+        ("https://", "no host and port"),
+        ("https://hooks.example.org:99999/x", "not a number from 1"),
+        ("https://ann:pa#ss@hooks.example.org/x", "Percent-encode"),
+        ("https://ann:pa[ss@hooks.example.org/x", "Percent-encode"),
+    ],
+)
+def test_a_web_address_whose_host_cannot_be_read_is_refused(given, words):
+    with pytest.raises(ValueError, match=words):
+        parse_web_address(given)
+
+
+def test_a_web_address_may_have_a_password_and_an_at_sign_in_its_path():
+    given = "https://ann:secret@hooks.example.org:8443/@owner?to=a@example.org"
+
+    assert parse_web_address(f" {given} ") == given
 
 
 @pytest.mark.parametrize("given", ["127.0.0.1", "127.0.0.1:0", "127.0.0.1:65536", "127.0.0.1:x"])

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from newsletter.errors import SettingsError
 from newsletter.settings import load_settings, plain_return_path
-from newsletter.settings.parse.relay_urls import PERCENT_ENCODE
+from newsletter.settings.parse.common import PERCENT_ENCODE
 
 FILE = Path(__file__).parents[2] / "data" / "relay" / "relay-urls.txt"
 URLS = [line for line in FILE.read_text("utf-8").splitlines() if line and not line.startswith("#")]
