@@ -99,7 +99,7 @@ def clean(text: str, most: int | None = None) -> Cleaned:
         mark = _mark(bare)
         if "." in bare[:20]:
             bare = _GLUED_DATE.sub(r"\1 ", bare, count=1)
-        shown = " ".join(strip_bars(_without(mark, bare)).split())
+        shown = " ".join(strip_bars(_without(mark, bare)).split()) if bare else ""
         if not shown:
             gap = True
             continue
