@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import sys
@@ -14,6 +15,9 @@ import click
 from newsletter import __version__
 from newsletter.cli.late_import import late_import
 from newsletter.errors import NewsletterError
+
+# What a file or an output that is a file can answer to a write. Other errors without a name are our bugs.
+DISK_FAULTS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS}
 
 
 class Place(NamedTuple):
@@ -74,6 +78,11 @@ class LazyGroup(click.Group):
             raise Failure(
                 f"something given is not valid text in the encoding of this locale: {fault}"
             ) from fault
+        except OSError as fault:
+            if fault.filename is None and fault.errno not in DISK_FAULTS:
+                raise
+            place = "" if fault.filename is None else f"{fault.filename}: "
+            raise Failure(f"{place}{fault.strerror}") from fault
         except Exception as fault:
             # Compared by name, so that a command without a database does not wait for the import of
             # SQLAlchemy.

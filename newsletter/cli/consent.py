@@ -113,7 +113,12 @@ def _print_report(report: Report) -> None:
         )
     else:
         click.echo(f"Compared with the signed head of {report.head_made_at[:19].replace('T', ' ')} UTC.")
-    click.echo(f"{report.fault_count} faults." if report.fault_count else "Nothing is wrong.")
+    if report.fault_count:
+        click.echo(f"{report.fault_count} faults.")
+    elif report.head_made_at is None:
+        click.echo("Nothing is wrong with the entries that are there. The check is not complete.")
+    else:
+        click.echo("Nothing is wrong.")
 
 
 @consent.command()

@@ -32,7 +32,8 @@ class Invocation:
         """The content of the settings file; empty if there is no file. Raises SettingsError."""
         path = DEFAULT_ENV_FILE if self.env_file is None else self.env_file
         if self.env_file not in {None, Path()} and not path.is_file():
-            raise SettingsError([f"--env-file names {path}, which does not exist"])
+            why = "is no file" if path.exists() else "does not exist"
+            raise SettingsError([f"--env-file names {path}, which {why}"])
         try:
             if path.is_file() and path.stat().st_mode & 0o004:
                 click.echo(

@@ -73,6 +73,20 @@ def test_the_database_lies_in_the_data_folder_whatever_the_folder_is_called(
     assert [each.name for each in tmp_path.iterdir()] == [name]
 
 
+def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no folder")
+
+    told = CliRunner().invoke(
+        main, ["db", "upgrade"], env={**ENVIRON, "NEWSLETTER_DATA_DIR": f"{tmp_path}/file/data"}
+    )
+
+    assert told.exit_code == 1
+    assert told.stderr == (
+        f"newsletter: The folder {tmp_path}/file/data of the database cannot be made: Not a directory. "
+        "Choose another with NEWSLETTER_DATA_DIR or NEWSLETTER_DATABASE_URL.\n"
+    )
+
+
 def test_the_search_index_is_rebuilt(env_file: Path):
     told = CliRunner().invoke(main, ["--env-file", str(env_file), "db", "reindex"])
 

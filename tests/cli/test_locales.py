@@ -166,3 +166,17 @@ def test_a_setting_that_is_no_text_is_a_fault(tmp_path):
 
     assert done.returncode == 1
     assert "NEWSLETTER_SITE_NAME is not valid text" in done.stderr
+
+
+@pytest.mark.usefixtures("upgraded")
+def test_a_full_disk_behind_the_output_is_one_sentence(tmp_path):
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "newsletter", "settings"],
+            cwd=tmp_path, stdin=subprocess.DEVNULL, stdout=full, stderr=subprocess.PIPE, check=False,
+            env={**os.environ, **ENVIRON, "NEWSLETTER_DATA_DIR": f"{tmp_path}/data"},
+        )  # fmt: skip
+
+    assert done.returncode != 0
+    assert done.stderr.startswith(b"newsletter: No space left on device")
+    assert b"Traceback" not in done.stderr

@@ -30,6 +30,7 @@ from newsletter.models import DeliveryState, Frequency, IssueState, current_sequ
 from newsletter.newsletters.queries import choose_newsletter, find_newsletter
 from newsletter.outbox import control, unbuildable
 from newsletter.outbox.drain.worker import journal_folder
+from newsletter.outbox.journals.holders import lease_holders
 from newsletter.outbox.journals.journal import host_name
 from newsletter.outbox.recover import give_up_host
 from newsletter.outbox.reports.delivery_list import as_csv, list_deliveries
@@ -302,6 +303,9 @@ def lost_host(host: str, as_json: bool) -> None:
         )
         return
     click.echo(f"{found.decided} deliveries were decided, {found.by_journal} of them by a journal.")
+    if not found.decided and not found.alive:
+        others = ", ".join(sorted(lease_holders(parts.reading, folder).elsewhere))
+        click.echo(f"Deliveries are held by: {others}." if others else "No other host holds a delivery.")
     if found.alive:
         words = "1 worker" if found.alive == 1 else f"{found.alive} workers"
         click.echo(f"{words} of that name run here; what they hold was left to them.")

@@ -226,7 +226,8 @@ class _Check:
                 "emails are retried automatically. The later steps could not be checked."
             )
             return Finding(name, Verdict.UNKNOWN, words)
-        return Finding(name, Verdict.FAILED, f"The relay refuses {what}: {said}.")
+        own = f" Set {variable('owner_address')} to an address that exists." if step is Step.RCPT else ""
+        return Finding(name, Verdict.FAILED, f"The relay refuses {what}: {said}.{own}")
 
     def _deliver(self, wire: Wire, offered: Extensions) -> Finding:
         connection = Connection(wire, self._endpoint, offered)
@@ -264,6 +265,7 @@ class _Check:
         return build_message(signature + lines, body)
 
 
+_TLS_AT_ONCE = "If its port uses TLS from the first byte, as 465 does, write smtps:// in the URL."
 _WHAT = {"sender": "sender address", "hello": "name in EHLO", "account": "account"}
 _WITHOUT_A_MESSAGE = (
     "It is not known whether the relay accepts a message: some check only then whether the account may use "
@@ -298,20 +300,23 @@ def _ask(wire: Wire, command: bytes, seconds: float) -> Reply:
 
 def _said(error: TransportError) -> str:
     said = without_addresses(str(error)).strip().rstrip(".")
-    return said[:1].upper() + said[1:]
+    # The name of a host is not changed.
+    return said if "." in said.partition(" ")[0] else said[:1].upper() + said[1:]
 
 
 def _advice(error: TransportError, endpoint: Endpoint) -> str:
-    words = str(error)
-    if "certificate" in words:
-        other = f"trust another authority with {variable('relay_ca_file')}"
-        return f"Use the name in the certificate in the URL, or {other}."
-    if "STARTTLS" in words:
-        return (
-            "To use the relay without encryption, add ?tls=none to its URL. With smtps:// it is TLS at once."
-        )
-    if "sign-in" in words:
-        return "If the relay needs no sign-in, leave the user name out of the URL."
-    if "reached" in words:
-        return f"Check host and port in {variable('relay')}, and whether a firewall blocks the connection."
-    return ""
+    # The advice for words of an error. The first that fits counts.
+    relay = variable("relay")
+    known = {
+        "certificate": "Use the name in the certificate in the URL, or trust another authority with "
+        f"{variable('relay_ca_file')}.",
+        "STARTTLS": f"{_TLS_AT_ONCE} To use the relay without encryption, add ?tls=none.",
+        "sign-in": "If the relay needs no sign-in, leave the user name out of the URL.",
+        "reached": f"Check host and port in {relay}, and whether a firewall blocks the connection.",
+        "greeted": f"Check the host in {relay}, and ask the provider whether this host may connect.",
+    }
+    if endpoint.relay.security is RelaySecurity.TLS:
+        known["TLS with"] = "If the port begins without encryption, write smtp:// in the URL (STARTTLS)."
+    else:
+        known["no answer"] = _TLS_AT_ONCE
+    return next((advice for words, advice in known.items() if words in str(error)), "")

@@ -29,7 +29,7 @@ def fill_first_newsletter(settings: Settings, now: datetime) -> list[str]:
     finally:
         engine.dispose()
     return [
-        f"{variable} is not used: the newsletter was edited and has another value. Change the setting to "
+        f"{variable} is not used: the newsletter has another value. Change the setting to "
         "that value, or the newsletter by `newsletter edit`."
         for variable in differing_settings(settings, identity)
     ]

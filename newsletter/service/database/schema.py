@@ -103,13 +103,13 @@ def patiently(attempt: Callable[[], object], what: str, seconds: float) -> None:
 def upgrade(url: str | URL) -> tuple[str | None, str]:
     """Upgrade the database at `url` to this program's version; return the versions before and after.
 
-    Raises ServiceError if it cannot be reached, or is newer than this program.
+    Raises ServiceError if it cannot be made or reached, or is newer than this program.
     """
     from alembic import command  # noqa: PLC0415 (slow to import, and seldom needed)
     from alembic.config import Config  # noqa: PLC0415
 
     if make_url(url).get_backend_name() == "sqlite":
-        Path(make_url(url).database or "").parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _make_folder(Path(make_url(url).database or "").parent)
     engine = open_engine(url)
     before = _reach(engine)
     _refuse_newer(before)
@@ -123,6 +123,16 @@ def upgrade(url: str | URL) -> tuple[str | None, str]:
     fill_fingerprints(engine)
     engine.dispose()
     return before, newest()
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as fault:
+        raise ServiceError(
+            f"The folder {folder} of the database cannot be made: {fault.strerror}. "
+            "Choose another with NEWSLETTER_DATA_DIR or NEWSLETTER_DATABASE_URL."
+        ) from fault
 
 
 def _reach(engine: Engine) -> str | None:

@@ -208,7 +208,7 @@ def _setting_warnings(senders: Sequence[Sender]) -> list[dict[str, str]]:
     return [
         {
             "tone": "warn",
-            "text": f"{name} is not used: the newsletter was edited and has another value.",
+            "text": f"{name} is not used: the newsletter has another value.",
             "url": place,
             "link": "See the newsletter",
         }

@@ -109,6 +109,7 @@ def test_a_host_that_is_alive_is_not_given_up(env_file: Path, tmp_path: Path) ->
     for host in ("mars", host_name()):
         done = _run(env_file, "lost-host", host)
         assert done.output.startswith("0 deliveries were decided, 0 of them by a journal.")
+        assert "No other host holds a delivery." in done.output
 
 
 def test_a_database_that_fails_is_one_sentence_with_advice(env_file: Path, tmp_path: Path) -> None:

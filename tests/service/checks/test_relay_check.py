@@ -169,6 +169,31 @@ def test_a_relay_that_is_away_is_told(tmp_path: Path):
     assert "host and port" in words(report)
 
 
+@pytest.mark.parametrize(
+    ("options", "advice"),
+    [
+        ({"answers": {"greeting": "554 5.7.1 not for you"}}, "ask the provider"),
+        ({"answers": {"RCPT": "550 5.1.1 no such user"}}, "NEWSLETTER_OWNER_ADDRESS"),
+        ({"scheme": "smtps"}, "smtp://"),
+        ({"query": "?tls=starttls"}, "smtps://"),
+    ],
+)
+def test_a_failure_says_what_to_change(tmp_path: Path, options: dict[str, object], advice: str):
+    with settings_for(tmp_path, **options) as (settings, _):
+        report = check_relay(Sender.of_settings(settings), OWNER, NOON)
+
+    assert report.verdict is Verdict.FAILED
+    assert advice in report.findings[-1].words
+
+
+def test_the_name_of_the_host_is_shown_as_it_is(tmp_path: Path):
+    settings = make_settings(tmp_path, relay="smtp://relay.invalid:2525", owner_address=OWNER)
+
+    report = check_relay(Sender.of_settings(settings), OWNER, NOON)
+
+    assert report.findings[0].words.startswith("relay.invalid:2525 cannot be reached")
+
+
 @pytest.mark.parametrize("answer", ["drop", b"nonsense\r\n", "250 fine"])
 @pytest.mark.parametrize("step", ["greeting", "EHLO", "MAIL", "RCPT", "RSET", "DATA", "."])
 def test_whatever_a_relay_does_ends_in_a_report(tmp_path: Path, step: str, answer: object):

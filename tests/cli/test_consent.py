@@ -1,0 +1,24 @@
+"""`newsletter consent`: what the check of the whole ledger says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from click.testing import CliRunner
+
+from newsletter.cli import main
+
+
+def test_a_check_without_a_signed_head_does_not_say_that_all_is_well(env_file: Path) -> None:
+    told = CliRunner().invoke(main, ["--env-file", str(env_file), "consent", "verify", "--all"])
+
+    assert told.exit_code == 1
+    assert "There is no signed head" in told.stderr
+    assert "The check is not complete." in told.stdout
+
+
+def test_a_folder_is_no_settings_file(tmp_path: Path) -> None:
+    told = CliRunner().invoke(main, ["--env-file", str(tmp_path), "consent", "key"])
+
+    assert told.exit_code == 1
+    assert f"--env-file names {tmp_path}, which is no file" in told.stderr
