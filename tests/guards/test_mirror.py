@@ -145,7 +145,6 @@ THROUGH_OTHERS = {
         "web/public/blueprint.py",
     },
     "A command that calls one function: consent/test_chain.py, test_relay_check.py and cli/ run it.": {
-        "cli/consent.py",
         "cli/releases/print_release.py",
         "cli/relay.py",
         "cli/runtime.py",
