@@ -99,13 +99,14 @@ def preview(
 ) -> Preview | None:
     """Return a newsletter's digest for a subscriber (a canonical address) or for a choice of its topics.
 
-    Without `email_key` it is the digest of a subscriber who chose `topics` (slugs; all when empty) and got
-    the last issue of these frequencies. `to_sequence` is the highest sequence in it, the newest one by
-    default. `slot` is the date that it shows, today by default. `target` is the issue whose manual order it
-    has: that of the slot, or else the next one that a person sends. `order` stands in place of the stored
-    order. With `for_anybody`, it has what waits for at least one subscriber of these frequencies. Returns
-    None when there is no release at all. Raises NotFound for an unknown subscriber, and for a topic that the
-    newsletter does not have.
+    Without `email_key` it is the digest of a subscriber who chose `topics` (slugs; all when empty) and
+    got the last issue of these frequencies. If nothing is new for such a subscriber and others still wait
+    for a release of that issue, it is the digest of those others. `to_sequence` is the highest sequence
+    in it, the newest one by default. `slot` is the date that it shows, today by default. `target` is the
+    issue whose manual order it has: that of the slot, or else the next one that a person sends. `order`
+    stands in place of the stored order. With `for_anybody`, it has what waits for at least one subscriber
+    of these frequencies. Returns None when there is no release at all. Raises NotFound for an unknown
+    subscriber, and for a topic that the newsletter does not have.
     """
     if target is None:
         target = BY_HAND if slot is None else str(slot)
@@ -114,6 +115,11 @@ def preview(
     wanted = _release_languages_of(session, email_key)
     served = (audience.floor(session) or 0) if for_anybody else None
     chosen, is_sample = _choose(session, audience, to_sequence, topics, email_key, wanted, served)
+    reach = count_reach(session, frequencies, to_sequence, newsletter_id)
+    if is_sample and email_key is None and reach.would_reach_now:
+        # The last issue did not reach everybody: it was cancelled, or people were refused or paused.
+        served = audience.floor(session) or 0
+        chosen, is_sample = _choose(session, audience, to_sequence, topics, email_key, wanted, served)
     if not chosen:
         return None
     language = choose_language(
@@ -131,7 +137,7 @@ def preview(
         html_bytes=made.html_bytes,
         releases=made.releases,
         selection=chosen,
-        reach=count_reach(session, frequencies, to_sequence, newsletter_id),
+        reach=reach,
         is_sample=is_sample,
         to_sequence=to_sequence,
         order=order,

@@ -201,7 +201,10 @@ def _send_again(
 ) -> SentAgain:
     """Queue the deliveries in `state` again, without releases that another delivery of the person holds."""
     if issue.state not in CAN_BE_SENT_AGAIN:
-        raise StateConflict(f"issue {issue.public_id} is {issue.state}, so nothing of it is sent again")
+        raise StateConflict(
+            f"issue {issue.public_id} is {issue.state}, so nothing of it is sent again; the next issue "
+            "brings what people did not get, unless it was dropped"
+        )
     if issue.emptied_at is not None:
         raise StateConflict(f"the texts of issue {issue.public_id} were deleted for their age")
     done = SentAgain()

@@ -18,6 +18,7 @@ from newsletter.models import (
     Subscription,
     current_sequence,
 )
+from newsletter.outbox.control import cancel
 from newsletter.releases.editing.edit import ReleaseAction, change_release
 
 
@@ -205,6 +206,22 @@ def test_a_preview_is_the_email_that_is_sent_and_changes_nothing(house: House):
     assert not shown.is_sample
     assert [each.id for each in shown.releases] == house.releases_sent(subscriber)
     assert shown.reach.would_reach_now == 1
+
+
+def test_a_preview_after_a_cancel_shows_what_people_still_wait_for(house: House):
+    topic = house.topic("energy")
+    house.add_subscriber(topic)
+    house.release("An energy plan")
+    house.send()
+    waiting = house.release("An energy cable")
+    issue_id = house.open()
+    with house.runtime.session() as session:
+        cancel(session, session.get_one(Issue, issue_id), "test", house.clock(), session.commit)
+        session.commit()
+        shown = preview(session, house.runtime.renderer, frequencies=[Frequency.WEEKLY], now=house.clock())
+
+    assert [each.id for each in shown.releases] == [waiting]
+    assert not shown.is_sample
 
 
 def test_with_nothing_new_a_preview_shows_older_releases_and_says_so(house: House):

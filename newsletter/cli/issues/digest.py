@@ -266,7 +266,8 @@ def cancel(public_id: str, drop: bool) -> None:
         # It commits every few thousand rows, so that no other transaction waits for all of them.
         count = control.cancel(session, issue, ACTOR, parts.now(), session.commit, drop=drop)
         session.commit()
-    click.echo(f"{public_id}  cancel: {count}" + (", and their releases are dropped" if drop else ""))
+    sequel = "their releases are dropped" if drop else "their releases come with the next issue"
+    click.echo(f"{public_id}  cancel: {count} emails that were not sent; {sequel}")
 
 
 @digest.command("lost-host")

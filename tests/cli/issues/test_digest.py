@@ -189,7 +189,7 @@ def test_a_test_is_made_from_the_named_newsletter(two_newsletters: Path) -> None
         assert session.query(Issue.newsletter_id).all() == [(2,)]
 
 
-@pytest.mark.parametrize(("option", "said"), [((), ""), (("--drop",), ", and their releases are dropped")])
+@pytest.mark.parametrize(("option", "said"), [((), "come with the next issue"), (("--drop",), "are dropped")])
 def test_cancelling_drops_the_releases_only_if_told_to(
     two_newsletters: Path, option: tuple[str, ...], said: str
 ) -> None:
@@ -198,7 +198,7 @@ def test_cancelling_drops_the_releases_only_if_told_to(
 
     told = _run(two_newsletters, "cancel", issue, *option)
 
-    assert told.output == f"{issue}  cancel: 0{said}\n"
+    assert told.output == f"{issue}  cancel: 0 emails that were not sent; their releases {said}\n"
     with Session(open_engine(f"sqlite:///{two_newsletters.parent / 'newsletter.sqlite3'}")) as session:
         assert session.query(Issue.state, Issue.drops_unsent).all() == [(IssueState.CANCELLED, bool(option))]
 
