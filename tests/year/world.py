@@ -45,6 +45,8 @@ ZONES = (
     "Europe/Berlin", "Pacific/Auckland", "Pacific/Honolulu", "Pacific/Kiritimati", "America/New_York",
     "Asia/Kathmandu", "Australia/Lord_Howe", "UTC",
 )  # fmt: skip
+# Hours that come twice on one night of the year. On another night, two of them are left out.
+REPEATED = (("Europe/Berlin", 2), ("America/New_York", 1), ("Pacific/Auckland", 2))
 TICK = timedelta(minutes=30)
 DAY = timedelta(days=1)
 GATHER_MINUTES = 60
@@ -224,7 +226,7 @@ class World:
             address, subscriber.language = subscriber.email or "", chance.choice(["en", *LANGUAGES])
             person = Person(id_, address, subscriber.language)
             if chance.random() < 0.5:
-                person.zone, person.hour = chance.choice(ZONES), self._hour()
+                person.zone, person.hour = self._own_hour()
                 subscriber.time_zone, subscriber.preferred_hour = person.zone, person.hour
             session.commit()
         chosen = chance.sample(TOPICS, chance.randint(1, len(TOPICS)))
@@ -245,6 +247,10 @@ class World:
     def _hour(self) -> int:
         """Return an hour of the day, often one at which clocks change."""
         return self.chance.choice([self.chance.randrange(24), self.chance.randrange(1, 4)])
+
+    def _own_hour(self) -> tuple[str, int]:
+        """Return a zone and an hour of it, often one that comes twice when clocks are put back."""
+        return self.chance.choice([(self.chance.choice(ZONES), self._hour()), self.chance.choice(REPEATED)])
 
     def _note(self, person: Person) -> None:
         own = None if person.hour is None else (person.zone, person.hour)
@@ -398,7 +404,8 @@ class World:
         if changes_topics:
             person.topics = {each: self._frequency() for each in person.topics}
         else:
-            person.hour, person.zone = chance.choice([None, self._hour()]), chance.choice(ZONES)
+            zone, hour = self._own_hour()
+            person.zone, person.hour = zone, chance.choice([None, hour])
             person.language = chance.choice(["en", *LANGUAGES])
         self._save_preferences(person, changes_topics=changes_topics)
 
