@@ -164,7 +164,7 @@ def test_a_service_starts_and_takes_email_while_its_relay_is_away(start, environ
             talk.sendmail("ann@example.org", ["leave@news.example.org"], "From: ann@example.org\r\n\r\n.")
 
         assert "intake  |" in told
-        assert "done=asked" in said(service, "mail_taken_in")
+        assert "done=asked" in said(service, "mail_received")
         assert eventually(lambda: served(environ, "/health") == "ok\n", seconds=90)
     service.terminate()
     assert service.wait(timeout=40) == 0
