@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from email import message_from_bytes, policy
 
 from house import House
 from sqlalchemy import update
+from sqlalchemy.orm import Session
 
-from newsletter.models import Delivery, Lane, Release
+from newsletter.models import Delivery, Lane, Release, Subscriber
 from newsletter.outbox.lease import claim, give_back
 from newsletter.outbox.record import Attempt, record
 from newsletter.smtp.outcomes import Fate, Outcome, Step
@@ -18,7 +19,8 @@ from newsletter.smtp.replies import Reply
 def half_sent(house: House) -> tuple[int, list[int]]:
     """Send two digests of six, and let another worker lease two; return the issue and the leased deliveries.
 
-    Each has the release "A sea wave" and another one. The two that are queued are due in an hour.
+    Each has the release "A sea wave" and another one. Ann's and Ben's are leased, Eva's and Ida's are sent,
+    and Jon's and Kim's are due in an hour.
     """
     sea = house.topic("sea")
     for name in ("ann", "ben", "eva", "ida", "jon", "kim"):
@@ -28,14 +30,20 @@ def half_sent(house: House) -> tuple[int, list[int]]:
     house.release("A sea wave")
     issue_id = house.open()
     with house.runtime.session() as session:
-        ids = [each for (each,) in session.query(Delivery.id).order_by(Delivery.id)]
-        later = update(Delivery).where(Delivery.id.in_(ids[4:]))
-        session.execute(later.values(due_at=house.clock() + timedelta(hours=1)))
+        by_name = session.query(Delivery.id).join(Subscriber, Subscriber.id == Delivery.subscriber_id)
+        ids = [each for (each,) in by_name.order_by(Subscriber.email)]
+        # A database claims due deliveries in any order.
+        _put_off(session, ids[2:], house.clock() + timedelta(hours=1))
         leased = claim(session, Lane.BULK, issue_id, "another", 2, house.clock())
+        _put_off(session, ids[2:4], house.clock())
         session.commit()
     house.drain()
-    assert house.states() == ["leased"] * 2 + ["accepted"] * 2 + ["queued"] * 2
-    return issue_id, leased
+    assert sorted(house.states()) == ["accepted"] * 2 + ["leased"] * 2 + ["queued"] * 2
+    return issue_id, sorted(leased, key=ids.index)
+
+
+def _put_off(session: Session, ids: list[int], until: datetime) -> None:
+    session.execute(update(Delivery).where(Delivery.id.in_(ids)).values(due_at=until))
 
 
 def send_the_rest(house: House, leased: list[int]) -> None:

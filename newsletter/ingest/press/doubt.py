@@ -83,7 +83,7 @@ def signs(choice: Choice) -> dict[str, float]:
         "date above": any(at < entry.at for at in dates),
         "date below": any(at > entry.at for at in dates),
         "many other lines": min(len(entries), 8) / 8,
-        "long lines beside it": min(_beside(entry, long_others), 2) / 2,
+        "long lines beside it": min(_beside(choice, long_others), 2) / 2,
         "long lines below it": min(sum(each.at > entry.at for each in long_others), 2) / 2,
         "first line": entry.at == 0,
         "right above the text": entry.at == choice.body_at - 1,
@@ -100,9 +100,15 @@ def _is_name(entry: Entry) -> bool:
     return entry.name_score >= NAME or looks_like_name(entry.text)
 
 
-def _beside(entry: Entry, others: list[Entry]) -> int:
-    """Return how many long lines stand in one block with the title, as in a list of headlines."""
+def _beside(choice: Choice, others: list[Entry]) -> int:
+    """Return how many long lines stand in one block with the title, as in a list of headlines.
+
+    A single one between the title and the text is a subheading, and does not count.
+    """
+    entry = choice.entry
     near = [each for each in others if 0 < abs(each.at - entry.at) < _NEAR]
+    if [each.at for each in near] == [entry.at + 1] == [choice.body_at - 1]:
+        return 0
     return sum(not (each.line.gap if each.at > entry.at else entry.line.gap) for each in near)
 
 

@@ -74,6 +74,13 @@ def test_headlines_of_other_pages_in_one_block_are_doubted() -> None:
     assert read_head([*block, *lines(BODY, BODY)]).sure < SURE
 
 
+def test_a_subheading_is_not_taken_for_the_headline_of_another_page() -> None:
+    head = lines("Port of Brinehaven", "5 May 2025", "Ferries to the islands cost the same for a year")
+    below = classify(RawLine("Fishermen praise the promise of a whole year", gap=False))
+
+    assert read_head([*head, below, *lines(BODY, BODY)]).sure > SURE
+
+
 def test_a_title_with_a_label_is_sure_and_a_first_sentence_is_not() -> None:
     assert title_confidence("Title: Fares stay the same") == LABELLED > SURE
     assert parse_press(f"{BODY}\n\n{BODY} Really.", "x").doubts == ("title",)
