@@ -28,8 +28,8 @@ def list_entries(
 ) -> Page[AuditEntry]:
     """Return one page of the entries, the newest first.
 
-    `actor` and `action` match a part of the text in any case. `subject` is a whole one: the public id of a
-    release or an issue, the slug of a topic or a newsletter.
+    `actor` and `action` match any part of the text, in upper or lower case. `subject` must match exactly. It
+    is the public id of a release or an issue, or the slug of a topic or a newsletter.
     """
     query = select(AuditEntry)
     if actor:

@@ -129,7 +129,7 @@ def make_plan(
     now: datetime,
     late_from: Mapping[date, datetime] | None = None,
 ) -> Plan:
-    """Return what is due later than `after` and up to `now`.
+    """Return the waves that are due later than `after` and up to `now`.
 
     If several dates of a frequency were missed, only the last one counts, because its wave brings everything.
     The waves of a date in `late_from` are late only after that moment, because the issue was paused, or was

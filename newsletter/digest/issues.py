@@ -109,7 +109,7 @@ def open_issue(
 def something_waits(
     session: Session, newsletter_id: int, frequencies: Iterable[Frequency], to_sequence: int
 ) -> bool:
-    """Return whether a subscriber of a newsletter would get something with these frequencies now."""
+    """Return whether a release waits for any subscriber with these frequencies now."""
     audience = Audience(newsletter_id, tuple(frequencies))
     return next(_with_something(session, audience, to_sequence), None) is not None
 

@@ -55,7 +55,7 @@ def count_would_reach(session: Session, audience: Audience, to_sequence: int) ->
 
 
 def count_due(session: Session, audience: Audience) -> int:
-    """Return how many people an issue that is sent now would serve, with or without something new."""
+    """Return how many people are due for an issue now, also those for whom no release is new."""
     return _count_people(session, audience.condition())
 
 

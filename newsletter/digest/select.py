@@ -134,7 +134,7 @@ class Chunk:
     subscription_ids: Sequence[int]
 
     def covers(self, session: Session, column: InstrumentedAttribute[int]) -> ColumnElement[bool]:
-        """Return the condition that `column` is a subscriber who gets something, or one in between."""
+        """Return the condition that `column` is a subscriber with a selection. Others may meet it too."""
         ids = [subscriber_id for subscriber_id, _ in self.selections]
         return _is_among(session, column, ids, self.after, self.last)
 

@@ -51,7 +51,7 @@ class IsolatedProcess:
         self._owner = os.getpid()
 
     def ask(self, document: bytes, request: Mapping[str, Any]) -> Answer:
-        """Return what the program answers. At a limit, `unreadable` says so."""
+        """Return the answer of the child process. If it reached a limit, `unreadable` says so."""
         head = json.dumps({"size": len(document), "request": request}).encode()
         if self._owner != os.getpid():
             # A process that was forked has the pipes of its parent, and the child cannot serve both.

@@ -91,7 +91,7 @@ class Engine:
 
 
 def drain(engine: Engine, lane_name: str) -> None:
-    """Send what is due in a lane for up to a minute. If something is left, queue another drain.
+    """Send the due emails of a lane for up to a minute. If some are left, queue another drain.
 
     A drain of the bulk lane first writes the deliveries of issues that are still being prepared.
     """

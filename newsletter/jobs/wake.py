@@ -1,4 +1,4 @@
-"""Wake the engine: after something became due, ask it to drain the lane at once."""
+"""Wake the engine: after an email became due, ask it to drain the lane at once."""
 
 from __future__ import annotations
 

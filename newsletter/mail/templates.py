@@ -105,7 +105,7 @@ class TemplateSet:
         return self._folder
 
     def render_source(self, file: str, language: str, context: Mapping[str, Any]) -> str:
-        """Return what the template of one file makes, without inlined styles. Raises as `render` does."""
+        """Return the output of one template file, without inlined styles. Raises as `render` does."""
         return self._environment(language).get_template(file).render(dict(context))
 
     def render_piece(self, name: str, language: str, context: Mapping[str, Any]) -> Piece:

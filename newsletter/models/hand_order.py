@@ -81,5 +81,5 @@ def write_places(order: HandOrder) -> bytes:
 
 
 def read_places(stored: bytes) -> Sequence[Sequence[int]]:
-    """Return what `write_places` wrote."""
+    """Return the release ids of each section that `write_places` stored."""
     return [tuple(each) for each in json.loads(stored)]

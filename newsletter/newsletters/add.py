@@ -67,7 +67,7 @@ def add_newsletter(
 
 
 def new_identity(session: Session, settings: Settings, last_position: int) -> Identity:
-    """Return what a new newsletter has before its own fields are given: the first newsletter's, in part."""
+    """Return a new newsletter before its own fields are given. It has some fields of the first newsletter."""
     first = load_identity(session, settings, FIRST_NEWSLETTER)
     return replace(
         first,

@@ -84,13 +84,13 @@ def record(
         if outcome.accepted and outcome.reply is not None:
             # The usual case, kept fast.
             reply = outcome.reply
-            heard: tuple[int | None, int | None, int | None] = (None, None, None)
+            for_judge: tuple[int | None, int | None, int | None] = (None, None, None)
             if attempt.lane is Lane.BULK:
                 key = (attempt.newsletter_id, attempt.relay)
                 if key not in relays:
                     relays[key] = _relay_number(session, maker, attempt)
-                heard = (relays[key], *_heard(maker, attempt, now))
-            accepted.append((attempt.delivery_id, reply.code, _kept(reply.text), reply.status, *heard))
+                for_judge = (relays[key], *_domain_and_time(maker, attempt, now))
+            accepted.append((attempt.delivery_id, reply.code, _kept(reply.text), reply.status, *for_judge))
             continue
         age = backoff.tried_for(attempt.number, now - attempt.created_at)
         # Somebody waits for a single email, so a duplicate with the same Message-ID is better than none.
@@ -142,7 +142,7 @@ def _relay_number(session: Session, maker: MessageMaker, attempt: Attempt) -> in
     return relay_number(maker.senders.of(session, attempt.newsletter_id).relay.key)
 
 
-def _heard(maker: MessageMaker, attempt: Attempt, now: datetime) -> tuple[int | None, int]:
+def _domain_and_time(maker: MessageMaker, attempt: Attempt, now: datetime) -> tuple[int | None, int]:
     """Return the hash of the recipient's domain and the time of the reply, for outbox/refused/judge.py."""
     return domain_number(maker.tokens, attempt.email_key), microseconds(attempt.answered_at or now)
 
@@ -154,7 +154,7 @@ def _to_be_judged(
     if attempt.lane is not Lane.BULK or step.state is not DeliveryState.REJECTED:
         return {"verdict": None}
     relay = _relay_number(session, maker, attempt)
-    domain, answered = _heard(maker, attempt, now)
+    domain, answered = _domain_and_time(maker, attempt, now)
     verdict = BounceVerdict.UNJUDGED if step.hard_bounce else None
     return {
         "relay_key": relay, "domain_key": domain, "answered_microseconds": answered, "verdict": verdict,

@@ -70,7 +70,7 @@ class Candidate:
 
     @classmethod
     def of(cls, release: Release, sources: Sequence[str] = ()) -> Candidate:
-        """Return what rules look at in a stored release."""
+        """Return the fields of a stored release that rules look at."""
         tags = tuple(release.tags or ())
         return cls(
             release.title, release.publisher, release.body_text, release.language, tags, tuple(sources)

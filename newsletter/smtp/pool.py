@@ -108,7 +108,7 @@ class _Limit:
         self._most = self._allowed = most
         self._raise_at = 0.0
         self._is_far = False
-        self._heard = 0
+        self._replies = 0
         self._quickest = math.inf
 
     @property
@@ -116,14 +116,14 @@ class _Limit:
         """The number of connections to keep now."""
         return self._allowed if self._is_far else min(_FEW, self._allowed)
 
-    def heard(self, seconds: float) -> None:
+    def note_reply(self, seconds: float) -> None:
         """Note how long the relay took to reply to a message. Threads may call this at once."""
         # The quickest reply of many tells the latency of the relay, also when this machine is busy.
         self._quickest = min(self._quickest, seconds)
-        self._heard += 1
-        if self._heard >= _RESULTS:
+        self._replies += 1
+        if self._replies >= _RESULTS:
             self._is_far = self._quickest > _FAR_SECONDS
-            self._heard, self._quickest = 0, math.inf
+            self._replies, self._quickest = 0, math.inf
 
     def lower(self, open_connections: int, now: float) -> None:
         """Note that the relay refused one more connection. `now` is any clock in seconds."""
@@ -290,7 +290,7 @@ class _Sending:
                     if result.outcome.fate is Fate.REPLIED:
                         fruitful = True
                     if result.outcome.step is Step.CONTENT:
-                        self._limit.heard(connection.reply_seconds)
+                        self._limit.note_reply(connection.reply_seconds)
                     if not self._queue_again(message, result.outcome):
                         self._settle(result)
         finally:

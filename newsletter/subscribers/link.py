@@ -81,7 +81,10 @@ def without_address(subscriber: Subscriber) -> LinkFault:
 def read_payload(
     tokens: Tokens, purpose: Purpose, token: str, now: datetime, *, expired: LinkFault = LinkFault.EXPIRED
 ) -> list[Any] | LinkFault:
-    """Return what a link says, or why it cannot be used. `expired` is the fault of a link that is too old."""
+    """Return the values in a link's token, or why the link cannot be used.
+
+    `expired` is the fault of a link that is too old.
+    """
     try:
         return tokens.read(purpose, token, now)
     except TokenExpired:

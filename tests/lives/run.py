@@ -24,7 +24,7 @@ from faults import find_faults
 
 ROOT = Path(__file__).resolve().parents[2]
 FAULTS = Path(__file__).parent / "faults"
-# The lives of one run of hypothesis, which keeps each of them in memory.
+# How many lives one run of hypothesis has. It keeps each of them in memory.
 AT_ONCE = 250
 # A fault must be found within this many lives.
 ENOUGH = 5_000

@@ -88,7 +88,7 @@ class Chaos:
         return fault or "220 2.0.0 ready"
 
     def mail(self, session: Session) -> object:
-        about = f"mail {session.heard.commands[-1]}"
+        about = f"mail {session.transcript.commands[-1]}"
         fault = self.draw(about, "drop", "reset", "stall", "451 4.3.0 later", "421 4.3.2 bye", "garbage")
         self.sender_failed[id(session)] = bool(fault)
         return b"%%%\r\n" if fault == "garbage" else fault or OK
@@ -121,9 +121,9 @@ class Chaos:
         return fault or "354 go on"
 
     def dot(self, session: Session) -> object:
-        if not session.heard.contents[-1]:
+        if not session.transcript.contents[-1]:
             return "554 5.5.1 nobody to give this to"  # its only recipient was refused
-        who = recipient_of(session.heard.contents[-1])
+        who = recipient_of(session.transcript.contents[-1])
         fault = self.draw(
             f"dot {who}", "drop", "kept, drop", "kept, half", "kept, stall", "garbage", "451 4.3.0 later",
             "554 5.6.0 no",
@@ -151,7 +151,7 @@ def no_handshake(session: Session) -> object:
 
 
 def recipient(session: Session) -> str:
-    line = next(each for each in reversed(session.heard.commands) if each.upper().startswith("RCPT"))
+    line = next(each for each in reversed(session.transcript.commands) if each.upper().startswith("RCPT"))
     return line.partition("<")[2].rpartition(">")[0]
 
 

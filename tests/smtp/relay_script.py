@@ -24,7 +24,7 @@ class Drop(Exception):
 
 
 @dataclass
-class Heard:
+class Transcript:
     """What the relay received on one connection."""
 
     commands: list[str] = field(default_factory=list)
@@ -51,7 +51,7 @@ class ScriptedRelay:
     drop_in_content_after: int | None = None
     delay: float = 0
     port: int = 0
-    sessions: list[Heard] = field(default_factory=list)
+    sessions: list[Transcript] = field(default_factory=list)
     gone: threading.Event = field(default_factory=threading.Event)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -60,11 +60,11 @@ class ScriptedRelay:
 
     @property
     def contents(self) -> list[bytes]:
-        return [content for heard in self.sessions for content in heard.contents]
+        return [content for transcript in self.sessions for content in transcript.contents]
 
     @property
     def commands(self) -> list[str]:
-        return [command for heard in self.sessions for command in heard.commands]
+        return [command for transcript in self.sessions for command in transcript.commands]
 
     def endpoint(self, **changes: object) -> Endpoint:
         security = changes.pop("security", RelaySecurity.NONE)
@@ -88,10 +88,10 @@ class Session:
     def __init__(self, script: ScriptedRelay, sock: socket.socket) -> None:
         self.script = script
         self.socket = sock
-        self.heard = Heard()
+        self.transcript = Transcript()
         self.buffer = b""
         with script.lock:
-            script.sessions.append(self.heard)
+            script.sessions.append(self.transcript)
 
     def serve(self) -> None:
         with contextlib.suppress(Drop, OSError):
@@ -105,7 +105,7 @@ class Session:
 
     def command(self, line: str) -> None:
         verb = line.partition(" ")[0].partition(":")[0].upper()
-        self.heard.commands.append(line)
+        self.transcript.commands.append(line)
         address = line.partition("<")[2].rpartition(">")[0]
         if verb == "EHLO":
             lines = self.script.ehlo
@@ -129,15 +129,15 @@ class Session:
         limit = self.script.drop_in_content_after
         while True:
             if limit is not None and len(data) >= limit:
-                self.heard.partial = data
+                self.transcript.partial = data
                 self.reset()
             line = self.line(raw=True)
             if line == b".\r\n":
                 break
             data += line
-            self.heard.partial = data
-        self.heard.contents.append(data)
-        self.heard.partial = b""
+            self.transcript.partial = data
+        self.transcript.contents.append(data)
+        self.transcript.partial = b""
         self.act("250 2.0.0 queued", ".")
 
     def act(self, default: str, *keys: str) -> str:
@@ -176,7 +176,7 @@ class Session:
             data = self.socket.recv(65536 if self.script.drop_in_content_after is None else 512)
             if not data:
                 raise Drop
-            self.heard.received += data
+            self.transcript.received += data
             self.buffer += data
         line, _, self.buffer = self.buffer.partition(b"\r\n")
         return line + b"\r\n" if raw else line.decode("utf-8")

@@ -243,9 +243,9 @@ def test_plain_is_preferred_and_carries_any_password():
 def test_login_is_spoken_where_plain_is_not():
     def login(session: Session) -> str:
         session.socket.sendall(b"334 VXNlcm5hbWU6\r\n")
-        session.heard.commands.append(session.line())
+        session.transcript.commands.append(session.line())
         session.socket.sendall(b"334 UGFzc3dvcmQ6\r\n")
-        session.heard.commands.append(session.line())
+        session.transcript.commands.append(session.line())
         return "235 2.7.0 welcome"
 
     with scripted_relay(ehlo=(*EHLO, "AUTH LOGIN"), answers={"AUTH": login}) as script:

@@ -67,13 +67,13 @@ def test_a_pool_opens_connections_to_a_distant_relay_up_to_its_limit():
     assert all(outcome.accepted for outcome in outcomes.values())
     assert sorted(numbers_in(script)) == list(range(200))
     assert len(script.sessions) == 6
-    assert [heard.commands[-1] for heard in script.sessions] == ["QUIT"] * len(script.sessions)
+    assert [transcript.commands[-1] for transcript in script.sessions] == ["QUIT"] * len(script.sessions)
 
 
 def distant(limit: _Limit) -> _Limit:
     """Return the limit of a relay that has replied slowly."""
     for _ in range(64):
-        limit.heard(0.1)
+        limit.note_reply(0.1)
     return limit
 
 
@@ -93,7 +93,7 @@ def test_few_connections_are_kept_to_a_relay_that_replies_quickly():
     steps = [limit.connections]
     for replies in ([0.02] * 64, [0.02] * 63 + [0.001], [0.02] * 64):
         for seconds in replies:
-            limit.heard(seconds)
+            limit.note_reply(seconds)
         steps.append(limit.connections)
 
     assert steps == [2, 20, 2, 20]
@@ -138,7 +138,7 @@ def test_a_connection_is_retired_after_its_messages():
         pool.close()
 
     assert all(outcome.accepted for outcome in outcomes.values())
-    assert [len(heard.contents) for heard in script.sessions] == [10, 10, 10, 5]
+    assert [len(transcript.contents) for transcript in script.sessions] == [10, 10, 10, 5]
 
 
 def test_an_idle_connection_is_closed_with_a_goodbye():
@@ -230,7 +230,7 @@ def test_a_relay_that_takes_fewer_connections_is_served_with_those():
         pool.close()
 
     assert all(outcome.accepted for outcome in outcomes.values())
-    assert sum(bool(heard.contents) for heard in script.sessions) == 2
+    assert sum(bool(transcript.contents) for transcript in script.sessions) == 2
     # The two refused connections are not tried again within a minute.
     assert len(script.sessions) == 4
 
@@ -342,8 +342,8 @@ def test_under_chaos_nobody_is_lost_and_nobody_gets_it_twice(seed):
     def at_the_dot(session: Session) -> object:
         answer = rolled("250 2.0.0 queued")(session)
         refused = isinstance(answer, str) and answer[:1] in {"4", "5"}
-        if session.heard.contents[-1] and not refused:
-            ledger.append(int(session.heard.contents[-1].split()[1]))
+        if session.transcript.contents[-1] and not refused:
+            ledger.append(int(session.transcript.contents[-1].split()[1]))
         return answer
 
     answers = {

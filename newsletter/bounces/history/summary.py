@@ -39,7 +39,7 @@ class Returned:
 
 @dataclass(frozen=True)
 class IssueReturned:
-    """The numbers of one issue."""
+    """How many emails of one issue were answered, and how many of them failed."""
 
     public_id: str
     title: str
@@ -50,7 +50,7 @@ class IssueReturned:
 
 @dataclass(frozen=True)
 class DomainReturned:
-    """The numbers of one recipient domain."""
+    """How many emails to one recipient domain were answered, and how many of them failed."""
 
     domain: str
     numbers: Returned

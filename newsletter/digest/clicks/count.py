@@ -55,7 +55,7 @@ class ClicksOfRelease:
 
 
 def read_counted(tokens: Tokens, token: str, now: datetime) -> Followed:
-    """Return what a counted link names. Raises NotFound if we did not make it."""
+    """Return the issue, release and place in a counted link. Raises NotFound if we did not make the link."""
     try:
         issue, release, place = tokens.read(Purpose.COUNTED, token, now)
         return Followed(str(issue), str(release), Place(place))

@@ -198,7 +198,7 @@ def _personal(session: Session, subscriber_id: int, newsletter_id: int) -> dict[
 
 
 def _late(schedule: Schedule, hour: Hour, personal: Mapping[date, Due]) -> tuple[list[Occasion], Calendar]:
-    """Return what has become due since the waves were last opened, and the calendar after that."""
+    """Return the issues that became due since waves were last opened, and the calendar after them."""
     calendar, after, now = schedule.calendar, schedule.opened_to, schedule.now
     if not schedule.is_on:
         return [], calendar

@@ -75,7 +75,7 @@ def next_date(facts: Facts, frequency: Frequency, after: datetime) -> datetime |
 
 
 def foresee(facts: Facts, target: Occasion) -> Foreseen:
-    """Return what the subscriber gets at `target`, and before it."""
+    """Return the email that the subscriber gets at `target`, and the emails before it."""
     state = _State(facts)
     for each in _occasions(facts, target.at):
         if each == target:
@@ -171,7 +171,7 @@ class _State:
         return emails
 
     def catalogue(self, occasion: Occasion) -> Catalogue:
-        """Return what is ready at an occasion."""
+        """Return the releases that are ready at an occasion."""
         end = occasion.to_sequence
         ready = {
             topic: [each for each in offers if end is None or each.sequence <= end]
@@ -180,7 +180,7 @@ class _State:
         return Catalogue(list(self._facts.schedule.topics), ready)
 
     def compose(self, occasion: Occasion) -> Selection:
-        """Return what the subscriber would get."""
+        """Return the releases that the subscriber would get at an occasion."""
         theirs = [each for each in self.interests if each.frequency in occasion.frequencies]
         return self.catalogue(occasion).compose(theirs, self.held, self._facts.languages)
 

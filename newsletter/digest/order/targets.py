@@ -49,7 +49,7 @@ class Target:
 def find_target(
     session: Session, newsletter_id: int, name: str, now: datetime, *, lock: bool = False
 ) -> Target:
-    """Return what a target names. Raises NotFound with a sentence if there is no such issue.
+    """Return the target with a name. Raises NotFound with a sentence if there is no such issue.
 
     With `lock`, its preparation does not begin before the transaction ends.
     """

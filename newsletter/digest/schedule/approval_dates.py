@@ -237,7 +237,10 @@ def _forget(session: Session, row: SlotApproval, slug: str, now: datetime) -> No
 
 
 def _personally_due(session: Session, row: SlotApproval, later: date) -> set[tuple[date, Frequency, Hour]]:
-    """Return what is due again for subscribers who have a personal instant of a closed date."""
+    """Return the frequencies and hours that are due again at `later`, on the next date.
+
+    They are those of subscribers who have a personal instant of the closed date.
+    """
     chosen = (
         select(Subscriber, PersonalInstant.frequency)
         .join(PersonalInstant, PersonalInstant.subscriber_id == Subscriber.id)

@@ -1,4 +1,4 @@
-"""Issues as they happen: note when something begins to wait, and open the issue after the gathering delay."""
+"""Issues as they happen: note when a release begins to wait, and open the issue after the gathering delay."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from newsletter.models import (
 
 
 def newsletters_to_gather(session: Session) -> Sequence[int]:
-    """Return the newsletters for which something may have begun to wait."""
+    """Return the newsletters that may have a release to send as it happens, for `gather` to look at."""
     return session.scalars(_to_gather(), {"sequence": current_sequence(session)}).all()
 
 
@@ -47,9 +47,10 @@ def _to_gather() -> Select[int]:
 
 
 def gather(session: Session, newsletter_id: int, now: datetime) -> bool:
-    """Begin the gathering delay if something waits for a subscriber as it happens; return whether it does.
+    """Begin the gathering delay if a release waits to be sent as it happens; return whether one waits.
 
-    New releases are seen by the sequence. The rest is seen by rows of WaitsAgain. Commits nothing.
+    The sequence shows new releases. Rows of WaitsAgain show releases that wait for another reason, such as
+    a changed frequency. Commits nothing.
     """
     noted = session.scalars(select(WaitsAgain.id).where(WaitsAgain.newsletter_id == newsletter_id)).all()
     to_sequence = current_sequence(session)

@@ -70,7 +70,7 @@ class Item:
         return replace(self, publisher=publisher) if publisher else self
 
     def as_record(self) -> dict[str, Any]:
-        """Return what JSON can hold. The markup of files is left out."""
+        """Return the fields in types that JSON has. The markup of files is left out."""
         record = asdict(self)
         del record["marks"]
         record["published"] = self.published and self.published.isoformat()
@@ -104,7 +104,7 @@ class Feed:
     skipped: int = 0
 
     def as_record(self) -> dict[str, Any]:
-        """Return what JSON can hold."""
+        """Return the fields in types that JSON has."""
         return {**asdict(replace(self, items=())), "items": [each.as_record() for each in self.items]}
 
 

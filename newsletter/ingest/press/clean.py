@@ -170,7 +170,7 @@ def _strip_tags(text: str, links: dict[str, str]) -> str:
 
 
 def _break(tag: re.Match[str]) -> str:
-    """Return what stands for a tag that begins or ends a block; other tags stay for the next step."""
+    """Return the replacement for a tag: a break for a block. Other tags stay for the next step."""
     name = tag[1].lower()
     if name not in _BLOCK_TAGS:
         return "" if name == "a" else tag[0]

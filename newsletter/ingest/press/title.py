@@ -261,7 +261,7 @@ def _same_day(one: FoundDate, other: FoundDate) -> bool:
 
 
 def _by_dates(entry: Entry, dated: dict[int, FoundDate]) -> float:
-    """Return what the dates beside the line and inside it add to its score."""
+    """Return the points that a line gets for the dates beside it and inside it."""
     score = 1.5 if entry.at + 1 in dated else 1.0 if entry.at - 1 in dated else 0.0
     if entry.line.dates and not entry.line.prose:
         # "Harbour news for 18 June 2024" names the issue, if this is also the day of publication.

@@ -75,7 +75,7 @@ class _Environment(ImmutableSandboxedEnvironment):
 
 
 def fill(source: str, language: str, values: Mapping[str, Any], *, is_html: bool) -> str:
-    """Return what a template makes of `values`. Raises Refused."""
+    """Return the output of a template with these `values`. Raises Refused."""
     template = compile_template(source, language, is_html)
     made: list[str] = []
     length = 0

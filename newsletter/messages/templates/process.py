@@ -22,7 +22,7 @@ class TemplateProcess:
         self.isolated = IsolatedProcess("newsletter.messages.templates.fill", seconds, MEMORY_BYTES)
 
     def ask(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Return what the child answers. Raises TemplateInvalid, also if it reached a limit."""
+        """Return the answer of the child process. Raises TemplateInvalid, also if it reached a limit."""
         answer = self.isolated.ask(b"", request)
         if answer.unreadable:
             raise TemplateInvalid([("", 0, TOO_MUCH)])

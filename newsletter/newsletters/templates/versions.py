@@ -68,7 +68,7 @@ def save_templates(
     actor: str,
     now: datetime,
 ) -> bool:
-    """Save the parts that are not the usual ones as a new version; return whether something changed.
+    """Save the parts that are not the usual ones as a new version; return whether any part changed.
 
     Issues that begin later have them. `version` is the one that the page showed. Raises TemplateInvalid if a
     part cannot be used, and StateConflict if another version was saved since. Commits nothing.

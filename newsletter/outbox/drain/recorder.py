@@ -76,7 +76,7 @@ class Recorder:
                 outcome, claimed.email_key, self._parts.now(), claimed.newsletter_id, self._relay_number,
             )
         )  # fmt: skip
-        self._allowance.heard(outcome, self._claimer.sender(claimed))
+        self._allowance.note_outcome(outcome, self._claimer.sender(claimed))
         # Nearly every message is accepted, so this case is kept short.
         accepted = outcome.accepted
         fault = None if accepted else self._note_failure(claimed, outcome)

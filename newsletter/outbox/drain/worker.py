@@ -1,4 +1,4 @@
-"""Drain a lane of the outbox: one thread for each relay that has something due. It commits."""
+"""Drain a lane of the outbox: one thread for each relay for which an email is due. It commits."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def _end_outdated_waits(parts: Parts) -> None:
 
 
 def _relays_with_work(parts: Parts, lane: Lane) -> dict[str, Relay]:
-    """Return the relays that can be sent something now, by key."""
+    """Return the relays for which an email is due and may be sent now, by key."""
     _end_outdated_waits(parts)
     now = parts.now()
     with parts.reading() as session:
@@ -100,9 +100,9 @@ def _relays_with_work(parts: Parts, lane: Lane) -> dict[str, Relay]:
 
 
 def senders_with_work(parts: Parts, session: Session, lane: Lane, now: datetime) -> list[Sender]:
-    """Return the senders that have something due, and may send it now or soon.
+    """Return the senders that have an email due, and may send it now or soon.
 
-    Of the bulk lane, these are the senders of single emails too.
+    The bulk lane includes the senders of single emails.
     """
     senders = parts.messages.senders
     found: dict[tuple[int, bool], Sender] = {}

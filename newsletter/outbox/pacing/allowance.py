@@ -152,7 +152,7 @@ class Allowance:
                 return
             yield message
 
-    def heard(self, outcome: Outcome, sender: Sender) -> None:
+    def note_outcome(self, outcome: Outcome, sender: Sender) -> None:
         """Adapt the pace to the outcome of a message."""
         if outcome.fate is not Fate.REPLIED or outcome.reply is None or outcome.reply.local:
             return
@@ -304,14 +304,14 @@ class Allowance:
             self._known.clear()
             log.warning("event=relay_accepts_again relay=%s", self.relay.key)
             return
-        # A refusal that is about something else proves nothing.
+        # A refusal for another reason does not show whether the relay accepts our settings now.
         if known.relay.refusals is not None and fault in {None, SetupFault.SENDER}:
             self._change(try_next)
         if known.sender.refusals is not None and fault is not SetupFault.SENDER:
             self._change(try_next, standings.sender_key(sender))
 
     def _standing(self, sender: Sender, now: datetime) -> SenderStanding:
-        """Return what the rows of a sender said, at most a second ago."""
+        """Return a sender's state from the database, read at most a second ago."""
         known = self._known.get(standings.sender_key(sender))
         if known is None or not timedelta() <= now - known[0] < LOOK:
             return self._read(sender, now)

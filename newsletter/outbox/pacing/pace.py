@@ -158,7 +158,7 @@ class Booking:
 
 
 def catch_up(standing: Standing, clock: datetime) -> tuple[Standing, datetime]:
-    """Return the standing at the time `clock`, and the row's time then.
+    """Return the standing with `seen_at` moved to the host's time `clock`, and that moment in the row's time.
 
     If a clock is set back by more than SKEW, the row's time continues as if no time had passed. So sending
     neither stops nor bursts.

@@ -44,15 +44,15 @@ def pause_if_refused(session: Session, issue_ids: Iterable[int], relay: str, now
     paused = []
     for issue in _sending(session, issue_ids):
         enough = _enough(session, issue.id)
-        heard, refused, said = _counts(session, issue.id, enough, now)
-        if heard < enough or refused < REFUSED_PART * heard:
+        answered, refused, said = _counts(session, issue.id, enough, now)
+        if answered < enough or refused < REFUSED_PART * answered:
             continue
         note = (
-            f"Paused by itself: the relay {relay} refused {refused} of the last {heard} messages for good, "
-            f"and not for their addresses. It last said: {_quoted(said)}. When that is fixed, "
+            f"Paused by itself: the relay {relay} refused {refused} of the last {answered} messages for "
+            f"good, and not for their addresses. It last said: {_quoted(said)}. When that is fixed, "
             "resume the issue and send the rejected emails again."
         )
-        _pause(session, issue, note, now, heard=heard, refused=refused)
+        _pause(session, issue, note, now, heard=answered, refused=refused)
         paused.append(issue.id)
     return paused
 
@@ -101,15 +101,15 @@ def _counts(session: Session, issue_id: int, enough: int, now: datetime) -> tupl
     refused = session.scalar(select(func.count()).where(*recent, *blamed)) or 0
     if refused < REFUSED_PART * enough:
         return 0, refused, ""
-    answered = Delivery.state.in_((DeliveryState.ACCEPTED, DeliveryState.REJECTED))
-    heard = session.scalar(select(func.count()).where(*recent, answered)) or 0
+    is_answered = Delivery.state.in_((DeliveryState.ACCEPTED, DeliveryState.REJECTED))
+    answered = session.scalar(select(func.count()).where(*recent, is_answered)) or 0
     last = session.execute(
         select(Delivery.reply_code, Delivery.reply_text)
         .where(*recent, *blamed)
         .order_by(Delivery.settled_at.desc(), Delivery.id.desc())
         .limit(1)
     ).one()
-    return heard, refused, f"{last[0]} {last[1] or ''}".strip()
+    return answered, refused, f"{last[0]} {last[1] or ''}".strip()
 
 
 def _pause(session: Session, issue: Issue, note: str, now: datetime, **detail: int) -> None:

@@ -49,7 +49,7 @@ from newsletter.outbox.refused.verdict import (
     DOMAIN_TIME,
     REFUSALS,
     REFUSED_FOR,
-    Heard,
+    DigestOutcome,
     Verdict,
     is_wrong,
     judge,
@@ -177,7 +177,7 @@ class _Judge:
     def pause_if_wrong(self) -> None:
         """Ask about the relay if its newest outcomes are wrong, even if they cannot be judged yet."""
         newest = read(self._session, of_relay(self._relay), newest_first=True, limit=2 * AROUND)
-        if is_wrong([each.heard for each in newest]):
+        if is_wrong([each.outcome for each in newest]):
             self._ask_about_relay()
 
     def _forget_alive(self) -> None:
@@ -222,20 +222,20 @@ class _Judge:
         read_now = read(self._session, from_here, newest_first=False, limit=READ_AT_ONCE)
         is_last_reading = len(read_now) < READ_AT_ONCE
         rows = rows_before + read_now
-        heard = [each.heard for each in rows]
+        outcomes = [each.outcome for each in rows]
         domains = DomainOutcomes(self._session, self._relay, first, rows[-1])
         ended = self._ended({each.issue_id for each in rows if each.verdict is BounceVerdict.UNJUDGED})
         settled = microseconds(self._now - SETTLED)
         for at in range(len(rows_before), len(rows)):
             row = rows[at]
-            later = heard[at + 1 : at + 1 + AROUND]
+            later = outcomes[at + 1 : at + 1 + AROUND]
             if len(later) < AROUND and not is_last_reading:
                 return rows[at - 1].place
             if row.verdict is not BounceVerdict.UNJUDGED:
                 continue
             if row.issue_id not in ended and (len(later) < AROUND or row.answered > settled):
                 continue
-            self._judge_one(row, heard[max(0, at - AROUND) : at], later, domains)
+            self._judge_one(row, outcomes[max(0, at - AROUND) : at], later, domains)
             if self._judged.decided >= AT_ONCE:
                 self._judged.more = True
             if self._judged.more:
@@ -243,27 +243,31 @@ class _Judge:
         return rows[-1].place
 
     def _judge_one(
-        self, row: Row, earlier: Sequence[Heard], later: Sequence[Heard], domains: DomainOutcomes
+        self,
+        row: Row,
+        earlier: Sequence[DigestOutcome],
+        later: Sequence[DigestOutcome],
+        domains: DomainOutcomes,
     ) -> None:
         """Decide one refusal, or ask the owner."""
-        mates_before, mates_after, wrong = _mates(row, domains)
-        if wrong and not is_wrong([*earlier, row.heard, *later]):
+        domain_before, domain_after, wrong = _others_of_domain(row, domains)
+        if wrong and not is_wrong([*earlier, row.outcome, *later]):
             self._ask_about_domain(row)
             return
-        verdict = judge(earlier, row.heard, later, mates_before, mates_after)
+        verdict = judge(earlier, row.outcome, later, domain_before, domain_after)
         if verdict is Verdict.WRONG:
             self._ask_about_relay()
         elif verdict is Verdict.GONE or self._is_gone_for_long(row):
-            self._decide([row.heard.delivery_id], BounceVerdict.GONE)
+            self._decide([row.outcome.delivery_id], BounceVerdict.GONE)
             domains.note_gone(row)
             self._judged.gone += 1
-            add_bounced(self._session, self._maker.tokens, [row.heard.delivery_id], self._now)
+            add_bounced(self._session, self._maker.tokens, [row.outcome.delivery_id], self._now)
         else:
             self._wait(row)
 
     def _wait(self, row: Row) -> None:
-        self._decide([row.heard.delivery_id], BounceVerdict.WAIT)
-        self._doubt(row.heard.delivery_id, row.heard.person)
+        self._decide([row.outcome.delivery_id], BounceVerdict.WAIT)
+        self._doubt(row.outcome.delivery_id, row.outcome.person)
         self._judged.wait += 1
 
     def _doubt(self, delivery_id: int, person: int | None) -> None:
@@ -280,7 +284,7 @@ class _Judge:
         query = (
             select(Delivery.verdict, Delivery.answered_microseconds)
             .where(
-                Delivery.subscriber_id == row.heard.person,
+                Delivery.subscriber_id == row.outcome.person,
                 Delivery.lane == Lane.BULK,
                 Delivery.state.in_((DeliveryState.ACCEPTED, DeliveryState.REJECTED)),
                 Delivery.answered_microseconds <= row.answered,
@@ -297,13 +301,13 @@ class _Judge:
         return len(refused) >= REFUSALS and span >= REFUSED_FOR // timedelta(microseconds=1)
 
     def _ask_about_relay(self) -> None:
-        """Ask the owner about the relay. If this call has decided something, leave it to the next call."""
+        """Ask the owner about the relay. If this call has decided a refusal, leave it to the next call."""
         if not self._judged.decided:
             self._judged.asked += ask_about_relay(self._session, self._maker, self._relay, self._now)
         self._judged.more = self._judged.asked + self._judged.decided > 0
 
     def _ask_about_domain(self, row: Row) -> None:
-        """Ask the owner about the domain. If this call has decided something, leave it to the next call."""
+        """Ask the owner about the domain. If this call has decided a refusal, leave it to the next call."""
         if not self._judged.decided:
             domain = row.domain or 0
             asked = ask_about_domain(self._session, self._maker, self._relay, domain, self._now)
@@ -328,17 +332,22 @@ class _Judge:
         )
 
 
-def _mates(row: Row, domains: DomainOutcomes) -> tuple[list[Heard], list[Heard], bool]:
-    """Return the domain's outcomes for other people before and after, and whether the domain is wrong."""
+def _others_of_domain(
+    row: Row, domains: DomainOutcomes
+) -> tuple[list[DigestOutcome], list[DigestOutcome], bool]:
+    """Return the domain's outcomes for other people before and after, and whether the domain is wrong.
+
+    A domain is wrong if its server refuses too many addresses (verdict.py).
+    """
     sides = domains.around(row)
-    everything = [each.heard for each in (*sides[0], row, *sides[1])]
+    everything = [each.outcome for each in (*sides[0], row, *sides[1])]
     wrong = len(everything) >= DOMAIN_OUTCOMES and is_wrong(everything)
     day = DOMAIN_TIME // timedelta(microseconds=1)
-    mates = [
+    others = [
         [
-            each.heard for each in side
-            if each.heard.person != row.heard.person and abs(each.answered - row.answered) <= day
+            each.outcome for each in side
+            if each.outcome.person != row.outcome.person and abs(each.answered - row.answered) <= day
         ]
         for side in sides
     ]  # fmt: skip
-    return mates[0], mates[1], wrong
+    return others[0], others[1], wrong

@@ -10,10 +10,10 @@ from sqlalchemy import ColumnElement, exists, literal_column, select
 from sqlalchemy.orm import Session, aliased
 
 from newsletter.models import UNSETTLED, BounceVerdict, Delivery, DeliveryState
-from newsletter.outbox.refused.verdict import AROUND, Heard
+from newsletter.outbox.refused.verdict import AROUND, DigestOutcome
 
 # The owner was asked about these refusals, or they were decided.
-_TOLD = (
+_HANDLED = (
     BounceVerdict.GONE, BounceVerdict.RELAY, BounceVerdict.DOMAIN, BounceVerdict.ISSUE, BounceVerdict.FINAL,
 )  # fmt: skip
 
@@ -21,17 +21,17 @@ _TOLD = (
 class Row:
     """One outcome, with the columns that outbox/refused/judge.py needs."""
 
-    __slots__ = ("answered", "domain", "heard", "issue_id", "verdict")
+    __slots__ = ("answered", "domain", "issue_id", "outcome", "verdict")
 
     def __init__(self, row: Any) -> None:
         verdict = row.verdict
-        self.heard = Heard(
+        self.outcome = DigestOutcome(
             row.id,
             row.subscriber_id or 0,
             row.state is DeliveryState.ACCEPTED,
             verdict is not None and row.bounced_at is not None,
             bool(row.witness),
-            verdict in _TOLD,
+            verdict in _HANDLED,
         )
         self.answered: int = row.answered_microseconds
         self.domain: int | None = row.domain_key
@@ -41,7 +41,7 @@ class Row:
     @property
     def place(self) -> tuple[int, int]:
         """Its place in the order of the relay's replies."""
-        return self.answered, self.heard.delivery_id
+        return self.answered, self.outcome.delivery_id
 
 
 def of_relay(relay: int, *, by_domain: bool = False) -> Any:
@@ -106,7 +106,7 @@ class DomainOutcomes:
         """Note that a refusal was believed: it is no evidence against the domain any more."""
         for each in self._read.get(row.domain or 0, ()):
             if each.place == row.place:
-                each.heard = each.heard._replace(told=True)
+                each.outcome = each.outcome._replace(handled=True)
 
     def _of(self, domain: int) -> list[Row]:
         theirs = of_relay(self._relay, by_domain=True).where(Delivery.domain_key == domain)

@@ -55,12 +55,12 @@ class Verdict(enum.Enum):
     WRONG = "wrong"
 
 
-class Heard(NamedTuple):
+class DigestOutcome(NamedTuple):
     """The outcome of one digest.
 
     `refused`: the relay said that there is no such mailbox. After any other rejection neither `accepted` nor
-    `refused` is true. `witness`: the address accepted an email before. `told`: the owner was asked about this
-    refusal, or it was decided.
+    `refused` is true. `witness`: the address accepted an email before. `handled`: the owner was asked about
+    this refusal, or it was decided.
     """
 
     delivery_id: int
@@ -68,15 +68,15 @@ class Heard(NamedTuple):
     accepted: bool
     refused: bool
     witness: bool
-    told: bool = False
+    handled: bool = False
 
 
-def is_wrong(heard: Sequence[Heard]) -> bool:
+def is_wrong(outcomes: Sequence[DigestOutcome]) -> bool:
     """Return whether these consecutive outcomes show that a relay or a domain is wrong.
 
     Refusals that the owner was asked about, or that were decided, are no new evidence and are left out.
     """
-    fresh = [each for each in heard if not (each.refused and each.told)]
+    fresh = [each for each in outcomes if not (each.refused and each.handled)]
     witnesses = [each for each in fresh if each.witness]
     refused = sum(each.refused for each in witnesses)
     if refused >= WRONG_WITNESSES and refused > BELIEVED_PART * len(witnesses):
@@ -95,11 +95,11 @@ def is_wrong(heard: Sequence[Heard]) -> bool:
 
 
 def judge(
-    before: Sequence[Heard],
-    refusal: Heard,
-    after: Sequence[Heard],
-    domain_before: Sequence[Heard],
-    domain_after: Sequence[Heard],
+    before: Sequence[DigestOutcome],
+    refusal: DigestOutcome,
+    after: Sequence[DigestOutcome],
+    domain_before: Sequence[DigestOutcome],
+    domain_after: Sequence[DigestOutcome],
 ) -> Verdict:
     """Return what one refusal means.
 
@@ -114,7 +114,7 @@ def judge(
     return Verdict.WAIT
 
 
-def is_alive(before: Sequence[Heard], after: Sequence[Heard]) -> bool:
+def is_alive(before: Sequence[DigestOutcome], after: Sequence[DigestOutcome]) -> bool:
     """Return whether a domain accepted other people's emails before and after a refusal.
 
     At least one acceptance must come after the refusal. Without it, the domain may have just begun to refuse
@@ -132,7 +132,9 @@ def is_alive(before: Sequence[Heard], after: Sequence[Heard]) -> bool:
     )
 
 
-def _is_exception(before: Sequence[Heard], refusal: Heard, after: Sequence[Heard]) -> bool:
+def _is_exception(
+    before: Sequence[DigestOutcome], refusal: DigestOutcome, after: Sequence[DigestOutcome]
+) -> bool:
     near_before, near_after = before[-NEAREST:], after[:NEAREST]
     if len(near_before) < NEAREST or len(near_after) < NEAREST:
         return False
@@ -149,11 +151,11 @@ def _is_exception(before: Sequence[Heard], refusal: Heard, after: Sequence[Heard
     return all(sum(each.refused for each in part) <= BELIEVED_PART * len(part) for part in judged)
 
 
-def _mostly_accepted(stretch: Sequence[Heard]) -> bool:
+def _mostly_accepted(stretch: Sequence[DigestOutcome]) -> bool:
     return 2 * sum(each.accepted for each in stretch) > len(stretch)
 
 
-def _has_run(stretch: Sequence[Heard]) -> bool:
+def _has_run(stretch: Sequence[DigestOutcome]) -> bool:
     run = 0
     for each in stretch:
         run = run + 1 if each.refused else 0

@@ -49,7 +49,7 @@ class Outcome:
 
 
 def read_outcome(session: Session, issue: Issue) -> Outcome:
-    """Return what became of an issue so far, with the most frequent reasons."""
+    """Return the results of an issue so far, with the most frequent reasons of refusals."""
     mine = Delivery.issue_id == issue.id
     left = (
         select(func.count(Subscription.subscriber_id.distinct()))

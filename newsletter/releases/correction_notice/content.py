@@ -37,7 +37,7 @@ def read_sentence(text: str) -> str:
 def make_content(
     public_id: str, present: Texts, earlier: Mapping[int, Texts], sentence: str
 ) -> dict[str, Any]:
-    """Return what a notice says. Without a sentence, it has the changes from each earlier revision."""
+    """Return the content of a notice. Without a sentence, it has the changes from each earlier revision."""
     changes = {} if sentence else {str(each): changes_between(old, present) for each, old in earlier.items()}
     return {
         "public_id": public_id,

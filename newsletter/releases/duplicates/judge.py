@@ -126,7 +126,10 @@ def _ask(session: Session, release: Release, known: Release, now: datetime) -> N
 
 
 def _side(release: Release, known: Release | None = None) -> Side:
-    """Return what a decision needs. `known` has the text that was compared, if it is not `release`."""
+    """Return the facts about one release of a pair for the decision.
+
+    If another text than that of `release` was compared, `known` has it.
+    """
     holds = frozenset(each.reason for each in release.holds)
     is_out = release.state is ReleaseState.EXCLUDED or release.deleted_at is not None
     return Side((known or release).published_on, holds, is_out)

@@ -154,7 +154,7 @@ def linked_releases(session: Session, release_id: int, now: datetime) -> Sequenc
 
 
 def split(differs: str) -> tuple[str, ...]:
-    """Return what differs, as stored in a pair."""
+    """Return the differences that a pair stores as one text, such as "title,figures"."""
     return tuple(each for each in differs.split(",") if each)
 
 

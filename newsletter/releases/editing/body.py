@@ -62,7 +62,7 @@ def _written(writer: _Writer, html: str) -> str:
 
 
 def _escaped(start: re.Match[str]) -> str:
-    """Return what would begin a heading or a list as text. Of a number, its last character is escaped."""
+    """Return a mark of a heading or a list with a backslash, so that it stays text: `\\#`, `1\\.`."""
     mark = start[2]
     return f"{start[1]}{mark[:-1]}\\{mark[-1]}"
 

@@ -51,7 +51,7 @@ def find(words: str, folded_text: str) -> bool:
 
 
 def find_formerly(words: str, folded_text: str) -> bool:
-    """Return what `find` returned before rules could have `*`.
+    """Return whether the words match by the old rule, from before rules could have `*`.
 
     A rule in ASCII matched whole words. Any other rule matched anywhere, even inside a word.
     """

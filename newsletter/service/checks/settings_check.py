@@ -43,7 +43,7 @@ def tried_settings(environ: Mapping[str, str], known_faults: Sequence[str] = ())
 
 
 def faults_of(values: Mapping[str, Any]) -> list[str]:
-    """Return a sentence for each setting of `values` (by field) that names something unusable here."""
+    """Return a sentence for each setting of `values` (by field) that cannot be used on this host."""
     faults = []
     for name, trial in TRIALS.items():
         fault = trial(values) if values.get(name) is not None else None

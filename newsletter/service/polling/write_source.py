@@ -120,7 +120,10 @@ class SourceWriter:
         return Counts(len(listed), added, plan.changed, corrected.count(Correction.LATER) + unread)
 
     def _listed(self, claimed: Claimed, fetched: Fetched) -> tuple[list[Listed] | None, str]:
-        """Return what a source lists, or None. Then `fetched` says why."""
+        """Return the items that a source lists, and the URL of its site.
+
+        If the source could not be read, the first is None, and `fetched` says why.
+        """
         if claimed.kind is SourceKind.FOLDER:
             return self._files(claimed, fetched), ""
         assert fetched.feed is not None

@@ -81,7 +81,7 @@ def run_schedules(runtime: Runtime) -> None:
 
 
 def schedules_due(session: Session, now: datetime) -> bool:
-    """Return whether `run_schedules` has something to do."""
+    """Return whether `run_schedules` has work."""
     return bool(
         marked_releases(session)
         or newsletters_to_gather(session)
@@ -147,7 +147,10 @@ def prepare_issues(runtime: Runtime, ending: Callable[[], bool], *, stop_after_f
 
 
 def _open_work(runtime: Runtime, known: Mapping[str, _Steps]) -> dict[str, _Steps]:
-    """Return what can be prepared, by name. What is known keeps the compositions that it has cached."""
+    """Return the issues and waves that can be prepared, by name.
+
+    Those in `known` are kept, with the compositions that they have cached.
+    """
     with runtime.reading() as session:
         issues, waves = _open_issues(session), waves_to_prepare(session)
     work: dict[str, _Steps] = {}

@@ -329,7 +329,10 @@ def topic_names(rows: Sequence[Subscription], language: str) -> tuple[str, ...]:
 def newsletters_left(
     ended: Sequence[Subscription], remaining: Sequence[Subscription], meant: int | None
 ) -> tuple[int, ...]:
-    """Return the newsletters that were meant or of which something ended, and of which nothing is left."""
+    """Return the newsletters that somebody left by this unsubscribe: no subscription to them remains.
+
+    `meant` is the newsletter that the link names. It counts even if no subscription to it ended now.
+    """
     touched = dict.fromkeys([*([meant] if meant else []), *(row.newsletter_id for row in ended)])
     still = {row.newsletter_id for row in remaining}
     return tuple(number for number in touched if number not in still)

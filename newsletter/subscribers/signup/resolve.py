@@ -223,7 +223,7 @@ def _wanted(session: Session, request: SignupRequest) -> dict[int, Frequency]:
 
 
 def _pending(session: Session, subscriber: Subscriber, newsletter_id: int) -> list[Subscription]:
-    """Return what a subscriber has requested from one newsletter and not confirmed."""
+    """Return the subscriptions that a subscriber requested from one newsletter and has not confirmed."""
     pending = subscription_rows.of_subscriber(session, subscriber.id, SubscriptionState.PENDING)
     return subscription_rows.in_newsletter(pending, newsletter_id)
 

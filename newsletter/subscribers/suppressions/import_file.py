@@ -92,7 +92,7 @@ def import_addresses(
 
 
 def try_import(session: Session, tokens: Tokens, file: BinaryIO) -> Iterator[Counted]:
-    """Return what an import would count, after each part of the file. Changes nothing."""
+    """Yield the counts that an import would have, after each part of the file. Changes nothing."""
     counted = Counted()
     # The hashes seen so far are on disk if they are many. SQLite deletes this database by itself.
     with closing(sqlite3.connect("")) as seen:

@@ -30,10 +30,10 @@ class Channel:
     page: str
     feed: str
     language: str
-    # When something in it last became public.
+    # The zone of the newsletter.
     time_zone: str
     links: Links
-    # By their hashes.
+    # The image of each release that has one, by the hash of the image.
     images: Mapping[str, StoredImage] = field(default_factory=dict)
 
     def published(self, release: Release) -> datetime:

@@ -292,7 +292,7 @@ class SignupForm(AddressForm):
         return parts.tokens.keyed_hash("visitor", network)[:16]
 
     def own_request(self) -> OwnRequest:
-        """Return what this browser keeps of its own sign-up."""
+        """Return the fields of this sign-up that the browser keeps in a cookie."""
         choices = self.choices()
         return OwnRequest(
             self.address.text,

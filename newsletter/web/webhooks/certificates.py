@@ -66,7 +66,10 @@ def _read(url: str, body: bytes) -> x509.Certificate:
 
 
 def fetcher(settings: Settings, limits: Limits = LIMITS) -> Callable[[str], bytes]:
-    """Return what fetches from Amazon: through the guard against private addresses, and without redirects."""
+    """Return a function that fetches a certificate from Amazon.
+
+    It never connects to a private address, and follows no redirect.
+    """
     retriever = make_retriever(settings, limits)
 
     def fetch(url: str) -> bytes:

@@ -42,7 +42,7 @@ Verify = Callable[[Call, Settings, datetime], Verified]
 
 @dataclass(frozen=True)
 class Webhook:
-    """One provider's webhook. It exists if `keys` returns something."""
+    """One provider's webhook. It exists if the settings have keys for it."""
 
     keys: Callable[[Settings], Sequence[object]]
     verify: Verify

@@ -35,12 +35,12 @@ def read(house: House, relay, *conditions, newest_first=False, limit=10, by_doma
 
 
 def test_each_outcome_says_whether_the_address_accepted_an_email_before(house: House, relay):
-    heard = [row.heard for row in read(house, relay)]
+    outcomes = [row.outcome for row in read(house, relay)]
 
-    assert [each.witness for each in heard] == [False] * 3 + [True] * 3
-    assert [each.refused for each in heard].count(True) == 1
-    assert sum(each.accepted for each in heard) == 5
-    assert read(house, relay, by_domain=True)[0].heard == heard[0]
+    assert [each.witness for each in outcomes] == [False] * 3 + [True] * 3
+    assert [each.refused for each in outcomes].count(True) == 1
+    assert sum(each.accepted for each in outcomes) == 5
+    assert read(house, relay, by_domain=True)[0].outcome == outcomes[0]
     assert read(house, relay + 1) == []
 
 
@@ -62,14 +62,14 @@ def test_outcomes_before_and_after_a_place_leave_it_out_unless_asked(house: Hous
     assert outcome_rows.after(None) == ()
 
 
-def test_a_refusal_that_the_owner_knows_of_is_told(house: House, relay):
+def test_a_refusal_that_was_decided_is_handled(house: House, relay):
     with house.runtime.session() as session:
         for verdict in (BounceVerdict.WAIT, BounceVerdict.GONE):
             refused = session.scalars(select(Delivery).where(Delivery.state == DeliveryState.REJECTED)).one()
             refused.verdict = verdict
             session.commit()
-            told = [row.heard.told for row in read(house, relay)]
-            assert any(told) is (verdict is BounceVerdict.GONE)
+            handled = [row.outcome.handled for row in read(house, relay)]
+            assert any(handled) is (verdict is BounceVerdict.GONE)
 
 
 def test_an_issue_reached_nobody_if_all_its_deliveries_were_refused(house: House, relay):
@@ -99,12 +99,12 @@ def test_a_domain_is_read_once_with_its_outcomes_before_and_after(house: House, 
         assert domains.around(rows[2]) == ((), ())
 
 
-def test_a_refusal_that_was_just_believed_is_told(house: House, relay):
+def test_a_refusal_that_was_just_believed_is_handled(house: House, relay):
     rows = read(house, relay)
-    at = next(at for at, row in enumerate(rows) if row.heard.refused)
+    at = next(at for at, row in enumerate(rows) if row.outcome.refused)
     with house.runtime.reading() as session:
         domains = outcome_rows.DomainOutcomes(session, relay, rows[0], rows[-1])
         others = [each for side in domains.around(rows[at - 1]) for each in side]
         domains.note_gone(rows[at])
 
-    assert [each.place for each in others if each.heard.told] == [rows[at].place]
+    assert [each.place for each in others if each.outcome.handled] == [rows[at].place]

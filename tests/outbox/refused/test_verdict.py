@@ -8,22 +8,35 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from newsletter.outbox.refused.verdict import AROUND, NEAREST, Heard, Verdict, is_alive, is_wrong, judge
+from newsletter.outbox.refused.verdict import (
+    AROUND,
+    NEAREST,
+    DigestOutcome,
+    Verdict,
+    is_alive,
+    is_wrong,
+    judge,
+)
 
 _ids = count(1)
 
 
-def heard(text: str, *, witness: bool = True) -> list[Heard]:
-    """Return outcomes: a accepted, r refused, o another rejection, t refused and told."""
+def outcomes(text: str, *, witness: bool = True) -> list[DigestOutcome]:
+    """Return outcomes: a accepted, r refused, o another rejection, t refused and handled."""
     return [
-        Heard(next(_ids), next(_ids), each == "a", each in "rt", witness, told=each == "t") for each in text
+        DigestOutcome(next(_ids), next(_ids), each == "a", each in "rt", witness, handled=each == "t")
+        for each in text
     ]
 
 
-def verdict(before: str, after: str, *, witness: bool = True, mates: str = "aaaa") -> Verdict:
-    (refusal,) = heard("r", witness=witness)
+def verdict(before: str, after: str, *, witness: bool = True, others: str = "aaaa") -> Verdict:
+    (refusal,) = outcomes("r", witness=witness)
     return judge(
-        heard(before, witness=witness), refusal, heard(after, witness=witness), heard(mates), heard(mates)
+        outcomes(before, witness=witness),
+        refusal,
+        outcomes(after, witness=witness),
+        outcomes(others),
+        outcomes(others),
     )
 
 
@@ -62,8 +75,8 @@ def test_six_refused_witnesses_on_one_side_are_too_many_to_believe():
 
 
 def test_ten_refusals_of_forty_new_addresses_are_wrong_only_without_a_majority_accepted():
-    assert is_wrong(heard("r" * 10 + "o" * 12 + "a" * 18, witness=False))
-    assert not is_wrong(heard("r" * 10 + "a" * 30, witness=False))
+    assert is_wrong(outcomes("r" * 10 + "o" * 12 + "a" * 18, witness=False))
+    assert not is_wrong(outcomes("r" * 10 + "a" * 30, witness=False))
 
 
 @given(st.text("aro", max_size=120))
@@ -72,12 +85,12 @@ def test_forty_outcomes_in_a_row_are_looked_at_wherever_they_begin(letters):
     stretches = [letters[at : at + 40] for at in range(max(1, len(letters) - 39))]
     bad = [each for each in stretches if each.count("r") >= 10 and 2 * each.count("a") <= len(each)]
 
-    assert is_wrong(heard(letters, witness=False)) is bool(bad)
+    assert is_wrong(outcomes(letters, witness=False)) is bool(bad)
 
 
 def test_what_the_owner_was_asked_about_is_not_wrong_again():
-    assert is_wrong(heard("a" * 50 + "r" * 50))
-    assert not is_wrong(heard("a" * 50 + "t" * 50))
+    assert is_wrong(outcomes("a" * 50 + "r" * 50))
+    assert not is_wrong(outcomes("a" * 50 + "t" * 50))
 
 
 def test_but_nothing_near_it_is_believed():
@@ -85,7 +98,7 @@ def test_but_nothing_near_it_is_believed():
 
 
 def test_an_imported_list_with_one_address_in_five_dead_is_not_wrong():
-    assert not is_wrong(heard("aaaar" * 40, witness=False))
+    assert not is_wrong(outcomes("aaaar" * 40, witness=False))
 
 
 @pytest.mark.parametrize(
@@ -100,21 +113,21 @@ def test_an_imported_list_with_one_address_in_five_dead_is_not_wrong():
     ],
 )
 def test_a_domain_is_alive_if_it_accepts_others_afterwards(before, after, alive):
-    assert is_alive(heard(before), heard(after)) is alive
+    assert is_alive(outcomes(before), outcomes(after)) is alive
 
 
 def test_a_domain_that_is_not_alive_leaves_the_address_on_the_list():
-    assert verdict("a" * 100, "a" * 100, mates="rr") is Verdict.WAIT
+    assert verdict("a" * 100, "a" * 100, others="rr") is Verdict.WAIT
 
 
 @given(st.integers(0, 400), st.integers(0, 400))
 def test_a_relay_that_turns_wrong_for_everybody_is_never_believed(good, bad):
-    sequence = heard("a" * good + "r" * bad)
+    sequence = outcomes("a" * good + "r" * bad)
 
     for at in range(good, good + bad):
         found = judge(
             sequence[max(0, at - AROUND) : at], sequence[at], sequence[at + 1 : at + 1 + AROUND],
-            heard("aaaa"), heard("aaaa"),
+            outcomes("aaaa"), outcomes("aaaa"),
         )  # fmt: skip
         assert found is not Verdict.GONE
 
@@ -122,9 +135,9 @@ def test_a_relay_that_turns_wrong_for_everybody_is_never_believed(good, bad):
 @given(st.lists(st.sampled_from("aro"), max_size=2 * AROUND), st.integers(0, 2 * AROUND))
 def test_nothing_is_believed_unless_most_of_the_nearest_were_accepted(letters, at):
     at = min(at, len(letters))
-    before, after = heard("".join(letters[:at])), heard("".join(letters[at:]))
-    (refusal,) = heard("r")
+    before, after = outcomes("".join(letters[:at])), outcomes("".join(letters[at:]))
+    (refusal,) = outcomes("r")
 
-    if judge(before, refusal, after, heard("aaaa"), heard("aaaa")) is Verdict.GONE:
+    if judge(before, refusal, after, outcomes("aaaa"), outcomes("aaaa")) is Verdict.GONE:
         for side in (before[-NEAREST:], after[:NEAREST]):
             assert sum(each.accepted for each in side) > NEAREST / 2

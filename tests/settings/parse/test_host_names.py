@@ -33,7 +33,7 @@ STRICT = re.compile(rf"{LABEL}(?:\.{LABEL})*|\[(?:IPv6:[0-9a-f:]+|[0-9.]+)\]")
 
 
 def strict_ehlo(session: Session) -> str:
-    name = session.heard.commands[-1].partition(" ")[2]
+    name = session.transcript.commands[-1].partition(" ")[2]
     if not STRICT.fullmatch(name) or re.fullmatch(r"[0-9.]+", name):
         return "504 5.5.2 Helo command rejected: need fully-qualified hostname"
     return "250-relay.test\r\n250 PIPELINING"

@@ -39,7 +39,7 @@ class Account:
         self.asked: list[str] = []
 
     def __call__(self, session: Session) -> str:
-        _, mechanism, *initial = session.heard.commands[-1].split(" ")
+        _, mechanism, *initial = session.transcript.commands[-1].split(" ")
         self.asked.append(mechanism)
         if mechanism not in self.takes and mechanism not in {"OAUTHBEARER", "XOAUTH2"}:
             return self.refuses_with

@@ -71,7 +71,7 @@ class Fetched:
 
 
 def make_retriever(settings: Settings, limits: Limits = USUAL) -> Retriever:
-    """Return what fetches URLs, with a User-Agent that says who we are and how to reach the owner."""
+    """Return a Retriever whose User-Agent says who we are and how to reach the owner."""
     contact = f"; {settings.owner_address}" if settings.owner_address else ""
     agent = f"newsletter/{__version__} (+{settings.public_url}{contact})"
     return Retriever(agent.encode("ascii", "replace").decode(), Allowed.of(settings.fetch_allow), limits)

@@ -63,7 +63,7 @@ def is_from_here() -> bool:
 
 
 def typed_address(address: Address) -> OwnRequest:
-    """Return what a form with only an address asked for."""
+    """Return the request of a form that has only an address."""
     return OwnRequest(address.text, address.canonical)
 
 
@@ -83,7 +83,7 @@ def keep(answer: AnyResponse, asked: OwnRequest) -> AnyResponse:
 
 
 def read() -> OwnRequest | None:
-    """Return what this browser typed within the last hour; None if there is no genuine cookie."""
+    """Return the form that this browser sent within the last hour; None if there is no genuine cookie."""
     parts = runtime()
     try:
         payload = parts.tokens.read(Purpose.SIGNUP, request.cookies.get(_name(), ""), parts.now())
