@@ -25,7 +25,11 @@ def with_authorization(value: str) -> Call:
     [basic()["Authorization"], basic(user="")["Authorization"], f"Bearer {SECRET}", f"bearer  {SECRET}"],
 )
 def test_a_secret_is_a_password_or_a_token(value: str):
-    check_secret(with_authorization(value), [OTHER, SECRET])
+    call = with_authorization(value)
+
+    check_secret(call, [OTHER, SECRET])
+
+    assert call.secret == SECRET
 
 
 @pytest.mark.parametrize(

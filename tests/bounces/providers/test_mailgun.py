@@ -37,7 +37,9 @@ def test_the_main_account_may_sign_for_a_subaccount():
     signature = mailgun_signature(NONCE, key=OTHER)
     parent = mailgun_signature(NONCE)["signature"]
 
-    authenticate({"signature": {**signature, "parent-signature": parent}}, [MAILGUN_KEY], NOON)
+    source = {"signature": {**signature, "parent-signature": parent}}
+
+    assert authenticate(source, [MAILGUN_KEY], NOON) == f"{int(NOON.timestamp())} {NONCE}"
 
 
 @pytest.mark.parametrize("name", ["timestamp", "token", "signature"])

@@ -66,7 +66,8 @@ def test_no_bytes_raise_another_error(raw: bytes):
         found = load(raw)
     except PayloadInvalid:
         return
-    as_bytes(found)
+
+    assert json.loads(as_bytes(found)) == found
 
 
 @given(

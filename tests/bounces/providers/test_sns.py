@@ -52,7 +52,7 @@ def test_a_notification_may_have_no_subject():
     fields = sns_fields()
     del fields["Subject"]
 
-    check(sns(fields).body)
+    assert check(sns(fields).body).kind == "Notification"
 
 
 @pytest.mark.parametrize("version", ["1", "2"])

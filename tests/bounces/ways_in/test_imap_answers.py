@@ -96,7 +96,12 @@ def test_a_set_of_uids_names_each_once(uids):
 
 @given(st.binary(max_size=200), st.lists(st.binary(max_size=20), max_size=2))
 def test_no_bytes_make_it_raise(text, blocks):
-    fetched(Untagged(text, tuple(blocks)))
-    exists(Untagged(text))
-    Answer("OK", text, (Untagged(text),)).numbers("SEARCH")
-    Answer("OK", text, (Untagged(b"OK " + text),)).value("UIDVALIDITY")
+    message = fetched(Untagged(text, tuple(blocks)))
+    count = exists(Untagged(text))
+    found = Answer("OK", text, (Untagged(text),)).numbers("SEARCH")
+    value = Answer("OK", text, (Untagged(b"OK " + text),)).value("UIDVALIDITY")
+
+    assert message is None or message.size >= 0
+    assert count is None or count >= 0
+    assert all(0 <= number < 10**10 for number in found)
+    assert value is None or value in text
