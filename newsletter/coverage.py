@@ -143,12 +143,12 @@ def serve(session: Session, subscription_ids: Sequence[int], to_sequence: int) -
 def put_back(session: Session, held: Iterable[tuple[int, str]]) -> None:
     """Make the releases of deliveries that will never arrive wait again. Commits nothing.
 
-    `held` are pairs of subscriber id and rendition key. Take the latest sequence of each of these releases
-    under any topic. The person's subscriptions to the delivery's newsletter are lowered: their `covered_to`
-    falls to just below the lowest of these sequences. This includes subscriptions that ended and can become
-    active again. If a person has moved a topic to another row since, that row is lowered too, but only for
-    the releases of its own topic. Other deliveries to the earlier address do not count for it. The caller has
-    locked these people (with `moved`, if several).
+    `held` are pairs of subscriber id and rendition key. Each release counts with its latest sequence under
+    any topic. The `covered_to` of the person's subscriptions to the delivery's newsletter falls to just below
+    the lowest of these sequences. This includes subscriptions that ended and can become active again. If a
+    person has moved a topic to another row since, that row is lowered too, but only for the releases of its
+    own topic. Other deliveries to the earlier address do not count for it. The caller has locked these people
+    (with `moved`, if several).
     """
     pairs = [(subscriber_id, key) for subscriber_id, key in held if key]
     if not pairs:

@@ -37,7 +37,7 @@ def account_key(email: str) -> str:
 
 
 def find_account(session: Session, email: str) -> AdminUser | None:
-    """Return the account with that address in any case, or None."""
+    """Return the account with that address, in upper or lower case, or None."""
     try:
         key = account_key(email)
     except AddressInvalid:

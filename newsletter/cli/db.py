@@ -64,7 +64,7 @@ def restore(file: Path, yes: bool) -> None:
     restored = restore_backup(settings, file, utcnow())
     click.echo(f"The backup is restored (version {restored.version}).")
     if restored.kept is not None:
-        click.echo(f"The database before it is kept: {restored.kept}. Delete it when you need it no more.")
+        click.echo(f"The database before it is kept: {restored.kept}. Delete it when you no longer need it.")
     if restored.uncertain:
         click.echo(
             f"{restored.uncertain} emails were being sent when the backup was made. Digests of these are "

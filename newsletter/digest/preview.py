@@ -184,7 +184,7 @@ def render_in(
 
 
 def nothing_to_show(topics: Sequence[str] = (), *, for_subscriber: bool = False) -> str:
-    """Return a sentence that says why `preview` returned None."""
+    """Return a sentence that says why there is no preview."""
     if for_subscriber:
         return "No release on this subscriber's topics is ready yet."
     if topics:

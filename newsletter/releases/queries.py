@@ -55,9 +55,9 @@ def list_releases(
 ) -> Page[Release]:
     """Return one page of releases with their topics, the newest first.
 
-    `search` matches titles and publishers in any case. `topic` is a slug. With `newsletter_id`, they are in a
-    topic of that newsletter. `since` and `until` are the earliest and the latest date of publication. Deleted
-    ones are left out; with `deleted`, only they are listed.
+    `search` matches titles and publishers in upper or lower case. `topic` is a slug. With `newsletter_id`,
+    they are in a topic of that newsletter. `since` and `until` are the earliest and the latest date of
+    publication. Deleted releases are left out; with `deleted`, only they are listed.
     """
     query = select(Release).options(*_SHOWN)
     query = query.where(Release.deleted_at.is_not(None) if deleted else Release.deleted_at.is_(None))

@@ -29,7 +29,7 @@ class Transports:
 
 
 def make_endpoint(settings: Settings, relay: Relay) -> Endpoint:
-    """Return how one process of this host uses a relay."""
+    """Return the settings for connections to a relay from one process of this host."""
     # A relay may check that the name resolves, and the host of the public URL is one that does.
     usual = Endpoint(relay, local_name=settings.local_name)
     most = usual.max_connections

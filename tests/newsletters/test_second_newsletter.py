@@ -1,6 +1,6 @@
 """What belongs to a second newsletter is sent with its own sender, name and languages.
 
-No command adds one yet, so these tests write its rows.
+These tests write its rows themselves, so that they need no command.
 """
 
 from __future__ import annotations

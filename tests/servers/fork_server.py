@@ -69,7 +69,7 @@ def fork_for_the_tests() -> int:
             os.write(writer, str(pid).encode())
             os._exit(0)
         os.close(goes)
-        os.read(waits, 1)  # until the tests are its parent
+        os.read(waits, 1)  # wait until the process of the tests is its parent
         for each in (reader, writer, waits):
             os.close(each)
         return 0

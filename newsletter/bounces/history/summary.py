@@ -145,7 +145,7 @@ def _answered_by(session: Session, tokens: Tokens, domain: str, since: datetime)
 
 
 def count_by_reason(session: Session, since: datetime) -> Mapping[date, Mapping[str, int]]:
-    """Return how many emails failed on each day since then, by reason. Complaints are one more."""
+    """Return how many emails failed on each day since then, by reason. A complaint counts as a reason."""
     day = _day(session)
     counted = session.execute(
         select(day, BounceStep.kind, BounceStep.reason, func.count())

@@ -275,7 +275,7 @@ class TopicChoice(Base):
     """A person's decision about a release and a topic, which rules never change.
 
     `is_taken_off`: the topic was taken off the release; otherwise it was added. The row keeps the pair's
-    first sequence, in case that the topic is added again.
+    first sequence, for the case that the topic is added again.
     """
 
     __tablename__ = "topic_choice"

@@ -227,7 +227,7 @@ def _restore(session: Session, release: Release, was: ReleaseState, now: datetim
 
 
 def _lock_both(session: Session, one: str, other: str) -> tuple[Release, Release]:
-    """Return two releases with row locks. Locks are taken in the order of ids, so that nobody waits twice."""
+    """Lock two releases and return them. The locks are taken in the order of ids, to avoid a deadlock."""
     lock_arrivals(session)
     found = [_find(session, each).id for each in (one, other)]
     if found[0] == found[1]:

@@ -43,9 +43,9 @@ _LAST_LETTER = 0x1FFFF
 def find(words: str, folded_text: str) -> bool:
     """Return whether a text (folded by `fold`) contains the words of a rule, in their order.
 
-    Whole words match, in any case. `газ*` matches every word that begins with газ. Chinese, Japanese, Thai,
-    Lao, Khmer, Burmese and Korean words match anywhere in a sentence. Arabic and Hebrew words match with
-    their usual prefixes too.
+    Whole words match, in upper or lower case. `газ*` matches every word that begins with газ. Chinese,
+    Japanese, Thai, Lao, Khmer, Burmese and Korean words match anywhere in a sentence. Arabic and Hebrew words
+    match with their usual prefixes too.
     """
     return bool(_pattern(words).search(folded_text))
 

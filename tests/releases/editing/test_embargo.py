@@ -122,7 +122,7 @@ def test_an_end_in_the_past_and_an_embargo_that_is_not_there_are_refused(house: 
         ("2026-12-01T09:00", datetime(2026, 12, 1, 8, tzinfo=UTC)),
         ("2026-12-01 09:00", datetime(2026, 12, 1, 8, tzinfo=UTC)),
         ("2026-12-01T09:00+00:00", datetime(2026, 12, 1, 9, tzinfo=UTC)),
-        ("2026-10-25T02:30", datetime(2026, 10, 25, 1, 30, tzinfo=UTC)),  # the second of the two
+        ("2026-10-25T02:30", datetime(2026, 10, 25, 1, 30, tzinfo=UTC)),  # the second 02:30 of that night
     ],
 )
 def test_a_local_time_is_read_in_its_zone(text: str, expected: datetime):

@@ -18,9 +18,9 @@ from newsletter.ingest.text.decode import MAX_RELEASE_BYTES, decode
 
 SUFFIXES = frozenset({".txt", ".text", ".md", ""})
 MOST_FILES = 10_000
-# A file that was changed more lately may still be written.
+# A program may still be writing a file that was changed within this time.
 QUIET = timedelta(seconds=10)
-# Files that arrived this long before the last reading are looked at again, in case that clocks differ.
+# Files that arrived this long before the last reading are looked at again, because clocks may differ.
 MARGIN = timedelta(minutes=10)
 
 

@@ -27,7 +27,7 @@ from newsletter.web.http.extensions import runtime
 from newsletter.web.http.security import mail_answer
 
 VIEWS = ("desktop", "phone", "dark", "text")
-# It sends requests to other sites.
+# How often one account may check links. Each check sends requests to other sites.
 LINK_CHECKS = Limit(20, 60 * 60)
 
 
