@@ -69,8 +69,8 @@ def open_issue(
     same `request_key` returns the same issue, so a form that is sent twice opens one. With `own_hour`,
     subscribers who chose an hour of their day get it at that hour, a day later at the latest. Subscribers
     with a topic as it happens get it at once. With `starts_at` the issue waits until then, and with `by_hand`
-    for a second person if the newsletter asks for one. It has the releases of now in any case, in the order
-    that an editor made for it (digest/order). Next, prepare it (`Preparer`). Commits nothing.
+    for a second person if the newsletter asks for one. It always has the releases that are ready now, in the
+    order that an editor made for it (digest/order). Next, prepare it (`Preparer`). Commits nothing.
     """
     if request_key is not None:
         known = find_opened(session, request_key)

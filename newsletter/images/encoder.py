@@ -40,7 +40,7 @@ class EncodedImage:
 
 
 class ImageEncoder(ProcessOwner):
-    """Encodes one image after another in a child process. Threads wait for each other."""
+    """Encodes images in a child process, for one thread at a time."""
 
     def __init__(self) -> None:
         super().__init__(IsolatedProcess("newsletter.images.encode", SECONDS))

@@ -10,7 +10,7 @@ from newsletter.isolation.process import SECONDS, IsolatedProcess, ProcessOwner
 
 
 class IsolatedReader(ProcessOwner):
-    """Reads one document after another in a child process. Threads wait for each other."""
+    """Reads documents in a child process, for one thread at a time."""
 
     def __init__(self, seconds: float = SECONDS) -> None:
         super().__init__(IsolatedProcess("newsletter.ingest.read_document", seconds))

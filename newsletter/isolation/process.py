@@ -39,7 +39,7 @@ class Answer:
 
 
 class IsolatedProcess:
-    """Runs `program`, a module with a function `answer(document, request)`. Threads wait for each other.
+    """Runs `program`, a module with a function `answer(document, request)`, for one thread at a time.
 
     The function returns an `Answer`. It raises InputError for a document that it refuses.
     """

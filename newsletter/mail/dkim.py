@@ -242,7 +242,7 @@ def _fold_names(domain: str, selector: str) -> list[bytes]:
 
 def _wrap(signature: bytes) -> bytes:
     """Return base64 text split into lines. White space in b= is ignored."""
-    first = _COLUMNS - len(_FOLD) - 2  # it follows `b=`
+    first = _COLUMNS - len(_FOLD) - 2  # the first line begins with `b=`
     pieces = [signature[:first]]
     pieces += [
         signature[start : start + _COLUMNS - 1] for start in range(first, len(signature), _COLUMNS - 1)

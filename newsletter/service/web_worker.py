@@ -175,7 +175,7 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
     def _make_room(self) -> None:
         waiting = [each for each in self.active_channels.values() if not each.works]
         if waiting:
-            # Half-sent requests first, then idle connections; the oldest of them.
+            # Close the oldest half-sent request. If there is none, close the oldest idle connection.
             oldest = min(waiting, key=lambda each: (each.request is None, each.began_at or each.active_at))
             oldest.handle_close()
 

@@ -36,17 +36,17 @@ class Reply:
 
     @property
     def positive(self) -> bool:
-        """2yz: done."""
+        """2yz: the relay did what we asked."""
         return 200 <= self.code < 300
 
     @property
     def transient(self) -> bool:
-        """4yz: not now."""
+        """4yz: the relay refuses now; a later try may succeed."""
         return 400 <= self.code < 500
 
     @property
     def permanent(self) -> bool:
-        """5yz: never like this."""
+        """5yz: the relay refuses, and the same try will fail again."""
         return 500 <= self.code < 600
 
     @cached_property

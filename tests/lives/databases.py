@@ -103,7 +103,7 @@ class PostgreSQLDatabase:
             self._rows.append(f"SELECT setval('{name}', {last or 1}, {'true' if last else 'false'})")
 
     def begin(self) -> None:
-        # For so few rows DELETE is ten times as fast as TRUNCATE. Vacuum removes dead rows sometimes.
+        # For so few rows DELETE is ten times as fast as TRUNCATE. It leaves dead rows, which VACUUM removes.
         if self._lives % LIVES_BETWEEN_VACUUMS == 0:
             self._own.execute("VACUUM")
         self._lives += 1

@@ -66,7 +66,11 @@ def find_mailed(session: Session, subscriber_id: int | None, sent_at: datetime |
 
 
 def _former(session: Session, subscriber_id: int | None, sent_at: datetime) -> list[Address]:
-    """Return the addresses that the next changes ended, as long as these can be undone."""
+    """Return the earlier addresses to which an email sent at `sent_at` may have gone.
+
+    Those are the addresses that were changed shortly before, and the one of the next change. An address is
+    known only while its change can be undone.
+    """
     ended = session.execute(
         select(AddressChange.email, AddressChange.email_key, AddressChange.created_at)
         .where(

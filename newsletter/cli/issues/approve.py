@@ -27,7 +27,9 @@ ACTOR = "command line"
 @newsletter_option
 @click.option("--date", "slot_text", metavar="DATE", help="Such as 2026-03-10. The next one that waits.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
-@click.option("--withdraw", is_flag=True, help="Withdraw the approval of --date, while nothing is sent.")
+@click.option(
+    "--withdraw", is_flag=True, help="Withdraw the approval of --date, as long as nothing was sent."
+)
 @note_options
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, one object a line.")
 def approve(

@@ -34,11 +34,11 @@ class Email:
 
 @dataclass(frozen=True)
 class Foreseen:
-    """The email of the target, those before it, and what decides its content.
+    """The email of the target, the emails before it, and the facts that decide its content.
 
     `interests`, `catalogue` and `held` are as they will be just before the target is prepared.
-    `has_date`: an earlier wave of the same date has sent them an email by then. `urgent` says when releases
-    are sent alone by then.
+    `has_date`: by then, an earlier wave of the same date has sent the subscriber an email. `urgent` has the
+    releases that are sent alone by then, and when.
     """
 
     email: Email

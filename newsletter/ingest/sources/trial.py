@@ -37,7 +37,7 @@ class Trial:
     items: tuple[Item, ...]
     # All feeds that the page names, if a page was tried.
     found: tuple[FoundFeed, ...] = ()
-    # Pages of a list that could not be read.
+    # A sentence for each page of a list that could not be read.
     problems: tuple[str, ...] = ()
 
     @property

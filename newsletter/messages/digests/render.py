@@ -313,9 +313,10 @@ def _subject_parts(
     releases: Sequence[Revision],
     before: int = 0,
 ) -> dict[str, Encoded]:
-    """Return the headline of each release, and a pattern of the subject for each number of further ones.
+    """Return the headline of each release, and a pattern of the subject for each number of further releases.
 
-    Beside a headline stands what orders releases when not all fit (Edition).
+    The second value of a headline is its place in the order: whether it is pinned, then its date. Edition
+    uses it if not all releases fit.
     """
     context = _context(renderer, issue, language)
     parts = {}

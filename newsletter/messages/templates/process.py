@@ -16,7 +16,7 @@ TOO_MUCH = "These templates take too much time or memory, so they were stopped."
 
 
 class TemplateProcess:
-    """Fills templates in a child process. Threads wait for each other."""
+    """Fills templates in a child process, for one thread at a time."""
 
     def __init__(self, seconds: float = SECONDS) -> None:
         self.isolated = IsolatedProcess("newsletter.messages.templates.fill", seconds, MEMORY_BYTES)
@@ -33,5 +33,5 @@ class TemplateProcess:
 
 @cache
 def template_process() -> TemplateProcess:
-    """Return the one of this process."""
+    """Return the TemplateProcess that all threads of this process share."""
     return TemplateProcess()

@@ -88,10 +88,11 @@ class RelayCheck(Base):
 
 
 class ClockMark(Base):
-    """A single row that the clock raises each minute, to tell a restored copy (outbox/copies.py).
+    """A single row with a counter, `ticks`, that shows whether the database is a copy (outbox/copies.py).
 
-    `copy_sign` is set while digests wait for a person. `database` identifies the PostgreSQL database.
-    `by_clock`: the clock raised it last, and not a drain that a person or cron started.
+    The clock of schedules raises it each minute. `copy_sign` is set while digests wait for a person to decide.
+    `database` identifies the PostgreSQL database. `by_clock`: the clock raised the counter last, and not a
+    drain that a person or cron started.
     """
 
     __tablename__ = "clock_mark"

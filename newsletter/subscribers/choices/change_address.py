@@ -63,7 +63,11 @@ class Move:
 
 @dataclass(frozen=True)
 class Moved:
-    """The subscriber at the new address. `joined`: it was subscribed before. `changed`: by this request."""
+    """The subscriber at the new address.
+
+    `joined`: the new address was subscribed before. `changed`: this request changed the address; otherwise an
+    earlier one had done so.
+    """
 
     public_id: str
     email_key: str

@@ -108,7 +108,7 @@ def seen_wording(session: Session, identity: Identity, version: str, language: s
     """Return the wording of a form that names this version.
 
     The newsletter may have another one since the form was opened. A version that is unknown or belongs to
-    another newsletter gives the wording of now.
+    another newsletter gives the present wording.
     """
     now = newsletter_wording(identity, language)
     if version == now.version:

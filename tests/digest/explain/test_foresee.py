@@ -92,7 +92,7 @@ class Town:
                 session.commit()
 
     def subscribe(self, count: int) -> None:
-        """Add confirmed subscribers; some get the newest releases of before, as after a welcome."""
+        """Add confirmed subscribers. Some also get a few older releases, as after a welcome."""
         with self.house.runtime.session() as session:
             today = current_sequence(session)
             for _ in range(count):

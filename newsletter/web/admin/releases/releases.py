@@ -126,7 +126,10 @@ def release(public_id: str) -> str:
 
 
 def show_release(public_id: str, typed: Mapping[str, str] | None = None, fault: str = "") -> str:
-    """Return the page of a release. `typed` is an embargo (`until`, `zone`), and `fault` is its fault."""
+    """Return the page of a release.
+
+    After a wrong embargo was typed, `typed` has its `until` and `zone`, and `fault` says what is wrong.
+    """
     session, now = db.session(), runtime().now()
     found = find_release(session, public_id)
     notice = find_notice(session, found)
