@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-# A wait is rounded to microseconds. Who waited as long as we said must get the token.
+# A wait is rounded to microseconds. A caller that waited as long as we said must get the token.
 _ROUNDING = 1e-6
 
 

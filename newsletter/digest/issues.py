@@ -315,7 +315,7 @@ def next_number(session: Session, newsletter_id: int) -> int:
 
 
 def take_number(session: Session, newsletter_id: int) -> int:
-    """Return the number of a new issue. Two that are opened at the same time wait for each other here."""
+    """Return the number of a new issue. If two are opened at the same time, the second one waits here."""
     row = select(Newsletter.id).where(Newsletter.id == newsletter_id)
     session.execute(row.with_for_update(key_share=True))
     return next_number(session, newsletter_id)

@@ -90,7 +90,7 @@ def load_catalogue(session: Session, newsletter_id: int, above: int, to_sequence
 def load_offers(
     session: Session, newsletter_id: int, above: int, to_sequence: int
 ) -> tuple[Sequence[int], dict[int, list[Offer]]]:
-    """Return a newsletter's topics in their order, and what `load_catalogue` makes a catalogue of."""
+    """Return a newsletter's topics in their order, and the offers of each, as `load_catalogue` needs them."""
     shown = select(Topic.id).where(Topic.newsletter_id == newsletter_id)
     topic_ids = session.scalars(shown.order_by(Topic.position, Topic.id)).all()
     rows = session.execute(

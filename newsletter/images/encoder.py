@@ -12,7 +12,7 @@ from newsletter.isolation.process import IsolatedProcess, ProcessOwner
 
 # The largest image file that is accepted, uploaded or fetched.
 MOST_BYTES = 10 * 1024 * 1024
-# Of the processor's time for one image. A good one takes about half a second.
+# The most CPU time for one image. A good one takes about half a second.
 SECONDS = 5.0
 
 

@@ -18,9 +18,9 @@ from typing import Any, Self
 
 # The address space of the child process: Python and its libraries take about 70 MB of it.
 MEMORY_BYTES = 240 * 1024 * 1024
-# Of the processor's time for one document, so that a busy machine refuses none.
+# The most CPU time for one document. A busy machine takes longer, and refuses no document for that.
 SECONDS = 8.0
-# Whatever else it waits for.
+# The longest wait for an answer, whatever the child does meanwhile.
 WAITED_SECONDS = 60.0
 # The child needs no setting and no secret of this process.
 _KEPT = ("PATH", "PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "LD_LIBRARY_PATH", "LANG", "LC_ALL", "TZ")

@@ -136,7 +136,7 @@ def sweep(engine: Engine) -> None:
         session.execute(delete(Pace).where(Pace.seen_at < now - BUCKET_KEPT))
         forget_events(session, now)
         session.commit()
-    _end_pauses_and_old_wishes(engine.runtime)
+    _end_pauses_and_old_requests(engine.runtime)
     if not _is_copy(engine.runtime):
         run_schedules(engine.runtime)
         _send_if_due(engine)
@@ -194,7 +194,7 @@ def _send_if_due(engine: Engine) -> None:
         _ask_for_drains(engine)
 
 
-def _end_pauses_and_old_wishes(runtime: Runtime) -> None:
+def _end_pauses_and_old_requests(runtime: Runtime) -> None:
     """End expired pauses, and delete requests for a change of address that nobody confirmed."""
     end_all_pauses(runtime)
     end_all_holds(runtime)

@@ -26,7 +26,7 @@ _POSTGRESQL = (
         "CREATE TABLE release_words (place BIGINT NOT NULL CONSTRAINT pk_release_words PRIMARY KEY, "
         "words TSVECTOR NOT NULL)"
     ),
-    # Without the list of pending words, which each search would read to its end.
+    # Without fastupdate: each search would read its list of pending words to the end.
     "CREATE INDEX ix_release_words_words ON release_words USING gin (words) WITH (fastupdate = off)",
 )
 

@@ -78,7 +78,6 @@ def record(
     rejected: list[tuple[Attempt, NextStep]] = []
     relays: dict[tuple[int | None, int | None], int] = {}
     changed = 0
-    backoff = Backoff()
     for attempt in attempts:
         outcome = attempt.outcome
         if outcome.accepted and outcome.reply is not None:
@@ -92,22 +91,7 @@ def record(
                 for_judge = (relays[key], *_domain_and_time(maker, attempt, now))
             accepted.append((attempt.delivery_id, reply.code, _kept(reply.text), reply.status, *for_judge))
             continue
-        age = backoff.tried_for(attempt.number, now - attempt.created_at)
-        # Somebody waits for a single email, so a duplicate with the same Message-ID is better than none.
-        resend = attempt.lane is Lane.SINGLE or maker.settings.resend_uncertain
-        made_ago = now - attempt.created_at
-        # The query runs for old deliveries only.
-        others_accepted = made_ago > backoff.give_up and _is_contradicted(session, maker, attempt, now)
-        step = next_step(
-            outcome,
-            attempt=attempt.number,
-            age=age,
-            now=now,
-            resend_uncertain=resend and age <= backoff.give_up,
-            jitter=random.random(),  # noqa: S311
-            made_ago=made_ago,
-            others_accepted=others_accepted,
-        )
+        step = _next_step(session, maker, attempt, now)
         log.debug("delivery=%d attempt=%d state=%s", attempt.delivery_id, attempt.number, step.state)
         if step.state is DeliveryState.REJECTED:
             rejected.append((attempt, step))
@@ -118,6 +102,25 @@ def record(
     if rejected:
         changed += _reject(session, maker, worker, rejected, now)
     return changed
+
+
+def _next_step(session: Session, maker: MessageMaker, attempt: Attempt, now: datetime) -> NextStep:
+    backoff, made_ago = Backoff(), now - attempt.created_at
+    age = backoff.tried_for(attempt.number, made_ago)
+    # Somebody waits for a single email, so a duplicate with the same Message-ID is better than none.
+    resend = attempt.lane is Lane.SINGLE or maker.settings.resend_uncertain
+    # The query runs for old deliveries only.
+    others_accepted = made_ago > backoff.give_up and _is_contradicted(session, maker, attempt, now)
+    return next_step(
+        attempt.outcome,
+        attempt=attempt.number,
+        age=age,
+        now=now,
+        resend_uncertain=resend and age <= backoff.give_up,
+        jitter=random.random(),  # noqa: S311
+        made_ago=made_ago,
+        others_accepted=others_accepted,
+    )
 
 
 def _kept(text: str) -> str:

@@ -26,7 +26,7 @@ from newsletter.smtp.replies import Reply
 from newsletter.smtp.wire import Wire
 
 _DOT = b".\r\n"
-_RESCUE_SECONDS = 0.5
+_EARLY_REPLY_SECONDS = 0.5
 
 
 class _Prepared:
@@ -113,10 +113,10 @@ class Connection:
                 self._prepare_next()
                 yield from self._drain()
                 # Report known results first: the next reply may take long if the relay checks a recipient.
-                self._hear_content(told)
+                self._read_content_reply(told)
                 yield from self._drain()
                 if self._offered is not None:
-                    self._hear_envelope(self._offered)
+                    self._read_envelope_replies(self._offered)
                 yield from self._drain()
         except Exception as error:
             failure = self._abandon(error, told)
@@ -222,22 +222,22 @@ class Connection:
             self._written_at = time.monotonic()
         except ConnectionLost:
             if self._released is not None:
-                self._rescue(self._released, hooks)
+                self._read_early_reply(self._released, hooks)
             raise
         finally:
             if self._offered is not None and self._wire.left > before_envelope:
                 self._offered.step = Step.MAIL
 
-    def _rescue(self, released: _Prepared, hooks: Hooks) -> None:
+    def _read_early_reply(self, released: _Prepared, hooks: Hooks) -> None:
         """Read the reply of a relay that hung up during the content: it often says why (too large)."""
         try:
-            reply = self._wire.reply(_RESCUE_SECONDS)
+            reply = self._wire.reply(_EARLY_REPLY_SECONDS)
         except TransportError:
             return
         if reply.transient or reply.permanent or (reply.positive and self._dot_may_have_left(released)):
             self._answer_content(released, reply, hooks)
 
-    def _hear_content(self, hooks: Hooks) -> None:
+    def _read_content_reply(self, hooks: Hooks) -> None:
         """Read the reply to the content, which we wrote before the envelope of the next message."""
         if self._released is not None:
             reply = self._wire.reply(self._times.content)
@@ -256,7 +256,7 @@ class Connection:
         self._settle(released.id, outcome)
         hooks.after_content(released.id, outcome)
 
-    def _hear_envelope(self, offered: _Prepared) -> None:
+    def _read_envelope_replies(self, offered: _Prepared) -> None:
         """Read the replies to an envelope; without PIPELINING, write each command first."""
         refused_at: Step | None = None
         for step, command in offered.commands:

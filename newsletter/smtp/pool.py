@@ -163,7 +163,7 @@ class _Sending:
         try:
             while True:
                 nothing_now = self._top_up(source)
-                self._hire()
+                self._start_threads()
                 for _ in range(len(self._results)):
                     yield self._results.popleft()
                 if self._finished():
@@ -201,7 +201,7 @@ class _Sending:
                 self._more.notify_all()
         return nothing_now
 
-    def _hire(self) -> None:
+    def _start_threads(self) -> None:
         """Start threads for the queued messages, up to the limit of connections."""
         with self._more:
             self._limit.raise_if_due(time.monotonic())

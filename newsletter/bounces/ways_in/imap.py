@@ -146,7 +146,7 @@ class ImapFolder:
             self._store(chosen, rb"\Seen")
 
     def expunge_marked(self) -> None:
-        """Delete what an earlier conversation only marked as deleted, because it ended then."""
+        """Delete the messages that an earlier conversation marked as deleted before it broke off."""
         if self._keywords and "UIDPLUS" in self._offered:
             answer = self.ask(b"UID SEARCH KEYWORD %s DELETED" % KEYWORD.encode())
             self._need(answer, "SEARCH")

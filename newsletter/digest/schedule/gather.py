@@ -125,7 +125,7 @@ def open_gathered(session: Session, newsletter_id: int, now: datetime) -> Issue 
 
 
 def _is_preparing(newsletter_id: InstrumentedAttribute[int]) -> ColumnElement[bool]:
-    """Return the condition that an issue with what happens at once is being prepared for a newsletter."""
+    """Return the condition that an issue as it happens is being prepared for a newsletter."""
     return exists().where(
         Issue.newsletter_id == newsletter_id,
         Issue.state == IssueState.PREPARING,

@@ -46,7 +46,7 @@ def audience_of(wave: Wave) -> Audience:
     """Return the subscriptions of a wave.
 
     They belong to the subscribers whose hour comes at its instant, or who have a personal instant that is
-    equal. Unsubscribed out are those who have a delivery of its issue, in any state: their marks do not move.
+    equal. Subscribers with a delivery of its issue, in any state, are left out: their marks do not move.
     """
     frequencies = {Frequency(each) for part in wave.parts for each in part["frequencies"]}
     # The issue is looked up by its date, because the first chunk makes it.

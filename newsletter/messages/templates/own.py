@@ -19,7 +19,7 @@ from newsletter.messages.templates.process import TemplateProcess
 RELEASES_AT_ONCE = 100
 RELEASE = "digest/release"
 _MARK = re.compile("([\ue000\ue001])([a-z_]+)\ue002")
-# The only block that the frame of a digest with all its releases has otherwise.
+# The only block in which the frame of a digest with all its releases differs from that of a shorter one.
 _DIFFERS = "more"
 _PALETTE = ("accent", "on_accent", "dark_accent", "on_dark_accent")
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 # Smaller text cannot be read on a phone.
 SMALLEST_PIXELS = 10
 NARROWEST_PIXELS = 40
-# Of the height of the text.
+# The lowest line, as a part of the height of its text.
 LOWEST_LINE = 0.9
 PHONE_PIXELS = 375
 _ALLOWED = {

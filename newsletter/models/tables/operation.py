@@ -90,7 +90,7 @@ class RelayCheck(Base):
 class ClockMark(Base):
     """A single row with a counter, `ticks`, that shows whether the database is a copy (outbox/copies.py).
 
-    The clock of schedules raises it each minute. `copy_sign` is set while digests wait for a person to decide.
+    The clock of schedules raises it each minute. `copy_sign` is set while digests wait for a person's answer.
     `database` identifies the PostgreSQL database. `by_clock`: the clock raised the counter last, and not a
     drain that a person or cron started.
     """

@@ -19,7 +19,7 @@ SUGGESTED_FROM = 0.6
 LEAST_WORDS = 25
 # These holds end by themselves, and the merged release keeps those of the release that stays.
 _PASSING = {HoldReason.SETTLING, HoldReason.DATE}
-# A person set these, or the program for a person who decides. What they hold back is never merged by itself.
+# These holds wait for a person's decision. The program never merges a release that has one of them.
 _BY_PERSON = {HoldReason.EDITOR, HoldReason.EMBARGO}
 
 

@@ -66,10 +66,11 @@ def merge_releases(session: Session, keep: str, other: str, actor: str, now: dat
 def merge(session: Session, gone: Release, stays: Release, actor: str, now: datetime) -> None:
     """Merge `gone`, which was not sent, into `stays`. Both are locked. Taking sequences is the last write.
 
-    What a backlog guard kept back gets no sequence by a merge, so its topics are not carried over.
+    If `gone` was old when its source was added, its topics are not carried over, so the merge emails nothing.
     """
     added = [] if gone.is_kept_back and not stays.is_kept_back else _carry_topics(session, gone, stays)
-    # A pair that a changed rule made later is not mailed (releases/rules/edit.py), nor is that of a merge.
+    # A pair without a sequence was added later, by a changed rule (releases/rules/edit.py) or by a merge. No
+    # email brings it.
     is_new = gone.made_public_at is None
     mailed = {link.topic_id for link in gone.topic_links if is_new or link.sequence is not None}
     if gone.is_kept_back:

@@ -45,13 +45,13 @@ class ImapReader:
         self._since = runtime.now()
 
     @property
-    def stumbles(self) -> int:
-        """How often the server failed at a message, or at several."""
+    def broken_reads(self) -> int:
+        """How often the connection broke at a message, or at several."""
         return self._broken_at.total() + (self._at_once == 1)
 
     def run(self, folder: ImapFolder, counts: Counts) -> None:
         """Read everything that is new in an open folder, then what is to be read again."""
-        self._forget_old_stumbles()
+        self._forget_old_failures()
         folder.expunge_marked()
         with self._runtime.session() as session:
             place = find_place(session, self._key, folder.validity)
@@ -74,7 +74,7 @@ class ImapReader:
             place = self._batch(folder, place, uids, counts, new=True)
         return place
 
-    def _forget_old_stumbles(self) -> None:
+    def _forget_old_failures(self) -> None:
         """Try again every hour what a server could not send: perhaps it had a fault for a time."""
         if self._runtime.now() - self._since > STUCK_FOR:
             self._broken_at.clear()

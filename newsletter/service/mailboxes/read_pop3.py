@@ -35,8 +35,8 @@ class Pop3Reader:
         self._since = runtime.now()
 
     @property
-    def stumbles(self) -> int:
-        """How often the server failed at a message."""
+    def broken_reads(self) -> int:
+        """How often the connection broke at a message."""
         return self._broken_at.total()
 
     def run(self, counts: Counts) -> None:

@@ -29,7 +29,7 @@ class After(enum.Enum):
     """What to do with a message in its mailbox."""
 
     SETTLE = "settle"  # it was for us, and what it asked for is committed
-    LEAVE = "leave"  # it is other people's
+    LEAVE = "leave"  # it is for other people
     LATER = "later"  # a limit was reached, or something failed: read it again
 
 

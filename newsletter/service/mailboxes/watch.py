@@ -25,9 +25,9 @@ from newsletter.settings import Mailbox, Settings, variable
 # A server may lock an account after some wrong passwords, so a refusal is followed by long pauses.
 REFUSED_SECONDS, MOST_REFUSED_SECONDS = 900.0, 4 * 3600.0
 FAILED_SECONDS, MOST_FAILED_SECONDS = 15.0, 900.0
-# A server that does not answer for a while is nothing to write about.
+# The owner is told only after a server has not answered for this long.
 TOLD_AFTER = timedelta(minutes=30)
-# One call of the command tries again so often, so that one bad message does not stop it each time.
+# How often one call of the command tries again, so that one bad message does not stop it each time.
 TRIES = 8
 _GRACE_SECONDS = 5
 _LONGEST_SUBJECT = 255
@@ -73,9 +73,9 @@ class MailboxWatch:
         return self._account.mailbox.name
 
     @property
-    def stumbles(self) -> int:
+    def broken_reads(self) -> int:
         """How often a server failed at a message. After some times, the message is left out."""
-        return self._imap.stumbles + self._pop3.stumbles
+        return self._imap.broken_reads + self._pop3.broken_reads
 
     def read_once(self, counts: Counts) -> None:
         """Read everything that is new. Raises MailboxError."""
@@ -201,7 +201,7 @@ def read_all(runtime: Runtime, accounts: list[Account]) -> Iterator[tuple[Mailbo
     for account in accounts:
         watch, counts, fault = MailboxWatch(runtime, account, threading.Event()), Counts(), ""
         for _ in range(TRIES):
-            before = (counts.read, watch.stumbles)
+            before = (counts.read, watch.broken_reads)
             try:
                 watch.read_once(counts)
                 fault = ""
@@ -211,7 +211,7 @@ def read_all(runtime: Runtime, accounts: list[Account]) -> Iterator[tuple[Mailbo
                 break
             except MailboxError as error:
                 fault = f"{error}. {remedy(error, account)}"
-                if (counts.read, watch.stumbles) == before:
+                if (counts.read, watch.broken_reads) == before:
                     break
             except SQLAlchemyError as error:
                 fault = f"the database: {type(error).__name__}"

@@ -186,7 +186,7 @@ class Supervisor:
         for child in self._children:
             if child.process is None or child.runs:
                 continue
-            code = self._bury(child)
+            code = self._read_last_output(child)
             if child.program.once:
                 child.start_again = math.inf
                 continue
@@ -198,7 +198,7 @@ class Supervisor:
                 "event=child_ended name=%s code=%s restart_seconds=%.1f", child.program.name, code, pause
             )
 
-    def _bury(self, child: _Child) -> int:
+    def _read_last_output(self, child: _Child) -> int:
         """Pass on the last output of a child that has ended; return its exit code."""
         process = child.process
         assert process is not None
@@ -228,7 +228,7 @@ class Supervisor:
             self._listen(0.2)
         for child in self._children:
             if child.process is not None:
-                self._bury(child)
+                self._read_last_output(child)
 
     def _kill(self) -> None:
         for child in self._children:

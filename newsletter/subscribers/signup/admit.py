@@ -81,8 +81,8 @@ def _admit(
         return Taken(Outcome.PRESS), None
     proven = arrival.altcha is not None and check_proof(session, tokens, arrival.altcha, now)
     if arrival.trapped:
-        # A bot filled in the hidden field, or a password manager did. A person presses once more, or their
-        # browser has done a proof of work. It counts as one of a crowd, which waits first in a burst.
+        # A bot or a password manager filled in the hidden field. A person presses once more, or their browser
+        # has done a proof of work. In a burst, this sign-up waits like one from a crowd.
         if not (arrival.pressed or proven):
             return Taken(Outcome.PRESS), None
         return Taken(Outcome.ASKED), replace(arrival.signup, trust=Trust.NONE, nth=max(1, visit.nth))

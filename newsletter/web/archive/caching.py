@@ -114,7 +114,7 @@ def kept(name: str, make: Callable[[], Value]) -> Value:
 
 
 def cacheable(view: View) -> View:
-    """Let caches keep the answers of a view, and answer 304 if the asker has the present one.
+    """Let caches keep the answers of a view, and answer 304 if the client has the present one.
 
     The view's answer may depend only on the address and on what is public.
     """

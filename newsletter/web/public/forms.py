@@ -104,7 +104,7 @@ class AddressForm(PublicForm):
     address: Address
 
     def validate_email(self, field: StringField) -> None:
-        """Keep the address, or say kindly what is wrong with it."""
+        """Keep the address, or show what is wrong with it."""
         try:
             self.address = parse_address(field.data or "")
         except AddressInvalid as fault:
