@@ -19,8 +19,11 @@ from newsletter.errors import InputError
 from newsletter.mail.plaintext import WIDTH, wrap
 from newsletter.mail.transfer_encoding import clean
 
-# markdown-it-py leaves out blocks that are nested deeper, so such a text is refused.
-DEEPEST = 16
+# How many lists and quotes may stand inside each other.
+DEEPEST = 8
+# markdown-it-py leaves out blocks that are nested deeper. A list takes two of these levels. So the first list
+# or quote that is too deep is still read, and the text is refused.
+MOST_NESTING = 2 * DEEPEST + 4
 # Each paragraph, heading and item gets a style of its own in an email.
 MOST_BLOCKS = 200
 # The first heading of a text becomes this level, because pages and emails have headings of their own.
@@ -72,8 +75,7 @@ def render_markdown(source: str, *, most_bytes: int) -> Rich:
         raise InputError(f"This text has {size:,} bytes. At most {most_bytes:,} are possible.")
     parser = _parser()
     tokens = parser.parse(source)
-    if any(each.level > DEEPEST for each in tokens):
-        raise InputError(f"Lists and quotes are nested more than {DEEPEST // 2} levels deep.")
+    refuse_deep(tokens)
     if sum(each.nesting == 1 and not each.hidden for each in tokens) > MOST_BLOCKS:
         raise InputError(f"This text has more than {MOST_BLOCKS} paragraphs, headings and list items.")
     _shift_headings(tokens)
@@ -81,8 +83,18 @@ def render_markdown(source: str, *, most_bytes: int) -> Rich:
     return Rich(html, "\n".join(_lines(SyntaxTreeNode(tokens), WIDTH)))
 
 
+def refuse_deep(tokens: Sequence[Token]) -> None:
+    """Raise InputError if lists and quotes are nested too deep, because the parser leaves out their text."""
+    depth = 0
+    for each in tokens:
+        if each.type.startswith(("bullet_list_", "ordered_list_", "blockquote_")):
+            depth += each.nesting
+        if depth > DEEPEST:
+            raise InputError(f"Lists and quotes are nested more than {DEEPEST} levels deep.")
+
+
 def _parser() -> MarkdownIt:
-    return MarkdownIt("commonmark", {"html": False, "maxNesting": DEEPEST + 4}).disable(
+    return MarkdownIt("commonmark", {"html": False, "maxNesting": MOST_NESTING}).disable(
         ["image", "html_block"]
     )
 

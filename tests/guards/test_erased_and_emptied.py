@@ -16,9 +16,10 @@ MENTIONS = {
     "newsletter/models/tables/consent.py": 1,
     # Sets it, and records the erasure once.
     "newsletter/subscribers/privacy/erase.py": 3,
-    # ReaderState.ERASED; who was emptied is ENDED. The admin page shows both times.
+    # SubscriberState: ERASED is a person who was erased. A person whose address was emptied is ENDED. The
+    # admin page shows both times.
     "newsletter/subscribers/queries.py": 3,
-    # `entries_whole` and the profile, which has both times.
+    # `_entries_whole`, and the profile, which has both times.
     "newsletter/subscribers/consent/record.py": 3,
     # The details of an erased person may be empty. The entries of others are checked completely.
     "newsletter/subscribers/consent/signature.py": 1,

@@ -355,7 +355,7 @@ def test_the_pace_goes_down_under_a_throttling_relay_and_comes_back_when_it_rele
             house.drain()
             paces.append(pace_now())
             if throttle.taken > subscribers * 0.8:
-                throttle.per_second = 10_000.0  # it relents
+                throttle.per_second = 10_000.0  # the relay hardly limits any more
             clock.pass_(seconds=5)
         transport.close()
     clock.pass_(minutes=10)

@@ -94,7 +94,7 @@ def become(asked: dict[str, Any], streams: list[int]) -> None:
     if asked["umask"] >= 0:
         os.umask(asked["umask"])
     sys.argv[1:] = asked["words"]
-    # Those of the server remember of their files whether they can seek.
+    # New streams, because the server's have stored whether their own files can seek.
     sys.stdin, sys.stdout, sys.stderr = (
         io.TextIOWrapper(
             open(number, mode, closefd=False),  # noqa: SIM115 (open until the process ends)

@@ -10,11 +10,10 @@ from markdown_it import MarkdownIt
 
 from newsletter.errors import InputError
 from newsletter.mail.clean_html import clean_html
+from newsletter.mail.markdown import MOST_NESTING, refuse_deep
 
 # More than any release has, and what is rendered within a second.
 LONGEST_BYTES = 200_000
-# markdown-it leaves out what is nested deeper.
-_DEEPEST = 20
 _BLOCKS = frozenset(
     {"p", "h2", "h3", "h4", "h5", "h6", "blockquote", "ul", "ol", "table", "pre", "hr", "caption"}
 )
@@ -34,9 +33,11 @@ def from_markdown(source: str) -> Body:
     source = source.replace("\0", "").replace("\r\n", "\n").strip()
     if len(source.encode()) > LONGEST_BYTES:
         raise InputError(f"The text has more than {LONGEST_BYTES:,} bytes. Make it shorter.")
-    parser = MarkdownIt("commonmark", {"html": False, "maxNesting": _DEEPEST}).enable("table")
+    parser = MarkdownIt("commonmark", {"html": False, "maxNesting": MOST_NESTING}).enable("table")
     parser.disable(["image", "html_block", "html_inline"])
-    html = re.sub(r"<(/?)h[12]>", r"<\1h3>", parser.render(source))
+    tokens = parser.parse(source)
+    refuse_deep(tokens)
+    html = re.sub(r"<(/?)h[12]>", r"<\1h3>", parser.renderer.render(tokens, parser.options, {}))
     html = clean_html(html, "")
     text = to_text(html)
     if not any(map(str.isalnum, text)):

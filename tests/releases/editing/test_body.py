@@ -7,6 +7,7 @@ import re
 import pytest
 
 from newsletter.errors import InputError
+from newsletter.mail.markdown import DEEPEST
 from newsletter.releases.decide import to_html
 from newsletter.releases.editing.body import LONGEST_BYTES, from_markdown, to_markdown, to_text
 
@@ -88,6 +89,12 @@ def test_nothing_dangerous_stays(source: str):
 def test_an_empty_text_is_refused(source: str):
     with pytest.raises(InputError, match="empty"):
         from_markdown(source)
+
+
+def test_lists_that_are_too_deep_are_refused_and_others_keep_their_text():
+    assert "quay" in from_markdown("- " * DEEPEST + "quay").text
+    with pytest.raises(InputError, match="levels deep"):
+        from_markdown("quay\n\n" + "- " * (DEEPEST + 1) + "pier")
 
 
 def test_a_text_that_is_too_long_is_refused():
