@@ -276,7 +276,7 @@ class Selector:
 def _are_just(
     session: Session, column: InstrumentedAttribute[int], ids: Sequence[int], after: int
 ) -> ColumnElement[bool]:
-    """Return the condition that `column` is in `ids`: all of the audience above `after`, up to the last."""
+    """Return the condition that `column` is in `ids`: the whole audience above `after`, up to the last id."""
     if session.get_bind().dialect.name == "sqlite":
         # Nothing changes within a transaction, so nobody else of the audience is in between.
         return _is_among(session, column, ids, after, ids[-1])

@@ -195,7 +195,7 @@ def _without_media(text: str) -> str:
 
 
 def _unwrapped(text: str, condition: str = "") -> str:
-    """Return a text without the lines of @media rules around their rules, if they have this condition."""
+    """Return a style sheet in which the rules of each @media rule with this condition always apply."""
     made = ""
     at = 0
     for found in _MEDIA.finditer(text):

@@ -20,7 +20,8 @@ LONGEST_QUERY = 300
 # A title has fewer words. What is longer is not a title.
 MOST_TITLE_WORDS = 500
 
-# What an indexed word begins with if it is not a word of the text. No word contains these characters.
+# An indexed word of a title begins with the first, and a mark (of a topic, for example) with the second. No
+# word of a text contains these characters.
 IN_TITLE, MARK = "=", "@"
 
 

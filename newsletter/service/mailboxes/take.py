@@ -28,8 +28,8 @@ log = logging.getLogger(__name__)
 class After(enum.Enum):
     """What to do with a message in its mailbox."""
 
-    SETTLE = "settle"  # it was for us, and what it asked for is committed
-    LEAVE = "leave"  # it is for other people
+    SETTLE = "settle"  # done for us, and committed
+    LEAVE = "leave"  # for other people
     LATER = "later"  # a limit was reached, or something failed: read it again
 
 
