@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
@@ -18,7 +18,7 @@ from newsletter.ingest.press.lines.shape import ends_sentence, even_bullet, is_c
 
 _SOURCE = re.compile(r"SOURCE:? \S.{1,100}\Z")  # how wire services name the company at the end of its release
 _MARK_BEHIND = re.compile(
-    r"(?<=[.!?\"”’)])\s+(?P<mark>Enditem|Endit|ENDS|\(END\)|-END-|-30-|-ENDS-|###|\(E\))\Z"
+    r"(?<=[.!?\"”’)])\s+(?P<mark>Enditem|Endit|ENDS|\(END\)|-END-|-30-|-ENDS-|###|\(E\)|<끝>|끝\.)\Z"
 )
 _YEAR = re.compile(r"\b(?:19|20)\d\d\b")
 _GOES = (Kind.FURNITURE, Kind.REACH)
@@ -54,8 +54,11 @@ class Body:
     signed: list[Line] = field(default_factory=list)
 
 
-def read_body(lines: Sequence[Line], below: Sequence[Line]) -> Body:
-    """Return the body in `lines`, which are between the head and the end. `below` are those below the end."""
+def read_body(lines: Sequence[Line], below: Sequence[Line], top: Collection[str] = ()) -> Body:
+    """Return the body in `lines`, which are between the head and the end. `below` are those below the end.
+
+    `top` are lines above the text. If one stands again below the last sentence, the foot of the page begins.
+    """
     body = Body()
     contacts = contact_lines([*lines, *below])
     body.contacts = [each.text for at, each in enumerate((*lines, *below)) if at in contacts]
@@ -66,6 +69,7 @@ def read_body(lines: Sequence[Line], below: Sequence[Line]) -> Body:
     gone = {id(line) for line in (*body.early_dates, *told)}
     lines = [line for line in lines if id(line) not in gone]
     kept = _without_furniture(lines, contact_lines(lines) if body.early_dates else contacts, body.footer)
+    _cut_foot(kept, body, top)
     _cut_signature(kept, body)
     _trim_tail(kept, body)
     body.footer.extend(below)
@@ -160,9 +164,7 @@ def _weight(line: Line) -> int:
 
 def _without_furniture(lines: Sequence[Line], contacts: set[int], footer: list[Line]) -> list[Line]:
     """Return the lines of text, without furniture, lists of other pages, and contacts with their headings."""
-    last_prose = max(
-        (at for at, line in enumerate(lines) if at not in contacts and _is_text(line)), default=-1
-    )
+    last_prose = _last_text(lines, contacts)
     kept: list[Line] = []
     listing = signed = False
     for at, line in enumerate(lines):
@@ -191,6 +193,16 @@ def _without_furniture(lines: Sequence[Line], contacts: set[int], footer: list[L
         gone = gone or (signed and bool(kept) and _is_signature(lines, at))
         (footer if gone else kept).append(line)
     return kept
+
+
+def _last_text(lines: Sequence[Line], contacts: set[int]) -> int:
+    """Return the index of the last line of the text, or -1. A list below furniture is one of other pages."""
+    last, ended = -1, False
+    for at, line in enumerate(lines):
+        if at not in contacts and _is_text(line) and (line.prose or not ended):
+            last, ended = at, False
+        ended = ended or line.kind is Kind.RELATED or line.rule == "read more"
+    return last
 
 
 def _is_led_up_to(line: Line, kept: Sequence[Line]) -> bool:
@@ -223,6 +235,14 @@ def _is_text(line: Line) -> bool:
     return line.kind is Kind.TEXT and (line.prose or (line.bullet and line.size >= 4))
 
 
+def _cut_foot(kept: list[Line], body: Body, top: Collection[str]) -> None:
+    """Move to the footer what begins, below the last sentence, with a line that is above the text too."""
+    tail = next((at + 1 for at in reversed(range(len(kept))) if kept[at].prose), len(kept))
+    foot = next((at for at in range(tail, len(kept)) if kept[at].text in top), len(kept))
+    body.footer.extend(kept[foot:])
+    del kept[foot:]
+
+
 def _cut_signature(kept: list[Line], body: Body) -> None:
     """Move the last date of a text to the footer, with the names beside it or the headline above it."""
     tail = next((at + 1 for at in reversed(range(len(kept))) if kept[at].prose), len(kept))
@@ -231,7 +251,7 @@ def _cut_signature(kept: list[Line], body: Body) -> None:
     if at == len(kept) or len(below) >= _FEW or not all(each.alone or _is_short(each) for each in below):
         return
     start = at
-    while start > tail and _is_short(kept[start - 1]) and _is_person_or_office(kept[start - 1]):
+    while start > tail and _is_short(kept[start - 1]) and _is_signed(kept[max(tail, start - 2) : start]):
         start -= 1
     teaser = start == at > tail and _is_no_text(kept[at - 1]) and kept[at - 1].size > _FEW
     if start == at > tail and not teaser:
@@ -240,6 +260,12 @@ def _cut_signature(kept: list[Line], body: Body) -> None:
         body.signed.extend(kept[start:])
     body.footer.extend(kept[start - teaser :])
     del kept[start - teaser :]
+
+
+def _is_signed(lines: Sequence[Line]) -> bool:
+    """Return whether the last of these lines is a person or an office, or the role of the person above."""
+    role = len(lines) > 1 and _is_short(lines[0]) and not ends_sentence(lines[1].text)
+    return _is_person_or_office(lines[-1]) or (role and _is_person_or_office(lines[0]))
 
 
 def is_day(line: Line) -> bool:
@@ -256,7 +282,8 @@ def _is_short(line: Line) -> bool:
 def _is_person_or_office(line: Line) -> bool:
     few = 1 < line.size <= _FEW and not ends_sentence(line.text)
     uncased = line.text.lower() == line.text.upper()
-    return line.score >= NAME or (few and (uncased or looks_like_name(line.text)))
+    name = " ".join(word for word in line.text.split() if word[-1] != ".")  # without "Dr." and "kpt."
+    return line.score >= NAME or (few and (uncased or looks_like_name(name)))
 
 
 def _trim_tail(kept: list[Line], body: Body) -> None:

@@ -17,20 +17,22 @@ from newsletter.ingest.press.dated_lines import (
 from newsletter.ingest.press.doubt import LABELLED, confidence
 from newsletter.ingest.press.lines.contacts import contact_lines, event_lines
 from newsletter.ingest.press.lines.furniture import Kind, kind_of
-from newsletter.ingest.press.lines.labels import BYLINE, SPLIT
+from newsletter.ingest.press.lines.labels import BARE, BYLINE, SPLIT
 from newsletter.ingest.press.lines.line import NAME, Line
 from newsletter.ingest.press.lines.organisations import (
     is_office,
     organisation_score,
 )
-from newsletter.ingest.press.lines.shape import ends_sentence, is_capitals, is_cut_off, size
+from newsletter.ingest.press.lines.shape import ends_sentence, even_bullet, is_capitals, is_cut_off, size
 from newsletter.ingest.press.title import IMMEDIATE, LONGEST_TITLE, Entry, Repeats, choose_title, split_site
 
 _LONGEST_HEAD = 200
 # A line between date and text with fewer words is more often a place or the caption of a picture.
 _FEWEST_LEAD = 6
+_SITE_WORDS = 3
+_CAPTION_NUMBER = 6
 _VALUE = re.compile(r"[^:：]{2,24}[:：] (?:\S+ ?){1,5}")  # "Published under: Harbour Office"
-_PERSON = r"(?:[A-Z][\w.’'-]+ ){1,3}[A-Z][\w’'-]+"
+_PERSON = r"(?:[A-Z][\w.’'-]+ ){1,2}[A-Z][\w’'-]*[a-z][\w’'-]*"
 _PEOPLE = re.compile(rf"{_PERSON}(?:,? and |, )(?:{_PERSON}(?:,? and |, |$))+")
 _HEADING = re.compile(
     r"(?:key (?:takeaways|points|facts|findings)|summary|overview|highlights|main points"
@@ -127,9 +129,9 @@ def _headline_below(lines: Sequence[Line], at: int) -> int | None:
 
 def _is_body(line: Line, entries: list[Entry], at: int, lines: Sequence[Line]) -> bool:
     """Return whether the text begins with `line`."""
-    if ("|" in line.text and len(line.text) < 200 and line.dates) or line.label == "title":
-        return False
-    if line.mark == "#":
+    row = "|" in line.text and len(line.text) < 200 and bool(line.dates)
+    caption = line.bullet and any(_is_numbered(line.text, entry.text) for entry in entries)
+    if row or caption or line.label == "title" or line.mark == "#":
         return False
     if any(entry.may_be_title for entry in entries):
         after = lines[at + 1] if at + 1 < len(lines) else None
@@ -142,6 +144,11 @@ def _is_body(line: Line, entries: list[Entry], at: int, lines: Sequence[Line]) -
     # The first line may be a headline that ends with a full stop. Then a date or a name follows.
     after = lines[at + 1] if at + 1 < len(lines) else None
     return after is None or after.prose or len(line.text) > LONGEST_TITLE or opened
+
+
+def _is_numbered(item: str, text: str) -> bool:
+    """Return whether an item is a line above with a number behind, as the captions of pictures are."""
+    return text in item and item[-1].isdigit() and len(item) - len(text) <= _CAPTION_NUMBER
 
 
 def _is_body_below_title(line: Line, entries: list[Entry]) -> bool:
@@ -195,10 +202,15 @@ def _read_line(at: int, line: Line, head: Head, repeats: Repeats) -> Iterator[En
         named = [part for part in parts if kind_of(part)[1] is Kind.TEXT] if len(parts) > 1 else []
         if len(named) == 1 and is_name(named[0]):
             yield Entry(at, named[0], line, named=True)  # "European Commission - Press release"
-        elif len(named) >= 3 and line.size <= 12 and is_name(named[0]):
+        elif _is_site(at, named) or (len(named) >= 3 and line.size <= 12 and is_name(named[0])):
             yield Entry(at, named[0], line, by_date=True)  # "Harbour Daily / Islands / Ferries"
         else:
             yield Entry(at, text, line)
+
+
+def _is_site(at: int, named: Sequence[str]) -> bool:
+    """Return whether the first line is the title of a page that names the site only: "News - Halden"."""
+    return at == 0 and len(named) == 1 and size(named[0]) <= _SITE_WORDS
 
 
 def _has_weekday(line: Line) -> bool:
@@ -217,6 +229,8 @@ def _read_label(at: int, line: Line, head: Head) -> list[Entry] | None:
     if kind == "publisher" and size(value.partition(" | ")[0]) <= 12:
         return named_value(at, line, value, head.dates)
     if kind == "author" and size(value) <= 10:
+        # "作者: 发布日期:2031-05-02 点击:"
+        head.dates.extend(HeadDate(at, BARE, found) for found in line.dates[:1] if found.year)
         return []
     if kind in ("date", "updated") and line.dates:
         head.dates.append(HeadDate(at, line.rank, line.dates[0]))
@@ -231,6 +245,8 @@ def _choose(head: Head, entries: list[Entry], lines: Sequence[Line], meta_at: in
     entries = list(_join_headlines(entries))
     dated = {each.at: each.found for each in head.dates if lines[each.at].alone}
     below = [line for line in lines[head.body_at : head.body_at + 40] if line.kind is Kind.TEXT][:16]
+    texts = {line.text for line in lines}
+    entries = [entry for entry in entries if f"{entry.text}へ戻る" not in texts]  # a section of the site
     free = [entry for entry in entries if not entry.named and not _is_dateline(entry.line)]
     title = None
     if head.title:
@@ -250,8 +266,9 @@ def _choose(head: Head, entries: list[Entry], lines: Sequence[Line], meta_at: in
     head.publisher = named.lstrip("•·-–*▪■●○◆◇ ")
     head.labelled = publisher is not None and publisher.named
     start = max(head.title_at, repeats.last)
-    head.leads = [
-        entry.text
+    texts = {line.text for line in lines[head.body_at :]}
+    may_lead = [
+        entry
         for number, entry in enumerate(rest)
         if entry is not publisher
         and not _is_twin(rest, number)
@@ -259,8 +276,17 @@ def _choose(head: Head, entries: list[Entry], lines: Sequence[Line], meta_at: in
         and not (entry.by_date or entry.below_related)
         and entry.at > start
         and not opening.startswith(entry.text.casefold().rstrip(" ."))
-        if _leads(entry, head, meta_at)
+        and _may_lead(entry, head)
+        # A list above the text of the headings in it is furniture.
+        and not (entry.line.bullet and even_bullet(entry.text).removeprefix("- ") in texts)
     ]
+    leads: list[Entry] = []
+    for entry in reversed(may_lead):
+        # A shorter line right above a subtitle is its first line.
+        above = bool(leads) and leads[0].at == entry.at + 1 and entry.line.size >= _FEWEST_LEAD / 2
+        if above or _leads(entry, head, meta_at):
+            leads.insert(0, entry)
+    head.leads = [even_bullet(entry.text) for entry in leads]
 
 
 def _is_twin(entries: Sequence[Entry], number: int) -> bool:
@@ -269,15 +295,19 @@ def _is_twin(entries: Sequence[Entry], number: int) -> bool:
     return any(each.text == entries[number].text for each in beside)
 
 
-def _leads(entry: Entry, head: Head, meta_at: int) -> bool:
-    """Return whether a line below the title belongs to the text: a subtitle, or a heading right above it."""
+def _may_lead(entry: Entry, head: Head) -> bool:
+    """Return whether a line below the title could belong to the text: it is no name and no byline."""
     text, words, dates = entry.text, entry.line.size, entry.line.dates
     byline = bool(dates) and dates[0].year is not None and size(text) <= 9
     if byline or split_site(text)[0] != text:
         return False  # split_site knows "For immediate release: Ada Finch"
     repeats = text.casefold() in head.title.casefold()
-    if (entry.line.bullet and words < 4) or repeats or is_name(text) or is_office(text):
-        return False
+    return not ((entry.line.bullet and words < 4) or repeats or is_name(text) or is_office(text))
+
+
+def _leads(entry: Entry, head: Head, meta_at: int) -> bool:
+    """Return whether a line below the title belongs to the text: a subtitle, or a heading right above it."""
+    text, words = entry.text, entry.line.size
     if entry.at == head.body_at - 1 and ends_sentence(text):
         return True
     if entry.at < meta_at:

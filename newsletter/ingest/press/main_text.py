@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from newsletter.ingest.phrases import read_phrases
 from newsletter.ingest.press.clean import RawLine
-from newsletter.ingest.press.lines.shape import is_bullet, is_cut_off, is_sentence
+from newsletter.ingest.press.lines.shape import ends_sentence, is_bullet, is_cut_off, is_sentence
 
 # A text with so many menu lines above or below is a whole page.
 _MENU = 25
@@ -82,7 +82,10 @@ def _end(raw: Sequence[RawLine], last: int) -> int:
     """Return where the lines below the last sentence end: at a menu, but not at a list that it leads to."""
     led = raw[last - 1].text[-1] in ":："
     below = range(last, min(len(raw), last + _TRAIL))
-    return next((at for at in below if not led and _is_of_page(raw[at])), below.stop)
+    end = next((at for at in below if not led and _is_of_page(raw[at])), below.stop)
+    # The heading of the menu belongs to it.
+    headed = last < end < below.stop and _is_menu_item(raw[end]) and _is_heading(raw[end - 1].text)
+    return end - 1 if headed else end
 
 
 def _blocks(raw: Sequence[RawLine]) -> list[_Block]:
@@ -125,6 +128,11 @@ def _choose(raw: Sequence[RawLine], blocks: Sequence[_Block]) -> _Block:
             if weight * 2 > block.weight and weight * 3 >= best.weight:
                 return _Block(start, block.end, weight)
     return best
+
+
+def _is_heading(text: str) -> bool:
+    plain = not any(char.isdigit() or char in ":：@" for char in text)
+    return plain and len(text) < _SHORT and not is_bullet(text) and not ends_sentence(text)
 
 
 def _is_of_page(line: RawLine) -> bool:

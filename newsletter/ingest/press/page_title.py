@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from newsletter.ingest.press.dates.find import find_dates
 from newsletter.ingest.press.lines.furniture import Kind, kind_of
@@ -24,8 +24,9 @@ _NEAR = 4
 _TELLING = 6
 _SHORTEST = 12
 _LONGEST_SITE = 10
-_MARKS = "|｜»«›‹>·•⋆:：–—-"
-_MARK = re.compile(rf"\s*[|｜»«›‹>·•⋆]\s*|\s+[:：–—-]{{1,2}}\s+|\A\s*[{_MARKS}]+\s*|\s*[{_MARKS}]+\s*\Z")
+_SITE_WORDS = 3
+_MARKS = "|｜»«›‹<>·•⋆:：–—-"
+_MARK = re.compile(rf"\s*[|｜»«›‹<>·•⋆]\s*|\s+[:：–—-]{{1,2}}\s+|\A\s*[{_MARKS}]+\s*|\s*[{_MARKS}]+\s*\Z")
 _OF_SITE = re.compile(r"の(?:プレスリリース|ニュース(?:リリース)?|お知らせ)\Z")
 
 
@@ -62,6 +63,33 @@ def find_page_title(lines: Sequence[Line]) -> PageTitle | None:
     if above is None or (headline == first and not _tells_alone(lines, above)):
         return None
     return PageTitle(headline, site, above)
+
+
+def join_headline(lines: Sequence[Line]) -> list[Line]:
+    """Return `lines`, with the two lines of a headline joined if the title of the page begins with both."""
+    first = lines[0].text if lines else ""
+    joined: list[Line] = []
+    for line in lines:
+        above = joined[-1] if len(joined) > 1 else None
+        both = f"{above.text} {line.text}" if above is not None else ""
+        if (
+            above is not None
+            and len(line.text) >= _SHORTEST
+            and first.startswith(both)
+            and _is_headline(above)
+        ):
+            joined[-1] = replace(above, text=both, size=size(both))
+        else:
+            joined.append(line)
+    return joined
+
+
+def site_of(first: str) -> str:
+    """Return the name of the site in the title of a page that does not name its headline: "News - Halden"."""
+    parts = [name for part in _MARK.split(first) if (name := part.strip())]
+    names = [each for each in parts if _may_be_site(each)]
+    known = next((each for each in names if len(parts) > 1 and organisation_score(each) >= NAME), "")
+    return known or (names[0] if len(names) == 1 < len(parts) and size(names[0]) <= _SITE_WORDS else "")
 
 
 def _tells_alone(lines: Sequence[Line], again_at: int) -> bool:

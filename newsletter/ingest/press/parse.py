@@ -21,7 +21,7 @@ from newsletter.ingest.press.lines.line import NAME, OF, Line
 from newsletter.ingest.press.lines.organisations import organisation_score
 from newsletter.ingest.press.lines.shape import is_sentence
 from newsletter.ingest.press.main_text import MainText, find_main_text
-from newsletter.ingest.press.page_title import find_page_title, without_menus
+from newsletter.ingest.press.page_title import find_page_title, join_headline, site_of, without_menus
 from newsletter.ingest.press.publisher import Evidence, copyright_year, find_publisher
 from newsletter.ingest.press.title import same_headline, split_site
 from newsletter.ingest.press.unwrap import read_lines
@@ -32,6 +32,7 @@ MAX_LINES = 50_000
 HEADLINE_LENGTH = 120
 _TELLING = 200  # more lines below the text, or of contacts, tell nothing new about the publisher
 _NEAR_TEXT = 12
+_OPENED = 6  # one of so many paragraphs may begin with the day, if there is no other date
 _CLOCK = re.compile(r"\d{1,2}:\d\d")
 _SENTENCE_END = re.compile(r"[.!?…][\"'”’»)\]]*(?=\s)|[。！？][」』）]*")
 # Signs of the United States, where 3/4/2025 is in March.
@@ -95,6 +96,7 @@ def parse_press(text: str, name: str, today: date | None = None) -> PressRelease
     main = find_main_text(cleaned.lines)
     above = read_lines(main.above)
     lines = [*above, *(each for line in read_lines(main.lines) for each in cut_mark(line))]
+    lines = join_headline(lines)
     page, headline_at = find_page_title(lines), -1
     left_out = 0
     if page is not None:
@@ -103,7 +105,8 @@ def parse_press(text: str, name: str, today: date | None = None) -> PressRelease
     text_at = max(headline_at + 1, len(above) - left_out)
     end = text_at + find_end(lines[text_at:])
     head = read_head(lines[:end], headline_at, text_at)
-    body = read_body(lines[head.body_at : end], lines[end:])
+    top = {line.text for line in lines[: head.body_at]}
+    body = read_body(lines[head.body_at : end], lines[end:], top)
     _speak_for_title(head, body)
     if not head.title:
         reason = "it has no title; put only the headline on the first line and try again"
@@ -121,6 +124,8 @@ def parse_press(text: str, name: str, today: date | None = None) -> PressRelease
     sites.append(head.site)
     if page is not None and page.site:
         sites.insert(0, page.site)
+    elif main.above:
+        sites.append(site_of(cleaned.lines[0].text))
     named = [site for site in sites if organisation_score(site) >= NAME or (page and site == page.site)]
     names = [*(named if not head.labelled else ()), head.publisher, *sites]
     return PressRelease(
@@ -257,7 +262,7 @@ def _published(
     year = next((found.year for _, found in dates if found.year), None)
     year = year or copyright_year([line.text for line in body.footer])
     if not dates and paragraphs:  # "15 August 2022 The harbour office ...", "Today (15.8.2022), ..."
-        for each in paragraphs[:2]:
+        for each in paragraphs[:_OPENED]:
             dates.extend((BELOW, day) for day in find_dates(each)[:1] if day.year and _opens(each, day))
     american = any(_AMERICAN.search(each[:400]) for each in paragraphs[:3])
     return resolve(dates, year, today, american=american)

@@ -48,7 +48,9 @@ _OPENING_NAME = re.compile(r"([^:：.,،()\n]{2,40}?)\s?(?::\s?-|\s[-–—])\s+
 _DOMAIN = re.compile(
     r"(?:@|\(at\)|www\.)(?:[\w-]{1,40}\.){0,2}?([\w-]{2,40})\.[a-z]{2,12}(?![\w.-])", re.IGNORECASE
 )
+_TICKER = re.compile(r"\s?\([A-Z][\w ]{1,30}: ?[\w.\-]{1,12}\)?\Z")
 _FEW = 5
+_HEADING = 61
 _SIGNED = 8
 _LAST = 40  # paragraphs; what a publisher says of itself is at the end
 _LONGEST_CONTACT = 120
@@ -66,6 +68,14 @@ _ASIAN_SUBJECT = re.compile(
     r"(?:[（(][^）)]{1,60}[）)])?は"
 )
 
+_KOREAN_NAME = (
+    r"[가-힣A-Za-z0-9·]{1,18}"
+    r"(?:시|군|구|도|청|부|처|원|공사|공단|센터|재단|대학교?|은행|협회|연구소|위원회|본부|조합|그룹|㈜)"
+)
+# "북항시, 새 부두 연다", and "해안도 북항시(시장 김바다)는"
+_KOREAN_SUBJECT = re.compile(
+    rf"(?:[가-힣]{{2,8}} )?(?P<who>{_KOREAN_NAME})(?:, |\([^()]{{2,30}}\)(?:은|는|이|가)\s)"
+)
 # "The following statement was issued by the Ministry of Harbours:"
 _ARABIC_SUBJECT = re.compile(r"صدر عن (?P<who>.{3,60}?) (?:ال)?بيان")
 
@@ -98,10 +108,10 @@ def from_signature(evidence: Evidence) -> str:
                 return value
             continue
         name = "" if value.startswith(("http", "www.")) else re.split("[:：|]", value)[0].strip(" .")
-        if label == "publisher" and 0 < size(name) <= _FEW:
+        if label == "publisher" and 0 < size(name) <= _FEW and not is_wire(name):
             return name
         hit = _SOURCE.match(line)
-        if hit and not hit["who"].startswith("http"):
+        if hit and not hit["who"].startswith("http") and not is_wire(hit["who"]):
             return _BEHIND_SOURCE.split(hit["who"])[0].strip(" .")
     return next(iter(evidence.signed), "")
 
@@ -114,10 +124,13 @@ def from_agency(evidence: Evidence) -> str:
 
 def from_copyright(evidence: Evidence) -> str:
     """Return the holder in the copyright line below the text. Without a year, it may be that of a picture."""
+    told = " ".join((evidence.title, *evidence.paragraphs))
     for line in (*evidence.footer, *evidence.page):
         hit = _COPYRIGHT.search(line)
         name = hit["holder"].split(" - ")[0].strip(" -–") if hit else ""
-        if any(map(str.isalpha, name)) and (_SURE.search(line) or _is_organisation(name)):
+        if not any(map(str.isalpha, name)):
+            continue
+        if _SURE.search(line) or _is_organisation(name) or (hit and hit.start() == 0 and name in told):
             return name
     return ""
 
@@ -157,11 +170,13 @@ def from_about(evidence: Evidence) -> str:
     """Return the name in a heading such as "About Blue Fjord Lines"."""
     told = " ".join((evidence.title, *evidence.paragraphs)).casefold()
     for line in (*evidence.paragraphs[-_LAST:], *evidence.footer):
-        hit = _ABOUT.fullmatch(line) if len(line) <= 60 else None
-        name = (hit["before"] or hit["behind"]).strip(' :：“”„"') if hit else ""
+        # "ABOUT BLUE FJORD LINES: Blue Fjord Lines runs ..."
+        heading = line if len(line) <= _HEADING else line[:_HEADING].partition(":")[0]
+        hit = _ABOUT.fullmatch(heading) if len(heading) < _HEADING else None
+        name = _TICKER.sub("", hit["before"] or hit["behind"]).strip(' :：“”„"') if hit else ""
         named = name[:1].upper() == name[:1] and kind_of(line)[1] is Kind.TEXT
         # In other languages, "About" is also a word of headings: "Über das Projekt".
-        known = line.startswith("About") or organisation_score(name) >= NAME
+        known = line[:5].casefold() == "about" or organisation_score(name) >= NAME
         if name and named and (known or told.count(name.casefold()) > 1):
             return name
     return ""
@@ -170,7 +185,8 @@ def from_about(evidence: Evidence) -> str:
 def from_contacts(evidence: Evidence) -> str:
     """Return the organisation in the contacts."""
     told = set(re.findall(r"\w{4,}", " ".join((evidence.lead, *evidence.paragraphs)).casefold()[:4000]))
-    for name in (*_names(evidence.contacts), *_names(evidence.footer), *_names(evidence.page)):
+    page = [line for line in (*evidence.footer, *evidence.page) if not is_bullet(line)]  # no items of menus
+    for name in (*_names(evidence.contacts), *_names(page)):
         own = [word for word in re.findall(r"\w{4,}", name.casefold()) if organisation_score(word) < NAME]
         if not own or not told.isdisjoint(own):  # the office of one contact person is not the publisher
             return name
@@ -191,6 +207,7 @@ def _is_organisation(name: str) -> bool:
     if organisation_score(name) >= NAME:
         return True
     plain = size(name) <= 6 and not any(char.isdigit() or char in "?!:„“" for char in name)
+    plain = plain and not any(word.islower() and word not in _SMALL for word in name.split())
     return plain and any(word.strip("(),.").casefold().endswith(_COMPOUNDS) for word in name.split())
 
 
@@ -208,13 +225,16 @@ def from_subject(evidence: Evidence) -> str:
 
 def from_title(evidence: Evidence) -> str:
     """Return the organisation that the title begins with: "Municipality of Vestby buys two ferries"."""
-    return _subject(evidence.title)
+    name, colon, _ = evidence.title.partition(": ")  # "Harbour Police Vestby: two boats stolen"
+    named = colon and 2 <= size(name) <= _FEW and _is_organisation(name)
+    return name if named else _subject(evidence.title)
 
 
 def _subject(text: str) -> str:
     opening = _PLACE_FIRST.sub("", text[:_OPENING], count=1)
-    if told := _ASIAN_SUBJECT.match(opening) or _ARABIC_SUBJECT.match(opening):
-        return told["who"]
+    told = (pattern.match(opening) for pattern in (_ASIAN_SUBJECT, _KOREAN_SUBJECT, _ARABIC_SUBJECT))
+    if subject := next(filter(None, told), None):
+        return str(subject["who"])
     words: list[str] = []
     for word in _ARTICLE.sub("", opening, count=1).split():
         plain = word.strip("()[],'’“”\"«»")

@@ -292,7 +292,9 @@ def _score(
     score += 1 + times if 1 < times <= 4 else 0
     if looks_like_name(text):
         score -= 3 if any(each.line.size >= 4 and not looks_like_name(each.text) for each in entries) else 1
-    score -= 4 if entry.below_related or is_wire(text) else 0
+    # Below a heading such as "Latest news", a headline is of another page, unless it is the only one.
+    listed = entry.below_related and any(each is not entry and size(each.text) >= 4 for each in entries)
+    score -= 4 if listed or is_wire(text) else 0
     score += 4 if entry.line.mark == "#" else -3 if entry.line.bullet else 0
     score -= 2 if text.endswith((":", "：")) else 0
     score -= 1 if entry.line.prose and not entry.line.open else 0

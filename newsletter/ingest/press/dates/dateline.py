@@ -9,14 +9,16 @@ from dataclasses import dataclass
 from newsletter.ingest.phrases import read_phrases
 from newsletter.ingest.press.dates.calendars import month_number
 from newsletter.ingest.press.dates.find import FoundDate, find_dates
-from newsletter.ingest.press.lines.organisations import is_agency, is_wire
+from newsletter.ingest.press.lines.organisations import is_agency, is_wire, organisation_score
 from newsletter.ingest.press.lines.shape import size
 
 _REACH = 130
 _CUT = re.compile(
-    r"\s[-–—]{1,2}\s|\s?--\s?|\s?—\s?|–\s|(?<=[\w)])-\s|/\.?:?\s|\)[.,:]?\s|\)\.[-–—]\s|(?<=\w)[:.]\s"
+    r"\s[-–—]{1,2}\s|\s?--\s?|\s?—\s?|–\s|(?<=[\w)])-\s|/\.?:?(?:\s|\Z)|\)[.,:]?\s|\)\.[-–—]\s|(?<=\w)[:.]\s"
 )
 _IN_BRACKETS = re.compile(r"\(([^()]{2,40})\)|/([^/()]{2,40})/|【([^】]{2,20})】")
+_IN_SLASHES = re.compile(r"/\s[^/()]{2,40}\s/(?:\s|\Z)")
+_NAME = 3
 _DASHES = re.compile(r"[\s\-–—:]*")
 _AGENCY_FIRST = re.compile(r"[(/]([^()/]{2,20})[)/]\s?[-–—]{1,2}\s+(?=\S)")
 _SITE_FIRST = re.compile(r"([\w-]{2,20}\.[A-Za-z]{2,7}), [^\W\d_][\w ]{1,30}\s?[-–—]{1,2}\s+(?=\S)")
@@ -50,14 +52,19 @@ def read_dateline(paragraph: str, dates: Sequence[FoundDate] | None = None) -> D
         # "(LEAD) Seoul" is no dateline. In scripts without capitals, the place is inside the brackets too.
         if not head or size(head) > 18 or "|" in head or (head[0] == "(" and head.isascii()):
             return None
-        if opening[cut.end() : cut.end() + 1] in ("/", "("):
-            continue  # "MOSCOW, October 23. /TASS/."
+        dashes = _DASHES.match(paragraph, cut.end())
+        end = dashes.end() if dashes else cut.end()
+        goes_on = any(found.start == end for found in known) or _IN_SLASHES.match(opening, cut.start())
+        if goes_on or opening[cut.end() : cut.end() + 1] in ("/", "("):
+            continue  # "MOSCOW, October 23. /TASS/.", "LUND - (BrineWire) - May 2, 2031 - "
         if any(found.start < cut.start() < found.end for found in known):
             continue  # "Nov. 12, 2024"
         if head.endswith(")") and opening[cut.end() : cut.end() + 1].islower():
             return None  # "The Union of Ports (UOP) has", no dateline
         inside = [found for found in known if found.end <= len(head)]
         agency = _agency(head)
+        if inside and inside[0].start == 0 and not _is_known_name(agency):
+            agency = ""  # "May 2, 2031 (LUND) - "
         sure = (
             inside or opening[cut.start() : cut.end()].strip(" ).,") or is_agency(agency) or is_wire(agency)
         )
@@ -68,8 +75,6 @@ def read_dateline(paragraph: str, dates: Sequence[FoundDate] | None = None) -> D
         ):
             return None  # "4 March 2031: Harbour opens", a headline
         if (inside or agency) and sure and _is_place(head, inside):
-            dashes = _DASHES.match(paragraph, cut.end())
-            end = dashes.end() if dashes else cut.end()
             behind = None if agency else _AGENCY_BEHIND.match(paragraph, end)
             if behind and is_agency(behind[1]):  # "КИЇВ. 23 лютого. УНН. "
                 agency, end = behind[1], behind.end()
@@ -86,6 +91,10 @@ def _agency_first(paragraph: str) -> Dateline | None:
         return None
     rest = read_dateline(paragraph[first.end() :])
     return Dateline(first.end() + (rest.end if rest else 0), rest.found if rest else None, first[1])
+
+
+def _is_known_name(name: str) -> bool:
+    return is_agency(name) or is_wire(name) or organisation_score(name) >= _NAME
 
 
 def _with_year(found: FoundDate, known: Sequence[FoundDate]) -> FoundDate:

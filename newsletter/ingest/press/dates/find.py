@@ -109,6 +109,11 @@ def _era(hit: re.Match[str]) -> Parts | None:
     return (year, int(hit["m"]), int(hit["d"])) if _day(year, int(hit["m"]), int(hit["d"])) else None
 
 
+def _republic(hit: re.Match[str]) -> Parts | None:
+    year = int(hit["y"]) + _ERAS["民國"] - 1
+    return (year, int(hit["m"]), int(hit["d"])) if _day(year, int(hit["m"]), int(hit["d"])) else None
+
+
 # The short names of the months in Thai have full stops.
 _THAI = ("ม.ค.", "ก.พ.", "มี.ค.", "เม.ย.", "พ.ค.", "มิ.ย.", "ก.ค.", "ส.ค.", "ก.ย.", "ต.ค.", "พ.ย.", "ธ.ค.")
 
@@ -140,6 +145,12 @@ PATTERNS: tuple[tuple[str, re.Pattern[str], ReadParts], ...] = tuple(
                 r"\s*(?P<m>\d{1,2})\s*月\s*(?P<d>\d{1,2})\s*日"
             ),
             _era,
+        ),
+        # The offices of Taiwan leave out the name of the era: 114年01月13日 is in 2025.
+        (
+            "republic",
+            r"(?<!\d)(?P<y>1[0-3]\d)\s*年\s*(?P<m>\d{1,2})\s*月\s*(?P<d>\d{1,2})\s*日",
+            _republic,
         ),
         (
             "iso",
@@ -194,6 +205,7 @@ _MARKS = {
     "juche": ("juche",),
     "east asian": ("年", "년"),
     "era": tuple(_ERAS),
+    "republic": ("年",),
     "vietnamese": ("tháng",),
     "latvian": ("gada",),
     "thai": _THAI,

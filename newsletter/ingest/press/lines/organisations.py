@@ -177,7 +177,7 @@ _WIRE = re.compile(
     r"(?:news|press|business|globe|access|north|pr|market|send|media)\s?-?(?:news)?wire"
     r"|newswire|\bwire\b|informationsdienst wissenschaft|marketwired"
     r"|prnewsfoto|(?<![a-z])pr times(?![a-z])|\bots\b|\bcnw\b|presseportal|ein presswire|newsfile"
-    r"|\bdgap\b|\beqs\b|뉴스와이어",
+    r"|\bdgap\b|\beqs\b|뉴스와이어|news aktuell",
     re.IGNORECASE,
 )
 
