@@ -29,6 +29,7 @@ from newsletter.ingest.sources.reading.fetch import make_retriever
 from newsletter.ingest.sources.trial import Trial, try_address, try_page
 from newsletter.models import FetchOutcome, FullText, Source, SourceKind, SourceState
 from newsletter.releases.decide import Candidate
+from newsletter.releases.holds import say_doubts
 from newsletter.releases.rules.match_topics import topics_for
 from newsletter.service.polling.poll_sources import Tally, poll_sources
 
@@ -364,12 +365,15 @@ def _print_trial(trial: Trial, topics: list[list[str]], as_json: bool) -> None:
                     "language": item.language,
                     "url": item.url,
                     "topics": slugs,
+                    "doubts": item.doubts,
                     "summary": item.summary,
                 }
             )
         else:
             under = ", ".join(slugs) or "no topic"
             click.echo(f"  {day or 'no date   '}  {item.title}  [{under}]")
+            if item.doubts:
+                click.echo(f"              would be held: {say_doubts(item.doubts)}")
 
 
 def _print_tally(tally: Tally, as_json: bool) -> None:

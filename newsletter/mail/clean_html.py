@@ -29,7 +29,7 @@ ATTRIBUTES = {
     "ol": {"start"},
 }
 LINK_SCHEMES = frozenset({"http", "https", "mailto"})
-# A release with more HTML than this is cut.
+# More HTML than any release has. Callers check it, and tell a person about what they leave out.
 LONGEST_HTML = 1_000_000
 
 # nh3 needs 15 s for 1 MB of single ampersands, and far less if they are written as &amp;.
@@ -41,8 +41,11 @@ _EMPTY = re.compile(r"<(p|h[2-6]|li|ul|ol|blockquote|strong|em|b|i)>(?:\s|&nbsp;
 
 
 def clean_html(html: str, base: str) -> str:
-    """Return HTML that is safe to show on our pages; `base` is the URL that relative links start from."""
-    html = _LONE_AMPERSAND.sub("&amp;", html[:LONGEST_HTML].replace("\0", ""))
+    """Return HTML that is safe to show on our pages; `base` is the URL that relative links start from.
+
+    The result may be longer than `html`: the parser opens tags again that were closed in a wrong order.
+    """
+    html = _LONE_AMPERSAND.sub("&amp;", html.replace("\0", ""))
     made = nh3.clean(
         _TOP_HEADING.sub(r"<\1h2", _FRAME.sub("", html)),
         tags=set(TAGS),

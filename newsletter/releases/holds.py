@@ -8,6 +8,7 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from newsletter.mail.clean_html import LONGEST_HTML
 from newsletter.models import (
     HoldReason,
     Release,
@@ -18,6 +19,9 @@ from newsletter.models import (
     take_sequences,
 )
 from newsletter.releases.revisions.store import note_public
+
+# The names of doubtful fields for people.
+_FIELDS = {"published": "date"}
 
 
 def hold(
@@ -98,6 +102,16 @@ def doubtful_fields(release: Release) -> list[str]:
     """Return the names of the fields that a person should look at."""
     named = (each.fields for each in release.holds if each.reason is HoldReason.DOUBT)
     return [field for fields in named for field in fields.split(",") if field]
+
+
+def say_doubts(fields: Sequence[str]) -> str:
+    """Return what may be wrong with these doubtful fields, in words for people."""
+    said = []
+    if guessed := [_FIELDS.get(each, each) for each in fields if each != "text"]:
+        said.append(f"the {' and the '.join(guessed)} may be wrong")
+    if "text" in fields:
+        said.append(f"the text is not complete: its end was left out after {LONGEST_HTML:,} characters")
+    return "; ".join(said)
 
 
 def renew_sequences(session: Session, links: Sequence[ReleaseTopic]) -> None:

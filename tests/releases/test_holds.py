@@ -28,10 +28,11 @@ from newsletter.models import (
 )
 from newsletter.releases.due_holds import end_due_holds
 from newsletter.releases.editing.edit import ReleaseAction, change_release, correct_release
-from newsletter.releases.holds import doubtful_fields
+from newsletter.releases.holds import doubtful_fields, say_doubts
 from newsletter.releases.store import add_release
 
 NOON = datetime(2026, 3, 5, 12, tzinfo=UTC)
+CUT = "is not complete: its end was left out after 1,000,000 characters"
 PRESS_DAY = NOON.date()
 PRESS = PressRelease("A cable to Lund", "Northern Grid", NOON.date(), "en", ("The cable opens today.",))
 
@@ -66,6 +67,17 @@ def test_a_release_with_a_doubtful_title_is_held_and_has_no_sequence(session: Se
     assert doubtful_fields(release) == ["title"]
     assert release.made_public_at is None
     assert sequences(session) == [None]
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        (["title", "published"], "the title and the date may be wrong"),
+        (["title", "text"], f"the title may be wrong; the text {CUT}"),
+    ],
+)
+def test_doubtful_fields_are_said_with_what_is_wrong(fields: list[str], words: str) -> None:
+    assert say_doubts(fields) == words
 
 
 def test_accepting_a_doubtful_release_gives_it_a_sequence(session: Session) -> None:

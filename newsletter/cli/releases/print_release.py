@@ -6,6 +6,7 @@ import click
 
 from newsletter.cli.context import print_json
 from newsletter.models import HoldReason, Release, ReleaseHold
+from newsletter.releases.holds import say_doubts
 
 # Who acts, in the audit log.
 ACTOR = "command line"
@@ -70,6 +71,5 @@ def _why(stored: Release, hold: ReleaseHold) -> str:
     }
     if hold.reason in known:
         return known[hold.reason]
-    fields = " and ".join(hold.fields.split(",")).replace("published", "date")
     remedy = f"correct it on the release's admin page, or: newsletter release ready {stored.public_id}"
-    return f"held: the {fields} may be wrong; {remedy}"
+    return f"held: {say_doubts(hold.fields.split(','))}; {remedy}"

@@ -16,7 +16,8 @@ class Item:
     """One item of a feed. `releases.store.add_release` stores it.
 
     `published` is the date as the publisher gave it, in the publisher's time zone. `published_at` is the
-    moment, in UTC, if the feed has a time. `body_html` is clean. `guid` and `url` may be "".
+    moment, in UTC, if the feed has a time. `body_html` is clean. `guid` and `url` may be "". `doubts` names
+    the fields that a person should look at.
     """
 
     guid: str
@@ -84,7 +85,14 @@ class Item:
     def with_text_of(self, page: Item) -> Item:
         """Return the item with the text and the image of its page."""
         language = page.language if page.language != "und" else self.language
-        made = replace(self, body_html=page.body_html, paragraphs=page.paragraphs, language=language)
+        kept = (each for each in self.doubts if each != "text")
+        made = replace(
+            self,
+            body_html=page.body_html,
+            paragraphs=page.paragraphs,
+            language=language,
+            doubts=(*kept, *(each for each in page.doubts if each == "text")),
+        )
         return made.pictured(page.image_url, page.image_alt) if page.image_url else made
 
     def pictured(self, url: str, alt: str) -> Item:

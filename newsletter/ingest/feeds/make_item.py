@@ -12,16 +12,18 @@ from newsletter.ingest.html.pictures import first_picture
 from newsletter.ingest.html.to_text import one_line, to_paragraphs
 from newsletter.ingest.press.parse import HEADLINE_LENGTH, summarise
 from newsletter.ingest.text.language import detect_language
-from newsletter.mail.clean_html import absolute, clean_html
+from newsletter.mail.clean_html import LONGEST_HTML, absolute, clean_html
 
 LONGEST_TITLE = 1_000
 LONGEST_GUID = 2_000
 LONGEST_URL = 2_000
-LONGEST_TEXT = 400_000
+LONGEST_PUBLISHER = 300
 
 MOST_TAGS = 30
 LONGEST_TAG = 100
 _TAG = re.compile(r"[A-Za-z]{2,3}")
+# A picture inside the text. Cleaning removes it, so it does not count as text.
+_EMBEDDED = re.compile(r"data:image/[\w.+-]{1,20};base64,[A-Za-z0-9+/=\r\n]+")
 
 
 def make_item(
@@ -42,11 +44,18 @@ def make_item(
     `pictures` are addresses of images that the feed names beside the text.
 
     `language` is what the feed declares. It counts only if the text does not tell, because many feeds declare
-    the language of their software.
+    the language of their software. A field that is too long is cut, and is doubtful then.
     """
-    body_html = clean_html(html, base)
-    paragraphs = to_paragraphs(body_html[:LONGEST_TEXT])
-    title = one_line(title)[:LONGEST_TITLE] or summarise(paragraphs, HEADLINE_LENGTH).rstrip(" .。")
+    shown = html if len(html) <= LONGEST_HTML else _EMBEDDED.sub("", html)
+    body_html = clean_html(shown[:LONGEST_HTML], base)
+    paragraphs = to_paragraphs(body_html[:LONGEST_HTML])
+    title, publisher = one_line(title), one_line(publisher)
+    too_long = {
+        "title": len(title) > LONGEST_TITLE,
+        "publisher": len(publisher) > LONGEST_PUBLISHER,
+        "text": max(len(shown), len(body_html)) > LONGEST_HTML,
+    }
+    title = title[:LONGEST_TITLE] or summarise(paragraphs, HEADLINE_LENGTH).rstrip(" .。")
     if not any(map(str.isalnum, title)):
         return None
     found = detect_language("\n".join([title, *paragraphs]))
@@ -58,12 +67,13 @@ def make_item(
         guid=one_line(guid)[:LONGEST_GUID],
         url=_link(url, base),
         title=title,
-        publisher=one_line(publisher)[:300],
+        publisher=publisher[:LONGEST_PUBLISHER],
         published=dated.day if dated else None,
         published_at=dated.moment if dated else None,
         language=found,
         body_html=body_html,
         paragraphs=paragraphs,
+        doubts=tuple(name for name, is_cut in too_long.items() if is_cut),
         image_url=image_url,
         image_alt=image_alt,
         tags=_tags(tags),

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from markdown_it import MarkdownIt
 
 from newsletter.errors import InputError
-from newsletter.mail.clean_html import clean_html
+from newsletter.mail.clean_html import LONGEST_HTML, clean_html
 from newsletter.mail.markdown import MOST_NESTING, refuse_deep
 
 # More than any release has, and what is rendered within a second.
@@ -38,6 +38,8 @@ def from_markdown(source: str) -> Body:
     tokens = parser.parse(source)
     refuse_deep(tokens)
     html = re.sub(r"<(/?)h[12]>", r"<\1h3>", parser.renderer.render(tokens, parser.options, {}))
+    if len(html) > LONGEST_HTML:
+        raise InputError(f"The text has more than {LONGEST_HTML:,} characters as HTML. Make it shorter.")
     html = clean_html(html, "")
     text = to_text(html)
     if not any(map(str.isalnum, text)):

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from sqlalchemy.orm import Session
 
 from newsletter.errors import InputError
-from newsletter.models import Release
+from newsletter.models import Release, ReleaseState
 from newsletter.releases.decide import published_moment, to_html
 from newsletter.releases.revisions.revise import revise
 from newsletter.releases.revisions.store import Texts
@@ -30,7 +30,8 @@ class Correction(enum.StrEnum):
 
     LATER: it is tried again, because the last correction was less than six hours ago. The others below keep
     the stored text. EDITED: a person has corrected the release. RESTLESS: its source has corrected it three
-    times. REFUSED: another release has this text, or the title is empty.
+    times. REFUSED: another release has this text, or the title is empty. TOO_LONG: a field was cut, and the
+    release is public already.
     """
 
     MADE = "made"
@@ -39,6 +40,7 @@ class Correction(enum.StrEnum):
     EDITED = "edited"
     RESTLESS = "restless"
     REFUSED = "refused"
+    TOO_LONG = "too_long"
 
 
 class Made(NamedTuple):
@@ -73,6 +75,8 @@ def correct_from_source(
     texts = _texts(release, press, now)
     if texts == Texts.of(release):
         return Correction.SAME
+    if press.doubts and release.state is ReleaseState.READY:
+        return Correction.TOO_LONG
     # The first revision is the text that the release came with.
     made = [Made(each.made_at, each.made_by) for each in release.revisions[1:]]
     judged = judge_correction(made, release.made_public_at, now)

@@ -57,8 +57,11 @@ def _read_items(runtime: Runtime, pages: PageReader, claimed: Claimed, fetched: 
     """Set `fetched.read` to the items of the document, with the texts of their pages."""
     assert fetched.feed is not None
     items, doubles = each_once(fetched.feed.items)
-    if doubles:
-        fetched.message = f"{doubles} items have the identifier of another item, and were left out."
+    left_out = {
+        "with the identifier of another item": doubles,
+        "without a title and a text": fetched.feed.skipped,
+    }
+    fetched.message = " ".join(f"Left out: {count} {what}." for what, count in left_out.items() if count)
     listed = as_listed(items)
     if not any(needs_page(each.item, claimed.kind, claimed.full_text) for each in listed):
         fetched.read = PagesRead(listed)
@@ -88,11 +91,12 @@ def _read_images(runtime: Runtime, images: ImageReader, claimed: Claimed, fetche
 
 
 def _name_problems(fetched: Fetched) -> None:
-    """Say in the history of the source which pages and images could not be read."""
+    """Add to the history of the source which pages and images could not be read."""
     problems = fetched.read.problems if fetched.read else []
     if problems:
         more = f" and {len(problems) - _NAMED} more" if len(problems) > _NAMED else ""
-        fetched.message = "Not read: " + "; ".join(problems[:_NAMED]) + more
+        unread = "Not read: " + "; ".join(problems[:_NAMED]) + more
+        fetched.message = f"{fetched.message} {unread}".strip()
 
 
 def _read_document(reader: IsolatedReader, fetched: Fetched, claimed: Claimed) -> Feed:

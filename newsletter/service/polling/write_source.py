@@ -32,6 +32,7 @@ from newsletter.ingest.sources.reading.folder import read_folder
 from newsletter.ingest.sources.reading.known_pages import store_pages
 from newsletter.ingest.sources.reading.read_images import note_imageless
 from newsletter.ingest.sources.record import Counts, record_fetch, tell_of_items, titles_of
+from newsletter.mail.clean_html import LONGEST_HTML
 from newsletter.models import FetchOutcome, HoldReason, Release, Source, SourceItem, SourceKind
 from newsletter.notices import NoticeKind
 from newsletter.releases.duplicates.judge import end_settling
@@ -49,6 +50,7 @@ NOT_CORRECTED = {
     Correction.EDITED: "an editor has corrected it",
     Correction.RESTLESS: "its source has corrected it three times already",
     Correction.REFUSED: "another release has the new text, or the new title is empty",
+    Correction.TOO_LONG: f"a new field is too long, such as a text of over {LONGEST_HTML:,} characters",
 }
 
 

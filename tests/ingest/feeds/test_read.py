@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from newsletter.errors import FeedUnreadable
 from newsletter.ingest.feeds.feed import Feed, feed_from_record
 from newsletter.ingest.feeds.read import read_feed
+from newsletter.mail.clean_html import LONGEST_HTML
 
 URL = "https://press.example/feed"
 PROSE = "The harbour opens its new quay on Monday, and all ferries to the islands will use it."
@@ -116,6 +118,42 @@ def test_an_item_without_title_gets_its_first_sentence_and_one_without_words_is_
 
     assert [each.title for each in feed.items] == [PROSE.rstrip(".")]
     assert feed.skipped == 2
+
+
+def test_a_text_between_the_old_and_the_present_limit_is_whole():
+    (found,) = read_feed(rss(item(text=f"{'All ferries use it. ' * 25_000}The end.")), "", URL).items
+
+    assert (found.body.endswith("The end."), found.doubts) == (True, ())
+
+
+def test_a_field_that_is_too_long_is_cut_and_doubtful():
+    long = rss(
+        item("Quay " * 300, "All ferries use it. " * 51_000, f"<source url='/'>{'Press ' * 60}</source>")
+    )
+
+    (found,) = read_feed(long, "", URL).items
+
+    assert found.doubts == ("title", "publisher", "text")
+    assert (len(found.title), len(found.publisher)) == (1_000, 300)
+    assert 990_000 < len(found.body) <= LONGEST_HTML
+    assert feed_from_record(json.loads(json.dumps(read_feed(long, "", URL).as_record()))).items == (found,)
+
+
+def test_a_picture_inside_a_text_does_not_count_as_text():
+    picture = f'&lt;img alt="1 > 0" src="data:image/png;base64,{"iVBORw0K" * 150_000}"&gt;'
+
+    (found,) = read_feed(rss(item(text=f"{PROSE} {picture} The end.")), "", URL).items
+
+    assert (found.body, found.doubts) == (f"{PROSE} The end.", ())
+
+
+@pytest.mark.parametrize(("of_page", "kept"), [((), ("title",)), (("title", "text"), ("title", "text"))])
+def test_the_text_of_a_page_is_as_doubtful_as_it_was_there(of_page: tuple[str, ...], kept: tuple[str, ...]):
+    (found,) = read_feed(rss(item()), "", URL).items
+
+    made = replace(found, doubts=("title", "text")).with_text_of(replace(found, doubts=of_page))
+
+    assert made.doubts == kept
 
 
 def test_an_item_without_a_date_has_none():

@@ -292,7 +292,7 @@ def test_items_with_the_guid_of_another_item_are_left_out_with_a_word_in_the_his
     desk.poll()
 
     assert list(desk.releases()) == ["The quay opens"]
-    assert desk.history(source)[-1].message.startswith("1 items have the identifier")
+    assert desk.history(source)[-1].message == "Left out: 1 with the identifier of another item."
 
 
 def _only(desk: Desk) -> str:

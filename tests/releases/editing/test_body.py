@@ -100,3 +100,10 @@ def test_lists_that_are_too_deep_are_refused_and_others_keep_their_text():
 def test_a_text_that_is_too_long_is_refused():
     with pytest.raises(InputError, match="shorter"):
         from_markdown("a" * (LONGEST_BYTES + 1))
+
+
+def test_a_text_whose_html_is_too_long_is_refused_and_never_cut():
+    quotes = '"' * (LONGEST_BYTES - 1)  # each is &quot; as HTML
+
+    with pytest.raises(InputError, match="as HTML"):
+        from_markdown(f"{quotes}A")

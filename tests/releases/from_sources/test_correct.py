@@ -95,6 +95,16 @@ def test_a_text_without_a_title_is_refused(house: House, title: str):
     assert corrected(house, title) == [Correction.REFUSED]
 
 
+def test_a_public_text_is_kept_if_the_new_one_was_cut(house: House):
+    corrected(house)
+    with house.runtime.session() as session:
+        cut = make_sample("quay", title="New title", doubts=("text",))
+        judged = correct_from_source(session, session.merge(stored(house)), cut, house.clock())
+
+    assert judged is Correction.TOO_LONG
+    assert stored(house).title == QUAY.title
+
+
 @given(
     st.lists(st.timedeltas(timedelta(), timedelta(days=9)), max_size=5),
     st.timedeltas(timedelta(), timedelta(days=20)),

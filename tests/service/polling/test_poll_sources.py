@@ -64,6 +64,37 @@ def test_an_item_becomes_a_release_with_all_its_fields(desk: Desk, site: Site):
     assert desk.source(source).name == f"Press {site.path}"
 
 
+def test_the_history_says_everything_that_was_left_out(desk: Desk, server: WebServer):
+    first, same = (f"<item><title>{each}</title><guid>urn:x:1</guid></item>" for each in ("Quay", "Fog"))
+    missing = server.url("/missing")
+    teaser = f"<item><title>Ferry</title><link>{missing}</link><description>Late…</description></item>"
+    server.answers["/feed"] = answer(
+        f"<rss version='2.0'><channel>{first}{same}{teaser}<item/></channel></rss>".encode()
+    )
+    source = desk.add(server.url("/feed"), settle_minutes=0, full_text="auto")
+
+    desk.poll()
+
+    assert desk.history(source)[-1].message == (
+        "Left out: 1 with the identifier of another item. Left out: 1 without a title and a text. "
+        f"Not read: {missing} answers 404"
+    )
+
+
+def test_a_release_whose_text_was_cut_is_held_until_the_source_shortens_it(desk: Desk, site: Site):
+    source = desk.add(site, settle_minutes=0, backlog="all")
+    site.show(News("The quay opens", "1", "All ferries use it. " * 50_001, date=QUAY.date))
+    desk.poll()
+
+    held = desk.releases()
+    desk.house.clock.pass_(minutes=20)
+    site.show(QUAY)
+    desk.poll(source)
+
+    assert held == {"The quay opens": "held doubt"}
+    assert desk.releases() == {"The quay opens": "ready"}
+
+
 def test_an_unchanged_source_costs_one_conditional_request(desk: Desk, site: Site):
     site.show(QUAY)
     source = desk.add(site, settle_minutes=0)

@@ -22,7 +22,7 @@ from newsletter.releases.duplicates.queries import (
 )
 from newsletter.releases.editing.edit import ReleaseAction, change_release, correct_release
 from newsletter.releases.from_sources.approve import count_waiting
-from newsletter.releases.holds import doubtful_fields, is_embargoed
+from newsletter.releases.holds import doubtful_fields, is_embargoed, say_doubts
 from newsletter.releases.publishing.public import is_public
 from newsletter.releases.queries import carried, find_release, find_seen, issues_with, list_releases
 from newsletter.releases.search.find import Filters, search_releases
@@ -141,6 +141,7 @@ def show_release(public_id: str, typed: Mapping[str, str] | None = None, fault: 
         release=found,
         image=find_image(session, found.image_hash),
         doubts=doubtful_fields(found),
+        doubt_words=say_doubts(doubtful_fields(found)),
         topics=[{"name": link.topic.name, "sequence": link.sequence} for link in found.topic_links],
         issues=issues_with(session, found.id),
         newsletters=newsletter_names(session),

@@ -13,6 +13,7 @@ from newsletter.ingest.sources.trial import Trial, try_address, try_page
 from newsletter.models import FullText, Lane, SourceKind, db
 from newsletter.releases.decide import Candidate
 from newsletter.releases.from_sources.backlog import send_after_all
+from newsletter.releases.holds import say_doubts
 from newsletter.releases.rules.match_topics import topics_for
 from newsletter.web.admin.blueprint import admin
 from newsletter.web.admin.session import actor
@@ -49,7 +50,7 @@ def sources() -> str:
 @admin.post("/sources/try")
 def try_source() -> str | tuple[str, int]:
     """Show which releases a source would bring, and a form to add it."""
-    url = request.form.get("url", "").strip()[:LONGEST_URL]
+    url = request.form.get("url", "").strip()
     selector, pattern = _link_rules()
     as_page = request.form.get("as_page") == "1"
     session, retriever = db.session(), make_retriever(runtime().settings, TRIAL)
@@ -87,7 +88,7 @@ def add_source() -> Response:
     try:
         added = manage.add_source(
             session,
-            request.form.get("url", "")[:LONGEST_URL],
+            request.form.get("url", ""),
             name=request.form.get("name", ""),
             site_url=request.form.get("site_url", "")[:LONGEST_URL],
             kind=SourceKind.PAGE if request.form.get("as_page") == "1" else SourceKind.FEED,
@@ -212,7 +213,10 @@ def _rows(trial: Trial) -> list[dict[str, object]]:
     shown = trial.items[:SHOWN]
     texts = [Candidate(each.title, each.publisher, each.body, each.language, each.tags) for each in shown]
     found = topics_for(db.session(), texts)
-    return [{"item": item, "topics": topics} for item, topics in zip(shown, found, strict=True)]
+    return [
+        {"item": item, "topics": topics, "doubts": say_doubts(item.doubts)}
+        for item, topics in zip(shown, found, strict=True)
+    ]
 
 
 def _to_source(public_id: str) -> Response:

@@ -17,6 +17,7 @@ from newsletter.models import db
 from newsletter.releases.decide import to_html
 from newsletter.releases.editing.body import to_markdown
 from newsletter.releases.editing.edit_fields import write_release
+from newsletter.releases.holds import say_doubts
 from newsletter.releases.store import first_zone
 from newsletter.web.admin.blueprint import admin
 from newsletter.web.admin.forms import ReleaseForm
@@ -35,7 +36,6 @@ from newsletter.web.http.extensions import runtime
 from newsletter.web.public.responses import stop_writing
 
 LONGEST_PASTE = 400_000
-LONGEST_URL = 2_000
 # Somebody waits for the page, so a slow server gets less time than when a source is polled.
 WAITED = Limits(seconds=8, silent_seconds=5)
 
@@ -79,11 +79,13 @@ def write_release_() -> Response:
 
 
 def _read_pasted() -> Response:
-    pasted = request.form.get("pasted", "")[:LONGEST_PASTE]
+    pasted = request.form.get("pasted", "")
     zone = first_zone(db.session())
     today = runtime().now().astimezone(zone).date()
     stop_writing()
     try:
+        if len(pasted) > LONGEST_PASTE:
+            raise ReleaseUnreadable("The text", f"it has more than {LONGEST_PASTE:,} characters")
         press = parse_press(pasted, "The text", today)
     except ReleaseUnreadable as fault:
         flash(f"{fault}. Fill in the form instead.", "bad")
@@ -93,7 +95,7 @@ def _read_pasted() -> Response:
 
 def _read_fetched() -> Response:
     """Fetch a page and its image through the guard, and show the release in the form. Stores no release."""
-    url = request.form.get("url", "").strip()[:LONGEST_URL]
+    url = request.form.get("url", "").strip()
     zone = first_zone(db.session())
     today = runtime().now().astimezone(zone).date()
     # Nothing is written while a server is waited for.
@@ -102,6 +104,8 @@ def _read_fetched() -> Response:
     try:
         with IsolatedReader() as reader:
             found = fetch_release(retriever, reader, url, today)
+        if "text" in found.doubts:
+            raise ReleaseUnreadable(url, say_doubts(["text"]))
     except ReleaseUnreadable as fault:
         flash(f"{fault}.", "bad")
         data = {"zone": zone.key, "canonical_url": url}

@@ -74,6 +74,17 @@ def test_a_pasted_text_that_is_no_release_is_kept_in_the_form(house, editor):
     assert "Fill in the form instead" in answer.text
 
 
+def test_a_pasted_text_that_is_too_long_is_refused_and_never_cut(house, editor):
+    pasted = PASTED + "All ferries use it. " * 20_001
+
+    answer = editor.post(
+        "/admin/releases/new", {"action": "paste", "pasted": pasted}, page="/admin/releases/new"
+    )
+
+    assert answer.status_code == 422
+    assert "it has more than 400,000 characters" in answer.text
+
+
 def test_a_page_is_fetched_shown_and_stored_with_its_image_only_when_it_is_saved(house, editor, server):
     server.answers |= {"/news": answer(PAGE.encode()), "/quay.jpg": answer(photo())}
 
