@@ -192,6 +192,14 @@ def count_retryable(session: Session, issue: Issue) -> int:
     return session.scalar(select(func.count()).select_from(Delivery).where(*refused)) or 0
 
 
+def count_resendable(session: Session, issue: Issue) -> int:
+    """Return how many uncertain emails of an issue `resend_uncertain` would look at."""
+    if issue.emptied_at is not None:
+        return 0
+    uncertain = (Delivery.issue_id == issue.id, Delivery.state == DeliveryState.UNCERTAIN)
+    return session.scalar(select(func.count()).select_from(Delivery).where(*uncertain)) or 0
+
+
 def _send_again(
     session: Session,
     issue: Issue,

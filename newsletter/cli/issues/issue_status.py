@@ -7,6 +7,7 @@ import time
 from typing import Any
 
 import click
+from sqlalchemy.orm import Session
 
 from newsletter.cli.context import print_json
 from newsletter.digest.schedule.outlook import waves_in_words
@@ -17,6 +18,7 @@ from newsletter.outbox.lease import priority_of
 from newsletter.outbox.pacing.standings import read_standing
 from newsletter.outbox.pacing.waiting_reasons import own_hours_in_words, reasons_to_wait
 from newsletter.outbox.reports.progress import Progress, progress
+from newsletter.outbox.unbuildable import count_unbuildable
 from newsletter.runtime import Runtime
 
 LOOK_SECONDS = 1.0
@@ -41,6 +43,7 @@ def print_status(parts: Runtime, issue: Issue, as_json: bool) -> None:
     waits = _waits(parts, issue, found)
     with parts.reading() as session:
         newsletters = {row.id: row.slug for row in list_newsletters(session)}
+        steps = _next_steps(session, issue)
     slug = newsletters[issue.newsletter_id]
     if as_json:
         answer: dict[str, Any] = {
@@ -55,6 +58,7 @@ def print_status(parts: Runtime, issue: Issue, as_json: bool) -> None:
             "eta_seconds": found.eta_seconds,
             "note": issue.note,
             "waits": waits,
+            "next_steps": steps,
         }
         print_json(answer)
         return
@@ -62,9 +66,38 @@ def print_status(parts: Runtime, issue: Issue, as_json: bool) -> None:
     states = states or "nothing yet"
     title = issue.title if len(newsletters) == 1 else f"{slug}  {issue.title}"
     click.echo(f"{issue.public_id}  {title}  {issue.state}: {states}")
-    for line in [issue.note, *waits]:
+    for line in [issue.note, *waits, *steps]:
         if line:
             click.echo(f"  {line}")
+
+
+def _next_steps(session: Session, issue: Issue) -> list[str]:
+    """Return what a person can decide about emails of an issue, with the commands."""
+    steps, name = [], issue.public_id
+    if count := control.count_resendable(session, issue):
+        may = "1 email may" if count == 1 else f"{count} emails may"
+        again = "send again, which may bring it twice"
+        ended = "count it as not sent" if issue.drops_unsent else "let the next issue bring its releases"
+        then = ended if issue.state is IssueState.CANCELLED else again
+        steps.append(
+            f"{may} have arrived or not: the relay never answered. To see whose: "
+            f"newsletter digest deliveries {name} --state {DeliveryState.UNCERTAIN}"
+        )
+        steps.append(f"To {then}: newsletter digest resend-uncertain {name}")
+    if count := control.count_retryable(session, issue):
+        was = "1 email was" if count == 1 else f"{count} emails were"
+        steps.append(
+            f"{was} refused. To see why: newsletter digest deliveries {name} --state {DeliveryState.REJECTED}"
+        )
+        steps.append(f"To send again: newsletter digest retry-rejected {name}")
+    if count := count_unbuildable(session, issue.id):
+        left = "1 email" if count == 1 else f"{count} emails"
+        steps.append(f"To skip {left} that cannot be made: newsletter digest skip-unbuildable {name}")
+    if issue.state is IssueState.HELD:
+        steps.append(f"It waits until another person approves it: newsletter digest approve {name}")
+    if issue.state is IssueState.PAUSED:
+        steps.append(f"To go on: newsletter digest resume {name}")
+    return steps
 
 
 def _waits(parts: Runtime, issue: Issue, found: Progress) -> list[str]:

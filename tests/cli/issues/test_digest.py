@@ -81,7 +81,10 @@ def test_the_status_of_an_issue_says_why_it_was_paused(env_file: Path, tmp_path:
     told = _run(env_file, "status", "abc")
     asked = json.loads(_run(env_file, "status", "abc", "--json").output)
 
-    assert told.output == "abc  Letter  paused: nothing yet\n  Paused by itself: the relay is down.\n"
+    assert told.output == (
+        "abc  Letter  paused: nothing yet\n  Paused by itself: the relay is down.\n"
+        "  To go on: newsletter digest resume abc\n"
+    )
     assert (asked["note"], asked["waits"]) == ("Paused by itself: the relay is down.", [])
 
 

@@ -110,7 +110,7 @@ def issue(public_id: str) -> str:
         "pause": found.state is IssueState.SENDING,
         "resume": found.state is IssueState.PAUSED,
         "cancel": found.state in control.CAN_END,
-        "resend_uncertain": shown["counts"].get("uncertain", 0) if found.emptied_at is None else 0,
+        "resend_uncertain": control.count_resendable(session, found),
         "approve": found.state is IssueState.HELD and found.created_by != actor(),
         "skip_unbuildable": bool(count_unbuildable(session, found.id)),
         "retry_rejected": control.count_retryable(session, found),
