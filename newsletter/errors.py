@@ -8,6 +8,7 @@
     │   ├── TemplateInvalid    templates of the owner cannot be used; lists every fault with its line
     │   ├── ReleaseUnreadable  a file is not a press release
     │   ├── FeedUnreadable     a document is not a feed, or not one that we read
+    │   ├── ReasonNeeded       an address is only let go with a reason: its person wanted no more email
     │   ├── PayloadInvalid     the body of a webhook call is not what the provider documents
     │   └── AddressInvalid     not an email address that we can send to
     ├── CallRefused            a webhook call is not authentic; says why, for the log
@@ -98,6 +99,10 @@ class ReleaseUnreadable(InputError):
         self.name = name
         self.reason = reason
         super().__init__(f"{name}: {reason}")
+
+
+class ReasonNeeded(InputError):
+    """An address is only let go with a reason, because the person wanted no more email."""
 
 
 class FeedUnreadable(InputError):

@@ -1,7 +1,8 @@
 """Suppressions, the addresses that we never email. Only this module hashes, finds, adds and lifts them.
 
 A suppression stores a keyed hash of the address, so it stays when the address is deleted. No import, form or
-API call lifts one. Only a person with the right to do so lifts one, and the audit log has an entry. The one
+API call lifts one. Only a person with the right to do so lifts one, and the audit log has an entry. If its
+person complained or was erased, the entry has a reason. The one
 exception is SOFT_BOUNCE: the button of the probe email lifts it too (docs/decisions/0020-a-probe-decides.md).
 Only `outbox/refused/judge.py` adds hard bounces. If you ask here whether an address may be emailed, the rules
 of `address_rules` count too.
@@ -35,7 +36,7 @@ from newsletter.address_rules.rules import (
     stopped_subscribers,
 )
 from newsletter.bounce_steps import Step
-from newsletter.errors import NotFound
+from newsletter.errors import NotFound, ReasonNeeded, StateConflict
 from newsletter.mail.addresses import address_hash
 from newsletter.mail.redact import without_addresses
 from newsletter.models import (
@@ -56,6 +57,8 @@ from newsletter.tokens import Tokens
 # The purpose from which the key of these hashes is derived.
 KEY = "suppression"
 _BOUNCES = (SuppressionReason.HARD_BOUNCE, SuppressionReason.SOFT_BOUNCE)
+# The reasons that the person gave, in words.
+_OWN_WISH = {SuppressionReason.COMPLAINT: "marked an email as spam", SuppressionReason.ERASED: "was erased"}
 LONGEST_WHY = 200
 
 
@@ -244,7 +247,7 @@ def lift(
 
     It works like the end of a pause: the person still gets the `newest` releases of each topic, and misses
     the older ones. No subscription is restored. A person who was erased must sign up and confirm again. `why`
-    is for the audit log.
+    is for the audit log. Raises ReasonNeeded.
     """
     known = session.scalar(select(Subscriber.id).where(Subscriber.email_key == email_key))
     if known is not None:
@@ -253,16 +256,19 @@ def lift(
     found = find(session, tokens, email_key)
     if found is None:
         return False
+    check_why(found, why)
     _remove(session, found, actor, now, why)
     if known is not None:
         _welcome_back(session, known, newest, found.reason, actor, now)
     return True
 
 
-def lift_row(
-    session: Session, number: int, actor: str, now: datetime, newest: int, why: str
-) -> SuppressionReason:
-    """Lift one suppression as `lift` does, without its address; return its reason. Raises NotFound."""
+def lift_row(session: Session, number: int, actor: str, now: datetime, newest: int, why: str) -> None:
+    """Lift one suppression as `lift` does, without its address.
+
+    Raises NotFound, ReasonNeeded, and StateConflict for an erased person: nobody can see whose it is, so
+    somebody has to ask that person for the address.
+    """
     row = select(Suppression).where(Suppression.id == number)
     found = session.scalars(row).one_or_none()
     if found is not None and found.subscriber_id is not None:
@@ -271,11 +277,18 @@ def lift_row(
     found = session.scalars(row.with_for_update().execution_options(populate_existing=True)).one_or_none()
     if found is None:
         raise NotFound("this suppression was lifted already")
-    reason, subscriber_id = found.reason, found.subscriber_id
+    if found.reason is SuppressionReason.ERASED:
+        raise StateConflict("To lift the suppression of an erased person, find the address first.")
+    check_why(found, why)
     _remove(session, found, actor, now, why)
-    if subscriber_id is not None:
-        _welcome_back(session, subscriber_id, newest, reason, actor, now)
-    return reason
+    if found.subscriber_id is not None:
+        _welcome_back(session, found.subscriber_id, newest, found.reason, actor, now)
+
+
+def check_why(found: Suppression, why: str) -> None:
+    """Raise ReasonNeeded if lifting a suppression needs a reason, and `why` has none."""
+    if (wish := _OWN_WISH.get(found.reason)) and not why.strip():
+        raise ReasonNeeded(f"The person with this address {wish}. Say why emails to it are allowed again.")
 
 
 def lift_imported(

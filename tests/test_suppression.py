@@ -6,7 +6,9 @@ from datetime import timedelta
 
 import pytest
 from house import House, suppress_people
+from sqlalchemy import select
 
+from newsletter.errors import ReasonNeeded, StateConflict
 from newsletter.models import AuditEntry, BounceVerdict, Delivery, Subscriber, Suppression, SuppressionReason
 from newsletter.suppression import (
     Wanted,
@@ -18,6 +20,7 @@ from newsletter.suppression import (
     is_suppressed,
     lift,
     lift_many,
+    lift_row,
     suppressed_among,
     suppression_hash,
 )
@@ -73,6 +76,30 @@ def test_an_address_is_suppressed_once_and_erasing_outranks_other_reasons(either
         assert suppressed_among(session, [mark, "other"]) == {mark}
         assert has_changed_since(session, now)
         assert not has_changed_since(session, now + timedelta(seconds=1))
+
+
+@pytest.mark.parametrize("reason", [SuppressionReason.COMPLAINT, SuppressionReason.ERASED])
+def test_an_address_whose_person_wanted_no_email_is_lifted_only_with_a_reason(
+    crowd: House, reason: SuppressionReason
+):
+    suppress(crowd, 1, reason=reason)
+    tokens, now = crowd.runtime.tokens, crowd.clock()
+
+    with crowd.runtime.session() as session:
+        with pytest.raises(ReasonNeeded):
+            lift(session, tokens, ANN, "owner", now, 5)
+        lifted = lift(session, tokens, ANN, "owner", now, 5, "asked")
+
+    assert lifted
+
+
+def test_the_suppression_of_an_erased_person_is_not_lifted_without_the_address(crowd: House):
+    suppress(crowd, 1, reason=SuppressionReason.ERASED)
+
+    with crowd.runtime.session() as session:
+        number = session.scalars(select(Suppression.id)).one()
+        with pytest.raises(StateConflict, match="find the address first"):
+            lift_row(session, number, "owner", crowd.clock(), 5, "asked")
 
 
 def test_lifting_clears_the_bounce_and_adds_an_audit_entry(crowd: House):

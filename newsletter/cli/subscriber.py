@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from newsletter import suppression
 from newsletter.cli.context import print_json
 from newsletter.cli.runtime import open_runtime
-from newsletter.errors import NotFound
+from newsletter.errors import NotFound, ReasonNeeded
 from newsletter.mail.addresses import parse_address
 from newsletter.models import Frequency, Subscriber, SuppressionReason
 from newsletter.models.tables.subscriber import why_no_address
@@ -25,7 +25,7 @@ from newsletter.subscribers.privacy.export import personal_data
 from newsletter.subscribers.queries import find_by_key, find_by_public_id, list_subscribers
 from newsletter.subscribers.signup.confirmation_limits import ConfirmationLimits
 from newsletter.subscribers.signup.hold import drop_held, held_signups, release_held
-from newsletter.suppression import Wanted, add_by_hand, find, lift, lift_many
+from newsletter.suppression import Wanted, add_by_hand, check_why, find, lift, lift_many
 from newsletter.web.erase_everywhere import erase_everywhere
 
 ACTOR = "command line"
@@ -180,7 +180,11 @@ def suppress(address: str) -> None:
     type=click.Choice([SuppressionReason.HARD_BOUNCE.value, SuppressionReason.SOFT_BOUNCE.value]),
     help="Why they are suppressed. Without it, both.",
 )
-@click.option("--why", default="", help="For one address: why it is lifted, for the audit log.")
+@click.option(
+    "--why",
+    default="",
+    help="For one address: why it is lifted, for the audit log. Needed after a complaint or erasure.",
+)
 @click.option("--dry-run", is_flag=True, help="Say how many it would be, and change nothing.")
 @as_json_option
 def unsuppress(
@@ -196,8 +200,8 @@ def unsuppress(
     """Allow email to ADDRESS again, or to all that the options select. Ended subscriptions stay ended.
 
     The options lift hard and soft bounces only. People who complained, were erased or were suppressed
-    manually stay suppressed: lift those one by one. People whose address is lifted still get the newest
-    releases of each topic that came meanwhile.
+    manually stay suppressed: lift those one by one, and say why if they complained or were erased. People
+    whose address is lifted still get the newest releases of each topic that came meanwhile.
     """
     in_bulk = bool(issue_id or since or until or reason)
     if in_bulk == (address is not None):
@@ -223,10 +227,19 @@ def _unsuppress_one(address: str, why: str, *, dry_run: bool) -> bool:
     parts = open_runtime()
     key = _key(address)
     with parts.session() as session:
-        if dry_run:
-            return find(session, parts.tokens, key) is not None
-        newest = parts.settings.snooze_catch_up
-        lifted = lift(session, parts.tokens, key, ACTOR, parts.now(), newest, why)
+        try:
+            if dry_run:
+                found = find(session, parts.tokens, key)
+                if found is not None:
+                    check_why(found, why)
+                return found is not None
+            newest = parts.settings.snooze_catch_up
+            lifted = lift(session, parts.tokens, key, ACTOR, parts.now(), newest, why)
+        except ReasonNeeded as fault:
+            raise click.ClickException(
+                f"{fault} Nothing has changed. If the person asks for it: "
+                f'newsletter subscriber unsuppress {address} --why "asked by phone"'
+            ) from fault
         session.commit()
     return lifted
 

@@ -137,6 +137,20 @@ def test_erasing_leaves_a_hash_that_show_knows_and_the_log_says_who(place):
     assert "is not a subscriber" in again.output
 
 
+@pytest.mark.parametrize("options", [(), ("--dry-run",), ("--why", " ")])
+def test_an_erased_address_is_let_go_only_with_a_reason(place, options):
+    run(place, "subscriber", "erase", ANN, "--yes")
+
+    refused = run(place, "subscriber", "unsuppress", ANN, *options)
+
+    assert refused.exit_code == 1
+    assert "was erased" in refused.output
+    assert f"unsuppress {ANN} --why" in refused.output
+    assert len(place.all(Suppression)) == 1
+    assert "may be emailed" in run(place, "subscriber", "unsuppress", ANN, "--why", "asked").output
+    assert place.all(AuditEntry)[-1].detail == {"reason": "erased", "why": "asked"}
+
+
 def test_an_address_is_suppressed_and_let_go(place):
     assert "gets no more email" in run(place, "subscriber", "suppress", "other@example.org").output
     assert "already" in run(place, "subscriber", "suppress", "OTHER@example.org").output

@@ -527,7 +527,13 @@ class World:
         self.ask(
             host,
             lambda parts, session: lift(
-                session, parts.tokens, person.email_key, "editor", parts.now(), parts.settings.snooze_catch_up
+                session,
+                parts.tokens,
+                person.email_key,
+                "editor",
+                parts.now(),
+                parts.settings.snooze_catch_up,
+                "asked by phone",
             ),
             Asked(skips_ahead=frozenset({person.id}), lifts=person.id),
         )

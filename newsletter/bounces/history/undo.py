@@ -116,7 +116,9 @@ def _lift_key(
     found = suppression.find(session, tokens, email_key)
     if found is None or found.reason is not reason:
         return False
-    return suppression.lift(session, tokens, email_key, actor, now, newest)
+    return suppression.lift(
+        session, tokens, email_key, actor, now, newest, "a step of the history was undone"
+    )
 
 
 def _end_probe(session: Session, tokens: Tokens, step: BounceStep, now: datetime) -> None:

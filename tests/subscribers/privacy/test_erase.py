@@ -233,7 +233,8 @@ def test_an_administrator_can_let_an_erased_person_sign_up_again(everywhere, ann
     erase_person(house, ann)
 
     with house.runtime.session() as session:
-        assert suppression.lift(session, house.runtime.tokens, ANN, "editor@example.org", house.clock(), 5)
+        tokens, now = house.runtime.tokens, house.clock()
+        assert suppression.lift(session, tokens, ANN, "editor@example.org", now, 5, "asked")
         session.commit()
     house.clock.pass_(hours=1)
     everywhere.join(ANN, {"energy": Frequency.DAILY})
@@ -241,7 +242,7 @@ def test_an_administrator_can_let_an_erased_person_sign_up_again(everywhere, ann
     assert len(everywhere.reads(ANN)) == 1
     assert everywhere.person(ANN).public_id != ann
     entry = house.all(AuditEntry)[-1]
-    assert (entry.action, entry.detail) == ("address.unsuppress", {"reason": "erased"})
+    assert (entry.action, entry.detail) == ("address.unsuppress", {"reason": "erased", "why": "asked"})
 
 
 def test_erasure_overrides_a_bounce_that_could_be_lifted(everywhere, ann):

@@ -132,6 +132,8 @@ def show_release(public_id: str, typed: Mapping[str, str] | None = None, fault: 
     """
     session, now = db.session(), runtime().now()
     found = find_release(session, public_id)
+    doubts = doubtful_fields(found)
+    said = say_doubts(doubts)
     notice = find_notice(session, found)
     zone = first_zone(session)
     embargo = found.embargo_until if is_embargoed(found, now) else None
@@ -140,8 +142,8 @@ def show_release(public_id: str, typed: Mapping[str, str] | None = None, fault: 
         "admin/release.html",
         release=found,
         image=find_image(session, found.image_hash),
-        doubts=doubtful_fields(found),
-        doubt_words=say_doubts(doubtful_fields(found)),
+        doubts=doubts,
+        doubt_words=said[:1].upper() + said[1:],
         topics=[{"name": link.topic.name, "sequence": link.sequence} for link in found.topic_links],
         issues=issues_with(session, found.id),
         newsletters=newsletter_names(session),

@@ -155,16 +155,15 @@ def lift_suppression(number: int) -> AnyResponse:
     """Lift one suppression."""
     session, parts = db.session(), runtime()
     why = request.form.get("why", "").strip()
-    found = find_suppression(session, parts.tokens, number)
-    if found.reason is SuppressionReason.ERASED:
-        # Nobody can see whose it is, so the person who asks for it has to be asked for the address.
-        flash("To lift the suppression of an erased person, find the address first.", "warn")
-    elif not why:
+    if not why:
         flash("Nothing has changed. Say why emails to this address are allowed again.", "warn")
         return make_response(redirect(url_for("admin.ask_lift", number=number), code=303))
+    try:
+        suppression.lift_row(session, number, actor(), parts.now(), parts.settings.snooze_catch_up, why)
+    except StateConflict as fault:
+        session.rollback()
+        flash(str(fault), "warn")
     else:
-        newest = parts.settings.snooze_catch_up
-        suppression.lift_row(session, number, actor(), parts.now(), newest, why)
         session.commit()
         flash("Emails to this address are allowed again. This does not restore a subscription.", "ok")
     return make_response(redirect(url_for("admin.suppressions"), code=303))
