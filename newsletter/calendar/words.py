@@ -47,7 +47,7 @@ def holidays_in_words(rules: Rules) -> str:
 
 
 def gathering_in_words(minutes: int, releases: int | None) -> str:
-    """Return when an issue as it happens is opened."""
+    """Return in words when an issue "as it happens" is opened."""
     delay = "As soon as a release is ready"
     if minutes:
         delay = f"{'1 minute' if minutes == 1 else f'{minutes} minutes'} after the first release"

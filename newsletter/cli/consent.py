@@ -30,14 +30,14 @@ READABLE = click.Path(path_type=Path, dir_okay=False, exists=True)
     "--key",
     "key_file",
     type=READABLE,
-    help="The key that the newsletter publishes, PEM; this installation's own when left out.",
+    help="The key that the newsletter publishes, PEM. If left out: this installation's own.",
 )
 @click.option("--all", "everybody", is_flag=True, help="Check the ledger of everybody in the database.")
 @click.option(
     "--head",
     "head_file",
     type=READABLE,
-    help="With --all: the signed head; the one in the data folder when left out.",
+    help="With --all: the signed head. If left out: the one in the data folder.",
 )
 @click.option("--json", "as_json", is_flag=True, help="With --all: print JSON.")
 def verify(

@@ -22,7 +22,7 @@ ACTOR = "command line"
 
 
 def _field_options(*left_out: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Add an option for each field that can be edited, but for those left out."""
+    """Add an option for each field that can be edited, except those left out."""
 
     def add_options(command: Callable[..., None]) -> Callable[..., None]:
         for name, field in reversed(list(FIELDS.items())):
@@ -90,7 +90,7 @@ def _line(identity: Identity) -> str:
     "--language",
     default="",
     metavar="TAG",
-    help="Of name, tagline and consent wording; the newsletter's first when left out.",
+    help="The language of name, tagline and consent wording. If left out: the newsletter's first.",
 )
 @click.option(
     "--logo",

@@ -75,8 +75,8 @@ def source() -> None:
 
 @source.command()
 @click.argument("url", metavar="URL|FOLDER")
-@click.option("--name", default="", help="What people see. The feed's title when left out.")
-@click.option("--publisher", default="", help="The publisher of its releases. The feed's own when left out.")
+@click.option("--name", default="", help="What people see. If left out: the feed's title.")
+@click.option("--publisher", default="", help="The publisher of its releases. If left out: the feed's own.")
 @click.option("--folder", is_flag=True, help="It is a folder of files on this machine, not a URL.")
 @interval_option
 @settle_option

@@ -30,7 +30,7 @@ from newsletter.releases.topics.manage import (
 WORDS = "Releases that hold these whole words fall under it; gas* stands for every word that begins so."
 # How many added or removed releases of a rule are listed.
 SHOWN = 5
-LANGUAGE = "Of name and description; the newsletter's first when left out."
+LANGUAGE = "The language of name and description. If left out: the newsletter's first."
 ACTOR = "command line"
 
 

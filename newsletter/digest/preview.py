@@ -99,7 +99,7 @@ def preview(
 ) -> Preview | None:
     """Return a newsletter's digest for a subscriber (a canonical address) or for a choice of its topics.
 
-    Without `email_key` it is the digest of a subscriber who chose `topics` (slugs; all when empty) and
+    Without `email_key` it is the digest of a subscriber who chose `topics` (slugs; if empty, all) and
     got the last issue of these frequencies. If nothing is new for such a subscriber and others still wait
     for a release of that issue, it is the digest of those others. `to_sequence` is the highest sequence
     in it, the newest one by default. `slot` is the date that it shows, today by default. `target` is the

@@ -286,10 +286,10 @@ def _are_just(
 def _is_among(
     session: Session, column: InstrumentedAttribute[Any], ids: Sequence[int], after: int, last: int
 ) -> ColumnElement[bool]:
-    """Return the condition that `column` is in `ids`, or perhaps in between, above `after` and up to `last`.
+    """Return the condition that `column` is in `ids`, or in the range above `after` up to `last`.
 
-    A range of ids is fastest, unless most people in it are not meant. These subscribed to other newsletters
-    only, or their hour comes in another wave.
+    The range is faster, but may have other people: of other newsletters, or of another wave. So it is used
+    only if at least one id in WIDEST of it is in `ids`.
     """
     if last - after <= WIDEST * len(ids):
         return and_(column > after, column <= last)

@@ -145,14 +145,14 @@ FIELDS: Mapping[str, ContentField] = MappingProxyType(
         ),
         "consent": ContentField(
             "Consent wording",
-            "The sentence beside the sign-up button. The usual one of the language when empty.",
+            "The sentence beside the sign-up button. If empty: the usual one of the language.",
             _line(LONGEST_CONSENT),
             _own_consent,
             by_language=True,
         ),
         "subject": ContentField(
             "Subject of issues",
-            "With fields such as {headline}{more}, {newsletter}, {date}, {number}. The usual one when empty.",
+            "With fields such as {headline}{more}, {newsletter}, {date}, {number}. If empty: the usual one.",
             check_template,
             _own_subject,
             by_language=True,
@@ -166,14 +166,14 @@ FIELDS: Mapping[str, ContentField] = MappingProxyType(
         ),
         "from_name": ContentField(
             "From name",
-            "The name beside the From address. The newsletter's name when empty.",
+            "The name beside the From address. If empty: the newsletter's name.",
             _line(LONGEST_NAME),
             lambda identity, _: identity.from_name,
             setting="from_name",
         ),
         "reply_to": ContentField(
             "Reply-To address",
-            "The address for replies. The From address when empty.",
+            "The address for replies. If empty: the From address.",
             _optional_address,
             lambda identity, _: identity.reply_to or "",
             setting="reply_to",
@@ -219,17 +219,17 @@ FIELDS: Mapping[str, ContentField] = MappingProxyType(
         ),
         "accent": _colour("accent", "Accent colour", "Of links and buttons, such as #8c2f1b."),
         "on_accent": _colour(
-            "on_accent", "Text on the accent colour", "Of the text on buttons. Chosen for you when empty."
+            "on_accent", "Text on the accent colour", "Of the text on buttons. If empty: chosen for you."
         ),
         "dark_accent": _colour(
             "dark_accent",
             "Accent colour in dark mode",
-            "Of links and buttons in dark mode. Chosen for you when empty.",
+            "Of links and buttons in dark mode. If empty: chosen for you.",
         ),
         "on_dark_accent": _colour(
             "on_dark_accent",
             "Text on it in dark mode",
-            "Of the text on buttons in dark mode. Chosen for you when empty.",
+            "Of the text on buttons in dark mode. If empty: chosen for you.",
         ),
         "position": ContentField(
             "Position",
@@ -303,7 +303,10 @@ def apply_changes(before: Identity, values: Mapping[str, Value], language: str) 
 
 
 def _start_of(identity: Identity, language: str) -> Texts:
-    """Return the texts of a language. One without texts has those of the first, but its usual wording."""
+    """Return the texts of a language.
+
+    A language without texts gets those of the first, but with the usual consent wording and subject.
+    """
     texts = identity.texts_in(language)
     return texts if language in identity.texts else replace(texts, consent="", subject="")
 

@@ -49,7 +49,7 @@ from newsletter.outbox.pacing.priority import Priority, of_issue
 
 LEASE = timedelta(minutes=10)
 
-# The frequencies of an issue as it happens, as the database stores them.
+# The frequencies of an issue "as it happens", in the form that the database stores.
 AS_IT_HAPPENS = json.dumps([Frequency.IMMEDIATE.value])
 # The states that wait, the one that has waited longer first.
 WAITING = (DeliveryState.DEFERRED, DeliveryState.QUEUED)

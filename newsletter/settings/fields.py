@@ -137,7 +137,7 @@ class Settings:
         "/usr/local/bin/relay-token --account news@example.org",
     )
     ehlo_name: str | None = setting(
-        "Our name in EHLO: a domain, or an IP address in brackets. The public URL's host when empty.",
+        "Our name in EHLO: a domain, or an IP address in brackets. If empty: the public URL's host.",
         optional(parse_ehlo_name),
         None,
         "mail.example.org",
@@ -181,7 +181,7 @@ class Settings:
         translatable("New releases on the subjects you choose, in one calm email."),
     )
     from_name: str = setting(
-        "The name beside the From address. The newsletter's name when empty." + _FILLS, parse_text, ""
+        "The name beside the From address. If empty: the newsletter's name." + _FILLS, parse_text, ""
     )
     reply_to: str | None = setting(
         "The address for replies to an issue." + _FILLS, optional(parse_address), None
@@ -227,8 +227,8 @@ class Settings:
         "32 random characters or more",
     )
     webhook_postmark_networks: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...] = setting(
-        "Networks that Postmark's calls come from, separated by commas. Calls from others are refused. All "
-        "networks when empty.",
+        "Networks that Postmark's calls come from, separated by commas. Calls from others are refused. If "
+        "empty: all networks.",
         parse_networks,
         (),
         "203.0.113.4/32",
@@ -241,8 +241,8 @@ class Settings:
         "32 random characters or more",
     )
     webhook_brevo_networks: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...] = setting(
-        "Networks that Brevo's calls come from, separated by commas. Calls from others are refused. All "
-        "networks when empty.",
+        "Networks that Brevo's calls come from, separated by commas. Calls from others are refused. If "
+        "empty: all networks.",
         parse_networks,
         (),
         "203.0.113.0/24",
@@ -286,7 +286,7 @@ class Settings:
         "news@example.org",
     )
     return_path_domain: str | None = setting(
-        "The envelope sender's domain. Mail returned to it must reach us. The From domain when empty.",
+        "The envelope sender's domain. Mail returned to it must reach us. If empty: the From domain.",
         optional(parse_domain),
         None,
     )
@@ -324,14 +324,14 @@ class Settings:
         "/var/lib/newsletter",
     )
     database_url: str | None = setting(
-        "The URL of the database. SQLite in the data folder when empty.",
+        "The URL of the database. If empty: SQLite in the data folder.",
         optional(parse_database_url),
         None,
         "postgresql+psycopg://newsletter@db/newsletter",
     )
     broker_url: str | None = setting(
-        "The URL of the queue: redis:// (install newsletter[redis] for it) or amqp:// (RabbitMQ). Files in "
-        "the data folder when empty.",
+        "The URL of the queue: redis:// (install newsletter[redis] for it) or amqp:// (RabbitMQ). If "
+        "empty: files in the data folder.",
         optional(parse_broker_url),
         None,
         "redis://queue:6379/0",
@@ -417,7 +417,7 @@ class Settings:
         False,
     )
     dkim_selector: str | None = setting(
-        "The DKIM selector, or one for each key in the file, separated by commas. No signature when empty.",
+        "The DKIM selector, or one for each key in the file, separated by commas. If empty: no signature.",
         optional(parse_text),
         None,
     )
@@ -486,7 +486,7 @@ class Settings:
         0.3,
     )
     owner_address: str | None = setting(
-        "The address that gets the notices to the owner. Every admin account when empty.",
+        "The address that gets the notices to the owner. If empty: every admin account.",
         optional(parse_address),
         None,
     )

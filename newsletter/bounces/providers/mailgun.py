@@ -16,7 +16,7 @@ from newsletter.bounces.read.reasons import Reason, code_in
 from newsletter.bounces.read.report import Report
 from newsletter.errors import CallRefused
 
-# Mailgun repeats a call for 8 hours, and warns of delays before the first one.
+# Mailgun repeats a call for 8 hours, and says that even the first call may be late.
 OLDEST = timedelta(hours=12)
 LONGEST_TOKEN = 100
 

@@ -75,9 +75,9 @@ def read_home_made(mail: HomeMade, library: Collection[str] = ()) -> list[Failur
 
 
 def _as_mailed(failures: list[Failure]) -> list[Failure]:
-    """Return failures with the address that we mailed, if the words name it as an alias.
+    """Return the failures. Where words say "expanded from" an address, that one was mailed, and is put in.
 
-    A failure that names only that alias is left out.
+    A failure of such a mailed address itself is left out, because it is the same failure.
     """
     aliases = [clean_address(match[1]) if (match := _ALIAS.search(each.words)) else "" for each in failures]
     mailed = {each.lower() for each in aliases if each}
@@ -175,7 +175,7 @@ def _score(before: str, after: str, address: str) -> int:
 
 
 def _recipients_of(mail: HomeMade, rest: str) -> list[str]:
-    """Return the only recipient of the returned message, if it has one. A mailing list is none."""
+    """Return the recipient of the returned message, if it has only one and was sent to no mailing list."""
     oneself = oneself_of(mail.header)
     for header in (*mail.originals, read_header(rest.encode("utf-8", "replace"))):
         if "x-beenthere" in header or first_word(header, "precedence") == "list":

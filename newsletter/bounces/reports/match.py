@@ -31,7 +31,7 @@ def find_delivery(parts: Sequence[Part], recipients: Iterable[str], keys: Signin
 
 
 def as_delivery(signed_id: str | None) -> int | None:
-    """Return a signed id as the id of a delivery, or None if it is none."""
+    """Return the id of a delivery from a signed id, or None if that is not a delivery's."""
     is_one = signed_id is not None and signed_id.isdigit() and len(signed_id) < 19
     return int(signed_id) if is_one and signed_id else None
 

@@ -28,7 +28,7 @@ from newsletter.settings import RelaySecurity
 
 # A message that we have dealt with has this keyword, if the server allows keywords.
 KEYWORD = "$NewsletterDone"
-# A search in a folder with more messages covers so many UIDs at a time, because its answer is one line.
+# A search in a folder with more messages covers this many UIDs at a time, because its answer is one line.
 SEARCHED_AT_ONCE = 50_000
 HIGHEST_UID = 2**32 - 1
 MOST_UNTAGGED = 20_000

@@ -17,5 +17,5 @@ def _to_values(_context: click.Context, _option: click.Parameter, names: tuple[s
 frequency_option = click.option(
     "--frequency", "frequencies", multiple=True, type=click.Choice(list(FREQUENCIES)),
     default=list(FREQUENCIES), callback=_to_values,
-    help="Subscribers of this frequency; may be repeated. All when left out.",
+    help="Only subscribers of this frequency; may be repeated. If left out: all.",
 )  # fmt: skip

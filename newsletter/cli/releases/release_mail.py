@@ -94,6 +94,6 @@ def _print(reach: NoticeReach, as_json: bool) -> None:
         print_json(reach._asdict())
         return
     click.echo(
-        f"have an earlier text and get the notice {reach.have:,}, are being sent one {reach.sending:,}, "
-        f"will get the new text {reach.waiting:,}, get no notice {reach.left_out:,}."
+        f"Will get the notice: {reach.have:,}. Are being sent an earlier text: {reach.sending:,}. "
+        f"Will get the new text: {reach.waiting:,}. Get no notice: {reach.left_out:,}."
     )

@@ -1,6 +1,6 @@
 """What the clock does for approvals: add the dates, ask for them, and close a date that nobody approved.
 
-The caller has locked the calendar's row, but for `forget_approvals`.
+The caller has locked the calendar's row, except for `forget_approvals`.
 """
 
 from __future__ import annotations

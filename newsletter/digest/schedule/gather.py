@@ -77,7 +77,7 @@ def forget_notes(session: Session) -> None:
 
 
 def due_gatherings(session: Session, now: datetime) -> Sequence[int]:
-    """Return the newsletters whose issue as it happens has to be opened now.
+    """Return the newsletters whose issue "as it happens" has to be opened now.
 
     While another one is prepared, it is not known yet which releases it will leave. They wait too while the
     next issue has to be approved because of complaints (approval.py).
@@ -101,7 +101,7 @@ def _free_gatherings() -> Select[Gathering, int | None]:
 
 
 def open_gathered(session: Session, newsletter_id: int, now: datetime) -> Issue | None:
-    """Open the issue as it happens and delete the gathering row, in one transaction. Commits nothing.
+    """Open the issue "as it happens" and delete the gathering row, in one transaction. Commits nothing.
 
     Returns None if another process opened it, if another one is being prepared, or if nobody would get it.
     """
@@ -125,7 +125,7 @@ def open_gathered(session: Session, newsletter_id: int, now: datetime) -> Issue 
 
 
 def _is_preparing(newsletter_id: InstrumentedAttribute[int]) -> ColumnElement[bool]:
-    """Return the condition that an issue as it happens is being prepared for a newsletter."""
+    """Return the condition that an issue "as it happens" is being prepared for a newsletter."""
     return exists().where(
         Issue.newsletter_id == newsletter_id,
         Issue.state == IssueState.PREPARING,

@@ -115,7 +115,7 @@ def waves_in_words(session: Session, issue: Issue, zone: ZoneInfo) -> list[str]:
 
 
 def gathering_opens_at(session: Session, newsletter_id: int) -> datetime | None:
-    """Return when the issue as it happens that gathers releases now will open; None if there is none."""
+    """Return when an issue "as it happens", which gathers releases now, will open. None if none does."""
     return session.scalar(select(Gathering.opens_at).where(Gathering.newsletter_id == newsletter_id))
 
 

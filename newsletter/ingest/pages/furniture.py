@@ -30,7 +30,7 @@ _WORDS = frozenset({
     "advertisement", "advert", "ads", "promo", "popup", "modal", "offcanvas", "feedback", "rating", "print",
     "printfriendly", "readmore", "flyout", "masthead", "sharedaddy", "jp-relatedposts", "widget", "prevnext",
 })  # fmt: skip
-# Words of what lies over a page or beside a picture. Much prose does not make them the text.
+# Words of what lies over a page or beside a picture. Such a part is never the text, even with much prose.
 _ALWAYS = frozenset({
     "modal", "popup", "offcanvas", "tooltip", "cookie", "cookies", "consent", "gdpr", "onetrust",
     "overlay", "caption", "copyright", "credit", "credits", "figcaption", "imagecaption",
@@ -45,12 +45,12 @@ _HIDDEN_WORDS = frozenset({
 _HIDDEN_STYLE = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
 _SPLIT = re.compile(r"[^a-z0-9]+|(?<=[a-z])(?=\d)")
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
-# A paragraph of at least so many characters is prose.
+# A paragraph of at least this many characters is prose.
 _LONG = 80
 # A part with a menu's class that has more prose than this is the page itself. Some themes give the whole page
 # the class "has-sidebar".
 _MOST_PROSE = 700
-# A part with so much of the prose holds the text, whatever its name says. A script may have to show it first.
+# A part with this much of the prose holds the text, whatever its name says. A script may have to show it.
 _WHOLE_SHARE = 0.7
 # At most this many elements are looked into, because each look walks through a part of the page.
 _MOST_LOOKS = 200

@@ -83,7 +83,7 @@ def read_list(data: bytes, content_type: str, url: str, selector: str = "", patt
 
     `selector` is a CSS selector of links, or of what holds them. `pattern` is a URL with `*` for any
     characters. With one of them, every link that fits is a release. Raises FeedUnreadable, and InputError for
-    a rule that is none.
+    an invalid rule.
     """
     check_rules(selector, pattern)
     try:

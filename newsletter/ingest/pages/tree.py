@@ -56,7 +56,7 @@ def text_of(element: Element) -> str:
 
 
 def tag_of(element: Element) -> str:
-    """Return the name of an element, or "" for what is none."""
+    """Return the name of an element, or "" for a comment or an instruction, which have no name."""
     return element.tag if isinstance(element.tag, str) else ""
 
 

@@ -28,9 +28,9 @@ _SIGNED = 8  # words of "Lund, 2 May 2025" and "Ada Finch, harbour office - 2 Ma
 _WIDE_GAP = 6
 # The number of lines below a heading that show whether it is above a list.
 _TEASERS = 12
-# A menu has so many lines.
+# A menu has this many lines.
 _MENU = 20
-# A text with so many characters may be whole.
+# A text with this many characters may be whole.
 _ENOUGH = 400
 _MENU_WORDS = 12
 _EARLY = 5  # a date within this many lines below the first paragraph is that of the release

@@ -14,11 +14,11 @@ from newsletter.ingest.phrases import read_phrases
 from newsletter.ingest.press.clean import RawLine
 from newsletter.ingest.press.lines.shape import ends_sentence, is_bullet, is_cut_off, is_sentence
 
-# A text with so many menu lines above or below is a whole page.
+# A text with this many menu lines above or below is a whole page.
 _MENU = 25
 # So many short lines in a row end the text. A line with a number, as in a table, counts half.
 _GAP = 22
-# The text may go on with so many short lines below its last sentence.
+# The text may go on with this many short lines below its last sentence.
 _TRAIL = 14
 # So many lines above the text may have its headline and date.
 _ABOVE = 16

@@ -278,7 +278,7 @@ def _score(
     repeats: Repeats,
     dated: dict[int, FoundDate],
 ) -> float:
-    # In a script without spaces, one word is a part of a word: "ビューティー" is a menu's.
+    # In a script without spaces, `size` counts one word of a menu, such as "ビューティー", as more than one.
     text, words = (
         entry.text,
         size(entry.text) - (" " not in entry.text and _ASIAN.match(entry.text) is not None),

@@ -190,7 +190,7 @@ class DueAgain(Base):
 
 
 class Gathering(Base):
-    """When a newsletter's next issue as it happens opens. Making the issue deletes the row."""
+    """When a newsletter's next issue "as it happens" opens. Making the issue deletes the row."""
 
     __tablename__ = "gathering"
 

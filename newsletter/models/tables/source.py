@@ -76,7 +76,7 @@ class Source(Base):
     url: Mapped[str] = mapped_column(Text, unique=True)
     name: Mapped[str] = mapped_column(String(300), default="")
     site_url: Mapped[str] = mapped_column(Text, default="")
-    # The publisher of every release of this source; the feed says it when empty.
+    # The publisher of every release of this source. If empty, the feed says it.
     publisher: Mapped[str] = mapped_column(String(300), default="")
     state: Mapped[SourceState] = mapped_column(
         choice(SourceState, "source_state"), default=SourceState.ACTIVE

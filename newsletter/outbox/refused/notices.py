@@ -21,7 +21,7 @@ from newsletter.models import (
 )
 from newsletter.notices import NoticeKind
 
-# If so many confirmations in a row are refused and none is accepted, the owner is told.
+# If this many confirmations in a row are refused and none is accepted, the owner is told.
 CONFIRMATIONS = 10
 # The notices that the owner must answer. Their detail lists the issues that are paused because of them.
 QUESTIONS = (NoticeKind.RELAY_REFUSES, NoticeKind.DOMAIN_REFUSES, NoticeKind.ISSUE_REFUSED)

@@ -160,7 +160,7 @@ def _kept_words(body: str) -> list[Word]:
 
 
 def _titles_differ(known: Sample, new: Sample) -> Iterator[str]:
-    """Yield "title" unless the titles have the same words, but for the publisher's name and a label."""
+    """Yield "title" unless the titles have the same words, except the publisher's name and a label."""
     publishers = [_folded(known.publisher), _folded(new.publisher)]
     ones, others = (_bare(read_words(each.title), publishers) for each in (known, new))
     if not any(_same_title(one, other) for one, other in product(ones, others)):

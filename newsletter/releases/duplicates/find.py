@@ -12,7 +12,7 @@ from newsletter.models import Release, ReleaseBand
 from newsletter.releases.duplicates.decide import WITHIN
 from newsletter.releases.duplicates.fingerprint import fingerprint
 
-# At most so many releases are compared with one: those that share most of its fingerprint.
+# At most this many releases are compared with one: those that share most of its fingerprint.
 MOST_CANDIDATES = 8
 # A number of the advisory lock that only this module uses.
 _LOCK = 7_305_411_890

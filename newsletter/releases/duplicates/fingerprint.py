@@ -15,7 +15,7 @@ from newsletter.releases.search.words import cut
 
 # Words in a shingle, MinHashes in a band, and bands.
 SHINGLE, ROWS, BANDS = 3, 3, 8
-# A text is judged by so many words from its beginning.
+# A text is judged by this many words from its beginning.
 MOST_WORDS = 5_000
 _BINS = ROWS * BANDS
 _EMPTY = 2**64

@@ -230,7 +230,7 @@ def _language(value: str, faults: dict[str, str]) -> str:
 
 
 def _with_date(texts: Texts, given: Mapping[str, str], now: datetime, faults: dict[str, str]) -> Texts:
-    """Return the texts with the date and time of the form. Without a time, noon in UTC orders releases."""
+    """Return the texts with the date and time of the form. Without a time, it is noon UTC in the order."""
     try:
         zone = read_zone(given["zone"] or "UTC")
     except InputError as fault:

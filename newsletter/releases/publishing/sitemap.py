@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from newsletter.models import Release, public_now
 
-# Each part has the releases of so many ids in a row, so that no new release moves another one to another
+# Each part has the releases of this many ids in a row, so that no new release moves another one to another
 # part. The format allows 50,000 addresses in a file; a smaller part is made faster.
 PART_IDS = 10_000
 

@@ -10,11 +10,11 @@ from functools import lru_cache
 from newsletter.releases.fold import fold
 from newsletter.releases.rules.match_words import INSIDE, letter
 
-# At most so much of a release is indexed.
+# At most this much of a release is indexed.
 INDEXED_BYTES = 200 * 1024
 # Longer words are cut. A word of this length is one of a kind already.
 LONGEST_WORD = 64
-# A query has at most so many words, and so many characters are read of it.
+# A query has at most this many words, and this many characters are read of it.
 MOST_WORDS = 24
 LONGEST_QUERY = 300
 # A title has fewer words. What is longer is not a title.

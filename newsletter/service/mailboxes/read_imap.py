@@ -25,7 +25,7 @@ from newsletter.service.mailboxes.take import After, Counts, concerns_us, take_m
 AT_ONCE = 25
 # Most reports are smaller. Only of larger ones that are for us, more is fetched.
 START_BYTES = 64 * 1024
-# A message at which the connection breaks so often is left for an hour, so that others are read.
+# A message at which the connection breaks this often is left for an hour, so that others are read.
 MOST_TRIES = 2
 STUCK_FOR = timedelta(hours=1)
 

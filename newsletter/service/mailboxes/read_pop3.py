@@ -16,7 +16,7 @@ from newsletter.service.mailboxes.take import After, Counts, take_message
 
 # The server deletes at the end of a conversation only, so none is long.
 AT_ONCE = 100
-# A message at which the connection breaks so often is left for an hour, so that others are read.
+# A message at which the connection breaks this often is left for an hour, so that others are read.
 MOST_TRIES = 2
 STUCK_FOR = timedelta(hours=1)
 MOST_AGAIN = 25

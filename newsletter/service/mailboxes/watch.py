@@ -36,7 +36,7 @@ log = logging.getLogger(__name__)
 
 
 def pause_after(failures: int, *, refused: bool) -> float:
-    """Return the seconds to wait after so many failures in a row."""
+    """Return the seconds to wait after this many failures in a row."""
     first, most = (
         (REFUSED_SECONDS, MOST_REFUSED_SECONDS) if refused else (FAILED_SECONDS, MOST_FAILED_SECONDS)
     )

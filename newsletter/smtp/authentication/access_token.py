@@ -17,9 +17,9 @@ from newsletter.errors import TransportError
 from newsletter.smtp.endpoint import Endpoint
 
 COMMAND_SECONDS = 30
-# A token is not used in its last minute. A token without an expiry time is cached for UNTOLD_SECONDS.
+# A token is not used in its last minute. A token without an expiry time is cached for UNKNOWN_EXPIRY_SECONDS.
 MARGIN_SECONDS = 60
-UNTOLD_SECONDS = 300
+UNKNOWN_EXPIRY_SECONDS = 300
 # The command is not run again for this long after a failure. Otherwise each connection would wait for its
 # own run of a command that fails.
 FAILED_SECONDS = 15
@@ -143,7 +143,7 @@ def parse_answer(printed: str, now: float, whose: str = "relay") -> tuple[str, f
     or expires_on or expires_at in seconds since 1970. Raises TransportError, without any of the output.
     """
     text = printed.strip()
-    seconds = float(UNTOLD_SECONDS)
+    seconds = float(UNKNOWN_EXPIRY_SECONDS)
     if text.startswith("{"):
         try:
             answer = json.loads(text)
@@ -164,7 +164,7 @@ def _seconds_left(answer: Mapping[str, Any], now: float) -> float:
         end = _number(answer.get("expires_on")) or _number(answer.get("expires_at"))
         left = None if end is None else end - now
     if left is None:
-        return UNTOLD_SECONDS
+        return UNKNOWN_EXPIRY_SECONDS
     # If the token is valid for less than two minutes, it is used for half of that time.
     return max(0.0, left - min(MARGIN_SECONDS, left / 2))
 

@@ -189,7 +189,7 @@ def save_preferences(
     subscription_rows.end(session, waiting, EndedReason.CHANGED, now)
     left = _newsletters_left(active, chosen)
     changed = _change(session, subscriber, active, chosen, welcome_releases, now)
-    # With another frequency or language, releases may wait for the next issue as it happens.
+    # With another frequency or language, releases may wait for the next issue "as it happens".
     tell_clock(session, {topic.newsletter_id for topic, _ in chosen})
     kept = [(topic, frequency) for topic, frequency in chosen if topic.newsletter_id in changed]
     if kept:

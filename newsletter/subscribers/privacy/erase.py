@@ -159,7 +159,7 @@ def _named_elsewhere(session: Session, people: Sequence[Subscriber]) -> set[str]
 
 
 def _is_notice_about(people: Sequence[Subscriber]) -> ColumnElement[bool]:
-    """Whether a delivery told another address about a change of these people. Few rows have a recipient."""
+    """Return the condition that a delivery told another address about a change of these people."""
     about: ColumnElement[bool] = (
         Delivery.context["reader"].as_string().in_([person.public_id for person in people])
     )

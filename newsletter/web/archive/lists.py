@@ -40,7 +40,7 @@ YEAR = "<int(fixed_digits=4):year>"
 def index() -> str:
     """Show the newest releases, or the hits of a search."""
     newsletter_id = asked_newsletter()
-    # Emails that were sent before have addresses with ?topic=.
+    # Earlier versions put addresses with ?topic= into emails.
     slug = request.args.get("topic", "")
     topic = find_topic(slug, newsletter_id) if slug else None
     if request.args.get("q") is not None:

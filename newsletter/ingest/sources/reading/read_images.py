@@ -1,4 +1,4 @@
-"""Fetch the images of a source's items, each once for each address, within limits of number and time."""
+"""Fetch the images of a source's items, each address once, within limits of number and time."""
 
 from __future__ import annotations
 

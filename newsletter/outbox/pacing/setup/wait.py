@@ -217,6 +217,6 @@ def try_next(standing: Standing, clock: datetime) -> Standing:
 
 
 def trying(standing: Standing, clock: datetime) -> Standing:
-    """Return the standing while a test message is sent."""
+    """Return the standing after a test message was given out, whose reply is not known yet."""
     standing, now = catch_up(standing, clock)
     return replace(standing, refusals=standing.refusals and standing.refusals.trying(now))

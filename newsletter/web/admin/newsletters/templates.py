@@ -117,7 +117,7 @@ def _chosen() -> tuple[ChosenNewsletter, NewsletterRenderer]:
 
 
 def _number(name: str) -> int:
-    """Return a number of the form; -1, which no version has, if it is none."""
+    """Return the number in a field of the form. Anything else becomes -1, which no version has."""
     given = request.form.get(name, "")
     return int(given) if given.isascii() and given.isdigit() and len(given) < 8 else -1
 

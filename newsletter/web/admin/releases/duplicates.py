@@ -20,7 +20,7 @@ from newsletter.web.admin.session import actor
 from newsletter.web.http.extensions import runtime
 
 PER_PAGE = 50
-# Without words, the page lists the releases that are dated at most so many days away.
+# Without words, the page lists the releases that are dated at most this many days away.
 NEAR = timedelta(days=3)
 MOST_FOUND = 20
 DONE = {
