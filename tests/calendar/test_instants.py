@@ -43,7 +43,7 @@ def test_an_instant_is_the_first_moment_at_or_after_the_hour(zone: str, day: dat
         return at.astimezone(ZoneInfo(zone)).replace(tzinfo=None)
 
     assert shown(moment) >= wanted
-    # Nothing in the two days before shows the hour or a later one of that day, but for clocks set back twice.
+    # Nothing in the two days before shows the hour or a later one of that day, except clocks set back twice.
     for minutes in range(1, 60 * 26, 7):
         assert shown(moment - timedelta(minutes=minutes)) < wanted or shown(moment) == wanted
 

@@ -114,7 +114,7 @@ def test_wsgi_comes_from_the_wheel_and_reads_the_env_file_where_the_server_start
 def test_without_the_package_a_redis_url_names_the_extra_and_with_the_extra_it_works(
     wheel, tmp_path, redis_url
 ):
-    """Here the network is not asked: the packages of this environment count as installed but for redis."""
+    """Here the network is not asked: the packages of this environment count as installed, except redis."""
     python = make_environment(tmp_path)
     pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-index"]
     settings = {**ENVIRON, "NEWSLETTER_DATA_DIR": f"{tmp_path}/data", "NEWSLETTER_BROKER_URL": redis_url}
@@ -145,7 +145,7 @@ def test_without_the_package_a_redis_url_names_the_extra_and_with_the_extra_it_w
 
 
 def make_environment(folder: Path) -> Path:
-    """Make a virtual environment that sees what is installed here, but for redis and ourselves."""
+    """Make a virtual environment that sees what is installed here, except redis and ourselves."""
     run(sys.executable, "-m", "venv", "--without-pip", folder / "venv", cwd=folder)
     seen = folder / "seen"
     seen.mkdir()

@@ -606,7 +606,7 @@ class World:
     ) -> None:
         """Let a source bring a release: one that settles, and may need approval, or one of its backlog."""
         number = next(self._numbers)
-        # The topics' rules match their names. Other releases do not have them.
+        # A topic's rules match its name. Only releases of sources have names of topics in their text.
         self._languages[number] = "en"
         self.bodies[number] = f"Text {number} on {' and '.join(topics)}."
         day = (NOON - timedelta(days=days_ago)).date()

@@ -39,7 +39,7 @@ def kill_one(pid: int, chance: random.Random) -> None:
 
 
 def drain_until(fleet: Fleet, ledger: Ledger, count: int) -> subprocess.Popen[bytes]:
-    """Drain, again and again, until a relay has taken so many emails; return the drain that runs then."""
+    """Drain, again and again, until a relay has taken this many emails; return the drain that runs then."""
     drain = fleet.drain()
     deadline = time.monotonic() + 180
     while len(ledger.taken) < count:

@@ -23,7 +23,7 @@ SUBSCRIBERS = 12
 
 @contextmanager
 def draining(house: House, connections: int) -> Iterator[None]:
-    """Drain in a thread of its own, over so many connections at most; wait for its end after the block."""
+    """Drain in a thread of its own, over this many connections at most; wait for its end after the block."""
     endpoint = Endpoint(house.runtime.settings.relay, max_connections=connections)
     with closing(SMTPTransport(endpoint)) as transport:
         thread = threading.Thread(

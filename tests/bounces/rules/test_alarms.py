@@ -28,7 +28,7 @@ RULE = AlarmRule(complaints=0.1, bounces=2.0, pause=0.3)
 @pytest.mark.parametrize(
     ("counts", "alarm"),
     [
-        (Counts(1_000, 4, 0), Alarm(False, False, False)),  # few say nothing
+        (Counts(1_000, 4, 0), Alarm(False, False, False)),  # too few complaints for a rate
         (Counts(1_600, 5, 0), Alarm(True, False, True)),
         (Counts(4_900, 5, 0), Alarm(True, False, False)),
         (Counts(5_000, 5, 0), Alarm(False, False, False)),  # 0.1 % is not past 0.1 %

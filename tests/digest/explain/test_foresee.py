@@ -123,7 +123,7 @@ class Town:
     def disturb(self) -> None:
         """Hold, exclude and embargo releases, and pause and suppress people.
 
-        Pauses end when holds end. Otherwise another person's pause could open an issue as it happens just
+        Pauses end when holds end. Otherwise another person's pause could open an issue "as it happens" just
         when a scheduled one is due. That is not foreseen.
         """
         now = self.house.clock()
@@ -203,7 +203,7 @@ def foresee_all(town: Town) -> dict[int, Foreseen]:
 def differs(foreseen: Foreseen, prepared: list[tuple[datetime, str, str]]) -> bool:
     """Return whether the foreseen emails are not those that were prepared.
 
-    Other people's pauses can open an issue as it happens earlier. So its time is not compared.
+    Other people's pauses can open an issue "as it happens" earlier. So its time is not compared.
     """
     expected = [
         (str(each.occasion.slot or "as it happens"), write_key(each.selection))

@@ -50,7 +50,7 @@ def judge(pair: Pair) -> Verdict:
 
 
 def read(path: Path, version: int = 0) -> Sample:
-    """Return a text; each slot has its alternative with this number."""
+    """Return the sample in a file. A slot such as `{a|b}` gets the alternative with the number `version`."""
     text = _SLOT.sub(lambda slot: slot[1].split("|")[version], path.read_text("utf-8"))
     head, body = text.split("\n\n", 1)
     title, publisher = head.split("\n")

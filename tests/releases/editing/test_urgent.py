@@ -1,4 +1,4 @@
-"""The mark of an urgent release: who may be marked, and that it need not settle."""
+"""The mark of an urgent release: which release may have it, and that such a release need not settle."""
 
 from __future__ import annotations
 

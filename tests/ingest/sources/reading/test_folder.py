@@ -25,7 +25,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def write(folder: Path, name: str, text: str = TEXT, *, age: float = 60) -> Path:
-    """Write a file that was changed so many seconds before the tests' present."""
+    """Write a file that was changed this many seconds before the tests' present."""
     path = folder / name
     path.write_text(text.format(name=path.stem))
     moment = NOON.timestamp() - age

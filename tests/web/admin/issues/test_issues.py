@@ -23,7 +23,7 @@ from newsletter.models import (
 
 @pytest.fixture
 def issue(house) -> str:
-    """An issue that is being sent to two subscribers, one of whom refused it; return its public id."""
+    """An issue that is being sent to two subscribers, and was refused for one; return its public id."""
     house.topic()
     for name in ("one", "two"):
         house.add_subscriber(f"{name}@example.org")
